@@ -1,0 +1,43 @@
+export { type Clock, type Random, seededRandom, systemClock } from './clock.ts';
+export {
+  type Disposition,
+  EdrlakeError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorContext,
+  type ErrorDetails,
+  toEdrlakeError,
+} from './errors.ts';
+export type { EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
+export { copyToParquetSql, idHashSql, quoteName, quoteText, ROW_GROUP_ROWS } from './lake-sql.ts';
+export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
+export type { Emit, RunEvent } from './run-event.ts';
+export type { DataFile, StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';
+export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './table-spec.ts';
+export {
+  type Day,
+  dayOf,
+  daysOf,
+  gapsIn,
+  intersect,
+  isoInstant,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  MS_PER_MINUTE,
+  MS_PER_SECOND,
+  parseRange,
+  startOfDayMs,
+  type TimeRange,
+  timeRange,
+} from './time-range.ts';
+export {
+  type CutField,
+  EVERYTHING,
+  type EventQuery,
+  type PlannedWindow,
+  type QueryScope,
+  type TimeAxis,
+  type Window,
+  type WindowCut,
+  windowOf,
+} from './window.ts';

@@ -1,0 +1,47 @@
+import type { TableSpec } from './table-spec.ts';
+
+/** Rows of one row group. DuckDB keeps statistics and bloom filters per row group. */
+export const ROW_GROUP_ROWS = 122_880;
+
+/**
+ * zstd, and dictionaries large enough that hash columns keep theirs: DuckDB writes bloom filters only for
+ * dictionary-encoded chunks, and without them a lookup of one hash reads every row group.
+ */
+const COPY_OPTIONS = [
+  'FORMAT parquet',
+  'COMPRESSION zstd',
+  'PARQUET_VERSION V2',
+  `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`,
+  `DICTIONARY_SIZE_LIMIT ${ROW_GROUP_ROWS / 2}`,
+  'STRING_DICTIONARY_PAGE_SIZE_LIMIT 16777216',
+  'RETURN_STATS true',
+].join(', ');
+
+/**
+ * The one statement that writes a data file, so that first writes, rewrites and compaction agree on order and encoding.
+ * Returns DuckDB SQL that yields one row of file statistics (`filename, count, file_size_bytes, …`).
+ * @param rowsSql a query or table expression with exactly the table's columns
+ */
+export function copyToParquetSql(rowsSql: string, table: TableSpec, file: string): string {
+  const columns = table.columns.map((column) => quoteName(column.name)).join(', ');
+  const order = table.sortBy.map(quoteName).join(', ');
+  return `COPY (SELECT ${columns} FROM (${rowsSql}) ORDER BY ${order}) TO ${quoteText(file)} (${COPY_OPTIONS})`;
+}
+
+/** A SQL string literal. */
+export function quoteText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A SQL identifier. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/**
+ * The SQL of the 64-bit identity of an event id (or of a reject's record): the low half of its MD5, so that it stays the
+ * same across DuckDB versions. Two ids may share it; whoever finds a match compares the ids themselves.
+ */
+export function idHashSql(textSql: string): string {
+  return `(md5_number(${textSql}) & 18446744073709551615::UHUGEINT)::UBIGINT`;
+}

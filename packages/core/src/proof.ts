@@ -1,0 +1,40 @@
+import type { Day } from './time-range.ts';
+import type { PlannedWindow, Window } from './window.ts';
+
+/** One page body on disk: newline-delimited JSON, one record a line, in the order delivered. */
+export interface SpooledPage {
+  readonly windowId: string;
+  readonly pageNumber: number;
+  /** Absolute path; the file is complete and synced when this object exists. */
+  readonly path: string;
+  readonly bodyBytes: number;
+  readonly recordCount: number;
+  /** CRC-32 of the spooled bytes, 8 hex digits: a resumed run trusts a page only when it still matches. */
+  readonly crc32: string;
+}
+
+/** All pages of one window on disk, and whether they add up. */
+export interface FetchedWindow extends PlannedWindow {
+  readonly pages: readonly SpooledPage[];
+  readonly bodyBytes: number;
+  /** Records in the pages; `distinctIds` of them carry different ids, `withoutId` carry none. */
+  readonly recordCount: number;
+  readonly distinctIds: number;
+  readonly withoutId: number;
+  /** `complete`: records equal the count and none came twice. `mismatch`: they still do not after every refetch. */
+  readonly verdict: 'complete' | 'mismatch';
+}
+
+/** What one window brought into the lake, kept in the commit log. A `mismatch` never counts as coverage. */
+export interface WindowProof {
+  readonly window: Window;
+  /** Events the API counted, records fetched, distinct ids among them, records that became rejects. */
+  readonly counted: number;
+  readonly fetched: number;
+  readonly distinct: number;
+  readonly rejected: number;
+  /** Accepted records by event day. */
+  readonly perDay: Readonly<Record<Day, number>>;
+  readonly verdict: 'proven' | 'mismatch';
+  readonly verifiedAtMs: number;
+}

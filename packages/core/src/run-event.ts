@@ -1,0 +1,98 @@
+import type { Day, TimeRange } from './time-range.ts';
+
+/** Something a person or a log may want to know. Libraries report through one callback and never print. */
+export type RunEvent =
+  | { readonly type: 'login'; readonly expiresAtMs: number }
+  | {
+      readonly type: 'request';
+      readonly endpoint: 'auth' | 'events' | 'count' | 'detail';
+      /** HTTP status, or null where no answer came. */
+      readonly status: number | null;
+      readonly durationMs: number;
+      readonly tryNumber: number;
+      /** Requests left in the current rate-limit window, or null while unknown. */
+      readonly requestsLeft: number | null;
+    }
+  | {
+      readonly type: 'retry';
+      readonly endpoint: string;
+      readonly code: string;
+      readonly delayMs: number;
+      readonly tryNumber: number;
+    }
+  | {
+      readonly type: 'pace';
+      readonly reason: 'rate-limit' | 'server-asked';
+      readonly delayMs: number;
+      readonly untilMs: number;
+    }
+  | {
+      readonly type: 'limits';
+      readonly requests: number;
+      readonly windowSeconds: number;
+      readonly concurrency: number | null;
+    }
+  | {
+      readonly type: 'planned';
+      readonly windows: number;
+      readonly events: number;
+      readonly pages: number;
+      readonly planRequests: number;
+    }
+  | {
+      readonly type: 'page';
+      readonly windowId: string;
+      readonly pageNumber: number;
+      readonly records: number;
+      readonly bodyBytes: number;
+      readonly reused: boolean;
+    }
+  | {
+      readonly type: 'window';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly counted: number;
+      readonly fetched: number;
+      readonly verdict: 'complete' | 'mismatch';
+    }
+  | {
+      readonly type: 'window-refetch';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly counted: number;
+      readonly fetched: number;
+      readonly distinct: number;
+      readonly attempt: number;
+    }
+  | { readonly type: 'window-split'; readonly windowId: string; readonly range: TimeRange; readonly into: number }
+  | {
+      readonly type: 'window-failed';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly code: string;
+      readonly message: string;
+    }
+  | { readonly type: 'window-skipped'; readonly windowId: string; readonly range: TimeRange; readonly count: number }
+  | {
+      readonly type: 'batch';
+      readonly windows: number;
+      readonly records: number;
+      readonly rejected: number;
+      readonly bodyBytes: number;
+      readonly durationMs: number;
+    }
+  | { readonly type: 'unknown-field'; readonly path: string; readonly eventCount: number; readonly firstDay: Day }
+  | {
+      readonly type: 'commit';
+      readonly version: number;
+      readonly newEvents: number;
+      readonly changedEvents: number;
+      readonly unchangedEvents: number;
+      readonly filesAdded: number;
+      readonly filesRemoved: number;
+    }
+  | { readonly type: 'commit-contended'; readonly version: number; readonly attempt: number }
+  | { readonly type: 'resumed'; readonly runId: string; readonly pagesReused: number };
+
+/** Receives events in order. Must return at once and must not throw. */
+export type Emit = (event: RunEvent) => void;

@@ -1,0 +1,54 @@
+import type { Day } from './time-range.ts';
+
+/** One data file of the lake. */
+export interface DataFile {
+  readonly table: string;
+  /** `event_date=2020-08-17`, the hive-style folder. */
+  readonly partition: string;
+  /** Relative to the lake, with forward slashes. */
+  readonly path: string;
+  readonly rowCount: number;
+  readonly fileBytes: number;
+}
+
+/** What flattening found in one window of a batch. */
+export interface StagedWindow {
+  readonly windowId: string;
+  readonly recordCount: number;
+  readonly rejectedCount: number;
+  readonly distinctIds: number;
+  readonly perDay: Readonly<Record<Day, number>>;
+}
+
+/** A field that no column takes, seen in at least one record. */
+export interface UnknownField {
+  /** `file.newThing`, or `file.certificates[].newThing` inside a child array. */
+  readonly path: string;
+  readonly eventCount: number;
+  readonly firstDay: Day;
+}
+
+/**
+ * Flattened rows of some windows, in temporary tables of one DuckDB connection, not yet files. The lake decides which of
+ * them are new and has only those written. Nothing of it survives the process; the spool does.
+ */
+export interface StagedBatch {
+  /**
+   * Temporary table, one row per staged event or reject: `event_id VARCHAR` (null for a reject), `event_date DATE` (the
+   * ingest date for a reject), `processed_time TIMESTAMP`, `id_hash UBIGINT` (`idHashSql` of the id, or of a reject's
+   * record), `content_hash UBIGINT` (of the record as delivered). Unique in `id_hash`.
+   */
+  readonly identityTable: string;
+  /** Lake table name → temporary table with that table's columns in order plus `id_hash UBIGINT` of the event or reject. */
+  readonly rowTables: Readonly<Record<string, string>>;
+  readonly windows: readonly StagedWindow[];
+  readonly unknownFields: readonly UnknownField[];
+  /**
+   * Writes the staged rows as `directory/<table>/<partition>/<fileStem>-<n>.parquet`, one file per table and partition that has rows.
+   * `exceptTable` names a temporary table of `id_hash` values whose events and rejects are left out.
+   * The files are synced; paths in the result are relative to `directory`.
+   */
+  write(directory: string, fileStem: string, exceptTable: string | null): Promise<readonly DataFile[]>;
+  /** Drops the temporary tables. */
+  drop(): Promise<void>;
+}

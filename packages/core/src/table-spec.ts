@@ -1,0 +1,48 @@
+/** The types a column can have. Times are UTC with milliseconds; `json` is text that parses as JSON. */
+export type ColumnType = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'date' | 'json';
+
+/**
+ * How delivered text becomes a value, beyond its type:
+ * `path`: repeated separators collapsed; `file-path`: directory and file name joined where the delivered path is only the directory;
+ * `extension`: no leading dot; `creation-time`: the epoch itself means unknown.
+ */
+export type ColumnRule = 'path' | 'file-path' | 'extension' | 'creation-time';
+
+export interface ColumnSpec {
+  readonly name: string;
+  /** Dotted paths from the record (or from the array's element), in order of preference: the first that is not null or blank counts. */
+  readonly paths: readonly string[];
+  readonly type: ColumnType;
+  readonly rule?: ColumnRule;
+  /** What it says in the domain's words, for the schema page. */
+  readonly meaning: string;
+  /** For numbers that have one: `bytes`, `ms`, … */
+  readonly unit?: string;
+}
+
+/** One table of the lake: where its rows come from and its columns in file order. */
+export interface TableSpec {
+  readonly name: string;
+  /** Dotted paths of the arrays whose elements become rows, or null where every record is one row. */
+  readonly arrays: readonly string[] | null;
+  readonly columns: readonly ColumnSpec[];
+  /** The DATE column whose value names the folder a row lies in, `<column>=YYYY-MM-DD`. It is also a column of the files. */
+  readonly partitionBy: 'event_date' | 'ingest_date';
+  /** Columns the rows of a file are sorted by, so that a host, a time slice and a hash lookup all prune. */
+  readonly sortBy: readonly string[];
+}
+
+const DUCKDB_TYPES: Readonly<Record<ColumnType, string>> = {
+  text: 'VARCHAR',
+  integer: 'INTEGER',
+  bigint: 'BIGINT',
+  boolean: 'BOOLEAN',
+  timestamp: 'TIMESTAMP',
+  date: 'DATE',
+  json: 'JSON',
+};
+
+/** The DuckDB type a column is stored and queried as. */
+export function duckdbType(type: ColumnType): string {
+  return DUCKDB_TYPES[type];
+}
