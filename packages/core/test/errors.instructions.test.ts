@@ -1,0 +1,25 @@
+import { EdrlakeError, toEdrlakeError } from '@edrlake/core';
+import { describe, expect, it } from 'vitest';
+
+describe('toEdrlakeError', () => {
+  it('keeps an error that already says what to do', () => {
+    const error = new EdrlakeError('AUTH_REJECTED', 'refused', { hint: 'Check the password.' });
+    expect(toEdrlakeError(error)).toBe(error);
+  });
+
+  it('turns an abort into INTERRUPTED with exit code 130', () => {
+    const error = toEdrlakeError(AbortSignal.abort().reason);
+    expect([error.code, error.exitCode]).toEqual(['INTERRUPTED', 130]);
+  });
+
+  it.each([[new TypeError('x is not a function')], ['a string'], [null]])('calls %s a bug', (thrown) => {
+    expect(toEdrlakeError(thrown).code).toBe('BUG');
+  });
+});
+
+describe('an error', () => {
+  it('stops by default and carries its exit code', () => {
+    const error = new EdrlakeError('COUNT_MISMATCH', 'counted 10, found 9');
+    expect([error.disposition, error.exitCode, error.hint]).toEqual(['stop', 4, null]);
+  });
+});
