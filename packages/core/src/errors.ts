@@ -45,11 +45,13 @@ export const ERROR_CODES = {
   BUG: { exitCode: 1, meaning: 'an assumption of edrlake itself does not hold; please report it' },
 } as const satisfies Record<string, { exitCode: number; meaning: string }>;
 
+/** A key of `ERROR_CODES`: what scripts match and what the exit code follows from. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** Plain values that help to understand an error. Never a secret: no password, no token, no Authorization header. */
 export type ErrorContext = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
+/** What an error carries besides its code and message; everything may be left out. */
 export interface ErrorDetails {
   readonly disposition?: Disposition;
   readonly context?: ErrorContext;

@@ -8,6 +8,7 @@ export type ColumnType = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp'
  */
 export type ColumnRule = 'path' | 'file-path' | 'extension' | 'creation-time';
 
+/** One column: where its value comes from, what it becomes and what it says. */
 export interface ColumnSpec {
   readonly name: string;
   /** Dotted paths from the record (or from the array's element), in order of preference: the first that is not null or blank counts. */

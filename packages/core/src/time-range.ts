@@ -1,5 +1,6 @@
 import { EdrlakeError } from './errors.ts';
 
+/** Milliseconds of the units that have a fixed length in UTC. */
 export const MS_PER_SECOND = 1_000;
 export const MS_PER_MINUTE = 60_000;
 export const MS_PER_HOUR = 3_600_000;

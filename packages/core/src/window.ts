@@ -22,6 +22,7 @@ export interface QueryScope {
   readonly state: boolean | null;
 }
 
+/** The scope of a user who asked for nothing but a range. */
 export const EVERYTHING: QueryScope = { filter: null, state: null };
 
 /** One question to the source: all events of a range on one axis, within the cuts and the scope. */

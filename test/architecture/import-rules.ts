@@ -1,0 +1,190 @@
+import { posix } from 'node:path';
+import type { Package } from './repository.ts';
+import type { Import, Source } from './source.ts';
+import type { Violation } from './violation.ts';
+
+/** Which packages a package may import: only downwards, so that a reader can learn them in this order. */
+export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  client: ['core'],
+  pager: ['core'],
+  flattener: ['core'],
+  writers: ['core', 'flattener'],
+  lake: ['core'],
+  runner: ['core', 'client', 'pager', 'flattener', 'writers', 'lake'],
+  simulator: ['core'],
+  cli: ['core', 'lake', 'runner', 'simulator'],
+};
+
+/** The simulator shares no behaviour with what it tests, apart from how errors look and how time is told. */
+const SIMULATOR_MAY_RUN = new Set(['EdrlakeError', 'ERROR_CODES', 'systemClock']);
+
+/** Tests of any package may talk to a simulated gateway. */
+const TESTS_MAY_ADD = ['simulator'];
+
+/** The name of the package behind a specifier; null for relative ones and for what Node brings. */
+export function packageNameOf(specifier: string): string | null {
+  if (specifier.startsWith('.') || specifier.startsWith('node:')) return null;
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+}
+
+/** Imports that the table does not allow, that reach into another package's folder, or that deepen the simulator's ties. */
+export function importTableViolations(
+  packages: readonly Package[],
+  table: Readonly<Record<string, readonly string[]>> = IMPORT_TABLE,
+): Violation[] {
+  const folderOf = new Map(packages.map(({ name, folder }) => [name, folder]));
+  return packages.flatMap((pkg) => {
+    const allowed = table[pkg.folder];
+    if (allowed === undefined) {
+      return [at(`packages/${pkg.folder}/package.json`, 1, 'the package is not in the import table', 'Give it a row')];
+    }
+    const own = [...allowed];
+    const inTests = [...allowed, ...TESTS_MAY_ADD, pkg.folder];
+    return [
+      ...pkg.sources.flatMap((source) => outsideTable(source, pkg, own, folderOf)),
+      ...pkg.tests.flatMap((source) => outsideTable(source, pkg, inTests, folderOf)),
+      ...(pkg.folder === 'simulator' ? pkg.sources.flatMap(simulatorRunsCore) : []),
+    ];
+  });
+}
+
+function outsideTable(
+  source: Source,
+  pkg: Package,
+  allowed: readonly string[],
+  folderOf: ReadonlyMap<string, string>,
+): Violation[] {
+  return source.imports.flatMap((item) => {
+    if (item.specifier.startsWith('.')) {
+      const target = posix.join(posix.dirname(source.path), item.specifier);
+      if (target.startsWith(`packages/${pkg.folder}/`)) return [];
+      return [at(source.path, item.line, `${item.specifier} leaves the package`, 'Import the package by its name')];
+    }
+    const name = packageNameOf(item.specifier);
+    const folder = folderOf.get(name ?? '');
+    if (folder === undefined) return [];
+    if (item.specifier !== name) {
+      return [at(source.path, item.line, `${item.specifier} reaches past the index of ${name}`, `Import ${name}`)];
+    }
+    if (allowed.includes(folder)) return [];
+    const choice = allowed.length === 0 ? 'no package' : `only ${allowed.join(', ')}`;
+    return [
+      at(
+        source.path,
+        item.line,
+        `${pkg.folder} imports ${folder}`,
+        `It may import ${choice}: move the code or the wiring`,
+      ),
+    ];
+  });
+}
+
+function simulatorRunsCore(source: Source): Violation[] {
+  return source.imports
+    .filter(({ specifier }) => packageNameOf(specifier) === '@edrlake/core')
+    .flatMap(({ line, valueNames }) =>
+      valueNames
+        .filter((name) => !SIMULATOR_MAY_RUN.has(name))
+        .map((name) =>
+          at(source.path, line, `the simulator runs core's ${name}`, 'Write its own: it must not share a bug'),
+        ),
+    );
+}
+
+/** Manifests and project references that say something else than the imports do. */
+export function dependencyViolations(packages: readonly Package[]): Violation[] {
+  const folderOf = new Map(packages.map(({ name, folder }) => [name, folder]));
+  return packages.flatMap((pkg) => {
+    const manifest = `packages/${pkg.folder}/package.json`;
+    const tsconfig = `packages/${pkg.folder}/tsconfig.json`;
+    const imported = importedPackages(pkg.sources);
+    const declared = new Set(Object.keys(pkg.manifest.dependencies ?? {}));
+    const importedFolders = new Set([...imported.keys()].flatMap((name) => folderOf.get(name) ?? []));
+    return [
+      ...[...imported]
+        .filter(([name]) => !declared.has(name))
+        .map(([name, { file, line }]) => at(file, line, `${name} is not in dependencies`, `Add it to ${manifest}`)),
+      ...[...declared]
+        .filter((name) => !imported.has(name))
+        .map((name) => at(manifest, 1, `${name} is in dependencies, but nothing imports it`, 'Remove it')),
+      ...[...importedFolders]
+        .filter((folder) => !pkg.references.includes(folder))
+        .map((folder) => at(tsconfig, 1, `references lack ../${folder}`, 'Add it: tsc -b builds in that order')),
+      ...pkg.references
+        .filter((folder) => !importedFolders.has(folder))
+        .map((folder) => at(tsconfig, 1, `references name ../${folder}, but nothing imports it`, 'Remove it')),
+    ];
+  });
+}
+
+function importedPackages(sources: readonly Source[]): Map<string, { file: string; line: number }> {
+  const imported = new Map<string, { file: string; line: number }>();
+  for (const source of sources) {
+    for (const { specifier, line } of source.imports) {
+      const name = packageNameOf(specifier);
+      if (name !== null && !imported.has(name)) imported.set(name, { file: source.path, line });
+    }
+  }
+  return imported;
+}
+
+/** Files that need each other in a circle, types included: nobody can read one of them first. */
+export function fileCycles(sources: readonly Source[]): Violation[] {
+  const known = new Map(sources.map((source) => [source.path, source]));
+  const edges = new Map<string, ReadonlyMap<string, Import>>();
+  for (const source of sources) {
+    const targets = new Map<string, Import>();
+    for (const item of source.imports) {
+      const target = posix.join(posix.dirname(source.path), item.specifier);
+      if (item.specifier.startsWith('.') && known.has(target)) targets.set(target, item);
+    }
+    edges.set(source.path, targets);
+  }
+  return cyclesOf(edges);
+}
+
+/** Packages that need each other in a circle. */
+export function packageCycles(packages: readonly Package[]): Violation[] {
+  const folderOf = new Map(packages.map(({ name, folder }) => [name, folder]));
+  const edges = new Map<string, ReadonlyMap<string, Import>>();
+  for (const pkg of packages) {
+    const targets = new Map<string, Import>();
+    for (const item of pkg.sources.flatMap(({ imports }) => imports)) {
+      const folder = folderOf.get(packageNameOf(item.specifier) ?? '');
+      if (folder !== undefined && folder !== pkg.folder) targets.set(`packages/${folder}`, item);
+    }
+    edges.set(`packages/${pkg.folder}`, targets);
+  }
+  return cyclesOf(edges);
+}
+
+/** One violation for every edge that closes a circle in a depth-first walk. */
+function cyclesOf(edges: ReadonlyMap<string, ReadonlyMap<string, Import>>): Violation[] {
+  const violations: Violation[] = [];
+  const done = new Set<string>();
+  const walk = (node: string, trail: readonly string[]): void => {
+    const path = [...trail, node];
+    for (const [target, { line }] of edges.get(node) ?? []) {
+      const start = path.indexOf(target);
+      if (start >= 0) {
+        const circle = [...path.slice(start), target].join(' → ');
+        violations.push(
+          at(node, line, `an import cycle: ${circle}`, 'Move what both need into a third place below them'),
+        );
+      } else if (!done.has(target)) {
+        walk(target, path);
+      }
+    }
+    done.add(node);
+  };
+  for (const node of edges.keys()) if (!done.has(node)) walk(node, []);
+  return violations;
+}
+
+function at(file: string, line: number, problem: string, remedy: string): Violation {
+  return { file, line, problem, remedy };
+}
