@@ -14,7 +14,11 @@ const repository = readRepository();
 
 describe('the repository', () => {
   test('has exactly the packages of the import table', () => {
-    expect(repository.packages.map(({ folder }) => folder).toSorted()).toEqual(Object.keys(IMPORT_TABLE).toSorted());
+    const folders = repository.packages.map(({ folder }) => folder).toSorted();
+    expect(folders).toEqual(Object.keys(IMPORT_TABLE).toSorted());
+    const tsconfig = repository.files.find(({ path }) => path === 'tsconfig.json');
+    const references: { path: string }[] = JSON.parse(tsconfig?.text ?? '{}').references;
+    expect(references.map(({ path }) => path).toSorted()).toEqual(folders.map((folder) => `packages/${folder}`));
   });
 
   test('imports only downwards', () => {

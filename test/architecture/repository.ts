@@ -36,7 +36,8 @@ export interface Repository {
   readonly outside: readonly Source[];
 }
 
-const TOP = fileURLToPath(new URL('../../', import.meta.url));
+/** The folder everything is in, as an absolute path. */
+export const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Made by tools or by running edrlake, never committed. `lake` counts only at the top: there is a package of that name. */
 const NOT_OURS = new Set(['.git', 'node_modules', 'dist', '.turbo', '.vitest', 'coverage']);

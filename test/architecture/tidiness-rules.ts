@@ -1,0 +1,150 @@
+import { posix } from 'node:path';
+import type { TextFile } from './repository.ts';
+import type { Source } from './source.ts';
+import type { Violation } from './violation.ts';
+
+const MAX_FILE_LINES = 450;
+
+/** Folders that exist only on the machine of whoever wrote the line. Windows paths are left alone: they are what events contain. */
+const MACHINE_PATH = /(?<![\w.:$}*-])\/(?:work|root|home|Users|workspaces?|builds)\/[\w.-]+/;
+
+/** Delivered payloads are kept as they were delivered. */
+const FIXTURES = /^test\/fixtures\//;
+
+/** Shipped files too long to be read in one go. The length of functions is the linter's business. */
+export function fileLengthViolations(sources: readonly Source[]): Violation[] {
+  return sources.flatMap(({ path, text }) => {
+    const lines = text.trimEnd().split('\n').length;
+    if (lines <= MAX_FILE_LINES) return [];
+    return [
+      at(
+        path,
+        MAX_FILE_LINES + 1,
+        `${lines} lines, ${MAX_FILE_LINES} are allowed`,
+        'Split it by what changes together',
+      ),
+    ];
+  });
+}
+
+/** Paths that only one machine has. */
+export function machinePathViolations(files: readonly TextFile[]): Violation[] {
+  return files
+    .filter(({ path }) => !FIXTURES.test(path))
+    .flatMap(({ path, text }) =>
+      text.split('\n').flatMap((line, index) => {
+        const found = MACHINE_PATH.exec(line)?.[0];
+        return found === undefined ? [] : [at(path, index + 1, `the machine path ${found}`, 'Use a relative path')];
+      }),
+    );
+}
+
+/** Addresses in the lock file: they would send everybody to the registry of whoever wrote it. */
+export function lockFileViolations(files: readonly TextFile[]): Violation[] {
+  return files
+    .filter(({ path }) => posix.basename(path) === 'package-lock.json')
+    .flatMap(({ path, text }) =>
+      text
+        .split('\n')
+        .flatMap((line, index) =>
+          /"resolved": "(?:https?|git|ssh)\b/.test(line)
+            ? [
+                at(
+                  path,
+                  index + 1,
+                  'an address of a registry',
+                  'Set omit-lockfile-registry-resolved=true and install again',
+                ),
+              ]
+            : [],
+        ),
+    );
+}
+
+/** Links of Markdown files that lead to no file, or to no heading of it. `exists` answers for files and folders. */
+export function linkViolations(files: readonly TextFile[], exists: (path: string) => boolean): Violation[] {
+  const headings = new Map(files.filter(isMarkdown).map(({ path, text }) => [path, anchorsOf(text)]));
+  return files.filter(isMarkdown).flatMap(({ path, text }) =>
+    proseLines(text).flatMap(({ line, number }) =>
+      [...line.matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)|^\[[^\]]+\]:\s+(\S+)/g)].flatMap((match) => {
+        const target = match[1] ?? match[2] ?? '';
+        if (/^[a-z][a-z0-9+.-]*:/i.test(target)) return [];
+        const [file = '', anchor] = target.split('#', 2);
+        const linked =
+          file === '' ? path : posix.join(posix.dirname(path), decodeURIComponent(file)).replace(/\/$/, '');
+        if (!exists(linked)) return [at(path, number, `a link to ${target}, which does not exist`, 'Mend the link')];
+        if (anchor === undefined || headings.get(linked)?.has(anchor) !== false) return [];
+        return [at(path, number, `a link to ${target}, a heading that does not exist`, 'Mend the link')];
+      }),
+    ),
+  );
+}
+
+/** Error codes nobody raises, and codes the page of errors does not explain. */
+export function errorCodeViolations(
+  codes: readonly string[],
+  sources: readonly Source[],
+  files: readonly TextFile[],
+): Violation[] {
+  const declared = 'packages/core/src/errors.ts';
+  const page = files.find(({ path }) => path === 'docs/errors.md');
+  return codes.flatMap((code) => [
+    ...(sources.some(({ path, text }) => path !== declared && text.includes(`'${code}'`))
+      ? []
+      : [
+          at(
+            declared,
+            lineOf(sources, declared, `${code}:`),
+            `nothing uses the code ${code}`,
+            'Raise it, or remove it',
+          ),
+        ]),
+    ...(page === undefined || page.text.includes(`\`${code}\``)
+      ? []
+      : [at(page.path, 1, `the code ${code} is not explained`, 'Say what happened and what to do')]),
+  ]);
+}
+
+function isMarkdown({ path }: TextFile): boolean {
+  return path.endsWith('.md');
+}
+
+/** Lines outside fenced code, with inline code blanked. */
+function proseLines(text: string): { line: string; number: number }[] {
+  let fence: string | null = null;
+  return text.split('\n').flatMap((line, index) => {
+    const mark = /^\s*(```|~~~)/.exec(line)?.[1];
+    if (mark !== undefined && (fence === null || fence === mark)) {
+      fence = fence === null ? mark : null;
+      return [];
+    }
+    return fence === null ? [{ line: line.replaceAll(/`[^`]*`(?!\])/g, ''), number: index + 1 }] : [];
+  });
+}
+
+/** Anchors as GitHub makes them: lower case, punctuation dropped, spaces to hyphens, repeats numbered from 1. */
+function anchorsOf(text: string): Set<string> {
+  const anchors = new Set<string>();
+  const seen = new Map<string, number>();
+  let fenced = false;
+  for (const line of text.split('\n')) {
+    if (/^\s*(?:```|~~~)/.test(line)) fenced = !fenced;
+    const heading = fenced ? undefined : /^#{1,6}\s+(.+?)\s*#*$/.exec(line)?.[1];
+    if (heading === undefined) continue;
+    const plain = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').toLowerCase();
+    const anchor = plain.replaceAll(/[^\p{L}\p{N}\s_-]/gu, '').replaceAll(' ', '-');
+    const repeats = seen.get(anchor) ?? 0;
+    seen.set(anchor, repeats + 1);
+    anchors.add(repeats === 0 ? anchor : `${anchor}-${repeats}`);
+  }
+  return anchors;
+}
+
+function lineOf(sources: readonly Source[], path: string, text: string): number {
+  const source = sources.find((candidate) => candidate.path === path);
+  return source === undefined ? 1 : source.lineAt(Math.max(0, source.text.indexOf(text)));
+}
+
+function at(file: string, line: number, problem: string, remedy: string): Violation {
+  return { file, line, problem, remedy };
+}

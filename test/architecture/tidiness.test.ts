@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ERROR_CODES } from '@edrlake/core';
+import { describe, expect, test } from 'vitest';
+import { readRepository, TOP } from './repository.ts';
+import { parseSource } from './source.ts';
+import {
+  errorCodeViolations,
+  fileLengthViolations,
+  linkViolations,
+  lockFileViolations,
+  machinePathViolations,
+} from './tidiness-rules.ts';
+import { expectNone, problemsOf } from './violation.ts';
+
+const { files, packages } = readRepository();
+const shipped = packages.flatMap(({ sources }) => sources);
+
+describe('the repository', () => {
+  test('has no source too long to read', () => {
+    expectNone(fileLengthViolations(shipped));
+  });
+
+  test('knows no machine and no registry', () => {
+    expectNone([...machinePathViolations(files), ...lockFileViolations(files)]);
+  });
+
+  test('has no broken link', () => {
+    expectNone(linkViolations(files, (path) => existsSync(join(TOP, path))));
+  });
+
+  test('raises and explains every error code', () => {
+    expectNone(errorCodeViolations(Object.keys(ERROR_CODES), shipped, files));
+  });
+});
+
+test('the length rule notices a long file and accepts the longest one allowed', () => {
+  const long = parseSource('long.ts', 'f();\n'.repeat(451));
+  const allowed = parseSource('allowed.ts', 'f();\n'.repeat(450));
+  expect(problemsOf(fileLengthViolations([long, allowed]))).toEqual(['long.ts:451 451 lines, 450 are allowed']);
+});
+
+describe('the machine path rule', () => {
+  const user = `/${'home'}/ada/lake`;
+
+  test.each([`cd ${user}`, `"${user}"`, `(${user})`, user])('notices %s', (text) => {
+    expect(problemsOf(machinePathViolations([{ path: 'a.md', text: `\n${text}` }]))).toEqual([
+      `a.md:2 the machine path /${'home'}/ada`,
+    ]);
+  });
+
+  test.each([`C:${user}`, `https://example.org${user}`, `../..${user}`, '/var/lib/lake'])('accepts %s', (text) => {
+    expect(machinePathViolations([{ path: 'a.md', text }])).toEqual([]);
+  });
+
+  test('leaves delivered payloads alone', () => {
+    expect(machinePathViolations([{ path: 'test/fixtures/a.json', text: user }])).toEqual([]);
+  });
+});
+
+test('the lock file rule notices addresses, not workspaces', () => {
+  const text = '{\n"resolved": "https://registry.example/a.tgz",\n"resolved": "packages/core"\n}';
+  expect(problemsOf(lockFileViolations([{ path: 'package-lock.json', text }]))).toEqual([
+    'package-lock.json:2 an address of a registry',
+  ]);
+});
+
+describe('the link rule', () => {
+  const exists = (path: string) => ['docs', 'docs/a.md', 'docs/b.md', 'src/a.ts'].includes(path);
+  const problems = (text: string) =>
+    problemsOf(
+      linkViolations(
+        [
+          { path: 'docs/a.md', text },
+          { path: 'docs/b.md', text: '# The `run` of it, all\n## Twice\n## Twice\n```\n# not one\n```' },
+        ],
+        exists,
+      ),
+    );
+
+  test.each([
+    ['see [b](c.md)', 'c.md, which does not exist'],
+    ['see [b](../src/b.ts "title")', '../src/b.ts, which does not exist'],
+    ['[b]: ./c.md', './c.md, which does not exist'],
+    ['[`code`](c.md)', 'c.md, which does not exist'],
+    ['[b](b.md#not-one)', 'b.md#not-one, a heading that does not exist'],
+    ['[a](#nowhere)', '#nowhere, a heading that does not exist'],
+  ])('notices %s', (text, problem) => {
+    expect(problems(text)).toEqual([`docs/a.md:1 a link to ${problem}`]);
+  });
+
+  test.each([
+    '[b](b.md) [c](../src/a.ts#L7) [d](../docs/)',
+    '[b](b.md#the-run-of-it-all) [c](b.md#twice-1)',
+    '[b](https://example.org/c.md) [c](mailto:a@example.org)',
+    '`[b](c.md)`',
+    '```\n[b](c.md)\n```',
+  ])('accepts %s', (text) => {
+    expect(problems(text)).toEqual([]);
+  });
+});
+
+test('the error code rule notices codes unused and unexplained', () => {
+  const sources = [
+    parseSource('packages/core/src/errors.ts', "const CODES = {\n  USED: 'USED',\n  UNUSED: 'UNUSED',\n};"),
+    parseSource('packages/lake/src/a.ts', "raise('USED');"),
+  ];
+  const page = { path: 'docs/errors.md', text: '## `UNUSED`' };
+  expect(problemsOf(errorCodeViolations(['USED', 'UNUSED'], sources, [page]))).toEqual([
+    'docs/errors.md:1 the code USED is not explained',
+    'packages/core/src/errors.ts:3 nothing uses the code UNUSED',
+  ]);
+});
