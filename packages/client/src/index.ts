@@ -1,1 +1,28 @@
-export {};
+export {
+  createRequestBudget,
+  type RequestBudget,
+  type RequestPermit,
+} from './budget.ts';
+export {
+  type BucketKeyForm,
+  type GroupedCount,
+  type GroupShape,
+  type Histogram,
+  type Interval,
+  intervalOf,
+  readHistogram,
+} from './counts.ts';
+export type { RequestsMade } from './exchange.ts';
+export type { LimitFacts, RateLimit } from './limits.ts';
+export type { CountParams, EventsParams, GroupedCountParams, SelectionParams, SortKey } from './parameters.ts';
+export { type Endpoint, PLATFORMS, type PlatformId, resolveBaseUrl } from './platforms.ts';
+export {
+  createQualysClient,
+  type LearnedLimits,
+  MAX_RESULT_WINDOW,
+  type QualysClient,
+} from './qualys-client.ts';
+export { createQualysSource, type QualysSourceOptions } from './qualys-source.ts';
+export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowFilter } from './query-filter.ts';
+export { STANDARD_RATE_LIMIT } from './request-account.ts';
+export type { QualysClientOptions, QualysClientTools } from './session.ts';

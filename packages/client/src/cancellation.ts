@@ -1,0 +1,41 @@
+/** A controller that is aborted with the given signal, with the same reason, until `unlink` is called. */
+export interface LinkedAbort {
+  readonly controller: AbortController;
+  unlink(): void;
+}
+
+/**
+ * `AbortSignal.any` keeps a reference for as long as the outer signal lives; a run makes thousands of requests under one
+ * signal, so the link is undone by hand.
+ */
+export function linkAbort(...signals: readonly AbortSignal[]): LinkedAbort {
+  const controller = new AbortController();
+  const unlinks: (() => void)[] = [];
+  for (const signal of signals) {
+    if (signal.aborted) controller.abort(signal.reason);
+    const onAbort = () => controller.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    unlinks.push(() => signal.removeEventListener('abort', onAbort));
+  }
+  return {
+    controller,
+    unlink: () => {
+      for (const unlink of unlinks) unlink();
+    },
+  };
+}
+
+/** The promise's outcome, or the signal's reason as soon as it is aborted; the promise itself goes on. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,195 @@
+import { type Clock, EdrlakeError, type Emit, type Random } from '@edrlake/core';
+import type { RequestBudget, RequestPermit } from './budget.ts';
+import type { ConcurrencyGate } from './concurrency.ts';
+import { type EndpointKind, refusal } from './failures.ts';
+import { type HttpAnswer, type HttpRequest, readText, type Transport } from './http.ts';
+import { type LimitFacts, readLimits } from './limits.ts';
+import type { Redact } from './redaction.ts';
+import { longestWaitMs } from './request-account.ts';
+import { type Attempt, type RetryLimits, withRetry } from './retry.ts';
+import type { Token, TokenHolder } from './token.ts';
+
+/** As much of a refusal's body as is read to find out what it says. */
+const REFUSAL_BYTES = 65_536;
+
+/** Requests sent, every try counted, whether an answer came or not. */
+export interface RequestsMade {
+  readonly total: number;
+  readonly auth: number;
+  readonly events: number;
+  readonly count: number;
+  readonly detail: number;
+}
+
+/** What every request needs. */
+export interface ExchangeTools {
+  readonly transport: Transport;
+  readonly budget: RequestBudget;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+  readonly redact: Redact;
+  readonly retryLimits: RetryLimits;
+  readonly requestsMade: Record<EndpointKind, number>;
+}
+
+/** Sends one request once, counts and reports it. `onAnswer` gets the limits as soon as they are known, or null without an answer. */
+export async function sendOnce<T>(
+  request: HttpRequest,
+  tryNumber: number,
+  tools: ExchangeTools,
+  onAnswer: (limits: LimitFacts | null) => void,
+  use: (answer: HttpAnswer, limits: LimitFacts) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const { clock } = tools;
+  const endpoint = request.facts.kind;
+  const startedAtMs = clock.nowMs();
+  let status: number | null = null;
+  tools.requestsMade[endpoint]++;
+  try {
+    const answer = await tools.transport.send(request, signal);
+    status = answer.status;
+    try {
+      const limits = readLimits(answer.headers, clock.nowMs());
+      onAnswer(limits);
+      return await use(answer, limits);
+    } finally {
+      answer.discard();
+    }
+  } finally {
+    if (status === null) onAnswer(null);
+    const requestsLeft = tools.budget.requestsLeft();
+    tools.emit({ type: 'request', endpoint, status, durationMs: clock.nowMs() - startedAtMs, tryNumber, requestsLeft });
+  }
+}
+
+/** The error of an answer that is no success, with the beginning of its body. */
+export async function refusalOf(
+  request: HttpRequest,
+  answer: HttpAnswer,
+  limits: LimitFacts,
+  tools: ExchangeTools,
+  signal: AbortSignal,
+): Promise<EdrlakeError> {
+  // The status says enough when the body of a refusal breaks as well.
+  const bodyText = await readText(answer.body, REFUSAL_BYTES).catch(() => '');
+  signal.throwIfAborted();
+  return refusal({ status: answer.status, headers: answer.headers, limits, bodyText }, request.facts, tools.redact);
+}
+
+/** How long to stand back after an answer that says "over the limit", for the n-th time in a row. */
+export function limitedWaitMs(error: EdrlakeError, nth: number, tools: ExchangeTools): number {
+  const askedMs = error.context.waitMs;
+  const acceptedMs = longestWaitMs(tools.budget.limit());
+  if (typeof askedMs === 'number' && askedMs > acceptedMs) {
+    throw new EdrlakeError('RATE_LIMITED', `${error.message} (it asks to wait ${Math.ceil(askedMs / 1000)} seconds)`, {
+      disposition: 'stop',
+      context: error.context,
+      hint: 'Run again after that time.',
+    });
+  }
+  if (typeof askedMs === 'number' && askedMs > 0) return askedMs;
+  // Nothing says for how long. Requests that are left mean that too many ran at once, which passes soon.
+  const baseMs = typeof error.context.requestsLeft === 'number' && error.context.requestsLeft > 0 ? 2_000 : 60_000;
+  const ceilingMs = Math.min(baseMs * 2 ** (nth - 1), acceptedMs);
+  return Math.round(ceilingMs / 2 + (tools.random() * ceilingMs) / 2);
+}
+
+/** A data request: idempotent, so it may be sent again whenever it failed. */
+export interface DataRequest<T> extends HttpRequest {
+  /** Reads a success (200 or 204). Called anew for each try. */
+  readonly read: (answer: HttpAnswer) => Promise<T>;
+}
+
+export interface DataTools extends ExchangeTools {
+  readonly tokens: TokenHolder;
+  readonly gate: ConcurrencyGate;
+  readonly onLimits: (limits: LimitFacts) => void;
+}
+
+type Outcome<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'refused-token'; readonly token: Token; readonly error: EdrlakeError };
+
+/** One polite request: a slot, the budget, the token, then the tries. @throws {EdrlakeError} final for this request. */
+export async function exchange<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
+  const { clock, emit, budget } = tools;
+  let hasReplacedToken = false;
+
+  async function attempt(attemptNow: Attempt): Promise<T> {
+    const outcome = await tryOnce(request, attemptNow, tools, signal);
+    if (outcome.kind === 'done') return outcome.value;
+    if (hasReplacedToken) throw outcome.error;
+    hasReplacedToken = true;
+    await tools.tokens.replace(outcome.token, signal);
+    const second = await tryOnce(request, attemptNow, tools, signal);
+    if (second.kind === 'done') return second.value;
+    throw second.error;
+  }
+
+  const onRetry = (error: EdrlakeError, delayMs: number, tryNumber: number) => {
+    emit({ type: 'retry', endpoint: request.facts.kind, code: error.code, delayMs, tryNumber });
+  };
+  return withRetry(
+    attempt,
+    {
+      limits: tools.retryLimits,
+      clock,
+      random: tools.random,
+      onRetry,
+      onLimited: async (error, nth) => {
+        const waitMs = limitedWaitMs(error, nth, tools);
+        onRetry(error, waitMs, nth);
+        // Everybody waits, not only this request: the limit belongs to the subscription.
+        budget.blockUntil(clock.nowMs() + waitMs);
+      },
+    },
+    signal,
+  );
+}
+
+async function tryOnce<T>(
+  request: DataRequest<T>,
+  attempt: Attempt,
+  tools: DataTools,
+  signal: AbortSignal,
+): Promise<Outcome<T>> {
+  const { clock, tokens } = tools;
+  const queuedAtMs = clock.nowMs();
+  // The slot comes first: a request that holds a permit must be sent at once, or the budget would count it too early.
+  const leave = await tools.gate.enter(signal);
+  try {
+    const permit = await tools.budget.acquire(signal);
+    const token = await tokenFor(permit, tokens, signal);
+    attempt.exclude(clock.nowMs() - queuedAtMs);
+    return await sendOnce(
+      { ...request, headers: { ...request.headers, authorization: `Bearer ${token.text}` } },
+      attempt.tryNumber,
+      tools,
+      (limits) => {
+        permit.answered(limits);
+        if (limits !== null) tools.onLimits(limits);
+      },
+      async (answer, limits): Promise<Outcome<T>> => {
+        if (answer.status === 200 || answer.status === 204) return { kind: 'done', value: await request.read(answer) };
+        const error = await refusalOf(request, answer, limits, tools, signal);
+        if (answer.status === 401) return { kind: 'refused-token', token, error };
+        throw error;
+      },
+      signal,
+    );
+  } finally {
+    leave();
+  }
+}
+
+/** Asked for after the wait for the budget, which can be longer than a token lives. */
+async function tokenFor(permit: RequestPermit, tokens: TokenHolder, signal: AbortSignal): Promise<Token> {
+  try {
+    return await tokens.current(signal);
+  } catch (thrown) {
+    permit.unused();
+    throw thrown;
+  }
+}

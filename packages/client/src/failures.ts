@@ -1,0 +1,260 @@
+import { type Disposition, EdrlakeError, type ErrorCode } from '@edrlake/core';
+import { type HttpHeaders, type LimitFacts, showsLimit } from './limits.ts';
+import { excerpt, type Redact } from './redaction.ts';
+
+/** The kinds of requests this client makes. */
+export type EndpointKind = 'auth' | 'events' | 'count' | 'detail';
+
+/** What an error needs to know about the request it is about. Nothing in it is secret. */
+export interface RequestFacts {
+  readonly kind: EndpointKind;
+  readonly method: 'GET' | 'POST';
+  /** Host and port. */
+  readonly host: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly filter: string | null;
+  /** The page asked for lies beyond what paging can reach, so any refusal means that. */
+  readonly isBeyondResultWindow: boolean;
+}
+
+/** An answer that is no success. */
+export interface RefusedAnswer {
+  readonly status: number;
+  readonly headers: HttpHeaders;
+  readonly limits: LimitFacts;
+  /** As much of the body as was read. */
+  readonly bodyText: string;
+}
+
+interface Verdict {
+  readonly code: ErrorCode;
+  readonly disposition: Disposition;
+  readonly says: string;
+  readonly hint: string;
+}
+
+/**
+ * The error of an answer that is no success. `context.waitMs` says how long the server asked to wait, where it did.
+ */
+export function refusal(answer: RefusedAnswer, request: RequestFacts, redact: Redact): EdrlakeError {
+  const { code, disposition, says, hint } = verdictOf(answer, request);
+  const body = excerpt(answer.bodyText, redact);
+  const quoted = body === '' ? '' : ` The answer began: ${body}`;
+  return new EdrlakeError(code, `${describe(request)} answered ${answer.status}: ${says}.${quoted}`, {
+    disposition,
+    hint,
+    context: {
+      host: request.host,
+      endpoint: request.kind,
+      path: request.path,
+      status: answer.status,
+      ...(request.filter === null ? {} : { filter: redact(request.filter) }),
+      ...(answer.limits.toWaitMs === null ? {} : { waitMs: answer.limits.toWaitMs }),
+      ...(answer.limits.remaining === null ? {} : { requestsLeft: answer.limits.remaining }),
+    },
+  });
+}
+
+function verdictOf(answer: RefusedAnswer, request: RequestFacts): Verdict {
+  const { status } = answer;
+  if (status === 429 || (status === 409 && showsLimit(answer.limits))) {
+    return {
+      code: 'RATE_LIMITED',
+      disposition: 'retry',
+      says: 'over the limit of requests or of simultaneous requests',
+      hint: 'Other tools may use the same subscription: lower --rate-limit or --concurrency, or run later.',
+    };
+  }
+  if (request.kind === 'auth') return authVerdict(status, answer.headers);
+  if (status === 401 || status === 403) {
+    return {
+      code: 'ACCESS_DENIED',
+      disposition: 'stop',
+      says: status === 401 ? 'a fresh token was refused' : 'the account may not do this',
+      hint: 'Ask your Qualys administrator for the IOC/EDR module and API access for this account.',
+    };
+  }
+  if (request.isBeyondResultWindow && status >= 400) {
+    return {
+      code: 'RESULT_WINDOW_EXCEEDED',
+      disposition: 'split',
+      says: 'the page lies beyond what paging can reach',
+      hint: 'Ask for a smaller range.',
+    };
+  }
+  return dataVerdict(status, request.kind) ?? generalVerdict(status, answer.headers);
+}
+
+function authVerdict(status: number, headers: HttpHeaders): Verdict {
+  if (status === 401 || status === 400) {
+    return {
+      code: 'AUTH_REJECTED',
+      disposition: 'stop',
+      says: 'the login was refused',
+      hint: 'Check EDRLAKE_USERNAME, EDRLAKE_PASSWORD and the platform. It is not tried again: repeated bad logins lock accounts.',
+    };
+  }
+  if (status === 403) {
+    return {
+      code: 'ACCESS_DENIED',
+      disposition: 'stop',
+      says: 'the account may not use the API',
+      hint: 'Ask your Qualys administrator for API access for this account.',
+    };
+  }
+  return generalVerdict(status, headers);
+}
+
+function dataVerdict(status: number, kind: EndpointKind): Verdict | null {
+  if (status === 400 || status === 414) {
+    return {
+      code: 'FILTER_REJECTED',
+      disposition: 'stop',
+      says: status === 414 ? 'the query is too long' : 'the query was not understood',
+      hint: 'Check the filter, and the time token of this platform: newer ones spell it event.datetime.',
+    };
+  }
+  if (status === 404 && kind === 'detail') {
+    return {
+      code: 'NOT_FOUND',
+      disposition: 'stop',
+      says: 'there is no such event',
+      hint: 'Check the agent id and the event id.',
+    };
+  }
+  if (status === 409) {
+    return {
+      code: 'CONFLICT',
+      disposition: 'stop',
+      says: 'a conflict, and nothing says that it is about a limit',
+      hint: 'Try again later; if it stays, ask Qualys support with the time of this request.',
+    };
+  }
+  return null;
+}
+
+function generalVerdict(status: number, headers: HttpHeaders): Verdict {
+  if (status === 408) {
+    return { code: 'TIMEOUT', disposition: 'retry', says: 'the request took too long', hint: 'Try again later.' };
+  }
+  if (status >= 500 && status !== 501 && status !== 505) {
+    return {
+      code: 'SERVER_ERROR',
+      disposition: 'retry',
+      says: 'the gateway has a problem',
+      hint: 'Try again later, and look at status.qualys.com.',
+    };
+  }
+  if (status >= 300 && status < 400) {
+    const target = redirectHost(headers);
+    return {
+      code: 'RESPONSE_UNEXPECTED',
+      disposition: 'stop',
+      says: `a redirect${target === null ? '' : ` to ${target}`}, which is not followed because it would carry the token away`,
+      hint: 'Check the base URL, and whether a proxy stands in between.',
+    };
+  }
+  return {
+    code: 'RESPONSE_UNEXPECTED',
+    disposition: 'stop',
+    says: 'an answer no document names',
+    hint: 'Check the base URL, the platform and the setting apiPrefix (/ioc, or /ioc/v1 on newer platforms).',
+  };
+}
+
+function redirectHost(headers: HttpHeaders): string | null {
+  const location = headers.location;
+  const text = typeof location === 'string' ? location : location?.[0];
+  if (text === undefined || !URL.canParse(text)) return null;
+  return new URL(text).host;
+}
+
+/** `GET https… /ioc/events` in the form all messages share. */
+export function describe(request: Pick<RequestFacts, 'method' | 'host' | 'path'>): string {
+  return `${request.method} ${request.host}${request.path}`;
+}
+
+const CERTIFICATE_CODES = /^(CERT_|ERR_TLS|ERR_SSL|EPROTO|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH)/;
+
+const CONNECTION_REASONS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name server does not answer',
+  ECONNREFUSED: 'the connection was refused',
+  EHOSTUNREACH: 'there is no route to the host',
+  ENETUNREACH: 'there is no route to the network',
+  ECONNRESET: 'the connection was reset before an answer came',
+  EPIPE: 'the connection was reset before an answer came',
+  ETIMEDOUT: 'no connection in time',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_SOCKET: 'the connection was closed before an answer came',
+};
+
+/**
+ * The error of a request to which no answer came. The library's own error is not kept as cause: it may hold raw bytes of the
+ * exchange.
+ */
+export function connectionFailure(thrown: unknown, request: RequestFacts, redact: Redact): EdrlakeError {
+  const code = codeOf(thrown);
+  const context = { host: request.host, endpoint: request.kind, path: request.path, reason: code };
+  if (code === 'UND_ERR_HEADERS_TIMEOUT') {
+    return new EdrlakeError('TIMEOUT', `${describe(request)} did not answer in time`, {
+      disposition: 'retry',
+      context,
+      hint: 'Try again later, or raise the headers timeout.',
+    });
+  }
+  const reason = CONNECTION_REASONS[code] ?? excerpt(messageOf(thrown), redact);
+  const isCertificate = CERTIFICATE_CODES.test(code);
+  return new EdrlakeError('HOST_UNREACHABLE', `no connection to ${request.host}: ${reason} (${code})`, {
+    disposition: isCertificate ? 'stop' : 'retry',
+    context,
+    hint: isCertificate
+      ? 'The certificate of the host is not trusted here. Where a proxy inspects TLS, name its CA in NODE_EXTRA_CA_CERTS.'
+      : 'Check the base URL or platform, the network, the proxy and the firewall.',
+  });
+}
+
+/** The error of an answer whose body did not come to its end. */
+export function bodyFailure(thrown: unknown, request: RequestFacts, redact: Redact): EdrlakeError {
+  const code = codeOf(thrown);
+  const context = { host: request.host, endpoint: request.kind, path: request.path, reason: code };
+  if (code === 'UND_ERR_BODY_TIMEOUT') {
+    return new EdrlakeError('TIMEOUT', `${describe(request)}: the body stopped coming`, {
+      disposition: 'retry',
+      context,
+      hint: 'Try again later, or raise the body timeout.',
+    });
+  }
+  const reason = excerpt(messageOf(thrown), redact);
+  return new EdrlakeError('BODY_BROKEN', `${describe(request)}: the body ended early: ${reason} (${code})`, {
+    disposition: 'retry',
+    context,
+    hint: 'Try again later; if it stays, a proxy may cut long answers: use a smaller page size.',
+  });
+}
+
+/** An answer with status 200 whose content is not what was asked for. `retry` when it may be a broken copy of the right one. */
+export function contentFailure(
+  code: 'BODY_BROKEN' | 'RESPONSE_UNEXPECTED',
+  found: string,
+  bodyText: string,
+  request: RequestFacts,
+  redact: Redact,
+): EdrlakeError {
+  const body = excerpt(bodyText, redact);
+  return new EdrlakeError(code, `${describe(request)}: ${found}. The answer began: ${body}`, {
+    disposition: code === 'BODY_BROKEN' ? 'retry' : 'stop',
+    context: { host: request.host, endpoint: request.kind, path: request.path },
+    hint: 'Check the base URL and whether a proxy stands in between.',
+  });
+}
+
+function codeOf(thrown: unknown): string {
+  const code = (thrown as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : thrown instanceof Error ? thrown.name : 'unknown';
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

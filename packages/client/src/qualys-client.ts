@@ -1,0 +1,207 @@
+import { EdrlakeError, type PageReader } from '@edrlake/core';
+import { linkAbort } from './cancellation.ts';
+import { type GroupedCount, readCount, readGroups } from './counts.ts';
+import { exchange, type RequestsMade } from './exchange.ts';
+import { contentFailure, type EndpointKind, type RequestFacts } from './failures.ts';
+import { readText } from './http.ts';
+import {
+  type CountParams,
+  type EventsParams,
+  encodePathPart,
+  encodeQuery,
+  eventsWire,
+  type GroupedCountParams,
+  groupedCountWire,
+  selectionWire,
+  type WireParams,
+} from './parameters.ts';
+import { resolveBaseUrl } from './platforms.ts';
+import { openSession, positive, type QualysClientOptions, type QualysClientTools } from './session.ts';
+import { cutSingleEvent } from './single-event.ts';
+
+/** The API's documented and observed limits of one query. */
+export const MAX_RESULT_WINDOW = 10_000;
+
+/** A grouped count or one event is never near this; more means that the answer is something else. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/** What the client has learned about its limits. */
+export interface LearnedLimits {
+  readonly requests: number;
+  readonly windowSeconds: number;
+  /** Requests at once, as used now. */
+  readonly concurrency: number;
+  /** Requests that can be sent now without waiting. */
+  readonly requestsLeft: number;
+  /** Whether any answer so far carried rate-limit headers. */
+  readonly fromHeaders: boolean;
+  /** The server's clock minus ours, to the second; null before the first answer with a date. */
+  readonly clockSkewMs: number | null;
+}
+
+/**
+ * The Qualys IOC/EDR API, one polite request at a time. Calls may run concurrently; they log in, wait for the limits, retry and
+ * time out by themselves. Every failure is an `EdrlakeError` that is final for the call; an abort throws the signal's reason.
+ */
+export interface QualysClient {
+  /** The host, and the account that logs in. */
+  readonly host: string;
+  readonly username: string;
+  readonly maxResultWindow: number;
+  /** Logs in now instead of with the first request. @returns when the token ends, on this machine's clock */
+  login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number }>;
+  /**
+   * One page: a JSON array as decoded bytes, `[]` where the server sent nothing. `read` is called anew for each try and asks for
+   * one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond `maxResultWindow` is
+   * `RESULT_WINDOW_EXCEEDED` with disposition `split`.
+   */
+  events<T>(params: EventsParams, read: PageReader<T>, signal: AbortSignal): Promise<T>;
+  count(params: CountParams, signal: AbortSignal): Promise<number>;
+  /** @throws {EdrlakeError} `RESPONSE_UNEXPECTED` when the platform ignores `groupBy` or answers in an unknown shape */
+  groupedCount(params: GroupedCountParams, signal: AbortSignal): Promise<GroupedCount>;
+  /** The JSON text of one event, digit for digit as delivered. @throws {EdrlakeError} `NOT_FOUND` */
+  eventDetail(
+    agentId: string,
+    eventId: string,
+    params: { readonly state?: boolean | null },
+    signal: AbortSignal,
+  ): Promise<string>;
+  limits(): LearnedLimits;
+  requestsMade(): RequestsMade;
+  /** Ends all calls under way and closes all connections. Calls after it fail. */
+  close(): Promise<void>;
+}
+
+/** @throws {EdrlakeError} `URL_INVALID` or `CONFIG_INVALID` for options that cannot work; no request is made */
+export function createQualysClient(options: QualysClientOptions, tools: QualysClientTools): QualysClient {
+  const baseUrl = resolveBaseUrl({ baseUrl: options.baseUrl });
+  const host = new URL(baseUrl).host;
+  const prefix = normalisePrefix(options.apiPrefix ?? '/ioc');
+  const maxResultWindow = positive('maxResultWindow', options.maxResultWindow ?? MAX_RESULT_WINDOW);
+  const { data, observed } = openSession(options, baseUrl, host, tools);
+  const closing = new AbortController();
+
+  /** Runs a call under the caller's signal and the client's own end. */
+  async function call<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { controller, unlink } = linkAbort(closing.signal, signal);
+    try {
+      controller.signal.throwIfAborted();
+      return await work(controller.signal);
+    } finally {
+      unlink();
+    }
+  }
+
+  function get<T>(target: Target, params: WireParams, read: ReadBody<T>, signal: AbortSignal): Promise<T> {
+    const filter = params.find(([name]) => name === 'filter')?.[1];
+    const facts: RequestFacts = {
+      kind: target.kind,
+      method: 'GET',
+      host,
+      path: `${prefix}${target.path}`,
+      filter: typeof filter === 'string' ? filter : null,
+      isBeyondResultWindow: target.isBeyondResultWindow ?? false,
+    };
+    return call(signal, (linked) => {
+      const request = { facts, query: encodeQuery(params), headers: {}, body: null };
+      return exchange({ ...request, read: (answer) => read(answer.body, facts) }, data, linked);
+    });
+  }
+
+  /** Reads a JSON answer into what `pick` finds in it. Nothing at all (204) counts as `whenEmpty`. */
+  function json<T>(whenEmpty: string, pick: (text: string) => T | null): ReadBody<T> {
+    return async (body, facts) => {
+      const delivered = await readText(body, MAX_TEXT_BYTES);
+      const text = delivered.trim() === '' ? whenEmpty : delivered;
+      let found: T | null;
+      try {
+        found = pick(text);
+      } catch (thrown) {
+        if (!(thrown instanceof SyntaxError)) throw thrown;
+        throw contentFailure('BODY_BROKEN', 'the answer is not JSON', text, facts, data.redact);
+      }
+      if (found !== null) return found;
+      throw contentFailure('RESPONSE_UNEXPECTED', 'an answer of unknown shape', text, facts, data.redact);
+    };
+  }
+
+  return {
+    host,
+    username: options.username,
+    maxResultWindow,
+    login: (signal) =>
+      call(signal, async (linked) => ({ expiresAtMs: (await data.tokens.current(linked)).expiresAtMs })),
+    events: (params, read, signal) => {
+      const reach = ((params.pageNumber ?? 0) + 1) * (params.pageSize ?? 10);
+      const target: Target = { kind: 'events', path: '/events', isBeyondResultWindow: reach > maxResultWindow };
+      return get(target, eventsWire(params), (body) => read(orEmptyArray(body)), signal);
+    },
+    count: (params, signal) =>
+      get(
+        COUNT,
+        selectionWire(params),
+        json('{"count":0}', (text) => readCount(JSON.parse(text))),
+        signal,
+      ),
+    groupedCount: (params, signal) =>
+      get(
+        COUNT,
+        groupedCountWire(params),
+        json('{}', (text) => readGroups(JSON.parse(text))),
+        signal,
+      ),
+    eventDetail: async (agentId, eventId, params, signal) => {
+      const path = `/events/${encodePathPart('agent id', agentId)}/${encodePathPart('event id', eventId)}`;
+      const readEvent = json('[]', (text) => ({ event: cutSingleEvent(text) }));
+      const { event } = await get({ kind: 'detail', path }, [['state', params.state]], readEvent, signal);
+      if (event !== null) return event;
+      throw new EdrlakeError('NOT_FOUND', `${host} has no event ${eventId} of agent ${agentId}`, {
+        context: { host, endpoint: 'detail', agentId, eventId },
+        hint: 'Check the agent id and the event id.',
+      });
+    },
+    limits: () => ({
+      ...data.budget.limit(),
+      concurrency: data.gate.limit(),
+      requestsLeft: data.budget.requestsLeft(),
+      ...observed,
+    }),
+    requestsMade: () => {
+      const made = data.requestsMade;
+      return { total: made.auth + made.events + made.count + made.detail, ...made };
+    },
+    close: async () => {
+      closing.abort(new EdrlakeError('INTERRUPTED', `the client of ${host} is closed`));
+      await data.transport.close();
+    },
+  };
+}
+
+interface Target {
+  readonly kind: EndpointKind;
+  /** Without the prefix. */
+  readonly path: string;
+  readonly isBeyondResultWindow?: boolean;
+}
+
+const COUNT: Target = { kind: 'count', path: '/events/count' };
+
+type ReadBody<T> = (body: AsyncIterable<Uint8Array>, facts: RequestFacts) => Promise<T>;
+
+/** The bytes of a body; those of `[]` when there are none (204, or nothing found). */
+async function* orEmptyArray(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const piece of body) {
+    if (piece.byteLength === 0) continue;
+    isEmpty = false;
+    yield piece;
+  }
+  if (isEmpty) yield Buffer.from('[]');
+}
+
+function normalisePrefix(prefix: string): string {
+  const trimmed = prefix.replace(/\/+$/, '');
+  const path = trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
+  if (/^(\/[\w-]+)+$/.test(path)) return path;
+  throw new EdrlakeError('CONFIG_INVALID', `apiPrefix: expected a path such as /ioc or /ioc/v1, found "${prefix}"`);
+}

@@ -1,0 +1,98 @@
+import {
+  EdrlakeError,
+  type EventQuery,
+  isoInstant,
+  type TimeAxis,
+  type TimeRange,
+  type WindowCut,
+} from '@edrlake/core';
+
+/** How a platform spells what a window selects on. */
+export interface FilterTokens {
+  /** The time token of each axis: `event.dateTime` and `event.eventProcessedTime`, on newer platforms `event.datetime` and `event.eventprocesstime`. */
+  readonly timeTokens: Readonly<Record<TimeAxis, string>>;
+  readonly typeToken: string;
+  readonly agentToken: string;
+}
+
+/** As the two vendor documents spell them. */
+export const DOCUMENTED_TOKENS: FilterTokens = {
+  timeTokens: { event: 'event.dateTime', processed: 'event.eventProcessedTime' },
+  typeToken: 'type',
+  agentToken: 'asset.agentid',
+};
+
+/**
+ * The filter of a query as it is sent: `(event.dateTime : ['…000Z' .. '…999Z']) AND (type: 'FILE') AND (<the user's filter>)`.
+ * The half-open range becomes whole milliseconds that are inclusive at both ends, so windows that touch share no event.
+ * @throws {EdrlakeError} `FILTER_REJECTED` when the user's filter would escape its parentheses or a value cannot be quoted
+ */
+export function windowFilter(
+  query: Pick<EventQuery, 'axis' | 'range' | 'cuts' | 'scope'>,
+  tokens: FilterTokens,
+): string {
+  const parts = [
+    rangeFilter(query.range, tokens.timeTokens[query.axis]),
+    ...query.cuts.flatMap((cut) => cutFilter(cut, tokens)),
+  ];
+  const userFilter = query.scope.filter?.trim() ?? '';
+  if (userFilter !== '') {
+    checkSelfContained(userFilter);
+    parts.push(userFilter);
+  }
+  return parts.map((part) => `(${part})`).join(' AND ');
+}
+
+function rangeFilter(range: TimeRange, token: string): string {
+  return `${token} : ['${isoInstant(range.startMs)}' .. '${isoInstant(range.endMs - 1)}']`;
+}
+
+function cutFilter(cut: WindowCut, tokens: FilterTokens): string[] {
+  const token = cut.field === 'type' ? tokens.typeToken : tokens.agentToken;
+  const [firstValue] = cut.values;
+  if (firstValue === undefined) {
+    if (cut.op === 'not-in') return [];
+    throw new EdrlakeError('BUG', `a cut by ${cut.field} without values selects nothing`);
+  }
+  const either = cut.values.map((value) => `${token}: ${quoteValue(value)}`).join(' OR ');
+  return [cut.op === 'in' ? either : `NOT (${either})`];
+}
+
+/**
+ * A value in the first of the three quote styles that does not occur in it: the language documents no way to escape a quote.
+ * @throws {EdrlakeError} `FILTER_REJECTED` when the value holds all three
+ */
+export function quoteValue(value: string): string {
+  const quote = ["'", '"', '`'].find((candidate) => !value.includes(candidate));
+  if (quote !== undefined) return `${quote}${value}${quote}`;
+  throw new EdrlakeError('FILTER_REJECTED', `a value with all three kinds of quotes cannot be written: ${value}`, {
+    hint: 'Narrow the range, so that no cut by this value is needed.',
+  });
+}
+
+/** A filter whose parentheses or quotes do not close would swallow or leave the range it is combined with. */
+function checkSelfContained(filter: string): void {
+  let depth = 0;
+  let openQuote: string | null = null;
+  for (const character of filter) {
+    if (openQuote !== null) {
+      if (character === openQuote) openQuote = null;
+    } else if (character === "'" || character === '"' || character === '`') {
+      openQuote = character;
+    } else if (character === '(') {
+      depth++;
+    } else if (character === ')') {
+      // A range that excludes its ends is written in parentheses too, so they balance all the same.
+      depth--;
+      if (depth < 0) throw unbalanced('closes a parenthesis it did not open', filter);
+    }
+  }
+  if (openQuote !== null) throw unbalanced(`leaves a quote open: ${openQuote}`, filter);
+  if (depth > 0) throw unbalanced('leaves a parenthesis open', filter);
+}
+
+function unbalanced(problem: string, filter: string): EdrlakeError {
+  return new EdrlakeError('FILTER_REJECTED', `the filter ${problem}: ${filter}`, {
+    hint: 'Balance it. A value that holds a quote goes into another kind of quotes: \', " or `.',
+  });
+}
