@@ -1,1 +1,1 @@
-export {};
+export { type StageOptions, stageBatch } from './stage-batch.ts';

@@ -1,0 +1,17 @@
+import type { ColumnRule, ColumnSpec, ColumnType } from '@edrlake/core';
+
+/** A column filled from delivered fields. `paths` are separated by spaces, the preferred one first. */
+export function field(
+  name: string,
+  type: ColumnType,
+  paths: string,
+  meaning: string,
+  more: { readonly rule?: ColumnRule; readonly unit?: string } = {},
+): ColumnSpec {
+  return { name, type, paths: paths.split(' '), meaning, ...more };
+}
+
+/** A column that flattening itself fills: it has no path of its own. */
+export function derived(name: string, type: ColumnType, meaning: string): ColumnSpec {
+  return { name, type, paths: [], meaning };
+}

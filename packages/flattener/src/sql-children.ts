@@ -1,0 +1,68 @@
+import { type ColumnSpec, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { elementTree, fieldsOf } from './source-tree.ts';
+import { arrayColumn } from './sql-events.ts';
+import { extraSql, type JsonScope, NO_ODDITIES } from './sql-extra.ts';
+import { columnSql, leftSql, parsedSelect, rawSelect, structureOf, textSelect, valueSelect } from './sql-fields.ts';
+
+const SCOPE: JsonScope = {
+  json: 'array_json',
+  pointer: (path) => `('/' || position${path === '' ? '' : ` || ${quoteText(`/${path}`)}`})`,
+};
+
+/**
+ * The rows of a child table, in DuckDB SQL: the table's columns in order, then `id_hash`. One row for each element that is not
+ * null, `position` its place in the array; an element that is no object has only its `extra`.
+ * @param events a relation made by `eventsSql` with `id_hash` carried, without rejects
+ * @param oddArrays dotted paths of the arrays with an element that has unknown keys or is no object; the others are not searched
+ */
+export function childRowsSql(table: TableSpec, events: string, oddArrays: readonly string[]): string {
+  return (table.arrays ?? [])
+    .map((path) => arrayRowsSql(table, path, events, oddArrays.includes(path)))
+    .join(' UNION ALL ');
+}
+
+function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boolean): string {
+  const tree = elementTree(table.columns);
+  const fields = fieldsOf(tree);
+  const structure = quoteText(JSON.stringify([structureOf(tree)]));
+  const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
+  const array = quoteName(arrayColumn(path));
+  const list = `SELECT ${fromEvent.join(', ')}, id_hash, ${array} AS array_json, json_transform(${array}, ${structure}) AS elements FROM ${events} WHERE ${array} IS NOT NULL`;
+  const select = (items: readonly string[], from: string) => `SELECT *, ${items.join(', ')} FROM (${from})`;
+  const elements = `SELECT * EXCLUDE (elements), generate_subscripts(elements, 1) - 1 AS position, unnest(elements) AS element FROM (${list})`;
+  const raw = `SELECT * EXCLUDE (element), ${rawSelect('element', fields).join(', ')} FROM (${elements}) WHERE element IS NOT NULL`;
+  const values = select(valueSelect(fields), select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)));
+  const oddities = isOdd ? { unknownKeysIn: [''], brokenSections: [] } : NO_ODDITIES;
+  const known = extraSql(tree, SCOPE, (field) => leftSql(field, SCOPE), oddities);
+  const whole = `json_extract(array_json, ${SCOPE.pointer('')})::VARCHAR`;
+  const extra = isOdd
+    ? `CASE WHEN json_type(array_json, ${SCOPE.pointer('')}) = 'OBJECT' THEN ${known} ELSE ${whole} END`
+    : known;
+  const columns = table.columns.map((column) => {
+    const name = quoteName(column.name);
+    if (isFromEvent(column)) return name;
+    if (column.name === 'position') return `position::INTEGER AS ${name}`;
+    if (column.name === 'indicator_set') return `${quoteText(path)} AS ${name}`;
+    if (column.name === 'extra') return `(${extra})::JSON AS ${name}`;
+    return `${columnSql(column)} AS ${name}`;
+  });
+  return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;
+}
+
+/** Columns without a path that the event has under the same name. */
+function isFromEvent(column: ColumnSpec): boolean {
+  return column.paths.length === 0 && !['position', 'indicator_set', 'extra'].includes(column.name);
+}
+
+/**
+ * Whether any element of the array has unknown keys or is no object, in DuckDB SQL: one row with `is_odd BOOLEAN`.
+ * @param events as for `childRowsSql`
+ */
+export function oddElementsSql(table: TableSpec, path: string, events: string): string {
+  const known = elementTree(table.columns)
+    .members.map((member) => quoteText(member.name))
+    .join(', ');
+  const array = quoteName(arrayColumn(path));
+  const shapes = `SELECT DISTINCT unnest(json_keys(${array}, '$[*]')) AS keys FROM ${events} WHERE ${array} IS NOT NULL`;
+  return `SELECT coalesce(bool_or(len(keys) = 0 OR NOT list_has_all([${known}], keys)), false) AS is_odd FROM (${shapes})`;
+}

@@ -1,0 +1,87 @@
+import { quoteText } from '@edrlake/core';
+import type { SourceField, SourceSection } from './source-tree.ts';
+
+/** Where the JSON of a record or element lies in a query, and how its fields are addressed. All parts are SQL expressions. */
+export interface JsonScope {
+  /** The JSON text that holds the record or element. */
+  readonly json: string;
+  /** JSON pointer of the field with that dotted path. */
+  pointer(path: string): string;
+}
+
+/** What a batch holds beyond the spec: only then does the SQL look for it, row by row. Paths are dotted, `''` the root. */
+export interface Oddities {
+  /** Sections with at least one key the spec does not know. */
+  readonly unknownKeysIn: readonly string[];
+  /** Sections that some record has as something other than an object with keys. */
+  readonly brokenSections: readonly string[];
+}
+
+export const NO_ODDITIES: Oddities = { unknownKeysIn: [], brokenSections: [] };
+
+/** A field with its known path, in JSON-pointer form, for scopes whose root is the whole text. */
+export function pointerOf(path: string): string {
+  return path === '' ? '' : `/${path.replaceAll('.', '/')}`;
+}
+
+/**
+ * `extra` as JSON text: what the tree's columns did not take, in tree order, unknown keys after known ones; NULL when nothing is left.
+ * @param leftSql the JSON text of a field that was not taken (NULL when it was), as SQL
+ */
+export function extraSql(
+  tree: SourceSection,
+  scope: JsonScope,
+  leftSql: (field: SourceField) => string | null,
+  oddities: Oddities,
+): string {
+  return braced(membersSql(tree, scope, leftSql, oddities));
+}
+
+function membersSql(
+  section: SourceSection,
+  scope: JsonScope,
+  leftSql: (field: SourceField) => string | null,
+  oddities: Oddities,
+): string {
+  const pieces: string[] = [];
+  for (const member of section.members) {
+    const key = quoteText(`"${member.name}":`);
+    if (member.kind === 'field') {
+      const left = leftSql(member);
+      if (left !== null) pieces.push(`${key} || ${left}`);
+      continue;
+    }
+    const inside = `${key} || ${braced(membersSql(member, scope, leftSql, oddities))}`;
+    const broken = oddities.brokenSections.includes(member.path);
+    pieces.push(broken ? `coalesce(${key} || ${brokenSql(member, scope)}, ${inside})` : inside);
+  }
+  if (oddities.unknownKeysIn.includes(section.path)) pieces.push(unknownSql(section, scope));
+  return `concat_ws(',', ${pieces.length === 0 ? 'NULL' : pieces.join(', ')})`;
+}
+
+function braced(members: string): string {
+  return `('{' || nullif(${members}, '') || '}')`;
+}
+
+/** The JSON of a section that is no object; NULL when it is one, or null, or blank text. */
+function brokenSql(section: SourceSection, scope: JsonScope): string {
+  const pointer = scope.pointer(section.path);
+  const value = `json_extract(${scope.json}, ${pointer})::VARCHAR`;
+  return `CASE WHEN json_type(${scope.json}, ${pointer}) NOT IN ('OBJECT', 'NULL') THEN ${unblankJsonSql(value)} END`;
+}
+
+/** `"key":value` of every key the spec does not know and whose value is not null, in delivered order. */
+function unknownSql(section: SourceSection, scope: JsonScope): string {
+  const known = section.members.map((member) => quoteText(member.name)).join(', ');
+  const pointer = scope.pointer(section.path);
+  const keys = `json_keys(${scope.json}, ${section.path === '' && pointer === "''" ? "'$'" : pointer})`;
+  const escaped = "replace(replace(key, '~', '~0'), '/', '~1')";
+  const value = `nullif(json_extract(${scope.json}, ${pointer} || '/' || ${escaped})::VARCHAR, 'null')`;
+  const pairs = `list_transform(list_filter(${keys}, key -> key NOT IN (${known})), key -> to_json(key)::VARCHAR || ':' || ${value})`;
+  return `list_aggregate(${pairs}, 'string_agg', ',')`;
+}
+
+/** JSON text, or NULL where it is a string of blanks. */
+export function unblankJsonSql(json: string): string {
+  return `CASE WHEN starts_with(${json}, '"') AND regexp_full_match(${json}, '"( |\\\\t|\\\\n|\\\\r|\\\\f|\\\\u000B)*"') THEN NULL ELSE ${json} END`;
+}

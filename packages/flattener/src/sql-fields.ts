@@ -1,0 +1,111 @@
+import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
+import type { SourceField, SourceSection } from './source-tree.ts';
+import { type JsonScope, unblankJsonSql } from './sql-extra.ts';
+import { filePathSql, parseSql, ruledSql, unblankSql, unwrapSql } from './sql-values.ts';
+
+/** Names of the intermediate columns. The prefixes cannot be the beginning of a lake column's name. */
+export const rawName = (path: string) => quoteName(`raw:${path}`);
+const textName = (path: string) => quoteName(`text:${path}`);
+const parsedName = (path: string) => quoteName(`parsed:${path}`);
+const valueName = (path: string) => quoteName(`value:${path}`);
+
+/** The structure for `json_transform`: columns' fields as text, everything that is kept whole as JSON. */
+export function structureOf(section: SourceSection): Record<string, unknown> {
+  return Object.fromEntries(
+    section.members.map((member) => [
+      member.name,
+      member.kind === 'section' ? structureOf(member) : member.use === 'value' ? 'VARCHAR' : 'JSON',
+    ]),
+  );
+}
+
+/** `struct."file"."path" AS "raw:file.path"` for every field. */
+export function rawSelect(struct: string, fields: readonly SourceField[]): string[] {
+  return fields.map((field) => {
+    const member = field.path.split('.').map(quoteName).join('.');
+    return `${struct}.${member}${field.use === 'value' ? '' : '::VARCHAR'} AS ${rawName(field.path)}`;
+  });
+}
+
+/** Text without blanks and arrays, for every field that feeds a column. */
+export function textSelect(fields: readonly SourceField[], scope: JsonScope): string[] {
+  return valuesOf(fields).map((field) => {
+    const raw = rawName(field.path);
+    const text =
+      field.column.type === 'text'
+        ? unwrapSql(raw, `json_type(${scope.json}, ${scope.pointer(field.path)})`)
+        : unblankSql(raw);
+    return `${text} AS ${textName(field.path)}`;
+  });
+}
+
+export function parsedSelect(fields: readonly SourceField[]): string[] {
+  return valuesOf(fields).map(
+    (field) => `${parseSql(field.column.type, textName(field.path))} AS ${parsedName(field.path)}`,
+  );
+}
+
+export function valueSelect(fields: readonly SourceField[]): string[] {
+  return valuesOf(fields).map(
+    (field) => `${ruledSql(field.column, parsedName(field.path))} AS ${valueName(field.path)}`,
+  );
+}
+
+/** A column with paths from the fields' values; the file path from its directory and name as well. */
+export function columnSql(column: ColumnSpec): string {
+  const value = chosenSql(column);
+  if (column.rule !== 'file-path') return value;
+  const section = column.paths[0]?.replace(/[^.]*$/, '') ?? '';
+  return filePathSql(value, valueName(`${section}path`), valueName(`${section}fileName`));
+}
+
+/** The first alternative that says something. */
+function chosenSql(column: ColumnSpec): string {
+  const values = column.paths.map(valueName);
+  return values.length === 1 ? (values[0] ?? 'NULL') : `coalesce(${values.join(', ')})`;
+}
+
+/**
+ * The JSON text of what a field's column could not take, NULL where it took everything: text that does not parse, or an
+ * alternative that says something else than the chosen one. null for fields that are always taken.
+ */
+export function leftSql(field: SourceField, scope: JsonScope): string | null {
+  const raw = rawName(field.path);
+  switch (field.use) {
+    case 'json':
+      return null;
+    case 'leftover':
+      return `nullif(${raw}, 'null')`;
+    case 'array':
+      return `CASE WHEN NOT starts_with(${raw}, '[') THEN nullif(${unblankJsonSql(raw)}, 'null') END`;
+    case 'value':
+      return field.column === null ? null : leftValueSql(field.path, field.column, scope);
+  }
+}
+
+function leftValueSql(path: string, column: ColumnSpec, scope: JsonScope): string | null {
+  const conditions: string[] = [];
+  if (column.type !== 'text') conditions.push(`${textName(path)} IS NOT NULL AND ${parsedName(path)} IS NULL`);
+  if (column.paths.length > 1) conditions.push(`${valueName(path)} <> ${chosenSql(column)}`);
+  if (conditions.length === 0) return null;
+  return `CASE WHEN ${conditions.join(' OR ')} THEN json_extract(${scope.json}, ${scope.pointer(path)})::VARCHAR END`;
+}
+
+/** A whole section as delivered, NULL when there is nothing in it. */
+export function wholeSectionSql(path: string): string {
+  const raw = rawName(path);
+  return `CASE WHEN ${raw} IN ('null', '{}', '[]') THEN NULL ELSE ${unblankJsonSql(raw)} END::JSON`;
+}
+
+/** A column whose field lies inside a section that is kept whole: read from that section's text. */
+export function insideSql(column: ColumnSpec, section: string, path: string): string {
+  const raw = rawName(section);
+  const pointer = quoteText(`/${path.slice(section.length + 1).replaceAll('.', '/')}`);
+  const text = `json_extract_string(${raw}, ${pointer})`;
+  const value = column.type === 'text' ? unwrapSql(text, `json_type(${raw}, ${pointer})`) : unblankSql(text);
+  return ruledSql(column, parseSql(column.type, value));
+}
+
+function valuesOf(fields: readonly SourceField[]): (SourceField & { column: ColumnSpec })[] {
+  return fields.filter((field): field is SourceField & { column: ColumnSpec } => field.column !== null);
+}

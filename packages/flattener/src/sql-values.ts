@@ -1,0 +1,107 @@
+import type { ColumnSpec, ColumnType } from '@edrlake/core';
+import { quoteText } from '@edrlake/core';
+
+// How delivered text becomes a value, as DuckDB SQL. `values.ts` says the same in TypeScript; the rules are in `rules.md`
+// terms of the package's opening comment in `index.ts`, and a property test holds the two together.
+
+/** White space that counts as blank. Written as code points because SQL literals have no escapes. */
+const BLANK_CHARS = "(' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))";
+
+/** Text, or NULL where it is blank. The comparison is a guard: text that begins after the space character is not blank. */
+export function unblankSql(text: string): string {
+  return `CASE WHEN ${text} < '!' AND trim(${text}, ${BLANK_CHARS}) = '' THEN NULL ELSE ${text} END`;
+}
+
+/**
+ * The text of a field that may have been delivered as an array: a single scalar counts as itself, only blanks as nothing,
+ * anything else stays JSON text.
+ * @param typeSql the JSON type of the field; evaluated only where the text looks like an array
+ */
+export function unwrapSql(text: string, typeSql: string): string {
+  const items = `list_filter(json_transform(${text}, '["VARCHAR"]'), item -> (${unblankSql('item')}) IS NOT NULL)`;
+  const single = `json_array_length(${text}) = 1 AND json_type(${text}, '$[0]') NOT IN ('OBJECT', 'ARRAY')`;
+  const unwrapped = `CASE WHEN len(${items}) = 0 THEN NULL WHEN ${single} THEN ${items}[1] ELSE ${text} END`;
+  return `CASE WHEN starts_with(${text}, '[') AND ${typeSql} = 'ARRAY' THEN ${unwrapped} ELSE ${unblankSql(text)} END`;
+}
+
+/** A value of the column's type, or NULL where the text does not say one. Rules beyond the type are `ruledSql`'s. */
+export function parseSql(type: ColumnType, text: string): string {
+  switch (type) {
+    case 'integer':
+    case 'bigint':
+      return integerSql(text, type === 'integer' ? 'INTEGER' : 'BIGINT');
+    case 'boolean':
+      return `CASE lower(${text}) WHEN 'true' THEN true WHEN 'false' THEN false END`;
+    case 'timestamp':
+      return timestampSql(text);
+    default:
+      return text;
+  }
+}
+
+/** Applies the column's rule to a parsed value. */
+export function ruledSql(column: ColumnSpec, value: string): string {
+  switch (column.rule) {
+    case 'path':
+    case 'file-path':
+      return pathSql(value);
+    case 'extension':
+      return unblankSql(`ltrim(${value}, '.')`);
+    case 'creation-time':
+      return `nullif(${value}, TIMESTAMP '1970-01-01 00:00:00')`;
+    default:
+      return value;
+  }
+}
+
+/** Digits only: a cast alone would round 1.5 and take hexadecimal digits. */
+function integerSql(text: string, type: 'INTEGER' | 'BIGINT'): string {
+  const digits = `split_part(${text}, '.', 1)`;
+  return `CASE WHEN regexp_full_match(${text}, '-?[0-9]+(\\.0+)?') THEN try_cast(${digits} AS ${type}) END`;
+}
+
+const DATE = '[12][0-9]{3}-[0-9]{2}-[0-9]{2}';
+const TIME = '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]';
+
+/** The documented form first: it is what nearly every field holds, and the general form costs ten times as much. */
+function timestampSql(text: string): string {
+  const rest = `substr(${text}, 20)`;
+  const part = (pattern: string) => `regexp_extract(${rest}, '${pattern}', 1)`;
+  const local = `try_cast(left(${text}, 10) || ' ' || substr(${text}, 12, 8) || '.' || left(${part('^\\.([0-9]+)')} || '000', 3) AS TIMESTAMP)`;
+  const minutes = `coalesce(try_cast(${part('[+-]([0-9]{2})')} AS INTEGER), 0) * 60 + coalesce(try_cast(${part('[+-][0-9]{2}:?([0-9]{2})')} AS INTEGER), 0)`;
+  const sign = `CASE WHEN contains(${rest}, '-') THEN -1 ELSE 1 END`;
+  return [
+    `CASE WHEN regexp_full_match(${text}, '${DATE}T${TIME}\\.[0-9]{3}\\+0000') THEN try_cast(left(${text}, 23) AS TIMESTAMP)`,
+    `WHEN regexp_full_match(${text}, '${DATE}[T ]${TIME}(\\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?') THEN ${local} - to_minutes(${sign} * (${minutes}))`,
+    `WHEN regexp_full_match(${text}, '[0-9]{12,14}') THEN epoch_ms(try_cast(${text} AS BIGINT)) END`,
+  ].join(' ');
+}
+
+/** Whether a path is written the Windows way: it has a drive or a backslash and does not start at a Unix root. */
+function isWindowsSql(path: string): string {
+  return `(NOT starts_with(${path}, '/') AND (contains(${path}, '\\') OR regexp_matches(${path}, '^[A-Za-z]:')))`;
+}
+
+/** A path with single separators and no trailing one. The guard spares the regular expressions on paths that are clean. */
+export function pathSql(path: string): string {
+  const tidy = (separator: string, kept: number, joined: string) =>
+    `CASE WHEN ends_with(${joined}, '${separator}') AND length(${joined}) > ${kept} THEN left(${joined}, length(${joined}) - 1) ELSE ${joined} END`;
+  const unc = `CASE WHEN starts_with(${path}, '\\\\') THEN '\\' ELSE '' END`;
+  const windows = tidy('\\', 3, `(${unc} || regexp_replace(${path}, '[\\\\/]+', '\\\\', 'g'))`);
+  const unix = tidy('/', 1, `regexp_replace(${path}, '/+', '/', 'g')`);
+  const clean = `NOT contains(${path}, '/') AND NOT contains(${path}, '\\\\') AND NOT ends_with(${path}, '\\')`;
+  return `CASE WHEN ${clean} THEN ${path} WHEN ${isWindowsSql(path)} THEN ${windows} ELSE ${unix} END`;
+}
+
+/**
+ * The full path of a file: the name is appended where the delivered path is only the directory, or missing.
+ * All three are values: normalised paths and a name that is not blank, or NULL.
+ */
+export function filePathSql(fullPath: string, directory: string, name: string): string {
+  const join = (base: string) =>
+    pathSql(`(${base} || CASE WHEN ${isWindowsSql(base)} THEN '\\' ELSE '/' END || ${name})`);
+  const folded = (path: string) =>
+    `translate(${path}, ${quoteText('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}, ${quoteText('abcdefghijklmnopqrstuvwxyz')})`;
+  const same = `CASE WHEN ${isWindowsSql(fullPath)} THEN ${folded(fullPath)} = ${folded(directory)} ELSE ${fullPath} = ${directory} END`;
+  return `CASE WHEN ${directory} IS NULL OR ${name} IS NULL THEN ${fullPath} WHEN ${fullPath} IS NULL THEN ${join(directory)} WHEN ${same} THEN ${join(fullPath)} ELSE ${fullPath} END`;
+}

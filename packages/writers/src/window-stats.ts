@@ -1,0 +1,43 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { EdrlakeError, type FetchedWindow, type StagedWindow } from '@edrlake/core';
+import { rowsOf } from './rows.ts';
+
+/**
+ * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed.
+ * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a window's pages do not hold the records they were said to.
+ */
+export async function stagedWindowsOf(
+  connection: DuckDBConnection,
+  events: string,
+  windows: readonly FetchedWindow[],
+): Promise<readonly StagedWindow[]> {
+  const totals = await rowsOf(
+    connection,
+    `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids FROM ${events} GROUP BY window_no`,
+  );
+  const days = await rowsOf(
+    connection,
+    `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records FROM ${events} WHERE reject_reason IS NULL GROUP BY ALL ORDER BY ALL`,
+  );
+  return windows.map(({ window, pages }, windowNo) => {
+    const total = totals.find((row) => row.window_no === windowNo);
+    const recordCount = Number(total?.records ?? 0);
+    const expected = pages.reduce((sum, page) => sum + page.recordCount, 0);
+    if (recordCount !== expected) {
+      throw new EdrlakeError(
+        'BODY_BROKEN',
+        `the pages of window ${window.id} hold ${recordCount} records, expected ${expected}`,
+        { disposition: 'retry', context: { windowId: window.id }, hint: 'Fetch the window again.' },
+      );
+    }
+    return {
+      windowId: window.id,
+      recordCount,
+      rejectedCount: Number(total?.rejected ?? 0),
+      distinctIds: Number(total?.ids ?? 0),
+      perDay: Object.fromEntries(
+        days.filter((row) => row.window_no === windowNo).map((row) => [String(row.day), Number(row.records)]),
+      ),
+    };
+  });
+}
