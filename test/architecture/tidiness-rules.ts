@@ -39,26 +39,35 @@ export function machinePathViolations(files: readonly TextFile[]): Violation[] {
     );
 }
 
-/** Addresses in the lock file: they would send everybody to the registry of whoever wrote it. */
-export function lockFileViolations(files: readonly TextFile[]): Violation[] {
-  return files
-    .filter(({ path }) => posix.basename(path) === 'package-lock.json')
-    .flatMap(({ path, text }) =>
-      text
-        .split('\n')
-        .flatMap((line, index) =>
-          /"resolved": "(?:https?|git|ssh)\b/.test(line)
-            ? [
-                at(
-                  path,
-                  index + 1,
-                  'an address of a registry',
-                  'Set omit-lockfile-registry-resolved=true and install again',
-                ),
-              ]
-            : [],
-        ),
+/**
+ * Addresses in the lock file, which would send everybody to the registry of whoever wrote it, and packages for other
+ * platforms that it lacks, as a registry without them leaves it: `npm ci` refuses such a file.
+ */
+export function lockFileViolations(lockFile: TextFile): Violation[] {
+  const { path, text } = lockFile;
+  const addresses = text
+    .split('\n')
+    .flatMap((line, index) =>
+      /"resolved": "(?:https?|git|ssh)\b/.test(line)
+        ? [
+            at(
+              path,
+              index + 1,
+              'an address of a registry',
+              'Set omit-lockfile-registry-resolved=true and install again',
+            ),
+          ]
+        : [],
     );
+  const locked: Record<string, { optionalDependencies?: Record<string, string> }> = JSON.parse(text).packages;
+  const names = new Set(Object.keys(locked).map((key) => key.split('node_modules/').at(-1)));
+  const lacking = Object.values(locked)
+    .flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}))
+    .filter((name) => !names.has(name))
+    .map((name) =>
+      at(path, 1, `${name} is optional but not locked`, 'Add its version, os and cpu: npm ci needs every one'),
+    );
+  return [...addresses, ...lacking];
 }
 
 /** Links of Markdown files that lead to no file, or to no heading of it. `exists` answers for files and folders. */

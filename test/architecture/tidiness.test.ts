@@ -22,7 +22,8 @@ describe('the repository', () => {
   });
 
   test('knows no machine and no registry', () => {
-    expectNone([...machinePathViolations(files), ...lockFileViolations(files)]);
+    expectNone(machinePathViolations(files));
+    expectNone(files.filter(({ path }) => path === 'package-lock.json').flatMap(lockFileViolations));
   });
 
   test('has no broken link', () => {
@@ -58,10 +59,17 @@ describe('the machine path rule', () => {
   });
 });
 
-test('the lock file rule notices addresses, not workspaces', () => {
-  const text = '{\n"resolved": "https://registry.example/a.tgz",\n"resolved": "packages/core"\n}';
-  expect(problemsOf(lockFileViolations([{ path: 'package-lock.json', text }]))).toEqual([
-    'package-lock.json:2 an address of a registry',
+test('the lock file rule notices addresses and platforms left out, not workspaces', () => {
+  const packages = {
+    'node_modules/a': { resolved: 'https://registry.example/a.tgz', optionalDependencies: { b: '1', c: '1', d: '1' } },
+    'node_modules/b': { version: '1' },
+    'node_modules/a/node_modules/c': { version: '1' },
+    'node_modules/@edrlake/core': { resolved: 'packages/core', link: true },
+  };
+  const text = JSON.stringify({ packages }, null, 2);
+  expect(problemsOf(lockFileViolations({ path: 'package-lock.json', text }))).toEqual([
+    'package-lock.json:4 an address of a registry',
+    'package-lock.json:1 d is optional but not locked',
   ]);
 });
 
