@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 // Tests import the packages' TypeScript sources; only the end-to-end tests run what was built.
 const conditions = ['edrlake-source', 'node', 'import', 'default'];
 
+// Where to leave a report for machines; without it there is none.
+const report = process.env.EDRLAKE_TEST_REPORT;
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -11,5 +14,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
 });
