@@ -1,0 +1,239 @@
+import type { FlagName, FlagValues } from './flags.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** What a command got: every setting resolved, its positional arguments by name. */
+export interface CommandInput {
+  readonly values: FlagValues;
+  /** Positionals that were given; a required one is always there. */
+  readonly positionals: Readonly<Record<string, string>>;
+  /** Flags that were typed, as opposed to taken from the environment, the configuration or the defaults. */
+  readonly typed: ReadonlySet<FlagName>;
+}
+
+/** Does the command's work and resolves to the exit code. Throws an `EdrlakeError` for what a person must know. */
+export type RunCommand = (input: CommandInput, surroundings: Surroundings) => Promise<number>;
+
+export interface Positional {
+  readonly name: string;
+  readonly describe: string;
+  readonly required: boolean;
+}
+
+/** One command as help, completion and the parser know it; its code is loaded only when it runs. */
+export interface CommandSpec {
+  readonly name: string;
+  readonly summary: string;
+  /** More about it in its own help; paragraphs. */
+  readonly details: readonly string[];
+  readonly positionals: readonly Positional[];
+  readonly flags: readonly FlagName[];
+  readonly examples: readonly Example[];
+  /** false: only flags that were typed count, neither environment nor configuration. */
+  readonly readsConfiguration: boolean;
+  readonly load: () => Promise<{ readonly run: RunCommand }>;
+}
+
+export interface Example {
+  readonly command: string;
+  readonly purpose: string;
+}
+
+const OUTPUT: readonly FlagName[] = ['config', 'json', 'log-level', 'no-progress'];
+const GATEWAY: readonly FlagName[] = ['platform', 'base-url', 'api-prefix', 'page-size', 'concurrency', 'rate-limit'];
+const GATEWAY_ODDITIES: readonly FlagName[] = [
+  'max-result-window',
+  'event-time-token',
+  'processed-time-token',
+  'histogram',
+];
+const RANGE: readonly FlagName[] = ['from', 'to', 'filter', 'state'];
+const LAKE: readonly FlagName[] = ['lake', 'memory-limit', 'threads'];
+
+/** Every command, in the order a newcomer meets them. */
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'demo',
+    summary: 'Export a simulated week and query it, with nothing to set up',
+    details: [
+      'Starts a simulated gateway on this machine, plans and exports 120,000 events of seven days, proves them against its counts and asks the lake three questions. Needs no network and no account. A second run finds nothing new.',
+    ],
+    positionals: [],
+    flags: ['lake', 'memory-limit', 'threads', 'json', 'log-level', 'no-progress'],
+    examples: [
+      { command: 'edrlake demo', purpose: 'the lake is kept in ./lake/demo' },
+      { command: 'edrlake demo --lake /tmp/demo', purpose: 'the same, elsewhere' },
+    ],
+    readsConfiguration: false,
+    load: () => import('./commands/demo.ts'),
+  },
+  {
+    name: 'init',
+    summary: 'Write a commented edrlake.config.ts',
+    details: ['Writes the file into the working directory. An existing one stays unless --force is given.'],
+    positionals: [],
+    flags: ['platform', 'base-url', 'lake', 'force', 'json', 'log-level'],
+    examples: [
+      { command: 'edrlake init --platform EU1', purpose: 'for the platform EU1' },
+      { command: 'edrlake init --force', purpose: 'write a fresh file over the old one' },
+    ],
+    readsConfiguration: false,
+    load: () => import('./commands/init.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'Check login, time tokens, limits, clock and lake, with advice',
+    details: ['Makes a few requests that change nothing. Exit code 1 when a check fails.'],
+    positionals: [],
+    flags: [...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    examples: [
+      { command: 'edrlake doctor --platform US1', purpose: 'before the first export' },
+      { command: 'edrlake doctor --json', purpose: 'for a monitor' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'plan',
+    summary: 'Show windows, requests and duration of an export',
+    details: ['Fetches counts only, no events. The counting requests are part of what an export needs.'],
+    positionals: [],
+    flags: [...RANGE, 'all', ...GATEWAY, ...GATEWAY_ODDITIES, ...OUTPUT],
+    examples: [
+      { command: 'edrlake plan --from 2020-08-17 --to 2020-08-19', purpose: 'three days' },
+      { command: 'edrlake plan --from 2020-08-17 --to 2020-08-17 --all --json', purpose: 'every window, for a script' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/plan.ts'),
+  },
+  {
+    name: 'backfill',
+    summary: 'Export a range of days into the lake and prove it complete',
+    details: [
+      'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
+      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree.',
+    ],
+    positionals: [],
+    flags: [...RANGE, 'force', 'replace', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    examples: [
+      { command: 'edrlake backfill --from 2020-08-17 --to 2020-08-19', purpose: 'three whole days' },
+      {
+        command: "edrlake backfill --from 2020-08-17 --to 2020-08-17 --filter 'type: FILE'",
+        purpose: 'only file events',
+      },
+      {
+        command: 'edrlake backfill --from 2020-08-17T04:00:00Z --to 2020-08-17T06:00:00Z --force',
+        purpose: 'fetch two hours again',
+      },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/backfill.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'Show what the lake holds and which days are proven',
+    details: [],
+    positionals: [],
+    flags: [...LAKE, ...OUTPUT],
+    examples: [
+      { command: 'edrlake status', purpose: 'the lake in ./lake' },
+      { command: 'edrlake status --lake /data/edr --json', purpose: 'for a monitor' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'query',
+    summary: 'Ask the lake in SQL',
+    details: [
+      'Tables: events, certificates, indicators, interfaces, asset_tags, rejects, coverage, commits, windows. The SQL comes from the argument, or from standard input where it is - or missing.',
+    ],
+    positionals: [{ name: 'sql', describe: 'DuckDB SQL, or - for standard input', required: false }],
+    flags: ['format', 'output', ...LAKE, ...OUTPUT],
+    examples: [
+      { command: 'edrlake query "select event_type, count(*) from events group by all"', purpose: 'a table' },
+      { command: 'edrlake query "from events limit 1000" --format csv > events.csv', purpose: 'for a spreadsheet' },
+      { command: 'edrlake query - --format parquet --output hosts.parquet < hosts.sql', purpose: 'a file' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/query.ts'),
+  },
+  {
+    name: 'sql',
+    summary: 'A small SQL shell over the lake',
+    details: ['Statements end with a semicolon. .help lists what else it understands. Ctrl-C stops a running query.'],
+    positionals: [],
+    flags: ['format', ...LAKE, 'config', 'json', 'log-level'],
+    examples: [
+      { command: 'edrlake sql', purpose: 'the lake in ./lake' },
+      { command: 'edrlake sql --format csv < report.sql', purpose: 'run a file of statements' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/sql.ts'),
+  },
+  {
+    name: 'count',
+    summary: 'Ask the API how many events there are',
+    details: ['One request. Without --from and --to it counts everything.'],
+    positionals: [],
+    flags: [...RANGE, 'group-by', 'interval', 'limit', 'sort', ...GATEWAY, ...GATEWAY_ODDITIES.slice(1, 3), ...OUTPUT],
+    examples: [
+      { command: 'edrlake count --from 2020-08-17 --to 2020-08-17', purpose: 'one day' },
+      { command: 'edrlake count --group-by agentId --limit 10', purpose: 'the busiest agents' },
+      { command: "edrlake count --filter 'type: FILE' --group-by dateTime --interval 1d", purpose: 'by day' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/count.ts'),
+  },
+  {
+    name: 'event',
+    summary: 'Show everything the API knows about one event',
+    details: ['Prints the JSON as the API gives it, indented.'],
+    positionals: [
+      { name: 'agent-id', describe: 'Agent id of the event', required: true },
+      { name: 'event-id', describe: 'Id of the event', required: true },
+    ],
+    flags: ['state', ...GATEWAY, ...OUTPUT],
+    examples: [
+      {
+        command: 'edrlake event 7a1f61a2-1b5e-4a52-9d4c-3a6e3f3a6f10 RTF_7a1f_55',
+        purpose: 'ids as in the events table',
+      },
+      { command: 'edrlake event "$AGENT" "$EVENT" | jq .file', purpose: 'one section' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/event.ts'),
+  },
+  {
+    name: 'simulate',
+    summary: 'Run a simulated gateway on this machine',
+    details: [
+      'Serves made-up events on 127.0.0.1 until Ctrl-C, behaves like the API and, on request, misbehaves like it.',
+    ],
+    positionals: [],
+    flags: ['port', 'seed', 'events', 'from', 'to', 'fault', 'rate-limit', 'json', 'config', 'log-level'],
+    examples: [
+      { command: 'edrlake simulate --port 8080 --events 300000', purpose: 'with the default week' },
+      { command: 'edrlake simulate --fault status:500@3 --fault reset@10', purpose: 'with two faults' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/simulate.ts'),
+  },
+  {
+    name: 'completion',
+    summary: 'Print a completion script for bash or zsh',
+    details: ['bash: edrlake completion bash >> ~/.bashrc', 'zsh: edrlake completion zsh >> ~/.zshrc'],
+    positionals: [{ name: 'shell', describe: 'bash or zsh; by default that of $SHELL', required: false }],
+    flags: ['json', 'log-level'],
+    examples: [
+      { command: 'edrlake completion bash >> ~/.bashrc', purpose: 'for bash' },
+      { command: 'edrlake completion zsh >> ~/.zshrc', purpose: 'for zsh' },
+    ],
+    readsConfiguration: false,
+    load: () => import('./commands/completion.ts'),
+  },
+];
+
+/** The command of that name, or null. */
+export function commandNamed(name: string): CommandSpec | null {
+  return COMMANDS.find((command) => command.name === name) ?? null;
+}

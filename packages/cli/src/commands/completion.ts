@@ -1,0 +1,38 @@
+import { EdrlakeError } from '@edrlake/core';
+import type { CommandInput } from '../command-list.ts';
+import { writeJson } from '../json-output.ts';
+import { COMPLETE } from '../program.ts';
+import { type Surroundings, writeText } from '../surroundings.ts';
+
+const SCRIPTS: Readonly<Record<string, string>> = {
+  bash: `# edrlake completion for bash
+_edrlake() {
+  local IFS=$'\\n'
+  COMPREPLY=($(edrlake ${COMPLETE} "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+}
+complete -o bashdefault -o default -F _edrlake edrlake
+`,
+  zsh: `#compdef edrlake
+# edrlake completion for zsh
+_edrlake() {
+  local -a found
+  found=("\${(@f)$(edrlake ${COMPLETE} "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "\${found[1]}" ]]; then compadd -- "\${found[@]}"; else _default; fi
+}
+compdef _edrlake edrlake
+`,
+};
+
+/** Prints the script that teaches a shell to complete `edrlake`. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const shell = input.positionals.shell ?? (surroundings.env.SHELL?.endsWith('zsh') === true ? 'zsh' : 'bash');
+  const script = SCRIPTS[shell];
+  if (script === undefined) {
+    throw new EdrlakeError('USAGE', `expected bash or zsh, found "${shell}"`, {
+      hint: 'See: edrlake completion --help',
+    });
+  }
+  if (input.values.json) await writeJson(surroundings.stdout, { shell, script });
+  else await writeText(surroundings.stdout, script);
+  return 0;
+}

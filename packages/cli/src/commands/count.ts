@@ -1,0 +1,87 @@
+import { EdrlakeError, isoInstant, type TimeRange } from '@edrlake/core';
+import { type QualysClient, windowFilter } from '@edrlake/runner';
+import type { CommandInput } from '../command-list.ts';
+import type { FlagValues } from '../flags.ts';
+import { optionalRange, scopeOf, withConnection } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { startDisplay } from '../progress-display.ts';
+import { countText } from '../quantity-text.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { tableText } from '../table-text.ts';
+
+interface Group {
+  readonly value: string;
+  readonly count: number;
+}
+
+/** Asks the API for one count, or for counts by value of a field. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const range = optionalRange(values);
+  requireGroupBy(values);
+  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  let found: { readonly count: number | null; readonly groups: readonly Group[] | null };
+  try {
+    found = await withConnection(values, surroundings, display.emit, (connection) =>
+      ask(connection.client, values, range, surroundings.signal),
+    );
+  } finally {
+    display.stop();
+  }
+  const { stdout, env } = surroundings;
+  if (values.json) {
+    const from = range === null ? null : isoInstant(range.startMs);
+    const to = range === null ? null : isoInstant(range.endMs);
+    await writeJson(stdout, { from, to, filter: values.filter, state: values.state, ...found });
+  } else if (found.groups !== null) {
+    const columns = [{ title: values['group-by'] ?? '' }, { title: 'events', align: 'right' as const }];
+    const rows = found.groups.map(({ value, count }) => [value, countText(count)]);
+    await writeText(stdout, `${tableText(columns, rows, lineWidth(stdout, env))}\n`);
+  } else {
+    await writeText(stdout, `${stdout.isTTY === true ? countText(found.count ?? 0) : found.count}\n`);
+  }
+  return 0;
+}
+
+async function ask(client: QualysClient, values: FlagValues, range: TimeRange | null, signal: AbortSignal) {
+  const selection = { filter: filterOf(values, range), state: values.state };
+  const groupBy = values['group-by'];
+  if (groupBy === null) return { count: await client.count(selection, signal), groups: null };
+  const params = {
+    ...selection,
+    groupBy: groupBy.split(',').map((field) => field.trim()),
+    limit: values.limit,
+    // Checked by the flags' readers.
+    interval: values.interval as `${number}d` | null,
+    sort: values.sort === null ? null : sortKeys(values.sort),
+  };
+  const grouped = await client.groupedCount(params, signal);
+  return { count: null, groups: grouped.values };
+}
+
+function filterOf(values: FlagValues, range: TimeRange | null): string | null {
+  if (range === null) return values.filter;
+  const tokens = {
+    timeTokens: { event: values['event-time-token'], processed: values['processed-time-token'] },
+    typeToken: 'type',
+    agentToken: 'asset.agentid',
+  };
+  return windowFilter({ axis: 'event', range, cuts: [], scope: scopeOf(values) }, tokens);
+}
+
+function requireGroupBy(values: FlagValues): void {
+  if (values['group-by'] !== null) return;
+  const alone = (['interval', 'limit', 'sort'] as const).find((name) => values[name] !== null);
+  if (alone === undefined) return;
+  throw new EdrlakeError('USAGE', `--${alone} needs --group-by`, {
+    hint: 'For example: --group-by agentId --limit 10, or --group-by dateTime --interval 1d',
+  });
+}
+
+function sortKeys(text: string): Readonly<Record<string, 'asc' | 'desc'>>[] {
+  const keys: unknown = JSON.parse(text);
+  const isKey = (key: unknown) =>
+    typeof key === 'object' && key !== null && Object.values(key).every((way) => way === 'asc' || way === 'desc');
+  if (Array.isArray(keys) && keys.every(isKey)) return keys;
+  throw new EdrlakeError('USAGE', `--sort: expected a list such as [{"count": "desc"}], found ${text}`);
+}

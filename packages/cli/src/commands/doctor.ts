@@ -1,0 +1,64 @@
+import { ERROR_CODES, type ErrorCode } from '@edrlake/core';
+import { diagnose, type Finding } from '@edrlake/runner';
+import type { CommandInput } from '../command-list.ts';
+import { readCredentials } from '../credentials.ts';
+import { connectionSettings, requireGateway, servicesOf } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeDirectory } from '../lake-access.ts';
+import { startDisplay } from '../progress-display.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { padEnd, wrapWords } from '../text-layout.ts';
+
+const MARKS: Readonly<Record<Finding['status'], string>> = { ok: '✔', warn: '!', fail: '✘' };
+
+/** Looks at everything an export depends on and says what to do about what is wrong. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  requireGateway(values);
+  const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  let findings: readonly Finding[];
+  try {
+    const target = {
+      settings: connectionSettings(values, credentials),
+      lakeDirectory: lakeDirectory(values, surroundings),
+    };
+    findings = await diagnose(target, servicesOf(surroundings, display.emit));
+  } finally {
+    display.stop();
+  }
+  const { stdout, env } = surroundings;
+  if (values.json) await writeJson(stdout, { ok: findings.every(({ status }) => status !== 'fail'), findings });
+  else await writeText(stdout, findingsText(findings, lineWidth(stdout, env)));
+  return exitCodeOf(findings);
+}
+
+/** Findings with their advice below them, then one line of sum. */
+export function findingsText(findings: readonly Finding[], width: number): string {
+  const nameWidth = Math.max(0, ...findings.map(({ name }) => name.length));
+  const indent = ' '.repeat(nameWidth + 4);
+  const textWidth = Math.max(30, Math.min(width, 110) - indent.length);
+  const lines: string[] = [];
+  for (const { name, status, found, advice } of findings) {
+    const head = `${MARKS[status]} ${padEnd(name, nameWidth)}  `;
+    lines.push(...wrapWords(found, textWidth).map((line, index) => `${index === 0 ? head : indent}${line}`));
+    if (advice !== null) lines.push(...wrapWords(`→ ${advice}`, textWidth).map((line) => `${indent}${line}`));
+  }
+  const count = (wanted: Finding['status']) => findings.filter(({ status }) => status === wanted).length;
+  const [failed, warned] = [count('fail'), count('warn')];
+  const sum =
+    failed > 0
+      ? `${failed} of ${findings.length} checks failed.`
+      : warned > 0
+        ? `Nothing failed; ${warned} of ${findings.length} checks deserve a look.`
+        : 'All is well.';
+  return `${[...lines, '', sum].join('\n')}\n`;
+}
+
+/** 2 where credentials or settings are what is wrong, as everywhere; else 1 for any failed check. */
+function exitCodeOf(findings: readonly Finding[]): number {
+  const failed = findings.filter(({ status }) => status === 'fail');
+  if (failed.length === 0) return 0;
+  const codes = failed.map(({ found }) => /\(([A-Z_]+)\)$/.exec(found)?.[1]).filter((code) => code !== undefined);
+  return codes.some((code) => code in ERROR_CODES && ERROR_CODES[code as ErrorCode].exitCode === 2) ? 2 : 1;
+}

@@ -1,0 +1,74 @@
+import { MS_PER_SECOND } from '@edrlake/core';
+import { type ExportPlan, planExport } from '@edrlake/runner';
+import type { CommandInput } from '../command-list.ts';
+import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { type PlanView, planText } from '../plan-text.ts';
+import { startDisplay } from '../progress-display.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+
+/** The limit of a standard subscription, which the duration is told for. */
+const STANDARD_LIMIT = { requests: 300, windowSeconds: 3_600 };
+
+/** Counts, cuts and shows what an export would ask for. Fetches no event. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const range = requiredRange(values, 'plan');
+  const display = startDisplay(values, surroundings);
+  let view: PlanView;
+  try {
+    view = await withConnection(values, surroundings, display.emit, async (connection, services) => {
+      const plan = await planExport(connection.source, { axis: 'event', range, scope: scopeOf(values) }, services);
+      const { requests, windowSeconds, fromHeaders } = connection.client.limits();
+      return {
+        plan,
+        pageSize: connection.source.pageSize,
+        requestsMade: connection.requestsMade(),
+        standardMs: durationAtLimitMs(plan, STANDARD_LIMIT),
+        advertised: fromHeaders ? { requests, windowSeconds } : null,
+        advertisedMs: fromHeaders ? durationAtLimitMs(plan, { requests, windowSeconds }) : null,
+      };
+    });
+  } finally {
+    display.stop();
+  }
+  if (values.json) await writeJson(surroundings.stdout, planDocument(view));
+  else
+    await writeText(surroundings.stdout, planText(view, values.all, lineWidth(surroundings.stdout, surroundings.env)));
+  return 0;
+}
+
+/** How long so many requests take when the limit is used in full. */
+function durationAtLimitMs(
+  plan: ExportPlan,
+  limit: { readonly requests: number; readonly windowSeconds: number },
+): number {
+  return (plan.requests.planned / limit.requests) * limit.windowSeconds * MS_PER_SECOND;
+}
+
+function planDocument(view: PlanView) {
+  const { plan } = view;
+  return {
+    range: isoRange(plan.request.range),
+    filter: plan.request.scope.filter,
+    state: plan.request.scope.state,
+    events: plan.windowPlan.events,
+    pageSize: view.pageSize,
+    requests: { ...plan.requests, madeForPlanning: view.requestsMade },
+    durationSeconds: {
+      atStandardLimit: Math.ceil(view.standardMs / MS_PER_SECOND),
+      atAdvertisedLimit: view.advertisedMs === null ? null : Math.ceil(view.advertisedMs / MS_PER_SECOND),
+    },
+    limit: { standard: STANDARD_LIMIT, advertised: view.advertised },
+    windows: plan.windowPlan.windows.map(({ window, count }) => ({
+      id: window.id,
+      ...isoRange(window.range),
+      cuts: window.cuts,
+      count,
+    })),
+  };
+}
+
+function isoRange(range: { readonly startMs: number; readonly endMs: number }) {
+  return { from: new Date(range.startMs).toISOString(), to: new Date(range.endMs).toISOString() };
+}

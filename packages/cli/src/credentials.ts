@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { EdrlakeError } from '@edrlake/core';
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+const HOW =
+  'Set EDRLAKE_USERNAME and either EDRLAKE_PASSWORD or EDRLAKE_PASSWORD_FILE (a file that holds only the password).';
+
+/**
+ * The account from the environment, the only place it may come from. One line break at the end of a password file is not
+ * part of the password.
+ * @throws {EdrlakeError} `CREDENTIALS_MISSING` naming the variable; the values themselves are never in an error.
+ */
+export async function readCredentials(
+  env: Readonly<Record<string, string | undefined>>,
+  workingDirectory: string,
+): Promise<Credentials> {
+  const username = env.EDRLAKE_USERNAME ?? '';
+  const password = env.EDRLAKE_PASSWORD ?? '';
+  const file = env.EDRLAKE_PASSWORD_FILE ?? '';
+  if (username === '') throw new EdrlakeError('CREDENTIALS_MISSING', 'EDRLAKE_USERNAME is not set', { hint: HOW });
+  if (password !== '' && file !== '') {
+    throw new EdrlakeError('CREDENTIALS_MISSING', 'EDRLAKE_PASSWORD and EDRLAKE_PASSWORD_FILE are both set', {
+      hint: 'Unset one of them, so that it is clear which password counts.',
+    });
+  }
+  if (password !== '') return { username, password };
+  if (file === '') throw new EdrlakeError('CREDENTIALS_MISSING', 'EDRLAKE_PASSWORD is not set', { hint: HOW });
+  return { username, password: await readPasswordFile(resolve(workingDirectory, file)) };
+}
+
+async function readPasswordFile(path: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw new EdrlakeError('CREDENTIALS_MISSING', `EDRLAKE_PASSWORD_FILE: cannot read ${path}`, {
+      cause: error,
+      hint: 'Check the path and who may read it.',
+    });
+  }
+  const password = text.replace(/\r?\n$/, '');
+  if (password === '') {
+    throw new EdrlakeError('CREDENTIALS_MISSING', `EDRLAKE_PASSWORD_FILE: ${path} is empty`, { hint: HOW });
+  }
+  return password;
+}

@@ -1,0 +1,149 @@
+/** Readers of flag texts: the value, or null where the text does not mean one. */
+export type ReadText<T> = (text: string) => T | null;
+
+/** What a flag, an `EDRLAKE_` variable and a configuration key of the same name have in common. */
+export interface Flag<T> {
+  /** The heading it stands under in a help text. */
+  readonly group: FlagGroup;
+  readonly describe: string;
+  /** The word for its value in a help text, or null for a switch, which takes none. */
+  readonly valueName: string | null;
+  /** What a right value is, in words that follow "expected". */
+  readonly expected: string;
+  readonly read: ReadText<T>;
+  readonly byDefault: T;
+  /** The default as a help text shows it; null where there is nothing to show. */
+  readonly defaultText: string | null;
+  /** The few values there are, for shell completion. */
+  readonly choices: readonly string[];
+  /** May be given more than once; texts are read one by one and collected. */
+  readonly repeats: boolean;
+}
+
+export type FlagGroup = 'Range' | 'Gateway' | 'Lake' | 'Run' | 'Result' | 'Simulated data' | 'Output';
+
+interface FlagText {
+  readonly group: FlagGroup;
+  readonly describe: string;
+}
+
+interface ValueText extends FlagText {
+  readonly valueName: string;
+}
+
+/** A switch: off unless given. */
+export function switchFlag(text: FlagText): Flag<boolean> {
+  return {
+    ...text,
+    valueName: null,
+    expected: 'true or false',
+    read: readBoolean,
+    byDefault: false,
+    defaultText: null,
+    choices: [],
+    repeats: false,
+  };
+}
+
+/** A flag with a value and a default. */
+export function valueFlag<T extends string | number>(
+  text: ValueText & { readonly expected: string; readonly read: ReadText<T>; readonly byDefault: T },
+): Flag<T> {
+  return { ...text, defaultText: String(text.byDefault), choices: [], repeats: false };
+}
+
+/** A flag with a value that may be missing; `defaultText` then says what happens without it. */
+export function optionalFlag<T>(
+  text: ValueText & {
+    readonly expected: string;
+    readonly read: ReadText<T>;
+    readonly defaultText?: string;
+    readonly choices?: readonly string[];
+  },
+): Flag<T | null> {
+  return {
+    ...text,
+    byDefault: null,
+    defaultText: text.defaultText ?? null,
+    choices: text.choices ?? [],
+    repeats: false,
+  };
+}
+
+/** One word of a few. */
+export function choiceFlag<const T extends string>(
+  text: ValueText & { readonly choices: readonly T[]; readonly byDefault: T },
+): Flag<T> {
+  return {
+    ...text,
+    expected: wordsText(text.choices),
+    read: (given) => text.choices.find((choice) => choice === given.toLowerCase()) ?? null,
+    defaultText: text.byDefault,
+    repeats: false,
+  };
+}
+
+/** A flag that collects the values of all its uses, in order. */
+export function listFlag<T>(
+  text: ValueText & { readonly expected: string; readonly read: ReadText<T> },
+): Flag<readonly T[]> {
+  return {
+    ...text,
+    read: (given) => {
+      const value = text.read(given);
+      return value === null ? null : [value];
+    },
+    byDefault: [],
+    defaultText: null,
+    choices: [],
+    repeats: true,
+  };
+}
+
+/** `a, b or c`. */
+export function wordsText(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+}
+
+export function readBoolean(text: string): boolean | null {
+  const word = text.toLowerCase();
+  if (word === 'true' || word === '1' || word === 'yes') return true;
+  if (word === 'false' || word === '0' || word === 'no') return false;
+  return null;
+}
+
+/** Text as it is; blank text is no value. */
+export function readText(text: string): string | null {
+  return text.trim() === '' ? null : text;
+}
+
+/** A whole number within bounds, both included. Underscores and commas may group digits. */
+export function wholeNumber(least: number, most: number): ReadText<number> {
+  return (text) => {
+    if (!/^\d+([_,]\d{3})*$/.test(text)) return null;
+    const value = Number(text.replaceAll(/[_,]/g, ''));
+    return value >= least && value <= most ? value : null;
+  };
+}
+
+/** How many requests the account may make in how many seconds. */
+export interface RateLimit {
+  readonly requests: number;
+  readonly windowSeconds: number;
+}
+
+/** `300/3600`; `300/h`, `5/min` and `2/s` mean what they say. */
+export function readRateLimit(text: string): RateLimit | null {
+  const match = /^(\d{1,9})\/(\d{1,7}|s|min|h|d)$/.exec(text);
+  if (match === null) return null;
+  const unitSeconds: Record<string, number> = { s: 1, min: 60, h: 3_600, d: 86_400 };
+  const window = match[2] ?? '';
+  const requests = Number(match[1]);
+  const windowSeconds = unitSeconds[window] ?? Number(window);
+  return requests > 0 && windowSeconds > 0 ? { requests, windowSeconds } : null;
+}
+
+/** A size as DuckDB reads it: `512MB`, `2 GiB`. */
+export function readMemorySize(text: string): string | null {
+  return /^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/i.test(text) ? text.replace(/\s/, '') : null;
+}

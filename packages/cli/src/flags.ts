@@ -1,0 +1,287 @@
+import {
+  choiceFlag,
+  type Flag,
+  listFlag,
+  optionalFlag,
+  readBoolean,
+  readMemorySize,
+  readRateLimit,
+  readText,
+  switchFlag,
+  valueFlag,
+  wholeNumber,
+} from './flag-values.ts';
+
+/** Result formats of `query`. */
+export const QUERY_FORMATS = ['table', 'csv', 'json', 'ndjson', 'arrow', 'parquet'] as const;
+export type QueryFormat = (typeof QUERY_FORMATS)[number];
+
+export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
+
+const dayOrInstant = 'a day (2020-08-17) or an ISO instant (2020-08-17T04:00:00Z)';
+
+/**
+ * Every flag of every command, once. The name in `EDRLAKE_…` form is its environment variable, and in camelCase its key
+ * in the configuration file.
+ */
+export const FLAGS = {
+  from: optionalFlag({
+    group: 'Range',
+    valueName: 'DATE',
+    describe: 'First UTC day, or ISO instant',
+    expected: dayOrInstant,
+    read: readText,
+  }),
+  to: optionalFlag({
+    group: 'Range',
+    valueName: 'DATE',
+    describe: 'Last UTC day, or ISO instant (excluded)',
+    expected: dayOrInstant,
+    read: readText,
+  }),
+  filter: optionalFlag({
+    group: 'Range',
+    valueName: 'QQL',
+    describe: 'Only events that match this query',
+    expected: 'a query such as "type: FILE"',
+    read: readText,
+  }),
+  state: optionalFlag({
+    group: 'Range',
+    valueName: 'BOOL',
+    describe: 'true: only events from the current state',
+    expected: 'true or false',
+    read: readBoolean,
+    choices: ['true', 'false'],
+  }),
+  platform: optionalFlag({
+    group: 'Gateway',
+    valueName: 'ID',
+    describe: 'Qualys platform: US1, EU2, …',
+    expected: 'a platform id such as US1 or EU2',
+    read: readText,
+  }),
+  'base-url': optionalFlag({
+    group: 'Gateway',
+    valueName: 'URL',
+    describe: 'Gateway instead of a platform',
+    expected: 'the https URL of a gateway',
+    read: readText,
+  }),
+  'api-prefix': valueFlag({
+    group: 'Gateway',
+    valueName: 'PATH',
+    describe: 'Path before /events, also /ioc/v1',
+    expected: 'a path that starts with /',
+    read: (text) => (/^\/\S*$/.test(text) ? text.replace(/\/+$/, '') : null),
+    byDefault: '/ioc',
+  }),
+  'page-size': valueFlag({
+    group: 'Gateway',
+    valueName: 'N',
+    describe: 'Events a request asks for',
+    expected: 'a whole number from 1 to 10000',
+    read: wholeNumber(1, 10_000),
+    byDefault: 1_000,
+  }),
+  concurrency: valueFlag({
+    group: 'Gateway',
+    valueName: 'N',
+    describe: 'Requests at once',
+    expected: 'a whole number from 1 to 64',
+    read: wholeNumber(1, 64),
+    byDefault: 2,
+  }),
+  'rate-limit': optionalFlag({
+    group: 'Gateway',
+    valueName: 'N/SECONDS',
+    describe: 'Request limit, or none',
+    expected: 'N/SECONDS such as 300/3600, or none',
+    read: (text) => (text === 'none' ? ('none' as const) : readRateLimit(text)),
+    defaultText: '300/3600',
+  }),
+  'max-result-window': valueFlag({
+    group: 'Gateway',
+    valueName: 'N',
+    describe: 'Events a query can reach',
+    expected: 'a whole number from 1 to 10000000',
+    read: wholeNumber(1, 10_000_000),
+    byDefault: 10_000,
+  }),
+  'event-time-token': valueFlag({
+    group: 'Gateway',
+    valueName: 'TOKEN',
+    describe: 'When it happened',
+    expected: 'a token such as event.dateTime',
+    read: readText,
+    byDefault: 'event.dateTime',
+  }),
+  'processed-time-token': valueFlag({
+    group: 'Gateway',
+    valueName: 'TOKEN',
+    describe: 'When it was processed',
+    expected: 'a token such as event.eventProcessedTime',
+    read: readText,
+    byDefault: 'event.eventProcessedTime',
+  }),
+  histogram: choiceFlag({
+    group: 'Gateway',
+    valueName: 'WHEN',
+    describe: 'Plan with histograms: auto, on or off',
+    choices: HISTOGRAM_USES,
+    byDefault: 'auto',
+  }),
+  lake: valueFlag({
+    group: 'Lake',
+    valueName: 'DIR',
+    describe: 'Directory of the lake',
+    expected: 'a directory',
+    read: readText,
+    byDefault: './lake',
+  }),
+  'memory-limit': valueFlag({
+    group: 'Lake',
+    valueName: 'SIZE',
+    describe: 'Memory DuckDB may use',
+    expected: 'a size such as 512MB or 2GiB',
+    read: readMemorySize,
+    byDefault: '512MB',
+  }),
+  threads: optionalFlag({
+    group: 'Lake',
+    valueName: 'N',
+    describe: 'Threads DuckDB may use',
+    expected: 'a whole number from 1 to 256',
+    read: wholeNumber(1, 256),
+    defaultText: 'one per core',
+  }),
+  force: switchFlag({ group: 'Run', describe: 'Do again what is already there' }),
+  replace: switchFlag({ group: 'Run', describe: 'Delete stored events that the API no longer has' }),
+  all: switchFlag({ group: 'Result', describe: 'List every window, not only the first and last' }),
+  format: choiceFlag({
+    group: 'Result',
+    valueName: 'FORMAT',
+    describe: 'table, csv, json, ndjson, arrow or parquet',
+    choices: QUERY_FORMATS,
+    byDefault: 'table',
+  }),
+  output: optionalFlag({
+    group: 'Result',
+    valueName: 'FILE',
+    describe: 'Write the result to a file',
+    expected: 'a file name',
+    read: readText,
+  }),
+  'group-by': optionalFlag({
+    group: 'Result',
+    valueName: 'FIELD',
+    describe: 'Counts by field: agentId, type, dateTime, …',
+    expected: 'a field name, or several with commas',
+    read: readText,
+  }),
+  interval: optionalFlag({
+    group: 'Result',
+    valueName: 'STEP',
+    describe: 'With a date field: 1d, 6h, 15m, … (y q M w d h m s)',
+    expected: 'a number and one of y q M w d h m s, such as 1d',
+    read: (text) => (/^[1-9]\d{0,5}[yqMwdhms]$/.test(text) ? text : null),
+  }),
+  limit: optionalFlag({
+    group: 'Result',
+    valueName: 'N',
+    describe: 'Most frequent values only',
+    expected: 'a whole number from 1 to 10000',
+    read: wholeNumber(1, 10_000),
+  }),
+  sort: optionalFlag({
+    group: 'Result',
+    valueName: 'JSON',
+    describe: `The API's sort, such as [{"count": "desc"}]`,
+    expected: 'JSON such as [{"action": "asc"}]',
+    read: (text) => (readsAsJson(text) ? text : null),
+  }),
+  port: valueFlag({
+    group: 'Simulated data',
+    valueName: 'N',
+    describe: 'Port on 127.0.0.1; 0 takes a free one',
+    expected: 'a whole number from 0 to 65535',
+    read: wholeNumber(0, 65_535),
+    byDefault: 0,
+  }),
+  seed: valueFlag({
+    group: 'Simulated data',
+    valueName: 'N',
+    describe: 'The same seed gives the same events',
+    expected: 'a whole number from 0 to 4294967295',
+    read: wholeNumber(0, 4_294_967_295),
+    byDefault: 1,
+  }),
+  events: valueFlag({
+    group: 'Simulated data',
+    valueName: 'N',
+    describe: 'Events in the whole range',
+    expected: 'a whole number from 0 to 1000000000',
+    read: wholeNumber(0, 1_000_000_000),
+    byDefault: 100_000,
+  }),
+  fault: listFlag({
+    group: 'Simulated data',
+    valueName: 'FAULT',
+    describe: 'Something that goes wrong, see below; may be repeated',
+    expected: 'a fault such as status:500@3 or reset@10',
+    read: readText,
+  }),
+  config: optionalFlag({
+    group: 'Output',
+    valueName: 'FILE',
+    describe: 'Configuration file',
+    expected: 'a file name',
+    read: readText,
+    defaultText: './edrlake.config.*',
+  }),
+  json: switchFlag({ group: 'Output', describe: 'One JSON document on stdout, errors too' }),
+  'log-level': choiceFlag({
+    group: 'Output',
+    valueName: 'LEVEL',
+    describe: 'error, warn, info or debug',
+    choices: LOG_LEVELS,
+    byDefault: 'info',
+  }),
+  'no-progress': switchFlag({ group: 'Output', describe: 'No live display' }),
+} as const satisfies Record<string, Flag<unknown>>;
+
+export type FlagName = keyof typeof FLAGS;
+
+type ValueOf<F> = F extends Flag<infer T> ? T : never;
+
+/** The value of every flag after flag, environment, configuration and default were weighed. */
+export type FlagValues = { readonly [Name in FlagName]: ValueOf<(typeof FLAGS)[Name]> };
+
+export const FLAG_NAMES = Object.keys(FLAGS) as readonly FlagName[];
+
+/** The flag itself, without the type of its value. */
+export function flagNamed(name: FlagName): Flag<unknown> {
+  return FLAGS[name];
+}
+
+/** `EDRLAKE_PAGE_SIZE` of `page-size`. */
+export function environmentName(name: FlagName): string {
+  return `EDRLAKE_${name.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** `pageSize` of `page-size`. */
+export function configKey(name: FlagName): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function readsAsJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,117 @@
+import { COMMANDS, type CommandSpec } from './command-list.ts';
+import type { FlagGroup } from './flag-values.ts';
+import { environmentName, type FlagName, flagNamed } from './flags.ts';
+import { padEnd, wrapWords } from './text-layout.ts';
+
+const WIDEST = 110;
+const INDENT = '  ';
+const GROUP_ORDER: readonly FlagGroup[] = ['Simulated data', 'Range', 'Run', 'Result', 'Gateway', 'Lake', 'Output'];
+
+/** The help of the program: what it is and its commands. */
+export function programHelp(width: number): string {
+  const rows = COMMANDS.map((command) => [command.name, command.summary] as const);
+  return [
+    'edrlake: export Qualys EDR events into a Parquet lake and prove them complete',
+    '',
+    'Usage: edrlake <command> [flags]',
+    '',
+    'Commands:',
+    ...definitionLines(rows, width),
+    '',
+    'Flags:',
+    ...definitionLines(
+      [
+        ['-h, --help', 'This help, or that of a command'],
+        ['--version', 'The version'],
+      ],
+      width,
+    ),
+    '',
+    'Start with:',
+    ...definitionLines(
+      [
+        ['edrlake demo', 'see it work, with nothing to set up'],
+        ['edrlake init', 'write a configuration for your account'],
+        ['edrlake <command> --help', 'flags and examples of a command'],
+      ],
+      width,
+    ),
+    '',
+  ].join('\n');
+}
+
+/** The help of one command: usage, flags by group, examples. */
+export function commandHelp(command: CommandSpec, width: number): string {
+  const textWidth = Math.min(width, WIDEST);
+  const usage = ['edrlake', command.name, ...command.positionals.map(positionalText), '[flags]'].join(' ');
+  const lines = [`${command.summary}`, '', `Usage: ${usage}`];
+  for (const paragraph of command.details) lines.push('', ...wrapWords(paragraph, textWidth));
+  if (command.positionals.length > 0) {
+    const rows = command.positionals.map(({ name, describe }) => [name.toUpperCase(), describe] as const);
+    lines.push('', 'Arguments:', ...definitionLines(rows, width));
+  }
+  const nameWidth = Math.max(...command.flags.map((name) => flagUsage(name).length));
+  for (const group of GROUP_ORDER) {
+    const names = command.flags.filter((name) => flagNamed(name).group === group);
+    if (names.length === 0) continue;
+    const rows = names.map((name) => [flagUsage(name), flagDescription(name)] as const);
+    lines.push('', `${group}:`, ...definitionLines(rows, width, nameWidth));
+  }
+  lines.push('', 'Examples:', ...exampleLines(command, width));
+  if (command.readsConfiguration) {
+    const variable = environmentName(command.flags.includes('lake') ? 'lake' : 'json');
+    lines.push(
+      '',
+      ...wrapWords(
+        `Each flag is also an environment variable (${variable}) and a key in edrlake.config.ts.`,
+        textWidth,
+      ),
+    );
+  }
+  if (command.flags.includes('base-url') && command.name !== 'init') {
+    lines.push(
+      ...wrapWords(
+        'The account comes from EDRLAKE_USERNAME and EDRLAKE_PASSWORD (or EDRLAKE_PASSWORD_FILE).',
+        textWidth,
+      ),
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function positionalText(positional: { readonly name: string; readonly required: boolean }): string {
+  const name = positional.name.toUpperCase().replaceAll('-', '_');
+  return positional.required ? name : `[${name}]`;
+}
+
+function flagUsage(name: FlagName): string {
+  const { valueName } = flagNamed(name);
+  return valueName === null ? `--${name}` : `--${name} ${valueName}`;
+}
+
+function flagDescription(name: FlagName): string {
+  const { describe, defaultText } = flagNamed(name);
+  return defaultText === null ? describe : `${describe} (default ${defaultText})`;
+}
+
+/** Names in a column, descriptions beside them; a description that does not fit goes on below itself. */
+function definitionLines(rows: readonly (readonly [string, string])[], width: number, leastNameWidth = 0): string[] {
+  const nameWidth = Math.max(leastNameWidth, ...rows.map(([name]) => name.length));
+  const descriptionWidth = Math.max(24, Math.min(width, WIDEST) - INDENT.length * 2 - nameWidth);
+  return rows.flatMap(([name, description]) =>
+    wrapWords(description, descriptionWidth).map(
+      (line, index) => `${INDENT}${padEnd(index === 0 ? name : '', nameWidth)}${INDENT}${line}`,
+    ),
+  );
+}
+
+/** Each example with its purpose beside it where all fit so, otherwise with the purpose above it. */
+function exampleLines(command: CommandSpec, width: number): string[] {
+  const commandWidth = Math.max(...command.examples.map((example) => example.command.length));
+  const fits = command.examples.every(({ purpose }) => commandWidth + purpose.length + 6 <= width);
+  return command.examples.flatMap((example) =>
+    fits
+      ? [`${INDENT}${padEnd(example.command, commandWidth)}${INDENT}# ${example.purpose}`]
+      : [`${INDENT}# ${example.purpose}`, `${INDENT}${example.command}`],
+  );
+}

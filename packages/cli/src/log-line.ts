@@ -1,0 +1,93 @@
+import type { RunEvent } from '@edrlake/core';
+import { LOG_LEVELS, type LogLevel } from './flags.ts';
+import { bytesText, clockTimeText, countText, durationText, instantText, nounText } from './quantity-text.ts';
+
+/** One line of the log: how much it matters and what it says. */
+export interface LogLine {
+  readonly level: LogLevel;
+  readonly text: string;
+}
+
+/** Whether a line of `level` is wanted when `least` was asked for. */
+export function isLogged(level: LogLevel, least: LogLevel): boolean {
+  return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(least);
+}
+
+/** A wait that a person would wonder about. Shorter ones are ordinary pacing. */
+const NOTICEABLE_WAIT_MS = 5_000;
+
+/** What an event says in a log. */
+export function logLineOf(event: RunEvent, nowMs: number): LogLine {
+  switch (event.type) {
+    case 'login':
+      return debug(`logged in, until ${instantText(event.expiresAtMs)}`);
+    case 'request':
+      return debug(`request ${event.endpoint}: ${event.status ?? 'no answer'} in ${durationText(event.durationMs)}`);
+    case 'retry':
+      return warn(`${event.endpoint}: ${event.code}, try ${event.tryNumber + 1} in ${durationText(event.delayMs)}`);
+    case 'pace': {
+      const line = `waiting until ${clockTimeText(event.untilMs, nowMs)} (${event.reason === 'rate-limit' ? 'rate limit' : 'the gateway asked'})`;
+      return event.delayMs >= NOTICEABLE_WAIT_MS ? info(line) : debug(line);
+    }
+    case 'limits':
+      return debug(`the gateway allows ${nounText(event.requests, 'request')} in ${countText(event.windowSeconds)} s`);
+    case 'planned': {
+      const windows = nounText(event.windows, 'window');
+      return info(
+        `planned ${nounText(event.events, 'event')} in ${windows}, ${nounText(event.pages, 'page')} (${nounText(event.planRequests, 'request')} to plan)`,
+      );
+    }
+    case 'page':
+      return debug(
+        `page ${event.pageNumber} of ${event.windowId}: ${nounText(event.records, 'event')}, ${bytesText(event.bodyBytes)}${event.reused ? ', from disk' : ''}`,
+      );
+    case 'window':
+      return event.verdict === 'complete'
+        ? debug(`window ${rangeText(event.range)}: ${nounText(event.fetched, 'event')}, complete`)
+        : warn(
+            `window ${rangeText(event.range)}: ${countText(event.counted)} counted, ${countText(event.fetched)} fetched`,
+          );
+    case 'window-refetch':
+      return warn(
+        `window ${rangeText(event.range)}: ${countText(event.counted)} counted, ${countText(event.fetched)} fetched, ${countText(event.distinct)} distinct; fetching it again (${event.attempt})`,
+      );
+    case 'window-split':
+      return info(`window ${rangeText(event.range)} has grown, split into ${event.into}`);
+    case 'window-failed':
+      return warn(`window ${rangeText(event.range)} failed: ${event.message} [${event.code}]`);
+    case 'window-skipped':
+      return debug(`window ${rangeText(event.range)}: ${nounText(event.count, 'event')}, already proven`);
+    case 'batch':
+      return debug(
+        `flattened ${nounText(event.records, 'event')} (${bytesText(event.bodyBytes)}) in ${durationText(event.durationMs)}`,
+      );
+    case 'unknown-field':
+      return warn(
+        `new field ${event.path} in ${nounText(event.eventCount, 'event')} since ${event.firstDay}; kept in extra`,
+      );
+    case 'commit':
+      return info(
+        `version ${event.version}: ${countText(event.newEvents)} new, ${countText(event.changedEvents)} changed, ${countText(event.unchangedEvents)} unchanged`,
+      );
+    case 'commit-contended':
+      return info(`another writer committed version ${event.version} first, trying again (${event.attempt})`);
+    case 'resumed':
+      return info(`resuming run ${event.runId}, ${nounText(event.pagesReused, 'page')} on disk`);
+  }
+}
+
+function rangeText(range: { readonly startMs: number; readonly endMs: number }): string {
+  return `${instantText(range.startMs)} to ${instantText(range.endMs)}`;
+}
+
+function debug(text: string): LogLine {
+  return { level: 'debug', text };
+}
+
+function info(text: string): LogLine {
+  return { level: 'info', text };
+}
+
+function warn(text: string): LogLine {
+  return { level: 'warn', text };
+}

@@ -1,0 +1,138 @@
+import { EdrlakeError } from '@edrlake/core';
+import yargs from 'yargs';
+import { COMMANDS, type CommandSpec, commandNamed } from './command-list.ts';
+import { didYouMean } from './did-you-mean.ts';
+import { FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
+
+/** A command line that was understood. */
+export interface ParsedArguments {
+  readonly command: CommandSpec;
+  readonly positionals: Readonly<Record<string, string>>;
+  readonly texts: ReadonlyMap<FlagName, readonly string[]>;
+}
+
+const CREDENTIAL_WORDS = ['username', 'user', 'login', 'password', 'password-file', 'passwd', 'token', 'secret'];
+
+/**
+ * Reads a command line. Texts stay texts: their meaning is checked where environment and configuration are, by the same rules.
+ * @throws {EdrlakeError} `USAGE` for an unknown command or flag, a missing value or argument; with the nearest name.
+ */
+export async function parseArguments(args: readonly string[]): Promise<ParsedArguments> {
+  const first = args[0];
+  if (first === undefined) {
+    throw new EdrlakeError('USAGE', 'expected a command', {
+      hint: 'edrlake --help lists them; edrlake demo shows all.',
+    });
+  }
+  const command = commandNamed(first);
+  if (command === null) throw unknownCommand(first);
+  const parsed = await parserOf(command, args).parseAsync(args.slice(1));
+  const positionals: Record<string, string> = {};
+  for (const { name } of command.positionals) {
+    const value = parsed[name];
+    if (value !== undefined) positionals[name] = String(value);
+  }
+  const texts = new Map<FlagName, readonly string[]>();
+  for (const name of command.flags) {
+    const value = parsed[name];
+    if (value !== undefined) texts.set(name, Array.isArray(value) ? value.map(String) : [String(value)]);
+  }
+  return { command, positionals, texts };
+}
+
+function parserOf(command: CommandSpec, args: readonly string[]) {
+  const positionals = command.positionals.map(({ name, required }) => (required ? `<${name}>` : `[${name}]`));
+  const parser = baseParser()
+    .usage([`$0`, ...positionals].join(' '), command.summary, (own) => {
+      for (const { name, describe } of command.positionals) own.positional(name, { type: 'string', describe });
+      return own;
+    })
+    .fail((message, error) => {
+      // The parser's own complaints come as a message, as its own class of error, or as both.
+      if (error !== undefined && error !== null && error.name !== 'YError') throw error;
+      throw usageError(message ?? error?.message ?? 'the command line cannot be read', command, args);
+    });
+  for (const name of command.flags) {
+    parser.option(
+      name,
+      flagNamed(name).valueName === null ? { type: 'boolean' } : { type: 'string', requiresArg: true },
+    );
+  }
+  return parser;
+}
+
+function baseParser() {
+  return yargs()
+    .scriptName('edrlake')
+    .locale('en')
+    .help(false)
+    .version(false)
+    .exitProcess(false)
+    .strict()
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'boolean-negation': false,
+      'dot-notation': false,
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'greedy-arrays': false,
+      'short-option-groups': false,
+      'populate--': false,
+    });
+}
+
+function unknownCommand(word: string): EdrlakeError {
+  if (word.startsWith('-')) {
+    return new EdrlakeError('USAGE', `expected a command before ${flagPart(word)}`, {
+      hint: 'edrlake --help lists the commands.',
+    });
+  }
+  const near = didYouMean(
+    word,
+    COMMANDS.map((command) => command.name),
+  );
+  return new EdrlakeError('USAGE', `there is no command "${word}"`, {
+    hint: near === null ? 'edrlake --help lists the commands.' : `Did you mean: edrlake ${near}`,
+  });
+}
+
+/** The parser's own words turned into ours. */
+function usageError(message: string, command: CommandSpec, args: readonly string[]): EdrlakeError {
+  const seeHelp = `See: edrlake ${command.name} --help`;
+  const unknown = /^Unknown arguments?: (.*)$/s.exec(message)?.[1];
+  if (unknown !== undefined) {
+    const word = unknown.split(', ')[0] ?? '';
+    const isFlag = args.some((arg) => arg.startsWith('-') && flagPart(arg).replace(/^-+/, '') === word);
+    return isFlag
+      ? unknownFlag(word, command, seeHelp)
+      : new EdrlakeError('USAGE', `edrlake ${command.name} does not take the argument "${word}"`, { hint: seeHelp });
+  }
+  const valueless = /^Not enough arguments following: (.*)$/s.exec(message)?.[1];
+  if (valueless !== undefined) {
+    const name = FLAG_NAMES.find((candidate) => candidate === valueless);
+    const expected = name === undefined ? 'a value' : flagNamed(name).expected;
+    return new EdrlakeError('USAGE', `--${valueless}: expected ${expected}, found nothing`, { hint: seeHelp });
+  }
+  if (/^Not enough non-option arguments/.test(message)) {
+    const names = command.positionals.filter(({ required }) => required).map(({ name }) => name.toUpperCase());
+    return new EdrlakeError('USAGE', `edrlake ${command.name}: expected ${names.join(' and ')}`, { hint: seeHelp });
+  }
+  return new EdrlakeError('USAGE', message.split('\n')[0] ?? message, { hint: seeHelp });
+}
+
+function unknownFlag(word: string, command: CommandSpec, seeHelp: string): EdrlakeError {
+  if (didYouMean(word, CREDENTIAL_WORDS) !== null) {
+    return new EdrlakeError('USAGE', `edrlake has no flag --${word}: others can see the command line`, {
+      hint: 'Set EDRLAKE_USERNAME and EDRLAKE_PASSWORD, or EDRLAKE_PASSWORD_FILE, in the environment.',
+    });
+  }
+  const near = didYouMean(word, [...command.flags, 'help']);
+  return new EdrlakeError('USAGE', `edrlake ${command.name} has no flag ${word.length === 1 ? '-' : '--'}${word}`, {
+    hint: near === null ? seeHelp : `Did you mean --${near}? ${seeHelp}`,
+  });
+}
+
+/** A flag without its value, which may be a secret. */
+function flagPart(word: string): string {
+  return word.split('=')[0] ?? word;
+}

@@ -1,0 +1,77 @@
+import type { PlannedWindow } from '@edrlake/core';
+import type { ExportPlan } from '@edrlake/runner';
+import { countText, durationText, instantText, nounText, rangeFlagsText } from './quantity-text.ts';
+import { pairsText, tableText } from './table-text.ts';
+
+/** A plan and what it means for the clock. */
+export interface PlanView {
+  readonly plan: ExportPlan;
+  readonly pageSize: number;
+  readonly requestsMade: number;
+  /** Duration at 300 requests an hour. */
+  readonly standardMs: number;
+  /** The limit the gateway named in its headers, or null. */
+  readonly advertised: { readonly requests: number; readonly windowSeconds: number } | null;
+  readonly advertisedMs: number | null;
+}
+
+/** Windows shown at either end when not all are wanted. */
+const SHOWN_AT_EACH_END = 5;
+
+/** The plan for a person: numbers first, then windows. */
+export function planText(view: PlanView, all: boolean, width: number): string {
+  const { plan, pageSize } = view;
+  const { requests, windowPlan } = plan;
+  const ratio = requests.ratio === null ? '' : `, ratio ${requests.ratio.toFixed(2)}`;
+  const pairs: [string, string][] = [
+    ['Range', `${instantText(plan.request.range.startMs)} to ${instantText(plan.request.range.endMs)}`],
+    ['Events', countText(windowPlan.events)],
+    ['Windows', countText(windowPlan.windows.length)],
+    [
+      'Requests',
+      `${countText(requests.planned)} planned: ${countText(requests.planning)} to plan, ${nounText(requests.pages, 'page')}, ${nounText(requests.logins, 'login')}`,
+    ],
+    ['Lower bound', `${nounText(requests.lowerBound, 'request')} of ${nounText(pageSize, 'event')}${ratio}`],
+    ['Duration', `about ${durationText(view.standardMs)} at 300 requests an hour`],
+  ];
+  if (view.advertised !== null && view.advertisedMs !== null) {
+    const { requests: allowed, windowSeconds } = view.advertised;
+    pairs.push([
+      '',
+      `about ${durationText(view.advertisedMs)} at the gateway's ${countText(allowed)} in ${durationText(windowSeconds * 1_000)}`,
+    ]);
+  }
+  const parts = [pairsText(pairs), ''];
+  if (windowPlan.windows.length > 0) parts.push(windowsText(windowPlan.windows, all, width), '');
+  const next =
+    windowPlan.events === 0 ? 'Nothing to fetch.' : `Next: edrlake backfill ${rangeFlagsText(plan.request.range)}`;
+  return `${[...parts, next].join('\n')}\n`;
+}
+
+function windowsText(windows: readonly PlannedWindow[], all: boolean, width: number): string {
+  const left = all ? 0 : Math.max(0, windows.length - 2 * SHOWN_AT_EACH_END);
+  const shown = left < 2 ? windows : [...windows.slice(0, SHOWN_AT_EACH_END), ...windows.slice(-SHOWN_AT_EACH_END)];
+  const withCuts = shown.some(({ window }) => window.cuts.length > 0);
+  const rows = shown.map(({ window, count }) => {
+    const cells = [
+      instantText(window.range.startMs),
+      instantText(window.range.endMs),
+      durationText(window.range.endMs - window.range.startMs),
+      countText(count),
+    ];
+    return withCuts ? [...cells, cutsText(window.cuts)] : cells;
+  });
+  if (left >= 2) rows.splice(SHOWN_AT_EACH_END, 0, [`… ${countText(left)} more, --all lists them`]);
+  const columns = [
+    { title: 'from' },
+    { title: 'until' },
+    { title: 'length', align: 'right' as const },
+    { title: 'events', align: 'right' as const },
+    ...(withCuts ? [{ title: 'cut' }] : []),
+  ];
+  return tableText(columns, rows, width);
+}
+
+function cutsText(cuts: PlannedWindow['window']['cuts']): string {
+  return cuts.map(({ field, op, values }) => `${field} ${op === 'in' ? '' : 'not '}${values.join(', ')}`).join('; ');
+}

@@ -1,0 +1,65 @@
+import { isoInstant, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type TimeRange } from '@edrlake/core';
+
+/** `18,048,196`. */
+export function countText(value: number | bigint): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `1 window`, `1,204 windows`. */
+export function nounText(value: number, singular: string, plural = `${singular}s`): string {
+  return `${countText(value)} ${value === 1 ? singular : plural}`;
+}
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** `640 B`, `1.5 MiB`: powers of 1024. */
+export function bytesText(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < BYTE_UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${BYTE_UNITS[unit]}`;
+}
+
+/** `850 ms`, `12.3 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
+export function durationText(durationMs: number): string {
+  if (durationMs < MS_PER_SECOND) return `${Math.round(durationMs)} ms`;
+  if (durationMs < MS_PER_MINUTE - 50) return `${(durationMs / MS_PER_SECOND).toFixed(1)} s`;
+  const seconds = Math.round(durationMs / MS_PER_SECOND);
+  if (seconds < 3_600) return twoUnits(Math.floor(seconds / 60), 'min', seconds % 60, 's');
+  const minutes = Math.round(durationMs / MS_PER_MINUTE);
+  if (minutes < 1_440) return twoUnits(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
+  const hours = Math.round(durationMs / MS_PER_HOUR);
+  return twoUnits(Math.floor(hours / 24), 'd', hours % 24, 'h');
+}
+
+function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${countText(large)} ${largeUnit}` : `${countText(large)} ${largeUnit} ${small} ${smallUnit}`;
+}
+
+/** `2020-08-17T04:00:00Z`, with milliseconds only where they are not zero. */
+export function instantText(epochMs: number): string {
+  return isoInstant(epochMs).replace('.000Z', 'Z');
+}
+
+/** `03:12:00Z`, with the date in front where it is not that of `nowMs`. Rounded up to whole seconds. */
+export function clockTimeText(epochMs: number, nowMs: number): string {
+  const text = isoInstant(Math.ceil(epochMs / MS_PER_SECOND) * MS_PER_SECOND).replace('.000Z', 'Z');
+  return text.slice(0, 10) === isoInstant(nowMs).slice(0, 10) ? text.slice(11) : text;
+}
+
+/** The `--from … --to …` that means exactly this range. Days where it starts and ends at midnight. */
+export function rangeFlagsText(range: TimeRange): string {
+  const wholeDays = range.startMs % MS_PER_DAY === 0 && range.endMs % MS_PER_DAY === 0;
+  if (!wholeDays) return `--from ${instantText(range.startMs)} --to ${instantText(range.endMs)}`;
+  const lastDay = isoInstant(range.endMs - MS_PER_DAY).slice(0, 10);
+  return `--from ${isoInstant(range.startMs).slice(0, 10)} --to ${lastDay}`;
+}
+
+/** `62 %`; 100 only when all is done. */
+export function percentText(part: number, whole: number): string {
+  if (whole <= 0 || part >= whole) return '100 %';
+  return `${Math.min(99, Math.floor((part / whole) * 100))} %`;
+}

@@ -1,0 +1,132 @@
+import { isoInstant, type TimeRange } from '@edrlake/core';
+import type { ExportReport } from '@edrlake/runner';
+import { countText, durationText, instantText, nounText, rangeFlagsText } from './quantity-text.ts';
+import { pairsText, tableText } from './table-text.ts';
+
+/** Windows and fields a person can still read through. */
+const SHOWN = 10;
+
+/** What a run did, for a person, with the next command to type. */
+export function reportText(report: ExportReport, width: number): string {
+  const parts = [headline(report), '', pairsText(numbers(report))];
+  const { failed, mismatched } = report.windows;
+  if (mismatched.length > 0) {
+    const rows = mismatched
+      .slice(0, SHOWN)
+      .map((window) => [
+        ...rangeCells(window.range),
+        countText(window.counted),
+        countText(window.fetched),
+        countText(window.distinct),
+      ]);
+    const columns = [
+      { title: 'from' },
+      { title: 'until' },
+      ...['counted', 'fetched', 'distinct'].map((title) => ({ title, align: 'right' as const })),
+    ];
+    parts.push('', 'Windows whose events are not what the API counted:', tableText(columns, rows, width));
+    parts.push(...moreLine(mismatched.length));
+  }
+  if (failed.length > 0) {
+    const rows = failed
+      .slice(0, SHOWN)
+      .map((window) => [...rangeCells(window.range), `${window.message} [${window.code}]`]);
+    parts.push(
+      '',
+      'Windows that failed:',
+      tableText([{ title: 'from' }, { title: 'until' }, { title: 'why' }], rows, width),
+    );
+    parts.push(...moreLine(failed.length));
+  }
+  if (report.unknownFields.length > 0) {
+    const rows = report.unknownFields
+      .slice(0, SHOWN)
+      .map((field) => [field.path, countText(field.eventCount), field.firstDay]);
+    const columns = [{ title: 'field' }, { title: 'events', align: 'right' as const }, { title: 'first seen' }];
+    parts.push('', 'Fields without a column, kept in extra:', tableText(columns, rows, width));
+    parts.push(...moreLine(report.unknownFields.length));
+  }
+  parts.push('', ...nextLines(report));
+  return `${parts.join('\n')}\n`;
+}
+
+function headline(report: ExportReport): string {
+  const range = `${instantText(report.request.range.startMs)} to ${instantText(report.request.range.endMs)}`;
+  if (report.outcome === 'done') {
+    const nothingNew = report.events.new + report.events.changed === 0;
+    return nothingNew ? `Complete: ${range}, nothing new.` : `Complete: ${range}.`;
+  }
+  return report.outcome === 'partly'
+    ? `Partly done: ${range}. What is proven is in the lake.`
+    : `The lake and the API disagree: ${range}.`;
+}
+
+function numbers(report: ExportReport): [string, string][] {
+  const { events, windows, requests } = report;
+  const pairs: [string, string][] = [
+    [
+      'Events',
+      `${countText(events.counted)} counted · ${countText(events.new)} new · ${countText(events.changed)} changed · ${countText(events.unchanged)} unchanged`,
+    ],
+    [
+      'Windows',
+      [
+        `${countText(windows.planned)} planned`,
+        `${countText(windows.committed)} committed`,
+        ...(windows.skipped > 0 ? [`${countText(windows.skipped)} already proven`] : []),
+        ...(windows.failed.length > 0 ? [`${countText(windows.failed.length)} failed`] : []),
+        ...(windows.mismatched.length > 0 ? [`${countText(windows.mismatched.length)} mismatched`] : []),
+      ].join(' · '),
+    ],
+    [
+      'Requests',
+      `${countText(report.requestsMade)} made · ${countText(requests.planned)} planned · ${countText(requests.lowerBound)} at least`,
+    ],
+    ['Lake', `version ${report.version} · ${nounText(report.filesAdded, 'new file')}`],
+    ['Run', `${report.runId}${report.resumed ? ' (resumed)' : ''} · ${durationText(report.durationMs)}`],
+  ];
+  if (events.rejected > 0) {
+    pairs.splice(1, 0, ['Rejected', `${nounText(events.rejected, 'record')}, see the table rejects`]);
+  }
+  return pairs;
+}
+
+function nextLines(report: ExportReport): string[] {
+  const range = rangeFlagsText(report.request.range);
+  if (report.outcome === 'done') return ['Next: edrlake status'];
+  if (report.outcome === 'partly') return [`Next: edrlake backfill ${range}`, '      (fetches only what is missing)'];
+  const worst = report.windows.mismatched[0]?.range ?? report.request.range;
+  return [
+    'Events may still be arriving in that time, or be counted twice by the API.',
+    `Next: edrlake backfill ${rangeFlagsText(worst)} --force`,
+  ];
+}
+
+function rangeCells(range: TimeRange): string[] {
+  return [instantText(range.startMs), instantText(range.endMs)];
+}
+
+function moreLine(length: number): string[] {
+  return length > SHOWN ? [`… ${countText(length - SHOWN)} more, --json lists all`] : [];
+}
+
+/** The report as plain data with instants as text. */
+export function reportDocument(report: ExportReport) {
+  const { request, startedAtMs, windows, ...rest } = report;
+  return {
+    ...rest,
+    range: isoRange(request.range),
+    filter: request.scope.filter,
+    state: request.scope.state,
+    windows: {
+      ...windows,
+      failed: windows.failed.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+      mismatched: windows.mismatched.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+    },
+    startedAt: isoInstant(startedAtMs),
+  };
+}
+
+function isoRange(range: TimeRange): { readonly from: string; readonly to: string } {
+  return { from: isoInstant(range.startMs), to: isoInstant(range.endMs) };
+}

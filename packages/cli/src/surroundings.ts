@@ -1,0 +1,64 @@
+import type { Readable } from 'node:stream';
+import type { Clock, Random } from '@edrlake/core';
+
+/** A stream that is a terminal, or is not. */
+export interface TextSink extends NodeJS.WritableStream {
+  readonly isTTY?: boolean | undefined;
+  /** Width of the terminal in characters. */
+  readonly columns?: number | undefined;
+}
+
+/** Everything of the process that a command may touch. Tests bring their own. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly workingDirectory: string;
+  readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
+  /** Results, and nothing else. */
+  readonly stdout: TextSink;
+  /** Progress, logs and errors for people. */
+  readonly stderr: TextSink;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborted by the first Ctrl-C or a request to terminate. */
+  readonly signal: AbortSignal;
+  /** Program and first arguments that start this same command again. */
+  readonly selfCommand: readonly [string, ...string[]];
+  /** Starts a process that ends with this one, whatever happens. Its stdout is a pipe, its stderr is ours. */
+  readonly spawnChild: (command: readonly [string, ...string[]], options: ChildOptions) => Child;
+}
+
+export interface ChildOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly workingDirectory: string;
+}
+
+export interface Child {
+  readonly stdout: Readable;
+  /** Asks it to end and resolves when it has. */
+  stop(): Promise<void>;
+}
+
+const NARROWEST = 40;
+const USUAL = 80;
+
+/** How many characters a line may have: the terminal's width, `COLUMNS`, or 80. */
+export function lineWidth(sink: TextSink, env: Surroundings['env']): number {
+  const columns = sink.columns ?? Number(env.COLUMNS);
+  return Number.isInteger(columns) && columns > 0 ? Math.max(NARROWEST, columns) : USUAL;
+}
+
+/** Writes text and waits until the stream takes more, so that a slow reader does not fill memory. */
+export async function writeText(sink: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
+  if (sink.write(text as string)) return;
+  await new Promise<void>((resolve, reject) => {
+    const settle = (act: () => void) => {
+      sink.off('drain', onDrain);
+      sink.off('error', onError);
+      act();
+    };
+    const onDrain = () => settle(resolve);
+    const onError = (error: Error) => settle(() => reject(error));
+    sink.on('drain', onDrain);
+    sink.on('error', onError);
+  });
+}

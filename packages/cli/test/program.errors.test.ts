@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { runProgram } from '../src/program.ts';
+import { fakeSurroundings } from './fake-surroundings.ts';
+
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const surroundings = fakeSurroundings({ env });
+  const exitCode = await runProgram(args, surroundings);
+  return { exitCode, stdout: surroundings.stdout.text, stderr: surroundings.stderr.text };
+}
+
+describe('a command line that cannot be understood', () => {
+  it.each([
+    [['bakfill'], 'there is no command "bakfill" [USAGE]', 'Did you mean: edrlake backfill'],
+    [['xyzzy'], 'there is no command "xyzzy" [USAGE]', 'edrlake --help lists the commands.'],
+    [
+      ['plan', '--form', 'x'],
+      'edrlake plan has no flag --form [USAGE]',
+      'Did you mean --from? See: edrlake plan --help',
+    ],
+    [['plan', '--format', 'csv'], 'edrlake plan has no flag --format [USAGE]', 'See: edrlake plan --help'],
+    [['plan', 'extra'], 'edrlake plan does not take the argument "extra" [USAGE]', 'See: edrlake plan --help'],
+    [['plan', '--from'], '--from: expected a day', 'See: edrlake plan --help'],
+    [['event', 'a'], 'edrlake event: expected AGENT-ID and EVENT-ID [USAGE]', 'See: edrlake event --help'],
+    [['--bogus=1', 'plan'], 'expected a command before --bogus [USAGE]', 'edrlake --help'],
+    [['plan', '--page-size', '0'], '--page-size: expected a whole number from 1 to 10000, found "0"', ''],
+  ])('%j is one short message on stderr and exit code 2', async (args, message, hint) => {
+    const { exitCode, stdout, stderr } = await run(args);
+    expect(exitCode).toBe(2);
+    expect(stdout).toBe('');
+    const words = stderr.replaceAll('\n', ' ');
+    expect(words).toContain(message);
+    expect(words).toContain(hint);
+    expect(stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(4);
+    expect(stderr).not.toMatch(/\bat .*:\d+/);
+  });
+
+  it('is one JSON document on stdout where JSON was asked for', async () => {
+    for (const [args, env] of [
+      [['plan', '--json', '--nope'], {}],
+      [['plan', '--nope'], { EDRLAKE_JSON: 'true' }],
+    ] as const) {
+      const { exitCode, stdout, stderr } = await run(args, env);
+      expect(exitCode).toBe(2);
+      expect(stderr).toBe('');
+      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'USAGE', exitCode: 2 } });
+    }
+  });
+
+  it('never repeats a password', async () => {
+    for (const args of [
+      ['plan', '--password', 'opensesame'],
+      ['plan', '--pasword=opensesame'],
+      ['plan', '-p', 'opensesame'],
+      ['plan', '--from', 'opensesame'],
+    ]) {
+      const { exitCode, stderr } = await run(args, { EDRLAKE_PASSWORD: 'opensesame' });
+      expect(exitCode).toBe(2);
+      expect(stderr).not.toContain('opensesame');
+    }
+    expect((await run(['plan', '--password', 'x'])).stderr).toContain('EDRLAKE_PASSWORD_FILE');
+  });
+
+  it('shows where it came from only with --log-level debug', async () => {
+    expect((await run(['plan', '--page-size', 'x', '--log-level', 'debug'])).stderr).toMatch(/settings\.ts:\d+/);
+  });
+});
+
+describe('help', () => {
+  it.each([[[]], [['--help']], [['help']], [['nonsense', '--help']]])('of the program for %j', async (args) => {
+    const { exitCode, stdout } = await run(args);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Usage: edrlake <command> [flags]');
+  });
+
+  it.each([[['query', '--help']], [['query', 'select 1', '-h']], [['help', 'query']]])(
+    'of the command for %j',
+    async (args) => {
+      const { stdout } = await run(args);
+      expect(stdout).toContain('Usage: edrlake query [SQL] [flags]');
+      expect(stdout).toContain('Examples:');
+    },
+  );
+});
+
+describe('completion', () => {
+  it.each([
+    [['ba'], 'backfill'],
+    [['backfill', '--pl'], '--platform'],
+    [['query', '--format', 'nd'], 'ndjson'],
+    [['completion', 'z'], 'zsh'],
+  ])('of %j is %s', async (words, expected) => {
+    expect((await run(['--complete', ...words])).stdout).toBe(`${expected}\n`);
+  });
+
+  it.each(['bash', 'zsh'])('script for %s asks the command itself', async (shell) => {
+    const { stdout, exitCode } = await run(['completion', shell]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('edrlake --complete');
+  });
+});
