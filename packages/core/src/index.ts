@@ -1,4 +1,5 @@
 export { type Clock, type Random, seededRandom, systemClock } from './clock.ts';
+export { didYouMean } from './did-you-mean.ts';
 export {
   type Disposition,
   EdrlakeError,

@@ -92,7 +92,57 @@ export type RunEvent =
       readonly filesRemoved: number;
     }
   | { readonly type: 'commit-contended'; readonly version: number; readonly attempt: number }
-  | { readonly type: 'resumed'; readonly runId: string; readonly pagesReused: number };
+  | { readonly type: 'resumed'; readonly runId: string; readonly pagesReused: number }
+  | {
+      readonly type: 'pipeline';
+      readonly pipeline: string;
+      readonly runId: string;
+      readonly state: 'started' | 'resumed' | 'done' | 'partly' | 'mismatch' | 'failed' | 'interrupted';
+    }
+  | {
+      readonly type: 'task';
+      readonly pipeline: string;
+      readonly runId: string;
+      readonly task: string;
+      /** Which part of a fan-out, or null for the task as a whole. */
+      readonly partition: string | null;
+      /** `reused`: an earlier process of this run had finished it. `retry`: it failed and starts again after `delayMs`. */
+      readonly state:
+        | 'started'
+        | 'retry'
+        | 'done'
+        | 'partly'
+        | 'mismatch'
+        | 'failed'
+        | 'skipped'
+        | 'interrupted'
+        | 'reused';
+      /** From 1; 0 where nothing ran. */
+      readonly tryNumber: number;
+      readonly delayMs: number | null;
+      readonly code: string | null;
+      /** For the person at the screen; what a user's own function threw is quoted here and nowhere else. */
+      readonly message: string | null;
+    }
+  | {
+      readonly type: 'hook';
+      readonly pipeline: string;
+      readonly runId: string;
+      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch';
+      readonly delivered: boolean;
+      readonly tries: number;
+      /** HTTP status of the last try, or null where no answer came. */
+      readonly status: number | null;
+    }
+  | {
+      readonly type: 'schedule';
+      readonly pipeline: string;
+      readonly dueAtMs: number;
+      /** `covered`: a tick was missed and nothing is lacking. `failed`: the run could not be started or threw. */
+      readonly action: 'waiting' | 'on-time' | 'catch-up' | 'covered' | 'failed';
+      readonly code: string | null;
+      readonly message: string | null;
+    };
 
 /** Receives events in order. Must return at once and must not throw. */
 export type Emit = (event: RunEvent) => void;
