@@ -23,7 +23,7 @@ const SIMULATOR_MAY_RUN = new Set(['EdrlakeError', 'ERROR_CODES', 'systemClock']
 const TESTS_MAY_ADD = ['simulator'];
 
 /** The name of the package behind a specifier; null for relative ones and for what Node brings. */
-export function packageNameOf(specifier: string): string | null {
+function packageNameOf(specifier: string): string | null {
   if (specifier.startsWith('.') || specifier.startsWith('node:')) return null;
   return specifier
     .split('/')

@@ -13,7 +13,7 @@ export interface Violation {
 }
 
 /** One line a violation, in the form `file:line  problem. remedy.`, so that editors and terminals link to the place. */
-export function report(violations: readonly Violation[]): string {
+function report(violations: readonly Violation[]): string {
   return violations
     .toSorted((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.line - b.line))
     .map(({ file, line, problem, remedy }) => `${file}:${line}  ${problem}. ${remedy}.`)
