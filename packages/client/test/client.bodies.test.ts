@@ -1,0 +1,188 @@
+import { gzipSync } from 'node:zlib';
+import { EdrlakeError } from '@edrlake/core';
+import { describe, expect, it } from 'vitest';
+import { connect, failureOf, json, NEVER, type Reply, reset, startGateway, status, textOf } from './gateway.ts';
+
+const PAGE = JSON.stringify(Array.from({ length: 2000 }, (_, n) => ({ id: `F_é_${n}`, n })));
+
+const gzipped =
+  (cutBytes = 0): Reply =>
+  (_, response) => {
+    const whole = gzipSync(PAGE);
+    const sent = whole.subarray(0, whole.length - cutBytes);
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(sent);
+  };
+
+describe('a page', () => {
+  it.each([
+    ['plain', json(PAGE)],
+    ['gzip', gzipped()],
+    [
+      'in pieces that cut characters and gzip blocks',
+      ((_, response) => {
+        response.writeHead(200, { 'content-encoding': 'gzip' });
+        const whole = gzipSync(PAGE);
+        for (let at = 0; at < whole.length; at += 100) response.write(whole.subarray(at, at + 100));
+        response.end();
+      }) satisfies Reply,
+    ],
+  ])('%s arrives decoded, byte for byte', async (_, reply) => {
+    const gateway = await startGateway({ data: [reply] });
+    expect(await connect(gateway.url).client.events({}, textOf, NEVER)).toBe(PAGE);
+  });
+
+  it.each([
+    ['204', status(204)],
+    ['200 with nothing', status(200)],
+    ['200 with an empty gzip', status(200, '', { 'content-encoding': 'identity' })],
+    ['[]', json('[]')],
+  ])('%s is an empty array', async (_, reply) => {
+    const gateway = await startGateway({ data: [reply] });
+    expect(await connect(gateway.url).client.events({}, textOf, NEVER)).toBe('[]');
+  });
+
+  it.each([
+    ['reset before the answer', reset()],
+    ['reset inside the body', reset('[{"id":"F_1"},')],
+    ['truncated gzip', gzipped(50)],
+    ['text that claims to be gzip', status(200, 'not gzip at all', { 'content-encoding': 'gzip' })],
+  ])('%s is asked for again, and read from its beginning', async (_, fault) => {
+    const gateway = await startGateway({ data: [fault, fault, json(PAGE)] });
+    const { client, events } = connect(gateway.url);
+    let readers = 0;
+    const text = await client.events(
+      {},
+      (body) => {
+        readers++;
+        return textOf(body);
+      },
+      NEVER,
+    );
+    expect(text).toBe(PAGE);
+    expect(gateway.data()).toHaveLength(3);
+    expect(readers).toBeGreaterThanOrEqual(1);
+    expect(events.filter(({ type }) => type === 'retry')).toHaveLength(2);
+  });
+
+  it('that never becomes whole is BODY_BROKEN after the last try', async () => {
+    const gateway = await startGateway({ data: [reset('[{"id":')] });
+    const { client } = connect(gateway.url, { retryTries: 3 });
+    const error = await failureOf(client.events({}, textOf, NEVER));
+    expect([error.code, error.disposition, error.context.tries]).toEqual(['BODY_BROKEN', 'retry', 3]);
+    expect(gateway.data()).toHaveLength(3);
+  });
+
+  it('that the reader calls broken is asked for again', async () => {
+    const gateway = await startGateway({ data: [json('[{"id":1}'), json('<html>'), json('[1]')] });
+    const read = async (body: AsyncIterable<Uint8Array>) => {
+      const text = await textOf(body);
+      if (text === '[1]') return text;
+      throw new EdrlakeError('BODY_BROKEN', `no array: ${text}`, { disposition: 'retry' });
+    };
+    expect(await connect(gateway.url).client.events({}, read, NEVER)).toBe('[1]');
+    expect(gateway.data()).toHaveLength(3);
+  });
+
+  it('is not asked for again when the reader fails for another reason', async () => {
+    const gateway = await startGateway({ data: [json(PAGE)] });
+    const { client } = connect(gateway.url);
+    const full = new EdrlakeError('LAKE_UNWRITABLE', 'disk full');
+    const fail = async () => {
+      throw full;
+    };
+    await expect(client.events({}, fail, NEVER)).rejects.toBe(full);
+    const bug = new TypeError('x is not a function');
+    const stumble = async (body: AsyncIterable<Uint8Array>) => {
+      for await (const _ of body) throw bug;
+    };
+    await expect(client.events({}, stumble, NEVER)).rejects.toBe(bug);
+    expect(gateway.data()).toHaveLength(2);
+    expect(await client.events({}, textOf, NEVER)).toBe(PAGE);
+  });
+
+  it('in another encoding than asked for is an error that says so', async () => {
+    const gateway = await startGateway({ data: [status(200, 'x', { 'content-encoding': 'br' })] });
+    const error = await failureOf(connect(gateway.url).client.events({}, textOf, NEVER));
+    expect(error).toMatchObject({ code: 'RESPONSE_UNEXPECTED', disposition: 'stop' });
+  });
+});
+
+it('all requests of a client share kept-alive connections, whatever the answers are', async () => {
+  const round = [json(PAGE), gzipped(), status(204), status(500, 'oops'), json('[]'), status(404, 'gone'), json('[]')];
+  const gateway = await startGateway({ data: [...round, ...round, ...round] });
+  const { client } = connect(gateway.url, { concurrency: 1 });
+  for (let n = 0; n < 3; n++) {
+    for (let page = 0; page < 4; page++) await client.events({}, textOf, NEVER);
+    await failureOf(client.eventDetail('a', 'b', {}, NEVER));
+    await client.events({}, textOf, NEVER);
+  }
+  expect(gateway.data()).toHaveLength(21);
+  // One for the cap of one request at once, and one so that a login never waits for a page.
+  expect(gateway.connections()).toBeLessThanOrEqual(2);
+});
+
+describe('a timeout', () => {
+  const silent: Reply = () => {};
+  const stalled: Reply = (_, response) => {
+    response.writeHead(200);
+    response.write('[');
+  };
+
+  it('ends a request whose answer does not begin, and it is tried again', async () => {
+    const gateway = await startGateway({ data: [silent, json('[]')] });
+    const { client, events } = connect(gateway.url, { headersTimeoutMs: 50 });
+    expect(await client.events({}, textOf, NEVER)).toBe('[]');
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retry', code: 'TIMEOUT' }));
+  });
+
+  it('ends a body that stalls, and it is tried again', async () => {
+    const gateway = await startGateway({ data: [stalled, json('[1]')] });
+    const { client, events } = connect(gateway.url, { bodyTimeoutMs: 50 });
+    expect(await client.events({}, textOf, NEVER)).toBe('[1]');
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retry', code: 'TIMEOUT' }));
+  });
+
+  it('is the final error when it stays', async () => {
+    const gateway = await startGateway({ data: [silent] });
+    const { client } = connect(gateway.url, { headersTimeoutMs: 30, retryTries: 2 });
+    expect(await failureOf(client.count({}, NEVER))).toMatchObject({ code: 'TIMEOUT', disposition: 'retry' });
+  });
+});
+
+describe('an abort', () => {
+  it.each([
+    ['before the answer', ((_, response) => void response) satisfies Reply],
+    [
+      'inside the body',
+      ((_, response) => {
+        response.writeHead(200);
+        response.write('[');
+      }) satisfies Reply,
+    ],
+  ])('%s ends the call with its reason, and nothing is tried again', async (_, reply) => {
+    const abort = new AbortController();
+    const reason = new DOMException('ctrl-c', 'AbortError');
+    const gateway = await startGateway({
+      data: [
+        (request, response) => {
+          reply(request, response);
+          setImmediate(() => abort.abort(reason));
+        },
+      ],
+    });
+    const { client } = connect(gateway.url);
+    await expect(client.events({}, textOf, abort.signal)).rejects.toBe(reason);
+    await expect(client.events({}, textOf, abort.signal)).rejects.toBe(reason);
+    expect(gateway.data()).toHaveLength(1);
+  });
+
+  it('by close ends calls under way, and later ones fail', async () => {
+    const gateway = await startGateway({
+      data: [() => setImmediate(() => client.close())],
+    });
+    const { client } = connect(gateway.url);
+    expect((await failureOf(client.count({}, NEVER))).code).toBe('INTERRUPTED');
+    expect((await failureOf(client.count({}, NEVER))).code).toBe('INTERRUPTED');
+    expect(gateway.data()).toHaveLength(1);
+  });
+});
