@@ -1,5 +1,26 @@
+/**
+ * Nested event JSON to the lake's tables, from one declared spec, by two executors that agree row for row: DuckDB SQL for
+ * bulk, Arrow tables in this process.
+ *
+ * The rules, in both:
+ * - Text: the first alternative that is not null or blank (white space only), as delivered otherwise. A number, a boolean or
+ *   an object is its JSON text. An array of one scalar is that scalar, an array of blanks is nothing, any other array is its
+ *   JSON text. Numbers keep their digits: integers of any size exactly, others as the shortest text of their double.
+ * - Integers from digits with an optional sign (`12`, `"12"`, `12.0`) that fit; booleans from true and false in any case.
+ * - Times from ISO instants with `Z`, an offset with or without colon, or nothing (UTC), cut to milliseconds, and from 12 to
+ *   14 digits of epoch milliseconds. A creation time of the epoch itself is NULL.
+ * - Paths: see `normalPath` and `fullFilePath`. JSON sections whole, NULL when null, blank or empty.
+ * - Child rows: one for each array element that is not null, `position` from 0 in the delivered array.
+ * - `extra`: everything that is not null and that no column took, nested as delivered: unknown fields; text that does not
+ *   parse as its column's type; an alternative that says something else than the chosen one; a section that is no object; an
+ *   array that is none. An element that is no object is a child row with nothing but its `extra`.
+ * - A record that is no object, has no id, or no readable event time is a reject. Every record is an event or a reject.
+ * - Of a key delivered twice in one object the first counts. The order of members inside JSON columns carries no meaning.
+ */
+export { flattenRecords } from './arrow-flatten.ts';
+export type { Fetched } from './flatten-record.ts';
 export { CHILD_TABLES, DOCUMENTED_LEFTOVERS, LAKE_TABLES } from './lake-tables.ts';
-export { odditiesOf } from './oddities.ts';
-export { childRowsSql, oddElementsSql } from './sql-children.ts';
+export { hasOddElements, odditiesOf } from './oddities.ts';
+export { childRowsSql, elementShapesSql } from './sql-children.ts';
 export { arrayColumn, eventsSql, RECORD_SECTIONS, recordShapesSql } from './sql-events.ts';
 export { NO_ODDITIES, type Oddities } from './sql-extra.ts';

@@ -1,4 +1,5 @@
-import { RECORD_TREE, sectionsOf } from './source-tree.ts';
+import type { TableSpec } from '@edrlake/core';
+import { elementTree, RECORD_TREE, sectionsOf } from './source-tree.ts';
 import type { Oddities } from './sql-extra.ts';
 
 /**
@@ -22,4 +23,10 @@ export function odditiesOf(shapes: readonly (readonly (readonly string[] | null)
     });
   }
   return { unknownKeysIn: [...unknown], brokenSections: [...broken] };
+}
+
+/** Whether some element of a child table's array has a key the spec does not know, or none at all (so it may be no object). */
+export function hasOddElements(table: TableSpec, shapes: readonly (readonly string[])[]): boolean {
+  const known = new Set(elementTree(table.columns).members.map((member) => member.name));
+  return shapes.some((keys) => keys.length === 0 || keys.some((key) => !known.has(key)));
 }

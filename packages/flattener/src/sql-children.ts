@@ -55,14 +55,12 @@ function isFromEvent(column: ColumnSpec): boolean {
 }
 
 /**
- * Whether any element of the array has unknown keys or is no object, in DuckDB SQL: one row with `is_odd BOOLEAN`.
+ * The distinct sets of keys of an array's elements, in DuckDB SQL: one row each with `keys VARCHAR[]`, empty for an element that is
+ * no object or has no keys.
  * @param events as for `childRowsSql`
  */
-export function oddElementsSql(table: TableSpec, path: string, events: string): string {
-  const known = elementTree(table.columns)
-    .members.map((member) => quoteText(member.name))
-    .join(', ');
+export function elementShapesSql(path: string, events: string): string {
   const array = quoteName(arrayColumn(path));
-  const shapes = `SELECT DISTINCT unnest(json_keys(${array}, '$[*]')) AS keys FROM ${events} WHERE ${array} IS NOT NULL`;
-  return `SELECT coalesce(bool_or(len(keys) = 0 OR NOT list_has_all([${known}], keys)), false) AS is_odd FROM (${shapes})`;
+  const shapes = `SELECT unnest(json_keys(${array}, '$[*]')) AS keys FROM ${events} WHERE ${array} IS NOT NULL`;
+  return `SELECT any_value(keys) AS keys FROM (${shapes}) GROUP BY hash(keys)`;
 }

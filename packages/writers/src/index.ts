@@ -1,1 +1,2 @@
+export { writeArrowTables } from './parquetjs-writer.ts';
 export { type StageOptions, stageBatch } from './stage-batch.ts';

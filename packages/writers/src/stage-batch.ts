@@ -8,7 +8,15 @@ import {
   quoteText,
   type StagedBatch,
 } from '@edrlake/core';
-import { arrayColumn, CHILD_TABLES, childRowsSql, eventsSql, LAKE_TABLES, oddElementsSql } from '@edrlake/flattener';
+import {
+  arrayColumn,
+  CHILD_TABLES,
+  childRowsSql,
+  elementShapesSql,
+  eventsSql,
+  hasOddElements,
+  LAKE_TABLES,
+} from '@edrlake/flattener';
 import { rowsOf } from './rows.ts';
 import { openSpool } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
@@ -69,8 +77,9 @@ async function stage(
   for (const table of CHILD_TABLES) {
     const odd: string[] = [];
     for (const path of table.arrays ?? []) {
-      const [found] = await rowsOf(connection, oddElementsSql(table, path, events));
-      if (found?.is_odd === true) odd.push(path);
+      const shapes = await rowsOf(connection, elementShapesSql(path, events));
+      const keys = shapes.map((row) => row.keys as string[]);
+      if (hasOddElements(table, keys)) odd.push(path);
     }
     const name = quoteName(tableName(table.name));
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${childRowsSql(table, events, odd)}`);

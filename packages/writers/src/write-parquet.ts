@@ -1,9 +1,10 @@
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { copyToParquetSql, type DataFile, quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener';
 import { rowsOf } from './rows.ts';
+import { syncFile } from './sync-file.ts';
 
 /** Where staged rows go: `directory/<table>/<partition>/<fileStem>-0.parquet`. */
 export interface WriteTarget {
@@ -59,14 +60,4 @@ async function writeFile(
     rowCount: Number(stats?.count),
     fileBytes: Number(stats?.file_size_bytes),
   };
-}
-
-/** Makes a finished file survive a power cut. */
-export async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

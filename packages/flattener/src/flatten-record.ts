@@ -1,0 +1,70 @@
+import { type ColumnSpec, type Day, MS_PER_DAY, type TableSpec } from '@edrlake/core';
+import { EVENTS } from './events-table.ts';
+import { columnValue, extraOf, recordExtra, valueAt } from './flatten-section.ts';
+import { isList, isSection, type JsonObject, type JsonValue, jsonText } from './json-tree.ts';
+import { CHILD_TABLES } from './lake-tables.ts';
+import { elementTree } from './source-tree.ts';
+import { textOf, unblank, type Value } from './values.ts';
+
+/** One row: the table's columns in order. */
+export type Row = readonly Value[];
+
+/** Where a record was fetched, for its reject. */
+export interface Fetched {
+  readonly windowId: string;
+  readonly ingestDay: Day;
+}
+
+/** Rows by table name; only tables that got rows. An event's rows, or one reject. */
+export type FlatRecord = ReadonlyMap<string, readonly Row[]>;
+
+/** Flattens one record as delivered. */
+export function flattenRecord(record: JsonValue, fetched: Fetched): FlatRecord {
+  if (!isSection(record)) return reject(record, { reason: 'not an object', path: null, eventId: null }, fetched);
+  const event = new Map<string, Value>();
+  for (const column of EVENTS.columns) {
+    if (column.paths.length > 0) event.set(column.name, columnValue(record, column));
+  }
+  const eventId = event.get('event_id') ?? null;
+  const timeMs = event.get('event_time') ?? null;
+  if (eventId === null) return reject(record, { reason: 'no id', path: 'id', eventId }, fetched);
+  if (timeMs === null) {
+    const isMissing = unblank(textOf(valueAt(record, 'dateTime'))) === null;
+    const reason = isMissing ? 'no event time' : 'unreadable event time';
+    return reject(record, { reason, path: 'dateTime', eventId }, fetched);
+  }
+  event.set('event_date', Math.floor(Number(timeMs) / MS_PER_DAY));
+  event.set('extra', recordExtra(record));
+  const rows = new Map<string, readonly Row[]>();
+  rows.set(EVENTS.name, [EVENTS.columns.map((column) => event.get(column.name) ?? null)]);
+  for (const table of CHILD_TABLES) {
+    const children = (table.arrays ?? []).flatMap((path) => childRows(table, path, record, event));
+    if (children.length > 0) rows.set(table.name, children);
+  }
+  return rows;
+}
+
+function childRows(table: TableSpec, path: string, record: JsonObject, event: ReadonlyMap<string, Value>): Row[] {
+  const elements = valueAt(record, path);
+  if (!isList(elements)) return [];
+  const tree = elementTree(table.columns);
+  const cellOf = (column: ColumnSpec, element: JsonValue, position: number): Value => {
+    if (column.name === 'position') return position;
+    if (column.name === 'indicator_set') return path;
+    if (column.name === 'extra') return isSection(element) ? extraOf(element, tree) : jsonText(element);
+    if (column.paths.length === 0) return event.get(column.name) ?? null;
+    return isSection(element) ? columnValue(element, column) : null;
+  };
+  return elements.flatMap((element, position) =>
+    element === null ? [] : [table.columns.map((column) => cellOf(column, element, position))],
+  );
+}
+
+function reject(
+  record: JsonValue,
+  why: { readonly reason: string; readonly path: string | null; readonly eventId: Value },
+  fetched: Fetched,
+): FlatRecord {
+  const ingestDay = Date.parse(fetched.ingestDay) / MS_PER_DAY;
+  return new Map([['rejects', [[ingestDay, fetched.windowId, why.reason, why.path, why.eventId, jsonText(record)]]]]);
+}

@@ -1,0 +1,136 @@
+import type { ColumnRule, ColumnType } from '@edrlake/core';
+import { isList, isSection, type JsonValue, jsonText } from './json-tree.ts';
+
+// How delivered text becomes a value, in TypeScript: the same rules as `sql-values.ts`.
+
+/** A column's value: times as UTC epoch milliseconds, dates as days since the epoch, 64-bit integers as bigint. */
+export type Value = string | number | bigint | boolean | null;
+
+/** The text of a delivered value: strings as they are, everything else as JSON text; null for null and for nothing. */
+export function textOf(value: JsonValue | undefined): string | null {
+  if (value === undefined || value === null) return null;
+  return typeof value === 'string' ? value : jsonText(value);
+}
+
+/** Text, or null where it is blank: only white space. */
+export function unblank(text: string | null): string | null {
+  return text === null || /^[ \t\n\v\f\r]*$/.test(text) ? null : text;
+}
+
+/** As `textOf`; of an array a single scalar counts as itself, only blanks as nothing, anything else as JSON text. */
+export function unwrappedText(value: JsonValue | undefined): string | null {
+  if (!isList(value)) return unblank(textOf(value));
+  const texts = value.map((item) => unblank(textOf(item)));
+  if (texts.every((text) => text === null)) return null;
+  const [only] = value;
+  return value.length === 1 && !isList(only) && !isSection(only) ? (texts[0] ?? null) : jsonText(value);
+}
+
+/** A value of the type from text that is not blank, or null where the text does not say one. */
+export function parseValue(type: ColumnType, text: string): Value {
+  switch (type) {
+    case 'integer': {
+      const value = parseInteger(text, 31n);
+      return value === null ? null : Number(value);
+    }
+    case 'bigint':
+      return parseInteger(text, 63n);
+    case 'boolean':
+      return parseBoolean(text);
+    case 'timestamp':
+      return parseTimeMs(text);
+    default:
+      return text;
+  }
+}
+
+function parseInteger(text: string, bits: bigint): bigint | null {
+  const digits = /^(-?[0-9]+)(\.0+)?$/.exec(text)?.[1];
+  if (digits === undefined) return null;
+  const value = BigInt(digits);
+  return value >= -(1n << bits) && value < 1n << bits ? value : null;
+}
+
+function parseBoolean(text: string): boolean | null {
+  const lower = text.toLowerCase();
+  return lower === 'true' ? true : lower === 'false' ? false : null;
+}
+
+const TIME_PATTERN =
+  /^([12]\d{3})-(\d{2})-(\d{2})[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?$/;
+
+/** UTC epoch milliseconds from an ISO instant (no offset means UTC) or from 12 to 14 digits of epoch milliseconds. */
+function parseTimeMs(text: string): number | null {
+  if (/^[0-9]{12,14}$/.test(text)) return Number(text);
+  const match = TIME_PATTERN.exec(text);
+  if (match === null) return null;
+  const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match;
+  const localMs = Date.UTC(
+    Number(year),
+    Number(month) - 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+    Number(fraction.slice(0, 3).padEnd(3, '0')),
+  );
+  const isCalendarDay = new Date(localMs).getUTCDate() === Number(day) && Number(month) >= 1 && Number(month) <= 12;
+  if (!isCalendarDay) return null;
+  const offsetMs = (Number(offsetHours) * 60 + Number(offsetMinutes)) * 60_000;
+  return sign === '-' ? localMs + offsetMs : localMs - offsetMs;
+}
+
+/** Applies a column's rule to a parsed value that is not null. */
+export function ruled(rule: ColumnRule | undefined, value: Value): Value {
+  switch (rule) {
+    case 'path':
+    case 'file-path':
+      return typeof value === 'string' ? normalPath(value) : value;
+    case 'extension':
+      return typeof value === 'string' ? unblank(value.replace(/^\.+/, '')) : value;
+    case 'creation-time':
+      return value === 0 ? null : value;
+    default:
+      return value;
+  }
+}
+
+/** Written the Windows way: it has a drive or a backslash and does not start at a Unix root. */
+function isWindowsPath(path: string): boolean {
+  return !path.startsWith('/') && (path.includes('\\') || /^[A-Za-z]:/.test(path));
+}
+
+/**
+ * A path with single separators and no trailing one. Windows paths get backslashes and keep the two that begin a UNC path;
+ * a drive's root keeps its backslash, and so does everything else of at most three characters.
+ */
+export function normalPath(path: string): string {
+  if (isWindowsPath(path)) {
+    const unc = path.startsWith('\\\\') ? '\\' : '';
+    return withoutTrailing(unc + path.replace(/[\\/]+/g, '\\'), '\\', 3);
+  }
+  return withoutTrailing(path.replace(/\/+/g, '/'), '/', 1);
+}
+
+function withoutTrailing(path: string, separator: string, kept: number): string {
+  return path.endsWith(separator) && [...path].length > kept ? path.slice(0, -1) : path;
+}
+
+/**
+ * The full path of a file from normalised paths and a name that is not blank: the name is appended where the delivered full
+ * path is only the directory, or missing. Windows paths are compared without regard to ASCII case.
+ */
+export function fullFilePath(fullPath: string | null, directory: string | null, name: string | null): string | null {
+  if (directory === null || name === null) return fullPath;
+  if (fullPath === null) return joinPath(directory, name);
+  const fold = isWindowsPath(fullPath) ? asciiLower : (path: string) => path;
+  return fold(fullPath) === fold(directory) ? joinPath(fullPath, name) : fullPath;
+}
+
+function joinPath(base: string, name: string): string {
+  return normalPath(`${base}${isWindowsPath(base) ? '\\' : '/'}${name}`);
+}
+
+function asciiLower(text: string): string {
+  return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}

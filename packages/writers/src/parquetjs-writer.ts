@@ -1,0 +1,95 @@
+/// <reference path="./parquetjs-lite.d.ts" />
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ColumnType, type DataFile, ROW_GROUP_ROWS, type TableSpec } from '@edrlake/core';
+import { LAKE_TABLES } from '@edrlake/flattener';
+import type { Table } from 'apache-arrow';
+import parquet, { type FieldDefinition, type ParquetSchema } from 'parquetjs-lite';
+import { type Cell, partitionedRows } from './arrow-rows.ts';
+import { syncFile } from './sync-file.ts';
+
+/**
+ * Writes Arrow tables as the bulk writer would, without native code: `directory/<table>/<partition>/<fileStem>-0.parquet`, the
+ * same columns, types and order, one file for each table and partition that has rows, synced. Compressed with gzip, as the
+ * library knows no zstd, and without statistics. Slower by a factor of about ten: for places where DuckDB cannot run.
+ * Every row is written: rows with one `event_id` are not reduced to one. A crash leaves a part of the files, the last one
+ * without its footer, in `directory`: it must not be a table folder.
+ * @param tables as made by `flattenRecords`
+ */
+export async function writeArrowTables(
+  tables: Readonly<Record<string, Table>>,
+  directory: string,
+  fileStem: string,
+): Promise<readonly DataFile[]> {
+  const files: DataFile[] = [];
+  for (const table of LAKE_TABLES) {
+    const rows = tables[table.name];
+    if (rows === undefined) continue;
+    for (const [day, ofDay] of partitionedRows(table, rows)) {
+      const partition = `${table.partitionBy}=${day}`;
+      const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
+      await mkdir(join(directory, table.name, partition), { recursive: true });
+      const fileBytes = await writeFile(table, ofDay, join(directory, path));
+      files.push({ table: table.name, partition, path, rowCount: ofDay.length, fileBytes });
+    }
+  }
+  return files;
+}
+
+async function writeFile(table: TableSpec, rows: readonly (readonly Cell[])[], file: string): Promise<number> {
+  const schema = new parquet.ParquetSchema(
+    Object.fromEntries(table.columns.map((column) => [column.name, fieldOf(column.type)])),
+  );
+  const writer = await parquet.ParquetWriter.openFile(schema, file, {
+    rowGroupSize: ROW_GROUP_ROWS,
+    useDataPageV2: false,
+  });
+  try {
+    for (const row of rows) {
+      const cells = table.columns.map((column, index) => [column.name, encoded(column.type, row[index] ?? null)]);
+      await writer.appendRow(Object.fromEntries(cells));
+    }
+  } finally {
+    nameFinalTypes(schema, table);
+    await writer.close();
+  }
+  await syncFile(file);
+  return (await stat(file)).size;
+}
+
+/**
+ * How a column is handed to the library. Its own INT64 goes through a double and its own JSON quotes text again, so both are
+ * handed over as a type that leaves the value alone and get their real name in the footer (`nameFinalTypes`).
+ */
+function fieldOf(type: ColumnType): FieldDefinition {
+  const types = {
+    text: 'UTF8',
+    json: 'UTF8',
+    integer: 'INT32',
+    bigint: 'TIMESTAMP_MILLIS',
+    boolean: 'BOOLEAN',
+    timestamp: 'TIMESTAMP_MICROS',
+    date: 'DATE',
+  } as const;
+  return { type: types[type], optional: true, compression: 'GZIP', statistics: false };
+}
+
+function encoded(type: ColumnType, cell: Cell): unknown {
+  if (cell === null) return null;
+  if (type === 'bigint') return exactInteger(BigInt(cell));
+  return type === 'timestamp' || type === 'date' ? new Date(Number(cell)) : cell;
+}
+
+/** What the library takes for a date and asks for its time: the way past its conversion to a double. */
+function exactInteger(value: bigint): object {
+  return Object.create(Date.prototype, { getTime: { value: () => value } });
+}
+
+function nameFinalTypes(schema: ParquetSchema, table: TableSpec): void {
+  for (const column of table.columns) {
+    const field = schema.fields[column.name];
+    if (field === undefined) continue;
+    if (column.type === 'bigint') field.originalType = undefined;
+    if (column.type === 'json') field.originalType = 'JSON';
+  }
+}
