@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 
 const { stdout } = spawnSync('npm', ['audit', '--omit=dev', '--json'], { encoding: 'utf8' });
-const answer = JSON.parse(stdout || '{}');
+const answer = JSON.parse(stdout.trim() || '{}');
 const counts = answer.metadata?.vulnerabilities;
 
 if (counts === undefined) {
