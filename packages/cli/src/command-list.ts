@@ -1,42 +1,5 @@
-import type { FlagName, FlagValues } from './flags.ts';
-import type { Surroundings } from './surroundings.ts';
-
-/** What a command got: every setting resolved, its positional arguments by name. */
-export interface CommandInput {
-  readonly values: FlagValues;
-  /** Positionals that were given; a required one is always there. */
-  readonly positionals: Readonly<Record<string, string>>;
-  /** Flags that were typed, as opposed to taken from the environment, the configuration or the defaults. */
-  readonly typed: ReadonlySet<FlagName>;
-}
-
-/** Does the command's work and resolves to the exit code. Throws an `EdrlakeError` for what a person must know. */
-export type RunCommand = (input: CommandInput, surroundings: Surroundings) => Promise<number>;
-
-export interface Positional {
-  readonly name: string;
-  readonly describe: string;
-  readonly required: boolean;
-}
-
-/** One command as help, completion and the parser know it; its code is loaded only when it runs. */
-export interface CommandSpec {
-  readonly name: string;
-  readonly summary: string;
-  /** More about it in its own help; paragraphs. */
-  readonly details: readonly string[];
-  readonly positionals: readonly Positional[];
-  readonly flags: readonly FlagName[];
-  readonly examples: readonly Example[];
-  /** false: only flags that were typed count, neither environment nor configuration. */
-  readonly readsConfiguration: boolean;
-  readonly load: () => Promise<{ readonly run: RunCommand }>;
-}
-
-export interface Example {
-  readonly command: string;
-  readonly purpose: string;
-}
+import type { CommandSpec } from './command.ts';
+import type { FlagName } from './flags.ts';
 
 const OUTPUT: readonly FlagName[] = ['config', 'json', 'log-level', 'no-progress'];
 const GATEWAY: readonly FlagName[] = ['platform', 'base-url', 'api-prefix', 'page-size', 'concurrency', 'rate-limit'];
@@ -59,6 +22,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     positionals: [],
     flags: ['lake', 'memory-limit', 'threads', 'json', 'log-level', 'no-progress'],
+    flagTexts: { lake: { describe: 'Directory of the lake', defaultText: './lake/demo' } },
     examples: [
       { command: 'edrlake demo', purpose: 'the lake is kept in ./lake/demo' },
       { command: 'edrlake demo --lake /tmp/demo', purpose: 'the same, elsewhere' },

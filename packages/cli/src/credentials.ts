@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 
+/** The account that logs in, as typed. Never printed, never in an error. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;

@@ -20,6 +20,7 @@ export interface Flag<T> {
   readonly repeats: boolean;
 }
 
+/** The headings of a help text. */
 export type FlagGroup = 'Range' | 'Gateway' | 'Lake' | 'Run' | 'Result' | 'Simulated data' | 'Output';
 
 interface FlagText {
@@ -105,6 +106,7 @@ export function wordsText(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
+/** `true`, `yes` and `1`, or `false`, `no` and `0`, in any case. */
 export function readBoolean(text: string): boolean | null {
   const word = text.toLowerCase();
   if (word === 'true' || word === '1' || word === 'yes') return true;

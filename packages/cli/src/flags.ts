@@ -14,9 +14,12 @@ import {
 
 /** Result formats of `query`. */
 export const QUERY_FORMATS = ['table', 'csv', 'json', 'ndjson', 'arrow', 'parquet'] as const;
+/** One of the result formats. */
 export type QueryFormat = (typeof QUERY_FORMATS)[number];
 
+/** How much stderr tells, least first: each level includes those before it. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
+/** How much a line matters. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
@@ -130,7 +133,7 @@ export const FLAGS = {
   histogram: choiceFlag({
     group: 'Gateway',
     valueName: 'WHEN',
-    describe: 'Plan with histograms: auto, on or off',
+    describe: 'Histograms: auto, on or off',
     choices: HISTOGRAM_USES,
     byDefault: 'auto',
   }),
@@ -164,7 +167,7 @@ export const FLAGS = {
   format: choiceFlag({
     group: 'Result',
     valueName: 'FORMAT',
-    describe: 'table, csv, json, ndjson, arrow or parquet',
+    describe: 'table, csv, json, ndjson, arrow, parquet',
     choices: QUERY_FORMATS,
     byDefault: 'table',
   }),
@@ -185,7 +188,7 @@ export const FLAGS = {
   interval: optionalFlag({
     group: 'Result',
     valueName: 'STEP',
-    describe: 'With a date field: 1d, 6h, 15m, … (y q M w d h m s)',
+    describe: 'Step of a date field: 1d, 6h, 15m, …',
     expected: 'a number and one of y q M w d h m s, such as 1d',
     read: (text) => (/^[1-9]\d{0,5}[yqMwdhms]$/.test(text) ? text : null),
   }),
@@ -230,7 +233,7 @@ export const FLAGS = {
   fault: listFlag({
     group: 'Simulated data',
     valueName: 'FAULT',
-    describe: 'Something that goes wrong, see below; may be repeated',
+    describe: 'What goes wrong, see above; may be repeated',
     expected: 'a fault such as status:500@3 or reset@10',
     read: readText,
   }),
@@ -253,6 +256,7 @@ export const FLAGS = {
   'no-progress': switchFlag({ group: 'Output', describe: 'No live display' }),
 } as const satisfies Record<string, Flag<unknown>>;
 
+/** The name of a flag, without the dashes in front. */
 export type FlagName = keyof typeof FLAGS;
 
 type ValueOf<F> = F extends Flag<infer T> ? T : never;
@@ -260,6 +264,7 @@ type ValueOf<F> = F extends Flag<infer T> ? T : never;
 /** The value of every flag after flag, environment, configuration and default were weighed. */
 export type FlagValues = { readonly [Name in FlagName]: ValueOf<(typeof FLAGS)[Name]> };
 
+/** Every flag's name, in the order of the table. */
 export const FLAG_NAMES = Object.keys(FLAGS) as readonly FlagName[];
 
 /** The flag itself, without the type of its value. */

@@ -90,6 +90,7 @@ export function optionalRange(values: FlagValues): TimeRange | null {
   });
 }
 
+/** Which events of a range are meant. */
 export function scopeOf(values: FlagValues): QueryScope {
   return { filter: values.filter, state: values.state };
 }

@@ -1,4 +1,5 @@
-import { COMMANDS, type CommandSpec } from './command-list.ts';
+import type { CommandSpec } from './command.ts';
+import { COMMANDS } from './command-list.ts';
 import type { FlagGroup } from './flag-values.ts';
 import { environmentName, type FlagName, flagNamed } from './flags.ts';
 import { padEnd, wrapWords } from './text-layout.ts';
@@ -54,7 +55,7 @@ export function commandHelp(command: CommandSpec, width: number): string {
   for (const group of GROUP_ORDER) {
     const names = command.flags.filter((name) => flagNamed(name).group === group);
     if (names.length === 0) continue;
-    const rows = names.map((name) => [flagUsage(name), flagDescription(name)] as const);
+    const rows = names.map((name) => [flagUsage(name), flagDescription(name, command)] as const);
     lines.push('', `${group}:`, ...definitionLines(rows, width, nameWidth));
   }
   lines.push('', 'Examples:', ...exampleLines(command, width));
@@ -89,9 +90,13 @@ function flagUsage(name: FlagName): string {
   return valueName === null ? `--${name}` : `--${name} ${valueName}`;
 }
 
-function flagDescription(name: FlagName): string {
-  const { describe, defaultText } = flagNamed(name);
-  return defaultText === null ? describe : `${describe} (default ${defaultText})`;
+const NO_BREAK_SPACE = '\u00a0';
+
+function flagDescription(name: FlagName, command: CommandSpec): string {
+  const { describe, defaultText } = command.flagTexts?.[name] ?? flagNamed(name);
+  if (defaultText === null) return describe;
+  // Kept in one piece where lines are broken.
+  return `${describe} ${`(default ${defaultText})`.replaceAll(' ', NO_BREAK_SPACE)}`;
 }
 
 /** Names in a column, descriptions beside them; a description that does not fit goes on below itself. */
@@ -100,7 +105,8 @@ function definitionLines(rows: readonly (readonly [string, string])[], width: nu
   const descriptionWidth = Math.max(24, Math.min(width, WIDEST) - INDENT.length * 2 - nameWidth);
   return rows.flatMap(([name, description]) =>
     wrapWords(description, descriptionWidth).map(
-      (line, index) => `${INDENT}${padEnd(index === 0 ? name : '', nameWidth)}${INDENT}${line}`,
+      (line, index) =>
+        `${INDENT}${padEnd(index === 0 ? name : '', nameWidth)}${INDENT}${line.replaceAll(NO_BREAK_SPACE, ' ')}`,
     ),
   );
 }

@@ -1,4 +1,4 @@
-export type { CommandInput, RunCommand } from './command-list.ts';
+export type { CommandInput, RunCommand } from './command.ts';
 export { runProgram } from './program.ts';
 export type { Child, ChildOptions, Surroundings, TextSink } from './surroundings.ts';
 export { VERSION } from './version.ts';

@@ -1,6 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import yargs from 'yargs';
-import { COMMANDS, type CommandSpec, commandNamed } from './command-list.ts';
+import type { CommandSpec } from './command.ts';
+import { COMMANDS, commandNamed } from './command-list.ts';
 import { didYouMean } from './did-you-mean.ts';
 import { FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
 

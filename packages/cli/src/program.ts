@@ -1,5 +1,7 @@
 import { type EdrlakeError, toEdrlakeError } from '@edrlake/core';
-import { type CommandSpec, commandNamed } from './command-list.ts';
+import { COMPLETE, type CommandSpec } from './command.ts';
+import { commandNamed } from './command-list.ts';
+import { completionWords } from './completion-words.ts';
 import { readConfigFile } from './config-file.ts';
 import { causeText, errorDocument, errorText, withoutSecrets } from './error-text.ts';
 import { readBoolean, readText } from './flag-values.ts';
@@ -7,9 +9,6 @@ import { environmentName, type FlagName, type FlagValues } from './flags.ts';
 import { commandHelp, programHelp } from './help-text.ts';
 import { commandLineLayer, configLayer, environmentLayer, resolveSettings, type SettingsLayer } from './settings.ts';
 import { lineWidth, type Surroundings, writeText } from './surroundings.ts';
-
-/** What a shell's completion script calls the program with, followed by the words typed so far. */
-export const COMPLETE = '--complete';
 
 /**
  * Runs one command line and resolves to the exit code. Everything a command throws ends here as one message for people on
@@ -35,7 +34,6 @@ interface ErrorStyle {
 
 async function dispatch(args: readonly string[], style: ErrorStyle, surroundings: Surroundings): Promise<number> {
   if (args[0] === COMPLETE) {
-    const { completionWords } = await import('./completion-words.ts');
     await writeText(surroundings.stdout, `${completionWords(args.slice(1)).join('\n')}\n`);
     return 0;
   }

@@ -18,6 +18,7 @@ export interface ProgressDisplay {
   stop(): void;
 }
 
+/** How progress is shown. */
 export interface DisplayOptions {
   readonly level: LogLevel;
   /** true: redraw lines in place. false: write one line now and then. */
@@ -31,6 +32,7 @@ const PLAIN_LINE_MS = 10_000;
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
 
+/** A display that redraws when told to: by events, at most ten times a second, and by `tick`. */
 export function progressDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): ProgressDisplay {
   return options.live ? liveDisplay(stderr, clock, options) : plainDisplay(stderr, clock, options);
 }

@@ -25,6 +25,7 @@ export interface ProgressState {
   retries: number;
 }
 
+/** Nothing has happened yet. */
 export function startProgress(nowMs: number): ProgressState {
   return {
     startedAtMs: nowMs,

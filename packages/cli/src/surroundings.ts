@@ -27,11 +27,13 @@ export interface Surroundings {
   readonly spawnChild: (command: readonly [string, ...string[]], options: ChildOptions) => Child;
 }
 
+/** What a child process gets from us. */
 export interface ChildOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
 }
 
+/** A child process that runs. */
 export interface Child {
   readonly stdout: Readable;
   /** Asks it to end and resolves when it has. */

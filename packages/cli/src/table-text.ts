@@ -1,5 +1,6 @@
 import { displayWidth, oneLine, padEnd, padStart, truncate } from './text-layout.ts';
 
+/** A column's title and the side its cells keep to; left when not said. */
 export interface TableColumn {
   readonly title: string;
   readonly align?: 'left' | 'right';

@@ -32,10 +32,12 @@ export function truncate(text: string, width: number): string {
   return `${kept}…`;
 }
 
+/** The text with blanks behind it up to `width` cells; longer text as it is. */
 export function padEnd(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }
 
+/** The text with blanks before it up to `width` cells; longer text as it is. */
 export function padStart(text: string, width: number): string {
   return ' '.repeat(Math.max(0, width - displayWidth(text))) + text;
 }

@@ -1,6 +1,6 @@
 import type { ExportReport } from '@edrlake/runner';
 import { exportRange, openEdrLake } from '@edrlake/runner';
-import type { CommandInput } from '../command-list.ts';
+import type { CommandInput } from '../command.ts';
 import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';

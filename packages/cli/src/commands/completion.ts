@@ -1,7 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
-import type { CommandInput } from '../command-list.ts';
+import { COMPLETE, type CommandInput } from '../command.ts';
 import { writeJson } from '../json-output.ts';
-import { COMPLETE } from '../program.ts';
 import { type Surroundings, writeText } from '../surroundings.ts';
 
 const SCRIPTS: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 import { EdrlakeError, isoInstant, type TimeRange } from '@edrlake/core';
 import { type QualysClient, windowFilter } from '@edrlake/runner';
-import type { CommandInput } from '../command-list.ts';
+import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { optionalRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';

@@ -1,6 +1,6 @@
 import { ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { diagnose, type Finding } from '@edrlake/runner';
-import type { CommandInput } from '../command-list.ts';
+import type { CommandInput } from '../command.ts';
 import { readCredentials } from '../credentials.ts';
 import { connectionSettings, requireGateway, servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';

@@ -1,4 +1,4 @@
-import type { CommandInput } from '../command-list.ts';
+import type { CommandInput } from '../command.ts';
 import { withConnection } from '../gateway.ts';
 import { indentJson } from '../indent-json.ts';
 import { startDisplay } from '../progress-display.ts';

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
-import type { CommandInput } from '../command-list.ts';
+import type { CommandInput } from '../command.ts';
 import { configTemplate } from '../config-template.ts';
 import { writeJson } from '../json-output.ts';
 import { type Surroundings, writeText } from '../surroundings.ts';

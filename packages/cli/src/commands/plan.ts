@@ -1,6 +1,6 @@
 import { MS_PER_SECOND } from '@edrlake/core';
 import { type ExportPlan, planExport } from '@edrlake/runner';
-import type { CommandInput } from '../command-list.ts';
+import type { CommandInput } from '../command.ts';
 import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { type PlanView, planText } from '../plan-text.ts';

@@ -1,0 +1,81 @@
+import { countText, nounText } from './quantity-text.ts';
+import { cellJson, cellText, isNumeric, type QueryRows, type ResultColumn } from './result-values.ts';
+import { writeText } from './surroundings.ts';
+import { tableText } from './table-text.ts';
+
+/** More rows than this are not read at a terminal; other formats have all of them. */
+const TABLE_ROWS = 500;
+const NULL_TEXT = 'NULL';
+
+/** Writes a result as an aligned table with the number of rows below; NULL stands out from empty text. */
+export async function writeTable(out: NodeJS.WritableStream, result: QueryRows, width: number | null): Promise<void> {
+  const rows: string[][] = [];
+  let rowCount = 0;
+  for await (const chunk of result.chunks) {
+    for (const row of chunk) {
+      rowCount += 1;
+      if (rows.length < TABLE_ROWS) rows.push(row.map((cell) => (cell === null ? NULL_TEXT : cellText(cell))));
+    }
+  }
+  if (result.columns.length === 0) return;
+  const columns = result.columns.map((column) => ({
+    title: column.name,
+    align: isNumeric(column) ? ('right' as const) : ('left' as const),
+  }));
+  const left = rowCount - rows.length;
+  const sum =
+    left > 0
+      ? `${countText(TABLE_ROWS)} of ${nounText(rowCount, 'row')}; --format csv has all`
+      : nounText(rowCount, 'row');
+  await writeText(out, `${tableText(columns, rows, width)}\n(${sum})\n`);
+}
+
+/** Writes RFC 4180 CSV with a header line. NULL is nothing between the commas, empty text is `""`. */
+export async function writeCsv(out: NodeJS.WritableStream, result: QueryRows): Promise<void> {
+  await writeText(out, `${result.columns.map(({ name }) => csvField(name)).join(',')}\n`);
+  for await (const chunk of result.chunks) {
+    const lines = chunk.map((row) => row.map((cell) => (cell === null ? '' : csvField(cellText(cell)))).join(','));
+    if (lines.length > 0) await writeText(out, `${lines.join('\n')}\n`);
+  }
+}
+
+function csvField(text: string): string {
+  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
+/** Writes one JSON object a line. */
+export async function writeNdjson(out: NodeJS.WritableStream, result: QueryRows): Promise<void> {
+  for await (const text of objectTexts(result)) await writeText(out, `${text.join('\n')}\n`);
+}
+
+/** Writes one JSON list of objects, a row a line. */
+export async function writeJsonRows(out: NodeJS.WritableStream, result: QueryRows): Promise<void> {
+  let before = '[\n';
+  for await (const text of objectTexts(result)) {
+    await writeText(out, `${before}${text.join(',\n')}`);
+    before = ',\n';
+  }
+  await writeText(out, before === '[\n' ? '[]\n' : '\n]\n');
+}
+
+/** The rows of each chunk as JSON objects; chunks without rows are left out. */
+async function* objectTexts(result: QueryRows): AsyncGenerator<string[]> {
+  const keys = uniqueNames(result.columns).map((name) => `${JSON.stringify(name)}:`);
+  for await (const chunk of result.chunks) {
+    const texts = chunk.map(
+      (row) => `{${row.map((cell, index) => `${keys[index] ?? ''}${cellJson(cell)}`).join(',')}}`,
+    );
+    if (texts.length > 0) yield texts;
+  }
+}
+
+/** Two columns may share a name; as keys of one object they must not. */
+function uniqueNames(columns: readonly ResultColumn[]): string[] {
+  const seen = new Set<string>();
+  return columns.map(({ name }) => {
+    let unique = name;
+    for (let n = 2; seen.has(unique); n += 1) unique = `${name}_${n}`;
+    seen.add(unique);
+    return unique;
+  });
+}
