@@ -15,7 +15,7 @@ const IMAGES = [
   ['svchost.exe', 'C:\\Windows\\System32\\svchost.exe', '-k LocalServiceNetworkRestricted -p -s TimeBrokerSvc'],
   ['explorer.exe', 'C:\\Windows\\explorer.exe', ''],
   ['chrome.exe', 'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe', '--type=renderer --lang=de'],
-  ['powershell.exe', 'C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe', '-enc "SQBFAFgA\t…"'],
+  ['powershell.exe', 'C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe', '-enc "SQBFAFgA\tAA=="'],
   ['msiexec.exe', 'C:\\Windows\\System32\\msiexec.exe', '/V'],
   ['winword.exe', 'C:\\Program Files\\Microsoft Office\\root\\Office16\\WINWORD.EXE', '/n "Angebot für Größe.docm"'],
   ['TrustedInstaller.exe', 'C:\\Windows\\servicing\\TrustedInstaller.exe', ' '],

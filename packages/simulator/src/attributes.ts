@@ -83,7 +83,7 @@ const SALT = {
   indicators: 32,
 } as const;
 const MALICIOUS_SHARE = { infected: 0.08, clean: 0.0015 } as const;
-const SINGLE_FILE_SHARE = 0.08;
+const SINGLE_FILE_SHARE = 0.04;
 
 /** The attributes of all events of a seed. */
 export function attributesOf(seed: number, options: AttributeOptions): EventAttributes {

@@ -59,7 +59,18 @@ const DIRECTORIES = [
   'C:\\ProgramData\\Package Cache\\{37B8F9C7-03FB-3253-8781-2517C99D7C00}v11.0.61030',
   'D:\\Data\\Projekte\\Übersicht',
 ] as const;
-const STEMS = ['energyprov', 'wbemdisp', 'fltlib', 'updater', 'setup', 'winlogon', 'invoice', 'report', 'chrome', 'msedge'];
+const STEMS = [
+  'energyprov',
+  'wbemdisp',
+  'fltlib',
+  'updater',
+  'setup',
+  'winlogon',
+  'invoice',
+  'report',
+  'chrome',
+  'msedge',
+];
 const EXTENSIONS = ['dll', 'exe', 'mui', 'tlb', 'sys', 'ps1', 'docm', 'tmp'] as const;
 const COMPANIES = [
   ['Microsoft Corporation', 'Microsoft® Windows® Operating System'],
@@ -89,7 +100,9 @@ export function filePoolOf(seed: number): FilePool {
   const singleSeed = seed ^ 0x27d4eb2f;
   return {
     harmless: Array.from({ length: FILES }, (_, at) => fileAt(seed, at, certificates, null, true)),
-    malware: Array.from({ length: MALWARE }, (_, at) => fileAt(malwareSeed, at, certificates, pick(FAMILIES, at), true)),
+    malware: Array.from({ length: MALWARE }, (_, at) =>
+      fileAt(malwareSeed, at, certificates, pick(FAMILIES, at), true),
+    ),
     singleFile: (index) => fileAt(singleSeed, index, certificates, null, false),
   };
 }
@@ -141,6 +154,5 @@ function fileAt(
 /** 0 to 5, most often several; malware is mostly unsigned. */
 function certificateCount(drawn: number, family: string | null): number {
   if (family !== null) return drawn % 4 === 0 ? 1 : 0;
-  const sides = [0, 1, 2, 2, 3, 3, 4, 4, 5, 5];
-  return pick(sides, drawn >>> 6);
+  return pick([0, 0, 1, 1, 1, 2, 2, 3, 4, 5], drawn >>> 6);
 }

@@ -43,9 +43,11 @@ export function unscramble(scrambled: number): number {
   return Math.imul(scrambled, GOLDEN_INVERSE) >>> 0;
 }
 
+const HEX4 = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
+
 /** Eight lower-case hexadecimal digits of a 32-bit number. */
 export function hex8(value: number): string {
-  return value.toString(16).padStart(8, '0');
+  return (HEX4[value >>> 16] as string) + (HEX4[value & 0xffff] as string);
 }
 
 /** `words` times eight hexadecimal digits drawn for an index: 8 words make a SHA-256, 4 an MD5. */
@@ -57,6 +59,10 @@ export function hexDigest(seed: number, index: number, salt: number, words: numb
 
 /** A UUID in its usual form, drawn for an index; `tail` fixes its last eight digits. */
 export function uuidText(seed: number, index: number, salt: number, tail?: number): string {
-  const digits = hexDigest(seed, index, salt, 3) + hex8(tail ?? draw(seed, index, salt + 3));
-  return `${digits.slice(0, 8)}-${digits.slice(8, 12)}-${digits.slice(12, 16)}-${digits.slice(16, 20)}-${digits.slice(20)}`;
+  const second = draw(seed, index, salt + 1);
+  const third = draw(seed, index, salt + 2);
+  return (
+    `${hex8(draw(seed, index, salt))}-${HEX4[second >>> 16]}-${HEX4[second & 0xffff]}-${HEX4[third >>> 16]}-` +
+    `${HEX4[third & 0xffff]}${hex8(tail ?? draw(seed, index, salt + 3))}`
+  );
 }

@@ -1,6 +1,7 @@
 import type { EventAttributes } from './attributes.ts';
 import { draw, scramble, unscramble, uuidText } from './hash.ts';
 import type { Population } from './population.ts';
+import { shortDate } from './time-text.ts';
 
 /** Ids of events in every form the API shows, and the way back. */
 export interface Identities {
@@ -36,11 +37,8 @@ export function identitiesOf(attributes: EventAttributes, population: Population
     return `${sign}${head}${String(scramble(index)).padStart(10, '0')}`;
   };
   const pid = (index: number) => 4 * (1 + (draw(seed, index, SALT.pid) % 8000));
-  const seriesId = (index: number) => {
-    const at = new Date(population.timeOf(index));
-    const date = `${at.getUTCDate()}-${at.getUTCMonth() + 1}-${at.getUTCFullYear()}`;
-    return `F_${uuidText(seed, index, SALT.series, scramble(index))}_${date}`;
-  };
+  const seriesId = (index: number) =>
+    `F_${uuidText(seed, index, SALT.series, scramble(index))}_${shortDate(population.timeOf(index))}`;
   const ownId = (index: number) => {
     const form = draw(seed, index, SALT.form) % 1000;
     if (form < SERIES_PER_MILLE) return seriesId(index);
@@ -68,6 +66,8 @@ export function identitiesOf(attributes: EventAttributes, population: Population
 /** The numbers in an id that may be a scrambled index: the end of a 64-bit number or of a UUID. */
 function scrambledParts(id: string): number[] {
   const numbers = [...id.matchAll(/\d{9}(\d{10})(?!\d)/g)].map((match) => Number(match[1]));
-  const uuids = [...id.matchAll(/-[0-9a-f]{4}([0-9a-f]{8})(?![0-9a-f])/g)].map((match) => Number.parseInt(match[1] ?? '', 16));
+  const uuids = [...id.matchAll(/-[0-9a-f]{4}([0-9a-f]{8})(?![0-9a-f])/g)].map((match) =>
+    Number.parseInt(match[1] ?? '', 16),
+  );
   return [...numbers, ...uuids].filter((value) => value <= 0xffff_ffff);
 }

@@ -1,1 +1,11 @@
-export {};
+export type { EventType, Vintage } from './attributes.ts';
+export type { Call, CallLog, Endpoint } from './call-log.ts';
+export type { Fault, FaultEffect, FaultMatch, FaultQueue } from './faults.ts';
+export type { HistogramShape } from './grouping.ts';
+export { DEFAULT_LATENESS, type LatenessClass } from './lateness.ts';
+export type { HeaderSpelling, SimulatorOptions, TimeTokens } from './options.ts';
+export type { Addition, Axis } from './population.ts';
+export type { JsonObject } from './render-detail.ts';
+export { type Simulator, startSimulator } from './simulator.ts';
+export type { Burst, TimelineProfile } from './timeline.ts';
+export type { DayTruth, Truth } from './truth.ts';

@@ -49,7 +49,8 @@ function element(
   const family = attributes.family(index);
   const scoreText = form % 2 === 0 ? `${score}` : `"${score}"`;
   const category = family === null ? null : CATEGORIES[family.length % CATEGORIES.length];
-  const unknown = attributes.unknownPart(index) === 'top-level' ? `,"confidence":${draw(seed, index, SALT.confidence) % 100}` : '';
+  const unknown =
+    attributes.unknownPart(index) === 'top-level' ? `,"confidence":${draw(seed, index, SALT.confidence) % 100}` : '';
   const threat = family === null ? '' : `,"threatName":"Win32.${family}"`;
   return (
     `{"score":${scoreText},"sha256":"${attributes.file(index).sha256}","familyName":${valueJson(family ?? null, form)},` +

@@ -27,9 +27,30 @@ const SYSTEMS = [
 ] as const;
 const KINDS = ['WS', 'LT', 'SRV', 'KIOSK', 'DC', 'BÜRO'] as const;
 const DOMAINS = ['corp.example.com', 'eu.example.com', 'lab.example.net', ''] as const;
-const USERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'jürgen', 'svc-backup', 'o’neill', 'mallory', 'zoë'] as const;
-const TAG_NAMES = ['Cloud Agent', 'Finance', 'Servers', 'Laptops', 'PCI "in scope"', 'München', 'Dev', 'Kiosks', 'VIP', 'DMZ'];
-const SALT = { agent: 100, kind: 110, system: 111, domain: 112, user: 113, address: 114, mac: 115, tags: 116, tagId: 117 };
+const USERS = ['alice', 'bob', 'carol', 'dave', 'erin', 'jürgen', 'svc-backup', "o'neill", 'mallory', 'zoë'] as const;
+const TAG_NAMES = [
+  'Cloud Agent',
+  'Finance',
+  'Servers',
+  'Laptops',
+  'PCI "in scope"',
+  'München',
+  'Dev',
+  'Kiosks',
+  'VIP',
+  'DMZ',
+];
+const SALT = {
+  agent: 100,
+  kind: 110,
+  system: 111,
+  domain: 112,
+  user: 113,
+  address: 114,
+  mac: 115,
+  tags: 116,
+  tagId: 117,
+};
 
 /** Every 29th machine is infected. */
 const INFECTED_EVERY = 29;
@@ -64,7 +85,9 @@ export function machinesOf(seed: number, count: number): readonly Machine[] {
 /** One to three addresses, IPv6 among them, some with a hardware address. */
 function interfacesOf(seed: number, at: number): Machine['interfaces'] {
   const drawn = draw(seed, at, SALT.address);
-  const mac = hexDigest(seed, at, SALT.mac, 2).slice(0, 12).replace(/(..)(?!$)/g, '$1:');
+  const mac = hexDigest(seed, at, SALT.mac, 2)
+    .slice(0, 12)
+    .replace(/(..)(?!$)/g, '$1:');
   const all = [
     { ipAddress: `10.${drawn & 255}.${(drawn >>> 8) & 255}.${1 + ((drawn >>> 16) % 254)}`, macAddress: mac },
     { ipAddress: `fe80::${hex8(drawn).slice(0, 4)}:${hex8(drawn).slice(4)}` },

@@ -109,7 +109,8 @@ export function populationOf(seed: number, timeline: Timeline, lateness: Latenes
     },
     revise(indexes, processedAtMs) {
       for (const index of indexes) {
-        if (!isVisible(index)) throw new EdrlakeError('CONFIG_INVALID', `event ${index} cannot be seen, so not revised`);
+        if (!isVisible(index))
+          throw new EdrlakeError('CONFIG_INVALID', `event ${index} cannot be seen, so not revised`);
         const revision = (changes.revised.get(index)?.revision ?? 0) + 1;
         changes.revised.set(index, { revision, processedMs: processedAtMs });
       }

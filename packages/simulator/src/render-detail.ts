@@ -100,7 +100,18 @@ function iocDetail({ attributes, identities }: EventWorld, index: number, listed
     id: identities.seriesId(index),
     asset: { assetType: null, tags: null, lastLoggedOnUser: null, ...asset },
     ...(isFile
-      ? { file: { fileType: null, owner: null, devicePath: null, publisher: null, permission: null, manifestId: null, ...(listed.file as JsonObject), ...file } }
+      ? {
+          file: {
+            fileType: null,
+            owner: null,
+            devicePath: null,
+            publisher: null,
+            permission: null,
+            manifestId: null,
+            ...(listed.file as JsonObject),
+            ...file,
+          },
+        }
       : { file: null }),
   };
 }

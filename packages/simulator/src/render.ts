@@ -1,4 +1,4 @@
-import { actorJson, elevatedJson, programOf } from './actors.ts';
+import { actorJson, elevatedJson, PROGRAMS, type Program } from './actors.ts';
 import type { EventAttributes } from './attributes.ts';
 import type { Certificate, KnownFile } from './files-pool.ts';
 import { draw, hexDigest, pick } from './hash.ts';
@@ -15,7 +15,18 @@ export interface EventWorld {
   readonly identities: Identities;
 }
 
-const SALT = { score: 70, path: 71, extension: 72, elevated: 73, network: 74, registry: 75, mutex: 76, image: 77 } as const;
+const SALT = {
+  score: 70,
+  path: 71,
+  extension: 72,
+  elevated: 73,
+  network: 74,
+  registry: 75,
+  mutex: 76,
+  image: 77,
+  program: 78,
+} as const;
+const INTEGRITY_LEVELS = ['Medium', 'High', 'System', ' '] as const;
 
 /**
  * Makes the writer of list records: the JSON text of an event as `GET /ioc/events` shows it, in the payload of its
@@ -49,7 +60,10 @@ export function listRenderer(world: EventWorld): (index: number) => string {
   const sections = (index: number) => {
     if (attributes.type(index) === 'FILE') {
       const withCertificates = attributes.vintage(index) === 'edr';
-      return { fileJson: `,"file":${fileTexts(seed, index, attributes.file(index), withCertificates)}`, sectionJson: '' };
+      return {
+        fileJson: `,"file":${fileTexts(seed, index, attributes.file(index), withCertificates)}`,
+        sectionJson: '',
+      };
     }
     return { fileJson: '', sectionJson: typeSection(world, index) };
   };
@@ -84,15 +98,15 @@ function unknownJson(attributes: EventAttributes, index: number): string {
 
 /** The `asset` sections, one text for each machine, vintage and optional part. */
 function assetTexts(attributes: EventAttributes): (index: number) => string {
-  const known = new Map<string, string>();
+  const known: (string | undefined)[] = [];
   return (index) => {
     const { seed } = attributes;
     const at = attributes.machineNumber(index);
     const interfaces = attributes.interfaceCount(index) > 0;
     const tags = attributes.tagCount(index) > 0;
     const unknown = attributes.unknownPart(index) === 'in-asset';
-    const key = `${at}${interfaces}${tags}${unknown}${attributes.vintage(index)}`;
-    let text = known.get(key);
+    const key = at * 8 + (interfaces ? 4 : 0) + (tags ? 2 : 0) + (unknown ? 1 : 0);
+    let text = known[key];
     if (text === undefined) {
       const machine = attributes.machine(index);
       text = JSON.stringify({
@@ -107,7 +121,7 @@ function assetTexts(attributes: EventAttributes): (index: number) => string {
         ...(machine.assetType === null ? {} : { assetType: machine.assetType, lastLoggedOnUser: machine.lastUser }),
         ...(unknown ? { sensorBuild: '4.2.0.8' } : {}),
       });
-      known.set(key, text);
+      known[key] = text;
     }
     return text;
   };
@@ -189,22 +203,33 @@ function typeSection({ attributes, identities }: EventWorld, index: number): str
   }
 }
 
-function processJson(attributes: EventAttributes, identities: Identities, index: number): string {
-  const { seed } = attributes;
-  const program = programOf(seed, index + 1);
-  const file = attributes.file(index);
-  const fileName = JSON.stringify(program.processName);
+/** What every PROCESS event of a program says, before and after the parts that differ. */
+const processTexts = PROGRAMS.map((program) => {
+  const name = JSON.stringify(program.processName);
   const path = JSON.stringify(program.imagePath.slice(0, program.imagePath.lastIndexOf('\\')));
   const fullPath = JSON.stringify(program.imagePath);
+  return {
+    head: `,"process":{"fullPath":${fullPath},"processName":${name},"arguments":${JSON.stringify(program.arguments)},"userName":${JSON.stringify(program.userName)},"sid":"${program.sid}","processFile":{"fullPath":${fullPath},"path":${path},"fileName":${name},"moduleName":${name},"uniqueImageId":"`,
+  };
+});
+
+function processJson(attributes: EventAttributes, identities: Identities, index: number): string {
+  const { seed } = attributes;
+  const { head } = pick(processTexts, draw(seed, index, SALT.program));
+  const file = attributes.file(index);
+  const rowId = identities.rowId(index);
+  const pid = identities.pid(index);
   return (
-    `,"process":{"fullPath":${fullPath},"processFile":{"fullPath":${fullPath},"path":${path},"fileName":${fileName},` +
-    `"moduleName":${fileName},"uniqueImageId":"${hexDigest(seed, index, SALT.image, 1)}","sha256":"${file.sha256}","md5":"${file.md5}"},` +
-    `"processEventId":${JSON.stringify(identities.ownId(index))},"processUniqueId":"${identities.rowId(index)}","processName":${fileName}` +
-    `${elevatedJson(draw(seed, index, SALT.elevated) % 8)},"parentPid":${identities.pid(index + 1)},` +
-    `"isCertificateExists":${file.certificates.length > 0},"arguments":${JSON.stringify(program.arguments)},` +
-    `"pid":${identities.pid(index)},"userName":${JSON.stringify(program.userName)},` +
-    `"integrityLevel":"${pick(['Medium', 'High', 'System', ' '], draw(seed, index, SALT.image))}","sid":"${program.sid}"}`
+    `${head}${hexDigest(seed, index, SALT.image, 1)}","sha256":"${file.sha256}","md5":"${file.md5}"},` +
+    `"processEventId":"RTP_${rowId}_${pid}","processUniqueId":"${rowId}"${elevatedJson(draw(seed, index, SALT.elevated) % 8)}` +
+    `,"parentPid":${identities.pid(index + 1)},"isCertificateExists":${file.certificates.length > 0},"pid":${pid},` +
+    `"integrityLevel":"${pick(INTEGRITY_LEVELS, draw(seed, index, SALT.image))}"}`
   );
+}
+
+/** The program a PROCESS event is about; the actor is another. */
+export function subjectOf(seed: number, index: number): Program {
+  return pick(PROGRAMS, draw(seed, index, SALT.program));
 }
 
 /** The two ends of a NETWORK event. */

@@ -74,7 +74,6 @@ export function without(many: EventSequence, gone: EventSequence, timeOf: TimeOf
   return {
     length: many.length - gone.length,
     rankBefore: (epochMs, index) => many.rankBefore(epochMs, index) - gone.rankBefore(epochMs, index),
-    indexAt: (rank) =>
-      many.indexAt(rank + firstWhere(0, keptBefore.length, (at) => (keptBefore[at] as number) > rank)),
+    indexAt: (rank) => many.indexAt(rank + firstWhere(0, keptBefore.length, (at) => (keptBefore[at] as number) > rank)),
   };
 }

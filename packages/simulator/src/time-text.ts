@@ -28,6 +28,12 @@ export function dayText(day: number): string {
   return text;
 }
 
+/** `17-8-2020`: the day, month and year of a day in UTC without leading zeros, as time-series ids end. */
+export function shortDate(epochMs: number): string {
+  const iso = dayText(dayNumber(epochMs));
+  return `${Number(iso.slice(8))}-${Number(iso.slice(5, 7))}-${iso.slice(0, 4)}`;
+}
+
 /** `2020-08-17T04:15:06.000+0000`: the API's form, in UTC, no colon in the offset. */
 export function apiTimestamp(epochMs: number): string {
   const day = Math.floor(epochMs / DAY_MS);

@@ -165,12 +165,16 @@ function segmentCounts(
   }
   const weightOf = minuteWeights(seed, profile);
   const counts = new Float64Array(starts.length - 1);
-  const weights = counts.map((_, at) => ((starts[at + 1] as number) - (starts[at] as number)) * weightOf(starts[at] as number));
+  const weights = counts.map(
+    (_, at) => ((starts[at + 1] as number) - (starts[at] as number)) * weightOf(starts[at] as number),
+  );
   spread(counts, weights, 0, counts.length, events - burstEvents);
   for (const burst of bursts) {
     const first = lastAtMost(starts, burst.startMs);
     const end = lastAtMost(starts, Math.min(burst.startMs + burst.durationMs, range.endMs));
-    const durations = counts.map((_, at) => (at < first || at >= end ? 0 : (starts[at + 1] as number) - (starts[at] as number)));
+    const durations = counts.map((_, at) =>
+      at < first || at >= end ? 0 : (starts[at + 1] as number) - (starts[at] as number),
+    );
     spread(counts, durations, first, end, burst.events);
   }
   return counts;
@@ -207,7 +211,7 @@ function minuteWeights(seed: number, profile: TimelineProfile): (epochMs: number
       ofDay = (profile.dayWeights?.[dayText(day)] ?? 1) * (weekday === 0 || weekday === 6 ? weekend : 1);
     }
     const hour = Math.floor((epochMs - day * DAY_MS) / HOUR_MS);
-    const noise = 1 + unevenness * ((draw(seed, Math.floor(epochMs / MINUTE_MS), SALT.minute) / 2_147_483_648) - 1);
+    const noise = 1 + unevenness * (draw(seed, Math.floor(epochMs / MINUTE_MS), SALT.minute) / 2_147_483_648 - 1);
     return ofDay * (hours[hour] as number) * noise;
   };
 }

@@ -1,0 +1,74 @@
+import { attributesOf } from './attributes.ts';
+import { tokenBook } from './auth.ts';
+import { type CallLog, callLog } from './call-log.ts';
+import { dataEndpoints } from './endpoints.ts';
+import { type FaultQueue, faultQueue } from './faults.ts';
+import { identitiesOf } from './identity.ts';
+import { latenessOf } from './lateness.ts';
+import { limitBook } from './limits.ts';
+import { resolveOptions, type SimulatorOptions } from './options.ts';
+import { type Addition, populationOf } from './population.ts';
+import { listen } from './server.ts';
+import { type Burst, buildTimeline } from './timeline.ts';
+import { type Truth, truthOf } from './truth.ts';
+
+/** A gateway on loopback, and everything about it that a test may know and a client may not. */
+export interface Simulator {
+  /** `http://127.0.0.1:PORT`, without a slash at the end. */
+  readonly url: string;
+  readonly calls: CallLog;
+  readonly faults: FaultQueue;
+  readonly truth: Truth;
+  /** Busy stretches, those the seed chose included. */
+  readonly bursts: readonly Burst[];
+  /** Puts events into the data. @returns their indexes, to ask the truth about them */
+  addEvents(addition: Addition): readonly number[];
+  /** Changes the content of visible events (same id) and has them processed again at the stated instant. */
+  reviseEvents(indexes: readonly number[], processedAtMs: number): void;
+  /** Takes events away, as retention does. */
+  removeEvents(indexes: readonly number[]): void;
+  /** Moves the data's clock: what was processed later cannot be seen. null: everything can. */
+  setNow(nowMs: number | null): void;
+  /** Ends every token: the next data request gets a 401. */
+  expireTokens(): void;
+  /** Ends every connection and frees the port. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a simulated gateway. The same seed and options give the same events and the same answers in every process.
+ * @throws {EdrlakeError} `CONFIG_INVALID` for options that cannot be, or a port that is taken
+ */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const resolved = resolveOptions(options);
+  const { seed, range, events, profile, nowMs } = resolved;
+  const timeline = buildTimeline(seed, range, events, profile);
+  const population = populationOf(seed, timeline, latenessOf(seed, resolved.lateness), nowMs);
+  const attributes = attributesOf(seed, resolved);
+  const world = { attributes, population, identities: identitiesOf(attributes, population) };
+  const calls = callLog(resolved.callLogLimit);
+  const faults = faultQueue();
+  const tokens = tokenBook(resolved);
+  const server = await listen({
+    options: resolved,
+    population,
+    answerData: dataEndpoints({ options: resolved, world }),
+    tokens,
+    limits: limitBook(resolved),
+    calls,
+    faults,
+  });
+  return {
+    url: server.url,
+    calls,
+    faults,
+    truth: truthOf(world),
+    bursts: timeline.bursts,
+    addEvents: population.add,
+    reviseEvents: population.revise,
+    removeEvents: population.remove,
+    setNow: population.setNow,
+    expireTokens: tokens.expireAll,
+    close: server.close,
+  };
+}

@@ -1,0 +1,108 @@
+import type { TimeRange } from '@edrlake/core';
+import type { Axis } from './population.ts';
+import { type EventWorld, listRenderer } from './render.ts';
+import { detailOf, type JsonObject } from './render-detail.ts';
+import { dayNumber, dayText } from './time-text.ts';
+
+/** What a lake must hold of one UTC day of `dateTime`. Child rows are those of records with an id. */
+export interface DayTruth {
+  readonly day: string;
+  /** Records with an id. */
+  events: number;
+  /** Records whose id is null. */
+  rejects: number;
+  certificates: number;
+  indicators: number;
+  interfaces: number;
+  assetTags: number;
+}
+
+/**
+ * What is really in the data, without HTTP: computed from the attributes, not from rendered records. Only what can be seen
+ * now counts. A range is half-open; without one, everything.
+ */
+export interface Truth {
+  count(range?: TimeRange, axis?: Axis): number;
+  /** Indexes of the events in the order of the axis (default `event`). Do not change the data while reading. */
+  indexes(range?: TimeRange, axis?: Axis): Iterable<number>;
+  /** Ids in the order of time; records whose id is null are left out. */
+  ids(range?: TimeRange, axis?: Axis): Iterable<string>;
+  /** One entry for each day that has records, oldest first. */
+  perDay(range?: TimeRange): readonly DayTruth[];
+  /** The record as a list shows it, and as the detail endpoint does; `text` is its JSON. */
+  event(index: number): JsonObject;
+  text(index: number): string;
+  detail(index: number): JsonObject;
+  /** The event with an id or time-series id, visible or not; null for an id no event has. */
+  indexOf(id: string): number | null;
+}
+
+/** The truth about a world. */
+export function truthOf(world: EventWorld): Truth {
+  const { attributes, population, identities } = world;
+  const render = listRenderer(world);
+  const ranks = (range: TimeRange | undefined, axis: Axis) => {
+    const sequence = population.visible(axis);
+    return {
+      sequence,
+      start: range === undefined ? 0 : sequence.rankBefore(range.startMs, -1),
+      end: range === undefined ? sequence.length : sequence.rankBefore(range.endMs, -1),
+    };
+  };
+  function* indexes(range?: TimeRange, axis: Axis = 'event'): Iterable<number> {
+    const { sequence, start, end } = ranks(range, axis);
+    for (let rank = start; rank < end; rank += 1) yield sequence.indexAt(rank);
+  }
+  const event = (index: number) => JSON.parse(render(index)) as JsonObject;
+  return {
+    count(range, axis = 'event') {
+      const { start, end } = ranks(range, axis);
+      return end - start;
+    },
+    indexes,
+    *ids(range, axis = 'event') {
+      for (const index of indexes(range, axis)) {
+        const id = identities.id(index);
+        if (id !== null) yield id;
+      }
+    },
+    perDay(range) {
+      const days: DayTruth[] = [];
+      let current = Number.NaN;
+      for (const index of indexes(range)) {
+        const day = dayNumber(population.timeOf(index));
+        if (day !== current) {
+          current = day;
+          days.push({
+            day: dayText(day),
+            events: 0,
+            rejects: 0,
+            certificates: 0,
+            indicators: 0,
+            interfaces: 0,
+            assetTags: 0,
+          });
+        }
+        addTo(days[days.length - 1] as DayTruth, world, index);
+      }
+      return days;
+    },
+    event,
+    text: render,
+    detail: (index) => detailOf(world, index, event(index)),
+    indexOf: identities.indexOf,
+  };
+
+  function addTo(day: DayTruth, { attributes: known }: EventWorld, index: number): void {
+    if (attributes.hasNullId(index)) {
+      day.rejects += 1;
+      return;
+    }
+    const { first, second } = known.indicatorCounts(index);
+    day.events += 1;
+    day.certificates += known.certificateCount(index);
+    day.indicators += first + second;
+    day.interfaces += known.interfaceCount(index);
+    day.assetTags += known.tagCount(index);
+  }
+}
