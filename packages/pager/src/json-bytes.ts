@@ -1,6 +1,3 @@
-/** 1 for the bytes a number, `true`, `false` or `null` may begin with. */
-export const SCALAR_START: Uint8Array = table([['-0123456789tfn', 1]]);
-
 /** 1 for every byte a number, `true`, `false` or `null` may go on with; what they spell is checked by `isScalar`. */
 export const SCALAR_BYTE: Uint8Array = table([
   ['+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ', 1],

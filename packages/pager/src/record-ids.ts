@@ -4,10 +4,10 @@ import { sameBytes } from './json-bytes.ts';
 export interface RecordIds {
   /** Of the records that ended, in order; null where there is none. */
   readonly ids: (string | null)[];
-  /** A top-level key of the current record ended; its value comes next. */
-  key(bytes: Buffer, from: number, to: number, escaped: boolean): void;
-  /** Whether the value that comes next may be the identity. */
-  wanted(): boolean;
+  /** Whether any id field's name is that long. */
+  mayBeField(nameBytes: number): boolean;
+  /** A top-level key of the current record ended; says whether the value that comes next may be the identity. */
+  key(bytes: Buffer, from: number, to: number, escaped: boolean): boolean;
   /** The value of the last key ended: a string's content or a scalar's text. */
   value(bytes: Buffer, from: number, to: number, kind: 'string' | 'escaped-string' | 'scalar'): void;
   recordEnd(): void;
@@ -18,24 +18,21 @@ export function recordIds(idFields: readonly string[]): RecordIds {
   const names = idFields.map((name) => Buffer.from(name));
   const found: (string | null)[] = idFields.map(() => null);
   const ids: (string | null)[] = [];
+  // One bit for each length up to 31; longer names are always compared.
+  const lengths = names.reduce((bits, name) => bits | (name.length > 31 ? 0 : 1 << name.length), 0);
   let rank = -1;
   return {
     ids,
     key(bytes, from, to, escaped) {
-      rank = -1;
-      if (escaped) {
-        rank = idFields.indexOf(unescaped(bytes, from, to));
-        return;
-      }
-      for (let i = 0; i < names.length; i++) {
-        if (sameBytes(names[i] as Buffer, bytes, from, to)) rank = i;
-      }
+      rank = escaped
+        ? idFields.indexOf(unescaped(bytes, from, to))
+        : names.findIndex((name) => sameBytes(name, bytes, from, to));
+      return rank >= 0;
     },
-    wanted: () => rank >= 0,
+    mayBeField: (nameBytes) => nameBytes > 31 || ((lengths >>> nameBytes) & 1) === 1,
     value(bytes, from, to, kind) {
       found[rank] = kind === 'escaped-string' ? unescaped(bytes, from, to) : bytes.toString('utf8', from, to);
       if (kind === 'scalar' && !NUMBER_START.test(found[rank] as string)) found[rank] = null;
-      rank = -1;
     },
     recordEnd() {
       let id: string | null = null;
@@ -44,7 +41,6 @@ export function recordIds(idFields: readonly string[]): RecordIds {
         if (id === null && value !== null && value.trim() !== '') id = value;
         found[i] = null;
       }
-      rank = -1;
       ids.push(id);
     },
   };

@@ -1,5 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-import { isScalar, SCALAR_BYTE, SCALAR_START, STRING_STOP } from './json-bytes.ts';
+import { isScalar, SCALAR_BYTE, STRING_STOP } from './json-bytes.ts';
 import { type RecordIds, recordIds } from './record-ids.ts';
 import { type HeldEscape, noHeldEscape, plainEscapeLength, stepEscape } from './string-escapes.ts';
 
@@ -11,7 +11,19 @@ const KEY = 8;
 const END = 16;
 const AFTER_KEY = 32;
 const SEPARATOR = 64;
-const NOTHING = 0;
+const NOTHING = 128;
+
+/** For every byte outside strings: where it may stand, as the bits above. 0 for bytes that may stand nowhere. */
+const PLACES = new Uint8Array(256);
+for (const byte of Buffer.from(' \t\n\r')) PLACES[byte] = 0xff;
+for (const byte of Buffer.from('-0123456789tfn')) PLACES[byte] = VALUE;
+PLACES[0x22] = KEY | VALUE;
+PLACES[0x3a] = AFTER_KEY;
+PLACES[0x2c] = SEPARATOR;
+PLACES[0x7b] = VALUE | RECORD;
+PLACES[0x5b] = VALUE | START;
+PLACES[0x7d] = END;
+PLACES[0x5d] = END;
 
 // What a string token is good for. Most are only skipped.
 const PLAIN = 0;
@@ -46,6 +58,8 @@ export interface RecordScan {
   /** The current scalar may be the record's identity. */
   scalarWanted: boolean;
   token: number;
+  /** The last field name of the record is one of the id fields. */
+  wanted: boolean;
   tokenEscaped: boolean;
   /** Parts of the current token from earlier chunks. */
   readonly tokenParts: Buffer[];
@@ -65,6 +79,7 @@ export function startScan(idFields: readonly string[], maxRecordBytes: number): 
     inScalar: false,
     scalarWanted: false,
     token: PLAIN,
+    wanted: false,
     tokenEscaped: false,
     tokenParts: [],
     held: noHeldEscape(),
@@ -79,9 +94,10 @@ export function startScan(idFields: readonly string[], maxRecordBytes: number): 
  */
 export function scanChunk(scan: RecordScan, chunk: Buffer, output: RecordOutput): void {
   const size = chunk.length;
-  const { objectAt, held, ids } = scan;
+  const { objectAt, held } = scan;
+  const places = PLACES;
   const words = new DataView(chunk.buffer, chunk.byteOffset, size);
-  let { expect, depth, inString, token } = scan;
+  let { expect, depth, inString, token, wanted } = scan;
   let at = scan.inScalar ? resumeScalar(scan, chunk) : 0;
   let tokenStart = 0;
   // Everything of a record up to here is in the output.
@@ -99,86 +115,85 @@ export function scanChunk(scan: RecordScan, chunk: Buffer, output: RecordOutput)
       if (byte === 0x5c) {
         scan.tokenEscaped = true;
         const length = plainEscapeLength(chunk, at);
-        if (length === 0) {
-          output.append(chunk, copied, at);
-          scan.recordBytes += at - copied;
-          at = stepHeldEscape(scan, chunk, at, output);
-          copied = at;
-        } else at += length;
+        at += length;
+        if (length > 0) continue;
+        appendPart(scan, chunk, copied, at, output);
+        at = stepHeldEscape(scan, chunk, at, output);
+        copied = at;
       } else if (byte === 0x22) {
-        if (token !== PLAIN) endToken(scan, token, chunk, tokenStart, at);
+        if (token === FIELD_NAME) wanted = isIdField(scan, chunk, tokenStart, at);
+        else if (token === FIELD_VALUE) endFieldValue(scan, chunk, tokenStart, at);
         token = PLAIN;
         inString = false;
         at++;
+        // Most strings are followed by `:"` or `,"`: the next one is opened here, without a round through the switch.
+        if (at + 1 >= size || chunk[at + 1] !== 0x22) continue;
+        const between = chunk[at] as number;
+        if (between === 0x3a && expect === AFTER_KEY) {
+          expect = SEPARATOR | END;
+          if (wanted && depth === 2) token = FIELD_VALUE;
+        } else if (between === 0x2c && expect === (SEPARATOR | END) && objectAt[depth] === 1) {
+          expect = AFTER_KEY;
+          if (depth === 2) token = FIELD_NAME;
+        } else continue;
+        inString = true;
+        at += 2;
+        tokenStart = at;
+        scan.tokenEscaped = false;
       } else throw broken(scan, at, 'no control character inside a string', byte);
       continue;
     }
     const byte = chunk[at] as number;
-    // Literal bytes, most frequent first: names from another module would be looked up for each byte.
+    if ((expect & (places[byte] as number)) === 0) throw unexpected(scan, at, expect, depth, byte);
+    // Literal bytes: names from another module would be looked up for each byte.
     switch (byte) {
       case 0x22: // "
-        if ((expect & (KEY | VALUE)) === 0) throw unexpected(scan, at, expect, depth, byte);
         inString = true;
         if (depth === 2) {
-          token = expect & KEY ? FIELD_NAME : ids.wanted() ? FIELD_VALUE : PLAIN;
+          token = expect & KEY ? FIELD_NAME : wanted ? FIELD_VALUE : PLAIN;
           scan.tokenEscaped = false;
           tokenStart = at + 1;
         }
         expect = expect & KEY ? AFTER_KEY : SEPARATOR | END;
         break;
       case 0x3a: // :
-        if (expect !== AFTER_KEY) throw unexpected(scan, at, expect, depth, byte);
         expect = VALUE;
         break;
       case 0x2c: // ,
-        if ((expect & SEPARATOR) === 0) throw unexpected(scan, at, expect, depth, byte);
         expect = depth === 1 ? RECORD : objectAt[depth] === 1 ? KEY : VALUE;
-        break;
-      case 0x20: // space
-      case 0x09: // tab
         break;
       case 0x0a: // line feed
       case 0x0d: // carriage return
         if (depth > 1) chunk[at] = 0x20;
         break;
-      case 0x7b: // {
-        if ((expect & (VALUE | RECORD)) === 0 || depth === MAX_DEPTH) throw unexpected(scan, at, expect, depth, byte);
-        if (depth === 1) copied = at;
-        objectAt[++depth] = 1;
-        expect = KEY | END;
+      case 0x20: // space
+      case 0x09: // tab
+        while (at + 1 < size && chunk[at + 1] === 0x20) at++;
         break;
+      case 0x7b: // {
       case 0x5b: // [
-        if ((expect & (VALUE | START)) === 0 || depth === MAX_DEPTH) throw unexpected(scan, at, expect, depth, byte);
-        objectAt[++depth] = 0;
-        expect = depth === 1 ? RECORD | END : VALUE | END;
+        if (depth === MAX_DEPTH) throw unexpected(scan, at, expect, depth, byte);
+        if (depth === 1) copied = at;
+        objectAt[++depth] = byte === 0x7b ? 1 : 0;
+        expect = END | (byte === 0x7b ? KEY : depth === 1 ? RECORD : VALUE);
         break;
       case 0x7d: // }
-        if ((expect & END) === 0 || objectAt[depth] !== 1) throw unexpected(scan, at, expect, depth, byte);
-        expect = SEPARATOR | END;
-        if (--depth === 1) endRecord(scan, chunk, copied, at + 1, output);
-        break;
       case 0x5d: // ]
-        if ((expect & END) === 0 || objectAt[depth] === 1) throw unexpected(scan, at, expect, depth, byte);
+        if (objectAt[depth] !== (byte === 0x7d ? 1 : 0)) throw unexpected(scan, at, expect, depth, byte);
         expect = --depth === 0 ? NOTHING : SEPARATOR | END;
+        if (depth === 1) endRecord(scan, chunk, copied, at + 1, output);
         break;
       default:
-        if (SCALAR_START[byte] === 0 || (expect & VALUE) === 0) throw unexpected(scan, at, expect, depth, byte);
         expect = SEPARATOR | END;
-        at = scanScalar(scan, depth === 2 && ids.wanted(), chunk, at);
+        at = scanScalar(scan, wanted && depth === 2, chunk, at);
         continue;
     }
     at++;
   }
-  scan.expect = expect;
-  scan.depth = depth;
-  scan.inString = inString;
-  scan.token = token;
   if (token !== PLAIN) scan.tokenParts.push(Buffer.from(chunk.subarray(tokenStart, size)));
-  if (depth > 1 && held.length === 0) {
-    output.append(chunk, copied, size);
-    addRecordBytes(scan, size - copied);
-  }
+  if (depth > 1 && held.length === 0) appendPart(scan, chunk, copied, size, output);
   scan.offset += size;
+  Object.assign(scan, { expect, depth, inString, token, wanted });
 }
 
 /** @throws {EdrlakeError} `BODY_BROKEN` when the array was begun and not ended. */
@@ -197,15 +212,15 @@ export function finishScan(scan: RecordScan): void {
 }
 
 function endRecord(scan: RecordScan, chunk: Buffer, from: number, to: number, output: RecordOutput): void {
-  output.append(chunk, from, to);
-  addRecordBytes(scan, to - from);
+  appendPart(scan, chunk, from, to, output);
   scan.recordBytes = 0;
   output.endLine();
   scan.ids.recordEnd();
 }
 
-function addRecordBytes(scan: RecordScan, bytes: number): void {
-  scan.recordBytes += bytes;
+function appendPart(scan: RecordScan, bytes: Uint8Array, from: number, to: number, output: RecordOutput): void {
+  output.append(bytes, from, to);
+  scan.recordBytes += to - from;
   if (scan.recordBytes <= scan.maxRecordBytes) return;
   const number = scan.ids.ids.length + 1;
   throw new EdrlakeError(
@@ -230,19 +245,21 @@ function plainRunEnd(chunk: Buffer, words: DataView, from: number): number {
     const stops =
       (((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash) | ((word - 0x20202020) & ~word)) &
       0x80808080;
-    if (stops !== 0) return at + ((31 - Math.clz32(stops & -stops)) >> 3);
+    if (stops !== 0) return at + lowestByteSet(stops >>> 7);
   }
   while (at < chunk.length && STRING_STOP[chunk[at] as number] === 0) at++;
   return at;
 }
 
+/** 0 to 3: the lowest byte of the word that is 1, where every byte is 0 or 1. */
+function lowestByteSet(flags: number): number {
+  return (31 - Math.clz32(flags & -flags)) >> 3;
+}
+
 /** Lets the held escape have the byte at `at`; returns the next byte to look at. */
 function stepHeldEscape(scan: RecordScan, chunk: Buffer, at: number, output: RecordOutput): number {
   const byte = chunk[at] as number;
-  const step = stepEscape(scan.held, byte, (bytes) => {
-    output.append(bytes, 0, bytes.length);
-    addRecordBytes(scan, bytes.length);
-  });
+  const step = stepEscape(scan.held, byte, (bytes) => appendPart(scan, bytes, 0, bytes.length, output));
   if (step === 'invalid') throw broken(scan, at, 'a valid escape', byte);
   return step === 'not-mine' ? at : at + 1;
 }
@@ -280,17 +297,29 @@ function endScalar(scan: RecordScan, bytes: Buffer, from: number, to: number, at
   if (scan.scalarWanted) scan.ids.value(bytes, from, to, 'scalar');
 }
 
-function endToken(scan: RecordScan, token: number, chunk: Buffer, from: number, to: number): void {
-  if (scan.tokenParts.length > 0) {
-    scan.tokenParts.push(Buffer.from(chunk.subarray(0, to)));
-    const whole = Buffer.concat(scan.tokenParts);
-    scan.tokenParts.length = 0;
-    endToken(scan, token, whole, 0, whole.length);
-  } else if (token === FIELD_NAME) {
-    scan.ids.key(chunk, from, to, scan.tokenEscaped);
-  } else {
-    scan.ids.value(chunk, from, to, scan.tokenEscaped ? 'escaped-string' : 'string');
-  }
+/** Whether the field name that ends at `to` is an id field. Most are not, and their length alone tells. */
+function isIdField(scan: RecordScan, chunk: Buffer, from: number, to: number): boolean {
+  if (scan.tokenParts.length === 0 && !scan.tokenEscaped && !scan.ids.mayBeField(to - from)) return false;
+  return endToken(scan, chunk, from, to, (bytes, start, end) => scan.ids.key(bytes, start, end, scan.tokenEscaped));
+}
+
+function endFieldValue(scan: RecordScan, chunk: Buffer, from: number, to: number): void {
+  const kind = scan.tokenEscaped ? 'escaped-string' : 'string';
+  endToken(scan, chunk, from, to, (bytes, start, end) => scan.ids.value(bytes, start, end, kind));
+}
+
+/** Gives `use` the whole token, also when it began in an earlier chunk. */
+function endToken<T>(
+  scan: RecordScan,
+  chunk: Buffer,
+  from: number,
+  to: number,
+  use: (bytes: Buffer, from: number, to: number) => T,
+): T {
+  if (scan.tokenParts.length === 0) return use(chunk, from, to);
+  const whole = Buffer.concat([...scan.tokenParts, chunk.subarray(0, to)]);
+  scan.tokenParts.length = 0;
+  return use(whole, 0, whole.length);
 }
 
 function unexpected(scan: RecordScan, at: number, expect: number, depth: number, byte: number): EdrlakeError {

@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest';
+import { scanPage } from '../src/page-scanner.ts';
+
+async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {
+  for (const chunk of chunks) yield Buffer.from(chunk as string);
+}
+
+async function scanned(body: AsyncIterable<Uint8Array>, maxRecordBytes = 1_000_000) {
+  let text = '';
+  const result = await scanPage(body, {
+    idFields: ['id', 'eventId'],
+    maxRecordBytes,
+    write: async (bytes) => {
+      text += Buffer.from(bytes).toString('utf8');
+    },
+  });
+  return { ...result, text };
+}
+
+test.each([
+  ['an object', '{"error":"x"}', 'expected a JSON array at byte 0 of the body, found "{"'],
+  ['HTML', '<html>502</html>', 'expected a JSON array at byte 0 of the body, found "<" (this looks like HTML)'],
+  ['plain text', 'Internal Server Error', 'found "I"'],
+  [
+    'records that are no objects',
+    '[{"id":1},null]',
+    'expected a record (a JSON object) at byte 10 of the body, found "n"',
+  ],
+  ['nested arrays as records', '[[]]', 'expected a record'],
+  ['a cut inside a string', '[{"id":"a"},{"id":"b', 'ended after 20 bytes inside a string'],
+  ['a cut inside a record', '[{"id":"a"},{"id":"b"', 'inside a record'],
+  ['a cut between records', '[{"id":"a"}', 'after 1 records'],
+  ['text after the array', '[]x', 'expected nothing after the array'],
+  ['wrong brackets', '[{"a":[1}]}]', 'found "}"'],
+  [
+    'a control character',
+    '[{"a":"x\u0001"}]',
+    'no control character inside a string at byte 8 of the body, found byte 0x01',
+  ],
+  ['a line break in a string', '[{"a":"x\n"}]', 'found byte 0x0a'],
+  ['a bad literal', '[{"a":nul}]', 'expected a number, true, false or null at byte 6 of the body'],
+  ['a bad number', '[{"a":01}]', 'expected a number'],
+  ['a bad escape', '[{"a":"\\x"}]', 'expected a valid escape'],
+  ['a trailing comma', '[{"a":1},]', 'expected a record'],
+  ['a missing comma', '[{"a":1}{"a":2}]', 'expected "," or "]"'],
+  ['white space only', ' \n', 'without one'],
+])('%s is a broken body that says where', async (_name, body, message) => {
+  await expect(scanned(chunksOf(body))).rejects.toMatchObject({
+    code: 'BODY_BROKEN',
+    disposition: 'retry',
+    message: expect.stringContaining(message),
+  });
+});
+
+test('bytes that are not UTF-8 are broken, also where a chunk ends', async () => {
+  const head = Buffer.from('[{"id":"');
+  const tail = Buffer.from('"}]');
+  for (const bad of [[0xff], [0xc3], [0xe2, 0x82], [0xed, 0xa0, 0x80], [0xc0, 0xaf]]) {
+    await expect(scanned(chunksOf(Buffer.concat([head, Uint8Array.from(bad), tail])))).rejects.toMatchObject({
+      code: 'BODY_BROKEN',
+    });
+    await expect(scanned(chunksOf(head, Uint8Array.from(bad), tail))).rejects.toMatchObject({ code: 'BODY_BROKEN' });
+  }
+});
+
+test('an empty body and an empty array hold no records', async () => {
+  expect(await scanned(chunksOf())).toMatchObject({ recordCount: 0, writtenBytes: 0, crc32: '00000000', ids: [] });
+  expect(await scanned(chunksOf(' [ ] \n'))).toMatchObject({ recordCount: 0, text: '' });
+});
+
+test('a byte order mark is skipped, in one piece or three', async () => {
+  const mark = [0xef, 0xbb, 0xbf];
+  expect((await scanned(chunksOf(Uint8Array.from(mark), '[{"id":1}]'))).ids).toEqual(['1']);
+  expect((await scanned(chunksOf(...mark.map((byte) => Uint8Array.of(byte)), '[{"id":1}]'))).ids).toEqual(['1']);
+});
+
+test('half a surrogate pair becomes the replacement character, wherever the chunk ends', async () => {
+  const body = '[{"id":"a\\ud800b","x":"\\udc00\\ud800\\ud83d\\ude00\\ud83d\\n\\ud83d"}]';
+  const wanted = '{"id":"a\\ufffdb","x":"\\ufffd\\ufffd\\ud83d\\ude00\\ufffd\\n\\ufffd"}\n';
+  for (let place = 0; place <= body.length; place++) {
+    const result = await scanned(chunksOf(body.slice(0, place), body.slice(place)));
+    expect(result.text).toBe(wanted);
+    expect(result.replacedSurrogates).toBe(5);
+  }
+});
+
+test('the first id field that holds something is the identity, whatever the order and the escapes', async () => {
+  const body =
+    '[{"eventId":"E","id":"I"},{"eventId":"E","id":" "},{"id":null,"eventId":7},{"\\u0069d":"x"},{"id":"a\\/b"},{"id":{"id":"deep"}},{"id":[]},{"x":{"id":"deep"}},{"id":true}]';
+  expect((await scanned(chunksOf(body))).ids).toEqual(['I', 'E', '7', 'x', 'a/b', null, null, null, null]);
+});
+
+test('a record larger than allowed is an error that names the record', async () => {
+  const body = chunksOf('[{"id":1},{"x":"', 'y'.repeat(600), 'y'.repeat(600), '"}]');
+  await expect(scanned(body, 1_000)).rejects.toMatchObject({ code: 'RECORD_TOO_LARGE', context: { record: 2 } });
+});
+
+test('a page of many megabytes streams through in pieces', async () => {
+  const line = `{"id":"x","p":"${'C:\\\\dir\\\\'.repeat(100)}"}`;
+  const chunk = Buffer.from(`,${line}`.repeat(1_000));
+  let largest = 0;
+  let written = 0;
+  async function* body() {
+    yield Buffer.from(`[${line}`);
+    for (let i = 0; i < 20; i++) yield chunk;
+    yield Buffer.from(']');
+  }
+  const result = await scanPage(body(), {
+    idFields: ['id'],
+    write: async (bytes) => {
+      largest = Math.max(largest, bytes.length);
+      written += bytes.length;
+    },
+  });
+  expect(result.recordCount).toBe(20_001);
+  expect(written).toBe(20_001 * (line.length + 1));
+  expect(largest).toBeLessThanOrEqual(262_144);
+});
+
+test('the chunks of the body are left as they were', async () => {
+  const chunk = Buffer.from('[\n{\n"id":\r\n1\n}\n]');
+  const before = Buffer.from(chunk);
+  await scanned(
+    (async function* () {
+      yield chunk;
+    })(),
+  );
+  expect(chunk.equals(before)).toBe(true);
+});
