@@ -72,22 +72,17 @@ export function quoteValue(value: string): string {
 
 /** A filter whose parentheses or quotes do not close would swallow or leave the range it is combined with. */
 function checkSelfContained(filter: string): void {
+  const unquoted = filter.replace(/'[^']*'|"[^"]*"|`[^`]*`/g, '');
+  const openQuote = /['"`]/.exec(unquoted)?.[0];
+  if (openQuote !== undefined) throw unbalanced(`leaves a quote open: ${openQuote}`, filter);
+  // The ends of a range may be of different kinds: [3 .. 9) includes only the first.
+  const grouped = unquoted.replace(/[[(][^()[\]]*\.\.[^()[\]]*[\])]/g, '');
   let depth = 0;
-  let openQuote: string | null = null;
-  for (const character of filter) {
-    if (openQuote !== null) {
-      if (character === openQuote) openQuote = null;
-    } else if (character === "'" || character === '"' || character === '`') {
-      openQuote = character;
-    } else if (character === '(') {
-      depth++;
-    } else if (character === ')') {
-      // A range that excludes its ends is written in parentheses too, so they balance all the same.
-      depth--;
-      if (depth < 0) throw unbalanced('closes a parenthesis it did not open', filter);
-    }
+  for (const character of grouped) {
+    if (character === '(') depth++;
+    if (character === ')') depth--;
+    if (depth < 0) throw unbalanced('closes a parenthesis it did not open', filter);
   }
-  if (openQuote !== null) throw unbalanced(`leaves a quote open: ${openQuote}`, filter);
   if (depth > 0) throw unbalanced('leaves a parenthesis open', filter);
 }
 

@@ -85,6 +85,7 @@ describe('a base URL', () => {
         const { protocol, hostname } = new URL(resolved);
         expect(protocol === 'https:' || /^127\.|^localhost$|^\[::1\]$/.test(hostname)).toBe(true);
       }),
+      { numRuns: 50 },
     );
   });
 });
