@@ -19,6 +19,7 @@ export interface GroupedCount {
 /** How the buckets of a histogram name their time. */
 export type BucketKeyForm = 'iso' | 'epoch-ms' | 'from_to';
 
+/** A grouped count by time, understood. */
 export interface Histogram {
   /** null when there are no buckets. */
   readonly keyForm: BucketKeyForm | null;

@@ -102,6 +102,7 @@ export interface DataRequest<T> extends HttpRequest {
   readonly read: (answer: HttpAnswer) => Promise<T>;
 }
 
+/** What a data request needs besides: the token, a slot, and somebody who learns. */
 export interface DataTools extends ExchangeTools {
   readonly tokens: TokenHolder;
   readonly gate: ConcurrencyGate;

@@ -6,6 +6,7 @@ import { bodyFailure, connectionFailure, describe, type RequestFacts } from './f
 import type { HttpHeaders } from './limits.ts';
 import type { Redact } from './redaction.ts';
 
+/** How long each part of a request may take. */
 export interface HttpTimeouts {
   /** Until the connection stands, TLS included. */
   readonly connectTimeoutMs: number;
@@ -15,6 +16,7 @@ export interface HttpTimeouts {
   readonly bodyTimeoutMs: number;
 }
 
+/** One request as it is sent. */
 export interface HttpRequest {
   readonly facts: RequestFacts;
   /** The encoded query without the question mark; empty for none. */
@@ -23,6 +25,7 @@ export interface HttpRequest {
   readonly body: string | null;
 }
 
+/** An answer whose headers have come and whose body may still be on its way. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: HttpHeaders;

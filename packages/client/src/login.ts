@@ -8,6 +8,7 @@ import { readToken, type Token } from './token.ts';
 /** Larger than any token. */
 const TOKEN_BODY_BYTES = 65_536;
 
+/** An account of the platform. */
 export interface Credentials {
   readonly username: string;
   readonly password: string;

@@ -27,6 +27,7 @@ export interface EventsParams extends SelectionParams {
   readonly excludeAttributes?: readonly string[] | null;
 }
 
+/** The parameters of `/events/count` without groups. */
 export type CountParams = SelectionParams;
 
 /** The parameters of `/events/count` with groups. */
@@ -43,6 +44,7 @@ export interface GroupedCountParams extends SelectionParams {
 /** Parameter names and values as sent, in order, without those that are absent. */
 export type WireParams = readonly (readonly [string, string | number | boolean | null | undefined])[];
 
+/** The documented names of the parameters of `/events`. */
 export function eventsWire(params: EventsParams): WireParams {
   return [
     ...selectionWire(params),
@@ -54,6 +56,7 @@ export function eventsWire(params: EventsParams): WireParams {
   ];
 }
 
+/** The documented names of what selects events. */
 export function selectionWire(params: SelectionParams): WireParams {
   return [
     ['fromDate', params.fromDate],
@@ -63,6 +66,7 @@ export function selectionWire(params: SelectionParams): WireParams {
   ];
 }
 
+/** The documented names of the parameters of a grouped count. */
 export function groupedCountWire(params: GroupedCountParams): WireParams {
   return [
     ...selectionWire(params),

@@ -18,6 +18,7 @@ export const PLATFORMS = {
   KSA1: 'gateway.qg1.apps.qualysksa.com',
 } as const satisfies Record<string, string>;
 
+/** An id of `PLATFORMS`. */
 export type PlatformId = keyof typeof PLATFORMS;
 
 /** The two oldest platforms have web and API hosts without a pod name. */
@@ -26,6 +27,7 @@ const BASES_WITHOUT_POD: Readonly<Record<string, string>> = {
   'qualys.eu': PLATFORMS.EU1,
 };
 
+/** Where the API is: exactly one of the two. */
 export interface Endpoint {
   /** A platform id in any case. */
   readonly platform?: string | null;

@@ -3,6 +3,9 @@ import type { LimitFacts, RateLimit } from './limits.ts';
 /** The standard subscription, assumed until an answer says otherwise. */
 export const STANDARD_RATE_LIMIT: RateLimit = { requests: 300, windowSeconds: 3600 };
 
+/** A header that promises more is taken as this: whoever has so many left never waits, and memory stays small. */
+const MAX_REQUESTS = 50_000;
+
 /** The longest wait that is accepted from a server: two windows, at least two hours. Asked for more, a request fails. */
 export function longestWaitMs(limit: RateLimit): number {
   return Math.max(7_200_000, 2_000 * limit.windowSeconds);
@@ -36,11 +39,11 @@ export interface RequestAccount {
  * replace
  */
 export function createRequestAccount(userLimit: RateLimit | null): RequestAccount {
-  let serverLimit: RateLimit = userLimit ?? STANDARD_RATE_LIMIT;
+  let serverLimit = capped(userLimit ?? STANDARD_RATE_LIMIT);
   /** When each of our answers came, ascending. */
-  let answeredAtMs: readonly number[] = [];
+  let answeredAtMs: number[] = [];
   /** When each request that others made with the same subscription stops counting, ascending. */
-  let foreignEndMs: readonly number[] = [];
+  let foreignEndMs: number[] = [];
   let inFlight = 0;
   let blockedUntilMs = 0;
   let lastNowMs = 0;
@@ -60,25 +63,31 @@ export function createRequestAccount(userLimit: RateLimit | null): RequestAccoun
     }
     lastNowMs = nowMs;
     const longestMs = 1000 * Math.max(...limits().map((limit) => limit.windowSeconds));
-    answeredAtMs = after(answeredAtMs, nowMs - longestMs);
-    foreignEndMs = after(foreignEndMs, nowMs);
-  }
-
-  /** The instants, ascending, at which the answered requests that count against a limit stop counting. */
-  function endsUnder(limit: RateLimit, nowMs: number): readonly number[] {
-    const windowMs = limit.windowSeconds * 1000;
-    const own = after(answeredAtMs, nowMs - windowMs).map((ms) => ms + windowMs);
-    return limit === serverLimit ? [...own, ...foreignEndMs].sort((a, b) => a - b) : own;
+    answeredAtMs.splice(0, firstAfter(answeredAtMs, nowMs - longestMs));
+    foreignEndMs.splice(0, firstAfter(foreignEndMs, nowMs));
   }
 
   function leftUnder(limit: RateLimit, nowMs: number): number {
-    return limit.requests - inFlight - endsUnder(limit, nowMs).length;
+    const own = answeredAtMs.length - firstAfter(answeredAtMs, nowMs - limit.windowSeconds * 1000);
+    const foreign = limit === serverLimit ? foreignEndMs.length : 0;
+    return limit.requests - inFlight - own - foreign;
+  }
+
+  /** When so many of the answered requests stop counting against a limit; Infinity when there are fewer. */
+  function endOfNth(nth: number, limit: RateLimit, nowMs: number): number {
+    const windowMs = limit.windowSeconds * 1000;
+    const own = answeredAtMs.slice(firstAfter(answeredAtMs, nowMs - windowMs)).map((ms) => ms + windowMs);
+    const ends = limit === serverLimit ? [...own, ...foreignEndMs].sort((a, b) => a - b) : own;
+    return ends[nth - 1] ?? Number.POSITIVE_INFINITY;
   }
 
   /** Takes the server's word for how many are left: what it has beyond our own account is what others did. */
   function reconcile(facts: LimitFacts, sequence: number, nowMs: number): void {
     if (facts.requests !== null) {
-      serverLimit = { requests: facts.requests, windowSeconds: facts.windowSeconds ?? serverLimit.windowSeconds };
+      serverLimit = capped({
+        requests: facts.requests,
+        windowSeconds: facts.windowSeconds ?? serverLimit.windowSeconds,
+      });
     }
     const { remaining, toWaitMs } = facts;
     if (remaining === 0 && toWaitMs !== null && toWaitMs <= longestWaitMs(serverLimit)) {
@@ -102,8 +111,7 @@ export function createRequestAccount(userLimit: RateLimit | null): RequestAccoun
       let freeAtMs = Math.max(nowMs, blockedUntilMs);
       for (const limit of limits()) {
         const missing = 1 - leftUnder(limit, nowMs);
-        if (missing <= 0) continue;
-        freeAtMs = Math.max(freeAtMs, endsUnder(limit, nowMs)[missing - 1] ?? Number.POSITIVE_INFINITY);
+        if (missing > 0) freeAtMs = Math.max(freeAtMs, endOfNth(missing, limit, nowMs));
       }
       return freeAtMs;
     },
@@ -115,7 +123,7 @@ export function createRequestAccount(userLimit: RateLimit | null): RequestAccoun
     end(sequence, facts, nowMs) {
       advance(nowMs);
       inFlight--;
-      answeredAtMs = [...answeredAtMs, nowMs];
+      answeredAtMs.push(nowMs);
       if (facts !== null) reconcile(facts, sequence, nowMs);
     },
     undo() {
@@ -133,9 +141,18 @@ export function createRequestAccount(userLimit: RateLimit | null): RequestAccoun
   };
 }
 
-/** The ascending instants that lie after `ms`. */
-function after(instantsMs: readonly number[], ms: number): readonly number[] {
-  if ((instantsMs[0] ?? Number.POSITIVE_INFINITY) > ms) return instantsMs;
-  const first = instantsMs.findIndex((instant) => instant > ms);
-  return first === -1 ? [] : instantsMs.slice(first);
+function capped(limit: RateLimit): RateLimit {
+  return { requests: Math.min(limit.requests, MAX_REQUESTS), windowSeconds: limit.windowSeconds };
+}
+
+/** The index of the first of the ascending instants that lies after `ms`; their number when none does. */
+function firstAfter(instantsMs: readonly number[], ms: number): number {
+  let low = 0;
+  let high = instantsMs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((instantsMs[middle] ?? 0) > ms) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -8,6 +8,7 @@ export interface RetryLimits {
   readonly totalMs: number;
 }
 
+/** What a request knows about the try it is in. */
 export interface Attempt {
   /** From 1. */
   readonly tryNumber: number;
@@ -15,6 +16,7 @@ export interface Attempt {
   exclude(waitedMs: number): void;
 }
 
+/** How `withRetry` decides and waits. */
 export interface RetryRules {
   readonly limits: RetryLimits;
   readonly clock: Clock;

@@ -8,6 +8,7 @@ import { logIn } from './login.ts';
 import { createRedact } from './redaction.ts';
 import { createTokenHolder } from './token.ts';
 
+/** Where the API is, who asks, and how politely. */
 export interface QualysClientOptions {
   /** See `resolveBaseUrl`. */
   readonly baseUrl: string;
@@ -33,6 +34,7 @@ export interface QualysClientOptions {
   readonly maxResultWindow?: number;
 }
 
+/** What a client takes from the process it runs in. */
 export interface QualysClientTools {
   readonly clock: Clock;
   readonly random: Random;

@@ -8,6 +8,7 @@ const RENEWAL_MARGIN_MS = 5 * 60_000;
 /** Clocks further apart than this are not trusted with an absolute instant. */
 const MAX_SKEW_MS = 60_000;
 
+/** What a login yields: sent as `Authorization: Bearer <text>`. */
 export interface Token {
   readonly text: string;
   /** On this machine's clock. */

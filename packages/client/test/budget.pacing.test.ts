@@ -169,3 +169,14 @@ describe('a request budget', () => {
     expect(clock.nowMs()).toBe(START - 86_400_000 + 10_000);
   });
 });
+
+it('garbage in a header costs no memory: a limit of a billion counts as one that is never reached', async () => {
+  const clock = createFakeClock(START, false);
+  const budget = createRequestBudget(null, { clock, emit: () => {} });
+  (await budget.acquire(NEVER)).answered({ ...NOTHING, requests: 999_999_999, remaining: 0, toWaitMs: 5_000 });
+  expect(budget.requestsLeft()).toBe(0);
+  const next = budget.acquire(NEVER);
+  await clock.advance(5_000);
+  (await next).unused();
+  expect(budget.requestsLeft()).toBeGreaterThan(1_000);
+});
