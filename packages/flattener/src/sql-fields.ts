@@ -100,8 +100,10 @@ export function wholeSectionSql(path: string): string {
 /** A column whose field lies inside a section that is kept whole: read from that section's text. */
 export function insideSql(column: ColumnSpec, section: string, path: string): string {
   const raw = rawName(section);
-  const pointer = quoteText(`/${path.slice(section.length + 1).replaceAll('.', '/')}`);
-  const text = `json_extract_string(${raw}, ${pointer})`;
+  const name = path.slice(section.length + 1);
+  const pointer = quoteText(`/${name}`);
+  const structure = quoteText(JSON.stringify({ [name]: 'VARCHAR' }));
+  const text = `(json_transform(${raw}, ${structure})).${quoteName(name)}`;
   const value = column.type === 'text' ? unwrapSql(text, `json_type(${raw}, ${pointer})`) : unblankSql(text);
   return ruledSql(column, parseSql(column.type, value));
 }

@@ -1,4 +1,5 @@
 import type { ColumnRule, ColumnType } from '@edrlake/core';
+import { isLosslessNumber } from 'lossless-json';
 import { isList, isSection, type JsonValue, jsonText } from './json-tree.ts';
 
 // How delivered text becomes a value, in TypeScript: the same rules as `sql-values.ts`.
@@ -9,7 +10,22 @@ export type Value = string | number | bigint | boolean | null;
 /** The text of a delivered value: strings as they are, everything else as JSON text; null for null and for nothing. */
 export function textOf(value: JsonValue | undefined): string | null {
   if (value === undefined || value === null) return null;
-  return typeof value === 'string' ? value : jsonText(value);
+  if (typeof value === 'string') return value;
+  return isLosslessNumber(value) ? numberText(value.value) : jsonText(value);
+}
+
+/** A number in a text column, as DuckDB casts it: as in JSON, but decimals turn to exponents from 1e16 and below 1e-4. */
+function numberText(json: string): string {
+  if (/^-?\d+$/.test(json) || !Number.isFinite(Number(json))) return json;
+  const [digits = '', exponent = '0'] = Number(json).toExponential().split('e');
+  const power = Number(exponent);
+  if (Number(json) === 0 || (power >= -4 && power < 16)) return fixedText(json, power);
+  return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`;
+}
+
+function fixedText(json: string, power: number): string {
+  const text = Object.is(Number(json), -0) ? '-0' : String(Number(json));
+  return text.includes('.') || power < 0 ? text : `${text}.0`;
 }
 
 /** Text, or null where it is blank: only white space. */
