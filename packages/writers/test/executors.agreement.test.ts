@@ -182,8 +182,8 @@ const record = (n: number) =>
     { weight: 1, arbitrary: unknownValue.map((text) => text.replace(/"(id|eventId)"/g, `"no$1"`)) },
   );
 
+/** In front of the members; where the body has the key as well, the first counts. */
 function withKey(body: string, key: string, value: string): string {
-  if (new RegExp(`[{,]"${key}" :`).test(body)) return body;
   return body === '{}' ? `{"${key}":${value}}` : `{"${key}":${value},${body.slice(1)}`;
 }
 
@@ -200,6 +200,6 @@ test('DuckDB and Arrow flatten any records to the same rows', async () => {
       await staged.drop();
       for (const [name, rows] of Object.entries(bulk)) expect(asSet(rows), name).toEqual(asSet(inProcess[name] ?? []));
     }),
-    { numRuns: 4, seed: Number(process.env.SEED ?? 20200817) },
+    { numRuns: 4, seed: 20200817 },
   );
 });
