@@ -4,7 +4,7 @@ import type { Addition } from './population.ts';
 /** Which requests a fault waits for. Left out: any. */
 export interface FaultMatch {
   readonly endpoint?: Endpoint;
-  /** The `pageNumber` asked for, from 0. */
+  /** The `pageNumber` asked for, from 0; only requests for pages have one. */
   readonly page?: number;
   /** Lets this many fitting requests pass first. Default 0. */
   readonly after?: number;

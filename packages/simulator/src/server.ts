@@ -41,6 +41,8 @@ interface Reply {
 const FORM_LIMIT_BYTES = 65_536;
 /** Smaller bodies are not worth compressing. */
 const GZIP_MIN_BYTES = 1024;
+/** Room for most compressed pages at once: many small steps cost more than the compression itself. */
+const GZIP_CHUNK_BYTES = 524_288;
 const gzipBody = promisify(gzip);
 
 /** A listening server and how to end it. */
@@ -129,8 +131,8 @@ async function serve(
     over.abort();
     leave();
   });
-  const page = route.params.get('pageNumber');
-  const fault = faults.take(route.endpoint, page === null ? null : Number(page));
+  const page = route.endpoint === 'events' ? Number(route.params.get('pageNumber') ?? 0) : null;
+  const fault = faults.take(route.endpoint, page);
   const call = calls.open({
     endpoint: route.endpoint,
     method: request.method ?? '',
@@ -254,7 +256,9 @@ function htmlPage(status: number): Buffer {
 async function encoded(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<Buffer> {
   const accepts = String(request.headers['accept-encoding'] ?? '');
   const compress = /\bgzip\b/.test(accepts) && reply.body.length >= GZIP_MIN_BYTES;
-  const body = compress ? await gzipBody(reply.body, { level: constants.Z_BEST_SPEED }) : reply.body;
+  const body = compress
+    ? await gzipBody(reply.body, { level: constants.Z_BEST_SPEED, chunkSize: GZIP_CHUNK_BYTES })
+    : reply.body;
   response.statusCode = reply.status;
   for (const [name, value] of Object.entries(reply.headers)) response.setHeader(name, value);
   if (reply.status === 204) return Buffer.alloc(0);
