@@ -1,4 +1,5 @@
 import type { CommandSpec } from './command.ts';
+import { FAULT_FORMS, FAULT_GRAMMAR } from './fault-text.ts';
 import type { FlagName } from './flags.ts';
 
 const OUTPUT: readonly FlagName[] = ['config', 'json', 'log-level', 'no-progress'];
@@ -174,7 +175,27 @@ export const COMMANDS: readonly CommandSpec[] = [
       'Serves made-up events on 127.0.0.1 until Ctrl-C, behaves like the API and, on request, misbehaves like it.',
     ],
     positionals: [],
-    flags: ['port', 'seed', 'events', 'from', 'to', 'fault', 'rate-limit', 'json', 'config', 'log-level'],
+    flags: [
+      'port',
+      'seed',
+      'events',
+      'busy-minutes',
+      'busy-second',
+      'max-page-size',
+      'fault',
+      'from',
+      'to',
+      'rate-limit',
+      'json',
+      'config',
+      'log-level',
+    ],
+    flagTexts: {
+      from: { describe: 'First UTC day of the events', defaultText: '2020-08-17' },
+      to: { describe: 'Last UTC day of the events', defaultText: '2020-08-23' },
+      'rate-limit': { describe: 'Requests it allows, or none', defaultText: '1000000/3600' },
+    },
+    tables: [{ title: 'Faults', rows: FAULT_FORMS, text: FAULT_GRAMMAR }],
     examples: [
       { command: 'edrlake simulate --port 8080 --events 300000', purpose: 'with the default week' },
       { command: 'edrlake simulate --fault status:500@3 --fault reset@10', purpose: 'with two faults' },

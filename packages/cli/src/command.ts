@@ -33,10 +33,19 @@ export interface CommandSpec {
   readonly flags: readonly FlagName[];
   /** Where a flag means something of its own here, or has another default. */
   readonly flagTexts?: Partial<Record<FlagName, FlagText>>;
+  /** What a flag's value may be, where that takes more than a line. */
+  readonly tables?: readonly HelpTable[];
   readonly examples: readonly Example[];
   /** false: only flags that were typed count, neither environment nor configuration. */
   readonly readsConfiguration: boolean;
   readonly load: () => Promise<{ readonly run: RunCommand }>;
+}
+
+/** A heading, words with their meaning, and a paragraph below. */
+export interface HelpTable {
+  readonly title: string;
+  readonly rows: readonly (readonly [string, string])[];
+  readonly text: string;
 }
 
 /** What a help text says about a flag; null as default says nothing. */

@@ -58,6 +58,10 @@ export function commandHelp(command: CommandSpec, width: number): string {
     const rows = names.map((name) => [flagUsage(name), flagDescription(name, command)] as const);
     lines.push('', `${group}:`, ...definitionLines(rows, width, nameWidth));
   }
+  for (const { title, rows, text } of command.tables ?? []) {
+    const below = wrapWords(text, textWidth - INDENT.length).map((line) => `${INDENT}${line}`);
+    lines.push('', `${title}:`, ...definitionLines(rows, width, nameWidth), '', ...below);
+  }
   lines.push('', 'Examples:', ...exampleLines(command, width));
   if (command.readsConfiguration) {
     const variable = environmentName(command.flags.includes('lake') ? 'lake' : 'json');

@@ -1,5 +1,6 @@
+import type { QueryColumn, QueryResult } from '@edrlake/lake';
 import { countText, nounText } from './quantity-text.ts';
-import { cellJson, cellText, isNumeric, type QueryRows, type ResultColumn } from './result-values.ts';
+import { isNumeric, valueJson, valueText } from './result-values.ts';
 import { writeText } from './surroundings.ts';
 import { tableText } from './table-text.ts';
 
@@ -8,13 +9,13 @@ const TABLE_ROWS = 500;
 const NULL_TEXT = 'NULL';
 
 /** Writes a result as an aligned table with the number of rows below; NULL stands out from empty text. */
-export async function writeTable(out: NodeJS.WritableStream, result: QueryRows, width: number | null): Promise<void> {
+export async function writeTable(out: NodeJS.WritableStream, result: QueryResult, width: number | null): Promise<void> {
   const rows: string[][] = [];
   let rowCount = 0;
-  for await (const chunk of result.chunks) {
+  for await (const chunk of result.rows) {
     for (const row of chunk) {
       rowCount += 1;
-      if (rows.length < TABLE_ROWS) rows.push(row.map((cell) => (cell === null ? NULL_TEXT : cellText(cell))));
+      if (rows.length < TABLE_ROWS) rows.push(row.map((value) => (value === null ? NULL_TEXT : valueText(value))));
     }
   }
   if (result.columns.length === 0) return;
@@ -31,10 +32,10 @@ export async function writeTable(out: NodeJS.WritableStream, result: QueryRows, 
 }
 
 /** Writes RFC 4180 CSV with a header line. NULL is nothing between the commas, empty text is `""`. */
-export async function writeCsv(out: NodeJS.WritableStream, result: QueryRows): Promise<void> {
+export async function writeCsv(out: NodeJS.WritableStream, result: QueryResult): Promise<void> {
   await writeText(out, `${result.columns.map(({ name }) => csvField(name)).join(',')}\n`);
-  for await (const chunk of result.chunks) {
-    const lines = chunk.map((row) => row.map((cell) => (cell === null ? '' : csvField(cellText(cell)))).join(','));
+  for await (const chunk of result.rows) {
+    const lines = chunk.map((row) => row.map((value) => (value === null ? '' : csvField(valueText(value)))).join(','));
     if (lines.length > 0) await writeText(out, `${lines.join('\n')}\n`);
   }
 }
@@ -44,12 +45,12 @@ function csvField(text: string): string {
 }
 
 /** Writes one JSON object a line. */
-export async function writeNdjson(out: NodeJS.WritableStream, result: QueryRows): Promise<void> {
+export async function writeNdjson(out: NodeJS.WritableStream, result: QueryResult): Promise<void> {
   for await (const text of objectTexts(result)) await writeText(out, `${text.join('\n')}\n`);
 }
 
 /** Writes one JSON list of objects, a row a line. */
-export async function writeJsonRows(out: NodeJS.WritableStream, result: QueryRows): Promise<void> {
+export async function writeJsonRows(out: NodeJS.WritableStream, result: QueryResult): Promise<void> {
   let before = '[\n';
   for await (const text of objectTexts(result)) {
     await writeText(out, `${before}${text.join(',\n')}`);
@@ -59,18 +60,18 @@ export async function writeJsonRows(out: NodeJS.WritableStream, result: QueryRow
 }
 
 /** The rows of each chunk as JSON objects; chunks without rows are left out. */
-async function* objectTexts(result: QueryRows): AsyncGenerator<string[]> {
+async function* objectTexts(result: QueryResult): AsyncGenerator<string[]> {
   const keys = uniqueNames(result.columns).map((name) => `${JSON.stringify(name)}:`);
-  for await (const chunk of result.chunks) {
+  for await (const chunk of result.rows) {
     const texts = chunk.map(
-      (row) => `{${row.map((cell, index) => `${keys[index] ?? ''}${cellJson(cell)}`).join(',')}}`,
+      (row) => `{${row.map((value, index) => `${keys[index] ?? ''}${valueJson(value)}`).join(',')}}`,
     );
     if (texts.length > 0) yield texts;
   }
 }
 
 /** Two columns may share a name; as keys of one object they must not. */
-function uniqueNames(columns: readonly ResultColumn[]): string[] {
+function uniqueNames(columns: readonly QueryColumn[]): string[] {
   const seen = new Set<string>();
   return columns.map(({ name }) => {
     let unique = name;

@@ -1,13 +1,16 @@
+import type { QueryResult, QueryValue } from '@edrlake/lake';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Cell, QueryRows } from '../src/result-values.ts';
 import { writeCsv, writeJsonRows, writeNdjson, writeTable } from '../src/result-writers.ts';
 import { TextBuffer } from './fake-surroundings.ts';
 
-function resultOf(columns: readonly (readonly [string, string])[], ...chunks: (readonly Cell[])[][]): QueryRows {
+function resultOf(
+  columns: readonly (readonly [string, string])[],
+  ...chunks: (readonly QueryValue[])[][]
+): QueryResult {
   return {
     columns: columns.map(([name, type]) => ({ name, type })),
-    chunks: (async function* () {
+    rows: (async function* () {
       yield* chunks;
     })(),
   };

@@ -1,0 +1,197 @@
+import { access, mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { EdrlakeError, type EventSource, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
+import type { DayCoverage, Lake } from '@edrlake/lake';
+import {
+  type ConnectionSettings,
+  connect,
+  type ExportPlan,
+  exportRange,
+  openEdrLake,
+  planExport,
+} from '@edrlake/runner';
+import { collectRows } from '../collect-rows.ts';
+import type { CommandInput } from '../command.ts';
+import { DEMO_QUESTIONS } from '../demo-questions.ts';
+import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo-text.ts';
+import { connectionSettings, servicesOf } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeOptions } from '../lake-access.ts';
+
+import { coverageDocument, type LakeStatus, readLakeStatus, tablesText } from '../lake-status.ts';
+import { startDisplay } from '../progress-display.ts';
+import { countText, durationText, nounText } from '../quantity-text.ts';
+import { reportDocument, reportText } from '../report-text.ts';
+import { newRunId } from '../run-id.ts';
+import { startSimulatedGateway } from '../simulated-gateway.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { BATCH_BYTES } from './backfill.ts';
+
+const EVENTS = 120_000;
+const RANGE = parseRange('2020-08-17', '2020-08-23');
+const REQUEST = { axis: 'event', range: RANGE, scope: { filter: null, state: null } } as const;
+/** One minute of the week holds more events than a query can reach. */
+const SIMULATED = ['--events', String(EVENTS), '--seed', '7', '--busy-minutes', '1', '--rate-limit', 'none'];
+/** Says that a lake holds made-up events: nothing but a demo writes into it again. */
+const MARKER = 'demo.json';
+
+/** The main job with nothing to set up: simulate, plan, export, prove, ask. The lake is kept. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values, typed } = input;
+  const startedAtMs = surroundings.clock.nowMs();
+  const directory = resolve(surroundings.workingDirectory, typed.has('lake') ? values.lake : 'lake/demo');
+  const say = async (text: string) => {
+    if (!values.json) await writeText(surroundings.stdout, `${text}\n`);
+  };
+  const width = lineWidth(surroundings.stdout, surroundings.env);
+  await claimDirectory(directory);
+  const gateway = await startSimulatedGateway(SIMULATED, directory, surroundings);
+  try {
+    await say(`A simulated gateway serves ${nounText(EVENTS, 'event')} of seven days at ${gateway.url}\n`);
+    const settings = connectionSettings(
+      { ...values, platform: null, 'base-url': gateway.url, 'rate-limit': 'none' },
+      { username: gateway.username, password: gateway.password },
+    );
+    const { plan, report } = await exportWeek(settings, directory, input, surroundings, say);
+    await say(reportText(report, width).replace(/\nNext: .*\n$/, ''));
+    const lake = await openEdrLake(
+      directory,
+      lakeOptions(values, 'read'),
+      servicesOf(surroundings, () => {}),
+    );
+    try {
+      const status = await readLakeStatus(lake);
+      await say(`${tablesText(status.tables, width)}\n`);
+      const proof = await countAgain(settings, status, surroundings);
+      await say(`${provenText(proof, width)}\n`);
+      const answers = await ask(lake, surroundings.signal);
+      await say(questionsText(answers, width));
+      const durationMs = surroundings.clock.nowMs() - startedAtMs;
+      await say(closingText(directory, surroundings.workingDirectory, durationMs));
+      if (values.json)
+        await writeJson(surroundings.stdout, document(directory, plan, report, status, answers, durationMs));
+      return proof.every(({ counted, inLake }) => counted === inLake) ? 0 : 4;
+    } finally {
+      await lake.close();
+    }
+  } finally {
+    await gateway.stop();
+  }
+}
+
+async function exportWeek(
+  settings: ConnectionSettings,
+  directory: string,
+  { values }: CommandInput,
+  surroundings: Surroundings,
+  say: (text: string) => Promise<void>,
+) {
+  const display = startDisplay(values, surroundings);
+  const services = servicesOf(surroundings, display.emit);
+  const connection = connect(settings, services);
+  try {
+    const plan = await planExport(connection.source, REQUEST, { ...services, emit: () => {} });
+    await say(planSentence(plan, connection.source));
+    const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
+    try {
+      const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
+      const options = { concurrency: values.concurrency, batchBytes: BATCH_BYTES, force: false, replace: false };
+      const report = await exportRange(ends, REQUEST, options, { ...services, newRunId: newRunId(surroundings) });
+      return { plan, report };
+    } finally {
+      await lake.close();
+    }
+  } finally {
+    display.stop();
+    await connection.close();
+  }
+}
+
+function planSentence(plan: ExportPlan, source: EventSource): string {
+  const { windows } = plan.windowPlan;
+  const shortest = Math.min(...windows.map(({ window }) => window.range.endMs - window.range.startMs));
+  return [
+    `Plan: ${nounText(windows.length, 'window')} of at most ${countText(source.maxResultWindow)} events, the shortest ${durationText(shortest)} long;`,
+    `${nounText(plan.requests.planned, 'request')}, ${countText(plan.requests.lowerBound)} at least, ${durationText((plan.requests.planned / 300) * 3_600_000)} at 300 an hour.\n`,
+  ].join('\n');
+}
+
+/** @throws {EdrlakeError} `USAGE` for a lake that holds other data, `LAKE_UNWRITABLE` where nothing can be written */
+async function claimDirectory(directory: string): Promise<void> {
+  const marker = join(directory, MARKER);
+  const isDemo = await isThere(marker);
+  if (!isDemo && (await isThere(join(directory, '_log')))) {
+    throw new EdrlakeError('USAGE', `${directory} is a lake with other data; the demo writes made-up events`, {
+      hint: 'Choose another directory with --lake.',
+    });
+  }
+  try {
+    await mkdir(directory, { recursive: true });
+    if (!isDemo) await writeFile(marker, `${JSON.stringify({ madeBy: 'edrlake demo', events: 'simulated' })}\n`);
+  } catch (error) {
+    throw new EdrlakeError(
+      'LAKE_UNWRITABLE',
+      `cannot write ${directory}: ${String((error as { code?: unknown }).code)}`,
+      {
+        cause: error,
+        hint: 'Choose another directory with --lake.',
+      },
+    );
+  }
+}
+
+/** Each day counted once more by the API, beside what the lake holds. */
+async function countAgain(
+  settings: ConnectionSettings,
+  status: LakeStatus,
+  surroundings: Surroundings,
+): Promise<DayCoverage[]> {
+  const connection = connect(
+    settings,
+    servicesOf(surroundings, () => {}),
+  );
+  try {
+    const days: DayCoverage[] = [];
+    for (const day of status.days) {
+      const startMs = startOfDayMs(day.day);
+      const query = { ...REQUEST, range: { startMs, endMs: startMs + MS_PER_DAY }, cuts: [] };
+      days.push({ ...day, counted: await connection.source.count(query, surroundings.signal) });
+    }
+    return days;
+  } finally {
+    await connection.close();
+  }
+}
+
+async function ask(lake: Lake, signal: AbortSignal): Promise<DemoAnswer[]> {
+  const answers: DemoAnswer[] = [];
+  for (const question of DEMO_QUESTIONS)
+    answers.push({ ...question, ...(await collectRows(lake, question.sql, signal)) });
+  return answers;
+}
+
+function document(
+  directory: string,
+  plan: ExportPlan,
+  report: Parameters<typeof reportDocument>[0],
+  status: LakeStatus,
+  answers: readonly DemoAnswer[],
+  durationMs: number,
+) {
+  return {
+    lake: directory,
+    plan: { windows: plan.windowPlan.windows.length, events: plan.windowPlan.events, requests: plan.requests },
+    report: reportDocument(report),
+    tables: status.tables,
+    coverage: coverageDocument(status.days),
+    questions: answersDocument(answers),
+    durationMs,
+  };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

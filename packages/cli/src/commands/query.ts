@@ -1,0 +1,66 @@
+import { resolve } from 'node:path';
+import { EdrlakeError } from '@edrlake/core';
+import { openEdrLake } from '@edrlake/runner';
+import type { CommandInput } from '../command.ts';
+import type { QueryFormat } from '../flags.ts';
+import { servicesOf } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query-output.ts';
+import { readAllText } from '../read-text.ts';
+import { isBlank, splitStatements } from '../sql-statements.ts';
+import { lineWidth, type Surroundings } from '../surroundings.ts';
+
+/** Answers one SQL statement from the newest version of the lake. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values, typed } = input;
+  const { stdout, env, signal } = surroundings;
+  const format = formatOf(input);
+  const file = values.output === null ? null : resolve(surroundings.workingDirectory, values.output);
+  if (file === null) refuseBinaryAtTerminal(format, stdout);
+  const sql = await sqlOf(input, surroundings);
+  const services = servicesOf(surroundings, () => {});
+  const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
+  try {
+    const query = { lake, sql, format, signal };
+    if (file === null) {
+      await writeResult(stdout, query, stdout.isTTY === true ? lineWidth(stdout, env) : null);
+    } else {
+      await writeResultFile(file, query);
+      if (typed.has('json')) await writeJson(stdout, { output: file, format });
+    }
+  } finally {
+    await lake.close();
+  }
+  return 0;
+}
+
+/** `--json` is the short form of `--format json`; a file keeps its own format. */
+function formatOf({ values, typed }: CommandInput): QueryFormat {
+  if (!values.json || values.output !== null) return values.format;
+  if (typed.has('format') && values.format !== 'json') {
+    throw new EdrlakeError('USAGE', `--json and --format ${values.format} exclude each other`, {
+      hint: 'Give one of the two, or write to a file with --output.',
+    });
+  }
+  return 'json';
+}
+
+async function sqlOf({ positionals }: CommandInput, { stdin }: Surroundings): Promise<string> {
+  const given = positionals.sql ?? '-';
+  if (given === '-' && stdin.isTTY === true && positionals.sql === undefined) {
+    throw new EdrlakeError('USAGE', 'edrlake query: expected SQL as an argument or on standard input, found none', {
+      hint: 'For example: edrlake query "select count(*) from events". A shell for many queries: edrlake sql',
+    });
+  }
+  const { statements, rest } = splitStatements(given === '-' ? await readAllText(stdin) : given);
+  const all = isBlank(rest) ? statements : [...statements, rest.trim()];
+  const [sql, ...more] = all;
+  if (sql !== undefined && more.length === 0) return sql;
+  throw new EdrlakeError('USAGE', `edrlake query: expected one statement, found ${all.length}`, {
+    hint:
+      all.length === 0
+        ? 'For example: select count(*) from events'
+        : 'Several statements are run by: edrlake sql < FILE',
+  });
+}

@@ -1,0 +1,100 @@
+import { EdrlakeError, isoInstant, parseRange, type TimeRange } from '@edrlake/core';
+import { type Fault, type Simulator, startSimulator } from '@edrlake/simulator';
+import type { CommandInput } from '../command.ts';
+import { didYouMean } from '../did-you-mean.ts';
+import { FAULT_FORMS, parseFault } from '../fault-text.ts';
+import type { FlagValues } from '../flags.ts';
+import { optionalRange } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { nounText, rangeFlagsText } from '../quantity-text.ts';
+import { type Surroundings, writeText } from '../surroundings.ts';
+import { pairsText } from '../table-text.ts';
+
+/** A week in which nothing else happens: the same for everyone, so that numbers can be compared. */
+const DEFAULT_RANGE = parseRange('2020-08-17', '2020-08-23');
+/** Anyone may know it: the gateway listens on this machine only and holds nothing but made-up events. */
+const CREDENTIALS = { username: 'demo', password: 'demo' };
+
+/** Serves simulated events until it is stopped. With `--json`, or on a pipe, the first line is a JSON document with `url`. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const { stdout, signal } = surroundings;
+  const range = optionalRange(values) ?? DEFAULT_RANGE;
+  const faults = values.fault.map((text) => readFault(text, range));
+  const simulator = await startSimulator(simulatorOptions(values, range));
+  simulator.faults.push(...faults);
+  try {
+    if (values.json || stdout.isTTY !== true) await writeJson(stdout, startDocument(simulator, values, range));
+    else await writeText(stdout, startText(simulator, values, range));
+    await untilAborted(signal);
+  } finally {
+    await simulator.close();
+  }
+  // Being stopped is how it ends.
+  return 0;
+}
+
+function simulatorOptions(values: FlagValues, range: TimeRange) {
+  const rateLimit = values['rate-limit'];
+  return {
+    events: values.events,
+    range,
+    seed: values.seed,
+    port: values.port,
+    credentials: CREDENTIALS,
+    pageSizeMax: values['max-page-size'],
+    profile: { busyMinutes: values['busy-minutes'], busySecondEvents: values['busy-second'] },
+    ...(rateLimit === null ? {} : { rateLimit: rateLimit === 'none' ? null : rateLimit }),
+  };
+}
+
+function readFault(text: string, range: TimeRange): Fault {
+  const fault = parseFault(text, range);
+  if (fault !== null) return fault;
+  const kinds = FAULT_FORMS.map(([form]) => form.split(':')[0] ?? form);
+  const near = didYouMean(text.replace(/^[a-z]+\//, '').split(/[:@]/)[0] ?? text, kinds);
+  const form = FAULT_FORMS.find(([candidate]) => candidate.split(':')[0] === near)?.[0];
+  throw new EdrlakeError('USAGE', `--fault: expected a fault such as status:500@3 or reset@10, found "${text}"`, {
+    hint: `${form === undefined ? '' : `Did you mean ${form}? `}See: edrlake simulate --help`,
+  });
+}
+
+function startDocument(simulator: Simulator, values: FlagValues, range: TimeRange) {
+  return {
+    url: simulator.url,
+    ...CREDENTIALS,
+    events: values.events,
+    seed: values.seed,
+    from: isoInstant(range.startMs),
+    to: isoInstant(range.endMs),
+  };
+}
+
+function startText(simulator: Simulator, values: FlagValues, range: TimeRange): string {
+  const pairs = [
+    ['URL', simulator.url],
+    ['Username', CREDENTIALS.username],
+    ['Password', CREDENTIALS.password],
+    ['Events', `${nounText(values.events, 'event')}, seed ${values.seed}`],
+    ...(values.fault.length > 0 ? [['Faults', values.fault.join(' ')] as const] : []),
+  ] as const;
+  const lines = [
+    'A simulated gateway is listening. Ctrl-C stops it.',
+    '',
+    pairsText(pairs.map(([name = '', value = '']) => [name, value] as const)),
+    '',
+    'In another terminal:',
+    `  export EDRLAKE_BASE_URL=${simulator.url}`,
+    `  export EDRLAKE_USERNAME=${CREDENTIALS.username} EDRLAKE_PASSWORD=${CREDENTIALS.password}`,
+    `  edrlake backfill ${rangeFlagsText(range)}`,
+    '',
+  ];
+  return lines.join('\n');
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

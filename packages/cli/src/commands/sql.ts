@@ -1,0 +1,53 @@
+import type { Lake } from '@edrlake/lake';
+import { openEdrLake } from '@edrlake/runner';
+import type { CommandInput } from '../command.ts';
+import type { QueryFormat } from '../flags.ts';
+import { servicesOf } from '../gateway.ts';
+import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { refuseBinaryAtTerminal, writeResult } from '../query-output.ts';
+import { readAllText } from '../read-text.ts';
+import { runSqlShell } from '../sql-shell.ts';
+import { isBlank, splitStatements } from '../sql-statements.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { TextCollector } from '../text-collector.ts';
+
+/** A shell at a terminal; otherwise runs the statements of standard input and stops at the first that fails. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const { stdin, stdout } = surroundings;
+  const format = values.json ? 'json' : values.format;
+  refuseBinaryAtTerminal(format, stdout);
+  const services = servicesOf(surroundings, () => {});
+  const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
+  try {
+    if (stdin.isTTY === true && !values.json) await runSqlShell(lake, format, surroundings);
+    else await runScript(lake, format, values.json, surroundings);
+  } finally {
+    await lake.close();
+  }
+  return 0;
+}
+
+async function runScript(
+  lake: Lake,
+  format: QueryFormat,
+  asDocument: boolean,
+  surroundings: Surroundings,
+): Promise<void> {
+  const { stdin, stdout, env, signal } = surroundings;
+  const { statements, rest } = splitStatements(await readAllText(stdin));
+  const all = isBlank(rest) ? statements : [...statements, rest.trim()];
+  const width = stdout.isTTY === true ? lineWidth(stdout, env) : null;
+  if (!asDocument) {
+    for (const sql of all) await writeResult(stdout, { lake, sql, format, signal }, width);
+    return;
+  }
+  // One document for all: a list with the list of rows of each statement. Held back, so that an error is the only document.
+  const results: string[] = [];
+  for (const sql of all) {
+    const collector = new TextCollector();
+    await writeResult(collector, { lake, sql, format: 'json', signal }, null);
+    results.push(collector.text.trimEnd());
+  }
+  await writeText(stdout, `[${results.join(',\n')}]\n`);
+}
