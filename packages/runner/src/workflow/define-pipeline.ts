@@ -1,0 +1,142 @@
+import type { ParamSpec, ParamSpecs, ParamValue, ParamValues } from './params.ts';
+import { deepFreeze } from './plain-data.ts';
+import type { TaskContext, TaskTypes } from './task-registry.ts';
+
+/** When a pipeline is due: a cron line of five fields (or `@daily` and the like) on the clocks of a time zone. */
+export interface ScheduleSpec {
+  readonly cron: string;
+  /** An IANA name such as `Europe/Berlin`, or `UTC`. */
+  readonly timeZone: string;
+}
+
+/** How often a task is tried, the first try included, and the longest random waits between: doubling from first to max. */
+export interface RetrySpec {
+  readonly tries: number;
+  readonly firstDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/** Where the end of a run is told by HTTP POST. Neither URL nor headers appear in any journal or message. */
+export interface WebhookSpec {
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Of one try. Default 10,000. */
+  readonly timeoutMs?: number;
+  /** Default 3. */
+  readonly tries?: number;
+}
+
+/** Webhooks by how a run ended; `onFailure` also hears of a partly done one. An interrupted run tells nobody. */
+export interface HooksSpec {
+  readonly onSuccess?: WebhookSpec;
+  readonly onFailure?: WebhookSpec;
+  readonly onMismatch?: WebhookSpec;
+}
+
+/** When a task runs, by how its needs ended: all with a result (mismatch included), any way, or at least one badly. */
+export type TaskCondition = 'success' | 'always' | 'failure';
+
+/** One finished part of a fan-out. */
+export interface PartitionOutput<Output> {
+  readonly partition: string;
+  readonly output: Output;
+}
+
+/** What the functions of a pipeline know. They must be pure: a resumed run calls them again. */
+export interface TaskFacts<Params, Outputs, PartitionOutputs> {
+  readonly params: Params;
+  /** Results of all tasks upstream, by name. One that did not end well, or has a `forEach`, is absent. */
+  readonly outputs: Outputs;
+  /** Results of upstream tasks with `forEach`, in the order of their partitions; parts that did not end well are absent. */
+  readonly partitionOutputs: PartitionOutputs;
+  /** When the run first started; the only "now" that a resumed run agrees on. */
+  readonly startedAtMs: number;
+  /** The part to work on; empty text without `forEach`. */
+  readonly partition: string;
+}
+
+interface TaskCommon<Facts, Names> {
+  readonly needs?: readonly Names[];
+  readonly retries?: RetrySpec;
+  /** Of one try. Default: no limit. */
+  readonly timeoutMs?: number;
+  /** The parts, at most 10,000 different texts, each a task of its own with its own tries; for example days, first wanted first. */
+  readonly forEach?: (facts: Facts) => readonly string[];
+  /** Parts of a fan-out at once. Default: as many as the run allows. */
+  readonly concurrency?: number;
+  readonly when?: TaskCondition;
+}
+
+interface UsesTask<Facts, Names, Name, Input> extends TaskCommon<Facts, Names> {
+  /** The registered task. */
+  readonly uses: Name;
+  readonly with?: Input | ((facts: Facts) => Input);
+  readonly run?: undefined;
+}
+
+interface OwnTask<Facts, Names> extends TaskCommon<Facts, Names> {
+  readonly uses?: undefined;
+  readonly with?: undefined;
+  /** The user's own function. Idempotent, plain data in and out, as `RegisteredTask` says. */
+  readonly run: (input: Facts, context: TaskContext<unknown>) => Promise<unknown>;
+}
+
+type OutputOf<Types extends TaskTypes, Name> = Name extends keyof Types ? Types[Name]['output'] : unknown;
+
+type FactsOf<Params, Types extends TaskTypes, Uses> = TaskFacts<
+  ParamValues<Params>,
+  { readonly [Task in keyof Uses]: OutputOf<Types, Uses[Task]> },
+  { readonly [Task in keyof Uses]: readonly PartitionOutput<OutputOf<Types, Uses[Task]>>[] }
+>;
+
+/** A pipeline as its author writes it. `Uses` maps the name of each task to the name of the registered task it uses. */
+export interface PipelineDefinition<Types extends TaskTypes, Params, Uses> {
+  readonly name: string;
+  readonly description?: string;
+  readonly schedule?: ScheduleSpec;
+  readonly params?: Params;
+  readonly tasks: {
+    readonly [Task in keyof Uses]:
+      | UsesTask<
+          FactsOf<Params, Types, Uses>,
+          keyof Uses & string,
+          Uses[Task] & keyof Types,
+          Types[Uses[Task] & keyof Types]['input']
+        >
+      | OwnTask<FactsOf<Params, Types, Uses>, keyof Uses & string>;
+  };
+  readonly hooks?: HooksSpec;
+}
+
+/** The facts without the types of one pipeline. */
+export type AnyFacts = TaskFacts<
+  Readonly<Record<string, ParamValue>>,
+  Readonly<Record<string, unknown>>,
+  Readonly<Record<string, readonly PartitionOutput<unknown>[]>>
+>;
+
+/** A task of any pipeline. */
+export type AnyTask = UsesTask<AnyFacts, string, string, unknown> | OwnTask<AnyFacts, string>;
+
+/** A pipeline whatever its types, frozen: what a pipeline file exports by default. */
+export interface Pipeline {
+  readonly name: string;
+  readonly description?: string;
+  readonly schedule?: ScheduleSpec;
+  readonly params?: ParamSpecs;
+  readonly tasks: Readonly<Record<string, AnyTask>>;
+  readonly hooks?: HooksSpec;
+}
+
+/**
+ * Makes the function that pipeline files define pipelines with, typed by the tasks they can use. The function checks
+ * nothing beyond types: `validatePipeline` says what is wrong, once all tasks are registered.
+ */
+export function pipelineDefiner<Types extends TaskTypes>(): <
+  const Params extends Readonly<Record<string, ParamSpec>>,
+  const Uses extends Readonly<Record<string, unknown>>,
+>(
+  definition: PipelineDefinition<Types, Params, Uses>,
+) => Pipeline {
+  return (definition) => deepFreeze({ ...definition }) as unknown as Pipeline;
+}

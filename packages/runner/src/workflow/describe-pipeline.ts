@@ -1,0 +1,91 @@
+import type { AnyFacts, Pipeline, RetrySpec, ScheduleSpec, TaskCondition } from './define-pipeline.ts';
+import { partitionsOf } from './fan-out.ts';
+import { type ParamValue, resolveParams } from './params.ts';
+import { inputOf } from './run-task.ts';
+import type { TaskContext, TaskRegistry, WorkflowServices } from './task-registry.ts';
+import { type CheckedTask, validatePipeline } from './validate-pipeline.ts';
+
+/** One task of a pipeline that is not run. */
+export interface TaskDescription {
+  readonly name: string;
+  /** The registered task, or null for the user's own function. */
+  readonly uses: string | null;
+  readonly needs: readonly string[];
+  readonly when: TaskCondition;
+  readonly retries: RetrySpec;
+  /** null: no limit. */
+  readonly timeoutMs: number | null;
+  /** The parts of a fan-out; null without one, or where they depend on results that are not there yet. */
+  readonly partitions: readonly string[] | null;
+  readonly fansOut: boolean;
+  /** What it would do, of a fan-out for its first part; null where nobody can tell before the tasks above have run. */
+  readonly wouldDo: string | null;
+}
+
+/** A pipeline as plain data, for people. */
+export interface PipelineDescription {
+  readonly name: string;
+  readonly description: string | null;
+  readonly schedule: ScheduleSpec | null;
+  readonly params: Readonly<Record<string, ParamValue>>;
+  /** Every task after its needs. */
+  readonly tasks: readonly TaskDescription[];
+}
+
+/** What tasks are asked with about what they would do. */
+export interface DescribeOptions<Provided> {
+  readonly registry: TaskRegistry<Provided>;
+  readonly provided: Provided;
+  readonly params: Readonly<Record<string, ParamValue>>;
+  readonly services: WorkflowServices;
+}
+
+/**
+ * The DAG in order of execution and what each task would do now. Runs nothing; registered tasks may look around to answer.
+ * @throws {EdrlakeError} as `validatePipeline` and `resolveParams`, and what a task throws when it is asked.
+ */
+export async function describePipeline<Provided>(
+  pipeline: Pipeline,
+  options: DescribeOptions<Provided>,
+): Promise<PipelineDescription> {
+  const checked = validatePipeline(pipeline, options.registry);
+  const params = resolveParams(pipeline.params ?? {}, options.params);
+  const startedAtMs = options.services.clock.nowMs();
+  const facts: AnyFacts = { params, outputs: {}, partitionOutputs: {}, startedAtMs, partition: '' };
+  const tasks: TaskDescription[] = [];
+  for (const task of checked.tasks) tasks.push(await describeTask(pipeline.name, task, facts, options));
+  const { name, description = null, schedule = null } = pipeline;
+  return { name, description, schedule, params, tasks };
+}
+
+async function describeTask<Provided>(
+  pipeline: string,
+  task: CheckedTask<Provided>,
+  facts: AnyFacts,
+  { provided, services }: DescribeOptions<Provided>,
+): Promise<TaskDescription> {
+  const { name, spec, registered, needs, when, retries } = task;
+  const fansOut = spec.forEach !== undefined;
+  // Functions of results that are not there yet throw, or read nothing: such parts and inputs are not known.
+  const partitions = fansOut ? known(task, () => partitionsOf(task, facts)) : null;
+  const partition = partitions?.[0] ?? null;
+  const run = { pipeline, runId: 'dry-run', startedAtMs: facts.startedAtMs };
+  const context: TaskContext<Provided> = { run, task: name, partition, tryNumber: 1, services, provided };
+  let wouldDo = registered?.meaning ?? null;
+  if (registered?.describe !== undefined && (!fansOut || partition !== null)) {
+    const input = known(task, () => ({ value: inputOf(task, { ...facts, partition: partition ?? '' }) }));
+    wouldDo = input === null ? null : await registered.describe(input.value, context);
+  }
+  const timeoutMs = spec.timeoutMs ?? null;
+  return { name, uses: spec.uses ?? null, needs, when, retries, timeoutMs, partitions, fansOut, wouldDo };
+}
+
+/** The answer of a pipeline's own function; null where it may lack results of other tasks. */
+function known<T>({ upstream }: { readonly upstream: ReadonlySet<string> }, ask: () => T): T | null {
+  try {
+    return ask();
+  } catch (thrown) {
+    if (upstream.size === 0) throw thrown;
+    return null;
+  }
+}

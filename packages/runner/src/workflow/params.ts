@@ -1,0 +1,116 @@
+import { type Day, dayOf, didYouMean, EdrlakeError, startOfDayMs } from '@edrlake/core';
+
+/**
+ * A parameter of a pipeline, given as `--param name=value`. Without a default it must be given; a default of null makes it
+ * optional. A `day` is `YYYY-MM-DD`, UTC.
+ */
+export type ParamSpec =
+  | { readonly type: 'day'; readonly meaning: string; readonly default?: Day | null }
+  | { readonly type: 'text'; readonly meaning: string; readonly default?: string | null }
+  | { readonly type: 'number'; readonly meaning: string; readonly default?: number | null }
+  | { readonly type: 'boolean'; readonly meaning: string; readonly default?: boolean | null };
+
+/** The value of a parameter; null where an optional one is not given. */
+export type ParamValue = string | number | boolean | null;
+
+/** Declared parameters by name. */
+export type ParamSpecs = Readonly<Record<string, ParamSpec>>;
+
+/** The values that belong to declared parameters. */
+export type ParamValues<P> = {
+  readonly [K in keyof P]: GivenValue<P[K]> | (P[K] extends { default: null } ? null : never);
+};
+
+type GivenValue<Spec> = Spec extends { type: 'number' } ? number : Spec extends { type: 'boolean' } ? boolean : string;
+
+/** The types a parameter can have. */
+export const PARAM_TYPES = ['day', 'text', 'number', 'boolean'] as const;
+
+/**
+ * Typed values of `--param` assignments, `name=value` each; defaults are not filled in.
+ * @throws {EdrlakeError} `USAGE` naming the parameter: unknown, given twice, without `=`, or not of its type.
+ */
+export function parseParams(specs: ParamSpecs, assignments: readonly string[]): Record<string, ParamValue> {
+  const values: Record<string, ParamValue> = {};
+  for (const assignment of assignments) {
+    const equals = assignment.indexOf('=');
+    if (equals <= 0) {
+      throw new EdrlakeError('USAGE', `--param: expected name=value, found "${assignment}"`);
+    }
+    const name = assignment.slice(0, equals);
+    const text = assignment.slice(equals + 1);
+    const spec = specOf(specs, name);
+    if (Object.hasOwn(values, name)) throw new EdrlakeError('USAGE', `--param ${name} is given twice`);
+    values[name] = checked(name, spec, readText(spec.type, text), text);
+  }
+  return values;
+}
+
+/**
+ * All values of a run: what is given, checked against the declarations, and defaults for the rest.
+ * @throws {EdrlakeError} `USAGE` naming the parameter: unknown, missing, or not of its type.
+ */
+export function resolveParams(
+  specs: ParamSpecs,
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, ParamValue>> {
+  for (const name of Object.keys(given)) specOf(specs, name);
+  const values: Record<string, ParamValue> = {};
+  for (const [name, spec] of Object.entries(specs)) {
+    const value = Object.hasOwn(given, name) ? given[name] : spec.default;
+    if (value === undefined) {
+      throw new EdrlakeError('USAGE', `the parameter ${name} (${spec.meaning}) is not given`, {
+        hint: `Add --param ${name}=${EXAMPLES[spec.type]}.`,
+      });
+    }
+    values[name] = value === null && spec.default === null ? null : checked(name, spec, value, String(value));
+  }
+  return Object.freeze(values);
+}
+
+/** Whether the value is one that a parameter of this type can have; null is never. */
+export function isParamValue(type: ParamSpec['type'], value: unknown): value is ParamValue {
+  if (type === 'number') return typeof value === 'number' && Number.isFinite(value);
+  if (type === 'boolean') return typeof value === 'boolean';
+  if (type === 'text') return typeof value === 'string';
+  return typeof value === 'string' && isDay(value);
+}
+
+const EXAMPLES = { day: '2026-11-21', text: 'text', number: '7', boolean: 'true' } as const;
+
+const EXPECTATIONS = {
+  day: 'a day, YYYY-MM-DD',
+  text: 'text',
+  number: 'a number',
+  boolean: 'true or false',
+} as const;
+
+function specOf(specs: ParamSpecs, name: string): ParamSpec {
+  const spec = Object.hasOwn(specs, name) ? specs[name] : undefined;
+  if (spec !== undefined) return spec;
+  const names = Object.keys(specs);
+  const close = didYouMean(name, names);
+  const known = names.length === 0 ? 'The pipeline has no parameters.' : `Its parameters: ${names.join(', ')}.`;
+  throw new EdrlakeError('USAGE', `the pipeline has no parameter "${name}"`, {
+    hint: close === null ? known : `Did you mean ${close}? ${known}`,
+  });
+}
+
+function checked(name: string, spec: ParamSpec, value: unknown, found: string): ParamValue {
+  if (isParamValue(spec.type, value)) return value;
+  throw new EdrlakeError('USAGE', `the parameter ${name}: expected ${EXPECTATIONS[spec.type]}, found "${found}"`, {
+    hint: `Give it as --param ${name}=${EXAMPLES[spec.type]}.`,
+  });
+}
+
+function readText(type: ParamSpec['type'], text: string): ParamValue {
+  if (type === 'number') return text.trim() === '' ? Number.NaN : Number(text);
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  return text;
+}
+
+function isDay(text: string): boolean {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const startMs = startOfDayMs(text);
+  return Number.isFinite(startMs) && dayOf(startMs) === text;
+}

@@ -1,0 +1,65 @@
+import type { Clock, Emit, Random } from '@edrlake/core';
+
+/** What a task, or the whole engine, needs from its surroundings. */
+export interface WorkflowServices {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+  /** For a task: aborted when its try has run too long or the run is stopped. It must then end within moments, by throwing. */
+  readonly signal: AbortSignal;
+}
+
+/** Which run a task works for. */
+export interface RunIdentity {
+  readonly pipeline: string;
+  readonly runId: string;
+  /** When the run first started; a resumed run keeps it, so that "yesterday" stays the same day. */
+  readonly startedAtMs: number;
+}
+
+/** What a task is given besides its input. */
+export interface TaskContext<Provided> {
+  readonly run: RunIdentity;
+  readonly task: string;
+  /** The part of a fan-out, or null. */
+  readonly partition: string | null;
+  /** From 1. */
+  readonly tryNumber: number;
+  readonly services: WorkflowServices;
+  /** What the caller of the run lends to all tasks: a lake, a source, settings. The engine never looks inside. */
+  readonly provided: Provided;
+}
+
+/**
+ * A task by name. It must be idempotent: it runs again after a crash, a failed try or an interrupt, and the end must be as
+ * if it had run once. Input and output are plain data without secrets: both can be read in the run's journal.
+ *
+ * In its output, `outcome: 'mismatch'` says that what was compared disagrees, `outcome: 'partly'` that some of the work
+ * failed and the task should run again; the numbers `requests` and `rows` are added up in the run's history.
+ */
+export interface RegisteredTask<Input, Output, Provided> {
+  /** What it does, for people who read the pipeline: a phrase. */
+  readonly meaning: string;
+  /** Checks and types what `with` gives; undefined where there is no `with`. @throws {EdrlakeError} naming the key. */
+  parseInput(input: unknown): Input;
+  /** @throws {EdrlakeError} with disposition `retry` where another try may succeed; anything else ends the task. */
+  run(input: Input, context: TaskContext<Provided>): Promise<Output>;
+  /** One line about what `run` would do now; changes nothing. */
+  describe?(input: Input, context: TaskContext<Provided>): Promise<string>;
+}
+
+/** Tasks by the name that `uses` says. */
+export type TaskRegistry<Provided> = Readonly<Record<string, RegisteredTask<unknown, unknown, Provided>>>;
+
+/** The inputs and outputs of registered tasks, by name. */
+export type TaskTypes = Readonly<Record<string, { readonly input: unknown; readonly output: unknown }>>;
+
+/** The types in a registry that was declared with `satisfies`, so that it kept its names. */
+export type TaskTypesOf<Registry> = {
+  readonly [Name in keyof Registry]: Registry[Name] extends {
+    parseInput(input: unknown): infer Input;
+    run(...args: never[]): Promise<infer Output>;
+  }
+    ? { readonly input: Input; readonly output: Output }
+    : never;
+};

@@ -1,0 +1,83 @@
+import { type Clock, EdrlakeError, MS_PER_SECOND } from '@edrlake/core';
+
+/** How long a task may take to end once its signal is aborted. */
+export const GRACE_MS = 30 * MS_PER_SECOND;
+
+/** How one try ended. A try that was stopped has no result, even if it returned one: it may have returned early. */
+export type TryEnd =
+  | { readonly end: 'returned'; readonly value: unknown }
+  | { readonly end: 'threw'; readonly thrown: unknown }
+  | { readonly end: 'stopped' };
+
+/** The bounds of a try. */
+export interface TryLimits {
+  readonly clock: Clock;
+  /** null: as long as it takes. */
+  readonly timeoutMs: number | null;
+  /** Aborting it stops the try. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Runs one try with a signal of its own and gives up on it when it is aborted or has run too long, but not before it had
+ * the chance to end. What still has not ended after the grace time is left behind: it must not be started again beside
+ * itself, therefore its time-out is final.
+ */
+export async function timedTry(work: (signal: AbortSignal) => Promise<unknown>, limits: TryLimits): Promise<TryEnd> {
+  const { clock, timeoutMs, signal } = limits;
+  if (signal.aborted) return { end: 'stopped' };
+  const ownSignal = new AbortController();
+  const over = new AbortController();
+  const stopped = abortOf(signal, over.signal);
+  const timedOut = timeoutMs === null ? NEVER : wait(clock, timeoutMs, over.signal);
+  const settled = settle(work, ownSignal.signal);
+  try {
+    const first = await Promise.race([
+      settled,
+      stopped.then(() => 'stopped' as const),
+      timedOut.then(() => 'late' as const),
+    ]);
+    if (typeof first === 'object') return signal.aborted ? { end: 'stopped' } : first;
+    const late = tooLong(timeoutMs ?? 0, 'retry');
+    ownSignal.abort(first === 'late' ? late : signal.reason);
+    const second = await Promise.race([settled, wait(clock, GRACE_MS, over.signal).then(() => 'stuck' as const)]);
+    if (first === 'stopped') return { end: 'stopped' };
+    return { end: 'threw', thrown: second === 'stuck' ? tooLong(timeoutMs ?? 0, 'stop') : late };
+  } finally {
+    // Ends the waits that lost the race, and takes the listener off the run's signal.
+    over.abort();
+  }
+}
+
+const NEVER = new Promise<never>(() => {});
+
+async function settle(work: (signal: AbortSignal) => Promise<unknown>, signal: AbortSignal): Promise<TryEnd> {
+  try {
+    return { end: 'returned', value: await work(signal) };
+  } catch (thrown) {
+    return { end: 'threw', thrown };
+  }
+}
+
+function tooLong(timeoutMs: number, disposition: 'retry' | 'stop'): EdrlakeError {
+  const stuck = disposition === 'stop' ? `, and did not stop within ${GRACE_MS} ms of being told to` : '';
+  return new EdrlakeError('TASK_TIMED_OUT', `it ran longer than ${timeoutMs} ms${stuck}`, {
+    disposition,
+    hint: stuck === '' ? 'Give it more time (timeoutMs), or less to do.' : 'Make it end when its signal is aborted.',
+  });
+}
+
+/** Resolves when the time is over; never once it is no longer wanted. */
+function wait(clock: Clock, delayMs: number, unwanted: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    clock.sleep(delayMs, unwanted).then(resolve, () => {});
+  });
+}
+
+function abortOf(signal: AbortSignal, unwanted: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const listener = () => resolve();
+    signal.addEventListener('abort', listener, { once: true });
+    unwanted.addEventListener('abort', () => signal.removeEventListener('abort', listener), { once: true });
+  });
+}

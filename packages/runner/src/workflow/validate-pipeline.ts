@@ -1,0 +1,147 @@
+import { didYouMean, EdrlakeError } from '@edrlake/core';
+import { cronTimes } from './cron-times.ts';
+import type { AnyTask, Pipeline, RetrySpec, TaskCondition } from './define-pipeline.ts';
+import { assertShape, invalid, type Place } from './pipeline-shape.ts';
+import { isPlainObject } from './plain-data.ts';
+import { orderTasks, upstreamOf } from './task-order.ts';
+import type { RegisteredTask, TaskRegistry } from './task-registry.ts';
+
+/** A task that is known to be runnable, defaults filled in. */
+export interface CheckedTask<Provided> {
+  readonly name: string;
+  readonly spec: AnyTask;
+  /** What `uses` names; null for the user's own function. */
+  readonly registered: RegisteredTask<unknown, unknown, Provided> | null;
+  readonly needs: readonly string[];
+  /** All tasks it waits for, directly or through others. */
+  readonly upstream: ReadonlySet<string>;
+  readonly retries: RetrySpec;
+  readonly when: TaskCondition;
+}
+
+/** A pipeline that can start. */
+export interface CheckedPipeline<Provided> {
+  readonly pipeline: Pipeline;
+  /** Every task after its needs. Never empty. */
+  readonly tasks: readonly CheckedTask<Provided>[];
+}
+
+const MAX_TASKS = 1_000;
+
+const ONE_TRY: RetrySpec = { tries: 1, firstDelayMs: 0, maxDelayMs: 0 };
+
+/**
+ * Checks everything that can be known before a run: names, keys and values, that needs exist and form no circle, that all
+ * tasks are registered and accept the data they are given, that the schedule can be read.
+ * @param value what a pipeline file exports.
+ * @throws {EdrlakeError} `CONFIG_INVALID` naming pipeline, task and key of the first thing that is wrong.
+ */
+export function validatePipeline<Provided>(
+  value: unknown,
+  registry: TaskRegistry<Provided>,
+): CheckedPipeline<Provided> {
+  if (!isPlainObject(value) || !isPlainObject(value.tasks)) {
+    throw new EdrlakeError('CONFIG_INVALID', 'expected a pipeline, made by definePipeline', {
+      hint: 'A pipeline file ends with `export default definePipeline({ name, tasks })`.',
+    });
+  }
+  assertShape(value);
+  const pipeline = value as unknown as Pipeline;
+  const place: Place = { pipeline: pipeline.name };
+  const names = Object.keys(pipeline.tasks);
+  if (names.length === 0) throw invalid(place, 'it has no tasks', 'Give it at least one.');
+  if (names.length > MAX_TASKS) throw invalid(place, `it has ${names.length} tasks, more than ${MAX_TASKS}`);
+  if (pipeline.schedule !== undefined) checkSchedule(pipeline, pipeline.schedule);
+
+  const needs = new Map(names.map((name) => [name, needsOf(pipeline, name)]));
+  const { order, cycle } = orderTasks(needs);
+  if (cycle !== null) {
+    const path = cycle.join(' → ');
+    throw invalid(place, `its tasks wait for each other in a circle: ${path}`, 'Remove one of these needs.');
+  }
+  return {
+    pipeline,
+    tasks: order.map((name) => {
+      const spec = taskOf(pipeline, name);
+      return {
+        name,
+        spec,
+        registered: registeredTask(spec, { ...place, task: name }, registry),
+        needs: needs.get(name) ?? [],
+        upstream: upstreamOf(name, needs),
+        retries: spec.retries ?? ONE_TRY,
+        when: spec.when ?? 'success',
+      };
+    }),
+  };
+}
+
+function taskOf(pipeline: Pipeline, name: string): AnyTask {
+  const spec = pipeline.tasks[name];
+  if (spec === undefined) throw new EdrlakeError('BUG', `the task ${name} has no declaration`);
+  return spec;
+}
+
+function needsOf(pipeline: Pipeline, task: string): readonly string[] {
+  const place = { pipeline: pipeline.name, task, key: 'needs' };
+  const { needs = [], when } = taskOf(pipeline, task);
+  for (const need of needs) {
+    if (Object.hasOwn(pipeline.tasks, need)) continue;
+    const close = didYouMean(need, Object.keys(pipeline.tasks));
+    throw invalid(place, `there is no task "${need}"`, close === null ? undefined : `Did you mean ${close}?`);
+  }
+  if (when === 'failure' && needs.length === 0) {
+    throw invalid(
+      { ...place, key: 'when' },
+      "'failure' never comes for a task without needs",
+      'Name the tasks it watches.',
+    );
+  }
+  return [...new Set(needs)];
+}
+
+function checkSchedule(pipeline: Pipeline, schedule: NonNullable<Pipeline['schedule']>): void {
+  const place = { pipeline: pipeline.name, key: 'schedule' };
+  try {
+    cronTimes(schedule);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    throw invalid(place, thrown.message, thrown.hint ?? undefined);
+  }
+  for (const [name, spec] of Object.entries(pipeline.params ?? {})) {
+    if (spec.default !== undefined) continue;
+    throw invalid(place, `nobody gives the parameter ${name} when the clock starts the run`, 'Give it a default.');
+  }
+}
+
+function registeredTask<Provided>(
+  { uses, with: given }: AnyTask,
+  place: Place,
+  registry: TaskRegistry<Provided>,
+): RegisteredTask<unknown, unknown, Provided> | null {
+  if (uses === undefined) return null;
+  const registered = Object.hasOwn(registry, uses) ? registry[uses] : undefined;
+  if (registered === undefined) {
+    const names = Object.keys(registry);
+    const close = didYouMean(uses, names);
+    const known = `Registered tasks: ${names.join(', ')}.`;
+    throw invalid(
+      { ...place, key: 'uses' },
+      `no task is registered as "${uses}"`,
+      close === null ? known : `Did you mean ${close}? ${known}`,
+    );
+  }
+  // What a function will give is known only once the run has come that far.
+  if (typeof given === 'function') return registered;
+  try {
+    registered.parseInput(given);
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    throw invalid(
+      { ...place, key: 'with' },
+      reason,
+      thrown instanceof EdrlakeError ? (thrown.hint ?? undefined) : undefined,
+    );
+  }
+  return registered;
+}
