@@ -1,6 +1,5 @@
-import { EdrlakeError } from '@edrlake/core';
+import { didYouMean, EdrlakeError } from '@edrlake/core';
 import { z } from 'zod';
-import { didYouMean } from './did-you-mean.ts';
 import { configKey, FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
 
 const CREDENTIAL_KEY = /^(user(name)?|login|password|passwd|pass|secret|token|api-?key)$/i;

@@ -73,7 +73,44 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
       return info(`another writer committed version ${event.version} first, trying again (${event.attempt})`);
     case 'resumed':
       return info(`resuming run ${event.runId}, ${nounText(event.pagesReused, 'page')} on disk`);
+    default:
+      return workflowLine(event);
   }
+}
+
+type WorkflowEvent = Extract<RunEvent, { readonly type: 'pipeline' | 'task' | 'hook' | 'schedule' }>;
+
+const BAD_STATES: readonly string[] = ['failed', 'partly', 'mismatch', 'retry'];
+
+function workflowLine(event: WorkflowEvent): LogLine {
+  switch (event.type) {
+    case 'pipeline':
+      return { level: levelOf(event.state), text: `${event.pipeline} ${event.runId}: ${event.state}` };
+    case 'task': {
+      const part = event.partition === null ? '' : ` ${event.partition}`;
+      return {
+        level: levelOf(event.state),
+        text: `${event.pipeline}, ${event.task}${part}: ${event.state}${why(event)}`,
+      };
+    }
+    case 'hook':
+      return event.delivered
+        ? info(`${event.pipeline}: ${event.hook} delivered`)
+        : warn(`${event.pipeline}: ${event.hook} not delivered after ${nounText(event.tries, 'try', 'tries')}`);
+    case 'schedule':
+      return {
+        level: levelOf(event.action),
+        text: `${event.pipeline}, due ${instantText(event.dueAtMs)}: ${event.action}${why(event)}`,
+      };
+  }
+}
+
+function levelOf(state: string): LogLevel {
+  return BAD_STATES.includes(state) ? 'warn' : 'info';
+}
+
+function why({ message, code }: { readonly message: string | null; readonly code: string | null }): string {
+  return message === null ? '' : `, ${message}${code === null ? '' : ` [${code}]`}`;
 }
 
 function rangeText(range: { readonly startMs: number; readonly endMs: number }): string {

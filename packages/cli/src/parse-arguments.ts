@@ -1,8 +1,7 @@
-import { EdrlakeError } from '@edrlake/core';
+import { didYouMean, EdrlakeError } from '@edrlake/core';
 import yargs from 'yargs';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS, commandNamed } from './command-list.ts';
-import { didYouMean } from './did-you-mean.ts';
 import { FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
 
 /** A command line that was understood. */

@@ -44,7 +44,7 @@ export async function writeResult(
 async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: FormattedQuery): Promise<void> {
   const path = join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
   try {
-    await lake.exportParquet(sql, path, { signal });
+    await lake.queryToParquet(sql, path, { signal });
     await writeText(out, await readFile(path));
   } finally {
     await rm(path, { force: true });
@@ -57,7 +57,7 @@ async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: F
  */
 export async function writeResultFile(path: string, query: FormattedQuery): Promise<void> {
   if (query.format === 'parquet') {
-    await query.lake.exportParquet(query.sql, path, { signal: query.signal });
+    await query.lake.queryToParquet(query.sql, path, { signal: query.signal });
     return;
   }
   const partial = `${path}.partial`;

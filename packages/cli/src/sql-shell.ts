@@ -1,7 +1,6 @@
 import { createInterface, type Interface } from 'node:readline';
-import { EdrlakeError, quoteName, toEdrlakeError } from '@edrlake/core';
+import { didYouMean, EdrlakeError, quoteName, toEdrlakeError } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import { didYouMean } from './did-you-mean.ts';
 import { errorText } from './error-text.ts';
 import { wordsText } from './flag-values.ts';
 import { QUERY_FORMATS, type QueryFormat } from './flags.ts';

@@ -1,6 +1,6 @@
+import { didYouMean } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { didYouMean } from '../src/did-you-mean.ts';
 import { indentJson } from '../src/indent-json.ts';
 import {
   bytesText,

@@ -1,7 +1,6 @@
-import { EdrlakeError, isoInstant, parseRange, type TimeRange } from '@edrlake/core';
+import { didYouMean, EdrlakeError, isoInstant, parseRange, type TimeRange } from '@edrlake/core';
 import { type Fault, type Simulator, startSimulator } from '@edrlake/simulator';
 import type { CommandInput } from '../command.ts';
-import { didYouMean } from '../did-you-mean.ts';
 import { FAULT_FORMS, parseFault } from '../fault-text.ts';
 import type { FlagValues } from '../flags.ts';
 import { optionalRange } from '../gateway.ts';
