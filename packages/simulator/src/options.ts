@@ -66,6 +66,8 @@ export interface SimulatorOptions {
   readonly apiPrefix?: string;
   /** Time for tokens, limits, latency and the call log. Default the machine's. */
   readonly clock?: Clock;
+  /** Memory for answers to be served again without making them anew; faulty ones are not kept. Default 0. */
+  readonly pageCacheBytes?: number;
   /** Calls kept in the log; the oldest go first. Default 100,000. */
   readonly callLogLimit?: number;
 }
@@ -101,6 +103,7 @@ const DEFAULTS = {
   nowMs: null,
   apiPrefix: '/ioc',
   clock: systemClock,
+  pageCacheBytes: 0,
   callLogLimit: 100_000,
 } as const satisfies Omit<ResolvedOptions, 'events' | 'range'>;
 

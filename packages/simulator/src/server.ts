@@ -9,6 +9,7 @@ import { type Answer, type DataRequest, problem } from './endpoints.ts';
 import { type Fault, type faultQueue, spoiltBody } from './faults.ts';
 import type { LimitBook } from './limits.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { CachedAnswer, PageCache } from './page-cache.ts';
 import type { Population } from './population.ts';
 
 /** What the server serves with. */
@@ -18,6 +19,7 @@ export interface ServerParts {
   readonly answerData: (request: DataRequest) => Answer;
   readonly tokens: TokenBook;
   readonly limits: LimitBook;
+  readonly cache: PageCache;
   readonly calls: ReturnType<typeof callLog>;
   readonly faults: ReturnType<typeof faultQueue>;
 }
@@ -36,6 +38,8 @@ interface Reply {
   readonly contentType: string;
   readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
+  /** Where the compressed body may be found, or left for the next time. */
+  readonly cached?: CachedAnswer;
 }
 
 const FORM_LIMIT_BYTES = 65_536;
@@ -195,10 +199,23 @@ async function replyTo(
   if (outcome !== 'within') return replyOf(problem(options.limitStatus, `${outcome} limit exceeded`), headers);
   if (!tokens.isValid(request.headers.authorization)) return replyOf(problem(401, 'Unauthorized'), headers);
   if (request.method !== 'GET') return replyOf(problem(405, 'only GET'), headers);
-  const answer = parts.answerData({ ...route, fault });
-  call.rows = answer.rows;
+  const cached = dataAnswer(parts, request, route, fault);
+  call.rows = cached.answer.rows;
   if (fault?.kind === 'late-arrival') parts.population.add(fault.addition);
-  return replyOf({ ...answer, body: spoiltBody(Buffer.from(answer.body), fault) }, headers);
+  const reply = replyOf({ ...cached.answer, body: spoiltBody(cached.body, fault) }, headers);
+  return fault === null ? { ...reply, cached } : reply;
+}
+
+/** The answer as remembered, or made now; with a fault always made now and not remembered. */
+function dataAnswer(parts: ServerParts, request: IncomingMessage, route: Route, fault: Fault | null): CachedAnswer {
+  const key = `${parts.population.version} ${request.url}`;
+  const known = fault === null ? parts.cache.get(key) : null;
+  if (known !== null) return known;
+  const answer = parts.answerData({ ...route, fault });
+  const body = Buffer.isBuffer(answer.body) ? answer.body : Buffer.from(answer.body);
+  const entry = { answer, body, gzipped: null };
+  if (fault === null) parts.cache.put(key, entry);
+  return entry;
 }
 
 function replyOf(answer: Answer, headers: Readonly<Record<string, string>>): Reply {
@@ -256,9 +273,7 @@ function htmlPage(status: number): Buffer {
 async function encoded(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<Buffer> {
   const accepts = String(request.headers['accept-encoding'] ?? '');
   const compress = /\bgzip\b/.test(accepts) && reply.body.length >= GZIP_MIN_BYTES;
-  const body = compress
-    ? await gzipBody(reply.body, { level: constants.Z_BEST_SPEED, chunkSize: GZIP_CHUNK_BYTES })
-    : reply.body;
+  const body = compress ? await compressed(reply) : reply.body;
   response.statusCode = reply.status;
   for (const [name, value] of Object.entries(reply.headers)) response.setHeader(name, value);
   if (reply.status === 204) return Buffer.alloc(0);
@@ -267,6 +282,13 @@ async function encoded(request: IncomingMessage, response: ServerResponse, reply
   response.setHeader('Vary', 'Accept-Encoding');
   if (compress) response.setHeader('Content-Encoding', 'gzip');
   return body;
+}
+
+async function compressed(reply: Reply): Promise<Buffer> {
+  if (reply.cached !== undefined && reply.cached.gzipped !== null) return reply.cached.gzipped;
+  const gzipped = await gzipBody(reply.body, { level: constants.Z_BEST_SPEED, chunkSize: GZIP_CHUNK_BYTES });
+  if (reply.cached !== undefined) reply.cached.gzipped = gzipped;
+  return gzipped;
 }
 
 function onceOnly(act: () => void): () => void {

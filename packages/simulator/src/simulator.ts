@@ -7,6 +7,7 @@ import { identitiesOf } from './identity.ts';
 import { latenessOf } from './lateness.ts';
 import { limitBook } from './limits.ts';
 import { resolveOptions, type SimulatorOptions } from './options.ts';
+import { pageCache } from './page-cache.ts';
 import { type Addition, populationOf } from './population.ts';
 import { listen } from './server.ts';
 import { type Burst, buildTimeline } from './timeline.ts';
@@ -55,6 +56,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     answerData: dataEndpoints({ options: resolved, world }),
     tokens,
     limits: limitBook(resolved),
+    cache: pageCache(resolved.pageCacheBytes),
     calls,
     faults,
   });

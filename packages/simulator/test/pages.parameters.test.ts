@@ -111,6 +111,22 @@ describe('GET /ioc/events', () => {
     expect(gzipBytes).toBeLessThan((plainBytes as number) / 2);
   });
 
+  it('serves the same from memory, until the data changes', async () => {
+    const simulator = await gateway({ pageCacheBytes: 3_000_000 });
+    const read = await reader(simulator);
+    const params = { pageSize: '500', sort: '[{"event.dateTime":"asc"}]' };
+    const first = await read('', params);
+    expect((await read('', params)).text).toBe(first.text);
+    expect((await read('', params, { 'accept-encoding': 'identity' })).text).toBe(first.text);
+    expect((await read('', { ...params, pageNumber: '1' })).text).not.toBe(first.text);
+    simulator.faults.push({ kind: 'reorder' });
+    expect((await read('', params)).text).not.toBe(first.text);
+    simulator.removeEvents([0]);
+    expect((await read('', params)).json()).toEqual(
+      [...simulator.truth.indexes()].slice(0, 500).map(simulator.truth.event),
+    );
+  });
+
   it('gives the same bytes for the same seed and others for another', async () => {
     const pages = [];
     for (const seed of [5, 5, 6])
