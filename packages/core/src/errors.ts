@@ -36,6 +36,7 @@ export const ERROR_CODES = {
   RECORD_TOO_LARGE: { exitCode: 1, meaning: 'one event is larger than the spool accepts' },
   LAKE_UNWRITABLE: { exitCode: 2, meaning: 'the lake directory cannot be created or written' },
   LAKE_MISSING: { exitCode: 2, meaning: 'there is no lake at that path' },
+  LAKE_INCOMPATIBLE: { exitCode: 2, meaning: 'a newer edrlake has written the lake' },
   LAKE_CORRUPT: { exitCode: 1, meaning: 'a log entry or a data file is missing or cannot be read' },
   LAKE_CONTENDED: { exitCode: 1, meaning: 'other writers won every commit attempt' },
   RUN_BUSY: { exitCode: 1, meaning: 'another live process works on the same run' },

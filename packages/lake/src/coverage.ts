@@ -1,0 +1,209 @@
+import {
+  type Day,
+  dayOf,
+  daysOf,
+  EVERYTHING,
+  intersect,
+  MS_PER_DAY,
+  type QueryScope,
+  startOfDayMs,
+  type TimeAxis,
+  type TimeRange,
+  type WindowProof,
+} from '@edrlake/core';
+import { cutsSql } from './cuts.ts';
+import { sameScope } from './lake-state.ts';
+import { rowsByDay, type Snapshot } from './snapshot.ts';
+import { isProven, joinRanges, type Segment, segmentsOf } from './tiling.ts';
+
+/**
+ * `complete`: proven windows tile the day, and the lake holds at least what the API counted in them.
+ * `partial`: some of the day was never fetched and proven.
+ * `mismatched`: the newest word on some of the day is that what was fetched is not what the API counted; or the lake holds
+ * fewer rows than the proofs say it took in, which means that files were lost.
+ */
+export type CoverageVerdict = 'complete' | 'partial' | 'mismatched';
+
+/** How one UTC day stands, for one scope. */
+export interface DayCoverage {
+  readonly day: Day;
+  /** `all`, or the user's filter and state. */
+  readonly scope: string;
+  /** Events the API counted in the parts of the day that were fetched, records that became rejects included; null where nothing was. */
+  readonly counted: number | null;
+  /** Rows of the day in the lake, whatever scope and axis brought them. */
+  readonly inLake: number;
+  readonly rejected: number;
+  readonly verdict: CoverageVerdict;
+  /** When the newest proof that counts was made; null where there is none. */
+  readonly lastVerifiedAtMs: number | null;
+}
+
+/** Rows to be counted in the lake: those of a range that pass some cuts and are not left to newer windows. */
+export interface RowQuestion {
+  readonly range: TimeRange;
+  /** DuckDB SQL over the events table. */
+  readonly condition: string;
+}
+
+/** Answers questions in their order. */
+export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly number[]>;
+
+/**
+ * How every day stands that has rows or was ever fetched on the event axis, oldest first, one line for each scope.
+ *
+ * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
+ * the older one counted in the rest is not known; there the rows that the lake now holds in the rest stand in for it.
+ * Rejects have no day of their own and are counted on the first day of their window.
+ */
+export async function coverageOf(
+  snapshot: Snapshot,
+  countRows: CountRows,
+  range: TimeRange | null = null,
+): Promise<DayCoverage[]> {
+  const inLake = rowsByDay(snapshot.files.events ?? []);
+  const lines: DayCoverage[] = [];
+  const seen = new Set<Day>();
+  for (const { scope, proofs } of byScope(snapshot.proofs)) {
+    for (const tally of await tallyDays(proofs, countRows, range)) {
+      seen.add(tally.day);
+      lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0));
+    }
+  }
+  for (const [day, rows] of inLake) {
+    if (seen.has(day) || (range !== null && !touches(range, day))) continue;
+    const nothing = { counted: null, rejected: 0, lastVerifiedAtMs: null };
+    lines.push({ day, scope: scopeText(EVERYTHING), inLake: rows, verdict: 'partial', ...nothing });
+  }
+  return lines.sort((a, b) => compare(a.day, b.day) || compare(a.scope, b.scope));
+}
+
+/** Where the newest proofs of an axis and scope say that everything was fetched; oldest first, apart from each other. */
+export function provenRangesOf(proofs: readonly WindowProof[], axis: TimeAxis, scope: QueryScope): TimeRange[] {
+  const asked = proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
+  return joinRanges(
+    segmentsOf(asked)
+      .filter(isProven)
+      .map((segment) => segment.range),
+  );
+}
+
+/** `all`, or the filter and the state a person gave. */
+export function scopeText({ filter, state }: QueryScope): string {
+  if (filter === null && state === null) return 'all';
+  return [filter, state === null ? null : `state=${state}`].filter((part) => part !== null).join(' ');
+}
+
+interface DayTally {
+  readonly day: Day;
+  coveredMs: number;
+  isMismatched: boolean;
+  counted: number;
+  rejected: number;
+  lastVerifiedAtMs: number;
+  /** For each window of the day, whether it still decides about all of its events of the day. */
+  readonly windows: Map<WindowProof, boolean>;
+  readonly segments: Segment[];
+}
+
+async function tallyDays(
+  proofs: readonly WindowProof[],
+  countRows: CountRows,
+  range: TimeRange | null,
+): Promise<DayTally[]> {
+  const tallies = new Map<Day, DayTally>();
+  for (const segment of segmentsOf(proofs, dayBoundaries(proofs))) {
+    const day = dayOf(segment.range.startMs);
+    if (range !== null && !touches(range, day)) continue;
+    const tally = tallies.get(day) ?? newTally(day);
+    tallies.set(day, tally);
+    tally.segments.push(segment);
+    if (segment.isTiled) tally.coveredMs += segment.range.endMs - segment.range.startMs;
+    for (const proof of segment.proofs) {
+      const isWhole = segment.deciding.some((deciding) => deciding.proof === proof && deciding.isWhole);
+      tally.windows.set(proof, isWhole && (tally.windows.get(proof) ?? true));
+    }
+    for (const { proof } of segment.deciding) {
+      if (proof.verdict === 'mismatch') tally.isMismatched = true;
+      tally.lastVerifiedAtMs = Math.max(tally.lastVerifiedAtMs, proof.verifiedAtMs);
+    }
+  }
+  const remainders: { tally: DayTally; question: RowQuestion }[] = [];
+  for (const tally of tallies.values()) {
+    addWholeWindows(tally);
+    for (const question of remaindersOf(tally)) remainders.push({ tally, question });
+  }
+  const counts = remainders.length === 0 ? [] : await countRows(remainders.map(({ question }) => question));
+  for (const [position, { tally }] of remainders.entries()) tally.counted += counts[position] ?? 0;
+  return [...tallies.values()];
+}
+
+function newTally(day: Day): DayTally {
+  return {
+    day,
+    coveredMs: 0,
+    isMismatched: false,
+    counted: 0,
+    rejected: 0,
+    lastVerifiedAtMs: 0,
+    windows: new Map(),
+    segments: [],
+  };
+}
+
+function addWholeWindows(tally: DayTally): void {
+  for (const [proof, isWhole] of tally.windows) {
+    if (!isWhole) continue;
+    tally.counted += proof.perDay[tally.day] ?? 0;
+    if (dayOf(proof.window.range.startMs) !== tally.day) continue;
+    // What was counted and has no day: rejects, and in a mismatch what did not come.
+    const withDay = Object.values(proof.perDay).reduce((sum, rows) => sum + rows, 0);
+    tally.counted += Math.max(0, proof.counted - withDay);
+    tally.rejected += proof.rejected;
+  }
+}
+
+function remaindersOf(tally: DayTally): RowQuestion[] {
+  const questions: RowQuestion[] = [];
+  for (const { range, proofs, deciding } of tally.segments) {
+    for (const { proof } of deciding) {
+      if (tally.windows.get(proof) === true) continue;
+      const newer = proofs.slice(0, proofs.indexOf(proof)).map(({ window }) => `NOT (${cutsSql(window.cuts)})`);
+      questions.push({ range, condition: [cutsSql(proof.window.cuts), ...newer].join(' AND ') });
+    }
+  }
+  return questions;
+}
+
+function lineOf(tally: DayTally, scope: string, inLake: number): DayCoverage {
+  const { day, counted, rejected, lastVerifiedAtMs } = tally;
+  const isMismatched = tally.isMismatched || inLake + rejected < counted;
+  const verdict = isMismatched ? 'mismatched' : tally.coveredMs === MS_PER_DAY ? 'complete' : 'partial';
+  return { day, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs };
+}
+
+/** Midnights inside the windows. */
+function dayBoundaries(proofs: readonly WindowProof[]): number[] {
+  return [...new Set(proofs.flatMap(({ window }) => daysOf(window.range)))].map(startOfDayMs);
+}
+
+function byScope(proofs: readonly WindowProof[]): { scope: QueryScope; proofs: WindowProof[] }[] {
+  const groups = new Map<string, { scope: QueryScope; proofs: WindowProof[] }>();
+  for (const proof of proofs) {
+    if (proof.window.axis !== 'event') continue;
+    const key = JSON.stringify([proof.window.scope.filter, proof.window.scope.state]);
+    const group = groups.get(key) ?? { scope: proof.window.scope, proofs: [] };
+    group.proofs.push(proof);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+function touches(range: TimeRange, day: Day): boolean {
+  const startMs = startOfDayMs(day);
+  return intersect(range, { startMs, endMs: startMs + MS_PER_DAY }) !== null;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,54 @@
+import { type CutField, quoteName, quoteText, type WindowCut } from '@edrlake/core';
+
+/** Where the events table keeps what the API cuts by. */
+const CUT_COLUMNS: Readonly<Record<CutField, string>> = { type: 'event_type', agent: 'agent_id' };
+
+/** DuckDB SQL that is true for the events the cuts let through. An event without the field passes every `not-in`. */
+export function cutsSql(cuts: readonly WindowCut[]): string {
+  return cuts.length === 0 ? 'true' : cuts.map(cutSql).join(' AND ');
+}
+
+function cutSql({ field, op, values }: WindowCut): string {
+  const column = quoteName(CUT_COLUMNS[field]);
+  const list = values.map(quoteText).join(', ');
+  if (list === '') return op === 'in' ? 'false' : 'true';
+  const isIn = `coalesce(${column} IN (${list}), false)`;
+  return op === 'in' ? isIn : `NOT ${isIn}`;
+}
+
+/** Whether no event can pass both. May miss it where only several cuts together exclude each other. */
+export function areDisjoint(a: readonly WindowCut[], b: readonly WindowCut[]): boolean {
+  return a.some((one) => b.some((other) => one.field === other.field && exclude(one, other)));
+}
+
+function exclude(a: WindowCut, b: WindowCut): boolean {
+  if (a.op === 'in' && b.op === 'in') return a.values.every((value) => !b.values.includes(value));
+  if (a.op === 'in') return a.values.every((value) => b.values.includes(value));
+  return b.op === 'in' && exclude(b, a);
+}
+
+/** A value of each field that stands for all events no cut tells apart; null for values that no cut names. */
+export interface CutAtom {
+  readonly type: string | null;
+  readonly agent: string | null;
+}
+
+/**
+ * The finest parts into which some windows cut their events: every combination of a named value (or none) of each field.
+ * Each part lies wholly inside or wholly outside each of the windows.
+ */
+export function cutAtoms(windows: readonly { readonly cuts: readonly WindowCut[] }[]): CutAtom[] {
+  const named = { type: new Set<string>(), agent: new Set<string>() };
+  for (const { cuts } of windows)
+    for (const { field, values } of cuts) for (const value of values) named[field].add(value);
+  const agents = [null, ...named.agent];
+  return [null, ...named.type].flatMap((type) => agents.map((agent) => ({ type, agent })));
+}
+
+/** Whether the part lies inside the cuts. */
+export function holdsAtom(cuts: readonly WindowCut[], atom: CutAtom): boolean {
+  return cuts.every(({ field, op, values }) => {
+    const value = atom[field];
+    return (value !== null && values.includes(value)) === (op === 'in');
+  });
+}

@@ -1,0 +1,61 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { EdrlakeError, quoteText } from '@edrlake/core';
+
+/** What one DuckDB may use of the machine. */
+export interface DuckDbLimits {
+  /** DuckDB's notation, `512MB` or `2GiB`. */
+  readonly memoryLimit: string;
+  /** null: as many as there are cores. */
+  readonly threads: number | null;
+  /** Absolute path for what does not fit into memory; made when needed. */
+  readonly spillDirectory: string;
+}
+
+/** A DuckDB of this process with one connection. */
+export interface DuckDbSession {
+  readonly connection: DuckDBConnection;
+  close(): void;
+}
+
+/**
+ * Opens a DuckDB that computes in UTC and never loads or downloads an extension by itself. Row order is kept only where a
+ * query asks for one, which is what lets it write large files in little memory.
+ * @param path a database file, opened read-only, or null for an empty one in memory
+ * @throws {EdrlakeError} `CONFIG_INVALID` when DuckDB refuses the limits.
+ */
+export async function openDuckDb(path: string | null, limits: DuckDbLimits): Promise<DuckDbSession> {
+  const instance = await DuckDBInstance.create(path ?? ':memory:', {
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
+    ...(path === null ? {} : { access_mode: 'READ_ONLY' }),
+  });
+  const connection = await instance.connect();
+  const session = {
+    connection,
+    close: () => {
+      connection.closeSync();
+      instance.closeSync();
+    },
+  };
+  try {
+    await connection.run(`
+      SET memory_limit = ${quoteText(limits.memoryLimit)};
+      ${limits.threads === null ? '' : `SET threads = ${limits.threads};`}
+      SET temp_directory = ${quoteText(limits.spillDirectory)};
+      SET preserve_insertion_order = false;
+      SET TimeZone = 'UTC'`);
+  } catch (thrown) {
+    session.close();
+    throw new EdrlakeError('CONFIG_INVALID', `DuckDB refuses its limits: ${messageOf(thrown)}`, {
+      cause: thrown,
+      context: { memoryLimit: limits.memoryLimit, threads: limits.threads },
+      hint: 'Give the memory limit as 512MB or 2GB, and at least one thread.',
+    });
+  }
+  return session;
+}
+
+/** The text of what was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

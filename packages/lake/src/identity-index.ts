@@ -1,0 +1,134 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { EdrlakeError, idHashSql, quoteText, type TableSpec } from '@edrlake/core';
+import type { IdentityFile, LakeState } from './lake-state.ts';
+import { FOLDERS } from './layout.ts';
+import { syncPath } from './store.ts';
+import { EVENTS, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import type { Workbench } from './workbench.ts';
+
+/**
+ * Which ids the lake holds, in files of `id_hash UBIGINT, content_hash UBIGINT, event_date DATE, version BIGINT`. For one
+ * `id_hash` the entry of the highest version is valid; an entry without a content hash says that the content is unknown,
+ * or that the event is gone. The days of all entries are places where an event of that hash may lie. Entries are never
+ * changed, so merging files is concatenation.
+ */
+const COLUMNS = 'id_hash, content_hash, event_date, version';
+
+/** So many files of one level become one of the next: n commits leave at most 7 files on each of log8(n) levels. */
+const FILES_PER_LEVEL = 8;
+
+/** The level of an index made from the data files: above what merging reaches, so that it is not copied again soon. */
+const REBUILT_LEVEL = 16;
+
+/** Random 64-bit numbers do not compress; snappy costs next to nothing on them. */
+const COPY_OPTIONS = 'FORMAT parquet, COMPRESSION snappy, RETURN_STATS true';
+
+/** The index as one commit works with it. */
+export interface IndexView {
+  /** Files of the log, or the rebuilt one, with the path DuckDB opens. */
+  readonly files: readonly { readonly file: IdentityFile; readonly location: string }[];
+  /** The staged file that replaces all the others because one of them was lost; null in general. */
+  readonly rebuilt: { readonly file: IdentityFile; readonly staged: string } | null;
+}
+
+/**
+ * The index of a version of the lake. When one of its files is lost it is made anew from the data files, into the staging
+ * folder: the content of every event is then unknown, and the next delivery of one is compared row by row.
+ */
+export async function openIndex(bench: Workbench, state: LakeState, stage: string, name: string): Promise<IndexView> {
+  const present = new Set((await bench.store.list(FOLDERS.ids)).map((file) => `${FOLDERS.ids}/${file}`));
+  const files = [...state.identityFiles.values()];
+  if (files.every(({ path }) => present.has(path))) {
+    return { files: files.map((file) => ({ file, location: bench.store.locate(file.path) })), rebuilt: null };
+  }
+  const staged = `${stage}/ids/${name}-rebuilt.parquet`;
+  const rowCount = await writeEntries(bench, rebuildSql(bench, state), staged);
+  const file = { path: `${FOLDERS.ids}/${name}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
+  return { files: [{ file, location: bench.store.locate(staged) }], rebuilt: { file, staged } };
+}
+
+/** A query over all entries of some index files; DuckDB reads only the columns that are used. */
+export function entriesSql(locations: readonly string[]): string {
+  if (locations.length === 0) {
+    return 'SELECT NULL::UBIGINT AS id_hash, NULL::UBIGINT AS content_hash, NULL::DATE AS event_date, NULL::BIGINT AS version WHERE false';
+  }
+  return `SELECT ${COLUMNS} FROM read_parquet([${locations.map(quoteText).join(', ')}], hive_partitioning = false)`;
+}
+
+/** What a commit does to the index. */
+export interface IndexChange {
+  readonly added: readonly { readonly file: IdentityFile; readonly staged: string }[];
+  readonly removed: readonly string[];
+}
+
+/**
+ * Stages the file of a commit's own entries, merged with older files where a level is full, so that the number of files
+ * and the cost of a commit grow with the logarithm of the number of commits.
+ * @param entriesSource a query with the index's columns
+ */
+export async function stageIndexChange(
+  bench: Workbench,
+  state: LakeState,
+  view: IndexView,
+  entriesSource: string,
+  stage: string,
+  name: string,
+): Promise<IndexChange> {
+  const { level, merged } = planMerge(view.files.map(({ file }) => file));
+  const locations = view.files.filter(({ file }) => merged.has(file.path)).map(({ location }) => location);
+  const staged = `${stage}/ids/${name}.parquet`;
+  const sources = locations.length === 0 ? entriesSource : `${entriesSource} UNION ALL ${entriesSql(locations)}`;
+  const rowCount = await writeEntries(bench, sources, staged);
+  const own = { file: { path: `${FOLDERS.ids}/${name}.parquet`, rowCount, level }, staged };
+  if (view.rebuilt !== null) return { added: [view.rebuilt, own], removed: [...state.identityFiles.keys()] };
+  return { added: [own], removed: [...merged] };
+}
+
+/** Which files a new one swallows: all of level 0 once there would be eight, then all of level 1, and so on. */
+function planMerge(files: readonly IdentityFile[]): { level: number; merged: ReadonlySet<string> } {
+  const merged = new Set<string>();
+  for (let level = 0; level < REBUILT_LEVEL; level += 1) {
+    const ofLevel = files.filter((file) => file.level === level);
+    if (ofLevel.length + 1 < FILES_PER_LEVEL) return { level, merged };
+    for (const { path } of ofLevel) merged.add(path);
+  }
+  return { level: REBUILT_LEVEL, merged };
+}
+
+async function writeEntries(bench: Workbench, sql: string, staged: string): Promise<number> {
+  const location = bench.store.locate(staged);
+  await mkdir(dirname(location), { recursive: true });
+  const [stats] = await rowsOf(bench.connection, `COPY (${sql}) TO ${quoteText(location)} (${COPY_OPTIONS})`);
+  await syncPath(location);
+  return Number(stats?.count);
+}
+
+/**
+ * Rejects are known by their record and its number among equal ones, as staging numbers them; equal records in the lake
+ * are numbered without a gap, so that counting them again yields the same identities.
+ */
+function rebuildSql(bench: Workbench, state: LakeState): string {
+  const reader = { store: bench.store, schemas: state.schemas };
+  const parts = bench.tables
+    .filter(({ name, partitionBy }) => name === EVENTS || partitionBy === 'ingest_date')
+    .map((table) => {
+      const rows = tableRowsSql(reader, tableNamed(bench.tables, table.name), filesOf(state, table));
+      const isEvents = table.name === EVENTS;
+      const text = isEvents ? 'event_id' : "record::VARCHAR || '#' || row_number() OVER (PARTITION BY record::VARCHAR)";
+      return `SELECT ${idHashSql(text)} AS id_hash, NULL::UBIGINT AS content_hash, ${table.partitionBy} AS event_date, 0::BIGINT AS version FROM (${rows})`;
+    });
+  return parts.join(' UNION ALL ');
+}
+
+function filesOf(state: LakeState, table: TableSpec) {
+  return [...state.files.values()].filter((file) => file.table === table.name);
+}
+
+/** The error of an index file that is there but cannot be read: deleting it makes the lake rebuild the index. */
+export function unreadableIndex(cause: unknown): EdrlakeError {
+  return new EdrlakeError('LAKE_CORRUPT', 'a file of the identity index cannot be read', {
+    cause,
+    hint: `Delete the lake's folder ${FOLDERS.ids} and run again: the index is made anew from the data files.`,
+  });
+}

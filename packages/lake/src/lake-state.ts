@@ -1,0 +1,176 @@
+import {
+  type ColumnType,
+  type DataFile,
+  EdrlakeError,
+  intersect,
+  type TableSpec,
+  type WindowProof,
+} from '@edrlake/core';
+import { areDisjoint } from './cuts.ts';
+
+/** Columns of each table by name, in file order. */
+export type Schema = Readonly<Record<string, readonly { readonly name: string; readonly type: ColumnType }[]>>;
+
+/** A data file and the schema its columns follow. */
+export interface LoggedFile extends DataFile {
+  readonly schemaVersion: number;
+}
+
+/** One file of the identity index. */
+export interface IdentityFile {
+  /** Relative to the lake. */
+  readonly path: string;
+  readonly rowCount: number;
+  /** 0 for what one commit wrote; merging files of one level makes a file of the next. */
+  readonly level: number;
+}
+
+/** What a commit did to the events, whether it brought files or only proofs. */
+export interface CommitCounts {
+  readonly newEvents: number;
+  readonly changedEvents: number;
+  /** Delivered again without a difference, or older than what is stored. */
+  readonly unchangedEvents: number;
+  /** Stored events that `replace` deleted. */
+  readonly deletedEvents: number;
+}
+
+/** One file of `_log`: everything one commit changed, in all tables. */
+export interface LogEntry extends CommitCounts {
+  readonly format: number;
+  readonly version: number;
+  readonly commitId: string;
+  readonly runId: string;
+  /** ISO 8601, UTC. */
+  readonly committedAt: string;
+  readonly schemaVersion: number;
+  /** Only where this commit starts the schema version. */
+  readonly schema?: Schema;
+  readonly added: readonly LoggedFile[];
+  /** Paths. */
+  readonly removed: readonly string[];
+  readonly idsAdded: readonly IdentityFile[];
+  readonly idsRemoved: readonly string[];
+  readonly proofs: readonly WindowProof[];
+}
+
+/** A proof and the version that brought it. */
+export interface LoggedProof {
+  readonly version: number;
+  readonly proof: WindowProof;
+}
+
+/** One line of the history. */
+export interface CommitSummary extends CommitCounts {
+  readonly version: number;
+  readonly runId: string;
+  readonly committedAtMs: number;
+  readonly filesAdded: number;
+  readonly filesRemoved: number;
+  readonly windows: number;
+}
+
+/** What all entries up to a version amount to. Grows in place as entries are applied. */
+export interface LakeState {
+  version: number;
+  schemaVersion: number;
+  /** Schema versions from 1; index 0 is unused. */
+  readonly schemas: Map<number, Schema>;
+  /** By path, in commit order. */
+  readonly files: Map<string, LoggedFile>;
+  readonly identityFiles: Map<string, IdentityFile>;
+  /** By window id, the newest proof of a window last. */
+  readonly proofs: Map<string, LoggedProof>;
+  readonly commits: CommitSummary[];
+}
+
+/** The state of a lake without a commit. */
+export function emptyState(): LakeState {
+  return {
+    version: 0,
+    schemaVersion: 0,
+    schemas: new Map(),
+    files: new Map(),
+    identityFiles: new Map(),
+    proofs: new Map(),
+    commits: [],
+  };
+}
+
+/** Applies the entry that follows the state's version. */
+export function applyEntry(state: LakeState, entry: LogEntry): void {
+  if (entry.version !== state.version + 1) {
+    throw new EdrlakeError('LAKE_CORRUPT', `expected log entry ${state.version + 1}, found ${entry.version}`, {
+      hint: 'A log file was renamed or copied by hand: restore _log from a backup.',
+    });
+  }
+  state.version = entry.version;
+  state.schemaVersion = entry.schemaVersion;
+  if (entry.schema !== undefined) state.schemas.set(entry.schemaVersion, entry.schema);
+  for (const path of entry.removed) state.files.delete(path);
+  for (const file of entry.added) state.files.set(file.path, file);
+  for (const path of entry.idsRemoved) state.identityFiles.delete(path);
+  for (const file of entry.idsAdded) state.identityFiles.set(file.path, file);
+  for (const proof of entry.proofs) {
+    // Deleted first, so that a renewed proof moves to the end: order is recency.
+    state.proofs.delete(proof.window.id);
+    state.proofs.set(proof.window.id, { version: entry.version, proof });
+  }
+  state.commits.push({
+    version: entry.version,
+    runId: entry.runId,
+    committedAtMs: Date.parse(entry.committedAt),
+    newEvents: entry.newEvents,
+    changedEvents: entry.changedEvents,
+    unchangedEvents: entry.unchangedEvents,
+    deletedEvents: entry.deletedEvents,
+    filesAdded: entry.added.length,
+    filesRemoved: entry.removed.length,
+    windows: entry.proofs.length,
+  });
+}
+
+/** The columns the tables have now, as the log keeps them. */
+export function schemaOf(tables: readonly TableSpec[]): Schema {
+  return Object.fromEntries(
+    tables.map((table) => [table.name, table.columns.map(({ name, type }) => ({ name, type }))]),
+  );
+}
+
+/** Whether two schemas have the same tables and columns in the same order. */
+export function sameSchema(a: Schema | undefined, b: Schema): boolean {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
+/**
+ * The proofs of a commit that tell the log something new. One is left out when the log has it with the same numbers, and
+ * no later proof of the same axis and scope overlaps its range: then it is still the last word there.
+ */
+export function newsIn(state: LakeState, proofs: readonly WindowProof[]): WindowProof[] {
+  return proofs.filter((proof) => {
+    const known = state.proofs.get(proof.window.id);
+    return known === undefined || !sameNumbers(known.proof, proof) || isOvertaken(state, known);
+  });
+}
+
+function sameNumbers(a: WindowProof, b: WindowProof): boolean {
+  const numbers = ({ counted, fetched, distinct, rejected, verdict, perDay }: WindowProof) =>
+    JSON.stringify([counted, fetched, distinct, rejected, verdict, Object.entries(perDay).sort()]);
+  return numbers(a) === numbers(b);
+}
+
+function isOvertaken(state: LakeState, known: LoggedProof): boolean {
+  const { window } = known.proof;
+  for (const { version, proof } of state.proofs.values()) {
+    if (version <= known.version) continue;
+    if (proof.window.axis !== window.axis || !sameScope(proof.window.scope, window.scope)) continue;
+    if (intersect(proof.window.range, window.range) === null) continue;
+    if (!areDisjoint(proof.window.cuts, window.cuts)) return true;
+  }
+  return false;
+}
+
+/** Whether two scopes ask the same. */
+export function sameScope(a: WindowProof['window']['scope'], b: WindowProof['window']['scope']): boolean {
+  return a.filter === b.filter && a.state === b.state;
+}

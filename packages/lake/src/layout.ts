@@ -1,0 +1,56 @@
+/**
+ * Where things lie in a lake, relative to it. Everything that is not committed data lies outside the table folders, so
+ * that no pattern over `<table>/…/*.parquet` ever meets it.
+ */
+export const FOLDERS = {
+  log: '_log',
+  ids: '_ids',
+  runs: '_runs',
+  spool: '_spool',
+  /** Work of one open lake: DuckDB's spill files and staged data files. */
+  work: '_spool/tmp',
+  trash: '_trash',
+} as const;
+
+/** Says that the directory is a lake, and of which format. */
+export const FORMAT_FILE = '_lake.json';
+
+/** The derived DuckDB database with the views. */
+export const VIEW_FILE = 'lake.duckdb';
+
+/** The layout and the meaning of log entries. A lake of a higher number is refused. */
+export const FORMAT = 1;
+
+const VERSION_DIGITS = 20;
+
+/** `_log/00000000000000000007.json` */
+export function entryPath(version: number): string {
+  return `${FOLDERS.log}/${String(version).padStart(VERSION_DIGITS, '0')}.json`;
+}
+
+/** `_log/00000000000000000064.checkpoint.json` */
+export function checkpointPath(version: number): string {
+  return `${FOLDERS.log}/${String(version).padStart(VERSION_DIGITS, '0')}.checkpoint.json`;
+}
+
+/** The version a file name of the log folder stands for, or null for anything else that lies there. */
+export function parseLogName(name: string): { readonly version: number; readonly isCheckpoint: boolean } | null {
+  const match = /^(\d{20})(\.checkpoint)?\.json$/.exec(name);
+  return match === null ? null : { version: Number(match[1]), isCheckpoint: match[2] !== undefined };
+}
+
+/** `_spool/publish-<commit>.json`: which files a commit is about to put into the table folders. */
+export function manifestPath(commitId: string): string {
+  return `${FOLDERS.spool}/publish-${commitId}.json`;
+}
+
+/** Whether a name in the spool folder is a publish manifest. */
+export function isManifestName(name: string): boolean {
+  return /^publish-.+\.json$/.test(name);
+}
+
+/** Where a removed file lies until vacuum: under the version that removed it, or the commit that never happened. */
+export function trashPath(cause: number | string, path: string): string {
+  const folder = typeof cause === 'number' ? String(cause).padStart(VERSION_DIGITS, '0') : `orphans-${cause}`;
+  return `${FOLDERS.trash}/${folder}/${path}`;
+}

@@ -1,0 +1,290 @@
+import { randomUUID } from 'node:crypto';
+import { access, constants, mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import {
+  type Clock,
+  EdrlakeError,
+  type Emit,
+  isoInstant,
+  type QueryScope,
+  type TableSpec,
+  type TimeAxis,
+  type TimeRange,
+} from '@edrlake/core';
+import { type CommitRequest, type CommitResult, commit } from './commit.ts';
+import { checkFormat, openCommitLog } from './commit-log.ts';
+import { countAnswers, countInRanges, type StoredEvents } from './count-rows.ts';
+import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
+import { type DuckDbLimits, openDuckDb } from './duckdb-session.ts';
+import { type LakeState, schemaOf } from './lake-state.ts';
+import { FOLDERS, FORMAT, FORMAT_FILE } from './layout.ts';
+import { claimWorkFolder, ignoreSteps, recover, releaseWorkFolder } from './publish.ts';
+import { exportParquet, type QueryOptions, type QueryResult, type QueryTarget, runQuery } from './query.ts';
+import { type Snapshot, snapshotOf } from './snapshot.ts';
+import { errnoOf, localStore, type Store, unwritable } from './store.ts';
+import { EVENTS, tableNamed } from './table-rows.ts';
+import { keepViews } from './view-file.ts';
+import type { ViewSource } from './views.ts';
+import type { CommitStep, Workbench } from './workbench.ts';
+
+/** How to open a lake. */
+export interface LakeOptions {
+  readonly directory: string;
+  /** The tables this program knows, `events` among them. A new column starts a new schema version with the next commit. */
+  readonly tables: readonly TableSpec[];
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** DuckDB's memory, `512MB` unless given. Queries get as much again. */
+  readonly memoryLimit?: string;
+  /** DuckDB's threads; as many as cores unless given. */
+  readonly threads?: number;
+  /** Makes an empty lake where there is none. */
+  readonly create: boolean;
+  /** Changes nothing on disk, not even what a crash left behind. */
+  readonly readOnly: boolean;
+  /** Called at the named moments of commits; for tests that end the process there. */
+  readonly onStep?: (step: CommitStep) => void;
+}
+
+/** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
+export interface Lake {
+  /** Absolute. */
+  readonly directory: string;
+  /** The connection batches are staged on. Work on it and the lake's methods must not overlap in time. */
+  readonly connection: DuckDBConnection;
+  /** The newest version, with what others have committed since. */
+  snapshot(): Promise<Snapshot>;
+  /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
+  commit(request: CommitRequest): Promise<CommitResult>;
+  /** How each day stands that has rows or was ever fetched, oldest first; only days the range touches where one is given. */
+  coverage(range?: TimeRange): Promise<DayCoverage[]>;
+  /** Stored events whose time on the axis lies in each range, counted now from the data files. Ranges may overlap. */
+  countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
+  /** Where the newest proofs say that everything of the scope was fetched; oldest first, apart from each other. */
+  provenRanges(axis: TimeAxis, scope: QueryScope): Promise<TimeRange[]>;
+  /** Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`, `INTERRUPTED`. */
+  query(sql: string, options?: QueryOptions): Promise<QueryResult>;
+  /** The same, as what a file or a pipe takes: an Arrow IPC stream. `apache-arrow` is loaded at the first call. */
+  queryArrow(sql: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** The same, into a Parquet file at any place. @returns the number of rows. */
+  queryToParquet(sql: string, file: string, options?: QueryOptions): Promise<number>;
+  /** Brings `lake.duckdb` to the newest version. Commits do so themselves now and then; call it when a run ends. */
+  refreshViews(): Promise<void>;
+  /** Refreshes the views of a lake open for writing, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** Bounds what a lake takes unless it is told otherwise. */
+const DEFAULT_MEMORY_LIMIT = '512MB';
+
+/**
+ * Opens a lake. Opened for writing it first puts right what dead processes left behind.
+ * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a newer edrlake has written it, `LAKE_CORRUPT`.
+ */
+export async function openLake(options: LakeOptions): Promise<Lake> {
+  const directory = resolve(options.directory);
+  const store = localStore(directory);
+  await prepareDirectory(directory, store, options);
+  const log = await openCommitLog(store);
+  if (!options.readOnly) {
+    refuseOlderProgram(await log.refresh(), options.tables);
+    await recover(store, log, options.clock);
+  }
+  const workFolder = options.readOnly ? null : await claimWorkFolder(store, randomUUID());
+  if (workFolder !== null) await mkdir(store.locate(workFolder), { recursive: true });
+  // A reader may not be allowed to write into the lake, so what it spills goes to the system's folder.
+  const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);
+  const newLimits = (): DuckDbLimits => ({
+    memoryLimit: options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
+    threads: options.threads ?? null,
+    spillDirectory: join(spillRoot, `edrlake-spill-${randomUUID()}`),
+  });
+  const session = await openDuckDb(null, newLimits());
+  const bench: Workbench = {
+    store,
+    log,
+    connection: session.connection,
+    tables: options.tables,
+    clock: options.clock,
+    emit: options.emit,
+    workFolder: workFolder ?? '',
+    onStep: options.onStep ?? ignoreSteps,
+  };
+  const lake = lakeOn(bench, { directory, isReadOnly: options.readOnly, newLimits });
+  const close = async () => {
+    try {
+      if (!options.readOnly) await lake.refreshViews();
+    } finally {
+      session.close();
+      if (workFolder !== null) await releaseWorkFolder(store, workFolder);
+    }
+  };
+  try {
+    // After a crash the views may name files that are gone; a new lake gets empty ones.
+    if (!options.readOnly) await lake.refreshViews();
+  } catch (thrown) {
+    session.close();
+    throw thrown;
+  }
+  return { ...lake, close };
+}
+
+interface LakeSetting {
+  readonly directory: string;
+  readonly isReadOnly: boolean;
+  readonly newLimits: () => DuckDbLimits;
+}
+
+function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSetting): Omit<Lake, 'close'> {
+  const { log, connection } = bench;
+  const inTurn = turnTaking();
+  const tableNames = bench.tables.map(({ name }) => name);
+  const newestSnapshot = cachedSnapshot(tableNames);
+  const snapshot = async () => newestSnapshot(await log.refresh());
+  const storedEvents = async (): Promise<StoredEvents> => {
+    const { schemas } = await log.refresh();
+    const files = (await snapshot()).files[EVENTS] ?? [];
+    return { reader: { store: bench.store, schemas }, table: tableNamed(bench.tables, EVENTS), files };
+  };
+  const coverage = async (range?: TimeRange) => {
+    const stored = await storedEvents();
+    return coverageOf(await snapshot(), (questions) => countAnswers(connection, stored, questions), range);
+  };
+  const viewSource = async (): Promise<ViewSource> => {
+    const days = await coverage();
+    const { schemas } = await log.refresh();
+    return {
+      reader: { store: bench.store, schemas },
+      tables: bench.tables,
+      snapshot: await snapshot(),
+      coverage: days,
+    };
+  };
+  const target: QueryTarget = {
+    directory,
+    store: bench.store,
+    newLimits,
+    viewSource: () => inTurn(viewSource),
+    newestVersion: async () => (await log.refresh()).version,
+  };
+  const views = keepViews(bench, newLimits, viewSource);
+  const refuseToWrite = () => {
+    if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
+  };
+  return {
+    directory,
+    connection,
+    snapshot,
+    commit: (request) =>
+      inTurn(async () => {
+        refuseToWrite();
+        const result = await commit(bench, request);
+        await views.afterCommit(result.filesRemoved);
+        reportCommit(bench.emit, result);
+        return result;
+      }),
+    coverage: (range) => inTurn(() => coverage(range)),
+    countStored: (ranges, axis) => inTurn(async () => countInRanges(connection, await storedEvents(), ranges, axis)),
+    provenRanges: async (axis, scope) => provenRangesOf((await snapshot()).proofs, axis, scope),
+    query: (sql, options) => runQuery(target, sql, options),
+    queryArrow: async (sql, options) => (await import('./query-arrow.ts')).runArrowQuery(target, sql, options),
+    queryToParquet: (sql, file, options) => exportParquet(target, sql, resolve(file), options),
+    refreshViews: () =>
+      inTurn(async () => {
+        refuseToWrite();
+        await views.refresh();
+      }),
+  };
+}
+
+/** Nothing to report where nothing was committed is for the caller to decide: the version tells. */
+function reportCommit(emit: Emit, result: CommitResult): void {
+  const { version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved } = result;
+  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });
+}
+
+/** Runs what it is given one after the other, in the order of the calls. */
+function turnTaking(): <T>(work: () => Promise<T>) => Promise<T> {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = tail.then(work, work);
+    tail = turn.catch(() => {});
+    return turn;
+  };
+}
+
+function cachedSnapshot(tableNames: readonly string[]): (state: LakeState) => Snapshot {
+  let cached: Snapshot | null = null;
+  return (state) => {
+    if (cached === null || cached.version !== state.version) cached = snapshotOf(state, tableNames);
+    return cached;
+  };
+}
+
+async function prepareDirectory(directory: string, store: Store, options: LakeOptions): Promise<void> {
+  let marker = await readMarker(store, directory);
+  if (marker === null) {
+    if (options.readOnly || !options.create) {
+      throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, {
+        context: { directory },
+        hint: 'Check --lake, or make one with edrlake backfill.',
+      });
+    }
+    await makeDirectories(directory);
+    await store.putIfAbsent(
+      FORMAT_FILE,
+      JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }),
+    );
+    marker = await readMarker(store, directory);
+  }
+  checkFormat(FORMAT_FILE, marker?.format);
+  if (options.readOnly) return;
+  await access(directory, constants.W_OK | constants.X_OK).catch((thrown) => {
+    throw unwritable(directory, thrown);
+  });
+  // Parts of a lake that a backup or a careful hand has left out because they were empty.
+  await makeDirectories(directory);
+}
+
+async function readMarker(store: Store, directory: string): Promise<{ readonly format: unknown } | null> {
+  const text = await store.read(FORMAT_FILE);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as { format: unknown };
+  } catch (thrown) {
+    throw new EdrlakeError('LAKE_CORRUPT', `${join(directory, FORMAT_FILE)} is not JSON`, {
+      cause: thrown,
+      hint: `Restore it; its content is {"format":${FORMAT}}.`,
+    });
+  }
+}
+
+async function makeDirectories(directory: string): Promise<void> {
+  for (const folder of Object.values(FOLDERS)) {
+    await mkdir(join(directory, folder), { recursive: true }).catch((thrown) => {
+      throw unwritable(errnoOf(thrown) === 'EEXIST' ? join(directory, folder) : directory, thrown);
+    });
+  }
+}
+
+/**
+ * Rewriting a file keeps only the columns a program knows. One that does not know all of the lake's would lose the others.
+ */
+function refuseOlderProgram(state: LakeState, tables: readonly TableSpec[]): void {
+  const mine = schemaOf(tables);
+  for (const [table, columns] of Object.entries(state.schemas.get(state.schemaVersion) ?? {})) {
+    for (const { name, type } of columns) {
+      if (mine[table]?.some((column) => column.name === name && column.type === type)) continue;
+      throw new EdrlakeError(
+        'LAKE_INCOMPATIBLE',
+        `the lake has a column ${table}.${name} (${type}) that this edrlake does not know`,
+        {
+          context: { table, column: name },
+          hint: 'A newer edrlake has written this lake: update edrlake on this machine before writing to it.',
+        },
+      );
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { DataFile, WindowProof } from '@edrlake/core';
+import type { CommitSummary, IdentityFile, LakeState, LoggedFile } from './lake-state.ts';
+
+/** One version of the lake: what a reader that starts now sees, in all tables at once. */
+export interface Snapshot {
+  /** Number of commits; 0 for a lake without any. */
+  readonly version: number;
+  /** null for a lake without a commit. */
+  readonly committedAtMs: number | null;
+  /** Which column lists new files have; 0 before the first commit. */
+  readonly schemaVersion: number;
+  /** Every table's data files in commit order; a table without files has an empty list. */
+  readonly files: Readonly<Record<string, readonly LoggedFile[]>>;
+  /** The newest proof of every window, mismatches included, in the order they were committed. */
+  readonly proofs: readonly WindowProof[];
+  /** The identity index. */
+  readonly idFiles: readonly IdentityFile[];
+  /** Oldest first. */
+  readonly commits: readonly CommitSummary[];
+}
+
+/** A frozen view of the state as it is now; later commits do not change it. */
+export function snapshotOf(state: LakeState, tableNames: readonly string[]): Snapshot {
+  const files: Record<string, LoggedFile[]> = Object.fromEntries(tableNames.map((name) => [name, []]));
+  for (const file of state.files.values()) {
+    const ofTable = files[file.table] ?? [];
+    ofTable.push(file);
+    files[file.table] = ofTable;
+  }
+  return {
+    version: state.version,
+    committedAtMs: state.commits.at(-1)?.committedAtMs ?? null,
+    schemaVersion: state.schemaVersion,
+    files,
+    proofs: [...state.proofs.values()].map(({ proof }) => proof),
+    idFiles: [...state.identityFiles.values()],
+    commits: [...state.commits],
+  };
+}
+
+/** A table's files whose folder is one of the partitions. */
+export function filesInPartitions(
+  files: readonly LoggedFile[] | undefined,
+  partitions: ReadonlySet<string>,
+): LoggedFile[] {
+  return (files ?? []).filter(({ partition }) => partitions.has(partition));
+}
+
+/** Rows of some files by partition value, `2020-08-17` for `event_date=2020-08-17`. */
+export function rowsByDay(files: readonly DataFile[]): Map<string, number> {
+  const rows = new Map<string, number>();
+  for (const { partition, rowCount } of files) {
+    const day = partition.slice(partition.indexOf('=') + 1);
+    rows.set(day, (rows.get(day) ?? 0) + rowCount);
+  }
+  return rows;
+}

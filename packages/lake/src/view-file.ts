@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import { type DuckDbLimits, openDuckDb } from './duckdb-session.ts';
+import { VIEW_FILE } from './layout.ts';
+import type { Snapshot } from './snapshot.ts';
+import { showsVersion, type ViewSource, writeViewFile } from './views.ts';
+import type { Workbench } from './workbench.ts';
+
+/** Keeps `lake.duckdb` in step with the log without rewriting it at every commit. */
+export interface ViewKeeper {
+  /**
+   * After a commit: rewrites the file when it names files that are gone, or when the lake has grown by a quarter since.
+   * Writing it costs as much as the lake has files, so doing it less often the more there are keeps the cost of a commit
+   * from growing with them.
+   */
+  afterCommit(filesRemoved: number): Promise<void>;
+  /** Rewrites the file unless it shows the newest version. */
+  refresh(): Promise<void>;
+}
+
+/** Commits of others that may happen while the file is written, before this process leaves the rest to them. */
+const MAX_ROUNDS = 3;
+
+/** @param source what the newest version shows. */
+export function keepViews(
+  bench: Workbench,
+  newLimits: () => DuckDbLimits,
+  source: () => Promise<ViewSource>,
+): ViewKeeper {
+  let filesShown = 0;
+  const write = async () => {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const views = await source();
+      await writeViewFile(bench.store, bench.workFolder, views);
+      bench.onStep('views-written');
+      filesShown = fileCount(views.snapshot);
+      // Two writers may rename in the wrong order: the one that comes second looks again.
+      if ((await bench.log.refresh()).version === views.snapshot.version) return;
+    }
+  };
+  return {
+    afterCommit: async (filesRemoved) => {
+      const { files } = await bench.log.refresh();
+      if (filesRemoved > 0 || files.size > filesShown * 1.25) await write();
+    },
+    refresh: async () => {
+      const { version } = await bench.log.refresh();
+      if (!(await isFresh(bench, newLimits(), version))) await write();
+    },
+  };
+}
+
+async function isFresh(bench: Workbench, limits: DuckDbLimits, version: number): Promise<boolean> {
+  const path = bench.store.locate(VIEW_FILE);
+  if (!existsSync(path)) return false;
+  // Unreadable or held by somebody else: replacing it is safe for both.
+  const session = await openDuckDb(path, limits).catch(() => null);
+  if (session === null) return false;
+  try {
+    return await showsVersion(session.connection, bench.store, version);
+  } finally {
+    session.close();
+  }
+}
+
+function fileCount(snapshot: Snapshot): number {
+  return Object.values(snapshot.files).reduce((sum, files) => sum + files.length, 0);
+}

@@ -1,0 +1,171 @@
+import { rm } from 'node:fs/promises';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { quoteName, type TableSpec } from '@edrlake/core';
+import { type DayCoverage, scopeText } from './coverage.ts';
+import { VIEW_FILE } from './layout.ts';
+import type { Snapshot } from './snapshot.ts';
+import { errnoOf, type Store, syncPath, unwritable } from './store.ts';
+import { rowsOf, type TableReader, tableRowsSql } from './table-rows.ts';
+
+/** What the views are made from. */
+export interface ViewSource {
+  readonly reader: TableReader;
+  readonly tables: readonly TableSpec[];
+  readonly snapshot: Snapshot;
+  readonly coverage: readonly DayCoverage[];
+}
+
+/**
+ * Makes, in the connection's current database: a view for each table over exactly the files of the version, the tables
+ * `coverage` (one row a day and scope), `commits` and `windows`, and `lake_info` with the version they show.
+ */
+export async function createViews(connection: DuckDBConnection, source: ViewSource): Promise<void> {
+  const { reader, tables, snapshot } = source;
+  for (const table of tables) {
+    const rows = tableRowsSql(reader, table, snapshot.files[table.name] ?? []);
+    await connection.run(`CREATE VIEW ${quoteName(table.name)} AS ${rows}`);
+  }
+  for (const { name, columns, rows } of derivedTables(source)) {
+    const shape = JSON.stringify([Object.fromEntries(columns.map(([column, type]) => [column, wireType(type)]))]);
+    const selected = columns.map(([column, type]) => {
+      const field = `r.${quoteName(column)}`;
+      return `${type === 'TIMESTAMP' ? `epoch_ms(${field})` : field} AS ${quoteName(column)}`;
+    });
+    await connection.run(
+      `CREATE TABLE ${quoteName(name)} AS SELECT ${selected.join(', ')} FROM (SELECT unnest(from_json($rows::JSON, $shape)) AS r)`,
+      { rows: JSON.stringify(rows), shape },
+    );
+  }
+}
+
+type DerivedType = 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMP' | 'JSON';
+
+interface DerivedTable {
+  readonly name: string;
+  readonly columns: readonly (readonly [string, DerivedType])[];
+  /** Instants as epoch milliseconds. */
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+function wireType(type: DerivedType): string {
+  return type === 'TIMESTAMP' ? 'BIGINT' : type;
+}
+
+function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable[] {
+  return [
+    {
+      name: 'coverage',
+      columns: [
+        ['event_date', 'DATE'],
+        ['scope', 'VARCHAR'],
+        ['counted', 'BIGINT'],
+        ['in_lake', 'BIGINT'],
+        ['rejected', 'BIGINT'],
+        ['verdict', 'VARCHAR'],
+        ['last_verified', 'TIMESTAMP'],
+      ],
+      rows: coverage.map(({ day, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs }) => ({
+        ...{ event_date: day, scope, counted, in_lake: inLake, rejected, verdict, last_verified: lastVerifiedAtMs },
+      })),
+    },
+    {
+      name: 'commits',
+      columns: [
+        ['version', 'BIGINT'],
+        ['committed_at', 'TIMESTAMP'],
+        ['run_id', 'VARCHAR'],
+        ['new_events', 'BIGINT'],
+        ['changed_events', 'BIGINT'],
+        ['unchanged_events', 'BIGINT'],
+        ['deleted_events', 'BIGINT'],
+        ['files_added', 'BIGINT'],
+        ['files_removed', 'BIGINT'],
+        ['windows', 'BIGINT'],
+      ],
+      rows: snapshot.commits.map((commit) => ({
+        version: commit.version,
+        committed_at: commit.committedAtMs,
+        run_id: commit.runId,
+        new_events: commit.newEvents,
+        changed_events: commit.changedEvents,
+        unchanged_events: commit.unchangedEvents,
+        deleted_events: commit.deletedEvents,
+        files_added: commit.filesAdded,
+        files_removed: commit.filesRemoved,
+        windows: commit.windows,
+      })),
+    },
+    {
+      name: 'windows',
+      columns: [
+        ['window_id', 'VARCHAR'],
+        ['axis', 'VARCHAR'],
+        ['range_start', 'TIMESTAMP'],
+        ['range_end', 'TIMESTAMP'],
+        ['cuts', 'JSON'],
+        ['scope', 'VARCHAR'],
+        ['counted', 'BIGINT'],
+        ['fetched', 'BIGINT'],
+        ['distinct_ids', 'BIGINT'],
+        ['rejected', 'BIGINT'],
+        ['verdict', 'VARCHAR'],
+        ['verified_at', 'TIMESTAMP'],
+      ],
+      rows: snapshot.proofs.map(({ window, counted, fetched, distinct, rejected, verdict, verifiedAtMs }) => ({
+        window_id: window.id,
+        axis: window.axis,
+        range_start: window.range.startMs,
+        range_end: window.range.endMs,
+        cuts: window.cuts,
+        scope: scopeText(window.scope),
+        ...{ counted, fetched, distinct_ids: distinct, rejected, verdict, verified_at: verifiedAtMs },
+      })),
+    },
+    {
+      name: 'lake_info',
+      columns: [
+        ['version', 'BIGINT'],
+        ['location', 'VARCHAR'],
+      ],
+      rows: [{ version: snapshot.version, location: reader.store.locate('') }],
+    },
+  ];
+}
+
+/**
+ * Replaces `lake.duckdb` by one for the given version. It is written in the work folder and renamed into place, so that
+ * whoever has the old one open keeps reading that; a crash leaves the old one, which the next writer replaces. Nothing
+ * ever holds `lake.duckdb` itself open for writing.
+ */
+export async function writeViewFile(store: Store, workFolder: string, source: ViewSource): Promise<void> {
+  const staged = `${workFolder}/${VIEW_FILE}`;
+  const location = store.locate(staged);
+  await rm(location, { force: true });
+  try {
+    const instance = await DuckDBInstance.create(location, { threads: '1' });
+    try {
+      const connection = await instance.connect();
+      await createViews(connection, source);
+      await connection.run('CHECKPOINT');
+      connection.closeSync();
+    } finally {
+      instance.closeSync();
+    }
+    await syncPath(location);
+  } catch (thrown) {
+    throw errnoOf(thrown).startsWith('E') || /IO Error/.test(String(thrown)) ? unwritable(VIEW_FILE, thrown) : thrown;
+  }
+  // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the new one.
+  await store.move([{ from: staged, to: VIEW_FILE }]);
+  await store.remove(`${VIEW_FILE}.wal`);
+}
+
+/** Whether the open database was made for this version of the lake, and for the lake at this place. */
+export async function showsVersion(connection: DuckDBConnection, store: Store, version: number): Promise<boolean> {
+  try {
+    const [row] = await rowsOf(connection, 'SELECT version, location FROM lake_info');
+    return Number(row?.version) === version && row?.location === store.locate('');
+  } catch {
+    return false;
+  }
+}

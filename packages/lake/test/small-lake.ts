@@ -1,0 +1,318 @@
+import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import {
+  type Clock,
+  type ColumnSpec,
+  type ColumnType,
+  copyToParquetSql,
+  type DataFile,
+  dayOf,
+  EVERYTHING,
+  idHashSql,
+  quoteName,
+  quoteText,
+  type StagedBatch,
+  systemClock,
+  type TableSpec,
+  type WindowCut,
+  type WindowProof,
+  windowOf,
+} from '@edrlake/core';
+import { afterEach } from 'vitest';
+import { type Lake, type LakeOptions, openLake } from '../src/index.ts';
+
+/** A lake's tables in small: events, one child table, rejects. */
+export const SMALL_TABLES: readonly TableSpec[] = [
+  table('events', 'event_date', [
+    ['event_date', 'date'],
+    ['event_id', 'text'],
+    ['event_time', 'timestamp'],
+    ['processed_time', 'timestamp'],
+    ['event_type', 'text'],
+    ['agent_id', 'text'],
+    ['score', 'integer'],
+    ['extra', 'json'],
+  ]),
+  table('certificates', 'event_date', [
+    ['event_date', 'date'],
+    ['event_id', 'text'],
+    ['event_time', 'timestamp'],
+    ['position', 'integer'],
+    ['issuer', 'text'],
+  ]),
+  table('rejects', 'ingest_date', [
+    ['ingest_date', 'date'],
+    ['window_id', 'text'],
+    ['reason', 'text'],
+    ['event_id', 'text'],
+    ['record', 'json'],
+  ]),
+];
+
+export function table(
+  name: string,
+  partitionBy: TableSpec['partitionBy'],
+  columns: readonly (readonly [string, ColumnType])[],
+): TableSpec {
+  const specs: ColumnSpec[] = columns.map(([column, type]) => ({ name: column, paths: [], type, meaning: column }));
+  return { name, arrays: null, columns: specs, partitionBy, sortBy: columns.slice(0, 3).map(([column]) => column) };
+}
+
+/** An event as a test writes it down. */
+export interface SmallEvent {
+  readonly id: string;
+  readonly timeMs: number;
+  readonly processedMs?: number;
+  readonly score?: number | null;
+  readonly type?: string;
+  readonly agent?: string;
+  readonly issuers?: readonly string[];
+  /** Part of the record as delivered that no column takes. */
+  readonly noise?: string;
+}
+
+export const DAY_1 = Date.parse('2020-08-17T00:00:00Z');
+export const HOUR = 3_600_000;
+export const DAY = 24 * HOUR;
+
+let batches = 0;
+
+/** Stages rows the way the writers do, from plain objects. `tables` has the columns of the lake that is opened. */
+export async function stage(
+  connection: DuckDBConnection,
+  events: readonly SmallEvent[],
+  rejects: readonly string[] = [],
+  tables: readonly TableSpec[] = SMALL_TABLES,
+): Promise<StagedBatch> {
+  batches += 1;
+  const name = (suffix: string) => `batch_${batches}_${suffix}`;
+  const time = (ms: number) => `epoch_ms(${ms})`;
+  const eventRows = events.map((event) => {
+    const { id, timeMs, processedMs = timeMs, score = null, type = 'FILE', agent = 'a1' } = event;
+    const content = quoteText(JSON.stringify(event));
+    return `(DATE ${quoteText(dayOf(timeMs))}, ${quoteText(id)}, ${time(timeMs)}, ${time(processedMs)}, ${quoteText(type)}, ${quoteText(agent)}, ${score ?? 'NULL::INTEGER'}, NULL::JSON, ${idHashSql(quoteText(id))}, hash(${content}))`;
+  });
+  const childRows = events.flatMap(({ id, timeMs, issuers = [] }) =>
+    issuers.map(
+      (issuer, position) =>
+        `(DATE ${quoteText(dayOf(timeMs))}, ${quoteText(id)}, ${time(timeMs)}, ${position}, ${quoteText(issuer)}, ${idHashSql(quoteText(id))})`,
+    ),
+  );
+  const rejectRows = rejects.map(
+    (record) =>
+      `(DATE '2026-11-22', 'w', 'no id', NULL::VARCHAR, ${quoteText(JSON.stringify(record))}::JSON, ${idHashSql(quoteText(`${JSON.stringify(record)}#1`))}, hash(${quoteText(record)}))`,
+  );
+  await makeTable(
+    connection,
+    name('events'),
+    'event_date, event_id, event_time, processed_time, event_type, agent_id, score, extra, id_hash, content_hash',
+    eventRows,
+  );
+  await makeTable(
+    connection,
+    name('certificates'),
+    'event_date, event_id, event_time, position, issuer, id_hash',
+    childRows,
+  );
+  await makeTable(
+    connection,
+    name('rejects'),
+    'ingest_date, window_id, reason, event_id, record, id_hash, content_hash',
+    rejectRows,
+  );
+  for (const spec of tables) {
+    const known = new Set(SMALL_TABLES.find((small) => small.name === spec.name)?.columns.map((column) => column.name));
+    for (const column of spec.columns.filter((candidate) => !known.has(candidate.name))) {
+      await connection.run(
+        `ALTER TABLE ${name(spec.name)} ADD COLUMN ${quoteName(column.name)} VARCHAR DEFAULT 'added'`,
+      );
+    }
+  }
+  await connection.run(
+    `CREATE TEMP TABLE ${name('identity')} AS SELECT event_id, event_date, processed_time, id_hash, content_hash FROM ${name('events')} UNION ALL SELECT NULL, ingest_date, NULL, id_hash, content_hash FROM ${name('rejects')}`,
+  );
+  const rowTables = Object.fromEntries(tables.map((spec) => [spec.name, name(spec.name)]));
+  return {
+    identityTable: name('identity'),
+    rowTables,
+    windows: [],
+    unknownFields: [],
+    write: (directory, fileStem, exceptTable) =>
+      writeRows(connection, tables, rowTables, { directory, fileStem, exceptTable }),
+    drop: async () => {
+      for (const suffix of ['events', 'certificates', 'rejects', 'identity']) {
+        await connection.run(`DROP TABLE IF EXISTS ${name(suffix)}`);
+      }
+    },
+  };
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  event_date: 'DATE',
+  ingest_date: 'DATE',
+  event_time: 'TIMESTAMP',
+  processed_time: 'TIMESTAMP',
+  score: 'INTEGER',
+  position: 'INTEGER',
+  extra: 'JSON',
+  record: 'JSON',
+  id_hash: 'UBIGINT',
+  content_hash: 'UBIGINT',
+};
+
+async function makeTable(connection: DuckDBConnection, name: string, columns: string, rows: readonly string[]) {
+  const typed = columns.split(', ').map((column) => `${column} ${TYPES[column] ?? 'VARCHAR'}`);
+  await connection.run(`CREATE TEMP TABLE ${name} (${typed.join(', ')})`);
+  for (let first = 0; first < rows.length; first += 500) {
+    await connection.run(`INSERT INTO ${name} VALUES ${rows.slice(first, first + 500).join(', ')}`);
+  }
+}
+
+async function writeRows(
+  connection: DuckDBConnection,
+  tables: readonly TableSpec[],
+  rowTables: Readonly<Record<string, string>>,
+  to: { directory: string; fileStem: string; exceptTable: string | null },
+): Promise<DataFile[]> {
+  const files: DataFile[] = [];
+  for (const spec of tables) {
+    const except = to.exceptTable === null ? '' : `WHERE id_hash NOT IN (SELECT id_hash FROM ${to.exceptTable})`;
+    const rows = `SELECT * FROM ${rowTables[spec.name]} ${except}`;
+    const days = await connection.runAndReadAll(
+      `SELECT DISTINCT ${spec.partitionBy}::VARCHAR FROM (${rows}) ORDER BY 1`,
+    );
+    for (const [day] of days.getRowsJson()) {
+      const partition = `${spec.partitionBy}=${day}`;
+      const path = `${spec.name}/${partition}/${to.fileStem}-0.parquet`;
+      const target = join(to.directory, path);
+      await mkdir(dirname(target), { recursive: true });
+      const ofDay = `SELECT * FROM (${rows}) WHERE ${spec.partitionBy} = DATE ${quoteText(String(day))}`;
+      const stats = await connection.runAndReadAll(copyToParquetSql(ofDay, spec, target));
+      const [row] = stats.getRowObjectsJson();
+      const handle = await open(target, 'r');
+      await handle.sync();
+      await handle.close();
+      files.push({
+        table: spec.name,
+        partition,
+        path,
+        rowCount: Number(row?.count),
+        fileBytes: Number(row?.file_size_bytes),
+      });
+    }
+  }
+  return files;
+}
+
+/** A proof of a window whose events are given; proven unless said otherwise. */
+export function proofOf(
+  [startMs, endMs]: readonly [number, number],
+  perDay: Readonly<Record<string, number>>,
+  more: {
+    readonly cuts?: readonly WindowCut[];
+    readonly filter?: string;
+    readonly missing?: number;
+    readonly rejected?: number;
+    readonly axis?: 'event' | 'processed';
+    readonly atMs?: number;
+  } = {},
+): WindowProof {
+  const { cuts = [], filter = null, missing = 0, rejected = 0, axis = 'event', atMs = 1_000 } = more;
+  const scope = filter === null ? EVERYTHING : { filter, state: null };
+  const window = windowOf({ axis, range: { startMs, endMs }, cuts, scope });
+  const rows = Object.values(perDay).reduce((sum, count) => sum + count, 0);
+  const fetched = rows + rejected;
+  const verdict = missing === 0 ? 'proven' : 'mismatch';
+  return { window, counted: fetched + missing, fetched, distinct: rows, rejected, perDay, verdict, verifiedAtMs: atMs };
+}
+
+/** The proof of all days from the first on which exactly these events were found. */
+export function proofOfDays(firstDayMs: number, days: number, events: readonly SmallEvent[], missing = 0): WindowProof {
+  const perDay: Record<string, number> = {};
+  for (const { timeMs } of events) perDay[dayOf(timeMs)] = (perDay[dayOf(timeMs)] ?? 0) + 1;
+  return proofOf([firstDayMs, firstDayMs + days * DAY], perDay, { missing });
+}
+
+const opened: { directories: string[]; lakes: Lake[] } = { directories: [], lakes: [] };
+
+afterEach(async () => {
+  for (const lake of opened.lakes.splice(0)) await lake.close();
+  for (const directory of opened.directories.splice(0)) await rm(directory, { recursive: true, force: true });
+});
+
+/** A path in a new temporary directory that is removed after the test. */
+export async function newDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'lake-test-'));
+  opened.directories.push(directory);
+  return join(directory, 'lake');
+}
+
+export const SMALL_OPTIONS: Omit<LakeOptions, 'directory'> = {
+  tables: SMALL_TABLES,
+  clock: systemClock satisfies Clock,
+  emit: () => {},
+  threads: 2,
+  create: true,
+  readOnly: false,
+};
+
+/** Opens a lake that is closed after the test. */
+export async function openSmall(directory: string, more: Partial<LakeOptions> = {}): Promise<Lake> {
+  const lake = await openLake({ ...SMALL_OPTIONS, directory, ...more });
+  opened.lakes.push(lake);
+  return { ...lake, close: async () => closeOnce(lake) };
+}
+
+async function closeOnce(lake: Lake): Promise<void> {
+  const position = opened.lakes.indexOf(lake);
+  if (position === -1) return;
+  opened.lakes.splice(position, 1);
+  await lake.close();
+}
+
+/** Commits events as one batch. */
+export async function deliver(
+  lake: Lake,
+  events: readonly SmallEvent[],
+  more: {
+    readonly proofs?: readonly WindowProof[];
+    readonly rejects?: readonly string[];
+    readonly replace?: boolean;
+    readonly tables?: readonly TableSpec[];
+  } = {},
+) {
+  const batch = await stage(lake.connection, events, more.rejects, more.tables);
+  try {
+    return await lake.commit({ batch, proofs: more.proofs ?? [], runId: 'test', replace: more.replace ?? false });
+  } finally {
+    await batch.drop();
+  }
+}
+
+/** Rows of a query over the views of the newest version. */
+export async function ask(lake: Lake, sql: string): Promise<unknown[][]> {
+  const { rows } = await lake.query(sql);
+  const all: unknown[][] = [];
+  for await (const chunk of rows) for (const row of chunk) all.push([...row]);
+  return all;
+}
+
+/** What plain DuckDB finds in the table folders, without the log. */
+export async function askPlain(sql: string): Promise<unknown[][]> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  try {
+    await connection.run("SET TimeZone = 'UTC'");
+    return (await connection.runAndReadAll(sql)).getRowsJson();
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+/** The pattern an analyst would use. */
+export function plainRows(directory: string, tableName: string): string {
+  return `read_parquet('${directory}/${tableName}/*/*.parquet', hive_partitioning = true)`;
+}
