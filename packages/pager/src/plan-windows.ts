@@ -1,0 +1,131 @@
+import {
+  type Emit,
+  type EventQuery,
+  type EventSource,
+  type PlannedWindow,
+  type QueryScope,
+  type TimeAxis,
+  type TimeRange,
+  type Window,
+  windowOf,
+} from '@edrlake/core';
+import { chooseCuts } from './choose-cuts.ts';
+import { type CountAsker, countAsker } from './count-asker.ts';
+import { eventCurve } from './event-curve.ts';
+import { addCountedCuts } from './split-by-count.ts';
+import { addHistogramCuts } from './split-by-histogram.ts';
+import { splitByValue } from './split-by-value.ts';
+import { pagesOf, type WindowSizes, windowSizes } from './window-sizes.ts';
+
+export interface PlanRequest {
+  readonly axis: TimeAxis;
+  readonly range: TimeRange;
+  readonly scope: QueryScope;
+}
+
+export interface PlanOptions {
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+  /** Use the source's histograms where it has them. Default true. */
+  readonly histogram?: boolean;
+  /** Requests after which planning gives up. The default grows with the events and is never met by settled data. */
+  readonly maxPlanRequests?: number;
+}
+
+/** Windows that hold every event of a range exactly once, and what it takes to fetch them. */
+export interface WindowPlan {
+  /**
+   * By start, each with at least one and at most `maxResultWindow` events. Those of one millisecond follow each other and
+   * differ in their cuts. Together with `emptyWindows` they tile the range.
+   */
+  readonly windows: readonly PlannedWindow[];
+  /** By start. The source itself counted each of them as zero: they are covered and need no fetching. */
+  readonly emptyWindows: readonly Window[];
+  readonly events: number;
+  /** Requests the planning made. */
+  readonly planRequests: number;
+  /** Page requests that fetching the windows takes when nothing goes wrong. */
+  readonly pages: number;
+  /** `ceil(events / pageSize)`: nobody could do with fewer page requests. */
+  readonly lowerBound: number;
+}
+
+/**
+ * Turns a wanted range into windows that paging can reach to their end, from counts alone. One request when the range
+ * fits into one window; with histograms a few more for any number of events; without them about one per window.
+ * Windows are as full as possible, so one may span many quiet days. Where data changes meanwhile a window's count may be
+ * off by those events; fetching compares and recounts.
+ * @throws {EdrlakeError} `WINDOW_INDIVISIBLE`, `RESPONSE_UNEXPECTED` when the counts never add up, or what the source throws.
+ */
+export async function planWindows(
+  source: EventSource,
+  request: PlanRequest,
+  options: PlanOptions,
+): Promise<WindowPlan> {
+  const sizes = windowSizes(source);
+  let maxRequests = options.maxPlanRequests ?? 1;
+  const asker = countAsker(source, options.signal, () => maxRequests, options.histogram ?? true);
+  const { axis, range, scope } = request;
+  const query: EventQuery = { axis, range, cuts: [], scope };
+  const counted = await asker.count(query);
+  maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);
+  const { windows, emptyWindows } = await splitQuery(asker, query, counted, sizes);
+  const plan = {
+    windows,
+    emptyWindows,
+    events: windows.reduce((sum, planned) => sum + planned.count, 0),
+    planRequests: asker.requests(),
+    pages: windows.reduce((sum, planned) => sum + pagesOf(planned.count, sizes.pageSize), 0),
+    lowerBound: 0,
+  };
+  plan.lowerBound = pagesOf(plan.events, sizes.pageSize);
+  options.emit({
+    type: 'planned',
+    windows: windows.length,
+    events: plan.events,
+    pages: plan.pages,
+    planRequests: plan.planRequests,
+  });
+  return plan;
+}
+
+/** Halving the time down to one millisecond takes some 40 counts; each may bring half a window. */
+export function planRequestBound(events: number, sizes: WindowSizes): number {
+  return 200 + 100 * Math.ceil(events / sizes.maxEvents);
+}
+
+export interface SplitQuery {
+  readonly windows: PlannedWindow[];
+  readonly emptyWindows: Window[];
+}
+
+/** Cuts one query of so many events into windows of at most `sizes.maxEvents`, which tile it together with the empty ones. */
+export async function splitQuery(
+  asker: CountAsker,
+  query: EventQuery,
+  count: number,
+  sizes: WindowSizes,
+): Promise<SplitQuery> {
+  if (count === 0) return { windows: [], emptyWindows: [windowOf(query)] };
+  if (count <= sizes.maxEvents) return { windows: [{ window: windowOf(query), count }], emptyWindows: [] };
+  if (query.range.endMs - query.range.startMs === 1) {
+    const parts = await splitByValue(asker, query, count, sizes);
+    return {
+      windows: parts.filter((part) => part.count > 0),
+      emptyWindows: parts.filter((part) => part.count === 0).map((part) => part.window),
+    };
+  }
+  const curve = eventCurve(query.range, count);
+  if (asker.histogram !== null) await addHistogramCuts(asker, query, curve, sizes);
+  await addCountedCuts(asker, query, curve, sizes);
+  const split: SplitQuery = { windows: [], emptyWindows: [] };
+  for (const stretch of chooseCuts(curve, sizes)) {
+    const part: EventQuery = { ...query, range: stretch.range };
+    // Zero by subtraction may be two changes that cancel out; nothing is left out that was not itself counted as zero.
+    const partCount = stretch.count === 0 ? await asker.count(part) : stretch.count;
+    const parts = await splitQuery(asker, part, partCount, sizes);
+    split.windows.push(...parts.windows);
+    split.emptyWindows.push(...parts.emptyWindows);
+  }
+  return split;
+}

@@ -1,0 +1,27 @@
+import type { EventSource } from '@edrlake/core';
+
+/** How much one window may hold and how it is paged. */
+export interface WindowSizes {
+  /** Events of one window, a whole number of pages. */
+  readonly maxEvents: number;
+  readonly pageSize: number;
+}
+
+/** Paging ends where `(pageNumber + 1) * pageSize` would pass the result window, so only whole pages count. */
+export function windowSizes(source: EventSource): WindowSizes {
+  const { maxResultWindow, pageSize } = source;
+  return { maxEvents: Math.floor(maxResultWindow / pageSize) * pageSize || maxResultWindow, pageSize };
+}
+
+/** Pages that hold so many events. */
+export function pagesOf(events: number, pageSize: number): number {
+  return Math.ceil(events / pageSize);
+}
+
+/**
+ * Requests a window of so many events costs: its pages, and one recount when the last page is full, because a full page
+ * does not tell whether more would come.
+ */
+export function requestsOf(events: number, pageSize: number): number {
+  return events === 0 ? 0 : Math.floor(events / pageSize) + 1;
+}
