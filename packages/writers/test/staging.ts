@@ -121,7 +121,8 @@ export function plainRow(table: TableSpec, cell: (name: string) => unknown): Pla
     table.columns.map(({ name, type }) => {
       const value = cell(name) ?? null;
       if (value === null) return [name, null];
-      if (type === 'timestamp') return [name, new Date(Number(value)).toISOString()];
+      if (type === 'timestamp')
+        return [name, typeof value === 'string' ? value : new Date(Number(value)).toISOString()];
       if (type === 'date')
         return [name, typeof value === 'string' ? value : new Date(Number(value)).toISOString().slice(0, 10)];
       if (type === 'json') return [name, plainJson(String(value))];

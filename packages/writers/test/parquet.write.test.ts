@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { flattenRecords, LAKE_TABLES } from '@edrlake/flattener';
+import { writeArrowTables } from '@edrlake/writers';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { goldenCases } from '../../flattener/test/golden.ts';
+import {
+  asSet,
+  type Bench,
+  INGEST_DAY,
+  openBench,
+  type PlainRow,
+  plainRow,
+  plainRows,
+  spool,
+  stage,
+  stagedRows,
+} from './staging.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+
+const ODD = [
+  '{"id":"big","dateTime":"2020-08-17T23:59:59.999+0000","actor":{"processId":9007199254740993,"elevated":"true"},"file":{"size":-9223372036854775808,"createdDate":"1969-07-20T20:17:40.000Z","certificates":[{"subject":"é😀"}]},"network":{"a":"b"}}',
+  '{"id":"late","dateTime":"1969-12-31T23:59:59.999Z","type":"Z"}',
+  '{"id":"next","dateTime":"2020-08-18T00:00:00.000+0000","new":["\\u0000\\""]}',
+  '{"id":null}',
+];
+const RECORDS = [...goldenCases().flatMap(({ records }) => records), ...ODD];
+
+/** The rows of all files of a table, read by DuckDB through the hive folders. */
+async function readBack(folder: string, files: readonly { table: string }[]): Promise<Record<string, PlainRow[]>> {
+  const rows: Record<string, PlainRow[]> = {};
+  for (const table of LAKE_TABLES) {
+    const has = files.some((file) => file.table === table.name);
+    const relation = `read_parquet('${join(folder, table.name)}/*/*.parquet', hive_partitioning = true)`;
+    rows[table.name] = has ? await plainRows(bench.connection, table, relation) : [];
+  }
+  return rows;
+}
+
+/** Each record as the newest of its id, as staging keeps it: the payloads repeat one event. */
+function distinctRecords(): string[] {
+  const byId = new Map(
+    RECORDS.map((record) => [JSON.parse(record).id ?? JSON.parse(record).eventId ?? record, record]),
+  );
+  return [...byId.values()];
+}
+
+describe('files written by DuckDB', () => {
+  test('lie one a table and day, say their size, and hold the staged rows', async () => {
+    const batch = await stage(bench, [await spool(bench.directory, RECORDS)]);
+    const folder = join(bench.directory, 'bulk');
+    const files = await batch.write(folder, 'c7', null);
+    const staged = await stagedRows(bench, batch);
+    expect(files.filter(({ table }) => table === 'events').map(({ path, rowCount }) => [path, rowCount])).toEqual([
+      ['events/event_date=1969-12-31/c7-0.parquet', 1],
+      ['events/event_date=2019-06-10/c7-0.parquet', 4],
+      ['events/event_date=2020-08-17/c7-0.parquet', 2],
+      ['events/event_date=2020-08-18/c7-0.parquet', 1],
+    ]);
+    expect(files.some(({ table }) => table === 'asset_tags')).toBe(false);
+    for (const file of files) {
+      expect((await readFile(join(folder, file.path))).length).toBe(file.fileBytes);
+      expect(file.path.startsWith(`${file.table}/${file.partition}/`)).toBe(true);
+    }
+    expect(await readBack(folder, files)).toEqual(staged);
+    await batch.drop();
+  });
+
+  test('say the same to another reader', async () => {
+    const batch = await stage(bench, [await spool(bench.directory, RECORDS)]);
+    const folder = join(bench.directory, 'other-reader');
+    const files = await batch.write(folder, 's', null);
+    const staged = await stagedRows(bench, batch);
+    for (const table of LAKE_TABLES) {
+      const rows: PlainRow[] = [];
+      for (const file of files.filter((candidate) => candidate.table === table.name)) {
+        const buffer = await asyncBufferFromFile(join(folder, file.path));
+        const objects = await parquetReadObjects({ file: buffer, compressors });
+        rows.push(
+          ...objects.map((row) =>
+            plainRow(table, (name) => jsonText(table.columns.find((column) => column.name === name)?.type, row[name])),
+          ),
+        );
+      }
+      expect(asSet(rows), table.name).toEqual(asSet(staged[table.name] ?? []));
+    }
+    await batch.drop();
+  });
+
+  test('leave out what the except table names, with its children, and no empty file', async () => {
+    const records = [1, 2, 3].map(
+      (n) => `{"id":"e${n}","dateTime":"2020-08-1${n}T00:00:00.000Z","asset":{"tags":[{"id":${n}}]}}`,
+    );
+    const batch = await stage(bench, [await spool(bench.directory, [...records, '{}'])]);
+    await bench.connection.run(
+      `CREATE TEMP TABLE known AS SELECT id_hash FROM "${batch.identityTable}" WHERE event_id IS DISTINCT FROM 'e2'`,
+    );
+    const files = await batch.write(join(bench.directory, 'except'), 's', 'known');
+    expect(files.map(({ path, rowCount }) => [path, rowCount])).toEqual([
+      ['events/event_date=2020-08-12/s-0.parquet', 1],
+      ['asset_tags/event_date=2020-08-12/s-0.parquet', 1],
+    ]);
+    await bench.connection.run('DROP TABLE known');
+    await batch.drop();
+  });
+
+  test('are the same bytes for the same records', async () => {
+    const digests = async (folder: string) => {
+      const batch = await stage(bench, [
+        await spool(
+          bench.directory,
+          RECORDS.filter((record) => record !== '{"id":null}'),
+        ),
+      ]);
+      const files = await batch.write(join(bench.directory, folder), 's', null);
+      await batch.drop();
+      return Promise.all(
+        files.map(async ({ path }) => [
+          path,
+          createHash('sha256')
+            .update(await readFile(join(bench.directory, folder, path)))
+            .digest('hex'),
+        ]),
+      );
+    };
+    expect(await digests('twice-b')).toEqual(await digests('twice-a'));
+  });
+});
+
+describe('files written without native code', () => {
+  test('hold the rows, columns and types that DuckDB writes', async () => {
+    const records = distinctRecords();
+    const window = await spool(bench.directory, records);
+    const batch = await stage(bench, [window]);
+    const bulkFolder = join(bench.directory, 'bulk-again');
+    const bulk = await batch.write(bulkFolder, 'c', null);
+    const folder = join(bench.directory, 'pure');
+    const tables = flattenRecords(records.join('\n'), { windowId: window.window.id, ingestDay: INGEST_DAY });
+    const files = await writeArrowTables(tables, folder, 'c');
+    expect(files.map(({ path, rowCount }) => [path, rowCount])).toEqual(
+      bulk.map(({ path, rowCount }) => [path, rowCount]),
+    );
+    expect(await readBack(folder, files)).toEqual(await readBack(bulkFolder, bulk));
+    for (const { path } of files) {
+      const described = await Promise.all(
+        [folder, bulkFolder].map(async (root) => {
+          const reader = await bench.connection.runAndReadAll(
+            `DESCRIBE FROM read_parquet('${join(root, path)}', hive_partitioning = false)`,
+          );
+          return reader.getRowsJS().map((row) => row.slice(0, 2));
+        }),
+      );
+      expect(described[0], path).toEqual(described[1]);
+    }
+    await batch.drop();
+  });
+});
+
+test.each(goldenCases())('$name stages to exactly the golden rows', async ({ records, tables }) => {
+  const batch = await stage(bench, [await spool(bench.directory, records)]);
+  const staged = await stagedRows(bench, batch);
+  for (const table of LAKE_TABLES) {
+    const golden = (tables[table.name] ?? []).map((row) =>
+      plainRow(table, (name) => jsonText(table.columns.find((column) => column.name === name)?.type, row[name])),
+    );
+    expect(asSet(staged[table.name] ?? []), table.name).toEqual(asSet(golden));
+  }
+  await batch.drop();
+});
+
+/** JSON that a reader or a golden file has parsed already, as text again. */
+function jsonText(type: string | undefined, value: unknown): unknown {
+  return type === 'json' && value !== null && value !== undefined ? JSON.stringify(value) : value;
+}

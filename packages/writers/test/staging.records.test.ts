@@ -1,0 +1,189 @@
+import { EdrlakeError } from '@edrlake/core';
+import { LAKE_TABLES } from '@edrlake/flattener';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Bench, openBench, plainRows, spool, stage, stagedRows } from './staging.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+
+const TIME = '2020-08-17T04:15:06.000+0000';
+
+function event(id: string, more: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({ id, dateTime: TIME, ...more });
+}
+
+async function values(sql: string): Promise<unknown[][]> {
+  const reader = await bench.connection.runAndReadAll(sql);
+  return reader.getRowsJS().map((row) => [...row]);
+}
+
+test('the staged tables have the columns and types of the spec, and the hash of their event', async () => {
+  const batch = await stage(bench, [await spool(bench.directory, [event('a'), '{}'])]);
+  const types = {
+    text: 'VARCHAR',
+    integer: 'INTEGER',
+    bigint: 'BIGINT',
+    boolean: 'BOOLEAN',
+    timestamp: 'TIMESTAMP',
+    date: 'DATE',
+    json: 'JSON',
+  };
+  for (const table of LAKE_TABLES) {
+    const found = await values(`SELECT column_name, column_type FROM (DESCRIBE "${batch.rowTables[table.name]}")`);
+    expect(found, table.name).toEqual([
+      ...table.columns.map(({ name, type }) => [name, types[type]]),
+      ['id_hash', 'UBIGINT'],
+    ]);
+  }
+  const identity = await values(`SELECT column_name, column_type FROM (DESCRIBE "${batch.identityTable}")`);
+  expect(identity).toEqual([
+    ['event_id', 'VARCHAR'],
+    ['event_date', 'DATE'],
+    ['processed_time', 'TIMESTAMP'],
+    ['id_hash', 'UBIGINT'],
+    ['content_hash', 'UBIGINT'],
+  ]);
+  await batch.drop();
+});
+
+test('each window is told what it held, and rejects name theirs', async () => {
+  const first = await spool(bench.directory, [event('a'), event('b')], [event('a'), '{"id":"x"}']);
+  const second = await spool(bench.directory, [event('c', { dateTime: '2020-08-18T00:00:00.000+0000' })]);
+  const batch = await stage(bench, [first, second]);
+  expect(batch.windows).toEqual([
+    { windowId: first.window.id, recordCount: 4, rejectedCount: 1, distinctIds: 2, perDay: { '2020-08-17': 3 } },
+    { windowId: second.window.id, recordCount: 1, rejectedCount: 0, distinctIds: 1, perDay: { '2020-08-18': 1 } },
+  ]);
+  const { rejects } = await stagedRows(bench, batch);
+  expect(rejects).toEqual([
+    {
+      ingest_date: '2026-11-21',
+      window_id: first.window.id,
+      reason: 'no event time',
+      path: 'dateTime',
+      event_id: 'x',
+      record: { id: 'x' },
+    },
+  ]);
+  await batch.drop();
+});
+
+test('of one id the newest processed time stays, of equals the one delivered last, with its own children only', async () => {
+  const at = (time: string, tag: string) => ({
+    eventProcessedTime: time,
+    action: tag,
+    asset: { tags: [{ name: tag }] },
+  });
+  const newest = '2020-08-18T00:00:00.000+0000';
+  const batch = await stage(bench, [
+    await spool(bench.directory, [event('a', at(newest, 'newest')), event('b', at(newest, 'first')), event('c')]),
+    await spool(
+      bench.directory,
+      [event('a', at(TIME, 'older')), event('b', at(newest, 'second'))],
+      [event('b', at(newest, 'last'))],
+    ),
+  ]);
+  const { events = [], asset_tags: tags = [] } = await stagedRows(bench, batch);
+  expect(events.map((row) => [row.event_id, row.action])).toEqual([
+    ['a', 'newest'],
+    ['b', 'last'],
+    ['c', null],
+  ]);
+  expect(tags.map((row) => [row.event_id, row.tag_name, row.position])).toEqual([
+    ['b', 'last', '0'],
+    ['a', 'newest', '0'],
+  ]);
+  expect(await values(`SELECT count(*), count(DISTINCT id_hash) FROM "${batch.identityTable}"`)).toEqual([[3n, 3n]]);
+  await batch.drop();
+});
+
+test('two identical rejects of a window are two, and the same two when delivered again', async () => {
+  const lines = ['{"n":1}', '{"n":1}', '{"n":2}'];
+  const identities = async () => {
+    const batch = await stage(bench, [await spool(bench.directory, lines), await spool(bench.directory, ['{"n":2}'])]);
+    const rows = await values(`SELECT id_hash, content_hash FROM "${batch.identityTable}" ORDER BY ALL`);
+    await batch.drop();
+    return rows;
+  };
+  const once = await identities();
+  expect(once).toHaveLength(3);
+  expect(await identities()).toEqual(once);
+});
+
+test('a line that is no JSON is a reject and costs nobody else', async () => {
+  const window = await spool(
+    bench.directory,
+    [event('a'), '{"id":"b",', '{"id":"\\ud800"}', event("it's")],
+    [event('c')],
+  );
+  const batch = await stage(bench, [window]);
+  const { events = [], rejects = [] } = await stagedRows(bench, batch);
+  expect(events.map((row) => row.event_id)).toEqual(['a', 'c', "it's"]);
+  expect(rejects.map((row) => [row.reason, row.record])).toEqual([
+    ['not an object', '{"id":"\\ud800"}'],
+    ['not an object', '{"id":"b",'],
+  ]);
+  await batch.drop();
+});
+
+test('one odd event among 100,000 loses nothing', async () => {
+  const lines = Array.from({ length: 100_000 }, (_, n) => event(`e${n}`, { file: { fileName: 'a', size: n } }));
+  lines[77_777] = `{"id":"odd","dateTime":"${TIME}","amsi":{"n":9007199254740993},"file":{"size":"big","new":null,"x":[1]},"asset":"gone"}`;
+  const batch = await stage(bench, [await spool(bench.directory, lines)]);
+  const name = batch.rowTables.events;
+  expect(await values(`SELECT event_id, extra::VARCHAR FROM "${name}" WHERE extra IS NOT NULL`)).toEqual([
+    ['odd', '{"asset":"gone","file":{"size":"big","x":[1]},"amsi":{"n":9007199254740993}}'],
+  ]);
+  expect(await values(`SELECT count(*), sum(file_size)::BIGINT FROM "${name}"`)).toEqual([[100_000n, 4_999_872_223n]]);
+  expect(batch.unknownFields).toEqual(
+    ['amsi', 'asset', 'file.size', 'file.x'].map((path) => ({ path, eventCount: 1, firstDay: '2020-08-17' })),
+  );
+  await batch.drop();
+});
+
+test('unknown fields are counted by event with their first day, documented ones are no news', async () => {
+  const later = '2020-08-19T00:00:00.000+0000';
+  const batch = await stage(bench, [
+    await spool(bench.directory, [
+      event('a', { actor: { type: 'PROCESS' }, verdict: ['KNOWN'] }),
+      event('b', { dateTime: later, file: { certificates: [{ new: 1 }, { new: 2 }], hash: 'x' } }),
+      event('c', { file: { hash: 'y' }, indicator1: [{ kind: 1 }], indicator2: ['odd'] }),
+    ]),
+  ]);
+  expect(batch.unknownFields).toEqual([
+    { path: 'file.certificates[].new', eventCount: 1, firstDay: '2020-08-19' },
+    { path: 'file.hash', eventCount: 2, firstDay: '2020-08-17' },
+    { path: 'indicator1[].kind', eventCount: 1, firstDay: '2020-08-17' },
+    { path: 'indicator2[]', eventCount: 1, firstDay: '2020-08-17' },
+  ]);
+  await batch.drop();
+});
+
+test('windows without records stage to empty tables', async () => {
+  const batch = await stage(bench, [await spool(bench.directory), await spool(bench.directory, [])]);
+  expect(batch.windows.map(({ recordCount, perDay }) => [recordCount, perDay])).toEqual([
+    [0, {}],
+    [0, {}],
+  ]);
+  for (const table of LAKE_TABLES) {
+    expect(await plainRows(bench.connection, table, `"${batch.rowTables[table.name]}"`)).toEqual([]);
+  }
+  await batch.drop();
+});
+
+test('pages that do not hold what they were said to are an error, and nothing stays behind', async () => {
+  const window = await spool(bench.directory, [event('a'), event('b')]);
+  const lying = { ...window, pages: window.pages.map((page) => ({ ...page, recordCount: 3 })) };
+  await expect(stage(bench, [lying])).rejects.toThrow(EdrlakeError);
+  await expect(stage(bench, [lying])).rejects.toMatchObject({ code: 'BODY_BROKEN', disposition: 'retry' });
+  expect(await values('SELECT count(*) FROM duckdb_tables()')).toEqual([[0n]]);
+});
+
+test('a batch leaves no table behind once it is dropped', async () => {
+  const batch = await stage(bench, [await spool(bench.directory, [event('a')])]);
+  await batch.drop();
+  expect(await values('SELECT count(*) FROM duckdb_tables()')).toEqual([[0n]]);
+});
