@@ -2,6 +2,7 @@ import { FAMILIES, type FilePool, filePoolOf, type KnownFile } from './files-poo
 import { draw, pick, unit } from './hash.ts';
 import { type Machine, machineNumber, machinesOf } from './machines.ts';
 
+/** As delivered in `type`; the section of that name, in lower case, holds the specifics. */
 export type EventType = 'FILE' | 'PROCESS' | 'MUTEX' | 'NETWORK' | 'REGISTRY';
 
 /** Which release's payload an event has: IOC 2.3 (2019/20) or EDR 1.0 (September 2020). */

@@ -1,40 +1,12 @@
-import type { Endpoint } from './call-log.ts';
-import { type Fault, spoiltRows } from './faults.ts';
-import { isFilterProblem } from './filter-lexer.ts';
-import {
-  BUCKET_LIMIT,
-  type GroupField,
-  groupsOf,
-  histogramJson,
-  histogramOf,
-  mapJson,
-  parseInterval,
-} from './grouping.ts';
+import { type Answer, type DataRequest, isAnswer, problem, questionOf, selectionOf, wholeNumber } from './answer.ts';
+import { answerCount, answerTimeBuckets } from './counting.ts';
+import { spoiltRows } from './faults.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type PageReader, pageReader, parseOrder } from './ordering.ts';
 import { includedOnly, parseAttributes } from './projection.ts';
 import { type EventWorld, listRenderer } from './render.ts';
 import { detailOf } from './render-detail.ts';
-import { countOf, type Question, type Selection, selectEvents } from './select.ts';
 import { type TokenTable, tokenTable } from './tokens.ts';
-
-/** What a data endpoint answers, before faults and compression. */
-export interface Answer {
-  readonly status: number;
-  readonly body: Buffer | string;
-  readonly rows: number;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** A data request that passed login and limits. */
-export interface DataRequest {
-  readonly endpoint: Endpoint;
-  readonly params: URLSearchParams;
-  /** Decoded parts of the path, for details. */
-  readonly agentId: string;
-  readonly eventId: string;
-  readonly fault: Fault | null;
-}
 
 /** Everything the endpoints need to know. */
 export interface EndpointParts {
@@ -72,49 +44,6 @@ export function dataEndpoints(parts: EndpointParts): (request: DataRequest) => A
         return problem(404, 'no such resource');
     }
   };
-}
-
-/** A JSON error as the gateway writes it. */
-export function problem(status: number, message: string): Answer {
-  return { status, rows: 0, body: JSON.stringify({ errorCode: status, message }) };
-}
-
-/** The answer already made where a parameter is wrong. */
-function isAnswer(value: object): value is Answer {
-  return 'status' in value;
-}
-
-function questionOf(params: URLSearchParams): Question | Answer {
-  const seconds: Record<'fromDate' | 'toDate', number | null> = { fromDate: null, toDate: null };
-  for (const name of ['fromDate', 'toDate'] as const) {
-    const text = params.get(name);
-    if (text === null || text === '') continue;
-    if (!/^\d{1,12}$/.test(text)) return problem(400, `${name}: expected epoch seconds, found "${text}"`);
-    seconds[name] = Number(text);
-  }
-  const state = params.get('state');
-  if (state !== null && state !== 'true' && state !== 'false') return problem(400, `state: found "${state}"`);
-  return {
-    filter: params.get('filter'),
-    fromDateSeconds: seconds.fromDate,
-    toDateSeconds: seconds.toDate,
-    currentOnly: state === 'true',
-  };
-}
-
-function selectionOf(desk: Desk, params: URLSearchParams): Selection | Answer {
-  const question = questionOf(params);
-  if (isAnswer(question)) return question;
-  const selection = selectEvents(desk.world, desk.tokens, question);
-  return isFilterProblem(selection)
-    ? problem(400, `invalid filter at ${selection.at}: ${selection.problem}`)
-    : selection;
-}
-
-function wholeNumber(params: URLSearchParams, name: string, missing: number): number | null {
-  const text = params.get(name);
-  if (text === null || text === '') return missing;
-  return /^\d{1,9}$/.test(text) ? Number(text) : null;
 }
 
 function answerPage(desk: Desk, { params, fault }: DataRequest): Answer {
@@ -202,76 +131,6 @@ function readCursor(text: string | null, size: number): number | null | undefine
   const match = /^\[\d+,"(\d+)"\]$/.exec(text);
   const index = Number(match?.[1]);
   return match !== null && index < size ? index : undefined;
-}
-
-function answerCount(desk: Desk, { params, fault }: DataRequest): Answer {
-  const offBy = fault?.kind === 'wrong-count' ? fault.offBy : 0;
-  const selection = selectionOf(desk, params);
-  if (isAnswer(selection)) return selection;
-  const groupBy = params.get('groupBy');
-  const intervalText = params.get('interval');
-  const interval = intervalText === null ? null : parseInterval(intervalText);
-  if (intervalText !== null && interval === null) return problem(400, `interval: cannot read "${intervalText}"`);
-  if ((groupBy === null || groupBy === '') && interval === null) {
-    return { status: 200, rows: 0, body: JSON.stringify({ count: Math.max(0, countOf(selection) + offBy) }) };
-  }
-  const limit = wholeNumber(params, 'limit', Number.MAX_SAFE_INTEGER);
-  if (limit === null) return problem(400, 'limit: expected a whole number');
-  const fields: GroupField[] = [];
-  for (const name of (groupBy ?? 'dateTime').split(',')) {
-    const token = desk.tokens.asField(name.trim());
-    if (token === null) return problem(400, `groupBy: unknown token "${name}"`);
-    fields.push({ token, interval });
-  }
-  const [first] = fields;
-  if (fields.length === 1 && first?.token.kind === 'time' && interval !== null) {
-    if (desk.options.histogramShape === 'unsupported') return problem(400, 'interval is not supported');
-    const buckets = histogramOf(desk.world, selection, first.token.axis, interval);
-    if (buckets === null) return problem(400, `Trying to create too many buckets. Must be at most: [${BUCKET_LIMIT}]`);
-    if (buckets[0] !== undefined) buckets[0].count += offBy;
-    return { status: 200, rows: 0, body: histogramJson(buckets.slice(0, limit), desk.options.histogramShape) };
-  }
-  const groups = groupsOf(desk.world, selection, fields);
-  if (groups === null) return problem(400, 'too many groups');
-  if (groups[0] !== undefined) groups[0][1] += offBy;
-  const sorted = sortGroups(groups, params.get('sort'));
-  if (typeof sorted === 'string') return problem(400, sorted);
-  return { status: 200, rows: 0, body: mapJson(sorted.slice(0, limit)) };
-}
-
-/** `[{"count":"asc"}]` sorts by count, any other name by the group's value. */
-function sortGroups(groups: [string, number][], sort: string | null): [string, number][] | string {
-  if (sort === null || sort === '') return groups;
-  const match = /^\s*\[?\s*\{\s*"([^"]+)"\s*:\s*"(asc|desc)"\s*\}\s*\]?\s*$/i.exec(sort);
-  if (match === null) return 'sort: expected [{"count": "asc"}]';
-  const sign = match[2]?.toLowerCase() === 'desc' ? -1 : 1;
-  const byKey = (a: [string, number], b: [string, number]) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0);
-  return match[1] === 'count'
-    ? groups.sort((a, b) => sign * (a[1] - b[1]) || byKey(a, b))
-    : groups.sort((a, b) => sign * byKey(a, b));
-}
-
-/** Equal stretches of the asked days, or of the filter's time range within them; other parts of the filter do not count. */
-function answerTimeBuckets(desk: Desk, { params, fault }: DataRequest): Answer {
-  if (!desk.options.timeBuckets) return problem(404, 'no such resource');
-  const selection = selectionOf(desk, params);
-  if (isAnswer(selection)) return selection;
-  const bucketCount = wholeNumber(params, 'bucketCount', 10);
-  if (bucketCount === null || bucketCount < 1 || bucketCount > BUCKET_LIMIT) {
-    return problem(400, `bucketCount: expected 1 to ${BUCKET_LIMIT}`);
-  }
-  const { range, sequence } = selection;
-  if (!Number.isFinite(range.startMs) || !Number.isFinite(range.endMs))
-    return problem(400, 'fromDate and toDate are needed');
-  const bucketMs = Math.max(1, Math.ceil((range.endMs - range.startMs) / bucketCount));
-  const entries: [string, number][] = [];
-  for (let startMs = range.startMs; startMs < range.endMs && entries.length < bucketCount; startMs += bucketMs) {
-    const endMs = Math.min(range.endMs, startMs + bucketMs);
-    const count = sequence.rankBefore(endMs, -1) - sequence.rankBefore(startMs, -1);
-    entries.push([`${startMs}_${endMs}`, count]);
-  }
-  if (fault?.kind === 'wrong-count' && entries[0] !== undefined) entries[0][1] += fault.offBy;
-  return { status: 200, rows: 0, body: mapJson(entries) };
 }
 
 function answerDetail(desk: Desk, { params, agentId, eventId }: DataRequest): Answer {

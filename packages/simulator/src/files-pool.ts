@@ -33,6 +33,7 @@ export interface KnownFile {
   readonly pooled: boolean;
 }
 
+/** Names of malware families, each given to several files. */
 export const FAMILIES = ['Emotet', 'TrickBot', 'Ryuk', 'Qakbot', 'Agent Tesla', 'Cobalt Strike', 'NjRAT', 'WannaCry'];
 
 const ISSUERS = [

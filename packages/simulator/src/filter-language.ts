@@ -7,6 +7,7 @@ import {
   lexerOf,
 } from './filter-lexer.ts';
 
+/** As written in a query. */
 export type Comparison = '>' | '>=' | '<' | '<=';
 
 /** What a token is held against. */

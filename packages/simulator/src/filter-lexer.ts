@@ -70,18 +70,10 @@ function readWord(text: string, at: number, as: 'token' | 'value'): { lexeme: Le
   return { lexeme: { kind: 'word', text: text.slice(at, end), at }, end };
 }
 
-/** A backslash before the quote or another backslash takes it literally; any other backslash stands for itself. */
+/** Up to the next quote of the same kind. No document names a way to escape one, so there is none: backslashes stand for themselves. */
 function readQuoted(text: string, at: number): { lexeme: Lexeme; end: number } {
   const quote = text[at] as string;
-  let value = '';
-  for (let end = at + 1; end < text.length; end += 1) {
-    const char = text[end] as string;
-    if (char === quote) return { lexeme: { kind: 'quoted', text: value, at }, end: end + 1 };
-    const following = text[end + 1];
-    if (char === '\\' && (following === quote || following === '\\')) {
-      value += following;
-      end += 1;
-    } else value += char;
-  }
-  throw filterProblem(`the quote ${quote} is not closed`, at);
+  const close = text.indexOf(quote, at + 1);
+  if (close < 0) throw filterProblem(`the quote ${quote} is not closed`, at);
+  return { lexeme: { kind: 'quoted', text: text.slice(at + 1, close), at }, end: close + 1 };
 }

@@ -15,6 +15,7 @@ export interface Machine {
   readonly infected: boolean;
 }
 
+/** The one customer every machine belongs to. */
 export const CUSTOMER_ID = 'e468ee44-ee1e-e89f-8239-5c264e797471';
 
 const SYSTEMS = [

@@ -2,9 +2,7 @@ import { type Clock, EdrlakeError, systemClock, type TimeRange } from '@edrlake/
 import type { HistogramShape } from './grouping.ts';
 import { DEFAULT_LATENESS, type LatenessClass } from './lateness.ts';
 import type { TimelineProfile } from './timeline.ts';
-
-/** How the platform spells the two time tokens; `event-time-only`: an old platform without the processing time. */
-export type TimeTokens = 'old' | 'new' | 'both' | 'event-time-only';
+import type { TimeTokens } from './tokens.ts';
 
 /** How limit headers are spelled: `X-ConcurrencyLimit-…`, `X-Concurrency-Limit-…`, present but empty, or not sent. */
 export type HeaderSpelling = 'joined' | 'dashed' | 'empty' | 'none';

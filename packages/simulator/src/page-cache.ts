@@ -1,4 +1,4 @@
-import type { Answer } from './endpoints.ts';
+import type { Answer } from './answer.ts';
 
 /** An answer kept for the next time, and its compressed body once somebody wanted that. */
 export interface CachedAnswer {

@@ -13,6 +13,7 @@ export interface EventSequence {
 /** The time of an event on the sequence's axis. */
 export type TimeOf = (index: number) => number;
 
+/** No event at all; never asked for an element. */
 export const EMPTY_SEQUENCE: EventSequence = { length: 0, rankBefore: () => 0, indexAt: () => -1 };
 
 /** The smallest position at which `reached` turns true, or `end`. `reached` must never turn false again. */

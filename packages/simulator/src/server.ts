@@ -3,14 +3,15 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
+import { type Answer, type DataRequest, problem } from './answer.ts';
 import { answerLogin, type TokenBook } from './auth.ts';
-import type { callLog, Endpoint, OpenCall } from './call-log.ts';
-import { type Answer, type DataRequest, problem } from './endpoints.ts';
+import type { callLog, OpenCall } from './call-log.ts';
 import { type Fault, type faultQueue, spoiltBody } from './faults.ts';
 import type { LimitBook } from './limits.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { CachedAnswer, PageCache } from './page-cache.ts';
 import type { Population } from './population.ts';
+import { type Route, routeOf } from './routes.ts';
 
 /** What the server serves with. */
 export interface ServerParts {
@@ -22,14 +23,6 @@ export interface ServerParts {
   readonly cache: PageCache;
   readonly calls: ReturnType<typeof callLog>;
   readonly faults: ReturnType<typeof faultQueue>;
-}
-
-interface Route {
-  readonly endpoint: Endpoint;
-  readonly path: string;
-  readonly params: URLSearchParams;
-  readonly agentId: string;
-  readonly eventId: string;
 }
 
 /** What goes out. */
@@ -79,38 +72,6 @@ function closeServer(server: Server, closing: AbortController): Promise<void> {
     server.close(() => resolve());
     server.closeAllConnections();
   });
-}
-
-function routeOf(apiPrefix: string, target: string): Route {
-  const [rawPath = '', query = ''] = splitOnce(target, '?');
-  const params = new URLSearchParams(query);
-  const route = (endpoint: Endpoint, agentId = '', eventId = ''): Route => ({
-    endpoint,
-    path: rawPath,
-    params,
-    agentId,
-    eventId,
-  });
-  if (rawPath === '/auth') return route('auth');
-  const events = `${apiPrefix}/events`;
-  if (rawPath === events) return route('events');
-  if (!rawPath.startsWith(`${events}/`)) return route('unknown');
-  const rest = rawPath.slice(events.length + 1);
-  if (rest === 'count') return route('count');
-  if (rest === 'count/time-buckets') return route('time-buckets');
-  if (rest === 'searchAfter') return route('search-after');
-  const ids = rest.split('/');
-  if (ids.length !== 2) return route('unknown');
-  try {
-    return route('detail', decodeURIComponent(ids[0] ?? ''), decodeURIComponent(ids[1] ?? ''));
-  } catch {
-    return route('unknown');
-  }
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
 async function serve(

@@ -1,8 +1,10 @@
 import { programOf } from './actors.ts';
 import { verdictOf } from './indicators.ts';
-import type { TimeTokens } from './options.ts';
 import type { Axis } from './population.ts';
 import { type EventWorld, mutexNameOf, networkOf, registryKeyOf, subjectOf } from './render.ts';
+
+/** How the platform spells the two time tokens; `event-time-only`: an old platform without the processing time. */
+export type TimeTokens = 'old' | 'new' | 'both' | 'event-time-only';
 
 /** What a token says about an event: text, a number, or null where the event has nothing to say. */
 export type TokenValue = (index: number) => string | number | null;

@@ -17,7 +17,7 @@ describe('the query language', () => {
     ['action:"a \'quoted\' word"', equals('action', "a 'quoted' word")],
     ['file.name:`x"y`', equals('file.name', 'x"y')],
     ["registry.key: 'HKLM\\SYSTEM'", equals('registry.key', 'HKLM\\SYSTEM')],
-    ["file.name: 'it\\'s'", equals('file.name', "it's")],
+    ["file.path: 'C:\\Temp\\'", equals('file.path', 'C:\\Temp\\')],
     ['event.dateTime: 2020-08-17T01:02:03Z', equals('event.dateTime', '2020-08-17T01:02:03Z')],
     ['indicator.score>5', test('indicator.score', { kind: 'compare', operator: '>', value: '5' })],
     ['indicator.score: >= 5', test('indicator.score', { kind: 'compare', operator: '>=', value: '5' })],
@@ -59,8 +59,8 @@ describe('the query language', () => {
   });
 
   it('reads back any tree that was written down', () => {
-    const value = fc.stringMatching(/^[\w .:\\'"`()[\],<>-]{1,12}$/).filter((text) => text.trim() !== '');
-    const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+    const value = fc.stringMatching(/^[\w .:\\"`()[\],<>-]{1,12}$/).filter((text) => text.trim() !== '');
+    const quoted = (text: string) => `'${text}'`;
     const { node } = fc.letrec<{ node: FilterNode }>((tie) => ({
       node: fc.oneof(
         { maxDepth: 4, depthSize: 'small' },

@@ -42,7 +42,7 @@ export async function reader(simulator: Simulator, prefix = '/ioc') {
     const query = new URLSearchParams(params);
     return answered(
       await fetch(`${simulator.url}${prefix}/events${path}?${query}`, {
-        headers: { authorization: `Bearer ${token}`, ...headers },
+        headers: { authorization: `Bearer ${token}`, 'accept-encoding': 'identity', ...headers },
       }),
     );
   };
