@@ -49,7 +49,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Check login, time tokens, limits, clock and lake, with advice',
     details: ['Makes a few requests that change nothing. Exit code 1 when a check fails.'],
     positionals: [],
-    flags: [...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flags: ['from', 'to', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flagTexts: {
+      from: { describe: 'First UTC day to look for events in', defaultText: '30 days ago' },
+      to: { describe: 'Last UTC day to look for events in', defaultText: 'yesterday' },
+    },
     examples: [
       { command: 'edrlake doctor --platform US1', purpose: 'before the first export' },
       { command: 'edrlake doctor --json', purpose: 'for a monitor' },

@@ -9,7 +9,7 @@ export async function writeJson(stdout: TextSink, document: unknown): Promise<vo
 }
 
 /** For `JSON.stringify`: what has no JSON form of its own. */
-export function exactValue(_key: string, value: unknown): unknown {
+function exactValue(_key: string, value: unknown): unknown {
   if (typeof value !== 'bigint') return value;
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value.toString();

@@ -13,6 +13,6 @@ export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
     create: purpose === 'write',
     readOnly: purpose === 'read',
     memoryLimit: values['memory-limit'],
-    threads: values.threads,
+    ...(values.threads === null ? {} : { threads: values.threads }),
   };
 }

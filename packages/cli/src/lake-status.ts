@@ -125,7 +125,7 @@ function daysText(days: readonly DayCoverage[], width: number): string {
 }
 
 /** Days with what the API counted and what the lake holds. */
-export function coverageText(days: readonly DayCoverage[], width: number): string {
+function coverageText(days: readonly DayCoverage[], width: number): string {
   const scoped = days.some(({ scope }) => scope !== 'all');
   const columns = [
     { title: 'day' },

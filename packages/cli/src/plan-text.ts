@@ -1,6 +1,6 @@
 import type { PlannedWindow } from '@edrlake/core';
 import type { ExportPlan } from '@edrlake/runner';
-import { countText, durationText, instantText, nounText, rangeFlagsText } from './quantity-text.ts';
+import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
 import { pairsText, tableText } from './table-text.ts';
 
 /** A plan and what it means for the clock. */
@@ -24,7 +24,7 @@ export function planText(view: PlanView, all: boolean, width: number): string {
   const { requests, windowPlan } = plan;
   const ratio = requests.ratio === null ? '' : `, ratio ${requests.ratio.toFixed(2)}`;
   const pairs: [string, string][] = [
-    ['Range', `${instantText(plan.request.range.startMs)} to ${instantText(plan.request.range.endMs)}`],
+    ['Range', `${instantText(spanOf(plan.request).startMs)} to ${instantText(spanOf(plan.request).endMs)}`],
     ['Events', countText(windowPlan.events)],
     ['Windows', countText(windowPlan.windows.length)],
     [
@@ -44,7 +44,7 @@ export function planText(view: PlanView, all: boolean, width: number): string {
   const parts = [pairsText(pairs), ''];
   if (windowPlan.windows.length > 0) parts.push(windowsText(windowPlan.windows, all, width), '');
   const next =
-    windowPlan.events === 0 ? 'Nothing to fetch.' : `Next: edrlake backfill ${rangeFlagsText(plan.request.range)}`;
+    windowPlan.events === 0 ? 'Nothing to fetch.' : `Next: edrlake backfill ${rangeFlagsText(spanOf(plan.request))}`;
   return `${[...parts, next].join('\n')}\n`;
 }
 

@@ -63,3 +63,8 @@ export function percentText(part: number, whole: number): string {
   if (whole <= 0 || part >= whole) return '100 %';
   return `${Math.min(99, Math.floor((part / whole) * 100))} %`;
 }
+
+/** From the start of the first range to the end of the last one. */
+export function spanOf({ ranges }: { readonly ranges: readonly TimeRange[] }): TimeRange {
+  return { startMs: ranges[0]?.startMs ?? 0, endMs: ranges.at(-1)?.endMs ?? 0 };
+}

@@ -1,6 +1,6 @@
 import { isoInstant, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
-import { countText, durationText, instantText, nounText, rangeFlagsText } from './quantity-text.ts';
+import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
 import { pairsText, tableText } from './table-text.ts';
 
 /** Windows and fields a person can still read through. */
@@ -51,7 +51,7 @@ export function reportText(report: ExportReport, width: number): string {
 }
 
 function headline(report: ExportReport): string {
-  const range = `${instantText(report.request.range.startMs)} to ${instantText(report.request.range.endMs)}`;
+  const range = `${instantText(spanOf(report.request).startMs)} to ${instantText(spanOf(report.request).endMs)}`;
   if (report.outcome === 'done') {
     const nothingNew = report.events.new + report.events.changed === 0;
     return nothingNew ? `Complete: ${range}, nothing new.` : `Complete: ${range}.`;
@@ -92,10 +92,10 @@ function numbers(report: ExportReport): [string, string][] {
 }
 
 function nextLines(report: ExportReport): string[] {
-  const range = rangeFlagsText(report.request.range);
+  const range = rangeFlagsText(spanOf(report.request));
   if (report.outcome === 'done') return ['Next: edrlake status'];
   if (report.outcome === 'partly') return [`Next: edrlake backfill ${range}`, '      (fetches only what is missing)'];
-  const worst = report.windows.mismatched[0]?.range ?? report.request.range;
+  const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
   return [
     'Events may still be arriving in that time, or be counted twice by the API.',
     `Next: edrlake backfill ${rangeFlagsText(worst)} --force`,
@@ -115,7 +115,7 @@ export function reportDocument(report: ExportReport) {
   const { request, startedAtMs, windows, ...rest } = report;
   return {
     ...rest,
-    range: isoRange(request.range),
+    range: isoRange(spanOf(request)),
     filter: request.scope.filter,
     state: request.scope.state,
     windows: {

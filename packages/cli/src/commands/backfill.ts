@@ -17,7 +17,7 @@ const EXIT_CODES: Readonly<Record<ExportReport['outcome'], number>> = { done: 0,
 /** Exports a range and proves it. Committed windows stay whatever happens; the next run goes on from there. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
-  const request = { axis: 'event', range: requiredRange(values, 'backfill'), scope: scopeOf(values) } as const;
+  const request = { axis: 'event', ranges: [requiredRange(values, 'backfill')], scope: scopeOf(values) } as const;
   const directory = lakeDirectory(values, surroundings);
   const display = startDisplay(values, surroundings);
   let report: ExportReport;

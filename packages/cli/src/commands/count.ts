@@ -1,11 +1,11 @@
 import { EdrlakeError, isoInstant, type TimeRange } from '@edrlake/core';
-import { type QualysClient, windowFilter } from '@edrlake/runner';
+import { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { optionalRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { startDisplay } from '../progress-display.ts';
-import { countText } from '../quantity-text.ts';
+import { countText, instantText } from '../quantity-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 import { tableText } from '../table-text.ts';
 
@@ -35,12 +35,17 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
     await writeJson(stdout, { from, to, filter: values.filter, state: values.state, ...found });
   } else if (found.groups !== null) {
     const columns = [{ title: values['group-by'] ?? '' }, { title: 'events', align: 'right' as const }];
-    const rows = found.groups.map(({ value, count }) => [value, countText(count)]);
+    const rows = found.groups.map(({ value, count }) => [keyText(value, values.interval !== null), countText(count)]);
     await writeText(stdout, `${tableText(columns, rows, lineWidth(stdout, env))}\n`);
   } else {
     await writeText(stdout, `${stdout.isTTY === true ? countText(found.count ?? 0) : found.count}\n`);
   }
   return 0;
+}
+
+/** A bucket's key where it is an instant in milliseconds, as platforms may give it, is shown as a time. */
+function keyText(key: string, isInstant: boolean): string {
+  return isInstant && /^\d{12,13}$/.test(key) ? instantText(Number(key)) : key;
 }
 
 async function ask(client: QualysClient, values: FlagValues, range: TimeRange | null, signal: AbortSignal) {
@@ -61,11 +66,8 @@ async function ask(client: QualysClient, values: FlagValues, range: TimeRange | 
 
 function filterOf(values: FlagValues, range: TimeRange | null): string | null {
   if (range === null) return values.filter;
-  const tokens = {
-    timeTokens: { event: values['event-time-token'], processed: values['processed-time-token'] },
-    typeToken: 'type',
-    agentToken: 'asset.agentid',
-  };
+  const timeTokens = { event: values['event-time-token'], processed: values['processed-time-token'] };
+  const tokens = { ...DOCUMENTED_TOKENS, timeTokens };
   return windowFilter({ axis: 'event', range, cuts: [], scope: scopeOf(values) }, tokens);
 }
 

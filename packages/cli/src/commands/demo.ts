@@ -1,6 +1,6 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { EdrlakeError, type EventSource, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
+import { EdrlakeError, EVERYTHING, type EventSource, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
   type ConnectionSettings,
@@ -29,7 +29,7 @@ import { BATCH_BYTES } from './backfill.ts';
 
 const EVENTS = 120_000;
 const RANGE = parseRange('2020-08-17', '2020-08-23');
-const REQUEST = { axis: 'event', range: RANGE, scope: { filter: null, state: null } } as const;
+const REQUEST = { axis: 'event', ranges: [RANGE], scope: EVERYTHING } as const;
 /** One minute of the week holds more events than a query can reach. */
 const SIMULATED = ['--events', String(EVENTS), '--seed', '7', '--busy-minutes', '1', '--rate-limit', 'none'];
 /** Says that a lake holds made-up events: nothing but a demo writes into it again. */
@@ -154,7 +154,8 @@ async function countAgain(
     const days: DayCoverage[] = [];
     for (const day of status.days) {
       const startMs = startOfDayMs(day.day);
-      const query = { ...REQUEST, range: { startMs, endMs: startMs + MS_PER_DAY }, cuts: [] };
+      const range = { startMs, endMs: startMs + MS_PER_DAY };
+      const query = { axis: 'event', range, cuts: [], scope: EVERYTHING } as const;
       days.push({ ...day, counted: await connection.source.count(query, surroundings.signal) });
     }
     return days;

@@ -2,7 +2,7 @@ import { ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { diagnose, type Finding } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import { readCredentials } from '../credentials.ts';
-import { connectionSettings, requireGateway, servicesOf } from '../gateway.ts';
+import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory } from '../lake-access.ts';
 import { startDisplay } from '../progress-display.ts';
@@ -22,6 +22,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
     const target = {
       settings: connectionSettings(values, credentials),
       lakeDirectory: lakeDirectory(values, surroundings),
+      range: optionalRange(values),
     };
     findings = await diagnose(target, servicesOf(surroundings, display.emit));
   } finally {

@@ -5,6 +5,7 @@ import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { type PlanView, planText } from '../plan-text.ts';
 import { startDisplay } from '../progress-display.ts';
+import { spanOf } from '../quantity-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 
 /** The limit of a standard subscription, which the duration is told for. */
@@ -18,7 +19,11 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   let view: PlanView;
   try {
     view = await withConnection(values, surroundings, display.emit, async (connection, services) => {
-      const plan = await planExport(connection.source, { axis: 'event', range, scope: scopeOf(values) }, services);
+      const plan = await planExport(
+        connection.source,
+        { axis: 'event', ranges: [range], scope: scopeOf(values) },
+        services,
+      );
       const { requests, windowSeconds, fromHeaders } = connection.client.limits();
       return {
         plan,
@@ -49,7 +54,7 @@ function durationAtLimitMs(
 function planDocument(view: PlanView) {
   const { plan } = view;
   return {
-    range: isoRange(plan.request.range),
+    range: isoRange(spanOf(plan.request)),
     filter: plan.request.scope.filter,
     state: plan.request.scope.state,
     events: plan.windowPlan.events,

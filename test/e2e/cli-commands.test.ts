@@ -1,0 +1,220 @@
+import { spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseRange } from '@edrlake/core';
+import { type Simulator, startSimulator } from '@edrlake/simulator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inFreshDirectory, inPlainDuckDb, runCommand, runJson, startCommand } from './command.ts';
+
+const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
+const TWO_DAYS = ['--from', '2020-08-17', '--to', '2020-08-18'];
+
+let simulator: Simulator;
+beforeAll(async () => {
+  simulator = await startSimulator({ events: 30_000, range: parseRange('2020-08-17', '2020-08-18'), seed: 3 });
+});
+afterAll(() => simulator.close());
+
+describe('init', () => {
+  it('writes a configuration that works as it stands, once', async () => {
+    await inFreshDirectory(async (directory) => {
+      const written = await runCommand(['init', '--base-url', simulator.url], { cwd: directory });
+      expect(written).toMatchObject({ exitCode: 0, stderr: '' });
+      const text = await readFile(join(directory, 'edrlake.config.ts'), 'utf8');
+      expect(text).toContain(`  baseUrl: '${simulator.url}',`);
+      expect((await runCommand(['count'], { cwd: directory })).stdout).toBe('30000\n');
+      const again = await runCommand(['init'], { cwd: directory });
+      expect(again.exitCode).toBe(2);
+      expect(await readFile(join(directory, 'edrlake.config.ts'), 'utf8')).toBe(text);
+    });
+  });
+
+  it('is weaker than the environment, which is weaker than a flag', async () => {
+    await inFreshDirectory(async (directory) => {
+      const config = { baseUrl: simulator.url, from: '2020-08-17', to: '2020-08-17' };
+      await writeFile(join(directory, 'edrlake.config.json'), JSON.stringify(config));
+      const env = { EDRLAKE_TO: '2020-08-18' };
+      const oneDay = simulator.truth.perDay()[0]?.events;
+      expect((await runCommand(['count'], { cwd: directory })).stdout).toBe(`${oneDay}\n`);
+      expect((await runCommand(['count'], { cwd: directory, env })).stdout).toBe('30000\n');
+      const flagged = await runCommand(['count', '--to', '2020-08-17'], { cwd: directory, env });
+      expect(flagged.stdout).toBe(`${oneDay}\n`);
+    });
+  });
+});
+
+describe('looking at the API', () => {
+  it('counts by field', async () => {
+    const types = (await runJson(['count', '--base-url', simulator.url, '--group-by', 'type'])) as {
+      groups: { value: string; count: number }[];
+    };
+    expect(types.groups.reduce((sum, { count }) => sum + count, 0)).toBe(30_000);
+    expect(types.groups.map(({ value }) => value)).toContain('FILE');
+  });
+
+  it('plans without fetching', async () => {
+    const before = simulator.calls.all().length;
+    const plan = (await runJson(['plan', ...TWO_DAYS, '--base-url', simulator.url])) as {
+      events: number;
+      requests: { planned: number; lowerBound: number };
+      windows: { count: number }[];
+    };
+    expect(plan.events).toBe(30_000);
+    expect(plan.windows.reduce((sum, { count }) => sum + count, 0)).toBe(30_000);
+    expect(plan.requests.lowerBound).toBe(30);
+    const calls = simulator.calls.all().slice(before);
+    expect(calls.filter(({ endpoint }) => endpoint === 'events')).toEqual([]);
+  });
+
+  it('is examined by doctor', async () => {
+    await inFreshDirectory(async (directory) => {
+      const args = ['doctor', '--base-url', simulator.url, '--lake', join(directory, 'lake')];
+      const { findings } = (await runJson(args)) as { findings: { name: string; status: string }[] };
+      expect(findings.map(({ name }) => name)).toEqual(expect.arrayContaining(['login', 'lake']));
+      const refused = await runCommand(args, { env: { EDRLAKE_PASSWORD: 'wrong-password' } });
+      expect(refused.exitCode).toBe(2);
+      expect(refused.stdout).toContain('✘ login');
+      expect(refused.stdout).not.toContain('wrong-password');
+    });
+  });
+});
+
+describe('a lake', () => {
+  it('is exported, shown and asked', async () => {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      const report = await runJson(['backfill', ...TWO_DAYS, '--base-url', simulator.url, ...lake]);
+      expect(report).toMatchObject({ outcome: 'done', events: { counted: 30_000, new: 30_000 } });
+
+      const status = (await runJson(['status', ...lake])) as {
+        coverage: { day: string; verdict: string }[];
+        tables: { table: string; rows: number }[];
+      };
+      expect(status.coverage.map(({ day, verdict }) => [day, verdict])).toEqual([
+        ['2020-08-17', 'complete'],
+        ['2020-08-18', 'complete'],
+      ]);
+      expect(status.tables.find(({ table }) => table === 'events')?.rows).toBe(30_000);
+
+      const count = 'select count(*) as n from events';
+      expect((await runCommand(['query', count, ...lake, '--json'])).stdout).toBe('[\n{"n":30000}\n]\n');
+      expect((await runCommand(['query', '-', ...lake, '--format', 'csv'], { stdin: count })).stdout).toBe(
+        'n\n30000\n',
+      );
+      expect((await runCommand(['sql', ...lake, '--format', 'ndjson'], { stdin: `${count}; ${count};` })).stdout).toBe(
+        '{"n":30000}\n{"n":30000}\n',
+      );
+      const broken = await runCommand(['query', 'selec 1', ...lake]);
+      expect(broken).toMatchObject({ exitCode: 2, stdout: '' });
+
+      const file = join(directory, 'events.parquet');
+      const wanted = 'from events order by event_id limit 5000';
+      await runJson(['query', wanted, ...lake, '--format', 'parquet', '--output', file]);
+      expect(await inPlainDuckDb(`select count(*) from '${file}'`)).toEqual([['5000']]);
+
+      const exact =
+        "select 9007199254740993 as big, NULL as nothing, '' as empty, timestamp '2020-08-17 01:02:03' as at";
+      const csv = await runCommand(['query', exact, ...lake, '--format', 'csv']);
+      expect(csv.stdout).toBe('big,nothing,empty,at\n9007199254740993,,"",2020-08-17T01:02:03.000Z\n');
+
+      expect(await firstLineOnly(['query', 'from events', ...lake, '--format', 'ndjson'])).toEqual({
+        exitCode: 0,
+        stderr: '',
+      });
+    });
+  });
+
+  it('shows an event as the API has it', async () => {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      await runJson(['backfill', ...TWO_DAYS, '--base-url', simulator.url, ...lake]);
+      const sql = "select agent_id, event_id from events where event_type = 'FILE' order by event_id limit 1";
+      const found = await runCommand(['query', sql, ...lake, '--format', 'csv']);
+      const [agentId = '', eventId = ''] = (found.stdout.split('\n')[1] ?? '').split(',');
+      const event = await runCommand(['event', agentId, eventId, '--base-url', simulator.url]);
+      expect(event.exitCode, event.stderr).toBe(0);
+      expect(event.stdout.split('\n').length).toBeGreaterThan(10);
+      expect(Object.values(JSON.parse(event.stdout))).toContain(eventId);
+    });
+  });
+
+  it('is safe when the export is interrupted, which says how to go on', async () => {
+    await inFreshDirectory(async (directory) => {
+      const slow = await startSimulator({
+        events: 30_000,
+        range: parseRange('2020-08-17', '2020-08-18'),
+        seed: 3,
+        latencyMs: 100,
+      });
+      try {
+        const args = ['backfill', ...TWO_DAYS, '--base-url', slow.url, '--lake', join(directory, 'lake')];
+        const running = startCommand([...args, '--log-level', 'debug']);
+        await running.said('page 0 of');
+        running.kill('SIGINT');
+        const ended = await running.ended;
+        expect(ended.exitCode).toBe(130);
+        expect(ended.stdout).toBe('');
+        expect(ended.stderr).toContain('Run the same command again to resume.');
+        const resumed = await runCommand(args);
+        expect(resumed.exitCode, resumed.stderr).toBe(0);
+      } finally {
+        await slow.close();
+      }
+    });
+  });
+});
+
+describe('simulate', () => {
+  it('says where it listens, serves, and ends when it is told to', async () => {
+    const child = spawn(process.execPath, [BINARY, 'simulate', '--events', '10', '--json'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const line = await new Promise<string>((resolve) => child.stdout.setEncoding('utf8').once('data', resolve));
+    const { url } = JSON.parse(line) as { url: string };
+    expect((await runCommand(['count', '--base-url', url])).stdout).toBe('10\n');
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+});
+
+describe('demo', () => {
+  it('exports, proves and asks; a second run finds nothing new', async () => {
+    await inFreshDirectory(async (directory) => {
+      const first = await runCommand(['demo'], { cwd: directory });
+      expect(first.exitCode, first.stderr).toBe(0);
+      for (const text of [
+        '120,000',
+        '2020-08-23',
+        'equal',
+        'family_name',
+        'duckdb -readonly ./lake/demo/lake.duckdb',
+      ]) {
+        expect(first.stdout).toContain(text);
+      }
+      expect(first.stdout).not.toContain('NOT EQUAL');
+      const second = (await runJson(['demo'], { cwd: directory })) as { report: { events: Record<string, number> } };
+      expect(second.report.events).toMatchObject({ counted: 120_000, new: 0, changed: 0 });
+    });
+  });
+
+  it('does not write into a lake of other data', async () => {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      await runJson(['backfill', ...TWO_DAYS, '--base-url', simulator.url, ...lake]);
+      expect(await runCommand(['demo', ...lake])).toMatchObject({ exitCode: 2, stdout: '' });
+    });
+  });
+});
+
+/** Reads the first line of a long output and goes away, as `head -1` does. */
+function firstLineOnly(args: readonly string[]): Promise<{ exitCode: number | null; stderr: string }> {
+  const child = spawn(process.execPath, [BINARY, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  child.stdout.once('data', () => child.stdout.destroy());
+  return new Promise((resolve) => child.once('close', (exitCode) => resolve({ exitCode, stderr })));
+}
