@@ -1,19 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  ask,
-  askPlain,
-  DAY,
-  DAY_1,
-  deliver,
-  HOUR,
-  newDirectory,
-  openSmall,
-  plainRows,
-  proofOf,
-  proofOfDays,
-} from './small-lake.ts';
+import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
+import { DAY, DAY_1, deliver, HOUR, proofOf, proofOfDays } from './small-lake.ts';
 
 const EVENT = { id: 'F_1', timeMs: DAY_1 + HOUR, score: 1, issuers: ['x', 'y'] };
 const OTHER = { id: 'F_2', timeMs: DAY_1 + 2 * HOUR, score: 2, issuers: ['z'] };

@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const require = createRequire(import.meta.url);
+
+/** The part of vite's interface that is used. */
+interface Bundler {
+  build(options: object): Promise<unknown>;
+}
+
+/** A script that child processes can run. */
+export interface ChildScript {
+  /** Runs it with one argument as JSON. @returns how it ended. */
+  run(
+    argument: unknown,
+  ): Promise<{ readonly code: number | null; readonly signal: string | null; readonly errors: string }>;
+  remove(): Promise<void>;
+}
+
+/** Bundles a TypeScript file of this folder with the sources of our packages, using the bundler that vitest brings. */
+export async function buildChild(name: string): Promise<ChildScript> {
+  const bundler = createRequire(require.resolve('vitest/package.json')).resolve('vite');
+  const { build } = (await import(pathToFileURL(bundler).href)) as Bundler;
+  // Below node_modules, so that what the script leaves to import is found.
+  const modules = join(import.meta.dirname, '../../../node_modules');
+  const folder = await mkdtemp(join(modules, '.lake-child-'));
+  await build({
+    configFile: false,
+    logLevel: 'error',
+    root: import.meta.dirname,
+    resolve: { conditions: ['edrlake-source', 'node', 'import', 'default'] },
+    ssr: { noExternal: [/^@edrlake\//], resolve: { conditions: ['edrlake-source', 'node', 'import', 'default'] } },
+    build: {
+      ssr: join(import.meta.dirname, `${name}.ts`),
+      outDir: folder,
+      target: 'node20',
+      minify: false,
+      rolldownOptions: { output: { entryFileNames: 'child.mjs', chunkFileNames: '[name].mjs' } },
+    },
+  });
+  return {
+    run: (argument) => runChild(join(folder, 'child.mjs'), argument),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function runChild(script: string, argument: unknown): ReturnType<ChildScript['run']> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [script, JSON.stringify(argument)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      errors += text;
+    });
+    child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, errors }));
+  });
+}

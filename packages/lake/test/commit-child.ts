@@ -1,0 +1,30 @@
+// A process of its own that commits to a lake, for tests that kill it or let several compete. Its argument is a JSON plan.
+import { openLake } from '../src/index.ts';
+import { deliver, proofOfDays, SMALL_OPTIONS, type SmallEvent } from './small-lake.ts';
+
+interface ChildPlan {
+  readonly directory: string;
+  /** Events of each commit, in order. */
+  readonly batches: readonly (readonly SmallEvent[])[];
+  /** The step, and the how-manieth occurrence of it from 1, at which the process kills itself; null for never. */
+  readonly killAt: { readonly step: string; readonly occurrence: number } | null;
+}
+
+const plan = JSON.parse(process.argv[2] ?? '') as ChildPlan;
+let occurrences = 0;
+const lake = await openLake({
+  ...SMALL_OPTIONS,
+  directory: plan.directory,
+  threads: 1,
+  onStep: (step) => {
+    if (step !== plan.killAt?.step) return;
+    occurrences += 1;
+    if (occurrences === plan.killAt.occurrence) process.kill(process.pid, 'SIGKILL');
+  },
+});
+for (const events of plan.batches) {
+  const [first] = events;
+  const proofs = first === undefined ? [] : [proofOfDays(first.timeMs - (first.timeMs % 86_400_000), 1, events)];
+  await deliver(lake, events, { proofs });
+}
+await lake.close();

@@ -1,0 +1,111 @@
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CommitStep } from '../src/index.ts';
+import { buildChild, type ChildScript } from './child-build.ts';
+import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
+import { DAY_1, deliver, HOUR, type SmallEvent } from './small-lake.ts';
+
+let child: ChildScript;
+let stored: string;
+beforeAll(async () => {
+  child = await buildChild('commit-child');
+  stored = await mkdtemp(join(tmpdir(), 'lake-stored-'));
+  await child.run({ directory: stored, batches: [STORED], killAt: null });
+});
+afterAll(async () => {
+  await child.remove();
+  await rm(stored, { recursive: true, force: true });
+});
+
+const STORED: readonly SmallEvent[] = ['a', 'b', 'c'].map((id, hour) => ({
+  ...{ id, timeMs: DAY_1 + hour * HOUR, score: 1, issuers: ['x'] },
+}));
+/** One changed, one unchanged, one new, one that moves to the next day. */
+const DELIVERED: readonly SmallEvent[] = [
+  { ...STORED[0], id: 'a', timeMs: DAY_1, score: 2 },
+  { ...STORED[1], id: 'b', timeMs: DAY_1 + HOUR },
+  { id: 'c', timeMs: DAY_1 + 25 * HOUR, score: 1, issuers: ['x'] },
+  { id: 'd', timeMs: DAY_1 + 4 * HOUR, score: 4, issuers: ['x', 'y'] },
+];
+/** Event rows with the number of their child rows. */
+const rowsIn = (events: string, children: string) =>
+  `SELECT event_id, event_date::VARCHAR, score, (SELECT count(*)::INTEGER FROM ${children} c WHERE c.event_id = e.event_id) FROM ${events} e ORDER BY ALL`;
+const BEFORE = [
+  ['a', '2020-08-17', 1, 1],
+  ['b', '2020-08-17', 1, 1],
+  ['c', '2020-08-17', 1, 1],
+];
+const AFTER = [
+  ['a', '2020-08-17', 2, 1],
+  ['b', '2020-08-17', 1, 1],
+  ['c', '2020-08-18', 1, 1],
+  ['d', '2020-08-17', 4, 2],
+];
+
+describe('a writer killed in the middle of a commit', () => {
+  const points: readonly (readonly [CommitStep, number, boolean])[] = [
+    ['screened', 1, false],
+    ['staged', 1, false],
+    ['manifest-written', 1, false],
+    ['file-moved', 1, false],
+    ['file-moved', 4, false],
+    ['files-moved', 1, false],
+    ['committed', 1, true],
+    ['file-trashed', 1, true],
+    ['trashed', 1, true],
+    ['settled', 1, true],
+    // The first time is at opening: the copied lake's views still point to where it was.
+    ['views-written', 2, true],
+  ];
+
+  test.each(points)('at %s (%i) leaves all of it or nothing', async (step, occurrence, isCommitted) => {
+    const directory = await newDirectory();
+    await cp(stored, directory, { recursive: true });
+    const { signal, errors } = await child.run({ directory, batches: [DELIVERED], killAt: { step, occurrence } });
+    expect({ signal, errors }).toEqual({ signal: 'SIGKILL', errors: '' });
+    const expected = isCommitted ? AFTER : BEFORE;
+
+    // A reader changes nothing and already sees one version of all tables.
+    const reader = await openSmall(directory, { readOnly: true, create: false });
+    expect(await ask(reader, rowsIn('events', 'certificates'))).toEqual(expected);
+    await reader.close();
+
+    // The next writer puts the folders right, so that a pattern over them sees the same.
+    const writer = await openSmall(directory);
+    const inFolders = rowsIn(plainRows(directory, 'events'), plainRows(directory, 'certificates'));
+    expect(await askPlain(inFolders)).toEqual(expected);
+    expect(await readdir(join(directory, '_spool'))).toEqual(['tmp']);
+
+    // And the interrupted work, done again, ends as if nothing had happened.
+    await deliver(writer, DELIVERED);
+    expect(await ask(writer, rowsIn('events', 'certificates'))).toEqual(AFTER);
+    expect((await writer.snapshot()).version).toBe(2);
+    await writer.close();
+    expect(await readdir(join(directory, '_spool/tmp'))).toEqual([]);
+  });
+});
+
+describe('writers in two processes', () => {
+  test('both get everything in, each event once', async () => {
+    const directory = await newDirectory();
+    const event = (id: string, score: number): SmallEvent => ({ id, timeMs: DAY_1, score, issuers: ['x'] });
+    const batchesOf = (name: string) =>
+      Array.from({ length: 5 }, (_, n) => [event(`${name}${n}`, n), event('both', n), event('same', 0)]);
+    const [one, two] = await Promise.all(
+      ['p', 'q'].map((name) => child.run({ directory, batches: batchesOf(name), killAt: null })),
+    );
+    expect([one, two]).toEqual([
+      { code: 0, signal: null, errors: '' },
+      { code: 0, signal: null, errors: '' },
+    ]);
+    const lake = await openSmall(directory);
+    const ids = [...Array.from('pq', (name) => [0, 1, 2, 3, 4].map((n) => `${name}${n}`)).flat(), 'both', 'same'];
+    const expected = ids.sort().map((id) => [id]);
+    expect(await ask(lake, 'SELECT event_id FROM events ORDER BY 1')).toEqual(expected);
+    expect(await ask(lake, 'SELECT event_id FROM certificates ORDER BY 1')).toEqual(expected);
+    expect(await askPlain(`SELECT event_id FROM ${plainRows(directory, 'events')} ORDER BY 1`)).toEqual(expected);
+    expect((await lake.snapshot()).version).toBe(10);
+  });
+});

@@ -1,0 +1,121 @@
+import type { WindowCut } from '@edrlake/core';
+import { describe, expect, test } from 'vitest';
+import { ask, newDirectory, openSmall } from './opened-lakes.ts';
+import { DAY, DAY_1, deliver, HOUR, proofOf, proofOfDays, type SmallEvent } from './small-lake.ts';
+
+const hourly = (first: number, count: number): SmallEvent[] =>
+  Array.from({ length: count }, (_, n) => ({
+    id: `F_${first + n}`,
+    timeMs: DAY_1 + (first + n) * HOUR,
+    type: n % 2 === 0 ? 'FILE' : 'MUTEX',
+  }));
+const D1 = '2020-08-17';
+const D2 = '2020-08-18';
+const hours = (from: number, to: number) => [DAY_1 + from * HOUR, DAY_1 + to * HOUR] as const;
+
+async function lakeWith(events: readonly SmallEvent[], ...commits: Parameters<typeof deliver>[2][]) {
+  const lake = await openSmall(await newDirectory());
+  await deliver(lake, events);
+  for (const more of commits) await deliver(lake, [], more);
+  return lake;
+}
+
+const line = (day: string, counted: number | null, inLake: number, verdict: string, more: object = {}) => ({
+  ...{ day, scope: 'all', counted, inLake, rejected: 0, verdict, lastVerifiedAtMs: counted === null ? null : 1_000 },
+  ...more,
+});
+
+describe('coverage', () => {
+  test('is complete where windows tile a day, partial elsewhere', async () => {
+    const lake = await lakeWith(hourly(0, 30), {
+      proofs: [proofOf(hours(0, 12), { [D1]: 12 }), proofOf(hours(12, 26), { [D1]: 12, [D2]: 2 })],
+    });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete'), line(D2, 2, 6, 'partial')]);
+    expect(await lake.coverage({ startMs: DAY_1 + DAY, endMs: DAY_1 + 2 * DAY })).toEqual([line(D2, 2, 6, 'partial')]);
+    expect(
+      await ask(
+        lake,
+        'SELECT event_date, scope, counted, in_lake, rejected, verdict, last_verified FROM coverage ORDER BY 1',
+      ),
+    ).toEqual([
+      [D1, 'all', 24, 24, 0, 'complete', '1970-01-01T00:00:01.000Z'],
+      [D2, 'all', 2, 6, 0, 'partial', '1970-01-01T00:00:01.000Z'],
+    ]);
+  });
+
+  test('says partial of rows that no window on the event axis proves', async () => {
+    const lake = await lakeWith(hourly(0, 3), { proofs: [proofOf(hours(0, 24), { [D1]: 3 }, { axis: 'processed' })] });
+    expect(await lake.coverage()).toEqual([line(D1, null, 3, 'partial')]);
+    expect(await lake.provenRanges('event', { filter: null, state: null })).toEqual([]);
+    expect(await lake.provenRanges('processed', { filter: null, state: null })).toEqual([
+      { startMs: DAY_1, endMs: DAY_1 + DAY },
+    ]);
+  });
+
+  test('is mismatched where the newest word on a part is a mismatch, until a newer one is better', async () => {
+    const whole = proofOfDays(DAY_1, 1, hourly(0, 24));
+    const lake = await lakeWith(
+      hourly(0, 24),
+      { proofs: [whole] },
+      { proofs: [proofOf(hours(3, 4), { [D1]: 1 }, { missing: 2 })] },
+    );
+    expect(await lake.coverage()).toEqual([line(D1, 26, 24, 'mismatched')]);
+    expect(await lake.provenRanges('event', whole.window.scope)).toEqual([
+      { startMs: DAY_1, endMs: DAY_1 + 3 * HOUR },
+      { startMs: DAY_1 + 4 * HOUR, endMs: DAY_1 + DAY },
+    ]);
+    await deliver(lake, [], { proofs: [proofOf(hours(3, 4), { [D1]: 1 }, { atMs: 2_000 })] });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete', { lastVerifiedAtMs: 2_000 })]);
+  });
+
+  test('is mismatched where the lake holds less than was proven', async () => {
+    const lake = await lakeWith(hourly(0, 20), { proofs: [proofOfDays(DAY_1, 1, hourly(0, 24))] });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 20, 'mismatched')]);
+  });
+
+  test('counts nothing twice where a newer tiling cuts across an older one', async () => {
+    const older = [proofOf(hours(0, 10), { [D1]: 10 }), proofOf(hours(10, 24), { [D1]: 14 })];
+    const lake = await lakeWith(hourly(0, 24), { proofs: older }, { proofs: [proofOf(hours(5, 15), { [D1]: 10 })] });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete')]);
+  });
+
+  test('takes windows that are cut by a field together', async () => {
+    const files = { field: 'type', op: 'in', values: ['FILE'] } as const;
+    const others = { field: 'type', op: 'not-in', values: ['FILE'] } as const;
+    const someAgents = { field: 'agent', op: 'in', values: ['a1'] } as const;
+    const otherAgents = { field: 'agent', op: 'not-in', values: ['a1'] } as const;
+    const part = (n: number, ...cuts: WindowCut[]) => proofOf(hours(0, 24), { [D1]: n }, { cuts });
+    const lake = await lakeWith(hourly(0, 24), { proofs: [part(12, files), part(12, others, someAgents)] });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'partial')]);
+    await deliver(lake, [], { proofs: [part(0, others, otherAgents)] });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete')]);
+    // A newer window takes over a part of each: what is left of them is counted in the lake, cut by cut.
+    await deliver(lake, [], { proofs: [proofOf(hours(0, 7), { [D1]: 7 })] });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete')]);
+  });
+
+  test('counts rejects on the first day of their window', async () => {
+    const lake = await lakeWith(hourly(0, 24), { proofs: [proofOf(hours(0, 24), { [D1]: 24 }, { rejected: 2 })] });
+    expect(await lake.coverage()).toEqual([line(D1, 26, 24, 'complete', { rejected: 2 })]);
+  });
+
+  test('keeps what was asked with a filter apart', async () => {
+    const lake = await lakeWith(hourly(0, 24), {
+      proofs: [proofOf(hours(0, 24), { [D1]: 12 }, { filter: 'type: FILE' })],
+    });
+    expect(await lake.coverage()).toEqual([line(D1, 12, 24, 'complete', { scope: 'type: FILE' })]);
+    expect(await lake.provenRanges('event', { filter: null, state: null })).toEqual([]);
+  });
+});
+
+test('countStored counts rows by exact range on either axis, overlaps included', async () => {
+  const events = hourly(0, 30).map((event) => ({ ...event, processedMs: event.timeMs + DAY }));
+  const lake = await lakeWith(events);
+  const ranges = [hours(0, 24), hours(1, 3), hours(2, 30), hours(-5, 0), hours(29, 90)].map(([startMs, endMs]) => ({
+    startMs,
+    endMs,
+  }));
+  expect(await lake.countStored(ranges, 'event')).toEqual([24, 2, 28, 0, 1]);
+  expect(await lake.countStored(ranges, 'processed')).toEqual([0, 0, 6, 0, 25]);
+  expect(await lake.countStored([], 'event')).toEqual([]);
+});
