@@ -1,12 +1,12 @@
 import { EdrlakeError, seededRandom, systemClock } from '@edrlake/core';
 import { childSpawner } from './child-process.ts';
+import { errorDocument, errorText } from './error-text.ts';
 import { runProgram } from './program.ts';
-import type { Surroundings } from './surroundings.ts';
+import { lineWidth, type Surroundings } from './surroundings.ts';
 import { VERSION } from './version.ts';
 
 /** A command that does not stop within this time after Ctrl-C is ended: the lake is safe at any moment. */
 const STOP_WITHIN_MS = 1_800;
-const INTERRUPTED = 130;
 
 const args = process.argv.slice(2);
 if (args[0] === '--version' || args[0] === 'version') {
@@ -17,16 +17,19 @@ if (args[0] === '--version' || args[0] === 'version') {
 
 async function runInProcess(): Promise<void> {
   const abort = new AbortController();
+  const interrupt = new EdrlakeError('INTERRUPTED', 'stopped before the end', {
+    hint: 'Run the same command again to resume.',
+  });
+  const endAtOnce = () => {
+    if (args.includes('--json')) process.stdout.write(`${JSON.stringify(errorDocument(interrupt))}\n`);
+    else process.stderr.write(`\n${errorText(interrupt, lineWidth(process.stderr, process.env))}`);
+    process.exit(interrupt.exitCode);
+  };
   const stop = () => {
-    // A second Ctrl-C, or a command that does not let go.
-    if (abort.signal.aborted) process.exit(INTERRUPTED);
-    setTimeout(() => {
-      process.stderr.write('edrlake: stopped before the end [INTERRUPTED]\nRun the same command again to resume.\n');
-      process.exit(INTERRUPTED);
-    }, STOP_WITHIN_MS).unref();
-    abort.abort(
-      new EdrlakeError('INTERRUPTED', 'stopped before the end', { hint: 'Run the same command again to resume.' }),
-    );
+    // A second Ctrl-C.
+    if (abort.signal.aborted) process.exit(interrupt.exitCode);
+    setTimeout(endAtOnce, STOP_WITHIN_MS).unref();
+    abort.abort(interrupt);
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

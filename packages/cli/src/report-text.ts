@@ -2,13 +2,14 @@ import { isoInstant, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
 import { pairsText, tableText } from './table-text.ts';
+import { wrapWords } from './text-layout.ts';
 
 /** Windows and fields a person can still read through. */
 const SHOWN = 10;
 
 /** What a run did, for a person, with the next command to type. */
 export function reportText(report: ExportReport, width: number): string {
-  const parts = [headline(report), '', pairsText(numbers(report))];
+  const parts = [...wrapWords(headline(report), width), '', pairsText(numbers(report))];
   const { failed, mismatched } = report.windows;
   if (mismatched.length > 0) {
     const rows = mismatched

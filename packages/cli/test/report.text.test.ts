@@ -1,0 +1,113 @@
+import { parseRange } from '@edrlake/core';
+import type { ExportPlan, ExportReport } from '@edrlake/runner';
+import { describe, expect, it } from 'vitest';
+import { findingsText } from '../src/commands/doctor.ts';
+import { planText } from '../src/plan-text.ts';
+import { reportDocument, reportText } from '../src/report-text.ts';
+import { displayWidth } from '../src/text-layout.ts';
+
+const RANGE = parseRange('2020-08-17', '2020-08-18');
+const REQUEST = { axis: 'event', ranges: [RANGE], scope: { filter: null, state: null } } as const;
+const REQUESTS = { planning: 3, pages: 14, logins: 1, planned: 18, lowerBound: 13, ratio: 18 / 13 };
+
+const DONE: ExportReport = {
+  runId: '20261122T003012Z-1f9a2c',
+  resumed: false,
+  request: REQUEST,
+  outcome: 'done',
+  windows: { planned: 2, skipped: 0, committed: 2, failed: [], mismatched: [] },
+  events: { counted: 12_345, fetched: 12_345, new: 12_000, changed: 45, unchanged: 300, rejected: 0 },
+  requests: REQUESTS,
+  requestsMade: 18,
+  filesAdded: 10,
+  unknownFields: [],
+  version: 3,
+  startedAtMs: 0,
+  durationMs: 12_345,
+};
+
+const FAILED_WINDOW = { windowId: 'w', range: RANGE, code: 'TIMEOUT', message: 'no answer' };
+const MISMATCHED_WINDOW = { windowId: 'w', range: RANGE, counted: 10, fetched: 9, distinct: 9 };
+
+describe('the report of an export', () => {
+  it('says what is new and what it took', () => {
+    const text = reportText(DONE, 80);
+    expect(text).toContain('Complete: 2020-08-17T00:00:00Z to 2020-08-19T00:00:00Z.');
+    expect(text).toContain('12,345 counted · 12,000 new · 45 changed · 300 unchanged');
+    expect(text).toContain('18 made · 18 planned · 13 at least');
+    expect(text).toMatch(/Next: edrlake status\n$/);
+  });
+
+  it('says what to type when windows failed', () => {
+    const windows = { ...DONE.windows, failed: [FAILED_WINDOW] };
+    const text = reportText({ ...DONE, outcome: 'partly', windows }, 80);
+    expect(text).toContain('no answer [TIMEOUT]');
+    expect(text).toContain('Next: edrlake backfill --from 2020-08-17 --to 2020-08-18');
+  });
+
+  it('says what to type when numbers do not add up', () => {
+    const windows = { ...DONE.windows, mismatched: [MISMATCHED_WINDOW] };
+    const text = reportText({ ...DONE, outcome: 'mismatch', windows }, 80);
+    expect(text).toContain('The lake and the API disagree');
+    expect(text).toContain('Next: edrlake backfill --from 2020-08-17 --to 2020-08-18 --force');
+  });
+
+  it('stays readable with many windows, and fits', () => {
+    const failed = Array.from({ length: 500 }, () => ({ ...FAILED_WINDOW, message: 'x'.repeat(200) }));
+    const text = reportText({ ...DONE, outcome: 'partly', windows: { ...DONE.windows, failed } }, 80);
+    expect(text.split('\n').length).toBeLessThan(30);
+    expect(text).toContain('… 490 more, --json lists all');
+    for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  it('as a document has instants as text', () => {
+    expect(reportDocument(DONE)).toMatchObject({
+      range: { from: '2020-08-17T00:00:00.000Z', to: '2020-08-19T00:00:00.000Z' },
+      startedAt: '1970-01-01T00:00:00.000Z',
+      outcome: 'done',
+    });
+  });
+});
+
+describe('a plan in words', () => {
+  const windows = Array.from({ length: 30 }, (_, n) => {
+    const range = { startMs: RANGE.startMs + n * 1_000, endMs: RANGE.startMs + (n + 1) * 1_000 };
+    return { window: { ...REQUEST, range, cuts: [], id: `w${n}` }, count: 9_000 + n };
+  });
+  const windowPlan = { windows, emptyWindows: [], events: 12_345, pages: 14, planRequests: 3, lowerBound: 13 };
+  const view = {
+    plan: { request: REQUEST, windowPlan, requests: REQUESTS } satisfies ExportPlan,
+    pageSize: 1_000,
+    requestsMade: 4,
+    standardMs: 216_000,
+    advertised: { requests: 600, windowSeconds: 3_600 },
+    advertisedMs: 108_000,
+  };
+
+  it('names requests, the bound, the ratio and the duration', () => {
+    const text = planText(view, false, 80);
+    expect(text).toContain('18 planned: 3 to plan, 14 pages, 1 login');
+    expect(text).toContain('13 requests of 1,000 events, ratio 1.38');
+    expect(text).toContain('about 3 min 36 s at 300 requests an hour');
+    expect(text).toContain("about 1 min 48 s at the gateway's 600 in 1 h");
+    expect(text).toContain('… 20 more, --all lists them');
+    for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  it('lists all windows when asked', () => {
+    expect(planText(view, true, 80).split('\n').length).toBeGreaterThan(40);
+  });
+});
+
+describe('findings', () => {
+  it('are marked, with advice below', () => {
+    const text = findingsText(
+      [
+        { name: 'login', status: 'ok', found: 'demo', advice: null },
+        { name: 'clock', status: 'fail', found: '5 min ahead', advice: 'Synchronise it.' },
+      ],
+      80,
+    );
+    expect(text).toBe('✔ login  demo\n✘ clock  5 min ahead\n         → Synchronise it.\n\n1 of 2 checks failed.\n');
+  });
+});
