@@ -17,47 +17,46 @@ export interface CountAsker {
   readonly histogram: ((query: EventQuery, bucketMs: number) => Promise<readonly HistogramBucket[]>) | null;
 }
 
-/**
- * @param maxRequests more than any settled data can need; only counts that contradict each other again and again get there
- * @throws {EdrlakeError} from each call: what the source throws, the signal's reason, or `RESPONSE_UNEXPECTED` past the bound
- */
-export function countAsker(
-  source: EventSource,
-  signal: AbortSignal,
-  maxRequests: () => number,
-  useHistogram: boolean,
-): CountAsker {
+export interface AskOptions {
+  readonly signal: AbortSignal;
+  /** Ask for histograms where the source has them. */
+  readonly histogram: boolean;
+  /** More than any settled data can need: only counts that contradict each other again and again get there. */
+  readonly maxRequests: () => number;
+  /** Starts a request when it may; by default at once. */
+  readonly inTurn?: <T>(request: () => Promise<T>) => Promise<T>;
+}
+
+/** @throws {EdrlakeError} from each call: what the source throws, the signal's reason, or `RESPONSE_UNEXPECTED` past the bound. */
+export function countAsker(source: EventSource, options: AskOptions): CountAsker {
+  const { signal, maxRequests } = options;
+  const inTurn = options.inTurn ?? ((request) => request());
   let requests = 0;
-  const oneMore = () => {
-    signal.throwIfAborted();
-    if (requests >= maxRequests()) {
-      throw new EdrlakeError(
-        'RESPONSE_UNEXPECTED',
-        `expected a plan within ${maxRequests()} count requests, the counts still do not add up`,
-        { hint: 'The data may be changing while it is counted: end the range further in the past, or run again.' },
-      );
-    }
-    requests++;
-  };
+  const ask = <T>(request: () => Promise<T>): Promise<T> =>
+    inTurn(async () => {
+      signal.throwIfAborted();
+      if (requests >= maxRequests()) {
+        throw new EdrlakeError(
+          'RESPONSE_UNEXPECTED',
+          `expected a plan within ${maxRequests()} count requests, the counts still do not add up`,
+          { hint: 'The data may be changing while it is counted: end the range further in the past, or run again.' },
+        );
+      }
+      requests++;
+      return request();
+    });
   const { histogram } = source;
   return {
     requests: () => requests,
     async count(query) {
-      oneMore();
-      const count = await source.count(query, signal);
+      const count = await ask(() => source.count(query, signal));
       if (Number.isSafeInteger(count) && count >= 0) return count;
       throw new EdrlakeError('RESPONSE_UNEXPECTED', `expected a count of events, found ${count}`);
     },
-    async groups(query, field, limit) {
-      oneMore();
-      return source.groups(query, field, limit, signal);
-    },
+    groups: (query, field, limit) => ask(() => source.groups(query, field, limit, signal)),
     histogram:
-      histogram === null || !useHistogram
+      histogram === null || !options.histogram
         ? null
-        : async (query, bucketMs) => {
-            oneMore();
-            return histogram(query, bucketMs, signal);
-          },
+        : (query, bucketMs) => ask(() => histogram.call(source, query, bucketMs, signal)),
   };
 }

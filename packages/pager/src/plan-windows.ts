@@ -15,7 +15,7 @@ import { eventCurve } from './event-curve.ts';
 import { addCountedCuts } from './split-by-count.ts';
 import { addHistogramCuts } from './split-by-histogram.ts';
 import { splitByValue } from './split-by-value.ts';
-import { pagesOf, type WindowSizes, windowSizes } from './window-sizes.ts';
+import { pagesOf, requestsOf, type WindowSizes, windowSizes } from './window-sizes.ts';
 
 export interface PlanRequest {
   readonly axis: TimeAxis;
@@ -44,7 +44,10 @@ export interface WindowPlan {
   readonly events: number;
   /** Requests the planning made. */
   readonly planRequests: number;
-  /** Page requests that fetching the windows takes when nothing goes wrong. */
+  /**
+   * Requests that fetching the windows takes when nothing goes wrong: their pages, and one recount for each window whose
+   * last page is full, because a full page does not tell whether more would come.
+   */
   readonly pages: number;
   /** `ceil(events / pageSize)`: nobody could do with fewer page requests. */
   readonly lowerBound: number;
@@ -64,29 +67,21 @@ export async function planWindows(
 ): Promise<WindowPlan> {
   const sizes = windowSizes(source);
   let maxRequests = options.maxPlanRequests ?? 1;
-  const asker = countAsker(source, options.signal, () => maxRequests, options.histogram ?? true);
+  const asker = countAsker(source, {
+    signal: options.signal,
+    histogram: options.histogram ?? true,
+    maxRequests: () => maxRequests,
+  });
   const { axis, range, scope } = request;
   const query: EventQuery = { axis, range, cuts: [], scope };
   const counted = await asker.count(query);
   maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);
   const { windows, emptyWindows } = await splitQuery(asker, query, counted, sizes);
-  const plan = {
-    windows,
-    emptyWindows,
-    events: windows.reduce((sum, planned) => sum + planned.count, 0),
-    planRequests: asker.requests(),
-    pages: windows.reduce((sum, planned) => sum + pagesOf(planned.count, sizes.pageSize), 0),
-    lowerBound: 0,
-  };
-  plan.lowerBound = pagesOf(plan.events, sizes.pageSize);
-  options.emit({
-    type: 'planned',
-    windows: windows.length,
-    events: plan.events,
-    pages: plan.pages,
-    planRequests: plan.planRequests,
-  });
-  return plan;
+  const events = windows.reduce((sum, { count }) => sum + count, 0);
+  const pages = windows.reduce((sum, { count }) => sum + requestsOf(count, sizes.pageSize), 0);
+  const planRequests = asker.requests();
+  options.emit({ type: 'planned', windows: windows.length, events, pages, planRequests });
+  return { windows, emptyWindows, events, planRequests, pages, lowerBound: pagesOf(events, sizes.pageSize) };
 }
 
 /** Halving the time down to one millisecond takes some 40 counts; each may bring half a window. */

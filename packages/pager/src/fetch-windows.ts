@@ -1,0 +1,242 @@
+import { setMaxListeners } from 'node:events';
+import {
+  EdrlakeError,
+  type Emit,
+  type EventSource,
+  type FetchedWindow,
+  type PlannedWindow,
+  type SpooledPage,
+  toEdrlakeError,
+} from '@edrlake/core';
+import pLimit from 'p-limit';
+import { type FailedWindow, fetchWindow, type WindowFetching } from './fetch-window.ts';
+import type { Spool } from './spool.ts';
+import { type WindowSizes, windowSizes } from './window-sizes.ts';
+
+export interface FetchOptions {
+  readonly spool: Spool;
+  /** Requests in flight at once, over all windows. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+  /** Awaited for each page that is newly on disk, before its window counts as fetched. Calls may overlap. */
+  readonly onPage?: (page: SpooledPage) => Promise<void>;
+  /** Pages that an earlier run spooled, by window, oldest first: those that still match are used without a request. */
+  readonly resume?: ReadonlyMap<string, readonly SpooledPage[]>;
+  /** Bytes on disk that the consumer has not taken yet; no window is begun that would pass it, except a first one. Default 512 MiB. */
+  readonly maxSpooledBytes?: number;
+  /** Further tries for a window that does not add up. Default 2. */
+  readonly maxRefetches?: number;
+  /** Use histograms when a window has to be planned anew. Default true. */
+  readonly histogram?: boolean;
+}
+
+/** Errors that every other window would meet as well. */
+const FATAL_CODES = new Set([
+  'AUTH_REJECTED',
+  'ACCESS_DENIED',
+  'CREDENTIALS_MISSING',
+  'FILTER_REJECTED',
+  'LAKE_UNWRITABLE',
+  'INTERRUPTED',
+]);
+
+/** A window split into windows that are split again: after so many rounds the source contradicts itself. */
+const MAX_SPLIT_DEPTH = 4;
+
+/** Windows begun or waiting for the consumer: bounds memory where windows hold next to no bytes. */
+const MAX_WINDOWS_AHEAD = 256;
+
+/** Assumed until the first windows show how large records are. */
+const FIRST_BYTES_PER_RECORD = 2_000;
+
+interface Job {
+  readonly planned: PlannedWindow;
+  readonly sizes: WindowSizes;
+  readonly depth: number;
+}
+
+/**
+ * Fetches windows into the spool and yields each as soon as it is done, roughly in the order given. Each window is yielded
+ * once, whole or failed, except that one that outgrew the result window is replaced by smaller ones that tile it (parts
+ * counted as zero come without pages). Fetching goes on while the consumer works, as far ahead as `maxSpooledBytes` allows.
+ * A page or count that fails for good fails its window only.
+ *
+ * After the end, an error, or the consumer's `break` nothing is in flight. What a crash leaves behind: whole pages in the
+ * spool, those that `onPage` was awaited for being the caller's to name in `resume`.
+ * @throws {EdrlakeError} what no other window could survive: `AUTH_REJECTED`, `ACCESS_DENIED`, `FILTER_REJECTED`,
+ *   `LAKE_UNWRITABLE` (also for what `onPage` throws), or an abort. Windows that were done but not yielded yet are in the spool.
+ */
+export async function* fetchWindows(
+  source: EventSource,
+  windows: readonly PlannedWindow[],
+  options: FetchOptions,
+): AsyncGenerator<FetchedWindow | FailedWindow, void, void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  // Each request in flight listens, and there are as many as the caller wants.
+  setMaxListeners(0, signal);
+  const queue = fetchQueue(source, windows, { ...options, signal }, stop);
+  try {
+    for (;;) {
+      queue.pump();
+      const done = queue.take();
+      if (done !== undefined) yield done;
+      else if (queue.isIdle()) return;
+      else await queue.nextChange();
+    }
+  } finally {
+    stop.abort(new EdrlakeError('INTERRUPTED', 'nobody takes further windows'));
+    await queue.settled();
+  }
+}
+
+/** The windows on their way: which are begun, which wait for the consumer, and how many bytes that makes. */
+function fetchQueue(
+  source: EventSource,
+  windows: readonly PlannedWindow[],
+  options: FetchOptions,
+  stop: AbortController,
+) {
+  const maxSpooledBytes = options.maxSpooledBytes ?? 536_870_912;
+  const sizes = windowSizes(source);
+  const fetching = fetchingWith(source, options);
+  const parts: Job[] = [];
+  const ready: (FetchedWindow | FailedWindow)[] = [];
+  const active = new Map<Promise<void>, { bytes: number }>();
+  const records = { count: 0, bytes: 0 };
+  let position = 0;
+  let fatal: EdrlakeError | null = null;
+
+  const peek = (): Job | undefined => {
+    const planned = windows[position];
+    return parts.at(-1) ?? (planned === undefined ? undefined : { planned, sizes, depth: 0 });
+  };
+  const expectedBytes = ({ planned }: Job) =>
+    planned.count * (records.count === 0 ? FIRST_BYTES_PER_RECORD : records.bytes / records.count);
+  const bytesAhead = () => {
+    let bytes = 0;
+    for (const begun of active.values()) bytes += begun.bytes;
+    for (const done of ready) bytes += 'bodyBytes' in done ? done.bodyBytes : 0;
+    return bytes;
+  };
+  const mayBegin = (job: Job) => {
+    if (active.size + ready.length === 0) return true;
+    // One more than can be in flight, so that a window that ends leaves no gap.
+    if (active.size > options.concurrency || active.size + ready.length >= MAX_WINDOWS_AHEAD) return false;
+    return bytesAhead() + expectedBytes(job) <= maxSpooledBytes;
+  };
+  const begin = (job: Job) => {
+    const begun = { bytes: expectedBytes(job) };
+    let spooled = 0;
+    const task = fetchJob(fetching, job, (bodyBytes) => {
+      spooled += bodyBytes;
+      begun.bytes = Math.max(begun.bytes, spooled);
+    })
+      .then(
+        (outcome) => {
+          ready.push(...outcome.done);
+          // The first part next, ahead of windows that were planned to follow.
+          parts.push(...outcome.parts.reverse());
+          for (const done of outcome.done) {
+            if ('bodyBytes' in done) {
+              records.count += done.recordCount;
+              records.bytes += done.bodyBytes;
+            }
+          }
+        },
+        (thrown: unknown) => {
+          // What a request throws when it is aborted says less than why.
+          fatal ??= toEdrlakeError(options.signal.aborted ? options.signal.reason : thrown);
+          stop.abort(fatal);
+        },
+      )
+      .then(() => {
+        active.delete(task);
+        pump();
+      });
+    active.set(task, begun);
+  };
+  const pump = () => {
+    for (let job = peek(); job !== undefined && !options.signal.aborted; job = peek()) {
+      if (!mayBegin(job)) return;
+      if (parts.pop() === undefined) position++;
+      begin(job);
+    }
+  };
+  return {
+    /** Begins as many windows as the bounds allow. Also runs by itself whenever a window is done. */
+    pump,
+    /** The next window for the consumer. @throws the error that ends everything, once nothing is in flight. */
+    take(): FetchedWindow | FailedWindow | undefined {
+      if (fatal === null && !options.signal.aborted) return ready.shift();
+      if (active.size > 0) return undefined;
+      throw fatal ?? toEdrlakeError(options.signal.reason);
+    },
+    isIdle: () => active.size === 0 && ready.length === 0 && peek() === undefined,
+    nextChange: () => Promise.race(active.keys()),
+    async settled(): Promise<void> {
+      while (active.size > 0) await Promise.all(active.keys());
+    },
+  };
+}
+
+/** One window to its end. Only what ends everything is thrown. */
+async function fetchJob(
+  fetching: WindowFetching,
+  job: Job,
+  onBytes: (bodyBytes: number) => void,
+): Promise<{ done: (FetchedWindow | FailedWindow)[]; parts: Job[] }> {
+  const { planned, sizes, depth } = job;
+  try {
+    const outcome = await fetchWindow(fetching, planned, sizes, onBytes);
+    if (outcome.type === 'fetched') return { done: [outcome.fetched], parts: [] };
+    if (depth >= MAX_SPLIT_DEPTH) {
+      throw new EdrlakeError(
+        'RESULT_WINDOW_EXCEEDED',
+        `expected a window that fits after ${MAX_SPLIT_DEPTH} rounds of splitting, it has outgrown its plan again`,
+        { hint: 'The data is changing while it is fetched: end the range further in the past.' },
+      );
+    }
+    const parts = outcome.into.windows.map((part) => ({ planned: part, sizes, depth: depth + 1 }));
+    return { done: outcome.into.emptyWindows.map(emptyWindow), parts };
+  } catch (thrown) {
+    const error = toEdrlakeError(thrown);
+    if (FATAL_CODES.has(error.code) || fetching.signal.aborted) throw error;
+    const { id: windowId, range } = planned.window;
+    fetching.emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
+    return { done: [{ ...planned, verdict: 'failed', error }], parts: [] };
+  }
+}
+
+function emptyWindow(window: PlannedWindow['window']): FetchedWindow {
+  const nothing = { count: 0, pages: [], bodyBytes: 0, recordCount: 0, distinctIds: 0, withoutId: 0 };
+  return { window, ...nothing, verdict: 'complete' };
+}
+
+function fetchingWith(source: EventSource, options: FetchOptions): WindowFetching {
+  const { onPage } = options;
+  return {
+    source,
+    inTurn: pLimit(options.concurrency),
+    spool: options.spool,
+    signal: options.signal,
+    emit: options.emit,
+    onPage: async (page) => {
+      try {
+        await onPage?.(page);
+      } catch (thrown) {
+        throw new EdrlakeError(
+          'LAKE_UNWRITABLE',
+          `expected to record a fetched page: ${toEdrlakeError(thrown).message}`,
+          {
+            cause: thrown,
+          },
+        );
+      }
+    },
+    resume: options.resume ?? new Map(),
+    maxRefetches: options.maxRefetches ?? 2,
+    histogram: options.histogram ?? true,
+  };
+}

@@ -1,0 +1,47 @@
+import type { PageWithIds } from './spool.ts';
+
+/** What the pages of one window hold together. */
+export interface WindowTally {
+  readonly recordCount: number;
+  readonly distinctIds: number;
+  /** Records without an identity: they may repeat, nobody can tell. */
+  readonly withoutId: number;
+  readonly bodyBytes: number;
+}
+
+export function tally(pages: readonly PageWithIds[]): WindowTally {
+  const ids = new Set<string>();
+  let withoutId = 0;
+  let recordCount = 0;
+  let bodyBytes = 0;
+  for (const { page, ids: pageIds } of pages) {
+    recordCount += page.recordCount;
+    bodyBytes += page.bodyBytes;
+    for (const id of pageIds) {
+      if (id === null) withoutId++;
+      else ids.add(id);
+    }
+  }
+  return { recordCount, distinctIds: ids.size, withoutId, bodyBytes };
+}
+
+/** Whether as many records came as were counted, and none twice. */
+export function addsUp(found: WindowTally, count: number): boolean {
+  return found.recordCount === count && found.distinctIds + found.withoutId === count;
+}
+
+/**
+ * Of several tries the fewest pages that hold every distinct record seen in any of them: all of the last try, and of
+ * earlier ones those with an id that came in no later try. Records without an id count as new: dropping one could lose it.
+ */
+export function pagesWorthKeeping(tries: readonly (readonly PageWithIds[])[]): PageWithIds[] {
+  const kept: PageWithIds[] = [];
+  const ids = new Set<string>();
+  for (const pages of [...tries].reverse()) {
+    const isLast = kept.length === 0;
+    const worth = pages.filter((page) => isLast || page.ids.some((id) => id === null || !ids.has(id)));
+    for (const page of worth) for (const id of page.ids) if (id !== null) ids.add(id);
+    kept.push(...worth);
+  }
+  return kept;
+}

@@ -1,0 +1,264 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EdrlakeError, EVERYTHING, type FetchedWindow, type RunEvent, type SpooledPage, windowOf } from '@edrlake/core';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { FailedWindow } from '../src/fetch-window.ts';
+import { type FetchOptions, fetchWindows } from '../src/fetch-windows.ts';
+import { planWindows } from '../src/plan-windows.ts';
+import { openSpool, type Spool } from '../src/spool.ts';
+import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
+
+const START_MS = Date.UTC(2020, 7, 17);
+const RANGE = { startMs: START_MS, endMs: START_MS + 1_000_000 };
+
+let directory: string;
+let spool: Spool;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edrlake-fetch-'));
+  spool = await openSpool(directory, ['id']);
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+function spread(count: number, prefix = 'e'): MemoryEvent[] {
+  return Array.from({ length: count }, (_, i) => ({ atMs: START_MS + i * 100, id: `${prefix}${i}` }));
+}
+
+async function planOf(source: MemorySource) {
+  const options = { signal: new AbortController().signal, emit: () => undefined };
+  return (await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, options)).windows;
+}
+
+/** One window over everything, counted as so many. */
+function oneWindow(count: number) {
+  return [{ window: windowOf({ axis: 'event', range: RANGE, cuts: [], scope: EVERYTHING }), count }];
+}
+
+async function fetched(
+  source: MemorySource,
+  windows: Awaited<ReturnType<typeof planOf>>,
+  more: Partial<FetchOptions> = {},
+) {
+  const seen: RunEvent[] = [];
+  const results: (FetchedWindow | FailedWindow)[] = [];
+  const options: FetchOptions = {
+    spool,
+    concurrency: 3,
+    signal: new AbortController().signal,
+    emit: (event) => seen.push(event),
+    ...more,
+  };
+  for await (const result of fetchWindows(source, windows, options)) results.push(result);
+  expect(source.pagesInFlight).toBe(0);
+  return { results, seen, types: seen.map(({ type }) => type) };
+}
+
+function whole(result: FetchedWindow | FailedWindow | undefined): FetchedWindow {
+  if (result === undefined || result.verdict === 'failed') throw new EdrlakeError('BUG', 'expected a fetched window');
+  return result;
+}
+
+async function spooledIds(results: readonly (FetchedWindow | FailedWindow)[]): Promise<string[]> {
+  const ids: string[] = [];
+  for (const result of results) {
+    if (result.verdict === 'failed') continue;
+    for (const page of result.pages) {
+      const lines = (await readFile(page.path, 'utf8')).split('\n');
+      expect(lines.pop()).toBe('');
+      expect(lines).toHaveLength(page.recordCount);
+      ids.push(...lines.map((line) => (JSON.parse(line) as { id: string }).id));
+    }
+  }
+  return ids;
+}
+
+test('all windows come once, complete, in order, with every event on disk, under the concurrency limit', async () => {
+  const source = memorySource(spread(995), { pageSize: 10, maxResultWindow: 50 });
+  const windows = await planOf(source);
+  const pages: SpooledPage[] = [];
+  const { results, types } = await fetched(source, windows, {
+    onPage: async (page) => {
+      expect((await readFile(page.path)).length).toBe(page.bodyBytes);
+      pages.push(page);
+    },
+  });
+  expect(results.map((result) => result.verdict)).toEqual(windows.map(() => 'complete'));
+  expect(results.map((result) => result.window.id).sort()).toEqual(windows.map(({ window }) => window.id).sort());
+  const ids = await spooledIds(results);
+  expect(ids).toHaveLength(995);
+  expect(new Set(ids).size).toBe(995);
+  expect(source.mostPagesInFlight).toBe(3);
+  expect(pages).toHaveLength(source.calls.page);
+  expect(types.filter((type) => type === 'page')).toHaveLength(source.calls.page);
+  expect(types.filter((type) => type === 'window')).toHaveLength(windows.length);
+  expect(whole(results[0]).distinctIds).toBe(whole(results[0]).count);
+  expect(whole(results[0]).bodyBytes).toBe(whole(results[0]).pages.reduce((sum, page) => sum + page.bodyBytes, 0));
+});
+
+test('a last page that is full is followed by a recount, one that is not needs none', async () => {
+  const source = memorySource(spread(20), { pageSize: 10, maxResultWindow: 50 });
+  await fetched(source, oneWindow(20));
+  expect(source.calls).toMatchObject({ page: 2, count: 1 });
+  const other = memorySource(spread(19), { pageSize: 10, maxResultWindow: 50 });
+  await fetched(other, oneWindow(19));
+  expect(other.calls).toMatchObject({ page: 2, count: 0 });
+});
+
+test('a window without events needs no request and no page', async () => {
+  const source = memorySource([], { pageSize: 10, maxResultWindow: 50 });
+  const { results } = await fetched(source, oneWindow(0));
+  expect(results).toMatchObject([{ verdict: 'complete', pages: [], recordCount: 0 }]);
+  expect(source.calls).toEqual({ count: 0, groups: 0, histogram: 0, page: 0 });
+});
+
+test('a count that has become what was fetched is taken over', async () => {
+  const source = memorySource(spread(17), { pageSize: 10, maxResultWindow: 50 });
+  const { results, types } = await fetched(source, oneWindow(19));
+  expect(results).toMatchObject([{ verdict: 'complete', count: 17, recordCount: 17 }]);
+  expect(types).not.toContain('window-refetch');
+});
+
+test('more events than planned are fetched with a second try', async () => {
+  const source = memorySource(spread(33), { pageSize: 10, maxResultWindow: 50 });
+  const { results, seen } = await fetched(source, oneWindow(20));
+  expect(results).toMatchObject([{ verdict: 'complete', count: 33, recordCount: 33, distinctIds: 33 }]);
+  expect(seen).toContainEqual(
+    expect.objectContaining({ type: 'window-refetch', counted: 33, fetched: 20, attempt: 1 }),
+  );
+  const left = await readdir(join(directory, results[0]!.window.id));
+  expect(left.sort()).toEqual(['0-retry1.ndjson', '1-retry1.ndjson', '2-retry1.ndjson', '3-retry1.ndjson']);
+});
+
+test('an event that arrives between two pages, shifting all others, is found out and mended', async () => {
+  const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
+  const { page } = source;
+  let arrived = false;
+  source.page = async (query, pageNumber, read, signal) => {
+    if (pageNumber === 1 && !arrived) {
+      arrived = true;
+      source.events = [{ atMs: START_MS, id: 'late' }, ...source.events];
+    }
+    return page(query, pageNumber, read, signal);
+  };
+  const { results, types } = await fetched(source, oneWindow(25), { concurrency: 1 });
+  expect(types).toContain('window-refetch');
+  expect(results).toMatchObject([{ verdict: 'complete', count: 26, distinctIds: 26 }]);
+  expect(new Set(await spooledIds(results)).size).toBe(26);
+});
+
+test('pages that overlap because the order changed are fetched again', async () => {
+  const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
+  const { page } = source;
+  source.page = async (query, pageNumber, read, signal) => {
+    if (source.calls.page === 1) {
+      source.calls.page++;
+      return read(bodyOf([...source.matching(query)].reverse().slice(10, 20), signal));
+    }
+    return page(query, pageNumber, read, signal);
+  };
+  const { results } = await fetched(source, oneWindow(25), { concurrency: 1 });
+  expect(results).toMatchObject([{ verdict: 'complete', recordCount: 25, distinctIds: 25 }]);
+});
+
+test('records without an id may repeat', async () => {
+  const nameless = Array.from({ length: 5 }, () => ({ atMs: START_MS, id: null }));
+  const source = memorySource([...spread(10), ...nameless], { pageSize: 10, maxResultWindow: 50 });
+  const { results } = await fetched(source, oneWindow(15));
+  expect(results).toMatchObject([{ verdict: 'complete', recordCount: 15, distinctIds: 10, withoutId: 5 }]);
+});
+
+test('what never adds up ends as a mismatch with every distinct record of all tries', async () => {
+  const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
+  const { page } = source;
+  let tries = 0;
+  source.page = async (query, pageNumber, read, signal) => {
+    if (pageNumber !== 1) return page(query, pageNumber, read, signal);
+    source.calls.page++;
+    // Each try drops another event and delivers its neighbour twice.
+    const dropped = tries++;
+    const events = [...source.matching(query).slice(10, 20)];
+    events[dropped] = events[dropped + 1]!;
+    return read(bodyOf(events, signal));
+  };
+  const { results, types } = await fetched(source, oneWindow(25));
+  expect(types.filter((type) => type === 'window-refetch')).toHaveLength(2);
+  expect(tries).toBe(3);
+  const result = whole(results[0]);
+  expect(result).toMatchObject({ verdict: 'mismatch', count: 25, distinctIds: 25, recordCount: 35 });
+  expect(new Set(await spooledIds(results)).size).toBe(25);
+  expect((await readdir(join(directory, result.window.id))).length).toBe(result.pages.length);
+});
+
+test('a count the API contradicts for good keeps the last try only', async () => {
+  const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
+  source.count = async () => 26;
+  const { results } = await fetched(source, oneWindow(26), { maxRefetches: 1 });
+  expect(results).toMatchObject([{ verdict: 'mismatch', count: 26, recordCount: 25, distinctIds: 25 }]);
+  expect(await readdir(join(directory, results[0]!.window.id))).toHaveLength(3);
+});
+
+test('a window that has outgrown the result window is replaced by parts that tile it', async () => {
+  const source = memorySource(spread(130), { pageSize: 10, maxResultWindow: 50 });
+  const { results, seen } = await fetched(source, oneWindow(45));
+  expect(results.length).toBeGreaterThanOrEqual(3);
+  expect(results.every((result) => result.verdict === 'complete')).toBe(true);
+  expect(seen).toContainEqual(expect.objectContaining({ type: 'window-split', into: results.length }));
+  expect(new Set(await spooledIds(results)).size).toBe(130);
+  const ranges = results.map(({ window }) => window.range).sort((a, b) => a.startMs - b.startMs);
+  expect(ranges[0]?.startMs).toBe(RANGE.startMs);
+  expect(ranges.at(-1)?.endMs).toBe(RANGE.endMs);
+  for (const [i, range] of ranges.slice(1).entries()) expect(range.startMs).toBe(ranges[i]?.endMs);
+});
+
+test('a source that pages less far than it says is asked for smaller windows', async () => {
+  const source = memorySource(spread(48), { pageSize: 10, maxResultWindow: 50 });
+  const { page } = source;
+  source.page = async (query, pageNumber, read, signal) => {
+    if (pageNumber < 3) return page(query, pageNumber, read, signal);
+    throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', 'too far', { disposition: 'split' });
+  };
+  const { results } = await fetched(source, oneWindow(48));
+  expect(results.every((result) => result.verdict === 'complete')).toBe(true);
+  expect(new Set(await spooledIds(results)).size).toBe(48);
+});
+
+test('a window that keeps growing past the limit fails after a bounded number of splits', async () => {
+  const source = memorySource(spread(60), { pageSize: 1, maxResultWindow: 2 });
+  source.page = async () => {
+    throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', 'too far', { disposition: 'split' });
+  };
+  const { results } = await fetched(source, oneWindow(2));
+  expect(results.length).toBeGreaterThan(0);
+  expect(results.every((result) => result.verdict === 'failed')).toBe(true);
+});
+
+test('pages of a killed run are used again when they are still what they were, and fetched when not', async () => {
+  const source = memorySource(spread(95), { pageSize: 10, maxResultWindow: 50 });
+  const windows = await planOf(source);
+  const journal = new Map<string, SpooledPage[]>();
+  const onPage = async (page: SpooledPage) => {
+    journal.set(page.windowId, [...(journal.get(page.windowId) ?? []), page]);
+  };
+  await fetched(source, windows, { onPage });
+  const all = [...journal.values()].flat();
+  const [first, second, third] = all;
+  await writeFile(first!.path, (await readFile(first!.path, 'utf8')).replace('e', 'f'));
+  await rm(second!.path);
+  await writeFile(third!.path, (await readFile(third!.path)).subarray(0, -20));
+  await writeFile(`${third!.path}.part`, 'half a page');
+  spool = await openSpool(directory, ['id']);
+  expect((await readdir(join(directory, third!.windowId))).filter((name) => name.endsWith('.part'))).toEqual([]);
+  source.calls.page = 0;
+  const again: SpooledPage[] = [];
+  const { results, seen } = await fetched(source, windows, {
+    resume: journal,
+    onPage: async (page) => {
+      again.push(page);
+    },
+  });
+  expect(source.calls.page).toBe(3);
+  expect(again).toHaveLength(3);
+  expect(seen.filter((event) => event.type === 'page' && event.reused)).toHaveLength(all.length - 3);
+  expect(results.every((result) => result.verdict === 'complete')).toBe(true);
+  expect(new Set(await spooledIds(results)).size).toBe(95);
+});
