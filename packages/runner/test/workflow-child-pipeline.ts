@@ -1,0 +1,57 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { seededRandom, systemClock } from '@edrlake/core';
+import { currentOwner, isOwnerAlive } from '@edrlake/lake';
+import { runPipeline } from '../src/workflow/run-pipeline.ts';
+import { definePipeline, RUN_ID } from './workflow-stage.ts';
+
+/** How many days the pipeline works off, one file each. */
+export const CHILD_DAYS = 12;
+
+/** Starts or resumes the run in a folder and says each step on a line of its own. */
+export async function runInChild(directory: string, resume: boolean, say: (line: string) => void): Promise<void> {
+  const put = async (name: string, text: string) => {
+    say(`work ${name}`);
+    await writeFile(join(directory, name), text);
+    return { rows: 1 };
+  };
+  const pipeline = definePipeline({
+    name: 'files',
+    tasks: {
+      list: { run: async () => ({ ...(await put('list', 'x')), days: CHILD_DAYS }) },
+      each: {
+        needs: ['list'],
+        concurrency: 2,
+        forEach: ({ outputs }) => {
+          const { days } = outputs.list as { days: number };
+          return Array.from({ length: days }, (_, day) => `day-${day}`);
+        },
+        run: ({ partition }) => put(partition, `of ${partition}`),
+      },
+      sum: {
+        needs: ['each'],
+        run: ({ partitionOutputs }) => put('sum', String(partitionOutputs.each?.length)),
+      },
+    },
+  });
+  const result = await runPipeline(pipeline, {
+    registry: {},
+    provided: null,
+    params: {},
+    concurrency: 3,
+    runsDirectory: join(directory, '_runs'),
+    runId: RUN_ID,
+    resume,
+    services: {
+      clock: systemClock,
+      random: seededRandom(1),
+      emit: (event) => {
+        if (event.type === 'task') say(`${event.state} ${event.partition ?? event.task}`);
+      },
+      signal: new AbortController().signal,
+    },
+    liveness: { owner: currentOwner(), isOwnerAlive },
+    post: null,
+  });
+  say(`end ${result.state} rows ${result.rows}`);
+}

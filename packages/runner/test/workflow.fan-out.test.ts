@@ -1,0 +1,147 @@
+import { EventEmitter, once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { AnyFacts } from '../src/workflow/define-pipeline.ts';
+import { definePipeline, newStage, type Stage } from './workflow-stage.ts';
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await newStage();
+});
+afterEach(() => stage.remove());
+
+const DAYS = ['2026-11-05', '2026-11-04', '2026-11-03', '2026-11-02', '2026-11-01'];
+
+/** Fails on some days as often as told, and keeps a list of what it was called for. */
+function worker(failuresByDay: Record<string, number> = {}) {
+  const calls: string[] = [];
+  const left = new Map(Object.entries(failuresByDay));
+  const run = async ({ partition }: AnyFacts) => {
+    calls.push(partition);
+    const failures = left.get(partition) ?? 0;
+    left.set(partition, failures - 1);
+    if (failures > 0) throw new RangeError('not today');
+    return { rows: Number(partition.slice(-2)), requests: 1 };
+  };
+  return { calls, run };
+}
+
+describe('a fan-out', () => {
+  it('works its parts off in their order, each with its own tries, and hands on all results', async () => {
+    const { calls, run } = worker({ '2026-11-03': 1 });
+    const seen: unknown[] = [];
+    const pipeline = definePipeline({
+      name: 'days',
+      tasks: {
+        list: { run: async () => ({ days: DAYS }) },
+        each: {
+          needs: ['list'],
+          forEach: ({ outputs }) => (outputs.list as { days: string[] }).days,
+          run,
+          concurrency: 1,
+          retries: { tries: 2, firstDelayMs: 0, maxDelayMs: 0 },
+        },
+        sum: { needs: ['each'], run: async ({ partitionOutputs }) => void seen.push(partitionOutputs.each) },
+      },
+    });
+    const result = await stage.run(pipeline);
+    expect(result.state).toBe('done');
+    expect(calls).toEqual(['2026-11-05', '2026-11-04', '2026-11-03', '2026-11-03', '2026-11-02', '2026-11-01']);
+    expect(seen).toEqual([
+      DAYS.map((partition) => ({ partition, output: { rows: Number(partition.slice(-2)), requests: 1 } })),
+    ]);
+    expect(result.tasks[1]).toMatchObject({ tries: 6, rows: 15, requests: 5 });
+    expect(result.tasks[1]?.parts?.[2]).toMatchObject({ partition: '2026-11-03', state: 'done', tries: 2 });
+  });
+
+  it('keeps what succeeded when a part fails; the resumed run does only that part', async () => {
+    const { calls, run } = worker({ '2026-11-04': 1 });
+    const pipeline = definePipeline({
+      name: 'partly',
+      tasks: { each: { forEach: () => DAYS, run }, next: { needs: ['each'], run: async () => null } },
+    });
+    const first = await stage.run(pipeline);
+    expect(first.state).toBe('partly');
+    expect(first.tasks.map(({ state }) => state)).toEqual(['partly', 'skipped']);
+    expect(first.error).toEqual({ code: 'TASK_FAILED', message: 'task "each" threw RangeError' });
+
+    calls.length = 0;
+    const second = await stage.resume(pipeline);
+    expect(calls).toEqual(['2026-11-04']);
+    expect([second.state, second.starts, second.rows]).toEqual(['done', 2, 15]);
+  });
+
+  it('fails where every part fails', async () => {
+    const { run } = worker({ a: 1, b: 1 });
+    const result = await stage.run(
+      definePipeline({ name: 'none', tasks: { each: { forEach: () => ['a', 'b'], run } } }),
+    );
+    expect(result.state).toBe('failed');
+  });
+
+  it('over nothing is done', async () => {
+    const { run } = worker();
+    const result = await stage.run(definePipeline({ name: 'empty', tasks: { each: { forEach: () => [], run } } }));
+    expect(result.tasks[0]).toMatchObject({ state: 'done', output: [], parts: [] });
+  });
+
+  it('says mismatch when one part does', async () => {
+    const run = async ({ partition }: AnyFacts) => ({ outcome: partition === 'b' ? 'mismatch' : 'done' });
+    const result = await stage.run(
+      definePipeline({ name: 'cmp', tasks: { each: { forEach: () => ['a', 'b'], run } } }),
+    );
+    expect(result.state).toBe('mismatch');
+  });
+
+  it('keeps to its own limit and to that of the run', async () => {
+    const most = [0, 0];
+    // Nobody goes on before as many are at work as may be, and then nobody else may come.
+    const crowd = (index: number, limit: number) => {
+      const gate = new EventEmitter();
+      let working = 0;
+      return async () => {
+        working += 1;
+        most[index] = Math.max(most[index] ?? 0, working);
+        if (working < limit) await once(gate, 'full');
+        else gate.emit('full');
+        await new Promise(setImmediate);
+        working -= 1;
+      };
+    };
+    const parts = Array.from({ length: 12 }, (_, index) => `p${index}`);
+    const pipeline = definePipeline({
+      name: 'limits',
+      tasks: {
+        narrow: { forEach: () => parts, run: crowd(0, 2), concurrency: 2 },
+        wide: { needs: ['narrow'], forEach: () => parts, run: crowd(1, 3), concurrency: 50 },
+      },
+    });
+    await stage.run(pipeline, { concurrency: 3 });
+    expect(most).toEqual([2, 3]);
+  });
+
+  it.each([
+    ['throws', () => JSON.parse('{'), 'threw SyntaxError'],
+    ['gives no list', () => 'abc' as unknown as string[], 'gave no list'],
+    ['names a part twice', () => ['a', 'b', 'a'], 'gave the part "a" twice'],
+    ['names nothing', () => [''], 'gave a part that is not a text of 1 to 200 characters'],
+    ['gives numbers', () => [1] as unknown as string[], 'gave a part that is not a text of 1 to 200 characters'],
+    ['gives too many', () => Array.from({ length: 10_001 }, (_, n) => `${n}`), 'gave 10001 parts, more than 10000'],
+  ])('fails when its forEach %s', async (_what, forEach, message) => {
+    const result = await stage.run(
+      definePipeline({ name: 'odd', tasks: { each: { forEach, run: async () => null } } }),
+    );
+    expect(result.error).toEqual({ code: 'CONFIG_INVALID', message: `the forEach of task "each" ${message}` });
+  });
+
+  it('of many parts stays quick', async () => {
+    const days = Array.from({ length: 300 }, (_, n) => `day-${n}`);
+    const run = async ({ partitionOutputs }: AnyFacts) => partitionOutputs.first?.length ?? 0;
+    const pipeline = definePipeline({
+      name: 'many',
+      tasks: { first: { forEach: () => days, run }, second: { needs: ['first'], forEach: () => days, run } },
+    });
+    const result = await stage.run(pipeline, { concurrency: 50 });
+    expect(result.tasks[1]?.parts?.map(({ state }) => state)).toEqual(days.map(() => 'done'));
+    expect(result.tasks[1]?.output).toHaveLength(300);
+  });
+});

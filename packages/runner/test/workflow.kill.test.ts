@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { currentOwner, isOwnerAlive } from '@edrlake/lake';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { listRuns, readRun } from '../src/workflow/run-history.ts';
+import { CHILD_DAYS } from './workflow-child-pipeline.ts';
+import { RUN_ID } from './workflow-stage.ts';
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edrlake-kill-'));
+});
+afterEach(() => rm(directory, { recursive: true, force: true }));
+
+/** Starts a process and kills it as soon as it has said so many lines; null lets it end. Gives what it said. */
+async function child(mode: 'start' | 'resume', killAfterLines: number | null): Promise<string[]> {
+  const script = fileURLToPath(new URL('workflow-child.mjs', import.meta.url));
+  const spawned = spawn(process.execPath, [script, directory, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(spawned, 'exit');
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: spawned.stdout })) {
+    lines.push(line);
+    if (lines.length === killAfterLines) spawned.kill('SIGKILL');
+  }
+  await exited;
+  return lines;
+}
+
+describe('a process that is killed', () => {
+  it('leaves a run that others call dead, and that ends as if nothing had happened', async () => {
+    const runsDirectory = join(directory, '_runs');
+    const said = [await child('start', 5), await child('resume', 12)];
+    const dead = await readRun(runsDirectory, RUN_ID, { isOwnerAlive });
+    expect([dead.state, dead.starts]).toEqual(['died', 2]);
+    expect(await listRuns(runsDirectory, { limit: 5, isOwnerAlive })).toMatchObject([{ runId: RUN_ID, state: 'died' }]);
+
+    said.push(await child('resume', null));
+    expect(said.at(-1)?.at(-1)).toBe(`end done rows ${CHILD_DAYS + 2}`);
+    const names = (await readdir(directory)).filter((name) => name !== '_runs');
+    expect(names).toHaveLength(CHILD_DAYS + 2);
+    for (const name of names.filter((found) => found.startsWith('day-'))) {
+      expect(await readFile(join(directory, name), 'utf8')).toBe(`of ${name}`);
+    }
+    expect(await readFile(join(directory, 'sum'), 'utf8')).toBe(String(CHILD_DAYS));
+
+    // What one process said to be done, no later one worked on.
+    for (const [index, lines] of said.entries()) {
+      const done = lines.filter((line) => line.startsWith('done ')).map((line) => line.slice(5));
+      const later = said.slice(index + 1).flat();
+      expect(done.filter((name) => later.includes(`work ${name}`))).toEqual([]);
+    }
+    const history = await readRun(runsDirectory, RUN_ID, { isOwnerAlive });
+    expect([history.state, history.starts, history.rows]).toEqual(['done', 3, CHILD_DAYS + 2]);
+  });
+
+  it('is told from one that lives', () => {
+    expect(isOwnerAlive(currentOwner())).toBe(true);
+  });
+});
