@@ -28,7 +28,7 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boo
   const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
   const array = quoteName(arrayColumn(path));
   const list = `SELECT ${fromEvent.join(', ')}, id_hash, ${array} AS array_json, json_transform(${array}, ${structure}) AS elements FROM ${events} WHERE ${array} IS NOT NULL`;
-  const select = (items: readonly string[], from: string) => `SELECT *, ${items.join(', ')} FROM (${from})`;
+  const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM (${from})`;
   const elements = `SELECT * EXCLUDE (elements), generate_subscripts(elements, 1) - 1 AS position, unnest(elements) AS element FROM (${list})`;
   const raw = `SELECT * EXCLUDE (element), ${rawSelect('element', fields).join(', ')} FROM (${elements}) WHERE element IS NOT NULL`;
   const values = select(valueSelect(fields), select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)));

@@ -36,7 +36,7 @@ export function eventsSql(staging: string, carry: readonly string[], oddities: O
   const arrays = fields.filter((field) => field.use === 'array');
   const carried = carry.map((expression) => `, ${expression}`).join('');
   const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');
-  const select = (items: readonly string[], from: string) => `SELECT *, ${items.join(', ')} FROM ${from}`;
+  const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM ${from}`;
   const columns = EVENTS.columns.map((column) => `${eventColumnSql(column, oddities)} AS ${quoteName(column.name)}`);
   return [
     `WITH read AS (SELECT record${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,

@@ -6,8 +6,11 @@ import { filePathSql, parseSql, ruledSql, unblankSql, unwrapSql } from './sql-va
 /** Names of the intermediate columns. The prefixes cannot be the beginning of a lake column's name. */
 export const rawName = (path: string) => quoteName(`raw:${path}`);
 const textName = (path: string) => quoteName(`text:${path}`);
-const parsedName = (path: string) => quoteName(`parsed:${path}`);
-const valueName = (path: string) => quoteName(`value:${path}`);
+/** Text is its own parsed value, and a value without a rule its own ruled one: no column is made twice. */
+const parsedName = (column: ColumnSpec, path: string) =>
+  column.type === 'text' ? textName(path) : quoteName(`parsed:${path}`);
+const valueName = (column: ColumnSpec, path: string) =>
+  column.rule === undefined ? parsedName(column, path) : quoteName(`value:${path}`);
 
 /** The structure for `json_transform`: columns' fields as text, everything that is kept whole as JSON. */
 export function structureOf(section: SourceSection): Record<string, unknown> {
@@ -40,15 +43,15 @@ export function textSelect(fields: readonly SourceField[], scope: JsonScope): st
 }
 
 export function parsedSelect(fields: readonly SourceField[]): string[] {
-  return valuesOf(fields).map(
-    (field) => `${parseSql(field.column.type, textName(field.path))} AS ${parsedName(field.path)}`,
-  );
+  return valuesOf(fields)
+    .filter(({ column }) => column.type !== 'text')
+    .map(({ column, path }) => `${parseSql(column.type, textName(path))} AS ${parsedName(column, path)}`);
 }
 
 export function valueSelect(fields: readonly SourceField[]): string[] {
-  return valuesOf(fields).map(
-    (field) => `${ruledSql(field.column, parsedName(field.path))} AS ${valueName(field.path)}`,
-  );
+  return valuesOf(fields)
+    .filter(({ column }) => column.rule !== undefined)
+    .map(({ column, path }) => `${ruledSql(column, parsedName(column, path))} AS ${valueName(column, path)}`);
 }
 
 /** A column with paths from the fields' values; the file path from its directory and name as well. */
@@ -56,12 +59,12 @@ export function columnSql(column: ColumnSpec): string {
   const value = chosenSql(column);
   if (column.rule !== 'file-path') return value;
   const section = column.paths[0]?.replace(/[^.]*$/, '') ?? '';
-  return filePathSql(value, valueName(`${section}path`), valueName(`${section}fileName`));
+  return filePathSql(value, quoteName(`value:${section}path`), textName(`${section}fileName`));
 }
 
 /** The first alternative that says something. */
 function chosenSql(column: ColumnSpec): string {
-  const values = column.paths.map(valueName);
+  const values = column.paths.map((path) => valueName(column, path));
   return values.length === 1 ? (values[0] ?? 'NULL') : `coalesce(${values.join(', ')})`;
 }
 
@@ -85,8 +88,8 @@ export function leftSql(field: SourceField, scope: JsonScope): string | null {
 
 function leftValueSql(path: string, column: ColumnSpec, scope: JsonScope): string | null {
   const conditions: string[] = [];
-  if (column.type !== 'text') conditions.push(`${textName(path)} IS NOT NULL AND ${parsedName(path)} IS NULL`);
-  if (column.paths.length > 1) conditions.push(`${valueName(path)} <> ${chosenSql(column)}`);
+  if (column.type !== 'text') conditions.push(`${textName(path)} IS NOT NULL AND ${parsedName(column, path)} IS NULL`);
+  if (column.paths.length > 1) conditions.push(`${valueName(column, path)} <> ${chosenSql(column)}`);
   if (conditions.length === 0) return null;
   return `CASE WHEN ${conditions.join(' OR ')} THEN json_extract(${scope.json}, ${scope.pointer(path)})::VARCHAR END`;
 }

@@ -1,11 +1,12 @@
 import type { ColumnSpec, ColumnType } from '@edrlake/core';
 import { quoteText } from '@edrlake/core';
 
-// How delivered text becomes a value, as DuckDB SQL. `values.ts` says the same in TypeScript; the rules are in `rules.md`
-// terms of the package's opening comment in `index.ts`, and a property test holds the two together.
+// How delivered text becomes a value, as DuckDB SQL. `values.ts` says the same in TypeScript; the rules are stated once, in the
+// package's opening comment in `index.ts`, and a property test holds the two together. Expressions are kept short: a hundred
+// columns of them are planned for every batch.
 
-/** White space that counts as blank. Written as code points because SQL literals have no escapes. */
-const BLANK_CHARS = "(' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13))";
+/** White space that counts as blank, as a SQL literal. */
+const BLANK_CHARS = quoteText(' \t\n\v\f\r');
 
 /** Text, or NULL where it is blank. The comparison is a guard: text that begins after the space character is not blank. */
 export function unblankSql(text: string): string {
@@ -18,7 +19,7 @@ export function unblankSql(text: string): string {
  * @param typeSql the JSON type of the field; evaluated only where the text looks like an array
  */
 export function unwrapSql(text: string, typeSql: string): string {
-  const items = `list_filter(json_transform(${text}, '["VARCHAR"]'), item -> (${unblankSql('item')}) IS NOT NULL)`;
+  const items = `list_filter(json_transform(${text}, '["VARCHAR"]'), item -> trim(item, ${BLANK_CHARS}) <> '')`;
   const single = `json_array_length(${text}) = 1 AND json_type(${text}, '$[0]') NOT IN ('OBJECT', 'ARRAY')`;
   const unwrapped = `CASE WHEN len(${items}) = 0 THEN NULL WHEN ${single} THEN ${items}[1] ELSE ${text} END`;
   return `CASE WHEN starts_with(${text}, '[') AND ${typeSql} = 'ARRAY' THEN ${unwrapped} ELSE ${unblankSql(text)} END`;
