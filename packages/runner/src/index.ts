@@ -1,1 +1,19 @@
-export {};
+export { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/client';
+export type { Lake, QueryResult } from '@edrlake/lake';
+export { type Connection, type ConnectionSettings, connect } from './connect.ts';
+export { diagnose, type Finding } from './diagnose.ts';
+export { exportRange } from './export-flow.ts';
+export type {
+  ExportEnds,
+  ExportOptions,
+  ExportPlan,
+  ExportReport,
+  ExportRequest,
+  FailedExportWindow,
+  MismatchedWindow,
+  RequestEstimate,
+  RunServices,
+  Services,
+} from './export-types.ts';
+export { openEdrLake } from './open-lake.ts';
+export { planExport } from './plan-export.ts';

@@ -1,0 +1,90 @@
+import {
+  dayOf,
+  type FetchedWindow,
+  type PlannedWindow,
+  type StagedBatch,
+  type StagedWindow,
+  type Window,
+  type WindowProof,
+} from '@edrlake/core';
+import { removeWindow } from '@edrlake/pager';
+import { stageBatch } from '@edrlake/writers';
+import type { BatchResult, ExportRun } from './run-types.ts';
+
+/**
+ * flatten → write → commit for the windows of one batch. The commit is atomic; a crash before it leaves the pages in the
+ * spool for the next run, a crash after it leaves pages that the next run finds proven and removes.
+ */
+export async function commitBatch(run: ExportRun, windows: readonly FetchedWindow[]): Promise<BatchResult> {
+  const { lake, services, options } = run;
+  const startedAtMs = services.clock.nowMs();
+  const staged = await stageBatch(lake.connection, windows, {
+    prefix: 'batch',
+    ingestDay: dayOf(run.startedAtMs),
+  });
+  try {
+    const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), services.clock.nowMs()));
+    const commit = await lake.commit({ batch: staged, proofs, runId: run.runId, replace: options.replace });
+    for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
+    services.emit({
+      type: 'batch',
+      windows: windows.length,
+      records: sum(staged.windows, (window) => window.recordCount),
+      rejected: sum(staged.windows, (window) => window.rejectedCount),
+      bodyBytes: sum(windows, (window) => window.bodyBytes),
+      durationMs: services.clock.nowMs() - startedAtMs,
+    });
+    return { proofs, unknownFields: staged.unknownFields, commit };
+  } finally {
+    await staged.drop();
+  }
+}
+
+/** Commits that the source counts no event in these windows, so that they are covered without a single page. */
+export async function commitEmptyWindows(run: ExportRun, windows: readonly Window[]): Promise<void> {
+  if (windows.length === 0) return;
+  const verifiedAtMs = run.services.clock.nowMs();
+  const proofs = windows.map(
+    (window): WindowProof => ({
+      window,
+      counted: 0,
+      fetched: 0,
+      distinct: 0,
+      rejected: 0,
+      perDay: {},
+      verdict: 'proven',
+      verifiedAtMs,
+    }),
+  );
+  await run.lake.commit({ batch: null, proofs, runId: run.runId });
+}
+
+/**
+ * The proof of a window, from numbers of three independent origins: what the API counted, what the scanner found in the
+ * pages, and what DuckDB read from them.
+ */
+function proofOf(fetched: FetchedWindow, staged: StagedWindow, verifiedAtMs: number): WindowProof {
+  const addsUp =
+    fetched.verdict === 'complete' &&
+    staged.recordCount === fetched.count &&
+    staged.distinctIds + staged.rejectedCount === fetched.count;
+  return {
+    window: fetched.window,
+    counted: fetched.count,
+    fetched: staged.recordCount,
+    distinct: staged.distinctIds,
+    rejected: staged.rejectedCount,
+    perDay: staged.perDay,
+    verdict: addsUp ? 'proven' : 'mismatch',
+    verifiedAtMs,
+  };
+}
+
+function stagedOf(staged: StagedBatch, { window }: PlannedWindow): StagedWindow {
+  const found = staged.windows.find((candidate) => candidate.windowId === window.id);
+  return found ?? { windowId: window.id, recordCount: 0, rejectedCount: 0, distinctIds: 0, perDay: {} };
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto';
+import { rm, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { type QualysClient, readHistogram, windowFilter } from '@edrlake/client';
+import {
+  daysOf,
+  EVERYTHING,
+  isoInstant,
+  MS_PER_DAY,
+  type TimeAxis,
+  type TimeRange,
+  toEdrlakeError,
+} from '@edrlake/core';
+import { type Connection, type ConnectionSettings, connect } from './connect.ts';
+import type { Services } from './export-types.ts';
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly name: string;
+  readonly status: 'ok' | 'warn' | 'fail';
+  readonly found: string;
+  /** What to do, where something should be done. */
+  readonly advice: string | null;
+}
+
+/** How platforms spell the two clocks; the documents use the first of each. */
+const TIME_TOKENS: Readonly<Record<TimeAxis, readonly string[]>> = {
+  event: ['event.dateTime', 'event.datetime'],
+  processed: ['event.eventProcessedTime', 'event.eventprocesstime'],
+};
+
+const PROBED_DAYS = 30;
+const MAX_CLOCK_SKEW_MS = 60_000;
+const MIN_FREE_BYTES = 5 * 1024 ** 3;
+
+/**
+ * Finds out what the documents leave open about a platform and whether an export could start now. Costs one login and at
+ * most eight counts; fetches no event. Findings come in the order a person would check them; when the login fails, what
+ * needs it is left out.
+ */
+export async function diagnose(
+  target: {
+    readonly settings: ConnectionSettings;
+    readonly lakeDirectory: string;
+    /** Days to count events in; null: the last 30 days. */
+    readonly range: TimeRange | null;
+  },
+  services: Services,
+): Promise<readonly Finding[]> {
+  const range = target.range ?? lastDays(PROBED_DAYS, services);
+  const local = [await checkLake(target.lakeDirectory)];
+  let connection: Connection;
+  try {
+    connection = connect(target.settings, services);
+  } catch (thrown) {
+    return [failure('gateway', thrown), ...local];
+  }
+  try {
+    const login = await checkLogin(connection.client, services);
+    if (login.status === 'fail') return [login, ...local];
+    const { findings, eventToken } = await checkTokens(connection.client, target.settings, range, services);
+    const histogram = eventToken === null ? [] : [await checkHistogram(connection.client, eventToken, range, services)];
+    return [login, ...findings, ...histogram, ...checkLearned(connection.client, target.settings), ...local];
+  } finally {
+    await connection.close();
+  }
+}
+
+async function checkLogin(client: QualysClient, { signal }: Services): Promise<Finding> {
+  try {
+    const { expiresAtMs } = await client.login(signal);
+    return ok('login', `${client.username} at ${client.host}, token until ${isoInstant(expiresAtMs)}`);
+  } catch (thrown) {
+    return failure('login', thrown);
+  }
+}
+
+/** Which spelling of each clock the platform counts by. A refused or silently ignored token counts as not understood. */
+async function checkTokens(
+  client: QualysClient,
+  settings: ConnectionSettings,
+  range: TimeRange,
+  services: Services,
+): Promise<{ readonly findings: readonly Finding[]; readonly eventToken: string | null }> {
+  const findings: Finding[] = [];
+  let eventToken: string | null = null;
+  for (const axis of ['event', 'processed'] as const) {
+    const configured = settings.timeTokens?.[axis] ?? TIME_TOKENS[axis][0];
+    const tried = new Set([configured, ...TIME_TOKENS[axis]]);
+    const finding = await checkAxis(
+      client,
+      axis,
+      [...tried].filter((token) => token !== undefined),
+      range,
+      services,
+    );
+    if (axis === 'event') eventToken = finding.token;
+    findings.push(finding.finding);
+  }
+  return { findings, eventToken };
+}
+
+async function checkAxis(
+  client: QualysClient,
+  axis: TimeAxis,
+  tokens: readonly string[],
+  range: TimeRange,
+  services: Services,
+): Promise<{ readonly finding: Finding; readonly token: string | null }> {
+  const name = axis === 'event' ? 'event time token' : 'processing time token';
+  const [configured] = tokens;
+  let counted: { readonly token: string; readonly count: number } | null = null;
+  let refusal: unknown = null;
+  for (const token of tokens) {
+    try {
+      const count = await client.count({ filter: rangeFilter(axis, token, range) }, services.signal);
+      if (counted === null || count > counted.count) counted = { token, count };
+      if (count > 0) break;
+    } catch (thrown) {
+      refusal ??= thrown;
+    }
+  }
+  if (counted === null) return { finding: failure(name, refusal), token: null };
+  const found = `${counted.token} (${counted.count} events from ${isoInstant(range.startMs)} to ${isoInstant(range.endMs)})`;
+  if (counted.count === 0) {
+    return {
+      finding: warn(name, found, 'No events to tell by: check the account, or that agents report.'),
+      token: counted.token,
+    };
+  }
+  if (counted.token === configured) return { finding: ok(name, found), token: counted.token };
+  const flag = axis === 'event' ? '--event-time-token' : '--processed-time-token';
+  return {
+    finding: warn(name, found, `Set ${flag} ${counted.token}: ${configured} is not understood here.`),
+    token: counted.token,
+  };
+}
+
+async function checkHistogram(
+  client: QualysClient,
+  token: string,
+  range: TimeRange,
+  services: Services,
+): Promise<Finding> {
+  try {
+    const { shape, values } = await client.groupedCount(
+      { filter: rangeFilter('event', token, range), groupBy: [token], interval: '1d', limit: daysOf(range).length },
+      services.signal,
+    );
+    const histogram = readHistogram(values, MS_PER_DAY, range);
+    if (histogram !== null) return ok('histograms', `yes, as ${shape} keyed by ${histogram.keyForm ?? 'nothing yet'}`);
+    return noHistogram('the answer is grouped, but not by equal stretches of time');
+  } catch (thrown) {
+    return noHistogram(toEdrlakeError(thrown).message);
+  }
+}
+
+function noHistogram(found: string): Finding {
+  return warn(
+    'histograms',
+    `no: ${found}`,
+    'Nothing to do: planning uses plain counts, which costs a few more requests.',
+  );
+}
+
+function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly Finding[] {
+  const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, clockSkewMs } = client.limits();
+  const limit = `${requests} requests per ${windowSeconds} s, ${concurrency} at once, ${requestsLeft} left`;
+  const origin = settings.rateLimit ? 'as configured' : 'assumed: the gateway sends no limit headers';
+  const limits = fromHeaders
+    ? ok('rate limit', `${limit}, as the gateway says`)
+    : warn(
+        'rate limit',
+        `${limit}, ${origin}`,
+        settings.rateLimit ? null : 'If your subscription allows more, set --rate-limit.',
+      );
+  if (clockSkewMs === null) return [limits];
+  const skew = `${Math.round(Math.abs(clockSkewMs) / 1000)} s ${clockSkewMs < 0 ? 'ahead of' : 'behind'} the gateway`;
+  if (Math.abs(clockSkewMs) <= MAX_CLOCK_SKEW_MS) return [limits, ok('clock', `within a minute of the gateway`)];
+  return [limits, warn('clock', `this machine is ${skew}`, 'Synchronise the clock: "now" decides what is asked for.')];
+}
+
+/** Whether files can be made, and how much room there is. Leaves nothing behind. */
+async function checkLake(directory: string): Promise<Finding> {
+  const path = resolve(directory);
+  const existing = await nearestExisting(path);
+  const probe = join(existing, `.edrlake-doctor-${randomUUID()}`);
+  try {
+    await writeFile(probe, '');
+    await rm(probe);
+  } catch (thrown) {
+    return {
+      ...failure('lake', thrown),
+      found: `${path} cannot be written`,
+      advice: 'Check the path and its permissions, or choose another with --lake.',
+    };
+  }
+  const { bavail, bsize } = await statfs(existing);
+  const freeBytes = bavail * bsize;
+  const found = `${path} can be written, ${(freeBytes / 1024 ** 3).toFixed(1)} GiB free`;
+  return freeBytes >= MIN_FREE_BYTES
+    ? ok('lake', found)
+    : warn('lake', found, 'A million events take about 150 MiB, and twice that while being written.');
+}
+
+async function nearestExisting(path: string): Promise<string> {
+  let candidate = path;
+  while (dirname(candidate) !== candidate) {
+    const isThere = await statfs(candidate).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return candidate;
+    candidate = dirname(candidate);
+  }
+  return candidate;
+}
+
+function lastDays(days: number, { clock }: Services): TimeRange {
+  const endMs = Math.floor(clock.nowMs() / MS_PER_DAY) * MS_PER_DAY;
+  return { startMs: endMs - days * MS_PER_DAY, endMs };
+}
+
+function rangeFilter(axis: TimeAxis, token: string, range: TimeRange): string {
+  const timeTokens = { event: token, processed: token };
+  return windowFilter(
+    { axis, range, cuts: [], scope: EVERYTHING },
+    { timeTokens, typeToken: 'type', agentToken: 'asset.agentid' },
+  );
+}
+
+function ok(name: string, found: string): Finding {
+  return { name, status: 'ok', found, advice: null };
+}
+
+function warn(name: string, found: string, advice: string | null): Finding {
+  return { name, status: 'warn', found, advice };
+}
+
+function failure(name: string, thrown: unknown): Finding {
+  const error = toEdrlakeError(thrown);
+  return { name, status: 'fail', found: `${error.message} (${error.code})`, advice: error.hint };
+}

@@ -1,0 +1,49 @@
+import { fetchWindows } from '@edrlake/pager';
+import { commitBatch, commitEmptyWindows } from './commit-batch.ts';
+import { startRun } from './export-run.ts';
+import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices } from './export-types.ts';
+import { inBatches } from './in-batches.ts';
+import { provenWindows } from './skip-proven.ts';
+
+/**
+ * Brings all events of a range into the lake: plan → fetch → flatten → write → commit, each event exactly once.
+ *
+ * Safe to run again at any time: a run that died is resumed (its plan and its whole pages are reused), windows the lake
+ * already proves are not fetched, events it already holds are not written. Windows that fail or do not add up are
+ * reported in the result, the others are committed.
+ *
+ * @throws {EdrlakeError} what no window can survive: a refused login or filter, an unwritable lake, an interrupt. All
+ * that was committed before stays.
+ */
+export async function exportRange(
+  ends: ExportEnds,
+  request: ExportRequest,
+  options: ExportOptions,
+  services: RunServices,
+): Promise<ExportReport> {
+  const { force, concurrency, batchBytes } = options;
+  const run = await startRun(ends, request, options, services);
+  try {
+    const plan = await run.plan();
+    await commitEmptyWindows(run, plan.emptyWindows);
+    const wanted = force ? plan.windows : run.skip(await provenWindows(plan.windows, request, ends.lake));
+    const fetched = fetchWindows(ends.source, wanted, {
+      spoolDirectory: run.spoolDirectory,
+      concurrency,
+      maxSpooledBytes: batchBytes,
+      resume: run.spooledPages,
+      onPage: (page) => run.recordPage(page),
+      emit: services.emit,
+      signal: services.signal,
+    });
+    for await (const { windows, failed } of inBatches(fetched, batchBytes)) {
+      await run.recordFailed(failed);
+      if (windows.length > 0) await run.recordBatch(windows, await commitBatch(run, windows));
+    }
+    return await run.finish();
+  } catch (thrown) {
+    throw await run.stop(thrown);
+  } finally {
+    await run.close();
+  }
+}

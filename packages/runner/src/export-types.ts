@@ -1,0 +1,115 @@
+import type { Clock, Emit, EventSource, QueryScope, Random, TimeAxis, TimeRange, UnknownField } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import type { WindowPlan } from '@edrlake/pager';
+
+/** What every flow needs from its surroundings. */
+export interface Services {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+  /** Aborting it stops the flow within moments; what was committed stays, the rest is resumed by the next run. */
+  readonly signal: AbortSignal;
+}
+
+/** Services of one run. */
+export interface RunServices extends Services {
+  /** Names a new run; must sort by time and be unique, for example `20261122T003012Z-1f9a2c`. A resumed run keeps its own. */
+  readonly newRunId: string;
+}
+
+/** Which events to export. */
+export interface ExportRequest {
+  readonly axis: TimeAxis;
+  /** Apart from each other, oldest first. One for a backfill; several where only some stretches have to be mended. */
+  readonly ranges: readonly TimeRange[];
+  readonly scope: QueryScope;
+}
+
+export interface ExportOptions {
+  /** Pages in flight at once, at most what the gateway allows. */
+  readonly concurrency: number;
+  /** Spooled bytes that are flattened and committed together. Bounds memory and disk. */
+  readonly batchBytes: number;
+  /** Fetch windows again that the lake already holds in full. */
+  readonly force: boolean;
+  /** Delete stored events of the range that the API no longer returns. Only with the empty scope on the event axis. */
+  readonly replace: boolean;
+}
+
+/** Where an export reads and where it writes. */
+export interface ExportEnds {
+  readonly source: EventSource;
+  /** Requests sent to the source so far, logins and retries included. */
+  readonly requestsMade: () => number;
+  readonly lake: Lake;
+}
+
+/** Requests an export needs and what nobody could go below. */
+export interface RequestEstimate {
+  readonly planning: number;
+  readonly pages: number;
+  readonly logins: number;
+  /** planning + pages + logins. */
+  readonly planned: number;
+  /** `ceil(events / page size)`. */
+  readonly lowerBound: number;
+  /** planned / lowerBound, or null where there is nothing to fetch. */
+  readonly ratio: number | null;
+}
+
+export interface ExportPlan {
+  readonly request: ExportRequest;
+  /** The plans of all ranges as one: `windows` and `emptyWindows` oldest first. */
+  readonly windowPlan: WindowPlan;
+  readonly requests: RequestEstimate;
+}
+
+/** A window that could not be brought in, and why. */
+export interface FailedExportWindow {
+  readonly windowId: string;
+  readonly range: TimeRange;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A window whose fetched records are not what the API counted. */
+export interface MismatchedWindow {
+  readonly windowId: string;
+  readonly range: TimeRange;
+  readonly counted: number;
+  readonly fetched: number;
+  readonly distinct: number;
+}
+
+/** What a run did. Plain data: it is printed, kept in the run's journal and compared in tests. */
+export interface ExportReport {
+  readonly runId: string;
+  readonly resumed: boolean;
+  readonly request: ExportRequest;
+  /** `done`: all proven. `partly`: some windows failed. `mismatch`: some windows do not add up. */
+  readonly outcome: 'done' | 'partly' | 'mismatch';
+  readonly windows: {
+    readonly planned: number;
+    readonly skipped: number;
+    readonly committed: number;
+    readonly failed: readonly FailedExportWindow[];
+    readonly mismatched: readonly MismatchedWindow[];
+  };
+  readonly events: {
+    readonly counted: number;
+    readonly fetched: number;
+    readonly new: number;
+    readonly changed: number;
+    readonly unchanged: number;
+    readonly rejected: number;
+  };
+  readonly requests: RequestEstimate;
+  /** Requests this run really made, logins, retries and planning included. */
+  readonly requestsMade: number;
+  readonly filesAdded: number;
+  readonly unknownFields: readonly UnknownField[];
+  /** The lake's newest version after the run. */
+  readonly version: number;
+  readonly startedAtMs: number;
+  readonly durationMs: number;
+}

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { EdrlakeError, isoInstant, MS_PER_HOUR, type SpooledPage } from '@edrlake/core';
+import { isOwnerAlive, type ProcessOwner } from '@edrlake/lake';
+import { type JournalLine, listRunIds, type RunSubject, readJournal } from './run-journal.ts';
+
+/** Older spools are not resumed: too much may have changed at the source since their pages were fetched. */
+const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
+
+/** Journals looked at for something to resume, newest first. */
+const MAX_JOURNALS_READ = 50;
+
+/** What an unfinished run left behind. */
+export interface UnfinishedRun {
+  readonly runId: string;
+  readonly startedAtMs: number;
+  /** null where the run ended before its plan was complete. */
+  readonly plan: Extract<JournalLine, { type: 'plan' }> | null;
+  /** Pages the journal calls durable, by window id. Whoever uses them verifies their checksums. */
+  readonly pages: ReadonlyMap<string, readonly SpooledPage[]>;
+}
+
+/**
+ * The newest unfinished run of the same subject whose process is gone, or null.
+ * @throws {EdrlakeError} `RUN_BUSY` when the process of such a run is alive: both would fetch the same pages.
+ */
+export async function findUnfinishedRun(
+  runsDirectory: string,
+  subject: RunSubject,
+  nowMs: number,
+): Promise<UnfinishedRun | null> {
+  for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
+    const lines = await readJournal(join(runsDirectory, `${runId}.jsonl`));
+    const starts = lines.filter((line) => line.type === 'start');
+    const first = starts[0];
+    const last = starts.at(-1);
+    if (first === undefined || last === undefined) continue;
+    if (!isDeepStrictEqual(first.subject, subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) continue;
+    // Only the newest run of a subject can be resumed: a later one that finished has overtaken it.
+    if (lines.some((line) => line.type === 'finish')) return null;
+    const stopped = lines.at(-1)?.type === 'stop';
+    if (!stopped && isOwnerAlive(last.owner)) throw busy(runId, last.owner, last.atMs);
+    return {
+      runId,
+      startedAtMs: first.atMs,
+      plan: lines.findLast((line) => line.type === 'plan') ?? null,
+      pages: pagesByWindow(lines),
+    };
+  }
+  return null;
+}
+
+function busy(runId: string, owner: ProcessOwner, sinceMs: number): EdrlakeError {
+  return new EdrlakeError(
+    'RUN_BUSY',
+    `process ${owner.pid} has been exporting this range since ${isoInstant(sinceMs)}`,
+    {
+      context: { runId, pid: owner.pid },
+      hint: `Wait for it, or stop process ${owner.pid} and run again: the new run resumes where it stopped.`,
+    },
+  );
+}
+
+function pagesByWindow(lines: readonly JournalLine[]): Map<string, SpooledPage[]> {
+  const pages = new Map<string, Map<number, SpooledPage>>();
+  for (const line of lines) {
+    if (line.type !== 'page') continue;
+    const ofWindow = pages.get(line.page.windowId) ?? new Map<number, SpooledPage>();
+    // A page that was fetched again replaces its older self.
+    ofWindow.set(line.page.pageNumber, line.page);
+    pages.set(line.page.windowId, ofWindow);
+  }
+  return new Map([...pages].map(([windowId, byNumber]) => [windowId, [...byNumber.values()]]));
+}

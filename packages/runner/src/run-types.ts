@@ -1,0 +1,51 @@
+import type {
+  EdrlakeError,
+  FetchedWindow,
+  PlannedWindow,
+  SpooledPage,
+  UnknownField,
+  Window,
+  WindowProof,
+} from '@edrlake/core';
+import type { CommitResult } from '@edrlake/lake';
+import type { FailedWindow } from '@edrlake/pager';
+import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices } from './export-types.ts';
+
+/** What one batch brought in. */
+export interface BatchResult {
+  readonly proofs: readonly WindowProof[];
+  readonly unknownFields: readonly UnknownField[];
+  readonly commit: CommitResult;
+}
+
+/** The part of a plan that a resumed run reads back from its journal. */
+export interface RunPlan {
+  readonly windows: readonly PlannedWindow[];
+  readonly emptyWindows: readonly Window[];
+  readonly events: number;
+  readonly planRequests: number;
+}
+
+/** One run: its identity, its journal, and the tally that becomes its report. */
+export interface ExportRun extends ExportEnds {
+  readonly runId: string;
+  readonly startedAtMs: number;
+  readonly request: ExportRequest;
+  readonly options: ExportOptions;
+  readonly services: RunServices;
+  readonly spoolDirectory: string;
+  /** Durable pages of the run this one resumes, by window id; not yet verified. */
+  readonly spooledPages: ReadonlyMap<string, readonly SpooledPage[]>;
+  /** The plan of the resumed run, or a new one, journaled before anything is fetched. */
+  plan(): Promise<RunPlan>;
+  recordPage(page: SpooledPage): Promise<void>;
+  /** The plan's windows without the given ones, which are reported as skipped. */
+  skip(proven: ReadonlySet<PlannedWindow>): readonly PlannedWindow[];
+  recordFailed(windows: readonly FailedWindow[]): Promise<void>;
+  recordBatch(windows: readonly FetchedWindow[], result: BatchResult): Promise<void>;
+  /** Ends the run: writes the report to the journal. */
+  finish(): Promise<ExportReport>;
+  /** Journals why the run ended early; the next run of the same subject resumes it. */
+  stop(thrown: unknown): Promise<EdrlakeError>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,93 @@
+import { EdrlakeError, type QueryScope, type TimeRange } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import { exportRange } from './export-flow.ts';
+import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
+import { differingStretches } from './stretches.ts';
+
+export interface SyncRequest {
+  readonly scope: QueryScope;
+  /** Where the first sync begins, in UTC epoch milliseconds of processing time. null: at the watermark. */
+  readonly sinceMs: number | null;
+  /** How far behind the watermark counts are compared again, for events that became visible late. */
+  readonly lookBackMs: number;
+  /** How far behind now a sync ends: younger events may still be arriving. */
+  readonly settleLagMs: number;
+}
+
+/** What a sync did. */
+export interface SyncReport {
+  /** Processing time up to which everything is proven; null before the first sync. */
+  readonly watermarkBeforeMs: number | null;
+  readonly watermarkAfterMs: number | null;
+  /** What lies between the watermark and the frozen end; null where nothing has settled since. */
+  readonly range: TimeRange | null;
+  /** Stretches of the look-back in which something had changed. */
+  readonly reopened: readonly TimeRange[];
+  /** null where nothing had to be fetched or proven. */
+  readonly exported: ExportReport | null;
+}
+
+/**
+ * The processing time up to which the lake is proven to hold everything: the end of the proven stretch that began first.
+ * A window that failed or did not add up holds it back until it is proven. null before the first sync.
+ */
+export async function watermarkOf(lake: Lake, scope: QueryScope): Promise<number | null> {
+  const [first] = await lake.provenRanges('processed', scope);
+  return first?.endMs ?? null;
+}
+
+/**
+ * Brings in what the platform has processed since the last sync, whatever day it happened on. The upper end is frozen
+ * before anything is asked, so that pages do not drift. Running it again is harmless and, when nothing is new, costs a
+ * login and two counts.
+ * @throws {EdrlakeError} `USAGE` for a first sync without a beginning; else as `exportRange`
+ */
+export async function syncNewEvents(
+  ends: ExportEnds,
+  request: SyncRequest,
+  options: ExportOptions,
+  services: RunServices,
+): Promise<SyncReport> {
+  const { lake } = ends;
+  const watermarkBeforeMs = await watermarkOf(lake, request.scope);
+  const startMs = request.sinceMs ?? watermarkBeforeMs;
+  if (startMs === null) {
+    throw new EdrlakeError('USAGE', 'this lake has never been synced, so there is no watermark to start from', {
+      hint: 'Give --since once, for example --since 2026-11-01; later syncs go on from where the last one ended.',
+    });
+  }
+  const endMs = Math.max(startMs, services.clock.nowMs() - request.settleLagMs);
+  const isResumedSync = request.sinceMs === null;
+  const reopened = isResumedSync ? await changedBehind(ends, startMs, request, services) : [];
+  const ranges = endMs > startMs ? [...reopened, { startMs, endMs }] : reopened;
+  const exported =
+    ranges.length === 0
+      ? null
+      : await exportRange(ends, { axis: 'processed', ranges, scope: request.scope }, options, services);
+  return {
+    watermarkBeforeMs,
+    watermarkAfterMs: await watermarkOf(lake, request.scope),
+    range: endMs > startMs ? { startMs, endMs } : null,
+    reopened,
+    exported,
+  };
+}
+
+/**
+ * What has changed behind the watermark: stretches of the look-back, as far as the lake was synced there, in which the API
+ * counts other than the lake. Under a filter the lake's rows cannot be counted, so there the whole look-back is fetched again.
+ */
+async function changedBehind(
+  { source, lake }: ExportEnds,
+  watermarkMs: number,
+  { scope, lookBackMs }: SyncRequest,
+  services: RunServices,
+): Promise<readonly TimeRange[]> {
+  const [synced] = await lake.provenRanges('processed', scope);
+  const startMs = Math.max(watermarkMs - lookBackMs, synced?.startMs ?? watermarkMs);
+  if (startMs >= watermarkMs) return [];
+  const range = { startMs, endMs: watermarkMs };
+  if (scope.filter !== null || scope.state !== null) return [range];
+  const differing = await differingStretches(source, lake, { axis: 'processed', range, scope }, services);
+  return differing.map((stretch) => stretch.range);
+}
