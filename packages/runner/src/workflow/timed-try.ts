@@ -29,7 +29,7 @@ export async function timedTry(work: (signal: AbortSignal) => Promise<unknown>, 
   const ownSignal = new AbortController();
   const over = new AbortController();
   const stopped = abortOf(signal, over.signal);
-  const timedOut = timeoutMs === null ? NEVER : wait(clock, timeoutMs, over.signal);
+  const timedOut = timeoutMs === null ? new Promise<never>(() => {}) : wait(clock, timeoutMs, over.signal);
   const settled = settle(work, ownSignal.signal);
   try {
     const first = await Promise.race([
@@ -48,8 +48,6 @@ export async function timedTry(work: (signal: AbortSignal) => Promise<unknown>, 
     over.abort();
   }
 }
-
-const NEVER = new Promise<never>(() => {});
 
 async function settle(work: (signal: AbortSignal) => Promise<unknown>, signal: AbortSignal): Promise<TryEnd> {
   try {

@@ -1,0 +1,204 @@
+import type { ProcessOwner } from '@edrlake/lake';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ExportReport, ExportRequest } from '../src/export-types.ts';
+import { type JournalLine, openJournal } from '../src/run-journal.ts';
+import { lastSuccessAtMs, listRuns, readRun } from '../src/workflow/run-history.ts';
+import { hastyClock, virtualClock } from './virtual-clock.ts';
+import { definePipeline, newStage, RUN_ID, type Stage } from './workflow-stage.ts';
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await newStage();
+});
+afterEach(() => stage.remove());
+
+const dead = { isOwnerAlive: () => false };
+const alive = { isOwnerAlive: () => true };
+const quiet = { random: () => 0.5, emit: () => {}, signal: new AbortController().signal };
+
+const OWNER: ProcessOwner = { host: 'h', pid: 1, startIdentity: '' };
+
+async function writeExport(runId: string, ...lines: JournalLine[]): Promise<void> {
+  const journal = await openJournal(stage.runsDirectory, runId);
+  for (const line of lines) await journal.append(line);
+  await journal.close();
+}
+
+// The history looks at neither in full.
+const subject = { source: 'test', pageSize: 1_000, request: {} as ExportRequest };
+const report = { outcome: 'partly', requestsMade: 12, events: { new: 30, changed: 3 } } as unknown as ExportReport;
+
+describe('the history of a run', () => {
+  it('is what the run itself reported', async () => {
+    const clock = virtualClock(1_000);
+    const pipeline = definePipeline({
+      name: 'nightly',
+      params: { days: { type: 'number', meaning: 'x', default: 2 } },
+      tasks: {
+        sync: {
+          retries: { tries: 2, firstDelayMs: 100, maxDelayMs: 100 },
+          run: async (_facts, { services, tryNumber }) => {
+            await clock.sleep(10 * tryNumber, services.signal);
+            if (tryNumber === 1) throw new RangeError('no');
+            return { rows: 5, requests: 2, extra: { rows: 'many' } };
+          },
+        },
+        each: {
+          needs: ['sync'],
+          forEach: () => ['a', 'b'],
+          run: async ({ partition }) => ({ rows: partition === 'a' ? 1 : 2 }),
+        },
+      },
+    });
+    const running = stage.run(pipeline, { services: { ...quiet, clock } });
+    // The first try, the wait for the second, the second.
+    for (let waits = 0; waits < 3; waits += 1) await clock.wakeNext();
+    const result = await running;
+    expect(await readRun(stage.runsDirectory, RUN_ID, alive)).toEqual(result);
+    expect(result).toMatchObject({
+      kind: 'pipeline',
+      pipeline: 'nightly',
+      state: 'done',
+      startedAtMs: 1_000,
+      endedAtMs: 1_080,
+      durationMs: 80,
+      requests: 2,
+      rows: 8,
+      params: { days: 2 },
+      starts: 1,
+      error: null,
+    });
+    expect(result.tasks).toMatchObject([
+      { name: 'sync', tries: 2, startedAtMs: 1_000, durationMs: 30, rows: 5, error: null, parts: null },
+      {
+        name: 'each',
+        tries: 2,
+        rows: 3,
+        parts: [
+          { partition: 'a', rows: 1 },
+          { partition: 'b', rows: 2 },
+        ],
+      },
+    ]);
+  });
+
+  it('tells what a living process does, and what a dead one left', async () => {
+    const pipeline = definePipeline({
+      name: 'cut',
+      tasks: {
+        first: { run: async () => ({ rows: 1 }) },
+        each: { needs: ['first'], forEach: () => ['a', 'b', 'c'], concurrency: 1, run: async () => ({ rows: 1 }) },
+        last: { needs: ['each'], run: async () => null },
+      },
+    });
+    await stage.run(pipeline);
+    const lines = (await stage.journalText()).trim().split('\n');
+    // start, first ×2, fan-out, a ×2, start of b.
+    await stage.writeJournal(`${lines.slice(0, 7).join('\n')}\n{"type":"task-e`);
+    const told = async (owner: typeof dead) => {
+      const { state, rows, endedAtMs, tasks } = await readRun(stage.runsDirectory, RUN_ID, owner);
+      return [state, rows, endedAtMs, tasks.map((task) => task.state), tasks[1]?.parts?.map((part) => part.state)];
+    };
+    expect(await told(alive)).toEqual([
+      'running',
+      2,
+      null,
+      ['done', 'running', 'pending'],
+      ['done', 'running', 'pending'],
+    ]);
+    expect(await told(dead)).toEqual(['died', 2, 0, ['done', 'died', 'pending'], ['done', 'died', 'pending']]);
+  });
+
+  it('counts only the time that processes worked on it', async () => {
+    const run = async () => {
+      throw new RangeError('no');
+    };
+    const pipeline = definePipeline({
+      name: 'legs',
+      tasks: { a: { run, retries: { tries: 2, firstDelayMs: 100, maxDelayMs: 100 } } },
+    });
+    await stage.run(pipeline, { services: { ...quiet, clock: hastyClock(0) } });
+    const result = await stage.resume(pipeline, { services: { ...quiet, clock: hastyClock(86_400_000) } });
+    expect(result).toMatchObject({ startedAtMs: 0, endedAtMs: 86_400_050, durationMs: 100, starts: 2 });
+    expect(result.tasks[0]?.tries).toBe(4);
+  });
+
+  it('of an unknown run is an error', async () => {
+    await expect(readRun(stage.runsDirectory, 'nope', dead)).rejects.toMatchObject({
+      code: 'RUN_MISSING',
+      exitCode: 2,
+    });
+    await expect(readRun(stage.runsDirectory, '../../etc/passwd', dead)).rejects.toMatchObject({ code: 'RUN_MISSING' });
+  });
+});
+
+describe('the list of runs', () => {
+  it('has pipelines and exports, newest first, as many as asked for', async () => {
+    await writeExport(
+      '20261101T000000Z-a',
+      { type: 'start', atMs: 100, owner: OWNER, subject },
+      { type: 'commit', atMs: 150, version: 1, windowIds: [] },
+      { type: 'start', atMs: 1_000, owner: OWNER, subject },
+      { type: 'finish', atMs: 1_200, report },
+    );
+    await writeExport('20261102T000000Z-b', { type: 'start', atMs: 300, owner: OWNER, subject });
+    await writeExport(
+      '20261103T000000Z-c',
+      { type: 'start', atMs: 400, owner: OWNER, subject },
+      { type: 'stop', atMs: 450, code: 'AUTH_REJECTED', message: 'refused' },
+    );
+    await writeExport(
+      '20261104T000000Z-d',
+      { type: 'start', atMs: 500, owner: OWNER, subject },
+      { type: 'stop', atMs: 550, code: 'INTERRUPTED', message: 'stopped' },
+    );
+    await stage.writeJournal('{"type":"pipeline-sta', '20261105T000000Z-torn');
+    const pipeline = definePipeline({ name: 'nightly', tasks: { a: { run: async () => ({ rows: 4 }) } } });
+    await stage.run(pipeline, { runId: '20261106T000000Z-e' });
+
+    const runs = await listRuns(stage.runsDirectory, { limit: 10, ...dead });
+    const row = (index: number) => {
+      const { runId, kind, pipeline: name, state, durationMs, requests, rows, error } = runs[index] ?? {};
+      return [runId?.slice(17), kind, name, state, durationMs, requests, rows, error?.code ?? null];
+    };
+    expect(runs.map((_run, index) => row(index))).toEqual([
+      ['e', 'pipeline', 'nightly', 'done', 0, 0, 4, null],
+      ['d', 'export', null, 'interrupted', 50, null, null, 'INTERRUPTED'],
+      ['c', 'export', null, 'failed', 50, null, null, 'AUTH_REJECTED'],
+      ['b', 'export', null, 'died', 0, null, null, null],
+      ['a', 'export', null, 'partly', 250, 12, 33, null],
+    ]);
+    expect(await listRuns(stage.runsDirectory, { limit: 2, ...alive })).toHaveLength(2);
+    expect((await listRuns(stage.runsDirectory, { limit: 4, ...alive })).at(-1)?.state).toBe('running');
+    expect(await readRun(stage.runsDirectory, '20261101T000000Z-a', dead)).toMatchObject({ starts: 2, tasks: [] });
+  });
+
+  it('is empty where nothing ever ran', async () => {
+    expect(await listRuns('/nowhere/_runs', { limit: 10, ...dead })).toEqual([]);
+  });
+});
+
+describe('the last success of a pipeline', () => {
+  it('is when its newest run started that came to its end', async () => {
+    const ending = (outcome: string) =>
+      definePipeline({
+        name: 'nightly',
+        tasks: {
+          a: {
+            run: async () => {
+              if (outcome === 'failed') throw new RangeError('no');
+              return { outcome };
+            },
+          },
+        },
+      });
+    const at = (nowMs: number, runId: string) => ({ runId, services: { ...quiet, clock: hastyClock(nowMs) } });
+    expect(await lastSuccessAtMs(stage.runsDirectory, 'nightly')).toBeNull();
+    await stage.run(ending('done'), at(100, 'r1'));
+    await stage.run(ending('mismatch'), at(200, 'r2'));
+    await stage.run(ending('failed'), at(300, 'r3'));
+    await stage.run(ending('partly'), at(400, 'r4'));
+    await stage.run({ ...ending('done'), name: 'other' }, at(500, 'r5'));
+    expect(await lastSuccessAtMs(stage.runsDirectory, 'nightly')).toBe(200);
+  });
+});
