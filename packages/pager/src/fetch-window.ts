@@ -19,6 +19,11 @@ export interface FailedWindow extends PlannedWindow {
   readonly error: EdrlakeError;
 }
 
+/** Tells the two outcomes of a window apart. */
+export function isFailedWindow(window: FetchedWindow | FailedWindow): window is FailedWindow {
+  return window.verdict === 'failed';
+}
+
 /** What the fetching of one window works with. */
 export interface WindowFetching {
   readonly source: EventSource;

@@ -10,11 +10,15 @@ import {
 } from '@edrlake/core';
 import pLimit from 'p-limit';
 import { type FailedWindow, fetchWindow, type WindowFetching } from './fetch-window.ts';
-import type { Spool } from './spool.ts';
+import { openSpool, type Spool } from './spool.ts';
 import { type WindowSizes, windowSizes } from './window-sizes.ts';
 
 export interface FetchOptions {
-  readonly spool: Spool;
+  /**
+   * Where pages are kept until `removeWindow`: `<spoolDirectory>/<windowId>/<pageNumber>.ndjson`. Created when missing. One
+   * process works in it at a time; what an earlier one left half-written is removed.
+   */
+  readonly spoolDirectory: string;
   /** Requests in flight at once, over all windows. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
@@ -76,7 +80,8 @@ export async function* fetchWindows(
   const signal = AbortSignal.any([options.signal, stop.signal]);
   // Each request in flight listens, and there are as many as the caller wants.
   setMaxListeners(0, signal);
-  const queue = fetchQueue(source, windows, { ...options, signal }, stop);
+  const spool = await openSpool(options.spoolDirectory, source.idFields);
+  const queue = fetchQueue(source, windows, spool, { ...options, signal }, stop);
   try {
     for (;;) {
       queue.pump();
@@ -95,12 +100,13 @@ export async function* fetchWindows(
 function fetchQueue(
   source: EventSource,
   windows: readonly PlannedWindow[],
+  spool: Spool,
   options: FetchOptions,
   stop: AbortController,
 ) {
   const maxSpooledBytes = options.maxSpooledBytes ?? 536_870_912;
   const sizes = windowSizes(source);
-  const fetching = fetchingWith(source, options);
+  const fetching = fetchingWith(source, spool, options);
   const parts: Job[] = [];
   const ready: (FetchedWindow | FailedWindow)[] = [];
   const active = new Map<Promise<void>, { bytes: number }>();
@@ -214,12 +220,12 @@ function emptyWindow(window: PlannedWindow['window']): FetchedWindow {
   return { window, ...nothing, verdict: 'complete' };
 }
 
-function fetchingWith(source: EventSource, options: FetchOptions): WindowFetching {
+function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions): WindowFetching {
   const { onPage } = options;
   return {
     source,
     inTurn: pLimit(options.concurrency),
-    spool: options.spool,
+    spool,
     signal: options.signal,
     emit: options.emit,
     onPage: async (page) => {

@@ -1,5 +1,5 @@
-export type { FailedWindow } from './fetch-window.ts';
+export { type FailedWindow, isFailedWindow } from './fetch-window.ts';
 export { type FetchOptions, fetchWindows } from './fetch-windows.ts';
 export { MAX_RECORD_BYTES, type PageScanOptions, type ScannedPage, scanPage } from './page-scanner.ts';
 export { type PlanOptions, type PlanRequest, planWindows, type WindowPlan } from './plan-windows.ts';
-export { openSpool, type PageKey, type PageWithIds, type Spool } from './spool.ts';
+export { removeWindow } from './spool.ts';

@@ -91,10 +91,15 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
   return {
     recordCount: scan.ids.ids.length,
     writtenBytes,
-    crc32: checksum.toString(16).padStart(8, '0'),
+    crc32: checksumText(checksum),
     ids: scan.ids.ids,
     replacedSurrogates: scan.held.replaced,
   };
+}
+
+/** A CRC-32 as 8 hex digits. */
+export function checksumText(crc: number): string {
+  return crc.toString(16).padStart(8, '0');
 }
 
 /** Structure first: a body that is something else altogether is better told by its first byte than by its encoding. */

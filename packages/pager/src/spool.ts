@@ -1,7 +1,8 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { EdrlakeError, type SpooledPage } from '@edrlake/core';
-import { type ScannedPage, scanPage } from './page-scanner.ts';
+import { checksumText, type ScannedPage, scanPage } from './page-scanner.ts';
 
 /** Neither DuckDB's globs for data files nor a resumed run take a file with this suffix for a page. */
 const UNFINISHED = '.part';
@@ -40,7 +41,7 @@ export interface Spool {
   removePage(page: SpooledPage): Promise<void>;
   /** Makes the names of a window's pages survive a power failure. Without it they survive only the process. */
   syncWindow(windowId: string): Promise<void>;
-  /** Removes all pages of a window, after its commit. No error when there are none. */
+  /** Removes all pages of a window. No error when there are none. */
   removeWindow(windowId: string): Promise<void>;
 }
 
@@ -80,10 +81,18 @@ export async function openSpool(directory: string, idFields: readonly string[]):
     },
     async removeWindow(windowId) {
       windowDirectories.delete(windowId);
-      const path = join(directory, windowId);
-      await onDisk(path, () => rm(path, { recursive: true, force: true }));
+      await removeWindow(directory, windowId);
     },
   };
+}
+
+/**
+ * Removes all pages of a window from a spool, after its commit. No error when there are none.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
+export async function removeWindow(spoolDirectory: string, windowId: string): Promise<void> {
+  const path = join(spoolDirectory, windowId);
+  await onDisk(path, () => rm(path, { recursive: true, force: true }));
 }
 
 function pageFile({ pageNumber, attempt }: PageKey): string {
@@ -134,14 +143,15 @@ async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** Scans the file as if it were the page: the output must be the file itself, and the ids come with it. */
+/** Compares the file's own checksum, and scans it as if it were the page: so the ids come with it. */
 async function verifyPage(page: SpooledPage, idFields: readonly string[]): Promise<PageWithIds | null> {
   try {
-    const scanned = await scanPage(linesAsArray(page.path, page.bodyBytes), { idFields, write: async () => undefined });
-    const same =
-      scanned.crc32 === page.crc32 &&
-      scanned.writtenBytes === page.bodyBytes &&
-      scanned.recordCount === page.recordCount;
+    const file = { crc32: 0 };
+    const scanned = await scanPage(linesAsArray(page.path, page.bodyBytes, file), {
+      idFields,
+      write: async () => undefined,
+    });
+    const same = checksumText(file.crc32) === page.crc32 && scanned.recordCount === page.recordCount;
     return same ? { page, ids: scanned.ids } : null;
   } catch (thrown) {
     if (thrown instanceof EdrlakeError && thrown.code !== 'LAKE_UNWRITABLE') return null;
@@ -154,7 +164,7 @@ async function verifyPage(page: SpooledPage, idFields: readonly string[]): Promi
  * The bytes of a spooled page as the array it was: its line breaks stand only after records, so each but the last
  * is a comma. A file of another size is cut short, which the scan refuses.
  */
-async function* linesAsArray(path: string, sizeBytes: number): AsyncGenerator<Uint8Array> {
+async function* linesAsArray(path: string, sizeBytes: number, checksum: { crc32: number }): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r');
   try {
     if ((await file.stat()).size !== sizeBytes) {
@@ -168,6 +178,7 @@ async function* linesAsArray(path: string, sizeBytes: number): AsyncGenerator<Ui
       if (bytesRead === 0) return;
       offset += bytesRead;
       const chunk = buffer.subarray(0, bytesRead);
+      checksum.crc32 = crc32(chunk, checksum.crc32);
       for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, at + 1)) chunk[at] = 0x2c;
       // The line break that ends the file closes the array.
       if (offset === sizeBytes && chunk[bytesRead - 1] === 0x2c) yield chunk.subarray(0, bytesRead - 1);

@@ -6,17 +6,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FailedWindow } from '../src/fetch-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch-windows.ts';
 import { planWindows } from '../src/plan-windows.ts';
-import { openSpool, type Spool } from '../src/spool.ts';
 import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
 const START_MS = Date.UTC(2020, 7, 17);
 const RANGE = { startMs: START_MS, endMs: START_MS + 1_000_000 };
 
 let directory: string;
-let spool: Spool;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'edrlake-fetch-'));
-  spool = await openSpool(directory, ['id']);
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
@@ -42,7 +39,7 @@ async function fetched(
   const seen: RunEvent[] = [];
   const results: (FetchedWindow | FailedWindow)[] = [];
   const options: FetchOptions = {
-    spool,
+    spoolDirectory: directory,
     concurrency: 3,
     signal: new AbortController().signal,
     emit: (event) => seen.push(event),
@@ -246,8 +243,6 @@ test('pages of a killed run are used again when they are still what they were, a
   await rm(second!.path);
   await writeFile(third!.path, (await readFile(third!.path)).subarray(0, -20));
   await writeFile(`${third!.path}.part`, 'half a page');
-  spool = await openSpool(directory, ['id']);
-  expect((await readdir(join(directory, third!.windowId))).filter((name) => name.endsWith('.part'))).toEqual([]);
   source.calls.page = 0;
   const again: SpooledPage[] = [];
   const { results, seen } = await fetched(source, windows, {
@@ -258,6 +253,8 @@ test('pages of a killed run are used again when they are still what they were, a
   });
   expect(source.calls.page).toBe(3);
   expect(again).toHaveLength(3);
+  const names = await readdir(join(directory, third!.windowId));
+  expect(names.filter((name) => name.endsWith('.part'))).toEqual([]);
   expect(seen.filter((event) => event.type === 'page' && event.reused)).toHaveLength(all.length - 3);
   expect(results.every((result) => result.verdict === 'complete')).toBe(true);
   expect(new Set(await spooledIds(results)).size).toBe(95);

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdrlakeError, EVERYTHING, type FetchedWindow, type PlannedWindow, type RunEvent } from '@edrlake/core';
@@ -6,21 +6,18 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FailedWindow } from '../src/fetch-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch-windows.ts';
 import { planWindows } from '../src/plan-windows.ts';
-import { openSpool, type Spool } from '../src/spool.ts';
 import { type MemorySource, memorySource } from './memory-source.ts';
 
 const START_MS = Date.UTC(2020, 7, 17);
 const RANGE = { startMs: START_MS, endMs: START_MS + 1_000_000 };
 
 let directory: string;
-let spool: Spool;
 let source: MemorySource;
 let windows: readonly PlannedWindow[];
 let seen: RunEvent[];
 let options: FetchOptions;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'edrlake-fetch-'));
-  spool = await openSpool(directory, ['id']);
   const events = Array.from({ length: 400 }, (_, i) => ({
     atMs: START_MS + i * 100,
     id: `e${i}`,
@@ -31,7 +28,7 @@ beforeEach(async () => {
   const signal = new AbortController().signal;
   const emit = (event: RunEvent) => seen.push(event);
   windows = (await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, { signal, emit })).windows;
-  options = { spool, concurrency: 3, signal, emit };
+  options = { spoolDirectory: directory, concurrency: 3, signal, emit };
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
@@ -109,14 +106,14 @@ test('a journal that cannot be written ends everything', async () => {
 });
 
 test('a spool that cannot be written ends everything', async () => {
-  await rm(directory, { recursive: true });
-  const consume = async () => {
-    for await (const _ of fetchWindows(source, windows, {
-      ...options,
-      spool: await openSpool('/dev/null/spool', ['id']),
-    }));
+  const consume = async (spoolDirectory: string) => {
+    for await (const _ of fetchWindows(source, windows, { ...options, spoolDirectory }));
   };
-  await expect(consume()).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE', disposition: 'stop' });
+  await expect(consume('/dev/null/spool')).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE', disposition: 'stop' });
+  // Later than at the start: something stands where a window's directory belongs.
+  await writeFile(join(directory, windows[3]!.window.id), '');
+  await expect(consume(directory)).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE' });
+  expect(source.pagesInFlight).toBe(0);
 });
 
 test('an abort in the middle ends with the reason, nothing in flight and no half-written page', async () => {
