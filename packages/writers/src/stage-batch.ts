@@ -68,8 +68,10 @@ async function stage(
   const events = quoteName(tableName('events'));
   const source = await openSpool(connection, windows, tableName('pages'));
   const flat = eventsSql(source.relation, ['page_no', 'window_no', 'hash(record) AS content_hash'], source.oddities);
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${events} AS SELECT *, ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
+  await inDeliveredOrder(connection, () =>
+    connection.run(
+      `CREATE OR REPLACE TEMP TABLE ${events} AS SELECT *, ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
+    ),
   );
   const stagedWindows = await stagedWindowsOf(connection, events, windows);
   await splitRejects(connection, events, quoteName(tableName('rejects')), quoteText(ingestDay), windows);
@@ -101,6 +103,20 @@ async function stage(
       writeStagedRows(connection, rowTables, { directory, fileStem, exceptTable }),
     drop,
   };
+}
+
+/**
+ * Runs a statement whose rows keep the order of the pages, whatever the connection is set to: `removeDuplicates` tells by row
+ * ids what was delivered later.
+ */
+async function inDeliveredOrder(connection: DuckDBConnection, run: () => Promise<unknown>): Promise<void> {
+  const [setting] = await rowsOf(connection, "SELECT current_setting('preserve_insertion_order') AS kept");
+  await connection.run('SET preserve_insertion_order = true');
+  try {
+    await run();
+  } finally {
+    await connection.run(`SET preserve_insertion_order = ${setting?.kept === true}`);
+  }
 }
 
 /**

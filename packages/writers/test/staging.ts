@@ -17,13 +17,13 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-export async function openBench(settings: Readonly<Record<string, string>> = {}): Promise<Bench> {
+export async function openBench(): Promise<Bench> {
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-writers-'));
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: '512MB',
     threads: '2',
     temp_directory: join(directory, 'duckdb'),
-    ...settings,
+    preserve_insertion_order: 'false',
   });
   const connection = await instance.connect();
   return {
