@@ -12,8 +12,10 @@ import {
   DuckDBTypeId,
   type DuckDBValue,
 } from '@duckdb/node-api';
+import { MS_PER_DAY } from '@edrlake/core';
 import {
   Bool,
+  type Data,
   type DataType,
   DateDay,
   Decimal,
@@ -44,6 +46,8 @@ import { plainValue } from './query-values.ts';
 /** How values of one DuckDB type become Arrow values. */
 interface Conversion {
   readonly type: DataType;
+  /** What the values are collected as: of the same layout, but with a builder that takes them without rounding. */
+  readonly storage: DataType;
   readonly convert: (value: DuckDBValue) => unknown;
 }
 
@@ -109,13 +113,13 @@ function batchOf(
   conversions: readonly Conversion[],
   rows: readonly (readonly DuckDBValue[])[],
 ): RecordBatch {
-  const children = conversions.map(({ type, convert }, position) => {
-    const builder = makeBuilder({ type, nullValues: [null] });
+  const children = conversions.map(({ type, storage, convert }, position) => {
+    const builder = makeBuilder({ type: storage, nullValues: [null] });
     for (const row of rows) {
       const value = row[position] ?? null;
       builder.append(value === null ? null : convert(value));
     }
-    return builder.finish().flush();
+    return retyped(builder.finish().flush(), type);
   });
   const data = makeData({ type: new Struct(schema.fields), length: rows.length, nullCount: 0, children });
   return new RecordBatch(schema, data);
@@ -143,46 +147,50 @@ const SIMPLE: Readonly<Partial<Record<DuckDBTypeId, () => DataType>>> = {
 
 function conversionOf(type: DuckDBType): Conversion {
   const simple = SIMPLE[type.typeId];
-  if (simple !== undefined) return { type: simple(), convert: as };
+  if (simple !== undefined) return conversion(simple(), as);
   switch (type.typeId) {
     case DuckDBTypeId.DATE:
-      return {
-        type: new DateDay(),
-        convert: (value) => (value instanceof DuckDBDateValue ? value.days * 86_400_000 : null),
-      };
+      return conversion(new DateDay(), (value) => (value instanceof DuckDBDateValue ? value.days * MS_PER_DAY : null));
     case DuckDBTypeId.TIMESTAMP:
-      return {
-        type: new TimestampMicrosecond(),
-        convert: (value) => (value instanceof DuckDBTimestampValue ? value.micros : null),
-      };
+      return conversion(new TimestampMicrosecond(), microsOf, new Int64());
     case DuckDBTypeId.TIMESTAMP_TZ:
-      return {
-        type: new TimestampMicrosecond('UTC'),
-        convert: (value) => (value instanceof DuckDBTimestampTZValue ? value.micros : null),
-      };
+      return conversion(new TimestampMicrosecond('UTC'), microsOf, new Int64());
     case DuckDBTypeId.DECIMAL: {
       const { scale, width } = type as DuckDBDecimalType;
       const convert = (value: DuckDBValue) => (value instanceof DuckDBDecimalValue ? decimalWords(value.value) : null);
-      return { type: new Decimal(scale, width, 128), convert };
+      return conversion(new Decimal(scale, width, 128), convert);
     }
     case DuckDBTypeId.HUGEINT:
-      return { type: new Decimal(0, 38, 128), convert: (value) => decimalWords(value as bigint) };
-    case DuckDBTypeId.LIST: {
-      const item = conversionOf((type as DuckDBListType).valueType);
-      const convert = (value: DuckDBValue) =>
-        value instanceof DuckDBListValue ? value.items.map((each) => nullOr(item, each)) : null;
-      return { type: new List(new Field('item', item.type, true)), convert };
-    }
+      return conversion(new Decimal(0, 38, 128), (value) => decimalWords(value as bigint));
+    case DuckDBTypeId.LIST:
+      return listConversion(type as DuckDBListType);
     case DuckDBTypeId.STRUCT:
       return structConversion(type as DuckDBStructType);
     default:
-      return { type: new Utf8(), convert: asText };
+      return conversion(new Utf8(), asText);
   }
+}
+
+function conversion(type: DataType, convert: Conversion['convert'], storage: DataType = type): Conversion {
+  return { type, storage, convert };
+}
+
+function microsOf(value: DuckDBValue): bigint | null {
+  return value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue ? value.micros : null;
+}
+
+function listConversion({ valueType }: DuckDBListType): Conversion {
+  const item = conversionOf(valueType);
+  const listOf = (type: DataType) => new List(new Field('item', type, true));
+  const convert = (value: DuckDBValue) =>
+    value instanceof DuckDBListValue ? value.items.map((each) => nullOr(item, each)) : null;
+  return conversion(listOf(item.type), convert, listOf(item.storage));
 }
 
 function structConversion({ entryNames, entryTypes }: DuckDBStructType): Conversion {
   const members = entryTypes.map(conversionOf);
-  const fields = entryNames.map((name, position) => new Field(name, typeAt(members, position), true));
+  const structOf = (part: 'type' | 'storage') =>
+    new Struct(entryNames.map((name, position) => new Field(name, members[position]?.[part] ?? new Utf8(), true)));
   const convert = (value: DuckDBValue) => {
     if (!(value instanceof DuckDBStructValue)) return null;
     const { entries } = value;
@@ -190,7 +198,15 @@ function structConversion({ entryNames, entryTypes }: DuckDBStructType): Convers
       entryNames.map((name, position) => [name, nullOr(members[position], entries[name] ?? null)]),
     );
   };
-  return { type: new Struct(fields), convert };
+  return conversion(structOf('type'), convert, structOf('storage'));
+}
+
+/** The same buffers under another type of the same layout. */
+function retyped(data: Data, type: DataType): Data {
+  const children = data.children.map((child, position) =>
+    retyped(child, type.children?.[position]?.type ?? child.type),
+  );
+  return data.clone(type, data.offset, data.length, data.nullCount, data.buffers, children);
 }
 
 function nullOr(conversion: Conversion | undefined, value: DuckDBValue): unknown {

@@ -66,6 +66,7 @@ export interface RunningQuery {
 /** Starts one statement on a DuckDB of its own, which ends with the last chunk. */
 export async function startQuery(target: QueryTarget, sql: string, { signal }: QueryOptions): Promise<RunningQuery> {
   for (let tries = 1; ; tries += 1) {
+    refuseAborted(signal);
     const version = await target.newestVersion();
     const session = await openLocked(target, version, []);
     const guard = interruptOn(session.connection, signal);
@@ -117,6 +118,7 @@ export async function exportParquet(
   { signal }: QueryOptions = {},
 ): Promise<number> {
   const partial = `${file}.partial`;
+  refuseAborted(signal);
   const session = await openLocked(target, await target.newestVersion(), [partial]);
   const guard = interruptOn(session.connection, signal);
   try {
@@ -191,11 +193,27 @@ async function openInMemory(target: QueryTarget, limits: DuckDbLimits): Promise<
   }
 }
 
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw queryError(signal.reason, signal);
+}
+
+/** An interrupt that comes before the query has started is lost, so it is repeated until the query has ended. */
+const INTERRUPT_EVERY_MS = 50;
+
 function interruptOn(connection: DuckDBConnection, signal: AbortSignal | undefined): { release(): void } {
-  const interrupt = () => connection.interrupt();
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    connection.interrupt();
+    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
+  };
   signal?.addEventListener('abort', interrupt, { once: true });
   if (signal?.aborted) interrupt();
-  return { release: () => signal?.removeEventListener('abort', interrupt) };
+  return {
+    release: () => {
+      clearInterval(timer);
+      signal?.removeEventListener('abort', interrupt);
+    },
+  };
 }
 
 function queryError(thrown: unknown, signal: AbortSignal | undefined): unknown {

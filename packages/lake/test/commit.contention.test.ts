@@ -1,0 +1,117 @@
+import { writeFileSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RunEvent } from '@edrlake/core';
+import { describe, expect, test } from 'vitest';
+import { ask, newDirectory, openSmall } from './opened-lakes.ts';
+import { DAY_1, deliver, proofOf } from './small-lake.ts';
+
+/** What another writer's commit of nothing but its presence looks like. */
+function putEntry(directory: string, version: number): void {
+  const nothing = { newEvents: 0, changedEvents: 0, unchangedEvents: 0, deletedEvents: 0, added: [], removed: [] };
+  const entry = {
+    ...{ format: 1, version, commitId: `other-${version}`, runId: 'other', committedAt: '2020-08-17T00:00:00.000Z' },
+    ...{ schemaVersion: 0, ...nothing, idsAdded: [], idsRemoved: [], proofs: [] },
+  };
+  const path = join(directory, `_log/${String(version).padStart(20, '0')}.json`);
+  writeFileSync(path, JSON.stringify(entry), { flag: 'wx' });
+}
+
+describe('a writer that is overtaken', () => {
+  test('takes its files back and commits on top of the other', async () => {
+    const directory = await newDirectory();
+    const events: RunEvent[] = [];
+    let overtakes = 2;
+    const lake = await openSmall(directory, {
+      emit: (event) => events.push(event),
+      onStep: (step) => {
+        if (step === 'files-moved' && overtakes > 0) putEntry(directory, 3 - overtakes--);
+      },
+    });
+    const result = await deliver(lake, [{ id: 'a', timeMs: DAY_1, issuers: ['x'] }], { rejects: ['r'] });
+    expect(result).toMatchObject({ version: 3, newEvents: 1, filesAdded: 3 });
+    expect(events.filter(({ type }) => type === 'commit-contended')).toEqual([
+      { type: 'commit-contended', version: 1, attempt: 1 },
+      { type: 'commit-contended', version: 2, attempt: 2 },
+    ]);
+    expect(await ask(lake, 'SELECT event_id FROM events')).toEqual([['a']]);
+    expect(await readdir(join(directory, 'events/event_date=2020-08-17'))).toHaveLength(1);
+    expect(await readdir(join(directory, '_ids'))).toHaveLength(1);
+  });
+
+  test('gives up after many tries, with the lake as it was', async () => {
+    const directory = await newDirectory();
+    let version = 0;
+    const lake = await openSmall(directory, {
+      onStep: (step) => {
+        if (step === 'files-moved') putEntry(directory, ++version);
+      },
+    });
+    const commit = lake.commit({ batch: null, proofs: [proofOf([0, 1], {})], runId: 'test' });
+    await expect(commit).rejects.toMatchObject({ code: 'LAKE_CONTENDED', disposition: 'retry' });
+    expect((await lake.snapshot()).proofs).toEqual([]);
+    expect(await readdir(join(directory, '_spool'))).toEqual(['tmp']);
+  });
+
+  test('that cannot write leaves the lake as it was', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await writeFile(join(directory, 'rejects'), 'in the way');
+    const events = [{ id: 'a', timeMs: DAY_1, issuers: ['x'] }];
+    await expect(deliver(lake, events, { rejects: ['r'] })).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE' });
+    expect((await lake.snapshot()).version).toBe(0);
+    expect(await readdir(join(directory, 'events/event_date=2020-08-17'))).toEqual([]);
+    await rm(join(directory, 'rejects'));
+    expect(await deliver(lake, events, { rejects: ['r'] })).toMatchObject({ version: 1, newEvents: 1 });
+  });
+});
+
+describe('the identity index', () => {
+  test('stays a handful of files however many commits there are', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    for (let n = 0; n < 20; n += 1) await deliver(lake, [{ id: `e${n}`, timeMs: DAY_1 }]);
+    expect((await lake.snapshot()).idFiles.map(({ level, rowCount }) => [level, rowCount])).toEqual([
+      ...[
+        [1, 8],
+        [1, 8],
+      ],
+      ...[
+        [0, 1],
+        [0, 1],
+        [0, 1],
+        [0, 1],
+      ],
+    ]);
+    expect(await readdir(join(directory, '_ids'))).toHaveLength(6);
+    expect(await deliver(lake, [{ id: 'e0', timeMs: DAY_1 }])).toMatchObject({ version: 20, unchangedEvents: 1 });
+  });
+
+  test('is made anew when a file of it is lost', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    const events = [
+      { id: 'a', timeMs: DAY_1 },
+      { id: 'b', timeMs: DAY_1, issuers: ['x'] },
+    ];
+    await deliver(lake, events, { rejects: ['r'] });
+    await deliver(lake, [{ id: 'c', timeMs: DAY_1 }]);
+    const [first] = (await lake.snapshot()).idFiles;
+    await rm(join(directory, first?.path ?? ''));
+    const result = await deliver(lake, [...events, { id: 'd', timeMs: DAY_1 }], { rejects: ['r'] });
+    expect(result).toMatchObject({ newEvents: 1, changedEvents: 0, unchangedEvents: 2, filesAdded: 1 });
+    expect(await ask(lake, 'SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM rejects)')).toEqual([[4, 1]]);
+    expect(await readdir(join(directory, '_ids'))).toHaveLength(2);
+    expect(await deliver(lake, events)).toMatchObject({ version: 3 });
+  });
+
+  test('that cannot be read says how to mend it', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await deliver(lake, [{ id: 'a', timeMs: DAY_1 }]);
+    const [file] = (await lake.snapshot()).idFiles;
+    await writeFile(join(directory, file?.path ?? ''), 'not parquet');
+    const failure = deliver(lake, [{ id: 'a', timeMs: DAY_1 }]);
+    await expect(failure).rejects.toMatchObject({ code: 'LAKE_CORRUPT', hint: expect.stringContaining('_ids') });
+  });
+});
