@@ -17,6 +17,7 @@ export interface CountAsker {
   readonly histogram: ((query: EventQuery, bucketMs: number) => Promise<readonly HistogramBucket[]>) | null;
 }
 
+/** How long and how a plan may ask. */
 export interface AskOptions {
   readonly signal: AbortSignal;
   /** Ask for histograms where the source has them. */

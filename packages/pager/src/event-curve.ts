@@ -11,6 +11,7 @@ export interface EventCurve {
   readonly before: number[];
 }
 
+/** The curve that one count of a whole range gives: its two ends. */
 export function eventCurve(range: TimeRange, count: number): EventCurve {
   return { atMs: [range.startMs, range.endMs], before: [0, count] };
 }

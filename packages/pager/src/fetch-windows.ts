@@ -13,6 +13,7 @@ import { type FailedWindow, fetchWindow, type WindowFetching } from './fetch-win
 import { openSpool, type Spool } from './spool.ts';
 import { type WindowSizes, windowSizes } from './window-sizes.ts';
 
+/** Where pages go, how many at once, and how far ahead of the consumer. */
 export interface FetchOptions {
   /**
    * Where pages are kept until `removeWindow`: `<spoolDirectory>/<windowId>/<pageNumber>.ndjson`. Created when missing. One

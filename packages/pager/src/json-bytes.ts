@@ -9,9 +9,12 @@ export const STRING_STOP: Uint8Array = table([['"\\', 1]]).fill(1, 0, 0x20);
 /** 1 for what may follow a backslash, except `u`. */
 export const SIMPLE_ESCAPE: Uint8Array = table([['"\\/bfnrt', 1]]);
 
+/** 1 for the digits of a `\\u` escape. */
 export const HEX_DIGIT: Uint8Array = table([['0123456789abcdefABCDEF', 1]]);
 
+/** The byte that begins an escape. */
 export const BACKSLASH = 0x5c;
+/** The byte after it where four hex digits follow. */
 export const LETTER_U = 0x75;
 
 const LITERALS = ['true', 'false', 'null'].map((text) => Buffer.from(text));

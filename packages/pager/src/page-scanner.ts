@@ -1,13 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
-import {
-  finishScan,
-  OUTPUT_SLACK_BYTES,
-  type RecordOutput,
-  type RecordScan,
-  scanChunk,
-  startScan,
-} from './record-scanner.ts';
+import { OUTPUT_SLACK_BYTES, type RecordOutput, type RecordScan } from './record-scan.ts';
+import { finishScan, scanChunk, startScan } from './record-scanner.ts';
 import { type Utf8Check, utf8Check } from './utf8-check.ts';
 
 /** DuckDB reads JSON objects up to 16 MiB; one byte more and it refuses the whole file. */
@@ -18,6 +12,7 @@ const PIECE_BYTES = 131_072;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
+/** How a page is read and where its records go. */
 export interface PageScanOptions {
   /** Top-level fields that may hold a record's identity; the first that is a number or a string that is not blank counts. */
   readonly idFields: readonly string[];

@@ -17,12 +17,14 @@ import { addHistogramCuts } from './split-by-histogram.ts';
 import { splitByValue } from './split-by-value.ts';
 import { pagesOf, requestsOf, type WindowSizes, windowSizes } from './window-sizes.ts';
 
+/** Which events are wanted. */
 export interface PlanRequest {
   readonly axis: TimeAxis;
   readonly range: TimeRange;
   readonly scope: QueryScope;
 }
 
+/** How a plan is made. */
 export interface PlanOptions {
   readonly signal: AbortSignal;
   readonly emit: Emit;
@@ -89,6 +91,7 @@ export function planRequestBound(events: number, sizes: WindowSizes): number {
   return 200 + 100 * Math.ceil(events / sizes.maxEvents);
 }
 
+/** The windows a query was cut into, those with events and those counted as zero, both by start. */
 export interface SplitQuery {
   readonly windows: PlannedWindow[];
   readonly emptyWindows: Window[];

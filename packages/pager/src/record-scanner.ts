@@ -1,9 +1,10 @@
 import { EdrlakeError } from '@edrlake/core';
-import { isScalar, SCALAR_BYTE, STRING_STOP } from './json-bytes.ts';
-import { type RecordIds, recordIds } from './record-ids.ts';
-import { type HeldEscape, noHeldEscape, plainEscapeLength, stepEscape } from './string-escapes.ts';
+import { recordIds } from './record-ids.ts';
+import { appendPart, broken, type RecordOutput, type RecordScan } from './record-scan.ts';
+import { endFieldValue, isIdField, plainRunEnd, resumeScalar, scanScalar, stepHeldEscape } from './scan-tokens.ts';
+import { noHeldEscape, plainEscapeLength } from './string-escapes.ts';
 
-// What may come next, as bits.
+// What may come next, as bits. Not imported: the loop would look each name up for each byte.
 const START = 1;
 const RECORD = 2;
 const VALUE = 4;
@@ -33,40 +34,7 @@ const FIELD_VALUE = 2;
 /** Deeper than any event; keeps the bracket stack bounded. */
 const MAX_DEPTH = 1_000;
 
-/** Takes bytes of records in order; must have room for what one chunk yields, see `OUTPUT_SLACK_BYTES`. */
-export interface RecordOutput {
-  append(bytes: Uint8Array, from: number, to: number): void;
-  /** A record ends here. */
-  endLine(): void;
-}
-
-/** A chunk of n bytes yields at most n plus this many: one closing line break and a held-back escape. */
-export const OUTPUT_SLACK_BYTES = 32;
-
-/** Where a scan stands between two chunks. */
-export interface RecordScan {
-  readonly ids: RecordIds;
-  readonly maxRecordBytes: number;
-  /** Bytes scanned before the current chunk. */
-  offset: number;
-  expect: number;
-  depth: number;
-  /** 1 where the bracket of that depth is an object. */
-  readonly objectAt: Uint8Array;
-  inString: boolean;
-  inScalar: boolean;
-  /** The current scalar may be the record's identity. */
-  scalarWanted: boolean;
-  token: number;
-  /** The last field name of the record is one of the id fields. */
-  wanted: boolean;
-  tokenEscaped: boolean;
-  /** Parts of the current token from earlier chunks. */
-  readonly tokenParts: Buffer[];
-  readonly held: HeldEscape;
-  recordBytes: number;
-}
-
+/** A scan before the first byte. */
 export function startScan(idFields: readonly string[], maxRecordBytes: number): RecordScan {
   return {
     ids: recordIds(idFields),
@@ -218,114 +186,10 @@ function endRecord(scan: RecordScan, chunk: Buffer, from: number, to: number, ou
   scan.ids.recordEnd();
 }
 
-function appendPart(scan: RecordScan, bytes: Uint8Array, from: number, to: number, output: RecordOutput): void {
-  output.append(bytes, from, to);
-  scan.recordBytes += to - from;
-  if (scan.recordBytes <= scan.maxRecordBytes) return;
-  const number = scan.ids.ids.length + 1;
-  throw new EdrlakeError(
-    'RECORD_TOO_LARGE',
-    `expected records of at most ${scan.maxRecordBytes} bytes, record ${number} of the page is larger`,
-    { context: { record: number, maxRecordBytes: scan.maxRecordBytes } },
-  );
-}
-
-/**
- * Where the run of plain string content that starts at `at` ends: at a quote, a backslash, a control character or the
- * end of the chunk. Four bytes at a time, because most bytes of a page are string content: a byte of `word ^ pattern`
- * is zero where the pattern's byte stands, and subtracting 1 (or 0x20) from each byte lets only those (or the control
- * characters) borrow into their top bit. The lowest bit that is set is exact.
- */
-function plainRunEnd(chunk: Buffer, words: DataView, from: number): number {
-  let at = from;
-  for (const safe = chunk.length - 4; at <= safe; at += 4) {
-    const word = words.getInt32(at, true);
-    const quote = word ^ 0x22222222;
-    const backslash = word ^ 0x5c5c5c5c;
-    const stops =
-      (((quote - 0x01010101) & ~quote) | ((backslash - 0x01010101) & ~backslash) | ((word - 0x20202020) & ~word)) &
-      0x80808080;
-    if (stops !== 0) return at + lowestByteSet(stops >>> 7);
-  }
-  while (at < chunk.length && STRING_STOP[chunk[at] as number] === 0) at++;
-  return at;
-}
-
-/** 0 to 3: the lowest byte of the word that is 1, where every byte is 0 or 1. */
-function lowestByteSet(flags: number): number {
-  return (31 - Math.clz32(flags & -flags)) >> 3;
-}
-
-/** Lets the held escape have the byte at `at`; returns the next byte to look at. */
-function stepHeldEscape(scan: RecordScan, chunk: Buffer, at: number, output: RecordOutput): number {
-  const byte = chunk[at] as number;
-  const step = stepEscape(scan.held, byte, (bytes) => appendPart(scan, bytes, 0, bytes.length, output));
-  if (step === 'invalid') throw broken(scan, at, 'a valid escape', byte);
-  return step === 'not-mine' ? at : at + 1;
-}
-
-/** A number or literal from `at` on; returns where it ends. One that reaches the chunk's end is finished by the next. */
-function scanScalar(scan: RecordScan, wanted: boolean, chunk: Buffer, at: number): number {
-  let end = at + 1;
-  while (end < chunk.length && SCALAR_BYTE[chunk[end] as number] === 1) end++;
-  scan.scalarWanted = wanted;
-  if (end < chunk.length) {
-    endScalar(scan, chunk, at, end, at);
-  } else {
-    scan.inScalar = true;
-    scan.tokenParts.push(Buffer.from(chunk.subarray(at)));
-  }
-  return end;
-}
-
-function resumeScalar(scan: RecordScan, chunk: Buffer): number {
-  let end = 0;
-  while (end < chunk.length && SCALAR_BYTE[chunk[end] as number] === 1) end++;
-  scan.tokenParts.push(Buffer.from(chunk.subarray(0, end)));
-  if (end === chunk.length) return end;
-  const whole = Buffer.concat(scan.tokenParts);
-  scan.tokenParts.length = 0;
-  scan.inScalar = false;
-  endScalar(scan, whole, 0, whole.length, end - whole.length);
-  return end;
-}
-
-function endScalar(scan: RecordScan, bytes: Buffer, from: number, to: number, at: number): void {
-  if (!isScalar(bytes, from, to)) {
-    throw broken(scan, at, 'a number, true, false or null', bytes[from] as number);
-  }
-  if (scan.scalarWanted) scan.ids.value(bytes, from, to, 'scalar');
-}
-
-/** Whether the field name that ends at `to` is an id field. Most are not, and their length alone tells. */
-function isIdField(scan: RecordScan, chunk: Buffer, from: number, to: number): boolean {
-  if (scan.tokenParts.length === 0 && !scan.tokenEscaped && !scan.ids.mayBeField(to - from)) return false;
-  return endToken(scan, chunk, from, to, (bytes, start, end) => scan.ids.key(bytes, start, end, scan.tokenEscaped));
-}
-
-function endFieldValue(scan: RecordScan, chunk: Buffer, from: number, to: number): void {
-  const kind = scan.tokenEscaped ? 'escaped-string' : 'string';
-  endToken(scan, chunk, from, to, (bytes, start, end) => scan.ids.value(bytes, start, end, kind));
-}
-
-/** Gives `use` the whole token, also when it began in an earlier chunk. */
-function endToken<T>(
-  scan: RecordScan,
-  chunk: Buffer,
-  from: number,
-  to: number,
-  use: (bytes: Buffer, from: number, to: number) => T,
-): T {
-  if (scan.tokenParts.length === 0) return use(chunk, from, to);
-  const whole = Buffer.concat([...scan.tokenParts, chunk.subarray(0, to)]);
-  scan.tokenParts.length = 0;
-  return use(whole, 0, whole.length);
-}
-
 function unexpected(scan: RecordScan, at: number, expect: number, depth: number, byte: number): EdrlakeError {
   const wanted: string[] = [];
   if (depth === MAX_DEPTH) wanted.push(`at most ${MAX_DEPTH} nested brackets`);
-  if (expect & START) wanted.push('a JSON array');
+  if (expect & START) wanted.push(byte === 0x3c ? 'a JSON array, not HTML,' : 'a JSON array');
   if (expect & RECORD) wanted.push('a record (a JSON object)');
   if (expect & VALUE) wanted.push('a value');
   if (expect & KEY) wanted.push('a field name');
@@ -334,20 +198,4 @@ function unexpected(scan: RecordScan, at: number, expect: number, depth: number,
   if (expect & END) wanted.push(scan.objectAt[depth] === 1 ? '"}"' : '"]"');
   if (expect === NOTHING) wanted.push('nothing after the array');
   return broken(scan, at, wanted.join(' or '), byte);
-}
-
-/** Names one byte and its place, never more of the body: it may hold what no log should. */
-function broken(scan: RecordScan, at: number, wanted: string, byte: number): EdrlakeError {
-  const offsetBytes = scan.offset + at;
-  const found =
-    byte > 0x20 && byte < 0x7f ? `"${String.fromCharCode(byte)}"` : `byte 0x${byte.toString(16).padStart(2, '0')}`;
-  const whole = scan.expect & START && scan.depth === 0 && byte === 0x3c ? ' (this looks like HTML)' : '';
-  return new EdrlakeError(
-    'BODY_BROKEN',
-    `expected ${wanted} at byte ${offsetBytes} of the body, found ${found}${whole}`,
-    {
-      disposition: 'retry',
-      context: { offsetBytes, records: scan.ids.ids.length },
-    },
-  );
 }

@@ -11,6 +11,7 @@ export interface HeldEscape {
   replaced: number;
 }
 
+/** Nothing held back, nothing replaced. */
 export function noHeldEscape(): HeldEscape {
   return { bytes: new Uint8Array(12), length: 0, replaced: 0 };
 }

@@ -8,6 +8,7 @@ export interface Utf8Check {
   ended(): boolean;
 }
 
+/** A check before the first chunk. Memory: three bytes. */
 export function utf8Check(): Utf8Check {
   // The bytes of a character whose rest is still to come: at most three.
   let open: Buffer = Buffer.alloc(0);

@@ -9,6 +9,7 @@ export interface WindowTally {
   readonly bodyBytes: number;
 }
 
+/** Adds the pages up; an id that stands in several pages counts once. */
 export function tally(pages: readonly PageWithIds[]): WindowTally {
   const ids = new Set<string>();
   let withoutId = 0;

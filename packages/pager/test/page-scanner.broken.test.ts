@@ -19,7 +19,7 @@ async function scanned(body: AsyncIterable<Uint8Array>, maxRecordBytes = 1_000_0
 
 test.each([
   ['an object', '{"error":"x"}', 'expected a JSON array at byte 0 of the body, found "{"'],
-  ['HTML', '<html>502</html>', 'expected a JSON array at byte 0 of the body, found "<" (this looks like HTML)'],
+  ['HTML', '<html>502</html>', 'expected a JSON array, not HTML, at byte 0 of the body, found "<"'],
   ['plain text', 'Internal Server Error', 'found "I"'],
   [
     'records that are no objects',
