@@ -52,6 +52,7 @@ export async function commitEmptyWindows(run: ExportRun, windows: readonly Windo
       distinct: 0,
       rejected: 0,
       perDay: {},
+      rejectedPerDay: {},
       verdict: 'proven',
       verifiedAtMs,
     }),
@@ -75,6 +76,7 @@ function proofOf(fetched: FetchedWindow, staged: StagedWindow, verifiedAtMs: num
     distinct: staged.distinctIds,
     rejected: staged.rejectedCount,
     perDay: staged.perDay,
+    rejectedPerDay: staged.rejectedPerDay,
     verdict: addsUp ? 'proven' : 'mismatch',
     verifiedAtMs,
   };
@@ -82,7 +84,8 @@ function proofOf(fetched: FetchedWindow, staged: StagedWindow, verifiedAtMs: num
 
 function stagedOf(staged: StagedBatch, { window }: PlannedWindow): StagedWindow {
   const found = staged.windows.find((candidate) => candidate.windowId === window.id);
-  return found ?? { windowId: window.id, recordCount: 0, rejectedCount: 0, distinctIds: 0, perDay: {} };
+  if (found !== undefined) return found;
+  return { windowId: window.id, recordCount: 0, rejectedCount: 0, distinctIds: 0, perDay: {}, rejectedPerDay: {} };
 }
 
 function sum<T>(items: readonly T[], value: (item: T) => number): number {

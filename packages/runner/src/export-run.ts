@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Emit, type PlannedWindow, type SpooledPage, toEdrlakeError, type UnknownField } from '@edrlake/core';
+import { type Emit, type SpooledPage, toEdrlakeError, type UnknownField } from '@edrlake/core';
 import { currentOwner } from '@edrlake/lake';
 import type {
   ExportEnds,
@@ -12,8 +12,8 @@ import type {
   RunServices,
 } from './export-types.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
-import { findUnfinishedRun } from './resume.ts';
-import { openJournal, type RunSubject } from './run-journal.ts';
+import { findUnfinishedRun, type UnfinishedRun } from './resume.ts';
+import { openJournal, type RunJournal, type RunSubject } from './run-journal.ts';
 import type { BatchResult, ExportRun, RunPlan } from './run-types.ts';
 
 /**
@@ -27,35 +27,64 @@ export async function startRun(
   services: RunServices,
 ): Promise<ExportRun> {
   const { source, lake } = ends;
-  const { clock, emit } = services;
+  const startedNowMs = services.clock.nowMs();
   const runsDirectory = join(lake.directory, '_runs');
   await mkdir(runsDirectory, { recursive: true });
   const subject: RunSubject = { source: source.name, pageSize: source.pageSize, request };
-  const nowMs = clock.nowMs();
-  const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, nowMs);
+  const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, startedNowMs);
   const runId = unfinished?.runId ?? services.newRunId;
-  const startedAtMs = unfinished?.startedAtMs ?? nowMs;
   const journal = await openJournal(runsDirectory, runId);
-  await journal.append({ type: 'start', atMs: nowMs, owner: currentOwner(), subject });
-  if (unfinished) emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
-
-  const tally = newTally();
-  const spoolDirectory = join(lake.directory, '_spool', runId);
+  await journal.append({ type: 'start', atMs: startedNowMs, owner: currentOwner(), subject });
+  if (unfinished) services.emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
+  const identity: RunIdentity = {
+    runId,
+    startedAtMs: unfinished?.startedAtMs ?? startedNowMs,
+    startedNowMs,
+    requestsBefore: ends.requestsMade(),
+    unfinished,
+    spoolDirectory: join(lake.directory, '_spool', runId),
+  };
   return {
     ...ends,
-    runId,
-    startedAtMs,
     request,
     options,
     services,
-    spoolDirectory,
+    runId,
+    startedAtMs: identity.startedAtMs,
+    spoolDirectory: identity.spoolDirectory,
     spooledPages: unfinished?.pages ?? new Map(),
+    ...recorderOf(identity, journal, { ends, request, services }),
+  };
+}
+
+interface RunIdentity extends Pick<ExportRun, 'runId' | 'startedAtMs' | 'spoolDirectory'> {
+  readonly startedNowMs: number;
+  readonly requestsBefore: number;
+  readonly unfinished: UnfinishedRun | null;
+}
+
+type Recorder = Pick<
+  ExportRun,
+  'plan' | 'recordPage' | 'skip' | 'recordFailed' | 'recordBatch' | 'finish' | 'stop' | 'close'
+>;
+
+/** What happens in a run, as lines of its journal and as numbers of its report. */
+function recorderOf(
+  run: RunIdentity,
+  journal: RunJournal,
+  about: { readonly ends: ExportEnds; readonly request: ExportRequest; readonly services: RunServices },
+): Recorder {
+  const { ends, request, services } = about;
+  const { source, lake } = ends;
+  const { clock, emit } = services;
+  const tally = newTally();
+  return {
     plan: async () => {
-      const plan = unfinished?.plan ?? (await newPlan(ends, request, services));
-      if (plan === unfinished?.plan) emitPlanned(emit, plan, source.pageSize);
-      else await journal.append({ type: 'plan', atMs: clock.nowMs(), ...plan });
-      tally.plan = plan;
-      return plan;
+      const resumedPlan = run.unfinished?.plan ?? null;
+      tally.plan = resumedPlan ?? (await newPlan(ends, request, services));
+      if (resumedPlan === null) await journal.append({ type: 'plan', atMs: clock.nowMs(), ...tally.plan });
+      else emitPlanned(emit, resumedPlan);
+      return tally.plan;
     },
     recordPage: (page) => journal.append({ type: 'page', page }),
     skip: (proven) => {
@@ -67,9 +96,9 @@ export async function startRun(
     },
     recordFailed: async (windows) => {
       for (const { window, error } of windows) {
-        const failed = { windowId: window.id, range: window.range, code: error.code, message: error.message };
-        tally.failed.push(failed);
-        await journal.append({ type: 'window-failed', windowId: window.id, code: error.code, message: error.message });
+        const { code, message } = error;
+        tally.failed.push({ windowId: window.id, range: window.range, code, message });
+        await journal.append({ type: 'window-failed', windowId: window.id, code, message });
       }
     },
     recordBatch: async (windows, result) => {
@@ -79,22 +108,25 @@ export async function startRun(
     },
     finish: async () => {
       const report = reportOf(tally, {
-        runId,
-        resumed: unfinished !== null,
+        runId: run.runId,
+        resumed: run.unfinished !== null,
         request,
-        requestsMade: ends.requestsMade(),
+        requestsMade: ends.requestsMade() - run.requestsBefore,
         pageSize: source.pageSize,
         version: (await lake.snapshot()).version,
-        startedAtMs,
-        durationMs: clock.nowMs() - nowMs,
+        startedAtMs: run.startedAtMs,
+        durationMs: clock.nowMs() - run.startedNowMs,
       });
-      await rm(spoolDirectory, { recursive: true, force: true });
+      await rm(run.spoolDirectory, { recursive: true, force: true });
       await journal.append({ type: 'finish', atMs: clock.nowMs(), report });
       return report;
     },
     stop: async (thrown) => {
       const error = toEdrlakeError(thrown);
-      await journal.append({ type: 'stop', atMs: clock.nowMs(), code: error.code, message: error.message });
+      // Where the disk refuses even this line, the error that led here says more than the one that follows.
+      await journal
+        .append({ type: 'stop', atMs: clock.nowMs(), code: error.code, message: error.message })
+        .catch(() => undefined);
       return error;
     },
     close: () => journal.close(),
@@ -103,17 +135,13 @@ export async function startRun(
 
 async function newPlan(ends: ExportEnds, request: ExportRequest, services: RunServices): Promise<RunPlan> {
   const { windowPlan } = await planExport(ends.source, request, services);
-  const { windows, emptyWindows, events, planRequests } = windowPlan;
-  return { windows, emptyWindows, events, planRequests };
+  const { windows, emptyWindows, events, planRequests, pages } = windowPlan;
+  return { windows, emptyWindows, events, planRequests, pages };
 }
 
 /** What a resumed run plans; a new plan was reported by who made it. */
-function emitPlanned(emit: Emit, { windows, events, planRequests }: RunPlan, pageSize: number): void {
-  emit({ type: 'planned', windows: windows.length, events, pages: pagesOf(windows, pageSize), planRequests });
-}
-
-function pagesOf(windows: readonly PlannedWindow[], pageSize: number): number {
-  return windows.reduce((sum, { count }) => sum + Math.ceil(count / pageSize), 0);
+function emitPlanned(emit: Emit, { windows, events, pages, planRequests }: RunPlan): void {
+  emit({ type: 'planned', windows: windows.length, events, pages, planRequests });
 }
 
 function countPages(pages: ReadonlyMap<string, readonly SpooledPage[]>): number {
@@ -139,7 +167,7 @@ interface Tally {
 
 function newTally(): Tally {
   return {
-    plan: { windows: [], emptyWindows: [], events: 0, planRequests: 0 },
+    plan: { windows: [], emptyWindows: [], events: 0, planRequests: 0, pages: 0 },
     skipped: 0,
     committed: 0,
     fetched: 0,
@@ -198,11 +226,7 @@ function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport 
       unchanged: tally.unchangedEvents,
       rejected: tally.rejected,
     },
-    requests: estimateRequests({
-      planRequests: plan.planRequests,
-      pages: pagesOf(plan.windows, pageSize),
-      lowerBound: Math.ceil(plan.events / pageSize),
-    }),
+    requests: estimateRequests({ ...plan, lowerBound: Math.ceil(plan.events / pageSize) }),
     filesAdded: tally.filesAdded,
     unknownFields: [...tally.unknownFields.values()],
   };

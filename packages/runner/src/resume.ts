@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { EdrlakeError, isoInstant, MS_PER_HOUR, type SpooledPage } from '@edrlake/core';
 import { isOwnerAlive, type ProcessOwner } from '@edrlake/lake';
+import type { ExportRequest } from './export-types.ts';
 import { type JournalLine, listRunIds, type RunSubject, readJournal } from './run-journal.ts';
 
 /** Older spools are not resumed: too much may have changed at the source since their pages were fetched. */
@@ -13,6 +14,7 @@ const MAX_JOURNALS_READ = 50;
 /** What an unfinished run left behind. */
 export interface UnfinishedRun {
   readonly runId: string;
+  readonly subject: RunSubject;
   readonly startedAtMs: number;
   /** null where the run ended before its plan was complete. */
   readonly plan: Extract<JournalLine, { type: 'plan' }> | null;
@@ -24,9 +26,35 @@ export interface UnfinishedRun {
  * The newest unfinished run of the same subject whose process is gone, or null.
  * @throws {EdrlakeError} `RUN_BUSY` when the process of such a run is alive: both would fetch the same pages.
  */
-export async function findUnfinishedRun(
+export function findUnfinishedRun(
   runsDirectory: string,
   subject: RunSubject,
+  nowMs: number,
+): Promise<UnfinishedRun | null> {
+  return findNewest(runsDirectory, (candidate) => isDeepStrictEqual(candidate, subject), nowMs);
+}
+
+/**
+ * What the newest run that follows one axis of one source was to fetch, when it was left unfinished; else null. A sync
+ * freezes its end anew each time, so only its axis and scope tell that it is the same work.
+ * @throws {EdrlakeError} `RUN_BUSY` as above
+ */
+export async function findUnfinishedRequest(
+  runsDirectory: string,
+  subject: Omit<RunSubject, 'request'> & { readonly request: Omit<ExportRequest, 'ranges'> },
+  nowMs: number,
+): Promise<ExportRequest | null> {
+  const { request, ...source } = subject;
+  const isSame = (candidate: RunSubject) => {
+    const { ranges: _, ...candidateRequest } = candidate.request;
+    return isDeepStrictEqual({ ...candidate, request: candidateRequest }, { ...source, request });
+  };
+  return (await findNewest(runsDirectory, isSame, nowMs))?.subject.request ?? null;
+}
+
+async function findNewest(
+  runsDirectory: string,
+  isSame: (subject: RunSubject) => boolean,
   nowMs: number,
 ): Promise<UnfinishedRun | null> {
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
@@ -35,13 +63,14 @@ export async function findUnfinishedRun(
     const first = starts[0];
     const last = starts.at(-1);
     if (first === undefined || last === undefined) continue;
-    if (!isDeepStrictEqual(first.subject, subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) continue;
+    if (!isSame(first.subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) continue;
     // Only the newest run of a subject can be resumed: a later one that finished has overtaken it.
     if (lines.some((line) => line.type === 'finish')) return null;
     const stopped = lines.at(-1)?.type === 'stop';
     if (!stopped && isOwnerAlive(last.owner)) throw busy(runId, last.owner, last.atMs);
     return {
       runId,
+      subject: first.subject,
       startedAtMs: first.atMs,
       plan: lines.findLast((line) => line.type === 'plan') ?? null,
       pages: pagesByWindow(lines),

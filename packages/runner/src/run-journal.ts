@@ -1,8 +1,9 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PlannedWindow, SpooledPage, Window } from '@edrlake/core';
+import type { SpooledPage } from '@edrlake/core';
 import type { ProcessOwner } from '@edrlake/lake';
 import type { ExportReport, ExportRequest } from './export-types.ts';
+import type { RunPlan } from './run-types.ts';
 
 /** What a run is a run of: only a run of exactly this is resumed. */
 export interface RunSubject {
@@ -14,14 +15,7 @@ export interface RunSubject {
 /** One line of `_runs/<run-id>.jsonl`, in the order things became durable. */
 export type JournalLine =
   | { readonly type: 'start'; readonly atMs: number; readonly owner: ProcessOwner; readonly subject: RunSubject }
-  | {
-      readonly type: 'plan';
-      readonly atMs: number;
-      readonly windows: readonly PlannedWindow[];
-      readonly emptyWindows: readonly Window[];
-      readonly events: number;
-      readonly planRequests: number;
-    }
+  | ({ readonly type: 'plan'; readonly atMs: number } & RunPlan)
   | { readonly type: 'page'; readonly page: SpooledPage }
   | { readonly type: 'commit'; readonly atMs: number; readonly version: number; readonly windowIds: readonly string[] }
   | { readonly type: 'window-failed'; readonly windowId: string; readonly code: string; readonly message: string }

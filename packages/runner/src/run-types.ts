@@ -24,6 +24,8 @@ export interface RunPlan {
   readonly emptyWindows: readonly Window[];
   readonly events: number;
   readonly planRequests: number;
+  /** Page requests, with the recounts that full last pages need. */
+  readonly pages: number;
 }
 
 /** One run: its identity, its journal, and the tally that becomes its report. */

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { EdrlakeError, type QueryScope, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
+import { findUnfinishedRequest } from './resume.ts';
 import { differingStretches } from './stretches.ts';
 
 export interface SyncRequest {
@@ -23,6 +25,8 @@ export interface SyncReport {
   readonly range: TimeRange | null;
   /** Stretches of the look-back in which something had changed. */
   readonly reopened: readonly TimeRange[];
+  /** What ended a sync that had been killed, before this one began. */
+  readonly resumed: ExportReport | null;
   /** null where nothing had to be fetched or proven. */
   readonly exported: ExportReport | null;
 }
@@ -49,6 +53,7 @@ export async function syncNewEvents(
   services: RunServices,
 ): Promise<SyncReport> {
   const { lake } = ends;
+  const resumed = await finishUnfinishedSync(ends, request.scope, options, services);
   const watermarkBeforeMs = await watermarkOf(lake, request.scope);
   const startMs = request.sinceMs ?? watermarkBeforeMs;
   if (startMs === null) {
@@ -69,8 +74,22 @@ export async function syncNewEvents(
     watermarkAfterMs: await watermarkOf(lake, request.scope),
     range: endMs > startMs ? { startMs, endMs } : null,
     reopened,
+    resumed,
     exported,
   };
+}
+
+/** Ends what a killed sync began, with its own frozen end, so that its plan and its pages are used. */
+async function finishUnfinishedSync(
+  ends: ExportEnds,
+  scope: QueryScope,
+  options: ExportOptions,
+  services: RunServices,
+): Promise<ExportReport | null> {
+  const { source, lake } = ends;
+  const subject = { source: source.name, pageSize: source.pageSize, request: { axis: 'processed', scope } } as const;
+  const unfinished = await findUnfinishedRequest(join(lake.directory, '_runs'), subject, services.clock.nowMs());
+  return unfinished === null ? null : exportRange(ends, unfinished, options, services);
 }
 
 /**

@@ -149,12 +149,12 @@ export function runOutcomeOf(state: RunState): RunOutcome {
 }
 
 /** Everything that was or can be started: tasks as a whole, and parts. */
-export function unitsOf(state: RunState): UnitState[] {
+function unitsOf(state: RunState): UnitState[] {
   return [...state.tasks.values()].flatMap(({ whole, parts }) => [whole, ...(parts?.values() ?? [])]);
 }
 
 /** The task as a whole, or one of its parts; undefined where the journal knows no such thing. */
-export function unitOf(state: RunState, task: string, partition: string | null): UnitState | undefined {
+function unitOf(state: RunState, task: string, partition: string | null): UnitState | undefined {
   const found = state.tasks.get(task);
   return partition === null ? found?.whole : found?.parts?.get(partition);
 }
