@@ -8,7 +8,8 @@ export interface Question {
 export const DEMO_QUESTIONS: readonly Question[] = [
   {
     title: 'Which hosts have the worst scores?',
-    sql: `SELECT host_name, max(score) AS worst_score, count(*) AS scored_events, count(DISTINCT file_sha256) AS files
+    sql: `SELECT host_name, max(score) AS worst_score, count(*) AS scored_events,
+  count(DISTINCT file_sha256) AS files
 FROM events
 WHERE score > 0
 GROUP BY host_name
@@ -17,16 +18,18 @@ LIMIT 5`,
   },
   {
     title: 'Which files carry unsigned or invalid certificates?',
-    sql: `SELECT e.file_name, c.issuer, c.is_signed, c.is_valid, count(DISTINCT e.event_id) AS events, count(DISTINCT e.host_name) AS hosts
-FROM certificates c JOIN events e USING (event_date, event_id)
-WHERE NOT (coalesce(c.is_signed, false) AND coalesce(c.is_valid, false))
+    sql: `SELECT file_name, issuer, is_signed, is_valid, count(DISTINCT event_id) AS events,
+  count(DISTINCT host_name) AS hosts
+FROM certificates JOIN events USING (event_date, event_id)
+WHERE NOT (coalesce(is_signed, false) AND coalesce(is_valid, false))
 GROUP BY ALL
-ORDER BY events DESC, e.file_name, c.issuer
+ORDER BY events DESC, file_name, issuer
 LIMIT 5`,
   },
   {
     title: 'Which malware families do the indicators name?',
-    sql: `SELECT family_name, count(*) AS indicators, count(DISTINCT event_id) AS events, max(score) AS worst_score
+    sql: `SELECT family_name, count(*) AS indicators, count(DISTINCT event_id) AS events,
+  max(score) AS worst_score
 FROM indicators
 WHERE family_name IS NOT NULL
 GROUP BY family_name

@@ -26,12 +26,8 @@ export async function parseArguments(args: readonly string[]): Promise<ParsedArg
   }
   const command = commandNamed(first);
   if (command === null) throw unknownCommand(first);
-  const parsed = await parserOf(command, args).parseAsync(args.slice(1));
-  const positionals: Record<string, string> = {};
-  for (const { name } of command.positionals) {
-    const value = parsed[name];
-    if (value !== undefined) positionals[name] = String(value);
-  }
+  const parsed = await parserOf(command).parseAsync(args.slice(1));
+  const positionals = positionalsOf(command, parsed._.map(String));
   const texts = new Map<FlagName, readonly string[]>();
   for (const name of command.flags) {
     const value = parsed[name];
@@ -40,18 +36,32 @@ export async function parseArguments(args: readonly string[]): Promise<ParsedArg
   return { command, positionals, texts };
 }
 
-function parserOf(command: CommandSpec, args: readonly string[]) {
-  const positionals = command.positionals.map(({ name, required }) => (required ? `<${name}>` : `[${name}]`));
-  const parser = baseParser()
-    .usage([`$0`, ...positionals].join(' '), command.summary, (own) => {
-      for (const { name, describe } of command.positionals) own.positional(name, { type: 'string', describe });
-      return own;
-    })
-    .fail((message, error) => {
-      // The parser's own complaints come as a message, as its own class of error, or as both.
-      if (error !== undefined && error !== null && error.name !== 'YError') throw error;
-      throw usageError(message ?? error?.message ?? 'the command line cannot be read', command, args);
+/** The arguments without a flag by their names. The parser itself would lose a lone `-`. */
+function positionalsOf(command: CommandSpec, words: readonly string[]): Record<string, string> {
+  const seeHelp = `See: edrlake ${command.name} --help`;
+  const unexpected = words[command.positionals.length];
+  if (unexpected !== undefined) {
+    throw new EdrlakeError('USAGE', `edrlake ${command.name} does not take the argument "${unexpected}"`, {
+      hint: seeHelp,
     });
+  }
+  const found: Record<string, string> = {};
+  for (const [position, { name }] of command.positionals.entries()) {
+    const word = words[position];
+    if (word !== undefined) found[name] = word;
+  }
+  const required = command.positionals.filter((positional) => positional.required);
+  if (required.every(({ name }) => name in found)) return found;
+  const names = required.map(({ name }) => name.toUpperCase());
+  throw new EdrlakeError('USAGE', `edrlake ${command.name}: expected ${names.join(' and ')}`, { hint: seeHelp });
+}
+
+function parserOf(command: CommandSpec) {
+  const parser = baseParser().fail((message, error) => {
+    // The parser's own complaints come as a message, as its own class of error, or as both.
+    if (error !== undefined && error !== null && error.name !== 'YError') throw error;
+    throw usageError(message ?? error?.message ?? 'the command line cannot be read', command);
+  });
   for (const name of command.flags) {
     parser.option(
       name,
@@ -68,7 +78,7 @@ function baseParser() {
     .help(false)
     .version(false)
     .exitProcess(false)
-    .strict()
+    .strictOptions()
     .parserConfiguration({
       'camel-case-expansion': false,
       'boolean-negation': false,
@@ -97,25 +107,15 @@ function unknownCommand(word: string): EdrlakeError {
 }
 
 /** The parser's own words turned into ours. */
-function usageError(message: string, command: CommandSpec, args: readonly string[]): EdrlakeError {
+function usageError(message: string, command: CommandSpec): EdrlakeError {
   const seeHelp = `See: edrlake ${command.name} --help`;
   const unknown = /^Unknown arguments?: (.*)$/s.exec(message)?.[1];
-  if (unknown !== undefined) {
-    const word = unknown.split(', ')[0] ?? '';
-    const isFlag = args.some((arg) => arg.startsWith('-') && flagPart(arg).replace(/^-+/, '') === word);
-    return isFlag
-      ? unknownFlag(word, command, seeHelp)
-      : new EdrlakeError('USAGE', `edrlake ${command.name} does not take the argument "${word}"`, { hint: seeHelp });
-  }
+  if (unknown !== undefined) return unknownFlag(unknown.split(', ')[0] ?? '', command, seeHelp);
   const valueless = /^Not enough arguments following: (.*)$/s.exec(message)?.[1];
   if (valueless !== undefined) {
     const name = FLAG_NAMES.find((candidate) => candidate === valueless);
     const expected = name === undefined ? 'a value' : flagNamed(name).expected;
     return new EdrlakeError('USAGE', `--${valueless}: expected ${expected}, found nothing`, { hint: seeHelp });
-  }
-  if (/^Not enough non-option arguments/.test(message)) {
-    const names = command.positionals.filter(({ required }) => required).map(({ name }) => name.toUpperCase());
-    return new EdrlakeError('USAGE', `edrlake ${command.name}: expected ${names.join(' and ')}`, { hint: seeHelp });
   }
   return new EdrlakeError('USAGE', message.split('\n')[0] ?? message, { hint: seeHelp });
 }

@@ -12,6 +12,8 @@ export interface ProgressState {
   /** Of the pages, those that were on disk from an earlier run and cost nothing. */
   pagesReused: number;
   eventsReused: number;
+  /** Of the events, those of windows that the lake had already. */
+  eventsSkipped: number;
   /** When the first page was asked for: planning does not count into the rate. */
   fetchingSinceMs: number | null;
   requestsMade: number;
@@ -36,6 +38,7 @@ export function startProgress(nowMs: number): ProgressState {
     pagesDone: 0,
     pagesReused: 0,
     eventsReused: 0,
+    eventsSkipped: 0,
     fetchingSinceMs: null,
     requestsMade: 0,
     requestsLeft: null,
@@ -85,6 +88,7 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
     case 'window-skipped':
       state.eventsDone += event.count;
       state.eventsReused += event.count;
+      state.eventsSkipped += event.count;
       break;
     case 'window-refetch':
       // Its pages come once more.
@@ -102,6 +106,11 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
     default:
       break;
   }
+}
+
+/** Events that need nothing more: committed, or in the lake before. */
+export function eventsInLake(state: ProgressState): number {
+  return state.eventsCommitted + state.eventsSkipped;
 }
 
 /** Events a second that came over the network since fetching began; null while there is nothing to go by. */

@@ -1,4 +1,4 @@
-import { eventsPerSecond, type ProgressState, timeLeftMs } from './progress-state.ts';
+import { eventsInLake, eventsPerSecond, type ProgressState, timeLeftMs } from './progress-state.ts';
 import { clockTimeText, countText, durationText, nounText, percentText } from './quantity-text.ts';
 import { displayWidth, padEnd, truncate } from './text-layout.ts';
 
@@ -30,7 +30,7 @@ function headLine(state: ProgressState, nowMs: number, width: number): string {
   const amount = amountText(state);
   const room = width - LABEL_WIDTH - displayWidth(amount) - 4;
   if (room < NARROWEST_BAR) return `${label}  ${amount}`;
-  return `${label}  ${barText(state.eventsDone, state.eventsExpected, Math.min(WIDEST_BAR, room))}  ${amount}`;
+  return `${label}  ${barText(amountDone(state), state.eventsExpected, Math.min(WIDEST_BAR, room))}  ${amount}`;
 }
 
 function barText(part: number, whole: number, width: number): string {
@@ -39,23 +39,28 @@ function barText(part: number, whole: number, width: number): string {
 }
 
 function amountText(state: ProgressState): string {
-  if (state.eventsExpected === null) return 'counting';
-  const done = Math.min(state.eventsDone, state.eventsExpected);
-  const percent = percentText(done, state.eventsExpected);
-  return `${percent} · ${countText(done)} of ${nounText(state.eventsExpected, 'event')}`;
+  const expected = state.eventsExpected;
+  if (expected === null) return 'counting';
+  const done = Math.min(amountDone(state), expected);
+  const inLake = state.phase === 'finishing' ? ' in the lake' : '';
+  return `${percentText(done, expected)} · ${countText(done)} of ${nounText(expected, 'event')}${inLake}`;
+}
+
+/** What the bar shows: events fetched, and once all are, events in the lake. */
+function amountDone(state: ProgressState): number {
+  return state.phase === 'finishing' ? eventsInLake(state) : state.eventsDone;
 }
 
 function measures(state: ProgressState, nowMs: number): string[] {
   const parts = [nounText(state.requestsMade, 'request')];
   if (state.requestsLeft !== null) parts.push(`${countText(state.requestsLeft)} left`);
   const rate = eventsPerSecond(state, nowMs);
-  if (rate !== null) parts.push(`${countText(Math.round(rate))} events/s`);
+  if (rate !== null && state.phase !== 'finishing') parts.push(`${countText(Math.round(rate))} events/s`);
   if (state.retries > 0) parts.push(nounText(state.retries, 'retry', 'retries'));
   if (state.windowsFailed > 0) parts.push(`${nounText(state.windowsFailed, 'window')} failed`);
   if (state.windowsMismatched > 0) parts.push(`${nounText(state.windowsMismatched, 'window')} mismatched`);
   const leftMs = state.phase === 'fetching' ? timeLeftMs(state, nowMs) : null;
-  if (leftMs !== null)
-    parts.push(`about ${durationText(Math.max(1_000, Math.ceil(leftMs / 1_000) * 1_000)).replace('.0', '')} to go`);
+  if (leftMs !== null) parts.push(`about ${durationText(Math.max(1, Math.ceil(leftMs / 1_000)) * 1_000)} to go`);
   return parts;
 }
 

@@ -26,7 +26,7 @@ export function bytesText(bytes: number): string {
 /** `850 ms`, `12.3 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
 export function durationText(durationMs: number): string {
   if (durationMs < MS_PER_SECOND) return `${Math.round(durationMs)} ms`;
-  if (durationMs < MS_PER_MINUTE - 50) return `${(durationMs / MS_PER_SECOND).toFixed(1)} s`;
+  if (durationMs < MS_PER_MINUTE - 50) return `${(durationMs / MS_PER_SECOND).toFixed(1).replace('.0', '')} s`;
   const seconds = Math.round(durationMs / MS_PER_SECOND);
   if (seconds < 3_600) return twoUnits(Math.floor(seconds / 60), 'min', seconds % 60, 's');
   const minutes = Math.round(durationMs / MS_PER_MINUTE);

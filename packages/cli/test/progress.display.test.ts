@@ -150,8 +150,8 @@ describe('progress off a terminal', () => {
     }
     expect(file.text.split('\n')).toEqual([
       '2026-01-01T03:00:00Z planned 10,000 events in 10 windows, 10 pages (3 requests to plan)',
-      '2026-01-01T03:00:10Z 100 % · 10,000 of 10,000 events, 0 requests, 1,000 events/s',
-      '2026-01-01T03:00:20Z 100 % · 10,000 of 10,000 events, 0 requests, 1,000 events/s',
+      '2026-01-01T03:00:10Z 0 % · 0 of 10,000 events in the lake, 0 requests',
+      '2026-01-01T03:00:20Z 0 % · 0 of 10,000 events in the lake, 0 requests',
       '',
     ]);
     expect(file.text).not.toContain('\u001b');

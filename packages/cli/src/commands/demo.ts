@@ -1,6 +1,6 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { EdrlakeError, EVERYTHING, type EventSource, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
+import { EdrlakeError, EVERYTHING, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
   type ConnectionSettings,
@@ -32,6 +32,8 @@ const RANGE = parseRange('2020-08-17', '2020-08-23');
 const REQUEST = { axis: 'event', ranges: [RANGE], scope: EVERYTHING } as const;
 /** One minute of the week holds more events than a query can reach. */
 const SIMULATED = ['--events', String(EVENTS), '--seed', '7', '--busy-minutes', '1', '--rate-limit', 'none'];
+/** Of the simulated gateway, as of the real one. */
+const MAX_RESULT_WINDOW = 10_000;
 /** Says that a lake holds made-up events: nothing but a demo writes into it again. */
 const MARKER = 'demo.json';
 
@@ -61,9 +63,9 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
     );
     try {
       const status = await readLakeStatus(lake);
-      await say(`${tablesText(status.tables, width)}\n`);
+      await say(`What the lake holds:\n\n${tablesText(status.tables, width)}\n`);
       const proof = await countAgain(settings, status, surroundings);
-      await say(`${provenText(proof, width)}\n`);
+      await say(`The proof, each day counted once more by the API:\n\n${provenText(proof, width)}\n`);
       const answers = await ask(lake, surroundings.signal);
       await say(questionsText(answers, width));
       const durationMs = surroundings.clock.nowMs() - startedAtMs;
@@ -86,12 +88,13 @@ async function exportWeek(
   surroundings: Surroundings,
   say: (text: string) => Promise<void>,
 ) {
+  const plan = await planWeek(settings, surroundings);
+  await say(planSentence(plan));
   const display = startDisplay(values, surroundings);
   const services = servicesOf(surroundings, display.emit);
+  // A connection of its own, so that the report tells the requests of the export alone.
   const connection = connect(settings, services);
   try {
-    const plan = await planExport(connection.source, REQUEST, { ...services, emit: () => {} });
-    await say(planSentence(plan, connection.source));
     const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
     try {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
@@ -107,11 +110,21 @@ async function exportWeek(
   }
 }
 
-function planSentence(plan: ExportPlan, source: EventSource): string {
+async function planWeek(settings: ConnectionSettings, surroundings: Surroundings): Promise<ExportPlan> {
+  const services = servicesOf(surroundings, () => {});
+  const connection = connect(settings, services);
+  try {
+    return await planExport(connection.source, REQUEST, services);
+  } finally {
+    await connection.close();
+  }
+}
+
+function planSentence(plan: ExportPlan): string {
   const { windows } = plan.windowPlan;
   const shortest = Math.min(...windows.map(({ window }) => window.range.endMs - window.range.startMs));
   return [
-    `Plan: ${nounText(windows.length, 'window')} of at most ${countText(source.maxResultWindow)} events, the shortest ${durationText(shortest)} long;`,
+    `Plan: ${nounText(windows.length, 'window')} of at most ${countText(MAX_RESULT_WINDOW)} events, the shortest ${durationText(shortest)} long;`,
     `${nounText(plan.requests.planned, 'request')}, ${countText(plan.requests.lowerBound)} at least, ${durationText((plan.requests.planned / 300) * 3_600_000)} at 300 an hour.\n`,
   ].join('\n');
 }
