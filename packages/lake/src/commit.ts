@@ -77,7 +77,9 @@ export async function commit(bench: Workbench, request: CommitRequest): Promise<
           await settle(bench, entry);
           await bench.log.refresh();
           await bench.log.checkpointIfDue();
-          return resultOf(entry.version, screening, deletedEvents, entry);
+          const result = resultOf(entry.version, screening, deletedEvents, entry);
+          reportCommit(bench, result);
+          return result;
         }
       }
       bench.emit({ type: 'commit-contended', version: base + 1, attempt });
@@ -226,6 +228,11 @@ function resultOf(version: number, screening: Screening, deletedEvents: number, 
   const { newEvents, changedEvents, unchangedEvents } = screening;
   const [filesAdded, filesRemoved] = [entry?.added.length ?? 0, entry?.removed.length ?? 0];
   return { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
+}
+
+function reportCommit({ emit }: Workbench, result: CommitResult): void {
+  const { version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved } = result;
+  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });
 }
 
 /** DuckDB's errors about files, as something a person can act on. */

@@ -101,7 +101,13 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     threads: options.threads ?? null,
     spillDirectory: join(spillRoot, `edrlake-spill-${randomUUID()}`),
   });
-  const session = await openDuckDb(null, newLimits());
+  const release = async () => {
+    if (workFolder !== null) await releaseWorkFolder(store, workFolder);
+  };
+  const session = await openDuckDb(null, newLimits()).catch(async (thrown) => {
+    await release();
+    throw thrown;
+  });
   const bench: Workbench = {
     store,
     log,
@@ -113,21 +119,24 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     onStep: options.onStep ?? ignoreSteps,
   };
   const lake = lakeOn(bench, { directory, isReadOnly: options.readOnly, newLimits });
-  const close = async () => {
-    try {
-      if (!options.readOnly) await lake.refreshViews();
-    } finally {
-      session.close();
-      if (workFolder !== null) await releaseWorkFolder(store, workFolder);
-    }
+  const letGo = async () => {
+    session.close();
+    await release();
   };
   try {
     // After a crash the views may name files that are gone; a new lake gets empty ones.
     if (!options.readOnly) await lake.refreshViews();
   } catch (thrown) {
-    session.close();
+    await letGo();
     throw thrown;
   }
+  const close = async () => {
+    try {
+      if (!options.readOnly) await lake.refreshViews();
+    } finally {
+      await letGo();
+    }
+  };
   return { ...lake, close };
 }
 
@@ -182,7 +191,6 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
         refuseToWrite();
         const result = await commit(bench, request);
         await views.afterCommit(result.filesRemoved);
-        reportCommit(bench.emit, result);
         return result;
       }),
     coverage: (range) => inTurn(() => coverage(range)),
@@ -197,12 +205,6 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
         await views.refresh();
       }),
   };
-}
-
-/** Nothing to report where nothing was committed is for the caller to decide: the version tells. */
-function reportCommit(emit: Emit, result: CommitResult): void {
-  const { version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved } = result;
-  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });
 }
 
 /** Runs what it is given one after the other, in the order of the calls. */

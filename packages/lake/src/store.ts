@@ -34,7 +34,7 @@ export interface Move {
 }
 
 /** Ends the names of files that are being written. They are never read, and may be removed once their writer is gone. */
-export const PARTIAL_SUFFIX = '.partial';
+const PARTIAL_SUFFIX = '.partial';
 
 /** A lake on a local (or mounted) file system that has hard links and atomic renames. */
 export function localStore(directory: string): Store {

@@ -43,8 +43,9 @@ export function keepViews(
       if (filesRemoved > 0 || files.size > filesShown * 1.25) await write();
     },
     refresh: async () => {
-      const { version } = await bench.log.refresh();
-      if (!(await isFresh(bench, newLimits(), version))) await write();
+      const { version, files } = await bench.log.refresh();
+      if (await isFresh(bench, newLimits(), version)) filesShown = files.size;
+      else await write();
     },
   };
 }

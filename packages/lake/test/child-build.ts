@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const require = createRequire(import.meta.url);
 
@@ -20,8 +20,8 @@ export interface ChildScript {
   remove(): Promise<void>;
 }
 
-/** Bundles a TypeScript file of this folder with the sources of our packages, using the bundler that vitest brings. */
-export async function buildChild(name: string): Promise<ChildScript> {
+/** Bundles a TypeScript file with the sources of our packages, using the bundler that vitest brings. */
+export async function buildChild(source: URL): Promise<ChildScript> {
   const bundler = createRequire(require.resolve('vitest/package.json')).resolve('vite');
   const { build } = (await import(pathToFileURL(bundler).href)) as Bundler;
   // Below node_modules, so that what the script leaves to import is found.
@@ -34,7 +34,7 @@ export async function buildChild(name: string): Promise<ChildScript> {
     resolve: { conditions: ['edrlake-source', 'node', 'import', 'default'] },
     ssr: { noExternal: [/^@edrlake\//], resolve: { conditions: ['edrlake-source', 'node', 'import', 'default'] } },
     build: {
-      ssr: join(import.meta.dirname, `${name}.ts`),
+      ssr: fileURLToPath(source),
       outDir: folder,
       target: 'node20',
       minify: false,

@@ -10,7 +10,7 @@ import { DAY_1, deliver, HOUR, type SmallEvent } from './small-lake.ts';
 let child: ChildScript;
 let stored: string;
 beforeAll(async () => {
-  child = await buildChild('commit-child');
+  child = await buildChild(new URL('./commit-child.ts', import.meta.url));
   stored = await mkdtemp(join(tmpdir(), 'lake-stored-'));
   await child.run({ directory: stored, batches: [STORED], killAt: null });
 });

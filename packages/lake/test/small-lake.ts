@@ -78,7 +78,7 @@ export const DAY = 24 * HOUR;
 let batches = 0;
 
 /** Stages rows the way the writers do, from plain objects. `tables` has the columns of the lake that is opened. */
-export async function stage(
+async function stage(
   connection: DuckDBConnection,
   events: readonly SmallEvent[],
   rejects: readonly string[] = [],
@@ -223,7 +223,9 @@ export function proofOf(
   const rows = Object.values(perDay).reduce((sum, count) => sum + count, 0);
   const fetched = rows + rejected;
   const verdict = missing === 0 ? 'proven' : 'mismatch';
-  return { window, counted: fetched + missing, fetched, distinct: rows, rejected, perDay, verdict, verifiedAtMs: atMs };
+  const counted = fetched + missing;
+  const rejectedPerDay = {};
+  return { window, counted, fetched, distinct: rows, rejected, perDay, rejectedPerDay, verdict, verifiedAtMs: atMs };
 }
 
 /** The proof of all days from the first on which exactly these events were found. */
