@@ -54,7 +54,7 @@ export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly 
  *
  * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
  * the older one counted in the rest is not known; there the rows that the lake now holds in the rest stand in for it.
- * Rejects have no day of their own and are counted on the first day of their window.
+ * Rejects without a readable time have no day of their own and are counted on the first day of their window.
  */
 export async function coverageOf(
   snapshot: Snapshot,
@@ -154,13 +154,19 @@ function newTally(day: Day): DayTally {
 function addWholeWindows(tally: DayTally): void {
   for (const [proof, isWhole] of tally.windows) {
     if (!isWhole) continue;
-    tally.counted += proof.perDay[tally.day] ?? 0;
+    const rejectedHere = proof.rejectedPerDay[tally.day] ?? 0;
+    tally.counted += (proof.perDay[tally.day] ?? 0) + rejectedHere;
+    tally.rejected += rejectedHere;
     if (dayOf(proof.window.range.startMs) !== tally.day) continue;
-    // What was counted and has no day: rejects, and in a mismatch what did not come.
-    const withDay = Object.values(proof.perDay).reduce((sum, rows) => sum + rows, 0);
-    tally.counted += Math.max(0, proof.counted - withDay);
-    tally.rejected += proof.rejected;
+    // What was counted and has no day: rejects without a readable time, and in a mismatch what did not come.
+    const rejectedWithDay = sum(proof.rejectedPerDay);
+    tally.counted += Math.max(0, proof.counted - sum(proof.perDay) - rejectedWithDay);
+    tally.rejected += proof.rejected - rejectedWithDay;
   }
+}
+
+function sum(perDay: Readonly<Record<Day, number>>): number {
+  return Object.values(perDay).reduce((total, rows) => total + rows, 0);
 }
 
 function remaindersOf(tally: DayTally): RowQuestion[] {

@@ -154,8 +154,11 @@ export function newsIn(state: LakeState, proofs: readonly WindowProof[]): Window
 }
 
 function sameNumbers(a: WindowProof, b: WindowProof): boolean {
-  const numbers = ({ counted, fetched, distinct, rejected, verdict, perDay }: WindowProof) =>
-    JSON.stringify([counted, fetched, distinct, rejected, verdict, Object.entries(perDay).sort()]);
+  const numbers = ({ counted, fetched, distinct, rejected, verdict, perDay, rejectedPerDay }: WindowProof) =>
+    JSON.stringify([
+      ...[counted, fetched, distinct, rejected, verdict],
+      ...[perDay, rejectedPerDay].map((days) => Object.entries(days).sort()),
+    ]);
   return numbers(a) === numbers(b);
 }
 

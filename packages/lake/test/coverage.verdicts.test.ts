@@ -99,6 +99,15 @@ describe('coverage', () => {
     expect(await lake.coverage()).toEqual([line(D1, 26, 24, 'complete', { rejected: 2 })]);
   });
 
+  test('counts rejects on their own day where it is known, else on the first day of their window', async () => {
+    const proof = proofOf(hours(0, 48), { [D1]: 24, [D2]: 6 }, { rejected: 5, rejectedPerDay: { [D2]: 3 } });
+    const lake = await lakeWith(hourly(0, 30), { proofs: [proof] });
+    expect(await lake.coverage()).toEqual([
+      line(D1, 26, 24, 'complete', { rejected: 2 }),
+      line(D2, 9, 6, 'complete', { rejected: 3 }),
+    ]);
+  });
+
   test('keeps what was asked with a filter apart', async () => {
     const lake = await lakeWith(hourly(0, 24), {
       proofs: [proofOf(hours(0, 24), { [D1]: 12 }, { filter: 'type: FILE' })],

@@ -213,18 +213,26 @@ export function proofOf(
     readonly filter?: string;
     readonly missing?: number;
     readonly rejected?: number;
+    readonly rejectedPerDay?: Readonly<Record<string, number>>;
     readonly axis?: 'event' | 'processed';
     readonly atMs?: number;
   } = {},
 ): WindowProof {
-  const { cuts = [], filter = null, missing = 0, rejected = 0, axis = 'event', atMs = 1_000 } = more;
+  const {
+    cuts = [],
+    filter = null,
+    missing = 0,
+    rejected = 0,
+    rejectedPerDay = {},
+    axis = 'event',
+    atMs = 1_000,
+  } = more;
   const scope = filter === null ? EVERYTHING : { filter, state: null };
   const window = windowOf({ axis, range: { startMs, endMs }, cuts, scope });
   const rows = Object.values(perDay).reduce((sum, count) => sum + count, 0);
   const fetched = rows + rejected;
   const verdict = missing === 0 ? 'proven' : 'mismatch';
   const counted = fetched + missing;
-  const rejectedPerDay = {};
   return { window, counted, fetched, distinct: rows, rejected, perDay, rejectedPerDay, verdict, verifiedAtMs: atMs };
 }
 
