@@ -1,8 +1,9 @@
 import { EdrlakeError } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { AnyFacts, Pipeline } from '../src/workflow/define-pipeline.ts';
+import { readRun } from '../src/workflow/run-history.ts';
 import type { RunResult } from '../src/workflow/run-pipeline.ts';
-import { definePipeline, newStage, type Stage, statesOf } from './workflow-stage.ts';
+import { definePipeline, newStage, RUN_ID, type Stage, statesOf } from './workflow-stage.ts';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -93,6 +94,7 @@ describe('a run whose process died', () => {
 
       const result = await stage.resume(again.pipeline, { concurrency: 2 });
       expect(essence(result)).toEqual(expected);
+      expect(await readRun(stage.runsDirectory, RUN_ID, { isOwnerAlive: () => false })).toEqual(result);
       expect(again.store).toEqual(whole.store);
       const needsNothingAgain = badDay === null ? finished : new Set(['list', 'd1', 'd3', 'beside']);
       expect(again.calls.filter((key) => finished.has(key) && needsNothingAgain.has(key))).toEqual([]);
@@ -138,15 +140,23 @@ describe('a failed run', () => {
         bad: { needs: ['good'], run: call('bad') },
         next: { needs: ['bad'], run: call('next') },
         always: { needs: ['bad'], when: 'always', run: call('always') },
+        after: { needs: ['always'], run: call('after') },
         alarm: { needs: ['bad'], when: 'failure', run: call('alarm') },
       },
     });
     expect((await stage.run(pipeline, { concurrency: 1 })).state).toBe('failed');
-    expect(calls.splice(0)).toEqual(['good', 'bad', 'always', 'alarm']);
+    expect(calls.splice(0)).toEqual(['good', 'bad', 'always', 'alarm', 'after']);
     healthy = true;
     const result = await stage.resume(pipeline, { concurrency: 1 });
-    expect(calls).toEqual(['bad', 'next', 'always']);
-    expect(statesOf(result)).toEqual({ good: 'done', bad: 'done', next: 'done', always: 'done', alarm: 'skipped' });
+    expect(calls).toEqual(['bad', 'next', 'always', 'after']);
+    expect(statesOf(result)).toEqual({
+      good: 'done',
+      bad: 'done',
+      next: 'done',
+      always: 'done',
+      after: 'done',
+      alarm: 'skipped',
+    });
     expect([result.state, result.starts, result.error]).toEqual(['done', 2, null]);
     expect(stage.events.filter((event) => event.type === 'task' && event.state === 'reused')).toHaveLength(1);
   });

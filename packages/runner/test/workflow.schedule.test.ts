@@ -184,12 +184,16 @@ describe('missed due times', () => {
 
   it('do not come again when the clock is put back', async () => {
     const clock = virtualClock(NOON - 1);
-    const { runs, stop } = start([scheduled('0 * * * *')], clock, { needsRun: async () => false });
+    const { runs, events, stop } = start([scheduled('0 * * * *')], clock, { needsRun: async () => false });
     await clock.passUntil(NOON + 1);
     clock.jumpTo(NOON - 10 * MS_PER_MINUTE);
     await clock.passUntil(NOON + 20 * MS_PER_MINUTE);
     await stop();
     expect(runs).toEqual(['2026-11-21T12:00:00 for 12:00']);
+    const waits = events.flatMap((event) =>
+      event.type === 'schedule' && event.action === 'waiting' ? event.dueAtMs : [],
+    );
+    expect(waits).toEqual([NOON, NOON + MS_PER_HOUR]);
   });
 });
 

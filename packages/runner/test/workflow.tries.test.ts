@@ -181,6 +181,20 @@ describe('stopping a run', () => {
     expect(result.tasks[0]).toMatchObject({ state: 'interrupted', output: null });
   });
 
+  it('is what ended a task that learned of it from somebody else first', async () => {
+    const controller = new AbortController();
+    const lost = new Promise<never>((_resolve, reject) => {
+      controller.signal.addEventListener('abort', () => reject(new EdrlakeError('HOST_UNREACHABLE', 'hung up')));
+    });
+    const clock = virtualClock();
+    const run = () => Promise.race([lost, clock.sleep(1, new AbortController().signal)]);
+    const services = { ...quiet, clock, signal: controller.signal };
+    const running = stage.run(definePipeline({ name: 'lost', tasks: { a: { run } } }), { services });
+    await clock.untilSleeping(1);
+    controller.abort();
+    expect((await running).state).toBe('interrupted');
+  });
+
   it('before it began runs nothing', async () => {
     const run = async () => {
       throw new EdrlakeError('BUG', 'not to be called');

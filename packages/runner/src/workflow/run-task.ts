@@ -35,8 +35,8 @@ export async function runUnit<Provided>(
   for (let tryNumber = 1; tryNumber <= tries; tryNumber += 1) {
     const ended = await run.slots.hold(() => oneTry(run, task, partition, tryNumber));
     if (ended === null) return;
-    const { error, outcome } = ended;
-    if (error === null || error.disposition !== 'retry' || tryNumber === tries || outcome === 'interrupted') {
+    const { error } = ended;
+    if (error === null || error.disposition !== 'retry' || tryNumber === tries) {
       await endUnit(run, task, partition, tryNumber, ended);
       return;
     }

@@ -49,7 +49,7 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
   while (!signal.aborted) {
     const nowMs = clock.nowMs();
     const dueAtMs = times.lastUntil(nowMs);
-    if (dueAtMs !== null && dueAtMs >= handledMs) {
+    if (dueAtMs !== null && dueAtMs > handledMs) {
       handledMs = dueAtMs;
       const onTime = dueAtMs === awaitedMs && nowMs - dueAtMs <= ON_TIME_MS;
       if (onTime || (await isMissing(pipeline, dueAtMs, options))) {
