@@ -1,14 +1,16 @@
 import type { Clock, Emit } from '@edrlake/core';
-import { linkAbort, unlessAborted } from './cancellation.ts';
 import type { LimitFacts, RateLimit } from './limits.ts';
 import { createRequestAccount } from './request-account.ts';
+import { createWaitingLine } from './waiting-line.ts';
 
-/** Leave to send one request at once. Exactly one of the two functions must be called, once. */
+/** Leave to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`, once. */
 export interface RequestPermit {
   /** The server has counted the request: its answer began (`facts`), or none will come (null). */
   answered(facts: LimitFacts | null): void;
   /** The request was never sent. */
   unused(): void;
+  /** The answer was read to its end or given up: the request's place among those at once is free. */
+  ended(): void;
 }
 
 /** How many requests may be sent, and when. Implementations keep the caller under the limit instead of letting it run into it. */
@@ -23,11 +25,9 @@ export interface RequestBudget {
   limit(): RateLimit;
 }
 
-/** The longest time a timer can run; whoever waits longer wakes up and goes on waiting. */
-const MAX_TIMER_MS = 2_000_000_000;
-
 /**
- * A budget for one process. Reports each wait as a `pace` event, again when its end moves.
+ * A budget for one process; how many requests run at once is left to its user. Reports each wait as a `pace` event, again when
+ * its end moves.
  * @param userLimit an upper bound that headers may only lower; null: 300 per 3600 s until headers say otherwise
  */
 export function createRequestBudget(
@@ -36,36 +36,21 @@ export function createRequestBudget(
 ): RequestBudget {
   const { clock, emit } = tools;
   const account = createRequestAccount(userLimit);
-  let wake = () => {};
-  let turn: Promise<unknown> = Promise.resolve();
+  const line = createWaitingLine(clock);
 
   function take(): RequestPermit {
     const sequence = account.begin();
     return {
       answered(facts) {
         account.end(sequence, facts, clock.nowMs());
-        wake();
+        line.wake();
       },
       unused() {
         account.undo();
-        wake();
+        line.wake();
       },
+      ended() {},
     };
-  }
-
-  /** Sleeps until the instant, or until the account changed. */
-  async function waitUntil(untilMs: number, nowMs: number, signal: AbortSignal): Promise<void> {
-    const { controller, unlink } = linkAbort(signal);
-    wake = () => controller.abort();
-    try {
-      await clock.sleep(Math.min(untilMs - nowMs, MAX_TIMER_MS), controller.signal);
-    } catch (thrown) {
-      signal.throwIfAborted();
-      if (!controller.signal.aborted) throw thrown;
-    } finally {
-      wake = () => {};
-      unlink();
-    }
   }
 
   async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
@@ -81,28 +66,20 @@ export function createRequestBudget(
         const reason = account.isBlocked(nowMs) ? 'server-asked' : 'rate-limit';
         emit({ type: 'pace', reason, delayMs: untilMs - nowMs, untilMs });
       }
-      await waitUntil(untilMs, nowMs, signal);
+      await line.sleep(untilMs - nowMs, signal);
     }
   }
 
   return {
-    async acquire(signal) {
-      const mine = turn.then(() => acquireInTurn(signal));
-      turn = mine.catch(() => undefined);
-      try {
-        return await unlessAborted(mine, signal);
-      } catch (thrown) {
-        // Whoever gives up in the queue leaves at once; a permit that comes all the same is given back.
-        mine.then(
-          (permit) => permit.unused(),
-          () => undefined,
-        );
-        throw thrown;
-      }
-    },
+    acquire: (signal) =>
+      line.join(
+        () => acquireInTurn(signal),
+        (permit) => permit.unused(),
+        signal,
+      ),
     blockUntil(untilMs) {
       account.blockUntil(untilMs);
-      wake();
+      line.wake();
     },
     requestsLeft: () => account.left(clock.nowMs()),
     limit: account.limit,

@@ -162,24 +162,30 @@ async function tryOnce<T>(
   const leave = await tools.gate.enter(signal);
   try {
     const permit = await tools.budget.acquire(signal);
-    const token = await tokenFor(permit, tokens, signal);
-    attempt.exclude(clock.nowMs() - queuedAtMs);
-    return await sendOnce(
-      { ...request, headers: { ...request.headers, authorization: `Bearer ${token.text}` } },
-      attempt.tryNumber,
-      tools,
-      (limits) => {
-        permit.answered(limits);
-        if (limits !== null) tools.onLimits(limits);
-      },
-      async (answer, limits): Promise<Outcome<T>> => {
-        if (answer.status === 200 || answer.status === 204) return { kind: 'done', value: await request.read(answer) };
-        const error = await refusalOf(request, answer, limits, tools, signal);
-        if (answer.status === 401) return { kind: 'refused-token', token, error };
-        throw error;
-      },
-      signal,
-    );
+    try {
+      const token = await tokenFor(permit, tokens, signal);
+      attempt.exclude(clock.nowMs() - queuedAtMs);
+      return await sendOnce(
+        { ...request, headers: { ...request.headers, authorization: `Bearer ${token.text}` } },
+        attempt.tryNumber,
+        tools,
+        (limits) => {
+          permit.answered(limits);
+          if (limits !== null) tools.onLimits(limits);
+        },
+        async (answer, limits): Promise<Outcome<T>> => {
+          if (answer.status === 200 || answer.status === 204) {
+            return { kind: 'done', value: await request.read(answer) };
+          }
+          const error = await refusalOf(request, answer, limits, tools, signal);
+          if (answer.status === 401) return { kind: 'refused-token', token, error };
+          throw error;
+        },
+        signal,
+      );
+    } finally {
+      permit.ended();
+    }
   } finally {
     leave();
   }

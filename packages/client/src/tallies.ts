@@ -1,0 +1,67 @@
+/** So many requests at one instant (UTC epoch milliseconds). Lists of them are ascending, each instant once. */
+export type Tally = readonly [atMs: number, count: number];
+
+/** Up to here every instant is kept as it was. */
+const MAX_TALLIES = 600;
+/** Beyond, instants of one slice of this part of a window fall together. */
+const SLICES = 300;
+
+/** The index of the first tally that lies after `ms`; their number when none does. */
+export function firstAfter(tallies: readonly Tally[], ms: number): number {
+  let low = 0;
+  let high = tallies.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((tallies[middle]?.[0] ?? 0) > ms) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** How many requests lie after `ms`. */
+export function countAfter(tallies: readonly Tally[], ms: number): number {
+  let count = 0;
+  for (let index = tallies.length - 1; index >= 0; index--) {
+    const [atMs = 0, requests = 0] = tallies[index] ?? [];
+    if (atMs <= ms) break;
+    count += requests;
+  }
+  return count;
+}
+
+/** With one more, at its place. */
+export function insert(tallies: readonly Tally[], [atMs, count]: Tally): readonly Tally[] {
+  const index = firstAfter(tallies, atMs);
+  const same = tallies[index - 1];
+  if (same?.[0] === atMs) return tallies.with(index - 1, [atMs, same[1] + count]);
+  return tallies.toSpliced(index, 0, [atMs, count]);
+}
+
+/** Without the `count` oldest requests. */
+export function withoutFirst(tallies: readonly Tally[], count: number): readonly Tally[] {
+  let missing = count;
+  return tallies.flatMap(([atMs, requests]): Tally[] => {
+    const taken = Math.min(missing, requests);
+    missing -= taken;
+    return taken === requests ? [] : [[atMs, requests - taken]];
+  });
+}
+
+/**
+ * The same requests in few tallies once they are many, so that an account of 50,000 stays small. Those that fall together
+ * get the latest of their instants: they count a little longer, never shorter.
+ */
+export function coarsen(tallies: readonly Tally[], windowMs: number): readonly Tally[] {
+  if (tallies.length <= MAX_TALLIES) return tallies;
+  const sliceMs = windowMs / SLICES;
+  const coarse: Tally[] = [];
+  for (const [atMs, count] of tallies) {
+    const last = coarse.at(-1);
+    if (last !== undefined && Math.floor(last[0] / sliceMs) === Math.floor(atMs / sliceMs)) {
+      coarse[coarse.length - 1] = [atMs, last[1] + count];
+    } else {
+      coarse.push([atMs, count]);
+    }
+  }
+  return coarse;
+}
