@@ -1,7 +1,7 @@
 import type { Clock } from '@edrlake/core';
 
 interface Sleeper {
-  readonly wakeAtMs: number;
+  wakeAtMs: number;
   wake(): void;
 }
 
@@ -13,7 +13,7 @@ export interface VirtualClock extends Clock {
   wakeNext(count?: number): Promise<number>;
   /** Wakes whoever is due until then, one after the other, each time once `count` are asleep. */
   passUntil(instantMs: number, count?: number): Promise<void>;
-  /** Moves on without waking anybody: a machine that was suspended. */
+  /** Sets the clock, as a suspended machine or a person does: whoever is asleep still sleeps out what is left. */
   jumpTo(instantMs: number): void;
 }
 
@@ -78,6 +78,7 @@ export function virtualClock(startMs = 0): VirtualClock {
       nowMs = Math.max(nowMs, instantMs);
     },
     jumpTo: (instantMs) => {
+      for (const sleeper of sleepers) sleeper.wakeAtMs += instantMs - nowMs;
       nowMs = instantMs;
     },
   };

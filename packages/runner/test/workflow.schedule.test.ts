@@ -153,7 +153,8 @@ describe('missed due times', () => {
     const clock = virtualClock(NOON + 1);
     const { runs, actions, stop } = start([scheduled('* * * * *')], clock, { needsRun: async () => true });
     await clock.untilSleeping(1);
-    clock.jumpTo(NOON + 3.5 * MS_PER_MINUTE + 60_000);
+    // What is left of its sleep is a minute, less the millisecond that has passed.
+    clock.jumpTo(NOON + 3.5 * MS_PER_MINUTE + 1);
     await clock.passUntil(NOON + 5 * MS_PER_MINUTE);
     await stop();
     expect(runs.slice(1)).toEqual(['2026-11-21T12:04:30 for 12:04', '2026-11-21T12:05:00 for 12:05']);
@@ -182,18 +183,25 @@ describe('missed due times', () => {
     expect(starts).toEqual(['00:00 for 00', '03:30 for 03', '07:00 for 07']);
   });
 
-  it('do not come again when the clock is put back', async () => {
+  it('do not come again when the clock is put back, be it during a run or between runs', async () => {
     const clock = virtualClock(NOON - 1);
-    const { runs, events, stop } = start([scheduled('0 * * * *')], clock, { needsRun: async () => false });
-    await clock.passUntil(NOON + 1);
-    clock.jumpTo(NOON - 10 * MS_PER_MINUTE);
+    const starts: number[] = [];
+    const { events, stop } = start([scheduled('0 * * * *')], clock, {
+      needsRun: async () => false,
+      startRun: async (_pipeline, dueAtMs) => {
+        starts.push(dueAtMs - NOON);
+        if (starts.length === 1) clock.jumpTo(NOON - 10 * MS_PER_MINUTE);
+      },
+    });
     await clock.passUntil(NOON + 20 * MS_PER_MINUTE);
+    clock.jumpTo(NOON - 5 * MS_PER_MINUTE);
+    await clock.passUntil(NOON + 70 * MS_PER_MINUTE);
     await stop();
-    expect(runs).toEqual(['2026-11-21T12:00:00 for 12:00']);
+    expect(starts).toEqual([0, MS_PER_HOUR]);
     const waits = events.flatMap((event) =>
       event.type === 'schedule' && event.action === 'waiting' ? event.dueAtMs : [],
     );
-    expect(waits).toEqual([NOON, NOON + MS_PER_HOUR]);
+    expect(waits).toEqual([NOON, NOON + MS_PER_HOUR, NOON + 2 * MS_PER_HOUR]);
   });
 });
 
