@@ -10,7 +10,7 @@ import { newRunId } from '../run-id.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 
 /** Spooled pages that are flattened and committed together. */
-export const BATCH_BYTES = 128 * 1024 * 1024;
+export const BATCH_BYTES = 64 * 1024 * 1024;
 
 const EXIT_CODES: Readonly<Record<ExportReport['outcome'], number>> = { done: 0, partly: 3, mismatch: 4 };
 

@@ -49,7 +49,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   await claimDirectory(directory);
   const gateway = await startSimulatedGateway(SIMULATED, directory, surroundings);
   try {
-    await say(`A simulated gateway serves ${nounText(EVENTS, 'event')} of seven days at ${gateway.url}\n`);
+    await say(`Simulated gateway: ${nounText(EVENTS, 'event')} of seven days at ${gateway.url}\n`);
     const settings = connectionSettings(
       { ...values, platform: null, 'base-url': gateway.url, 'rate-limit': 'none' },
       { username: gateway.username, password: gateway.password },
