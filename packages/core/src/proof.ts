@@ -35,6 +35,8 @@ export interface WindowProof {
   readonly rejected: number;
   /** Accepted records by event day. */
   readonly perDay: Readonly<Record<Day, number>>;
+  /** Rejects with a readable event time by its UTC day; those without one are in none. */
+  readonly rejectedPerDay: Readonly<Record<Day, number>>;
   readonly verdict: 'proven' | 'mismatch';
   readonly verifiedAtMs: number;
 }

@@ -18,6 +18,8 @@ export interface StagedWindow {
   readonly rejectedCount: number;
   readonly distinctIds: number;
   readonly perDay: Readonly<Record<Day, number>>;
+  /** Rejects with a readable event time by its UTC day; the others are in none. */
+  readonly rejectedPerDay: Readonly<Record<Day, number>>;
 }
 
 /** A field that no column takes, seen in at least one record. */

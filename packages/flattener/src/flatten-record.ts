@@ -20,18 +20,17 @@ export type FlatRecord = ReadonlyMap<string, readonly Row[]>;
 
 /** Flattens one record as delivered. */
 export function flattenRecord(record: JsonValue, fetched: Fetched): FlatRecord {
-  if (!isSection(record)) return reject(record, { reason: 'not an object', path: null, eventId: null }, fetched);
+  if (!isSection(record)) return reject(record, { reason: 'not an object', path: null }, new Map(), fetched);
   const event = new Map<string, Value>();
   for (const column of EVENTS.columns) {
     if (column.paths.length > 0) event.set(column.name, columnValue(record, column));
   }
-  const eventId = event.get('event_id') ?? null;
   const timeMs = event.get('event_time') ?? null;
-  if (eventId === null) return reject(record, { reason: 'no id', path: 'id', eventId }, fetched);
+  if ((event.get('event_id') ?? null) === null) return reject(record, { reason: 'no id', path: 'id' }, event, fetched);
   if (timeMs === null) {
     const isMissing = unblank(textOf(valueAt(record, 'dateTime'))) === null;
     const reason = isMissing ? 'no event time' : 'unreadable event time';
-    return reject(record, { reason, path: 'dateTime', eventId }, fetched);
+    return reject(record, { reason, path: 'dateTime' }, event, fetched);
   }
   event.set('event_date', Math.floor(Number(timeMs) / MS_PER_DAY));
   event.set('extra', recordExtra(record));
@@ -60,11 +59,15 @@ function childRows(table: TableSpec, path: string, record: JsonObject, event: Re
   );
 }
 
+/** @param event the values of the record's columns, as far as they could be read */
 function reject(
   record: JsonValue,
-  why: { readonly reason: string; readonly path: string | null; readonly eventId: Value },
+  why: { readonly reason: string; readonly path: string | null },
+  event: ReadonlyMap<string, Value>,
   fetched: Fetched,
 ): FlatRecord {
   const ingestDay = Date.parse(fetched.ingestDay) / MS_PER_DAY;
-  return new Map([['rejects', [[ingestDay, fetched.windowId, why.reason, why.path, why.eventId, jsonText(record)]]]]);
+  const known = ['event_id', 'event_time', 'processed_time'].map((name) => event.get(name) ?? null);
+  const row = [ingestDay, fetched.windowId, why.reason, why.path, ...known, jsonText(record)];
+  return new Map([['rejects', [row]]]);
 }

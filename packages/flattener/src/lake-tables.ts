@@ -13,6 +13,8 @@ export const REJECTS: TableSpec = {
     derived('reason', 'text', 'not an object, no id, no event time or unreadable event time'),
     derived('path', 'text', 'the field the reason is about; NULL for the record itself'),
     derived('event_id', 'text', 'identity of the event where it has one'),
+    derived('event_time', 'timestamp', 'when it happened on the asset; NULL where that cannot be read'),
+    derived('processed_time', 'timestamp', 'when the platform processed it; NULL where that cannot be read'),
     derived('record', 'json', 'the record as delivered; text that is no JSON as a JSON string'),
   ],
   partitionBy: 'ingest_date',

@@ -20,7 +20,8 @@ const COLUMNS: Readonly<Record<string, string>> = {
     family_name verdict threat_name category row_id extra:json`,
   interfaces: `event_date:date event_id event_time:timestamp position:integer agent_id ip_address mac_address extra:json`,
   asset_tags: `event_date:date event_id event_time:timestamp position:integer tag_id:bigint tag_name tag_uuid extra:json`,
-  rejects: 'ingest_date:date window_id reason path event_id record:json',
+  rejects: `ingest_date:date window_id reason path event_id event_time:timestamp processed_time:timestamp
+    record:json`,
 };
 
 test('the tables have exactly the columns of the contract, in order', () => {

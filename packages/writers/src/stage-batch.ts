@@ -132,7 +132,7 @@ async function splitRejects(
 ): Promise<void> {
   const ids = `[${windows.map((window) => quoteText(window.window.id)).join(', ')}]::VARCHAR[]`;
   const numbered = `SELECT *, row_number() OVER (PARTITION BY record, window_no) AS copy FROM ${events} WHERE reject_reason IS NOT NULL`;
-  const columns = `DATE ${ingestDay} AS ingest_date, (${ids})[window_no + 1] AS window_id, reject_reason AS reason, reject_path AS path, event_id, record::JSON AS record`;
+  const columns = `DATE ${ingestDay} AS ingest_date, (${ids})[window_no + 1] AS window_id, reject_reason AS reason, reject_path AS path, event_id, event_time, processed_time, record::JSON AS record`;
   const hash = idHashSql("record || '#' || copy");
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${rejects} AS SELECT ${columns}, ${hash} AS id_hash, content_hash FROM (${numbered}) QUALIFY row_number() OVER (PARTITION BY ${hash} ORDER BY window_no) = 1`,

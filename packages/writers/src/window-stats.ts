@@ -1,6 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { EdrlakeError, type FetchedWindow, type StagedWindow } from '@edrlake/core';
+import { type Day, EdrlakeError, type FetchedWindow, type StagedWindow } from '@edrlake/core';
 import { rowsOf } from './rows.ts';
+
+type DayRow = Readonly<Record<string, unknown>>;
 
 /**
  * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed.
@@ -17,7 +19,7 @@ export async function stagedWindowsOf(
   );
   const days = await rowsOf(
     connection,
-    `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records FROM ${events} WHERE reject_reason IS NULL GROUP BY ALL ORDER BY ALL`,
+    `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected FROM ${events} WHERE event_date IS NOT NULL GROUP BY ALL ORDER BY ALL`,
   );
   return windows.map(({ window, pages }, windowNo) => {
     const total = totals.find((row) => row.window_no === windowNo);
@@ -30,14 +32,20 @@ export async function stagedWindowsOf(
         { disposition: 'retry', context: { windowId: window.id }, hint: 'Fetch the window again.' },
       );
     }
+    const ofWindow = days.filter((row) => row.window_no === windowNo);
     return {
       windowId: window.id,
       recordCount,
       rejectedCount: Number(total?.rejected ?? 0),
       distinctIds: Number(total?.ids ?? 0),
-      perDay: Object.fromEntries(
-        days.filter((row) => row.window_no === windowNo).map((row) => [String(row.day), Number(row.records)]),
-      ),
+      perDay: countsByDay(ofWindow, (row) => Number(row.records) - Number(row.rejected)),
+      rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),
     };
   });
+}
+
+/** Days with at least one, oldest first. */
+function countsByDay(rows: readonly DayRow[], countOf: (row: DayRow) => number): Readonly<Record<Day, number>> {
+  const counts = rows.map((row) => [String(row.day), countOf(row)] as const);
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }

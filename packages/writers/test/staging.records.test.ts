@@ -54,8 +54,22 @@ test('each window is told what it held, and rejects name theirs', async () => {
   const second = await spool(bench.directory, [event('c', { dateTime: '2020-08-18T00:00:00.000+0000' })]);
   const batch = await stage(bench, [first, second]);
   expect(batch.windows).toEqual([
-    { windowId: first.window.id, recordCount: 4, rejectedCount: 1, distinctIds: 2, perDay: { '2020-08-17': 3 } },
-    { windowId: second.window.id, recordCount: 1, rejectedCount: 0, distinctIds: 1, perDay: { '2020-08-18': 1 } },
+    {
+      windowId: first.window.id,
+      recordCount: 4,
+      rejectedCount: 1,
+      distinctIds: 2,
+      perDay: { '2020-08-17': 3 },
+      rejectedPerDay: {},
+    },
+    {
+      windowId: second.window.id,
+      recordCount: 1,
+      rejectedCount: 0,
+      distinctIds: 1,
+      perDay: { '2020-08-18': 1 },
+      rejectedPerDay: {},
+    },
   ]);
   const { rejects } = await stagedRows(bench, batch);
   expect(rejects).toEqual([
@@ -65,8 +79,36 @@ test('each window is told what it held, and rejects name theirs', async () => {
       reason: 'no event time',
       path: 'dateTime',
       event_id: 'x',
+      event_time: null,
+      processed_time: null,
       record: { id: 'x' },
     },
+  ]);
+  await batch.drop();
+});
+
+test('rejects keep the times that can be read, and are counted by their day', async () => {
+  const later = '2020-08-18T23:59:59.999+0000';
+  const window = await spool(bench.directory, [
+    `{"dateTime":"${TIME}"}`,
+    `{"id":" ","dateTime":"${TIME}","eventProcessedTime":"${later}"}`,
+    `{"id":null,"dateTime":"${later}"}`,
+    `{"id":"x","dateTime":"soon","eventProcessedTime":"${later}"}`,
+    '7',
+    event('a'),
+  ]);
+  const batch = await stage(bench, [window]);
+  expect(batch.windows).toMatchObject([
+    { rejectedCount: 5, perDay: { '2020-08-17': 1 }, rejectedPerDay: { '2020-08-17': 2, '2020-08-18': 1 } },
+  ]);
+  const { rejects = [] } = await stagedRows(bench, batch);
+  const [time, laterTime] = ['2020-08-17T04:15:06.000Z', '2020-08-18T23:59:59.999Z'];
+  expect(rejects.map((row) => [row.reason, row.event_time, row.processed_time])).toEqual([
+    ['no id', time, null],
+    ['no id', time, laterTime],
+    ['no id', laterTime, null],
+    ['not an object', null, null],
+    ['unreadable event time', null, laterTime],
   ]);
   await batch.drop();
 });
