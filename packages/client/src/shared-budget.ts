@@ -1,0 +1,168 @@
+import { type Clock, EdrlakeError, type Emit, type Random } from '@edrlake/core';
+import type { RequestBudget, RequestPermit } from './budget.ts';
+import { linkAbort } from './cancellation.ts';
+import type { RateLimit } from './limits.ts';
+import { positive } from './session.ts';
+import { type BudgetLiveness, openLedger } from './shared-ledger.ts';
+import type { BudgetPriority, Draft } from './shared-state.ts';
+import { type Asker, accountOf, bookAnswer, MAX_LOOK_MS, takeOrWait } from './shared-turns.ts';
+import { createWaitingLine } from './waiting-line.ts';
+
+/** Which budget is shared, by whom, and how this one takes part. */
+export interface SharedBudgetOptions {
+  /** The folder the budget lives in, created where it is missing: one for each account of one API. */
+  readonly directory: string;
+  /** An upper bound that headers may only lower, for the requests of all together. null: 300 per 3600 s until headers say otherwise. */
+  readonly userLimit: RateLimit | null;
+  /** Requests at once of all together (default 2), an upper bound that headers may only lower. */
+  readonly concurrency?: number;
+  /**
+   * While a budget of `high` priority is open anywhere, those of `normal` priority leave the last fifth of each limit to it, and go
+   * only when it has no wish of its own.
+   */
+  readonly priority: BudgetPriority;
+  readonly liveness: BudgetLiveness;
+}
+
+/** A request budget with a place in a shared account, which it must give back. */
+export interface SharedBudget extends RequestBudget {
+  /** Ends all waiting. What was learned stays for others. Calling it twice does no harm. @throws {EdrlakeError} `LAKE_UNWRITABLE` */
+  close(): Promise<void>;
+}
+
+/** Whoever waits for a place looks again after 5 ms first, then less and less often. */
+const FIRST_LOOK_MS = 5;
+const MAX_PLACE_LOOK_MS = 250;
+/** An end of waiting that moves by less is not worth reporting. */
+const MOVED_MS = 1_000;
+/** How often closing tries again where others keep being quicker. */
+const CLOSE_TRIES = 20;
+
+/**
+ * Joins a budget that lives in a folder and is shared by all processes that open it: no more requests in any window, and no
+ * more at once, than the limits allow for all of them together. What one learns from headers, and each wait a server asks for, holds
+ * for all, also for those who come later.
+ *
+ * Nothing is locked, neither while waiting nor while a request is under way. A process that is killed leaves its entry; others notice
+ * within a second, give its places away, and count its requests under way for one more window. A folder whose
+ * content cannot be read, or was removed, counts as an account of which nothing is known. Each request costs three small files,
+ * written but not synced to the disk: what a power failure loses, the next answer's headers tell.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from `acquire`; `CONFIG_INVALID` for numbers that cannot work
+ */
+export async function openSharedBudget(
+  options: SharedBudgetOptions,
+  tools: { readonly clock: Clock; readonly emit: Emit; readonly random: Random },
+): Promise<SharedBudget> {
+  const { clock, emit, random } = tools;
+  const concurrency = positive('concurrency', options.concurrency ?? 2);
+  const ledger = openLedger(options.directory, options.priority, options.liveness, clock);
+  const asker: Asker = { id: ledger.id, priority: options.priority, userLimit: options.userLimit, concurrency };
+  const line = createWaitingLine(clock);
+  const closing = new AbortController();
+
+  const jittered = (ms: number) => Math.ceil(ms / 2 + (random() * ms) / 2);
+
+  /** Applies what is noted, if it can be: where it cannot, it goes with the next request, or with the end. */
+  function flush(): void {
+    try {
+      ledger.update(() => true);
+    } catch (thrown) {
+      // Whoever asks for the next permit gets to see it; the request this was about has gone well.
+      if (!(thrown instanceof EdrlakeError)) throw thrown;
+    }
+    line.wake();
+  }
+
+  function noteOnOwn(change: (mine: NonNullable<Draft['mine']>, draft: Draft) => Draft['mine']): void {
+    if (closing.signal.aborted) return;
+    ledger.note((draft) => {
+      if (draft.mine !== null) draft.mine = change(draft.mine, draft);
+    });
+    flush();
+  }
+
+  function permitOf(sequence: number): RequestPermit {
+    return {
+      answered: (facts) =>
+        noteOnOwn((mine, draft) => {
+          bookAnswer(draft, asker, sequence, facts);
+          return { ...mine, unanswered: mine.unanswered - 1 };
+        }),
+      unused: () =>
+        noteOnOwn((mine, { state }) => {
+          accountOf(state, asker).undo();
+          return { ...mine, unanswered: mine.unanswered - 1 };
+        }),
+      ended: () => noteOnOwn((mine) => ({ ...mine, running: mine.running - 1 })),
+    };
+  }
+
+  async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
+    let announcedMs = 0;
+    try {
+      // Each round ends with a permit or waits: for time, for others, or for an answer of our own.
+      for (let looks = 0; ; looks++) {
+        signal.throwIfAborted();
+        const place = jittered(Math.min(MAX_PLACE_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(looks, 10)));
+        const lookMs = { rate: jittered(MAX_LOOK_MS), place };
+        const taken = ledger.update((draft) => takeOrWait(draft, asker, lookMs));
+        if (typeof taken === 'number') return permitOf(taken);
+        if (taken?.kind === 'rate' && Math.abs(taken.untilMs - announcedMs) > MOVED_MS) {
+          announcedMs = taken.untilMs;
+          const reason = taken.isServersWish ? 'server-asked' : 'rate-limit';
+          emit({ type: 'pace', reason, delayMs: taken.untilMs - clock.nowMs(), untilMs: taken.untilMs });
+        }
+        await line.sleep(taken?.delayMs ?? jittered(FIRST_LOOK_MS), signal);
+      }
+    } catch (thrown) {
+      noteOnOwn((mine) => ({ ...mine, waiting: null }));
+      throw thrown;
+    }
+  }
+
+  async function acquire(signal: AbortSignal): Promise<RequestPermit> {
+    const { controller, unlink } = linkAbort(closing.signal, signal);
+    const giveBack = (permit: RequestPermit) => {
+      permit.unused();
+      permit.ended();
+    };
+    try {
+      return await line.join(() => acquireInTurn(controller.signal), giveBack, controller.signal);
+    } finally {
+      unlink();
+    }
+  }
+
+  async function untilWritten(write: () => true | null): Promise<void> {
+    for (let tryNumber = 1; write() === null; tryNumber++) {
+      if (tryNumber === CLOSE_TRIES) {
+        throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${options.directory} is written by too many`);
+      }
+      await clock.sleep(jittered(FIRST_LOOK_MS), new AbortController().signal);
+    }
+  }
+
+  await untilWritten(() => ledger.update(() => true));
+  return {
+    acquire,
+    blockUntil(untilMs) {
+      noteOnOwn((mine, { state }) => {
+        accountOf(state, asker).blockUntil(untilMs);
+        return mine;
+      });
+    },
+    requestsLeft: () => accountOf(ledger.look(), asker).left(clock.nowMs()),
+    limit: () => accountOf(ledger.look(), asker).limit(),
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort(new EdrlakeError('INTERRUPTED', 'the request budget is closed'));
+      await untilWritten(() =>
+        ledger.update((draft) => {
+          for (let n = draft.mine?.unanswered ?? 0; n > 0; n--) bookAnswer(draft, asker, 0, null);
+          draft.mine = null;
+          return true;
+        }),
+      );
+    },
+  };
+}

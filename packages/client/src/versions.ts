@@ -1,0 +1,112 @@
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { EdrlakeError } from '@edrlake/core';
+
+/** One version of a text. Version 0 is none: nothing has been written yet. */
+export interface Version {
+  readonly version: number;
+  readonly text: string;
+}
+
+/** What became of an attempt. `unsure`: the latest version tells whether this one is among its ancestors. */
+export type PutOutcome = 'put' | 'taken' | 'unsure';
+
+/**
+ * A small text in a folder that several processes replace, each version a file of its own, `000000000042.json`; the highest
+ * number is the text. A version is put by `link(2)`, which fails where the number is taken, so of processes that build on the
+ * same version one wins and the others build anew. There is no lock: whatever moment a process dies or stands still at, it
+ * is in nobody's way, and no version is ever half-written. Nothing is synced to the disk: after a power failure the text may be
+ * empty or lost, which readers must survive.
+ *
+ * All calls are synchronous, because an update takes a fraction of a millisecond and is then one step for its own process, too.
+ */
+export interface Versions {
+  latest(): Version;
+  /** Puts the successor of the version it was built on. */
+  put(successor: Version): PutOutcome;
+  /** Removes what a writer that is dead may have left behind. */
+  forget(writerId: string): void;
+}
+
+/** Older versions stay for readers who are just opening them. */
+const KEPT_VERSIONS = 8;
+/** Finding the latest version fails only when so many new ones appear during each of this many looks. */
+const MAX_LOOKS = 100;
+
+/**
+ * Creates the folder where it is missing.
+ * @param writerId unique among all writers of the folder, fit for a file name
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from each call
+ */
+export function openVersions(directory: string, writerId: string): Versions {
+  const pathOf = (version: number) => join(directory, `${String(version).padStart(12, '0')}.json`);
+  const draftOf = (writer: string) => join(directory, `draft-${writer}`);
+  const draft = draftOf(writerId);
+
+  function versions(): number[] {
+    const found = readdirSync(directory).map((name) => /^(\d{12})\.json$/.exec(name)?.[1]);
+    return found.flatMap((digits) => (digits === undefined ? [] : [Number(digits)]));
+  }
+
+  function isLinked(version: number, text: string): boolean {
+    writeFileSync(draft, text);
+    try {
+      linkSync(draft, pathOf(version));
+      return true;
+    } catch (thrown) {
+      if (codeOf(thrown) === 'EEXIST') return false;
+      throw thrown;
+    } finally {
+      // The next draft must be another file: this one is the version now.
+      rmSync(draft, { force: true });
+    }
+  }
+
+  function put({ version, text }: Version): PutOutcome {
+    if (!isLinked(version, text)) return 'taken';
+    const all = versions();
+    const newest = Math.max(...all);
+    for (const old of all) if (old <= newest - KEPT_VERSIONS) rmSync(pathOf(old), { force: true });
+    // Newer ones either build on this one, or this process stood still so long that its number had been used and removed.
+    return newest === version ? 'put' : 'unsure';
+  }
+
+  function latest(): Version {
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      const version = Math.max(0, ...versions());
+      if (version === 0) return { version, text: '' };
+      try {
+        return { version, text: readFileSync(pathOf(version), 'utf8') };
+      } catch (thrown) {
+        if (codeOf(thrown) !== 'ENOENT') throw thrown;
+      }
+    }
+    throw new EdrlakeError('BUG', `${directory} changed faster than it could be read`);
+  }
+
+  return guarded(directory, () => {
+    mkdirSync(directory, { recursive: true });
+    return {
+      latest: () => guarded(directory, latest),
+      put: (successor) => guarded(directory, () => put(successor)),
+      forget: (writer) => guarded(directory, () => rmSync(draftOf(writer), { force: true })),
+    };
+  });
+}
+
+function guarded<T>(directory: string, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError) throw thrown;
+    throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${directory} cannot be kept: ${codeOf(thrown)}`, {
+      context: { directory },
+      cause: thrown,
+      hint: 'Check that the folder exists, may be written by this user, and has space left.',
+    });
+  }
+}
+
+function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
+}
