@@ -1,0 +1,104 @@
+import { EVERYTHING, MS_PER_HOUR, MS_PER_MINUTE, startOfDayMs } from '@edrlake/core';
+import { z } from 'zod';
+import { exportRange } from '../export-flow.ts';
+import type { ExportReport } from '../export-types.ts';
+import { planExport } from '../plan-export.ts';
+import { syncNewEvents } from '../sync.ts';
+import type { RegisteredTask } from '../workflow/task-registry.ts';
+import { dayRangeInput, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
+
+/** What an export leaves in the journal of a pipeline. */
+export interface ExportTaskOutput {
+  readonly outcome: ExportReport['outcome'];
+  readonly requests: number;
+  /** Events that are new in the lake or have changed there. */
+  readonly rows: number;
+  readonly version: number | null;
+}
+
+const BackfillInput = z.strictObject({
+  ...dayRangeInput,
+  force: z.boolean().default(false),
+  replace: z.boolean().default(false),
+});
+
+/** Exports whole days by event time. */
+export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportTaskOutput, TaskTools> = {
+  meaning: 'export whole days',
+  parseInput: (input) => readInput(BackfillInput, input),
+  run: async (input, context) => {
+    const { provided, services } = context;
+    return provided.useLake(async ({ lake, connection }) => {
+      const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
+      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: EVERYTHING } as const;
+      const { force, replace } = input;
+      return outputOf(
+        await exportRange(ends, request, { ...provided.exportOptions, force, replace }, runServicesOf(context)),
+      );
+    }, services);
+  },
+  describe: async (input, { provided, services }) =>
+    provided.useLake(async ({ connection }) => {
+      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: EVERYTHING } as const;
+      const { windowPlan, requests } = await planExport(connection.source, request, services);
+      return `${windowPlan.events} events from ${input.from} to ${input.to}: ${requests.planned} requests`;
+    }, services),
+};
+
+const SyncInput = z.strictObject({
+  /** Where the first sync begins; later ones go on from the watermark. */
+  since: z.iso.date().nullable().default(null),
+  lookBackHours: z
+    .number()
+    .min(0)
+    .max(24 * 30)
+    .default(6),
+  settleLagMinutes: z
+    .number()
+    .min(0)
+    .max(24 * 60)
+    .default(15),
+});
+
+/** Follows what the platform has processed since the last sync. */
+export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutput, TaskTools> = {
+  meaning: 'bring in what was processed since the last sync',
+  parseInput: (input) => readInput(SyncInput, input),
+  run: async (input, context) => {
+    const { provided, services } = context;
+    return provided.useLake(async ({ lake, connection }) => {
+      const requestsBefore = connection.requestsMade();
+      const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
+      const isFirst = (await lake.provenRanges('processed', EVERYTHING)).length === 0;
+      const request = {
+        scope: EVERYTHING,
+        sinceMs: isFirst && input.since !== null ? startOfDayMs(input.since) : null,
+        lookBackMs: input.lookBackHours * MS_PER_HOUR,
+        settleLagMs: input.settleLagMinutes * MS_PER_MINUTE,
+      };
+      const options = { ...provided.exportOptions, force: false, replace: false };
+      const report = await syncNewEvents(ends, request, options, runServicesOf(context));
+      const requests = connection.requestsMade() - requestsBefore;
+      const outputs = [report.resumed, report.exported].filter((exported) => exported !== null).map(outputOf);
+      return { ...joinOutputs(outputs), requests };
+    }, services);
+  },
+  describe: async ({ lookBackHours, settleLagMinutes }) =>
+    `from the watermark less ${lookBackHours} h to now less ${settleLagMinutes} min`,
+};
+
+/** An export as plain data for a pipeline's journal. */
+export function outputOf({ outcome, requestsMade, events, version }: ExportReport): ExportTaskOutput {
+  return { outcome, requests: requestsMade, rows: events.new + events.changed, version };
+}
+
+/** Several exports as one: the worst outcome, the sums. No export at all is done. */
+function joinOutputs(outputs: readonly ExportTaskOutput[]): ExportTaskOutput {
+  const outcomes = outputs.map(({ outcome }) => outcome);
+  return {
+    outcome: outcomes.includes('partly') ? 'partly' : outcomes.includes('mismatch') ? 'mismatch' : 'done',
+    requests: outputs.reduce((sum, { requests }) => sum + requests, 0),
+    rows: outputs.reduce((sum, { rows }) => sum + rows, 0),
+    version: outputs.at(-1)?.version ?? null,
+  };
+}

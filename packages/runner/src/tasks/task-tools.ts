@@ -1,0 +1,115 @@
+import type { RequestBudget } from '@edrlake/client';
+import { EdrlakeError, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import { z } from 'zod';
+import { type Connection, type ConnectionSettings, connect } from '../connect.ts';
+import type { ExportOptions, RunServices, Services } from '../export-types.ts';
+import { openEdrLake } from '../open-lake.ts';
+import type { PostJson } from '../workflow/hooks.ts';
+import type { TaskContext } from '../workflow/task-registry.ts';
+
+/** What the run of a pipeline lends to its tasks. */
+export interface TaskTools {
+  /** Does work on the lake and its source; one task at a time, since all stage on the lake's one connection. */
+  useLake<T>(work: (ends: TaskEnds) => Promise<T>, services: Services): Promise<T>;
+  readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes'>;
+  /** Makes the id of a new export run. */
+  readonly newRunId: () => string;
+  readonly post: PostJson;
+}
+
+/** An open lake and an open connection. */
+export interface TaskEnds {
+  readonly lake: Lake;
+  readonly connection: Connection;
+}
+
+/** Tools that open the lake and the connection at their first use. Close them when the run has ended. */
+export interface OpenTools extends TaskTools {
+  close(): Promise<void>;
+}
+
+export interface ToolSettings {
+  readonly connection: ConnectionSettings;
+  readonly lakeDirectory: string;
+  readonly memoryLimit?: string;
+  readonly threads?: number;
+  readonly exportOptions: TaskTools['exportOptions'];
+  readonly newRunId: () => string;
+  readonly post: PostJson;
+  readonly budget?: RequestBudget;
+}
+
+/** Nothing is opened or requested before a task needs it. */
+export function openTaskTools(settings: ToolSettings, services: Services): OpenTools {
+  let ends: Promise<TaskEnds> | null = null;
+  let tail: Promise<unknown> = Promise.resolve();
+  const open = async (): Promise<TaskEnds> => {
+    const { memoryLimit, threads } = settings;
+    const options = { create: true, readOnly: false, ...(memoryLimit && { memoryLimit }), ...(threads && { threads }) };
+    const lake = await openEdrLake(settings.lakeDirectory, options, services);
+    return { lake, connection: connect(settings.connection, services, settings.budget) };
+  };
+  return {
+    exportOptions: settings.exportOptions,
+    newRunId: settings.newRunId,
+    post: settings.post,
+    useLake: (work, { signal }) => {
+      const turn = tail.then(async () => {
+        signal.throwIfAborted();
+        ends ??= open();
+        return work(await ends);
+      });
+      tail = turn.catch(() => {});
+      return turn;
+    },
+    close: async () => {
+      await tail;
+      if (ends === null) return;
+      const { lake, connection } = await ends;
+      try {
+        await connection.close();
+      } finally {
+        await lake.close();
+      }
+    },
+  };
+}
+
+/** The services of one export inside a task. */
+export function runServicesOf({ services, provided }: TaskContext<TaskTools>): RunServices {
+  return { ...services, newRunId: provided.newRunId() };
+}
+
+const DAY = z.iso.date();
+
+/** Days at both ends, included. */
+export const dayRangeInput = { from: DAY, to: DAY };
+
+/** The whole days between two days, both included. @throws {EdrlakeError} `RANGE_INVALID` */
+export function rangeOfDays({ from, to }: { readonly from: string; readonly to: string }): TimeRange {
+  return parseRange(from, to);
+}
+
+/** The last so many whole days before the run began, so that a resumed run means the same ones. */
+export function lastDays(days: number, startedAtMs: number): TimeRange {
+  const endMs = startOfDayMs(new Date(startedAtMs).toISOString().slice(0, 10));
+  return { startMs: endMs - days * 86_400_000, endMs };
+}
+
+/**
+ * Reads what `with` gives. @throws {EdrlakeError} `CONFIG_INVALID` naming the key, what was expected and what was found
+ */
+export function readInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(input ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const key = issue?.path.join('.') ?? '';
+  throw new EdrlakeError(
+    'CONFIG_INVALID',
+    `with${key === '' ? '' : `.${key}`}: ${issue?.message ?? 'cannot be read'}`,
+    {
+      hint: 'Correct the task in the pipeline file.',
+    },
+  );
+}
