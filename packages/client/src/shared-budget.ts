@@ -55,8 +55,13 @@ export async function openSharedBudget(
 ): Promise<SharedBudget> {
   const { clock, emit, random } = tools;
   const concurrency = positive('concurrency', options.concurrency ?? 2);
+  const { userLimit } = options;
+  if (userLimit !== null) {
+    positive('userLimit.requests', userLimit.requests);
+    positive('userLimit.windowSeconds', userLimit.windowSeconds);
+  }
   const ledger = openLedger(options.directory, options.priority, options.liveness, clock);
-  const asker: Asker = { id: ledger.id, priority: options.priority, userLimit: options.userLimit, concurrency };
+  const asker: Asker = { id: ledger.id, priority: options.priority, userLimit, concurrency };
   const line = createWaitingLine(clock);
   const closing = new AbortController();
 

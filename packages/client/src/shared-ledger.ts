@@ -32,14 +32,14 @@ export interface Ledger {
   update<T>(change: (draft: Draft) => T): T | null;
   /** To be applied with the next update. */
   note(change: (draft: Draft) => void): void;
-  /** The state as last seen, no older than a second where it can be read; a copy. */
+  /** The latest state, a copy; as last seen where it cannot be read. */
   look(): SharedState;
 }
 
 /** Tries of an update. Each failure means that another process succeeded, so this many in a row hardly happen. */
 const MAX_TRIES = 100;
-/** How long what is known about others may be out of date. */
-const FRESH_MS = 1_000;
+/** How long it may take to notice that another process of this host is gone. */
+const FRESH_MS = 500;
 /** A process of another host that has not written for so long is taken for gone: no request takes as long. */
 const SILENT_MS = 600_000;
 /** Clocks of several hosts differ; one that is behind by less takes the time of those ahead. */
@@ -60,10 +60,10 @@ export function openLedger(
   let revision = 0;
   let known = readLatest();
 
-  function readLatest(): { version: number; state: SharedState; readAtMs: number } {
+  function readLatest(): { readonly version: number; readonly state: SharedState } {
     const { version, text } = versions.latest();
     // What cannot be read is unknown: the headers of the next answer say what is left.
-    return { version, state: parseState(text) ?? emptyState(), readAtMs: clock.nowMs() };
+    return { version, state: parseState(text) ?? emptyState() };
   }
 
   /** The next state, built on what is known, with `change` in it. */
@@ -111,7 +111,7 @@ export function openLedger(
         const built = build(change);
         const version = known.version + 1;
         const outcome = versions.put({ version, text: formatState(built.state) });
-        if (outcome === 'put') known = { version, state: built.state, readAtMs: clock.nowMs() };
+        if (outcome === 'put') known = { version, state: built.state };
         if (outcome === 'put' || (outcome === 'unsure' && isAncestor(built))) {
           revision++;
           mine = built.mine;
@@ -123,13 +123,10 @@ export function openLedger(
       return null;
     },
     look() {
-      const ageMs = clock.nowMs() - known.readAtMs;
-      if (ageMs < 0 || ageMs > FRESH_MS) {
-        try {
-          known = readLatest();
-        } catch {
-          // An estimate is good enough here; whoever writes next reports what is wrong.
-        }
+      try {
+        known = readLatest();
+      } catch {
+        // What was known is good enough to look at; whoever writes next reports what is wrong.
       }
       return copyOf(known.state);
     },
@@ -161,7 +158,7 @@ function watchOthers(
     if (holder.id === ownId) return false;
     const nowMs = clock.nowMs();
     const before = seen.get(holder.id);
-    if (before !== undefined && Math.abs(nowMs - before.atMs) < FRESH_MS / 2) return before.isGone;
+    if (before !== undefined && Math.abs(nowMs - before.atMs) < FRESH_MS) return before.isGone;
     for (const [id, { atMs }] of seen) if (Math.abs(nowMs - atMs) > SILENT_MS) seen.delete(id);
     const isGone = look(holder, nowMs);
     seen.set(holder.id, { isGone, atMs: nowMs });
