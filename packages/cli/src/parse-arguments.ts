@@ -1,5 +1,5 @@
 import { didYouMean, EdrlakeError } from '@edrlake/core';
-import yargs from 'yargs';
+import parser from 'yargs-parser';
 import type { CommandSpec } from './command.ts';
 import { COMMANDS, commandNamed } from './command-list.ts';
 import { FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
@@ -17,7 +17,7 @@ const CREDENTIAL_WORDS = ['username', 'user', 'login', 'password', 'password-fil
  * Reads a command line. Texts stay texts: their meaning is checked where environment and configuration are, by the same rules.
  * @throws {EdrlakeError} `USAGE` for an unknown command or flag, a missing value or argument; with the nearest name.
  */
-export async function parseArguments(args: readonly string[]): Promise<ParsedArguments> {
+export function parseArguments(args: readonly string[]): ParsedArguments {
   const first = args[0];
   if (first === undefined) {
     throw new EdrlakeError('USAGE', 'expected a command', {
@@ -26,7 +26,7 @@ export async function parseArguments(args: readonly string[]): Promise<ParsedArg
   }
   const command = commandNamed(first);
   if (command === null) throw unknownCommand(first);
-  const parsed = await parserOf(command).parseAsync(args.slice(1));
+  const parsed = parsedWords(command, args.slice(1));
   const positionals = positionalsOf(command, parsed._.map(String));
   const texts = new Map<FlagName, readonly string[]>();
   for (const name of command.flags) {
@@ -38,7 +38,7 @@ export async function parseArguments(args: readonly string[]): Promise<ParsedArg
 
 /** The arguments without a flag by their names. The parser itself would lose a lone `-`. */
 function positionalsOf(command: CommandSpec, words: readonly string[]): Record<string, string> {
-  const seeHelp = `See: edrlake ${command.name} --help`;
+  const seeHelp = seeHelpOf(command);
   const unexpected = words[command.positionals.length];
   if (unexpected !== undefined) {
     throw new EdrlakeError('USAGE', `edrlake ${command.name} does not take the argument "${unexpected}"`, {
@@ -56,39 +56,34 @@ function positionalsOf(command: CommandSpec, words: readonly string[]): Record<s
   throw new EdrlakeError('USAGE', `edrlake ${command.name}: expected ${names.join(' and ')}`, { hint: seeHelp });
 }
 
-function parserOf(command: CommandSpec) {
-  const parser = baseParser().fail((message, error) => {
-    // The parser's own complaints come as a message, as its own class of error, or as both.
-    if (error !== undefined && error !== null && error.name !== 'YError') throw error;
-    throw usageError(message ?? error?.message ?? 'the command line cannot be read', command);
+/** Values by flag name and the words without a flag under `_`, as texts; what the command does not know is refused. */
+function parsedWords(command: CommandSpec, args: readonly string[]): Record<string, unknown> & { readonly _: unknown[] } {
+  const valued = command.flags.filter((name) => flagNamed(name).valueName !== null);
+  const { argv, error } = parser.detailed([...args], {
+    string: ['_', ...valued],
+    boolean: command.flags.filter((name) => !valued.includes(name)),
+    narg: Object.fromEntries(valued.map((name) => [name, 1])),
+    configuration: PARSING,
   });
-  for (const name of command.flags) {
-    parser.option(
-      name,
-      flagNamed(name).valueName === null ? { type: 'boolean' } : { type: 'string', requiresArg: true },
-    );
-  }
-  return parser;
+  if (error !== null) throw usageError(error.message, command);
+  const unknown = Object.keys(argv).find((key) => key !== '_' && !command.flags.some((name) => name === key));
+  if (unknown !== undefined) throw unknownFlag(unknown, command, seeHelpOf(command));
+  return { ...argv, _: argv._ };
 }
 
-function baseParser() {
-  return yargs()
-    .scriptName('edrlake')
-    .locale('en')
-    .help(false)
-    .version(false)
-    .exitProcess(false)
-    .strictOptions()
-    .parserConfiguration({
-      'camel-case-expansion': false,
-      'boolean-negation': false,
-      'dot-notation': false,
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'greedy-arrays': false,
-      'short-option-groups': false,
-      'populate--': false,
-    });
+const PARSING = {
+  'camel-case-expansion': false,
+  'boolean-negation': false,
+  'dot-notation': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'greedy-arrays': false,
+  'short-option-groups': false,
+  'populate--': false,
+} as const;
+
+function seeHelpOf(command: CommandSpec): string {
+  return `See: edrlake ${command.name} --help`;
 }
 
 function unknownCommand(word: string): EdrlakeError {
@@ -108,16 +103,11 @@ function unknownCommand(word: string): EdrlakeError {
 
 /** The parser's own words turned into ours. */
 function usageError(message: string, command: CommandSpec): EdrlakeError {
-  const seeHelp = `See: edrlake ${command.name} --help`;
-  const unknown = /^Unknown arguments?: (.*)$/s.exec(message)?.[1];
-  if (unknown !== undefined) return unknownFlag(unknown.split(', ')[0] ?? '', command, seeHelp);
+  const hint = seeHelpOf(command);
   const valueless = /^Not enough arguments following: (.*)$/s.exec(message)?.[1];
-  if (valueless !== undefined) {
-    const name = FLAG_NAMES.find((candidate) => candidate === valueless);
-    const expected = name === undefined ? 'a value' : flagNamed(name).expected;
-    return new EdrlakeError('USAGE', `--${valueless}: expected ${expected}, found nothing`, { hint: seeHelp });
-  }
-  return new EdrlakeError('USAGE', message.split('\n')[0] ?? message, { hint: seeHelp });
+  const name = FLAG_NAMES.find((candidate) => candidate === valueless);
+  if (name === undefined) return new EdrlakeError('USAGE', message.split('\n')[0] ?? message, { hint });
+  return new EdrlakeError('USAGE', `--${name}: expected ${flagNamed(name).expected}, found nothing`, { hint });
 }
 
 function unknownFlag(word: string, command: CommandSpec, seeHelp: string): EdrlakeError {

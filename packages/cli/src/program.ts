@@ -43,7 +43,7 @@ async function dispatch(args: readonly string[], style: ErrorStyle, surroundings
     return 0;
   }
   const { parseArguments } = await import('./parse-arguments.ts');
-  const parsed = await parseArguments(args);
+  const parsed = parseArguments(args);
   const values = await settingsOf(parsed.command, commandLineLayer(parsed.texts), surroundings);
   style.json = values.json;
   style.debug = values['log-level'] === 'debug';

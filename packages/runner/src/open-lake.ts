@@ -1,4 +1,4 @@
-import { LAKE_TABLES } from '@edrlake/flattener';
+import { LAKE_TABLES } from '@edrlake/flattener/tables';
 import { type Lake, type LakeOptions, openLake } from '@edrlake/lake';
 import type { Services } from './export-types.ts';
 

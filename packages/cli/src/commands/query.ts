@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
-import { openEdrLake } from '@edrlake/runner';
+import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
 import type { QueryFormat } from '../flags.ts';
 import { servicesOf } from '../gateway.ts';

@@ -1,5 +1,5 @@
 import type { Lake } from '@edrlake/lake';
-import { openEdrLake } from '@edrlake/runner';
+import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
 import type { QueryFormat } from '../flags.ts';
 import { servicesOf } from '../gateway.ts';

@@ -1,4 +1,4 @@
-import { openEdrLake } from '@edrlake/runner';
+import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
