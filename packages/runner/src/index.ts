@@ -17,3 +17,4 @@ export type {
 } from './export-types.ts';
 export { openEdrLake } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
+export { connectSharing, type Sharing } from './shared-connection.ts';

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { type BudgetPriority, openSharedBudget, resolveBaseUrl } from '@edrlake/client';
+import { currentOwner, ownerState } from '@edrlake/lake';
+import { type Connection, type ConnectionSettings, connect } from './connect.ts';
+import type { Services } from './export-types.ts';
+
+/** With whom a connection shares its requests, and who goes first. */
+export interface Sharing {
+  /** Created where it is missing, as far as the budget needs it. */
+  readonly lakeDirectory: string;
+  /** `high` for what runs every night, `normal` for what fills gaps: while the former is connected, it goes first. */
+  readonly priority: BudgetPriority;
+}
+
+/**
+ * A connection whose requests count together with those of all others to the same account that were made for the same lake, in
+ * this process or another: never more in a window, and never more at once, than the limits allow. The account lies in
+ * `_runs/budget-<digest of host and user>/` and stays there for the next run. Close the connection: it gives its place back;
+ * one that is killed is missed within a second.
+ * @throws {EdrlakeError} as `connect`; `LAKE_UNWRITABLE`, here and from requests, when the folder cannot be written
+ */
+export async function connectSharing(
+  settings: ConnectionSettings,
+  sharing: Sharing,
+  services: Pick<Services, 'clock' | 'random' | 'emit'>,
+): Promise<Connection> {
+  const { platform, baseUrl, username, rateLimit, concurrency } = settings;
+  const { host } = new URL(resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) }));
+  const digest = createHash('sha256').update(`${host}/${username}`).digest('hex').slice(0, 16);
+  const budget = await openSharedBudget(
+    {
+      directory: join(sharing.lakeDirectory, '_runs', `budget-${digest}`),
+      userLimit: rateLimit ?? null,
+      ...(concurrency !== undefined && { concurrency }),
+      priority: sharing.priority,
+      liveness: { owner: currentOwner(), stateOf: ownerState },
+    },
+    services,
+  );
+  try {
+    const connection = connect(settings, services, budget);
+    return {
+      ...connection,
+      async close() {
+        // First what uses the budget, so that nothing is under way when its place is given back.
+        await connection.close();
+        await budget.close();
+      },
+    };
+  } catch (thrown) {
+    await budget.close();
+    throw thrown;
+  }
+}
