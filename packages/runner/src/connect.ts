@@ -25,12 +25,16 @@ export interface ConnectionSettings {
   readonly maxResultWindow?: number;
   readonly timeTokens?: Readonly<Partial<Record<TimeAxis, string>>>;
   readonly histogram?: 'on' | 'off' | 'auto';
+  /** Tries of one request, the first included. */
+  readonly retryTries?: number;
 }
 
 /** An open connection to the API: as a source for exports, and as a client for a person who wants to look. */
 export interface Connection {
   readonly source: EventSource;
   readonly client: QualysClient;
+  /** Where it goes, without a path. */
+  readonly baseUrl: string;
   /** Requests sent so far, logins and retries included. */
   requestsMade(): number;
   close(): Promise<void>;
@@ -62,6 +66,7 @@ export function connect(
   return {
     source,
     client,
+    baseUrl: url,
     requestsMade: () => client.requestsMade().total,
     close: () => client.close(),
   };

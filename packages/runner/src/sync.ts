@@ -3,6 +3,7 @@ import { EdrlakeError, type QueryScope, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
+import { readFollowStart, writeFollowStart } from './follow-start.ts';
 import { findUnfinishedRequest } from './resume.ts';
 import { differingStretches } from './stretches.ts';
 
@@ -32,12 +33,15 @@ export interface SyncReport {
 }
 
 /**
- * The processing time up to which the lake is proven to hold everything: the end of the proven stretch that began first.
- * A window that failed or did not add up holds it back until it is proven. null before the first sync.
+ * The processing time up to which the lake is proven to hold everything since following began: where the proven stretch
+ * that holds its beginning ends. A window that failed or did not add up holds it back until it is proven. null before the
+ * first sync.
  */
 export async function watermarkOf(lake: Lake, scope: QueryScope): Promise<number | null> {
-  const [first] = await lake.provenRanges('processed', scope);
-  return first?.endMs ?? null;
+  const startMs = await readFollowStart(lake, scope);
+  if (startMs === null) return null;
+  const proven = await lake.provenRanges('processed', scope);
+  return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 
 /**
@@ -61,6 +65,7 @@ export async function syncNewEvents(
       hint: 'Give --since once, for example --since 2026-11-01; later syncs go on from where the last one ended.',
     });
   }
+  if (request.sinceMs !== null) await writeFollowStart(lake, request.scope, request.sinceMs, services.newRunId);
   const endMs = Math.max(startMs, services.clock.nowMs() - request.settleLagMs);
   const isResumedSync = request.sinceMs === null;
   const reopened = isResumedSync ? await changedBehind(ends, startMs, request, services) : [];
@@ -102,8 +107,7 @@ async function changedBehind(
   { scope, lookBackMs }: SyncRequest,
   services: RunServices,
 ): Promise<readonly TimeRange[]> {
-  const [synced] = await lake.provenRanges('processed', scope);
-  const startMs = Math.max(watermarkMs - lookBackMs, synced?.startMs ?? watermarkMs);
+  const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, scope)) ?? watermarkMs);
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
   if (scope.filter !== null || scope.state !== null) return [range];

@@ -1,0 +1,37 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { QueryScope } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+
+const FILE = '_runs/follow.json';
+
+/**
+ * Where following a scope began, in epoch milliseconds of processing time; null where it never did. Proofs alone cannot
+ * tell: when the first window of the first sync fails, what is proven begins behind it.
+ */
+export async function readFollowStart(lake: Pick<Lake, 'directory'>, scope: QueryScope): Promise<number | null> {
+  return (await readAll(lake))[keyOf(scope)] ?? null;
+}
+
+/** Remembers where following a scope begins from now on, before anything of it is fetched. Atomic and synced by rename. */
+export async function writeFollowStart(
+  lake: Pick<Lake, 'directory'>,
+  scope: QueryScope,
+  startMs: number,
+  uniqueName: string,
+): Promise<void> {
+  const path = join(lake.directory, FILE);
+  const unfinished = `${path}.${uniqueName}.part`;
+  await mkdir(join(lake.directory, '_runs'), { recursive: true });
+  await writeFile(unfinished, JSON.stringify({ ...(await readAll(lake)), [keyOf(scope)]: startMs }), { flush: true });
+  await rename(unfinished, path);
+}
+
+async function readAll(lake: Pick<Lake, 'directory'>): Promise<Readonly<Record<string, number>>> {
+  const text = await readFile(join(lake.directory, FILE), 'utf8').catch(() => '{}');
+  return JSON.parse(text) as Record<string, number>;
+}
+
+function keyOf({ filter, state }: QueryScope): string {
+  return JSON.stringify([filter, state]);
+}

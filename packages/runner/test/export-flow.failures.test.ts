@@ -1,0 +1,106 @@
+import { parseRange } from '@edrlake/core';
+import { describe, expect, it } from 'vitest';
+import { onStage, rowsOf } from './flow-stage.ts';
+
+const DAY = parseRange('2020-08-17', '2020-08-17');
+const EVENTS = { events: 12_000, range: DAY, seed: 5 };
+
+describe('a backfill that meets failures', () => {
+  it('commits what came through, reports the window that failed, and the next run brings only that one', async () => {
+    await onStage(EVENTS, async ({ simulator, backfill, lake, pagesServed }) => {
+      // Every try of one page fails; no other page does.
+      simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events', page: 9 }, times: 50 });
+      const first = await backfill(DAY);
+      expect(first.outcome).toBe('partly');
+      expect(first.windows.failed).toMatchObject([{ code: 'SERVER_ERROR' }]);
+      expect(first.events.new).toBeGreaterThan(0);
+      const [coverage] = await lake.coverage();
+      expect(coverage?.verdict).toBe('partial');
+
+      simulator.faults.clear();
+      const pagesBefore = pagesServed();
+      const second = await backfill(DAY);
+      expect(second).toMatchObject({ outcome: 'done', windows: { failed: [], mismatched: [] } });
+      expect(first.events.new + second.events.new).toBe(12_000);
+      expect(pagesServed() - pagesBefore).toBeLessThanOrEqual(10);
+      expect(await rowsOf(lake, 'select count(*), count(distinct event_id) from events')).toEqual([['12000', '12000']]);
+    });
+  });
+
+  it('records a window that never adds up as a mismatch, keeps its rows, and mends it when it does', async () => {
+    await onStage(EVENTS, async ({ simulator, backfill, lake, events }) => {
+      simulator.faults.push({ kind: 'duplicate-row', match: { endpoint: 'events', page: 0 }, times: 50 });
+      const first = await backfill(DAY);
+      expect(first.outcome).toBe('mismatch');
+      expect(first.windows.mismatched.length).toBeGreaterThan(0);
+      expect(events.some(({ type }) => type === 'window-refetch')).toBe(true);
+      expect((await lake.coverage())[0]?.verdict).toBe('mismatched');
+
+      simulator.faults.clear();
+      const second = await backfill(DAY);
+      expect(second.outcome).toBe('done');
+      expect((await lake.coverage())[0]).toMatchObject({ verdict: 'complete', counted: 12_000, inLake: 12_000 });
+    });
+  });
+
+  it.each([
+    { kind: 'reset' },
+    { kind: 'truncated' },
+    { kind: 'invalid-json' },
+    { kind: 'html' },
+    { kind: 'expired-token' },
+    { kind: 'reorder' },
+  ] as const)('comes through $kind without a trace', async (fault) => {
+    await onStage({ ...EVENTS, events: 3_000 }, async ({ simulator, backfill, lake }) => {
+      simulator.faults.push({ ...fault, match: { endpoint: 'events', page: 1 } });
+      expect((await backfill(DAY)).outcome).toBe('done');
+      expect((await lake.coverage())[0]).toMatchObject({ verdict: 'complete', counted: 3_000, inLake: 3_000 });
+    });
+  });
+
+  it('stops at once when the login is refused, and leaves a lake that a later run fills', async () => {
+    await onStage({ ...EVENTS, settings: { password: 'wrong' } }, async ({ backfill, lake }) => {
+      await expect(backfill(DAY)).rejects.toMatchObject({ code: 'AUTH_REJECTED', exitCode: 2 });
+      expect((await lake.snapshot()).version).toBe(0);
+    });
+  });
+});
+
+describe('a backfill that is interrupted', () => {
+  it('ends with INTERRUPTED and is resumed without asking again for its pages', async () => {
+    await onStage({ ...EVENTS, events: 30_000 }, async ({ backfill, lake, pagesServed }) => {
+      const stop = new AbortController();
+      let pages = 0;
+      const interrupted = backfill(
+        DAY,
+        {},
+        {
+          signal: stop.signal,
+          emit: ({ type }) => {
+            if (type === 'page' && ++pages === 12) stop.abort();
+          },
+        },
+      );
+      await expect(interrupted).rejects.toMatchObject({ code: 'INTERRUPTED', exitCode: 130 });
+      const resumed = await backfill(DAY);
+      expect(resumed).toMatchObject({ outcome: 'done', resumed: true });
+      expect(pagesServed()).toBeLessThanOrEqual(31 + 2);
+      expect(await rowsOf(lake, 'select count(*), count(distinct event_id) from events')).toEqual([['30000', '30000']]);
+    });
+  });
+});
+
+describe('a backfill with --replace', () => {
+  it('deletes what the API no longer returns, in all tables, and nothing else', async () => {
+    await onStage({ ...EVENTS, events: 2_000 }, async ({ simulator, backfill, lake }) => {
+      await backfill(DAY);
+      simulator.removeEvents([...simulator.truth.indexes()].slice(100, 150));
+      expect((await backfill(DAY)).outcome).toBe('done');
+      expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['2000']]);
+      expect((await backfill(DAY, { replace: true })).outcome).toBe('done');
+      expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['1950']]);
+      const orphans = 'select count(*) from certificates where event_id not in (select event_id from events)';
+      expect(await rowsOf(lake, orphans)).toEqual([['0']]);
+    });
+  });
+});
