@@ -33,7 +33,9 @@ describe('backfill of three busy days', () => {
       const target = ['--base-url', simulator.url, '--lake', lake];
       const threeDays = { startMs: RANGE.startMs, endMs: RANGE.endMs - MS_PER_DAY };
 
-      const plan = (await runJson(['plan', ...THREE_DAYS, '--base-url', simulator.url])) as { requests: Record<string, number> };
+      const plan = (await runJson(['plan', ...THREE_DAYS, '--base-url', simulator.url])) as {
+        requests: Record<string, number>;
+      };
       const madeBefore = simulator.calls.all().length;
       const first = await runCommand(['backfill', ...THREE_DAYS, ...target]);
       expect(first).toMatchObject({ exitCode: 0 });
