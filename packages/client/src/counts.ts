@@ -128,6 +128,30 @@ export function readHistogram(values: readonly ValueCount[], bucketMs: number, r
   return { keyForm, buckets: [...buckets.values()].sort((a, b) => a.range.startMs - b.range.startMs) };
 }
 
+/**
+ * The answer of `/events/count/time-buckets`: `{"<from>_<to>": n}` with times in ISO, epoch seconds or epoch milliseconds. Whether an
+ * end is written exclusive or inclusive shows where two buckets touch; a bucket that nothing touches is taken as exclusive.
+ * @returns half-open stretches, oldest first, empty ones included; null for another shape, or stretches that overlap
+ */
+export function readTimeBuckets(answer: unknown): readonly HistogramBucket[] | null {
+  const values = isObject(answer) ? readGroups(answer)?.values : undefined;
+  if (values === undefined) return null;
+  const found: { startMs: number; endMs: number; count: number }[] = [];
+  for (const { value, count } of values) {
+    const key = readBucketKey(value);
+    if (key === null || key.endMs === null) return null;
+    // Eleven digits of milliseconds are the year 1973: no endpoint was there.
+    const unitMs = key.endMs < 100_000_000_000 && /^\d+_\d+$/.test(value) ? 1000 : 1;
+    found.push({ startMs: key.startMs * unitMs, endMs: key.endMs * unitMs, count });
+  }
+  found.sort((a, b) => a.startMs - b.startMs);
+  const gaps = found.slice(1).map(({ startMs }, index) => startMs - (found[index]?.endMs ?? startMs));
+  // Inclusive ends lie one millisecond, or one second, before the next start.
+  const inclusiveMs = [1, 1000].find((ms) => gaps.length > 0 && gaps.every((gap) => gap === ms)) ?? 0;
+  if (gaps.some((gap) => gap < 0) || found.some(({ startMs, endMs }) => endMs + inclusiveMs <= startMs)) return null;
+  return found.map(({ startMs, endMs, count }) => ({ range: { startMs, endMs: endMs + inclusiveMs }, count }));
+}
+
 function readBucketKey(key: string): { form: BucketKeyForm; startMs: number; endMs: number | null } | null {
   const [from, to, ...rest] = key.split('_');
   if (from === undefined || rest.length > 0) return null;

@@ -14,7 +14,15 @@ export {
 } from './counts.ts';
 export type { RequestsMade } from './exchange.ts';
 export type { LimitFacts, RateLimit } from './limits.ts';
-export type { CountParams, EventsParams, GroupedCountParams, SelectionParams, SortKey } from './parameters.ts';
+export type {
+  CountParams,
+  EventsParams,
+  GroupedCountParams,
+  SearchAfterParams,
+  SelectionParams,
+  SortKey,
+  TimeBucketsParams,
+} from './parameters.ts';
 export { type Endpoint, PLATFORMS, type PlatformId, resolveBaseUrl } from './platforms.ts';
 export {
   createQualysClient,
@@ -25,6 +33,7 @@ export {
 export { createQualysSource, type QualysSourceOptions } from './qualys-source.ts';
 export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowFilter } from './query-filter.ts';
 export { STANDARD_RATE_LIMIT } from './request-account.ts';
+export type { CursorPage } from './search-after.ts';
 export type { QualysClientOptions, QualysClientTools } from './session.ts';
 export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './shared-budget.ts';
 export type { BudgetLiveness } from './shared-ledger.ts';

@@ -27,6 +27,17 @@ export interface EventsParams extends SelectionParams {
   readonly excludeAttributes?: readonly string[] | null;
 }
 
+/** The parameters of `/events/searchAfter`, which newer platforms have. */
+export interface SearchAfterParams extends Omit<EventsParams, 'pageNumber'> {
+  /** Where the page before ended, exactly as it said; absent for the first page. */
+  readonly searchAfterValues?: string | null;
+}
+
+/** The parameters of `/events/count/time-buckets`, which newer platforms have. Of the filter only its time range is heeded. */
+export interface TimeBucketsParams extends SelectionParams {
+  readonly bucketCount: number;
+}
+
 /** The parameters of `/events/count` without groups. */
 export type CountParams = SelectionParams;
 
@@ -54,6 +65,16 @@ export function eventsWire(params: EventsParams): WireParams {
     ['include_attributes', listWire(params.includeAttributes)],
     ['exclude_attributes', listWire(params.excludeAttributes)],
   ];
+}
+
+/** The names of the parameters of `/events/searchAfter`. */
+export function searchAfterWire(params: SearchAfterParams): WireParams {
+  return [...eventsWire(params), ['searchAfterValues', params.searchAfterValues]];
+}
+
+/** The names of the parameters of `/events/count/time-buckets`. */
+export function timeBucketsWire(params: TimeBucketsParams): WireParams {
+  return [...selectionWire(params), ['bucketCount', params.bucketCount]];
 }
 
 /** The documented names of what selects events. */

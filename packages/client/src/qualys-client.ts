@@ -1,9 +1,10 @@
-import { EdrlakeError, type PageReader } from '@edrlake/core';
+import { EdrlakeError, type HistogramBucket, type PageReader } from '@edrlake/core';
 import { linkAbort } from './cancellation.ts';
-import { type GroupedCount, readCount, readGroups } from './counts.ts';
+import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './counts.ts';
 import { exchange, type RequestsMade } from './exchange.ts';
 import { contentFailure, type EndpointKind, type RequestFacts } from './failures.ts';
 import { readText } from './http.ts';
+import type { HttpHeaders } from './limits.ts';
 import {
   type CountParams,
   type EventsParams,
@@ -12,10 +13,16 @@ import {
   eventsWire,
   type GroupedCountParams,
   groupedCountWire,
+  type SearchAfterParams,
+  searchAfterWire,
   selectionWire,
+  type TimeBucketsParams,
+  timeBucketsWire,
   type WireParams,
 } from './parameters.ts';
 import { resolveBaseUrl } from './platforms.ts';
+import type { Redact } from './redaction.ts';
+import { type CursorPage, readCursorPage } from './search-after.ts';
 import { openSession, positive, type QualysClientOptions, type QualysClientTools } from './session.ts';
 import { cutSingleEvent } from './single-event.ts';
 
@@ -56,6 +63,17 @@ export interface QualysClient {
    * `RESULT_WINDOW_EXCEEDED` with disposition `split`.
    */
   events<T>(params: EventsParams, read: PageReader<T>, signal: AbortSignal): Promise<T>;
+  /**
+   * One page of a walk that has no `maxResultWindow`, on platforms that have it; read as by `events`. Send back `next` with the same
+   * parameters, of which the first sort key must be the time token of the range. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the
+   * platform has no such walk (404)
+   */
+  searchAfter<T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal): Promise<CursorPage<T>>;
+  /**
+   * Counts by equal stretches of time, oldest first, empty ones included, on platforms that have it. Of the filter only its time range is
+   * heeded. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such count (404), or answers in an unknown shape
+   */
+  countTimeBuckets(params: TimeBucketsParams, signal: AbortSignal): Promise<readonly HistogramBucket[]>;
   count(params: CountParams, signal: AbortSignal): Promise<number>;
   /** @throws {EdrlakeError} `RESPONSE_UNEXPECTED` when the platform ignores `groupBy` or answers in an unknown shape */
   groupedCount(params: GroupedCountParams, signal: AbortSignal): Promise<GroupedCount>;
@@ -104,26 +122,11 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     };
     return call(signal, (linked) => {
       const request = { facts, query: encodeQuery(params), headers: {}, body: null };
-      return exchange({ ...request, read: (answer) => read(answer.body, facts) }, data, linked);
+      return exchange({ ...request, read: (answer) => read(answer.body, facts, answer.headers) }, data, linked);
     });
   }
 
-  /** Reads a JSON answer into what `pick` finds in it. Nothing at all (204) counts as `whenEmpty`. */
-  function json<T>(whenEmpty: string, pick: (text: string) => T | null): ReadBody<T> {
-    return async (body, facts) => {
-      const delivered = await readText(body, MAX_TEXT_BYTES);
-      const text = delivered.trim() === '' ? whenEmpty : delivered;
-      let found: T | null;
-      try {
-        found = pick(text);
-      } catch (thrown) {
-        if (!(thrown instanceof SyntaxError)) throw thrown;
-        throw contentFailure('BODY_BROKEN', 'the answer is not JSON', text, facts, data.redact);
-      }
-      if (found !== null) return found;
-      throw contentFailure('RESPONSE_UNEXPECTED', 'an answer of unknown shape', text, facts, data.redact);
-    };
-  }
+  const json = <T>(whenEmpty: string, pick: (text: string) => T | null) => jsonAnswer(whenEmpty, pick, data.redact);
 
   return {
     host,
@@ -136,6 +139,20 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
       const target: Target = { kind: 'events', path: '/events', isBeyondResultWindow: reach > maxResultWindow };
       return get(target, eventsWire(params), (body) => read(orEmptyArray(body)), signal);
     },
+    searchAfter: <T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal) => {
+      const readPage: ReadBody<CursorPage<T>> = (body, facts, headers) => {
+        const broken = (found: string, text: string) => contentFailure('BODY_BROKEN', found, text, facts, data.redact);
+        return readCursorPage(orEmptyArray(body), headers, read, broken);
+      };
+      return get(SEARCH_AFTER, searchAfterWire(params), readPage, signal);
+    },
+    countTimeBuckets: (params, signal) =>
+      get(
+        TIME_BUCKETS,
+        timeBucketsWire(params),
+        json('{}', (text) => readTimeBuckets(JSON.parse(text))),
+        signal,
+      ),
     count: (params, signal) =>
       get(
         COUNT,
@@ -185,8 +202,27 @@ interface Target {
 }
 
 const COUNT: Target = { kind: 'count', path: '/events/count' };
+const TIME_BUCKETS: Target = { kind: 'count', path: '/events/count/time-buckets' };
+const SEARCH_AFTER: Target = { kind: 'events', path: '/events/searchAfter' };
 
-type ReadBody<T> = (body: AsyncIterable<Uint8Array>, facts: RequestFacts) => Promise<T>;
+type ReadBody<T> = (body: AsyncIterable<Uint8Array>, facts: RequestFacts, headers: HttpHeaders) => Promise<T>;
+
+/** Reads a JSON answer into what `pick` finds in it. Nothing at all (204) counts as `whenEmpty`. */
+function jsonAnswer<T>(whenEmpty: string, pick: (text: string) => T | null, redact: Redact): ReadBody<T> {
+  return async (body, facts) => {
+    const delivered = await readText(body, MAX_TEXT_BYTES);
+    const text = delivered.trim() === '' ? whenEmpty : delivered;
+    let found: T | null;
+    try {
+      found = pick(text);
+    } catch (thrown) {
+      if (!(thrown instanceof SyntaxError)) throw thrown;
+      throw contentFailure('BODY_BROKEN', 'the answer is not JSON', text, facts, redact);
+    }
+    if (found !== null) return found;
+    throw contentFailure('RESPONSE_UNEXPECTED', 'an answer of unknown shape', text, facts, redact);
+  };
+}
 
 /** The bytes of a body; those of `[]` when there are none (204, or nothing found). */
 async function* orEmptyArray(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

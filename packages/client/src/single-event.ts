@@ -32,8 +32,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The text of a member of an object known to be valid JSON and to have it; of the last one, as `JSON.parse` does, if it comes twice. */
-function cutMember(objectText: string, name: string): string {
+/** The text of a member of an object known to be valid JSON; of the last one, as `JSON.parse` does, if it comes twice; empty when it is absent. */
+export function cutMember(objectText: string, name: string): string {
   let found = '';
   let depth = 0;
   let key: string | null = null;
