@@ -66,7 +66,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Show windows, requests and duration of an export',
     details: ['Fetches counts only, no events. The counting requests are part of what an export needs.'],
     positionals: [],
-    flags: [...RANGE, 'all', ...GATEWAY, ...GATEWAY_ODDITIES, ...OUTPUT],
+    flags: [...RANGE, 'all', ...GATEWAY, ...GATEWAY_ODDITIES, 'lake', ...OUTPUT],
+    flagTexts: {
+      lake: { describe: 'Lake whose proven windows are left out of what is still to do', defaultText: './lake' },
+    },
     examples: [
       { command: 'edrlake plan --from 2020-08-17 --to 2020-08-19', purpose: 'three days' },
       { command: 'edrlake plan --from 2020-08-17 --to 2020-08-17 --all --json', purpose: 'every window, for a script' },
@@ -98,13 +101,36 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/backfill.ts'),
   },
   {
-    name: 'status',
-    summary: 'Show what the lake holds and which days are proven',
-    details: [],
+    name: 'sync',
+    summary: 'Bring in what was processed since the last sync',
+    details: [
+      'Follows the time at which the platform processed an event, so that events which arrive days late are found; they land on the day they happened. The first sync needs --since. Safe to interrupt and to repeat.',
+      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree.',
+    ],
     positionals: [],
-    flags: [...LAKE, ...OUTPUT],
+    flags: ['since', 'look-back', 'settle-lag', 'filter', 'state', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flagTexts: {
+      'look-back': { describe: 'How far behind the watermark to look for late events', defaultText: '6h' },
+    },
+    examples: [
+      { command: 'edrlake sync --since 2026-11-01', purpose: 'the first time' },
+      { command: 'edrlake sync', purpose: 'every night' },
+      { command: 'edrlake sync --look-back 2d --json', purpose: 'look further back, for a script' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/sync.ts'),
+  },
+  {
+    name: 'status',
+    summary: 'Show what the lake holds and how each day stands',
+    details: [
+      'A calendar of all days, what is newest, the last run. With --max-age, exit code 4 says that nothing was proven for too long.',
+    ],
+    positionals: [],
+    flags: ['max-age', ...LAKE, ...OUTPUT],
     examples: [
       { command: 'edrlake status', purpose: 'the lake in ./lake' },
+      { command: 'edrlake status --max-age 26h', purpose: 'for cron: complains when a night was missed' },
       { command: 'edrlake status --lake /data/edr --json', purpose: 'for a monitor' },
     ],
     readsConfiguration: true,
@@ -221,6 +247,14 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/completion.ts'),
   },
 ];
+
+/** Flags that say where and how, and harm nothing where they mean nothing: people give them to every command alike. */
+const COMMON: readonly FlagName[] = ['lake', ...GATEWAY, ...OUTPUT];
+
+/** The flags a command takes: its own, and where it reads the configuration also those that are common to all. */
+export function acceptedFlags(command: CommandSpec): readonly FlagName[] {
+  return command.readsConfiguration ? [...new Set([...command.flags, ...COMMON])] : command.flags;
+}
 
 /** The command of that name, or null. */
 export function commandNamed(name: string): CommandSpec | null {

@@ -1,3 +1,5 @@
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from '@edrlake/core';
+
 /** Readers of flag texts: the value, or null where the text does not mean one. */
 export type ReadText<T> = (text: string) => T | null;
 
@@ -21,7 +23,7 @@ export interface Flag<T> {
 }
 
 /** The headings of a help text. */
-export type FlagGroup = 'Range' | 'Gateway' | 'Lake' | 'Run' | 'Result' | 'Simulated data' | 'Output';
+export type FlagGroup = 'Range' | 'Gateway' | 'Lake' | 'Sync' | 'Run' | 'Result' | 'Simulated data' | 'Output';
 
 interface FlagText {
   readonly group: FlagGroup;
@@ -101,6 +103,16 @@ export function listFlag<T>(
   };
 }
 
+/** A flag with a length of time, in milliseconds; `defaultText` is its default as a person writes it. */
+export function durationFlag(text: ValueText & { readonly defaultText: string }): Flag<number> {
+  return { ...text, ...DURATION, byDefault: readDurationMs(text.defaultText) ?? 0, choices: [], repeats: false };
+}
+
+/** A length of time that may be missing. */
+export function optionalDurationFlag(text: ValueText): Flag<number | null> {
+  return optionalFlag({ ...text, ...DURATION });
+}
+
 /** `a, b or c`. */
 export function wordsText(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
@@ -144,6 +156,25 @@ export function readRateLimit(text: string): RateLimit | null {
   const windowSeconds = unitSeconds[window] ?? Number(window);
   return requests > 0 && windowSeconds > 0 ? { requests, windowSeconds } : null;
 }
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: MS_PER_SECOND,
+  m: MS_PER_MINUTE,
+  min: MS_PER_MINUTE,
+  h: MS_PER_HOUR,
+  d: MS_PER_DAY,
+  w: 7 * MS_PER_DAY,
+};
+
+/** `15m`, `6h`, `7d`, `2w`, `0s`: a whole number and a unit. */
+export function readDurationMs(text: string): number | null {
+  const match = /^(\d{1,9})\s?(ms|s|m|min|h|d|w)$/.exec(text);
+  const unitMs = UNITS_MS[match?.[2] ?? ''];
+  return unitMs === undefined ? null : Number(match?.[1]) * unitMs;
+}
+
+const DURATION = { expected: 'a length of time such as 90s, 15m, 6h or 7d', read: readDurationMs } as const;
 
 /** A size as DuckDB reads it: `512MB`, `2 GiB`. */
 export function readMemorySize(text: string): string | null {

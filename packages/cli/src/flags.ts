@@ -1,7 +1,10 @@
+import { parseRange } from '@edrlake/core';
 import {
   choiceFlag,
+  durationFlag,
   type Flag,
   listFlag,
+  optionalDurationFlag,
   optionalFlag,
   readBoolean,
   readMemorySize,
@@ -22,6 +25,9 @@ export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 /** How much a line matters. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+const FOLLOWED_AXES = ['processed', 'event'] as const;
+const RECONCILED_BY = ['day', 'type'] as const;
+const ONLY_STATES = ['missing', 'failed', 'mismatched'] as const;
 const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
 
 const dayOrInstant = 'a day (2020-08-17) or an ISO instant (2020-08-17T04:00:00Z)';
@@ -160,6 +166,73 @@ export const FLAGS = {
     expected: 'a whole number from 1 to 256',
     read: wholeNumber(1, 256),
     defaultText: 'one per core',
+  }),
+  since: optionalFlag({
+    group: 'Sync',
+    valueName: 'DATE',
+    describe: 'Where the first sync begins: UTC day or ISO instant',
+    expected: dayOrInstant,
+    read: readInstantMs,
+  }),
+  'look-back': optionalDurationFlag({
+    group: 'Sync',
+    valueName: 'TIME',
+    describe: 'How far behind the watermark to look for late events',
+  }),
+  'settle-lag': durationFlag({
+    group: 'Sync',
+    valueName: 'TIME',
+    describe: 'How far behind now to end',
+    defaultText: '15m',
+  }),
+  axis: choiceFlag({
+    group: 'Sync',
+    valueName: 'CLOCK',
+    describe: 'Clock to follow: processed or event',
+    choices: FOLLOWED_AXES,
+    byDefault: 'processed',
+  }),
+  only: optionalFlag({
+    group: 'Run',
+    valueName: 'STATE',
+    describe: 'Only days that are missing, failed or mismatched',
+    expected: 'missing, failed or mismatched',
+    read: (text) => ONLY_STATES.find((state) => state === text) ?? null,
+    choices: ONLY_STATES,
+  }),
+  repair: switchFlag({ group: 'Run', describe: 'Fetch the stretches that differ, then compare again' }),
+  by: choiceFlag({
+    group: 'Run',
+    valueName: 'WHAT',
+    describe: 'One line a day, or one a day and event type',
+    choices: RECONCILED_BY,
+    byDefault: 'day',
+  }),
+  grace: durationFlag({
+    group: 'Run',
+    valueName: 'TIME',
+    describe: 'How long removed files are kept',
+    defaultText: '7d',
+  }),
+  'dry-run': switchFlag({ group: 'Run', describe: 'Say what would be done, and do nothing' }),
+  param: listFlag({
+    group: 'Run',
+    valueName: 'NAME=VALUE',
+    describe: 'Parameter of the pipeline; may be repeated',
+    expected: 'name=value such as days=7',
+    read: readText,
+  }),
+  resume: optionalFlag({
+    group: 'Run',
+    valueName: 'ID',
+    describe: 'Go on with this run instead of starting a new one',
+    expected: 'the id of a run',
+    read: readText,
+  }),
+  'max-age': optionalDurationFlag({
+    group: 'Result',
+    valueName: 'TIME',
+    describe: 'Exit with 4 when the lake is older than this',
   }),
   force: switchFlag({ group: 'Run', describe: 'Do again what is already there' }),
   replace: switchFlag({ group: 'Run', describe: 'Delete stored events that the API no longer has' }),
@@ -304,6 +377,14 @@ export function environmentName(name: FlagName): string {
 /** `pageSize` of `page-size`. */
 export function configKey(name: FlagName): string {
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function readInstantMs(text: string): number | null {
+  try {
+    return parseRange(text, '9999-12-31').startMs;
+  } catch {
+    return null;
+  }
 }
 
 function readsAsJson(text: string): boolean {

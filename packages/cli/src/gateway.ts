@@ -3,6 +3,7 @@ import type { Connection, ConnectionSettings, Services } from '@edrlake/runner';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { wordsText } from './flag-values.ts';
 import type { FlagValues } from './flags.ts';
+import { requireReachable } from './reachability.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Stands for "no limit": the client's pacing needs a number. */
@@ -64,6 +65,7 @@ export async function withConnection<T>(
   const services = servicesOf(surroundings, emit);
   const connection = connect(connectionSettings(values, credentials), services);
   try {
+    await requireReachable(connection.baseUrl, surroundings, emit);
     return await work(connection, services);
   } finally {
     await connection.close();

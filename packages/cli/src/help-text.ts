@@ -6,7 +6,16 @@ import { padEnd, wrapWords } from './text-layout.ts';
 
 const WIDEST = 110;
 const INDENT = '  ';
-const GROUP_ORDER: readonly FlagGroup[] = ['Simulated data', 'Range', 'Run', 'Result', 'Gateway', 'Lake', 'Output'];
+const GROUP_ORDER: readonly FlagGroup[] = [
+  'Simulated data',
+  'Range',
+  'Sync',
+  'Run',
+  'Result',
+  'Gateway',
+  'Lake',
+  'Output',
+];
 
 /** The help of the program: what it is and its commands. */
 export function programHelp(width: number): string {
@@ -68,7 +77,7 @@ export function commandHelp(command: CommandSpec, width: number): string {
     lines.push(
       '',
       ...wrapWords(
-        `Each flag is also an environment variable (${variable}) and a key in edrlake.config.ts.`,
+        `Each flag is also an environment variable (${variable}) and a key in edrlake.config.ts. Flags of the gateway, the lake and the output may be given to every command.`,
         textWidth,
       ),
     );

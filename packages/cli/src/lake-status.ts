@@ -1,6 +1,10 @@
-import { isoInstant } from '@edrlake/core';
-import type { CommitSummary, DayCoverage, Lake, LoggedFile } from '@edrlake/lake';
-import { bytesText, countText, instantText, nounText } from './quantity-text.ts';
+import { join } from 'node:path';
+import { type Day, EVERYTHING, isoInstant, MS_PER_DAY, quoteText, startOfDayMs } from '@edrlake/core';
+import { type DayCoverage, isOwnerAlive, type Lake, type LoggedFile } from '@edrlake/lake';
+import { listRuns, type RunSummary, readFollowStart, watermarkOf } from '@edrlake/runner/history';
+import { calendarSpanText, calendarText } from './calendar-text.ts';
+import { type Calendar, calendarOf, type DayComparison } from './day-states.ts';
+import { bytesText, countText, durationText, instantText, nounText } from './quantity-text.ts';
 import { pairsText, tableText } from './table-text.ts';
 
 /** One table's data files. */
@@ -19,35 +23,68 @@ export interface LakeStatus {
   readonly tables: readonly TableStatus[];
   /** Oldest first, one line a day and scope. */
   readonly days: readonly DayCoverage[];
-  /** Everything the newest run committed so far, or null in an empty lake. */
-  readonly lastRun: LastRun | null;
-}
-
-/** The commits of one run, summed. */
-export interface LastRun {
-  readonly runId: string;
-  readonly committedAtMs: number;
-  readonly commits: number;
-  readonly newEvents: number;
-  readonly changedEvents: number;
-  readonly unchangedEvents: number;
+  readonly calendar: Calendar;
+  /** When the newest event happened; null without events, or where their file is gone. */
+  readonly newestEventAtMs: number | null;
+  /** Up to where of processing time the lake was synced; null before the first sync. */
+  readonly watermarkMs: number | null;
+  /** Everything before it is proven: the watermark, or else the end of the last complete day. null where nothing is. */
+  readonly freshUntilMs: number | null;
+  readonly lastRun: RunSummary | null;
 }
 
 /** Days shown one by one before a sentence has to do. */
 const SHOWN_DAYS = 10;
 
-/** Reads the log and, for days of partly overtaken windows, counts rows. Changes nothing. */
+/** Reads the log, the journals and the newest events. Changes nothing. */
 export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
+  const comparisons = new Map<Day, DayComparison>();
+  const watermarkMs = await watermarkOf(lake, EVERYTHING);
+  const followedFromMs = await readFollowStart(lake, EVERYTHING);
+  const isFollowed = watermarkMs !== null && followedFromMs !== null && followedFromMs < watermarkMs;
+  const followed = isFollowed ? { startMs: followedFromMs, endMs: watermarkMs } : null;
+  const calendar = calendarOf(days, comparisons, followed);
+  const [lastRun = null] = await listRuns(join(lake.directory, '_runs'), { limit: 1, isOwnerAlive });
   return {
     directory: lake.directory,
     version: snapshot.version,
     committedAtMs: snapshot.committedAtMs,
     tables: Object.entries(snapshot.files).map(([table, files]) => tableStatus(table, files)),
     days,
-    lastRun: lastRunOf(snapshot.commits),
+    calendar,
+    newestEventAtMs: await newestEventAtMs(lake, snapshot.files.events ?? []),
+    watermarkMs,
+    freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
+    lastRun,
   };
+}
+
+/** From the files of the newest day alone. */
+async function newestEventAtMs(lake: Lake, files: readonly LoggedFile[]): Promise<number | null> {
+  const newest = files
+    .map(({ partition }) => partition)
+    .sort()
+    .at(-1);
+  const paths = files.filter(({ partition }) => partition === newest).map(({ path }) => join(lake.directory, path));
+  if (paths.length === 0) return null;
+  const list = paths.map(quoteText).join(', ');
+  try {
+    const found = await lake.connection.runAndReadAll(
+      `SELECT epoch_ms(max(event_time))::DOUBLE FROM read_parquet([${list}])`,
+    );
+    const value = found.getRows()[0]?.[0];
+    return typeof value === 'number' ? value : null;
+  } catch {
+    // A file was deleted by hand; reconcile is who tells.
+    return null;
+  }
+}
+
+function endOfCompleteDays({ days }: Calendar): number | null {
+  const last = days.findLast(({ state }) => state === 'complete');
+  return last === undefined ? null : startOfDayMs(last.day) + MS_PER_DAY;
 }
 
 function tableStatus(table: string, files: readonly LoggedFile[]): TableStatus {
@@ -59,39 +96,49 @@ function tableStatus(table: string, files: readonly LoggedFile[]): TableStatus {
   };
 }
 
-function lastRunOf(commits: readonly CommitSummary[]): LastRun | null {
-  const newest = commits.at(-1);
-  if (newest === undefined) return null;
-  const own = commits.filter(({ runId }) => runId === newest.runId);
-  const sum = (pick: (commit: CommitSummary) => number) => own.reduce((total, commit) => total + pick(commit), 0);
-  return {
-    runId: newest.runId,
-    committedAtMs: newest.committedAtMs,
-    commits: own.length,
-    newEvents: sum((commit) => commit.newEvents),
-    changedEvents: sum((commit) => commit.changedEvents),
-    unchangedEvents: sum((commit) => commit.unchangedEvents),
-  };
+/** How a status is shown. */
+export interface StatusStyle {
+  readonly width: number;
+  readonly colour: boolean;
+  readonly nowMs: number;
 }
 
 /** The status for a person. */
-export function statusText(status: LakeStatus, width: number): string {
-  const bytes = status.tables.reduce((sum, table) => sum + table.bytes, 0);
-  const files = status.tables.reduce((sum, table) => sum + table.files, 0);
+export function statusText(status: LakeStatus, style: StatusStyle): string {
+  const { tables, committedAtMs, newestEventAtMs, watermarkMs, lastRun, calendar, days } = status;
+  const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
+  const files = tables.reduce((sum, table) => sum + table.files, 0);
   const pairs: [string, string][] = [
     ['Lake', status.directory],
-    ['Version', status.committedAtMs === null ? 'empty' : `${status.version}, of ${atSecond(status.committedAtMs)}`],
+    ['Version', committedAtMs === null ? 'empty' : `${status.version}, of ${atSecond(committedAtMs)}`],
     ['Size', `${bytesText(bytes)} in ${nounText(files, 'file')}`],
   ];
-  if (status.lastRun !== null) {
-    const { runId, newEvents, changedEvents, unchangedEvents } = status.lastRun;
-    const amounts = `${countText(newEvents)} new · ${countText(changedEvents)} changed · ${countText(unchangedEvents)} unchanged`;
-    pairs.push(['Last run', runId], ['', amounts]);
+  if (newestEventAtMs !== null) pairs.push(['Newest event', atSecond(newestEventAtMs)]);
+  if (watermarkMs !== null) {
+    pairs.push(['Watermark', `${atSecond(watermarkMs)}, ${durationText(style.nowMs - watermarkMs)} ago`]);
   }
+  if (lastRun !== null) pairs.push(['Last run', lastRunText(lastRun)]);
   const parts = [pairsText(pairs), ''];
   if (status.version === 0) return `${[...parts, 'Next: edrlake backfill --from … --to …'].join('\n')}\n`;
-  parts.push(tablesText(status.tables, width), '', daysText(status.days, width));
+  parts.push(tablesText(tables, style.width), '', calendarSpanText(calendar), '');
+  parts.push(calendarText(calendar, style.width, style.colour), ...attentionLines(days, calendar, style.width));
   return `${parts.join('\n')}\n`;
+}
+
+function lastRunText(run: RunSummary): string {
+  const what = run.pipeline ?? 'export';
+  const parts = [`${what} ${run.state}`, `${atSecond(run.startedAtMs)}, ${durationText(run.durationMs)}`];
+  if (run.rows !== null) parts.push(`${nounText(run.rows, 'event')} new or changed`);
+  return parts.join(' · ');
+}
+
+/** What is wrong with a lake that was to be no older than this, or null where nothing is. */
+export function stalenessOf({ freshUntilMs }: LakeStatus, maxAgeMs: number, nowMs: number): string | null {
+  const allowed = `at most ${durationText(maxAgeMs)} allowed`;
+  if (freshUntilMs === null) return `the lake is stale: nothing in it is proven, ${allowed}`;
+  const ageMs = nowMs - freshUntilMs;
+  if (ageMs <= maxAgeMs) return null;
+  return `the lake is stale: complete up to ${atSecond(freshUntilMs)}, ${durationText(ageMs)} ago, ${allowed}`;
 }
 
 /** Rows, files and size of every table. */
@@ -109,19 +156,15 @@ export function tablesText(tables: readonly TableStatus[], width: number): strin
   return tableText(columns, rows, width);
 }
 
-function daysText(days: readonly DayCoverage[], width: number): string {
-  const count = (verdict: DayCoverage['verdict']) => days.filter((day) => day.verdict === verdict).length;
-  const [first, last] = [days[0]?.day ?? '', days.at(-1)?.day ?? ''];
-  const words = [`${countText(count('complete'))} complete`];
-  if (count('partial') > 0) words.push(`${countText(count('partial'))} partial`);
-  if (count('mismatched') > 0) words.push(`${countText(count('mismatched'))} mismatched`);
-  const head = `${nounText(days.length, 'day')} from ${first} to ${last}: ${words.join(', ')}`;
-  const worth = days.length <= SHOWN_DAYS ? days : days.filter(({ verdict }) => verdict !== 'complete');
+/** Days to look at, one by one while they are few. */
+function attentionLines(days: readonly DayCoverage[], calendar: Calendar, width: number): string[] {
+  const bad = new Set(calendar.days.filter(({ state }) => state !== 'complete').map(({ day }) => day));
+  const worth = days.length <= SHOWN_DAYS ? days : days.filter(({ day }) => bad.has(day));
+  if (worth.length === 0) return [];
   const shown = worth.slice(-SHOWN_DAYS);
-  const lines = shown.length === 0 ? [] : [coverageText(shown, width)];
-  if (worth.length > shown.length)
-    lines.push(`… and ${nounText(worth.length - shown.length, 'earlier day')}, see: edrlake query "from coverage"`);
-  return [head, ...(lines.length > 0 ? [''] : []), ...lines].join('\n');
+  const earlier = worth.length - shown.length;
+  const more = `… and ${nounText(earlier, 'earlier day')}, see: edrlake query "from coverage"`;
+  return ['', coverageText(shown, width), ...(earlier > 0 ? [more] : [])];
 }
 
 /** Days with what the API counted and what the lake holds. */
@@ -147,14 +190,23 @@ function coverageText(days: readonly DayCoverage[], width: number): string {
 }
 
 /** The status as plain data with instants as text. */
-export function statusDocument(status: LakeStatus) {
-  const { committedAtMs, days, lastRun, ...rest } = status;
+export function statusDocument(status: LakeStatus, nowMs: number) {
+  const { committedAtMs, days, lastRun, calendar, newestEventAtMs, watermarkMs, freshUntilMs, ...rest } = status;
+  const states = new Map(calendar.days.map(({ day, state }) => [day, state]));
   return {
     ...rest,
     bytes: status.tables.reduce((sum, table) => sum + table.bytes, 0),
     committedAt: isoOrNull(committedAtMs),
+    newestEventAt: isoOrNull(newestEventAtMs),
+    watermark: isoOrNull(watermarkMs),
+    provenUntil: isoOrNull(freshUntilMs),
+    ageSeconds: freshUntilMs === null ? null : Math.floor((nowMs - freshUntilMs) / 1_000),
     lastRun: lastRun === null ? null : runDocument(lastRun),
-    coverage: coverageDocument(days),
+    days: { scope: calendar.scope, ...calendar.counts },
+    coverage: coverageDocument(days).map((line) => ({
+      ...line,
+      state: line.scope === calendar.scope ? states.get(line.day) : null,
+    })),
   };
 }
 
@@ -163,8 +215,9 @@ export function coverageDocument(days: readonly DayCoverage[]) {
   return days.map(({ lastVerifiedAtMs, ...day }) => ({ ...day, lastVerifiedAt: isoOrNull(lastVerifiedAtMs) }));
 }
 
-function runDocument({ committedAtMs, ...run }: LastRun) {
-  return { ...run, committedAt: isoInstant(committedAtMs) };
+function runDocument({ startedAtMs, endedAtMs, ...run }: RunSummary) {
+  const error = run.error === null ? null : { code: run.error.code, message: run.error.message };
+  return { ...run, error, startedAt: isoInstant(startedAtMs), endedAt: isoOrNull(endedAtMs) };
 }
 
 function isoOrNull(epochMs: number | null): string | null {

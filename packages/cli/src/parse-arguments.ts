@@ -1,7 +1,7 @@
 import { didYouMean, EdrlakeError } from '@edrlake/core';
 import parser from 'yargs-parser';
 import type { CommandSpec } from './command.ts';
-import { COMMANDS, commandNamed } from './command-list.ts';
+import { acceptedFlags, COMMANDS, commandNamed } from './command-list.ts';
 import { FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
 
 /** A command line that was understood. */
@@ -29,7 +29,7 @@ export function parseArguments(args: readonly string[]): ParsedArguments {
   const parsed = parsedWords(command, args.slice(1));
   const positionals = positionalsOf(command, parsed._.map(String));
   const texts = new Map<FlagName, readonly string[]>();
-  for (const name of command.flags) {
+  for (const name of acceptedFlags(command)) {
     const value = parsed[name];
     if (value !== undefined) texts.set(name, Array.isArray(value) ? value.map(String) : [String(value)]);
   }
@@ -57,16 +57,20 @@ function positionalsOf(command: CommandSpec, words: readonly string[]): Record<s
 }
 
 /** Values by flag name and the words without a flag under `_`, as texts; what the command does not know is refused. */
-function parsedWords(command: CommandSpec, args: readonly string[]): Record<string, unknown> & { readonly _: unknown[] } {
-  const valued = command.flags.filter((name) => flagNamed(name).valueName !== null);
+function parsedWords(
+  command: CommandSpec,
+  args: readonly string[],
+): Record<string, unknown> & { readonly _: unknown[] } {
+  const accepted = acceptedFlags(command);
+  const valued = accepted.filter((name) => flagNamed(name).valueName !== null);
   const { argv, error } = parser.detailed([...args], {
     string: ['_', ...valued],
-    boolean: command.flags.filter((name) => !valued.includes(name)),
+    boolean: accepted.filter((name) => !valued.includes(name)),
     narg: Object.fromEntries(valued.map((name) => [name, 1])),
     configuration: PARSING,
   });
   if (error !== null) throw usageError(error.message, command);
-  const unknown = Object.keys(argv).find((key) => key !== '_' && !command.flags.some((name) => name === key));
+  const unknown = Object.keys(argv).find((key) => key !== '_' && !accepted.some((name) => name === key));
   if (unknown !== undefined) throw unknownFlag(unknown, command, seeHelpOf(command));
   return { ...argv, _: argv._ };
 }
@@ -116,7 +120,7 @@ function unknownFlag(word: string, command: CommandSpec, seeHelp: string): Edrla
       hint: 'Set EDRLAKE_USERNAME and EDRLAKE_PASSWORD, or EDRLAKE_PASSWORD_FILE, in the environment.',
     });
   }
-  const near = didYouMean(word, [...command.flags, 'help']);
+  const near = didYouMean(word, [...acceptedFlags(command), 'help']);
   return new EdrlakeError('USAGE', `edrlake ${command.name} has no flag ${word.length === 1 ? '-' : '--'}${word}`, {
     hint: near === null ? seeHelp : `Did you mean --${near}? ${seeHelp}`,
   });

@@ -8,6 +8,8 @@ export interface PlanView {
   readonly plan: ExportPlan;
   readonly pageSize: number;
   readonly requestsMade: number;
+  /** What the lake proves already and a backfill would not fetch; null without a lake. */
+  readonly proven: { readonly windows: number; readonly events: number } | null;
   /** Duration at 300 requests an hour. */
   readonly standardMs: number;
   /** The limit the gateway named in its headers, or null. */
@@ -27,6 +29,7 @@ export function planText(view: PlanView, all: boolean, width: number): string {
     ['Range', `${instantText(spanOf(plan.request).startMs)} to ${instantText(spanOf(plan.request).endMs)}`],
     ['Events', countText(windowPlan.events)],
     ['Windows', countText(windowPlan.windows.length)],
+    ...provenPairs(view),
     [
       'Requests',
       `${countText(requests.planned)} planned: ${countText(requests.planning)} to plan, ${nounText(requests.pages, 'page')}, ${nounText(requests.logins, 'login')}`,
@@ -46,6 +49,12 @@ export function planText(view: PlanView, all: boolean, width: number): string {
   const next =
     windowPlan.events === 0 ? 'Nothing to fetch.' : `Next: edrlake backfill ${rangeFlagsText(spanOf(plan.request))}`;
   return `${[...parts, next].join('\n')}\n`;
+}
+
+function provenPairs({ proven }: PlanView): [string, string][] {
+  if (proven === null || proven.windows === 0) return [];
+  const windows = nounText(proven.windows, 'window');
+  return [['In the lake', `${windows} with ${nounText(proven.events, 'event')}, which a backfill would not fetch`]];
 }
 
 function windowsText(windows: readonly PlannedWindow[], all: boolean, width: number): string {

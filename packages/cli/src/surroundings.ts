@@ -49,6 +49,11 @@ export function lineWidth(sink: TextSink, env: Surroundings['env']): number {
   return Number.isInteger(columns) && columns > 0 ? Math.max(NARROWEST, columns) : USUAL;
 }
 
+/** Whether to colour: only at a terminal that can, and not where `NO_COLOR` is set to anything. */
+export function showsColour(sink: TextSink, env: Surroundings['env']): boolean {
+  return sink.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
+}
+
 /** Writes text and waits until the stream takes more, so that a slow reader does not fill memory. */
 export async function writeText(sink: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
   if (sink.write(text as string)) return;

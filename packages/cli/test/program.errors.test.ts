@@ -46,6 +46,12 @@ describe('a command line that cannot be understood', () => {
     }
   });
 
+  it('takes the flags that say where and how on every command that reads the configuration', async () => {
+    const common = ['--lake', 'nowhere', '--platform', 'US1', '--page-size', '10', '--rate-limit', 'none'];
+    const { exitCode, stderr } = await run(['status', ...common]);
+    expect({ exitCode, known: stderr.includes('[LAKE_MISSING]') }).toEqual({ exitCode: 2, known: true });
+  });
+
   it('never repeats a password', async () => {
     for (const args of [
       ['plan', '--password', 'opensesame'],

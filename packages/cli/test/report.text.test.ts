@@ -79,6 +79,7 @@ describe('a plan in words', () => {
     plan: { request: REQUEST, windowPlan, requests: REQUESTS } satisfies ExportPlan,
     pageSize: 1_000,
     requestsMade: 4,
+    proven: { windows: 2, events: 18_001 },
     standardMs: 216_000,
     advertised: { requests: 600, windowSeconds: 3_600 },
     advertisedMs: 108_000,
@@ -88,6 +89,8 @@ describe('a plan in words', () => {
     const text = planText(view, false, 80);
     expect(text).toContain('18 planned: 3 to plan, 14 pages, 1 login');
     expect(text).toContain('13 requests of 1,000 events, ratio 1.38');
+    expect(text).toContain('2 windows with 18,001 events, which a backfill would not fetch');
+    expect(planText({ ...view, proven: null }, false, 80)).not.toContain('In the lake');
     expect(text).toContain('about 3 min 36 s at 300 requests an hour');
     expect(text).toContain("about 1 min 48 s at the gateway's 600 in 1 h");
     expect(text).toContain('… 20 more, --all lists them');

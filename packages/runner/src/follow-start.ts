@@ -13,6 +13,18 @@ export async function readFollowStart(lake: Pick<Lake, 'directory'>, scope: Quer
   return (await readAll(lake))[keyOf(scope)] ?? null;
 }
 
+/**
+ * The processing time up to which the lake is proven to hold everything since following began: where the proven stretch
+ * that holds its beginning ends. A window that failed or did not add up holds it back until it is proven. null before the
+ * first sync.
+ */
+export async function watermarkOf(lake: Lake, scope: QueryScope): Promise<number | null> {
+  const startMs = await readFollowStart(lake, scope);
+  if (startMs === null) return null;
+  const proven = await lake.provenRanges('processed', scope);
+  return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
+}
+
 /** Remembers where following a scope begins from now on, before anything of it is fetched. Atomic and synced by rename. */
 export async function writeFollowStart(
   lake: Pick<Lake, 'directory'>,

@@ -18,3 +18,5 @@ export type {
 export { openEdrLake } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
 export { connectSharing, type Sharing } from './shared-connection.ts';
+export { provenWindows } from './skip-proven.ts';
+export { type SyncReport, type SyncRequest, syncNewEvents } from './sync.ts';

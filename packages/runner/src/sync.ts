@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import { EdrlakeError, type QueryScope, type TimeRange } from '@edrlake/core';
-import type { Lake } from '@edrlake/lake';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
-import { readFollowStart, writeFollowStart } from './follow-start.ts';
+import { readFollowStart, watermarkOf, writeFollowStart } from './follow-start.ts';
 import { findUnfinishedRequest } from './resume.ts';
 import { differingStretches } from './stretches.ts';
 
@@ -30,18 +29,6 @@ export interface SyncReport {
   readonly resumed: ExportReport | null;
   /** null where nothing had to be fetched or proven. */
   readonly exported: ExportReport | null;
-}
-
-/**
- * The processing time up to which the lake is proven to hold everything since following began: where the proven stretch
- * that holds its beginning ends. A window that failed or did not add up holds it back until it is proven. null before the
- * first sync.
- */
-export async function watermarkOf(lake: Lake, scope: QueryScope): Promise<number | null> {
-  const startMs = await readFollowStart(lake, scope);
-  if (startMs === null) return null;
-  const proven = await lake.provenRanges('processed', scope);
-  return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 
 /**

@@ -17,7 +17,7 @@ import { answersDocument, closingText, type DemoAnswer, provenText, questionsTex
 import { connectionSettings, servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeOptions } from '../lake-access.ts';
-
+import { BATCH_BYTES } from '../lake-session.ts';
 import { coverageDocument, type LakeStatus, readLakeStatus, tablesText } from '../lake-status.ts';
 import { startDisplay } from '../progress-display.ts';
 import { countText, durationText, nounText } from '../quantity-text.ts';
@@ -25,7 +25,6 @@ import { reportDocument, reportText } from '../report-text.ts';
 import { newRunId } from '../run-id.ts';
 import { startSimulatedGateway } from '../simulated-gateway.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { BATCH_BYTES } from './backfill.ts';
 
 const EVENTS = 120_000;
 const RANGE = parseRange('2020-08-17', '2020-08-23');

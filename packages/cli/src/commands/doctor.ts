@@ -20,7 +20,8 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   let findings: readonly Finding[];
   try {
     const target = {
-      settings: connectionSettings(values, credentials),
+      // Whoever asks what is wrong does not want to wait for it to pass.
+      settings: { ...connectionSettings(values, credentials), retryTries: 2 },
       lakeDirectory: lakeDirectory(values, surroundings),
       range: optionalRange(values),
     };

@@ -1,8 +1,10 @@
-import { MS_PER_SECOND } from '@edrlake/core';
-import { type ExportPlan, planExport } from '@edrlake/runner';
+import { EdrlakeError, MS_PER_SECOND } from '@edrlake/core';
+import { type ExportPlan, openEdrLake, planExport, provenWindows, type Services } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
+import type { FlagValues } from '../flags.ts';
 import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
+import { lakeDirectory, lakeOptions } from '../lake-access.ts';
 import { type PlanView, planText } from '../plan-text.ts';
 import { startDisplay } from '../progress-display.ts';
 import { spanOf } from '../quantity-text.ts';
@@ -27,6 +29,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
       const { requests, windowSeconds, fromHeaders } = connection.client.limits();
       return {
         plan,
+        proven: await provenOf(plan, values, surroundings, services),
         pageSize: connection.source.pageSize,
         requestsMade: connection.requestsMade(),
         standardMs: durationAtLimitMs(plan, STANDARD_LIMIT),
@@ -41,6 +44,27 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   else
     await writeText(surroundings.stdout, planText(view, values.all, lineWidth(surroundings.stdout, surroundings.env)));
   return 0;
+}
+
+/** How much of a plan the lake holds already; null where there is no lake yet. */
+async function provenOf(
+  plan: ExportPlan,
+  values: FlagValues,
+  surroundings: Surroundings,
+  services: Services,
+): Promise<PlanView['proven']> {
+  const directory = lakeDirectory(values, surroundings);
+  const lake = await openEdrLake(directory, lakeOptions(values, 'read'), services).catch((thrown) => {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_MISSING') return null;
+    throw thrown;
+  });
+  if (lake === null) return null;
+  try {
+    const proven = await provenWindows(plan.windowPlan.windows, plan.request, lake);
+    return { windows: proven.size, events: [...proven].reduce((sum, { count }) => sum + count, 0) };
+  } finally {
+    await lake.close();
+  }
 }
 
 /** How long so many requests take when the limit is used in full. */
@@ -59,6 +83,7 @@ function planDocument(view: PlanView) {
     state: plan.request.scope.state,
     events: plan.windowPlan.events,
     pageSize: view.pageSize,
+    inLake: view.proven,
     requests: { ...plan.requests, madeForPlanning: view.requestsMade },
     durationSeconds: {
       atStandardLimit: Math.ceil(view.standardMs / MS_PER_SECOND),

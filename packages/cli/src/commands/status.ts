@@ -3,21 +3,36 @@ import type { CommandInput } from '../command.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';
-import { readLakeStatus, statusDocument, statusText } from '../lake-status.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../lake-status.ts';
+import { lineWidth, type Surroundings, showsColour, writeText } from '../surroundings.ts';
 
-/** Shows what the lake holds. */
+/** As for a lake and an API that disagree: what the API has by now is not in the lake. */
+const STALE = 4;
+
+/** Shows what the lake holds and how each day stands. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
-  const { stdout, env } = surroundings;
+  const { stdout, stderr, env } = surroundings;
   const services = servicesOf(surroundings, () => {});
   const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
   try {
     const status = await readLakeStatus(lake);
-    if (values.json) await writeJson(stdout, statusDocument(status));
-    else await writeText(stdout, statusText(status, lineWidth(stdout, env)));
+    const nowMs = surroundings.clock.nowMs();
+    const maxAgeMs = values['max-age'];
+    const staleness = maxAgeMs === null ? null : stalenessOf(status, maxAgeMs, nowMs);
+    if (values.json) {
+      await writeJson(stdout, {
+        ...statusDocument(status, nowMs),
+        ...(maxAgeMs === null ? {} : { stale: staleness !== null }),
+      });
+    } else {
+      const style = { width: lineWidth(stdout, env), colour: showsColour(stdout, env), nowMs };
+      await writeText(stdout, statusText(status, style));
+    }
+    if (staleness === null) return 0;
+    await writeText(stderr, `edrlake: ${staleness}\n`);
+    return STALE;
   } finally {
     await lake.close();
   }
-  return 0;
 }

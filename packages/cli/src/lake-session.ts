@@ -1,0 +1,81 @@
+import type { Lake } from '@edrlake/lake';
+import type { Connection, ExportEnds, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
+import { readCredentials } from './credentials.ts';
+import type { FlagValues } from './flags.ts';
+import { connectionSettings, requireGateway, servicesOf } from './gateway.ts';
+import { lakeDirectory, lakeOptions } from './lake-access.ts';
+import type { ProgressDisplay } from './progress-display.ts';
+import { requireReachable } from './reachability.ts';
+import { newRunId } from './run-id.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Spooled pages that are flattened and committed together. */
+export const BATCH_BYTES = 64 * 1024 * 1024;
+
+/** The exit code for each end of an export. */
+export const EXPORT_EXIT_CODES: Readonly<Record<ExportReport['outcome'], number>> = { done: 0, partly: 3, mismatch: 4 };
+
+/** An open lake, an open connection, and what flows between the two need. */
+export interface LakeSession {
+  readonly lake: Lake;
+  readonly connection: Connection;
+  readonly ends: ExportEnds;
+  readonly options: ExportOptions;
+  /** With a run id of their own at each reading. */
+  runServices(): RunServices;
+  readonly services: Services;
+}
+
+/**
+ * Connects and opens the lake for writing, does the work and closes both, whatever happens; the display is stopped at the end.
+ * @param priority of its requests among all that work on this lake: `high` for what runs every night
+ * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID`, `HOST_UNREACHABLE`, `LAKE_UNWRITABLE`
+ * before any request
+ */
+export async function withLakeSession<T>(
+  values: FlagValues,
+  surroundings: Surroundings,
+  about: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
+  work: (session: LakeSession) => Promise<T>,
+): Promise<T> {
+  const { display, priority } = about;
+  try {
+    requireGateway(values);
+    const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+    const { connectSharing, openEdrLake } = await import('@edrlake/runner');
+    const services = servicesOf(surroundings, display.emit);
+    const directory = lakeDirectory(values, surroundings);
+    const settings = connectionSettings(values, credentials);
+    const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
+    try {
+      await requireReachable(connection.baseUrl, surroundings, display.emit);
+      const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
+      try {
+        return await work({
+          lake,
+          connection,
+          services,
+          ends: { source: connection.source, lake, requestsMade: connection.requestsMade },
+          options: exportOptions(values),
+          runServices: () => ({ ...services, newRunId: newRunId(surroundings) }),
+        });
+      } finally {
+        await lake.close();
+      }
+    } finally {
+      await connection.close();
+    }
+  } finally {
+    display.stop();
+  }
+}
+
+/** How the settings want exports to be made. */
+export function exportOptions(values: FlagValues): ExportOptions {
+  return {
+    concurrency: values.concurrency,
+    batchBytes: BATCH_BYTES,
+    force: values.force,
+    replace: values.replace,
+  };
+}

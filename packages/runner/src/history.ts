@@ -1,0 +1,3 @@
+export { readFollowStart, watermarkOf } from './follow-start.ts';
+export { listRuns, readRun } from './workflow/run-history.ts';
+export type { RunReport, RunStanding, RunSummary, TaskView, UnitStanding } from './workflow/run-view.ts';
