@@ -11,6 +11,7 @@ import {
   type Schema,
 } from './lake-state.ts';
 import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName } from './layout.ts';
+import type { LoggedLoss } from './losses.ts';
 import type { Store } from './store.ts';
 
 /** The commit log: the truth about a lake. */
@@ -169,6 +170,7 @@ interface Checkpoint {
   readonly identityFiles: readonly IdentityFile[];
   readonly proofs: readonly LoggedProof[];
   readonly commits: readonly CommitSummary[];
+  readonly losses?: readonly LoggedLoss[];
 }
 
 function toCheckpoint(state: LakeState): Checkpoint {
@@ -181,6 +183,7 @@ function toCheckpoint(state: LakeState): Checkpoint {
     identityFiles: [...state.identityFiles.values()],
     proofs: [...state.proofs.values()],
     commits: state.commits,
+    losses: [...state.losses.values()],
   };
 }
 
@@ -193,6 +196,7 @@ function fromCheckpoint(checkpoint: Checkpoint): LakeState {
     identityFiles: new Map(checkpoint.identityFiles.map((file) => [file.path, file])),
     proofs: new Map(checkpoint.proofs.map((logged) => [logged.proof.window.id, logged])),
     commits: [...checkpoint.commits],
+    losses: new Map((checkpoint.losses ?? []).map((loss) => [loss.day, loss])),
   };
 }
 

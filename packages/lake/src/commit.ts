@@ -1,20 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import {
-  type Clock,
-  type DataFile,
-  EdrlakeError,
-  idHashSql,
-  isoInstant,
-  type StagedBatch,
-  type WindowProof,
-} from '@edrlake/core';
-import { type IndexChange, openIndex, stageIndexChange, unreadableIndex } from './identity-index.ts';
-import { type LakeState, type LogEntry, newsIn, sameSchema, schemaOf } from './lake-state.ts';
-import { FOLDERS, FORMAT } from './layout.ts';
-import { publish, settle } from './publish.ts';
+import { type DataFile, idHashSql, type StagedBatch, type WindowProof } from '@edrlake/core';
+import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
+import { draftEntry, NO_INDEX_CHANGE, schemaOnTop } from './draft-entry.ts';
+import { type IndexChange, indexName, openIndex, stageIndexChange } from './identity-index.ts';
+import { type LakeState, newsIn } from './lake-state.ts';
 import { markUndelivered, type Rewrite, rewriteWithoutGone } from './rewrite.ts';
 import { type Screening, screenBatch, TEMP } from './screen-batch.ts';
-import type { Move } from './store.ts';
 import { rowsOf } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -45,9 +35,6 @@ export interface CommitResult {
   readonly filesRemoved: number;
 }
 
-/** Each lost race means that another writer committed, so this bounds how many others may be served first. */
-const MAX_TRIES = 32;
-
 /** Staged data files of an earlier attempt, which fit again when screening comes out the same. */
 interface Staged {
   readonly fingerprint: string;
@@ -57,72 +44,33 @@ interface Staged {
 /**
  * Commits a batch: compares it with the newest version, stages files for what is new, and publishes them. When another
  * writer was faster the comparison is made again with what that one committed.
- * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when others won every time, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. After
- * an error the lake is as before; only where tidying up after the point of no return failed is the commit in it.
+ * @throws {EdrlakeError} as `commitDraft`
  */
 export async function commit(bench: Workbench, request: CommitRequest): Promise<CommitResult> {
-  const commitId = newCommitId(bench.clock);
-  const stage = `${bench.workFolder}/${commitId}`;
   let earlier: Staged | null = null;
   try {
-    for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-      const state = await bench.log.refresh();
-      const base = state.version;
-      const prepared = await prepareUnlessOvertaken(bench, state, request, { commitId, stage, earlier });
-      if (prepared !== null) {
-        const { entry, screening, deletedEvents } = prepared;
-        if (entry === null) return resultOf(base, screening, 0, null);
-        earlier = prepared.staged;
-        if (await publish(bench, entry, prepared.moves)) {
-          await settle(bench, entry);
-          await bench.log.refresh();
-          await bench.log.checkpointIfDue();
-          const result = resultOf(entry.version, screening, deletedEvents, entry);
-          reportCommit(bench, result);
-          return result;
-        }
-      }
-      bench.emit({ type: 'commit-contended', version: base + 1, attempt });
-    }
+    const { version, entry, outcome } = await commitDraft<Outcome>(bench, async (state, names) => {
+      const prepared = await prepare(bench, state, request, { ...names, earlier });
+      earlier = prepared.outcome.staged;
+      return prepared;
+    });
+    const { newEvents, changedEvents, unchangedEvents } = outcome.screening;
+    const [filesAdded, filesRemoved] = [entry?.added.length ?? 0, entry?.removed.length ?? 0];
+    const deletedEvents = entry === null ? 0 : outcome.deletedEvents;
+    return { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
   } finally {
     for (const table of Object.values(TEMP)) await bench.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
-    await bench.store.remove(stage);
   }
-  throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${MAX_TRIES} times in a row`, {
-    disposition: 'retry',
-    hint: 'Run again; let fewer processes write to this lake at once.',
-  });
 }
 
-interface Prepared {
+interface Outcome {
   readonly screening: Screening;
   readonly deletedEvents: number;
   readonly staged: Staged;
-  /** null when there is nothing to commit. */
-  readonly entry: LogEntry | null;
-  readonly moves: readonly Move[];
 }
 
-interface Attempt {
-  readonly commitId: string;
-  readonly stage: string;
+interface Attempt extends CommitNames {
   readonly earlier: Staged | null;
-}
-
-/** null when what was read had been moved away by a writer that was faster. */
-async function prepareUnlessOvertaken(
-  bench: Workbench,
-  state: LakeState,
-  request: CommitRequest,
-  attempt: Attempt,
-): Promise<Prepared | null> {
-  const base = state.version;
-  try {
-    return await prepare(bench, state, request, attempt);
-  } catch (thrown) {
-    if (thrown instanceof EdrlakeError || (await bench.log.refresh()).version === base) throw explain(thrown);
-    return null;
-  }
 }
 
 /** Everything of an attempt that happens before anyone could see it. A crash leaves only the work folder. */
@@ -131,7 +79,7 @@ async function prepare(
   state: LakeState,
   request: CommitRequest,
   { commitId, stage, earlier }: Attempt,
-): Promise<Prepared> {
+): Promise<Draft<Outcome>> {
   const { batch, proofs } = request;
   const index = await openIndex(bench, state, stage, commitId);
   const screening = await screenBatch(bench, state, index, batch);
@@ -141,46 +89,32 @@ async function prepare(
   const news = newsIn(state, proofs);
   const changesFiles = written + deletedEvents > 0 || index.rebuilt !== null;
   const staged = await stageRows(bench, batch, written, screening, { commitId, stage, earlier });
-  if (!changesFiles && news.length === 0) return { screening, deletedEvents, staged, entry: null, moves: [] };
+  const outcome = { screening, deletedEvents, staged };
+  if (!changesFiles && news.length === 0) return { outcome, entry: null, moves: [] };
 
-  const schema = schemaOf(bench.tables);
-  const isNewSchema = !sameSchema(state.schemas.get(state.schemaVersion), schema);
-  const schemaVersion = state.schemaVersion + (isNewSchema ? 1 : 0);
+  const { schemaVersion } = schemaOnTop(state, bench.tables);
   const version = state.version + 1;
   const rewrite: Rewrite = await rewriteWithoutGone(bench, state, stage, commitId, schemaVersion);
   const ids: IndexChange = changesFiles
     ? await stageIndexChange(bench, state, index, ownEntriesSql(version), stage, indexName(commitId, version))
-    : { added: [], removed: [] };
+    : NO_INDEX_CHANGE;
   bench.onStep('staged');
-  const added = [...staged.files.map((file) => ({ ...file, schemaVersion })), ...rewrite.added];
   const { newEvents, changedEvents, unchangedEvents } = screening;
-  return {
-    screening,
-    deletedEvents,
-    staged,
-    moves: [
-      ...added.map(({ path }) => ({ from: `${stage}/${path}`, to: path })),
-      ...ids.added.map((id) => ({ from: id.staged, to: id.file.path })),
-    ],
-    entry: {
-      format: FORMAT,
-      version,
-      commitId,
+  const draft = draftEntry(
+    bench,
+    state,
+    { commitId, stage },
+    {
       runId: request.runId,
-      committedAt: isoInstant(bench.clock.nowMs()),
-      newEvents,
-      changedEvents,
-      unchangedEvents,
-      deletedEvents,
-      schemaVersion,
-      ...(isNewSchema ? { schema } : {}),
-      added,
+      counts: { newEvents, changedEvents, unchangedEvents, deletedEvents },
+      added: [...staged.files.map((file) => ({ ...file, schemaVersion })), ...rewrite.added],
       removed: rewrite.removed,
-      idsAdded: ids.added.map(({ file }) => file),
-      idsRemoved: ids.removed,
+      ids,
       proofs: news,
+      losses: [],
     },
-  };
+  );
+  return { outcome, ...draft };
 }
 
 /** Writes the rows that are not unchanged, unless an earlier attempt wrote just the same. */
@@ -211,44 +145,4 @@ function ownEntriesSql(version: number): string {
     UNION ALL
     SELECT ${idHashSql('event_id')}, NULL, event_date, ${version}::BIGINT
     FROM ${TEMP.gone} WHERE event_id NOT IN (SELECT event_id FROM ${TEMP.screen} WHERE verdict = 'changed')`;
-}
-
-/** Each attempt merges other files, so that each needs a name of its own. */
-function indexName(commitId: string, version: number): string {
-  return `${commitId}-v${version}`;
-}
-
-/** Sorts by time and is unique among all writers. */
-function newCommitId(clock: Clock): string {
-  const time = isoInstant(clock.nowMs()).replace(/[-:]|\.\d+/g, '');
-  return `${time}-${randomUUID().slice(0, 8)}`;
-}
-
-function resultOf(version: number, screening: Screening, deletedEvents: number, entry: LogEntry | null): CommitResult {
-  const { newEvents, changedEvents, unchangedEvents } = screening;
-  const [filesAdded, filesRemoved] = [entry?.added.length ?? 0, entry?.removed.length ?? 0];
-  return { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
-}
-
-function reportCommit({ emit }: Workbench, result: CommitResult): void {
-  const { version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved } = result;
-  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });
-}
-
-/** DuckDB's errors about files, as something a person can act on. */
-function explain(thrown: unknown): unknown {
-  if (thrown instanceof EdrlakeError || !(thrown instanceof Error)) return thrown;
-  const { message } = thrown;
-  if (!/^(IO|Invalid Input) Error|No files found|Invalid Error/.test(message)) return thrown;
-  if (message.includes(`/${FOLDERS.ids}/`)) return unreadableIndex(thrown);
-  if (/No space left|Could not write|Read-only file system|Permission denied/.test(message)) {
-    return new EdrlakeError('LAKE_UNWRITABLE', message, {
-      cause: thrown,
-      hint: 'Free some space, or check the permissions.',
-    });
-  }
-  return new EdrlakeError('LAKE_CORRUPT', `a data file cannot be read: ${message}`, {
-    cause: thrown,
-    hint: 'A file of the lake was removed or changed by hand: restore it from a backup.',
-  });
 }

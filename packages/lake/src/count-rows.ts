@@ -1,15 +1,11 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { dayOf, type TableSpec, type TimeAxis, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, type TimeAxis, type TimeRange } from '@edrlake/core';
 import type { RowQuestion } from './coverage.ts';
-import type { LoggedFile } from './lake-state.ts';
-import { rowsOf, type TableReader, tableRowsSql } from './table-rows.ts';
-
-/** Event rows of one version of the lake. */
-export interface StoredEvents {
-  readonly reader: TableReader;
-  readonly table: TableSpec;
-  readonly files: readonly LoggedFile[];
-}
+import type { LakeState, LoggedFile } from './lake-state.ts';
+import { EVENTS, REJECTS } from './layout.ts';
+import { readPresent } from './read-newest.ts';
+import type { Snapshot } from './snapshot.ts';
+import { partitionDay, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import type { Workbench } from './workbench.ts';
 
 /** Boundaries in one statement; more are asked in several. */
 const MAX_BOUNDARIES = 20_000;
@@ -18,37 +14,65 @@ const MAX_BOUNDARIES = 20_000;
 const MAX_CONDITIONS = 200;
 
 /**
- * How many stored events lie in each range on an axis, in the order of the ranges, which may overlap. One scan of one
- * column counts them all; on the event axis only files of days that a range touches are opened.
+ * How many stored records, events and rejects, lie in each range on an axis, in the order of the ranges, which may overlap:
+ * what an API that still has them counts there. One scan of one column counts them all; on the event axis only event files
+ * of days that a range touches are opened.
  */
-export async function countInRanges(
-  connection: DuckDBConnection,
-  stored: StoredEvents,
+export function countRecords(bench: Workbench, ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]> {
+  return countInBatches(bench, ranges, axis, [EVENTS, REJECTS]);
+}
+
+/** Answers the coverage's questions: one scan for all plain ranges, one for each group of those with cuts. */
+export async function countAnswers(bench: Workbench, questions: readonly RowQuestion[]): Promise<number[]> {
+  const plain = questions.filter(({ condition }) => condition === 'true');
+  const cut = questions.filter(({ condition }) => condition !== 'true');
+  const answers = new Map<RowQuestion, number>();
+  const plainRanges = plain.map(({ range }) => range);
+  for (const [position, count] of (await countInBatches(bench, plainRanges, 'event', [EVENTS])).entries()) {
+    const question = plain[position];
+    if (question !== undefined) answers.set(question, count);
+  }
+  for (let first = 0; first < cut.length; first += MAX_CONDITIONS) {
+    const some = cut.slice(first, first + MAX_CONDITIONS);
+    const counts = await countWithCuts(bench, some);
+    for (const [position, question] of some.entries()) answers.set(question, counts[position] ?? 0);
+  }
+  return questions.map((question) => answers.get(question) ?? 0);
+}
+
+async function countInBatches(
+  bench: Workbench,
   ranges: readonly TimeRange[],
   axis: TimeAxis,
+  tables: readonly string[],
 ): Promise<number[]> {
   const counts: number[] = [];
   for (let first = 0; first < ranges.length; first += MAX_BOUNDARIES / 2) {
     const some = ranges.slice(first, first + MAX_BOUNDARIES / 2);
-    counts.push(...(await countSome(connection, stored, some, axis)));
+    const choose = (snapshot: Snapshot) => tables.flatMap((table) => filesThatMayHold(snapshot, table, some, axis));
+    counts.push(...(await readPresent(bench, choose, (files, state) => countSome(bench, state, files, some, axis))));
   }
   return counts;
 }
 
 async function countSome(
-  connection: DuckDBConnection,
-  stored: StoredEvents,
+  bench: Workbench,
+  state: LakeState,
+  files: readonly LoggedFile[],
   ranges: readonly TimeRange[],
   axis: TimeAxis,
 ): Promise<number[]> {
+  if (files.length === 0) return ranges.map(() => 0);
   const instants = [...new Set(ranges.flatMap(({ startMs, endMs }) => [startMs, endMs]))].sort((a, b) => a - b);
-  const rows = axis === 'event' ? rowsOfDays(stored, ranges) : tableRowsSql(stored.reader, stored.table, stored.files);
   const time = axis === 'event' ? 'event_time' : 'processed_time';
+  const times = [...new Set(files.map(({ table }) => table))].map(
+    (table) => `SELECT ${time} FROM (${rowsSql(bench, state, table, files)})`,
+  );
   // A bin reaches up to and including its boundary, a range excludes its end: hence the microsecond less.
   const bins = `[${instants.map((ms) => `${ms}000 - 1`).join(', ')}]::BIGINT[]`;
   const [row] = await rowsOf(
-    connection,
-    `SELECT to_json(map_entries(histogram(epoch_us(${time}), ${bins})))::VARCHAR AS bins FROM (${rows}) WHERE ${time} IS NOT NULL`,
+    bench.connection,
+    `SELECT to_json(map_entries(histogram(epoch_us(${time}), ${bins})))::VARCHAR AS bins FROM (${times.join(' UNION ALL ')}) WHERE ${time} IS NOT NULL`,
   );
   const found = JSON.parse(String(row?.bins ?? '[]')) as { key: number; value: number }[] | null;
   const upTo = new Map<number, number>();
@@ -61,50 +85,58 @@ async function countSome(
   return ranges.map(({ startMs, endMs }) => before(endMs) - before(startMs));
 }
 
-/** Answers the coverage's questions: one scan for all plain ranges, one for each group of those with cuts. */
-export async function countAnswers(
-  connection: DuckDBConnection,
-  stored: StoredEvents,
-  questions: readonly RowQuestion[],
-): Promise<number[]> {
-  const plain = questions.filter(({ condition }) => condition === 'true');
-  const cut = questions.filter(({ condition }) => condition !== 'true');
-  const answers = new Map<RowQuestion, number>();
-  const plainRanges = plain.map(({ range }) => range);
-  for (const [position, count] of (await countInRanges(connection, stored, plainRanges, 'event')).entries()) {
-    const question = plain[position];
-    if (question !== undefined) answers.set(question, count);
-  }
-  for (let first = 0; first < cut.length; first += MAX_CONDITIONS) {
-    const some = cut.slice(first, first + MAX_CONDITIONS);
-    const rows = rowsOfDays(
-      stored,
-      some.map(({ range }) => range),
-    );
-    const columns = some.map(
-      ({ range, condition }, position) =>
-        `count(*) FILTER (WHERE event_time >= epoch_ms(${range.startMs}) AND event_time < epoch_ms(${range.endMs}) AND ${condition})::INTEGER AS c${position}`,
-    );
-    const [row] = await rowsOf(connection, `SELECT ${columns.join(', ')} FROM (${rows})`);
-    for (const [position, question] of some.entries()) answers.set(question, Number(row?.[`c${position}`]));
-  }
-  return questions.map((question) => answers.get(question) ?? 0);
+function countWithCuts(bench: Workbench, questions: readonly RowQuestion[]): Promise<number[]> {
+  const ranges = questions.map(({ range }) => range);
+  const columns = questions.map(
+    ({ range, condition }, position) =>
+      `count(*) FILTER (WHERE event_time >= epoch_ms(${range.startMs}) AND event_time < epoch_ms(${range.endMs}) AND ${condition})::INTEGER AS c${position}`,
+  );
+  return readPresent(
+    bench,
+    (snapshot) => filesThatMayHold(snapshot, EVENTS, ranges, 'event'),
+    async (files, state) => {
+      const rows = rowsSql(bench, state, EVENTS, files);
+      const [row] = await rowsOf(bench.connection, `SELECT ${columns.join(', ')} FROM (${rows})`);
+      return questions.map((_, position) => Number(row?.[`c${position}`]));
+    },
+  );
 }
 
-function rowsOfDays({ reader, table, files }: StoredEvents, ranges: readonly TimeRange[]): string {
+function rowsSql(bench: Workbench, state: LakeState, table: string, files: readonly LoggedFile[]): string {
+  const ofTable = files.filter((file) => file.table === table);
+  return tableRowsSql({ store: bench.store, schemas: state.schemas }, tableNamed(bench.tables, table), ofTable);
+}
+
+/** Only the folders of events say when what is in them happened. */
+function filesThatMayHold(
+  snapshot: Snapshot,
+  table: string,
+  ranges: readonly TimeRange[],
+  axis: TimeAxis,
+): readonly LoggedFile[] {
+  const files = snapshot.files[table] ?? [];
+  if (table !== EVENTS || axis !== 'event') return files;
+  const isTouched = touchTest(ranges);
+  return files.filter((file) => isTouched(partitionDay(file)));
+}
+
+/** Whether some range touches a day. Ranges are joined first, so that many of them cost little for each day. */
+function touchTest(ranges: readonly TimeRange[]): (day: Day) => boolean {
   const spans = ranges.map(({ startMs, endMs }) => ({ first: dayOf(startMs), last: dayOf(endMs - 1) }));
-  const isTouched = new Map<string, boolean>();
-  for (const { partition } of files) {
-    if (isTouched.has(partition)) continue;
-    const day = partition.slice(partition.indexOf('=') + 1);
-    isTouched.set(
-      partition,
-      spans.some(({ first, last }) => first <= day && day <= last),
-    );
+  const joined: { first: Day; last: Day }[] = [];
+  for (const { first, last } of spans.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))) {
+    const previous = joined.at(-1);
+    if (previous === undefined || previous.last < first) joined.push({ first, last });
+    else if (previous.last < last) previous.last = last;
   }
-  return tableRowsSql(
-    reader,
-    table,
-    files.filter(({ partition }) => isTouched.get(partition)),
-  );
+  return (day) => {
+    let [low, high] = [0, joined.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((joined[middle]?.last ?? '') < day) low = middle + 1;
+      else high = middle;
+    }
+    const span = joined[low];
+    return span !== undefined && span.first <= day;
+  };
 }

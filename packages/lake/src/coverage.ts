@@ -3,6 +3,7 @@ import {
   dayOf,
   daysOf,
   EVERYTHING,
+  gapsIn,
   intersect,
   MS_PER_DAY,
   type QueryScope,
@@ -13,6 +14,7 @@ import {
 } from '@edrlake/core';
 import { cutsSql } from './cuts.ts';
 import { sameScope } from './lake-state.ts';
+import { rangeOf } from './losses.ts';
 import { rowsByDay, type Snapshot } from './snapshot.ts';
 import { isProven, joinRanges, type Segment, segmentsOf } from './tiling.ts';
 
@@ -20,7 +22,7 @@ import { isProven, joinRanges, type Segment, segmentsOf } from './tiling.ts';
  * `complete`: proven windows tile the day, and the lake holds at least what the API counted in them.
  * `partial`: some of the day was never fetched and proven.
  * `mismatched`: the newest word on some of the day is that what was fetched is not what the API counted; or the lake holds
- * fewer rows than the proofs say it took in, which means that files were lost.
+ * fewer rows than the proofs say it took in, or than it held before files were lost and given up.
  */
 export type CoverageVerdict = 'complete' | 'partial' | 'mismatched';
 
@@ -64,28 +66,33 @@ export async function coverageOf(
   const inLake = rowsByDay(snapshot.files.events ?? []);
   const lines: DayCoverage[] = [];
   const seen = new Set<Day>();
+  const lossDays = new Set(snapshot.lossDays);
   for (const { scope, proofs } of byScope(snapshot.proofs)) {
     for (const tally of await tallyDays(proofs, countRows, range)) {
       seen.add(tally.day);
-      lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0));
+      lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day)));
     }
   }
-  for (const [day, rows] of inLake) {
+  for (const day of new Set([...inLake.keys(), ...lossDays])) {
     if (seen.has(day) || (range !== null && !touches(range, day))) continue;
     const nothing = { counted: null, rejected: 0, lastVerifiedAtMs: null };
-    lines.push({ day, scope: scopeText(EVERYTHING), inLake: rows, verdict: 'partial', ...nothing });
+    const verdict = lossDays.has(day) ? 'mismatched' : 'partial';
+    lines.push({ day, scope: scopeText(EVERYTHING), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
   }
   return lines.sort((a, b) => compare(a.day, b.day) || compare(a.scope, b.scope));
 }
 
-/** Where the newest proofs of an axis and scope say that everything was fetched; oldest first, apart from each other. */
-export function provenRangesOf(proofs: readonly WindowProof[], axis: TimeAxis, scope: QueryScope): TimeRange[] {
-  const asked = proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
-  return joinRanges(
-    segmentsOf(asked)
-      .filter(isProven)
-      .map((segment) => segment.range),
-  );
+/**
+ * Where the newest proofs of an axis and scope say that everything was fetched; oldest first, apart from each other. On the
+ * event axis days that lost rows are left out. When the lost events were processed nobody knows, so the other axis keeps its
+ * ranges: what was lost comes back by its day.
+ */
+export function provenRangesOf(snapshot: Snapshot, axis: TimeAxis, scope: QueryScope): TimeRange[] {
+  const asked = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
+  const proven = segmentsOf(asked).filter(isProven);
+  const ranges = joinRanges(proven.map((segment) => segment.range));
+  const lost = axis === 'event' ? snapshot.lossDays.map(rangeOf) : [];
+  return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
 }
 
 /** `all`, or the filter and the state a person gave. */
@@ -181,9 +188,9 @@ function remaindersOf(tally: DayTally): RowQuestion[] {
   return questions;
 }
 
-function lineOf(tally: DayTally, scope: string, inLake: number): DayCoverage {
+function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean): DayCoverage {
   const { day, counted, rejected, lastVerifiedAtMs } = tally;
-  const isMismatched = tally.isMismatched || inLake + rejected < counted;
+  const isMismatched = hasLoss || tally.isMismatched || inLake + rejected < counted;
   const verdict = isMismatched ? 'mismatched' : tally.coveredMs === MS_PER_DAY ? 'complete' : 'partial';
   return { day, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs };
 }
@@ -206,8 +213,7 @@ function byScope(proofs: readonly WindowProof[]): { scope: QueryScope; proofs: W
 }
 
 function touches(range: TimeRange, day: Day): boolean {
-  const startMs = startOfDayMs(day);
-  return intersect(range, { startMs, endMs: startMs + MS_PER_DAY }) !== null;
+  return intersect(range, rangeOf(day)) !== null;
 }
 
 function compare(a: string, b: string): number {

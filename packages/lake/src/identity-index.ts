@@ -1,10 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { EdrlakeError, idHashSql, quoteText, type TableSpec } from '@edrlake/core';
+import { idHashSql, quoteText, type TableSpec } from '@edrlake/core';
 import type { IdentityFile, LakeState } from './lake-state.ts';
-import { FOLDERS } from './layout.ts';
+import { EVENTS, FOLDERS } from './layout.ts';
 import { syncPath } from './store.ts';
-import { EVENTS, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import { rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
 /**
@@ -43,7 +43,7 @@ export async function openIndex(bench: Workbench, state: LakeState, stage: strin
     return { files: files.map((file) => ({ file, location: bench.store.locate(file.path) })), rebuilt: null };
   }
   const staged = `${stage}/ids/${name}-rebuilt.parquet`;
-  const rowCount = await writeEntries(bench, rebuildSql(bench, state), staged);
+  const rowCount = await writeEntries(bench, claimsSql(bench, state), staged);
   const file = { path: `${FOLDERS.ids}/${name}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
   return { files: [{ file, location: bench.store.locate(staged) }], rebuilt: { file, staged } };
 }
@@ -85,6 +85,11 @@ export async function stageIndexChange(
   return { added: [own], removed: [...merged] };
 }
 
+/** Each attempt of a commit merges other files, so that each needs a name of its own. */
+export function indexName(commitId: string, version: number): string {
+  return `${commitId}-v${version}`;
+}
+
 /** Which files a new one swallows: all of level 0 once there would be eight, then all of level 1, and so on. */
 function planMerge(files: readonly IdentityFile[]): { level: number; merged: ReadonlySet<string> } {
   const merged = new Set<string>();
@@ -105,10 +110,12 @@ async function writeEntries(bench: Workbench, sql: string, staged: string): Prom
 }
 
 /**
+ * The index entries of what the data files of a state hold, of version 0. The content of events is left unknown.
+ *
  * Rejects are known by their record and its number among equal ones, as staging numbers them; equal records in the lake
  * are numbered without a gap, so that counting them again yields the same identities.
  */
-function rebuildSql(bench: Workbench, state: LakeState): string {
+export function claimsSql(bench: Workbench, state: LakeState): string {
   const reader = { store: bench.store, schemas: state.schemas };
   const parts = bench.tables
     .filter(({ name, partitionBy }) => name === EVENTS || partitionBy === 'ingest_date')
@@ -116,19 +123,13 @@ function rebuildSql(bench: Workbench, state: LakeState): string {
       const rows = tableRowsSql(reader, tableNamed(bench.tables, table.name), filesOf(state, table));
       const isEvents = table.name === EVENTS;
       const text = isEvents ? 'event_id' : "record::VARCHAR || '#' || row_number() OVER (PARTITION BY record::VARCHAR)";
-      return `SELECT ${idHashSql(text)} AS id_hash, NULL::UBIGINT AS content_hash, ${table.partitionBy} AS event_date, 0::BIGINT AS version FROM (${rows})`;
+      // A reject's record is its content, so that any content hash says that it is there.
+      const content = isEvents ? 'NULL::UBIGINT' : '0::UBIGINT';
+      return `SELECT ${idHashSql(text)} AS id_hash, ${content} AS content_hash, ${table.partitionBy} AS event_date, 0::BIGINT AS version FROM (${rows})`;
     });
   return parts.join(' UNION ALL ');
 }
 
 function filesOf(state: LakeState, table: TableSpec) {
   return [...state.files.values()].filter((file) => file.table === table.name);
-}
-
-/** The error of an index file that is there but cannot be read: deleting it makes the lake rebuild the index. */
-export function unreadableIndex(cause: unknown): EdrlakeError {
-  return new EdrlakeError('LAKE_CORRUPT', 'a file of the identity index cannot be read', {
-    cause,
-    hint: `Delete the lake's folder ${FOLDERS.ids} and run again: the index is made anew from the data files.`,
-  });
 }

@@ -1,5 +1,6 @@
 export type { CommitRequest, CommitResult } from './commit.ts';
 export type { CoverageVerdict, DayCoverage } from './coverage.ts';
+export type { InspectedDay } from './inspect-days.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './lake-state.ts';
 export { type Lake, type LakeOptions, openLake } from './open-lake.ts';
 export { currentOwner, isOwnerAlive, type OwnerState, ownerState, type ProcessOwner } from './owner.ts';

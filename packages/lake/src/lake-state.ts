@@ -1,12 +1,14 @@
 import {
   type ColumnType,
   type DataFile,
+  type Day,
   EdrlakeError,
   intersect,
   type TableSpec,
   type WindowProof,
 } from '@edrlake/core';
 import { areDisjoint } from './cuts.ts';
+import { type DayLoss, healedDays, type LoggedLoss } from './losses.ts';
 
 /** Columns of each table by name, in file order. */
 export type Schema = Readonly<Record<string, readonly { readonly name: string; readonly type: ColumnType }[]>>;
@@ -31,7 +33,7 @@ export interface CommitCounts {
   readonly changedEvents: number;
   /** Delivered again without a difference, or older than what is stored. */
   readonly unchangedEvents: number;
-  /** Stored events that `replace` deleted. */
+  /** Stored events that `replace` deleted, or that were given up because their files, or their child rows' files, are gone. */
   readonly deletedEvents: number;
 }
 
@@ -52,6 +54,8 @@ export interface LogEntry extends CommitCounts {
   readonly idsAdded: readonly IdentityFile[];
   readonly idsRemoved: readonly string[];
   readonly proofs: readonly WindowProof[];
+  /** Only where this commit takes note that files are gone. */
+  readonly losses?: readonly DayLoss[];
 }
 
 /** A proof and the version that brought it. */
@@ -82,6 +86,8 @@ export interface LakeState {
   /** By window id, the newest proof of a window last. */
   readonly proofs: Map<string, LoggedProof>;
   readonly commits: CommitSummary[];
+  /** Days that lost rows and have not got them back. */
+  readonly losses: Map<Day, LoggedLoss>;
 }
 
 /** The state of a lake without a commit. */
@@ -94,6 +100,20 @@ export function emptyState(): LakeState {
     identityFiles: new Map(),
     proofs: new Map(),
     commits: [],
+    losses: new Map(),
+  };
+}
+
+/** A copy that does not grow, for work that others may commit during. */
+export function frozenState(state: LakeState): LakeState {
+  return {
+    ...state,
+    schemas: new Map(state.schemas),
+    files: new Map(state.files),
+    identityFiles: new Map(state.identityFiles),
+    proofs: new Map(state.proofs),
+    losses: new Map(state.losses),
+    commits: [...state.commits],
   };
 }
 
@@ -115,6 +135,14 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
     // Deleted first, so that a renewed proof moves to the end: order is recency.
     state.proofs.delete(proof.window.id);
     state.proofs.set(proof.window.id, { version: entry.version, proof });
+  }
+  for (const { day, rowCount } of entry.losses ?? []) {
+    const before = state.losses.get(day)?.rowCount ?? 0;
+    state.losses.set(day, { day, rowCount: Math.max(before, rowCount), version: entry.version });
+  }
+  if (state.losses.size > 0) {
+    const healed = healedDays(state.losses.values(), state.files.values(), state.proofs.values());
+    for (const day of healed) state.losses.delete(day);
   }
   state.commits.push({
     version: entry.version,

@@ -12,6 +12,12 @@ export const FOLDERS = {
   trash: '_trash',
 } as const;
 
+/** The table whose rows carry the identities, and whose event the rows of the other event tables belong to. */
+export const EVENTS = 'events';
+
+/** The table of records that could not become events, in folders of the day they were fetched. */
+export const REJECTS = 'rejects';
+
 /** Says that the directory is a lake, and of which format. */
 export const FORMAT_FILE = '_lake.json';
 

@@ -15,16 +15,18 @@ import {
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit.ts';
 import { checkFormat, openCommitLog } from './commit-log.ts';
-import { countAnswers, countInRanges, type StoredEvents } from './count-rows.ts';
+import { countAnswers, countRecords } from './count-rows.ts';
 import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
 import { type DuckDbLimits, openDuckDb } from './duckdb-session.ts';
+import { explainQueryFailure } from './file-errors.ts';
+import { forgetLostFiles } from './forget-lost.ts';
+import { type InspectedDay, inspectDays } from './inspect-days.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE } from './layout.ts';
 import { claimWorkFolder, ignoreSteps, recover, releaseWorkFolder } from './publish.ts';
 import { exportParquet, type QueryOptions, type QueryResult, type QueryTarget, runQuery } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 import { errnoOf, localStore, type Store, unwritable } from './store.ts';
-import { EVENTS, tableNamed } from './table-rows.ts';
 import { keepViews } from './view-file.ts';
 import type { ViewSource } from './views.ts';
 import type { CommitStep, Workbench } from './workbench.ts';
@@ -60,9 +62,22 @@ export interface Lake {
   commit(request: CommitRequest): Promise<CommitResult>;
   /** How each day stands that has rows or was ever fetched, oldest first; only days the range touches where one is given. */
   coverage(range?: TimeRange): Promise<DayCoverage[]>;
-  /** Stored events whose time on the axis lies in each range, counted now from the data files. Ranges may overlap. */
+  /**
+   * Stored events, and rejects, whose time on the axis lies in each range, counted now from the data files: what the API
+   * counts there when it has nothing else. Ranges may overlap. Files that are gone or broken are left out.
+   */
   countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
-  /** Where the newest proofs say that everything of the scope was fetched; oldest first, apart from each other. */
+  /** See `inspectDays`' own words: what the files hold, day by day, without trusting the log's numbers. */
+  inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
+  /**
+   * Takes note that data files are gone or broken, and makes the rest whole, so that what was in them can be delivered again.
+   * @returns their paths; empty when none is lost
+   */
+  forgetLostFiles(runId: string): Promise<readonly string[]>;
+  /**
+   * Where the newest proofs say that everything of the scope was fetched; oldest first, apart from each other. On the event
+   * axis without the days that lost rows and have not got them back.
+   */
   provenRanges(axis: TimeAxis, scope: QueryScope): Promise<TimeRange[]>;
   /** Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`, `INTERRUPTED`. */
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;
@@ -152,15 +167,8 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
   const tableNames = bench.tables.map(({ name }) => name);
   const newestSnapshot = cachedSnapshot(tableNames);
   const snapshot = async () => newestSnapshot(await log.refresh());
-  const storedEvents = async (): Promise<StoredEvents> => {
-    const { schemas } = await log.refresh();
-    const files = (await snapshot()).files[EVENTS] ?? [];
-    return { reader: { store: bench.store, schemas }, table: tableNamed(bench.tables, EVENTS), files };
-  };
-  const coverage = async (range?: TimeRange) => {
-    const stored = await storedEvents();
-    return coverageOf(await snapshot(), (questions) => countAnswers(connection, stored, questions), range);
-  };
+  const coverage = async (range?: TimeRange) =>
+    coverageOf(await snapshot(), (questions) => countAnswers(bench, questions), range);
   const viewSource = async (): Promise<ViewSource> => {
     const days = await coverage();
     const { schemas } = await log.refresh();
@@ -177,6 +185,7 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
     newLimits,
     viewSource: () => inTurn(viewSource),
     newestVersion: async () => (await log.refresh()).version,
+    explain: async (thrown) => explainQueryFailure(thrown, directory, (await log.refresh()).files),
   };
   const views = keepViews(bench, newLimits, viewSource);
   const refuseToWrite = () => {
@@ -194,8 +203,16 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
         return result;
       }),
     coverage: (range) => inTurn(() => coverage(range)),
-    countStored: (ranges, axis) => inTurn(async () => countInRanges(connection, await storedEvents(), ranges, axis)),
-    provenRanges: async (axis, scope) => provenRangesOf((await snapshot()).proofs, axis, scope),
+    countStored: (ranges, axis) => inTurn(() => countRecords(bench, ranges, axis)),
+    inspectDays: (range, by) => inTurn(() => inspectDays(bench, range, by)),
+    forgetLostFiles: (runId) =>
+      inTurn(async () => {
+        refuseToWrite();
+        const paths = await forgetLostFiles(bench, runId);
+        await views.afterCommit(paths.length);
+        return paths;
+      }),
+    provenRanges: async (axis, scope) => provenRangesOf(await snapshot(), axis, scope),
     query: (sql, options) => runQuery(target, sql, options),
     queryArrow: async (sql, options) => (await import('./query-arrow.ts')).runArrowQuery(target, sql, options),
     queryToParquet: (sql, file, options) => exportParquet(target, sql, resolve(file), options),

@@ -31,6 +31,8 @@ export interface QueryTarget {
   /** What the newest version shows; asked for only where `lake.duckdb` is behind. */
   readonly viewSource: () => Promise<ViewSource>;
   readonly newestVersion: () => Promise<number>;
+  /** Says of a failure over a file of the lake what happened to it; returns any other as it is. */
+  readonly explain: (thrown: unknown) => Promise<unknown>;
 }
 
 /** Statements that only read. Others could write into the lake, which alone the lock leaves open. */
@@ -68,27 +70,45 @@ export async function startQuery(target: QueryTarget, sql: string, { signal }: Q
   for (let tries = 1; ; tries += 1) {
     refuseAborted(signal);
     const version = await target.newestVersion();
-    const session = await openLocked(target, version, []);
-    const guard = interruptOn(session.connection, signal);
     try {
-      const result = await (await prepareReading(session.connection, sql)).stream();
-      const names = result.deduplicatedColumnNames();
-      const columns = names.map((name, position) => ({ name, type: result.columnType(position) }));
-      return { columns, chunks: chunksOf(result, session, guard, signal) };
+      return await startOnVersion(target, version, sql, signal);
     } catch (thrown) {
-      guard.release();
-      session.close();
       const wasOvertaken = tries < START_TRIES && (await target.newestVersion()) !== version;
-      if (!wasOvertaken) throw queryError(thrown, signal);
+      if (!wasOvertaken) throw queryError(await target.explain(thrown), signal);
     }
   }
 }
 
-async function* chunksOf(
-  result: DuckDBResult,
-  session: DuckDbSession,
-  guard: { release(): void },
+async function startOnVersion(
+  target: QueryTarget,
+  version: number,
+  sql: string,
   signal: AbortSignal | undefined,
+): Promise<RunningQuery> {
+  const session = await openLocked(target, version, []);
+  const guard = interruptOn(session.connection, signal);
+  try {
+    const result = await (await prepareReading(session.connection, sql)).stream();
+    const names = result.deduplicatedColumnNames();
+    const columns = names.map((name, position) => ({ name, type: result.columnType(position) }));
+    return { columns, chunks: chunksOf(target, result, { session, guard, signal }) };
+  } catch (thrown) {
+    guard.release();
+    session.close();
+    throw thrown;
+  }
+}
+
+interface QueryRun {
+  readonly session: DuckDbSession;
+  readonly guard: { release(): void };
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* chunksOf(
+  target: QueryTarget,
+  result: DuckDBResult,
+  { session, guard, signal }: QueryRun,
 ): AsyncGenerator<DuckDBDataChunk> {
   try {
     for (;;) {
@@ -98,7 +118,7 @@ async function* chunksOf(
     }
     signal?.throwIfAborted();
   } catch (thrown) {
-    throw queryError(thrown, signal);
+    throw queryError(await target.explain(thrown), signal);
   } finally {
     guard.release();
     session.close();
@@ -119,7 +139,9 @@ export async function exportParquet(
 ): Promise<number> {
   const partial = `${file}.partial`;
   refuseAborted(signal);
-  const session = await openLocked(target, await target.newestVersion(), [partial]);
+  const session = await openLocked(target, await target.newestVersion(), [partial]).catch(async (thrown) => {
+    throw queryError(await target.explain(thrown), signal);
+  });
   const guard = interruptOn(session.connection, signal);
   try {
     await prepareReading(session.connection, sql);
@@ -131,7 +153,7 @@ export async function exportParquet(
     return result.rowsChanged;
   } catch (thrown) {
     await rm(partial, { force: true });
-    throw queryError(thrown, signal);
+    throw queryError(await target.explain(thrown), signal);
   } finally {
     guard.release();
     session.close();

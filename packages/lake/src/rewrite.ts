@@ -3,10 +3,11 @@ import { dirname } from 'node:path';
 import { copyToParquetSql, dayOf, quoteName, type StagedBatch, type TimeRange, type WindowProof } from '@edrlake/core';
 import { cutsSql } from './cuts.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
+import { EVENTS } from './layout.ts';
 import { TEMP } from './screen-batch.ts';
 import { filesInPartitions, snapshotOf } from './snapshot.ts';
 import { syncPath } from './store.ts';
-import { EVENTS, isEventTable, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import { isEventTable, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Files without the rows of the events in `TEMP.gone`, and the files they stand in for. */

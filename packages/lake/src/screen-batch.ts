@@ -1,8 +1,9 @@
 import { quoteName, quoteText, type StagedBatch } from '@edrlake/core';
 import { entriesSql, type IndexView } from './identity-index.ts';
 import type { LakeState } from './lake-state.ts';
+import { EVENTS } from './layout.ts';
 import { filesInPartitions, snapshotOf } from './snapshot.ts';
-import { EVENTS, isEventTable, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import { isEventTable, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Temporary tables of a commit. They live on the lake's connection until the commit ends. */
@@ -48,12 +49,12 @@ export async function screenBatch(
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${TEMP.known} AS SELECT * FROM (${entries}) WHERE id_hash IN (SELECT id_hash FROM (${staged}))`,
   );
-  // A reject's hash stands for its record, so a known hash is the same record again.
+  // A reject's hash stands for its record, so a known hash is the same record again, unless its file is gone.
   await connection.run(`
     CREATE OR REPLACE TEMP TABLE ${TEMP.screen} AS
     SELECT s.*, NULL::DATE AS stored_date,
       CASE WHEN n.id_hash IS NULL THEN 'new'
-           WHEN s.event_id IS NULL OR n.content_hash = s.content_hash THEN 'unchanged'
+           WHEN (s.event_id IS NULL AND n.content_hash IS NOT NULL) OR n.content_hash = s.content_hash THEN 'unchanged'
            ELSE 'candidate' END AS verdict
     FROM (${staged}) s LEFT JOIN (
       SELECT id_hash, content_hash FROM ${TEMP.known}

@@ -1,4 +1,4 @@
-import type { DataFile, WindowProof } from '@edrlake/core';
+import type { DataFile, Day, WindowProof } from '@edrlake/core';
 import type { CommitSummary, IdentityFile, LakeState, LoggedFile } from './lake-state.ts';
 
 /** One version of the lake: what a reader that starts now sees, in all tables at once. */
@@ -17,6 +17,8 @@ export interface Snapshot {
   readonly idFiles: readonly IdentityFile[];
   /** Oldest first. */
   readonly commits: readonly CommitSummary[];
+  /** Days that lost rows with their files and have not got them back. */
+  readonly lossDays: readonly Day[];
 }
 
 /** A frozen view of the state as it is now; later commits do not change it. */
@@ -35,6 +37,7 @@ export function snapshotOf(state: LakeState, tableNames: readonly string[]): Sna
     proofs: [...state.proofs.values()].map(({ proof }) => proof),
     idFiles: [...state.identityFiles.values()],
     commits: [...state.commits],
+    lossDays: [...state.losses.keys()],
   };
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 
 /**
@@ -18,6 +18,8 @@ export interface Store {
   read(path: string): Promise<string | null>;
   /** Names in a folder, in no order; empty when there is no such folder. */
   list(folder: string): Promise<string[]>;
+  /** Those of the paths at which nothing lies. Lists each folder once. @throws {EdrlakeError} `LAKE_CORRUPT` when one cannot be listed. */
+  absent(paths: readonly string[]): Promise<ReadonlySet<string>>;
   /**
    * Moves files, creating folders as needed, in order. A source that does not exist is left out, so that a move which a
    * crash interrupted can be repeated. A crash leaves each file in exactly one of its two places.
@@ -71,9 +73,45 @@ export function localStore(directory: string): Store {
         });
       }),
     list: (folder) => readdir(at(folder)).catch(() => []),
+    absent: (paths) => absentPaths(directory, paths),
     move: (moves) => moveFiles(directory, moves),
     remove: (path) => rm(at(path), { recursive: true, force: true }),
   };
+}
+
+/** Folders listed at the same time. */
+const LIST_CONCURRENCY = 32;
+
+async function absentPaths(directory: string, paths: readonly string[]): Promise<Set<string>> {
+  const byFolder = new Map<string, string[]>();
+  for (const path of paths) {
+    const ofFolder = byFolder.get(dirname(path));
+    if (ofFolder === undefined) byFolder.set(dirname(path), [path]);
+    else ofFolder.push(path);
+  }
+  const absent = new Set<string>();
+  const folders = [...byFolder];
+  for (let first = 0; first < folders.length; first += LIST_CONCURRENCY) {
+    const listings = folders.slice(first, first + LIST_CONCURRENCY).map(async ([folder, expected]) => {
+      const present = new Set(await listFolder(directory, folder));
+      for (const path of expected) if (!present.has(basename(path))) absent.add(path);
+    });
+    await Promise.all(listings);
+  }
+  return absent;
+}
+
+/** A folder that is not there is empty; one that may not be read says nothing about what is in it. */
+async function listFolder(directory: string, folder: string): Promise<string[]> {
+  try {
+    return await readdir(join(directory, folder));
+  } catch (thrown) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return [];
+    throw new EdrlakeError('LAKE_CORRUPT', `${folder} cannot be listed: ${errnoOf(thrown)}`, {
+      cause: thrown,
+      hint: 'Check the disk and the permissions of the lake.',
+    });
+  }
 }
 
 async function writePartial(target: string, text: string): Promise<string> {

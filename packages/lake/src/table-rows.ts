@@ -1,10 +1,15 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type ColumnSpec, duckdbType, EdrlakeError, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import {
+  type ColumnSpec,
+  type Day,
+  duckdbType,
+  EdrlakeError,
+  quoteName,
+  quoteText,
+  type TableSpec,
+} from '@edrlake/core';
 import type { LoggedFile, Schema } from './lake-state.ts';
 import type { Store } from './store.ts';
-
-/** The events table and the columns of it that the lake itself relies on. */
-export const EVENTS = 'events';
 
 /** What reading the files of a table needs to know. */
 export interface TableReader {
@@ -55,6 +60,11 @@ export type PlainRow = Readonly<Record<string, string | number | boolean | null>
 export async function rowsOf(connection: DuckDBConnection, sql: string): Promise<PlainRow[]> {
   const reader = await connection.runAndReadAll(sql);
   return reader.getRowObjectsJson() as PlainRow[];
+}
+
+/** The UTC day a file's folder is named after. */
+export function partitionDay({ partition }: Pick<LoggedFile, 'partition'>): Day {
+  return partition.slice(partition.indexOf('=') + 1);
 }
 
 /** The spec of a table by name. */

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { quoteName, type TableSpec } from '@edrlake/core';
 import { type DayCoverage, scopeText } from './coverage.ts';
+import { isDataFileError } from './file-errors.ts';
 import { VIEW_FILE } from './layout.ts';
 import type { Snapshot } from './snapshot.ts';
 import { errnoOf, type Store, syncPath, unwritable } from './store.ts';
@@ -153,6 +154,7 @@ export async function writeViewFile(store: Store, workFolder: string, source: Vi
     }
     await syncPath(location);
   } catch (thrown) {
+    if (isDataFileError(thrown)) throw thrown;
     throw errnoOf(thrown).startsWith('E') || /IO Error/.test(String(thrown)) ? unwritable(VIEW_FILE, thrown) : thrown;
   }
   // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the new one.

@@ -45,6 +45,8 @@ export const SMALL_TABLES: readonly TableSpec[] = [
     ['window_id', 'text'],
     ['reason', 'text'],
     ['event_id', 'text'],
+    ['event_time', 'timestamp'],
+    ['processed_time', 'timestamp'],
     ['record', 'json'],
   ]),
 ];
@@ -54,7 +56,12 @@ export function table(
   partitionBy: TableSpec['partitionBy'],
   columns: readonly (readonly [string, ColumnType])[],
 ): TableSpec {
-  const specs: ColumnSpec[] = columns.map(([column, type]) => ({ name: column, paths: [], type, meaning: column }));
+  const specs: ColumnSpec[] = columns.map(([column, type]) => ({
+    name: column,
+    paths: column === 'event_type' ? ['type'] : [],
+    type,
+    meaning: column,
+  }));
   return { name, arrays: null, columns: specs, partitionBy, sortBy: columns.slice(0, 3).map(([column]) => column) };
 }
 
@@ -71,6 +78,11 @@ export interface SmallEvent {
   readonly noise?: string;
 }
 
+/** A record without an id, alone or with times that could be read. */
+export type SmallReject =
+  | string
+  | { readonly record: unknown; readonly timeMs?: number | null; readonly processedMs?: number | null };
+
 export const DAY_1 = Date.parse('2020-08-17T00:00:00Z');
 export const HOUR = 3_600_000;
 export const DAY = 24 * HOUR;
@@ -81,7 +93,7 @@ let batches = 0;
 async function stage(
   connection: DuckDBConnection,
   events: readonly SmallEvent[],
-  rejects: readonly string[] = [],
+  rejects: readonly SmallReject[] = [],
   tables: readonly TableSpec[] = SMALL_TABLES,
 ): Promise<StagedBatch> {
   batches += 1;
@@ -98,10 +110,12 @@ async function stage(
         `(DATE ${quoteText(dayOf(timeMs))}, ${quoteText(id)}, ${time(timeMs)}, ${position}, ${quoteText(issuer)}, ${idHashSql(quoteText(id))})`,
     ),
   );
-  const rejectRows = rejects.map(
-    (record) =>
-      `(DATE '2026-11-22', 'w', 'no id', NULL::VARCHAR, ${quoteText(JSON.stringify(record))}::JSON, ${idHashSql(quoteText(`${JSON.stringify(record)}#1`))}, hash(${quoteText(record)}))`,
-  );
+  const rejectRows = rejects.map((reject) => {
+    const { record, timeMs = null, processedMs = timeMs } = typeof reject === 'string' ? { record: reject } : reject;
+    const times = [timeMs, processedMs].map((ms) => (ms === null ? 'NULL::TIMESTAMP' : time(ms))).join(', ');
+    const text = quoteText(JSON.stringify(record));
+    return `(DATE '2026-11-22', 'w', 'no id', NULL::VARCHAR, ${times}, ${text}::JSON, ${idHashSql(quoteText(`${JSON.stringify(record)}#1`))}, hash(${text}))`;
+  });
   await makeTable(
     connection,
     name('events'),
@@ -117,7 +131,7 @@ async function stage(
   await makeTable(
     connection,
     name('rejects'),
-    'ingest_date, window_id, reason, event_id, record, id_hash, content_hash',
+    'ingest_date, window_id, reason, event_id, event_time, processed_time, record, id_hash, content_hash',
     rejectRows,
   );
   for (const spec of tables) {
@@ -258,7 +272,7 @@ export async function deliver(
   events: readonly SmallEvent[],
   more: {
     readonly proofs?: readonly WindowProof[];
-    readonly rejects?: readonly string[];
+    readonly rejects?: readonly SmallReject[];
     readonly replace?: boolean;
     readonly tables?: readonly TableSpec[];
   } = {},

@@ -3,9 +3,10 @@ import type { Lake } from '@edrlake/lake';
 import type { ExportRequest } from './export-types.ts';
 
 /**
- * The windows which the lake holds in full: proven windows tile their range, and the rows stored in it, counted now from
- * the data files, are as many as the API counts now. An event that changed without changing the count is not noticed;
- * `--force` fetches everything.
+ * The windows which the lake holds in full: proven windows tile their range, and the records stored in it, events and
+ * rejects, counted now from the data files, are as many as the API counts now. An event that changed without changing the
+ * count is not noticed; `--force` fetches everything. A record whose time cannot be read is in no range, so its window is
+ * fetched again each time.
  *
  * Under a filter the rows of a range cannot be counted in the lake, so only a window proven under its very id counts.
  */
@@ -14,10 +15,11 @@ export async function provenWindows(
   request: ExportRequest,
   lake: Lake,
 ): Promise<ReadonlySet<PlannedWindow>> {
-  const { proofs } = await lake.snapshot();
   const { filter, state } = request.scope;
   const isProven =
-    filter === null && state === null ? await provenByRows(windows, request, lake, proofs) : provenById(proofs);
+    filter === null && state === null
+      ? await provenByRows(windows, request, lake)
+      : provenById((await lake.snapshot()).proofs);
   return new Set(windows.filter(isProven));
 }
 
@@ -33,55 +35,24 @@ async function provenByRows(
   windows: readonly PlannedWindow[],
   request: ExportRequest,
   lake: Lake,
-  proofs: readonly WindowProof[],
 ): Promise<(planned: PlannedWindow) => boolean> {
   const covered = await lake.provenRanges(request.axis, request.scope);
-  const countByRange = sumByRange(windows);
-  const ranges = [...countByRange.values()]
-    .map(({ range }) => range)
-    .filter((range) => gapsIn(range, covered).length === 0);
+  const known = sumByRange(windows).filter(({ range }) => gapsIn(range, covered).length === 0);
+  const ranges = known.map(({ range }) => range);
   const stored = await lake.countStored(ranges, request.axis);
-  const complete = new Set<string>();
-  for (const [position, range] of ranges.entries()) {
-    const rejected = rejectedIn(range, request, proofs);
-    const counted = countByRange.get(rangeKey(range))?.count;
-    if (rejected !== null && (stored[position] ?? 0) + rejected === counted) complete.add(rangeKey(range));
-  }
-  return ({ window }) => complete.has(rangeKey(window.range));
+  const complete = new Set(known.filter(({ count }, position) => stored[position] === count).map(keyOf));
+  return ({ window }) => complete.has(keyOf(window));
 }
 
 /** Windows cut by type or agent share one range and are proven, or fetched again, together. */
-function sumByRange(windows: readonly PlannedWindow[]): Map<string, { range: TimeRange; count: number }> {
-  const sums = new Map<string, { range: TimeRange; count: number }>();
+function sumByRange(windows: readonly PlannedWindow[]): { readonly range: TimeRange; readonly count: number }[] {
+  const sums = new Map<string, { readonly range: TimeRange; readonly count: number }>();
   for (const { window, count } of windows) {
-    const sum = sums.get(rangeKey(window.range)) ?? { range: window.range, count: 0 };
-    sums.set(rangeKey(window.range), { range: window.range, count: sum.count + count });
+    sums.set(keyOf(window), { range: window.range, count: (sums.get(keyOf(window))?.count ?? 0) + count });
   }
-  return sums;
+  return [...sums.values()];
 }
 
-/**
- * Records of the range that became rejects, of which the data files know no time. null where a window with rejects only
- * partly overlaps the range, so that nobody can tell how many of them lie inside.
- */
-function rejectedIn(range: TimeRange, request: ExportRequest, proofs: readonly WindowProof[]): number | null {
-  const newest = new Map<string, WindowProof>();
-  for (const proof of proofs) {
-    const { axis, scope } = proof.window;
-    if (axis !== request.axis || scope.filter !== request.scope.filter || scope.state !== request.scope.state) continue;
-    newest.set(proof.window.id, proof);
-  }
-  let rejected = 0;
-  for (const { window, rejected: count } of newest.values()) {
-    if (count === 0) continue;
-    if (window.range.endMs <= range.startMs || window.range.startMs >= range.endMs) continue;
-    const inside = window.range.startMs >= range.startMs && window.range.endMs <= range.endMs;
-    if (!inside) return null;
-    rejected += count;
-  }
-  return rejected;
-}
-
-function rangeKey(range: TimeRange): string {
+function keyOf({ range }: { readonly range: TimeRange }): string {
   return `${range.startMs}-${range.endMs}`;
 }

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, EdrlakeError, isoInstant } from '@edrlake/core';
+import { explainFileError } from './file-errors.ts';
+import { frozenState, type LakeState, type LogEntry } from './lake-state.ts';
+import { publish, settle } from './publish.ts';
+import type { Move } from './store.ts';
+import type { Workbench } from './workbench.ts';
+
+/** A commit that is ready to be published on top of one version. */
+export interface Draft<T> {
+  /** null when there is nothing to commit. */
+  readonly entry: LogEntry | null;
+  /** From the staging folder to the final paths. */
+  readonly moves: readonly Move[];
+  readonly outcome: T;
+}
+
+/** Where a commit stages its files, and what it is called in all of its attempts. */
+export interface CommitNames {
+  readonly commitId: string;
+  /** Relative to the lake. Removed when the commit ends. */
+  readonly stage: string;
+}
+
+/** How a commit ended. */
+export interface Committed<T> {
+  /** The version this commit made, or the newest one where there was nothing to commit. */
+  readonly version: number;
+  readonly entry: LogEntry | null;
+  readonly outcome: T;
+}
+
+/** Each lost race means that another writer committed, so this bounds how many others may be served first. */
+const MAX_TRIES = 32;
+
+/**
+ * Drafts a commit on the newest version and publishes it. When another writer was faster it is drafted again on top of
+ * what that one committed.
+ * @param draft everything that happens before anyone could see it; a crash in it leaves only the work folder
+ * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when others won every time, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. After
+ * an error the lake is as before; only where tidying up after the point of no return failed is the commit in it.
+ */
+export async function commitDraft<T>(
+  bench: Workbench,
+  draft: (state: LakeState, names: CommitNames) => Promise<Draft<T>>,
+): Promise<Committed<T>> {
+  const commitId = newCommitId(bench.clock);
+  const stage = `${bench.workFolder}/${commitId}`;
+  try {
+    for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+      const state = frozenState(await bench.log.refresh());
+      const base = state.version;
+      const drafted = await draftUnlessOvertaken(bench, base, () => draft(state, { commitId, stage }));
+      if (drafted !== null) {
+        const { entry, outcome } = drafted;
+        if (entry === null) return { version: base, entry, outcome };
+        if (await publish(bench, entry, drafted.moves)) {
+          await settle(bench, entry);
+          await bench.log.refresh();
+          await bench.log.checkpointIfDue();
+          reportCommit(bench, entry);
+          return { version: entry.version, entry, outcome };
+        }
+      }
+      bench.emit({ type: 'commit-contended', version: base + 1, attempt });
+    }
+  } finally {
+    await bench.store.remove(stage);
+  }
+  throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${MAX_TRIES} times in a row`, {
+    disposition: 'retry',
+    hint: 'Run again; let fewer processes write to this lake at once.',
+  });
+}
+
+/** null when what was read had been moved away by a writer that was faster. */
+async function draftUnlessOvertaken<T>(bench: Workbench, base: number, draft: () => Promise<T>): Promise<T | null> {
+  try {
+    return await draft();
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError || (await bench.log.refresh()).version === base) throw explainFileError(thrown);
+    return null;
+  }
+}
+
+/** Sorts by time and is unique among all writers. */
+function newCommitId(clock: Clock): string {
+  const time = isoInstant(clock.nowMs()).replace(/[-:]|\.\d+/g, '');
+  return `${time}-${randomUUID().slice(0, 8)}`;
+}
+
+function reportCommit({ emit }: Workbench, entry: LogEntry): void {
+  const { version, newEvents, changedEvents, unchangedEvents, added, removed } = entry;
+  const [filesAdded, filesRemoved] = [added.length, removed.length];
+  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });
+}

@@ -1,0 +1,64 @@
+import { quoteText } from '@edrlake/core';
+import { isFileError } from './file-errors.ts';
+import type { LoggedFile } from './lake-state.ts';
+import { rowsOf } from './table-rows.ts';
+import type { Workbench } from './workbench.ts';
+
+/** What the files on disk say of themselves. */
+export interface Footers {
+  /** Rows by path, of the files that are whole. */
+  readonly rowCounts: ReadonlyMap<string, number>;
+  /**
+   * Files that are not what was committed: they are gone, their footers cannot be read, or hold another number of rows.
+   * In the order given.
+   */
+  readonly lost: readonly LoggedFile[];
+}
+
+/** Files of one statement. */
+const FILES_PER_STATEMENT = 1_000;
+
+/** Reads the footers of data files. Files that are gone or broken cost a few statements more each. */
+export async function readFooters(
+  bench: Pick<Workbench, 'store' | 'connection'>,
+  files: readonly LoggedFile[],
+): Promise<Footers> {
+  const absent = await bench.store.absent(files.map(({ path }) => path));
+  const present = files.filter(({ path }) => !absent.has(path));
+  const found = new Map<string, number>();
+  for (let first = 0; first < present.length; first += FILES_PER_STATEMENT) {
+    await readSome(bench, present.slice(first, first + FILES_PER_STATEMENT), found);
+  }
+  const isWhole = ({ path, rowCount }: LoggedFile) => found.get(path) === rowCount;
+  const whole = files.filter(isWhole);
+  return {
+    rowCounts: new Map(whole.map(({ path, rowCount }) => [path, rowCount])),
+    lost: files.filter((file) => !isWhole(file)),
+  };
+}
+
+/** DuckDB fails as a whole when one file is broken, so halves are read until it is alone. */
+async function readSome(
+  bench: Pick<Workbench, 'store' | 'connection'>,
+  files: readonly LoggedFile[],
+  found: Map<string, number>,
+): Promise<void> {
+  const byLocation = new Map(files.map(({ path }) => [bench.store.locate(path), path]));
+  const list = [...byLocation.keys()].map(quoteText).join(', ');
+  try {
+    const rows = await rowsOf(
+      bench.connection,
+      `SELECT file_name, num_rows::VARCHAR AS rows FROM parquet_file_metadata([${list}])`,
+    );
+    for (const { file_name, rows: count } of rows) {
+      const path = byLocation.get(String(file_name));
+      if (path !== undefined) found.set(path, Number(count));
+    }
+  } catch (thrown) {
+    if (!isFileError(thrown)) throw thrown;
+    if (files.length === 1) return;
+    const middle = Math.ceil(files.length / 2);
+    await readSome(bench, files.slice(0, middle), found);
+    await readSome(bench, files.slice(middle), found);
+  }
+}
