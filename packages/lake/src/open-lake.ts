@@ -15,6 +15,7 @@ import {
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit.ts';
 import { checkFormat, openCommitLog } from './commit-log.ts';
+import { type CompactOptions, type CompactReport, compact } from './compact.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
 import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
 import { type DuckDbLimits, openDuckDb } from './duckdb-session.ts';
@@ -74,6 +75,8 @@ export interface Lake {
    * @returns their paths; empty when none is lost
    */
   forgetLostFiles(runId: string): Promise<readonly string[]>;
+  /** Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`, `INTERRUPTED`. */
+  compact(options: CompactOptions, context: RunContext): Promise<CompactReport>;
   /**
    * Where the newest proofs say that everything of the scope was fetched; oldest first, apart from each other. On the event
    * axis without the days that lost rows and have not got them back.
@@ -89,6 +92,13 @@ export interface Lake {
   refreshViews(): Promise<void>;
   /** Refreshes the views of a lake open for writing, and lets go of everything. */
   close(): Promise<void>;
+}
+
+/** Who a maintenance of the lake is done for. */
+export interface RunContext {
+  readonly runId: string;
+  /** Aborting it ends the work at the next safe point. */
+  readonly signal: AbortSignal;
 }
 
 /** Bounds what a lake takes unless it is told otherwise. */
@@ -211,6 +221,11 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
         const paths = await forgetLostFiles(bench, runId);
         await views.afterCommit(paths.length);
         return paths;
+      }),
+    compact: (options, context) =>
+      inTurn(async () => {
+        refuseToWrite();
+        return await compact(bench, options, { ...context, afterCommit: () => views.afterCommit(1) });
       }),
     provenRanges: async (axis, scope) => provenRangesOf(await snapshot(), axis, scope),
     query: (sql, options) => runQuery(target, sql, options),

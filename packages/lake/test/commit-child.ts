@@ -1,4 +1,4 @@
-// A process of its own that commits to a lake, for tests that kill it or let several compete. Its argument is a JSON plan.
+// A process of its own that works on a lake, for tests that kill it or let several compete. Its argument is a JSON plan.
 import { openLake } from '../src/index.ts';
 import { deliver, proofOfDays, SMALL_OPTIONS, type SmallEvent } from './small-lake.ts';
 
@@ -6,6 +6,8 @@ interface ChildPlan {
   readonly directory: string;
   /** Events of each commit, in order. */
   readonly batches: readonly (readonly SmallEvent[])[];
+  /** What follows the batches. */
+  readonly then?: 'compact' | 'forget';
   /** The step, and the how-manieth occurrence of it from 1, at which the process kills itself; null for never. */
   readonly killAt: { readonly step: string; readonly occurrence: number } | null;
 }
@@ -27,4 +29,6 @@ for (const events of plan.batches) {
   const proofs = first === undefined ? [] : [proofOfDays(first.timeMs - (first.timeMs % 86_400_000), 1, events)];
   await deliver(lake, events, { proofs });
 }
+if (plan.then === 'compact') await lake.compact({}, { runId: 'child', signal: new AbortController().signal });
+if (plan.then === 'forget') await lake.forgetLostFiles('child');
 await lake.close();

@@ -1,0 +1,85 @@
+import { type Day, dayOf, type TableSpec, type TimeRange } from '@edrlake/core';
+import type { LoggedFile } from './lake-state.ts';
+import type { Snapshot } from './snapshot.ts';
+import { partitionDay } from './table-rows.ts';
+
+/** Small files of one table and day that become one file. At least two. */
+export interface MergeGroup {
+  readonly table: TableSpec;
+  readonly partition: string;
+  readonly inputs: readonly LoggedFile[];
+  readonly inputBytes: number;
+}
+
+/** What there is to do, and how much of the lake was looked at. */
+export interface CompactPlan {
+  /** Oldest day first; all groups of a day together. */
+  readonly groups: readonly MergeGroup[];
+  /** Days with files, in any table. */
+  readonly days: ReadonlySet<Day>;
+}
+
+/** Which files to merge, by size alone. */
+export interface CompactSizes {
+  readonly targetFileBytes: number;
+  readonly minFiles: number;
+}
+
+/**
+ * Plans which files become one. A file of at least half the target is left alone: merging it again and again with the few
+ * rows that come late would write everything many times.
+ */
+export function planCompaction(
+  snapshot: Snapshot,
+  tables: readonly TableSpec[],
+  range: TimeRange | null,
+  { targetFileBytes, minFiles }: CompactSizes,
+): CompactPlan {
+  const days = new Set<Day>();
+  const groups: MergeGroup[] = [];
+  for (const table of tables) {
+    const small = new Map<string, LoggedFile[]>();
+    for (const file of snapshot.files[table.name] ?? []) {
+      const day = partitionDay(file);
+      if (range !== null && (day < dayOf(range.startMs) || day > dayOf(range.endMs - 1))) continue;
+      days.add(day);
+      if (file.fileBytes >= targetFileBytes / 2) continue;
+      const ofPartition = small.get(file.partition);
+      if (ofPartition === undefined) small.set(file.partition, [file]);
+      else ofPartition.push(file);
+    }
+    for (const [partition, files] of small) {
+      if (files.length < Math.max(2, minFiles)) continue;
+      for (const inputs of packed(files, targetFileBytes)) {
+        if (inputs.length > 1) groups.push({ table, partition, inputs, inputBytes: bytesOf(inputs) });
+      }
+    }
+  }
+  return { groups: groups.sort((a, b) => compare(partitionDay(a), partitionDay(b))), days };
+}
+
+/** In commit order, as many as fit into the target together. */
+function packed(files: readonly LoggedFile[], targetFileBytes: number): LoggedFile[][] {
+  const bins: LoggedFile[][] = [];
+  let bytes = 0;
+  for (const file of files) {
+    const last = bins.at(-1);
+    if (last === undefined || bytes + file.fileBytes > targetFileBytes) {
+      bins.push([file]);
+      bytes = file.fileBytes;
+    } else {
+      last.push(file);
+      bytes += file.fileBytes;
+    }
+  }
+  return bins;
+}
+
+/** The size of some files together. */
+export function bytesOf(files: readonly LoggedFile[]): number {
+  return files.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
