@@ -82,20 +82,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Export a range of days into the lake and prove it complete',
     details: [
       'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
+      'With --only, just the stretches in that state are fetched, by default among all days the lake knows.',
       'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree.',
     ],
     positionals: [],
-    flags: [...RANGE, 'force', 'replace', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flags: [...RANGE, 'only', 'force', 'replace', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
     examples: [
       { command: 'edrlake backfill --from 2020-08-17 --to 2020-08-19', purpose: 'three whole days' },
       {
         command: "edrlake backfill --from 2020-08-17 --to 2020-08-17 --filter 'type: FILE'",
         purpose: 'only file events',
       },
-      {
-        command: 'edrlake backfill --from 2020-08-17T04:00:00Z --to 2020-08-17T06:00:00Z --force',
-        purpose: 'fetch two hours again',
-      },
+      { command: 'edrlake backfill --only missing', purpose: 'what was never fetched between' },
     ],
     readsConfiguration: true,
     load: () => import('./commands/backfill.ts'),
@@ -137,6 +135,41 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'reconcile',
+    summary: 'Compare each day between the API and the lake, and mend it',
+    details: [
+      'Compares what the API counts now with the rows and ids in the data files, by default for all days the lake knows up to yesterday. One request compares many days. With --repair only the stretches that differ are fetched.',
+      'Exit code 4 when something differs, after a repair when something still does.',
+    ],
+    positionals: [],
+    flags: ['from', 'to', 'by', 'repair', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flagTexts: {
+      from: { describe: 'First UTC day to compare', defaultText: 'the first in the lake' },
+      to: { describe: 'Last UTC day to compare', defaultText: 'the last, at most yesterday' },
+    },
+    examples: [
+      { command: 'edrlake reconcile', purpose: 'all days' },
+      { command: 'edrlake reconcile --from 2026-11-14 --to 2026-11-20 --repair', purpose: 'a week, and mend it' },
+      { command: 'edrlake reconcile --from 2026-11-20 --to 2026-11-20 --by type', purpose: 'where it differs' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/reconcile.ts'),
+  },
+  {
+    name: 'runs',
+    summary: 'List the runs of the lake, or tell one in full',
+    details: ['Pipelines and exports, newest first, with what they did and how they ended.'],
+    positionals: [{ name: 'id', describe: 'Id of a run, or the last part of it', required: false }],
+    flags: ['limit', ...LAKE, ...OUTPUT],
+    flagTexts: { limit: { describe: 'Runs to list', defaultText: '20' } },
+    examples: [
+      { command: 'edrlake runs', purpose: 'the newest' },
+      { command: 'edrlake runs 20261122T003012Z-1f9a2c', purpose: 'tasks, tries, requests, errors' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/runs.ts'),
+  },
+  {
     name: 'query',
     summary: 'Ask the lake in SQL',
     details: [
@@ -164,6 +197,40 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     readsConfiguration: true,
     load: () => import('./commands/sql.ts'),
+  },
+  {
+    name: 'compact',
+    summary: 'Merge the small files of each day into few large ones',
+    details: [
+      'No row changes: each merged file is compared with what it replaces before it takes its place. Days that need nothing are left alone. Safe to interrupt, and beside other runs.',
+    ],
+    positionals: [],
+    flags: ['from', 'to', ...LAKE, ...OUTPUT],
+    flagTexts: {
+      from: { describe: 'First UTC day to compact', defaultText: 'all' },
+      to: { describe: 'Last UTC day to compact', defaultText: 'all' },
+    },
+    examples: [
+      { command: 'edrlake compact', purpose: 'every day that needs it' },
+      { command: 'edrlake compact --from 2026-11-01 --to 2026-11-21', purpose: 'three weeks' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/compact.ts'),
+  },
+  {
+    name: 'vacuum',
+    summary: 'Delete files that no recent version needs',
+    details: [
+      'Files that were replaced, and what crashes left behind, once older than the grace period. Safe beside other runs.',
+    ],
+    positionals: [],
+    flags: ['grace', 'dry-run', ...LAKE, ...OUTPUT],
+    examples: [
+      { command: 'edrlake vacuum --dry-run', purpose: 'see what would go' },
+      { command: 'edrlake vacuum --grace 2d', purpose: 'keep two days' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/vacuum.ts'),
   },
   {
     name: 'count',

@@ -9,6 +9,8 @@ export interface CommandInput {
   readonly values: FlagValues;
   /** Positionals that were given; a required one is always there. */
   readonly positionals: Readonly<Record<string, string>>;
+  /** All arguments without a flag, in order. */
+  readonly words: readonly string[];
   /** Flags that were typed, as opposed to taken from the environment, the configuration or the defaults. */
   readonly typed: ReadonlySet<FlagName>;
 }
@@ -21,6 +23,8 @@ export interface Positional {
   readonly name: string;
   readonly describe: string;
   readonly required: boolean;
+  /** Any number of them may be given; only the last positional of a command. */
+  readonly repeats?: boolean;
 }
 
 /** One command as help, completion and the parser know it; its code is loaded only when it runs. */

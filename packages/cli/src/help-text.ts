@@ -1,4 +1,4 @@
-import type { CommandSpec } from './command.ts';
+import type { CommandSpec, Positional } from './command.ts';
 import { COMMANDS } from './command-list.ts';
 import type { FlagGroup } from './flag-values.ts';
 import { environmentName, type FlagName, flagNamed } from './flags.ts';
@@ -93,9 +93,9 @@ export function commandHelp(command: CommandSpec, width: number): string {
   return `${lines.join('\n')}\n`;
 }
 
-function positionalText(positional: { readonly name: string; readonly required: boolean }): string {
-  const name = positional.name.toUpperCase().replaceAll('-', '_');
-  return positional.required ? name : `[${name}]`;
+function positionalText({ name, required, repeats }: Positional): string {
+  const text = `${name.toUpperCase().replaceAll('-', '_')}${repeats === true ? '…' : ''}`;
+  return required ? text : `[${text}]`;
 }
 
 function flagUsage(name: FlagName): string {

@@ -1,4 +1,6 @@
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { EdrlakeError } from '@edrlake/core';
 import type { FlagValues } from './flags.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -15,4 +17,17 @@ export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
     memoryLimit: values['memory-limit'],
     ...(values.threads === null ? {} : { threads: values.threads }),
   };
+}
+
+/** @throws {EdrlakeError} `LAKE_MISSING` where there is nothing; for what only reads beside the lake and does not open it */
+export async function requireLake(directory: string): Promise<void> {
+  const isThere = await access(directory).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, {
+    context: { directory },
+    hint: 'Check --lake, or make one with edrlake backfill.',
+  });
 }

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type Day, EVERYTHING, isoInstant, MS_PER_DAY, quoteText, startOfDayMs } from '@edrlake/core';
+import { EVERYTHING, isoInstant, MS_PER_DAY, quoteText, startOfDayMs } from '@edrlake/core';
 import { type DayCoverage, isOwnerAlive, type Lake, type LoggedFile } from '@edrlake/lake';
-import { listRuns, type RunSummary, readFollowStart, watermarkOf } from '@edrlake/runner/history';
+import { lastReconciliations, listRuns, type RunSummary, readFollowStart, watermarkOf } from '@edrlake/runner/history';
 import { calendarSpanText, calendarText } from './calendar-text.ts';
-import { type Calendar, calendarOf, type DayComparison } from './day-states.ts';
+import { type Calendar, calendarOf } from './day-states.ts';
 import { bytesText, countText, durationText, instantText, nounText } from './quantity-text.ts';
 import { pairsText, tableText } from './table-text.ts';
 
@@ -40,7 +40,7 @@ const SHOWN_DAYS = 10;
 export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
-  const comparisons = new Map<Day, DayComparison>();
+  const comparisons = await lastReconciliations(lake);
   const watermarkMs = await watermarkOf(lake, EVERYTHING);
   const followedFromMs = await readFollowStart(lake, EVERYTHING);
   const isFollowed = watermarkMs !== null && followedFromMs !== null && followedFromMs < watermarkMs;

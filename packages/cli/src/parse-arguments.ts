@@ -8,6 +8,7 @@ import { FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
 export interface ParsedArguments {
   readonly command: CommandSpec;
   readonly positionals: Readonly<Record<string, string>>;
+  readonly words: readonly string[];
   readonly texts: ReadonlyMap<FlagName, readonly string[]>;
 }
 
@@ -27,20 +28,21 @@ export function parseArguments(args: readonly string[]): ParsedArguments {
   const command = commandNamed(first);
   if (command === null) throw unknownCommand(first);
   const parsed = parsedWords(command, args.slice(1));
-  const positionals = positionalsOf(command, parsed._.map(String));
+  const words = parsed._.map(String);
+  const positionals = positionalsOf(command, words);
   const texts = new Map<FlagName, readonly string[]>();
   for (const name of acceptedFlags(command)) {
     const value = parsed[name];
     if (value !== undefined) texts.set(name, Array.isArray(value) ? value.map(String) : [String(value)]);
   }
-  return { command, positionals, texts };
+  return { command, positionals, words, texts };
 }
 
 /** The arguments without a flag by their names. The parser itself would lose a lone `-`. */
 function positionalsOf(command: CommandSpec, words: readonly string[]): Record<string, string> {
   const seeHelp = seeHelpOf(command);
   const unexpected = words[command.positionals.length];
-  if (unexpected !== undefined) {
+  if (unexpected !== undefined && command.positionals.at(-1)?.repeats !== true) {
     throw new EdrlakeError('USAGE', `edrlake ${command.name} does not take the argument "${unexpected}"`, {
       hint: seeHelp,
     });

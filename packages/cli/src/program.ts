@@ -49,7 +49,8 @@ async function dispatch(args: readonly string[], style: ErrorStyle, surroundings
   style.debug = values['log-level'] === 'debug';
   const { run } = await parsed.command.load();
   surroundings.signal.throwIfAborted();
-  return run({ values, positionals: parsed.positionals, typed: new Set(parsed.texts.keys()) }, surroundings);
+  const { positionals, words } = parsed;
+  return run({ values, positionals, words, typed: new Set(parsed.texts.keys()) }, surroundings);
 }
 
 /** The help that was asked for, or null. `edrlake`, `edrlake help [command]`, `--help` and `-h` anywhere before `--`. */

@@ -1,7 +1,7 @@
 import type { Clock, Emit, RunEvent } from '@edrlake/core';
 import type { FlagValues, LogLevel } from './flags.ts';
 import { isLogged, type LogLine, logLineOf } from './log-line.ts';
-import { advanceProgress, type ProgressState, startProgress } from './progress-state.ts';
+import { advanceProgress, startProgress } from './progress-state.ts';
 import { liveLines, plainLine } from './progress-text.ts';
 import { instantText } from './quantity-text.ts';
 import { lineWidth, type Surroundings, type TextSink } from './surroundings.ts';
@@ -18,8 +18,28 @@ export interface ProgressDisplay {
   stop(): void;
 }
 
+/** What is shown while something goes on: it takes events and is drawn whenever there is time. */
+export interface ProgressView {
+  advance(event: RunEvent, nowMs: number): void;
+  /** For a terminal, each at most `width` cells. */
+  lines(nowMs: number, width: number): string[];
+  /** The same in one line for a log; null where there is nothing to say. */
+  plainLine(nowMs: number): string | null;
+}
+
+/** An export at work. */
+export function exportProgress(startedAtMs: number): ProgressView {
+  const state = startProgress(startedAtMs);
+  return {
+    advance: (event, nowMs) => advanceProgress(state, event, nowMs),
+    lines: (nowMs, width) => liveLines(state, nowMs, width),
+    plainLine: (nowMs) => plainLine(state, nowMs),
+  };
+}
+
 /** How progress is shown. */
 export interface DisplayOptions {
+  readonly view: ProgressView;
   readonly level: LogLevel;
   /** true: redraw lines in place. false: write one line now and then. */
   readonly live: boolean;
@@ -40,11 +60,15 @@ export function progressDisplay(stderr: TextSink, clock: Clock, options: Display
 /**
  * The display for a command's settings, redrawn by a timer until `stop`. Live only where stderr is a terminal that can move its cursor.
  */
-export function startDisplay(values: FlagValues, surroundings: Surroundings): ProgressDisplay {
+export function startDisplay(
+  values: FlagValues,
+  surroundings: Surroundings,
+  view: ProgressView = exportProgress(surroundings.clock.nowMs()),
+): ProgressDisplay {
   const { stderr, env, clock } = surroundings;
   const level = values['log-level'];
   const live = stderr.isTTY === true && env.TERM !== 'dumb' && !values['no-progress'] && isLogged('info', level);
-  const display = progressDisplay(stderr, clock, { level, live, width: () => lineWidth(stderr, env) });
+  const display = progressDisplay(stderr, clock, { view, level, live, width: () => lineWidth(stderr, env) });
   const timer = setInterval(display.tick, live ? FRAME_MS * 2.5 : PLAIN_LINE_MS / 2);
   timer.unref();
   return {
@@ -57,7 +81,7 @@ export function startDisplay(values: FlagValues, surroundings: Surroundings): Pr
 }
 
 function liveDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): ProgressDisplay {
-  const state = startProgress(clock.nowMs());
+  const { view } = options;
   let drawnLines = 0;
   let drawnAtMs = Number.NEGATIVE_INFINITY;
   let stopped = false;
@@ -65,7 +89,7 @@ function liveDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): P
   const draw = (before: string) => {
     const nowMs = clock.nowMs();
     // One cell stays free: a full last column makes some terminals wrap.
-    const lines = liveLines(state, nowMs, options.width() - 1);
+    const lines = view.lines(nowMs, options.width() - 1);
     stderr.write(`${eraseText()}${drawnLines === 0 ? HIDE_CURSOR : ''}${before}${lines.join('\n')}\n`);
     drawnLines = lines.length;
     drawnAtMs = nowMs;
@@ -78,7 +102,7 @@ function liveDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): P
     emit: (event) => {
       if (stopped) return;
       const nowMs = clock.nowMs();
-      advanceProgress(state, event, nowMs);
+      view.advance(event, nowMs);
       const line = logLineOf(event, nowMs);
       // What the display itself shows needs no line.
       if (line.level !== 'info' || isMilestone(event)) log(line);
@@ -97,7 +121,7 @@ function liveDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): P
 }
 
 function plainDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): ProgressDisplay {
-  const state: ProgressState = startProgress(clock.nowMs());
+  const { view } = options;
   let writtenAtMs = clock.nowMs();
   let stopped = false;
   const log = (line: LogLine) => {
@@ -107,12 +131,14 @@ function plainDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): 
   };
   const tick = () => {
     const nowMs = clock.nowMs();
-    if (nowMs - writtenAtMs >= PLAIN_LINE_MS) log({ level: 'info', text: plainLine(state, nowMs) });
+    if (nowMs - writtenAtMs < PLAIN_LINE_MS) return;
+    const text = view.plainLine(nowMs);
+    if (text !== null) log({ level: 'info', text });
   };
   return {
     emit: (event) => {
       const nowMs = clock.nowMs();
-      advanceProgress(state, event, nowMs);
+      view.advance(event, nowMs);
       log(logLineOf(event, nowMs));
       tick();
     },

@@ -57,9 +57,10 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
   switch (event.type) {
     case 'planned':
       state.phase = 'fetching';
-      state.eventsExpected = event.events;
-      state.pagesExpected = event.pages;
-      state.fetchingSinceMs = nowMs;
+      // A plan of several stretches comes in as many parts.
+      state.eventsExpected = (state.eventsExpected ?? 0) + event.events;
+      state.pagesExpected += event.pages;
+      state.fetchingSinceMs ??= nowMs;
       break;
     case 'request':
       state.requestsMade += 1;

@@ -1,6 +1,6 @@
 import type { RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { progressDisplay } from '../src/progress-display.ts';
+import { exportProgress, progressDisplay } from '../src/progress-display.ts';
 import { advanceProgress, startProgress, timeLeftMs } from '../src/progress-state.ts';
 import { liveLines, plainLine } from '../src/progress-text.ts';
 import { displayWidth } from '../src/text-layout.ts';
@@ -90,7 +90,12 @@ describe('the live display', () => {
   function display(width = 80) {
     const clock = handClock(START_MS);
     const terminal = new TextBuffer({ isTTY: true, columns: width });
-    const shown = progressDisplay(terminal, clock, { level: 'info', live: true, width: () => width });
+    const shown = progressDisplay(terminal, clock, {
+      view: exportProgress(clock.nowMs()),
+      level: 'info',
+      live: true,
+      width: () => width,
+    });
     return { clock, terminal, shown };
   }
 
@@ -136,7 +141,12 @@ describe('progress off a terminal', () => {
   function display(level: 'info' | 'debug' | 'error' = 'info') {
     const clock = handClock(START_MS);
     const file = new TextBuffer();
-    const shown = progressDisplay(file, clock, { level, live: false, width: () => 80 });
+    const shown = progressDisplay(file, clock, {
+      view: exportProgress(clock.nowMs()),
+      level,
+      live: false,
+      width: () => 80,
+    });
     return { clock, file, shown };
   }
 

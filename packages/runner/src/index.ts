@@ -15,8 +15,30 @@ export type {
   RunServices,
   Services,
 } from './export-types.ts';
+export { failedRanges } from './failed-windows.ts';
 export { openEdrLake } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
+export {
+  type DayVerdict,
+  disagrees,
+  type ReconciledDay,
+  type RepairReport,
+  reconcile,
+  repair,
+} from './reconcile.ts';
+export { rememberReconciliation } from './reconciliation-store.ts';
 export { connectSharing, type Sharing } from './shared-connection.ts';
 export { provenWindows } from './skip-proven.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync.ts';
+export type { Pipeline } from './workflow/define-pipeline.ts';
+export { describePipeline, type PipelineDescription, type TaskDescription } from './workflow/describe-pipeline.ts';
+export type { PostJson } from './workflow/hooks.ts';
+export { parseParams } from './workflow/params.ts';
+export { lastSuccessAtMs } from './workflow/run-history.ts';
+export {
+  RUN_EXIT_CODES,
+  type RunPipelineOptions,
+  type RunResult,
+  runPipeline,
+} from './workflow/run-pipeline.ts';
+export { runSchedule } from './workflow/schedule.ts';

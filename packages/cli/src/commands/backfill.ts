@@ -1,26 +1,47 @@
-import type { ExportReport } from '@edrlake/runner';
-import { exportRange } from '@edrlake/runner';
+import type { TimeRange } from '@edrlake/core';
+import { type ExportReport, exportRange } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
-import { requiredRange, scopeOf } from '../gateway.ts';
+import type { FlagValues } from '../flags.ts';
+import { optionalRange, requiredRange, scopeOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
-import { EXPORT_EXIT_CODES, withLakeSession } from '../lake-session.ts';
+import { lakeDirectory, requireLake } from '../lake-access.ts';
+import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../lake-session.ts';
 import { startDisplay } from '../progress-display.ts';
 import { reportDocument, reportText } from '../report-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { knownDays, wantedRanges } from '../wanted-ranges.ts';
 
 /** Exports a range and proves it. Committed windows stay whatever happens; the next run goes on from there. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout, env } = surroundings;
-  const request = { axis: 'event', ranges: [requiredRange(values, 'backfill')], scope: scopeOf(values) } as const;
+  const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);
+  if (values.only !== null) await requireLake(lakeDirectory(values, surroundings));
   const display = startDisplay(values, surroundings);
-  const report: ExportReport = await withLakeSession(
-    values,
-    surroundings,
-    { display, priority: 'normal' },
-    ({ ends, options, runServices }) => exportRange(ends, request, options, runServices()),
+  const report = await withLakeSession(values, surroundings, { display, priority: 'normal' }, (session) =>
+    backfill(range, values, session),
   );
+  if (report === null) {
+    const nothing = `Nothing to do: ${values.only === 'failed' ? 'no failed window is left' : `nothing is ${values.only}`}.`;
+    if (values.json) await writeJson(stdout, { outcome: 'done', only: values.only, ranges: [] });
+    else await writeText(stdout, `${nothing}\n`);
+    return 0;
+  }
   if (values.json) await writeJson(stdout, reportDocument(report));
   else await writeText(stdout, reportText(report, lineWidth(stdout, env)));
   return EXPORT_EXIT_CODES[report.outcome];
+}
+
+/** null where only a part was wanted and there is none. */
+async function backfill(
+  range: TimeRange | null,
+  values: FlagValues,
+  { ends, lake, options, services, runServices }: LakeSession,
+): Promise<ExportReport | null> {
+  const scope = scopeOf(values);
+  const whole = range ?? (await knownDays(lake, services.clock.nowMs()));
+  if (whole === null) return null;
+  const ranges = values.only === null ? [whole] : await wantedRanges(lake, values.only, whole, scope);
+  if (ranges.length === 0) return null;
+  return exportRange(ends, { axis: 'event', ranges, scope }, options, runServices());
 }

@@ -1,0 +1,46 @@
+import type { CompactReport } from '@edrlake/lake';
+import { openEdrLake } from '@edrlake/runner/open-lake';
+import type { CommandInput } from '../command.ts';
+import { optionalRange, servicesOf } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { startDisplay } from '../progress-display.ts';
+import { bytesText, countText, nounText } from '../quantity-text.ts';
+import { newRunId } from '../run-id.ts';
+import { type Surroundings, writeText } from '../surroundings.ts';
+
+/** Merges the small files of each day into few large ones; no row changes. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const { stdout, signal } = surroundings;
+  const range = optionalRange(values);
+  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  let report: CompactReport;
+  try {
+    const services = servicesOf(surroundings, display.emit);
+    const options = { ...lakeOptions(values, 'write'), create: false };
+    const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
+    try {
+      report = await lake.compact(range === null ? {} : { range }, { runId: newRunId(surroundings), signal });
+    } finally {
+      await lake.close();
+    }
+  } finally {
+    display.stop();
+  }
+  if (values.json) await writeJson(stdout, report);
+  else await writeText(stdout, compactText(report));
+  return 0;
+}
+
+/** What was merged, or that nothing had to be. */
+export function compactText(report: CompactReport): string {
+  const { compactedDays, skippedDays, filesBefore, filesAfter, bytesBefore, bytesAfter } = report;
+  const rest = skippedDays === 0 ? '' : `${nounText(skippedDays, 'day')} needed nothing.`;
+  if (compactedDays.length === 0)
+    return rest === '' ? 'There is nothing to compact.\n' : `Nothing to compact: ${rest}\n`;
+  const days = nounText(compactedDays.length, 'day');
+  const files = `${countText(filesBefore)} → ${nounText(filesAfter, 'file')}`;
+  const head = `Compacted ${days}: ${files}, ${bytesText(bytesBefore)} → ${bytesText(bytesAfter)}.`;
+  return `${[head, ...(rest === '' ? [] : [rest])].join('\n')}\nThe old files stay in _trash until: edrlake vacuum\n`;
+}

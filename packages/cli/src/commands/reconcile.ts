@@ -1,0 +1,53 @@
+import { EdrlakeError } from '@edrlake/core';
+import { disagrees, reconcile, rememberReconciliation, repair } from '@edrlake/runner';
+import type { CommandInput } from '../command.ts';
+import type { FlagValues } from '../flags.ts';
+import { optionalRange } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeDirectory, requireLake } from '../lake-access.ts';
+import { type LakeSession, withLakeSession } from '../lake-session.ts';
+import { startDisplay } from '../progress-display.ts';
+import { type ReconcileView, reconcileDocument, reconcileText } from '../reconcile-text.ts';
+import { newRunId } from '../run-id.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { knownDays } from '../wanted-ranges.ts';
+
+/** What the API has is not what the lake has. */
+const DISAGREES = 4;
+
+/** Compares days between the API and the lake, and mends those that differ where that is asked for. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const { stdout, env } = surroundings;
+  if (values.repair && values.by === 'type') {
+    throw new EdrlakeError('USAGE', '--repair and --by type exclude each other', {
+      hint: 'Look with --by type, then repair without it.',
+    });
+  }
+  optionalRange(values);
+  await requireLake(lakeDirectory(values, surroundings));
+  const display = startDisplay({ ...values, 'no-progress': values['no-progress'] || !values.repair }, surroundings);
+  const view = await withLakeSession(values, surroundings, { display, priority: 'high' }, (session) =>
+    compare(values, session, surroundings),
+  );
+  if (values.json) await writeJson(stdout, reconcileDocument(view));
+  else await writeText(stdout, reconcileText(view, lineWidth(stdout, env)));
+  return disagrees(view.days) ? DISAGREES : 0;
+}
+
+async function compare(values: FlagValues, session: LakeSession, surroundings: Surroundings): Promise<ReconcileView> {
+  const { lake, ends, options, services, connection } = session;
+  const { clock } = surroundings;
+  const { by } = values;
+  const requestsBefore = connection.requestsMade();
+  const range = optionalRange(values) ?? (await knownDays(lake, clock.nowMs()));
+  const look = async () => {
+    const days = range === null ? [] : await reconcile(ends, { range, by }, services);
+    await rememberReconciliation(lake, days, clock.nowMs(), newRunId(surroundings));
+    return days;
+  };
+  let days = await look();
+  const repaired = values.repair ? await repair(ends, days, options, session.runServices()) : null;
+  if (repaired !== null && (repaired.exported !== null || repaired.forgottenFiles.length > 0)) days = await look();
+  return { days, by, repair: repaired, requests: connection.requestsMade() - requestsBefore };
+}

@@ -1,0 +1,52 @@
+import type { VacuumReport } from '@edrlake/lake';
+import { openEdrLake } from '@edrlake/runner/open-lake';
+import type { CommandInput } from '../command.ts';
+import { servicesOf } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { bytesText, countText, durationText } from '../quantity-text.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { tableText } from '../table-text.ts';
+
+/** Removes what nothing needs any more. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const { stdout, env, signal } = surroundings;
+  const options = { ...lakeOptions(values, 'write'), create: false };
+  const services = servicesOf(surroundings, () => {});
+  const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
+  let report: VacuumReport;
+  try {
+    report = await lake.vacuum({ graceMs: values.grace, dryRun: values['dry-run'] }, { signal });
+  } finally {
+    await lake.close();
+  }
+  if (values.json) await writeJson(stdout, report);
+  else await writeText(stdout, vacuumText(report, values.grace, lineWidth(stdout, env)));
+  return 0;
+}
+
+const MEANINGS: Readonly<Record<VacuumReport['removed'][number]['reason'], string>> = {
+  trash: 'replaced data files',
+  orphan: 'data files of no version',
+  partial: 'unfinished writes',
+  spool: 'work of dead processes',
+  index: 'replaced identity files',
+  log: 'log entries held by a checkpoint',
+  views: 'leftovers beside the views',
+};
+
+/** What went or would go, by reason. */
+export function vacuumText({ dryRun, removed, bytes }: VacuumReport, graceMs: number, width: number): string {
+  if (removed.length === 0) return `Nothing to remove that is older than ${durationText(graceMs)}.\n`;
+  const reasons = [...new Set(removed.map(({ reason }) => reason))];
+  const rows = reasons.map((reason) => {
+    const ofReason = removed.filter((entry) => entry.reason === reason);
+    const size = ofReason.reduce((sum, entry) => sum + entry.bytes, 0);
+    return [MEANINGS[reason], countText(ofReason.length), bytesText(size)];
+  });
+  const columns = [{ title: '' }, ...['count', 'size'].map((title) => ({ title, align: 'right' as const }))];
+  const head = `${dryRun ? 'Would remove' : 'Removed'} ${bytesText(bytes)}:`;
+  const next = dryRun ? ['', 'Nothing was removed. --json lists every path.'] : [];
+  return `${[head, '', tableText(columns, rows, width), ...next].join('\n')}\n`;
+}

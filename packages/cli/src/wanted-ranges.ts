@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { gapsIn, intersect, MS_PER_DAY, type QueryScope, startOfDayMs, type TimeRange } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import { failedRanges } from '@edrlake/runner';
+import { readFollowStart, watermarkOf } from '@edrlake/runner/history';
+
+/** Which part of a range is wanted. */
+export type OnlyState = 'missing' | 'failed' | 'mismatched';
+
+/**
+ * The stretches of a range that are in the given state, oldest first, apart from each other. `missing`: never proven, neither
+ * by their own time nor, as far as the lake was synced, by processing time. `failed`: windows that failed in an earlier run
+ * and were not proven since. `mismatched`: the newest word on them is that they do not add up, or rows of the day were lost.
+ */
+export async function wantedRanges(
+  lake: Lake,
+  only: OnlyState,
+  range: TimeRange,
+  scope: QueryScope,
+): Promise<TimeRange[]> {
+  const proven = await lake.provenRanges('event', scope);
+  if (only === 'missing') {
+    const [startMs, endMs] = [await readFollowStart(lake, scope), await watermarkOf(lake, scope)];
+    const followed = startMs === null || endMs === null || endMs <= startMs ? [] : [{ startMs, endMs }];
+    return gapsIn(range, [...proven, ...followed]);
+  }
+  if (only === 'failed') {
+    const failed = await failedRanges(join(lake.directory, '_runs'), 'event', scope);
+    return joined(within(failed, range).flatMap((part) => gapsIn(part, proven)));
+  }
+  const { proofs } = await lake.snapshot();
+  const mismatched = proofs.filter(
+    ({ verdict, window }) =>
+      verdict === 'mismatch' &&
+      window.axis === 'event' &&
+      window.scope.filter === scope.filter &&
+      window.scope.state === scope.state,
+  );
+  const open = within(
+    mismatched.map(({ window }) => window.range),
+    range,
+  ).flatMap((part) => gapsIn(part, proven));
+  return joined([...open, ...within(await daysThatLostRows(lake, range, scope), range)]);
+}
+
+/** Days with fewer rows than their proofs say. */
+async function daysThatLostRows(lake: Lake, range: TimeRange, { filter, state }: QueryScope): Promise<TimeRange[]> {
+  if (filter !== null || state !== null) return [];
+  return (await lake.coverage(range))
+    .filter(({ scope, counted, inLake, rejected }) => scope === 'all' && inLake + rejected < (counted ?? 0))
+    .map(({ day }) => ({ startMs: startOfDayMs(day), endMs: startOfDayMs(day) + MS_PER_DAY }));
+}
+
+function within(ranges: readonly TimeRange[], range: TimeRange): TimeRange[] {
+  return ranges.flatMap((candidate) => intersect(candidate, range) ?? []);
+}
+
+/** The same stretches, oldest first, those that touch or overlap as one. */
+function joined(ranges: readonly TimeRange[]): TimeRange[] {
+  const result: TimeRange[] = [];
+  for (const range of [...ranges].sort((a, b) => a.startMs - b.startMs)) {
+    const last = result.at(-1);
+    if (last === undefined || last.endMs < range.startMs) result.push(range);
+    else result[result.length - 1] = { startMs: last.startMs, endMs: Math.max(last.endMs, range.endMs) };
+  }
+  return result;
+}
+
+/** From the first day the lake knows to yesterday, or to its last day where that is earlier; null where it knows none before today. */
+export async function knownDays(lake: Lake, nowMs: number): Promise<TimeRange | null> {
+  const days = await lake.coverage();
+  const [first, last] = [days[0], days.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const todayMs = Math.floor(nowMs / MS_PER_DAY) * MS_PER_DAY;
+  const endMs = Math.min(todayMs, startOfDayMs(last.day) + MS_PER_DAY);
+  const startMs = startOfDayMs(first.day);
+  return startMs < endMs ? { startMs, endMs } : null;
+}

@@ -1,0 +1,193 @@
+import {
+  type Day,
+  dayOf,
+  daysOf,
+  EVERYTHING,
+  type EventSource,
+  MS_PER_DAY,
+  startOfDayMs,
+  type TimeRange,
+  type WindowCut,
+} from '@edrlake/core';
+import type { InspectedDay } from '@edrlake/lake';
+import { exportRange } from './export-flow.ts';
+import type { ExportEnds, ExportOptions, ExportReport, RunServices, Services } from './export-types.ts';
+import { differingStretches } from './stretches.ts';
+
+/**
+ * How a day stands between the API and the lake.
+ * `match`: the lake holds at least what the API has now; `difference` says how many more, which retention has taken away there.
+ * `late`: the API has more than when the day was fetched. `missing`: the lake holds fewer than the API had when it was fetched.
+ * `duplicate`: an id is stored more than once. `unverified`: the API has events of a day that was never fetched.
+ */
+export type DayVerdict = 'match' | 'late' | 'missing' | 'duplicate' | 'unverified';
+
+/** One line of a comparison. */
+export interface ReconciledDay {
+  readonly day: Day;
+  /** null: all types together. */
+  readonly eventType: string | null;
+  /** What the API counts now. */
+  readonly inApi: number;
+  /** What it counted when the day was fetched; null where it never was, and by type, because proofs know no types. */
+  readonly whenFetched: number | null;
+  /** Rows in the files' footers and rejects of the day. */
+  readonly inLake: number;
+  /** Different ids among the rows. */
+  readonly distinctIds: number;
+  readonly lostFiles: readonly string[];
+  readonly verdict: DayVerdict;
+  /** Events the lake lacks (negative) or has more of than the API. */
+  readonly difference: number;
+}
+
+/** Which days to compare, and how finely. */
+export interface ReconcileRequest {
+  readonly range: TimeRange;
+  readonly by: 'day' | 'type';
+}
+
+/**
+ * Compares every day of a range: what the API counts now with the rows and ids that the data files hold now. Counters of our
+ * own decide nothing. Days in order; with `by: 'type'` one line a day and type. One request for any number of days where the
+ * platform has histograms (and one a type with `by: 'type'`), else one a day.
+ */
+export async function reconcile(
+  { source, lake }: Pick<ExportEnds, 'source' | 'lake'>,
+  request: ReconcileRequest,
+  services: Pick<Services, 'signal'>,
+): Promise<readonly ReconciledDay[]> {
+  const range = wholeDays(request.range);
+  const inspected = await lake.inspectDays(range, request.by);
+  const fetched = new Map(
+    (await lake.coverage(range)).filter(({ scope }) => scope === 'all').map((line) => [line.day, line]),
+  );
+  const lines: ReconciledDay[] = [];
+  for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
+    const counts = await countDays(source, range, eventType, services.signal);
+    const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
+    for (const day of daysOf(range)) {
+      const line = fetched.get(day);
+      const known = eventType === null ? (line?.counted ?? null) : null;
+      lines.push(judge(day, eventType, counts.get(day) ?? 0, known, stored.get(day)));
+    }
+  }
+  return lines.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
+}
+
+function judge(
+  day: Day,
+  eventType: string | null,
+  inApi: number,
+  whenFetched: number | null,
+  stored: InspectedDay | undefined,
+): ReconciledDay {
+  const { rowCount = 0, rejectedCount = 0, distinctIds = 0, lostFiles = [] } = stored ?? {};
+  const inLake = rowCount + rejectedCount;
+  const difference = inLake - inApi;
+  const verdict = (): DayVerdict => {
+    if (distinctIds < rowCount) return 'duplicate';
+    if (lostFiles.length > 0 || (whenFetched !== null && inLake < whenFetched)) return 'missing';
+    if (difference >= 0) return 'match';
+    return whenFetched === null && inLake === 0 ? 'unverified' : 'late';
+  };
+  return { day, eventType, inApi, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
+}
+
+/** Types the API or the lake has in the range. */
+async function typesOf(
+  source: EventSource,
+  range: TimeRange,
+  inspected: readonly InspectedDay[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const query = { axis: 'event', range, cuts: [], scope: EVERYTHING } as const;
+  const inApi = (await source.groups(query, 'type', 100, signal)).map(({ value }) => value);
+  const inLake = inspected.map(({ eventType }) => eventType).filter((type) => type !== null);
+  return [...new Set([...inApi, ...inLake])].sort();
+}
+
+/** What the API counts on each day; days it counts none on may be absent. */
+async function countDays(
+  source: EventSource,
+  range: TimeRange,
+  eventType: string | null,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Day, number>> {
+  const cuts: WindowCut[] = eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
+  const query = { axis: 'event', range, cuts, scope: EVERYTHING } as const;
+  if (source.histogram !== null) {
+    try {
+      const buckets = await source.histogram(query, MS_PER_DAY, signal);
+      return new Map(buckets.map((bucket) => [dayOf(bucket.range.startMs), bucket.count]));
+    } catch (thrown) {
+      // A platform without histograms refuses the first one; from then on the source says that it has none.
+      if (source.histogram !== null) throw thrown;
+    }
+  }
+  const counts = new Map<Day, number>();
+  for (const day of daysOf(range)) {
+    const startMs = startOfDayMs(day);
+    counts.set(day, await source.count({ ...query, range: { startMs, endMs: startMs + MS_PER_DAY } }, signal));
+  }
+  return counts;
+}
+
+/** Whether some day needs mending. */
+export function disagrees(days: readonly ReconciledDay[]): boolean {
+  return days.some(({ verdict }) => verdict !== 'match');
+}
+
+/** What a repair did. */
+export interface RepairReport {
+  /** Stretches that differed and were fetched again, oldest first. */
+  readonly stretches: readonly TimeRange[];
+  readonly forgottenFiles: readonly string[];
+  /** null where nothing differed. */
+  readonly exported: ExportReport | null;
+}
+
+/**
+ * Mends the days that do not match: forgets data files that are gone, finds the stretches of each day in which the API and
+ * the lake differ, and fetches only those. Days with duplicates are left for a person: no run of edrlake makes them.
+ * Stored events that the API no longer returns stay.
+ */
+export async function repair(
+  ends: ExportEnds,
+  days: readonly ReconciledDay[],
+  options: ExportOptions,
+  services: RunServices,
+): Promise<RepairReport> {
+  const { source, lake } = ends;
+  const broken = days.filter(({ verdict }) => verdict !== 'match' && verdict !== 'duplicate');
+  const forgottenFiles = broken.some(({ lostFiles }) => lostFiles.length > 0)
+    ? await lake.forgetLostFiles(services.newRunId)
+    : [];
+  const stretches: TimeRange[] = [];
+  for (const range of joinDays(broken.map(({ day }) => day))) {
+    const differing = await differingStretches(source, lake, { axis: 'event', range, scope: EVERYTHING }, services);
+    stretches.push(...differing.map((stretch) => stretch.range));
+  }
+  if (stretches.length === 0) return { stretches, forgottenFiles, exported: null };
+  const request = { axis: 'event', ranges: stretches, scope: EVERYTHING } as const;
+  return { stretches, forgottenFiles, exported: await exportRange(ends, request, options, services) };
+}
+
+function wholeDays({ startMs, endMs }: TimeRange): TimeRange {
+  return {
+    startMs: Math.floor(startMs / MS_PER_DAY) * MS_PER_DAY,
+    endMs: Math.ceil(endMs / MS_PER_DAY) * MS_PER_DAY,
+  };
+}
+
+/** Days as ranges, those that follow each other as one. */
+function joinDays(days: readonly Day[]): TimeRange[] {
+  const ranges: TimeRange[] = [];
+  for (const day of [...new Set(days)].sort()) {
+    const startMs = startOfDayMs(day);
+    const last = ranges.at(-1);
+    if (last?.endMs === startMs) ranges[ranges.length - 1] = { startMs: last.startMs, endMs: startMs + MS_PER_DAY };
+    else ranges.push({ startMs, endMs: startMs + MS_PER_DAY });
+  }
+  return ranges;
+}

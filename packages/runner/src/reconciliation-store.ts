@@ -1,0 +1,43 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Day } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import type { DayVerdict, ReconciledDay } from './reconcile.ts';
+
+/** The last word on a day. */
+export interface LastReconciliation {
+  readonly verdict: DayVerdict;
+  readonly inApi: number;
+  readonly difference: number;
+  readonly atMs: number;
+}
+
+const FILE = '_runs/reconciliation.json';
+
+/** The last reconciliation of every day that ever had one. Empty where there was none, or where the file cannot be read: it is a memory, not a truth. */
+export async function lastReconciliations(
+  lake: Pick<Lake, 'directory'>,
+): Promise<ReadonlyMap<Day, LastReconciliation>> {
+  const text = await readFile(join(lake.directory, FILE), 'utf8').catch(() => '{}');
+  try {
+    return new Map(Object.entries(JSON.parse(text) as Record<Day, LastReconciliation>));
+  } catch {
+    return new Map();
+  }
+}
+
+/** Keeps what a reconciliation found, over what earlier ones found on the same days. Atomic; the last writer wins. */
+export async function rememberReconciliation(
+  lake: Pick<Lake, 'directory'>,
+  days: readonly ReconciledDay[],
+  atMs: number,
+  uniqueName: string,
+): Promise<void> {
+  const kept = new Map(await lastReconciliations(lake));
+  for (const { day, eventType, verdict, inApi, difference } of days) {
+    if (eventType === null) kept.set(day, { verdict, inApi, difference, atMs });
+  }
+  const unfinished = join(lake.directory, `${FILE}.${uniqueName}.part`);
+  await writeFile(unfinished, JSON.stringify(Object.fromEntries([...kept].sort(([a], [b]) => (a < b ? -1 : 1)))));
+  await rename(unfinished, join(lake.directory, FILE));
+}
