@@ -56,6 +56,16 @@ describe('the import table rule notices', () => {
     ]);
   });
 
+  test('but a test may use the shared sample payloads', () => {
+    const lake = made('lake', {
+      'src/a.ts': `import '../../../test/fixtures/golden.ts';`,
+      'test/a.test.ts': `import '../../../test/fixtures/golden.ts';`,
+    });
+    expect(problemsOf(importTableViolations([lake, made('core')]))).toEqual([
+      'packages/lake/src/a.ts:1 ../../../test/fixtures/golden.ts leaves the package',
+    ]);
+  });
+
   test('a relative path into another package, and a path past its index', () => {
     const lake = made('lake', {
       'src/deep/a.ts': `import '../../../core/src/clock.ts';\nimport '@edrlake/core/src/clock.ts';\nimport '../b.ts';`,

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type GoldenRow, goldenCases } from '../../packages/flattener/test/golden.ts';
+import { type GoldenRow, goldenCases } from '../fixtures/golden.ts';
 import { inFreshDirectory, inPlainDuckDb, runCommand } from './command.ts';
 import { parquetOf } from './lake-truth.ts';
 

@@ -32,7 +32,6 @@ export const ERROR_CODES = {
     exitCode: 1,
     meaning: 'one millisecond, type and agent still hold more events than paging can reach',
   },
-  COUNT_MISMATCH: { exitCode: 4, meaning: 'what was fetched is not what the API counted, after every refetch' },
   RECORD_TOO_LARGE: { exitCode: 1, meaning: 'one event is larger than the spool accepts' },
   LAKE_UNWRITABLE: { exitCode: 2, meaning: 'the lake directory cannot be created or written' },
   LAKE_MISSING: { exitCode: 2, meaning: 'there is no lake at that path' },

@@ -19,7 +19,7 @@ describe('toEdrlakeError', () => {
 
 describe('an error', () => {
   it('stops by default and carries its exit code', () => {
-    const error = new EdrlakeError('COUNT_MISMATCH', 'counted 10, found 9');
-    expect([error.disposition, error.exitCode, error.hint]).toEqual(['stop', 4, null]);
+    const error = new EdrlakeError('PARTLY_DONE', '2 of 10 windows failed');
+    expect([error.disposition, error.exitCode, error.hint]).toEqual(['stop', 3, null]);
   });
 });

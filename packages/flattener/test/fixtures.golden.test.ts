@@ -1,6 +1,6 @@
 import { flattenRecords, LAKE_TABLES } from '@edrlake/flattener';
 import { expect, test } from 'vitest';
-import { goldenCases } from './golden.ts';
+import { goldenCases } from '../../../test/fixtures/golden.ts';
 
 test.each(goldenCases())('$name flattens to exactly the golden rows', ({ records, tables }) => {
   const flat = flattenRecords(records.join('\n'), { windowId: 'w', ingestDay: '2026-11-21' });

@@ -25,6 +25,7 @@ export interface ExportRequest {
   readonly scope: QueryScope;
 }
 
+/** How an export goes about its work. */
 export interface ExportOptions {
   /** Pages in flight at once, at most what the gateway allows. */
   readonly concurrency: number;
@@ -57,6 +58,7 @@ export interface RequestEstimate {
   readonly ratio: number | null;
 }
 
+/** What an export would fetch, before anything but counts was asked. */
 export interface ExportPlan {
   readonly request: ExportRequest;
   /** The plans of all ranges as one: `windows` and `emptyWindows` oldest first. */

@@ -30,6 +30,8 @@ export { rememberReconciliation } from './reconciliation-store.ts';
 export { connectSharing, type Sharing } from './shared-connection.ts';
 export { provenWindows } from './skip-proven.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync.ts';
+export { BUILT_IN_TASKS, definePipeline } from './tasks/built-in-tasks.ts';
+export { openTaskTools, type TaskTools } from './tasks/task-tools.ts';
 export type { Pipeline } from './workflow/define-pipeline.ts';
 export { describePipeline, type PipelineDescription, type TaskDescription } from './workflow/describe-pipeline.ts';
 export type { PostJson } from './workflow/hooks.ts';

@@ -36,9 +36,10 @@ const MAX_BUCKETS = 1_500;
 const MAX_ROUNDS = 64;
 
 /**
- * Finds the stretches of a range in which the API's count differs from the lake's rows, looking closer only where looking
- * closer costs less than fetching: a stretch that fits on one page is never divided. Equal counts of a stretch are taken
- * as equal content. Oldest first, apart from each other; empty when nothing differs. One request when nothing does.
+ * Finds what to fetch again where the API's count of a range differs from the lake's rows: stretches that hold every
+ * difference and take few requests to fetch, so that many small differences close to each other are one stretch. Oldest
+ * first, apart from each other; empty when nothing differs. Equal counts of a stretch are taken as equal content. One
+ * request when nothing differs.
  */
 export async function differingStretches(
   source: EventSource,
@@ -58,12 +59,63 @@ export async function differingStretches(
       found.push(stretch);
       continue;
     }
-    open.push(...(await lookCloser(source, lake, query, stretch, services.signal)));
+    const parts = await lookCloser(source, lake, query, stretch, services.signal);
+    for (const group of cheapestGroups(parts, source.pageSize)) {
+      // Several differences that are cheaper to fetch together are not worth looking at one by one.
+      if (group.isOnePart) open.push(group.stretch);
+      else found.push(group.stretch);
+    }
   }
-  return joinTouching(found);
+  return found.sort((a, b) => a.range.startMs - b.range.startMs);
 }
 
-/** The parts of a differing stretch that differ themselves. One request. */
+/** A stretch to fetch, and whether it is one of the parts that were counted. */
+interface StretchGroup {
+  readonly stretch: DifferingStretch;
+  readonly isOnePart: boolean;
+}
+
+/**
+ * Groups the differing parts into stretches so that fetching them takes the fewest requests: one count and
+ * `ceil(events / pageSize)` pages each, what lies between grouped parts included.
+ * @param parts all parts of a stretch, oldest first, touching each other, the equal ones too
+ */
+function cheapestGroups(parts: readonly DifferingStretch[], pageSize: number): StretchGroup[] {
+  const differing = parts.flatMap((part, position) => (part.inApi === part.inLake ? [] : [position]));
+  const eventsBefore = [0];
+  for (const { inApi } of parts) eventsBefore.push((eventsBefore.at(-1) ?? 0) + inApi);
+  const costOf = (first: number, last: number) =>
+    1 + Math.ceil(((eventsBefore[last + 1] ?? 0) - (eventsBefore[first] ?? 0)) / pageSize);
+  // best[n]: the fewest requests for the first n differing parts, and where the last of their groups begins.
+  const best: { readonly cost: number; readonly groupStart: number }[] = [{ cost: 0, groupStart: 0 }];
+  for (const [end, last] of differing.entries()) {
+    let choice = { cost: Number.POSITIVE_INFINITY, groupStart: end };
+    for (let start = end; start >= 0; start -= 1) {
+      const cost = (best[start]?.cost ?? 0) + costOf(differing[start] ?? 0, last);
+      if (cost < choice.cost) choice = { cost, groupStart: start };
+    }
+    best.push(choice);
+  }
+  const groups: StretchGroup[] = [];
+  for (let end = differing.length; end > 0; ) {
+    const start = best[end]?.groupStart ?? end - 1;
+    groups.push(groupOf(parts.slice(differing[start], (differing[end - 1] ?? 0) + 1)));
+    end = start;
+  }
+  return groups;
+}
+
+function groupOf(parts: readonly DifferingStretch[]): StretchGroup {
+  const [first, last] = [parts[0], parts.at(-1)];
+  const stretch = {
+    range: { startMs: first?.range.startMs ?? 0, endMs: last?.range.endMs ?? 0 },
+    inApi: parts.reduce((sum, { inApi }) => sum + inApi, 0),
+    inLake: parts.reduce((sum, { inLake }) => sum + inLake, 0),
+  };
+  return { stretch, isOnePart: parts.length === 1 };
+}
+
+/** All parts of a differing stretch, counted on both sides, oldest first. One request. */
 async function lookCloser(
   source: EventSource,
   lake: Lake,
@@ -78,9 +130,7 @@ async function lookCloser(
     parts.map(({ range }) => range),
     query.axis,
   );
-  return parts
-    .map(({ range, count }, position) => ({ range, inApi: count, inLake: stored[position] ?? 0 }))
-    .filter(({ inApi, inLake }) => inApi !== inLake);
+  return parts.map(({ range, count }, position) => ({ range, inApi: count, inLake: stored[position] ?? 0 }));
 }
 
 interface CountedRange {
@@ -135,21 +185,4 @@ async function countHalves(
     { range: first, count: inFirst },
     { range: { startMs: middleMs, endMs: range.endMs }, count: Math.max(0, inApi - inFirst) },
   ];
-}
-
-function joinTouching(stretches: readonly DifferingStretch[]): DifferingStretch[] {
-  const joined: DifferingStretch[] = [];
-  for (const stretch of [...stretches].sort((a, b) => a.range.startMs - b.range.startMs)) {
-    const last = joined.at(-1);
-    if (last === undefined || last.range.endMs < stretch.range.startMs) {
-      joined.push(stretch);
-      continue;
-    }
-    joined[joined.length - 1] = {
-      range: { startMs: last.range.startMs, endMs: stretch.range.endMs },
-      inApi: last.inApi + stretch.inApi,
-      inLake: last.inLake + stretch.inLake,
-    };
-  }
-  return joined;
 }

@@ -6,6 +6,7 @@ import { readFollowStart, watermarkOf, writeFollowStart } from './follow-start.t
 import { findUnfinishedRequest } from './resume.ts';
 import { differingStretches } from './stretches.ts';
 
+/** What a sync follows, and how far around the watermark it looks. */
 export interface SyncRequest {
   readonly scope: QueryScope;
   /** Where the first sync begins, in UTC epoch milliseconds of processing time. null: at the watermark. */

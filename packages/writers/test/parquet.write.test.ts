@@ -6,7 +6,7 @@ import { writeArrowTables } from '@edrlake/writers';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { goldenCases } from '../../flattener/test/golden.ts';
+import { goldenCases } from '../../../test/fixtures/golden.ts';
 import {
   asSet,
   type Bench,

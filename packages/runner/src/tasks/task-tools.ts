@@ -29,6 +29,7 @@ export interface OpenTools extends TaskTools {
   close(): Promise<void>;
 }
 
+/** What the tools of a run are made from. */
 export interface ToolSettings {
   readonly connection: ConnectionSettings;
   readonly lakeDirectory: string;

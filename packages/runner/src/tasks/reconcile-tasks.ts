@@ -1,0 +1,109 @@
+import type { TimeRange } from '@edrlake/core';
+import { z } from 'zod';
+import { type DayVerdict, disagrees, type ReconciledDay, reconcile, repair } from '../reconcile.ts';
+import { rememberReconciliation } from '../reconciliation-store.ts';
+import type { RegisteredTask, TaskContext } from '../workflow/task-registry.ts';
+import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
+import { lastDays, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
+
+/** What a comparison leaves in the journal: how many days stand how, and those that do not match. */
+export interface ReconcileTaskOutput {
+  readonly outcome: 'done' | 'mismatch';
+  readonly requests: number;
+  readonly days: Readonly<Partial<Record<DayVerdict, number>>>;
+  readonly differing: readonly { readonly day: string; readonly verdict: DayVerdict; readonly difference: number }[];
+}
+
+const DAYS = z.number().int().min(1).max(3_660);
+
+const ReconcileInput = z.strictObject({
+  lastDays: DAYS.default(7),
+  /** Whether days that differ make the run a mismatch; off where a repair follows, which has the last word. */
+  mismatchCounts: z.boolean().default(true),
+});
+
+/** Compares days between the API and the lake. */
+export const reconcileTask: RegisteredTask<z.infer<typeof ReconcileInput>, ReconcileTaskOutput, TaskTools> = {
+  meaning: 'compare the last days between the API and the lake',
+  parseInput: (input) => readInput(ReconcileInput, input),
+  run: async (input, context) => {
+    const { provided, services } = context;
+    return provided.useLake(async ({ lake, connection }) => {
+      const requestsBefore = connection.requestsMade();
+      const range = lastDays(input.lastDays, context.run.startedAtMs);
+      const days = await compare(range, context, { lake, source: connection.source });
+      const summary = summaryOf(days, connection.requestsMade() - requestsBefore);
+      return input.mismatchCounts ? summary : { ...summary, outcome: 'done' };
+    }, services);
+  },
+  describe: async (input) => `the last ${input.lastDays} days, one request where the platform has histograms`,
+};
+
+const RepairInput = z.strictObject({
+  /** The days to mend, as a reconciliation found them; null: look through the last days. */
+  days: z.array(z.iso.date()).max(3_660).nullable().default(null),
+  lastDays: DAYS.default(7),
+});
+
+/** Fetches again only the stretches in which the API and the lake differ. */
+export const repairTask: RegisteredTask<
+  z.infer<typeof RepairInput>,
+  ExportTaskOutput & { readonly stretches: number },
+  TaskTools
+> = {
+  meaning: 'fetch the stretches that differ, then compare again',
+  parseInput: (input) => readInput(RepairInput, input),
+  run: async (input, context) => {
+    const { provided, services } = context;
+    if (input.days?.length === 0) return { ...NOTHING, stretches: 0 };
+    return provided.useLake(async ({ lake, connection }) => {
+      const requestsBefore = connection.requestsMade();
+      const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
+      const options = { ...provided.exportOptions, force: false, replace: false };
+      const range = input.days === null ? lastDays(input.lastDays, context.run.startedAtMs) : spanOf(input.days);
+      const days = await compare(range, context, ends);
+      const { stretches, exported } = await repair(ends, days, options, runServicesOf(context));
+      const remaining = stretches.length === 0 ? days : await compare(range, context, ends);
+      const output = exported === null ? NOTHING : outputOf(exported);
+      return {
+        ...output,
+        outcome: output.outcome === 'done' && disagrees(remaining) ? 'mismatch' : output.outcome,
+        requests: connection.requestsMade() - requestsBefore,
+        stretches: stretches.length,
+      };
+    }, services);
+  },
+  describe: async ({ days, lastDays: count }) =>
+    days === null ? `whatever differs in the last ${count} days` : `${days.length} days that differ`,
+};
+
+const NOTHING: ExportTaskOutput = { outcome: 'done', requests: 0, rows: 0, version: null };
+
+/** From the first of the days to the last. */
+function spanOf(days: readonly string[]): TimeRange {
+  const sorted = [...days].sort();
+  return rangeOfDays({ from: sorted[0] ?? '', to: sorted.at(-1) ?? '' });
+}
+
+async function compare(
+  range: TimeRange,
+  { services, provided }: TaskContext<TaskTools>,
+  ends: Parameters<typeof reconcile>[0],
+): Promise<readonly ReconciledDay[]> {
+  const days = await reconcile(ends, { range, by: 'day' }, services);
+  await rememberReconciliation(ends.lake, days, services.clock.nowMs(), provided.newRunId());
+  return days;
+}
+
+function summaryOf(days: readonly ReconciledDay[], requests: number): ReconcileTaskOutput {
+  const counts: Partial<Record<DayVerdict, number>> = {};
+  for (const { verdict } of days) counts[verdict] = (counts[verdict] ?? 0) + 1;
+  return {
+    outcome: disagrees(days) ? 'mismatch' : 'done',
+    requests,
+    days: counts,
+    differing: days
+      .filter(({ verdict }) => verdict !== 'match')
+      .map(({ day, verdict, difference }) => ({ day, verdict, difference })),
+  };
+}

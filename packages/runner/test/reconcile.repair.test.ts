@@ -1,0 +1,97 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MS_PER_DAY, parseRange } from '@edrlake/core';
+import { disagrees, reconcile, repair } from '@edrlake/runner';
+import { describe, expect, it } from 'vitest';
+import { OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
+
+const WEEK = parseRange('2020-08-17', '2020-08-23');
+const SETUP = { events: 14_000, range: WEEK, seed: 21, nullIdShare: 0.001 };
+
+const compare = ({ ends, services }: Stage) => reconcile(ends, { range: WEEK, by: 'day' }, services());
+
+describe('reconcile', () => {
+  it('matches every day of a complete lake with one request, rejects included', async () => {
+    await onStage(SETUP, async (stage) => {
+      await stage.backfill(WEEK);
+      const requestsBefore = stage.connection.requestsMade();
+      const days = await compare(stage);
+      expect(days.map(({ verdict, difference }) => [verdict, difference])).toEqual(Array(7).fill(['match', 0]));
+      expect(stage.connection.requestsMade() - requestsBefore).toBe(1);
+      expect(days.map(({ inApi }) => inApi)).toEqual(
+        stage.simulator.truth.perDay().map(({ events, rejects }) => events + rejects),
+      );
+    });
+  });
+
+  it('counts by type, and day by day where the platform has no histograms', async () => {
+    await onStage({ ...SETUP, histogramShape: 'unsupported', timeBuckets: false }, async (stage) => {
+      await stage.backfill(WEEK);
+      expect(disagrees(await compare(stage))).toBe(false);
+      const byType = await reconcile(stage.ends, { range: WEEK, by: 'type' }, stage.services());
+      expect(disagrees(byType)).toBe(false);
+      expect(new Set(byType.map(({ eventType }) => eventType)).size).toBe(5);
+      expect(byType.reduce((sum, { inApi }) => sum + inApi, 0)).toBe(14_000);
+    });
+  });
+
+  it('calls a day unverified that was never fetched, and keeps what retention took away as a match', async () => {
+    await onStage({ ...SETUP, nullIdShare: 0 }, async (stage) => {
+      const sixDays = { startMs: WEEK.startMs, endMs: WEEK.endMs - MS_PER_DAY };
+      await stage.backfill(sixDays);
+      stage.simulator.removeEvents([...stage.simulator.truth.indexes()].slice(0, 30));
+      const days = await compare(stage);
+      expect(days[0]).toMatchObject({ verdict: 'match', difference: 30 });
+      expect(days[6]).toMatchObject({ verdict: 'unverified', whenFetched: null, inLake: 0 });
+    });
+  });
+});
+
+describe('repair', () => {
+  it('mends a deleted file and late events with requests for the stretches that differ', async () => {
+    await onStage(SETUP, async (stage) => {
+      const { simulator, lake, ends, services, backfill, connection, pagesServed } = stage;
+      await backfill(WEEK);
+      const lost = (await lake.snapshot()).files.events?.find(({ partition }) => partition.endsWith('2020-08-18'));
+      await rm(join(lake.directory, lost?.path ?? 'no such file'));
+      const late = { startMs: WEEK.startMs + 4 * MS_PER_DAY, endMs: WEEK.startMs + 5 * MS_PER_DAY };
+      simulator.addEvents({ events: 500, range: late });
+
+      const days = await compare(stage);
+      expect(days.filter(({ verdict }) => verdict !== 'match')).toMatchObject([
+        { day: '2020-08-18', verdict: 'missing', lostFiles: [lost?.path] },
+        { day: '2020-08-21', verdict: 'late', difference: -500 },
+      ]);
+
+      const pagesBefore = pagesServed();
+      const requestsBefore = connection.requestsMade();
+      const report = await repair(ends, days, OPTIONS, services());
+      expect(report.exported?.outcome).toBe('done');
+      expect(disagrees(await compare(stage))).toBe(false);
+      expect(await idsOf(stage)).toEqual([...simulator.truth.ids()].sort());
+      // Two days of seven were touched, so no more than their pages and a few counts were asked for.
+      expect(pagesServed() - pagesBefore).toBeLessThanOrEqual(6);
+      expect(connection.requestsMade() - requestsBefore).toBeLessThanOrEqual(25);
+    });
+  });
+
+  it('finds one late event in a busy day and fetches a stretch of it only', async () => {
+    await onStage({ events: 30_000, range: parseRange('2020-08-17', '2020-08-17'), seed: 8 }, async (stage) => {
+      const { simulator, ends, services, backfill, pagesServed } = stage;
+      const day = parseRange('2020-08-17', '2020-08-17');
+      await backfill(day);
+      const startMs = day.startMs + 13 * 3_600_000;
+      simulator.addEvents({ events: 1, range: { startMs, endMs: startMs + 60_000 } });
+      const days = await reconcile(ends, { range: day, by: 'day' }, services());
+      const pagesBefore = pagesServed();
+      const { stretches } = await repair(ends, days, OPTIONS, services());
+      expect(stretches.length).toBe(1);
+      expect(pagesServed() - pagesBefore).toBeLessThanOrEqual(2);
+      expect(await idsOf(stage)).toEqual([...simulator.truth.ids()].sort());
+    });
+  });
+});
+
+async function idsOf({ lake }: Stage): Promise<(string | null)[]> {
+  return (await rowsOf(lake, 'select event_id from events')).map(([id]) => id ?? null).sort();
+}
