@@ -16,13 +16,18 @@ import type { Store } from './store.ts';
 
 /** The commit log: the truth about a lake. */
 export interface CommitLog {
-  /** Applies what other writers have committed since, and returns the state. The same object every time; treat it as read-only. */
+  /**
+   * Applies what other writers have committed since, and returns the state: the same object as before, grown, unless entries
+   * were vacuumed that it had not seen. Treat it as read-only.
+   */
   refresh(): Promise<LakeState>;
   /**
    * The point of no return of a commit: afterwards readers see it. Returns false when another writer took the version.
    * A crash leaves either no entry or a whole one.
    */
   append(entry: LogEntry): Promise<boolean>;
+  /** Writes a checkpoint of the state as it is. */
+  checkpoint(): Promise<void>;
   /** Writes a checkpoint when the log since the last one has grown long. It is derived: a crash loses nothing. */
   checkpointIfDue(): Promise<void>;
 }
@@ -48,6 +53,7 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
   let { state, checkpointItems } = await load(store);
   let entriesSince = 0;
   let itemsSince = 0;
+  let mayBeBehind = false;
   const note = (entry: LogEntry) => {
     entriesSince += 1;
     itemsSince += entry.added.length + entry.removed.length + entry.proofs.length + 1;
@@ -56,16 +62,37 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
     for (;;) {
       const read = await readEntries(store, state.version + 1);
       for (const entry of read) {
+        // Another caller may have applied it meanwhile.
+        if (entry.version <= state.version) continue;
         applyEntry(state, entry);
         note(entry);
       }
-      if (read.length < READ_CONCURRENCY) return state;
+      if (read.length === READ_CONCURRENCY) continue;
+      if (read.length > 0 || !(mayBeBehind || (await isVacuumed(store, state.version)))) return state;
+      mayBeBehind = false;
+      const [newest = 0] = await checkpointVersions(store);
+      if (newest <= state.version) return state;
+      ({ state, checkpointItems } = await load(store));
+    }
+  };
+  const checkpoint = async () => {
+    await store.put(checkpointPath(state.version), JSON.stringify(toCheckpoint(state)));
+    checkpointItems = itemsOf(state);
+    entriesSince = 0;
+    itemsSince = 0;
+    for (const version of (await checkpointVersions(store)).slice(CHECKPOINTS_KEPT)) {
+      await store.remove(checkpointPath(version));
     }
   };
   await refresh();
   return {
     refresh,
+    checkpoint,
     append: async (entry) => {
+      // The name may be free because the entry that had it was vacuumed.
+      const [newest = 0] = await checkpointVersions(store);
+      mayBeBehind = newest >= entry.version;
+      if (mayBeBehind) return false;
       const path = entryPath(entry.version);
       try {
         if (!(await store.putIfAbsent(path, JSON.stringify(entry)))) return await isOurs(store, entry);
@@ -78,16 +105,16 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
     },
     checkpointIfDue: async () => {
       const grown = entriesSince >= MIN_ENTRIES && itemsSince >= checkpointItems / 2;
-      if (!grown && entriesSince < MAX_ENTRIES) return;
-      await store.put(checkpointPath(state.version), JSON.stringify(toCheckpoint(state)));
-      checkpointItems = itemsOf(state);
-      entriesSince = 0;
-      itemsSince = 0;
-      for (const version of (await checkpointVersions(store)).slice(CHECKPOINTS_KEPT)) {
-        await store.remove(checkpointPath(version));
-      }
+      if (grown || entriesSince >= MAX_ENTRIES) await checkpoint();
     },
   };
+}
+
+/** Entries are vacuumed oldest first, so while that of a version is there nothing after it has gone unseen. */
+async function isVacuumed(store: Store, version: number): Promise<boolean> {
+  if (version === 0) return true;
+  const [entry] = await store.look([entryPath(version)]);
+  return entry === null;
 }
 
 /** Reads one entry; null when nobody has written it yet. */

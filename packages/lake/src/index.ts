@@ -8,4 +8,5 @@ export { currentOwner, isOwnerAlive, type OwnerState, ownerState, type ProcessOw
 export type { QueryOptions, QueryResult } from './query.ts';
 export type { QueryColumn, QueryValue } from './query-values.ts';
 export type { Snapshot } from './snapshot.ts';
+export type { VacuumedPath, VacuumOptions, VacuumReason, VacuumReport } from './vacuum.ts';
 export type { CommitStep } from './workbench.ts';

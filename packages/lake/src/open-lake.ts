@@ -28,6 +28,7 @@ import { claimWorkFolder, ignoreSteps, recover, releaseWorkFolder } from './publ
 import { exportParquet, type QueryOptions, type QueryResult, type QueryTarget, runQuery } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 import { errnoOf, localStore, type Store, unwritable } from './store.ts';
+import { type VacuumOptions, type VacuumReport, vacuum } from './vacuum.ts';
 import { keepViews } from './view-file.ts';
 import type { ViewSource } from './views.ts';
 import type { CommitStep, Workbench } from './workbench.ts';
@@ -77,6 +78,8 @@ export interface Lake {
   forgetLostFiles(runId: string): Promise<readonly string[]>;
   /** Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`, `INTERRUPTED`. */
   compact(options: CompactOptions, context: RunContext): Promise<CompactReport>;
+  /** Removes what no reader or writer needs any more; a dry run works on a lake opened for reading, too. See `VacuumOptions`. */
+  vacuum(options: VacuumOptions, context: Pick<RunContext, 'signal'>): Promise<VacuumReport>;
   /**
    * Where the newest proofs say that everything of the scope was fetched; oldest first, apart from each other. On the event
    * axis without the days that lost rows and have not got them back.
@@ -226,6 +229,11 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
       inTurn(async () => {
         refuseToWrite();
         return await compact(bench, options, { ...context, afterCommit: () => views.afterCommit(1) });
+      }),
+    vacuum: (options, { signal }) =>
+      inTurn(() => {
+        if (options.dryRun !== true) refuseToWrite();
+        return vacuum(bench, options, signal);
       }),
     provenRanges: async (axis, scope) => provenRangesOf(await snapshot(), axis, scope),
     query: (sql, options) => runQuery(target, sql, options),

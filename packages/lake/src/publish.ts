@@ -140,8 +140,18 @@ function mayStillRun(manifest: Manifest, clock: Clock): boolean {
   return clock.nowMs() - Date.parse(manifest.writtenAt) < FOREIGN_GRACE_MS;
 }
 
+/** Final paths of the files that commits under way, or not yet recovered from, are about to publish. */
+export async function announcedFiles(store: Store): Promise<Set<string>> {
+  const announced = new Set<string>();
+  for (const name of (await store.list(FOLDERS.spool)).filter(isManifestName)) {
+    const text = await store.read(`${FOLDERS.spool}/${name}`);
+    for (const path of text === null ? [] : (JSON.parse(text) as Manifest).files) announced.add(path);
+  }
+  return announced;
+}
+
 /** Ends the name of the file that says whose a work folder is. It exists whenever the folder does. */
-const OWNER_SUFFIX = '.owner.json';
+export const OWNER_SUFFIX = '.owner.json';
 
 /** Starts a work folder of this process. @returns its path relative to the lake. */
 export async function claimWorkFolder(store: Store, name: string): Promise<string> {

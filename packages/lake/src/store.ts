@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 
@@ -25,8 +25,20 @@ export interface Store {
    * crash interrupted can be repeated. A crash leaves each file in exactly one of its two places.
    */
   move(moves: readonly Move[]): Promise<void>;
+  /** The paths of all files in a folder and in the folders in it; the path itself where it is a file; in no order. */
+  walk(path: string): Promise<string[]>;
+  /** What is at each path, in their order; null where nothing is. */
+  look(paths: readonly string[]): Promise<(StoredThing | null)[]>;
   /** Removes a file or a folder with everything in it; nothing happens when it is not there. */
   remove(path: string): Promise<void>;
+}
+
+/** A file or a folder. */
+export interface StoredThing {
+  /** 0 for a folder. */
+  readonly bytes: number;
+  /** When its content or its name last changed, by the clock of the file system. */
+  readonly changedAtMs: number;
 }
 
 /** One file's way. */
@@ -36,7 +48,7 @@ export interface Move {
 }
 
 /** Ends the names of files that are being written. They are never read, and may be removed once their writer is gone. */
-const PARTIAL_SUFFIX = '.partial';
+export const PARTIAL_SUFFIX = '.partial';
 
 /** A lake on a local (or mounted) file system that has hard links and atomic renames. */
 export function localStore(directory: string): Store {
@@ -74,13 +86,53 @@ export function localStore(directory: string): Store {
       }),
     list: (folder) => readdir(at(folder)).catch(() => []),
     absent: (paths) => absentPaths(directory, paths),
+    walk: (path) => walkFiles(directory, path),
+    look: (paths) => inGroups(paths, (path) => lookAt(join(directory, path))),
     move: (moves) => moveFiles(directory, moves),
     remove: (path) => rm(at(path), { recursive: true, force: true }),
   };
 }
 
-/** Folders listed at the same time. */
-const LIST_CONCURRENCY = 32;
+/** Files and folders looked at at the same time. */
+const LOOK_CONCURRENCY = 32;
+
+async function inGroups<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let first = 0; first < items.length; first += LOOK_CONCURRENCY) {
+    results.push(...(await Promise.all(items.slice(first, first + LOOK_CONCURRENCY).map(work))));
+  }
+  return results;
+}
+
+async function lookAt(location: string): Promise<StoredThing | null> {
+  try {
+    const found = await lstat(location);
+    return { bytes: found.isDirectory() ? 0 : found.size, changedAtMs: Math.max(found.mtimeMs, found.ctimeMs) };
+  } catch (thrown) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
+    throw new EdrlakeError('LAKE_CORRUPT', `${location} cannot be looked at: ${errnoOf(thrown)}`, {
+      cause: thrown,
+      hint: 'Check the disk and the permissions of the lake.',
+    });
+  }
+}
+
+async function walkFiles(directory: string, path: string): Promise<string[]> {
+  const files: string[] = [];
+  let folders = [path];
+  while (folders.length > 0) {
+    const entries = await inGroups(folders, async (folder) => {
+      const listed = await readdir(join(directory, folder), { withFileTypes: true }).catch((thrown) => {
+        if (errnoOf(thrown) === 'ENOTDIR') files.push(folder);
+        return [];
+      });
+      return listed.map((entry) => ({ path: `${folder}/${entry.name}`, isFolder: entry.isDirectory() }));
+    });
+    files.push(...entries.flat().flatMap((entry) => (entry.isFolder ? [] : [entry.path])));
+    folders = entries.flat().flatMap((entry) => (entry.isFolder ? [entry.path] : []));
+  }
+  return files;
+}
 
 async function absentPaths(directory: string, paths: readonly string[]): Promise<Set<string>> {
   const byFolder = new Map<string, string[]>();
@@ -90,14 +142,10 @@ async function absentPaths(directory: string, paths: readonly string[]): Promise
     else ofFolder.push(path);
   }
   const absent = new Set<string>();
-  const folders = [...byFolder];
-  for (let first = 0; first < folders.length; first += LIST_CONCURRENCY) {
-    const listings = folders.slice(first, first + LIST_CONCURRENCY).map(async ([folder, expected]) => {
-      const present = new Set(await listFolder(directory, folder));
-      for (const path of expected) if (!present.has(basename(path))) absent.add(path);
-    });
-    await Promise.all(listings);
-  }
+  await inGroups([...byFolder], async ([folder, expected]) => {
+    const present = new Set(await listFolder(directory, folder));
+    for (const path of expected) if (!present.has(basename(path))) absent.add(path);
+  });
   return absent;
 }
 

@@ -7,7 +7,7 @@ interface ChildPlan {
   /** Events of each commit, in order. */
   readonly batches: readonly (readonly SmallEvent[])[];
   /** What follows the batches. */
-  readonly then?: 'compact' | 'forget';
+  readonly task?: 'compact' | 'forget';
   /** The step, and the how-manieth occurrence of it from 1, at which the process kills itself; null for never. */
   readonly killAt: { readonly step: string; readonly occurrence: number } | null;
 }
@@ -29,6 +29,6 @@ for (const events of plan.batches) {
   const proofs = first === undefined ? [] : [proofOfDays(first.timeMs - (first.timeMs % 86_400_000), 1, events)];
   await deliver(lake, events, { proofs });
 }
-if (plan.then === 'compact') await lake.compact({}, { runId: 'child', signal: new AbortController().signal });
-if (plan.then === 'forget') await lake.forgetLostFiles('child');
+if (plan.task === 'compact') await lake.compact({}, { runId: 'child', signal: new AbortController().signal });
+if (plan.task === 'forget') await lake.forgetLostFiles('child');
 await lake.close();

@@ -1,0 +1,37 @@
+import { FOLDERS, isManifestName } from './layout.ts';
+import { isOwnerAlive, type ProcessOwner } from './owner.ts';
+import { OWNER_SUFFIX } from './publish.ts';
+import { PARTIAL_SUFFIX, type Store } from './store.ts';
+
+/**
+ * Paths in the spool that belong to no process known to be alive: pages of runs, and work folders of open lakes with what
+ * says whose they were. A process of another host cannot be known to be alive, so callers look at their age, too.
+ */
+export async function abandonedWork(store: Store): Promise<string[]> {
+  const abandoned: string[] = [];
+  for (const name of await store.list(FOLDERS.spool)) {
+    const path = `${FOLDERS.spool}/${name}`;
+    if (path === FOLDERS.work || isManifestName(name) || name.endsWith(PARTIAL_SUFFIX)) continue;
+    const owner = await lastOwnerIn(store, `${FOLDERS.runs}/${name}.jsonl`);
+    if (owner === null || !isOwnerAlive(owner)) abandoned.push(path);
+  }
+  for (const name of await store.list(FOLDERS.work)) {
+    if (name.endsWith(PARTIAL_SUFFIX)) continue;
+    const folder = name.endsWith(OWNER_SUFFIX) ? name.slice(0, -OWNER_SUFFIX.length) : name;
+    const text = await store.read(`${FOLDERS.work}/${folder}${OWNER_SUFFIX}`);
+    if (text === null || !isOwnerAlive(JSON.parse(text) as ProcessOwner)) abandoned.push(`${FOLDERS.work}/${name}`);
+  }
+  return abandoned;
+}
+
+/** The process that worked on a run last: each start, the first and every resumption, leaves a journal line with its `owner`. */
+async function lastOwnerIn(store: Store, journal: string): Promise<ProcessOwner | null> {
+  const lines = (await store.read(journal))?.split('\n') ?? [];
+  const line = lines.findLast((candidate) => candidate.includes('"owner":{'));
+  try {
+    return line === undefined ? null : ((JSON.parse(line) as { owner?: ProcessOwner }).owner ?? null);
+  } catch {
+    // Torn by a crash: that start never got to work.
+    return null;
+  }
+}
