@@ -1,0 +1,34 @@
+import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import { expect, it } from 'vitest';
+import { syncNewEvents } from '../src/sync.ts';
+import { impatientClock, OPTIONS, onStage, rowsOf } from './flow-stage.ts';
+
+const MONTH = parseRange('2020-08-01', '2020-08-30');
+const PAGE_SIZE = 25;
+const REQUEST = { scope: EVERYTHING, sinceMs: null, lookBackMs: 6 * MS_PER_HOUR, settleLagMs: 15 * MS_PER_MINUTE };
+
+it('a month of nightly syncs, with events up to five days late, ends with the truth and spends hardly a request in vain', async () => {
+  let nowMs = MONTH.startMs;
+  const clock = impatientClock(() => nowMs);
+  const setup = { events: 33_000, range: MONTH, seed: 30, nowMs, clock, settings: { pageSize: PAGE_SIZE } };
+  await onStage(setup, async ({ simulator, ends, services, lake, connection }) => {
+    let storedBefore = 0;
+    // Five more nights, until the last late event has been processed, and one that brings what settled last.
+    for (let night = 1; night <= 36; night += 1) {
+      nowMs = MONTH.startMs + night * MS_PER_DAY;
+      simulator.setNow(nowMs);
+      const requestsBefore = connection.requestsMade();
+      const sinceMs = night === 1 ? MONTH.startMs : null;
+      const { exported } = await syncNewEvents(ends, { ...REQUEST, sinceMs }, OPTIONS, services());
+      expect(exported?.outcome).toBe('done');
+      const [[stored] = []] = await rowsOf(lake, 'select count(*) from events');
+      const newEvents = Number(stored) - storedBefore;
+      storedBefore += newEvents;
+      // A night too quiet for the ratio to say anything still has its login and two counts.
+      const allowed = Math.max(1.1 * Math.ceil(newEvents / PAGE_SIZE) + 1, Math.ceil(newEvents / PAGE_SIZE) + 4);
+      expect(connection.requestsMade() - requestsBefore, `night ${night}`).toBeLessThanOrEqual(allowed);
+    }
+    const ids = (await rowsOf(lake, 'select event_id from events')).map(([id]) => id).sort();
+    expect(ids).toEqual([...simulator.truth.ids()].sort());
+  });
+}, 240_000);
