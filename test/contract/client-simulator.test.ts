@@ -1,5 +1,4 @@
 import {
-  type CursorPage,
   createQualysClient,
   createQualysSource,
   type QualysClient,
@@ -9,6 +8,7 @@ import {
 } from '@edrlake/client';
 import {
   type Clock,
+  type CursorPage,
   EdrlakeError,
   EVERYTHING,
   type EventQuery,
@@ -218,10 +218,31 @@ describe('/events/count', () => {
   );
 
   it('a platform without histograms is noticed', async () => {
-    const source = createQualysSource((await stage({ histogramShape: 'unsupported' })).client);
+    const { client } = await stage({ histogramShape: 'unsupported', timeBuckets: false });
+    const source = createQualysSource(client);
     const query: EventQuery = { axis: 'event', range: MORNING, cuts: [], scope: EVERYTHING };
     await expect(source.histogram?.(query, MS_PER_HOUR, NEVER)).rejects.toBeInstanceOf(EdrlakeError);
     expect(source.histogram).toBeNull();
+  });
+
+  it('a platform with time buckets alone tells the same truth by them', async () => {
+    const { simulator, client } = await stage({ histogramShape: 'unsupported' });
+    const source = createQualysSource(client);
+    const offHours = { startMs: MORNING.startMs + 90_000, endMs: MORNING.endMs - 600_000 };
+    for (const range of [DAY, MORNING, offHours]) {
+      const query: EventQuery = { axis: 'event', range, cuts: [], scope: EVERYTHING };
+      const buckets = (await source.histogram?.(query, MS_PER_HOUR, NEVER)) ?? [];
+      expect(buckets.length).toBeGreaterThan(5);
+      for (const { range: bucket, count } of buckets) {
+        expect([bucket.startMs % MS_PER_HOUR, bucket.endMs - bucket.startMs]).toEqual([0, MS_PER_HOUR]);
+        const startMs = Math.max(bucket.startMs, range.startMs);
+        expect(count).toBe(simulator.truth.count({ startMs, endMs: Math.min(bucket.endMs, range.endMs) }));
+      }
+      expect(buckets.reduce((sum, { count }) => sum + count, 0)).toBe(simulator.truth.count(range));
+    }
+    // The grouped count is not asked for again.
+    expect(simulator.calls.of('count')).toHaveLength(1);
+    expect(simulator.calls.of('time-buckets')).toHaveLength(3);
   });
 
   it('a source counts, groups and pages the same events, cut by type and by agent', async () => {

@@ -33,7 +33,6 @@ export {
 export { createQualysSource, type QualysSourceOptions } from './qualys-source.ts';
 export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowFilter } from './query-filter.ts';
 export { STANDARD_RATE_LIMIT } from './request-account.ts';
-export type { CursorPage } from './search-after.ts';
 export type { QualysClientOptions, QualysClientTools } from './session.ts';
 export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './shared-budget.ts';
 export type { BudgetLiveness } from './shared-ledger.ts';

@@ -1,4 +1,4 @@
-import { EdrlakeError, type HistogramBucket, type PageReader } from '@edrlake/core';
+import { type CursorPage, EdrlakeError, type HistogramBucket, type PageReader } from '@edrlake/core';
 import { linkAbort } from './cancellation.ts';
 import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './counts.ts';
 import { exchange, type RequestsMade } from './exchange.ts';
@@ -22,7 +22,7 @@ import {
 } from './parameters.ts';
 import { resolveBaseUrl } from './platforms.ts';
 import type { Redact } from './redaction.ts';
-import { type CursorPage, readCursorPage } from './search-after.ts';
+import { readCursorPage } from './search-after.ts';
 import { openSession, positive, type QualysClientOptions, type QualysClientTools } from './session.ts';
 import { cutSingleEvent } from './single-event.ts';
 
@@ -64,8 +64,8 @@ export interface QualysClient {
    */
   events<T>(params: EventsParams, read: PageReader<T>, signal: AbortSignal): Promise<T>;
   /**
-   * One page of a walk that has no `maxResultWindow`, on platforms that have it; read as by `events`. Send back `next` with the same
-   * parameters, of which the first sort key must be the time token of the range. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the
+   * One page of a walk that has no `maxResultWindow`, on platforms that have it; read as by `events`. Send back `next` as
+   * `searchAfterValues` with the same parameters, of which the first sort key must be the time token of the range. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the
    * platform has no such walk (404)
    */
   searchAfter<T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal): Promise<CursorPage<T>>;

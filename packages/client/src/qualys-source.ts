@@ -1,5 +1,5 @@
-import { EdrlakeError, type EventQuery, type EventSource, type HistogramBucket } from '@edrlake/core';
-import { describeBuckets, intervalOf, readHistogram } from './counts.ts';
+import { EdrlakeError, type EventQuery, type EventSource } from '@edrlake/core';
+import { histogramOf } from './histograms.ts';
 import type { SelectionParams, SortKey } from './parameters.ts';
 import type { QualysClient } from './qualys-client.ts';
 import { DOCUMENTED_TOKENS, type FilterTokens, windowFilter } from './query-filter.ts';
@@ -13,12 +13,27 @@ export interface QualysSourceOptions extends Partial<FilterTokens> {
   readonly pageSize?: number;
   /** Default: the client's. */
   readonly maxResultWindow?: number;
-  /** `auto`: until the platform's first answer that is no histogram, or refusal of one; then `EventSource.histogram` is null. */
+  /**
+   * `auto`: a grouped count with an interval until the platform's first answer that is no histogram, or refusal of one; then time
+   * buckets, which only answer for ranges of event time without a filter, until the first question they do not answer; then
+   * `EventSource.histogram` is null. `on`: always the grouped count.
+   */
   readonly histogram?: 'on' | 'off' | 'auto';
+  /**
+   * `searchAfter`, on platforms that have it: `EventSource.cursor` is there. The first key of `sort` must then be the time token;
+   * whether events of one instant follow each other without loss at the end of a page is up to the platform, and checked by counts.
+   * Default `pages`.
+   */
+  readonly walk?: 'pages' | 'searchAfter';
+  /** Events of one window that is walked by `searchAfter`. Default 30,000; at least one page. */
+  readonly maxWindowEvents?: number;
 }
 
-/** More rows than this are not asked for at once: the planner asks coarser, or in parts. */
-const MAX_BUCKETS = 100_000;
+/**
+ * Events of one window that is walked by `searchAfter`: three times what paging reaches, so that counts and last pages that
+ * are not full cost a third; and about as many as are committed in one batch, so that neither memory nor a resumed run suffers.
+ */
+const WALKED_WINDOW_EVENTS = 30_000;
 
 /**
  * The API as something that can count and page. `idFields` are `id` and, in details, `eventId`.
@@ -41,44 +56,13 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
     );
   }
   const maxResultWindow = Math.floor(limit / pageSize) * pageSize;
-  let hasHistogram = options.histogram !== 'off';
+  const sortOf = (query: EventQuery) => options.sort ?? [{ [tokens.timeTokens[query.axis]]: 'asc' as const }];
 
   function selection(query: EventQuery): SelectionParams & { readonly filter: string } {
     return { filter: windowFilter(query, tokens), state: query.scope.state };
   }
 
-  async function histogram(
-    query: EventQuery,
-    bucketMs: number,
-    signal: AbortSignal,
-  ): Promise<readonly HistogramBucket[]> {
-    const { range } = query;
-    const bucketCount = Math.ceil(range.endMs / bucketMs) - Math.floor(range.startMs / bucketMs);
-    if (bucketCount > MAX_BUCKETS) {
-      throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', `${bucketCount} buckets are too many for one question`, {
-        disposition: 'split',
-        hint: 'Ask for longer buckets or a shorter range.',
-      });
-    }
-    const interval = intervalOf(bucketMs);
-    try {
-      const params = { ...selection(query), groupBy: [tokens.timeTokens[query.axis]], interval, limit: bucketCount };
-      const found = readHistogram((await client.groupedCount(params, signal)).values, bucketMs, range);
-      if (found !== null) return found.buckets;
-    } catch (thrown) {
-      if (options.histogram !== 'on' && isUnsupported(thrown)) hasHistogram = false;
-      throw thrown;
-    }
-    if (options.histogram !== 'on') hasHistogram = false;
-    throw new EdrlakeError(
-      'RESPONSE_UNEXPECTED',
-      `${client.host} did not answer with a histogram of ${describeBuckets(bucketMs, range)}`,
-      {
-        context: { host: client.host, endpoint: 'count' },
-        hint: 'Turn histograms off; planning then uses plain counts.',
-      },
-    );
-  }
+  const histogram = histogramOf(client, tokens, options.histogram ?? 'auto');
 
   return {
     name: `${client.host}/${client.username}`,
@@ -92,8 +76,18 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
       return [...values].sort((a, b) => b.count - a.count).slice(0, groupLimit);
     },
     get histogram() {
-      return hasHistogram ? histogram : null;
+      return histogram.isThere() ? histogram.ask : null;
     },
+    cursor:
+      options.walk !== 'searchAfter'
+        ? null
+        : {
+            maxWindowEvents: Math.max(options.maxWindowEvents ?? WALKED_WINDOW_EVENTS, pageSize),
+            page: (query, cursor, read, signal) => {
+              const params = { ...selection(query), pageSize, sort: sortOf(query), searchAfterValues: cursor };
+              return client.searchAfter(params, read, signal);
+            },
+          },
     page: async (query, pageNumber, read, signal) => {
       // Refused here already: the request would be spent in vain.
       if ((pageNumber + 1) * pageSize > maxResultWindow) {
@@ -102,12 +96,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
           hint: 'Ask for a smaller range.',
         });
       }
-      const sort = options.sort ?? [{ [tokens.timeTokens[query.axis]]: 'asc' }];
-      return client.events({ ...selection(query), pageNumber, pageSize, sort }, read, signal);
+      return client.events({ ...selection(query), pageNumber, pageSize, sort: sortOf(query) }, read, signal);
     },
   };
-}
-
-function isUnsupported(thrown: unknown): boolean {
-  return thrown instanceof EdrlakeError && (thrown.code === 'RESPONSE_UNEXPECTED' || thrown.code === 'FILTER_REJECTED');
 }

@@ -1,15 +1,7 @@
-import type { EdrlakeError, PageReader } from '@edrlake/core';
+import type { CursorPage, EdrlakeError, PageReader } from '@edrlake/core';
 import { readText } from './http.ts';
 import type { HttpHeaders } from './limits.ts';
 import { cutMember } from './single-event.ts';
-
-/** One page of a walk, and where the next one begins. */
-export interface CursorPage<T> {
-  /** What the reader made of the page. */
-  readonly value: T;
-  /** To be sent as `searchAfterValues`; null when nothing follows. The last page may have one: then an empty page follows. */
-  readonly next: string | null;
-}
 
 /** Header names are lower-case here. */
 const CURSOR_HEADERS = ['searchaftervalues', 'searchaftervalue'];

@@ -16,6 +16,25 @@ export interface HistogramBucket {
 /** Receives one page body as decoded bytes in order. A thrown `retry` error makes the source ask for the page again. */
 export type PageReader<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
 
+/** One page of a walk by cursors, and where the next one begins. */
+export interface CursorPage<T> {
+  /** What the reader made of the page. */
+  readonly value: T;
+  /** To be sent with the next request; null when nothing follows. The last page may have one: then an empty page follows. */
+  readonly next: string | null;
+}
+
+/** Walks a query from page to page without a limit to how far: each page names the cursor the next one is asked for with. */
+export interface CursorWalk {
+  /** Events of one window: nothing on the wire limits them, but the identities of one window are held in memory. */
+  readonly maxWindowEvents: number;
+  /**
+   * Reads the page at the cursor, the first one for null, in an order that is stable between calls. Cursors of an earlier
+   * process still lead to the same place. One request when all goes well.
+   */
+  page<T>(query: EventQuery, cursor: string | null, read: PageReader<T>, signal: AbortSignal): Promise<CursorPage<T>>;
+}
+
 /**
  * An API that can count and page. The pager walks anything behind this interface; it knows no vendor.
  * Implementations log in, pace, retry and time out by themselves; what they throw is final for that request and is an
@@ -44,6 +63,9 @@ export interface EventSource {
   readonly histogram:
     | ((query: EventQuery, bucketMs: number, signal: AbortSignal) => Promise<readonly HistogramBucket[]>)
     | null;
+
+  /** Where it is not null, windows are walked by it and `maxResultWindow` limits none of them; null: by `page`. */
+  readonly cursor: CursorWalk | null;
 
   /** Reads page `pageNumber` (from 0) of the query, in an order that is stable between calls. One request when all goes well. */
   page<T>(query: EventQuery, pageNumber: number, read: PageReader<T>, signal: AbortSignal): Promise<T>;

@@ -9,7 +9,7 @@ export {
   type ErrorDetails,
   toEdrlakeError,
 } from './errors.ts';
-export type { EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
+export type { CursorPage, CursorWalk, EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
 export { copyToParquetSql, idHashSql, quoteName, quoteText, ROW_GROUP_ROWS } from './lake-sql.ts';
 export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
 export type { Emit, RunEvent } from './run-event.ts';

@@ -11,6 +11,11 @@ export interface SpooledPage {
   readonly recordCount: number;
   /** CRC-32 of the spooled bytes, 8 hex digits: a resumed run trusts a page only when it still matches. */
   readonly crc32: string;
+  /**
+   * Only of pages that were walked by cursors: where the next page begins, null where the source named nothing further. A
+   * resumed run goes on from there.
+   */
+  readonly nextCursor?: string | null;
 }
 
 /** All pages of one window on disk, and whether they add up. */

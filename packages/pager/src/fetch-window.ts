@@ -1,16 +1,9 @@
-import {
-  type EdrlakeError,
-  type Emit,
-  type EventSource,
-  type FetchedWindow,
-  type PlannedWindow,
-  type SpooledPage,
-  toEdrlakeError,
-} from '@edrlake/core';
+import type { EdrlakeError, FetchedWindow, PlannedWindow } from '@edrlake/core';
 import { type CountAsker, countAsker } from './count-asker.ts';
+import { fetchPages, type WindowFetching } from './fetch-pages.ts';
 import { planRequestBound, type SplitQuery, splitQuery } from './plan-windows.ts';
-import type { PageWithIds, Spool } from './spool.ts';
-import { pagesOf, type WindowSizes } from './window-sizes.ts';
+import type { PageWithIds } from './spool.ts';
+import { type WindowSizes, windowSizes } from './window-sizes.ts';
 import { addsUp, pagesWorthKeeping, tally } from './window-tally.ts';
 
 /** A window that could not be fetched. What was spooled of it stays, so that a later run can go on from there. */
@@ -22,20 +15,6 @@ export interface FailedWindow extends PlannedWindow {
 /** Tells the two outcomes of a window apart. */
 export function isFailedWindow(window: FetchedWindow | FailedWindow): window is FailedWindow {
   return window.verdict === 'failed';
-}
-
-/** What the fetching of one window works with. */
-export interface WindowFetching {
-  readonly source: EventSource;
-  /** Every request waits here for its turn: the one concurrency limit of all windows. */
-  readonly inTurn: <T>(request: () => Promise<T>) => Promise<T>;
-  readonly spool: Spool;
-  readonly signal: AbortSignal;
-  readonly emit: Emit;
-  readonly onPage: (page: SpooledPage) => Promise<void>;
-  readonly resume: ReadonlyMap<string, readonly SpooledPage[]>;
-  readonly maxRefetches: number;
-  readonly histogram: boolean;
 }
 
 /** The window whole, or the smaller windows it has to be fetched as. */
@@ -58,14 +37,14 @@ export async function fetchWindow(
   const { window } = planned;
   const tries: PageWithIds[][] = [];
   let { count } = planned;
+  // A resumed plan may have been made for another way of walking.
+  if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
   for (let attempt = 0; ; attempt++) {
-    const pages = await fetchPages(fetching, planned, pagesOf(count, sizes.pageSize), attempt, onBytes);
-    if ('refusedPage' in pages) return splitRefused(fetching, planned, count, pages.refusedPage, pages.error);
-    tries.push(pages.pages);
-    const found = tally(pages.pages);
-    // A last page that is full does not tell whether more would come.
-    const open = count > 0 && count % sizes.pageSize === 0;
-    if (addsUp(found, count) && !open) return finish(fetching, planned, count, tries, 'complete');
+    const walked = await fetchPages(fetching, { window, count, attempt }, onBytes);
+    if (walked.type === 'refused') return splitRefused(fetching, planned, count, walked.pageNumber, walked.error);
+    tries.push(walked.pages);
+    const found = tally(walked.pages);
+    if (addsUp(found, count) && walked.atEnd) return finish(fetching, planned, count, tries, 'complete');
     count = await counting(fetching, count).count(window);
     if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
     if (addsUp(found, count)) return finish(fetching, planned, count, tries, 'complete');
@@ -80,70 +59,6 @@ export async function fetchWindow(
       attempt: attempt + 1,
     });
   }
-}
-
-type FetchedPages = { readonly pages: PageWithIds[] } | { readonly refusedPage: number; readonly error: EdrlakeError };
-
-/** All pages of one try. Settles only when none of them is in flight any more; after a failure no further one is begun. */
-async function fetchPages(
-  fetching: WindowFetching,
-  { window }: PlannedWindow,
-  pageCount: number,
-  attempt: number,
-  onBytes: (bodyBytes: number) => void,
-): Promise<FetchedPages> {
-  const reusable = attempt === 0 ? (fetching.resume.get(window.id) ?? []) : [];
-  const pages: PageWithIds[] = [];
-  const failures: { pageNumber: number; error: EdrlakeError }[] = [];
-  const fetchOne = async (pageNumber: number): Promise<void> => {
-    try {
-      const reused = await reusedPage(fetching.spool, reusable, pageNumber);
-      const fetched = reused ?? (await fetchPage(fetching, window, pageNumber, attempt, () => failures.length > 0));
-      if (fetched === null) return;
-      pages[pageNumber] = fetched;
-      onBytes(fetched.page.bodyBytes);
-      if (reused === null) await fetching.onPage(fetched.page);
-      const { recordCount: records, bodyBytes } = fetched.page;
-      fetching.emit({ type: 'page', windowId: window.id, pageNumber, records, bodyBytes, reused: reused !== null });
-    } catch (thrown) {
-      failures.push({ pageNumber, error: toEdrlakeError(thrown) });
-    }
-  };
-  await Promise.all(Array.from({ length: pageCount }, (_, pageNumber) => fetchOne(pageNumber)));
-  if (failures.length === 0) return { pages };
-  const worst = failures.find(({ error }) => error.disposition !== 'split');
-  if (worst !== undefined) throw worst.error;
-  const refused = failures.reduce((first, failure) => (failure.pageNumber < first.pageNumber ? failure : first));
-  return { refusedPage: refused.pageNumber, error: refused.error };
-}
-
-/** The newest spooled form of the page that is still what it was when it was written. */
-async function reusedPage(
-  spool: Spool,
-  reusable: readonly SpooledPage[],
-  pageNumber: number,
-): Promise<PageWithIds | null> {
-  for (const page of reusable.toReversed()) {
-    if (page.pageNumber !== pageNumber) continue;
-    const verified = await spool.verifyPage(page);
-    if (verified !== null) return verified;
-  }
-  return null;
-}
-
-async function fetchPage(
-  { source, inTurn, spool, signal }: WindowFetching,
-  window: PlannedWindow['window'],
-  pageNumber: number,
-  attempt: number,
-  pointless: () => boolean,
-): Promise<PageWithIds | null> {
-  const key = { windowId: window.id, pageNumber, attempt };
-  return inTurn(async () => {
-    signal.throwIfAborted();
-    if (pointless()) return null;
-    return source.page(window, pageNumber, (body) => spool.writePage(key, body), signal);
-  });
 }
 
 async function finish(
@@ -190,11 +105,10 @@ async function splitWindow(
 }
 
 function counting({ source, signal, histogram, inTurn }: WindowFetching, count: number): CountAsker {
-  const { maxResultWindow: maxEvents, pageSize } = source;
   return countAsker(source, {
     signal,
     histogram,
     inTurn,
-    maxRequests: () => planRequestBound(count, { maxEvents, pageSize }),
+    maxRequests: () => planRequestBound(count, windowSizes(source)),
   });
 }

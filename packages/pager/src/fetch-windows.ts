@@ -9,7 +9,8 @@ import {
   toEdrlakeError,
 } from '@edrlake/core';
 import pLimit from 'p-limit';
-import { type FailedWindow, fetchWindow, type WindowFetching } from './fetch-window.ts';
+import type { WindowFetching } from './fetch-pages.ts';
+import { type FailedWindow, fetchWindow } from './fetch-window.ts';
 import { openSpool, type Spool } from './spool.ts';
 import { type WindowSizes, windowSizes } from './window-sizes.ts';
 
@@ -28,7 +29,10 @@ export interface FetchOptions {
   readonly onPage?: (page: SpooledPage) => Promise<void>;
   /** Pages that an earlier run spooled, by window, oldest first: those that still match are used without a request. */
   readonly resume?: ReadonlyMap<string, readonly SpooledPage[]>;
-  /** Bytes on disk that the consumer has not taken yet; no window is begun that would pass it, except a first one. Default 512 MiB. */
+  /**
+   * Bytes on disk that the consumer has not taken yet; no window is begun that would pass it, except a first one and, where
+   * windows are walked by cursors, one for each request that may be in flight while no window waits. Default 512 MiB.
+   */
   readonly maxSpooledBytes?: number;
   /** Further tries for a window that does not add up. Default 2. */
   readonly maxRefetches?: number;
@@ -131,6 +135,8 @@ function fetchQueue(
     if (active.size + ready.length === 0) return true;
     // One more than can be in flight, so that a window that ends leaves no gap.
     if (active.size > options.concurrency || active.size + ready.length >= MAX_WINDOWS_AHEAD) return false;
+    // Pages of a walk follow each other: only as many windows as requests may be in flight keep all of them busy.
+    if (source.cursor !== null && ready.length === 0 && active.size < options.concurrency) return true;
     return bytesAhead() + expectedBytes(job) <= maxSpooledBytes;
   };
   const begin = (job: Job) => {

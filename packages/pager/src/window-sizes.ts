@@ -7,10 +7,14 @@ export interface WindowSizes {
   readonly pageSize: number;
 }
 
-/** Paging ends where `(pageNumber + 1) * pageSize` would pass the result window, so only whole pages count. */
+/**
+ * Paging by number ends where `(pageNumber + 1) * pageSize` would pass the result window, so only whole pages count. A walk by
+ * cursors ends nowhere; whole pages are then only the better bargain.
+ */
 export function windowSizes(source: EventSource): WindowSizes {
-  const { maxResultWindow, pageSize } = source;
-  return { maxEvents: Math.floor(maxResultWindow / pageSize) * pageSize || maxResultWindow, pageSize };
+  const { cursor, maxResultWindow, pageSize } = source;
+  const reach = cursor === null ? maxResultWindow : cursor.maxWindowEvents;
+  return { maxEvents: Math.floor(reach / pageSize) * pageSize || reach, pageSize };
 }
 
 /** Pages that hold so many events. */
@@ -20,7 +24,7 @@ export function pagesOf(events: number, pageSize: number): number {
 
 /**
  * Requests a window of so many events costs: its pages, and one recount when the last page is full, because a full page
- * does not tell whether more would come.
+ * does not tell whether more would come. A walk by cursors asks for the next page instead and finds it empty.
  */
 export function requestsOf(events: number, pageSize: number): number {
   return events === 0 ? 0 : Math.floor(events / pageSize) + 1;

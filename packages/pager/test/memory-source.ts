@@ -1,4 +1,4 @@
-import type { EventQuery, EventSource, HistogramBucket, PageReader, ValueCount } from '@edrlake/core';
+import type { CursorWalk, EventQuery, EventSource, HistogramBucket, PageReader, ValueCount } from '@edrlake/core';
 
 /** One event of a source that lives in memory. */
 export interface MemoryEvent {
@@ -13,6 +13,8 @@ export interface MemorySourceOptions {
   readonly maxResultWindow: number;
   /** Default true. */
   readonly histogram?: boolean;
+  /** Walk windows of so many events by cursors. Default: pages by number. */
+  readonly maxWindowEvents?: number;
 }
 
 /** An API in memory: it stands where the network ends. Tests change `events` and replace single methods of it. */
@@ -23,9 +25,26 @@ export interface MemorySource extends EventSource {
   pagesInFlight: number;
   mostPagesInFlight: number;
   matching(query: EventQuery): readonly MemoryEvent[];
+  /** What `cursor.page` calls. */
+  walk: CursorWalk['page'];
+}
+
+/** A cursor names the event it stands behind. */
+export function cursorOf({ atMs, id }: MemoryEvent): string {
+  return JSON.stringify([atMs, id ?? null]);
 }
 
 export function memorySource(events: readonly MemoryEvent[], options: MemorySourceOptions): MemorySource {
+  async function asked<T>(read: PageReader<T>, page: readonly MemoryEvent[], signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
+    source.calls.page++;
+    source.mostPagesInFlight = Math.max(source.mostPagesInFlight, ++source.pagesInFlight);
+    try {
+      return await read(bodyOf(page, signal));
+    } finally {
+      source.pagesInFlight--;
+    }
+  }
   const source: MemorySource = {
     name: 'memory',
     maxResultWindow: options.maxResultWindow,
@@ -60,16 +79,21 @@ export function memorySource(events: readonly MemoryEvent[], options: MemorySour
             source.calls.histogram++;
             return bucketsOf(source.matching(query), bucketMs);
           },
+    cursor:
+      options.maxWindowEvents === undefined
+        ? null
+        : { maxWindowEvents: options.maxWindowEvents, page: (...request) => source.walk(...request) },
+    async walk<T>(query: EventQuery, cursor: string | null, read: PageReader<T>, signal: AbortSignal) {
+      const matching = source.matching(query);
+      const from = cursor === null ? 0 : matching.findIndex((event) => cursorOf(event) === cursor) + 1;
+      const page = matching.slice(from, from + source.pageSize);
+      const value = await asked(read, page, signal);
+      const last = page.at(-1);
+      return { value, next: last === undefined ? null : cursorOf(last) };
+    },
     async page<T>(query: EventQuery, pageNumber: number, read: PageReader<T>, signal: AbortSignal): Promise<T> {
-      signal.throwIfAborted();
-      source.calls.page++;
-      source.mostPagesInFlight = Math.max(source.mostPagesInFlight, ++source.pagesInFlight);
-      try {
-        const from = pageNumber * source.pageSize;
-        return await read(bodyOf(source.matching(query).slice(from, from + source.pageSize), signal));
-      } finally {
-        source.pagesInFlight--;
-      }
+      const from = pageNumber * source.pageSize;
+      return asked(read, source.matching(query).slice(from, from + source.pageSize), signal);
     },
   };
   return source;

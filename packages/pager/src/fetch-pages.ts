@@ -1,0 +1,202 @@
+import {
+  type CursorWalk,
+  EdrlakeError,
+  type Emit,
+  type EventSource,
+  type SpooledPage,
+  toEdrlakeError,
+  type Window,
+} from '@edrlake/core';
+import type { PageKey, PageWithIds, Spool } from './spool.ts';
+import { pagesOf } from './window-sizes.ts';
+
+/** What the fetching of one window works with. */
+export interface WindowFetching {
+  readonly source: EventSource;
+  /** Every request waits here for its turn: the one concurrency limit of all windows. */
+  readonly inTurn: <T>(request: () => Promise<T>) => Promise<T>;
+  readonly spool: Spool;
+  readonly signal: AbortSignal;
+  readonly emit: Emit;
+  readonly onPage: (page: SpooledPage) => Promise<void>;
+  readonly resume: ReadonlyMap<string, readonly SpooledPage[]>;
+  readonly maxRefetches: number;
+  readonly histogram: boolean;
+}
+
+/** One try at the pages of a window. */
+export interface WindowTry {
+  readonly window: Window;
+  /** Events the source counted last. */
+  readonly count: number;
+  /** 0 for the first try, the only one that uses pages of an earlier run. */
+  readonly attempt: number;
+}
+
+/** The pages of one try, or how far the source pages before it calls the question too big. */
+export type FetchedPages =
+  | {
+      readonly type: 'pages';
+      readonly pages: PageWithIds[];
+      /** Nothing can follow the last page. Otherwise only a recount tells. */
+      readonly atEnd: boolean;
+    }
+  | { readonly type: 'refused'; readonly pageNumber: number; readonly error: EdrlakeError };
+
+/** Pages that a walk may take beyond those its count needs: one that finds nothing, and some that are not full. */
+const PAGES_BEYOND_COUNT = 3;
+
+/**
+ * All pages of one try. Settles only when none of them is in flight any more; after a failure no further one is begun.
+ * @throws {EdrlakeError} when a page fails for good; pages that came are spooled by then
+ */
+export function fetchPages(
+  fetching: WindowFetching,
+  request: WindowTry,
+  onBytes: (bodyBytes: number) => void,
+): Promise<FetchedPages> {
+  const { cursor } = fetching.source;
+  return cursor === null ? fetchByNumber(fetching, request, onBytes) : walkCursors(fetching, cursor, request, onBytes);
+}
+
+/** All pages the count needs, at once as far as the concurrency limit lets them. */
+async function fetchByNumber(
+  fetching: WindowFetching,
+  { window, count, attempt }: WindowTry,
+  onBytes: (bodyBytes: number) => void,
+): Promise<FetchedPages> {
+  const { source, inTurn, spool, signal } = fetching;
+  const reusable = reusablePages(fetching, window, attempt, 'by-number');
+  const pages: PageWithIds[] = [];
+  const failures: { pageNumber: number; error: EdrlakeError }[] = [];
+  const fetchPage = (key: PageKey): Promise<PageWithIds | null> =>
+    inTurn(async () => {
+      signal.throwIfAborted();
+      if (failures.length > 0) return null;
+      return source.page(window, key.pageNumber, (body) => spool.writePage(key, body), signal);
+    });
+  const fetchOne = async (pageNumber: number): Promise<void> => {
+    try {
+      const reused = await reusedPage(spool, reusable, pageNumber);
+      const fetched = reused ?? (await fetchPage({ windowId: window.id, pageNumber, attempt }));
+      if (fetched === null) return;
+      pages[pageNumber] = fetched;
+      await takePage(fetching, fetched, reused !== null, onBytes);
+    } catch (thrown) {
+      failures.push({ pageNumber, error: toEdrlakeError(thrown) });
+    }
+  };
+  const pageCount = pagesOf(count, source.pageSize);
+  await Promise.all(Array.from({ length: pageCount }, (_, pageNumber) => fetchOne(pageNumber)));
+  // A last page that is full does not tell whether more would come.
+  if (failures.length === 0) return { type: 'pages', pages, atEnd: count === 0 || count % source.pageSize !== 0 };
+  const worst = failures.find(({ error }) => error.disposition !== 'split');
+  if (worst !== undefined) throw worst.error;
+  const refused = failures.reduce((first, failure) => (failure.pageNumber < first.pageNumber ? failure : first));
+  return { type: 'refused', ...refused };
+}
+
+/**
+ * One page after the other, as each names the next. Ends where the source names none, where a page is empty, or where one
+ * is not full and the count is reached. A walk that goes in circles, or on and on, is ended without calling it an end.
+ */
+async function walkCursors(
+  fetching: WindowFetching,
+  walk: CursorWalk,
+  request: WindowTry,
+  onBytes: (bodyBytes: number) => void,
+): Promise<FetchedPages> {
+  const { window, count, attempt } = request;
+  const { pageSize } = fetching.source;
+  const pages: PageWithIds[] = [];
+  if (count === 0) return { type: 'pages', pages, atEnd: true };
+  let reusable = reusablePages(fetching, window, attempt, 'by-cursor');
+  const seen = new Set<string>();
+  const maxPages = pagesOf(count, pageSize) + PAGES_BEYOND_COUNT;
+  let cursor: string | null = null;
+  let records = 0;
+  for (let pageNumber = 0; pageNumber < maxPages; pageNumber++) {
+    const reused = await reusedPage(fetching.spool, reusable, pageNumber);
+    // What an earlier run fetched behind a page that is gone may begin elsewhere.
+    if (reused === null) reusable = [];
+    const key = { windowId: window.id, pageNumber, attempt };
+    const stepped: Step = reused ?? (await step(fetching, walk, window, cursor, key));
+    if ('refused' in stepped) {
+      if (stepped.refused.disposition === 'split') return { type: 'refused', pageNumber, error: stepped.refused };
+      return { type: 'pages', pages, atEnd: false };
+    }
+    pages.push(stepped);
+    await takePage(fetching, stepped, reused !== null, onBytes);
+    const { recordCount, nextCursor = null }: SpooledPage = stepped.page;
+    records += recordCount;
+    const isLast = nextCursor === null || recordCount === 0 || (recordCount < pageSize && records >= count);
+    if (isLast) return { type: 'pages', pages, atEnd: true };
+    if (seen.has(nextCursor)) break;
+    seen.add(nextCursor);
+    cursor = nextCursor;
+  }
+  return { type: 'pages', pages, atEnd: false };
+}
+
+/** The page at a cursor, spooled; or why the source does not lead on from there, where asking otherwise may help. */
+type Step = PageWithIds | { readonly refused: EdrlakeError };
+
+async function step(
+  { inTurn, spool, signal }: WindowFetching,
+  walk: CursorWalk,
+  window: Window,
+  cursor: string | null,
+  key: PageKey,
+): Promise<Step> {
+  try {
+    const { value, next } = await inTurn(async () => {
+      signal.throwIfAborted();
+      return walk.page(window, cursor, (body) => spool.writePage(key, body), signal);
+    });
+    return { page: { ...value.page, nextCursor: next === '' ? null : next }, ids: value.ids };
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    // The query was understood before: what is refused is the cursor, and the next try begins without one.
+    const isRefusedCursor = cursor !== null && thrown.code === 'FILTER_REJECTED';
+    if (isRefusedCursor || thrown.disposition === 'split') return { refused: thrown };
+    throw thrown;
+  }
+}
+
+async function takePage(
+  { emit, onPage }: WindowFetching,
+  { page }: PageWithIds,
+  reused: boolean,
+  onBytes: (bodyBytes: number) => void,
+): Promise<void> {
+  const { windowId, pageNumber, recordCount: records, bodyBytes } = page;
+  onBytes(bodyBytes);
+  if (!reused) await onPage(page);
+  emit({ type: 'page', windowId, pageNumber, records, bodyBytes, reused });
+}
+
+/** Pages of an earlier run, oldest first. Those walked in the other way may be cut elsewhere. */
+function reusablePages(
+  { resume }: WindowFetching,
+  window: Window,
+  attempt: number,
+  walked: 'by-number' | 'by-cursor',
+): readonly SpooledPage[] {
+  if (attempt > 0) return [];
+  const pages = resume.get(window.id) ?? [];
+  return pages.filter(({ nextCursor }) => (nextCursor === undefined) === (walked === 'by-number'));
+}
+
+/** The newest spooled form of the page that is still what it was when it was written. */
+async function reusedPage(
+  spool: Spool,
+  reusable: readonly SpooledPage[],
+  pageNumber: number,
+): Promise<PageWithIds | null> {
+  for (const page of reusable.toReversed()) {
+    if (page.pageNumber !== pageNumber) continue;
+    const verified = await spool.verifyPage(page);
+    if (verified !== null) return verified;
+  }
+  return null;
+}
