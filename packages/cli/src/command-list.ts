@@ -33,8 +33,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'init',
-    summary: 'Write a commented edrlake.config.ts',
-    details: ['Writes the file into the working directory. An existing one stays unless --force is given.'],
+    summary: 'Write a commented edrlake.config.ts and pipelines/nightly.ts',
+    details: ['Writes both into the working directory. Existing files stay unless --force is given.'],
     positionals: [],
     flags: ['platform', 'base-url', 'lake', 'force', 'json', 'log-level'],
     examples: [
@@ -154,6 +154,45 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     readsConfiguration: true,
     load: () => import('./commands/reconcile.ts'),
+  },
+  {
+    name: 'run',
+    summary: 'Run a pipeline, such as nightly',
+    details: [
+      'A pipeline is a file that exports definePipeline({ … }) from edrlake. A name means a file in ./pipelines, or one that comes with edrlake: nightly and backfill. What a run does is journaled; one that failed or was stopped goes on with --resume.',
+      'Exit codes: 0 done, 1 a task failed, 3 partly done, 4 the lake and the API disagree, 130 interrupted.',
+    ],
+    positionals: [{ name: 'pipeline', describe: 'Name of a pipeline, or path of its file', required: false }],
+    flags: ['param', 'dry-run', 'resume', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    examples: [
+      { command: 'edrlake run nightly', purpose: 'sync, compare, repair, compact, vacuum' },
+      { command: 'edrlake run ./my.ts --param from=2026-11-01 --dry-run', purpose: 'what it would do' },
+      { command: 'edrlake run --resume 20261122T003012Z-1f9a2c', purpose: 'go on with a run' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/run.ts'),
+  },
+  {
+    name: 'schedule',
+    summary: 'Run pipelines whenever they are due',
+    details: [
+      'Stays and runs each pipeline at the times its schedule says, never beside itself. After missed times there is one run, if the lake lacks anything. Ctrl-C stops it; a run that is going on is journaled and worked off at the next start.',
+    ],
+    positionals: [
+      {
+        name: 'pipeline',
+        describe: 'Pipelines; by default all in ./pipelines with a schedule',
+        required: false,
+        repeats: true,
+      },
+    ],
+    flags: [...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT.slice(0, 1), 'log-level'],
+    examples: [
+      { command: 'edrlake schedule nightly', purpose: 'every night' },
+      { command: 'edrlake schedule nightly ./weekly.ts', purpose: 'two pipelines' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/schedule.ts'),
   },
   {
     name: 'runs',

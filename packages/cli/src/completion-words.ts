@@ -19,6 +19,9 @@ export function completionWords(words: readonly string[]): string[] {
   if (command.name === 'completion' && !current.startsWith('-')) {
     return ['bash', 'zsh'].filter((shell) => shell.startsWith(current));
   }
+  if ((command.name === 'run' || command.name === 'schedule') && !current.startsWith('-')) {
+    return ['nightly', 'backfill'].filter((pipeline) => pipeline.startsWith(current));
+  }
   if (current !== '' && !current.startsWith('-')) return [];
   const unused = command.flags.filter((name) => flagNamed(name).repeats || !words.slice(0, -1).includes(`--${name}`));
   return [...unused.map((name) => `--${name}`), '--help'].filter((flag) => flag.startsWith(current));

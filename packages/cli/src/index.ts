@@ -1,3 +1,4 @@
+export { definePipeline } from '@edrlake/runner';
 export type { CommandInput, RunCommand } from './command.ts';
 export { runProgram } from './program.ts';
 export type { Child, ChildOptions, Surroundings, TextSink } from './surroundings.ts';

@@ -82,6 +82,14 @@ type WorkflowEvent = Extract<RunEvent, { readonly type: 'pipeline' | 'task' | 'h
 
 const BAD_STATES: readonly string[] = ['failed', 'partly', 'mismatch', 'retry'];
 
+const SCHEDULE_WORDS = {
+  waiting: 'next run at',
+  'on-time': 'starting the run due at',
+  'catch-up': 'catching up what was due at',
+  covered: 'the lake lacks nothing that was due at',
+  failed: 'trouble with the run due at',
+} as const;
+
 function workflowLine(event: WorkflowEvent): LogLine {
   switch (event.type) {
     case 'pipeline':
@@ -100,7 +108,7 @@ function workflowLine(event: WorkflowEvent): LogLine {
     case 'schedule':
       return {
         level: levelOf(event.action),
-        text: `${event.pipeline}, due ${instantText(event.dueAtMs)}: ${event.action}${why(event)}`,
+        text: `${event.pipeline}: ${SCHEDULE_WORDS[event.action]} ${instantText(event.dueAtMs)}${why(event)}`,
       };
   }
 }

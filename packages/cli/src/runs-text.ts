@@ -9,13 +9,18 @@ const RIGHT = { align: 'right' as const };
 /** Parts of a fan-out that went wrong are shown up to this many. */
 const SHOWN_PARTS = 10;
 
+const WIDE = 110;
+
 /** Runs as a table, newest first. */
 export function runsText(runs: readonly RunSummary[], width: number): string {
   if (runs.length === 0) return 'No run yet. Next: edrlake backfill --from … --to …\n';
+  // The id begins with the time it started.
+  const isWide = width >= WIDE;
   const columns = [
     { title: 'run' },
     { title: 'what' },
     { title: 'state' },
+    ...(isWide ? [{ title: 'started' }] : []),
     { title: 'took', ...RIGHT },
     { title: 'requests', ...RIGHT },
     { title: 'rows', ...RIGHT },
@@ -24,6 +29,7 @@ export function runsText(runs: readonly RunSummary[], width: number): string {
     run.runId,
     run.pipeline ?? run.kind,
     run.state,
+    ...(isWide ? [atSecond(run.startedAtMs)] : []),
     durationText(run.durationMs),
     numberText(run.requests),
     numberText(run.rows),

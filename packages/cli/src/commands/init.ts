@@ -1,32 +1,37 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import type { CommandInput } from '../command.ts';
 import { configTemplate } from '../config-template.ts';
 import { writeJson } from '../json-output.ts';
+import { SHIPPED_PIPELINES } from '../pipeline-file.ts';
 import { type Surroundings, writeText } from '../surroundings.ts';
 
 const FILE_NAME = 'edrlake.config.ts';
+const NIGHTLY = 'pipelines/nightly.ts';
 
-/** Writes a commented configuration into the working directory. Without `--force` an existing file is never touched. */
+/** Writes a commented configuration and the nightly pipeline into the working directory. Without `--force` an existing file is never touched. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const path = join(surroundings.workingDirectory, FILE_NAME);
   await writeNew(path, configTemplate(values), values.force);
+  const pipeline = await copyNightly(surroundings.workingDirectory, values.force);
   const nextSteps = [
     'export EDRLAKE_USERNAME=…',
     'export EDRLAKE_PASSWORD_FILE=…',
     'edrlake doctor',
     'edrlake plan --from 2020-08-17 --to 2020-08-19',
     'edrlake backfill --from 2020-08-17 --to 2020-08-19',
+    'edrlake run nightly --dry-run',
   ];
   if (values.json) {
-    await writeJson(surroundings.stdout, { file: path, nextSteps });
+    await writeJson(surroundings.stdout, { file: path, pipeline, nextSteps });
     return 0;
   }
   const chooses = values.platform !== null || values['base-url'] !== null;
   const lines = [
-    `Wrote ${FILE_NAME}.`,
+    `Wrote ${FILE_NAME}${pipeline === null ? '' : ` and ${NIGHTLY}`}.`,
+    ...(pipeline === null ? [`${NIGHTLY} stays as it is.`] : []),
     '',
     'Next:',
     ...(chooses ? [] : ['  set the platform in it']),
@@ -35,6 +40,20 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   ];
   await writeText(surroundings.stdout, lines.join('\n'));
   return 0;
+}
+
+/** The pipeline that comes with edrlake, as a copy to change. Returns its path, or null where there is one already. */
+async function copyNightly(workingDirectory: string, overwrite: boolean): Promise<string | null> {
+  const path = join(workingDirectory, NIGHTLY);
+  const text = await readFile(join(SHIPPED_PIPELINES, 'nightly.ts'), 'utf8');
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text, { flag: overwrite ? 'w' : 'wx' });
+    return path;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'EEXIST') return null;
+    throw unwritable(path, error);
+  }
 }
 
 async function writeNew(path: string, text: string, overwrite: boolean): Promise<void> {
@@ -52,9 +71,14 @@ async function writeNew(path: string, text: string, overwrite: boolean): Promise
         hint: 'Edit it, or write a fresh one with --force.',
       });
     }
-    throw new EdrlakeError('CONFIG_INVALID', `cannot write ${path}: ${String(code)}`, {
-      cause: error,
-      hint: 'Run edrlake init in a directory that can be written.',
-    });
+    throw unwritable(path, error);
   }
+}
+
+function unwritable(path: string, error: unknown): EdrlakeError {
+  const code = String((error as { code?: unknown }).code);
+  return new EdrlakeError('CONFIG_INVALID', `cannot write ${path}: ${code}`, {
+    cause: error,
+    hint: 'Run edrlake init in a directory that can be written.',
+  });
 }

@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import { EdrlakeError } from '@edrlake/core';
+import { isOwnerAlive } from '@edrlake/lake';
+import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES } from '@edrlake/runner';
+import { readRun } from '@edrlake/runner/history';
+import type { CommandInput } from '../command.ts';
+import { servicesOf } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeDirectory } from '../lake-access.ts';
+import { findPipelineFile, loadPipeline } from '../pipeline-file.ts';
+import { pipelineProgress } from '../pipeline-progress.ts';
+import { pipelineTools, runOnce } from '../pipeline-run.ts';
+import { descriptionText } from '../pipeline-text.ts';
+import { startDisplay } from '../progress-display.ts';
+import { runDocument, runText } from '../runs-text.ts';
+import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+
+/** Runs a pipeline, goes on with a run of it, or says what it would do. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const { stdout, env, clock } = surroundings;
+  const pipeline = await loadPipeline(await pipelineFileOf(input, surroundings));
+  if (values['dry-run']) return dryRun(pipeline, input, surroundings);
+  const progress = pipelineProgress(Object.keys(pipeline.tasks), clock.nowMs());
+  const display = startDisplay(values, surroundings, progress);
+  try {
+    const services = servicesOf(surroundings, display.emit);
+    const about = { values, params: values.param, resume: values.resume };
+    const result = await runOnce(pipeline, about, surroundings, services);
+    display.stop();
+    if (values.json) await writeJson(stdout, runDocument(result));
+    else await writeText(stdout, runText(result, lineWidth(stdout, env)));
+    return RUN_EXIT_CODES[result.state];
+  } finally {
+    display.stop();
+  }
+}
+
+/** The file that was named, or that of the pipeline whose run is to go on. */
+async function pipelineFileOf({ values, positionals }: CommandInput, surroundings: Surroundings): Promise<string> {
+  const { workingDirectory } = surroundings;
+  if (positionals.pipeline !== undefined) return findPipelineFile(positionals.pipeline, workingDirectory);
+  if (values.resume === null) {
+    throw new EdrlakeError('USAGE', 'edrlake run: expected the name or the file of a pipeline', {
+      hint: 'For example: edrlake run nightly, or edrlake run ./my.ts',
+    });
+  }
+  const runsDirectory = join(lakeDirectory(values, surroundings), '_runs');
+  const { pipeline } = await readRun(runsDirectory, values.resume, { isOwnerAlive });
+  if (pipeline !== null) return findPipelineFile(pipeline, workingDirectory);
+  throw new EdrlakeError('USAGE', `run ${values.resume} is an export, not the run of a pipeline`, {
+    hint: 'An export resumes when the same command is run again.',
+  });
+}
+
+async function dryRun(pipeline: Pipeline, { values }: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { stdout, env } = surroundings;
+  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  try {
+    const services = servicesOf(surroundings, display.emit);
+    const params = parseParams(pipeline.params ?? {}, values.param);
+    const { tools, registry, close } = await pipelineTools(values, surroundings, services);
+    try {
+      const description = await describePipeline(pipeline, { registry, provided: tools, params, services });
+      if (values.json) await writeJson(stdout, description);
+      else await writeText(stdout, descriptionText(description, lineWidth(stdout, env)));
+    } finally {
+      await close();
+    }
+    return 0;
+  } finally {
+    display.stop();
+  }
+}

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { EdrlakeError, EVERYTHING } from '@edrlake/core';
+import { lastSuccessAtMs, openEdrLake, type Pipeline, runSchedule } from '@edrlake/runner';
+import { watermarkOf } from '@edrlake/runner/history';
+import type { CommandInput } from '../command.ts';
+import { readCredentials } from '../credentials.ts';
+import type { FlagValues } from '../flags.ts';
+import { requireGateway, servicesOf } from '../gateway.ts';
+import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../pipeline-file.ts';
+import { pipelineProgress } from '../pipeline-progress.ts';
+import { runOnce } from '../pipeline-run.ts';
+import { startDisplay } from '../progress-display.ts';
+import { countText, durationText, nounText } from '../quantity-text.ts';
+import type { Surroundings } from '../surroundings.ts';
+
+/** Runs pipelines whenever they are due, until it is told to stop. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const pipelines = await scheduledPipelines(input, surroundings);
+  // What would stop every run should stop the schedule now, while somebody looks.
+  requireGateway(values);
+  await readCredentials(surroundings.env, surroundings.workingDirectory);
+  const view = pipelineProgress([], surroundings.clock.nowMs());
+  const display = startDisplay({ ...values, 'no-progress': true }, surroundings, view);
+  const services = servicesOf(surroundings, display.emit);
+  const runsDirectory = join(lakeDirectory(values, surroundings), '_runs');
+  try {
+    await runSchedule(pipelines, {
+      services,
+      startRun: async (pipeline, _dueAtMs, signal) => {
+        const about = { values, params: [], resume: null };
+        const result = await runOnce(pipeline, about, surroundings, { ...services, signal });
+        const { state, durationMs, requests, rows } = result;
+        const amounts = `${nounText(requests ?? 0, 'request')}, ${countText(rows ?? 0)} rows`;
+        const level = state === 'done' ? 'info' : 'warn';
+        display.log({ level, text: `${pipeline.name} ${state} in ${durationText(durationMs)}: ${amounts}` });
+      },
+      lastSuccessAtMs: (pipeline) => lastSuccessAtMs(runsDirectory, pipeline.name),
+      needsRun: (_pipeline, dueAtMs) => isBehind(values, surroundings, dueAtMs),
+    });
+  } finally {
+    display.stop();
+  }
+  // Stopped on purpose: what was going on is journaled, and the next start works it off.
+  return 0;
+}
+
+/** Those that were named, else all of `./pipelines` that have a schedule. */
+async function scheduledPipelines(input: CommandInput, surroundings: Surroundings): Promise<readonly Pipeline[]> {
+  const { workingDirectory } = surroundings;
+  if (input.words.length > 0) {
+    const files = await Promise.all(input.words.map((word) => findPipelineFile(word, workingDirectory)));
+    return Promise.all(files.map(loadPipeline));
+  }
+  const own = await Promise.all((await ownPipelineFiles(workingDirectory)).map(loadPipeline));
+  const scheduled = own.filter(({ schedule }) => schedule !== undefined);
+  if (scheduled.length > 0) return scheduled;
+  throw new EdrlakeError('USAGE', 'edrlake schedule: expected a pipeline; none in ./pipelines has a schedule', {
+    hint: 'For example: edrlake schedule nightly',
+  });
+}
+
+/** Whether anything due at that time is lacking in the lake: it was synced only to an earlier time, or never. */
+async function isBehind(values: FlagValues, surroundings: Surroundings, dueAtMs: number): Promise<boolean> {
+  const services = servicesOf(surroundings, () => {});
+  try {
+    const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
+    try {
+      const watermarkMs = await watermarkOf(lake, EVERYTHING);
+      return watermarkMs === null || watermarkMs < dueAtMs;
+    } finally {
+      await lake.close();
+    }
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_MISSING') return true;
+    throw thrown;
+  }
+}

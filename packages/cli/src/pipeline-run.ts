@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { currentOwner, isOwnerAlive } from '@edrlake/lake';
+import {
+  BUILT_IN_TASKS,
+  openTaskTools,
+  type Pipeline,
+  type PostJson,
+  parseParams,
+  type RunPipelineOptions,
+  type RunResult,
+  runPipeline,
+  type Services,
+  type TaskTools,
+} from '@edrlake/runner';
+import { readCredentials } from './credentials.ts';
+import type { FlagValues } from './flags.ts';
+import { connectionSettings, requireGateway } from './gateway.ts';
+import { lakeDirectory } from './lake-access.ts';
+import { BATCH_BYTES } from './lake-session.ts';
+import { newRunId } from './run-id.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** Tries at once. Tasks on the lake take turns anyway; others, such as webhooks, need not wait for them. */
+const TASKS_AT_ONCE = 4;
+
+/** What pipelines work with, from the settings. */
+export interface PipelineTools {
+  readonly tools: TaskTools;
+  readonly registry: typeof BUILT_IN_TASKS;
+  close(): Promise<void>;
+}
+
+/**
+ * The tools of one run. Nothing is opened or requested before a task needs it.
+ * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`
+ */
+export async function pipelineTools(
+  values: FlagValues,
+  surroundings: Surroundings,
+  services: Services,
+): Promise<PipelineTools> {
+  requireGateway(values);
+  const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+  const tools = openTaskTools(
+    {
+      connection: connectionSettings(values, credentials),
+      lakeDirectory: lakeDirectory(values, surroundings),
+      memoryLimit: values['memory-limit'],
+      ...(values.threads === null ? {} : { threads: values.threads }),
+      exportOptions: { concurrency: values.concurrency, batchBytes: BATCH_BYTES },
+      newRunId: () => newRunId(surroundings),
+      post: postJson,
+    },
+    services,
+  );
+  return { tools, registry: BUILT_IN_TASKS, close: () => tools.close() };
+}
+
+/** Runs a pipeline to its end, or goes on with a run of it, and closes what it opened. */
+export async function runOnce(
+  pipeline: Pipeline,
+  about: { readonly values: FlagValues; readonly params: readonly string[]; readonly resume: string | null },
+  surroundings: Surroundings,
+  services: Services,
+): Promise<RunResult> {
+  const { values, params, resume } = about;
+  const given = parseParams(pipeline.params ?? {}, params);
+  const { tools, registry, close } = await pipelineTools(values, surroundings, services);
+  const options: RunPipelineOptions<TaskTools> = {
+    registry,
+    provided: tools,
+    params: given,
+    concurrency: TASKS_AT_ONCE,
+    runsDirectory: join(lakeDirectory(values, surroundings), '_runs'),
+    runId: resume ?? newRunId(surroundings),
+    resume: resume !== null,
+    services,
+    liveness: { owner: currentOwner(), isOwnerAlive },
+    post: postJson,
+  };
+  try {
+    return await runPipeline(pipeline, options);
+  } finally {
+    await close();
+  }
+}
+
+/** Tells a webhook. What it answers beyond the status is of no interest. */
+const postJson: PostJson = async (url, body, headers, signal) => {
+  const answer = await fetch(url, { method: 'POST', body, headers, signal, redirect: 'error' });
+  await answer.body?.cancel();
+  return answer.status;
+};

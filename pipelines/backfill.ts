@@ -1,0 +1,31 @@
+import { definePipeline } from 'edrlake';
+
+const MS_PER_DAY = 86_400_000;
+
+/** The days from one to another, newest first: what analysts ask for most arrives first. */
+function newestFirst(from: string, to: string): string[] {
+  const days: string[] = [];
+  for (let ms = Date.parse(to); ms >= Date.parse(from); ms -= MS_PER_DAY)
+    days.push(new Date(ms).toISOString().slice(0, 10));
+  return days;
+}
+
+/** A long range, day by day, each with its own tries. A killed run goes on with the days that are left. */
+export default definePipeline({
+  name: 'backfill',
+  description: 'export a long range, newest day first',
+  params: {
+    from: { type: 'day', meaning: 'first day' },
+    to: { type: 'day', meaning: 'last day, included' },
+  },
+  tasks: {
+    days: {
+      uses: 'backfill',
+      forEach: ({ params }) => newestFirst(params.from, params.to),
+      with: ({ partition }) => ({ from: partition, to: partition }),
+      concurrency: 1,
+      retries: { tries: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
+    },
+    compact: { uses: 'compact', needs: ['days'], with: {} },
+  },
+});

@@ -1,0 +1,39 @@
+import { definePipeline } from 'edrlake';
+
+/**
+ * What runs every night: bring in what the platform has processed since the last run, compare the last days with the API,
+ * mend what differs, and keep the lake tidy. Every task can be repeated; a killed run goes on where it stopped.
+ */
+export default definePipeline({
+  name: 'nightly',
+  description: 'sync, prove the last days, tidy up',
+  schedule: { cron: '15 2 * * *', timeZone: 'UTC' },
+  params: {
+    since: { type: 'day', meaning: 'where the very first sync begins', default: '2020-01-01' },
+    days: { type: 'number', meaning: 'days that are compared with the API', default: 7 },
+  },
+  tasks: {
+    sync: {
+      uses: 'sync',
+      with: ({ params }) => ({ since: params.since }),
+      retries: { tries: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
+    },
+    reconcile: {
+      uses: 'reconcile',
+      needs: ['sync'],
+      with: ({ params }) => ({ lastDays: params.days, mismatchCounts: false }),
+    },
+    repair: {
+      uses: 'repair',
+      needs: ['reconcile'],
+      with: ({ outputs }) => ({ days: outputs.reconcile.differing.map(({ day }) => day) }),
+    },
+    compact: { uses: 'compact', needs: ['repair'], with: {} },
+    vacuum: { uses: 'vacuum', needs: ['compact'], with: {} },
+    'one-row-per-event': {
+      uses: 'query',
+      needs: ['repair'],
+      with: { sql: 'select event_id from events group by event_id having count(*) > 1', expect: 'no rows' },
+    },
+  },
+});
