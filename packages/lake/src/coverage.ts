@@ -1,13 +1,11 @@
 import {
   type Day,
   dayOf,
-  daysOf,
   EVERYTHING,
   gapsIn,
   intersect,
   MS_PER_DAY,
   type QueryScope,
-  startOfDayMs,
   type TimeAxis,
   type TimeRange,
   type WindowProof,
@@ -67,8 +65,11 @@ export async function coverageOf(
   const lines: DayCoverage[] = [];
   const seen = new Set<Day>();
   const lossDays = new Set(snapshot.lossDays);
-  for (const { scope, proofs } of byScope(snapshot.proofs)) {
-    for (const tally of await tallyDays(proofs, countRows, range)) {
+  // A window of other days has no say on these.
+  const proofs =
+    range === null ? snapshot.proofs : snapshot.proofs.filter(({ window }) => overlaps(window.range, range));
+  for (const { scope, proofs: ofScope } of byScope(proofs)) {
+    for (const tally of await tallyDays(ofScope, countRows, range)) {
       seen.add(tally.day);
       lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day)));
     }
@@ -195,9 +196,14 @@ function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean
   return { day, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs };
 }
 
-/** Midnights inside the windows. */
+/** The midnights at which days with windows start. */
 function dayBoundaries(proofs: readonly WindowProof[]): number[] {
-  return [...new Set(proofs.flatMap(({ window }) => daysOf(window.range)))].map(startOfDayMs);
+  const midnights = new Set<number>();
+  for (const { window } of proofs) {
+    const firstMs = Math.floor(window.range.startMs / MS_PER_DAY) * MS_PER_DAY;
+    for (let ms = firstMs; ms < window.range.endMs; ms += MS_PER_DAY) midnights.add(ms);
+  }
+  return [...midnights];
 }
 
 function byScope(proofs: readonly WindowProof[]): { scope: QueryScope; proofs: WindowProof[] }[] {
@@ -210,6 +216,13 @@ function byScope(proofs: readonly WindowProof[]): { scope: QueryScope; proofs: W
     groups.set(key, group);
   }
   return [...groups.values()];
+}
+
+/** Whether a range touches a day that the other touches. */
+function overlaps(range: TimeRange, other: TimeRange): boolean {
+  const startMs = Math.floor(other.startMs / MS_PER_DAY) * MS_PER_DAY;
+  const endMs = Math.ceil(other.endMs / MS_PER_DAY) * MS_PER_DAY;
+  return intersect(range, { startMs, endMs }) !== null;
 }
 
 function touches(range: TimeRange, day: Day): boolean {

@@ -42,10 +42,11 @@ export function segmentsOf(proofs: readonly WindowProof[], boundariesMs: readonl
   for (const [position, startMs] of sorted.entries()) {
     const endMs = sorted[position + 1];
     if (endMs === undefined) break;
-    const held = active.filter((age) => (proofs[age]?.window.range.endMs ?? 0) > startMs);
-    active = [...held, ...(starting.get(startMs) ?? [])].sort((a, b) => b - a);
+    active = active.filter((age) => (proofs[age]?.window.range.endMs ?? 0) > startMs);
+    const begun = starting.get(startMs);
+    if (begun !== undefined) active = [...active, ...begun].sort((a, b) => b - a);
     if (active.length === 0) continue;
-    const inSegment = active.flatMap((age) => proofs[age] ?? []);
+    const inSegment = active.map((age) => proofs[age]).filter((proof) => proof !== undefined);
     segments.push({ range: { startMs, endMs }, proofs: inSegment, ...decide(inSegment) });
   }
   return segments;
