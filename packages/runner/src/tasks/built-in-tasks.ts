@@ -1,11 +1,11 @@
 import { pipelineDefiner } from '../workflow/define-pipeline.ts';
 import type { TaskRegistry, TaskTypesOf } from '../workflow/task-registry.ts';
-import { backfillTask, syncTask } from './export-tasks.ts';
-import { queryTask } from './query-task.ts';
-import { reconcileTask, repairTask } from './reconcile-tasks.ts';
+import { backfillTask, type GivenBackfill, type GivenSync, syncTask } from './export-tasks.ts';
+import { type GivenQuery, queryTask } from './query-task.ts';
+import { type GivenReconcile, type GivenRepair, reconcileTask, repairTask } from './reconcile-tasks.ts';
 import type { TaskTools } from './task-tools.ts';
-import { compactTask, vacuumTask } from './upkeep-tasks.ts';
-import { webhookTask } from './webhook-task.ts';
+import { compactTask, type GivenCompact, type GivenVacuum, vacuumTask } from './upkeep-tasks.ts';
+import { type GivenWebhook, webhookTask } from './webhook-task.ts';
 
 /** The tasks every pipeline can use, by the name its `uses` says. */
 export const BUILT_IN_TASKS = {
@@ -19,8 +19,26 @@ export const BUILT_IN_TASKS = {
   webhook: webhookTask,
 } satisfies TaskRegistry<TaskTools>;
 
+/** What `with` may give each task: the input before defaults are filled in. */
+interface GivenInputs {
+  readonly backfill: GivenBackfill;
+  readonly sync: GivenSync;
+  readonly reconcile: GivenReconcile;
+  readonly repair: GivenRepair;
+  readonly compact: GivenCompact;
+  readonly vacuum: GivenVacuum;
+  readonly query: GivenQuery;
+  readonly webhook: GivenWebhook;
+}
+
+type Outputs = TaskTypesOf<typeof BUILT_IN_TASKS>;
+
+type BuiltInTypes = {
+  readonly [Name in keyof GivenInputs]: { readonly input: GivenInputs[Name]; readonly output: Outputs[Name]['output'] };
+};
+
 /**
  * Defines a pipeline of built-in tasks and functions of your own; a pipeline file exports the result by default. Types tell
  * what tasks take and give; what types cannot tell is checked before a run starts.
  */
-export const definePipeline = pipelineDefiner<TaskTypesOf<typeof BUILT_IN_TASKS>>();
+export const definePipeline = pipelineDefiner<BuiltInTypes>();

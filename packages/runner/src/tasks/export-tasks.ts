@@ -22,6 +22,9 @@ const BackfillInput = z.strictObject({
   replace: z.boolean().default(false),
 });
 
+/** What a pipeline gives the `backfill` task; what is left out has its default. */
+export type GivenBackfill = z.input<typeof BackfillInput>;
+
 /** Exports whole days by event time. */
 export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportTaskOutput, TaskTools> = {
   meaning: 'export whole days',
@@ -59,6 +62,9 @@ const SyncInput = z.strictObject({
     .max(24 * 60)
     .default(15),
 });
+
+/** What a pipeline gives the `sync` task; what is left out has its default. */
+export type GivenSync = z.input<typeof SyncInput>;
 
 /** Follows what the platform has processed since the last sync. */
 export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutput, TaskTools> = {

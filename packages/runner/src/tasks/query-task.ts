@@ -11,6 +11,9 @@ const QueryInput = z.strictObject({
   parquet: z.string().min(1).nullable().default(null),
 });
 
+/** What a pipeline gives the `query` task; what is left out has its default. */
+export type GivenQuery = z.input<typeof QueryInput>;
+
 /** A query's result as it fits into a journal. */
 export interface QueryTaskOutput {
   readonly outcome: 'done' | 'mismatch';

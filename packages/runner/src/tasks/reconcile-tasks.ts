@@ -22,6 +22,9 @@ const ReconcileInput = z.strictObject({
   mismatchCounts: z.boolean().default(true),
 });
 
+/** What a pipeline gives the `reconcile` task; what is left out has its default. */
+export type GivenReconcile = z.input<typeof ReconcileInput>;
+
 /** Compares days between the API and the lake. */
 export const reconcileTask: RegisteredTask<z.infer<typeof ReconcileInput>, ReconcileTaskOutput, TaskTools> = {
   meaning: 'compare the last days between the API and the lake',
@@ -44,6 +47,9 @@ const RepairInput = z.strictObject({
   days: z.array(z.iso.date()).max(3_660).nullable().default(null),
   lastDays: DAYS.default(7),
 });
+
+/** What a pipeline gives the `repair` task; what is left out has its default. */
+export type GivenRepair = z.input<typeof RepairInput>;
 
 /** Fetches again only the stretches in which the API and the lake differ. */
 export const repairTask: RegisteredTask<

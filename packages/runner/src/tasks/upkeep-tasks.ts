@@ -6,6 +6,9 @@ import { readInput, type TaskTools } from './task-tools.ts';
 
 const CompactInput = z.strictObject({});
 
+/** What a pipeline gives the `compact` task; what is left out has its default. */
+export type GivenCompact = z.input<typeof CompactInput>;
+
 /** Makes few large files of a day's many small ones. */
 export const compactTask: RegisteredTask<z.infer<typeof CompactInput>, CompactReport, TaskTools> = {
   meaning: 'merge small files',
@@ -17,14 +20,17 @@ export const compactTask: RegisteredTask<z.infer<typeof CompactInput>, CompactRe
 
 const VacuumInput = z.strictObject({ graceDays: z.number().min(0).default(7) });
 
+/** What a pipeline gives the `vacuum` task; what is left out has its default. */
+export type GivenVacuum = z.input<typeof VacuumInput>;
+
 /** Deletes what no version of the last days needs. */
 export const vacuumTask: RegisteredTask<z.infer<typeof VacuumInput>, VacuumReport, TaskTools> = {
   meaning: 'delete what nothing needs any more',
   parseInput: (input) => readInput(VacuumInput, input),
   run: async ({ graceDays }, { provided, services: { signal, ...services } }) =>
-    provided.useLake(
-      ({ lake }) => lake.vacuum({ graceMs: graceDays * MS_PER_DAY, dryRun: false }, { signal }),
-      { ...services, signal },
-    ),
+    provided.useLake(({ lake }) => lake.vacuum({ graceMs: graceDays * MS_PER_DAY, dryRun: false }, { signal }), {
+      ...services,
+      signal,
+    }),
   describe: async ({ graceDays }) => `older than ${graceDays} days`,
 };

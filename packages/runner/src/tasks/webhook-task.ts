@@ -8,6 +8,9 @@ const WebhookInput = z.strictObject({
   body: z.record(z.string(), z.unknown()).default({}),
 });
 
+/** What a pipeline gives the `webhook` task; what is left out has its default. */
+export type GivenWebhook = z.input<typeof WebhookInput>;
+
 /** Tells somebody that the run has come this far. */
 export const webhookTask: RegisteredTask<z.infer<typeof WebhookInput>, { readonly status: number }, TaskTools> = {
   meaning: 'send a JSON document by HTTP POST',
