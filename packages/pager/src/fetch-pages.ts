@@ -7,7 +7,7 @@ import {
   toEdrlakeError,
   type Window,
 } from '@edrlake/core';
-import type { PageKey, PageWithIds, Spool } from './spool.ts';
+import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.ts';
 import { pagesOf } from './window-sizes.ts';
 
 /** What the fetching of one window works with. */
@@ -66,6 +66,7 @@ async function fetchByNumber(
   onBytes: (bodyBytes: number) => void,
 ): Promise<FetchedPages> {
   const { source, inTurn, spool, signal } = fetching;
+  const keyOf = keysOf(fetching, window, attempt);
   const reusable = reusablePages(fetching, window, attempt, 'by-number');
   const pages: PageWithIds[] = [];
   const failures: { pageNumber: number; error: EdrlakeError }[] = [];
@@ -78,7 +79,7 @@ async function fetchByNumber(
   const fetchOne = async (pageNumber: number): Promise<void> => {
     try {
       const reused = await reusedPage(spool, reusable, pageNumber);
-      const fetched = reused ?? (await fetchPage({ windowId: window.id, pageNumber, attempt }));
+      const fetched = reused ?? (await fetchPage(keyOf(pageNumber)));
       if (fetched === null) return;
       pages[pageNumber] = fetched;
       await takePage(fetching, fetched, reused !== null, onBytes);
@@ -110,6 +111,7 @@ async function walkCursors(
   const { pageSize } = fetching.source;
   const pages: PageWithIds[] = [];
   if (count === 0) return { type: 'pages', pages, atEnd: true };
+  const keyOf = keysOf(fetching, window, attempt);
   let reusable = reusablePages(fetching, window, attempt, 'by-cursor');
   const seen = new Set<string>();
   const maxPages = pagesOf(count, pageSize) + PAGES_BEYOND_COUNT;
@@ -119,8 +121,7 @@ async function walkCursors(
     const reused = await reusedPage(fetching.spool, reusable, pageNumber);
     // What an earlier run fetched behind a page that is gone may begin elsewhere.
     if (reused === null) reusable = [];
-    const key = { windowId: window.id, pageNumber, attempt };
-    const stepped: Step = reused ?? (await step(fetching, walk, window, cursor, key));
+    const stepped: Step = reused ?? (await step(fetching, walk, window, cursor, keyOf(pageNumber)));
     if ('refused' in stepped) {
       if (stepped.refused.disposition === 'split') return { type: 'refused', pageNumber, error: stepped.refused };
       return { type: 'pages', pages, atEnd: false };
@@ -173,6 +174,16 @@ async function takePage(
   onBytes(bodyBytes);
   if (!reused) await onPage(page);
   emit({ type: 'page', windowId, pageNumber, records, bodyBytes, reused });
+}
+
+/** Where the pages of a try are kept: apart from those of earlier tries, also of the run that is resumed. */
+function keysOf(
+  { resume }: WindowFetching,
+  { id: windowId }: Window,
+  attempt: number,
+): (pageNumber: number) => PageKey {
+  const earlier = (resume.get(windowId) ?? []).reduce((most, page) => Math.max(most, attemptOf(page)), 0);
+  return (pageNumber) => ({ windowId, pageNumber, attempt: attempt === 0 ? 0 : earlier + attempt });
 }
 
 /** Pages of an earlier run, oldest first. Those walked in the other way may be cut elsewhere. */

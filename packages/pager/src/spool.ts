@@ -23,6 +23,11 @@ export interface PageKey {
   readonly attempt: number;
 }
 
+/** Which try a page on disk is from: a resumed run must not write over the pages it goes on from. */
+export function attemptOf(page: SpooledPage): number {
+  return Number(/-retry(\d+)\.ndjson$/.exec(page.path)?.[1] ?? 0);
+}
+
 /**
  * Pages on disk between fetching and committing: `<directory>/<windowId>/<pageNumber>.ndjson`, and
  * `<pageNumber>-retry<attempt>.ndjson` for later tries. A file with a page's name is whole; after a crash there may be

@@ -25,6 +25,8 @@ export interface ConnectionSettings {
   readonly maxResultWindow?: number;
   readonly timeTokens?: Readonly<Partial<Record<TimeAxis, string>>>;
   readonly histogram?: 'on' | 'off' | 'auto';
+  /** How events are walked: by page numbers (default), or by cursors on a platform that has `/events/searchAfter`. */
+  readonly walk?: 'pages' | 'searchAfter';
   /** Tries of one request, the first included. */
   readonly retryTries?: number;
 }
@@ -50,7 +52,7 @@ export function connect(
   services: Pick<Services, 'clock' | 'random' | 'emit'>,
   budget?: RequestBudget,
 ): Connection {
-  const { platform, baseUrl, timeTokens, pageSize, maxResultWindow, histogram, ...rest } = settings;
+  const { platform, baseUrl, timeTokens, pageSize, maxResultWindow, histogram, walk, ...rest } = settings;
   const window = maxResultWindow === undefined ? {} : { maxResultWindow };
   const url = resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) });
   const client = createQualysClient(
@@ -61,6 +63,7 @@ export function connect(
     timeTokens: { ...DOCUMENTED_TOKENS.timeTokens, ...timeTokens },
     ...(pageSize !== undefined && { pageSize }),
     ...(histogram !== undefined && { histogram }),
+    ...(walk !== undefined && { walk }),
     ...window,
   });
   return {

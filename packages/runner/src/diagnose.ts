@@ -1,27 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { type QualysClient, readHistogram, windowFilter } from '@edrlake/client';
-import {
-  daysOf,
-  EVERYTHING,
-  isoInstant,
-  MS_PER_DAY,
-  type TimeAxis,
-  type TimeRange,
-  toEdrlakeError,
-} from '@edrlake/core';
+import type { QualysClient } from '@edrlake/client';
+import { isoInstant, MS_PER_DAY, type TimeAxis, type TimeRange } from '@edrlake/core';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
 import type { Services } from './export-types.ts';
-
-/** One thing that was looked at. */
-export interface Finding {
-  readonly name: string;
-  readonly status: 'ok' | 'warn' | 'fail';
-  readonly found: string;
-  /** What to do, where something should be done. */
-  readonly advice: string | null;
-}
+import { type Finding, failure, ok, warn } from './finding.ts';
+import { checkHistogram, checkWalk, rangeFilter } from './probe-ways.ts';
 
 /** How platforms spell the two clocks; the documents use the first of each. */
 const TIME_TOKENS: Readonly<Record<TimeAxis, readonly string[]>> = {
@@ -34,8 +19,8 @@ const MAX_CLOCK_SKEW_MS = 60_000;
 const MIN_FREE_BYTES = 5 * 1024 ** 3;
 
 /**
- * Finds out what the documents leave open about a platform and whether an export could start now. Costs one login and at
- * most eight counts; fetches no event. Findings come in the order a person would check them; when the login fails, what
+ * Finds out what the documents leave open about a platform and whether an export could start now. Costs one login, at most
+ * nine counts and one page of one event, which is not kept. Findings come in the order a person would check them; when the login fails, what
  * needs it is left out.
  */
 export async function diagnose(
@@ -59,8 +44,14 @@ export async function diagnose(
     const login = await checkLogin(connection.client, services);
     if (login.status === 'fail') return [login, ...local];
     const { findings, eventToken } = await checkTokens(connection.client, target.settings, range, services);
-    const histogram = eventToken === null ? [] : [await checkHistogram(connection.client, eventToken, range, services)];
-    return [login, ...findings, ...histogram, ...checkLearned(connection.client, target.settings), ...local];
+    const ways =
+      eventToken === null
+        ? []
+        : [
+            await checkHistogram(connection.client, eventToken, range, services),
+            await checkWalk(connection.client, target.settings, eventToken, range, services),
+          ];
+    return [login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
   } finally {
     await connection.close();
   }
@@ -136,33 +127,6 @@ async function checkAxis(
   };
 }
 
-async function checkHistogram(
-  client: QualysClient,
-  token: string,
-  range: TimeRange,
-  services: Services,
-): Promise<Finding> {
-  try {
-    const { shape, values } = await client.groupedCount(
-      { filter: rangeFilter('event', token, range), groupBy: [token], interval: '1d', limit: daysOf(range).length },
-      services.signal,
-    );
-    const histogram = readHistogram(values, MS_PER_DAY, range);
-    if (histogram !== null) return ok('histograms', `yes, as ${shape} keyed by ${histogram.keyForm ?? 'nothing yet'}`);
-    return noHistogram('the answer is grouped, but not by equal stretches of time');
-  } catch (thrown) {
-    return noHistogram(toEdrlakeError(thrown).message);
-  }
-}
-
-function noHistogram(found: string): Finding {
-  return warn(
-    'histograms',
-    `no: ${found}`,
-    'Nothing to do: planning uses plain counts, which costs a few more requests.',
-  );
-}
-
 function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly Finding[] {
   const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, clockSkewMs } = client.limits();
   const limit = `${requests} requests per ${windowSeconds} s, ${concurrency} at once, ${requestsLeft} left`;
@@ -219,25 +183,4 @@ async function nearestExisting(path: string): Promise<string> {
 function lastDays(days: number, { clock }: Services): TimeRange {
   const endMs = Math.floor(clock.nowMs() / MS_PER_DAY) * MS_PER_DAY;
   return { startMs: endMs - days * MS_PER_DAY, endMs };
-}
-
-function rangeFilter(axis: TimeAxis, token: string, range: TimeRange): string {
-  const timeTokens = { event: token, processed: token };
-  return windowFilter(
-    { axis, range, cuts: [], scope: EVERYTHING },
-    { timeTokens, typeToken: 'type', agentToken: 'asset.agentid' },
-  );
-}
-
-function ok(name: string, found: string): Finding {
-  return { name, status: 'ok', found, advice: null };
-}
-
-function warn(name: string, found: string, advice: string | null): Finding {
-  return { name, status: 'warn', found, advice };
-}
-
-function failure(name: string, thrown: unknown): Finding {
-  const error = toEdrlakeError(thrown);
-  return { name, status: 'fail', found: `${error.message} (${error.code})`, advice: error.hint };
 }

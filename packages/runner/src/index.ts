@@ -1,7 +1,7 @@
 export { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
 export { type Connection, type ConnectionSettings, connect } from './connect.ts';
-export { diagnose, type Finding } from './diagnose.ts';
+export { diagnose } from './diagnose.ts';
 export { exportRange } from './export-flow.ts';
 export type {
   ExportEnds,
@@ -16,6 +16,7 @@ export type {
   Services,
 } from './export-types.ts';
 export { failedRanges } from './failed-windows.ts';
+export type { Finding } from './finding.ts';
 export { openEdrLake } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
 export {
