@@ -1,0 +1,214 @@
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseRange } from '@edrlake/core';
+import { type Simulator, startSimulator } from '@edrlake/simulator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inFreshDirectory, runCommand, runJson, startCommand } from './command.ts';
+
+const EVENTS = 8_000;
+
+let simulator: Simulator;
+beforeAll(async () => {
+  simulator = await startSimulator({
+    events: EVENTS,
+    range: parseRange('2026-11-10', '2026-11-12'),
+    seed: 5,
+    nowMs: null,
+  });
+});
+afterAll(() => simulator.close());
+
+/** The flags of every command here, for a lake of its own. */
+function flagsFor(directory: string): string[] {
+  return ['--base-url', simulator.url, '--lake', join(directory, 'lake'), '--log-level', 'warn'];
+}
+
+const PIPELINE = `
+import { EdrlakeError } from '@edrlake/core';
+import { definePipeline } from 'edrlake';
+import { existsSync } from 'node:fs';
+
+export default definePipeline({
+  name: 'check',
+  schedule: { cron: '0 0 1 1 *', timeZone: 'Europe/Berlin' },
+  params: { marker: { type: 'text', meaning: 'a file that must be there', default: 'marker' } },
+  tasks: {
+    fetch: { uses: 'backfill', with: { from: '2026-11-10', to: '2026-11-10' } },
+    marker: {
+      needs: ['fetch'],
+      run: async ({ params }: { params: { marker: string } }) => {
+        if (!existsSync(params.marker)) throw new EdrlakeError('CONFLICT', 'the marker is not there');
+        return {};
+      },
+    },
+    unique: {
+      uses: 'query',
+      needs: ['marker'],
+      with: { sql: 'select event_id from events group by all having count(*) > 1', expect: 'no rows' },
+    },
+  },
+});
+`;
+
+describe('every night', () => {
+  it('syncs, says when there is nothing, shows how fresh the lake is', async () => {
+    await inFreshDirectory(async (directory) => {
+      const flags = flagsFor(directory);
+      const without = await runCommand(['sync', ...flags]);
+      expect(without).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(without.stderr).toContain('--since');
+      const first = await runJson(['sync', '--since', '2026-11-10', ...flags]);
+      expect(first).toMatchObject({ outcome: 'done', watermarkBefore: null, days: { reopened: [] } });
+      const again = await runCommand(['sync', '--since', '2026-11-10', ...flags]);
+      expect(again.exitCode, again.stderr).toBe(0);
+      expect(again.stdout).toMatch(/^Nothing new: complete up to .*\n$/);
+
+      const fresh = (await runJson(['status', '--max-age', '1h', ...flags])) as Record<string, unknown>;
+      expect(fresh).toMatchObject({ stale: false, days: { scope: 'all', missing: 0 } });
+      const stale = await runCommand(['status', '--max-age', '1s', ...flags]);
+      expect(stale.exitCode).toBe(4);
+      expect(stale.stderr).toMatch(/^edrlake: the lake is stale: complete up to .* at most 1 s allowed\n$/);
+      expect(stale.stdout).toContain('2026-11');
+    });
+  });
+
+  it('explains a platform that cannot be searched by processing time', async () => {
+    await inFreshDirectory(async (directory) => {
+      const args = [
+        'sync',
+        '--since',
+        '2026-11-10',
+        '--processed-time-token',
+        'event.nonsense',
+        ...flagsFor(directory),
+      ];
+      const ended = await runCommand(args);
+      expect(ended.exitCode).toBe(2);
+      expect(ended.stderr).toContain('[FILTER_REJECTED]');
+      expect(ended.stderr).toContain('edrlake doctor');
+    });
+  });
+
+  it('compares, finds a lost file, mends only that, and keeps the lake tidy', async () => {
+    await inFreshDirectory(async (directory) => {
+      const flags = flagsFor(directory);
+      await runJson(['backfill', '--from', '2026-11-10', '--to', '2026-11-12', ...flags]);
+      expect(await runJson(['reconcile', ...flags])).toMatchObject({ outcome: 'match' });
+
+      const day = join(directory, 'lake', 'events', 'event_date=2026-11-11');
+      for (const file of await readdir(day)) await rm(join(day, file));
+      const compared = await runCommand(['reconcile', ...flags]);
+      expect(compared.exitCode).toBe(4);
+      expect(compared.stdout).toMatch(/2026-11-11 .* missing -/);
+      expect((await runJson(['status', ...flags])).days).toMatchObject({ missing: 1, complete: 2 });
+      const repaired = await runJson(['reconcile', '--repair', ...flags]);
+      expect(repaired).toMatchObject({ outcome: 'match', repair: { forgottenFiles: [expect.any(String)] } });
+      const counted = await runCommand(['query', 'select count(*) as n from events', '--format', 'csv', ...flags]);
+      expect(counted.stdout).toBe(`n\n${EVENTS}\n`);
+
+      const nothing = await runCommand(['backfill', '--only', 'missing', ...flags]);
+      expect(nothing).toMatchObject({ exitCode: 0, stdout: 'Nothing to do: nothing is missing.\n' });
+      expect((await runCommand(['compact', ...flags])).exitCode).toBe(0);
+      const wouldGo = await runJson(['vacuum', '--grace', '0s', '--dry-run', ...flags]);
+      expect(wouldGo.dryRun).toBe(true);
+      expect(await runJson(['vacuum', '--grace', '0s', ...flags])).toMatchObject({ removed: wouldGo.removed });
+    });
+  });
+});
+
+describe('pipelines', () => {
+  it('run from a file, tell what failed, and go on when resumed', async () => {
+    await inFreshDirectory(async (directory) => {
+      const flags = flagsFor(directory);
+      const cwd = directory;
+      await mkdir(join(directory, 'pipelines'));
+      await writeFile(join(directory, 'pipelines', 'check.ts'), PIPELINE);
+
+      const described = (await runJson(['run', 'check', '--dry-run', ...flags], { cwd })) as {
+        tasks: { name: string }[];
+      };
+      expect(described.tasks.map(({ name }) => name)).toEqual(['fetch', 'marker', 'unique']);
+
+      const failed = await runCommand(['run', 'check', ...flags], { cwd });
+      expect(failed.exitCode, failed.stderr).toBe(1);
+      expect(failed.stdout).toContain('marker: the marker is not there [CONFLICT]');
+      const runId = /--resume (\S+)/.exec(failed.stdout)?.[1] ?? '';
+      await writeFile(join(directory, 'marker'), '');
+      const resumed = (await runJson(['run', '--resume', runId, ...flags], { cwd })) as Record<string, unknown>;
+      expect(resumed).toMatchObject({
+        runId,
+        state: 'done',
+        starts: 2,
+        tasks: [{ tries: 1 }, { tries: 2 }, { tries: 1 }],
+      });
+
+      const { runs } = (await runJson(['runs', ...flags])) as {
+        runs: { runId: string; kind: string; state: string }[];
+      };
+      expect(runs.map(({ kind, state }) => [kind, state]).sort()).toEqual([
+        ['export', 'done'],
+        ['pipeline', 'done'],
+      ]);
+      const told = await runCommand(['runs', runId, ...flags]);
+      expect(told.stdout).toContain('pipeline check');
+      expect(told.stdout).toContain('2 times');
+    });
+  });
+
+  it('that cannot be found, loaded or given a parameter are one clear message each', async () => {
+    await inFreshDirectory(async (directory) => {
+      const flags = flagsFor(directory);
+      const cwd = directory;
+      await writeFile(join(directory, 'broken.ts'), 'export default {{');
+      await writeFile(join(directory, 'empty.ts'), 'export const name = 1;');
+      for (const [args, code, words] of [
+        [['run', 'nigtly'], 'USAGE', 'Did you mean nightly?'],
+        [['run', './nowhere.ts'], 'USAGE', 'there is no pipeline file'],
+        [['run', './broken.ts'], 'CONFIG_INVALID', 'cannot be loaded'],
+        [['run', './empty.ts'], 'CONFIG_INVALID', 'default export'],
+        [['run', 'nightly', '--param', 'dayz=3'], 'USAGE', 'Did you mean days?'],
+        [['run'], 'USAGE', 'edrlake run nightly'],
+        [['schedule'], 'USAGE', 'edrlake schedule nightly'],
+        [['runs', 'nothing'], 'LAKE_MISSING', 'edrlake backfill'],
+      ] as const) {
+        const ended = await runCommand([...args, ...flags], { cwd });
+        expect(ended.exitCode, ended.stderr).toBe(2);
+        expect(ended.stdout).toBe('');
+        const said = ended.stderr.replaceAll('\n', ' ');
+        expect(said).toContain(`[${code}]`);
+        expect(said).toContain(words);
+        expect(ended.stderr, 'no stack').not.toMatch(/\n\s+at /);
+      }
+    });
+  });
+
+  it('are caught up once by the schedule, which ends when it is told to', async () => {
+    await inFreshDirectory(async (directory) => {
+      await mkdir(join(directory, 'pipelines'));
+      await writeFile(join(directory, 'pipelines', 'check.ts'), PIPELINE);
+      await writeFile(join(directory, 'marker'), '');
+      const flags = flagsFor(directory).slice(0, -2);
+      const running = startCommand(['schedule', ...flags], { cwd: directory });
+      await running.said('check: catching up what was due at');
+      await running.said('check: next run at');
+      running.kill('SIGTERM');
+      const ended = await running.ended;
+      expect(ended.exitCode, ended.stderr).toBe(0);
+      const { runs } = (await runJson(['runs', ...flags])) as { runs: { kind: string; state: string }[] };
+      expect(runs.filter(({ kind }) => kind === 'pipeline')).toMatchObject([{ state: 'done' }]);
+    });
+  });
+
+  it('are set up by init, which keeps a copy that was changed', async () => {
+    await inFreshDirectory(async (directory) => {
+      const cwd = directory;
+      const written = await runCommand(['init', '--base-url', simulator.url], { cwd });
+      expect(written.stdout).toContain('Wrote edrlake.config.ts and pipelines/nightly.ts.');
+      const described = (await runJson(['run', 'nightly', '--dry-run'], { cwd })) as { tasks: { name: string }[] };
+      expect(described.tasks.map(({ name }) => name)).toEqual(expect.arrayContaining(['sync', 'reconcile', 'repair']));
+      await writeFile(join(directory, 'pipelines', 'nightly.ts'), '// mine');
+      await rm(join(directory, 'edrlake.config.ts'));
+      expect((await runCommand(['init'], { cwd })).stdout).toContain('pipelines/nightly.ts stays as it is.');
+    });
+  });
+});
