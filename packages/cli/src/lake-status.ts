@@ -41,8 +41,8 @@ export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
   const comparisons = await lastReconciliations(lake);
-  const watermarkMs = await watermarkOf(lake, EVERYTHING);
-  const followedFromMs = await readFollowStart(lake, EVERYTHING);
+  const watermarkMs = await watermarkOf(lake, 'processed', EVERYTHING);
+  const followedFromMs = await readFollowStart(lake, 'processed', EVERYTHING);
   const isFollowed = watermarkMs !== null && followedFromMs !== null && followedFromMs < watermarkMs;
   const followed = isFollowed ? { startMs: followedFromMs, endMs: watermarkMs } : null;
   const calendar = calendarOf(days, comparisons, followed);

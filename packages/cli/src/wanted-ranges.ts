@@ -20,7 +20,10 @@ export async function wantedRanges(
 ): Promise<TimeRange[]> {
   const proven = await lake.provenRanges('event', scope);
   if (only === 'missing') {
-    const [startMs, endMs] = [await readFollowStart(lake, scope), await watermarkOf(lake, scope)];
+    const [startMs, endMs] = [
+      await readFollowStart(lake, 'processed', scope),
+      await watermarkOf(lake, 'processed', scope),
+    ];
     const followed = startMs === null || endMs === null || endMs <= startMs ? [] : [{ startMs, endMs }];
     return gapsIn(range, [...proven, ...followed]);
   }

@@ -1,16 +1,20 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { QueryScope } from '@edrlake/core';
+import type { QueryScope, TimeAxis } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 
 const FILE = '_runs/follow.json';
 
 /**
- * Where following a scope began, in epoch milliseconds of processing time; null where it never did. Proofs alone cannot
+ * Where following a scope on an axis began, in UTC epoch milliseconds; null where it never did. Proofs alone cannot
  * tell: when the first window of the first sync fails, what is proven begins behind it.
  */
-export async function readFollowStart(lake: Pick<Lake, 'directory'>, scope: QueryScope): Promise<number | null> {
-  return (await readAll(lake))[keyOf(scope)] ?? null;
+export async function readFollowStart(
+  lake: Pick<Lake, 'directory'>,
+  axis: TimeAxis,
+  scope: QueryScope,
+): Promise<number | null> {
+  return (await readAll(lake))[keyOf(axis, scope)] ?? null;
 }
 
 /**
@@ -18,16 +22,17 @@ export async function readFollowStart(lake: Pick<Lake, 'directory'>, scope: Quer
  * that holds its beginning ends. A window that failed or did not add up holds it back until it is proven. null before the
  * first sync.
  */
-export async function watermarkOf(lake: Lake, scope: QueryScope): Promise<number | null> {
-  const startMs = await readFollowStart(lake, scope);
+export async function watermarkOf(lake: Lake, axis: TimeAxis, scope: QueryScope): Promise<number | null> {
+  const startMs = await readFollowStart(lake, axis, scope);
   if (startMs === null) return null;
-  const proven = await lake.provenRanges('processed', scope);
+  const proven = await lake.provenRanges(axis, scope);
   return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 
 /** Remembers where following a scope begins from now on, before anything of it is fetched. Atomic and synced by rename. */
 export async function writeFollowStart(
   lake: Pick<Lake, 'directory'>,
+  axis: TimeAxis,
   scope: QueryScope,
   startMs: number,
   uniqueName: string,
@@ -35,7 +40,9 @@ export async function writeFollowStart(
   const path = join(lake.directory, FILE);
   const unfinished = `${path}.${uniqueName}.part`;
   await mkdir(join(lake.directory, '_runs'), { recursive: true });
-  await writeFile(unfinished, JSON.stringify({ ...(await readAll(lake)), [keyOf(scope)]: startMs }), { flush: true });
+  await writeFile(unfinished, JSON.stringify({ ...(await readAll(lake)), [keyOf(axis, scope)]: startMs }), {
+    flush: true,
+  });
   await rename(unfinished, path);
 }
 
@@ -44,6 +51,6 @@ async function readAll(lake: Pick<Lake, 'directory'>): Promise<Readonly<Record<s
   return JSON.parse(text) as Record<string, number>;
 }
 
-function keyOf({ filter, state }: QueryScope): string {
-  return JSON.stringify([filter, state]);
+function keyOf(axis: TimeAxis, { filter, state }: QueryScope): string {
+  return JSON.stringify([axis, filter, state]);
 }

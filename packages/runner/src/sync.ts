@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EdrlakeError, type QueryScope, type TimeRange } from '@edrlake/core';
+import { EdrlakeError, type QueryScope, type TimeAxis, type TimeRange } from '@edrlake/core';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
 import { readFollowStart, watermarkOf, writeFollowStart } from './follow-start.ts';
@@ -8,8 +8,13 @@ import { differingStretches } from './stretches.ts';
 
 /** What a sync follows, and how far around the watermark it looks. */
 export interface SyncRequest {
+  /**
+   * `processed`, or, on platforms that cannot select by processing time, `event`: then `lookBackMs` should span the days by
+   * which events are late, for nothing that arrives later than that is found.
+   */
+  readonly axis: TimeAxis;
   readonly scope: QueryScope;
-  /** Where the first sync begins, in UTC epoch milliseconds of processing time. null: at the watermark. */
+  /** Where the first sync begins, in UTC epoch milliseconds on the axis. null: at the watermark. */
   readonly sinceMs: number | null;
   /** How far behind the watermark counts are compared again, for events that became visible late. */
   readonly lookBackMs: number;
@@ -19,7 +24,7 @@ export interface SyncRequest {
 
 /** What a sync did. */
 export interface SyncReport {
-  /** Processing time up to which everything is proven; null before the first sync. */
+  /** Time on the axis up to which everything is proven; null before the first sync. */
   readonly watermarkBeforeMs: number | null;
   readonly watermarkAfterMs: number | null;
   /** What lies between the watermark and the frozen end; null where nothing has settled since. */
@@ -33,7 +38,7 @@ export interface SyncReport {
 }
 
 /**
- * Brings in what the platform has processed since the last sync, whatever day it happened on. The upper end is frozen
+ * Brings in what is new since the last sync: by processing time, whatever day it happened on. The upper end is frozen
  * before anything is asked, so that pages do not drift. Running it again is harmless and, when nothing is new, costs a
  * login and two counts.
  * @throws {EdrlakeError} `USAGE` for a first sync without a beginning; else as `exportRange`
@@ -45,15 +50,16 @@ export async function syncNewEvents(
   services: RunServices,
 ): Promise<SyncReport> {
   const { lake } = ends;
-  const resumed = await finishUnfinishedSync(ends, request.scope, options, services);
-  const watermarkBeforeMs = await watermarkOf(lake, request.scope);
+  const resumed = await finishUnfinishedSync(ends, request, options, services);
+  const watermarkBeforeMs = await watermarkOf(lake, request.axis, request.scope);
   const startMs = request.sinceMs ?? watermarkBeforeMs;
   if (startMs === null) {
     throw new EdrlakeError('USAGE', 'this lake has never been synced, so there is no watermark to start from', {
       hint: 'Give --since once, for example --since 2026-11-01; later syncs go on from where the last one ended.',
     });
   }
-  if (request.sinceMs !== null) await writeFollowStart(lake, request.scope, request.sinceMs, services.newRunId);
+  if (request.sinceMs !== null)
+    await writeFollowStart(lake, request.axis, request.scope, request.sinceMs, services.newRunId);
   const endMs = Math.max(startMs, services.clock.nowMs() - request.settleLagMs);
   const isResumedSync = request.sinceMs === null;
   const reopened = isResumedSync ? await changedBehind(ends, startMs, request, services) : [];
@@ -61,10 +67,10 @@ export async function syncNewEvents(
   const exported =
     ranges.length === 0
       ? null
-      : await exportRange(ends, { axis: 'processed', ranges, scope: request.scope }, options, services);
+      : await exportRange(ends, { axis: request.axis, ranges, scope: request.scope }, options, services);
   return {
     watermarkBeforeMs,
-    watermarkAfterMs: await watermarkOf(lake, request.scope),
+    watermarkAfterMs: await watermarkOf(lake, request.axis, request.scope),
     range: endMs > startMs ? { startMs, endMs } : null,
     reopened,
     resumed,
@@ -75,12 +81,12 @@ export async function syncNewEvents(
 /** Ends what a killed sync began, with its own frozen end, so that its plan and its pages are used. */
 async function finishUnfinishedSync(
   ends: ExportEnds,
-  scope: QueryScope,
+  { axis, scope }: SyncRequest,
   options: ExportOptions,
   services: RunServices,
 ): Promise<ExportReport | null> {
   const { source, lake } = ends;
-  const subject = { source: source.name, pageSize: source.pageSize, request: { axis: 'processed', scope } } as const;
+  const subject = { source: source.name, pageSize: source.pageSize, request: { axis, scope } };
   const unfinished = await findUnfinishedRequest(join(lake.directory, '_runs'), subject, services.clock.nowMs());
   return unfinished === null ? null : exportRange(ends, unfinished, options, services);
 }
@@ -92,13 +98,13 @@ async function finishUnfinishedSync(
 async function changedBehind(
   { source, lake }: ExportEnds,
   watermarkMs: number,
-  { scope, lookBackMs }: SyncRequest,
+  { axis, scope, lookBackMs }: SyncRequest,
   services: RunServices,
 ): Promise<readonly TimeRange[]> {
-  const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, scope)) ?? watermarkMs);
+  const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, axis, scope)) ?? watermarkMs);
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
   if (scope.filter !== null || scope.state !== null) return [range];
-  const differing = await differingStretches(source, lake, { axis: 'processed', range, scope }, services);
+  const differing = await differingStretches(source, lake, { axis, range, scope }, services);
   return differing.map((stretch) => stretch.range);
 }

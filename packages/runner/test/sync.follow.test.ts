@@ -4,7 +4,13 @@ import { syncNewEvents } from '../src/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const WEEK = parseRange('2020-08-17', '2020-08-23');
-const REQUEST = { scope: EVERYTHING, sinceMs: null, lookBackMs: 6 * MS_PER_HOUR, settleLagMs: 15 * MS_PER_MINUTE };
+const REQUEST = {
+  axis: 'processed',
+  scope: EVERYTHING,
+  sinceMs: null,
+  lookBackMs: 6 * MS_PER_HOUR,
+  settleLagMs: 15 * MS_PER_MINUTE,
+} as const;
 
 describe('sync', () => {
   it('asks for a beginning where there is no watermark', async () => {
@@ -82,3 +88,21 @@ describe('sync', () => {
 async function idsIn({ lake }: Stage): Promise<(string | null)[]> {
   return (await rowsOf(lake, 'select event_id from events')).map(([id]) => id ?? null).sort();
 }
+
+it('a platform without processing times is followed by event time, looking back over the days events are late by', async () => {
+  let nowMs = WEEK.startMs;
+  const clock = impatientClock(() => nowMs);
+  const setup = { events: 6_000, range: WEEK, seed: 9, nowMs, clock, timeTokens: 'event-time-only' } as const;
+  await onStage(setup, async (stage) => {
+    const { simulator, ends, services } = stage;
+    const byEventTime = { ...REQUEST, axis: 'event', lookBackMs: 6 * MS_PER_DAY } as const;
+    for (let night = 1; night <= 13; night += 1) {
+      nowMs = WEEK.startMs + night * MS_PER_DAY;
+      simulator.setNow(nowMs);
+      const sinceMs = night === 1 ? WEEK.startMs : null;
+      const { exported } = await syncNewEvents(ends, { ...byEventTime, sinceMs }, OPTIONS, services());
+      expect(exported?.outcome).toBe('done');
+    }
+    expect(await idsIn(stage)).toEqual([...simulator.truth.ids()].sort());
+  });
+});

@@ -5,7 +5,13 @@ import { impatientClock, OPTIONS, onStage, rowsOf } from './flow-stage.ts';
 
 const MONTH = parseRange('2020-08-01', '2020-08-30');
 const PAGE_SIZE = 25;
-const REQUEST = { scope: EVERYTHING, sinceMs: null, lookBackMs: 6 * MS_PER_HOUR, settleLagMs: 15 * MS_PER_MINUTE };
+const REQUEST = {
+  axis: 'processed',
+  scope: EVERYTHING,
+  sinceMs: null,
+  lookBackMs: 6 * MS_PER_HOUR,
+  settleLagMs: 15 * MS_PER_MINUTE,
+} as const;
 
 it('a month of nightly syncs, with events up to five days late, ends with the truth and spends hardly a request in vain', async () => {
   let nowMs = MONTH.startMs;

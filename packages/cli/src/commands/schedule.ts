@@ -67,7 +67,7 @@ async function isBehind(values: FlagValues, surroundings: Surroundings, dueAtMs:
   try {
     const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
     try {
-      const watermarkMs = await watermarkOf(lake, EVERYTHING);
+      const watermarkMs = await watermarkOf(lake, 'processed', EVERYTHING);
       return watermarkMs === null || watermarkMs < dueAtMs;
     } finally {
       await lake.close();

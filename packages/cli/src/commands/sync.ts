@@ -32,8 +32,9 @@ async function sync(values: FlagValues, session: LakeSession): Promise<SyncView>
   const scope = scopeOf(values);
   const requestsBefore = connection.requestsMade();
   const filesBefore = (await lake.snapshot()).files.events ?? [];
-  const watermarkMs = await watermarkOf(lake, scope);
+  const watermarkMs = await watermarkOf(lake, axis, scope);
   const request = {
+    axis,
     scope,
     // A later sync goes on from the watermark, so that the same command line may stand in a crontab for ever.
     sinceMs: watermarkMs === null ? values.since : null,

@@ -2,6 +2,7 @@ import { EVERYTHING, MS_PER_HOUR, MS_PER_MINUTE, startOfDayMs } from '@edrlake/c
 import { z } from 'zod';
 import { exportRange } from '../export-flow.ts';
 import type { ExportReport } from '../export-types.ts';
+import { readFollowStart } from '../follow-start.ts';
 import { planExport } from '../plan-export.ts';
 import { syncNewEvents } from '../sync.ts';
 import type { RegisteredTask } from '../workflow/task-registry.ts';
@@ -49,6 +50,8 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
 };
 
 const SyncInput = z.strictObject({
+  /** `event` on platforms that cannot select by processing time; give `lookBackHours` the days by which events are late. */
+  axis: z.enum(['processed', 'event']).default('processed'),
   /** Where the first sync begins; later ones go on from the watermark. */
   since: z.iso.date().nullable().default(null),
   lookBackHours: z
@@ -75,8 +78,9 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
     return provided.useLake(async ({ lake, connection }) => {
       const requestsBefore = connection.requestsMade();
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
-      const isFirst = (await lake.provenRanges('processed', EVERYTHING)).length === 0;
+      const isFirst = (await readFollowStart(lake, input.axis, EVERYTHING)) === null;
       const request = {
+        axis: input.axis,
         scope: EVERYTHING,
         sinceMs: isFirst && input.since !== null ? startOfDayMs(input.since) : null,
         lookBackMs: input.lookBackHours * MS_PER_HOUR,
