@@ -99,7 +99,8 @@ async function fetchByNumber(
 
 /**
  * One page after the other, as each names the next. Ends where the source names none, where a page is empty, or where one
- * is not full and the count is reached. A walk that goes in circles, or on and on, is ended without calling it an end.
+ * is not full and the count is reached. A walk that goes in circles, or on and on, is ended without calling it an end. What
+ * arrives behind the walk is in neither the count nor the pages, as if it came after both.
  */
 async function walkCursors(
   fetching: WindowFetching,
