@@ -200,7 +200,7 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
     newestVersion: async () => (await log.refresh()).version,
     explain: async (thrown) => explainQueryFailure(thrown, directory, (await log.refresh()).files),
   };
-  const views = keepViews(bench, newLimits, viewSource);
+  const views = keepViews(bench, viewSource);
   const refuseToWrite = () => {
     if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
   };

@@ -1,9 +1,6 @@
-import { existsSync } from 'node:fs';
-import { type DuckDbLimits, openDuckDb } from './duckdb-session.ts';
 import { isDataFileError } from './file-errors.ts';
-import { VIEW_FILE } from './layout.ts';
 import type { Snapshot } from './snapshot.ts';
-import { showsVersion, type ViewSource, writeViewFile } from './views.ts';
+import { isViewFileOf, type ViewSource, writeViewFile } from './views.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Keeps `lake.duckdb` in step with the log without rewriting it at every commit. */
@@ -22,17 +19,13 @@ export interface ViewKeeper {
 const MAX_ROUNDS = 3;
 
 /** @param source what the newest version shows. */
-export function keepViews(
-  bench: Workbench,
-  newLimits: () => DuckDbLimits,
-  source: () => Promise<ViewSource>,
-): ViewKeeper {
+export function keepViews(bench: Workbench, source: () => Promise<ViewSource>): ViewKeeper {
   let filesShown = 0;
   const write = async () => {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const views = await source();
       try {
-        await writeViewFile(bench.store, bench.workFolder, views);
+        await writeViewFile(bench, views);
       } catch (thrown) {
         // A view over a file that is gone cannot be made. The views stay behind until the lake has forgotten the file;
         // queries find out by themselves, and commits need no views.
@@ -52,23 +45,10 @@ export function keepViews(
     },
     refresh: async () => {
       const { version, files } = await bench.log.refresh();
-      if (await isFresh(bench, newLimits(), version)) filesShown = files.size;
+      if (await isViewFileOf(bench, version)) filesShown = files.size;
       else await write();
     },
   };
-}
-
-async function isFresh(bench: Workbench, limits: DuckDbLimits, version: number): Promise<boolean> {
-  const path = bench.store.locate(VIEW_FILE);
-  if (!existsSync(path)) return false;
-  // Unreadable or held by somebody else: replacing it is safe for both.
-  const session = await openDuckDb(path, limits).catch(() => null);
-  if (session === null) return false;
-  try {
-    return await showsVersion(session.connection, bench.store, version);
-  } finally {
-    session.close();
-  }
 }
 
 function fileCount(snapshot: Snapshot): number {

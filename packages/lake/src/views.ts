@@ -1,12 +1,13 @@
 import { rm } from 'node:fs/promises';
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { quoteName, type TableSpec } from '@edrlake/core';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { type DayCoverage, scopeText } from './coverage.ts';
 import { isDataFileError } from './file-errors.ts';
 import { VIEW_FILE } from './layout.ts';
 import type { Snapshot } from './snapshot.ts';
 import { errnoOf, type Store, syncPath, unwritable } from './store.ts';
 import { rowsOf, type TableReader, tableRowsSql } from './table-rows.ts';
+import type { Workbench } from './workbench.ts';
 
 /** What the views are made from. */
 export interface ViewSource {
@@ -138,20 +139,19 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
  * whoever has the old one open keeps reading that; a crash leaves the old one, which the next writer replaces. Nothing
  * ever holds `lake.duckdb` itself open for writing.
  */
-export async function writeViewFile(store: Store, workFolder: string, source: ViewSource): Promise<void> {
+export async function writeViewFile(
+  { store, connection, workFolder }: Pick<Workbench, 'store' | 'connection' | 'workFolder'>,
+  source: ViewSource,
+): Promise<void> {
   const staged = `${workFolder}/${VIEW_FILE}`;
   const location = store.locate(staged);
   await rm(location, { force: true });
   try {
-    const instance = await DuckDBInstance.create(location, { threads: '1' });
-    try {
-      const connection = await instance.connect();
+    await attached(connection, `${quoteText(location)} AS ${ATTACHED}`, async () => {
+      await connection.run(`USE ${ATTACHED}`);
       await createViews(connection, source);
       await connection.run('CHECKPOINT');
-      connection.closeSync();
-    } finally {
-      instance.closeSync();
-    }
+    });
     await syncPath(location);
   } catch (thrown) {
     if (isDataFileError(thrown)) throw thrown;
@@ -162,10 +162,44 @@ export async function writeViewFile(store: Store, workFolder: string, source: Vi
   await store.remove(`${VIEW_FILE}.wal`);
 }
 
-/** Whether the open database was made for this version of the lake, and for the lake at this place. */
-export async function showsVersion(connection: DuckDBConnection, store: Store, version: number): Promise<boolean> {
+/** What a database is called while it is attached; a DuckDB of its own for it would take longer to start than to do the work. */
+const ATTACHED = 'lake_views';
+
+async function attached<T>(connection: DuckDBConnection, what: string, work: () => Promise<T>): Promise<T> {
+  await connection.run(`ATTACH ${what}`);
   try {
-    const [row] = await rowsOf(connection, 'SELECT version, location FROM lake_info');
+    return await work();
+  } finally {
+    await connection.run(`USE memory; DETACH ${ATTACHED}`);
+  }
+}
+
+/** Whether `lake.duckdb` was made for this version of the lake, and for the lake at this place. */
+export async function isViewFileOf(
+  { store, connection }: Pick<Workbench, 'store' | 'connection'>,
+  version: number,
+): Promise<boolean> {
+  const what = `${quoteText(store.locate(VIEW_FILE))} AS ${ATTACHED} (READ_ONLY)`;
+  try {
+    return await attached(connection, what, () => showsVersion(connection, store, version, `${ATTACHED}.main.`));
+  } catch {
+    // Not there, unreadable, or held by somebody else: replacing it is safe for both.
+    return false;
+  }
+}
+
+/**
+ * Whether the open database was made for this version of the lake, and for the lake at this place.
+ * @param prefix of its tables' names
+ */
+export async function showsVersion(
+  connection: DuckDBConnection,
+  store: Store,
+  version: number,
+  prefix = '',
+): Promise<boolean> {
+  try {
+    const [row] = await rowsOf(connection, `SELECT version, location FROM ${prefix}lake_info`);
     return Number(row?.version) === version && row?.location === store.locate('');
   } catch {
     return false;

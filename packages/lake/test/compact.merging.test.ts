@@ -2,8 +2,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Lake, LakeOptions } from '../src/index.ts';
-import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
+import type { Lake } from '../src/index.ts';
+import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, HOUR, SMALL_TABLES, type SmallEvent, table } from './small-lake.ts';
 
 const event = (id: string, hour: number, more: Partial<SmallEvent> = {}): SmallEvent => ({
@@ -19,12 +19,15 @@ async function contentOf(lake: Lake): Promise<unknown[]> {
   return Promise.all(tables.map((name) => ask(lake, `SELECT * FROM ${name} ORDER BY ALL`)));
 }
 
-async function manyCommits(directory: string, more: Partial<LakeOptions> = {}): Promise<Lake> {
-  const lake = await openSmall(directory, more);
+const copyOfManyCommits = madeOnce(async (lake) => {
   await deliver(lake, [event('a', 0), event('b', 25)], { rejects: ['r1'] });
   await deliver(lake, [event('c', 1), event('d', 26)], { rejects: ['r2'] });
   await deliver(lake, [event('e', 2, { issuers: [] }), event('f', 49)]);
-  return lake;
+});
+
+async function manyCommits(directory: string): Promise<Lake> {
+  await copyOfManyCommits(directory);
+  return openSmall(directory);
 }
 
 describe('compaction', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { EVERYTHING } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
 import type { Lake } from '../src/index.ts';
-import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
+import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, HOUR, proofOf, proofOfDays, type SmallEvent } from './small-lake.ts';
 
 const [D1, D2] = ['2020-08-17', '2020-08-18'];
@@ -16,11 +16,14 @@ const SECOND = [event('c', 2), event('d', 3, { issuers: [] })];
 const ALL = [...FIRST, ...SECOND];
 const PROOFS = [proofOfDays(DAY_1, 1, [...FIRST.slice(0, 2), ...SECOND]), proofOfDays(DAY_1 + DAY, 1, FIRST.slice(2))];
 
-async function twoBatches(directory: string): Promise<Lake> {
-  const lake = await openSmall(directory);
+const copyOfTwoBatches = madeOnce(async (lake) => {
   await deliver(lake, FIRST, { rejects: [{ record: { type: 'FILE' }, timeMs: DAY_1 }, 'no time'] });
   await deliver(lake, SECOND, { proofs: PROOFS });
-  return lake;
+});
+
+async function twoBatches(directory: string): Promise<Lake> {
+  await copyOfTwoBatches(directory);
+  return openSmall(directory);
 }
 
 /** The file of a table and day that the how-manieth commit wrote. */

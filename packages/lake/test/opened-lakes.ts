@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterEach } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 import { type Lake, type LakeOptions, openLake } from '../src/index.ts';
 import { SMALL_OPTIONS } from './small-lake.ts';
 
@@ -32,6 +32,25 @@ async function closeOnce(lake: Lake): Promise<void> {
   if (position === -1) return;
   opened.lakes.splice(position, 1);
   await lake.close();
+}
+
+/** Lakes that many tests of a file begin with: each is made once, and every test gets its copy. Call it outside of tests. */
+export function madeOnce(fill: (lake: Lake) => Promise<unknown>): (directory: string) => Promise<void> {
+  let made: Promise<string> | null = null;
+  const make = async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'lake-made-'));
+    const lake = await openLake({ ...SMALL_OPTIONS, directory });
+    await fill(lake);
+    await lake.close();
+    return directory;
+  };
+  afterAll(async () => {
+    if (made !== null) await rm(await made, { recursive: true, force: true });
+  });
+  return async (directory) => {
+    made ??= make();
+    await cp(await made, directory, { recursive: true });
+  };
 }
 
 /** Rows of a query over the views of the newest version. */
