@@ -85,7 +85,9 @@ describe('every night', () => {
       const ended = await runCommand(args);
       expect(ended.exitCode).toBe(2);
       expect(ended.stderr).toContain('[FILTER_REJECTED]');
-      expect(ended.stderr).toContain('edrlake doctor');
+      expect(ended.stderr.replaceAll('\n', ' ')).toContain('edrlake sync --axis event --look-back 5d');
+      const followed = await runJson([...args, '--axis', 'event']);
+      expect(followed).toMatchObject({ outcome: 'done', axis: 'event', events: { new: EVENTS } });
     });
   });
 

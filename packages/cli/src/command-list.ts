@@ -9,6 +9,7 @@ const GATEWAY_ODDITIES: readonly FlagName[] = [
   'event-time-token',
   'processed-time-token',
   'histogram',
+  'walk',
 ];
 const RANGE: readonly FlagName[] = ['from', 'to', 'filter', 'state'];
 const LAKE: readonly FlagName[] = ['lake', 'memory-limit', 'threads'];
@@ -102,18 +103,32 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'sync',
     summary: 'Bring in what was processed since the last sync',
     details: [
-      'Follows the time at which the platform processed an event, so that events which arrive days late are found; they land on the day they happened. The first sync needs --since. Safe to interrupt and to repeat.',
+      'Follows the time at which the platform processed an event, so that events which arrive days late are found; they land on the day they happened. The first sync needs --since. On a platform that cannot be searched so, --axis event follows the time of the events and finds what is late by less than the look-back. Safe to interrupt and to repeat.',
       'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree.',
     ],
     positionals: [],
-    flags: ['since', 'look-back', 'settle-lag', 'filter', 'state', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flags: [
+      'since',
+      'look-back',
+      'settle-lag',
+      'axis',
+      'filter',
+      'state',
+      ...GATEWAY,
+      ...GATEWAY_ODDITIES,
+      ...LAKE,
+      ...OUTPUT,
+    ],
     flagTexts: {
-      'look-back': { describe: 'How far behind the watermark to look for late events', defaultText: '6h' },
+      'look-back': {
+        describe: 'How far behind the watermark to look for late events',
+        defaultText: '6h, or 5d with --axis event',
+      },
     },
     examples: [
       { command: 'edrlake sync --since 2026-11-01', purpose: 'the first time' },
       { command: 'edrlake sync', purpose: 'every night' },
-      { command: 'edrlake sync --look-back 2d --json', purpose: 'look further back, for a script' },
+      { command: 'edrlake sync --axis event --look-back 5d', purpose: 'by the time of the events' },
     ],
     readsConfiguration: true,
     load: () => import('./commands/sync.ts'),

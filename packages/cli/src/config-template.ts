@@ -14,6 +14,7 @@ const SHOWN: readonly FlagName[] = [
   'processed-time-token',
   'max-result-window',
   'histogram',
+  'walk',
   'memory-limit',
   'threads',
   'log-level',

@@ -28,6 +28,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 const FOLLOWED_AXES = ['processed', 'event'] as const;
 const RECONCILED_BY = ['day', 'type'] as const;
 const ONLY_STATES = ['missing', 'failed', 'mismatched'] as const;
+const WALKS = ['pages', 'search-after'] as const;
 const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
 
 const dayOrInstant = 'a day (2020-08-17) or an ISO instant (2020-08-17T04:00:00Z)';
@@ -142,6 +143,13 @@ export const FLAGS = {
     describe: 'Histograms: auto, on or off',
     choices: HISTOGRAM_USES,
     byDefault: 'auto',
+  }),
+  walk: choiceFlag({
+    group: 'Gateway',
+    valueName: 'HOW',
+    describe: 'Through events by pages or search-after',
+    choices: WALKS,
+    byDefault: 'pages',
   }),
   lake: valueFlag({
     group: 'Lake',

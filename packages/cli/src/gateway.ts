@@ -22,6 +22,7 @@ export function connectionSettings(values: FlagValues, credentials: Credentials)
     maxResultWindow: values['max-result-window'],
     timeTokens: { event: values['event-time-token'], processed: values['processed-time-token'] },
     histogram: values.histogram,
+    walk: values.walk === 'search-after' ? 'searchAfter' : 'pages',
   };
 }
 

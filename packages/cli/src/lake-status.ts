@@ -26,7 +26,7 @@ export interface LakeStatus {
   readonly calendar: Calendar;
   /** When the newest event happened; null without events, or where their file is gone. */
   readonly newestEventAtMs: number | null;
-  /** Up to where of processing time the lake was synced; null before the first sync. */
+  /** Up to where the lake was synced, by processing time or else by event time; null before the first sync. */
   readonly watermarkMs: number | null;
   /** Everything before it is proven: the watermark, or else the end of the last complete day. null where nothing is. */
   readonly freshUntilMs: number | null;
@@ -41,10 +41,11 @@ export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
   const comparisons = await lastReconciliations(lake);
-  const watermarkMs = await watermarkOf(lake, 'processed', EVERYTHING);
+  const processedMs = await watermarkOf(lake, 'processed', EVERYTHING);
+  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING));
   const followedFromMs = await readFollowStart(lake, 'processed', EVERYTHING);
-  const isFollowed = watermarkMs !== null && followedFromMs !== null && followedFromMs < watermarkMs;
-  const followed = isFollowed ? { startMs: followedFromMs, endMs: watermarkMs } : null;
+  const isFollowed = processedMs !== null && followedFromMs !== null && followedFromMs < processedMs;
+  const followed = isFollowed ? { startMs: followedFromMs, endMs: processedMs } : null;
   const calendar = calendarOf(days, comparisons, followed);
   const [lastRun = null] = await listRuns(join(lake.directory, '_runs'), { limit: 1, isOwnerAlive });
   return {

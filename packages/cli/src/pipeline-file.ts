@@ -59,11 +59,12 @@ function nameOf(path: string): string {
 export async function loadPipeline(path: string): Promise<Pipeline> {
   // Loaded only here: it brings a compiler.
   const { createJiti } = await import('jiti');
+  const runner = await import('@edrlake/runner');
   const virtualModules = {
-    edrlake: await import('./index.ts'),
+    edrlake: { definePipeline: runner.definePipeline },
     '@edrlake/core': await import('@edrlake/core'),
     '@edrlake/lake': await import('@edrlake/lake'),
-    '@edrlake/runner': await import('@edrlake/runner'),
+    '@edrlake/runner': runner,
   };
   const jiti = createJiti(import.meta.url, { virtualModules, fsCache: false, moduleCache: false });
   let loaded: unknown;

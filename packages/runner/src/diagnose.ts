@@ -14,6 +14,8 @@ const TIME_TOKENS: Readonly<Record<TimeAxis, readonly string[]>> = {
   processed: ['event.eventProcessedTime', 'event.eventprocesstime'],
 };
 
+const FOLLOW_EVENT_TIME = 'New events can be followed by their own time: edrlake sync --axis event --look-back 5d';
+
 const PROBED_DAYS = 30;
 const MAX_CLOCK_SKEW_MS = 60_000;
 const MIN_FREE_BYTES = 5 * 1024 ** 3;
@@ -111,7 +113,14 @@ async function checkAxis(
       refusal ??= thrown;
     }
   }
-  if (counted === null) return { finding: failure(name, refusal), token: null };
+  if (counted === null) {
+    const finding = failure(name, refusal);
+    // Without this clock events can still be fetched, compared and followed, only with more looking back.
+    return {
+      finding: axis === 'event' ? finding : { ...finding, status: 'warn', advice: FOLLOW_EVENT_TIME },
+      token: null,
+    };
+  }
   const found = `${counted.token} (${counted.count} events from ${isoInstant(range.startMs)} to ${isoInstant(range.endMs)})`;
   if (counted.count === 0) {
     return {

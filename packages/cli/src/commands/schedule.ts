@@ -67,7 +67,8 @@ async function isBehind(values: FlagValues, surroundings: Surroundings, dueAtMs:
   try {
     const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
     try {
-      const watermarkMs = await watermarkOf(lake, 'processed', EVERYTHING);
+      const processedMs = await watermarkOf(lake, 'processed', EVERYTHING);
+      const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING));
       return watermarkMs === null || watermarkMs < dueAtMs;
     } finally {
       await lake.close();
