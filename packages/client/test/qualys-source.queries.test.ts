@@ -124,3 +124,104 @@ describe('the histogram of the source', () => {
     expect(gateway.seen).toEqual([]);
   });
 });
+
+describe('the walk of the source', () => {
+  it('is by page numbers unless searchAfter is wanted', async () => {
+    const { source } = await sourceOf([]);
+    expect(source.cursor).toBeNull();
+  });
+
+  it('asks searchAfter for the same selection and order, and hands its cursor on', async () => {
+    const { gateway, source } = await sourceOf([json('[{"id":1}]', { searchAfterValues: '[1,"1"]' }), json('[]')], {
+      walk: 'searchAfter',
+      pageSize: 1,
+    });
+    expect(await source.cursor?.page(QUERY, null, textOf, NEVER)).toEqual({ value: '[{"id":1}]', next: '[1,"1"]' });
+    expect(await source.cursor?.page(QUERY, '[1,"1"]', textOf, NEVER)).toEqual({ value: '[]', next: null });
+    const selection = { filter: `${RANGE_FILTER} AND (type: 'FILE') AND (a: 1 OR b: 2)`, state: 'true' };
+    const sent = { ...selection, pageSize: '1', sort: '[{"event.dateTime":"asc"}]' };
+    expect(gateway.data().map(({ path, query }) => [path, Object.fromEntries(query)])).toEqual([
+      ['/ioc/events/searchAfter', sent],
+      ['/ioc/events/searchAfter', { ...sent, searchAfterValues: '[1,"1"]' }],
+    ]);
+  });
+
+  it('has windows of at least one page', async () => {
+    const sizes = [{}, { maxWindowEvents: 100_000 }, { pageSize: 5_000, maxWindowEvents: 1 }];
+    const sources = await Promise.all(sizes.map((size) => sourceOf([], { walk: 'searchAfter', ...size })));
+    expect(sources.map(({ source }) => source.cursor?.maxWindowEvents)).toEqual([30_000, 100_000, 5_000]);
+  });
+});
+
+describe('time buckets, where grouped counts give no histogram,', () => {
+  const REFUSED = status(400, 'unknown parameter interval');
+  const PLAIN: EventQuery = { ...QUERY, cuts: [], scope: EVERYTHING };
+  const key = (startHour: number, endHour: number) => `${START + startHour * HOUR}_${START + endHour * HOUR}`;
+
+  it('answer instead, and at once from then on', async () => {
+    const buckets = json(JSON.stringify({ [key(0, 12)]: 3, [key(12, 24)]: 4 }));
+    const { gateway, source } = await sourceOf([REFUSED, buckets]);
+    const expected = [0, 12].map((hour) => ({
+      range: { startMs: START + hour * HOUR, endMs: START + (hour + 12) * HOUR },
+      count: hour === 0 ? 3 : 4,
+    }));
+    expect(await source.histogram?.(PLAIN, 12 * HOUR, NEVER)).toEqual(expected);
+    expect(await source.histogram?.(PLAIN, 12 * HOUR, NEVER)).toEqual(expected);
+    const asked = gateway.data().map(({ path }) => path);
+    expect(asked).toEqual(['/ioc/events/count', ...Array(2).fill('/ioc/events/count/time-buckets')]);
+    expect(Object.fromEntries(gateway.data()[1]?.query ?? [])).toEqual({
+      fromDate: String(START / 1000),
+      toDate: String(START / 1000 + 86_399),
+      filter: RANGE_FILTER,
+      bucketCount: '2',
+    });
+  });
+
+  it('are added up where a range begins or ends within a bucket', async () => {
+    const buckets = json(JSON.stringify({ [key(5, 6)]: 1, [key(6, 7)]: 2, [key(7, 8)]: 0, [key(8, 9)]: 8 }));
+    const { gateway, source } = await sourceOf([REFUSED, buckets]);
+    const range = timeRange(START + 5 * HOUR, START + 9 * HOUR);
+    expect(await source.histogram?.({ ...PLAIN, range }, 2 * HOUR, NEVER)).toEqual([
+      { range: { startMs: START + 4 * HOUR, endMs: START + 6 * HOUR }, count: 1 },
+      { range: { startMs: START + 6 * HOUR, endMs: START + 8 * HOUR }, count: 2 },
+      { range: { startMs: START + 8 * HOUR, endMs: START + 10 * HOUR }, count: 8 },
+    ]);
+    expect(gateway.data()[1]?.query.get('bucketCount')).toBe('4');
+    const uneven = { ...PLAIN, range: timeRange(START + 1, START + 9 * HOUR) };
+    const error = await failureOf(source.histogram?.(uneven, 2 * HOUR, NEVER) ?? Promise.resolve());
+    expect([error.code, error.disposition]).toEqual(['RESULT_WINDOW_EXCEEDED', 'split']);
+    expect([gateway.data().length, source.histogram === null]).toEqual([2, false]);
+  });
+
+  it.each([
+    ['a filter', { ...PLAIN, scope: { filter: 'a: 1', state: null } }],
+    ['a state', { ...PLAIN, scope: { filter: null, state: false } }],
+    ['a cut', QUERY],
+    ['the other axis', { ...PLAIN, axis: 'processed' as const }],
+  ])('are not asked about %s, which they would not heed', async (_, query) => {
+    const { gateway, source } = await sourceOf([REFUSED]);
+    expect((await failureOf(source.histogram?.(query, HOUR, NEVER) ?? Promise.resolve())).code).toBe('FILTER_REJECTED');
+    expect(gateway.data()).toHaveLength(1);
+    expect(source.histogram).toBeNull();
+  });
+
+  it.each([
+    ['other lengths', { [key(0, 8)]: 1, [key(8, 24)]: 1 }],
+    ['other beginnings', { [key(6, 18)]: 1 }],
+    ['times outside', { [key(-12, 0)]: 1 }],
+    ['no times', { FILE: 1 }],
+  ])('with %s are not used', async (_, answer) => {
+    const { source } = await sourceOf([REFUSED, json(JSON.stringify(answer))]);
+    await failureOf(source.histogram?.(PLAIN, 12 * HOUR, NEVER) ?? Promise.resolve());
+    expect(source.histogram).toBeNull();
+  });
+
+  it('are not asked for when grouped counts are insisted on, or fail for another reason', async () => {
+    const { gateway, source } = await sourceOf([REFUSED, status(403)], { histogram: 'on' });
+    await failureOf(source.histogram?.(PLAIN, HOUR, NEVER) ?? Promise.resolve());
+    expect(gateway.data()).toHaveLength(1);
+    const { gateway: other, source: auto } = await sourceOf([status(403)]);
+    await failureOf(auto.histogram?.(PLAIN, HOUR, NEVER) ?? Promise.resolve());
+    expect([other.data().length, auto.histogram === null]).toEqual([1, false]);
+  });
+});
