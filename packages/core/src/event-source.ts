@@ -58,7 +58,8 @@ export interface EventSource {
 
   /**
    * Counts by equal stretches of the query's axis, oldest first, empty stretches left out; buckets start at multiples of
-   * `bucketMs` since the epoch. null when the source has no histograms. One request.
+   * `bucketMs` since the epoch. null when the source has no histograms, or has turned out not to by refusing one. One request,
+   * and another where the source first has to find out which kind of histogram there is.
    */
   readonly histogram:
     | ((query: EventQuery, bucketMs: number, signal: AbortSignal) => Promise<readonly HistogramBucket[]>)

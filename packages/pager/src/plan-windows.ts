@@ -37,8 +37,9 @@ export interface PlanOptions {
 /** Windows that hold every event of a range exactly once, and what it takes to fetch them. */
 export interface WindowPlan {
   /**
-   * By start, each with at least one and at most `maxResultWindow` events. Those of one millisecond follow each other and
-   * differ in their cuts. Together with `emptyWindows` they tile the range.
+   * By start, each with at least one and at most `maxResultWindow` events (`maxWindowEvents` where the source walks by
+   * cursors). Those of one millisecond follow each other and differ in their cuts. Together with `emptyWindows` they tile
+   * the range.
    */
   readonly windows: readonly PlannedWindow[];
   /** By start. The source itself counted each of them as zero: they are covered and need no fetching. */
@@ -48,7 +49,7 @@ export interface WindowPlan {
   readonly planRequests: number;
   /**
    * Requests that fetching the windows takes when nothing goes wrong: their pages, and one recount for each window whose
-   * last page is full, because a full page does not tell whether more would come.
+   * last page is full, because a full page does not tell whether more would come (a walk asks for the next page instead).
    */
   readonly pages: number;
   /** `ceil(events / pageSize)`: nobody could do with fewer page requests. */
