@@ -20,7 +20,7 @@
 export { flattenRecords } from './arrow-flatten.ts';
 export type { Fetched } from './flatten-record.ts';
 export { CHILD_TABLES, DOCUMENTED_LEFTOVERS, LAKE_TABLES } from './lake-tables.ts';
-export { hasOddElements, odditiesOf } from './oddities.ts';
-export { childRowsSql, elementShapesSql } from './sql-children.ts';
-export { arrayColumn, eventsSql, RECORD_SECTIONS, recordShapesSql } from './sql-events.ts';
+export { oddColumnsSql, oddElementsSql, odditiesOf, oddRecordsSql, RECORD_SECTIONS } from './oddities.ts';
+export { childRowsSql } from './sql-children.ts';
+export { arrayColumn, eventsSql } from './sql-events.ts';
 export { NO_ODDITIES, type Oddities } from './sql-extra.ts';

@@ -1,4 +1,5 @@
 import { type ColumnSpec, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { isOddArraySql } from './oddities.ts';
 import { elementTree, fieldsOf } from './source-tree.ts';
 import { arrayColumn } from './sql-events.ts';
 import { extraSql, type JsonScope, NO_ODDITIES } from './sql-extra.ts';
@@ -27,16 +28,18 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boo
   const structure = quoteText(JSON.stringify([structureOf(tree)]));
   const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
   const array = quoteName(arrayColumn(path));
-  const list = `SELECT ${fromEvent.join(', ')}, id_hash, ${array} AS array_json, json_transform(${array}, ${structure}) AS elements FROM ${events} WHERE ${array} IS NOT NULL`;
+  const arrays = `SELECT *, ${array} AS array_json FROM ${events} WHERE ${array} IS NOT NULL`;
+  const odd = isOdd ? `, ${isOddArraySql(table)} AS is_odd` : '';
+  const list = `SELECT ${fromEvent.join(', ')}, id_hash, array_json${odd}, json_transform(array_json, ${structure}) AS elements FROM (${arrays})`;
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM (${from})`;
   const elements = `SELECT * EXCLUDE (elements), generate_subscripts(elements, 1) - 1 AS position, unnest(elements) AS element FROM (${list})`;
   const raw = `SELECT * EXCLUDE (element), ${rawSelect('element', fields).join(', ')} FROM (${elements}) WHERE element IS NOT NULL`;
   const values = select(valueSelect(fields), select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)));
-  const oddities = isOdd ? { unknownKeysIn: [''], brokenSections: [] } : NO_ODDITIES;
+  const oddities = isOdd ? { unknownKeysIn: new Map([['', 'is_odd']]), brokenSections: new Map() } : NO_ODDITIES;
   const known = extraSql(tree, SCOPE, (field) => leftSql(field, SCOPE), oddities);
   const whole = `json_extract(array_json, ${SCOPE.pointer('')})::VARCHAR`;
   const extra = isOdd
-    ? `CASE WHEN json_type(array_json, ${SCOPE.pointer('')}) = 'OBJECT' THEN ${known} ELSE ${whole} END`
+    ? `CASE WHEN is_odd AND json_type(array_json, ${SCOPE.pointer('')}) <> 'OBJECT' THEN ${whole} ELSE ${known} END`
     : known;
   const columns = table.columns.map((column) => {
     const name = quoteName(column.name);
@@ -52,15 +55,4 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boo
 /** Columns without a path that the event has under the same name. */
 function isFromEvent(column: ColumnSpec): boolean {
   return column.paths.length === 0 && !['position', 'indicator_set', 'extra'].includes(column.name);
-}
-
-/**
- * The distinct sets of keys of an array's elements, in DuckDB SQL: one row each with `keys VARCHAR[]`, empty for an element that is
- * no object or has no keys.
- * @param events as for `childRowsSql`
- */
-export function elementShapesSql(path: string, events: string): string {
-  const array = quoteName(arrayColumn(path));
-  const shapes = `SELECT unnest(json_keys(${array}, '$[*]')) AS keys FROM ${events} WHERE ${array} IS NOT NULL`;
-  return `SELECT any_value(keys) AS keys FROM (${shapes}) GROUP BY hash(keys)`;
 }

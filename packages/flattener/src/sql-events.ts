@@ -1,7 +1,7 @@
 import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
 import { EVENTS } from './events-table.ts';
-import { fieldsOf, RECORD_TREE, sectionsOf } from './source-tree.ts';
-import { extraSql, type JsonScope, type Oddities, pointerOf } from './sql-extra.ts';
+import { fieldsOf, RECORD_TREE } from './source-tree.ts';
+import { extraSql, type JsonScope, type Oddities, oddColumns, pointerOf } from './sql-extra.ts';
 import {
   columnSql,
   insideSql,
@@ -25,9 +25,9 @@ const SCOPE: JsonScope = { json: 'record', pointer: (path) => quoteText(pointerO
 
 /**
  * One row a record, in DuckDB SQL: the columns of `events` in order, then `reject_reason`, `reject_path` (NULL for an event),
- * `record` (NULL for an event), one `array:<path>` JSON text for each child array, and the carried columns.
+ * `record` (NULL for an event), one `array:<path>` JSON text for each child array, `content_hash`, and the carried columns.
  * A reject's event columns hold what could be read and must not be used.
- * @param staging a relation with `record VARCHAR` (valid JSON, never NULL) and the carried columns
+ * @param staging a relation with `record VARCHAR` (valid JSON, never NULL), its `content_hash`, the carried columns and, where there are oddities, those of `oddColumnsSql`
  * @param carry names of further columns of `staging` or aliased expressions over it, passed through
  */
 export function eventsSql(staging: string, carry: readonly string[], oddities: Oddities): string {
@@ -35,11 +35,14 @@ export function eventsSql(staging: string, carry: readonly string[], oddities: O
   const structure = quoteText(JSON.stringify(structureOf(RECORD_TREE)));
   const arrays = fields.filter((field) => field.use === 'array');
   const carried = carry.map((expression) => `, ${expression}`).join('');
+  const odd = oddColumns(oddities)
+    .map((column) => `, ${column}`)
+    .join('');
   const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM ${from}`;
   const columns = EVENTS.columns.map((column) => `${eventColumnSql(column, oddities)} AS ${quoteName(column.name)}`);
   return [
-    `WITH read AS (SELECT record${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
+    `WITH read AS (SELECT record, content_hash${odd}${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
     `raw AS (SELECT * EXCLUDE (struct), ${rawSelect('struct', fields).join(', ')} FROM read)`,
     `texts AS (${select(textSelect(fields, SCOPE), 'raw')})`,
     `parsed AS (${select(parsedSelect(fields), 'texts')})`,
@@ -56,7 +59,7 @@ export function eventsSql(staging: string, carry: readonly string[], oddities: O
             `, CASE WHEN starts_with(${rawName(path)}, '[') THEN ${rawName(path)} END AS ${quoteName(arrayColumn(path))}`,
         )
         .join(''),
-      `${names} FROM reasons`,
+      `, content_hash${names} FROM reasons`,
     );
 }
 
@@ -83,15 +86,3 @@ function eventColumnSql(column: ColumnSpec, oddities: Oddities): string {
   const isInside = EVENTS.columns.some((other) => other.type === 'json' && other.paths.includes(section));
   return isInside ? insideSql(column, section, path) : columnSql(column);
 }
-
-/**
- * The distinct sets of keys in a relation of records, in DuckDB SQL: one row each with `keys VARCHAR[][]`, one list for each of
- * `RECORD_SECTIONS` in order (NULL where the section is missing, empty where it is no object or has no keys).
- */
-export function recordShapesSql(staging: string): string {
-  const paths = RECORD_SECTIONS.map((path) => quoteText(path === '' ? '$' : `$.${path}`)).join(', ');
-  return `SELECT any_value(keys) AS keys FROM (SELECT json_keys(record, [${paths}]) AS keys FROM ${staging}) GROUP BY hash(keys)`;
-}
-
-/** Dotted paths of the sections the spec knows in a record, `''` first. */
-export const RECORD_SECTIONS: readonly string[] = sectionsOf(RECORD_TREE).map((section) => section.path);

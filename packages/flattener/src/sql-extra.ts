@@ -9,15 +9,23 @@ export interface JsonScope {
   pointer(path: string): string;
 }
 
-/** What a batch holds beyond the spec: only then does the SQL look for it, row by row. Paths are dotted, `''` the root. */
+/**
+ * What a batch holds beyond the spec, by dotted path (`''` the root), each with the BOOLEAN column that says whether a row has
+ * it: looking for it costs as much as all columns together, so only such rows are searched.
+ */
 export interface Oddities {
   /** Sections with at least one key the spec does not know. */
-  readonly unknownKeysIn: readonly string[];
+  readonly unknownKeysIn: ReadonlyMap<string, string>;
   /** Sections that some record has as something other than an object with keys. */
-  readonly brokenSections: readonly string[];
+  readonly brokenSections: ReadonlyMap<string, string>;
 }
 
-export const NO_ODDITIES: Oddities = { unknownKeysIn: [], brokenSections: [] };
+export const NO_ODDITIES: Oddities = { unknownKeysIn: new Map(), brokenSections: new Map() };
+
+/** Names of the columns that say what a row has. */
+export function oddColumns(oddities: Oddities): readonly string[] {
+  return [...oddities.unknownKeysIn.values(), ...oddities.brokenSections.values()];
+}
 
 /** A field with its known path, in JSON-pointer form, for scopes whose root is the whole text. */
 export function pointerOf(path: string): string {
@@ -52,10 +60,12 @@ function membersSql(
       continue;
     }
     const inside = `${key} || ${braced(membersSql(member, scope, leftSql, oddities))}`;
-    const broken = oddities.brokenSections.includes(member.path);
-    pieces.push(broken ? `coalesce(${key} || ${brokenSql(member, scope)}, ${inside})` : inside);
+    const isBroken = oddities.brokenSections.get(member.path);
+    const broken = `CASE WHEN ${isBroken} THEN ${key} || ${brokenSql(member, scope)} END`;
+    pieces.push(isBroken === undefined ? inside : `coalesce(${broken}, ${inside})`);
   }
-  if (oddities.unknownKeysIn.includes(section.path)) pieces.push(unknownSql(section, scope));
+  const hasUnknown = oddities.unknownKeysIn.get(section.path);
+  if (hasUnknown !== undefined) pieces.push(`CASE WHEN ${hasUnknown} THEN ${unknownSql(section, scope)} END`);
   return `concat_ws(',', ${pieces.length === 0 ? 'NULL' : pieces.join(', ')})`;
 }
 

@@ -8,17 +8,9 @@ import {
   quoteText,
   type StagedBatch,
 } from '@edrlake/core';
-import {
-  arrayColumn,
-  CHILD_TABLES,
-  childRowsSql,
-  elementShapesSql,
-  eventsSql,
-  hasOddElements,
-  LAKE_TABLES,
-} from '@edrlake/flattener';
+import { arrayColumn, CHILD_TABLES, childRowsSql, eventsSql, LAKE_TABLES, oddElementsSql } from '@edrlake/flattener';
 import { rowsOf } from './rows.ts';
-import { openSpool } from './staging-source.ts';
+import { openSpool, SPOOL_TABLES } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
 import { stagedWindowsOf } from './window-stats.ts';
 import { writeStagedRows } from './write-parquet.ts';
@@ -31,7 +23,7 @@ export interface StageOptions {
 }
 
 /** Columns of the events table that only staging needs. */
-const BOOKKEEPING = ['reject_reason', 'reject_path', 'record', 'page_no', 'window_no', 'content_hash'];
+const BOOKKEEPING = ['reject_reason', 'reject_path', 'record', 'filename', 'content_hash'];
 
 /**
  * Flattens the spooled pages of some windows into temporary tables, one row an event id: of several records with one id the
@@ -46,12 +38,12 @@ export async function stageBatch(
   options: StageOptions,
 ): Promise<StagedBatch> {
   const tableName = (name: string) => `${options.prefix}_${name}`;
-  const names = [...LAKE_TABLES.map((table) => table.name), 'identity', 'pages'].map(tableName);
+  const names = [...LAKE_TABLES.map((table) => table.name), 'identity', ...SPOOL_TABLES].map(tableName);
   const drop = async () => {
     for (const name of names) await connection.run(`DROP TABLE IF EXISTS temp.${quoteName(name)}`);
   };
   try {
-    return await stage(connection, windows, options.ingestDay, tableName, drop);
+    return await withSettings(connection, () => stage(connection, windows, options.ingestDay, tableName, drop));
   } catch (error) {
     await drop();
     throw error;
@@ -66,23 +58,17 @@ async function stage(
   drop: () => Promise<void>,
 ): Promise<StagedBatch> {
   const events = quoteName(tableName('events'));
-  const source = await openSpool(connection, windows, tableName('pages'));
-  const flat = eventsSql(source.relation, ['page_no', 'window_no', 'hash(record) AS content_hash'], source.oddities);
-  await inDeliveredOrder(connection, () =>
-    connection.run(
-      `CREATE OR REPLACE TEMP TABLE ${events} AS SELECT *, ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
-    ),
+  const source = await openSpool(connection, windows, tableName);
+  const flat = eventsSql(source.relation, ['filename'], source.oddities);
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${events} AS SELECT *, ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
   );
-  const stagedWindows = await stagedWindowsOf(connection, events, windows);
-  await splitRejects(connection, events, quoteName(tableName('rejects')), quoteText(ingestDay), windows);
+  const placed = `(SELECT * FROM ${events} JOIN ${quoteName(tableName('pages'))} USING (filename))`;
+  const stagedWindows = await stagedWindowsOf(connection, placed, windows);
+  await splitRejects(connection, events, placed, quoteName(tableName('rejects')), quoteText(ingestDay), windows);
   await removeDuplicates(connection, events);
+  const odd = await oddArraysOf(connection, events);
   for (const table of CHILD_TABLES) {
-    const odd: string[] = [];
-    for (const path of table.arrays ?? []) {
-      const shapes = await rowsOf(connection, elementShapesSql(path, events));
-      const keys = shapes.map((row) => row.keys as string[]);
-      if (hasOddElements(table, keys)) odd.push(path);
-    }
     const name = quoteName(tableName(table.name));
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${childRowsSql(table, events, odd)}`);
     for (const path of table.arrays ?? []) await dropColumn(connection, events, arrayColumn(path));
@@ -92,7 +78,7 @@ async function stage(
   for (const column of BOOKKEEPING) await dropColumn(connection, events, column);
   const rejects = quoteName(tableName('rejects'));
   await dropColumn(connection, rejects, 'content_hash');
-  await connection.run(`DROP TABLE temp.${quoteName(tableName('pages'))}`);
+  for (const name of SPOOL_TABLES) await connection.run(`DROP TABLE IF EXISTS temp.${quoteName(tableName(name))}`);
   const rowTables = Object.fromEntries(LAKE_TABLES.map((table) => [table.name, tableName(table.name)]));
   return {
     identityTable,
@@ -106,16 +92,27 @@ async function stage(
 }
 
 /**
- * Runs a statement whose rows keep the order of the pages, whatever the connection is set to: `removeDuplicates` tells by row
- * ids what was delivered later.
+ * How the connection is set while a batch is staged, whatever it is set to otherwise. Rows keep the order of the pages:
+ * `removeDuplicates` tells by row ids what was delivered later. The two optimizers find nothing in statements that already name
+ * every intermediate value once, and take half of the time a statement is planned.
  */
-async function inDeliveredOrder(connection: DuckDBConnection, run: () => Promise<unknown>): Promise<void> {
-  const [setting] = await rowsOf(connection, "SELECT current_setting('preserve_insertion_order') AS kept");
-  await connection.run('SET preserve_insertion_order = true');
+const SETTINGS: Readonly<Record<string, string>> = {
+  preserve_insertion_order: 'true',
+  disabled_optimizers: 'common_subexpressions,common_subplan',
+};
+
+/** Runs something with `SETTINGS` and puts back what was set before, also after an error. */
+async function withSettings<T>(connection: DuckDBConnection, run: () => Promise<T>): Promise<T> {
+  const names = Object.keys(SETTINGS);
+  const current = names.map((name) => `current_setting('${name}')::VARCHAR AS ${name}`).join(', ');
+  const [before = {}] = await rowsOf(connection, `SELECT ${current}`);
+  const set = (values: Readonly<Record<string, unknown>>) =>
+    connection.run(names.map((name) => `SET ${name} = ${quoteText(String(values[name] ?? ''))}`).join('; '));
+  await set(SETTINGS);
   try {
-    await run();
+    return await run();
   } finally {
-    await connection.run(`SET preserve_insertion_order = ${setting?.kept === true}`);
+    await set(before);
   }
 }
 
@@ -126,12 +123,13 @@ async function inDeliveredOrder(connection: DuckDBConnection, run: () => Promise
 async function splitRejects(
   connection: DuckDBConnection,
   events: string,
+  placed: string,
   rejects: string,
   ingestDay: string,
   windows: readonly FetchedWindow[],
 ): Promise<void> {
   const ids = `[${windows.map((window) => quoteText(window.window.id)).join(', ')}]::VARCHAR[]`;
-  const numbered = `SELECT *, row_number() OVER (PARTITION BY record, window_no) AS copy FROM ${events} WHERE reject_reason IS NOT NULL`;
+  const numbered = `SELECT *, row_number() OVER (PARTITION BY record, window_no) AS copy FROM ${placed} WHERE reject_reason IS NOT NULL`;
   const columns = `DATE ${ingestDay} AS ingest_date, (${ids})[window_no + 1] AS window_id, reject_reason AS reason, reject_path AS path, event_id, event_time, processed_time, record::JSON AS record`;
   const hash = idHashSql("record || '#' || copy");
   await connection.run(
@@ -143,7 +141,7 @@ async function splitRejects(
 /** Leaves one row an event id. Most batches hold no duplicate, and then only the hashes are grouped. */
 async function removeDuplicates(connection: DuckDBConnection, events: string): Promise<void> {
   const repeated = `SELECT id_hash FROM ${events} GROUP BY id_hash HAVING count(*) > 1`;
-  const ranked = `SELECT rowid AS row, row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, page_no DESC, rowid DESC) AS place FROM ${events} WHERE id_hash IN (${repeated})`;
+  const ranked = `SELECT rowid AS row, row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, rowid DESC) AS place FROM ${events} WHERE id_hash IN (${repeated})`;
   await connection.run(`DELETE FROM ${events} WHERE rowid IN (SELECT row FROM (${ranked}) WHERE place > 1)`);
   const clash = await rowsOf(connection, `SELECT 1 FROM (${repeated}) LIMIT 1`);
   if (clash.length > 0) {
@@ -151,6 +149,15 @@ async function removeDuplicates(connection: DuckDBConnection, events: string): P
       hint: 'Export a smaller range, and report the two ids.',
     });
   }
+}
+
+/** Dotted paths of the child arrays in which some element holds what the spec does not name. */
+async function oddArraysOf(connection: DuckDBConnection, events: string): Promise<readonly string[]> {
+  const queries = CHILD_TABLES.flatMap((table) =>
+    (table.arrays ?? []).map((path) => oddElementsSql(table, path, events)),
+  );
+  const found = await rowsOf(connection, queries.join(' UNION ALL '));
+  return found.filter((row) => row.is_odd === true).map((row) => String(row.path));
 }
 
 async function makeIdentities(

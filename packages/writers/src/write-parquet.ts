@@ -27,7 +27,10 @@ export async function writeStagedRows(
   for (const table of LAKE_TABLES) {
     const rows = rowsSql(rowTables[table.name] ?? '', target.exceptTable);
     const day = quoteName(table.partitionBy);
-    const days = await rowsOf(connection, `SELECT DISTINCT ${day}::VARCHAR AS day FROM (${rows}) ORDER BY day`);
+    const days = await rowsOf(
+      connection,
+      `SELECT day::VARCHAR AS day FROM (SELECT DISTINCT ${day} AS day FROM (${rows})) ORDER BY day`,
+    );
     for (const { day: value } of days) {
       const ofDay = `SELECT * FROM (${rows}) WHERE ${day} = DATE ${quoteText(String(value))}`;
       files.push(await writeFile(connection, ofDay, table, `${table.partitionBy}=${value}`, target));
