@@ -28,7 +28,7 @@ describe('init', () => {
       expect(again.exitCode).toBe(2);
       expect(await readFile(join(directory, 'edrlake.config.ts'), 'utf8')).toBe(text);
     });
-  });
+  }, 240_000);
 
   it('is weaker than the environment, which is weaker than a flag', async () => {
     await inFreshDirectory(async (directory) => {
@@ -41,7 +41,7 @@ describe('init', () => {
       const flagged = await runCommand(['count', '--to', '2020-08-17'], { cwd: directory, env });
       expect(flagged.stdout).toBe(`${oneDay}\n`);
     });
-  });
+  }, 240_000);
 });
 
 describe('looking at the API', () => {
@@ -77,7 +77,7 @@ describe('looking at the API', () => {
       expect(refused.stdout).toContain('✘ login');
       expect(refused.stdout).not.toContain('wrong-password');
     });
-  });
+  }, 240_000);
 });
 
 describe('a lake', () => {
@@ -123,7 +123,7 @@ describe('a lake', () => {
         stderr: '',
       });
     });
-  });
+  }, 240_000);
 
   it('shows an event as the API has it', async () => {
     await inFreshDirectory(async (directory) => {
@@ -138,7 +138,7 @@ describe('a lake', () => {
       // Of the older payloads the detail names the event by its time series, so the agent tells that it is the right one.
       expect(JSON.stringify(JSON.parse(event.stdout))).toContain(agentId);
     });
-  });
+  }, 240_000);
 
   it('is safe when the export is interrupted, which says how to go on', async () => {
     await inFreshDirectory(async (directory) => {
@@ -163,7 +163,7 @@ describe('a lake', () => {
         await slow.close();
       }
     });
-  });
+  }, 240_000);
 });
 
 describe('simulate', () => {
@@ -206,7 +206,7 @@ describe('demo', () => {
       await runJson(['backfill', ...TWO_DAYS, '--base-url', simulator.url, ...lake]);
       expect(await runCommand(['demo', ...lake])).toMatchObject({ exitCode: 2, stdout: '' });
     });
-  });
+  }, 240_000);
 });
 
 /** Reads the first line of a long output and goes away, as `head -1` does. */

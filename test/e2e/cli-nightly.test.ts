@@ -70,7 +70,7 @@ describe('every night', () => {
       expect(stale.stderr).toMatch(/^edrlake: the lake is stale: complete up to .* at most 1 s allowed\n$/);
       expect(stale.stdout).toContain('2026-11');
     });
-  });
+  }, 240_000);
 
   it('explains a platform that cannot be searched by processing time', async () => {
     await inFreshDirectory(async (directory) => {
@@ -89,7 +89,7 @@ describe('every night', () => {
       const followed = await runJson([...args, '--axis', 'event']);
       expect(followed).toMatchObject({ outcome: 'done', axis: 'event', events: { new: EVENTS } });
     });
-  });
+  }, 240_000);
 
   it('compares, finds a lost file, mends only that, and keeps the lake tidy', async () => {
     await inFreshDirectory(async (directory) => {
@@ -107,7 +107,16 @@ describe('every night', () => {
       expect(repaired).toMatchObject({ outcome: 'match', repair: { forgottenFiles: [expect.any(String)] } });
       const counted = await runCommand(['query', 'select count(*) as n from events', '--format', 'csv', ...flags]);
       expect(counted.stdout).toBe(`n\n${EVENTS}\n`);
+    });
+  }, 240_000);
 
+  it('fetches only what is missing, compacts and vacuums', async () => {
+    await inFreshDirectory(async (directory) => {
+      const flags = flagsFor(directory);
+      await runJson(['backfill', '--from', '2026-11-10', '--to', '2026-11-10', ...flags]);
+      await runJson(['backfill', '--from', '2026-11-12', '--to', '2026-11-12', ...flags]);
+      const range = { from: '2026-11-11T00:00:00.000Z', to: '2026-11-12T00:00:00.000Z' };
+      expect(await runJson(['backfill', '--only', 'missing', ...flags])).toMatchObject({ outcome: 'done', range });
       const nothing = await runCommand(['backfill', '--only', 'missing', ...flags]);
       expect(nothing).toMatchObject({ exitCode: 0, stdout: 'Nothing to do: nothing is missing.\n' });
       expect((await runCommand(['compact', ...flags])).exitCode).toBe(0);
@@ -115,7 +124,7 @@ describe('every night', () => {
       expect(wouldGo.dryRun).toBe(true);
       expect(await runJson(['vacuum', '--grace', '0s', ...flags])).toMatchObject({ removed: wouldGo.removed });
     });
-  });
+  }, 240_000);
 });
 
 describe('pipelines', () => {
@@ -155,7 +164,7 @@ describe('pipelines', () => {
       expect(told.stdout).toContain('pipeline check');
       expect(told.stdout).toContain('2 times');
     });
-  });
+  }, 240_000);
 
   it('that cannot be found, loaded or given a parameter are one clear message each', async () => {
     await inFreshDirectory(async (directory) => {
@@ -182,7 +191,7 @@ describe('pipelines', () => {
         expect(ended.stderr, 'no stack').not.toMatch(/\n\s+at /);
       }
     });
-  });
+  }, 240_000);
 
   it('are caught up once by the schedule, which ends when it is told to', async () => {
     await inFreshDirectory(async (directory) => {
@@ -199,7 +208,7 @@ describe('pipelines', () => {
       const { runs } = (await runJson(['runs', ...flags])) as { runs: { kind: string; state: string }[] };
       expect(runs.filter(({ kind }) => kind === 'pipeline')).toMatchObject([{ state: 'done' }]);
     });
-  });
+  }, 240_000);
 
   it('are set up by init, which keeps a copy that was changed', async () => {
     await inFreshDirectory(async (directory) => {
@@ -212,5 +221,5 @@ describe('pipelines', () => {
       await rm(join(directory, 'edrlake.config.ts'));
       expect((await runCommand(['init'], { cwd })).stdout).toContain('pipelines/nightly.ts stays as it is.');
     });
-  });
+  }, 240_000);
 });

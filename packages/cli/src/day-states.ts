@@ -55,7 +55,7 @@ export function calendarOf(
 }
 
 /** How one day stands. */
-export function stateOf(line: DayCoverage | undefined, compared: DayComparison | undefined): DayState {
+function stateOf(line: DayCoverage | undefined, compared: DayComparison | undefined): DayState {
   if (compared !== undefined && compared.atMs >= (line?.lastVerifiedAtMs ?? 0)) {
     if (compared.verdict === 'match') return 'complete';
     if (compared.verdict === 'duplicate') return 'mismatched';

@@ -168,7 +168,7 @@ const UNITS_MS: Readonly<Record<string, number>> = {
 };
 
 /** `15m`, `6h`, `7d`, `2w`, `0s`: a whole number and a unit. */
-export function readDurationMs(text: string): number | null {
+function readDurationMs(text: string): number | null {
   const match = /^(\d{1,9})\s?(ms|s|m|min|h|d|w)$/.exec(text);
   const unitMs = UNITS_MS[match?.[2] ?? ''];
   return unitMs === undefined ? null : Number(match?.[1]) * unitMs;

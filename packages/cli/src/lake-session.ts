@@ -71,7 +71,7 @@ export async function withLakeSession<T>(
 }
 
 /** How the settings want exports to be made. */
-export function exportOptions(values: FlagValues): ExportOptions {
+function exportOptions(values: FlagValues): ExportOptions {
   return {
     concurrency: values.concurrency,
     batchBytes: BATCH_BYTES,

@@ -66,7 +66,7 @@ export function runText(run: RunReport, width: number): string {
 }
 
 /** Tasks as a table in the order they run. */
-export function tasksText(tasks: readonly TaskView[], width: number): string {
+function tasksText(tasks: readonly TaskView[], width: number): string {
   const columns = [
     { title: '' },
     { title: 'task' },
@@ -133,7 +133,7 @@ function stateText({ state, endedAtMs }: RunSummary): string {
 }
 
 /** Whether there is anything left to do in it, and nobody at it. */
-export function isResumable(state: RunStanding): boolean {
+function isResumable(state: RunStanding): boolean {
   return state === 'failed' || state === 'partly' || state === 'interrupted' || state === 'died';
 }
 

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { gapsIn, intersect, MS_PER_DAY, type QueryScope, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import { failedRanges } from '@edrlake/runner';
 import { readFollowStart, watermarkOf } from '@edrlake/runner/history';
 
 /** Which part of a range is wanted. */
@@ -28,6 +27,7 @@ export async function wantedRanges(
     return gapsIn(range, [...proven, ...followed]);
   }
   if (only === 'failed') {
+    const { failedRanges } = await import('@edrlake/runner');
     const failed = await failedRanges(join(lake.directory, '_runs'), 'event', scope);
     return joined(within(failed, range).flatMap((part) => gapsIn(part, proven)));
   }

@@ -1,5 +1,5 @@
 import type { TimeRange } from '@edrlake/core';
-import { type ExportReport, exportRange } from '@edrlake/runner';
+import type { ExportReport } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { optionalRange, requiredRange, scopeOf } from '../gateway.ts';
@@ -43,5 +43,6 @@ async function backfill(
   if (whole === null) return null;
   const ranges = values.only === null ? [whole] : await wantedRanges(lake, values.only, whole, scope);
   if (ranges.length === 0) return null;
+  const { exportRange } = await import('@edrlake/runner');
   return exportRange(ends, { axis: 'event', ranges, scope }, options, runServices());
 }

@@ -1,5 +1,5 @@
 import { EdrlakeError, MS_PER_SECOND } from '@edrlake/core';
-import { type ExportPlan, openEdrLake, planExport, provenWindows, type Services } from '@edrlake/runner';
+import type { ExportPlan, Services } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
@@ -21,6 +21,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   let view: PlanView;
   try {
     view = await withConnection(values, surroundings, display.emit, async (connection, services) => {
+      const { planExport } = await import('@edrlake/runner');
       const plan = await planExport(
         connection.source,
         { axis: 'event', ranges: [range], scope: scopeOf(values) },
@@ -54,6 +55,7 @@ async function provenOf(
   services: Services,
 ): Promise<PlanView['proven']> {
   const directory = lakeDirectory(values, surroundings);
+  const { openEdrLake, provenWindows } = await import('@edrlake/runner');
   const lake = await openEdrLake(directory, lakeOptions(values, 'read'), services).catch((thrown) => {
     if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_MISSING') return null;
     throw thrown;

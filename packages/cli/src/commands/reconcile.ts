@@ -1,5 +1,4 @@
 import { EdrlakeError } from '@edrlake/core';
-import { disagrees, reconcile, rememberReconciliation, repair } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { optionalRange } from '../gateway.ts';
@@ -32,13 +31,14 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   );
   if (values.json) await writeJson(stdout, reconcileDocument(view));
   else await writeText(stdout, reconcileText(view, lineWidth(stdout, env)));
-  return disagrees(view.days) ? DISAGREES : 0;
+  return view.days.every(({ verdict }) => verdict === 'match') ? 0 : DISAGREES;
 }
 
 async function compare(values: FlagValues, session: LakeSession, surroundings: Surroundings): Promise<ReconcileView> {
   const { lake, ends, options, services, connection } = session;
   const { clock } = surroundings;
   const { by } = values;
+  const { reconcile, rememberReconciliation, repair } = await import('@edrlake/runner');
   const requestsBefore = connection.requestsMade();
   const range = optionalRange(values) ?? (await knownDays(lake, clock.nowMs()));
   const look = async () => {

@@ -1,5 +1,4 @@
 import { EdrlakeError, MS_PER_DAY, MS_PER_HOUR, toEdrlakeError } from '@edrlake/core';
-import { syncNewEvents } from '@edrlake/runner';
 import { watermarkOf } from '@edrlake/runner/history';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
@@ -41,6 +40,7 @@ async function sync(values: FlagValues, session: LakeSession): Promise<SyncView>
     lookBackMs: values['look-back'] ?? LOOK_BACK_MS[axis],
     settleLagMs: values['settle-lag'],
   };
+  const { syncNewEvents } = await import('@edrlake/runner');
   const report = await syncNewEvents(ends, request, session.options, session.runServices()).catch((thrown) => {
     throw axis === 'processed' ? explained(thrown, values) : thrown;
   });
