@@ -3,6 +3,7 @@ import { isLosslessNumber, LosslessNumber, parse } from 'lossless-json';
 /** A parsed JSON value whose numbers carry their text. Of an object's members only the order is not kept for keys like `7`. */
 export type JsonValue = null | boolean | string | LosslessNumber | readonly JsonValue[] | JsonObject;
 
+/** Own members in delivered order, except that keys like `7` come first. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
 }

@@ -8,6 +8,7 @@ import { CHILD_TABLES, DOCUMENTED_LEFTOVERS } from './lake-tables.ts';
  */
 export type FieldUse = 'value' | 'json' | 'array' | 'leftover';
 
+/** A delivered field that is read as one value, whatever lies inside. */
 export interface SourceField {
   readonly kind: 'field';
   readonly name: string;
@@ -17,6 +18,7 @@ export interface SourceField {
   readonly column: ColumnSpec | null;
 }
 
+/** A delivered object whose members are known one by one. */
 export interface SourceSection {
   readonly kind: 'section';
   readonly name: string;

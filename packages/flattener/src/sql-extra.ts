@@ -20,6 +20,7 @@ export interface Oddities {
   readonly brokenSections: ReadonlyMap<string, string>;
 }
 
+/** Nothing beyond the spec: no row is searched. */
 export const NO_ODDITIES: Oddities = { unknownKeysIn: new Map(), brokenSections: new Map() };
 
 /** Names of the columns that say what a row has. */

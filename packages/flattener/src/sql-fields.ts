@@ -42,12 +42,14 @@ export function textSelect(fields: readonly SourceField[], scope: JsonScope): st
   });
 }
 
+/** The typed value of the text, NULL where it says none; text columns keep their text and are not listed. */
 export function parsedSelect(fields: readonly SourceField[]): string[] {
   return valuesOf(fields)
     .filter(({ column }) => column.type !== 'text')
     .map(({ column, path }) => `${parseSql(column.type, textName(path))} AS ${parsedName(column, path)}`);
 }
 
+/** The value after its column's rule, for columns that have one. */
 export function valueSelect(fields: readonly SourceField[]): string[] {
   return valuesOf(fields)
     .filter(({ column }) => column.rule !== undefined)

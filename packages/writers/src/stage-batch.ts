@@ -15,6 +15,7 @@ import { unknownFieldsOf } from './unknown-fields.ts';
 import { stagedWindowsOf } from './window-stats.ts';
 import { writeStagedRows } from './write-parquet.ts';
 
+/** What distinguishes a batch from others on the same connection. */
 export interface StageOptions {
   /** Begins the name of every temporary table: unique among the batches alive on the connection. */
   readonly prefix: string;
