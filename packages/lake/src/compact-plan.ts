@@ -23,34 +23,37 @@ export interface CompactPlan {
 export interface CompactSizes {
   readonly targetFileBytes: number;
   readonly minFiles: number;
+  /** Rows times columns of a merged file at most, so that sorting and writing it fit into memory. */
+  readonly maxCells: number;
 }
 
 /**
- * Plans which files become one. A file of at least half the target is left alone: merging it again and again with the few
- * rows that come late would write everything many times.
+ * Plans which files become one. A file of at least half of what a merged one may have is left alone: merging it again and
+ * again with the few rows that come late would write everything many times.
  */
 export function planCompaction(
   snapshot: Snapshot,
   tables: readonly TableSpec[],
   range: TimeRange | null,
-  { targetFileBytes, minFiles }: CompactSizes,
+  { targetFileBytes, minFiles, maxCells }: CompactSizes,
 ): CompactPlan {
   const days = new Set<Day>();
   const groups: MergeGroup[] = [];
   for (const table of tables) {
     const small = new Map<string, LoggedFile[]>();
+    const maxRows = maxCells / table.columns.length;
     for (const file of snapshot.files[table.name] ?? []) {
       const day = partitionDay(file);
       if (range !== null && (day < dayOf(range.startMs) || day > dayOf(range.endMs - 1))) continue;
       days.add(day);
-      if (file.fileBytes >= targetFileBytes / 2) continue;
+      if (file.fileBytes >= targetFileBytes / 2 || file.rowCount >= maxRows / 2) continue;
       const ofPartition = small.get(file.partition);
       if (ofPartition === undefined) small.set(file.partition, [file]);
       else ofPartition.push(file);
     }
     for (const [partition, files] of small) {
       if (files.length < Math.max(2, minFiles)) continue;
-      for (const inputs of packed(files, targetFileBytes)) {
+      for (const inputs of packed(files, targetFileBytes, maxRows)) {
         if (inputs.length > 1) groups.push({ table, partition, inputs, inputBytes: bytesOf(inputs) });
       }
     }
@@ -58,21 +61,30 @@ export function planCompaction(
   return { groups: groups.sort((a, b) => compare(partitionDay(a), partitionDay(b))), days };
 }
 
-/** In commit order, as many as fit into the target together. */
-function packed(files: readonly LoggedFile[], targetFileBytes: number): LoggedFile[][] {
+/** In commit order, as many as fit into one file together. */
+function packed(files: readonly LoggedFile[], maxBytes: number, maxRows: number): LoggedFile[][] {
   const bins: LoggedFile[][] = [];
-  let bytes = 0;
+  let [bytes, rows] = [0, 0];
   for (const file of files) {
     const last = bins.at(-1);
-    if (last === undefined || bytes + file.fileBytes > targetFileBytes) {
+    if (last === undefined || bytes + file.fileBytes > maxBytes || rows + file.rowCount > maxRows) {
       bins.push([file]);
-      bytes = file.fileBytes;
+      [bytes, rows] = [file.fileBytes, file.rowCount];
     } else {
       last.push(file);
       bytes += file.fileBytes;
+      rows += file.rowCount;
     }
   }
   return bins;
+}
+
+/** A group in two, for want of memory; what would be a single file is left out. */
+export function halvesOf(group: MergeGroup): MergeGroup[] {
+  const middle = Math.ceil(group.inputs.length / 2);
+  return [group.inputs.slice(0, middle), group.inputs.slice(middle)]
+    .filter((inputs) => inputs.length > 1 && inputs.length < group.inputs.length)
+    .map((inputs) => ({ ...group, inputs, inputBytes: bytesOf(inputs) }));
 }
 
 /** The size of some files together. */

@@ -163,9 +163,16 @@ function addWholeWindows(tally: DayTally): void {
   for (const [proof, isWhole] of tally.windows) {
     if (!isWhole) continue;
     const rejectedHere = proof.rejectedPerDay[tally.day] ?? 0;
+    const [firstDay, lastDay] = [dayOf(proof.window.range.startMs), dayOf(proof.window.range.endMs - 1)];
+    if (firstDay === lastDay) {
+      // The API counted this day alone: its number stands, whatever came.
+      tally.counted += proof.counted;
+      tally.rejected += proof.rejected;
+      continue;
+    }
     tally.counted += (proof.perDay[tally.day] ?? 0) + rejectedHere;
     tally.rejected += rejectedHere;
-    if (dayOf(proof.window.range.startMs) !== tally.day) continue;
+    if (firstDay !== tally.day) continue;
     // What was counted and has no day: rejects without a readable time, and in a mismatch what did not come.
     const rejectedWithDay = sum(proof.rejectedPerDay);
     tally.counted += Math.max(0, proof.counted - sum(proof.perDay) - rejectedWithDay);

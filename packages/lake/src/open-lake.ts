@@ -212,7 +212,8 @@ function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSett
       inTurn(async () => {
         refuseToWrite();
         const result = await commit(bench, request);
-        await views.afterCommit(result.filesRemoved);
+        // The commit is in, and the views are only a cache: where they cannot be written now, closing or the next opening says so.
+        await views.afterCommit(result.filesRemoved).catch(() => undefined);
         return result;
       }),
     coverage: (range) => inTurn(() => coverage(range)),

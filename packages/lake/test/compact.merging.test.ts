@@ -2,6 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { halvesOf, planCompaction } from '../src/compact-plan.ts';
 import type { Lake } from '../src/index.ts';
 import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, HOUR, SMALL_TABLES, type SmallEvent, table } from './small-lake.ts';
@@ -29,6 +30,40 @@ async function manyCommits(directory: string): Promise<Lake> {
   await copyOfManyCommits(directory);
   return openSmall(directory);
 }
+
+describe('a plan', () => {
+  const [events] = SMALL_TABLES;
+  const file = (name: string, rowCount: number) => ({
+    ...{
+      table: 'events',
+      partition: 'event_date=2020-08-17',
+      path: name,
+      rowCount,
+      fileBytes: rowCount,
+      schemaVersion: 1,
+    },
+  });
+
+  test('packs files in commit order by bytes and by what fits into memory, and halves a group down to pairs', () => {
+    const files = [file('a', 10), file('b', 10), file('c', 55), file('d', 25), file('e', 10), file('f', 10)];
+    const snapshot = { files: { events: files } } as unknown as Parameters<typeof planCompaction>[0];
+    const groupsOf = (targetFileBytes: number, maxRows: number) =>
+      planCompaction(snapshot, events === undefined ? [] : [events], null, {
+        ...{ targetFileBytes, minFiles: 2, maxCells: maxRows * (events?.columns.length ?? 0) },
+      }).groups;
+    const names = (groups: ReturnType<typeof groupsOf>) =>
+      groups.map(({ inputs }) => inputs.map(({ path }) => path).join(''));
+    expect(names(groupsOf(1_000, 1_000))).toEqual(['abcdef']);
+    expect(names(groupsOf(1_000, 100))).toEqual(['abdef']);
+    expect(names(groupsOf(54, 1_000))).toEqual(['abd', 'ef']);
+    expect(names(groupsOf(1_000, 54))).toEqual(['abd', 'ef']);
+    const [whole] = groupsOf(1_000, 1_000);
+    const halves = whole === undefined ? [] : halvesOf(whole);
+    expect(names(halves)).toEqual(['abc', 'def']);
+    expect(names(halves.flatMap(halvesOf))).toEqual(['ab', 'de']);
+    expect(names(halves.flatMap(halvesOf).flatMap(halvesOf))).toEqual([]);
+  });
+});
 
 describe('compaction', () => {
   test('merges the files of each day and table, in order, in one commit, and then has nothing to do', async () => {
