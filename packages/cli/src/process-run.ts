@@ -34,11 +34,7 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   process.on('disconnect', stop);
   process.channel?.unref();
   for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      // The reader has seen enough (`edrlake query … | head`).
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
-    });
+    stream.on('error', (error: NodeJS.ErrnoException) => endOutput(stream, error, args[0] ?? ''));
   }
   const surroundings: Surroundings = {
     env: process.env,
@@ -56,4 +52,32 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   // Nothing is left to do; what still holds the event loop (an idle connection, stdin) must not hold the shell.
   if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();
   process.stdin.destroy();
+}
+
+/** Commands that only show something: when nobody reads their result any more, there is nothing left to do. */
+const SHOWING = new Set([
+  'query',
+  'sql',
+  'status',
+  'runs',
+  'count',
+  'event',
+  'plan',
+  'doctor',
+  'completion',
+  'simulate',
+]);
+
+/** What becomes of the process when one of its output streams fails. */
+function endOutput(stream: NodeJS.WriteStream, error: NodeJS.ErrnoException, command: string): void {
+  if (error.code === 'EPIPE') {
+    // The reader has seen enough (`edrlake query … | head`).
+    if (stream === process.stdout && (SHOWING.has(command) || command.startsWith('-'))) process.exit(0);
+    // An export goes on without its log reader, to its own exit code; what it still says goes nowhere.
+    stream.write = () => true;
+    return;
+  }
+  if (stream === process.stdout)
+    process.stderr.write(`edrlake: the output cannot be written: ${error.code ?? error.message}\n`);
+  process.exit(1);
 }

@@ -64,7 +64,9 @@ export async function writeText(sink: NodeJS.WritableStream, text: string | Uint
       act();
     };
     const onDrain = () => settle(resolve);
-    const onError = (error: Error) => settle(() => reject(error));
+    // Nobody reads any more: what was to be said goes nowhere, which is no failure of the work.
+    const onError = (error: NodeJS.ErrnoException) =>
+      settle(() => (error.code === 'EPIPE' ? resolve() : reject(error)));
     sink.on('drain', onDrain);
     sink.on('error', onError);
   });

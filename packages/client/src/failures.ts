@@ -39,7 +39,8 @@ interface Verdict {
  */
 export function refusal(answer: RefusedAnswer, request: RequestFacts, redact: Redact): EdrlakeError {
   const { code, disposition, says, hint } = verdictOf(answer, request);
-  const body = excerpt(answer.bodyText, redact);
+  // A login page may echo the credentials in any spelling (escaped for HTML, base64, …), so nothing of it is quoted.
+  const body = request.kind === 'auth' ? '' : excerpt(answer.bodyText, redact);
   const quoted = body === '' ? '' : ` The answer began: ${body}`;
   return new EdrlakeError(code, `${describe(request)} answered ${answer.status}: ${says}.${quoted}`, {
     disposition,

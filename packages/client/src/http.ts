@@ -99,8 +99,11 @@ function decoded(response: Dispatcher.ResponseData, facts: RequestFacts): Readab
   const encoding = (typeof header === 'string' ? header : (header?.[0] ?? '')).trim().toLowerCase();
   if (encoding === '' || encoding === 'identity') return response.body;
   if (encoding === 'gzip' || encoding === 'x-gzip') {
-    // The callback only silences what the reader of the last stream gets to see anyway.
-    return pipeline(response.body, createGunzip(), () => {});
+    const gunzip = createGunzip();
+    // Its reader sees the error with its next piece. But while that one is busy with the last piece nobody listens, and an
+    // error that nobody listens to ends the process.
+    gunzip.on('error', () => {});
+    return pipeline(response.body, gunzip, () => {});
   }
   response.body.destroy();
   throw new EdrlakeError('RESPONSE_UNEXPECTED', `${describe(facts)}: content-encoding "${encoding}", expected gzip`, {

@@ -57,7 +57,7 @@ export async function commitEmptyWindows(run: ExportRun, windows: readonly Windo
       verifiedAtMs,
     }),
   );
-  await run.lake.commit({ batch: null, proofs, runId: run.runId });
+  await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
 }
 
 /**
@@ -68,7 +68,8 @@ function proofOf(fetched: FetchedWindow, staged: StagedWindow, verifiedAtMs: num
   const addsUp =
     fetched.verdict === 'complete' &&
     staged.recordCount === fetched.count &&
-    staged.distinctIds + staged.rejectedCount === fetched.count;
+    staged.distinctIds + staged.rejectedCount === fetched.count &&
+    liesInside(fetched.window, staged);
   return {
     window: fetched.window,
     counted: fetched.count,
@@ -80,6 +81,13 @@ function proofOf(fetched: FetchedWindow, staged: StagedWindow, verifiedAtMs: num
     verdict: addsUp ? 'proven' : 'mismatch',
     verifiedAtMs,
   };
+}
+
+/** Whether the events are of the days that were asked for: a gateway may ignore a filter that it does not understand. */
+function liesInside({ axis, range }: Window, { perDay, rejectedPerDay }: StagedWindow): boolean {
+  if (axis !== 'event') return true;
+  const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
+  return [...Object.keys(perDay), ...Object.keys(rejectedPerDay)].every((day) => firstDay <= day && day <= lastDay);
 }
 
 function stagedOf(staged: StagedBatch, { window }: PlannedWindow): StagedWindow {

@@ -1,4 +1,4 @@
-import { gapsIn, type PlannedWindow, type TimeRange, type WindowProof } from '@edrlake/core';
+import { daysOf, gapsIn, type PlannedWindow, type TimeRange, type WindowProof } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { ExportRequest } from './export-types.ts';
 
@@ -37,7 +37,12 @@ async function provenByRows(
   lake: Lake,
 ): Promise<(planned: PlannedWindow) => boolean> {
   const covered = await lake.provenRanges(request.axis, request.scope);
-  const known = sumByRange(windows).filter(({ range }) => gapsIn(range, covered).length === 0);
+  // A day whose proofs contradict the rows is proven anew, even where the counts have come to agree since.
+  const doubtful = (await lake.coverage()).filter(({ scope, verdict }) => scope === 'all' && verdict === 'mismatched');
+  const doubtfulDays = new Set(doubtful.map(({ day }) => day));
+  const known = sumByRange(windows).filter(
+    ({ range }) => gapsIn(range, covered).length === 0 && !daysOf(range).some((day) => doubtfulDays.has(day)),
+  );
   const ranges = known.map(({ range }) => range);
   const stored = await lake.countStored(ranges, request.axis);
   const complete = new Set(known.filter(({ count }, position) => stored[position] === count).map(keyOf));

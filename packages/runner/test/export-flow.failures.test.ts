@@ -103,4 +103,14 @@ describe('a backfill with --replace', () => {
       expect(await rowsOf(lake, orphans)).toEqual([['0']]);
     });
   });
+
+  it('also empties a day that the API has emptied', async () => {
+    await onStage({ ...EVENTS, events: 300 }, async ({ simulator, backfill, lake }) => {
+      await backfill(DAY);
+      simulator.removeEvents([...simulator.truth.indexes()]);
+      await backfill(DAY, { replace: true });
+      expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['0']]);
+      expect(await rowsOf(lake, 'select count(*) from interfaces')).toEqual([['0']]);
+    });
+  });
 });
