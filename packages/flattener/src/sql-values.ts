@@ -84,7 +84,7 @@ function isWindowsSql(path: string): string {
 }
 
 /** A path with single separators and no trailing one. The guard spares the regular expressions on paths that are clean. */
-export function pathSql(path: string): string {
+function pathSql(path: string): string {
   const tidy = (separator: string, kept: number, joined: string) =>
     `CASE WHEN ends_with(${joined}, '${separator}') AND length(${joined}) > ${kept} THEN left(${joined}, length(${joined}) - 1) ELSE ${joined} END`;
   const unc = `CASE WHEN starts_with(${path}, '\\\\') THEN '\\' ELSE '' END`;

@@ -19,7 +19,7 @@ export type Interval = (epochMs: number) => TimeRange;
 /** More buckets than this are refused, as search engines do. */
 export const BUCKET_LIMIT = 10_000;
 /** Groups that one answer may hold. */
-export const GROUP_LIMIT = 100_000;
+const GROUP_LIMIT = 100_000;
 
 const FIXED_UNITS_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 const MONTHS: Readonly<Record<string, number>> = { M: 1, q: 3, y: 12 };

@@ -14,7 +14,7 @@ export interface EventSequence {
 export type TimeOf = (index: number) => number;
 
 /** No event at all; never asked for an element. */
-export const EMPTY_SEQUENCE: EventSequence = { length: 0, rankBefore: () => 0, indexAt: () => -1 };
+const EMPTY_SEQUENCE: EventSequence = { length: 0, rankBefore: () => 0, indexAt: () => -1 };
 
 /** The smallest position at which `reached` turns true, or `end`. `reached` must never turn false again. */
 export function firstWhere(start: number, end: number, reached: (position: number) => boolean): number {
