@@ -39,8 +39,8 @@ interface Verdict {
  */
 export function refusal(answer: RefusedAnswer, request: RequestFacts, redact: Redact): EdrlakeError {
   const { code, disposition, says, hint } = verdictOf(answer, request);
-  // A login page may echo the credentials in any spelling (escaped for HTML, base64, …), so nothing of it is quoted.
-  const body = request.kind === 'auth' ? '' : excerpt(answer.bodyText, redact);
+  // A login page may echo the credentials in any spelling (escaped for HTML, base64, …), so only the API's own reason is quoted.
+  const body = request.kind === 'auth' ? loginReason(answer.bodyText) : excerpt(answer.bodyText, redact);
   const quoted = body === '' ? '' : ` The answer began: ${body}`;
   return new EdrlakeError(code, `${describe(request)} answered ${answer.status}: ${says}.${quoted}`, {
     disposition,
@@ -55,6 +55,11 @@ export function refusal(answer: RefusedAnswer, request: RequestFacts, redact: Re
       ...(answer.limits.remaining === null ? {} : { requestsLeft: answer.limits.remaining }),
     },
   });
+}
+
+/** `InvalidCredentialsException` and the like, as `/auth` names them; empty where there is none. */
+function loginReason(bodyText: string): string {
+  return /\b[A-Z][A-Za-z]{2,60}Exception\b/.exec(bodyText)?.[0] ?? '';
 }
 
 function verdictOf(answer: RefusedAnswer, request: RequestFacts): Verdict {

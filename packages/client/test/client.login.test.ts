@@ -67,13 +67,23 @@ describe('a login', () => {
   it('names the reason of a refusal, never the secret', async () => {
     const gateway = await startGateway({
       auth: [
-        (request, response) => response.writeHead(401).end(`InvalidCredentials for ${request.body} / ${PASSWORD}`),
+        (request, response) => {
+          const echoes = [
+            request.body,
+            PASSWORD,
+            PASSWORD.replaceAll('&', '&amp;'),
+            Buffer.from(PASSWORD).toString('base64'),
+          ];
+          response.writeHead(401).end(`InvalidCredentialsException for ${echoes.join(' / ')}`);
+        },
       ],
     });
     const error = await failureOf(connect(gateway.url).client.login(NEVER));
     expect(error.message).toContain(`POST ${gateway.host}/auth answered 401`);
-    expect(error.message).toContain('InvalidCredentials');
+    expect(error.message).toContain('InvalidCredentialsException');
     expect(everythingOf(error)).not.toContain(PASSWORD);
+    expect(everythingOf(error)).not.toContain(PASSWORD.replaceAll('&', '&amp;'));
+    expect(everythingOf(error)).not.toContain(Buffer.from(PASSWORD).toString('base64'));
     expect(everythingOf(error)).not.toContain('p%26w');
   });
 
