@@ -1,10 +1,11 @@
 import { type Day, dayOf, type TimeAxis, type TimeRange } from '@edrlake/core';
-import type { RowQuestion } from './coverage.ts';
+import type { RowAnswer, RowQuestion } from './coverage.ts';
+import { CUT_COLUMNS } from './cuts.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS, REJECTS } from './layout.ts';
 import { readPresent } from './read-newest.ts';
 import type { Snapshot } from './snapshot.ts';
-import { partitionDay, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import { partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Boundaries in one statement; more are asked in several. */
@@ -22,19 +23,27 @@ export function countRecords(bench: Workbench, ranges: readonly TimeRange[], axi
   return countInBatches(bench, ranges, axis, [EVENTS, REJECTS]);
 }
 
-/** Answers the coverage's questions: one scan for all plain ranges, one for each group of those with cuts. */
-export async function countAnswers(bench: Workbench, questions: readonly RowQuestion[]): Promise<number[]> {
+/** Answers the coverage's questions: one scan of a table for all plain ranges, one for each group of those with cuts. */
+export async function countAnswers(bench: Workbench, questions: readonly RowQuestion[]): Promise<RowAnswer[]> {
+  const [events = [], rejects = []] = [
+    await countMatches(bench, EVENTS, questions),
+    await countMatches(bench, REJECTS, questions),
+  ];
+  return questions.map((_, position) => ({ events: events[position] ?? 0, rejects: rejects[position] ?? 0 }));
+}
+
+async function countMatches(bench: Workbench, table: string, questions: readonly RowQuestion[]): Promise<number[]> {
   const plain = questions.filter(({ condition }) => condition === 'true');
   const cut = questions.filter(({ condition }) => condition !== 'true');
   const answers = new Map<RowQuestion, number>();
   const plainRanges = plain.map(({ range }) => range);
-  for (const [position, count] of (await countInBatches(bench, plainRanges, 'event', [EVENTS])).entries()) {
+  for (const [position, count] of (await countInBatches(bench, plainRanges, 'event', [table])).entries()) {
     const question = plain[position];
     if (question !== undefined) answers.set(question, count);
   }
   for (let first = 0; first < cut.length; first += MAX_CONDITIONS) {
     const some = cut.slice(first, first + MAX_CONDITIONS);
-    const counts = await countWithCuts(bench, some);
+    const counts = await countWithCuts(bench, table, some);
     for (const [position, question] of some.entries()) answers.set(question, counts[position] ?? 0);
   }
   return questions.map((question) => answers.get(question) ?? 0);
@@ -85,7 +94,7 @@ async function countSome(
   return ranges.map(({ startMs, endMs }) => before(endMs) - before(startMs));
 }
 
-function countWithCuts(bench: Workbench, questions: readonly RowQuestion[]): Promise<number[]> {
+function countWithCuts(bench: Workbench, table: string, questions: readonly RowQuestion[]): Promise<number[]> {
   const ranges = questions.map(({ range }) => range);
   const columns = questions.map(
     ({ range, condition }, position) =>
@@ -93,9 +102,12 @@ function countWithCuts(bench: Workbench, questions: readonly RowQuestion[]): Pro
   );
   return readPresent(
     bench,
-    (snapshot) => filesThatMayHold(snapshot, EVENTS, ranges, 'event'),
+    (snapshot) => filesThatMayHold(snapshot, table, ranges, 'event'),
     async (files, state) => {
-      const rows = rowsSql(bench, state, EVENTS, files);
+      const all = rowsSql(bench, state, table, files);
+      const events = tableNamed(bench.tables, EVENTS);
+      const cutColumns = CUT_COLUMNS.map((column) => `${recordValueSql(events, column)} AS ${column}`).join(', ');
+      const rows = table === EVENTS ? all : `SELECT event_time, ${cutColumns} FROM (${all})`;
       const [row] = await rowsOf(bench.connection, `SELECT ${columns.join(', ')} FROM (${rows})`);
       return questions.map((_, position) => Number(row?.[`c${position}`]));
     },

@@ -46,14 +46,21 @@ export interface RowQuestion {
   readonly condition: string;
 }
 
+/** What the lake holds in answer to a question. */
+export interface RowAnswer {
+  readonly events: number;
+  /** Rejects with a readable event time. */
+  readonly rejects: number;
+}
+
 /** Answers questions in their order. */
-export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly number[]>;
+export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly RowAnswer[]>;
 
 /**
  * How every day stands that has rows or was ever fetched on the event axis, oldest first, one line for each scope.
  *
  * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
- * the older one counted in the rest is not known; there the rows that the lake now holds in the rest stand in for it.
+ * the older one counted in the rest is not known; there the rows and rejects that the lake now holds in the rest stand in for it.
  * Rejects without a readable time have no day of their own and are counted on the first day of their window.
  */
 export async function coverageOf(
@@ -141,8 +148,12 @@ async function tallyDays(
     addWholeWindows(tally);
     for (const question of remaindersOf(tally)) remainders.push({ tally, question });
   }
-  const counts = remainders.length === 0 ? [] : await countRows(remainders.map(({ question }) => question));
-  for (const [position, { tally }] of remainders.entries()) tally.counted += counts[position] ?? 0;
+  const answers = remainders.length === 0 ? [] : await countRows(remainders.map(({ question }) => question));
+  for (const [position, { tally }] of remainders.entries()) {
+    const { events = 0, rejects = 0 } = answers[position] ?? {};
+    tally.counted += events + rejects;
+    tally.rejected += rejects;
+  }
   return [...tallies.values()];
 }
 

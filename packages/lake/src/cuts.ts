@@ -1,7 +1,10 @@
 import { type CutField, quoteName, quoteText, type WindowCut } from '@edrlake/core';
 
 /** Where the events table keeps what the API cuts by. */
-const CUT_COLUMNS: Readonly<Record<CutField, string>> = { type: 'event_type', agent: 'agent_id' };
+const COLUMN_OF: Readonly<Record<CutField, string>> = { type: 'event_type', agent: 'agent_id' };
+
+/** The columns that the conditions of `cutsSql` speak of. */
+export const CUT_COLUMNS: readonly string[] = Object.values(COLUMN_OF);
 
 /** DuckDB SQL that is true for the events the cuts let through. An event without the field passes every `not-in`. */
 export function cutsSql(cuts: readonly WindowCut[]): string {
@@ -9,7 +12,7 @@ export function cutsSql(cuts: readonly WindowCut[]): string {
 }
 
 function cutSql({ field, op, values }: WindowCut): string {
-  const column = quoteName(CUT_COLUMNS[field]);
+  const column = quoteName(COLUMN_OF[field]);
   const list = values.map(quoteText).join(', ');
   if (list === '') return op === 'in' ? 'false' : 'true';
   const isIn = `coalesce(${column} IN (${list}), false)`;

@@ -1,10 +1,10 @@
-import { type Day, dayOf, MS_PER_DAY, quoteText, startOfDayMs, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
 import { readFooters } from './footers.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS, REJECTS } from './layout.ts';
 import { readNewest } from './read-newest.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type PlainRow, partitionDay, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import { type PlainRow, partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
 /** What the files on disk hold of one UTC day, or of one event type on it. */
@@ -140,9 +140,8 @@ async function countRejects(
   by: 'day' | 'type',
 ): Promise<Counted[]> {
   const rows = tableRowsSql({ store: bench.store, schemas: state.schemas }, tableNamed(bench.tables, REJECTS), files);
-  const paths = tableNamed(bench.tables, EVENTS).columns.find(({ name }) => name === 'event_type')?.paths ?? [];
-  const values = paths.map((path) => `nullif(trim(json_extract_string(record, ${quoteText(`$.${path}`)})), '')`);
-  const type = by === 'day' ? 'NULL' : `coalesce(${[...values, "''"].join(', ')})`;
+  const delivered = recordValueSql(tableNamed(bench.tables, EVENTS), 'event_type');
+  const type = by === 'day' ? 'NULL' : `coalesce(${delivered}, '')`;
   const counts = await rowsOf(
     bench.connection,
     `SELECT event_time::DATE::VARCHAR AS day, ${type} AS type, count(*)::VARCHAR AS rows, 0 AS ids FROM (${rows}) WHERE event_time >= epoch_ms(${startMs}) AND event_time < epoch_ms(${endMs}) GROUP BY ALL`,

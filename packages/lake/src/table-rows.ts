@@ -62,6 +62,16 @@ export async function rowsOf(connection: DuckDBConnection, sql: string): Promise
   return reader.getRowObjectsJson() as PlainRow[];
 }
 
+/**
+ * SQL of a text column's value in the `record` of a reject, where the events have theirs from; NULL where it has none.
+ * @param events the spec of the events table
+ */
+export function recordValueSql(events: TableSpec, column: string): string {
+  const paths = events.columns.find(({ name }) => name === column)?.paths ?? [];
+  const values = paths.map((path) => `nullif(trim(json_extract_string(record, ${quoteText(`$.${path}`)})), '')`);
+  return `coalesce(${[...values, 'NULL::VARCHAR', 'NULL::VARCHAR'].join(', ')})`;
+}
+
 /** The UTC day a file's folder is named after. */
 export function partitionDay({ partition }: Pick<LoggedFile, 'partition'>): Day {
   return partition.slice(partition.indexOf('=') + 1);

@@ -108,6 +108,26 @@ describe('coverage', () => {
     ]);
   });
 
+  test('counts rejects by their time where a newer window took over a part, cut by cut', async () => {
+    const rejects = [3, 9, 9, 20].map((hour, n) => ({
+      record: { n, type: n === 1 ? 'FILE' : 'MUTEX' },
+      timeMs: DAY_1 + hour * HOUR,
+    }));
+    const lake = await openSmall(await newDirectory());
+    const whole = proofOf(hours(0, 24), { [D1]: 24 }, { rejected: 4, rejectedPerDay: { [D1]: 4 } });
+    await deliver(lake, hourly(0, 24), { rejects, proofs: [whole] });
+    const complete = line(D1, 28, 24, 'complete', { rejected: 4 });
+    expect(await lake.coverage()).toEqual([complete]);
+    await deliver(lake, [], {
+      proofs: [proofOf(hours(0, 6), { [D1]: 6 }, { rejected: 1, rejectedPerDay: { [D1]: 1 } })],
+    });
+    expect(await lake.coverage()).toEqual([complete]);
+    const files = [{ field: 'type', op: 'in', values: ['FILE'] }] as const;
+    const ofFiles = proofOf(hours(6, 12), { [D1]: 3 }, { cuts: files, rejected: 1, rejectedPerDay: { [D1]: 1 } });
+    await deliver(lake, [], { proofs: [ofFiles] });
+    expect(await lake.coverage()).toEqual([complete]);
+  });
+
   test('keeps what was asked with a filter apart', async () => {
     const lake = await lakeWith(hourly(0, 24), {
       proofs: [proofOf(hours(0, 24), { [D1]: 12 }, { filter: 'type: FILE' })],
