@@ -1,4 +1,13 @@
-import { daysOf, gapsIn, type PlannedWindow, type TimeRange, type WindowProof } from '@edrlake/core';
+import {
+  dayOf,
+  daysOf,
+  gapsIn,
+  MS_PER_DAY,
+  type PlannedWindow,
+  startOfDayMs,
+  type TimeRange,
+  type WindowProof,
+} from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { ExportRequest } from './export-types.ts';
 
@@ -37,8 +46,16 @@ async function provenByRows(
   lake: Lake,
 ): Promise<(planned: PlannedWindow) => boolean> {
   const covered = await lake.provenRanges(request.axis, request.scope);
+  const [first, last] = [windows[0]?.window.range, windows.at(-1)?.window.range];
+  if (first === undefined || last === undefined) return () => false;
   // A day whose proofs contradict the rows is proven anew, even where the counts have come to agree since.
-  const doubtful = (await lake.coverage()).filter(({ scope, verdict }) => scope === 'all' && verdict === 'mismatched');
+  const planned = {
+    startMs: startOfDayMs(dayOf(first.startMs)),
+    endMs: startOfDayMs(dayOf(last.endMs - 1)) + MS_PER_DAY,
+  };
+  const doubtful = (await lake.coverage(planned)).filter(
+    ({ scope, verdict }) => scope === 'all' && verdict === 'mismatched',
+  );
   const doubtfulDays = new Set(doubtful.map(({ day }) => day));
   const known = sumByRange(windows).filter(
     ({ range }) => gapsIn(range, covered).length === 0 && !daysOf(range).some((day) => doubtfulDays.has(day)),
