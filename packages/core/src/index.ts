@@ -10,8 +10,16 @@ export {
   toEdrlakeError,
 } from './errors.ts';
 export type { CursorPage, CursorWalk, EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
-export { copyToParquetSql, idHashSql, quoteName, quoteText, ROW_GROUP_ROWS } from './lake-sql.ts';
+export { copyToParquetSql, type FileLayout, idHashSql, quoteName, quoteText, ROW_GROUP_ROWS } from './lake-sql.ts';
 export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
+export {
+  type RecordShape,
+  type ShapeKind,
+  type ShapeMember,
+  type ShapeSection,
+  type ShapeValue,
+  SPOOL_MEMBERS,
+} from './record-shape.ts';
 export type { Emit, RunEvent } from './run-event.ts';
 export type { DataFile, StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';
 export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './table-spec.ts';

@@ -4,28 +4,37 @@ import type { TableSpec } from './table-spec.ts';
 export const ROW_GROUP_ROWS = 122_880;
 
 /**
- * zstd, and dictionaries large enough that hash columns keep theirs: DuckDB writes bloom filters only for
- * dictionary-encoded chunks, and without them a lookup of one hash reads every row group.
+ * How the rows of a file lie. `arrival`: as they came, which is by time, written at the least cost. `sorted`: by the table's
+ * `sortBy`, with dictionaries so large that hash columns keep theirs: DuckDB writes bloom filters only for dictionary-encoded
+ * chunks, and without them a lookup of one hash reads every row group. That costs four times as much to write, so it is
+ * left to compaction, which writes a day once.
  */
-const COPY_OPTIONS = [
+export type FileLayout = 'arrival' | 'sorted';
+
+const COPY_OPTIONS: readonly string[] = [
   'FORMAT parquet',
   'COMPRESSION zstd',
   'PARQUET_VERSION V2',
   `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`,
+  'RETURN_STATS true',
+];
+
+const LARGE_DICTIONARIES: readonly string[] = [
   `DICTIONARY_SIZE_LIMIT ${ROW_GROUP_ROWS / 2}`,
   'STRING_DICTIONARY_PAGE_SIZE_LIMIT 16777216',
-  'RETURN_STATS true',
-].join(', ');
+];
 
 /**
- * The one statement that writes a data file, so that first writes, rewrites and compaction agree on order and encoding.
+ * The one statement that writes a data file, so that first writes, rewrites and compaction agree on columns and encoding.
  * Returns DuckDB SQL that yields one row of file statistics (`filename, count, file_size_bytes, …`).
  * @param rowsSql a query or table expression with exactly the table's columns
  */
-export function copyToParquetSql(rowsSql: string, table: TableSpec, file: string): string {
+export function copyToParquetSql(rowsSql: string, table: TableSpec, file: string, layout: FileLayout): string {
   const columns = table.columns.map((column) => quoteName(column.name)).join(', ');
-  const order = table.sortBy.map(quoteName).join(', ');
-  return `COPY (SELECT ${columns} FROM (${rowsSql}) ORDER BY ${order}) TO ${quoteText(file)} (${COPY_OPTIONS})`;
+  const isSorted = layout === 'sorted';
+  const order = isSorted ? ` ORDER BY ${table.sortBy.map(quoteName).join(', ')}` : '';
+  const options = [...COPY_OPTIONS, ...(isSorted ? LARGE_DICTIONARIES : [])].join(', ');
+  return `COPY (SELECT ${columns} FROM (${rowsSql})${order}) TO ${quoteText(file)} (${options})`;
 }
 
 /** A SQL string literal. */

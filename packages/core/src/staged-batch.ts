@@ -1,3 +1,4 @@
+import type { FileLayout } from './lake-sql.ts';
 import type { Day } from './time-range.ts';
 
 /** One data file of the lake. */
@@ -9,6 +10,7 @@ export interface DataFile {
   readonly path: string;
   readonly rowCount: number;
   readonly fileBytes: number;
+  readonly layout: FileLayout;
 }
 
 /** What flattening found in one window of a batch. */

@@ -1,9 +1,10 @@
-import { type ColumnSpec, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { isOddArraySql } from './oddities.ts';
 import { elementTree, fieldsOf } from './source-tree.ts';
 import { arrayColumn } from './sql-events.ts';
 import { extraSql, type JsonScope, NO_ODDITIES } from './sql-extra.ts';
 import { columnSql, leftSql, parsedSelect, rawSelect, structureOf, textSelect, valueSelect } from './sql-fields.ts';
+import { isFromEvent } from './sql-plain.ts';
 
 const SCOPE: JsonScope = {
   json: 'array_json',
@@ -50,9 +51,4 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boo
     return `${columnSql(column)} AS ${name}`;
   });
   return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;
-}
-
-/** Columns without a path that the event has under the same name. */
-function isFromEvent(column: ColumnSpec): boolean {
-  return column.paths.length === 0 && !['position', 'indicator_set', 'extra'].includes(column.name);
 }

@@ -5,9 +5,9 @@ import { filePathSql, parseSql, ruledSql, unblankSql, unwrapSql } from './sql-va
 
 /** Names of the intermediate columns. The prefixes cannot be the beginning of a lake column's name. */
 export const rawName = (path: string) => quoteName(`raw:${path}`);
-const textName = (path: string) => quoteName(`text:${path}`);
+export const textName = (path: string) => quoteName(`text:${path}`);
 /** Text is its own parsed value, and a value without a rule its own ruled one: no column is made twice. */
-const parsedName = (column: ColumnSpec, path: string) =>
+export const parsedName = (column: ColumnSpec, path: string) =>
   column.type === 'text' ? textName(path) : quoteName(`parsed:${path}`);
 const valueName = (column: ColumnSpec, path: string) =>
   column.rule === undefined ? parsedName(column, path) : quoteName(`value:${path}`);

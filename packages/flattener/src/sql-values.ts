@@ -78,6 +78,11 @@ function timestampSql(text: string): string {
   ].join(' ');
 }
 
+/** A time as `2020-08-17T04:15:06.000+0000`, or NULL where the text is blank. Nothing else may come. */
+export function plainTimeSql(text: string): string {
+  return `try_cast(${text}[1:23] AS TIMESTAMP)`;
+}
+
 /** Whether a path is written the Windows way: it has a drive or a backslash and does not start at a Unix root. */
 function isWindowsSql(path: string): string {
   return `(NOT starts_with(${path}, '/') AND (contains(${path}, '\\') OR regexp_matches(${path}, '^[A-Za-z]:')))`;

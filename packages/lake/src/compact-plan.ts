@@ -3,7 +3,7 @@ import type { LoggedFile } from './lake-state.ts';
 import type { Snapshot } from './snapshot.ts';
 import { partitionDay } from './table-rows.ts';
 
-/** Small files of one table and day that become one file. At least two. */
+/** Files of one table and day that become one sorted file: several small ones, or one that is not sorted yet. */
 export interface MergeGroup {
   readonly table: TableSpec;
   readonly partition: string;
@@ -28,7 +28,7 @@ export interface CompactSizes {
 }
 
 /**
- * Plans which files become one. A file of at least half of what a merged one may have is left alone: merging it again and
+ * Plans which files become one. A sorted file of at least half of what a merged one may have is left alone: merging it again and
  * again with the few rows that come late would write everything many times.
  */
 export function planCompaction(
@@ -46,19 +46,28 @@ export function planCompaction(
       const day = partitionDay(file);
       if (range !== null && (day < dayOf(range.startMs) || day > dayOf(range.endMs - 1))) continue;
       days.add(day);
-      if (file.fileBytes >= targetFileBytes / 2 || file.rowCount >= maxRows / 2) continue;
+      const isLarge = file.fileBytes >= targetFileBytes / 2 || file.rowCount >= maxRows / 2;
+      if (isLarge && (isSorted(file) || file.rowCount > maxRows)) continue;
       const ofPartition = small.get(file.partition);
       if (ofPartition === undefined) small.set(file.partition, [file]);
       else ofPartition.push(file);
     }
     for (const [partition, files] of small) {
-      if (files.length < Math.max(2, minFiles)) continue;
+      if (files.every(isSorted) && files.length < Math.max(2, minFiles)) continue;
       for (const inputs of packed(files, targetFileBytes, maxRows)) {
-        if (inputs.length > 1) groups.push({ table, partition, inputs, inputBytes: bytesOf(inputs) });
+        if (isWorthWriting(inputs)) groups.push({ table, partition, inputs, inputBytes: bytesOf(inputs) });
       }
     }
   }
   return { groups: groups.sort((a, b) => compare(partitionDay(a), partitionDay(b))), days };
+}
+
+function isSorted({ layout }: LoggedFile): boolean {
+  return layout === 'sorted';
+}
+
+function isWorthWriting(inputs: readonly LoggedFile[]): boolean {
+  return inputs.length > 1 || !inputs.every(isSorted);
 }
 
 /** In commit order, as many as fit into one file together. */
@@ -79,11 +88,11 @@ function packed(files: readonly LoggedFile[], maxBytes: number, maxRows: number)
   return bins;
 }
 
-/** A group in two, for want of memory; what would be a single file is left out. */
+/** A group in two, for want of memory; a single file that is sorted already is left out. */
 export function halvesOf(group: MergeGroup): MergeGroup[] {
   const middle = Math.ceil(group.inputs.length / 2);
   return [group.inputs.slice(0, middle), group.inputs.slice(middle)]
-    .filter((inputs) => inputs.length > 1 && inputs.length < group.inputs.length)
+    .filter((inputs) => inputs.length < group.inputs.length && isWorthWriting(inputs))
     .map((inputs) => ({ ...group, inputs, inputBytes: bytesOf(inputs) }));
 }
 

@@ -21,7 +21,10 @@ export interface CompactOptions {
    * DuckDB and others. Merged files are smaller where the lake's memory limit asks for it.
    */
   readonly targetFileBytes?: number;
-  /** So many small files of one table and day are worth merging; 2 unless given, which is also the least. */
+  /**
+   * So many small sorted files of one table and day are worth merging; 2 unless given, which is also the least. Files that are
+   * not sorted yet are sorted in any case.
+   */
   readonly minFiles?: number;
 }
 
@@ -29,7 +32,7 @@ export interface CompactOptions {
 export interface CompactReport {
   /** Oldest first. */
   readonly compactedDays: readonly Day[];
-  /** Days of the range with nothing to merge, or whose files another writer replaced meanwhile. */
+  /** Days of the range with nothing to merge or to sort, or whose files another writer replaced meanwhile. */
   readonly skippedDays: number;
   readonly commits: number;
   readonly filesBefore: number;
@@ -57,7 +60,7 @@ interface Merged {
 }
 
 /**
- * Merges many small files into few sorted ones, day by day. Each merged file is compared with what it replaces, row for row
+ * Merges many small files into few sorted ones, day by day, and sorts what lies as it arrived. Each new file is compared with what it replaces, row for row
  * by count and by hashes of all columns, before the commit that exchanges them; a commit holds whole days. Sorting spills
  * to disk. What other writers commit meanwhile stays: a file they have replaced is not merged.
  * @param context `signal` is looked at between files; what was committed by then stays
@@ -187,10 +190,18 @@ async function mergeOne(
   await mkdir(dirname(location), { recursive: true });
   const reader = { store: bench.store, schemas: state.schemas };
   const before = tableRowsSql(reader, table, inputs);
-  const [stats] = await rowsOf(bench.connection, copyToParquetSql(before, table, location));
+  const [stats] = await rowsOf(bench.connection, copyToParquetSql(before, table, location, 'sorted'));
   await syncPath(location);
   const [rowCount, fileBytes] = [Number(stats?.count), Number(stats?.file_size_bytes)];
-  const output = { table: table.name, partition, path, rowCount, fileBytes, schemaVersion };
+  const output: LoggedFile = {
+    table: table.name,
+    partition,
+    path,
+    rowCount,
+    fileBytes,
+    layout: 'sorted',
+    schemaVersion,
+  };
   const schemas = new Map(state.schemas).set(schemaVersion, {
     [table.name]: table.columns.map(({ name, type }) => ({ name, type })),
   });

@@ -51,11 +51,11 @@ export async function rewriteWithoutGone(
       const location = bench.store.locate(`${stage}/${path}`);
       await mkdir(dirname(location), { recursive: true });
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
-      const [stats] = await rowsOf(bench.connection, copyToParquetSql(kept, table, location));
+      const [stats] = await rowsOf(bench.connection, copyToParquetSql(kept, table, location, file.layout));
       await syncPath(location);
-      const { partition } = file;
+      const { partition, layout } = file;
       const [rowCount, fileBytes] = [Number(stats?.count), Number(stats?.file_size_bytes)];
-      added.push({ table: table.name, partition, path, rowCount, fileBytes, schemaVersion });
+      added.push({ table: table.name, partition, path, rowCount, fileBytes, layout, schemaVersion });
     }
   }
   return { added, removed };

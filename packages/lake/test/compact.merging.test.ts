@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { FileLayout } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { halvesOf, planCompaction } from '../src/compact-plan.ts';
@@ -33,26 +34,26 @@ async function manyCommits(directory: string): Promise<Lake> {
 
 describe('a plan', () => {
   const [events] = SMALL_TABLES;
-  const file = (name: string, rowCount: number) => ({
-    ...{
-      table: 'events',
-      partition: 'event_date=2020-08-17',
-      path: name,
-      rowCount,
-      fileBytes: rowCount,
-      schemaVersion: 1,
-    },
+  const file = (name: string, rowCount: number, layout: FileLayout = 'sorted') => ({
+    ...{ table: 'events', partition: 'event_date=2020-08-17', path: name },
+    ...{ rowCount, fileBytes: rowCount, layout, schemaVersion: 1 },
   });
+
+  const plan = (
+    files: readonly ReturnType<typeof file>[],
+    { minFiles = 2, targetFileBytes = 1_000, maxRows = 1_000 },
+  ) => {
+    const snapshot = { files: { events: files } } as unknown as Parameters<typeof planCompaction>[0];
+    return planCompaction(snapshot, events === undefined ? [] : [events], null, {
+      ...{ targetFileBytes, minFiles, maxCells: maxRows * (events?.columns.length ?? 0) },
+    }).groups;
+  };
+  const names = (groups: ReturnType<typeof plan>) =>
+    groups.map(({ inputs }) => inputs.map(({ path }) => path).join(''));
 
   test('packs files in commit order by bytes and by what fits into memory, and halves a group down to pairs', () => {
     const files = [file('a', 10), file('b', 10), file('c', 55), file('d', 25), file('e', 10), file('f', 10)];
-    const snapshot = { files: { events: files } } as unknown as Parameters<typeof planCompaction>[0];
-    const groupsOf = (targetFileBytes: number, maxRows: number) =>
-      planCompaction(snapshot, events === undefined ? [] : [events], null, {
-        ...{ targetFileBytes, minFiles: 2, maxCells: maxRows * (events?.columns.length ?? 0) },
-      }).groups;
-    const names = (groups: ReturnType<typeof groupsOf>) =>
-      groups.map(({ inputs }) => inputs.map(({ path }) => path).join(''));
+    const groupsOf = (targetFileBytes: number, maxRows: number) => plan(files, { targetFileBytes, maxRows });
     expect(names(groupsOf(1_000, 1_000))).toEqual(['abcdef']);
     expect(names(groupsOf(1_000, 100))).toEqual(['abdef']);
     expect(names(groupsOf(54, 1_000))).toEqual(['abd', 'ef']);
@@ -63,9 +64,32 @@ describe('a plan', () => {
     expect(names(halves.flatMap(halvesOf))).toEqual(['ab', 'de']);
     expect(names(halves.flatMap(halvesOf).flatMap(halvesOf))).toEqual([]);
   });
+
+  test('sorts what lies as it arrived, whatever its size and number, unless it does not fit into memory', () => {
+    const large = [file('a', 700), file('B', 700, 'arrival'), file('C', 100, 'arrival'), file('d', 10)];
+    expect(names(plan(large, { minFiles: 9 }))).toEqual(['BCd']);
+    expect(names(plan(large, { maxRows: 500 }))).toEqual(['Cd']);
+    expect(names(plan([file('a', 700), file('d', 10)], {}))).toEqual([]);
+  });
 });
 
 describe('compaction', () => {
+  test('sorts a single file that lies as it arrived, once', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await deliver(lake, [event('b', 1), event('a', 0)], { layout: 'arrival' });
+    const before = await contentOf(lake);
+    const storedIds = async () => {
+      const [stored] = (await lake.snapshot()).files.events ?? [];
+      return (await askPlain(`SELECT event_id FROM '${directory}/${stored?.path}'`)).flat();
+    };
+    expect(await storedIds()).toEqual(['b', 'a']);
+    expect(await lake.compact({}, context)).toMatchObject({ commits: 1, filesBefore: 2, filesAfter: 2 });
+    expect(await storedIds()).toEqual(['a', 'b']);
+    expect(await contentOf(lake)).toEqual(before);
+    expect(await lake.compact({}, context)).toMatchObject({ commits: 0 });
+  });
+
   test('merges the files of each day and table, in order, in one commit, and then has nothing to do', async () => {
     const directory = await newDirectory();
     const lake = await manyCommits(directory);

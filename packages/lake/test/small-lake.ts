@@ -9,6 +9,7 @@ import {
   type DataFile,
   dayOf,
   EVERYTHING,
+  type FileLayout,
   idHashSql,
   quoteName,
   quoteText,
@@ -95,6 +96,7 @@ async function stage(
   events: readonly SmallEvent[],
   rejects: readonly SmallReject[] = [],
   tables: readonly TableSpec[] = SMALL_TABLES,
+  layout: FileLayout = 'sorted',
 ): Promise<StagedBatch> {
   batches += 1;
   const name = (suffix: string) => `batch_${batches}_${suffix}`;
@@ -152,7 +154,7 @@ async function stage(
     windows: [],
     unknownFields: [],
     write: (directory, fileStem, exceptTable) =>
-      writeRows(connection, tables, rowTables, { directory, fileStem, exceptTable }),
+      writeRows(connection, tables, rowTables, { directory, fileStem, exceptTable, layout }),
     drop: async () => {
       for (const suffix of ['events', 'certificates', 'rejects', 'identity']) {
         await connection.run(`DROP TABLE IF EXISTS ${name(suffix)}`);
@@ -186,8 +188,9 @@ async function writeRows(
   connection: DuckDBConnection,
   tables: readonly TableSpec[],
   rowTables: Readonly<Record<string, string>>,
-  to: { directory: string; fileStem: string; exceptTable: string | null },
+  to: { directory: string; fileStem: string; exceptTable: string | null; layout: FileLayout },
 ): Promise<DataFile[]> {
+  const { layout } = to;
   const files: DataFile[] = [];
   for (const spec of tables) {
     const except = to.exceptTable === null ? '' : `WHERE id_hash NOT IN (SELECT id_hash FROM ${to.exceptTable})`;
@@ -201,7 +204,7 @@ async function writeRows(
       const target = join(to.directory, path);
       await mkdir(dirname(target), { recursive: true });
       const ofDay = `SELECT * FROM (${rows}) WHERE ${spec.partitionBy} = DATE ${quoteText(String(day))}`;
-      const stats = await connection.runAndReadAll(copyToParquetSql(ofDay, spec, target));
+      const stats = await connection.runAndReadAll(copyToParquetSql(ofDay, spec, target, layout));
       const [row] = stats.getRowObjectsJson();
       const handle = await open(target, 'r');
       await handle.sync();
@@ -212,6 +215,7 @@ async function writeRows(
         path,
         rowCount: Number(row?.count),
         fileBytes: Number(row?.file_size_bytes),
+        layout,
       });
     }
   }
@@ -275,9 +279,11 @@ export async function deliver(
     readonly rejects?: readonly SmallReject[];
     readonly replace?: boolean;
     readonly tables?: readonly TableSpec[];
+    /** `sorted` unless given: then files are merged for their number and size alone. */
+    readonly layout?: FileLayout;
   } = {},
 ) {
-  const batch = await stage(lake.connection, events, more.rejects, more.tables);
+  const batch = await stage(lake.connection, events, more.rejects, more.tables, more.layout);
   try {
     return await lake.commit({ batch, proofs: more.proofs ?? [], runId: 'test', replace: more.replace ?? false });
   } finally {

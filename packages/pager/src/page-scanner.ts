@@ -1,13 +1,16 @@
 import { crc32 } from 'node:zlib';
-import { EdrlakeError } from '@edrlake/core';
-import { OUTPUT_SLACK_BYTES, type RecordOutput, type RecordScan } from './record-scan.ts';
-import { finishScan, scanChunk, startScan } from './record-scanner.ts';
-import { type Utf8Check, utf8Check } from './utf8-check.ts';
+import { EdrlakeError, type RecordShape } from '@edrlake/core';
+import { type KnownRecord, knownRecord } from './known-members.ts';
+import { type LineBuffer, lineBuffer } from './record-lines.ts';
+import { type RecordScan, recordEnd } from './record-scanner.ts';
+import { broken, PADDING_BYTES, type ScanState } from './scan-state.ts';
+import { afterGap } from './scan-values.ts';
+import { utf8Check } from './utf8-check.ts';
 
 /** DuckDB reads JSON objects up to 16 MiB; one byte more and it refuses the whole file. */
 export const MAX_RECORD_BYTES = 15 * 1_048_576;
 
-/** So much is scanned at once, and output is handed on when less room is left. Small enough to stay in a core's cache. */
+/** So much is scanned at once, and lines are handed on when there are more. Small enough to stay in a core's cache. */
 const PIECE_BYTES = 131_072;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -16,9 +19,11 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 export interface PageScanOptions {
   /** Top-level fields that may hold a record's identity; the first that is a number or a string that is not blank counts. */
   readonly idFields: readonly string[];
-  /** Default `MAX_RECORD_BYTES`. */
+  /** What records are known to hold. null: every record is passed on as it is. */
+  readonly shape: RecordShape | null;
+  /** The longest line. Default `MAX_RECORD_BYTES`. */
   readonly maxRecordBytes?: number;
-  /** Takes the NDJSON bytes in order. The buffer is used again as soon as the promise is fulfilled. */
+  /** Takes the lines in order. The buffer is used again as soon as the promise is fulfilled. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
 }
 
@@ -31,37 +36,35 @@ export interface ScannedPage {
   readonly crc32: string;
   /** One per record, in order; null where a record has no identity. */
   readonly ids: readonly (string | null)[];
+  /** Records that do not fit the shape. */
+  readonly oddRecords: number;
   /** Halves of surrogate pairs that were written as `\ufffd`. */
   readonly replacedSurrogates: number;
 }
 
 /**
- * Reads the body of one page, a JSON array of objects, in one pass over its bytes and writes its records as
- * newline-delimited JSON in the order delivered. Bytes of a record stay as they are, but for raw line breaks between
- * its tokens, which become spaces, and escaped halves of surrogate pairs, which become `\ufffd` (they are no text and
- * DuckDB refuses them). An empty body holds no records, as the API answers 204 when it finds nothing.
+ * Reads the body of one page, a JSON array of records, in one pass over its bytes and writes one line for each record, in the order
+ * delivered. A record that fits the shape is written as it is; what no column takes of it stands in the line a second time, as
+ * its last member `#extra`. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. White space
+ * between tokens becomes spaces, and escaped halves of surrogate pairs become `\ufffd` (they are no text and DuckDB refuses
+ * them). An empty body holds no records, as the API answers 204 when it finds nothing.
  *
  * It checks all of RFC 8259 except that the names within an object are unique; two strings are the same identity
- * however they are escaped, a number is its text as delivered. Memory: one chunk and half a mebibyte, and the ids.
- * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) for a body that ends early, goes on after the array, is not an array of
- *   objects, not JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: throw it away.
+ * however they are escaped, a number is its text as delivered. Memory: the largest record three times, and the ids.
+ * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) for a body that ends early, goes on after the array, is not an array, not
+ *   JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: throw it away.
  */
 export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageScanOptions): Promise<ScannedPage> {
-  const scan = startScan(options.idFields, options.maxRecordBytes ?? MAX_RECORD_BYTES);
-  const utf8 = utf8Check();
-  const output = outputBuffer();
-  const work = Buffer.allocUnsafe(PIECE_BYTES);
-  // The scan blanks line breaks in place, and the body's chunks are not ours to change.
-  const workCopy = (part: Buffer) => work.subarray(0, part.copy(work));
+  const page = openPage(knownRecord(options.shape, options.idFields), options.maxRecordBytes ?? MAX_RECORD_BYTES);
   let writtenBytes = 0;
   let checksum = 0;
   const flush = async () => {
-    const bytes = output.take();
+    const bytes = page.lines.take();
     if (bytes.length === 0) return;
     checksum = crc32(bytes, checksum);
     writtenBytes += bytes.length;
     await options.write(bytes);
-    output.reset();
+    page.lines.reset();
   };
   let head: Buffer | null = Buffer.alloc(0);
   for await (const received of body) {
@@ -74,21 +77,20 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
       if (chunk.subarray(0, 3).equals(BYTE_ORDER_MARK)) chunk = chunk.subarray(3);
     }
     for (let from = 0; from < chunk.length; from += PIECE_BYTES) {
-      const part = chunk.subarray(from, from + PIECE_BYTES);
-      if (output.room() < part.length + OUTPUT_SLACK_BYTES) await flush();
-      scanPart(scan, workCopy(part), output, utf8);
+      page.take(chunk.subarray(from, from + PIECE_BYTES));
+      if (page.lines.byteLength > PIECE_BYTES) await flush();
     }
   }
-  if (head !== null && head.length > 0) scanPart(scan, head, output, utf8);
-  if (!utf8.ended()) throw notUtf8(scan);
-  finishScan(scan);
+  if (head !== null && head.length > 0) page.take(head);
+  page.end();
   await flush();
   return {
-    recordCount: scan.ids.ids.length,
+    recordCount: page.ids.length,
     writtenBytes,
     crc32: checksumText(checksum),
-    ids: scan.ids.ids,
-    replacedSurrogates: scan.held.replaced,
+    ids: page.ids,
+    oddRecords: page.oddRecords(),
+    replacedSurrogates: page.state.replacedSurrogates,
   };
 }
 
@@ -97,37 +99,197 @@ export function checksumText(crc: number): string {
   return crc.toString(16).padStart(8, '0');
 }
 
-/** Structure first: a body that is something else altogether is better told by its first byte than by its encoding. */
-function scanPart(scan: RecordScan, part: Buffer, output: RecordOutput, utf8: Utf8Check): void {
-  const isUtf8 = utf8.accepts(part);
-  scanChunk(scan, part, output);
-  if (!isUtf8) throw notUtf8(scan);
+/** What may come next outside of records. */
+type Expected = 'array' | 'record or end' | 'record' | 'separator' | 'nothing';
+
+const WANTED: Readonly<Record<Expected, string>> = {
+  array: 'a JSON array',
+  'record or end': 'a record or "]"',
+  record: 'a record',
+  separator: '"," or "]"',
+  nothing: 'nothing after the array',
+};
+
+interface OpenPage {
+  readonly state: ScanState;
+  readonly lines: LineBuffer;
+  readonly ids: (string | null)[];
+  oddRecords(): number;
+  /** Scans as far as whole records go. The piece may be changed afterwards. */
+  take(piece: Buffer): void;
+  /** @throws {EdrlakeError} when something is missing */
+  end(): void;
 }
 
-function notUtf8(scan: RecordScan): EdrlakeError {
-  return new EdrlakeError('BODY_BROKEN', `expected UTF-8, found other bytes before byte ${scan.offset} of the body`, {
+/** Collects pieces until they hold whole records: a record that is cut by the end of a piece is scanned again with the next. */
+function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
+  const work = workBuffer();
+  const { state } = work;
+  const lines = lineBuffer(2 * PIECE_BYTES);
+  const ids: (string | null)[] = [];
+  const scan: RecordScan = {
+    state,
+    known,
+    ids: Array.from({ length: known.idFieldCount }, () => ({ from: -1, to: 0, escaped: false })),
+    objects: 0,
+    record: 0,
+    filled: 0,
+    unwrapped: [],
+  };
+  const utf8 = utf8Check();
+  let expected: Expected = 'array';
+  let oddRecords = 0;
+  // A record of many pieces is only tried again when there is twice as much of it.
+  let retryAtBytes = 0;
+
+  const takeRecord = (from: number): number => {
+    const to = recordEnd(scan, from);
+    if (state.starved) {
+      if (state.end - from > maxRecordBytes) throw tooLarge(ids.length + 1, maxRecordBytes);
+      return from;
+    }
+    const before = lines.byteLength;
+    if (known.isOpen) lines.plain(state.bytes, from, to);
+    else if (state.odd) lines.odd(state.bytes, from, to);
+    else if (known.root.hasExtra) lines.withExtra(state.bytes, from, to, known.root);
+    else lines.plain(state.bytes, from, to);
+    if (lines.byteLength - before > maxRecordBytes) throw tooLarge(ids.length + 1, maxRecordBytes);
+    if (state.odd && !known.isOpen) oddRecords++;
+    ids.push(identityOf(scan));
+    state.recordCount = ids.length;
+    return to;
+  };
+
+  /** As far as it goes; returns how much is done. */
+  const step = (): number => {
+    let at = 0;
+    for (;;) {
+      at = afterGap(state, at);
+      if (at >= state.end) return state.end;
+      const byte = state.bytes[at] as number;
+      if (expected === 'separator' && byte === 0x2c) expected = 'record';
+      else if (expected === 'array' && byte === 0x5b) expected = 'record or end';
+      else if ((expected === 'separator' || expected === 'record or end') && byte === 0x5d) expected = 'nothing';
+      else if (expected === 'record' || expected === 'record or end') {
+        const to = takeRecord(at);
+        if (state.starved) return at;
+        expected = 'separator';
+        at = to;
+        continue;
+      } else throw unexpected(state, at, expected);
+      at++;
+    }
+  };
+
+  return {
+    state,
+    lines,
+    ids,
+    oddRecords: () => oddRecords,
+    take(piece) {
+      work.append(piece);
+      const isUtf8 = utf8.accepts(piece);
+      if (state.end >= retryAtBytes) {
+        state.starved = false;
+        // Structure first: a body that is something else altogether is better told by its first byte than by its encoding.
+        const done = step();
+        work.discard(done);
+        retryAtBytes = state.end > PIECE_BYTES ? 2 * state.end : 0;
+      }
+      if (!isUtf8) throw notUtf8(state);
+      if (state.end > maxRecordBytes + PIECE_BYTES) throw tooLarge(ids.length + 1, maxRecordBytes);
+    },
+    end() {
+      if (!utf8.ended()) throw notUtf8(state);
+      // What was put off may be whole by now.
+      if (state.end > 0) {
+        state.starved = false;
+        work.discard(step());
+      }
+      if (expected === 'nothing' || (expected === 'array' && state.offset + state.end === 0)) return;
+      throw endedEarly(state, expected);
+    },
+  };
+}
+
+/** The first id field that is a number or a string that is not blank. */
+function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
+  for (const { from, to, escaped } of ids) {
+    if (from < 0) continue;
+    const isString = bytes[from] === 0x22;
+    const text =
+      escaped && isString
+        ? (JSON.parse(bytes.toString('utf8', from, to)) as string)
+        : bytes.toString('utf8', isString ? from + 1 : from, isString ? to - 1 : to);
+    if (text.trim() !== '') return text;
+  }
+  return null;
+}
+
+/** The bytes that are not scanned to the end yet, in one piece, with zeros behind them. */
+function workBuffer() {
+  const bytes = Buffer.allocUnsafe(2 * PIECE_BYTES + PADDING_BYTES);
+  const state: ScanState = {
+    bytes,
+    words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    end: 0,
+    starved: false,
+    escaped: false,
+    odd: false,
+    offset: 0,
+    recordCount: 0,
+    replacedSurrogates: 0,
+  };
+  return {
+    state,
+    append(piece: Buffer): void {
+      const needed = state.end + piece.length + PADDING_BYTES;
+      if (needed > state.bytes.length) {
+        const larger = Buffer.allocUnsafe(2 * needed);
+        state.bytes.copy(larger, 0, 0, state.end);
+        state.bytes = larger;
+        state.words = new DataView(larger.buffer, larger.byteOffset, larger.length);
+      }
+      piece.copy(state.bytes, state.end);
+      state.end += piece.length;
+      state.bytes.fill(0, state.end, state.end + PADDING_BYTES);
+    },
+    discard(byteCount: number): void {
+      state.bytes.copyWithin(0, byteCount, state.end + PADDING_BYTES);
+      state.end -= byteCount;
+      state.offset += byteCount;
+    },
+  };
+}
+
+function unexpected(state: ScanState, at: number, expected: Expected): EdrlakeError {
+  const isHtml = expected === 'array' && state.bytes[at] === 0x3c;
+  return broken(state, at, isHtml ? 'a JSON array, not HTML,' : WANTED[expected]);
+}
+
+function notUtf8(state: ScanState): EdrlakeError {
+  const offsetBytes = state.offset + state.end;
+  return new EdrlakeError('BODY_BROKEN', `expected UTF-8, found other bytes before byte ${offsetBytes} of the body`, {
     disposition: 'retry',
-    context: { offsetBytes: scan.offset, records: scan.ids.ids.length },
+    context: { offsetBytes, records: state.recordCount },
   });
 }
 
-/** The bytes not yet written: one buffer, used over and over. */
-function outputBuffer() {
-  const bytes = Buffer.allocUnsafe(2 * PIECE_BYTES);
-  let length = 0;
-  return {
-    append(source: Uint8Array, from: number, to: number): void {
-      if (from === to) return;
-      bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), length);
-      length += to - from;
-    },
-    endLine(): void {
-      bytes[length++] = 0x0a;
-    },
-    room: () => bytes.length - length,
-    take: () => bytes.subarray(0, length),
-    reset(): void {
-      length = 0;
-    },
-  };
+function endedEarly(state: ScanState, expected: Expected): EdrlakeError {
+  const offsetBytes = state.offset + state.end;
+  const place =
+    expected === 'array' ? 'without one' : state.starved ? 'inside a record' : `after ${state.recordCount} records`;
+  return new EdrlakeError(
+    'BODY_BROKEN',
+    `expected the end of the JSON array, the body ended after ${offsetBytes} bytes ${place}`,
+    { disposition: 'retry', context: { offsetBytes, records: state.recordCount } },
+  );
+}
+
+function tooLarge(record: number, maxRecordBytes: number): EdrlakeError {
+  return new EdrlakeError(
+    'RECORD_TOO_LARGE',
+    `expected records of at most ${maxRecordBytes} bytes, record ${record} of the page is larger`,
+    { context: { record, maxRecordBytes } },
+  );
 }

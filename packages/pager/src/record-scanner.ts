@@ -1,201 +1,299 @@
-import { EdrlakeError } from '@edrlake/core';
-import { recordIds } from './record-ids.ts';
-import { appendPart, broken, type RecordOutput, type RecordScan } from './record-scan.ts';
-import { endFieldValue, isIdField, plainRunEnd, resumeScalar, scanScalar, stepHeldEscape } from './scan-tokens.ts';
-import { noHeldEscape, plainEscapeLength } from './string-escapes.ts';
+import type { KnownMember, KnownRecord, KnownSection } from './known-members.ts';
+import { isPlainTime, plainDigits } from './plain-values.ts';
+import { MAX_DEPTH, type ScanState, stop } from './scan-state.ts';
+import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from './scan-values.ts';
 
-// What may come next, as bits. Not imported: the loop would look each name up for each byte.
-const START = 1;
-const RECORD = 2;
-const VALUE = 4;
-const KEY = 8;
-const END = 16;
-const AFTER_KEY = 32;
-const SEPARATOR = 64;
-const NOTHING = 128;
+// The codes of `KIND_CODES`, written out: names from another module would be looked up for each member.
+const TEXT = 1;
+const INTEGER = 2;
+const BIGINT = 3;
+const BOOLEAN = 4;
+const TIMESTAMP = 5;
+const LEFTOVER = 7;
+const SECTION = 8;
+const LIST = 9;
 
-/** For every byte outside strings: where it may stand, as the bits above. 0 for bytes that may stand nowhere. */
-const PLACES = new Uint8Array(256);
-for (const byte of Buffer.from(' \t\n\r')) PLACES[byte] = 0xff;
-for (const byte of Buffer.from('-0123456789tfn')) PLACES[byte] = VALUE;
-PLACES[0x22] = KEY | VALUE;
-PLACES[0x3a] = AFTER_KEY;
-PLACES[0x2c] = SEPARATOR;
-PLACES[0x7b] = VALUE | RECORD;
-PLACES[0x5b] = VALUE | START;
-PLACES[0x7d] = END;
-PLACES[0x5d] = END;
+/** Where the value of an id field lies. `from` is -1 where there is none. */
+export interface IdPlace {
+  from: number;
+  to: number;
+  escaped: boolean;
+}
 
-// What a string token is good for. Most are only skipped.
-const PLAIN = 0;
-const FIELD_NAME = 1;
-const FIELD_VALUE = 2;
-
-/** Deeper than any event; keeps the bracket stack bounded. */
-const MAX_DEPTH = 1_000;
-
-/** A scan before the first byte. */
-export function startScan(idFields: readonly string[], maxRecordBytes: number): RecordScan {
-  return {
-    ids: recordIds(idFields),
-    maxRecordBytes,
-    offset: 0,
-    expect: START,
-    depth: 0,
-    objectAt: new Uint8Array(MAX_DEPTH + 1),
-    inString: false,
-    inScalar: false,
-    scalarWanted: false,
-    token: PLAIN,
-    wanted: false,
-    tokenEscaped: false,
-    tokenParts: [],
-    held: noHeldEscape(),
-    recordBytes: 0,
-  };
+/** The scan of a page's records, one after the other. */
+export interface RecordScan {
+  readonly state: ScanState;
+  readonly known: KnownRecord;
+  /** One for each id field: where the current record has it. */
+  readonly ids: readonly IdPlace[];
+  /** Counts objects, so that a member seen twice in one is noticed without clearing anything. */
+  objects: number;
+  /** `objects` when the current record began. */
+  record: number;
+  /** Bits of the required columns that the current record fills. */
+  filled: number;
+  /** Places of brackets that were taken away from around a single value: from, to, from, to, … */
+  readonly unwrapped: number[];
 }
 
 /**
- * Scans the next chunk, blanks the raw line breaks in it and appends the bytes of its records to the output. The one loop every byte goes through: state
- * lives in local variables, plain string content is skipped by table, and records are copied in runs.
- * @throws {EdrlakeError} `BODY_BROKEN` at the first byte that cannot stand where it stands, `RECORD_TOO_LARGE`.
+ * Scans the record (or whatever stands in its place) at `at`; `state.odd` tells whether it fits the shape.
+ * The one path every byte goes through: names are compared with the one that is expected next, four bytes at a time.
  */
-export function scanChunk(scan: RecordScan, chunk: Buffer, output: RecordOutput): void {
-  const size = chunk.length;
-  const { objectAt, held } = scan;
-  const places = PLACES;
-  const words = new DataView(chunk.buffer, chunk.byteOffset, size);
-  let { expect, depth, inString, token, wanted } = scan;
-  let at = scan.inScalar ? resumeScalar(scan, chunk) : 0;
-  let tokenStart = 0;
-  // Everything of a record up to here is in the output.
-  let copied = 0;
-  while (at < size) {
-    if (inString) {
-      if (held.length > 0) {
-        at = stepHeldEscape(scan, chunk, at, output);
-        copied = at;
-        continue;
-      }
-      at = plainRunEnd(chunk, words, at);
-      if (at === size) break;
-      const byte = chunk[at] as number;
-      if (byte === 0x5c) {
-        scan.tokenEscaped = true;
-        const length = plainEscapeLength(chunk, at);
-        at += length;
-        if (length > 0) continue;
-        appendPart(scan, chunk, copied, at, output);
-        at = stepHeldEscape(scan, chunk, at, output);
-        copied = at;
-      } else if (byte === 0x22) {
-        if (token === FIELD_NAME) wanted = isIdField(scan, chunk, tokenStart, at);
-        else if (token === FIELD_VALUE) endFieldValue(scan, chunk, tokenStart, at);
-        token = PLAIN;
-        inString = false;
-        at++;
-        // Most strings are followed by `:"` or `,"`: the next one is opened here, without a round through the switch.
-        if (at + 1 >= size || chunk[at + 1] !== 0x22) continue;
-        const between = chunk[at] as number;
-        if (between === 0x3a && expect === AFTER_KEY) {
-          expect = SEPARATOR | END;
-          if (wanted && depth === 2) token = FIELD_VALUE;
-        } else if (between === 0x2c && expect === (SEPARATOR | END) && objectAt[depth] === 1) {
-          expect = AFTER_KEY;
-          if (depth === 2) token = FIELD_NAME;
-        } else continue;
-        inString = true;
-        at += 2;
-        tokenStart = at;
-        scan.tokenEscaped = false;
-      } else throw broken(scan, at, 'no control character inside a string', byte);
-      continue;
-    }
-    const byte = chunk[at] as number;
-    if ((expect & (places[byte] as number)) === 0) throw unexpected(scan, at, expect, depth, byte);
-    // Literal bytes: names from another module would be looked up for each byte.
-    switch (byte) {
-      case 0x22: // "
-        inString = true;
-        if (depth === 2) {
-          token = expect & KEY ? FIELD_NAME : wanted ? FIELD_VALUE : PLAIN;
-          scan.tokenEscaped = false;
-          tokenStart = at + 1;
-        }
-        expect = expect & KEY ? AFTER_KEY : SEPARATOR | END;
-        break;
-      case 0x3a: // :
-        expect = VALUE;
-        break;
-      case 0x2c: // ,
-        expect = depth === 1 ? RECORD : objectAt[depth] === 1 ? KEY : VALUE;
-        break;
-      case 0x0a: // line feed
-      case 0x0d: // carriage return
-        if (depth > 1) chunk[at] = 0x20;
-        break;
-      case 0x20: // space
-      case 0x09: // tab
-        while (at + 1 < size && chunk[at + 1] === 0x20) at++;
-        break;
-      case 0x7b: // {
-      case 0x5b: // [
-        if (depth === MAX_DEPTH) throw unexpected(scan, at, expect, depth, byte);
-        if (depth === 1) copied = at;
-        objectAt[++depth] = byte === 0x7b ? 1 : 0;
-        expect = END | (byte === 0x7b ? KEY : depth === 1 ? RECORD : VALUE);
-        break;
-      case 0x7d: // }
-      case 0x5d: // ]
-        if (objectAt[depth] !== (byte === 0x7d ? 1 : 0)) throw unexpected(scan, at, expect, depth, byte);
-        expect = --depth === 0 ? NOTHING : SEPARATOR | END;
-        if (depth === 1) endRecord(scan, chunk, copied, at + 1, output);
-        break;
-      default:
-        expect = SEPARATOR | END;
-        at = scanScalar(scan, wanted && depth === 2, chunk, at);
-        continue;
-    }
-    at++;
+export function recordEnd(scan: RecordScan, at: number): number {
+  const { state, known, ids } = scan;
+  state.odd = false;
+  scan.filled = 0;
+  scan.record = scan.objects + 1;
+  for (const id of ids) id.from = -1;
+  clearExtra(known.root);
+  if (state.bytes[at] !== 0x7b) {
+    state.odd = true;
+    return valueEnd(state, at, 1);
   }
-  if (token !== PLAIN) scan.tokenParts.push(Buffer.from(chunk.subarray(tokenStart, size)));
-  if (depth > 1 && held.length === 0) appendPart(scan, chunk, copied, size, output);
-  scan.offset += size;
-  Object.assign(scan, { expect, depth, inString, token, wanted });
+  const end = objectEnd(scan, known.root, at, 1);
+  if (scan.filled !== known.required) state.odd = true;
+  if (scan.unwrapped.length > 0) settleUnwrapped(scan);
+  return end;
 }
 
-/** @throws {EdrlakeError} `BODY_BROKEN` when the array was begun and not ended. */
-export function finishScan(scan: RecordScan): void {
-  if (scan.expect === NOTHING || (scan.expect === START && scan.offset === 0)) return;
-  const place = scan.inString
-    ? 'inside a string'
-    : scan.depth > 1
-      ? 'inside a record'
-      : `after ${scan.ids.ids.length} records`;
-  throw new EdrlakeError(
-    'BODY_BROKEN',
-    `expected the end of the JSON array, the body ended after ${scan.offset} bytes ${scan.expect === START ? 'without one' : place}`,
-    { disposition: 'retry', context: { offsetBytes: scan.offset, records: scan.ids.ids.length } },
-  );
+/** A record that turns out odd, or not to be whole yet, gets its brackets back. */
+function settleUnwrapped({ state, unwrapped }: RecordScan): void {
+  for (let i = 0; (state.odd || state.starved) && i < unwrapped.length; i += 2) {
+    state.bytes[unwrapped[i] as number] = 0x5b;
+    state.bytes[unwrapped[i + 1] as number] = 0x5d;
+  }
+  unwrapped.length = 0;
 }
 
-function endRecord(scan: RecordScan, chunk: Buffer, from: number, to: number, output: RecordOutput): void {
-  appendPart(scan, chunk, from, to, output);
-  scan.recordBytes = 0;
-  output.endLine();
-  scan.ids.recordEnd();
+function clearExtra(section: KnownSection): void {
+  section.hasExtra = false;
+  if (section.extra.length > 0) section.extra.length = 0;
+  if (section.unknownNames.length > 0) section.unknownNames.length = 0;
+  for (const below of section.subsections) clearExtra(below);
 }
 
-function unexpected(scan: RecordScan, at: number, expect: number, depth: number, byte: number): EdrlakeError {
-  const wanted: string[] = [];
-  if (depth === MAX_DEPTH) wanted.push(`at most ${MAX_DEPTH} nested brackets`);
-  if (expect & START) wanted.push(byte === 0x3c ? 'a JSON array, not HTML,' : 'a JSON array');
-  if (expect & RECORD) wanted.push('a record (a JSON object)');
-  if (expect & VALUE) wanted.push('a value');
-  if (expect & KEY) wanted.push('a field name');
-  if (expect & AFTER_KEY) wanted.push('":"');
-  if (expect & SEPARATOR) wanted.push('","');
-  if (expect & END) wanted.push(scan.objectAt[depth] === 1 ? '"}"' : '"]"');
-  if (expect === NOTHING) wanted.push('nothing after the array');
-  return broken(scan, at, wanted.join(' or '), byte);
+function objectEnd(scan: RecordScan, section: KnownSection, from: number, depth: number): number {
+  const { state } = scan;
+  const { bytes, words } = state;
+  const { members, follower } = section;
+  const object = ++scan.objects;
+  let at = afterGap(state, from + 1);
+  if (bytes[at] === 0x7d) return at + 1;
+  let previous = 0;
+  for (;;) {
+    const nameAt = at;
+    let member = members[follower[previous] as number];
+    if (member !== undefined && hasName(words, at, member)) {
+      at += member.byteLength;
+      if ((bytes[at] as number) <= 0x20) at = afterGap(state, at);
+    } else {
+      if (bytes[at] !== 0x22) return stop(state, at, 'a field name');
+      state.escaped = false;
+      at = stringEnd(state, at + 1);
+      member = state.escaped ? undefined : section.byName.get(bytes.toString('latin1', nameAt + 1, at - 1));
+      if (state.escaped) member = escapedMember(scan, section, nameAt, at);
+      if (member !== undefined) follower[previous] = member.index;
+      at = afterColon(state, at);
+    }
+    if (member === undefined) {
+      at = unknownEnd(scan, section, nameAt, at, depth);
+    } else {
+      previous = member.index;
+      if (member.seenIn === object) state.odd = true;
+      member.seenIn = object;
+      at = memberEnd(scan, section, member, nameAt, at, depth);
+    }
+    if ((bytes[at] as number) <= 0x20) at = afterGap(state, at);
+    if (bytes[at] === 0x2c) {
+      at++;
+      if ((bytes[at] as number) <= 0x20) at = afterGap(state, at);
+    } else if (bytes[at] === 0x7d) {
+      return at + 1;
+    } else return stop(state, at, '"," or "}"');
+  }
+}
+
+function hasName(words: DataView, at: number, { words: wanted, masks }: KnownMember): boolean {
+  for (let i = 0; i < wanted.length; i++) {
+    if (((words.getInt32(at + 4 * i, true) ^ (wanted[i] as number)) & (masks[i] as number)) !== 0) return false;
+  }
+  return true;
+}
+
+/** A name with an escape makes a record odd, but may be that of an id field. */
+function escapedMember(
+  { state }: RecordScan,
+  section: KnownSection,
+  nameAt: number,
+  nameEnd: number,
+): KnownMember | undefined {
+  state.odd = true;
+  if (state.starved) return undefined;
+  const name = JSON.parse(state.bytes.toString('utf8', nameAt, nameEnd)) as string;
+  return section.byName.get(Buffer.from(name).toString('latin1'));
+}
+
+/** After a member that the shape does not name: it becomes part of the extra. */
+function unknownEnd(scan: RecordScan, section: KnownSection, nameAt: number, at: number, depth: number): number {
+  const { state, known } = scan;
+  const end = valueEnd(state, at, depth + 1);
+  if (known.isOpen || state.odd || state.starved) return end;
+  const name = state.bytes.toString('latin1', nameAt + 1, state.bytes.indexOf(0x22, nameAt + 1));
+  const isOurs = section.parent === null && name.startsWith('#');
+  if (section.isElement || isOurs || section.unknownNames.includes(name)) {
+    state.odd = true;
+    return end;
+  }
+  addExtra(state, section, nameAt, at, end);
+  section.unknownNames.push(name);
+  return end;
+}
+
+function addExtra({ bytes }: ScanState, section: KnownSection, nameAt: number, valueAt: number, end: number): void {
+  // What is null says nothing.
+  if (bytes[valueAt] === 0x6e) return;
+  section.extra.push(nameAt, end);
+  for (let above: KnownSection | null = section; above !== null; above = above.parent) above.hasExtra = true;
+}
+
+/** After the value of a known member. */
+function memberEnd(
+  scan: RecordScan,
+  section: KnownSection,
+  member: KnownMember,
+  nameAt: number,
+  at: number,
+  depth: number,
+): number {
+  const { state } = scan;
+  const byte = state.bytes[at] as number;
+  if (byte === 0x22) {
+    const end = memberStringEnd(state, member, at);
+    if (member.requiredBit !== 0 && isFilled(state.bytes, at)) scan.filled |= member.requiredBit;
+    if (member.idRank >= 0) noteId(scan, member, at, end);
+    if (member.shared !== null) checkShared(scan, member, at, end);
+    if (member.kind === LEFTOVER) addExtra(state, section, nameAt, at, end);
+    return end;
+  }
+  if (byte === 0x7b && member.kind === SECTION) {
+    return objectEnd(scan, member.section as KnownSection, at, depth + 1);
+  }
+  if (byte === 0x5b && member.kind === LIST) return listEnd(scan, member.section as KnownSection, at, depth + 1);
+  if (byte === 0x7b || byte === 0x5b) {
+    if (member.kind === LEFTOVER) {
+      const end = valueEnd(state, at, depth + 1);
+      addExtra(state, section, nameAt, at, end);
+      return end;
+    }
+    if (byte === 0x5b && member.kind === TEXT && member.shared === null) return unwrappedEnd(scan, at, depth);
+    if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.odd = true;
+    return valueEnd(state, at, depth + 1);
+  }
+  const end = scalarEnd(state, at);
+  if (byte === 0x6e) return end;
+  if (!isPlainScalar(state, member.kind, at, end)) state.odd = true;
+  const isNumber = byte <= 0x39;
+  if (isNumber) scan.filled |= member.requiredBit;
+  if (isNumber && member.idRank >= 0) noteId(scan, member, at, end);
+  if (member.shared !== null) checkShared(scan, member, at, end);
+  if (member.kind === LEFTOVER) addExtra(state, section, nameAt, at, end);
+  return end;
+}
+
+/**
+ * After an array in the place of text. One with a single value, or with none, is as good as that value or as blank text: its brackets
+ * are taken away. Any other makes the record odd.
+ */
+function unwrappedEnd(scan: RecordScan, from: number, depth: number): number {
+  const { state, unwrapped } = scan;
+  const { bytes } = state;
+  const end = valueEnd(state, from, depth + 1);
+  if (state.starved) return end;
+  const first = afterGap(state, from + 1);
+  const isEmpty = first === end - 1;
+  const byte = bytes[first] as number;
+  const isSingle =
+    byte !== 0x5b && byte !== 0x7b && !isEmpty && afterGap(state, valueEnd(state, first, depth + 2)) === end - 1;
+  const isPlain = isSingle && (byte > 0x39 || byte === 0x22 || plainDigits(bytes, first, end - 1, 18));
+  if (isPlain || (isEmpty && end === from + 2)) {
+    unwrapped.push(from, end - 1);
+    bytes[from] = isEmpty ? 0x22 : 0x20;
+    bytes[end - 1] = isEmpty ? 0x22 : 0x20;
+  } else state.odd = true;
+  return end;
+}
+
+/** After a string; odd where it is none of its kind. */
+function memberStringEnd(state: ScanState, { kind, idRank }: KnownMember, at: number): number {
+  if (kind === TIMESTAMP && isPlainTime(state, at + 1)) return at + 30;
+  if (idRank >= 0) state.escaped = false;
+  const end = stringEnd(state, at + 1);
+  if (kind > TEXT && kind <= TIMESTAMP && !isPlainString(state.bytes, kind, at + 1, end - 1)) state.odd = true;
+  else if (kind >= SECTION) state.odd = true;
+  return end;
+}
+
+/** Not blank for sure: the text begins with something visible that is no escape. */
+function isFilled(bytes: Buffer, quoteAt: number): boolean {
+  const first = bytes[quoteAt + 1] as number;
+  return first > 0x20 && first !== 0x22 && first !== 0x5c;
+}
+
+function isPlainString(bytes: Buffer, kind: number, from: number, to: number): boolean {
+  if (kind === INTEGER) return plainDigits(bytes, from, to, 9);
+  if (kind === BIGINT) return plainDigits(bytes, from, to, 18);
+  if (kind === BOOLEAN) return to - from <= 5 && /^(?:true|false)$/i.test(bytes.toString('latin1', from, to));
+  // A time that is only spaces says as little as none.
+  for (let at = from; at < to; at++) if (bytes[at] !== 0x20) return false;
+  return true;
+}
+
+/** A number, true or false. */
+function isPlainScalar({ bytes }: ScanState, kind: number, from: number, to: number): boolean {
+  const isNumber = (bytes[from] as number) <= 0x39;
+  if (kind === TEXT) return !isNumber || plainDigits(bytes, from, to, 18);
+  if (kind === INTEGER) return isNumber && plainDigits(bytes, from, to, 9);
+  if (kind === BIGINT) return isNumber && plainDigits(bytes, from, to, 18);
+  if (kind === BOOLEAN) return !isNumber;
+  return kind > TIMESTAMP && kind < SECTION;
+}
+
+function noteId({ ids, state }: RecordScan, { idRank }: KnownMember, from: number, to: number): void {
+  const id = ids[idRank] as IdPlace;
+  // Of a name that comes twice the first counts.
+  if (id.from >= 0) return;
+  id.from = from;
+  id.to = to;
+  id.escaped = state.escaped;
+}
+
+/** Alternatives for one column that say different things make a record odd. */
+function checkShared({ state, record }: RecordScan, { shared }: KnownMember, from: number, to: number): void {
+  if (shared === null) return;
+  const { bytes } = state;
+  if (shared.record === record && bytes.compare(bytes, shared.from, shared.to, from, to) !== 0) state.odd = true;
+  shared.record = record;
+  shared.from = from;
+  shared.to = to;
+}
+
+/** After an array of objects of one kind. */
+function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
+  const { state } = scan;
+  const { bytes } = state;
+  if (depth >= MAX_DEPTH) return stop(state, from, `at most ${MAX_DEPTH} nested brackets`);
+  let at = afterGap(state, from + 1);
+  if (bytes[at] === 0x5d) return at + 1;
+  for (;;) {
+    if (bytes[at] === 0x7b) at = objectEnd(scan, element, at, depth + 1);
+    else {
+      state.odd = true;
+      at = valueEnd(state, at, depth + 1);
+    }
+    at = afterGap(state, at);
+    if (bytes[at] === 0x5d) return at + 1;
+    if (bytes[at] !== 0x2c) return stop(state, at, '"," or "]"');
+    at = afterGap(state, at + 1);
+  }
 }

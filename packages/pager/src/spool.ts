@@ -1,8 +1,9 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { EdrlakeError, type SpooledPage } from '@edrlake/core';
-import { checksumText, type ScannedPage, scanPage } from './page-scanner.ts';
+import { EdrlakeError, type RecordShape, type SpooledPage } from '@edrlake/core';
+import { checksumText, type PageScanOptions, type ScannedPage, scanPage } from './page-scanner.ts';
+import { asDelivered } from './record-lines.ts';
 
 /** Neither DuckDB's globs for data files nor a resumed run take a file with this suffix for a page. */
 const UNFINISHED = '.part';
@@ -50,12 +51,17 @@ export interface Spool {
   removeWindow(windowId: string): Promise<void>;
 }
 
+/** What is known about a source's records: its `idFields`, and what they hold. */
+export interface SpoolRecords {
+  readonly idFields: readonly string[];
+  readonly shape: RecordShape | null;
+}
+
 /**
  * Opens the spool in `directory`, creates it when it is not there and removes what a killed process left half-written.
- * @param idFields the source's `idFields`
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
-export async function openSpool(directory: string, idFields: readonly string[]): Promise<Spool> {
+export async function openSpool(directory: string, records: SpoolRecords): Promise<Spool> {
   await onDisk(directory, async () => {
     await mkdir(directory, { recursive: true });
     await removeUnfinished(directory);
@@ -75,10 +81,10 @@ export async function openSpool(directory: string, idFields: readonly string[]):
   return {
     async writePage(key, body) {
       const path = join(await windowDirectory(key.windowId), pageFile(key));
-      const scanned = await writeAtomically(path, idFields, body);
+      const scanned = await writeAtomically(path, records, body);
       return pageOf(key.windowId, key.pageNumber, path, scanned);
     },
-    verifyPage: (page) => verifyPage(page, idFields),
+    verifyPage: (page) => verifyPage(page, records.idFields),
     removePage: (page) => onDisk(page.path, () => rm(page.path, { force: true })),
     async syncWindow(windowId) {
       if (!windowDirectories.has(windowId)) return;
@@ -111,7 +117,7 @@ function pageOf(windowId: string, pageNumber: number, path: string, scanned: Sca
 
 async function writeAtomically(
   path: string,
-  idFields: readonly string[],
+  records: Pick<PageScanOptions, 'idFields' | 'shape'>,
   body: AsyncIterable<Uint8Array>,
 ): Promise<ScannedPage> {
   const unfinished = `${path}${UNFINISHED}`;
@@ -120,7 +126,7 @@ async function writeAtomically(
     let scanned: ScannedPage;
     try {
       scanned = await scanPage(body, {
-        idFields,
+        ...records,
         write: (bytes) => onDisk(unfinished, () => writeAll(file, bytes)),
       });
       await onDisk(unfinished, () => file.sync());
@@ -154,6 +160,7 @@ async function verifyPage(page: SpooledPage, idFields: readonly string[]): Promi
     const file = { crc32: 0 };
     const scanned = await scanPage(linesAsArray(page.path, page.bodyBytes, file), {
       idFields,
+      shape: null,
       write: async () => undefined,
     });
     const same = checksumText(file.crc32) === page.crc32 && scanned.recordCount === page.recordCount;
@@ -165,10 +172,7 @@ async function verifyPage(page: SpooledPage, idFields: readonly string[]): Promi
   }
 }
 
-/**
- * The bytes of a spooled page as the array it was: its line breaks stand only after records, so each but the last
- * is a comma. A file of another size is cut short, which the scan refuses.
- */
+/** The records of a spooled page as the array they were delivered in. A file of another size is cut short, which the scan refuses. */
 async function* linesAsArray(path: string, sizeBytes: number, checksum: { crc32: number }): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r');
   try {
@@ -176,20 +180,27 @@ async function* linesAsArray(path: string, sizeBytes: number, checksum: { crc32:
       yield Buffer.from('[');
       return;
     }
-    yield Buffer.from('[');
+    let separator = '[';
+    let rest = Buffer.alloc(0);
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     for (let offset = 0; offset < sizeBytes; ) {
       const { bytesRead } = await file.read(buffer, 0, READ_BYTES, offset);
       if (bytesRead === 0) return;
       offset += bytesRead;
-      const chunk = buffer.subarray(0, bytesRead);
-      checksum.crc32 = crc32(chunk, checksum.crc32);
-      for (let at = chunk.indexOf(0x0a); at !== -1; at = chunk.indexOf(0x0a, at + 1)) chunk[at] = 0x2c;
-      // The line break that ends the file closes the array.
-      if (offset === sizeBytes && chunk[bytesRead - 1] === 0x2c) yield chunk.subarray(0, bytesRead - 1);
-      else yield chunk;
+      checksum.crc32 = crc32(buffer.subarray(0, bytesRead), checksum.crc32);
+      const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+      const records: Buffer[] = [];
+      let from = 0;
+      for (let to = bytes.indexOf(0x0a); to !== -1; to = bytes.indexOf(0x0a, from)) {
+        records.push(Buffer.from(separator), asDelivered(bytes.subarray(from, to)));
+        separator = ',';
+        from = to + 1;
+      }
+      rest = bytes.subarray(from);
+      yield Buffer.concat(records);
     }
-    yield Buffer.from(']');
+    // A line without its end is none.
+    if (rest.length === 0) yield Buffer.from(separator === '[' ? '[]' : ']');
   } finally {
     await file.close();
   }

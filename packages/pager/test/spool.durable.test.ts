@@ -15,10 +15,11 @@ async function* body(...chunks: readonly string[]) {
   for (const chunk of chunks) yield Buffer.from(chunk);
 }
 
+const RECORDS = { idFields: ['id'], shape: null };
 const KEY = { windowId: 'e1-abc', pageNumber: 3, attempt: 0 };
 
 test('a page is one file of one record a line, with its size, count and checksum', async () => {
-  const spool = await openSpool(directory, ['id']);
+  const spool = await openSpool(directory, RECORDS);
   const { page, ids } = await spool.writePage(KEY, body('[{"id":"a"},\n', '{"id":null}]'));
   const text = '{"id":"a"}\n{"id":null}\n';
   expect(page).toEqual({
@@ -35,7 +36,7 @@ test('a page is one file of one record a line, with its size, count and checksum
 });
 
 test('verifying gives the ids again, and null for any other file', async () => {
-  const spool = await openSpool(directory, ['id']);
+  const spool = await openSpool(directory, RECORDS);
   const written = await spool.writePage(KEY, body('[{"id":"a","n":[1,2]},{"id":"b"}]'));
   const { page } = written;
   expect(await spool.verifyPage(page)).toEqual(written);
@@ -56,40 +57,40 @@ test('verifying gives the ids again, and null for any other file', async () => {
 });
 
 test('a page without records is an empty file that verifies', async () => {
-  const spool = await openSpool(directory, ['id']);
+  const spool = await openSpool(directory, RECORDS);
   const written = await spool.writePage(KEY, body());
   expect(written.page).toMatchObject({ bodyBytes: 0, recordCount: 0 });
   expect(await spool.verifyPage(written.page)).toEqual(written);
 });
 
 test('a page of several megabytes verifies across read boundaries', async () => {
-  const spool = await openSpool(directory, ['id']);
+  const spool = await openSpool(directory, RECORDS);
   const records = Array.from({ length: 3_000 }, (_, i) => `{"id":"${i}","p":"${'é'.repeat(i % 700)}"}`);
   const written = await spool.writePage(KEY, body(`[${records.join(',')}]`));
   expect(await spool.verifyPage(written.page)).toEqual(written);
 });
 
 test('a body that breaks off leaves no file, and the page can be written after it', async () => {
-  const spool = await openSpool(directory, ['id']);
+  const spool = await openSpool(directory, RECORDS);
   await expect(spool.writePage(KEY, body('[{"id":1},{"id"'))).rejects.toMatchObject({ code: 'BODY_BROKEN' });
   expect(await readdir(join(directory, 'e1-abc'))).toEqual([]);
   expect((await spool.writePage(KEY, body('[{"id":1}]'))).page.recordCount).toBe(1);
 });
 
 test('opening removes what a killed process left half-written and keeps every page', async () => {
-  const first = await openSpool(directory, ['id']);
+  const first = await openSpool(directory, RECORDS);
   const { page } = await first.writePage(KEY, body('[{"id":1}]'));
   await mkdir(join(directory, 'e2-def'));
   await writeFile(join(directory, 'e2-def', '0.ndjson.part'), '{"id"');
   await writeFile(`${page.path}.part`, '{"id"');
-  const second = await openSpool(directory, ['id']);
+  const second = await openSpool(directory, RECORDS);
   expect(await readdir(join(directory, 'e2-def'))).toEqual([]);
   expect(await readdir(join(directory, 'e1-abc'))).toEqual(['3.ndjson']);
   expect(await second.verifyPage(page)).not.toBeNull();
 });
 
 test('a later try stands beside the first, and pages and windows can be removed twice', async () => {
-  const spool = await openSpool(directory, ['id']);
+  const spool = await openSpool(directory, RECORDS);
   const { page } = await spool.writePage(KEY, body('[]'));
   const retried = await spool.writePage({ ...KEY, attempt: 2 }, body('[]'));
   expect(retried.page.path).toBe(join(directory, 'e1-abc', '3-retry2.ndjson'));

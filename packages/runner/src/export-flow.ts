@@ -1,3 +1,4 @@
+import { RECORD_SHAPE } from '@edrlake/flattener';
 import { fetchWindows } from '@edrlake/pager';
 import { commitBatch, commitEmptyWindows } from './commit-batch.ts';
 import { startRun } from './export-run.ts';
@@ -29,6 +30,7 @@ export async function exportRange(
     const wanted = force ? plan.windows : run.skip(await provenWindows(plan.windows, request, ends.lake));
     const fetched = fetchWindows(ends.source, wanted, {
       spoolDirectory: run.spoolDirectory,
+      shape: RECORD_SHAPE,
       concurrency,
       maxSpooledBytes: batchBytes,
       resume: run.spooledPages,

@@ -10,7 +10,7 @@ import { syncFile } from './sync-file.ts';
 
 /**
  * Writes Arrow tables as the bulk writer would, without native code: `directory/<table>/<partition>/<fileStem>-0.parquet`, the
- * same columns, types and order, one file for each table and partition that has rows, synced. Compressed with gzip, as the
+ * same columns and types, rows in the table's sort order, one file for each table and partition that has rows, synced. Compressed with gzip, as the
  * library knows no zstd, and without statistics. Slower by a factor of about ten: for places where DuckDB cannot run.
  * Every row is written: rows with one `event_id` are not reduced to one. A crash leaves a part of the files, the last one
  * without its footer, in `directory`: it must not be a table folder.
@@ -30,7 +30,7 @@ export async function writeArrowTables(
       const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
       await mkdir(join(directory, table.name, partition), { recursive: true });
       const fileBytes = await writeFile(table, ofDay, join(directory, path));
-      files.push({ table: table.name, partition, path, rowCount: ofDay.length, fileBytes });
+      files.push({ table: table.name, partition, path, rowCount: ofDay.length, fileBytes, layout: 'sorted' });
     }
   }
   return files;

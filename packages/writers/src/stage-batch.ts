@@ -8,9 +8,10 @@ import {
   quoteText,
   type StagedBatch,
 } from '@edrlake/core';
-import { arrayColumn, CHILD_TABLES, childRowsSql, eventsSql, LAKE_TABLES, oddElementsSql } from '@edrlake/flattener';
+import { CHILD_TABLES, LAKE_TABLES, LIST_COLUMNS, plainChildRowsSql, plainEventsSql } from '@edrlake/flattener';
+import { openOdd } from './odd-records.ts';
 import { rowsOf } from './rows.ts';
-import { openSpool, SPOOL_TABLES } from './staging-source.ts';
+import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
 import { stagedWindowsOf } from './window-stats.ts';
 import { writeStagedRows } from './write-parquet.ts';
@@ -24,7 +25,7 @@ export interface StageOptions {
 }
 
 /** Columns of the events table that only staging needs. */
-const BOOKKEEPING = ['reject_reason', 'reject_path', 'record', 'filename', 'content_hash'];
+const BOOKKEEPING = [...LIST_COLUMNS, 'odd', 'filename', 'content_hash', 'place'];
 
 /**
  * Flattens the spooled pages of some windows into temporary tables, one row an event id: of several records with one id the
@@ -59,25 +60,29 @@ async function stage(
   drop: () => Promise<void>,
 ): Promise<StagedBatch> {
   const events = quoteName(tableName('events'));
-  const source = await openSpool(connection, windows, tableName);
-  const flat = eventsSql(source.relation, ['filename'], source.oddities);
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${events} AS SELECT *, ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
+  const pages = quoteName(tableName('pages'));
+  const rejects = quoteName(tableName('rejects'));
+  const lines = await spooledLines(connection, windows, tableName('pages'));
+  await readPlain(connection, events, lines);
+  const odd = await openOdd(connection, events, tableName);
+  const records = `SELECT filename, event_date, id_hash, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, id_hash, reject_reason FROM ${odd.rejects}`;
+  const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
+  await makeRejects(
+    connection,
+    rejects,
+    `${odd.rejects} JOIN ${pages} USING (filename)`,
+    quoteText(ingestDay),
+    windows,
   );
-  const placed = `(SELECT * FROM ${events} JOIN ${quoteName(tableName('pages'))} USING (filename))`;
-  const stagedWindows = await stagedWindowsOf(connection, placed, windows);
-  await splitRejects(connection, events, placed, quoteName(tableName('rejects')), quoteText(ingestDay), windows);
   await removeDuplicates(connection, events);
-  const odd = await oddArraysOf(connection, events);
   for (const table of CHILD_TABLES) {
+    const rows = [plainChildRowsSql(table, events), ...(await odd.childRows(table))];
     const name = quoteName(tableName(table.name));
-    await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${childRowsSql(table, events, odd)}`);
-    for (const path of table.arrays ?? []) await dropColumn(connection, events, arrayColumn(path));
+    await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${rows.join(' UNION ALL ')}`);
   }
   const identityTable = tableName('identity');
-  await makeIdentities(connection, quoteName(identityTable), events, quoteName(tableName('rejects')));
+  await makeIdentities(connection, quoteName(identityTable), events, rejects);
   for (const column of BOOKKEEPING) await dropColumn(connection, events, column);
-  const rejects = quoteName(tableName('rejects'));
   await dropColumn(connection, rejects, 'content_hash');
   for (const name of SPOOL_TABLES) await connection.run(`DROP TABLE IF EXISTS temp.${quoteName(tableName(name))}`);
   const rowTables = Object.fromEntries(LAKE_TABLES.map((table) => [table.name, tableName(table.name)]));
@@ -87,7 +92,7 @@ async function stage(
     windows: stagedWindows,
     unknownFields: await unknownFieldsOf(connection, rowTables),
     write: (directory, fileStem, exceptTable) =>
-      writeStagedRows(connection, rowTables, { directory, fileStem, exceptTable }),
+      withSettings(connection, () => writeStagedRows(connection, rowTables, { directory, fileStem, exceptTable })),
     drop,
   };
 }
@@ -117,48 +122,47 @@ async function withSettings<T>(connection: DuckDBConnection, run: () => Promise<
   }
 }
 
+/** Reads all lines. Those of odd records become rows with nothing but their text, so that every row is where it was delivered. */
+async function readPlain(connection: DuckDBConnection, events: string, lines: string): Promise<void> {
+  const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${plainEventsSql(lines)})`;
+  try {
+    await connection.run(`CREATE OR REPLACE TEMP TABLE ${events} AS ${plain}`);
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
 /**
- * Moves rejects to their own table. Two identical records in one window are two rejects, and the same window delivered again
+ * Gives rejects a table of their own. Two identical records in one window are two rejects, and the same window delivered again
  * yields the same two: the identity is the record's text and its number among its equals.
  */
-async function splitRejects(
+async function makeRejects(
   connection: DuckDBConnection,
-  events: string,
-  placed: string,
   rejects: string,
+  placed: string,
   ingestDay: string,
   windows: readonly FetchedWindow[],
 ): Promise<void> {
   const ids = `[${windows.map((window) => quoteText(window.window.id)).join(', ')}]::VARCHAR[]`;
-  const numbered = `SELECT *, row_number() OVER (PARTITION BY record, window_no) AS copy FROM ${placed} WHERE reject_reason IS NOT NULL`;
+  const numbered = `SELECT *, row_number() OVER (PARTITION BY record, window_no) AS copy FROM ${placed}`;
   const columns = `DATE ${ingestDay} AS ingest_date, (${ids})[window_no + 1] AS window_id, reject_reason AS reason, reject_path AS path, event_id, event_time, processed_time, record::JSON AS record`;
   const hash = idHashSql("record || '#' || copy");
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${rejects} AS SELECT ${columns}, ${hash} AS id_hash, content_hash FROM (${numbered}) QUALIFY row_number() OVER (PARTITION BY ${hash} ORDER BY window_no) = 1`,
   );
-  await connection.run(`DELETE FROM ${events} WHERE reject_reason IS NOT NULL`);
 }
 
 /** Leaves one row an event id. Most batches hold no duplicate, and then only the hashes are grouped. */
 async function removeDuplicates(connection: DuckDBConnection, events: string): Promise<void> {
   const repeated = `SELECT id_hash FROM ${events} GROUP BY id_hash HAVING count(*) > 1`;
-  const ranked = `SELECT rowid AS row, row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, rowid DESC) AS place FROM ${events} WHERE id_hash IN (${repeated})`;
-  await connection.run(`DELETE FROM ${events} WHERE rowid IN (SELECT row FROM (${ranked}) WHERE place > 1)`);
+  const ranked = `SELECT rowid AS row, row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, coalesce(place, rowid) DESC) AS rank FROM ${events} WHERE id_hash IN (${repeated})`;
+  await connection.run(`DELETE FROM ${events} WHERE rowid IN (SELECT row FROM (${ranked}) WHERE rank > 1)`);
   const clash = await rowsOf(connection, `SELECT 1 FROM (${repeated}) LIMIT 1`);
   if (clash.length > 0) {
     throw new EdrlakeError('BUG', 'two event ids of one batch share a 64-bit identity', {
       hint: 'Export a smaller range, and report the two ids.',
     });
   }
-}
-
-/** Dotted paths of the child arrays in which some element holds what the spec does not name. */
-async function oddArraysOf(connection: DuckDBConnection, events: string): Promise<readonly string[]> {
-  const queries = CHILD_TABLES.flatMap((table) =>
-    (table.arrays ?? []).map((path) => oddElementsSql(table, path, events)),
-  );
-  const found = await rowsOf(connection, queries.join(' UNION ALL '));
-  return found.filter((row) => row.is_odd === true).map((row) => String(row.path));
 }
 
 async function makeIdentities(

@@ -15,7 +15,8 @@ export interface WriteTarget {
 }
 
 /**
- * Writes one file for each table and partition that has rows, synced, in the order of the tables and the days.
+ * Writes one file for each table and partition that has rows, synced, in the order of the tables and the days; rows as they lie in the
+ * temporary tables, where the connection preserves that.
  * A crash leaves a part of the files, and the last one possibly broken, in `directory`: it must not be a table folder.
  */
 export async function writeStagedRows(
@@ -54,7 +55,7 @@ async function writeFile(
   const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
   await mkdir(join(directory, table.name, partition), { recursive: true });
   const file = join(directory, path);
-  const [stats] = await rowsOf(connection, copyToParquetSql(rows, table, file));
+  const [stats] = await rowsOf(connection, copyToParquetSql(rows, table, file, 'arrival'));
   await syncFile(file);
   return {
     table: table.name,
@@ -62,5 +63,6 @@ async function writeFile(
     path,
     rowCount: Number(stats?.count),
     fileBytes: Number(stats?.file_size_bytes),
+    layout: 'arrival',
   };
 }

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { EdrlakeError } from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -155,20 +156,11 @@ test('two identical rejects of a window are two, and the same two when delivered
   expect(await identities()).toEqual(once);
 });
 
-test('a line that is no JSON is a reject and costs nobody else', async () => {
-  const window = await spool(
-    bench.directory,
-    [event('a'), '{"id":"b",', '{"id":"\\ud800"}', event("it's")],
-    [event('c')],
-  );
-  const batch = await stage(bench, [window]);
-  const { events = [], rejects = [] } = await stagedRows(bench, batch);
-  expect(events.map((row) => row.event_id)).toEqual(['a', 'c', "it's"]);
-  expect(rejects.map((row) => [row.reason, row.record])).toEqual([
-    ['not an object', '{"id":"\\ud800"}'],
-    ['not an object', '{"id":"b",'],
-  ]);
-  await batch.drop();
+test('a page that is not what was spooled is broken, and nothing stays behind', async () => {
+  const window = await spool(bench.directory, [event('a')]);
+  await writeFile(window.pages[0]?.path ?? '', '{"id":"b",\n');
+  await expect(stage(bench, [window])).rejects.toMatchObject({ code: 'BODY_BROKEN', disposition: 'retry' });
+  expect(await values('SELECT count(*) FROM duckdb_tables() WHERE temporary')).toEqual([[0n]]);
 });
 
 test('one odd event among 100,000 loses nothing, and of equals the last one stays', async () => {

@@ -2,7 +2,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
-import { EVERYTHING, type FetchedWindow, type StagedBatch, type TableSpec, windowOf } from '@edrlake/core';
+import {
+  EVERYTHING,
+  type FetchedWindow,
+  SPOOL_MEMBERS,
+  type StagedBatch,
+  type TableSpec,
+  windowOf,
+} from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener';
 import { stageBatch } from '@edrlake/writers';
 import type { Table } from 'apache-arrow';
@@ -39,7 +46,7 @@ export async function openBench(): Promise<Bench> {
 
 let windowNumber = 0;
 
-/** A fetched window whose pages hold the given lines. */
+/** A fetched window whose pages hold the given records, each as one that does not fit the shape. */
 export async function spool(directory: string, ...pages: readonly (readonly string[])[]): Promise<FetchedWindow> {
   windowNumber += 1;
   const window = windowOf({
@@ -53,7 +60,7 @@ export async function spool(directory: string, ...pages: readonly (readonly stri
   const spooled = await Promise.all(
     pages.map(async (lines, pageNumber) => {
       const path = join(folder, `${pageNumber}.ndjson`);
-      const body = lines.map((line) => `${line}\n`).join('');
+      const body = lines.map((line) => `${JSON.stringify({ [SPOOL_MEMBERS.odd]: line })}\n`).join('');
       await writeFile(path, body);
       const bodyBytes = Buffer.byteLength(body);
       return { windowId: window.id, pageNumber, path, bodyBytes, recordCount: lines.length, crc32: '00000000' };

@@ -1,0 +1,40 @@
+/**
+ * What a member of a record may be so that columns can be read from it directly. Values: `text` a string, an integer, true or
+ * false; `integer` and `bigint` digits with an optional sign, also as a string, at most 9 or 18 of them; `boolean` true or false, also as a
+ * string; `timestamp` a string like `2020-08-17T04:15:06.000+0000`. `json` and `leftover` may be anything. null may stand for all of them.
+ */
+export type ShapeKind = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'json' | 'leftover';
+
+/** A member that is read as one value. A `leftover` is known, but no column takes it. */
+export interface ShapeValue {
+  readonly name: string;
+  readonly kind: ShapeKind;
+  /** Members with one `column` are alternatives: a plain record has at most one of them, or all with the same bytes. */
+  readonly column: string | null;
+}
+
+/** A member whose own members are known: an object, or an array of objects that hold nothing else. */
+export interface ShapeSection {
+  readonly name: string;
+  readonly kind: 'section' | 'list';
+  readonly members: readonly ShapeMember[];
+}
+
+/** A member of a record that is known by name. */
+export type ShapeMember = ShapeValue | ShapeSection;
+
+/**
+ * The records a source is known to deliver. A record that fits is *plain*: it is read with fixed types, in one go. Every
+ * other one is read by rules that allow for anything, at several times the cost.
+ */
+export interface RecordShape {
+  readonly members: readonly ShapeMember[];
+  /** Columns that a plain record must fill: by a string that is not blank, or a number. */
+  readonly required: readonly string[];
+}
+
+/**
+ * Members of a spooled line that are not the source's. `extra`: what no column takes of a plain record, nested as delivered.
+ * `odd`: the text of a record that is not plain, then the only member of its line.
+ */
+export const SPOOL_MEMBERS = { extra: '#extra', odd: '#odd' } as const;

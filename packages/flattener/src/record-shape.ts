@@ -1,0 +1,32 @@
+import type { ColumnSpec, RecordShape, ShapeKind, ShapeMember, ShapeValue } from '@edrlake/core';
+import { CHILD_TABLES } from './lake-tables.ts';
+import { elementTree, RECORD_TREE, type SourceField, type SourceSection } from './source-tree.ts';
+
+/** The records the table spec knows. Those that fit are flattened by `plainEventsSql`, all others by `eventsSql`. */
+export const RECORD_SHAPE: RecordShape = {
+  members: membersOf(RECORD_TREE),
+  required: ['event_id', 'event_time'],
+};
+
+function membersOf(section: SourceSection): readonly ShapeMember[] {
+  return section.members.map((member) => {
+    const { name } = member;
+    if (member.kind === 'section') return { name, kind: 'section', members: membersOf(member) };
+    return member.use === 'array' ? listOf(member) : valueMember(member);
+  });
+}
+
+function listOf({ name, path }: SourceField): ShapeMember {
+  const table = CHILD_TABLES.find(({ arrays }) => arrays?.includes(path));
+  return { name, kind: 'list', members: membersOf(elementTree(table?.columns ?? [])) };
+}
+
+function valueMember({ name, use, column }: SourceField): ShapeValue {
+  const kind = use === 'value' && column !== null ? kindOf(column) : use === 'json' ? 'json' : 'leftover';
+  return { name, kind, column: column?.name ?? null };
+}
+
+function kindOf({ type }: ColumnSpec): ShapeKind {
+  // No column of a date or of JSON is fed by a value.
+  return type === 'date' || type === 'json' ? 'text' : type;
+}

@@ -1,0 +1,94 @@
+import { SPOOL_MEMBERS } from '@edrlake/core';
+import type { KnownSection } from './known-members.ts';
+
+const ODD_BEGIN = Buffer.from(`{"${SPOOL_MEMBERS.odd}":"`);
+const EXTRA_BEGIN = Buffer.from(`,"${SPOOL_MEMBERS.extra}":`);
+
+/** Lines on their way to the spool: one buffer, used over and over. It grows to twice the largest record. */
+export interface LineBuffer {
+  /** A record as it is. */
+  plain(bytes: Buffer, from: number, to: number): void;
+  /** A record with what the scan has collected as its extra. */
+  withExtra(bytes: Buffer, from: number, to: number, root: KnownSection): void;
+  /** The text of a record, as a string. */
+  odd(bytes: Buffer, from: number, to: number): void;
+  readonly byteLength: number;
+  /** All lines, until the next `reset`. */
+  take(): Buffer;
+  reset(): void;
+}
+
+/** @param capacity bytes to begin with */
+export function lineBuffer(capacity: number): LineBuffer {
+  let lines = Buffer.allocUnsafe(capacity);
+  let length = 0;
+  const ensure = (more: number) => {
+    if (length + more <= lines.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(2 * lines.length, length + more));
+    lines.copy(larger, 0, 0, length);
+    lines = larger;
+  };
+  const append = (bytes: Buffer, from: number, to: number) => {
+    length += bytes.copy(lines, length, from, to);
+  };
+  const byte = (value: number) => {
+    lines[length++] = value;
+  };
+  const appendExtra = (bytes: Buffer, section: KnownSection) => {
+    byte(0x7b);
+    const { extra } = section;
+    let isFirst = true;
+    for (let i = 0; i < extra.length; i += 2) {
+      if (!isFirst) byte(0x2c);
+      isFirst = false;
+      append(bytes, extra[i] as number, extra[i + 1] as number);
+    }
+    for (const below of section.subsections) {
+      if (!below.hasExtra) continue;
+      if (!isFirst) byte(0x2c);
+      isFirst = false;
+      append(below.key, 0, below.key.length);
+      appendExtra(bytes, below);
+    }
+    byte(0x7d);
+  };
+  return {
+    plain(bytes, from, to) {
+      ensure(to - from + 1);
+      append(bytes, from, to);
+      byte(0x0a);
+    },
+    withExtra(bytes, from, to, root) {
+      // The extra is part of the record, but for the names of the sections, which stand in it too.
+      ensure(2 * (to - from) + EXTRA_BEGIN.length + 2);
+      append(bytes, from, to - 1);
+      append(EXTRA_BEGIN, 0, EXTRA_BEGIN.length);
+      appendExtra(bytes, root);
+      byte(0x7d);
+      byte(0x0a);
+    },
+    odd(bytes, from, to) {
+      ensure(2 * (to - from) + ODD_BEGIN.length + 3);
+      append(ODD_BEGIN, 0, ODD_BEGIN.length);
+      // Nothing but quotes and backslashes needs an escape: control characters are escaped already, or spaces.
+      length += lines.write(bytes.toString('latin1', from, to).replace(/["\\]/g, '\\$&'), length, 'latin1');
+      byte(0x22);
+      byte(0x7d);
+      byte(0x0a);
+    },
+    get byteLength() {
+      return length;
+    },
+    take: () => lines.subarray(0, length),
+    reset() {
+      length = 0;
+    },
+  };
+}
+
+/** The record of a spooled line, without the line break. The extra of a plain one is left in it. */
+export function asDelivered(line: Buffer): Buffer {
+  if (!line.subarray(0, ODD_BEGIN.length).equals(ODD_BEGIN)) return line;
+  const { [SPOOL_MEMBERS.odd]: text } = JSON.parse(line.toString()) as { [SPOOL_MEMBERS.odd]: string };
+  return Buffer.from(text);
+}

@@ -1,0 +1,83 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { idHashSql, quoteName, type TableSpec } from '@edrlake/core';
+import {
+  CHILD_TABLES,
+  childRowsSql,
+  eventsSql,
+  LAKE_TABLES,
+  type Oddities,
+  oddColumnsSql,
+  oddElementsSql,
+  odditiesOf,
+  oddRecordsSql,
+} from '@edrlake/flattener';
+import { rowsOf } from './rows.ts';
+
+/** The records of a batch that do not fit the shape. */
+export interface OddRecords {
+  /** A relation: those that are no events, with `record`, `reject_reason`, `reject_path`, `filename` and what could be read of them. */
+  readonly rejects: string;
+  /** Queries for the rows of a child table; none where no odd record is an event. */
+  childRows(table: TableSpec): Promise<readonly string[]>;
+}
+
+/**
+ * Flattens the odd records among the staged rows by rules that allow for anything, and puts the events among them in the place
+ * of the rows that only held their text: with `place`, the row id that those had.
+ * @param events table of what `plainEventsSql` read, with `id_hash` and `place`
+ */
+export async function openOdd(
+  connection: DuckDBConnection,
+  events: string,
+  tableName: (name: 'odd_events' | 'odd_records') => string,
+): Promise<OddRecords> {
+  const [row] = await rowsOf(connection, `SELECT count(odd)::INTEGER AS odd FROM ${events}`);
+  if (row?.odd === 0) return { rejects: NO_REJECTS, childRows: async () => [] };
+  const oddEvents = quoteName(tableName('odd_events'));
+  const records = `SELECT odd AS record, hash(odd) AS content_hash, filename, rowid AS place FROM ${events} WHERE odd IS NOT NULL`;
+  const oddities = await odditiesIn(connection, records, quoteName(tableName('odd_records')));
+  const marked = ['*', ...oddColumnsSql(quoteName(tableName('odd_records')), oddities)].join(', ');
+  const flat = eventsSql(`(SELECT ${marked} FROM (${records}))`, ['filename', 'place'], oddities);
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${oddEvents} AS SELECT *, ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
+  );
+  await connection.run(`DELETE FROM ${events} WHERE odd IS NOT NULL`);
+  const [eventsSpec] = LAKE_TABLES as readonly [TableSpec, ...TableSpec[]];
+  const names = [
+    ...eventsSpec.columns.map(({ name }) => quoteName(name)),
+    'content_hash',
+    'filename',
+    'place',
+    'id_hash',
+  ];
+  await connection.run(
+    `INSERT INTO ${events} BY NAME SELECT ${names.join(', ')} FROM ${oddEvents} WHERE reject_reason IS NULL`,
+  );
+  const kept = `(SELECT * FROM ${oddEvents} WHERE place IN (SELECT place FROM ${events}))`;
+  let oddArrays: Promise<readonly string[]> | null = null;
+  return {
+    rejects: `(SELECT * FROM ${oddEvents} WHERE reject_reason IS NOT NULL)`,
+    childRows: async (table) => {
+      oddArrays ??= oddArraysOf(connection, kept);
+      return [childRowsSql(table, kept, await oddArrays)];
+    },
+  };
+}
+
+const NO_REJECTS =
+  '(SELECT NULL::VARCHAR AS record, NULL::VARCHAR AS reject_reason, NULL::VARCHAR AS reject_path, NULL::VARCHAR AS filename, NULL::UBIGINT AS content_hash, NULL::UBIGINT AS id_hash, NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS processed_time WHERE false)';
+
+async function odditiesIn(connection: DuckDBConnection, records: string, oddRecords: string): Promise<Oddities> {
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${oddRecords} AS ${oddRecordsSql(`(${records})`)}`);
+  const [union] = await rowsOf(connection, `SELECT coalesce(bit_or(odd), 0)::VARCHAR AS odd FROM ${oddRecords}`);
+  return odditiesOf(BigInt(String(union?.odd)));
+}
+
+/** Dotted paths of the child arrays in which some element holds what the spec does not name. */
+async function oddArraysOf(connection: DuckDBConnection, events: string): Promise<readonly string[]> {
+  const queries = CHILD_TABLES.flatMap((table) =>
+    (table.arrays ?? []).map((path) => oddElementsSql(table, path, events)),
+  );
+  const found = await rowsOf(connection, queries.join(' UNION ALL '));
+  return found.filter((row) => row.is_odd === true).map((row) => String(row.path));
+}

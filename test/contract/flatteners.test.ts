@@ -1,0 +1,327 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EVERYTHING, type FetchedWindow, windowOf } from '@edrlake/core';
+import { flattenRecords, RECORD_SHAPE } from '@edrlake/flattener';
+import { scanPage } from '@edrlake/pager';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  arrowRows,
+  asSet,
+  type Bench,
+  INGEST_DAY,
+  openBench,
+  stage,
+  stagedRows,
+} from '../../packages/writers/test/staging.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+
+const oddText = fc.oneof(
+  fc.constantFrom(
+    '',
+    ' ',
+    '\t\n',
+    '[',
+    '[]',
+    '["a"]',
+    '{}',
+    '{"a":1}',
+    'null',
+    'true',
+    'FALSE',
+    '0',
+    '-0',
+    '007',
+    '12.0',
+    '1.5',
+    '1e3',
+  ),
+  fc.constantFrom('9007199254740993', '-9223372036854775808', '9223372036854775808', '2147483648', 'é😀\\"/\u001f'),
+  fc.constantFrom(
+    'C:\\Windows',
+    'c:\\windows\\',
+    'C:\\Windows//a.dll',
+    '\\\\srv\\share\\x',
+    '/usr//bin/',
+    'a.dll',
+    '..tar',
+    '.',
+    'C:\\',
+  ),
+  fc.constantFrom(
+    '2020-08-17T04:15:06.000+0000',
+    '1970-01-01T00:00:00.000+0000',
+    '2020-08-17T23:59:59.9999+05:30',
+    '2020-02-30T00:00:00.000+0000',
+    '2020-08-17 04:15:06Z',
+    '2020-08-17T04:15:06',
+    '1597637706123',
+    '2020-08-17T04:15:06.1-11',
+  ),
+  fc.string({ unit: 'grapheme', maxLength: 8 }),
+);
+const oddNumber = fc.constantFrom(
+  '0',
+  '-0',
+  '1',
+  '2147483648',
+  '9007199254740993',
+  '123456789012345678901234567890',
+  '1.10',
+  '-0.0',
+  '1e2',
+  '1e21',
+  '1.5E-7',
+  '1e999',
+  '1597637706123',
+);
+const scalar = fc.oneof(
+  { weight: 5, arbitrary: oddText.map((text) => JSON.stringify(text)) },
+  { weight: 2, arbitrary: oddNumber },
+  { weight: 2, arbitrary: fc.constantFrom('true', 'false', 'null', 'null') },
+);
+const list = fc.array(scalar, { maxLength: 3 }).map((items) => `[${items.join(', ')}]`);
+// JavaScript moves keys that look like array indexes to the front, so they cannot keep their place.
+const keyName = fc.oneof(
+  fc.constantFrom('newThing', 'a/b', 'x~y', '', 'q"', 'é', '7a', 'id', 'name', 'path', 'type'),
+  fc.string({ unit: 'grapheme', maxLength: 4 }).filter((key) => !/^\d+$/.test(key)),
+);
+const object = (members: fc.Arbitrary<[string, string][]>) =>
+  members.map((pairs) => {
+    const unique = new Map(pairs);
+    return `{${[...unique].map(([key, value]) => `${JSON.stringify(key)} : ${value}`).join(',')}}`;
+  });
+const unknownValue = fc.oneof(
+  scalar,
+  list,
+  object(fc.array(fc.tuple(keyName, fc.oneof(scalar, list)), { maxLength: 3 })),
+);
+const anyValue = fc.oneof({ weight: 6, arbitrary: scalar }, { weight: 1, arbitrary: unknownValue });
+const members = (
+  known: readonly string[],
+  value: fc.Arbitrary<string>,
+  more: readonly fc.Arbitrary<[string, string]>[] = [],
+) =>
+  object(
+    fc.array(
+      fc.oneof(
+        { weight: 8, arbitrary: fc.tuple(fc.constantFrom(...known), value) },
+        { weight: 1, arbitrary: fc.tuple(keyName, unknownValue) },
+        ...more.map((arbitrary) => ({ weight: 2, arbitrary })),
+      ),
+      { maxLength: 12 },
+    ),
+  );
+const named = (name: string, value: fc.Arbitrary<string>): fc.Arbitrary<[string, string]> =>
+  fc.oneof({ weight: 6, arbitrary: value }, { weight: 1, arbitrary: anyValue }).map((text) => [name, text]);
+const elements = (known: readonly string[]) =>
+  fc
+    .array(fc.oneof({ weight: 5, arbitrary: members(known, anyValue) }, { weight: 1, arbitrary: unknownValue }), {
+      maxLength: 3,
+    })
+    .map((items) => `[${items.join(',')}]`);
+
+const certificate = elements([
+  'certificateHash',
+  'certificateIssuer',
+  'certificateValid',
+  'certificateSigned',
+  'certificateSignedDate',
+  'expiryDate',
+  'subject',
+]);
+const indicator = elements(['score', 'sha256', 'familyName', 'verdict', 'category', 'rowId']);
+const file = members(
+  ['path', 'fullPath', 'fileName', 'extension', 'size', 'createdDate', 'createDate', 'accessDate', 'owner'],
+  anyValue,
+  [named('certificates', certificate)],
+);
+const asset = members(['agentId', 'hostName', 'customerId', 'platform'], anyValue, [
+  named('interfaces', elements(['ipAddress', 'macAddress'])),
+  named('tags', elements(['id', 'name', 'uuid'])),
+]);
+const actor = members(
+  ['processId', 'elevated', 'createDate', 'createdDate', 'imageFullPath', 'type', 'eventId'],
+  anyValue,
+);
+const processSection = members(['pid', 'processName', 'fullPath', 'elevated', 'sid'], anyValue, [
+  named('processFile', members(['fullPath', 'path', 'fileName', 'sha256', 'moduleName'], anyValue)),
+]);
+const network = members(['localIP', 'remoteIP', 'remoteDns', 'port'], anyValue);
+const optional = members(
+  [
+    'eventId',
+    'type',
+    'action',
+    'score',
+    'customerId',
+    'eventProcessedTime',
+    'verdict',
+    'infections',
+    'registry',
+    'mutex',
+  ],
+  anyValue,
+  [
+    named('file', file),
+    named('asset', asset),
+    named('actor', actor),
+    named('process', processSection),
+    named('network', network),
+    named('indicator1', indicator),
+    named('indicator2', indicator),
+  ],
+);
+const time = fc.oneof(
+  { weight: 8, arbitrary: fc.constant('"2020-08-17T04:15:06.123+0000"') },
+  { weight: 1, arbitrary: anyValue },
+);
+
+/** A record that is mostly an event; `n` keeps the ids of one batch apart. */
+const record = (n: number) =>
+  fc.oneof(
+    {
+      weight: 12,
+      arbitrary: fc
+        .tuple(optional, time)
+        .map(([body, dateTime]) => withKey(withKey(body, 'dateTime', dateTime), 'id', `"e${n}"`)),
+    },
+    { weight: 1, arbitrary: unknownValue.map((text) => text.replace(/"(id|eventId)"/g, `"no$1"`)) },
+  );
+
+/** In front of the members; where the body has the key as well, the first counts. */
+function withKey(body: string, key: string, value: string): string {
+  return body === '{}' ? `{"${key}":${value}}` : `{"${key}":${value},${body.slice(1)}`;
+}
+
+/** Nearly always one of the first, else one of the others. */
+const mostly = (usual: fc.Arbitrary<string>, others: fc.Arbitrary<string>) =>
+  fc.oneof({ weight: 60, arbitrary: usual }, { weight: 1, arbitrary: others });
+const instant = mostly(
+  fc
+    .tuple(
+      fc.constantFrom('2020-08-17', '2019-02-28', '2020-02-29', '1999-12-31', '1970-01-01', '2000-02-29'),
+      fc.constantFrom('04:15:06.123', '00:00:00.000', '23:59:59.999'),
+    )
+    .map(([day, clock]) => `"${day}T${clock}+0000"`),
+  fc
+    .tuple(
+      fc.constantFrom('2020-08-17', '2019-02-29', '2020-13-01', '3000-01-01', '1900-02-29', '2020-8-17'),
+      fc.constantFrom('04:15:06.123', '24:00:00.000', '04:60:00.000', '04:15:06'),
+      fc.constantFrom('+0000', 'Z', '+0100', ''),
+    )
+    .map(([day, clock, offset]) => `"${day}T${clock}${offset}"`),
+);
+const plainText = mostly(
+  fc.oneof(
+    fc.constantFrom('"x"', '"C:\\\\Windows\\\\a.dll"', '""', '" "', '["one"]', '[ "one" ]', '[]', '[""]', '12', 'null'),
+    fc.constantFrom('"\\u00e9"', 'true', '[null]', '[7]', '"[x]"', '"/usr//bin/"', '"..tar"'),
+    fc.string({ unit: 'grapheme', maxLength: 6 }).map((text) => JSON.stringify(text)),
+  ),
+  fc.constantFrom('["a","b"]', '-0', '1.5', '[1.5]', '{}', '[[]]', '[ ]'),
+);
+const plainNumber = mostly(
+  fc.constantFrom('0', '7', '-12', '999999999', '"4"', '"-4"', 'null'),
+  fc.constantFrom('12.0', '-0', '"x"', '"007"', '" "', '""', '2147483648', '9223372036854775808', 'true'),
+);
+const flag = mostly(fc.constantFrom('true', 'false', '"true"', '"FALSE"', 'null'), fc.constantFrom('"no"', '""', '1'));
+/** A value of the kind that the field should have. */
+const valueFor = (kind: string): fc.Arbitrary<string> => {
+  const usual = { text: plainText, integer: plainNumber, bigint: plainNumber, boolean: flag, timestamp: instant }[kind];
+  return mostly(usual ?? unknownValue, anyValue);
+};
+const pairsOf = (shape: typeof RECORD_SHAPE.members): fc.Arbitrary<[string, string]>[] =>
+  shape.map((member): fc.Arbitrary<[string, string]> => {
+    if (!('members' in member)) return fc.tuple(fc.constant(member.name), valueFor(member.kind));
+    const inside = shaped(member.members);
+    const list = fc.array(inside, { maxLength: 2 }).map((items) => `[${items.join(' , ')}]`);
+    return fc.tuple(fc.constant(member.name), member.kind === 'list' ? list : fc.oneof(inside, fc.constant('null')));
+  });
+const shaped = (shape: typeof RECORD_SHAPE.members): fc.Arbitrary<string> =>
+  object(
+    fc.array(
+      fc.oneof(
+        { weight: 60, arbitrary: fc.oneof(...pairsOf(shape)) },
+        { weight: 1, arbitrary: fc.tuple(keyName, unknownValue) },
+      ),
+      { maxLength: 8 },
+    ),
+  );
+/** A record most of whose fields are what they should be. */
+const usualRecord = (n: number) =>
+  fc
+    .tuple(shaped(RECORD_SHAPE.members), instant)
+    .map(([body, dateTime]) => withKey(withKey(body, 'dateTime', dateTime), 'id', `"e${n}"`));
+
+let windowNumber = 0;
+
+/** What the export does with the page that holds the records. */
+async function spoolPage(
+  directory: string,
+  records: readonly string[],
+): Promise<{ window: FetchedWindow; odd: number }> {
+  windowNumber += 1;
+  const window = windowOf({
+    axis: 'event',
+    range: { startMs: windowNumber, endMs: windowNumber + 1 },
+    cuts: [],
+    scope: EVERYTHING,
+  });
+  const path = join(directory, `page-${windowNumber}.ndjson`);
+  const file = await open(path, 'w');
+  async function* body() {
+    yield Buffer.from(`[${records.join(',\n')}]`);
+  }
+  const scanned = await scanPage(body(), {
+    idFields: ['id', 'eventId'],
+    shape: RECORD_SHAPE,
+    write: async (bytes) => void (await file.write(bytes)),
+  });
+  await file.close();
+  const page = {
+    windowId: window.id,
+    pageNumber: 0,
+    path,
+    bodyBytes: scanned.writtenBytes,
+    recordCount: scanned.recordCount,
+    crc32: scanned.crc32,
+  };
+  const counts = { bodyBytes: 0, recordCount: records.length, distinctIds: records.length, withoutId: 0 };
+  return {
+    window: { window, count: records.length, pages: [page], ...counts, verdict: 'complete' },
+    odd: scanned.oddRecords,
+  };
+}
+
+test.each([
+  ['that are mostly odd', true, record, 3],
+  ['that are mostly plain', false, usualRecord, 6],
+] as const)(
+  'a scanned page and Arrow flatten records %s to the same rows',
+  async (_which, isMostlyOdd, recordOf, numRuns) => {
+    let odd = 0;
+    const batch = fc.tuple(...Array.from({ length: 150 }, (_, n) => recordOf(n)));
+    await fc.assert(
+      fc.asyncProperty(batch, async (lines) => {
+        const spooled = await spoolPage(bench.directory, lines);
+        odd += spooled.odd;
+        const staged = await stage(bench, [spooled.window]);
+        const bulk = await stagedRows(bench, staged);
+        const { id: windowId } = spooled.window.window;
+        const inProcess = arrowRows(flattenRecords(lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
+        await staged.drop();
+        for (const [name, rows] of Object.entries(bulk))
+          expect(asSet(rows), name).toEqual(asSet(inProcess[name] ?? []));
+      }),
+      { numRuns, seed: 20200817, endOnFailure: true },
+    );
+    expect(isMostlyOdd ? odd : 150 * numRuns - odd, 'records that took the way this is about').toBeGreaterThan(
+      75 * numRuns,
+    );
+  },
+);
