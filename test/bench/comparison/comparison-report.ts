@@ -139,3 +139,29 @@ export function comparisonTargets(figures: ComparisonFigures): Target[] {
     },
   ];
 }
+
+/** How the largest size compares with the smallest, where several were measured. */
+export function growthTargets(sizes: readonly ComparisonFigures[]): Target[] {
+  const sorted = [...sizes].sort((a, b) => a.events - b.events);
+  const [small, large] = [sorted[0], sorted.at(-1)];
+  if (small === undefined || large === undefined || small.events === large.events) return [];
+  const between = `${numberText(small.events)} to ${numberText(large.events)}`;
+  const growth = (value: (figures: ComparisonFigures) => number) => (value(large) / value(small) - 1) * 100;
+  const edrlake = ({ contestants }: ComparisonFigures) => contestants.edrlake as ContestantFigures;
+  return [
+    {
+      name: `time per event, ${between}`,
+      measured: growth((figures) => edrlake(figures).wallSeconds.median / figures.events),
+      bound: 'at most',
+      limit: 5,
+      unit: '% more',
+    },
+    {
+      name: `peak memory, ${between}`,
+      measured: growth((figures) => edrlake(figures).peakMiB.median),
+      bound: 'at most',
+      limit: 10,
+      unit: '% more',
+    },
+  ];
+}

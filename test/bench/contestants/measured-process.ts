@@ -67,6 +67,21 @@ export async function runMeasured(
   return { stdout, wallSeconds, cpuSeconds: usage.cpuSeconds, peakBytes: Math.max(usage.peakBytes, treePeakBytes) };
 }
 
+/** Runs a Node program exactly as a user would. @returns seconds from start to exit */
+export async function runTimed(program: string, args: readonly string[]): Promise<number> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  child.stdout.resume();
+  child.stderr.resume();
+  const exitCode = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  const wallSeconds = (performance.now() - startedAt) / 1000;
+  if (exitCode !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${exitCode}`);
+  return wallSeconds;
+}
+
 /** Resident memory of a process and its descendants now; 0 where there is no /proc, or where it has just ended. */
 function treeBytes(pid: number): number {
   try {

@@ -11,9 +11,13 @@ export interface Target {
   readonly note?: string;
 }
 
-/** Whether it is reached. */
-export function isMet({ measured, bound, limit }: Target): boolean {
+function isMet({ measured, bound, limit }: Target): boolean {
   return bound === 'at most' ? measured <= limit : measured >= limit;
+}
+
+/** The targets with their verdicts, for machines. */
+export function judged(targets: readonly Target[]) {
+  return targets.map((target) => ({ ...target, verdict: isMet(target) ? 'met' : 'missed' }));
 }
 
 /** All targets, one a line, each met or missed. */
