@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { MS_PER_DAY } from '@edrlake/core';
+import type { TimelineProfile } from '@edrlake/simulator';
 import { type MeasuredRun, runMeasured } from '../contestants/measured-process.ts';
 import type { PageOrder } from '../contestants/page-fetching.ts';
+import type { StageOrder } from '../stages/stage-order.ts';
 import type { Served } from '../gateway/served.ts';
 import { type Gateway, startGateway } from '../gateway/start-gateway.ts';
 
@@ -35,22 +37,36 @@ export interface Stage {
   readonly gateway: Gateway;
   /** Runs the command with its gateway and lake, and expects it to end well. */
   edrlake(words: readonly string[], lake: string, command?: string): Promise<MeasuredRun>;
+  /** Runs a command that needs only the lake. */
+  maintain(words: readonly string[], lake: string): Promise<MeasuredRun>;
   /** Runs one of the programs in `contestants/` on the pages that were asked for last. */
   program(name: 'floor' | 'parse' | 'drain', order: object): Promise<MeasuredRun>;
   /** Names the pages that the programs fetch. */
   usePages(pages: readonly string[]): Promise<void>;
   /** `--from … --to …` of all the data. */
   readonly range: readonly string[];
+  /** What the programs of the stage benches are told. */
+  readonly stageOrder: Omit<StageOrder, 'folder'>;
   close(): Promise<void>;
 }
 
-/** Opens a stage in a fresh folder. Close it: that removes everything but the recording. */
-export async function openStage(setting: StageSetting): Promise<Stage> {
+/**
+ * Opens a stage in a fresh folder. Close it: that removes everything but the recording.
+ * @param profile how the events spread over the days, where that is not as usual
+ */
+export async function openStage(setting: StageSetting, profile: TimelineProfile = {}): Promise<Stage> {
   const { events, days, seed, pageSize, concurrency, workFolder } = setting;
   await mkdir(workFolder, { recursive: true });
   const folder = await mkdtemp(join(workFolder, 'stage-'));
   const range = { startMs: START_MS, endMs: START_MS + days * MS_PER_DAY };
-  const gateway = await startGateway(workFolder, { events, range, seed, pageSizeMax: pageSize, rateLimit: null });
+  const gateway = await startGateway(workFolder, {
+    events,
+    range,
+    seed,
+    pageSizeMax: pageSize,
+    rateLimit: null,
+    profile,
+  });
   const pageListFile = join(folder, 'pages.json');
   const order: PageOrder = { url: gateway.url, pageListFile, concurrency };
   const target = ['--base-url', gateway.url, '--rate-limit', 'none', '--page-size', String(pageSize)];
@@ -60,12 +76,14 @@ export async function openStage(setting: StageSetting): Promise<Stage> {
     folder,
     gateway,
     range: ['--from', dayText(range.startMs), '--to', dayText(range.endMs - MS_PER_DAY)],
+    stageOrder: { url: gateway.url, concurrency, pageSize, range, histogram: 'auto' },
     edrlake: (words, lake, command = setting.command) =>
       runMeasured(
         command,
         [...words, ...target, '--concurrency', String(concurrency), '--lake', lake, '--json'],
         credentials,
       ),
+    maintain: (words, lake) => runMeasured(setting.command, [...words, '--lake', lake, '--json']),
     program: (name, extra) => runMeasured(programFile(name), [JSON.stringify({ ...order, ...extra })]),
     usePages: (pages) => writeFile(pageListFile, JSON.stringify(pages)),
     async close() {

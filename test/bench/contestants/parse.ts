@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
+import { report } from '../stages/own-time.ts';
 import { fetchPages, type PageOrder } from './page-fetching.ts';
 
 // A yardstick that does not change with edrlake: JSON.parse of all pages in one thread. Only the parsing is timed.
@@ -16,4 +17,4 @@ await fetchPages({ ...order, concurrency: 1 }, pages, async (body) => {
   parseSeconds += (performance.now() - startedAt) / 1000;
   textBytes += bytes.length;
 });
-process.stdout.write(`${JSON.stringify({ parseSeconds, textBytes, events })}\n`);
+report({ parseSeconds, textBytes, events });
