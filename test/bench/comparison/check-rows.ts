@@ -2,7 +2,7 @@ import type { StoredRows } from './stored-rows.ts';
 
 /**
  * Compares what the contestants wrote with what there is to write.
- * @returns one sentence
+ * @returns two lines for a person
  * @throws when a row is missing, comes twice, or one contestant has another number of rows than the others
  */
 export function checkRows(stored: Readonly<Record<string, StoredRows>>, events: number): string {
@@ -19,5 +19,5 @@ export function checkRows(stored: Readonly<Record<string, StoredRows>>, events: 
     }
   }
   const rows = Object.entries(first?.rows ?? {}).map(([table, count]) => `${count.toLocaleString('en-US')} ${table}`);
-  return `Rows checked, the same in ${Object.keys(stored).join(' and ')}: ${rows.join(', ')}.`;
+  return `Rows checked, the same in ${Object.keys(stored).join(' and ')}:\n${rows.join(', ')}`;
 }
