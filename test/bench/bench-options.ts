@@ -33,17 +33,15 @@ export interface BenchValues {
   text(name: string): string | undefined;
   list(name: string): readonly string[];
   has(name: string): boolean;
-  /** @throws when it is no whole number above 0 */
+  /** Ends the process when it is no whole number above 0. */
   number(name: string): number;
+  /** The same for several with commas. */
+  numbers(name: string): readonly number[];
 }
 
-/** Reads the command line. Prints the help and ends the process where that is asked for. */
+/** Reads the command line. Ends the process with the help where that is asked for, and with a message where it is wrong. */
 export function readOptions(usage: string, options: Readonly<Record<string, BenchOption>>): BenchValues {
-  const { values } = parseArgs({
-    options: Object.fromEntries(
-      Object.entries(options).map(([name, { type, multiple }]) => [name, { type, multiple: multiple === true }]),
-    ),
-  });
+  const values = parsed(options);
   if (values.help === true) {
     process.stdout.write(`${usage}\n\n${helpText(options)}\n`);
     process.exit(0);
@@ -52,16 +50,36 @@ export function readOptions(usage: string, options: Readonly<Record<string, Benc
     const value = values[name] ?? options[name]?.default;
     return typeof value === 'string' ? value : undefined;
   };
+  const numbers = (name: string) =>
+    (text(name) ?? '').split(',').map((item) => {
+      const value = Number(item);
+      if (!Number.isSafeInteger(value) || value < 1)
+        fail(`--${name}: expected a whole number above 0, found "${item}"`);
+      return value;
+    });
   return {
     text,
     list: (name) => (Array.isArray(values[name]) ? values[name].map(String) : []),
     has: (name) => values[name] === true,
-    number(name) {
-      const value = Number(text(name));
-      if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name}: expected a whole number above 0`);
-      return value;
-    },
+    number: (name) => numbers(name)[0] ?? 0,
+    numbers,
   };
+}
+
+function parsed(options: Readonly<Record<string, BenchOption>>) {
+  const types = Object.entries(options).map(([name, { type, multiple }]) => {
+    return [name, { type, multiple: multiple === true }] as const;
+  });
+  try {
+    return parseArgs({ options: Object.fromEntries(types) }).values;
+  } catch (thrown) {
+    return fail(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}
+
+function fail(problem: string): never {
+  process.stderr.write(`${problem}\nSee --help.\n`);
+  process.exit(2);
 }
 
 function helpText(options: Readonly<Record<string, BenchOption>>): string {

@@ -47,7 +47,7 @@ const OPTIONS = {
 } as const satisfies Record<string, BenchOption>;
 
 const values = readOptions(USAGE, OPTIONS);
-const sizes = (values.text('sizes') ?? values.text('events') ?? '').split(',').map(Number);
+const sizes = values.numbers(values.text('sizes') === undefined ? 'events' : 'sizes');
 const roundOptions: RoundOptions = {
   rounds: values.number('rounds'),
   memoryLimit: values.text('memory-limit') ?? '',

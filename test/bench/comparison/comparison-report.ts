@@ -29,7 +29,12 @@ export interface ComparisonFigures {
   readonly lowerBound: number;
   readonly requests: number;
   readonly contestants: Readonly<Record<string, ContestantFigures>>;
+  /** Each round's edrlake over the same round's other build. */
+  readonly others: Readonly<Record<string, { readonly wallRatio: Spread; readonly cpuRatio: Spread }>>;
 }
+
+/** Contestants of every run. */
+const STANDING: readonly string[] = ['edrlake', 'floor', 'parse', 'server'];
 
 /** Works the rounds out. */
 export function comparisonFigures(setting: StageSetting, { entries, stored }: Rounds): ComparisonFigures {
@@ -61,6 +66,17 @@ export function comparisonFigures(setting: StageSetting, { entries, stored }: Ro
     lowerBound,
     requests,
     contestants: Object.fromEntries(names.map((name) => [name, figures(name)])),
+    others: Object.fromEntries(
+      names
+        .filter((name) => !STANDING.includes(name))
+        .map((name) => [
+          name,
+          {
+            wallRatio: per(of(name), (entry) => entry.wallSeconds),
+            cpuRatio: per(of(name), (entry) => entry.cpuSeconds),
+          },
+        ]),
+    ),
   };
 }
 
@@ -77,6 +93,10 @@ export function comparisonText(figures: ComparisonFigures): string {
     [
       ['wall time, edrlake / floor', spreadText(figures.wallRatio)],
       ['CPU time, edrlake / floor', spreadText(figures.cpuRatio)],
+      ...Object.entries(figures.others).flatMap(([name, { wallRatio, cpuRatio }]) => [
+        [`wall time, edrlake / ${name}`, spreadText(wallRatio)],
+        [`CPU time, edrlake / ${name}`, spreadText(cpuRatio)],
+      ]),
       ['the server alone, times as fast as edrlake', spreadText(figures.serverHeadroom)],
       [
         `requests ${numberText(figures.requests)} / lower bound ${numberText(figures.lowerBound)}`,

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -58,6 +59,11 @@ export async function openStage(setting: StageSetting, profile: TimelineProfile 
   const { events, days, seed, pageSize, concurrency, workFolder } = setting;
   await mkdir(workFolder, { recursive: true });
   const folder = await mkdtemp(join(workFolder, 'stage-'));
+  const onInterrupt = () => {
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(130);
+  };
+  process.once('SIGINT', onInterrupt);
   const range = { startMs: START_MS, endMs: START_MS + days * MS_PER_DAY };
   const gateway = await startGateway(workFolder, {
     events,
@@ -88,6 +94,7 @@ export async function openStage(setting: StageSetting, profile: TimelineProfile 
     usePages: (pages) => writeFile(pageListFile, JSON.stringify(pages)),
     async close() {
       await gateway.close();
+      process.off('SIGINT', onInterrupt);
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -121,22 +121,28 @@ async function serve(setting: GatewaySetting): Promise<void> {
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const reply = (message: GatewayReply) => process.send?.(message);
+  let isClosing = false;
   const close = async () => {
     server.close();
     server.closeAllConnections();
     await simulated.close();
     await recording.close();
-    process.disconnect();
+    process.exit();
+  };
+  const end = () => {
+    if (!isClosing) void close();
+    isClosing = true;
   };
   process.on('message', (order: GatewayOrder) => {
-    if (order.type === 'close') return void close();
+    if (order.type === 'close') return end();
     keep = order.keepForwarded;
     const served = book.taken();
     book.reset();
     reply({ type: 'served', served });
   });
-  // Whoever measured is gone, so nobody asks any more.
-  process.once('disconnect', () => setImmediate(() => process.exit()));
+  // Whoever measured is gone, perhaps by Ctrl-C, which comes here as well: what was recorded is worth keeping.
+  process.on('SIGINT', () => {});
+  process.once('disconnect', end);
   reply({ type: 'ready', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 }
 
