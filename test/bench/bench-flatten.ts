@@ -5,6 +5,7 @@ import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { freshFolder, openStage } from './comparison/stage.ts';
 import { spreadBy, spreadOf } from './figures/spread.ts';
 import { numberText, spreadText, tableText } from './figures/text.ts';
+import type { StatementTime } from './stages/statement-times.ts';
 import { runProgram, settingFrom, tellResults } from './stages/bench-stage.ts';
 
 const USAGE = `npm run bench:flatten -- [options]
@@ -20,12 +21,16 @@ const values = readOptions(USAGE, {
 const setting = settingFrom(values);
 const batchBytes = values.number('batch-mib') * 1024 * 1024;
 
+/** Statements that are shown; the JSON has all. */
+const SHOWN_STATEMENTS = 14;
+
 /** One round. */
 interface Flattened {
   readonly seconds: number;
   readonly cpuSeconds: number;
   readonly stage: { readonly seconds: number; readonly cpuSeconds: number };
   readonly write: { readonly seconds: number; readonly cpuSeconds: number };
+  readonly statements: readonly StatementTime[];
   readonly floor: { readonly seconds: number; readonly cpuSeconds: number };
 }
 
@@ -73,4 +78,13 @@ const ratios = tableText(
     ['CPU time / floor', spreadText(spreadOf(results.map((result) => result.cpuSeconds / result.floor.cpuSeconds)))],
   ],
 );
-await tellResults(values, [ratios, table], [], { setting, pageBytes, results });
+const statements = tableText(
+  ['statements of the last round', 'runs', 's', 'CPU s per million'],
+  (results.at(-1)?.statements ?? [])
+    .slice(0, SHOWN_STATEMENTS)
+    .map(({ begins, runs, seconds, cpuSeconds }) => [
+      begins,
+      ...[runs, seconds, (cpuSeconds / setting.events) * 1e6].map(numberText),
+    ]),
+);
+await tellResults(values, [ratios, table, statements], [], { setting, pageBytes, results });

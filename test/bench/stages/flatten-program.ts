@@ -4,6 +4,7 @@ import type { FetchedWindow } from '@edrlake/core';
 import { openEdrLake } from '@edrlake/runner';
 import { stageBatch } from '@edrlake/writers';
 import { type OwnTime, report, timed } from './own-time.ts';
+import { withStatementTimes } from './statement-times.ts';
 import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
 
 // Flattens spooled windows and writes their Parquet files, batch by batch, and commits nothing.
@@ -18,11 +19,12 @@ interface FlattenOrder extends StageOrder {
 const order = readOrder<FlattenOrder>();
 const windows = JSON.parse(await readFile(order.windowsFile, 'utf8')) as FetchedWindow[];
 const lake = await openEdrLake(join(order.folder, 'lake'), { create: true, readOnly: false }, SERVICES);
+const { connection, times: statementTimes } = withStatementTimes(lake.connection);
 const staging: OwnTime[] = [];
 const writing: OwnTime[] = [];
 const whole = await timed(async () => {
   for (const [batchNo, batch] of batchesOf(windows, order.batchBytes).entries()) {
-    const staged = await timed(() => stageBatch(lake.connection, batch, { prefix: 'bench', ingestDay: '2026-01-01' }));
+    const staged = await timed(() => stageBatch(connection, batch, { prefix: 'bench', ingestDay: '2026-01-01' }));
     staging.push(staged);
     writing.push(await timed(() => staged.value.write(order.folder, `batch-${batchNo}`, null)));
     await staged.value.drop();
@@ -41,6 +43,7 @@ report({
   batches: staging.length,
   stage: total(staging),
   write: total(writing),
+  statements: statementTimes(),
 });
 
 /** As the export flow gathers them. */
