@@ -1,8 +1,9 @@
+import { numberText, tableText } from '../figures/text.ts';
 import type { StoredRows } from './stored-rows.ts';
 
 /**
  * Compares what the contestants wrote with what there is to write.
- * @returns two lines for a person
+ * @returns a table for a person
  * @throws when a row is missing, comes twice, or one contestant has another number of rows than the others
  */
 export function checkRows(stored: Readonly<Record<string, StoredRows>>, events: number): string {
@@ -18,6 +19,6 @@ export function checkRows(stored: Readonly<Record<string, StoredRows>>, events: 
       throw new Error(`${contestant}: ${count} rows in ${table}, others have ${first?.rows[table]}`);
     }
   }
-  const rows = Object.entries(first?.rows ?? {}).map(([table, count]) => `${count.toLocaleString('en-US')} ${table}`);
-  return `Rows checked, the same in ${Object.keys(stored).join(' and ')}:\n${rows.join(', ')}`;
+  const rows = Object.entries(first?.rows ?? {}).map(([table, count]) => [table, numberText(count)]);
+  return tableText([`rows checked, the same in ${Object.keys(stored).join(' and ')}`, 'rows'], rows);
 }
