@@ -1,0 +1,51 @@
+import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
+import { freshFolder, openStage } from './comparison/stage.ts';
+import { spreadOf } from './figures/spread.ts';
+import type { Target } from './figures/targets.ts';
+import { numberText, tableText } from './figures/text.ts';
+import { runProgram, settingFrom, tellResults } from './stages/bench-stage.ts';
+
+const USAGE = `npm run bench:commit -- [options]
+
+Commits many tiny batches into one lake: does the 1,000th cost more than the 10th?`;
+
+const values = readOptions(USAGE, {
+  ...COMMON_OPTIONS,
+  events: { ...COMMON_OPTIONS.events, describe: 'Events in one commit', default: '20' },
+  commits: { type: 'string', valueName: 'N', describe: 'Commits, one after the other', default: '1005' },
+});
+const setting = settingFrom(values);
+const commits = values.number('commits');
+
+const stage = await openStage(setting);
+const folder = await freshFolder(stage, 'commits');
+const order = { ...stage.stageOrder, folder, commits, eventsPerCommit: setting.events };
+const run = await runProgram('commit', order).finally(() => stage.close());
+const times = run.said as unknown as { readonly stageSeconds: number[]; readonly commitSeconds: number[] };
+
+/** Ten around the 10th, and the last ten. */
+const STRETCHES = [
+  { from: 6, to: 15 },
+  { from: Math.floor(commits / 10) - 4, to: Math.floor(commits / 10) + 5 },
+  { from: commits - 9, to: commits },
+].filter(({ from }, index) => index === 0 || from > 15);
+
+const rows = STRETCHES.map(({ from, to }) => {
+  const medians = [times.stageSeconds, times.commitSeconds].map(
+    (all) => spreadOf(all.slice(from - 1, to)).median * 1000,
+  );
+  return { from, to, stageMs: medians[0] ?? NaN, commitMs: medians[1] ?? NaN };
+});
+const table = tableText(
+  [`commits of ${numberText(setting.events)} events`, 'flatten ms', 'commit ms'],
+  rows.map(({ from, to, stageMs, commitMs }) => [`${from}–${to}`, numberText(stageMs), numberText(commitMs)]),
+);
+const [first, last] = [rows[0], rows.at(-1)];
+const target: Target = {
+  name: `commit ${numberText(last?.to ?? NaN)} / commit 10`,
+  measured: (last?.commitMs ?? NaN) / (first?.commitMs ?? NaN),
+  bound: 'at most',
+  limit: 2,
+  unit: '×',
+};
+await tellResults(values, [table], [target], { setting, commits, peakBytes: run.peakBytes, ...times });

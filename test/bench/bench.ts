@@ -1,0 +1,113 @@
+import { writeFile } from 'node:fs/promises';
+import { COMMON_OPTIONS, type BenchOption, readOptions } from './bench-options.ts';
+import { doAgain, doneAgainTargets, doneAgainText } from './comparison/done-again.ts';
+import { measureStartUp, startUpTargets, startUpText } from './comparison/start-up.ts';
+import { checkRows } from './comparison/check-rows.ts';
+import {
+  type ComparisonFigures,
+  comparisonFigures,
+  comparisonTargets,
+  comparisonText,
+  growthTargets,
+} from './comparison/comparison-report.ts';
+import { type RoundOptions, runRounds } from './comparison/rounds.ts';
+import { openStage, OWN_COMMAND, type StageSetting } from './comparison/stage.ts';
+import { machineText, thisMachine } from './figures/machine.ts';
+import { judged, targetsText } from './figures/targets.ts';
+import { numberText } from './figures/text.ts';
+
+const USAGE = `npm run bench -- [options]
+
+Compares edrlake with the least anyone could do by hand. test/bench/README.md says what is measured and how.`;
+
+const OPTIONS = {
+  ...COMMON_OPTIONS,
+  sizes: { type: 'string', valueName: 'N,N', describe: 'Several sizes one after the other, instead of --events' },
+  rounds: { type: 'string', valueName: 'N', describe: 'How often everything is run', default: '3' },
+  edrlake: { type: 'string', valueName: 'FILE', describe: 'Another built command to measure, bin/edrlake.js' },
+  also: { type: 'string', multiple: true, valueName: 'NAME=FILE', describe: 'A further built command in each round' },
+  skip: { type: 'string', valueName: 'PART,PART', describe: 'Leave out: again, start-up' },
+  'thousand-days': {
+    type: 'string',
+    valueName: 'DIR',
+    describe: 'Keep the lake of 1,000 days there, or use the one there',
+  },
+  'memory-limit': {
+    type: 'string',
+    valueName: 'SIZE',
+    describe: "The floor's memory; edrlake's own default",
+    default: '512MB',
+  },
+  'floor-way': {
+    type: 'string',
+    valueName: 'WAY',
+    describe: 'temp-table or scan-per-table',
+    default: 'temp-table',
+  },
+} as const satisfies Record<string, BenchOption>;
+
+const values = readOptions(USAGE, OPTIONS);
+const sizes = values.numbers(values.text('sizes') === undefined ? 'events' : 'sizes');
+const roundOptions: RoundOptions = {
+  rounds: values.number('rounds'),
+  memoryLimit: values.text('memory-limit') ?? '',
+  floorWay: values.text('floor-way') === 'scan-per-table' ? 'scan-per-table' : 'temp-table',
+  others: Object.fromEntries(values.list('also').map((text) => text.split('=', 2) as [string, string])),
+};
+const skipped = new Set((values.text('skip') ?? '').split(','));
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const tell = (text: string) => process.stderr.write(`${text}\n`);
+
+const settingOf = (events: number): StageSetting => ({
+  events,
+  days: values.number('days'),
+  pageSize: values.number('page-size'),
+  concurrency: values.number('concurrency'),
+  seed: values.number('seed'),
+  workFolder: values.text('work') ?? '',
+  command: values.text('edrlake') ?? OWN_COMMAND,
+});
+
+const median = ({ contestants }: ComparisonFigures) => contestants.edrlake?.wallSeconds.median ?? Number.NaN;
+
+async function compare(events: number) {
+  const setting = settingOf(events);
+  const stage = await openStage(setting);
+  try {
+    const rounds = await runRounds(stage, roundOptions, (entry) => {
+      const { round, contestant, wallSeconds, cpuSeconds } = entry;
+      tell(`round ${round + 1}  ${contestant}: ${numberText(wallSeconds)} s, CPU ${numberText(cpuSeconds)} s`);
+    });
+    const checked = checkRows(rounds.stored, events);
+    const figures = comparisonFigures(setting, rounds);
+    say(`\n${numberText(events)} events over ${setting.days} days, ${roundOptions.rounds} rounds\n`);
+    say(`${comparisonText(figures)}\n\n${checked}`);
+    const again = skipped.has('again') ? null : await doAgain(stage, median(figures));
+    if (again !== null) say(`\n${doneAgainText(again)}`);
+    return { setting, figures, again, rounds };
+  } finally {
+    await stage.close();
+  }
+}
+
+const machine = thisMachine();
+say(machineText(machine));
+const compared = [];
+for (const events of sizes) compared.push(await compare(events));
+const startUp = skipped.has('start-up')
+  ? null
+  : await measureStartUp(settingOf(sizes[0] ?? 1), values.text('thousand-days') ?? null);
+if (startUp !== null) say(`\n${startUpText(startUp)}`);
+const targets = [
+  ...compared.flatMap(({ figures, again }) => [
+    ...comparisonTargets(figures),
+    ...(again === null ? [] : doneAgainTargets(again, figures.events)),
+  ]),
+  ...growthTargets(compared.map(({ figures }) => figures)),
+  ...(startUp === null ? [] : startUpTargets(startUp)),
+];
+say(`\n${targetsText(targets)}`);
+const file = values.text('json');
+if (file !== undefined) {
+  await writeFile(file, `${JSON.stringify({ machine, targets: judged(targets), startUp, compared }, null, 2)}\n`);
+}

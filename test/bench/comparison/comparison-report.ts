@@ -1,0 +1,187 @@
+import type { Rounds } from './rounds.ts';
+import type { Entry } from './rounds.ts';
+import { type Spread, spreadBy, spreadOf } from '../figures/spread.ts';
+import type { Target } from '../figures/targets.ts';
+import { mebibytes, numberText, spreadText, tableText } from '../figures/text.ts';
+import type { StageSetting } from './stage.ts';
+
+/** One contestant over all rounds. */
+export interface ContestantFigures {
+  readonly wallSeconds: Spread;
+  readonly cpuSeconds: Spread;
+  readonly cpuSecondsPerMillion: Spread;
+  readonly eventsPerSecond: Spread;
+  readonly peakMiB: Spread;
+  readonly bytesPerEvent: number | null;
+}
+
+/** What one size came to. */
+export interface ComparisonFigures {
+  readonly events: number;
+  readonly rounds: number;
+  /** Each round's edrlake over the same round's floor. */
+  readonly wallRatio: Spread;
+  readonly cpuRatio: Spread;
+  /** How many times faster the gateway delivers to somebody who throws all away. */
+  readonly serverHeadroom: Spread;
+  readonly requestRatio: number;
+  readonly forwarded: number;
+  readonly lowerBound: number;
+  readonly requests: number;
+  readonly contestants: Readonly<Record<string, ContestantFigures>>;
+  /** Each round's edrlake over the same round's other build. */
+  readonly others: Readonly<Record<string, { readonly wallRatio: Spread; readonly cpuRatio: Spread }>>;
+}
+
+/** Contestants of every run. */
+const STANDING: readonly string[] = ['edrlake', 'floor', 'parse', 'server'];
+
+/** Works the rounds out. */
+export function comparisonFigures(setting: StageSetting, { entries, stored }: Rounds): ComparisonFigures {
+  const { events, pageSize } = setting;
+  const of = (contestant: string) => entries.filter((entry) => entry.contestant === contestant);
+  const edrlake = of('edrlake');
+  const per = (base: readonly Entry[], value: (entry: Entry) => number) =>
+    spreadOf(edrlake.map((entry, index) => value(entry) / value(base[index] ?? entry)));
+  const server = of('server');
+  const lowerBound = Math.ceil(events / pageSize);
+  const requests = Math.max(...edrlake.map((entry) => entry.requests));
+  const names = [...new Set(entries.map(({ contestant }) => contestant))];
+  const figures = (contestant: string): ContestantFigures => ({
+    wallSeconds: spreadBy(of(contestant), (entry) => entry.wallSeconds),
+    cpuSeconds: spreadBy(of(contestant), (entry) => entry.cpuSeconds),
+    cpuSecondsPerMillion: spreadBy(of(contestant), (entry) => (entry.cpuSeconds / events) * 1e6),
+    eventsPerSecond: spreadBy(of(contestant), (entry) => events / secondsOf(entry)),
+    peakMiB: spreadBy(of(contestant), (entry) => mebibytes(entry.peakBytes)),
+    bytesPerEvent: stored[contestant] === undefined ? null : stored[contestant].fileBytes / events,
+  });
+  return {
+    events,
+    rounds: edrlake.length,
+    wallRatio: per(of('floor'), (entry) => entry.wallSeconds),
+    cpuRatio: per(of('floor'), (entry) => entry.cpuSeconds),
+    serverHeadroom: spreadOf(edrlake.map((entry, index) => entry.wallSeconds / secondsOf(server[index] ?? entry))),
+    requestRatio: requests / lowerBound,
+    forwarded: entries.reduce((sum, entry) => sum + entry.forwarded, 0),
+    lowerBound,
+    requests,
+    contestants: Object.fromEntries(names.map((name) => [name, figures(name)])),
+    others: Object.fromEntries(
+      names
+        .filter((name) => !STANDING.includes(name))
+        .map((name) => [
+          name,
+          {
+            wallRatio: per(of(name), (entry) => entry.wallSeconds),
+            cpuRatio: per(of(name), (entry) => entry.cpuSeconds),
+          },
+        ]),
+    ),
+  };
+}
+
+/** The time of the work itself where a program says so; else from start to exit. */
+function secondsOf({ details, wallSeconds }: Entry): number {
+  const said = details.parseSeconds ?? details.seconds;
+  return typeof said === 'number' ? said : wallSeconds;
+}
+
+/** Ratios first, then each contestant. */
+export function comparisonText(figures: ComparisonFigures): string {
+  const ratios = tableText(
+    ['ratio', 'median (min–max)'],
+    [
+      ['wall time, edrlake / floor', spreadText(figures.wallRatio)],
+      ['CPU time, edrlake / floor', spreadText(figures.cpuRatio)],
+      ...Object.entries(figures.others).flatMap(([name, { wallRatio, cpuRatio }]) => [
+        [`wall time, edrlake / ${name}`, spreadText(wallRatio)],
+        [`CPU time, edrlake / ${name}`, spreadText(cpuRatio)],
+      ]),
+      ['the server alone, times as fast as edrlake', spreadText(figures.serverHeadroom)],
+      [
+        `requests ${numberText(figures.requests)} / lower bound ${numberText(figures.lowerBound)}`,
+        numberText(figures.requestRatio),
+      ],
+      ['requests that no recording held', numberText(figures.forwarded)],
+    ],
+  );
+  const rows = Object.entries(figures.contestants);
+  const times = tableText(
+    ['', 'wall s', 'CPU s', 'CPU s per million'],
+    rows.map(([name, row]) => [
+      name,
+      spreadText(row.wallSeconds),
+      spreadText(row.cpuSeconds),
+      spreadText(row.cpuSecondsPerMillion),
+    ]),
+  );
+  const sizes = tableText(
+    ['', 'events/s', 'peak MiB', 'bytes/event'],
+    rows.map(([name, row]) => [
+      name,
+      spreadText(row.eventsPerSecond),
+      spreadText(row.peakMiB),
+      row.bytesPerEvent === null ? '' : numberText(row.bytesPerEvent),
+    ]),
+  );
+  return [ratios, times, sizes].join('\n\n');
+}
+
+/** The targets that one size can be held to. */
+export function comparisonTargets(figures: ComparisonFigures): Target[] {
+  const size = `at ${numberText(figures.events)}`;
+  const note =
+    figures.events === 1_000_000 ? {} : { note: 'Wall time, CPU time and memory are wanted for 1,000,000 events.' };
+  const edrlake = figures.contestants.edrlake;
+  return [
+    {
+      name: `wall time / floor ${size}`,
+      measured: figures.wallRatio.median,
+      bound: 'at most',
+      limit: 1,
+      unit: '×',
+      ...note,
+    },
+    { name: `CPU time / floor ${size}`, measured: figures.cpuRatio.median, bound: 'at most', limit: 1.25, unit: '×' },
+    {
+      name: `peak memory ${size}`,
+      measured: edrlake?.peakMiB.max ?? Number.NaN,
+      bound: 'at most',
+      limit: 768,
+      unit: 'MiB',
+    },
+    {
+      name: `server alone / edrlake ${size}`,
+      measured: figures.serverHeadroom.min,
+      bound: 'at least',
+      limit: 3,
+      unit: '×',
+    },
+  ];
+}
+
+/** How the largest size compares with the smallest, where several were measured. */
+export function growthTargets(sizes: readonly ComparisonFigures[]): Target[] {
+  const sorted = [...sizes].sort((a, b) => a.events - b.events);
+  const [small, large] = [sorted[0], sorted.at(-1)];
+  if (small === undefined || large === undefined || small.events === large.events) return [];
+  const between = `${numberText(small.events)} to ${numberText(large.events)}`;
+  const growth = (value: (figures: ComparisonFigures) => number) => (value(large) / value(small) - 1) * 100;
+  const edrlake = ({ contestants }: ComparisonFigures) => contestants.edrlake as ContestantFigures;
+  return [
+    {
+      name: `time per event, ${between}`,
+      measured: growth((figures) => edrlake(figures).wallSeconds.median / figures.events),
+      bound: 'at most',
+      limit: 5,
+      unit: '% more',
+    },
+    {
+      name: `peak memory, ${between}`,
+      measured: growth((figures) => edrlake(figures).peakMiB.median),
+      bound: 'at most',
+      limit: 10,
+      unit: '% more',
+    },
+  ];
+}

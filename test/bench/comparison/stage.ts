@@ -1,0 +1,150 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { MS_PER_DAY } from '@edrlake/core';
+import type { TimelineProfile } from '@edrlake/simulator';
+import { type MeasuredRun, runMeasured } from '../contestants/measured-process.ts';
+import type { PageOrder } from '../contestants/page-fetching.ts';
+import type { StageOrder } from '../stages/stage-order.ts';
+import type { Served } from '../gateway/served.ts';
+import { type Gateway, startGateway } from '../gateway/start-gateway.ts';
+
+/** What data is exported, and where the work is done. */
+export interface StageSetting {
+  readonly events: number;
+  readonly days: number;
+  readonly pageSize: number;
+  readonly concurrency: number;
+  readonly seed: number;
+  /** For recordings, which stay, and for lakes and pages, which are removed. */
+  readonly workFolder: string;
+  /** The built command: `bin/edrlake.js` of this checkout or of another. */
+  readonly command: string;
+}
+
+/** The built command of this checkout. */
+export const OWN_COMMAND = fileURLToPath(new URL('../bin/edrlake.js', import.meta.resolve('edrlake')));
+
+/** The first day of the data: a Monday. */
+const START_MS = Date.UTC(2020, 7, 17);
+
+/** A gateway with recorded answers, a folder to work in, and the programs that are measured against it. */
+export interface Stage {
+  readonly setting: StageSetting;
+  readonly folder: string;
+  readonly gateway: Gateway;
+  /** Runs the command with its gateway and lake, and expects it to end well. */
+  edrlake(words: readonly string[], lake: string, command?: string): Promise<MeasuredRun>;
+  /** Runs a command that needs only the lake. */
+  maintain(words: readonly string[], lake: string): Promise<MeasuredRun>;
+  /** Runs one of the programs in `contestants/` on the pages that were asked for last. */
+  program(name: 'floor' | 'parse' | 'drain', order: object): Promise<MeasuredRun>;
+  /** Names the pages that the programs fetch. */
+  usePages(pages: readonly string[]): Promise<void>;
+  /** `--from … --to …` of all the data. */
+  readonly range: readonly string[];
+  /** What the programs of the stage benches are told. */
+  readonly stageOrder: Omit<StageOrder, 'folder'>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a stage in a fresh folder. Close it: that removes everything but the recording.
+ * @param profile how the events spread over the days, where that is not as usual
+ */
+export async function openStage(setting: StageSetting, profile: TimelineProfile = {}): Promise<Stage> {
+  const { events, days, seed, pageSize, concurrency, workFolder } = setting;
+  await mkdir(workFolder, { recursive: true });
+  const folder = await mkdtemp(join(workFolder, 'stage-'));
+  const onInterrupt = () => {
+    rmSync(folder, { recursive: true, force: true });
+    process.exit(130);
+  };
+  process.once('SIGINT', onInterrupt);
+  const range = { startMs: START_MS, endMs: START_MS + days * MS_PER_DAY };
+  const gateway = await startGateway(workFolder, {
+    events,
+    range,
+    seed,
+    pageSizeMax: pageSize,
+    rateLimit: null,
+    profile,
+  });
+  const pageListFile = join(folder, 'pages.json');
+  const order: PageOrder = { url: gateway.url, pageListFile, concurrency };
+  const target = ['--base-url', gateway.url, '--rate-limit', 'none', '--page-size', String(pageSize)];
+  const credentials = { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' };
+  return {
+    setting,
+    folder,
+    gateway,
+    range: ['--from', dayText(range.startMs), '--to', dayText(range.endMs - MS_PER_DAY)],
+    stageOrder: { url: gateway.url, concurrency, pageSize, range, histogram: 'auto' },
+    edrlake: (words, lake, command = setting.command) =>
+      runMeasured(
+        command,
+        [...words, ...target, '--concurrency', String(concurrency), '--lake', lake, '--json'],
+        credentials,
+      ),
+    maintain: (words, lake) => runMeasured(setting.command, [...words, '--lake', lake, '--json']),
+    program: (name, extra) => runMeasured(programFile(name), [JSON.stringify({ ...order, ...extra })]),
+    usePages: (pages) => writeFile(pageListFile, JSON.stringify(pages)),
+    async close() {
+      await gateway.close();
+      process.off('SIGINT', onInterrupt);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** How often something is done again because requests had to be recorded first. */
+const TRIES = 3;
+
+/**
+ * Does something that asks the gateway until every request finds a recorded answer, and returns that last time.
+ * @param prepare is done before each try and is not measured
+ * @throws when requests differ each time
+ */
+export async function onlyRecorded(
+  stage: Stage,
+  prepare: () => Promise<unknown>,
+  act: () => Promise<MeasuredRun>,
+): Promise<{ readonly run: MeasuredRun; readonly served: Served }> {
+  let forwarded = 0;
+  for (let tryNumber = 1; tryNumber <= TRIES; tryNumber += 1) {
+    await prepare();
+    await settleDisk();
+    await stage.gateway.take();
+    const run = await act();
+    const served = await stage.gateway.take();
+    forwarded = served.forwarded;
+    if (forwarded === 0) return { run, served };
+    process.stderr.write(`recorded ${forwarded} answers that nobody had asked for before; once more\n`);
+  }
+  throw new Error(`${forwarded} requests were new even at try ${TRIES}: the same work asks differently each time`);
+}
+
+/** What one program leaves unwritten must not be waited for by the next one. */
+async function settleDisk(): Promise<void> {
+  // Where there is no such command the measurements are only less even.
+  await promisify(execFile)('sync').catch(() => undefined);
+}
+
+/** A fresh empty folder of that name on the stage. */
+export async function freshFolder(stage: Stage, name: string): Promise<string> {
+  const path = join(stage.folder, name);
+  await rm(path, { recursive: true, force: true });
+  await mkdir(path, { recursive: true });
+  return path;
+}
+
+function programFile(name: string): string {
+  return fileURLToPath(new URL(`../contestants/${name}.js`, import.meta.url));
+}
+
+function dayText(epochMs: number): string {
+  return new Date(epochMs).toISOString().slice(0, 10);
+}

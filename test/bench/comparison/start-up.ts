@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runTimed } from '../contestants/measured-process.ts';
+import { type Spread, spreadOf } from '../figures/spread.ts';
+import type { Target } from '../figures/targets.ts';
+import { spreadText, tableText } from '../figures/text.ts';
+import { openStage, type StageSetting } from './stage.ts';
+
+/** Milliseconds from start to exit of commands that people wait for. */
+export type StartUp = Readonly<Record<keyof ReturnType<typeof commandsOn>, Spread>>;
+
+const TIMES = 11;
+/** Few events: what is measured grows with days and files. */
+const EVENTS = 5_000;
+const DAYS = 1_000;
+
+/**
+ * Measures commands in turn, on a lake of 1,000 days where they need one.
+ * @param keptLake where that lake is, or is made and kept, because making it takes minutes; null: a fresh one that is removed
+ */
+export async function measureStartUp(setting: StageSetting, keptLake: string | null): Promise<StartUp> {
+  const stage = await openStage({ ...setting, events: EVENTS, days: DAYS });
+  try {
+    const lake = keptLake ?? join(stage.folder, 'lake');
+    if (!existsSync(lake)) await stage.edrlake(['backfill', ...stage.range], lake);
+    const commands = Object.entries(commandsOn(setting.command, lake));
+    const times = new Map<string, number[]>(commands.map(([name]) => [name, []]));
+    // The first time of each fills the page cache.
+    for (let time = 0; time <= TIMES; time += 1) {
+      for (const [name, [program = '', ...args]] of commands) {
+        const milliseconds = (await runTimed(program, args)) * 1000;
+        if (time > 0) times.get(name)?.push(milliseconds);
+      }
+    }
+    return Object.fromEntries([...times].map(([name, values]) => [name, spreadOf(values)])) as StartUp;
+  } finally {
+    await stage.close();
+  }
+}
+
+function commandsOn(command: string, lake: string) {
+  return {
+    'node alone': ['-e', '0'],
+    'edrlake --version': [command, '--version'],
+    'edrlake status --help': [command, 'status', '--help'],
+    'edrlake status': [command, 'status', '--lake', lake],
+    'edrlake query "select count(*) …"': [command, 'query', 'select count(*) from events', '--lake', lake],
+  } as const;
+}
+
+/** One line a command. */
+export function startUpText(startUp: StartUp): string {
+  const rows = Object.entries(startUp).map(([name, spread]) => [name, spreadText(spread)]);
+  return tableText(['from start to exit, lake of 1,000 days', 'ms'], rows);
+}
+
+/** What was asked for. */
+export function startUpTargets(startUp: StartUp): Target[] {
+  const target = (name: string, command: keyof StartUp, limit: number): Target => ({
+    name,
+    measured: startUp[command].median,
+    bound: 'at most',
+    limit,
+    unit: 'ms',
+  });
+  return [
+    target('edrlake --version', 'edrlake --version', 80),
+    target('start-up (status --help)', 'edrlake status --help', 150),
+    target('status, 1,000 days', 'edrlake status', 300),
+    target('query of a count, 1,000 days', 'edrlake query "select count(*) …"', 300),
+  ];
+}

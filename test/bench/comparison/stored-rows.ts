@@ -1,0 +1,35 @@
+import { DuckDBInstance } from '@duckdb/node-api';
+import { quoteText } from '@edrlake/core';
+import { FLOOR_TABLES } from '../contestants/floor-script.ts';
+
+/** What lies in the four tables below a folder, read by a DuckDB that knows nothing of edrlake. */
+export interface StoredRows {
+  readonly rows: Readonly<Record<string, number>>;
+  readonly distinctEvents: number;
+  /** Of the Parquet files of the four tables. */
+  readonly fileBytes: number;
+}
+
+/** Counts rows, different events and bytes. */
+export async function storedRows(folder: string): Promise<StoredRows> {
+  const instance = await DuckDBInstance.create(':memory:');
+  const connection = await instance.connect();
+  const numbers = async (sql: string) => {
+    const reader = await connection.runAndReadAll(sql);
+    return (reader.getRowsJS()[0] ?? []).map(Number);
+  };
+  const rows: Record<string, number> = {};
+  let fileBytes = 0;
+  for (const table of FLOOR_TABLES) {
+    const files = quoteText(`${folder}/${table}/*/*.parquet`);
+    const [count = 0] = await numbers(`SELECT count(*) FROM read_parquet(${files})`);
+    const [bytes = 0] = await numbers(`SELECT sum(size) FROM read_blob(${files})`);
+    rows[table] = count;
+    fileBytes += bytes;
+  }
+  const events = quoteText(`${folder}/events/*/*.parquet`);
+  const [distinctEvents = 0] = await numbers(`SELECT count(DISTINCT event_id) FROM read_parquet(${events})`);
+  connection.closeSync();
+  instance.closeSync();
+  return { rows, distinctEvents, fileBytes };
+}

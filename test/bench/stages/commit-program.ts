@@ -1,0 +1,64 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { dayOf, EVERYTHING, type FetchedWindow, type StagedBatch, type WindowProof, windowOf } from '@edrlake/core';
+import { openEdrLake } from '@edrlake/runner';
+import { startSimulator } from '@edrlake/simulator';
+import { stageBatch } from '@edrlake/writers';
+import { report, timed } from './own-time.ts';
+import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
+
+// Many tiny batches into one lake, each a commit, and how long each takes.
+
+/** What this program is told. */
+interface CommitOrder extends StageOrder {
+  readonly commits: number;
+  readonly eventsPerCommit: number;
+}
+
+const order = readOrder<CommitOrder>();
+const { range, commits, eventsPerCommit, folder } = order;
+const simulator = await startSimulator({ events: commits * eventsPerCommit, range });
+const indexes = [...simulator.truth.indexes()];
+const records = indexes.map(simulator.truth.text);
+await simulator.close();
+const lake = await openEdrLake(join(folder, 'lake'), { create: true, readOnly: false }, SERVICES);
+const stepMs = Math.floor((range.endMs - range.startMs) / commits);
+const stageSeconds: number[] = [];
+const commitSeconds: number[] = [];
+for (let commitNo = 0; commitNo < commits; commitNo += 1) {
+  const lines = records.slice(commitNo * eventsPerCommit, (commitNo + 1) * eventsPerCommit);
+  const window = await spooled(commitNo, lines);
+  const staged = await timed(() => stageBatch(lake.connection, [window], { prefix: 'bench', ingestDay: '2026-01-01' }));
+  const batch = staged.value;
+  const request = { batch, proofs: [proofOf(window, batch)], runId: 'bench' };
+  const committed = await timed(() => lake.commit(request));
+  await batch.drop();
+  stageSeconds.push(staged.seconds);
+  commitSeconds.push(committed.seconds);
+}
+await lake.close();
+report({ stageSeconds, commitSeconds });
+
+/** A window of some records, as fetching would have left it. */
+async function spooled(commitNo: number, lines: readonly string[]): Promise<FetchedWindow> {
+  const startMs = range.startMs + commitNo * stepMs;
+  const query = { axis: 'event', range: { startMs, endMs: startMs + stepMs }, cuts: [], scope: EVERYTHING } as const;
+  const window = windowOf(query);
+  const directory = join(folder, 'pages');
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  const path = join(directory, '0.ndjson');
+  const text = `${lines.join('\n')}\n`;
+  await writeFile(path, text);
+  const recordCount = lines.length;
+  const bodyBytes = Buffer.byteLength(text);
+  const page = { windowId: window.id, pageNumber: 0, path, bodyBytes, recordCount, crc32: '00000000' };
+  const numbers = { count: recordCount, bodyBytes, recordCount, distinctIds: recordCount, withoutId: 0 };
+  return { window, pages: [page], ...numbers, verdict: 'complete' };
+}
+
+function proofOf({ window, count }: FetchedWindow, { windows }: StagedBatch): WindowProof {
+  const { perDay = { [dayOf(window.range.startMs)]: count }, rejectedPerDay = {} } = windows[0] ?? {};
+  const numbers = { counted: count, fetched: count, distinct: count, rejected: 0 };
+  return { window, ...numbers, perDay, rejectedPerDay, verdict: 'proven', verifiedAtMs: SERVICES.clock.nowMs() };
+}

@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FetchedWindow } from '@edrlake/core';
+import { openEdrLake } from '@edrlake/runner';
+import { stageBatch } from '@edrlake/writers';
+import { type OwnTime, report, timed } from './own-time.ts';
+import { withStatementTimes } from './statement-times.ts';
+import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
+
+// Flattens spooled windows and writes their Parquet files, batch by batch, and commits nothing.
+
+/** What this program is told. */
+interface FlattenOrder extends StageOrder {
+  /** The windows that were spooled before. */
+  readonly windowsFile: string;
+  readonly batchBytes: number;
+}
+
+const order = readOrder<FlattenOrder>();
+const windows = JSON.parse(await readFile(order.windowsFile, 'utf8')) as FetchedWindow[];
+const lake = await openEdrLake(join(order.folder, 'lake'), { create: true, readOnly: false }, SERVICES);
+const { connection, times: statementTimes } = withStatementTimes(lake.connection);
+const staging: OwnTime[] = [];
+const writing: OwnTime[] = [];
+const whole = await timed(async () => {
+  for (const [batchNo, batch] of batchesOf(windows, order.batchBytes).entries()) {
+    const staged = await timed(() => stageBatch(connection, batch, { prefix: 'bench', ingestDay: '2026-01-01' }));
+    staging.push(staged);
+    writing.push(await timed(() => staged.value.write(order.folder, `batch-${batchNo}`, null)));
+    await staged.value.drop();
+  }
+});
+await lake.close();
+const sum = (times: readonly OwnTime[], value: (time: OwnTime) => number) =>
+  times.reduce((total, time) => total + value(time), 0);
+const total = (times: readonly OwnTime[]): OwnTime => ({
+  seconds: sum(times, (time) => time.seconds),
+  cpuSeconds: sum(times, (time) => time.cpuSeconds),
+});
+report({
+  seconds: whole.seconds,
+  cpuSeconds: whole.cpuSeconds,
+  batches: staging.length,
+  stage: total(staging),
+  write: total(writing),
+  statements: statementTimes(),
+});
+
+/** As the export flow gathers them. */
+function batchesOf(all: readonly FetchedWindow[], batchBytes: number): FetchedWindow[][] {
+  const batches: FetchedWindow[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const window of all) {
+    if (bytes + window.bodyBytes > batchBytes) {
+      batches.push([]);
+      bytes = 0;
+    }
+    batches.at(-1)?.push(window);
+    bytes += window.bodyBytes;
+  }
+  return batches;
+}
