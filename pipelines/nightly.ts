@@ -8,6 +8,8 @@ export default definePipeline({
   name: 'nightly',
   description: 'sync, prove the last days, tidy up',
   schedule: { cron: '15 2 * * *', timeZone: 'UTC' },
+  // Its requests go before those of a backfill that works on the same lake.
+  priority: 'high',
   params: {
     since: { type: 'day', meaning: 'where the very first sync begins', default: '2020-01-01' },
     days: { type: 'number', meaning: 'days that are compared with the API', default: 7 },

@@ -64,11 +64,15 @@ describe('every night', () => {
       expect(again.stdout).toMatch(/^Nothing new: complete up to .*\n$/);
 
       const fresh = (await runJson(['status', '--max-age', '1h', ...flags])) as Record<string, unknown>;
-      expect(fresh).toMatchObject({ stale: false, days: { scope: 'all', missing: 0 } });
+      expect(fresh).toMatchObject({ stale: false, days: { scope: 'all', missing: 0 }, lastRun: { state: 'done' } });
+      expect(fresh.watermarkLagSeconds).toBeGreaterThanOrEqual(15 * 60);
+      const { requestsLeft, requests } = fresh.budget as Record<string, number>;
+      expect(requestsLeft).toBeLessThan(requests ?? 0);
       const stale = await runCommand(['status', '--max-age', '1s', ...flags]);
       expect(stale.exitCode).toBe(4);
       expect(stale.stderr).toMatch(/^edrlake: the lake is stale: complete up to .* at most 1 s allowed\n$/);
       expect(stale.stdout).toContain('2026-11');
+      expect(stale.stdout).toMatch(/^Requests left +[\d,]+ of [\d,]+ in 1 h/m);
     });
   }, 240_000);
 
@@ -136,9 +140,11 @@ describe('pipelines', () => {
       await writeFile(join(directory, 'pipelines', 'check.ts'), PIPELINE);
 
       const described = (await runJson(['run', 'check', '--dry-run', ...flags], { cwd })) as {
-        tasks: { name: string }[];
+        tasks: { name: string; wouldDo: string }[];
       };
       expect(described.tasks.map(({ name }) => name)).toEqual(['fetch', 'marker', 'unique']);
+      expect(described.tasks[0]?.wouldDo).toMatch(/^\d+ events from 2026-11-10 to 2026-11-10: \d+ requests$/);
+      expect(await readdir(directory), 'a dry run makes no lake').toEqual(['pipelines']);
 
       const failed = await runCommand(['run', 'check', ...flags], { cwd });
       expect(failed.exitCode, failed.stderr).toBe(1);
@@ -163,6 +169,10 @@ describe('pipelines', () => {
       const told = await runCommand(['runs', runId, ...flags]);
       expect(told.stdout).toContain('pipeline check');
       expect(told.stdout).toContain('2 times');
+      // The export it made is a part of it, and not what ran last.
+      const { lastRun, budget } = await runJson(['status', ...flags]);
+      expect(lastRun).toMatchObject({ kind: 'pipeline', pipeline: 'check', state: 'done', runId });
+      expect(budget).not.toBeNull();
     });
   }, 240_000);
 

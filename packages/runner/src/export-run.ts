@@ -34,7 +34,9 @@ export async function startRun(
   const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, startedNowMs);
   const runId = unfinished?.runId ?? services.newRunId;
   const journal = await openJournal(runsDirectory, runId);
-  await journal.append({ type: 'start', atMs: startedNowMs, owner: currentOwner(), subject });
+  const { partOf } = services;
+  const owner = currentOwner();
+  await journal.append({ type: 'start', atMs: startedNowMs, owner, subject, ...(partOf && { partOf }) });
   if (unfinished) services.emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
   const identity: RunIdentity = {
     runId,

@@ -15,6 +15,8 @@ export interface Services {
 export interface RunServices extends Services {
   /** Names a new run; must sort by time and be unique, for example `20261122T003012Z-1f9a2c`. A resumed run keeps its own. */
   readonly newRunId: string;
+  /** The run of a pipeline that this run is a part of. */
+  readonly partOf?: string;
 }
 
 /** Which events to export. */

@@ -14,7 +14,14 @@ export interface RunSubject {
 
 /** One line of `_runs/<run-id>.jsonl`, in the order things became durable. */
 export type JournalLine =
-  | { readonly type: 'start'; readonly atMs: number; readonly owner: ProcessOwner; readonly subject: RunSubject }
+  | {
+      readonly type: 'start';
+      readonly atMs: number;
+      readonly owner: ProcessOwner;
+      readonly subject: RunSubject;
+      /** The run of the pipeline that makes this export; absent where a person does. */
+      readonly partOf?: string;
+    }
   | ({ readonly type: 'plan'; readonly atMs: number } & RunPlan)
   | { readonly type: 'page'; readonly page: SpooledPage }
   | { readonly type: 'commit'; readonly atMs: number; readonly version: number; readonly windowIds: readonly string[] }

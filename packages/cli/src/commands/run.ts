@@ -59,7 +59,7 @@ async function dryRun(pipeline: Pipeline, { values }: CommandInput, surroundings
   try {
     const services = servicesOf(surroundings, display.emit);
     const params = parseParams(pipeline.params ?? {}, values.param);
-    const { tools, registry, close } = await pipelineTools(values, surroundings, services);
+    const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
     try {
       const description = await describePipeline(pipeline, { registry, provided: tools, params, services });
       if (values.json) await writeJson(stdout, description);

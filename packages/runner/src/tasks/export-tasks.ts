@@ -42,11 +42,11 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
     }, services);
   },
   describe: async (input, { provided, services }) =>
-    provided.useLake(async ({ connection }) => {
+    provided.askSource(async (source) => {
       const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: EVERYTHING } as const;
-      const { windowPlan, requests } = await planExport(connection.source, request, services);
+      const { windowPlan, requests } = await planExport(source, request, services);
       return `${windowPlan.events} events from ${input.from} to ${input.to}: ${requests.planned} requests`;
-    }, services),
+    }),
 };
 
 const SyncInput = z.strictObject({

@@ -25,6 +25,17 @@ export async function listRuns(
   return summaries;
 }
 
+/** The newest run, or the run of the pipeline that it is a part of; null where there was none. */
+export async function lastRun(
+  runsDirectory: string,
+  liveness: { readonly isOwnerAlive: Alive },
+): Promise<RunSummary | null> {
+  const [newest = null] = await listRuns(runsDirectory, { limit: 1, ...liveness });
+  if (newest === null || newest.partOf === null) return newest;
+  // The journal of the pipeline may have been removed by hand.
+  return readRun(runsDirectory, newest.partOf, liveness).then(summaryOf, () => newest);
+}
+
 /**
  * A run in full: tasks, tries, durations, requests, rows, errors.
  * @throws {EdrlakeError} `RUN_MISSING` when there is no such run.
@@ -67,6 +78,7 @@ interface ExportLine {
   readonly type: string;
   readonly atMs?: number;
   readonly owner?: RunOwner;
+  readonly partOf?: string;
   readonly code?: string;
   readonly message?: string;
   readonly report?: ExportReport;
@@ -85,6 +97,7 @@ function viewExport(runId: string, lines: readonly ExportLine[], isAlive: Alive)
     runId,
     kind: 'export',
     pipeline: null,
+    partOf: first.partOf ?? null,
     state,
     startedAtMs: first.atMs,
     endedAtMs: state === 'running' ? null : lastAtMs,

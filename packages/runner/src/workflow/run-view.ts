@@ -49,6 +49,8 @@ export interface RunSummary {
   readonly kind: 'pipeline' | 'export';
   /** null for an export. */
   readonly pipeline: string | null;
+  /** The run of a pipeline that an export is a part of; null where it stands for itself. */
+  readonly partOf: string | null;
   readonly state: RunStanding;
   readonly startedAtMs: number;
   /** The end, or the last sign of life of a run that died; null while it is running. */
@@ -78,6 +80,7 @@ export function viewRun(runId: string, state: RunState, alive: boolean): RunRepo
     runId,
     kind: 'pipeline',
     pipeline: state.pipeline,
+    partOf: null,
     state: state.end ?? (alive ? 'running' : 'died'),
     startedAtMs: state.startedAtMs,
     endedAtMs: working ? null : (last?.lastAtMs ?? state.startedAtMs),
