@@ -55,7 +55,7 @@ export async function startRun(
     startedAtMs: identity.startedAtMs,
     spoolDirectory: identity.spoolDirectory,
     spooledPages: unfinished?.pages ?? new Map(),
-    ...recorderOf(identity, journal, { ends, request, services }),
+    ...recorderOf(identity, journal, { ends, request, options, services }),
   };
 }
 
@@ -74,16 +74,16 @@ type Recorder = Pick<
 function recorderOf(
   run: RunIdentity,
   journal: RunJournal,
-  about: { readonly ends: ExportEnds; readonly request: ExportRequest; readonly services: RunServices },
+  about: Pick<ExportRun, 'request' | 'options' | 'services'> & { readonly ends: ExportEnds },
 ): Recorder {
-  const { ends, request, services } = about;
+  const { ends, request, options, services } = about;
   const { source, lake } = ends;
   const { clock, emit } = services;
   const tally = newTally();
   return {
     plan: async () => {
       const resumedPlan = run.unfinished?.plan ?? null;
-      tally.plan = resumedPlan ?? (await newPlan(ends, request, services));
+      tally.plan = resumedPlan ?? (await newPlan(ends.source, request, options.counted, services));
       if (resumedPlan === null) await journal.append({ type: 'plan', atMs: clock.nowMs(), ...tally.plan });
       else emitPlanned(emit, resumedPlan);
       return tally.plan;
@@ -135,8 +135,13 @@ function recorderOf(
   };
 }
 
-async function newPlan(ends: ExportEnds, request: ExportRequest, services: RunServices): Promise<RunPlan> {
-  const { windowPlan } = await planExport(ends.source, request, services);
+async function newPlan(
+  source: ExportEnds['source'],
+  request: ExportRequest,
+  counted: ExportOptions['counted'],
+  services: RunServices,
+): Promise<RunPlan> {
+  const { windowPlan } = await planExport(source, request, services, counted);
   const { windows, emptyWindows, events, planRequests, pages } = windowPlan;
   return { windows, emptyWindows, events, planRequests, pages };
 }

@@ -37,6 +37,8 @@ export interface ExportOptions {
   readonly force: boolean;
   /** Delete stored events of the range that the API no longer returns. Only with the empty scope on the event axis. */
   readonly replace: boolean;
+  /** What the source counted in each range of the request just now, in their order, so that planning need not ask again; null where nobody asked. */
+  readonly counted?: readonly (number | null)[];
 }
 
 /** Where an export reads and where it writes. */

@@ -63,16 +63,23 @@ export async function syncNewEvents(
   const endMs = Math.max(startMs, services.clock.nowMs() - request.settleLagMs);
   const isResumedSync = request.sinceMs === null;
   const reopened = isResumedSync ? await changedBehind(ends, startMs, request, services) : [];
-  const ranges = endMs > startMs ? [...reopened, { startMs, endMs }] : reopened;
+  const isNew = endMs > startMs;
+  const ranges = [...reopened.map(({ range }) => range), ...(isNew ? [{ startMs, endMs }] : [])];
+  const counted = [...reopened.map(({ inApi }) => inApi), ...(isNew ? [null] : [])];
   const exported =
     ranges.length === 0
       ? null
-      : await exportRange(ends, { axis: request.axis, ranges, scope: request.scope }, options, services);
+      : await exportRange(
+          ends,
+          { axis: request.axis, ranges, scope: request.scope },
+          { ...options, counted },
+          services,
+        );
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, request.axis, request.scope),
-    range: endMs > startMs ? { startMs, endMs } : null,
-    reopened,
+    range: isNew ? { startMs, endMs } : null,
+    reopened: reopened.map(({ range }) => range),
     resumed,
     exported,
   };
@@ -100,11 +107,10 @@ async function changedBehind(
   watermarkMs: number,
   { axis, scope, lookBackMs }: SyncRequest,
   services: RunServices,
-): Promise<readonly TimeRange[]> {
+): Promise<readonly { readonly range: TimeRange; readonly inApi: number | null }[]> {
   const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, axis, scope)) ?? watermarkMs);
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
-  if (scope.filter !== null || scope.state !== null) return [range];
-  const differing = await differingStretches(source, lake, { axis, range, scope }, services);
-  return differing.map((stretch) => stretch.range);
+  if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null }];
+  return differingStretches(source, lake, { axis, range, scope }, services);
 }
