@@ -17,7 +17,7 @@ import { openJournal, type RunJournal, type RunSubject } from './run-journal.ts'
 import type { BatchResult, ExportRun, RunPlan } from './run-types.ts';
 
 /**
- * Starts a run, or resumes the newest unfinished one of the same source, page size and request.
+ * Starts a run, or resumes the newest of the same source, page size and request that was left unfinished or failed in parts.
  * @throws {EdrlakeError} `RUN_BUSY` when another live process works on it.
  */
 export async function startRun(
@@ -119,7 +119,8 @@ function recorderOf(
         startedAtMs: run.startedAtMs,
         durationMs: clock.nowMs() - run.startedNowMs,
       });
-      await rm(run.spoolDirectory, { recursive: true, force: true });
+      // The pages of failed windows are used by the next run of the same; vacuum removes what nobody comes for.
+      if (report.outcome !== 'partly') await rm(run.spoolDirectory, { recursive: true, force: true });
       await journal.append({ type: 'finish', atMs: clock.nowMs(), report });
       return report;
     },

@@ -45,3 +45,4 @@ export {
   runPipeline,
 } from './workflow/run-pipeline.ts';
 export { runSchedule } from './workflow/schedule.ts';
+export { validatePipeline } from './workflow/validate-pipeline.ts';

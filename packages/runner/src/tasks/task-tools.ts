@@ -1,5 +1,5 @@
 import type { BudgetPriority } from '@edrlake/client';
-import { EdrlakeError, type EventSource, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
+import { didYouMean, EdrlakeError, type EventSource, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { z } from 'zod';
 import type { Connection, ConnectionSettings } from '../connect.ts';
@@ -127,16 +127,26 @@ export function lastDays(days: number, startedAtMs: number): TimeRange {
 /**
  * Reads what `with` gives. @throws {EdrlakeError} `CONFIG_INVALID` naming the key, what was expected and what was found
  */
-export function readInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.infer<Schema> {
-  const parsed = schema.safeParse(input ?? {});
+export function readInput<Schema extends z.ZodObject>(schema: Schema, input: unknown): z.infer<Schema> {
+  const given = input ?? {};
+  const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const key = issue?.path.join('.') ?? '';
+  if (issue?.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    const known = Object.keys(schema.shape);
+    const close = didYouMean(key, known);
+    const hint = `${close === null ? '' : `Did you mean ${close}? `}It takes ${known.join(', ') || 'nothing'}.`;
+    throw new EdrlakeError('CONFIG_INVALID', `there is no such key as ${key}`, { hint });
+  }
+  const path = issue?.path ?? [];
+  const found = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], given);
+  const problem = (issue?.message ?? 'it cannot be read').replace(/^[^:]*: /, '').replace(/, received .*$/, '');
   throw new EdrlakeError(
     'CONFIG_INVALID',
-    `with${key === '' ? '' : `.${key}`}: ${issue?.message ?? 'cannot be read'}`,
+    `${path.join('.')}: ${problem}, found ${JSON.stringify(found) ?? 'nothing'}`,
     {
-      hint: 'Correct the task in the pipeline file.',
+      hint: 'Correct the task in the pipeline file, or the --param it is made from.',
     },
   );
 }

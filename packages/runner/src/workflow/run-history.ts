@@ -90,8 +90,9 @@ function viewExport(runId: string, lines: readonly ExportLine[], isAlive: Alive)
   if (first?.atMs === undefined) return null;
   const last = lines.at(-1);
   const owner = starts.at(-1)?.owner;
-  const report = lines.findLast(({ type }) => type === 'finish')?.report ?? null;
-  const state = exportStanding(last, report, owner !== undefined && isAlive(owner));
+  // One that failed in parts is resumed after it has finished.
+  const reports = lines.flatMap(({ report }) => report ?? []);
+  const state = exportStanding(last, owner !== undefined && isAlive(owner));
   const lastAtMs = lines.reduce((newest, { atMs }) => Math.max(newest, atMs ?? 0), first.atMs);
   return {
     runId,
@@ -102,8 +103,8 @@ function viewExport(runId: string, lines: readonly ExportLine[], isAlive: Alive)
     startedAtMs: first.atMs,
     endedAtMs: state === 'running' ? null : lastAtMs,
     durationMs: activeMs(lines),
-    requests: report?.requestsMade ?? null,
-    rows: report === null ? null : report.events.new + report.events.changed,
+    requests: reports.length === 0 ? null : reports.reduce((sum, { requestsMade }) => sum + requestsMade, 0),
+    rows: reports.length === 0 ? null : reports.reduce((sum, { events }) => sum + events.new + events.changed, 0),
     error: last?.type === 'stop' ? { code: last.code ?? 'BUG', message: last.message ?? '' } : null,
     params: {},
     starts: starts.length,
@@ -112,8 +113,8 @@ function viewExport(runId: string, lines: readonly ExportLine[], isAlive: Alive)
   };
 }
 
-function exportStanding(last: ExportLine | undefined, report: ExportReport | null, alive: boolean): RunStanding {
-  if (report !== null) return report.outcome;
+function exportStanding(last: ExportLine | undefined, alive: boolean): RunStanding {
+  if (last?.report !== undefined) return last.report.outcome;
   if (last?.type === 'stop') return last.code === 'INTERRUPTED' ? 'interrupted' : 'failed';
   return alive ? 'running' : 'died';
 }

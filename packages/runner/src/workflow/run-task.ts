@@ -146,9 +146,9 @@ export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts):
   try {
     input = given(facts);
   } catch (thrown) {
-    const { message, cause } = thrownBy(`the with of task "${task.name}"`, thrown);
+    const { message, cause, hint } = thrownBy(`the with of task "${task.name}"`, thrown);
     // Pure functions throw the same thing again, so no other try.
-    throw new EdrlakeError('CONFIG_INVALID', message, { cause });
+    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
   }
   return task.registered?.parseInput(toPlainData(input, `the with of task "${task.name}" gave`));
 }
