@@ -143,7 +143,7 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   }
   if (status.lastRun !== null) pairs.push(['Last run', lastRunText(status.lastRun)]);
   if (budget !== null) pairs.push(['Requests left', budgetText(budget)]);
-  const parts = [pairsText(pairs), ''];
+  const parts = [pairsText(pairs, '', style.width), ''];
   if (status.version === 0) return `${[...parts, 'Next: edrlake backfill --from … --to …'].join('\n')}\n`;
   parts.push(tablesText(tables, style.width), '', calendarSpanText(calendar), '');
   parts.push(calendarText(calendar, style.width, style.colour), ...attentionLines(days, calendar, style.width));
