@@ -88,7 +88,7 @@ function recorderOf(
       else emitPlanned(emit, resumedPlan);
       return tally.plan;
     },
-    recordPage: (page) => journal.append({ type: 'page', page }),
+    recordPage: (page) => journal.append({ type: 'page', atMs: clock.nowMs(), page }),
     skip: (proven) => {
       for (const { window, count } of proven) {
         emit({ type: 'window-skipped', windowId: window.id, range: window.range, count });

@@ -11,12 +11,17 @@ export interface Services {
   readonly signal: AbortSignal;
 }
 
+/** The run of a pipeline, and the task in it, that makes an export. */
+export interface PartOf {
+  readonly runId: string;
+  readonly task: string;
+}
+
 /** Services of one run. */
 export interface RunServices extends Services {
   /** Names a new run; must sort by time and be unique, for example `20261122T003012Z-1f9a2c`. A resumed run keeps its own. */
   readonly newRunId: string;
-  /** The run of a pipeline that this run is a part of. */
-  readonly partOf?: string;
+  readonly partOf?: PartOf;
 }
 
 /** Which events to export. */

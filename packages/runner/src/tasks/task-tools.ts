@@ -104,8 +104,8 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
 }
 
 /** The services of one export inside a task. */
-export function runServicesOf({ services, provided, run }: TaskContext<TaskTools>): RunServices {
-  return { ...services, newRunId: provided.newRunId(), partOf: run.runId };
+export function runServicesOf({ services, provided, run, task }: TaskContext<TaskTools>): RunServices {
+  return { ...services, newRunId: provided.newRunId(), partOf: { runId: run.runId, task } };
 }
 
 const DAY = z.iso.date();
