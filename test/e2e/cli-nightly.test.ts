@@ -76,6 +76,20 @@ describe('every night', () => {
     });
   }, 240_000);
 
+  it('goes on to its own exit code when who reads its log goes away', async () => {
+    await inFreshDirectory(async (directory) => {
+      const flags = flagsFor(directory).slice(0, -2);
+      const day = ['--from', '2026-11-10', '--to', '2026-11-10'];
+      // One that is partly done, so that the code is not that of a process that merely ended.
+      simulator.faults.push({ kind: 'status', status: 404, match: { endpoint: 'events', page: 1 } });
+      const ended = await runCommand(['backfill', ...day, ...flags], { closeStderr: true });
+      expect(ended).toMatchObject({ exitCode: 3, stderr: '' });
+      expect(ended.stdout).toContain('1 failed');
+      const resumed = await runCommand(['backfill', ...day, ...flags], { closeStderr: true });
+      expect(resumed.exitCode, resumed.stdout).toBe(0);
+    });
+  }, 240_000);
+
   it('explains a platform that cannot be searched by processing time', async () => {
     await inFreshDirectory(async (directory) => {
       const args = [
@@ -182,13 +196,19 @@ describe('pipelines', () => {
       const cwd = directory;
       await writeFile(join(directory, 'broken.ts'), 'export default {{');
       await writeFile(join(directory, 'empty.ts'), 'export const name = 1;');
+      const circle = "tasks: { a: { uses: 'compact', needs: ['b'] }, b: { uses: 'compact', needs: ['a'] } }";
+      const midnight = "schedule: { cron: '0 0 * * *', timeZone: 'UTC' }";
+      await writeFile(join(directory, 'circle.ts'), `export default { name: 'circle', ${midnight}, ${circle} };`);
       for (const [args, code, words] of [
         [['run', 'nigtly'], 'USAGE', 'Did you mean nightly?'],
         [['run', './nowhere.ts'], 'USAGE', 'there is no pipeline file'],
         [['run', './broken.ts'], 'CONFIG_INVALID', 'cannot be loaded'],
         [['run', './empty.ts'], 'CONFIG_INVALID', 'default export'],
         [['run', 'nightly', '--param', 'dayz=3'], 'USAGE', 'Did you mean days?'],
+        [['run', 'nightly', '--param', 'days=0'], 'CONFIG_INVALID', 'task "reconcile", with: lastDays: expected'],
+        [['run', 'backfill', '--param', 'from=2026-11-02', '--param', 'to=2026-11-01'], 'CONFIG_INVALID', 'no later'],
         [['run'], 'USAGE', 'edrlake run nightly'],
+        [['schedule', './circle.ts'], 'CONFIG_INVALID', 'a → b → a'],
         [['schedule'], 'USAGE', 'edrlake schedule nightly'],
         [['runs', 'nothing'], 'LAKE_MISSING', 'edrlake backfill'],
       ] as const) {
