@@ -104,8 +104,14 @@ describe('every night', () => {
       expect(ended.exitCode).toBe(2);
       expect(ended.stderr).toContain('[FILTER_REJECTED]');
       expect(ended.stderr.replaceAll('\n', ' ')).toContain('edrlake sync --axis event --look-back 5d');
+      const nightly = ['run', 'nightly', '--param', 'since=2026-11-10', ...args.slice(3)];
+      const refused = await runCommand(nightly);
+      expect(refused.exitCode, refused.stderr).toBe(2);
+      expect(refused.stdout.replaceAll('\n', ' ')).toContain('--param byEventTime=true');
+      const night = await runJson([...nightly, '--param', 'byEventTime=true']);
+      expect(night).toMatchObject({ state: 'done', rows: EVENTS });
       const followed = await runJson([...args, '--axis', 'event']);
-      expect(followed).toMatchObject({ outcome: 'done', axis: 'event', events: { new: EVENTS } });
+      expect(followed).toMatchObject({ outcome: 'done', axis: 'event', events: { new: 0 } });
     });
   }, 240_000);
 
