@@ -66,7 +66,7 @@ describe('sync', () => {
       const visible = simulator.truth.ids({ startMs: WEEK.startMs, endMs: nowMs - REQUEST.settleLagMs }, 'processed');
       expect(await idsIn(stage)).toEqual([...visible].sort());
     });
-  });
+  }, 240_000);
 });
 
 async function idsIn({ lake }: Stage): Promise<(string | null)[]> {
