@@ -1,9 +1,14 @@
-import { definePipeline } from 'edrlake';
+import { definePipeline, EdrlakeError } from 'edrlake';
 
 const MS_PER_DAY = 86_400_000;
 
 /** The days from one to another, newest first: what analysts ask for most arrives first. */
 function newestFirst(from: string, to: string): string[] {
+  if (from > to) {
+    throw new EdrlakeError('USAGE', `expected from to be no later than to, found from=${from} to=${to}`, {
+      hint: 'Exchange the two.',
+    });
+  }
   const days: string[] = [];
   for (let ms = Date.parse(to); ms >= Date.parse(from); ms -= MS_PER_DAY)
     days.push(new Date(ms).toISOString().slice(0, 10));

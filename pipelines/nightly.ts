@@ -8,14 +8,23 @@ export default definePipeline({
   name: 'nightly',
   description: 'sync, prove the last days, tidy up',
   schedule: { cron: '15 2 * * *', timeZone: 'UTC' },
+  // Its requests go before those of a backfill that works on the same lake.
+  priority: 'high',
   params: {
     since: { type: 'day', meaning: 'where the very first sync begins', default: '2020-01-01' },
+    byEventTime: {
+      type: 'boolean',
+      meaning: 'follow the time of the events, on platforms that cannot be searched by processing time',
+      default: false,
+    },
     days: { type: 'number', meaning: 'days that are compared with the API', default: 7 },
   },
   tasks: {
     sync: {
       uses: 'sync',
-      with: ({ params }) => ({ since: params.since }),
+      with: ({ params: { since, byEventTime } }) =>
+        // By event time only what is late by less than the look-back is found: five days.
+        byEventTime ? { since, axis: 'event', lookBackHours: 120 } : { since },
       retries: { tries: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
     },
     reconcile: {

@@ -64,11 +64,29 @@ describe('every night', () => {
       expect(again.stdout).toMatch(/^Nothing new: complete up to .*\n$/);
 
       const fresh = (await runJson(['status', '--max-age', '1h', ...flags])) as Record<string, unknown>;
-      expect(fresh).toMatchObject({ stale: false, days: { scope: 'all', missing: 0 } });
+      expect(fresh).toMatchObject({ stale: false, days: { scope: 'all', missing: 0 }, lastRun: { state: 'done' } });
+      expect(fresh.watermarkLagSeconds).toBeGreaterThanOrEqual(15 * 60);
+      const { requestsLeft, requests } = fresh.budget as Record<string, number>;
+      expect(requestsLeft).toBeLessThan(requests ?? 0);
       const stale = await runCommand(['status', '--max-age', '1s', ...flags]);
       expect(stale.exitCode).toBe(4);
       expect(stale.stderr).toMatch(/^edrlake: the lake is stale: complete up to .* at most 1 s allowed\n$/);
       expect(stale.stdout).toContain('2026-11');
+      expect(stale.stdout).toMatch(/^Requests left +[\d,]+ of [\d,]+ in 1 h/m);
+    });
+  }, 240_000);
+
+  it('goes on to its own exit code when who reads its log goes away', async () => {
+    await inFreshDirectory(async (directory) => {
+      const flags = flagsFor(directory).slice(0, -2);
+      const day = ['--from', '2026-11-10', '--to', '2026-11-10'];
+      // One that is partly done, so that the code is not that of a process that merely ended.
+      simulator.faults.push({ kind: 'status', status: 404, match: { endpoint: 'events', page: 1 } });
+      const ended = await runCommand(['backfill', ...day, ...flags], { closeStderr: true });
+      expect(ended).toMatchObject({ exitCode: 3, stderr: '' });
+      expect(ended.stdout).toContain('1 failed');
+      const resumed = await runCommand(['backfill', ...day, ...flags], { closeStderr: true });
+      expect(resumed.exitCode, resumed.stdout).toBe(0);
     });
   }, 240_000);
 
@@ -86,8 +104,14 @@ describe('every night', () => {
       expect(ended.exitCode).toBe(2);
       expect(ended.stderr).toContain('[FILTER_REJECTED]');
       expect(ended.stderr.replaceAll('\n', ' ')).toContain('edrlake sync --axis event --look-back 5d');
+      const nightly = ['run', 'nightly', '--param', 'since=2026-11-10', ...args.slice(3)];
+      const refused = await runCommand(nightly);
+      expect(refused.exitCode, refused.stderr).toBe(2);
+      expect(refused.stdout.replaceAll('\n', ' ')).toContain('--param byEventTime=true');
+      const night = await runJson([...nightly, '--param', 'byEventTime=true']);
+      expect(night).toMatchObject({ state: 'done', rows: EVENTS });
       const followed = await runJson([...args, '--axis', 'event']);
-      expect(followed).toMatchObject({ outcome: 'done', axis: 'event', events: { new: EVENTS } });
+      expect(followed).toMatchObject({ outcome: 'done', axis: 'event', events: { new: 0 } });
     });
   }, 240_000);
 
@@ -136,9 +160,11 @@ describe('pipelines', () => {
       await writeFile(join(directory, 'pipelines', 'check.ts'), PIPELINE);
 
       const described = (await runJson(['run', 'check', '--dry-run', ...flags], { cwd })) as {
-        tasks: { name: string }[];
+        tasks: { name: string; wouldDo: string }[];
       };
       expect(described.tasks.map(({ name }) => name)).toEqual(['fetch', 'marker', 'unique']);
+      expect(described.tasks[0]?.wouldDo).toMatch(/^\d+ events from 2026-11-10 to 2026-11-10: \d+ requests$/);
+      expect(await readdir(directory), 'a dry run makes no lake').toEqual(['pipelines']);
 
       const failed = await runCommand(['run', 'check', ...flags], { cwd });
       expect(failed.exitCode, failed.stderr).toBe(1);
@@ -163,6 +189,10 @@ describe('pipelines', () => {
       const told = await runCommand(['runs', runId, ...flags]);
       expect(told.stdout).toContain('pipeline check');
       expect(told.stdout).toContain('2 times');
+      // The export it made is a part of it, and not what ran last.
+      const { lastRun, budget } = await runJson(['status', ...flags]);
+      expect(lastRun).toMatchObject({ kind: 'pipeline', pipeline: 'check', state: 'done', runId });
+      expect(budget).not.toBeNull();
     });
   }, 240_000);
 
@@ -172,13 +202,19 @@ describe('pipelines', () => {
       const cwd = directory;
       await writeFile(join(directory, 'broken.ts'), 'export default {{');
       await writeFile(join(directory, 'empty.ts'), 'export const name = 1;');
+      const circle = "tasks: { a: { uses: 'compact', needs: ['b'] }, b: { uses: 'compact', needs: ['a'] } }";
+      const midnight = "schedule: { cron: '0 0 * * *', timeZone: 'UTC' }";
+      await writeFile(join(directory, 'circle.ts'), `export default { name: 'circle', ${midnight}, ${circle} };`);
       for (const [args, code, words] of [
         [['run', 'nigtly'], 'USAGE', 'Did you mean nightly?'],
         [['run', './nowhere.ts'], 'USAGE', 'there is no pipeline file'],
         [['run', './broken.ts'], 'CONFIG_INVALID', 'cannot be loaded'],
         [['run', './empty.ts'], 'CONFIG_INVALID', 'default export'],
         [['run', 'nightly', '--param', 'dayz=3'], 'USAGE', 'Did you mean days?'],
+        [['run', 'nightly', '--param', 'days=0'], 'CONFIG_INVALID', 'task "reconcile", with: lastDays: expected'],
+        [['run', 'backfill', '--param', 'from=2026-11-02', '--param', 'to=2026-11-01'], 'CONFIG_INVALID', 'no later'],
         [['run'], 'USAGE', 'edrlake run nightly'],
+        [['schedule', './circle.ts'], 'CONFIG_INVALID', 'a → b → a'],
         [['schedule'], 'USAGE', 'edrlake schedule nightly'],
         [['runs', 'nothing'], 'LAKE_MISSING', 'edrlake backfill'],
       ] as const) {

@@ -27,6 +27,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** As if who reads the log had gone away at once. */
+  readonly closeStderr?: boolean;
 }
 
 /** Credentials of the simulated gateway, and nothing else of this process's edrlake settings. */
@@ -49,6 +51,7 @@ export function startCommand(args: readonly string[], options: CommandOptions = 
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
+  if (options.closeStderr === true) child.stderr.destroy();
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));

@@ -175,7 +175,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Run a pipeline, such as nightly',
     details: [
       'A pipeline is a file that exports definePipeline({ … }) from edrlake. A name means a file in ./pipelines, or one that comes with edrlake: nightly and backfill. What a run does is journaled; one that failed or was stopped goes on with --resume.',
-      'Exit codes: 0 done, 1 a task failed, 3 partly done, 4 the lake and the API disagree, 130 interrupted.',
+      'Exit codes: 0 done, 1 a task failed, 2 settings or credentials are what failed it, 3 partly done, 4 the lake and the API disagree, 130 interrupted.',
     ],
     positionals: [{ name: 'pipeline', describe: 'Name of a pipeline, or path of its file', required: false }],
     flags: ['param', 'dry-run', 'resume', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],

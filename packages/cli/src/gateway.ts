@@ -3,6 +3,7 @@ import type { Connection, ConnectionSettings, Services } from '@edrlake/runner';
 import { type Credentials, readCredentials } from './credentials.ts';
 import { wordsText } from './flag-values.ts';
 import type { FlagValues } from './flags.ts';
+import { lakeDirectory } from './lake-access.ts';
 import { requireReachable } from './reachability.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -11,12 +12,11 @@ const UNLIMITED = { requests: 1_000_000_000, windowSeconds: 1 };
 
 /** How to reach the gateway, as the settings say. */
 export function connectionSettings(values: FlagValues, credentials: Credentials): ConnectionSettings {
-  const rateLimit = values['rate-limit'];
   return {
     ...gatewayOf(values),
     apiPrefix: values['api-prefix'],
     ...credentials,
-    rateLimit: rateLimit === 'none' ? UNLIMITED : rateLimit,
+    rateLimit: userLimitOf(values),
     concurrency: values.concurrency,
     pageSize: Math.min(values['page-size'], values['max-result-window']),
     maxResultWindow: values['max-result-window'],
@@ -24,6 +24,12 @@ export function connectionSettings(values: FlagValues, credentials: Credentials)
     histogram: values.histogram,
     walk: values.walk === 'search-after' ? 'searchAfter' : 'pages',
   };
+}
+
+/** The upper bound of requests that the user sets; null for none of his own. */
+export function userLimitOf(values: FlagValues): { readonly requests: number; readonly windowSeconds: number } | null {
+  const rateLimit = values['rate-limit'];
+  return rateLimit === 'none' ? UNLIMITED : rateLimit;
 }
 
 function gatewayOf(values: FlagValues): { readonly platform: string } | { readonly baseUrl: string } {
@@ -51,7 +57,8 @@ export function servicesOf(surroundings: Surroundings, emit: Emit): Services {
 }
 
 /**
- * Connects, does the work and closes the connection, whatever happens. Nothing is requested by connecting.
+ * Connects, does the work and closes the connection, whatever happens. Requests count together with those of all that
+ * work on the lake, where there is one. Nothing is requested by connecting.
  * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID` before any request
  */
 export async function withConnection<T>(
@@ -62,9 +69,10 @@ export async function withConnection<T>(
 ): Promise<T> {
   requireGateway(values);
   const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
-  const { connect } = await import('@edrlake/runner');
+  const { connectBeside } = await import('@edrlake/runner');
   const services = servicesOf(surroundings, emit);
-  const connection = connect(connectionSettings(values, credentials), services);
+  const sharing = { lakeDirectory: lakeDirectory(values, surroundings), priority: 'normal' } as const;
+  const connection = await connectBeside(connectionSettings(values, credentials), sharing, services);
   try {
     await requireReachable(connection.baseUrl, surroundings, emit);
     return await work(connection, services);

@@ -1,3 +1,4 @@
+export { EdrlakeError } from '@edrlake/core';
 export { definePipeline } from '@edrlake/runner';
 export type { CommandInput, RunCommand } from './command.ts';
 export { runProgram } from './program.ts';

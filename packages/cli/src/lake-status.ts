@@ -1,7 +1,14 @@
 import { join } from 'node:path';
-import { EVERYTHING, isoInstant, MS_PER_DAY, quoteText, startOfDayMs } from '@edrlake/core';
+import { EVERYTHING, isoInstant, MS_PER_DAY, MS_PER_SECOND, quoteText, startOfDayMs } from '@edrlake/core';
 import { type DayCoverage, isOwnerAlive, type Lake, type LoggedFile } from '@edrlake/lake';
-import { lastReconciliations, listRuns, type RunSummary, readFollowStart, watermarkOf } from '@edrlake/runner/history';
+import {
+  lakeBudgetLeft,
+  lastReconciliations,
+  lastRun,
+  type RunSummary,
+  readFollowStart,
+  watermarkOf,
+} from '@edrlake/runner/history';
 import { calendarSpanText, calendarText } from './calendar-text.ts';
 import { type Calendar, calendarOf } from './day-states.ts';
 import { bytesText, countText, durationText, instantText, nounText } from './quantity-text.ts';
@@ -31,13 +38,28 @@ export interface LakeStatus {
   /** Everything before it is proven: the watermark, or else the end of the last complete day. null where nothing is. */
   readonly freshUntilMs: number | null;
   readonly lastRun: RunSummary | null;
+  /** Requests that may be made now with the account that was used last; null where none was ever made for this lake. */
+  readonly budget: RequestBudgetStatus | null;
+}
+
+/** What is left of the requests that an account may make. */
+export interface RequestBudgetStatus {
+  readonly requestsLeft: number;
+  readonly requests: number;
+  readonly windowSeconds: number;
 }
 
 /** Days shown one by one before a sentence has to do. */
 const SHOWN_DAYS = 10;
 
-/** Reads the log, the journals and the newest events. Changes nothing. */
-export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
+/**
+ * Reads the log, the journals, the account of requests and the newest events. Changes nothing.
+ * @param about the user's own limit of requests, and now
+ */
+export async function readLakeStatus(
+  lake: Lake,
+  about: { readonly userLimit: Parameters<typeof lakeBudgetLeft>[1]; readonly nowMs: number },
+): Promise<LakeStatus> {
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
   const comparisons = await lastReconciliations(lake);
@@ -47,7 +69,7 @@ export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
   const isFollowed = processedMs !== null && followedFromMs !== null && followedFromMs < processedMs;
   const followed = isFollowed ? { startMs: followedFromMs, endMs: processedMs } : null;
   const calendar = calendarOf(days, comparisons, followed);
-  const [lastRun = null] = await listRuns(join(lake.directory, '_runs'), { limit: 1, isOwnerAlive });
+  const budget = await lakeBudgetLeft(lake.directory, about.userLimit, about.nowMs);
   return {
     directory: lake.directory,
     version: snapshot.version,
@@ -58,7 +80,8 @@ export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
     newestEventAtMs: await newestEventAtMs(lake, snapshot.files.events ?? []),
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
-    lastRun,
+    lastRun: await lastRun(join(lake.directory, '_runs'), { isOwnerAlive }),
+    budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
   };
 }
 
@@ -106,7 +129,7 @@ export interface StatusStyle {
 
 /** The status for a person. */
 export function statusText(status: LakeStatus, style: StatusStyle): string {
-  const { tables, committedAtMs, newestEventAtMs, watermarkMs, lastRun, calendar, days } = status;
+  const { tables, committedAtMs, newestEventAtMs, watermarkMs, calendar, days, budget } = status;
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
   const files = tables.reduce((sum, table) => sum + table.files, 0);
   const pairs: [string, string][] = [
@@ -118,12 +141,17 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   if (watermarkMs !== null) {
     pairs.push(['Watermark', `${atSecond(watermarkMs)}, ${durationText(style.nowMs - watermarkMs)} ago`]);
   }
-  if (lastRun !== null) pairs.push(['Last run', lastRunText(lastRun)]);
-  const parts = [pairsText(pairs), ''];
+  if (status.lastRun !== null) pairs.push(['Last run', lastRunText(status.lastRun)]);
+  if (budget !== null) pairs.push(['Requests left', budgetText(budget)]);
+  const parts = [pairsText(pairs, '', style.width), ''];
   if (status.version === 0) return `${[...parts, 'Next: edrlake backfill --from … --to …'].join('\n')}\n`;
   parts.push(tablesText(tables, style.width), '', calendarSpanText(calendar), '');
   parts.push(calendarText(calendar, style.width, style.colour), ...attentionLines(days, calendar, style.width));
   return `${parts.join('\n')}\n`;
+}
+
+function budgetText({ requestsLeft, requests, windowSeconds }: RequestBudgetStatus): string {
+  return `${countText(requestsLeft)} of ${countText(requests)} in ${durationText(windowSeconds * MS_PER_SECOND)}`;
 }
 
 function lastRunText(run: RunSummary): string {
@@ -201,7 +229,8 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
     newestEventAt: isoOrNull(newestEventAtMs),
     watermark: isoOrNull(watermarkMs),
     provenUntil: isoOrNull(freshUntilMs),
-    ageSeconds: freshUntilMs === null ? null : Math.floor((nowMs - freshUntilMs) / 1_000),
+    watermarkLagSeconds: secondsSince(watermarkMs, nowMs),
+    ageSeconds: secondsSince(freshUntilMs, nowMs),
     lastRun: lastRun === null ? null : runDocument(lastRun),
     days: { scope: calendar.scope, ...calendar.counts },
     coverage: coverageDocument(days).map((line) => ({
@@ -219,6 +248,10 @@ export function coverageDocument(days: readonly DayCoverage[]) {
 function runDocument({ startedAtMs, endedAtMs, ...run }: RunSummary) {
   const error = run.error === null ? null : { code: run.error.code, message: run.error.message };
   return { ...run, error, startedAt: isoInstant(startedAtMs), endedAt: isoOrNull(endedAtMs) };
+}
+
+function secondsSince(epochMs: number | null, nowMs: number): number | null {
+  return epochMs === null ? null : Math.floor((nowMs - epochMs) / MS_PER_SECOND);
 }
 
 function isoOrNull(epochMs: number | null): string | null {

@@ -61,7 +61,8 @@ export async function loadPipeline(path: string): Promise<Pipeline> {
   const { createJiti } = await import('jiti');
   const runner = await import('@edrlake/runner');
   const virtualModules = {
-    edrlake: { definePipeline: runner.definePipeline },
+    // What a pipeline file needs of the package's own index, without loading the rest of it.
+    edrlake: { definePipeline: runner.definePipeline, EdrlakeError },
     '@edrlake/core': await import('@edrlake/core'),
     '@edrlake/lake': await import('@edrlake/lake'),
     '@edrlake/runner': runner,

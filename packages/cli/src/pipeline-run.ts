@@ -31,10 +31,11 @@ export interface PipelineTools {
 }
 
 /**
- * The tools of one run. Nothing is opened or requested before a task needs it.
+ * The tools of one run of a pipeline. Nothing is opened or requested before a task needs it.
  * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`
  */
 export async function pipelineTools(
+  { priority = 'normal' }: Pipeline,
   values: FlagValues,
   surroundings: Surroundings,
   services: Services,
@@ -50,6 +51,7 @@ export async function pipelineTools(
       exportOptions: { concurrency: values.concurrency, batchBytes: BATCH_BYTES },
       newRunId: () => newRunId(surroundings),
       post: postJson,
+      priority,
     },
     services,
   );
@@ -65,7 +67,7 @@ export async function runOnce(
 ): Promise<RunResult> {
   const { values, params, resume } = about;
   const given = parseParams(pipeline.params ?? {}, params);
-  const { tools, registry, close } = await pipelineTools(values, surroundings, services);
+  const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
   const options: RunPipelineOptions<TaskTools> = {
     registry,
     provided: tools,

@@ -12,7 +12,7 @@ export function descriptionText(description: PipelineDescription, width: number)
     pairs.push(['Schedule', `${schedule.cron} in ${schedule.timeZone}`]);
   }
   if (values.length > 0) pairs.push(['Params', values.join(' ')]);
-  const parts = [pairsText(pairs)];
+  const parts = [pairsText(pairs, '', width)];
   if (about !== null) parts.push('', ...wrapWords(about, width));
   for (const [position, task] of tasks.entries()) parts.push('', ...taskLines(task, position + 1, width));
   return `${[...parts, '', 'Nothing was run.'].join('\n')}\n`;

@@ -55,7 +55,7 @@ export function runText(run: RunReport, width: number): string {
   if (run.requests !== null) pairs.push(['Requests', countText(run.requests)]);
   if (run.rows !== null) pairs.push(['Rows', `${countText(run.rows)} new or changed`]);
   if (params.length > 0) pairs.push(['Params', params.join(' ')]);
-  const parts = [pairsText(pairs)];
+  const parts = [pairsText(pairs, '', width)];
   if (run.tasks.length > 0) parts.push('', tasksText(run.tasks, width));
   parts.push(...errorLines(run, width));
   for (const { hook, delivered, tries } of run.hooks) {

@@ -1,4 +1,4 @@
-import { displayWidth, oneLine, padEnd, padStart, truncate } from './text-layout.ts';
+import { displayWidth, oneLine, padEnd, padStart, truncate, wrapWords } from './text-layout.ts';
 
 /** A column's title and the side its cells keep to; left when not said. */
 export interface TableColumn {
@@ -53,8 +53,18 @@ function fitWidths(natural: readonly number[], available: number): number[] {
   return widths;
 }
 
-/** `name  value` lines with the values aligned. */
-export function pairsText(pairs: readonly (readonly [string, string])[], indent = ''): string {
-  const width = Math.max(0, ...pairs.map(([name]) => displayWidth(name)));
-  return pairs.map(([name, value]) => `${indent}${padEnd(name, width)}  ${value}`.trimEnd()).join('\n');
+/** `name  value` lines with the values aligned, and broken between words where a line would be wider than `lineWidth`. */
+export function pairsText(
+  pairs: readonly (readonly [string, string])[],
+  indent = '',
+  lineWidth: number | null = null,
+): string {
+  const nameWidth = Math.max(0, ...pairs.map(([name]) => displayWidth(name)));
+  const valueWidth = lineWidth === null ? Number.POSITIVE_INFINITY : lineWidth - indent.length - nameWidth - GAP.length;
+  const lines = pairs.flatMap(([name, value]) =>
+    wrapWords(value, valueWidth).map(
+      (text, line) => `${indent}${padEnd(line === 0 ? name : '', nameWidth)}${GAP}${text}`,
+    ),
+  );
+  return lines.map((line) => line.trimEnd()).join('\n');
 }

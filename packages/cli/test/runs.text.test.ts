@@ -23,6 +23,7 @@ const ERROR = { code: 'TIMEOUT', message: 'the gateway did not answer' };
 const RUN: RunReport = {
   runId: '20261122T003012Z-1f9a2c',
   kind: 'pipeline',
+  partOf: null,
   pipeline: 'nightly',
   state: 'failed',
   startedAtMs: 0,

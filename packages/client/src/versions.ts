@@ -39,14 +39,9 @@ const MAX_LOOKS = 100;
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from each call
  */
 export function openVersions(directory: string, writerId: string): Versions {
-  const pathOf = (version: number) => join(directory, `${String(version).padStart(12, '0')}.json`);
+  const pathOf = (version: number) => versionPath(directory, version);
   const draftOf = (writer: string) => join(directory, `draft-${writer}`);
   const draft = draftOf(writerId);
-
-  function versions(): number[] {
-    const found = readdirSync(directory).map((name) => /^(\d{12})\.json$/.exec(name)?.[1]);
-    return found.flatMap((digits) => (digits === undefined ? [] : [Number(digits)]));
-  }
 
   function isLinked(version: number, text: string): boolean {
     writeFileSync(draft, text);
@@ -64,34 +59,49 @@ export function openVersions(directory: string, writerId: string): Versions {
 
   function put({ version, text }: Version): PutOutcome {
     if (!isLinked(version, text)) return 'taken';
-    const all = versions();
+    const all = versionsIn(directory);
     const newest = Math.max(...all);
     for (const old of all) if (old <= newest - KEPT_VERSIONS) rmSync(pathOf(old), { force: true });
     // Newer ones either build on this one, or this process stood still so long that its number had been used and removed.
     return newest === version ? 'put' : 'unsure';
   }
 
-  function latest(): Version {
+  return guarded(directory, () => {
+    mkdirSync(directory, { recursive: true });
+    return {
+      latest: () => latestVersion(directory),
+      put: (successor) => guarded(directory, () => put(successor)),
+      forget: (writer) => guarded(directory, () => rmSync(draftOf(writer), { force: true })),
+    };
+  });
+}
+
+/**
+ * The highest version of a folder that is there already; of an empty one, version 0. Changes nothing.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE` where the folder cannot be read
+ */
+export function latestVersion(directory: string): Version {
+  return guarded(directory, () => {
     for (let look = 0; look < MAX_LOOKS; look++) {
-      const version = Math.max(0, ...versions());
+      const version = Math.max(0, ...versionsIn(directory));
       if (version === 0) return { version, text: '' };
       try {
-        return { version, text: readFileSync(pathOf(version), 'utf8') };
+        return { version, text: readFileSync(versionPath(directory, version), 'utf8') };
       } catch (thrown) {
         if (codeOf(thrown) !== 'ENOENT') throw thrown;
       }
     }
     throw new EdrlakeError('BUG', `${directory} changed faster than it could be read`);
-  }
-
-  return guarded(directory, () => {
-    mkdirSync(directory, { recursive: true });
-    return {
-      latest: () => guarded(directory, latest),
-      put: (successor) => guarded(directory, () => put(successor)),
-      forget: (writer) => guarded(directory, () => rmSync(draftOf(writer), { force: true })),
-    };
   });
+}
+
+function versionPath(directory: string, version: number): string {
+  return join(directory, `${String(version).padStart(12, '0')}.json`);
+}
+
+function versionsIn(directory: string): number[] {
+  const found = readdirSync(directory).map((name) => /^(\d{12})\.json$/.exec(name)?.[1]);
+  return found.flatMap((digits) => (digits === undefined ? [] : [Number(digits)]));
 }
 
 function guarded<T>(directory: string, work: () => T): T {

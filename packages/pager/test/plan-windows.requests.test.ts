@@ -79,6 +79,19 @@ test('what fits into one window costs one count, however long the range', async 
   expect(plan.windows).toHaveLength(1);
 });
 
+test('what the caller has just counted is not counted again, unless it is zero', async () => {
+  const source = memorySource(events(500, 7, smoothDay), { pageSize: 1_000, maxResultWindow: 10_000 });
+  const planFor = (counted: number) =>
+    planWindows(
+      source,
+      { axis: 'event', range: WEEK, scope: EVERYTHING },
+      { signal: new AbortController().signal, emit: () => undefined, counted },
+    );
+  expect(await planFor(500)).toMatchObject({ events: 500, planRequests: 0, emptyWindows: [] });
+  expect(source.calls.count).toBe(0);
+  expect(await planFor(0)).toMatchObject({ events: 500, planRequests: 1, emptyWindows: [] });
+});
+
 test('years of few events are planned with few requests', async () => {
   const random = seededRandom(5);
   const years: TimeRange = { startMs: START_MS, endMs: START_MS + 1_000 * MS_PER_DAY };

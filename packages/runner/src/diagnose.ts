@@ -3,10 +3,11 @@ import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { QualysClient } from '@edrlake/client';
 import { isoInstant, MS_PER_DAY, type TimeAxis, type TimeRange } from '@edrlake/core';
-import { type Connection, type ConnectionSettings, connect } from './connect.ts';
+import type { Connection, ConnectionSettings } from './connect.ts';
 import type { Services } from './export-types.ts';
 import { type Finding, failure, ok, warn } from './finding.ts';
 import { checkHistogram, checkWalk, rangeFilter } from './probe-ways.ts';
+import { connectBeside } from './shared-connection.ts';
 
 /** How platforms spell the two clocks; the documents use the first of each. */
 const TIME_TOKENS: Readonly<Record<TimeAxis, readonly string[]>> = {
@@ -38,7 +39,8 @@ export async function diagnose(
   const local = [await checkLake(target.lakeDirectory)];
   let connection: Connection;
   try {
-    connection = connect(target.settings, services);
+    const sharing = { lakeDirectory: target.lakeDirectory, priority: 'normal' } as const;
+    connection = await connectBeside(target.settings, sharing, services);
   } catch (thrown) {
     return [failure('gateway', thrown), ...local];
   }

@@ -17,7 +17,7 @@ import { openJournal, type RunJournal, type RunSubject } from './run-journal.ts'
 import type { BatchResult, ExportRun, RunPlan } from './run-types.ts';
 
 /**
- * Starts a run, or resumes the newest unfinished one of the same source, page size and request.
+ * Starts a run, or resumes the newest of the same source, page size and request that was left unfinished or failed in parts.
  * @throws {EdrlakeError} `RUN_BUSY` when another live process works on it.
  */
 export async function startRun(
@@ -34,7 +34,9 @@ export async function startRun(
   const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, startedNowMs);
   const runId = unfinished?.runId ?? services.newRunId;
   const journal = await openJournal(runsDirectory, runId);
-  await journal.append({ type: 'start', atMs: startedNowMs, owner: currentOwner(), subject });
+  const { partOf } = services;
+  const owner = currentOwner();
+  await journal.append({ type: 'start', atMs: startedNowMs, owner, subject, ...(partOf && { partOf }) });
   if (unfinished) services.emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
   const identity: RunIdentity = {
     runId,
@@ -53,7 +55,7 @@ export async function startRun(
     startedAtMs: identity.startedAtMs,
     spoolDirectory: identity.spoolDirectory,
     spooledPages: unfinished?.pages ?? new Map(),
-    ...recorderOf(identity, journal, { ends, request, services }),
+    ...recorderOf(identity, journal, { ends, request, options, services }),
   };
 }
 
@@ -72,21 +74,21 @@ type Recorder = Pick<
 function recorderOf(
   run: RunIdentity,
   journal: RunJournal,
-  about: { readonly ends: ExportEnds; readonly request: ExportRequest; readonly services: RunServices },
+  about: Pick<ExportRun, 'request' | 'options' | 'services'> & { readonly ends: ExportEnds },
 ): Recorder {
-  const { ends, request, services } = about;
+  const { ends, request, options, services } = about;
   const { source, lake } = ends;
   const { clock, emit } = services;
   const tally = newTally();
   return {
     plan: async () => {
       const resumedPlan = run.unfinished?.plan ?? null;
-      tally.plan = resumedPlan ?? (await newPlan(ends, request, services));
+      tally.plan = resumedPlan ?? (await newPlan(ends.source, request, options.counted, services));
       if (resumedPlan === null) await journal.append({ type: 'plan', atMs: clock.nowMs(), ...tally.plan });
       else emitPlanned(emit, resumedPlan);
       return tally.plan;
     },
-    recordPage: (page) => journal.append({ type: 'page', page }),
+    recordPage: (page) => journal.append({ type: 'page', atMs: clock.nowMs(), page }),
     skip: (proven) => {
       for (const { window, count } of proven) {
         emit({ type: 'window-skipped', windowId: window.id, range: window.range, count });
@@ -117,7 +119,8 @@ function recorderOf(
         startedAtMs: run.startedAtMs,
         durationMs: clock.nowMs() - run.startedNowMs,
       });
-      await rm(run.spoolDirectory, { recursive: true, force: true });
+      // The pages of failed windows are used by the next run of the same; vacuum removes what nobody comes for.
+      if (report.outcome !== 'partly') await rm(run.spoolDirectory, { recursive: true, force: true });
       await journal.append({ type: 'finish', atMs: clock.nowMs(), report });
       return report;
     },
@@ -133,8 +136,13 @@ function recorderOf(
   };
 }
 
-async function newPlan(ends: ExportEnds, request: ExportRequest, services: RunServices): Promise<RunPlan> {
-  const { windowPlan } = await planExport(ends.source, request, services);
+async function newPlan(
+  source: ExportEnds['source'],
+  request: ExportRequest,
+  counted: ExportOptions['counted'],
+  services: RunServices,
+): Promise<RunPlan> {
+  const { windowPlan } = await planExport(source, request, services, counted);
   const { windows, emptyWindows, events, planRequests, pages } = windowPlan;
   return { windows, emptyWindows, events, planRequests, pages };
 }

@@ -11,10 +11,17 @@ export interface Services {
   readonly signal: AbortSignal;
 }
 
+/** The run of a pipeline, and the task in it, that makes an export. */
+export interface PartOf {
+  readonly runId: string;
+  readonly task: string;
+}
+
 /** Services of one run. */
 export interface RunServices extends Services {
   /** Names a new run; must sort by time and be unique, for example `20261122T003012Z-1f9a2c`. A resumed run keeps its own. */
   readonly newRunId: string;
+  readonly partOf?: PartOf;
 }
 
 /** Which events to export. */
@@ -35,6 +42,8 @@ export interface ExportOptions {
   readonly force: boolean;
   /** Delete stored events of the range that the API no longer returns. Only with the empty scope on the event axis. */
   readonly replace: boolean;
+  /** What the source counted in each range of the request just now, in their order, so that planning need not ask again; null where nobody asked. */
+  readonly counted?: readonly (number | null)[];
 }
 
 /** Where an export reads and where it writes. */

@@ -28,7 +28,7 @@ export {
   repair,
 } from './reconcile.ts';
 export { rememberReconciliation } from './reconciliation-store.ts';
-export { connectSharing, type Sharing } from './shared-connection.ts';
+export { connectBeside, connectSharing, type Sharing } from './shared-connection.ts';
 export { provenWindows } from './skip-proven.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync.ts';
 export { BUILT_IN_TASKS, definePipeline } from './tasks/built-in-tasks.ts';
@@ -45,3 +45,4 @@ export {
   runPipeline,
 } from './workflow/run-pipeline.ts';
 export { runSchedule } from './workflow/schedule.ts';
+export { validatePipeline } from './workflow/validate-pipeline.ts';

@@ -7,13 +7,21 @@ const LOGINS = 1;
 
 /**
  * Plans an export without fetching an event: windows that tile the range, and what they cost in requests.
+ * @param counted what the source counted in each of the ranges just now, in their order; null where nobody asked
  * @throws {EdrlakeError} what the source throws, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
  */
-export async function planExport(source: EventSource, request: ExportRequest, services: Services): Promise<ExportPlan> {
+export async function planExport(
+  source: EventSource,
+  request: ExportRequest,
+  services: Services,
+  counted: readonly (number | null)[] = [],
+): Promise<ExportPlan> {
   const { axis, ranges, scope } = request;
   const plans: WindowPlan[] = [];
-  for (const range of ranges) {
-    plans.push(await planWindows(source, { axis, range, scope }, { signal: services.signal, emit: services.emit }));
+  for (const [position, range] of ranges.entries()) {
+    const known = counted[position] ?? null;
+    const options = { signal: services.signal, emit: services.emit, ...(known !== null && { counted: known }) };
+    plans.push(await planWindows(source, { axis, range, scope }, options));
   }
   const events = plans.reduce((sum, plan) => sum + plan.events, 0);
   const windowPlan: WindowPlan = {

@@ -12,7 +12,7 @@ import {
 import type { InspectedDay } from '@edrlake/lake';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices, Services } from './export-types.ts';
-import { differingStretches } from './stretches.ts';
+import { type DifferingStretch, differingStretches } from './stretches.ts';
 
 /**
  * How a day stands between the API and the lake.
@@ -163,14 +163,16 @@ export async function repair(
   const forgottenFiles = broken.some(({ lostFiles }) => lostFiles.length > 0)
     ? await lake.forgetLostFiles(services.newRunId)
     : [];
-  const stretches: TimeRange[] = [];
+  const stretches: DifferingStretch[] = [];
   for (const range of joinDays(broken.map(({ day }) => day))) {
-    const differing = await differingStretches(source, lake, { axis: 'event', range, scope: EVERYTHING }, services);
-    stretches.push(...differing.map((stretch) => stretch.range));
+    stretches.push(...(await differingStretches(source, lake, { axis: 'event', range, scope: EVERYTHING }, services)));
   }
-  if (stretches.length === 0) return { stretches, forgottenFiles, exported: null };
-  const request = { axis: 'event', ranges: stretches, scope: EVERYTHING } as const;
-  return { stretches, forgottenFiles, exported: await exportRange(ends, request, options, services) };
+  const ranges = stretches.map(({ range }) => range);
+  if (stretches.length === 0) return { stretches: ranges, forgottenFiles, exported: null };
+  const request = { axis: 'event', ranges, scope: EVERYTHING } as const;
+  const counted = stretches.map(({ inApi }) => inApi);
+  const exported = await exportRange(ends, request, { ...options, counted }, services);
+  return { stretches: ranges, forgottenFiles, exported };
 }
 
 function wholeDays({ startMs, endMs }: TimeRange): TimeRange {

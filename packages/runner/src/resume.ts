@@ -11,7 +11,7 @@ const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
 /** Journals looked at for something to resume, newest first. */
 const MAX_JOURNALS_READ = 50;
 
-/** What an unfinished run left behind. */
+/** What an unfinished run left behind, or one that finished without some of its windows. */
 export interface UnfinishedRun {
   readonly runId: string;
   readonly subject: RunSubject;
@@ -23,7 +23,7 @@ export interface UnfinishedRun {
 }
 
 /**
- * The newest unfinished run of the same subject whose process is gone, or null.
+ * The newest run of the same subject whose process is gone, where it was left unfinished or some of its windows failed; else null.
  * @throws {EdrlakeError} `RUN_BUSY` when the process of such a run is alive: both would fetch the same pages.
  */
 export function findUnfinishedRun(
@@ -64,9 +64,11 @@ async function findNewest(
     const last = starts.at(-1);
     if (first === undefined || last === undefined) continue;
     if (!isSame(first.subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) continue;
-    // Only the newest run of a subject can be resumed: a later one that finished has overtaken it.
-    if (lines.some((line) => line.type === 'finish')) return null;
-    const stopped = lines.at(-1)?.type === 'stop';
+    const end = lines.at(-1);
+    // Only the newest run of a subject can be resumed: a later one that finished has overtaken it. One that failed in parts
+    // has pages of them, and is resumed for the rest.
+    if (end?.type === 'finish' && end.report.outcome !== 'partly') return null;
+    const stopped = end?.type === 'stop' || end?.type === 'finish';
     if (!stopped && isOwnerAlive(last.owner)) throw busy(runId, last.owner, last.atMs);
     return {
       runId,

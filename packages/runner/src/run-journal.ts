@@ -2,7 +2,7 @@ import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SpooledPage } from '@edrlake/core';
 import type { ProcessOwner } from '@edrlake/lake';
-import type { ExportReport, ExportRequest } from './export-types.ts';
+import type { ExportReport, ExportRequest, PartOf } from './export-types.ts';
 import type { RunPlan } from './run-types.ts';
 
 /** What a run is a run of: only a run of exactly this is resumed. */
@@ -14,9 +14,16 @@ export interface RunSubject {
 
 /** One line of `_runs/<run-id>.jsonl`, in the order things became durable. */
 export type JournalLine =
-  | { readonly type: 'start'; readonly atMs: number; readonly owner: ProcessOwner; readonly subject: RunSubject }
+  | {
+      readonly type: 'start';
+      readonly atMs: number;
+      readonly owner: ProcessOwner;
+      readonly subject: RunSubject;
+      /** Absent where a person made this export. */
+      readonly partOf?: PartOf;
+    }
   | ({ readonly type: 'plan'; readonly atMs: number } & RunPlan)
-  | { readonly type: 'page'; readonly page: SpooledPage }
+  | { readonly type: 'page'; readonly atMs: number; readonly page: SpooledPage }
   | { readonly type: 'commit'; readonly atMs: number; readonly version: number; readonly windowIds: readonly string[] }
   | { readonly type: 'window-failed'; readonly windowId: string; readonly code: string; readonly message: string }
   | { readonly type: 'stop'; readonly atMs: number; readonly code: string; readonly message: string }

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BudgetPriority, openSharedBudget, resolveBaseUrl } from '@edrlake/client';
 import { currentOwner, ownerState } from '@edrlake/lake';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
 import type { Services } from './export-types.ts';
+import { budgetDirectory } from './lake-budget.ts';
 
 /** With whom a connection shares its requests, and who goes first. */
 export interface Sharing {
@@ -30,7 +32,7 @@ export async function connectSharing(
   const digest = createHash('sha256').update(`${host}/${username}`).digest('hex').slice(0, 16);
   const budget = await openSharedBudget(
     {
-      directory: join(sharing.lakeDirectory, '_runs', `budget-${digest}`),
+      directory: budgetDirectory(sharing.lakeDirectory, digest),
       userLimit: rateLimit ?? null,
       ...(concurrency !== undefined && { concurrency }),
       priority: sharing.priority,
@@ -52,4 +54,22 @@ export async function connectSharing(
     await budget.close();
     throw thrown;
   }
+}
+
+/**
+ * For what asks without needing a lake: shares the account of the lake where there is one, else a connection of its own.
+ * Nothing is created for it, and one who may not write the lake may still ask.
+ * @throws {EdrlakeError} as `connect`
+ */
+export async function connectBeside(
+  settings: ConnectionSettings,
+  sharing: Sharing,
+  services: Pick<Services, 'clock' | 'random' | 'emit'>,
+): Promise<Connection> {
+  const runsDirectory = join(sharing.lakeDirectory, '_runs');
+  const isSharable = await access(runsDirectory, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  return isSharable ? connectSharing(settings, sharing, services) : connect(settings, services);
 }

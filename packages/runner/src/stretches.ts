@@ -115,7 +115,7 @@ function groupOf(parts: readonly DifferingStretch[]): StretchGroup {
   return { stretch, isOnePart: parts.length === 1 };
 }
 
-/** All parts of a differing stretch, counted on both sides, oldest first. One request. */
+/** All parts of a differing stretch, counted on both sides, oldest first. One request, two where a histogram misleads. */
 async function lookCloser(
   source: EventSource,
   lake: Lake,
@@ -123,9 +123,10 @@ async function lookCloser(
   stretch: DifferingStretch,
   signal: AbortSignal,
 ): Promise<DifferingStretch[]> {
-  const parts =
-    (await countByHistogram(source, query, stretch.range, signal)) ??
-    (await countHalves(source, query, stretch, signal));
+  const buckets = await countByHistogram(source, query, stretch.range, signal);
+  // A histogram that does not hold what the count said is no map of where to look.
+  const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === stretch.inApi;
+  const parts = buckets !== null && isWhole ? buckets : await countHalves(source, query, stretch, signal);
   const stored = await lake.countStored(
     parts.map(({ range }) => range),
     query.axis,

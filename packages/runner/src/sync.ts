@@ -31,7 +31,7 @@ export interface SyncReport {
   readonly range: TimeRange | null;
   /** Stretches of the look-back in which something had changed. */
   readonly reopened: readonly TimeRange[];
-  /** What ended a sync that had been killed, before this one began. */
+  /** What ended a sync that had been killed or had failed in parts, before this one began. */
   readonly resumed: ExportReport | null;
   /** null where nothing had to be fetched or proven. */
   readonly exported: ExportReport | null;
@@ -52,7 +52,7 @@ export async function syncNewEvents(
   const { lake } = ends;
   const resumed = await finishUnfinishedSync(ends, request, options, services);
   const watermarkBeforeMs = await watermarkOf(lake, request.axis, request.scope);
-  const startMs = request.sinceMs ?? watermarkBeforeMs;
+  const startMs = request.sinceMs ?? beginningOf(resumed, watermarkBeforeMs);
   if (startMs === null) {
     throw new EdrlakeError('USAGE', 'this lake has never been synced, so there is no watermark to start from', {
       hint: 'Give --since once, for example --since 2026-11-01; later syncs go on from where the last one ended.',
@@ -62,23 +62,38 @@ export async function syncNewEvents(
     await writeFollowStart(lake, request.axis, request.scope, request.sinceMs, services.newRunId);
   const endMs = Math.max(startMs, services.clock.nowMs() - request.settleLagMs);
   const isResumedSync = request.sinceMs === null;
-  const reopened = isResumedSync ? await changedBehind(ends, startMs, request, services) : [];
-  const ranges = endMs > startMs ? [...reopened, { startMs, endMs }] : reopened;
+  const reopened = isResumedSync ? await changedBehind(ends, watermarkBeforeMs ?? startMs, request, services) : [];
+  const isNew = endMs > startMs;
+  const ranges = [...reopened.map(({ range }) => range), ...(isNew ? [{ startMs, endMs }] : [])];
+  const counted = [...reopened.map(({ inApi }) => inApi), ...(isNew ? [null] : [])];
   const exported =
     ranges.length === 0
       ? null
-      : await exportRange(ends, { axis: request.axis, ranges, scope: request.scope }, options, services);
+      : await exportRange(
+          ends,
+          { axis: request.axis, ranges, scope: request.scope },
+          { ...options, counted },
+          services,
+        );
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, request.axis, request.scope),
-    range: endMs > startMs ? { startMs, endMs } : null,
-    reopened,
+    range: isNew ? { startMs, endMs } : null,
+    reopened: reopened.map(({ range }) => range),
     resumed,
     exported,
   };
 }
 
-/** Ends what a killed sync began, with its own frozen end, so that its plan and its pages are used. */
+/**
+ * Where what is new begins: at the watermark, or, when windows have just failed once more, behind what they were part of.
+ * The watermark stays with them, so that the next sync begins there.
+ */
+function beginningOf(resumed: ExportReport | null, watermarkMs: number | null): number | null {
+  return resumed?.outcome === 'partly' ? (resumed.request.ranges.at(-1)?.endMs ?? watermarkMs) : watermarkMs;
+}
+
+/** Ends what a sync that was killed or failed in parts began, with its own frozen end, so that its plan and its pages are used. */
 async function finishUnfinishedSync(
   ends: ExportEnds,
   { axis, scope }: SyncRequest,
@@ -100,11 +115,10 @@ async function changedBehind(
   watermarkMs: number,
   { axis, scope, lookBackMs }: SyncRequest,
   services: RunServices,
-): Promise<readonly TimeRange[]> {
+): Promise<readonly { readonly range: TimeRange; readonly inApi: number | null }[]> {
   const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, axis, scope)) ?? watermarkMs);
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
-  if (scope.filter !== null || scope.state !== null) return [range];
-  const differing = await differingStretches(source, lake, { axis, range, scope }, services);
-  return differing.map((stretch) => stretch.range);
+  if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null }];
+  return differingStretches(source, lake, { axis, range, scope }, services);
 }

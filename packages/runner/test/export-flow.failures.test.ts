@@ -1,12 +1,15 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
+import { readRun } from '../src/history.ts';
 import { onStage, rowsOf } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 const EVENTS = { events: 12_000, range: DAY, seed: 5 };
 
 describe('a backfill that meets failures', () => {
-  it('commits what came through, reports the window that failed, and the next run brings only that one', async () => {
+  it('commits what came through, reports the window that failed, and the next run asks only for the pages it lacks', async () => {
     await onStage(EVENTS, async ({ simulator, backfill, lake, pagesServed }) => {
       // Every try of one page fails; no other page does.
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events', page: 9 }, times: 50 });
@@ -20,9 +23,16 @@ describe('a backfill that meets failures', () => {
       simulator.faults.clear();
       const pagesBefore = pagesServed();
       const second = await backfill(DAY);
-      expect(second).toMatchObject({ outcome: 'done', windows: { failed: [], mismatched: [] } });
+      expect(second).toMatchObject({ outcome: 'done', resumed: true, windows: { failed: [], mismatched: [] } });
       expect(first.events.new + second.events.new).toBe(12_000);
-      expect(pagesServed() - pagesBefore).toBeLessThanOrEqual(10);
+      expect(pagesServed() - pagesBefore).toBe(1);
+      expect(await readdir(join(lake.directory, '_spool'))).not.toContain(second.runId);
+      expect(await readRun(join(lake.directory, '_runs'), second.runId, { isOwnerAlive: () => true })).toMatchObject({
+        state: 'done',
+        starts: 2,
+        rows: 12_000,
+        requests: first.requestsMade + second.requestsMade,
+      });
       expect(await rowsOf(lake, 'select count(*), count(distinct event_id) from events')).toEqual([['12000', '12000']]);
     });
   });

@@ -126,12 +126,27 @@ describe('a fan-out', () => {
     ['names nothing', () => [''], 'gave a part that is not a text of 1 to 200 characters'],
     ['gives numbers', () => [1] as unknown as string[], 'gave a part that is not a text of 1 to 200 characters'],
     ['gives too many', () => Array.from({ length: 10_001 }, (_, n) => `${n}`), 'gave 10001 parts, more than 10000'],
-  ])('fails when its forEach %s', async (_what, forEach, message) => {
-    const result = await stage.run(
-      definePipeline({ name: 'odd', tasks: { each: { forEach, run: async () => null } } }),
-    );
-    expect(result.error).toEqual({ code: 'CONFIG_INVALID', message: `the forEach of task "each" ${message}` });
-  });
+  ])(
+    'is refused before anything starts when its forEach %s, and fails when that depends on results',
+    async (_what, forEach, message) => {
+      const run = async () => null;
+      const expected = { code: 'CONFIG_INVALID', message: `the forEach of task "each" ${message}` };
+      const early = definePipeline({
+        name: 'odd',
+        tasks: { first: { run }, each: { needs: ['first'], forEach, run } },
+      });
+      await expect(stage.run(early)).rejects.toMatchObject(expected);
+      await expect(stage.journalText()).rejects.toMatchObject({ code: 'ENOENT' });
+      const late = definePipeline({
+        name: 'odd',
+        tasks: {
+          first: { run },
+          each: { needs: ['first'], forEach: ({ outputs }) => (outputs.first === null ? forEach() : []), run },
+        },
+      });
+      expect((await stage.run(late)).error).toEqual(expected);
+    },
+  );
 
   it('of many parts stays quick', async () => {
     const days = Array.from({ length: 300 }, (_, n) => `day-${n}`);

@@ -1,3 +1,4 @@
+import type { SpooledPage } from '@edrlake/core';
 import type { ProcessOwner } from '@edrlake/lake';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ExportReport, ExportRequest } from '../src/export-types.ts';
@@ -29,6 +30,52 @@ const subject = { source: 'test', pageSize: 1_000, request: {} as ExportRequest 
 const report = { outcome: 'partly', requestsMade: 12, events: { new: 30, changed: 3 } } as unknown as ExportReport;
 
 describe('the history of a run', () => {
+  it('counts what killed tries did, as far as the journals of their exports tell', async () => {
+    const clock = virtualClock(1_000);
+    const pipeline = definePipeline({
+      name: 'nightly',
+      tasks: { sync: { run: async () => ({ requests: 5, rows: 7 }) } },
+    });
+    await stage.run(pipeline, { services: { ...quiet, clock } });
+    const partOf = { runId: RUN_ID, task: 'sync' };
+    const page = (atMs: number): JournalLine => ({ type: 'page', atMs, page: {} as SpooledPage });
+    const plan: JournalLine = {
+      type: 'plan',
+      atMs: 1_010,
+      windows: [],
+      emptyWindows: [],
+      events: 9,
+      planRequests: 2,
+      pages: 3,
+    };
+    // Of the very second in which the pipeline began, and before it in the order of ids.
+    await writeExport(
+      `${RUN_ID.split('-')[0]}-000000`,
+      { type: 'start', atMs: 1_000, owner: OWNER, subject, partOf },
+      plan,
+      page(1_020),
+      page(1_500),
+      { type: 'start', atMs: 3_000, owner: OWNER, subject, partOf },
+      page(3_100),
+      { type: 'finish', atMs: 3_200, report },
+    );
+    await writeExport(
+      '20261123T000000Z-a',
+      { type: 'start', atMs: 2_000, owner: OWNER, subject, partOf },
+      page(2_100),
+      { type: 'stop', atMs: 2_200, code: 'TIMEOUT', message: 'm' },
+    );
+    const told = await readRun(stage.runsDirectory, RUN_ID, dead);
+    // Two counts and two pages before the kill, one page before the stop; what was finished is in the task's own result.
+    expect(told).toMatchObject({ requests: 5 + 4 + 1, rows: 7, durationMs: 500 });
+    expect(told.tasks).toMatchObject([{ name: 'sync', requests: 10, durationMs: 500 }]);
+    expect((await listRuns(stage.runsDirectory, { limit: 3, ...dead })).map(({ requests }) => requests)).toEqual([
+      1,
+      10,
+      4 + 12,
+    ]);
+  });
+
   it('is what the run itself reported', async () => {
     const clock = virtualClock(1_000);
     const pipeline = definePipeline({

@@ -61,7 +61,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
       servicesOf(surroundings, () => {}),
     );
     try {
-      const status = await readLakeStatus(lake);
+      const status = await readLakeStatus(lake, { userLimit: null, nowMs: surroundings.clock.nowMs() });
       await say(`What the lake holds:\n\n${tablesText(status.tables, width)}\n`);
       const proof = await countAgain(settings, status, surroundings);
       await say(`The proof, each day counted once more by the API:\n\n${provenText(proof, width)}\n`);

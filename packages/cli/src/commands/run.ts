@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { isOwnerAlive } from '@edrlake/lake';
-import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES } from '@edrlake/runner';
+import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
 import { readRun } from '@edrlake/runner/history';
 import type { CommandInput } from '../command.ts';
 import { servicesOf } from '../gateway.ts';
@@ -30,10 +30,17 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
     display.stop();
     if (values.json) await writeJson(stdout, runDocument(result));
     else await writeText(stdout, runText(result, lineWidth(stdout, env)));
-    return RUN_EXIT_CODES[result.state];
+    return exitCodeOf(result);
   } finally {
     display.stop();
   }
+}
+
+/** As its end says; of a failed run 2, where all that failed waits for settings or credentials to be corrected. */
+function exitCodeOf({ state, tasks }: RunResult): number {
+  const codes = tasks.flatMap((task) => (task.state === 'failed' ? (task.error?.code ?? '') : []));
+  const isForUser = codes.every((code) => code in ERROR_CODES && ERROR_CODES[code as ErrorCode].exitCode === 2);
+  return state === 'failed' && codes.length > 0 && isForUser ? 2 : RUN_EXIT_CODES[state];
 }
 
 /** The file that was named, or that of the pipeline whose run is to go on. */
@@ -59,7 +66,7 @@ async function dryRun(pipeline: Pipeline, { values }: CommandInput, surroundings
   try {
     const services = servicesOf(surroundings, display.emit);
     const params = parseParams(pipeline.params ?? {}, values.param);
-    const { tools, registry, close } = await pipelineTools(values, surroundings, services);
+    const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
     try {
       const description = await describePipeline(pipeline, { registry, provided: tools, params, services });
       if (values.json) await writeJson(stdout, description);

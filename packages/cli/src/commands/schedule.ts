@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { EdrlakeError, EVERYTHING } from '@edrlake/core';
-import { lastSuccessAtMs, openEdrLake, type Pipeline, runSchedule } from '@edrlake/runner';
+import {
+  BUILT_IN_TASKS,
+  lastSuccessAtMs,
+  openEdrLake,
+  type Pipeline,
+  runSchedule,
+  validatePipeline,
+} from '@edrlake/runner';
 import { watermarkOf } from '@edrlake/runner/history';
 import type { CommandInput } from '../command.ts';
 import { readCredentials } from '../credentials.ts';
@@ -19,6 +26,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   const { values } = input;
   const pipelines = await scheduledPipelines(input, surroundings);
   // What would stop every run should stop the schedule now, while somebody looks.
+  for (const pipeline of pipelines) validatePipeline(pipeline, BUILT_IN_TASKS);
   requireGateway(values);
   await readCredentials(surroundings.env, surroundings.workingDirectory);
   const view = pipelineProgress([], surroundings.clock.nowMs());

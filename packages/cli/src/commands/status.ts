@@ -1,6 +1,6 @@
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
-import { servicesOf } from '../gateway.ts';
+import { servicesOf, userLimitOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';
 import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../lake-status.ts';
@@ -16,8 +16,8 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   const services = servicesOf(surroundings, () => {});
   const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
   try {
-    const status = await readLakeStatus(lake);
     const nowMs = surroundings.clock.nowMs();
+    const status = await readLakeStatus(lake, { userLimit: userLimitOf(values), nowMs });
     const maxAgeMs = values['max-age'];
     const staleness = maxAgeMs === null ? null : stalenessOf(status, maxAgeMs, nowMs);
     if (values.json) {

@@ -1,4 +1,4 @@
-import { EVERYTHING, MS_PER_HOUR, MS_PER_MINUTE, startOfDayMs } from '@edrlake/core';
+import { EdrlakeError, EVERYTHING, MS_PER_HOUR, MS_PER_MINUTE, startOfDayMs } from '@edrlake/core';
 import { z } from 'zod';
 import { exportRange } from '../export-flow.ts';
 import type { ExportReport } from '../export-types.ts';
@@ -42,11 +42,11 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
     }, services);
   },
   describe: async (input, { provided, services }) =>
-    provided.useLake(async ({ connection }) => {
+    provided.askSource(async (source) => {
       const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: EVERYTHING } as const;
-      const { windowPlan, requests } = await planExport(connection.source, request, services);
+      const { windowPlan, requests } = await planExport(source, request, services);
       return `${windowPlan.events} events from ${input.from} to ${input.to}: ${requests.planned} requests`;
-    }, services),
+    }),
 };
 
 const SyncInput = z.strictObject({
@@ -87,7 +87,9 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
         settleLagMs: input.settleLagMinutes * MS_PER_MINUTE,
       };
       const options = { ...provided.exportOptions, force: false, replace: false };
-      const report = await syncNewEvents(ends, request, options, runServicesOf(context));
+      const report = await syncNewEvents(ends, request, options, runServicesOf(context)).catch((thrown) => {
+        throw input.axis === 'processed' ? explained(thrown) : thrown;
+      });
       const requests = connection.requestsMade() - requestsBefore;
       const outputs = [report.resumed, report.exported].filter((exported) => exported !== null).map(outputOf);
       return { ...joinOutputs(outputs), requests };
@@ -96,6 +98,16 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
   describe: async ({ lookBackHours, settleLagMinutes }) =>
     `from the watermark less ${lookBackHours} h to now less ${settleLagMinutes} min`,
 };
+
+/** A platform that does not know processing times refuses the filter. The journal keeps no hints, so the message says what to do. */
+function explained(thrown: unknown): unknown {
+  if (!(thrown instanceof EdrlakeError) || thrown.code !== 'FILTER_REJECTED') return thrown;
+  return new EdrlakeError(
+    'FILTER_REJECTED',
+    "the platform refuses to search by processing time. edrlake doctor finds the name of its token; if it has none, follow event time: --param byEventTime=true for nightly, axis: 'event' and lookBackHours: 120 in a sync task of your own",
+    { cause: thrown, context: thrown.context },
+  );
+}
 
 /** An export as plain data for a pipeline's journal. */
 export function outputOf({ outcome, requestsMade, events, version }: ExportReport): ExportTaskOutput {

@@ -1,10 +1,11 @@
-import type { RequestBudget } from '@edrlake/client';
-import { EdrlakeError, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
+import type { BudgetPriority } from '@edrlake/client';
+import { didYouMean, EdrlakeError, type EventSource, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { z } from 'zod';
-import { type Connection, type ConnectionSettings, connect } from '../connect.ts';
+import type { Connection, ConnectionSettings } from '../connect.ts';
 import type { ExportOptions, RunServices, Services } from '../export-types.ts';
 import { openEdrLake } from '../open-lake.ts';
+import { connectBeside, connectSharing } from '../shared-connection.ts';
 import type { PostJson } from '../workflow/hooks.ts';
 import type { TaskContext } from '../workflow/task-registry.ts';
 
@@ -12,6 +13,8 @@ import type { TaskContext } from '../workflow/task-registry.ts';
 export interface TaskTools {
   /** Does work on the lake and its source; one task at a time, since all stage on the lake's one connection. */
   useLake<T>(work: (ends: TaskEnds) => Promise<T>, services: Services): Promise<T>;
+  /** Only asks the source, for what a task would do: nothing is made on disk. */
+  askSource<T>(ask: (source: EventSource) => Promise<T>): Promise<T>;
   readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes'>;
   /** Makes the id of a new export run. */
   readonly newRunId: () => string;
@@ -38,18 +41,26 @@ export interface ToolSettings {
   readonly exportOptions: TaskTools['exportOptions'];
   readonly newRunId: () => string;
   readonly post: PostJson;
-  readonly budget?: RequestBudget;
+  /** Of its requests among all that work on the lake. */
+  readonly priority: BudgetPriority;
 }
 
 /** Nothing is opened or requested before a task needs it. */
 export function openTaskTools(settings: ToolSettings, services: Services): OpenTools {
   let ends: Promise<TaskEnds> | null = null;
+  let asked: Promise<Connection> | null = null;
   let tail: Promise<unknown> = Promise.resolve();
-  const open = async (): Promise<TaskEnds> => {
+  const sharing = { lakeDirectory: settings.lakeDirectory, priority: settings.priority };
+  const openEnds = async (): Promise<TaskEnds> => {
     const { memoryLimit, threads } = settings;
     const options = { create: true, readOnly: false, ...(memoryLimit && { memoryLimit }), ...(threads && { threads }) };
     const lake = await openEdrLake(settings.lakeDirectory, options, services);
-    return { lake, connection: connect(settings.connection, services, settings.budget) };
+    try {
+      return { lake, connection: await connectSharing(settings.connection, sharing, services) };
+    } catch (thrown) {
+      await lake.close();
+      throw thrown;
+    }
   };
   return {
     exportOptions: settings.exportOptions,
@@ -58,16 +69,31 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
     useLake: (work, { signal }) => {
       const turn = tail.then(async () => {
         signal.throwIfAborted();
-        ends ??= open();
+        // What could not be opened is tried anew by the next who needs it.
+        ends ??= openEnds().catch((thrown) => {
+          ends = null;
+          throw thrown;
+        });
         return work(await ends);
       });
       tail = turn.catch(() => {});
       return turn;
     },
+    askSource: async (ask) => {
+      asked ??= connectBeside(settings.connection, sharing, services).catch((thrown) => {
+        asked = null;
+        throw thrown;
+      });
+      return ask((await asked).source);
+    },
     close: async () => {
       await tail;
-      if (ends === null) return;
-      const { lake, connection } = await ends;
+      const [opened, alone] = [ends, asked];
+      ends = null;
+      asked = null;
+      await (await alone)?.close();
+      if (opened === null) return;
+      const { lake, connection } = await opened;
       try {
         await connection.close();
       } finally {
@@ -78,8 +104,8 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
 }
 
 /** The services of one export inside a task. */
-export function runServicesOf({ services, provided }: TaskContext<TaskTools>): RunServices {
-  return { ...services, newRunId: provided.newRunId() };
+export function runServicesOf({ services, provided, run, task }: TaskContext<TaskTools>): RunServices {
+  return { ...services, newRunId: provided.newRunId(), partOf: { runId: run.runId, task } };
 }
 
 const DAY = z.iso.date();
@@ -101,16 +127,26 @@ export function lastDays(days: number, startedAtMs: number): TimeRange {
 /**
  * Reads what `with` gives. @throws {EdrlakeError} `CONFIG_INVALID` naming the key, what was expected and what was found
  */
-export function readInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.infer<Schema> {
-  const parsed = schema.safeParse(input ?? {});
+export function readInput<Schema extends z.ZodObject>(schema: Schema, input: unknown): z.infer<Schema> {
+  const given = input ?? {};
+  const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const key = issue?.path.join('.') ?? '';
+  if (issue?.code === 'unrecognized_keys') {
+    const key = issue.keys[0] ?? '';
+    const known = Object.keys(schema.shape);
+    const close = didYouMean(key, known);
+    const hint = `${close === null ? '' : `Did you mean ${close}? `}It takes ${known.join(', ') || 'nothing'}.`;
+    throw new EdrlakeError('CONFIG_INVALID', `there is no such key as ${key}`, { hint });
+  }
+  const path = issue?.path ?? [];
+  const found = path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], given);
+  const problem = (issue?.message ?? 'it cannot be read').replace(/^[^:]*: /, '').replace(/, received .*$/, '');
   throw new EdrlakeError(
     'CONFIG_INVALID',
-    `with${key === '' ? '' : `.${key}`}: ${issue?.message ?? 'cannot be read'}`,
+    `${path.join('.')}: ${problem}, found ${JSON.stringify(found) ?? 'nothing'}`,
     {
-      hint: 'Correct the task in the pipeline file.',
+      hint: 'Correct the task in the pipeline file, or the --param it is made from.',
     },
   );
 }

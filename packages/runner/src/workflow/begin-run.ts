@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { EdrlakeError } from '@edrlake/core';
+import { assertEarly } from './early-facts.ts';
 import { type ParamValue, resolveParams } from './params.ts';
 import { type JournaledTask, type Liveness, type PipelineLine, readLines } from './pipeline-journal.ts';
 import { applyLine, foldLines, isSettled, type RunState, startState } from './run-state.ts';
@@ -15,7 +16,7 @@ export interface Beginning {
 
 /**
  * The beginning of a new run.
- * @throws {EdrlakeError} `USAGE` for params that do not fit their declarations.
+ * @throws {EdrlakeError} `USAGE` for params that do not fit their declarations, `CONFIG_INVALID` for what tasks make of them.
  */
 export function newRun<Provided>(
   checked: CheckedPipeline<Provided>,
@@ -23,12 +24,14 @@ export function newRun<Provided>(
   { owner }: Liveness,
   atMs: number,
 ): Beginning {
+  const params = resolveParams(checked.pipeline.params ?? {}, given);
+  assertEarly(checked, { params, startedAtMs: atMs });
   const line: PipelineLine = {
     type: 'pipeline-start',
     atMs,
     owner,
     pipeline: checked.pipeline.name,
-    params: resolveParams(checked.pipeline.params ?? {}, given),
+    params,
     tasks: journaledTasks(checked),
   };
   return { line, state: startState(line) };

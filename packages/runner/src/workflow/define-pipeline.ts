@@ -94,6 +94,8 @@ export interface PipelineDefinition<Types extends TaskTypes, Params, Uses> {
   readonly name: string;
   readonly description?: string;
   readonly schedule?: ScheduleSpec;
+  /** `high`: its requests go before those of others that work on the same lake. Default `normal`. */
+  readonly priority?: 'high' | 'normal';
   readonly params?: Params;
   readonly tasks: {
     readonly [Task in keyof Uses]:
@@ -123,6 +125,8 @@ export interface Pipeline {
   readonly name: string;
   readonly description?: string;
   readonly schedule?: ScheduleSpec;
+  /** `high`: its requests go before those of others that work on the same lake. Default `normal`. */
+  readonly priority?: 'high' | 'normal';
   readonly params?: ParamSpecs;
   readonly tasks: Readonly<Record<string, AnyTask>>;
   readonly hooks?: HooksSpec;

@@ -1,7 +1,6 @@
-import type { AnyFacts, Pipeline, RetrySpec, ScheduleSpec, TaskCondition } from './define-pipeline.ts';
-import { partitionsOf } from './fan-out.ts';
+import type { Pipeline, RetrySpec, ScheduleSpec, TaskCondition } from './define-pipeline.ts';
+import { type EarlyFacts, earlyInput, earlyPartitions } from './early-facts.ts';
 import { type ParamValue, resolveParams } from './params.ts';
-import { inputOf } from './run-task.ts';
 import type { TaskContext, TaskRegistry, WorkflowServices } from './task-registry.ts';
 import { type CheckedTask, validatePipeline } from './validate-pipeline.ts';
 
@@ -51,7 +50,7 @@ export async function describePipeline<Provided>(
   const checked = validatePipeline(pipeline, options.registry);
   const params = resolveParams(pipeline.params ?? {}, options.params);
   const startedAtMs = options.services.clock.nowMs();
-  const facts: AnyFacts = { params, outputs: {}, partitionOutputs: {}, startedAtMs, partition: '' };
+  const facts: EarlyFacts = { params, startedAtMs };
   const tasks: TaskDescription[] = [];
   for (const task of checked.tasks) tasks.push(await describeTask(pipeline.name, task, facts, options));
   const { name, description = null, schedule = null } = pipeline;
@@ -61,31 +60,20 @@ export async function describePipeline<Provided>(
 async function describeTask<Provided>(
   pipeline: string,
   task: CheckedTask<Provided>,
-  facts: AnyFacts,
+  facts: EarlyFacts,
   { provided, services }: DescribeOptions<Provided>,
 ): Promise<TaskDescription> {
   const { name, spec, registered, needs, when, retries } = task;
   const fansOut = spec.forEach !== undefined;
-  // Functions of results that are not there yet throw, or read nothing: such parts and inputs are not known.
-  const partitions = fansOut ? known(task, () => partitionsOf(task, facts)) : null;
+  const partitions = fansOut ? earlyPartitions(task, facts).answer : null;
   const partition = partitions?.[0] ?? null;
   const run = { pipeline, runId: 'dry-run', startedAtMs: facts.startedAtMs };
   const context: TaskContext<Provided> = { run, task: name, partition, tryNumber: 1, services, provided };
   let wouldDo = registered?.meaning ?? null;
   if (registered?.describe !== undefined && (!fansOut || partition !== null)) {
-    const input = known(task, () => ({ value: inputOf(task, { ...facts, partition: partition ?? '' }) }));
-    wouldDo = input === null ? null : await registered.describe(input.value, context);
+    const { answer } = earlyInput(task, facts, partition ?? '');
+    wouldDo = answer === null ? null : await registered.describe(answer.input, context);
   }
   const timeoutMs = spec.timeoutMs ?? null;
   return { name, uses: spec.uses ?? null, needs, when, retries, timeoutMs, partitions, fansOut, wouldDo };
-}
-
-/** The answer of a pipeline's own function; null where it may lack results of other tasks. */
-function known<T>({ upstream }: { readonly upstream: ReadonlySet<string> }, ask: () => T): T | null {
-  try {
-    return ask();
-  } catch (thrown) {
-    if (upstream.size === 0) throw thrown;
-    return null;
-  }
 }

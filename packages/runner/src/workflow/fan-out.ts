@@ -43,8 +43,8 @@ export function partitionsOf<Provided>(
   try {
     partitions = task.spec.forEach?.(facts) ?? [];
   } catch (thrown) {
-    const { message, cause } = thrownBy(what, thrown);
-    throw new EdrlakeError('CONFIG_INVALID', message, { cause });
+    const { message, cause, hint } = thrownBy(what, thrown);
+    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
   }
   if (!Array.isArray(partitions)) throw new EdrlakeError('CONFIG_INVALID', `${what} gave no list`);
   if (partitions.length > MAX_PARTITIONS) {

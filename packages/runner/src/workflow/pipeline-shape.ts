@@ -44,6 +44,7 @@ export function assertShape(pipeline: Entries): void {
     name: text,
     description: text,
     schedule: object,
+    priority: (value) => (value === 'high' || value === 'normal' ? null : "'high' or 'normal'"),
     params: object,
     tasks: object,
     hooks: object,

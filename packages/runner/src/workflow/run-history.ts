@@ -1,9 +1,9 @@
 import { EdrlakeError } from '@edrlake/core';
-import type { ExportReport } from '../export-types.ts';
 import { listRunIds } from '../run-journal.ts';
-import { type Liveness, type RunOwner, readLines } from './pipeline-journal.ts';
+import { type ExportLine, lostWork, viewExport } from './export-view.ts';
+import { type Liveness, readLines } from './pipeline-journal.ts';
 import { foldLines, type RunState } from './run-state.ts';
-import { type RunReport, type RunStanding, type RunSummary, viewRun } from './run-view.ts';
+import { type LostWork, type RunReport, type RunSummary, viewRun } from './run-view.ts';
 
 /** Journals that a search for one run opens at most, newest first. */
 const MAX_JOURNALS_SEARCHED = 1_000;
@@ -15,14 +15,32 @@ export async function listRuns(
   runsDirectory: string,
   { limit, isOwnerAlive }: { readonly limit: number; readonly isOwnerAlive: Alive },
 ): Promise<readonly RunSummary[]> {
-  const summaries: RunSummary[] = [];
+  const read: { readonly runId: string; readonly lines: Lines }[] = [];
+  const lost = lossBook();
   for (const runId of await listRunIds(runsDirectory)) {
-    if (summaries.length >= limit) break;
-    const report = viewLines(runId, await readLines(runsDirectory, runId), isOwnerAlive);
+    // The exports of a pipeline began when it did or later, so what it lost is known once its second is read.
+    const oldest = read[limit - 1]?.runId;
+    if (oldest !== undefined && secondOf(runId) < secondOf(oldest)) break;
+    const lines = await readLines(runsDirectory, runId);
+    lost.note(lines);
     // A journal without its first line is of a run that never got to do anything.
-    if (report !== null) summaries.push(summaryOf(report));
+    if (lines.some(({ type }) => type === 'start' || type === 'pipeline-start')) read.push({ runId, lines });
   }
-  return summaries;
+  return read
+    .slice(0, limit)
+    .flatMap(({ runId, lines }) => viewLines(runId, lines, isOwnerAlive, lost.of(runId)) ?? [])
+    .map(summaryOf);
+}
+
+/** The newest run, or the run of the pipeline that it is a part of; null where there was none. */
+export async function lastRun(
+  runsDirectory: string,
+  liveness: { readonly isOwnerAlive: Alive },
+): Promise<RunSummary | null> {
+  const [newest = null] = await listRuns(runsDirectory, { limit: 1, ...liveness });
+  if (newest === null || newest.partOf === null) return newest;
+  // The journal of the pipeline may have been removed by hand.
+  return readRun(runsDirectory, newest.partOf, liveness).then(summaryOf, () => newest);
 }
 
 /**
@@ -34,7 +52,13 @@ export async function readRun(
   runId: string,
   { isOwnerAlive }: { readonly isOwnerAlive: Alive },
 ): Promise<RunReport> {
-  const report = viewLines(runId, await readLines(runsDirectory, runId), isOwnerAlive);
+  const lines = await readLines(runsDirectory, runId);
+  const lost = lossBook();
+  if (foldLines(lines) !== null) {
+    const younger = (await listRunIds(runsDirectory)).filter((id) => secondOf(id) >= secondOf(runId) && id !== runId);
+    for (const id of younger.slice(-MAX_JOURNALS_SEARCHED)) lost.note(await readLines(runsDirectory, id));
+  }
+  const report = viewLines(runId, lines, isOwnerAlive, lost.of(runId));
   if (report !== null) return report;
   throw new EdrlakeError('RUN_MISSING', `there is no run ${runId}`, { hint: 'List the runs to see their ids.' });
 }
@@ -51,74 +75,42 @@ export async function lastSuccessAtMs(runsDirectory: string, pipeline: string): 
   return null;
 }
 
-function viewLines(runId: string, lines: readonly { readonly type: string }[], isAlive: Alive): RunReport | null {
+/** Ids begin with the second they were made in; what follows tells those of one second apart, but orders nothing. */
+function secondOf(runId: string): string {
+  return runId.split('-')[0] ?? runId;
+}
+
+type Lines = Awaited<ReturnType<typeof readLines>>;
+
+function viewLines(runId: string, lines: Lines, isAlive: Alive, lost: ReadonlyMap<string, LostWork>): RunReport | null {
   const state = foldLines(lines);
   if (state === null) return viewExport(runId, lines as readonly ExportLine[], isAlive);
-  return viewRun(runId, state, isWorking(state, isAlive));
+  return viewRun(runId, state, isWorking(state, isAlive), lost);
+}
+
+/** Gathers, from the journals of exports, what tries of tasks did that left no result; by run and task. */
+function lossBook() {
+  const byRun = new Map<string, Map<string, LostWork>>();
+  return {
+    note(lines: Lines): void {
+      for (const { partOf, requests, activeMs, lastAtMs } of lostWork(lines as readonly ExportLine[])) {
+        const ofRun = byRun.get(partOf.runId) ?? new Map<string, LostWork>();
+        const before = ofRun.get(partOf.task);
+        ofRun.set(partOf.task, {
+          requests: requests + (before?.requests ?? 0),
+          activeMs: activeMs + (before?.activeMs ?? 0),
+          lastAtMs: Math.max(lastAtMs, before?.lastAtMs ?? 0),
+        });
+        byRun.set(partOf.runId, ofRun);
+      }
+    },
+    of: (runId: string): ReadonlyMap<string, LostWork> => byRun.get(runId) ?? new Map(),
+  };
 }
 
 function isWorking(state: RunState, isAlive: Alive): boolean {
   const owner = state.legs.at(-1)?.owner;
   return state.end === null && owner !== undefined && isAlive(owner);
-}
-
-/** The lines of an export's journal, as far as the history reads them. */
-interface ExportLine {
-  readonly type: string;
-  readonly atMs?: number;
-  readonly owner?: RunOwner;
-  readonly code?: string;
-  readonly message?: string;
-  readonly report?: ExportReport;
-}
-
-function viewExport(runId: string, lines: readonly ExportLine[], isAlive: Alive): RunReport | null {
-  const starts = lines.filter(({ type }) => type === 'start');
-  const [first] = starts;
-  if (first?.atMs === undefined) return null;
-  const last = lines.at(-1);
-  const owner = starts.at(-1)?.owner;
-  const report = lines.findLast(({ type }) => type === 'finish')?.report ?? null;
-  const state = exportStanding(last, report, owner !== undefined && isAlive(owner));
-  const lastAtMs = lines.reduce((newest, { atMs }) => Math.max(newest, atMs ?? 0), first.atMs);
-  return {
-    runId,
-    kind: 'export',
-    pipeline: null,
-    state,
-    startedAtMs: first.atMs,
-    endedAtMs: state === 'running' ? null : lastAtMs,
-    durationMs: activeMs(lines),
-    requests: report?.requestsMade ?? null,
-    rows: report === null ? null : report.events.new + report.events.changed,
-    error: last?.type === 'stop' ? { code: last.code ?? 'BUG', message: last.message ?? '' } : null,
-    params: {},
-    starts: starts.length,
-    tasks: [],
-    hooks: [],
-  };
-}
-
-function exportStanding(last: ExportLine | undefined, report: ExportReport | null, alive: boolean): RunStanding {
-  if (report !== null) return report.outcome;
-  if (last?.type === 'stop') return last.code === 'INTERRUPTED' ? 'interrupted' : 'failed';
-  return alive ? 'running' : 'died';
-}
-
-/** From each start to the last sign of life before the next one. */
-function activeMs(lines: readonly ExportLine[]): number {
-  let total = 0;
-  let startedAtMs: number | null = null;
-  let newestAtMs = 0;
-  for (const { type, atMs } of lines) {
-    if (atMs === undefined) continue;
-    if (type === 'start') {
-      if (startedAtMs !== null) total += newestAtMs - startedAtMs;
-      startedAtMs = atMs;
-    }
-    newestAtMs = atMs;
-  }
-  return startedAtMs === null ? 0 : total + newestAtMs - startedAtMs;
 }
 
 function summaryOf(report: RunReport): RunSummary {

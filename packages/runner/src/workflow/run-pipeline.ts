@@ -5,6 +5,7 @@ import type { AnyFacts, PartitionOutput, Pipeline } from './define-pipeline.ts';
 import { hookBody, hookFor, type PostJson, sendHook } from './hooks.ts';
 import type { ParamValue } from './params.ts';
 import { type Liveness, openPipelineJournal, type PipelineLine, type RunOutcome } from './pipeline-journal.ts';
+import { readRun } from './run-history.ts';
 import { applyLine, isFinished, outcomeOf, type RunState, runOutcomeOf } from './run-state.ts';
 import type { RunInProgress } from './run-task.ts';
 import { outputOf, type RunReport, viewRun } from './run-view.ts';
@@ -64,7 +65,7 @@ export async function runPipeline<Provided>(
   const checked = validatePipeline(pipeline, options.registry);
   const { runsDirectory, runId, resume, services } = options;
   const { line, state } = await beginning(checked, options);
-  if (line === null) return resultOf(runId, state);
+  if (line === null) return resultOf(options, state);
   const journal = await openPipelineJournal(runsDirectory, runId, resume ? 'resume' : 'new');
   const stopper = new AbortController();
   // One listener for each try that runs, which may be many.
@@ -94,7 +95,7 @@ export async function runPipeline<Provided>(
     await tellHook(checked.pipeline, run, outcome, options.post);
     await record({ type: 'pipeline-end', atMs: services.clock.nowMs(), outcome });
     emitState(run, outcome);
-    return resultOf(runId, state);
+    return await resultOf(options, state);
   } finally {
     services.signal.removeEventListener('abort', stop);
     await journal.close();
@@ -173,6 +174,10 @@ function emitState<Provided>(run: RunInProgress<Provided>, state: RunOutcome | '
   run.services.emit({ type: 'pipeline', pipeline, runId, state });
 }
 
-function resultOf(runId: string, state: RunState): RunResult {
-  return { ...viewRun(runId, state, false), state: state.end ?? runOutcomeOf(state) };
+/** As the history tells it, which also knows what killed tries did. */
+async function resultOf<Provided>(
+  { runsDirectory, runId, liveness }: RunPipelineOptions<Provided>,
+  state: RunState,
+): Promise<RunResult> {
+  return { ...(await readRun(runsDirectory, runId, liveness)), state: state.end ?? runOutcomeOf(state) };
 }

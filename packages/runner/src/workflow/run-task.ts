@@ -140,17 +140,27 @@ async function callTask<Provided>(
  * @throws {EdrlakeError} `CONFIG_INVALID` naming the task, when `with` throws or the task refuses the input.
  */
 export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts): unknown {
-  const given: unknown = task.spec.with;
-  if (typeof given !== 'function') return task.registered?.parseInput(given);
+  const spec: unknown = task.spec.with;
+  if (typeof spec !== 'function') return task.registered?.parseInput(spec);
   let input: unknown;
   try {
-    input = given(facts);
+    input = spec(facts);
   } catch (thrown) {
-    const { message, cause } = thrownBy(`the with of task "${task.name}"`, thrown);
+    const { message, cause, hint } = thrownBy(`the with of task "${task.name}"`, thrown);
     // Pure functions throw the same thing again, so no other try.
-    throw new EdrlakeError('CONFIG_INVALID', message, { cause });
+    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
   }
-  return task.registered?.parseInput(toPlainData(input, `the with of task "${task.name}" gave`));
+  const given = toPlainData(input, `the with of task "${task.name}" gave`);
+  try {
+    return task.registered?.parseInput(given);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    const { code, message, hint } = thrown;
+    throw new EdrlakeError(code, `task "${task.name}", with: ${message}`, {
+      cause: thrown,
+      ...(hint !== null && { hint }),
+    });
+  }
 }
 
 function unitEnd(ended: TryEnd, name: string): UnitEnd {

@@ -49,6 +49,8 @@ export interface RunSummary {
   readonly kind: 'pipeline' | 'export';
   /** null for an export. */
   readonly pipeline: string | null;
+  /** The run of a pipeline that an export is a part of; null where it stands for itself. */
+  readonly partOf: string | null;
   readonly state: RunStanding;
   readonly startedAtMs: number;
   /** The end, or the last sign of life of a run that died; null while it is running. */
@@ -69,19 +71,44 @@ export interface RunReport extends RunSummary {
   readonly hooks: readonly { readonly hook: string; readonly delivered: boolean; readonly tries: number }[];
 }
 
-/** A run as people see it. `alive` tells whether the process that worked on it last still does. */
-export function viewRun(runId: string, state: RunState, alive: boolean): RunReport {
+/** What tries of a task did that left no result, as far as the journals of their exports tell. */
+export interface LostWork {
+  readonly requests: number;
+  /** Of processes that died in the middle of it; what a try took that ended is known without. */
+  readonly activeMs: number;
+  readonly lastAtMs: number;
+}
+
+const NOTHING_LOST: LostWork = { requests: 0, activeMs: 0, lastAtMs: 0 };
+
+/**
+ * A run as people see it. `alive` tells whether the process that worked on it last still does; `lost`, by task, what came of
+ * tries without a result.
+ */
+export function viewRun(
+  runId: string,
+  state: RunState,
+  alive: boolean,
+  lost: ReadonlyMap<string, LostWork> = new Map(),
+): RunReport {
   const working = alive && state.end === null;
-  const tasks = [...state.tasks.values()].map((task) => viewTask(task, working));
-  const last = state.legs.at(-1);
+  const tasks = [...state.tasks.values()].map((task) =>
+    viewTask(task, working, lost.get(task.task.name) ?? NOTHING_LOST),
+  );
+  const lastAtMs = [...lost.values()].reduce(
+    (newest, work) => Math.max(newest, work.lastAtMs),
+    state.legs.at(-1)?.lastAtMs ?? state.startedAtMs,
+  );
   return {
     runId,
     kind: 'pipeline',
     pipeline: state.pipeline,
+    partOf: null,
     state: state.end ?? (alive ? 'running' : 'died'),
     startedAtMs: state.startedAtMs,
-    endedAtMs: working ? null : (last?.lastAtMs ?? state.startedAtMs),
-    durationMs: sum(state.legs, (leg) => leg.lastAtMs - leg.startedAtMs),
+    endedAtMs: working ? null : lastAtMs,
+    durationMs:
+      sum(state.legs, (leg) => leg.lastAtMs - leg.startedAtMs) + sum([...lost.values()], ({ activeMs }) => activeMs),
     requests: sum(tasks, (task) => task.requests),
     rows: sum(tasks, (task) => task.rows),
     error: tasks.find(({ error, state: standing }) => error !== null && !isGood(standing))?.error ?? null,
@@ -92,7 +119,7 @@ export function viewRun(runId: string, state: RunState, alive: boolean): RunRepo
   };
 }
 
-function viewTask(state: TaskState, alive: boolean): TaskView {
+function viewTask(state: TaskState, alive: boolean, lost: LostWork): TaskView {
   const { task, whole } = state;
   const units = state.parts === null ? [whole] : [...state.parts.values()];
   const parts = state.parts === null ? null : units.map((unit) => viewPart(unit, alive));
@@ -104,8 +131,8 @@ function viewTask(state: TaskState, alive: boolean): TaskView {
     state: outcomeOf(state) ?? standingOf(units, alive),
     tries: sum(units, (unit) => unit.tries),
     startedAtMs: started.length === 0 ? null : started.reduce((least, atMs) => Math.min(least, atMs)),
-    durationMs: sum(units, (unit) => unit.activeMs),
-    requests: sum(units, (unit) => numberIn(unit.output, 'requests')),
+    durationMs: sum(units, (unit) => unit.activeMs) + lost.activeMs,
+    requests: sum(units, (unit) => numberIn(unit.output, 'requests')) + lost.requests,
     rows: sum(units, (unit) => numberIn(unit.output, 'rows')),
     error: whole.error ?? units.find(({ error, outcome }) => error !== null && !isGood(outcome))?.error ?? null,
     output: outputOf(state),

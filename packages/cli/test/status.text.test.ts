@@ -1,0 +1,87 @@
+import type { RunSummary } from '@edrlake/runner/history';
+import { expect, it } from 'vitest';
+import { calendarOf } from '../src/day-states.ts';
+import { type LakeStatus, statusDocument, statusText } from '../src/lake-status.ts';
+import { displayWidth } from '../src/text-layout.ts';
+
+const NOW_MS = Date.UTC(2026, 10, 25, 20);
+const HOUR_MS = 3_600_000;
+
+const LAST_RUN: RunSummary = {
+  runId: '20261125T195951Z-612a6d',
+  kind: 'pipeline',
+  partOf: null,
+  pipeline: 'nightly-of-the-second-subscription',
+  state: 'mismatch',
+  startedAtMs: NOW_MS - HOUR_MS,
+  endedAtMs: NOW_MS - HOUR_MS + 43_900,
+  durationMs: 43_900,
+  requests: 82,
+  rows: 60_000,
+  error: null,
+};
+
+const DAY = {
+  day: '2026-11-24',
+  scope: 'all',
+  counted: 3,
+  inLake: 3,
+  rejected: 0,
+  verdict: 'complete',
+  lastVerifiedAtMs: NOW_MS - HOUR_MS,
+} as const;
+
+const STATUS: LakeStatus = {
+  directory: '/data/edr',
+  version: 4,
+  committedAtMs: NOW_MS - HOUR_MS,
+  tables: [{ table: 'events', rows: 3, files: 1, bytes: 2_048 }],
+  days: [DAY],
+  calendar: calendarOf([DAY], new Map(), null),
+  newestEventAtMs: Date.UTC(2026, 10, 24, 23, 59, 2),
+  watermarkMs: NOW_MS - 26 * HOUR_MS,
+  freshUntilMs: NOW_MS - 26 * HOUR_MS,
+  lastRun: LAST_RUN,
+  budget: { requestsLeft: 135, requests: 300, windowSeconds: 3_600 },
+};
+
+it('says what is newest, how far the watermark lags, what ran last and how, and what may be requested, in 80 columns', () => {
+  const text = statusText(STATUS, { width: 80, colour: false, nowMs: NOW_MS });
+  expect(text.split('\n', 9).join('\n')).toBe(`Lake           /data/edr
+Version        4, of 2026-11-25T19:00:00Z
+Size           2.0 KiB in 1 file
+Newest event   2026-11-24T23:59:02Z
+Watermark      2026-11-24T18:00:00Z, 1 d 2 h ago
+Last run       nightly-of-the-second-subscription mismatch ·
+               2026-11-25T19:00:00Z, 43.9 s · 60,000 events new or changed
+Requests left  135 of 300 in 1 h
+`);
+  expect(Math.max(...text.split('\n').map(displayWidth))).toBeLessThanOrEqual(80);
+});
+
+it('leaves out what nobody knows', () => {
+  const unknown = { newestEventAtMs: null, watermarkMs: null, freshUntilMs: null, lastRun: null, budget: null };
+  const text = statusText({ ...STATUS, ...unknown }, { width: 80, colour: false, nowMs: NOW_MS });
+  expect(text).not.toMatch(/Newest|Watermark|Last run|Requests left|null/);
+  expect(statusDocument({ ...STATUS, ...unknown }, NOW_MS)).toMatchObject({
+    newestEventAt: null,
+    watermark: null,
+    watermarkLagSeconds: null,
+    ageSeconds: null,
+    lastRun: null,
+    budget: null,
+  });
+});
+
+it('says the same to programs', () => {
+  expect(statusDocument(STATUS, NOW_MS)).toMatchObject({
+    newestEventAt: '2026-11-24T23:59:02.000Z',
+    watermark: '2026-11-24T18:00:00.000Z',
+    watermarkLagSeconds: 26 * 3_600,
+    ageSeconds: 26 * 3_600,
+    lastRun: { pipeline: LAST_RUN.pipeline, state: 'mismatch', rows: 60_000, startedAt: '2026-11-25T19:00:00.000Z' },
+    budget: { requestsLeft: 135, requests: 300, windowSeconds: 3_600 },
+    days: { scope: 'all', complete: 1 },
+    coverage: [{ day: '2026-11-24', state: 'complete' }],
+  });
+});

@@ -1,0 +1,44 @@
+import type { RateLimit } from './limits.ts';
+import { createRequestAccount } from './request-account.ts';
+import type { BudgetLiveness } from './shared-ledger.ts';
+import { parseState } from './shared-state.ts';
+import { dropHolders } from './shared-turns.ts';
+import { latestVersion } from './versions.ts';
+
+/** What a shared budget has left, for whoever only looks at it. */
+export interface BudgetLeft {
+  /** Requests that may be sent now, all processes together. */
+  readonly requestsLeft: number;
+  /** The tightest limit in force. */
+  readonly limit: RateLimit;
+  /** When the budget was last used. */
+  readonly usedAtMs: number;
+}
+
+/**
+ * Looks at a shared budget without taking part in it: nothing changes on disk.
+ * @param userLimit as those who take part have it; null for none
+ * @returns null where the folder is no budget, or holds nothing that can be read
+ */
+export function readBudgetLeft(
+  directory: string,
+  userLimit: RateLimit | null,
+  stateOf: BudgetLiveness['stateOf'],
+  nowMs: number,
+): BudgetLeft | null {
+  const state = readState(directory);
+  if (state === null) return null;
+  const usedAtMs = state.account.lastNowMs;
+  dropHolders(state, ({ owner }) => stateOf(owner) === 'dead', nowMs);
+  const account = createRequestAccount(userLimit, state.account);
+  return { requestsLeft: account.left(nowMs), limit: account.limit(), usedAtMs };
+}
+
+function readState(directory: string) {
+  try {
+    return parseState(latestVersion(directory).text);
+  } catch {
+    // Not there, or not to be read by this user: unknown.
+    return null;
+  }
+}

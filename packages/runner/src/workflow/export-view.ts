@@ -1,0 +1,103 @@
+import type { ExportReport, PartOf } from '../export-types.ts';
+import type { Liveness, RunOwner } from './pipeline-journal.ts';
+import type { LostWork, RunReport, RunStanding } from './run-view.ts';
+
+/** The lines of an export's journal, as far as the history reads them. */
+export interface ExportLine {
+  readonly type: string;
+  readonly atMs?: number;
+  readonly owner?: RunOwner;
+  readonly partOf?: PartOf;
+  readonly planRequests?: number;
+  readonly code?: string;
+  readonly message?: string;
+  readonly report?: ExportReport;
+}
+
+/** What one process did in an export: its lines from its start to the next one's. */
+interface Leg {
+  readonly partOf: PartOf | null;
+  /** null where it did not come to an end. */
+  readonly report: ExportReport | null;
+  /** As told by its report, else by what it planned and fetched: a page that was never on disk is not among them. */
+  readonly requests: number;
+  readonly activeMs: number;
+  readonly lastAtMs: number;
+  /** Neither an end nor a reason: its process was killed, or is at it. */
+  readonly isOpen: boolean;
+}
+
+/** An export as people see it; null for a journal without its first line. */
+export function viewExport(
+  runId: string,
+  lines: readonly ExportLine[],
+  isAlive: Liveness['isOwnerAlive'],
+): RunReport | null {
+  const legs = legsOf(lines);
+  const first = lines.find(({ type }) => type === 'start');
+  if (first?.atMs === undefined) return null;
+  const last = lines.at(-1);
+  const owner = lines.findLast(({ type }) => type === 'start')?.owner;
+  // One that failed in parts is resumed after it has finished.
+  const reports = legs.flatMap(({ report }) => report ?? []);
+  const state = exportStanding(last, owner !== undefined && isAlive(owner));
+  const requests = legs.reduce((sum, leg) => sum + leg.requests, 0);
+  return {
+    runId,
+    kind: 'export',
+    pipeline: null,
+    partOf: first.partOf?.runId ?? null,
+    state,
+    startedAtMs: first.atMs,
+    endedAtMs:
+      state === 'running' ? null : legs.reduce((newest, { lastAtMs }) => Math.max(newest, lastAtMs), first.atMs),
+    durationMs: legs.reduce((sum, { activeMs }) => sum + activeMs, 0),
+    requests: reports.length === 0 && requests === 0 ? null : requests,
+    rows: reports.length === 0 ? null : reports.reduce((sum, { events }) => sum + events.new + events.changed, 0),
+    error: last?.type === 'stop' ? { code: last.code ?? 'BUG', message: last.message ?? '' } : null,
+    params: {},
+    starts: legs.length,
+    tasks: [],
+    hooks: [],
+  };
+}
+
+/** What processes did in an export without coming to its end, with the runs of pipelines they did it for. */
+export function lostWork(lines: readonly ExportLine[]): readonly (LostWork & { readonly partOf: PartOf })[] {
+  return legsOf(lines).flatMap(({ partOf, report, requests, activeMs, lastAtMs, isOpen }) =>
+    partOf === null || report !== null
+      ? []
+      : [{ partOf, requests, activeMs: isOpen ? activeMs : 0, lastAtMs: isOpen ? lastAtMs : 0 }],
+  );
+}
+
+function exportStanding(last: ExportLine | undefined, alive: boolean): RunStanding {
+  if (last?.report !== undefined) return last.report.outcome;
+  if (last?.type === 'stop') return last.code === 'INTERRUPTED' ? 'interrupted' : 'failed';
+  return alive ? 'running' : 'died';
+}
+
+function legsOf(lines: readonly ExportLine[]): readonly Leg[] {
+  const legs: ExportLine[][] = [];
+  for (const line of lines) {
+    if (line.type === 'start') legs.push([line]);
+    else legs.at(-1)?.push(line);
+  }
+  return legs.map(legOf);
+}
+
+function legOf(lines: readonly ExportLine[]): Leg {
+  const report = lines.findLast((line) => line.report !== undefined)?.report ?? null;
+  const pages = lines.filter(({ type }) => type === 'page').length;
+  const planned = lines.reduce((sum, { planRequests = 0 }) => sum + planRequests, 0);
+  const times = lines.flatMap(({ atMs }) => atMs ?? []);
+  const lastAtMs = Math.max(0, ...times.slice(-1));
+  return {
+    partOf: lines[0]?.partOf ?? null,
+    report,
+    requests: report?.requestsMade ?? pages + planned,
+    activeMs: lastAtMs - (times[0] ?? lastAtMs),
+    lastAtMs,
+    isOpen: report === null && lines.at(-1)?.type !== 'stop',
+  };
+}
