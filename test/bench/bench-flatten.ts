@@ -5,8 +5,8 @@ import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { freshFolder, openStage } from './comparison/stage.ts';
 import { spreadBy, spreadOf } from './figures/spread.ts';
 import { numberText, spreadText, tableText } from './figures/text.ts';
-import type { StatementTime } from './stages/statement-times.ts';
 import { runProgram, settingFrom, tellResults } from './stages/bench-stage.ts';
+import type { StatementTime } from './stages/statement-times.ts';
 
 const USAGE = `npm run bench:flatten -- [options]
 

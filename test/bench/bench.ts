@@ -1,7 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { COMMON_OPTIONS, type BenchOption, readOptions } from './bench-options.ts';
-import { doAgain, doneAgainTargets, doneAgainText } from './comparison/done-again.ts';
-import { measureStartUp, startUpTargets, startUpText } from './comparison/start-up.ts';
+import { type BenchOption, COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { checkRows } from './comparison/check-rows.ts';
 import {
   type ComparisonFigures,
@@ -10,8 +8,10 @@ import {
   comparisonText,
   growthTargets,
 } from './comparison/comparison-report.ts';
+import { doAgain, doneAgainTargets, doneAgainText } from './comparison/done-again.ts';
 import { type RoundOptions, runRounds } from './comparison/rounds.ts';
-import { openStage, OWN_COMMAND, type StageSetting } from './comparison/stage.ts';
+import { OWN_COMMAND, openStage, type StageSetting } from './comparison/stage.ts';
+import { measureStartUp, startUpTargets, startUpText } from './comparison/start-up.ts';
 import { machineText, thisMachine } from './figures/machine.ts';
 import { judged, targetsText } from './figures/targets.ts';
 import { numberText } from './figures/text.ts';

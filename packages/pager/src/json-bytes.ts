@@ -3,19 +3,11 @@ export const SCALAR_BYTE: Uint8Array = table([
   ['+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ', 1],
 ]);
 
-/** 1 for bytes that end a run of plain string content: the quote, the backslash and the control characters. */
-export const STRING_STOP: Uint8Array = table([['"\\', 1]]).fill(1, 0, 0x20);
-
 /** 1 for what may follow a backslash, except `u`. */
 export const SIMPLE_ESCAPE: Uint8Array = table([['"\\/bfnrt', 1]]);
 
 /** 1 for the digits of a `\\u` escape. */
 export const HEX_DIGIT: Uint8Array = table([['0123456789abcdefABCDEF', 1]]);
-
-/** The byte that begins an escape. */
-export const BACKSLASH = 0x5c;
-/** The byte after it where four hex digits follow. */
-export const LETTER_U = 0x75;
 
 const LITERALS = ['true', 'false', 'null'].map((text) => Buffer.from(text));
 
@@ -27,7 +19,7 @@ export function isScalar(bytes: Uint8Array, from: number, to: number): boolean {
 }
 
 /** Whether `bytes[from, to)` are exactly the bytes of `wanted`. */
-export function sameBytes(wanted: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+function sameBytes(wanted: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
   if (wanted.length !== to - from) return false;
   for (let i = 0; i < wanted.length; i++) if (wanted[i] !== bytes[from + i]) return false;
   return true;

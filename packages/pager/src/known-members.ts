@@ -1,7 +1,7 @@
 import type { RecordShape, ShapeKind, ShapeMember } from '@edrlake/core';
 
 /** What the value of a member may be, as a number the scan can switch on. */
-export const KIND_CODES: Readonly<Record<ShapeKind | 'section' | 'list', number>> = {
+const KIND_CODES: Readonly<Record<ShapeKind | 'section' | 'list', number>> = {
   text: 1,
   integer: 2,
   bigint: 3,

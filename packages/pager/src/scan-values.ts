@@ -128,7 +128,7 @@ function objectEnd(state: ScanState, from: number, depth: number): number {
 }
 
 /** After a member's name, its colon and the gap behind it. */
-export function afterName(state: ScanState, at: number): number {
+function afterName(state: ScanState, at: number): number {
   if (state.bytes[at] !== 0x22) return stop(state, at, 'a field name');
   return afterColon(state, stringEnd(state, at + 1));
 }

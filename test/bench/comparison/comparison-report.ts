@@ -1,8 +1,7 @@
-import type { Rounds } from './rounds.ts';
-import type { Entry } from './rounds.ts';
 import { type Spread, spreadBy, spreadOf } from '../figures/spread.ts';
 import type { Target } from '../figures/targets.ts';
 import { mebibytes, numberText, spreadText, tableText } from '../figures/text.ts';
+import type { Entry, Rounds } from './rounds.ts';
 import type { StageSetting } from './stage.ts';
 
 /** One contestant over all rounds. */

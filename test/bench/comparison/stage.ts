@@ -8,9 +8,9 @@ import { MS_PER_DAY } from '@edrlake/core';
 import type { TimelineProfile } from '@edrlake/simulator';
 import { type MeasuredRun, runMeasured } from '../contestants/measured-process.ts';
 import type { PageOrder } from '../contestants/page-fetching.ts';
-import type { StageOrder } from '../stages/stage-order.ts';
 import type { Served } from '../gateway/served.ts';
 import { type Gateway, startGateway } from '../gateway/start-gateway.ts';
+import type { StageOrder } from '../stages/stage-order.ts';
 
 /** What data is exported, and where the work is done. */
 export interface StageSetting {

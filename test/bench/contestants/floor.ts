@@ -1,8 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { type FloorWay, floorScript } from './floor-script.ts';
 import { report, timed } from '../stages/own-time.ts';
+import { type FloorWay, floorScript } from './floor-script.ts';
 import { fetchToDisk, type PageOrder } from './page-fetching.ts';
 
 // The least that anyone could do by hand: all pages to disk, then one DuckDB script. Nothing is sorted, compared or proven.

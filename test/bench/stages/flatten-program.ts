@@ -4,8 +4,8 @@ import type { FetchedWindow } from '@edrlake/core';
 import { openEdrLake } from '@edrlake/runner';
 import { stageBatch } from '@edrlake/writers';
 import { type OwnTime, report, timed } from './own-time.ts';
-import { withStatementTimes } from './statement-times.ts';
 import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
+import { withStatementTimes } from './statement-times.ts';
 
 // Flattens spooled windows and writes their Parquet files, batch by batch, and commits nothing.
 
