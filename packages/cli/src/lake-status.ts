@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EVERYTHING, isoInstant, MS_PER_DAY, quoteText, startOfDayMs } from '@edrlake/core';
+import { EVERYTHING, isoInstant, MS_PER_DAY, startOfDayMs } from '@edrlake/core';
 import { type DayCoverage, isOwnerAlive, type Lake, type LoggedFile } from '@edrlake/lake';
 import { lastReconciliations, listRuns, type RunSummary, readFollowStart, watermarkOf } from '@edrlake/runner/history';
 import { calendarSpanText, calendarText } from './calendar-text.ts';
@@ -55,32 +55,11 @@ export async function readLakeStatus(lake: Lake): Promise<LakeStatus> {
     tables: Object.entries(snapshot.files).map(([table, files]) => tableStatus(table, files)),
     days,
     calendar,
-    newestEventAtMs: await newestEventAtMs(lake, snapshot.files.events ?? []),
+    newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
     lastRun,
   };
-}
-
-/** From the files of the newest day alone. */
-async function newestEventAtMs(lake: Lake, files: readonly LoggedFile[]): Promise<number | null> {
-  const newest = files
-    .map(({ partition }) => partition)
-    .sort()
-    .at(-1);
-  const paths = files.filter(({ partition }) => partition === newest).map(({ path }) => join(lake.directory, path));
-  if (paths.length === 0) return null;
-  const list = paths.map(quoteText).join(', ');
-  try {
-    const found = await lake.connection.runAndReadAll(
-      `SELECT epoch_ms(max(event_time))::DOUBLE FROM read_parquet([${list}])`,
-    );
-    const value = found.getRows()[0]?.[0];
-    return typeof value === 'number' ? value : null;
-  } catch {
-    // A file was deleted by hand; reconcile is who tells.
-    return null;
-  }
 }
 
 function endOfCompleteDays({ days }: Calendar): number | null {

@@ -10,7 +10,7 @@ export {
   toEdrlakeError,
 } from './errors.ts';
 export type { CursorPage, CursorWalk, EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
-export { copyToParquetSql, idHashSql, quoteName, quoteText, ROW_GROUP_ROWS } from './lake-sql.ts';
+export { copyToParquetSql, idHashSql, quoteName, quoteText, ROW_GROUP_ROWS, writtenFile } from './lake-sql.ts';
 export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
 export type { Emit, RunEvent } from './run-event.ts';
 export type { DataFile, StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';

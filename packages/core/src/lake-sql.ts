@@ -1,3 +1,4 @@
+import type { DataFile } from './staged-batch.ts';
 import type { TableSpec } from './table-spec.ts';
 
 /** Rows of one row group. DuckDB keeps statistics and bloom filters per row group. */
@@ -26,6 +27,30 @@ export function copyToParquetSql(rowsSql: string, table: TableSpec, file: string
   const columns = table.columns.map((column) => quoteName(column.name)).join(', ');
   const order = table.sortBy.map(quoteName).join(', ');
   return `COPY (SELECT ${columns} FROM (${rowsSql}) ORDER BY ${order}) TO ${quoteText(file)} (${COPY_OPTIONS})`;
+}
+
+/** What the row of statistics that writing a data file yields says about it. */
+export function writtenFile(
+  table: TableSpec,
+  stats: Readonly<Record<string, unknown>> | undefined,
+): Pick<DataFile, 'rowCount' | 'fileBytes' | 'newestEventMs'> {
+  const newestMs = table.name === 'events' ? newestEventMs(stats?.column_statistics) : null;
+  return {
+    rowCount: Number(stats?.count),
+    fileBytes: Number(stats?.file_size_bytes),
+    ...(newestMs === null ? {} : { newestEventMs: newestMs }),
+  };
+}
+
+/** DuckDB's maps, as lists of key and value; the names of columns are quoted. */
+type Entries<V> = readonly { readonly key: string; readonly value: V }[];
+
+function newestEventMs(statistics: unknown): number | null {
+  if (!Array.isArray(statistics)) return null;
+  const ofColumn = (statistics as Entries<Entries<string>>).find(({ key }) => key === quoteName('event_time'));
+  const newest = ofColumn?.value.find(({ key }) => key === 'max')?.value ?? '';
+  const ms = Date.parse(`${newest.replace(' ', 'T')}Z`);
+  return Number.isNaN(ms) ? null : ms;
 }
 
 /** A SQL string literal. */

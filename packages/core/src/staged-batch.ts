@@ -9,6 +9,8 @@ export interface DataFile {
   readonly path: string;
   readonly rowCount: number;
   readonly fileBytes: number;
+  /** When its newest event happened. Only in files of events, and not in those that an older edrlake wrote. */
+  readonly newestEventMs?: number;
 }
 
 /** What flattening found in one window of a batch. */

@@ -1,6 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { copyToParquetSql, dayOf, quoteName, type StagedBatch, type TimeRange, type WindowProof } from '@edrlake/core';
+import {
+  copyToParquetSql,
+  dayOf,
+  quoteName,
+  type StagedBatch,
+  type TimeRange,
+  type WindowProof,
+  writtenFile,
+} from '@edrlake/core';
 import { cutsSql } from './cuts.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS } from './layout.ts';
@@ -54,8 +62,7 @@ export async function rewriteWithoutGone(
       const [stats] = await rowsOf(bench.connection, copyToParquetSql(kept, table, location));
       await syncPath(location);
       const { partition } = file;
-      const [rowCount, fileBytes] = [Number(stats?.count), Number(stats?.file_size_bytes)];
-      added.push({ table: table.name, partition, path, rowCount, fileBytes, schemaVersion });
+      added.push({ table: table.name, partition, path, ...writtenFile(table, stats), schemaVersion });
     }
   }
   return { added, removed };

@@ -18,6 +18,7 @@ import {
   type WindowCut,
   type WindowProof,
   windowOf,
+  writtenFile,
 } from '@edrlake/core';
 import type { Lake, LakeOptions } from '../src/index.ts';
 
@@ -210,8 +211,7 @@ async function writeRows(
         table: spec.name,
         partition,
         path,
-        rowCount: Number(row?.count),
-        fileBytes: Number(row?.file_size_bytes),
+        ...writtenFile(spec, row),
       });
     }
   }
@@ -277,7 +277,7 @@ export async function deliver(
     readonly tables?: readonly TableSpec[];
   } = {},
 ) {
-  const batch = await stage(lake.connection, events, more.rejects, more.tables);
+  const batch = await stage(await lake.connect(), events, more.rejects, more.tables);
   try {
     return await lake.commit({ batch, proofs: more.proofs ?? [], runId: 'test', replace: more.replace ?? false });
   } finally {
