@@ -10,5 +10,22 @@ export default defineConfig({
   platform: 'node',
   external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', 'parquetjs-lite'],
   resolve: { conditionNames: ['edrlake-source', 'import', 'node', 'default'] },
-  output: { dir: 'bundle', format: 'esm', cleanDir: true, chunkFileNames: '[name]-[hash].js' },
+  output: {
+    dir: 'bundle',
+    format: 'esm',
+    cleanDir: true,
+    chunkFileNames: '[name]-[hash].js',
+    // Each takes what its modules import along. Left alone the bundler makes a file of every set of modules that the same
+    // commands share.
+    codeSplitting: {
+      groups: [
+        {
+          name: 'start',
+          priority: 2,
+          test: /cli\/src\/(process-run|parse-arguments|json-output|quantity-text|table-text)\.ts$/,
+        },
+        { name: 'lake', priority: 1, test: /(runner\/src\/(open-lake|history)|cli\/src\/(gateway|lake-access))\.ts$/ },
+      ],
+    },
+  },
 });
