@@ -16,6 +16,7 @@ import {
 import { type CommitRequest, type CommitResult, commit } from './commit.ts';
 import { checkFormat, openCommitLog } from './commit-log.ts';
 import { type CompactOptions, type CompactReport, compact } from './compact.ts';
+import { countFromLog } from './count-query.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
 import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
 import type { DuckDbLimits, DuckDbSession } from './duckdb-session.ts';
@@ -259,7 +260,10 @@ function lakeOn(idle: IdleBench, { directory, isReadOnly, newLimits, connect }: 
       }),
     provenRanges: async (axis, scope) => provenRangesOf(await snapshot(), axis, scope),
     newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), store, connect)),
-    query: async (sql, options) => (await loadQuery()).runQuery(target, sql, options),
+    query: async (sql, options) => {
+      const counted = options?.signal?.aborted ? null : await countFromLog(sql, await snapshot(), store);
+      return counted ?? (await loadQuery()).runQuery(target, sql, options);
+    },
     queryArrow: async (sql, options) => (await import('./query-arrow.ts')).runArrowQuery(target, sql, options),
     queryToParquet: async (sql, file, options) =>
       (await loadQuery()).exportParquet(target, sql, resolve(file), options),
