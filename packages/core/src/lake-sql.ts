@@ -33,23 +33,32 @@ export function copyToParquetSql(rowsSql: string, table: TableSpec, file: string
 export function writtenFile(
   table: TableSpec,
   stats: Readonly<Record<string, unknown>> | undefined,
-): Pick<DataFile, 'rowCount' | 'fileBytes' | 'newestEventMs'> {
-  const newestMs = table.name === 'events' ? newestEventMs(stats?.column_statistics) : null;
+): Pick<DataFile, 'rowCount' | 'fileBytes' | 'newestEventMs' | 'processedMs'> {
+  const newestEventMs = table.name === 'events' ? boundMs(stats, 'event_time', 'max') : null;
+  const fromMs = boundMs(stats, 'processed_time', 'min');
+  const toMs = boundMs(stats, 'processed_time', 'max');
   return {
     rowCount: Number(stats?.count),
     fileBytes: Number(stats?.file_size_bytes),
-    ...(newestMs === null ? {} : { newestEventMs: newestMs }),
+    ...(newestEventMs === null ? {} : { newestEventMs }),
+    ...(fromMs === null || toMs === null ? {} : { processedMs: [fromMs, toMs] }),
   };
 }
 
 /** DuckDB's maps, as lists of key and value; the names of columns are quoted. */
 type Entries<V> = readonly { readonly key: string; readonly value: V }[];
 
-function newestEventMs(statistics: unknown): number | null {
-  if (!Array.isArray(statistics)) return null;
-  const ofColumn = (statistics as Entries<Entries<string>>).find(({ key }) => key === quoteName('event_time'));
-  const newest = ofColumn?.value.find(({ key }) => key === 'max')?.value ?? '';
-  const ms = Date.parse(`${newest.replace(' ', 'T')}Z`);
+/** The smallest or largest instant of a column; null where there is none. */
+function boundMs(
+  stats: Readonly<Record<string, unknown>> | undefined,
+  column: string,
+  which: 'min' | 'max',
+): number | null {
+  const columns = stats?.column_statistics;
+  if (!Array.isArray(columns)) return null;
+  const ofColumn = (columns as Entries<Entries<string>>).find(({ key }) => key === quoteName(column));
+  const text = ofColumn?.value.find(({ key }) => key === which)?.value ?? '';
+  const ms = Date.parse(`${text.replace(' ', 'T')}Z`);
   return Number.isNaN(ms) ? null : ms;
 }
 
