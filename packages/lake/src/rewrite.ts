@@ -37,12 +37,13 @@ export async function rewriteWithoutGone(
   schemaVersion: number,
 ): Promise<Rewrite> {
   const days = await rowsOf(bench.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.gone}`);
+  if (days.length === 0) return { added: [], removed: [] };
   const reader = { store: bench.store, schemas: state.schemas };
   const isGone = `event_id IN (SELECT event_id FROM ${TEMP.gone})`;
   const added: LoggedFile[] = [];
   const removed: string[] = [];
   const { files } = snapshotOf(state, []);
-  for (const table of days.length === 0 ? [] : bench.tables.filter(isEventTable)) {
+  for (const table of bench.tables.filter(isEventTable)) {
     const candidates = filesInPartitions(files[table.name], new Set(days.map(({ day }) => `event_date=${day}`)));
     const rows = tableRowsSql(reader, table, candidates, { withFile: true });
     const hits = await rowsOf(

@@ -28,6 +28,8 @@ export function keepViews(
   const write = async () => {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const views = await source();
+      // Before it is written: where that fails, trying again at every commit would fail as often.
+      filesShown = fileCount(views.snapshot);
       try {
         await writeViewFile({ store, connection: await connect(), workFolder }, views);
       } catch (thrown) {
@@ -37,7 +39,6 @@ export function keepViews(
         throw thrown;
       }
       onStep('views-written');
-      filesShown = fileCount(views.snapshot);
       // Two writers may rename in the wrong order: the one that comes second looks again.
       if ((await log.refresh()).version === views.snapshot.version) return;
     }
