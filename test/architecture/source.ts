@@ -10,6 +10,8 @@ export interface Import {
   readonly valueNames: readonly string[];
   /** An `export … from`. */
   readonly isReExport: boolean;
+  /** An `import()`: loaded only when the program gets there. */
+  readonly isDynamic: boolean;
 }
 
 /** A parsed source text. Offsets count UTF-16 units, lines count from 1. */
@@ -36,6 +38,7 @@ export function parseSource(path: string, text: string): Source {
       isTypeOnly: entries.length > 0 && values.length === 0,
       valueNames: entries.length === 0 ? ['*'] : values.map(({ importName }) => importName.name ?? importName.kind),
       isReExport: false,
+      isDynamic: false,
     });
   }
   for (const { start, entries } of module.staticExports) imports.push(...reExports(lineAt(start), entries));
@@ -56,7 +59,7 @@ export function visit(program: Source['program'], visitor: VisitorObject): void 
 }
 
 function anonymousImport(specifier: string, line: number, isTypeOnly: boolean): Import {
-  return { specifier, line, isTypeOnly, valueNames: isTypeOnly ? [] : ['*'], isReExport: false };
+  return { specifier, line, isTypeOnly, valueNames: isTypeOnly ? [] : ['*'], isReExport: false, isDynamic: true };
 }
 
 function reExports(line: number, entries: readonly StaticExportEntry[]): Import[] {
@@ -70,6 +73,7 @@ function reExports(line: number, entries: readonly StaticExportEntry[]): Import[
             isTypeOnly: isType,
             valueNames: isType ? [] : [importName.name ?? '*'],
             isReExport: true,
+            isDynamic: false,
           },
         ],
   );

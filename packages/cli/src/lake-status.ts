@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EVERYTHING, isoInstant, MS_PER_DAY, MS_PER_SECOND, quoteText, startOfDayMs } from '@edrlake/core';
+import { EVERYTHING, isoInstant, MS_PER_DAY, MS_PER_SECOND, startOfDayMs } from '@edrlake/core';
 import { type DayCoverage, isOwnerAlive, type Lake, type LoggedFile } from '@edrlake/lake';
 import {
   lakeBudgetLeft,
@@ -77,33 +77,12 @@ export async function readLakeStatus(
     tables: Object.entries(snapshot.files).map(([table, files]) => tableStatus(table, files)),
     days,
     calendar,
-    newestEventAtMs: await newestEventAtMs(lake, snapshot.files.events ?? []),
+    newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
     lastRun: await lastRun(join(lake.directory, '_runs'), { isOwnerAlive }),
     budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
   };
-}
-
-/** From the files of the newest day alone. */
-async function newestEventAtMs(lake: Lake, files: readonly LoggedFile[]): Promise<number | null> {
-  const newest = files
-    .map(({ partition }) => partition)
-    .sort()
-    .at(-1);
-  const paths = files.filter(({ partition }) => partition === newest).map(({ path }) => join(lake.directory, path));
-  if (paths.length === 0) return null;
-  const list = paths.map(quoteText).join(', ');
-  try {
-    const found = await lake.connection.runAndReadAll(
-      `SELECT epoch_ms(max(event_time))::DOUBLE FROM read_parquet([${list}])`,
-    );
-    const value = found.getRows()[0]?.[0];
-    return typeof value === 'number' ? value : null;
-  } catch {
-    // A file was deleted by hand; reconcile is who tells.
-    return null;
-  }
 }
 
 function endOfCompleteDays({ days }: Calendar): number | null {

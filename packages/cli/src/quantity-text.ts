@@ -2,7 +2,8 @@ import { isoInstant, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type
 
 /** `18,048,196`. */
 export function countText(value: number | bigint): string {
-  return value.toLocaleString('en-US');
+  // Not toLocaleString: its first call loads the rules of languages, which takes longer than reading a lake's log.
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** `1 window`, `1,204 windows`. */

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
-const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+// Not read with node:fs: importing that loads streams, a twentieth of the time in which the version is told.
+const manifest = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /** The version of the command. */
 export const VERSION = manifest.version;

@@ -10,7 +10,15 @@ export {
   toEdrlakeError,
 } from './errors.ts';
 export type { CursorPage, CursorWalk, EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
-export { copyToParquetSql, type FileLayout, idHashSql, quoteName, quoteText, ROW_GROUP_ROWS } from './lake-sql.ts';
+export {
+  copyToParquetSql,
+  type FileLayout,
+  idHashSql,
+  quoteName,
+  quoteText,
+  ROW_GROUP_ROWS,
+  writtenFile,
+} from './lake-sql.ts';
 export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
 export {
   type RecordShape,

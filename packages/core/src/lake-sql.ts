@@ -1,3 +1,4 @@
+import type { DataFile } from './staged-batch.ts';
 import type { TableSpec } from './table-spec.ts';
 
 /** Rows of one row group. DuckDB keeps statistics and bloom filters per row group. */
@@ -35,6 +36,41 @@ export function copyToParquetSql(rowsSql: string, table: TableSpec, file: string
   const order = isSorted ? ` ORDER BY ${table.sortBy.map(quoteName).join(', ')}` : '';
   const options = [...COPY_OPTIONS, ...(isSorted ? LARGE_DICTIONARIES : [])].join(', ');
   return `COPY (SELECT ${columns} FROM (${rowsSql})${order}) TO ${quoteText(file)} (${options})`;
+}
+
+/** What the row of statistics that writing a data file yields says about it. */
+export function writtenFile(
+  table: TableSpec,
+  layout: FileLayout,
+  stats: Readonly<Record<string, unknown>> | undefined,
+): Pick<DataFile, 'rowCount' | 'fileBytes' | 'layout' | 'newestEventMs' | 'processedMs'> {
+  const newestEventMs = table.name === 'events' ? boundMs(stats, 'event_time', 'max') : null;
+  const fromMs = boundMs(stats, 'processed_time', 'min');
+  const toMs = boundMs(stats, 'processed_time', 'max');
+  return {
+    rowCount: Number(stats?.count),
+    fileBytes: Number(stats?.file_size_bytes),
+    layout,
+    ...(newestEventMs === null ? {} : { newestEventMs }),
+    ...(fromMs === null || toMs === null ? {} : { processedMs: [fromMs, toMs] }),
+  };
+}
+
+/** DuckDB's maps, as lists of key and value; the names of columns are quoted. */
+type Entries<V> = readonly { readonly key: string; readonly value: V }[];
+
+/** The smallest or largest instant of a column; null where there is none. */
+function boundMs(
+  stats: Readonly<Record<string, unknown>> | undefined,
+  column: string,
+  which: 'min' | 'max',
+): number | null {
+  const columns = stats?.column_statistics;
+  if (!Array.isArray(columns)) return null;
+  const ofColumn = (columns as Entries<Entries<string>>).find(({ key }) => key === quoteName(column));
+  const text = ofColumn?.value.find(({ key }) => key === which)?.value ?? '';
+  const ms = Date.parse(`${text.replace(' ', 'T')}Z`);
+  return Number.isNaN(ms) ? null : ms;
 }
 
 /** A SQL string literal. */

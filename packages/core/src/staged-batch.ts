@@ -11,6 +11,10 @@ export interface DataFile {
   readonly rowCount: number;
   readonly fileBytes: number;
   readonly layout: FileLayout;
+  /** When its newest event happened. Only in files of events, and not in those that an older edrlake wrote. */
+  readonly newestEventMs?: number;
+  /** First and last processing time in it, both included. Not in files without one, nor in those an older edrlake wrote. */
+  readonly processedMs?: readonly [number, number];
 }
 
 /** What flattening found in one window of a batch. */

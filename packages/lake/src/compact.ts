@@ -1,11 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { copyToParquetSql, type Day, EdrlakeError, quoteName, type TimeRange } from '@edrlake/core';
+import { copyToParquetSql, type Day, EdrlakeError, quoteName, type TimeRange, writtenFile } from '@edrlake/core';
 import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './compact-plan.ts';
 import { draftEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from './draft-entry.ts';
-import { messageOf } from './duckdb-session.ts';
-import { isFileError } from './file-errors.ts';
+import { isFileError, messageOf } from './file-errors.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { snapshotOf } from './snapshot.ts';
 import { syncPath } from './store.ts';
@@ -192,15 +191,9 @@ async function mergeOne(
   const before = tableRowsSql(reader, table, inputs);
   const [stats] = await rowsOf(bench.connection, copyToParquetSql(before, table, location, 'sorted'));
   await syncPath(location);
-  const [rowCount, fileBytes] = [Number(stats?.count), Number(stats?.file_size_bytes)];
   const output: LoggedFile = {
-    table: table.name,
-    partition,
-    path,
-    rowCount,
-    fileBytes,
-    layout: 'sorted',
-    schemaVersion,
+    ...{ table: table.name, partition, path, schemaVersion },
+    ...writtenFile(table, 'sorted', stats),
   };
   const schemas = new Map(state.schemas).set(schemaVersion, {
     [table.name]: table.columns.map(({ name, type }) => ({ name, type })),

@@ -1,8 +1,9 @@
-import { type Day, dayOf, type TimeAxis, type TimeRange } from '@edrlake/core';
+import type { TimeAxis, TimeRange } from '@edrlake/core';
 import type { RowAnswer, RowQuestion } from './coverage.ts';
 import { CUT_COLUMNS } from './cuts.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS, REJECTS } from './layout.ts';
+import { rangeOf } from './losses.ts';
 import { readPresent } from './read-newest.ts';
 import type { Snapshot } from './snapshot.ts';
 import { partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
@@ -16,8 +17,8 @@ const MAX_CONDITIONS = 200;
 
 /**
  * How many stored records, events and rejects, lie in each range on an axis, in the order of the ranges, which may overlap:
- * what an API that still has them counts there. One scan of one column counts them all; on the event axis only event files
- * of days that a range touches are opened.
+ * what an API that still has them counts there. One scan of one column counts them all, and only files that may hold some are
+ * opened: on the event axis those of days that a range touches, on the other those that the log says were processed then.
  */
 export function countRecords(bench: Workbench, ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]> {
   return countInBatches(bench, ranges, axis, [EVENTS, REJECTS]);
@@ -119,7 +120,7 @@ function rowsSql(bench: Workbench, state: LakeState, table: string, files: reado
   return tableRowsSql({ store: bench.store, schemas: state.schemas }, tableNamed(bench.tables, table), ofTable);
 }
 
-/** Only the folders of events say when what is in them happened. */
+/** The folders of events say when what is in them happened, the log when what is in a file was processed. */
 function filesThatMayHold(
   snapshot: Snapshot,
   table: string,
@@ -127,28 +128,32 @@ function filesThatMayHold(
   axis: TimeAxis,
 ): readonly LoggedFile[] {
   const files = snapshot.files[table] ?? [];
-  if (table !== EVENTS || axis !== 'event') return files;
   const isTouched = touchTest(ranges);
-  return files.filter((file) => isTouched(partitionDay(file)));
+  if (axis === 'processed')
+    return files.filter(({ processedMs }) => processedMs === undefined || isTouched(...processedMs));
+  if (table !== EVENTS) return files;
+  return files.filter((file) => {
+    const { startMs, endMs } = rangeOf(partitionDay(file));
+    return isTouched(startMs, endMs - 1);
+  });
 }
 
-/** Whether some range touches a day. Ranges are joined first, so that many of them cost little for each day. */
-function touchTest(ranges: readonly TimeRange[]): (day: Day) => boolean {
-  const spans = ranges.map(({ startMs, endMs }) => ({ first: dayOf(startMs), last: dayOf(endMs - 1) }));
-  const joined: { first: Day; last: Day }[] = [];
-  for (const { first, last } of spans.sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))) {
+/** Whether some range touches a stretch, both of its ends included. Ranges are joined first, so that many of them cost little. */
+function touchTest(ranges: readonly TimeRange[]): (fromMs: number, toMs: number) => boolean {
+  const joined: { startMs: number; endMs: number }[] = [];
+  for (const { startMs, endMs } of [...ranges].sort((a, b) => a.startMs - b.startMs)) {
     const previous = joined.at(-1);
-    if (previous === undefined || previous.last < first) joined.push({ first, last });
-    else if (previous.last < last) previous.last = last;
+    if (previous === undefined || previous.endMs < startMs) joined.push({ startMs, endMs });
+    else previous.endMs = Math.max(previous.endMs, endMs);
   }
-  return (day) => {
+  return (fromMs, toMs) => {
     let [low, high] = [0, joined.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((joined[middle]?.last ?? '') < day) low = middle + 1;
+      if ((joined[middle]?.endMs ?? 0) <= fromMs) low = middle + 1;
       else high = middle;
     }
-    const span = joined[low];
-    return span !== undefined && span.first <= day;
+    const range = joined[low];
+    return range !== undefined && range.startMs <= toMs;
   };
 }

@@ -1,5 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { EdrlakeError, quoteText } from '@edrlake/core';
+import { messageOf } from './file-errors.ts';
 
 /** What one DuckDB may use of the machine. */
 export interface DuckDbLimits {
@@ -53,9 +54,4 @@ export async function openDuckDb(path: string | null, limits: DuckDbLimits): Pro
     });
   }
   return session;
-}
-
-/** The text of what was thrown. */
-export function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,6 +1,5 @@
 import { relative, sep } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
-import { messageOf } from './duckdb-session.ts';
 import { FOLDERS } from './layout.ts';
 
 /** The errors by which DuckDB says that a file is not there or is not what it should be. */
@@ -60,6 +59,11 @@ export function explainQueryFailure(thrown: unknown, directory: string, files: R
     cause: thrown,
     hint: 'Run the query again.',
   });
+}
+
+/** The text of what was thrown. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
 /** The error of a data file that is gone or broken. */

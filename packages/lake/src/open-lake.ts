@@ -16,16 +16,18 @@ import {
 import { type CommitRequest, type CommitResult, commit } from './commit.ts';
 import { checkFormat, openCommitLog } from './commit-log.ts';
 import { type CompactOptions, type CompactReport, compact } from './compact.ts';
+import { countFromLog } from './count-query.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
 import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
-import { type DuckDbLimits, openDuckDb } from './duckdb-session.ts';
+import type { DuckDbLimits, DuckDbSession } from './duckdb-session.ts';
 import { explainQueryFailure } from './file-errors.ts';
 import { forgetLostFiles } from './forget-lost.ts';
 import { type InspectedDay, inspectDays } from './inspect-days.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE } from './layout.ts';
+import { newestEventMs } from './newest-event.ts';
 import { claimWorkFolder, ignoreSteps, recover, releaseWorkFolder } from './publish.ts';
-import { exportParquet, type QueryOptions, type QueryResult, type QueryTarget, runQuery } from './query.ts';
+import type { QueryOptions, QueryResult, QueryTarget } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 import { errnoOf, localStore, type Store, unwritable } from './store.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './vacuum.ts';
@@ -56,8 +58,11 @@ export interface LakeOptions {
 export interface Lake {
   /** Absolute. */
   readonly directory: string;
-  /** The connection batches are staged on. Work on it and the lake's methods must not overlap in time. */
-  readonly connection: DuckDBConnection;
+  /**
+   * The connection batches are staged on. Work on it and the lake's methods must not overlap in time. A lake opened for
+   * reading starts DuckDB with the first call that computes: loading it takes longer than most of what it is asked.
+   */
+  connect(): Promise<DuckDBConnection>;
   /** The newest version, with what others have committed since. */
   snapshot(): Promise<Snapshot>;
   /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
@@ -85,6 +90,8 @@ export interface Lake {
    * axis without the days that lost rows and have not got them back.
    */
   provenRanges(axis: TimeAxis, scope: QueryScope): Promise<TimeRange[]>;
+  /** When the newest event happened, as the log says where it can; null without events, or where their file is gone. */
+  newestEventMs(): Promise<number | null>;
   /** Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`, `INTERRUPTED`. */
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;
   /** The same, as what a file or a pipe takes: an Arrow IPC stream. `apache-arrow` is loaded at the first call. */
@@ -132,23 +139,20 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const release = async () => {
     if (workFolder !== null) await releaseWorkFolder(store, workFolder);
   };
-  const session = await openDuckDb(null, newLimits()).catch(async (thrown) => {
-    await release();
-    throw thrown;
-  });
-  const bench: Workbench = {
+  const duckDb = startedOnce(async () => (await import('./duckdb-session.ts')).openDuckDb(null, newLimits()));
+  const idle: IdleBench = {
     store,
     log,
-    connection: session.connection,
     tables: options.tables,
     clock: options.clock,
     emit: options.emit,
     workFolder: workFolder ?? '',
     onStep: options.onStep ?? ignoreSteps,
   };
-  const lake = lakeOn(bench, { directory, isReadOnly: options.readOnly, newLimits });
+  const connect = async () => (await duckDb.start()).connection;
+  const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect });
   const letGo = async () => {
-    session.close();
+    await duckDb.stop();
     await release();
   };
   try {
@@ -168,78 +172,101 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   return { ...lake, close };
 }
 
+/** The workbench before DuckDB has been started. */
+type IdleBench = Omit<Workbench, 'connection'>;
+
 interface LakeSetting {
   readonly directory: string;
   readonly isReadOnly: boolean;
   readonly newLimits: () => DuckDbLimits;
+  readonly connect: () => Promise<DuckDBConnection>;
 }
 
-function lakeOn(bench: Workbench, { directory, isReadOnly, newLimits }: LakeSetting): Omit<Lake, 'close'> {
-  const { log, connection } = bench;
+/** What starts with its first use. */
+function startedOnce(open: () => Promise<DuckDbSession>) {
+  let session: Promise<DuckDbSession> | null = null;
+  return {
+    start: () => {
+      session ??= open();
+      return session;
+    },
+    stop: async () => (await session?.catch(() => null))?.close(),
+  };
+}
+
+function lakeOn(idle: IdleBench, { directory, isReadOnly, newLimits, connect }: LakeSetting): Omit<Lake, 'close'> {
+  const { log, store, tables } = idle;
   const inTurn = turnTaking();
-  const tableNames = bench.tables.map(({ name }) => name);
+  const ready = async (): Promise<Workbench> => ({ ...idle, connection: await connect() });
+  const loadQuery = () => import('./query.ts');
+  const tableNames = tables.map(({ name }) => name);
   const newestSnapshot = cachedSnapshot(tableNames);
   const snapshot = async () => newestSnapshot(await log.refresh());
   const coverage = async (range?: TimeRange) =>
-    coverageOf(await snapshot(), (questions) => countAnswers(bench, questions), range);
+    coverageOf(await snapshot(), async (questions) => countAnswers(await ready(), questions), range);
   const viewSource = async (): Promise<ViewSource> => {
     const days = await coverage();
     const { schemas } = await log.refresh();
     return {
-      reader: { store: bench.store, schemas },
-      tables: bench.tables,
+      reader: { store, schemas },
+      tables,
       snapshot: await snapshot(),
       coverage: days,
     };
   };
   const target: QueryTarget = {
     directory,
-    store: bench.store,
+    store,
     newLimits,
     viewSource: () => inTurn(viewSource),
     newestVersion: async () => (await log.refresh()).version,
     explain: async (thrown) => explainQueryFailure(thrown, directory, (await log.refresh()).files),
   };
-  const views = keepViews(bench, viewSource);
+  const views = keepViews(idle, connect, viewSource);
   const refuseToWrite = () => {
     if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
   };
   return {
     directory,
-    connection,
+    connect,
     snapshot,
     commit: (request) =>
       inTurn(async () => {
         refuseToWrite();
-        const result = await commit(bench, request);
+        const result = await commit(await ready(), request);
         // The commit is in, and the views are only a cache: where they cannot be written now, closing or the next opening says so.
         await views.afterCommit(result.filesRemoved).catch(() => undefined);
         return result;
       }),
     coverage: (range) => inTurn(() => coverage(range)),
-    countStored: (ranges, axis) => inTurn(() => countRecords(bench, ranges, axis)),
-    inspectDays: (range, by) => inTurn(() => inspectDays(bench, range, by)),
+    countStored: (ranges, axis) => inTurn(async () => countRecords(await ready(), ranges, axis)),
+    inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
     forgetLostFiles: (runId) =>
       inTurn(async () => {
         refuseToWrite();
-        const paths = await forgetLostFiles(bench, runId);
+        const paths = await forgetLostFiles(await ready(), runId);
         await views.afterCommit(paths.length);
         return paths;
       }),
     compact: (options, context) =>
       inTurn(async () => {
         refuseToWrite();
-        return await compact(bench, options, { ...context, afterCommit: () => views.afterCommit(1) });
+        return await compact(await ready(), options, { ...context, afterCommit: () => views.afterCommit(1) });
       }),
     vacuum: (options, { signal }) =>
       inTurn(() => {
         if (options.dryRun !== true) refuseToWrite();
-        return vacuum(bench, options, signal);
+        return vacuum(idle, options, signal);
       }),
     provenRanges: async (axis, scope) => provenRangesOf(await snapshot(), axis, scope),
-    query: (sql, options) => runQuery(target, sql, options),
+    newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), store, connect)),
+    query: async (sql, options) => {
+      const counted = options?.signal?.aborted ? null : await countFromLog(sql, await snapshot(), store);
+      return counted ?? (await loadQuery()).runQuery(target, sql, options);
+    },
     queryArrow: async (sql, options) => (await import('./query-arrow.ts')).runArrowQuery(target, sql, options),
-    queryToParquet: (sql, file, options) => exportParquet(target, sql, resolve(file), options),
+    queryToParquet: async (sql, file, options) =>
+      (await loadQuery()).exportParquet(target, sql, resolve(file), options),
     refreshViews: () =>
       inTurn(async () => {
         refuseToWrite();

@@ -3,7 +3,8 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DuckDBConnection, type DuckDBDataChunk, type DuckDBResult, StatementType } from '@duckdb/node-api';
 import { EdrlakeError, quoteText } from '@edrlake/core';
-import { type DuckDbLimits, type DuckDbSession, messageOf, openDuckDb } from './duckdb-session.ts';
+import { type DuckDbLimits, type DuckDbSession, openDuckDb } from './duckdb-session.ts';
+import { messageOf } from './file-errors.ts';
 import { VIEW_FILE } from './layout.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './query-values.ts';
 import type { Store } from './store.ts';
@@ -176,7 +177,10 @@ async function prepareReading(connection: DuckDBConnection, sql: string) {
   return prepared;
 }
 
-/** `lake.duckdb` where it shows the newest version, else the same views made in memory; locked before the user's text runs. */
+/**
+ * `lake.duckdb` where it shows the newest version, else the same views made in memory; locked before the user's text runs.
+ * DuckDB answers one query and is gone: what it would remember of files for the next one only takes time.
+ */
 async function openLocked(target: QueryTarget, version: number, paths: readonly string[]): Promise<DuckDbSession> {
   const limits = target.newLimits();
   const session = (await openViewFile(target, version, limits)) ?? (await openInMemory(target, limits));
@@ -186,6 +190,7 @@ async function openLocked(target: QueryTarget, version: number, paths: readonly 
       SET allowed_directories = ${directories};
       ${paths.length === 0 ? '' : `SET allowed_paths = [${paths.map(quoteText).join(', ')}];`}
       SET enable_external_access = false;
+      SET enable_external_file_cache = false;
       SET lock_configuration = true`);
     return session;
   } catch (thrown) {

@@ -1,6 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { copyToParquetSql, dayOf, quoteName, type StagedBatch, type TimeRange, type WindowProof } from '@edrlake/core';
+import {
+  copyToParquetSql,
+  dayOf,
+  quoteName,
+  type StagedBatch,
+  type TimeRange,
+  type WindowProof,
+  writtenFile,
+} from '@edrlake/core';
 import { cutsSql } from './cuts.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS } from './layout.ts';
@@ -29,12 +37,13 @@ export async function rewriteWithoutGone(
   schemaVersion: number,
 ): Promise<Rewrite> {
   const days = await rowsOf(bench.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.gone}`);
+  if (days.length === 0) return { added: [], removed: [] };
   const reader = { store: bench.store, schemas: state.schemas };
   const isGone = `event_id IN (SELECT event_id FROM ${TEMP.gone})`;
   const added: LoggedFile[] = [];
   const removed: string[] = [];
   const { files } = snapshotOf(state, []);
-  for (const table of days.length === 0 ? [] : bench.tables.filter(isEventTable)) {
+  for (const table of bench.tables.filter(isEventTable)) {
     const candidates = filesInPartitions(files[table.name], new Set(days.map(({ day }) => `event_date=${day}`)));
     const rows = tableRowsSql(reader, table, candidates, { withFile: true });
     const hits = await rowsOf(
@@ -54,8 +63,7 @@ export async function rewriteWithoutGone(
       const [stats] = await rowsOf(bench.connection, copyToParquetSql(kept, table, location, file.layout));
       await syncPath(location);
       const { partition, layout } = file;
-      const [rowCount, fileBytes] = [Number(stats?.count), Number(stats?.file_size_bytes)];
-      added.push({ table: table.name, partition, path, rowCount, fileBytes, layout, schemaVersion });
+      added.push({ table: table.name, partition, path, ...writtenFile(table, layout, stats), schemaVersion });
     }
   }
   return { added, removed };

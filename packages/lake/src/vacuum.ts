@@ -5,6 +5,9 @@ import { announcedFiles } from './publish.ts';
 import { PARTIAL_SUFFIX, type Store } from './store.ts';
 import type { Workbench } from './workbench.ts';
 
+/** What vacuuming works with: it computes nothing. */
+type VacuumBench = Omit<Workbench, 'connection'>;
+
 /** What to vacuum. */
 export interface VacuumOptions {
   /** How long what is not needed any more is kept, 7 days unless given: for readers of older versions, and to undo by hand. */
@@ -49,7 +52,7 @@ const ENTRIES_KEPT = 32;
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`
  */
 export async function vacuum(
-  bench: Workbench,
+  bench: VacuumBench,
   { graceMs = DEFAULT_GRACE_MS, dryRun = false }: VacuumOptions,
   signal: AbortSignal,
 ): Promise<VacuumReport> {
@@ -75,7 +78,7 @@ export async function vacuum(
 }
 
 /** Folders of the trash by the moment of the commit that filled them. */
-async function findTrash({ store, log }: Workbench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findTrash({ store, log }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
   const { commits } = await log.refresh();
   const committedAtMs = new Map(commits.map((commit) => [commit.version, commit.committedAtMs]));
   const found: VacuumedPath[] = [];
@@ -93,7 +96,7 @@ async function findTrash({ store, log }: Workbench, beforeMs: number): Promise<V
  * Data files and index files that nobody names, and files whose writer died before it gave them their name. The order
  * matters: a file that is seen first and announced by no manifest afterwards was taken back, or its commit is in the log.
  */
-async function findUnnamed({ store, log, tables }: Workbench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findUnnamed({ store, log, tables }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
   for (const folder of [FOLDERS.spool, FOLDERS.work]) {
@@ -117,12 +120,12 @@ function isPartial(path: string): boolean {
   return path.endsWith(PARTIAL_SUFFIX);
 }
 
-async function findSpools({ store }: Workbench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findSpools({ store }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
   return onlyOld(store, await abandonedWork(store), 'spool', beforeMs);
 }
 
 /** What DuckDB shells left beside the views. */
-async function findViewLeftovers({ store }: Workbench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findViewLeftovers({ store }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
   const names = (await store.list('')).filter((name) => name.startsWith(`${VIEW_FILE}.`) && !isPartial(name));
   return onlyOld(store, names, 'views', beforeMs);
 }
@@ -142,7 +145,7 @@ async function onlyOld(
 }
 
 /** Entries, oldest first, that are older than the grace period. Makes sure that a checkpoint holds what they said. */
-async function findLogEntries({ store, log }: Workbench, beforeMs: number, dryRun: boolean): Promise<VacuumedPath[]> {
+async function findLogEntries({ store, log }: VacuumBench, beforeMs: number, dryRun: boolean): Promise<VacuumedPath[]> {
   const { version: newest, commits } = await log.refresh();
   const candidates = commits.filter(({ version }) => version <= newest - ENTRIES_KEPT);
   const firstYoung = candidates.findIndex(({ committedAtMs }) => committedAtMs >= beforeMs);

@@ -19,33 +19,38 @@ export interface ViewKeeper {
 const MAX_ROUNDS = 3;
 
 /** @param source what the newest version shows. */
-export function keepViews(bench: Workbench, source: () => Promise<ViewSource>): ViewKeeper {
+export function keepViews(
+  { store, log, workFolder, onStep }: Pick<Workbench, 'store' | 'log' | 'workFolder' | 'onStep'>,
+  connect: () => Promise<Workbench['connection']>,
+  source: () => Promise<ViewSource>,
+): ViewKeeper {
   let filesShown = 0;
   const write = async () => {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const views = await source();
+      // Before it is written: where that fails, trying again at every commit would fail as often.
+      filesShown = fileCount(views.snapshot);
       try {
-        await writeViewFile(bench, views);
+        await writeViewFile({ store, connection: await connect(), workFolder }, views);
       } catch (thrown) {
         // A view over a file that is gone cannot be made. The views stay behind until the lake has forgotten the file;
         // queries find out by themselves, and commits need no views.
         if (isDataFileError(thrown)) return;
         throw thrown;
       }
-      bench.onStep('views-written');
-      filesShown = fileCount(views.snapshot);
+      onStep('views-written');
       // Two writers may rename in the wrong order: the one that comes second looks again.
-      if ((await bench.log.refresh()).version === views.snapshot.version) return;
+      if ((await log.refresh()).version === views.snapshot.version) return;
     }
   };
   return {
     afterCommit: async (filesRemoved) => {
-      const { files } = await bench.log.refresh();
+      const { files } = await log.refresh();
       if (filesRemoved > 0 || files.size > filesShown * 1.25) await write();
     },
     refresh: async () => {
-      const { version, files } = await bench.log.refresh();
-      if (await isViewFileOf(bench, version)) filesShown = files.size;
+      const { version, files } = await log.refresh();
+      if (await isViewFileOf({ store, connection: await connect() }, version)) filesShown = files.size;
       else await write();
     },
   };

@@ -50,6 +50,19 @@ describe('a query', () => {
     ]);
   });
 
+  test.each(['', ' AS n'])('for the rows of a table%s says the same from the log as DuckDB does', async (name) => {
+    for (const table of ['events', 'certificates', 'rejects']) {
+      const fromLog = await lake.query(`select COUNT(*)${name} from ${table};`);
+      const computed = await lake.query(`select count(*)${name} from ${table} where true`);
+      expect(fromLog.columns).toEqual(computed.columns);
+      expect(await ask(lake, `select count(*)${name} from ${table.toUpperCase()}`)).toEqual(
+        await ask(lake, `select count(*)${name} from ${table} where true`),
+      );
+    }
+    expect(await codeOf(lake.query('select count(*) from nowhere'))).toBe('QUERY_FAILED');
+    expect(await ask(lake, 'select count(*) from lake_info')).toEqual([[1]]);
+  });
+
   test('streams more rows than one chunk, and may be left early', async () => {
     expect(await ask(lake, 'SELECT range FROM range(5000)')).toHaveLength(5000);
     const { rows } = await lake.query('SELECT range FROM range(100000000)');

@@ -19,6 +19,7 @@ import {
   type WindowCut,
   type WindowProof,
   windowOf,
+  writtenFile,
 } from '@edrlake/core';
 import type { Lake, LakeOptions } from '../src/index.ts';
 
@@ -213,9 +214,7 @@ async function writeRows(
         table: spec.name,
         partition,
         path,
-        rowCount: Number(row?.count),
-        fileBytes: Number(row?.file_size_bytes),
-        layout,
+        ...writtenFile(spec, layout, row),
       });
     }
   }
@@ -283,7 +282,7 @@ export async function deliver(
     readonly layout?: FileLayout;
   } = {},
 ) {
-  const batch = await stage(lake.connection, events, more.rejects, more.tables, more.layout);
+  const batch = await stage(await lake.connect(), events, more.rejects, more.tables, more.layout);
   try {
     return await lake.commit({ batch, proofs: more.proofs ?? [], runId: 'test', replace: more.replace ?? false });
   } finally {

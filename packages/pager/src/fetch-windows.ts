@@ -22,8 +22,8 @@ export interface FetchOptions {
    * process works in it at a time; what an earlier one left half-written is removed.
    */
   readonly spoolDirectory: string;
-  /** What records are known to hold: those that do are spooled apart from those that do not, see `scanPage`. Default null. */
-  readonly shape?: RecordShape | null;
+  /** What records are known to hold, see `scanPage`. null where nobody is to flatten the spool. */
+  readonly shape: RecordShape | null;
   /** Requests in flight at once, over all windows. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
@@ -88,7 +88,7 @@ export async function* fetchWindows(
   const signal = AbortSignal.any([options.signal, stop.signal]);
   // Each request in flight listens, and there are as many as the caller wants.
   setMaxListeners(0, signal);
-  const spool = await openSpool(options.spoolDirectory, { idFields: source.idFields, shape: options.shape ?? null });
+  const spool = await openSpool(options.spoolDirectory, { idFields: source.idFields, shape: options.shape });
   const queue = fetchQueue(source, windows, spool, { ...options, signal }, stop);
   try {
     for (;;) {

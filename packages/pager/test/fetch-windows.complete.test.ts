@@ -41,6 +41,7 @@ async function fetched(
   const options: FetchOptions = {
     spoolDirectory: directory,
     concurrency: 3,
+    shape: null,
     signal: new AbortController().signal,
     emit: (event) => seen.push(event),
     ...more,

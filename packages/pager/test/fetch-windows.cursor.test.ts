@@ -64,6 +64,7 @@ async function fetched(
   const options: FetchOptions = {
     spoolDirectory,
     concurrency: CONCURRENCY,
+    shape: null,
     signal: new AbortController().signal,
     emit: () => undefined,
     onPage: async (page) => {

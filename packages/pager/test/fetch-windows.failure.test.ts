@@ -28,7 +28,7 @@ beforeEach(async () => {
   const signal = new AbortController().signal;
   const emit = (event: RunEvent) => seen.push(event);
   windows = (await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, { signal, emit })).windows;
-  options = { spoolDirectory: directory, concurrency: 3, signal, emit };
+  options = { spoolDirectory: directory, concurrency: 3, shape: null, signal, emit };
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 

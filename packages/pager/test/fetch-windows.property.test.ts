@@ -62,6 +62,7 @@ test('stopped after any number of pages and resumed, the same comes out, and onl
             const options = {
               spoolDirectory,
               concurrency: CONCURRENCY,
+              shape: null,
               signal: controller.signal,
               emit: () => undefined,
             };
@@ -108,6 +109,7 @@ test('whatever arrives, repeats, changes order or fails meanwhile: what is calle
         const options = {
           spoolDirectory,
           concurrency: CONCURRENCY,
+          shape: null,
           signal: new AbortController().signal,
           emit: () => undefined,
         };

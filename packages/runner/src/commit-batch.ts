@@ -18,7 +18,7 @@ import type { BatchResult, ExportRun } from './run-types.ts';
 export async function commitBatch(run: ExportRun, windows: readonly FetchedWindow[]): Promise<BatchResult> {
   const { lake, services, options } = run;
   const startedAtMs = services.clock.nowMs();
-  const staged = await stageBatch(lake.connection, windows, {
+  const staged = await stageBatch(await lake.connect(), windows, {
     prefix: 'batch',
     ingestDay: dayOf(run.startedAtMs),
   });

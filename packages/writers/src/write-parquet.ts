@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { copyToParquetSql, type DataFile, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { copyToParquetSql, type DataFile, quoteName, quoteText, type TableSpec, writtenFile } from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener';
 import { rowsOf } from './rows.ts';
 import { syncFile } from './sync-file.ts';
@@ -61,8 +61,6 @@ async function writeFile(
     table: table.name,
     partition,
     path,
-    rowCount: Number(stats?.count),
-    fileBytes: Number(stats?.file_size_bytes),
-    layout: 'arrival',
+    ...writtenFile(table, 'arrival', stats),
   };
 }

@@ -1,6 +1,8 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf, EVERYTHING, type FetchedWindow, type StagedBatch, type WindowProof, windowOf } from '@edrlake/core';
+import { RECORD_SHAPE } from '@edrlake/flattener';
+import { scanPage } from '@edrlake/pager';
 import { openEdrLake } from '@edrlake/runner';
 import { startSimulator } from '@edrlake/simulator';
 import { stageBatch } from '@edrlake/writers';
@@ -22,13 +24,14 @@ const indexes = [...simulator.truth.indexes()];
 const records = indexes.map(simulator.truth.text);
 await simulator.close();
 const lake = await openEdrLake(join(folder, 'lake'), { create: true, readOnly: false }, SERVICES);
+const connection = await lake.connect();
 const stepMs = Math.floor((range.endMs - range.startMs) / commits);
 const stageSeconds: number[] = [];
 const commitSeconds: number[] = [];
 for (let commitNo = 0; commitNo < commits; commitNo += 1) {
   const lines = records.slice(commitNo * eventsPerCommit, (commitNo + 1) * eventsPerCommit);
   const window = await spooled(commitNo, lines);
-  const staged = await timed(() => stageBatch(lake.connection, [window], { prefix: 'bench', ingestDay: '2026-01-01' }));
+  const staged = await timed(() => stageBatch(connection, [window], { prefix: 'bench', ingestDay: '2026-01-01' }));
   const batch = staged.value;
   const request = { batch, proofs: [proofOf(window, batch)], runId: 'bench' };
   const committed = await timed(() => lake.commit(request));
@@ -48,11 +51,13 @@ async function spooled(commitNo: number, lines: readonly string[]): Promise<Fetc
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   const path = join(directory, '0.ndjson');
-  const text = `${lines.join('\n')}\n`;
-  await writeFile(path, text);
-  const recordCount = lines.length;
-  const bodyBytes = Buffer.byteLength(text);
-  const page = { windowId: window.id, pageNumber: 0, path, bodyBytes, recordCount, crc32: '00000000' };
+  async function* body() {
+    yield Buffer.from(`[${lines.join(',')}]`);
+  }
+  const write = (bytes: Uint8Array) => appendFile(path, bytes);
+  const scanned = await scanPage(body(), { idFields: ['id', 'eventId'], shape: RECORD_SHAPE, write });
+  const { recordCount, writtenBytes: bodyBytes, crc32 } = scanned;
+  const page = { windowId: window.id, pageNumber: 0, path, bodyBytes, recordCount, crc32 };
   const numbers = { count: recordCount, bodyBytes, recordCount, distinctIds: recordCount, withoutId: 0 };
   return { window, pages: [page], ...numbers, verdict: 'complete' };
 }

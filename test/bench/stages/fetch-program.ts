@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVERYTHING, type FetchedWindow } from '@edrlake/core';
+import { RECORD_SHAPE } from '@edrlake/flattener';
 import { fetchWindows, isFailedWindow, planWindows, removeWindow } from '@edrlake/pager';
 import { report, timed } from './own-time.ts';
 import { connectTo, readOrder, SERVICES, type StageOrder } from './stage-order.ts';
@@ -20,7 +21,12 @@ const plan = await planWindows(source, { axis: 'event', range: order.range, scop
 const spoolDirectory = join(order.folder, 'spool');
 const windows: FetchedWindow[] = [];
 const { seconds, cpuSeconds } = await timed(async () => {
-  const options = { spoolDirectory, concurrency: order.concurrency, maxSpooledBytes: 64 * 1024 * 1024 };
+  const options = {
+    spoolDirectory,
+    shape: RECORD_SHAPE,
+    concurrency: order.concurrency,
+    maxSpooledBytes: 64 * 1024 * 1024,
+  };
   for await (const window of fetchWindows(source, plan.windows, { ...options, ...SERVICES })) {
     if (isFailedWindow(window)) throw window.error;
     windows.push(window);

@@ -19,7 +19,7 @@ interface FlattenOrder extends StageOrder {
 const order = readOrder<FlattenOrder>();
 const windows = JSON.parse(await readFile(order.windowsFile, 'utf8')) as FetchedWindow[];
 const lake = await openEdrLake(join(order.folder, 'lake'), { create: true, readOnly: false }, SERVICES);
-const { connection, times: statementTimes } = withStatementTimes(lake.connection);
+const { connection, times: statementTimes } = withStatementTimes(await lake.connect());
 const staging: OwnTime[] = [];
 const writing: OwnTime[] = [];
 const whole = await timed(async () => {

@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { type Package, readRepository } from './repository.ts';
+import { parseSource } from './source.ts';
+import { loadedAtOnce } from './startup-rules.ts';
+
+const { packages } = readRepository();
+const source = (path: string) => `packages/cli/src/${path}`;
+
+describe('the command', () => {
+  test('tells its version with two files', () => {
+    expect(loadedAtOnce(packages, source('main.ts'))).toEqual({
+      files: [source('main.ts'), source('version.ts')],
+      foreign: [],
+    });
+  });
+
+  test.each([
+    ['any help', 'process-run.ts'],
+    ['status', 'commands/status.ts'],
+    ['runs', 'commands/runs.ts'],
+    ['query', 'commands/query.ts'],
+    ['completion', 'commands/completion.ts'],
+  ])('starts %s without a package of others: no DuckDB, no zod, no undici', (_, file) => {
+    const { files, foreign } = loadedAtOnce(packages, source(file));
+    expect(files).toContain(source(file));
+    expect(foreign).toEqual([]);
+  });
+
+  test.each([
+    ['backfill', 'commands/backfill.ts'],
+    ['sync', 'commands/sync.ts'],
+    ['compact', 'commands/compact.ts'],
+  ])('reads the command line and the settings of %s before it loads the runner', (_, file) => {
+    expect(loadedAtOnce(packages, source(file)).foreign).toEqual([]);
+  });
+});
+
+describe('what is loaded at once', () => {
+  test('follows doors of packages and re-exports, but no types and no import()', () => {
+    const lake = made('lake', {
+      'src/index.ts': `export { a } from './a.ts';\nexport type { B } from './b.ts';`,
+      'src/a.ts': `import { x } from 'duckdb';\nimport type { Y } from 'zod';\nconst later = () => import('jiti');`,
+      'src/b.ts': `import 'never';`,
+    });
+    const cli = made('cli', { 'src/main.ts': `import 'node:fs';\nimport { a } from '@edrlake/lake';` });
+    expect(loadedAtOnce([lake, cli], 'packages/cli/src/main.ts')).toEqual({
+      files: ['packages/cli/src/main.ts', 'packages/lake/src/a.ts', 'packages/lake/src/index.ts'],
+      foreign: ['duckdb by packages/lake/src/a.ts'],
+    });
+  });
+});
+
+function made(folder: string, files: Readonly<Record<string, string>>): Package {
+  return {
+    folder,
+    name: `@edrlake/${folder}`,
+    manifest: { exports: { '.': { 'edrlake-source': './src/index.ts' } } },
+    references: [],
+    sources: Object.entries(files).map(([path, text]) => parseSource(`packages/${folder}/${path}`, text)),
+    tests: [],
+  };
+}
