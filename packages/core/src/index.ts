@@ -1,4 +1,5 @@
 export { type Clock, type Random, seededRandom, systemClock } from './clock.ts';
+export type { DataFile, FileLayout } from './data-file.ts';
 export { didYouMean } from './did-you-mean.ts';
 export {
   type Disposition,
@@ -12,7 +13,6 @@ export {
 export type { CursorPage, CursorWalk, EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
 export {
   copyToParquetSql,
-  type FileLayout,
   idHashSql,
   quoteName,
   quoteText,
@@ -29,7 +29,7 @@ export {
   SPOOL_MEMBERS,
 } from './record-shape.ts';
 export type { Emit, RunEvent } from './run-event.ts';
-export type { DataFile, StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';
+export type { StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';
 export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './table-spec.ts';
 export {
   type Day,

@@ -1,16 +1,8 @@
-import type { DataFile } from './staged-batch.ts';
+import type { DataFile, FileLayout } from './data-file.ts';
 import type { TableSpec } from './table-spec.ts';
 
 /** Rows of one row group. DuckDB keeps statistics and bloom filters per row group. */
 export const ROW_GROUP_ROWS = 122_880;
-
-/**
- * How the rows of a file lie. `arrival`: as they came, which is by time, written at the least cost. `sorted`: by the table's
- * `sortBy`, with dictionaries so large that hash columns keep theirs: DuckDB writes bloom filters only for dictionary-encoded
- * chunks, and without them a lookup of one hash reads every row group. That costs four times as much to write, so it is
- * left to compaction, which writes a day once.
- */
-export type FileLayout = 'arrival' | 'sorted';
 
 const COPY_OPTIONS: readonly string[] = [
   'FORMAT parquet',

@@ -1,21 +1,5 @@
-import type { FileLayout } from './lake-sql.ts';
+import type { DataFile } from './data-file.ts';
 import type { Day } from './time-range.ts';
-
-/** One data file of the lake. */
-export interface DataFile {
-  readonly table: string;
-  /** `event_date=2020-08-17`, the hive-style folder. */
-  readonly partition: string;
-  /** Relative to the lake, with forward slashes. */
-  readonly path: string;
-  readonly rowCount: number;
-  readonly fileBytes: number;
-  readonly layout: FileLayout;
-  /** When its newest event happened. Only in files of events, and not in those that an older edrlake wrote. */
-  readonly newestEventMs?: number;
-  /** First and last processing time in it, both included. Not in files without one, nor in those an older edrlake wrote. */
-  readonly processedMs?: readonly [number, number];
-}
 
 /** What flattening found in one window of a batch. */
 export interface StagedWindow {
