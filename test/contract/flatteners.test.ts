@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVERYTHING, type FetchedWindow, windowOf } from '@edrlake/core';
 import { flattenRecords, RECORD_SHAPE } from '@edrlake/flattener';
-import { scanPage } from '@edrlake/pager';
+import { knownRecord, scanPage } from '@edrlake/pager';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -278,8 +278,7 @@ async function spoolPage(
     yield Buffer.from(`[${records.join(',\n')}]`);
   }
   const scanned = await scanPage(body(), {
-    idFields: ['id', 'eventId'],
-    shape: RECORD_SHAPE,
+    known: knownRecord(RECORD_SHAPE, ['id', 'eventId']),
     write: async (bytes) => void (await file.write(bytes)),
   });
   await file.close();

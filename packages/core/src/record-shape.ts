@@ -34,7 +34,7 @@ export interface RecordShape {
 }
 
 /**
- * Members of a spooled line that are not the source's. `extra`: what no column takes of a plain record, nested as delivered.
- * `odd`: the text of a record that is not plain, then the only member of its line.
+ * Members of a spooled line that are not the source's. `extra`: what no column takes of a plain record, nested as delivered, or
+ * of an element of one of its lists. `odd`: the text of a record that is not plain, then the only member of its line.
  */
 export const SPOOL_MEMBERS = { extra: '#extra', odd: '#odd' } as const;

@@ -93,7 +93,8 @@ export function plainChildRowsSql(table: TableSpec, events: string): string {
     const list = quoteName(listColumn(path));
     const elements = `SELECT ${fromEvent.join(', ')}, id_hash, generate_subscripts(${list}, 1) - 1 AS position, unnest(${list}) AS element FROM ${events} WHERE ${list} IS NOT NULL`;
     const read = fields.flatMap((field) => plainFieldSql(field, 'element.'));
-    const texts = `SELECT * EXCLUDE (element), ${read.join(', ')} FROM (${elements})`;
+    const extra = `element.${quoteName(SPOOL_MEMBERS.extra)} AS "extra"`;
+    const texts = `SELECT * EXCLUDE (element), ${[...read, extra].join(', ')} FROM (${elements})`;
     const values = `SELECT ${['*', ...valueSelect(fields)].join(', ')} FROM (${texts})`;
     const columns = table.columns.map((column) => `${childColumnSql(column, path)} AS ${quoteName(column.name)}`);
     return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;
@@ -105,7 +106,7 @@ function childColumnSql(column: ColumnSpec, path: string): string {
   if (isFromEvent(column)) return quoteName(column.name);
   if (column.name === 'position') return 'position::INTEGER';
   if (column.name === 'indicator_set') return quoteText(path);
-  return column.name === 'extra' ? 'NULL::JSON' : columnSql(column);
+  return column.name === 'extra' ? '"extra"' : columnSql(column);
 }
 
 /** Columns without a path that the event has under the same name. */
@@ -133,7 +134,8 @@ function typedMembers(members: RecordShape['members']): readonly ShapeMember[] {
 function typeOf(member: ShapeMember): string {
   if ('members' in member) {
     const inside = typedMembers(member.members).map((one) => `${quoteName(one.name)} ${typeOf(one)}`);
-    return `STRUCT(${inside.join(', ')})${member.kind === 'list' ? '[]' : ''}`;
+    if (member.kind === 'section') return `STRUCT(${inside.join(', ')})`;
+    return `STRUCT(${[...inside, `${quoteName(SPOOL_MEMBERS.extra)} JSON`].join(', ')})[]`;
   }
   switch (member.kind) {
     case 'integer':

@@ -1,4 +1,4 @@
-import type { RecordShape, ShapeKind, ShapeMember } from '@edrlake/core';
+import { EdrlakeError, type RecordShape, type ShapeKind, type ShapeMember } from '@edrlake/core';
 
 /** What the value of a member may be, as a number the scan can switch on. */
 const KIND_CODES: Readonly<Record<ShapeKind | 'section' | 'list', number>> = {
@@ -25,6 +25,8 @@ export interface KnownMember {
   /** In its section, from 1. */
   readonly index: number;
   readonly kind: number;
+  /** In its quotes. */
+  readonly name: Buffer;
   /** `"name":` as little-endian words, and which of their bytes count. */
   readonly words: Int32Array;
   readonly masks: Int32Array;
@@ -47,7 +49,7 @@ export interface KnownSection {
   readonly isElement: boolean;
   /** Index 0 is unused. */
   readonly members: readonly KnownMember[];
-  readonly byName: ReadonlyMap<string, KnownMember>;
+  names: NameTable;
   /** The member that followed each member last: most records name their members in one order. */
   readonly follower: Int32Array;
   readonly subsections: readonly KnownSection[];
@@ -58,7 +60,17 @@ export interface KnownSection {
   hasExtra: boolean;
 }
 
-/** A shape and the id fields, made ready for scanning one page after the other. */
+/** Finds the member of a name by some of its bytes, without making text of it. */
+export interface NameTable {
+  readonly factor: number;
+  /** A power of two of slots; no two members share one. */
+  readonly slots: readonly (KnownMember | undefined)[];
+}
+
+/**
+ * A shape and the id fields, made ready for scanning any number of pages, also several at a time: nothing of one page is kept
+ * in it beyond a record, and a record is scanned and written without waiting.
+ */
 export interface KnownRecord {
   readonly root: KnownSection;
   readonly idFieldCount: number;
@@ -66,9 +78,14 @@ export interface KnownRecord {
   readonly isOpen: boolean;
   /** The bits of all required columns. */
   readonly required: number;
+  /** Counts objects, so that a member seen twice in one is noticed without clearing anything. */
+  objects: number;
 }
 
-/** @param shape null: only the id fields are known, and every record is passed on as it is. */
+/**
+ * @param shape null: only the id fields are known, and every record is passed on as it is
+ * @param idFields top-level fields that may hold a record's identity; the first that is a number or a string that is not blank counts
+ */
 export function knownRecord(shape: RecordShape | null, idFields: readonly string[]): KnownRecord {
   const required = shape?.required ?? [];
   const members: ShapeMember[] = [...(shape?.members ?? [])];
@@ -84,7 +101,7 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
       key: Buffer.from(parent === null ? '' : `${JSON.stringify(name)}:`),
       isElement,
       members: known,
-      byName: new Map(),
+      names: { factor: 0, slots: [] },
       follower: new Int32Array(inside.length + 1),
       subsections,
       extra: [],
@@ -98,6 +115,7 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
       const compiled: KnownMember = {
         index: place + 1,
         kind: KIND_CODES[member.kind],
+        name: Buffer.from(JSON.stringify(member.name)),
         ...wordsOf(Buffer.from(`${JSON.stringify(member.name)}:`)),
         section: below,
         shared: (column === null ? undefined : shared.get(column)) ?? null,
@@ -106,9 +124,12 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
         seenIn: 0,
       };
       known[place + 1] = compiled;
-      (section.byName as Map<string, KnownMember>).set(latin1(member.name), compiled);
       section.follower[place] = place + 1;
     }
+    section.names = nameTable(
+      inside.map(({ name }) => Buffer.from(name)),
+      known,
+    );
     return section;
   };
   return {
@@ -116,12 +137,39 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
     idFieldCount: idFields.length,
     isOpen: shape === null,
     required: 2 ** required.length - 1,
+    objects: 0,
   };
 }
 
-/** Names are looked up as their bytes. */
-function latin1(name: string): string {
-  return Buffer.from(name).toString('latin1');
+/** Where a name belongs in a table of `slotCount` slots. @param bytes hold the name at [from, to), which is not empty */
+export function slotOf(bytes: Buffer, from: number, to: number, factor: number, slotCount: number): number {
+  const length = to - from;
+  const fourthLast = bytes[Math.max(from, to - 4)] as number;
+  const middle = bytes[from + (length >> 1)] as number;
+  const last = bytes[to - 1] as number;
+  const key = fourthLast | (middle << 8) | (last << 16) | (length << 24);
+  return (Math.imul(key ^ (key >>> 15), factor) >>> 16) & (slotCount - 1);
+}
+
+/** Tries factors and sizes until no two names share a slot. */
+function nameTable(names: readonly Buffer[], known: readonly (KnownMember | undefined)[]): NameTable {
+  for (let slotCount = 16; slotCount <= 65_536; slotCount *= 2) {
+    for (let attempt = 1; attempt <= 64; attempt++) {
+      const factor = Math.imul(attempt, 0x9e3779b1) | 1;
+      const slots: (KnownMember | undefined)[] = Array.from({ length: slotCount }, () => undefined);
+      const isFree = names.every((name, place) => {
+        const slot = slotOf(name, 0, name.length, factor, slotCount);
+        const free = slots[slot] === undefined;
+        slots[slot] = known[place + 1];
+        return free;
+      });
+      if (isFree) return { factor, slots };
+    }
+  }
+  throw new EdrlakeError(
+    'BUG',
+    'expected names that differ in their length, or their middle, fourth last or last byte',
+  );
 }
 
 /** Columns that more than one member feeds. */

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { EdrlakeError, type RecordShape } from '@edrlake/core';
-import { type KnownRecord, knownRecord } from './known-members.ts';
+import { EdrlakeError } from '@edrlake/core';
+import type { KnownRecord } from './known-members.ts';
 import { type LineBuffer, lineBuffer } from './record-lines.ts';
 import { type RecordScan, recordEnd } from './record-scanner.ts';
 import { broken, PADDING_BYTES, type ScanState } from './scan-state.ts';
@@ -17,10 +17,8 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** How a page is read and where its records go. */
 export interface PageScanOptions {
-  /** Top-level fields that may hold a record's identity; the first that is a number or a string that is not blank counts. */
-  readonly idFields: readonly string[];
-  /** What records are known to hold. null: every record is passed on as it is. */
-  readonly shape: RecordShape | null;
+  /** What records are known to hold, and the fields that may hold their identity. */
+  readonly known: KnownRecord;
   /** The longest line. Default `MAX_RECORD_BYTES`. */
   readonly maxRecordBytes?: number;
   /** Takes the lines in order. The buffer is used again as soon as the promise is fulfilled. */
@@ -44,8 +42,8 @@ export interface ScannedPage {
 
 /**
  * Reads the body of one page, a JSON array of records, in one pass over its bytes and writes one line for each record, in the order
- * delivered. A record that fits the shape is written as it is; what no column takes of it stands in the line a second time, as
- * its last member `#extra`. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. White space
+ * delivered. A record that fits the shape is written as it is; what no column takes of it, or of an element of a list, stands in
+ * the line a second time, as the last member `#extra` of the record or element. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. White space
  * between tokens becomes spaces, and escaped halves of surrogate pairs become `\ufffd` (they are no text and DuckDB refuses
  * them). An empty body holds no records, as the API answers 204 when it finds nothing.
  *
@@ -55,7 +53,7 @@ export interface ScannedPage {
  *   JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: throw it away.
  */
 export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageScanOptions): Promise<ScannedPage> {
-  const page = openPage(knownRecord(options.shape, options.idFields), options.maxRecordBytes ?? MAX_RECORD_BYTES);
+  const page = openPage(options.known, options.maxRecordBytes ?? MAX_RECORD_BYTES);
   let writtenBytes = 0;
   let checksum = 0;
   const flush = async () => {
@@ -131,9 +129,9 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
     state,
     known,
     ids: Array.from({ length: known.idFieldCount }, () => ({ from: -1, to: 0, escaped: false })),
-    objects: 0,
     record: 0,
     filled: 0,
+    elements: [],
     unwrapped: [],
   };
   const utf8 = utf8Check();
@@ -151,8 +149,9 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
     const before = lines.byteLength;
     if (known.isOpen) lines.plain(state.bytes, from, to);
     else if (state.odd) lines.odd(state.bytes, from, to);
-    else if (known.root.hasExtra) lines.withExtra(state.bytes, from, to, known.root);
-    else lines.plain(state.bytes, from, to);
+    else if (known.root.hasExtra || scan.elements.length > 0) {
+      lines.withExtra(state.bytes, from, to, { root: known.root, elements: scan.elements });
+    } else lines.plain(state.bytes, from, to);
     if (lines.byteLength - before > maxRecordBytes) throw tooLarge(ids.length + 1, maxRecordBytes);
     if (state.odd && !known.isOpen) oddRecords++;
     ids.push(identityOf(scan));

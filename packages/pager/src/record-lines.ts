@@ -1,15 +1,25 @@
 import { SPOOL_MEMBERS } from '@edrlake/core';
 import type { KnownSection } from './known-members.ts';
+import type { ElementExtra } from './record-scanner.ts';
 
 const ODD_BEGIN = Buffer.from(`{"${SPOOL_MEMBERS.odd}":"`);
 const EXTRA_BEGIN = Buffer.from(`,"${SPOOL_MEMBERS.extra}":`);
+
+const FEW_BYTES = 64;
+
+/** What no column takes of a record. */
+export interface CollectedExtra {
+  readonly root: KnownSection;
+  /** In the order of their places. */
+  readonly elements: readonly ElementExtra[];
+}
 
 /** Lines on their way to the spool: one buffer, used over and over. It grows to twice the largest record. */
 export interface LineBuffer {
   /** A record as it is. */
   plain(bytes: Buffer, from: number, to: number): void;
   /** A record with what the scan has collected as its extra. */
-  withExtra(bytes: Buffer, from: number, to: number, root: KnownSection): void;
+  withExtra(bytes: Buffer, from: number, to: number, extra: CollectedExtra): void;
   /** The text of a record, as a string. */
   odd(bytes: Buffer, from: number, to: number): void;
   readonly byteLength: number;
@@ -29,20 +39,23 @@ export function lineBuffer(capacity: number): LineBuffer {
     lines = larger;
   };
   const append = (bytes: Buffer, from: number, to: number) => {
-    length += bytes.copy(lines, length, from, to);
+    // A copy by the runtime costs as much as copying so many bytes here.
+    if (to - from > FEW_BYTES) length += bytes.copy(lines, length, from, to);
+    else for (let at = from; at < to; at++) lines[length++] = bytes[at] as number;
   };
   const byte = (value: number) => {
     lines[length++] = value;
   };
+  const appendMembers = (bytes: Buffer, places: readonly number[]) => {
+    for (let i = 0; i < places.length; i += 2) {
+      if (i > 0) byte(0x2c);
+      append(bytes, places[i] as number, places[i + 1] as number);
+    }
+  };
   const appendExtra = (bytes: Buffer, section: KnownSection) => {
     byte(0x7b);
-    const { extra } = section;
-    let isFirst = true;
-    for (let i = 0; i < extra.length; i += 2) {
-      if (!isFirst) byte(0x2c);
-      isFirst = false;
-      append(bytes, extra[i] as number, extra[i + 1] as number);
-    }
+    appendMembers(bytes, section.extra);
+    let isFirst = section.extra.length === 0;
     for (const below of section.subsections) {
       if (!below.hasExtra) continue;
       if (!isFirst) byte(0x2c);
@@ -58,12 +71,23 @@ export function lineBuffer(capacity: number): LineBuffer {
       append(bytes, from, to);
       byte(0x0a);
     },
-    withExtra(bytes, from, to, root) {
+    withExtra(bytes, from, to, { root, elements }) {
       // The extra is part of the record, but for the names of the sections, which stand in it too.
-      ensure(2 * (to - from) + EXTRA_BEGIN.length + 2);
-      append(bytes, from, to - 1);
-      append(EXTRA_BEGIN, 0, EXTRA_BEGIN.length);
-      appendExtra(bytes, root);
+      ensure(2 * (to - from) + (elements.length + 1) * (EXTRA_BEGIN.length + 2));
+      let copied = from;
+      for (const { endAt, members } of elements) {
+        append(bytes, copied, endAt);
+        append(EXTRA_BEGIN, 0, EXTRA_BEGIN.length);
+        byte(0x7b);
+        appendMembers(bytes, members);
+        byte(0x7d);
+        copied = endAt;
+      }
+      append(bytes, copied, to - 1);
+      if (root.hasExtra) {
+        append(EXTRA_BEGIN, 0, EXTRA_BEGIN.length);
+        appendExtra(bytes, root);
+      }
       byte(0x7d);
       byte(0x0a);
     },

@@ -1,4 +1,4 @@
-import type { KnownMember, KnownRecord, KnownSection } from './known-members.ts';
+import { type KnownMember, type KnownRecord, type KnownSection, slotOf } from './known-members.ts';
 import { isPlainTime, plainDigits } from './plain-values.ts';
 import { MAX_DEPTH, type ScanState, stop } from './scan-state.ts';
 import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from './scan-values.ts';
@@ -20,18 +20,26 @@ export interface IdPlace {
   escaped: boolean;
 }
 
+/** What no column takes of one element of a list. */
+export interface ElementExtra {
+  /** The place of its closing brace. */
+  readonly endAt: number;
+  /** Places of members: from, to, from, to, … */
+  readonly members: readonly number[];
+}
+
 /** The scan of a page's records, one after the other. */
 export interface RecordScan {
   readonly state: ScanState;
   readonly known: KnownRecord;
   /** One for each id field: where the current record has it. */
   readonly ids: readonly IdPlace[];
-  /** Counts objects, so that a member seen twice in one is noticed without clearing anything. */
-  objects: number;
-  /** `objects` when the current record began. */
+  /** `known.objects` when the current record began. */
   record: number;
   /** Bits of the required columns that the current record fills. */
   filled: number;
+  /** Elements of lists that hold what no column takes: where each ends, and where that lies. */
+  readonly elements: ElementExtra[];
   /** Places of brackets that were taken away from around a single value: from, to, from, to, … */
   readonly unwrapped: number[];
 }
@@ -44,8 +52,9 @@ export function recordEnd(scan: RecordScan, at: number): number {
   const { state, known, ids } = scan;
   state.odd = false;
   scan.filled = 0;
-  scan.record = scan.objects + 1;
+  scan.record = known.objects + 1;
   for (const id of ids) id.from = -1;
+  scan.elements.length = 0;
   clearExtra(known.root);
   if (state.bytes[at] !== 0x7b) {
     state.odd = true;
@@ -77,7 +86,7 @@ function objectEnd(scan: RecordScan, section: KnownSection, from: number, depth:
   const { state } = scan;
   const { bytes, words } = state;
   const { members, follower } = section;
-  const object = ++scan.objects;
+  const object = ++scan.known.objects;
   let at = afterGap(state, from + 1);
   if (bytes[at] === 0x7d) return at + 1;
   let previous = 0;
@@ -91,8 +100,7 @@ function objectEnd(scan: RecordScan, section: KnownSection, from: number, depth:
       if (bytes[at] !== 0x22) return stop(state, at, 'a field name');
       state.escaped = false;
       at = stringEnd(state, at + 1);
-      member = state.escaped ? undefined : section.byName.get(bytes.toString('latin1', nameAt + 1, at - 1));
-      if (state.escaped) member = escapedMember(scan, section, nameAt, at);
+      member = state.escaped ? escapedMember(scan, section, nameAt, at) : namedMember(state, section, nameAt, at);
       if (member !== undefined) follower[previous] = member.index;
       at = afterColon(state, at);
     }
@@ -121,17 +129,26 @@ function hasName(words: DataView, at: number, { words: wanted, masks }: KnownMem
   return true;
 }
 
+/** The member whose name lies in quotes at [from, to). */
+function namedMember({ bytes }: ScanState, { names }: KnownSection, from: number, to: number): KnownMember | undefined {
+  if (to - from <= 2) return undefined;
+  const found = names.slots[slotOf(bytes, from + 1, to - 1, names.factor, names.slots.length)];
+  if (found === undefined || found.name.length !== to - from) return undefined;
+  for (let at = from; at < to; at++) if (bytes[at] !== found.name[at - from]) return undefined;
+  return found;
+}
+
 /** A name with an escape makes a record odd, but may be that of an id field. */
 function escapedMember(
   { state }: RecordScan,
-  section: KnownSection,
+  { members }: KnownSection,
   nameAt: number,
   nameEnd: number,
 ): KnownMember | undefined {
   state.odd = true;
   if (state.starved) return undefined;
-  const name = JSON.parse(state.bytes.toString('utf8', nameAt, nameEnd)) as string;
-  return section.byName.get(Buffer.from(name).toString('latin1'));
+  const name = Buffer.from(JSON.stringify(JSON.parse(state.bytes.toString('utf8', nameAt, nameEnd))));
+  return members.find((member) => member !== undefined && name.equals(member.name));
 }
 
 /** After a member that the shape does not name: it becomes part of the extra. */
@@ -140,8 +157,8 @@ function unknownEnd(scan: RecordScan, section: KnownSection, nameAt: number, at:
   const end = valueEnd(state, at, depth + 1);
   if (known.isOpen || state.odd || state.starved) return end;
   const name = state.bytes.toString('latin1', nameAt + 1, state.bytes.indexOf(0x22, nameAt + 1));
-  const isOurs = section.parent === null && name.startsWith('#');
-  if (section.isElement || isOurs || section.unknownNames.includes(name)) {
+  const isOurs = name.startsWith('#');
+  if (isOurs || section.unknownNames.includes(name)) {
     state.odd = true;
     return end;
   }
@@ -154,7 +171,9 @@ function addExtra({ bytes }: ScanState, section: KnownSection, nameAt: number, v
   // What is null says nothing.
   if (bytes[valueAt] === 0x6e) return;
   section.extra.push(nameAt, end);
-  for (let above: KnownSection | null = section; above !== null; above = above.parent) above.hasExtra = true;
+  for (let above: KnownSection | null = section; above !== null && !above.isElement; above = above.parent) {
+    above.hasExtra = true;
+  }
 }
 
 /** After the value of a known member. */
@@ -286,7 +305,7 @@ function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: n
   let at = afterGap(state, from + 1);
   if (bytes[at] === 0x5d) return at + 1;
   for (;;) {
-    if (bytes[at] === 0x7b) at = objectEnd(scan, element, at, depth + 1);
+    if (bytes[at] === 0x7b) at = elementEnd(scan, element, at, depth + 1);
     else {
       state.odd = true;
       at = valueEnd(state, at, depth + 1);
@@ -296,4 +315,13 @@ function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: n
     if (bytes[at] !== 0x2c) return stop(state, at, '"," or "]"');
     at = afterGap(state, at + 1);
   }
+}
+
+function elementEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
+  const { extra, unknownNames } = element;
+  extra.length = 0;
+  unknownNames.length = 0;
+  const end = objectEnd(scan, element, from, depth);
+  if (extra.length > 0) scan.elements.push({ endAt: end - 1, members: [...extra] });
+  return end;
 }

@@ -2,7 +2,8 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { EdrlakeError, type RecordShape, type SpooledPage } from '@edrlake/core';
-import { checksumText, type PageScanOptions, type ScannedPage, scanPage } from './page-scanner.ts';
+import { type KnownRecord, knownRecord } from './known-members.ts';
+import { checksumText, type ScannedPage, scanPage } from './page-scanner.ts';
 import { asDelivered } from './record-lines.ts';
 
 /** Neither DuckDB's globs for data files nor a resumed run take a file with this suffix for a page. */
@@ -66,6 +67,8 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
     await mkdir(directory, { recursive: true });
     await removeUnfinished(directory);
   });
+  const known = knownRecord(records.shape, records.idFields);
+  const knownIds = knownRecord(null, records.idFields);
   const windowDirectories = new Set<string>();
   const windowDirectory = async (windowId: string) => {
     const path = join(directory, windowId);
@@ -81,10 +84,10 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
   return {
     async writePage(key, body) {
       const path = join(await windowDirectory(key.windowId), pageFile(key));
-      const scanned = await writeAtomically(path, records, body);
+      const scanned = await writeAtomically(path, known, body);
       return pageOf(key.windowId, key.pageNumber, path, scanned);
     },
-    verifyPage: (page) => verifyPage(page, records.idFields),
+    verifyPage: (page) => verifyPage(page, knownIds),
     removePage: (page) => onDisk(page.path, () => rm(page.path, { force: true })),
     async syncWindow(windowId) {
       if (!windowDirectories.has(windowId)) return;
@@ -117,7 +120,7 @@ function pageOf(windowId: string, pageNumber: number, path: string, scanned: Sca
 
 async function writeAtomically(
   path: string,
-  records: Pick<PageScanOptions, 'idFields' | 'shape'>,
+  known: KnownRecord,
   body: AsyncIterable<Uint8Array>,
 ): Promise<ScannedPage> {
   const unfinished = `${path}${UNFINISHED}`;
@@ -126,7 +129,7 @@ async function writeAtomically(
     let scanned: ScannedPage;
     try {
       scanned = await scanPage(body, {
-        ...records,
+        known,
         write: (bytes) => onDisk(unfinished, () => writeAll(file, bytes)),
       });
       await onDisk(unfinished, () => file.sync());
@@ -155,12 +158,11 @@ async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {
 }
 
 /** Compares the file's own checksum, and scans it as if it were the page: so the ids come with it. */
-async function verifyPage(page: SpooledPage, idFields: readonly string[]): Promise<PageWithIds | null> {
+async function verifyPage(page: SpooledPage, known: KnownRecord): Promise<PageWithIds | null> {
   try {
     const file = { crc32: 0 };
     const scanned = await scanPage(linesAsArray(page.path, page.bodyBytes, file), {
-      idFields,
-      shape: null,
+      known,
       write: async () => undefined,
     });
     const same = checksumText(file.crc32) === page.crc32 && scanned.recordCount === page.recordCount;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { knownRecord } from '../src/known-members.ts';
 import { scanPage } from '../src/page-scanner.ts';
 
 async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {
@@ -8,8 +9,7 @@ async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {
 async function scanned(body: AsyncIterable<Uint8Array>, maxRecordBytes = 1_000_000) {
   let text = '';
   const result = await scanPage(body, {
-    idFields: ['id', 'eventId'],
-    shape: null,
+    known: knownRecord(null, ['id', 'eventId']),
     maxRecordBytes,
     write: async (bytes) => {
       text += Buffer.from(bytes).toString('utf8');
@@ -101,8 +101,7 @@ test('a page of many megabytes streams through in pieces', async () => {
     yield Buffer.from(']');
   }
   const result = await scanPage(body(), {
-    idFields: ['id'],
-    shape: null,
+    known: knownRecord(null, ['id']),
     write: async (bytes) => {
       largest = Math.max(largest, bytes.length);
       written += bytes.length;

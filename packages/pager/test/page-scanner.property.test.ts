@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { knownRecord } from '../src/known-members.ts';
 import { scanPage } from '../src/page-scanner.ts';
 
 const ID_FIELDS = ['id', 'eventId'];
@@ -11,8 +12,7 @@ async function scanned(chunks: readonly Uint8Array[], idFields = ID_FIELDS, maxR
     yield* chunks;
   }
   const result = await scanPage(body(), {
-    idFields,
-    shape: null,
+    known: knownRecord(null, idFields),
     write: async (bytes) => {
       written.push(Buffer.from(bytes));
     },

@@ -2,7 +2,7 @@ import { appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf, EVERYTHING, type FetchedWindow, type StagedBatch, type WindowProof, windowOf } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
-import { scanPage } from '@edrlake/pager';
+import { knownRecord, scanPage } from '@edrlake/pager';
 import { openEdrLake } from '@edrlake/runner';
 import { startSimulator } from '@edrlake/simulator';
 import { stageBatch } from '@edrlake/writers';
@@ -55,7 +55,7 @@ async function spooled(commitNo: number, lines: readonly string[]): Promise<Fetc
     yield Buffer.from(`[${lines.join(',')}]`);
   }
   const write = (bytes: Uint8Array) => appendFile(path, bytes);
-  const scanned = await scanPage(body(), { idFields: ['id', 'eventId'], shape: RECORD_SHAPE, write });
+  const scanned = await scanPage(body(), { known: knownRecord(RECORD_SHAPE, ['id', 'eventId']), write });
   const { recordCount, writtenBytes: bodyBytes, crc32 } = scanned;
   const page = { windowId: window.id, pageNumber: 0, path, bodyBytes, recordCount, crc32 };
   const numbers = { count: recordCount, bodyBytes, recordCount, distinctIds: recordCount, withoutId: 0 };
