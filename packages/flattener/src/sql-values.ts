@@ -104,10 +104,11 @@ function pathSql(path: string): string {
  * All three are values: normalised paths and a name that is not blank, or NULL.
  */
 export function filePathSql(fullPath: string, directory: string, name: string): string {
-  const join = (base: string) =>
-    pathSql(`(${base} || CASE WHEN ${isWindowsSql(base)} THEN '\\' ELSE '/' END || ${name})`);
   const folded = (path: string) =>
     `translate(${path}, ${quoteText('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}, ${quoteText('abcdefghijklmnopqrstuvwxyz')})`;
-  const same = `CASE WHEN ${isWindowsSql(fullPath)} THEN ${folded(fullPath)} = ${folded(directory)} ELSE ${fullPath} = ${directory} END`;
-  return `CASE WHEN ${directory} IS NULL OR ${name} IS NULL THEN ${fullPath} WHEN ${fullPath} IS NULL THEN ${join(directory)} WHEN ${same} THEN ${join(fullPath)} ELSE ${fullPath} END`;
+  // Folding keeps the number of bytes: most paths that differ are told apart by it, and folding is what costs.
+  const same = `(${fullPath} = ${directory} OR (strlen(${fullPath}) = strlen(${directory}) AND ${isWindowsSql(fullPath)} AND ${folded(fullPath)} = ${folded(directory)}))`;
+  const base = `CASE WHEN ${name} IS NULL THEN NULL WHEN ${fullPath} IS NULL THEN ${directory} WHEN ${same} THEN ${fullPath} END`;
+  const joined = pathSql(`(${base} || CASE WHEN ${isWindowsSql(base)} THEN '\\' ELSE '/' END || ${name})`);
+  return `coalesce(${joined}, ${fullPath})`;
 }
