@@ -1,6 +1,7 @@
 import { type DataFile, idHashSql, type StagedBatch, type WindowProof } from '@edrlake/core';
 import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
 import { draftEntry, NO_INDEX_CHANGE, schemaOnTop } from './draft-entry.ts';
+import type { DuckDbSession } from './duckdb-session.ts';
 import { type IndexChange, indexName, openIndex, stageIndexChange } from './identity-index.ts';
 import { type LakeState, newsIn } from './lake-state.ts';
 import { markUndelivered, type Rewrite, rewriteWithoutGone } from './rewrite.ts';
@@ -10,8 +11,10 @@ import type { Workbench } from './workbench.ts';
 
 /** What a caller wants to become part of the lake, all of it or nothing. */
 export interface CommitRequest {
-  /** Staged rows on the lake's connection, or null where only proofs are to be recorded. The caller drops it. */
+  /** Staged rows on the lane, or null where only proofs are to be recorded. The caller drops it. */
   readonly batch: StagedBatch | null;
+  /** Where the batch was staged; the lake's own connection unless given. */
+  readonly lane?: DuckDbSession;
   /** One for each window whose records are in the batch. */
   readonly proofs: readonly WindowProof[];
   readonly runId: string;

@@ -8,6 +8,8 @@ export interface DuckDbLimits {
   readonly memoryLimit: string;
   /** null: as many as there are cores. */
   readonly threads: number | null;
+  /** Rows keep their order in every statement. Without it large files are written in little memory by several threads. */
+  readonly keepsRowOrder: boolean;
   /** Absolute path for what does not fit into memory; made when needed. */
   readonly spillDirectory: string;
 }
@@ -19,8 +21,7 @@ export interface DuckDbSession {
 }
 
 /**
- * Opens a DuckDB that computes in UTC and never loads or downloads an extension by itself. Row order is kept only where a
- * query asks for one, which is what lets it write large files in little memory.
+ * Opens a DuckDB that computes in UTC and never loads or downloads an extension by itself.
  * @param path a database file, opened read-only, or null for an empty one in memory
  * @throws {EdrlakeError} `CONFIG_INVALID` when DuckDB refuses the limits.
  */
@@ -43,7 +44,7 @@ export async function openDuckDb(path: string | null, limits: DuckDbLimits): Pro
       SET memory_limit = ${quoteText(limits.memoryLimit)};
       ${limits.threads === null ? '' : `SET threads = ${limits.threads};`}
       SET temp_directory = ${quoteText(limits.spillDirectory)};
-      SET preserve_insertion_order = false;
+      SET preserve_insertion_order = ${limits.keepsRowOrder};
       SET TimeZone = 'UTC'`);
   } catch (thrown) {
     session.close();

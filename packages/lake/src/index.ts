@@ -3,7 +3,7 @@ export type { CompactOptions, CompactReport } from './compact.ts';
 export type { CoverageVerdict, DayCoverage } from './coverage.ts';
 export type { InspectedDay } from './inspect-days.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './lake-state.ts';
-export { type Lake, type LakeOptions, openLake, type RunContext } from './open-lake.ts';
+export { type Lake, type LakeOptions, type Lane, openLake, type RunContext } from './open-lake.ts';
 export { currentOwner, isOwnerAlive, type OwnerState, ownerState, type ProcessOwner } from './owner.ts';
 export type { QueryOptions, QueryResult } from './query.ts';
 export type { QueryColumn, QueryValue } from './query-values.ts';

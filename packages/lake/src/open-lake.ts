@@ -42,7 +42,7 @@ export interface LakeOptions {
   readonly tables: readonly TableSpec[];
   readonly clock: Clock;
   readonly emit: Emit;
-  /** DuckDB's memory, `512MB` unless given. Queries get as much again. */
+  /** DuckDB's memory, `512MB` unless given. Queries get as much again, a lane gets half of it. */
   readonly memoryLimit?: string;
   /** DuckDB's threads; as many as cores unless given. */
   readonly threads?: number;
@@ -54,6 +54,9 @@ export interface LakeOptions {
   readonly onStep?: (step: CommitStep) => void;
 }
 
+/** Where a batch is staged and committed. */
+export type Lane = DuckDbSession;
+
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
 export interface Lake {
   /** Absolute. */
@@ -63,6 +66,12 @@ export interface Lake {
    * reading starts DuckDB with the first call that computes: loading it takes longer than most of what it is asked.
    */
   connect(): Promise<DuckDBConnection>;
+  /**
+   * A DuckDB of its own for staging and committing batches, so that one batch can be staged while another one is committed.
+   * It has one thread unless the lake was given a number: batches are too small for DuckDB to divide their work, and a
+   * second thread only costs. Close it before the lake.
+   */
+  openLane(): Promise<Lane>;
   /** The newest version, with what others have committed since. */
   snapshot(): Promise<Snapshot>;
   /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
@@ -134,7 +143,14 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const newLimits = (): DuckDbLimits => ({
     memoryLimit: options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
     threads: options.threads ?? null,
+    keepsRowOrder: false,
     spillDirectory: join(spillRoot, `edrlake-spill-${randomUUID()}`),
+  });
+  const newLaneLimits = (): DuckDbLimits => ({
+    ...newLimits(),
+    memoryLimit: halfOf(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT),
+    threads: options.threads ?? 1,
+    keepsRowOrder: true,
   });
   const release = async () => {
     if (workFolder !== null) await releaseWorkFolder(store, workFolder);
@@ -150,7 +166,8 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     onStep: options.onStep ?? ignoreSteps,
   };
   const connect = async () => (await duckDb.start()).connection;
-  const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect });
+  const openLane = async () => (await import('./duckdb-session.ts')).openDuckDb(null, newLaneLimits());
+  const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect, openLane });
   const letGo = async () => {
     await duckDb.stop();
     await release();
@@ -180,6 +197,13 @@ interface LakeSetting {
   readonly isReadOnly: boolean;
   readonly newLimits: () => DuckDbLimits;
   readonly connect: () => Promise<DuckDBConnection>;
+  readonly openLane: () => Promise<DuckDbSession>;
+}
+
+/** Half of `512MB` or `2GiB`; what is said in another way stays whole. */
+function halfOf(memoryLimit: string): string {
+  const [, amount, unit] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$/.exec(memoryLimit) ?? [];
+  return amount === undefined ? memoryLimit : `${Number(amount) / 2}${unit}`;
 }
 
 /** What starts with its first use. */
@@ -194,7 +218,10 @@ function startedOnce(open: () => Promise<DuckDbSession>) {
   };
 }
 
-function lakeOn(idle: IdleBench, { directory, isReadOnly, newLimits, connect }: LakeSetting): Omit<Lake, 'close'> {
+function lakeOn(
+  idle: IdleBench,
+  { directory, isReadOnly, newLimits, connect, openLane }: LakeSetting,
+): Omit<Lake, 'close'> {
   const { log, store, tables } = idle;
   const inTurn = turnTaking();
   const ready = async (): Promise<Workbench> => ({ ...idle, connection: await connect() });
@@ -229,11 +256,14 @@ function lakeOn(idle: IdleBench, { directory, isReadOnly, newLimits, connect }: 
   return {
     directory,
     connect,
+    openLane,
     snapshot,
     commit: (request) =>
       inTurn(async () => {
         refuseToWrite();
-        const result = await commit(await ready(), request);
+        const { lane } = request;
+        const bench = lane === undefined ? await ready() : { ...idle, connection: lane.connection };
+        const result = await commit(bench, request);
         // The commit is in, and the views are only a cache: where they cannot be written now, closing or the next opening says so.
         await views.afterCommit(result.filesRemoved).catch(() => undefined);
         return result;

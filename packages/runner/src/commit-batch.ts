@@ -7,24 +7,37 @@ import {
   type Window,
   type WindowProof,
 } from '@edrlake/core';
+import type { Lane } from '@edrlake/lake';
 import { removeWindow } from '@edrlake/pager';
 import { stageBatch } from '@edrlake/writers';
 import type { BatchResult, ExportRun } from './run-types.ts';
 
+/** A batch that is flattened and waits for its commit. */
+export interface FlatBatch {
+  readonly windows: readonly FetchedWindow[];
+  readonly staged: StagedBatch;
+  readonly proofs: readonly WindowProof[];
+  readonly startedAtMs: number;
+}
+
+/** Flattens the windows of one batch into a lane's temporary tables. A crash leaves the pages in the spool for the next run. */
+export async function flattenBatch(run: ExportRun, windows: readonly FetchedWindow[], lane: Lane): Promise<FlatBatch> {
+  const { clock } = run.services;
+  const startedAtMs = clock.nowMs();
+  const staged = await stageBatch(lane.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
+  const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), clock.nowMs()));
+  return { windows, staged, proofs, startedAtMs };
+}
+
 /**
- * flatten → write → commit for the windows of one batch. The commit is atomic; a crash before it leaves the pages in the
- * spool for the next run, a crash after it leaves pages that the next run finds proven and removes.
+ * write → commit. The commit is atomic; a crash before it leaves the pages in the spool for the next run, a crash after it
+ * leaves pages that the next run finds proven and removes.
  */
-export async function commitBatch(run: ExportRun, windows: readonly FetchedWindow[]): Promise<BatchResult> {
+export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane): Promise<BatchResult> {
   const { lake, services, options } = run;
-  const startedAtMs = services.clock.nowMs();
-  const staged = await stageBatch(await lake.connect(), windows, {
-    prefix: 'batch',
-    ingestDay: dayOf(run.startedAtMs),
-  });
+  const { windows, staged, proofs } = batch;
   try {
-    const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), services.clock.nowMs()));
-    const commit = await lake.commit({ batch: staged, proofs, runId: run.runId, replace: options.replace });
+    const commit = await lake.commit({ batch: staged, lane, proofs, runId: run.runId, replace: options.replace });
     for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
     services.emit({
       type: 'batch',
@@ -32,7 +45,7 @@ export async function commitBatch(run: ExportRun, windows: readonly FetchedWindo
       records: sum(staged.windows, (window) => window.recordCount),
       rejected: sum(staged.windows, (window) => window.rejectedCount),
       bodyBytes: sum(windows, (window) => window.bodyBytes),
-      durationMs: services.clock.nowMs() - startedAtMs,
+      durationMs: services.clock.nowMs() - batch.startedAtMs,
     });
     return { proofs, unknownFields: staged.unknownFields, commit };
   } finally {

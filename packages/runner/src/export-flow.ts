@@ -1,6 +1,7 @@
 import { RECORD_SHAPE } from '@edrlake/flattener';
 import { fetchWindows } from '@edrlake/pager';
-import { commitBatch, commitEmptyWindows } from './commit-batch.ts';
+import { batchLanes } from './batch-lanes.ts';
+import { commitEmptyWindows } from './commit-batch.ts';
 import { startRun } from './export-run.ts';
 import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices } from './export-types.ts';
 import { inBatches } from './in-batches.ts';
@@ -38,9 +39,15 @@ export async function exportRange(
       emit: services.emit,
       signal: services.signal,
     });
-    for await (const { windows, failed } of inBatches(fetched, batchBytes)) {
-      await run.recordFailed(failed);
-      if (windows.length > 0) await run.recordBatch(windows, await commitBatch(run, windows));
+    const lanes = batchLanes(run);
+    try {
+      for await (const { windows, failed } of inBatches(fetched, batchBytes)) {
+        await run.recordFailed(failed);
+        if (windows.length > 0) await lanes.bring(windows);
+      }
+      await lanes.settle();
+    } finally {
+      await lanes.close();
     }
     return await run.finish();
   } catch (thrown) {
