@@ -54,7 +54,7 @@ export function recordEnd(scan: RecordScan, at: number): number {
   scan.filled = 0;
   scan.record = known.objects + 1;
   for (const id of ids) id.from = -1;
-  scan.elements.length = 0;
+  if (scan.elements.length > 0) scan.elements.length = 0;
   clearExtra(known.root);
   if (state.bytes[at] !== 0x7b) {
     state.odd = true;
@@ -319,8 +319,8 @@ function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: n
 
 function elementEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
   const { extra, unknownNames } = element;
-  extra.length = 0;
-  unknownNames.length = 0;
+  if (extra.length > 0) extra.length = 0;
+  if (unknownNames.length > 0) unknownNames.length = 0;
   const end = objectEnd(scan, element, from, depth);
   if (extra.length > 0) scan.elements.push({ endAt: end - 1, members: [...extra] });
   return end;
