@@ -211,6 +211,9 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
   };
 }
 
+/** As the tables take it: other white space, such as a no-break space, is text. */
+const NOT_BLANK = /[^ \t\n\v\f\r]/;
+
 /** The first id field that is a number or a string that is not blank. */
 function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
   for (const { from, to, escaped } of ids) {
@@ -220,7 +223,7 @@ function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
       escaped && isString
         ? (JSON.parse(bytes.toString('utf8', from, to)) as string)
         : bytes.toString('utf8', isString ? from + 1 : from, isString ? to - 1 : to);
-    if (text.trim() !== '') return text;
+    if (NOT_BLANK.test(text)) return text;
   }
   return null;
 }
