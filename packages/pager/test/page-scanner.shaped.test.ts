@@ -95,7 +95,7 @@ const anything: fc.Arbitrary<string> = fc.oneof(
   },
 );
 
-function valueOf(member: ShapeMember): fc.Arbitrary<string> {
+function valueFor(member: ShapeMember): fc.Arbitrary<string> {
   if (!('members' in member)) {
     const usual = fitting[member.kind as keyof typeof fitting] ?? anything;
     return member.kind === 'text' ? mostly(usual, fc.oneof(array(scalar), anything)) : mostly(usual, anything);
@@ -107,7 +107,10 @@ function valueOf(member: ShapeMember): fc.Arbitrary<string> {
 const pairsOf = (members: readonly ShapeMember[]): fc.Arbitrary<readonly (readonly [string, string])[]> =>
   fc.uniqueArray(
     fc.oneof(
-      { weight: 6, arbitrary: fc.oneof(...members.map((one) => fc.tuple(fc.constant(`"${one.name}"`), valueOf(one)))) },
+      {
+        weight: 6,
+        arbitrary: fc.oneof(...members.map((one) => fc.tuple(fc.constant(`"${one.name}"`), valueFor(one)))),
+      },
       { weight: 1, arbitrary: fc.tuple(unknownName, anything) },
     ),
     { maxLength: 7, selector: ([name]) => name },
