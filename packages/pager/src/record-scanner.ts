@@ -205,7 +205,9 @@ function memberEnd(
       addExtra(state, section, nameAt, at, end);
       return end;
     }
-    if (byte === 0x5b && member.kind === TEXT && member.shared === null) return unwrappedEnd(scan, at, depth);
+    // An identity stays as it was delivered: in brackets it is none, also when the line is read again.
+    const mayUnwrap = member.kind === TEXT && member.shared === null && member.idRank < 0;
+    if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, at, depth);
     if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.odd = true;
     return valueEnd(state, at, depth + 1);
   }
