@@ -144,7 +144,7 @@ function identity(pairs: readonly (readonly [string, string])[]): string | null 
     const text = pairs.find(([name]) => name === `"${field}"`)?.[1] ?? 'null';
     const value: unknown = JSON.parse(text);
     if (typeof value === 'number') return text;
-    if (typeof value === 'string' && /[^ \t\n\v\f\r]/.test(value)) return value.toWellFormed();
+    if (typeof value === 'string' && /[^ \t\n\v\f\r]/.test(value)) return withoutHalves(value);
   }
   return null;
 }
@@ -179,12 +179,15 @@ const singly = (bytes: Buffer) => [...bytes].map((byte) => Uint8Array.of(byte));
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Text as UTF-8 can hold it. */
+const withoutHalves = (text: string) => Buffer.from(text).toString();
+
 /** A JSON value without halves of surrogate pairs. */
 function wellFormed(value: unknown): unknown {
-  if (typeof value === 'string') return value.toWellFormed();
+  if (typeof value === 'string') return withoutHalves(value);
   if (Array.isArray(value)) return value.map(wellFormed);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name.toWellFormed(), wellFormed(one)]));
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [withoutHalves(name), wellFormed(one)]));
 }
 
 /** What the line of a plain record has to say: single values without brackets, and what no column takes once more. */
