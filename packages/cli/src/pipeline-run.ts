@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { EdrlakeError } from '@edrlake/core';
 import { currentOwner, isOwnerAlive } from '@edrlake/lake';
 import {
   BUILT_IN_TASKS,
@@ -13,7 +14,7 @@ import {
   type TaskTools,
 } from '@edrlake/runner';
 import { readCredentials } from './credentials.ts';
-import type { FlagValues } from './flags.ts';
+import { configKey, environmentName, type FlagValues } from './flags.ts';
 import { connectionSettings, requireGateway } from './gateway.ts';
 import { lakeDirectory } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';
@@ -30,16 +31,52 @@ export interface PipelineTools {
   close(): Promise<void>;
 }
 
+/** Tasks that export, or compare, all events there are. */
+const TASKS_WITHOUT_SCOPE: readonly string[] = [
+  'backfill',
+  'sync',
+  'reconcile',
+  'repair',
+] satisfies (keyof typeof BUILT_IN_TASKS)[];
+
+/**
+ * A filter, or a state, in the settings is a wish to have a part of the events. Comparing knows no parts, and exporting
+ * everything instead would cost requests and fill the lake with what nobody asked for.
+ * @throws {EdrlakeError} `CONFIG_INVALID` where the settings select events and the pipeline has a task that cannot
+ */
+export function refuseScope({ name, tasks }: Pipeline, values: FlagValues): void {
+  const setting = (['filter', 'state'] as const).find((flag) => values[flag] !== null);
+  if (setting === undefined) return;
+  const used = new Set(Object.values(tasks).map(({ uses }) => String(uses)));
+  const unable = TASKS_WITHOUT_SCOPE.filter((task) => used.has(task));
+  if (unable.length === 0) return;
+  const does = unable.length === 1 ? 'takes' : 'take';
+  throw new EdrlakeError(
+    'CONFIG_INVALID',
+    `pipeline "${name}": expected no ${setting}, because ${listText(unable)} ${does} all events; found "${values[setting]}"`,
+    {
+      hint: `Remove ${configKey(setting)} from the configuration file and ${environmentName(setting)} from the environment, or name another file with --config. edrlake backfill and edrlake sync take --${setting}.`,
+    },
+  );
+}
+
+/** `a, b and c`. */
+function listText(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}
+
 /**
  * The tools of one run of a pipeline. Nothing is opened or requested before a task needs it.
- * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`
+ * @throws {EdrlakeError} `USAGE`, `CONFIG_INVALID`, `CREDENTIALS_MISSING`
  */
 export async function pipelineTools(
-  { priority = 'normal' }: Pipeline,
+  pipeline: Pipeline,
   values: FlagValues,
   surroundings: Surroundings,
   services: Services,
 ): Promise<PipelineTools> {
+  const { priority = 'normal' } = pipeline;
+  refuseScope(pipeline, values);
   requireGateway(values);
   const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
   const tools = openTaskTools(

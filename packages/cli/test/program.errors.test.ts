@@ -8,6 +8,21 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
   return { exitCode, stdout: surroundings.stdout.text, stderr: surroundings.stderr.text };
 }
 
+describe('a filter that is set for everything', () => {
+  it.each([
+    [['run', 'nightly'], { EDRLAKE_FILTER: 'type: FILE' }, 'expected no filter', 'found "type: FILE"'],
+    [['run', 'nightly', '--dry-run'], { EDRLAKE_STATE: 'true' }, 'expected no state', 'found "true"'],
+    [['schedule', 'nightly'], { EDRLAKE_FILTER: 'type: FILE' }, 'pipeline "nightly"', 'sync, reconcile and repair'],
+  ])('is refused by %j, whose tasks would export the rest as well', async (args, env, ...wanted) => {
+    const { exitCode, stdout, stderr } = await run([...args, '--platform', 'US1', '--lake', 'nowhere'], env);
+    const said = stderr.replaceAll('\n', ' ');
+    expect({ exitCode, stdout }, said).toEqual({ exitCode: 2, stdout: '' });
+    for (const words of [...wanted, '[CONFIG_INVALID]', Object.keys(env)[0] ?? '', 'edrlake backfill']) {
+      expect(said).toContain(words);
+    }
+  });
+});
+
 describe('a command line that cannot be understood', () => {
   it.each([
     [['bakfill'], 'there is no command "bakfill" [USAGE]', 'Did you mean: edrlake backfill'],

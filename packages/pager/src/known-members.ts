@@ -55,7 +55,7 @@ export interface KnownSection {
   readonly subsections: readonly KnownSection[];
   /** Places of members that no column takes: from, to, from, to, … */
   readonly extra: number[];
-  readonly unknownNames: string[];
+  readonly unknownNames: Set<string>;
   /** It, or a section below it, has extra. */
   hasExtra: boolean;
 }
@@ -105,7 +105,7 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
       follower: new Int32Array(inside.length + 1),
       subsections,
       extra: [],
-      unknownNames: [],
+      unknownNames: new Set(),
       hasExtra: false,
     };
     for (const [place, member] of inside.entries()) {

@@ -137,7 +137,8 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
   const utf8 = utf8Check();
   let expected: Expected = 'array';
   let oddRecords = 0;
-  // A record of many pieces is only tried again when there is twice as much of it.
+  // A record that is cut is only tried again when there is twice as much of it, so that small pieces cost no more than large
+  // ones; at the limit in any case, because what lies behind the record does not make it larger.
   let retryAtBytes = 0;
 
   const takeRecord = (from: number): number => {
@@ -152,7 +153,8 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
     else if (known.root.hasExtra || scan.elements.length > 0) {
       lines.withExtra(state.bytes, from, to, { root: known.root, elements: scan.elements });
     } else lines.plain(state.bytes, from, to);
-    if (lines.byteLength - before > maxRecordBytes) throw tooLarge(ids.length + 1, maxRecordBytes);
+    // The line break is not the record's.
+    if (lines.byteLength - before - 1 > maxRecordBytes) throw tooLarge(ids.length + 1, maxRecordBytes);
     if (state.odd && !known.isOpen) oddRecords++;
     ids.push(identityOf(scan));
     state.recordCount = ids.length;
@@ -193,10 +195,9 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
         // Structure first: a body that is something else altogether is better told by its first byte than by its encoding.
         const done = step();
         work.discard(done);
-        retryAtBytes = state.end > PIECE_BYTES ? 2 * state.end : 0;
+        retryAtBytes = Math.min(2 * state.end, maxRecordBytes + 1);
       }
       if (!isUtf8) throw notUtf8(state);
-      if (state.end > maxRecordBytes + PIECE_BYTES) throw tooLarge(ids.length + 1, maxRecordBytes);
     },
     end() {
       if (!utf8.ended()) throw notUtf8(state);
@@ -211,6 +212,9 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
   };
 }
 
+/** As the tables take it: other white space, such as a no-break space, is text. */
+const NOT_BLANK = /[^ \t\n\v\f\r]/;
+
 /** The first id field that is a number or a string that is not blank. */
 function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
   for (const { from, to, escaped } of ids) {
@@ -220,7 +224,7 @@ function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
       escaped && isString
         ? (JSON.parse(bytes.toString('utf8', from, to)) as string)
         : bytes.toString('utf8', isString ? from + 1 : from, isString ? to - 1 : to);
-    if (text.trim() !== '') return text;
+    if (NOT_BLANK.test(text)) return text;
   }
   return null;
 }

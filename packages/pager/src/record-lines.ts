@@ -110,9 +110,13 @@ export function lineBuffer(capacity: number): LineBuffer {
   };
 }
 
-/** The record of a spooled line, without the line break. The extra of a plain one is left in it. */
+/** The record of a line that was spooled by a shape, without the line break. The extra of a plain one is left in it, a broken line as it is. */
 export function asDelivered(line: Buffer): Buffer {
   if (!line.subarray(0, ODD_BEGIN.length).equals(ODD_BEGIN)) return line;
-  const { [SPOOL_MEMBERS.odd]: text } = JSON.parse(line.toString()) as { [SPOOL_MEMBERS.odd]: string };
-  return Buffer.from(text);
+  try {
+    const { [SPOOL_MEMBERS.odd]: text } = JSON.parse(line.toString()) as { [SPOOL_MEMBERS.odd]: string };
+    return Buffer.from(text);
+  } catch {
+    return line;
+  }
 }

@@ -78,7 +78,7 @@ function settleUnwrapped({ state, unwrapped }: RecordScan): void {
 function clearExtra(section: KnownSection): void {
   section.hasExtra = false;
   if (section.extra.length > 0) section.extra.length = 0;
-  if (section.unknownNames.length > 0) section.unknownNames.length = 0;
+  if (section.unknownNames.size > 0) section.unknownNames.clear();
   for (const below of section.subsections) clearExtra(below);
 }
 
@@ -158,12 +158,12 @@ function unknownEnd(scan: RecordScan, section: KnownSection, nameAt: number, at:
   if (known.isOpen || state.odd || state.starved) return end;
   const name = state.bytes.toString('latin1', nameAt + 1, state.bytes.indexOf(0x22, nameAt + 1));
   const isOurs = name.startsWith('#');
-  if (isOurs || section.unknownNames.includes(name)) {
+  if (isOurs || section.unknownNames.has(name)) {
     state.odd = true;
     return end;
   }
   addExtra(state, section, nameAt, at, end);
-  section.unknownNames.push(name);
+  section.unknownNames.add(name);
   return end;
 }
 
@@ -205,7 +205,9 @@ function memberEnd(
       addExtra(state, section, nameAt, at, end);
       return end;
     }
-    if (byte === 0x5b && member.kind === TEXT && member.shared === null) return unwrappedEnd(scan, at, depth);
+    // An identity stays as it was delivered: in brackets it is none, also when the line is read again.
+    const mayUnwrap = member.kind === TEXT && member.shared === null && member.idRank < 0;
+    if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, at, depth);
     if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.odd = true;
     return valueEnd(state, at, depth + 1);
   }
@@ -320,7 +322,7 @@ function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: n
 function elementEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
   const { extra, unknownNames } = element;
   if (extra.length > 0) extra.length = 0;
-  if (unknownNames.length > 0) unknownNames.length = 0;
+  if (unknownNames.size > 0) unknownNames.clear();
   const end = objectEnd(scan, element, from, depth);
   if (extra.length > 0) scan.elements.push({ endAt: end - 1, members: [...extra] });
   return end;

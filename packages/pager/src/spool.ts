@@ -87,7 +87,7 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
       const scanned = await writeAtomically(path, known, body);
       return pageOf(key.windowId, key.pageNumber, path, scanned);
     },
-    verifyPage: (page) => verifyPage(page, knownIds),
+    verifyPage: (page) => verifyPage(page, knownIds, records.shape === null ? (line) => line : asDelivered),
     removePage: (page) => onDisk(page.path, () => rm(page.path, { force: true })),
     async syncWindow(windowId) {
       if (!windowDirectories.has(windowId)) return;
@@ -146,6 +146,9 @@ async function writeAtomically(
   }
 }
 
+/** What the line was made of. It may be part of the line. */
+type RecordOfLine = (line: Buffer) => Buffer;
+
 interface WritableFile {
   write(bytes: Uint8Array, offset: number, length: number): Promise<{ bytesWritten: number }>;
 }
@@ -158,10 +161,10 @@ async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {
 }
 
 /** Compares the file's own checksum, and scans it as if it were the page: so the ids come with it. */
-async function verifyPage(page: SpooledPage, known: KnownRecord): Promise<PageWithIds | null> {
+async function verifyPage(page: SpooledPage, known: KnownRecord, recordOf: RecordOfLine): Promise<PageWithIds | null> {
   try {
     const file = { crc32: 0 };
-    const scanned = await scanPage(linesAsArray(page.path, page.bodyBytes, file), {
+    const scanned = await scanPage(linesAsArray(page, recordOf, file), {
       known,
       write: async () => undefined,
     });
@@ -175,7 +178,11 @@ async function verifyPage(page: SpooledPage, known: KnownRecord): Promise<PageWi
 }
 
 /** The records of a spooled page as the array they were delivered in. A file of another size is cut short, which the scan refuses. */
-async function* linesAsArray(path: string, sizeBytes: number, checksum: { crc32: number }): AsyncGenerator<Uint8Array> {
+async function* linesAsArray(
+  { path, bodyBytes: sizeBytes }: SpooledPage,
+  recordOf: RecordOfLine,
+  checksum: { crc32: number },
+): AsyncGenerator<Uint8Array> {
   const file = await open(path, 'r');
   try {
     if ((await file.stat()).size !== sizeBytes) {
@@ -194,7 +201,7 @@ async function* linesAsArray(path: string, sizeBytes: number, checksum: { crc32:
       const records: Buffer[] = [];
       let from = 0;
       for (let to = bytes.indexOf(0x0a); to !== -1; to = bytes.indexOf(0x0a, from)) {
-        records.push(Buffer.from(separator), asDelivered(bytes.subarray(from, to)));
+        records.push(Buffer.from(separator), recordOf(bytes.subarray(from, to)));
         separator = ',';
         from = to + 1;
       }

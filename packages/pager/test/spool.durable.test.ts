@@ -56,6 +56,45 @@ test('verifying gives the ids again, and null for any other file', async () => {
   expect(await spool.verifyPage(page)).toBeNull();
 });
 
+const SHAPED = {
+  idFields: ['id', 'other'],
+  shape: {
+    members: [
+      { name: 'id', kind: 'text', column: 'id' },
+      { name: 'title', kind: 'text', column: 'title' },
+    ],
+    required: [],
+  },
+} as const;
+
+test('lines of odd records verify with the ids they had, and null for any change in them', async () => {
+  const spool = await openSpool(directory, SHAPED);
+  const written = await spool.writePage(
+    KEY,
+    body('[{"id":"a\\\\b","title":{"x":"\\"\\u00e9"}},{"id":["c"]},{"#odd":"d"},5]'),
+  );
+  const { page, ids } = written;
+  expect(ids).toEqual(['a\\b', null, null, null]);
+  expect(await spool.verifyPage(page)).toEqual(written);
+  const bytes = await readFile(page.path);
+  for (let place = 0; place < bytes.length; place++) {
+    for (const byte of ['"', '\\', '\n', '\u0001', '7']) {
+      const other = Buffer.from(bytes);
+      other[place] = byte.charCodeAt(0);
+      if (other.equals(bytes)) continue;
+      await writeFile(page.path, other);
+      expect(await spool.verifyPage(page), `${byte} at ${place}`).toBeNull();
+    }
+  }
+});
+
+test('without a shape a record is the line, whatever its names are', async () => {
+  const spool = await openSpool(directory, RECORDS);
+  const written = await spool.writePage(KEY, body('[{"#odd":"x","id":"a"},{"#odd":5}]'));
+  expect(written.ids).toEqual(['a', null]);
+  expect(await spool.verifyPage(written.page)).toEqual(written);
+});
+
 test('a page without records is an empty file that verifies', async () => {
   const spool = await openSpool(directory, RECORDS);
   const written = await spool.writePage(KEY, body());

@@ -183,6 +183,24 @@ describe('missed due times', () => {
     expect(starts).toEqual(['00:00 for 00', '03:30 for 03', '07:00 for 07']);
   });
 
+  it('are none where a run ends just when the next one is due', async () => {
+    const clock = virtualClock(NOON - 1);
+    const lasting = [MS_PER_MINUTE, MS_PER_MINUTE + 20_000, 2 * MS_PER_MINUTE + 10_000, 0];
+    const asked: string[] = [];
+    const { actions, stop } = start([scheduled('* * * * *')], clock, {
+      needsRun: async (_pipeline, dueAtMs) => asked.push(isoInstant(dueAtMs).slice(14, 16)) > 1,
+      lastSuccessAtMs: async () => NOON - MS_PER_HOUR,
+      startRun: async (_pipeline, _dueAtMs, signal) => {
+        await clock.sleep(lasting.shift() ?? 0, signal).catch(() => {});
+      },
+    });
+    await clock.passUntil(NOON + 5 * MS_PER_MINUTE + 1);
+    await stop();
+    // Due at 0, 1 and 2, each on time; that of 2 lasts until after 4, so 3 was missed; 5 is on time again.
+    expect(actions()).toEqual(['covered', 'on-time', 'on-time', 'on-time', 'catch-up', 'on-time']);
+    expect(asked).toEqual(['59', '04']);
+  });
+
   it('do not come again when the clock is put back, be it during a run or between runs', async () => {
     const clock = virtualClock(NOON - 1);
     const starts: number[] = [];

@@ -50,8 +50,10 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
     const nowMs = clock.nowMs();
     const dueAtMs = times.lastUntil(nowMs);
     if (dueAtMs !== null && dueAtMs > handledMs) {
+      // A run may end only just after the next due time, and then nobody has waited for it; nothing was missed all the same.
+      const followsHandled = Number.isFinite(handledMs) && dueAtMs === times.nextAfter(handledMs);
+      const onTime = (dueAtMs === awaitedMs || followsHandled) && nowMs - dueAtMs <= ON_TIME_MS;
       handledMs = dueAtMs;
-      const onTime = dueAtMs === awaitedMs && nowMs - dueAtMs <= ON_TIME_MS;
       if (onTime || (await isMissing(pipeline, dueAtMs, options))) {
         await runOnce(pipeline, dueAtMs, onTime ? 'on-time' : 'catch-up', options);
       }

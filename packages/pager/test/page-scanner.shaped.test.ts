@@ -1,0 +1,289 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type RecordShape, type ShapeMember, SPOOL_MEMBERS } from '@edrlake/core';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type KnownRecord, knownRecord } from '../src/known-members.ts';
+import { scanPage } from '../src/page-scanner.ts';
+import { openSpool, type Spool } from '../src/spool.ts';
+
+const SHAPE: RecordShape = {
+  members: [
+    { name: 'id', kind: 'text', column: 'id' },
+    { name: 'eventId', kind: 'text', column: 'id' },
+    { name: 'time', kind: 'timestamp', column: 'time' },
+    { name: 'title', kind: 'text', column: 'title' },
+    { name: 'score', kind: 'integer', column: 'score' },
+    { name: 'details', kind: 'json', column: 'details' },
+    { name: 'link', kind: 'leftover', column: null },
+    {
+      name: 'file',
+      kind: 'section',
+      members: [
+        { name: 'path', kind: 'text', column: 'path' },
+        { name: 'size', kind: 'bigint', column: 'size' },
+        { name: 'isSigned', kind: 'boolean', column: 'is_signed' },
+        { name: 'owner', kind: 'section', members: [{ name: 'name', kind: 'text', column: 'owner' }] },
+        {
+          name: 'certificates',
+          kind: 'list',
+          members: [
+            { name: 'subject', kind: 'text', column: 'subject' },
+            { name: 'expires', kind: 'timestamp', column: 'expires' },
+            { name: 'rank', kind: 'integer', column: 'rank' },
+          ],
+        },
+      ],
+    },
+  ],
+  required: ['id', 'time'],
+};
+const ID_FIELDS = ['id', 'eventId'];
+
+/** A record as it is delivered, and what its id fields hold, in the order of the fields. */
+interface Delivered {
+  readonly text: string;
+  readonly id: string | null;
+}
+
+const gap = fc.constantFrom('', '', '', ' ', '\n', '\r\n\t');
+const string = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 9 }).map((text) => JSON.stringify(text)),
+  fc.constantFrom('"C:\\\\Windows\\\\"', '"\\ud800"', '"\\udc00x"', '"\\ud83d\\ude00"', '"\\ud83d\\n"', '"\\u00e9\\""'),
+  fc.constantFrom('""', '" "', '"\u00a0"', '"12"', '"-7"', '"007"', '"True"', '"😀"', '"[1]"', '"{"'),
+);
+const number = fc.constantFrom(
+  '0',
+  '-0',
+  '7',
+  '-12',
+  '1.50',
+  '1E400',
+  '2147483648',
+  '1234567890123456789',
+  '999999999',
+);
+const scalar = fc.oneof(string, number, fc.constantFrom('true', 'false', 'null'));
+const array = (item: fc.Arbitrary<string>) =>
+  fc
+    .tuple(fc.array(item, { maxLength: 3 }), gap)
+    .map(([items, space]) => `[${space}${items.join(`${space},`)}${space}]`);
+const time = fc.oneof(
+  { weight: 20, arbitrary: fc.constantFrom('"2020-02-29T04:15:06.123+0000"', '"2020-08-17T23:59:59.999+0000"') },
+  { weight: 1, arbitrary: fc.constantFrom('"2019-02-29T04:15:06.123+0000"', '"2020-08-17T04:15:06Z"', '" "') },
+);
+const mostly = (usual: fc.Arbitrary<string>, others: fc.Arbitrary<string>) =>
+  fc.oneof({ weight: 20, arbitrary: usual }, { weight: 1, arbitrary: others });
+const fitting = {
+  text: mostly(string, number),
+  integer: mostly(fc.constantFrom('0', '-12', '"12"', '999999999', 'null'), number),
+  bigint: mostly(fc.constantFrom('0', '7', '"-7"', '123456789012345678', 'null'), number),
+  boolean: mostly(fc.constantFrom('true', 'false', '"True"', 'null'), scalar),
+  timestamp: mostly(time, scalar),
+};
+const unknownName = mostly(
+  fc.constantFrom('"novel"', '"Id"', '""', '"é"'),
+  fc.constantFrom('"n\\u006fvel"', '"#extra"', '"#odd"', '"\\ud800"'),
+);
+const anything: fc.Arbitrary<string> = fc.oneof(
+  { weight: 4, arbitrary: scalar },
+  { weight: 1, arbitrary: array(scalar) },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(gap, unknownName, scalar).map(([space, name, value]) => `{${name}:${space}${value}}`),
+  },
+);
+
+function valueFor(member: ShapeMember): fc.Arbitrary<string> {
+  if (!('members' in member)) {
+    const usual = fitting[member.kind as keyof typeof fitting] ?? anything;
+    return member.kind === 'text' ? mostly(usual, fc.oneof(array(scalar), anything)) : mostly(usual, anything);
+  }
+  const inside = objectOf(member.members);
+  return mostly(member.kind === 'list' ? array(inside) : inside, anything);
+}
+
+const pairsOf = (members: readonly ShapeMember[]): fc.Arbitrary<readonly (readonly [string, string])[]> =>
+  fc.uniqueArray(
+    fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.oneof(...members.map((one) => fc.tuple(fc.constant(`"${one.name}"`), valueFor(one)))),
+      },
+      { weight: 1, arbitrary: fc.tuple(unknownName, anything) },
+    ),
+    { maxLength: 7, selector: ([name]) => name },
+  );
+
+const objectText = (pairs: readonly (readonly [string, string])[], space: string) =>
+  `{${space}${pairs.map(([name, value]) => `${name}${space}:${value}`).join(`${space},`)}${space}}`;
+
+function objectOf(members: readonly ShapeMember[]): fc.Arbitrary<string> {
+  return fc.tuple(pairsOf(members), gap).map(([pairs, space]) => objectText(pairs, space));
+}
+
+const id = mostly(fc.constantFrom('"e1"', '"é"', '7', '"12"'), fc.oneof(string, number));
+const record: fc.Arbitrary<Delivered> = fc
+  .tuple(pairsOf(SHAPE.members), fc.option(id, { freq: 20 }), fc.option(time, { freq: 20 }), gap)
+  .map(([body, ownId, instant, space]) => {
+    const pairs = [...body];
+    for (const [name, value] of [['"id"', ownId] as const, ['"time"', instant] as const]) {
+      if (value !== null && !pairs.some(([other]) => other === name)) pairs.push([name, value]);
+    }
+    return { text: objectText(pairs, space), id: identity(pairs) };
+  });
+const element = fc.oneof(
+  { weight: 12, arbitrary: record },
+  { weight: 1, arbitrary: fc.oneof(scalar, array(scalar)).map((text) => ({ text, id: null })) },
+);
+const page = fc.array(element, { maxLength: 5 });
+
+function identity(pairs: readonly (readonly [string, string])[]): string | null {
+  for (const field of ID_FIELDS) {
+    const text = pairs.find(([name]) => name === `"${field}"`)?.[1] ?? 'null';
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'number') return text;
+    if (typeof value === 'string' && /[^ \t\n\v\f\r]/.test(value)) return withoutHalves(value);
+  }
+  return null;
+}
+
+async function* chunksOf(chunks: readonly Uint8Array[]) {
+  yield* chunks;
+}
+
+async function scanned(chunks: readonly Uint8Array[], known: KnownRecord) {
+  const written: Buffer[] = [];
+  const result = await scanPage(chunksOf(chunks), {
+    known,
+    write: async (bytes) => {
+      written.push(Buffer.from(bytes));
+    },
+  });
+  return { ...result, text: Buffer.concat(written).toString('utf8') };
+}
+
+function bodyOf(records: readonly Delivered[]): Buffer {
+  return Buffer.from(`[${records.map(({ text }) => text).join(',\n')}]`);
+}
+
+/** Cuts at arbitrary places, also inside characters, escapes and literals. */
+function cut(bytes: Buffer, places: readonly number[]): Uint8Array[] {
+  const cuts = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
+}
+
+const known = () => knownRecord(SHAPE, ID_FIELDS);
+const singly = (bytes: Buffer) => [...bytes].map((byte) => Uint8Array.of(byte));
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Text as UTF-8 can hold it. */
+const withoutHalves = (text: string) => Buffer.from(text).toString();
+
+/** A JSON value without halves of surrogate pairs. */
+function wellFormed(value: unknown): unknown {
+  if (typeof value === 'string') return withoutHalves(value);
+  if (Array.isArray(value)) return value.map(wellFormed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [withoutHalves(name), wellFormed(one)]));
+}
+
+/** What the line of a plain record has to say: single values without brackets, and what no column takes once more. */
+function plainOf(
+  fields: Fields,
+  members: readonly ShapeMember[],
+  collectsBelow: boolean,
+): { line: Fields; extra: Fields } {
+  const line: Record<string, unknown> = {};
+  const extra: Record<string, unknown> = {};
+  const below: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    const member = members.find((one) => one.name === name);
+    line[name] = value;
+    if (member === undefined || member.kind === 'leftover') {
+      if (value !== null) extra[name] = value;
+    } else if (member.kind === 'text' && Array.isArray(value) && member.column !== 'id') {
+      line[name] = value.length === 0 ? '' : value[0];
+    } else if (member.kind === 'section' && value !== null) {
+      const inside = plainOf(value as Fields, member.members, true);
+      line[name] = inside.line;
+      if (Object.keys(inside.extra).length > 0) below[name] = inside.extra;
+    } else if (member.kind === 'list' && value !== null) {
+      line[name] = (value as Fields[]).map((one) => withExtra(plainOf(one, member.members, false)));
+    }
+  }
+  return { line, extra: collectsBelow ? { ...extra, ...below } : extra };
+}
+
+function withExtra({ line, extra }: { line: Fields; extra: Fields }): Fields {
+  return Object.keys(extra).length === 0 ? line : { ...line, [SPOOL_MEMBERS.extra]: extra };
+}
+
+/** Whether the line says what was delivered. */
+function expectSaid(line: string, delivered: string): void {
+  const said = JSON.parse(line) as Fields;
+  const value = wellFormed(JSON.parse(delivered));
+  const odd = said[SPOOL_MEMBERS.odd];
+  if (odd !== undefined) expect(JSON.parse(odd as string)).toEqual(value);
+  else expect(said).toEqual(withExtra(plainOf(value as Fields, SHAPE.members, true)));
+}
+
+let directory: string;
+let spool: Spool;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edrlake-shaped-'));
+  spool = await openSpool(directory, { idFields: ID_FIELDS, shape: SHAPE });
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+test('lines say what was delivered, with the ids that it has, however the body is cut', async () => {
+  let plain = 0;
+  await fc.assert(
+    fc.asyncProperty(page, fc.array(fc.nat(), { maxLength: 9 }), async (records, places) => {
+      const body = bodyOf(records);
+      const whole = await scanned([body], known());
+      const lines = whole.text.split('\n').slice(0, -1);
+      expect(lines.length).toBe(records.length);
+      for (const [n, { text }] of records.entries()) expectSaid(lines[n] as string, text);
+      expect(whole.ids).toEqual(records.map(({ id }) => id));
+      expect(whole.oddRecords).toBe(lines.filter((line) => line.startsWith('{"#odd":"')).length);
+      expect(await scanned(cut(body, places), known())).toEqual(whole);
+      expect(await scanned(singly(body), known())).toEqual(whole);
+      plain += records.length - whole.oddRecords;
+    }),
+    { numRuns: 250 },
+  );
+  expect(plain, 'records that were plain').toBeGreaterThan(150);
+});
+
+test('two pages that are scanned at the same time come out as one after the other', async () => {
+  await fc.assert(
+    fc.asyncProperty(page, page, fc.integer({ min: 1, max: 40 }), async (one, other, stride) => {
+      const bodies = [bodyOf(one), bodyOf(other)];
+      const chunks = bodies.map((body) =>
+        cut(
+          body,
+          Array.from({ length: body.length / stride }, (_, n) => n * stride),
+        ),
+      );
+      const apart = [await scanned(chunks[0] ?? [], known()), await scanned(chunks[1] ?? [], known())];
+      const shared = known();
+      expect(await Promise.all(chunks.map((pieces) => scanned(pieces, shared)))).toEqual(apart);
+    }),
+    { numRuns: 80 },
+  );
+});
+
+test('a spooled page is read again with the ids it had', async () => {
+  let pageNumber = 0;
+  await fc.assert(
+    fc.asyncProperty(page, async (records) => {
+      const key = { windowId: 'w', pageNumber: pageNumber++, attempt: 0 };
+      const written = await spool.writePage(key, chunksOf([bodyOf(records)]));
+      expect(await spool.verifyPage(written.page)).toEqual(written);
+    }),
+    { numRuns: 60 },
+  );
+});
