@@ -3,18 +3,21 @@ import type { Lane } from '@edrlake/lake';
 import { commitBatch, flattenBatch } from './commit-batch.ts';
 import type { ExportRun } from './run-types.ts';
 
-/** Brings batches into the lake one after the other: while one is committed, the next one is flattened. */
+/** Brings batches into the lake: two are worked on at a time, and committed in the order in which they came. */
 export interface BatchLanes {
-  /** Flattens a batch and begins its commit once the one before it is in. @throws {EdrlakeError} also what became of that one */
+  /** Begins with a batch as soon as a lane is free. @throws {EdrlakeError} what became of the batch that had the lane before */
   bring(windows: readonly FetchedWindow[]): Promise<void>;
-  /** Waits until all batches are in. @throws {EdrlakeError} what became of the last one */
+  /** Waits until all batches are in. @throws {EdrlakeError} the first that was not */
   settle(): Promise<void>;
   /** Waits for what is at work, without regard to how it ends, and closes the lanes. */
   close(): Promise<void>;
 }
 
+/** As many as there are cores on a small machine; each batch more takes as much memory again. */
+const LANES = 2;
+
 /**
- * Two lanes of the run's lake, opened when they are needed. An abort interrupts what DuckDB is at: it was not committed, and
+ * The lanes of a run, opened when they are needed. An abort interrupts what DuckDB is at: it was not committed, and
  * the next run finds its pages.
  */
 export function batchLanes(run: ExportRun): BatchLanes {
@@ -24,8 +27,10 @@ export function batchLanes(run: ExportRun): BatchLanes {
     for (const { connection } of lanes) connection.interrupt();
   };
   services.signal.addEventListener('abort', interrupt);
+  const atWork: Promise<void>[] = [];
   let batchNo = 0;
-  let commit: Promise<void> = Promise.resolve();
+  /** Of the newest batch; it waits for the one before it. */
+  let committed: Promise<void> = Promise.resolve();
   const laneOf = async (index: number): Promise<Lane> => {
     const open = lanes[index];
     if (open !== undefined) return open;
@@ -42,23 +47,28 @@ export function batchLanes(run: ExportRun): BatchLanes {
       throw thrown;
     }
   };
+  const flattenAndCommit = async (windows: readonly FetchedWindow[], lane: Lane, before: Promise<void>) => {
+    const flat = await flattenBatch(run, windows, lane);
+    try {
+      await before;
+    } catch (thrown) {
+      await flat.staged.drop();
+      throw thrown;
+    }
+    await run.recordBatch(windows, await commitBatch(run, flat, lane));
+  };
   return {
     async bring(windows) {
-      const lane = await laneOf(batchNo++ % 2);
-      const flat = await orReason(flattenBatch(run, windows, lane));
-      try {
-        await orReason(commit);
-      } catch (thrown) {
-        await flat.staged.drop();
-        throw thrown;
-      }
-      commit = commitBatch(run, flat, lane).then((result) => run.recordBatch(windows, result));
+      const index = batchNo++ % LANES;
+      await orReason(atWork[index] ?? Promise.resolve());
+      committed = flattenAndCommit(windows, await laneOf(index), committed);
+      atWork[index] = committed;
       // Whoever waits for it next is told; until then nobody is.
-      commit.catch(() => undefined);
+      committed.catch(() => undefined);
     },
-    settle: () => orReason(commit),
+    settle: () => orReason(committed),
     async close() {
-      await commit.catch(() => undefined);
+      await Promise.allSettled(atWork);
       services.signal.removeEventListener('abort', interrupt);
       for (const lane of lanes) lane.close();
     },
