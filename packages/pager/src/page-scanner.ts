@@ -224,7 +224,8 @@ function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
       escaped && isString
         ? (JSON.parse(bytes.toString('utf8', from, to)) as string)
         : bytes.toString('utf8', isString ? from + 1 : from, isString ? to - 1 : to);
-    if (NOT_BLANK.test(text)) return text;
+    // The first character nearly always tells; the pattern alone took a tenth of the time of a page.
+    if (text.charCodeAt(0) > 0x20 || NOT_BLANK.test(text)) return text;
   }
   return null;
 }
