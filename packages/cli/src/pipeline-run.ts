@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
 import { currentOwner, isOwnerAlive } from '@edrlake/lake';
 import {
   BUILT_IN_TASKS,
@@ -14,11 +13,12 @@ import {
   type TaskTools,
 } from '@edrlake/runner';
 import { readCredentials } from './credentials.ts';
-import { configKey, environmentName, type FlagValues } from './flags.ts';
+import type { FlagValues } from './flags.ts';
 import { connectionSettings, requireGateway } from './gateway.ts';
 import { lakeDirectory } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';
 import { newRunId } from './run-id.ts';
+import { refuseScope } from './scope-refusal.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Tries at once. Tasks on the lake take turns anyway; others, such as webhooks, need not wait for them. */
@@ -39,25 +39,12 @@ const TASKS_WITHOUT_SCOPE: readonly string[] = [
   'repair',
 ] satisfies (keyof typeof BUILT_IN_TASKS)[];
 
-/**
- * A filter, or a state, in the settings is a wish to have a part of the events. Comparing knows no parts, and exporting
- * everything instead would cost requests and fill the lake with what nobody asked for.
- * @throws {EdrlakeError} `CONFIG_INVALID` where the settings select events and the pipeline has a task that cannot
- */
-export function refuseScope({ name, tasks }: Pipeline, values: FlagValues): void {
-  const setting = (['filter', 'state'] as const).find((flag) => values[flag] !== null);
-  if (setting === undefined) return;
+/** @throws {EdrlakeError} `CONFIG_INVALID` where the settings select events and the pipeline has a task that cannot */
+export function refusePipelineScope({ name, tasks }: Pipeline, values: FlagValues): void {
   const used = new Set(Object.values(tasks).map(({ uses }) => String(uses)));
   const unable = TASKS_WITHOUT_SCOPE.filter((task) => used.has(task));
   if (unable.length === 0) return;
-  const does = unable.length === 1 ? 'takes' : 'take';
-  throw new EdrlakeError(
-    'CONFIG_INVALID',
-    `pipeline "${name}": expected no ${setting}, because ${listText(unable)} ${does} all events; found "${values[setting]}"`,
-    {
-      hint: `Remove ${configKey(setting)} from the configuration file and ${environmentName(setting)} from the environment, or name another file with --config. edrlake backfill and edrlake sync take --${setting}.`,
-    },
-  );
+  refuseScope(values, `pipeline "${name}"`, `${listText(unable)} ${unable.length === 1 ? 'takes' : 'take'} all events`);
 }
 
 /** `a, b and c`. */
@@ -76,7 +63,7 @@ export async function pipelineTools(
   services: Services,
 ): Promise<PipelineTools> {
   const { priority = 'normal' } = pipeline;
-  refuseScope(pipeline, values);
+  refusePipelineScope(pipeline, values);
   requireGateway(values);
   const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
   const tools = openTaskTools(

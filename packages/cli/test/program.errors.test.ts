@@ -12,8 +12,9 @@ describe('a filter that is set for everything', () => {
   it.each([
     [['run', 'nightly'], { EDRLAKE_FILTER: 'type: FILE' }, 'expected no filter', 'found "type: FILE"'],
     [['run', 'nightly', '--dry-run'], { EDRLAKE_STATE: 'true' }, 'expected no state', 'found "true"'],
+    [['reconcile'], { EDRLAKE_FILTER: 'type: FILE' }, 'expected no filter', 'compares, and repairs, whole days'],
     [['schedule', 'nightly'], { EDRLAKE_FILTER: 'type: FILE' }, 'pipeline "nightly"', 'sync, reconcile and repair'],
-  ])('is refused by %j, whose tasks would export the rest as well', async (args, env, ...wanted) => {
+  ])('is refused by %j, which would look at the rest as well', async (args, env, ...wanted) => {
     const { exitCode, stdout, stderr } = await run([...args, '--platform', 'US1', '--lake', 'nowhere'], env);
     const said = stderr.replaceAll('\n', ' ');
     expect({ exitCode, stdout }, said).toEqual({ exitCode: 2, stdout: '' });

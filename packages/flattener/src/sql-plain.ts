@@ -11,7 +11,7 @@ import { EVENTS } from './events-table.ts';
 import { RECORD_SHAPE } from './record-shape.ts';
 import { elementTree, fieldsOf, RECORD_TREE, type SourceField } from './source-tree.ts';
 import { columnSql, insideSql, parsedName, rawName, textName, valueSelect, wholeSectionSql } from './sql-fields.ts';
-import { plainTimeSql, unblankSql } from './sql-values.ts';
+import { plainTimeSql } from './sql-values.ts';
 
 // Records that fit `RECORD_SHAPE`: every value has the type it is read with, so that nothing has to be looked at twice.
 
@@ -119,7 +119,8 @@ function plainFieldSql({ path, use, column }: SourceField, prefix = ''): string[
   const value = `${prefix}${reference(path)}`;
   if (use === 'json') return [`${value}::VARCHAR AS ${rawName(path)}`];
   if (use !== 'value' || column === null) return [];
-  if (column.type === 'text') return [`${unblankSql(value)} AS ${textName(path)}`];
+  // Blank text was hidden from the reader.
+  if (column.type === 'text') return [`${value} AS ${textName(path)}`];
   return [`${column.type === 'timestamp' ? plainTimeSql(value) : value} AS ${parsedName(column, path)}`];
 }
 

@@ -41,11 +41,13 @@ export interface ScannedPage {
 }
 
 /**
- * Reads the body of one page, a JSON array of records, in one pass over its bytes and writes one line for each record, in the order
- * delivered. A record that fits the shape is written as it is; what no column takes of it, or of an element of a list, stands in
- * the line a second time, as the last member `#extra` of the record or element. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. White space
- * between tokens becomes spaces, and escaped halves of surrogate pairs become `\ufffd` (they are no text and DuckDB refuses
- * them). An empty body holds no records, as the API answers 204 when it finds nothing.
+ * Reads the body of one page, a JSON array of records, in one pass over its bytes and writes one line for each record, in the
+ * order delivered. Of a record that fits the shape the line is the record, changed only where that changes nothing for its
+ * columns: the brackets around a single value become spaces, the name of a blank text begins with `#` instead, so that nobody
+ * reads it, and what no column takes of the record, or of an element of a list, stands in it a second time, as its last member
+ * `#extra`. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. In both, white space between
+ * tokens becomes spaces, and escaped halves of surrogate pairs become `\ufffd` (they are no text and DuckDB refuses them). An
+ * empty body holds no records, as the API answers 204 when it finds nothing.
  *
  * It checks all of RFC 8259 except that the names within an object are unique; two strings are the same identity
  * however they are escaped, a number is its text as delivered. Memory: the largest record three times, and the ids.
@@ -132,7 +134,7 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
     record: 0,
     filled: 0,
     elements: [],
-    unwrapped: [],
+    edits: [],
   };
   const utf8 = utf8Check();
   let expected: Expected = 'array';

@@ -14,6 +14,19 @@ export function plainDigits(bytes: Buffer, from: number, to: number, most: numbe
   return true;
 }
 
+const BLANK = /^[ \t\n\v\f\r]*$/;
+
+/** Whether the content of a string at [from, to) is only white space, also where that is escaped. */
+export function isBlankText(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] as number;
+    if (byte === 0x20) continue;
+    // What begins with an escape may be a tab.
+    return byte === 0x5c && BLANK.test(JSON.parse(bytes.toString('utf8', from - 1, to + 1)) as string);
+  }
+  return true;
+}
+
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }

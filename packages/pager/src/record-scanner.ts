@@ -1,5 +1,5 @@
 import { type KnownMember, type KnownRecord, type KnownSection, slotOf } from './known-members.ts';
-import { isPlainTime, plainDigits } from './plain-values.ts';
+import { isBlankText, isPlainTime, plainDigits } from './plain-values.ts';
 import { MAX_DEPTH, type ScanState, stop } from './scan-state.ts';
 import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from './scan-values.ts';
 
@@ -40,8 +40,8 @@ export interface RecordScan {
   filled: number;
   /** Elements of lists that hold what no column takes: where each ends, and where that lies. */
   readonly elements: ElementExtra[];
-  /** Places of brackets that were taken away from around a single value: from, to, from, to, … */
-  readonly unwrapped: number[];
+  /** What was written over in the current record: place, byte that was there, place, byte, … */
+  readonly edits: number[];
 }
 
 /**
@@ -62,17 +62,26 @@ export function recordEnd(scan: RecordScan, at: number): number {
   }
   const end = objectEnd(scan, known.root, at, 1);
   if (scan.filled !== known.required) state.odd = true;
-  if (scan.unwrapped.length > 0) settleUnwrapped(scan);
+  if (scan.edits.length > 0) settleEdits(scan);
   return end;
 }
 
-/** A record that turns out odd, or not to be whole yet, gets its brackets back. */
-function settleUnwrapped({ state, unwrapped }: RecordScan): void {
-  for (let i = 0; (state.odd || state.starved) && i < unwrapped.length; i += 2) {
-    state.bytes[unwrapped[i] as number] = 0x5b;
-    state.bytes[unwrapped[i + 1] as number] = 0x5d;
+/** A record that turns out odd, or not to be whole yet, gets back what was written over. */
+function settleEdits({ state, edits }: RecordScan): void {
+  for (let i = 0; (state.odd || state.starved) && i < edits.length; i += 2) {
+    state.bytes[edits[i] as number] = edits[i + 1] as number;
   }
-  unwrapped.length = 0;
+  edits.length = 0;
+}
+
+function edit({ state: { bytes }, edits }: RecordScan, place: number, byte: number): void {
+  edits.push(place, bytes[place] as number);
+  bytes[place] = byte;
+}
+
+/** Makes a member one that nobody reads: blank text says as little as none. */
+function hide(scan: RecordScan, nameAt: number): void {
+  edit(scan, nameAt + 1, 0x23);
 }
 
 function clearExtra(section: KnownSection): void {
@@ -189,6 +198,11 @@ function memberEnd(
   const byte = state.bytes[at] as number;
   if (byte === 0x22) {
     const end = memberStringEnd(state, member, at);
+    if (state.starved) return end;
+    if (member.kind === TEXT && member.idRank < 0 && isBlankText(state.bytes, at + 1, end - 1)) {
+      hide(scan, nameAt);
+      return end;
+    }
     if (member.requiredBit !== 0 && isFilled(state.bytes, at)) scan.filled |= member.requiredBit;
     if (member.idRank >= 0) noteId(scan, member, at, end);
     if (member.shared !== null) checkShared(scan, member, at, end);
@@ -207,7 +221,7 @@ function memberEnd(
     }
     // An identity stays as it was delivered: in brackets it is none, also when the line is read again.
     const mayUnwrap = member.kind === TEXT && member.shared === null && member.idRank < 0;
-    if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, at, depth);
+    if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, nameAt, at, depth);
     if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.odd = true;
     return valueEnd(state, at, depth + 1);
   }
@@ -226,21 +240,26 @@ function memberEnd(
  * After an array in the place of text. One with a single value, or with none, is as good as that value or as blank text: its brackets
  * are taken away. Any other makes the record odd.
  */
-function unwrappedEnd(scan: RecordScan, from: number, depth: number): number {
-  const { state, unwrapped } = scan;
+function unwrappedEnd(scan: RecordScan, nameAt: number, from: number, depth: number): number {
+  const { state } = scan;
   const { bytes } = state;
   const end = valueEnd(state, from, depth + 1);
   if (state.starved) return end;
   const first = afterGap(state, from + 1);
-  const isEmpty = first === end - 1;
   const byte = bytes[first] as number;
-  const isSingle =
-    byte !== 0x5b && byte !== 0x7b && !isEmpty && afterGap(state, valueEnd(state, first, depth + 2)) === end - 1;
-  const isPlain = isSingle && (byte > 0x39 || byte === 0x22 || plainDigits(bytes, first, end - 1, 18));
-  if (isPlain || (isEmpty && end === from + 2)) {
-    unwrapped.push(from, end - 1);
-    bytes[from] = isEmpty ? 0x22 : 0x20;
-    bytes[end - 1] = isEmpty ? 0x22 : 0x20;
+  const isEmpty = first === end - 1;
+  if (isEmpty || byte === 0x5b || byte === 0x7b) {
+    if (isEmpty) hide(scan, nameAt);
+    else state.odd = true;
+    return end;
+  }
+  const last = valueEnd(state, first, depth + 2);
+  const isSingle = afterGap(state, last) === end - 1;
+  const isPlain = isSingle && (byte > 0x39 || byte === 0x22 || plainDigits(bytes, first, last, 18));
+  if (isPlain && byte === 0x22 && isBlankText(bytes, first + 1, last - 1)) hide(scan, nameAt);
+  else if (isPlain) {
+    edit(scan, from, 0x20);
+    edit(scan, end - 1, 0x20);
   } else state.odd = true;
   return end;
 }

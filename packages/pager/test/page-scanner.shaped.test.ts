@@ -190,7 +190,15 @@ function wellFormed(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [withoutHalves(name), wellFormed(one)]));
 }
 
-/** What the line of a plain record has to say: single values without brackets, and what no column takes once more. */
+const isBlank = (value: unknown) => typeof value === 'string' && /^[ \t\n\v\f\r]*$/.test(value);
+
+/** A blank text is left in the line under a name that nobody reads. */
+function hide(line: Record<string, unknown>, name: string): void {
+  line[`#${name.slice(1)}`] = line[name];
+  delete line[name];
+}
+
+/** What the line of a plain record has to say: single values without brackets, blank text hidden, and what no column takes once more. */
 function plainOf(
   fields: Fields,
   members: readonly ShapeMember[],
@@ -205,7 +213,11 @@ function plainOf(
     if (member === undefined || member.kind === 'leftover') {
       if (value !== null) extra[name] = value;
     } else if (member.kind === 'text' && Array.isArray(value) && member.column !== 'id') {
-      line[name] = value.length === 0 ? '' : value[0];
+      const [only = ''] = value;
+      line[name] = isBlank(only) ? value : only;
+      if (isBlank(only)) hide(line, name);
+    } else if (member.kind === 'text' && isBlank(value) && member.column !== 'id') {
+      hide(line, name);
     } else if (member.kind === 'section' && value !== null) {
       const inside = plainOf(value as Fields, member.members, true);
       line[name] = inside.line;

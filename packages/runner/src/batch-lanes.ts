@@ -16,6 +16,9 @@ export interface BatchLanes {
 /** As many as there are cores on a small machine; each batch more takes as much memory again. */
 const LANES = 2;
 
+/** An interrupt that comes between two statements is lost, so it is repeated until the lanes are closed. */
+const INTERRUPT_EVERY_MS = 50;
+
 /**
  * The lanes of a run, opened when they are needed. An abort interrupts what DuckDB is at: it was not committed, and
  * the next run finds its pages.
@@ -23,8 +26,10 @@ const LANES = 2;
 export function batchLanes(run: ExportRun): BatchLanes {
   const { lake, services } = run;
   const lanes: Lane[] = [];
+  let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
     for (const { connection } of lanes) connection.interrupt();
+    timer ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
   };
   services.signal.addEventListener('abort', interrupt);
   const atWork: Promise<void>[] = [];
@@ -70,6 +75,7 @@ export function batchLanes(run: ExportRun): BatchLanes {
     async close() {
       await Promise.allSettled(atWork);
       services.signal.removeEventListener('abort', interrupt);
+      clearInterval(timer);
       for (const lane of lanes) lane.close();
     },
   };

@@ -8,6 +8,7 @@ import { type LakeSession, withLakeSession } from '../lake-session.ts';
 import { startDisplay } from '../progress-display.ts';
 import { type ReconcileView, reconcileDocument, reconcileText } from '../reconcile-text.ts';
 import { newRunId } from '../run-id.ts';
+import { refuseScope } from '../scope-refusal.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 import { knownDays } from '../wanted-ranges.ts';
 
@@ -23,6 +24,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
       hint: 'Look with --by type, then repair without it.',
     });
   }
+  refuseScope(values, 'reconcile', 'it compares, and repairs, whole days');
   optionalRange(values);
   await requireLake(lakeDirectory(values, surroundings));
   const display = startDisplay({ ...values, 'no-progress': values['no-progress'] || !values.repair }, surroundings);

@@ -16,7 +16,7 @@ import { requireGateway, servicesOf } from '../gateway.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';
 import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../pipeline-file.ts';
 import { pipelineProgress } from '../pipeline-progress.ts';
-import { refuseScope, runOnce } from '../pipeline-run.ts';
+import { refusePipelineScope, runOnce } from '../pipeline-run.ts';
 import { startDisplay } from '../progress-display.ts';
 import { countText, durationText, nounText } from '../quantity-text.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -28,7 +28,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   // What would stop every run should stop the schedule now, while somebody looks.
   for (const pipeline of pipelines) {
     validatePipeline(pipeline, BUILT_IN_TASKS);
-    refuseScope(pipeline, values);
+    refusePipelineScope(pipeline, values);
   }
   requireGateway(values);
   await readCredentials(surroundings.env, surroundings.workingDirectory);
