@@ -254,9 +254,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'compact',
-    summary: 'Merge the small files of each day into few large ones',
+    summary: 'Merge the small files of each day into few, and sort them',
     details: [
-      'No row changes: each merged file is compared with what it replaces before it takes its place. Days that need nothing are left alone. Safe to interrupt, and beside other runs.',
+      'What a backfill or sync writes lies as it arrived. Sorted, a host, a hash or an issuer is found without reading whole days.',
+      'No row changes: each new file is compared with what it replaces before it takes its place. Days that need nothing are left alone. Safe to interrupt, and beside other runs.',
     ],
     positionals: [],
     flags: ['from', 'to', ...LAKE, ...OUTPUT],
