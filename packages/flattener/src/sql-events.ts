@@ -40,7 +40,8 @@ export function eventsSql(staging: string, carry: readonly string[], oddities: O
     .join('');
   const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM ${from}`;
-  const columns = EVENTS.columns.map((column) => `${eventColumnSql(column, oddities)} AS ${quoteName(column.name)}`);
+  const extra = `${extraSql(RECORD_TREE, SCOPE, (field) => leftSql(field, SCOPE), oddities)}::JSON`;
+  const columns = EVENTS.columns.map((column) => `${eventColumnSql(column, extra)} AS ${quoteName(column.name)}`);
   return [
     `WITH read AS (SELECT record, content_hash${odd}${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
     `raw AS (SELECT * EXCLUDE (struct), ${rawSelect('struct', fields).join(', ')} FROM read)`,
@@ -75,11 +76,10 @@ function eventColumn(name: string): ColumnSpec {
   return EVENTS.columns.find((column) => column.name === name) as ColumnSpec;
 }
 
-function eventColumnSql(column: ColumnSpec, oddities: Oddities): string {
+/** A column of `events` from the fields' values, under the names of `sql-fields.ts`. @param extra the SQL of `extra` */
+export function eventColumnSql(column: ColumnSpec, extra: string): string {
   if (column.name === 'event_date') return `${columnSql(eventColumn('event_time'))}::DATE`;
-  if (column.name === 'extra') {
-    return `${extraSql(RECORD_TREE, SCOPE, (field) => leftSql(field, SCOPE), oddities)}::JSON`;
-  }
+  if (column.name === 'extra') return extra;
   const path = column.paths[0] ?? '';
   if (column.type === 'json') return wholeSectionSql(path);
   const section = path.slice(0, Math.max(path.indexOf('.'), 0));

@@ -10,7 +10,8 @@ import {
 import { EVENTS } from './events-table.ts';
 import { RECORD_SHAPE } from './record-shape.ts';
 import { elementTree, fieldsOf, RECORD_TREE, type SourceField } from './source-tree.ts';
-import { columnSql, insideSql, parsedName, rawName, textName, valueSelect, wholeSectionSql } from './sql-fields.ts';
+import { eventColumnSql } from './sql-events.ts';
+import { columnSql, parsedName, rawName, textName, valueSelect } from './sql-fields.ts';
 import { plainTimeSql } from './sql-values.ts';
 
 // Records that fit `RECORD_SHAPE`: every value has the type it is read with, so that nothing has to be looked at twice.
@@ -66,23 +67,9 @@ export function plainEventsSql(lines: string): string {
     'filename',
   ];
   const values = ['*', ...valueSelect(fields)].join(', ');
-  const row = EVENTS.columns.map((column) => `${eventColumnSql(column)} AS ${quoteName(column.name)}`);
+  const row = EVENTS.columns.map((column) => `${eventColumnSql(column, '"extra"')} AS ${quoteName(column.name)}`);
   const rest = ['odd', ...LIST_COLUMNS.map(quoteName), 'content_hash', 'filename'];
   return `WITH texts AS (SELECT ${read.join(', ')} FROM ${lines}), vals AS (SELECT ${values} FROM texts) SELECT ${[...row, ...rest].join(', ')} FROM vals`;
-}
-
-function eventColumnSql(column: ColumnSpec): string {
-  if (column.name === 'event_date') return `${columnSql(columnNamed('event_time'))}::DATE`;
-  if (column.name === 'extra') return '"extra"';
-  const path = column.paths[0] ?? '';
-  if (column.type === 'json') return wholeSectionSql(path);
-  const section = path.slice(0, Math.max(path.indexOf('.'), 0));
-  const isInside = EVENTS.columns.some((other) => other.type === 'json' && other.paths.includes(section));
-  return isInside ? insideSql(column, section, path) : columnSql(column);
-}
-
-function columnNamed(name: string): ColumnSpec {
-  return EVENTS.columns.find((column) => column.name === name) as ColumnSpec;
 }
 
 /** The rows of a child table, as `childRowsSql`. @param events a relation made by `plainEventsSql`, with `id_hash`, without odd records */
