@@ -1,4 +1,5 @@
 import { type EdrlakeError, toEdrlakeError } from '@edrlake/core';
+import { cleanEnvironment } from './clean-environment.ts';
 import { COMPLETE, type CommandSpec } from './command.ts';
 import { commandNamed } from './command-list.ts';
 import { completionWords } from './completion-words.ts';
@@ -15,8 +16,9 @@ import { lineWidth, type Surroundings, writeText } from './surroundings.ts';
  * stderr, or as one JSON document on stdout.
  * @param args without program and script
  */
-export async function runProgram(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { env } = surroundings;
+export async function runProgram(args: readonly string[], given: Surroundings): Promise<number> {
+  const env = cleanEnvironment(given.env);
+  const surroundings = { ...given, env };
   // What can be told before the command line is known to be right; the settings replace it once they are read.
   const style = { json: switchedOn(args, 'json', env), debug: flagText(args, 'log-level', env) === 'debug' };
   try {

@@ -90,12 +90,13 @@ export function createTokenHolder(login: (signal: AbortSignal) => Promise<Token>
 }
 
 /**
- * The token in the body of a successful login, or null when the body is something else: an HTML page, an error object.
+ * The token in the body of a successful login, or null when the body is something else: an HTML page, an error object. It
+ * comes as plain text, as JSON text, or as `token` or `access_token` of a JSON object.
  * Its end is `exp` of the JWT. When `iat` shows that the server's clock and ours are apart, only the length of its life is
  * taken; without a readable `exp` in the future it is four hours.
  */
 export function readToken(body: string, nowMs: number): Token | null {
-  const text = body.trim();
+  const text = tokenText(body.trim());
   if (!/^[\w.~+/=-]{8,16384}$/.test(text)) return null;
   const claims = claimsOf(text);
   const expiresAtMs = instantOf(claims.exp);
@@ -105,6 +106,21 @@ export function readToken(body: string, nowMs: number): Token | null {
     return { text, expiresAtMs: nowMs + (expiresAtMs - issuedAtMs) };
   }
   return { text, expiresAtMs: expiresAtMs > nowMs ? expiresAtMs : nowMs + TOKEN_LIFE_MS };
+}
+
+function tokenText(body: string): string {
+  if (!/^["{]/.test(body)) return body;
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return body;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const { token, access_token: accessToken } = value as { token?: unknown; access_token?: unknown };
+    value = token ?? accessToken;
+  }
+  return typeof value === 'string' ? value.trim() : '';
 }
 
 function claimsOf(text: string): { exp?: unknown; iat?: unknown } {

@@ -101,7 +101,7 @@ describe('a login', () => {
     expect(client.requestsMade()).toEqual({ total: 4, auth: 3, count: 1, events: 0, detail: 0 });
   });
 
-  it.each(['', '<html>Please sign in</html>', '{"token":"eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}'])(
+  it.each(['', '<html>Please sign in</html>', '{"jwt":"eyJhbGciOiJSUzI1NiJ9.e30.c2ln"}', '"eyJh'])(
     'whose answer is no token is an error that does not quote it: %s',
     async (body) => {
       const gateway = await startGateway({ auth: [status(200, body)] });
@@ -216,6 +216,15 @@ describe('the end of a token', () => {
     ['is four hours away with an exp that is no number', { exp: 'soon' }, NOW + 4 * HOUR],
   ])('%s', (_, claims, expected) => {
     expect(readToken(jwt(claims), NOW)?.expiresAtMs).toBe(expected);
+  });
+
+  it.each([
+    (token: string) => JSON.stringify(token),
+    (token: string) => JSON.stringify({ token }),
+    (token: string) => `\n${JSON.stringify({ access_token: token, token_type: 'Bearer' })}\n`,
+  ])('is read from JSON as from plain text', (asJson) => {
+    const text = jwt({ exp: seconds(NOW + HOUR) });
+    expect(readToken(asJson(text), NOW)).toEqual({ text, expiresAtMs: NOW + HOUR });
   });
 
   it('is four hours away for a token that is not a JWT', () => {
