@@ -1,7 +1,9 @@
 import { type Clock, EdrlakeError, type Emit, type Random } from '@edrlake/core';
+import type { Access } from './access.ts';
+import { summedBody } from './body-checksum.ts';
 import type { RequestBudget, RequestPermit } from './budget.ts';
 import type { ConcurrencyGate } from './concurrency.ts';
-import { type EndpointKind, refusal } from './failures.ts';
+import { type EndpointKind, refusal, sameBytesTwice } from './failures.ts';
 import { type HttpAnswer, type HttpRequest, readText, type Transport } from './http.ts';
 import { type LimitFacts, readLimits } from './limits.ts';
 import type { Redact } from './redaction.ts';
@@ -31,6 +33,7 @@ export interface ExchangeTools {
   readonly redact: Redact;
   readonly retryLimits: RetryLimits;
   readonly requestsMade: Record<EndpointKind, number>;
+  readonly access: Access;
 }
 
 /** Sends one request once, counts and reports it. `onAnswer` gets the limits as soon as they are known, or null without an answer. */
@@ -75,7 +78,8 @@ export async function refusalOf(
   // The status says enough when the body of a refusal breaks as well.
   const bodyText = await readText(answer.body, REFUSAL_BYTES).catch(() => '');
   signal.throwIfAborted();
-  return refusal({ status: answer.status, headers: answer.headers, limits, bodyText }, request.facts, tools.redact);
+  const refused = { status: answer.status, headers: answer.headers, limits, bodyText };
+  return refusal(refused, request.facts, tools.access.isGranted(), tools.redact);
 }
 
 /** How long to stand back after an answer that says "over the limit", for the n-th time in a row. */
@@ -111,22 +115,43 @@ export interface DataTools extends ExchangeTools {
 
 type Outcome<T> =
   | { readonly kind: 'done'; readonly value: T }
-  | { readonly kind: 'refused-token'; readonly token: Token; readonly error: EdrlakeError };
+  | { readonly kind: 'refused-token'; readonly token: Token; readonly error: EdrlakeError }
+  /** The body came to its end and is not what it should be. */
+  | { readonly kind: 'broken'; readonly checksum: string | null; readonly error: EdrlakeError };
+
+/** Refusals of fresh tokens that one request takes, where others have been answered. */
+const MAX_FRESH_REFUSALS = 2;
 
 /** One polite request: a slot, the budget, the token, then the tries. @throws {EdrlakeError} final for this request. */
 export async function exchange<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
-  const { clock, emit, budget } = tools;
+  const { clock, emit, budget, access } = tools;
   let hasReplacedToken = false;
+  let freshRefusals = 0;
+  let brokenBefore: string | null = null;
 
   async function attempt(attemptNow: Attempt): Promise<T> {
-    const outcome = await tryOnce(request, attemptNow, tools, signal);
-    if (outcome.kind === 'done') return outcome.value;
-    if (hasReplacedToken) throw outcome.error;
-    hasReplacedToken = true;
-    await tools.tokens.replace(outcome.token, signal);
-    const second = await tryOnce(request, attemptNow, tools, signal);
-    if (second.kind === 'done') return second.value;
-    throw second.error;
+    let outcome = await tryOnce(request, attemptNow, tools, signal);
+    if (outcome.kind === 'refused-token' && !hasReplacedToken) {
+      hasReplacedToken = true;
+      await tools.tokens.replace(outcome.token, signal);
+      outcome = await tryOnce(request, attemptNow, tools, signal);
+    }
+    switch (outcome.kind) {
+      case 'done':
+        return outcome.value;
+      case 'broken': {
+        const { checksum, error } = outcome;
+        const isSame = checksum !== null && checksum === brokenBefore;
+        brokenBefore = checksum;
+        throw isSame ? sameBytesTwice(error, checksum) : error;
+      }
+      case 'refused-token': {
+        freshRefusals++;
+        if (access.isGranted() && freshRefusals < MAX_FRESH_REFUSALS) throw tryAgain(outcome.error);
+        access.refused();
+        throw outcome.error;
+      }
+    }
   }
 
   const onRetry = (error: EdrlakeError, delayMs: number, tryNumber: number) => {
@@ -156,7 +181,7 @@ async function tryOnce<T>(
   tools: DataTools,
   signal: AbortSignal,
 ): Promise<Outcome<T>> {
-  const { clock, tokens } = tools;
+  const { clock, tokens, access } = tools;
   const queuedAtMs = clock.nowMs();
   // The slot comes first: a request that holds a permit must be sent at once, or the budget would count it too early.
   const leave = await tools.gate.enter(signal);
@@ -175,7 +200,9 @@ async function tryOnce<T>(
         },
         async (answer, limits): Promise<Outcome<T>> => {
           if (answer.status === 200 || answer.status === 204) {
-            return { kind: 'done', value: await request.read(answer) };
+            const outcome = await readOnce(request, answer);
+            if (outcome.kind === 'done') access.granted();
+            return outcome;
           }
           const error = await refusalOf(request, answer, limits, tools, signal);
           if (answer.status === 401) return { kind: 'refused-token', token, error };
@@ -189,6 +216,23 @@ async function tryOnce<T>(
   } finally {
     leave();
   }
+}
+
+/** What the reader calls broken is compared with the try before it: the same bytes will not become better. */
+async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise<Outcome<T>> {
+  const summed = summedBody(answer.body);
+  try {
+    return { kind: 'done', value: await request.read({ ...answer, body: summed.body }) };
+  } catch (thrown) {
+    const isBroken = thrown instanceof EdrlakeError && thrown.code === 'BODY_BROKEN' && thrown.disposition === 'retry';
+    if (!isBroken) throw thrown;
+    return { kind: 'broken', checksum: await summed.checksum(), error: thrown };
+  }
+}
+
+function tryAgain(error: EdrlakeError): EdrlakeError {
+  const { code, message, context, hint } = error;
+  return new EdrlakeError(code, message, { disposition: 'retry', context, ...(hint === null ? {} : { hint }) });
 }
 
 /** Asked for after the wait for the budget, which can be longer than a token lives. */

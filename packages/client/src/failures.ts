@@ -1,4 +1,4 @@
-import { type Disposition, EdrlakeError, type ErrorCode } from '@edrlake/core';
+import { type Disposition, EdrlakeError, type ErrorCode, type ErrorContext } from '@edrlake/core';
 import { type HttpHeaders, type LimitFacts, showsLimit } from './limits.ts';
 import { excerpt, type Redact } from './redaction.ts';
 
@@ -32,13 +32,21 @@ interface Verdict {
   readonly disposition: Disposition;
   readonly says: string;
   readonly hint: string;
+  /** What the answer told besides. */
+  readonly facts?: ErrorContext;
 }
 
 /**
  * The error of an answer that is no success. `context.waitMs` says how long the server asked to wait, where it did.
+ * @param hasAccess whether the account is known to get answers: then a refusal concerns this request alone
  */
-export function refusal(answer: RefusedAnswer, request: RequestFacts, redact: Redact): EdrlakeError {
-  const { code, disposition, says, hint } = verdictOf(answer, request);
+export function refusal(
+  answer: RefusedAnswer,
+  request: RequestFacts,
+  hasAccess: boolean,
+  redact: Redact,
+): EdrlakeError {
+  const { code, disposition, says, hint, facts } = verdictOf(answer, request, hasAccess);
   // A login page may echo the credentials in any spelling (escaped for HTML, base64, …), so only the API's own reason is quoted.
   const body = request.kind === 'auth' ? loginReason(answer.bodyText) : excerpt(answer.bodyText, redact);
   const quoted = body === '' ? '' : ` The answer began: ${body}`;
@@ -53,6 +61,7 @@ export function refusal(answer: RefusedAnswer, request: RequestFacts, redact: Re
       ...(request.filter === null ? {} : { filter: redact(request.filter) }),
       ...(answer.limits.toWaitMs === null ? {} : { waitMs: answer.limits.toWaitMs }),
       ...(answer.limits.remaining === null ? {} : { requestsLeft: answer.limits.remaining }),
+      ...facts,
     },
   });
 }
@@ -62,7 +71,7 @@ function loginReason(bodyText: string): string {
   return /\b[A-Z][A-Za-z]{2,60}Exception\b/.exec(bodyText)?.[0] ?? '';
 }
 
-function verdictOf(answer: RefusedAnswer, request: RequestFacts): Verdict {
+function verdictOf(answer: RefusedAnswer, request: RequestFacts, hasAccess: boolean): Verdict {
   const { status } = answer;
   if (status === 429 || (status === 409 && showsLimit(answer.limits))) {
     return {
@@ -73,14 +82,7 @@ function verdictOf(answer: RefusedAnswer, request: RequestFacts): Verdict {
     };
   }
   if (request.kind === 'auth') return authVerdict(status, answer.headers);
-  if (status === 401 || status === 403) {
-    return {
-      code: 'ACCESS_DENIED',
-      disposition: 'stop',
-      says: status === 401 ? 'a fresh token was refused' : 'the account may not do this',
-      hint: 'Ask your Qualys administrator for the IOC/EDR module and API access for this account.',
-    };
-  }
+  if (status === 401 || status === 403) return accessVerdict(status, isPage(answer), hasAccess);
   if (request.isBeyondResultWindow && status >= 400) {
     return {
       code: 'RESULT_WINDOW_EXCEEDED',
@@ -89,7 +91,35 @@ function verdictOf(answer: RefusedAnswer, request: RequestFacts): Verdict {
       hint: 'Ask for a smaller range.',
     };
   }
-  return dataVerdict(status, request.kind) ?? generalVerdict(status, answer.headers);
+  return dataVerdict(answer, request.kind, hasAccess) ?? generalVerdict(status, answer.headers);
+}
+
+/** The API answers in JSON or plain text; a web page comes from something in between. */
+function isPage({ headers, bodyText }: RefusedAnswer): boolean {
+  const header = headers['content-type'];
+  const contentType = typeof header === 'string' ? header : (header?.[0] ?? '');
+  return /^\s*</.test(bodyText) || contentType.includes('text/html');
+}
+
+function accessVerdict(status: number, isWebPage: boolean, hasAccess: boolean): Verdict {
+  if (!hasAccess && !(isWebPage && status === 403)) {
+    return {
+      code: 'ACCESS_DENIED',
+      disposition: 'stop',
+      says: status === 401 ? 'a fresh token was refused' : 'the account may not do this',
+      hint: 'Ask your Qualys administrator for the IOC/EDR module and API access for this account.',
+    };
+  }
+  return {
+    code: 'REQUEST_REFUSED',
+    disposition: 'stop',
+    says: hasAccess
+      ? 'this request was refused, though others are answered'
+      : 'a web page instead of an answer of the API',
+    hint: isWebPage
+      ? 'A firewall or a proxy in between refuses it: ask who runs it to let requests to this gateway through.'
+      : 'Run again; if it stays, ask Qualys support with the time of this request.',
+  };
 }
 
 function authVerdict(status: number, headers: HttpHeaders): Verdict {
@@ -112,12 +142,40 @@ function authVerdict(status: number, headers: HttpHeaders): Verdict {
   return generalVerdict(status, headers);
 }
 
-function dataVerdict(status: number, kind: EndpointKind): Verdict | null {
-  if (status === 400 || status === 414) {
+/** Statuses that say that the question is too long: for the URL, for the headers, for what takes it. */
+const TOO_LONG = new Set([413, 414, 431]);
+
+function dataVerdict(answer: RefusedAnswer, kind: EndpointKind, hasAccess: boolean): Verdict | null {
+  const { status, bodyText } = answer;
+  if (TOO_LONG.has(status)) {
+    return {
+      code: 'QUERY_TOO_LONG',
+      disposition: 'stop',
+      says: 'the query is too long for the gateway or a proxy',
+      hint: 'Shorten --filter: split long lists of values over several exports.',
+    };
+  }
+  if (status === 400 && hasAccess && isPage(answer)) {
+    return {
+      code: 'REQUEST_REFUSED',
+      disposition: 'stop',
+      says: 'a web page instead of an answer of the API',
+      hint: 'A firewall or a proxy in between refuses it: ask who runs it to let requests to this gateway through.',
+    };
+  }
+  if (status === 400 && kind === 'events' && /\bsort/i.test(bodyText)) {
     return {
       code: 'FILTER_REJECTED',
       disposition: 'stop',
-      says: status === 414 ? 'the query is too long' : 'the query was not understood',
+      says: 'the order of the pages was refused',
+      hint: 'Pages are sorted by the time token; this platform may spell it otherwise. edrlake doctor finds out which to set.',
+    };
+  }
+  if (status === 400) {
+    return {
+      code: 'FILTER_REJECTED',
+      disposition: 'stop',
+      says: 'the query was not understood',
       hint: 'Check the filter, and the time token of this platform: newer ones spell it event.datetime.',
     };
   }
@@ -253,6 +311,16 @@ export function contentFailure(
     disposition: code === 'BODY_BROKEN' ? 'retry' : 'stop',
     context: { host: request.host, endpoint: request.kind, path: request.path },
     hint: 'Check the base URL and whether a proxy stands in between.',
+  });
+}
+
+/** The error of a body that came twice with the same bytes and is broken: a third try would bring them again. */
+export function sameBytesTwice(error: EdrlakeError, checksum: string): EdrlakeError {
+  return new EdrlakeError(error.code, `${error.message} (the same answer came twice: ${checksum})`, {
+    disposition: 'stop',
+    context: error.context,
+    cause: error,
+    hint: 'It is not asked for again by itself. Check whether a proxy stands in between; if not, report the request to Qualys support.',
   });
 }
 

@@ -1,4 +1,5 @@
 import { type Clock, EdrlakeError, type Emit, type Random } from '@edrlake/core';
+import { createAccess } from './access.ts';
 import { createRequestBudget, type RequestBudget } from './budget.ts';
 import { createConcurrencyGate } from './concurrency.ts';
 import type { DataTools, ExchangeTools } from './exchange.ts';
@@ -85,6 +86,7 @@ export function openSession(
       totalMs: positive('retryTotalMs', options.retryTotalMs ?? 900_000),
     },
     requestsMade: { auth: 0, events: 0, count: 0, detail: 0 },
+    access: createAccess(),
   };
   const tokens = createTokenHolder((signal) => logIn(options, host, exchangeTools, signal), clock);
   currentToken = tokens.secret;

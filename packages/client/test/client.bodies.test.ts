@@ -83,6 +83,37 @@ describe('a page', () => {
     expect(gateway.data()).toHaveLength(3);
   });
 
+  const broken = async (body: AsyncIterable<Uint8Array>) => {
+    for await (const _ of body) throw new EdrlakeError('BODY_BROKEN', 'no array', { disposition: 'retry' });
+  };
+
+  it('that comes twice with the same bytes and is broken is not asked for a third time', async () => {
+    // In pieces of another length: the reader stops after the first, and the sum is of the whole.
+    const pieces =
+      (bytes: number): Reply =>
+      (_, response) => {
+        response.writeHead(200);
+        for (let at = 0; at < PAGE.length; at += bytes) response.write(PAGE.slice(at, at + bytes));
+        response.end();
+      };
+    const gateway = await startGateway({ data: [pieces(1_000), pieces(7_000), gzipped()] });
+    const error = await failureOf(connect(gateway.url).client.events({}, broken, NEVER));
+    expect([error.code, error.disposition]).toEqual(['BODY_BROKEN', 'stop']);
+    expect(error.message).toMatch(/no array \(the same answer came twice: \d+ bytes, CRC-32 [0-9a-f]{8}\)/);
+    expect(gateway.data()).toHaveLength(2);
+  });
+
+  it.each([
+    ['other bytes', [json('[1'), json('[2'), json('[1'), json('[2')]],
+    ['the same bytes that were cut off', [reset('[1'), reset('[1'), reset('[1'), reset('[1')]],
+    ['another failure in between', [json('[1'), status(500), json('[2'), status(500)]],
+  ])('keeps its tries with %s', async (_, data) => {
+    const gateway = await startGateway({ data });
+    const error = await failureOf(connect(gateway.url, { retryTries: 4 }).client.events({}, broken, NEVER));
+    expect(error.message).toContain('given up after 4 tries');
+    expect(gateway.data()).toHaveLength(4);
+  });
+
   it('is not asked for again when the reader fails for another reason', async () => {
     const gateway = await startGateway({ data: [json(PAGE)] });
     const { client } = connect(gateway.url);

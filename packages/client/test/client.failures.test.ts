@@ -19,7 +19,10 @@ const HTML = '<html><head><title>502 Bad Gateway</title><style>a{}</style></head
 describe('an answer that is no success', () => {
   it.each([
     ['events', 400, 'invalid filter', 'FILTER_REJECTED', 'stop', 1],
-    ['events', 414, '', 'FILTER_REJECTED', 'stop', 1],
+    ['events', 413, '', 'QUERY_TOO_LONG', 'stop', 1],
+    ['events', 414, HTML, 'QUERY_TOO_LONG', 'stop', 1],
+    ['count', 431, '', 'QUERY_TOO_LONG', 'stop', 1],
+    ['events', 403, HTML, 'REQUEST_REFUSED', 'stop', 1],
     ['events', 403, 'no role', 'ACCESS_DENIED', 'stop', 1],
     ['events', 404, 'no such path', 'RESPONSE_UNEXPECTED', 'stop', 1],
     ['detail', 404, 'no such event', 'NOT_FOUND', 'stop', 1],
@@ -54,6 +57,24 @@ describe('an answer that is no success', () => {
     const { message } = await failureOf(connect(gateway.url).client.count({}, NEVER));
     expect(message).toContain('bad [31mtoken xxx');
     expect(message.length).toBeLessThan(400);
+  });
+
+  it('says that the order was refused where the answer does', async () => {
+    const gateway = await startGateway({
+      data: [status(400, '{"message":"sort: event.dateTime cannot be sorted by"}')],
+    });
+    const error = await failureOf(connect(gateway.url).client.events({ filter: 'type: FILE' }, textOf, NEVER));
+    expect(error.message).toContain('the order of the pages was refused');
+    expect(error.hint).toContain('edrlake doctor');
+  });
+
+  it('with a web page is a refusal of that request once others have been answered', async () => {
+    const gateway = await startGateway({ data: [json('[]'), status(403, HTML), status(400, HTML), status(403, '{}')] });
+    const { client } = connect(gateway.url);
+    await client.events({}, textOf, NEVER);
+    for (let n = 0; n < 3; n++) {
+      expect((await failureOf(client.events({}, textOf, NEVER))).code).toBe('REQUEST_REFUSED');
+    }
   });
 
   it('shows the filter that was refused', async () => {

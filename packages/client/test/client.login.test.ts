@@ -190,6 +190,26 @@ describe('a token', () => {
     expect(gateway.data()).toHaveLength(2);
   });
 
+  it('refused around one request, while others are answered, is a refusal of that request', async () => {
+    const no = status(401, 'no');
+    const gateway = await startGateway({ data: [COUNT, no, no, no, COUNT] });
+    const { client } = connect(gateway.url);
+    await client.count({}, NEVER);
+    const error = await failureOf(client.count({}, NEVER));
+    expect([error.code, error.disposition]).toEqual(['REQUEST_REFUSED', 'stop']);
+    expect(gateway.logins()).toHaveLength(2);
+    expect(await client.count({}, NEVER)).toBe(1);
+  });
+
+  it('refused for request after request is ACCESS_DENIED in the end', async () => {
+    const gateway = await startGateway({ data: [COUNT, status(401, 'no')] });
+    const { client } = connect(gateway.url);
+    await client.count({}, NEVER);
+    const codes: string[] = [];
+    for (let n = 0; n < 6; n++) codes.push((await failureOf(client.count({}, NEVER))).code);
+    expect(codes).toEqual([...Array(5).fill('REQUEST_REFUSED'), 'ACCESS_DENIED']);
+  });
+
   it('whose replacement is refused ends in AUTH_REJECTED', async () => {
     const gateway = await startGateway({ auth: [grantToken(), status(401, '{}')], data: [status(401)] });
     const { client } = connect(gateway.url);

@@ -16,6 +16,11 @@ export const ERROR_CODES = {
   AUTH_REJECTED: { exitCode: 2, meaning: 'the login was refused; it is never tried again by itself' },
   ACCESS_DENIED: { exitCode: 2, meaning: 'the account lacks the IOC/EDR role' },
   FILTER_REJECTED: { exitCode: 2, meaning: 'the API refused the query (HTTP 400)' },
+  QUERY_TOO_LONG: { exitCode: 2, meaning: 'the gateway takes no query of this length (HTTP 413, 414 or 431)' },
+  REQUEST_REFUSED: {
+    exitCode: 1,
+    meaning: 'a firewall, a proxy or one node refused this request (400, 401 or 403), though others are answered',
+  },
   NOT_FOUND: { exitCode: 1, meaning: 'the API has no such event' },
   HOST_UNREACHABLE: { exitCode: 1, meaning: 'no connection to the gateway: name, network, TLS or refused' },
   TIMEOUT: { exitCode: 1, meaning: 'the gateway did not answer in time' },

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import {
   EdrlakeError,
   type Emit,
+  type ErrorCode,
   type EventSource,
   type FetchedWindow,
   type PlannedWindow,
@@ -44,14 +45,19 @@ export interface FetchOptions {
 }
 
 /** Errors that every other window would meet as well. */
-const FATAL_CODES = new Set([
+const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'AUTH_REJECTED',
   'ACCESS_DENIED',
   'CREDENTIALS_MISSING',
-  'FILTER_REJECTED',
   'LAKE_UNWRITABLE',
   'INTERRUPTED',
 ]);
+
+/** Errors of the question itself: fatal until a window has come, then of one window, because the others are answered. */
+const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FILTER_REJECTED', 'QUERY_TOO_LONG']);
+
+/** Windows refused one after the other before the rest is not asked for: who refuses means it, and may count. */
+const MAX_REFUSED_IN_A_ROW = 5;
 
 /** A window split into windows that are split again: after so many rounds the source contradicts itself. */
 const MAX_SPLIT_DEPTH = 4;
@@ -72,12 +78,14 @@ interface Job {
  * Fetches windows into the spool and yields each as soon as it is done, roughly in the order given. Each window is yielded
  * once, whole or failed, except that one that outgrew the result window is replaced by smaller ones that tile it (parts
  * counted as zero come without pages). Fetching goes on while the consumer works, as far ahead as `maxSpooledBytes` allows.
- * A page or count that fails for good fails its window only.
+ * A page or count that fails for good fails its window only; after a few windows in a row that the gateway refused, the rest
+ * is yielded as failed without being asked for.
  *
  * After the end, an error, or the consumer's `break` nothing is in flight. What a crash leaves behind: whole pages in the
  * spool, those that `onPage` was awaited for being the caller's to name in `resume`.
- * @throws {EdrlakeError} what no other window could survive: `AUTH_REJECTED`, `ACCESS_DENIED`, `FILTER_REJECTED`,
- *   `LAKE_UNWRITABLE` (also for what `onPage` throws), or an abort. Windows that were done but not yielded yet are in the spool.
+ * @throws {EdrlakeError} what no other window could survive: `AUTH_REJECTED`, `ACCESS_DENIED`, `LAKE_UNWRITABLE` (also for what
+ *   `onPage` throws), an abort, or before any window has come `FILTER_REJECTED` and `QUERY_TOO_LONG`. Windows that are done by then
+ *   are yielded first, except after an abort and `LAKE_UNWRITABLE`: those stay in the spool.
  */
 export async function* fetchWindows(
   source: EventSource,
@@ -89,7 +97,7 @@ export async function* fetchWindows(
   // Each request in flight listens, and there are as many as the caller wants.
   setMaxListeners(0, signal);
   const spool = await openSpool(options.spoolDirectory, { idFields: source.idFields, shape: options.shape });
-  const queue = fetchQueue(source, windows, spool, { ...options, signal }, stop);
+  const queue = fetchQueue(source, windows, spool, { ...options, signal }, stop, options.signal);
   try {
     for (;;) {
       queue.pump();
@@ -111,6 +119,7 @@ function fetchQueue(
   spool: Spool,
   options: FetchOptions,
   stop: AbortController,
+  caller: AbortSignal,
 ) {
   const maxSpooledBytes = options.maxSpooledBytes ?? 536_870_912;
   const sizes = windowSizes(source);
@@ -121,7 +130,31 @@ function fetchQueue(
   const records = { count: 0, bytes: 0 };
   let position = 0;
   let fatal: EdrlakeError | null = null;
+  let hasCome = false;
+  let refusedInARow = 0;
+  /** Why nothing further is asked for, though other windows might come. */
+  let refusal: EdrlakeError | null = null;
 
+  const heed = (done: FetchedWindow | FailedWindow) => {
+    if (!('error' in done)) {
+      if (done.pages.length === 0) return;
+      hasCome = true;
+      refusedInARow = 0;
+      return;
+    }
+    const isRefusal = done.error.code === 'REQUEST_REFUSED' || QUESTION_CODES.has(done.error.code);
+    refusedInARow = isRefusal ? refusedInARow + 1 : 0;
+    if (refusedInARow >= MAX_REFUSED_IN_A_ROW) refusal ??= done.error;
+  };
+  const notAsked = (because: EdrlakeError): FailedWindow | undefined => {
+    const job = peek();
+    if (job === undefined) return undefined;
+    if (parts.pop() === undefined) position++;
+    const message = `not asked for, because ${MAX_REFUSED_IN_A_ROW} windows in a row were refused: ${because.message}`;
+    const { code, context, hint } = because;
+    const error = new EdrlakeError(code, message, { context, ...(hint === null ? {} : { hint }) });
+    return { ...job.planned, verdict: 'failed', error };
+  };
   const peek = (): Job | undefined => {
     const planned = windows[position];
     return parts.at(-1) ?? (planned === undefined ? undefined : { planned, sizes, depth: 0 });
@@ -145,16 +178,18 @@ function fetchQueue(
   const begin = (job: Job) => {
     const begun = { bytes: expectedBytes(job) };
     let spooled = 0;
-    const task = fetchJob(fetching, job, (bodyBytes) => {
+    const onBytes = (bodyBytes: number) => {
       spooled += bodyBytes;
       begun.bytes = Math.max(begun.bytes, spooled);
-    })
+    };
+    const task = fetchJob(fetching, job, () => hasCome, onBytes)
       .then(
         (outcome) => {
           ready.push(...outcome.done);
           // The first part next, ahead of windows that were planned to follow.
           parts.push(...outcome.parts.reverse());
           for (const done of outcome.done) {
+            heed(done);
             if ('bodyBytes' in done) {
               records.count += done.recordCount;
               records.bytes += done.bodyBytes;
@@ -175,7 +210,7 @@ function fetchQueue(
   };
   const pump = () => {
     for (let job = peek(); job !== undefined && !options.signal.aborted; job = peek()) {
-      if (!mayBegin(job)) return;
+      if (refusal !== null || !mayBegin(job)) return;
       if (parts.pop() === undefined) position++;
       begin(job);
     }
@@ -185,9 +220,15 @@ function fetchQueue(
     pump,
     /** The next window for the consumer. @throws the error that ends everything, once nothing is in flight. */
     take(): FetchedWindow | FailedWindow | undefined {
-      if (fatal === null && !options.signal.aborted) return ready.shift();
+      const hasEnded = fatal !== null || options.signal.aborted;
+      if (!hasEnded) return ready.shift() ?? (active.size === 0 && refusal !== null ? notAsked(refusal) : undefined);
       if (active.size > 0) return undefined;
-      throw fatal ?? toEdrlakeError(options.signal.reason);
+      const error = fatal ?? toEdrlakeError(options.signal.reason);
+      // What came whole is still handed on, unless nobody waits for it or it could not be stored.
+      const isWanted = !caller.aborted && error.code !== 'LAKE_UNWRITABLE';
+      const whole = isWanted ? ready.shift() : undefined;
+      if (whole !== undefined) return whole;
+      throw error;
     },
     isIdle: () => active.size === 0 && ready.length === 0 && peek() === undefined,
     nextChange: () => Promise.race(active.keys()),
@@ -201,6 +242,7 @@ function fetchQueue(
 async function fetchJob(
   fetching: WindowFetching,
   job: Job,
+  hasCome: () => boolean,
   onBytes: (bodyBytes: number) => void,
 ): Promise<{ done: (FetchedWindow | FailedWindow)[]; parts: Job[] }> {
   const { planned, sizes, depth } = job;
@@ -218,7 +260,8 @@ async function fetchJob(
     return { done: outcome.into.emptyWindows.map(emptyWindow), parts };
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
-    if (FATAL_CODES.has(error.code) || fetching.signal.aborted) throw error;
+    const isFatal = FATAL_CODES.has(error.code) || (QUESTION_CODES.has(error.code) && !hasCome());
+    if (isFatal || fetching.signal.aborted) throw error;
     const { id: windowId, range } = planned.window;
     fetching.emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
     return { done: [{ ...planned, verdict: 'failed', error }], parts: [] };

@@ -83,7 +83,7 @@ async function* brokenOff(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-test.each(['AUTH_REJECTED', 'ACCESS_DENIED', 'FILTER_REJECTED'] as const)('%s ends everything', async (code) => {
+test.each(['AUTH_REJECTED', 'ACCESS_DENIED'] as const)('%s ends everything', async (code) => {
   failPageOf(2, new EdrlakeError(code, 'no'));
   const consume = async () => {
     for await (const _ of fetchWindows(source, windows, options));
@@ -92,6 +92,51 @@ test.each(['AUTH_REJECTED', 'ACCESS_DENIED', 'FILTER_REJECTED'] as const)('%s en
   expect(source.pagesInFlight).toBe(0);
   expect(source.calls.page).toBeLessThan(40);
   expect(await unfinishedFiles()).toEqual([]);
+});
+
+test.each(['FILTER_REJECTED', 'QUERY_TOO_LONG'] as const)(
+  '%s ends everything before a window has come, and fails its window after that',
+  async (code) => {
+    failPageOf(0, new EdrlakeError(code, 'no'));
+    const consume = async () => {
+      const verdicts: string[] = [];
+      for await (const { verdict } of fetchWindows(source, windows, { ...options, concurrency: 1 }))
+        verdicts.push(verdict);
+      return verdicts;
+    };
+    await expect(consume()).rejects.toMatchObject({ code });
+    failPageOf(3, new EdrlakeError(code, 'no'));
+    source.page = laterOnly(source.page);
+    expect((await consume()).sort()).toEqual([...Array(windows.length - 1).fill('complete'), 'failed']);
+  },
+);
+
+/** Lets the first window through, which an earlier fault would fail. */
+function laterOnly(page: MemorySource['page']): MemorySource['page'] {
+  const { startMs } = windows[0]!.window.range;
+  const whole = memorySource(source.events, { pageSize: 10, maxResultWindow: 40 });
+  return (query, ...rest) => (query.range.startMs === startMs ? whole : { page }).page(query, ...rest);
+}
+
+test('what came whole before a fatal error is handed on before it is thrown', async () => {
+  const last = windows.length - 1;
+  failPageOf(last, new EdrlakeError('ACCESS_DENIED', 'no'));
+  const whole: string[] = [];
+  const consume = async () => {
+    for await (const { window } of fetchWindows(source, windows, { ...options, concurrency: 1 })) {
+      // The consumer is slow: by now everything has been asked for.
+      while (seen.filter(({ type }) => type === 'window').length < last) await new Promise(setImmediate);
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+      whole.push(window.id);
+    }
+  };
+  await expect(consume()).rejects.toMatchObject({ code: 'ACCESS_DENIED' });
+  expect(whole.sort()).toEqual(
+    windows
+      .slice(0, last)
+      .map(({ window }) => window.id)
+      .sort(),
+  );
 });
 
 test('a journal that cannot be written ends everything', async () => {

@@ -15,7 +15,7 @@ import { provenWindows } from './skip-proven.ts';
  * reported in the result, the others are committed.
  *
  * @throws {EdrlakeError} what no window can survive: a refused login or filter, an unwritable lake, an interrupt. All
- * that was committed before stays.
+ * that was committed before stays; what came whole by then is committed first, except after an interrupt.
  */
 export async function exportRange(
   ends: ExportEnds,
@@ -41,7 +41,7 @@ export async function exportRange(
     });
     const lanes = batchLanes(run);
     try {
-      for await (const { windows, failed } of inBatches(fetched, batchBytes)) {
+      for await (const { windows, failed } of inBatches(fetched, batchBytes, services.signal)) {
         await run.recordFailed(failed);
         if (windows.length > 0) await lanes.bring(windows);
       }

@@ -1,0 +1,31 @@
+/**
+ * What the gateway has let through so far. It tells a refused account from a refusal around one request: once data has been
+ * answered, a single 401 or 403 comes from a firewall, a proxy or one node of the gateway.
+ */
+export interface Access {
+  /** Whether a data request has been answered since the last time that the account as a whole was refused. */
+  isGranted(): boolean;
+  /** A data request was answered. */
+  granted(): void;
+  /** A data request was refused with 401 for good, its token being fresh. */
+  refused(): void;
+}
+
+/** Requests refused in a row with fresh tokens before the account itself counts as refused. */
+const MAX_REFUSED_IN_A_ROW = 5;
+
+/** One for each client. */
+export function createAccess(): Access {
+  let hasAnswered = false;
+  let refusedInARow = 0;
+  return {
+    isGranted: () => hasAnswered && refusedInARow < MAX_REFUSED_IN_A_ROW,
+    granted() {
+      hasAnswered = true;
+      refusedInARow = 0;
+    },
+    refused() {
+      refusedInARow++;
+    },
+  };
+}
