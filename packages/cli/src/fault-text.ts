@@ -16,12 +16,20 @@ export const FAULT_FORMS: readonly (readonly [string, string])[] = [
   ['reorder', 'the events come in another order'],
   ['late-arrival:10', '10 events arrive right after the answer'],
   ['expired-token', 'status 401, all tokens have ended'],
+  ['empty-body', 'status 200 without a body'],
+  ['no-content', 'status 204'],
+  ['error-object', 'status 200 with an error as JSON'],
   ['wrong-count:5', 'a count is off by 5'],
+  ['zero-count', 'a count is 0, whatever there is'],
+  ['bare-number', 'a count is a number alone'],
 ];
 
 /** What the forms have in common, in words for a help text. */
 export const FAULT_GRAMMAR =
-  'A fault is FORM, FORM@N (for the Nth such request) or FORM@NxTIMES (so many times in a row). It meets requests for pages of events (wrong-count: counts); auth/FORM, count/FORM, detail/FORM and any/FORM meet others.';
+  'A fault is FORM, FORM@N (for the Nth such request) or FORM@NxTIMES (so many times in a row). It meets requests for pages of events (the last three: counts); auth/FORM, count/FORM, detail/FORM and any/FORM meet others.';
+
+/** Faults that only counts can have. */
+const COUNT_FAULTS: readonly string[] = ['wrong-count', 'zero-count', 'bare-number'];
 
 const PATTERN = /^(?:(auth|events|count|detail|any)\/)?([a-z-]+)(?::(-?\d{1,9}))?(?:@(\d{1,9})(?:x(\d{1,9}))?)?$/;
 
@@ -36,7 +44,7 @@ export function parseFault(text: string, range: TimeRange): Fault | null {
   const number = numberText === undefined ? null : Number(numberText);
   const effect = effectOf(kind, number, range);
   if (effect === null || Number(position) < 1 || Number(times) < 1) return null;
-  const usual = kind === 'wrong-count' ? 'count' : 'events';
+  const usual = COUNT_FAULTS.includes(kind) ? 'count' : 'events';
   const endpoint = (place ?? usual) as 'auth' | 'events' | 'count' | 'detail' | 'any';
   const after = Number(position) - 1;
   return { ...effect, match: endpoint === 'any' ? { after } : { endpoint, after }, times: Number(times) };
@@ -66,6 +74,11 @@ function effectOf(kind: string, number: number | null, range: TimeRange): FaultE
     case 'missing-row':
     case 'reorder':
     case 'expired-token':
+    case 'empty-body':
+    case 'no-content':
+    case 'error-object':
+    case 'zero-count':
+    case 'bare-number':
       return number === null ? { kind } : null;
     default:
       return null;

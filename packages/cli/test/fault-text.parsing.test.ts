@@ -11,6 +11,8 @@ describe('a fault', () => {
     ['any/reset@2x4', { kind: 'reset', match: { after: 1 }, times: 4 }],
     ['reset-body', { kind: 'reset', at: 'mid-body', match: { endpoint: 'events', after: 0 }, times: 1 }],
     ['wrong-count:-5', { kind: 'wrong-count', offBy: -5, match: { endpoint: 'count', after: 0 }, times: 1 }],
+    ['zero-count', { kind: 'zero-count', match: { endpoint: 'count', after: 0 }, times: 1 }],
+    ['count/no-content@2', { kind: 'no-content', match: { endpoint: 'count', after: 1 }, times: 1 }],
     ['stall', { kind: 'stall', stallMs: null, match: { endpoint: 'events', after: 0 }, times: 1 }],
   ])('%s is understood', (text, expected) => {
     expect(parseFault(text, RANGE)).toEqual(expected);

@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 export interface SummedBody {
   readonly body: AsyncIterable<Uint8Array>;
   /**
-   * Length and CRC-32 of the whole body, what the reader left included. null where it does not come to its end, or not within
-   * `MAX_SUMMED_BYTES`: of such a body nothing can be said. Call it after the reader is done.
+   * Length and CRC-32 of the whole body, what the reader left included. null where it has no byte, does not come to its end, or
+   * not within `MAX_SUMMED_BYTES`: of such a body nothing can be said. Call it after the reader is done.
    */
   checksum(): Promise<string | null>;
 }
@@ -49,7 +49,7 @@ export function summedBody(source: AsyncIterable<Uint8Array>): SummedBody {
       } catch {
         // A body that does not come to its end has no sum; the error that matters is the reader's.
       }
-      return hasEnded ? `${bodyBytes} bytes, CRC-32 ${checksum.toString(16).padStart(8, '0')}` : null;
+      return hasEnded && bodyBytes > 0 ? `${bodyBytes} bytes, CRC-32 ${checksum.toString(16).padStart(8, '0')}` : null;
     },
   };
 }

@@ -218,7 +218,10 @@ async function tryOnce<T>(
   }
 }
 
-/** What the reader calls broken is compared with the try before it: the same bytes will not become better. */
+/**
+ * What the reader calls broken is compared with the try before it: the same bytes will not become better. That counts are
+ * answered with the same bytes says nothing, for they are few, and those of a search that restarts are always the same.
+ */
 async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise<Outcome<T>> {
   const summed = summedBody(answer.body);
   try {
@@ -226,7 +229,8 @@ async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise
   } catch (thrown) {
     const isBroken = thrown instanceof EdrlakeError && thrown.code === 'BODY_BROKEN' && thrown.disposition === 'retry';
     if (!isBroken) throw thrown;
-    return { kind: 'broken', checksum: await summed.checksum(), error: thrown };
+    const checksum = request.facts.kind === 'count' ? null : await summed.checksum();
+    return { kind: 'broken', checksum, error: thrown };
   }
 }
 

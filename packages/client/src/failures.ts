@@ -298,17 +298,18 @@ export function bodyFailure(thrown: unknown, request: RequestFacts, redact: Reda
   });
 }
 
-/** An answer with status 200 whose content is not what was asked for. `retry` when it may be a broken copy of the right one. */
+/** A success whose content is not what was asked for. `retry` when it may be a broken copy of the right one. */
 export function contentFailure(
   code: 'BODY_BROKEN' | 'RESPONSE_UNEXPECTED',
   found: string,
   bodyText: string,
   request: RequestFacts,
   redact: Redact,
+  disposition: Disposition = code === 'BODY_BROKEN' ? 'retry' : 'stop',
 ): EdrlakeError {
-  const body = excerpt(bodyText, redact);
-  return new EdrlakeError(code, `${describe(request)}: ${found}. The answer began: ${body}`, {
-    disposition: code === 'BODY_BROKEN' ? 'retry' : 'stop',
+  const quoted = bodyText === '' ? '' : ` The answer began: ${excerpt(bodyText, redact)}`;
+  return new EdrlakeError(code, `${describe(request)}: ${found}.${quoted}`, {
+    disposition,
     context: { host: request.host, endpoint: request.kind, path: request.path },
     hint: 'Check the base URL and whether a proxy stands in between.',
   });

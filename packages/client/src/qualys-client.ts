@@ -3,8 +3,7 @@ import { linkAbort } from './cancellation.ts';
 import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './counts.ts';
 import { exchange, type RequestsMade } from './exchange.ts';
 import { contentFailure, type EndpointKind, type RequestFacts } from './failures.ts';
-import { readText } from './http.ts';
-import type { HttpHeaders } from './limits.ts';
+import { type HttpAnswer, readText } from './http.ts';
 import {
   type CountParams,
   type EventsParams,
@@ -58,7 +57,7 @@ export interface QualysClient {
   /** Logs in now instead of with the first request. @returns when the token ends, on this machine's clock */
   login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number }>;
   /**
-   * One page: a JSON array as decoded bytes, `[]` where the server sent nothing. `read` is called anew for each try and asks for
+   * One page: a JSON array as decoded bytes, `[]` where the server says 204. `read` is called anew for each try and asks for
    * one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond `maxResultWindow` is
    * `RESULT_WINDOW_EXCEEDED` with disposition `split`.
    */
@@ -110,7 +109,7 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     }
   }
 
-  function get<T>(target: Target, params: WireParams, read: ReadBody<T>, signal: AbortSignal): Promise<T> {
+  function get<T>(target: Target, params: WireParams, read: ReadAnswer<T>, signal: AbortSignal): Promise<T> {
     const filter = params.find(([name]) => name === 'filter')?.[1];
     const facts: RequestFacts = {
       kind: target.kind,
@@ -122,11 +121,11 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     };
     return call(signal, (linked) => {
       const request = { facts, query: encodeQuery(params), headers: {}, body: null };
-      return exchange({ ...request, read: (answer) => read(answer.body, facts, answer.headers) }, data, linked);
+      return exchange({ ...request, read: (answer) => read(answer, facts) }, data, linked);
     });
   }
 
-  const json = <T>(whenEmpty: string, pick: (text: string) => T | null) => jsonAnswer(whenEmpty, pick, data.redact);
+  const counted = <T>(pick: (answer: unknown) => T | null) => countAnswer(pick, data.redact);
 
   return {
     host,
@@ -137,39 +136,21 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     events: (params, read, signal) => {
       const reach = ((params.pageNumber ?? 0) + 1) * (params.pageSize ?? 10);
       const target: Target = { kind: 'events', path: '/events', isBeyondResultWindow: reach > maxResultWindow };
-      return get(target, eventsWire(params), (body) => read(orEmptyArray(body)), signal);
+      return get(target, eventsWire(params), (answer, facts) => read(pageBody(answer, facts, data.redact)), signal);
     },
     searchAfter: <T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal) => {
-      const readPage: ReadBody<CursorPage<T>> = (body, facts, headers) => {
+      const readPage: ReadAnswer<CursorPage<T>> = (answer, facts) => {
         const broken = (found: string, text: string) => contentFailure('BODY_BROKEN', found, text, facts, data.redact);
-        return readCursorPage(orEmptyArray(body), headers, read, broken);
+        return readCursorPage(pageBody(answer, facts, data.redact), answer.headers, read, broken);
       };
       return get(SEARCH_AFTER, searchAfterWire(params), readPage, signal);
     },
-    countTimeBuckets: (params, signal) =>
-      get(
-        TIME_BUCKETS,
-        timeBucketsWire(params),
-        json('{}', (text) => readTimeBuckets(JSON.parse(text))),
-        signal,
-      ),
-    count: (params, signal) =>
-      get(
-        COUNT,
-        selectionWire(params),
-        json('{"count":0}', (text) => readCount(JSON.parse(text))),
-        signal,
-      ),
-    groupedCount: (params, signal) =>
-      get(
-        COUNT,
-        groupedCountWire(params),
-        json('{}', (text) => readGroups(JSON.parse(text))),
-        signal,
-      ),
+    countTimeBuckets: (params, signal) => get(TIME_BUCKETS, timeBucketsWire(params), counted(readTimeBuckets), signal),
+    count: (params, signal) => get(COUNT, selectionWire(params), counted(readCount), signal),
+    groupedCount: (params, signal) => get(COUNT, groupedCountWire(params), counted(readGroups), signal),
     eventDetail: async (agentId, eventId, params, signal) => {
       const path = `/events/${encodePathPart('agent id', agentId)}/${encodePathPart('event id', eventId)}`;
-      const readEvent = json('[]', (text) => ({ event: cutSingleEvent(text) }));
+      const readEvent = eventAnswer(data.redact);
       const { event } = await get({ kind: 'detail', path }, [['state', params.state]], readEvent, signal);
       if (event !== null) return event;
       throw new EdrlakeError('NOT_FOUND', `${host} has no event ${eventId} of agent ${agentId}`, {
@@ -205,34 +186,63 @@ const COUNT: Target = { kind: 'count', path: '/events/count' };
 const TIME_BUCKETS: Target = { kind: 'count', path: '/events/count/time-buckets' };
 const SEARCH_AFTER: Target = { kind: 'events', path: '/events/searchAfter' };
 
-type ReadBody<T> = (body: AsyncIterable<Uint8Array>, facts: RequestFacts, headers: HttpHeaders) => Promise<T>;
+type ReadAnswer<T> = (answer: HttpAnswer, facts: RequestFacts) => Promise<T>;
 
-/** Reads a JSON answer into what `pick` finds in it. Nothing at all (204) counts as `whenEmpty`. */
-function jsonAnswer<T>(whenEmpty: string, pick: (text: string) => T | null, redact: Redact): ReadBody<T> {
-  return async (body, facts) => {
-    const delivered = await readText(body, MAX_TEXT_BYTES);
-    const text = delivered.trim() === '' ? whenEmpty : delivered;
-    let found: T | null;
-    try {
-      found = pick(text);
-    } catch (thrown) {
-      if (!(thrown instanceof SyntaxError)) throw thrown;
-      throw contentFailure('BODY_BROKEN', 'the answer is not JSON', text, facts, redact);
-    }
+/**
+ * Reads an answer to a counting question. What holds no number (no body at all, text, JSON of another shape) is a broken answer
+ * and asked for again like a broken page: a gateway whose search restarts answers so. Only a plain count where groups or
+ * buckets were asked for is final, because a platform that ignores a parameter ignores it the next time too.
+ */
+function countAnswer<T>(pick: (answer: unknown) => T | null, redact: Redact): ReadAnswer<T> {
+  return async ({ body }, facts) => {
+    const text = await textOf(body);
+    if (text === '') throw contentFailure('BODY_BROKEN', 'expected a count, found an empty body', text, facts, redact);
+    const answer = jsonOf(text, facts, redact);
+    const found = pick(answer);
     if (found !== null) return found;
-    throw contentFailure('RESPONSE_UNEXPECTED', 'an answer of unknown shape', text, facts, redact);
+    const disposition = readCount(answer) === null ? 'retry' : 'stop';
+    throw contentFailure('RESPONSE_UNEXPECTED', 'an answer of unknown shape', text, facts, redact, disposition);
   };
 }
 
-/** The bytes of a body; those of `[]` when there are none (204, or nothing found). */
-async function* orEmptyArray(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** Reads one event; null where the answer holds none. */
+function eventAnswer(redact: Redact): ReadAnswer<{ readonly event: string | null }> {
+  return async ({ body }, facts) => {
+    const text = await textOf(body);
+    if (text === '') return { event: null };
+    jsonOf(text, facts, redact);
+    return { event: cutSingleEvent(text) };
+  };
+}
+
+/** A whole body without the white space, and the byte order mark, around it. */
+async function textOf(body: HttpAnswer['body']): Promise<string> {
+  return (await readText(body, MAX_TEXT_BYTES)).trim();
+}
+
+function jsonOf(text: string, facts: RequestFacts, redact: Redact): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw contentFailure('BODY_BROKEN', 'the answer is not JSON', text, facts, redact);
+  }
+}
+
+/** The bytes of a page; those of `[]` for 204, which says that nothing was found. Status 200 without a byte says nothing. */
+async function* pageBody(
+  { status, body }: HttpAnswer,
+  facts: RequestFacts,
+  redact: Redact,
+): AsyncGenerator<Uint8Array> {
   let isEmpty = true;
   for await (const piece of body) {
     if (piece.byteLength === 0) continue;
     isEmpty = false;
     yield piece;
   }
-  if (isEmpty) yield Buffer.from('[]');
+  if (!isEmpty) return;
+  if (status !== 204) throw contentFailure('BODY_BROKEN', 'expected a page, found an empty body', '', facts, redact);
+  yield Buffer.from('[]');
 }
 
 function normalisePrefix(prefix: string): string {

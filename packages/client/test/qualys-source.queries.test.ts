@@ -110,8 +110,11 @@ describe('the histogram of the source', () => {
     expect(insisting.histogram).not.toBeNull();
   });
 
-  it('stays when the question failed for another reason', async () => {
-    const { source } = await sourceOf([status(403)]);
+  it.each([
+    ['the question failed for another reason', status(403)],
+    ['the answer had no body', status(204)],
+  ])('stays when %s', async (_, reply) => {
+    const { source } = await sourceOf([reply]);
     await failureOf(source.histogram?.(QUERY, HOUR, NEVER) ?? Promise.resolve());
     expect(source.histogram).not.toBeNull();
   });

@@ -26,6 +26,9 @@ export function answerCount(parts: CountingParts, { params, fault }: DataRequest
   const selection = selectionOf(parts, params);
   if (isAnswer(selection)) return selection;
   const groupBy = params.get('groupBy');
+  if (fault?.kind === 'zero-count') {
+    return { status: 200, rows: 0, body: (groupBy ?? '') === '' ? '{"count":0}' : '{}' };
+  }
   const intervalText = params.get('interval');
   const interval = intervalText === null ? null : parseInterval(intervalText);
   if (intervalText !== null && interval === null) return problem(400, `interval: cannot read "${intervalText}"`);
@@ -88,5 +91,6 @@ export function answerTimeBuckets(parts: CountingParts, { params, fault }: DataR
     entries.push([`${startMs}_${endMs}`, count]);
   }
   if (fault?.kind === 'wrong-count' && entries[0] !== undefined) entries[0][1] += fault.offBy;
+  if (fault?.kind === 'zero-count') for (const entry of entries) entry[1] = 0;
   return { status: 200, rows: 0, body: mapJson(entries) };
 }

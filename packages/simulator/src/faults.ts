@@ -42,7 +42,16 @@ export type FaultEffect =
   /** 401, and every token issued so far has ended. */
   | { readonly kind: 'expired-token' }
   /** The count, or the first bucket or group, is off by so many. */
-  | { readonly kind: 'wrong-count'; readonly offBy: number };
+  | { readonly kind: 'wrong-count'; readonly offBy: number }
+  /** A count that says 0, groups or buckets that are none, whatever there is. */
+  | { readonly kind: 'zero-count' }
+  /** A success without a body: status 200, or 204. */
+  | { readonly kind: 'empty-body' }
+  | { readonly kind: 'no-content' }
+  /** Status 200 and, as JSON, an object that tells of an error. */
+  | { readonly kind: 'error-object' }
+  /** Status 200 and a number alone, without the object around it. */
+  | { readonly kind: 'bare-number' };
 
 /** A fault: what goes wrong, for which request, how often (default once). */
 export type Fault = FaultEffect & { readonly match?: FaultMatch; readonly times?: number };
@@ -112,6 +121,9 @@ export function spoiltRows(rows: readonly number[], fault: Fault | null): readon
 
 /** A JSON body as a fault leaves it. */
 export function spoiltBody(body: Buffer, fault: Fault | null): Buffer {
+  if (fault?.kind === 'empty-body' || fault?.kind === 'no-content') return Buffer.alloc(0);
+  if (fault?.kind === 'error-object') return Buffer.from('{"errorCode":500,"message":"simulated fault"}');
+  if (fault?.kind === 'bare-number') return Buffer.from(/\d+/.exec(body.toString())?.[0] ?? '0');
   if (fault?.kind === 'truncated') return body.subarray(0, Math.floor(body.length * 0.6));
   if (fault?.kind === 'invalid-json') {
     const middle = Math.floor(body.length / 2);

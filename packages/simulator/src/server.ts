@@ -163,7 +163,8 @@ async function replyTo(
   const cached = dataAnswer(parts, request, route, fault);
   call.rows = cached.answer.rows;
   if (fault?.kind === 'late-arrival') parts.population.add(fault.addition);
-  const reply = replyOf({ ...cached.answer, body: spoiltBody(cached.body, fault) }, headers);
+  const status = fault?.kind === 'no-content' ? 204 : cached.answer.status;
+  const reply = replyOf({ ...cached.answer, status, body: spoiltBody(cached.body, fault) }, headers);
   return fault === null ? { ...reply, cached } : reply;
 }
 

@@ -104,6 +104,23 @@ describe('faults', () => {
     expect(await countOf(read, '')).toBe(3005);
   });
 
+  it('answer a count with anything but the count', async () => {
+    const simulator = await gateway();
+    const read = await reader(simulator);
+    const hours = { groupBy: 'dateTime', interval: '1h' };
+    simulator.faults.push(
+      ...(['empty-body', 'no-content', 'error-object', 'bare-number', 'zero-count'] as const).map((kind) => ({ kind })),
+    );
+    expect(await read('/count')).toMatchObject({ status: 200, text: '' });
+    expect(await read('/count')).toMatchObject({ status: 204, text: '' });
+    expect((await read('/count')).json()).toEqual({ errorCode: 500, message: 'simulated fault' });
+    expect(await read('/count')).toMatchObject({ status: 200, text: '3000' });
+    expect(await countOf(read, '')).toBe(0);
+    simulator.faults.push({ kind: 'zero-count' });
+    expect((await read('/count', hours)).json()).toEqual({});
+    expect(await countOf(read, '')).toBe(3000);
+  });
+
   it('end the token, miscount, and refuse a login', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);

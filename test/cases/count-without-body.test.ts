@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { inFreshDirectory, inPlainDuckDb, runJson } from '../e2e/command.ts';
+import { type CaseGateway, type CaseRequest, startCaseGateway } from './gateway.ts';
+
+const HOUR_MS = 3_600_000;
+const EVENTS = 400;
+
+/** 400 events of the last twenty hours. The first answers to a count are not what they should be. */
+function gatewayWith(badCounts: number, spoil: (request: CaseRequest) => void): Promise<CaseGateway> {
+  const nowMs = Date.now();
+  const isoOf = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000');
+  const events = Array.from({ length: EVENTS }, (_, index) => {
+    const atMs = nowMs - 20 * HOUR_MS + index * 170_000;
+    return {
+      id: `F_${index}`,
+      type: 'FILE',
+      dateTime: isoOf(atMs),
+      eventProcessedTime: isoOf(atMs + 60_000),
+      asset: { agentId: 'a' },
+    };
+  });
+  return startCaseGateway({
+    events,
+    answer: (request) => {
+      if (request.kind !== 'count' || request.nth > badCounts) return false;
+      spoil(request);
+      return true;
+    },
+  });
+}
+
+const dayBefore = (days: number) => new Date(Date.now() - days * 24 * HOUR_MS).toISOString().slice(0, 10);
+
+it.each([
+  ['without a body', (request: CaseRequest) => request.send(200, '')],
+  ['204', (request: CaseRequest) => request.send(204, '')],
+])('a count that is answered %s is asked for again: sync and backfill bring everything', async (_, spoil) => {
+  for (const command of [
+    ['sync', '--since', dayBefore(2)],
+    ['backfill', '--from', dayBefore(1), '--to', dayBefore(0)],
+  ]) {
+    const gateway = await gatewayWith(1, spoil);
+    try {
+      await inFreshDirectory(async (directory) => {
+        const lake = join(directory, 'lake');
+        await runJson([...command, '--base-url', gateway.url, '--lake', lake]);
+        const [[rows] = []] = await inPlainDuckDb(
+          `select count(distinct event_id) from read_parquet('${lake}/events/*/*.parquet')`,
+        );
+        expect(Number(rows)).toBe(EVENTS);
+      });
+      expect(gateway.asked('count')).toBeGreaterThanOrEqual(2);
+    } finally {
+      await gateway.close();
+    }
+  }
+});
