@@ -4,16 +4,25 @@ import { type Credentials, readCredentials } from './credentials.ts';
 import { wordsText } from './flag-values.ts';
 import type { FlagValues } from './flags.ts';
 import { lakeDirectory } from './lake-access.ts';
+import { readProxy } from './proxy-environment.ts';
 import { requireReachable } from './reachability.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Stands for "no limit": the client's pacing needs a number. */
 const UNLIMITED = { requests: 1_000_000_000, windowSeconds: 1 };
 
-/** How to reach the gateway, as the settings say. */
-export function connectionSettings(values: FlagValues, credentials: Credentials): ConnectionSettings {
+/**
+ * How to reach the gateway, as the settings and the environment say.
+ * @throws {EdrlakeError} `CONFIG_INVALID` for a proxy that cannot be one
+ */
+export function connectionSettings(
+  values: FlagValues,
+  credentials: Credentials,
+  env: Surroundings['env'],
+): ConnectionSettings {
   return {
     ...gatewayOf(values),
+    proxy: readProxy(env),
     apiPrefix: values['api-prefix'],
     ...credentials,
     rateLimit: userLimitOf(values),
@@ -72,9 +81,9 @@ export async function withConnection<T>(
   const { connectBeside } = await import('@edrlake/runner');
   const services = servicesOf(surroundings, emit);
   const sharing = { lakeDirectory: lakeDirectory(values, surroundings), priority: 'normal' } as const;
-  const connection = await connectBeside(connectionSettings(values, credentials), sharing, services);
+  const connection = await connectBeside(connectionSettings(values, credentials, surroundings.env), sharing, services);
   try {
-    await requireReachable(connection.baseUrl, surroundings, emit);
+    await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, surroundings, emit);
     return await work(connection, services);
   } finally {
     await connection.close();

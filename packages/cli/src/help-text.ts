@@ -85,7 +85,7 @@ export function commandHelp(command: CommandSpec, width: number): string {
   if (command.flags.includes('base-url') && command.name !== 'init') {
     lines.push(
       ...wrapWords(
-        'The account comes from EDRLAKE_USERNAME and EDRLAKE_PASSWORD (or EDRLAKE_PASSWORD_FILE).',
+        'The account comes from EDRLAKE_USERNAME and EDRLAKE_PASSWORD (or EDRLAKE_PASSWORD_FILE), a proxy from HTTPS_PROXY and NO_PROXY.',
         textWidth,
       ),
     );

@@ -45,10 +45,14 @@ export async function withLakeSession<T>(
     const { connectSharing, openEdrLake } = await import('@edrlake/runner');
     const services = servicesOf(surroundings, display.emit);
     const directory = lakeDirectory(values, surroundings);
-    const settings = connectionSettings(values, credentials);
+    const settings = connectionSettings(values, credentials, surroundings.env);
     const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
     try {
-      await requireReachable(connection.baseUrl, surroundings, display.emit);
+      await requireReachable(
+        { baseUrl: connection.baseUrl, proxy: connection.client.proxy },
+        surroundings,
+        display.emit,
+      );
       const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
       try {
         return await work({

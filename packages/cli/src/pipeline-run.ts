@@ -68,7 +68,7 @@ export async function pipelineTools(
   const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
   const tools = openTaskTools(
     {
-      connection: connectionSettings(values, credentials),
+      connection: connectionSettings(values, credentials, surroundings.env),
       lakeDirectory: lakeDirectory(values, surroundings),
       memoryLimit: values['memory-limit'],
       ...(values.threads === null ? {} : { threads: values.threads }),

@@ -8,6 +8,7 @@ import { causeText, errorDocument, errorText, withoutSecrets } from './error-tex
 import { readBoolean, readText } from './flag-values.ts';
 import { environmentName, type FlagName, type FlagValues } from './flags.ts';
 import { commandHelp, programHelp } from './help-text.ts';
+import { proxySecrets } from './proxy-environment.ts';
 import { commandLineLayer, configLayer, environmentLayer, resolveSettings, type SettingsLayer } from './settings.ts';
 import { lineWidth, type Surroundings, writeText } from './surroundings.ts';
 
@@ -80,7 +81,7 @@ async function settingsOf(command: CommandSpec, typed: SettingsLayer, surroundin
 
 async function reportError(error: EdrlakeError, style: ErrorStyle, surroundings: Surroundings): Promise<number> {
   const { env, stdout, stderr } = surroundings;
-  const secrets = [env.EDRLAKE_PASSWORD ?? ''];
+  const secrets = [env.EDRLAKE_PASSWORD ?? '', ...proxySecrets(env)];
   if (style.json) {
     await writeText(stdout, `${withoutSecrets(JSON.stringify(errorDocument(error)), secrets)}\n`);
   } else {

@@ -16,7 +16,7 @@ describe('before the first request', () => {
   it('a host that takes connections is enough', async () => {
     const host = await listen();
     const events: RunEvent[] = [];
-    await requireReachable(host.url, fakeSurroundings(), (event) => events.push(event));
+    await requireReachable({ baseUrl: host.url, proxy: null }, fakeSurroundings(), (event) => events.push(event));
     expect(events).toEqual([]);
     await host.close();
   });
@@ -25,7 +25,9 @@ describe('before the first request', () => {
     const host = await listen();
     await host.close();
     const events: RunEvent[] = [];
-    await expect(requireReachable(host.url, fakeSurroundings(), (event) => events.push(event))).rejects.toMatchObject({
+    await expect(
+      requireReachable({ baseUrl: host.url, proxy: null }, fakeSurroundings(), (event) => events.push(event)),
+    ).rejects.toMatchObject({
       code: 'HOST_UNREACHABLE',
       message: `no connection to ${new URL(host.url).host}: nothing listens there (ECONNREFUSED), tried 2 times`,
     });
@@ -36,6 +38,8 @@ describe('before the first request', () => {
     const stop = new AbortController();
     stop.abort(new Error('stopped'));
     const surroundings = fakeSurroundings({ signal: stop.signal });
-    await expect(requireReachable('http://127.0.0.1:1', surroundings, () => {})).rejects.toThrow('stopped');
+    await expect(
+      requireReachable({ baseUrl: 'http://127.0.0.1:1', proxy: null }, surroundings, () => {}),
+    ).rejects.toThrow('stopped');
   });
 });

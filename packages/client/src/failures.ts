@@ -251,8 +251,15 @@ const CONNECTION_REASONS: Readonly<Record<string, string>> = {
   EPIPE: 'the connection was reset before an answer came',
   ETIMEDOUT: 'no connection in time',
   UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
   UND_ERR_SOCKET: 'the connection was closed before an answer came',
 };
+
+/** Why no connection came about, or none that lasted until an answer, with its code. */
+export function connectionReason(thrown: unknown): string {
+  const code = codeOf(thrown);
+  return `${CONNECTION_REASONS[code] ?? 'it failed'} (${code})`;
+}
 
 /**
  * The error of a request to which no answer came. The library's own error is not kept as cause: it may hold raw bytes of the

@@ -1,20 +1,11 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { EdrlakeError } from '@edrlake/core';
-import { Agent, type Dispatcher } from 'undici';
+import { EdrlakeError, type ProxySettings } from '@edrlake/core';
+import type { Dispatcher } from 'undici';
+import { createAgent, type HttpTimeouts } from './agent.ts';
 import { bodyFailure, connectionFailure, describe, type RequestFacts } from './failures.ts';
 import type { HttpHeaders } from './limits.ts';
 import type { Redact } from './redaction.ts';
-
-/** How long each part of a request may take. */
-export interface HttpTimeouts {
-  /** Until the connection stands, TLS included. */
-  readonly connectTimeoutMs: number;
-  /** From the request sent to the first header. Counting events can take minutes. */
-  readonly headersTimeoutMs: number;
-  /** Between two pieces of a body, while the reader is ready for more. */
-  readonly bodyTimeoutMs: number;
-}
 
 /** One request as it is sent. */
 export interface HttpRequest {
@@ -51,16 +42,10 @@ export function createTransport(
   baseUrl: string,
   timeouts: HttpTimeouts,
   connections: number,
+  proxy: ProxySettings | null,
   redact: Redact,
 ): Transport {
-  const agent = new Agent({
-    connect: { timeout: timeouts.connectTimeoutMs },
-    headersTimeout: timeouts.headersTimeoutMs,
-    bodyTimeout: timeouts.bodyTimeoutMs,
-    connections,
-    pipelining: 1,
-    keepAliveTimeout: 30_000,
-  });
+  const agent = createAgent(baseUrl, timeouts, connections, proxy);
 
   async function send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { facts, query, headers, body } = request;
@@ -76,6 +61,7 @@ export function createTransport(
       });
     } catch (thrown) {
       signal.throwIfAborted();
+      if (thrown instanceof EdrlakeError) throw thrown;
       throw connectionFailure(thrown, facts, redact);
     }
     // A body that is destroyed before its end reports that as an error event; without a listener it would end the process.

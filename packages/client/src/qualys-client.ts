@@ -1,4 +1,11 @@
-import { type CursorPage, EdrlakeError, type HistogramBucket, type PageReader } from '@edrlake/core';
+import {
+  type CursorPage,
+  EdrlakeError,
+  type HistogramBucket,
+  type PageReader,
+  type ProxySettings,
+  proxyFor,
+} from '@edrlake/core';
 import { linkAbort } from './cancellation.ts';
 import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './counts.ts';
 import { exchange, type RequestsMade } from './exchange.ts';
@@ -53,6 +60,8 @@ export interface QualysClient {
   /** The host, and the account that logs in. */
   readonly host: string;
   readonly username: string;
+  /** The proxy that its connections go through; null for none. */
+  readonly proxy: ProxySettings | null;
   readonly maxResultWindow: number;
   /** Logs in now instead of with the first request. @returns when the token ends, on this machine's clock */
   login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number }>;
@@ -130,6 +139,7 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
   return {
     host,
     username: options.username,
+    proxy: proxyFor(baseUrl, options.proxy),
     maxResultWindow,
     login: (signal) =>
       call(signal, async (linked) => ({ expiresAtMs: (await data.tokens.current(linked)).expiresAtMs })),

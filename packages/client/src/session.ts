@@ -1,4 +1,4 @@
-import { type Clock, EdrlakeError, type Emit, type Random } from '@edrlake/core';
+import { type Clock, EdrlakeError, type Emit, type ProxySettings, proxyFor, type Random } from '@edrlake/core';
 import { createAccess } from './access.ts';
 import { createRequestBudget, type RequestBudget } from './budget.ts';
 import { createConcurrencyGate } from './concurrency.ts';
@@ -33,6 +33,8 @@ export interface QualysClientOptions {
   readonly retryTotalMs?: number;
   /** Pages beyond this (default 10,000) are refused in undocumented ways; any refusal there means "ask for less". */
   readonly maxResultWindow?: number;
+  /** Connections go through it, except to this machine itself and to the hosts it does not count for. Default: none. */
+  readonly proxy?: ProxySettings | null;
 }
 
 /** What a client takes from the process it runs in. */
@@ -70,12 +72,13 @@ export function openSession(
     headersTimeoutMs: positive('headersTimeoutMs', options.headersTimeoutMs ?? 300_000),
     bodyTimeoutMs: positive('bodyTimeoutMs', options.bodyTimeoutMs ?? 60_000),
   };
+  const proxySecret = options.proxy?.authorization?.replace(/^Basic /, '') ?? null;
   // Messages must not hold the token, and the token comes from a login whose errors are messages.
   let currentToken = (): string | null => null;
-  const redact = createRedact(() => [options.password, currentToken()]);
+  const redact = createRedact(() => [options.password, currentToken(), proxySecret]);
   const exchangeTools: ExchangeTools = {
     // One more than the cap, so that a login never waits for a page.
-    transport: createTransport(baseUrl, timeouts, maxConcurrency + 1, redact),
+    transport: createTransport(baseUrl, timeouts, maxConcurrency + 1, proxyFor(baseUrl, options.proxy), redact),
     budget: tools.budget ?? createRequestBudget(userLimit, { clock, emit }),
     clock,
     random,

@@ -23,6 +23,8 @@ export const ERROR_CODES = {
   },
   NOT_FOUND: { exitCode: 1, meaning: 'the API has no such event' },
   HOST_UNREACHABLE: { exitCode: 1, meaning: 'no connection to the gateway: name, network, TLS or refused' },
+  PROXY_UNREACHABLE: { exitCode: 1, meaning: 'no connection to the proxy that the environment names' },
+  PROXY_REFUSED: { exitCode: 2, meaning: 'the proxy wants a password, or does not allow connections to the gateway' },
   TIMEOUT: { exitCode: 1, meaning: 'the gateway did not answer in time' },
   RATE_LIMITED: {
     exitCode: 1,

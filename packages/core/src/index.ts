@@ -20,6 +20,7 @@ export {
   writtenFile,
 } from './lake-sql.ts';
 export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
+export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './proxy.ts';
 export {
   type RecordShape,
   type ShapeKind,

@@ -7,7 +7,7 @@ import {
   type RequestBudget,
   resolveBaseUrl,
 } from '@edrlake/client';
-import type { EventSource, TimeAxis } from '@edrlake/core';
+import type { EventSource, ProxySettings, TimeAxis } from '@edrlake/core';
 import type { Services } from './export-types.ts';
 
 /** How to reach one account on one platform. Absent settings take the documented defaults. */
@@ -29,6 +29,8 @@ export interface ConnectionSettings {
   readonly walk?: 'pages' | 'searchAfter';
   /** Tries of one request, the first included. */
   readonly retryTries?: number;
+  /** Connections go through it, except to this machine itself and to the hosts it does not count for. */
+  readonly proxy?: ProxySettings | null;
 }
 
 /** An open connection to the API: as a source for exports, and as a client for a person who wants to look. */

@@ -5,7 +5,7 @@ import type { QualysClient } from '@edrlake/client';
 import { isoInstant, MS_PER_DAY, type TimeAxis, type TimeRange } from '@edrlake/core';
 import type { Connection, ConnectionSettings } from './connect.ts';
 import type { Services } from './export-types.ts';
-import { type Finding, failure, ok, warn } from './finding.ts';
+import { type Finding, fail, failure, ok, warn } from './finding.ts';
 import { checkHistogram, checkWalk, rangeFilter } from './probe-ways.ts';
 import { connectBeside } from './shared-connection.ts';
 
@@ -46,7 +46,8 @@ export async function diagnose(
   }
   try {
     const login = await checkLogin(connection.client, services);
-    if (login.status === 'fail') return [login, ...local];
+    const proxy = checkProxy(connection.client, target.settings, login);
+    if (login.status === 'fail') return [...proxy, login, ...local];
     const { findings, eventToken } = await checkTokens(connection.client, target.settings, range, services);
     const ways =
       eventToken === null
@@ -55,7 +56,7 @@ export async function diagnose(
             await checkHistogram(connection.client, eventToken, range, services),
             await checkWalk(connection.client, target.settings, eventToken, range, services),
           ];
-    return [login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
+    return [...proxy, login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
   } finally {
     await connection.close();
   }
@@ -68,6 +69,18 @@ async function checkLogin(client: QualysClient, { signal }: Services): Promise<F
   } catch (thrown) {
     return failure('login', thrown);
   }
+}
+
+/** Which way connections take where a proxy is set. A login that came through, or was refused by the gateway, shows that it works. */
+function checkProxy(client: QualysClient, settings: ConnectionSettings, login: Finding): readonly Finding[] {
+  if (settings.proxy === null || settings.proxy === undefined) return [];
+  const { url, setting } = settings.proxy;
+  if (client.proxy === null) {
+    return [ok('proxy', `none for ${client.host}: this machine, or one that NO_PROXY names (${setting}: ${url})`)];
+  }
+  const found = `${url}, as ${setting} says`;
+  if (!/\(PROXY_\w+\)$/.test(login.found)) return [ok('proxy', found)];
+  return [fail('proxy', found, 'See the login below: it came no further than the proxy.')];
 }
 
 /** Which spelling of each clock the platform counts by. A refused or silently ignored token counts as not understood. */

@@ -52,6 +52,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
     const settings = connectionSettings(
       { ...values, platform: null, 'base-url': gateway.url, 'rate-limit': 'none' },
       { username: gateway.username, password: gateway.password },
+      {},
     );
     const { plan, report } = await exportWeek(settings, directory, input, surroundings, say);
     await say(reportText(report, width).replace(/\nNext: .*\n$/, ''));

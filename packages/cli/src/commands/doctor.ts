@@ -21,7 +21,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   try {
     const target = {
       // Whoever asks what is wrong does not want to wait for it to pass.
-      settings: { ...connectionSettings(values, credentials), retryTries: 2 },
+      settings: { ...connectionSettings(values, credentials, surroundings.env), retryTries: 2 },
       lakeDirectory: lakeDirectory(values, surroundings),
       range: optionalRange(values),
     };
