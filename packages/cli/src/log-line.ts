@@ -42,6 +42,11 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
         `page ${event.pageNumber} of ${event.windowId}: ${nounText(event.records, 'event')}, ${bytesText(event.bodyBytes)}${event.reused ? ', from disk' : ''}`,
       );
     case 'window':
+      if (event.duplicates !== undefined) {
+        return info(
+          `window ${rangeText(event.range)}: complete; the API lists ${nounText(event.duplicates, 'record')} twice`,
+        );
+      }
       return event.verdict === 'complete'
         ? debug(`window ${rangeText(event.range)}: ${nounText(event.fetched, 'event')}, complete`)
         : warn(
@@ -50,6 +55,10 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
     case 'window-refetch':
       return warn(
         `window ${rangeText(event.range)}: ${countText(event.counted)} counted, ${countText(event.fetched)} fetched, ${countText(event.distinct)} distinct; fetching it again (${event.attempt})`,
+      );
+    case 'page-size':
+      return warn(
+        `the gateway gives ${countText(event.given)} events a page, not ${countText(event.asked)}: going on with ${countText(event.given)}`,
       );
     case 'window-split':
       return info(`window ${rangeText(event.range)} has grown, split into ${event.into}`);

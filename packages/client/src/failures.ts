@@ -14,6 +14,8 @@ export interface RequestFacts {
   /** Without the query. */
   readonly path: string;
   readonly filter: string | null;
+  /** Events asked for with one page; null where no page is asked for. */
+  readonly pageSize: number | null;
   /** The page asked for lies beyond what paging can reach, so any refusal means that. */
   readonly isBeyondResultWindow: boolean;
 }
@@ -91,7 +93,7 @@ function verdictOf(answer: RefusedAnswer, request: RequestFacts, hasAccess: bool
       hint: 'Ask for a smaller range.',
     };
   }
-  return dataVerdict(answer, request.kind, hasAccess) ?? generalVerdict(status, answer.headers);
+  return dataVerdict(answer, request, hasAccess) ?? generalVerdict(status, answer.headers);
 }
 
 /** The API answers in JSON or plain text; a web page comes from something in between. */
@@ -145,7 +147,8 @@ function authVerdict(status: number, headers: HttpHeaders): Verdict {
 /** Statuses that say that the question is too long: for the URL, for the headers, for what takes it. */
 const TOO_LONG = new Set([413, 414, 431]);
 
-function dataVerdict(answer: RefusedAnswer, kind: EndpointKind, hasAccess: boolean): Verdict | null {
+function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: boolean): Verdict | null {
+  const { kind, pageSize } = request;
   const { status, bodyText } = answer;
   if (TOO_LONG.has(status)) {
     return {
@@ -163,6 +166,8 @@ function dataVerdict(answer: RefusedAnswer, kind: EndpointKind, hasAccess: boole
       hint: 'A firewall or a proxy in between refuses it: ask who runs it to let requests to this gateway through.',
     };
   }
+  if (status === 400 && pageSize !== null && /page[\s_-]?size/i.test(bodyText))
+    return pageSizeVerdict(pageSize, bodyText);
   if (status === 400 && kind === 'events' && /\bsort/i.test(bodyText)) {
     return {
       code: 'FILTER_REJECTED',
@@ -196,6 +201,19 @@ function dataVerdict(answer: RefusedAnswer, kind: EndpointKind, hasAccess: boole
     };
   }
   return null;
+}
+
+/** The largest number in the words that is smaller than what was asked for is taken for what the gateway gives. */
+function pageSizeVerdict(pageSize: number, bodyText: string): Verdict {
+  const named = [...bodyText.matchAll(/\d[\d,]{0,8}/g)].map(([digits]) => Number(digits.replaceAll(',', '')));
+  const largest = Math.max(0, ...named.filter((size) => size < pageSize));
+  return {
+    code: 'PAGE_SIZE_REFUSED',
+    disposition: 'stop',
+    says: `pages of ${pageSize} events are refused`,
+    hint: `Set --page-size ${largest > 0 ? largest : Math.max(1, Math.floor(pageSize / 2))}.`,
+    facts: { pageSize, ...(largest > 0 ? { largestPageSize: largest } : {}) },
+  };
 }
 
 function generalVerdict(status: number, headers: HttpHeaders): Verdict {

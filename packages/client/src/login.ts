@@ -27,7 +27,15 @@ export async function logIn(
 ): Promise<Token> {
   const { clock, emit } = tools;
   const request: HttpRequest = {
-    facts: { kind: 'auth', method: 'POST', host, path: '/auth', filter: null, isBeyondResultWindow: false },
+    facts: {
+      kind: 'auth',
+      method: 'POST',
+      host,
+      path: '/auth',
+      filter: null,
+      pageSize: null,
+      isBeyondResultWindow: false,
+    },
     query: '',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
     body: new URLSearchParams([

@@ -119,13 +119,15 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
   }
 
   function get<T>(target: Target, params: WireParams, read: ReadAnswer<T>, signal: AbortSignal): Promise<T> {
-    const filter = params.find(([name]) => name === 'filter')?.[1];
+    const given = (wanted: string) => params.find(([name]) => name === wanted)?.[1];
+    const [filter, pageSize] = [given('filter'), given('pageSize')];
     const facts: RequestFacts = {
       kind: target.kind,
       method: 'GET',
       host,
       path: `${prefix}${target.path}`,
       filter: typeof filter === 'string' ? filter : null,
+      pageSize: typeof pageSize === 'number' ? pageSize : null,
       isBeyondResultWindow: target.isBeyondResultWindow ?? false,
     };
     return call(signal, (linked) => {

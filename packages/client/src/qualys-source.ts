@@ -1,4 +1,4 @@
-import { EdrlakeError, type EventQuery, type EventSource } from '@edrlake/core';
+import { EdrlakeError, type EventQuery, type EventSource, type PageWay } from '@edrlake/core';
 import { histogramOf } from './histograms.ts';
 import type { SelectionParams, SortKey } from './parameters.ts';
 import type { QualysClient } from './qualys-client.ts';
@@ -37,7 +37,7 @@ const WALKED_WINDOW_EVENTS = 30_000;
 
 /**
  * The API as something that can count and page. `idFields` are `id` and, in details, `eventId`.
- * `maxResultWindow` is what whole pages reach: 9,000 for pages of 3,000 under a window of 10,000.
+ * `maxResultWindow` is what whole pages reach: 9,000 for pages of 3,000 under a window of 10,000. Both change with `pageSizing`.
  * @throws {EdrlakeError} `CONFIG_INVALID` when not even one page fits into the result window
  */
 export function createQualysSource(client: QualysClient, options: QualysSourceOptions = {}): EventSource {
@@ -47,16 +47,17 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
     agentToken: options.agentToken ?? DOCUMENTED_TOKENS.agentToken,
   };
   const groupBy = options.groupBy ?? { type: 'type', agent: 'agentId' };
-  const pageSize = options.pageSize ?? 1_000;
+  const asked = options.pageSize ?? 1_000;
   const limit = Math.min(options.maxResultWindow ?? client.maxResultWindow, client.maxResultWindow);
-  if (!Number.isSafeInteger(pageSize) || pageSize < 1 || pageSize > limit) {
-    throw new EdrlakeError(
-      'CONFIG_INVALID',
-      `the page size is ${pageSize}, expected a whole number from 1 to ${limit}`,
-    );
+  if (!Number.isSafeInteger(asked) || asked < 1 || asked > limit) {
+    throw new EdrlakeError('CONFIG_INVALID', `the page size is ${asked}, expected a whole number from 1 to ${limit}`);
   }
-  const maxResultWindow = Math.floor(limit / pageSize) * pageSize;
-  const sortOf = (query: EventQuery) => options.sort ?? [{ [tokens.timeTokens[query.axis]]: 'asc' as const }];
+  let pageSize = asked;
+  const usual = (): PageWay => ({ pageSize, reversed: false });
+  const sortOf = (query: EventQuery, { reversed }: PageWay): readonly SortKey[] => {
+    const keys = options.sort ?? [{ [tokens.timeTokens[query.axis]]: 'asc' as const }];
+    return reversed ? keys.map(opposite) : keys;
+  };
 
   function selection(query: EventQuery): SelectionParams & { readonly filter: string } {
     return { filter: windowFilter(query, tokens), state: query.scope.state };
@@ -66,8 +67,18 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
 
   return {
     name: `${client.host}/${client.username}`,
-    maxResultWindow,
-    pageSize,
+    get maxResultWindow() {
+      return Math.floor(limit / pageSize) * pageSize;
+    },
+    get pageSize() {
+      return pageSize;
+    },
+    pageSizing: {
+      asked,
+      lowerTo: (given) => {
+        pageSize = Math.max(1, Math.min(pageSize, given));
+      },
+    },
     idFields: ['id', 'eventId'],
     count: (query, signal) => client.count(selection(query), signal),
     groups: async (query, field, groupLimit, signal) => {
@@ -82,21 +93,33 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
       options.walk !== 'searchAfter'
         ? null
         : {
-            maxWindowEvents: Math.max(options.maxWindowEvents ?? WALKED_WINDOW_EVENTS, pageSize),
-            page: (query, cursor, read, signal) => {
-              const params = { ...selection(query), pageSize, sort: sortOf(query), searchAfterValues: cursor };
+            maxWindowEvents: Math.max(options.maxWindowEvents ?? WALKED_WINDOW_EVENTS, asked),
+            page: (query, cursor, read, signal, way = usual()) => {
+              const params = {
+                ...selection(query),
+                pageSize: way.pageSize,
+                sort: sortOf(query, way),
+                searchAfterValues: cursor,
+              };
               return client.searchAfter(params, read, signal);
             },
           },
-    page: async (query, pageNumber, read, signal) => {
+    page: async (query, pageNumber, read, signal, way = usual()) => {
       // Refused here already: the request would be spent in vain.
-      if ((pageNumber + 1) * pageSize > maxResultWindow) {
-        throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', `page ${pageNumber} lies beyond ${maxResultWindow} results`, {
+      if ((pageNumber + 1) * way.pageSize > limit) {
+        throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', `page ${pageNumber} lies beyond ${limit} results`, {
           disposition: 'split',
           hint: 'Ask for a smaller range.',
         });
       }
-      return client.events({ ...selection(query), pageNumber, pageSize, sort: sortOf(query) }, read, signal);
+      const params = { ...selection(query), pageNumber, pageSize: way.pageSize, sort: sortOf(query, way) };
+      return client.events(params, read, signal);
     },
   };
+}
+
+function opposite(key: SortKey): SortKey {
+  return Object.fromEntries(
+    Object.entries(key).map(([token, direction]) => [token, direction === 'asc' ? 'desc' : 'asc'] as const),
+  );
 }

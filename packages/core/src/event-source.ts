@@ -16,6 +16,22 @@ export interface HistogramBucket {
 /** Receives one page body as decoded bytes in order. A thrown `retry` error makes the source ask for the page again. */
 export type PageReader<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
 
+/** How the pages of one query are cut and ordered. All pages of one walk are asked for in the same way. */
+export interface PageWay {
+  /** Events asked for with one page. */
+  readonly pageSize: number;
+  /** The other end first: a walk in another way does not repeat what was wrong with the first. */
+  readonly reversed: boolean;
+}
+
+/** What a source does when the API turns out to give smaller pages than it is asked for. */
+export interface PageSizing {
+  /** Events of one page as the settings want them. */
+  readonly asked: number;
+  /** From now on `pageSize` is this. @param pageSize from 1 to what it is now */
+  lowerTo(pageSize: number): void;
+}
+
 /** One page of a walk by cursors, and where the next one begins. */
 export interface CursorPage<T> {
   /** What the reader made of the page. */
@@ -31,8 +47,15 @@ export interface CursorWalk {
   /**
    * Reads the page at the cursor, the first one for null, in an order that is stable between calls. Cursors of an earlier
    * process still lead to the same place. One request when all goes well.
+   * @param way left out: pages of `pageSize`, in the source's own order
    */
-  page<T>(query: EventQuery, cursor: string | null, read: PageReader<T>, signal: AbortSignal): Promise<CursorPage<T>>;
+  page<T>(
+    query: EventQuery,
+    cursor: string | null,
+    read: PageReader<T>,
+    signal: AbortSignal,
+    way?: PageWay,
+  ): Promise<CursorPage<T>>;
 }
 
 /**
@@ -45,8 +68,10 @@ export interface EventSource {
   readonly name: string;
   /** Paging reaches only the first so many events of one query. */
   readonly maxResultWindow: number;
-  /** Events asked for with one page. */
+  /** Events asked for with one page; fewer than the settings want once `pageSizing` has lowered it. */
   readonly pageSize: number;
+  /** Left out where every page that is asked for comes as large as it should. */
+  readonly pageSizing?: PageSizing;
   /** Top-level fields that may hold a record's identity; the first one that is not null or blank counts. */
   readonly idFields: readonly string[];
 
@@ -68,6 +93,10 @@ export interface EventSource {
   /** Where it is not null, windows are walked by it and `maxResultWindow` limits none of them; null: by `page`. */
   readonly cursor: CursorWalk | null;
 
-  /** Reads page `pageNumber` (from 0) of the query, in an order that is stable between calls. One request when all goes well. */
-  page<T>(query: EventQuery, pageNumber: number, read: PageReader<T>, signal: AbortSignal): Promise<T>;
+  /**
+   * Reads page `pageNumber` (from 0) of the query, in an order that is stable between calls. One request when all goes well.
+   * @param way left out: pages of `pageSize`, in the source's own order. The number counts pages of its size.
+   * @throws {EdrlakeError} among others `PAGE_SIZE_REFUSED`, with `context.largestPageSize` where the API told it
+   */
+  page<T>(query: EventQuery, pageNumber: number, read: PageReader<T>, signal: AbortSignal, way?: PageWay): Promise<T>;
 }

@@ -10,7 +10,16 @@ export {
   type ErrorDetails,
   toEdrlakeError,
 } from './errors.ts';
-export type { CursorPage, CursorWalk, EventSource, HistogramBucket, PageReader, ValueCount } from './event-source.ts';
+export type {
+  CursorPage,
+  CursorWalk,
+  EventSource,
+  HistogramBucket,
+  PageReader,
+  PageSizing,
+  PageWay,
+  ValueCount,
+} from './event-source.ts';
 export {
   copyToParquetSql,
   idHashSql,

@@ -1,3 +1,4 @@
+import type { PageWay } from './event-source.ts';
 import type { Day } from './time-range.ts';
 import type { PlannedWindow, Window } from './window.ts';
 
@@ -16,6 +17,8 @@ export interface SpooledPage {
    * resumed run goes on from there.
    */
   readonly nextCursor?: string | null;
+  /** How it was asked for: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote it. */
+  readonly way?: PageWay;
 }
 
 /** All pages of one window on disk, and whether they add up. */
@@ -26,6 +29,11 @@ export interface FetchedWindow extends PlannedWindow {
   readonly recordCount: number;
   readonly distinctIds: number;
   readonly withoutId: number;
+  /**
+   * Records that the API lists more than once, where walks in different ways have shown that all ids are there: then the window is
+   * `complete` although records and ids differ. Absent: none.
+   */
+  readonly duplicates?: number;
   /** `complete`: records equal the count and none came twice. `mismatch`: they still do not after every refetch. */
   readonly verdict: 'complete' | 'mismatch';
 }

@@ -54,6 +54,8 @@ export type RunEvent =
       readonly counted: number;
       readonly fetched: number;
       readonly verdict: 'complete' | 'mismatch';
+      /** Records that the API lists more than once in a window that is complete all the same. Absent: none. */
+      readonly duplicates?: number;
     }
   | {
       readonly type: 'window-refetch';
@@ -63,6 +65,12 @@ export type RunEvent =
       readonly fetched: number;
       readonly distinct: number;
       readonly attempt: number;
+    }
+  | {
+      /** The gateway gives smaller pages than it is asked for, or refuses the size. From now on pages are of `given` events. */
+      readonly type: 'page-size';
+      readonly asked: number;
+      readonly given: number;
     }
   | { readonly type: 'window-split'; readonly windowId: string; readonly range: TimeRange; readonly into: number }
   | {

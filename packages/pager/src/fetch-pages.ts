@@ -3,11 +3,13 @@ import {
   EdrlakeError,
   type Emit,
   type EventSource,
+  type PageWay,
   type SpooledPage,
   toEdrlakeError,
   type Window,
 } from '@edrlake/core';
 import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.ts';
+import { sameWay } from './page-ways.ts';
 import { pagesOf } from './window-sizes.ts';
 
 /** What the fetching of one window works with. */
@@ -19,6 +21,7 @@ export interface WindowFetching {
   readonly signal: AbortSignal;
   readonly emit: Emit;
   readonly onPage: (page: SpooledPage) => Promise<void>;
+  readonly onPageSize: (pageSize: number) => Promise<void>;
   readonly resume: ReadonlyMap<string, readonly SpooledPage[]>;
   readonly maxRefetches: number;
   readonly histogram: boolean;
@@ -31,6 +34,7 @@ export interface WindowTry {
   readonly count: number;
   /** 0 for the first try, the only one that uses pages of an earlier run. */
   readonly attempt: number;
+  readonly way: PageWay;
 }
 
 /** The pages of one try, or how far the source pages before it calls the question too big. */
@@ -46,6 +50,9 @@ export type FetchedPages =
 /** Pages that a walk may take beyond those its count needs: one that finds nothing, and some that are not full. */
 const PAGES_BEYOND_COUNT = 3;
 
+/** A walk by cursors goes on with pages that are so many times smaller than asked for. */
+const MAX_SHRINKING = 20;
+
 /**
  * All pages of one try. Settles only when none of them is in flight any more; after a failure no further one is begun.
  * @throws {EdrlakeError} when a page fails for good; pages that came are spooled by then
@@ -59,22 +66,32 @@ export function fetchPages(
   return cursor === null ? fetchByNumber(fetching, request, onBytes) : walkCursors(fetching, cursor, request, onBytes);
 }
 
-/** All pages the count needs, at once as far as the concurrency limit lets them. */
+/**
+ * All pages the count needs, at once as far as the concurrency limit lets them. A further try looks behind them as well, as
+ * long as the last page is full: what is listed twice pushes other records there.
+ */
 async function fetchByNumber(
   fetching: WindowFetching,
-  { window, count, attempt }: WindowTry,
+  { window, count, attempt, way }: WindowTry,
   onBytes: (bodyBytes: number) => void,
 ): Promise<FetchedPages> {
   const { source, inTurn, spool, signal } = fetching;
   const keyOf = keysOf(fetching, window, attempt);
-  const reusable = reusablePages(fetching, window, attempt, 'by-number');
+  const reusable = reusablePages(fetching, window, attempt, way).filter(({ nextCursor }) => nextCursor === undefined);
   const pages: PageWithIds[] = [];
   const failures: { pageNumber: number; error: EdrlakeError }[] = [];
   const fetchPage = (key: PageKey): Promise<PageWithIds | null> =>
     inTurn(async () => {
       signal.throwIfAborted();
       if (failures.length > 0) return null;
-      return source.page(window, key.pageNumber, (body) => spool.writePage(key, body), signal);
+      const { page, ids } = await source.page(
+        window,
+        key.pageNumber,
+        (body) => spool.writePage(key, body),
+        signal,
+        way,
+      );
+      return { page: { ...page, way }, ids };
     });
   const fetchOne = async (pageNumber: number): Promise<void> => {
     try {
@@ -87,10 +104,16 @@ async function fetchByNumber(
       failures.push({ pageNumber, error: toEdrlakeError(thrown) });
     }
   };
-  const pageCount = pagesOf(count, source.pageSize);
+  const pageCount = pagesOf(count, way.pageSize);
   await Promise.all(Array.from({ length: pageCount }, (_, pageNumber) => fetchOne(pageNumber)));
+  const isFull = () => (pages.at(-1)?.page.recordCount ?? 0) >= way.pageSize;
+  const mayGoOn = (pageNumber: number) => (pageNumber + 1) * way.pageSize <= source.maxResultWindow;
+  const pagesBehind = attempt === 0 ? 0 : PAGES_BEYOND_COUNT;
+  for (let next = pageCount; next < pageCount + pagesBehind && isFull() && mayGoOn(next); next++) {
+    if (failures.length === 0) await fetchOne(next);
+  }
   // A last page that is full does not tell whether more would come.
-  if (failures.length === 0) return { type: 'pages', pages, atEnd: count === 0 || count % source.pageSize !== 0 };
+  if (failures.length === 0) return { type: 'pages', pages, atEnd: count === 0 || !isFull() };
   const worst = failures.find(({ error }) => error.disposition !== 'split');
   if (worst !== undefined) throw worst.error;
   const refused = failures.reduce((first, failure) => (failure.pageNumber < first.pageNumber ? failure : first));
@@ -108,21 +131,23 @@ async function walkCursors(
   request: WindowTry,
   onBytes: (bodyBytes: number) => void,
 ): Promise<FetchedPages> {
-  const { window, count, attempt } = request;
-  const { pageSize } = fetching.source;
+  const { window, count, attempt, way } = request;
+  const { pageSize } = way;
   const pages: PageWithIds[] = [];
   if (count === 0) return { type: 'pages', pages, atEnd: true };
   const keyOf = keysOf(fetching, window, attempt);
-  let reusable = reusablePages(fetching, window, attempt, 'by-cursor');
+  let reusable = reusablePages(fetching, window, attempt, way).filter(({ nextCursor }) => nextCursor !== undefined);
   const seen = new Set<string>();
-  const maxPages = pagesOf(count, pageSize) + PAGES_BEYOND_COUNT;
   let cursor: string | null = null;
   let records = 0;
-  for (let pageNumber = 0; pageNumber < maxPages; pageNumber++) {
+  let largestPage = 0;
+  // The API may give smaller pages than it is asked for; then there are more of them.
+  const maxPages = () => pagesOf(count, Math.max(largestPage, pageSize / MAX_SHRINKING)) + PAGES_BEYOND_COUNT;
+  for (let pageNumber = 0; pageNumber < maxPages(); pageNumber++) {
     const reused = await reusedPage(fetching.spool, reusable, pageNumber);
     // What an earlier run fetched behind a page that is gone may begin elsewhere.
     if (reused === null) reusable = [];
-    const stepped: Step = reused ?? (await step(fetching, walk, window, cursor, keyOf(pageNumber)));
+    const stepped: Step = reused ?? (await step(fetching, walk, request, cursor, keyOf(pageNumber)));
     if ('refused' in stepped) {
       if (stepped.refused.disposition === 'split') return { type: 'refused', pageNumber, error: stepped.refused };
       return { type: 'pages', pages, atEnd: false };
@@ -131,6 +156,7 @@ async function walkCursors(
     await takePage(fetching, stepped, reused !== null, onBytes);
     const { recordCount, nextCursor = null }: SpooledPage = stepped.page;
     records += recordCount;
+    largestPage = Math.max(largestPage, recordCount);
     const isLast = nextCursor === null || recordCount === 0 || (recordCount < pageSize && records >= count);
     if (isLast) return { type: 'pages', pages, atEnd: true };
     if (seen.has(nextCursor)) break;
@@ -146,16 +172,16 @@ type Step = PageWithIds | { readonly refused: EdrlakeError };
 async function step(
   { inTurn, spool, signal }: WindowFetching,
   walk: CursorWalk,
-  window: Window,
+  { window, way }: WindowTry,
   cursor: string | null,
   key: PageKey,
 ): Promise<Step> {
   try {
     const { value, next } = await inTurn(async () => {
       signal.throwIfAborted();
-      return walk.page(window, cursor, (body) => spool.writePage(key, body), signal);
+      return walk.page(window, cursor, (body) => spool.writePage(key, body), signal, way);
     });
-    return { page: { ...value.page, nextCursor: next === '' ? null : next }, ids: value.ids };
+    return { page: { ...value.page, way, nextCursor: next === '' ? null : next }, ids: value.ids };
   } catch (thrown) {
     if (!(thrown instanceof EdrlakeError)) throw thrown;
     // The query was understood before: what is refused is the cursor, and the next try begins without one.
@@ -187,16 +213,16 @@ function keysOf(
   return (pageNumber) => ({ windowId, pageNumber, attempt: attempt === 0 ? 0 : earlier + attempt });
 }
 
-/** Pages of an earlier run, oldest first. Those walked in the other way may be cut elsewhere. */
+/** Pages of an earlier run, oldest first. Those of a walk in another way are cut elsewhere. */
 function reusablePages(
-  { resume }: WindowFetching,
+  { resume, source }: WindowFetching,
   window: Window,
   attempt: number,
-  walked: 'by-number' | 'by-cursor',
+  way: PageWay,
 ): readonly SpooledPage[] {
   if (attempt > 0) return [];
-  const pages = resume.get(window.id) ?? [];
-  return pages.filter(({ nextCursor }) => (nextCursor === undefined) === (walked === 'by-number'));
+  const usual = { pageSize: source.pageSizing?.asked ?? source.pageSize, reversed: false };
+  return (resume.get(window.id) ?? []).filter((page) => sameWay(page.way ?? usual, way));
 }
 
 /** The newest spooled form of the page that is still what it was when it was written. */

@@ -1,9 +1,17 @@
-import type { EdrlakeError, FetchedWindow, PlannedWindow } from '@edrlake/core';
+import { EdrlakeError, type FetchedWindow, type PageWay, type PlannedWindow } from '@edrlake/core';
 import { type CountAsker, countAsker } from './count-asker.ts';
-import { fetchPages, type WindowFetching } from './fetch-pages.ts';
+import { type FetchedPages, fetchPages, type WindowFetching, type WindowTry } from './fetch-pages.ts';
+import {
+  otherWay,
+  provenDuplicates,
+  sameWay,
+  shortPageSize,
+  sizeAfterRefusal,
+  usualWay,
+  type Walk,
+} from './page-ways.ts';
 import { planRequestBound, type SplitQuery, splitQuery } from './plan-windows.ts';
-import type { PageWithIds } from './spool.ts';
-import { type WindowSizes, windowSizes } from './window-sizes.ts';
+import { reachOf, type WindowSizes, windowSizes } from './window-sizes.ts';
 import { addsUp, pagesWorthKeeping, tally } from './window-tally.ts';
 
 /** A window that could not be fetched. What was spooled of it stays, so that a later run can go on from there. */
@@ -22,33 +30,56 @@ export type WindowOutcome =
   | { readonly type: 'fetched'; readonly fetched: FetchedWindow }
   | { readonly type: 'split'; readonly into: SplitQuery };
 
+/** What a walk that was walked to its end leads to. */
+type Verdict = { readonly verdict: FetchedWindow['verdict']; readonly duplicates: number };
+
 /**
- * Fetches all pages of one window until they add up: a first try, and where records and count differ a recount and up to
- * `maxRefetches` further tries. A window that outgrew `sizes.maxEvents`, or that the source refuses to page through, is
- * planned anew instead.
+ * Fetches all pages of one window until they add up: a first walk, and where records and count differ a recount and up to
+ * `maxRefetches` further walks. What the first walk looks like decides how the next one goes: with the smaller pages that the
+ * API seems to give, or with pages that end elsewhere where records came twice. A window that outgrew what paging reaches, or
+ * that the source refuses to page through, is planned anew instead.
  * @throws {EdrlakeError} when a page or a count fails for good; pages that came are spooled by then, none is in flight.
  */
 export async function fetchWindow(
   fetching: WindowFetching,
   planned: PlannedWindow,
-  sizes: WindowSizes,
   onBytes: (bodyBytes: number) => void,
 ): Promise<WindowOutcome> {
+  const { source } = fetching;
   const { window } = planned;
-  const tries: PageWithIds[][] = [];
+  const walks: Walk[] = [];
   let { count } = planned;
-  // A resumed plan may have been made for another way of walking.
-  if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
-  for (let attempt = 0; ; attempt++) {
-    const walked = await fetchPages(fetching, { window, count, attempt }, onBytes);
-    if (walked.type === 'refused') return splitRefused(fetching, planned, count, walked.pageNumber, walked.error);
-    tries.push(walked.pages);
-    const found = tally(walked.pages);
-    if (addsUp(found, count) && walked.atEnd) return finish(fetching, planned, count, tries, 'complete');
-    count = await counting(fetching, count).count(window);
+  let way = usualWay(source);
+  for (;;) {
+    const attempt = walks.length;
+    const sizes = windowSizes(source);
+    // A resumed plan may have been made for another way of walking.
     if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
-    if (addsUp(found, count)) return finish(fetching, planned, count, tries, 'complete');
-    if (attempt >= fetching.maxRefetches) return finish(fetching, planned, count, tries, 'mismatch');
+    const walked = await walk(fetching, { window, count, attempt, way }, onBytes);
+    if (walked === 'size-refused') {
+      way = usualWay(source);
+      continue;
+    }
+    if (walked.type === 'refused') {
+      const isTrial = !way.reversed && way.pageSize < source.pageSize && source.pageSizing !== undefined;
+      if (!isTrial) return splitRefused(fetching, planned, count, way, walked);
+      // Smaller pages came as they should, and reach less far.
+      await lowerPageSize(fetching, way.pageSize);
+      return splitWindow(fetching, planned, count, windowSizes(source));
+    }
+    const { pages } = walked;
+    const found = tally(pages);
+    const isWhole = addsUp(found, count);
+    if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
+    walks.push({ way, pages, countAfter: count });
+    if (found.recordCount >= count) await learnPageSize(fetching, way);
+    if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
+    if (addsUp(found, count)) return finish(fetching, planned, walks, { verdict: 'complete', duplicates: 0 });
+    const duplicates = provenDuplicates(walks);
+    if (duplicates !== null) return finish(fetching, planned, walks, { verdict: 'complete', duplicates });
+    if (attempt >= fetching.maxRefetches)
+      return finish(fetching, planned, walks, { verdict: 'mismatch', duplicates: 0 });
+    way = nextWay(fetching, walks, count);
     fetching.emit({
       type: 'window-refetch',
       windowId: window.id,
@@ -61,20 +92,71 @@ export async function fetchWindow(
   }
 }
 
+/** One walk; where the API refuses the page size, smaller pages from now on instead. */
+async function walk(
+  fetching: WindowFetching,
+  request: WindowTry,
+  onBytes: (bodyBytes: number) => void,
+): Promise<FetchedPages | 'size-refused'> {
+  try {
+    return await fetchPages(fetching, request, onBytes);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError) || thrown.code !== 'PAGE_SIZE_REFUSED') throw thrown;
+    const { source } = fetching;
+    const refused = request.way.pageSize;
+    // Another window may have found out meanwhile.
+    if (source.pageSize >= refused) {
+      const next = sizeAfterRefusal(refused, thrown.context.largestPageSize);
+      if (next === null || source.pageSizing === undefined) throw thrown;
+      await lowerPageSize(fetching, next);
+    }
+    return 'size-refused';
+  }
+}
+
+/** The pages came as large as this walk asked for: where they were asked for smaller than usual, that is what the API gives. */
+async function learnPageSize(fetching: WindowFetching, way: PageWay): Promise<void> {
+  if (!way.reversed) await lowerPageSize(fetching, way.pageSize);
+}
+
+async function lowerPageSize({ source, emit, onPageSize }: WindowFetching, given: number): Promise<void> {
+  const { pageSizing } = source;
+  if (pageSizing === undefined || given >= source.pageSize) return;
+  pageSizing.lowerTo(given);
+  emit({ type: 'page-size', asked: pageSizing.asked, given });
+  await onPageSize(given);
+}
+
+function nextWay({ source }: WindowFetching, walks: readonly Walk[], count: number): PageWay {
+  const usual = usualWay(source);
+  const last = walks.at(-1);
+  // Another window has found out that pages are smaller.
+  if (last === undefined || usual.pageSize < last.way.pageSize) return usual;
+  const given = shortPageSize(walks);
+  if (given !== null) return { pageSize: given, reversed: false };
+  const found = tally(last.pages);
+  const hasDuplicates = found.withoutId === 0 && found.distinctIds < found.recordCount;
+  if (!hasDuplicates || !sameWay(last.way, usual)) return usual;
+  return otherWay(usual, count, reachOf(source)) ?? usual;
+}
+
 async function finish(
   fetching: WindowFetching,
   { window }: PlannedWindow,
-  count: number,
-  tries: readonly PageWithIds[][],
-  verdict: FetchedWindow['verdict'],
+  walks: readonly Walk[],
+  { verdict, duplicates }: Verdict,
 ): Promise<WindowOutcome> {
+  const tries = walks.map(({ pages }) => pages);
+  const count = walks.at(-1)?.countAfter ?? 0;
   const kept = verdict === 'complete' ? (tries.at(-1) ?? []) : pagesWorthKeeping(tries);
   for (const { page } of tries.flat().filter((one) => !kept.includes(one))) await fetching.spool.removePage(page);
   await fetching.spool.syncWindow(window.id);
   const found = tally(kept);
   const { id: windowId, range } = window;
-  fetching.emit({ type: 'window', windowId, range, counted: count, fetched: found.recordCount, verdict });
-  return { type: 'fetched', fetched: { window, count, pages: kept.map(({ page }) => page), ...found, verdict } };
+  const twice = duplicates > 0 ? { duplicates } : {};
+  fetching.emit({ type: 'window', windowId, range, counted: count, fetched: found.recordCount, verdict, ...twice });
+  const pages = kept.map(({ page }) => page);
+  return { type: 'fetched', fetched: { window, count, pages, ...found, ...twice, verdict } };
 }
 
 /** The source pages only so far as the refused page: what comes before it fits, or half of the window where nothing did. */
@@ -82,11 +164,10 @@ function splitRefused(
   fetching: WindowFetching,
   planned: PlannedWindow,
   count: number,
-  refusedPage: number,
-  error: EdrlakeError,
+  { pageSize }: PageWay,
+  { pageNumber, error }: Extract<FetchedPages, { type: 'refused' }>,
 ): Promise<WindowOutcome> {
-  const { pageSize } = fetching.source;
-  const maxEvents = refusedPage > 0 ? refusedPage * pageSize : Math.ceil(count / 2);
+  const maxEvents = pageNumber > 0 ? pageNumber * pageSize : Math.ceil(count / 2);
   if (maxEvents >= count) throw error;
   return splitWindow(fetching, planned, count, { maxEvents, pageSize });
 }

@@ -14,7 +14,6 @@ import pLimit from 'p-limit';
 import type { WindowFetching } from './fetch-pages.ts';
 import { type FailedWindow, fetchWindow } from './fetch-window.ts';
 import { openSpool, type Spool } from './spool.ts';
-import { type WindowSizes, windowSizes } from './window-sizes.ts';
 
 /** Where pages go, how many at once, and how far ahead of the consumer. */
 export interface FetchOptions {
@@ -31,6 +30,8 @@ export interface FetchOptions {
   readonly emit: Emit;
   /** Awaited for each page that is newly on disk, before its window counts as fetched. Calls may overlap. */
   readonly onPage?: (page: SpooledPage) => Promise<void>;
+  /** Awaited when the API turned out to give smaller pages than asked for, before any is asked for in the new size. */
+  readonly onPageSize?: (pageSize: number) => Promise<void>;
   /** Pages that an earlier run spooled, by window, oldest first: those that still match are used without a request. */
   readonly resume?: ReadonlyMap<string, readonly SpooledPage[]>;
   /**
@@ -54,7 +55,11 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /** Errors of the question itself: fatal until a window has come, then of one window, because the others are answered. */
-const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['FILTER_REJECTED', 'QUERY_TOO_LONG']);
+const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'FILTER_REJECTED',
+  'QUERY_TOO_LONG',
+  'PAGE_SIZE_REFUSED',
+]);
 
 /** Windows refused one after the other before the rest is not asked for: who refuses means it, and may count. */
 const MAX_REFUSED_IN_A_ROW = 5;
@@ -70,7 +75,6 @@ const FIRST_BYTES_PER_RECORD = 2_000;
 
 interface Job {
   readonly planned: PlannedWindow;
-  readonly sizes: WindowSizes;
   readonly depth: number;
 }
 
@@ -122,7 +126,6 @@ function fetchQueue(
   caller: AbortSignal,
 ) {
   const maxSpooledBytes = options.maxSpooledBytes ?? 536_870_912;
-  const sizes = windowSizes(source);
   const fetching = fetchingWith(source, spool, options);
   const parts: Job[] = [];
   const ready: (FetchedWindow | FailedWindow)[] = [];
@@ -157,7 +160,7 @@ function fetchQueue(
   };
   const peek = (): Job | undefined => {
     const planned = windows[position];
-    return parts.at(-1) ?? (planned === undefined ? undefined : { planned, sizes, depth: 0 });
+    return parts.at(-1) ?? (planned === undefined ? undefined : { planned, depth: 0 });
   };
   const expectedBytes = ({ planned }: Job) =>
     planned.count * (records.count === 0 ? FIRST_BYTES_PER_RECORD : records.bytes / records.count);
@@ -245,9 +248,9 @@ async function fetchJob(
   hasCome: () => boolean,
   onBytes: (bodyBytes: number) => void,
 ): Promise<{ done: (FetchedWindow | FailedWindow)[]; parts: Job[] }> {
-  const { planned, sizes, depth } = job;
+  const { planned, depth } = job;
   try {
-    const outcome = await fetchWindow(fetching, planned, sizes, onBytes);
+    const outcome = await fetchWindow(fetching, planned, onBytes);
     if (outcome.type === 'fetched') return { done: [outcome.fetched], parts: [] };
     if (depth >= MAX_SPLIT_DEPTH) {
       throw new EdrlakeError(
@@ -256,7 +259,7 @@ async function fetchJob(
         { hint: 'The data is changing while it is fetched: end the range further in the past.' },
       );
     }
-    const parts = outcome.into.windows.map((part) => ({ planned: part, sizes, depth: depth + 1 }));
+    const parts = outcome.into.windows.map((part) => ({ planned: part, depth: depth + 1 }));
     return { done: outcome.into.emptyWindows.map(emptyWindow), parts };
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
@@ -274,26 +277,25 @@ function emptyWindow(window: PlannedWindow['window']): FetchedWindow {
 }
 
 function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions): WindowFetching {
-  const { onPage } = options;
+  const { onPage, onPageSize } = options;
+  /** What the caller could not write down must not go on as if it had been. */
+  const recorded = async (what: string, recording: Promise<void> | undefined) => {
+    try {
+      await recording;
+    } catch (thrown) {
+      throw new EdrlakeError('LAKE_UNWRITABLE', `expected to record ${what}: ${toEdrlakeError(thrown).message}`, {
+        cause: thrown,
+      });
+    }
+  };
   return {
     source,
     inTurn: pLimit(options.concurrency),
     spool,
     signal: options.signal,
     emit: options.emit,
-    onPage: async (page) => {
-      try {
-        await onPage?.(page);
-      } catch (thrown) {
-        throw new EdrlakeError(
-          'LAKE_UNWRITABLE',
-          `expected to record a fetched page: ${toEdrlakeError(thrown).message}`,
-          {
-            cause: thrown,
-          },
-        );
-      }
-    },
+    onPage: (page) => recorded('a fetched page', onPage?.(page)),
+    onPageSize: (pageSize) => recorded('the size of pages', onPageSize?.(pageSize)),
     resume: options.resume ?? new Map(),
     maxRefetches: options.maxRefetches ?? 2,
     histogram: options.histogram ?? true,

@@ -12,9 +12,14 @@ export interface WindowSizes {
  * cursors ends nowhere; whole pages are then only the better bargain.
  */
 export function windowSizes(source: EventSource): WindowSizes {
-  const { cursor, maxResultWindow, pageSize } = source;
-  const reach = cursor === null ? maxResultWindow : cursor.maxWindowEvents;
+  const { pageSize } = source;
+  const reach = reachOf(source);
   return { maxEvents: Math.floor(reach / pageSize) * pageSize || reach, pageSize };
+}
+
+/** Events of one query that a walk can get to. */
+export function reachOf({ cursor, maxResultWindow }: EventSource): number {
+  return cursor === null ? maxResultWindow : cursor.maxWindowEvents;
 }
 
 /** Pages that hold so many events. */

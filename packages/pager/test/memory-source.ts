@@ -1,4 +1,13 @@
-import type { CursorWalk, EventQuery, EventSource, HistogramBucket, PageReader, ValueCount } from '@edrlake/core';
+import type {
+  CursorWalk,
+  EventQuery,
+  EventSource,
+  HistogramBucket,
+  PageReader,
+  PageSizing,
+  PageWay,
+  ValueCount,
+} from '@edrlake/core';
 
 /** One event of a source that lives in memory. */
 export interface MemoryEvent {
@@ -13,6 +22,8 @@ export interface MemorySourceOptions {
   readonly maxResultWindow: number;
   /** Default true. */
   readonly histogram?: boolean;
+  /** The API gives no more events a page than this. Default: what is asked for. */
+  readonly pageSizeCap?: number;
   /** Walk windows of so many events by cursors. Default: pages by number. */
   readonly maxWindowEvents?: number;
 }
@@ -21,6 +32,8 @@ export interface MemorySourceOptions {
 export interface MemorySource extends EventSource {
   /** Replace it to let data change between requests. Sorted by time on use. */
   events: readonly MemoryEvent[];
+  pageSize: number;
+  readonly pageSizing: PageSizing;
   readonly calls: { count: number; groups: number; histogram: number; page: number };
   pagesInFlight: number;
   mostPagesInFlight: number;
@@ -45,10 +58,17 @@ export function memorySource(events: readonly MemoryEvent[], options: MemorySour
       source.pagesInFlight--;
     }
   }
+  const given = ({ pageSize }: PageWay) => Math.min(pageSize, options.pageSizeCap ?? pageSize);
   const source: MemorySource = {
     name: 'memory',
     maxResultWindow: options.maxResultWindow,
     pageSize: options.pageSize,
+    pageSizing: {
+      asked: options.pageSize,
+      lowerTo: (pageSize) => {
+        source.pageSize = pageSize;
+      },
+    },
     idFields: ['id'],
     events,
     calls: { count: 0, groups: 0, histogram: 0, page: 0 },
@@ -83,20 +103,36 @@ export function memorySource(events: readonly MemoryEvent[], options: MemorySour
       options.maxWindowEvents === undefined
         ? null
         : { maxWindowEvents: options.maxWindowEvents, page: (...request) => source.walk(...request) },
-    async walk<T>(query: EventQuery, cursor: string | null, read: PageReader<T>, signal: AbortSignal) {
-      const matching = source.matching(query);
+    async walk<T>(
+      query: EventQuery,
+      cursor: string | null,
+      read: PageReader<T>,
+      signal: AbortSignal,
+      way: PageWay = { pageSize: source.pageSize, reversed: false },
+    ) {
+      const matching = orderedBy(source.matching(query), way);
       const from = cursor === null ? 0 : matching.findIndex((event) => cursorOf(event) === cursor) + 1;
-      const page = matching.slice(from, from + source.pageSize);
+      const page = matching.slice(from, from + given(way));
       const value = await asked(read, page, signal);
       const last = page.at(-1);
       return { value, next: last === undefined ? null : cursorOf(last) };
     },
-    async page<T>(query: EventQuery, pageNumber: number, read: PageReader<T>, signal: AbortSignal): Promise<T> {
-      const from = pageNumber * source.pageSize;
-      return asked(read, source.matching(query).slice(from, from + source.pageSize), signal);
+    async page<T>(
+      query: EventQuery,
+      pageNumber: number,
+      read: PageReader<T>,
+      signal: AbortSignal,
+      way: PageWay = { pageSize: source.pageSize, reversed: false },
+    ): Promise<T> {
+      const from = pageNumber * given(way);
+      return asked(read, orderedBy(source.matching(query), way).slice(from, from + given(way)), signal);
     },
   };
   return source;
+}
+
+function orderedBy(events: readonly MemoryEvent[], { reversed }: PageWay): readonly MemoryEvent[] {
+  return reversed ? [...events].reverse() : events;
 }
 
 /** A page as the network would bring it: in pieces, not all at once. */
