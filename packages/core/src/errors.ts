@@ -40,7 +40,6 @@ export const ERROR_CODES = {
     exitCode: 1,
     meaning: 'one millisecond, type and agent still hold more events than paging can reach',
   },
-  RECORD_TOO_LARGE: { exitCode: 1, meaning: 'one event is larger than the spool accepts' },
   LAKE_UNWRITABLE: { exitCode: 2, meaning: 'the lake directory cannot be created or written' },
   LAKE_MISSING: { exitCode: 2, meaning: 'there is no lake at that path' },
   LAKE_INCOMPATIBLE: { exitCode: 2, meaning: 'a newer edrlake has written the lake' },

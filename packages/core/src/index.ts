@@ -36,6 +36,7 @@ export {
   type ShapeMember,
   type ShapeSection,
   type ShapeValue,
+  SPOOL_BROKEN,
   SPOOL_MEMBERS,
 } from './record-shape.ts';
 export type { Emit, RunEvent } from './run-event.ts';

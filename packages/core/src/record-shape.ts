@@ -38,3 +38,9 @@ export interface RecordShape {
  * of an element of one of its lists. `odd`: the text of a record that is not plain, then the only member of its line.
  */
 export const SPOOL_MEMBERS = { extra: '#extra', odd: '#odd' } as const;
+
+/**
+ * Begins the text of an `odd` line whose record could not be read; no JSON does. An object follows: `reason`, a text; `fields`,
+ * the JSON text of an object with those members that could be read for certain; `record`, what is kept of the record.
+ */
+export const SPOOL_BROKEN = '!';

@@ -10,12 +10,16 @@ export const REJECTS: TableSpec = {
   columns: [
     derived('ingest_date', 'date', 'UTC day it was fetched; the partition'),
     derived('window_id', 'text', 'the window it was fetched in'),
-    derived('reason', 'text', 'not an object, no id, no event time or unreadable event time'),
+    derived('reason', 'text', 'why, in a fixed wording: no id, unreadable event time, not UTF-8, too large, …'),
     derived('path', 'text', 'the field the reason is about; NULL for the record itself'),
     derived('event_id', 'text', 'identity of the event where it has one'),
     derived('event_time', 'timestamp', 'when it happened on the asset; NULL where that cannot be read'),
     derived('processed_time', 'timestamp', 'when the platform processed it; NULL where that cannot be read'),
-    derived('record', 'json', 'the record as delivered; text that is no JSON as a JSON string'),
+    derived(
+      'record',
+      'json',
+      'the record as delivered; one that is no JSON as a string, or as an object with #text and what else is kept of it',
+    ),
   ],
   partitionBy: 'ingest_date',
   sortBy: ['window_id', 'reason', 'event_id', 'record'],

@@ -78,6 +78,8 @@ export interface KnownRecord {
   readonly isOpen: boolean;
   /** The bits of all required columns. */
   readonly required: number;
+  /** Names of the record's members that hold a single value. */
+  readonly singleNames: ReadonlySet<string>;
   /** Counts objects, so that a member seen twice in one is noticed without clearing anything. */
   objects: number;
 }
@@ -137,6 +139,7 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
     idFieldCount: idFields.length,
     isOpen: shape === null,
     required: 2 ** required.length - 1,
+    singleNames: new Set(members.filter((member) => !('members' in member)).map(({ name }) => name)),
     objects: 0,
   };
 }

@@ -1,11 +1,11 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type { KnownRecord } from './known-members.ts';
-import { type LineBuffer, lineBuffer } from './record-lines.ts';
-import { type RecordScan, recordEnd } from './record-scanner.ts';
-import { broken, PADDING_BYTES, type ScanState } from './scan-state.ts';
+import { broken, type ScanState } from './scan-state.ts';
 import { afterGap } from './scan-values.ts';
+import { type RecordTaker, recordTaker } from './take-records.ts';
 import { utf8Check } from './utf8-check.ts';
+import { workBuffer } from './work-buffer.ts';
 
 /** DuckDB reads JSON objects up to 16 MiB; one byte more and it refuses the whole file. */
 export const MAX_RECORD_BYTES = 15 * 1_048_576;
@@ -34,8 +34,10 @@ export interface ScannedPage {
   readonly crc32: string;
   /** One per record, in order; null where a record has no identity. */
   readonly ids: readonly (string | null)[];
-  /** Records that do not fit the shape. */
+  /** Records that do not fit the shape but can be read. */
   readonly oddRecords: number;
+  /** Records that cannot be read, or are too large: they are to be rejects. */
+  readonly brokenRecords: number;
   /** Halves of surrogate pairs that were written as `\ufffd`. */
   readonly replacedSurrogates: number;
 }
@@ -56,15 +58,16 @@ export interface ScannedPage {
  */
 export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageScanOptions): Promise<ScannedPage> {
   const page = openPage(options.known, options.maxRecordBytes ?? MAX_RECORD_BYTES);
+  const { lines, ids, counts } = page.records;
   let writtenBytes = 0;
   let checksum = 0;
   const flush = async () => {
-    const bytes = page.lines.take();
+    const bytes = lines.take();
     if (bytes.length === 0) return;
     checksum = crc32(bytes, checksum);
     writtenBytes += bytes.length;
     await options.write(bytes);
-    page.lines.reset();
+    lines.reset();
   };
   let head: Buffer | null = Buffer.alloc(0);
   for await (const received of body) {
@@ -78,18 +81,19 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
     }
     for (let from = 0; from < chunk.length; from += PIECE_BYTES) {
       page.take(chunk.subarray(from, from + PIECE_BYTES));
-      if (page.lines.byteLength > PIECE_BYTES) await flush();
+      if (lines.byteLength > PIECE_BYTES) await flush();
     }
   }
   if (head !== null && head.length > 0) page.take(head);
   page.end();
   await flush();
   return {
-    recordCount: page.ids.length,
+    recordCount: ids.length,
     writtenBytes,
     crc32: checksumText(checksum),
-    ids: page.ids,
-    oddRecords: page.oddRecords(),
+    ids: ids,
+    oddRecords: counts.odd,
+    brokenRecords: counts.broken,
     replacedSurrogates: page.state.replacedSurrogates,
   };
 }
@@ -112,9 +116,7 @@ const WANTED: Readonly<Record<Expected, string>> = {
 
 interface OpenPage {
   readonly state: ScanState;
-  readonly lines: LineBuffer;
-  readonly ids: (string | null)[];
-  oddRecords(): number;
+  readonly records: RecordTaker;
   /** Scans as far as whole records go. The piece may be changed afterwards. */
   take(piece: Buffer): void;
   /** @throws {EdrlakeError} when something is missing */
@@ -123,49 +125,23 @@ interface OpenPage {
 
 /** Collects pieces until they hold whole records: a record that is cut by the end of a piece is scanned again with the next. */
 function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
-  const work = workBuffer();
+  const work = workBuffer(2 * PIECE_BYTES);
   const { state } = work;
-  const lines = lineBuffer(2 * PIECE_BYTES);
-  const ids: (string | null)[] = [];
-  const scan: RecordScan = {
-    state,
-    known,
-    ids: Array.from({ length: known.idFieldCount }, () => ({ from: -1, to: 0, escaped: false })),
-    record: 0,
-    filled: 0,
-    elements: [],
-    edits: [],
-  };
+  const records = recordTaker(state, known, { maxRecordBytes, lineCapacity: 2 * PIECE_BYTES });
   const utf8 = utf8Check();
   let expected: Expected = 'array';
-  let oddRecords = 0;
   // A record that is cut is only tried again when there is twice as much of it, so that small pieces cost no more than large
   // ones; at the limit in any case, because what lies behind the record does not make it larger.
   let retryAtBytes = 0;
 
-  const takeRecord = (from: number): number => {
-    const to = recordEnd(scan, from);
-    if (state.starved) {
-      if (state.end - from > maxRecordBytes) throw tooLarge(ids.length + 1, maxRecordBytes);
-      return from;
-    }
-    const before = lines.byteLength;
-    if (known.isOpen) lines.plain(state.bytes, from, to);
-    else if (state.odd) lines.odd(state.bytes, from, to);
-    else if (known.root.hasExtra || scan.elements.length > 0) {
-      lines.withExtra(state.bytes, from, to, { root: known.root, elements: scan.elements });
-    } else lines.plain(state.bytes, from, to);
-    // The line break is not the record's.
-    if (lines.byteLength - before - 1 > maxRecordBytes) throw tooLarge(ids.length + 1, maxRecordBytes);
-    if (state.odd && !known.isOpen) oddRecords++;
-    ids.push(identityOf(scan));
-    state.recordCount = ids.length;
-    return to;
-  };
-
   /** As far as it goes; returns how much is done. */
   const step = (): number => {
     let at = 0;
+    if (records.isOpen()) {
+      at = records.goOn();
+      if (records.isOpen()) return at;
+      expected = 'separator';
+    }
     for (;;) {
       at = afterGap(state, at);
       if (at >= state.end) return state.end;
@@ -174,8 +150,8 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
       else if (expected === 'array' && byte === 0x5b) expected = 'record or end';
       else if ((expected === 'separator' || expected === 'record or end') && byte === 0x5d) expected = 'nothing';
       else if (expected === 'record' || expected === 'record or end') {
-        const to = takeRecord(at);
-        if (state.starved) return at;
+        const to = records.take(at);
+        if (state.starved || records.isOpen()) return to;
         expected = 'separator';
         at = to;
         continue;
@@ -186,84 +162,23 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
 
   return {
     state,
-    lines,
-    ids,
-    oddRecords: () => oddRecords,
+    records,
     take(piece) {
       work.append(piece);
-      const isUtf8 = utf8.accepts(piece);
-      if (state.end >= retryAtBytes) {
-        state.starved = false;
-        // Structure first: a body that is something else altogether is better told by its first byte than by its encoding.
-        const done = step();
-        work.discard(done);
-        retryAtBytes = Math.min(2 * state.end, maxRecordBytes + 1);
-      }
-      if (!isUtf8) throw notUtf8(state);
+      if (!records.isDoubtful && !utf8.accepts(piece)) records.isDoubtful = true;
+      if (state.end < retryAtBytes) return;
+      state.starved = false;
+      work.discard(step());
+      retryAtBytes = Math.min(2 * state.end, maxRecordBytes + 1);
     },
     end() {
-      if (!utf8.ended()) throw notUtf8(state);
       // What was put off may be whole by now.
       if (state.end > 0) {
         state.starved = false;
         work.discard(step());
       }
       if (expected === 'nothing' || (expected === 'array' && state.offset + state.end === 0)) return;
-      throw endedEarly(state, expected);
-    },
-  };
-}
-
-/** As the tables take it: other white space, such as a no-break space, is text. */
-const NOT_BLANK = /[^ \t\n\v\f\r]/;
-
-/** The first id field that is a number or a string that is not blank. */
-function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
-  for (const { from, to, escaped } of ids) {
-    if (from < 0) continue;
-    const isString = bytes[from] === 0x22;
-    const text =
-      escaped && isString
-        ? (JSON.parse(bytes.toString('utf8', from, to)) as string)
-        : bytes.toString('utf8', isString ? from + 1 : from, isString ? to - 1 : to);
-    // The first character nearly always tells; the pattern alone took a tenth of the time of a page.
-    if (text.charCodeAt(0) > 0x20 || NOT_BLANK.test(text)) return text;
-  }
-  return null;
-}
-
-/** The bytes that are not scanned to the end yet, in one piece, with zeros behind them. */
-function workBuffer() {
-  const bytes = Buffer.allocUnsafe(2 * PIECE_BYTES + PADDING_BYTES);
-  const state: ScanState = {
-    bytes,
-    words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
-    end: 0,
-    starved: false,
-    escaped: false,
-    odd: false,
-    offset: 0,
-    recordCount: 0,
-    replacedSurrogates: 0,
-  };
-  return {
-    state,
-    append(piece: Buffer): void {
-      const needed = state.end + piece.length + PADDING_BYTES;
-      if (needed > state.bytes.length) {
-        const larger = Buffer.allocUnsafe(2 * needed);
-        state.bytes.copy(larger, 0, 0, state.end);
-        state.bytes = larger;
-        state.words = new DataView(larger.buffer, larger.byteOffset, larger.length);
-      }
-      piece.copy(state.bytes, state.end);
-      state.end += piece.length;
-      state.bytes.fill(0, state.end, state.end + PADDING_BYTES);
-    },
-    discard(byteCount: number): void {
-      state.bytes.copyWithin(0, byteCount, state.end + PADDING_BYTES);
-      state.end -= byteCount;
-      state.offset += byteCount;
+      throw endedEarly(state, expected, state.starved || records.isOpen());
     },
   };
 }
@@ -273,29 +188,13 @@ function unexpected(state: ScanState, at: number, expected: Expected): EdrlakeEr
   return broken(state, at, isHtml ? 'a JSON array, not HTML,' : WANTED[expected]);
 }
 
-function notUtf8(state: ScanState): EdrlakeError {
-  const offsetBytes = state.offset + state.end;
-  return new EdrlakeError('BODY_BROKEN', `expected UTF-8, found other bytes before byte ${offsetBytes} of the body`, {
-    disposition: 'retry',
-    context: { offsetBytes, records: state.recordCount },
-  });
-}
-
-function endedEarly(state: ScanState, expected: Expected): EdrlakeError {
+function endedEarly(state: ScanState, expected: Expected, isInRecord: boolean): EdrlakeError {
   const offsetBytes = state.offset + state.end;
   const place =
-    expected === 'array' ? 'without one' : state.starved ? 'inside a record' : `after ${state.recordCount} records`;
+    expected === 'array' ? 'without one' : isInRecord ? 'inside a record' : `after ${state.recordCount} records`;
   return new EdrlakeError(
     'BODY_BROKEN',
     `expected the end of the JSON array, the body ended after ${offsetBytes} bytes ${place}`,
     { disposition: 'retry', context: { offsetBytes, records: state.recordCount } },
-  );
-}
-
-function tooLarge(record: number, maxRecordBytes: number): EdrlakeError {
-  return new EdrlakeError(
-    'RECORD_TOO_LARGE',
-    `expected records of at most ${maxRecordBytes} bytes, record ${record} of the page is larger`,
-    { context: { record, maxRecordBytes } },
   );
 }

@@ -1,4 +1,4 @@
-import { SPOOL_MEMBERS } from '@edrlake/core';
+import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
 import type { KnownSection } from './known-members.ts';
 import type { ElementExtra } from './record-scanner.ts';
 
@@ -22,6 +22,10 @@ export interface LineBuffer {
   withExtra(bytes: Buffer, from: number, to: number, extra: CollectedExtra): void;
   /** The text of a record, as a string. */
   odd(bytes: Buffer, from: number, to: number): void;
+  /** A line that is made already. */
+  made(line: Buffer): void;
+  /** Takes back what was added after there were so many bytes. */
+  shorten(byteLength: number): void;
   readonly byteLength: number;
   /** All lines, until the next `reset`. */
   take(): Buffer;
@@ -100,6 +104,14 @@ export function lineBuffer(capacity: number): LineBuffer {
       byte(0x7d);
       byte(0x0a);
     },
+    made(line) {
+      ensure(line.length + 1);
+      append(line, 0, line.length);
+      byte(0x0a);
+    },
+    shorten(byteLength) {
+      length = byteLength;
+    },
     get byteLength() {
       return length;
     },
@@ -110,12 +122,17 @@ export function lineBuffer(capacity: number): LineBuffer {
   };
 }
 
-/** The record of a line that was spooled by a shape, without the line break. The extra of a plain one is left in it, a broken line as it is. */
+/**
+ * The record of a line that was spooled by a shape, without the line break. The extra of a plain one is left in it, a broken line
+ * as it is; of a record that could not be read only the members that could.
+ */
 export function asDelivered(line: Buffer): Buffer {
   if (!line.subarray(0, ODD_BEGIN.length).equals(ODD_BEGIN)) return line;
   try {
     const { [SPOOL_MEMBERS.odd]: text } = JSON.parse(line.toString()) as { [SPOOL_MEMBERS.odd]: string };
-    return Buffer.from(text);
+    if (!text.startsWith(SPOOL_BROKEN)) return Buffer.from(text);
+    const { fields } = JSON.parse(text.slice(SPOOL_BROKEN.length)) as { fields: string };
+    return Buffer.from(fields);
   } catch {
     return line;
   }

@@ -55,6 +55,7 @@ export function recordEnd(scan: RecordScan, at: number): number {
   scan.record = known.objects + 1;
   for (const id of ids) id.from = -1;
   if (scan.elements.length > 0) scan.elements.length = 0;
+  if (scan.edits.length > 0) scan.edits.length = 0;
   clearExtra(known.root);
   if (state.bytes[at] !== 0x7b) {
     state.odd = true;
@@ -62,15 +63,13 @@ export function recordEnd(scan: RecordScan, at: number): number {
   }
   const end = objectEnd(scan, known.root, at, 1);
   if (scan.filled !== known.required) state.odd = true;
-  if (scan.edits.length > 0) settleEdits(scan);
+  if (scan.edits.length > 0 && (state.odd || state.starved)) takeBackEdits(scan);
   return end;
 }
 
-/** A record that turns out odd, or not to be whole yet, gets back what was written over. */
-function settleEdits({ state, edits }: RecordScan): void {
-  for (let i = 0; (state.odd || state.starved) && i < edits.length; i += 2) {
-    state.bytes[edits[i] as number] = edits[i + 1] as number;
-  }
+/** Gives the record that was scanned last back what was written over: when it is odd, not whole yet, or not to be read at all. */
+export function takeBackEdits({ state, edits }: RecordScan): void {
+  for (let i = 0; i < edits.length; i += 2) state.bytes[edits[i] as number] = edits[i + 1] as number;
   edits.length = 0;
 }
 

@@ -39,7 +39,7 @@ export function attemptOf(page: SpooledPage): number {
 export interface Spool {
   /**
    * Scans one page body into its file: temporary file, sync, rename. May be called again for the same page.
-   * @throws {EdrlakeError} `BODY_BROKEN`, `RECORD_TOO_LARGE`, `LAKE_UNWRITABLE`, or what the body throws; then there is no file.
+   * @throws {EdrlakeError} `BODY_BROKEN`, `LAKE_UNWRITABLE`, or what the body throws; then there is no file.
    */
   writePage(key: PageKey, body: AsyncIterable<Uint8Array>): Promise<PageWithIds>;
   /** Reads a page again: null unless the file is there with the size, checksum and number of records it had. */

@@ -4,8 +4,6 @@ import { isUtf8 } from 'node:buffer';
 export interface Utf8Check {
   /** False at the first chunk that shows an invalid sequence. */
   accepts(chunk: Buffer): boolean;
-  /** False when the stream ended inside a character. */
-  ended(): boolean;
 }
 
 /** A check before the first chunk. Memory: three bytes. */
@@ -26,7 +24,6 @@ export function utf8Check(): Utf8Check {
       open = Buffer.from(chunk.subarray(to));
       return isUtf8(chunk.subarray(from, to));
     },
-    ended: () => open.length === 0,
   };
 }
 

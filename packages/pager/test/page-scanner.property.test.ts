@@ -130,8 +130,10 @@ test('every proper prefix of an array is broken, and so is every array with a by
   }
 });
 
-test('what JSON.parse refuses is refused', async () => {
-  const body = '[{"id":"a\\u00e9","n":[1.5,-2e3,{"x":null}],"t":true},{"id":2}]';
+test('what JSON.parse refuses is refused, as a whole or as the one record that it spoils', async () => {
+  const first = '{"id":"a\\u00e9","n":[1.5,-2e3,{"x":null}],"t":true}';
+  const body = `[${first},{"id":2}]`;
+  let spoilt = 0;
   await fc.assert(
     fc.asyncProperty(fc.nat(body.length - 1), fc.constantFrom(...'[]{},:"\\0-.eE+tu x\u0001'), async (place, byte) => {
       const changed = body.slice(0, place) + byte + body.slice(place + 1);
@@ -139,7 +141,16 @@ test('what JSON.parse refuses is refused', async () => {
       try {
         parsed = JSON.parse(changed);
       } catch {
-        await expect(scanned([Buffer.from(changed)])).rejects.toMatchObject({ code: 'BODY_BROKEN' });
+        const result = await scanned([Buffer.from(changed)]).catch((thrown: unknown) => thrown);
+        if (result instanceof Error) {
+          expect(result).toMatchObject({ code: 'BODY_BROKEN' });
+          return;
+        }
+        expect(result).toMatchObject({ recordCount: 2, brokenRecords: 1 });
+        const { text } = result as { text: string };
+        if (place > first.length) expect(text.startsWith(`${first}\n`)).toBe(true);
+        else expect(text.endsWith('\n{"id":2}\n')).toBe(true);
+        spoilt++;
         return;
       }
       if (Array.isArray(parsed)) {
@@ -150,4 +161,5 @@ test('what JSON.parse refuses is refused', async () => {
     }),
     { numRuns: 1000 },
   );
+  expect(spoilt).toBeGreaterThan(50);
 });

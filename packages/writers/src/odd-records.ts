@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { idHashSql, quoteName, type TableSpec } from '@edrlake/core';
+import { idHashSql, quoteName, quoteText, SPOOL_BROKEN, type TableSpec } from '@edrlake/core';
 import {
   CHILD_TABLES,
   childRowsSql,
@@ -34,12 +34,12 @@ export async function openOdd(
   const [row] = await rowsOf(connection, `SELECT count(odd)::INTEGER AS odd FROM ${events}`);
   if (row?.odd === 0) return { rejects: NO_REJECTS, childRows: async () => [] };
   const oddEvents = quoteName(tableName('odd_events'));
-  const records = `SELECT odd AS record, hash(odd) AS content_hash, filename, rowid AS place FROM ${events} WHERE odd IS NOT NULL`;
+  const records = recordsSql(events);
   const oddities = await odditiesIn(connection, records, quoteName(tableName('odd_records')));
   const marked = ['*', ...oddColumnsSql(quoteName(tableName('odd_records')), oddities)].join(', ');
-  const flat = eventsSql(`(SELECT ${marked} FROM (${records}))`, ['filename', 'place'], oddities);
+  const flat = eventsSql(`(SELECT ${marked} FROM (${records}))`, [...CARRIED], oddities);
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${oddEvents} AS SELECT *, ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
+    `CREATE OR REPLACE TEMP TABLE ${oddEvents} AS SELECT * EXCLUDE (broken_reason, broken_record) REPLACE (${BROKEN_REJECTS}), ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
   );
   await connection.run(`DELETE FROM ${events} WHERE odd IS NOT NULL`);
   const [eventsSpec] = LAKE_TABLES as readonly [TableSpec, ...TableSpec[]];
@@ -62,6 +62,22 @@ export async function openOdd(
       return [childRowsSql(table, kept, await oddArrays)];
     },
   };
+}
+
+/** What a record that could not be read carries past flattening, which only sees those of its members that could. */
+const CARRIED = ['filename', 'place', 'broken_reason', 'broken_record'] as const;
+
+const BROKEN_REJECTS =
+  'coalesce(broken_reason, reject_reason) AS reject_reason, CASE WHEN broken_reason IS NULL THEN reject_path END AS reject_path, coalesce(broken_record, record) AS record';
+
+/** The odd lines of a batch as `eventsSql` wants them. */
+function recordsSql(events: string): string {
+  const broken = `CASE WHEN starts_with(odd, ${quoteText(SPOOL_BROKEN)}) THEN odd[${SPOOL_BROKEN.length + 1}:]::JSON END AS broken`;
+  const lines = `SELECT odd, filename, rowid AS place, ${broken} FROM ${events} WHERE odd IS NOT NULL`;
+  const record = "CASE WHEN broken IS NULL THEN odd ELSE json_extract_string(broken, '$.fields') END AS record";
+  const rest =
+    "json_extract_string(broken, '$.reason') AS broken_reason, json_extract(broken, '$.record')::VARCHAR AS broken_record";
+  return `SELECT ${record}, hash(odd) AS content_hash, filename, place, ${rest} FROM (${lines})`;
 }
 
 const NO_REJECTS =

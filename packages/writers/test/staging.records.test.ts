@@ -226,3 +226,30 @@ test('a batch leaves no table behind once it is dropped', async () => {
   await batch.drop();
   expect(await values('SELECT count(*) FROM duckdb_tables()')).toEqual([[0n]]);
 });
+
+test('a record that could not be read is a reject with its reason, its text, and the id and times that could be', async () => {
+  const broken = (reason: string, fields: string, record: unknown) => `!${JSON.stringify({ reason, fields, record })}`;
+  const known = `{"id":"x","dateTime":"${TIME}"}`;
+  const kept = { '#text': 'caf\ufffd', '#base64': 'Y2Fm6Q==' };
+  const window = await spool(bench.directory, [
+    event('a'),
+    broken('not UTF-8', known, kept),
+    broken('nested too deeply', '{}', `{"a":${'['.repeat(5_000)}`),
+    broken('control character in a string', '{"eventProcessedTime":"soon","id":7}', '{"a":"\t\u0000"}'),
+    event('b'),
+  ]);
+  const batch = await stage(bench, [window]);
+  expect(batch.windows).toMatchObject([
+    { recordCount: 5, rejectedCount: 3, distinctIds: 2, rejectedPerDay: { '2020-08-17': 1 } },
+  ]);
+  const { rejects = [], events = [] } = await stagedRows(bench, batch);
+  expect(events.map((row) => row.event_id)).toEqual(['a', 'b']);
+  expect(
+    rejects.map(({ reason, path, event_id, event_time, record }) => [reason, path, event_id, event_time, record]),
+  ).toEqual([
+    ['control character in a string', null, '7', null, '{"a":"\t\u0000"}'],
+    ['nested too deeply', null, null, null, `{"a":${'['.repeat(5_000)}`],
+    ['not UTF-8', null, 'x', '2020-08-17T04:15:06.000Z', kept],
+  ]);
+  await batch.drop();
+});

@@ -1,0 +1,46 @@
+import { PADDING_BYTES, type ScanState } from './scan-state.ts';
+
+/** Bytes to be scanned, in one piece, with zeros behind them. */
+export interface WorkBuffer {
+  readonly state: ScanState;
+  /** Adds a copy of the piece. */
+  append(piece: Buffer): void;
+  /** Removes bytes that are scanned from the beginning. */
+  discard(byteCount: number): void;
+}
+
+/** An empty buffer. It grows as needed. @param capacity bytes to begin with */
+export function workBuffer(capacity: number): WorkBuffer {
+  const bytes = Buffer.allocUnsafe(capacity + PADDING_BYTES);
+  const state: ScanState = {
+    bytes,
+    words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),
+    end: 0,
+    starved: false,
+    escaped: false,
+    odd: false,
+    offset: 0,
+    recordCount: 0,
+    replacedSurrogates: 0,
+  };
+  return {
+    state,
+    append(piece) {
+      const needed = state.end + piece.length + PADDING_BYTES;
+      if (needed > state.bytes.length) {
+        const larger = Buffer.allocUnsafe(2 * needed);
+        state.bytes.copy(larger, 0, 0, state.end);
+        state.bytes = larger;
+        state.words = new DataView(larger.buffer, larger.byteOffset, larger.length);
+      }
+      piece.copy(state.bytes, state.end);
+      state.end += piece.length;
+      state.bytes.fill(0, state.end, state.end + PADDING_BYTES);
+    },
+    discard(byteCount) {
+      state.bytes.copyWithin(0, byteCount, state.end + PADDING_BYTES);
+      state.end -= byteCount;
+      state.offset += byteCount;
+    },
+  };
+}
