@@ -94,20 +94,3 @@ export class EdrlakeError extends Error {
     return ERROR_CODES[this.code].exitCode;
   }
 }
-
-/** Any thrown value as an `EdrlakeError`: aborts become `INTERRUPTED`, everything unknown becomes `BUG`. */
-export function toEdrlakeError(thrown: unknown): EdrlakeError {
-  if (thrown instanceof EdrlakeError) return thrown;
-  if (isAbortError(thrown)) {
-    const reason = thrown instanceof Error && thrown.cause instanceof EdrlakeError ? thrown.cause : null;
-    return reason ?? new EdrlakeError('INTERRUPTED', 'stopped before the end', { cause: thrown });
-  }
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new EdrlakeError('BUG', message, { cause: thrown, hint: 'Please report this with the run id.' });
-}
-
-function isAbortError(thrown: unknown): boolean {
-  return (
-    thrown instanceof Error && (thrown.name === 'AbortError' || (thrown as { code?: unknown }).code === 'ABORT_ERR')
-  );
-}

@@ -1,6 +1,8 @@
 export { type Clock, type Random, seededRandom, systemClock } from './clock.ts';
+export { closeAfter } from './close-after.ts';
 export type { DataFile, FileLayout } from './data-file.ts';
 export { didYouMean } from './did-you-mean.ts';
+export { errnoOf, explainDiskError, unreadable, unwritable } from './disk-error.ts';
 export {
   type Disposition,
   EdrlakeError,
@@ -8,7 +10,6 @@ export {
   type ErrorCode,
   type ErrorContext,
   type ErrorDetails,
-  toEdrlakeError,
 } from './errors.ts';
 export type {
   CursorPage,
@@ -58,6 +59,7 @@ export {
   type TimeRange,
   timeRange,
 } from './time-range.ts';
+export { toEdrlakeError } from './thrown.ts';
 export {
   type CutField,
   EVERYTHING,

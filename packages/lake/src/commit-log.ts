@@ -1,17 +1,7 @@
-import { EdrlakeError } from '@edrlake/core';
-import {
-  applyEntry,
-  type CommitSummary,
-  emptyState,
-  type IdentityFile,
-  type LakeState,
-  type LogEntry,
-  type LoggedFile,
-  type LoggedProof,
-  type Schema,
-} from './lake-state.ts';
-import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName } from './layout.ts';
-import type { LoggedLoss } from './losses.ts';
+import { EdrlakeError, toEdrlakeError } from '@edrlake/core';
+import { applyEntry, emptyState, type LakeState, type LogEntry } from './lake-state.ts';
+import { checkpointPath, entryPath } from './layout.ts';
+import { checkpointText, LOG_HINT, type LogListing, listLog, readCheckpoint, readEntry } from './log-files.ts';
 import type { Store } from './store.ts';
 
 /** The commit log: the truth about a lake. */
@@ -22,15 +12,21 @@ export interface CommitLog {
    */
   refresh(): Promise<LakeState>;
   /**
-   * The point of no return of a commit: afterwards readers see it. Returns false when another writer took the version.
-   * A crash leaves either no entry or a whole one.
+   * The point of no return of a commit: afterwards readers see it. A crash leaves either no entry or a whole one.
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`; then the entry is certainly not in the log.
    */
-  append(entry: LogEntry): Promise<boolean>;
+  append(entry: LogEntry): Promise<Appended>;
   /** Writes a checkpoint of the state as it is. */
   checkpoint(): Promise<void>;
   /** Writes a checkpoint when the log since the last one has grown long. It is derived: a crash loses nothing. */
   checkpointIfDue(): Promise<void>;
 }
+
+/**
+ * How appending ended. `taken`: another writer took the version. `doubt`: the entry may or may not be in the log, because
+ * the disk failed both while it was written and when it was looked at; the error says so.
+ */
+export type Appended = 'committed' | 'taken' | { readonly doubt: EdrlakeError };
 
 /** Entries read at the same time. */
 const READ_CONCURRENCY = 32;
@@ -39,18 +35,20 @@ const READ_CONCURRENCY = 32;
 const MIN_ENTRIES = 16;
 const MAX_ENTRIES = 256;
 
-/** A checkpoint being replaced while it is read is looked for again this often. */
+/** A log that changes while it is read is looked at again this often. */
 const LOAD_TRIES = 3;
 
 /** Checkpoints that stay, so that a reader that just found one can still read it. */
 const CHECKPOINTS_KEPT = 2;
 
 /**
- * Reads the newest checkpoint and the entries after it.
+ * Reads the newest checkpoint and the entries after it. The folder is listed once, so that a missing entry is not taken for
+ * the end of the log.
  * @throws {EdrlakeError} `LAKE_CORRUPT` when an entry is missing or unreadable, `LAKE_INCOMPATIBLE` when a newer edrlake wrote it.
  */
 export async function openCommitLog(store: Store): Promise<CommitLog> {
-  let { state, checkpointItems } = await load(store);
+  let listed = await listLog(store);
+  let { state, checkpointItems } = await load(store, listed);
   let entriesSince = 0;
   let itemsSince = 0;
   let mayBeBehind = false;
@@ -70,38 +68,39 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
       if (read.length === READ_CONCURRENCY) continue;
       if (read.length > 0 || !(mayBeBehind || (await isVacuumed(store, state.version)))) return state;
       mayBeBehind = false;
-      const [newest = 0] = await checkpointVersions(store);
-      if (newest <= state.version) return state;
-      ({ state, checkpointItems } = await load(store));
+      const listing = await listLog(store);
+      if ((listing.checkpoints[0] ?? 0) <= state.version) return state;
+      ({ state, checkpointItems } = await load(store, listing));
     }
   };
   const checkpoint = async () => {
-    await store.put(checkpointPath(state.version), JSON.stringify(toCheckpoint(state)));
+    await store.put(checkpointPath(state.version), checkpointText(state));
     checkpointItems = itemsOf(state);
     entriesSince = 0;
     itemsSince = 0;
-    for (const version of (await checkpointVersions(store)).slice(CHECKPOINTS_KEPT)) {
+    for (const version of (await listLog(store)).checkpoints.slice(CHECKPOINTS_KEPT)) {
       await store.remove(checkpointPath(version));
     }
   };
-  await refresh();
+  // Entries above the end that was found: either writers have committed since, or one between is missing.
+  for (let tries = 1; (await refresh()).version < newestOf(listed); tries += 1) {
+    if (tries === LOAD_TRIES) throw holeAfter(state.version, newestOf(listed));
+    listed = await listLog(store);
+    if ((listed.checkpoints[0] ?? 0) > state.version) ({ state, checkpointItems } = await load(store, listed));
+  }
   return {
     refresh,
     checkpoint,
     append: async (entry) => {
+      const listing = await listLog(store);
       // The name may be free because the entry that had it was vacuumed.
-      const [newest = 0] = await checkpointVersions(store);
-      mayBeBehind = newest >= entry.version;
-      if (mayBeBehind) return false;
-      const path = entryPath(entry.version);
-      try {
-        if (!(await store.putIfAbsent(path, JSON.stringify(entry)))) return await isOurs(store, entry);
-      } catch (thrown) {
-        // The name may have appeared although making it durable failed: then it is committed, and saying otherwise would
-        // take away files that readers already see.
-        if (!(await isOurs(store, entry))) throw thrown;
+      mayBeBehind = (listing.checkpoints[0] ?? 0) >= entry.version;
+      if (mayBeBehind) return 'taken';
+      if (newestOf(listing) > entry.version && !listing.entries.includes(entry.version)) {
+        const between = await readEntry(store, entry.version);
+        if (between === null) throw holeAfter(entry.version - 1, newestOf(listing));
       }
-      return true;
+      return await putEntry(store, entry);
     },
     checkpointIfDue: async () => {
       const grown = entriesSince >= MIN_ENTRIES && itemsSince >= checkpointItems / 2;
@@ -110,37 +109,44 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
   };
 }
 
+async function putEntry(store: Store, entry: LogEntry): Promise<Appended> {
+  let failure: unknown = null;
+  try {
+    if (await store.putIfAbsent(entryPath(entry.version), JSON.stringify(entry))) return 'committed';
+  } catch (thrown) {
+    failure = thrown;
+  }
+  // The name may have appeared although making it durable failed: then it is committed, and saying otherwise would take
+  // away files that readers already see.
+  let found: LogEntry | null;
+  try {
+    found = await readEntry(store, entry.version);
+  } catch (thrown) {
+    return { doubt: inDoubt(entry, failure ?? thrown) };
+  }
+  if (found?.commitId === entry.commitId) return 'committed';
+  if (failure !== null) throw failure;
+  return 'taken';
+}
+
+function inDoubt(entry: LogEntry, failure: unknown): EdrlakeError {
+  const { message, hint } = toEdrlakeError(failure);
+  return new EdrlakeError(
+    'LAKE_UNWRITABLE',
+    `version ${entry.version} may or may not be committed: ${message}. Nothing was taken back`,
+    {
+      cause: failure,
+      context: { version: entry.version, commitId: entry.commitId },
+      hint: `${hint ?? 'Check the disk.'} The next command that writes finds out and tidies up.`,
+    },
+  );
+}
+
 /** Entries are vacuumed oldest first, so while that of a version is there nothing after it has gone unseen. */
 async function isVacuumed(store: Store, version: number): Promise<boolean> {
   if (version === 0) return true;
   const [entry] = await store.look([entryPath(version)]);
   return entry === null;
-}
-
-/** Reads one entry; null when nobody has written it yet. */
-export async function readEntry(store: Store, version: number): Promise<LogEntry | null> {
-  const text = await store.read(entryPath(version));
-  if (text === null) return null;
-  const entry = parse(entryPath(version), text) as LogEntry;
-  checkFormat(entryPath(version), entry.format);
-  return entry;
-}
-
-/** @throws {EdrlakeError} `LAKE_INCOMPATIBLE` when what was found is of a format this edrlake does not know. */
-export function checkFormat(path: string, format: unknown): void {
-  if (format === FORMAT) return;
-  throw new EdrlakeError(
-    'LAKE_INCOMPATIBLE',
-    `${path} has format ${String(format)}, this edrlake knows format ${FORMAT}`,
-    {
-      context: { path, known: FORMAT },
-      hint: 'A newer edrlake has written this lake: update edrlake on this machine.',
-    },
-  );
-}
-
-async function isOurs(store: Store, entry: LogEntry): Promise<boolean> {
-  return (await readEntry(store, entry.version))?.commitId === entry.commitId;
 }
 
 /** The entries from `first` on, at most `READ_CONCURRENCY`, up to the first that does not exist yet. */
@@ -154,90 +160,40 @@ async function readEntries(store: Store, first: number): Promise<LogEntry[]> {
   return [next, ...following];
 }
 
-async function load(store: Store): Promise<{ state: LakeState; checkpointItems: number }> {
+async function load(
+  store: Store,
+  first: LogListing,
+): Promise<{ readonly state: LakeState; readonly checkpointItems: number }> {
+  let listing = first;
   for (let tries = 0; tries < LOAD_TRIES; tries += 1) {
-    const [newest] = await checkpointVersions(store);
+    const [newest] = listing.checkpoints;
     if (newest === undefined) break;
-    const text = await store.read(checkpointPath(newest));
+    const state = await readCheckpoint(store, newest);
+    if (state !== null) return { state, checkpointItems: itemsOf(state) };
     // A writer replaced it by a newer one between the two calls.
-    if (text === null) continue;
-    const checkpoint = parse(checkpointPath(newest), text) as Checkpoint;
-    checkFormat(checkpointPath(newest), checkpoint.format);
-    const state = fromCheckpoint(checkpoint);
-    return { state, checkpointItems: itemsOf(state) };
+    listing = await listLog(store);
   }
-  await checkBeginning(store);
+  // Without a checkpoint the log has to start at version 1.
+  if (listing.entries.length > 0 && !listing.entries.includes(1)) {
+    throw new EdrlakeError('LAKE_CORRUPT', `${entryPath(1)} is missing, and there is no checkpoint`, {
+      hint: LOG_HINT,
+    });
+  }
   return { state: emptyState(), checkpointItems: 0 };
 }
 
-/** Without a checkpoint the log has to start at version 1. */
-async function checkBeginning(store: Store): Promise<void> {
-  const versions = (await store.list(FOLDERS.log)).flatMap((name) => parseLogName(name)?.version ?? []);
-  if (versions.length === 0 || versions.includes(1)) return;
-  throw new EdrlakeError('LAKE_CORRUPT', `${entryPath(1)} is missing, and there is no checkpoint`, {
-    hint: 'Restore the _log folder from a backup. The data files themselves are not affected.',
-  });
+function newestOf({ entries, checkpoints }: LogListing): number {
+  return Math.max(entries.at(-1) ?? 0, checkpoints[0] ?? 0);
 }
 
-/** Newest first. */
-async function checkpointVersions(store: Store): Promise<number[]> {
-  return (await store.list(FOLDERS.log))
-    .map(parseLogName)
-    .flatMap((name) => (name?.isCheckpoint ? [name.version] : []))
-    .sort((a, b) => b - a);
-}
-
-/** The state as one file, so that a reader need not start from the first entry. */
-interface Checkpoint {
-  readonly format: number;
-  readonly version: number;
-  readonly schemaVersion: number;
-  readonly schemas: readonly (readonly [number, Schema])[];
-  readonly files: readonly LoggedFile[];
-  readonly identityFiles: readonly IdentityFile[];
-  readonly proofs: readonly LoggedProof[];
-  readonly commits: readonly CommitSummary[];
-  readonly losses?: readonly LoggedLoss[];
-}
-
-function toCheckpoint(state: LakeState): Checkpoint {
-  return {
-    format: FORMAT,
-    version: state.version,
-    schemaVersion: state.schemaVersion,
-    schemas: [...state.schemas],
-    files: [...state.files.values()],
-    identityFiles: [...state.identityFiles.values()],
-    proofs: [...state.proofs.values()],
-    commits: state.commits,
-    losses: [...state.losses.values()],
-  };
-}
-
-function fromCheckpoint(checkpoint: Checkpoint): LakeState {
-  return {
-    version: checkpoint.version,
-    schemaVersion: checkpoint.schemaVersion,
-    schemas: new Map(checkpoint.schemas),
-    files: new Map(checkpoint.files.map((file) => [file.path, file])),
-    identityFiles: new Map(checkpoint.identityFiles.map((file) => [file.path, file])),
-    proofs: new Map(checkpoint.proofs.map((logged) => [logged.proof.window.id, logged])),
-    commits: [...checkpoint.commits],
-    losses: new Map((checkpoint.losses ?? []).map((loss) => [loss.day, loss])),
-  };
+function holeAfter(version: number, newest: number): EdrlakeError {
+  return new EdrlakeError(
+    'LAKE_CORRUPT',
+    `${entryPath(version + 1)} is missing, though the log goes on to version ${newest}`,
+    { context: { version: version + 1, newest }, hint: LOG_HINT },
+  );
 }
 
 function itemsOf(state: LakeState): number {
   return state.files.size + state.proofs.size + state.commits.length;
-}
-
-function parse(path: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (thrown) {
-    throw new EdrlakeError('LAKE_CORRUPT', `${path} is not whole: ${String(thrown)}`, {
-      cause: thrown,
-      hint: 'Restore it from a backup; log entries are never changed once written.',
-    });
-  }
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { type Clock, EdrlakeError, isoInstant } from '@edrlake/core';
+import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
 import { explainFileError } from './file-errors.ts';
 import { frozenState, type LakeState, type LogEntry } from './lake-state.ts';
-import { publish, settle } from './publish.ts';
+import { publish, releaseCommit, settle } from './publish.ts';
 import type { Move } from './store.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -55,9 +55,7 @@ export async function commitDraft<T>(
         const { entry, outcome } = drafted;
         if (entry === null) return { version: base, entry, outcome };
         if (await publish(bench, entry, drafted.moves)) {
-          await settle(bench, entry);
-          await bench.log.refresh();
-          await bench.log.checkpointIfDue();
+          await tidyUp(bench, entry);
           reportCommit(bench, entry);
           return { version: entry.version, entry, outcome };
         }
@@ -65,12 +63,34 @@ export async function commitDraft<T>(
       bench.emit({ type: 'commit-contended', version: base + 1, attempt });
     }
   } finally {
-    await bench.store.remove(stage);
+    releaseCommit(commitId);
+    // What stays goes with the work folder; an error here would hide how the commit ended.
+    await bench.store.remove(stage).catch(() => undefined);
   }
   throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${MAX_TRIES} times in a row`, {
     disposition: 'retry',
     hint: 'Run again; let fewer processes write to this lake at once.',
   });
+}
+
+/**
+ * What follows the point of no return.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, which say that the commit is in the lake. The manifest stays, so
+ * that the next writer goes on where this one failed.
+ */
+async function tidyUp(bench: Workbench, entry: LogEntry): Promise<void> {
+  try {
+    await settle(bench, entry);
+    await bench.log.refresh();
+    await bench.log.checkpointIfDue();
+  } catch (thrown) {
+    const { code, message, hint, context } = toEdrlakeError(explainFileError(thrown));
+    throw new EdrlakeError(code, `version ${entry.version} is committed, but tidying up after it failed: ${message}`, {
+      cause: thrown,
+      context: { ...context, version: entry.version },
+      hint: `${hint ?? 'Check the disk.'} The next command that writes finishes it.`,
+    });
+  }
 }
 
 /** null when what was read had been moved away by a writer that was faster. */

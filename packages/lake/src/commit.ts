@@ -2,8 +2,9 @@ import { type DataFile, idHashSql, type StagedBatch, type WindowProof } from '@e
 import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
 import { draftEntry, NO_INDEX_CHANGE, schemaOnTop } from './draft-entry.ts';
 import type { DuckDbSession } from './duckdb-session.ts';
-import { type IndexChange, indexName, openIndex, stageIndexChange } from './identity-index.ts';
+import { type IndexChange, openIndex, stageIndexChange } from './identity-index.ts';
 import { type LakeState, newsIn } from './lake-state.ts';
+import { indexName } from './layout.ts';
 import { markUndelivered, type Rewrite, rewriteWithoutGone } from './rewrite.ts';
 import { type Screening, screenBatch, TEMP } from './screen-batch.ts';
 import { rowsOf } from './table-rows.ts';

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { copyToParquetSql, type Day, EdrlakeError, quoteName, type TimeRange, writtenFile } from '@edrlake/core';
 import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
@@ -7,7 +6,7 @@ import { draftEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from './draft-ent
 import { isFileError, messageOf } from './file-errors.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { snapshotOf } from './snapshot.ts';
-import { syncPath } from './store.ts';
+import { makeFolder, syncPath } from './store.ts';
 import { partitionDay, rowsOf, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -186,7 +185,7 @@ async function mergeOne(
   const path = `${table.name}/${partition}/${commitId}-c${number}.parquet`;
   const staged = `${stage}/${path}`;
   const location = bench.store.locate(staged);
-  await mkdir(dirname(location), { recursive: true });
+  await makeFolder(dirname(location));
   const reader = { store: bench.store, schemas: state.schemas };
   const before = tableRowsSql(reader, table, inputs);
   const [stats] = await rowsOf(bench.connection, copyToParquetSql(before, table, location, 'sorted'));

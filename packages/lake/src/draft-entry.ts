@@ -62,6 +62,7 @@ export function draftEntry(
       format: FORMAT,
       version: state.version + 1,
       commitId,
+      ...(state.commitId === null ? {} : { previousCommitId: state.commitId }),
       runId,
       committedAt: isoInstant(bench.clock.nowMs()),
       ...counts,

@@ -1,5 +1,5 @@
 import { relative, sep } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, explainDiskError } from '@edrlake/core';
 import { FOLDERS } from './layout.ts';
 
 /** The errors by which DuckDB says that a file is not there or is not what it should be. */
@@ -28,8 +28,9 @@ function fileNamedBy(thrown: unknown): string | null {
   return /["']([^"']+\.parquet)["']/.exec(messageOf(thrown))?.[1] ?? null;
 }
 
-/** DuckDB's errors about files, as something a person can act on; anything else as it is. */
-export function explainFileError(thrown: unknown): unknown {
+/** DuckDB's and the system's errors about files, as something a person can act on; anything else as it is. */
+export function explainFileError(failure: unknown): unknown {
+  const thrown = explainDiskError(failure);
   if (thrown instanceof EdrlakeError || !(thrown instanceof Error)) return thrown;
   const { message } = thrown;
   if (/^(IO|Invalid Input) Error|No files found|Invalid Error/.test(message) && MACHINE_ERROR.test(message)) {

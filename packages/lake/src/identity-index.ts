@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { idHashSql, quoteText, type TableSpec } from '@edrlake/core';
 import type { IdentityFile, LakeState } from './lake-state.ts';
 import { EVENTS, FOLDERS } from './layout.ts';
-import { syncPath } from './store.ts';
+import { makeFolder, syncPath } from './store.ts';
 import { rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -85,11 +84,6 @@ export async function stageIndexChange(
   return { added: [own], removed: [...merged] };
 }
 
-/** Each attempt of a commit merges other files, so that each needs a name of its own. */
-export function indexName(commitId: string, version: number): string {
-  return `${commitId}-v${version}`;
-}
-
 /** Which files a new one swallows: all of level 0 once there would be eight, then all of level 1, and so on. */
 function planMerge(files: readonly IdentityFile[]): { level: number; merged: ReadonlySet<string> } {
   const merged = new Set<string>();
@@ -103,7 +97,7 @@ function planMerge(files: readonly IdentityFile[]): { level: number; merged: Rea
 
 async function writeEntries(bench: Workbench, sql: string, staged: string): Promise<number> {
   const location = bench.store.locate(staged);
-  await mkdir(dirname(location), { recursive: true });
+  await makeFolder(dirname(location));
   const [stats] = await rowsOf(bench.connection, `COPY (${sql}) TO ${quoteText(location)} (${COPY_OPTIONS})`);
   await syncPath(location);
   return Number(stats?.count);

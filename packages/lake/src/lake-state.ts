@@ -42,6 +42,8 @@ export interface LogEntry extends CommitCounts {
   readonly format: number;
   readonly version: number;
   readonly commitId: string;
+  /** Of the entry before it. Not in the first entry, nor in those of an older edrlake. */
+  readonly previousCommitId?: string;
   readonly runId: string;
   /** ISO 8601, UTC. */
   readonly committedAt: string;
@@ -77,6 +79,8 @@ export interface CommitSummary extends CommitCounts {
 /** What all entries up to a version amount to. Grows in place as entries are applied. */
 export interface LakeState {
   version: number;
+  /** Of the entry that made the version; null before the first, and where an older edrlake did not keep it. */
+  commitId: string | null;
   schemaVersion: number;
   /** Schema versions from 1; index 0 is unused. */
   readonly schemas: Map<number, Schema>;
@@ -94,6 +98,7 @@ export interface LakeState {
 export function emptyState(): LakeState {
   return {
     version: 0,
+    commitId: null,
     schemaVersion: 0,
     schemas: new Map(),
     files: new Map(),
@@ -117,13 +122,19 @@ export function frozenState(state: LakeState): LakeState {
   };
 }
 
-/** Applies the entry that follows the state's version. */
+/** Applies the entry that follows the state's version. @throws {EdrlakeError} `LAKE_CORRUPT` when it follows another one. */
 export function applyEntry(state: LakeState, entry: LogEntry): void {
-  if (entry.version !== state.version + 1) {
-    throw new EdrlakeError('LAKE_CORRUPT', `expected log entry ${state.version + 1}, found ${entry.version}`, {
-      hint: 'A log file was renamed or copied by hand: restore _log from a backup.',
+  const { version, previousCommitId } = entry;
+  const isNext = version === state.version + 1;
+  const isLinked = previousCommitId === undefined || state.commitId === null || previousCommitId === state.commitId;
+  if (!isNext || !isLinked) {
+    const found = isNext ? `an entry ${version} that follows another commit than ${state.commitId}` : `${version}`;
+    throw new EdrlakeError('LAKE_CORRUPT', `expected log entry ${state.version + 1}, found ${found}`, {
+      context: { version, expected: state.commitId, previousCommitId: previousCommitId ?? null },
+      hint: 'Log files of two histories are mixed: restore the _log folder from one backup.',
     });
   }
+  state.commitId = entry.commitId;
   state.version = entry.version;
   state.schemaVersion = entry.schemaVersion;
   if (entry.schema !== undefined) state.schemas.set(entry.schemaVersion, entry.schema);

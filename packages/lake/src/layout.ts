@@ -45,6 +45,17 @@ export function parseLogName(name: string): { readonly version: number; readonly
   return match === null ? null : { version: Number(match[1]), isCheckpoint: match[2] !== undefined };
 }
 
+/** `<commit>-v7`: the stem of an index file. Each attempt of a commit merges other files, so that each needs a name of its own. */
+export function indexName(commitId: string, version: number): string {
+  return `${commitId}-v${version}`;
+}
+
+/** The version that a file of the index was made for, or null where its name does not tell. */
+export function indexVersion(path: string): number | null {
+  const match = /-v(\d+)\.parquet$/.exec(path);
+  return match === null ? null : Number(match[1]);
+}
+
 /** `_spool/publish-<commit>.json`: which files a commit is about to put into the table folders. */
 export function manifestPath(commitId: string): string {
   return `${FOLDERS.spool}/publish-${commitId}.json`;

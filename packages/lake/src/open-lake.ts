@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   type Clock,
+  closeAfter,
   EdrlakeError,
   type Emit,
   isoInstant,
@@ -12,24 +13,27 @@ import {
   type TableSpec,
   type TimeAxis,
   type TimeRange,
+  unwritable,
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit.ts';
-import { checkFormat, openCommitLog } from './commit-log.ts';
+import { openCommitLog } from './commit-log.ts';
 import { type CompactOptions, type CompactReport, compact } from './compact.ts';
 import { countFromLog } from './count-query.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
 import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
 import type { DuckDbLimits, DuckDbSession } from './duckdb-session.ts';
-import { explainQueryFailure } from './file-errors.ts';
+import { explainFileError, explainQueryFailure } from './file-errors.ts';
 import { forgetLostFiles } from './forget-lost.ts';
 import { type InspectedDay, inspectDays } from './inspect-days.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE } from './layout.ts';
+import { checkFormat } from './log-files.ts';
+import { refuseLostLog } from './lost-log.ts';
 import { newestEventMs } from './newest-event.ts';
 import { claimWorkFolder, ignoreSteps, recover, releaseWorkFolder } from './publish.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
-import { errnoOf, localStore, type Store, unwritable } from './store.ts';
+import { localStore, makeFolder, type Store } from './store.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './vacuum.ts';
 import { keepViews } from './view-file.ts';
 import type { ViewSource } from './views.ts';
@@ -132,12 +136,14 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const store = localStore(directory);
   await prepareDirectory(directory, store, options);
   const log = await openCommitLog(store);
+  // Before anything is put right: what looks like leftovers may be what is left of lost entries.
+  await refuseLostLog(store, log, options.tables);
   if (!options.readOnly) {
     refuseOlderProgram(await log.refresh(), options.tables);
     await recover(store, log, options.clock);
   }
   const workFolder = options.readOnly ? null : await claimWorkFolder(store, randomUUID());
-  if (workFolder !== null) await mkdir(store.locate(workFolder), { recursive: true });
+  if (workFolder !== null) await makeFolder(store.locate(workFolder));
   // A reader may not be allowed to write into the lake, so what it spills goes to the system's folder.
   const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);
   const newLimits = (): DuckDbLimits => ({
@@ -176,16 +182,14 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     // After a crash the views may name files that are gone; a new lake gets empty ones.
     if (!options.readOnly) await lake.refreshViews();
   } catch (thrown) {
-    await letGo();
-    throw thrown;
+    // The first error is the one to tell.
+    await letGo().catch(() => undefined);
+    throw explainFileError(thrown);
   }
-  const close = async () => {
-    try {
+  const close = () =>
+    closeAfter(letGo, async () => {
       if (!options.readOnly) await lake.refreshViews();
-    } finally {
-      await letGo();
-    }
-  };
+    });
   return { ...lake, close };
 }
 
@@ -363,9 +367,7 @@ async function readMarker(store: Store, directory: string): Promise<{ readonly f
 
 async function makeDirectories(directory: string): Promise<void> {
   for (const folder of Object.values(FOLDERS)) {
-    await mkdir(join(directory, folder), { recursive: true }).catch((thrown) => {
-      throw unwritable(errnoOf(thrown) === 'EEXIST' ? join(directory, folder) : directory, thrown);
-    });
+    await makeFolder(join(directory, folder));
   }
 }
 

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   copyToParquetSql,
@@ -14,7 +13,7 @@ import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS } from './layout.ts';
 import { TEMP } from './screen-batch.ts';
 import { filesInPartitions, snapshotOf } from './snapshot.ts';
-import { syncPath } from './store.ts';
+import { makeFolder, syncPath } from './store.ts';
 import { isEventTable, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -58,7 +57,7 @@ export async function rewriteWithoutGone(
       if (file.rowCount === Number(gone)) continue;
       const path = `${table.name}/${file.partition}/${name}-r${number}.parquet`;
       const location = bench.store.locate(`${stage}/${path}`);
-      await mkdir(dirname(location), { recursive: true });
+      await makeFolder(dirname(location));
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
       const [stats] = await rowsOf(bench.connection, copyToParquetSql(kept, table, location, file.layout));
       await syncPath(location);

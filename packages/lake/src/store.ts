@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, errnoOf, unreadable, unwritable } from '@edrlake/core';
 
 /**
  * The few operations the lake needs from where it lies. Paths are relative to the lake, with forward slashes. What a
@@ -16,20 +16,25 @@ export interface Store {
   put(path: string, text: string): Promise<void>;
   /** null when there is no such file. */
   read(path: string): Promise<string | null>;
-  /** Names in a folder, in no order; empty when there is no such folder. */
+  /** Names in a folder, in no order; empty when there is no such folder. @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be listed. */
   list(folder: string): Promise<string[]>;
   /** Those of the paths at which nothing lies. Lists each folder once. @throws {EdrlakeError} `LAKE_CORRUPT` when one cannot be listed. */
   absent(paths: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Moves files, creating folders as needed, in order. A source that does not exist is left out, so that a move which a
-   * crash interrupted can be repeated. A crash leaves each file in exactly one of its two places.
+   * Moves files, creating folders as needed, in order. A crash leaves each file in exactly one of its two places.
+   * @param ifGone what a source that does not exist means: `skip` where a move that a crash interrupted may be repeated,
+   * `fail` where every file must arrive
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`; files before the one that failed have moved
    */
-  move(moves: readonly Move[]): Promise<void>;
-  /** The paths of all files in a folder and in the folders in it; the path itself where it is a file; in no order. */
+  move(moves: readonly Move[], ifGone: 'skip' | 'fail'): Promise<void>;
+  /**
+   * The paths of all files in a folder and in the folders in it; the path itself where it is a file; in no order.
+   * @throws {EdrlakeError} `LAKE_CORRUPT` when a folder cannot be listed.
+   */
   walk(path: string): Promise<string[]>;
   /** What is at each path, in their order; null where nothing is. */
   look(paths: readonly string[]): Promise<(StoredThing | null)[]>;
-  /** Removes a file or a folder with everything in it; nothing happens when it is not there. */
+  /** Removes a file or a folder with everything in it; nothing happens when it is not there. @throws {EdrlakeError} `LAKE_UNWRITABLE` */
   remove(path: string): Promise<void>;
 }
 
@@ -64,14 +69,16 @@ export function localStore(directory: string): Store {
         if (errnoOf(thrown) === 'EEXIST') return false;
         throw unwritable(path, thrown);
       } finally {
-        await rm(partial, { force: true });
+        // What stays is called unfinished, never read, and vacuumed: no reason to hide what happened before.
+        await rm(partial, { force: true }).catch(() => undefined);
       }
       await syncDirectory(dirname(at(path)));
       return true;
     },
     put: async (path, text) => {
       const partial = await writePartial(at(path), text);
-      await rename(partial, at(path)).catch((thrown) => {
+      await rename(partial, at(path)).catch(async (thrown) => {
+        await rm(partial, { force: true }).catch(() => undefined);
         throw unwritable(path, thrown);
       });
       await syncDirectory(dirname(at(path)));
@@ -79,17 +86,17 @@ export function localStore(directory: string): Store {
     read: (path) =>
       readFile(at(path), 'utf8').catch((thrown) => {
         if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
-        throw new EdrlakeError('LAKE_CORRUPT', `${path} cannot be read: ${errnoOf(thrown)}`, {
-          cause: thrown,
-          hint: 'Check the disk and the permissions of the lake.',
-        });
+        throw unreadable(`${path} cannot be read`, thrown);
       }),
-    list: (folder) => readdir(at(folder)).catch(() => []),
+    list: (folder) => listFolder(directory, folder),
     absent: (paths) => absentPaths(directory, paths),
     walk: (path) => walkFiles(directory, path),
     look: (paths) => inGroups(paths, (path) => lookAt(join(directory, path))),
-    move: (moves) => moveFiles(directory, moves),
-    remove: (path) => rm(at(path), { recursive: true, force: true }),
+    move: (moves, ifGone) => moveFiles(directory, moves, ifGone),
+    remove: (path) =>
+      rm(at(path), { recursive: true, force: true }).catch((thrown) => {
+        throw unwritable(path, thrown);
+      }),
   };
 }
 
@@ -110,10 +117,7 @@ async function lookAt(location: string): Promise<StoredThing | null> {
     return { bytes: found.isDirectory() ? 0 : found.size, changedAtMs: Math.max(found.mtimeMs, found.ctimeMs) };
   } catch (thrown) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
-    throw new EdrlakeError('LAKE_CORRUPT', `${location} cannot be looked at: ${errnoOf(thrown)}`, {
-      cause: thrown,
-      hint: 'Check the disk and the permissions of the lake.',
-    });
+    throw unreadable(`${location} cannot be looked at`, thrown);
   }
 }
 
@@ -123,7 +127,9 @@ async function walkFiles(directory: string, path: string): Promise<string[]> {
   while (folders.length > 0) {
     const entries = await inGroups(folders, async (folder) => {
       const listed = await readdir(join(directory, folder), { withFileTypes: true }).catch((thrown) => {
-        if (errnoOf(thrown) === 'ENOTDIR') files.push(folder);
+        const errno = errnoOf(thrown);
+        if (errno === 'ENOTDIR') files.push(folder);
+        else if (errno !== 'ENOENT') throw unreadable(`${folder} cannot be listed`, thrown);
         return [];
       });
       return listed.map((entry) => ({ path: `${folder}/${entry.name}`, isFolder: entry.isDirectory() }));
@@ -155,17 +161,14 @@ async function listFolder(directory: string, folder: string): Promise<string[]> 
     return await readdir(join(directory, folder));
   } catch (thrown) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return [];
-    throw new EdrlakeError('LAKE_CORRUPT', `${folder} cannot be listed: ${errnoOf(thrown)}`, {
-      cause: thrown,
-      hint: 'Check the disk and the permissions of the lake.',
-    });
+    throw unreadable(`${folder === '' ? directory : folder} cannot be listed`, thrown);
   }
 }
 
 async function writePartial(target: string, text: string): Promise<string> {
   const partial = `${target}.${randomUUID()}${PARTIAL_SUFFIX}`;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     const file = await open(partial, 'wx');
     try {
       await file.writeFile(text);
@@ -174,28 +177,67 @@ async function writePartial(target: string, text: string): Promise<string> {
       await file.close();
     }
   } catch (thrown) {
-    await rm(partial, { force: true });
-    throw unwritable(target, thrown);
+    await rm(partial, { force: true }).catch(() => undefined);
+    throw thrown instanceof EdrlakeError ? thrown : unwritable(target, thrown);
   }
   return partial;
 }
 
-async function moveFiles(directory: string, moves: readonly Move[]): Promise<void> {
+async function moveFiles(directory: string, moves: readonly Move[], ifGone: 'skip' | 'fail'): Promise<void> {
   const folders = new Set<string>();
+  const made = new Set<string>();
   for (const { from, to } of moves) {
-    const target = join(directory, to);
-    try {
-      const created = await mkdir(dirname(target), { recursive: true });
+    const [source, target] = [join(directory, from), join(directory, to)];
+    if (!made.has(dirname(target))) {
       // A new folder's own name has to last too.
-      if (created !== undefined) folders.add(dirname(created)).add(dirname(dirname(target)));
-      await rename(join(directory, from), target);
+      for (const created of await makeFolder(dirname(target))) folders.add(dirname(created));
+      made.add(dirname(target));
+    }
+    try {
+      await rename(source, target);
     } catch (thrown) {
-      if (errnoOf(thrown) === 'ENOENT') continue;
+      if (ifGone === 'skip' && errnoOf(thrown) === 'ENOENT' && (await lookAt(source)) === null) continue;
       throw unwritable(to, thrown);
     }
-    folders.add(dirname(target)).add(dirname(join(directory, from)));
+    folders.add(dirname(target)).add(dirname(source));
   }
   for (const folder of folders) await syncDirectory(folder);
+}
+
+/**
+ * Makes a folder and those above it. Node's own `recursive` is not used: its asynchronous form says ENOENT where the system
+ * said that the disk is full or broken.
+ * @returns the folders that were made, the highest last
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
+export async function makeFolder(path: string): Promise<string[]> {
+  const first = await tryMkdir(path);
+  if (first === 'made') return [path];
+  if (first === 'there') return [];
+  if (dirname(path) === path) throw unwritable(path, first.thrown);
+  const above = await makeFolder(dirname(path));
+  const second = await tryMkdir(path);
+  if (typeof second === 'object') throw unwritable(path, second.thrown);
+  return second === 'made' ? [path, ...above] : above;
+}
+
+/** An object where a folder above it is missing. */
+async function tryMkdir(path: string): Promise<'made' | 'there' | { readonly thrown: unknown }> {
+  try {
+    await mkdir(path);
+    return 'made';
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return { thrown };
+    if (errnoOf(thrown) === 'EEXIST' && (await isFolder(path))) return 'there';
+    throw unwritable(path, thrown);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** Makes the names in a folder durable. A folder that is gone by now has no names to keep. */
@@ -213,25 +255,4 @@ export async function syncPath(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** `ENOENT`, `EACCES` and the like, or the text of what was thrown. */
-export function errnoOf(thrown: unknown): string {
-  return (thrown as NodeJS.ErrnoException | null)?.code ?? String(thrown);
-}
-
-/** The error of a write that failed, with what usually helps. */
-export function unwritable(path: string, thrown: unknown): EdrlakeError {
-  const errno = errnoOf(thrown);
-  const hints: Readonly<Record<string, string>> = {
-    ENOSPC: 'The disk is full: free some space and run again.',
-    EDQUOT: 'The disk quota is used up: free some space and run again.',
-    EROFS: 'The file system is mounted read-only.',
-    ENOTDIR: 'A part of that path is a file, not a folder: choose another --lake directory.',
-  };
-  return new EdrlakeError('LAKE_UNWRITABLE', `cannot write ${path}: ${errno}`, {
-    cause: thrown,
-    context: { path, errno },
-    hint: hints[errno] ?? 'Check who owns the directory and its permissions, or choose another --lake directory.',
-  });
 }

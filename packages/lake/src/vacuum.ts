@@ -1,6 +1,6 @@
-import { MS_PER_DAY } from '@edrlake/core';
+import { isoInstant, MS_PER_DAY } from '@edrlake/core';
 import { abandonedWork } from './abandoned-work.ts';
-import { FOLDERS, parseLogName, VIEW_FILE } from './layout.ts';
+import { FOLDERS, parseLogName, trashPath, VIEW_FILE } from './layout.ts';
 import { announcedFiles } from './publish.ts';
 import { PARTIAL_SUFFIX, type Store } from './store.ts';
 import type { Workbench } from './workbench.ts';
@@ -29,6 +29,8 @@ export interface VacuumedPath {
   readonly path: string;
   readonly reason: VacuumReason;
   readonly bytes: number;
+  /** Where data of no version is kept, in the trash, until a later vacuum deletes it; null where it is deleted. */
+  readonly keptAt: string | null;
 }
 
 /** What a vacuum removed, or would remove. */
@@ -36,8 +38,12 @@ export interface VacuumReport {
   readonly dryRun: boolean;
   /** By reason and path. */
   readonly removed: readonly VacuumedPath[];
+  /** Of what is deleted. */
   readonly bytes: number;
 }
+
+/** What a search found. */
+type Found = Omit<VacuumedPath, 'keptAt'>;
 
 const DEFAULT_GRACE_MS = 7 * MS_PER_DAY;
 
@@ -47,7 +53,7 @@ const ENTRIES_KEPT = 32;
 /**
  * Removes what no reader or writer needs any more: nothing that the newest version names, nothing that a version of the
  * grace period named, nothing that a live process is at work on. May be interrupted at any moment and run again, and run
- * beside writers. Partition folders stay, also empty ones: a writer may be about to fill one.
+ * beside writers. Data files that no version names go to the trash first. Partition folders stay, also empty ones: a writer may be about to fill one.
  * @param signal is looked at between removals
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`
  */
@@ -57,31 +63,43 @@ export async function vacuum(
   signal: AbortSignal,
 ): Promise<VacuumReport> {
   const beforeMs = bench.clock.nowMs() - graceMs;
-  const found: VacuumedPath[] = [];
+  const found: Found[] = [];
   for (const find of [findTrash, findUnnamed, findSpools, findViewLeftovers]) {
     signal.throwIfAborted();
     found.push(...(await find(bench, beforeMs)));
   }
   // Last, and in ascending order: an entry that is still there says that those after it are, too.
   found.push(...(await findLogEntries(bench, beforeMs, dryRun)));
+  const trash = `vacuum-${isoInstant(bench.clock.nowMs()).replace(/[-:]|\.\d+/g, '')}`;
   const removed: VacuumedPath[] = [];
   for (const each of found) {
     signal.throwIfAborted();
-    if (!dryRun) await bench.store.remove(each.path);
-    removed.push(each);
+    const keptAt = isData(each) ? trashPath(trash, each.path) : null;
+    if (!dryRun) await letGo(bench.store, each.path, keptAt);
+    removed.push({ ...each, keptAt });
   }
   return {
     dryRun,
     removed: removed.sort((a, b) => compare(a.reason, b.reason) || compare(a.path, b.path)),
-    bytes: removed.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: removed.reduce((sum, { bytes, keptAt }) => sum + (keptAt === null ? bytes : 0), 0),
   };
 }
 
+/** Data that no version names may be all that is left of a version whose log entry was lost: it is kept for a while. */
+function isData({ reason }: Found): boolean {
+  return reason === 'orphan' || reason === 'index';
+}
+
+async function letGo(store: Store, path: string, keptAt: string | null): Promise<void> {
+  if (keptAt === null) await store.remove(path);
+  else await store.move([{ from: path, to: keptAt }], 'skip');
+}
+
 /** Folders of the trash by the moment of the commit that filled them. */
-async function findTrash({ store, log }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findTrash({ store, log }: VacuumBench, beforeMs: number): Promise<Found[]> {
   const { commits } = await log.refresh();
   const committedAtMs = new Map(commits.map((commit) => [commit.version, commit.committedAtMs]));
-  const found: VacuumedPath[] = [];
+  const found: Found[] = [];
   for (const name of await store.list(FOLDERS.trash)) {
     const path = `${FOLDERS.trash}/${name}`;
     const { fileCount, bytes, changedAtMs } = await weigh(store, path);
@@ -96,7 +114,7 @@ async function findTrash({ store, log }: VacuumBench, beforeMs: number): Promise
  * Data files and index files that nobody names, and files whose writer died before it gave them their name. The order
  * matters: a file that is seen first and announced by no manifest afterwards was taken back, or its commit is in the log.
  */
-async function findUnnamed({ store, log, tables }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findUnnamed({ store, log, tables }: VacuumBench, beforeMs: number): Promise<Found[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
   for (const folder of [FOLDERS.spool, FOLDERS.work]) {
@@ -120,12 +138,12 @@ function isPartial(path: string): boolean {
   return path.endsWith(PARTIAL_SUFFIX);
 }
 
-async function findSpools({ store }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findSpools({ store }: VacuumBench, beforeMs: number): Promise<Found[]> {
   return onlyOld(store, await abandonedWork(store), 'spool', beforeMs);
 }
 
 /** What DuckDB shells left beside the views. */
-async function findViewLeftovers({ store }: VacuumBench, beforeMs: number): Promise<VacuumedPath[]> {
+async function findViewLeftovers({ store }: VacuumBench, beforeMs: number): Promise<Found[]> {
   const names = (await store.list('')).filter((name) => name.startsWith(`${VIEW_FILE}.`) && !isPartial(name));
   return onlyOld(store, names, 'views', beforeMs);
 }
@@ -135,8 +153,8 @@ async function onlyOld(
   paths: readonly string[],
   reason: VacuumReason,
   beforeMs: number,
-): Promise<VacuumedPath[]> {
-  const found: VacuumedPath[] = [];
+): Promise<Found[]> {
+  const found: Found[] = [];
   for (const path of paths) {
     const { bytes, changedAtMs } = await weigh(store, path);
     if (changedAtMs < beforeMs) found.push({ path, reason, bytes });
@@ -145,7 +163,7 @@ async function onlyOld(
 }
 
 /** Entries, oldest first, that are older than the grace period. Makes sure that a checkpoint holds what they said. */
-async function findLogEntries({ store, log }: VacuumBench, beforeMs: number, dryRun: boolean): Promise<VacuumedPath[]> {
+async function findLogEntries({ store, log }: VacuumBench, beforeMs: number, dryRun: boolean): Promise<Found[]> {
   const { version: newest, commits } = await log.refresh();
   const candidates = commits.filter(({ version }) => version <= newest - ENTRIES_KEPT);
   const firstYoung = candidates.findIndex(({ committedAtMs }) => committedAtMs >= beforeMs);

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { errnoOf, quoteName, quoteText, type TableSpec, unwritable } from '@edrlake/core';
 import { type DayCoverage, scopeText } from './coverage.ts';
 import { isDataFileError } from './file-errors.ts';
 import { VIEW_FILE } from './layout.ts';
 import type { Snapshot } from './snapshot.ts';
-import { errnoOf, type Store, syncPath, unwritable } from './store.ts';
+import { type Store, syncPath } from './store.ts';
 import { rowsOf, type TableReader, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -158,7 +158,7 @@ export async function writeViewFile(
     throw errnoOf(thrown).startsWith('E') || /IO Error/.test(String(thrown)) ? unwritable(VIEW_FILE, thrown) : thrown;
   }
   // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the new one.
-  await store.move([{ from: staged, to: VIEW_FILE }]);
+  await store.move([{ from: staged, to: VIEW_FILE }], 'fail');
   await store.remove(`${VIEW_FILE}.wal`);
 }
 

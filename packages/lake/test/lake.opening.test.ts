@@ -208,7 +208,10 @@ test('what a live process publishes is left alone', async () => {
   await mkdir(join(directory, 'events/x'), { recursive: true });
   await writeFile(join(directory, 'events/x/y.parquet'), '');
   const path = join(directory, '_spool/publish-c.json');
-  await writeFile(path, JSON.stringify({ ...manifest, owner: currentOwner() }));
+  await writeFile(
+    path,
+    JSON.stringify({ ...manifest, owner: { ...currentOwner(), pid: process.ppid, startIdentity: '' } }),
+  );
   await openSmall(directory).then((lake) => lake.close());
   expect(await readdir(join(directory, 'events/x'))).toEqual(['y.parquet']);
   await writeFile(path, JSON.stringify({ ...manifest, owner: { ...currentOwner(), startIdentity: 'another' } }));

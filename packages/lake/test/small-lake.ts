@@ -208,8 +208,7 @@ async function writeRows(
       const stats = await connection.runAndReadAll(copyToParquetSql(ofDay, spec, target, layout));
       const [row] = stats.getRowObjectsJson();
       const handle = await open(target, 'r');
-      await handle.sync();
-      await handle.close();
+      await handle.sync().finally(() => handle.close());
       files.push({
         table: spec.name,
         partition,

@@ -47,6 +47,11 @@ export function vacuumText({ dryRun, removed, bytes }: VacuumReport, graceMs: nu
   });
   const columns = [{ title: '' }, ...['count', 'size'].map((title) => ({ title, align: 'right' as const }))];
   const head = `${dryRun ? 'Would remove' : 'Removed'} ${bytesText(bytes)}:`;
-  const next = dryRun ? ['', 'Nothing was removed. --json lists every path.'] : [];
+  const kept = removed.filter(({ keptAt }) => keptAt !== null).length;
+  const trashed = `Data of no version ${dryRun ? 'would be' : 'is'} kept in _trash; a later vacuum deletes it.`;
+  const next = [
+    ...(kept === 0 ? [] : ['', trashed]),
+    ...(dryRun ? ['', 'Nothing was removed. --json lists every path.'] : []),
+  ];
   return `${[head, '', tableText(columns, rows, width), ...next].join('\n')}\n`;
 }
