@@ -10,6 +10,7 @@ import {
 } from '@edrlake/core';
 import type { LoggedFile, Schema } from './lake-state.ts';
 import type { Store } from './store.ts';
+import type { ViewPlace } from './view-place.ts';
 
 /** What reading the files of a table needs to know. */
 export interface TableReader {
@@ -25,25 +26,30 @@ export function isEventTable(table: TableSpec): boolean {
 /**
  * A DuckDB query with exactly the table's columns, in order and typed, over some of its files; a column that a file's
  * schema version lacks is NULL. The partition column comes from the folder's name, so that files are pruned by it
- * without being opened. `withFile` adds a column `lake_file` with the path DuckDB read the row from.
+ * without being opened. `withFile` adds a column `lake_file` with the path DuckDB read the row from; `place` finds the files
+ * where the lake is when the query runs.
  */
 export function tableRowsSql(
   reader: TableReader,
   table: TableSpec,
   files: readonly LoggedFile[],
-  options: { readonly withFile?: boolean } = {},
+  options: { readonly withFile?: boolean; readonly place?: ViewPlace } = {},
 ): string {
   const selects = [...new Set(files.map(({ schemaVersion }) => schemaVersion))].map((schemaVersion) => {
     const ofSchema = files.filter((file) => file.schemaVersion === schemaVersion);
     const present = new Set(reader.schemas.get(schemaVersion)?.[table.name]?.map(({ name }) => name));
     const columns = table.columns.map((column) => columnSql(column, present.has(column.name)));
     if (options.withFile) columns.push('filename AS lake_file');
-    const paths = ofSchema.map(({ path }) => quoteText(reader.store.locate(path))).join(', ');
+    const paths = ofSchema.map(({ path }) => path);
+    const list =
+      options.place?.filesSql(paths) ?? `[${paths.map((path) => quoteText(reader.store.locate(path))).join(', ')}]`;
     const types = `hive_types = {${quoteName(table.partitionBy)}: DATE}`;
     const fileColumn = options.withFile ? ', filename = true' : '';
-    return `SELECT ${columns.join(', ')} FROM read_parquet([${paths}], hive_partitioning = true, ${types}${fileColumn})`;
+    return `SELECT ${columns.join(', ')} FROM read_parquet(${list}, hive_partitioning = true, ${types}${fileColumn})`;
   });
-  if (selects.length > 0) return selects.join(' UNION ALL ');
+  const all = selects.join(' UNION ALL ');
+  if (options.place !== undefined && all !== '') return `SELECT * FROM (${all}) WHERE ${options.place.guardSql}`;
+  if (all !== '') return all;
   const nothing = table.columns.map((column) => columnSql(column, false));
   if (options.withFile) nothing.push('NULL::VARCHAR AS lake_file');
   return `SELECT ${nothing.join(', ')} WHERE false`;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { errnoOf, quoteName, quoteText, type TableSpec, unwritable } from '@edrlake/core';
@@ -7,7 +8,11 @@ import { VIEW_FILE } from './layout.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type Store, syncPath } from './store.ts';
 import { rowsOf, type TableReader, tableRowsSql } from './table-rows.ts';
+import { type ViewPlace, viewPlace } from './view-place.ts';
 import type { Workbench } from './workbench.ts';
+
+/** How the views are written; a `lake.duckdb` of another number is written anew. */
+const VIEW_FORMAT = 2;
 
 /** What the views are made from. */
 export interface ViewSource {
@@ -20,11 +25,12 @@ export interface ViewSource {
 /**
  * Makes, in the connection's current database: a view for each table over exactly the files of the version, the tables
  * `coverage` (one row a day and scope), `commits` and `windows`, and `lake_info` with the version they show.
+ * @param place how the views find the files later; absent: where they are now
  */
-export async function createViews(connection: DuckDBConnection, source: ViewSource): Promise<void> {
+export async function createViews(connection: DuckDBConnection, source: ViewSource, place?: ViewPlace): Promise<void> {
   const { reader, tables, snapshot } = source;
   for (const table of tables) {
-    const rows = tableRowsSql(reader, table, snapshot.files[table.name] ?? []);
+    const rows = tableRowsSql(reader, table, snapshot.files[table.name] ?? [], place && { place });
     await connection.run(`CREATE VIEW ${quoteName(table.name)} AS ${rows}`);
   }
   for (const { name, columns, rows } of derivedTables(source)) {
@@ -128,8 +134,9 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
       columns: [
         ['version', 'BIGINT'],
         ['location', 'VARCHAR'],
+        ['view_format', 'BIGINT'],
       ],
-      rows: [{ version: snapshot.version, location: reader.store.locate('') }],
+      rows: [{ version: snapshot.version, location: reader.store.locate(''), view_format: VIEW_FORMAT }],
     },
   ];
 }
@@ -149,7 +156,9 @@ export async function writeViewFile(
   try {
     await attached(connection, `${quoteText(location)} AS ${ATTACHED}`, async () => {
       await connection.run(`USE ${ATTACHED}`);
-      await createViews(connection, source);
+      const stamp = `edrlake ${randomUUID()}`;
+      await createViews(connection, source, await viewPlace(store.locate(''), stamp));
+      await connection.run(`COMMENT ON TABLE lake_info IS ${quoteText(stamp)}`);
       await connection.run('CHECKPOINT');
     });
     await syncPath(location);
@@ -199,8 +208,9 @@ export async function showsVersion(
   prefix = '',
 ): Promise<boolean> {
   try {
-    const [row] = await rowsOf(connection, `SELECT version, location FROM ${prefix}lake_info`);
-    return Number(row?.version) === version && row?.location === store.locate('');
+    const [row] = await rowsOf(connection, `SELECT version, location, view_format FROM ${prefix}lake_info`);
+    const isOfThisForm = Number(row?.view_format) === VIEW_FORMAT;
+    return isOfThisForm && Number(row?.version) === version && row?.location === store.locate('');
   } catch {
     return false;
   }
