@@ -1,11 +1,12 @@
-import type { Day } from '@edrlake/core';
-import { type Calendar, DAY_STATES, type DayState, worstOf } from './day-states.ts';
+import { type Day, dayOf, MS_PER_DAY } from '@edrlake/core';
+import { type Calendar, DAY_STATES, type DaySpan, type DayState, worstOf } from './day-states.ts';
 import { countText, nounText } from './quantity-text.ts';
 import { wrapWords } from './text-layout.ts';
 
 /** Marks differ in shape, so that they say the same without colour. */
 const MARKS: Readonly<Record<DayState, string>> = {
   complete: '■',
+  open: '○',
   partial: '▒',
   late: '▲',
   missing: '□',
@@ -15,6 +16,7 @@ const MARKS: Readonly<Record<DayState, string>> = {
 
 const NAMES: Readonly<Record<DayState, string>> = {
   complete: 'complete',
+  open: 'not over yet',
   partial: 'partly fetched',
   late: 'late',
   missing: 'missing',
@@ -24,6 +26,7 @@ const NAMES: Readonly<Record<DayState, string>> = {
 
 const COLOURS: Readonly<Record<DayState, number>> = {
   complete: 32,
+  open: 36,
   partial: 36,
   late: 33,
   missing: 31,
@@ -33,27 +36,83 @@ const COLOURS: Readonly<Record<DayState, number>> = {
 
 /** Up to so many months there is a mark for each day; beyond, one for each week. */
 const MOST_MONTHS = 24;
+/** Up to so many years each has a line; beyond, years that follow each other and stand the same share one. */
+const MOST_YEARS = 40;
 const WEEKS_OF_YEAR = 53;
 const DAYS_OF_MONTH = 31;
 const LABEL_WIDTH = 9;
 
-/** Days as a picture with its legend: a line a month with a mark a day, or a line a year with a mark a week. At most 80 cells wide. */
+/**
+ * Days as a picture with its legend: a line a month with a mark a day, or a line a year with a mark a week. At most 80 cells
+ * wide; as many lines as there is something to tell, however many days that are.
+ */
 export function calendarText(calendar: Calendar, width: number, colour: boolean): string {
-  const { days } = calendar;
-  if (days.length === 0) return '';
-  const months = groupBy(days, ({ day }) => day.slice(0, 7));
-  const lines =
-    months.size <= MOST_MONTHS
-      ? [dayRuler(), ...[...months].map(([month, ofMonth]) => monthLine(month, ofMonth, colour))]
-      : [
-          weekRuler(),
-          ...[...groupBy(days, ({ day }) => day.slice(0, 4))].map(([year, ofYear]) => yearLine(year, ofYear, colour)),
-        ];
-  const unit = months.size <= MOST_MONTHS ? [] : ['Each mark is a week and shows its worst day.'];
-  return [...lines, '', ...legendLines(calendar, width, colour), ...unit].join('\n');
+  const { spans } = calendar;
+  const [first, last] = [spans[0], spans.at(-1)];
+  if (first === undefined || last === undefined) return '';
+  const [firstDate, lastDate] = [new Date(first.startMs), new Date(last.endMs - 1)];
+  const years = lastDate.getUTCFullYear() - firstDate.getUTCFullYear() + 1;
+  const monthCount = (years - 1) * 12 + lastDate.getUTCMonth() - firstDate.getUTCMonth() + 1;
+  const legend = legendLines(calendar, width, colour);
+  if (monthCount > MOST_MONTHS) {
+    const unit = 'Each mark is a week and shows its worst day.';
+    return [weekRuler(), ...yearLines(spans, years > MOST_YEARS, colour), '', ...legend, unit].join('\n');
+  }
+  const months = groupBy(daysIn(spans), ({ day }) => day.slice(0, 7));
+  return [dayRuler(), ...[...months].map(([month, days]) => monthLine(month, days, colour)), '', ...legend].join('\n');
 }
 
-type Days = Calendar['days'];
+/** A day and how it stands. */
+interface DayMark {
+  readonly day: Day;
+  readonly state: DayState;
+}
+
+type Days = readonly DayMark[];
+
+function* daysIn(spans: readonly DaySpan[]): Generator<DayMark> {
+  for (const { startMs, endMs, state } of spans) {
+    for (let ms = startMs; ms < endMs; ms += MS_PER_DAY) yield { day: dayOf(ms), state };
+  }
+}
+
+/** @param shortened whether whole years in one state share a line with those around them */
+function yearLines(spans: readonly DaySpan[], shortened: boolean, colour: boolean): string[] {
+  const lines: string[] = [];
+  const [firstMs, lastMs] = [spans[0]?.startMs ?? 0, spans.at(-1)?.endMs ?? 0];
+  let position = 0;
+  for (let year = new Date(firstMs).getUTCFullYear(), startMs = firstMs; startMs < lastMs; ) {
+    while ((spans[position]?.endMs ?? lastMs) <= startMs) position += 1;
+    const span = spans[position];
+    const untilYear = span === undefined || !shortened ? year : new Date(span.endMs).getUTCFullYear();
+    if (span !== undefined && startMs === yearStartMs(year) && untilYear > year + 1) {
+      const dayCount = (yearStartMs(untilYear) - startMs) / MS_PER_DAY;
+      lines.push(
+        `${`${year} …`.padEnd(LABEL_WIDTH)}${countText(dayCount)} days ${NAMES[span.state]} … ${untilYear - 1}`,
+      );
+      year = untilYear;
+    } else {
+      const within: DaySpan[] = [];
+      const endMs = Math.min(yearStartMs(year + 1), lastMs);
+      for (let at = position; at < spans.length; at += 1) {
+        const part = spans[at];
+        if (part === undefined || part.startMs >= endMs) break;
+        within.push({ ...part, startMs: Math.max(part.startMs, startMs), endMs: Math.min(part.endMs, endMs) });
+      }
+      lines.push(yearLine(String(year).padStart(4, '0'), [...daysIn(within)], colour));
+      year += 1;
+    }
+    startMs = yearStartMs(year);
+  }
+  return lines;
+}
+
+/** Not `Date.UTC`, which takes the years before 100 for others. */
+function yearStartMs(year: number): number {
+  return year > 9999
+    ? Date.parse('9999-12-31T00:00:00Z') + MS_PER_DAY
+    : Date.parse(`${String(year).padStart(4, '0')}-01-01T00:00:00Z`);
+}
 
 function monthLine(month: string, days: Days, colour: boolean): string {
   const marks = cells(days, DAYS_OF_MONTH, (day) => Number(day.slice(8)) - 1);
@@ -61,7 +120,7 @@ function monthLine(month: string, days: Days, colour: boolean): string {
 }
 
 function yearLine(year: string, days: Days, colour: boolean): string {
-  const firstMs = Date.UTC(Number(year), 0, 1);
+  const firstMs = yearStartMs(Number(year));
   const weekOf = (day: Day) => Math.min(WEEKS_OF_YEAR - 1, Math.floor((Date.parse(day) - firstMs) / 604_800_000));
   const marks = cells(days, WEEKS_OF_YEAR, weekOf);
   return `${year.padEnd(LABEL_WIDTH)}${paint(marks, colour)}${remark(days)}`;
@@ -90,7 +149,7 @@ function paint(states: readonly (DayState | null)[], colour: boolean): string {
 /** The worst of a line's days in words, beside the marks; nothing where there is nothing to do about them. */
 function remark(days: Days): string {
   const worst = worstOf(days.map(({ state }) => state));
-  if (worst === null || worst === 'complete' || worst === 'unplanned') return '';
+  if (worst === null || worst === 'complete' || worst === 'open' || worst === 'unplanned') return '';
   const count = days.filter(({ state }) => state === worst).length;
   return count === 0 ? '' : `  ${countText(count)} ${NAMES[worst]}`;
 }
@@ -133,13 +192,15 @@ function paintMarks(line: string): string {
 }
 
 /** `3,650 days from 2016-11-22 to 2026-11-20`. */
-export function calendarSpanText({ days, scope }: Calendar): string {
-  const span = `${nounText(days.length, 'day')} from ${days[0]?.day ?? ''} to ${days.at(-1)?.day ?? ''}`;
+export function calendarSpanText({ spans, scope }: Calendar): string {
+  const [startMs, endMs] = [spans[0]?.startMs ?? 0, spans.at(-1)?.endMs ?? 0];
+  const days = nounText((endMs - startMs) / MS_PER_DAY, 'day');
+  const span = endMs === startMs ? days : `${days} from ${dayOf(startMs)} to ${dayOf(endMs - 1)}`;
   return scope === 'all' ? span : `${span}, only ${scope}`;
 }
 
-function groupBy(days: Days, keyOf: (day: Days[number]) => string): Map<string, Days[number][]> {
-  const groups = new Map<string, Days[number][]>();
+function groupBy(days: Iterable<DayMark>, keyOf: (day: DayMark) => string): Map<string, DayMark[]> {
+  const groups = new Map<string, DayMark[]>();
   for (const day of days) {
     const key = keyOf(day);
     const group = groups.get(key);

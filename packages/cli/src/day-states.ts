@@ -1,12 +1,13 @@
-import { type Day, dayOf, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, isAhead, MS_PER_DAY, SETTLE_LAG_MS, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { DayCoverage } from '@edrlake/lake';
 
 /**
  * How a day stands, worst first. `mismatched`: what was fetched is not what the API counted, or ids are stored twice.
  * `missing`: the lake has lost events it held. `late`: the API has gained events since. `partial`: some of the day was
- * never proven. `unplanned`: nothing of it was ever fetched. `complete`: the lake holds all of it.
+ * never proven, or before it had settled. `unplanned`: nothing of it was ever fetched. `open`: the day is not over, or has not
+ * settled. `complete`: the lake holds all of it.
  */
-export const DAY_STATES = ['mismatched', 'missing', 'late', 'partial', 'unplanned', 'complete'] as const;
+export const DAY_STATES = ['mismatched', 'missing', 'late', 'partial', 'unplanned', 'open', 'complete'] as const;
 /** One of the states. */
 export type DayState = (typeof DAY_STATES)[number];
 
@@ -16,65 +17,117 @@ export interface DayComparison {
   readonly atMs: number;
 }
 
+/** Days that follow each other and stand the same, from midnight to midnight. */
+export interface DaySpan extends TimeRange {
+  readonly state: DayState;
+}
+
 /** The days of a lake, one scope of them. */
 export interface Calendar {
   /** `all`, or the filter most days were fetched under. */
   readonly scope: string;
-  /** Every day from the first to the last that the lake knows, without a gap; empty in an empty lake. */
-  readonly days: readonly { readonly day: Day; readonly state: DayState }[];
+  /** From the first day the lake knows to the last one, or to today where that is earlier, without a gap; empty in an empty lake. */
+  readonly spans: readonly DaySpan[];
+  /** Days in each state. */
   readonly counts: Readonly<Record<DayState, number>>;
 }
 
-/**
- * Puts together what proofs and comparisons say; whichever is younger counts.
- * @param lines oldest first
- * @param followed the processing time that was synced without a gap. Nothing is processed before it happens, so a day that
- * lies inside is as complete as one that was fetched by its own time.
- */
-export function calendarOf(
-  lines: readonly DayCoverage[],
-  comparisons: ReadonlyMap<Day, DayComparison>,
-  followed: TimeRange | null,
-): Calendar {
-  const scope = mainScope(lines);
-  const ofScope = new Map(lines.filter((line) => line.scope === scope).map((line) => [line.day, line]));
-  const days: { day: Day; state: DayState }[] = [];
-  const counts = Object.fromEntries(DAY_STATES.map((state) => [state, 0])) as Record<DayState, number>;
-  const known = [...ofScope.keys(), ...(scope === 'all' ? comparisons.keys() : [])].sort();
-  const [first, last] = [known[0], known.at(-1)];
-  if (first === undefined || last === undefined) return { scope, days, counts };
-  const endMs = Math.max(startOfDayMs(last) + MS_PER_DAY, scope === 'all' ? (followed?.endMs ?? 0) : 0);
-  for (let ms = startOfDayMs(first); ms < endMs; ms += MS_PER_DAY) {
-    const day = dayOf(ms);
-    const fetched = stateOf(ofScope.get(day), scope === 'all' ? comparisons.get(day) : undefined);
-    const state = scope === 'all' ? withFollowed(fetched, ms, followed) : fetched;
-    days.push({ day, state });
-    counts[state] += 1;
-  }
-  return { scope, days, counts };
+/** What is known of the days of a lake. */
+export interface DayKnowledge {
+  /** Oldest first. */
+  readonly lines: readonly DayCoverage[];
+  readonly comparisons: ReadonlyMap<Day, DayComparison>;
+  /**
+   * The processing time that was synced without a gap and had settled then. Nothing is processed before it happens, so a day
+   * that is inside is as complete as one that was fetched by its own time.
+   */
+  readonly followed: TimeRange | null;
+  readonly nowMs: number;
 }
 
-/** How one day stands. */
-function stateOf(line: DayCoverage | undefined, compared: DayComparison | undefined): DayState {
+/** Puts together what proofs and comparisons say; whichever is younger counts. Takes as long as there is to know, however many days that are. */
+export function calendarOf({ lines, comparisons, followed, nowMs }: DayKnowledge): Calendar {
+  const scope = mainScope(lines);
+  const isAll = scope === 'all';
+  const ofScope = lines.filter((line) => line.scope === scope);
+  const known = new Set<number>();
+  for (const { day, lastDay } of ofScope) known.add(startOfDayMs(day)).add(startOfDayMs(lastDay) + MS_PER_DAY);
+  for (const day of isAll ? comparisons.keys() : []) known.add(startOfDayMs(day)).add(startOfDayMs(day) + MS_PER_DAY);
+  const counts = Object.fromEntries(DAY_STATES.map((state) => [state, 0])) as Record<DayState, number>;
+  if (known.size === 0) return { scope, spans: [], counts };
+  const firstMs = smallest(known);
+  const followedUntilMs = isAll && followed !== null ? followed.endMs : 0;
+  const tomorrowMs = midnightBefore(nowMs) + MS_PER_DAY;
+  const endMs = Math.min(Math.max(largest(known), midnightAfter(followedUntilMs)), tomorrowMs);
+  // What is followed, and what has settled, begins and ends inside days: these stand alone.
+  for (const instantMs of [followed?.startMs, followed?.endMs, nowMs - SETTLE_LAG_MS]) {
+    if (instantMs !== undefined) known.add(midnightBefore(instantMs)).add(midnightBefore(instantMs) + MS_PER_DAY);
+  }
+  const starts = [...known].filter((ms) => ms >= firstMs && ms < endMs).sort((a, b) => a - b);
+  const spans: DaySpan[] = [];
+  let next = 0;
+  for (const [position, startMs] of starts.entries()) {
+    const range = { startMs, endMs: starts[position + 1] ?? endMs };
+    while (next < ofScope.length && startOfDayMs(ofScope[next]?.lastDay ?? '') < startMs) next += 1;
+    const line = ofScope[next];
+    const covering = line !== undefined && startOfDayMs(line.day) <= startMs ? line : undefined;
+    const compared = isAll ? comparisons.get(dayOf(startMs)) : undefined;
+    const fetched = stateOf(covering, compared, range, nowMs);
+    const state = asOfNow(isAll ? withFollowed(fetched, range, followed) : fetched, range, nowMs);
+    counts[state] += (range.endMs - range.startMs) / MS_PER_DAY;
+    const previous = spans.at(-1);
+    if (previous?.state === state) spans[spans.length - 1] = { ...previous, endMs: range.endMs };
+    else spans.push({ ...range, state });
+  }
+  return { scope, spans, counts };
+}
+
+/** How days stand that are known alike. */
+function stateOf(
+  line: DayCoverage | undefined,
+  compared: DayComparison | undefined,
+  { endMs }: TimeRange,
+  nowMs: number,
+): DayState {
   if (compared !== undefined && compared.atMs >= (line?.lastVerifiedAtMs ?? 0)) {
-    if (compared.verdict === 'match') return 'complete';
     if (compared.verdict === 'duplicate') return 'mismatched';
-    if (compared.verdict !== 'unverified') return compared.verdict;
+    if (compared.verdict === 'late' || compared.verdict === 'missing') return compared.verdict;
+    // Equal numbers say something about a whole day only after it has settled, and only by a clock that can be believed.
+    const isWholeDay = compared.atMs >= endMs + SETTLE_LAG_MS && !isAhead(compared.atMs, nowMs);
+    if (compared.verdict === 'match' && isWholeDay) return 'complete';
   }
   return line?.verdict ?? 'unplanned';
 }
 
-/** What following adds to a day that was not, or not wholly, fetched by its own time. */
-function withFollowed(state: DayState, startMs: number, followed: TimeRange | null): DayState {
-  if (followed === null || (state !== 'partial' && state !== 'unplanned')) return state;
-  if (startMs >= followed.endMs || startMs + MS_PER_DAY <= followed.startMs) return state;
-  return followed.startMs <= startMs && startMs + MS_PER_DAY <= followed.endMs ? 'complete' : 'partial';
+/** What following adds to days that were not, or not wholly, fetched by their own time. */
+function withFollowed(state: DayState, { startMs, endMs }: TimeRange, followed: TimeRange | null): DayState {
+  if (followed === null || (state !== 'partial' && state !== 'open' && state !== 'unplanned')) return state;
+  if (startMs >= followed.endMs || endMs <= followed.startMs) return state;
+  return followed.startMs <= startMs && endMs <= followed.endMs ? 'complete' : 'partial';
+}
+
+/** A day of which more will come lacks nothing yet. */
+function asOfNow(state: DayState, { endMs }: TimeRange, nowMs: number): DayState {
+  return state === 'partial' && endMs + SETTLE_LAG_MS > nowMs ? 'open' : state;
 }
 
 /** The state that stands for several days; of complete and unplanned ones together: partial. null for no day. */
 export function worstOf(states: readonly DayState[]): DayState | null {
   const worst = DAY_STATES.find((state) => states.includes(state)) ?? null;
-  return worst === 'unplanned' && states.includes('complete') ? 'partial' : worst;
+  return worst === 'unplanned' && (states.includes('complete') || states.includes('open')) ? 'partial' : worst;
+}
+
+/** How the day stands; null for a day the calendar does not hold. */
+export function stateOn({ spans }: Calendar, day: Day): DayState | null {
+  const startMs = startOfDayMs(day);
+  let [low, high] = [0, spans.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((spans[middle]?.endMs ?? 0) <= startMs) low = middle + 1;
+    else high = middle;
+  }
+  const span = spans[low];
+  return span !== undefined && span.startMs <= startMs ? span.state : null;
 }
 
 /** Everything where anything was fetched under no filter, else the scope of most days. */
@@ -85,4 +138,24 @@ function mainScope(lines: readonly DayCoverage[]): string {
     counts.set(scope, (counts.get(scope) ?? 0) + (scope === 'all' ? 0 : 1));
   }
   return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? 'all';
+}
+
+function midnightBefore(ms: number): number {
+  return Math.floor(ms / MS_PER_DAY) * MS_PER_DAY;
+}
+
+function midnightAfter(ms: number): number {
+  return Math.ceil(ms / MS_PER_DAY) * MS_PER_DAY;
+}
+
+function smallest(values: Iterable<number>): number {
+  let found = Number.POSITIVE_INFINITY;
+  for (const value of values) found = Math.min(found, value);
+  return found;
+}
+
+function largest(values: Iterable<number>): number {
+  let found = Number.NEGATIVE_INFINITY;
+  for (const value of values) found = Math.max(found, value);
+  return found;
 }

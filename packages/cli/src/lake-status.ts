@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EVERYTHING, isoInstant, MS_PER_DAY, MS_PER_SECOND, startOfDayMs } from '@edrlake/core';
+import { EVERYTHING, isAhead, isoInstant, MS_PER_SECOND, SETTLE_LAG_MS } from '@edrlake/core';
 import { type DayCoverage, isOwnerAlive, type Lake, type LoggedFile } from '@edrlake/lake';
 import {
   lakeBudgetLeft,
@@ -10,7 +10,7 @@ import {
   watermarkOf,
 } from '@edrlake/runner/history';
 import { calendarSpanText, calendarText } from './calendar-text.ts';
-import { type Calendar, calendarOf } from './day-states.ts';
+import { type Calendar, calendarOf, stateOn } from './day-states.ts';
 import { bytesText, countText, durationText, instantText, nounText } from './quantity-text.ts';
 import { pairsText, tableText } from './table-text.ts';
 
@@ -28,7 +28,7 @@ export interface LakeStatus {
   readonly version: number;
   readonly committedAtMs: number | null;
   readonly tables: readonly TableStatus[];
-  /** Oldest first, one line a day and scope. */
+  /** Oldest first, one line for each day and scope, or for days that hold nothing and were proven together. */
   readonly days: readonly DayCoverage[];
   readonly calendar: Calendar;
   /** When the newest event happened; null without events, or where their file is gone. */
@@ -63,13 +63,15 @@ export async function readLakeStatus(
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
   const comparisons = await lastReconciliations(lake);
-  const processedMs = await watermarkOf(lake, 'processed', EVERYTHING);
-  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING));
+  const { nowMs } = about;
+  const processedMs = await watermarkOf(lake, 'processed', EVERYTHING, nowMs);
+  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING, nowMs));
   const followedFromMs = await readFollowStart(lake, 'processed', EVERYTHING);
-  const isFollowed = processedMs !== null && followedFromMs !== null && followedFromMs < processedMs;
-  const followed = isFollowed ? { startMs: followedFromMs, endMs: processedMs } : null;
-  const calendar = calendarOf(days, comparisons, followed);
-  const budget = await lakeBudgetLeft(lake.directory, about.userLimit, about.nowMs);
+  const settledMs = await watermarkOf(lake, 'processed', EVERYTHING, nowMs, SETTLE_LAG_MS);
+  const isFollowed = settledMs !== null && followedFromMs !== null && followedFromMs < settledMs;
+  const followed = isFollowed ? { startMs: followedFromMs, endMs: settledMs } : null;
+  const calendar = calendarOf({ lines: days, comparisons, followed, nowMs });
+  const budget = await lakeBudgetLeft(lake.directory, about.userLimit, nowMs);
   return {
     directory: lake.directory,
     version: snapshot.version,
@@ -85,9 +87,8 @@ export async function readLakeStatus(
   };
 }
 
-function endOfCompleteDays({ days }: Calendar): number | null {
-  const last = days.findLast(({ state }) => state === 'complete');
-  return last === undefined ? null : startOfDayMs(last.day) + MS_PER_DAY;
+function endOfCompleteDays({ spans }: Calendar): number | null {
+  return spans.findLast(({ state }) => state === 'complete')?.endMs ?? null;
 }
 
 function tableStatus(table: string, files: readonly LoggedFile[]): TableStatus {
@@ -144,6 +145,9 @@ function lastRunText(run: RunSummary): string {
 export function stalenessOf({ freshUntilMs }: LakeStatus, maxAgeMs: number, nowMs: number): string | null {
   const allowed = `at most ${durationText(maxAgeMs)} allowed`;
   if (freshUntilMs === null) return `the lake is stale: nothing in it is proven, ${allowed}`;
+  if (isAhead(freshUntilMs, nowMs)) {
+    return `the lake is stale: ${atSecond(freshUntilMs)}, up to which it seems to be complete, has not come yet; check the clock`;
+  }
   const ageMs = nowMs - freshUntilMs;
   if (ageMs <= maxAgeMs) return null;
   return `the lake is stale: complete up to ${atSecond(freshUntilMs)}, ${durationText(ageMs)} ago, ${allowed}`;
@@ -166,8 +170,8 @@ export function tablesText(tables: readonly TableStatus[], width: number): strin
 
 /** Days to look at, one by one while they are few. */
 function attentionLines(days: readonly DayCoverage[], calendar: Calendar, width: number): string[] {
-  const bad = new Set(calendar.days.filter(({ state }) => state !== 'complete').map(({ day }) => day));
-  const worth = days.length <= SHOWN_DAYS ? days : days.filter(({ day }) => bad.has(day));
+  const isBad = ({ day }: DayCoverage) => !['complete', 'open', null].includes(stateOn(calendar, day));
+  const worth = days.length <= SHOWN_DAYS ? days : days.filter(isBad);
   if (worth.length === 0) return [];
   const shown = worth.slice(-SHOWN_DAYS);
   const earlier = worth.length - shown.length;
@@ -187,7 +191,7 @@ function coverageText(days: readonly DayCoverage[], width: number): string {
     { title: 'verified' },
   ];
   const rows = days.map((day) => [
-    day.day,
+    day.lastDay === day.day ? day.day : `${day.day} to ${day.lastDay}`,
     ...(scoped ? [day.scope] : []),
     day.counted === null ? '' : countText(day.counted),
     countText(day.inLake),
@@ -200,7 +204,6 @@ function coverageText(days: readonly DayCoverage[], width: number): string {
 /** The status as plain data with instants as text. */
 export function statusDocument(status: LakeStatus, nowMs: number) {
   const { committedAtMs, days, lastRun, calendar, newestEventAtMs, watermarkMs, freshUntilMs, ...rest } = status;
-  const states = new Map(calendar.days.map(({ day, state }) => [day, state]));
   return {
     ...rest,
     bytes: status.tables.reduce((sum, table) => sum + table.bytes, 0),
@@ -214,7 +217,7 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
     days: { scope: calendar.scope, ...calendar.counts },
     coverage: coverageDocument(days).map((line) => ({
       ...line,
-      state: line.scope === calendar.scope ? states.get(line.day) : null,
+      state: line.scope === calendar.scope ? stateOn(calendar, line.day) : null,
     })),
   };
 }

@@ -1,7 +1,9 @@
 import type { PlannedWindow } from '@edrlake/core';
 import type { ExportPlan } from '@edrlake/runner';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
+import { frozenText } from './report-text.ts';
 import { pairsText, tableText } from './table-text.ts';
+import { wrapWords } from './text-layout.ts';
 
 /** A plan and what it means for the clock. */
 export interface PlanView {
@@ -44,7 +46,8 @@ export function planText(view: PlanView, all: boolean, width: number): string {
       `about ${durationText(view.advertisedMs)} at the gateway's ${countText(allowed)} in ${durationText(windowSeconds * 1_000)}`,
     ]);
   }
-  const parts = [pairsText(pairs), ''];
+  const frozen = plan.frozenAtMs === null ? [] : [...wrapWords(frozenText(plan.frozenAtMs), width), ''];
+  const parts = [pairsText(pairs), '', ...frozen];
   if (windowPlan.windows.length > 0) parts.push(windowsText(windowPlan.windows, all, width), '');
   const next =
     windowPlan.events === 0 ? 'Nothing to fetch.' : `Next: edrlake backfill ${rangeFlagsText(spanOf(plan.request))}`;

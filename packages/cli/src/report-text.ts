@@ -9,7 +9,7 @@ const SHOWN = 10;
 
 /** What a run did, for a person, with the next command to type. */
 export function reportText(report: ExportReport, width: number): string {
-  const parts = [...wrapWords(headline(report), width), '', pairsText(numbers(report))];
+  const parts = [...wrapWords(headline(report), width), ...frozenLines(report, width), '', pairsText(numbers(report))];
   const { failed, mismatched } = report.windows;
   if (mismatched.length > 0) {
     const rows = mismatched
@@ -60,6 +60,16 @@ function headline(report: ExportReport): string {
   return report.outcome === 'partly'
     ? `Partly done: ${range}. What is proven is in the lake.`
     : `The lake and the API disagree: ${range}.`;
+}
+
+/** Where the end was frozen, so that nobody takes a day that is not over for complete. */
+function frozenLines({ frozenAtMs }: ExportReport, width: number): string[] {
+  return frozenAtMs === null ? [] : wrapWords(frozenText(frozenAtMs), width);
+}
+
+/** Says that an export ends before what was asked for, and why. */
+export function frozenText(frozenAtMs: number): string {
+  return `What was asked for goes beyond now: it ends at ${instantText(frozenAtMs)}. A day that is not over stays open.`;
 }
 
 function numbers(report: ExportReport): [string, string][] {
@@ -113,10 +123,11 @@ function moreLine(length: number): string[] {
 
 /** The report as plain data with instants as text. */
 export function reportDocument(report: ExportReport) {
-  const { request, startedAtMs, windows, ...rest } = report;
+  const { request, startedAtMs, frozenAtMs, windows, ...rest } = report;
   return {
     ...rest,
     range: isoRange(spanOf(request)),
+    frozenAt: frozenAtMs === null ? null : isoInstant(frozenAtMs),
     filter: request.scope.filter,
     state: request.scope.state,
     windows: {

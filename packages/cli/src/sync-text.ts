@@ -1,4 +1,4 @@
-import { type DataFile, type Day, isoInstant, type TimeAxis } from '@edrlake/core';
+import { clocksText, type DataFile, type Day, isAhead, isoInstant, type TimeAxis } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
 import { reportDocument } from './report-text.ts';
@@ -50,7 +50,8 @@ export function syncText(view: SyncView, width: number): string {
   const isDone = exports.every(({ outcome }) => outcome === 'done');
   const until = report.watermarkAfterMs === null ? 'nothing' : atSecond(report.watermarkAfterMs);
   if (isDone && added + changed === 0) {
-    return `${wrapWords(`Nothing new: complete up to ${until}, ${nounText(requests, 'request')}.`, width).join('\n')}\n`;
+    const nothing = wrapWords(`Nothing new: complete up to ${until}, ${nounText(requests, 'request')}.`, width);
+    return `${[...nothing, ...clockLines(report, width)].join('\n')}\n`;
   }
   const clock = axis === 'processed' ? 'processing time' : 'event time';
   const headline = isDone
@@ -73,8 +74,15 @@ export function syncText(view: SyncView, width: number): string {
   ]);
   const last = exports.at(-1);
   if (last !== undefined) pairs.push(['Run', `${last.runId} · ${durationText(sum((one) => one.durationMs))}`]);
-  const parts = [...wrapWords(headline, width), '', pairsText(pairs), ''];
+  const parts = [...wrapWords(headline, width), ...clockLines(report, width), '', pairsText(pairs), ''];
   return `${[...parts, ...nextLines(exports)].join('\n')}\n`;
+}
+
+/** Says so where the clocks are apart: the earlier one holds the watermark back. */
+function clockLines({ clocks }: SyncReport, width: number): string[] {
+  if (!isAhead(clocks.latestMs, clocks.nowMs)) return [];
+  const text = `Clocks are apart: ${clocksText(clocks)}. The earlier one counts, so nothing is skipped. Synchronise the clock of this machine.`;
+  return wrapWords(text, width);
 }
 
 function exportsOf(report: SyncReport): ExportReport[] {
@@ -108,7 +116,7 @@ function nextLines(exports: readonly ExportReport[]): string[] {
 
 /** A sync as plain data with instants as text. */
 export function syncDocument({ report, axis, requests, days }: SyncView) {
-  const { watermarkBeforeMs, watermarkAfterMs, range, reopened, resumed, exported } = report;
+  const { watermarkBeforeMs, watermarkAfterMs, range, reopened, resumed, exported, clocks } = report;
   const isoRange = ({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }) => ({
     from: isoInstant(startMs),
     to: isoInstant(endMs),
@@ -121,6 +129,10 @@ export function syncDocument({ report, axis, requests, days }: SyncView) {
     watermarkAfter: watermarkAfterMs === null ? null : isoInstant(watermarkAfterMs),
     range: range === null ? null : isoRange(range),
     lookedBackInto: reopened.map(isoRange),
+    clocks: {
+      local: isoInstant(clocks.localMs),
+      gateway: clocks.serverMs === null ? null : isoInstant(clocks.serverMs),
+    },
     days,
     events: {
       new: exports.reduce((sum, { events }) => sum + events.new, 0),

@@ -1,5 +1,13 @@
 import { join } from 'node:path';
-import { gapsIn, intersect, MS_PER_DAY, type QueryScope, startOfDayMs, type TimeRange } from '@edrlake/core';
+import {
+  gapsIn,
+  intersect,
+  MS_PER_DAY,
+  type QueryScope,
+  SETTLE_LAG_MS,
+  startOfDayMs,
+  type TimeRange,
+} from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { readFollowStart, watermarkOf } from '@edrlake/runner/history';
 
@@ -16,12 +24,13 @@ export async function wantedRanges(
   only: OnlyState,
   range: TimeRange,
   scope: QueryScope,
+  nowMs: number,
 ): Promise<TimeRange[]> {
-  const proven = await lake.provenRanges('event', scope);
+  const proven = await lake.provenRanges('event', scope, SETTLE_LAG_MS);
   if (only === 'missing') {
     const [startMs, endMs] = [
       await readFollowStart(lake, 'processed', scope),
-      await watermarkOf(lake, 'processed', scope),
+      await watermarkOf(lake, 'processed', scope, nowMs, SETTLE_LAG_MS),
     ];
     const followed = startMs === null || endMs === null || endMs <= startMs ? [] : [{ startMs, endMs }];
     return gapsIn(range, [...proven, ...followed]);
@@ -51,7 +60,7 @@ async function daysThatLostRows(lake: Lake, range: TimeRange, { filter, state }:
   if (filter !== null || state !== null) return [];
   return (await lake.coverage(range))
     .filter(({ scope, counted, inLake, rejected }) => scope === 'all' && inLake + rejected < (counted ?? 0))
-    .map(({ day }) => ({ startMs: startOfDayMs(day), endMs: startOfDayMs(day) + MS_PER_DAY }));
+    .map(({ day, lastDay }) => ({ startMs: startOfDayMs(day), endMs: startOfDayMs(lastDay) + MS_PER_DAY }));
 }
 
 function within(ranges: readonly TimeRange[], range: TimeRange): TimeRange[] {
@@ -75,7 +84,7 @@ export async function knownDays(lake: Lake, nowMs: number): Promise<TimeRange | 
   const [first, last] = [days[0], days.at(-1)];
   if (first === undefined || last === undefined) return null;
   const todayMs = Math.floor(nowMs / MS_PER_DAY) * MS_PER_DAY;
-  const endMs = Math.min(todayMs, startOfDayMs(last.day) + MS_PER_DAY);
+  const endMs = Math.min(todayMs, startOfDayMs(last.lastDay) + MS_PER_DAY);
   const startMs = startOfDayMs(first.day);
   return startMs < endMs ? { startMs, endMs } : null;
 }

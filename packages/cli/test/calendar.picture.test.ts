@@ -1,4 +1,4 @@
-import { type Day, dayOf, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
+import { type Day, dayOf, MS_PER_DAY, MS_PER_HOUR, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { DayCoverage } from '@edrlake/lake';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -13,25 +13,40 @@ import {
 } from '../src/day-states.ts';
 import { displayWidth } from '../src/text-layout.ts';
 
-const VERIFIED_AT_MS = 1_000;
+const NOW_MS = startOfDayMs('2026-11-28') + 10 * MS_PER_HOUR;
+const VERIFIED_AT_MS = NOW_MS - MS_PER_HOUR;
 
 function line(day: Day, verdict: DayCoverage['verdict'] = 'complete', scope = 'all'): DayCoverage {
-  return { day, scope, counted: 1, inLake: 1, rejected: 0, verdict, lastVerifiedAtMs: VERIFIED_AT_MS };
+  return { day, lastDay: day, scope, counted: 1, inLake: 1, rejected: 0, verdict, lastVerifiedAtMs: VERIFIED_AT_MS };
 }
 
 function days(from: Day, count: number): Day[] {
   return Array.from({ length: count }, (_, n) => dayOf(startOfDayMs(from) + n * MS_PER_DAY));
 }
 
-function statesOf(calendar: Calendar): Record<Day, DayState> {
-  return Object.fromEntries(calendar.days.map(({ day, state }) => [day, state]));
+/** The calendar at noon or so of 2026-11-28, unless another time is given. */
+function calendarFrom(
+  lines: readonly DayCoverage[],
+  comparisons: ReadonlyMap<Day, DayComparison> = new Map(),
+  followed: TimeRange | null = null,
+  nowMs = NOW_MS,
+): Calendar {
+  return calendarOf({ lines, comparisons, followed, nowMs });
+}
+
+function statesOf({ spans }: Calendar): Record<Day, DayState> {
+  const states: Record<Day, DayState> = {};
+  for (const { startMs, endMs, state } of spans) {
+    for (let ms = startMs; ms < endMs; ms += MS_PER_DAY) states[dayOf(ms)] = state;
+  }
+  return states;
 }
 
 describe('how a day stands', () => {
   const lines = [line('2026-11-01'), line('2026-11-02', 'partial'), line('2026-11-05', 'mismatched')];
 
   it('is what its proofs say; days between that nobody fetched were never planned', () => {
-    expect(statesOf(calendarOf(lines, new Map(), null))).toEqual({
+    expect(statesOf(calendarFrom(lines))).toEqual({
       '2026-11-01': 'complete',
       '2026-11-02': 'partial',
       '2026-11-03': 'unplanned',
@@ -48,13 +63,13 @@ describe('how a day stands', () => {
     ['unverified', 'partial'],
   ] as const)('is what a younger comparison says: %s', (verdict, state) => {
     const compared = (atMs: number) => new Map<Day, DayComparison>([['2026-11-02', { verdict, atMs }]]);
-    expect(statesOf(calendarOf(lines, compared(VERIFIED_AT_MS), null))['2026-11-02']).toBe(state);
-    expect(statesOf(calendarOf(lines, compared(VERIFIED_AT_MS - 1), null))['2026-11-02']).toBe('partial');
+    expect(statesOf(calendarFrom(lines, compared(VERIFIED_AT_MS)))['2026-11-02']).toBe(state);
+    expect(statesOf(calendarFrom(lines, compared(VERIFIED_AT_MS - 1)))['2026-11-02']).toBe('partial');
   });
 
   it('is complete where its processing time was followed, up to the watermark', () => {
     const followed = { startMs: startOfDayMs('2026-11-02'), endMs: startOfDayMs('2026-11-07') + 1 };
-    expect(statesOf(calendarOf(lines, new Map(), followed))).toEqual({
+    expect(statesOf(calendarFrom(lines, new Map(), followed))).toEqual({
       '2026-11-01': 'complete',
       '2026-11-02': 'complete',
       '2026-11-03': 'complete',
@@ -67,11 +82,11 @@ describe('how a day stands', () => {
 
   it('is told for one scope: everything, or else the filter of most days', () => {
     const filtered = [line('2026-11-01', 'complete', 'type: FILE'), line('2026-11-02', 'complete', 'type: FILE')];
-    const calendar = calendarOf(filtered, new Map(), parseRange('2026-11-01', '2026-11-09'));
+    const calendar = calendarFrom(filtered, new Map(), parseRange('2026-11-01', '2026-11-09'));
     expect(calendar).toMatchObject({ scope: 'type: FILE', counts: { complete: 2, unplanned: 0 } });
     expect(calendarSpanText(calendar)).toBe('2 days from 2026-11-01 to 2026-11-02, only type: FILE');
-    expect(calendarOf([...filtered, line('2026-11-03')], new Map(), null).scope).toBe('all');
-    expect(calendarOf([], new Map(), null).days).toEqual([]);
+    expect(calendarFrom([...filtered, line('2026-11-03')]).scope).toBe('all');
+    expect(calendarFrom([]).spans).toEqual([]);
   });
 
   it('of several together is the worst, and partial where some are complete and some were never planned', () => {
@@ -85,7 +100,7 @@ describe('how a day stands', () => {
 describe('the picture', () => {
   it('has a mark a day and a line a month', () => {
     const lines = days('2026-10-30', 6).map((day) => line(day, day === '2026-11-02' ? 'mismatched' : 'complete'));
-    expect(calendarText(calendarOf(lines, new Map(), null), 80, false)).toBe(
+    expect(calendarText(calendarFrom(lines), 80, false)).toBe(
       [
         '         1   5    10   15   20   25   30',
         '2026-10                               ■■',
@@ -98,7 +113,7 @@ describe('the picture', () => {
 
   it('shows ten thousand days, a mark a week and a line a year', () => {
     const lines = days('1999-07-07', 10_000).map((day) => line(day, day === '2005-03-01' ? 'partial' : 'complete'));
-    const text = calendarText(calendarOf(lines, new Map(), null), 80, false);
+    const text = calendarText(calendarFrom(lines), 80, false);
     expect(text.split('\n').length).toBeLessThan(40);
     expect(text).toContain('2005     ■■■■■■■■▒■');
     expect(text).toContain('Each mark is a week and shows its worst day.');
@@ -109,8 +124,11 @@ describe('the picture', () => {
     fc.assert(
       fc.property(fc.array(anyState, { minLength: 1, maxLength: 1_500 }), (states) => {
         const counts = Object.fromEntries(DAY_STATES.map((state) => [state, states.filter((s) => s === state).length]));
-        const named = days('2019-11-30', states.length).map((day, n) => ({ day, state: states[n] ?? 'complete' }));
-        const calendar = { scope: 'all', days: named, counts: counts as Calendar['counts'] };
+        const spans = days('2019-11-30', states.length).map((day, n) => {
+          const startMs = startOfDayMs(day);
+          return { startMs, endMs: startMs + MS_PER_DAY, state: states[n] ?? 'complete' };
+        });
+        const calendar = { scope: 'all', spans, counts: counts as Calendar['counts'] };
         const plain = calendarText(calendar, 80, false);
         for (const row of plain.split('\n')) expect(displayWidth(row)).toBeLessThanOrEqual(80);
         // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences

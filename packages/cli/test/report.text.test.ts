@@ -13,6 +13,7 @@ const REQUESTS = { planning: 3, pages: 14, logins: 1, planned: 18, lowerBound: 1
 const DONE: ExportReport = {
   runId: '20261122T003012Z-1f9a2c',
   resumed: false,
+  frozenAtMs: null,
   request: REQUEST,
   outcome: 'done',
   windows: { planned: 2, skipped: 0, committed: 2, failed: [], mismatched: [] },
@@ -36,6 +37,14 @@ describe('the report of an export', () => {
     expect(text).toContain('12,345 counted · 12,000 new · 45 changed · 300 unchanged');
     expect(text).toContain('18 made · 18 planned · 13 at least');
     expect(text).toMatch(/Next: edrlake status\n$/);
+  });
+
+  it('says where an end was frozen that goes beyond now', () => {
+    const frozenAtMs = RANGE.endMs - 1_500;
+    const text = reportText({ ...DONE, frozenAtMs }, 80);
+    expect(text.replaceAll('\n', ' ')).toContain('it ends at 2020-08-18T23:59:58.500Z.');
+    expect(reportText(DONE, 80)).not.toContain('beyond now');
+    expect(reportDocument({ ...DONE, frozenAtMs })).toMatchObject({ frozenAt: '2020-08-18T23:59:58.500Z' });
   });
 
   it('says what to type when windows failed', () => {
@@ -76,7 +85,13 @@ describe('a plan in words', () => {
   });
   const windowPlan = { windows, emptyWindows: [], events: 12_345, pages: 14, planRequests: 3, lowerBound: 13 };
   const view = {
-    plan: { request: REQUEST, windowPlan, requests: REQUESTS } satisfies ExportPlan,
+    plan: {
+      request: REQUEST,
+      asOfMs: RANGE.endMs,
+      frozenAtMs: null,
+      windowPlan,
+      requests: REQUESTS,
+    } satisfies ExportPlan,
     pageSize: 1_000,
     requestsMade: 4,
     proven: { windows: 2, events: 18_001 },

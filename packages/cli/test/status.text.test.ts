@@ -23,6 +23,7 @@ const LAST_RUN: RunSummary = {
 
 const DAY = {
   day: '2026-11-24',
+  lastDay: '2026-11-24',
   scope: 'all',
   counted: 3,
   inLake: 3,
@@ -37,7 +38,7 @@ const STATUS: LakeStatus = {
   committedAtMs: NOW_MS - HOUR_MS,
   tables: [{ table: 'events', rows: 3, files: 1, bytes: 2_048 }],
   days: [DAY],
-  calendar: calendarOf([DAY], new Map(), null),
+  calendar: calendarOf({ lines: [DAY], comparisons: new Map(), followed: null, nowMs: NOW_MS }),
   newestEventAtMs: Date.UTC(2026, 10, 24, 23, 59, 2),
   watermarkMs: NOW_MS - 26 * HOUR_MS,
   freshUntilMs: NOW_MS - 26 * HOUR_MS,

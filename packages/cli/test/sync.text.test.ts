@@ -1,4 +1,4 @@
-import { parseRange } from '@edrlake/core';
+import { bothClocks, parseRange } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
 import { changedDays, type SyncView, syncDocument, syncText } from '../src/sync-text.ts';
@@ -9,6 +9,7 @@ const RANGE = parseRange('2026-11-20', '2026-11-20');
 const EXPORTED: ExportReport = {
   runId: '20261121T003012Z-1f9a2c',
   resumed: false,
+  frozenAtMs: null,
   request: { axis: 'processed', ranges: [RANGE], scope: { filter: null, state: null } },
   outcome: 'done',
   windows: { planned: 1, skipped: 0, committed: 1, failed: [], mismatched: [] },
@@ -28,6 +29,7 @@ const REPORT: SyncReport = {
   range: RANGE,
   reopened: [],
   resumed: null,
+  clocks: bothClocks(RANGE.endMs + 900_000, RANGE.endMs + 900_000),
   exported: EXPORTED,
 };
 
@@ -46,6 +48,17 @@ describe('a sync in words', () => {
     expect(text).toContain('2026-11-20T00:00:00Z → 2026-11-21T00:00:00Z');
     expect(text).toContain('Re-opened  1 day: 2026-11-15');
     for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  it('says so where the clocks are apart', () => {
+    const clocks = bothClocks(RANGE.endMs + 9 * 3_600_000, RANGE.endMs);
+    for (const exported of [EXPORTED, null]) {
+      const text = syncText({ ...VIEW, report: { ...REPORT, clocks, exported } }, 80);
+      expect(text.replaceAll('\n', ' ')).toContain(
+        'this machine says 2026-11-21T09:00:00.000Z, that of the gateway 2026-11-21T00:00:00.000Z.',
+      );
+      for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+    }
   });
 
   it('is one line when nothing is new', () => {

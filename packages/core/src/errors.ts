@@ -11,7 +11,14 @@ export const ERROR_CODES = {
   USAGE: { exitCode: 2, meaning: 'a flag, an argument or a combination of them is wrong' },
   CONFIG_INVALID: { exitCode: 2, meaning: 'the configuration file or an EDRLAKE_ variable is wrong' },
   CREDENTIALS_MISSING: { exitCode: 2, meaning: 'EDRLAKE_USERNAME or EDRLAKE_PASSWORD is not set' },
-  RANGE_INVALID: { exitCode: 2, meaning: 'a date or a range cannot be read, is empty or ends before it starts' },
+  RANGE_INVALID: {
+    exitCode: 2,
+    meaning: 'a date or a range cannot be read, is empty, ends before it starts, or has not come yet',
+  },
+  CLOCK_WRONG: {
+    exitCode: 1,
+    meaning: 'what the lake has proven is ahead of a clock, so the clock or the proof is wrong',
+  },
   URL_INVALID: { exitCode: 2, meaning: 'the base URL is not an https URL of a gateway' },
   AUTH_REJECTED: { exitCode: 2, meaning: 'the login was refused; it is never tried again by itself' },
   ACCESS_DENIED: { exitCode: 2, meaning: 'the account lacks the IOC/EDR role' },

@@ -59,6 +59,17 @@ export interface CursorWalk {
 }
 
 /**
+ * The clock of what is behind a source, as its answers tell. Nothing is extrapolated: between answers it stands still, so that
+ * a jump of this machine's clock cannot move it.
+ */
+export interface ServerClock {
+  /** What it had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
+  lastMs(): number | null;
+  /** The same; where nothing has been asked yet, logs in first, which the first request would do as well. @throws as any request */
+  ask(signal: AbortSignal): Promise<number | null>;
+}
+
+/**
  * An API that can count and page. The pager walks anything behind this interface; it knows no vendor.
  * Implementations log in, pace, retry and time out by themselves; what they throw is final for that request and is an
  * `EdrlakeError` whose disposition says who acts. Calls may run concurrently.
@@ -74,6 +85,9 @@ export interface EventSource {
   readonly pageSizing?: PageSizing;
   /** Top-level fields that may hold a record's identity; the first one that is not null or blank counts. */
   readonly idFields: readonly string[];
+
+  /** Absent where the source has no clock of its own: then this machine's has to do. */
+  readonly serverClock?: ServerClock;
 
   /** How many events the query holds now. One request. */
   count(query: EventQuery, signal: AbortSignal): Promise<number>;

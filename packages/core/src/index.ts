@@ -1,3 +1,12 @@
+export {
+  type BothClocks,
+  beforeNow,
+  bothClocks,
+  clocksText,
+  isAhead,
+  refuseFuture,
+  SETTLE_LAG_MS,
+} from './both-clocks.ts';
 export { type Clock, type Random, seededRandom, systemClock } from './clock.ts';
 export { closeAfter } from './close-after.ts';
 export type { DataFile, FileLayout } from './data-file.ts';
@@ -19,6 +28,7 @@ export type {
   PageReader,
   PageSizing,
   PageWay,
+  ServerClock,
   ValueCount,
 } from './event-source.ts';
 export {

@@ -51,5 +51,11 @@ export interface WindowProof {
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
   readonly verdict: 'proven' | 'mismatch';
+  /** When the proof was made, by the earlier of both clocks. */
   readonly verifiedAtMs: number;
+  /**
+   * The moment before which nothing of it was counted, by the earlier of both clocks: what happened later cannot be part of it.
+   * Absent in proofs of older versions, whose `verifiedAtMs` then has to do.
+   */
+  readonly countedAtMs?: number;
 }

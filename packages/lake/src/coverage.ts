@@ -6,27 +6,33 @@ import {
   intersect,
   MS_PER_DAY,
   type QueryScope,
+  SETTLE_LAG_MS,
   type TimeAxis,
   type TimeRange,
   type WindowProof,
 } from '@edrlake/core';
 import { cutsSql } from './cuts.ts';
+import { type DatedProof, datedProofs } from './dated-proofs.ts';
 import { sameScope } from './lake-state.ts';
 import { rangeOf } from './losses.ts';
 import { rowsByDay, type Snapshot } from './snapshot.ts';
 import { isProven, joinRanges, type Segment, segmentsOf } from './tiling.ts';
 
 /**
- * `complete`: proven windows tile the day, and the lake holds at least what the API counted in them.
- * `partial`: some of the day was never fetched and proven.
+ * `complete`: proven windows tile the day, all of it had settled when they were counted, and the lake holds at least what the
+ * API counted in them.
+ * `open`: the day is not over, or has not settled yet: more of it will come.
+ * `partial`: some of the day was never fetched and proven, or before it had settled.
  * `mismatched`: the newest word on some of the day is that what was fetched is not what the API counted; or the lake holds
  * fewer rows than the proofs say it took in, or than it held before files were lost and given up.
  */
-export type CoverageVerdict = 'complete' | 'partial' | 'mismatched';
+export type CoverageVerdict = 'complete' | 'open' | 'partial' | 'mismatched';
 
-/** How one UTC day stands, for one scope. */
+/** How one UTC day stands, or several that follow each other and hold nothing, for one scope. */
 export interface DayCoverage {
   readonly day: Day;
+  /** The same day; or the last of several, in which there is nothing, and which were proven together. */
+  readonly lastDay: Day;
   /** `all`, or the user's filter and state. */
   readonly scope: string;
   /** Events the API counted in the parts of the day that were fetched, records that became rejects included; null where nothing was. */
@@ -57,47 +63,59 @@ export interface RowAnswer {
 export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly RowAnswer[]>;
 
 /**
- * How every day stands that has rows or was ever fetched on the event axis, oldest first, one line for each scope.
+ * How every day stands that has rows or was ever fetched on the event axis, oldest first, a line for each scope. Days that
+ * hold nothing and were proven together share a line, so that the number of lines follows from what is in the lake and how
+ * often it was asked, not from how long the ranges were.
  *
  * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
  * the older one counted in the rest is not known; there the rows and rejects that the lake now holds in the rest stand in for it.
  * Rejects without a readable time have no day of their own and are counted on the first day of their window.
+ * @param nowMs what is dated ahead of it is not believed
  */
 export async function coverageOf(
   snapshot: Snapshot,
   countRows: CountRows,
+  nowMs: number,
   range: TimeRange | null = null,
 ): Promise<DayCoverage[]> {
   const inLake = rowsByDay(snapshot.files.events ?? []);
+  const lossDays = new Set(snapshot.lossDays);
   const lines: DayCoverage[] = [];
   const seen = new Set<Day>();
-  const lossDays = new Set(snapshot.lossDays);
   // A window of other days has no say on these.
-  const proofs =
-    range === null ? snapshot.proofs : snapshot.proofs.filter(({ window }) => overlaps(window.range, range));
+  const proofs = datedProofs(snapshot.proofs, nowMs).filter(
+    ({ window }) => range === null || overlaps(window.range, range),
+  );
+  const daysWithData = new Set([...inLake.keys(), ...lossDays, ...daysOfRejects(snapshot.proofs)]);
   for (const { scope, proofs: ofScope } of byScope(proofs)) {
-    for (const tally of await tallyDays(ofScope, countRows, range)) {
+    for (const tally of await tallyDays(ofScope, daysWithData, countRows, range)) {
       seen.add(tally.day);
-      lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day)));
+      lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day), nowMs));
     }
   }
   for (const day of new Set([...inLake.keys(), ...lossDays])) {
     if (seen.has(day) || (range !== null && !touches(range, day))) continue;
     const nothing = { counted: null, rejected: 0, lastVerifiedAtMs: null };
-    const verdict = lossDays.has(day) ? 'mismatched' : 'partial';
-    lines.push({ day, scope: scopeText(EVERYTHING), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
+    const verdict = lossDays.has(day) ? 'mismatched' : isSettled(day, nowMs) ? 'partial' : 'open';
+    lines.push({ day, lastDay: day, scope: scopeText(EVERYTHING), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
   }
   return lines.sort((a, b) => compare(a.day, b.day) || compare(a.scope, b.scope));
 }
 
 /**
- * Where the newest proofs of an axis and scope say that everything was fetched; oldest first, apart from each other. On the
- * event axis days that lost rows are left out. When the lost events were processed nobody knows, so the other axis keeps its
- * ranges: what was lost comes back by its day.
+ * Where the newest proofs of an axis and scope say that everything was fetched that had happened when they were made; oldest
+ * first, apart from each other. On the event axis days that lost rows are left out. When the lost events were processed
+ * nobody knows, so the other axis keeps its ranges: what was lost comes back by its day.
+ * @param settleLagMs how long after an instant it must have been counted to be taken as proven
  */
-export function provenRangesOf(snapshot: Snapshot, axis: TimeAxis, scope: QueryScope): TimeRange[] {
+export function provenRangesOf(
+  snapshot: Snapshot,
+  { axis, scope }: { readonly axis: TimeAxis; readonly scope: QueryScope },
+  nowMs: number,
+  settleLagMs: number,
+): TimeRange[] {
   const asked = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
-  const proven = segmentsOf(asked).filter(isProven);
+  const proven = segmentsOf(datedProofs(asked, nowMs, settleLagMs)).filter(isProven);
   const ranges = joinRanges(proven.map((segment) => segment.range));
   const lost = axis === 'event' ? snapshot.lossDays.map(rangeOf) : [];
   return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
@@ -111,41 +129,41 @@ export function scopeText({ filter, state }: QueryScope): string {
 
 interface DayTally {
   readonly day: Day;
+  readonly lastDay: Day;
+  /** Proven, and settled when it was counted. */
   coveredMs: number;
   isMismatched: boolean;
   counted: number;
   rejected: number;
   lastVerifiedAtMs: number;
   /** For each window of the day, whether it still decides about all of its events of the day. */
-  readonly windows: Map<WindowProof, boolean>;
-  readonly segments: Segment[];
+  readonly windows: Map<DatedProof, boolean>;
+  readonly segments: Segment<DatedProof>[];
 }
 
+/** @param daysWithData besides those of which the proofs tell */
 async function tallyDays(
-  proofs: readonly WindowProof[],
+  proofs: readonly DatedProof[],
+  daysWithData: ReadonlySet<Day>,
   countRows: CountRows,
   range: TimeRange | null,
 ): Promise<DayTally[]> {
   const tallies = new Map<Day, DayTally>();
-  for (const segment of segmentsOf(proofs, dayBoundaries(proofs))) {
-    const day = dayOf(segment.range.startMs);
-    if (range !== null && !touches(range, day)) continue;
-    const tally = tallies.get(day) ?? newTally(day);
+  const apart = daysApart(proofs, daysWithData);
+  const boundaries = [...midnightsOf(apart), ...proofs.filter(hasUnsettledPart).map(({ settledMs }) => settledMs)];
+  for (const segment of segmentsOf(proofs, boundaries)) {
+    const part = range === null ? segment : withinDays(segment, range);
+    if (part === null) continue;
+    const [day, lastDay] = [dayOf(part.range.startMs), dayOf(part.range.endMs - 1)];
+    const tally = tallies.get(day) ?? newTally(day, lastDay);
     tallies.set(day, tally);
-    tally.segments.push(segment);
-    if (segment.isTiled) tally.coveredMs += segment.range.endMs - segment.range.startMs;
-    for (const proof of segment.proofs) {
-      const isWhole = segment.deciding.some((deciding) => deciding.proof === proof && deciding.isWhole);
-      tally.windows.set(proof, isWhole && (tally.windows.get(proof) ?? true));
-    }
-    for (const { proof } of segment.deciding) {
-      if (proof.verdict === 'mismatch') tally.isMismatched = true;
-      tally.lastVerifiedAtMs = Math.max(tally.lastVerifiedAtMs, proof.verifiedAtMs);
-    }
+    addSegment(tally, part);
   }
   const remainders: { tally: DayTally; question: RowQuestion }[] = [];
   for (const tally of tallies.values()) {
     addWholeWindows(tally);
+    // Nothing is stored on the other days.
+    if (!apart.has(tally.day)) continue;
     for (const question of remaindersOf(tally)) remainders.push({ tally, question });
   }
   const answers = remainders.length === 0 ? [] : await countRows(remainders.map(({ question }) => question));
@@ -157,9 +175,66 @@ async function tallyDays(
   return [...tallies.values()];
 }
 
-function newTally(day: Day): DayTally {
+/**
+ * The days that need a line of their own: those with data, and those in which a window, or what of it had settled, begins or
+ * ends. Between them there are only whole days without data, in which the same windows lie.
+ */
+function daysApart(proofs: readonly DatedProof[], daysWithData: ReadonlySet<Day>): Set<Day> {
+  const days = new Set(daysWithData);
+  for (const proof of proofs) {
+    const { window, askedRange, settledMs, perDay, rejectedPerDay } = proof;
+    const { startMs, endMs } = window.range;
+    days.add(dayOf(startMs)).add(dayOf(endMs - 1));
+    if (askedRange.endMs > endMs) days.add(dayOf(endMs));
+    if (hasUnsettledPart(proof)) days.add(dayOf(settledMs));
+    for (const day of Object.keys(perDay)) days.add(day);
+    for (const day of Object.keys(rejectedPerDay)) days.add(day);
+  }
+  return days;
+}
+
+/** Whether what had settled ends inside the window. */
+function hasUnsettledPart({ window: { range }, settledMs }: DatedProof): boolean {
+  return range.startMs < settledMs && settledMs < range.endMs;
+}
+
+function* midnightsOf(days: Iterable<Day>): Generator<number> {
+  for (const day of days) {
+    const { startMs, endMs } = rangeOf(day);
+    yield startMs;
+    yield endMs;
+  }
+}
+
+function daysOfRejects(proofs: readonly WindowProof[]): Day[] {
+  return proofs.flatMap(({ rejectedPerDay }) => Object.keys(rejectedPerDay));
+}
+
+/** The part of a segment on days that the range touches. */
+function withinDays(segment: Segment<DatedProof>, range: TimeRange): Segment<DatedProof> | null {
+  const part = intersect(segment.range, wholeDays(range));
+  return part === null ? null : { ...segment, range: part };
+}
+
+function addSegment(tally: DayTally, segment: Segment<DatedProof>): void {
+  const { range, proofs, deciding } = segment;
+  tally.segments.push(segment);
+  const isSettledThen = deciding.every(({ proof }) => range.endMs <= proof.settledMs);
+  if (isProven(segment) && isSettledThen) tally.coveredMs += range.endMs - range.startMs;
+  for (const proof of proofs) {
+    const isWhole = deciding.some((one) => one.proof === proof && one.isWhole);
+    tally.windows.set(proof, isWhole && (tally.windows.get(proof) ?? true));
+  }
+  for (const { proof } of deciding) {
+    if (proof.verdict === 'mismatch') tally.isMismatched = true;
+    tally.lastVerifiedAtMs = Math.max(tally.lastVerifiedAtMs, proof.verifiedAtMs);
+  }
+}
+
+function newTally(day: Day, lastDay: Day): DayTally {
   return {
     day,
+    lastDay,
     coveredMs: 0,
     isMismatched: false,
     counted: 0,
@@ -174,7 +249,7 @@ function addWholeWindows(tally: DayTally): void {
   for (const [proof, isWhole] of tally.windows) {
     if (!isWhole) continue;
     const rejectedHere = proof.rejectedPerDay[tally.day] ?? 0;
-    const [firstDay, lastDay] = [dayOf(proof.window.range.startMs), dayOf(proof.window.range.endMs - 1)];
+    const [firstDay, lastDay] = [dayOf(proof.askedRange.startMs), dayOf(proof.askedRange.endMs - 1)];
     if (firstDay === lastDay) {
       // The API counted this day alone: its number stands, whatever came.
       tally.counted += proof.counted;
@@ -207,25 +282,26 @@ function remaindersOf(tally: DayTally): RowQuestion[] {
   return questions;
 }
 
-function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean): DayCoverage {
-  const { day, counted, rejected, lastVerifiedAtMs } = tally;
+function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean, nowMs: number): DayCoverage {
+  const { day, lastDay, counted, rejected } = tally;
+  const lengthMs = rangeOf(lastDay).endMs - rangeOf(day).startMs;
   const isMismatched = hasLoss || tally.isMismatched || inLake + rejected < counted;
-  const verdict = isMismatched ? 'mismatched' : tally.coveredMs === MS_PER_DAY ? 'complete' : 'partial';
-  return { day, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs };
+  const verdict = (): CoverageVerdict => {
+    if (isMismatched) return 'mismatched';
+    if (tally.coveredMs === lengthMs) return 'complete';
+    return isSettled(lastDay, nowMs) ? 'partial' : 'open';
+  };
+  const lastVerifiedAtMs = Math.min(tally.lastVerifiedAtMs, nowMs);
+  return { day, lastDay, scope, counted, inLake, rejected, verdict: verdict(), lastVerifiedAtMs };
 }
 
-/** The midnights at which days with windows start. */
-function dayBoundaries(proofs: readonly WindowProof[]): number[] {
-  const midnights = new Set<number>();
-  for (const { window } of proofs) {
-    const firstMs = Math.floor(window.range.startMs / MS_PER_DAY) * MS_PER_DAY;
-    for (let ms = firstMs; ms < window.range.endMs; ms += MS_PER_DAY) midnights.add(ms);
-  }
-  return [...midnights];
+/** Whether the day is over, and for so long that all of it has become visible. */
+function isSettled(day: Day, nowMs: number): boolean {
+  return rangeOf(day).endMs + SETTLE_LAG_MS <= nowMs;
 }
 
-function byScope(proofs: readonly WindowProof[]): { scope: QueryScope; proofs: WindowProof[] }[] {
-  const groups = new Map<string, { scope: QueryScope; proofs: WindowProof[] }>();
+function byScope(proofs: readonly DatedProof[]): { scope: QueryScope; proofs: DatedProof[] }[] {
+  const groups = new Map<string, { scope: QueryScope; proofs: DatedProof[] }>();
   for (const proof of proofs) {
     if (proof.window.axis !== 'event') continue;
     const key = JSON.stringify([proof.window.scope.filter, proof.window.scope.state]);
@@ -238,9 +314,14 @@ function byScope(proofs: readonly WindowProof[]): { scope: QueryScope; proofs: W
 
 /** Whether a range touches a day that the other touches. */
 function overlaps(range: TimeRange, other: TimeRange): boolean {
-  const startMs = Math.floor(other.startMs / MS_PER_DAY) * MS_PER_DAY;
-  const endMs = Math.ceil(other.endMs / MS_PER_DAY) * MS_PER_DAY;
-  return intersect(range, { startMs, endMs }) !== null;
+  return intersect(range, wholeDays(other)) !== null;
+}
+
+function wholeDays({ startMs, endMs }: TimeRange): TimeRange {
+  return {
+    startMs: Math.floor(startMs / MS_PER_DAY) * MS_PER_DAY,
+    endMs: Math.ceil(endMs / MS_PER_DAY) * MS_PER_DAY,
+  };
 }
 
 function touches(range: TimeRange, day: Day): boolean {

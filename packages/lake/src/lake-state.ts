@@ -4,10 +4,13 @@ import {
   type Day,
   EdrlakeError,
   intersect,
+  isAhead,
+  SETTLE_LAG_MS,
   type TableSpec,
   type WindowProof,
 } from '@edrlake/core';
 import { areDisjoint } from './cuts.ts';
+import { countedAtOf } from './dated-proofs.ts';
 import { type DayLoss, healedDays, type LoggedLoss } from './losses.ts';
 
 /** Columns of each table by name, in file order. */
@@ -182,14 +185,27 @@ export function sameSchema(a: Schema | undefined, b: Schema): boolean {
 }
 
 /**
- * The proofs of a commit that tell the log something new. One is left out when the log has it with the same numbers, and
- * no later proof of the same axis and scope overlaps its range: then it is still the last word there.
+ * The proofs of a commit that tell the log something new. One is left out when the log has it with the same numbers, all of
+ * it had settled when that one was made, and no later proof of the same axis and scope overlaps its range: then it is still
+ * the last word there.
  */
 export function newsIn(state: LakeState, proofs: readonly WindowProof[]): WindowProof[] {
   return proofs.filter((proof) => {
     const known = state.proofs.get(proof.window.id);
-    return known === undefined || !sameNumbers(known.proof, proof) || isOvertaken(state, known);
+    return (
+      known === undefined ||
+      !sameNumbers(known.proof, proof) ||
+      isOvertaken(state, known) ||
+      isBetterDated(known.proof, proof)
+    );
   });
+}
+
+/** Whether the older proof was made too early to be the last word, or by a clock that was ahead. */
+function isBetterDated(older: WindowProof, newer: WindowProof): boolean {
+  const [olderMs, newerMs] = [countedAtOf(older), countedAtOf(newer)];
+  if (isAhead(olderMs, newerMs)) return true;
+  return newerMs > olderMs && olderMs < older.window.range.endMs + SETTLE_LAG_MS;
 }
 
 function sameNumbers(a: WindowProof, b: WindowProof): boolean {

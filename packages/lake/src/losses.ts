@@ -7,6 +7,7 @@ import {
   type TimeRange,
   type WindowProof,
 } from '@edrlake/core';
+import { datedProofs } from './dated-proofs.ts';
 import { EVENTS } from './layout.ts';
 import { isProven, segmentsOf } from './tiling.ts';
 
@@ -46,7 +47,8 @@ export function healedDays(
 }
 
 function isTiledByProofs(range: TimeRange, proofs: readonly WindowProof[]): boolean {
-  const proven = segmentsOf(proofs).filter(isProven);
+  // When the log is read decides nothing: only what had happened when it was counted can have come back.
+  const proven = segmentsOf(datedProofs(proofs, Number.POSITIVE_INFINITY)).filter(isProven);
   const ranges = proven.map((segment) => segment.range);
   return gapsIn(range, ranges).length === 0;
 }

@@ -80,7 +80,10 @@ export interface Lake {
   snapshot(): Promise<Snapshot>;
   /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
   commit(request: CommitRequest): Promise<CommitResult>;
-  /** How each day stands that has rows or was ever fetched, oldest first; only days the range touches where one is given. */
+  /**
+   * How each day stands that has rows or was ever fetched, oldest first; only days the range touches where one is given. Days
+   * that hold nothing and were proven together share a line.
+   */
   coverage(range?: TimeRange): Promise<DayCoverage[]>;
   /**
    * Stored events, and rejects, whose time on the axis lies in each range, counted now from the data files: what the API
@@ -99,10 +102,11 @@ export interface Lake {
   /** Removes what no reader or writer needs any more; a dry run works on a lake opened for reading, too. See `VacuumOptions`. */
   vacuum(options: VacuumOptions, context: Pick<RunContext, 'signal'>): Promise<VacuumReport>;
   /**
-   * Where the newest proofs say that everything of the scope was fetched; oldest first, apart from each other. On the event
-   * axis without the days that lost rows and have not got them back.
+   * Where the newest proofs say that everything of the scope was fetched that had happened when they were made; oldest first,
+   * apart from each other. On the event axis without the days that lost rows and have not got them back.
+   * @param settleLagMs how long after an instant it must have been counted to be taken as proven; 0 unless given
    */
-  provenRanges(axis: TimeAxis, scope: QueryScope): Promise<TimeRange[]>;
+  provenRanges(axis: TimeAxis, scope: QueryScope, settleLagMs?: number): Promise<TimeRange[]>;
   /** When the newest event happened, as the log says where it can; null without events, or where their file is gone. */
   newestEventMs(): Promise<number | null>;
   /** Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`, `INTERRUPTED`. */
@@ -234,7 +238,12 @@ function lakeOn(
   const newestSnapshot = cachedSnapshot(tableNames);
   const snapshot = async () => newestSnapshot(await log.refresh());
   const coverage = async (range?: TimeRange) =>
-    coverageOf(await snapshot(), async (questions) => countAnswers(await ready(), questions), range);
+    coverageOf(
+      await snapshot(),
+      async (questions) => countAnswers(await ready(), questions),
+      idle.clock.nowMs(),
+      range,
+    );
   const viewSource = async (): Promise<ViewSource> => {
     const days = await coverage();
     const { schemas } = await log.refresh();
@@ -292,7 +301,8 @@ function lakeOn(
         if (options.dryRun !== true) refuseToWrite();
         return vacuum(idle, options, signal);
       }),
-    provenRanges: async (axis, scope) => provenRangesOf(await snapshot(), axis, scope),
+    provenRanges: async (axis, scope, settleLagMs = 0) =>
+      provenRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs(), settleLagMs),
     newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), store, connect)),
     query: async (sql, options) => {
       const counted = options?.signal?.aborted ? null : await countFromLog(sql, await snapshot(), store);

@@ -2,19 +2,19 @@ import type { TimeRange, WindowProof } from '@edrlake/core';
 import { type CutAtom, cutAtoms, holdsAtom } from './cuts.ts';
 
 /** A stretch of time in which the same windows lie, and who has the last word in it. */
-export interface Segment {
+export interface Segment<Proof extends WindowProof = WindowProof> {
   readonly range: TimeRange;
   /** Proofs whose windows hold the segment, newest first. */
-  readonly proofs: readonly WindowProof[];
+  readonly proofs: readonly Proof[];
   /** Those of them that decide about some of its events because no newer one does, newest first. */
-  readonly deciding: readonly Deciding[];
+  readonly deciding: readonly Deciding<Proof>[];
   /** Whether every event of the segment has a proof that decides. */
   readonly isTiled: boolean;
 }
 
 /** A proof that has the last word on some events of a segment. */
-export interface Deciding {
-  readonly proof: WindowProof;
+export interface Deciding<Proof extends WindowProof = WindowProof> {
+  readonly proof: Proof;
   /** Whether it decides about all of its events in the segment; else newer windows took some of them over. */
   readonly isWhole: boolean;
 }
@@ -26,7 +26,10 @@ export interface Deciding {
  * @param proofs of one axis and scope, oldest first
  * @param boundariesMs further instants to divide at
  */
-export function segmentsOf(proofs: readonly WindowProof[], boundariesMs: readonly number[] = []): Segment[] {
+export function segmentsOf<Proof extends WindowProof>(
+  proofs: readonly Proof[],
+  boundariesMs: Iterable<number> = [],
+): Segment<Proof>[] {
   const starting = new Map<number, number[]>();
   const instants = new Set(boundariesMs);
   for (const [age, { window }] of proofs.entries()) {
@@ -36,7 +39,7 @@ export function segmentsOf(proofs: readonly WindowProof[], boundariesMs: readonl
     if (atStart === undefined) starting.set(startMs, [age]);
     else atStart.push(age);
   }
-  const segments: Segment[] = [];
+  const segments: Segment<Proof>[] = [];
   let active: number[] = [];
   const sorted = [...instants].sort((a, b) => a - b);
   for (const [position, startMs] of sorted.entries()) {
@@ -52,7 +55,9 @@ export function segmentsOf(proofs: readonly WindowProof[], boundariesMs: readonl
   return segments;
 }
 
-function decide(newestFirst: readonly WindowProof[]): Pick<Segment, 'deciding' | 'isTiled'> {
+function decide<Proof extends WindowProof>(
+  newestFirst: readonly Proof[],
+): Pick<Segment<Proof>, 'deciding' | 'isTiled'> {
   // Nothing older than a window without cuts has a say.
   const first = newestFirst.findIndex(({ window }) => window.cuts.length === 0);
   const heard = first === -1 ? newestFirst : newestFirst.slice(0, first + 1);
@@ -62,7 +67,7 @@ function decide(newestFirst: readonly WindowProof[]): Pick<Segment, 'deciding' |
   }
   let open: CutAtom[] = cutAtoms(heard.map(({ window }) => window));
   const all = open;
-  const deciding: Deciding[] = [];
+  const deciding: Deciding<Proof>[] = [];
   for (const proof of heard) {
     const left = open.filter((atom) => !holdsAtom(proof.window.cuts, atom));
     const taken = open.length - left.length;

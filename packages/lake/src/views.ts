@@ -24,7 +24,8 @@ export interface ViewSource {
 
 /**
  * Makes, in the connection's current database: a view for each table over exactly the files of the version, the tables
- * `coverage` (one row a day and scope), `commits` and `windows`, and `lake_info` with the version they show.
+ * `commits`, `windows` and `coverage_spans` (a row for each day and scope, or for a run of days that hold nothing), the view
+ * `coverage` that makes one row a day of it when it is read, and `lake_info` with the version they show.
  * @param place how the views find the files later; absent: where they are now
  */
 export async function createViews(connection: DuckDBConnection, source: ViewSource, place?: ViewPlace): Promise<void> {
@@ -44,6 +45,9 @@ export async function createViews(connection: DuckDBConnection, source: ViewSour
       { rows: JSON.stringify(rows), shape },
     );
   }
+  await connection.run(
+    `CREATE VIEW coverage AS SELECT CAST(event_date AS DATE) AS event_date, scope, counted, in_lake, rejected, verdict, last_verified FROM (SELECT unnest(generate_series(first_day, last_day, INTERVAL 1 DAY)) AS event_date, * EXCLUDE (first_day, last_day) FROM coverage_spans)`,
+  );
 }
 
 type DerivedType = 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMP' | 'JSON';
@@ -62,9 +66,10 @@ function wireType(type: DerivedType): string {
 function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable[] {
   return [
     {
-      name: 'coverage',
+      name: 'coverage_spans',
       columns: [
-        ['event_date', 'DATE'],
+        ['first_day', 'DATE'],
+        ['last_day', 'DATE'],
         ['scope', 'VARCHAR'],
         ['counted', 'BIGINT'],
         ['in_lake', 'BIGINT'],
@@ -72,8 +77,17 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
         ['verdict', 'VARCHAR'],
         ['last_verified', 'TIMESTAMP'],
       ],
-      rows: coverage.map(({ day, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs }) => ({
-        ...{ event_date: day, scope, counted, in_lake: inLake, rejected, verdict, last_verified: lastVerifiedAtMs },
+      rows: coverage.map(({ day, lastDay, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs }) => ({
+        ...{
+          first_day: day,
+          last_day: lastDay,
+          scope,
+          counted,
+          in_lake: inLake,
+          rejected,
+          verdict,
+          last_verified: lastVerifiedAtMs,
+        },
       })),
     },
     {

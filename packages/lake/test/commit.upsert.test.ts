@@ -107,7 +107,7 @@ describe('a commit', () => {
       lake.commit({ batch: null, proofs, runId: 'test' });
     const proven = proofOf([DAY_1, DAY_1 + DAY], {});
     expect(await commitProofs([proven])).toMatchObject({ version: 1, filesAdded: 0 });
-    expect(await commitProofs([{ ...proven, verifiedAtMs: 9 }])).toMatchObject({ version: 1 });
+    expect(await commitProofs([{ ...proven, verifiedAtMs: proven.verifiedAtMs + 9 }])).toMatchObject({ version: 1 });
     expect(await commitProofs([proofOf([DAY_1, DAY_1 + HOUR], {}, { missing: 1 })])).toMatchObject({ version: 2 });
     // The same numbers again, but something newer said otherwise about a part of it.
     expect(await commitProofs([proven])).toMatchObject({ version: 3 });

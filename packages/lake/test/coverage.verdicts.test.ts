@@ -1,7 +1,7 @@
 import type { WindowCut } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
-import { DAY, DAY_1, deliver, HOUR, proofOf, proofOfDays, type SmallEvent } from './small-lake.ts';
+import { DAY, DAY_1, deliver, HOUR, proofOf, proofOfDays, type SmallEvent, VERIFIED_MS } from './small-lake.ts';
 
 const hourly = (first: number, count: number): SmallEvent[] =>
   Array.from({ length: count }, (_, n) => ({
@@ -21,7 +21,8 @@ async function lakeWith(events: readonly SmallEvent[], ...commits: Parameters<ty
 }
 
 const line = (day: string, counted: number | null, inLake: number, verdict: string, more: object = {}) => ({
-  ...{ day, scope: 'all', counted, inLake, rejected: 0, verdict, lastVerifiedAtMs: counted === null ? null : 1_000 },
+  ...{ day, lastDay: day, scope: 'all', counted, inLake, rejected: 0, verdict },
+  lastVerifiedAtMs: counted === null ? null : VERIFIED_MS,
   ...more,
 });
 
@@ -38,8 +39,8 @@ describe('coverage', () => {
         'SELECT event_date, scope, counted, in_lake, rejected, verdict, last_verified FROM coverage ORDER BY 1',
       ),
     ).toEqual([
-      [D1, 'all', 24, 24, 0, 'complete', '1970-01-01T00:00:01.000Z'],
-      [D2, 'all', 2, 6, 0, 'partial', '1970-01-01T00:00:01.000Z'],
+      [D1, 'all', 24, 24, 0, 'complete', new Date(VERIFIED_MS).toISOString()],
+      [D2, 'all', 2, 6, 0, 'partial', new Date(VERIFIED_MS).toISOString()],
     ]);
   });
 
@@ -64,8 +65,8 @@ describe('coverage', () => {
       { startMs: DAY_1, endMs: DAY_1 + 3 * HOUR },
       { startMs: DAY_1 + 4 * HOUR, endMs: DAY_1 + DAY },
     ]);
-    await deliver(lake, [], { proofs: [proofOf(hours(3, 4), { [D1]: 1 }, { atMs: 2_000 })] });
-    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete', { lastVerifiedAtMs: 2_000 })]);
+    await deliver(lake, [], { proofs: [proofOf(hours(3, 4), { [D1]: 1 }, { atMs: VERIFIED_MS + 1 })] });
+    expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete', { lastVerifiedAtMs: VERIFIED_MS + 1 })]);
   });
 
   test('is mismatched where the lake holds less than was proven', async () => {

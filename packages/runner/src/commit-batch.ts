@@ -25,7 +25,7 @@ export async function flattenBatch(run: ExportRun, windows: readonly FetchedWind
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
   const staged = await stageBatch(lane.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
-  const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), clock.nowMs()));
+  const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), datesOf(run)));
   return { windows, staged, proofs, startedAtMs };
 }
 
@@ -56,7 +56,7 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane):
 /** Commits that the source counts no event in these windows, so that they are covered without a single page. */
 export async function commitEmptyWindows(run: ExportRun, windows: readonly Window[]): Promise<void> {
   if (windows.length === 0) return;
-  const verifiedAtMs = run.services.clock.nowMs();
+  const dates = datesOf(run);
   const proofs = windows.map(
     (window): WindowProof => ({
       window,
@@ -67,7 +67,7 @@ export async function commitEmptyWindows(run: ExportRun, windows: readonly Windo
       perDay: {},
       rejectedPerDay: {},
       verdict: 'proven',
-      verifiedAtMs,
+      ...dates,
     }),
   );
   await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
@@ -77,7 +77,11 @@ export async function commitEmptyWindows(run: ExportRun, windows: readonly Windo
  * The proof of a window, from numbers of three independent origins: what the API counted, what the scanner found in the
  * pages, and what DuckDB read from them.
  */
-function proofOf(fetched: FetchedWindow, staged: StagedWindow, verifiedAtMs: number): WindowProof {
+function proofOf(
+  fetched: FetchedWindow,
+  staged: StagedWindow,
+  dates: Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>,
+): WindowProof {
   const addsUp =
     fetched.verdict === 'complete' &&
     staged.recordCount === fetched.count &&
@@ -92,8 +96,13 @@ function proofOf(fetched: FetchedWindow, staged: StagedWindow, verifiedAtMs: num
     perDay: staged.perDay,
     rejectedPerDay: staged.rejectedPerDay,
     verdict: addsUp ? 'proven' : 'mismatch',
-    verifiedAtMs,
+    ...dates,
   };
+}
+
+/** By the earlier of both clocks: a wrong one must not date a proof into the future. */
+function datesOf(run: ExportRun): Required<Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>> {
+  return { verifiedAtMs: run.nowMs(), countedAtMs: run.countedAtMs() };
 }
 
 /** Whether the events are of the days that were asked for: a gateway may ignore a filter that it does not understand. */

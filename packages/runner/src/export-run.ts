@@ -12,6 +12,7 @@ import type {
   RunServices,
 } from './export-types.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
+import { knownClocks } from './read-clocks.ts';
 import { findUnfinishedRun, type UnfinishedRun } from './resume.ts';
 import { openJournal, type RunJournal, type RunSubject } from './run-journal.ts';
 import type { BatchResult, ExportRun, RunPlan } from './run-types.ts';
@@ -67,7 +68,16 @@ interface RunIdentity extends Pick<ExportRun, 'runId' | 'startedAtMs' | 'spoolDi
 
 type Recorder = Pick<
   ExportRun,
-  'plan' | 'recordPage' | 'skip' | 'recordFailed' | 'recordBatch' | 'finish' | 'stop' | 'close'
+  | 'plan'
+  | 'countedAtMs'
+  | 'nowMs'
+  | 'recordPage'
+  | 'skip'
+  | 'recordFailed'
+  | 'recordBatch'
+  | 'finish'
+  | 'stop'
+  | 'close'
 >;
 
 /** What happens in a run, as lines of its journal and as numbers of its report. */
@@ -82,12 +92,15 @@ function recorderOf(
   const tally = newTally();
   return {
     plan: async () => {
-      const resumedPlan = run.unfinished?.plan ?? null;
+      // Without the moment it was made at, a plan says nothing about what had happened by then.
+      const resumedPlan = run.unfinished?.plan?.asOfMs === undefined ? null : run.unfinished.plan;
       tally.plan = resumedPlan ?? (await newPlan(ends.source, request, options.counted, services));
       if (resumedPlan === null) await journal.append({ type: 'plan', atMs: clock.nowMs(), ...tally.plan });
       else emitPlanned(emit, resumedPlan);
       return tally.plan;
     },
+    countedAtMs: () => tally.plan.asOfMs ?? 0,
+    nowMs: () => knownClocks(source, services).nowMs,
     recordPage: (page) => journal.append({ type: 'page', atMs: clock.nowMs(), page }),
     skip: (proven) => {
       for (const { window, count } of proven) {
@@ -112,7 +125,8 @@ function recorderOf(
       const report = reportOf(tally, {
         runId: run.runId,
         resumed: run.unfinished !== null,
-        request,
+        request: tally.plan.request ?? request,
+        frozenAtMs: tally.plan.frozenAtMs ?? null,
         requestsMade: ends.requestsMade() - run.requestsBefore,
         pageSize: source.pageSize,
         version: (await lake.snapshot()).version,
@@ -142,9 +156,9 @@ async function newPlan(
   counted: ExportOptions['counted'],
   services: RunServices,
 ): Promise<RunPlan> {
-  const { windowPlan } = await planExport(source, request, services, counted);
+  const { windowPlan, request: frozen, asOfMs, frozenAtMs } = await planExport(source, request, services, counted);
   const { windows, emptyWindows, events, planRequests, pages } = windowPlan;
-  return { windows, emptyWindows, events, planRequests, pages };
+  return { windows, emptyWindows, events, planRequests, pages, request: frozen, asOfMs, frozenAtMs };
 }
 
 /** What a resumed run plans; a new plan was reported by who made it. */
@@ -217,7 +231,7 @@ function addBatch(tally: Tally, { proofs, unknownFields, commit }: BatchResult):
 
 type RunFacts = Pick<
   ExportReport,
-  'runId' | 'resumed' | 'request' | 'requestsMade' | 'version' | 'startedAtMs' | 'durationMs'
+  'runId' | 'resumed' | 'request' | 'frozenAtMs' | 'requestsMade' | 'version' | 'startedAtMs' | 'durationMs'
 > & { readonly pageSize: number };
 
 function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport {

@@ -69,7 +69,12 @@ export interface RequestEstimate {
 
 /** What an export would fetch, before anything but counts was asked. */
 export interface ExportPlan {
+  /** What was asked for, as far as it has happened. */
   readonly request: ExportRequest;
+  /** By the earlier of both clocks, in UTC epoch milliseconds, before anything was counted. */
+  readonly asOfMs: number;
+  /** The same where the end of what was asked for had to be moved there; else null. */
+  readonly frozenAtMs: number | null;
   /** The plans of all ranges as one: `windows` and `emptyWindows` oldest first. */
   readonly windowPlan: WindowPlan;
   readonly requests: RequestEstimate;
@@ -96,7 +101,10 @@ export interface MismatchedWindow {
 export interface ExportReport {
   readonly runId: string;
   readonly resumed: boolean;
+  /** What was asked for, as far as it had happened. */
   readonly request: ExportRequest;
+  /** Where the end was frozen because what was asked for reaches beyond now, in UTC epoch milliseconds; else null. */
+  readonly frozenAtMs: number | null;
   /** `done`: all proven. `partly`: some windows failed. `mismatch`: some windows do not add up. */
   readonly outcome: 'done' | 'partly' | 'mismatch';
   readonly windows: {

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { QueryScope, TimeAxis } from '@edrlake/core';
+import { isAhead, type QueryScope, type TimeAxis } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 
 const FILE = '_runs/follow.json';
@@ -20,12 +20,19 @@ export async function readFollowStart(
 /**
  * The processing time up to which the lake is proven to hold everything since following began: where the proven stretch
  * that holds its beginning ends. A window that failed or did not add up holds it back until it is proven. null before the
- * first sync.
+ * first sync, and where following begins ahead of now, for nothing can have been followed from there.
+ * @param settleLagMs how long after an instant it must have been counted to be taken as proven
  */
-export async function watermarkOf(lake: Lake, axis: TimeAxis, scope: QueryScope): Promise<number | null> {
+export async function watermarkOf(
+  lake: Lake,
+  axis: TimeAxis,
+  scope: QueryScope,
+  nowMs: number,
+  settleLagMs = 0,
+): Promise<number | null> {
   const startMs = await readFollowStart(lake, axis, scope);
-  if (startMs === null) return null;
-  const proven = await lake.provenRanges(axis, scope);
+  if (startMs === null || isAhead(startMs, nowMs)) return null;
+  const proven = await lake.provenRanges(axis, scope, settleLagMs);
   return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 

@@ -1,14 +1,16 @@
-import type { EventSource } from '@edrlake/core';
+import { type BothClocks, beforeNow, type EventSource } from '@edrlake/core';
 import { planWindows, type WindowPlan } from '@edrlake/pager';
 import type { ExportPlan, ExportRequest, RequestEstimate, Services } from './export-types.ts';
+import { readClocks } from './read-clocks.ts';
 
 /** A run logs in once; a renewal after four hours is not worth planning for. */
 const LOGINS = 1;
 
 /**
- * Plans an export without fetching an event: windows that tile the range, and what they cost in requests.
+ * Plans an export without fetching an event: windows that tile the range, and what they cost in requests. What has not
+ * happened yet is left out: its end is frozen before anything is counted, so that what is proven lies before that moment.
  * @param counted what the source counted in each of the ranges just now, in their order; null where nobody asked
- * @throws {EdrlakeError} what the source throws, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
+ * @throws {EdrlakeError} what the source throws, `RANGE_INVALID` for what lies ahead of now, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
  */
 export async function planExport(
   source: EventSource,
@@ -16,10 +18,11 @@ export async function planExport(
   services: Services,
   counted: readonly (number | null)[] = [],
 ): Promise<ExportPlan> {
-  const { axis, ranges, scope } = request;
+  const { axis, scope } = request;
+  const clocks = await readClocks(source, services);
   const plans: WindowPlan[] = [];
-  for (const [position, range] of ranges.entries()) {
-    const known = counted[position] ?? null;
+  const frozen = frozenRanges(request, counted, clocks);
+  for (const { range, counted: known } of frozen) {
     const options = { signal: services.signal, emit: services.emit, ...(known !== null && { counted: known }) };
     plans.push(await planWindows(source, { axis, range, scope }, options));
   }
@@ -32,7 +35,24 @@ export async function planExport(
     pages: plans.reduce((sum, plan) => sum + plan.pages, 0),
     lowerBound: Math.ceil(events / source.pageSize),
   };
-  return { request, windowPlan, requests: estimateRequests(windowPlan) };
+  const ranges = frozen.map(({ range }) => range);
+  const isCut = ranges.at(-1)?.endMs !== request.ranges.at(-1)?.endMs;
+  return {
+    request: { ...request, ranges },
+    asOfMs: clocks.nowMs,
+    frozenAtMs: isCut ? clocks.nowMs : null,
+    windowPlan,
+    requests: estimateRequests(windowPlan),
+  };
+}
+
+/** What of the ranges has happened, with what was counted in those that are still the same. */
+function frozenRanges({ ranges }: ExportRequest, counted: readonly (number | null)[], clocks: BothClocks) {
+  return beforeNow(ranges, clocks).flatMap((range, position) => {
+    if (range === null) return [];
+    const isWhole = range.endMs === ranges[position]?.endMs;
+    return [{ range, counted: isWhole ? (counted[position] ?? null) : null }];
+  });
 }
 
 /** What a window plan costs. `planning` has been spent when the plan exists. */

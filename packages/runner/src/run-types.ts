@@ -26,6 +26,10 @@ export interface RunPlan {
   readonly planRequests: number;
   /** Page requests, with the recounts that full last pages need. */
   readonly pages: number;
+  /** The request as far as it has happened, and when that was; absent in journals of older versions, whose plans are made anew. */
+  readonly request?: ExportRequest;
+  readonly asOfMs?: number;
+  readonly frozenAtMs?: number | null;
 }
 
 /** One run: its identity, its journal, and the tally that becomes its report. */
@@ -38,6 +42,10 @@ export interface ExportRun extends ExportEnds {
   readonly spoolDirectory: string;
   /** Durable pages of the run this one resumes, by window id; not yet verified. */
   readonly spooledPages: ReadonlyMap<string, readonly SpooledPage[]>;
+  /** When the plan was made, by the earlier of both clocks: nothing of the run was counted before. Call it after `plan`. */
+  countedAtMs(): number;
+  /** Now, by the earlier of both clocks as far as they are known. */
+  nowMs(): number;
   /** The plan of the resumed run, or a new one, journaled before anything is fetched. */
   plan(): Promise<RunPlan>;
   recordPage(page: SpooledPage): Promise<void>;

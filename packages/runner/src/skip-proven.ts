@@ -1,9 +1,10 @@
 import {
   dayOf,
-  daysOf,
   gapsIn,
+  intersect,
   MS_PER_DAY,
   type PlannedWindow,
+  SETTLE_LAG_MS,
   startOfDayMs,
   type TimeRange,
   type WindowProof,
@@ -45,7 +46,9 @@ async function provenByRows(
   request: ExportRequest,
   lake: Lake,
 ): Promise<(planned: PlannedWindow) => boolean> {
-  const covered = await lake.provenRanges(request.axis, request.scope);
+  // What of an event day was proven before it had settled is proven anew, for else the day would never be complete.
+  const settleLagMs = request.axis === 'event' ? SETTLE_LAG_MS : 0;
+  const covered = await lake.provenRanges(request.axis, request.scope, settleLagMs);
   const [first, last] = [windows[0]?.window.range, windows.at(-1)?.window.range];
   if (first === undefined || last === undefined) return () => false;
   // A day whose proofs contradict the rows is proven anew, even where the counts have come to agree since.
@@ -56,9 +59,13 @@ async function provenByRows(
   const doubtful = (await lake.coverage(planned)).filter(
     ({ scope, verdict }) => scope === 'all' && verdict === 'mismatched',
   );
-  const doubtfulDays = new Set(doubtful.map(({ day }) => day));
+  const doubtfulRanges = doubtful.map(({ day, lastDay }) => ({
+    startMs: startOfDayMs(day),
+    endMs: startOfDayMs(lastDay) + MS_PER_DAY,
+  }));
   const known = sumByRange(windows).filter(
-    ({ range }) => gapsIn(range, covered).length === 0 && !daysOf(range).some((day) => doubtfulDays.has(day)),
+    ({ range }) =>
+      gapsIn(range, covered).length === 0 && doubtfulRanges.every((days) => intersect(range, days) === null),
   );
   const ranges = known.map(({ range }) => range);
   const stored = await lake.countStored(ranges, request.axis);

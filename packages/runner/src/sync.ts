@@ -1,8 +1,19 @@
 import { join } from 'node:path';
-import { EdrlakeError, type QueryScope, type TimeAxis, type TimeRange } from '@edrlake/core';
+import {
+  type BothClocks,
+  clocksText,
+  EdrlakeError,
+  isAhead,
+  isoInstant,
+  type QueryScope,
+  refuseFuture,
+  type TimeAxis,
+  type TimeRange,
+} from '@edrlake/core';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
 import { readFollowStart, watermarkOf, writeFollowStart } from './follow-start.ts';
+import { readClocks } from './read-clocks.ts';
 import { findUnfinishedRequest } from './resume.ts';
 import { differingStretches } from './stretches.ts';
 
@@ -14,11 +25,14 @@ export interface SyncRequest {
    */
   readonly axis: TimeAxis;
   readonly scope: QueryScope;
-  /** Where the first sync begins, in UTC epoch milliseconds on the axis. null: at the watermark. */
+  /**
+   * Where the first sync begins, in UTC epoch milliseconds on the axis; later ones go on from the watermark, so that the same
+   * command may stand in a crontab for ever. Refused where it has not come yet, whether it is needed or not.
+   */
   readonly sinceMs: number | null;
   /** How far behind the watermark counts are compared again, for events that became visible late. */
   readonly lookBackMs: number;
-  /** How far behind now a sync ends: younger events may still be arriving. */
+  /** How far behind now, by the earlier of both clocks, a sync ends: younger events may still be arriving. */
   readonly settleLagMs: number;
 }
 
@@ -33,15 +47,18 @@ export interface SyncReport {
   readonly reopened: readonly TimeRange[];
   /** What ended a sync that had been killed or had failed in parts, before this one began. */
   readonly resumed: ExportReport | null;
+  /** Both clocks when the end was frozen. */
+  readonly clocks: BothClocks;
   /** null where nothing had to be fetched or proven. */
   readonly exported: ExportReport | null;
 }
 
 /**
  * Brings in what is new since the last sync: by processing time, whatever day it happened on. The upper end is frozen
- * before anything is asked, so that pages do not drift. Running it again is harmless and, when nothing is new, costs a
- * login and two counts.
- * @throws {EdrlakeError} `USAGE` for a first sync without a beginning; else as `exportRange`
+ * before anything is counted, by the earlier of both clocks, so that pages do not drift and a wrong clock skips nothing.
+ * Running it again is harmless and, when nothing is new, costs a login and two counts.
+ * @throws {EdrlakeError} `USAGE` for a first sync without a beginning, `RANGE_INVALID` for one that has not come yet,
+ * `CLOCK_WRONG` where the lake is proven beyond what a clock says; else as `exportRange`
  */
 export async function syncNewEvents(
   ends: ExportEnds,
@@ -49,40 +66,72 @@ export async function syncNewEvents(
   options: ExportOptions,
   services: RunServices,
 ): Promise<SyncReport> {
-  const { lake } = ends;
+  const { source, lake } = ends;
+  const { axis, scope } = request;
+  const before = await readClocks(source, services);
+  if (request.sinceMs !== null) refuseFuture('--since', request.sinceMs, before);
+  const sinceMs = await firstBeginning(lake, request, before);
   const resumed = await finishUnfinishedSync(ends, request, options, services);
-  const watermarkBeforeMs = await watermarkOf(lake, request.axis, request.scope);
-  const startMs = request.sinceMs ?? beginningOf(resumed, watermarkBeforeMs);
-  if (startMs === null) {
-    throw new EdrlakeError('USAGE', 'this lake has never been synced, so there is no watermark to start from', {
-      hint: 'Give --since once, for example --since 2026-11-01; later syncs go on from where the last one ended.',
-    });
-  }
-  if (request.sinceMs !== null)
-    await writeFollowStart(lake, request.axis, request.scope, request.sinceMs, services.newRunId);
-  const endMs = Math.max(startMs, services.clock.nowMs() - request.settleLagMs);
-  const isResumedSync = request.sinceMs === null;
+  if (sinceMs !== null) await writeFollowStart(lake, axis, scope, sinceMs, services.newRunId);
+  const clocks = await readClocks(source, services);
+  const watermarkBeforeMs = sinceMs === null ? await watermarkOf(lake, axis, scope, clocks.latestMs) : null;
+  const startMs = sinceMs ?? beginningOf(resumed, watermarkBeforeMs) ?? clocks.nowMs;
+  refuseAhead(watermarkBeforeMs, clocks);
+  const endMs = Math.max(startMs, clocks.nowMs - request.settleLagMs);
+  const isResumedSync = sinceMs === null;
   const reopened = isResumedSync ? await changedBehind(ends, watermarkBeforeMs ?? startMs, request, services) : [];
   const isNew = endMs > startMs;
   const ranges = [...reopened.map(({ range }) => range), ...(isNew ? [{ startMs, endMs }] : [])];
   const counted = [...reopened.map(({ inApi }) => inApi), ...(isNew ? [null] : [])];
   const exported =
-    ranges.length === 0
-      ? null
-      : await exportRange(
-          ends,
-          { axis: request.axis, ranges, scope: request.scope },
-          { ...options, counted },
-          services,
-        );
+    ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, { ...options, counted }, services);
   return {
     watermarkBeforeMs,
-    watermarkAfterMs: await watermarkOf(lake, request.axis, request.scope),
+    watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
     range: isNew ? { startMs, endMs } : null,
     reopened: reopened.map(({ range }) => range),
     resumed,
+    clocks,
     exported,
   };
+}
+
+/**
+ * Where the first sync of a lake begins; null for a later one, which has a watermark. A beginning that is ahead of both clocks
+ * is no beginning: nothing can have been followed from there.
+ */
+async function firstBeginning(
+  lake: ExportEnds['lake'],
+  { axis, scope, sinceMs }: SyncRequest,
+  clocks: BothClocks,
+): Promise<number | null> {
+  const startMs = await readFollowStart(lake, axis, scope);
+  if (startMs !== null && !isAhead(startMs, clocks.latestMs)) return null;
+  if (sinceMs !== null) return sinceMs;
+  if (startMs === null) {
+    throw new EdrlakeError('USAGE', 'this lake has never been synced, so there is no watermark to start from', {
+      hint: 'Give --since once, for example --since 2026-11-01; later syncs go on from where the last one ended.',
+    });
+  }
+  throw new EdrlakeError(
+    'CLOCK_WRONG',
+    `this lake is followed from ${isoInstant(startMs)}, which has not come yet, so nothing was ever synced: ${clocksText(clocks)}`,
+    {
+      hint: 'Begin again where the first sync was meant to begin, for example: edrlake sync --since 2026-11-01. If the clock of this machine is wrong, synchronise it first.',
+    },
+  );
+}
+
+/** A watermark ahead of the earlier clock would make every sync say that all is there until that clock has caught up. */
+function refuseAhead(watermarkMs: number | null, clocks: BothClocks): void {
+  if (watermarkMs === null || !isAhead(watermarkMs, clocks.nowMs)) return;
+  throw new EdrlakeError(
+    'CLOCK_WRONG',
+    `the lake is synced up to ${isoInstant(watermarkMs)}, which has not come yet: ${clocksText(clocks)}`,
+    {
+      hint: 'Nothing was asked for and nothing is lost. Synchronise the clock of this machine; edrlake doctor says how far it is from that of the gateway. Then run the same command again.',
+    },
+  );
 }
 
 /**

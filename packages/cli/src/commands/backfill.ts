@@ -1,4 +1,4 @@
-import type { TimeRange } from '@edrlake/core';
+import { bothClocks, refuseFuture, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
@@ -16,6 +16,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   const { values } = input;
   const { stdout, env } = surroundings;
   const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);
+  if (range !== null) refuseFuture('--from', range.startMs, bothClocks(surroundings.clock.nowMs(), null));
   if (values.only !== null) await requireLake(lakeDirectory(values, surroundings));
   const display = startDisplay(values, surroundings);
   const report = await withLakeSession(values, surroundings, { display, priority: 'normal' }, (session) =>
@@ -41,7 +42,8 @@ async function backfill(
   const scope = scopeOf(values);
   const whole = range ?? (await knownDays(lake, services.clock.nowMs()));
   if (whole === null) return null;
-  const ranges = values.only === null ? [whole] : await wantedRanges(lake, values.only, whole, scope);
+  const ranges =
+    values.only === null ? [whole] : await wantedRanges(lake, values.only, whole, scope, services.clock.nowMs());
   if (ranges.length === 0) return null;
   const { exportRange } = await import('@edrlake/runner');
   return exportRange(ends, { axis: 'event', ranges, scope }, options, runServices());

@@ -167,7 +167,7 @@ async function countAgain(
     const days: DayCoverage[] = [];
     for (const day of status.days) {
       const startMs = startOfDayMs(day.day);
-      const range = { startMs, endMs: startMs + MS_PER_DAY };
+      const range = { startMs, endMs: startOfDayMs(day.lastDay) + MS_PER_DAY };
       const query = { axis: 'event', range, cuts: [], scope: EVERYTHING } as const;
       days.push({ ...day, counted: await connection.source.count(query, surroundings.signal) });
     }

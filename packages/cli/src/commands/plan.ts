@@ -1,4 +1,4 @@
-import { EdrlakeError, MS_PER_SECOND } from '@edrlake/core';
+import { bothClocks, EdrlakeError, isoInstant, MS_PER_SECOND, refuseFuture } from '@edrlake/core';
 import type { ExportPlan, Services } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
@@ -17,6 +17,7 @@ const STANDARD_LIMIT = { requests: 300, windowSeconds: 3_600 };
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const range = requiredRange(values, 'plan');
+  refuseFuture('--from', range.startMs, bothClocks(surroundings.clock.nowMs(), null));
   const display = startDisplay(values, surroundings);
   let view: PlanView;
   try {
@@ -81,6 +82,7 @@ function planDocument(view: PlanView) {
   const { plan } = view;
   return {
     range: isoRange(spanOf(plan.request)),
+    frozenAt: plan.frozenAtMs === null ? null : isoInstant(plan.frozenAtMs),
     filter: plan.request.scope.filter,
     state: plan.request.scope.state,
     events: plan.windowPlan.events,

@@ -78,8 +78,9 @@ async function isBehind(values: FlagValues, surroundings: Surroundings, dueAtMs:
   try {
     const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
     try {
-      const processedMs = await watermarkOf(lake, 'processed', EVERYTHING);
-      const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING));
+      const nowMs = surroundings.clock.nowMs();
+      const processedMs = await watermarkOf(lake, 'processed', EVERYTHING, nowMs);
+      const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING, nowMs));
       return watermarkMs === null || watermarkMs < dueAtMs;
     } finally {
       await lake.close();

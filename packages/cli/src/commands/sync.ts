@@ -1,5 +1,4 @@
-import { EdrlakeError, MS_PER_DAY, MS_PER_HOUR, toEdrlakeError } from '@edrlake/core';
-import { watermarkOf } from '@edrlake/runner/history';
+import { bothClocks, EdrlakeError, MS_PER_DAY, MS_PER_HOUR, refuseFuture, toEdrlakeError } from '@edrlake/core';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { scopeOf } from '../gateway.ts';
@@ -16,6 +15,8 @@ const LOOK_BACK_MS = { processed: 6 * MS_PER_HOUR, event: 5 * MS_PER_DAY } as co
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout, env } = surroundings;
+  // Before anything is opened: a lake must not come to be for a slip of the finger.
+  if (values.since !== null) refuseFuture('--since', values.since, bothClocks(surroundings.clock.nowMs(), null));
   const display = startDisplay(values, surroundings);
   const view = await withLakeSession(values, surroundings, { display, priority: 'high' }, (session) =>
     sync(values, session),
@@ -31,12 +32,10 @@ async function sync(values: FlagValues, session: LakeSession): Promise<SyncView>
   const scope = scopeOf(values);
   const requestsBefore = connection.requestsMade();
   const filesBefore = (await lake.snapshot()).files.events ?? [];
-  const watermarkMs = await watermarkOf(lake, axis, scope);
   const request = {
     axis,
     scope,
-    // A later sync goes on from the watermark, so that the same command line may stand in a crontab for ever.
-    sinceMs: watermarkMs === null ? values.since : null,
+    sinceMs: values.since,
     lookBackMs: values['look-back'] ?? LOOK_BACK_MS[axis],
     settleLagMs: values['settle-lag'],
   };

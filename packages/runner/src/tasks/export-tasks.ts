@@ -1,8 +1,16 @@
-import { EdrlakeError, EVERYTHING, MS_PER_HOUR, MS_PER_MINUTE, startOfDayMs } from '@edrlake/core';
+import {
+  bothClocks,
+  type Clock,
+  EdrlakeError,
+  EVERYTHING,
+  MS_PER_HOUR,
+  MS_PER_MINUTE,
+  refuseFuture,
+  startOfDayMs,
+} from '@edrlake/core';
 import { z } from 'zod';
 import { exportRange } from '../export-flow.ts';
 import type { ExportReport } from '../export-types.ts';
-import { readFollowStart } from '../follow-start.ts';
 import { planExport } from '../plan-export.ts';
 import { syncNewEvents } from '../sync.ts';
 import type { RegisteredTask } from '../workflow/task-registry.ts';
@@ -75,14 +83,14 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
   parseInput: (input) => readInput(SyncInput, input),
   run: async (input, context) => {
     const { provided, services } = context;
+    refuseFutureDay('since', input.since, services);
     return provided.useLake(async ({ lake, connection }) => {
       const requestsBefore = connection.requestsMade();
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
-      const isFirst = (await readFollowStart(lake, input.axis, EVERYTHING)) === null;
       const request = {
         axis: input.axis,
         scope: EVERYTHING,
-        sinceMs: isFirst && input.since !== null ? startOfDayMs(input.since) : null,
+        sinceMs: input.since === null ? null : startOfDayMs(input.since),
         lookBackMs: input.lookBackHours * MS_PER_HOUR,
         settleLagMs: input.settleLagMinutes * MS_PER_MINUTE,
       };
@@ -95,9 +103,16 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
       return { ...joinOutputs(outputs), requests };
     }, services);
   },
-  describe: async ({ lookBackHours, settleLagMinutes }) =>
-    `from the watermark less ${lookBackHours} h to now less ${settleLagMinutes} min`,
+  describe: async ({ since, lookBackHours, settleLagMinutes }, { services }) => {
+    refuseFutureDay('since', since, services);
+    return `from the watermark less ${lookBackHours} h to now less ${settleLagMinutes} min`;
+  },
 };
+
+/** Before anything is opened: a lake must not come to be for a slip of the finger. */
+function refuseFutureDay(name: string, day: string | null, { clock }: { readonly clock: Clock }): void {
+  if (day !== null) refuseFuture(name, startOfDayMs(day), bothClocks(clock.nowMs(), null));
+}
 
 /** A platform that does not know processing times refuses the filter. The journal keeps no hints, so the message says what to do. */
 function explained(thrown: unknown): unknown {
