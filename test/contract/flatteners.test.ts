@@ -61,6 +61,12 @@ const oddText = fc.oneof(
     '2020-08-17 04:15:06Z',
     '2020-08-17T04:15:06',
     '1597637706123',
+    '1597637706',
+    '0597637706',
+    '15976377061',
+    '9999-12-31T23:59:59.000+0000',
+    '9999-12-31T23:59:59.999-05:00',
+    '3020-01-01T00:00:00Z',
     '2020-08-17T04:15:06.1-11',
   ),
   fc.string({ unit: 'grapheme', maxLength: 8 }),
@@ -79,6 +85,7 @@ const oddNumber = fc.constantFrom(
   '1.5E-7',
   '1e999',
   '1597637706123',
+  '1597637706',
 );
 const scalar = fc.oneof(
   { weight: 5, arbitrary: oddText.map((text) => JSON.stringify(text)) },
@@ -124,7 +131,7 @@ const elements = (known: readonly string[]) =>
     .array(fc.oneof({ weight: 5, arbitrary: members(known, anyValue) }, { weight: 1, arbitrary: unknownValue }), {
       maxLength: 3,
     })
-    .map((items) => `[${items.join(',')}]`);
+    .chain((items) => fc.constantFrom(`[${items.join(',')}]`, `[${items.join(',')}]`, items[0] ?? '{}'));
 
 const certificate = elements([
   'certificateHash',
@@ -182,6 +189,19 @@ const time = fc.oneof(
   { weight: 1, arbitrary: anyValue },
 );
 
+/** The record, now and then in a wrapper. */
+const wrapped = (record: string) => {
+  const others = fc.oneof(
+    fc.constantFrom('', '"sortValues":[1597637706123,"x"],', '"_index" : "a" ,', '"type":"hit",'),
+    fc.tuple(keyName, unknownValue).map(([key, value]) => `${JSON.stringify(key)}:${value},`),
+  );
+  return fc.oneof(
+    { weight: 6, arbitrary: fc.constant(record) },
+    { weight: 1, arbitrary: others.map((before) => `{${before}"data":${record}}`) },
+    { weight: 1, arbitrary: others.map((after) => `{"data": ${record} , ${after}"n":null}`) },
+  );
+};
+
 /** A record that is mostly an event; `n` keeps the ids of one batch apart. */
 const record = (n: number) =>
   fc.oneof(
@@ -189,7 +209,8 @@ const record = (n: number) =>
       weight: 12,
       arbitrary: fc
         .tuple(optional, time)
-        .map(([body, dateTime]) => withKey(withKey(body, 'dateTime', dateTime), 'id', `"e${n}"`)),
+        .map(([body, dateTime]) => withKey(withKey(body, 'dateTime', dateTime), 'id', `"e${n}"`))
+        .chain(wrapped),
     },
     { weight: 1, arbitrary: unknownValue.map((text) => text.replace(/"(id|eventId)"/g, `"no$1"`)) },
   );
@@ -256,7 +277,8 @@ const shaped = (shape: typeof RECORD_SHAPE.members): fc.Arbitrary<string> =>
 const usualRecord = (n: number) =>
   fc
     .tuple(shaped(RECORD_SHAPE.members), instant)
-    .map(([body, dateTime]) => withKey(withKey(body, 'dateTime', dateTime), 'id', `"e${n}"`));
+    .map(([body, dateTime]) => withKey(withKey(body, 'dateTime', dateTime), 'id', `"e${n}"`))
+    .chain(wrapped);
 
 let windowNumber = 0;
 

@@ -4,9 +4,9 @@ export type ColumnType = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp'
 /**
  * How delivered text becomes a value, beyond its type:
  * `path`: repeated separators collapsed; `file-path`: directory and file name joined where the delivered path is only the directory;
- * `extension`: no leading dot; `creation-time`: the epoch itself means unknown.
+ * `extension`: no leading dot; `creation-time`: the epoch itself means unknown; `validity`: a time that may lie in any year up to 9999.
  */
-export type ColumnRule = 'path' | 'file-path' | 'extension' | 'creation-time';
+export type ColumnRule = 'path' | 'file-path' | 'extension' | 'creation-time' | 'validity';
 
 /** One column: where its value comes from, what it becomes and what it says. */
 export interface ColumnSpec {

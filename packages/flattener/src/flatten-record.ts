@@ -5,6 +5,7 @@ import { isList, isSection, type JsonObject, type JsonValue, jsonText } from './
 import { CHILD_TABLES } from './lake-tables.ts';
 import { elementTree } from './source-tree.ts';
 import { textOf, unblank, type Value } from './values.ts';
+import { wrappedRecord } from './wrapped-record.ts';
 
 /** One row: the table's columns in order. */
 export type Row = readonly Value[];
@@ -19,7 +20,8 @@ export interface Fetched {
 export type FlatRecord = ReadonlyMap<string, readonly Row[]>;
 
 /** Flattens one record as delivered. */
-export function flattenRecord(record: JsonValue, fetched: Fetched): FlatRecord {
+export function flattenRecord(delivered: JsonValue, fetched: Fetched): FlatRecord {
+  const record = wrappedRecord(delivered);
   if (!isSection(record)) return reject(record, { reason: 'not an object', path: null }, new Map(), fetched);
   const event = new Map<string, Value>();
   for (const column of EVENTS.columns) {
@@ -44,7 +46,8 @@ export function flattenRecord(record: JsonValue, fetched: Fetched): FlatRecord {
 }
 
 function childRows(table: TableSpec, path: string, record: JsonObject, event: ReadonlyMap<string, Value>): Row[] {
-  const elements = valueAt(record, path);
+  const delivered = valueAt(record, path);
+  const elements = isSection(delivered) ? [delivered] : delivered;
   if (!isList(elements)) return [];
   const tree = elementTree(table.columns);
   const cellOf = (column: ColumnSpec, element: JsonValue, position: number): Value => {

@@ -23,7 +23,7 @@ export function valueAt(root: JsonObject, path: string): JsonValue | undefined {
 function read(root: JsonObject, column: ColumnSpec, path: string): Reading {
   const delivered = valueAt(root, path);
   const text = column.type === 'text' ? unwrappedText(delivered) : unblank(textOf(delivered));
-  const parsed = text === null ? null : parseValue(column.type, text);
+  const parsed = text === null ? null : parseValue(column, text);
   return { text, parsed, value: parsed === null ? null : ruled(column.rule, parsed) };
 }
 
@@ -88,7 +88,7 @@ function leftOfField(root: JsonObject, delivered: JsonValue, field: SourceField)
     case 'leftover':
       return jsonText(delivered);
     case 'array':
-      return isList(delivered) ? null : unlessBlank(delivered);
+      return isList(delivered) || isSection(delivered) ? null : unlessBlank(delivered);
     case 'value':
       return field.column !== null && isLeft(root, field.column, field.path) ? jsonText(delivered) : null;
   }

@@ -57,7 +57,7 @@ export function eventsSql(staging: string, carry: readonly string[], oddities: O
       arrays
         .map(
           ({ path }) =>
-            `, CASE WHEN starts_with(${rawName(path)}, '[') THEN ${rawName(path)} END AS ${quoteName(arrayColumn(path))}`,
+            `, CASE WHEN starts_with(${rawName(path)}, '[') THEN ${rawName(path)} WHEN starts_with(${rawName(path)}, '{') THEN '[' || ${rawName(path)} || ']' END AS ${quoteName(arrayColumn(path))}`,
         )
         .join(''),
       `, content_hash${names} FROM reasons`,

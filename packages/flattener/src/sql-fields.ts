@@ -46,7 +46,7 @@ export function textSelect(fields: readonly SourceField[], scope: JsonScope): st
 export function parsedSelect(fields: readonly SourceField[]): string[] {
   return valuesOf(fields)
     .filter(({ column }) => column.type !== 'text')
-    .map(({ column, path }) => `${parseSql(column.type, textName(path))} AS ${parsedName(column, path)}`);
+    .map(({ column, path }) => `${parseSql(column, textName(path))} AS ${parsedName(column, path)}`);
 }
 
 /** The value after its column's rule, for columns that have one. */
@@ -82,7 +82,7 @@ export function leftSql(field: SourceField, scope: JsonScope): string | null {
     case 'leftover':
       return `nullif(${raw}, 'null')`;
     case 'array':
-      return `CASE WHEN NOT starts_with(${raw}, '[') THEN nullif(${unblankJsonSql(raw)}, 'null') END`;
+      return `CASE WHEN NOT starts_with(${raw}, '[') AND NOT starts_with(${raw}, '{') THEN nullif(${unblankJsonSql(raw)}, 'null') END`;
     case 'value':
       return field.column === null ? null : leftValueSql(field.path, field.column, scope);
   }
@@ -110,7 +110,7 @@ export function insideSql(column: ColumnSpec, section: string, path: string): st
   const structure = quoteText(JSON.stringify({ [name]: 'VARCHAR' }));
   const text = `(json_transform(${raw}, ${structure})).${quoteName(name)}`;
   const value = column.type === 'text' ? unwrapSql(text, `json_type(${raw}, ${pointer})`) : unblankSql(text);
-  return ruledSql(column, parseSql(column.type, value));
+  return ruledSql(column, parseSql(column, value));
 }
 
 function valuesOf(fields: readonly SourceField[]): (SourceField & { column: ColumnSpec })[] {

@@ -1,4 +1,4 @@
-import type { ColumnSpec, ColumnType } from '@edrlake/core';
+import type { ColumnSpec } from '@edrlake/core';
 import { quoteText } from '@edrlake/core';
 
 // How delivered text becomes a value, as DuckDB SQL. `values.ts` says the same in TypeScript; the rules are stated once, in the
@@ -27,7 +27,7 @@ export function unwrapSql(text: string, typeSql: string): string {
 }
 
 /** A value of the column's type, or NULL where the text does not say one. Rules beyond the type are `ruledSql`'s. */
-export function parseSql(type: ColumnType, text: string): string {
+export function parseSql({ type, rule }: Pick<ColumnSpec, 'type' | 'rule'>, text: string): string {
   switch (type) {
     case 'integer':
     case 'bigint':
@@ -35,7 +35,7 @@ export function parseSql(type: ColumnType, text: string): string {
     case 'boolean':
       return `CASE lower(${text}) WHEN 'true' THEN true WHEN 'false' THEN false END`;
     case 'timestamp':
-      return timestampSql(text);
+      return timestampSql(text, rule === 'validity' ? '[1-9]' : '[12]');
     default:
       return text;
   }
@@ -62,19 +62,20 @@ function integerSql(text: string, type: 'INTEGER' | 'BIGINT'): string {
   return `CASE WHEN regexp_full_match(${text}, '-?[0-9]+(\\.0+)?') THEN try_cast(${digits} AS ${type}) END`;
 }
 
-const DATE = '[12][0-9]{3}-[0-9]{2}-[0-9]{2}';
+const DATE = '[0-9]{3}-[0-9]{2}-[0-9]{2}';
 const TIME = '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]';
 
 /**
  * What is in UTC first: nearly every field is, and a time with another offset costs ten times as much. DuckDB ignores offsets
  * when it reads a TIMESTAMP and applies them to a TIMESTAMPTZ, which is then taken as the UTC instant it holds.
  */
-function timestampSql(text: string): string {
+function timestampSql(text: string, millennium: string): string {
   const cut = `regexp_replace(${text}, '(\\.[0-9]{3})[0-9]+', '\\1')`;
   return [
-    `CASE WHEN regexp_full_match(${text}, '${DATE}[T ]${TIME}(\\.[0-9]{3,9}(\\+00:?00|Z)?|(\\.[0-9]{1,2})?Z?)') THEN try_cast(left(${text}, 23) AS TIMESTAMP)`,
-    `WHEN regexp_full_match(${text}, '${DATE}[T ]${TIME}(\\.[0-9]{1,9})?[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?') THEN make_timestamp(epoch_us(try_cast(${cut} AS TIMESTAMPTZ)))`,
-    `WHEN regexp_full_match(${text}, '[0-9]{12,14}') THEN epoch_ms(try_cast(${text} AS BIGINT)) END`,
+    `CASE WHEN regexp_full_match(${text}, '${millennium}${DATE}[T ]${TIME}(\\.[0-9]{3,9}(\\+00:?00|Z)?|(\\.[0-9]{1,2})?Z?)') THEN try_cast(left(${text}, 23) AS TIMESTAMP)`,
+    `WHEN regexp_full_match(${text}, '${millennium}${DATE}[T ]${TIME}(\\.[0-9]{1,9})?[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?') THEN make_timestamp(epoch_us(try_cast(${cut} AS TIMESTAMPTZ)))`,
+    `WHEN regexp_full_match(${text}, '[0-9]{12,14}') THEN epoch_ms(try_cast(${text} AS BIGINT))`,
+    `WHEN regexp_full_match(${text}, '[1-9][0-9]{9}') THEN epoch_ms(1000 * try_cast(${text} AS BIGINT)) END`,
   ].join(' ');
 }
 

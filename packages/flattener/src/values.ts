@@ -1,4 +1,4 @@
-import type { ColumnRule, ColumnType } from '@edrlake/core';
+import type { ColumnRule, ColumnSpec } from '@edrlake/core';
 import { isLosslessNumber } from 'lossless-json';
 import { isList, isSection, type JsonValue, jsonText } from './json-tree.ts';
 
@@ -43,7 +43,7 @@ export function unwrappedText(value: JsonValue | undefined): string | null {
 }
 
 /** A value of the type from text that is not blank, or null where the text does not say one. */
-export function parseValue(type: ColumnType, text: string): Value {
+export function parseValue({ type, rule }: Pick<ColumnSpec, 'type' | 'rule'>, text: string): Value {
   switch (type) {
     case 'integer': {
       const value = parseInteger(text, 31n);
@@ -54,7 +54,7 @@ export function parseValue(type: ColumnType, text: string): Value {
     case 'boolean':
       return parseBoolean(text);
     case 'timestamp':
-      return parseTimeMs(text);
+      return parseTimeMs(text, rule === 'validity' ? 9 : 2);
     default:
       return text;
   }
@@ -73,13 +73,18 @@ function parseBoolean(text: string): boolean | null {
 }
 
 const TIME_PATTERN =
-  /^([12]\d{3})-(\d{2})-(\d{2})[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?$/;
+  /^([1-9]\d{3})-(\d{2})-(\d{2})[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?$/;
 
-/** UTC epoch milliseconds from an ISO instant (no offset means UTC) or from 12 to 14 digits of epoch milliseconds. */
-function parseTimeMs(text: string): number | null {
+/**
+ * UTC epoch milliseconds from an ISO instant (no offset means UTC), from 12 to 14 digits of epoch milliseconds, or from 10 of
+ * epoch seconds.
+ * @param lastMillennium first digit of the last years that an ISO instant may lie in
+ */
+function parseTimeMs(text: string, lastMillennium: 2 | 9): number | null {
   if (/^[0-9]{12,14}$/.test(text)) return Number(text);
+  if (/^[1-9][0-9]{9}$/.test(text)) return 1000 * Number(text);
   const match = TIME_PATTERN.exec(text);
-  if (match === null) return null;
+  if (match === null || Number(text[0]) > lastMillennium) return null;
   const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match;
   const localMs = Date.UTC(
     Number(year),

@@ -41,6 +41,7 @@ test.each([
   ['2020-08-16T23:45:06-0430', '2020-08-17T04:15:06.000Z'],
   ['2020-08-17 04:15:06', '2020-08-17T04:15:06.000Z'],
   ['1597637706123', '2020-08-17T04:15:06.123Z'],
+  ['1597637706', '2020-08-17T04:15:06.000Z'],
 ])('the time %s is %s', (delivered, instant) => {
   const event = eventOf(`"eventProcessedTime":"${delivered}"`);
   expect(new Date(Number(event.processed_time)).toISOString()).toBe(instant);
@@ -68,7 +69,7 @@ test.each([
   ['"score":1.5', '{"score":1.5}'],
   ['"score":2147483648', '{"score":2147483648}'],
   ['"file":"C:\\\\a"', '{"file":"C:\\\\a"}'],
-  ['"file":{"certificates":{"subject":"x"}}', '{"file":{"certificates":{"subject":"x"}}}'],
+  ['"file":{"certificates":"none"}', '{"file":{"certificates":"none"}}'],
   ['"file":{"createdDate":"2020-02-30T00:00:00.000+0000"}', '{"file":{"createdDate":"2020-02-30T00:00:00.000+0000"}}'],
   ['"customerId":"a","asset":{"customerId":"b"}', '{"asset":{"customerId":"b"}}'],
   ['"eventId":"e2"', '{"eventId":"e2"}'],
@@ -121,4 +122,36 @@ test('every record is an event or a reject with its reason', () => {
 test('a page as one JSON array gives the same rows as its lines', () => {
   const records = [`{"id":"a",${TIME}}`, `{"id":"b",${TIME}}`];
   expect(rowsOf('events', `[${records.join(',')}]`)).toEqual(rowsOf('events', ...records));
+});
+
+test('an epoch in seconds is read as a number too', () => {
+  const [event] = rowsOf('events', '{"id":"e1","dateTime":1597637706}');
+  expect(new Date(Number(event?.event_time)).toISOString()).toBe('2020-08-17T04:15:06.000Z');
+});
+
+test('a certificate may be valid until the year 9999, an event cannot be of that year', () => {
+  const forever = '9999-12-31T23:59:59.000+0000';
+  const certificate = `"file":{"certificates":[{"expiryDate":"${forever}"}]}`;
+  const [row] = rowsOf('certificates', `{"id":"e1",${TIME},${certificate}}`);
+  expect(new Date(Number(row?.expiry_time)).toISOString()).toBe('9999-12-31T23:59:59.000Z');
+  expect(rowsOf('rejects', `{"id":"e1","dateTime":"${forever}"}`)[0]?.reason).toBe('unreadable event time');
+});
+
+test.each([
+  ['certificates', '"file":{"certificates":{"subject":"x"}}', { subject: 'x' }],
+  ['indicators', '"indicator2":{"verdict":"KNOWN","new":1}', { verdict: 'KNOWN', extra: '{"new":1}' }],
+  ['interfaces', '"asset":{"interfaces":{"ipAddress":"10.0.0.1"}}', { ip_address: '10.0.0.1' }],
+  ['asset_tags', '"asset":{"tags":{"name":"x"}}', { tag_name: 'x' }],
+])('a single object where a list of %s belongs is its only element', (table, members, row) => {
+  expect(rowsOf(table, `{"id":"e1",${TIME},${members}}`)).toMatchObject([{ position: 0, ...row }]);
+  expect(rowsOf('events', `{"id":"e1",${TIME},${members}}`)[0]).not.toHaveProperty('extra');
+});
+
+test('a record in a wrapper is that record, and the wrapper around it goes to extra', () => {
+  const record = `{"id":"e1",${TIME},"new":1}`;
+  expect(rowsOf('events', `{"sortValues":[7],"data":${record},"rank":null}`)).toMatchObject([
+    { event_id: 'e1', extra: '{"new":1,"sortValues":[7]}' },
+  ]);
+  expect(rowsOf('events', `{"data":${record}}`)).toEqual(rowsOf('events', record));
+  expect(rowsOf('rejects', `{"id":"w","data":${record}}`)[0]).toMatchObject({ reason: 'no event time', event_id: 'w' });
 });

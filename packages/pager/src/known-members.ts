@@ -78,6 +78,8 @@ export interface KnownRecord {
   readonly isOpen: boolean;
   /** The bits of all required columns. */
   readonly required: number;
+  /** Names of the record's members, and the bit of the required column that each is for, or 0. */
+  readonly topLevel: ReadonlyMap<string, number>;
   /** Names of the record's members that hold a single value. */
   readonly singleNames: ReadonlySet<string>;
   /** Counts objects, so that a member seen twice in one is noticed without clearing anything. */
@@ -134,8 +136,10 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
     );
     return section;
   };
+  const root = compile(members, null, '', false);
   return {
-    root: compile(members, null, '', false),
+    root,
+    topLevel: new Map(members.map(({ name }, place) => [name, root.members[place + 1]?.requiredBit ?? 0])),
     idFieldCount: idFields.length,
     isOpen: shape === null,
     required: 2 ** required.length - 1,

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type { KnownRecord } from './known-members.ts';
-import { broken, type ScanState } from './scan-state.ts';
-import { afterGap } from './scan-values.ts';
+import { broken, type ScanState, stop } from './scan-state.ts';
+import { afterColon, afterGap, stringEnd, valueEnd } from './scan-values.ts';
 import { type RecordTaker, recordTaker } from './take-records.ts';
 import { utf8Check } from './utf8-check.ts';
 import { workBuffer } from './work-buffer.ts';
@@ -43,7 +43,7 @@ export interface ScannedPage {
 }
 
 /**
- * Reads the body of one page, a JSON array of records, in one pass over its bytes and writes one line for each record, in the
+ * Reads the body of one page, a JSON array of records or an object with one, in one pass over its bytes and writes one line for each record, in the
  * order delivered. Of a record that fits the shape the line is the record, changed only where that changes nothing for its
  * columns: the brackets around a single value become spaces, the name of a blank text begins with `#` instead, so that nobody
  * reads it, and what no column takes of the record, or of an element of a list, stands in it a second time, as its last member
@@ -103,11 +103,13 @@ export function checksumText(crc: number): string {
   return crc.toString(16).padStart(8, '0');
 }
 
-/** What may come next outside of records. */
-type Expected = 'array' | 'record or end' | 'record' | 'separator' | 'nothing';
+/** What may come next outside of records. The last ones only in an object around the array. */
+type Expected = 'array' | 'record or end' | 'record' | 'separator' | 'nothing' | 'member' | 'next member';
 
 const WANTED: Readonly<Record<Expected, string>> = {
-  array: 'a JSON array',
+  array: 'a JSON array, or an object with one in "data", "events" or "items"',
+  member: 'a field name',
+  'next member': '"," or "}"',
   'record or end': 'a record or "]"',
   record: 'a record',
   separator: '"," or "]"',
@@ -129,6 +131,7 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
   const { state } = work;
   const records = recordTaker(state, known, { maxRecordBytes, lineCapacity: 2 * PIECE_BYTES });
   const utf8 = utf8Check();
+  const envelope = pageEnvelope(state, maxRecordBytes);
   let expected: Expected = 'array';
   // A record that is cut is only tried again when there is twice as much of it, so that small pieces cost no more than large
   // ones; at the limit in any case, because what lies behind the record does not make it larger.
@@ -146,9 +149,20 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
       at = afterGap(state, at);
       if (at >= state.end) return state.end;
       const byte = state.bytes[at] as number;
+      if (expected === 'member') {
+        const to = envelope.memberEnd(at, byte);
+        if (state.starved) return at;
+        expected = envelope.isInList ? 'record or end' : 'next member';
+        at = to;
+        continue;
+      }
       if (expected === 'separator' && byte === 0x2c) expected = 'record';
       else if (expected === 'array' && byte === 0x5b) expected = 'record or end';
-      else if ((expected === 'separator' || expected === 'record or end') && byte === 0x5d) expected = 'nothing';
+      else if ((expected === 'separator' || expected === 'record or end') && byte === 0x5d)
+        expected = envelope.endList();
+      else if (expected === 'array' && byte === 0x7b) expected = envelope.begin();
+      else if (expected === 'next member' && byte === 0x2c) expected = 'member';
+      else if (expected === 'next member' && byte === 0x7d && envelope.hadList) expected = 'nothing';
       else if (expected === 'record' || expected === 'record or end') {
         const to = records.take(at);
         if (state.starved || records.isOpen()) return to;
@@ -178,20 +192,60 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
         work.discard(step());
       }
       if (expected === 'nothing' || (expected === 'array' && state.offset + state.end === 0)) return;
-      throw endedEarly(state, expected, state.starved || records.isOpen());
+      const isInRecord = records.isOpen() || (state.starved && (expected === 'record' || expected === 'record or end'));
+      throw endedEarly(state, envelope.isListless(expected), isInRecord);
     },
   };
 }
 
-function unexpected(state: ScanState, at: number, expected: Expected): EdrlakeError {
-  const isHtml = expected === 'array' && state.bytes[at] === 0x3c;
-  return broken(state, at, isHtml ? 'a JSON array, not HTML,' : WANTED[expected]);
+/** The names by which an object around the array may hold it. */
+const LIST_NAMES = ['data', 'events', 'items'].map((name) => Buffer.from(`"${name}"`));
+
+/** An object around the array of records. What else it holds is about the page and no record's: it is passed over. */
+function pageEnvelope(state: ScanState, maxMemberBytes: number) {
+  let isOpen = false;
+  const envelope = {
+    isInList: false,
+    hadList: false,
+    begin(): Expected {
+      isOpen = true;
+      return 'member';
+    },
+    /** Whether no list has begun. */
+    isListless: (expected: Expected) => expected === 'array' || (isOpen && !envelope.hadList),
+    endList(): Expected {
+      envelope.isInList = false;
+      return isOpen ? 'next member' : 'nothing';
+    },
+    /** After a member, or after the bracket that opens the list of records. */
+    memberEnd(at: number, byte: number): number {
+      if (byte !== 0x22) return stop(state, at, WANTED.member);
+      const nameEnd = stringEnd(state, at + 1);
+      const valueAt = afterColon(state, nameEnd);
+      const isList =
+        state.bytes[valueAt] === 0x5b && LIST_NAMES.some((name) => name.equals(state.bytes.subarray(at, nameEnd)));
+      if (isList && envelope.hadList) throw broken(state, valueAt, 'one list of records');
+      const end = isList ? valueAt + 1 : valueEnd(state, valueAt, 2);
+      if (state.starved && state.end - at > maxMemberBytes) throw broken(state, at, 'a member whose end is near');
+      if (isList && !state.starved) {
+        envelope.isInList = true;
+        envelope.hadList = true;
+      }
+      return end;
+    },
+  };
+  return envelope;
 }
 
-function endedEarly(state: ScanState, expected: Expected, isInRecord: boolean): EdrlakeError {
+function unexpected(state: ScanState, at: number, expected: Expected): EdrlakeError {
+  const isHtml = expected === 'array' && state.bytes[at] === 0x3c;
+  const isListless = expected === 'next member' && state.bytes[at] === 0x7d;
+  return broken(state, at, isHtml ? 'a JSON array, not HTML,' : WANTED[isListless ? 'array' : expected]);
+}
+
+function endedEarly(state: ScanState, isWithoutArray: boolean, isInRecord: boolean): EdrlakeError {
   const offsetBytes = state.offset + state.end;
-  const place =
-    expected === 'array' ? 'without one' : isInRecord ? 'inside a record' : `after ${state.recordCount} records`;
+  const place = isWithoutArray ? 'without one' : isInRecord ? 'inside a record' : `after ${state.recordCount} records`;
   return new EdrlakeError(
     'BODY_BROKEN',
     `expected the end of the JSON array, the body ended after ${offsetBytes} bytes ${place}`,

@@ -5,6 +5,7 @@ import type { KnownRecord } from './known-members.ts';
 import { type LineBuffer, lineBuffer } from './record-lines.ts';
 import { type RecordScan, recordEnd, takeBackEdits } from './record-scanner.ts';
 import { broken, PADDING_BYTES, type ScanState } from './scan-state.ts';
+import { unwrapRecord } from './unwrap-record.ts';
 import { workBuffer } from './work-buffer.ts';
 
 /** Takes the records of a page, one after the other, and turns each into a line. */
@@ -47,12 +48,15 @@ export function recordTaker(
     }
     if (state.starved) return state.end - from <= maxRecordBytes ? from : takeBroken(from, null);
     if (taker.isDoubtful && !isUtf8(state.bytes.subarray(from, to))) return takeBroken(from, null);
+    if (scan.filled === 0 && isObject(from) && unwrapRecord(state, known, from, to)) to = recordEnd(scan, from);
     if (!writeLine(from, to)) return takeBroken(from, null);
     if (state.odd && !known.isOpen) counts.odd++;
     ids.push(identityOf(scan));
     state.recordCount = ids.length;
     return to;
   };
+
+  const isObject = (at: number) => !known.isOpen && state.bytes[at] === 0x7b;
 
   /** False where the line would be too long. */
   const writeLine = (from: number, to: number): boolean => {

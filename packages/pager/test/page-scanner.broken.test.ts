@@ -19,7 +19,18 @@ async function scanned(body: AsyncIterable<Uint8Array>, maxRecordBytes = 1_000_0
 }
 
 test.each([
-  ['an object', '{"error":"x"}', 'expected a JSON array at byte 0 of the body, found "{"'],
+  [
+    'an object',
+    '{"error":"x"}',
+    'expected a JSON array, or an object with one in "data", "events" or "items" at byte 12 of the body, found "}"',
+  ],
+  ['two lists', '{"data":[],"items":[{"id":1}]}', 'expected one list of records at byte 19'],
+  ['an object that is no list', '{"data":{"id":"a"}}', 'found "}"'],
+  ['a number for a list', '{"data":null,"count":0}', 'found "}"'],
+  ['an object cut before its list', '{"count":3,"dat', 'without one'],
+  ['an object cut after its list', '{"data":[{"id":1}],"count":', 'after 1 records'],
+  ['an object not closed', '{"data":[{"id":1}]', 'after 1 records'],
+  ['text after the object', '{"data":[]}]', 'expected nothing after the array'],
   ['HTML', '<html>502</html>', 'expected a JSON array, not HTML, at byte 0 of the body, found "<"'],
   ['plain text', 'Internal Server Error', 'found "I"'],
   ['a cut inside a string', '[{"id":"a"},{"id":"b', 'ended after 20 bytes inside a record'],

@@ -1,0 +1,105 @@
+import { type RecordShape, SPOOL_MEMBERS } from '@edrlake/core';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { knownRecord } from '../src/known-members.ts';
+import { scanPage } from '../src/page-scanner.ts';
+
+const SHAPE: RecordShape = {
+  members: [
+    { name: 'id', kind: 'text', column: 'id' },
+    { name: 'eventId', kind: 'text', column: 'id' },
+    { name: 'time', kind: 'timestamp', column: 'time' },
+    { name: 'title', kind: 'text', column: 'title' },
+  ],
+  required: ['id', 'time'],
+};
+const TIME = '"2020-08-17T04:15:06.123+0000"';
+
+async function scanned(text: string, chunkBytes = 65_536) {
+  const body = Buffer.from(text);
+  const written: Buffer[] = [];
+  async function* chunks() {
+    for (let from = 0; from < body.length; from += chunkBytes) yield body.subarray(from, from + chunkBytes);
+  }
+  const result = await scanPage(chunks(), {
+    known: knownRecord(SHAPE, ['id', 'eventId']),
+    write: async (bytes) => void written.push(Buffer.from(bytes)),
+  });
+  const lines = Buffer.concat(written).toString().split('\n').slice(0, -1);
+  return { lines, ids: result.ids, odd: result.oddRecords };
+}
+
+const list = `[{"id":"a","time":${TIME}},{"id":"b","time":${TIME},"new":1}]`;
+
+test.each([
+  `{"data":${list}}`,
+  ` { "items" : ${list} } `,
+  `{"count":2,"next":{"a":["]"]},"events":${list},"searchAfterValues":[1,"x}"],"took":null}`,
+])('the list of records may lie in an object, whatever stands beside it: %s', async (body) => {
+  const bare = await scanned(list);
+  expect(bare.ids).toEqual(['a', 'b']);
+  for (const chunkBytes of [1, 5, 10_000]) expect(await scanned(body, chunkBytes)).toEqual(bare);
+});
+
+test('an empty list in an object holds no records', async () => {
+  expect(await scanned('{"data":[],"total":0}')).toEqual({ lines: [], ids: [], odd: 0 });
+});
+
+test('what stands beside the list may be large, but not endless', async () => {
+  expect((await scanned(`{"note":"${'x'.repeat(1_000_000)}","data":${list}}`)).ids).toEqual(['a', 'b']);
+  await expect(scanned(`{"note":"${'x'.repeat(17_000_000)}","data":${list}}`)).rejects.toMatchObject({
+    code: 'BODY_BROKEN',
+  });
+});
+
+test.each([
+  [
+    `{"sortValues":[1,{"x":2}],"data":{"id":"a","time":${TIME}}}`,
+    'a',
+    { id: 'a', time: JSON.parse(TIME), sortValues: [1, { x: 2 }], '#extra': { sortValues: [1, { x: 2 }] } },
+  ],
+  [`{ "data" : { "time" : ${TIME} , "eventId" : 7 } }`, '7', { time: JSON.parse(TIME), eventId: 7 }],
+  [`{"d\\u0061ta":{"id":"a","time":${TIME}}}`, 'a', { id: 'a', time: JSON.parse(TIME) }],
+  [
+    `{"data":{"id":"a","time":${TIME},"data":{"x":1}},"score":null}`,
+    'a',
+    { id: 'a', time: JSON.parse(TIME), data: { x: 1 }, score: null, '#extra': { data: { x: 1 } } },
+  ],
+])('a record in a wrapper is read as if it came without: %s', async (record, id, line) => {
+  const result = await scanned(`[${record},{"id":"b","time":${TIME}}]`, 7);
+  expect(result.ids).toEqual([id, 'b']);
+  expect(result.odd).toBe(0);
+  expect(JSON.parse(result.lines[0] ?? '')).toEqual(line);
+});
+
+test.each([
+  ['a member that the shape knows', `{"title":"x","data":{"id":"a","time":${TIME}}}`],
+  ['a member that the record has too', `{"sort":1,"data":{"id":"a","time":${TIME},"sort":2}}`],
+  ['nothing that is a record', '{"data":{"id":"a"}}'],
+  ['a list', `{"data":[{"id":"a","time":${TIME}}]}`],
+])('an object with %s is no wrapper: it stays as it came', async (_what, record) => {
+  const result = await scanned(`[${record}]`);
+  expect(result).toMatchObject({ ids: [null], odd: 1 });
+  expect(JSON.parse(result.lines[0] ?? '')).toEqual({ [SPOOL_MEMBERS.odd]: record });
+});
+
+test('wrapped or not, in an object or not, cut anyhow: the same records with the same ids', async () => {
+  const text = fc.string({ unit: 'grapheme', maxLength: 9 });
+  const record = fc.record({ title: text, other: fc.jsonValue({ maxDepth: 2 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(record, { maxLength: 6 }), fc.integer({ min: 1, max: 90 }), async (parts, chunkBytes) => {
+      const records = parts.map(
+        ({ title, other }, n) =>
+          `{"id":"e${n}","time":${TIME},"title":${JSON.stringify(title)},"other":${JSON.stringify(other)}}`,
+      );
+      const bare = await scanned(`[${records.join(',')}]`);
+      const wrapped = records.map((one) => `{"data":${one}}`);
+      for (const body of [`[${wrapped.join(' ,')}]`, `{"a":1,"items":[${wrapped.join(',')}]}`]) {
+        const result = await scanned(body, chunkBytes);
+        expect(result.lines.map((line) => line.trimEnd())).toEqual(bare.lines);
+        expect([result.ids, result.odd]).toEqual([bare.ids, bare.odd]);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
