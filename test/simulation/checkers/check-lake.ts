@@ -1,0 +1,178 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Ended, World } from '../world/world.ts';
+import type { History, KnownEvent } from './history.ts';
+import { processedAt } from './history.ts';
+import { entriesFrom, readByPattern, readVersion, type StoredEvent, type StoredLake } from './lake-reader.ts';
+import type { LoggedProof } from './log-reader.ts';
+import { few, PromiseBroken } from './promise-broken.ts';
+
+/** What a checker compares, and what it saw the last time. */
+export class LakeChecker {
+  private readonly world: World;
+  private readonly history: History;
+  private readonly connection: DuckDBConnection;
+  private seen: ReadonlyMap<string, StoredEvent> = new Map();
+  private nextEntry = 1;
+  /** Commits that were looked at, proofs among them, and those that claim to be proven. */
+  readonly tally = { looks: 0, rows: 0, proofs: 0, proven: 0 };
+
+  constructor(world: World, history: History, connection: DuckDBConnection) {
+    this.world = world;
+    this.history = history;
+    this.connection = connection;
+  }
+
+  /** What must hold at any moment, whatever was killed. @throws {PromiseBroken} */
+  async checkAlways(): Promise<StoredLake> {
+    const lake = await readVersion(this.connection, this.world.lake);
+    this.tally.looks += 1;
+    this.tally.rows += lake.events.length;
+    if (lake.missingFiles.length > 0) {
+      throw new PromiseBroken(
+        'nothing lost',
+        `version ${lake.version} names files that are not there: ${few(lake.missingFiles)}`,
+      );
+    }
+    this.checkRows(lake, 'the version');
+    const stored = new Map(lake.events.map((event) => [event.id, event]));
+    this.checkNothingLost(stored);
+    this.checkProofs(stored, lake);
+    this.seen = stored;
+    return lake;
+  }
+
+  /** What a pattern over the folders shows, where no writer is at work and the last one ended well. @throws {PromiseBroken} */
+  async checkPattern(version: StoredLake): Promise<void> {
+    const found = await readByPattern(this.connection, this.world.lake);
+    const difference = differenceOf(version, found);
+    if (difference !== null) throw new PromiseBroken('globs', `by the views and by pattern: ${difference}`);
+  }
+
+  /** The lake is the truth. @throws {PromiseBroken} */
+  checkEqualsTruth(lake: StoredLake, nowMs: number): void {
+    const expected = this.history.visibleAt(nowMs);
+    const withId = expected.filter(({ id }) => id !== null);
+    const stored = new Map(lake.events.map((event) => [event.id, event]));
+    const missing = withId.filter(({ id }) => !stored.has(id as string));
+    if (missing.length > 0) throw new PromiseBroken('nothing lost', `not in the lake: ${named(missing)}`);
+    for (const event of withId) {
+      const row = stored.get(event.id as string);
+      const processedMs = processedAt(event, nowMs);
+      if (row?.processedMs !== processedMs) {
+        const times = `processed ${row?.processedMs}, not ${processedMs}`;
+        throw new PromiseBroken('newest', `${event.id} is not of its newest version: ${times}`);
+      }
+    }
+    const rejects = expected.length - withId.length;
+    if (lake.rejects !== rejects) throw new PromiseBroken('nothing lost', `${lake.rejects} rejects, not ${rejects}`);
+    const truth = this.world.gateway.simulator.truth.perDay();
+    for (const [table, key] of CHILD_KEYS) {
+      for (const day of truth) {
+        const rows = lake.childRows[table]?.get(day.day) ?? 0;
+        if (rows !== day[key])
+          throw new PromiseBroken('nothing lost', `${rows} ${table} on ${day.day}, not ${day[key]}`);
+      }
+    }
+  }
+
+  /** Everything of a range was there during the whole command, so it is in the lake by now. @throws {PromiseBroken} */
+  checkBrought(ended: Ended, axis: 'event' | 'processed', range: { startMs: number; endMs: number }): void {
+    const skewMs = this.world.gateway.nowMs() - this.world.scheduler.nowMs;
+    const [fromMs, toMs] = [ended.startedAtMs + skewMs, ended.endedAtMs + skewMs];
+    const missing = this.history
+      .throughout(axis, range, fromMs, toMs)
+      .filter(({ id }) => id !== null && !this.seen.has(id));
+    if (missing.length === 0) return;
+    const command = ended.args.slice(0, 5).join(' ');
+    throw new PromiseBroken('exit code', `"${command}" ended with 0 and did not bring ${named(missing)}`);
+  }
+
+  private checkRows(lake: StoredLake, where: string): void {
+    const ids = new Set<string>();
+    const known = new Map(this.history.events.map((event) => [event.id, event]));
+    for (const { id, eventMs, processedMs, type, day } of lake.events) {
+      if (ids.has(id)) throw new PromiseBroken('once', `${id} is twice in ${where}`);
+      ids.add(id);
+      const truth = known.get(id);
+      if (truth === undefined) throw new PromiseBroken('newest', `${id} is in the lake and was never delivered`);
+      const isRight =
+        truth.eventMs === eventMs &&
+        truth.type === type &&
+        day === new Date(eventMs).toISOString().slice(0, 10) &&
+        truth.processed.some((change) => change.processedMs === processedMs);
+      if (!isRight) throw new PromiseBroken('newest', `${id} has values that were never delivered`);
+    }
+    if (lake.misplaced.length > 0) throw new PromiseBroken('once', `without event or position: ${few(lake.misplaced)}`);
+  }
+
+  private checkNothingLost(stored: ReadonlyMap<string, StoredEvent>): void {
+    for (const [id, before] of this.seen) {
+      const now = stored.get(id);
+      if (now === undefined) throw new PromiseBroken('newest', `${id} was in the lake and is gone`);
+      if (now.processedMs < before.processedMs)
+        throw new PromiseBroken('newest', `${id} went back to an older version`);
+    }
+  }
+
+  private checkProofs(stored: ReadonlyMap<string, StoredEvent>, lake: StoredLake): void {
+    const entries = entriesFrom(this.world.lake, this.nextEntry);
+    for (const { version, runId, proofs } of entries) {
+      const journal = this.world.disk.madeAtMs(`${this.world.lake}/_runs/${runId}.jsonl`);
+      const committed = this.world.disk.madeAtMs(`${this.world.lake}/_log/${String(version).padStart(20, '0')}.json`);
+      for (const proof of proofs) {
+        this.tally.proofs += 1;
+        if (proof.verdict !== 'proven') continue;
+        this.tally.proven += 1;
+        if (proof.window.cuts.length > 0 || proof.window.scope.filter !== null) continue;
+        this.checkProof(proof, stored, { version, fromMs: journal, toMs: committed ?? this.world.scheduler.nowMs });
+      }
+    }
+    this.nextEntry = lake.version + 1;
+  }
+
+  private checkProof(
+    { window: { axis, range }, counted }: LoggedProof,
+    stored: ReadonlyMap<string, StoredEvent>,
+    { version, fromMs, toMs }: { version: number; fromMs: number | null; toMs: number },
+  ): void {
+    const skewMs = this.world.gateway.nowMs() - this.world.scheduler.nowMs;
+    const startMs = (fromMs ?? Number.NEGATIVE_INFINITY) + skewMs;
+    const endMs = toMs + skewMs;
+    const certain = this.history.throughout(axis, range, startMs, endMs);
+    const possible = this.history.sometime(axis, range, startMs, endMs);
+    const what = `version ${version} calls ${axis} ${textOf(range.startMs)} to ${textOf(range.endMs)} proven`;
+    const missing = certain.filter(({ id }) => id !== null && !stored.has(id));
+    if (missing.length > 0) throw new PromiseBroken('proven', `${what} and lacks ${named(missing)}`);
+    if (counted < certain.length || counted > possible.length) {
+      const truth = certain.length === possible.length ? certain.length : `${certain.length} to ${possible.length}`;
+      throw new PromiseBroken('proven', `${what} with ${counted} events; the truth is ${truth}`);
+    }
+  }
+}
+
+const CHILD_KEYS = [
+  ['certificates', 'certificates'],
+  ['indicators', 'indicators'],
+  ['interfaces', 'interfaces'],
+  ['asset_tags', 'assetTags'],
+] as const;
+
+function named(events: readonly KnownEvent[]): string {
+  return few(events.map(({ id, eventMs }) => `${id ?? 'a reject'} of ${textOf(eventMs)}`));
+}
+
+function textOf(ms: number): string {
+  return Number.isFinite(ms) && Math.abs(ms) < 8e15 ? new Date(ms).toISOString() : String(ms);
+}
+
+function differenceOf(version: StoredLake, pattern: StoredLake): string | null {
+  const [a, b] = [version.events, pattern.events];
+  if (a.length !== b.length) return `${a.length} and ${b.length} events`;
+  const at = a.findIndex((event, nth) => JSON.stringify(event) !== JSON.stringify(b[nth]));
+  if (at >= 0) return `${a[at]?.id} and ${b[at]?.id}`;
+  for (const [table, days] of Object.entries(version.childRows)) {
+    const other = pattern.childRows[table];
+    if (JSON.stringify([...days].sort()) !== JSON.stringify([...(other ?? [])].sort())) return `rows of ${table}`;
+  }
+  return version.rejects === pattern.rejects ? null : `${version.rejects} and ${pattern.rejects} rejects`;
+}

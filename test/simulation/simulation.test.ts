@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+
+const TOP = fileURLToPath(new URL('../../', import.meta.url));
+
+beforeAll(async () => {
+  const built = await run(join(TOP, 'node_modules/.bin/tsc'), ['-p', join(TOP, 'test/simulation')]);
+  expect(built, 'the simulation compiles').toMatchObject({ exitCode: 0 });
+}, 120_000);
+
+describe('a simulated world', () => {
+  it('is the same, operation for operation, in two runs of one seed, and another with another seed', async () => {
+    const traces = async (seed: number) => {
+      const { stdout } = await simulate(['--seed', String(seed), '--steps', '3']);
+      return /trace (\w{32})/.exec(stdout)?.[1];
+    };
+    const first = await traces(4);
+    expect(first).toMatch(/^\w{32}$/);
+    expect(await traces(4)).toBe(first);
+    expect(await traces(5)).not.toBe(first);
+  }, 240_000);
+
+  it('keeps all promises in fixed worlds and in some that no run has seen before', async () => {
+    for (const worlds of [
+      ['--seed', '1', '--seeds', '3'],
+      ['--seeds', '3'],
+    ]) {
+      const { exitCode, stdout, stderr } = await simulate(worlds);
+      expect(exitCode, stdout + stderr).toBe(0);
+      expect(stdout).toMatch(/seeds 3, failed 0, steps 24/);
+    }
+  }, 240_000);
+});
+
+interface Ended {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function simulate(args: readonly string[]): Promise<Ended> {
+  return run(process.execPath, [join(TOP, 'test/simulation/dist/simulate.js'), ...args]);
+}
+
+function run(program: string, args: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(program, args, { maxBuffer: 2 ** 24 }, (error, stdout, stderr) => {
+      resolve({ exitCode: error === null ? 0 : typeof error.code === 'number' ? error.code : null, stdout, stderr });
+    });
+  });
+}

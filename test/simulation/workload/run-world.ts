@@ -1,0 +1,244 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { MS_PER_DAY, MS_PER_MINUTE, parseRange, seededRandom } from '@edrlake/core';
+import { LakeChecker } from '../checkers/check-lake.ts';
+import { History } from '../checkers/history.ts';
+import { PromiseBroken, type PromiseName } from '../checkers/promise-broken.ts';
+import { OperationFaults } from '../faults/operation-faults.ts';
+import { subSeed } from '../world/gateway.ts';
+import { type Ended, type RunProgram, type Running, World } from '../world/world.ts';
+import { planWorld } from './plan-world.ts';
+import type { DataChange, Step, WorldPlan } from './steps.ts';
+
+/** Which world, and how much of it. */
+export interface WorldRequest {
+  readonly seed: number;
+  readonly steps: number;
+  /** The steps to take, by number; null for all. */
+  readonly only: readonly number[] | null;
+  readonly onTrace: ((line: string) => void) | null;
+}
+
+/** How a world ended. */
+export interface WorldReport {
+  readonly seed: number;
+  readonly traceHash: string;
+  readonly broken: { readonly promise: PromiseName; readonly detail: string; readonly step: number } | null;
+  readonly figures: Readonly<Record<Figure, number>>;
+  /** The last operations. */
+  readonly recent: readonly string[];
+}
+
+/** What is counted over many worlds. */
+export type Figure =
+  | 'steps'
+  | 'commands'
+  | 'operations'
+  | 'requests'
+  | 'deaths'
+  | 'powerCuts'
+  | 'interrupts'
+  | 'errors'
+  | 'gatewayFaults'
+  | 'races'
+  | 'proofs';
+
+/** A settle lag, and the requests of a run: what was processed so long before a sync began is brought by it. */
+const SYNC_LAG_MS = 15 * MS_PER_MINUTE;
+/** Quiet commands repeat what is partly done so often. */
+const QUIET_ROUNDS = 8;
+
+let checkerDuckDb: Promise<DuckDBConnection> | null = null;
+
+/** Lives through one world. Nothing of it is left on disk. */
+export async function runWorld(request: WorldRequest, runProgram: RunProgram): Promise<WorldReport> {
+  const plan = planWorld(request.seed, request.steps);
+  const world = await World.open(request.seed, plan.setting, runProgram);
+  world.scheduler.onTrace = request.onTrace;
+  checkerDuckDb ??= DuckDBInstance.create(':memory:', { threads: '1' }).then((instance) => instance.connect());
+  const life = new Life(world, plan, await checkerDuckDb);
+  let broken: WorldReport['broken'] = null;
+  try {
+    for (const [nth, step] of plan.steps.entries()) {
+      if (request.only === null || request.only.includes(nth)) await life.take(nth, step);
+    }
+    await life.beQuiet();
+  } catch (thrown) {
+    if (!(thrown instanceof PromiseBroken)) {
+      if (!/no end after|everything waits/.test(String(thrown))) throw thrown;
+      broken = { promise: 'ends', detail: String(thrown), step: life.step };
+    } else broken = { promise: thrown.promise, detail: thrown.message, step: life.step };
+    world.scheduler.note(`broken: ${broken.promise}`);
+  } finally {
+    await world.close();
+  }
+  return {
+    seed: request.seed,
+    traceHash: world.scheduler.traceHash(),
+    broken,
+    figures: life.figures(),
+    recent: world.scheduler.recent,
+  };
+}
+
+/** One world while things happen in it. */
+class Life {
+  /** The step that is taken; −1 while the world is quiet at its end. */
+  step = 0;
+  private readonly world: World;
+  private readonly plan: WorldPlan;
+  private readonly history: History;
+  private readonly faults: OperationFaults;
+  private readonly checker: LakeChecker;
+  private steps = 0;
+  private commands = 0;
+  private races = 0;
+  private gatewayFaults = 0;
+
+  constructor(world: World, plan: WorldPlan, connection: DuckDBConnection) {
+    this.world = world;
+    this.plan = plan;
+    this.history = new History(world.gateway.simulator, plan.setting.gateway.events, world.gateway.nowMs);
+    this.faults = new OperationFaults(world, seededRandom(subSeed(plan.setting.gateway.seed ?? 0, 'faults')));
+    world.scheduler.interference = this.faults;
+    this.checker = new LakeChecker(world, this.history, connection);
+  }
+
+  figures(): Record<Figure, number> {
+    const { deaths, powerCuts, interrupts, errors } = this.faults.tally;
+    return {
+      steps: this.steps,
+      commands: this.commands,
+      operations: this.world.scheduler.performed,
+      requests: this.world.gateway.simulator.calls.total,
+      deaths,
+      powerCuts,
+      interrupts,
+      errors,
+      gatewayFaults: this.gatewayFaults,
+      races: this.races,
+      proofs: this.checker.tally.proven,
+    };
+  }
+
+  async take(nth: number, step: Step): Promise<void> {
+    this.step = nth;
+    this.steps += 1;
+    const { world } = this;
+    world.scheduler.note(`step ${nth}: ${step.kind}`);
+    switch (step.kind) {
+      case 'pass':
+        return world.pass(step.ms);
+      case 'change':
+        return this.change(step.change);
+      case 'clock':
+        world.clockOffsetMs = step.offsetMs;
+        return;
+      case 'commands': {
+        const ended = await this.run(step);
+        await this.check(ended);
+      }
+    }
+  }
+
+  /** Without faults and with time to settle, commands that are repeated until they are done bring the lake to the truth. */
+  async beQuiet(): Promise<void> {
+    this.step = -1;
+    const { world, plan } = this;
+    world.scheduler.note('quiet');
+    world.gateway.simulator.faults.clear();
+    world.gateway.freeze();
+    this.history.freeze();
+    world.pass(2 * MS_PER_DAY);
+    const lastDay = new Date(world.scheduler.nowMs - MS_PER_DAY).toISOString().slice(0, 10);
+    const { firstDay, flags } = plan;
+    if (plan.syncsAtEnd) await this.untilDone(['sync', '--since', firstDay, ...flags]);
+    await this.untilDone(['backfill', '--from', firstDay, '--to', lastDay, ...flags]);
+    await this.untilDone(['reconcile', '--repair', ...flags]);
+    if (plan.compactsAtEnd) {
+      await this.untilDone(['compact']);
+      await this.untilDone(['vacuum', '--grace', '0s']);
+    }
+    const lake = await this.checker.checkAlways();
+    const nowMs = world.gateway.nowMs();
+    this.checker.checkEqualsTruth(lake, nowMs);
+    await this.checker.checkPattern(lake);
+  }
+
+  private async untilDone(args: readonly string[]): Promise<void> {
+    let last: Ended | null = null;
+    for (let round = 0; round < QUIET_ROUNDS; round += 1) {
+      [last = null] = await this.run({
+        kind: 'commands',
+        commands: [{ args, startsAfterMs: 0, faults: [] }],
+        gatewayFaults: [],
+        changes: [],
+      });
+      if (last === null) throw new Error('a command that was started did not end');
+      await this.check([last]);
+      if (last.exitCode === 0) return;
+    }
+    const said = `${last?.stdout}${last?.stderr}`.trim().slice(-400);
+    throw new PromiseBroken(
+      'resumed',
+      `"${args.slice(0, 5).join(' ')}" ends with ${last?.exitCode} ever again: ${said}`,
+    );
+  }
+
+  private async run(step: Step & { kind: 'commands' }): Promise<Ended[]> {
+    const { world } = this;
+    world.gateway.simulator.faults.clear();
+    world.gateway.simulator.faults.push(...step.gatewayFaults);
+    this.gatewayFaults += step.gatewayFaults.reduce((sum, { times }) => sum + (times ?? 1), 0);
+    const runs: Running[] = [];
+    for (const { args, startsAfterMs, faults } of step.commands) {
+      const start = () => {
+        if (world.running.length > 0) this.races += 1;
+        this.commands += 1;
+        const running = world.start(args, (process) => this.faults.plan(process, faults));
+        runs.push(running);
+      };
+      if (startsAfterMs === 0) start();
+      else world.scheduler.timer(null, startsAfterMs, start);
+    }
+    for (const { afterMs, change } of step.changes) world.scheduler.timer(null, afterMs, () => this.change(change));
+    await world.scheduler.runUntil(() => runs.length === step.commands.length && world.running.length === 0);
+    this.gatewayFaults -= world.gateway.simulator.faults.pending;
+    return runs.flatMap(({ ended }) => ended ?? []);
+  }
+
+  private change(change: DataChange): void {
+    const { world, history } = this;
+    world.gateway.advance();
+    if (change.what === 'revise') history.revise(change.nths);
+    else history.add({ ...change.addition, processedAtMs: world.gateway.nowMs() + change.processedAfterMs });
+    world.gateway.advance();
+    world.scheduler.note(`${world.scheduler.nowMs} change ${change.what}`);
+  }
+
+  private async check(ended: readonly Ended[]): Promise<void> {
+    const { checker } = this;
+    for (const { stdout, stderr } of ended) {
+      if (/\[BUG\]/.test(stderr)) throw new PromiseBroken('bug', stderr.trim().slice(-300));
+      if (/demo/.test(stdout + stderr)) throw new PromiseBroken('secrets', 'the password is in the output');
+    }
+    const lake = await checker.checkAlways();
+    for (const each of ended) {
+      if (each.exitCode !== 0) continue;
+      if (each.args[0] === 'backfill') {
+        const { startMs, endMs } = parseRange(flag(each.args, '--from'), flag(each.args, '--to'));
+        checker.checkBrought(each, 'event', { startMs, endMs });
+      }
+      if (each.args[0] === 'sync') {
+        const startMs = Date.parse(flag(each.args, '--since'));
+        checker.checkBrought(each, 'processed', { startMs, endMs: each.startedAtMs - SYNC_LAG_MS });
+      }
+    }
+    const last = ended.toSorted((a, b) => a.endedAtMs - b.endedAtMs).at(-1);
+    const isSound = ended.every(({ exitCode }) => exitCode !== null);
+    if (isSound && last?.exitCode === 0 && last.args[0] !== 'status') await checker.checkPattern(lake);
+  }
+}
+
+function flag(args: readonly string[], name: string): string {
+  return args[args.indexOf(name) + 1] ?? '';
+}

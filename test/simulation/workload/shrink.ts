@@ -1,0 +1,26 @@
+import type { RunProgram } from '../world/world.ts';
+import { runWorld, type WorldReport, type WorldRequest } from './run-world.ts';
+
+/** A world is lived through again no more often than this, to find out which of its steps matter. */
+const TRIES = 24;
+
+/** The fewest steps found that break the same promise; the last ones are left out first. */
+export async function shrink(
+  request: WorldRequest,
+  report: WorldReport,
+  runProgram: RunProgram,
+): Promise<readonly number[]> {
+  const last = report.broken?.step ?? -1;
+  const all = request.only ?? Array.from({ length: request.steps }, (_, nth) => nth);
+  let kept = last < 0 ? all : all.filter((nth) => nth <= last);
+  let tries = 0;
+  for (const nth of kept.toReversed()) {
+    if (tries >= TRIES) break;
+    if (nth === last) continue;
+    tries += 1;
+    const only = kept.filter((other) => other !== nth);
+    const again = await runWorld({ ...request, only, onTrace: null }, runProgram);
+    if (again.broken?.promise === report.broken?.promise) kept = only;
+  }
+  return kept;
+}

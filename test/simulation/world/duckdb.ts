@@ -1,0 +1,103 @@
+import { existsSync, statSync, truncateSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Disk } from './disk.ts';
+import type { Scheduler } from './scheduler.ts';
+import { currentProcess, type SimulatedProcess } from './simulated-process.ts';
+
+/** What DuckDB's calls wait for. */
+export interface DuckDbWorld {
+  readonly scheduler: Scheduler;
+  readonly disk: Disk;
+}
+
+type Native = (...given: unknown[]) => unknown;
+
+/** The functions of DuckDB's library that work on a thread of their own. */
+const ASYNCHRONOUS = [
+  'open',
+  'connect',
+  'query',
+  'prepare',
+  'execute_prepared',
+  'execute_prepared_streaming',
+  'extract_statements',
+  'prepare_extracted_statement',
+  'execute_pending',
+  'fetch_chunk',
+] as const;
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Puts a layer between DuckDB's client and its library: each call begins at its turn, and nothing else happens in the world
+ * until it has ended. To be called before the client is loaded.
+ */
+export function simulateDuckDb(world: () => DuckDbWorld): void {
+  const client = createRequire(require.resolve('@duckdb/node-api'));
+  const path = client.resolve('@duckdb/node-bindings');
+  const native = client(path) as Record<string, Native>;
+  const layer: Record<string, unknown> = {};
+  for (const name of Object.getOwnPropertyNames(native)) layer[name] = native[name];
+  const open = new Map<unknown, () => void>();
+  for (const name of ASYNCHRONOUS) {
+    const call = native[name] as Native;
+    layer[name] = (...given: unknown[]) => {
+      const owner = currentProcess();
+      if (owner === null) return call(...given);
+      const perform = async () => {
+        const made = await call(...given);
+        if (name === 'open') track(owner, made, native.close_sync as Native);
+        if (name === 'connect') track(owner, made, native.disconnect_sync as Native);
+        return made;
+      };
+      const { scheduler, disk } = world();
+      const { text, target } = statementOf(name, given, disk);
+      return scheduler.task({
+        owner,
+        kind: 'duckdb',
+        label: `duckdb ${name} ${text}`,
+        perform,
+        half: async () => {
+          await perform();
+          if (target !== null && existsSync(target)) truncateSync(target, statSync(target).size >> 1);
+        },
+      });
+    };
+  }
+  const track = (owner: SimulatedProcess, made: unknown, end: Native) => {
+    open.set(made, () => {
+      open.delete(made);
+      end(made);
+    });
+    // Connections are younger than their database, and are closed first.
+    owner.atEnd.unshift(() => open.get(made)?.());
+  };
+  for (const name of ['close_sync', 'disconnect_sync'] as const) {
+    layer[name] = (made: unknown) => {
+      const end = open.get(made);
+      if (end === undefined) (native[name] as Native)(made);
+      else end();
+    };
+  }
+  layer.interrupt = (connection: unknown) => {
+    const owner = currentProcess();
+    if (owner === null) (native.interrupt as Native)(connection);
+    else world().scheduler.reject(owner, ({ kind }) => kind === 'duckdb', interrupted());
+  };
+  const loaded = require.cache[path] ?? client.cache[path];
+  if (loaded === undefined) throw new Error(`${path} was not loaded`);
+  loaded.exports = layer;
+}
+
+function interrupted(): Error {
+  return new Error('INTERRUPT Error: Interrupted!');
+}
+
+/** A statement's text is long: its first words, and the file that it writes. */
+function statementOf(name: string, given: readonly unknown[], disk: Disk): { text: string; target: string | null } {
+  const statement = name === 'open' ? given[0] : given[1];
+  if (typeof statement !== 'string') return { text: '', target: null };
+  const target = /\bCOPY\b.* TO '([^']*)'/s.exec(statement)?.[1] ?? null;
+  const words = statement.replaceAll(disk.root, '').replaceAll(/\s+/g, ' ').trim().slice(0, 60);
+  return { text: target === null ? words : `${words} … ${target.replace(disk.root, '')}`, target };
+}

@@ -1,0 +1,25 @@
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+/** Only the process itself begins there. */
+const ENTRIES = new Set(['main.js', 'process-run.js', 'child-process.js']);
+
+/**
+ * Loads everything that commands load when they need it. Loading reads files in real time, which would show in the order of
+ * a world's operations.
+ */
+export async function loadModules(): Promise<void> {
+  const packages = join(dirname(fileURLToPath(import.meta.resolve('edrlake'))), '../..');
+  for (const folder of ['cli', 'lake', 'runner', 'client', 'pager', 'flattener', 'writers', 'core']) {
+    for (const file of modulesIn(join(packages, folder, 'dist'))) await import(pathToFileURL(file).href);
+  }
+}
+
+function modulesIn(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return modulesIn(path);
+    return entry.name.endsWith('.js') && !ENTRIES.has(entry.name) ? [path] : [];
+  });
+}

@@ -1,0 +1,57 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Random, seededRandom } from '@edrlake/core';
+
+/** One command at work: everything that an operating system knows of a process. */
+export class SimulatedProcess {
+  /** From 1 in the order of starting; part of every label, so that two processes never look alike. */
+  readonly number: number;
+  readonly pid: number;
+  readonly name: string;
+  readonly random: Random;
+  /** Aborted by a signal, as the command does with its own. */
+  readonly interrupt = new AbortController();
+  /** What this process's clock shows more than the world's. */
+  clockOffsetMs: number;
+  isAlive = true;
+  /** Operations done so far, timers and synchronous ones included. */
+  operations = 0;
+  /** Run when it is gone, however it ended: closes what the operating system would close. */
+  readonly atEnd: (() => void)[] = [];
+  private uuids = 0;
+
+  constructor(number: number, name: string, seed: number, clockOffsetMs: number) {
+    this.number = number;
+    this.pid = 1000 + number;
+    this.name = name;
+    this.random = seededRandom(seed);
+    this.clockOffsetMs = clockOffsetMs;
+  }
+
+  /** The next identifier of this process: unique in the world, and the same in every replay. */
+  uuid(): string {
+    this.uuids += 1;
+    const text = [this.number, this.uuids, Math.floor(this.random() * 2 ** 32), Math.floor(this.random() * 2 ** 32)]
+      .map((part) => part.toString(16).padStart(8, '0'))
+      .join('');
+    // Drawn parts first: some names are made from the first eight digits alone.
+    const mixed = text.slice(16) + text.slice(0, 16);
+    return [8, 4, 4, 4, 12]
+      .reduce(
+        ({ parts, from }, length) => ({ parts: [...parts, mixed.slice(from, from + length)], from: from + length }),
+        { parts: [] as string[], from: 0 },
+      )
+      .parts.join('-');
+  }
+}
+
+const current = new AsyncLocalStorage<SimulatedProcess | null>();
+
+/** The process whose code is running; null for the world's own. */
+export function currentProcess(): SimulatedProcess | null {
+  return current.getStore() ?? null;
+}
+
+/** Runs code as a process, or as the world itself. */
+export function runAs<T>(process: SimulatedProcess | null, work: () => T): T {
+  return current.run(process, work);
+}

@@ -1,0 +1,245 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { EdrlakeError, type Random, seededRandom } from '@edrlake/core';
+import type { SimulatorOptions } from '@edrlake/simulator';
+import { type BoundaryWorld, enterWorld } from './boundary.ts';
+import { Disk } from './disk.ts';
+import { type Gateway, openGateway, subSeed, worldClock } from './gateway.ts';
+import type { Network } from './network.ts';
+import { Scheduler } from './scheduler.ts';
+import { runAs, SimulatedProcess } from './simulated-process.ts';
+
+/** What a world is like, apart from what happens in it. */
+export interface WorldSetting {
+  readonly startMs: number;
+  readonly gateway: SimulatorOptions;
+  /** The gateway's clock minus the machine's. */
+  readonly gatewaySkewMs: number;
+  /** A request's way to the gateway, and an answer's back: 0 to this. */
+  readonly latencyMs: number;
+}
+
+/** How a command ended, and what it said. */
+export interface Ended {
+  readonly process: SimulatedProcess;
+  readonly args: readonly string[];
+  /** null: it was killed, or its machine lost power. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+}
+
+/** A command at work. */
+export interface Running {
+  readonly process: SimulatedProcess;
+  /** null while it runs. */
+  ended: Ended | null;
+}
+
+/** The command's entry, and what it needs; edrlake is loaded only after its boundary is in place. */
+export type RunProgram = typeof import('edrlake').runProgram;
+
+/** A command that does not stop within this time after a signal ends by itself, as the real one does. */
+const STOP_WITHIN_MS = 1_800;
+
+/** A file system in memory, where there is one: nothing of a world needs to last. */
+const MEMORY = '/dev/shm';
+
+/** A machine with a lake, a gateway, and the time and chance of both. */
+export class World {
+  readonly scheduler: Scheduler;
+  readonly disk: Disk;
+  readonly gateway: Gateway;
+  readonly network: Network;
+  readonly running: Running[] = [];
+  readonly lake: string;
+  /** What the machine's clock shows more than the world's, for processes that start from now on. */
+  clockOffsetMs = 0;
+  private readonly seed: number;
+  private readonly runProgram: RunProgram;
+  private readonly boundary: BoundaryWorld;
+  private processes = 0;
+
+  private constructor(
+    seed: number,
+    setting: WorldSetting,
+    runProgram: RunProgram,
+    scheduler: Scheduler,
+    gateway: Gateway,
+  ) {
+    this.seed = seed;
+    this.runProgram = runProgram;
+    this.scheduler = scheduler;
+    this.gateway = gateway;
+    this.disk = new Disk(
+      mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'edrlake-world-')),
+      () => scheduler.nowMs + this.clockOffsetMs,
+    );
+    this.lake = join(this.disk.root, 'lake');
+    const latency = seededRandom(subSeed(seed, 'latency'));
+    this.network = {
+      scheduler,
+      listener: gateway.listener,
+      gatewayNow: gateway.nowMs,
+      latencyMs: () => Math.floor(latency() * setting.latencyMs),
+      onArrival: gateway.advance,
+    };
+    this.boundary = {
+      scheduler,
+      disk: this.disk,
+      network: this.network,
+      hostName: () => 'machine',
+      isRunning: (pid) => this.running.some(({ process }) => process.pid === pid),
+      readSystemFile: (path) => this.readSystemFile(path),
+    };
+    enterWorld(this.boundary);
+  }
+
+  /** Makes a world in a folder of its own; `close` removes it. */
+  static async open(seed: number, setting: WorldSetting, runProgram: RunProgram): Promise<World> {
+    const scheduler = new Scheduler(setting.startMs, seededRandom(subSeed(seed, 'order')));
+    const gateway = await openGateway(setting.gateway, scheduler, setting.gatewaySkewMs);
+    return new World(seed, setting, runProgram, scheduler, gateway);
+  }
+
+  /** Starts a command; it goes on while the world does. @param prepare called before its first operation */
+  start(args: readonly string[], prepare: (process: SimulatedProcess) => void): Running {
+    this.processes += 1;
+    const { scheduler } = this;
+    const number = this.processes;
+    const process = new SimulatedProcess(
+      number,
+      args[0] ?? '',
+      subSeed(this.seed, `process ${number}`),
+      this.clockOffsetMs,
+    );
+    const running: Running = { process, ended: null };
+    prepare(process);
+    this.running.push(running);
+    const stdout = new Text();
+    const stderr = new Text();
+    const startedAtMs = scheduler.nowMs;
+    process.atEnd.push(() => {
+      running.ended ??= this.endedAs(process, args, null, { stdout, stderr, startedAtMs });
+    });
+    scheduler.note(`${scheduler.nowMs} start ${number}: ${args.join(' ').replaceAll(this.disk.root, '')}`);
+    const { random } = process;
+    const surroundings = {
+      env: { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo', EDRLAKE_LAKE: this.lake, EDRLAKE_THREADS: '1' },
+      workingDirectory: this.disk.root,
+      stdin: Readable.from([]),
+      stdout,
+      stderr,
+      clock: processClock(scheduler, process),
+      random: () => random(),
+      signal: process.interrupt.signal,
+      selfCommand: ['edrlake'] as const,
+      spawnChild: () => {
+        throw new Error('no child process in a simulation');
+      },
+    };
+    const over = (exitCode: number) => {
+      if (!process.isAlive) return;
+      running.ended = this.endedAs(process, args, exitCode, { stdout, stderr, startedAtMs });
+      this.end(process);
+    };
+    runAs(process, () => {
+      this.runProgram(args, surroundings).then(over, (thrown) => {
+        stderr.text += `not caught: ${String(thrown)}`;
+        over(70);
+      });
+    });
+    return running;
+  }
+
+  /** Ends a process at once, as SIGKILL does, or after its own end. */
+  end(process: SimulatedProcess): void {
+    if (!process.isAlive) return;
+    process.isAlive = false;
+    this.scheduler.drop(process);
+    for (const close of process.atEnd) close();
+    const at = this.running.findIndex((running) => running.process === process);
+    const [running] = this.running.splice(at, 1);
+    this.scheduler.note(`${this.scheduler.nowMs} end ${process.number}: ${running?.ended?.exitCode ?? 'killed'}`);
+  }
+
+  /** What the first Ctrl-C does. */
+  interrupt(process: SimulatedProcess): void {
+    if (!process.isAlive || process.interrupt.signal.aborted) return;
+    this.scheduler.note(`${this.scheduler.nowMs} interrupt ${process.number}`);
+    this.scheduler.timer(process, STOP_WITHIN_MS, () => {
+      const running = this.running.find((each) => each.process === process);
+      if (running === undefined) return;
+      running.ended = { ...this.endedAs(process, [], 130, null), args: [process.name] };
+      runAs(null, () => this.end(process));
+    });
+    const hint = { hint: 'Run the same command again to resume.' };
+    runAs(process, () => process.interrupt.abort(new EdrlakeError('INTERRUPTED', 'stopped before the end', hint)));
+  }
+
+  /** The machine loses power: all its processes end, and what was not synced may be gone. */
+  cutPower(random: Random): void {
+    for (const { process } of [...this.running]) this.end(process);
+    this.scheduler.note(`power cut: ${this.disk.crash(random)}`);
+  }
+
+  /** Waits until all commands have ended. */
+  async untilQuiet(): Promise<void> {
+    await this.scheduler.runUntil(() => this.running.length === 0);
+  }
+
+  /** Time passes with nothing at work; what was written is on the disk by then. */
+  pass(ms: number): void {
+    this.scheduler.nowMs += ms;
+    this.disk.flush();
+    this.gateway.advance();
+    this.scheduler.note(`${this.scheduler.nowMs} passed ${ms}`);
+  }
+
+  /** Removes everything. */
+  async close(): Promise<void> {
+    for (const { process } of [...this.running]) this.end(process);
+    rmSync(this.disk.root, { recursive: true, force: true });
+  }
+
+  private endedAs(
+    process: SimulatedProcess,
+    args: readonly string[],
+    exitCode: number | null,
+    said: { readonly stdout: Text; readonly stderr: Text; readonly startedAtMs: number } | null,
+  ): Ended {
+    const { stdout, stderr, startedAtMs } = said ?? { stdout: new Text(), stderr: new Text(), startedAtMs: 0 };
+    const endedAtMs = this.scheduler.nowMs;
+    return { process, args, exitCode, stdout: stdout.text, stderr: stderr.text, startedAtMs, endedAtMs };
+  }
+
+  private readSystemFile(path: string): string | null {
+    if (path === '/proc/sys/kernel/random/boot_id') return 'simulated-boot\n';
+    const pid = Number(/^\/proc\/(\d+)\/stat$/.exec(path)?.[1]);
+    const found = this.running.find(({ process }) => process.pid === pid);
+    return found === undefined ? null : `${pid} (node) S ${Array(18).fill('1').join(' ')} ${pid * 7} 0\n`;
+  }
+}
+
+function processClock(scheduler: Scheduler, process: SimulatedProcess) {
+  const { nowMs, sleep } = worldClock(scheduler, () => process.clockOffsetMs);
+  return { nowMs, sleep };
+}
+
+/** A stream that keeps what was written. */
+class Text extends Writable {
+  text = '';
+
+  constructor() {
+    super({ decodeStrings: false });
+  }
+
+  override _write(chunk: string | Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+}
