@@ -31,6 +31,7 @@ export function planText(view: PlanView, all: boolean, width: number): string {
     ['Range', `${instantText(spanOf(plan.request).startMs)} to ${instantText(spanOf(plan.request).endMs)}`],
     ['Events', countText(windowPlan.events)],
     ['Windows', countText(windowPlan.windows.length)],
+    ...emptyPairs(windowPlan.emptyWindows.length),
     ...provenPairs(view),
     [
       'Requests',
@@ -49,9 +50,14 @@ export function planText(view: PlanView, all: boolean, width: number): string {
   const frozen = plan.frozenAtMs === null ? [] : [...wrapWords(frozenText(plan.frozenAtMs), width), ''];
   const parts = [pairsText(pairs), '', ...frozen];
   if (windowPlan.windows.length > 0) parts.push(windowsText(windowPlan.windows, all, width), '');
-  const next =
-    windowPlan.events === 0 ? 'Nothing to fetch.' : `Next: edrlake backfill ${rangeFlagsText(spanOf(plan.request))}`;
+  if (windowPlan.events === 0) parts.push('Nothing to fetch. A backfill confirms that.');
+  const next = `Next: edrlake backfill ${rangeFlagsText(spanOf(plan.request))}`;
   return `${[...parts, next].join('\n')}\n`;
+}
+
+function emptyPairs(emptyWindows: number): [string, string][] {
+  if (emptyWindows === 0) return [];
+  return [['Empty', `${nounText(emptyWindows, 'stretch', 'stretches')} by the counts, each takes a page to confirm`]];
 }
 
 function provenPairs({ proven }: PlanView): [string, string][] {

@@ -112,6 +112,15 @@ describe('a plan in words', () => {
     for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
   });
 
+  it('says what it takes to confirm that nothing is there', () => {
+    const [first] = windows;
+    const emptyWindows = first === undefined ? [] : [first.window];
+    const nothing = { ...windowPlan, windows: [], emptyWindows, events: 0, pages: 1 };
+    const text = planText({ ...view, plan: { ...view.plan, windowPlan: nothing } }, false, 80);
+    expect(text).toContain('1 stretch by the counts, each takes a page to confirm');
+    expect(text).toContain('Nothing to fetch. A backfill confirms that.\nNext: edrlake backfill');
+  });
+
   it('lists all windows when asked', () => {
     expect(planText(view, true, 80).split('\n').length).toBeGreaterThan(40);
   });

@@ -67,8 +67,8 @@ export function fetchPages(
 }
 
 /**
- * All pages the count needs, at once as far as the concurrency limit lets them. A further try looks behind them as well, as
- * long as the last page is full: what is listed twice pushes other records there.
+ * All pages the count needs, at once as far as the concurrency limit lets them; the first one also where it needs none. A
+ * further try looks behind them as well, as long as the last page is full: what is listed twice pushes other records there.
  */
 async function fetchByNumber(
   fetching: WindowFetching,
@@ -104,7 +104,7 @@ async function fetchByNumber(
       failures.push({ pageNumber, error: toEdrlakeError(thrown) });
     }
   };
-  const pageCount = pagesOf(count, way.pageSize);
+  const pageCount = Math.max(1, pagesOf(count, way.pageSize));
   await Promise.all(Array.from({ length: pageCount }, (_, pageNumber) => fetchOne(pageNumber)));
   const isFull = () => (pages.at(-1)?.page.recordCount ?? 0) >= way.pageSize;
   const mayGoOn = (pageNumber: number) => (pageNumber + 1) * way.pageSize <= source.maxResultWindow;
@@ -113,7 +113,7 @@ async function fetchByNumber(
     if (failures.length === 0) await fetchOne(next);
   }
   // A last page that is full does not tell whether more would come.
-  if (failures.length === 0) return { type: 'pages', pages, atEnd: count === 0 || !isFull() };
+  if (failures.length === 0) return { type: 'pages', pages, atEnd: !isFull() };
   const worst = failures.find(({ error }) => error.disposition !== 'split');
   if (worst !== undefined) throw worst.error;
   const refused = failures.reduce((first, failure) => (failure.pageNumber < first.pageNumber ? failure : first));
@@ -134,7 +134,6 @@ async function walkCursors(
   const { window, count, attempt, way } = request;
   const { pageSize } = way;
   const pages: PageWithIds[] = [];
-  if (count === 0) return { type: 'pages', pages, atEnd: true };
   const keyOf = keysOf(fetching, window, attempt);
   let reusable = reusablePages(fetching, window, attempt, way).filter(({ nextCursor }) => nextCursor !== undefined);
   const seen = new Set<string>();

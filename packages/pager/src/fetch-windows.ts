@@ -80,8 +80,9 @@ interface Job {
 
 /**
  * Fetches windows into the spool and yields each as soon as it is done, roughly in the order given. Each window is yielded
- * once, whole or failed, except that one that outgrew the result window is replaced by smaller ones that tile it (parts
- * counted as zero come without pages). Fetching goes on while the consumer works, as far ahead as `maxSpooledBytes` allows.
+ * once, whole or failed, except that one that outgrew the result window is replaced by smaller ones that tile it. A window
+ * planned with no events is asked for its first page: complete where that is empty, else fetched like any other that its count
+ * does not fit. Fetching goes on while the consumer works, as far ahead as `maxSpooledBytes` allows.
  * A page or count that fails for good fails its window only; after a few windows in a row that the gateway refused, the rest
  * is yielded as failed without being asked for.
  *
@@ -259,8 +260,9 @@ async function fetchJob(
         { hint: 'The data is changing while it is fetched: end the range further in the past.' },
       );
     }
-    const parts = outcome.into.windows.map((part) => ({ planned: part, depth: depth + 1 }));
-    return { done: outcome.into.emptyWindows.map(emptyWindow), parts };
+    const { windows, emptyWindows } = outcome.into;
+    const parts = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
+    return { done: [], parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
     const isFatal = FATAL_CODES.has(error.code) || (QUESTION_CODES.has(error.code) && !hasCome());
@@ -269,11 +271,6 @@ async function fetchJob(
     fetching.emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
     return { done: [{ ...planned, verdict: 'failed', error }], parts: [] };
   }
-}
-
-function emptyWindow(window: PlannedWindow['window']): FetchedWindow {
-  const nothing = { count: 0, pages: [], bodyBytes: 0, recordCount: 0, distinctIds: 0, withoutId: 0 };
-  return { window, ...nothing, verdict: 'complete' };
 }
 
 function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions): WindowFetching {

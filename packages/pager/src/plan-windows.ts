@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type Emit,
   type EventQuery,
@@ -32,7 +33,7 @@ export interface PlanOptions {
   readonly histogram?: boolean;
   /**
    * How many events the source counted in the range just now, where the caller has asked already: it is not asked again.
-   * Not believed where it is zero, because nobody would notice what an empty window leaves out.
+   * Whatever it is, fetching compares it with the pages.
    */
   readonly counted?: number;
   /** Requests after which planning gives up. The default grows with the events and is never met by settled data. */
@@ -47,14 +48,18 @@ export interface WindowPlan {
    * the range.
    */
   readonly windows: readonly PlannedWindow[];
-  /** By start. The source itself counted each of them as zero: they are covered and need no fetching. */
+  /**
+   * By start, neighbours joined. By the counts nothing is in them. One wrong count is enough for that, so it is no proof: they
+   * are fetched like windows of no events, which takes their first page, and are proven where it is empty.
+   */
   readonly emptyWindows: readonly Window[];
   readonly events: number;
   /** Requests the planning made. */
   readonly planRequests: number;
   /**
-   * Requests that fetching the windows takes when nothing goes wrong: their pages, and one recount for each window whose
-   * last page is full, because a full page does not tell whether more would come (a walk asks for the next page instead).
+   * Requests that fetching all windows takes when nothing goes wrong: their pages, one page for each empty one, and one recount
+   * for each window whose last page is full, because a full page does not tell whether more would come (a walk asks for the next
+   * page instead).
    */
   readonly pages: number;
   /** `ceil(events / pageSize)`: nobody could do with fewer page requests. */
@@ -82,13 +87,14 @@ export async function planWindows(
   });
   const { axis, range, scope } = request;
   const query: EventQuery = { axis, range, cuts: [], scope };
-  const counted = options.counted || (await asker.count(query));
+  const counted = options.counted ?? (await asker.count(query));
   maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);
   const { windows, emptyWindows } = await splitQuery(asker, query, counted, sizes);
   const events = windows.reduce((sum, { count }) => sum + count, 0);
-  const pages = windows.reduce((sum, { count }) => sum + requestsOf(count, sizes.pageSize), 0);
+  const confirmations = emptyWindows.length * requestsOf(0, sizes.pageSize);
+  const pages = windows.reduce((sum, { count }) => sum + requestsOf(count, sizes.pageSize), confirmations);
   const planRequests = asker.requests();
-  options.emit({ type: 'planned', windows: windows.length, events, pages, planRequests });
+  options.emit({ type: 'planned', windows: windows.length + emptyWindows.length, events, pages, planRequests });
   return { windows, emptyWindows, events, planRequests, pages, lowerBound: pagesOf(events, sizes.pageSize) };
 }
 
@@ -97,7 +103,7 @@ export function planRequestBound(events: number, sizes: WindowSizes): number {
   return 200 + 100 * Math.ceil(events / sizes.maxEvents);
 }
 
-/** The windows a query was cut into, those with events and those counted as zero, both by start. */
+/** The windows a query was cut into, those with events and those that hold none by the counts, both by start. */
 export interface SplitQuery {
   readonly windows: PlannedWindow[];
   readonly emptyWindows: Window[];
@@ -124,12 +130,22 @@ export async function splitQuery(
   await addCountedCuts(asker, query, curve, sizes);
   const split: SplitQuery = { windows: [], emptyWindows: [] };
   for (const stretch of chooseCuts(curve, sizes)) {
-    const part: EventQuery = { ...query, range: stretch.range };
-    // Zero by subtraction may be two changes that cancel out; nothing is left out that was not itself counted as zero.
-    const partCount = stretch.count === 0 ? await asker.count(part) : stretch.count;
-    const parts = await splitQuery(asker, part, partCount, sizes);
+    const parts = await splitQuery(asker, { ...query, range: stretch.range }, stretch.count, sizes);
     split.windows.push(...parts.windows);
     split.emptyWindows.push(...parts.emptyWindows);
   }
-  return split;
+  return { windows: split.windows, emptyWindows: joinNeighbours(split.emptyWindows) };
+}
+
+/** Windows that touch and have the same cuts as one: one empty page confirms them all. */
+function joinNeighbours(windows: readonly Window[]): Window[] {
+  const joined: Window[] = [];
+  for (const window of windows) {
+    const last = joined.at(-1);
+    if (last?.range.endMs === window.range.startMs && isDeepStrictEqual(last.cuts, window.cuts)) {
+      const range = { startMs: last.range.startMs, endMs: window.range.endMs };
+      joined[joined.length - 1] = windowOf({ ...window, range });
+    } else joined.push(window);
+  }
+  return joined;
 }

@@ -29,8 +29,9 @@ export function pagesOf(events: number, pageSize: number): number {
 
 /**
  * Requests a window of so many events costs: its pages, and one recount when the last page is full, because a full page
- * does not tell whether more would come. A walk by cursors asks for the next page instead and finds it empty.
+ * does not tell whether more would come. A walk by cursors asks for the next page instead and finds it empty. A window without
+ * events costs its first page as well: only an empty page confirms a zero.
  */
 export function requestsOf(events: number, pageSize: number): number {
-  return events === 0 ? 0 : Math.floor(events / pageSize) + 1;
+  return Math.floor(events / pageSize) + 1;
 }

@@ -102,11 +102,47 @@ test('a last page that is full is followed by a recount, one that is not needs n
   expect(other.calls).toMatchObject({ page: 2, count: 0 });
 });
 
-test('a window without events needs no request and no page', async () => {
+test.each([undefined, 100])(
+  'a window without events is complete after one empty page (walked by: %s)',
+  async (walked) => {
+    const size = { pageSize: 10, maxResultWindow: 50, ...(walked !== undefined && { maxWindowEvents: walked }) };
+    const source = memorySource([], size);
+    const { results } = await fetched(source, oneWindow(0));
+    expect(results).toMatchObject([{ verdict: 'complete', pages: [{ recordCount: 0 }], recordCount: 0 }]);
+    expect(source.calls).toEqual({ count: 0, groups: 0, histogram: 0, page: 1 });
+  },
+);
+
+test.each([undefined, 100])(
+  'a zero that was given in error is noticed by its first page (walked by: %s)',
+  async (walked) => {
+    for (const events of [1, 10, 33, 400]) {
+      const size = { pageSize: 10, maxResultWindow: 50, ...(walked !== undefined && { maxWindowEvents: walked }) };
+      const source = memorySource(spread(events), size);
+      const { results } = await fetched(source, oneWindow(0));
+      expect(results.map(({ verdict }) => verdict)).toEqual(results.map(() => 'complete'));
+      expect(new Set(await spooledIds(results)).size).toBe(events);
+      await rm(directory, { recursive: true });
+    }
+  },
+);
+
+test('a recount that says zero in error does not make a window empty', async () => {
+  const source = memorySource(spread(30), { pageSize: 10, maxResultWindow: 50 });
+  const { count } = source;
+  const answers = [0];
+  source.count = async (query, signal) => answers.pop() ?? count(query, signal);
+  const { results } = await fetched(source, oneWindow(25));
+  expect(results).toMatchObject([{ verdict: 'complete', count: 30, recordCount: 30 }]);
+});
+
+test('an empty page that fails for good leaves the zero unconfirmed: a failed window', async () => {
   const source = memorySource([], { pageSize: 10, maxResultWindow: 50 });
+  source.page = async () => {
+    throw new EdrlakeError('SERVER_ERROR', 'answered 500');
+  };
   const { results } = await fetched(source, oneWindow(0));
-  expect(results).toMatchObject([{ verdict: 'complete', pages: [], recordCount: 0 }]);
-  expect(source.calls).toEqual({ count: 0, groups: 0, histogram: 0, page: 0 });
+  expect(results).toMatchObject([{ verdict: 'failed', count: 0, error: { code: 'SERVER_ERROR' } }]);
 });
 
 test('a count that has become what was fetched is taken over', async () => {

@@ -79,7 +79,7 @@ test('what fits into one window costs one count, however long the range', async 
   expect(plan.windows).toHaveLength(1);
 });
 
-test('what the caller has just counted is not counted again, unless it is zero', async () => {
+test('what the caller has just counted is not counted again, and a zero takes one page to confirm', async () => {
   const source = memorySource(events(500, 7, smoothDay), { pageSize: 1_000, maxResultWindow: 10_000 });
   const planFor = (counted: number) =>
     planWindows(
@@ -89,7 +89,8 @@ test('what the caller has just counted is not counted again, unless it is zero',
     );
   expect(await planFor(500)).toMatchObject({ events: 500, planRequests: 0, emptyWindows: [] });
   expect(source.calls.count).toBe(0);
-  expect(await planFor(0)).toMatchObject({ events: 500, planRequests: 1, emptyWindows: [] });
+  expect(await planFor(0)).toMatchObject({ windows: [], planRequests: 0, pages: 1, emptyWindows: [{ range: WEEK }] });
+  expect(source.calls.count).toBe(0);
 });
 
 test('years of few events are planned with few requests', async () => {

@@ -88,12 +88,12 @@ test('more small agents than a URL can exclude are an error, not a truncation', 
   await expect(plan(source)).rejects.toMatchObject({ code: 'WINDOW_INDIVISIBLE' });
 });
 
-test('nothing at all is one window counted as zero', async () => {
+test('nothing at all is one window that takes one page to confirm', async () => {
   const seen: RunEvent[] = [];
   const result = await plan(memorySource([], SIZES), { emit: (event) => seen.push(event) });
-  expect(result).toMatchObject({ windows: [], events: 0, planRequests: 1, pages: 0, lowerBound: 0 });
+  expect(result).toMatchObject({ windows: [], events: 0, planRequests: 1, pages: 1, lowerBound: 0 });
   expect(result.emptyWindows).toHaveLength(1);
-  expect(seen).toEqual([{ type: 'planned', windows: 0, events: 0, pages: 0, planRequests: 1 }]);
+  expect(seen).toEqual([{ type: 'planned', windows: 1, events: 0, pages: 1, planRequests: 1 }]);
 });
 
 test('a histogram the API refuses is replaced by counts, a refused login is not', async () => {

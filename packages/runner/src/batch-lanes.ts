@@ -1,6 +1,6 @@
 import type { FetchedWindow } from '@edrlake/core';
 import type { Lane } from '@edrlake/lake';
-import { commitBatch, flattenBatch } from './commit-batch.ts';
+import { commitBatch, commitRecordless, flattenBatch } from './commit-batch.ts';
 import type { ExportRun } from './run-types.ts';
 
 /** Brings batches into the lake: two are worked on at a time, and committed in the order in which they came. */
@@ -62,8 +62,14 @@ export function batchLanes(run: ExportRun): BatchLanes {
     }
     await run.recordBatch(windows, await commitBatch(run, flat, lane));
   };
+  /** Needs no lane, and its turn is when all before it are committed. */
+  const commitAlone = async (windows: readonly FetchedWindow[], before: Promise<void>) => {
+    await before;
+    await run.recordBatch(windows, await commitRecordless(run, windows));
+  };
   return {
     async bring(windows) {
+      if (windows.every(({ recordCount }) => recordCount === 0)) return orReason(commitAlone(windows, committed));
       const index = batchNo++ % LANES;
       await orReason(atWork[index] ?? Promise.resolve());
       committed = flattenAndCommit(windows, await laneOf(index), committed);

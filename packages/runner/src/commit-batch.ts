@@ -53,24 +53,12 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane):
   }
 }
 
-/** Commits that the source counts no event in these windows, so that they are covered without a single page. */
-export async function commitEmptyWindows(run: ExportRun, windows: readonly Window[]): Promise<void> {
-  if (windows.length === 0) return;
-  const dates = datesOf(run);
-  const proofs = windows.map(
-    (window): WindowProof => ({
-      window,
-      counted: 0,
-      fetched: 0,
-      distinct: 0,
-      rejected: 0,
-      perDay: {},
-      rejectedPerDay: {},
-      verdict: 'proven',
-      ...dates,
-    }),
-  );
-  await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
+/** Commits windows whose pages hold no record. They need no lane: nothing is to be flattened. */
+export async function commitRecordless(run: ExportRun, windows: readonly FetchedWindow[]): Promise<BatchResult> {
+  const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run)));
+  const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
+  for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
+  return { proofs, unknownFields: [], commit };
 }
 
 /**
@@ -112,9 +100,11 @@ function liesInside({ axis, range }: Window, { perDay, rejectedPerDay }: StagedW
   return [...Object.keys(perDay), ...Object.keys(rejectedPerDay)].every((day) => firstDay <= day && day <= lastDay);
 }
 
-function stagedOf(staged: StagedBatch, { window }: PlannedWindow): StagedWindow {
-  const found = staged.windows.find((candidate) => candidate.windowId === window.id);
-  if (found !== undefined) return found;
+function stagedOf(staged: StagedBatch, planned: PlannedWindow): StagedWindow {
+  return staged.windows.find((candidate) => candidate.windowId === planned.window.id) ?? nothingOf(planned);
+}
+
+function nothingOf({ window }: PlannedWindow): StagedWindow {
   return { windowId: window.id, recordCount: 0, rejectedCount: 0, distinctIds: 0, perDay: {}, rejectedPerDay: {} };
 }
 

@@ -1,7 +1,7 @@
+import type { PlannedWindow, Window } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
 import { fetchWindows } from '@edrlake/pager';
 import { batchLanes } from './batch-lanes.ts';
-import { commitEmptyWindows } from './commit-batch.ts';
 import { startRun } from './export-run.ts';
 import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices } from './export-types.ts';
 import { inBatches } from './in-batches.ts';
@@ -27,9 +27,9 @@ export async function exportRange(
   const run = await startRun(ends, request, options, services);
   try {
     const plan = await run.plan();
-    await commitEmptyWindows(run, plan.emptyWindows);
     const wanted = force ? plan.windows : run.skip(await provenWindows(plan.windows, request, ends.lake));
-    const fetched = fetchWindows(ends.source, wanted, {
+    // A zero is one number alone until its first page is empty, so it is fetched whatever the lake proves.
+    const fetched = fetchWindows(ends.source, inOrder(wanted, plan.emptyWindows), {
       spoolDirectory: run.spoolDirectory,
       shape: RECORD_SHAPE,
       concurrency,
@@ -55,4 +55,10 @@ export async function exportRange(
   } finally {
     await run.close();
   }
+}
+
+/** Windows with events and such without, oldest first. */
+function inOrder(windows: readonly PlannedWindow[], emptyWindows: readonly Window[]): readonly PlannedWindow[] {
+  const all = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
+  return all.sort((a, b) => a.window.range.startMs - b.window.range.startMs);
 }

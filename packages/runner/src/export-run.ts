@@ -162,8 +162,8 @@ async function newPlan(
 }
 
 /** What a resumed run plans; a new plan was reported by who made it. */
-function emitPlanned(emit: Emit, { windows, events, pages, planRequests }: RunPlan): void {
-  emit({ type: 'planned', windows: windows.length, events, pages, planRequests });
+function emitPlanned(emit: Emit, { windows, emptyWindows, events, pages, planRequests }: RunPlan): void {
+  emit({ type: 'planned', windows: windows.length + emptyWindows.length, events, pages, planRequests });
 }
 
 function countPages(pages: ReadonlyMap<string, readonly SpooledPage[]>): number {
@@ -239,7 +239,7 @@ function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport 
   return {
     ...facts,
     outcome: failed.length > 0 ? 'partly' : mismatched.length > 0 ? 'mismatch' : 'done',
-    windows: { planned: plan.windows.length, skipped, committed, failed, mismatched },
+    windows: { planned: plan.windows.length + plan.emptyWindows.length, skipped, committed, failed, mismatched },
     events: {
       counted: plan.events,
       fetched: tally.fetched,

@@ -21,6 +21,7 @@ export interface BatchResult {
 /** The part of a plan that a resumed run reads back from its journal. */
 export interface RunPlan {
   readonly windows: readonly PlannedWindow[];
+  /** Fetched like the others: their first page confirms that nothing is there. */
   readonly emptyWindows: readonly Window[];
   readonly events: number;
   readonly planRequests: number;

@@ -56,7 +56,8 @@ export interface SyncReport {
 /**
  * Brings in what is new since the last sync: by processing time, whatever day it happened on. The upper end is frozen
  * before anything is counted, by the earlier of both clocks, so that pages do not drift and a wrong clock skips nothing.
- * Running it again is harmless and, when nothing is new, costs a login and two counts.
+ * Running it again is harmless and, when nothing is new, costs a login, two counts
+ * and one page that confirms it.
  * @throws {EdrlakeError} `USAGE` for a first sync without a beginning, `RANGE_INVALID` for one that has not come yet,
  * `CLOCK_WRONG` where the lake is proven beyond what a clock says; else as `exportRange`
  */
@@ -81,19 +82,45 @@ export async function syncNewEvents(
   const isResumedSync = sinceMs === null;
   const reopened = isResumedSync ? await changedBehind(ends, watermarkBeforeMs ?? startMs, request, services) : [];
   const isNew = endMs > startMs;
-  const ranges = [...reopened.map(({ range }) => range), ...(isNew ? [{ startMs, endMs }] : [])];
-  const counted = [...reopened.map(({ inApi }) => inApi), ...(isNew ? [null] : [])];
+  const { ranges, counted } = toFetch(reopened, isNew ? { startMs, endMs } : null);
   const exported =
     ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, { ...options, counted }, services);
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
     range: isNew ? { startMs, endMs } : null,
-    reopened: reopened.map(({ range }) => range),
+    reopened: reopened.filter(({ isChanged }) => isChanged).map(({ range }) => range),
     resumed,
     clocks,
     exported,
   };
+}
+
+/** A stretch behind the watermark to look into once more, and what the API counts in it; null where it was not asked. */
+interface ReopenedStretch {
+  readonly range: TimeRange;
+  readonly inApi: number | null;
+  /** Otherwise both sides say zero, and only that is looked at again. */
+  readonly isChanged: boolean;
+}
+
+/**
+ * What a sync fetches, with what was counted of it. A stretch without events that ends where the new one begins is fetched
+ * with it: where both are empty, one page confirms both, and where they are not, their pages hold what the zero left out.
+ */
+function toFetch(
+  reopened: readonly ReopenedStretch[],
+  fresh: TimeRange | null,
+): { readonly ranges: readonly TimeRange[]; readonly counted: readonly (number | null)[] } {
+  const last = reopened.at(-1);
+  const isJoined = fresh !== null && last?.inApi === 0 && last.range.endMs === fresh.startMs;
+  const alone = isJoined ? reopened.slice(0, -1) : reopened;
+  const stretches: ReopenedStretch[] = [...alone];
+  if (fresh !== null) {
+    const startMs = isJoined ? last.range.startMs : fresh.startMs;
+    stretches.push({ range: { ...fresh, startMs }, inApi: null, isChanged: true });
+  }
+  return { ranges: stretches.map(({ range }) => range), counted: stretches.map(({ inApi }) => inApi) };
 }
 
 /**
@@ -157,17 +184,21 @@ async function finishUnfinishedSync(
 
 /**
  * What has changed behind the watermark: stretches of the look-back, as far as the lake was synced there, in which the API
- * counts other than the lake. Under a filter the lake's rows cannot be counted, so there the whole look-back is fetched again.
+ * counts other than the lake. Where both say zero, nothing but one count says so, and the whole look-back is confirmed once
+ * more. Under a filter the lake's rows cannot be counted, so there the whole look-back is fetched again.
  */
 async function changedBehind(
   { source, lake }: ExportEnds,
   watermarkMs: number,
   { axis, scope, lookBackMs }: SyncRequest,
   services: RunServices,
-): Promise<readonly { readonly range: TimeRange; readonly inApi: number | null }[]> {
+): Promise<readonly ReopenedStretch[]> {
   const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, axis, scope)) ?? watermarkMs);
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
-  if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null }];
-  return differingStretches(source, lake, { axis, range, scope }, services);
+  if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null, isChanged: true }];
+  const differing = await differingStretches(source, lake, { axis, range, scope }, services);
+  const [inLake] = differing.length === 0 ? await lake.countStored([range], axis) : [null];
+  if (inLake === 0) return [{ range, inApi: 0, isChanged: false }];
+  return differing.map((stretch) => ({ ...stretch, isChanged: true }));
 }

@@ -100,6 +100,7 @@ function planDocument(view: PlanView) {
       cuts: window.cuts,
       count,
     })),
+    emptyWindows: plan.windowPlan.emptyWindows.map(({ id, range, cuts }) => ({ id, ...isoRange(range), cuts })),
   };
 }
 

@@ -1,0 +1,126 @@
+import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import type { FaultEffect } from '@edrlake/simulator';
+import { describe, expect, it } from 'vitest';
+import { planExport } from '../src/plan-export.ts';
+import { syncNewEvents } from '../src/sync.ts';
+import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
+
+const DAY = parseRange('2020-08-17', '2020-08-17');
+const YEAR = parseRange('2019-01-01', '2019-12-31');
+const SYNC = {
+  axis: 'processed',
+  scope: EVERYTHING,
+  sinceMs: null,
+  lookBackMs: 6 * MS_PER_HOUR,
+  settleLagMs: 15 * MS_PER_MINUTE,
+} as const;
+
+async function eventsIn({ lake }: Stage): Promise<number> {
+  return Number((await rowsOf(lake, 'select count(distinct event_id) from events'))[0]?.[0]);
+}
+
+describe('a count that is wrong once', () => {
+  it.each<[string, FaultEffect]>([
+    ['zero', { kind: 'zero-count' }],
+    ['too small', { kind: 'wrong-count', offBy: -250 }],
+    ['too large', { kind: 'wrong-count', offBy: 250 }],
+    ['without a body', { kind: 'empty-body' }],
+    ['204', { kind: 'no-content' }],
+    ['an error object', { kind: 'error-object' }],
+    ['a bare number', { kind: 'bare-number' }],
+  ])('and says %s leaves no event out', async (_, fault) => {
+    await onStage({ events: 400, range: DAY, seed: 3 }, async (stage) => {
+      stage.simulator.faults.push({ ...fault, match: { endpoint: 'count' } });
+      expect(await stage.backfill(DAY)).toMatchObject({ outcome: 'done', events: { new: 400 } });
+      expect(await eventsIn(stage)).toBe(400);
+      expect((await stage.lake.coverage())[0]).toMatchObject({ verdict: 'complete', counted: 400, inLake: 400 });
+    });
+  });
+
+  it('never makes --replace delete what is there', async () => {
+    await onStage({ events: 400, range: DAY, seed: 3 }, async (stage) => {
+      await stage.backfill(DAY);
+      stage.simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' } });
+      await stage.backfill(DAY, { force: true, replace: true });
+      expect(await eventsIn(stage)).toBe(400);
+    });
+  });
+});
+
+describe('a stretch without events', () => {
+  it('is proven by one empty page for a whole year, as planned', async () => {
+    await onStage({ events: 10, range: DAY }, async ({ simulator, ends, backfill, lake, services }) => {
+      const request = { axis: 'event', ranges: [YEAR], scope: EVERYTHING } as const;
+      const { requests } = await planExport(ends.source, request, services());
+      expect(requests).toMatchObject({ planning: 1, pages: 1, planned: 3 });
+      const report = await backfill(YEAR);
+      expect(report).toMatchObject({
+        outcome: 'done',
+        windows: { planned: 1, committed: 1 },
+        requests: { planned: 3 },
+      });
+      expect(simulator.calls.of('events')).toHaveLength(1);
+      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([YEAR]);
+    });
+  });
+
+  it('is not proven where its page cannot be had, and the next run confirms it with that page', async () => {
+    await onStage({ events: 10, range: DAY }, async ({ simulator, backfill, lake }) => {
+      simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events' }, times: 50 });
+      const first = await backfill(YEAR);
+      expect(first).toMatchObject({ outcome: 'partly', windows: { committed: 0 } });
+      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([]);
+      simulator.faults.clear();
+      const madeBefore = simulator.calls.of('events').length;
+      expect(await backfill(YEAR)).toMatchObject({ outcome: 'done', resumed: true });
+      expect(simulator.calls.of('events').length - madeBefore).toBe(1);
+      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([YEAR]);
+    });
+  });
+});
+
+describe('a sync whose counts say zero', () => {
+  it('in error, of what is new, does not move past it', async () => {
+    let nowMs = DAY.endMs + 20 * MS_PER_DAY;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {
+      stage.simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' } });
+      const first = await syncNewEvents(stage.ends, { ...SYNC, sinceMs: DAY.startMs }, OPTIONS, stage.services());
+      expect(first.exported).toMatchObject({ outcome: 'done', events: { new: 400 } });
+      nowMs += MS_PER_DAY;
+      stage.simulator.setNow(nowMs);
+      await syncNewEvents(stage.ends, SYNC, OPTIONS, stage.services());
+      expect(await eventsIn(stage)).toBe(400);
+    });
+  });
+
+  it('in error, of the look-back where the lake has none either, still finds what became visible there', async () => {
+    let nowMs = DAY.endMs + 20 * MS_PER_DAY;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {
+      const { simulator, ends, services } = stage;
+      await syncNewEvents(ends, { ...SYNC, sinceMs: DAY.startMs }, OPTIONS, services());
+      simulator.addEvents({ events: 5, range: DAY, processedAtMs: nowMs - 2 * MS_PER_HOUR });
+      nowMs += MS_PER_HOUR;
+      simulator.setNow(nowMs);
+      simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' } });
+      await syncNewEvents(ends, SYNC, OPTIONS, services());
+      expect(await eventsIn(stage)).toBe(405);
+    });
+  });
+
+  it('rightly costs two counts and one page, over the look-back and what is new together', async () => {
+    let nowMs = DAY.endMs + 20 * MS_PER_DAY;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {
+      const { simulator, ends, services } = stage;
+      await syncNewEvents(ends, { ...SYNC, sinceMs: DAY.startMs }, OPTIONS, services());
+      nowMs += MS_PER_HOUR;
+      simulator.setNow(nowMs);
+      simulator.calls.clear();
+      const report = await syncNewEvents(ends, SYNC, OPTIONS, services());
+      expect([simulator.calls.of('count').length, simulator.calls.of('events').length]).toEqual([2, 1]);
+      expect(report).toMatchObject({ reopened: [], watermarkAfterMs: nowMs - SYNC.settleLagMs });
+    });
+  });
+});
