@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EVERYTHING, isAhead, isoInstant, MS_PER_SECOND, SETTLE_LAG_MS } from '@edrlake/core';
-import { type DayCoverage, isOwnerAlive, type Lake, type LoggedFile } from '@edrlake/lake';
+import { type DayCoverage, type Lake, type LoggedFile, lookAtLeases } from '@edrlake/lake';
 import {
   lakeBudgetLeft,
   lastReconciliations,
@@ -82,7 +82,7 @@ export async function readLakeStatus(
     newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
-    lastRun: await lastRun(join(lake.directory, '_runs'), { isOwnerAlive }),
+    lastRun: await lastRun(join(lake.directory, '_runs'), await lookAtLeases(lake.directory, about.nowMs)),
     budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
   };
 }

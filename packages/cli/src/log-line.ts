@@ -16,6 +16,9 @@ export function isLogged(level: LogLevel, least: LogLevel): boolean {
 /** A wait that a person would wonder about. Shorter ones are ordinary pacing. */
 const NOTICEABLE_WAIT_MS = 5_000;
 
+/** What is in the way while a lease has not expired. */
+const LEASE_WORK = { commit: 'a commit is', run: 'this run is', requests: 'places for requests are' } as const;
+
 /** What an event says in a log. */
 export function logLineOf(event: RunEvent, nowMs: number): LogLine {
   switch (event.type) {
@@ -80,6 +83,12 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
       );
     case 'commit-contended':
       return info(`another writer committed version ${event.version} first, trying again (${event.attempt})`);
+    case 'lease-wait':
+      return warn(
+        `${LEASE_WORK[event.work]} held by process ${event.pid} of ${event.host || 'another host'}, which cannot be seen from here; waiting up to ${durationText(event.atMostMs)} for its lease`,
+      );
+    case 'recovered':
+      return info(`finished or undid ${nounText(event.commits, 'commit')} of processes that died`);
     case 'resumed':
       return info(`resuming run ${event.runId}, ${nounText(event.pagesReused, 'page')} on disk`);
     default:

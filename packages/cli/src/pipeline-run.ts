@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { currentOwner, isOwnerAlive } from '@edrlake/lake';
+import { type Lease, openLakeLease } from '@edrlake/lake';
 import {
   BUILT_IN_TASKS,
   openTaskTools,
@@ -8,6 +8,7 @@ import {
   parseParams,
   type RunPipelineOptions,
   type RunResult,
+  runLiveness,
   runPipeline,
   type Services,
   type TaskTools,
@@ -92,22 +93,25 @@ export async function runOnce(
   const { values, params, resume } = about;
   const given = parseParams(pipeline.params ?? {}, params);
   const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
-  const options: RunPipelineOptions<TaskTools> = {
-    registry,
-    provided: tools,
-    params: given,
-    concurrency: TASKS_AT_ONCE,
-    runsDirectory: join(lakeDirectory(values, surroundings), '_runs'),
-    runId: resume ?? newRunId(surroundings),
-    resume: resume !== null,
-    services,
-    liveness: { owner: currentOwner(), isOwnerAlive },
-    post: postJson,
-  };
+  let lease: Lease | null = null;
   try {
+    lease = await openLakeLease(lakeDirectory(values, surroundings));
+    const options: RunPipelineOptions<TaskTools> = {
+      registry,
+      provided: tools,
+      params: given,
+      concurrency: TASKS_AT_ONCE,
+      runsDirectory: join(lakeDirectory(values, surroundings), '_runs'),
+      runId: resume ?? newRunId(surroundings),
+      resume: resume !== null,
+      services,
+      liveness: { owner: lease.owner, isOwnerAlive: runLiveness(lease, services.emit) },
+      post: postJson,
+    };
     return await runPipeline(pipeline, options);
   } finally {
     await close();
+    await lease?.release();
   }
 }
 

@@ -151,7 +151,12 @@ function plainDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): 
 }
 
 function isMilestone(event: RunEvent): boolean {
-  return event.type === 'resumed' || event.type === 'window-split' || event.type === 'commit-contended';
+  return (
+    event.type === 'resumed' ||
+    event.type === 'window-split' ||
+    event.type === 'commit-contended' ||
+    event.type === 'recovered'
+  );
 }
 
 function logText(line: LogLine, nowMs: number): string {

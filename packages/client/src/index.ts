@@ -36,4 +36,4 @@ export { STANDARD_RATE_LIMIT } from './request-account.ts';
 export type { QualysClientOptions, QualysClientTools } from './session.ts';
 export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './shared-budget.ts';
 export type { BudgetLiveness } from './shared-ledger.ts';
-export type { BudgetPriority, ProcessOwner } from './shared-state.ts';
+export type { BudgetPriority } from './shared-state.ts';

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '@edrlake/core';
+import type { Clock, OwnerState, ProcessOwner } from '@edrlake/core';
 import {
   type BudgetPriority,
   type Draft,
   emptyState,
   formatState,
   type Holder,
-  type ProcessOwner,
   parseState,
   type SharedState,
 } from './shared-state.ts';
@@ -16,8 +15,8 @@ import { openVersions } from './versions.ts';
 /** Who this process is and which others live. */
 export interface BudgetLiveness {
   readonly owner: ProcessOwner;
-  /** `elsewhere`: it runs on another host, so nobody can tell from here. */
-  readonly stateOf: (owner: ProcessOwner) => 'alive' | 'dead' | 'elsewhere';
+  /** `elsewhere`: its process cannot be seen from here, and its lease, if it has one, has not expired. */
+  readonly stateOf: (owner: ProcessOwner) => OwnerState;
 }
 
 /** The shared state of a budget, with an entry for this process. */
@@ -40,7 +39,7 @@ export interface Ledger {
 const MAX_TRIES = 100;
 /** How long it may take to notice that another process of this host is gone. */
 const FRESH_MS = 500;
-/** A process of another host that has not written for so long is taken for gone: no request takes as long. */
+/** A process of an older version elsewhere, without a lease, that has not written for so long is gone: no request takes as long. */
 const SILENT_MS = 600_000;
 /** Clocks of several hosts differ; one that is behind by less takes the time of those ahead. */
 const CLOCK_TOLERANCE_MS = 60_000;
@@ -149,7 +148,7 @@ function watchOthers(
 
   function look({ id, owner, seenAtMs }: Holder, nowMs: number): boolean {
     const state = liveness.stateOf(owner);
-    if (state === 'elsewhere') return Math.abs(nowMs - seenAtMs) > SILENT_MS;
+    if (state === 'elsewhere') return owner.instance === undefined && Math.abs(nowMs - seenAtMs) > SILENT_MS;
     if (state === 'dead') forget(id);
     return state === 'dead';
   }

@@ -1,14 +1,7 @@
+import type { ProcessOwner } from '@edrlake/core';
 import type { RateLimit } from './limits.ts';
 import { type AccountState, emptyAccount } from './request-account.ts';
 import type { Tally } from './tallies.ts';
-
-/** A process, as its own host tells it from all others. */
-export interface ProcessOwner {
-  readonly host: string;
-  readonly pid: number;
-  /** What tells it from a later process with the same pid; may be empty. */
-  readonly startIdentity: string;
-}
 
 /** Which of two who want the same request goes first. */
 export type BudgetPriority = 'high' | 'normal';
@@ -114,8 +107,9 @@ function areTallies(found: unknown): found is readonly Tally[] {
 function isHolder(found: unknown): found is Holder {
   if (!isObject(found) || !isObject(found.owner)) return false;
   const { owner, waiting } = found;
+  const { namespace = '', instance = '' } = owner;
   return (
-    [found.id, owner.host, owner.startIdentity].every((text) => typeof text === 'string') &&
+    [found.id, owner.host, owner.startIdentity, namespace, instance].every((text) => typeof text === 'string') &&
     isAbove0(owner.pid) &&
     (found.priority === 'high' || found.priority === 'normal') &&
     [found.revision, found.unanswered, found.running].every(isCount) &&

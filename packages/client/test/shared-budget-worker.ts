@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { hostname } from 'node:os';
-import { seededRandom, systemClock } from '@edrlake/core';
-import { openSharedBudget, type ProcessOwner } from '../src/index.ts';
+import { type ProcessOwner, seededRandom, systemClock } from '@edrlake/core';
+import { openSharedBudget } from '../src/index.ts';
 
 /** What a process that hammers a budget is told. */
 export interface HammerOrder {

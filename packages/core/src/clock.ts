@@ -27,6 +27,20 @@ export const systemClock: Clock = {
     }),
 };
 
+/**
+ * Does the work every so often until it is stopped, whatever a `Clock` says: other processes wait for it.
+ * @param isAwaited whether the process has nothing else to do and must not end meanwhile
+ * @returns what stops it
+ */
+export type Beat = (periodMs: number, work: () => void, isAwaited: boolean) => () => void;
+
+/** Beats of the machine. A process that was stopped has one beat when it goes on, however long that was. */
+export const systemBeat: Beat = (periodMs, work, isAwaited) => {
+  const timer = setInterval(work, periodMs);
+  if (!isAwaited) timer.unref();
+  return () => clearInterval(timer);
+};
+
 /** Uniform numbers in [0, 1). */
 export type Random = () => number;
 

@@ -52,6 +52,10 @@ export const ERROR_CODES = {
   LAKE_INCOMPATIBLE: { exitCode: 2, meaning: 'a newer edrlake has written the lake' },
   LAKE_CORRUPT: { exitCode: 1, meaning: 'a log entry or a data file is missing or cannot be read' },
   LAKE_CONTENDED: { exitCode: 1, meaning: 'other writers won every commit attempt' },
+  LEASE_LOST: {
+    exitCode: 1,
+    meaning: 'this process stood still for so long that another one took over its unfinished work',
+  },
   RUN_BUSY: { exitCode: 1, meaning: 'another live process works on the same run' },
   RUN_MISSING: { exitCode: 2, meaning: 'there is no run with that id, or its journal says nothing' },
   TASK_FAILED: { exitCode: 1, meaning: 'the function of a task threw something that is not an error of edrlake' },

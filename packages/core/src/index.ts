@@ -7,7 +7,7 @@ export {
   refuseFuture,
   SETTLE_LAG_MS,
 } from './both-clocks.ts';
-export { type Clock, type Random, seededRandom, systemClock } from './clock.ts';
+export { type Beat, type Clock, type Random, seededRandom, systemBeat, systemClock } from './clock.ts';
 export { closeAfter } from './close-after.ts';
 export type { DataFile, FileLayout } from './data-file.ts';
 export { didYouMean } from './did-you-mean.ts';
@@ -39,6 +39,7 @@ export {
   ROW_GROUP_ROWS,
   writtenFile,
 } from './lake-sql.ts';
+export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './owner.ts';
 export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './proxy.ts';
 export {

@@ -100,6 +100,19 @@ export type RunEvent =
       readonly filesRemoved: number;
     }
   | { readonly type: 'commit-contended'; readonly version: number; readonly attempt: number }
+  | {
+      /** Work of a process that cannot be seen from here is in the way; it is taken over once its lease has expired. */
+      readonly type: 'lease-wait';
+      readonly work: 'commit' | 'run' | 'requests';
+      readonly host: string;
+      readonly pid: number;
+      readonly atMostMs: number;
+    }
+  | {
+      /** What dead processes left behind was finished or undone. */
+      readonly type: 'recovered';
+      readonly commits: number;
+    }
   | { readonly type: 'resumed'; readonly runId: string; readonly pagesReused: number }
   | {
       readonly type: 'pipeline';

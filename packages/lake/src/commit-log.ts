@@ -13,9 +13,10 @@ export interface CommitLog {
   refresh(): Promise<LakeState>;
   /**
    * The point of no return of a commit: afterwards readers see it. A crash leaves either no entry or a whole one.
+   * @param staged where the text of the entry lies, written and synced
    * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`; then the entry is certainly not in the log.
    */
-  append(entry: LogEntry): Promise<Appended>;
+  append(entry: LogEntry, staged: string): Promise<Appended>;
   /** Writes a checkpoint of the state as it is. */
   checkpoint(): Promise<void>;
   /** Writes a checkpoint when the log since the last one has grown long. It is derived: a crash loses nothing. */
@@ -23,10 +24,11 @@ export interface CommitLog {
 }
 
 /**
- * How appending ended. `taken`: another writer took the version. `doubt`: the entry may or may not be in the log, because
+ * How appending ended. `taken`: another writer took the version. `fenced`: another process took the staged entry away, so it
+ * can never be appended. `doubt`: the entry may or may not be in the log, because
  * the disk failed both while it was written and when it was looked at; the error says so.
  */
-export type Appended = 'committed' | 'taken' | { readonly doubt: EdrlakeError };
+export type Appended = 'committed' | 'taken' | 'fenced' | { readonly doubt: EdrlakeError };
 
 /** Entries read at the same time. */
 const READ_CONCURRENCY = 32;
@@ -91,7 +93,7 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
   return {
     refresh,
     checkpoint,
-    append: async (entry) => {
+    append: async (entry, staged) => {
       const listing = await listLog(store);
       // The name may be free because the entry that had it was vacuumed.
       mayBeBehind = (listing.checkpoints[0] ?? 0) >= entry.version;
@@ -100,7 +102,7 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
         const between = await readEntry(store, entry.version);
         if (between === null) throw holeAfter(entry.version - 1, newestOf(listing));
       }
-      return await putEntry(store, entry);
+      return await putEntry(store, entry, staged);
     },
     checkpointIfDue: async () => {
       const grown = entriesSince >= MIN_ENTRIES && itemsSince >= checkpointItems / 2;
@@ -109,10 +111,12 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
   };
 }
 
-async function putEntry(store: Store, entry: LogEntry): Promise<Appended> {
+async function putEntry(store: Store, entry: LogEntry, staged: string): Promise<Appended> {
   let failure: unknown = null;
+  let linked: Awaited<ReturnType<Store['link']>> = 'taken';
   try {
-    if (await store.putIfAbsent(entryPath(entry.version), JSON.stringify(entry))) return 'committed';
+    linked = await store.link(staged, entryPath(entry.version));
+    if (linked === 'linked') return 'committed';
   } catch (thrown) {
     failure = thrown;
   }
@@ -126,7 +130,7 @@ async function putEntry(store: Store, entry: LogEntry): Promise<Appended> {
   }
   if (found?.commitId === entry.commitId) return 'committed';
   if (failure !== null) throw failure;
-  return 'taken';
+  return linked === 'gone' ? 'fenced' : 'taken';
 }
 
 function inDoubt(entry: LogEntry, failure: unknown): EdrlakeError {

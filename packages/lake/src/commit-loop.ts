@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
 import { explainFileError } from './file-errors.ts';
 import { frozenState, type LakeState, type LogEntry } from './lake-state.ts';
+import { stagePath } from './layout.ts';
 import { publish, releaseCommit, settle } from './publish.ts';
 import type { Move } from './store.ts';
 import type { Workbench } from './workbench.ts';
@@ -37,15 +38,15 @@ const MAX_TRIES = 32;
  * Drafts a commit on the newest version and publishes it. When another writer was faster it is drafted again on top of
  * what that one committed.
  * @param draft everything that happens before anyone could see it; a crash in it leaves only the work folder
- * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when others won every time, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. After
- * an error the lake is as before; only where tidying up after the point of no return failed is the commit in it.
+ * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when others won every time, `LEASE_LOST`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`.
+ * After an error the lake is as before; only where tidying up after the point of no return failed is the commit in it.
  */
 export async function commitDraft<T>(
   bench: Workbench,
   draft: (state: LakeState, names: CommitNames) => Promise<Draft<T>>,
 ): Promise<Committed<T>> {
   const commitId = newCommitId(bench.clock);
-  const stage = `${bench.workFolder}/${commitId}`;
+  const stage = stagePath(bench.workFolder, commitId);
   try {
     for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
       const state = frozenState(await bench.log.refresh());
@@ -62,6 +63,8 @@ export async function commitDraft<T>(
       }
       bench.emit({ type: 'commit-contended', version: base + 1, attempt });
     }
+  } catch (thrown) {
+    throw await orLostLease(bench, thrown);
   } finally {
     releaseCommit(commitId);
     // What stays goes with the work folder; an error here would hide how the commit ended.
@@ -91,6 +94,13 @@ async function tidyUp(bench: Workbench, entry: LogEntry): Promise<void> {
       hint: `${hint ?? 'Check the disk.'} The next command that writes finishes it.`,
     });
   }
+}
+
+/** Whoever takes over a process's work removes its files: what fails then says less than why. */
+async function orLostLease({ lease }: Workbench, thrown: unknown): Promise<unknown> {
+  const isLost = (failure: unknown) => failure instanceof EdrlakeError && failure.code === 'LEASE_LOST';
+  const failure: unknown = isLost(thrown) ? thrown : await lease?.confirm().catch((other: unknown) => other);
+  return isLost(failure) ? failure : thrown;
 }
 
 /** null when what was read had been moved away by a writer that was faster. */

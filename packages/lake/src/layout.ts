@@ -10,6 +10,8 @@ export const FOLDERS = {
   /** Work of one open lake: DuckDB's spill files and staged data files. */
   work: '_spool/tmp',
   trash: '_trash',
+  /** Which processes are at work; see `Lease`. */
+  leases: '_leases',
 } as const;
 
 /** The table whose rows carry the identities, and whose event the rows of the other event tables belong to. */
@@ -68,6 +70,26 @@ export function isManifestName(name: string): boolean {
 
 /** Where a removed file lies until vacuum: under the version that removed it, or the commit that never happened. */
 export function trashPath(cause: number | string, path: string): string {
-  const folder = typeof cause === 'number' ? String(cause).padStart(VERSION_DIGITS, '0') : `orphans-${cause}`;
-  return `${FOLDERS.trash}/${folder}/${path}`;
+  return `${FOLDERS.trash}/${trashFolder(cause)}/${path}`;
+}
+
+/** The folder in the trash for what a version removed, or for what a commit that never happened had brought. */
+export function trashFolder(cause: number | string): string {
+  return typeof cause === 'number' ? String(cause).padStart(VERSION_DIGITS, '0') : `orphans-${cause}`;
+}
+
+/** Where an open lake's commit stages its files, and its log entry. */
+export function stagePath(workFolder: string, commitId: string): string {
+  return `${workFolder}/${commitId}`;
+}
+
+/** `_leases/<instance>.<beat>.json`: renewing a lease gives the file its next name. */
+export function leasePath(instance: string, beat: number): string {
+  return `${FOLDERS.leases}/${instance}.${beat}.json`;
+}
+
+/** What a file name in the folder of leases stands for, or null for anything else that lies there. */
+export function parseLeaseName(name: string): { readonly instance: string; readonly beat: number } | null {
+  const match = /^([0-9a-f-]{36})\.(\d{1,15})\.json$/.exec(name);
+  return match?.[1] === undefined ? null : { instance: match[1], beat: Number(match[2]) };
 }

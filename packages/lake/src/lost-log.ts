@@ -3,7 +3,7 @@ import type { CommitLog } from './commit-log.ts';
 import type { LakeState } from './lake-state.ts';
 import { FOLDERS, indexVersion } from './layout.ts';
 import { LOG_HINT } from './log-files.ts';
-import { announcedFiles } from './publish.ts';
+import { unfinishedCommits } from './recover.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function refuseLostLog(store: Store, log: CommitLog, tables: readon
   const suspects = files.filter((path) => isUnknown(state, path));
   if (suspects.length === 0) return;
   // In this order: what was seen, is announced by no manifest now, still lies there and is in no version has no entry.
-  const announced = await announcedFiles(store);
+  const announced = new Set((await unfinishedCommits(store)).flatMap(({ files: announced }) => announced));
   const left = suspects.filter((path) => !announced.has(path));
   const things = await store.look(left);
   const now = await log.refresh();

@@ -4,12 +4,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
+  type Beat,
   type Clock,
   closeAfter,
   EdrlakeError,
   type Emit,
   isoInstant,
+  type ProcessTable,
   type QueryScope,
+  systemBeat,
+  systemProcesses,
   type TableSpec,
   type TimeAxis,
   type TimeRange,
@@ -27,10 +31,12 @@ import { forgetLostFiles } from './forget-lost.ts';
 import { type InspectedDay, inspectDays } from './inspect-days.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE } from './layout.ts';
+import { holdLake } from './hold-lake.ts';
+import type { Lease } from './lease.ts';
 import { checkFormat } from './log-files.ts';
 import { refuseLostLog } from './lost-log.ts';
 import { newestEventMs } from './newest-event.ts';
-import { claimWorkFolder, ignoreSteps, recover, releaseWorkFolder } from './publish.ts';
+import { ignoreSteps } from './publish.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 import { localStore, makeFolder, type Store } from './store.ts';
@@ -54,6 +60,10 @@ export interface LakeOptions {
   readonly create: boolean;
   /** Changes nothing on disk, not even what a crash left behind. */
   readonly readOnly: boolean;
+  /** The processes that may be at work on the lake; those of the machine unless given. */
+  readonly processes?: ProcessTable;
+  /** What renews the lease of this one; the machine's unless given. */
+  readonly beat?: Beat;
   /** Called at the named moments of commits; for tests that end the process there. */
   readonly onStep?: (step: CommitStep) => void;
 }
@@ -65,6 +75,8 @@ export type Lane = DuckDbSession;
 export interface Lake {
   /** Absolute. */
   readonly directory: string;
+  /** What the unfinished work of this process is held by; null for a lake opened for reading. */
+  readonly lease: Lease | null;
   /**
    * The connection batches are staged on. Work on it and the lake's methods must not overlap in time. A lake opened for
    * reading starts DuckDB with the first call that computes: loading it takes longer than most of what it is asked.
@@ -142,12 +154,10 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const log = await openCommitLog(store);
   // Before anything is put right: what looks like leftovers may be what is left of lost entries.
   await refuseLostLog(store, log, options.tables);
-  if (!options.readOnly) {
-    refuseOlderProgram(await log.refresh(), options.tables);
-    await recover(store, log, options.clock);
-  }
-  const workFolder = options.readOnly ? null : await claimWorkFolder(store, randomUUID());
-  if (workFolder !== null) await makeFolder(store.locate(workFolder));
+  if (!options.readOnly) refuseOlderProgram(await log.refresh(), options.tables);
+  const { processes = systemProcesses, beat = systemBeat } = options;
+  const hold = options.readOnly ? null : await holdLake({ store, log, emit: options.emit, processes, beat });
+  const workFolder = hold?.workFolder ?? null;
   // A reader may not be allowed to write into the lake, so what it spills goes to the system's folder.
   const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);
   const newLimits = (): DuckDbLimits => ({
@@ -162,9 +172,6 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     threads: options.threads ?? 1,
     keepsRowOrder: true,
   });
-  const release = async () => {
-    if (workFolder !== null) await releaseWorkFolder(store, workFolder);
-  };
   const duckDb = startedOnce(async () => (await import('./duckdb-session.ts')).openDuckDb(null, newLimits()));
   const idle: IdleBench = {
     store,
@@ -173,6 +180,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     clock: options.clock,
     emit: options.emit,
     workFolder: workFolder ?? '',
+    lease: hold?.lease ?? null,
     onStep: options.onStep ?? ignoreSteps,
   };
   const connect = async () => (await duckDb.start()).connection;
@@ -180,7 +188,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect, openLane });
   const letGo = async () => {
     await duckDb.stop();
-    await release();
+    await hold?.release();
   };
   try {
     // After a crash the views may name files that are gone; a new lake gets empty ones.
@@ -268,6 +276,7 @@ function lakeOn(
   };
   return {
     directory,
+    lease: idle.lease,
     connect,
     openLane,
     snapshot,

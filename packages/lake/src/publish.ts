@@ -1,10 +1,8 @@
-import { isDeepStrictEqual } from 'node:util';
-import { type Clock, EdrlakeError, isoInstant, MS_PER_HOUR } from '@edrlake/core';
-import type { Appended, CommitLog } from './commit-log.ts';
-import type { LakeState, LogEntry } from './lake-state.ts';
-import { FOLDERS, FORMAT, isManifestName, manifestPath, trashPath } from './layout.ts';
-import { checkFormat, readEntry } from './log-files.ts';
-import { currentOwner, ownerState, type ProcessOwner } from './owner.ts';
+import { EdrlakeError, isoInstant, type ProcessOwner, systemProcesses } from '@edrlake/core';
+import type { Appended } from './commit-log.ts';
+import type { LogEntry } from './lake-state.ts';
+import { FOLDERS, FORMAT, manifestPath, stagePath, trashPath } from './layout.ts';
+import { leaseLost } from './lease.ts';
 import type { Move, Store } from './store.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -12,7 +10,7 @@ import type { Workbench } from './workbench.ts';
  * What a commit is about to put into the table folders. It lies in the spool from before the first file appears there
  * until the commit is settled, so that whoever finds it can finish the commit or take the files away again.
  */
-interface Manifest {
+export interface Manifest {
   readonly format: number;
   readonly commitId: string;
   readonly version: number;
@@ -20,28 +18,35 @@ interface Manifest {
   readonly writtenAt: string;
   /** Final paths. */
   readonly files: readonly string[];
+  /** Where its files and its entry were staged. Manifests of older versions lack it. */
+  readonly stage?: string;
 }
+
+/** The log entry of a commit, in its staging folder. */
+const ENTRY_NAME = 'entry.json';
 
 /** Commits that this process is at work on: a manifest of its own that is not one of them is left from one that failed. */
 const atWork = new Set<string>();
-
-/** A process of another host whose manifest is older than this cannot be publishing any more: it takes seconds. */
-const FOREIGN_GRACE_MS = 24 * MS_PER_HOUR;
 
 /**
  * Makes staged files and their log entry visible together. Every file was seen in its final place, in its size, before the
  * entry is written.
  * @param moves from the staging folder to the final paths
  * @returns false when another writer took the version: everything is back in the staging folder, as before the call.
- * @throws {EdrlakeError} `LAKE_UNWRITABLE`; the lake is as before the call, or, where it is not known whether the entry is
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LEASE_LOST`; the lake is as before the call, or, where it is not known whether the entry is
  * in the log, the manifest stays so that the next writer finds out.
  */
 export async function publish(bench: Workbench, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
-  const { store, log, onStep } = bench;
+  const { store, log, lease, onStep } = bench;
+  const staged = `${stagePath(bench.workFolder, entry.commitId)}/${ENTRY_NAME}`;
   const hasFiles = moves.length > 0 || entry.removed.length > 0 || entry.idsRemoved.length > 0;
+  lease?.assertHeld();
   atWork.add(entry.commitId);
+  // Whoever takes this commit over moves the staging folder away first, so that the entry in it can never be appended: a
+  // process that stood still and goes on cannot publish what another one has undone.
+  await store.put(staged, JSON.stringify(entry));
   // A crash before this line leaves staged files in the work folder; the next writer removes the folder.
-  if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(bench.clock, entry, moves)));
+  if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(bench, entry, moves)));
   onStep('manifest-written');
   const takeBack = async () => {
     if (!hasFiles) return;
@@ -60,15 +65,16 @@ export async function publish(bench: Workbench, entry: LogEntry, moves: readonly
     await requireArrived(store, entry);
     onStep('files-moved');
     // The point of no return: once the entry has its name, the commit is part of the lake and nothing takes it back.
-    appended = await log.append(entry);
+    appended = await log.append(entry, staged);
   } catch (thrown) {
     // The first error is the one to tell.
     await takeBack().catch(() => undefined);
     throw thrown;
   }
   if (typeof appended === 'object') throw appended.doubt;
-  if (appended === 'taken') {
+  if (appended !== 'committed') {
     await takeBack();
+    if (appended === 'fenced') throw leaseLost();
     return false;
   }
   onStep('committed');
@@ -78,6 +84,11 @@ export async function publish(bench: Workbench, entry: LogEntry, moves: readonly
 /** Ends what `publish` began, however it ended: what is left of it, any writer may put right from now on. */
 export function releaseCommit(commitId: string): void {
   atWork.delete(commitId);
+}
+
+/** Whether this process is at work on a commit. */
+export function isAtWork(commitId: string): boolean {
+  return atWork.has(commitId);
 }
 
 /** A file is there when it was seen there: a system call that reported success, or an error that was misread, is no proof. */
@@ -110,7 +121,7 @@ export async function settle(bench: Pick<Workbench, 'store' | 'onStep'>, entry: 
   bench.onStep('settled');
 }
 
-/** Without somebody watching the steps, one call moves everything and syncs each folder once. */
+/** Without anyone watching the steps, one call moves everything and syncs each folder once. */
 async function moveStepwise(
   { store, onStep }: Pick<Workbench, 'store' | 'onStep'>,
   moves: readonly Move[],
@@ -129,79 +140,25 @@ async function moveStepwise(
 /** The `onStep` of everyone but tests. */
 export function ignoreSteps(): void {}
 
-function manifestOf(clock: Clock, entry: LogEntry, moves: readonly Move[]): Manifest {
+function manifestOf({ clock, lease, workFolder }: Workbench, entry: LogEntry, moves: readonly Move[]): Manifest {
   return {
     format: FORMAT,
     commitId: entry.commitId,
     version: entry.version,
-    owner: currentOwner(),
+    owner: lease?.owner ?? systemProcesses.current(),
     writtenAt: isoInstant(clock.nowMs()),
     files: moves.map(({ to }) => to),
+    stage: stagePath(workFolder, entry.commitId),
   };
-}
-
-/**
- * Puts right what processes that died left behind: finishes their commits, or takes the files of commits that never
- * happened out of the table folders, and removes their work folders. Work of live processes is left alone. May be
- * interrupted and repeated, and run by several processes at once.
- * @returns how many commits were finished or taken back.
- */
-export async function recover(store: Store, log: CommitLog, clock: Clock): Promise<number> {
-  let recovered = 0;
-  for (const name of (await store.list(FOLDERS.spool)).filter(isManifestName)) {
-    const path = `${FOLDERS.spool}/${name}`;
-    const text = await store.read(path);
-    // Another writer was faster.
-    if (text === null) continue;
-    const manifest = JSON.parse(text) as Manifest;
-    checkFormat(path, manifest.format);
-    if (mayStillRun(manifest, clock)) continue;
-    await recoverOne(store, await log.refresh(), manifest);
-    recovered += 1;
-  }
-  await removeWorkOfTheDead(store);
-  return recovered;
-}
-
-async function recoverOne(store: Store, state: LakeState, manifest: Manifest): Promise<void> {
-  const entry = await readEntry(store, manifest.version);
-  if (entry?.commitId === manifest.commitId) {
-    await settle({ store, onStep: ignoreSteps }, entry);
-    return;
-  }
-  // A file that the lake names is never moved, whatever the manifest says.
-  const orphans = manifest.files.filter((file) => !state.files.has(file) && !state.identityFiles.has(file));
-  await store.move(
-    orphans.map((file) => ({ from: file, to: trashPath(manifest.commitId, file) })),
-    'skip',
-  );
-  await store.remove(manifestPath(manifest.commitId));
-}
-
-function mayStillRun(manifest: Manifest, clock: Clock): boolean {
-  if (isDeepStrictEqual(manifest.owner, currentOwner())) return atWork.has(manifest.commitId);
-  const state = ownerState(manifest.owner);
-  if (state !== 'elsewhere') return state === 'alive';
-  return clock.nowMs() - Date.parse(manifest.writtenAt) < FOREIGN_GRACE_MS;
-}
-
-/** Final paths of the files that commits under way, or not yet recovered from, are about to publish. */
-export async function announcedFiles(store: Store): Promise<Set<string>> {
-  const announced = new Set<string>();
-  for (const name of (await store.list(FOLDERS.spool)).filter(isManifestName)) {
-    const text = await store.read(`${FOLDERS.spool}/${name}`);
-    for (const path of text === null ? [] : (JSON.parse(text) as Manifest).files) announced.add(path);
-  }
-  return announced;
 }
 
 /** Ends the name of the file that says whose a work folder is. It exists whenever the folder does. */
 export const OWNER_SUFFIX = '.owner.json';
 
 /** Starts a work folder of this process. @returns its path relative to the lake. */
-export async function claimWorkFolder(store: Store, name: string): Promise<string> {
+export async function claimWorkFolder(store: Store, owner: ProcessOwner, name: string): Promise<string> {
   const folder = `${FOLDERS.work}/${name}`;
-  await store.put(`${folder}${OWNER_SUFFIX}`, JSON.stringify(currentOwner()));
+  await store.put(`${folder}${OWNER_SUFFIX}`, JSON.stringify(owner));
   return folder;
 }
 
@@ -209,13 +166,4 @@ export async function claimWorkFolder(store: Store, name: string): Promise<strin
 export async function releaseWorkFolder(store: Store, folder: string): Promise<void> {
   await store.remove(folder);
   await store.remove(`${folder}${OWNER_SUFFIX}`);
-}
-
-async function removeWorkOfTheDead(store: Store): Promise<void> {
-  for (const name of await store.list(FOLDERS.work)) {
-    if (!name.endsWith(OWNER_SUFFIX)) continue;
-    const text = await store.read(`${FOLDERS.work}/${name}`);
-    if (text === null || ownerState(JSON.parse(text) as ProcessOwner) !== 'dead') continue;
-    await releaseWorkFolder(store, `${FOLDERS.work}/${name.slice(0, -OWNER_SUFFIX.length)}`);
-  }
 }

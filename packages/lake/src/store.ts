@@ -31,6 +31,13 @@ export interface Store {
    * The paths of all files in a folder and in the folders in it; the path itself where it is a file; in no order.
    * @throws {EdrlakeError} `LAKE_CORRUPT` when a folder cannot be listed.
    */
+  /**
+   * Gives a whole file one more name. Of racing callers exactly one gets `linked`; a file that another process has moved away
+   * cannot be linked any more.
+   */
+  link(from: string, to: string): Promise<'linked' | 'taken' | 'gone'>;
+  /** Moves one file or folder; of racing callers exactly one gets true, the others false, because it is gone. */
+  rename(from: string, to: string): Promise<boolean>;
   walk(path: string): Promise<string[]>;
   /** What is at each path, in their order; null where nothing is. */
   look(paths: readonly string[]): Promise<(StoredThing | null)[]>;
@@ -90,6 +97,8 @@ export function localStore(directory: string): Store {
       }),
     list: (folder) => listFolder(directory, folder),
     absent: (paths) => absentPaths(directory, paths),
+    link: (from, to) => linkFile(directory, from, to),
+    rename: (from, to) => renameThing(directory, from, to),
     walk: (path) => walkFiles(directory, path),
     look: (paths) => inGroups(paths, (path) => lookAt(join(directory, path))),
     move: (moves, ifGone) => moveFiles(directory, moves, ifGone),
@@ -238,6 +247,32 @@ async function isFolder(path: string): Promise<boolean> {
     (found) => found.isDirectory(),
     () => false,
   );
+}
+
+async function linkFile(directory: string, from: string, to: string): Promise<'linked' | 'taken' | 'gone'> {
+  const target = join(directory, to);
+  try {
+    // link(2) fails when the name exists, and what appears under the name is complete and synced.
+    await link(join(directory, from), target);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'EEXIST') return 'taken';
+    if (errnoOf(thrown) === 'ENOENT' && (await lookAt(join(directory, from))) === null) return 'gone';
+    throw unwritable(to, thrown);
+  }
+  await syncDirectory(dirname(target));
+  return 'linked';
+}
+
+async function renameThing(directory: string, from: string, to: string): Promise<boolean> {
+  const [source, target] = [join(directory, from), join(directory, to)];
+  try {
+    await rename(source, target);
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT' && (await lookAt(source)) === null) return false;
+    throw unwritable(to, thrown);
+  }
+  for (const folder of new Set([dirname(source), dirname(target)])) await syncDirectory(folder);
+  return true;
 }
 
 /** Makes the names in a folder durable. A folder that is gone by now has no names to keep. */

@@ -1,7 +1,7 @@
-import { isoInstant, MS_PER_DAY } from '@edrlake/core';
+import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
 import { abandonedWork } from './abandoned-work.ts';
-import { FOLDERS, parseLogName, trashPath, VIEW_FILE } from './layout.ts';
-import { announcedFiles } from './publish.ts';
+import { FOLDERS, parseLogName, trashFolder, trashPath, VIEW_FILE } from './layout.ts';
+import { unfinishedCommits } from './recover.ts';
 import { PARTIAL_SUFFIX, type Store } from './store.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -47,6 +47,9 @@ type Found = Omit<VacuumedPath, 'keptAt'>;
 
 const DEFAULT_GRACE_MS = 7 * MS_PER_DAY;
 
+/** While others are at work, what is younger may be a file that they are writing, whatever the grace period. */
+const OTHERS_GRACE_MS = MS_PER_HOUR;
+
 /** So many entries stay whatever their age, so that no writer at work ever finds the place of its own entry vacated. */
 const ENTRIES_KEPT = 32;
 
@@ -62,11 +65,17 @@ export async function vacuum(
   { graceMs = DEFAULT_GRACE_MS, dryRun = false }: VacuumOptions,
   signal: AbortSignal,
 ): Promise<VacuumReport> {
-  const beforeMs = bench.clock.nowMs() - graceMs;
+  const nowMs = bench.clock.nowMs();
+  const beforeMs = nowMs - graceMs;
+  const limits: Limits = {
+    beforeMs,
+    besideOthersMs: async () =>
+      (await bench.lease?.hasCompany()) === true ? Math.min(beforeMs, nowMs - OTHERS_GRACE_MS) : beforeMs,
+  };
   const found: Found[] = [];
   for (const find of [findTrash, findUnnamed, findSpools, findViewLeftovers]) {
     signal.throwIfAborted();
-    found.push(...(await find(bench, beforeMs)));
+    found.push(...(await find(bench, limits)));
   }
   // Last, and in ascending order: an entry that is still there says that those after it are, too.
   found.push(...(await findLogEntries(bench, beforeMs, dryRun)));
@@ -95,17 +104,35 @@ async function letGo(store: Store, path: string, keptAt: string | null): Promise
   else await store.move([{ from: path, to: keptAt }], 'skip');
 }
 
+/** Only what last changed before may go. */
+interface Limits {
+  /** What is complete and not needed any more. */
+  readonly beforeMs: number;
+  /**
+   * What somebody may be writing. To be asked after the folder was listed: who had written into it by then holds a lease,
+   * and names are not used twice.
+   */
+  besideOthersMs(): Promise<number>;
+}
+
 /** Folders of the trash by the moment of the commit that filled them. */
-async function findTrash({ store, log }: VacuumBench, beforeMs: number): Promise<Found[]> {
+async function findTrash({ store, log }: VacuumBench, limits: Limits): Promise<Found[]> {
+  const found: Found[] = [];
+  const names = await store.list(FOLDERS.trash);
+  const beforeMs = await limits.besideOthersMs();
+  // A commit that has its manifest still fills its folder.
+  const filling = new Set(
+    (await unfinishedCommits(store)).flatMap(({ version, commitId }) => [trashFolder(version), trashFolder(commitId)]),
+  );
   const { commits } = await log.refresh();
   const committedAtMs = new Map(commits.map((commit) => [commit.version, commit.committedAtMs]));
-  const found: Found[] = [];
-  for (const name of await store.list(FOLDERS.trash)) {
+  for (const name of names) {
+    if (filling.has(name)) continue;
     const path = `${FOLDERS.trash}/${name}`;
     const { fileCount, bytes, changedAtMs } = await weigh(store, path);
     // A folder without files may be one that is about to be filled.
     const removedAtMs = fileCount === 0 ? changedAtMs : (committedAtMs.get(Number(name)) ?? changedAtMs);
-    if (removedAtMs < beforeMs) found.push({ path, reason: 'trash', bytes });
+    if (removedAtMs < (fileCount === 0 ? beforeMs : limits.beforeMs)) found.push({ path, reason: 'trash', bytes });
   }
   return found;
 }
@@ -114,14 +141,15 @@ async function findTrash({ store, log }: VacuumBench, beforeMs: number): Promise
  * Data files and index files that nobody names, and files whose writer died before it gave them their name. The order
  * matters: a file that is seen first and announced by no manifest afterwards was taken back, or its commit is in the log.
  */
-async function findUnnamed({ store, log, tables }: VacuumBench, beforeMs: number): Promise<Found[]> {
+async function findUnnamed({ store, log, tables }: VacuumBench, limits: Limits): Promise<Found[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
   for (const folder of [FOLDERS.spool, FOLDERS.work]) {
     seen.push(...(await store.list(folder)).map((name) => `${folder}/${name}`).filter(isPartial));
   }
   seen.push(...(await store.list('')).filter(isPartial));
-  const announced = await announcedFiles(store);
+  const beforeMs = await limits.besideOthersMs();
+  const announced = new Set((await unfinishedCommits(store)).flatMap(({ files }) => files));
   const { files, identityFiles } = await log.refresh();
   const isNamed = (path: string) => files.has(path) || identityFiles.has(path) || announced.has(path);
   const unnamed = seen.filter((path) => isPartial(path) || (path.endsWith('.parquet') && !isNamed(path)));
@@ -138,14 +166,14 @@ function isPartial(path: string): boolean {
   return path.endsWith(PARTIAL_SUFFIX);
 }
 
-async function findSpools({ store }: VacuumBench, beforeMs: number): Promise<Found[]> {
-  return onlyOld(store, await abandonedWork(store), 'spool', beforeMs);
+async function findSpools({ store, lease }: VacuumBench, limits: Limits): Promise<Found[]> {
+  return onlyOld(store, await abandonedWork(store, lease), 'spool', limits.beforeMs);
 }
 
 /** What DuckDB shells left beside the views. */
-async function findViewLeftovers({ store }: VacuumBench, beforeMs: number): Promise<Found[]> {
+async function findViewLeftovers({ store }: VacuumBench, limits: Limits): Promise<Found[]> {
   const names = (await store.list('')).filter((name) => name.startsWith(`${VIEW_FILE}.`) && !isPartial(name));
-  return onlyOld(store, names, 'views', beforeMs);
+  return onlyOld(store, names, 'views', await limits.besideOthersMs());
 }
 
 async function onlyOld(

@@ -1,6 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Clock, Emit, TableSpec } from '@edrlake/core';
 import type { CommitLog } from './commit-log.ts';
+import type { Lease } from './lease.ts';
 import type { Store } from './store.ts';
 
 /** Named moments of a commit, in order; a test may end the process at any of them. */
@@ -26,5 +27,7 @@ export interface Workbench {
   readonly emit: Emit;
   /** The open lake's own folder for unfinished work, relative to the lake. */
   readonly workFolder: string;
+  /** What unfinished work is held by; null where the lake is open for reading. */
+  readonly lease: Lease | null;
   readonly onStep: (step: CommitStep) => void;
 }

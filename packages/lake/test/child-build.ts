@@ -17,7 +17,15 @@ export interface ChildScript {
   run(
     argument: unknown,
   ): Promise<{ readonly code: number | null; readonly signal: string | null; readonly errors: string }>;
+  /** The same, while it runs. */
+  start(argument: unknown): RunningChild;
   remove(): Promise<void>;
+}
+
+/** A child process at work. */
+export interface RunningChild {
+  readonly pid: number;
+  readonly ended: ReturnType<ChildScript['run']>;
 }
 
 /** Bundles a TypeScript file with the sources of our packages, using the bundler that vitest brings. */
@@ -42,18 +50,20 @@ export async function buildChild(source: URL): Promise<ChildScript> {
     },
   });
   return {
-    run: (argument) => runChild(join(folder, 'child.mjs'), argument),
+    run: (argument) => startChild(join(folder, 'child.mjs'), argument).ended,
+    start: (argument) => startChild(join(folder, 'child.mjs'), argument),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-function runChild(script: string, argument: unknown): ReturnType<ChildScript['run']> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, JSON.stringify(argument)], { stdio: ['ignore', 'ignore', 'pipe'] });
+function startChild(script: string, argument: unknown): RunningChild {
+  const child = spawn(process.execPath, [script, JSON.stringify(argument)], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise<Awaited<RunningChild['ended']>>((resolve, reject) => {
     let errors = '';
     child.stderr.setEncoding('utf8').on('data', (text) => {
       errors += text;
     });
     child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, errors }));
   });
+  return { pid: child.pid ?? 0, ended };
 }

@@ -9,7 +9,11 @@ interface ChildPlan {
   /** What follows the batches. */
   readonly task?: 'compact' | 'forget';
   /** The step, and the how-manieth occurrence of it from 1, at which the process kills itself; null for never. */
-  readonly killAt: { readonly step: string; readonly occurrence: number } | null;
+  readonly killAt: {
+    readonly step: string;
+    readonly occurrence: number;
+    readonly signal?: 'SIGKILL' | 'SIGSTOP';
+  } | null;
 }
 
 const plan = JSON.parse(process.argv[2] ?? '') as ChildPlan;
@@ -21,14 +25,18 @@ const lake = await openLake({
   onStep: (step) => {
     if (step !== plan.killAt?.step) return;
     occurrences += 1;
-    if (occurrences === plan.killAt.occurrence) process.kill(process.pid, 'SIGKILL');
+    if (occurrences !== plan.killAt.occurrence) return;
+    process.kill(process.pid, plan.killAt.signal ?? 'SIGKILL');
   },
 });
-for (const events of plan.batches) {
-  const [first] = events;
-  const proofs = first === undefined ? [] : [proofOfDays(first.timeMs - (first.timeMs % 86_400_000), 1, events)];
-  await deliver(lake, events, { proofs });
+try {
+  for (const events of plan.batches) {
+    const [first] = events;
+    const proofs = first === undefined ? [] : [proofOfDays(first.timeMs - (first.timeMs % 86_400_000), 1, events)];
+    await deliver(lake, events, { proofs });
+  }
+  if (plan.task === 'compact') await lake.compact({}, { runId: 'child', signal: new AbortController().signal });
+  if (plan.task === 'forget') await lake.forgetLostFiles('child');
+} finally {
+  await lake.close();
 }
-if (plan.task === 'compact') await lake.compact({}, { runId: 'child', signal: new AbortController().signal });
-if (plan.task === 'forget') await lake.forgetLostFiles('child');
-await lake.close();

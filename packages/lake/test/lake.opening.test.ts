@@ -1,8 +1,9 @@
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { systemProcesses } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
-import { currentOwner, type LakeOptions, openLake, ownerState } from '../src/index.ts';
+import { type LakeOptions, openLake } from '../src/index.ts';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
 import { DAY_1, deliver, proofOf, SMALL_OPTIONS, SMALL_TABLES, table } from './small-lake.ts';
 
@@ -188,11 +189,15 @@ describe('lake.duckdb', () => {
 });
 
 test('a process is known by more than its pid', () => {
-  const owner = currentOwner();
-  expect(ownerState(owner)).toBe('alive');
-  expect(ownerState({ ...owner, startIdentity: 'another boot:1' })).toBe('dead');
-  expect(ownerState({ ...owner, pid: 2 ** 22 + 1 })).toBe('dead');
-  expect(ownerState({ ...owner, host: 'elsewhere' })).toBe('elsewhere');
+  const owner = systemProcesses.current();
+  expect(systemProcesses.stateOf(owner)).toBe('alive');
+  expect(systemProcesses.stateOf({ ...owner, startIdentity: 'another boot:1' })).toBe('dead');
+  expect(systemProcesses.stateOf({ ...owner, pid: 2 ** 22 + 1 })).toBe('dead');
+  expect(systemProcesses.stateOf({ ...owner, host: 'elsewhere' })).toBe('alive');
+  expect(systemProcesses.stateOf({ ...owner, namespace: 'another' })).toBe('elsewhere');
+  const { namespace: _, ...older } = owner;
+  expect(systemProcesses.stateOf(older)).toBe('alive');
+  expect(systemProcesses.stateOf({ ...older, host: 'another' })).toBe('elsewhere');
 });
 
 test('what a live process publishes is left alone', async () => {
@@ -210,11 +215,14 @@ test('what a live process publishes is left alone', async () => {
   const path = join(directory, '_spool/publish-c.json');
   await writeFile(
     path,
-    JSON.stringify({ ...manifest, owner: { ...currentOwner(), pid: process.ppid, startIdentity: '' } }),
+    JSON.stringify({ ...manifest, owner: { ...systemProcesses.current(), pid: process.ppid, startIdentity: '' } }),
   );
   await openSmall(directory).then((lake) => lake.close());
   expect(await readdir(join(directory, 'events/x'))).toEqual(['y.parquet']);
-  await writeFile(path, JSON.stringify({ ...manifest, owner: { ...currentOwner(), startIdentity: 'another' } }));
+  await writeFile(
+    path,
+    JSON.stringify({ ...manifest, owner: { ...systemProcesses.current(), startIdentity: 'another' } }),
+  );
   await openSmall(directory).then((lake) => lake.close());
   expect(await readdir(join(directory, 'events/x'))).toEqual([]);
   expect(await readdir(join(directory, '_trash/orphans-c/events/x'))).toEqual(['y.parquet']);

@@ -1,8 +1,8 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MS_PER_DAY, systemClock } from '@edrlake/core';
+import { MS_PER_DAY, systemClock, systemProcesses } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
-import { currentOwner, type Lake, type LakeOptions } from '../src/index.ts';
+import type { Lake, LakeOptions } from '../src/index.ts';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
 import { DAY_1, deliver, proofOf } from './small-lake.ts';
 
@@ -55,7 +55,14 @@ describe('vacuum', () => {
     await deliver(lake, [event('a')]);
     const folder = 'events/event_date=2020-08-17';
     for (const path of ['announced', 'orphan']) await put(directory, `${folder}/${path}.parquet`);
-    const manifest = { format: 1, commitId: 'c', version: 9, owner: currentOwner(), writtenAt: '', files: [] };
+    const manifest = {
+      format: 1,
+      commitId: 'c',
+      version: 9,
+      owner: systemProcesses.current(),
+      writtenAt: '',
+      files: [],
+    };
     const files = [`${folder}/announced.parquet`];
     await put(directory, '_spool/publish-c.json', JSON.stringify({ ...manifest, files }));
     const [kept, left] = [
@@ -90,13 +97,13 @@ describe('vacuum', () => {
   test('removes pages and work of processes that are gone, and leaves those of the living', async () => {
     const directory = await newDirectory();
     const lake = await openLater(directory, 8);
-    const dead = { ...currentOwner(), startIdentity: 'another boot:1' };
+    const dead = { ...systemProcesses.current(), startIdentity: 'another boot:1' };
     const journal = (...owners: object[]) =>
       owners.map((owner) => `${JSON.stringify({ type: 'start', owner })}\n`).join('{"torn\n');
     for (const run of ['alive', 'dead', 'resumed', 'unknown']) await put(directory, `_spool/${run}/window/0.ndjson`);
-    await put(directory, '_runs/alive.jsonl', journal(currentOwner()));
+    await put(directory, '_runs/alive.jsonl', journal(systemProcesses.current()));
     await put(directory, '_runs/dead.jsonl', journal(dead));
-    await put(directory, '_runs/resumed.jsonl', journal(dead, currentOwner()));
+    await put(directory, '_runs/resumed.jsonl', journal(dead, systemProcesses.current()));
     await put(directory, '_spool/tmp/far/spill');
     await put(directory, '_spool/tmp/far.owner.json', JSON.stringify({ ...dead, host: 'far' }));
     expect(await gone(lake)).toEqual([

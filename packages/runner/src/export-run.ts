@@ -1,7 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Emit, type SpooledPage, toEdrlakeError, type UnknownField } from '@edrlake/core';
-import { currentOwner } from '@edrlake/lake';
+import { type Emit, type SpooledPage, systemProcesses, toEdrlakeError, type UnknownField } from '@edrlake/core';
 import type {
   ExportEnds,
   ExportOptions,
@@ -14,6 +13,7 @@ import type {
 import { estimateRequests, planExport } from './plan-export.ts';
 import { knownClocks } from './read-clocks.ts';
 import { findUnfinishedRun, type UnfinishedRun } from './resume.ts';
+import { runLiveness } from './run-liveness.ts';
 import { openJournal, type RunJournal, type RunSubject } from './run-journal.ts';
 import type { BatchResult, ExportRun, RunPlan } from './run-types.ts';
 
@@ -32,11 +32,12 @@ export async function startRun(
   const runsDirectory = join(lake.directory, '_runs');
   await mkdir(runsDirectory, { recursive: true });
   const subject: RunSubject = { source: source.name, pageSize: source.pageSize, request };
-  const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, startedNowMs);
+  const liveness = runLiveness(lake.lease, services.emit);
+  const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, liveness, startedNowMs);
   const runId = unfinished?.runId ?? services.newRunId;
   const journal = await openJournal(runsDirectory, runId);
   const { partOf } = services;
-  const owner = currentOwner();
+  const owner = lake.lease?.owner ?? systemProcesses.current();
   await journal.append({ type: 'start', atMs: startedNowMs, owner, subject, ...(partOf && { partOf }) });
   if (unfinished) services.emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
   const identity: RunIdentity = {
@@ -140,6 +141,8 @@ function recorderOf(
     },
     stop: async (thrown) => {
       const error = toEdrlakeError(thrown);
+      // Then the journal belongs to the process that took over.
+      if (error.code === 'LEASE_LOST') return error;
       // Where the disk refuses even this line, the error that led here says more than the one that follows.
       await journal
         .append({ type: 'stop', atMs: clock.nowMs(), code: error.code, message: error.message })

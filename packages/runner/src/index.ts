@@ -28,6 +28,7 @@ export {
   repair,
 } from './reconcile.ts';
 export { rememberReconciliation } from './reconciliation-store.ts';
+export { runLiveness } from './run-liveness.ts';
 export { connectBeside, connectSharing, type Sharing } from './shared-connection.ts';
 export { provenWindows } from './skip-proven.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync.ts';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BudgetLeft, readBudgetLeft } from '@edrlake/client/budget-left';
-import { ownerState } from '@edrlake/lake';
+import { systemProcesses } from '@edrlake/core';
 
 /** Budgets of a lake lie beside its runs; the rest of the name tells one account from another. */
 const BUDGET_PREFIX = 'budget-';
@@ -24,6 +24,8 @@ export async function lakeBudgetLeft(
   const names = await readdir(join(lakeDirectory, '_runs')).catch(() => []);
   const found = names
     .filter((name) => name.startsWith(BUDGET_PREFIX))
-    .flatMap((name) => readBudgetLeft(join(lakeDirectory, '_runs', name), userLimit, ownerState, nowMs) ?? []);
+    .flatMap(
+      (name) => readBudgetLeft(join(lakeDirectory, '_runs', name), userLimit, systemProcesses.stateOf, nowMs) ?? [],
+    );
   return found.sort((a, b) => b.usedAtMs - a.usedAtMs)[0] ?? null;
 }

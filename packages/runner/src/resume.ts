@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { EdrlakeError, isoInstant, MS_PER_HOUR, type SpooledPage } from '@edrlake/core';
-import { isOwnerAlive, type ProcessOwner } from '@edrlake/lake';
+import { EdrlakeError, isoInstant, MS_PER_HOUR, type ProcessOwner, type SpooledPage } from '@edrlake/core';
 import type { ExportRequest } from './export-types.ts';
 import { type JournalLine, listRunIds, type RunSubject, readJournal } from './run-journal.ts';
+import type { RunLiveness } from './run-liveness.ts';
 
 /** Older spools are not resumed: too much may have changed at the source since their pages were fetched. */
 const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
@@ -29,9 +29,10 @@ export interface UnfinishedRun {
 export function findUnfinishedRun(
   runsDirectory: string,
   subject: RunSubject,
+  isOwnerAlive: RunLiveness,
   nowMs: number,
 ): Promise<UnfinishedRun | null> {
-  return findNewest(runsDirectory, (candidate) => isDeepStrictEqual(candidate, subject), nowMs);
+  return findNewest(runsDirectory, (candidate) => isDeepStrictEqual(candidate, subject), isOwnerAlive, nowMs);
 }
 
 /**
@@ -42,6 +43,7 @@ export function findUnfinishedRun(
 export async function findUnfinishedRequest(
   runsDirectory: string,
   subject: Omit<RunSubject, 'request'> & { readonly request: Omit<ExportRequest, 'ranges'> },
+  isOwnerAlive: RunLiveness,
   nowMs: number,
 ): Promise<ExportRequest | null> {
   const { request, ...source } = subject;
@@ -49,12 +51,13 @@ export async function findUnfinishedRequest(
     const { ranges: _, ...candidateRequest } = candidate.request;
     return isDeepStrictEqual({ ...candidate, request: candidateRequest }, { ...source, request });
   };
-  return (await findNewest(runsDirectory, isSame, nowMs))?.subject.request ?? null;
+  return (await findNewest(runsDirectory, isSame, isOwnerAlive, nowMs))?.subject.request ?? null;
 }
 
 async function findNewest(
   runsDirectory: string,
   isSame: (subject: RunSubject) => boolean,
+  isOwnerAlive: RunLiveness,
   nowMs: number,
 ): Promise<UnfinishedRun | null> {
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
@@ -69,7 +72,7 @@ async function findNewest(
     // has pages of them, and is resumed for the rest.
     if (end?.type === 'finish' && end.report.outcome !== 'partly') return null;
     const stopped = end?.type === 'stop' || end?.type === 'finish';
-    if (!stopped && isOwnerAlive(last.owner)) throw busy(runId, last.owner, last.atMs);
+    if (!stopped && (await isOwnerAlive(last.owner))) throw busy(runId, last.owner, last.atMs);
     return {
       runId,
       subject: first.subject,

@@ -1,7 +1,6 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SpooledPage } from '@edrlake/core';
-import type { ProcessOwner } from '@edrlake/lake';
+import type { ProcessOwner, SpooledPage } from '@edrlake/core';
 import type { ExportReport, ExportRequest, PartOf } from './export-types.ts';
 import type { RunPlan } from './run-types.ts';
 

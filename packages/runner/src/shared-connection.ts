@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BudgetPriority, openSharedBudget, resolveBaseUrl } from '@edrlake/client';
-import { currentOwner, ownerState } from '@edrlake/lake';
+import { openLakeLease } from '@edrlake/lake';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
 import type { Services } from './export-types.ts';
 import { budgetDirectory } from './lake-budget.ts';
@@ -19,7 +19,8 @@ export interface Sharing {
  * A connection whose requests count together with those of all others to the same account that were made for the same lake, in
  * this process or another: never more in a window, and never more at once, than the limits allow. The account lies in
  * `_runs/budget-<digest of host and user>/` and stays there for the next run. Close the connection: it gives its place back;
- * one that is killed is missed within a second.
+ * one that is killed is
+ * missed within a second, or, where this one cannot see its process, when its lease has expired.
  * @throws {EdrlakeError} as `connect`; `LAKE_UNWRITABLE`, here and from requests, when the folder cannot be written
  */
 export async function connectSharing(
@@ -30,16 +31,27 @@ export async function connectSharing(
   const { platform, baseUrl, username, rateLimit, concurrency } = settings;
   const { host } = new URL(resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) }));
   const digest = createHash('sha256').update(`${host}/${username}`).digest('hex').slice(0, 16);
+  const lease = await openLakeLease(sharing.lakeDirectory);
   const budget = await openSharedBudget(
     {
       directory: budgetDirectory(sharing.lakeDirectory, digest),
       userLimit: rateLimit ?? null,
       ...(concurrency !== undefined && { concurrency }),
       priority: sharing.priority,
-      liveness: { owner: currentOwner(), stateOf: ownerState },
+      liveness: { owner: lease.owner, stateOf: lease.stateOf },
     },
     services,
-  );
+  ).catch(async (thrown: unknown) => {
+    await lease.release();
+    throw thrown;
+  });
+  const leave = async () => {
+    try {
+      await budget.close();
+    } finally {
+      await lease.release();
+    }
+  };
   try {
     const connection = connect(settings, services, budget);
     return {
@@ -47,11 +59,11 @@ export async function connectSharing(
       async close() {
         // First what uses the budget, so that nothing is under way when its place is given back.
         await connection.close();
-        await budget.close();
+        await leave();
       },
     };
   } catch (thrown) {
-    await budget.close();
+    await leave();
     throw thrown;
   }
 }

@@ -15,6 +15,7 @@ import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './exp
 import { readFollowStart, watermarkOf, writeFollowStart } from './follow-start.ts';
 import { readClocks } from './read-clocks.ts';
 import { findUnfinishedRequest } from './resume.ts';
+import { runLiveness } from './run-liveness.ts';
 import { differingStretches } from './stretches.ts';
 
 /** What a sync follows, and how far around the watermark it looks. */
@@ -178,7 +179,12 @@ async function finishUnfinishedSync(
 ): Promise<ExportReport | null> {
   const { source, lake } = ends;
   const subject = { source: source.name, pageSize: source.pageSize, request: { axis, scope } };
-  const unfinished = await findUnfinishedRequest(join(lake.directory, '_runs'), subject, services.clock.nowMs());
+  const unfinished = await findUnfinishedRequest(
+    join(lake.directory, '_runs'),
+    subject,
+    runLiveness(lake.lease, services.emit),
+    services.clock.nowMs(),
+  );
   return unfinished === null ? null : exportRange(ends, unfinished, options, services);
 }
 

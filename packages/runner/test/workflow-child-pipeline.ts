@@ -1,7 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { seededRandom, systemClock } from '@edrlake/core';
-import { currentOwner, isOwnerAlive } from '@edrlake/lake';
+import { type ProcessOwner, seededRandom, systemClock, systemProcesses } from '@edrlake/core';
 import { runPipeline } from '../src/workflow/run-pipeline.ts';
 import { definePipeline, RUN_ID } from './workflow-stage.ts';
 
@@ -50,7 +49,10 @@ export async function runInChild(directory: string, resume: boolean, say: (line:
       },
       signal: new AbortController().signal,
     },
-    liveness: { owner: currentOwner(), isOwnerAlive },
+    liveness: {
+      owner: systemProcesses.current(),
+      isOwnerAlive: (owner) => systemProcesses.stateOf(owner as ProcessOwner) === 'alive',
+    },
     post: null,
   });
   say(`end ${result.state} rows ${result.rows}`);

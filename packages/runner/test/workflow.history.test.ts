@@ -1,5 +1,4 @@
-import type { SpooledPage } from '@edrlake/core';
-import type { ProcessOwner } from '@edrlake/lake';
+import type { ProcessOwner, SpooledPage } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ExportReport, ExportRequest } from '../src/export-types.ts';
 import { type JournalLine, openJournal } from '../src/run-journal.ts';

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { currentOwner, isOwnerAlive } from '@edrlake/lake';
+import { type ProcessOwner, systemProcesses } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { listRuns, readRun } from '../src/workflow/run-history.ts';
 import { CHILD_DAYS } from './workflow-child-pipeline.ts';
 import { RUN_ID } from './workflow-stage.ts';
+
+const isOwnerAlive = (owner: ProcessOwner) => systemProcesses.stateOf(owner) === 'alive';
 
 let directory: string;
 beforeEach(async () => {
@@ -59,6 +61,6 @@ describe('a process that is killed', () => {
   });
 
   it('is told from one that lives', () => {
-    expect(isOwnerAlive(currentOwner())).toBe(true);
+    expect(isOwnerAlive(systemProcesses.current())).toBe(true);
   });
 });

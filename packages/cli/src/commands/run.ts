@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
-import { isOwnerAlive } from '@edrlake/lake';
+import { lookAtLeases } from '@edrlake/lake';
 import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
 import { readRun } from '@edrlake/runner/history';
 import type { CommandInput } from '../command.ts';
@@ -52,8 +52,9 @@ async function pipelineFileOf({ values, positionals }: CommandInput, surrounding
       hint: 'For example: edrlake run nightly, or edrlake run ./my.ts',
     });
   }
-  const runsDirectory = join(lakeDirectory(values, surroundings), '_runs');
-  const { pipeline } = await readRun(runsDirectory, values.resume, { isOwnerAlive });
+  const directory = lakeDirectory(values, surroundings);
+  const look = await lookAtLeases(directory, surroundings.clock.nowMs());
+  const { pipeline } = await readRun(join(directory, '_runs'), values.resume, look);
   if (pipeline !== null) return findPipelineFile(pipeline, workingDirectory);
   throw new EdrlakeError('USAGE', `run ${values.resume} is an export, not the run of a pipeline`, {
     hint: 'An export resumes when the same command is run again.',

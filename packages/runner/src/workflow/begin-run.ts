@@ -55,7 +55,7 @@ export async function resumedRun<Provided>(
     });
   }
   const owner = state.legs.at(-1)?.owner;
-  if (state.end === null && owner !== undefined && liveness.isOwnerAlive(owner)) {
+  if (state.end === null && owner !== undefined && (await liveness.isOwnerAlive(owner))) {
     throw new EdrlakeError('RUN_BUSY', `process ${owner.pid} is working on run ${runId}`, {
       hint: `Wait for it, or stop process ${owner.pid} and resume again.`,
     });

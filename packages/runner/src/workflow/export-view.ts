@@ -1,5 +1,5 @@
 import type { ExportReport, PartOf } from '../export-types.ts';
-import type { Liveness, RunOwner } from './pipeline-journal.ts';
+import type { RunLook, RunOwner } from './pipeline-journal.ts';
 import type { LostWork, RunReport, RunStanding } from './run-view.ts';
 
 /** The lines of an export's journal, as far as the history reads them. */
@@ -31,7 +31,7 @@ interface Leg {
 export function viewExport(
   runId: string,
   lines: readonly ExportLine[],
-  isAlive: Liveness['isOwnerAlive'],
+  isAlive: RunLook['isOwnerAlive'],
 ): RunReport | null {
   const legs = legsOf(lines);
   const first = lines.find(({ type }) => type === 'start');

@@ -9,10 +9,15 @@ export interface RunOwner {
   readonly pid: number;
 }
 
-/** Who this process is, and how to tell whether another one still lives. */
+/** How to tell whether the process of a run lives, for who only looks. */
+export interface RunLook {
+  isOwnerAlive(owner: RunOwner): boolean;
+}
+
+/** Who this process is, and how to tell whether another one still lives; it may take a while to be certain. */
 export interface Liveness {
   readonly owner: RunOwner;
-  isOwnerAlive(owner: RunOwner): boolean;
+  isOwnerAlive(owner: RunOwner): boolean | Promise<boolean>;
 }
 
 /** How a task, or one part of its fan-out, ended. `partly`: it finished, but some of its work failed. */

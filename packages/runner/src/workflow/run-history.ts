@@ -1,14 +1,14 @@
 import { EdrlakeError } from '@edrlake/core';
 import { listRunIds } from '../run-journal.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
-import { type Liveness, readLines } from './pipeline-journal.ts';
+import { type RunLook, readLines } from './pipeline-journal.ts';
 import { foldLines, type RunState } from './run-state.ts';
 import { type LostWork, type RunReport, type RunSummary, viewRun } from './run-view.ts';
 
 /** Journals that a search for one run opens at most, newest first. */
 const MAX_JOURNALS_SEARCHED = 1_000;
 
-type Alive = Liveness['isOwnerAlive'];
+type Alive = RunLook['isOwnerAlive'];
 
 /** The newest runs of a lake, newest first: of pipelines, and exports with a journal of their own. */
 export async function listRuns(

@@ -176,8 +176,11 @@ function emitState<Provided>(run: RunInProgress<Provided>, state: RunOutcome | '
 
 /** As the history tells it, which also knows what killed tries did. */
 async function resultOf<Provided>(
-  { runsDirectory, runId, liveness }: RunPipelineOptions<Provided>,
+  { runsDirectory, runId }: RunPipelineOptions<Provided>,
   state: RunState,
 ): Promise<RunResult> {
-  return { ...(await readRun(runsDirectory, runId, liveness)), state: state.end ?? runOutcomeOf(state) };
+  return {
+    ...(await readRun(runsDirectory, runId, { isOwnerAlive: () => false })),
+    state: state.end ?? runOutcomeOf(state),
+  };
 }

@@ -1,0 +1,347 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Beat,
+  EdrlakeError,
+  type OwnerState,
+  type ProcessOwner,
+  type ProcessTable,
+  systemBeat,
+  systemProcesses,
+} from '@edrlake/core';
+import { FOLDERS, leasePath, parseLeaseName } from './layout.ts';
+import { localStore, type Store } from './store.ts';
+
+/** How often a lease is renewed. */
+export const BEAT_MS = 3_000;
+
+/** Beats of the observer without a sign of the holder, after which the lease has expired: half a minute. */
+export const EXPIRY_BEATS = 10;
+
+/** So many are enough where the file system's own clock says that it was not renewed for as long. */
+const STALE_BEATS = 2;
+
+/** Begins the name of a lease between being taken and removed. */
+const TAKEN_PREFIX = 'taken-';
+
+/** How many looks a claim may take that beats of others interrupt. */
+const TAKE_TRIES = 3;
+
+/**
+ * A process's claim to its unfinished work in one lake: commits under way, work folders, runs, places in the request budget.
+ * It is a file `_leases/<instance>.<beat>.json`, renamed to the next beat every few seconds. Within one pid namespace the
+ * process table tells at once whether a holder lives. From elsewhere, whoever sees the same name for half a minute (counted in
+ * beats of its own, so that no clock matters) may remove the file: of that and the renewal only one can succeed, so a holder
+ * that stood still finds out that its lease is lost.
+ */
+export interface Lease {
+  /** To be written beside the work. */
+  readonly owner: ProcessOwner;
+  /**
+   * What is known of a holder: `elsewhere` while it cannot be seen and its lease has not expired. Looks at no disk, so it may
+   * be a beat behind: never in calling a holder dead.
+   */
+  stateOf(owner: ProcessOwner): OwnerState;
+  /** The same after looking at the leases now. */
+  lookAt(owner: ProcessOwner): Promise<OwnerState>;
+  /**
+   * Waits until it is certain whether a holder lives: for one elsewhere until its lease is renewed or expires.
+   * @param onWait is called once if there is anything to wait for, with the longest it can take
+   */
+  untilKnown(owner: ProcessOwner, onWait: (atMostMs: number) => void): Promise<'alive' | 'dead'>;
+  /** Resolves after the next beat; the leases have been looked at by then. */
+  nextBeat(): Promise<void>;
+  /** Whether another process is at work on the lake, or may be. */
+  hasCompany(): Promise<boolean>;
+  /** Makes sure that a dead holder cannot renew its lease. @returns false when it turned out to be alive */
+  take(owner: ProcessOwner): Promise<boolean>;
+  /** Removes the leases of the dead. */
+  clear(): Promise<void>;
+  /** As far as the last renewal told. @throws {EdrlakeError} `LEASE_LOST` */
+  assertHeld(): void;
+  /** Renews it now. @throws {EdrlakeError} `LEASE_LOST` when another process has taken it; what it claimed is not ours any more */
+  confirm(): Promise<void>;
+  /** Ends it. Calling it twice does no harm. */
+  release(): Promise<void>;
+}
+
+/** What a lease needs of the machine. */
+export interface LeaseTools {
+  readonly processes: ProcessTable;
+  readonly beat: Beat;
+}
+
+/** A lease as seen at the last look. */
+interface Seen {
+  readonly beat: number;
+  /** Looks, a beat apart, at which it was the same. */
+  readonly unchanged: number;
+  readonly isStale: boolean;
+  readonly owner: ProcessOwner | null;
+}
+
+/**
+ * A lease in a lake for work that needs no open lake, such as requests. The folder is created where it is missing.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
+export function openLakeLease(lakeDirectory: string): Promise<Lease> {
+  return openLease(localStore(lakeDirectory), { processes: systemProcesses, beat: systemBeat });
+}
+
+/**
+ * Which holders seem to be alive, for who only looks: of those that cannot be seen from here, those whose lease was renewed
+ * less than half a minute ago. Changes nothing on disk.
+ */
+export async function lookAtLeases(
+  lakeDirectory: string,
+  nowMs: number,
+): Promise<{ isOwnerAlive(owner: ProcessOwner): boolean }> {
+  const store = localStore(lakeDirectory);
+  const names = (await store.list(FOLDERS.leases)).map(parseLeaseName).filter((name) => name !== null);
+  const things = await store.look(names.map(({ instance, beat }) => leasePath(instance, beat)));
+  const isRenewed = (position: number) => nowMs - (things[position]?.changedAtMs ?? 0) <= BEAT_MS * EXPIRY_BEATS;
+  const renewed = new Set(names.flatMap(({ instance }, position) => (isRenewed(position) ? [instance] : [])));
+  return {
+    isOwnerAlive: (owner) => {
+      const state = systemProcesses.stateOf(owner);
+      return state === 'alive' || (state === 'elsewhere' && renewed.has(owner.instance ?? ''));
+    },
+  };
+}
+
+/** @throws {EdrlakeError} `LAKE_UNWRITABLE` */
+export async function openLease(store: Store, { processes, beat }: LeaseTools): Promise<Lease> {
+  const instance = randomUUID();
+  const owner: ProcessOwner = { ...processes.current(), instance };
+  let beats = 0;
+  let isLost = false;
+  await store.put(leasePath(instance, beats), JSON.stringify(owner));
+  const others = watchLeases(store, instance);
+  await others.look(false, leasePath(instance, beats));
+
+  async function renew(): Promise<void> {
+    if (isLost) return;
+    if (await store.rename(leasePath(instance, beats), leasePath(instance, beats + 1))) {
+      beats += 1;
+      return;
+    }
+    // An earlier renewal may have happened although it was reported as failed.
+    const own = (await store.list(FOLDERS.leases)).map(parseLeaseName).find((name) => name?.instance === instance);
+    if (own === undefined || own === null) isLost = true;
+    else beats = own.beat;
+  }
+
+  const inTurn = turns();
+  const waiting: (() => void)[] = [];
+  const onBeat = () =>
+    inTurn(async () => {
+      // A disk that refuses for a while does no harm: the lease is lost only when another process takes it.
+      await renew().catch(() => undefined);
+      await others.look(true, leasePath(instance, beats)).catch(() => undefined);
+    });
+  let isBusy = false;
+  const stop = beat(
+    BEAT_MS,
+    () => {
+      if (isBusy) return;
+      isBusy = true;
+      void onBeat().finally(() => {
+        isBusy = false;
+        for (const wake of waiting.splice(0)) wake();
+      });
+    },
+    false,
+  );
+
+  const stateOf = (about: ProcessOwner, isFresh = false): OwnerState => {
+    if (about.instance === instance) return 'alive';
+    const seen = processes.stateOf(about);
+    return seen === 'elsewhere' && about.instance !== undefined ? others.stateOf(about.instance, isFresh) : seen;
+  };
+  const look = () => inTurn(() => others.look(false, leasePath(instance, beats)));
+  const lookAt = async (about: ProcessOwner): Promise<OwnerState> => {
+    const before = stateOf(about);
+    if (before !== 'elsewhere') return before;
+    await look();
+    return stateOf(about, true);
+  };
+  const take = async (about: ProcessOwner): Promise<boolean> => {
+    if (about.instance === undefined) return true;
+    for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
+      await look();
+      if (stateOf(about, true) !== 'dead') return false;
+      const seen = others.seen(about.instance);
+      if (seen === null || (await takeFile(store, about.instance, seen.beat))) return true;
+    }
+    return false;
+  };
+  const nextBeat = async (): Promise<void> => {
+    const release = beat(BEAT_MS, () => {}, true);
+    try {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+    } finally {
+      release();
+    }
+  };
+
+  return {
+    owner,
+    stateOf: (about) => stateOf(about),
+    lookAt,
+    nextBeat,
+    untilKnown: (about, onWait) => untilKnown({ lookAt, nextBeat, stateOf }, others, about, onWait),
+    async hasCompany() {
+      await look();
+      return others.owners().some((other) => !isSameProcess(other, owner) && stateOf(other) !== 'dead');
+    },
+    take,
+    async clear() {
+      for (const dead of others.owners().filter((other) => stateOf(other) === 'dead')) await take(dead);
+      const names = await store.list(FOLDERS.leases);
+      for (const name of names.filter((each) => each.startsWith(TAKEN_PREFIX))) {
+        await store.remove(`${FOLDERS.leases}/${name}`);
+      }
+    },
+    assertHeld() {
+      if (isLost) throw leaseLost();
+    },
+    async confirm() {
+      await inTurn(renew);
+      if (isLost) throw leaseLost();
+    },
+    async release() {
+      stop();
+      await inTurn(async () => {
+        for (const wake of waiting.splice(0)) wake();
+        if (!isLost) await store.remove(leasePath(instance, beats));
+      });
+    },
+  };
+}
+
+async function untilKnown(
+  { lookAt, nextBeat, stateOf }: Pick<Lease, 'lookAt' | 'nextBeat' | 'stateOf'>,
+  others: { seen(instance: string): { readonly beat: number } | null },
+  about: ProcessOwner,
+  onWait: (atMostMs: number) => void,
+): Promise<'alive' | 'dead'> {
+  const first = await lookAt(about);
+  if (first !== 'elsewhere') return first;
+  const { instance } = about;
+  // A record of an older version is all there is: nothing is renewed.
+  if (instance === undefined) return 'dead';
+  onWait(BEAT_MS * EXPIRY_BEATS);
+  const before = others.seen(instance)?.beat;
+  for (;;) {
+    await nextBeat();
+    const state = stateOf(about);
+    if (state !== 'elsewhere') return state;
+    if (others.seen(instance)?.beat !== before) return 'alive';
+  }
+}
+
+/** Only one of this and the holder's renewal can succeed. */
+async function takeFile(store: Store, instance: string, beat: number): Promise<boolean> {
+  const taken = `${FOLDERS.leases}/${TAKEN_PREFIX}${instance}`;
+  if (!(await store.rename(leasePath(instance, beat), taken))) return false;
+  await store.remove(taken);
+  return true;
+}
+
+/** The error of a process whose unfinished work another one has taken over. */
+export function leaseLost(): EdrlakeError {
+  return new EdrlakeError(
+    'LEASE_LOST',
+    `this process stood still for more than ${(BEAT_MS * EXPIRY_BEATS) / 1_000} s, and another one has taken over its unfinished work`,
+    { hint: 'Run the same command again: what was committed stays, and the rest is done again.' },
+  );
+}
+
+/** Keeps in mind for how many beats the lease of each other process has stayed as it is. */
+function watchLeases(store: Store, ownInstance: string) {
+  let table = new Map<string, Seen>();
+  let looks = 0;
+  /** Instances that were asked for and had no lease, by the number of looks at that time. */
+  const absentSince = new Map<string, number>();
+
+  /** @param isBeat whether a beat has passed since the last such look */
+  async function look(isBeat: boolean, ownPath: string): Promise<void> {
+    const names = (await store.list(FOLDERS.leases)).map(parseLeaseName).filter((name) => name !== null);
+    const next = new Map<string, Seen>();
+    for (const { instance, beat } of names) {
+      if (instance === ownInstance || (next.get(instance)?.beat ?? -1) > beat) continue;
+      const before = table.get(instance);
+      if (before?.beat === beat) {
+        next.set(instance, { ...before, unchanged: before.unchanged + (isBeat ? 1 : 0) });
+        continue;
+      }
+      const path = leasePath(instance, beat);
+      const owner = before?.owner ?? parseOwner(await store.read(path));
+      next.set(instance, { beat, unchanged: 0, owner, isStale: await isOlder(path, ownPath) });
+    }
+    table = next;
+    looks += 1;
+  }
+
+  /** By the clock of the file system: our own lease was renewed at most a beat ago. */
+  async function isOlder(path: string, ownPath: string): Promise<boolean> {
+    const [theirs, own] = await store.look([path, ownPath]);
+    return theirs != null && own != null && own.changedAtMs - theirs.changedAtMs > BEAT_MS * EXPIRY_BEATS;
+  }
+
+  return {
+    look,
+    seen: (instance: string) => table.get(instance) ?? null,
+    owners: () => [...table].map(([instance, { owner }]) => ({ ...(owner ?? UNKNOWN), instance })),
+    /** @param isFresh whether the last look came after the question: then what is missing from it is gone */
+    stateOf(instance: string, isFresh: boolean): OwnerState {
+      const seen = table.get(instance);
+      if (seen !== undefined) {
+        absentSince.delete(instance);
+        return seen.unchanged >= (seen.isStale ? STALE_BEATS : EXPIRY_BEATS) ? 'dead' : 'elsewhere';
+      }
+      // It may be younger than the last look.
+      if (isFresh) return 'dead';
+      const since = absentSince.get(instance);
+      if (since !== undefined && since < looks) return 'dead';
+      absentSince.set(instance, looks);
+      return 'elsewhere';
+    },
+  };
+}
+
+/** Whether two owners are leases of one process. */
+export function isSameProcess(a: ProcessOwner, b: ProcessOwner): boolean {
+  return a.pid === b.pid && a.namespace === b.namespace && a.startIdentity === b.startIdentity && a.host === b.host;
+}
+
+/** The owner of a lease whose file cannot be read: only its renewals tell. */
+const UNKNOWN: ProcessOwner = { host: '', pid: 0, startIdentity: '', namespace: 'unknown' };
+
+/** An owner as it was written, or null for anything else. */
+export function parseOwner(text: string | null): ProcessOwner | null {
+  try {
+    const found: unknown = text === null ? null : JSON.parse(text);
+    return isOwner(found) ? found : null;
+  } catch {
+    return null;
+  }
+}
+
+function isOwner(found: unknown): found is ProcessOwner {
+  if (typeof found !== 'object' || found === null) return false;
+  const { host, pid, startIdentity, namespace = '', instance = '' } = found as Record<string, unknown>;
+  const isPid = Number.isSafeInteger(pid) && (pid as number) > 0;
+  return isPid && [host, startIdentity, namespace, instance].every((text) => typeof text === 'string');
+}
+
+/** One after the other: a beat must not overlap what is done with the lease meanwhile. */
+function turns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = tail.then(work, work);
+    tail = turn.catch(() => undefined);
+    return turn;
+  };
+}
