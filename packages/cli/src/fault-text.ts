@@ -13,6 +13,10 @@ export const FAULT_FORMS: readonly (readonly [string, string])[] = [
   ['invalid-json', 'the JSON is broken in one place'],
   ['duplicate-row', 'one event comes twice, another one not'],
   ['missing-row', 'one event is missing'],
+  ['listed-twice:10', 'one event in 10 comes twice'],
+  ['page-cap:500', 'pages hold 500 events at most'],
+  ['page-size-refused:500', 'status 400 for pages of more than 500'],
+  ['blocked', 'status 403 with the HTML page of a firewall'],
   ['reorder', 'the events come in another order'],
   ['late-arrival:10', '10 events arrive right after the answer'],
   ['expired-token', 'status 401, all tokens have ended'],
@@ -64,6 +68,13 @@ function effectOf(kind: string, number: number | null, range: TimeRange): FaultE
       return number !== null && number > 0 ? { kind, addition: { events: number, range } } : null;
     case 'wrong-count':
       return number !== null && number !== 0 ? { kind, offBy: number } : null;
+    case 'page-cap':
+    case 'page-size-refused':
+      return number !== null && number > 0 ? { kind, largest: number } : null;
+    case 'listed-twice':
+      return number !== null && number > 0 ? { kind, every: number } : null;
+    case 'blocked':
+      return number === null ? { kind: 'status', status: 403, body: 'html' } : null;
     case 'reset-body':
       return number === null ? { kind: 'reset', at: 'mid-body' } : null;
     case 'html':

@@ -96,6 +96,16 @@ function numbers(report: ExportReport): [string, string][] {
     ['Lake', `version ${report.version} · ${nounText(report.filesAdded, 'new file')}`],
     ['Run', `${report.runId}${report.resumed ? ' (resumed)' : ''} · ${durationText(report.durationMs)}`],
   ];
+  if (report.pageSize !== undefined) {
+    const { asked, given } = report.pageSize;
+    pairs.push([
+      'Pages',
+      `of ${countText(given)} events: the gateway gives no ${countText(asked)}, set --page-size ${given}`,
+    ]);
+  }
+  if (events.duplicates !== undefined) {
+    pairs.splice(1, 0, ['Twice', `${nounText(events.duplicates, 'record')} listed twice by the API, stored once`]);
+  }
   if (events.rejected > 0) {
     pairs.splice(1, 0, ['Rejected', `${nounText(events.rejected, 'record')}, see the table rejects`]);
   }
@@ -108,8 +118,10 @@ function nextLines(report: ExportReport): string[] {
   if (report.outcome === 'partly') return [`Next: edrlake backfill ${range}`, '      (fetches only what is missing)'];
   const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
   return [
-    'Events may still be arriving in that time, or be counted twice by the API.',
+    'Events may still be arriving in that time: try again in an hour or two.',
     `Next: edrlake backfill ${rangeFlagsText(worst)} --force`,
+    'The same numbers again? Then the counts and pages of the API disagree there.',
+    'What came is stored; give Qualys support the range and the numbers.',
   ];
 }
 

@@ -13,6 +13,8 @@ describe('a fault', () => {
     ['wrong-count:-5', { kind: 'wrong-count', offBy: -5, match: { endpoint: 'count', after: 0 }, times: 1 }],
     ['zero-count', { kind: 'zero-count', match: { endpoint: 'count', after: 0 }, times: 1 }],
     ['count/no-content@2', { kind: 'no-content', match: { endpoint: 'count', after: 1 }, times: 1 }],
+    ['page-cap:500@1x99', { kind: 'page-cap', largest: 500, match: { endpoint: 'events', after: 0 }, times: 99 }],
+    ['blocked@3', { kind: 'status', status: 403, body: 'html', match: { endpoint: 'events', after: 2 }, times: 1 }],
     ['stall', { kind: 'stall', stallMs: null, match: { endpoint: 'events', after: 0 }, times: 1 }],
   ])('%s is understood', (text, expected) => {
     expect(parseFault(text, RANGE)).toEqual(expected);

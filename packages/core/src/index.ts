@@ -40,7 +40,7 @@ export {
   writtenFile,
 } from './lake-sql.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './owner.ts';
-export type { FetchedWindow, SpooledPage, WindowProof } from './proof.ts';
+export { countedTwice, type FetchedWindow, type SpooledPage, type WindowProof } from './proof.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './proxy.ts';
 export {
   type RecordShape,

@@ -46,6 +46,8 @@ export interface WindowProof {
   readonly fetched: number;
   readonly distinct: number;
   readonly rejected: number;
+  /** Records that the API lists more than once, see `FetchedWindow`. Absent: none. */
+  readonly duplicates?: number;
   /** Accepted records by event day. */
   readonly perDay: Readonly<Record<Day, number>>;
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
@@ -58,4 +60,9 @@ export interface WindowProof {
    * Absent in proofs of older versions, whose `verifiedAtMs` then has to do.
    */
   readonly countedAtMs?: number;
+}
+
+/** How many of the records that the API counted in a window it counted more than once. 0 where it counts each id once. */
+export function countedTwice({ counted, fetched, duplicates = 0 }: WindowProof): number {
+  return duplicates === 0 ? 0 : Math.max(0, counted - (fetched - duplicates));
 }

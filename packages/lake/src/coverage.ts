@@ -1,4 +1,5 @@
 import {
+  countedTwice,
   type Day,
   dayOf,
   EVERYTHING,
@@ -69,7 +70,8 @@ export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly 
  *
  * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
  * the older one counted in the rest is not known; there the rows and rejects that the lake now holds in the rest stand in for it.
- * Rejects without a readable time have no day of their own and are counted on the first day of their window.
+ * Rejects without a readable time have no day of their own and are counted on the first day of their window. What the API is
+ * known to count twice counts once.
  * @param nowMs what is dated ahead of it is not believed
  */
 export async function coverageOf(
@@ -252,7 +254,7 @@ function addWholeWindows(tally: DayTally): void {
     const [firstDay, lastDay] = [dayOf(proof.askedRange.startMs), dayOf(proof.askedRange.endMs - 1)];
     if (firstDay === lastDay) {
       // The API counted this day alone: its number stands, whatever came.
-      tally.counted += proof.counted;
+      tally.counted += proof.counted - countedTwice(proof);
       tally.rejected += proof.rejected;
       continue;
     }
@@ -261,7 +263,7 @@ function addWholeWindows(tally: DayTally): void {
     if (firstDay !== tally.day) continue;
     // What was counted and has no day: rejects without a readable time, and in a mismatch what did not come.
     const rejectedWithDay = sum(proof.rejectedPerDay);
-    tally.counted += Math.max(0, proof.counted - sum(proof.perDay) - rejectedWithDay);
+    tally.counted += Math.max(0, proof.counted - countedTwice(proof) - sum(proof.perDay) - rejectedWithDay);
     tally.rejected += proof.rejected - rejectedWithDay;
   }
 }

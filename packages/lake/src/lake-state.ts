@@ -209,9 +209,18 @@ function isBetterDated(older: WindowProof, newer: WindowProof): boolean {
 }
 
 function sameNumbers(a: WindowProof, b: WindowProof): boolean {
-  const numbers = ({ counted, fetched, distinct, rejected, verdict, perDay, rejectedPerDay }: WindowProof) =>
+  const numbers = ({
+    counted,
+    fetched,
+    distinct,
+    rejected,
+    duplicates,
+    verdict,
+    perDay,
+    rejectedPerDay,
+  }: WindowProof) =>
     JSON.stringify([
-      ...[counted, fetched, distinct, rejected, verdict],
+      ...[counted, fetched, distinct, rejected, duplicates ?? 0, verdict],
       ...[perDay, rejectedPerDay].map((days) => Object.entries(days).sort()),
     ]);
   return numbers(a) === numbers(b);

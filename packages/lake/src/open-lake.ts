@@ -24,6 +24,7 @@ import { openCommitLog } from './commit-log.ts';
 import { type CompactOptions, type CompactReport, compact } from './compact.ts';
 import { countFromLog } from './count-query.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
+import { countedTwiceIn } from './counted-twice.ts';
 import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
 import type { DuckDbLimits, DuckDbSession } from './duckdb-session.ts';
 import { explainFileError, explainQueryFailure } from './file-errors.ts';
@@ -99,9 +100,12 @@ export interface Lake {
   coverage(range?: TimeRange): Promise<DayCoverage[]>;
   /**
    * Stored events, and rejects, whose time on the axis lies in each range, counted now from the data files: what the API
-   * counts there when it has nothing else. Ranges may overlap. Files that are gone or broken are left out.
+   * counts there when it has nothing else, so what it is known to count twice counts twice here. Ranges may overlap. Files that
+   * are gone or broken are left out.
    */
   countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
+  /** For each range how many records the API is known to count more than once there. */
+  countedTwice(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
   /** See `inspectDays`' own words: what the files hold, day by day, without trusting the log's numbers. */
   inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
   /**
@@ -291,7 +295,13 @@ function lakeOn(
         return result;
       }),
     coverage: (range) => inTurn(() => coverage(range)),
-    countStored: (ranges, axis) => inTurn(async () => countRecords(await ready(), ranges, axis)),
+    countStored: (ranges, axis) =>
+      inTurn(async () => {
+        const stored = await countRecords(await ready(), ranges, axis);
+        const twice = countedTwiceIn(await snapshot(), ranges, axis);
+        return stored.map((count, position) => count + (twice[position] ?? 0));
+      }),
+    countedTwice: (ranges, axis) => inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis)),
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
     forgetLostFiles: (runId) =>
       inTurn(async () => {

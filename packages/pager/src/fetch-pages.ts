@@ -32,9 +32,11 @@ export interface WindowTry {
   readonly window: Window;
   /** Events the source counted last. */
   readonly count: number;
-  /** 0 for the first try, the only one that uses pages of an earlier run. */
+  /** 0 for the first try. */
   readonly attempt: number;
   readonly way: PageWay;
+  /** Whether pages that an earlier run fetched in this way are used. */
+  readonly reuse: boolean;
 }
 
 /** The pages of one try, or how far the source pages before it calls the question too big. */
@@ -72,12 +74,13 @@ export function fetchPages(
  */
 async function fetchByNumber(
   fetching: WindowFetching,
-  { window, count, attempt, way }: WindowTry,
+  request: WindowTry,
   onBytes: (bodyBytes: number) => void,
 ): Promise<FetchedPages> {
+  const { window, count, attempt, way } = request;
   const { source, inTurn, spool, signal } = fetching;
   const keyOf = keysOf(fetching, window, attempt);
-  const reusable = reusablePages(fetching, window, attempt, way).filter(({ nextCursor }) => nextCursor === undefined);
+  const reusable = reusablePages(fetching, request).filter(({ nextCursor }) => nextCursor === undefined);
   const pages: PageWithIds[] = [];
   const failures: { pageNumber: number; error: EdrlakeError }[] = [];
   const fetchPage = (key: PageKey): Promise<PageWithIds | null> =>
@@ -135,7 +138,7 @@ async function walkCursors(
   const { pageSize } = way;
   const pages: PageWithIds[] = [];
   const keyOf = keysOf(fetching, window, attempt);
-  let reusable = reusablePages(fetching, window, attempt, way).filter(({ nextCursor }) => nextCursor !== undefined);
+  let reusable = reusablePages(fetching, request).filter(({ nextCursor }) => nextCursor !== undefined);
   const seen = new Set<string>();
   let cursor: string | null = null;
   let records = 0;
@@ -213,13 +216,8 @@ function keysOf(
 }
 
 /** Pages of an earlier run, oldest first. Those of a walk in another way are cut elsewhere. */
-function reusablePages(
-  { resume, source }: WindowFetching,
-  window: Window,
-  attempt: number,
-  way: PageWay,
-): readonly SpooledPage[] {
-  if (attempt > 0) return [];
+function reusablePages({ resume, source }: WindowFetching, { window, way, reuse }: WindowTry): readonly SpooledPage[] {
+  if (!reuse) return [];
   const usual = { pageSize: source.pageSizing?.asked ?? source.pageSize, reversed: false };
   return (resume.get(window.id) ?? []).filter((page) => sameWay(page.way ?? usual, way));
 }

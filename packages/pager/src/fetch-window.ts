@@ -55,7 +55,9 @@ export async function fetchWindow(
     const sizes = windowSizes(source);
     // A resumed plan may have been made for another way of walking.
     if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
-    const walked = await walk(fetching, { window, count, attempt, way }, onBytes);
+    // What an earlier run fetched with smaller pages is as good as its first pages; a walk that is to confirm another is not.
+    const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !sameWay(walk.way, way)));
+    const walked = await walkOnce(fetching, { window, count, attempt, way, reuse }, onBytes);
     if (walked === 'size-refused') {
       way = usualWay(source);
       continue;
@@ -93,7 +95,7 @@ export async function fetchWindow(
 }
 
 /** One walk; where the API refuses the page size, smaller pages from now on instead. */
-async function walk(
+async function walkOnce(
   fetching: WindowFetching,
   request: WindowTry,
   onBytes: (bodyBytes: number) => void,
@@ -110,6 +112,8 @@ async function walk(
       if (next === null || source.pageSizing === undefined) throw thrown;
       await lowerPageSize(fetching, next);
     }
+    // Asking again for what was just refused would never end.
+    if (source.pageSize >= refused) throw thrown;
     return 'size-refused';
   }
 }

@@ -63,17 +63,19 @@ export async function commitRecordless(run: ExportRun, windows: readonly Fetched
 
 /**
  * The proof of a window, from numbers of three independent origins: what the API counted, what the scanner found in the
- * pages, and what DuckDB read from them.
+ * pages, and what DuckDB read from them. Of a window that the fetcher calls complete the records are as many as the API counted,
+ * or the different ids are, or it listed duplicates and told how many.
  */
 function proofOf(
   fetched: FetchedWindow,
   staged: StagedWindow,
   dates: Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>,
 ): WindowProof {
+  const { duplicates = 0 } = fetched;
   const addsUp =
     fetched.verdict === 'complete' &&
-    staged.recordCount === fetched.count &&
-    staged.distinctIds + staged.rejectedCount === fetched.count &&
+    staged.recordCount === fetched.recordCount &&
+    staged.distinctIds + staged.rejectedCount === fetched.recordCount - duplicates &&
     liesInside(fetched.window, staged);
   return {
     window: fetched.window,
@@ -81,6 +83,7 @@ function proofOf(
     fetched: staged.recordCount,
     distinct: staged.distinctIds,
     rejected: staged.rejectedCount,
+    ...(duplicates > 0 && { duplicates }),
     perDay: staged.perDay,
     rejectedPerDay: staged.rejectedPerDay,
     verdict: addsUp ? 'proven' : 'mismatch',

@@ -36,6 +36,7 @@ export async function exportRange(
       maxSpooledBytes: batchBytes,
       resume: run.spooledPages,
       onPage: (page) => run.recordPage(page),
+      onPageSize: (pageSize) => run.recordPageSize(pageSize),
       emit: services.emit,
       signal: services.signal,
     });

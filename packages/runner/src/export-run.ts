@@ -10,6 +10,7 @@ import type {
   MismatchedWindow,
   RunServices,
 } from './export-types.ts';
+import { askedPageSize, type LearnedPageSize, learnedPageSize } from './page-sizes.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
 import { knownClocks } from './read-clocks.ts';
 import { findUnfinishedRun, type UnfinishedRun } from './resume.ts';
@@ -31,7 +32,8 @@ export async function startRun(
   const startedNowMs = services.clock.nowMs();
   const runsDirectory = join(lake.directory, '_runs');
   await mkdir(runsDirectory, { recursive: true });
-  const subject: RunSubject = { source: source.name, pageSize: source.pageSize, request };
+  const subject: RunSubject = { source: source.name, pageSize: askedPageSize(source), request };
+  const learned = await learnedPageSize(runsDirectory, source, startedNowMs);
   const liveness = runLiveness(lake.lease, services.emit);
   const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, liveness, startedNowMs);
   const runId = unfinished?.runId ?? services.newRunId;
@@ -39,6 +41,7 @@ export async function startRun(
   const { partOf } = services;
   const owner = lake.lease?.owner ?? systemProcesses.current();
   await journal.append({ type: 'start', atMs: startedNowMs, owner, subject, ...(partOf && { partOf }) });
+  await usePageSize(learned, source, journal, services);
   if (unfinished) services.emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
   const identity: RunIdentity = {
     runId,
@@ -61,6 +64,24 @@ export async function startRun(
   };
 }
 
+/** Goes on with the pages that an earlier run was given, and remembers them for later ones. */
+async function usePageSize(
+  learned: LearnedPageSize | null,
+  source: ExportEnds['source'],
+  journal: RunJournal,
+  { clock, emit }: RunServices,
+): Promise<void> {
+  if (learned !== null && learned.pageSize < source.pageSize && source.pageSizing !== undefined) {
+    source.pageSizing.lowerTo(learned.pageSize);
+    emit({ type: 'page-size', asked: source.pageSizing.asked, given: learned.pageSize });
+  }
+  const { pageSize } = source;
+  if (pageSize >= askedPageSize(source)) return;
+  const atMs = clock.nowMs();
+  const learnedAtMs = learned?.pageSize === pageSize ? learned.learnedAtMs : atMs;
+  await journal.append({ type: 'page-size', atMs, pageSize, learnedAtMs });
+}
+
 interface RunIdentity extends Pick<ExportRun, 'runId' | 'startedAtMs' | 'spoolDirectory'> {
   readonly startedNowMs: number;
   readonly requestsBefore: number;
@@ -73,6 +94,7 @@ type Recorder = Pick<
   | 'countedAtMs'
   | 'nowMs'
   | 'recordPage'
+  | 'recordPageSize'
   | 'skip'
   | 'recordFailed'
   | 'recordBatch'
@@ -103,6 +125,10 @@ function recorderOf(
     countedAtMs: () => tally.plan.asOfMs ?? 0,
     nowMs: () => knownClocks(source, services).nowMs,
     recordPage: (page) => journal.append({ type: 'page', atMs: clock.nowMs(), page }),
+    recordPageSize: (pageSize) => {
+      const atMs = clock.nowMs();
+      return journal.append({ type: 'page-size', atMs, pageSize, learnedAtMs: atMs });
+    },
     skip: (proven) => {
       for (const { window, count } of proven) {
         emit({ type: 'window-skipped', windowId: window.id, range: window.range, count });
@@ -129,7 +155,7 @@ function recorderOf(
         request: tally.plan.request ?? request,
         frozenAtMs: tally.plan.frozenAtMs ?? null,
         requestsMade: ends.requestsMade() - run.requestsBefore,
-        pageSize: source.pageSize,
+        pageSize: { asked: askedPageSize(source), given: source.pageSize },
         version: (await lake.snapshot()).version,
         startedAtMs: run.startedAtMs,
         durationMs: clock.nowMs() - run.startedNowMs,
@@ -181,6 +207,7 @@ interface Tally {
   committed: number;
   fetched: number;
   rejected: number;
+  duplicates: number;
   newEvents: number;
   changedEvents: number;
   unchangedEvents: number;
@@ -197,6 +224,7 @@ function newTally(): Tally {
     committed: 0,
     fetched: 0,
     rejected: 0,
+    duplicates: 0,
     newEvents: 0,
     changedEvents: 0,
     unchangedEvents: 0,
@@ -211,6 +239,7 @@ function addBatch(tally: Tally, { proofs, unknownFields, commit }: BatchResult):
   for (const proof of proofs) {
     tally.fetched += proof.fetched;
     tally.rejected += proof.rejected;
+    tally.duplicates += proof.duplicates ?? 0;
     if (proof.verdict === 'proven') {
       tally.committed += 1;
     } else {
@@ -235,7 +264,7 @@ function addBatch(tally: Tally, { proofs, unknownFields, commit }: BatchResult):
 type RunFacts = Pick<
   ExportReport,
   'runId' | 'resumed' | 'request' | 'frozenAtMs' | 'requestsMade' | 'version' | 'startedAtMs' | 'durationMs'
-> & { readonly pageSize: number };
+> & { readonly pageSize: { readonly asked: number; readonly given: number } };
 
 function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport {
   const { plan, skipped, committed, failed, mismatched } = tally;
@@ -250,8 +279,10 @@ function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport 
       changed: tally.changedEvents,
       unchanged: tally.unchangedEvents,
       rejected: tally.rejected,
+      ...(tally.duplicates > 0 && { duplicates: tally.duplicates }),
     },
-    requests: estimateRequests({ ...plan, lowerBound: Math.ceil(plan.events / pageSize) }),
+    requests: estimateRequests({ ...plan, lowerBound: Math.ceil(plan.events / pageSize.given) }),
+    ...(pageSize.given < pageSize.asked && { pageSize }),
     filesAdded: tally.filesAdded,
     unknownFields: [...tally.unknownFields.values()],
   };

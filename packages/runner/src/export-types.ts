@@ -121,8 +121,12 @@ export interface ExportReport {
     readonly changed: number;
     readonly unchanged: number;
     readonly rejected: number;
+    /** Records that the API listed more than once in windows that are proven all the same. Absent: none. */
+    readonly duplicates?: number;
   };
   readonly requests: RequestEstimate;
+  /** Where the gateway gave smaller pages than it was asked for; absent where it gave what was asked for. */
+  readonly pageSize?: { readonly asked: number; readonly given: number };
   /** Requests this run really made, logins, retries and planning included. */
   readonly requestsMade: number;
   readonly filesAdded: number;

@@ -27,7 +27,7 @@ export interface ReconciledDay {
   readonly day: Day;
   /** null: all types together. */
   readonly eventType: string | null;
-  /** What the API counts now. */
+  /** What the API counts now, without what it is known to count twice. */
   readonly inApi: number;
   /** What it counted when the day was fetched; null where it never was, and by type, because proofs know no types. */
   readonly whenFetched: number | null;
@@ -66,13 +66,20 @@ export async function reconcile(
   for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
     const counts = await countDays(source, range, eventType, services.signal);
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
-    for (const day of daysOf(range)) {
+    const twice = eventType === null ? await lake.countedTwice(daysOf(range).map(rangeOfDay), 'event') : [];
+    for (const [position, day] of daysOf(range).entries()) {
       const line = fetched.get(day);
       const known = eventType === null ? (line?.counted ?? null) : null;
-      lines.push(judge(day, eventType, counts.get(day) ?? 0, known, stored.get(day)));
+      const inApi = Math.max(0, (counts.get(day) ?? 0) - (twice[position] ?? 0));
+      lines.push(judge(day, eventType, inApi, known, stored.get(day)));
     }
   }
   return lines.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
+}
+
+function rangeOfDay(day: Day): TimeRange {
+  const startMs = startOfDayMs(day);
+  return { startMs, endMs: startMs + MS_PER_DAY };
 }
 
 function judge(

@@ -96,12 +96,13 @@ function busy(runId: string, owner: ProcessOwner, sinceMs: number): EdrlakeError
 }
 
 function pagesByWindow(lines: readonly JournalLine[]): Map<string, SpooledPage[]> {
-  const pages = new Map<string, Map<number, SpooledPage>>();
+  const pages = new Map<string, Map<string, SpooledPage>>();
   for (const line of lines) {
     if (line.type !== 'page') continue;
-    const ofWindow = pages.get(line.page.windowId) ?? new Map<number, SpooledPage>();
-    // A page that was fetched again replaces its older self.
-    ofWindow.set(line.page.pageNumber, line.page);
+    const ofWindow = pages.get(line.page.windowId) ?? new Map<string, SpooledPage>();
+    const { pageNumber, way } = line.page;
+    // A page that was fetched again in the same way replaces its older self.
+    ofWindow.set(`${pageNumber}/${way?.pageSize}/${way?.reversed}`, line.page);
     pages.set(line.page.windowId, ofWindow);
   }
   return new Map([...pages].map(([windowId, byNumber]) => [windowId, [...byNumber.values()]]));

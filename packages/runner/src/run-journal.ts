@@ -7,6 +7,7 @@ import type { RunPlan } from './run-types.ts';
 /** What a run is a run of: only a run of exactly this is resumed. */
 export interface RunSubject {
   readonly source: string;
+  /** As the settings want it, whatever the gateway gives. */
   readonly pageSize: number;
   readonly request: ExportRequest;
 }
@@ -23,6 +24,14 @@ export type JournalLine =
     }
   | ({ readonly type: 'plan'; readonly atMs: number } & RunPlan)
   | { readonly type: 'page'; readonly atMs: number; readonly page: SpooledPage }
+  | {
+      /** The gateway gives smaller pages than the subject's: from here on they are of so many events. */
+      readonly type: 'page-size';
+      readonly atMs: number;
+      readonly pageSize: number;
+      /** When that was found out, by this run or an earlier one. */
+      readonly learnedAtMs: number;
+    }
   | { readonly type: 'commit'; readonly atMs: number; readonly version: number; readonly windowIds: readonly string[] }
   | { readonly type: 'window-failed'; readonly windowId: string; readonly code: string; readonly message: string }
   | { readonly type: 'stop'; readonly atMs: number; readonly code: string; readonly message: string }

@@ -50,6 +50,8 @@ export interface ExportRun extends ExportEnds {
   /** The plan of the resumed run, or a new one, journaled before anything is fetched. */
   plan(): Promise<RunPlan>;
   recordPage(page: SpooledPage): Promise<void>;
+  /** The gateway gives smaller pages than it is asked for. */
+  recordPageSize(pageSize: number): Promise<void>;
   /** The plan's windows without the given ones, which are reported as skipped. */
   skip(proven: ReadonlySet<PlannedWindow>): readonly PlannedWindow[];
   recordFailed(windows: readonly FailedWindow[]): Promise<void>;

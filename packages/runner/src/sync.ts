@@ -14,6 +14,7 @@ import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
 import { readFollowStart, watermarkOf, writeFollowStart } from './follow-start.ts';
 import { readClocks } from './read-clocks.ts';
+import { askedPageSize } from './page-sizes.ts';
 import { findUnfinishedRequest } from './resume.ts';
 import { runLiveness } from './run-liveness.ts';
 import { differingStretches } from './stretches.ts';
@@ -178,7 +179,7 @@ async function finishUnfinishedSync(
   services: RunServices,
 ): Promise<ExportReport | null> {
   const { source, lake } = ends;
-  const subject = { source: source.name, pageSize: source.pageSize, request: { axis, scope } };
+  const subject = { source: source.name, pageSize: askedPageSize(source), request: { axis, scope } };
   const unfinished = await findUnfinishedRequest(
     join(lake.directory, '_runs'),
     subject,

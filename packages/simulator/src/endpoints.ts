@@ -51,17 +51,28 @@ function answerPage(desk: Desk, { params, fault }: DataRequest): Answer {
   const selection = selectionOf(desk, params);
   if (isAnswer(selection)) return selection;
   const pageNumber = wholeNumber(params, 'pageNumber', 0);
-  const pageSize = wholeNumber(params, 'pageSize', 10);
+  const asked = wholeNumber(params, 'pageSize', 10);
   if (pageNumber === null) return problem(400, 'pageNumber: expected a whole number from 0');
-  if (pageSize === null || pageSize < 1 || pageSize > pageSizeMax) {
-    return problem(400, `pageSize: expected 1 to ${pageSizeMax}`);
+  if (asked === null || asked < 1 || asked > pageSizeMax) return problem(400, `pageSize: expected 1 to ${pageSizeMax}`);
+  if (fault?.kind === 'page-size-refused' && asked > fault.largest) {
+    return problem(400, `pageSize must not exceed ${fault.largest}`);
   }
+  const pageSize = fault?.kind === 'page-cap' ? Math.min(asked, fault.largest) : asked;
   if ((pageNumber + 1) * pageSize > resultWindow) {
     return problem(400, `Result window is too large, from + size must be less than or equal to: [${resultWindow}]`);
   }
   const order = parseOrder(desk.world, desk.tokens, params.get('sort'));
   if (typeof order === 'string') return problem(400, order);
-  const rows = desk.reader.page(questionKey(desk, params), selection, order, pageNumber * pageSize, pageSize);
+  const read = (from: number, size: number) =>
+    desk.reader.page(questionKey(desk, params), selection, order, from, size);
+  const [from, behind] = [pageNumber * pageSize, (pageNumber + 1) * pageSize];
+  if (fault?.kind === 'listed-twice') {
+    const all = read(0, behind);
+    if (typeof all === 'string') return problem(400, all);
+    const listed = all.flatMap((row) => (row % fault.every === 0 ? [row, row] : [row]));
+    return rowsAnswer(desk, params, listed.slice(from, behind), {});
+  }
+  const rows = read(from, pageSize);
   if (typeof rows === 'string') return problem(400, rows);
   return rowsAnswer(desk, params, spoiltRows(rows, fault), {});
 }

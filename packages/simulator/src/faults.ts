@@ -35,6 +35,12 @@ export type FaultEffect =
   | { readonly kind: 'duplicate-row' }
   /** The page lacks an event. */
   | { readonly kind: 'missing-row' }
+  /** Pages hold no more than so many events, whatever is asked for, and their numbers count pages of that size. Nothing says so. */
+  | { readonly kind: 'page-cap'; readonly largest: number }
+  /** Pages of more than so many events are refused with status 400, in words that name the number. */
+  | { readonly kind: 'page-size-refused'; readonly largest: number }
+  /** Of the events one in so many is listed twice, whatever the order and the size of pages. */
+  | { readonly kind: 'listed-twice'; readonly every: number }
   /** The page's events come in another order. */
   | { readonly kind: 'reorder' }
   /** Events arrive right after this answer was made. */

@@ -52,6 +52,41 @@ describe('faults', () => {
     expect((await read('')).status).toBe(200);
   });
 
+  it('cap pages in silence, or refuse the size in words that name the largest', async () => {
+    const simulator = await gateway();
+    const read = await reader(simulator);
+    const page = (pageNumber: number) => read('', { sort: SORT, pageSize: '100', pageNumber: String(pageNumber) });
+    const idsOf = async (pageNumber: number) => (await page(pageNumber)).json().map(({ id }) => id);
+    const whole = [...(await idsOf(0)), ...(await idsOf(1))];
+    simulator.faults.push({ kind: 'page-cap', largest: 30, times: 2 }, { kind: 'page-size-refused', largest: 30 });
+    expect([...(await idsOf(0)), ...(await idsOf(1))]).toEqual(whole.slice(0, 60));
+    const refused = await page(0);
+    expect([refused.status, refused.text]).toEqual([400, expect.stringContaining('pageSize must not exceed 30')]);
+  });
+
+  it('list some events twice, the same ones whatever the order and the size of pages', async () => {
+    const simulator = await gateway({ events: 100 });
+    const read = await reader(simulator);
+    simulator.faults.push({ kind: 'listed-twice', every: 10, times: 100 });
+    const listing = async (size: number, direction: string) => {
+      const ids: unknown[] = [];
+      for (let pageNumber = 0; ; pageNumber++) {
+        const params = {
+          sort: `[{"event.dateTime":"${direction}"}]`,
+          pageSize: String(size),
+          pageNumber: String(pageNumber),
+        };
+        const rows = (await read('', params)).json();
+        ids.push(...rows.map(({ id }) => id));
+        if (rows.length < size) return ids;
+      }
+    };
+    const listed = await listing(7, 'asc');
+    expect(listed).toHaveLength(110);
+    expect(new Set(listed).size).toBe(100);
+    expect((await listing(11, 'desc')).sort()).toEqual(listed.sort());
+  });
+
   it('stall until the client gives up or the simulator closes', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);

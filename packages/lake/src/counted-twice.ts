@@ -1,0 +1,33 @@
+import { countedTwice, EVERYTHING, intersect, type TimeAxis, type TimeRange, type WindowProof } from '@edrlake/core';
+import { sameScope } from './lake-state.ts';
+import type { Snapshot } from './snapshot.ts';
+import { segmentsOf } from './tiling.ts';
+
+/**
+ * For each range how many records the API is known to count more than once there: what it counts besides the records that the
+ * lake holds. Known from windows that lie in the range as a whole and that no newer one overlaps. Ranges may overlap.
+ */
+export function countedTwiceIn(snapshot: Snapshot, ranges: readonly TimeRange[], axis: TimeAxis): number[] {
+  const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, EVERYTHING));
+  const twice = proofs.filter((proof) => countedTwice(proof) > 0 && proof.verdict === 'proven');
+  if (twice.length === 0) return ranges.map(() => 0);
+  const known = stillDeciding(proofs, twice);
+  return ranges.map((range) => {
+    const inside = known.filter(({ window }) => isInside(window.range, range));
+    return inside.reduce((sum, proof) => sum + countedTwice(proof), 0);
+  });
+}
+
+function stillDeciding(proofs: readonly WindowProof[], of: readonly WindowProof[]): WindowProof[] {
+  const overtaken = new Set<WindowProof>();
+  const near = proofs.filter(({ window }) => of.some((proof) => intersect(proof.window.range, window.range) !== null));
+  for (const { proofs: here, deciding } of segmentsOf(near)) {
+    const whole = new Set(deciding.filter(({ isWhole }) => isWhole).map(({ proof }) => proof));
+    for (const proof of here) if (!whole.has(proof)) overtaken.add(proof);
+  }
+  return of.filter((proof) => !overtaken.has(proof));
+}
+
+function isInside(inner: TimeRange, outer: TimeRange): boolean {
+  return outer.startMs <= inner.startMs && inner.endMs <= outer.endMs;
+}
