@@ -334,6 +334,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'busy-minutes',
       'busy-second',
       'max-page-size',
+      'clock-skew',
       'fault',
       'from',
       'to',

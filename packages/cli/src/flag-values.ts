@@ -174,6 +174,13 @@ function readDurationMs(text: string): number | null {
   return unitMs === undefined ? null : Number(match?.[1]) * unitMs;
 }
 
+/** `9h` ahead, `-9h` behind, or `none` where there is no clock. */
+export function readClockSkew(text: string): number | 'none' | null {
+  if (text === 'none') return 'none';
+  const lengthMs = readDurationMs(text.replace(/^-/, ''));
+  return lengthMs === null ? null : text.startsWith('-') ? -lengthMs : lengthMs;
+}
+
 const DURATION = { expected: 'a length of time such as 90s, 15m, 6h or 7d', read: readDurationMs } as const;
 
 /** A size as DuckDB reads it: `512MB`, `2 GiB`. */

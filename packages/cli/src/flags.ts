@@ -8,6 +8,7 @@ import {
   optionalFlag,
   readBoolean,
   readMemorySize,
+  readClockSkew,
   readRateLimit,
   readText,
   switchFlag,
@@ -334,6 +335,14 @@ export const FLAGS = {
     expected: 'a whole number from 1 to 10000',
     read: wholeNumber(1, 10_000),
     byDefault: 1_000,
+  }),
+  'clock-skew': optionalFlag({
+    group: 'Simulated data',
+    valueName: 'TIME',
+    describe: 'How far its clock is ahead, or no Date header',
+    expected: 'a length of time such as 9h or -9h, or none',
+    read: readClockSkew,
+    defaultText: '0s',
   }),
   fault: listFlag({
     group: 'Simulated data',

@@ -9,6 +9,7 @@ import { type LimitFacts, readLimits } from './limits.ts';
 import type { Redact } from './redaction.ts';
 import { longestWaitMs } from './request-account.ts';
 import { type Attempt, type RetryLimits, withRetry } from './retry.ts';
+import type { ServerTime } from './server-time.ts';
 import type { Token, TokenHolder } from './token.ts';
 
 /** As much of a refusal's body as is read to find out what it says. */
@@ -34,6 +35,7 @@ export interface ExchangeTools {
   readonly retryLimits: RetryLimits;
   readonly requestsMade: Record<EndpointKind, number>;
   readonly access: Access;
+  readonly serverTime: ServerTime;
 }
 
 /** Sends one request once, counts and reports it. `onAnswer` gets the limits as soon as they are known, or null without an answer. */
@@ -54,7 +56,9 @@ export async function sendOnce<T>(
     const answer = await tools.transport.send(request, signal);
     status = answer.status;
     try {
-      const limits = readLimits(answer.headers, clock.nowMs());
+      const cameAtMs = clock.nowMs();
+      tools.serverTime.observe(answer, startedAtMs, cameAtMs);
+      const limits = readLimits(answer.headers, cameAtMs);
       onAnswer(limits);
       return await use(answer, limits);
     } finally {

@@ -34,6 +34,7 @@ export { createQualysSource, type QualysSourceOptions } from './qualys-source.ts
 export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowFilter } from './query-filter.ts';
 export { STANDARD_RATE_LIMIT } from './request-account.ts';
 export type { QualysClientOptions, QualysClientTools } from './session.ts';
+export type { ClockSkew } from './server-time.ts';
 export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './shared-budget.ts';
 export type { BudgetLiveness } from './shared-ledger.ts';
 export type { BudgetPriority } from './shared-state.ts';

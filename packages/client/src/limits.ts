@@ -23,7 +23,7 @@ export interface LimitFacts {
 
 /** Reads the limit headers in each of their spellings. Garbage counts as absent: a wrong header must never stop an export. */
 export function readLimits(headers: HttpHeaders, nowMs: number): LimitFacts {
-  const serverAtMs = dateOf(headers.date);
+  const serverAtMs = readDate(headers.date);
   const toWaitMs = secondsAsMs(first(headers, 'x-ratelimit-towait-sec', 'x-rate-limit-towait-sec'));
   const retryAfterMs = retryAfter(first(headers, 'retry-after'), serverAtMs ?? nowMs);
   return {
@@ -74,12 +74,12 @@ function secondsAsMs(text: string | undefined): number | null {
 function retryAfter(text: string | undefined, nowMs: number): number | null {
   const seconds = secondsAsMs(text);
   if (seconds !== null || text === undefined) return seconds;
-  const atMs = dateOf(text);
+  const atMs = readDate(text);
   return atMs === null ? null : Math.max(0, atMs - nowMs);
 }
 
-/** Only the form HTTP uses: `Date.parse` alone takes nearly anything for a date. */
-function dateOf(value: string | readonly string[] | undefined): number | null {
+/** An HTTP date in epoch milliseconds, or null. Only the form HTTP uses: `Date.parse` alone takes nearly anything for a date. */
+export function readDate(value: string | readonly string[] | undefined): number | null {
   const text = typeof value === 'string' ? value : value?.[0];
   if (text === undefined || !/^[A-Z][a-z]{2,8}, .*GMT$/.test(text)) return null;
   const ms = Date.parse(text);

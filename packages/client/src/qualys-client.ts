@@ -29,6 +29,7 @@ import {
 import { resolveBaseUrl } from './platforms.ts';
 import type { Redact } from './redaction.ts';
 import { readCursorPage } from './search-after.ts';
+import type { ClockSkew } from './server-time.ts';
 import { openSession, positive, type QualysClientOptions, type QualysClientTools } from './session.ts';
 import { cutSingleEvent } from './single-event.ts';
 
@@ -48,8 +49,8 @@ export interface LearnedLimits {
   readonly requestsLeft: number;
   /** Whether any answer so far carried rate-limit headers. */
   readonly fromHeaders: boolean;
-  /** The server's clock minus ours, to the second; null before the first answer with a date. */
-  readonly clockSkewMs: number | null;
+  /** The server's clock minus ours, as of the last answer that told; null where none has. */
+  readonly clockSkew: ClockSkew | null;
 }
 
 /**
@@ -93,6 +94,10 @@ export interface QualysClient {
     signal: AbortSignal,
   ): Promise<string>;
   limits(): LearnedLimits;
+  /** What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
+  serverTimeMs(): number | null;
+  /** The same, after a new login where the last answer is more than a minute old; logins are outside the limits. */
+  askServerTime(signal: AbortSignal): Promise<number | null>;
   requestsMade(): RequestsMade;
   /** Ends all calls under way and closes all connections. Calls after it fail. */
   close(): Promise<void>;
@@ -175,7 +180,18 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
       concurrency: data.gate.limit(),
       requestsLeft: data.budget.requestsLeft(),
       ...observed,
+      clockSkew: data.serverTime.skew(),
     }),
+    serverTimeMs: () => data.serverTime.lastMs(),
+    askServerTime: (signal) =>
+      call(signal, async (linked) => {
+        const { serverTime, tokens, clock } = data;
+        if (!serverTime.isFresh(clock.nowMs())) {
+          const token = await tokens.current(linked);
+          if (!serverTime.isFresh(clock.nowMs())) await tokens.replace(token, linked);
+        }
+        return serverTime.lastMs();
+      }),
     requestsMade: () => {
       const made = data.requestsMade;
       return { total: made.auth + made.events + made.count + made.detail, ...made };

@@ -80,6 +80,10 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
       },
     },
     idFields: ['id', 'eventId'],
+    serverClock: {
+      lastMs: () => client.serverTimeMs(),
+      ask: (signal) => client.askServerTime(signal),
+    },
     count: (query, signal) => client.count(selection(query), signal),
     groups: async (query, field, groupLimit, signal) => {
       const params = { ...selection(query), groupBy: [groupBy[field]], limit: groupLimit };

@@ -7,6 +7,7 @@ import { createTransport } from './http.ts';
 import type { LimitFacts, RateLimit } from './limits.ts';
 import { logIn } from './login.ts';
 import { createRedact } from './redaction.ts';
+import { createServerTime } from './server-time.ts';
 import { createTokenHolder } from './token.ts';
 
 /** Where the API is, who asks, and how politely. */
@@ -50,7 +51,7 @@ export interface QualysClientTools {
 export interface Session {
   readonly data: DataTools;
   /** What answers told besides the limits in force. */
-  readonly observed: { fromHeaders: boolean; clockSkewMs: number | null };
+  readonly observed: { fromHeaders: boolean };
 }
 
 /** @throws {EdrlakeError} `CONFIG_INVALID` for a number that is not a whole number above 0 */
@@ -90,16 +91,16 @@ export function openSession(
     },
     requestsMade: { auth: 0, events: 0, count: 0, detail: 0 },
     access: createAccess(),
+    serverTime: createServerTime(),
   };
   const tokens = createTokenHolder((signal) => logIn(options, host, exchangeTools, signal), clock);
   currentToken = tokens.secret;
   const gate = createConcurrencyGate(maxConcurrency);
-  const observed: Session['observed'] = { fromHeaders: false, clockSkewMs: null };
+  const observed: Session['observed'] = { fromHeaders: false };
   let learnedConcurrency: number | null = null;
   let announced = '';
 
   function onLimits(limits: LimitFacts): void {
-    if (limits.serverAtMs !== null) observed.clockSkewMs = limits.serverAtMs - clock.nowMs();
     if (limits.requests !== null || limits.remaining !== null) observed.fromHeaders = true;
     if (limits.concurrency !== null) {
       learnedConcurrency = limits.concurrency;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createQualysSource } from '../src/index.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { connect, failureOf, json, NEVER, type Reply, startGateway, status, textOf } from './gateway.ts';
 
@@ -241,10 +242,31 @@ it('each request is reported, with what is left', async () => {
   ]);
 });
 
-it('the difference of the clocks is learned from the answers', async () => {
-  const gateway = await startGateway({ data: [json('{"count":1}', { Date: 'Thu, 01 Jan 2026 00:05:00 GMT' })] });
-  const { client } = connect(gateway.url);
-  expect(client.limits().clockSkewMs).toBeNull();
+it('the difference of the clocks is learned from the last answer that is a success and not from a cache', async () => {
+  const gateway = await startGateway({
+    data: [
+      json('{"count":1}', { Date: 'Thu, 01 Jan 2026 00:05:00 GMT' }),
+      json('{"count":1}', { Date: 'Thu, 01 Jan 2026 09:00:00 GMT', Age: '3600' }),
+      json('{"count":1}', { Date: 'tomorrow' }),
+      status(503, '{}', { Date: 'Thu, 01 Jan 2026 09:00:00 GMT' }),
+      json('{"count":1}', { Date: 'Thu, 01 Jan 2026 00:06:00 GMT', Age: '0' }),
+    ],
+  });
+  const { client, clock } = connect(gateway.url);
+  expect(client.limits().clockSkew).toBeNull();
+  expect(client.serverTimeMs()).toBeNull();
+  const source = createQualysSource(client);
+  const startedAtMs = clock.nowMs();
+  for (let asked = 0; asked < 3; asked += 1) {
+    await client.count({}, NEVER);
+    expect(client.serverTimeMs()).toBe(Date.parse('2026-01-01T00:05:00Z'));
+    // The fake clock stands still: the only doubt left is the second that the header rounds down to.
+    const minMs = Date.parse('2026-01-01T00:05:00Z') - startedAtMs;
+    expect(client.limits().clockSkew).toEqual({ minMs, maxMs: minMs + 999 });
+  }
+  const logins = client.requestsMade().auth;
+  expect(await source.serverClock?.ask(NEVER)).toBe(Date.parse('2026-01-01T00:05:00Z'));
   await client.count({}, NEVER);
-  expect(client.limits().clockSkewMs).toBe(300_000);
+  expect(source.serverClock?.lastMs()).toBe(Date.parse('2026-01-01T00:06:00Z'));
+  expect(client.requestsMade().auth).toBe(logins);
 });

@@ -65,7 +65,10 @@ export interface CursorWalk {
 export interface ServerClock {
   /** What it had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
   lastMs(): number | null;
-  /** The same; where nothing has been asked yet, logs in first, which the first request would do as well. @throws as any request */
+  /**
+   * The same, no older than a minute: logs in where nothing was answered since, which the first request would do as well.
+   * @throws {EdrlakeError} as any request
+   */
   ask(signal: AbortSignal): Promise<number | null>;
 }
 

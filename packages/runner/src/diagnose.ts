@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { QualysClient } from '@edrlake/client';
-import { isoInstant, MS_PER_DAY, type TimeAxis, type TimeRange } from '@edrlake/core';
+import type { ClockSkew, QualysClient } from '@edrlake/client';
+import { isoInstant, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange } from '@edrlake/core';
 import type { Connection, ConnectionSettings } from './connect.ts';
 import type { Services } from './export-types.ts';
 import { type Finding, fail, failure, ok, warn } from './finding.ts';
@@ -18,7 +18,8 @@ const TIME_TOKENS: Readonly<Record<TimeAxis, readonly string[]>> = {
 const FOLLOW_EVENT_TIME = 'New events can be followed by their own time: edrlake sync --axis event --look-back 5d';
 
 const PROBED_DAYS = 30;
-const MAX_CLOCK_SKEW_MS = 60_000;
+/** Less may be the network, or a clock that is being corrected. */
+const MAX_CLOCK_SKEW_MS = 5 * MS_PER_SECOND;
 const MIN_FREE_BYTES = 5 * 1024 ** 3;
 
 /**
@@ -152,7 +153,7 @@ async function checkAxis(
 }
 
 function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly Finding[] {
-  const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, clockSkewMs } = client.limits();
+  const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, clockSkew } = client.limits();
   const limit = `${requests} requests per ${windowSeconds} s, ${concurrency} at once, ${requestsLeft} left`;
   const origin = settings.rateLimit ? 'as configured' : 'assumed: the gateway sends no limit headers';
   const limits = fromHeaders
@@ -162,10 +163,22 @@ function checkLearned(client: QualysClient, settings: ConnectionSettings): reado
         `${limit}, ${origin}`,
         settings.rateLimit ? null : 'If your subscription allows more, set --rate-limit.',
       );
-  if (clockSkewMs === null) return [limits];
-  const skew = `${Math.round(Math.abs(clockSkewMs) / 1000)} s ${clockSkewMs < 0 ? 'ahead of' : 'behind'} the gateway`;
-  if (Math.abs(clockSkewMs) <= MAX_CLOCK_SKEW_MS) return [limits, ok('clock', `within a minute of the gateway`)];
-  return [limits, warn('clock', `this machine is ${skew}`, 'Synchronise the clock: "now" decides what is asked for.')];
+  return [limits, clockFinding(clockSkew)];
+}
+
+/** What the `Date` of the answers says of this machine's clock. The earlier of both decides what is asked for. */
+function clockFinding(skew: ClockSkew | null): Finding {
+  if (skew === null) {
+    return warn(
+      'clock',
+      'the gateway sends no Date header, so the clock of this machine decides alone',
+      'Keep it synchronised: where it is ahead, a sync would skip what comes later.',
+    );
+  }
+  const apartMs = skew.minMs > 0 ? skew.minMs : skew.maxMs < 0 ? -skew.maxMs : 0;
+  if (apartMs <= MAX_CLOCK_SKEW_MS) return ok('clock', 'as that of the gateway');
+  const found = `${Math.round(apartMs / MS_PER_SECOND)} s ${skew.minMs > 0 ? 'behind' : 'ahead of'} that of the gateway`;
+  return warn('clock', found, 'Synchronise it: the earlier of both decides up to where events are asked for.');
 }
 
 /** Whether files can be made, and how much room there is. Leaves nothing behind. */

@@ -35,13 +35,18 @@ export const OPTIONS: ExportOptions = { concurrency: 2, batchBytes: 16 * 1024 * 
 
 /** Builds the stage, does the work on it, and takes everything down again. */
 export async function onStage<T>(
-  options: SimulatorOptions & { readonly settings?: Partial<ConnectionSettings>; readonly clock?: Clock },
+  options: SimulatorOptions & {
+    readonly settings?: Partial<ConnectionSettings>;
+    readonly clock?: Clock;
+    /** The gateway's own clock; the machine's unless given. */
+    readonly gatewayClock?: Clock;
+  },
   work: (stage: Stage) => Promise<T>,
 ): Promise<T> {
-  const { settings, clock: givenClock, ...simulated } = options;
+  const { settings, clock: givenClock, gatewayClock, ...simulated } = options;
   const clock = givenClock ?? impatientClock();
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-flow-'));
-  const simulator = await startSimulator({ ...simulated });
+  const simulator = await startSimulator({ ...simulated, ...(gatewayClock && { clock: gatewayClock }) });
   const events: RunEvent[] = [];
   let runs = 0;
   const services = (overrides: Partial<RunServices> = {}): RunServices => {

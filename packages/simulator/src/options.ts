@@ -64,6 +64,8 @@ export interface SimulatorOptions {
   readonly apiPrefix?: string;
   /** Time for tokens, limits, latency and the call log. Default the machine's. */
   readonly clock?: Clock;
+  /** How far the gateway's clock, which its `Date` header and its tokens tell, is ahead of `clock`; null: no `Date`. Default 0. */
+  readonly clockSkewMs?: number | null;
   /** Memory for answers to be served again without making them anew; faulty ones are not kept. Default 0. */
   readonly pageCacheBytes?: number;
   /** Calls kept in the log; the oldest go first. Default 100,000. */
@@ -101,6 +103,7 @@ const DEFAULTS = {
   nowMs: null,
   apiPrefix: '/ioc',
   clock: systemClock,
+  clockSkewMs: 0,
   pageCacheBytes: 0,
   callLogLimit: 100_000,
 } as const satisfies Omit<ResolvedOptions, 'events' | 'range'>;
@@ -125,5 +128,7 @@ export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
   for (const share of ['edrShare', 'nullIdShare', 'unknownFieldShare'] as const) {
     require(resolved[share] >= 0 && resolved[share] <= 1, `${share}: 0 to 1, found ${resolved[share]}`);
   }
-  return resolved;
+  const { clock, clockSkewMs } = resolved;
+  if (clockSkewMs === null || clockSkewMs === 0) return resolved;
+  return { ...resolved, clock: { ...clock, nowMs: () => clock.nowMs() + clockSkewMs } };
 }

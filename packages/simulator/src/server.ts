@@ -81,6 +81,8 @@ async function serve(
   closing: AbortSignal,
 ): Promise<void> {
   const { options, calls, faults, limits } = parts;
+  response.sendDate = false;
+  if (options.clockSkewMs !== null) response.setHeader('Date', new Date(options.clock.nowMs()).toUTCString());
   const route = routeOf(options.apiPrefix, request.url ?? '/');
   const isData = route.endpoint !== 'auth';
   const outcome = isData ? limits.enter() : 'within';

@@ -35,6 +35,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
 
 function simulatorOptions(values: FlagValues, range: TimeRange) {
   const rateLimit = values['rate-limit'];
+  const clockSkew = values['clock-skew'];
   return {
     events: values.events,
     range,
@@ -42,6 +43,7 @@ function simulatorOptions(values: FlagValues, range: TimeRange) {
     port: values.port,
     credentials: CREDENTIALS,
     pageSizeMax: values['max-page-size'],
+    clockSkewMs: clockSkew === 'none' ? null : (clockSkew ?? 0),
     profile: { busyMinutes: values['busy-minutes'], busySecondEvents: values['busy-second'] },
     ...(rateLimit === null ? {} : { rateLimit: rateLimit === 'none' ? null : rateLimit }),
   };
