@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { inFreshDirectory, inPlainDuckDb, runJson } from '../e2e/command.ts';
+import { inFreshDirectory, inPlainDuckDb, runCommand, runJson } from '../e2e/command.ts';
 import { type CaseGateway, type CaseRequest, startCaseGateway } from './gateway.ts';
 
 const HOUR_MS = 3_600_000;
@@ -54,5 +54,48 @@ it.each([
     } finally {
       await gateway.close();
     }
+  }
+});
+
+it.each(['{"count":0}', '{"count":17}'])('a count of %s in error leaves no event out', async (wrong) => {
+  const gateway = await gatewayWith(1, ({ send }) => send(200, wrong));
+  try {
+    await inFreshDirectory(async (directory) => {
+      const lake = join(directory, 'lake');
+      await runJson(['sync', '--since', dayBefore(2), '--base-url', gateway.url, '--lake', lake]);
+      const rows = await inPlainDuckDb(`select count(*) from read_parquet('${lake}/events/*/*.parquet')`);
+      expect(rows).toEqual([[String(EVENTS)]]);
+    });
+  } finally {
+    await gateway.close();
+  }
+});
+
+it('a zero whose page cannot be had is unverified: exit code 3, status shows it, and the watermark stays', async () => {
+  const gateway = await startCaseGateway({
+    events: [],
+    answer: ({ kind, send }) => {
+      if (kind === 'events') send(200, '[{');
+      return kind === 'events';
+    },
+  });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const flags = ['--base-url', gateway.url, '--lake', join(directory, 'lake')];
+      const backfill = await runCommand(['backfill', '--from', '2021-03-27', '--to', '2021-03-28', ...flags]);
+      expect(backfill.exitCode).toBe(3);
+      expect(backfill.stdout).toContain('not confirmed by an empty page');
+      const status = await runJson(['status', ...flags.slice(2)]);
+      expect(status).toMatchObject({ days: { unverified: 2, complete: 0 }, provenUntil: null });
+      const sync = await runCommand(['sync', '--since', dayBefore(1), '--json', ...flags]);
+      expect(sync.exitCode).toBe(3);
+      expect(JSON.parse(sync.stdout)).toMatchObject({
+        outcome: 'partly',
+        watermarkAfter: `${dayBefore(1)}T00:00:00.000Z`,
+        exported: { windows: { unverified: [{ code: 'BODY_BROKEN' }] } },
+      });
+    });
+  } finally {
+    await gateway.close();
   }
 });

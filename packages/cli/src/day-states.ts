@@ -3,11 +3,21 @@ import type { DayCoverage } from '@edrlake/lake';
 
 /**
  * How a day stands, worst first. `mismatched`: what was fetched is not what the API counted, or ids are stored twice.
- * `missing`: the lake has lost events it held. `late`: the API has gained events since. `partial`: some of the day was
+ * `missing`: the lake has lost events it held. `late`: the API has gained events since. `unverified`: the API counted nothing in
+ * some of the day, which nothing confirmed. `partial`: some of the day was
  * never proven, or before it had settled. `unplanned`: nothing of it was ever fetched. `open`: the day is not over, or has not
  * settled. `complete`: the lake holds all of it.
  */
-export const DAY_STATES = ['mismatched', 'missing', 'late', 'partial', 'unplanned', 'open', 'complete'] as const;
+export const DAY_STATES = [
+  'mismatched',
+  'missing',
+  'late',
+  'unverified',
+  'partial',
+  'unplanned',
+  'open',
+  'complete',
+] as const;
 /** One of the states. */
 export type DayState = (typeof DAY_STATES)[number];
 
@@ -99,11 +109,15 @@ function stateOf(
   return line?.verdict ?? 'unplanned';
 }
 
+/** States that more proofs make complete. */
+const UNFINISHED_STATES: readonly DayState[] = ['unverified', 'partial', 'open', 'unplanned'];
+
 /** What following adds to days that were not, or not wholly, fetched by their own time. */
 function withFollowed(state: DayState, { startMs, endMs }: TimeRange, followed: TimeRange | null): DayState {
-  if (followed === null || (state !== 'partial' && state !== 'open' && state !== 'unplanned')) return state;
+  if (followed === null || !UNFINISHED_STATES.includes(state)) return state;
   if (startMs >= followed.endMs || endMs <= followed.startMs) return state;
-  return followed.startMs <= startMs && endMs <= followed.endMs ? 'complete' : 'partial';
+  if (followed.startMs <= startMs && endMs <= followed.endMs) return 'complete';
+  return state === 'unverified' ? state : 'partial';
 }
 
 /** A day of which more will come lacks nothing yet. */

@@ -10,7 +10,7 @@ const SHOWN = 10;
 /** What a run did, for a person, with the next command to type. */
 export function reportText(report: ExportReport, width: number): string {
   const parts = [...wrapWords(headline(report), width), ...frozenLines(report, width), '', pairsText(numbers(report))];
-  const { failed, mismatched } = report.windows;
+  const { failed, unverified = [], mismatched } = report.windows;
   if (mismatched.length > 0) {
     const rows = mismatched
       .slice(0, SHOWN)
@@ -28,17 +28,8 @@ export function reportText(report: ExportReport, width: number): string {
     parts.push('', 'Windows whose events are not what the API counted:', tableText(columns, rows, width));
     parts.push(...moreLine(mismatched.length));
   }
-  if (failed.length > 0) {
-    const rows = failed
-      .slice(0, SHOWN)
-      .map((window) => [...rangeCells(window.range), `${window.message} [${window.code}]`]);
-    parts.push(
-      '',
-      'Windows that failed:',
-      tableText([{ title: 'from' }, { title: 'until' }, { title: 'why' }], rows, width),
-    );
-    parts.push(...moreLine(failed.length));
-  }
+  parts.push(...whyTable('Windows that failed:', failed, width));
+  parts.push(...whyTable('Counted as empty, and not confirmed by an empty page:', unverified, width));
   if (report.unknownFields.length > 0) {
     const rows = report.unknownFields
       .slice(0, SHOWN)
@@ -49,6 +40,16 @@ export function reportText(report: ExportReport, width: number): string {
   }
   parts.push('', ...nextLines(report));
   return `${parts.join('\n')}\n`;
+}
+
+/** Windows and why nothing is known of them; nothing for none. */
+function whyTable(title: string, windows: ExportReport['windows']['failed'], width: number): string[] {
+  if (windows.length === 0) return [];
+  const rows = windows
+    .slice(0, SHOWN)
+    .map((window) => [...rangeCells(window.range), `${window.message} [${window.code}]`]);
+  const columns = [{ title: 'from' }, { title: 'until' }, { title: 'why' }];
+  return ['', title, tableText(columns, rows, width), ...moreLine(windows.length)];
 }
 
 function headline(report: ExportReport): string {
@@ -74,6 +75,7 @@ export function frozenText(frozenAtMs: number): string {
 
 function numbers(report: ExportReport): [string, string][] {
   const { events, windows, requests } = report;
+  const { unverified = [] } = windows;
   const pairs: [string, string][] = [
     [
       'Events',
@@ -86,6 +88,7 @@ function numbers(report: ExportReport): [string, string][] {
         `${countText(windows.committed)} committed`,
         ...(windows.skipped > 0 ? [`${countText(windows.skipped)} already proven`] : []),
         ...(windows.failed.length > 0 ? [`${countText(windows.failed.length)} failed`] : []),
+        ...(unverified.length > 0 ? [`${countText(unverified.length)} unverified`] : []),
         ...(windows.mismatched.length > 0 ? [`${countText(windows.mismatched.length)} mismatched`] : []),
       ].join(' · '),
     ],
@@ -145,6 +148,7 @@ export function reportDocument(report: ExportReport) {
     windows: {
       ...windows,
       failed: windows.failed.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+      unverified: (windows.unverified ?? []).map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
       mismatched: windows.mismatched.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
     },
     startedAt: isoInstant(startedAtMs),

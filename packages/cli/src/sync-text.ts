@@ -103,7 +103,7 @@ function nextLines(exports: readonly ExportReport[]): string[] {
   const bad = exports.findLast(({ outcome }) => outcome !== 'done');
   if (bad === undefined) return ['Next: edrlake status'];
   if (bad.outcome === 'partly') {
-    const [first] = bad.windows.failed;
+    const [first] = [...bad.windows.failed, ...(bad.windows.unverified ?? [])];
     const why = first === undefined ? [] : [`First failure: ${first.message} [${first.code}]`];
     return [...why, 'Next: edrlake sync', '      (goes on from the watermark and fetches only what is missing)'];
   }

@@ -1,4 +1,4 @@
-import { parseRange } from '@edrlake/core';
+import { isoInstant, parseRange } from '@edrlake/core';
 import type { ExportPlan, ExportReport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
 import { findingsText } from '../src/commands/doctor.ts';
@@ -37,6 +37,25 @@ describe('the report of an export', () => {
     expect(text).toContain('12,345 counted · 12,000 new · 45 changed · 300 unchanged');
     expect(text).toContain('18 made · 18 planned · 13 at least');
     expect(text).toMatch(/Next: edrlake status\n$/);
+  });
+
+  it('names what was counted as empty and is not confirmed', () => {
+    const windows = { ...DONE.windows, committed: 1, unverified: [FAILED_WINDOW] };
+    const report: ExportReport = { ...DONE, outcome: 'partly', windows };
+    const text = reportText(report, 80);
+    expect(text).toContain('2 planned · 1 committed · 1 unverified');
+    expect(text).toContain('Counted as empty, and not confirmed by an empty page:');
+    expect(text).toContain('no answer [TIMEOUT]');
+    expect(text).toContain('Next: edrlake backfill');
+    expect(reportDocument(report).windows.unverified).toEqual([
+      {
+        windowId: 'w',
+        code: 'TIMEOUT',
+        message: 'no answer',
+        from: isoInstant(RANGE.startMs),
+        to: isoInstant(RANGE.endMs),
+      },
+    ]);
   });
 
   it('says where an end was frozen that goes beyond now', () => {

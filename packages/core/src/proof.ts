@@ -38,7 +38,10 @@ export interface FetchedWindow extends PlannedWindow {
   readonly verdict: 'complete' | 'mismatch';
 }
 
-/** What one window brought into the lake, kept in the commit log. A `mismatch` never counts as coverage. */
+/**
+ * What one window brought into the lake, kept in the commit log. Only `proven` counts as coverage. `mismatch`: the numbers
+ * contradict each other. `unverified`: the API counted zero and nothing else confirmed it; it says nothing against an older proof.
+ */
 export interface WindowProof {
   readonly window: Window;
   /** Events the API counted, records fetched, distinct ids among them, records that became rejects. */
@@ -52,7 +55,7 @@ export interface WindowProof {
   readonly perDay: Readonly<Record<Day, number>>;
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
-  readonly verdict: 'proven' | 'mismatch';
+  readonly verdict: 'proven' | 'mismatch' | 'unverified';
   /** When the proof was made, by the earlier of both clocks. */
   readonly verifiedAtMs: number;
   /**

@@ -146,6 +146,7 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
   for (const path of entry.idsRemoved) state.identityFiles.delete(path);
   for (const file of entry.idsAdded) state.identityFiles.set(file.path, file);
   for (const proof of entry.proofs) {
+    if (saysNothing(state, proof)) continue;
     // Deleted first, so that a renewed proof moves to the end: order is recency.
     state.proofs.delete(proof.window.id);
     state.proofs.set(proof.window.id, { version: entry.version, proof });
@@ -191,6 +192,7 @@ export function sameSchema(a: Schema | undefined, b: Schema): boolean {
  */
 export function newsIn(state: LakeState, proofs: readonly WindowProof[]): WindowProof[] {
   return proofs.filter((proof) => {
+    if (saysNothing(state, proof)) return false;
     const known = state.proofs.get(proof.window.id);
     return (
       known === undefined ||
@@ -199,6 +201,12 @@ export function newsIn(state: LakeState, proofs: readonly WindowProof[]): Window
       isBetterDated(known.proof, proof)
     );
   });
+}
+
+/** A number that was not confirmed takes no older word back. */
+function saysNothing(state: LakeState, { window, verdict }: WindowProof): boolean {
+  const known = state.proofs.get(window.id);
+  return verdict === 'unverified' && known !== undefined && known.proof.verdict !== 'unverified';
 }
 
 /** Whether the older proof was made too early to be the last word, or by a clock that was ahead. */

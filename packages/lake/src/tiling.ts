@@ -22,14 +22,16 @@ export interface Deciding<Proof extends WindowProof = WindowProof> {
 /**
  * Divides time into the stretches between all ends of windows (and the given boundaries). Stretches without a window are
  * left out. Of overlapping windows the newer one counts, event by event: windows that are cut by type or agent decide
- * only about what passes their cuts.
- * @param proofs of one axis and scope, oldest first
+ * only about what passes their cuts. What is unverified counts only where no other window lies.
+ * @param given proofs of one axis and scope, oldest first
  * @param boundariesMs further instants to divide at
  */
 export function segmentsOf<Proof extends WindowProof>(
-  proofs: readonly Proof[],
+  given: readonly Proof[],
   boundariesMs: Iterable<number> = [],
 ): Segment<Proof>[] {
+  const isUnverified = ({ verdict }: Proof) => verdict === 'unverified';
+  const proofs = [...given.filter(isUnverified), ...given.filter((proof) => !isUnverified(proof))];
   const starting = new Map<number, number[]>();
   const instants = new Set(boundariesMs);
   for (const [age, { window }] of proofs.entries()) {

@@ -53,6 +53,23 @@ describe('coverage', () => {
     ]);
   });
 
+  test('is unverified where only a zero that nothing confirmed speaks, which takes no older proof back', async () => {
+    const unverified = (from: number, to: number) => ({
+      ...proofOf(hours(from, to), {}),
+      verdict: 'unverified' as const,
+    });
+    const lake = await lakeWith(hourly(0, 12), {
+      proofs: [proofOf(hours(0, 12), { [D1]: 12 }), unverified(12, 24)],
+    });
+    expect(await lake.coverage()).toEqual([line(D1, 12, 12, 'unverified')]);
+    expect(await lake.provenRanges('event', { filter: null, state: null })).toEqual([
+      { startMs: DAY_1, endMs: DAY_1 + 12 * HOUR },
+    ]);
+    await deliver(lake, [], { proofs: [proofOf(hours(12, 24), {})] });
+    await deliver(lake, [], { proofs: [unverified(0, 12), unverified(6, 24), unverified(12, 24)] });
+    expect(await lake.coverage()).toEqual([line(D1, 12, 12, 'complete')]);
+  });
+
   test('is mismatched where the newest word on a part is a mismatch, until a newer one is better', async () => {
     const whole = proofOfDays(DAY_1, 1, hourly(0, 24));
     const lake = await lakeWith(

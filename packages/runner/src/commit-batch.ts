@@ -8,7 +8,7 @@ import {
   type WindowProof,
 } from '@edrlake/core';
 import type { Lane } from '@edrlake/lake';
-import { removeWindow } from '@edrlake/pager';
+import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { stageBatch } from '@edrlake/writers';
 import type { BatchResult, ExportRun } from './run-types.ts';
 
@@ -59,6 +59,18 @@ export async function commitRecordless(run: ExportRun, windows: readonly Fetched
   const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
   return { proofs, unknownFields: [], commit };
+}
+
+/**
+ * Commits that nothing confirmed a zero of the API in these windows, so that coverage shows it. Nothing is proven by it, and no
+ * older proof is taken back.
+ */
+export async function commitUnverified(run: ExportRun, windows: readonly FailedWindow[]): Promise<void> {
+  if (windows.length === 0) return;
+  const dates = datesOf(run);
+  const nothing = { counted: 0, fetched: 0, distinct: 0, rejected: 0, perDay: {}, rejectedPerDay: {} };
+  const proofs = windows.map(({ window }): WindowProof => ({ window, ...nothing, verdict: 'unverified', ...dates }));
+  await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
 }
 
 /**

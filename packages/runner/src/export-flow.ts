@@ -1,7 +1,8 @@
 import type { PlannedWindow, Window } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
-import { fetchWindows } from '@edrlake/pager';
+import { type FailedWindow, fetchWindows } from '@edrlake/pager';
 import { batchLanes } from './batch-lanes.ts';
+import { commitUnverified } from './commit-batch.ts';
 import { startRun } from './export-run.ts';
 import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices } from './export-types.ts';
 import { inBatches } from './in-batches.ts';
@@ -41,12 +42,15 @@ export async function exportRange(
       signal: services.signal,
     });
     const lanes = batchLanes(run);
+    const unverified: FailedWindow[] = [];
     try {
       for await (const { windows, failed } of inBatches(fetched, batchBytes, services.signal)) {
         await run.recordFailed(failed);
+        unverified.push(...failed.filter(({ count }) => count === 0));
         if (windows.length > 0) await lanes.bring(windows);
       }
       await lanes.settle();
+      await commitUnverified(run, unverified);
     } finally {
       await lanes.close();
     }

@@ -9,6 +9,7 @@ import type {
   FailedExportWindow,
   MismatchedWindow,
   RunServices,
+  UnverifiedWindow,
 } from './export-types.ts';
 import { askedPageSize, type LearnedPageSize, learnedPageSize } from './page-sizes.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
@@ -137,9 +138,10 @@ function recorderOf(
       return tally.plan.windows.filter((planned) => !proven.has(planned));
     },
     recordFailed: async (windows) => {
-      for (const { window, error } of windows) {
+      for (const { window, count, error } of windows) {
         const { code, message } = error;
-        tally.failed.push({ windowId: window.id, range: window.range, code, message });
+        const list = count === 0 ? tally.unverified : tally.failed;
+        list.push({ windowId: window.id, range: window.range, code, message });
         await journal.append({ type: 'window-failed', windowId: window.id, code, message });
       }
     },
@@ -213,6 +215,7 @@ interface Tally {
   unchangedEvents: number;
   filesAdded: number;
   readonly failed: FailedExportWindow[];
+  readonly unverified: UnverifiedWindow[];
   readonly mismatched: MismatchedWindow[];
   readonly unknownFields: Map<string, UnknownField>;
 }
@@ -230,6 +233,7 @@ function newTally(): Tally {
     unchangedEvents: 0,
     filesAdded: 0,
     failed: [],
+    unverified: [],
     mismatched: [],
     unknownFields: new Map(),
   };
@@ -242,7 +246,7 @@ function addBatch(tally: Tally, { proofs, unknownFields, commit }: BatchResult):
     tally.duplicates += proof.duplicates ?? 0;
     if (proof.verdict === 'proven') {
       tally.committed += 1;
-    } else {
+    } else if (proof.verdict === 'mismatch') {
       const { counted, fetched, distinct, window } = proof;
       tally.mismatched.push({ windowId: window.id, range: window.range, counted, fetched, distinct });
     }
@@ -267,11 +271,13 @@ type RunFacts = Pick<
 > & { readonly pageSize: { readonly asked: number; readonly given: number } };
 
 function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport {
-  const { plan, skipped, committed, failed, mismatched } = tally;
+  const { plan, skipped, committed, failed, unverified, mismatched } = tally;
+  const isPartly = failed.length > 0 || unverified.length > 0;
+  const planned = plan.windows.length + plan.emptyWindows.length;
   return {
     ...facts,
-    outcome: failed.length > 0 ? 'partly' : mismatched.length > 0 ? 'mismatch' : 'done',
-    windows: { planned: plan.windows.length + plan.emptyWindows.length, skipped, committed, failed, mismatched },
+    outcome: isPartly ? 'partly' : mismatched.length > 0 ? 'mismatch' : 'done',
+    windows: { planned, skipped, committed, failed, unverified, mismatched },
     events: {
       counted: plan.events,
       fetched: tally.fetched,

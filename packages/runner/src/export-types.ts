@@ -88,6 +88,9 @@ export interface FailedExportWindow {
   readonly message: string;
 }
 
+/** A window that holds nothing by the counts, whose empty page could not be had, and why. */
+export type UnverifiedWindow = FailedExportWindow;
+
 /** A window whose fetched records are not what the API counted. */
 export interface MismatchedWindow {
   readonly windowId: string;
@@ -105,7 +108,7 @@ export interface ExportReport {
   readonly request: ExportRequest;
   /** Where the end was frozen because what was asked for reaches beyond now, in UTC epoch milliseconds; else null. */
   readonly frozenAtMs: number | null;
-  /** `done`: all proven. `partly`: some windows failed. `mismatch`: some windows do not add up. */
+  /** `done`: all proven. `partly`: some windows failed or are unverified. `mismatch`: some windows do not add up. */
   readonly outcome: 'done' | 'partly' | 'mismatch';
   readonly windows: {
     readonly planned: number;
@@ -113,6 +116,8 @@ export interface ExportReport {
     readonly committed: number;
     readonly failed: readonly FailedExportWindow[];
     readonly mismatched: readonly MismatchedWindow[];
+    /** Absent in reports of older versions. */
+    readonly unverified?: readonly UnverifiedWindow[];
   };
   readonly events: {
     readonly counted: number;

@@ -7,7 +7,7 @@ import { listRunIds, readJournal } from './run-journal.ts';
 const MAX_JOURNALS_READ = 200;
 
 /**
- * The ranges of windows that failed in the newest runs of an axis and scope, newest run first. What has been proven since is
+ * The ranges of windows that failed, or stayed unverified, in the newest runs of an axis and scope, newest run first. What has been proven since is
  * among them: whoever asks compares with the lake.
  */
 export async function failedRanges(runsDirectory: string, axis: TimeAxis, scope: QueryScope): Promise<TimeRange[]> {
@@ -17,7 +17,7 @@ export async function failedRanges(runsDirectory: string, axis: TimeAxis, scope:
       if (line.type !== 'finish') continue;
       const { request, windows } = line.report;
       if (request.axis !== axis || !isDeepStrictEqual(request.scope, scope)) continue;
-      ranges.push(...windows.failed.map(({ range }) => range));
+      ranges.push(...[...windows.failed, ...(windows.unverified ?? [])].map(({ range }) => range));
     }
   }
   return ranges;

@@ -64,17 +64,39 @@ describe('a stretch without events', () => {
     });
   });
 
-  it('is not proven where its page cannot be had, and the next run confirms it with that page', async () => {
+  it('is unverified where its page cannot be had, and the next run confirms it with that page', async () => {
     await onStage({ events: 10, range: DAY }, async ({ simulator, backfill, lake }) => {
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events' }, times: 50 });
       const first = await backfill(YEAR);
-      expect(first).toMatchObject({ outcome: 'partly', windows: { committed: 0 } });
+      const windows = { committed: 0, failed: [], unverified: [{ range: YEAR, code: 'SERVER_ERROR' }] };
+      expect(first).toMatchObject({ outcome: 'partly', windows });
       expect(await lake.provenRanges('event', EVERYTHING)).toEqual([]);
+      const verdicts = async () => new Set((await lake.coverage()).map(({ verdict }) => verdict));
+      expect(await verdicts()).toEqual(new Set(['unverified']));
       simulator.faults.clear();
       const madeBefore = simulator.calls.of('events').length;
       expect(await backfill(YEAR)).toMatchObject({ outcome: 'done', resumed: true });
       expect(simulator.calls.of('events').length - madeBefore).toBe(1);
       expect(await lake.provenRanges('event', EVERYTHING)).toEqual([YEAR]);
+      expect(await verdicts()).toEqual(new Set(['complete']));
+      // What cannot be confirmed once more stays as proven as it was.
+      simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events' }, times: 50 });
+      expect((await backfill(YEAR)).outcome).toBe('partly');
+      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([YEAR]);
+    });
+  });
+
+  it('holds the watermark of a sync back until its page has come', async () => {
+    const nowMs = DAY.endMs + 20 * MS_PER_DAY;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async ({ simulator, ends, services }) => {
+      const sinceMs = DAY.endMs + 10 * MS_PER_DAY;
+      simulator.faults.push({ kind: 'reset', match: { endpoint: 'events' }, times: 50 });
+      const first = await syncNewEvents(ends, { ...SYNC, sinceMs }, OPTIONS, services());
+      expect(first).toMatchObject({ exported: { outcome: 'partly' }, watermarkAfterMs: sinceMs });
+      simulator.faults.clear();
+      const second = await syncNewEvents(ends, SYNC, OPTIONS, services());
+      expect(second.watermarkAfterMs).toBe(nowMs - SYNC.settleLagMs);
     });
   });
 });
