@@ -11,6 +11,7 @@ import {
 } from '@edrlake/runner/history';
 import { calendarSpanText, calendarText } from './calendar-text.ts';
 import { type Calendar, calendarOf, stateOn } from './day-states.ts';
+import { lostFileLines } from './lost-files-text.ts';
 import { bytesText, countText, durationText, instantText, nounText } from './quantity-text.ts';
 import { pairsText, tableText } from './table-text.ts';
 
@@ -31,6 +32,8 @@ export interface LakeStatus {
   /** Oldest first, one line for each day and scope, or for days that hold nothing and were proven together. */
   readonly days: readonly DayCoverage[];
   readonly calendar: Calendar;
+  /** Data files that are gone or cut; their days are not complete. */
+  readonly lostFiles: readonly string[];
   /** When the newest event happened; null without events, or where their file is gone. */
   readonly newestEventAtMs: number | null;
   /** Up to where the lake was synced, by processing time or else by event time; null before the first sync. */
@@ -79,6 +82,7 @@ export async function readLakeStatus(
     tables: Object.entries(snapshot.files).map(([table, files]) => tableStatus(table, files)),
     days,
     calendar,
+    lostFiles: days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [],
     newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
@@ -127,6 +131,7 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   if (status.version === 0) return `${[...parts, 'Next: edrlake backfill --from … --to …'].join('\n')}\n`;
   parts.push(tablesText(tables, style.width), '', calendarSpanText(calendar), '');
   parts.push(calendarText(calendar, style.width, style.colour), ...attentionLines(days, calendar, style.width));
+  if (status.lostFiles.length > 0) parts.push('', ...lostFileLines(status.lostFiles, style.width));
   return `${parts.join('\n')}\n`;
 }
 

@@ -1,5 +1,6 @@
 import { clocksText, type DataFile, type Day, isAhead, isoInstant, type TimeAxis } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
+import { lostFileLines } from './lost-files-text.ts';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
 import { reportDocument } from './report-text.ts';
 import { pairsText } from './table-text.ts';
@@ -50,8 +51,9 @@ export function syncText(view: SyncView, width: number): string {
   const isDone = exports.every(({ outcome }) => outcome === 'done');
   const until = report.watermarkAfterMs === null ? 'nothing' : atSecond(report.watermarkAfterMs);
   if (isDone && added + changed === 0) {
-    const nothing = wrapWords(`Nothing new: complete up to ${until}, ${nounText(requests, 'request')}.`, width);
-    return `${[...nothing, ...clockLines(report, width)].join('\n')}\n`;
+    const upTo = report.lostFiles.length > 0 ? 'Nothing new up to' : 'Nothing new: complete up to';
+    const nothing = wrapWords(`${upTo} ${until}, ${nounText(requests, 'request')}.`, width);
+    return `${[...nothing, ...clockLines(report, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
   }
   const clock = axis === 'processed' ? 'processing time' : 'event time';
   const headline = isDone
@@ -75,7 +77,7 @@ export function syncText(view: SyncView, width: number): string {
   const last = exports.at(-1);
   if (last !== undefined) pairs.push(['Run', `${last.runId} · ${durationText(sum((one) => one.durationMs))}`]);
   const parts = [...wrapWords(headline, width), ...clockLines(report, width), '', pairsText(pairs), ''];
-  return `${[...parts, ...nextLines(exports)].join('\n')}\n`;
+  return `${[...parts, ...nextLines(exports), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
 }
 
 /** Says so where the clocks are apart: the earlier one holds the watermark back. */

@@ -28,6 +28,7 @@ const REPORT: SyncReport = {
   watermarkAfterMs: RANGE.endMs,
   range: RANGE,
   reopened: [],
+  lostFiles: [],
   resumed: null,
   clocks: bothClocks(RANGE.endMs + 900_000, RANGE.endMs + 900_000),
   exported: EXPORTED,

@@ -20,4 +20,6 @@ export interface DataFile {
   readonly newestEventMs?: number;
   /** First and last processing time in it, both included. Not in files without one, nor in those an older edrlake wrote. */
   readonly processedMs?: readonly [number, number];
+  /** CRC-32 of its bytes, unsigned. Not in files that an older edrlake wrote. */
+  readonly crc32?: number;
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
+import { type SummedFile, sumFile } from './checksum.ts';
 import { explainFileError } from './file-errors.ts';
-import { frozenState, type LakeState, type LogEntry } from './lake-state.ts';
+import { frozenState, type IdentityFile, type LakeState, type LogEntry, type LoggedFile } from './lake-state.ts';
 import { stagePath } from './layout.ts';
 import { publish, releaseCommit, settle } from './publish.ts';
 import type { Move } from './store.ts';
@@ -53,8 +54,9 @@ export async function commitDraft<T>(
       const base = state.version;
       const drafted = await draftUnlessOvertaken(bench, base, () => draft(state, { commitId, stage }));
       if (drafted !== null) {
-        const { entry, outcome } = drafted;
-        if (entry === null) return { version: base, entry, outcome };
+        const { outcome } = drafted;
+        if (drafted.entry === null) return { version: base, entry: null, outcome };
+        const entry = await withChecksums(bench, drafted.entry, drafted.moves);
         if (await publish(bench, entry, drafted.moves)) {
           await tidyUp(bench, entry);
           reportCommit(bench, entry);
@@ -74,6 +76,29 @@ export async function commitDraft<T>(
     disposition: 'retry',
     hint: 'Run again; let fewer processes write to this lake at once.',
   });
+}
+
+/**
+ * The entry with the size and checksum of each staged file, read back from where it was written.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE` when a file is not what was written
+ */
+async function withChecksums({ store }: Workbench, entry: LogEntry, moves: readonly Move[]): Promise<LogEntry> {
+  const stagedAt = new Map(moves.map(({ from, to }) => [to, from]));
+  const sum = async <T extends SummedFile>(file: T): Promise<T> => {
+    const found = await sumFile(store.locate(stagedAt.get(file.path) ?? file.path));
+    if (found !== null && found.bytes === (file.fileBytes ?? found.bytes))
+      return { ...file, fileBytes: found.bytes, crc32: found.crc32 };
+    const what = found === null ? 'is gone' : `has ${found.bytes} bytes`;
+    throw new EdrlakeError('LAKE_UNWRITABLE', `${file.path} was written with ${file.fileBytes} bytes and now ${what}`, {
+      context: { path: file.path },
+      hint: 'Nothing was committed. Check the disk, and that no other program works in the lake, and run again.',
+    });
+  };
+  const added: LoggedFile[] = [];
+  for (const file of entry.added) added.push(await sum(file));
+  const idsAdded: IdentityFile[] = [];
+  for (const file of entry.idsAdded) idsAdded.push(await sum(file));
+  return { ...entry, added, idsAdded };
 }
 
 /**

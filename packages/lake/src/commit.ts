@@ -1,12 +1,14 @@
-import { type DataFile, idHashSql, type StagedBatch, type WindowProof } from '@edrlake/core';
+import { type DataFile, EdrlakeError, idHashSql, type StagedBatch, type WindowProof } from '@edrlake/core';
+import { resizedFiles } from './checksum.ts';
 import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
 import { draftEntry, NO_INDEX_CHANGE, schemaOnTop } from './draft-entry.ts';
 import type { DuckDbSession } from './duckdb-session.ts';
+import { forgetLostFiles } from './forget-lost.ts';
 import { type IndexChange, openIndex, stageIndexChange } from './identity-index.ts';
 import { type LakeState, newsIn } from './lake-state.ts';
 import { indexName } from './layout.ts';
 import { markUndelivered, type Rewrite, rewriteWithoutGone } from './rewrite.ts';
-import { type Screening, screenBatch, TEMP } from './screen-batch.ts';
+import { findKnown, NOTHING_SCREENED, type Screening, screenBatch, TEMP } from './screen-batch.ts';
 import { rowsOf } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -45,12 +47,36 @@ interface Staged {
   readonly files: readonly DataFile[];
 }
 
+/** Each further try means that more files were found to be lost, or that another writer has replaced them. */
+const MAX_TRIES = 5;
+
 /**
  * Commits a batch: compares it with the newest version, stages files for what is new, and publishes them. When another
- * writer was faster the comparison is made again with what that one committed.
+ * writer was faster the comparison is made again with what that one committed. An event counts as unchanged only while the
+ * files that hold it are there: lost ones are forgotten first, so that what was in them is written again.
  * @throws {EdrlakeError} as `commitDraft`
  */
 export async function commit(bench: Workbench, request: CommitRequest): Promise<CommitResult> {
+  for (let tries = 1; ; tries += 1) {
+    const { result, lost } = await commitOnce(bench, request);
+    if (result !== null) return result;
+    if (tries === MAX_TRIES) throw stillLost(lost[0] ?? '');
+    await forgetLostFiles(bench, request.runId, new Set());
+  }
+}
+
+function stillLost(path: string): EdrlakeError {
+  return new EdrlakeError('LAKE_CORRUPT', `${path} is gone, and could not be given up`, {
+    disposition: 'retry',
+    context: { path },
+    hint: 'Run again; let fewer processes write to this lake at once.',
+  });
+}
+
+async function commitOnce(
+  bench: Workbench,
+  request: CommitRequest,
+): Promise<{ readonly result: CommitResult | null; readonly lost: readonly string[] }> {
   let earlier: Staged | null = null;
   try {
     const { version, entry, outcome } = await commitDraft<Outcome>(bench, async (state, names) => {
@@ -58,10 +84,12 @@ export async function commit(bench: Workbench, request: CommitRequest): Promise<
       earlier = prepared.outcome.staged;
       return prepared;
     });
+    if (outcome.lost.length > 0) return { result: null, lost: outcome.lost };
     const { newEvents, changedEvents, unchangedEvents } = outcome.screening;
     const [filesAdded, filesRemoved] = [entry?.added.length ?? 0, entry?.removed.length ?? 0];
     const deletedEvents = entry === null ? 0 : outcome.deletedEvents;
-    return { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
+    const result = { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
+    return { result, lost: [] };
   } finally {
     for (const table of Object.values(TEMP)) await bench.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
   }
@@ -71,6 +99,8 @@ interface Outcome {
   readonly screening: Screening;
   readonly deletedEvents: number;
   readonly staged: Staged;
+  /** Files that should hold what the index knows of the batch, and are gone; then nothing was staged. */
+  readonly lost: readonly string[];
 }
 
 interface Attempt extends CommitNames {
@@ -86,14 +116,20 @@ async function prepare(
 ): Promise<Draft<Outcome>> {
   const { batch, proofs } = request;
   const index = await openIndex(bench, state, stage, commitId);
-  const screening = await screenBatch(bench, state, index, batch);
+  const known = await findKnown(bench, state, index, batch);
+  const lost = (await resizedFiles(bench.store, known)).map(({ path }) => path);
+  if (lost.length > 0) {
+    const staged = earlier ?? { fingerprint: '', files: [] };
+    return { outcome: { screening: NOTHING_SCREENED, deletedEvents: 0, staged, lost }, entry: null, moves: [] };
+  }
+  const screening = await screenBatch(bench, state, batch);
   const deletedEvents = request.replace === true ? await markUndelivered(bench, state, batch, proofs) : 0;
   bench.onStep('screened');
   const written = screening.newEvents + screening.changedEvents + screening.newRejects;
   const news = newsIn(state, proofs);
   const changesFiles = written + deletedEvents > 0 || index.rebuilt !== null;
   const staged = await stageRows(bench, batch, written, screening, { commitId, stage, earlier });
-  const outcome = { screening, deletedEvents, staged };
+  const outcome = { screening, deletedEvents, staged, lost };
   if (!changesFiles && news.length === 0) return { outcome, entry: null, moves: [] };
 
   const { schemaVersion } = schemaOnTop(state, bench.tables);

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { copyToParquetSql, type Day, EdrlakeError, quoteName, type TimeRange, writtenFile } from '@edrlake/core';
+import { refuseDamaged } from './checksum.ts';
 import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './compact-plan.ts';
 import { draftEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from './draft-entry.ts';
@@ -182,6 +183,7 @@ async function mergeOne(
   { group, number, schemaVersion }: { group: MergeGroup; number: number; schemaVersion: number },
 ): Promise<LoggedFile> {
   const { table, partition, inputs } = group;
+  await refuseDamaged(bench.store, inputs);
   const path = `${table.name}/${partition}/${commitId}-c${number}.parquet`;
   const staged = `${stage}/${path}`;
   const location = bench.store.locate(staged);

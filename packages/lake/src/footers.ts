@@ -1,4 +1,5 @@
 import { quoteText } from '@edrlake/core';
+import { damagedFiles, resizedFiles } from './checksum.ts';
 import { isFileError } from './file-errors.ts';
 import type { LoggedFile } from './lake-state.ts';
 import { rowsOf } from './table-rows.ts';
@@ -9,8 +10,8 @@ export interface Footers {
   /** Rows by path, of the files that are whole. */
   readonly rowCounts: ReadonlyMap<string, number>;
   /**
-   * Files that are not what was committed: they are gone, their footers cannot be read, or hold another number of rows.
-   * In the order given.
+   * Files that are not what was committed: they are gone, of another size, their footers cannot be read or hold another number
+   * of rows, or, where that was looked at, their bytes are not the ones that were written. In the order given.
    */
   readonly lost: readonly LoggedFile[];
 }
@@ -18,13 +19,21 @@ export interface Footers {
 /** Files of one statement. */
 const FILES_PER_STATEMENT = 1_000;
 
-/** Reads the footers of data files. Files that are gone or broken cost a few statements more each. */
+/**
+ * Reads the footers of data files. Files that are gone or broken cost a few statements more each.
+ * @param isVerified which files are read as a whole and compared with their checksums
+ */
 export async function readFooters(
   bench: Pick<Workbench, 'store' | 'connection'>,
   files: readonly LoggedFile[],
+  isVerified: (file: LoggedFile) => boolean,
 ): Promise<Footers> {
-  const absent = await bench.store.absent(files.map(({ path }) => path));
-  const present = files.filter(({ path }) => !absent.has(path));
+  const broken = new Set(
+    [...(await resizedFiles(bench.store, files)), ...(await damagedFiles(bench.store, files.filter(isVerified)))].map(
+      ({ path }) => path,
+    ),
+  );
+  const present = files.filter(({ path }) => !broken.has(path));
   const found = new Map<string, number>();
   for (let first = 0; first < present.length; first += FILES_PER_STATEMENT) {
     await readSome(bench, present.slice(first, first + FILES_PER_STATEMENT), found);

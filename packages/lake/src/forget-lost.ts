@@ -15,12 +15,19 @@ import type { Workbench } from './workbench.ts';
  * Commits that data files are gone, and gives up what stands no longer by itself: events whose child rows are gone and child
  * rows whose events are gone. Afterwards the identity index claims none of them, so that they are written when they are
  * delivered again, and until then the coverage calls their days mismatched.
+ * @param suspects files that are compared with their checksums; of the others sizes and footers have to do
  * @returns the paths of the lost files; empty, and nothing committed, when all are there
  * @throws {EdrlakeError} as `commitDraft`
  */
-export async function forgetLostFiles(bench: Workbench, runId: string): Promise<readonly string[]> {
+export async function forgetLostFiles(
+  bench: Workbench,
+  runId: string,
+  suspects: ReadonlySet<string>,
+): Promise<readonly string[]> {
   try {
-    const { outcome } = await commitDraft(bench, (state, names) => draftWithoutLost(bench, state, runId, names));
+    const { outcome } = await commitDraft(bench, (state, names) =>
+      draftWithoutLost(bench, state, { runId, suspects }, names),
+    );
     return outcome;
   } finally {
     await bench.connection.run(`DROP TABLE IF EXISTS temp.${TEMP.gone}`);
@@ -30,10 +37,10 @@ export async function forgetLostFiles(bench: Workbench, runId: string): Promise<
 async function draftWithoutLost(
   bench: Workbench,
   state: LakeState,
-  runId: string,
+  { runId, suspects }: { readonly runId: string; readonly suspects: ReadonlySet<string> },
   names: CommitNames,
 ): Promise<Draft<readonly string[]>> {
-  const { lost } = await readFooters(bench, [...state.files.values()]);
+  const { lost } = await readFooters(bench, [...state.files.values()], ({ path }) => suspects.has(path));
   const outcome = lost.map(({ path }) => path);
   if (lost.length === 0) return { entry: null, moves: [], outcome };
   const lostPaths = new Set(outcome);

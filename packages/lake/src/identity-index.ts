@@ -1,8 +1,9 @@
 import { dirname } from 'node:path';
 import { idHashSql, quoteText, type TableSpec } from '@edrlake/core';
+import { damagedFiles } from './checksum.ts';
 import type { IdentityFile, LakeState } from './lake-state.ts';
 import { EVENTS, FOLDERS } from './layout.ts';
-import { makeFolder, syncPath } from './store.ts';
+import { makeFolder, type Store, syncPath } from './store.ts';
 import { rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -32,19 +33,31 @@ export interface IndexView {
 }
 
 /**
- * The index of a version of the lake. When one of its files is lost it is made anew from the data files, into the staging
- * folder: the content of every event is then unknown, and the next delivery of one is compared row by row.
+ * The index of a version of the lake. When one of its files is lost or damaged it is made anew from the data files, into the
+ * staging folder: the content of every event is then unknown, and the next delivery of one is compared row by row.
  */
 export async function openIndex(bench: Workbench, state: LakeState, stage: string, name: string): Promise<IndexView> {
-  const present = new Set((await bench.store.list(FOLDERS.ids)).map((file) => `${FOLDERS.ids}/${file}`));
   const files = [...state.identityFiles.values()];
-  if (files.every(({ path }) => present.has(path))) {
+  if (await isWhole(bench.store, files)) {
     return { files: files.map((file) => ({ file, location: bench.store.locate(file.path) })), rebuilt: null };
   }
   const staged = `${stage}/ids/${name}-rebuilt.parquet`;
   const rowCount = await writeEntries(bench, claimsSql(bench, state), staged);
   const file = { path: `${FOLDERS.ids}/${name}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
   return { files: [{ file, location: bench.store.locate(staged) }], rebuilt: { file, staged } };
+}
+
+/** Files that were read and found whole, with when they had last changed then: each is read as a whole once a process. */
+const verified = new WeakMap<Store, Map<string, number>>();
+
+async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<boolean> {
+  const known = verified.get(store) ?? new Map<string, number>();
+  verified.set(store, known);
+  const things = await store.look(files.map(({ path }) => path));
+  const unread = files.filter(({ path }, position) => known.get(path) !== things[position]?.changedAtMs);
+  if (things.includes(null) || (await damagedFiles(store, unread)).length > 0) return false;
+  for (const [position, { path }] of files.entries()) known.set(path, things[position]?.changedAtMs ?? 0);
+  return true;
 }
 
 /** A query over all entries of some index files; DuckDB reads only the columns that are used. */

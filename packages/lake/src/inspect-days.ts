@@ -19,8 +19,8 @@ export interface InspectedDay {
   /** Different ids among the event rows; fewer than rows means that some event is stored more than once. */
   readonly distinctIds: number;
   /**
-   * Paths of data files, of any table, that the log names and that are gone, unreadable, or not of the committed number of
-   * rows. Nothing else in this object counts their rows. A file of rejects is named by the day it was fetched on, or by the
+   * Paths of data files, of any table, that the log names and that are gone, unreadable, or do not hold the bytes that were
+   * committed. Nothing else in this object counts their rows. A file of rejects is named by the day it was fetched on, or by the
    * last day of the range when that lies outside it.
    */
   readonly lostFiles: readonly string[];
@@ -40,7 +40,9 @@ export function inspectDays(bench: Workbench, range: TimeRange, by: 'day' | 'typ
   const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
   const isInRange = (day: Day) => firstDay <= day && day <= lastDay;
   return readNewest(bench, async (snapshot, state) => {
-    const { rowCounts, lost } = await readFooters(bench, filesToLookAt(snapshot, isInRange));
+    const { rowCounts, lost } = await readFooters(bench, filesToLookAt(snapshot, isInRange), (file) =>
+      isInRange(partitionDay(file)),
+    );
     const whole = (table: string) => (snapshot.files[table] ?? []).filter(({ path }) => rowCounts.has(path));
     const lines = new Map<string, InspectedDay>();
     const add = (day: Day, eventType: string | null, more: Partial<InspectedDay>) => {

@@ -28,6 +28,9 @@ export interface IdentityFile {
   readonly rowCount: number;
   /** 0 for what one commit wrote; merging files of one level makes a file of the next. */
   readonly level: number;
+  /** Size and CRC-32 of its bytes. Not in files that an older edrlake wrote. */
+  readonly fileBytes?: number;
+  readonly crc32?: number;
 }
 
 /** What a commit did to the events, whether it brought files or only proofs. */

@@ -25,14 +25,15 @@ import { type CompactOptions, type CompactReport, compact } from './compact.ts';
 import { countFromLog } from './count-query.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
 import { countedTwiceIn } from './counted-twice.ts';
-import { coverageOf, type DayCoverage, provenRangesOf } from './coverage.ts';
+import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion } from './coverage.ts';
 import type { DuckDbLimits, DuckDbSession } from './duckdb-session.ts';
 import { explainFileError, explainQueryFailure } from './file-errors.ts';
+import { findLost } from './find-lost.ts';
 import { forgetLostFiles } from './forget-lost.ts';
 import { type InspectedDay, inspectDays } from './inspect-days.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
-import { FOLDERS, FORMAT, FORMAT_FILE } from './layout.ts';
 import { holdLake } from './hold-lake.ts';
+import { FOLDERS, FORMAT, FORMAT_FILE, REJECTS } from './layout.ts';
 import type { Lease } from './lease.ts';
 import { checkFormat } from './log-files.ts';
 import { refuseLostLog } from './lost-log.ts';
@@ -41,6 +42,7 @@ import { ignoreSteps } from './publish.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 import { localStore, makeFolder, type Store } from './store.ts';
+import { partitionDay } from './table-rows.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './vacuum.ts';
 import { keepViews } from './view-file.ts';
 import type { ViewSource } from './views.ts';
@@ -110,9 +112,15 @@ export interface Lake {
   inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
   /**
    * Takes note that data files are gone or broken, and makes the rest whole, so that what was in them can be delivered again.
+   * @param suspects paths of files that are compared with their checksums; of the others sizes and footers have to do
    * @returns their paths; empty when none is lost
    */
-  forgetLostFiles(runId: string): Promise<readonly string[]>;
+  forgetLostFiles(runId: string, suspects?: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Data files of the newest version that are gone or not of their committed size; of the days the range touches where one is
+   * given, rejects by the day they were fetched. Looks only at what the folders say.
+   */
+  lostFiles(range?: TimeRange): Promise<readonly string[]>;
   /** Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`, `INTERRUPTED`. */
   compact(options: CompactOptions, context: RunContext): Promise<CompactReport>;
   /** Removes what no reader or writer needs any more; a dry run works on a lake opened for reading, too. See `VacuumOptions`. */
@@ -249,13 +257,15 @@ function lakeOn(
   const tableNames = tables.map(({ name }) => name);
   const newestSnapshot = cachedSnapshot(tableNames);
   const snapshot = async () => newestSnapshot(await log.refresh());
-  const coverage = async (range?: TimeRange) =>
-    coverageOf(
-      await snapshot(),
-      async (questions) => countAnswers(await ready(), questions),
-      idle.clock.nowMs(),
-      range,
-    );
+  const lostFilesOf = (range?: TimeRange) => findLost({ store, log }, range);
+  /** A day whose files are gone is not complete, whatever the log says. */
+  const coverage = async (range?: TimeRange) => {
+    const lost = await lostFilesOf(range);
+    const shown = await snapshot();
+    const lossDays = new Set([...shown.lossDays, ...lost.filter(({ table }) => table !== REJECTS).map(partitionDay)]);
+    const count = async (questions: readonly RowQuestion[]) => countAnswers(await ready(), questions);
+    return coverageOf({ ...shown, lossDays: [...lossDays] }, count, idle.clock.nowMs(), range);
+  };
   const viewSource = async (): Promise<ViewSource> => {
     const days = await coverage();
     const { schemas } = await log.refresh();
@@ -303,13 +313,14 @@ function lakeOn(
       }),
     countedTwice: (ranges, axis) => inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis)),
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
-    forgetLostFiles: (runId) =>
+    forgetLostFiles: (runId, suspects = []) =>
       inTurn(async () => {
         refuseToWrite();
-        const paths = await forgetLostFiles(await ready(), runId);
+        const paths = await forgetLostFiles(await ready(), runId, new Set(suspects));
         await views.afterCommit(paths.length);
         return paths;
       }),
+    lostFiles: async (range) => (await lostFilesOf(range)).map(({ path }) => path),
     compact: (options, context) =>
       inTurn(async () => {
         refuseToWrite();

@@ -8,6 +8,7 @@ import {
   type WindowProof,
   writtenFile,
 } from '@edrlake/core';
+import { refuseDamaged } from './checksum.ts';
 import { cutsSql } from './cuts.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS } from './layout.ts';
@@ -55,6 +56,7 @@ export async function rewriteWithoutGone(
       if (file === undefined) continue;
       removed.push(file.path);
       if (file.rowCount === Number(gone)) continue;
+      await refuseDamaged(bench.store, [file]);
       const path = `${table.name}/${file.partition}/${name}-r${number}.parquet`;
       const location = bench.store.locate(`${stage}/${path}`);
       await makeFolder(dirname(location));

@@ -1,9 +1,9 @@
 import { quoteName, quoteText, type StagedBatch } from '@edrlake/core';
 import { entriesSql, type IndexView } from './identity-index.ts';
-import type { LakeState } from './lake-state.ts';
+import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS } from './layout.ts';
 import { filesInPartitions, snapshotOf } from './snapshot.ts';
-import { isEventTable, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
+import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
 import type { Workbench } from './workbench.ts';
 
 /** Temporary tables of a commit. They live on the lake's connection until the commit ends. */
@@ -28,27 +28,48 @@ export interface Screening {
   readonly fingerprint: string;
 }
 
+/** Of a batch that was not compared. */
+export const NOTHING_SCREENED: Screening = {
+  newEvents: 0,
+  changedEvents: 0,
+  unchangedEvents: 0,
+  newRejects: 0,
+  fingerprint: '',
+};
+
 /**
- * Compares a batch with a version of the lake. Afterwards `TEMP.screen` says of each staged event whether it is `new`,
- * `changed` (the stored rows go, the delivered ones come), `unchanged`, or `dropped` because what is stored was processed
- * later; `TEMP.except` holds the latter two, `TEMP.gone` the changed ones. Only files of the days that the index names
- * are read, and none when no id is known.
+ * Makes `TEMP.known`, what the index says of the batch's events and rejects.
+ * @returns the files, in all tables, of the days on which it says that they lie
  */
-export async function screenBatch(
+export async function findKnown(
   bench: Workbench,
   state: LakeState,
   index: IndexView,
   batch: StagedBatch | null,
-): Promise<Screening> {
-  const { connection } = bench;
-  const staged =
-    batch === null
-      ? 'SELECT NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS processed_time, NULL::UBIGINT AS id_hash, NULL::UBIGINT AS content_hash WHERE false'
-      : `SELECT event_id, event_date, processed_time, id_hash, content_hash FROM ${quoteName(batch.identityTable)}`;
+): Promise<LoggedFile[]> {
   const entries = entriesSql(index.files.map(({ location }) => location));
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${TEMP.known} AS SELECT * FROM (${entries}) WHERE id_hash IN (SELECT id_hash FROM (${staged}))`,
+  await bench.connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${TEMP.known} AS SELECT * FROM (${entries}) WHERE id_hash IN (SELECT id_hash FROM (${stagedSql(batch)}))`,
   );
+  const days = await rowsOf(bench.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.known}`);
+  const known = new Set(days.map(({ day }) => String(day)));
+  return known.size === 0 ? [] : [...state.files.values()].filter((file) => known.has(partitionDay(file)));
+}
+
+function stagedSql(batch: StagedBatch | null): string {
+  return batch === null
+    ? 'SELECT NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS processed_time, NULL::UBIGINT AS id_hash, NULL::UBIGINT AS content_hash WHERE false'
+    : `SELECT event_id, event_date, processed_time, id_hash, content_hash FROM ${quoteName(batch.identityTable)}`;
+}
+
+/**
+ * Compares a batch with a version of the lake, on top of `TEMP.known`. Afterwards `TEMP.screen` says of each staged event
+ * whether it is `new`, `changed` (the stored rows go, the delivered ones come), `unchanged`, or `dropped` because what is
+ * stored was processed later; `TEMP.except` holds the latter two, `TEMP.gone` the changed ones. Only files of the days that
+ * the index names are read, and none when no id is known.
+ */
+export async function screenBatch(bench: Workbench, state: LakeState, batch: StagedBatch | null): Promise<Screening> {
+  const { connection } = bench;
   // A reject's hash stands for its record, so a known hash is the same record again, unless its file is gone.
   await connection.run(`
     CREATE OR REPLACE TEMP TABLE ${TEMP.screen} AS
@@ -56,7 +77,7 @@ export async function screenBatch(
       CASE WHEN n.id_hash IS NULL THEN 'new'
            WHEN (s.event_id IS NULL AND n.content_hash IS NOT NULL) OR n.content_hash = s.content_hash THEN 'unchanged'
            ELSE 'candidate' END AS verdict
-    FROM (${staged}) s LEFT JOIN (
+    FROM (${stagedSql(batch)}) s LEFT JOIN (
       SELECT id_hash, content_hash FROM ${TEMP.known}
       QUALIFY row_number() OVER (PARTITION BY id_hash ORDER BY version DESC) = 1
     ) n USING (id_hash)`);

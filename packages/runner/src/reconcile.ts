@@ -167,9 +167,8 @@ export async function repair(
 ): Promise<RepairReport> {
   const { source, lake } = ends;
   const broken = days.filter(({ verdict }) => verdict !== 'match' && verdict !== 'duplicate');
-  const forgottenFiles = broken.some(({ lostFiles }) => lostFiles.length > 0)
-    ? await lake.forgetLostFiles(services.newRunId)
-    : [];
+  const lostFiles = broken.flatMap((day) => day.lostFiles);
+  const forgottenFiles = lostFiles.length > 0 ? await lake.forgetLostFiles(services.newRunId, lostFiles) : [];
   const stretches: DifferingStretch[] = [];
   for (const range of joinDays(broken.map(({ day }) => day))) {
     stretches.push(...(await differingStretches(source, lake, { axis: 'event', range, scope: EVERYTHING }, services)));

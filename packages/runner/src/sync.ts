@@ -53,6 +53,8 @@ export interface SyncReport {
   readonly clocks: BothClocks;
   /** null where nothing had to be fetched or proven. */
   readonly exported: ExportReport | null;
+  /** Data files, of any day, that are gone or cut: then the lake does not hold what is proven, whatever this sync brought. */
+  readonly lostFiles: readonly string[];
 }
 
 /**
@@ -95,6 +97,7 @@ export async function syncNewEvents(
     resumed,
     clocks,
     exported,
+    lostFiles: await lake.lostFiles(),
   };
 }
 

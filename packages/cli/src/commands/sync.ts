@@ -61,5 +61,6 @@ function explained(thrown: unknown, values: FlagValues): EdrlakeError {
 }
 
 function outcomesOf({ report }: SyncView): ('done' | 'partly' | 'mismatch')[] {
-  return ['done', ...[report.resumed, report.exported].flatMap((exported) => exported?.outcome ?? [])];
+  const lost = report.lostFiles.length > 0 ? (['mismatch'] as const) : [];
+  return ['done', ...lost, ...[report.resumed, report.exported].flatMap((exported) => exported?.outcome ?? [])];
 }

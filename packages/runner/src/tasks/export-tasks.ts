@@ -100,7 +100,9 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
       });
       const requests = connection.requestsMade() - requestsBefore;
       const outputs = [report.resumed, report.exported].filter((exported) => exported !== null).map(outputOf);
-      return { ...joinOutputs(outputs), requests };
+      const joined = joinOutputs(outputs);
+      const isLacking = joined.outcome === 'done' && report.lostFiles.length > 0;
+      return { ...joined, ...(isLacking ? { outcome: 'mismatch' as const } : {}), requests };
     }, services);
   },
   describe: async ({ since, lookBackHours, settleLagMinutes }, { services }) => {

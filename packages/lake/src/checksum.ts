@@ -1,0 +1,82 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
+import { EdrlakeError, errnoOf, unreadable } from '@edrlake/core';
+import type { Store } from './store.ts';
+
+/** What a file is known by: its size and the CRC-32 of its bytes. */
+export interface FileSum {
+  readonly bytes: number;
+  readonly crc32: number;
+}
+
+/** A file as the log names it. Files that an older edrlake wrote have no checksum, its index files no size either. */
+export interface SummedFile {
+  readonly path: string;
+  readonly fileBytes?: number;
+  readonly crc32?: number;
+}
+
+/** Bytes read at a time. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * Reads a file once, in constant memory; null when there is none. A file that was just written comes from the memory of the
+ * system.
+ * @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be read: that does not say that it is broken.
+ */
+export async function sumFile(location: string): Promise<FileSum | null> {
+  let file: FileHandle;
+  try {
+    file = await open(location, 'r');
+  } catch (thrown) {
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
+    throw unreadable(`${location} cannot be read`, thrown);
+  }
+  try {
+    const { size } = await file.stat();
+    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(size, CHUNK_BYTES)));
+    let [bytes, sum] = [0, 0];
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, bytes);
+      if (bytesRead === 0) return { bytes, crc32: sum };
+      sum = crc32(buffer.subarray(0, bytesRead), sum);
+      bytes += bytesRead;
+    }
+  } catch (thrown) {
+    throw unreadable(`${location} cannot be read`, thrown);
+  } finally {
+    await file.close().catch(() => undefined);
+  }
+}
+
+/** Those of the files that are gone, or not of the size the log says. Looks only at what the folders say of them. */
+export async function resizedFiles<T extends SummedFile>(store: Store, files: readonly T[]): Promise<T[]> {
+  const things = await store.look(files.map(({ path }) => path));
+  return files.filter(({ fileBytes }, position) => {
+    const thing = things[position] ?? null;
+    return thing === null || (fileBytes !== undefined && thing.bytes !== fileBytes);
+  });
+}
+
+/** Those of the files that are gone, or whose bytes are not the ones that were written. Reads all of them. */
+export async function damagedFiles<T extends SummedFile>(store: Store, files: readonly T[]): Promise<T[]> {
+  const damaged: T[] = [];
+  for (const file of files) {
+    const [one] = file.crc32 === undefined ? await resizedFiles(store, [file]) : [];
+    if (one !== undefined) damaged.push(one);
+    if (file.crc32 === undefined) continue;
+    const sum = await sumFile(store.locate(file.path));
+    if (sum?.crc32 !== file.crc32 || (file.fileBytes !== undefined && sum.bytes !== file.fileBytes)) damaged.push(file);
+  }
+  return damaged;
+}
+
+/** Refuses to copy rows out of damaged files, which would make the damage look like what was committed. */
+export async function refuseDamaged(store: Store, files: readonly SummedFile[]): Promise<void> {
+  const [damaged] = await damagedFiles(store, files);
+  if (damaged === undefined) return;
+  throw new EdrlakeError('LAKE_CORRUPT', `${damaged.path} is gone or does not hold the bytes that were written`, {
+    context: { path: damaged.path },
+    hint: 'Restore the file from a backup, or run: edrlake reconcile --repair',
+  });
+}
