@@ -6,6 +6,7 @@ import { isoInstant, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange } 
 import type { Connection, ConnectionSettings } from './connect.ts';
 import type { Services } from './export-types.ts';
 import { type Finding, fail, failure, ok, warn } from './finding.ts';
+import { checkPages } from './probe-pages.ts';
 import { checkHistogram, checkWalk, rangeFilter } from './probe-ways.ts';
 import { connectBeside } from './shared-connection.ts';
 
@@ -24,7 +25,7 @@ const MIN_FREE_BYTES = 5 * 1024 ** 3;
 
 /**
  * Finds out what the documents leave open about a platform and whether an export could start now. Costs one login, at most
- * nine counts and one page of one event, which is not kept. Findings come in the order a person would check them; when the login fails, what
+ * ten counts, one page of one event and one of the size that is set, which are not kept. Findings come in the order a person would check them; when the login fails, what
  * needs it is left out.
  */
 export async function diagnose(
@@ -49,13 +50,14 @@ export async function diagnose(
     const login = await checkLogin(connection.client, services);
     const proxy = checkProxy(connection.client, target.settings, login);
     if (login.status === 'fail') return [...proxy, login, ...local];
-    const { findings, eventToken } = await checkTokens(connection.client, target.settings, range, services);
+    const { findings, eventToken, counted } = await checkTokens(connection.client, target.settings, range, services);
     const ways =
       eventToken === null
         ? []
         : [
             await checkHistogram(connection.client, eventToken, range, services),
             await checkWalk(connection.client, target.settings, eventToken, range, services),
+            await checkPages(connection.client, target.settings, eventToken, { range, counted }, services),
           ];
     return [...proxy, login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
   } finally {
@@ -90,9 +92,10 @@ async function checkTokens(
   settings: ConnectionSettings,
   range: TimeRange,
   services: Services,
-): Promise<{ readonly findings: readonly Finding[]; readonly eventToken: string | null }> {
+): Promise<{ readonly findings: readonly Finding[]; readonly eventToken: string | null; readonly counted: number }> {
   const findings: Finding[] = [];
   let eventToken: string | null = null;
+  let counted = 0;
   for (const axis of ['event', 'processed'] as const) {
     const configured = settings.timeTokens?.[axis] ?? TIME_TOKENS[axis][0];
     const tried = new Set([configured, ...TIME_TOKENS[axis]]);
@@ -103,10 +106,10 @@ async function checkTokens(
       range,
       services,
     );
-    if (axis === 'event') eventToken = finding.token;
+    if (axis === 'event') [eventToken, counted] = [finding.token, finding.count];
     findings.push(finding.finding);
   }
-  return { findings, eventToken };
+  return { findings, eventToken, counted };
 }
 
 async function checkAxis(
@@ -115,7 +118,7 @@ async function checkAxis(
   tokens: readonly string[],
   range: TimeRange,
   services: Services,
-): Promise<{ readonly finding: Finding; readonly token: string | null }> {
+): Promise<{ readonly finding: Finding; readonly token: string | null; readonly count: number }> {
   const name = axis === 'event' ? 'event time token' : 'processing time token';
   const [configured] = tokens;
   let counted: { readonly token: string; readonly count: number } | null = null;
@@ -135,20 +138,21 @@ async function checkAxis(
     return {
       finding: axis === 'event' ? finding : { ...finding, status: 'warn', advice: FOLLOW_EVENT_TIME },
       token: null,
+      count: 0,
     };
   }
   const found = `${counted.token} (${counted.count} events from ${isoInstant(range.startMs)} to ${isoInstant(range.endMs)})`;
   if (counted.count === 0) {
     return {
       finding: warn(name, found, 'No events to tell by: check the account, or that agents report.'),
-      token: counted.token,
+      ...counted,
     };
   }
-  if (counted.token === configured) return { finding: ok(name, found), token: counted.token };
+  if (counted.token === configured) return { finding: ok(name, found), ...counted };
   const flag = axis === 'event' ? '--event-time-token' : '--processed-time-token';
   return {
     finding: warn(name, found, `Set ${flag} ${counted.token}: ${configured} is not understood here.`),
-    token: counted.token,
+    ...counted,
   };
 }
 

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand, runJson } from '../e2e/command.ts';
+import { type CaseGateway, type Scenario, startCaseGateway } from './gateway.ts';
+
+const START_MS = Date.parse('2021-03-27T00:00:00Z');
+const LARGEST = 500;
+const EVENTS = Array.from({ length: 2_500 }, (_, index) => {
+  const at = new Date(START_MS + index * 30_000).toISOString().replace('Z', '+0000');
+  return { id: `F_${index}`, type: 'FILE', dateTime: at, eventProcessedTime: at, asset: { agentId: 'a' } };
+});
+const DAY = ['--from', '2021-03-27', '--to', '2021-03-27'];
+
+/** Gives no more than 500 events a page: in silence, or refusing more with these words. */
+function capped(refusal: string | null): Scenario {
+  return {
+    events: EVENTS,
+    answer: ({ kind, params, rows, send }) => {
+      if (kind !== 'events') return false;
+      const asked = Number(params.get('pageSize') ?? 10);
+      if (refusal !== null && asked > LARGEST) {
+        send(400, refusal);
+        return true;
+      }
+      const size = Math.min(LARGEST, asked);
+      const from = Number(params.get('pageNumber') ?? 0) * size;
+      send(
+        200,
+        `[${rows(params)
+          .slice(from, from + size)
+          .join(',')}]`,
+      );
+      return true;
+    },
+  };
+}
+
+let gateway: CaseGateway;
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edrlake-cap-'));
+});
+afterEach(async () => {
+  await gateway.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe.each([
+  ['in silence', null],
+  ['with a 400 that names the largest', '{"message":"pageSize must not exceed 500"}'],
+])('a gateway that gives 500 events a page, %s', (_, refusal) => {
+  const ends = () => ['--base-url', gateway.url, '--lake', join(directory, 'lake')];
+
+  it('is noticed by a backfill, which brings all events and says so', async () => {
+    gateway = await startCaseGateway(capped(refusal));
+    const ended = await runCommand(['backfill', ...DAY, ...ends()]);
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(ended.stdout).toContain('2,500 new');
+    expect(ended.stdout).toContain('of 500 events: the gateway gives no 1,000, set --page-size 500');
+    expect(ended.stderr).toContain('the gateway gives 500 events a page, not 1,000');
+    // Three pages in vain, five of the size that is given, and one behind them that is empty.
+    expect(gateway.asked('events')).toBeLessThanOrEqual(9);
+    const counted = await runJson(['query', 'select count(distinct event_id) as n from events', ...ends()]);
+    expect(JSON.stringify(counted)).toContain('2500');
+  });
+
+  it('is told beforehand by doctor, with the setting', async () => {
+    gateway = await startCaseGateway(capped(refusal));
+    // Neither the last 30 days, which are empty, nor the day itself keep it from finding out.
+    for (const range of [[], DAY]) {
+      const ended = await runCommand(['doctor', ...range, ...ends()]);
+      expect(ended.stdout.replace(/\s+/g, ' ')).toContain('Set --page-size 500');
+    }
+  });
+});
+
+it('doctor is content with pages as large as asked for', async () => {
+  gateway = await startCaseGateway({ events: EVENTS });
+  const args = ['doctor', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake')];
+  expect((await runCommand(args)).stdout.replace(/\s+/g, ' ')).toContain('of 1000 events, as asked for');
+});
