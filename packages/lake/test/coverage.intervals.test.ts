@@ -1,0 +1,235 @@
+import {
+  type Day,
+  dayOf,
+  EVERYTHING,
+  isAhead,
+  MS_PER_DAY,
+  MS_PER_MINUTE,
+  SETTLE_LAG_MS,
+  startOfDayMs,
+  type TimeRange,
+  type WindowProof,
+  windowOf,
+} from '@edrlake/core';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { coverageOf, type DayCoverage, provenRangesOf } from '../src/coverage.ts';
+import { countedAtOf } from '../src/dated-proofs.ts';
+import type { Snapshot } from '../src/snapshot.ts';
+import { ask, newDirectory, openSmall } from './opened-lakes.ts';
+import { DAY, DAY_1, deliver, proofOf } from './small-lake.ts';
+
+/** The model knows time in slots, all events of one slot at its beginning. */
+const SLOT_MS = 15 * MS_PER_MINUTE;
+const DAYS = 6;
+const SLOTS = (DAYS * MS_PER_DAY) / SLOT_MS;
+const slotMs = (slot: number) => DAY_1 + slot * SLOT_MS;
+const BY_EVENT_TIME = { axis: 'event', scope: EVERYTHING } as const;
+
+interface Story {
+  readonly proofs: readonly WindowProof[];
+  readonly eventSlots: readonly number[];
+  readonly nowMs: number;
+}
+
+const slot = fc.integer({ min: 0, max: SLOTS });
+const moment = fc.integer({ min: -20, max: SLOTS + 200 }).map(slotMs);
+
+const proofShape = fc.record({
+  from: slot,
+  length: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: SLOTS })),
+  midnights: fc.boolean(),
+  verifiedAtMs: moment,
+  countedAtMs: fc.option(moment, { nil: undefined }),
+  isMismatch: fc.integer({ min: 0, max: 4 }).map((one) => one === 0),
+});
+
+/** Any proofs over any events, made at any time, also by clocks that are wrong. */
+const story: fc.Arbitrary<Story> = fc
+  .record({
+    shapes: fc.array(proofShape, { maxLength: 8 }),
+    eventSlots: fc.array(fc.integer({ min: 0, max: SLOTS - 1 }), { maxLength: 30 }),
+    nowMs: moment,
+  })
+  .map(({ shapes, eventSlots, nowMs }) => ({
+    eventSlots,
+    nowMs,
+    proofs: shapes.map(({ from, length, midnights, verifiedAtMs, countedAtMs, isMismatch }) => {
+      const whole = (ms: number) => (midnights ? Math.floor(ms / MS_PER_DAY) * MS_PER_DAY : ms);
+      const startMs = whole(slotMs(from));
+      const endMs = Math.max(startMs + SLOT_MS, whole(slotMs(from + length)));
+      const range = { startMs, endMs };
+      const untilMs = Math.min(endMs, countedAtMs ?? verifiedAtMs, verifiedAtMs);
+      const times = eventSlots.map(slotMs).filter((ms) => startMs <= ms && ms < untilMs);
+      const perDay: Record<Day, number> = {};
+      for (const ms of times) perDay[dayOf(ms)] = (perDay[dayOf(ms)] ?? 0) + 1;
+      return {
+        window: windowOf({ axis: 'event', range, cuts: [], scope: EVERYTHING }),
+        counted: times.length,
+        fetched: times.length,
+        distinct: times.length,
+        rejected: 0,
+        perDay,
+        rejectedPerDay: {},
+        verdict: isMismatch ? 'mismatch' : 'proven',
+        verifiedAtMs,
+        ...(countedAtMs !== undefined && { countedAtMs }),
+      } satisfies WindowProof;
+    }),
+  }));
+
+/** A lake that holds the events and the proofs, and whose clock says so much. */
+function coverage({ proofs, eventSlots, nowMs }: Story, range: TimeRange | null = null): Promise<DayCoverage[]> {
+  const count = (of: TimeRange) => eventSlots.map(slotMs).filter((ms) => of.startMs <= ms && ms < of.endMs).length;
+  return coverageOf(
+    snapshotOf(proofs, eventSlots),
+    async (questions) => questions.map((question) => ({ events: count(question.range), rejects: 0 })),
+    nowMs,
+    range,
+  );
+}
+
+function snapshotOf(proofs: readonly WindowProof[], eventSlots: readonly number[] = []): Snapshot {
+  const files = eventSlots.map((one, n) => {
+    const partition = `event_date=${dayOf(slotMs(one))}`;
+    return { table: 'events', partition, path: `${partition}/${n}`, rowCount: 1, fileBytes: 1, schemaVersion: 1 };
+  });
+  const nothing = { committedAtMs: null, schemaVersion: 1, idFiles: [], commits: [], lossDays: [] };
+  return { version: 1, files: { events: files as never }, proofs, ...nothing };
+}
+
+/** The days a line speaks for. */
+function daysOfLine({ day, lastDay }: DayCoverage): Day[] {
+  const days: Day[] = [];
+  for (let ms = startOfDayMs(day); ms <= startOfDayMs(lastDay); ms += MS_PER_DAY) days.push(dayOf(ms));
+  return days;
+}
+
+/** The newest proof of an instant that can know it. */
+function lastWord({ proofs, nowMs }: Story, ms: number): WindowProof | null {
+  const knows = (proof: WindowProof) => {
+    if (proof.verdict === 'proven' && isAhead(countedAtOf(proof), nowMs)) return false;
+    const { startMs, endMs } = proof.window.range;
+    return startMs <= ms && ms < Math.min(endMs, countedAtOf(proof), nowMs);
+  };
+  return proofs.findLast(knows) ?? null;
+}
+
+describe('coverage by intervals', () => {
+  test('is what a model says that looks at every quarter of an hour', async () => {
+    await fc.assert(
+      fc.asyncProperty(story, async (told) => {
+        const lines = await coverage(told);
+        const found = new Map(lines.flatMap((line) => daysOfLine(line).map((day) => [day, line] as const)));
+        expect(lines.flatMap(daysOfLine).length).toBe(found.size);
+        for (let dayMs = DAY_1; dayMs < DAY_1 + (DAYS + 3) * MS_PER_DAY; dayMs += MS_PER_DAY) {
+          const slots = Array.from({ length: MS_PER_DAY / SLOT_MS }, (_, n) => dayMs + n * SLOT_MS);
+          const words = slots.map((ms) => ({ ms, proof: lastWord(told, ms) }));
+          const inLake = told.eventSlots.filter((one) => dayOf(slotMs(one)) === dayOf(dayMs)).length;
+          const known = words.filter(({ proof }) => proof !== null);
+          const line = found.get(dayOf(dayMs));
+          if (known.length === 0) {
+            expect(line?.counted ?? null).toBeNull();
+            expect(line?.inLake ?? 0).toBe(inLake);
+            continue;
+          }
+          const settled = ({ ms, proof }: (typeof words)[number]) =>
+            proof?.verdict === 'proven' && ms + SLOT_MS + SETTLE_LAG_MS <= Math.min(countedAtOf(proof), told.nowMs);
+          const isOver = dayMs + MS_PER_DAY + SETTLE_LAG_MS <= told.nowMs;
+          const verdict = known.some(({ proof }) => proof?.verdict === 'mismatch')
+            ? 'mismatched'
+            : words.every(settled)
+              ? 'complete'
+              : isOver
+                ? 'partial'
+                : 'open';
+          const counted = known.reduce(
+            (sum, { ms }) => sum + told.eventSlots.filter((one) => slotMs(one) === ms).length,
+            0,
+          );
+          expect(line).toMatchObject({ verdict, inLake });
+          // Proofs dated ahead of now have counted what the model does not believe they can know.
+          if (told.proofs.every((proof) => countedAtOf(proof) <= told.nowMs)) expect(line?.counted).toBe(counted);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test('calls nothing complete or proven that had not happened, and settled, when it was counted', async () => {
+    await fc.assert(
+      fc.asyncProperty(story, async (told) => {
+        const { nowMs, proofs } = told;
+        const proven = provenRangesOf(snapshotOf(proofs), BY_EVENT_TIME, nowMs, 0);
+        for (const { endMs } of proven) {
+          expect(endMs).toBeLessThanOrEqual(nowMs);
+          expect(Math.max(...proofs.map(countedAtOf))).toBeGreaterThanOrEqual(endMs);
+        }
+        const settled = provenRangesOf(snapshotOf(proofs), BY_EVENT_TIME, nowMs, SETTLE_LAG_MS);
+        for (const line of await coverage(told)) {
+          if (line.verdict !== 'complete') continue;
+          const endMs = startOfDayMs(line.lastDay) + MS_PER_DAY;
+          expect(endMs + SETTLE_LAG_MS).toBeLessThanOrEqual(nowMs);
+          expect(settled.some((range) => range.startMs <= startOfDayMs(line.day) && endMs <= range.endMs)).toBe(true);
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  test('of a range is the whole, cut to its days', async () => {
+    await fc.assert(
+      fc.asyncProperty(story, slot, fc.integer({ min: 1, max: SLOTS }), async (told, from, length) => {
+        const range = { startMs: slotMs(from), endMs: slotMs(from + length) };
+        const perDay = async (lines: Promise<DayCoverage[]>) =>
+          (await lines).flatMap((line) => daysOfLine(line).map((day) => ({ ...line, day, lastDay: day })));
+        const whole = await perDay(coverage(told));
+        const isTouched = ({ day }: DayCoverage) =>
+          startOfDayMs(day) < range.endMs && startOfDayMs(day) + MS_PER_DAY > range.startMs;
+        expect(await perDay(coverage(told, range))).toEqual(whole.filter(isTouched));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('a range of a million days', () => {
+  const YEAR_1_MS = Date.parse('0001-01-01T00:00:00Z');
+  const YEAR_9999_MS = Date.parse('9999-12-31T00:00:00Z') + DAY;
+
+  test('is a few lines, whatever its proof says and how it was dated', async () => {
+    const lake = await openSmall(await newDirectory());
+    const events = [0, 1, 5].map((n) => ({ id: `F_${n}`, timeMs: DAY_1 + n * DAY }));
+    const perDay = { '2020-08-17': 1, '2020-08-18': 1, '2020-08-22': 1 };
+    await deliver(lake, events, { proofs: [proofOf([YEAR_1_MS, YEAR_9999_MS], perDay)] });
+    const lines = await lake.coverage();
+    // Before, the two days, between, the last day, after, and the day it was counted on.
+    expect(lines.map(({ day, lastDay, verdict }) => [day, lastDay, verdict])).toEqual([
+      ['0001-01-01', '0001-01-01', 'complete'],
+      ['0001-01-02', '2020-08-16', 'complete'],
+      ['2020-08-17', '2020-08-17', 'complete'],
+      ['2020-08-18', '2020-08-18', 'complete'],
+      ['2020-08-19', '2020-08-21', 'complete'],
+      ['2020-08-22', '2020-08-22', 'complete'],
+      ['2020-08-23', '2020-09-14', 'complete'],
+      ['2020-09-15', '2020-09-15', 'partial'],
+    ]);
+    const { endMs = 0 } = (await lake.provenRanges('event', EVERYTHING))[0] ?? {};
+    expect(endMs).toBe(DAY_1 + 30 * DAY);
+    expect(await ask(lake, 'select count(*)::int from coverage_spans')).toEqual([[lines.length]]);
+    const days = (startOfDayMs('2020-09-15') - YEAR_1_MS) / DAY + 1;
+    expect(await ask(lake, 'select count(*)::int, count(distinct event_date)::int from coverage')).toEqual([
+      [days, days],
+    ]);
+  });
+
+  test('grows with what is asked, not with how long it is', async () => {
+    const proofs = Array.from({ length: 40 }, (_, n) => {
+      const startMs = YEAR_1_MS + n * 25_000 * DAY;
+      return proofOf([startMs, startMs + 25_000 * DAY + 1], {}, { atMs: YEAR_9999_MS - DAY });
+    });
+    const lines = await coverage({ proofs, eventSlots: [], nowMs: YEAR_9999_MS });
+    expect(lines.length).toBeLessThanOrEqual(3 * proofs.length);
+    expect(new Set(lines.map(({ verdict }) => verdict))).toEqual(new Set(['complete', 'partial']));
+  });
+});
