@@ -27,6 +27,7 @@ export {
   reconcile,
   repair,
 } from './reconcile.ts';
+export { knownClocks } from './read-clocks.ts';
 export { rememberReconciliation } from './reconciliation-store.ts';
 export { runLiveness } from './run-liveness.ts';
 export { connectBeside, connectSharing, type Sharing } from './shared-connection.ts';

@@ -1,13 +1,5 @@
 import { type QualysClient, readHistogram, windowFilter } from '@edrlake/client';
-import {
-  daysOf,
-  EVERYTHING,
-  MS_PER_DAY,
-  MS_PER_SECOND,
-  type TimeAxis,
-  type TimeRange,
-  toEdrlakeError,
-} from '@edrlake/core';
+import { EVERYTHING, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange, toEdrlakeError } from '@edrlake/core';
 import type { ConnectionSettings } from './connect.ts';
 import type { Services } from './export-types.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
@@ -21,7 +13,7 @@ export async function checkHistogram(
 ): Promise<Finding> {
   try {
     const { shape, values } = await client.groupedCount(
-      { filter: rangeFilter('event', token, range), groupBy: [token], interval: '1d', limit: daysOf(range).length },
+      { filter: rangeFilter('event', token, range), groupBy: [token], interval: '1d', limit: dayCount(range) },
       services.signal,
     );
     const histogram = readHistogram(values, MS_PER_DAY, range);
@@ -50,7 +42,7 @@ async function checkTimeBuckets(
     fromDate: Math.floor(range.startMs / MS_PER_SECOND),
     toDate: Math.floor((range.endMs - 1) / MS_PER_SECOND),
     filter: rangeFilter('event', token, range),
-    bucketCount: daysOf(range).length,
+    bucketCount: dayCount(range),
   };
   const answer = await client.countTimeBuckets(params, services.signal).catch(() => null);
   if (answer !== null) return ok('histograms', 'as time buckets, for ranges of event time without a filter');
@@ -96,6 +88,11 @@ async function readPageText(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of body) chunks.push(chunk);
   return Buffer.concat(chunks).toString();
+}
+
+/** Days that the range touches. */
+function dayCount({ startMs, endMs }: TimeRange): number {
+  return Math.ceil(endMs / MS_PER_DAY) - Math.floor(startMs / MS_PER_DAY);
 }
 
 /** The filter that selects a range by one spelling of its axis's token. */

@@ -1,15 +1,6 @@
-import {
-  type Day,
-  dayOf,
-  daysOf,
-  EVERYTHING,
-  type EventSource,
-  MS_PER_DAY,
-  startOfDayMs,
-  type TimeRange,
-  type WindowCut,
-} from '@edrlake/core';
-import type { InspectedDay } from '@edrlake/lake';
+import { type Day, EVERYTHING, type EventSource, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
+import type { DayCoverage, InspectedDay } from '@edrlake/lake';
+import { countDays, daysToTell, rangeOfDay } from './count-days.ts';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices, Services } from './export-types.ts';
 import { type DifferingStretch, differingStretches } from './stretches.ts';
@@ -49,8 +40,9 @@ export interface ReconcileRequest {
 
 /**
  * Compares every day of a range: what the API counts now with the rows and ids that the data files hold now. Counters of our
- * own decide nothing. Days in order; with `by: 'type'` one line a day and type. One request for any number of days where the
- * platform has histograms (and one a type with `by: 'type'`), else one a day.
+ * own decide nothing. Days in order; with `by: 'type'` one line a day and type. Of more than ten years only days that hold
+ * something, here or there. One request for any number of days where the platform has histograms (and one a type with `by:
+ * 'type'`), else one for each day that holds something and one for each stretch between them.
  */
 export async function reconcile(
   { source, lake }: Pick<ExportEnds, 'source' | 'lake'>,
@@ -59,27 +51,20 @@ export async function reconcile(
 ): Promise<readonly ReconciledDay[]> {
   const range = wholeDays(request.range);
   const inspected = await lake.inspectDays(range, request.by);
-  const fetched = new Map(
-    (await lake.coverage(range)).filter(({ scope }) => scope === 'all').map((line) => [line.day, line]),
-  );
+  const fetched = (await lake.coverage(range)).filter(({ scope }) => scope === 'all');
   const lines: ReconciledDay[] = [];
   for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
-    const counts = await countDays(source, range, eventType, services.signal);
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
-    const twice = eventType === null ? await lake.countedTwice(daysOf(range).map(rangeOfDay), 'event') : [];
-    for (const [position, day] of daysOf(range).entries()) {
-      const line = fetched.get(day);
-      const known = eventType === null ? (line?.counted ?? null) : null;
+    const counts = await countDays(source, range, { eventType, daysWithRows: [...stored.keys()] }, services.signal);
+    const days = daysToTell(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
+    const twice = eventType === null ? await lake.countedTwice(days.map(rangeOfDay), 'event') : [];
+    for (const [position, day] of days.entries()) {
+      const known = eventType === null ? (lineOn(fetched, day)?.counted ?? null) : null;
       const inApi = Math.max(0, (counts.get(day) ?? 0) - (twice[position] ?? 0));
       lines.push(judge(day, eventType, inApi, known, stored.get(day)));
     }
   }
   return lines.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
-}
-
-function rangeOfDay(day: Day): TimeRange {
-  const startMs = startOfDayMs(day);
-  return { startMs, endMs: startMs + MS_PER_DAY };
 }
 
 function judge(
@@ -101,6 +86,18 @@ function judge(
   return { day, eventType, inApi, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
 }
 
+/** What the lake says of a day: a line of its own, or that of several days that hold nothing. @param lines oldest first */
+function lineOn(lines: readonly DayCoverage[], day: Day): DayCoverage | undefined {
+  let [low, high] = [0, lines.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((lines[middle]?.lastDay ?? '') < day) low = middle + 1;
+    else high = middle;
+  }
+  const line = lines[low];
+  return line !== undefined && line.day <= day ? line : undefined;
+}
+
 /** Types the API or the lake has in the range. */
 async function typesOf(
   source: EventSource,
@@ -112,32 +109,6 @@ async function typesOf(
   const inApi = (await source.groups(query, 'type', 100, signal)).map(({ value }) => value);
   const inLake = inspected.map(({ eventType }) => eventType).filter((type) => type !== null);
   return [...new Set([...inApi, ...inLake])].sort();
-}
-
-/** What the API counts on each day; days it counts none on may be absent. */
-async function countDays(
-  source: EventSource,
-  range: TimeRange,
-  eventType: string | null,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<Day, number>> {
-  const cuts: WindowCut[] = eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
-  const query = { axis: 'event', range, cuts, scope: EVERYTHING } as const;
-  if (source.histogram !== null) {
-    try {
-      const buckets = await source.histogram(query, MS_PER_DAY, signal);
-      return new Map(buckets.map((bucket) => [dayOf(bucket.range.startMs), bucket.count]));
-    } catch (thrown) {
-      // A platform without histograms refuses the first one; from then on the source says that it has none.
-      if (source.histogram !== null) throw thrown;
-    }
-  }
-  const counts = new Map<Day, number>();
-  for (const day of daysOf(range)) {
-    const startMs = startOfDayMs(day);
-    counts.set(day, await source.count({ ...query, range: { startMs, endMs: startMs + MS_PER_DAY } }, signal));
-  }
-  return counts;
 }
 
 /** Whether some day needs mending. */

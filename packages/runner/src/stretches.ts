@@ -148,8 +148,9 @@ async function countByHistogram(
 ): Promise<CountedRange[] | null> {
   if (source.histogram === null) return null;
   const lengthMs = range.endMs - range.startMs;
-  const bucketMs = BUCKETS_MS.findLast((ms) => lengthMs / ms <= MAX_BUCKETS) ?? MS_PER_DAY;
-  if (bucketMs >= lengthMs) return null;
+  const bucketMs = BUCKETS_MS.findLast((ms) => lengthMs / ms <= MAX_BUCKETS);
+  // Longer ranges are halved first: a part for each of a million days would fill the memory.
+  if (bucketMs === undefined || bucketMs >= lengthMs) return null;
   let counts: Map<number, number>;
   try {
     const buckets = await source.histogram({ ...query, range }, bucketMs, signal);

@@ -42,9 +42,10 @@ async function backfill(
   const scope = scopeOf(values);
   const whole = range ?? (await knownDays(lake, services.clock.nowMs()));
   if (whole === null) return null;
-  const ranges =
-    values.only === null ? [whole] : await wantedRanges(lake, values.only, whole, scope, services.clock.nowMs());
-  if (ranges.length === 0) return null;
+  const nowMs = services.clock.nowMs();
+  const ranges = values.only === null ? [whole] : await wantedRanges(lake, values.only, whole, scope, nowMs);
+  // Of days that have not come yet nothing is wanted.
+  if (ranges.every(({ startMs }) => startMs >= nowMs)) return null;
   const { exportRange } = await import('@edrlake/runner');
   return exportRange(ends, { axis: 'event', ranges, scope }, options, runServices());
 }

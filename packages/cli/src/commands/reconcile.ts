@@ -1,4 +1,4 @@
-import { EdrlakeError } from '@edrlake/core';
+import { bothClocks, EdrlakeError, refuseFuture } from '@edrlake/core';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { optionalRange } from '../gateway.ts';
@@ -25,7 +25,8 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
     });
   }
   refuseScope(values, 'reconcile', 'it compares, and repairs, whole days');
-  optionalRange(values);
+  const given = optionalRange(values);
+  if (given !== null) refuseFuture('--from', given.startMs, bothClocks(surroundings.clock.nowMs(), null));
   await requireLake(lakeDirectory(values, surroundings));
   const display = startDisplay({ ...values, 'no-progress': values['no-progress'] || !values.repair }, surroundings);
   const view = await withLakeSession(values, surroundings, { display, priority: 'high' }, (session) =>
@@ -40,12 +41,14 @@ async function compare(values: FlagValues, session: LakeSession, surroundings: S
   const { lake, ends, options, services, connection } = session;
   const { clock } = surroundings;
   const { by } = values;
-  const { reconcile, rememberReconciliation, repair } = await import('@edrlake/runner');
+  const { knownClocks, reconcile, rememberReconciliation, repair } = await import('@edrlake/runner');
   const requestsBefore = connection.requestsMade();
   const range = optionalRange(values) ?? (await knownDays(lake, clock.nowMs()));
   const look = async () => {
     const days = range === null ? [] : await reconcile(ends, { range, by }, services);
-    await rememberReconciliation(lake, days, clock.nowMs(), newRunId(surroundings));
+    // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
+    const { nowMs } = knownClocks(ends.source, services);
+    await rememberReconciliation(lake, days, nowMs, newRunId(surroundings));
     return days;
   };
   let days = await look();

@@ -1,6 +1,7 @@
 import type { TimeRange } from '@edrlake/core';
 import { z } from 'zod';
 import { type DayVerdict, disagrees, type ReconciledDay, reconcile, repair } from '../reconcile.ts';
+import { knownClocks } from '../read-clocks.ts';
 import { rememberReconciliation } from '../reconciliation-store.ts';
 import type { RegisteredTask, TaskContext } from '../workflow/task-registry.ts';
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
@@ -97,7 +98,7 @@ async function compare(
   ends: Parameters<typeof reconcile>[0],
 ): Promise<readonly ReconciledDay[]> {
   const days = await reconcile(ends, { range, by: 'day' }, services);
-  await rememberReconciliation(ends.lake, days, services.clock.nowMs(), provided.newRunId());
+  await rememberReconciliation(ends.lake, days, knownClocks(ends.source, services).nowMs, provided.newRunId());
   return days;
 }
 

@@ -1,0 +1,83 @@
+import {
+  type Day,
+  dayOf,
+  daysOf,
+  EVERYTHING,
+  type EventSource,
+  gapsIn,
+  MS_PER_DAY,
+  startOfDayMs,
+  type TimeRange,
+  type WindowCut,
+} from '@edrlake/core';
+
+/** Days that are told one by one, whatever they hold. */
+const MOST_DAYS_TOLD = 3_660;
+
+/** Days of one histogram. */
+const MOST_DAYS_AT_ONCE = 10_000;
+
+/** Every day of ten years; of longer ranges those that are known for something, in any order. */
+export function daysToTell(range: TimeRange, known: readonly Day[]): readonly Day[] {
+  return range.endMs - range.startMs <= MOST_DAYS_TOLD * MS_PER_DAY ? daysOf(range) : [...new Set(known)];
+}
+
+/** The UTC day as a range. */
+export function rangeOfDay(day: Day): TimeRange {
+  const startMs = startOfDayMs(day);
+  return { startMs, endMs: startMs + MS_PER_DAY };
+}
+
+/**
+ * What the API counts on each day of a range of whole days; days it counts none on may be absent. One request where there are
+ * histograms; else one for each day with rows in the lake, one for each stretch between them, and some to find the days of what
+ * those stretches hold: no more than there are days.
+ */
+export async function countDays(
+  source: EventSource,
+  range: TimeRange,
+  about: { readonly eventType: string | null; readonly daysWithRows: readonly Day[] },
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Day, number>> {
+  const { eventType, daysWithRows } = about;
+  const cuts: WindowCut[] = eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
+  const query = { axis: 'event', range, cuts, scope: EVERYTHING } as const;
+  if (source.histogram !== null && range.endMs - range.startMs <= MOST_DAYS_AT_ONCE * MS_PER_DAY) {
+    try {
+      const buckets = await source.histogram(query, MS_PER_DAY, signal);
+      return new Map(buckets.map((bucket) => [dayOf(bucket.range.startMs), bucket.count]));
+    } catch (thrown) {
+      // A platform without histograms refuses the first one; from then on the source says that it has none.
+      if (source.histogram !== null) throw thrown;
+    }
+  }
+  const counts = new Map<Day, number>();
+  const count = (part: TimeRange) => source.count({ ...query, range: part }, signal);
+  const withRows = daysWithRows.map(rangeOfDay);
+  for (const day of withRows) counts.set(dayOf(day.startMs), await count(day));
+  for (const gap of gapsIn(range, withRows)) await countWithin(gap, await count(gap), count, counts);
+  return counts;
+}
+
+/** Finds the days that hold the events of a stretch of whole days by halving it: what is not in one half is in the other. */
+async function countWithin(
+  { startMs, endMs }: TimeRange,
+  events: number,
+  count: (part: TimeRange) => Promise<number>,
+  counts: Map<Day, number>,
+): Promise<void> {
+  if (events === 0) return;
+  if (endMs - startMs <= MS_PER_DAY) {
+    counts.set(dayOf(startMs), events);
+    return;
+  }
+  const middleMs = startMs + Math.floor((endMs - startMs) / MS_PER_DAY / 2) * MS_PER_DAY;
+  const [first, second] = [
+    { startMs, endMs: middleMs },
+    { startMs: middleMs, endMs },
+  ];
+  const inFirst = await count(first);
+  await countWithin(first, inFirst, count, counts);
+  // More in a half than in the whole: the numbers have changed meanwhile.
+  await countWithin(second, inFirst > events ? await count(second) : events - inFirst, count, counts);
+}
