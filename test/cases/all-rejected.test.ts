@@ -39,3 +39,103 @@ it.each([
     await gateway.close();
   }
 });
+
+/** In the place of the event time there is nothing that could be read. */
+const unreadable = (event: object) => ({ ...event, dateTime: 'yesterday' });
+
+const csv = async (lake: readonly string[], sql: string) => {
+  const { stdout, stderr } = await runCommand(['query', '--format', 'csv', ...lake, sql]);
+  return stdout === '' ? stderr : stdout.trim().split('\n').slice(1);
+};
+const COVERAGE = "select counted, in_lake, rejected, verdict from coverage where event_date = '2021-03-27'";
+
+/** A gateway whose records can be read only after `form` has changed. */
+async function withUnreadable(
+  work: (about: { readonly to: readonly string[]; readonly lake: readonly string[]; mend(): void }) => Promise<void>,
+) {
+  let form: (event: object) => object = unreadable;
+  const gateway = await startCaseGateway({
+    events: eventsAs((event) => event),
+    answer: ({ kind, params, rows, send }) => {
+      if (kind !== 'events') return false;
+      const [size, page] = [Number(params.get('pageSize')), Number(params.get('pageNumber'))];
+      const some = rows(params).slice(page * size, (page + 1) * size);
+      send(200, JSON.stringify(some.map((row) => form(JSON.parse(String(row)) as object))));
+      return true;
+    },
+  });
+  const mend = () => {
+    form = (event) => event;
+  };
+  try {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      await work({ to: ['--base-url', gateway.url, ...lake], lake, mend });
+    });
+  } finally {
+    await gateway.close();
+  }
+}
+
+it('records that cannot be read are a finding of their own: in text, exit code, status and coverage', () =>
+  withUnreadable(async ({ to, lake }) => {
+    const run = await runCommand(['backfill', ...DAY, ...to]);
+    expect(run.exitCode, run.stderr).toBe(6);
+    expect(run.stderr).toContain('500 of 500 records could not become rows\n(100.0 %, allowed are 1 %).');
+    expect(run.stderr).toMatch(/ {2}500 × unreadable event time, such as\n {4}\{"id":"F_0".*\n/);
+    expect(run.stdout).toContain('Too many records were rejected');
+    expect(await csv(lake, COVERAGE)).toEqual(['500,0,500,rejected']);
+    const status = await runCommand(['status', ...lake, '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({ days: { rejected: 1, complete: 0 } });
+    const compared = await runCommand(['reconcile', ...DAY, ...to, '--json']);
+    expect(compared.exitCode).toBe(6);
+    expect(JSON.parse(compared.stdout)).toMatchObject({ outcome: 'rejected', days: [{ verdict: 'rejected' }] });
+  }));
+
+it('a night of records that cannot be read is no good night', () =>
+  withUnreadable(async ({ to }) => {
+    const params = ['--param', 'since=2021-03-27', '--param', 'byEventTime=true', '--param', 'days=1'];
+    const nightly = await runCommand(['run', 'nightly', ...params, ...to, '--json']);
+    expect(nightly.exitCode, nightly.stderr).toBe(6);
+    expect(JSON.parse(nightly.stdout)).toMatchObject({ state: 'rejected' });
+  }));
+
+it('rejects may be allowed, and become rows as soon as they can be read', () =>
+  withUnreadable(async ({ to, lake, mend }) => {
+    const allowed = await runCommand(['backfill', ...DAY, ...to, '--max-reject-share', '100%']);
+    expect(allowed.exitCode, allowed.stderr).toBe(0);
+    expect(await csv(lake, COVERAGE)).toEqual(['500,0,500,complete']);
+    mend();
+    const readable = await runCommand(['backfill', ...DAY, ...to]);
+    expect(readable.exitCode, readable.stderr).toBe(0);
+    expect(await csv(lake, COVERAGE)).toEqual(['500,500,0,complete']);
+    expect((await runCommand(['reconcile', ...DAY, ...to])).stdout).toContain('It matches.');
+  }));
+
+it.each([
+  ['ten of 500 in one window', 10, [], 6, '500,490,10,rejected'],
+  [
+    'five of each ten in windows of ten',
+    250,
+    ['--max-result-window', '10', '--page-size', '10'],
+    6,
+    '500,250,250,rejected',
+  ],
+] as const)('%s', async (_what, count, more, exitCode, coverage) => {
+  const gateway = await startCaseGateway({
+    events: eventsAs((event, ms) => {
+      const n = (ms - START_MS) / 1_000;
+      return (count === 250 ? n % 2 === 0 : n < count) ? unreadable(event) : event;
+    }),
+  });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      const run = await runCommand(['backfill', ...DAY, '--base-url', gateway.url, ...lake, ...more]);
+      expect(run.exitCode, run.stderr).toBe(exitCode);
+      expect(await csv(lake, COVERAGE)).toEqual([coverage]);
+    });
+  } finally {
+    await gateway.close();
+  }
+});

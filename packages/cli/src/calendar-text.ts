@@ -12,6 +12,7 @@ const MARKS: Readonly<Record<DayState, string>> = {
   unverified: '?',
   missing: '□',
   mismatched: '✘',
+  rejected: '◆',
   unplanned: '·',
 };
 
@@ -23,6 +24,7 @@ const NAMES: Readonly<Record<DayState, string>> = {
   unverified: 'unverified',
   missing: 'missing',
   mismatched: 'mismatched',
+  rejected: 'rejected',
   unplanned: 'never planned',
 };
 
@@ -34,6 +36,7 @@ const COLOURS: Readonly<Record<DayState, number>> = {
   unverified: 33,
   missing: 31,
   mismatched: 31,
+  rejected: 31,
   unplanned: 90,
 };
 

@@ -84,10 +84,20 @@ export const COMMANDS: readonly CommandSpec[] = [
     details: [
       'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
       'With --only, just the stretches in that state are fetched, by default among all days the lake knows.',
-      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree.',
+      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
     ],
     positionals: [],
-    flags: [...RANGE, 'only', 'force', 'replace', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flags: [
+      ...RANGE,
+      'only',
+      'max-reject-share',
+      'force',
+      'replace',
+      ...GATEWAY,
+      ...GATEWAY_ODDITIES,
+      ...LAKE,
+      ...OUTPUT,
+    ],
     examples: [
       { command: 'edrlake backfill --from 2020-08-17 --to 2020-08-19', purpose: 'three whole days' },
       {
@@ -104,7 +114,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Bring in what was processed since the last sync',
     details: [
       'Follows the time at which the platform processed an event, so that events which arrive days late are found; they land on the day they happened. The first sync needs --since. On a platform that cannot be searched so, --axis event follows the time of the events and finds what is late by less than the look-back. Safe to interrupt and to repeat.',
-      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree.',
+      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
     ],
     positionals: [],
     flags: [
@@ -112,6 +122,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'look-back',
       'settle-lag',
       'axis',
+      'max-reject-share',
       'filter',
       'state',
       ...GATEWAY,
@@ -157,7 +168,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'Exit code 4 when something differs, after a repair when something still does.',
     ],
     positionals: [],
-    flags: ['from', 'to', 'by', 'repair', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flags: ['from', 'to', 'by', 'repair', 'max-reject-share', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
     flagTexts: {
       from: { describe: 'First UTC day to compare', defaultText: 'the first in the lake' },
       to: { describe: 'Last UTC day to compare', defaultText: 'the last, at most yesterday' },
@@ -175,10 +186,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Run a pipeline, such as nightly',
     details: [
       'A pipeline is a file that exports definePipeline({ … }) from edrlake. A name means a file in ./pipelines, or one that comes with edrlake: nightly and backfill. What a run does is journaled; one that failed or was stopped goes on with --resume.',
-      'Exit codes: 0 done, 1 a task failed, 2 settings or credentials are what failed it, 3 partly done, 4 the lake and the API disagree, 130 interrupted.',
+      'Exit codes: 0 done, 1 a task failed, 2 settings or credentials are what failed it, 3 partly done, 4 the lake and the API disagree, 6 too many records were rejected, 130 interrupted.',
     ],
     positionals: [{ name: 'pipeline', describe: 'Name of a pipeline, or path of its file', required: false }],
-    flags: ['param', 'dry-run', 'resume', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
+    flags: ['param', 'dry-run', 'resume', 'max-reject-share', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
     examples: [
       { command: 'edrlake run nightly', purpose: 'sync, compare, repair, compact, vacuum' },
       { command: 'edrlake run ./my.ts --param from=2026-11-01 --dry-run', purpose: 'what it would do' },
@@ -201,7 +212,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         repeats: true,
       },
     ],
-    flags: [...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT.slice(0, 1), 'log-level'],
+    flags: ['max-reject-share', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT.slice(0, 1), 'log-level'],
     examples: [
       { command: 'edrlake schedule nightly', purpose: 'every night' },
       { command: 'edrlake schedule nightly ./weekly.ts', purpose: 'two pipelines' },

@@ -15,6 +15,7 @@ const SHOWN: readonly FlagName[] = [
   'max-result-window',
   'histogram',
   'walk',
+  'max-reject-share',
   'memory-limit',
   'threads',
   'log-level',

@@ -3,13 +3,14 @@ import type { DayCoverage } from '@edrlake/lake';
 
 /**
  * How a day stands, worst first. `mismatched`: what was fetched is not what the API counted, or ids are stored twice.
- * `missing`: the lake has lost events it held. `late`: the API has gained events since. `unverified`: the API counted nothing in
+ * `rejected`: too many of its records could not become rows. `missing`: the lake has lost events it held. `late`: the API has gained events since. `unverified`: the API counted nothing in
  * some of the day, which nothing confirmed. `partial`: some of the day was
  * never proven, or before it had settled. `unplanned`: nothing of it was ever fetched. `open`: the day is not over, or has not
  * settled. `complete`: the lake holds all of it.
  */
 export const DAY_STATES = [
   'mismatched',
+  'rejected',
   'missing',
   'late',
   'unverified',
@@ -23,7 +24,7 @@ export type DayState = (typeof DAY_STATES)[number];
 
 /** What the last comparison with the API said about a day. */
 export interface DayComparison {
-  readonly verdict: 'match' | 'late' | 'missing' | 'duplicate' | 'unverified';
+  readonly verdict: 'match' | 'rejected' | 'late' | 'missing' | 'duplicate' | 'unverified';
   readonly atMs: number;
 }
 

@@ -55,6 +55,25 @@ export function valueFlag<T extends string | number>(
   return { ...text, defaultText: String(text.byDefault), choices: [], repeats: false };
 }
 
+/** A share of a whole, as a number from 0 to 1. @param text `defaultText` is read as a person would write it */
+export function shareFlag(text: ValueText & { readonly defaultText: string }): Flag<number> {
+  return {
+    ...text,
+    expected: 'a share such as 1% or 0.01',
+    read: readShare,
+    byDefault: readShare(text.defaultText) ?? 0,
+    choices: [],
+    repeats: false,
+  };
+}
+
+function readShare(text: string): number | null {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(%?)$/.exec(text.trim());
+  if (match === null) return null;
+  const share = Number(match[1]) / (match[2] === '%' ? 100 : 1);
+  return share <= 1 ? share : null;
+}
+
 /** A flag with a value that may be missing; `defaultText` then says what happens without it. */
 export function optionalFlag<T>(
   text: ValueText & {

@@ -11,6 +11,7 @@ import {
   readClockSkew,
   readRateLimit,
   readText,
+  shareFlag,
   switchFlag,
   valueFlag,
   wholeNumber,
@@ -28,7 +29,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 const FOLLOWED_AXES = ['processed', 'event'] as const;
 const RECONCILED_BY = ['day', 'type'] as const;
-const ONLY_STATES = ['missing', 'failed', 'mismatched'] as const;
+const ONLY_STATES = ['missing', 'failed', 'mismatched', 'rejected'] as const;
 const WALKS = ['pages', 'search-after'] as const;
 const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
 
@@ -201,11 +202,17 @@ export const FLAGS = {
     choices: FOLLOWED_AXES,
     byDefault: 'processed',
   }),
+  'max-reject-share': shareFlag({
+    group: 'Run',
+    valueName: 'SHARE',
+    describe: 'Rejects that a window, or all, may hold',
+    defaultText: '1%',
+  }),
   only: optionalFlag({
     group: 'Run',
     valueName: 'STATE',
-    describe: 'Only days that are missing, failed or mismatched',
-    expected: 'missing, failed or mismatched',
+    describe: 'Only what is missing, failed, mismatched or rejected',
+    expected: 'missing, failed, mismatched or rejected',
     read: (text) => ONLY_STATES.find((state) => state === text) ?? null,
     choices: ONLY_STATES,
   }),

@@ -13,7 +13,12 @@ import type { Surroundings } from './surroundings.ts';
 export const BATCH_BYTES = 64 * 1024 * 1024;
 
 /** The exit code for each end of an export. */
-export const EXPORT_EXIT_CODES: Readonly<Record<ExportReport['outcome'], number>> = { done: 0, partly: 3, mismatch: 4 };
+export const EXPORT_EXIT_CODES: Readonly<Record<ExportReport['outcome'], number>> = {
+  done: 0,
+  partly: 3,
+  mismatch: 4,
+  rejected: 6,
+};
 
 /** An open lake, an open connection, and what flows between the two need. */
 export interface LakeSession {
@@ -81,5 +86,6 @@ function exportOptions(values: FlagValues): ExportOptions {
     batchBytes: BATCH_BYTES,
     force: values.force,
     replace: values.replace,
+    maxRejectShare: values['max-reject-share'],
   };
 }

@@ -98,7 +98,7 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
 
 type WorkflowEvent = Extract<RunEvent, { readonly type: 'pipeline' | 'task' | 'hook' | 'schedule' }>;
 
-const BAD_STATES: readonly string[] = ['failed', 'partly', 'mismatch', 'retry'];
+const BAD_STATES: readonly string[] = ['failed', 'partly', 'mismatch', 'rejected', 'retry'];
 
 const SCHEDULE_WORDS = {
   waiting: 'next run at',

@@ -73,7 +73,11 @@ export async function pipelineTools(
       lakeDirectory: lakeDirectory(values, surroundings),
       memoryLimit: values['memory-limit'],
       ...(values.threads === null ? {} : { threads: values.threads }),
-      exportOptions: { concurrency: values.concurrency, batchBytes: BATCH_BYTES },
+      exportOptions: {
+        concurrency: values.concurrency,
+        batchBytes: BATCH_BYTES,
+        maxRejectShare: values['max-reject-share'],
+      },
       newRunId: () => newRunId(surroundings),
       post: postJson,
       priority,

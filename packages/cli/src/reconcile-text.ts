@@ -1,5 +1,6 @@
 import type { DayVerdict, ReconciledDay, RepairReport } from '@edrlake/runner';
 import { countText, instantText, nounText } from './quantity-text.ts';
+import { rejectedLines } from './rejects-text.ts';
 import { reportDocument } from './report-text.ts';
 import { tableText } from './table-text.ts';
 
@@ -67,7 +68,7 @@ export function verdictText({ verdict, difference }: ReconciledDay): string {
 
 function sumText(days: readonly ReconciledDay[], by: ReconcileView['by']): string {
   const count = (verdict: DayVerdict) => days.filter((day) => day.verdict === verdict).length;
-  const words = (['late', 'missing', 'duplicate', 'unverified'] as const)
+  const words = (['rejected', 'late', 'missing', 'duplicate', 'unverified'] as const)
     .filter((verdict) => count(verdict) > 0)
     .map((verdict) => `${countText(count(verdict))} ${verdict}`);
   const all = nounText(days.length, by === 'type' ? 'line' : 'day');
@@ -96,15 +97,24 @@ function nextLines(differing: readonly ReconciledDay[], isRepaired: boolean): st
       `Next: edrlake backfill ${range} --replace --force`,
     ];
   }
+  if (differing.every(({ verdict }) => verdict === 'rejected')) {
+    return ['All of it is there, but too many records could not become rows:', ...rejectedLines(range)];
+  }
   if (!isRepaired) return [`Next: edrlake reconcile ${range} --repair`];
   return ['Events may still be arriving there.', `Next: edrlake backfill ${range} --force`];
 }
 
+function outcomeOf(days: readonly ReconciledDay[]): 'match' | 'mismatch' | 'rejected' {
+  const verdicts = new Set(days.map(({ verdict }) => verdict));
+  verdicts.delete('match');
+  if (verdicts.size === 0) return 'match';
+  return verdicts.size === 1 && verdicts.has('rejected') ? 'rejected' : 'mismatch';
+}
+
 /** The comparison as plain data with instants as text. */
 export function reconcileDocument({ days, by, repair, requests }: ReconcileView) {
-  const isMatch = days.every(({ verdict }) => verdict === 'match');
   return {
-    outcome: isMatch ? 'match' : 'mismatch',
+    outcome: outcomeOf(days),
     by,
     requestsMade: requests,
     days,

@@ -1,6 +1,7 @@
 import { isoInstant, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
+import { rejectedLines } from './rejects-text.ts';
 import { pairsText, tableText } from './table-text.ts';
 import { wrapWords } from './text-layout.ts';
 
@@ -58,6 +59,7 @@ function headline(report: ExportReport): string {
     const nothingNew = report.events.new + report.events.changed === 0;
     return nothingNew ? `Complete: ${range}, nothing new.` : `Complete: ${range}.`;
   }
+  if (report.outcome === 'rejected') return `Too many records were rejected: ${range}. All others are in the lake.`;
   return report.outcome === 'partly'
     ? `Partly done: ${range}. What is proven is in the lake.`
     : `The lake and the API disagree: ${range}.`;
@@ -90,6 +92,7 @@ function numbers(report: ExportReport): [string, string][] {
         ...(windows.failed.length > 0 ? [`${countText(windows.failed.length)} failed`] : []),
         ...(unverified.length > 0 ? [`${countText(unverified.length)} unverified`] : []),
         ...(windows.mismatched.length > 0 ? [`${countText(windows.mismatched.length)} mismatched`] : []),
+        ...(windows.rejected.length > 0 ? [`${countText(windows.rejected.length)} rejected`] : []),
       ].join(' · '),
     ],
     [
@@ -119,6 +122,8 @@ function nextLines(report: ExportReport): string[] {
   const range = rangeFlagsText(spanOf(report.request));
   if (report.outcome === 'done') return ['Next: edrlake status'];
   if (report.outcome === 'partly') return [`Next: edrlake backfill ${range}`, '      (fetches only what is missing)'];
+  if (report.outcome === 'rejected')
+    return rejectedLines(rangeFlagsText(report.windows.rejected[0]?.range ?? spanOf(report.request)));
   const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
   return [
     'Events may still be arriving in that time: try again in an hour or two.',
@@ -150,6 +155,7 @@ export function reportDocument(report: ExportReport) {
       failed: windows.failed.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
       unverified: (windows.unverified ?? []).map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
       mismatched: windows.mismatched.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+      rejected: windows.rejected.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
     },
     startedAt: isoInstant(startedAtMs),
   };

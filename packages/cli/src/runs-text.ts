@@ -92,6 +92,7 @@ function tasksText(tasks: readonly TaskView[], width: number): string {
 export const MARKS: Readonly<Record<UnitStanding, string>> = {
   done: '✔',
   mismatch: '≠',
+  rejected: '◆',
   partly: '◐',
   failed: '✘',
   skipped: '-',
@@ -104,7 +105,7 @@ export const MARKS: Readonly<Record<UnitStanding, string>> = {
 
 function partsText({ state, parts }: TaskView): string {
   if (parts === null || parts.length === 0) return state;
-  const done = parts.filter((part) => part.state === 'done' || part.state === 'mismatch').length;
+  const done = parts.filter((part) => ['done', 'mismatch', 'rejected'].includes(part.state)).length;
   return `${state}, ${countText(done)} of ${countText(parts.length)}`;
 }
 
@@ -118,7 +119,7 @@ function errorLines(run: RunReport, width: number): string[] {
     }
     if (bad.length > SHOWN_PARTS) lines.push(`… ${countText(bad.length - SHOWN_PARTS)} more, --json lists all`);
     if (bad.length > 0 || task.error === null) continue;
-    const when = task.state === 'done' || task.state === 'mismatch' ? ', at an earlier try' : '';
+    const when = ['done', 'mismatch', 'rejected'].includes(task.state) ? ', at an earlier try' : '';
     lines.push(...wrapWords(`${task.name}${when}: ${task.error.message} [${task.error.code}]`, width));
   }
   if (run.tasks.length === 0 && run.error !== null) {

@@ -1,7 +1,8 @@
-import { clocksText, type DataFile, type Day, isAhead, isoInstant, type TimeAxis } from '@edrlake/core';
+import { clocksText, type DataFile, type Day, isAhead, isoInstant, type TimeAxis, worstOutcome } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { lostFileLines } from './lost-files-text.ts';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
+import { rejectedLines } from './rejects-text.ts';
 import { reportDocument } from './report-text.ts';
 import { pairsText } from './table-text.ts';
 import { wrapWords } from './text-layout.ts';
@@ -60,7 +61,9 @@ export function syncText(view: SyncView, width: number): string {
     ? `Synced: complete up to ${until} of ${clock}.`
     : exports.some(({ outcome }) => outcome === 'partly')
       ? `Partly synced: complete up to ${until} of ${clock}. What is proven is in the lake.`
-      : `The lake and the API disagree after ${until} of ${clock}.`;
+      : exports.every(({ outcome }) => outcome === 'done' || outcome === 'rejected')
+        ? `Too many records were rejected after ${until} of ${clock}.`
+        : `The lake and the API disagree after ${until} of ${clock}.`;
   const pairs: [string, string][] = [
     [
       'Events',
@@ -87,7 +90,8 @@ function clockLines({ clocks }: SyncReport, width: number): string[] {
   return wrapWords(text, width);
 }
 
-function exportsOf(report: SyncReport): ExportReport[] {
+/** The exports that a sync was made of, oldest first. */
+export function exportsOf(report: SyncReport): ExportReport[] {
   return [report.resumed, report.exported].filter((exported) => exported !== null);
 }
 
@@ -109,6 +113,12 @@ function nextLines(exports: readonly ExportReport[]): string[] {
     const why = first === undefined ? [] : [`First failure: ${first.message} [${first.code}]`];
     return [...why, 'Next: edrlake sync', '      (goes on from the watermark and fetches only what is missing)'];
   }
+  if (bad.outcome === 'rejected') {
+    return [
+      'The watermark waits there: the next sync fetches that stretch again.',
+      ...rejectedLines(rangeFlagsText(bad.windows.rejected[0]?.range ?? spanOf(bad.request))),
+    ];
+  }
   const worst = bad.windows.mismatched[0]?.range ?? spanOf(bad.request);
   return [
     `Events processed in ${rangeFlagsText(worst)} are not what the API counted.`,
@@ -125,7 +135,7 @@ export function syncDocument({ report, axis, requests, days }: SyncView) {
   });
   const exports = exportsOf(report);
   return {
-    outcome: (['partly', 'mismatch'] as const).find((bad) => exports.some(({ outcome }) => outcome === bad)) ?? 'done',
+    outcome: worstOutcome(exports.map(({ outcome }) => outcome)),
     axis,
     watermarkBefore: watermarkBeforeMs === null ? null : isoInstant(watermarkBeforeMs),
     watermarkAfter: watermarkAfterMs === null ? null : isoInstant(watermarkAfterMs),

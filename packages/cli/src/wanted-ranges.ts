@@ -12,12 +12,12 @@ import type { Lake } from '@edrlake/lake';
 import { readFollowStart, watermarkOf } from '@edrlake/runner/history';
 
 /** Which part of a range is wanted. */
-export type OnlyState = 'missing' | 'failed' | 'mismatched';
+export type OnlyState = 'missing' | 'failed' | 'mismatched' | 'rejected';
 
 /**
  * The stretches of a range that are in the given state, oldest first, apart from each other. `missing`: never proven, neither
  * by their own time nor, as far as the lake was synced, by processing time. `failed`: windows that failed in an earlier run
- * and were not proven since. `mismatched`: the newest word on them is that they do not add up, or rows of the day were lost.
+ * and were not proven since. `mismatched`: the newest word on them is that they do not add up, or rows of the day were lost. `rejected`: too many of their records could not become rows.
  */
 export async function wantedRanges(
   lake: Lake,
@@ -43,7 +43,7 @@ export async function wantedRanges(
   const { proofs } = await lake.snapshot();
   const mismatched = proofs.filter(
     ({ verdict, window }) =>
-      verdict === 'mismatch' &&
+      verdict === (only === 'rejected' ? 'rejected' : 'mismatch') &&
       window.axis === 'event' &&
       window.scope.filter === scope.filter &&
       window.scope.state === scope.state,
@@ -52,6 +52,7 @@ export async function wantedRanges(
     mismatched.map(({ window }) => window.range),
     range,
   ).flatMap((part) => gapsIn(part, proven));
+  if (only === 'rejected') return joined(open);
   return joined([...open, ...within(await daysThatLostRows(lake, range, scope), range)]);
 }
 

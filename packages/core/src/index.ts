@@ -31,6 +31,7 @@ export type {
   ServerClock,
   ValueCount,
 } from './event-source.ts';
+export { type ExportOutcome, worstOutcome } from './export-outcome.ts';
 export {
   copyToParquetSql,
   idHashSql,
@@ -52,8 +53,9 @@ export {
   SPOOL_MEMBERS,
 } from './record-shape.ts';
 export type { Emit, RunEvent } from './run-event.ts';
-export type { StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';
+export type { RejectReason, StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';
 export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './table-spec.ts';
+export { toEdrlakeError } from './thrown.ts';
 export {
   type Day,
   dayOf,
@@ -70,7 +72,6 @@ export {
   type TimeRange,
   timeRange,
 } from './time-range.ts';
-export { toEdrlakeError } from './thrown.ts';
 export {
   type CutField,
   EVERYTHING,

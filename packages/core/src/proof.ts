@@ -40,7 +40,7 @@ export interface FetchedWindow extends PlannedWindow {
 
 /**
  * What one window brought into the lake, kept in the commit log. Only `proven` counts as coverage. `mismatch`: the numbers
- * contradict each other. `unverified`: the API counted zero and nothing else confirmed it; it says nothing against an older proof.
+ * contradict each other. `rejected`: they add up, but too large a share of the records could not become rows. `unverified`: the API counted zero and nothing else confirmed it; it says nothing against an older proof.
  */
 export interface WindowProof {
   readonly window: Window;
@@ -55,7 +55,7 @@ export interface WindowProof {
   readonly perDay: Readonly<Record<Day, number>>;
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
-  readonly verdict: 'proven' | 'mismatch' | 'unverified';
+  readonly verdict: 'proven' | 'mismatch' | 'unverified' | 'rejected';
   /** When the proof was made, by the earlier of both clocks. */
   readonly verifiedAtMs: number;
   /**

@@ -118,7 +118,7 @@ export type RunEvent =
       readonly type: 'pipeline';
       readonly pipeline: string;
       readonly runId: string;
-      readonly state: 'started' | 'resumed' | 'done' | 'partly' | 'mismatch' | 'failed' | 'interrupted';
+      readonly state: 'started' | 'resumed' | 'done' | 'partly' | 'mismatch' | 'rejected' | 'failed' | 'interrupted';
     }
   | {
       readonly type: 'task';
@@ -134,6 +134,7 @@ export type RunEvent =
         | 'done'
         | 'partly'
         | 'mismatch'
+        | 'rejected'
         | 'failed'
         | 'skipped'
         | 'interrupted'
@@ -149,7 +150,7 @@ export type RunEvent =
       readonly type: 'hook';
       readonly pipeline: string;
       readonly runId: string;
-      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch';
+      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects';
       readonly delivered: boolean;
       readonly tries: number;
       /** HTTP status of the last try, or null where no answer came. */

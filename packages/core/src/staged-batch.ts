@@ -12,6 +12,15 @@ export interface StagedWindow {
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
 }
 
+/** Why some records became rejects. */
+export interface RejectReason {
+  /** As in the table of rejects. */
+  readonly reason: string;
+  readonly count: number;
+  /** The beginning of one of them, on one line. */
+  readonly sample: string;
+}
+
 /** A field that no column takes, seen in at least one record. */
 export interface UnknownField {
   /** `file.newThing`, or `file.certificates[].newThing` inside a child array. */
@@ -35,6 +44,8 @@ export interface StagedBatch {
   readonly rowTables: Readonly<Record<string, string>>;
   readonly windows: readonly StagedWindow[];
   readonly unknownFields: readonly UnknownField[];
+  /** The most frequent first; empty where every record is an event. */
+  readonly rejectReasons: readonly RejectReason[];
   /**
    * Writes the staged rows as `directory/<table>/<partition>/<fileStem>-<n>.parquet`, one file per table and partition that has rows.
    * `exceptTable` names a temporary table of `id_hash` values whose events and rejects are left out.

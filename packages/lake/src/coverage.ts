@@ -25,10 +25,11 @@ import { isProven, joinRanges, type Segment, segmentsOf } from './tiling.ts';
  * `open`: the day is not over, or has not settled yet: more of it will come.
  * `partial`: some of the day was never fetched and proven, or before it had settled.
  * `unverified`: in some of the day the API counted nothing, and its empty page, which would have proven that, could not be had.
+ * `rejected`: all that the API counted came, but too large a share of some of it could not become rows.
  * `mismatched`: the newest word on some of the day is that what was fetched is not what the API counted; or the lake holds
  * fewer rows than the proofs say it took in, or than it held before files were lost and given up.
  */
-export type CoverageVerdict = 'complete' | 'open' | 'partial' | 'unverified' | 'mismatched';
+export type CoverageVerdict = 'complete' | 'open' | 'partial' | 'unverified' | 'rejected' | 'mismatched';
 
 /** How one UTC day stands, or several that follow each other and hold nothing, for one scope. */
 export interface DayCoverage {
@@ -137,6 +138,7 @@ interface DayTally {
   coveredMs: number;
   isMismatched: boolean;
   isUnverified: boolean;
+  isRejected: boolean;
   counted: number;
   rejected: number;
   lastVerifiedAtMs: number;
@@ -232,6 +234,7 @@ function addSegment(tally: DayTally, segment: Segment<DatedProof>): void {
   for (const { proof } of deciding) {
     if (proof.verdict === 'mismatch') tally.isMismatched = true;
     if (proof.verdict === 'unverified') tally.isUnverified = true;
+    if (proof.verdict === 'rejected') tally.isRejected = true;
     tally.lastVerifiedAtMs = Math.max(tally.lastVerifiedAtMs, proof.verifiedAtMs);
   }
 }
@@ -243,6 +246,7 @@ function newTally(day: Day, lastDay: Day): DayTally {
     coveredMs: 0,
     isMismatched: false,
     isUnverified: false,
+    isRejected: false,
     counted: 0,
     rejected: 0,
     lastVerifiedAtMs: 0,
@@ -294,6 +298,7 @@ function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean
   const isMismatched = hasLoss || tally.isMismatched || inLake + rejected < counted;
   const verdict = (): CoverageVerdict => {
     if (isMismatched) return 'mismatched';
+    if (tally.isRejected) return 'rejected';
     if (tally.isUnverified) return 'unverified';
     if (tally.coveredMs === lengthMs) return 'complete';
     return isSettled(lastDay, nowMs) ? 'partial' : 'open';

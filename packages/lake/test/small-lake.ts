@@ -156,6 +156,7 @@ async function stage(
     rowTables,
     windows: [],
     unknownFields: [],
+    rejectReasons: [],
     write: (directory, fileStem, exceptTable) =>
       writeRows(connection, tables, rowTables, { directory, fileStem, exceptTable, layout }),
     drop: async () => {

@@ -10,6 +10,7 @@ import {
 import type { Lane } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { stageBatch } from '@edrlake/writers';
+import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects } from './reject-share.ts';
 import type { BatchResult, ExportRun } from './run-types.ts';
 
 /** A batch that is flattened and waits for its commit. */
@@ -24,8 +25,9 @@ export interface FlatBatch {
 export async function flattenBatch(run: ExportRun, windows: readonly FetchedWindow[], lane: Lane): Promise<FlatBatch> {
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
+  const share = run.options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE;
   const staged = await stageBatch(lane.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
-  const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), datesOf(run)));
+  const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), datesOf(run), share));
   return { windows, staged, proofs, startedAtMs };
 }
 
@@ -47,7 +49,8 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane):
       bodyBytes: sum(windows, (window) => window.bodyBytes),
       durationMs: services.clock.nowMs() - batch.startedAtMs,
     });
-    return { proofs, unknownFields: staged.unknownFields, commit };
+    const { unknownFields, rejectReasons } = staged;
+    return { proofs, unknownFields, rejectReasons, commit };
   } finally {
     await staged.drop();
   }
@@ -55,10 +58,22 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane):
 
 /** Commits windows whose pages hold no record. They need no lane: nothing is to be flattened. */
 export async function commitRecordless(run: ExportRun, windows: readonly FetchedWindow[]): Promise<BatchResult> {
-  const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run)));
+  const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run), DEFAULT_MAX_REJECT_SHARE));
   const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
-  return { proofs, unknownFields: [], commit };
+  return { proofs, unknownFields: [], rejectReasons: [], commit };
+}
+
+/**
+ * Takes back that some windows are proven: none of them has many rejects, but all together do. Their rows stay. A crash before this
+ * leaves them proven, and the next run finds the rest.
+ */
+export async function commitRejected(
+  run: Pick<ExportRun, 'lake' | 'runId'>,
+  proofs: readonly WindowProof[],
+): Promise<void> {
+  const rejected = proofs.map((proof): WindowProof => ({ ...proof, verdict: 'rejected' }));
+  await run.lake.commit({ batch: null, proofs: rejected, runId: run.runId, replace: false });
 }
 
 /**
@@ -82,6 +97,7 @@ function proofOf(
   fetched: FetchedWindow,
   staged: StagedWindow,
   dates: Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>,
+  maxRejectShare: number,
 ): WindowProof {
   const { duplicates = 0 } = fetched;
   const addsUp =
@@ -89,6 +105,8 @@ function proofOf(
     staged.recordCount === fetched.recordCount &&
     staged.distinctIds + staged.rejectedCount === fetched.recordCount - duplicates &&
     liesInside(fetched.window, staged);
+  const rejects = { fetched: staged.recordCount, rejected: staged.rejectedCount };
+  const isRejected = hasTooManyRejects(rejects, maxRejectShare);
   return {
     window: fetched.window,
     counted: fetched.count,
@@ -98,7 +116,7 @@ function proofOf(
     ...(duplicates > 0 && { duplicates }),
     perDay: staged.perDay,
     rejectedPerDay: staged.rejectedPerDay,
-    verdict: addsUp ? 'proven' : 'mismatch',
+    verdict: !addsUp ? 'mismatch' : isRejected ? 'rejected' : 'proven',
     ...dates,
   };
 }

@@ -1,6 +1,16 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Emit, type SpooledPage, systemProcesses, toEdrlakeError, type UnknownField } from '@edrlake/core';
+import {
+  type Emit,
+  type RejectReason,
+  type SpooledPage,
+  systemProcesses,
+  toEdrlakeError,
+  type UnknownField,
+  type WindowProof,
+  worstOutcome,
+} from '@edrlake/core';
+import { commitRejected } from './commit-batch.ts';
 import type {
   ExportEnds,
   ExportOptions,
@@ -8,15 +18,17 @@ import type {
   ExportRequest,
   FailedExportWindow,
   MismatchedWindow,
+  RejectedWindow,
   RunServices,
   UnverifiedWindow,
 } from './export-types.ts';
 import { askedPageSize, type LearnedPageSize, learnedPageSize } from './page-sizes.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
 import { knownClocks } from './read-clocks.ts';
+import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects, isAboveShare, joinReasons } from './reject-share.ts';
 import { findUnfinishedRun, type UnfinishedRun } from './resume.ts';
-import { runLiveness } from './run-liveness.ts';
 import { openJournal, type RunJournal, type RunSubject } from './run-journal.ts';
+import { runLiveness } from './run-liveness.ts';
 import type { BatchResult, ExportRun, RunPlan } from './run-types.ts';
 
 /**
@@ -113,6 +125,7 @@ function recorderOf(
   const { ends, request, options, services } = about;
   const { source, lake } = ends;
   const { clock, emit } = services;
+  const maxRejectShare = options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE;
   const tally = newTally();
   return {
     plan: async () => {
@@ -146,11 +159,16 @@ function recorderOf(
       }
     },
     recordBatch: async (windows, result) => {
-      addBatch(tally, result);
+      addBatch(tally, result, maxRejectShare);
       const windowIds = windows.map(({ window }) => window.id);
       await journal.append({ type: 'commit', atMs: clock.nowMs(), version: result.commit.version, windowIds });
     },
     finish: async () => {
+      if (tally.scattered.length > 0 && hasTooManyRejects(tally, maxRejectShare)) {
+        await commitRejected({ lake, runId: run.runId }, tally.scattered);
+        tally.committed -= tally.scattered.length;
+        tally.rejectedWindows.push(...tally.scattered.map(rejectedWindow));
+      }
       const report = reportOf(tally, {
         runId: run.runId,
         resumed: run.unfinished !== null,
@@ -158,6 +176,7 @@ function recorderOf(
         frozenAtMs: tally.plan.frozenAtMs ?? null,
         requestsMade: ends.requestsMade() - run.requestsBefore,
         pageSize: { asked: askedPageSize(source), given: source.pageSize },
+        maxRejectShare,
         version: (await lake.snapshot()).version,
         startedAtMs: run.startedAtMs,
         durationMs: clock.nowMs() - run.startedNowMs,
@@ -210,6 +229,7 @@ interface Tally {
   fetched: number;
   rejected: number;
   duplicates: number;
+  rejects: readonly RejectReason[];
   newEvents: number;
   changedEvents: number;
   unchangedEvents: number;
@@ -217,6 +237,9 @@ interface Tally {
   readonly failed: FailedExportWindow[];
   readonly unverified: UnverifiedWindow[];
   readonly mismatched: MismatchedWindow[];
+  readonly rejectedWindows: RejectedWindow[];
+  /** Proven windows with few rejects, but a large share of them. */
+  readonly scattered: WindowProof[];
   readonly unknownFields: Map<string, UnknownField>;
 }
 
@@ -228,6 +251,7 @@ function newTally(): Tally {
     fetched: 0,
     rejected: 0,
     duplicates: 0,
+    rejects: [],
     newEvents: 0,
     changedEvents: 0,
     unchangedEvents: 0,
@@ -235,17 +259,28 @@ function newTally(): Tally {
     failed: [],
     unverified: [],
     mismatched: [],
+    rejectedWindows: [],
+    scattered: [],
     unknownFields: new Map(),
   };
 }
 
-function addBatch(tally: Tally, { proofs, unknownFields, commit }: BatchResult): void {
+function rejectedWindow({ window, fetched, rejected }: WindowProof): RejectedWindow {
+  return { windowId: window.id, range: window.range, fetched, rejected };
+}
+
+function addBatch(tally: Tally, result: BatchResult, maxRejectShare: number): void {
+  const { proofs, unknownFields, rejectReasons, commit } = result;
+  tally.rejects = joinReasons(tally.rejects, rejectReasons);
   for (const proof of proofs) {
     tally.fetched += proof.fetched;
     tally.rejected += proof.rejected;
     tally.duplicates += proof.duplicates ?? 0;
     if (proof.verdict === 'proven') {
       tally.committed += 1;
+      if (isAboveShare(proof, maxRejectShare)) tally.scattered.push(proof);
+    } else if (proof.verdict === 'rejected') {
+      tally.rejectedWindows.push(rejectedWindow(proof));
     } else if (proof.verdict === 'mismatch') {
       const { counted, fetched, distinct, window } = proof;
       tally.mismatched.push({ windowId: window.id, range: window.range, counted, fetched, distinct });
@@ -267,17 +302,28 @@ function addBatch(tally: Tally, { proofs, unknownFields, commit }: BatchResult):
 
 type RunFacts = Pick<
   ExportReport,
-  'runId' | 'resumed' | 'request' | 'frozenAtMs' | 'requestsMade' | 'version' | 'startedAtMs' | 'durationMs'
+  | 'runId'
+  | 'resumed'
+  | 'request'
+  | 'frozenAtMs'
+  | 'requestsMade'
+  | 'version'
+  | 'startedAtMs'
+  | 'durationMs'
+  | 'maxRejectShare'
 > & { readonly pageSize: { readonly asked: number; readonly given: number } };
 
 function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport {
-  const { plan, skipped, committed, failed, unverified, mismatched } = tally;
-  const isPartly = failed.length > 0 || unverified.length > 0;
+  const { plan, skipped, committed, failed, unverified, mismatched, rejectedWindows: rejected } = tally;
   const planned = plan.windows.length + plan.emptyWindows.length;
   return {
     ...facts,
-    outcome: isPartly ? 'partly' : mismatched.length > 0 ? 'mismatch' : 'done',
-    windows: { planned, skipped, committed, failed, unverified, mismatched },
+    outcome: worstOutcome([
+      ...(failed.length > 0 || unverified.length > 0 ? (['partly'] as const) : []),
+      ...(mismatched.length > 0 ? (['mismatch'] as const) : []),
+      ...(rejected.length > 0 ? (['rejected'] as const) : []),
+    ]),
+    windows: { planned, skipped, committed, failed, unverified, mismatched, rejected },
     events: {
       counted: plan.events,
       fetched: tally.fetched,
@@ -290,6 +336,7 @@ function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport 
     requests: estimateRequests({ ...plan, lowerBound: Math.ceil(plan.events / pageSize.given) }),
     ...(pageSize.given < pageSize.asked && { pageSize }),
     filesAdded: tally.filesAdded,
+    rejects: tally.rejects,
     unknownFields: [...tally.unknownFields.values()],
   };
 }

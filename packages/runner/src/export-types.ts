@@ -1,4 +1,15 @@
-import type { Clock, Emit, EventSource, QueryScope, Random, TimeAxis, TimeRange, UnknownField } from '@edrlake/core';
+import type {
+  Clock,
+  Emit,
+  EventSource,
+  QueryScope,
+  Random,
+  TimeAxis,
+  TimeRange,
+  UnknownField,
+  ExportOutcome,
+  RejectReason,
+} from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { WindowPlan } from '@edrlake/pager';
 
@@ -42,6 +53,8 @@ export interface ExportOptions {
   readonly force: boolean;
   /** Delete stored events of the range that the API no longer returns. Only with the empty scope on the event axis. */
   readonly replace: boolean;
+  /** The share of records, from 0 to 1, that may become rejects in a window and in the whole export. Default 0.01; fewer than ten never count. */
+  readonly maxRejectShare?: number;
   /** What the source counted in each range of the request just now, in their order, so that planning need not ask again; null where nobody asked. */
   readonly counted?: readonly (number | null)[];
 }
@@ -100,6 +113,14 @@ export interface MismatchedWindow {
   readonly distinct: number;
 }
 
+/** A window of which too many records could not become rows. */
+export interface RejectedWindow {
+  readonly windowId: string;
+  readonly range: TimeRange;
+  readonly fetched: number;
+  readonly rejected: number;
+}
+
 /** What a run did. Plain data: it is printed, kept in the run's journal and compared in tests. */
 export interface ExportReport {
   readonly runId: string;
@@ -108,8 +129,7 @@ export interface ExportReport {
   readonly request: ExportRequest;
   /** Where the end was frozen because what was asked for reaches beyond now, in UTC epoch milliseconds; else null. */
   readonly frozenAtMs: number | null;
-  /** `done`: all proven. `partly`: some windows failed or are unverified. `mismatch`: some windows do not add up. */
-  readonly outcome: 'done' | 'partly' | 'mismatch';
+  readonly outcome: ExportOutcome;
   readonly windows: {
     readonly planned: number;
     readonly skipped: number;
@@ -118,6 +138,7 @@ export interface ExportReport {
     readonly mismatched: readonly MismatchedWindow[];
     /** Absent in reports of older versions. */
     readonly unverified?: readonly UnverifiedWindow[];
+    readonly rejected: readonly RejectedWindow[];
   };
   readonly events: {
     readonly counted: number;
@@ -135,6 +156,10 @@ export interface ExportReport {
   /** Requests this run really made, logins, retries and planning included. */
   readonly requestsMade: number;
   readonly filesAdded: number;
+  /** Why records became rejects, the most frequent reason first. */
+  readonly rejects: readonly RejectReason[];
+  /** The share of rejects that was allowed. */
+  readonly maxRejectShare: number;
   readonly unknownFields: readonly UnknownField[];
   /** The lake's newest version after the run. */
   readonly version: number;

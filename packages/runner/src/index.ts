@@ -20,8 +20,8 @@ export type { Finding } from './finding.ts';
 export { openEdrLake } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
 export {
+  agreementOf,
   type DayVerdict,
-  disagrees,
   type ReconciledDay,
   type RepairReport,
   reconcile,

@@ -9,9 +9,9 @@ import { type DifferingStretch, differingStretches } from './stretches.ts';
  * How a day stands between the API and the lake.
  * `match`: the lake holds at least what the API has now; `difference` says how many more, which retention has taken away there.
  * `late`: the API has more than when the day was fetched. `missing`: the lake holds fewer than the API had when it was fetched.
- * `duplicate`: an id is stored more than once. `unverified`: the API has events of a day that was never fetched.
+ * `rejected`: all of it is there, but too many of its records could not become rows. `duplicate`: an id is stored more than once. `unverified`: the API has events of a day that was never fetched.
  */
-export type DayVerdict = 'match' | 'late' | 'missing' | 'duplicate' | 'unverified';
+export type DayVerdict = 'match' | 'rejected' | 'late' | 'missing' | 'duplicate' | 'unverified';
 
 /** One line of a comparison. */
 export interface ReconciledDay {
@@ -59,7 +59,7 @@ export async function reconcile(
     const days = daysToTell(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
     const twice = eventType === null ? await lake.countedTwice(days.map(rangeOfDay), 'event') : [];
     for (const [position, day] of days.entries()) {
-      const known = eventType === null ? (lineOn(fetched, day)?.counted ?? null) : null;
+      const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
       const inApi = Math.max(0, (counts.get(day) ?? 0) - (twice[position] ?? 0));
       lines.push(judge(day, eventType, inApi, known, stored.get(day)));
     }
@@ -71,16 +71,18 @@ function judge(
   day: Day,
   eventType: string | null,
   inApi: number,
-  whenFetched: number | null,
+  known: Pick<DayCoverage, 'counted' | 'rejected' | 'verdict'> | null,
   stored: InspectedDay | undefined,
 ): ReconciledDay {
   const { rowCount = 0, rejectedCount = 0, distinctIds = 0, lostFiles = [] } = stored ?? {};
-  const inLake = rowCount + rejectedCount;
+  const whenFetched = known?.counted ?? null;
+  // Rejects whose time cannot be read are of no day in the files; the proofs put them on the first day of their window.
+  const inLake = rowCount + Math.max(rejectedCount, known?.rejected ?? 0);
   const difference = inLake - inApi;
   const verdict = (): DayVerdict => {
     if (distinctIds < rowCount) return 'duplicate';
     if (lostFiles.length > 0 || (whenFetched !== null && inLake < whenFetched)) return 'missing';
-    if (difference >= 0) return 'match';
+    if (difference >= 0) return known?.verdict === 'rejected' ? 'rejected' : 'match';
     return whenFetched === null && inLake === 0 ? 'unverified' : 'late';
   };
   return { day, eventType, inApi, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
@@ -111,9 +113,10 @@ async function typesOf(
   return [...new Set([...inApi, ...inLake])].sort();
 }
 
-/** Whether some day needs mending. */
-export function disagrees(days: readonly ReconciledDay[]): boolean {
-  return days.some(({ verdict }) => verdict !== 'match');
+/** How days stand together: a `mismatch` needs mending; what is only `rejected` is all there, but cannot be read. */
+export function agreementOf(days: readonly ReconciledDay[]): 'match' | 'mismatch' | 'rejected' {
+  if (days.some(({ verdict }) => verdict !== 'match' && verdict !== 'rejected')) return 'mismatch';
+  return days.some(({ verdict }) => verdict === 'rejected') ? 'rejected' : 'match';
 }
 
 /** What a repair did. */
@@ -137,7 +140,7 @@ export async function repair(
   services: RunServices,
 ): Promise<RepairReport> {
   const { source, lake } = ends;
-  const broken = days.filter(({ verdict }) => verdict !== 'match' && verdict !== 'duplicate');
+  const broken = days.filter(({ verdict }) => !['match', 'rejected', 'duplicate'].includes(verdict));
   const lostFiles = broken.flatMap((day) => day.lostFiles);
   const forgottenFiles = lostFiles.length > 0 ? await lake.forgetLostFiles(services.newRunId, lostFiles) : [];
   const stretches: DifferingStretch[] = [];

@@ -2,6 +2,7 @@ import type {
   EdrlakeError,
   FetchedWindow,
   PlannedWindow,
+  RejectReason,
   SpooledPage,
   UnknownField,
   Window,
@@ -15,6 +16,7 @@ import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunService
 export interface BatchResult {
   readonly proofs: readonly WindowProof[];
   readonly unknownFields: readonly UnknownField[];
+  readonly rejectReasons: readonly RejectReason[];
   readonly commit: CommitResult;
 }
 

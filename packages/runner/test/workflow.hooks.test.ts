@@ -16,6 +16,7 @@ const quiet = { random: () => 0.5, emit: () => {}, signal: new AbortController()
 const ENDS = {
   done: async () => ({ rows: 3 }),
   mismatch: async () => ({ outcome: 'mismatch', secret: 'hunter2' }),
+  rejected: async () => ({ outcome: 'rejected', secret: 'hunter2' }),
   partly: async () => ({ outcome: 'partly' }),
   failed: async () => {
     throw new EdrlakeError('SERVER_ERROR', 'the gateway is ill');
@@ -35,6 +36,7 @@ const hooks: HooksSpec = {
     tries: 4,
   },
   onMismatch: { url: 'http://localhost/mismatch' },
+  onRejects: { url: 'http://localhost/rejects' },
 };
 
 /** Answers with one status after the other, null meaning none, and keeps what it was sent. */
@@ -53,6 +55,7 @@ describe('the end of a run', () => {
   it.each([
     ['done', 'success'],
     ['mismatch', 'mismatch'],
+    ['rejected', 'rejects'],
     ['partly', 'failure'],
     ['failed', 'failure'],
   ] as const)('%s is told to the hook for it', async (end, path) => {

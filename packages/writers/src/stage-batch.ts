@@ -10,6 +10,7 @@ import {
 } from '@edrlake/core';
 import { CHILD_TABLES, LAKE_TABLES, LIST_COLUMNS, plainChildRowsSql, plainEventsSql } from '@edrlake/flattener';
 import { openOdd } from './odd-records.ts';
+import { rejectReasonsOf } from './reject-reasons.ts';
 import { rowsOf } from './rows.ts';
 import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
@@ -67,6 +68,8 @@ async function stage(
   const odd = await openOdd(connection, events, tableName);
   const records = `SELECT filename, event_date, id_hash, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, id_hash, reject_reason FROM ${odd.rejects}`;
   const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
+  const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
+  const rejectReasons = hasRejects ? await rejectReasonsOf(connection, odd.rejects) : [];
   await makeRejects(
     connection,
     rejects,
@@ -91,6 +94,7 @@ async function stage(
     rowTables,
     windows: stagedWindows,
     unknownFields: await unknownFieldsOf(connection, rowTables),
+    rejectReasons,
     write: (directory, fileStem, exceptTable) =>
       withSettings(connection, () => writeStagedRows(connection, rowTables, { directory, fileStem, exceptTable })),
     drop,

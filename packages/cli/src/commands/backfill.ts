@@ -7,6 +7,7 @@ import { writeJson } from '../json-output.ts';
 import { lakeDirectory, requireLake } from '../lake-access.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../lake-session.ts';
 import { startDisplay } from '../progress-display.ts';
+import { writeRejects } from '../rejects-text.ts';
 import { reportDocument, reportText } from '../report-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 import { knownDays, wantedRanges } from '../wanted-ranges.ts';
@@ -30,6 +31,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   }
   if (values.json) await writeJson(stdout, reportDocument(report));
   else await writeText(stdout, reportText(report, lineWidth(stdout, env)));
+  await writeRejects([report], surroundings);
   return EXPORT_EXIT_CODES[report.outcome];
 }
 

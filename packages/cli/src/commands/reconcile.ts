@@ -12,8 +12,8 @@ import { refuseScope } from '../scope-refusal.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 import { knownDays } from '../wanted-ranges.ts';
 
-/** What the API has is not what the lake has. */
-const DISAGREES = 4;
+/** The exit codes: what the API has is not what the lake has; it is, but too much of it was rejected. */
+const EXIT_CODES = { match: 0, mismatch: 4, rejected: 6 } as const;
 
 /** Compares days between the API and the lake, and mends those that differ where that is asked for. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
@@ -34,7 +34,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   );
   if (values.json) await writeJson(stdout, reconcileDocument(view));
   else await writeText(stdout, reconcileText(view, lineWidth(stdout, env)));
-  return view.days.every(({ verdict }) => verdict === 'match') ? 0 : DISAGREES;
+  return EXIT_CODES[reconcileDocument(view).outcome];
 }
 
 async function compare(values: FlagValues, session: LakeSession, surroundings: Surroundings): Promise<ReconcileView> {

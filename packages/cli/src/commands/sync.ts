@@ -1,12 +1,21 @@
-import { bothClocks, EdrlakeError, MS_PER_DAY, MS_PER_HOUR, refuseFuture, toEdrlakeError } from '@edrlake/core';
+import {
+  bothClocks,
+  EdrlakeError,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  refuseFuture,
+  toEdrlakeError,
+  worstOutcome,
+} from '@edrlake/core';
 import type { CommandInput } from '../command.ts';
 import type { FlagValues } from '../flags.ts';
 import { scopeOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../lake-session.ts';
 import { startDisplay } from '../progress-display.ts';
+import { writeRejects } from '../rejects-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { changedDays, type SyncView, syncDocument, syncText } from '../sync-text.ts';
+import { changedDays, exportsOf, type SyncView, syncDocument, syncText } from '../sync-text.ts';
 
 /** Late by processing time are events that became visible after others; by event time, all that arrive late. */
 const LOOK_BACK_MS = { processed: 6 * MS_PER_HOUR, event: 5 * MS_PER_DAY } as const;
@@ -23,7 +32,9 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   );
   if (values.json) await writeJson(stdout, syncDocument(view));
   else await writeText(stdout, syncText(view, lineWidth(stdout, env)));
-  return Math.max(...outcomesOf(view).map((outcome) => EXPORT_EXIT_CODES[outcome]));
+  await writeRejects(exportsOf(view.report), surroundings);
+  const lost = view.report.lostFiles.length > 0 ? (['mismatch'] as const) : [];
+  return EXPORT_EXIT_CODES[worstOutcome([...lost, ...exportsOf(view.report).map(({ outcome }) => outcome)])];
 }
 
 async function sync(values: FlagValues, session: LakeSession): Promise<SyncView> {
@@ -58,9 +69,4 @@ function explained(thrown: unknown, values: FlagValues): EdrlakeError {
     context: error.context,
     hint: `${values.filter === null ? '' : 'Check --filter. '}edrlake doctor finds the name of the token, if the platform has one. If not, follow event time: edrlake sync --axis event --look-back 5d`,
   });
-}
-
-function outcomesOf({ report }: SyncView): ('done' | 'partly' | 'mismatch')[] {
-  const lost = report.lostFiles.length > 0 ? (['mismatch'] as const) : [];
-  return ['done', ...lost, ...[report.resumed, report.exported].flatMap((exported) => exported?.outcome ?? [])];
 }

@@ -7,6 +7,7 @@ import {
   MS_PER_MINUTE,
   refuseFuture,
   startOfDayMs,
+  worstOutcome,
 } from '@edrlake/core';
 import { z } from 'zod';
 import { exportRange } from '../export-flow.ts';
@@ -135,7 +136,7 @@ export function outputOf({ outcome, requestsMade, events, version }: ExportRepor
 function joinOutputs(outputs: readonly ExportTaskOutput[]): ExportTaskOutput {
   const outcomes = outputs.map(({ outcome }) => outcome);
   return {
-    outcome: outcomes.includes('partly') ? 'partly' : outcomes.includes('mismatch') ? 'mismatch' : 'done',
+    outcome: worstOutcome(outcomes),
     requests: outputs.reduce((sum, { requests }) => sum + requests, 0),
     rows: outputs.reduce((sum, { rows }) => sum + rows, 0),
     version: outputs.at(-1)?.version ?? null,

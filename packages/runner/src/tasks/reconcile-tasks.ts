@@ -1,6 +1,6 @@
-import type { TimeRange } from '@edrlake/core';
+import { type TimeRange, worstOutcome } from '@edrlake/core';
 import { z } from 'zod';
-import { type DayVerdict, disagrees, type ReconciledDay, reconcile, repair } from '../reconcile.ts';
+import { agreementOf, type DayVerdict, type ReconciledDay, reconcile, repair } from '../reconcile.ts';
 import { knownClocks } from '../read-clocks.ts';
 import { rememberReconciliation } from '../reconciliation-store.ts';
 import type { RegisteredTask, TaskContext } from '../workflow/task-registry.ts';
@@ -9,7 +9,7 @@ import { lastDays, rangeOfDays, readInput, runServicesOf, type TaskTools } from 
 
 /** What a comparison leaves in the journal: how many days stand how, and those that do not match. */
 export interface ReconcileTaskOutput {
-  readonly outcome: 'done' | 'mismatch';
+  readonly outcome: 'done' | 'mismatch' | 'rejected';
   readonly requests: number;
   readonly days: Readonly<Partial<Record<DayVerdict, number>>>;
   readonly differing: readonly { readonly day: string; readonly verdict: DayVerdict; readonly difference: number }[];
@@ -74,7 +74,7 @@ export const repairTask: RegisteredTask<
       const output = exported === null ? NOTHING : outputOf(exported);
       return {
         ...output,
-        outcome: output.outcome === 'done' && disagrees(remaining) ? 'mismatch' : output.outcome,
+        outcome: worstOutcome([output.outcome, outcomeOf(remaining)]),
         requests: connection.requestsMade() - requestsBefore,
         stretches: stretches.length,
       };
@@ -102,11 +102,16 @@ async function compare(
   return days;
 }
 
+function outcomeOf(days: readonly ReconciledDay[]): ReconcileTaskOutput['outcome'] {
+  const agreement = agreementOf(days);
+  return agreement === 'match' ? 'done' : agreement;
+}
+
 function summaryOf(days: readonly ReconciledDay[], requests: number): ReconcileTaskOutput {
   const counts: Partial<Record<DayVerdict, number>> = {};
   for (const { verdict } of days) counts[verdict] = (counts[verdict] ?? 0) + 1;
   return {
-    outcome: disagrees(days) ? 'mismatch' : 'done',
+    outcome: outcomeOf(days),
     requests,
     days: counts,
     differing: days

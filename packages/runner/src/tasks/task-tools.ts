@@ -15,7 +15,7 @@ export interface TaskTools {
   useLake<T>(work: (ends: TaskEnds) => Promise<T>, services: Services): Promise<T>;
   /** Only asks the source, for what a task would do: nothing is made on disk. */
   askSource<T>(ask: (source: EventSource) => Promise<T>): Promise<T>;
-  readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes'>;
+  readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes' | 'maxRejectShare'>;
   /** Makes the id of a new export run. */
   readonly newRunId: () => string;
   readonly post: PostJson;

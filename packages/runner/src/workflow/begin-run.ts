@@ -3,7 +3,7 @@ import { EdrlakeError } from '@edrlake/core';
 import { assertEarly } from './early-facts.ts';
 import { type ParamValue, resolveParams } from './params.ts';
 import { type JournaledTask, type Liveness, type PipelineLine, readLines } from './pipeline-journal.ts';
-import { applyLine, foldLines, isSettled, type RunState, startState } from './run-state.ts';
+import { applyLine, foldLines, isFinished, isSettled, type RunState, startState } from './run-state.ts';
 import type { CheckedPipeline } from './validate-pipeline.ts';
 
 /** How a run begins. */
@@ -62,7 +62,7 @@ export async function resumedRun<Provided>(
   }
   assertSameTasks(checked, state, runId);
   resolveParams(checked.pipeline.params ?? {}, state.params);
-  if (state.end === 'done' || state.end === 'mismatch') return { line: null, state };
+  if (isFinished(state.end)) return { line: null, state };
   const line: PipelineLine = {
     type: 'pipeline-resume',
     atMs,

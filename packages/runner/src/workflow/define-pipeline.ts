@@ -31,6 +31,8 @@ export interface HooksSpec {
   readonly onSuccess?: WebhookSpec;
   readonly onFailure?: WebhookSpec;
   readonly onMismatch?: WebhookSpec;
+  /** Everything adds up, but too many records could not become rows. */
+  readonly onRejects?: WebhookSpec;
 }
 
 /** When a task runs, by how its needs ended: all with a result (mismatch included), any way, or at least one badly. */

@@ -30,6 +30,7 @@ const MAX_DELAY_MS = 30 * MS_PER_SECOND;
 export function hookFor(outcome: RunOutcome): HookName | null {
   if (outcome === 'done') return 'onSuccess';
   if (outcome === 'mismatch') return 'onMismatch';
+  if (outcome === 'rejected') return 'onRejects';
   return outcome === 'interrupted' ? null : 'onFailure';
 }
 

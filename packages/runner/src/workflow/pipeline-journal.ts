@@ -21,13 +21,13 @@ export interface Liveness {
 }
 
 /** How a task, or one part of its fan-out, ended. `partly`: it finished, but some of its work failed. */
-export type TaskOutcome = 'done' | 'mismatch' | 'partly' | 'failed' | 'skipped' | 'interrupted';
+export type TaskOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'skipped' | 'interrupted';
 
 /** How a run ended. `partly`: something failed, but no task as a whole. */
-export type RunOutcome = 'done' | 'mismatch' | 'partly' | 'failed' | 'interrupted';
+export type RunOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'interrupted';
 
 /** A webhook of a pipeline, by the ends of a run that it hears of. */
-export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch';
+export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects';
 
 /** The part of an error that is kept: from edrlake's own errors, which hold no secrets. */
 export interface ErrorSummary {

@@ -118,7 +118,12 @@ function assertParam(place: Place, param: string, spec: unknown): void {
 
 function assertHooks(place: Place, hooks: unknown): void {
   if (!isPlainObject(hooks)) return;
-  assertEntries(place, 'hooks.', hooks, { onSuccess: object, onFailure: object, onMismatch: object });
+  assertEntries(place, 'hooks.', hooks, {
+    onSuccess: object,
+    onFailure: object,
+    onMismatch: object,
+    onRejects: object,
+  });
   for (const [hook, spec] of entriesOf(hooks)) {
     if (!isPlainObject(spec)) continue;
     assertEntries(

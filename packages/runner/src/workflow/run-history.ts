@@ -2,7 +2,7 @@ import { EdrlakeError } from '@edrlake/core';
 import { listRunIds } from '../run-journal.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
 import { type RunLook, readLines } from './pipeline-journal.ts';
-import { foldLines, type RunState } from './run-state.ts';
+import { foldLines, isFinished, type RunState } from './run-state.ts';
 import { type LostWork, type RunReport, type RunSummary, viewRun } from './run-view.ts';
 
 /** Journals that a search for one run opens at most, newest first. */
@@ -70,7 +70,7 @@ export async function readRun(
 export async function lastSuccessAtMs(runsDirectory: string, pipeline: string): Promise<number | null> {
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_SEARCHED)) {
     const state = foldLines(await readLines(runsDirectory, runId));
-    if (state?.pipeline === pipeline && (state.end === 'done' || state.end === 'mismatch')) return state.startedAtMs;
+    if (state?.pipeline === pipeline && isFinished(state.end)) return state.startedAtMs;
   }
   return null;
 }

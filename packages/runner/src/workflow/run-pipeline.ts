@@ -40,6 +40,7 @@ export const RUN_EXIT_CODES: Readonly<Record<RunOutcome, number>> = {
   failed: 1,
   partly: 3,
   mismatch: 4,
+  rejected: 6,
   interrupted: 130,
 };
 

@@ -120,15 +120,21 @@ export function outcomeOf({ whole, parts }: TaskState): TaskOutcome | null {
   const outcomes = new Set([...parts.values()].map((part) => part.outcome));
   if (outcomes.has(null)) return outcomes.has('interrupted') ? 'interrupted' : null;
   if (outcomes.has('interrupted')) return 'interrupted';
-  const finished = outcomes.has('done') || outcomes.has('mismatch');
+  const finished = [...outcomes].some(isFinished);
   if (outcomes.has('partly') || (outcomes.has('failed') && finished)) return 'partly';
   if (outcomes.has('failed')) return 'failed';
-  return outcomes.has('mismatch') ? 'mismatch' : 'done';
+  return doneOutcome(outcomes);
+}
+
+/** Of several that are finished: the worst. */
+function doneOutcome(outcomes: ReadonlySet<TaskOutcome | null>): 'done' | 'mismatch' | 'rejected' {
+  if (outcomes.has('mismatch')) return 'mismatch';
+  return outcomes.has('rejected') ? 'rejected' : 'done';
 }
 
 /** Whether it ended with a result that need not be worked out again. */
-export function isFinished(outcome: TaskOutcome | null): boolean {
-  return outcome === 'done' || outcome === 'mismatch';
+export function isFinished(outcome: TaskOutcome | RunOutcome | null): boolean {
+  return outcome === 'done' || outcome === 'mismatch' || outcome === 'rejected';
 }
 
 /** Whether a task needs nothing more: it has its result, or it was not needed. */
@@ -136,7 +142,7 @@ export function isSettled(state: RunState, name: string): boolean {
   const task = state.tasks.get(name);
   if (task === undefined) return false;
   const outcome = outcomeOf(task);
-  return outcome === 'done' || outcome === 'mismatch' || (outcome === 'skipped' && task.whole.reason === 'not-needed');
+  return isFinished(outcome) || (outcome === 'skipped' && task.whole.reason === 'not-needed');
 }
 
 /** How a run ended whose tasks have all ended or were stopped before they could. */
@@ -145,7 +151,7 @@ export function runOutcomeOf(state: RunState): RunOutcome {
   if (outcomes.has(null) || outcomes.has('interrupted')) return 'interrupted';
   if (outcomes.has('failed')) return 'failed';
   if (outcomes.has('partly')) return 'partly';
-  return outcomes.has('mismatch') ? 'mismatch' : 'done';
+  return doneOutcome(outcomes);
 }
 
 /** Everything that was or can be started: tasks as a whole, and parts. */

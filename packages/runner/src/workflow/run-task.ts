@@ -171,7 +171,7 @@ function unitEnd(ended: TryEnd, name: string): UnitEnd {
     if (ended.end === 'threw') throw ended.thrown;
     const output = toPlainData(ended.value, `task "${name}" returned`);
     const said = isPlainObject(output) ? output.outcome : undefined;
-    if (said === 'mismatch') return { outcome: 'mismatch', output, error: null };
+    if (said === 'mismatch' || said === 'rejected') return { outcome: said, output, error: null };
     if (said !== 'partly') return { outcome: 'done', output, error: null };
     const error = new EdrlakeError('PARTLY_DONE', 'some of its work failed', { disposition: 'retry' });
     return { outcome: 'partly', output, error };

@@ -169,7 +169,7 @@ function standingOf(units: readonly UnitState[], alive: boolean): UnitStanding {
 }
 
 function isGood(standing: UnitStanding | null): boolean {
-  return standing === 'done' || standing === 'mismatch';
+  return standing === 'done' || standing === 'mismatch' || standing === 'rejected';
 }
 
 function numberIn(output: PlainData, key: string): number {

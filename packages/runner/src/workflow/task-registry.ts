@@ -34,7 +34,7 @@ export interface TaskContext<Provided> {
  * A task by name. It must be idempotent: it runs again after a crash, a failed try or an interrupt, and the end must be as
  * if it had run once. Input and output are plain data without secrets: both can be read in the run's journal.
  *
- * In its output, `outcome: 'mismatch'` says that what was compared disagrees, `outcome: 'partly'` that some of the work
+ * In its output, `outcome: 'mismatch'` says that what was compared disagrees, `'rejected'` that too many records could not be read, `outcome: 'partly'` that some of the work
  * failed and the task should run again; the numbers `requests` and `rows` are added up in the run's history.
  */
 export interface RegisteredTask<Input, Output, Provided> {

@@ -1,5 +1,5 @@
 import { runFanOut } from './fan-out.ts';
-import { isSettled, outcomeOf, type RunState } from './run-state.ts';
+import { isFinished, isSettled, outcomeOf, type RunState } from './run-state.ts';
 import { type RunInProgress, runUnit, tell } from './run-task.ts';
 import type { CheckedPipeline, CheckedTask } from './validate-pipeline.ts';
 
@@ -61,7 +61,7 @@ function verdictOn<Provided>(
     if (outcome === null || outcome === 'interrupted') return 'wait';
     const unneeded = outcome === 'skipped' && need?.whole.reason === 'not-needed';
     idle ||= unneeded;
-    bad ||= !unneeded && outcome !== 'done' && outcome !== 'mismatch';
+    bad ||= !unneeded && !isFinished(outcome);
   }
   if (when === 'always') return 'run';
   if (when === 'failure') return bad ? 'run' : 'not-needed';

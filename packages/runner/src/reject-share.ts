@@ -1,0 +1,36 @@
+import type { RejectReason } from '@edrlake/core';
+
+/** The share of rejects above which a window, or a whole export, is not taken as proven. */
+export const DEFAULT_MAX_REJECT_SHARE = 0.01;
+
+/** Fewer rejects than this are a matter for the table of rejects only. */
+const MIN_REJECTS = 10;
+
+/** Reasons kept of one export; there are few kinds of them. */
+const MAX_REASONS = 20;
+
+/** Records that came, and those of them that could not become rows. */
+interface RejectCount {
+  readonly fetched: number;
+  readonly rejected: number;
+}
+
+/** Whether the share of rejects is above the allowed one, however few they are. */
+export function isAboveShare({ fetched, rejected }: RejectCount, maxShare: number): boolean {
+  return rejected > fetched * maxShare;
+}
+
+/** Whether there are too many rejects: above the allowed share, and not just a few. */
+export function hasTooManyRejects(count: RejectCount, maxShare: number): boolean {
+  return count.rejected >= MIN_REJECTS && isAboveShare(count, maxShare);
+}
+
+/** Adds up reasons by their text, the most frequent first, each with its first sample. */
+export function joinReasons(one: readonly RejectReason[], other: readonly RejectReason[]): readonly RejectReason[] {
+  const joined = new Map<string, RejectReason>();
+  for (const reason of [...one, ...other]) {
+    const before = joined.get(reason.reason);
+    joined.set(reason.reason, { ...(before ?? reason), count: reason.count + (before?.count ?? 0) });
+  }
+  return [...joined.values()].sort((a, b) => b.count - a.count).slice(0, MAX_REASONS);
+}
