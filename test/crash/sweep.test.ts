@@ -4,7 +4,7 @@ import { allTrials, COMMANDS, type SweptCommand, sampledTrials, type Trial } fro
 import { type Outcome, type SweepWorld, sweepWorld } from './sweep-world.ts';
 
 /** `all`, or how many trials of each command; `npm run crash` sets it. */
-const WANTED = process.env.EDRLAKE_TEST_CRASH_TRIALS ?? '3';
+const WANTED = process.env.EDRLAKE_TEST_CRASH_TRIALS ?? '2';
 const SEED = Number(process.env.EDRLAKE_TEST_CRASH_SEED ?? '8');
 const SWEPT = (process.env.EDRLAKE_TEST_CRASH_COMMANDS ?? COMMANDS.join(',')).split(',') as SweptCommand[];
 /** Processes wait for the disk most of the time. */

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, type Emit } from '@edrlake/core';
 import type { FlagValues } from './flags.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -16,6 +16,18 @@ export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
     readOnly: purpose === 'read',
     memoryLimit: values['memory-limit'],
     ...(values.threads === null ? {} : { threads: values.threads }),
+  };
+}
+
+/** What a command that reads says, on stderr, about commits that a crash left unfinished. */
+export function readerNotes({ stderr }: Pick<Surroundings, 'stderr'>): Emit {
+  return (event) => {
+    if (event.type !== 'unfinished') return;
+    stderr.write(
+      'edrlake: a process died in the middle of a commit, and this one may not put it right:\n' +
+        'patterns over the table folders may show rows twice or in part; views and queries\n' +
+        'do not. Run edrlake status as a user who may write the lake.\n',
+    );
   };
 }
 

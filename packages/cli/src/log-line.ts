@@ -87,6 +87,14 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
       return warn(
         `${LEASE_WORK[event.work]} held by process ${event.pid} of ${event.host || 'another host'}, which cannot be seen from here; waiting up to ${durationText(event.atMostMs)} for its lease`,
       );
+    case 'budget-forgotten':
+      return warn(
+        `the request budget in ${event.directory} says what cannot be; that part is forgotten, and the next answer tells`,
+      );
+    case 'unfinished':
+      return warn(
+        `${nounText(event.commits, 'commit')} of a process that died must still be finished or undone: patterns over the table folders may show rows twice or in part. Run: edrlake status, as a user who may write the lake`,
+      );
     case 'recovered':
       return info(`finished or undid ${nounText(event.commits, 'commit')} of processes that died`);
     case 'resumed':

@@ -3,6 +3,7 @@ import { createRequestAccount } from './request-account.ts';
 import type { BudgetLiveness } from './shared-ledger.ts';
 import { parseState } from './shared-state.ts';
 import { dropHolders } from './shared-turns.ts';
+import { withinBounds } from './stored-bounds.ts';
 import { latestVersion } from './versions.ts';
 
 /** What a shared budget has left, for whoever only looks at it. */
@@ -26,8 +27,9 @@ export function readBudgetLeft(
   stateOf: BudgetLiveness['stateOf'],
   nowMs: number,
 ): BudgetLeft | null {
-  const state = readState(directory);
-  if (state === null) return null;
+  const stored = readState(directory);
+  if (stored === null) return null;
+  const state = withinBounds(stored, nowMs) ?? stored;
   const usedAtMs = state.account.lastNowMs;
   dropHolders(state, ({ owner }) => stateOf(owner) === 'dead', nowMs);
   const account = createRequestAccount(userLimit, state.account);

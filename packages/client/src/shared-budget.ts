@@ -3,7 +3,7 @@ import type { RequestBudget, RequestPermit } from './budget.ts';
 import { linkAbort } from './cancellation.ts';
 import type { RateLimit } from './limits.ts';
 import { positive } from './session.ts';
-import { type BudgetLiveness, openLedger } from './shared-ledger.ts';
+import { type BudgetLiveness, type Ledger, openLedger } from './shared-ledger.ts';
 import type { BudgetPriority, Draft } from './shared-state.ts';
 import { type Asker, accountOf, bookAnswer, MAX_LOOK_MS, takeOrWait } from './shared-turns.ts';
 import { createWaitingLine } from './waiting-line.ts';
@@ -35,6 +35,10 @@ const FIRST_LOOK_MS = 5;
 const MAX_PLACE_LOOK_MS = 250;
 /** An end of waiting that moves by less is not worth reporting. */
 const MOVED_MS = 1_000;
+/** A wait for a place that lasts longer is explained. */
+const WHO_AFTER_MS = 2_000;
+/** How long a place of a process that cannot be seen is kept for it at most, once it gives no sign of life. */
+const LEASE_MS = 30_000;
 /** How often closing tries again where others keep being quicker. */
 const CLOSE_TRIES = 20;
 
@@ -60,7 +64,12 @@ export async function openSharedBudget(
     positive('userLimit.requests', userLimit.requests);
     positive('userLimit.windowSeconds', userLimit.windowSeconds);
   }
-  const ledger = openLedger(options.directory, options.priority, options.liveness, clock);
+  let hasForgotten = false;
+  const onForgotten = () => {
+    if (!hasForgotten) emit({ type: 'budget-forgotten', directory: options.directory });
+    hasForgotten = true;
+  };
+  const ledger = openLedger(options.directory, options.priority, options.liveness, clock, onForgotten);
   const asker: Asker = { id: ledger.id, priority: options.priority, userLimit, concurrency };
   const line = createWaitingLine(clock);
   const closing = new AbortController();
@@ -104,6 +113,8 @@ export async function openSharedBudget(
 
   async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
     let announcedMs = 0;
+    const sinceMs = clock.nowMs();
+    let hasSaidWho = false;
     try {
       // Each round ends with a permit or waits: for time, for others, or for an answer of our own.
       for (let looks = 0; ; looks++) {
@@ -116,6 +127,9 @@ export async function openSharedBudget(
           announcedMs = taken.untilMs;
           const reason = taken.isServersWish ? 'server-asked' : 'rate-limit';
           emit({ type: 'pace', reason, delayMs: taken.untilMs - clock.nowMs(), untilMs: taken.untilMs });
+        }
+        if (taken?.kind === 'place' && !hasSaidWho && clock.nowMs() - sinceMs > WHO_AFTER_MS) {
+          hasSaidWho = sayWhoHolds(ledger, options.liveness, emit);
         }
         await line.sleep(taken?.delayMs ?? jittered(FIRST_LOOK_MS), signal);
       }
@@ -170,4 +184,14 @@ export async function openSharedBudget(
       );
     },
   };
+}
+
+/** Whoever waits for places that a process elsewhere holds, perhaps a dead one, is told so. @returns whether there is one */
+function sayWhoHolds(ledger: Ledger, { stateOf }: BudgetLiveness, emit: Emit): boolean {
+  const others = ledger.look().holders.filter(({ id, running }) => id !== ledger.id && running > 0);
+  const holder = others.find(({ owner }) => stateOf(owner) === 'elsewhere');
+  if (holder === undefined) return false;
+  const { host, pid } = holder.owner;
+  emit({ type: 'lease-wait', work: 'requests', host, pid, atMostMs: LEASE_MS });
+  return true;
 }

@@ -10,6 +10,7 @@ import {
   type SharedState,
 } from './shared-state.ts';
 import { dropHolders } from './shared-turns.ts';
+import { withinBounds } from './stored-bounds.ts';
 import { openVersions } from './versions.ts';
 
 /** Who this process is and which others live. */
@@ -44,12 +45,16 @@ const SILENT_MS = 600_000;
 /** Clocks of several hosts differ; one that is behind by less takes the time of those ahead. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
-/** @throws {EdrlakeError} `LAKE_UNWRITABLE` */
+/**
+ * @param onForgotten is called whenever a stored state, or a part of it, cannot be believed
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
 export function openLedger(
   directory: string,
   priority: BudgetPriority,
   liveness: BudgetLiveness,
   clock: Clock,
+  onForgotten: () => void,
 ): Ledger {
   const id = `${liveness.owner.pid}-${randomUUID()}`;
   const versions = openVersions(directory, id);
@@ -62,7 +67,10 @@ export function openLedger(
   function readLatest(): { readonly version: number; readonly state: SharedState } {
     const { version, text } = versions.latest();
     // What cannot be read is unknown: the headers of the next answer say what is left.
-    return { version, state: parseState(text) ?? emptyState() };
+    const state = parseState(text);
+    const bounded = state === null ? emptyState() : withinBounds(state, clock.nowMs());
+    if (bounded !== null && version > 0) onForgotten();
+    return { version, state: bounded ?? state ?? emptyState() };
   }
 
   /** The next state, built on what is known, with `change` in it. */

@@ -30,6 +30,8 @@ export interface Versions {
 
 /** Older versions stay for readers who are just opening them. */
 const KEPT_VERSIONS = 8;
+/** A name of a higher number was not written by us: counting up to it takes for ever, and after it comes none. */
+const MAX_VERSION = 900_000_000_000;
 /** Finding the latest version fails only when so many new ones appear during each of this many looks. */
 const MAX_LOOKS = 100;
 
@@ -68,6 +70,7 @@ export function openVersions(directory: string, writerId: string): Versions {
 
   return guarded(directory, () => {
     mkdirSync(directory, { recursive: true });
+    for (const version of numbersIn(directory)) if (version > MAX_VERSION) rmSync(pathOf(version), { force: true });
     return {
       latest: () => latestVersion(directory),
       put: (successor) => guarded(directory, () => put(successor)),
@@ -100,6 +103,10 @@ function versionPath(directory: string, version: number): string {
 }
 
 function versionsIn(directory: string): number[] {
+  return numbersIn(directory).filter((version) => version <= MAX_VERSION);
+}
+
+function numbersIn(directory: string): number[] {
   const found = readdirSync(directory).map((name) => /^(\d{12})\.json$/.exec(name)?.[1]);
   return found.flatMap((digits) => (digits === undefined ? [] : [Number(digits)]));
 }

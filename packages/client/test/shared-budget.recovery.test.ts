@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatState, parseState } from '../src/shared-state.ts';
 import { openVersions } from '../src/versions.ts';
-import { isSettled, NEVER, NOTHING, oneRequest, shareBudget, temporaryFolder } from './shared-stage.ts';
+import { isSettled, NEVER, NOTHING, oneRequest, START, shareBudget, temporaryFolder } from './shared-stage.ts';
 
 const HOURLY = { userLimit: { requests: 10, windowSeconds: 3600 }, concurrency: 1 };
 
@@ -151,6 +151,65 @@ describe('a budget that cannot be read', () => {
         parseState(whole.slice(0, from) + whole.slice(from + length));
       }),
     );
+  });
+});
+
+describe('stored numbers beyond all bounds', () => {
+  const FAR = Date.UTC(2300, 8, 13);
+  const holder = (more: object) => ({
+    ...{
+      id: 'x',
+      owner: { host: 'here', pid: 99, startIdentity: '' },
+      priority: 'normal',
+      revision: 1,
+      seenAtMs: START,
+    },
+    ...{ unanswered: 0, running: 0, waiting: null, ...more },
+  });
+  const account = { serverLimit: null, answered: [], foreign: [], blockedUntilMs: 0, lastNowMs: START, begun: 1 };
+  const state = (changes: object, holders: object[] = []) => ({
+    format: 1,
+    account: { ...account, newestFacts: 0, ...changes },
+    concurrency: null,
+    nextTicket: 1,
+    holders,
+  });
+
+  it.each([
+    ['a wait until 2300', state({ blockedUntilMs: FAR })],
+    ['answers of 2300', state({ answered: [[FAR, 10]] })],
+    ['requests of others until 2300', state({ foreign: [[FAR, 10]] })],
+    ['a window of a thousand years', state({ serverLimit: { requests: 1, windowSeconds: 31_557_600_000 } })],
+    ['a newest answer that is never reached', state({ newestFacts: 2 ** 52, begun: 2 ** 52 })],
+    ['more requests under way than any process has', state({}, [holder({ running: 2 ** 50, unanswered: 2 ** 50 })])],
+  ])('%s are forgotten, and said once', async (_, stored) => {
+    const { open, directory, events } = await shareBudget();
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, '000000000007.json'), JSON.stringify(stored));
+    const budget = await open(HOURLY);
+    await oneRequest(budget, { ...NOTHING, remaining: 4, requests: 10, windowSeconds: 3600 });
+    await oneRequest(budget, { ...NOTHING, remaining: 3, requests: 10, windowSeconds: 3600 });
+    expect(budget.requestsLeft()).toBe(3);
+    expect(events.filter(({ type }) => type === 'budget-forgotten')).toHaveLength(1);
+  });
+
+  it('what headers may ask for is kept', async () => {
+    const { open, directory, events } = await shareBudget();
+    await mkdir(directory, { recursive: true });
+    const blocked = state({ blockedUntilMs: START + 7_200_000 });
+    await writeFile(join(directory, '000000000007.json'), JSON.stringify(blocked));
+    expect((await open(HOURLY)).requestsLeft()).toBe(0);
+    expect(events).toEqual([]);
+  });
+
+  it('a file whose number is the highest there can be is no version', async () => {
+    const { open, directory, versions } = await shareBudget();
+    await oneRequest(await open(HOURLY));
+    await writeFile(join(directory, '999999999999.json'), 'garbage');
+    const budget = await open(HOURLY);
+    await oneRequest(budget);
+    expect(budget.requestsLeft()).toBe(8);
+    expect(await versions()).not.toContain('999999999999.json');
   });
 });
 

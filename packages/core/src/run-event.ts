@@ -109,6 +109,16 @@ export type RunEvent =
       readonly atMostMs: number;
     }
   | {
+      /** A stored account of requests, or a part of it, was damaged or beyond all bounds. */
+      readonly type: 'budget-forgotten';
+      readonly directory: string;
+    }
+  | {
+      /** Commits of dead processes that this one may not finish or undo. */
+      readonly type: 'unfinished';
+      readonly commits: number;
+    }
+  | {
       /** What dead processes left behind was finished or undone. */
       readonly type: 'recovered';
       readonly commits: number;

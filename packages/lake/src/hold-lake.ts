@@ -17,11 +17,13 @@ export interface LakeHold {
  * Takes a lease, puts right what dead processes left behind, and starts a work folder.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`
  */
-export async function holdLake(tools: Omit<RecoveryTools, 'lease'> & LeaseTools): Promise<LakeHold> {
-  const { store } = tools;
+export async function holdLake(
+  tools: Omit<RecoveryTools, 'lease'> & LeaseTools & { readonly waits?: boolean },
+): Promise<LakeHold> {
+  const { store, waits = true } = tools;
   const lease = await openLease(store, tools);
   try {
-    await recover({ ...tools, lease }, true);
+    await recover({ ...tools, lease }, waits);
     const workFolder = await claimWorkFolder(store, lease.owner, randomUUID());
     await makeFolder(store.locate(workFolder));
     const release = async () => {

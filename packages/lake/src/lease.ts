@@ -92,10 +92,10 @@ export function openLakeLease(lakeDirectory: string): Promise<Lease> {
  * less than half a minute ago. Changes nothing on disk.
  */
 export async function lookAtLeases(
-  lakeDirectory: string,
+  lake: string | Store,
   nowMs: number,
-): Promise<{ isOwnerAlive(owner: ProcessOwner): boolean }> {
-  const store = localStore(lakeDirectory);
+): Promise<{ readonly isOwnerAlive: (owner: ProcessOwner) => boolean }> {
+  const store = typeof lake === 'string' ? localStore(lake) : lake;
   const names = (await store.list(FOLDERS.leases)).map(parseLeaseName).filter((name) => name !== null);
   const things = await store.look(names.map(({ instance, beat }) => leasePath(instance, beat)));
   const isRenewed = (position: number) => nowMs - (things[position]?.changedAtMs ?? 0) <= BEAT_MS * EXPIRY_BEATS;
@@ -106,6 +106,13 @@ export async function lookAtLeases(
       return state === 'alive' || (state === 'elsewhere' && renewed.has(owner.instance ?? ''));
     },
   };
+}
+
+/** The holders of all leases, dead ones among them. */
+export async function leaseOwners(store: Store): Promise<ProcessOwner[]> {
+  const names = (await store.list(FOLDERS.leases)).filter((name) => parseLeaseName(name) !== null);
+  const texts = await Promise.all(names.map((name) => store.read(`${FOLDERS.leases}/${name}`)));
+  return texts.flatMap((text) => parseOwner(text) ?? []);
 }
 
 /** @throws {EdrlakeError} `LAKE_UNWRITABLE` */

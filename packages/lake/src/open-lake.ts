@@ -43,6 +43,7 @@ import type { QueryOptions, QueryResult, QueryTarget } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
 import { localStore, makeFolder, type Store } from './store.ts';
 import { partitionDay } from './table-rows.ts';
+import { tidyForReading } from './tidy-for-reading.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './vacuum.ts';
 import { keepViews } from './view-file.ts';
 import type { ViewSource } from './views.ts';
@@ -61,8 +62,10 @@ export interface LakeOptions {
   readonly threads?: number;
   /** Makes an empty lake where there is none. */
   readonly create: boolean;
-  /** Changes nothing on disk, not even what a crash left behind. */
+  /** Changes nothing on disk but what a crash left behind, see `tidyForReading`. */
   readonly readOnly: boolean;
+  /** Whether to wait for commits of processes that cannot be seen from here. Unless given, a writer waits. */
+  readonly waits?: boolean;
   /** The processes that may be at work on the lake; those of the machine unless given. */
   readonly processes?: ProcessTable;
   /** What renews the lease of this one; the machine's unless given. */
@@ -168,7 +171,12 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   await refuseLostLog(store, log, options.tables);
   if (!options.readOnly) refuseOlderProgram(await log.refresh(), options.tables);
   const { processes = systemProcesses, beat = systemBeat } = options;
-  const hold = options.readOnly ? null : await holdLake({ store, log, emit: options.emit, processes, beat });
+  const hold = options.readOnly ? null : await holdLake({ ...options, store, log, processes, beat });
+  if (options.readOnly) {
+    const writing = { ...options, create: false, readOnly: false, waits: false };
+    const openToWrite = async () => (await openLake(writing)).close();
+    await tidyForReading({ store, log, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
+  }
   const workFolder = hold?.workFolder ?? null;
   // A reader may not be allowed to write into the lake, so what it spills goes to the system's folder.
   const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);

@@ -43,10 +43,8 @@ export async function recover(tools: RecoveryTools, waits: boolean): Promise<Rec
     commits += found.commits;
     const [first] = found.pending;
     if (first === undefined || !waits || beats === MAX_WAIT_BEATS) {
-      if (waits) {
-        await removeWorkOfTheDead(tools);
-        await tools.lease.clear();
-      }
+      await removeWorkOfTheDead(tools);
+      await tools.lease.clear();
       if (commits > 0) tools.emit({ type: 'recovered', commits });
       return { commits, pending: found.pending.length };
     }

@@ -5,7 +5,7 @@ import type { CommandInput } from '../command.ts';
 import type { QueryFormat } from '../flags.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
-import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
 import { refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query-output.ts';
 import { readAllText } from '../read-text.ts';
 import { isBlank, splitStatements } from '../sql-statements.ts';
@@ -19,7 +19,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   const file = values.output === null ? null : resolve(surroundings.workingDirectory, values.output);
   if (file === null) refuseBinaryAtTerminal(format, stdout);
   const sql = await sqlOf(input, surroundings);
-  const services = servicesOf(surroundings, () => {});
+  const services = servicesOf(surroundings, readerNotes(surroundings));
   const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
   try {
     const query = { lake, sql, format, signal };

@@ -3,7 +3,7 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
 import type { QueryFormat } from '../flags.ts';
 import { servicesOf } from '../gateway.ts';
-import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
 import { refuseBinaryAtTerminal, writeResult } from '../query-output.ts';
 import { readAllText } from '../read-text.ts';
 import { runSqlShell } from '../sql-shell.ts';
@@ -17,7 +17,7 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   const { stdin, stdout } = surroundings;
   const format = values.json ? 'json' : values.format;
   refuseBinaryAtTerminal(format, stdout);
-  const services = servicesOf(surroundings, () => {});
+  const services = servicesOf(surroundings, readerNotes(surroundings));
   const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
   try {
     if (stdin.isTTY === true && !values.json) await runSqlShell(lake, format, surroundings);

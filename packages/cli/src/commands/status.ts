@@ -2,7 +2,7 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
 import { servicesOf, userLimitOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
-import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
 import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../lake-status.ts';
 import { lineWidth, type Surroundings, showsColour, writeText } from '../surroundings.ts';
 
@@ -13,7 +13,7 @@ const STALE = 4;
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout, stderr, env } = surroundings;
-  const services = servicesOf(surroundings, () => {});
+  const services = servicesOf(surroundings, readerNotes(surroundings));
   const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
   try {
     const nowMs = surroundings.clock.nowMs();
