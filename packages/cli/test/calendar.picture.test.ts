@@ -1,4 +1,13 @@
-import { type Day, dayOf, MS_PER_DAY, MS_PER_HOUR, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
+import {
+  type Day,
+  dayOf,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  MS_PER_MINUTE,
+  parseRange,
+  startOfDayMs,
+  type TimeRange,
+} from '@edrlake/core';
 import type { DayCoverage } from '@edrlake/lake';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -80,6 +89,36 @@ describe('how a day stands', () => {
     });
   });
 
+  it('is open while the day is not over and settled, whatever was proven or compared', () => {
+    const today = [line('2026-11-27'), line('2026-11-28', 'open')];
+    const compared = new Map<Day, DayComparison>([
+      ['2026-11-28', { verdict: 'match', atMs: NOW_MS }],
+      // By a clock that was a day ahead.
+      ['2026-11-26', { verdict: 'match', atMs: NOW_MS + MS_PER_DAY }],
+    ]);
+    const states = { '2026-11-26': 'unplanned', '2026-11-27': 'complete', '2026-11-28': 'open' };
+    expect(statesOf(calendarFrom(today, compared))).toEqual(states);
+    const followed = { startMs: startOfDayMs('2026-11-27'), endMs: NOW_MS };
+    expect(statesOf(calendarFrom([line('2026-11-27', 'partial')], new Map(), followed))).toEqual({
+      '2026-11-27': 'complete',
+      '2026-11-28': 'open',
+    });
+    const justAfterMidnightMs = startOfDayMs('2026-11-29') + 5 * MS_PER_MINUTE;
+    expect(statesOf(calendarFrom([line('2026-11-28', 'partial')], new Map(), null, justAfterMidnightMs))).toEqual({
+      '2026-11-28': 'open',
+    });
+    const atNightMs = startOfDayMs('2026-11-29') + MS_PER_HOUR;
+    expect(statesOf(calendarFrom([line('2026-11-28', 'partial')], new Map(), null, atNightMs))).toEqual({
+      '2026-11-28': 'partial',
+    });
+  });
+
+  it('is not told of days that have not come yet', () => {
+    const calendar = calendarFrom([line('2026-11-27'), line('2131-01-01', 'open')]);
+    expect(statesOf(calendar)).toEqual({ '2026-11-27': 'complete', '2026-11-28': 'unplanned' });
+    expect(calendarFrom([line('2131-01-01', 'open')]).spans).toEqual([]);
+  });
+
   it('is told for one scope: everything, or else the filter of most days', () => {
     const filtered = [line('2026-11-01', 'complete', 'type: FILE'), line('2026-11-02', 'complete', 'type: FILE')];
     const calendar = calendarFrom(filtered, new Map(), parseRange('2026-11-01', '2026-11-09'));
@@ -117,6 +156,24 @@ describe('the picture', () => {
     expect(text.split('\n').length).toBeLessThan(40);
     expect(text).toContain('2005     ■■■■■■■■▒■');
     expect(text).toContain('Each mark is a week and shows its worst day.');
+  });
+
+  it('shows a million days in as many lines as there is to tell', () => {
+    const dayCount = (startOfDayMs('2026-11-28') - startOfDayMs('0001-01-01')) / MS_PER_DAY;
+    const many = { ...line('0001-01-01'), lastDay: '2020-08-16' };
+    const calendar = calendarFrom([
+      many,
+      line('2020-08-17', 'mismatched'),
+      { ...line('2020-08-18'), lastDay: '2026-11-27' },
+    ]);
+    expect(calendar.spans.map(({ state }) => state)).toEqual(['complete', 'mismatched', 'complete']);
+    expect(calendar.counts).toMatchObject({ mismatched: 1, complete: dayCount - 1 });
+    const text = calendarText(calendar, 80, false);
+    expect(text.split('\n').length).toBeLessThan(12);
+    expect(text).toContain('1 …      737,424 days complete … 2019');
+    expect(text).toMatch(/2020 {5}■+✘■+ {2}1 mismatched/);
+    expect(calendarSpanText(calendar)).toBe('739,947 days from 0001-01-01 to 2026-11-27');
+    for (const row of text.split('\n')) expect(displayWidth(row)).toBeLessThanOrEqual(80);
   });
 
   it('fits 80 columns and says the same with and without colour', () => {

@@ -118,8 +118,10 @@ export function provenRangesOf(
   nowMs: number,
   settleLagMs: number,
 ): TimeRange[] {
-  const asked = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
-  const proven = segmentsOf(datedProofs(asked, nowMs, settleLagMs)).filter(isProven);
+  // All of them are dated together: those of other axes and scopes tell as well which clock was wrong.
+  const dated = datedProofs(snapshot.proofs, nowMs, settleLagMs);
+  const asked = dated.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
+  const proven = segmentsOf(asked).filter(isProven);
   const ranges = joinRanges(proven.map((segment) => segment.range));
   const lost = axis === 'event' ? snapshot.lossDays.map(rangeOf) : [];
   return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));

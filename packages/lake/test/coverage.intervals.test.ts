@@ -4,6 +4,7 @@ import {
   EVERYTHING,
   isAhead,
   MS_PER_DAY,
+  MS_PER_HOUR,
   MS_PER_MINUTE,
   SETTLE_LAG_MS,
   startOfDayMs,
@@ -105,14 +106,28 @@ function daysOfLine({ day, lastDay }: DayCoverage): Day[] {
   return days;
 }
 
-/** The newest proof of an instant that can know it. */
-function lastWord({ proofs, nowMs }: Story, ms: number): WindowProof | null {
-  const knows = (proof: WindowProof) => {
-    if (proof.verdict === 'proven' && isAhead(countedAtOf(proof), nowMs)) return false;
-    const { startMs, endMs } = proof.window.range;
-    return startMs <= ms && ms < Math.min(endMs, countedAtOf(proof), nowMs);
+/** When a proof was made, as far as other proofs and now leave it believable. */
+function momentOf({ proofs, nowMs }: Story, position: number): number {
+  const isBelieved = (at: number) => {
+    const countedMs = countedAtOf(proofs[at] as WindowProof);
+    const later = proofs.slice(at + 1).map(({ verifiedAtMs }) => verifiedAtMs);
+    return !isAhead(countedMs, nowMs) && later.every((laterMs) => countedMs <= laterMs + MS_PER_HOUR);
   };
-  return proofs.findLast(knows) ?? null;
+  const proof = proofs[position] as WindowProof;
+  if (proof.verdict === 'mismatch' || isBelieved(position)) return Math.min(countedAtOf(proof), nowMs);
+  const before = proofs.slice(0, position).flatMap((one, at) => (isBelieved(at) ? [countedAtOf(one)] : []));
+  return Math.max(...before, Number.NEGATIVE_INFINITY);
+}
+
+/** The newest proof of an instant that can know it, and when it was made. */
+function lastWord(told: Story, ms: number): { readonly proof: WindowProof; readonly momentMs: number } | null {
+  for (let position = told.proofs.length - 1; position >= 0; position -= 1) {
+    const proof = told.proofs[position] as WindowProof;
+    const momentMs = momentOf(told, position);
+    const { startMs, endMs } = proof.window.range;
+    if (startMs <= ms && ms < Math.min(endMs, momentMs)) return { proof, momentMs };
+  }
+  return null;
 }
 
 describe('coverage by intervals', () => {
@@ -124,19 +139,19 @@ describe('coverage by intervals', () => {
         expect(lines.flatMap(daysOfLine).length).toBe(found.size);
         for (let dayMs = DAY_1; dayMs < DAY_1 + (DAYS + 3) * MS_PER_DAY; dayMs += MS_PER_DAY) {
           const slots = Array.from({ length: MS_PER_DAY / SLOT_MS }, (_, n) => dayMs + n * SLOT_MS);
-          const words = slots.map((ms) => ({ ms, proof: lastWord(told, ms) }));
+          const words = slots.map((ms) => ({ ms, word: lastWord(told, ms) }));
           const inLake = told.eventSlots.filter((one) => dayOf(slotMs(one)) === dayOf(dayMs)).length;
-          const known = words.filter(({ proof }) => proof !== null);
+          const known = words.filter(({ word }) => word !== null);
           const line = found.get(dayOf(dayMs));
           if (known.length === 0) {
             expect(line?.counted ?? null).toBeNull();
             expect(line?.inLake ?? 0).toBe(inLake);
             continue;
           }
-          const settled = ({ ms, proof }: (typeof words)[number]) =>
-            proof?.verdict === 'proven' && ms + SLOT_MS + SETTLE_LAG_MS <= Math.min(countedAtOf(proof), told.nowMs);
+          const settled = ({ ms, word }: (typeof words)[number]) =>
+            word?.proof.verdict === 'proven' && ms + SLOT_MS + SETTLE_LAG_MS <= word.momentMs;
           const isOver = dayMs + MS_PER_DAY + SETTLE_LAG_MS <= told.nowMs;
-          const verdict = known.some(({ proof }) => proof?.verdict === 'mismatch')
+          const verdict = known.some(({ word }) => word?.proof.verdict === 'mismatch')
             ? 'mismatched'
             : words.every(settled)
               ? 'complete'
@@ -148,8 +163,9 @@ describe('coverage by intervals', () => {
             0,
           );
           expect(line).toMatchObject({ verdict, inLake });
-          // Proofs dated ahead of now have counted what the model does not believe they can know.
-          if (told.proofs.every((proof) => countedAtOf(proof) <= told.nowMs)) expect(line?.counted).toBe(counted);
+          // Proofs by a wrong clock have counted what the model does not believe they can know.
+          const isRight = told.proofs.every((proof, n) => countedAtOf(proof) === momentOf(told, n));
+          if (isRight) expect(line?.counted).toBe(counted);
         }
       }),
       { numRuns: 400 },
