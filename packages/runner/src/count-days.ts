@@ -17,6 +17,17 @@ const MOST_DAYS_TOLD = 3_660;
 /** Days of one histogram. */
 const MOST_DAYS_AT_ONCE = 10_000;
 
+/** The days to be counted: of one type or of all (null), and on which the lake has rows. */
+export interface DaysAsked {
+  readonly eventType: string | null;
+  readonly daysWithRows: readonly Day[];
+}
+
+/** The cuts of the type that is asked for. */
+export function daysCuts({ eventType }: DaysAsked): readonly WindowCut[] {
+  return eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
+}
+
 /** Every day of ten years; of longer ranges those that are known for something, in any order. */
 export function daysToTell(range: TimeRange, known: readonly Day[]): readonly Day[] {
   return range.endMs - range.startMs <= MOST_DAYS_TOLD * MS_PER_DAY ? daysOf(range) : [...new Set(known)];
@@ -36,12 +47,11 @@ export function rangeOfDay(day: Day): TimeRange {
 export async function countDays(
   source: EventSource,
   range: TimeRange,
-  about: { readonly eventType: string | null; readonly daysWithRows: readonly Day[] },
+  asked: DaysAsked,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Day, number>> {
-  const { eventType, daysWithRows } = about;
-  const cuts: WindowCut[] = eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
-  const query = { axis: 'event', range, cuts, scope: EVERYTHING } as const;
+  const { daysWithRows } = asked;
+  const query = { axis: 'event', range, cuts: daysCuts(asked), scope: EVERYTHING } as const;
   if (source.histogram !== null && range.endMs - range.startMs <= MOST_DAYS_AT_ONCE * MS_PER_DAY) {
     try {
       const buckets = await source.histogram(query, MS_PER_DAY, signal);

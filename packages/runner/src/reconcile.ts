@@ -1,6 +1,7 @@
 import { type Day, EVERYTHING, type EventSource, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { DayCoverage, InspectedDay } from '@edrlake/lake';
-import { countDays, daysToTell, rangeOfDay } from './count-days.ts';
+import { compareConfirmed } from './confirm-days.ts';
+import { daysToTell, rangeOfDay } from './count-days.ts';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices, Services } from './export-types.ts';
 import { type DifferingStretch, differingStretches } from './stretches.ts';
@@ -9,7 +10,9 @@ import { type DifferingStretch, differingStretches } from './stretches.ts';
  * How a day stands between the API and the lake.
  * `match`: the lake holds at least what the API has now; `difference` says how many more, which retention has taken away there.
  * `late`: the API has more than when the day was fetched. `missing`: the lake holds fewer than the API had when it was fetched.
- * `rejected`: all of it is there, but too many of its records could not become rows. `duplicate`: an id is stored more than once. `unverified`: the API has events of a day that was never fetched.
+ * `rejected`: all of it is there, but too many of its records could not become rows. `duplicate`: an id is stored more than
+ * once. `unverified`: the API has events of a day that was never fetched, or its count, by which nothing is missing, does not add
+ * up with that of the days around.
  */
 export type DayVerdict = 'match' | 'rejected' | 'late' | 'missing' | 'duplicate' | 'unverified';
 
@@ -42,7 +45,8 @@ export interface ReconcileRequest {
  * Compares every day of a range: what the API counts now with the rows and ids that the data files hold now. Counters of our
  * own decide nothing. Days in order; with `by: 'type'` one line a day and type. Of more than ten years only days that hold
  * something, here or there. One request for any number of days where the platform has histograms (and one a type with `by:
- * 'type'`), else one for each day that holds something and one for each stretch between them.
+ * 'type'`), else one for each day that holds something and one for each stretch between them; and one more where the API counts
+ * nothing, or less than the lake holds, because no match may rest on one number that is too small.
  */
 export async function reconcile(
   { source, lake }: Pick<ExportEnds, 'source' | 'lake'>,
@@ -55,14 +59,17 @@ export async function reconcile(
   const lines: ReconciledDay[] = [];
   for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
-    const counts = await countDays(source, range, { eventType, daysWithRows: [...stored.keys()] }, services.signal);
-    const days = daysToTell(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
-    const twice = eventType === null ? await lake.countedTwice(days.map(rangeOfDay), 'event') : [];
-    for (const [position, day] of days.entries()) {
-      const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
-      const inApi = Math.max(0, (counts.get(day) ?? 0) - (twice[position] ?? 0));
-      lines.push(judge(day, eventType, inApi, known, stored.get(day)));
-    }
+    const compare = async (counts: ReadonlyMap<Day, number>): Promise<readonly ReconciledDay[]> => {
+      const days = daysToTell(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
+      const twice = eventType === null ? await lake.countedTwice(days.map(rangeOfDay), 'event') : [];
+      return days.map((day, position) => {
+        const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
+        const inApi = Math.max(0, (counts.get(day) ?? 0) - (twice[position] ?? 0));
+        return judge(day, eventType, inApi, known, stored.get(day));
+      });
+    };
+    const asked = { eventType, daysWithRows: [...stored.keys()] };
+    lines.push(...(await compareConfirmed(source, range, asked, compare, services.signal)));
   }
   return lines.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
 }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MS_PER_DAY, parseRange } from '@edrlake/core';
 import { agreementOf, reconcile, repair } from '@edrlake/runner';
+import type { Fault, SimulatorOptions } from '@edrlake/simulator';
 import { describe, expect, it } from 'vitest';
 import { OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
@@ -43,6 +44,56 @@ describe('reconcile', () => {
       const days = await compare(stage);
       expect(days[0]).toMatchObject({ verdict: 'match', difference: 30 });
       expect(days[6]).toMatchObject({ verdict: 'unverified', whenFetched: null, inLake: 0 });
+    });
+  });
+});
+
+describe('a count of days that is wrong once', () => {
+  const oneDayLess = { startMs: WEEK.startMs, endMs: WEEK.endMs - MS_PER_DAY };
+
+  it.each<[string, Partial<SimulatorOptions>, Fault]>([
+    ['none at all', {}, { kind: 'zero-count', match: { endpoint: 'count' } }],
+    ['a bucket that is too small', {}, { kind: 'wrong-count', offBy: -500, match: { endpoint: 'count' } }],
+    [
+      'a zero, day by day',
+      { histogramShape: 'unsupported', timeBuckets: false },
+      { kind: 'zero-count', match: { endpoint: 'count', after: 1 } },
+    ],
+  ])('makes no day a match that is none: %s', async (_, options, fault) => {
+    await onStage({ ...SETUP, nullIdShare: 0, ...options }, async (stage) => {
+      await stage.backfill(oneDayLess);
+      stage.simulator.addEvents({ events: 400, range: { startMs: WEEK.startMs, endMs: WEEK.startMs + MS_PER_DAY } });
+      stage.simulator.faults.push(fault);
+      const days = await compare(stage);
+      expect(days.map(({ verdict }) => verdict)).toEqual([
+        'late',
+        ...['match', 'match', 'match', 'match', 'match'],
+        'unverified',
+      ]);
+    });
+  });
+
+  it('leaves days unverified whose counts never add up', async () => {
+    await onStage({ ...SETUP, nullIdShare: 0 }, async (stage) => {
+      await stage.backfill(WEEK);
+      const { source } = stage.ends;
+      const histogram: typeof source.histogram = async () => [];
+      const days = await reconcile(
+        { ...stage.ends, source: { ...source, histogram } },
+        { range: WEEK, by: 'day' },
+        stage.services(),
+      );
+      expect(new Set(days.map(({ verdict }) => verdict))).toEqual(new Set(['unverified']));
+      expect(agreementOf(days)).toBe('mismatch');
+    });
+  });
+
+  it('is asked for once more, at one request, where quiet days are quiet', async () => {
+    await onStage({ ...SETUP, events: 10, range: parseRange('2020-08-19', '2020-08-19') }, async (stage) => {
+      await stage.backfill(WEEK);
+      stage.simulator.calls.clear();
+      expect(agreementOf(await compare(stage))).toBe('match');
+      expect(stage.simulator.calls.total).toBe(2);
     });
   });
 });
