@@ -1,12 +1,12 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { EdrlakeError, type Emit } from '@edrlake/core';
+import { EdrlakeError, type Emit, usableLakePath } from '@edrlake/core';
 import type { FlagValues } from './flags.ts';
 import type { Surroundings } from './surroundings.ts';
 
-/** The lake's absolute path. */
+/** The lake's absolute path. @throws {EdrlakeError} `USAGE` for one that DuckDB cannot take */
 export function lakeDirectory(values: FlagValues, surroundings: Surroundings): string {
-  return resolve(surroundings.workingDirectory, values.lake);
+  return usableLakePath(resolve(surroundings.workingDirectory, values.lake));
 }
 
 /** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */

@@ -124,12 +124,27 @@ function nextLines(report: ExportReport): string[] {
   if (report.outcome === 'partly') return [`Next: edrlake backfill ${range}`, '      (fetches only what is missing)'];
   if (report.outcome === 'rejected')
     return rejectedLines(rangeFlagsText(report.windows.rejected[0]?.range ?? spanOf(report.request)));
+  const ignored = ignoredRangeLines(report.windows.mismatched);
+  if (ignored !== null) return ignored;
   const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
   return [
     'Events may still be arriving in that time: try again in an hour or two.',
     `Next: edrlake backfill ${rangeFlagsText(worst)} --force`,
     'The same numbers again? Then the counts and pages of the API disagree there.',
     'What came is stored; give Qualys support the range and the numbers.',
+  ];
+}
+
+/** What to do where events of other days came; null where none did. Another try would bring the same. */
+export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
+  const found = mismatched.find(({ outside }) => outside !== undefined);
+  if (found?.outside === undefined) return null;
+  const { events, firstDay, lastDay } = found.outside;
+  const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`;
+  return [
+    `The API ignored the time range: ${nounText(events, 'event')} of ${days} came.`,
+    'This platform may spell the time token otherwise, as event.datetime.',
+    'Next: edrlake doctor (finds the token to set with --event-time-token)',
   ];
 }
 

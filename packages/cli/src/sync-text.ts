@@ -3,7 +3,7 @@ import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { lostFileLines } from './lost-files-text.ts';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
 import { rejectedLines } from './rejects-text.ts';
-import { reportDocument } from './report-text.ts';
+import { ignoredRangeLines, reportDocument } from './report-text.ts';
 import { pairsText } from './table-text.ts';
 import { wrapWords } from './text-layout.ts';
 
@@ -119,6 +119,8 @@ function nextLines(exports: readonly ExportReport[]): string[] {
       ...rejectedLines(rangeFlagsText(bad.windows.rejected[0]?.range ?? spanOf(bad.request))),
     ];
   }
+  const ignored = ignoredRangeLines(bad.windows.mismatched);
+  if (ignored !== null) return ignored;
   const worst = bad.windows.mismatched[0]?.range ?? spanOf(bad.request);
   return [
     `Events processed in ${rangeFlagsText(worst)} are not what the API counted.`,

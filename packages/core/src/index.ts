@@ -32,14 +32,17 @@ export type {
   ValueCount,
 } from './event-source.ts';
 export { type ExportOutcome, worstOutcome } from './export-outcome.ts';
+export { usableLakePath } from './lake-path.ts';
 export {
   copyToParquetSql,
   idHashSql,
+  quoteFile,
   quoteName,
   quoteText,
   ROW_GROUP_ROWS,
   writtenFile,
 } from './lake-sql.ts';
+export { isMemoryError, outOfMemory } from './memory-error.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './owner.ts';
 export { countedTwice, type FetchedWindow, type SpooledPage, type WindowProof } from './proof.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './proxy.ts';

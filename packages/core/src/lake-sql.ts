@@ -73,6 +73,11 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** A SQL string literal for what reads files by name: there DuckDB takes `*`, `?` and `[` for patterns of other names. */
+export function quoteFile(path: string): string {
+  return quoteText(path.replaceAll(/[*?[]/g, '[$&]'));
+}
+
 /** A SQL identifier. */
 export function quoteName(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;

@@ -1,7 +1,8 @@
 import { isDiskError, unwritable } from './disk-error.ts';
 import { EdrlakeError } from './errors.ts';
+import { isMemoryError, outOfMemory } from './memory-error.ts';
 
-/** Any thrown value as an `EdrlakeError`: aborts become `INTERRUPTED`, errors of the file system `LAKE_UNWRITABLE`, everything unknown becomes `BUG`. */
+/** Any thrown value as an `EdrlakeError`: aborts become `INTERRUPTED`, errors of the file system `LAKE_UNWRITABLE`, want of memory `OUT_OF_MEMORY`, everything unknown becomes `BUG`. */
 export function toEdrlakeError(thrown: unknown): EdrlakeError {
   if (thrown instanceof EdrlakeError) return thrown;
   if (isAbortError(thrown)) {
@@ -9,6 +10,7 @@ export function toEdrlakeError(thrown: unknown): EdrlakeError {
     return reason ?? new EdrlakeError('INTERRUPTED', 'stopped before the end', { cause: thrown });
   }
   if (isDiskError(thrown)) return unwritable(thrown.path ?? `to the disk (${thrown.syscall})`, thrown);
+  if (thrown instanceof Error && isMemoryError(thrown)) return outOfMemory(thrown);
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   return new EdrlakeError('BUG', message, { cause: thrown, hint: 'Please report this with the run id.' });
 }

@@ -12,6 +12,15 @@ describe('toEdrlakeError', () => {
     expect([error.code, error.exitCode]).toEqual(['INTERRUPTED', 130]);
   });
 
+  it.each(['Out of Memory Error: failed to allocate data of size 16.0 MiB (15.2 MiB/15.2 MiB used)', 'std::bad_alloc'])(
+    'tells want of memory from a disk that cannot be written: %s',
+    (message) => {
+      const error = toEdrlakeError(new Error(message));
+      expect([error.code, error.exitCode]).toEqual(['OUT_OF_MEMORY', 2]);
+      expect(error.hint).toContain('--memory-limit');
+    },
+  );
+
   it.each([[new TypeError('x is not a function')], ['a string'], [null]])('calls %s a bug', (thrown) => {
     expect(toEdrlakeError(thrown).code).toBe('BUG');
   });

@@ -1,10 +1,18 @@
 import { dirname } from 'node:path';
-import { copyToParquetSql, type Day, EdrlakeError, quoteName, type TimeRange, writtenFile } from '@edrlake/core';
+import {
+  copyToParquetSql,
+  type Day,
+  EdrlakeError,
+  isMemoryError,
+  quoteName,
+  type TimeRange,
+  writtenFile,
+} from '@edrlake/core';
 import { refuseDamaged } from './checksum.ts';
 import { type CommitNames, commitDraft, type Draft } from './commit-loop.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './compact-plan.ts';
 import { draftEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from './draft-entry.ts';
-import { isFileError, messageOf } from './file-errors.ts';
+import { isFileError } from './file-errors.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { snapshotOf } from './snapshot.ts';
 import { makeFolder, syncPath } from './store.ts';
@@ -140,7 +148,7 @@ async function stageMerged(
       merged.push({ group, output: await mergeOne(bench, state, names, { group, number, schemaVersion }) });
     } catch (thrown) {
       // What the plan allows was measured on other rows than these: with fewer at once it works.
-      if (/^Out of Memory Error/.test(messageOf(thrown))) open.push(...halvesOf(group));
+      if (isMemoryError(thrown)) open.push(...halvesOf(group));
       else if (!isFileError(thrown) || isIn(await bench.log.refresh(), group)) throw thrown;
       // Else another writer has replaced an input while it was read.
     }

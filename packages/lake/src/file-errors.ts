@@ -1,13 +1,12 @@
 import { relative, sep } from 'node:path';
-import { EdrlakeError, explainDiskError } from '@edrlake/core';
+import { EdrlakeError, explainDiskError, isMemoryError, outOfMemory } from '@edrlake/core';
 import { FOLDERS } from './layout.ts';
 
 /** The errors by which DuckDB says that a file is not there or is not what it should be. */
 const FILE_ERROR = /^(IO|Invalid Input|Invalid|Serialization) Error|No files found|TProtocolException|Snappy|ZSTD/;
 
 /** File errors about the machine: they say nothing about the file. */
-const MACHINE_ERROR =
-  /No space left|Could not write|Read-only file system|Permission denied|Too many open files|Out of Memory/;
+const MACHINE_ERROR = /No space left|Could not write|Read-only file system|Permission denied|Too many open files/;
 
 /** What a person can do about a data file that is gone. */
 const REPAIR_HINT = 'Restore the file from a backup, or run: edrlake reconcile --repair';
@@ -15,7 +14,7 @@ const REPAIR_HINT = 'Restore the file from a backup, or run: edrlake reconcile -
 /** Whether DuckDB failed because a file is missing or broken, and not for want of space, memory or permission. */
 export function isFileError(thrown: unknown): boolean {
   if (thrown instanceof EdrlakeError || !(thrown instanceof Error)) return false;
-  return FILE_ERROR.test(thrown.message) && !MACHINE_ERROR.test(thrown.message);
+  return FILE_ERROR.test(thrown.message) && !MACHINE_ERROR.test(thrown.message) && !isMemoryError(thrown);
 }
 
 /** Whether it failed over a Parquet file. */
@@ -32,6 +31,7 @@ function fileNamedBy(thrown: unknown): string | null {
 export function explainFileError(failure: unknown): unknown {
   const thrown = explainDiskError(failure);
   if (thrown instanceof EdrlakeError || !(thrown instanceof Error)) return thrown;
+  if (isMemoryError(thrown)) return outOfMemory(thrown);
   const { message } = thrown;
   if (/^(IO|Invalid Input) Error|No files found|Invalid Error/.test(message) && MACHINE_ERROR.test(message)) {
     return new EdrlakeError('LAKE_UNWRITABLE', message, {

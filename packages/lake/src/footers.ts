@@ -1,4 +1,4 @@
-import { quoteText } from '@edrlake/core';
+import { quoteFile } from '@edrlake/core';
 import { damagedFiles, resizedFiles } from './checksum.ts';
 import { isFileError } from './file-errors.ts';
 import type { LoggedFile } from './lake-state.ts';
@@ -53,7 +53,7 @@ async function readSome(
   found: Map<string, number>,
 ): Promise<void> {
   const byLocation = new Map(files.map(({ path }) => [bench.store.locate(path), path]));
-  const list = [...byLocation.keys()].map(quoteText).join(', ');
+  const list = [...byLocation.keys()].map(quoteFile).join(', ');
   try {
     const rows = await rowsOf(
       bench.connection,

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { idHashSql, quoteText, type TableSpec } from '@edrlake/core';
+import { idHashSql, quoteFile, quoteText, type TableSpec } from '@edrlake/core';
 import { damagedFiles } from './checksum.ts';
 import type { IdentityFile, LakeState } from './lake-state.ts';
 import { EVENTS, FOLDERS } from './layout.ts';
@@ -65,7 +65,7 @@ export function entriesSql(locations: readonly string[]): string {
   if (locations.length === 0) {
     return 'SELECT NULL::UBIGINT AS id_hash, NULL::UBIGINT AS content_hash, NULL::DATE AS event_date, NULL::BIGINT AS version WHERE false';
   }
-  return `SELECT ${COLUMNS} FROM read_parquet([${locations.map(quoteText).join(', ')}], hive_partitioning = false)`;
+  return `SELECT ${COLUMNS} FROM read_parquet([${locations.map(quoteFile).join(', ')}], hive_partitioning = false)`;
 }
 
 /** What a commit does to the index. */

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteText } from '@edrlake/core';
+import { quoteFile } from '@edrlake/core';
 import { isFileError } from './file-errors.ts';
 import type { LoggedFile } from './lake-state.ts';
 import { EVENTS } from './layout.ts';
@@ -20,7 +20,7 @@ export async function newestEventMs(
   const files = filesOfNewestDay(snapshot.files[EVENTS] ?? []);
   const known = files.flatMap((file) => file.newestEventMs ?? []);
   if (known.length === files.length) return known.length === 0 ? null : Math.max(...known);
-  const paths = files.map(({ path }) => quoteText(store.locate(path))).join(', ');
+  const paths = files.map(({ path }) => quoteFile(store.locate(path))).join(', ');
   const sql = `SELECT epoch_ms(max(event_time))::DOUBLE AS newest FROM read_parquet([${paths}])`;
   try {
     const [row] = await rowsOf(await connect(), sql);

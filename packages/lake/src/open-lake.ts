@@ -18,6 +18,7 @@ import {
   type TimeAxis,
   type TimeRange,
   unwritable,
+  usableLakePath,
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit.ts';
 import { openCommitLog } from './commit-log.ts';
@@ -160,10 +161,10 @@ const DEFAULT_MEMORY_LIMIT = '512MB';
 
 /**
  * Opens a lake. Opened for writing it first puts right what dead processes left behind.
- * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a newer edrlake has written it, `LAKE_CORRUPT`.
+ * @throws {EdrlakeError} `USAGE` for a path with `?`, `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a newer edrlake has written it, `LAKE_CORRUPT`.
  */
 export async function openLake(options: LakeOptions): Promise<Lake> {
-  const directory = resolve(options.directory);
+  const directory = usableLakePath(resolve(options.directory));
   const store = localStore(directory);
   await prepareDirectory(directory, store, options);
   const log = await openCommitLog(store);

@@ -5,6 +5,7 @@ import {
   duckdbType,
   EdrlakeError,
   quoteName,
+  quoteFile,
   quoteText,
   type TableSpec,
 } from '@edrlake/core';
@@ -42,7 +43,7 @@ export function tableRowsSql(
     if (options.withFile) columns.push('filename AS lake_file');
     const paths = ofSchema.map(({ path }) => path);
     const list =
-      options.place?.filesSql(paths) ?? `[${paths.map((path) => quoteText(reader.store.locate(path))).join(', ')}]`;
+      options.place?.filesSql(paths) ?? `[${paths.map((path) => quoteFile(reader.store.locate(path))).join(', ')}]`;
     const types = `hive_types = {${quoteName(table.partitionBy)}: DATE}`;
     const fileColumn = options.withFile ? ', filename = true' : '';
     return `SELECT ${columns.join(', ')} FROM read_parquet(${list}, hive_partitioning = true, ${types}${fileColumn})`;

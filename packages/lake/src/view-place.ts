@@ -35,10 +35,12 @@ export async function viewPlace(directory: string, stamp: string): Promise<ViewP
   const folder = `CASE WHEN ${GIVEN} IS NOT NULL THEN rtrim(${GIVEN}, '/') || '/' WHEN ${IS_MAIN} THEN left(${TEMP}, -${
     TEMP_NAME.length
   }) ELSE ${quoteText(join(directory, '/'))} END`;
+  // Where files are read by name DuckDB takes these characters for patterns of other names.
+  const pattern = `regexp_replace(${folder}, '[*?\\[]', '[\\0]', 'g')`;
   const isHere = `CASE WHEN ${GIVEN} IS NOT NULL THEN d.path = rtrim(${GIVEN}, '/') || '/${VIEW_FILE}' WHEN ${IS_MAIN} THEN d.database_oid = (SELECT min(database_oid) FROM duckdb_databases() WHERE NOT internal) ELSE d.path IN (${writtenFor}) END`;
   const told = `${quoteText(`${VIEW_FILE} was written for ${directory} and is attached as `)} || coalesce(string_agg(path, ' and '), 'none') || '. Open it as the main database, or attach one and say where its lake is: SET VARIABLE ${PLACE_VARIABLE} = ''/path/of/the/lake'''`;
   return {
-    filesSql: (paths) => `list_transform([${paths.map(quoteText).join(', ')}], lambda file: ${folder} || file)`,
+    filesSql: (paths) => `list_transform([${paths.map(quoteText).join(', ')}], lambda file: ${pattern} || file)`,
     guardSql: `(SELECT CASE WHEN count(*) = 1 AND coalesce(bool_and(is_here), false) THEN true ELSE error(${told}) END FROM (SELECT d.path, ${isHere} AS is_here FROM duckdb_databases() d JOIN duckdb_tables() t USING (database_name) WHERE t.table_name = 'lake_info' AND t.comment = ${quoteText(stamp)}))`,
   };
 }

@@ -10,6 +10,7 @@ import {
 import type { Lane } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { stageBatch } from '@edrlake/writers';
+import type { MismatchedWindow } from './export-types.ts';
 import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects } from './reject-share.ts';
 import type { BatchResult, ExportRun } from './run-types.ts';
 
@@ -124,6 +125,19 @@ function proofOf(
 /** By the earlier of both clocks: a wrong one must not date a proof into the future. */
 function datesOf(run: ExportRun): Required<Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>> {
   return { verifiedAtMs: run.nowMs(), countedAtMs: run.countedAtMs() };
+}
+
+/** Events of a window that happened on days it did not ask for; null where there are none. */
+export function outsideRange(proof: WindowProof): NonNullable<MismatchedWindow['outside']> | null {
+  const { axis, range } = proof.window;
+  if (axis !== 'event') return null;
+  const [first, last] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
+  const outside = Object.entries(proof.perDay)
+    .filter(([day]) => day < first || day > last)
+    .sort();
+  const [firstDay, lastDay] = [outside[0]?.[0], outside.at(-1)?.[0]];
+  if (firstDay === undefined || lastDay === undefined) return null;
+  return { events: sum(outside, ([, rows]) => rows), firstDay, lastDay };
 }
 
 /** Whether the events are of the days that were asked for: a gateway may ignore a filter that it does not understand. */

@@ -10,7 +10,7 @@ import {
   type WindowProof,
   worstOutcome,
 } from '@edrlake/core';
-import { commitRejected } from './commit-batch.ts';
+import { commitRejected, outsideRange } from './commit-batch.ts';
 import type {
   ExportEnds,
   ExportOptions,
@@ -283,7 +283,9 @@ function addBatch(tally: Tally, result: BatchResult, maxRejectShare: number): vo
       tally.rejectedWindows.push(rejectedWindow(proof));
     } else if (proof.verdict === 'mismatch') {
       const { counted, fetched, distinct, window } = proof;
-      tally.mismatched.push({ windowId: window.id, range: window.range, counted, fetched, distinct });
+      const outside = outsideRange(proof);
+      const what = { windowId: window.id, range: window.range, counted, fetched, distinct };
+      tally.mismatched.push({ ...what, ...(outside !== null && { outside }) });
     }
   }
   tally.newEvents += commit.newEvents;

@@ -1,5 +1,6 @@
 import type {
   Clock,
+  Day,
   Emit,
   EventSource,
   QueryScope,
@@ -111,6 +112,12 @@ export interface MismatchedWindow {
   readonly counted: number;
   readonly fetched: number;
   readonly distinct: number;
+  /** Where events of other days came: the API has ignored the range, and another try would bring the same. Absent: none did. */
+  readonly outside?: {
+    readonly events: number;
+    readonly firstDay: Day;
+    readonly lastDay: Day;
+  };
 }
 
 /** A window of which too many records could not become rows. */

@@ -76,7 +76,10 @@ describe('a gateway', () => {
   it('that ignores the range proves nothing about it', async () => {
     const events = [1, 2, 3].map((index) => eventOn('2020-08-20', `F_${index}`));
     await withGateway({ events, tornPages: 0 }, async (exportDay, lake) => {
-      expect((await exportDay()).outcome).toBe('mismatch');
+      const report = await exportDay();
+      expect(report.outcome).toBe('mismatch');
+      const outside = { events: 3, firstDay: '2020-08-20', lastDay: '2020-08-20' };
+      expect(report.windows.mismatched).toMatchObject([{ outside }]);
       const [asked] = await lake.coverage();
       expect(asked).toMatchObject({ day: '2020-08-17', verdict: 'mismatched', counted: 3, inLake: 0 });
     });

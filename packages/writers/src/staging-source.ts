@@ -1,5 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { EdrlakeError, type FetchedWindow, quoteName, quoteText } from '@edrlake/core';
+import {
+  EdrlakeError,
+  type FetchedWindow,
+  isMemoryError,
+  outOfMemory,
+  quoteFile,
+  quoteName,
+  quoteText,
+} from '@edrlake/core';
 import { linesSql, noLinesSql } from '@edrlake/flattener';
 
 /** Temporary tables of a batch's source: `pages` (`filename`, `window_no`), the odd records as events, and what is odd in them. To be dropped after staging. */
@@ -22,11 +30,12 @@ export async function spooledLines(
   if (pages.length === 0) return noLinesSql();
   const values = pages.map((page) => `(${quoteText(page.path)}, ${page.windowNo})`);
   await connection.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`);
-  return linesSql(`[${pages.map((page) => quoteText(page.path)).join(', ')}]`, LINE_BYTES);
+  return linesSql(`[${pages.map((page) => quoteFile(page.path)).join(', ')}]`, LINE_BYTES);
 }
 
-/** What a page that cannot be read means: it is not what was spooled. */
+/** What a page that cannot be read means: it is not what was spooled, or there is no memory to read it. */
 export function unreadable(cause: unknown): EdrlakeError {
+  if (cause instanceof Error && isMemoryError(cause)) return outOfMemory(cause);
   return new EdrlakeError('BODY_BROKEN', `a spooled page cannot be read: ${String(cause)}`, {
     disposition: 'retry',
     cause,

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { ignoredRangeLines } from '../src/report-text.ts';
+
+const WINDOW = {
+  windowId: 'e1',
+  range: { startMs: Date.UTC(2020, 7, 17), endMs: Date.UTC(2020, 7, 18) },
+  counted: 3,
+  fetched: 3,
+  distinct: 3,
+};
+
+it('a range that the API ignored leads to doctor, not to another try', () => {
+  const outside = { events: 3, firstDay: '2020-08-19', lastDay: '2020-08-20' };
+  const lines = ignoredRangeLines([WINDOW, { ...WINDOW, outside }]);
+  expect(lines?.join('\n')).toContain('ignored the time range: 3 events of 2020-08-19 to 2020-08-20 came');
+  expect(lines?.join('\n')).toContain('edrlake doctor');
+  for (const line of lines ?? []) expect(line.length).toBeLessThanOrEqual(80);
+});
+
+it('other mismatches say nothing about the range', () => {
+  expect(ignoredRangeLines([WINDOW])).toBeNull();
+});

@@ -1,0 +1,68 @@
+import { cp, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { expect, it } from 'vitest';
+import { runCommand } from '../e2e/command.ts';
+import { startCaseGateway } from './gateway.ts';
+
+const DAY = ['--from', '2021-03-27', '--to', '2021-03-27'];
+const EVENTS = Array.from({ length: 50 }, (_, index) => {
+  const at = new Date(Date.parse('2021-03-27T00:00:00Z') + index * 60_000).toISOString().replace('Z', '+0000');
+  return { id: `F_${index}`, type: 'FILE', dateTime: at, eventProcessedTime: at, asset: { agentId: 'a' } };
+});
+
+async function viewRows(file: string): Promise<string> {
+  const instance = await DuckDBInstance.create(file, { access_mode: 'READ_ONLY' });
+  const connection = await instance.connect();
+  try {
+    return String((await connection.runAndReadAll('select count(*) from events')).getRows()[0]?.[0]);
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+}
+
+it('a lake whose path holds * or [ is a lake like any other, whatever lies beside it', async () => {
+  const gateway = await startCaseGateway({ events: EVENTS });
+  const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
+  const lake = join(directory, 'what [old]*');
+  const run = async (args: readonly string[]) => {
+    const ended = await runCommand([...args, '--lake', lake]);
+    expect(ended.exitCode, ended.stdout + ended.stderr).toBe(0);
+    return ended.stdout;
+  };
+  try {
+    const ends = ['--base-url', gateway.url];
+    await run(['backfill', ...DAY, ...ends]);
+    // A pattern would match this one as well.
+    await mkdir(join(directory, 'what o!'), { recursive: true });
+    await cp(lake, join(directory, 'what o!'), { recursive: true });
+    await run(['backfill', ...DAY, '--force', ...ends]);
+    await run(['reconcile', ...DAY, ...ends]);
+    await run(['compact']);
+    expect(await run(['query', 'select count(*) as n from events', '--format', 'csv'])).toContain('n\n50\n');
+    expect(await viewRows(join(lake, 'lake.duckdb'))).toBe('50');
+  } finally {
+    await gateway.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+it('a question mark, which DuckDB cannot take, is refused before anything is asked or written', async () => {
+  const gateway = await startCaseGateway({ events: EVENTS });
+  const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
+  try {
+    for (const command of ['backfill', 'doctor', 'status']) {
+      const range = command === 'status' ? [] : [...DAY, '--base-url', gateway.url];
+      const ended = await runCommand([command, ...range, '--lake', join(directory, 'what?')]);
+      expect(ended.exitCode).toBe(2);
+      expect(ended.stderr.replace(/\s+/g, ' ')).toContain('a lake cannot be in a folder with a question mark');
+    }
+    expect(gateway.log).toEqual([]);
+    expect(await readdir(directory)).toEqual([]);
+  } finally {
+    await gateway.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
