@@ -1,4 +1,13 @@
-import { EdrlakeError, type FetchedWindow, type PageWay, type PlannedWindow } from '@edrlake/core';
+import {
+  EdrlakeError,
+  type EventQuery,
+  type FetchedWindow,
+  type PageWay,
+  type PlannedWindow,
+  type Window,
+  type WindowCut,
+  windowOf,
+} from '@edrlake/core';
 import { type CountAsker, countAsker } from './count-asker.ts';
 import { type FetchedPages, fetchPages, type WindowFetching, type WindowTry } from './fetch-pages.ts';
 import {
@@ -58,6 +67,7 @@ export async function fetchWindow(
     // What an earlier run fetched with smaller pages is as good as its first pages; a walk that is to confirm another is not.
     const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !sameWay(walk.way, way)));
     const walked = await walkOnce(fetching, { window, count, attempt, way, reuse }, onBytes);
+    if (walked === 'too-long') return splitValues(fetching, planned, count);
     if (walked === 'size-refused') {
       way = usualWay(source);
       continue;
@@ -94,16 +104,21 @@ export async function fetchWindow(
   }
 }
 
-/** One walk; where the API refuses the page size, smaller pages from now on instead. */
+/** One walk; where the API refuses the page size, smaller pages from now on instead; where the query is too long, shorter ones. */
 async function walkOnce(
   fetching: WindowFetching,
   request: WindowTry,
   onBytes: (bodyBytes: number) => void,
-): Promise<FetchedPages | 'size-refused'> {
+): Promise<FetchedPages | 'size-refused' | 'too-long'> {
   try {
     return await fetchPages(fetching, request, onBytes);
   } catch (thrown) {
-    if (!(thrown instanceof EdrlakeError) || thrown.code !== 'PAGE_SIZE_REFUSED') throw thrown;
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    if (thrown.code === 'QUERY_TOO_LONG' && request.window.cuts.length > 0) {
+      if (longestSelection(request.window) !== null) return 'too-long';
+      throw tooLongToExclude(thrown);
+    }
+    if (thrown.code !== 'PAGE_SIZE_REFUSED') throw thrown;
     const { source } = fetching;
     const refused = request.way.pageSize;
     // Another window may have found out meanwhile.
@@ -187,6 +202,39 @@ async function splitWindow(
   const parts = into.windows.length + into.emptyWindows.length;
   fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: parts });
   return { type: 'split', into };
+}
+
+/** The longest list of values that the window selects; null where none can be halved. */
+function longestSelection({ cuts }: Window): WindowCut | null {
+  const selections = cuts.filter(({ op, values }) => op === 'in' && values.length > 1);
+  return selections.sort((a, b) => b.values.length - a.values.length)[0] ?? null;
+}
+
+/** The gateway takes no list of values this long: the window as two, each with half of them. */
+async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, count: number): Promise<WindowOutcome> {
+  const longest = longestSelection(window);
+  const values = longest?.values ?? [];
+  const halfOf = (some: readonly string[]): EventQuery => {
+    const cuts = window.cuts.map((cut) => (cut === longest ? { ...cut, values: some } : cut));
+    return { axis: window.axis, range: window.range, cuts, scope: window.scope };
+  };
+  const middle = Math.ceil(values.length / 2);
+  const [first, second] = [halfOf(values.slice(0, middle)), halfOf(values.slice(middle))];
+  const firstCount = await counting(fetching, count).count(first);
+  // What is not in one half is in the other, as far as the count goes; its own pages have the last word.
+  const counts = [firstCount, Math.max(0, count - firstCount)];
+  const windows = [first, second].map((half, index) => ({ window: windowOf(half), count: counts[index] ?? 0 }));
+  await fetching.spool.removeWindow(window.id);
+  fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: windows.length });
+  return { type: 'split', into: { windows, emptyWindows: [] } };
+}
+
+function tooLongToExclude(refused: EdrlakeError): EdrlakeError {
+  return new EdrlakeError('QUERY_TOO_LONG', refused.message, {
+    cause: refused,
+    context: refused.context,
+    hint: 'One instant holds so many events that it must be divided by long lists of values. Let a proxy in between take longer URLs (16 KiB), or narrow the export with --filter.',
+  });
 }
 
 function counting({ source, signal, histogram, inTurn }: WindowFetching, count: number): CountAsker {

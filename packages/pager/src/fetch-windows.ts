@@ -54,7 +54,7 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INTERRUPTED',
 ]);
 
-/** Errors of the question itself: fatal until a window has come, then of one window, because the others are answered. */
+/** Errors of the question itself: fatal until a window has come, then of one window, because the others are answered; so are cuts. */
 const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FILTER_REJECTED',
   'QUERY_TOO_LONG',
@@ -265,7 +265,8 @@ async function fetchJob(
     return { done: [], parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
-    const isFatal = FATAL_CODES.has(error.code) || (QUESTION_CODES.has(error.code) && !hasCome());
+    const isFatal =
+      FATAL_CODES.has(error.code) || (QUESTION_CODES.has(error.code) && !hasCome() && planned.window.cuts.length === 0);
     if (isFatal || fetching.signal.aborted) throw error;
     const { id: windowId, range } = planned.window;
     fetching.emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
