@@ -32,6 +32,7 @@ export function planText(view: PlanView, all: boolean, width: number): string {
     ['Events', countText(windowPlan.events)],
     ['Windows', countText(windowPlan.windows.length)],
     ...emptyPairs(windowPlan.emptyWindows.length),
+    ...uncountedPairs(plan.uncounted.length),
     ...provenPairs(view),
     [
       'Requests',
@@ -58,6 +59,11 @@ export function planText(view: PlanView, all: boolean, width: number): string {
 function emptyPairs(emptyWindows: number): [string, string][] {
   if (emptyWindows === 0) return [];
   return [['Empty', `${nounText(emptyWindows, 'stretch', 'stretches')} by the counts, each takes a page to confirm`]];
+}
+
+function uncountedPairs(uncounted: number): [string, string][] {
+  if (uncounted === 0) return [];
+  return [['Not counted', `${nounText(uncounted, 'stretch', 'stretches')}, which a backfill would count again`]];
 }
 
 function provenPairs({ proven }: PlanView): [string, string][] {

@@ -104,13 +104,22 @@ describe('a plan in words', () => {
     const range = { startMs: RANGE.startMs + n * 1_000, endMs: RANGE.startMs + (n + 1) * 1_000 };
     return { window: { ...REQUEST, range, cuts: [], id: `w${n}` }, count: 9_000 + n };
   });
-  const windowPlan = { windows, emptyWindows: [], events: 12_345, pages: 14, planRequests: 3, lowerBound: 13 };
+  const windowPlan = {
+    windows,
+    emptyWindows: [],
+    uncounted: [],
+    events: 12_345,
+    pages: 14,
+    planRequests: 3,
+    lowerBound: 13,
+  };
   const view = {
     plan: {
       request: REQUEST,
       asOfMs: RANGE.endMs,
       frozenAtMs: null,
       windowPlan,
+      uncounted: [],
       requests: REQUESTS,
     } satisfies ExportPlan,
     pageSize: 1_000,
@@ -127,6 +136,8 @@ describe('a plan in words', () => {
     expect(text).toContain('13 requests of 1,000 events, ratio 1.38');
     expect(text).toContain('2 windows with 18,001 events, which a backfill would not fetch');
     expect(planText({ ...view, proven: null }, false, 80)).not.toContain('In the lake');
+    const partly = planText({ ...view, plan: { ...view.plan, uncounted: [FAILED_WINDOW] } }, false, 80);
+    expect(partly).toContain('1 stretch, which a backfill would count again');
     expect(text).toContain('about 3 min 36 s at 300 requests an hour');
     expect(text).toContain("about 1 min 48 s at the gateway's 600 in 1 h");
     expect(text).toContain('… 20 more, --all lists them');

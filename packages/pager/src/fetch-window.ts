@@ -19,7 +19,7 @@ import {
   usualWay,
   type Walk,
 } from './page-ways.ts';
-import { planRequestBound, type SplitQuery, splitQuery } from './plan-windows.ts';
+import { planRequestBound, type SplitQuery, splitQuery, throwIfNothingElse } from './plan-windows.ts';
 import { reachOf, type WindowSizes, windowSizes } from './window-sizes.ts';
 import { addsUp, pagesWorthKeeping, tally } from './window-tally.ts';
 
@@ -198,6 +198,7 @@ async function splitWindow(
   sizes: WindowSizes,
 ): Promise<WindowOutcome> {
   const into = await splitQuery(counting(fetching, count), window, count, sizes);
+  throwIfNothingElse(into);
   await fetching.spool.removeWindow(window.id);
   const parts = into.windows.length + into.emptyWindows.length;
   fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: parts });
@@ -226,7 +227,7 @@ async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, 
   const windows = [first, second].map((half, index) => ({ window: windowOf(half), count: counts[index] ?? 0 }));
   await fetching.spool.removeWindow(window.id);
   fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: windows.length });
-  return { type: 'split', into: { windows, emptyWindows: [] } };
+  return { type: 'split', into: { windows, emptyWindows: [], uncounted: [] } };
 }
 
 function tooLongToExclude(refused: EdrlakeError): EdrlakeError {

@@ -260,18 +260,23 @@ async function fetchJob(
         { hint: 'The data is changing while it is fetched: end the range further in the past.' },
       );
     }
-    const { windows, emptyWindows } = outcome.into;
+    const { windows, emptyWindows, uncounted } = outcome.into;
+    const done = uncounted.map(({ error, ...part }) => failedWindow(fetching, part, error));
     const parts = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
-    return { done: [], parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
+    return { done, parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
     const isFatal =
       FATAL_CODES.has(error.code) || (QUESTION_CODES.has(error.code) && !hasCome() && planned.window.cuts.length === 0);
     if (isFatal || fetching.signal.aborted) throw error;
-    const { id: windowId, range } = planned.window;
-    fetching.emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
-    return { done: [{ ...planned, verdict: 'failed', error }], parts: [] };
+    return { done: [failedWindow(fetching, planned, error)], parts: [] };
   }
+}
+
+function failedWindow({ emit }: WindowFetching, planned: PlannedWindow, error: EdrlakeError): FailedWindow {
+  const { id: windowId, range } = planned.window;
+  emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
+  return { ...planned, verdict: 'failed', error };
 }
 
 function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions): WindowFetching {

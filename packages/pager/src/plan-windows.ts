@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
+  EdrlakeError,
   type Emit,
+  type ErrorCode,
   type EventQuery,
   type EventSource,
   type PlannedWindow,
@@ -40,6 +42,11 @@ export interface PlanOptions {
   readonly maxPlanRequests?: number;
 }
 
+/** A stretch of too many events for one window, by the counts around it, and why it could not be divided. */
+export interface UncountedWindow extends PlannedWindow {
+  readonly error: EdrlakeError;
+}
+
 /** Windows that hold every event of a range exactly once, and what it takes to fetch them. */
 export interface WindowPlan {
   /**
@@ -53,6 +60,8 @@ export interface WindowPlan {
    * are fetched like windows of no events, which takes their first page, and are proven where it is empty.
    */
   readonly emptyWindows: readonly Window[];
+  /** By start. Stretches that could not be divided, because a count in them failed for good; the rest of the range goes on. */
+  readonly uncounted: readonly UncountedWindow[];
   readonly events: number;
   /** Requests the planning made. */
   readonly planRequests: number;
@@ -70,7 +79,7 @@ export interface WindowPlan {
  * Turns a wanted range into windows that paging can reach to their end, from counts alone. One request when the range
  * fits into one window, none where its count is known; with histograms a few more for any number of events; without them about one per window.
  * Windows are as full as possible, so one may span many quiet days. Where data changes meanwhile a window's count may be
- * off by those events; fetching compares and recounts.
+ * off by those events; fetching compares and recounts. Where a count stays broken, only the stretch it was to divide is left out.
  * @throws {EdrlakeError} `WINDOW_INDIVISIBLE`, `RESPONSE_UNEXPECTED` when the counts never add up, or what the source throws.
  */
 export async function planWindows(
@@ -89,13 +98,15 @@ export async function planWindows(
   const query: EventQuery = { axis, range, cuts: [], scope };
   const counted = options.counted ?? (await asker.count(query));
   maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);
-  const { windows, emptyWindows } = await splitQuery(asker, query, counted, sizes);
+  const { windows, emptyWindows, uncounted } = await splitQuery(asker, query, counted, sizes);
+  throwIfNothingElse({ windows, emptyWindows, uncounted });
   const events = windows.reduce((sum, { count }) => sum + count, 0);
   const confirmations = emptyWindows.length * requestsOf(0, sizes.pageSize);
   const pages = windows.reduce((sum, { count }) => sum + requestsOf(count, sizes.pageSize), confirmations);
   const planRequests = asker.requests();
   options.emit({ type: 'planned', windows: windows.length + emptyWindows.length, events, pages, planRequests });
-  return { windows, emptyWindows, events, planRequests, pages, lowerBound: pagesOf(events, sizes.pageSize) };
+  const lowerBound = pagesOf(events, sizes.pageSize);
+  return { windows, emptyWindows, uncounted, events, planRequests, pages, lowerBound };
 }
 
 /** Halving the time down to one millisecond takes some 40 counts; each may bring half a window. */
@@ -103,10 +114,34 @@ export function planRequestBound(events: number, sizes: WindowSizes): number {
   return 200 + 100 * Math.ceil(events / sizes.maxEvents);
 }
 
-/** The windows a query was cut into, those with events and those that hold none by the counts, both by start. */
+/** The windows a query was cut into: those with events, those that hold none by the counts, what was not divided; by start. */
 export interface SplitQuery {
   readonly windows: PlannedWindow[];
   readonly emptyWindows: Window[];
+  readonly uncounted: UncountedWindow[];
+}
+
+/** What a broken answer to one question ends with, after every try: other questions may be answered. */
+const BROKEN_ANSWERS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BODY_BROKEN',
+  'RESPONSE_UNEXPECTED',
+  'SERVER_ERROR',
+  'TIMEOUT',
+  'REQUEST_REFUSED',
+]);
+
+/** The error, where it concerns the question that was asked and no other. @throws what was thrown, elsewhere */
+export function brokenAnswer(thrown: unknown): EdrlakeError {
+  if (!(thrown instanceof EdrlakeError) || !BROKEN_ANSWERS.has(thrown.code)) throw thrown;
+  // Counts that never add up are no broken answer, although they have the same code.
+  if (thrown.disposition !== 'retry' && thrown.code !== 'REQUEST_REFUSED') throw thrown;
+  return thrown;
+}
+
+/** @throws {EdrlakeError} why a query could not be divided, where all of it could not */
+export function throwIfNothingElse({ windows, emptyWindows, uncounted }: SplitQuery): void {
+  const [first] = uncounted;
+  if (first !== undefined && windows.length + emptyWindows.length === 0) throw first.error;
 }
 
 /** Cuts one query of so many events into windows of at most `sizes.maxEvents`, which tile it together with the empty ones. */
@@ -116,25 +151,58 @@ export async function splitQuery(
   count: number,
   sizes: WindowSizes,
 ): Promise<SplitQuery> {
-  if (count === 0) return { windows: [], emptyWindows: [windowOf(query)] };
-  if (count <= sizes.maxEvents) return { windows: [{ window: windowOf(query), count }], emptyWindows: [] };
-  if (query.range.endMs - query.range.startMs === 1) {
+  if (count === 0) return { windows: [], emptyWindows: [windowOf(query)], uncounted: [] };
+  if (count <= sizes.maxEvents)
+    return { windows: [{ window: windowOf(query), count }], emptyWindows: [], uncounted: [] };
+  if (query.range.endMs - query.range.startMs === 1) return splitMillisecond(asker, query, count, sizes);
+  const curve = eventCurve(query.range, count);
+  let failure: EdrlakeError | null = null;
+  try {
+    if (asker.histogram !== null) await addHistogramCuts(asker, query, curve, sizes);
+    await addCountedCuts(asker, query, curve, sizes);
+  } catch (thrown) {
+    failure = brokenAnswer(thrown);
+  }
+  const split: SplitQuery = { windows: [], emptyWindows: [], uncounted: [] };
+  for (const stretch of chooseCuts(curve, sizes)) {
+    const part: EventQuery = { ...query, range: stretch.range };
+    if (failure !== null && stretch.count > sizes.maxEvents) {
+      split.uncounted.push({ window: windowOf(part), count: stretch.count, error: failure });
+      continue;
+    }
+    const parts = await splitQuery(asker, part, stretch.count, sizes);
+    split.windows.push(...parts.windows);
+    split.emptyWindows.push(...parts.emptyWindows);
+    split.uncounted.push(...parts.uncounted);
+  }
+  // Where the end had to be counted again and was not, the curve ends before it.
+  const rest = { startMs: curve.atMs.at(-1) ?? query.range.startMs, endMs: query.range.endMs };
+  if (failure !== null && rest.startMs < rest.endMs) {
+    split.uncounted.push({ window: windowOf({ ...query, range: rest }), count: sizes.maxEvents + 1, error: failure });
+  }
+  return { ...split, emptyWindows: joinNeighbours(split.emptyWindows) };
+}
+
+async function splitMillisecond(
+  asker: CountAsker,
+  query: EventQuery,
+  count: number,
+  sizes: WindowSizes,
+): Promise<SplitQuery> {
+  try {
     const parts = await splitByValue(asker, query, count, sizes);
     return {
       windows: parts.filter((part) => part.count > 0),
       emptyWindows: parts.filter((part) => part.count === 0).map((part) => part.window),
+      uncounted: [],
+    };
+  } catch (thrown) {
+    return {
+      windows: [],
+      emptyWindows: [],
+      uncounted: [{ window: windowOf(query), count, error: brokenAnswer(thrown) }],
     };
   }
-  const curve = eventCurve(query.range, count);
-  if (asker.histogram !== null) await addHistogramCuts(asker, query, curve, sizes);
-  await addCountedCuts(asker, query, curve, sizes);
-  const split: SplitQuery = { windows: [], emptyWindows: [] };
-  for (const stretch of chooseCuts(curve, sizes)) {
-    const parts = await splitQuery(asker, { ...query, range: stretch.range }, stretch.count, sizes);
-    split.windows.push(...parts.windows);
-    split.emptyWindows.push(...parts.emptyWindows);
-  }
-  return { windows: split.windows, emptyWindows: joinNeighbours(split.emptyWindows) };
 }
 
 /** Windows that touch and have the same cuts as one: one empty page confirms them all. */

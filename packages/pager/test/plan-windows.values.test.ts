@@ -96,6 +96,31 @@ test('nothing at all is one window that takes one page to confirm', async () => 
   expect(seen).toEqual([{ type: 'planned', windows: 1, events: 0, pages: 1, planRequests: 1 }]);
 });
 
+test('a stretch whose counts stay broken is left out, and the rest of the range is planned', async () => {
+  const spread = Array.from({ length: 1_000 }, (_, i) => ({ atMs: AT_MS - 5_000 + i * 10 }));
+  const source = memorySource(spread, { ...SIZES, histogram: false });
+  const { count } = source;
+  const broken = (brokenFromMs: number) => {
+    source.count = async (query, signal) => {
+      const { startMs, endMs } = query.range;
+      if (startMs < brokenFromMs || endMs - startMs === 10_000) return count(query, signal);
+      throw new EdrlakeError('BODY_BROKEN', 'no body', { disposition: 'retry' });
+    };
+  };
+  broken(AT_MS);
+  const { windows, emptyWindows, uncounted, events } = await plan(source);
+  expect(new Set(uncounted.map(({ error }) => error.code))).toEqual(new Set(['BODY_BROKEN']));
+  const stretches = [...windows, ...uncounted].map(({ window }) => window.range).sort((a, b) => a.startMs - b.startMs);
+  expect([stretches[0]?.startMs, stretches.at(-1)?.endMs, emptyWindows]).toEqual([AT_MS - 5_000, AT_MS + 5_000, []]);
+  for (const [at, { startMs }] of stretches.slice(1).entries()) expect(startMs).toBe(stretches[at]?.endMs);
+  expect(events).toBe(windows.reduce((sum, { window }) => sum + source.matching(window).length, 0));
+  expect(events).toBeGreaterThanOrEqual(400);
+  source.count = async () => {
+    throw new EdrlakeError('SERVER_ERROR', 'answered 500', { disposition: 'retry' });
+  };
+  await expect(plan(source)).rejects.toMatchObject({ code: 'SERVER_ERROR' });
+});
+
 test('a histogram the API refuses is replaced by counts, a refused login is not', async () => {
   const spread = Array.from({ length: 500 }, (_, i) => ({ atMs: AT_MS - 5_000 + i * 19 }));
   const source = memorySource(spread, SIZES);

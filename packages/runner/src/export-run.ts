@@ -130,10 +130,13 @@ function recorderOf(
   return {
     plan: async () => {
       // Without the moment it was made at, a plan says nothing about what had happened by then.
-      const resumedPlan = run.unfinished?.plan?.asOfMs === undefined ? null : run.unfinished.plan;
+      const { plan = null } = run.unfinished ?? {};
+      const isWhole = plan?.asOfMs !== undefined && (plan.uncounted ?? []).length === 0;
+      const resumedPlan = isWhole ? plan : null;
       tally.plan = resumedPlan ?? (await newPlan(ends.source, request, options.counted, services));
       if (resumedPlan === null) await journal.append({ type: 'plan', atMs: clock.nowMs(), ...tally.plan });
       else emitPlanned(emit, resumedPlan);
+      tally.failed.push(...(tally.plan.uncounted ?? []));
       return tally.plan;
     },
     countedAtMs: () => tally.plan.asOfMs ?? 0,
@@ -206,9 +209,10 @@ async function newPlan(
   counted: ExportOptions['counted'],
   services: RunServices,
 ): Promise<RunPlan> {
-  const { windowPlan, request: frozen, asOfMs, frozenAtMs } = await planExport(source, request, services, counted);
+  const planned = await planExport(source, request, services, counted);
+  const { windowPlan, uncounted, request: frozen, asOfMs, frozenAtMs } = planned;
   const { windows, emptyWindows, events, planRequests, pages } = windowPlan;
-  return { windows, emptyWindows, events, planRequests, pages, request: frozen, asOfMs, frozenAtMs };
+  return { windows, emptyWindows, uncounted, events, planRequests, pages, request: frozen, asOfMs, frozenAtMs };
 }
 
 /** What a resumed run plans; a new plan was reported by who made it. */

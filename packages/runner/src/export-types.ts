@@ -81,6 +81,9 @@ export interface RequestEstimate {
   readonly ratio: number | null;
 }
 
+/** A stretch that could not be counted, so that nothing of it is fetched, and why. */
+export type UncountedStretch = FailedExportWindow;
+
 /** What an export would fetch, before anything but counts was asked. */
 export interface ExportPlan {
   /** What was asked for, as far as it has happened. */
@@ -91,6 +94,8 @@ export interface ExportPlan {
   readonly frozenAtMs: number | null;
   /** The plans of all ranges as one: `windows` and `emptyWindows` oldest first. */
   readonly windowPlan: WindowPlan;
+  /** What of the ranges could not be counted. */
+  readonly uncounted: readonly UncountedStretch[];
   readonly requests: RequestEstimate;
 }
 

@@ -1,7 +1,10 @@
-import { type BothClocks, beforeNow, type EventSource } from '@edrlake/core';
-import { planWindows, type WindowPlan } from '@edrlake/pager';
-import type { ExportPlan, ExportRequest, RequestEstimate, Services } from './export-types.ts';
+import { type BothClocks, beforeNow, type EdrlakeError, type EventSource, type Window, windowOf } from '@edrlake/core';
+import { brokenAnswer, planWindows, type WindowPlan } from '@edrlake/pager';
+import type { ExportPlan, ExportRequest, RequestEstimate, Services, UncountedStretch } from './export-types.ts';
 import { readClocks } from './read-clocks.ts';
+
+/** Stretches that cannot be counted before the rest is not asked for: each was tried for minutes. */
+const MAX_UNCOUNTED = 5;
 
 /** A run logs in once; a renewal after four hours is not worth planning for. */
 const LOGINS = 1;
@@ -10,7 +13,8 @@ const LOGINS = 1;
  * Plans an export without fetching an event: windows that tile the range, and what they cost in requests. What has not
  * happened yet is left out: its end is frozen before anything is counted, so that what is proven lies before that moment.
  * @param counted what the source counted in each of the ranges just now, in their order; null where nobody asked
- * @throws {EdrlakeError} what the source throws, `RANGE_INVALID` for what lies ahead of now, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
+ * Where a count stays broken, the rest is planned all the same.
+ * @throws {EdrlakeError} what the source throws where nothing can be planned, `RANGE_INVALID` for what lies ahead of now, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
  */
 export async function planExport(
   source: EventSource,
@@ -21,15 +25,34 @@ export async function planExport(
   const { axis, scope } = request;
   const clocks = await readClocks(source, services);
   const plans: WindowPlan[] = [];
+  const uncounted: UncountedStretch[] = [];
+  let failure: EdrlakeError | null = null;
   const frozen = frozenRanges(request, counted, clocks);
   for (const { range, counted: known } of frozen) {
     const options = { signal: services.signal, emit: services.emit, ...(known !== null && { counted: known }) };
-    plans.push(await planWindows(source, { axis, range, scope }, options));
+    const window = windowOf({ axis, range, cuts: [], scope });
+    if (failure !== null && uncounted.length >= MAX_UNCOUNTED) {
+      uncounted.push({ ...uncountedOf(window, failure), message: `not counted, because ${failure.message}` });
+      continue;
+    }
+    try {
+      const plan = await planWindows(source, { axis, range, scope }, options);
+      plans.push(plan);
+      uncounted.push(...plan.uncounted.map(({ window, error }) => uncountedOf(window, error)));
+    } catch (thrown) {
+      failure = brokenAnswer(thrown);
+      uncounted.push(uncountedOf(window, failure));
+    }
+  }
+  if (failure !== null && plans.length === 0) throw failure;
+  for (const { windowId, range, code, message } of uncounted) {
+    services.emit({ type: 'window-failed', windowId, range, code, message });
   }
   const events = plans.reduce((sum, plan) => sum + plan.events, 0);
   const windowPlan: WindowPlan = {
     windows: plans.flatMap((plan) => plan.windows),
     emptyWindows: plans.flatMap((plan) => plan.emptyWindows),
+    uncounted: plans.flatMap((plan) => plan.uncounted),
     events,
     planRequests: plans.reduce((sum, plan) => sum + plan.planRequests, 0),
     pages: plans.reduce((sum, plan) => sum + plan.pages, 0),
@@ -42,8 +65,13 @@ export async function planExport(
     asOfMs: clocks.nowMs,
     frozenAtMs: isCut ? clocks.nowMs : null,
     windowPlan,
+    uncounted,
     requests: estimateRequests(windowPlan),
   };
+}
+
+function uncountedOf({ id: windowId, range }: Window, { code, message }: EdrlakeError): UncountedStretch {
+  return { windowId, range, code, message };
 }
 
 /** What of the ranges has happened, with what was counted in those that are still the same. */

@@ -10,7 +10,14 @@ import type {
 } from '@edrlake/core';
 import type { CommitResult } from '@edrlake/lake';
 import type { FailedWindow } from '@edrlake/pager';
-import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices } from './export-types.ts';
+import type {
+  ExportEnds,
+  ExportOptions,
+  ExportReport,
+  ExportRequest,
+  RunServices,
+  UncountedStretch,
+} from './export-types.ts';
 
 /** What one batch brought in. */
 export interface BatchResult {
@@ -29,6 +36,8 @@ export interface RunPlan {
   readonly planRequests: number;
   /** Page requests, with the recounts that full last pages need. */
   readonly pages: number;
+  /** Absent in journals of older versions. A plan with any is made anew when its run is resumed. */
+  readonly uncounted?: readonly UncountedStretch[];
   /** The request as far as it has happened, and when that was; absent in journals of older versions, whose plans are made anew. */
   readonly request?: ExportRequest;
   readonly asOfMs?: number;

@@ -10,6 +10,7 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
+import { brokenAnswer } from '@edrlake/pager';
 import type { Services } from './export-types.ts';
 
 /** Where the API and the lake hold different numbers of events. */
@@ -156,9 +157,10 @@ async function countByHistogram(
     const buckets = await source.histogram({ ...query, range }, bucketMs, signal);
     counts = new Map(buckets.map((bucket) => [Math.floor(bucket.range.startMs / bucketMs) * bucketMs, bucket.count]));
   } catch (thrown) {
-    // A platform without histograms says so by refusing; a source that knows has become one without them.
-    if (source.histogram === null) return null;
-    throw thrown;
+    // A platform without histograms says so by refusing; a source that knows has become one without them. Where the answer
+    // stayed broken, counts will do.
+    if (source.histogram !== null) brokenAnswer(thrown);
+    return null;
   }
   const parts: CountedRange[] = [];
   for (

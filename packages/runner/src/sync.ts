@@ -10,6 +10,7 @@ import {
   type TimeAxis,
   type TimeRange,
 } from '@edrlake/core';
+import { brokenAnswer } from '@edrlake/pager';
 import { exportRange } from './export-flow.ts';
 import type { ExportEnds, ExportOptions, ExportReport, RunServices } from './export-types.ts';
 import { readFollowStart, watermarkOf, writeFollowStart } from './follow-start.ts';
@@ -207,7 +208,12 @@ async function changedBehind(
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
   if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null, isChanged: true }];
-  const differing = await differingStretches(source, lake, { axis, range, scope }, services);
+  const differing = await differingStretches(source, lake, { axis, range, scope }, services).catch((thrown) => {
+    brokenAnswer(thrown);
+    return null;
+  });
+  // What cannot be compared is fetched, or fails by itself: what is new goes on.
+  if (differing === null) return [{ range, inApi: null, isChanged: true }];
   const [inLake] = differing.length === 0 ? await lake.countStored([range], axis) : [null];
   if (inLake === 0) return [{ range, inApi: 0, isChanged: false }];
   return differing.map((stretch) => ({ ...stretch, isChanged: true }));

@@ -101,6 +101,38 @@ describe('a stretch without events', () => {
   });
 });
 
+describe('a count that stays broken', () => {
+  it.each([
+    ['is fetched instead of compared, of a look-back', 6, 'done'],
+    ['fails that stretch alone, of a look-back', 12, 'partly'],
+  ])('%s', async (_, times, outcome) => {
+    let nowMs = DAY.endMs - 12 * MS_PER_HOUR;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {
+      const { simulator, ends, services } = stage;
+      await syncNewEvents(ends, { ...SYNC, sinceMs: DAY.startMs }, OPTIONS, services());
+      const before = await eventsIn(stage);
+      nowMs += 20 * MS_PER_DAY;
+      simulator.setNow(nowMs);
+      simulator.faults.push({ kind: 'empty-body', match: { endpoint: 'count' }, times });
+      const { exported } = await syncNewEvents(ends, SYNC, OPTIONS, services());
+      expect(exported?.outcome).toBe(outcome);
+      expect(exported?.windows.failed.map(({ code }) => code)).toEqual(outcome === 'done' ? [] : ['BODY_BROKEN']);
+      expect([before < 400, await eventsIn(stage)]).toEqual([true, 400]);
+      // The next one counts again what could not be counted.
+      const next = await syncNewEvents(ends, SYNC, OPTIONS, services());
+      expect([next.resumed?.outcome ?? 'done', next.watermarkAfterMs]).toEqual(['done', nowMs - SYNC.settleLagMs]);
+    });
+  });
+
+  it('ends a run that has nothing else to fetch with its name', async () => {
+    await onStage({ events: 400, range: DAY, seed: 3 }, async ({ simulator, backfill }) => {
+      simulator.faults.push({ kind: 'error-object', match: { endpoint: 'count' }, times: 6 });
+      await expect(backfill(DAY)).rejects.toMatchObject({ code: 'RESPONSE_UNEXPECTED', context: { tries: 6 } });
+    });
+  });
+});
+
 describe('a sync whose counts say zero', () => {
   it('in error, of what is new, does not move past it', async () => {
     let nowMs = DAY.endMs + 20 * MS_PER_DAY;

@@ -100,6 +100,7 @@ function planDocument(view: PlanView) {
       cuts: window.cuts,
       count,
     })),
+    uncounted: plan.uncounted.map(({ range, ...stretch }) => ({ ...stretch, ...isoRange(range) })),
     emptyWindows: plan.windowPlan.emptyWindows.map(({ id, range, cuts }) => ({ id, ...isoRange(range), cuts })),
   };
 }
