@@ -1,7 +1,7 @@
 import type { RunSummary } from '@edrlake/runner/history';
 import { expect, it } from 'vitest';
 import { calendarOf } from '../src/day-states.ts';
-import { type LakeStatus, statusDocument, statusText } from '../src/lake-status.ts';
+import { type LakeStatus, stalenessOf, statusDocument, statusText } from '../src/lake-status.ts';
 import { displayWidth } from '../src/text-layout.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 25, 20);
@@ -86,4 +86,10 @@ it('says the same to programs', () => {
     days: { scope: 'all', complete: 1 },
     coverage: [{ day: '2026-11-24', state: 'complete' }],
   });
+});
+
+it('is stale where it seems to be complete up to a time that has not come yet', () => {
+  expect(stalenessOf({ ...STATUS, freshUntilMs: NOW_MS + 60_000 }, HOUR_MS, NOW_MS)).toBeNull();
+  expect(stalenessOf({ ...STATUS, freshUntilMs: NOW_MS + HOUR_MS }, HOUR_MS, NOW_MS)).toContain('has not come yet');
+  expect(stalenessOf({ ...STATUS, freshUntilMs: NOW_MS - 2 * HOUR_MS }, HOUR_MS, NOW_MS)).toContain('2 h ago');
 });
