@@ -149,11 +149,16 @@ async function stageMerged(
     } catch (thrown) {
       // What the plan allows was measured on other rows than these: with fewer at once it works.
       if (isMemoryError(thrown)) open.push(...halvesOf(group));
-      else if (!isFileError(thrown) || isIn(await bench.log.refresh(), group)) throw thrown;
+      else if (!isAboutFile(thrown) || isIn(await bench.log.refresh(), group)) throw thrown;
       // Else another writer has replaced an input while it was read.
     }
   }
   bench.onStep('staged');
+}
+
+/** Whether a file was gone or not what it was, as DuckDB or the comparison of checksums says it. */
+function isAboutFile(thrown: unknown): boolean {
+  return isFileError(thrown) || (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CORRUPT');
 }
 
 /** On top of a version: those merged files whose inputs are all still part of it. */
