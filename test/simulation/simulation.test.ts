@@ -5,6 +5,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
+/** A world in which power is cut soon after a commit. */
+const FORGOTTEN = { seed: '112', steps: '4' };
+
 beforeAll(async () => {
   const built = await run(join(TOP, 'node_modules/.bin/tsc'), ['-p', join(TOP, 'test/simulation')]);
   expect(built, 'the simulation compiles').toMatchObject({ exitCode: 0 });
@@ -22,15 +25,28 @@ describe('a simulated world', () => {
     expect(await traces(5)).not.toBe(first);
   }, 240_000);
 
-  it('keeps all promises in fixed worlds and in some that no run has seen before', async () => {
-    for (const worlds of [
-      ['--seed', '1', '--seeds', '3'],
-      ['--seeds', '3'],
-    ]) {
+  it('keeps all promises in the worlds that broke one once, in fixed ones, and in some that no run has seen before', async () => {
+    for (const worlds of [['--corpus'], ['--seed', '1', '--seeds', '3'], ['--seeds', '2']]) {
       const { exitCode, stdout, stderr } = await simulate(worlds);
       expect(exitCode, stdout + stderr).toBe(0);
-      expect(stdout).toMatch(/seeds 3, failed 0, steps 24/);
+      expect(stdout).toMatch(/worlds [1-9]\d*, failed 0, /);
     }
+  }, 240_000);
+
+  it('notices a gateway whose counts and pages lack an event, and a disk that forgets its syncs', async () => {
+    const hidden = await simulate(['--seed', '1', '--steps', '4', '--sabotage', 'count', '--no-shrink']);
+    expect(hidden).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/promise (3|exit code)/) });
+    const { seed } = FORGOTTEN;
+    const forgotten = await simulate([
+      '--seed',
+      seed,
+      '--steps',
+      FORGOTTEN.steps,
+      '--sabotage',
+      'syncs',
+      '--no-shrink',
+    ]);
+    expect(forgotten).toMatchObject({ exitCode: 1, stdout: expect.stringContaining(`seed ${seed}: BROKEN`) });
   }, 240_000);
 });
 

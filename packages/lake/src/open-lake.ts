@@ -34,6 +34,7 @@ import { forgetLostFiles } from './forget-lost.ts';
 import { type InspectedDay, inspectDays } from './inspect-days.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { holdLake } from './hold-lake.ts';
+import { makeNameLast } from './lasting-name.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE, REJECTS } from './layout.ts';
 import type { Lease } from './lease.ts';
 import { checkFormat } from './log-files.ts';
@@ -386,6 +387,7 @@ async function prepareDirectory(directory: string, store: Store, options: LakeOp
       });
     }
     await makeDirectories(directory);
+    await makeNameLast(directory);
     await store.putIfAbsent(
       FORMAT_FILE,
       JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }),

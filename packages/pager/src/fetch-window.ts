@@ -80,13 +80,16 @@ export async function fetchWindow(
       return splitWindow(fetching, planned, count, windowSizes(source));
     }
     const { pages } = walked;
+    const countBefore = count;
     const found = tally(pages);
     const isWhole = addsUp(found, count);
     if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
     walks.push({ way, pages, countAfter: count });
     if (found.recordCount >= count) await learnPageSize(fetching, way);
     if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
-    if (addsUp(found, count)) return finish(fetching, planned, walks, { verdict: 'complete', duplicates: 0 });
+    if (addsUp(found, count) && isOneListing(pages.length, countBefore, count)) {
+      return finish(fetching, planned, walks, { verdict: 'complete', duplicates: 0 });
+    }
     const duplicates = provenDuplicates(walks);
     if (duplicates !== null) return finish(fetching, planned, walks, { verdict: 'complete', duplicates });
     if (attempt >= fetching.maxRefetches)
@@ -102,6 +105,14 @@ export async function fetchWindow(
       attempt: attempt + 1,
     });
   }
+}
+
+/**
+ * Whether pages can be of one listing. Events that leave the window between two pages, because they were processed again,
+ * move all behind them forward: pages by number then skip as many as a recount has fewer, and the numbers agree.
+ */
+function isOneListing(pageCount: number, countBefore: number, countAfter: number): boolean {
+  return pageCount <= 1 || countAfter >= countBefore;
 }
 
 /** One walk; where the API refuses the page size, smaller pages from now on instead; where the query is too long, shorter ones. */

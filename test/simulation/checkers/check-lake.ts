@@ -12,6 +12,8 @@ export class LakeChecker {
   private readonly history: History;
   private readonly connection: DuckDBConnection;
   private seen: ReadonlyMap<string, StoredEvent> = new Map();
+  /** Days that had events at the look before the last one. */
+  knownDays: ReadonlySet<string> = new Set();
   private nextEntry = 1;
   /** Commits that were looked at, proofs among them, and those that claim to be proven. */
   readonly tally = { looks: 0, rows: 0, proofs: 0, proven: 0 };
@@ -37,6 +39,7 @@ export class LakeChecker {
     const stored = new Map(lake.events.map((event) => [event.id, event]));
     this.checkNothingLost(stored);
     this.checkProofs(stored, lake);
+    this.knownDays = new Set([...this.seen.values()].map(({ day }) => day));
     this.seen = stored;
     return lake;
   }
@@ -158,7 +161,12 @@ const CHILD_KEYS = [
 ] as const;
 
 function named(events: readonly KnownEvent[]): string {
-  return few(events.map(({ id, eventMs }) => `${id ?? 'a reject'} of ${textOf(eventMs)}`));
+  return few(
+    events.map(({ id, eventMs, visibleMs, processed }) => {
+      const times = processed.map(({ processedMs }) => textOf(processedMs)).join(', then ');
+      return `${id ?? 'a reject'} of ${textOf(eventMs)} (visible from ${textOf(visibleMs)}, processed ${times})`;
+    }),
+  );
 }
 
 function textOf(ms: number): string {

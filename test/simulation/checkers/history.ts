@@ -34,6 +34,12 @@ export class History {
     this.frozenAtMs = this.nowMs();
   }
 
+  /** Believes in a record that the gateway does not show, beside the first one that it does. */
+  invent(): void {
+    const [model] = this.events;
+    if (model !== undefined) this.events.push({ ...model, id: 'invented', visibleMs: Number.NEGATIVE_INFINITY });
+  }
+
   add(addition: Addition): void {
     for (const index of this.simulator.addEvents(addition)) this.learn(index, this.nowMs());
   }

@@ -2,6 +2,7 @@ import { dayOf, MS_PER_DAY, MS_PER_HOUR, type Random, seededRandom } from '@edrl
 import type { Fault } from '@edrlake/simulator';
 import { type ErrorCode, FAILING, type OperationFault } from '../faults/operation-faults.ts';
 import { subSeed } from '../world/gateway.ts';
+import { PASSWORD } from '../world/world.ts';
 import type { DataChange, PlannedCommand, Step, WorldPlan } from './steps.ts';
 
 /** Chooses with a seed. */
@@ -33,15 +34,16 @@ export function planWorld(seed: number, steps: number): WorldPlan {
   const choose = new Choice(subSeed(seed, 'setting'));
   const startMs = Date.UTC(2026, 10, 20) + choose.between(0, MS_PER_DAY - 1);
   const firstMs = Date.UTC(2026, 10, 20) - choose.of([1, 1, 1, 2]) * MS_PER_DAY;
-  const pageSize = choose.of([10, 25, 40, 100]);
+  const pageSize = choose.of([7, 10, 25, 60]);
   const limit = choose.chance(0.3) ? { requests: choose.between(12, 60), windowSeconds: choose.of([60, 600]) } : null;
   const setting = {
     startMs,
-    gatewaySkewMs: 0,
+    gatewaySkewMs: choose.of([0, 0, 0, 0, -90_000, 90_000, -9 * MS_PER_HOUR, 9 * MS_PER_HOUR]),
     latencyMs: choose.of([0, 50, 400]),
     gateway: {
+      credentials: { username: 'demo', password: PASSWORD },
       seed: choose.between(1, 1_000_000),
-      events: choose.between(20, 160),
+      events: choose.between(20, 240),
       range: { startMs: firstMs, endMs: startMs + 2 * MS_PER_DAY },
       agents: choose.between(1, 30),
       nullIdShare: choose.chance(0.2) ? 0.02 : 0,
@@ -84,14 +86,20 @@ function planStep(choose: Choice, frame: Frame): Step {
   if (!frame.isFirst && drawn < 0.15)
     return { kind: 'pass', ms: choose.of([20 * MINUTE, 3 * MS_PER_HOUR, MS_PER_DAY]) };
   if (!frame.isFirst && drawn < 0.3) return { kind: 'change', change: planChange(choose, frame) };
+  if (!frame.isFirst && drawn < 0.34) return { kind: 'clock', offsetMs: planClock(choose) };
   const commands: PlannedCommand[] = [planCommand(choose, frame, 0)];
   if (choose.chance(0.3)) commands.push(planCommand(choose, frame, choose.between(0, 4_000)));
   if (choose.chance(0.1)) commands.push(planCommand(choose, frame, choose.between(0, 4_000)));
-  const gatewayFaults = choose.chance(0.4)
+  const gatewayFaults = choose.chance(0.5)
     ? Array.from({ length: choose.between(1, 4) }, () => planGatewayFault(choose, frame.wrong))
     : [];
   const changes = choose.chance(0.3) ? [{ afterMs: choose.between(0, 5_000), change: planChange(choose, frame) }] : [];
-  return { kind: 'commands', commands, gatewayFaults, changes };
+  const clock = choose.chance(0.05) ? { afterMs: choose.between(0, 4_000), offsetMs: planClock(choose) } : null;
+  return { kind: 'commands', commands, gatewayFaults, changes, clock };
+}
+
+function planClock(choose: Choice): number {
+  return choose.of([0, 0, -5 * MINUTE, 5 * MINUTE, -3 * MS_PER_HOUR, 3 * MS_PER_HOUR, MS_PER_DAY]);
 }
 
 function planCommand(choose: Choice, frame: Frame, startsAfterMs: number): PlannedCommand {
@@ -100,49 +108,57 @@ function planCommand(choose: Choice, frame: Frame, startsAfterMs: number): Plann
 
 function planArguments(choose: Choice, { firstMs, days, flags }: Frame): string[] {
   const drawn = choose.random();
-  if (drawn < 0.35) {
+  const since = dayOf(firstMs);
+  if (drawn < 0.33) {
     const first = choose.between(0, days);
     const last = choose.between(first, days);
     const day = (nth: number) => dayOf(firstMs + nth * MS_PER_DAY);
     const extra = choose.chance(0.1) ? ['--force'] : [];
     return ['backfill', '--from', day(first), '--to', day(last), ...extra, ...flags];
   }
-  if (drawn < 0.65) return ['sync', '--since', dayOf(firstMs), ...flags];
+  if (drawn < 0.6) return ['sync', '--since', since, ...flags];
+  if (drawn < 0.67) return ['run', 'nightly', '--param', `since=${since}`, '--param', 'days=3', ...flags];
   if (drawn < 0.75) return ['reconcile', '--repair', ...flags];
   if (drawn < 0.8) return ['reconcile', ...flags];
-  if (drawn < 0.9) return ['compact'];
-  if (drawn < 0.95) return ['vacuum', '--grace', choose.of(['0s', '1h'])];
-  return ['status'];
+  if (drawn < 0.88) return ['compact'];
+  if (drawn < 0.92) return ['vacuum', '--grace', choose.of(['0s', '1h'])];
+  if (drawn < 0.96) return ['status', '--json'];
+  return ['query', '--format', 'csv', 'select count(*), count(distinct event_id) from events'];
 }
 
-/** Most commands go well; those that do not are hit at any operation, the rare kinds as likely as the frequent ones. */
+/** How many operations of each kind a command does that has work to do. */
+const TYPICAL = {
+  any: 900,
+  duckdb: 200,
+  stat: 80,
+  read: 80,
+  sync: 70,
+  list: 50,
+  mkdir: 50,
+  open: 50,
+  unlink: 40,
+  write: 30,
+  rename: 25,
+  link: 18,
+  create: 8,
+} as const;
+
+/** Many commands are hit by something, at any operation; the rare kinds as likely as the frequent ones. */
 function planOperationFaults(choose: Choice): OperationFault[] {
-  if (choose.chance(0.5)) return [];
-  const kind = choose.of([
-    'any',
-    'rename',
-    'link',
-    'sync',
-    'mkdir',
-    'unlink',
-    'create',
-    'write',
-    'duckdb',
-    'list',
-    'read',
-  ]);
-  const nth = kind === 'any' ? choose.between(1, 900) : choose.between(1, choose.of([3, 12, 60]));
+  if (choose.chance(0.45)) return [];
+  const kind = choose.of(Object.keys(TYPICAL) as (keyof typeof TYPICAL)[]);
+  const nth = choose.between(1, choose.chance(0.3) ? 4 : TYPICAL[kind]);
   const drawn = choose.random();
   const when = choose.of(['before', 'half', 'after'] as const);
-  if (drawn < 0.45) return [{ what: 'death', kind, nth, when }];
+  if (drawn < 0.4) return [{ what: 'death', kind, nth, when }];
   if (drawn < 0.6) return [{ what: 'power-cut', kind, nth, when }];
-  if (drawn < 0.7) return [{ what: 'interrupt', kind, nth }];
+  if (drawn < 0.68) return [{ what: 'interrupt', kind, nth }];
   const codes = Object.keys(FAILING) as ErrorCode[];
   return [{ what: 'error', kind, nth, code: choose.of(codes), times: choose.of([1, 1, 3, 1_000_000]) }];
 }
 
 const WRONG = {
-  counts: [-1000, -3, -1, 1, 5].map((offBy) => ({ kind: 'wrong-count', offBy })),
+  counts: [{ kind: 'zero-count' }, ...[-1000, -3, -1, 1, 5].map((offBy) => ({ kind: 'wrong-count', offBy }) as const)],
   pages: [{ kind: 'duplicate-row' }, { kind: 'missing-row' }],
 } as const satisfies Record<string, readonly Fault[]>;
 
@@ -162,6 +178,10 @@ function planGatewayFault(choose: Choice, wrong: Frame['wrong']): Fault {
     { kind: 'invalid-json' },
     { kind: 'reorder' },
     { kind: 'expired-token' },
+    { kind: 'empty-body' },
+    { kind: 'no-content' },
+    { kind: 'error-object' },
+    { kind: 'bare-number' },
     ...WRONG[wrong],
   ]);
   const endpoint = choose.of(['events', 'count', null] as const);

@@ -11,7 +11,7 @@ export async function shrink(
   runProgram: RunProgram,
 ): Promise<readonly number[]> {
   const last = report.broken?.step ?? -1;
-  const all = request.only ?? Array.from({ length: request.steps }, (_, nth) => nth);
+  const all = request.only ?? request.plan.steps.map((_, nth) => nth);
   let kept = last < 0 ? all : all.filter((nth) => nth <= last);
   let tries = 0;
   for (const nth of kept.toReversed()) {

@@ -22,10 +22,12 @@ export type Step =
       readonly commands: readonly PlannedCommand[];
       readonly gatewayFaults: readonly Fault[];
       readonly changes: readonly { readonly afterMs: number; readonly change: DataChange }[];
+      /** The machine's clock jumps; null for not. */
+      readonly clock: { readonly afterMs: number; readonly offsetMs: number } | null;
     }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'change'; readonly change: DataChange }
-  /** Sets the machine's clock, for commands that begin later and for those at work. */
+  /** Sets the machine's clock to so much more than the world's time. */
   | { readonly kind: 'clock'; readonly offsetMs: number };
 
 /** Everything that a seed decides before the world begins. */
@@ -47,7 +49,7 @@ export function stepText(step: Step): string {
     case 'pass':
       return `${Math.round(step.ms / 60_000)} minutes pass`;
     case 'clock':
-      return `the machine's clock shows ${Math.round(step.offsetMs / 1000)} s more than the world's`;
+      return clockText(step.offsetMs);
     case 'change':
       return changeText(step.change);
     case 'commands': {
@@ -57,9 +59,15 @@ export function stepText(step: Step): string {
       });
       const gateway = step.gatewayFaults.map((fault) => `gateway: ${JSON.stringify(fault)}`);
       const changes = step.changes.map(({ afterMs, change }) => `after ${afterMs} ms ${changeText(change)}`);
-      return [...lines, ...gateway, ...changes].join('\n    ');
+      const { clock } = step;
+      const jump = clock === null ? [] : [`after ${clock.afterMs} ms ${clockText(clock.offsetMs)}`];
+      return [...lines, ...gateway, ...changes, ...jump].join('\n    ');
     }
   }
+}
+
+function clockText(offsetMs: number): string {
+  return `the machine's clock is set to ${Math.round(offsetMs / 1000)} s more than the world's time`;
 }
 
 function changeText(change: DataChange): string {

@@ -4,6 +4,8 @@ import type { Random } from '@edrlake/core';
 
 /** A change of names that a power cut may still undo. */
 interface NameChange {
+  /** In words, for the trace. */
+  readonly what: string;
   /** The folders whose names changed. */
   readonly folders: readonly string[];
   /** The folder that it made, where it made one. */
@@ -21,7 +23,10 @@ const real = { ...fs };
 export class Disk {
   readonly root: string;
   private readonly now: () => number;
+  private readonly worldNow: () => number;
   private readonly shadow: string;
+  /** true: it says that it has synced and has not, to show that checkers notice. */
+  forgetsSyncs = false;
   private shadows = 0;
   private changes: NameChange[] = [];
   /** Time of the last change by inode, in the machine's time. */
@@ -29,12 +34,14 @@ export class Disk {
   /** Bytes and real change time of files at their last sync, by inode. */
   private readonly synced = new Map<number, { readonly bytes: number; readonly mtimeMs: number }>();
   private readonly open = new Map<number, string>();
-  /** When each name was made first, in the machine's time. */
+  /** When each name was made first, in the world's time. */
   private readonly made = new Map<string, number>();
 
-  constructor(root: string, now: () => number) {
+  /** @param now the machine's clock, by which files are dated; @param worldNow the time that no jump disturbs */
+  constructor(root: string, now: () => number, worldNow: () => number) {
     this.root = root;
     this.now = now;
+    this.worldNow = worldNow;
     this.shadow = join(root, '.shadow');
     real.mkdirSync(this.shadow, { recursive: true });
   }
@@ -54,7 +61,7 @@ export class Disk {
     const fd = real.openSync(path, flags);
     this.open.set(fd, path);
     if (isNew) {
-      this.changed([dirname(path)], () => real.rmSync(path, { force: true }));
+      this.changed('create', path, [dirname(path)], () => real.rmSync(path, { force: true }));
       this.touch(path);
     } else if (flags.startsWith('w')) this.touch(path);
     return fd;
@@ -74,6 +81,7 @@ export class Disk {
 
   /** Makes a file's bytes or a folder's names last. */
   sync(fd: number): void {
+    if (this.forgetsSyncs) return;
     const stat = real.fstatSync(fd);
     const path = this.open.get(fd) ?? '';
     if (stat.isDirectory()) this.namesLast(path);
@@ -84,7 +92,7 @@ export class Disk {
     const replaced = this.keep(to);
     real.renameSync(from, to);
     this.touch(to);
-    this.changed([dirname(from), dirname(to)], () => {
+    this.changed('rename', to, [dirname(from), dirname(to)], () => {
       real.renameSync(to, from);
       this.restore(replaced, to);
     });
@@ -93,24 +101,26 @@ export class Disk {
   link(from: string, to: string): void {
     real.linkSync(from, to);
     this.touch(to);
-    this.changed([dirname(to)], () => real.rmSync(to, { force: true }));
+    // A power cut may have taken the name back once.
+    this.made.set(to, this.worldNow());
+    this.changed('link', to, [dirname(to)], () => real.rmSync(to, { force: true }));
   }
 
   unlink(path: string): void {
     const kept = this.keep(path);
     real.unlinkSync(path);
-    this.changed([dirname(path)], () => this.restore(kept, path));
+    this.changed('unlink', path, [dirname(path)], () => this.restore(kept, path));
   }
 
   makeFolder(path: string): void {
     real.mkdirSync(path);
     this.touch(path);
-    this.changed([dirname(path)], () => real.rmSync(path, { recursive: true, force: true }), path);
+    this.changed('mkdir', path, [dirname(path)], () => real.rmSync(path, { recursive: true, force: true }), path);
   }
 
   removeFolder(path: string): void {
     real.rmdirSync(path);
-    this.changed([dirname(path)], () => real.mkdirSync(path, { recursive: true }));
+    this.changed('rmdir', path, [dirname(path)], () => real.mkdirSync(path, { recursive: true }));
   }
 
   /** What is at a path, its times in the machine's time. */
@@ -135,9 +145,9 @@ export class Disk {
 
   /**
    * Power is cut: of what was not synced the seed decides what is left.
-   * @returns what was lost, for the trace
+   * @param note receives what was lost, for the trace
    */
-  crash(random: Random): string {
+  crash(random: Random, note: (line: string) => void): void {
     const survival = [0, 0.5, 0.9][Math.floor(random() * 3)] as number;
     const lostIn = new Set<string>();
     const lost: NameChange[] = [];
@@ -149,6 +159,7 @@ export class Disk {
       if (change.made !== null) lostIn.add(change.made);
     }
     for (const change of lost.reverse()) {
+      note(`lost: ${change.what}`);
       try {
         change.undo();
       } catch {
@@ -156,7 +167,6 @@ export class Disk {
       }
     }
     this.changes = [];
-    let cut = 0;
     for (const path of this.files(this.root).sort()) {
       const stat = real.lstatSync(path);
       const known = this.synced.get(stat.ino);
@@ -164,10 +174,9 @@ export class Disk {
       if (isClean || !stat.isFile() || random() < survival) continue;
       const from = Math.min(known?.bytes ?? 0, stat.size);
       real.truncateSync(path, from + Math.floor(random() * (stat.size - from)));
-      cut += 1;
+      note(`lost: an end of ${path.slice(this.root.length)}`);
     }
     this.flush();
-    return `${lost.length} changes of names and ${cut} ends of files lost`;
   }
 
   private namesLast(folder: string): void {
@@ -180,8 +189,14 @@ export class Disk {
     this.changes = left.reverse();
   }
 
-  private changed(folders: readonly string[], undo: () => void, made: string | null = null): void {
-    this.changes.push({ folders, made, undo });
+  private changed(
+    call: string,
+    path: string,
+    folders: readonly string[],
+    undo: () => void,
+    made: string | null = null,
+  ): void {
+    this.changes.push({ what: `${call} ${path.slice(this.root.length)}`, folders, made, undo });
   }
 
   /** Keeps what a name means, before the name goes. */
@@ -199,7 +214,7 @@ export class Disk {
   }
 
   private touch(path: string): void {
-    if (!this.made.has(path)) this.made.set(path, this.now());
+    if (!this.made.has(path)) this.made.set(path, this.worldNow());
     this.times.set(real.lstatSync(path).ino, this.now());
   }
 

@@ -29,8 +29,11 @@ export interface Ended {
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
+  /** In the world's time. */
   readonly startedAtMs: number;
   readonly endedAtMs: number;
+  /** What its machine's clock showed more than the world's when it ended. */
+  readonly clockOffsetMs: number;
 }
 
 /** A command at work. */
@@ -46,6 +49,9 @@ export type RunProgram = typeof import('edrlake').runProgram;
 /** A command that does not stop within this time after a signal ends by itself, as the real one does. */
 const STOP_WITHIN_MS = 1_800;
 
+/** What the gateway takes. It must never be seen in what a command says. */
+export const PASSWORD = 'secret-demo';
+
 /** A file system in memory, where there is one: nothing of a world needs to last. */
 const MEMORY = '/dev/shm';
 
@@ -59,6 +65,8 @@ export class World {
   readonly lake: string;
   /** What the machine's clock shows more than the world's, for processes that start from now on. */
   clockOffsetMs = 0;
+  /** Told of every command that ends, for a person who looks. */
+  onEnded: ((ended: Ended) => void) | null = null;
   private readonly seed: number;
   private readonly runProgram: RunProgram;
   private readonly boundary: BoundaryWorld;
@@ -75,9 +83,11 @@ export class World {
     this.runProgram = runProgram;
     this.scheduler = scheduler;
     this.gateway = gateway;
+    const folder = mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'edrlake-world-'));
     this.disk = new Disk(
-      mkdtempSync(join(existsSync(MEMORY) ? MEMORY : tmpdir(), 'edrlake-world-')),
+      folder,
       () => scheduler.nowMs + this.clockOffsetMs,
+      () => scheduler.nowMs,
     );
     this.lake = join(this.disk.root, 'lake');
     const latency = seededRandom(subSeed(seed, 'latency'));
@@ -129,7 +139,7 @@ export class World {
     scheduler.note(`${scheduler.nowMs} start ${number}: ${args.join(' ').replaceAll(this.disk.root, '')}`);
     const { random } = process;
     const surroundings = {
-      env: { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo', EDRLAKE_LAKE: this.lake, EDRLAKE_THREADS: '1' },
+      env: { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: PASSWORD, EDRLAKE_LAKE: this.lake, EDRLAKE_THREADS: '1' },
       workingDirectory: this.disk.root,
       stdin: Readable.from([]),
       stdout,
@@ -165,6 +175,7 @@ export class World {
     const at = this.running.findIndex((running) => running.process === process);
     const [running] = this.running.splice(at, 1);
     this.scheduler.note(`${this.scheduler.nowMs} end ${process.number}: ${running?.ended?.exitCode ?? 'killed'}`);
+    if (running?.ended) this.onEnded?.(running.ended);
   }
 
   /** What the first Ctrl-C does. */
@@ -184,12 +195,15 @@ export class World {
   /** The machine loses power: all its processes end, and what was not synced may be gone. */
   cutPower(random: Random): void {
     for (const { process } of [...this.running]) this.end(process);
-    this.scheduler.note(`power cut: ${this.disk.crash(random)}`);
+    this.scheduler.note('power cut');
+    this.disk.crash(random, (line) => this.scheduler.note(line));
   }
 
-  /** Waits until all commands have ended. */
-  async untilQuiet(): Promise<void> {
-    await this.scheduler.runUntil(() => this.running.length === 0);
+  /** The machine's clock is set, for what is at work and for what begins later. Who sleeps still sleeps out what is left. */
+  setClock(offsetMs: number): void {
+    this.clockOffsetMs = offsetMs;
+    for (const { process } of this.running) process.clockOffsetMs = offsetMs;
+    this.scheduler.note(`${this.scheduler.nowMs} clock ${offsetMs}`);
   }
 
   /** Time passes with nothing at work; what was written is on the disk by then. */
@@ -214,7 +228,8 @@ export class World {
   ): Ended {
     const { stdout, stderr, startedAtMs } = said ?? { stdout: new Text(), stderr: new Text(), startedAtMs: 0 };
     const endedAtMs = this.scheduler.nowMs;
-    return { process, args, exitCode, stdout: stdout.text, stderr: stderr.text, startedAtMs, endedAtMs };
+    const { clockOffsetMs } = process;
+    return { process, args, exitCode, stdout: stdout.text, stderr: stderr.text, startedAtMs, endedAtMs, clockOffsetMs };
   }
 
   private readSystemFile(path: string): string | null {

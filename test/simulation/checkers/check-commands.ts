@@ -1,0 +1,80 @@
+import { MS_PER_DAY, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import type { Ended, World } from '../world/world.ts';
+import type { LakeChecker } from './check-lake.ts';
+import type { StoredLake } from './lake-reader.ts';
+import { PromiseBroken } from './promise-broken.ts';
+
+/** What was processed less than this before a sync began may still be arriving. */
+const SETTLE_LAG_MS = 15 * MS_PER_MINUTE;
+
+/** What must hold in a world that was never disturbed in some ways. */
+export interface Undisturbed {
+  /** The account of requests was never lost, and no clock jumped: the limit holds to the request. */
+  readonly limits: boolean;
+}
+
+/** What the exit codes and the output of commands claim, compared with the truth. @throws {PromiseBroken} */
+export function checkCommands(
+  world: World,
+  checker: LakeChecker,
+  ended: readonly Ended[],
+  lake: StoredLake,
+  undisturbed: Undisturbed,
+): void {
+  for (const each of ended) {
+    const { stdout, stderr, exitCode, args } = each;
+    if (/\[BUG\]/.test(stderr)) throw new PromiseBroken('bug', `${args[0]}: ${stderr.trim().slice(-300)}`);
+    // The user is called the same.
+    if (/secret-demo/.test(stdout + stderr)) throw new PromiseBroken('secrets', 'the password is in the output');
+    if (exitCode === 0) checkDone(world, checker, each);
+  }
+  if (ended.length === 1 && ended[0]?.exitCode === 0) checkShown(ended[0], lake);
+  const refused = world.gateway.simulator.calls.all().filter(({ status, fault }) => status === 429 && fault === null);
+  if (undisturbed.limits && refused.length > 0) {
+    const { atMs, endpoint } = refused[0] as (typeof refused)[number];
+    const detail = `${refused.length} requests over the limit, the first for ${endpoint} at ${new Date(atMs).toISOString()}`;
+    throw new PromiseBroken('limits', detail);
+  }
+}
+
+/** Exit code 0: what the command was asked for is done. */
+function checkDone(world: World, checker: LakeChecker, ended: Ended): void {
+  const { args } = ended;
+  // By the earlier of both clocks, as the gateway's time.
+  const skewMs = world.gateway.nowMs() - world.scheduler.nowMs;
+  const nowMs = Math.min(ended.startedAtMs + skewMs, ended.startedAtMs + ended.clockOffsetMs);
+  switch (args[0]) {
+    case 'backfill': {
+      const { startMs, endMs } = parseRange(flag(args, '--from'), flag(args, '--to'));
+      checker.checkBrought(ended, 'event', { startMs, endMs: Math.min(endMs, nowMs - SETTLE_LAG_MS) });
+      return;
+    }
+    case 'sync':
+      checker.checkBrought(ended, 'processed', {
+        startMs: Date.parse(flag(args, '--since')),
+        endMs: nowMs - SETTLE_LAG_MS,
+      });
+      return;
+    case 'reconcile':
+      for (const day of checker.knownDays) {
+        const startMs = Date.parse(day);
+        // Only days that are over by its own clock are compared.
+        if (startMs + MS_PER_DAY > ended.startedAtMs + ended.clockOffsetMs) continue;
+        const endMs = Math.min(startMs + MS_PER_DAY, nowMs - SETTLE_LAG_MS);
+        checker.checkBrought(ended, 'event', { startMs, endMs });
+      }
+  }
+}
+
+/** What a command that ran alone shows is what the lake holds. */
+function checkShown({ args, stdout }: Ended, lake: StoredLake): void {
+  if (args[0] === 'query') {
+    const counts = stdout.trim().split('\n').at(-1);
+    const expected = `${lake.events.length},${lake.events.length}`;
+    if (counts !== expected) throw new PromiseBroken('exit code', `query counts ${counts}, the lake holds ${expected}`);
+  }
+}
+
+function flag(args: readonly string[], name: string): string {
+  return args[args.indexOf(name) + 1] ?? '';
+}
