@@ -286,7 +286,7 @@ let windowNumber = 0;
 async function spoolPage(
   directory: string,
   records: readonly string[],
-): Promise<{ window: FetchedWindow; odd: number }> {
+): Promise<{ window: FetchedWindow; odd: number; ids: readonly (string | null)[] }> {
   windowNumber += 1;
   const window = windowOf({
     axis: 'event',
@@ -316,6 +316,7 @@ async function spoolPage(
   return {
     window: { window, count: records.length, pages: [page], ...counts, verdict: 'complete' },
     odd: scanned.oddRecords,
+    ids: scanned.ids,
   };
 }
 
@@ -346,3 +347,17 @@ test.each([
     );
   },
 );
+
+test('the scan and the tables tell the same ids apart, in whatever form they come', async () => {
+  const forms = ['1e2', '100.0', '"100.0"', '100', '"100"', 'true', '"true"', 'false', '-0', '0', '"0"', '-0.0', '0.0'];
+  const more = ['1.10', '1.1', '1E21', '1e+21', '1.5E-7', '12345678901234567890123', '1e999', '1e15', '1e16', '0.0001'];
+  const lines = [...forms, ...more].map((id) => `{"id":${id},"dateTime":"2020-08-17T04:15:06.123+0000"}`);
+  for (const each of [(line: string) => line, (line: string) => line.replace('{', '{"x":null,"score":"odd",')]) {
+    const { window, ids } = await spoolPage(bench.directory, lines.map(each));
+    const staged = await stage(bench, [window]);
+    const { events = [] } = await stagedRows(bench, staged);
+    expect([...new Set(ids)].sort()).toEqual(events.map((row) => row.event_id).sort());
+    expect(staged.windows[0]?.distinctIds).toBe(new Set(ids).size);
+    await staged.drop();
+  }
+});

@@ -29,7 +29,7 @@ export type ShapeMember = ShapeValue | ShapeSection;
  */
 export interface RecordShape {
   readonly members: readonly ShapeMember[];
-  /** Columns that a plain record must fill: by a string that is not blank, or a number. */
+  /** Columns that a plain record must fill: by a string that is not blank, a number, true or false. */
   readonly required: readonly string[];
 }
 

@@ -88,7 +88,7 @@ export interface KnownRecord {
 
 /**
  * @param shape null: only the id fields are known, and every record is passed on as it is
- * @param idFields top-level fields that may hold a record's identity; the first that is a number or a string that is not blank counts
+ * @param idFields top-level fields that may hold a record's identity; the first that holds a single value that is not blank counts
  */
 export function knownRecord(shape: RecordShape | null, idFields: readonly string[]): KnownRecord {
   const required = shape?.required ?? [];

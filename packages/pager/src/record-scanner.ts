@@ -227,9 +227,8 @@ function memberEnd(
   const end = scalarEnd(state, at);
   if (byte === 0x6e) return end;
   if (!isPlainScalar(state, member.kind, at, end)) state.odd = true;
-  const isNumber = byte <= 0x39;
-  if (isNumber) scan.filled |= member.requiredBit;
-  if (isNumber && member.idRank >= 0) noteId(scan, member, at, end);
+  scan.filled |= member.requiredBit;
+  if (member.idRank >= 0) noteId(scan, member, at, end);
   if (member.shared !== null) checkShared(scan, member, at, end);
   if (member.kind === LEFTOVER) addExtra(state, section, nameAt, at, end);
   return end;

@@ -72,8 +72,21 @@ test('half a surrogate pair becomes the replacement character, wherever the chun
 
 test('the first id field that holds something is the identity, whatever the order and the escapes', async () => {
   const body =
-    '[{"eventId":"E","id":"I"},{"eventId":"E","id":" "},{"id":null,"eventId":7},{"\\u0069d":"x"},{"id":"a\\/b"},{"id":{"id":"deep"}},{"id":[]},{"x":{"id":"deep"}},{"id":true}]';
-  expect((await scanned(chunksOf(body))).ids).toEqual(['I', 'E', '7', 'x', 'a/b', null, null, null, null]);
+    '[{"eventId":"E","id":"I"},{"eventId":"E","id":" "},{"id":null,"eventId":7},{"\\u0069d":"x"},{"id":"a\\/b"},{"id":{"id":"deep"}},{"id":[]},{"x":{"id":"deep"}},{"id":true},{"id":1e2},{"id":100.0},{"id":-0}]';
+  expect((await scanned(chunksOf(body))).ids).toEqual([
+    'I',
+    'E',
+    '7',
+    'x',
+    'a/b',
+    null,
+    null,
+    null,
+    'true',
+    '100.0',
+    '100.0',
+    '0',
+  ]);
 });
 
 test('a page of many megabytes streams through in pieces', async () => {

@@ -5,6 +5,7 @@ import { type RecordShape, type ShapeMember, SPOOL_MEMBERS } from '@edrlake/core
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KnownRecord, knownRecord } from '../src/known-members.ts';
+import { numberText } from '../src/number-text.ts';
 import { scanPage } from '../src/page-scanner.ts';
 import { openSpool, type Spool } from '../src/spool.ts';
 
@@ -143,7 +144,8 @@ function identity(pairs: readonly (readonly [string, string])[]): string | null 
   for (const field of ID_FIELDS) {
     const text = pairs.find(([name]) => name === `"${field}"`)?.[1] ?? 'null';
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'number') return text;
+    if (typeof value === 'number') return numberText(text);
+    if (typeof value === 'boolean') return text;
     if (typeof value === 'string' && /[^ \t\n\v\f\r]/.test(value)) return withoutHalves(value);
   }
   return null;
