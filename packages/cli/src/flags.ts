@@ -263,7 +263,7 @@ export const FLAGS = {
   output: optionalFlag({
     group: 'Result',
     valueName: 'FILE',
-    describe: 'Write the result to a file',
+    describe: 'Write the result to a file, a device or a named pipe',
     expected: 'a file name',
     read: readText,
   }),

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { EdrlakeError } from '@edrlake/core';
-import type { Lake } from '@edrlake/lake';
+import { type Lake, outputError, outputTarget } from '@edrlake/lake';
 import type { QueryFormat } from './flags.ts';
 import { writeCsv, writeJsonRows, writeNdjson, writeTable } from './result-writers.ts';
-import { type TextSink, writeText } from './surroundings.ts';
+import { type Surroundings, type TextSink, writeText } from './surroundings.ts';
 
 /** What to ask and in which form the answer is wanted. */
 export interface FormattedQuery {
@@ -45,43 +45,58 @@ async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: F
   const path = join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
   try {
     await lake.queryToParquet(sql, path, { signal });
-    await writeText(out, await readFile(path));
+    for await (const piece of createReadStream(path)) await writeText(out, piece as Uint8Array);
   } finally {
     await rm(path, { force: true });
   }
 }
 
 /**
- * Runs the query and writes its result to a file, which appears when it is whole.
- * @throws {EdrlakeError} `USAGE` when the file cannot be written
+ * Runs the query and writes its result to a file, which replaces what is there when it is whole; or into a device or a pipe.
+ * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe
  */
-export async function writeResultFile(path: string, query: FormattedQuery): Promise<void> {
+export async function writeResultFile(named: string, query: FormattedQuery): Promise<void> {
   if (query.format === 'parquet') {
-    await query.lake.queryToParquet(query.sql, path, { signal: query.signal });
+    await query.lake.queryToParquet(query.sql, named, { signal: query.signal });
     return;
   }
-  const partial = `${path}.partial`;
-  const file = createWriteStream(partial);
-  // A failure to open or write shows where the stream is awaited.
-  const ended = finished(file).catch((error: NodeJS.ErrnoException) => error);
+  const { path, isReplaceable } = await outputTarget(named);
+  const written = isReplaceable ? `${path}.partial` : path;
+  const file = createWriteStream(written);
+  // What keeps the file from being written ends the query as well.
+  const stop = new AbortController();
+  const ended = finished(file).catch((error: NodeJS.ErrnoException) => {
+    stop.abort();
+    return error;
+  });
   try {
-    await writeResult(file, query, null);
+    await writeResult(file, { ...query, signal: AbortSignal.any([query.signal, stop.signal]) }, null);
     file.end();
     const failure = await ended;
     if (failure !== undefined) throw failure;
-    await rename(partial, path);
-  } catch (error) {
+    if (isReplaceable) await rename(written, path);
+  } catch (thrown) {
+    const failure = file.errored;
     file.destroy();
     await ended;
-    await rm(partial, { force: true });
-    const code =
-      (error as NodeJS.ErrnoException).syscall === undefined ? undefined : (error as NodeJS.ErrnoException).code;
-    if (code === undefined) throw error;
-    throw new EdrlakeError('USAGE', `--output: cannot write ${path}: ${code}`, {
-      cause: error,
-      hint: 'Check the path.',
-    });
+    if (isReplaceable) await rm(written, { force: true });
+    if (failure !== null) throw outputError(named, failure);
+    throw (thrown as NodeJS.ErrnoException).syscall === undefined ? thrown : outputError(named, thrown);
   }
+}
+
+/**
+ * The output stream that a path means which names an open file of this process, or null. Writing to the stream is what was
+ * meant: opening the name again fails where it is a socket, and begins at the wrong place where it is a file.
+ */
+export function outputStreamOf(
+  path: string,
+  { stdout, stderr }: Pick<Surroundings, 'stdout' | 'stderr'>,
+): TextSink | null {
+  const name = /^\/dev\/(stdout|stderr|fd\/[12])$|^\/proc\/self\/(fd\/[12])$/.exec(path);
+  const which = name?.[1] ?? name?.[2];
+  if (which === 'stdout' || which === 'fd/1') return stdout;
+  return which === 'stderr' || which === 'fd/2' ? stderr : null;
 }
 
 /** @throws {EdrlakeError} `USAGE` when bytes no one can read would go to a terminal */

@@ -57,6 +57,8 @@ export function showsColour(sink: TextSink, env: Surroundings['env']): boolean {
 /** Writes text and waits until the stream takes more, so that a slow reader does not fill memory. */
 export async function writeText(sink: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
   if (sink.write(text as string)) return;
+  // A stream that has failed takes no more, and says nothing more either; who made it knows why.
+  if ((sink as { readonly destroyed?: boolean }).destroyed === true) return;
   await new Promise<void>((resolve, reject) => {
     const settle = (act: () => void) => {
       sink.off('drain', onDrain);

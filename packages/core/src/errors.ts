@@ -61,6 +61,7 @@ export const ERROR_CODES = {
   TASK_FAILED: { exitCode: 1, meaning: 'the function of a task threw something that is not an error of edrlake' },
   TASK_TIMED_OUT: { exitCode: 1, meaning: 'a task did not end within its time limit' },
   OUT_OF_MEMORY: { exitCode: 2, meaning: 'the memory limit is too small for the computation' },
+  OUTPUT_FAILED: { exitCode: 1, meaning: 'a result could not be written: a full disk or device, or a closed pipe' },
   QUERY_FAILED: { exitCode: 2, meaning: 'DuckDB refused the SQL' },
   PARTLY_DONE: { exitCode: 3, meaning: 'some windows failed; what was proven is committed, run again for the rest' },
   INTERRUPTED: { exitCode: 130, meaning: 'stopped by a signal; run again to resume' },

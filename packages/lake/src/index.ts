@@ -5,6 +5,7 @@ export type { InspectedDay } from './inspect-days.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './lake-state.ts';
 export { type Lease, lookAtLeases, openLakeLease } from './lease.ts';
 export { type Lake, type LakeOptions, type Lane, openLake, type RunContext } from './open-lake.ts';
+export { type OutputTarget, outputError, outputTarget } from './output-target.ts';
 export type { QueryOptions, QueryResult } from './query.ts';
 export type { QueryColumn, QueryValue } from './query-values.ts';
 export type { Snapshot } from './snapshot.ts';

@@ -1,11 +1,15 @@
-import { existsSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { type DuckDBConnection, type DuckDBDataChunk, type DuckDBResult, StatementType } from '@duckdb/node-api';
-import { EdrlakeError, quoteText } from '@edrlake/core';
+import { EdrlakeError, errnoOf, quoteText } from '@edrlake/core';
 import { type DuckDbLimits, type DuckDbSession, openDuckDb } from './duckdb-session.ts';
 import { messageOf } from './file-errors.ts';
 import { VIEW_FILE } from './layout.ts';
+import { outputError, outputTarget } from './output-target.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './query-values.ts';
 import type { Store } from './store.ts';
 import { createViews, showsVersion, type ViewSource } from './views.ts';
@@ -127,10 +131,11 @@ async function* chunksOf(
 }
 
 /**
- * Writes the result of one query as a Parquet file, replacing what is there. The file appears when it is whole; a crash
- * leaves `<file>.partial`.
+ * Writes the result of one query as Parquet. A file replaces what is there when it is whole; a crash leaves
+ * `<file>.partial`. A device or a pipe is written to: the file, which is made from both ends, is made aside first.
  * @param file absolute path; the only place outside the lake that the query may touch
  * @returns how many rows it has.
+ * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe
  */
 export async function exportParquet(
   target: QueryTarget,
@@ -138,8 +143,50 @@ export async function exportParquet(
   file: string,
   { signal }: QueryOptions = {},
 ): Promise<number> {
-  const partial = `${file}.partial`;
   refuseAborted(signal);
+  const { path, isReplaceable } = await outputTarget(file);
+  const partial = isReplaceable ? `${path}.partial` : join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
+  try {
+    const rowCount = await copyToParquet(target, sql, partial, signal);
+    if (isReplaceable) await rename(partial, path);
+    else await pipeline(createReadStream(partial), createWriteStream(path), signal === undefined ? {} : { signal });
+    return rowCount;
+  } catch (thrown) {
+    if (signal?.aborted) throw queryError(thrown, signal);
+    const code = outputErrno(thrown, partial);
+    throw code === null ? thrown : outputError(file, thrown, code);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** The code of the file system's error behind a failure to write the output, also where DuckDB tells it only in words; else null. */
+function outputErrno(thrown: unknown, partial: string): string | null {
+  if (!(thrown instanceof Error)) return null;
+  if (!(thrown instanceof EdrlakeError)) {
+    return (thrown as NodeJS.ErrnoException).syscall === undefined ? null : errnoOf(thrown);
+  }
+  if (thrown.code !== 'QUERY_FAILED' && thrown.code !== 'LAKE_UNWRITABLE') return null;
+  if (!thrown.message.includes(partial)) return null;
+  return WORDS_OF_ERRORS.find(([words]) => words.test(thrown.message))?.[1] ?? 'EIO';
+}
+
+const WORDS_OF_ERRORS: readonly (readonly [RegExp, string])[] = [
+  [/No such file or directory/, 'ENOENT'],
+  [/Not a directory/, 'ENOTDIR'],
+  [/Is a directory/, 'EISDIR'],
+  [/Permission denied|not permitted/, 'EACCES'],
+  [/Read-only/, 'EROFS'],
+  [/No space left/, 'ENOSPC'],
+  [/quota/i, 'EDQUOT'],
+];
+
+async function copyToParquet(
+  target: QueryTarget,
+  sql: string,
+  partial: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const session = await openLocked(target, await target.newestVersion(), [partial]).catch(async (thrown) => {
     throw queryError(await target.explain(thrown), signal);
   });
@@ -149,11 +196,8 @@ export async function exportParquet(
     const query = sql.trim().replace(/;+\s*$/, '');
     // The line break ends a comment at the end of the query.
     const copy = `COPY (${query}\n) TO ${quoteText(partial)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`;
-    const result = await session.connection.run(copy);
-    await rename(partial, file);
-    return result.rowsChanged;
+    return (await session.connection.run(copy)).rowsChanged;
   } catch (thrown) {
-    await rm(partial, { force: true });
     throw queryError(await target.explain(thrown), signal);
   } finally {
     guard.release();

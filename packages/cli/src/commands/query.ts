@@ -6,7 +6,7 @@ import type { QueryFormat } from '../flags.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
-import { refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query-output.ts';
+import { outputStreamOf, refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query-output.ts';
 import { readAllText } from '../read-text.ts';
 import { isBlank, splitStatements } from '../sql-statements.ts';
 import { lineWidth, type Surroundings } from '../surroundings.ts';
@@ -17,15 +17,16 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   const { stdout, env, signal } = surroundings;
   const format = formatOf(input);
   const file = values.output === null ? null : resolve(surroundings.workingDirectory, values.output);
-  if (file === null) refuseBinaryAtTerminal(format, stdout);
+  const stream = file === null ? stdout : outputStreamOf(file, surroundings);
+  if (stream !== null) refuseBinaryAtTerminal(format, stream);
   const sql = await sqlOf(input, surroundings);
   const services = servicesOf(surroundings, readerNotes(surroundings));
   const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
   try {
     const query = { lake, sql, format, signal };
-    if (file === null) {
-      await writeResult(stdout, query, stdout.isTTY === true ? lineWidth(stdout, env) : null);
-    } else {
+    if (stream !== null) {
+      await writeResult(stream, query, stream.isTTY === true ? lineWidth(stream, env) : null);
+    } else if (file !== null) {
       await writeResultFile(file, query);
       if (typed.has('json')) await writeJson(stdout, { output: file, format });
     }
