@@ -114,6 +114,7 @@ const SCHEDULE_WORDS = {
   'catch-up': 'catching up what was due at',
   covered: 'the lake lacks nothing that was due at',
   failed: 'trouble with the run due at',
+  'clock-changed': 'the clock was changed, next run at',
 } as const;
 
 function workflowLine(event: WorkflowEvent): LogLine {

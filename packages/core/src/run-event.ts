@@ -170,8 +170,8 @@ export type RunEvent =
       readonly type: 'schedule';
       readonly pipeline: string;
       readonly dueAtMs: number;
-      /** `covered`: a tick was missed and nothing is lacking. `failed`: the run could not be started or threw. */
-      readonly action: 'waiting' | 'on-time' | 'catch-up' | 'covered' | 'failed';
+      /** `covered`: a tick was missed and nothing is lacking. `failed`: the run could not be started or threw. `clock-changed`: see `message`; the due time is the next one. */
+      readonly action: 'waiting' | 'on-time' | 'catch-up' | 'covered' | 'failed' | 'clock-changed';
       readonly code: string | null;
       readonly message: string | null;
     };

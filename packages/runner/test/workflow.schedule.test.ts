@@ -223,6 +223,78 @@ describe('missed due times', () => {
   });
 });
 
+describe('a clock that is set', () => {
+  const clockLines = (events: readonly RunEvent[]) =>
+    events.flatMap((event) => (event.type === 'schedule' && event.action === 'clock-changed' ? event.message : []));
+
+  it.each([
+    ['a day', MS_PER_DAY],
+    ['a year', 365 * MS_PER_DAY],
+  ])('ahead by %s for a minute and back does not silence a pipeline', async (_, byMs) => {
+    const clock = virtualClock(NOON - 1);
+    let lastMs: number | null = null;
+    const { runs, events, stop } = start([scheduled('* * * * *')], clock, {
+      needsRun: async () => true,
+      lastSuccessAtMs: async () => lastMs,
+      startRun: async (_pipeline, dueAtMs) => {
+        lastMs = clock.nowMs();
+        runs.push(isoInstant(dueAtMs).slice(0, 16));
+      },
+    });
+    await clock.passUntil(NOON + 2.5 * MS_PER_MINUTE);
+    clock.jumpTo(NOON + 2.5 * MS_PER_MINUTE + byMs);
+    await clock.passUntil(NOON + 3.5 * MS_PER_MINUTE + byMs);
+    clock.jumpTo(NOON + 3.5 * MS_PER_MINUTE);
+    await clock.passUntil(NOON + 8 * MS_PER_MINUTE + 1);
+    await stop();
+    const correct = runs.filter((due) => due.startsWith('2026-11-21'));
+    // 12:03 was due while the clock was wrong; it is noticed at 12:04 at the latest.
+    for (const minute of [0, 1, 2, 5, 6, 7, 8]) expect(correct).toContain(`2026-11-21T12:0${minute}`);
+    expect(new Set(runs).size, 'no due time twice').toBe(runs.length);
+    expect(clockLines(events)).toEqual([
+      `it went ahead by ${byMs / MS_PER_MINUTE} min, or the machine slept`,
+      expect.stringMatching(/^it went back by \d+ min$/),
+    ]);
+  });
+
+  it('ahead by a day and back does not take the run of tomorrow away', async () => {
+    const clock = virtualClock(NOON);
+    const { runs, stop } = start([scheduled('0 13 * * *')], clock, {
+      needsRun: async () => true,
+      lastSuccessAtMs: async () => NOON,
+    });
+    await clock.untilSleeping(1);
+    clock.jumpTo(NOON + MS_PER_DAY + 2 * MS_PER_HOUR);
+    await clock.passUntil(NOON + MS_PER_DAY + 2 * MS_PER_HOUR + MS_PER_MINUTE);
+    clock.jumpTo(NOON + 2 * MS_PER_MINUTE);
+    await clock.passUntil(NOON + 2 * MS_PER_DAY);
+    await stop();
+    expect(runs.slice(-2)).toEqual(['2026-11-21T13:00:00 for 13:00', '2026-11-22T13:00:00 for 13:00']);
+  });
+
+  it('back by a day goes on by the new time, and makes up once when it is right again', async () => {
+    const clock = virtualClock(NOON - 1);
+    const due: string[] = [];
+    let lastMs: number | null = NOON - MS_PER_MINUTE;
+    const { events, stop } = start([scheduled('*/10 * * * *')], clock, {
+      needsRun: async () => true,
+      lastSuccessAtMs: async () => lastMs,
+      startRun: async (_pipeline, dueAtMs) => {
+        lastMs = clock.nowMs();
+        due.push(isoInstant(dueAtMs).slice(8, 16));
+      },
+    });
+    await clock.passUntil(NOON + 11 * MS_PER_MINUTE);
+    clock.jumpTo(NOON + 11 * MS_PER_MINUTE - MS_PER_DAY);
+    await clock.passUntil(NOON + 25 * MS_PER_MINUTE - MS_PER_DAY);
+    clock.jumpTo(NOON + 25 * MS_PER_MINUTE);
+    await clock.passUntil(NOON + 31 * MS_PER_MINUTE);
+    await stop();
+    expect(due).toEqual(['21T12:00', '21T12:10', '20T12:20', '21T12:20', '21T12:30']);
+    expect(clockLines(events)).toHaveLength(2);
+  });
+});
+
 describe('a schedule over real runs', () => {
   let stage: Stage;
   beforeEach(async () => {
