@@ -202,7 +202,17 @@ export function readClockSkew(text: string): number | 'none' | null {
 
 const DURATION = { expected: 'a length of time such as 90s, 15m, 6h or 7d', read: readDurationMs } as const;
 
-/** A size as DuckDB reads it: `512MB`, `2 GiB`. */
+const UNITS_BYTES: Readonly<Record<string, number>> = {
+  ...{ kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3, tib: 1024 ** 4 },
+};
+
+/** With less DuckDB cannot read a batch of pages: its buffers for reading alone take a third of the half that a batch gets. */
+const LEAST_MEMORY_BYTES = 300e6;
+
+/** A size as DuckDB reads it, `512MB` or `2 GiB`, of at least 300 MB. */
 export function readMemorySize(text: string): string | null {
-  return /^\d+(\.\d+)?\s?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)$/i.test(text) ? text.replace(/\s/, '') : null;
+  const match = /^(\d+(?:\.\d+)?)\s?([KMGT]i?B)$/i.exec(text);
+  const bytes = Number(match?.[1]) * (UNITS_BYTES[match?.[2]?.toLowerCase() ?? ''] ?? Number.NaN);
+  return bytes >= LEAST_MEMORY_BYTES ? text.replace(/\s/, '') : null;
 }

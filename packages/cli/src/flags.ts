@@ -164,8 +164,8 @@ export const FLAGS = {
   'memory-limit': valueFlag({
     group: 'Lake',
     valueName: 'SIZE',
-    describe: 'Memory DuckDB may use',
-    expected: 'a size such as 512MB or 2GiB',
+    describe: 'Memory DuckDB may use, at least 300MB',
+    expected: 'a size of at least 300MB, such as 512MB or 2GiB',
     read: readMemorySize,
     byDefault: '512MB',
   }),
