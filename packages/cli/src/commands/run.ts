@@ -26,14 +26,30 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   try {
     const services = servicesOf(surroundings, display.emit);
     const about = { values, params: values.param, resume: values.resume };
-    const result = await runOnce(pipeline, about, surroundings, services);
+    const result = await runOnce(pipeline, about, surroundings, services).catch(activeOrThrow);
     display.stop();
+    if (result instanceof EdrlakeError) {
+      const { pipeline: name, runId, pid, since } = result.context;
+      if (values.json) await writeJson(stdout, { pipeline: name, state: 'already-running', runId, pid, since });
+      else await writeText(surroundings.stderr, `edrlake: ${result.message}; nothing to do here\n`);
+      return 0;
+    }
     if (values.json) await writeJson(stdout, runDocument(result));
     else await writeText(stdout, runText(result, lineWidth(stdout, env)));
     return exitCodeOf(result);
   } finally {
     display.stop();
   }
+}
+
+/**
+ * The error that says that another process runs the pipeline now. It does the work of this night, so there is nothing to do
+ * and nothing to alarm a person about. Any other error is thrown.
+ */
+function activeOrThrow(thrown: unknown): EdrlakeError {
+  if (thrown instanceof EdrlakeError && thrown.code === 'RUN_BUSY' && thrown.context.pipeline !== undefined)
+    return thrown;
+  throw thrown;
 }
 
 /** As its end says; of a failed run 2, where all that failed waits for settings or credentials to be corrected. */

@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import type { ParamValue } from './params.ts';
@@ -146,6 +146,11 @@ export async function readLines(runsDirectory: string, runId: string): Promise<r
     }
   }
   return lines;
+}
+
+/** Removes the journal of a run that did nothing. */
+export async function forgetJournal(runsDirectory: string, runId: string): Promise<void> {
+  await rm(journalPath(runsDirectory, runId), { force: true });
 }
 
 async function openFile(runsDirectory: string, runId: string, mode: 'new' | 'resume'): Promise<FileHandle> {

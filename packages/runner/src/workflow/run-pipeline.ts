@@ -1,10 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { EdrlakeError } from '@edrlake/core';
+import { refuseBesideActive } from './active-run.ts';
 import { type Beginning, newRun, resumedRun } from './begin-run.ts';
 import type { AnyFacts, PartitionOutput, Pipeline } from './define-pipeline.ts';
 import { hookBody, hookFor, type PostJson, sendHook } from './hooks.ts';
 import type { ParamValue } from './params.ts';
-import { type Liveness, openPipelineJournal, type PipelineLine, type RunOutcome } from './pipeline-journal.ts';
+import {
+  forgetJournal,
+  type Liveness,
+  openPipelineJournal,
+  type PipelineLine,
+  type RunOutcome,
+} from './pipeline-journal.ts';
 import { readRun } from './run-history.ts';
 import { applyLine, isFinished, outcomeOf, type RunState, runOutcomeOf } from './run-state.ts';
 import type { RunInProgress } from './run-task.ts';
@@ -85,6 +92,7 @@ export async function runPipeline<Provided>(
       }
     };
     await write(line);
+    if (!resume) await yieldToEarlier(options, state);
     const record = async (next: PipelineLine) => {
       await write(next);
       applyLine(state, next);
@@ -103,12 +111,30 @@ export async function runPipeline<Provided>(
   }
 }
 
+/** Of two runs that begin at once neither sees the other before it has said that it begins; the later one gives way. */
+async function yieldToEarlier<Provided>(
+  { runsDirectory, runId, liveness }: RunPipelineOptions<Provided>,
+  state: RunState,
+): Promise<void> {
+  try {
+    await refuseBesideActive(runsDirectory, state, liveness, { runId, startedAtMs: state.startedAtMs });
+  } catch (thrown) {
+    // It has done nothing that a history would tell.
+    await forgetJournal(runsDirectory, runId);
+    throw thrown;
+  }
+}
+
 async function beginning<Provided>(
   checked: CheckedPipeline<Provided>,
   { resume, params, liveness, services, ...options }: RunPipelineOptions<Provided>,
 ): Promise<Beginning> {
   const nowMs = services.clock.nowMs();
-  if (!resume) return newRun(checked, params, liveness, nowMs);
+  if (!resume) {
+    const begun = newRun(checked, params, liveness, nowMs);
+    await refuseBesideActive(options.runsDirectory, begun.state, liveness, null);
+    return begun;
+  }
   if (Object.keys(params).length === 0) return await resumedRun(checked, options, liveness, nowMs);
   throw new EdrlakeError('USAGE', 'a resumed run keeps the params it was started with', {
     hint: 'Leave out --param, or start a new run.',
