@@ -63,6 +63,7 @@ export const ERROR_CODES = {
   OUT_OF_MEMORY: { exitCode: 2, meaning: 'the memory limit is too small for the computation' },
   OUTPUT_FAILED: { exitCode: 1, meaning: 'a result could not be written: a full disk or device, or a closed pipe' },
   QUERY_FAILED: { exitCode: 2, meaning: 'DuckDB refused the SQL' },
+  VIEWS_STALE: { exitCode: 3, meaning: 'everything is committed, but lake.duckdb could not be written; run again' },
   PARTLY_DONE: { exitCode: 3, meaning: 'some windows failed; what was proven is committed, run again for the rest' },
   INTERRUPTED: { exitCode: 130, meaning: 'stopped by a signal; run again to resume' },
   BUG: { exitCode: 1, meaning: 'an assumption of edrlake itself does not hold; please report it' },

@@ -11,7 +11,7 @@ export { type Beat, type Clock, type Random, seededRandom, systemBeat, systemClo
 export { closeAfter } from './close-after.ts';
 export type { DataFile, FileLayout } from './data-file.ts';
 export { didYouMean } from './did-you-mean.ts';
-export { errnoOf, explainDiskError, unreadable, unwritable } from './disk-error.ts';
+export { errnoOf, explainDiskError, isDiskError, unreadable, unwritable } from './disk-error.ts';
 export {
   type Disposition,
   EdrlakeError,

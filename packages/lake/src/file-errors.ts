@@ -62,6 +62,23 @@ export function explainQueryFailure(thrown: unknown, directory: string, files: R
   });
 }
 
+/** What DuckDB says of a failed call of the file system, and its error number. */
+const WORDS_OF_ERRORS: readonly (readonly [RegExp, string])[] = [
+  [/No such file or directory/, 'ENOENT'],
+  [/Not a directory/, 'ENOTDIR'],
+  [/Is a directory/, 'EISDIR'],
+  [/Permission denied|not permitted/, 'EACCES'],
+  [/Read-only/, 'EROFS'],
+  [/No space left/, 'ENOSPC'],
+  [/File too large/, 'EFBIG'],
+  [/quota/i, 'EDQUOT'],
+];
+
+/** The error number of the file system that DuckDB tells only in words; null for any other error. */
+export function errnoInWords(thrown: unknown): string | null {
+  return WORDS_OF_ERRORS.find(([words]) => words.test(messageOf(thrown)))?.[1] ?? null;
+}
+
 /** The text of what was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

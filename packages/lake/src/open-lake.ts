@@ -213,8 +213,13 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     await hold?.release();
   };
   try {
-    // After a crash the views may name files that are gone; a new lake gets empty ones.
-    if (!options.readOnly) await lake.refreshViews();
+    // After a crash the views may name files that are gone; a new lake gets empty ones. A disk that is too full for them is told
+    // at the end: a vacuum frees some.
+    if (!options.readOnly) {
+      await lake.refreshViews().catch((thrown: unknown) => {
+        if (!(thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE')) throw thrown;
+      });
+    }
   } catch (thrown) {
     // The first error is the one to tell.
     await letGo().catch(() => undefined);

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { type DuckDBConnection, type DuckDBDataChunk, type DuckDBResult, StatementType } from '@duckdb/node-api';
 import { EdrlakeError, errnoOf, quoteText } from '@edrlake/core';
 import { type DuckDbLimits, type DuckDbSession, openDuckDb } from './duckdb-session.ts';
-import { messageOf } from './file-errors.ts';
+import { errnoInWords, messageOf } from './file-errors.ts';
 import { VIEW_FILE } from './layout.ts';
 import { outputError, outputTarget } from './output-target.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './query-values.ts';
@@ -168,18 +168,8 @@ function outputErrno(thrown: unknown, partial: string): string | null {
   }
   if (thrown.code !== 'QUERY_FAILED' && thrown.code !== 'LAKE_UNWRITABLE') return null;
   if (!thrown.message.includes(partial)) return null;
-  return WORDS_OF_ERRORS.find(([words]) => words.test(thrown.message))?.[1] ?? 'EIO';
+  return errnoInWords(thrown) ?? 'EIO';
 }
-
-const WORDS_OF_ERRORS: readonly (readonly [RegExp, string])[] = [
-  [/No such file or directory/, 'ENOENT'],
-  [/Not a directory/, 'ENOTDIR'],
-  [/Is a directory/, 'EISDIR'],
-  [/Permission denied|not permitted/, 'EACCES'],
-  [/Read-only/, 'EROFS'],
-  [/No space left/, 'ENOSPC'],
-  [/quota/i, 'EDQUOT'],
-];
 
 async function copyToParquet(
   target: QueryTarget,

@@ -1,3 +1,4 @@
+import { EdrlakeError } from '@edrlake/core';
 import { isDataFileError } from './file-errors.ts';
 import type { Snapshot } from './snapshot.ts';
 import { isViewFileOf, type ViewSource, writeViewFile } from './views.ts';
@@ -25,6 +26,8 @@ export function keepViews(
   source: () => Promise<ViewSource>,
 ): ViewKeeper {
   let filesShown = 0;
+  // What comes of a first failure, such as a DuckDB that works no more, does not tell what happened.
+  let firstFailure: unknown = null;
   const write = async () => {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const views = await source();
@@ -36,8 +39,11 @@ export function keepViews(
         // A view over a file that is gone cannot be made. The views stay behind until the lake has forgotten the file;
         // queries find out by themselves, and commits need no views.
         if (isDataFileError(thrown)) return;
-        throw thrown;
+        const isExplained = thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE';
+        firstFailure ??= thrown;
+        throw isExplained ? thrown : firstFailure;
       }
+      firstFailure = null;
       onStep('views-written');
       // Two writers may rename in the wrong order: the one that comes second looks again.
       if ((await log.refresh()).version === views.snapshot.version) return;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { errnoOf, quoteName, quoteText, type TableSpec, unwritable } from '@edrlake/core';
+import { closeAfter, EdrlakeError, errnoOf, isDiskError, quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { type DayCoverage, scopeText } from './coverage.ts';
-import { isDataFileError } from './file-errors.ts';
+import { errnoInWords, isDataFileError, messageOf } from './file-errors.ts';
 import { VIEW_FILE } from './layout.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type Store, syncPath } from './store.ts';
@@ -168,37 +168,76 @@ export async function writeViewFile(
   { store, connection, workFolder }: Pick<Workbench, 'store' | 'connection' | 'workFolder'>,
   source: ViewSource,
 ): Promise<void> {
-  const staged = `${workFolder}/${VIEW_FILE}`;
+  // A name of its own for each try: DuckDB may still hold one that failed.
+  const staged = `${workFolder}/views-${randomUUID()}.duckdb`;
   const location = store.locate(staged);
-  await rm(location, { force: true });
   try {
-    await attached(connection, `${quoteText(location)} AS ${ATTACHED}`, async () => {
-      await connection.run(`USE ${ATTACHED}`);
+    await attached(connection, quoteText(location), async (name) => {
+      await connection.run(`USE ${name}`);
       const stamp = `edrlake ${randomUUID()}`;
       await createViews(connection, source, await viewPlace(store.locate(''), stamp));
       await connection.run(`COMMENT ON TABLE lake_info IS ${quoteText(stamp)}`);
       await connection.run('CHECKPOINT');
     });
     await syncPath(location);
+    // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the new one.
+    await store.move([{ from: staged, to: VIEW_FILE }], 'fail');
+    await store.remove(`${VIEW_FILE}.wal`);
   } catch (thrown) {
+    for (const path of [location, `${location}.wal`]) await rm(path, { force: true }).catch(() => undefined);
     if (isDataFileError(thrown)) throw thrown;
-    throw errnoOf(thrown).startsWith('E') || /IO Error/.test(String(thrown)) ? unwritable(VIEW_FILE, thrown) : thrown;
+    throw staleViews(thrown, source.snapshot.version) ?? thrown;
   }
-  // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the new one.
-  await store.move([{ from: staged, to: VIEW_FILE }], 'fail');
-  await store.remove(`${VIEW_FILE}.wal`);
 }
 
-/** What a database is called while it is attached; a DuckDB of its own for it would take longer to start than to do the work. */
-const ATTACHED = 'lake_views';
+/** Only what the disk did is told so: the lake is complete without its views. null for any other error. */
+function staleViews(thrown: unknown, version: number): EdrlakeError | null {
+  const known = thrown instanceof EdrlakeError ? thrown.code === 'LAKE_UNWRITABLE' : isDiskError(thrown);
+  const errno =
+    errnoInWords(thrown) ?? (known ? errnoOf(thrown instanceof EdrlakeError ? thrown.cause : thrown) : null);
+  if (errno === null && !/^IO Error/.test(messageOf(thrown))) return null;
+  const reason = STALE_REASONS[errno ?? ''] ?? 'the disk refused it';
+  return new EdrlakeError(
+    'VIEWS_STALE',
+    `version ${version} is committed and safe, but ${VIEW_FILE} could not be written: ${reason} (${errno ?? messageOf(thrown)})`,
+    {
+      cause: thrown,
+      context: { version, errno },
+      hint: `edrlake query shows all of it. Put the disk right; the next command that writes brings ${VIEW_FILE} up to date.`,
+    },
+  );
+}
 
-async function attached<T>(connection: DuckDBConnection, what: string, work: () => Promise<T>): Promise<T> {
-  await connection.run(`ATTACH ${what}`);
-  try {
-    return await work();
-  } finally {
-    await connection.run(`USE memory; DETACH ${ATTACHED}`);
-  }
+const STALE_REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'files may not be so large here',
+  EACCES: 'the folder may not be written',
+  EROFS: 'the disk can only be read',
+};
+
+let attachments = 0;
+
+/**
+ * Attaches a database while something works with it; a DuckDB of its own would take longer to start than to do the work.
+ * An error of the work is told, not what comes of it when the database is let go.
+ */
+async function attached<T>(
+  connection: DuckDBConnection,
+  path: string,
+  work: (name: string) => Promise<T>,
+  options = '',
+): Promise<T> {
+  attachments += 1;
+  const name = `lake_views_${attachments}`;
+  await connection.run(`ATTACH ${path} AS ${name}${options}`);
+  return closeAfter(
+    async () => {
+      await connection.run('USE memory');
+      await connection.run(`DETACH ${name}`);
+    },
+    () => work(name),
+  );
 }
 
 /** Whether `lake.duckdb` was made for this version of the lake, and for the lake at this place. */
@@ -206,9 +245,10 @@ export async function isViewFileOf(
   { store, connection }: Pick<Workbench, 'store' | 'connection'>,
   version: number,
 ): Promise<boolean> {
-  const what = `${quoteText(store.locate(VIEW_FILE))} AS ${ATTACHED} (READ_ONLY)`;
   try {
-    return await attached(connection, what, () => showsVersion(connection, store, version, `${ATTACHED}.main.`));
+    const path = quoteText(store.locate(VIEW_FILE));
+    const isShown = (name: string) => showsVersion(connection, store, version, `${name}.main.`);
+    return await attached(connection, path, isShown, ' (READ_ONLY)');
   } catch {
     // Not there, unreadable, or held by somebody else: replacing it is safe for both.
     return false;

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { startCaseGateway } from '../cases/gateway.ts';
+import { inFreshDirectory, inPlainDuckDb, runCommand, runJson } from './command.ts';
+
+const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
+
+/** Runs the command where no file may be larger than 200 KiB: less than a DuckDB database, more than a small data file. */
+function withSmallFiles(args: readonly string[], env: Readonly<Record<string, string>>) {
+  const script = `trap '' XFSZ; ulimit -f 200; exec "$0" "$@"`;
+  const child = spawn('bash', ['-c', script, process.execPath, BINARY, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (piece: Buffer) => {
+      text += piece.toString();
+    });
+  }
+  return new Promise<{ exitCode: number | null; text: string }>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (exitCode) => resolve({ exitCode, text: text.replace(/\s+/g, ' ') }));
+  });
+}
+
+it('a disk that refuses lake.duckdb loses no data, and the message says so', async () => {
+  const event = (index: number) => ({ id: `F_${index}`, type: 'FILE', dateTime: `2021-03-27T01:00:0${index}Z` });
+  const gateway = await startCaseGateway({ events: [0, 1, 2].map(event) });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const lake = join(directory, 'lake');
+      const days = ['--from', '2021-03-27', '--to', '2021-03-27'];
+      const args = ['backfill', ...days, '--base-url', gateway.url, '--lake', lake];
+      const first = await withSmallFiles(args, { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' });
+      expect(first.exitCode, first.text).toBe(3);
+      expect(first.text).toContain('version 1 is committed and safe, but lake.duckdb could not be written');
+      expect(first.text).toContain('files may not be so large here (EFBIG) [VIEWS_STALE]');
+      const asked = await runCommand(['query', 'select event_id from events', '--lake', lake, '--format', 'csv']);
+      expect(asked.stdout).toBe('event_id\nF_0\nF_1\nF_2\n');
+      // The next command that writes brings it up to date, and fetches nothing again.
+      const pages = gateway.asked('events');
+      expect(await runJson(args)).toMatchObject({ outcome: 'done' });
+      expect(gateway.asked('events')).toBe(pages);
+      expect(await inPlainDuckDb('select count(*) from events', join(lake, 'lake.duckdb'))).toEqual([['3']]);
+    });
+  } finally {
+    await gateway.close();
+  }
+});
