@@ -79,7 +79,12 @@ function checkProxy(client: QualysClient, settings: ConnectionSettings, login: F
   if (settings.proxy === null || settings.proxy === undefined) return [];
   const { url, setting } = settings.proxy;
   if (client.proxy === null) {
-    return [ok('proxy', `none for ${client.host}: this machine, or one that NO_PROXY names (${setting}: ${url})`)];
+    return [
+      ok(
+        'proxy',
+        `not used for ${client.host}: this machine and hosts in NO_PROXY are reached directly (${setting}: ${url})`,
+      ),
+    ];
   }
   const found = `${url}, as ${setting} says`;
   if (!/\(PROXY_\w+\)$/.test(login.found)) return [ok('proxy', found)];
