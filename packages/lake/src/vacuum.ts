@@ -144,7 +144,7 @@ async function findTrash({ store, log }: VacuumBench, limits: Limits): Promise<F
 async function findUnnamed({ store, log, tables }: VacuumBench, limits: Limits): Promise<Found[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
-  for (const folder of [FOLDERS.spool, FOLDERS.work]) {
+  for (const folder of [FOLDERS.spool, FOLDERS.work, FOLDERS.runs, FOLDERS.leases]) {
     seen.push(...(await store.list(folder)).map((name) => `${folder}/${name}`).filter(isPartial));
   }
   seen.push(...(await store.list('')).filter(isPartial));
@@ -162,8 +162,9 @@ async function findUnnamed({ store, log, tables }: VacuumBench, limits: Limits):
   });
 }
 
+/** What runs remember is written under a name of its own kind. */
 function isPartial(path: string): boolean {
-  return path.endsWith(PARTIAL_SUFFIX);
+  return path.endsWith(PARTIAL_SUFFIX) || (path.startsWith(`${FOLDERS.runs}/`) && path.endsWith('.part'));
 }
 
 async function findSpools({ store, lease }: VacuumBench, limits: Limits): Promise<Found[]> {

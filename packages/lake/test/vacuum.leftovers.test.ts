@@ -1,4 +1,5 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MS_PER_DAY, systemClock, systemProcesses } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
@@ -70,6 +71,8 @@ describe('vacuum', () => {
       [
         '_ids/stray.parquet',
         '_log/1.json.x.partial',
+        '_leases/a.0.json.x.partial',
+        '_runs/reconciliation.json.r.part',
         'lake.duckdb.wal',
         'lake.duckdb.tmp/spill',
         '_lake.json.y.partial',
@@ -82,7 +85,9 @@ describe('vacuum', () => {
       'index _ids/stray.parquet',
       `orphan ${folder}/orphan.parquet`,
       'partial _lake.json.y.partial',
+      'partial _leases/a.0.json.x.partial',
       'partial _log/1.json.x.partial',
+      'partial _runs/reconciliation.json.r.part',
       'views lake.duckdb.tmp',
       'views lake.duckdb.wal',
     ];
@@ -114,6 +119,38 @@ describe('vacuum', () => {
     ]);
     expect((await readdir(join(directory, '_spool'))).sort()).toEqual(['alive', 'resumed', 'tmp']);
     expect(await deliver(lake, [event('a')])).toMatchObject({ newEvents: 1 });
+  });
+
+  test('without a grace period leaves what another process may be writing, until that process is gone', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await deliver(lake, [event('a')]);
+    // As a process leaves them that the process table calls alive: the parent of this one.
+    const other = { ...systemProcesses.current(), pid: process.ppid, startIdentity: '', instance: randomUUID() };
+    const leaseFile = `_leases/${other.instance}.0.json`;
+    await put(directory, leaseFile, JSON.stringify(other));
+    const written = [
+      '_log/2.json.x.partial',
+      'events/event_date=2020-08-17/new.parquet',
+      'lake.duckdb.tmp/spill',
+      `_spool/tmp/theirs.owner.json`,
+      '_spool/tmp/theirs/spill',
+    ];
+    for (const path of written)
+      await put(directory, path, path.endsWith('.owner.json') ? JSON.stringify(other) : 'text');
+    await mkdir(join(directory, '_trash', '2'.padStart(20, '0')), { recursive: true });
+    const eager = async () => (await lake.vacuum({ graceMs: -1 }, { signal })).removed.map(({ path }) => path);
+    expect(await eager()).toEqual([]);
+    await rm(join(directory, leaseFile));
+    await put(directory, '_spool/tmp/theirs.owner.json', JSON.stringify({ ...other, startIdentity: 'another boot:1' }));
+    expect((await eager()).sort()).toEqual([
+      '_log/2.json.x.partial',
+      '_spool/tmp/theirs',
+      '_spool/tmp/theirs.owner.json',
+      '_trash/00000000000000000002',
+      'events/event_date=2020-08-17/new.parquet',
+      'lake.duckdb.tmp',
+    ]);
   });
 
   test('stops when it is told to', async () => {
