@@ -284,6 +284,41 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/compact.ts'),
   },
   {
+    name: 'deduplicate',
+    summary: 'Leave one copy of each event, the newest',
+    details: [
+      'No run of edrlake stores an event twice; damaged or restored files may. The newest copy stays, of equal ones the one committed last, with the child rows that came with it. Child rows without an event go. A damaged identity index is made anew. One commit; needs no network.',
+    ],
+    positionals: [],
+    flags: ['from', 'to', ...LAKE, ...OUTPUT],
+    flagTexts: {
+      from: { describe: 'First UTC day to look at', defaultText: 'all' },
+      to: { describe: 'Last UTC day to look at', defaultText: 'all' },
+    },
+    examples: [
+      { command: 'edrlake deduplicate', purpose: 'the whole lake' },
+      { command: 'edrlake deduplicate --from 2026-11-01 --to 2026-11-21', purpose: 'three weeks' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/deduplicate.ts'),
+  },
+  {
+    name: 'rebuild-log',
+    summary: 'Make the commit log anew from the data files',
+    details: [
+      'For a lake whose log is lost, has a hole or cannot be read. Every row that is there stays, each event once; nothing counts as proven any more. The old log is kept beside the new one. Needs no network; no other process may work on the lake.',
+    ],
+    positionals: [],
+    flags: ['force', ...LAKE, ...OUTPUT],
+    flagTexts: { force: { describe: 'Also where the log can be followed; its proofs are lost', defaultText: null } },
+    examples: [
+      { command: 'edrlake rebuild-log --lake /data/edr', purpose: 'of a lake that is refused' },
+      { command: 'edrlake rebuild-log --json', purpose: 'for a script' },
+    ],
+    readsConfiguration: true,
+    load: () => import('./commands/rebuild-log.ts'),
+  },
+  {
     name: 'vacuum',
     summary: 'Delete files that no recent version needs',
     details: [

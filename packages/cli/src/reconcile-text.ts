@@ -78,13 +78,14 @@ function sumText(days: readonly ReconciledDay[], by: ReconcileView['by']): strin
 
 function repairLines(repair: RepairReport | null): string[] {
   if (repair === null) return [];
-  const { stretches, forgottenFiles, exported } = repair;
-  if (exported === null && forgottenFiles.length === 0) return ['There was nothing to repair.', ''];
+  const { stretches, forgottenFiles, removedRows, exported } = repair;
+  if (exported === null && forgottenFiles.length + removedRows === 0) return ['There was nothing to repair.', ''];
   const brought = exported === null ? 0 : exported.events.new + exported.events.changed;
   const lines = [
     `Repaired: ${nounText(stretches.length, 'stretch', 'stretches')} fetched, ${nounText(brought, 'event')} brought in.`,
   ];
   if (forgottenFiles.length > 0) lines.push(`${nounText(forgottenFiles.length, 'lost file')} forgotten.`);
+  if (removedRows > 0) lines.push(`${nounText(removedRows, 'row')} of events that were stored twice removed.`);
   return [...lines, ''];
 }
 
@@ -93,8 +94,8 @@ function nextLines(differing: readonly ReconciledDay[], isRepaired: boolean): st
   const range = `--from ${days[0]} --to ${days.at(-1)}`;
   if (differing.every(({ verdict }) => verdict === 'duplicate')) {
     return [
-      'Ids are stored twice, which no run of edrlake does: somebody changed the files. To fetch the days again:',
-      `Next: edrlake backfill ${range} --replace --force`,
+      'Events are stored more than once, which no run of edrlake does: files were damaged or changed.',
+      `Next: edrlake deduplicate ${range}`,
     ];
   }
   if (differing.every(({ verdict }) => verdict === 'rejected')) {
@@ -127,6 +128,7 @@ export function reconcileDocument({ days, by, repair, requests }: ReconcileView)
               to: instantText(endMs),
             })),
             forgottenFiles: repair.forgottenFiles,
+            removedRows: repair.removedRows,
             exported: repair.exported === null ? null : reportDocument(repair.exported),
           },
   };

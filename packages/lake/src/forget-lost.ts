@@ -4,7 +4,7 @@ import { draftEntry, NO_COUNTS, schemaOnTop } from './draft-entry.ts';
 import { readFooters } from './footers.ts';
 import { claimsSql, entriesSql, openIndex, stageIndexChange } from './identity-index.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
-import { EVENTS, indexName, REJECTS } from './layout.ts';
+import { EVENTS, firstWrittenStem, indexName, REJECTS } from './layout.ts';
 import type { DayLoss } from './losses.ts';
 import { rewriteWithoutGone } from './rewrite.ts';
 import { TEMP } from './screen-batch.ts';
@@ -110,11 +110,6 @@ function parentsOf(child: LoggedFile, eventsOfDay: readonly LoggedFile[]): reado
   const stem = firstWrittenStem(child.path);
   const partners = stem === null ? [] : eventsOfDay.filter(({ path }) => firstWrittenStem(path) === stem);
   return partners.length > 0 ? partners : eventsOfDay;
-}
-
-/** `<commit>` of a file as a batch wrote it, `<commit>-0.parquet`; null for one that was made from other files. */
-function firstWrittenStem(path: string): string | null {
-  return /\/([^/]+)-\d+\.parquet$/.exec(path)?.[1] ?? null;
 }
 
 /**

@@ -41,6 +41,16 @@ export async function openIndex(bench: Workbench, state: LakeState, stage: strin
   if (await isWhole(bench.store, files)) {
     return { files: files.map((file) => ({ file, location: bench.store.locate(file.path) })), rebuilt: null };
   }
+  return rebuildIndex(bench, state, stage, name);
+}
+
+/** An index made anew from the data files, in the staging folder. */
+export async function rebuildIndex(
+  bench: Workbench,
+  state: LakeState,
+  stage: string,
+  name: string,
+): Promise<IndexView> {
   const staged = `${stage}/ids/${name}-rebuilt.parquet`;
   const rowCount = await writeEntries(bench, claimsSql(bench, state), staged);
   const file = { path: `${FOLDERS.ids}/${name}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
@@ -58,6 +68,19 @@ async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<bo
   if (things.includes(null) || (await damagedFiles(store, unread)).length > 0) return false;
   for (const [position, { path }] of files.entries()) known.set(path, things[position]?.changedAtMs ?? 0);
   return true;
+}
+
+/** How many stored events the index does not know: they would be written again when they are delivered. */
+export async function unknownEvents(
+  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  state: LakeState,
+  view: Pick<IndexView, 'files'>,
+): Promise<number> {
+  const events = bench.tables.filter(({ name }) => name === EVENTS);
+  const entries = entriesSql(view.files.map(({ location }) => location));
+  const sql = `SELECT count(*)::INTEGER AS unknown FROM (${claimsSql({ ...bench, tables: events }, state)}) c ANTI JOIN (${entries}) e USING (id_hash, event_date)`;
+  const [row] = await rowsOf(bench.connection, sql);
+  return Number(row?.unknown);
 }
 
 /** A query over all entries of some index files; DuckDB reads only the columns that are used. */
@@ -122,7 +145,7 @@ async function writeEntries(bench: Workbench, sql: string, staged: string): Prom
  * Rejects are known by their record and its number among equal ones, as staging numbers them; equal records in the lake
  * are numbered without a gap, so that counting them again yields the same identities.
  */
-export function claimsSql(bench: Workbench, state: LakeState): string {
+export function claimsSql(bench: Pick<Workbench, 'store' | 'tables'>, state: LakeState): string {
   const reader = { store: bench.store, schemas: state.schemas };
   const parts = bench.tables
     .filter(({ name, partitionBy }) => name === EVENTS || partitionBy === 'ingest_date')

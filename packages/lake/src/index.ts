@@ -1,6 +1,7 @@
 export type { CommitRequest, CommitResult } from './commit.ts';
 export type { CompactOptions, CompactReport } from './compact.ts';
 export type { CoverageVerdict, DayCoverage } from './coverage.ts';
+export type { DeduplicateReport } from './deduplicate.ts';
 export type { InspectedDay } from './inspect-days.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './lake-state.ts';
 export { type Lease, lookAtLeases, openLakeLease } from './lease.ts';
@@ -8,6 +9,7 @@ export { type Lake, type LakeOptions, type Lane, openLake, type RunContext } fro
 export { type OutputTarget, outputError, outputTarget } from './output-target.ts';
 export type { QueryOptions, QueryResult } from './query.ts';
 export type { QueryColumn, QueryValue } from './query-values.ts';
+export { type RebuildReport, rebuildLog } from './rebuild-log.ts';
 export type { Snapshot } from './snapshot.ts';
 export type { VacuumedPath, VacuumOptions, VacuumReason, VacuumReport } from './vacuum.ts';
 export type { CommitStep } from './workbench.ts';

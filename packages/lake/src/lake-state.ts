@@ -137,7 +137,7 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
     const found = isNext ? `an entry ${version} that follows another commit than ${state.commitId}` : `${version}`;
     throw new EdrlakeError('LAKE_CORRUPT', `expected log entry ${state.version + 1}, found ${found}`, {
       context: { version, expected: state.commitId, previousCommitId: previousCommitId ?? null },
-      hint: 'Log files of two histories are mixed: restore the _log folder from one backup.',
+      hint: 'Log files of two histories are mixed: restore the _log folder from one backup, or run: edrlake rebuild-log',
     });
   }
   state.commitId = entry.commitId;

@@ -93,3 +93,13 @@ export function parseLeaseName(name: string): { readonly instance: string; reado
   const match = /^([0-9a-f-]{36})\.(\d{1,15})\.json$/.exec(name);
   return match?.[1] === undefined ? null : { instance: match[1], beat: Number(match[2]) };
 }
+
+/** `<commit>` of a file as a batch wrote it, `<commit>-0.parquet`; null for one that was made from other files. */
+export function firstWrittenStem(path: string): string | null {
+  return /\/([^/]+)-\d+\.parquet$/.exec(path)?.[1] ?? null;
+}
+
+/** Whether a file's name is one that a commit gives to data or index files. */
+export function isWrittenName(name: string): boolean {
+  return /^\d{8}T\d{6}Z-[0-9a-f]{8}-([crdv]?\d+|rebuilt)\.parquet$/.test(name);
+}

@@ -13,7 +13,8 @@ import type { LoggedLoss } from './losses.ts';
 import type { Store } from './store.ts';
 
 /** What to do about a log that cannot be followed. */
-export const LOG_HINT = 'Restore the _log folder from a backup; the data files themselves are not affected.';
+export const LOG_HINT =
+  'Restore the _log folder from a backup, or have it made anew from the data files: edrlake rebuild-log';
 
 /** Which versions `_log` has files of. */
 export interface LogListing {

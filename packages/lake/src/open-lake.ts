@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { access, constants } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
@@ -9,7 +8,6 @@ import {
   closeAfter,
   EdrlakeError,
   type Emit,
-  isoInstant,
   type ProcessTable,
   type QueryScope,
   systemBeat,
@@ -17,7 +15,6 @@ import {
   type TableSpec,
   type TimeAxis,
   type TimeRange,
-  unwritable,
   usableLakePath,
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit.ts';
@@ -27,23 +24,23 @@ import { countFromLog } from './count-query.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
 import { countedTwiceIn } from './counted-twice.ts';
 import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion } from './coverage.ts';
+import { type DeduplicateReport, deduplicate } from './deduplicate.ts';
 import type { DuckDbLimits, DuckDbSession } from './duckdb-session.ts';
 import { explainFileError, explainQueryFailure } from './file-errors.ts';
 import { findLost } from './find-lost.ts';
 import { forgetLostFiles } from './forget-lost.ts';
 import { type InspectedDay, inspectDays } from './inspect-days.ts';
-import { type LakeState, schemaOf } from './lake-state.ts';
+import { prepareDirectory, refuseOlderProgram } from './lake-directory.ts';
+import type { LakeState } from './lake-state.ts';
 import { holdLake } from './hold-lake.ts';
-import { makeNameLast } from './lasting-name.ts';
-import { FOLDERS, FORMAT, FORMAT_FILE, REJECTS } from './layout.ts';
+import { REJECTS } from './layout.ts';
 import type { Lease } from './lease.ts';
-import { checkFormat } from './log-files.ts';
 import { refuseLostLog } from './lost-log.ts';
 import { newestEventMs } from './newest-event.ts';
 import { ignoreSteps } from './publish.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query.ts';
 import { type Snapshot, snapshotOf } from './snapshot.ts';
-import { localStore, makeFolder, type Store } from './store.ts';
+import { localStore } from './store.ts';
 import { partitionDay } from './table-rows.ts';
 import { tidyForReading } from './tidy-for-reading.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './vacuum.ts';
@@ -126,6 +123,8 @@ export interface Lake {
    * given, rejects by the day they were fetched. Looks only at what the folders say.
    */
   lostFiles(range?: TimeRange): Promise<readonly string[]>;
+  /** Leaves one copy of each event, of all days or of those the range touches; see `deduplicate`'s own words. */
+  deduplicate(runId: string, range?: TimeRange): Promise<DeduplicateReport>;
   /** Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`, `INTERRUPTED`. */
   compact(options: CompactOptions, context: RunContext): Promise<CompactReport>;
   /** Removes what no reader or writer needs any more; a dry run works on a lake opened for reading, too. See `VacuumOptions`. */
@@ -335,6 +334,13 @@ function lakeOn(
         await views.afterCommit(paths.length);
         return paths;
       }),
+    deduplicate: (runId, range) =>
+      inTurn(async () => {
+        refuseToWrite();
+        const report = await deduplicate(await ready(), range, runId);
+        await views.afterCommit(report.version === null ? 0 : 1);
+        return report;
+      }),
     lostFiles: async (range) => (await lostFilesOf(range)).map(({ path }) => path),
     compact: (options, context) =>
       inTurn(async () => {
@@ -380,69 +386,4 @@ function cachedSnapshot(tableNames: readonly string[]): (state: LakeState) => Sn
     if (cached === null || cached.version !== state.version) cached = snapshotOf(state, tableNames);
     return cached;
   };
-}
-
-async function prepareDirectory(directory: string, store: Store, options: LakeOptions): Promise<void> {
-  let marker = await readMarker(store, directory);
-  if (marker === null) {
-    if (options.readOnly || !options.create) {
-      throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, {
-        context: { directory },
-        hint: 'Check --lake, or make one with edrlake backfill.',
-      });
-    }
-    await makeDirectories(directory);
-    await makeNameLast(directory);
-    await store.putIfAbsent(
-      FORMAT_FILE,
-      JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }),
-    );
-    marker = await readMarker(store, directory);
-  }
-  checkFormat(FORMAT_FILE, marker?.format);
-  if (options.readOnly) return;
-  await access(directory, constants.W_OK | constants.X_OK).catch((thrown) => {
-    throw unwritable(directory, thrown);
-  });
-  // Parts of a lake that a backup or a careful hand has left out because they were empty.
-  await makeDirectories(directory);
-}
-
-async function readMarker(store: Store, directory: string): Promise<{ readonly format: unknown } | null> {
-  const text = await store.read(FORMAT_FILE);
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as { format: unknown };
-  } catch (thrown) {
-    throw new EdrlakeError('LAKE_CORRUPT', `${join(directory, FORMAT_FILE)} is not JSON`, {
-      cause: thrown,
-      hint: `Restore it; its content is {"format":${FORMAT}}.`,
-    });
-  }
-}
-
-async function makeDirectories(directory: string): Promise<void> {
-  for (const folder of Object.values(FOLDERS)) {
-    await makeFolder(join(directory, folder));
-  }
-}
-
-/**
- * Rewriting a file keeps only the columns a program knows. One that does not know all of the lake's would lose the others.
- */
-function refuseOlderProgram(state: LakeState, tables: readonly TableSpec[]): void {
-  const mine = schemaOf(tables);
-  for (const [table, columns] of Object.entries(state.schemas.get(state.schemaVersion) ?? {})) {
-    for (const { name, type } of columns) {
-      if (mine[table]?.some((column) => column.name === name && column.type === type)) continue;
-      throw new EdrlakeError(
-        'LAKE_INCOMPATIBLE',
-        `the lake has a column ${table}.${name} (${type}) that this edrlake does not know`,
-        {
-          context: { table, column: name },
-          hint: 'A newer edrlake has written this lake: update edrlake on this machine before writing to it.',
-        },
-      );
-    }
-  }
 }

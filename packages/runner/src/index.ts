@@ -17,7 +17,7 @@ export type {
 } from './export-types.ts';
 export { failedRanges } from './failed-windows.ts';
 export type { Finding } from './finding.ts';
-export { openEdrLake } from './open-lake.ts';
+export { openEdrLake, rebuildEdrLog } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
 export {
   agreementOf,

@@ -1,5 +1,5 @@
 import { LAKE_TABLES } from '@edrlake/flattener/tables';
-import { type Lake, type LakeOptions, openLake } from '@edrlake/lake';
+import { type Lake, type LakeOptions, openLake, type RebuildReport, rebuildLog } from '@edrlake/lake';
 import type { Services } from './export-types.ts';
 
 /**
@@ -12,4 +12,17 @@ export function openEdrLake(
   services: Pick<Services, 'clock' | 'emit'>,
 ): Promise<Lake> {
   return openLake({ directory, ...options, tables: LAKE_TABLES, clock: services.clock, emit: services.emit });
+}
+
+/**
+ * Makes the log of such a lake anew from its data files.
+ * @throws {EdrlakeError} as `rebuildLog` of the lake package
+ */
+export function rebuildEdrLog(
+  directory: string,
+  { memoryLimit, ...about }: Parameters<typeof rebuildLog>[1] & Required<Pick<LakeOptions, 'memoryLimit'>>,
+  services: Pick<Services, 'clock' | 'emit'>,
+): Promise<RebuildReport> {
+  const { clock, emit } = services;
+  return rebuildLog({ directory, memoryLimit, tables: LAKE_TABLES, clock, emit }, about);
 }

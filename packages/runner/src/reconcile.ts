@@ -131,14 +131,16 @@ export interface RepairReport {
   /** Stretches that differed and were fetched again, oldest first. */
   readonly stretches: readonly TimeRange[];
   readonly forgottenFiles: readonly string[];
+  /** Rows that went because their event was stored more than once. */
+  readonly removedRows: number;
   /** null where nothing differed. */
   readonly exported: ExportReport | null;
 }
 
 /**
  * Mends the days that do not match: forgets data files that are gone, finds the stretches of each day in which the API and
- * the lake differ, and fetches only those. Days with duplicates are left for a person: no run of edrlake makes them.
- * Stored events that the API no longer returns stay.
+ * the lake differ, and fetches only those. Of an event that is stored more than once the newest copy stays. Stored events that
+ * the API no longer returns stay.
  */
 export async function repair(
   ends: ExportEnds,
@@ -147,19 +149,27 @@ export async function repair(
   services: RunServices,
 ): Promise<RepairReport> {
   const { source, lake } = ends;
-  const broken = days.filter(({ verdict }) => !['match', 'rejected', 'duplicate'].includes(verdict));
+  const broken = days.filter(({ verdict }) => !['match', 'rejected'].includes(verdict));
   const lostFiles = broken.flatMap((day) => day.lostFiles);
   const forgottenFiles = lostFiles.length > 0 ? await lake.forgetLostFiles(services.newRunId, lostFiles) : [];
+  const removedRows = await removeCopies(lake, broken, services.newRunId);
   const stretches: DifferingStretch[] = [];
   for (const range of joinDays(broken.map(({ day }) => day))) {
     stretches.push(...(await differingStretches(source, lake, { axis: 'event', range, scope: EVERYTHING }, services)));
   }
   const ranges = stretches.map(({ range }) => range);
-  if (stretches.length === 0) return { stretches: ranges, forgottenFiles, exported: null };
+  if (stretches.length === 0) return { stretches: ranges, forgottenFiles, removedRows, exported: null };
   const request = { axis: 'event', ranges, scope: EVERYTHING } as const;
   const counted = stretches.map(({ inApi }) => inApi);
   const exported = await exportRange(ends, request, { ...options, counted }, services);
-  return { stretches: ranges, forgottenFiles, exported };
+  return { stretches: ranges, forgottenFiles, removedRows, exported };
+}
+
+async function removeCopies(lake: ExportEnds['lake'], days: readonly ReconciledDay[], runId: string): Promise<number> {
+  const ranges = joinDays(days.filter(({ verdict }) => verdict === 'duplicate').map(({ day }) => day));
+  const [first, last] = [ranges[0], ranges.at(-1)];
+  if (first === undefined || last === undefined) return 0;
+  return (await lake.deduplicate(runId, { startMs: first.startMs, endMs: last.endMs })).removedRows;
 }
 
 function wholeDays({ startMs, endMs }: TimeRange): TimeRange {

@@ -53,6 +53,7 @@ async function compare(values: FlagValues, session: LakeSession, surroundings: S
   };
   let days = await look();
   const repaired = values.repair ? await repair(ends, days, options, session.runServices()) : null;
-  if (repaired !== null && (repaired.exported !== null || repaired.forgottenFiles.length > 0)) days = await look();
+  if (repaired !== null && (repaired.exported !== null || repaired.forgottenFiles.length + repaired.removedRows > 0))
+    days = await look();
   return { days, by, repair: repaired, requests: connection.requestsMade() - requestsBefore };
 }

@@ -69,8 +69,8 @@ export const repairTask: RegisteredTask<
       const options = { ...provided.exportOptions, force: false, replace: false };
       const range = input.days === null ? lastDays(input.lastDays, context.run.startedAtMs) : spanOf(input.days);
       const days = await compare(range, context, ends);
-      const { stretches, exported } = await repair(ends, days, options, runServicesOf(context));
-      const remaining = stretches.length === 0 ? days : await compare(range, context, ends);
+      const { stretches, exported, removedRows } = await repair(ends, days, options, runServicesOf(context));
+      const remaining = stretches.length + removedRows === 0 ? days : await compare(range, context, ends);
       const output = exported === null ? NOTHING : outputOf(exported);
       return {
         ...output,

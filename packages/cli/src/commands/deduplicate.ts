@@ -1,0 +1,35 @@
+import { closeAfter } from '@edrlake/core';
+import type { DeduplicateReport } from '@edrlake/lake';
+import { openEdrLake } from '@edrlake/runner/open-lake';
+import type { CommandInput } from '../command.ts';
+import { optionalRange, servicesOf } from '../gateway.ts';
+import { writeJson } from '../json-output.ts';
+import { lakeDirectory, lakeOptions } from '../lake-access.ts';
+import { countText, nounText } from '../quantity-text.ts';
+import { newRunId } from '../run-id.ts';
+import { type Surroundings, writeText } from '../surroundings.ts';
+
+/** Removes copies of events, however they came. */
+export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+  const { values } = input;
+  const { stdout } = surroundings;
+  const range = optionalRange(values);
+  const services = servicesOf(surroundings, () => {});
+  const options = { ...lakeOptions(values, 'write'), create: false };
+  const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
+  const report = await closeAfter(
+    () => lake.close(),
+    () => lake.deduplicate(newRunId(surroundings), range ?? undefined),
+  );
+  if (values.json) await writeJson(stdout, report);
+  else await writeText(stdout, deduplicateText(report));
+  return 0;
+}
+
+/** What was removed, or that nothing had to be. */
+function deduplicateText({ version, events, removedRows, days, isIndexRebuilt }: DeduplicateReport): string {
+  const index = isIndexRebuilt ? 'The identity index was made anew from the data files.\n' : '';
+  if (events === 0) return `No event is stored more than once.\n${index}`;
+  const what = `${nounText(events, 'event')} of ${nounText(days.length, 'day')}`;
+  return `Version ${version}: ${what} had copies; ${countText(removedRows)} rows removed, the newest copy stays.\n${index}The old files stay in _trash until: edrlake vacuum\n`;
+}

@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { EdrlakeError, isoInstant, quoteText, systemBeat, systemProcesses, type TableSpec } from '@edrlake/core';
+import { sumFile } from './checksum.ts';
+import { openCommitLog } from './commit-log.ts';
+import type { DuckDbSession } from './duckdb-session.ts';
+import { isFileError } from './file-errors.ts';
+import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } from './lake-state.ts';
+import {
+  checkpointPath,
+  FOLDERS,
+  FORMAT,
+  FORMAT_FILE,
+  indexVersion,
+  isManifestName,
+  isWrittenName,
+  parseLogName,
+  trashPath,
+} from './layout.ts';
+import { openLease } from './lease.ts';
+import { checkpointText, listLog, readEntry } from './log-files.ts';
+import { refuseLostLog } from './lost-log.ts';
+import { type LakeOptions, openLake } from './open-lake.ts';
+import { localStore, makeFolder, type Store } from './store.ts';
+import { rowsOf } from './table-rows.ts';
+
+/** What making the log anew did. */
+export interface RebuildReport {
+  readonly version: number;
+  /** Data files that the new log names. */
+  readonly files: number;
+  /** Rows of events in the lake afterwards. */
+  readonly events: number;
+  /** Rows that went because an event was stored more than once, or a child row had no event. */
+  readonly removedRows: number;
+  /** Data files that cannot be read, or that edrlake did not write; they are in the trash. */
+  readonly setAside: readonly string[];
+  /** Folder of the lake with the old log, which nothing reads and nothing deletes. */
+  readonly oldLog: string;
+}
+
+/** Manifests are renamed out of the way, as the old log is. */
+const MANIFESTS = 'manifests';
+
+/**
+ * Makes the commit log anew from the data files that are there, for a lake whose log is lost or cannot be followed. Everything
+ * in them is in the new version, each event once; nothing of it counts as proven. The new log begins with a checkpoint of a
+ * version above all that were ever seen: writing it is the point of no return. A crash before it leaves the old log, a crash
+ * after it leaves tidying up and duplicates, which running it again does.
+ * @param force also where the log can be followed, and its proofs will be lost
+ * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_CONTENDED` while another process works on the lake, `USAGE`
+ * when the log can be followed, `LAKE_INCOMPATIBLE` when a newer edrlake has written it
+ */
+export async function rebuildLog(
+  options: Omit<LakeOptions, 'create' | 'readOnly'>,
+  about: { readonly force: boolean; readonly runId: string },
+): Promise<RebuildReport> {
+  const directory = resolve(options.directory);
+  const store = localStore(directory);
+  await requireBroken(store, directory, options.tables, about.force);
+  for (const folder of Object.values(FOLDERS)) await makeFolder(join(directory, folder));
+  const { processes = systemProcesses, beat = systemBeat } = options;
+  const lease = await openLease(store, { processes, beat });
+  const stamp = isoInstant(options.clock.nowMs()).replace(/[-:]|\.\d+/g, '');
+  const oldLog = `${FOLDERS.log}-${stamp}`;
+  let found: Adopted;
+  let version: number;
+  try {
+    if (await lease.hasCompany()) {
+      throw new EdrlakeError('LAKE_CONTENDED', 'another process works on this lake, or may do so', {
+        disposition: 'retry',
+        hint: 'Stop it, or wait until it has ended, and run again.',
+      });
+    }
+    version = (await newestVersion(store)) + 1;
+    const duckDb = await (await import('./duckdb-session.ts')).openDuckDb(null, {
+      ...{ memoryLimit: options.memoryLimit ?? '512MB', threads: options.threads ?? null, keepsRowOrder: false },
+      spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
+    });
+    try {
+      found = await adoptFiles({ store, connection: duckDb.connection }, options.tables);
+    } finally {
+      duckDb.close();
+    }
+    await store.move(
+      found.setAside.map((path) => ({ from: path, to: trashPath(`rebuild-${stamp}`, path) })),
+      'skip',
+    );
+    const old = (await store.list(FOLDERS.log)).map((name) => `${FOLDERS.log}/${name}`);
+    await store.put(FORMAT_FILE, JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }));
+    await store.put(checkpointPath(version), checkpointText(stateOf(version, found, options, about.runId)));
+    // From here on readers see the new log.
+    const manifests = (await store.list(FOLDERS.spool)).filter(isManifestName);
+    await store.move(
+      [
+        ...old.map((path) => ({ from: path, to: `${oldLog}/${path.slice(FOLDERS.log.length + 1)}` })),
+        ...manifests.map((name) => ({ from: `${FOLDERS.spool}/${name}`, to: `${oldLog}/${MANIFESTS}/${name}` })),
+        ...(await store.list(FOLDERS.ids)).map((name) => {
+          const path = `${FOLDERS.ids}/${name}`;
+          return { from: path, to: trashPath(`rebuild-${stamp}`, path) };
+        }),
+      ],
+      'skip',
+    );
+  } finally {
+    await lease.release();
+  }
+  const lake = await openLake({ ...options, create: false, readOnly: false });
+  try {
+    const { removedRows } = await lake.deduplicate(about.runId);
+    const { files, version: newest } = await lake.snapshot();
+    const events = (files.events ?? []).reduce((sum, { rowCount }) => sum + rowCount, 0);
+    const count = Object.values(files).reduce((sum, some) => sum + some.length, 0);
+    return { version: newest, files: count, events, removedRows, setAside: found.setAside, oldLog };
+  } finally {
+    await lake.close();
+  }
+}
+
+async function requireBroken(
+  store: Store,
+  directory: string,
+  tables: readonly TableSpec[],
+  force: boolean,
+): Promise<void> {
+  await access(directory).catch(() => {
+    throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, { hint: 'Check --lake.' });
+  });
+  const files = (await Promise.all(tables.map(({ name }) => store.walk(name)))).flat();
+  if ((await store.read(FORMAT_FILE)) === null && files.length === 0) {
+    throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, { hint: 'Check --lake.' });
+  }
+  // What a newer edrlake has written may say things that would be lost.
+  for (const entry of (await listLog(store)).entries) {
+    await readEntry(store, entry).catch((thrown) => {
+      if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_INCOMPATIBLE') throw thrown;
+    });
+  }
+  if (force) return;
+  try {
+    await refuseLostLog(store, await openCommitLog(store), tables);
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CORRUPT') return;
+    throw thrown;
+  }
+  throw new EdrlakeError('USAGE', 'the commit log of this lake can be followed: there is nothing to rebuild', {
+    hint: 'A rebuilt log has no proofs, so everything has to be fetched again to be proven. If you want that: --force',
+  });
+}
+
+/** The highest version that anything in the lake was ever named after. */
+async function newestVersion(store: Store): Promise<number> {
+  const logged = (await store.list(FOLDERS.log)).map((name) => parseLogName(name)?.version ?? 0);
+  const indexed = (await store.list(FOLDERS.ids)).map((name) => indexVersion(name) ?? 0);
+  const trashed = (await store.list(FOLDERS.trash)).map((name) => (/^\d{20}$/.test(name) ? Number(name) : 0));
+  return Math.max(0, ...[...logged, ...indexed, ...trashed].filter(Number.isSafeInteger));
+}
+
+/** The data files that can be part of a lake. */
+interface Adopted {
+  readonly files: readonly LoggedFile[];
+  readonly schemas: ReadonlyMap<number, Schema>;
+  readonly setAside: readonly string[];
+}
+
+async function adoptFiles(
+  tools: { readonly store: Store; readonly connection: DuckDbSession['connection'] },
+  tables: readonly TableSpec[],
+): Promise<Adopted> {
+  const files: LoggedFile[] = [];
+  const setAside: string[] = [];
+  /** Lists of columns by table: a schema version is a number that stands for one of each. */
+  const lists = new Map<string, string[]>();
+  for (const table of tables) {
+    for (const path of (await tools.store.walk(table.name)).filter((name) => name.endsWith('.parquet')).sort()) {
+      const [, partition = '', name = ''] = path.split('/');
+      const isOurs = new RegExp(`^${table.partitionBy}=\\d{4}-\\d{2}-\\d{2}$`).test(partition) && isWrittenName(name);
+      const content = isOurs ? await readContent(tools, path) : null;
+      if (content === null) {
+        setAside.push(path);
+        continue;
+      }
+      const columns = columnsOf(table, path, content.columns);
+      const known = lists.get(table.name) ?? [];
+      if (!known.includes(columns)) known.push(columns);
+      lists.set(table.name, known);
+      const layout = /-c\d+\.parquet$/.test(path) ? 'sorted' : 'arrival';
+      const { rowCount, fileBytes, crc32 } = content;
+      const schemaVersion = known.indexOf(columns) + 1;
+      files.push({ table: table.name, partition, path, rowCount, fileBytes, layout, crc32, schemaVersion });
+    }
+  }
+  const versions = Math.max(0, ...[...lists.values()].map(({ length }) => length));
+  const schemas = new Map<number, Schema>();
+  for (let number = 1; number <= versions; number += 1) {
+    schemas.set(
+      number,
+      Object.fromEntries(
+        [...lists].map(([table, known]) => [table, specsOf(tables, table, known[number - 1] ?? known[0])]),
+      ),
+    );
+  }
+  return { files, schemas, setAside };
+}
+
+function specsOf(tables: readonly TableSpec[], name: string, list: string | undefined): Schema[string] {
+  const names = new Set(JSON.parse(list ?? '[]') as string[]);
+  return schemaOf(tables)[name]?.filter((column) => names.has(column.name)) ?? [];
+}
+
+/** @throws {EdrlakeError} `LAKE_INCOMPATIBLE` for a column that this program would lose */
+function columnsOf(table: TableSpec, path: string, columns: readonly string[]): string {
+  const mine = new Set(table.columns.map(({ name }) => name));
+  const unknown = columns.find((name) => !mine.has(name));
+  if (unknown === undefined) return JSON.stringify([...columns].sort());
+  throw new EdrlakeError('LAKE_INCOMPATIBLE', `${path} has a column ${unknown} that this edrlake does not know`, {
+    context: { table: table.name, column: unknown },
+    hint: 'A newer edrlake has written it: update edrlake on this machine.',
+  });
+}
+
+/** null for what cannot be read as Parquet. */
+async function readContent(
+  { store, connection }: { readonly store: Store; readonly connection: DuckDbSession['connection'] },
+  path: string,
+): Promise<(Pick<LoggedFile, 'rowCount' | 'fileBytes'> & { crc32: number; columns: readonly string[] }) | null> {
+  const location = quoteText(store.locate(path));
+  try {
+    const [meta] = await rowsOf(
+      connection,
+      `SELECT num_rows::VARCHAR AS rows FROM parquet_file_metadata([${location}])`,
+    );
+    const columns = await rowsOf(
+      connection,
+      `SELECT name FROM (DESCRIBE SELECT * FROM read_parquet([${location}], hive_partitioning = false)) AS d(name)`,
+    );
+    // Reads every page, so that a broken one is found now.
+    await connection.run(
+      `SELECT count(*) FROM (SELECT hash(COLUMNS(*)) FROM read_parquet([${location}], hive_partitioning = false))`,
+    );
+    const sum = await sumFile(store.locate(path));
+    if (sum === null) return null;
+    return {
+      rowCount: Number(meta?.rows),
+      fileBytes: sum.bytes,
+      crc32: sum.crc32,
+      columns: columns.map(({ name }) => String(name)),
+    };
+  } catch (thrown) {
+    if (isFileError(thrown)) return null;
+    throw thrown;
+  }
+}
+
+function stateOf(
+  version: number,
+  { files, schemas }: Adopted,
+  { clock, tables }: Pick<LakeOptions, 'clock' | 'tables'>,
+  runId: string,
+): LakeState {
+  const state = emptyState();
+  const current = schemaOf(tables);
+  const numbers = [...schemas.keys()];
+  const schemaVersion = Math.max(0, ...numbers) + 1;
+  // A file of the index that is not there: the next commit makes the index anew from the data.
+  const none = { path: `${FOLDERS.ids}/none.parquet`, rowCount: 0, level: 0 };
+  return {
+    ...state,
+    ...{ version, schemaVersion, schemas: new Map([...schemas, [schemaVersion, current]]) },
+    files: new Map(files.map((file) => [file.path, file])),
+    identityFiles: new Map([[none.path, none]]),
+    commits: [
+      {
+        ...{ version, runId, committedAtMs: clock.nowMs(), newEvents: 0, changedEvents: 0, unchangedEvents: 0 },
+        ...{ deletedEvents: 0, filesAdded: files.length, filesRemoved: 0, windows: 0 },
+      },
+    ],
+  };
+}

@@ -1,0 +1,35 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Simulator, startSimulator } from '@edrlake/simulator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inFreshDirectory, runCommand, runJson } from './command.ts';
+
+let simulator: Simulator;
+beforeAll(async () => {
+  simulator = await startSimulator({
+    events: 300,
+    range: { startMs: Date.parse('2020-08-17'), endMs: Date.parse('2020-08-19') },
+  });
+});
+afterAll(() => simulator.close());
+
+describe('a damaged lake', () => {
+  it('is refused without its log, rebuilt, and proven again', async () => {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      const days = ['--from', '2020-08-17', '--to', '2020-08-18', '--base-url', simulator.url];
+      await runJson(['backfill', ...days, ...lake]);
+      for (const name of await readdir(join(directory, 'lake/_log'))) await rm(join(directory, 'lake/_log', name));
+      for (const args of [['status'], ['vacuum', '--grace', '0s'], ['backfill', ...days]]) {
+        const refused = await runCommand([...args, ...lake]);
+        expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('LAKE_CORRUPT') });
+        expect(refused.stderr).toContain('edrlake rebuild-log');
+      }
+      expect(await runJson(['rebuild-log', ...lake])).toMatchObject({ events: 300, setAside: [] });
+      const again = await runJson(['backfill', ...days, ...lake]);
+      expect(again).toMatchObject({ outcome: 'done', events: { new: 0, changed: 0, unchanged: 300 } });
+      const text = await runCommand(['deduplicate', ...lake]);
+      expect(text).toMatchObject({ exitCode: 0, stdout: 'No event is stored more than once.\n' });
+    });
+  }, 240_000);
+});
