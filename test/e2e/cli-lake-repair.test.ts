@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -25,11 +25,22 @@ describe('a damaged lake', () => {
         expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('LAKE_CORRUPT') });
         expect(refused.stderr).toContain('edrlake rebuild-log');
       }
-      expect(await runJson(['rebuild-log', ...lake])).toMatchObject({ events: 300, setAside: [] });
+      const examined = await runCommand(['doctor', ...lake]);
+      expect(examined).toMatchObject({ exitCode: 1, stderr: '' });
+      expect(examined.stdout).toContain('✘ lake log');
+      expect(examined.stdout.replace(/\s+/g, ' ')).toContain(`→ edrlake rebuild-log --lake ${join(directory, 'lake')}`);
+      expect(await runJson(['rebuild-log', ...lake])).toMatchObject({ events: 300, removedRows: 0, setAside: [] });
       const again = await runJson(['backfill', ...days, ...lake]);
       expect(again).toMatchObject({ outcome: 'done', events: { new: 0, changed: 0, unchanged: 300 } });
       const text = await runCommand(['deduplicate', ...lake]);
       expect(text).toMatchObject({ exitCode: 0, stdout: 'No event is stored more than once.\n' });
+      const sound = (await runJson(['doctor', ...lake])) as { ok: boolean; findings: { name: string }[] };
+      expect(sound).toMatchObject({ ok: true, findings: [{ name: 'lake' }, { name: 'lake content' }] });
+      await writeFile(join(directory, 'lake/_runs/follow.json'), 'x');
+      const wrong = await runCommand(['doctor', '--base-url', simulator.url, '--json', ...lake]);
+      expect(wrong.exitCode).toBe(1);
+      const names = (JSON.parse(wrong.stdout) as typeof sound).findings.map(({ name }) => name);
+      expect(names).toEqual(expect.arrayContaining(['login', 'lake', 'lake watermark']));
     });
   }, 240_000);
 });

@@ -48,7 +48,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'doctor',
     summary: 'Check login, time tokens, limits, clock and lake, with advice',
-    details: ['Makes a few requests that change nothing. Exit code 1 when a check fails.'],
+    details: [
+      'Makes a few requests that change nothing. With --lake and neither --platform nor --base-url it looks at the lake alone, without a network: each file, checksum and id, and says for each damage what it means and the command that repairs it.',
+      'Exit code 0 only where nothing is wrong, 1 when a check fails, 2 for credentials or settings.',
+    ],
     positionals: [],
     flags: ['from', 'to', ...GATEWAY, ...GATEWAY_ODDITIES, ...LAKE, ...OUTPUT],
     flagTexts: {
@@ -57,6 +60,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     examples: [
       { command: 'edrlake doctor --platform US1', purpose: 'before the first export' },
+      { command: 'edrlake doctor --lake /data/edr', purpose: 'is the lake sound?' },
       { command: 'edrlake doctor --json', purpose: 'for a monitor' },
     ],
     readsConfiguration: true,

@@ -1,3 +1,4 @@
+import { closeAfter } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { Connection, ExportEnds, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
 import { readCredentials } from './credentials.ts';
@@ -52,28 +53,24 @@ export async function withLakeSession<T>(
     const directory = lakeDirectory(values, surroundings);
     const settings = connectionSettings(values, credentials, surroundings.env);
     const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
-    try {
+    return await closeAfter(connection.close, async () => {
       await requireReachable(
         { baseUrl: connection.baseUrl, proxy: connection.client.proxy },
         surroundings,
         display.emit,
       );
       const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
-      try {
-        return await work({
+      return await closeAfter(lake.close, () =>
+        work({
           lake,
           connection,
           services,
           ends: { source: connection.source, lake, requestsMade: connection.requestsMade },
           options: exportOptions(values),
           runServices: () => ({ ...services, newRunId: newRunId(surroundings) }),
-        });
-      } finally {
-        await lake.close();
-      }
-    } finally {
-      await connection.close();
-    }
+        }),
+      );
+    });
   } finally {
     display.stop();
   }

@@ -144,8 +144,23 @@ async function findSuspects(
   return days.map(({ day }) => String(day));
 }
 
-/** What two rows of a table have in common when one is a copy of the other. */
-function sameRow({ columns }: TableSpec): string {
+/** How many events `deduplicate` would find something to do for. */
+export async function countSuspects(
+  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  state: LakeState,
+): Promise<number> {
+  await findSuspects(bench, state, undefined);
+  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
+  return Number(row?.events);
+}
+
+/**
+ * What two rows of a table have in common when one is a copy of the other: the event, its array where a table has several, and
+ * the place in it, with which the order of sorted files ends.
+ */
+function sameRow({ columns, sortBy }: TableSpec): string {
+  const key = sortBy.slice(sortBy.indexOf('event_id'));
+  if (key.includes('event_id') && key.includes('position')) return key.map(quoteName).join(', ');
   const names = columns.map(({ name }) => name);
   return names.includes('position') ? 'event_id, position' : names.map(quoteName).join(', ');
 }

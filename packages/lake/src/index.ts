@@ -2,6 +2,8 @@ export type { CommitRequest, CommitResult } from './commit.ts';
 export type { CompactOptions, CompactReport } from './compact.ts';
 export type { CoverageVerdict, DayCoverage } from './coverage.ts';
 export type { DeduplicateReport } from './deduplicate.ts';
+export { examineLake } from './examine-lake.ts';
+export type { LakeDamage } from './lake-damage.ts';
 export type { InspectedDay } from './inspect-days.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './lake-state.ts';
 export { type Lease, lookAtLeases, openLakeLease } from './lease.ts';

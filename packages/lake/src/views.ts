@@ -240,14 +240,19 @@ async function attached<T>(
   );
 }
 
-/** Whether `lake.duckdb` was made for this version of the lake, and for the lake at this place. */
+/**
+ * Whether `lake.duckdb` was made for this version of the lake, and for the lake at this place.
+ * @param anywhere also for another place: of a lake that was moved it finds the files all the same
+ */
 export async function isViewFileOf(
   { store, connection }: Pick<Workbench, 'store' | 'connection'>,
   version: number,
+  anywhere = false,
 ): Promise<boolean> {
   try {
     const path = quoteText(store.locate(VIEW_FILE));
-    const isShown = (name: string) => showsVersion(connection, store, version, `${name}.main.`);
+    const place = anywhere ? null : store;
+    const isShown = (name: string) => showsVersion(connection, place, version, `${name}.main.`);
     return await attached(connection, path, isShown, ' (READ_ONLY)');
   } catch {
     // Not there, unreadable, or held by somebody else: replacing it is safe for both.
@@ -257,18 +262,20 @@ export async function isViewFileOf(
 
 /**
  * Whether the open database was made for this version of the lake, and for the lake at this place.
+ * @param store null where the place does not matter
  * @param prefix of its tables' names
  */
 export async function showsVersion(
   connection: DuckDBConnection,
-  store: Store,
+  store: Store | null,
   version: number,
   prefix = '',
 ): Promise<boolean> {
   try {
     const [row] = await rowsOf(connection, `SELECT version, location, view_format FROM ${prefix}lake_info`);
     const isOfThisForm = Number(row?.view_format) === VIEW_FORMAT;
-    return isOfThisForm && Number(row?.version) === version && row?.location === store.locate('');
+    const isHere = store === null || row?.location === store.locate('');
+    return isOfThisForm && isHere && Number(row?.version) === version;
   } catch {
     return false;
   }

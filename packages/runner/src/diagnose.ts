@@ -191,7 +191,7 @@ function clockFinding(skew: ClockSkew | null): Finding {
 }
 
 /** Whether files can be made, and how much room there is. Leaves nothing behind. */
-async function checkLake(directory: string): Promise<Finding> {
+export async function checkLake(directory: string): Promise<Finding> {
   const path = resolve(directory);
   const existing = await nearestExisting(path);
   const probe = join(existing, `.edrlake-doctor-${randomUUID()}`);

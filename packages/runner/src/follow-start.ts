@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isAhead, type QueryScope, type TimeAxis } from '@edrlake/core';
+import { EdrlakeError, isAhead, type QueryScope, type TimeAxis } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 
 const FILE = '_runs/follow.json';
@@ -55,7 +55,16 @@ export async function writeFollowStart(
 
 async function readAll(lake: Pick<Lake, 'directory'>): Promise<Readonly<Record<string, number>>> {
   const text = await readFile(join(lake.directory, FILE), 'utf8').catch(() => '{}');
-  return JSON.parse(text) as Record<string, number>;
+  try {
+    const found: unknown = JSON.parse(text);
+    if (typeof found === 'object' && found !== null) return found as Record<string, number>;
+  } catch {
+    // Said below.
+  }
+  throw new EdrlakeError('LAKE_CORRUPT', `${FILE} cannot be understood`, {
+    context: { path: FILE },
+    hint: `Delete ${FILE} in the lake, and give edrlake sync --since once: what is proven stays proven.`,
+  });
 }
 
 function keyOf(axis: TimeAxis, { filter, state }: QueryScope): string {

@@ -1,7 +1,7 @@
 export { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
 export { type Connection, type ConnectionSettings, connect } from './connect.ts';
-export { diagnose } from './diagnose.ts';
+export { checkLake, diagnose } from './diagnose.ts';
 export { exportRange } from './export-flow.ts';
 export type {
   ExportEnds,
@@ -17,6 +17,7 @@ export type {
 } from './export-types.ts';
 export { failedRanges } from './failed-windows.ts';
 export type { Finding } from './finding.ts';
+export { examineEdrLake } from './examine.ts';
 export { openEdrLake, rebuildEdrLog } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
 export {

@@ -75,12 +75,25 @@ export async function readJournal(path: string): Promise<JournalLine[]> {
   for (const line of text.split('\n')) {
     if (line === '') continue;
     try {
-      lines.push(JSON.parse(line) as JournalLine);
+      const found: unknown = JSON.parse(line);
+      // What is no line of ours says nothing; a journal is changed by no one else.
+      if (isLine(found)) lines.push(found);
     } catch {
       // The line that was being written when a process died.
     }
   }
   return lines;
+}
+
+function isLine(found: unknown): found is JournalLine {
+  if (typeof found !== 'object' || found === null) return false;
+  const { type, owner, subject, page } = found as Record<string, unknown>;
+  if (type === 'start') return isObject(owner) && isObject(subject);
+  return typeof type === 'string' && (type !== 'page' || isObject(page));
+}
+
+function isObject(found: unknown): boolean {
+  return typeof found === 'object' && found !== null;
 }
 
 /** Run ids with a journal, newest first: ids begin with the time they were made. */

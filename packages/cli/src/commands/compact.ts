@@ -1,3 +1,4 @@
+import { closeAfter } from '@edrlake/core';
 import type { CompactReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
@@ -20,11 +21,9 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
     const services = servicesOf(surroundings, display.emit);
     const options = { ...lakeOptions(values, 'write'), create: false };
     const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
-    try {
-      report = await lake.compact(range === null ? {} : { range }, { runId: newRunId(surroundings), signal });
-    } finally {
-      await lake.close();
-    }
+    report = await closeAfter(lake.close, () =>
+      lake.compact(range === null ? {} : { range }, { runId: newRunId(surroundings), signal }),
+    );
   } finally {
     display.stop();
   }

@@ -1,7 +1,8 @@
-import { ERROR_CODES, type ErrorCode } from '@edrlake/core';
-import { diagnose, type Finding } from '@edrlake/runner';
+import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
+import { checkLake, diagnose, examineEdrLake, type Finding } from '@edrlake/runner';
 import type { CommandInput } from '../command.ts';
 import { readCredentials } from '../credentials.ts';
+import type { FlagValues } from '../flags.ts';
 import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory } from '../lake-access.ts';
@@ -11,13 +12,24 @@ import { padEnd, wrapWords } from '../text-layout.ts';
 
 const MARKS: Readonly<Record<Finding['status'], string>> = { ok: '✔', warn: '!', fail: '✘' };
 
-/** Looks at everything an export depends on and says what to do about what is wrong. */
+/** Looks at everything an export depends on and says what to do about what is wrong; with --lake alone, only at the lake. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
-  const { values } = input;
+  const { values, typed } = input;
+  const isAboutLake = typed.has('lake') && !typed.has('platform') && !typed.has('base-url');
+  const findings = isAboutLake
+    ? await examined(values, surroundings, false)
+    : [...(await diagnosed(values, surroundings)), ...(await examined(values, surroundings, true))];
+  const { stdout, env } = surroundings;
+  if (values.json) await writeJson(stdout, { ok: findings.every(({ status }) => status !== 'fail'), findings });
+  else await writeText(stdout, findingsText(findings, lineWidth(stdout, env)));
+  return exitCodeOf(findings);
+}
+
+/** Login, tokens, limits, clock and the place of the lake. */
+async function diagnosed(values: FlagValues, surroundings: Surroundings): Promise<readonly Finding[]> {
   requireGateway(values);
   const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
   const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
-  let findings: readonly Finding[];
   try {
     const target = {
       // Whoever asks what is wrong does not want to wait for it to pass.
@@ -25,14 +37,31 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
       lakeDirectory: lakeDirectory(values, surroundings),
       range: optionalRange(values),
     };
-    findings = await diagnose(target, servicesOf(surroundings, display.emit));
+    return await diagnose(target, servicesOf(surroundings, display.emit));
   } finally {
     display.stop();
   }
-  const { stdout, env } = surroundings;
-  if (values.json) await writeJson(stdout, { ok: findings.every(({ status }) => status !== 'fail'), findings });
-  else await writeText(stdout, findingsText(findings, lineWidth(stdout, env)));
-  return exitCodeOf(findings);
+}
+
+/** What is in the lake; nothing where there is none and that is allowed. */
+async function examined(
+  values: FlagValues,
+  surroundings: Surroundings,
+  mayBeMissing: boolean,
+): Promise<readonly Finding[]> {
+  const directory = lakeDirectory(values, surroundings);
+  try {
+    const options = { memoryLimit: values['memory-limit'] };
+    const content = await examineEdrLake(
+      directory,
+      options,
+      servicesOf(surroundings, () => {}),
+    );
+    return mayBeMissing ? content : [await checkLake(directory), ...content];
+  } catch (thrown) {
+    if (mayBeMissing && thrown instanceof EdrlakeError && thrown.code === 'LAKE_MISSING') return [];
+    throw thrown;
+  }
 }
 
 /** Findings with their advice below them, then one line of sum. */

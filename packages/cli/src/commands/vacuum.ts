@@ -1,3 +1,4 @@
+import { closeAfter } from '@edrlake/core';
 import type { VacuumReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import type { CommandInput } from '../command.ts';
@@ -15,12 +16,9 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   const options = { ...lakeOptions(values, 'write'), create: false };
   const services = servicesOf(surroundings, () => {});
   const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
-  let report: VacuumReport;
-  try {
-    report = await lake.vacuum({ graceMs: values.grace, dryRun: values['dry-run'] }, { signal });
-  } finally {
-    await lake.close();
-  }
+  const report = await closeAfter(lake.close, () =>
+    lake.vacuum({ graceMs: values.grace, dryRun: values['dry-run'] }, { signal }),
+  );
   if (values.json) await writeJson(stdout, report);
   else await writeText(stdout, vacuumText(report, values.grace, lineWidth(stdout, env)));
   return 0;
