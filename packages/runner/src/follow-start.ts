@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdrlakeError, isAhead, type QueryScope, type TimeAxis } from '@edrlake/core';
+import { EdrlakeError, errnoOf, isAhead, type QueryScope, type TimeAxis, unreadable } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 
 const FILE = '_runs/follow.json';
@@ -54,7 +54,11 @@ export async function writeFollowStart(
 }
 
 async function readAll(lake: Pick<Lake, 'directory'>): Promise<Readonly<Record<string, number>>> {
-  const text = await readFile(join(lake.directory, FILE), 'utf8').catch(() => '{}');
+  const text = await readFile(join(lake.directory, FILE), 'utf8').catch((thrown) => {
+    // Only what is not there was never written: anything else would let a sync begin anew where its --since says.
+    if (errnoOf(thrown) === 'ENOENT') return '{}';
+    throw unreadable(`${FILE} cannot be read`, thrown);
+  });
   try {
     const found: unknown = JSON.parse(text);
     if (typeof found === 'object' && found !== null) return found as Record<string, number>;

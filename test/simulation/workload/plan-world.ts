@@ -40,6 +40,7 @@ export function planWorld(seed: number, steps: number): WorldPlan {
     startMs,
     gatewaySkewMs: choose.of([0, 0, 0, 0, -90_000, 90_000, -9 * MS_PER_HOUR, 9 * MS_PER_HOUR]),
     latencyMs: choose.of([0, 50, 400]),
+    containers: choose.of([null, null, 'own names', 'one name'] as const),
     gateway: {
       credentials: { username: 'demo', password: PASSWORD },
       seed: choose.between(1, 1_000_000),

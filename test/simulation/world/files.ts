@@ -25,6 +25,7 @@ type Options = {
   withFileTypes?: boolean;
   encoding?: string;
   flag?: string;
+  flush?: boolean;
 } | null;
 
 /** Errors that Node's asynchronous mkdir reports as something else when it makes parents. */
@@ -91,7 +92,6 @@ export function simulatedPromises(world: () => FileWorld): Readonly<Record<strin
     stat: (path: string) => turn('stat', path, () => statOf(world().disk, path, true)),
     lstat: (path: string) => turn('stat', path, () => statOf(world().disk, path, false)),
     statfs: (path: string) => turn('statfs', path, () => realPromises.statfs(path)),
-    readlink: (path: string) => turn('read', path, () => real.readlinkSync(path)),
     realpath: (path: string) => turn('stat', path, () => real.realpathSync(path)),
     readdir: (path: string, options?: Options) => turn('list', path, () => listing(world(), path, options)),
     readFile: (path: string, options?: Options | BufferEncoding) => {
@@ -103,6 +103,7 @@ export function simulatedPromises(world: () => FileWorld): Readonly<Record<strin
       const handle = await openHandle(world(), path, flag, turn);
       try {
         await handle.writeFile(data);
+        if (typeof options === 'object' && options?.flush === true) await handle.sync();
       } finally {
         await handle.close();
       }
@@ -138,6 +139,12 @@ export function simulatedBlocking(world: () => FileWorld): Readonly<Record<strin
       const owner = currentProcess();
       if (typeof path !== 'string') return real.readFileSync(path, options as BufferEncoding);
       return now('read', path, () => content(world(), path, options, owner));
+    },
+    readlinkSync: (path: string) => {
+      const owner = currentProcess();
+      const target = owner !== null && path.startsWith('/proc/') ? world().readSystemFile(path, owner) : null;
+      if (target === null) throw systemError('ENOENT', 'readlink', path);
+      return target;
     },
     readdirSync: (path: string, options?: Options) => now('list', path, () => listing(world(), path, options)),
     linkSync: (from: string, to: string) => now('link', to, () => world().disk.link(from, to)),

@@ -19,9 +19,9 @@ export class SimulatedProcess {
   readonly atEnd: (() => void)[] = [];
   private uuids = 0;
 
-  constructor(number: number, name: string, seed: number, clockOffsetMs: number) {
+  constructor(number: number, pid: number, name: string, seed: number, clockOffsetMs: number) {
     this.number = number;
-    this.pid = 1000 + number;
+    this.pid = pid;
     this.name = name;
     this.random = seededRandom(seed);
     this.clockOffsetMs = clockOffsetMs;

@@ -17,6 +17,8 @@ export interface WorldSetting {
   readonly gateway: SimulatorOptions;
   /** The gateway's clock minus the machine's. */
   readonly gatewaySkewMs: number;
+  /** Each command runs in a container: with a host name of its own, or with that of the machine. null: none does. */
+  readonly containers: 'own names' | 'one name' | null;
   /** A request's way to the gateway, and an answer's back: 0 to this. */
   readonly latencyMs: number;
 }
@@ -70,7 +72,9 @@ export class World {
   private readonly seed: number;
   private readonly runProgram: RunProgram;
   private readonly boundary: BoundaryWorld;
+  private readonly containers: WorldSetting['containers'];
   private processes = 0;
+  private boots = 1;
 
   private constructor(
     seed: number,
@@ -90,6 +94,7 @@ export class World {
       () => scheduler.nowMs,
     );
     this.lake = join(this.disk.root, 'lake');
+    this.containers = setting.containers;
     const latency = seededRandom(subSeed(seed, 'latency'));
     this.network = {
       scheduler,
@@ -102,9 +107,9 @@ export class World {
       scheduler,
       disk: this.disk,
       network: this.network,
-      hostName: () => 'machine',
-      isRunning: (pid) => this.running.some(({ process }) => process.pid === pid),
-      readSystemFile: (path) => this.readSystemFile(path),
+      hostName: ({ number }) => (setting.containers === 'own names' ? `container-${number}` : 'machine'),
+      isRunning: (pid, asking) => this.running.some(({ process }) => process.pid === pid && this.sees(asking, process)),
+      readSystemFile: (path, asking) => this.readSystemFile(path, asking),
     };
     enterWorld(this.boundary);
   }
@@ -123,6 +128,7 @@ export class World {
     const number = this.processes;
     const process = new SimulatedProcess(
       number,
+      this.containers === null ? 1000 + number : 7,
       args[0] ?? '',
       subSeed(this.seed, `process ${number}`),
       this.clockOffsetMs,
@@ -195,6 +201,7 @@ export class World {
   /** The machine loses power: all its processes end, and what was not synced may be gone. */
   cutPower(random: Random): void {
     for (const { process } of [...this.running]) this.end(process);
+    this.boots += 1;
     this.scheduler.note('power cut');
     this.disk.crash(random, (line) => this.scheduler.note(line));
   }
@@ -232,11 +239,20 @@ export class World {
     return { process, args, exitCode, stdout: stdout.text, stderr: stderr.text, startedAtMs, endedAtMs, clockOffsetMs };
   }
 
-  private readSystemFile(path: string): string | null {
-    if (path === '/proc/sys/kernel/random/boot_id') return 'simulated-boot\n';
-    const pid = Number(/^\/proc\/(\d+)\/stat$/.exec(path)?.[1]);
-    const found = this.running.find(({ process }) => process.pid === pid);
-    return found === undefined ? null : `${pid} (node) S ${Array(18).fill('1').join(' ')} ${pid * 7} 0\n`;
+  /** Whether two processes share a pid namespace. */
+  private sees(asking: SimulatedProcess, other: SimulatedProcess): boolean {
+    return this.containers === null || asking === other;
+  }
+
+  private readSystemFile(path: string, asking: SimulatedProcess): string | null {
+    if (path === '/proc/sys/kernel/random/boot_id') return `boot-${this.boots}\n`;
+    if (path === '/proc/self') return String(asking.pid);
+    if (path === '/proc/self/ns/pid') return `pid:[${this.containers === null ? 1 : asking.number}]`;
+    const named = /^\/proc\/(\w+)\/stat$/.exec(path)?.[1];
+    const pid = named === 'self' ? asking.pid : Number(named);
+    const found = this.running.find(({ process }) => process.pid === pid && this.sees(asking, process));
+    if (found === undefined) return null;
+    return `${pid} (node) S ${Array(18).fill('1').join(' ')} ${found.process.number * 7} 0\n`;
   }
 }
 
