@@ -28,7 +28,7 @@ export function checkCommands(
     if (/secret-demo/.test(stdout + stderr)) throw new PromiseBroken('secrets', 'the password is in the output');
     if (exitCode === 0) checkDone(world, checker, each);
   }
-  if (ended.length === 1 && ended[0]?.exitCode === 0) checkShown(ended[0], lake);
+  if (ended.length === 1 && ended[0]?.exitCode === 0) checkShown(world, checker, ended[0], lake);
   const refused = world.gateway.simulator.calls.all().filter(({ status, fault }) => status === 429 && fault === null);
   if (undisturbed.limits && refused.length > 0) {
     const { atMs, endpoint } = refused[0] as (typeof refused)[number];
@@ -66,8 +66,34 @@ function checkDone(world: World, checker: LakeChecker, ended: Ended): void {
   }
 }
 
+/** The part of a status that is checked: one line for each day, or for several without an event. */
+interface ShownCoverage {
+  readonly coverage: readonly {
+    readonly day: string;
+    readonly lastDay: string;
+    readonly scope: string;
+    readonly verdict: string;
+    readonly inLake: number;
+  }[];
+}
+
+/** Days that a status calls complete are over by the gateway's clock, and lack nothing that was there from the beginning. */
+function checkCoverage(world: World, checker: LakeChecker, { stdout }: Ended, lake: StoredLake): void {
+  const { coverage } = JSON.parse(stdout) as ShownCoverage;
+  for (const { day, lastDay, scope, verdict, inLake } of coverage) {
+    const range = { startMs: Date.parse(day), endMs: Date.parse(lastDay) + MS_PER_DAY };
+    const rows = lake.events.filter((event) => event.day >= day && event.day <= lastDay).length;
+    if (inLake !== rows) throw new PromiseBroken('exit code', `status shows ${inLake} events on ${day}, not ${rows}`);
+    if (verdict !== 'complete' || scope !== 'all') continue;
+    if (range.endMs > world.gateway.nowMs()) throw new PromiseBroken('proven', `${lastDay} is complete and not over`);
+    checker.checkComplete(range, day);
+  }
+}
+
 /** What a command that ran alone shows is what the lake holds. */
-function checkShown({ args, stdout }: Ended, lake: StoredLake): void {
+function checkShown(world: World, checker: LakeChecker, ended: Ended, lake: StoredLake): void {
+  const { args, stdout } = ended;
+  if (args[0] === 'status') checkCoverage(world, checker, ended, lake);
   if (args[0] === 'query') {
     const counts = stdout.trim().split('\n').at(-1);
     const expected = `${lake.events.length},${lake.events.length}`;

@@ -143,9 +143,12 @@ function canFail(task: Task, code: ErrorCode): boolean {
 function failing(code: ErrorCode, { kind, label }: Task): () => never {
   return () => {
     if (kind === 'duckdb') throw new Error(`IO Error: Could not write file: ${MESSAGES[code]}`);
-    throw systemError(code, kind ?? '', label);
+    throw systemError(code, CALLS[kind ?? ''] ?? kind ?? '', label);
   };
 }
+
+/** Names of the system's calls, where they are not those of the operations. */
+const CALLS: Readonly<Record<string, string>> = { create: 'open', list: 'scandir', sync: 'fsync', stat: 'lstat' };
 
 const MESSAGES: Readonly<Record<ErrorCode, string>> = {
   ENOSPC: 'No space left on device',

@@ -169,6 +169,7 @@ class Life {
       await this.untilDone(['compact']);
       await this.untilDone(['vacuum', '--grace', '0s']);
     }
+    await this.untilDone(['status', '--json']);
     const lake = await this.checker.checkAlways();
     const nowMs = world.gateway.nowMs();
     this.checker.checkEqualsTruth(lake, nowMs);

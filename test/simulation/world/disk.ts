@@ -201,7 +201,8 @@ export class Disk {
 
   /** Keeps what a name means, before the name goes. */
   private keep(path: string): string | null {
-    if (!real.existsSync(path)) return null;
+    // An empty folder may be renamed over; there is nothing in it to keep.
+    if (!real.existsSync(path) || real.lstatSync(path).isDirectory()) return null;
     this.shadows += 1;
     const kept = join(this.shadow, String(this.shadows));
     real.linkSync(path, kept);
