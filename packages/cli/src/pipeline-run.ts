@@ -1,3 +1,4 @@
+import { access, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Lease, openLakeLease } from '@edrlake/lake';
 import {
@@ -97,15 +98,20 @@ export async function runOnce(
   const { values, params, resume } = about;
   const given = parseParams(pipeline.params ?? {}, params);
   const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
+  const directory = lakeDirectory(values, surroundings);
+  const isThere = await access(directory).then(
+    () => true,
+    () => false,
+  );
   let lease: Lease | null = null;
   try {
-    lease = await openLakeLease(lakeDirectory(values, surroundings));
+    lease = await openLakeLease(directory);
     const options: RunPipelineOptions<TaskTools> = {
       registry,
       provided: tools,
       params: given,
       concurrency: TASKS_AT_ONCE,
-      runsDirectory: join(lakeDirectory(values, surroundings), '_runs'),
+      runsDirectory: join(directory, '_runs'),
       runId: resume ?? newRunId(surroundings),
       resume: resume !== null,
       services,
@@ -116,7 +122,13 @@ export async function runOnce(
   } finally {
     await close();
     await lease?.release();
+    if (!isThere) await removeEmpty([join(directory, '_leases'), directory]);
   }
+}
+
+/** A run that was refused before it began must not leave the folders of a lake behind. What is not empty stays. */
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await rmdir(folder).catch(() => undefined);
 }
 
 /** Tells a webhook. What it answers beyond the status is of no interest. */

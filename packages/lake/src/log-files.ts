@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type {
   CommitSummary,
@@ -75,6 +76,33 @@ export function checkFormat(path: string, format: unknown): void {
   });
 }
 
+/** The text of a log entry. */
+export function entryText(entry: LogEntry): string {
+  return sealed(JSON.stringify(entry));
+}
+
+/**
+ * Adds the CRC-32 of a JSON object's text as its last member. JSON shows that a file was cut short, but not that a digit of it
+ * has changed, and one changed digit may prove a window that is not.
+ */
+function sealed(text: string): string {
+  return `${text.slice(0, -1)},"crc32":"${checksumOf(text)}"}`;
+}
+
+const SEAL = /,"crc32":"([0-9a-f]{8})"}$/;
+
+/** Whether the text is as it was sealed. What an older edrlake wrote has no seal and is taken as it is. */
+function isAsWritten(text: string): boolean {
+  // A pattern that is anchored at the end would search the whole text, and checkpoints are large.
+  const sealLength = ',"crc32":"00000000"}'.length;
+  const seal = SEAL.exec(text.slice(-sealLength));
+  return seal === null || checksumOf(`${text.slice(0, -sealLength)}}`) === seal[1];
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0');
+}
+
 /** The state as one file, so that a reader need not start from the first entry. */
 interface Checkpoint {
   readonly format: number;
@@ -104,7 +132,7 @@ export function checkpointText(state: LakeState): string {
     commits: state.commits,
     losses: [...state.losses.values()],
   };
-  return JSON.stringify(checkpoint);
+  return sealed(JSON.stringify(checkpoint));
 }
 
 function fromCheckpoint(checkpoint: Checkpoint): LakeState {
@@ -128,8 +156,10 @@ function parseObject(path: string, text: string): Readonly<Record<string, unknow
   } catch (thrown) {
     throw notWhole(path, text === '' ? 'it is empty' : String(thrown), thrown);
   }
-  if (typeof found === 'object' && found !== null && !Array.isArray(found)) return found as Record<string, unknown>;
-  throw notWhole(path, 'it is not a JSON object');
+  if (typeof found !== 'object' || found === null || Array.isArray(found))
+    throw notWhole(path, 'it is not a JSON object');
+  if (!isAsWritten(text)) throw notWhole(path, 'its checksum does not match, so it has changed since it was written');
+  return found as Record<string, unknown>;
 }
 
 function notWhole(path: string, why: string, cause?: unknown): EdrlakeError {

@@ -3,6 +3,7 @@ import type { Appended } from './commit-log.ts';
 import type { LogEntry } from './lake-state.ts';
 import { FOLDERS, FORMAT, manifestPath, stagePath, trashPath } from './layout.ts';
 import { leaseLost } from './lease.ts';
+import { entryText } from './log-files.ts';
 import type { Move, Store } from './store.ts';
 import type { Workbench } from './workbench.ts';
 
@@ -44,7 +45,7 @@ export async function publish(bench: Workbench, entry: LogEntry, moves: readonly
   atWork.add(entry.commitId);
   // Whoever takes this commit over moves the staging folder away first, so that the entry in it can never be appended: a
   // process that stood still and goes on cannot publish what another one has undone.
-  await store.put(staged, JSON.stringify(entry));
+  await store.put(staged, entryText(entry));
   // A crash before this line leaves staged files in the work folder; the next writer removes the folder.
   if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(bench, entry, moves)));
   onStep('manifest-written');

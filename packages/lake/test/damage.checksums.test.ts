@@ -99,7 +99,7 @@ describe('checksums in the log', () => {
     await lake.close();
     const entry = join(directory, `_log/${'1'.padStart(20, '0')}.json`);
     const text = await readFile(entry, 'utf8');
-    await writeFile(entry, text.replaceAll(/,"crc32":\d+/g, '').replaceAll(/,"fileBytes":\d+(?=})/g, ''));
+    await writeFile(entry, text.replaceAll(/,"crc32":(?:\d+|"\w+")/g, '').replaceAll(/,"fileBytes":\d+(?=})/g, ''));
     const older = await openSmall(directory);
     expect((await older.snapshot()).idFiles).toEqual([expect.not.objectContaining({ crc32: expect.anything() })]);
     expect((await older.inspectDays(TWO_DAYS, 'day')).flatMap(({ lostFiles }) => lostFiles)).toEqual([]);

@@ -53,7 +53,7 @@ async function survives(task: keyof typeof TASKS, call: DiskCall, errno: string,
   const error = 'thrown' in outcome ? toEdrlakeError(outcome.thrown) : null;
   if (error !== null) {
     expect({ name, code: error.code, message: error.message }).toMatchObject({
-      code: expect.stringMatching(/^LAKE_(UNWRITABLE|CORRUPT)$/),
+      code: expect.stringMatching(/^(LAKE_(UNWRITABLE|CORRUPT)|VIEWS_STALE)$/),
     });
     expect(error.hint, name).not.toBeNull();
   }

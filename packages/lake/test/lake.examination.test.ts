@@ -61,7 +61,7 @@ async function duplicate(directory: string): Promise<void> {
   const path = join(directory, entry(2));
   const last = JSON.parse(await readFile(path, 'utf8'));
   const all = (await readdir(join(directory, '_ids'))).map((name) => `_ids/${name}`);
-  await writeFile(path, JSON.stringify({ ...last, idsAdded: [], idsRemoved: all }));
+  await writeFile(path, JSON.stringify({ ...last, crc32: undefined, idsAdded: [], idsRemoved: all }));
   for (const name of all) await rm(join(directory, name));
   await withLake(directory, (lake) => deliver(lake, EVENTS.slice(0, 2)));
 }
@@ -198,7 +198,7 @@ const DAMAGES: readonly (readonly [string, Damage, { part: string; command: stri
     async (d) => {
       const path = join(d, entry(2));
       const last = JSON.parse(await readFile(path, 'utf8'));
-      await writeFile(path, JSON.stringify({ ...last, idsAdded: [] }));
+      await writeFile(path, JSON.stringify({ ...last, crc32: undefined, idsAdded: [] }));
       await rm(await fileIn(d, '_ids', 1));
     },
     { part: 'index', command: 'edrlake deduplicate' },
@@ -275,7 +275,7 @@ test('a sound lake has no finding: new, compacted, vacuumed, with old files, and
   const older = await stored();
   for (const version of [1, 2]) {
     const { previousCommitId: _, ...rest } = JSON.parse(await readFile(join(older, entry(version)), 'utf8'));
-    const text = JSON.stringify(rest).replaceAll(/,"crc32":\d+/g, '');
+    const text = JSON.stringify(rest).replaceAll(/,"crc32":(?:\d+|"\w+")/g, '');
     await writeFile(join(older, entry(version)), text);
   }
   expect(await examine(older)).toEqual([]);

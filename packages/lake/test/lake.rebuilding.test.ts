@@ -48,7 +48,10 @@ async function forgetIds(directory: string): Promise<void> {
   const before = await openSmall(directory, { readOnly: true });
   const all = (await before.snapshot()).idFiles.map((file) => file.path);
   await before.close();
-  await writeFile(path, JSON.stringify({ ...last, idsAdded: [], idsRemoved: [...last.idsRemoved, ...all] }));
+  await writeFile(
+    path,
+    JSON.stringify({ ...last, crc32: undefined, idsAdded: [], idsRemoved: [...last.idsRemoved, ...all] }),
+  );
 }
 
 describe('removing duplicates', () => {
@@ -114,7 +117,10 @@ describe('removing duplicates', () => {
     const first = JSON.parse(await readFile(log, 'utf8'));
     const isGone = ({ table: name, partition }: { table: string; partition: string }) =>
       name === 'events' && partition.endsWith('08-18');
-    await writeFile(log, JSON.stringify({ ...first, added: first.added.filter((file: never) => !isGone(file)) }));
+    await writeFile(
+      log,
+      JSON.stringify({ ...first, crc32: undefined, added: first.added.filter((file: never) => !isGone(file)) }),
+    );
     const cut = await openSmall(directory);
     expect(await cut.deduplicate('run')).toMatchObject({ events: 1, removedRows: 2 });
     expect(await rows(cut)).toEqual(ROWS.slice(0, 2));

@@ -81,7 +81,7 @@ describe('inspecting days', () => {
     await writeFile(join(directory, second), await readFile(join(directory, first)));
     // As in a lake of an older edrlake, which kept no checksums.
     const entry = join(directory, `_log/${'2'.padStart(20, '0')}.json`);
-    await writeFile(entry, (await readFile(entry, 'utf8')).replaceAll(/,"crc32":\d+/g, ''));
+    await writeFile(entry, (await readFile(entry, 'utf8')).replaceAll(/,"crc32":(?:\d+|"\w+")/g, ''));
     const lake = await openSmall(directory);
     expect(await lake.inspectDays(TWO_DAYS, 'day')).toEqual([line(D1, 4, { distinctIds: 2 })]);
     expect(await lake.inspectDays(TWO_DAYS, 'type')).toEqual([line(D1, 4, { eventType: 'FILE', distinctIds: 2 })]);

@@ -69,7 +69,7 @@ const record = fc
 function idOf(fields: Record<string, unknown>): string | null {
   for (const name of ID_FIELDS) {
     const found = Object.hasOwn(fields, name) ? fields[name] : null;
-    if (typeof found === 'number') return JSON.stringify(found);
+    if (typeof found === 'number' || typeof found === 'boolean') return JSON.stringify(found);
     if (typeof found === 'string' && found.trim() !== '') return found;
   }
   return null;
