@@ -198,8 +198,10 @@ async function moveFiles(directory: string, moves: readonly Move[], ifGone: 'ski
   for (const { from, to } of moves) {
     const [source, target] = [join(directory, from), join(directory, to)];
     if (!made.has(dirname(target))) {
-      // A new folder's own name has to last too.
+      // A new folder's own name has to last too. One that is there may have been made by a process that ended before it
+      // synced the name, so the folder above is synced in any case.
       for (const created of await makeFolder(dirname(target))) folders.add(dirname(created));
+      if (dirname(to) !== '.') folders.add(dirname(dirname(target)));
       made.add(dirname(target));
     }
     try {
