@@ -4,6 +4,7 @@ import { CUT_COLUMNS } from './cuts.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS, REJECTS } from './layout.ts';
 import { rangeOf } from './losses.ts';
+import { openRejects } from './open-rejects.ts';
 import { readPresent } from './read-newest.ts';
 import type { Snapshot } from './snapshot.ts';
 import { partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
@@ -16,8 +17,8 @@ const MAX_BOUNDARIES = 20_000;
 const MAX_CONDITIONS = 200;
 
 /**
- * How many stored records, events and rejects, lie in each range on an axis, in the order of the ranges, which may overlap:
- * what an API that still has them counts there. One scan of one column counts them all, and only files that may hold some are
+ * How many stored records, events and rejects (see `openRejects`), lie in each range on an axis, in the order of the ranges,
+ * which may overlap: what an API that still has them counts there. One scan of one column counts them all, and only files that may hold some are
  * opened: on the event axis those of days that a range touches, on the other those that the log says were processed then.
  */
 export function countRecords(bench: Workbench, ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]> {
@@ -75,9 +76,15 @@ async function countSome(
   if (files.length === 0) return ranges.map(() => 0);
   const instants = [...new Set(ranges.flatMap(({ startMs, endMs }) => [startMs, endMs]))].sort((a, b) => a - b);
   const time = axis === 'event' ? 'event_time' : 'processed_time';
-  const times = [...new Set(files.map(({ table }) => table))].map(
-    (table) => `SELECT ${time} FROM (${rowsSql(bench, state, table, files)})`,
-  );
+  const times: string[] = [];
+  for (const table of new Set(files.map((file) => file.table))) {
+    const ofTable = files.filter((file) => file.table === table);
+    const rows =
+      table === REJECTS
+        ? await openRejects(bench, state, { files: ofTable, time, ranges })
+        : rowsSql(bench, state, table, ofTable);
+    times.push(`SELECT ${time} FROM (${rows})`);
+  }
   // A bin reaches up to and including its boundary, a range excludes its end: hence the microsecond less.
   const bins = `[${instants.map((ms) => `${ms}000 - 1`).join(', ')}]::BIGINT[]`;
   const [row] = await rowsOf(
@@ -105,10 +112,12 @@ function countWithCuts(bench: Workbench, table: string, questions: readonly RowQ
     bench,
     (snapshot) => filesThatMayHold(snapshot, table, ranges, 'event'),
     async (files, state) => {
-      const all = rowsSql(bench, state, table, files);
       const events = tableNamed(bench.tables, EVENTS);
       const cutColumns = CUT_COLUMNS.map((column) => `${recordValueSql(events, column)} AS ${column}`).join(', ');
-      const rows = table === EVENTS ? all : `SELECT event_time, ${cutColumns} FROM (${all})`;
+      const rows =
+        table === EVENTS
+          ? rowsSql(bench, state, table, files)
+          : `SELECT event_time, ${cutColumns} FROM (${await openRejects(bench, state, { files, time: 'event_time', ranges })})`;
       const [row] = await rowsOf(bench.connection, `SELECT ${columns.join(', ')} FROM (${rows})`);
       return questions.map((_, position) => Number(row?.[`c${position}`]));
     },

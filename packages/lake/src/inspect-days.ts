@@ -2,6 +2,7 @@ import { type Day, dayOf, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrl
 import { readFooters } from './footers.ts';
 import type { LakeState, LoggedFile } from './lake-state.ts';
 import { EVENTS, REJECTS } from './layout.ts';
+import { openRejects } from './open-rejects.ts';
 import { readNewest } from './read-newest.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type PlainRow, partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from './table-rows.ts';
@@ -14,7 +15,10 @@ export interface InspectedDay {
   readonly eventType: string | null;
   /** Event rows: of a day as the Parquet footers tell, of a type as counted in the files. */
   readonly rowCount: number;
-  /** Rejects whose event time lies on the day. Those without a readable event time belong to no day. */
+  /**
+   * Rejects whose event time lies on the day, as far as they stand for a record of their own: see `openRejects`. Those without
+   * a readable event time belong to no day.
+   */
   readonly rejectedCount: number;
   /** Different ids among the event rows; fewer than rows means that some event is stored more than once. */
   readonly distinctIds: number;
@@ -138,10 +142,11 @@ async function countRejects(
   bench: Workbench,
   state: LakeState,
   files: readonly LoggedFile[],
-  { startMs, endMs }: TimeRange,
+  range: TimeRange,
   by: 'day' | 'type',
 ): Promise<Counted[]> {
-  const rows = tableRowsSql({ store: bench.store, schemas: state.schemas }, tableNamed(bench.tables, REJECTS), files);
+  const { startMs, endMs } = range;
+  const rows = await openRejects(bench, state, { files, time: 'event_time', ranges: [range] });
   const delivered = recordValueSql(tableNamed(bench.tables, EVENTS), 'event_type');
   const type = by === 'day' ? 'NULL' : `coalesce(${delivered}, '')`;
   const counts = await rowsOf(

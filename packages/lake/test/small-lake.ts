@@ -80,10 +80,15 @@ export interface SmallEvent {
   readonly noise?: string;
 }
 
-/** A record without an id, alone or with times that could be read. */
+/** A record that became no event, alone or with the id and times that could be read. */
 export type SmallReject =
   | string
-  | { readonly record: unknown; readonly timeMs?: number | null; readonly processedMs?: number | null };
+  | {
+      readonly record: unknown;
+      readonly id?: string;
+      readonly timeMs?: number | null;
+      readonly processedMs?: number | null;
+    };
 
 export const DAY_1 = Date.parse('2020-08-17T00:00:00Z');
 export const HOUR = 3_600_000;
@@ -116,10 +121,11 @@ async function stage(
     ),
   );
   const rejectRows = rejects.map((reject) => {
-    const { record, timeMs = null, processedMs = timeMs } = typeof reject === 'string' ? { record: reject } : reject;
+    const given: Exclude<SmallReject, string> = typeof reject === 'string' ? { record: reject } : reject;
+    const { record, id, timeMs = null, processedMs = timeMs } = given;
     const times = [timeMs, processedMs].map((ms) => (ms === null ? 'NULL::TIMESTAMP' : time(ms))).join(', ');
     const text = quoteText(JSON.stringify(record));
-    return `(DATE '2026-11-22', 'w', 'no id', NULL::VARCHAR, ${times}, ${text}::JSON, ${idHashSql(quoteText(`${JSON.stringify(record)}#1`))}, hash(${text}))`;
+    return `(DATE '2026-11-22', 'w', 'no id', ${id === undefined ? 'NULL::VARCHAR' : quoteText(id)}, ${times}, ${text}::JSON, ${idHashSql(quoteText(`${JSON.stringify(record)}#1`))}, hash(${text}))`;
   });
   await makeTable(
     connection,

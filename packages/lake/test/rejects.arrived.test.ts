@@ -1,0 +1,59 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Lake } from '../src/index.ts';
+import { newDirectory, openSmall } from './opened-lakes.ts';
+import { DAY, DAY_1, deliver, HOUR, type SmallEvent, type SmallReject } from './small-lake.ts';
+
+const D1 = { startMs: DAY_1, endMs: DAY_1 + DAY };
+const D2 = { startMs: DAY_1 + DAY, endMs: DAY_1 + 2 * DAY };
+const BOTH = { startMs: D1.startMs, endMs: D2.endMs };
+const event = (id: string, hour: number): SmallEvent => ({ id, timeMs: DAY_1 + hour * HOUR });
+const reject = (id: string | undefined, hour: number, damage = 'cut'): SmallReject => ({
+  record: { damage, id: id ?? null },
+  timeMs: DAY_1 + hour * HOUR,
+  ...(id === undefined ? {} : { id }),
+});
+const inspected = async (lake: Lake) =>
+  (await lake.inspectDays(BOTH, 'day')).map(({ rowCount, rejectedCount }) => [rowCount, rejectedCount]);
+
+describe('a reject', () => {
+  test('no longer counts when its event came in readable form, on whatever day and axis', async () => {
+    const lake = await openSmall(await newDirectory());
+    await deliver(lake, [event('a', 1)], { rejects: [reject('b', 2), reject('c', 3), reject('open', 4)] });
+    expect(await lake.countStored([D1, D2], 'event')).toEqual([4, 0]);
+    await deliver(lake, [event('b', 2), { ...event('c', 30), processedMs: DAY_1 + 31 * HOUR }]);
+    expect(await lake.countStored([D1, D2, BOTH], 'event')).toEqual([3, 1, 4]);
+    expect(await lake.countStored([D1, D2, BOTH], 'processed')).toEqual([3, 1, 4]);
+    expect(await inspected(lake)).toEqual([
+      [2, 1],
+      [1, 0],
+    ]);
+    expect((await lake.inspectDays(D1, 'type')).map(({ rejectedCount }) => rejectedCount)).toEqual([1, 0]);
+  });
+
+  test('counts once, however often and differently damaged it came', async () => {
+    const lake = await openSmall(await newDirectory());
+    await deliver(lake, [event('a', 1)], { rejects: [reject('b', 2, 'cut'), reject('b', 2, 'bytes')] });
+    await deliver(lake, [], { rejects: [reject('b', 2, 'depth')] });
+    expect(await lake.countStored([D1], 'event')).toEqual([2]);
+    expect(await inspected(lake)).toEqual([[1, 1]]);
+  });
+
+  test('without an id counts each time', async () => {
+    const lake = await openSmall(await newDirectory());
+    await deliver(lake, [event('a', 1)], { rejects: [reject(undefined, 2, 'cut'), reject(undefined, 2, 'bytes')] });
+    expect(await lake.countStored([D1], 'event')).toEqual([3]);
+    expect(await inspected(lake)).toEqual([[1, 2]]);
+  });
+
+  test.each(['_ids', 'events'])('is counted where files of %s are gone', async (folder) => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await deliver(lake, [event('a', 1)], { rejects: [reject('b', 2)] });
+    await deliver(lake, [event('b', 30)]);
+    await rm(join(directory, folder), { recursive: true });
+    // What is gone is not counted, and what cannot be found does not end a reject.
+    expect(await lake.countStored([D1, D2], 'event')).toEqual(folder === '_ids' ? [1, 1] : [1, 0]);
+  });
+});
