@@ -36,6 +36,7 @@ it('a disk that refuses lake.duckdb loses no data, and the message says so', asy
       const args = ['backfill', ...days, '--base-url', gateway.url, '--lake', lake];
       const first = await withSmallFiles(args, { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' });
       expect(first.exitCode, first.text).toBe(3);
+      expect(first.text).toMatch(/Events 3 counted · 3 new .*Run .* version 1 is committed and safe/);
       expect(first.text).toContain('version 1 is committed and safe, but lake.duckdb could not be written');
       expect(first.text).toContain('files may not be so large here (EFBIG) [VIEWS_STALE]');
       const asked = await runCommand(['query', 'select event_id from events', '--lake', lake, '--format', 'csv']);

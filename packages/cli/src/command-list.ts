@@ -88,7 +88,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     details: [
       'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
       'With --only, just the stretches in that state are fetched, by default among all days the lake knows.',
-      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
+      'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
     ],
     positionals: [],
     flags: [
@@ -118,7 +118,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Bring in what was processed since the last sync',
     details: [
       'Follows the time at which the platform processed an event, so that events which arrive days late are found; they land on the day they happened. The first sync needs --since. On a platform that cannot be searched so, --axis event follows the time of the events and finds what is late by less than the look-back. Safe to interrupt and to repeat.',
-      'Exit codes: 0 all proven, 3 some windows failed (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
+      'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
     ],
     positionals: [],
     flags: [
@@ -150,7 +150,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'status',
-    summary: 'Show what the lake holds and how each day stands',
+    summary: 'Show what the lake holds and the verdict of each day',
     details: [
       'A calendar of all days, what is newest, the last run. With --max-age, exit code 4 says that nothing was proven for too long.',
     ],
@@ -166,7 +166,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'reconcile',
-    summary: 'Compare each day between the API and the lake, and mend it',
+    summary: 'Compare each day between the API and the lake, and repair it',
     details: [
       'Compares what the API counts now with the rows and ids in the data files, by default for all days the lake knows up to yesterday. One request compares many days. With --repair only the stretches that differ are fetched.',
       'Exit code 4 when something differs, after a repair when something still does.',
@@ -179,7 +179,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     examples: [
       { command: 'edrlake reconcile', purpose: 'all days' },
-      { command: 'edrlake reconcile --from 2026-11-14 --to 2026-11-20 --repair', purpose: 'a week, and mend it' },
+      { command: 'edrlake reconcile --from 2026-11-14 --to 2026-11-20 --repair', purpose: 'a week, and repair it' },
       { command: 'edrlake reconcile --from 2026-11-20 --to 2026-11-20 --by type', purpose: 'where it differs' },
     ],
     readsConfiguration: true,
@@ -226,7 +226,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'runs',
-    summary: 'List the runs of the lake, or tell one in full',
+    summary: 'List the runs of the lake, or show one in full',
     details: ['Pipelines and exports, newest first, with what they did and how they ended.'],
     positionals: [{ name: 'id', describe: 'Id of a run, or the last part of it', required: false }],
     flags: ['limit', ...LAKE, ...OUTPUT],
@@ -271,7 +271,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'compact',
     summary: 'Merge the small files of each day into few, and sort them',
     details: [
-      'What a backfill or sync writes lies as it arrived. Sorted, a host, a hash or an issuer is found without reading whole days.',
+      'What a backfill or sync writes is in order of arrival. Sorted, a host, a hash or an issuer is found without reading whole days.',
       'No row changes: each new file is compared with what it replaces before it takes its place. Days that need nothing are left alone. Safe to interrupt, and beside other runs.',
     ],
     positionals: [],

@@ -1,14 +1,15 @@
-import { closeAfter } from '@edrlake/core';
+import { closeAfter, EdrlakeError } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { Connection, ExportEnds, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
 import { readCredentials } from './credentials.ts';
+import { errorText } from './error-text.ts';
 import type { FlagValues } from './flags.ts';
 import { connectionSettings, requireGateway, servicesOf } from './gateway.ts';
 import { lakeDirectory, lakeOptions } from './lake-access.ts';
 import type { ProgressDisplay } from './progress-display.ts';
 import { requireReachable } from './reachability.ts';
 import { newRunId } from './run-id.ts';
-import type { Surroundings } from './surroundings.ts';
+import { lineWidth, type Surroundings, writeText } from './surroundings.ts';
 
 /** Spooled pages that are flattened and committed together. */
 export const BATCH_BYTES = 64 * 1024 * 1024;
@@ -34,6 +35,9 @@ export interface LakeSession {
 
 /**
  * Connects and opens the lake for writing, does the work and closes both, whatever happens; the display is stopped at the end.
+ * Then the result is shown. Where only `lake.duckdb` could not be written, a warning follows it, and the exit code is that of
+ * the warning.
+ * @param show writes the result and resolves to its exit code
  * @param priority of its requests among all that work on this lake: `high` for what runs every night
  * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID`, `HOST_UNREACHABLE`, `LAKE_UNWRITABLE`
  * before any request
@@ -43,8 +47,27 @@ export async function withLakeSession<T>(
   surroundings: Surroundings,
   about: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
   work: (session: LakeSession) => Promise<T>,
-): Promise<T> {
-  const { display, priority } = about;
+  show: (result: T) => Promise<number>,
+): Promise<number> {
+  const { stale, result } = await inSession(values, surroundings, about, work);
+  const exitCode = await show(result);
+  if (stale === null) return exitCode;
+  const { stderr, env } = surroundings;
+  await writeText(stderr, errorText(stale, lineWidth(stderr, env)));
+  return stale.exitCode;
+}
+
+async function inSession<T>(
+  values: FlagValues,
+  surroundings: Surroundings,
+  { display, priority }: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
+  work: (session: LakeSession) => Promise<T>,
+): Promise<{ readonly result: T; readonly stale: EdrlakeError | null }> {
+  let stale: EdrlakeError | null = null;
+  const keepStale = (thrown: unknown) => {
+    if (!(thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE')) throw thrown;
+    stale = thrown;
+  };
   try {
     requireGateway(values);
     const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
@@ -53,14 +76,15 @@ export async function withLakeSession<T>(
     const directory = lakeDirectory(values, surroundings);
     const settings = connectionSettings(values, credentials, surroundings.env);
     const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
-    return await closeAfter(connection.close, async () => {
+    const result = await closeAfter(connection.close, async () => {
       await requireReachable(
         { baseUrl: connection.baseUrl, proxy: connection.client.proxy },
         surroundings,
         display.emit,
       );
       const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
-      return await closeAfter(lake.close, () =>
+      const close = () => lake.close().catch(keepStale);
+      return await closeAfter(close, () =>
         work({
           lake,
           connection,
@@ -71,6 +95,7 @@ export async function withLakeSession<T>(
         }),
       );
     });
+    return { result, stale };
   } finally {
     display.stop();
   }

@@ -118,7 +118,7 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   const files = tables.reduce((sum, table) => sum + table.files, 0);
   const pairs: [string, string][] = [
     ['Lake', status.directory],
-    ['Version', committedAtMs === null ? 'empty' : `${status.version}, of ${atSecond(committedAtMs)}`],
+    ['Version', committedAtMs === null ? 'empty' : versionText(status.version, committedAtMs, style.nowMs)],
     ['Size', `${bytesText(bytes)} in ${nounText(files, 'file')}`],
   ];
   if (newestEventAtMs !== null) pairs.push(['Newest event', atSecond(newestEventAtMs)]);
@@ -133,6 +133,11 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   parts.push(calendarText(calendar, style.width, style.colour), ...attentionLines(days, calendar, style.width));
   if (status.lostFiles.length > 0) parts.push('', ...lostFileLines(status.lostFiles, style.width));
   return `${parts.join('\n')}\n`;
+}
+
+function versionText(version: number, committedAtMs: number, nowMs: number): string {
+  const ahead = isAhead(committedAtMs, nowMs) ? ', which has not come yet; check the clock' : '';
+  return `${version}, of ${atSecond(committedAtMs)}${ahead}`;
 }
 
 function budgetText({ requestsLeft, requests, windowSeconds }: RequestBudgetStatus): string {
@@ -213,6 +218,8 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
     ...rest,
     bytes: status.tables.reduce((sum, table) => sum + table.bytes, 0),
     committedAt: isoOrNull(committedAtMs),
+    // The clock was wrong when it was committed, or is wrong now.
+    committedAtIsAhead: committedAtMs !== null && isAhead(committedAtMs, nowMs),
     newestEventAt: isoOrNull(newestEventAtMs),
     watermark: isoOrNull(watermarkMs),
     provenUntil: isoOrNull(freshUntilMs),

@@ -71,14 +71,18 @@ describe('a pipeline that another process runs', () => {
     await first;
   });
 
-  it('of two that begin at once, one goes on', async () => {
-    for (let round = 0; round < 5; round += 1) {
-      const pipeline = definePipeline({ name: `p${round}`, tasks: { a: { run: async () => null } } });
-      const both = await Promise.allSettled([
+  it('of two that begin at once, exactly one goes on, whichever wrote its journal first', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { pipeline, end } = waiting();
+      const both = [
         stage.run(pipeline, { runId: `a${round}`, liveness: asking(ME, [1, 2]) }),
         stage.run(pipeline, { runId: `b${round}`, liveness: asking(OTHER, [1, 2]) }),
-      ]);
-      expect(both.some(({ status }) => status === 'fulfilled')).toBe(true);
+      ];
+      const refusal = await Promise.race(both.map((run) => run.then(() => null).catch((thrown: unknown) => thrown)));
+      expect(refusal).toMatchObject({ code: 'RUN_BUSY' });
+      end();
+      const ends = await Promise.allSettled(both);
+      expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     }
   });
 });

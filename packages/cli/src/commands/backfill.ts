@@ -15,14 +15,21 @@ import { knownDays, wantedRanges } from '../wanted-ranges.ts';
 /** Exports a range and proves it. Committed windows stay whatever happens; the next run goes on from there. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
-  const { stdout, env } = surroundings;
   const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);
   if (range !== null) refuseFuture('--from', range.startMs, bothClocks(surroundings.clock.nowMs(), null));
   if (values.only !== null) await requireLake(lakeDirectory(values, surroundings));
   const display = startDisplay(values, surroundings);
-  const report = await withLakeSession(values, surroundings, { display, priority: 'normal' }, (session) =>
-    backfill(range, values, session),
+  return withLakeSession(
+    values,
+    surroundings,
+    { display, priority: 'normal' },
+    (session) => backfill(range, values, session),
+    (report) => show(report, values, surroundings),
   );
+}
+
+async function show(report: ExportReport | null, values: FlagValues, surroundings: Surroundings): Promise<number> {
+  const { stdout, env } = surroundings;
   if (report === null) {
     const nothing = `Nothing to do: ${values.only === 'failed' ? 'no failed window is left' : `nothing is ${values.only}`}.`;
     if (values.json) await writeJson(stdout, { outcome: 'done', only: values.only, ranges: [] });

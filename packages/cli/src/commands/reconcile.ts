@@ -15,10 +15,9 @@ import { knownDays } from '../wanted-ranges.ts';
 /** The exit codes: what the API has is not what the lake has; it is, but too much of it was rejected. */
 const EXIT_CODES = { match: 0, mismatch: 4, rejected: 6 } as const;
 
-/** Compares days between the API and the lake, and mends those that differ where that is asked for. */
+/** Compares days between the API and the lake, and repairs those that differ where that is asked for. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
-  const { stdout, env } = surroundings;
   if (values.repair && values.by === 'type') {
     throw new EdrlakeError('USAGE', '--repair and --by type exclude each other', {
       hint: 'Look with --by type, then repair without it.',
@@ -29,9 +28,17 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   if (given !== null) refuseFuture('--from', given.startMs, bothClocks(surroundings.clock.nowMs(), null));
   await requireLake(lakeDirectory(values, surroundings));
   const display = startDisplay({ ...values, 'no-progress': values['no-progress'] || !values.repair }, surroundings);
-  const view = await withLakeSession(values, surroundings, { display, priority: 'high' }, (session) =>
-    compare(values, session, surroundings),
+  return withLakeSession(
+    values,
+    surroundings,
+    { display, priority: 'high' },
+    (session) => compare(values, session, surroundings),
+    (view) => show(view, values, surroundings),
   );
+}
+
+async function show(view: ReconcileView, values: FlagValues, surroundings: Surroundings): Promise<number> {
+  const { stdout, env } = surroundings;
   if (values.json) await writeJson(stdout, reconcileDocument(view));
   else await writeText(stdout, reconcileText(view, lineWidth(stdout, env)));
   return EXIT_CODES[reconcileDocument(view).outcome];

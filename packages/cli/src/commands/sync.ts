@@ -23,13 +23,20 @@ const LOOK_BACK_MS = { processed: 6 * MS_PER_HOUR, event: 5 * MS_PER_DAY } as co
 /** Brings in what is new since the last sync. */
 export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
-  const { stdout, env } = surroundings;
   // Before anything is opened: a lake must not come to be for a slip of the finger.
   if (values.since !== null) refuseFuture('--since', values.since, bothClocks(surroundings.clock.nowMs(), null));
   const display = startDisplay(values, surroundings);
-  const view = await withLakeSession(values, surroundings, { display, priority: 'high' }, (session) =>
-    sync(values, session),
+  return withLakeSession(
+    values,
+    surroundings,
+    { display, priority: 'high' },
+    (session) => sync(values, session),
+    (view) => show(view, values, surroundings),
   );
+}
+
+async function show(view: SyncView, values: FlagValues, surroundings: Surroundings): Promise<number> {
+  const { stdout, env } = surroundings;
   if (values.json) await writeJson(stdout, syncDocument(view));
   else await writeText(stdout, syncText(view, lineWidth(stdout, env)));
   await writeRejects(exportsOf(view.report), surroundings);

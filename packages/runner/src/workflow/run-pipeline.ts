@@ -37,7 +37,7 @@ export interface RunPipelineOptions<Provided> {
   readonly resume: boolean;
   readonly services: WorkflowServices;
   readonly liveness: Liveness;
-  /** Sends webhooks; null: nobody is told. */
+  /** Sends webhooks; null sends none. */
   readonly post: PostJson | null;
 }
 
@@ -113,11 +113,13 @@ export async function runPipeline<Provided>(
 
 /** Of two runs that begin at once neither sees the other before it has said that it begins; the later one gives way. */
 async function yieldToEarlier<Provided>(
-  { runsDirectory, runId, liveness }: RunPipelineOptions<Provided>,
+  { runsDirectory, runId, liveness, services }: RunPipelineOptions<Provided>,
   state: RunState,
 ): Promise<void> {
+  const { clock, signal } = services;
+  const { startedAtMs } = state;
   try {
-    await refuseBesideActive(runsDirectory, state, liveness, { runId, startedAtMs: state.startedAtMs });
+    await refuseBesideActive(runsDirectory, state, liveness, { runId, startedAtMs, clock, signal });
   } catch (thrown) {
     // It has done nothing that a history would tell.
     await forgetJournal(runsDirectory, runId);
