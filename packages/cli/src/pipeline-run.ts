@@ -1,5 +1,6 @@
 import { access, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { closeAfter } from '@edrlake/core';
 import { type Lease, openLakeLease } from '@edrlake/lake';
 import {
   BUILT_IN_TASKS,
@@ -103,9 +104,7 @@ export async function runOnce(
     () => true,
     () => false,
   );
-  let lease: Lease | null = null;
-  try {
-    lease = await openLakeLease(directory);
+  const withLease = async (lease: Lease): Promise<RunResult> => {
     const options: RunPipelineOptions<TaskTools> = {
       registry,
       provided: tools,
@@ -118,12 +117,16 @@ export async function runOnce(
       liveness: { owner: lease.owner, isOwnerAlive: runLiveness(lease, services.emit) },
       post: postJson,
     };
-    return await runPipeline(pipeline, options);
-  } finally {
-    await close();
-    await lease?.release();
-    if (!isThere) await removeEmpty([join(directory, '_leases'), directory]);
-  }
+    return closeAfter(lease.release, () => runPipeline(pipeline, options));
+  };
+  const letGo = async () => {
+    try {
+      await close();
+    } finally {
+      if (!isThere) await removeEmpty([join(directory, '_leases'), directory]);
+    }
+  };
+  return closeAfter(letGo, async () => withLease(await openLakeLease(directory)));
 }
 
 /** A run that was refused before it began must not leave the folders of a lake behind. What is not empty stays. */
