@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,6 +46,7 @@ async function mutate(): Promise<number> {
   try {
     const first = copies[0] as ScratchCopy;
     const tests = [...new Set(bugs.flatMap((bug) => bug.tests))];
+    if (bugs.some(({ needsBuild }) => needsBuild === true)) build(first.directory);
     print(`Without a planted bug: ${tests.length} test files or folders …`);
     // Tests that fail anyway would seem to notice every bug.
     const healthy = await runTests(first.directory, tests, { limitMs: ALL_TESTS_MS, maxWorkers: jobs }, stop.signal);
@@ -79,11 +81,17 @@ async function tryBug(bug: PlantedBug, directory: string): Promise<Outcome> {
   const startedAt = performance.now();
   writeFileSync(path, plant(bug, healthy));
   try {
+    if (bug.needsBuild === true) build(directory);
     const verdict = await runTests(directory, bug.tests, { limitMs: BUG_TESTS_MS, maxWorkers: 1 }, stop.signal);
     return { bug, verdict, seconds: (performance.now() - startedAt) / 1000 };
   } finally {
     writeFileSync(path, healthy);
   }
+}
+
+/** Compiles what has changed in the copy. A planted bug may be an error of types as well: what is emitted still runs. */
+function build(directory: string): void {
+  spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: directory, stdio: 'ignore' });
 }
 
 function lineOf({ bug, verdict, seconds }: Outcome): string {

@@ -9,8 +9,10 @@ export interface PlantedBug {
   /** Occurs exactly once in the file. */
   readonly find: string;
   readonly replace: string;
-  /** Test files or folders, as arguments of vitest. They run without a build. */
+  /** Test files or folders, as arguments of vitest. */
   readonly tests: readonly string[];
+  /** The tests run what was built, not the sources. */
+  readonly needsBuild?: boolean;
 }
 
 /** The source with the bug in it. @throws {Error} when the text to replace does not occur exactly once */
