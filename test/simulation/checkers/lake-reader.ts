@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type LogEntry, readLog } from './log-reader.ts';
+import { PromiseBroken } from './promise-broken.ts';
 
 /** One stored event, as far as it is compared. */
 export interface StoredEvent {
@@ -73,7 +74,14 @@ async function readTables(connection: DuckDBConnection, files: FilesByTable) {
   const source = (table: string) =>
     `read_parquet([${(files[table] ?? []).map((path) => `'${path}'`).join(', ')}], hive_partitioning = true, union_by_name = true)`;
   const isThere = (table: string) => (files[table] ?? []).length > 0;
-  const rows = async (sql: string) => (await connection.runAndReadAll(sql)).getRowsJson();
+  const rows = async (sql: string) => {
+    try {
+      return (await connection.runAndReadAll(sql)).getRowsJson();
+    } catch (thrown) {
+      // A file that is named and cannot be read is a finding, not a fault of the checker.
+      throw new PromiseBroken('nothing lost', thrown instanceof Error ? thrown.message : String(thrown));
+    }
+  };
   const stored = isThere('events')
     ? await rows(`SELECT event_id, epoch_ms(event_time), epoch_ms(processed_time), event_type, event_date::VARCHAR
         FROM ${source('events')} ORDER BY ALL`)

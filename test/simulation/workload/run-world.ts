@@ -6,7 +6,7 @@ import { History } from '../checkers/history.ts';
 import { PromiseBroken, type PromiseName } from '../checkers/promise-broken.ts';
 import { OperationFaults } from '../faults/operation-faults.ts';
 import { subSeed } from '../world/gateway.ts';
-import { type Ended, type RunProgram, type Running, World } from '../world/world.ts';
+import { type Ended, type Running, type RunProgram, World } from '../world/world.ts';
 import type { DataChange, Step, WorldPlan } from './steps.ts';
 
 /** Which world, and how much of it. */

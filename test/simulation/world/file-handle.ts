@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { crc32 } from 'node:zlib';
-import { currentProcess } from './simulated-process.ts';
 import type { FileWorld } from './files.ts';
+import { currentProcess } from './simulated-process.ts';
 
 const real = { ...fs };
 
