@@ -88,7 +88,7 @@ const FETCHING: readonly PlantedBug[] = [
     file: 'packages/client/src/qualys-client.ts',
     find: "if (text === '') throw contentFailure('BODY_BROKEN', 'expected a count, found an empty body', text, facts, redact);\n    const answer = jsonOf(text, facts, redact);",
     replace: "const answer = text === '' ? { count: 0 } : jsonOf(text, facts, redact);",
-    tests: ['packages/client/test/client.bodies.test.ts', 'test/contract/client-simulator.test.ts'],
+    tests: ['packages/client/test/client.counts.test.ts'],
   },
   {
     name: 'accept-a-zero',
