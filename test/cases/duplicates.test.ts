@@ -72,3 +72,29 @@ describe.each([
     expect(coverage.stdout).toContain('2100,2100,complete');
   });
 });
+
+it('proves each day of a window over several days in which events are listed twice', async () => {
+  const again = { ...eventOf(7, 'newer'), dateTime: '2021-03-29T10:00:00.000+0000' };
+  gateway = await startCaseGateway({
+    events: [
+      ...Array.from({ length: 300 }, (_, index) => eventOf(index)),
+      eventOf(9),
+      eventOf(9),
+      { ...again, eventProcessedTime: '2021-03-30T00:00:00.000+0000' },
+    ],
+  });
+  const lake = ['--lake', join(directory, 'lake')];
+  const range = ['--from', '2021-03-26', '--to', '2021-03-30'];
+  const first = await runCommand(['backfill', ...range, '--base-url', gateway.url, ...lake]);
+  expect(first.exitCode, first.stdout + first.stderr).toBe(0);
+  const sql =
+    "select string_agg(event_date || ' ' || in_lake || ' ' || verdict, ', ' order by event_date) as days from coverage";
+  const days = await runCommand(['query', sql, '--format', 'json', ...lake]);
+  expect(days.stdout).toContain('2021-03-27 299 complete');
+  expect(days.stdout).toContain('2021-03-29 1 complete');
+  expect(days.stdout).not.toContain('mismatched');
+  const pages = gateway.asked('events');
+  const second = await runCommand(['backfill', ...range, '--base-url', gateway.url, ...lake]);
+  expect(second.exitCode, second.stdout).toBe(0);
+  expect(gateway.asked('events')).toBe(pages);
+});

@@ -50,6 +50,7 @@ afterEach(async () => {
 describe.each([
   ['in silence', null],
   ['with a 400 that names the largest', '{"message":"pageSize must not exceed 500"}'],
+  ['with a 400 in other words', '{"errors":[{"code":"E42","detail":"limit must be between 1 and 500"}]}'],
 ])('a gateway that gives 500 events a page, %s', (_, refusal) => {
   const ends = () => ['--base-url', gateway.url, '--lake', join(directory, 'lake')];
 

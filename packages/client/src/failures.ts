@@ -166,8 +166,7 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
       hint: 'A firewall or a proxy in between refuses it: ask who runs it to let requests to this gateway through.',
     };
   }
-  if (status === 400 && pageSize !== null && /page[\s_-]?size/i.test(bodyText))
-    return pageSizeVerdict(pageSize, bodyText);
+  if (status === 400 && pageSize !== null && isAboutPageSize(bodyText)) return pageSizeVerdict(pageSize, bodyText);
   if (status === 400 && kind === 'events' && /\bsort/i.test(bodyText)) {
     return {
       code: 'FILTER_REJECTED',
@@ -201,6 +200,13 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
     };
   }
   return null;
+}
+
+/** Names the page size; or some limit or size, not that of a field such as file.size, of at most so many. */
+function isAboutPageSize(bodyText: string): boolean {
+  if (/page[\s_-]?size/i.test(bodyText)) return true;
+  const isLimit = /(?<![.\w])(limit|size|(records|results|events|items) per page)\b/i.test(bodyText);
+  return isLimit && /\b(max|maximum|between|exceeds?|at most|up to|less than|not be greater)\b.*\d/is.test(bodyText);
 }
 
 /** The largest number in the words that is smaller than what was asked for is taken for what the gateway gives. */

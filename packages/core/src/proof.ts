@@ -51,7 +51,7 @@ export interface WindowProof {
   readonly rejected: number;
   /** Records that the API lists more than once, see `FetchedWindow`. Absent: none. */
   readonly duplicates?: number;
-  /** Accepted records by event day. */
+  /** Different accepted events by event day; of one listed more than once only the version that is stored. */
   readonly perDay: Readonly<Record<Day, number>>;
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;

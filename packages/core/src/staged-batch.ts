@@ -7,6 +7,7 @@ export interface StagedWindow {
   readonly recordCount: number;
   readonly rejectedCount: number;
   readonly distinctIds: number;
+  /** Different accepted events by event day; of one listed more than once only the version that is stored. */
   readonly perDay: Readonly<Record<Day, number>>;
   /** Rejects with a readable event time by its UTC day; the others are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;

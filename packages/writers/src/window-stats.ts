@@ -5,7 +5,8 @@ import { rowsOf } from './rows.ts';
 type DayRow = Readonly<Record<string, unknown>>;
 
 /**
- * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed.
+ * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed. An id that
+ * a window repeats is of one day only, that of the version that is stored.
  * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a window's pages do not hold the records they were said to.
  */
 export async function stagedWindowsOf(
@@ -17,9 +18,10 @@ export async function stagedWindowsOf(
     connection,
     `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids FROM ${events} GROUP BY window_no`,
   );
+  const isRepeated = totals.some(({ records, rejected, ids }) => Number(ids) + Number(rejected) < Number(records));
   const days = await rowsOf(
     connection,
-    `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected FROM ${events} WHERE event_date IS NOT NULL GROUP BY ALL ORDER BY ALL`,
+    `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected FROM ${isRepeated ? newestOf(events) : events} WHERE event_date IS NOT NULL GROUP BY ALL ORDER BY ALL`,
   );
   return windows.map(({ window, pages }, windowNo) => {
     const total = totals.find((row) => row.window_no === windowNo);
@@ -42,6 +44,17 @@ export async function stagedWindowsOf(
       rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),
     };
   });
+}
+
+/**
+ * The records without the versions that a window repeats: the one that is stored stays, and counts on its own day. All rejects
+ * stay.
+ */
+function newestOf(events: string): string {
+  const order =
+    'PARTITION BY window_no, id_hash, reject_reason IS NULL ORDER BY processed_time DESC NULLS LAST, place DESC';
+  const ranked = `SELECT *, CASE WHEN reject_reason IS NULL THEN row_number() OVER (${order}) ELSE 1 END AS version FROM (SELECT window_no, event_date, id_hash, processed_time, place, reject_reason FROM ${events})`;
+  return `(SELECT * FROM (${ranked}) WHERE version = 1)`;
 }
 
 /** Days with at least one, oldest first. */

@@ -60,7 +60,7 @@ test('each window is told what it held, and rejects name theirs', async () => {
       recordCount: 4,
       rejectedCount: 1,
       distinctIds: 2,
-      perDay: { '2020-08-17': 3 },
+      perDay: { '2020-08-17': 2 },
       rejectedPerDay: {},
     },
     {
