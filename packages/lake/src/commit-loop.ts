@@ -128,12 +128,16 @@ async function orLostLease({ lease }: Workbench, thrown: unknown): Promise<unkno
   return isLost(failure) ? failure : thrown;
 }
 
-/** null when what was read had been moved away by a writer that was faster. */
+/**
+ * null when what was read had been moved away by a writer that was faster. DuckDB says that a file is missing, the comparison
+ * of checksums that the lake is damaged: both are believed only of the newest version, which the next attempt reads.
+ */
 async function draftUnlessOvertaken<T>(bench: Workbench, base: number, draft: () => Promise<T>): Promise<T | null> {
   try {
     return await draft();
   } catch (thrown) {
-    if (thrown instanceof EdrlakeError || (await bench.log.refresh()).version === base) throw explainFileError(thrown);
+    const mayBeOvertaken = !(thrown instanceof EdrlakeError) || thrown.code === 'LAKE_CORRUPT';
+    if (!mayBeOvertaken || (await bench.log.refresh()).version === base) throw explainFileError(thrown);
     return null;
   }
 }

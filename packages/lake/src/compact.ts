@@ -89,11 +89,9 @@ export async function compact(
   let commits = 0;
   for (const groups of inCommits(plan.groups)) {
     context.signal.throwIfAborted();
-    const merged: Merged[] = [];
-    let isStaged = false;
+    let merged: readonly Merged[] | null = null;
     const { entry, outcome } = await commitDraft(bench, async (state, names) => {
-      if (!isStaged) await stageMerged(bench, state, names, groups, merged, context.signal);
-      isStaged = true;
+      merged ??= await stageMerged(bench, state, names, groups, context.signal);
       return draftMerged(bench, state, names, context.runId, merged);
     });
     if (entry === null) continue;
@@ -130,16 +128,16 @@ function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
   if (some.length > 0) yield some;
 }
 
-/** Fills `merged`. A crash leaves only the work folder. */
+/** A crash leaves only the work folder. */
 async function stageMerged(
   bench: Workbench,
   state: LakeState,
   names: CommitNames,
   groups: readonly MergeGroup[],
-  merged: Merged[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly Merged[]> {
   const { schemaVersion } = schemaOnTop(state, bench.tables);
+  const merged: Merged[] = [];
   const open = [...groups].reverse();
   for (let number = 0, group = open.pop(); group !== undefined; number += 1, group = open.pop()) {
     signal.throwIfAborted();
@@ -154,6 +152,7 @@ async function stageMerged(
     }
   }
   bench.onStep('staged');
+  return merged;
 }
 
 /** Whether a file was gone or not what it was, as DuckDB or the comparison of checksums says it. */

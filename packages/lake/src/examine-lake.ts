@@ -5,7 +5,7 @@ import { type Clock, EdrlakeError, type TableSpec } from '@edrlake/core';
 import { examineFiles } from './examine-files.ts';
 import { examineLog, examineMarker } from './examine-log.ts';
 import { examineWork } from './examine-work.ts';
-import type { LakeDamage } from './lake-damage.ts';
+import type { Examination, LakeDamage } from './lake-damage.ts';
 import { FOLDERS } from './layout.ts';
 import { localStore, type Store } from './store.ts';
 import { isViewFileOf } from './views.ts';
@@ -35,16 +35,31 @@ export async function examineLake(options: {
   try {
     const { connection } = duckDb;
     const examination = { store, connection, tables: options.tables, nowMs: options.clock.nowMs() };
-    const log = await examineLog(examination);
-    found.push(...log.damages);
-    found.push(...(await examineWork(examination)));
-    if (log.state !== null) {
-      found.push(...(await examineFiles(examination, log.state)));
-      if (!(await isViewFileOf({ store, connection }, log.state.version, true))) found.push(STALE_VIEWS);
-    }
-    return found;
+    return [...found, ...(await examineNewest(examination))];
   } finally {
     duckDb.close();
+  }
+}
+
+/** Each further try means that a writer committed while the files were read. */
+const MAX_TRIES = 5;
+
+/** A file that seems lost may be one that a writer has just replaced: what is found in the end is so in the newest version. */
+async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
+  for (let tries = 1; ; tries += 1) {
+    const { damages, state } = await examineLog(examination);
+    const isOvertaken = async () =>
+      tries < MAX_TRIES && (await examineLog(examination)).state?.version !== state?.version;
+    try {
+      const found = [...damages, ...(await examineWork(examination))];
+      if (state !== null) {
+        found.push(...(await examineFiles(examination, state)));
+        if (!(await isViewFileOf(examination, state.version, true))) found.push(STALE_VIEWS);
+      }
+      if (found.length === 0 || !(await isOvertaken())) return found;
+    } catch (thrown) {
+      if (!(await isOvertaken())) throw thrown;
+    }
   }
 }
 

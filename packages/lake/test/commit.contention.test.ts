@@ -1,21 +1,12 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
+import { onFailingDisk } from './failing-disk.ts';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
+import { putEntry, whileReplaced } from './overtaking.ts';
 import { DAY_1, deliver, proofOf } from './small-lake.ts';
-
-/** What another writer's commit of nothing but its presence looks like. */
-function putEntry(directory: string, version: number): void {
-  const nothing = { newEvents: 0, changedEvents: 0, unchangedEvents: 0, deletedEvents: 0, added: [], removed: [] };
-  const entry = {
-    ...{ format: 1, version, commitId: `other-${version}`, runId: 'other', committedAt: '2020-08-17T00:00:00.000Z' },
-    ...{ schemaVersion: 0, ...nothing, idsAdded: [], idsRemoved: [], proofs: [] },
-  };
-  const path = join(directory, `_log/${String(version).padStart(20, '0')}.json`);
-  writeFileSync(path, JSON.stringify(entry), { flag: 'wx' });
-}
 
 describe('a writer that is overtaken', () => {
   test('takes its files back and commits on top of the other', async () => {
@@ -63,6 +54,42 @@ describe('a writer that is overtaken', () => {
     expect(await readdir(join(directory, 'events/event_date=2020-08-17'))).toEqual([]);
     await rm(join(directory, 'rejects'));
     expect(await deliver(lake, events, { rejects: ['r'] })).toMatchObject({ version: 1, newEvents: 1 });
+  });
+});
+
+describe('a writer whose files are replaced after it found rows in them', () => {
+  test('changes the event in the new file', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await deliver(lake, [
+      { id: 'a', timeMs: DAY_1, score: 1, issuers: ['x'] },
+      { id: 'b', timeMs: DAY_1, score: 1 },
+    ]);
+    const outcome = await whileReplaced(directory, () => deliver(lake, [{ id: 'a', timeMs: DAY_1, score: 2 }]));
+    expect(outcome).toMatchObject({ isReplaced: true, value: { version: 3, changedEvents: 1 } });
+    expect(await ask(lake, 'SELECT event_id, score FROM events ORDER BY ALL')).toEqual([
+      ['a', 2],
+      ['b', 1],
+    ]);
+  });
+
+  test('fails with the damage when the file is lost, not replaced', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await deliver(lake, [
+      { id: 'a', timeMs: DAY_1, score: 1 },
+      { id: 'b', timeMs: DAY_1, score: 1 },
+    ]);
+    const [path] = (await lake.snapshot()).files.events?.map((file) => file.path) ?? [];
+    let isLost = false;
+    const matches = (location: string) => {
+      if (!isLost && location.endsWith(`${path}`)) renameSync(location, join(directory, '_spool/tmp/gone'));
+      isLost ||= location.endsWith(`${path}`);
+      return false;
+    };
+    const work = () => deliver(lake, [{ id: 'a', timeMs: DAY_1, score: 2 }]);
+    const { outcome } = await onFailingDisk([{ call: 'open', errno: 'EIO', nth: null, matches }], work);
+    expect(outcome).toMatchObject({ thrown: { code: 'LAKE_CORRUPT', context: { path } } });
   });
 });
 

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { examineLake, type Lake, type LakeDamage, rebuildLog } from '../src/index.ts';
 import { onFailingDisk } from './failing-disk.ts';
 import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
+import { whileReplaced } from './overtaking.ts';
 import { DAY_1, deliver, HOUR, proofOfDays, SMALL_OPTIONS, type SmallEvent } from './small-lake.ts';
 
 const event = (id: string, hour: number): SmallEvent => ({
@@ -283,6 +284,14 @@ test('a sound lake has no finding: new, compacted, vacuumed, with old files, and
   await withLake(empty, async () => undefined);
   expect(await examine(empty)).toEqual([]);
   await expect(examine(join(empty, 'nowhere'))).rejects.toMatchObject({ code: 'LAKE_MISSING' });
+});
+
+test('a file that a writer replaces meanwhile is not called lost', async () => {
+  const directory = await stored();
+  expect(await whileReplaced(directory, () => examine(directory))).toMatchObject({
+    isReplaced: true,
+    value: [{ part: 'views' }],
+  });
 });
 
 test('a folder that cannot be listed is said, and not taken for an empty one', async () => {
