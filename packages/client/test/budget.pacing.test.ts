@@ -104,6 +104,22 @@ describe('a request budget', () => {
     expect(clock.nowMs()).toBe(START + 30_000);
   });
 
+  it('grants all that the limit allows at once, and the next one when the window has passed', async () => {
+    const clock = createFakeClock(START, false);
+    const budget = createRequestBudget({ requests: 5, windowSeconds: 10 }, { clock, emit: () => {} });
+    const grantedAfterMs: number[] = [];
+    const all = Promise.all(
+      Array.from({ length: 6 }, async () => {
+        (await budget.acquire(NEVER)).answered(null);
+        grantedAfterMs.push(clock.nowMs() - START);
+      }),
+    );
+    await clock.advance(10_000);
+    expect(grantedAfterMs).toEqual([0, 0, 0, 0, 0, 10_000]);
+    await all;
+    expect(budget.requestsLeft()).toBe(4);
+  });
+
   it('lets the next one pass when the first in the queue gives up', async () => {
     const clock = createFakeClock(START, false);
     const budget = createRequestBudget({ requests: 1, windowSeconds: 10 }, { clock, emit: () => {} });

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import fs, { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -54,6 +55,28 @@ test('verifying gives the ids again, and null for any other file', async () => {
   }
   await rm(page.path);
   expect(await spool.verifyPage(page)).toBeNull();
+});
+
+test('a page whose bytes the disk does not keep has no name', async () => {
+  const spool = await openSpool(directory, RECORDS);
+  const { page } = await spool.writePage(KEY, body('[{"id":"a"}]'));
+  const { open } = fs;
+  fs.open = async (path, ...how) => {
+    const file = await open(path, ...how);
+    if (!String(path).endsWith('.part')) return file;
+    file.sync = () => Promise.reject(Object.assign(new Error('EIO: injected'), { code: 'EIO' }));
+    return file;
+  };
+  syncBuiltinESMExports();
+  try {
+    const next = spool.writePage({ ...KEY, pageNumber: 4 }, body('[{"id":"b"}]'));
+    await expect(next).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE', context: { code: 'EIO' } });
+  } finally {
+    fs.open = open;
+    syncBuiltinESMExports();
+  }
+  expect(await readdir(join(directory, KEY.windowId))).toEqual(['3.ndjson']);
+  expect(await spool.verifyPage(page)).not.toBeNull();
 });
 
 const SHAPED = {

@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MS_PER_DAY, parseRange } from '@edrlake/core';
-import { agreementOf, reconcile, repair } from '@edrlake/runner';
+import { EVERYTHING, MS_PER_DAY, parseRange } from '@edrlake/core';
+import { agreementOf, exportRange, openEdrLake, reconcile, repair } from '@edrlake/runner';
 import type { Fault, SimulatorOptions } from '@edrlake/simulator';
 import { describe, expect, it } from 'vitest';
 import { OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
@@ -145,6 +145,32 @@ describe('repair', () => {
   });
 });
 
+it('a day whose events are stored twice is no match, and repair leaves one copy of each', async () => {
+  const day = parseRange('2020-08-17', '2020-08-17');
+  await onStage({ events: 300, range: day, seed: 4 }, async (stage) => {
+    const { simulator, services } = stage;
+    await stage.backfill(day);
+    await forgetIds(stage.lake);
+    const lake = await openEdrLake(stage.lake.directory, { create: false, readOnly: false }, services());
+    try {
+      const ends = { ...stage.ends, lake };
+      const request = { axis: 'event', ranges: [day], scope: EVERYTHING } as const;
+      await exportRange(ends, request, { ...OPTIONS, force: true }, services());
+      const twice = await reconcile(ends, { range: day, by: 'day' }, services());
+      expect(twice).toMatchObject([{ verdict: 'duplicate', inLake: 600, distinctIds: 300, inApi: 300 }]);
+      expect(agreementOf(twice)).toBe('mismatch');
+
+      const { removedRows } = await repair(ends, twice, OPTIONS, services());
+      expect(removedRows).toBeGreaterThanOrEqual(300);
+      const once = await reconcile(ends, { range: day, by: 'day' }, services());
+      expect(once).toMatchObject([{ verdict: 'match', inLake: 300, distinctIds: 300 }]);
+      expect(await idsOf({ lake })).toEqual([...simulator.truth.ids()].sort());
+    } finally {
+      await lake.close();
+    }
+  });
+});
+
 it('a histogram that puts events into other hours is found out, and the lake is mended all the same', async () => {
   const day = parseRange('2020-08-17', '2020-08-17');
   await onStage({ events: 5_000, range: day, seed: 9 }, async (stage) => {
@@ -168,6 +194,17 @@ it('a histogram that puts events into other hours is found out, and the lake is 
   });
 });
 
-async function idsOf({ lake }: Stage): Promise<(string | null)[]> {
+async function idsOf({ lake }: Pick<Stage, 'lake'>): Promise<(string | null)[]> {
   return (await rowsOf(lake, 'select event_id from events')).map(([id]) => id ?? null).sort();
+}
+
+/** Takes all files out of the identity index, so that what is delivered next is stored once more. */
+async function forgetIds({ directory, snapshot }: Stage['lake']): Promise<void> {
+  const log = join(directory, '_log');
+  const entries = (await readdir(log)).filter((name) => !name.includes('checkpoint'));
+  const path = join(log, entries.sort().at(-1) ?? 'no entry');
+  const { idsAdded, ...last } = JSON.parse(await readFile(path, 'utf8'));
+  const known = (await snapshot()).idFiles.map((file) => file.path);
+  const forgotten = { idsAdded: [], idsRemoved: [...last.idsRemoved, ...known] };
+  await writeFile(path, JSON.stringify({ ...last, crc32: undefined, ...forgotten }));
 }
