@@ -1,152 +1,5 @@
+import { FETCHING, FLATTENING } from './fetching-bugs.ts';
 import type { PlantedBug } from './planted-bug.ts';
-
-/** Bugs in the way from the API to the spool: requests, counts, pages. */
-const FETCHING: readonly PlantedBug[] = [
-  {
-    name: 'skip-last-page',
-    effect: 'leaves out the last page of every window',
-    file: 'packages/pager/src/fetch-pages.ts',
-    find: 'Array.from({ length: pageCount },',
-    replace: 'Array.from({ length: Math.max(1, pageCount - 1) },',
-    tests: ['packages/pager/test/fetch-windows.complete.test.ts'],
-  },
-  {
-    name: 'trust-page-without-checksum',
-    effect: 'takes a spooled page of an earlier run without comparing its checksum',
-    file: 'packages/pager/src/spool.ts',
-    find: 'checksumText(file.crc32) === page.crc32 && ',
-    replace: '',
-    tests: ['packages/pager/test/spool.durable.test.ts'],
-  },
-  {
-    name: 'keep-page-unsynced',
-    effect: 'gives a page its name before its bytes are on disk',
-    file: 'packages/pager/src/spool.ts',
-    find: 'await onDisk(unfinished, () => file.sync());',
-    replace: '',
-    tests: ['packages/pager/test/spool.durable.test.ts'],
-  },
-  {
-    name: 'range-end-inclusive',
-    effect: 'asks for one millisecond more than the window holds',
-    file: 'packages/client/src/query-filter.ts',
-    find: 'isoInstant(range.endMs - 1)',
-    replace: 'isoInstant(range.endMs)',
-    tests: ['packages/client/test/query-filter.quoting.test.ts', 'packages/client/test/qualys-source.queries.test.ts'],
-  },
-  {
-    name: 'filter-escapes-range',
-    effect: "lets an OR in the user's filter escape the range",
-    file: 'packages/client/src/query-filter.ts',
-    find: 'return parts.map((part) =>',
-    replace: "return parts.join(' AND ') || parts.map((part) =>",
-    tests: ['packages/client/test/query-filter.quoting.test.ts'],
-  },
-  {
-    name: 'count-own-requests-twice',
-    effect: 'counts each answered request twice against the rate limit',
-    file: 'packages/client/src/request-account.ts',
-    find: 'state.answered = insert(state.answered, [nowMs, 1]);',
-    replace: 'state.answered = insert(state.answered, [nowMs, 2]);',
-    tests: ['packages/client/test/budget.pacing.test.ts'],
-  },
-  {
-    name: 'forget-requests-in-flight',
-    effect: 'sends more requests than the limit while answers are outstanding',
-    file: 'packages/client/src/request-account.ts',
-    find: 'return limit.requests - state.inFlight - own - foreign;',
-    replace: 'return limit.requests - own - foreign;',
-    tests: ['packages/client/test/budget.pacing.test.ts', 'packages/client/test/shared-budget.pacing.test.ts'],
-  },
-  {
-    name: 'retry-refused-login',
-    effect: 'tries a refused login again, which locks accounts',
-    file: 'packages/client/src/token.ts',
-    find: 'if (isFinal) refusal = thrown;',
-    replace: '',
-    tests: ['packages/client/test/client.login.test.ts'],
-  },
-  {
-    name: 'show-password',
-    effect: 'leaves passwords in messages',
-    file: 'packages/client/src/redaction.ts',
-    find: "for (const form of secrets().flatMap(writtenForms)) shown = shown.replaceAll(form, '[removed]');",
-    replace: '',
-    tests: ['packages/client/test/client.failures.test.ts', 'packages/client/test/client.login.test.ts'],
-  },
-  {
-    name: 'call-mismatch-complete',
-    effect: 'calls a window complete after the last refetch, whatever came',
-    file: 'packages/pager/src/fetch-window.ts',
-    find: "{ verdict: 'mismatch', duplicates: 0 }",
-    replace: "{ verdict: 'complete', duplicates: 0 }",
-    tests: ['packages/pager/test/fetch-windows.complete.test.ts'],
-  },
-  {
-    name: 'take-empty-body-for-zero',
-    effect: 'takes an answer without a body for a count of zero',
-    file: 'packages/client/src/qualys-client.ts',
-    find: "if (text === '') throw contentFailure('BODY_BROKEN', 'expected a count, found an empty body', text, facts, redact);\n    const answer = jsonOf(text, facts, redact);",
-    replace: "const answer = text === '' ? { count: 0 } : jsonOf(text, facts, redact);",
-    tests: ['packages/client/test/client.counts.test.ts'],
-  },
-  {
-    name: 'accept-a-zero',
-    effect: 'believes a count of zero without asking for a page',
-    file: 'packages/pager/src/fetch-pages.ts',
-    find: 'Math.max(1, pagesOf(count, way.pageSize))',
-    replace: 'pagesOf(count, way.pageSize)',
-    tests: ['packages/pager/test/one-wrong-answer.property.test.ts', 'packages/runner/test/export-flow.zeros.test.ts'],
-  },
-  {
-    name: 'believe-one-walk-of-duplicates',
-    effect: 'calls repeated records harmless although each walk lists others',
-    file: 'packages/pager/src/page-ways.ts',
-    find: '&& isSame(listingOf(walk), listing)',
-    replace: '',
-    tests: ['packages/pager/test/duplicates.property.test.ts'],
-  },
-  {
-    name: 'grant-access-for-ever',
-    effect: 'takes a refused account for a refused request',
-    file: 'packages/client/src/access.ts',
-    find: 'hasAnswered && refusedInARow < MAX_REFUSED_IN_A_ROW',
-    replace: 'hasAnswered',
-    tests: [
-      'packages/client/test/client.login.test.ts',
-      'packages/client/test/client.failures.test.ts',
-      'packages/runner/test/export-flow.refusals.test.ts',
-    ],
-  },
-];
-
-/** Bugs in flattening and in the rows of a batch. */
-const FLATTENING: readonly PlantedBug[] = [
-  {
-    name: 'drop-first-child-row',
-    effect: 'drops the first element of every list',
-    file: 'packages/flattener/src/sql-children.ts',
-    find: 'WHERE element IS NOT NULL`;',
-    replace: 'WHERE element IS NOT NULL AND position > 0`;',
-    tests: ['packages/flattener/test/fixtures.golden.test.ts', 'packages/writers/test/staging.records.test.ts'],
-  },
-  {
-    name: 'older-version-wins',
-    effect: 'keeps the older one of two versions of an event in a batch',
-    file: 'packages/writers/src/stage-batch.ts',
-    find: 'ORDER BY processed_time DESC NULLS LAST',
-    replace: 'ORDER BY processed_time ASC NULLS LAST',
-    tests: ['packages/writers/test/staging.records.test.ts', 'packages/lake/test/commit.upsert.test.ts'],
-  },
-  {
-    name: 'write-known-events-again',
-    effect: 'writes events that the lake already has',
-    file: 'packages/writers/src/write-parquet.ts',
-    find: 'return exceptTable === null ? rows :',
-    replace: 'return true ? rows :',
-    tests: ['packages/lake/test/commit.exactly-once.test.ts', 'packages/writers/test/parquet.write.test.ts'],
-  },
-];
 
 /** Bugs in the commit protocol and in what keeps a lake whole. */
 const COMMITTING: readonly PlantedBug[] = [
@@ -248,6 +101,22 @@ const COMMITTING: readonly PlantedBug[] = [
     tests: ['test/simulation'],
     needsBuild: true,
   },
+  {
+    name: 'trust-log-without-checksum',
+    effect: 'follows a log entry of which a digit has changed',
+    file: 'packages/lake/src/log-files.ts',
+    find: 'if (!isAsWritten(text)) throw',
+    replace: 'if (text.length > 1e9) throw',
+    tests: ['packages/lake/test/log.gaps.test.ts'],
+  },
+  {
+    name: 'take-a-living-lease',
+    effect: 'takes over the work of a process that missed one renewal',
+    file: 'packages/lake/src/lease.ts',
+    find: 'seen.unchanged >= (seen.isStale ? STALE_BEATS : EXPIRY_BEATS)',
+    replace: 'seen.unchanged >= 1',
+    tests: ['packages/lake/test/lease.fencing.test.ts'],
+  },
 ];
 
 /** Bugs in what is called proven, complete or followed. */
@@ -319,6 +188,46 @@ const PROVING: readonly PlantedBug[] = [
     find: "isRejected ? 'rejected' : 'proven'",
     replace: "isRejected ? 'proven' : 'proven'",
     tests: ['packages/runner/test/reject-share.limits.test.ts'],
+  },
+  {
+    name: 'forget-scattered-rejects',
+    effect: 'leaves windows proven that have too many rejects only together',
+    file: 'packages/runner/src/export-run.ts',
+    find: 'await commitRejected({ lake, runId: run.runId }, tally.scattered);',
+    replace: 'await Promise.resolve(commitRejected);',
+    tests: ['packages/runner/test/reject-share.limits.test.ts'],
+  },
+  {
+    name: 'prove-unconfirmed-zeros',
+    effect: 'proves a count of zero whose page could not be had',
+    file: 'packages/runner/src/commit-batch.ts',
+    find: "...nothing, verdict: 'unverified'",
+    replace: "...nothing, verdict: 'proven'",
+    tests: ['packages/runner/test/export-flow.zeros.test.ts'],
+  },
+  {
+    name: 'match-by-one-number',
+    effect: 'calls a day a match by one count that is too small',
+    file: 'packages/runner/src/confirm-days.ts',
+    find: 'if (alone.length === 0) return firstLines;',
+    replace: 'if (alone.length < 1e9) return firstLines;',
+    tests: ['packages/runner/test/reconcile.repair.test.ts'],
+  },
+  {
+    name: 'complete-an-open-day',
+    effect: 'calls a day complete that was counted before it had settled',
+    file: 'packages/lake/src/coverage.ts',
+    find: 'const isSettledThen = deciding.every(({ proof }) => range.endMs <= proof.settledMs);',
+    replace: 'const isSettledThen = deciding.length > 0;',
+    tests: ['packages/lake/test/coverage.intervals.test.ts', 'packages/runner/test/days.open.test.ts'],
+  },
+  {
+    name: 'believe-a-wrong-date',
+    effect: 'believes a proof that is dated after one committed later',
+    file: 'packages/lake/src/dated-proofs.ts',
+    find: 'const isBelieved = believed[position] === true;',
+    replace: 'const isBelieved = believed.length > 0;',
+    tests: ['packages/lake/test/coverage.intervals.test.ts', 'packages/runner/test/sync.clocks.test.ts'],
   },
 ];
 
