@@ -3,6 +3,8 @@
  * answered, a single 401 or 403 comes from a firewall, a proxy or one node of the gateway.
  */
 export interface Access {
+  /** Whether any data request has been answered: until then nothing tells a refused account from a refused request. */
+  hasAnswered(): boolean;
   /** Whether a data request has been answered since the last time that the account as a whole was refused. */
   isGranted(): boolean;
   /** A data request was answered. */
@@ -19,6 +21,7 @@ export function createAccess(): Access {
   let hasAnswered = false;
   let refusedInARow = 0;
   return {
+    hasAnswered: () => hasAnswered,
     isGranted: () => hasAnswered && refusedInARow < MAX_REFUSED_IN_A_ROW,
     granted() {
       hasAnswered = true;

@@ -94,6 +94,8 @@ export interface QualysClient {
     signal: AbortSignal,
   ): Promise<string>;
   limits(): LearnedLimits;
+  /** Whether any data request has been answered: until then nothing tells a refused account from a refused request. */
+  hasAnswered(): boolean;
   /** What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
   serverTimeMs(): number | null;
   /** The same, after a new login where the last answer is more than a minute old; logins are outside the limits. */
@@ -182,6 +184,7 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
       ...observed,
       clockSkew: data.serverTime.skew(),
     }),
+    hasAnswered: () => data.access.hasAnswered(),
     serverTimeMs: () => data.serverTime.lastMs(),
     askServerTime: (signal) =>
       call(signal, async (linked) => {

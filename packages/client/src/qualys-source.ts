@@ -63,6 +63,21 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
     return { filter: windowFilter(query, tokens), state: query.scope.state };
   }
 
+  /**
+   * A run that is resumed begins with a page. Where that is refused as if the account were, a count is asked for, as a new run does
+   * first: where it is answered, the page is asked for again, and what refuses it then concerns that page alone.
+   */
+  async function despiteRefusal<T>(query: EventQuery, ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await ask();
+    } catch (thrown) {
+      const isUndecided = thrown instanceof EdrlakeError && thrown.code === 'ACCESS_DENIED' && !client.hasAnswered();
+      if (!isUndecided) throw thrown;
+      await client.count(selection(query), signal);
+      return ask();
+    }
+  }
+
   const histogram = histogramOf(client, tokens, options.histogram ?? 'auto');
 
   return {
@@ -105,7 +120,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
                 sort: sortOf(query, way),
                 searchAfterValues: cursor,
               };
-              return client.searchAfter(params, read, signal);
+              return despiteRefusal(query, () => client.searchAfter(params, read, signal), signal);
             },
           },
     page: async (query, pageNumber, read, signal, way = usual()) => {
@@ -117,7 +132,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
         });
       }
       const params = { ...selection(query), pageNumber, pageSize: way.pageSize, sort: sortOf(query, way) };
-      return client.events(params, read, signal);
+      return despiteRefusal(query, () => client.events(params, read, signal), signal);
     },
   };
 }

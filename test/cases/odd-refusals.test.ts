@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { runCommand } from '../e2e/command.ts';
+import { type CaseGateway, type Scenario, startCaseGateway } from './gateway.ts';
+
+const EVENTS = Array.from({ length: 25 }, (_, index) => ({
+  id: `F_${index}`,
+  type: 'FILE',
+  dateTime: `2021-03-27T10:00:${String(index).padStart(2, '0')}.000+0000`,
+  asset: { agentId: 'a' },
+}));
+const DAY = ['--from', '2021-03-27', '--to', '2021-03-27'];
+
+let gateway: CaseGateway;
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'edrlake-refusals-'));
+});
+afterEach(async () => {
+  await gateway.close();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const backfill = (...more: string[]) =>
+  runCommand(['backfill', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake'), ...more]);
+
+describe('a resumed run whose first request is a page', () => {
+  /** Refuses the last page of three: first as a firewall does, then with 401; where `isLocked` with 401 for everything. */
+  function refusing(isLocked: () => boolean): Scenario & { firstRun: boolean } {
+    const scenario = {
+      events: EVENTS,
+      firstRun: true,
+      answer: ({ kind, params, send }: Parameters<NonNullable<Scenario['answer']>>[0]) => {
+        const isLastPage = kind === 'events' && params.get('pageNumber') === '2';
+        if (!isLastPage && !(isLocked() && kind !== 'auth')) return false;
+        if (scenario.firstRun) send(403, '<html>blocked</html>', { 'content-type': 'text/html' });
+        else send(401, '{"message":"Unauthorized"}');
+        return true;
+      },
+    };
+    return scenario;
+  }
+
+  it('refused with 401 fails that window only, because a count is answered', async () => {
+    const scenario = refusing(() => false);
+    gateway = await startCaseGateway(scenario);
+    expect((await backfill('--page-size', '10')).exitCode).toBe(3);
+    scenario.firstRun = false;
+    const counts = gateway.asked('count');
+    const resumed = await backfill('--page-size', '10', '--json');
+    expect(resumed.exitCode, resumed.stderr).toBe(3);
+    const failed = [{ code: 'REQUEST_REFUSED' }];
+    expect(JSON.parse(resumed.stdout)).toMatchObject({ resumed: true, windows: { failed } });
+    expect(gateway.asked('count') - counts).toBe(1);
+  });
+
+  it('of an account that lost its role ends with the advice to get it back', async () => {
+    const scenario = refusing(() => !scenario.firstRun);
+    gateway = await startCaseGateway(scenario);
+    expect((await backfill('--page-size', '10')).exitCode).toBe(3);
+    scenario.firstRun = false;
+    const resumed = await backfill('--page-size', '10');
+    expect(resumed.exitCode, resumed.stdout).toBe(2);
+    expect(resumed.stderr).toContain('[ACCESS_DENIED]');
+  });
+});
