@@ -77,6 +77,38 @@ describe.each([
   });
 });
 
+describe('a gateway whose pages are far smaller than asked for', () => {
+  const answering = (give: (asked: number) => number): Scenario => ({
+    events: EVENTS.slice(0, 90),
+    answer: ({ kind, params, rows, send }) => {
+      if (kind !== 'events') return false;
+      const size = give(Number(params.get('pageSize')));
+      const from = Number(params.get('pageNumber')) * Math.min(Number(params.get('pageSize')), 7);
+      send(200, `[${rows(params).slice(from, from + size)}]`);
+      return true;
+    },
+  });
+  const run = (...more: string[]) =>
+    runCommand(['backfill', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake'), ...more]);
+
+  it('always alike, is adapted to', async () => {
+    gateway = await startCaseGateway(answering((asked) => Math.min(7, asked)));
+    const ended = await run();
+    expect(ended.exitCode, ended.stdout).toBe(0);
+    expect(ended.stdout).toContain('90 new');
+    expect(ended.stdout).toContain('set --page-size 7');
+  });
+
+  it('never alike, is named as the cause of the mismatch', async () => {
+    let nth = 0;
+    gateway = await startCaseGateway(answering(() => 3 + (nth++ % 3)));
+    const ended = await run();
+    expect(ended.exitCode, ended.stdout).toBe(4);
+    expect(ended.stdout).toContain('gave pages of');
+    expect(ended.stdout).toContain('--page-size');
+  });
+});
+
 it('doctor is content with pages as large as asked for', async () => {
   gateway = await startCaseGateway({ events: EVENTS });
   const args = ['doctor', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake')];

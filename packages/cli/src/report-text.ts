@@ -126,6 +126,8 @@ function nextLines(report: ExportReport): string[] {
     return rejectedLines(rangeFlagsText(report.windows.rejected[0]?.range ?? spanOf(report.request)));
   const ignored = ignoredRangeLines(report.windows.mismatched);
   if (ignored !== null) return ignored;
+  const short = shortPagesLines(report.windows.mismatched, range);
+  if (short !== null) return short;
   const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
   return [
     'Events may still be arriving in that time: try again in an hour or two.',
@@ -145,6 +147,19 @@ export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatche
     `The API ignored the time range: ${nounText(events, 'event')} of ${days} came.`,
     'This platform may spell the time token otherwise, as event.datetime.',
     'Next: edrlake doctor (finds the token to set with --event-time-token)',
+  ];
+}
+
+/** What to do where pages came smaller than asked for, and not alike, so that no size could be learned; null where none did. */
+function shortPagesLines(mismatched: ExportReport['windows']['mismatched'], rangeFlags: string): string[] | null {
+  const found = mismatched.find(({ shortPages }) => shortPages !== undefined)?.shortPages;
+  if (found === undefined) return null;
+  const { asked, smallest, largest } = found;
+  const sizes = smallest === largest ? countText(largest) : `${countText(smallest)} to ${countText(largest)}`;
+  return [
+    `The gateway gave pages of ${sizes} events where ${countText(asked)} were asked for.`,
+    'The rest of each page is lacking: ask for no more than it always gives.',
+    `Next: edrlake backfill ${rangeFlags} --page-size ${Math.max(1, smallest)}`,
   ];
 }
 

@@ -52,9 +52,6 @@ export type FetchedPages =
 /** Pages that a walk may take beyond those its count needs: one that finds nothing, and some that are not full. */
 const PAGES_BEYOND_COUNT = 3;
 
-/** A walk by cursors goes on with pages that are so many times smaller than asked for. */
-const MAX_SHRINKING = 20;
-
 /**
  * All pages of one try. Settles only when none of them is in flight any more; after a failure no further one is begun.
  * @throws {EdrlakeError} when a page fails for good; pages that came are spooled by then
@@ -143,8 +140,8 @@ async function walkCursors(
   let cursor: string | null = null;
   let records = 0;
   let largestPage = 0;
-  // The API may give smaller pages than it is asked for; then there are more of them.
-  const maxPages = () => pagesOf(count, Math.max(largestPage, pageSize / MAX_SHRINKING)) + PAGES_BEYOND_COUNT;
+  // The API may give smaller pages than it is asked for; then there are more of them. An empty one ends the walk.
+  const maxPages = () => pagesOf(count, largestPage || pageSize) + PAGES_BEYOND_COUNT;
   for (let pageNumber = 0; pageNumber < maxPages(); pageNumber++) {
     const reused = await reusedPage(fetching.spool, reusable, pageNumber);
     // What an earlier run fetched behind a page that is gone may begin elsewhere.

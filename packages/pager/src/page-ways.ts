@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EventSource, PageWay } from '@edrlake/core';
 import type { PageWithIds } from './spool.ts';
 import { tally } from './window-tally.ts';
@@ -9,11 +10,11 @@ export interface Walk {
   readonly countAfter: number;
 }
 
-/** Pages are at most so many times smaller than asked for; smaller ones are not worth the requests. */
+/** Pages that are more times smaller than asked for cost so many requests that a second walk has to find the same first. */
 const MAX_SHRINKING = 20;
 
 /** Tried in turn where the API refuses a page size and does not say which it takes. */
-const USUAL_PAGE_SIZES = [500, 200, 100, 50, 20, 10];
+const USUAL_PAGE_SIZES = [500, 200, 100, 50, 20, 10, 5, 2, 1];
 
 /** Pages of the size in use, in the source's own order. */
 export function usualWay({ pageSize }: Pick<EventSource, 'pageSize'>): PageWay {
@@ -23,21 +24,27 @@ export function usualWay({ pageSize }: Pick<EventSource, 'pageSize'>): PageWay {
 /**
  * The page size that the API seems to give instead of the one asked for: all pages but the last are equally short, though the
  * count says that there is more. null where the walk does not look like that. One short page may have lost an event, so at
- * least two of the size are needed, in this walk or the one before it.
+ * least two of the size are needed, in this walk or the one before it. Where two walks had the same pages of different sizes, as
+ * where bytes are limited, it is the smallest of them.
  */
 export function shortPageSize(walks: readonly Walk[]): number | null {
   const last = walks.at(-1);
   if (last === undefined) return null;
   const { way, countAfter } = last;
   const sizes = sizesOf(last);
-  const [size = 0] = sizes;
-  if (size === 0 || size >= way.pageSize || size * MAX_SHRINKING < way.pageSize) return null;
   if (sizes.reduce((sum, records) => sum + records, 0) >= countAfter) return null;
-  const isShort = sizes.every((records, index) => records === size || (index === sizes.length - 1 && records < size));
-  if (!isShort) return null;
+  // The last page may be short because nothing follows.
+  const whole = sizes.length > 1 ? sizes.slice(0, -1) : sizes;
+  const smallest = Math.min(...whole);
+  if (smallest < 1 || whole.some((records) => records >= way.pageSize)) return null;
   const before = walks.at(-2);
-  const isSeenBefore = before !== undefined && sameWay(before.way, way) && sizesOf(before)[0] === size;
-  return isSeenBefore || sizes.filter((records) => records === size).length >= 2 ? size : null;
+  const sizesBefore = before !== undefined && sameWay(before.way, way) ? sizesOf(before) : [];
+  if (isDeepStrictEqual(sizesBefore, sizes)) return smallest;
+  const isEven = sizes.every((records, at) => records === smallest || (at === whole.length && records < smallest));
+  if (!isEven) return null;
+  if (sizesBefore[0] === smallest) return smallest;
+  const isMuchSmaller = smallest * MAX_SHRINKING < way.pageSize;
+  return !isMuchSmaller && sizes.filter((records) => records === smallest).length >= 2 ? smallest : null;
 }
 
 /** The next page size to try after a refused one, or null where none is left. @param largest what the API named */

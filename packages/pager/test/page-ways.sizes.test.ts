@@ -93,6 +93,26 @@ describe('an API that gives smaller pages than it is asked for, in silence', () 
     expect(await fetchAll(source)).toMatchObject({ proven: 250, sizes: [{ given: 50 }] });
   });
 
+  it.each([1, 2, 4])('is believed after a second walk where it gives %i of 100', async (pageSizeCap) => {
+    const source = memorySource(spread(350), { pageSize: 100, maxResultWindow: 1_000, pageSizeCap });
+    expect(await fetchAll(source)).toMatchObject({ proven: 350, sizes: [{ given: pageSizeCap }] });
+  });
+
+  it('differently short each, but alike in two walks, is asked for the smallest', async () => {
+    const source = memorySource(spread(350), { pageSize: 100, maxResultWindow: 1_000 });
+    source.page = async (query, pageNumber, read, signal, way) => {
+      const asked = way?.pageSize ?? 100;
+      const from = pageNumber * asked;
+      return read(bodyOf(source.matching(query).slice(from, from + Math.min(asked, 40 + pageNumber)), signal));
+    };
+    expect(await fetchAll(source)).toMatchObject({ proven: 350, sizes: [{ given: 40 }] });
+  });
+
+  it.each([1, 3])('is walked by cursors where it gives %i of 100', async (pageSizeCap) => {
+    const walked = { pageSize: 100, maxResultWindow: 1_000, maxWindowEvents: 1_000, pageSizeCap };
+    expect(await fetchAll(memorySource(spread(150), walked))).toMatchObject({ proven: 150 });
+  });
+
   it('is walked by cursors without a second walk', async () => {
     const source = memorySource(spread(950), {
       pageSize: 100,
@@ -151,7 +171,8 @@ it.each([
   [1_000, undefined, 500],
   [1_000, 700, 700],
   [500, 1_000, 200],
-  [10, undefined, null],
+  [10, undefined, 5],
+  [1, undefined, null],
 ])('after %i refused and %s named comes %s', (refused, largest, expected) => {
   expect(sizeAfterRefusal(refused, largest)).toBe(expected);
 });

@@ -22,7 +22,7 @@ import type {
   RunServices,
   UnverifiedWindow,
 } from './export-types.ts';
-import { askedPageSize, type LearnedPageSize, learnedPageSize } from './page-sizes.ts';
+import { askedPageSize, type LearnedPageSize, learnedPageSize, shortPages } from './page-sizes.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
 import { knownClocks } from './read-clocks.ts';
 import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects, isAboveShare, joinReasons } from './reject-share.ts';
@@ -162,7 +162,8 @@ function recorderOf(
       }
     },
     recordBatch: async (windows, result) => {
-      addBatch(tally, result, maxRejectShare);
+      const shortOf = new Map(windows.map((fetched) => [fetched.window.id, shortPages(fetched, source.pageSize)]));
+      addBatch(tally, result, maxRejectShare, shortOf);
       const windowIds = windows.map(({ window }) => window.id);
       await journal.append({ type: 'commit', atMs: clock.nowMs(), version: result.commit.version, windowIds });
     },
@@ -273,7 +274,12 @@ function rejectedWindow({ window, fetched, rejected }: WindowProof): RejectedWin
   return { windowId: window.id, range: window.range, fetched, rejected };
 }
 
-function addBatch(tally: Tally, result: BatchResult, maxRejectShare: number): void {
+function addBatch(
+  tally: Tally,
+  result: BatchResult,
+  maxRejectShare: number,
+  shortOf: ReadonlyMap<string, ReturnType<typeof shortPages>>,
+): void {
   const { proofs, unknownFields, rejectReasons, commit } = result;
   tally.rejects = joinReasons(tally.rejects, rejectReasons);
   for (const proof of proofs) {
@@ -289,7 +295,12 @@ function addBatch(tally: Tally, result: BatchResult, maxRejectShare: number): vo
       const { counted, fetched, distinct, window } = proof;
       const outside = outsideRange(proof);
       const what = { windowId: window.id, range: window.range, counted, fetched, distinct };
-      tally.mismatched.push({ ...what, ...(outside !== null && { outside }) });
+      const short = shortOf.get(window.id) ?? null;
+      tally.mismatched.push({
+        ...what,
+        ...(outside !== null && { outside }),
+        ...(short !== null && { shortPages: short }),
+      });
     }
   }
   tally.newEvents += commit.newEvents;

@@ -123,6 +123,8 @@ export interface MismatchedWindow {
     readonly firstDay: Day;
     readonly lastDay: Day;
   };
+  /** Where pages came smaller than asked for and events are lacking: how many events they held. Absent: none did. */
+  readonly shortPages?: { readonly asked: number; readonly smallest: number; readonly largest: number };
 }
 
 /** A window of which too many records could not become rows. */

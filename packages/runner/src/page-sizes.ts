@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type EventSource, MS_PER_DAY } from '@edrlake/core';
+import { type EventSource, type FetchedWindow, MS_PER_DAY } from '@edrlake/core';
 import { listRunIds, readJournal } from './run-journal.ts';
 
 /** What an earlier run found out about the pages of a source. */
@@ -40,4 +40,20 @@ export async function learnedPageSize(
     return { pageSize: found.pageSize, learnedAtMs: found.learnedAtMs };
   }
   return null;
+}
+
+/**
+ * The sizes of the pages of a window to which events are lacking, where none of them was as large as asked for: then that is
+ * why. null where they were.
+ */
+export function shortPages(
+  { count, recordCount, pages }: FetchedWindow,
+  asked: number,
+): { readonly asked: number; readonly smallest: number; readonly largest: number } | null {
+  if (recordCount >= count) return null;
+  const sizes = pages.filter(({ way }) => (way?.pageSize ?? asked) === asked).map((page) => page.recordCount);
+  // The last page may be short because nothing follows.
+  const whole = sizes.length > 1 ? sizes.slice(0, -1) : sizes;
+  const [smallest, largest] = [Math.min(...whole), Math.max(...whole)];
+  return whole.length === 0 || largest === 0 || largest >= asked ? null : { asked, smallest, largest };
 }
