@@ -66,3 +66,54 @@ describe('a resumed run whose first request is a page', () => {
     expect(resumed.stderr).toContain('[ACCESS_DENIED]');
   });
 });
+
+describe('a gateway that pages less far than the documents say', () => {
+  const tooFar = (limit: number, words: (reach: number) => string): Scenario => ({
+    events: EVENTS,
+    answer: ({ kind, params, send }) => {
+      const reach = (Number(params.get('pageNumber')) + 1) * Number(params.get('pageSize'));
+      if (kind !== 'events' || reach <= limit) return false;
+      send(400, words(reach));
+      return true;
+    },
+  });
+  const elastic = (limit: number) => (reach: number) =>
+    `{"error":{"root_cause":[{"type":"illegal_argument_exception","reason":"Result window is too large, from + size must be less than or equal to: [${limit}] but was [${reach}]."}]},"status":400}`;
+
+  it.each([
+    ['names its limit', 10, elastic(10)],
+    ['names none', 10, () => '{"message":"Result window is too large"}'],
+    ['names one below a page', 3, elastic(3)],
+    ['names none, and it is below a page', 3, () => '{"message":"Result window is too large"}'],
+  ])('is asked for smaller windows where it %s', async (_, limit, words) => {
+    gateway = await startCaseGateway(tooFar(limit, words));
+    const ended = await backfill('--page-size', '5', '--max-result-window', '20');
+    expect(ended.exitCode, ended.stdout).toBe(0);
+    expect(ended.stdout).toContain('25 new');
+    if (limit >= 5) expect(ended.stderr).toContain('--max-result-window 10');
+    expect(gateway.asked('events')).toBeLessThan(40);
+  });
+});
+
+describe('a gateway that refuses the order of pages', () => {
+  it.each([
+    ['does not know the parameter', '{"message":"Unknown query parameter: sort"}'],
+    ['does not know the field', '{"reason":"No mapping found for [event.dateTime] in order to sort on"}'],
+    ['cannot sort by the field', '{"reason":"Fielddata is disabled on [event.dateTime] in [events]"}'],
+  ])('because it %s: the filter is not blamed', async (_, words) => {
+    gateway = await startCaseGateway({
+      events: EVENTS,
+      answer: ({ kind, send }) => {
+        if (kind === 'events') send(400, words);
+        return kind === 'events';
+      },
+    });
+    const ended = await backfill();
+    expect(ended.exitCode).toBe(2);
+    const said = ended.stderr.replace(/\s+/g, ' ');
+    expect(said).toContain('the order of the pages was refused');
+    expect(said).toContain('edrlake doctor');
+    expect(said).not.toContain('Check the filter');
+    expect(said).toContain('[SORT_REJECTED]');
+  });
+});

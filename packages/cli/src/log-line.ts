@@ -64,6 +64,11 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
         `the gateway gives ${countText(event.given)} events a page, not ${countText(event.asked)}: going on with ${countText(event.given)}`,
       );
     case 'window-split':
+      if (event.reach !== undefined) {
+        return warn(
+          `window ${rangeText(event.range)}: the gateway pages to ${nounText(event.reach, 'event')} only; split into ${event.into}. Set --max-result-window ${event.reach}`,
+        );
+      }
       return info(`window ${rangeText(event.range)} has grown, split into ${event.into}`);
     case 'window-failed':
       return warn(`window ${rangeText(event.range)} failed: ${event.message} [${event.code}]`);

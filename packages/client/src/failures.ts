@@ -147,6 +147,14 @@ function authVerdict(status: number, headers: HttpHeaders): Verdict {
 /** Statuses that say that the question is too long: for the URL, for the headers, for what takes it. */
 const TOO_LONG = new Set([413, 414, 431]);
 
+/** As Elasticsearch says it, whatever the status. */
+const IS_ABOUT_RESULT_WINDOW = /result[\s_]window|\bfrom \+ size\b/i;
+const RESULT_WINDOW_LIMIT =
+  /(?:less than or equal to|at most|up to|limit(?:ed)?(?: is| of| to)?|max(?:imum)?(?: is| of)?)\D{0,12}?(\d[\d,]{0,12})/i;
+
+/** Names the parameter, the field it cannot sort by, or what Elasticsearch lacks for it. */
+const IS_ABOUT_ORDER = /\bsort|\bfielddata\b|\border(?:ing| by|By)\b/i;
+
 function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: boolean): Verdict | null {
   const { kind, pageSize } = request;
   const { status, bodyText } = answer;
@@ -158,6 +166,17 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
       hint: 'Shorten --filter: split long lists of values over several exports.',
     };
   }
+  if (kind === 'events' && status >= 400 && IS_ABOUT_RESULT_WINDOW.test(bodyText)) {
+    const [, digits = ''] = RESULT_WINDOW_LIMIT.exec(bodyText) ?? [];
+    const limit = Number(digits.replaceAll(',', ''));
+    return {
+      code: 'RESULT_WINDOW_EXCEEDED',
+      disposition: 'split',
+      says: 'the page lies beyond what this gateway pages to',
+      hint: `Set --max-result-window${limit > 0 ? ` ${limit}` : ' to less'}.`,
+      facts: limit > 0 ? { largestResultWindow: limit } : {},
+    };
+  }
   if (status === 400 && hasAccess && isPage(answer)) {
     return {
       code: 'REQUEST_REFUSED',
@@ -167,12 +186,12 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
     };
   }
   if (status === 400 && pageSize !== null && isAboutPageSize(bodyText)) return pageSizeVerdict(pageSize, bodyText);
-  if (status === 400 && kind === 'events' && /\bsort/i.test(bodyText)) {
+  if (status === 400 && kind === 'events' && IS_ABOUT_ORDER.test(bodyText)) {
     return {
-      code: 'FILTER_REJECTED',
+      code: 'SORT_REJECTED',
       disposition: 'stop',
       says: 'the order of the pages was refused',
-      hint: 'Pages are sorted by the time token; this platform may spell it otherwise. edrlake doctor finds out which to set.',
+      hint: 'Pages are sorted by the time token; this platform may spell it otherwise, set --event-time-token then. edrlake doctor finds out.',
     };
   }
   if (status === 400) {
@@ -180,7 +199,10 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
       code: 'FILTER_REJECTED',
       disposition: 'stop',
       says: 'the query was not understood',
-      hint: 'Check the filter, and the time token of this platform: newer ones spell it event.datetime.',
+      hint:
+        kind === 'events' && hasAccess
+          ? 'If counts with this filter are answered, the size or the order of pages is what it refuses: edrlake doctor finds out.'
+          : 'Check the filter, and the time token of this platform: newer ones spell it event.datetime.',
     };
   }
   if (status === 404 && kind === 'detail') {

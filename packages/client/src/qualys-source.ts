@@ -48,7 +48,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   };
   const groupBy = options.groupBy ?? { type: 'type', agent: 'agentId' };
   const asked = options.pageSize ?? 1_000;
-  const limit = Math.min(options.maxResultWindow ?? client.maxResultWindow, client.maxResultWindow);
+  let limit = Math.min(options.maxResultWindow ?? client.maxResultWindow, client.maxResultWindow);
   if (!Number.isSafeInteger(asked) || asked < 1 || asked > limit) {
     throw new EdrlakeError('CONFIG_INVALID', `the page size is ${asked}, expected a whole number from 1 to ${limit}`);
   }
@@ -76,6 +76,29 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
       await client.count(selection(query), signal);
       return ask();
     }
+  }
+
+  /**
+   * The gateway pages less far than is said: from now on nothing beyond that is asked for. Where that is less than a page, it is
+   * the page that is too large.
+   */
+  function learnReach(thrown: unknown, pageNumber: number, way: PageWay): unknown {
+    if (!(thrown instanceof EdrlakeError) || thrown.code !== 'RESULT_WINDOW_EXCEEDED') return thrown;
+    const reach = (pageNumber + 1) * way.pageSize;
+    const named = thrown.context.largestResultWindow;
+    const isNamed = typeof named === 'number' && named < reach;
+    const learned = isNamed ? named : reach - 1;
+    if (learned >= way.pageSize) {
+      // A page of the usual size fits as long as nothing else is known.
+      limit = Math.min(limit, Math.max(learned, pageSize));
+      return thrown;
+    }
+    const { message, context, hint } = thrown;
+    return new EdrlakeError('PAGE_SIZE_REFUSED', message, {
+      cause: thrown,
+      context: { ...context, pageSize: way.pageSize, ...(isNamed && { largestPageSize: named }) },
+      ...(hint !== null && { hint }),
+    });
   }
 
   const histogram = histogramOf(client, tokens, options.histogram ?? 'auto');
@@ -132,7 +155,11 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
         });
       }
       const params = { ...selection(query), pageNumber, pageSize: way.pageSize, sort: sortOf(query, way) };
-      return despiteRefusal(query, () => client.events(params, read, signal), signal);
+      try {
+        return await despiteRefusal(query, () => client.events(params, read, signal), signal);
+      } catch (thrown) {
+        throw learnReach(thrown, pageNumber, way);
+      }
     },
   };
 }

@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   AUTH_REJECTED: { exitCode: 2, meaning: 'the login was refused; it is never tried again by itself' },
   ACCESS_DENIED: { exitCode: 2, meaning: 'the account lacks the IOC/EDR role' },
   FILTER_REJECTED: { exitCode: 2, meaning: 'the API refused the query (HTTP 400)' },
+  SORT_REJECTED: { exitCode: 2, meaning: 'the API refused the order in which pages are asked for (HTTP 400)' },
   PAGE_SIZE_REFUSED: { exitCode: 2, meaning: 'the gateway gives no pages of the size asked for' },
   QUERY_TOO_LONG: { exitCode: 2, meaning: 'the gateway takes no query of this length (HTTP 413, 414 or 431)' },
   REQUEST_REFUSED: {

@@ -72,7 +72,14 @@ export type RunEvent =
       readonly asked: number;
       readonly given: number;
     }
-  | { readonly type: 'window-split'; readonly windowId: string; readonly range: TimeRange; readonly into: number }
+  | {
+      readonly type: 'window-split';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly into: number;
+      /** Events that the gateway pages to, where that is why; absent where the window has grown. */
+      readonly reach?: number;
+    }
   | {
       readonly type: 'window-failed';
       readonly windowId: string;

@@ -184,7 +184,8 @@ async function step(
   } catch (thrown) {
     if (!(thrown instanceof EdrlakeError)) throw thrown;
     // The query was understood before: what is refused is the cursor, and the next try begins without one.
-    const isRefusedCursor = cursor !== null && thrown.code === 'FILTER_REJECTED';
+    const isRefusal = thrown.code === 'FILTER_REJECTED' || thrown.code === 'SORT_REJECTED';
+    const isRefusedCursor = cursor !== null && isRefusal;
     if (isRefusedCursor || thrown.disposition === 'split') return { refused: thrown };
     throw thrown;
   }

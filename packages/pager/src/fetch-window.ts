@@ -73,6 +73,11 @@ export async function fetchWindow(
       continue;
     }
     if (walked.type === 'refused') {
+      // Another window has found out that pages must be smaller, and so asks for less than was just refused.
+      if (!way.reversed && source.pageSize < way.pageSize) {
+        way = usualWay(source);
+        continue;
+      }
       const isTrial = !way.reversed && way.pageSize < source.pageSize && source.pageSizing !== undefined;
       if (!isTrial) return splitRefused(fetching, planned, count, way, walked);
       // Smaller pages came as they should, and reach less far.
@@ -197,9 +202,12 @@ function splitRefused(
   { pageSize }: PageWay,
   { pageNumber, error }: Extract<FetchedPages, { type: 'refused' }>,
 ): Promise<WindowOutcome> {
-  const maxEvents = pageNumber > 0 ? pageNumber * pageSize : Math.ceil(count / 2);
+  // The source may have learned how far it pages.
+  const sizes = windowSizes(fetching.source);
+  const reached = pageNumber > 0 ? pageNumber * pageSize : Math.ceil(count / 2);
+  const maxEvents = sizes.maxEvents < count && sizes.pageSize === pageSize ? sizes.maxEvents : reached;
   if (maxEvents >= count) throw error;
-  return splitWindow(fetching, planned, count, { maxEvents, pageSize });
+  return splitWindow(fetching, planned, count, { maxEvents, pageSize }, maxEvents);
 }
 
 async function splitWindow(
@@ -207,12 +215,14 @@ async function splitWindow(
   { window }: PlannedWindow,
   count: number,
   sizes: WindowSizes,
+  reach?: number,
 ): Promise<WindowOutcome> {
   const into = await splitQuery(counting(fetching, count), window, count, sizes);
   throwIfNothingElse(into);
   await fetching.spool.removeWindow(window.id);
   const parts = into.windows.length + into.emptyWindows.length;
-  fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: parts });
+  const because = reach === undefined ? {} : { reach };
+  fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: parts, ...because });
   return { type: 'split', into };
 }
 

@@ -57,6 +57,7 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Errors of the question itself: fatal until a window has come, then of one window, because the others are answered; so are cuts. */
 const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FILTER_REJECTED',
+  'SORT_REJECTED',
   'QUERY_TOO_LONG',
   'PAGE_SIZE_REFUSED',
 ]);

@@ -69,7 +69,7 @@ async function sync(values: FlagValues, session: LakeSession): Promise<SyncView>
 /** A platform that does not know processing times refuses the filter. */
 function explained(thrown: unknown, values: FlagValues): EdrlakeError {
   const error = toEdrlakeError(thrown);
-  if (error.code !== 'FILTER_REJECTED') return error;
+  if (error.code !== 'FILTER_REJECTED' && error.code !== 'SORT_REJECTED') return error;
   const token = values['processed-time-token'];
   return new EdrlakeError('FILTER_REJECTED', `the platform refuses to search by processing time (${token})`, {
     cause: error,

@@ -119,7 +119,8 @@ function refuseFutureDay(name: string, day: string | null, { clock }: { readonly
 
 /** A platform that does not know processing times refuses the filter. The journal keeps no hints, so the message says what to do. */
 function explained(thrown: unknown): unknown {
-  if (!(thrown instanceof EdrlakeError) || thrown.code !== 'FILTER_REJECTED') return thrown;
+  if (!(thrown instanceof EdrlakeError)) return thrown;
+  if (thrown.code !== 'FILTER_REJECTED' && thrown.code !== 'SORT_REJECTED') return thrown;
   return new EdrlakeError(
     'FILTER_REJECTED',
     "the platform refuses to search by processing time. edrlake doctor finds the name of its token; if it has none, follow event time: --param byEventTime=true for nightly, axis: 'event' and lookBackHours: 120 in a sync task of your own",
