@@ -46,9 +46,14 @@ const NOT_OURS_AT_TOP = new Set(['lake']);
 
 const TEXT = /\.(?:ts|js|mjs|json|jsonl|md|yml|yaml|sh|sql|txt)$|^\.(?:gitignore|npmrc|gitattributes)$|^run$/;
 
+/** Every file that may be committed, binary ones too, byte by byte as Latin-1. */
+export function everyFile(): TextFile[] {
+  return listFiles('', /./).map((path) => ({ path, text: readFileSync(join(TOP, path), 'latin1') }));
+}
+
 /** Reads every text file below the top of the repository and parses the sources. */
 export function readRepository(): Repository {
-  const paths = listFiles('');
+  const paths = listFiles('', TEXT);
   const files = paths.map((path) => ({ path, text: readFileSync(join(TOP, path), 'utf8') }));
   const parse = (pattern: RegExp) =>
     files.filter(({ path }) => pattern.test(path)).map(({ path, text }) => parseSource(path, text));
@@ -71,12 +76,12 @@ export function readRepository(): Repository {
   };
 }
 
-function listFiles(folder: string): string[] {
+function listFiles(folder: string, wanted: RegExp): string[] {
   return readdirSync(join(TOP, folder), { withFileTypes: true }).flatMap((entry) => {
     if (NOT_OURS.has(entry.name) || (folder === '' && NOT_OURS_AT_TOP.has(entry.name))) return [];
     const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
-    if (entry.isDirectory()) return listFiles(path);
-    return entry.isFile() && TEXT.test(entry.name) ? [path] : [];
+    if (entry.isDirectory()) return listFiles(path, wanted);
+    return entry.isFile() && wanted.test(entry.name) ? [path] : [];
   });
 }
 

@@ -70,6 +70,22 @@ export function lockFileViolations(lockFile: TextFile): Violation[] {
   return [...addresses, ...lacking];
 }
 
+/** What a merge leaves where both sides changed the same lines. A row of equals signs alone may underline a heading. */
+const CONFLICT_MARKER = /^(?:<{7}|\|{7}|>{7})(?: .*)?$/;
+
+/** Lines that a merge left for a person to decide. */
+export function conflictViolations(files: readonly TextFile[]): Violation[] {
+  return files.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) =>
+        CONFLICT_MARKER.test(line)
+          ? [at(path, index + 1, 'a conflict marker of a merge', 'Choose a side, or keep both, and remove the marker')]
+          : [],
+      ),
+  );
+}
+
 /** Links of Markdown files that lead to no file, or to no heading of it. `exists` answers for files and folders. */
 export function linkViolations(files: readonly TextFile[], exists: (path: string) => boolean): Violation[] {
   const headings = new Map(files.filter(isMarkdown).map(({ path, text }) => [path, anchorsOf(text)]));
@@ -81,15 +97,15 @@ export function linkViolations(files: readonly TextFile[], exists: (path: string
         const [file = '', anchor] = target.split('#', 2);
         const linked =
           file === '' ? path : posix.join(posix.dirname(path), decodeURIComponent(file)).replace(/\/$/, '');
-        if (!exists(linked)) return [at(path, number, `a link to ${target}, which does not exist`, 'Mend the link')];
+        if (!exists(linked)) return [at(path, number, `a link to ${target}, which does not exist`, 'Correct the link')];
         if (anchor === undefined || headings.get(linked)?.has(anchor) !== false) return [];
-        return [at(path, number, `a link to ${target}, a heading that does not exist`, 'Mend the link')];
+        return [at(path, number, `a link to ${target}, a heading that does not exist`, 'Correct the link')];
       }),
     ),
   );
 }
 
-/** Error codes nobody raises, and codes the page of errors does not explain. */
+/** Error codes that no source raises, and codes that the page of errors does not explain. */
 export function errorCodeViolations(
   codes: readonly string[],
   sources: readonly Source[],
@@ -108,9 +124,9 @@ export function errorCodeViolations(
             'Raise it, or remove it',
           ),
         ]),
-    ...(page === undefined || page.text.includes(`\`${code}\``)
+    ...(page?.text.includes(`\`${code}\``) === true
       ? []
-      : [at(page.path, 1, `the code ${code} is not explained`, 'Say what happened and what to do')]),
+      : [at('docs/errors.md', 1, `the code ${code} is not explained`, 'Run: npm run docs')]),
   ]);
 }
 

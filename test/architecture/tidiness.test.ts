@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_CODES } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
-import { readRepository, TOP } from './repository.ts';
+import { everyFile, readRepository, TOP } from './repository.ts';
 import { parseSource } from './source.ts';
 import {
+  conflictViolations,
   errorCodeViolations,
   fileLengthViolations,
   linkViolations,
@@ -28,6 +29,10 @@ describe('the repository', () => {
 
   test('has no broken link', () => {
     expectNone(linkViolations(files, (path) => existsSync(join(TOP, path))));
+  });
+
+  test('has no line that a merge left', () => {
+    expectNone(conflictViolations(everyFile()));
   });
 
   test('raises and explains every error code', () => {
@@ -71,6 +76,20 @@ test('the lock file rule notices addresses and platforms left out, not workspace
     'package-lock.json:4 an address of a registry',
     'package-lock.json:1 d is optional but not locked',
   ]);
+});
+
+describe('the rule of conflict markers', () => {
+  const seven = (mark: string) => mark.repeat(7);
+
+  test.each([`${seven('<')} main`, seven('|'), `${seven('>')} 536c9db (a b)`])('notices %s', (line) => {
+    expect(problemsOf(conflictViolations([{ path: 'a.md', text: `a\n${line}\nb` }]))).toEqual([
+      'a.md:2 a conflict marker of a merge',
+    ]);
+  });
+
+  test.each([seven('='), seven('|').repeat(2), `a ${seven('<')}`, `${seven('<')}x`])('accepts %s', (text) => {
+    expect(conflictViolations([{ path: 'a.md', text }])).toEqual([]);
+  });
 });
 
 describe('the link rule', () => {
