@@ -1,4 +1,5 @@
 import { ERROR_CODES, type ErrorCode } from '@edrlake/core';
+import type { Argument, Expression as SomeExpression } from 'oxc-parser';
 import { type Source, visit } from './source.ts';
 import type { Violation } from './violation.ts';
 
@@ -56,22 +57,18 @@ export function dispositionViolations(sources: readonly Source[]): Violation[] {
 }
 
 /** The dispositions that an object literal may give to an error; empty where only running the code can tell. */
-function dispositionsIn(details: { readonly type: string }): string[] {
+function dispositionsIn(details: Argument): string[] {
   if (details.type !== 'ObjectExpression') return [];
-  const { properties } = details as { properties: readonly { key?: { name?: string }; value?: Expression }[] };
-  if (properties.some(({ key }) => key === undefined)) return [];
-  const value = properties.find(({ key }) => key?.name === 'disposition')?.value;
-  return value === undefined ? ['stop'] : textsIn(value);
+  const given: SomeExpression[] = [];
+  for (const property of details.properties) {
+    if (property.type === 'SpreadElement') return [];
+    if (property.key.type === 'Identifier' && property.key.name === 'disposition') given.push(property.value);
+  }
+  return given.length === 0 ? ['stop'] : given.flatMap(textsIn);
 }
 
-interface Expression {
-  readonly type: string;
-  readonly value?: unknown;
-  readonly consequent?: Expression;
-  readonly alternate?: Expression;
-}
-
-function textsIn({ value, consequent, alternate }: Expression): string[] {
-  if (typeof value === 'string') return [value];
-  return [consequent, alternate].flatMap((branch) => (branch === undefined ? [] : textsIn(branch)));
+function textsIn(expression: SomeExpression): string[] {
+  if (expression.type === 'ConditionalExpression')
+    return [expression.consequent, expression.alternate].flatMap(textsIn);
+  return expression.type === 'Literal' && typeof expression.value === 'string' ? [expression.value] : [];
 }
