@@ -33,7 +33,7 @@ export interface Package {
 export interface Repository {
   readonly files: readonly TextFile[];
   readonly packages: readonly Package[];
-  /** Sources of `test/` and `pipelines/`, which belong to no package. */
+  /** Sources of `test/`, `pipelines/` and `examples/`, which belong to no package. */
   readonly outside: readonly Source[];
 }
 
@@ -72,7 +72,7 @@ export function readRepository(): Repository {
         tests: parse(new RegExp(`^packages/${folder}/test/.*\\.ts$`)),
       };
     }),
-    outside: parse(/^(?:test|pipelines)\/.*\.ts$/),
+    outside: parse(/^(?:test|pipelines|examples)\/.*\.ts$/),
   };
 }
 
