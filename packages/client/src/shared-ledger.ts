@@ -1,3 +1,13 @@
+// How processes share one rate limiter without a lock. The state is the file with the highest number in one folder:
+//
+//   ┌─► read the newest version n
+//   │     build n + 1: remove dead processes, apply own notes (answers that came meanwhile), then the change
+//   │     link n + 1  ── succeeds ──► the change has happened; notes are cleared
+//   └──── fails: another process wrote n + 1
+//
+// A compare-and-swap: of processes that build on one version exactly one wins, and the others build again on its result. So a
+// change may be applied several times and must only touch the draft. A process that dies between two steps blocks no other.
+
 import { randomUUID } from 'node:crypto';
 import type { Clock, OwnerState, ProcessOwner } from '@edrlake/core';
 import {

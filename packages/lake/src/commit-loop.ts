@@ -1,3 +1,18 @@
+// The states of a commit, and what a crash in each of them leaves:
+//
+//   drafting ──► staged ──► announced ──► moved ──► COMMITTED ──► trashed ──► finished
+//      ▲            work folder  manifest    files in      log entry   replaced     manifest
+//      │            and entry    is written  the tables    is linked   files gone   is removed
+//      │                             │          │
+//      └──── files moved back ◄──────┴──────────┘  another writer took the version, or an error
+//
+//   up to staged        a work folder that the next writer removes
+//   announced, moved    files that no log entry names: the next writer moves them to the trash
+//   COMMITTED, trashed  a version that readers see; the next writer removes what it replaced
+//
+// The link of the log entry is the commit point: before it everything is taken back, after it everything is finished.
+// A process that takes over a dead writer's commit renames the staging folder first, so that the link fails ever after.
+
 import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
 import { type SummedFile, sumFile } from './checksum.ts';

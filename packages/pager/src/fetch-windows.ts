@@ -1,3 +1,17 @@
+// The call path of one page, from the windows of a plan to bytes on disk:
+//
+//   fetchWindows          begins windows while bytes on disk and requests in flight are within their bounds
+//   └ fetchWindow         compares pages with the count; counts and fetches again while they do not agree
+//     └ fetchPages        pages by number or by cursor; all windows share one limit of requests in flight
+//       └ source.page     core's EventSource; from here on the client's code
+//         └ client.events
+//           └ exchange    the attempts: token, back-off, what an answer means
+//             └ sendOnce  a slot and a permit of the rate limiter are held; one HTTP request
+//               └ read    back up here: spool.writePage scans the body into a .part file, syncs it, renames it
+//
+// The body is read inside the attempts, so that a body that breaks in its middle is asked for again like any other failure.
+// A page reaches the journal (onPage) only after its name is on disk.
+
 import { setMaxListeners } from 'node:events';
 import {
   EdrlakeError,
