@@ -110,6 +110,14 @@ const COMMITTING: readonly PlantedBug[] = [
     tests: ['packages/lake/test/log.gaps.test.ts'],
   },
   {
+    name: 'undo-without-fence',
+    effect: 'takes back a commit that its process may still publish',
+    file: 'packages/lake/src/recover.ts',
+    find: 'await store.rename(stage, fenced);',
+    replace: '',
+    tests: ['packages/lake/test/lease.fencing.test.ts'],
+  },
+  {
     name: 'take-a-living-lease',
     effect: 'takes over the work of a process that missed one renewal',
     file: 'packages/lake/src/lease.ts',

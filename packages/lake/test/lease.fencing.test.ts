@@ -1,4 +1,5 @@
-import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import fs, { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Beat, type ProcessOwner, type ProcessTable, type RunEvent, systemProcesses } from '@edrlake/core';
@@ -180,6 +181,54 @@ describe('a process that stood still in the middle of a commit', () => {
     for (const folder of ['_leases', '_spool/tmp']) expect(await readdir(join(directory, folder))).toEqual([]);
   });
 });
+
+test('a process that stood still and goes on just when its commit is taken back publishes nothing', async () => {
+  const directory = await newDirectory();
+  await cp(stored, directory, { recursive: true });
+  const killAt = { step: 'files-moved', occurrence: 1, signal: 'SIGSTOP' } as const;
+  const slow = child.start({ directory, batches: [EVENTS.slice(1)], killAt });
+  await untilStopped(slow.pid);
+  const there = container('there');
+  let ended: Awaited<typeof slow.ended> | null = null;
+  const writer = await beforeRename(
+    (to) => to.includes('/_trash/'),
+    async () => {
+      process.kill(slow.pid, 'SIGCONT');
+      ended = await slow.ended;
+    },
+    () => Promise.race([openSmall(directory, there), passing(there.tick)]),
+  );
+  expect(ended).toMatchObject({ code: 1, errors: expect.stringContaining('LEASE_LOST') });
+  const inFolders = `SELECT event_id FROM ${plainRows(directory, 'events')}`;
+  expect(ids(await askPlain(inFolders))).toEqual(['a']);
+  await deliver(writer, EVENTS);
+  expect(ids(await askPlain(inFolders))).toEqual(['a', 'b']);
+  expect(ids(await ask(writer, 'SELECT event_id FROM events'))).toEqual(['a', 'b']);
+});
+
+/** Lets something happen once, right before a file gets a name. */
+async function beforeRename<T>(
+  matches: (to: string) => boolean,
+  happen: () => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { rename } = fs;
+  let hasHappened = false;
+  fs.rename = async (from, to) => {
+    if (!hasHappened && matches(String(to))) {
+      hasHappened = true;
+      await happen();
+    }
+    await rename(from, to);
+  };
+  syncBuiltinESMExports();
+  try {
+    return await work();
+  } finally {
+    fs.rename = rename;
+    syncBuiltinESMExports();
+  }
+}
 
 async function untilStopped(pid: number): Promise<void> {
   for (;;) {
