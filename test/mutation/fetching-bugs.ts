@@ -141,8 +141,8 @@ export const FETCHING: readonly PlantedBug[] = [
     name: 'shrink-after-one-short-page',
     effect: 'takes a page that lost an event for the page size of the gateway',
     file: 'packages/pager/src/page-ways.ts',
-    find: '.length >= 2 ? size : null',
-    replace: '.length >= 1 ? size : null',
+    find: '.length >= 2 ? smallest : null',
+    replace: '.length >= 1 ? smallest : null',
     tests: ['packages/pager/test/page-ways.sizes.test.ts'],
   },
 ];

@@ -2,8 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { plant } from './planted-bug.ts';
-import { PLANTED_BUGS } from './planted-bugs.ts';
+import { plant } from '../mutation/planted-bug.ts';
+import { PLANTED_BUGS } from '../mutation/planted-bugs.ts';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
