@@ -15,6 +15,7 @@ import {
   type Services,
   type TaskTools,
 } from '@edrlake/runner';
+import { readLostWork } from '@edrlake/runner/history';
 import { readCredentials } from './credentials.ts';
 import type { FlagValues } from './flags.ts';
 import { connectionSettings, requireGateway } from './gateway.ts';
@@ -105,17 +106,18 @@ export async function runOnce(
     () => false,
   );
   const withLease = async (lease: Lease): Promise<RunResult> => {
+    const [runsDirectory, runId] = [join(directory, '_runs'), resume ?? newRunId(surroundings)];
     const options: RunPipelineOptions<TaskTools> = {
       registry,
       provided: tools,
       params: given,
       concurrency: TASKS_AT_ONCE,
-      runsDirectory: join(directory, '_runs'),
-      runId: resume ?? newRunId(surroundings),
+      ...{ runsDirectory, runId },
       resume: resume !== null,
       services,
       liveness: { owner: lease.owner, isOwnerAlive: runLiveness(lease, services.emit) },
       post: postJson,
+      readLostWork: () => readLostWork(runsDirectory, runId),
     };
     return closeAfter(lease.release, () => runPipeline(pipeline, options));
   };

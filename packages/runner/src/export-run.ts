@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Emit,
@@ -22,12 +22,13 @@ import type {
   RunServices,
   UnverifiedWindow,
 } from './export-types.ts';
+import { openJournal } from './journal-file.ts';
 import { askedPageSize, type LearnedPageSize, learnedPageSize, shortPages } from './page-sizes.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
 import { knownClocks } from './read-clocks.ts';
 import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects, isAboveShare, joinReasons } from './reject-share.ts';
 import { findUnfinishedRun, type UnfinishedRun } from './resume.ts';
-import { openJournal, type RunJournal, type RunSubject } from './run-journal.ts';
+import type { JournalLine, RunJournal, RunSubject } from './run-journal.ts';
 import { runLiveness } from './run-liveness.ts';
 import type { BatchResult, ExportRun, RunPlan } from './run-types.ts';
 
@@ -44,13 +45,12 @@ export async function startRun(
   const { source, lake } = ends;
   const startedNowMs = services.clock.nowMs();
   const runsDirectory = join(lake.directory, '_runs');
-  await mkdir(runsDirectory, { recursive: true });
   const subject: RunSubject = { source: source.name, pageSize: askedPageSize(source), request };
   const learned = await learnedPageSize(runsDirectory, source, startedNowMs);
   const liveness = runLiveness(lake.lease, services.emit);
   const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, liveness, startedNowMs);
   const runId = unfinished?.runId ?? services.newRunId;
-  const journal = await openJournal(runsDirectory, runId);
+  const journal = await openJournal<JournalLine>(runsDirectory, runId, 'continue');
   const { partOf } = services;
   const owner = lake.lease?.owner ?? systemProcesses.current();
   await journal.append({ type: 'start', atMs: startedNowMs, owner, subject, ...(partOf && { partOf }) });

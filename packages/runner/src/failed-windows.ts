@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { QueryScope, TimeAxis, TimeRange } from '@edrlake/core';
-import { listRunIds, readJournal } from './run-journal.ts';
+import { listRunIds } from './journal-file.ts';
+import { readExportLines } from './run-journal.ts';
 
 /** Journals looked at, newest first. */
 const MAX_JOURNALS_READ = 200;
@@ -13,7 +13,7 @@ const MAX_JOURNALS_READ = 200;
 export async function failedRanges(runsDirectory: string, axis: TimeAxis, scope: QueryScope): Promise<TimeRange[]> {
   const ranges: TimeRange[] = [];
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
-    for (const line of await readJournal(join(runsDirectory, `${runId}.jsonl`))) {
+    for (const line of await readExportLines(runsDirectory, runId)) {
       if (line.type !== 'finish') continue;
       const { request, windows } = line.report;
       if (request.axis !== axis || !isDeepStrictEqual(request.scope, scope)) continue;

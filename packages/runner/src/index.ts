@@ -2,6 +2,7 @@ export { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/cli
 export type { Lake, QueryResult } from '@edrlake/lake';
 export { type Connection, type ConnectionSettings, connect } from './connect.ts';
 export { checkLake, diagnose } from './diagnose.ts';
+export { examineEdrLake } from './examine.ts';
 export { exportRange } from './export-flow.ts';
 export type {
   ExportEnds,
@@ -17,9 +18,10 @@ export type {
 } from './export-types.ts';
 export { failedRanges } from './failed-windows.ts';
 export type { Finding } from './finding.ts';
-export { examineEdrLake } from './examine.ts';
+export { lastSuccessAtMs } from './history/run-history.ts';
 export { openEdrLake, rebuildEdrLog } from './open-lake.ts';
 export { planExport } from './plan-export.ts';
+export { knownClocks } from './read-clocks.ts';
 export {
   agreementOf,
   type DayVerdict,
@@ -28,7 +30,6 @@ export {
   reconcile,
   repair,
 } from './reconcile.ts';
-export { knownClocks } from './read-clocks.ts';
 export { rememberReconciliation } from './reconciliation-store.ts';
 export { runLiveness } from './run-liveness.ts';
 export { connectBeside, connectSharing, type Sharing } from './shared-connection.ts';
@@ -40,7 +41,6 @@ export type { Pipeline } from './workflow/define-pipeline.ts';
 export { describePipeline, type PipelineDescription, type TaskDescription } from './workflow/describe-pipeline.ts';
 export type { PostJson } from './workflow/hooks.ts';
 export { parseParams } from './workflow/params.ts';
-export { lastSuccessAtMs } from './workflow/run-history.ts';
 export {
   RUN_EXIT_CODES,
   type RunPipelineOptions,

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { type EventSource, type FetchedWindow, MS_PER_DAY } from '@edrlake/core';
-import { listRunIds, readJournal } from './run-journal.ts';
+import { listRunIds } from './journal-file.ts';
+import { readExportLines } from './run-journal.ts';
 
 /** What an earlier run found out about the pages of a source. */
 export interface LearnedPageSize {
@@ -30,7 +30,7 @@ export async function learnedPageSize(
 ): Promise<LearnedPageSize | null> {
   const asked = askedPageSize(source);
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
-    const lines = await readJournal(join(runsDirectory, `${runId}.jsonl`));
+    const lines = await readExportLines(runsDirectory, runId);
     const isSame = lines.some(
       (line) => line.type === 'start' && line.subject?.source === source.name && line.subject.pageSize === asked,
     );

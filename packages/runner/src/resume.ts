@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { EdrlakeError, isoInstant, MS_PER_HOUR, type ProcessOwner, type SpooledPage } from '@edrlake/core';
 import type { ExportRequest } from './export-types.ts';
-import { type JournalLine, listRunIds, type RunSubject, readJournal } from './run-journal.ts';
+import { listRunIds } from './journal-file.ts';
+import { type JournalLine, type RunSubject, readExportLines } from './run-journal.ts';
 import type { RunLiveness } from './run-liveness.ts';
 
 /** Older spools are not resumed: too much may have changed at the source since their pages were fetched. */
@@ -61,7 +61,7 @@ async function findNewest(
   nowMs: number,
 ): Promise<UnfinishedRun | null> {
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
-    const lines = await readJournal(join(runsDirectory, `${runId}.jsonl`));
+    const lines = await readExportLines(runsDirectory, runId);
     const starts = lines.filter((line) => line.type === 'start');
     const first = starts[0];
     const last = starts.at(-1);

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ProcessOwner, seededRandom, systemClock, systemProcesses } from '@edrlake/core';
+import { seededRandom, systemClock, systemProcesses } from '@edrlake/core';
 import { runPipeline } from '../src/workflow/run-pipeline.ts';
 import { definePipeline, RUN_ID } from './workflow-stage.ts';
 
@@ -51,9 +51,10 @@ export async function runInChild(directory: string, resume: boolean, say: (line:
     },
     liveness: {
       owner: systemProcesses.current(),
-      isOwnerAlive: (owner) => systemProcesses.stateOf(owner as ProcessOwner) === 'alive',
+      isOwnerAlive: (owner) => systemProcesses.stateOf(owner) === 'alive',
     },
     post: null,
+    readLostWork: async () => new Map(),
   });
   say(`end ${result.state} rows ${result.rows}`);
 }

@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RunEvent, seededRandom } from '@edrlake/core';
+import { type ProcessOwner, type RunEvent, seededRandom } from '@edrlake/core';
+import { readLostWork } from '../src/history/run-history.ts';
 import type { Pipeline } from '../src/workflow/define-pipeline.ts';
 import { pipelineDefiner } from '../src/workflow/define-pipeline.ts';
 import { type RunPipelineOptions, type RunResult, runPipeline } from '../src/workflow/run-pipeline.ts';
@@ -23,6 +24,11 @@ export interface Stage {
 
 export const RUN_ID = '20261122T003012Z-1f9a2c';
 
+/** A process that may have written a journal. */
+export function ownerWith(pid: number): ProcessOwner {
+  return { host: 'h', pid, startIdentity: '' };
+}
+
 /** Nobody who wrote a journal is alive unless a test says so. */
 export async function newStage(): Promise<Stage> {
   const runsDirectory = await mkdtemp(join(tmpdir(), 'edrlake-workflow-'));
@@ -36,8 +42,9 @@ export async function newStage(): Promise<Stage> {
       runsDirectory,
       runId: RUN_ID,
       resume: false,
-      liveness: { owner: { pid: 1 }, isOwnerAlive: () => false },
+      liveness: { owner: ownerWith(1), isOwnerAlive: () => false },
       post: null,
+      readLostWork: () => readLostWork(runsDirectory, options.runId ?? RUN_ID),
       ...options,
       services: {
         clock: hastyClock(),

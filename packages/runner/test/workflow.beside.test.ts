@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { definePipeline, newStage, type Stage } from './workflow-stage.ts';
+import { definePipeline, newStage, ownerWith, type Stage } from './workflow-stage.ts';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -7,8 +7,8 @@ beforeEach(async () => {
 });
 afterEach(() => stage.remove());
 
-const ME = { pid: 1 };
-const OTHER = { pid: 2 };
+const ME = ownerWith(1);
+const OTHER = ownerWith(2);
 
 /** A pipeline whose run goes on until it is told to end. */
 function waiting() {

@@ -1,10 +1,12 @@
-import type { ProcessOwner, SpooledPage } from '@edrlake/core';
+import type { SpooledPage } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ExportReport, ExportRequest } from '../src/export-types.ts';
-import { type JournalLine, openJournal } from '../src/run-journal.ts';
-import { lastSuccessAtMs, listRuns, readRun } from '../src/workflow/run-history.ts';
+import { lastSuccessAtMs, listRuns, readRun } from '../src/history/run-history.ts';
+import { reportOf } from '../src/history/run-report.ts';
+import { openJournal } from '../src/journal-file.ts';
+import type { JournalLine } from '../src/run-journal.ts';
 import { hastyClock, virtualClock } from './virtual-clock.ts';
-import { definePipeline, newStage, RUN_ID, type Stage } from './workflow-stage.ts';
+import { definePipeline, newStage, ownerWith, RUN_ID, type Stage } from './workflow-stage.ts';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -16,10 +18,10 @@ const dead = { isOwnerAlive: () => false };
 const alive = { isOwnerAlive: () => true };
 const quiet = { random: () => 0.5, emit: () => {}, signal: new AbortController().signal };
 
-const OWNER: ProcessOwner = { host: 'h', pid: 1, startIdentity: '' };
+const OWNER = ownerWith(1);
 
 async function writeExport(runId: string, ...lines: JournalLine[]): Promise<void> {
-  const journal = await openJournal(stage.runsDirectory, runId);
+  const journal = await openJournal<JournalLine>(stage.runsDirectory, runId, 'continue');
   for (const line of lines) await journal.append(line);
   await journal.close();
 }
@@ -100,8 +102,8 @@ describe('the history of a run', () => {
     // The first try, the wait for the second, the second.
     for (let waits = 0; waits < 3; waits += 1) await clock.wakeNext();
     const result = await running;
-    expect(await readRun(stage.runsDirectory, RUN_ID, alive)).toEqual(result);
-    expect(result).toMatchObject({
+    expect(await readRun(stage.runsDirectory, RUN_ID, alive)).toEqual(reportOf(result));
+    expect(reportOf(result)).toMatchObject({
       kind: 'pipeline',
       pipeline: 'nightly',
       state: 'done',

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type ProcessOwner, systemProcesses } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { listRuns, readRun } from '../src/workflow/run-history.ts';
+import { listRuns, readRun } from '../src/history/run-history.ts';
 import { CHILD_DAYS } from './workflow-child-pipeline.ts';
 import { RUN_ID } from './workflow-stage.ts';
 

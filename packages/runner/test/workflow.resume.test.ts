@@ -1,9 +1,10 @@
 import { EdrlakeError } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readRun } from '../src/history/run-history.ts';
+import { reportOf } from '../src/history/run-report.ts';
 import type { AnyFacts, Pipeline } from '../src/workflow/define-pipeline.ts';
-import { readRun } from '../src/workflow/run-history.ts';
 import type { RunResult } from '../src/workflow/run-pipeline.ts';
-import { definePipeline, newStage, RUN_ID, type Stage, statesOf } from './workflow-stage.ts';
+import { definePipeline, newStage, ownerWith, RUN_ID, type Stage, statesOf } from './workflow-stage.ts';
 
 let stage: Stage;
 beforeEach(async () => {
@@ -94,7 +95,7 @@ describe('a run whose process died', () => {
 
       const result = await stage.resume(again.pipeline, { concurrency: 2 });
       expect(essence(result)).toEqual(expected);
-      expect(await readRun(stage.runsDirectory, RUN_ID, { isOwnerAlive: () => false })).toEqual(result);
+      expect(await readRun(stage.runsDirectory, RUN_ID, { isOwnerAlive: () => false })).toEqual(reportOf(result));
       expect(again.store).toEqual(whole.store);
       const needsNothingAgain = badDay === null ? finished : new Set(['list', 'd1', 'd3', 'beside']);
       expect(again.calls.filter((key) => finished.has(key) && needsNothingAgain.has(key))).toEqual([]);
@@ -195,7 +196,7 @@ describe('resuming refuses', () => {
     await stage.run(one);
     const [first] = (await stage.journalText()).split('\n');
     await stage.writeJournal(`${first}\n`);
-    const liveness = { owner: { pid: 1 }, isOwnerAlive: () => true };
+    const liveness = { owner: ownerWith(1), isOwnerAlive: () => true };
     await expect(stage.resume(one, { liveness })).rejects.toMatchObject({ code: 'RUN_BUSY' });
     await stage.writeJournal(first?.slice(0, 40) ?? '');
     await expect(stage.resume(one)).rejects.toMatchObject({ code: 'RUN_MISSING' });

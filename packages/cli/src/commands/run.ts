@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
 import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
-import { readRun } from '@edrlake/runner/history';
+import { readRun, reportOf } from '@edrlake/runner/history';
 import type { CommandInput } from '../command.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
@@ -34,8 +34,8 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
       else await writeText(surroundings.stderr, `edrlake: ${result.message}; nothing to do here\n`);
       return 0;
     }
-    if (values.json) await writeJson(stdout, runDocument(result));
-    else await writeText(stdout, runText(result, lineWidth(stdout, env)));
+    if (values.json) await writeJson(stdout, runDocument(reportOf(result)));
+    else await writeText(stdout, runText(reportOf(result), lineWidth(stdout, env)));
     return exitCodeOf(result);
   } finally {
     display.stop();

@@ -1,5 +1,5 @@
+import { type EarlyFacts, earlyInput, earlyPartitions } from './author-functions.ts';
 import type { Pipeline, RetrySpec, ScheduleSpec, TaskCondition } from './define-pipeline.ts';
-import { type EarlyFacts, earlyInput, earlyPartitions } from './early-facts.ts';
 import { type ParamValue, resolveParams } from './params.ts';
 import type { TaskContext, TaskRegistry, WorkflowServices } from './task-registry.ts';
 import { type CheckedTask, validatePipeline } from './validate-pipeline.ts';

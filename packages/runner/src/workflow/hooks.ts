@@ -1,7 +1,7 @@
 import { isoInstant, MS_PER_SECOND } from '@edrlake/core';
 import type { WebhookSpec } from './define-pipeline.ts';
 import type { HookName, RunOutcome } from './pipeline-journal.ts';
-import type { RunReport } from './run-view.ts';
+import type { PipelineRunView } from './run-view.ts';
 import type { WorkflowServices } from './task-registry.ts';
 import { timedTry } from './timed-try.ts';
 
@@ -38,7 +38,7 @@ export function hookFor(outcome: RunOutcome): HookName | null {
  * The JSON that webhooks get: what ended and how, times in ISO 8601 UTC. Holds no params and no results of tasks, which are
  * the user's own, and of errors only what the journal keeps.
  */
-export function hookBody(report: RunReport, outcome: RunOutcome): string {
+export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
   return JSON.stringify({
     pipeline: report.pipeline,
     runId: report.runId,

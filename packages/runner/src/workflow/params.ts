@@ -1,4 +1,5 @@
-import { type Day, dayOf, didYouMean, EdrlakeError, startOfDayMs } from '@edrlake/core';
+import { type Day, didYouMean, EdrlakeError } from '@edrlake/core';
+import { z } from 'zod';
 
 /**
  * A parameter of a pipeline, given as `--param name=value`. Without a default it must be given; a default of null makes it
@@ -68,12 +69,11 @@ export function resolveParams(
   return Object.freeze(values);
 }
 
+const VALUES = { day: z.iso.date(), text: z.string(), number: z.number(), boolean: z.boolean() } as const;
+
 /** Whether the value is one that a parameter of this type can have; null is never. */
 export function isParamValue(type: ParamSpec['type'], value: unknown): value is ParamValue {
-  if (type === 'number') return typeof value === 'number' && Number.isFinite(value);
-  if (type === 'boolean') return typeof value === 'boolean';
-  if (type === 'text') return typeof value === 'string';
-  return typeof value === 'string' && isDay(value);
+  return VALUES[type].safeParse(value).success;
 }
 
 const EXAMPLES = { day: '2026-11-21', text: 'text', number: '7', boolean: 'true' } as const;
@@ -107,10 +107,4 @@ function readText(type: ParamSpec['type'], text: string): ParamValue {
   if (type === 'number') return text.trim() === '' ? Number.NaN : Number(text);
   if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
   return text;
-}
-
-function isDay(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
-  const startMs = startOfDayMs(text);
-  return Number.isFinite(startMs) && dayOf(startMs) === text;
 }

@@ -1,4 +1,5 @@
 import { didYouMean, EdrlakeError } from '@edrlake/core';
+import { z } from 'zod';
 import { isParamValue, PARAM_TYPES } from './params.ts';
 import { isPlainObject } from './plain-data.ts';
 
@@ -8,16 +9,6 @@ export interface Place {
   readonly task?: string;
   readonly key?: string;
 }
-
-/** Names become journal keys, arguments of the command and parts of messages. */
-const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
-
-const MAX_TRIES = 100;
-/** Timers hold no more than this; a wait of that length is a mistake anyway. */
-const MAX_WAIT_MS = 2 ** 31 - 1;
-
-type Entries = Readonly<Record<string, unknown>>;
-type Check = (value: unknown) => string | null;
 
 /** A `CONFIG_INVALID` error that says where. */
 export function invalid(place: Place, problem: string, hint?: string): EdrlakeError {
@@ -29,177 +20,167 @@ export function invalid(place: Place, problem: string, hint?: string): EdrlakeEr
   });
 }
 
+// A schema's message is what was expected; `assertShape` adds where it was expected and what was found.
+
+/** Names become journal keys, arguments of the command and parts of messages. */
+const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+const NAME_RULE = 'a letter, then at most 63 letters, digits, dashes or underscores';
+
+/** Timers hold no more than this; a wait of that length is a mistake anyway. */
+const MAX_WAIT_MS = 2 ** 31 - 1;
+
+const text = z.string('text');
+const object = z.custom<Readonly<Record<string, unknown>>>(isPlainObject, 'an object');
+const aFunction = z.custom((value) => typeof value === 'function', 'a function');
+
+function whole(least: number, most: number) {
+  const rule = `a whole number from ${least} to ${most}`;
+  return z.int(rule).min(least, rule).max(most, rule);
+}
+
+function oneOf(...values: readonly string[]) {
+  const quoted = values.map((value) => `'${value}'`);
+  return z.enum(values, `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`);
+}
+
+const SCHEDULE = z.strictObject({ cron: text, timeZone: text });
+
+const RETRIES = z
+  .strictObject({ tries: whole(1, 100), firstDelayMs: whole(0, MAX_WAIT_MS), maxDelayMs: whole(0, MAX_WAIT_MS) })
+  .superRefine(({ firstDelayMs, maxDelayMs }, context) => {
+    if (maxDelayMs >= firstDelayMs) return;
+    context.addIssue(rule(`maxDelayMs ${maxDelayMs} is less than firstDelayMs ${firstDelayMs}`));
+  });
+
+const TASK = z
+  .strictObject({
+    uses: text.optional(),
+    with: z
+      .custom((value) => isPlainObject(value) || typeof value === 'function', 'an object or a function')
+      .optional(),
+    run: aFunction.optional(),
+    needs: z
+      .custom((value) => Array.isArray(value) && value.every((need) => typeof need === 'string'), 'a list of tasks')
+      .optional(),
+    retries: object.pipe(RETRIES).optional(),
+    timeoutMs: whole(1, MAX_WAIT_MS).optional(),
+    forEach: aFunction.optional(),
+    concurrency: whole(1, 1_000).optional(),
+    when: oneOf('success', 'always', 'failure').optional(),
+  })
+  .superRefine(({ uses, run, with: given }, context) => {
+    if ((uses === undefined) === (run === undefined)) {
+      context.addIssue(rule('expected either uses (a registered task) or run (a function of your own)'));
+    } else if (run !== undefined && given !== undefined) {
+      const hint = 'Read the facts that run is given.';
+      context.addIssue({ ...rule('only a task that uses a registered one takes it', hint), path: ['with'] });
+    }
+  });
+
+const PARAM = z
+  .strictObject({
+    type: z.enum(PARAM_TYPES, `one of ${PARAM_TYPES.join(', ')}`),
+    meaning: text,
+    default: z.unknown().optional(),
+  })
+  .superRefine(({ type, default: value }, context) => {
+    if (value === undefined || value === null || isParamValue(type, value)) return;
+    context.addIssue({ code: 'custom', message: `a ${type} or null`, path: ['default'] });
+  });
+
+/** What may carry a token is not quoted. */
+const UNQUOTED: ReadonlySet<PropertyKey> = new Set(['url', 'headers']);
+
+const HEADERS = z.custom(
+  (value) => isPlainObject(value) && Object.values(value).every((header) => typeof header === 'string'),
+  'texts by name',
+);
+const WEBHOOK = z.strictObject({
+  url: z.custom(isWebhookUrl, 'an http or https URL without a user name in it'),
+  headers: HEADERS.optional(),
+  timeoutMs: whole(1, 600_000).optional(),
+  tries: whole(1, 10).optional(),
+});
+const HOOK = object.pipe(WEBHOOK).optional();
+const HOOKS = z.strictObject({ onSuccess: HOOK, onFailure: HOOK, onMismatch: HOOK, onRejects: HOOK });
+
+const PIPELINE = z.strictObject({
+  name: text,
+  description: text.optional(),
+  schedule: object.pipe(SCHEDULE).optional(),
+  priority: oneOf('high', 'normal').optional(),
+  params: z.record(z.string(), object.pipe(PARAM), 'an object').optional(),
+  tasks: z.record(z.string(), object.pipe(TASK), 'an object'),
+  hooks: object.pipe(HOOKS).optional(),
+});
+
+/** An issue whose message is the whole problem, not what was expected at a place. */
+function rule(problem: string, hint?: string) {
+  return { code: 'custom', message: problem, params: { isWhole: true, hint } } as const;
+}
+
 /**
  * Asserts that all keys of a pipeline are known and hold values of the right kind: pipeline files may be plain JavaScript,
  * which no compiler has read.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming the first key that is wrong.
  */
-export function assertShape(pipeline: Entries): void {
+export function assertShape(pipeline: Readonly<Record<string, unknown>>): void {
   const { name } = pipeline;
   if (typeof name !== 'string' || !NAME.test(name)) {
     throw new EdrlakeError('CONFIG_INVALID', `pipeline name: expected ${NAME_RULE}, found ${shown(name)}`);
   }
-  const place: Place = { pipeline: name };
-  assertEntries(place, '', pipeline, {
-    name: text,
-    description: text,
-    schedule: object,
-    priority: (value) => (value === 'high' || value === 'normal' ? null : "'high' or 'normal'"),
-    params: object,
-    tasks: object,
-    hooks: object,
-  });
-  if (isPlainObject(pipeline.schedule)) {
-    assertEntries(place, 'schedule.', pipeline.schedule, { cron: text, timeZone: text }, ['cron', 'timeZone']);
+  for (const what of ['parameter', 'task'] as const) {
+    const named = what === 'task' ? pipeline.tasks : pipeline.params;
+    const bad = Object.keys(isPlainObject(named) ? named : {}).find((key) => !NAME.test(key));
+    if (bad !== undefined) throw invalid({ pipeline: name }, `the ${what} name ${shown(bad)}: expected ${NAME_RULE}`);
   }
-  for (const [param, spec] of entriesOf(pipeline.params)) assertParam(place, param, spec);
-  for (const [task, spec] of entriesOf(pipeline.tasks)) assertTask({ ...place, task }, spec);
-  assertHooks(place, pipeline.hooks);
+  const [issue] = PIPELINE.safeParse(pipeline).error?.issues ?? [];
+  if (issue !== undefined) throw problemAt(name, pipeline, issue);
 }
 
-function assertTask(place: Place, spec: unknown): void {
-  assertName(place, 'task', place.task ?? '');
-  if (!isPlainObject(spec)) throw invalid(place, `expected an object, found ${shown(spec)}`);
-  assertEntries(place, '', spec, {
-    uses: text,
-    with: (value) => (isPlainObject(value) || typeof value === 'function' ? null : 'an object or a function'),
-    run: aFunction,
-    needs: (value) =>
-      Array.isArray(value) && value.every((need) => typeof need === 'string') ? null : 'a list of tasks',
-    retries: object,
-    timeoutMs: wholeBetween(1, MAX_WAIT_MS),
-    forEach: aFunction,
-    concurrency: wholeBetween(1, 1_000),
-    when: (value) =>
-      ['success', 'always', 'failure'].includes(String(value)) ? null : "'success', 'always' or 'failure'",
-  });
-  if ((spec.uses === undefined) === (spec.run === undefined)) {
-    throw invalid(place, 'expected either uses (a registered task) or run (a function of your own)');
+function problemAt(name: string, pipeline: unknown, issue: z.core.$ZodIssue): EdrlakeError {
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
+  const [task, rest] = path[0] === 'tasks' && path.length > 1 ? [String(path[1]), path.slice(2)] : [undefined, path];
+  const place = {
+    pipeline: name,
+    ...(task !== undefined && { task }),
+    ...(rest.length > 0 && { key: rest.map(String).join('.') }),
+  };
+  if (issue.code === 'unrecognized_keys') {
+    const known = knownKeys(issue.path);
+    const close = didYouMean(String(path.at(-1)), known);
+    const hint = close === null ? `Known: ${known.join(', ')}.` : `Did you mean ${close}?`;
+    return invalid(place, 'there is no such key', hint);
   }
-  if (spec.run !== undefined && spec.with !== undefined) {
-    throw invalid(
-      { ...place, key: 'with' },
-      'only a task that uses a registered one takes it',
-      'Read the facts that run is given.',
-    );
+  if (issue.code === 'custom' && issue.params?.isWhole === true) {
+    return invalid(place, issue.message, issue.params.hint as string | undefined);
   }
-  if (isPlainObject(spec.retries)) {
-    const { firstDelayMs, maxDelayMs } = spec.retries;
-    const keys = {
-      tries: wholeBetween(1, MAX_TRIES),
-      firstDelayMs: wholeBetween(0, MAX_WAIT_MS),
-      maxDelayMs: wholeBetween(0, MAX_WAIT_MS),
-    };
-    assertEntries(place, 'retries.', spec.retries, keys, Object.keys(keys));
-    if (Number(maxDelayMs) < Number(firstDelayMs)) {
-      throw invalid({ ...place, key: 'retries' }, `maxDelayMs ${maxDelayMs} is less than firstDelayMs ${firstDelayMs}`);
-    }
-  }
+  const found = valueAt(pipeline, path);
+  if (found === undefined) return invalid(place, 'it is missing');
+  const quoted = path.some((key) => UNQUOTED.has(key)) ? '' : `, found ${shown(found)}`;
+  return invalid(place, `expected ${issue.message}${quoted}`);
 }
 
-function assertParam(place: Place, param: string, spec: unknown): void {
-  assertName(place, 'parameter', param);
-  const key = `params.${param}`;
-  if (!isPlainObject(spec)) throw invalid({ ...place, key }, `expected an object, found ${shown(spec)}`);
-  const type = PARAM_TYPES.find((known) => known === spec.type);
-  assertEntries(
-    place,
-    `${key}.`,
-    spec,
+/** The keys of the object at a path. */
+function knownKeys([first, second, third]: readonly PropertyKey[]): string[] {
+  const { shape } =
     {
-      type: () => (type === undefined ? `one of ${PARAM_TYPES.join(', ')}` : null),
-      meaning: text,
-      default: (value) =>
-        type === undefined || value === null || isParamValue(type, value) ? null : `a ${type} or null`,
-    },
-    ['type', 'meaning'],
-  );
+      hooks: second === undefined ? HOOKS : WEBHOOK,
+      params: PARAM,
+      schedule: SCHEDULE,
+      tasks: third === 'retries' ? RETRIES : TASK,
+    }[String(first)] ?? PIPELINE;
+  return Object.keys(shape);
 }
 
-function assertHooks(place: Place, hooks: unknown): void {
-  if (!isPlainObject(hooks)) return;
-  assertEntries(place, 'hooks.', hooks, {
-    onSuccess: object,
-    onFailure: object,
-    onMismatch: object,
-    onRejects: object,
-  });
-  for (const [hook, spec] of entriesOf(hooks)) {
-    if (!isPlainObject(spec)) continue;
-    assertEntries(
-      place,
-      `hooks.${hook}.`,
-      spec,
-      {
-        url: (value) => (isWebhookUrl(value) ? null : 'an http or https URL without a user name in it'),
-        headers: (value) =>
-          isPlainObject(value) && Object.values(value).every((header) => typeof header === 'string')
-            ? null
-            : 'texts by name',
-        timeoutMs: wholeBetween(1, 600_000),
-        tries: wholeBetween(1, 10),
-      },
-      ['url'],
-      // Either may carry a token.
-      ['url', 'headers'],
-    );
-  }
-}
-
-function assertEntries(
-  place: Place,
-  prefix: string,
-  entries: Entries,
-  checks: Readonly<Record<string, Check>>,
-  required: readonly string[] = [],
-  unspoken: readonly string[] = [],
-): void {
-  const known = Object.keys(checks);
-  for (const [key, value] of Object.entries(entries)) {
-    const check = Object.hasOwn(checks, key) ? checks[key] : undefined;
-    const at = { ...place, key: `${prefix}${key}` };
-    if (check === undefined) {
-      const close = didYouMean(key, known);
-      throw invalid(
-        at,
-        'there is no such key',
-        close === null ? `Known: ${known.join(', ')}.` : `Did you mean ${close}?`,
-      );
-    }
-    const expected = value === undefined ? null : check(value);
-    if (expected === null) continue;
-    throw invalid(at, `expected ${expected}${unspoken.includes(key) ? '' : `, found ${shown(value)}`}`);
-  }
-  const missing = required.find((key) => entries[key] === undefined);
-  if (missing !== undefined) throw invalid({ ...place, key: `${prefix}${missing}` }, 'it is missing');
-}
-
-const NAME_RULE = 'a letter, then at most 63 letters, digits, dashes or underscores';
-
-function assertName(place: Place, what: string, name: string): void {
-  if (NAME.test(name)) return;
-  throw invalid({ pipeline: place.pipeline }, `the ${what} name ${shown(name)}: expected ${NAME_RULE}`);
-}
-
-const text: Check = (value) => (typeof value === 'string' ? null : 'text');
-const object: Check = (value) => (isPlainObject(value) ? null : 'an object');
-const aFunction: Check = (value) => (typeof value === 'function' ? null : 'a function');
-
-function wholeBetween(least: number, most: number): Check {
-  return (value) =>
-    Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most
-      ? null
-      : `a whole number from ${least} to ${most}`;
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((inner, key) => (isPlainObject(inner) ? inner[String(key)] : undefined), value);
 }
 
 function isWebhookUrl(value: unknown): boolean {
   if (typeof value !== 'string' || !URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
-}
-
-function entriesOf(value: unknown): [string, unknown][] {
-  return isPlainObject(value) ? Object.entries(value) : [];
 }
 
 function shown(value: unknown): string {

@@ -1,22 +1,16 @@
 import { setMaxListeners } from 'node:events';
 import { EdrlakeError } from '@edrlake/core';
-import { refuseBesideActive } from './active-run.ts';
-import { type Beginning, newRun, resumedRun } from './begin-run.ts';
+import pLimit from 'p-limit';
+import { openJournal, removeJournal } from '../journal-file.ts';
+import { type Beginning, newRun, refuseBesideActive, resumedRun } from './begin-run.ts';
 import type { AnyFacts, PartitionOutput, Pipeline } from './define-pipeline.ts';
+import type { RunInProgress } from './execute-task.ts';
 import { hookBody, hookFor, type PostJson, sendHook } from './hooks.ts';
 import type { ParamValue } from './params.ts';
-import {
-  forgetJournal,
-  type Liveness,
-  openPipelineJournal,
-  type PipelineLine,
-  type RunOutcome,
-} from './pipeline-journal.ts';
-import { readRun } from './run-history.ts';
+import type { Liveness, PipelineLine, RunOutcome } from './pipeline-journal.ts';
 import { applyLine, isFinished, outcomeOf, type RunState, runOutcomeOf } from './run-state.ts';
-import type { RunInProgress } from './run-task.ts';
-import { outputOf, type RunReport, viewRun } from './run-view.ts';
-import { slotsFor } from './slots.ts';
+import { type LostWork, outputOf, type PipelineRunView, viewRun } from './run-view.ts';
+
 import type { TaskRegistry, WorkflowServices } from './task-registry.ts';
 import { type CheckedPipeline, type CheckedTask, validatePipeline } from './validate-pipeline.ts';
 import { walkTasks } from './walk-tasks.ts';
@@ -39,6 +33,8 @@ export interface RunPipelineOptions<Provided> {
   readonly liveness: Liveness;
   /** Sends webhooks; null sends none. */
   readonly post: PostJson | null;
+  /** What attempts of tasks did that left no result, by task: what they called may keep a journal of its own. */
+  readonly readLostWork: () => Promise<ReadonlyMap<string, LostWork>>;
 }
 
 /** The exit code of the command for each end of a run. */
@@ -52,7 +48,7 @@ export const RUN_EXIT_CODES: Readonly<Record<RunOutcome, number>> = {
 };
 
 /** How a run ended, and all about it that the history keeps. */
-export interface RunResult extends RunReport {
+export interface RunResult extends PipelineRunView {
   readonly state: RunOutcome;
 }
 
@@ -74,7 +70,7 @@ export async function runPipeline<Provided>(
   const { runsDirectory, runId, resume, services } = options;
   const { line, state } = await beginning(checked, options);
   if (line === null) return resultOf(options, state);
-  const journal = await openPipelineJournal(runsDirectory, runId, resume ? 'resume' : 'new');
+  const journal = await openJournal<PipelineLine>(runsDirectory, runId, resume ? 'continue' : 'new');
   const stopper = new AbortController();
   // One listener for each try that runs, which may be many.
   setMaxListeners(0, stopper.signal);
@@ -122,7 +118,7 @@ async function yieldToEarlier<Provided>(
     await refuseBesideActive(runsDirectory, state, liveness, { runId, startedAtMs, clock, signal });
   } catch (thrown) {
     // It has done nothing that a history would tell.
-    await forgetJournal(runsDirectory, runId);
+    await removeJournal(runsDirectory, runId);
     throw thrown;
   }
 }
@@ -156,7 +152,7 @@ function inProgress<Provided>(
     state,
     services: { ...options.services, signal },
     provided: options.provided,
-    slots: slotsFor(options.concurrency),
+    limit: pLimit(options.concurrency),
     record,
     factsFor: (task, partition): AnyFacts => {
       const above = upstream.get(task.name) ?? upstreamResults(task, state);
@@ -203,13 +199,11 @@ function emitState<Provided>(run: RunInProgress<Provided>, state: RunOutcome | '
   run.services.emit({ type: 'pipeline', pipeline, runId, state });
 }
 
-/** As the history tells it, which also knows what killed tries did. */
+/** As the history shows it. */
 async function resultOf<Provided>(
-  { runsDirectory, runId }: RunPipelineOptions<Provided>,
+  { runId, readLostWork }: RunPipelineOptions<Provided>,
   state: RunState,
 ): Promise<RunResult> {
-  return {
-    ...(await readRun(runsDirectory, runId, { isOwnerAlive: () => false })),
-    state: state.end ?? runOutcomeOf(state),
-  };
+  const view = viewRun(runId, state, false, await readLostWork());
+  return { ...view, state: state.end ?? runOutcomeOf(state) };
 }

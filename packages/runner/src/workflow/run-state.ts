@@ -1,3 +1,4 @@
+import type { ProcessOwner } from '@edrlake/core';
 import type { ParamValue } from './params.ts';
 import type {
   ErrorSummary,
@@ -5,7 +6,6 @@ import type {
   JournaledTask,
   PipelineLine,
   RunOutcome,
-  RunOwner,
   TaskOutcome,
 } from './pipeline-journal.ts';
 import type { PlainData } from './plain-data.ts';
@@ -38,7 +38,7 @@ export interface TaskState {
 
 /** A stretch of the run that one process worked on. */
 export interface RunLeg {
-  readonly owner: RunOwner;
+  readonly owner: ProcessOwner;
   readonly startedAtMs: number;
   /** The last sign of life. */
   lastAtMs: number;

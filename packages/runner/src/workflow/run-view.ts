@@ -43,27 +43,19 @@ export interface TaskView {
   readonly parts: readonly PartView[] | null;
 }
 
-/** A run in a list. Numbers that nobody knows are null. */
-export interface RunSummary {
+/** A run of a pipeline in full. */
+export interface PipelineRunView {
   readonly runId: string;
-  readonly kind: 'pipeline' | 'export';
-  /** null for an export. */
-  readonly pipeline: string | null;
-  /** The run of a pipeline that an export is a part of; null where it stands for itself. */
-  readonly partOf: string | null;
+  readonly pipeline: string;
   readonly state: RunStanding;
   readonly startedAtMs: number;
   /** The end, or the last sign of life of a run that died; null while it is running. */
   readonly endedAtMs: number | null;
   /** While a process worked on it, up to its last sign of life. */
   readonly durationMs: number;
-  readonly requests: number | null;
-  readonly rows: number | null;
+  readonly requests: number;
+  readonly rows: number;
   readonly error: ErrorSummary | null;
-}
-
-/** A run in full. */
-export interface RunReport extends RunSummary {
   readonly params: Readonly<Record<string, ParamValue>>;
   /** Processes that worked on it: 1 where it was never resumed. */
   readonly starts: number;
@@ -71,7 +63,7 @@ export interface RunReport extends RunSummary {
   readonly hooks: readonly { readonly hook: string; readonly delivered: boolean; readonly tries: number }[];
 }
 
-/** What tries of a task did that left no result, as far as the journals of their exports tell. */
+/** What attempts of a task did that left no result, as far as others tell it: the engine's own journal does not know. */
 export interface LostWork {
   readonly requests: number;
   /** Of processes that died in the middle of it; what a try took that ended is known without. */
@@ -90,7 +82,7 @@ export function viewRun(
   state: RunState,
   alive: boolean,
   lost: ReadonlyMap<string, LostWork> = new Map(),
-): RunReport {
+): PipelineRunView {
   const working = alive && state.end === null;
   const tasks = [...state.tasks.values()].map((task) =>
     viewTask(task, working, lost.get(task.task.name) ?? NOTHING_LOST),
@@ -101,9 +93,7 @@ export function viewRun(
   );
   return {
     runId,
-    kind: 'pipeline',
     pipeline: state.pipeline,
-    partOf: null,
     state: state.end ?? (alive ? 'running' : 'died'),
     startedAtMs: state.startedAtMs,
     endedAtMs: working ? null : lastAtMs,

@@ -1,6 +1,6 @@
-import { runFanOut } from './fan-out.ts';
-import { isFinished, isSettled, outcomeOf, type RunState } from './run-state.ts';
-import { type RunInProgress, runUnit, tell } from './run-task.ts';
+import { partitionsOf, thrownBy } from './author-functions.ts';
+import { endUnit, type RunInProgress, runUnit, tell } from './execute-task.ts';
+import { isFinished, isSettled, outcomeOf, type RunState, type UnitState } from './run-state.ts';
 import type { CheckedPipeline, CheckedTask } from './validate-pipeline.ts';
 
 /**
@@ -66,4 +66,47 @@ function verdictOn<Provided>(
   if (when === 'always') return 'run';
   if (when === 'failure') return bad ? 'run' : 'not-needed';
   return bad ? 'need-failed' : idle ? 'not-needed' : 'run';
+}
+
+/**
+ * Runs a task once for each of its parts, in their order as far as concurrency allows. Each part has its own tries and its
+ * own end in the journal: one that fails takes nothing from the others. The parts of a resumed run are those it began with.
+ */
+async function runFanOut<Provided>(
+  run: RunInProgress<Provided>,
+  task: CheckedTask<Provided>,
+  concurrency: number,
+): Promise<void> {
+  const parts = await partsOf(run, task);
+  if (parts === null) return;
+  const pending = [...parts.values()].filter(({ outcome }) => !isFinished(outcome)).values();
+  const work = async () => {
+    // All workers draw from one iterator, so that each part is taken once.
+    for (const { partition } of pending) {
+      if (run.services.signal.aborted) return;
+      await runUnit(run, task, partition);
+    }
+  };
+  const workers = Array.from({ length: Math.min(task.spec.concurrency ?? concurrency, parts.size) }, work);
+  const broken = (await Promise.allSettled(workers)).find((worker) => worker.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
+}
+
+/** The journaled parts, journaled now where there are none yet; null when there is no telling which. */
+async function partsOf<Provided>(
+  run: RunInProgress<Provided>,
+  task: CheckedTask<Provided>,
+): Promise<ReadonlyMap<string, UnitState> | null> {
+  const known = run.state.tasks.get(task.name)?.parts ?? null;
+  if (known !== null) return known;
+  let partitions: readonly string[];
+  try {
+    partitions = partitionsOf(task, run.factsFor(task, null));
+  } catch (thrown) {
+    const error = thrownBy(`the forEach of task "${task.name}"`, thrown);
+    await endUnit(run, task, null, 0, { outcome: 'failed', output: null, error });
+    return null;
+  }
+  await run.record({ type: 'fan-out', atMs: run.services.clock.nowMs(), task: task.name, partitions });
+  return run.state.tasks.get(task.name)?.parts ?? null;
 }

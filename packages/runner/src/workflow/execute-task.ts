@@ -1,9 +1,10 @@
 import { EdrlakeError } from '@edrlake/core';
+import type { LimitFunction } from 'p-limit';
+import { inputOf, thrownBy } from './author-functions.ts';
 import type { AnyFacts } from './define-pipeline.ts';
 import type { ErrorSummary, PipelineLine, TaskOutcome } from './pipeline-journal.ts';
 import { isPlainObject, type PlainData, toPlainData } from './plain-data.ts';
 import type { RunState } from './run-state.ts';
-import type { Slots } from './slots.ts';
 import type { RunIdentity, TaskContext, WorkflowServices } from './task-registry.ts';
 import { type TryEnd, timedTry } from './timed-try.ts';
 import type { CheckedTask } from './validate-pipeline.ts';
@@ -15,7 +16,7 @@ export interface RunInProgress<Provided> {
   readonly services: WorkflowServices;
   readonly provided: Provided;
   /** Tries of the whole run that may run at once. */
-  readonly slots: Slots;
+  readonly limit: LimitFunction;
   /** Makes a change durable, then applies it to the state. When it fails, the run is stopped. */
   record(line: PipelineLine): Promise<void>;
   factsFor(task: CheckedTask<Provided>, partition: string | null): AnyFacts;
@@ -33,7 +34,7 @@ export async function runUnit<Provided>(
   const { clock, random, signal } = run.services;
   const { tries, firstDelayMs, maxDelayMs } = task.retries;
   for (let tryNumber = 1; tryNumber <= tries; tryNumber += 1) {
-    const ended = await run.slots.hold(() => oneTry(run, task, partition, tryNumber));
+    const ended = await run.limit(() => oneTry(run, task, partition, tryNumber));
     if (ended === null) return;
     const { error } = ended;
     if (error === null || error.disposition !== 'retry' || tryNumber === tries) {
@@ -92,18 +93,6 @@ export async function endUnit<Provided>(
   tell(run, task.name, partition, { state: outcome, tryNumber, delayMs: null, error });
 }
 
-/** Anything a function of a pipeline threw, as an error that says whose function it was. */
-export function thrownBy(what: string, thrown: unknown): EdrlakeError {
-  if (thrown instanceof EdrlakeError) return thrown;
-  const kind = thrown instanceof Error ? thrown.name : typeof thrown;
-  // Only the kind is quoted: what is journaled must not hold a secret, and nobody knows what a foreign message holds.
-  return new EdrlakeError('TASK_FAILED', `${what} threw ${/^[A-Za-z]{1,40}$/.test(kind) ? kind : 'an error'}`, {
-    disposition: 'retry',
-    cause: thrown,
-    hint: 'Throw an EdrlakeError to have your own message kept.',
-  });
-}
-
 /** null when the run was stopped before the try began. */
 async function oneTry<Provided>(
   run: RunInProgress<Provided>,
@@ -133,34 +122,6 @@ async function callTask<Provided>(
   const facts = run.factsFor(task, context.partition);
   if (task.spec.run !== undefined) return await task.spec.run(facts, context);
   return await task.registered?.run(inputOf(task, facts), context);
-}
-
-/**
- * What `with` gives the registered task, checked by it.
- * @throws {EdrlakeError} `CONFIG_INVALID` naming the task, when `with` throws or the task refuses the input.
- */
-export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts): unknown {
-  const spec: unknown = task.spec.with;
-  if (typeof spec !== 'function') return task.registered?.parseInput(spec);
-  let input: unknown;
-  try {
-    input = spec(facts);
-  } catch (thrown) {
-    const { message, cause, hint } = thrownBy(`the with of task "${task.name}"`, thrown);
-    // Pure functions throw the same thing again, so no other try.
-    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
-  }
-  const given = toPlainData(input, `the with of task "${task.name}" gave`);
-  try {
-    return task.registered?.parseInput(given);
-  } catch (thrown) {
-    if (!(thrown instanceof EdrlakeError)) throw thrown;
-    const { code, message, hint } = thrown;
-    throw new EdrlakeError(code, `task "${task.name}", with: ${message}`, {
-      cause: thrown,
-      ...(hint !== null && { hint }),
-    });
-  }
 }
 
 function unitEnd(ended: TryEnd, name: string): UnitEnd {

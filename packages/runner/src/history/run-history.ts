@@ -1,14 +1,17 @@
 import { EdrlakeError } from '@edrlake/core';
-import { listRunIds } from '../run-journal.ts';
+import { type AnyLine, listRunIds, readJournal } from '../journal-file.ts';
+import type { RunLook } from '../workflow/pipeline-journal.ts';
+import { foldLines, isFinished, type RunState } from '../workflow/run-state.ts';
+import { type LostWork, viewRun } from '../workflow/run-view.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
-import { type RunLook, readLines } from './pipeline-journal.ts';
-import { foldLines, isFinished, type RunState } from './run-state.ts';
-import { type LostWork, type RunReport, type RunSummary, viewRun } from './run-view.ts';
+import { type RunReport, type RunSummary, reportOf } from './run-report.ts';
 
 /** Journals that a search for one run opens at most, newest first. */
 const MAX_JOURNALS_SEARCHED = 1_000;
 
 type Alive = RunLook['isOwnerAlive'];
+
+const NOTHING_LOST: ReadonlyMap<string, LostWork> = new Map();
 
 /** The newest runs of a lake, newest first: of pipelines, and exports with a journal of their own. */
 export async function listRuns(
@@ -21,7 +24,7 @@ export async function listRuns(
     // The exports of a pipeline began when it did or later, so what it lost is known once its second is read.
     const oldest = read[limit - 1]?.runId;
     if (oldest !== undefined && secondOf(runId) < secondOf(oldest)) break;
-    const lines = await readLines(runsDirectory, runId);
+    const lines = await readJournal(runsDirectory, runId);
     lost.note(lines);
     // A journal without its first line is of a run that never got to do anything.
     if (lines.some(({ type }) => type === 'start' || type === 'pipeline-start')) read.push({ runId, lines });
@@ -52,15 +55,19 @@ export async function readRun(
   runId: string,
   { isOwnerAlive }: { readonly isOwnerAlive: Alive },
 ): Promise<RunReport> {
-  const lines = await readLines(runsDirectory, runId);
-  const lost = lossBook();
-  if (foldLines(lines) !== null) {
-    const younger = (await listRunIds(runsDirectory)).filter((id) => secondOf(id) >= secondOf(runId) && id !== runId);
-    for (const id of younger.slice(-MAX_JOURNALS_SEARCHED)) lost.note(await readLines(runsDirectory, id));
-  }
-  const report = viewLines(runId, lines, isOwnerAlive, lost.of(runId));
+  const lines = await readJournal(runsDirectory, runId);
+  const lost = foldLines(lines) === null ? NOTHING_LOST : await readLostWork(runsDirectory, runId);
+  const report = viewLines(runId, lines, isOwnerAlive, lost);
   if (report !== null) return report;
   throw new EdrlakeError('RUN_MISSING', `there is no run ${runId}`, { hint: 'List the runs to see their ids.' });
+}
+
+/** What attempts of a pipeline's tasks did that left no result, by task: the journals of their exports tell it. */
+export async function readLostWork(runsDirectory: string, runId: string): Promise<ReadonlyMap<string, LostWork>> {
+  const lost = lossBook();
+  const younger = (await listRunIds(runsDirectory)).filter((id) => secondOf(id) >= secondOf(runId) && id !== runId);
+  for (const id of younger.slice(-MAX_JOURNALS_SEARCHED)) lost.note(await readJournal(runsDirectory, id));
+  return lost.of(runId);
 }
 
 /**
@@ -69,7 +76,7 @@ export async function readRun(
  */
 export async function lastSuccessAtMs(runsDirectory: string, pipeline: string): Promise<number | null> {
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_SEARCHED)) {
-    const state = foldLines(await readLines(runsDirectory, runId));
+    const state = foldLines(await readJournal(runsDirectory, runId));
     if (state?.pipeline === pipeline && isFinished(state.end)) return state.startedAtMs;
   }
   return null;
@@ -80,12 +87,12 @@ function secondOf(runId: string): string {
   return runId.split('-')[0] ?? runId;
 }
 
-type Lines = Awaited<ReturnType<typeof readLines>>;
+type Lines = readonly AnyLine[];
 
 function viewLines(runId: string, lines: Lines, isAlive: Alive, lost: ReadonlyMap<string, LostWork>): RunReport | null {
   const state = foldLines(lines);
   if (state === null) return viewExport(runId, lines as readonly ExportLine[], isAlive);
-  return viewRun(runId, state, isWorking(state, isAlive), lost);
+  return reportOf(viewRun(runId, state, isWorking(state, isAlive), lost));
 }
 
 /** Gathers, from the journals of exports, what tries of tasks did that left no result; by run and task. */
@@ -104,7 +111,7 @@ function lossBook() {
         byRun.set(partOf.runId, ofRun);
       }
     },
-    of: (runId: string): ReadonlyMap<string, LostWork> => byRun.get(runId) ?? new Map(),
+    of: (runId: string): ReadonlyMap<string, LostWork> => byRun.get(runId) ?? NOTHING_LOST,
   };
 }
 

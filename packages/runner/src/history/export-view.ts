@@ -1,12 +1,14 @@
+import type { ProcessOwner } from '@edrlake/core';
 import type { ExportReport, PartOf } from '../export-types.ts';
-import type { RunLook, RunOwner } from './pipeline-journal.ts';
-import type { LostWork, RunReport, RunStanding } from './run-view.ts';
+import type { RunLook } from '../workflow/pipeline-journal.ts';
+import type { LostWork, RunStanding } from '../workflow/run-view.ts';
+import type { RunReport } from './run-report.ts';
 
 /** The lines of an export's journal, as far as the history reads them. */
 export interface ExportLine {
   readonly type: string;
   readonly atMs?: number;
-  readonly owner?: RunOwner;
+  readonly owner?: ProcessOwner;
   readonly partOf?: PartOf;
   readonly planRequests?: number;
   readonly code?: string;

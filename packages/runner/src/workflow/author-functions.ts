@@ -1,0 +1,154 @@
+import { EdrlakeError } from '@edrlake/core';
+import type { AnyFacts } from './define-pipeline.ts';
+import { toPlainData } from './plain-data.ts';
+import type { CheckedPipeline, CheckedTask } from './validate-pipeline.ts';
+
+// The functions that the author of a pipeline wrote, `with` and `forEach`: what they are given, what they may answer, and what
+// they would answer before anything has run.
+
+const MAX_PARTITIONS = 10_000;
+const MAX_PARTITION_CHARACTERS = 200;
+
+/** Anything a function of a pipeline threw, as an error that says whose function it was. */
+export function thrownBy(what: string, thrown: unknown): EdrlakeError {
+  if (thrown instanceof EdrlakeError) return thrown;
+  const kind = thrown instanceof Error ? thrown.name : typeof thrown;
+  // Only the kind is quoted: what is journaled must not hold a secret, and nobody knows what a foreign message holds.
+  return new EdrlakeError('TASK_FAILED', `${what} threw ${/^[A-Za-z]{1,40}$/.test(kind) ? kind : 'an error'}`, {
+    disposition: 'retry',
+    cause: thrown,
+    hint: 'Throw an EdrlakeError to have your own message kept.',
+  });
+}
+
+/**
+ * What `with` gives the registered task, checked by it.
+ * @throws {EdrlakeError} `CONFIG_INVALID` naming the task, when `with` throws or the task refuses the input.
+ */
+export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts): unknown {
+  const spec: unknown = task.spec.with;
+  if (typeof spec !== 'function') return task.registered?.parseInput(spec);
+  let input: unknown;
+  try {
+    input = spec(facts);
+  } catch (thrown) {
+    const { message, cause, hint } = thrownBy(`the with of task "${task.name}"`, thrown);
+    // Pure functions throw the same thing again, so no other try.
+    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
+  }
+  const given = toPlainData(input, `the with of task "${task.name}" gave`);
+  try {
+    return task.registered?.parseInput(given);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    const { code, message, hint } = thrown;
+    throw new EdrlakeError(code, `task "${task.name}", with: ${message}`, {
+      cause: thrown,
+      ...(hint !== null && { hint }),
+    });
+  }
+}
+
+/**
+ * The parts that `forEach` names.
+ * @throws {EdrlakeError} `CONFIG_INVALID` when it throws or gives anything but a bounded list of different texts.
+ */
+export function partitionsOf<Provided>(
+  task: CheckedTask<Provided>,
+  facts: Parameters<NonNullable<CheckedTask<Provided>['spec']['forEach']>>[0],
+): readonly string[] {
+  const what = `the forEach of task "${task.name}"`;
+  let partitions: readonly unknown[];
+  try {
+    partitions = task.spec.forEach?.(facts) ?? [];
+  } catch (thrown) {
+    const { message, cause, hint } = thrownBy(what, thrown);
+    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
+  }
+  if (!Array.isArray(partitions)) throw new EdrlakeError('CONFIG_INVALID', `${what} gave no list`);
+  if (partitions.length > MAX_PARTITIONS) {
+    throw new EdrlakeError('CONFIG_INVALID', `${what} gave ${partitions.length} parts, more than ${MAX_PARTITIONS}`, {
+      hint: 'Make the parts larger, or run the pipeline several times.',
+    });
+  }
+  const seen = new Set<string>();
+  for (const partition of partitions) {
+    if (typeof partition !== 'string' || partition === '' || partition.length > MAX_PARTITION_CHARACTERS) {
+      throw new EdrlakeError(
+        'CONFIG_INVALID',
+        `${what} gave a part that is not a text of 1 to ${MAX_PARTITION_CHARACTERS} characters`,
+      );
+    }
+    if (seen.has(partition)) throw new EdrlakeError('CONFIG_INVALID', `${what} gave the part "${partition}" twice`);
+    seen.add(partition);
+  }
+  return [...seen];
+}
+
+/** What is known of a run before any of its tasks has a result. */
+export type EarlyFacts = Pick<AnyFacts, 'params' | 'startedAtMs'>;
+
+/** What a pipeline's own functions say before anything has run. */
+export interface EarlyAnswer<T> {
+  /** null where the answer depends on results that are not there yet. */
+  readonly answer: T | null;
+}
+
+/**
+ * Calls a function of a pipeline before any task has run. A task can read only results of tasks upstream, so each of these
+ * is a getter that notes the reading: an answer that was made from a missing result is not one.
+ * @throws what it throws, unless it had read a result
+ */
+function evaluateEarly<Provided, T>(
+  task: CheckedTask<Provided>,
+  facts: EarlyFacts,
+  call: (facts: Omit<AnyFacts, 'partition'>) => T,
+): EarlyAnswer<T> {
+  let readsResult = false;
+  const missing: object = {};
+  for (const name of task.upstream) {
+    const get = () => {
+      readsResult = true;
+      return undefined;
+    };
+    Object.defineProperty(missing, name, { enumerable: true, get });
+  }
+  try {
+    const results = missing as Record<string, never>;
+    const answer = call({ ...facts, outputs: results, partitionOutputs: results });
+    return { answer: readsResult ? null : answer };
+  } catch (thrown) {
+    if (!readsResult) throw thrown;
+    return { answer: null };
+  }
+}
+
+/** The parts of a task that fans out. @throws {EdrlakeError} `CONFIG_INVALID` where they can be told and are wrong */
+export function earlyPartitions<Provided>(
+  task: CheckedTask<Provided>,
+  facts: EarlyFacts,
+): EarlyAnswer<readonly string[]> {
+  return evaluateEarly(task, facts, (known) => partitionsOf(task, { ...known, partition: '' }));
+}
+
+/** The input of a task, or of one part of it. @throws {EdrlakeError} `CONFIG_INVALID` where it can be told and is wrong */
+export function earlyInput<Provided>(
+  task: CheckedTask<Provided>,
+  facts: EarlyFacts,
+  partition: string,
+): EarlyAnswer<{ readonly input: unknown }> {
+  return evaluateEarly(task, facts, (known) => ({ input: inputOf(task, { ...known, partition }) }));
+}
+
+/**
+ * Asserts that what params decide is right, as far as that can be told before a run: a wrong value must not come out only when
+ * half of the night is over.
+ * @throws {EdrlakeError} `CONFIG_INVALID`
+ */
+export function assertEarly<Provided>({ tasks }: CheckedPipeline<Provided>, facts: EarlyFacts): void {
+  for (const task of tasks) {
+    const partitions = task.spec.forEach === undefined ? [''] : (earlyPartitions(task, facts).answer ?? []);
+    const [first] = partitions;
+    if (first !== undefined) earlyInput(task, facts, first);
+  }
+}
