@@ -26,7 +26,17 @@ const NOW_MS = startOfDayMs('2026-11-28') + 10 * MS_PER_HOUR;
 const VERIFIED_AT_MS = NOW_MS - MS_PER_HOUR;
 
 function line(day: Day, verdict: DayCoverage['verdict'] = 'complete', scope = 'all'): DayCoverage {
-  return { day, lastDay: day, scope, counted: 1, inLake: 1, rejected: 0, verdict, lastVerifiedAtMs: VERIFIED_AT_MS };
+  return {
+    day,
+    lastDay: day,
+    scope,
+    counted: 1,
+    inLake: 1,
+    rejected: 0,
+    undated: 0,
+    verdict,
+    lastVerifiedAtMs: VERIFIED_AT_MS,
+  };
 }
 
 function days(from: Day, count: number): Day[] {

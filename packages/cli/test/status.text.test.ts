@@ -28,6 +28,7 @@ const DAY = {
   counted: 3,
   inLake: 3,
   rejected: 0,
+  undated: 0,
   verdict: 'complete',
   lastVerifiedAtMs: NOW_MS - HOUR_MS,
 } as const;

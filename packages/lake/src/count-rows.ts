@@ -27,14 +27,20 @@ export function countRecords(bench: Workbench, ranges: readonly TimeRange[], axi
 
 /** Answers the coverage's questions: one scan of a table for all plain ranges, one for each group of those with cuts. */
 export async function countAnswers(bench: Workbench, questions: readonly RowQuestion[]): Promise<RowAnswer[]> {
-  const [events = [], rejects = []] = [
-    await countMatches(bench, EVENTS, questions),
-    await countMatches(bench, REJECTS, questions),
-  ];
-  return questions.map((_, position) => ({ events: events[position] ?? 0, rejects: rejects[position] ?? 0 }));
+  const ofEvents = questions.filter(({ rejectsOnly }) => rejectsOnly !== true);
+  const events = await countMatches(bench, EVENTS, ofEvents);
+  const rejects = await countMatches(bench, REJECTS, questions);
+  return questions.map((question) => ({
+    events: events.get(question) ?? 0,
+    rejects: rejects.get(question) ?? 0,
+  }));
 }
 
-async function countMatches(bench: Workbench, table: string, questions: readonly RowQuestion[]): Promise<number[]> {
+async function countMatches(
+  bench: Workbench,
+  table: string,
+  questions: readonly RowQuestion[],
+): Promise<Map<RowQuestion, number>> {
   const plain = questions.filter(({ condition }) => condition === 'true');
   const cut = questions.filter(({ condition }) => condition !== 'true');
   const answers = new Map<RowQuestion, number>();
@@ -48,7 +54,7 @@ async function countMatches(bench: Workbench, table: string, questions: readonly
     const counts = await countWithCuts(bench, table, some);
     for (const [position, question] of some.entries()) answers.set(question, counts[position] ?? 0);
   }
-  return questions.map((question) => answers.get(question) ?? 0);
+  return answers;
 }
 
 async function countInBatches(

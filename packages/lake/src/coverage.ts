@@ -42,7 +42,13 @@ export interface DayCoverage {
   readonly counted: number | null;
   /** Rows of the day in the lake, whatever scope and axis brought them. */
   readonly inLake: number;
+  /**
+   * Records of the day that could not become rows: those with a readable time that the lake holds now and whose event has not
+   * come since, whatever scope and axis brought them; and the undated.
+   */
   readonly rejected: number;
+  /** Rejects without a readable time, of which only the proofs tell: on the first day of their window. */
+  readonly undated: number;
   readonly verdict: CoverageVerdict;
   /** When the newest proof that counts was made; null where there is none. */
   readonly lastVerifiedAtMs: number | null;
@@ -53,6 +59,8 @@ export interface RowQuestion {
   readonly range: TimeRange;
   /** DuckDB SQL over the events table. */
   readonly condition: string;
+  /** Events need not be counted. */
+  readonly rejectsOnly?: boolean;
 }
 
 /** What the lake holds in answer to a question. */
@@ -72,8 +80,9 @@ export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly 
  *
  * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
  * the older one counted in the rest is not known; there the rows and rejects that the lake now holds in the rest stand in for it.
- * Rejects without a readable time have no day of their own and are counted on the first day of their window. What the API is
- * known to count twice counts once.
+ * Rejects with a readable time are counted in the lake: a proof does not know whose event came later in readable form. Those
+ * without have no day of their own and are counted on the first day of their window. What the API is known to count twice
+ * counts once.
  * @param nowMs what is dated ahead of it is not believed
  */
 export async function coverageOf(
@@ -90,16 +99,17 @@ export async function coverageOf(
   const proofs = datedProofs(snapshot.proofs, nowMs).filter(
     ({ window }) => range === null || overlaps(window.range, range),
   );
-  const daysWithData = new Set([...inLake.keys(), ...lossDays, ...daysOfRejects(snapshot.proofs)]);
+  const rejectDays = new Set(daysOfRejects(snapshot.proofs));
+  const daysWithData = new Set([...inLake.keys(), ...lossDays, ...rejectDays]);
   for (const { scope, proofs: ofScope } of byScope(proofs)) {
-    for (const tally of await tallyDays(ofScope, daysWithData, countRows, range)) {
+    for (const tally of await tallyDays(ofScope, { daysWithData, rejectDays }, countRows, range)) {
       seen.add(tally.day);
       lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day), nowMs));
     }
   }
   for (const day of new Set([...inLake.keys(), ...lossDays])) {
     if (seen.has(day) || (range !== null && !touches(range, day))) continue;
-    const nothing = { counted: null, rejected: 0, lastVerifiedAtMs: null };
+    const nothing = { counted: null, rejected: 0, undated: 0, lastVerifiedAtMs: null };
     const verdict = lossDays.has(day) ? 'mismatched' : isSettled(day, nowMs) ? 'partial' : 'open';
     lines.push({ day, lastDay: day, scope: scopeText(EVERYTHING), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
   }
@@ -142,17 +152,21 @@ interface DayTally {
   isUnverified: boolean;
   isRejected: boolean;
   counted: number;
-  rejected: number;
+  datedRejects: number;
+  undated: number;
   lastVerifiedAtMs: number;
   /** For each window of the day, whether it still decides about all of its events of the day. */
   readonly windows: Map<DatedProof, boolean>;
   readonly segments: Segment<DatedProof>[];
 }
 
-/** @param daysWithData besides those of which the proofs tell */
+/**
+ * @param days `daysWithData` besides those of which the proofs tell; `rejectDays`: those that may hold rejects with a time,
+ * among them
+ */
 async function tallyDays(
   proofs: readonly DatedProof[],
-  daysWithData: ReadonlySet<Day>,
+  { daysWithData, rejectDays }: { readonly daysWithData: ReadonlySet<Day>; readonly rejectDays: ReadonlySet<Day> },
   countRows: CountRows,
   range: TimeRange | null,
 ): Promise<DayTally[]> {
@@ -167,18 +181,20 @@ async function tallyDays(
     tallies.set(day, tally);
     addSegment(tally, part);
   }
-  const remainders: { tally: DayTally; question: RowQuestion }[] = [];
+  const asked: { tally: DayTally; question: RowQuestion }[] = [];
   for (const tally of tallies.values()) {
     addWholeWindows(tally);
     // Nothing is stored on the other days.
     if (!apart.has(tally.day)) continue;
-    for (const question of remaindersOf(tally)) remainders.push({ tally, question });
+    for (const question of remaindersOf(tally)) asked.push({ tally, question });
+    if (!rejectDays.has(tally.day)) continue;
+    asked.push({ tally, question: { range: rangeOf(tally.day), condition: 'true', rejectsOnly: true } });
   }
-  const answers = remainders.length === 0 ? [] : await countRows(remainders.map(({ question }) => question));
-  for (const [position, { tally }] of remainders.entries()) {
+  const answers = asked.length === 0 ? [] : await countRows(asked.map(({ question }) => question));
+  for (const [position, { tally, question }] of asked.entries()) {
     const { events = 0, rejects = 0 } = answers[position] ?? {};
-    tally.counted += events + rejects;
-    tally.rejected += rejects;
+    if (question.rejectsOnly === true) tally.datedRejects = rejects;
+    else tally.counted += events + rejects;
   }
   return [...tallies.values()];
 }
@@ -250,7 +266,8 @@ function newTally(day: Day, lastDay: Day): DayTally {
     isUnverified: false,
     isRejected: false,
     counted: 0,
-    rejected: 0,
+    datedRejects: 0,
+    undated: 0,
     lastVerifiedAtMs: 0,
     windows: new Map(),
     segments: [],
@@ -260,21 +277,20 @@ function newTally(day: Day, lastDay: Day): DayTally {
 function addWholeWindows(tally: DayTally): void {
   for (const [proof, isWhole] of tally.windows) {
     if (!isWhole) continue;
-    const rejectedHere = proof.rejectedPerDay[tally.day] ?? 0;
+    const undated = proof.rejected - sum(proof.rejectedPerDay);
     const [firstDay, lastDay] = [dayOf(proof.askedRange.startMs), dayOf(proof.askedRange.endMs - 1)];
     if (firstDay === lastDay) {
       // The API counted this day alone: its number stands, whatever came.
       tally.counted += proof.counted - countedTwice(proof);
-      tally.rejected += proof.rejected;
+      tally.undated += undated;
       continue;
     }
-    tally.counted += (proof.perDay[tally.day] ?? 0) + rejectedHere;
-    tally.rejected += rejectedHere;
+    tally.counted += (proof.perDay[tally.day] ?? 0) + (proof.rejectedPerDay[tally.day] ?? 0);
     if (firstDay !== tally.day) continue;
     // What was counted and has no day: rejects without a readable time, and in a mismatch what did not come.
-    const rejectedWithDay = sum(proof.rejectedPerDay);
-    tally.counted += Math.max(0, proof.counted - countedTwice(proof) - sum(proof.perDay) - rejectedWithDay);
-    tally.rejected += proof.rejected - rejectedWithDay;
+    const dated = sum(proof.perDay) + sum(proof.rejectedPerDay);
+    tally.counted += Math.max(0, proof.counted - countedTwice(proof) - dated);
+    tally.undated += undated;
   }
 }
 
@@ -295,7 +311,8 @@ function remaindersOf(tally: DayTally): RowQuestion[] {
 }
 
 function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean, nowMs: number): DayCoverage {
-  const { day, lastDay, counted, rejected } = tally;
+  const { day, lastDay, counted, datedRejects, undated } = tally;
+  const rejected = datedRejects + undated;
   const lengthMs = rangeOf(lastDay).endMs - rangeOf(day).startMs;
   const isMismatched = hasLoss || tally.isMismatched || inLake + rejected < counted;
   const verdict = (): CoverageVerdict => {
@@ -306,7 +323,7 @@ function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean
     return isSettled(lastDay, nowMs) ? 'partial' : 'open';
   };
   const lastVerifiedAtMs = Math.min(tally.lastVerifiedAtMs, nowMs);
-  return { day, lastDay, scope, counted, inLake, rejected, verdict: verdict(), lastVerifiedAtMs };
+  return { day, lastDay, scope, counted, inLake, rejected, undated, verdict: verdict(), lastVerifiedAtMs };
 }
 
 /** Whether the day is over, and for so long that all of it has become visible. */

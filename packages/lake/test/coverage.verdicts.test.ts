@@ -21,7 +21,7 @@ async function lakeWith(events: readonly SmallEvent[], ...commits: Parameters<ty
 }
 
 const line = (day: string, counted: number | null, inLake: number, verdict: string, more: object = {}) => ({
-  ...{ day, lastDay: day, scope: 'all', counted, inLake, rejected: 0, verdict },
+  ...{ day, lastDay: day, scope: 'all', counted, inLake, rejected: 0, undated: 0, verdict },
   lastVerifiedAtMs: counted === null ? null : VERIFIED_MS,
   ...more,
 });
@@ -114,14 +114,15 @@ describe('coverage', () => {
 
   test('counts rejects on the first day of their window', async () => {
     const lake = await lakeWith(hourly(0, 24), { proofs: [proofOf(hours(0, 24), { [D1]: 24 }, { rejected: 2 })] });
-    expect(await lake.coverage()).toEqual([line(D1, 26, 24, 'complete', { rejected: 2 })]);
+    expect(await lake.coverage()).toEqual([line(D1, 26, 24, 'complete', { rejected: 2, undated: 2 })]);
   });
 
   test('counts rejects on their own day where it is known, else on the first day of their window', async () => {
     const proof = proofOf(hours(0, 48), { [D1]: 24, [D2]: 6 }, { rejected: 5, rejectedPerDay: { [D2]: 3 } });
-    const lake = await lakeWith(hourly(0, 30), { proofs: [proof] });
+    const rejects = [25, 26, 27].map((hour) => ({ record: hour, timeMs: DAY_1 + hour * HOUR }));
+    const lake = await lakeWith(hourly(0, 30), { rejects, proofs: [proof] });
     expect(await lake.coverage()).toEqual([
-      line(D1, 26, 24, 'complete', { rejected: 2 }),
+      line(D1, 26, 24, 'complete', { rejected: 2, undated: 2 }),
       line(D2, 9, 6, 'complete', { rejected: 3 }),
     ]);
   });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Lake } from '../src/index.ts';
 import { newDirectory, openSmall } from './opened-lakes.ts';
-import { DAY, DAY_1, deliver, HOUR, type SmallEvent, type SmallReject } from './small-lake.ts';
+import { DAY, DAY_1, deliver, HOUR, proofOf, type SmallEvent, type SmallReject } from './small-lake.ts';
 
 const D1 = { startMs: DAY_1, endMs: DAY_1 + DAY };
 const D2 = { startMs: DAY_1 + DAY, endMs: DAY_1 + 2 * DAY };
@@ -55,5 +55,35 @@ describe('a reject', () => {
     await rm(join(directory, folder), { recursive: true });
     // What is gone is not counted, and what cannot be found does not end a reject.
     expect(await lake.countStored([D1, D2], 'event')).toEqual(folder === '_ids' ? [1, 1] : [1, 0]);
+  });
+});
+
+describe('coverage', () => {
+  const lineOf = async (lake: Lake) =>
+    (await lake.coverage(D1)).map(({ counted, inLake, rejected, verdict }) => [counted, inLake, rejected, verdict]);
+
+  test('does not take an event and its former reject for two', async () => {
+    const lake = await openSmall(await newDirectory());
+    const proof = proofOf(
+      [D1.startMs, D1.endMs],
+      { '2020-08-17': 2 },
+      { rejected: 1, rejectedPerDay: { '2020-08-17': 1 } },
+    );
+    await deliver(lake, [event('a', 1), event('lost', 2)], { rejects: [reject('b', 3)], proofs: [proof] });
+    expect(await lineOf(lake)).toEqual([[3, 2, 1, 'complete']]);
+    await deliver(lake, [event('b', 3)]);
+    expect(await lineOf(lake)).toEqual([[3, 3, 0, 'complete']]);
+    const later = { ...proof, counted: 4, verifiedAtMs: proof.verifiedAtMs + 1 };
+    await deliver(lake, [], { proofs: [later] });
+    expect(await lineOf(lake)).toEqual([[4, 3, 0, 'mismatched']]);
+  });
+
+  test('keeps a reject that is open while another one of the day has arrived', async () => {
+    const lake = await openSmall(await newDirectory());
+    const days = { '2020-08-17': 1 };
+    await deliver(lake, [event('a', 1)], { rejects: [reject('b', 3)] });
+    const proof = proofOf([D1.startMs, D1.endMs], { '2020-08-17': 2 }, { rejected: 1, rejectedPerDay: days });
+    await deliver(lake, [event('b', 3)], { rejects: [reject('c', 4)], proofs: [proof] });
+    expect(await lineOf(lake)).toEqual([[3, 2, 1, 'complete']]);
   });
 });

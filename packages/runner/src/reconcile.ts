@@ -78,13 +78,13 @@ function judge(
   day: Day,
   eventType: string | null,
   inApi: number,
-  known: Pick<DayCoverage, 'counted' | 'rejected' | 'verdict'> | null,
+  known: Pick<DayCoverage, 'counted' | 'undated' | 'verdict'> | null,
   stored: InspectedDay | undefined,
 ): ReconciledDay {
   const { rowCount = 0, rejectedCount = 0, distinctIds = 0, lostFiles = [] } = stored ?? {};
   const whenFetched = known?.counted ?? null;
   // Rejects whose time cannot be read are of no day in the files; the proofs put them on the first day of their window.
-  const inLake = rowCount + Math.max(rejectedCount, known?.rejected ?? 0);
+  const inLake = rowCount + rejectedCount + (known?.undated ?? 0);
   const difference = inLake - inApi;
   const verdict = (): DayVerdict => {
     if (distinctIds < rowCount) return 'duplicate';

@@ -48,6 +48,23 @@ describe('reconcile', () => {
   });
 });
 
+it('believes the lake, not an old proof, how many dated rejects there are', async () => {
+  const day = parseRange('2020-08-17', '2020-08-17');
+  await onStage({ events: 300, range: day, seed: 4 }, async (stage) => {
+    const { lake, simulator, ends, services } = stage;
+    await stage.backfill(day);
+    const [proof] = (await lake.snapshot()).proofs;
+    if (proof === undefined) throw new Error('no proof');
+    // As one that took in a reject whose event came in readable form since; another event of the day is missing.
+    const older = { ...proof, counted: 301, fetched: 301, rejected: 1, rejectedPerDay: { '2020-08-17': 1 } };
+    await lake.commit({ batch: null, proofs: [older], runId: 'test', replace: false });
+    simulator.addEvents({ events: 1, range: day });
+    expect(await reconcile(ends, { range: day, by: 'day' }, services())).toMatchObject([
+      { verdict: 'missing', inApi: 301, inLake: 300, whenFetched: 301 },
+    ]);
+  });
+});
+
 describe('a count of days that is wrong once', () => {
   const oneDayLess = { startMs: WEEK.startMs, endMs: WEEK.endMs - MS_PER_DAY };
 
