@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 export interface SummedBody {
   readonly body: AsyncIterable<Uint8Array>;
   /**
-   * Length and CRC-32 of the whole body, what the reader left included. null where it has no byte, does not come to its end, or
-   * not within `MAX_SUMMED_BYTES`: of such a body nothing can be said. Call it after the reader is done.
+   * Length and CRC-32 of the whole body, what the reader left included. null where it does not come to its end, or not within
+   * `MAX_SUMMED_BYTES`: of such a body nothing can be said; and where it calls itself temporary. Call it after the reader is done.
    */
   checksum(): Promise<string | null>;
 }
@@ -13,11 +13,18 @@ export interface SummedBody {
 /** So much is read to compare a broken body with the one before it: larger than any page. */
 const MAX_SUMMED_BYTES = 256 * 1024 * 1024;
 
+/** A message is short; a longer body is a page or a piece of one, whose records may hold any words. */
+const MAX_MESSAGE_BYTES = 2_048;
+
+const IS_TEMPORARY =
+  /\b(temporar|unavailable|try again|retry|re-?start|start(ing|s) up|initiali[sz]ing|not ready|overload|timed? ?out|maintenance)/i;
+
 /** The reader may stop early: the underlying body stays open until `checksum` is called or its answer is discarded. */
 export function summedBody(source: AsyncIterable<Uint8Array>): SummedBody {
   const pieces = source[Symbol.asyncIterator]();
   let checksum = 0;
   let bodyBytes = 0;
+  const beginning: Uint8Array[] = [];
   let hasEnded = false;
   let hasFailed = false;
 
@@ -29,6 +36,7 @@ export function summedBody(source: AsyncIterable<Uint8Array>): SummedBody {
         return null;
       }
       checksum = crc32(step.value, checksum);
+      if (bodyBytes <= MAX_MESSAGE_BYTES) beginning.push(step.value.subarray(0, MAX_MESSAGE_BYTES + 1 - bodyBytes));
       bodyBytes += step.value.byteLength;
       return step.value;
     } catch (thrown) {
@@ -49,7 +57,8 @@ export function summedBody(source: AsyncIterable<Uint8Array>): SummedBody {
       } catch {
         // A body that does not come to its end has no sum; the error that matters is the reader's.
       }
-      return hasEnded && bodyBytes > 0 ? `${bodyBytes} bytes, CRC-32 ${checksum.toString(16).padStart(8, '0')}` : null;
+      const isTemporary = bodyBytes <= MAX_MESSAGE_BYTES && IS_TEMPORARY.test(Buffer.concat(beginning).toString());
+      return hasEnded && !isTemporary ? `${bodyBytes} bytes, CRC-32 ${checksum.toString(16).padStart(8, '0')}` : null;
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Clock, EdrlakeError, type Emit, type Random } from '@edrlake/core';
+import { type Clock, EdrlakeError, type Emit, type ErrorContext, type Random } from '@edrlake/core';
 import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
 import type { RequestBudget, RequestPermit } from './budget.ts';
@@ -123,6 +123,9 @@ type Outcome<T> =
   /** The body came to its end and is not what it should be. */
   | { readonly kind: 'broken'; readonly checksum: string | null; readonly error: EdrlakeError };
 
+/** A wrong count and an answer without a byte look the same each time, so what answers them gets a moment to recover. */
+const WAIT_BEFORE_SAME_MS = 1_000;
+
 /** Refusals of fresh tokens that one request takes, where others have been answered. */
 const MAX_FRESH_REFUSALS = 2;
 
@@ -147,7 +150,9 @@ export async function exchange<T>(request: DataRequest<T>, tools: DataTools, sig
         const { checksum, error } = outcome;
         const isSame = checksum !== null && checksum === brokenBefore;
         brokenBefore = checksum;
-        throw isSame ? sameBytesTwice(error, checksum) : error;
+        if (isSame) throw sameBytesTwice(error, checksum);
+        const isTelling = request.facts.kind !== 'count' && checksum?.startsWith('0 ') !== true;
+        throw isTelling ? error : tryAgain(error, { waitMs: WAIT_BEFORE_SAME_MS });
       }
       case 'refused-token': {
         freshRefusals++;
@@ -223,23 +228,23 @@ async function tryOnce<T>(
 }
 
 /**
- * What the reader calls broken is compared with the try before it: the same bytes will not become better. That counts are
- * answered with the same bytes says nothing, for they are few, and those of a search that restarts are always the same.
+ * What the reader calls broken is compared with the try before it: the same bytes will not become better, be it a page, a count
+ * or an answer without a byte. Only what calls itself temporary keeps all its tries.
  */
 async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise<Outcome<T>> {
   const summed = summedBody(answer.body);
   try {
     return { kind: 'done', value: await request.read({ ...answer, body: summed.body }) };
   } catch (thrown) {
-    const isBroken = thrown instanceof EdrlakeError && thrown.code === 'BODY_BROKEN' && thrown.disposition === 'retry';
-    if (!isBroken) throw thrown;
-    const checksum = request.facts.kind === 'count' ? null : await summed.checksum();
-    return { kind: 'broken', checksum, error: thrown };
+    if (!(thrown instanceof EdrlakeError) || thrown.disposition !== 'retry') throw thrown;
+    if (thrown.code !== 'BODY_BROKEN' && thrown.code !== 'RESPONSE_UNEXPECTED') throw thrown;
+    return { kind: 'broken', checksum: await summed.checksum(), error: thrown };
   }
 }
 
-function tryAgain(error: EdrlakeError): EdrlakeError {
-  const { code, message, context, hint } = error;
+function tryAgain(error: EdrlakeError, more: ErrorContext = {}): EdrlakeError {
+  const { code, message, hint } = error;
+  const context = { ...error.context, ...more };
   return new EdrlakeError(code, message, { disposition: 'retry', context, ...(hint === null ? {} : { hint }) });
 }
 

@@ -368,11 +368,14 @@ export function contentFailure(
   });
 }
 
-/** The error of a body that came twice with the same bytes and is broken: a third try would bring them again. */
+/**
+ * The error of a body that came twice with the same bytes and is broken: a third try now would bring them again. What asks much
+ * later, as the task of a pipeline, may.
+ */
 export function sameBytesTwice(error: EdrlakeError, checksum: string): EdrlakeError {
   return new EdrlakeError(error.code, `${error.message} (the same answer came twice: ${checksum})`, {
-    disposition: 'stop',
-    context: error.context,
+    disposition: 'retry',
+    context: { ...error.context, cameTwice: true },
     cause: error,
     hint: 'It is not asked for again by itself. Check whether a proxy stands in between; if not, report the request to Qualys support.',
   });

@@ -63,6 +63,8 @@ export async function withRetry<T>(
     } catch (thrown) {
       signal.throwIfAborted();
       if (!(thrown instanceof EdrlakeError) || thrown.disposition !== 'retry') throw thrown;
+      // Not now: the next try would bring the same bytes.
+      if (thrown.context.cameTwice === true) throw thrown;
       if (thrown.code === 'RATE_LIMITED') {
         limited++;
         if (limited >= MAX_LIMITED_TRIES) throw givenUp(thrown, tryNumber);

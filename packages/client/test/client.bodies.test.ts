@@ -44,9 +44,9 @@ describe('a page', () => {
     ['reset inside the body', reset('[{"id":"F_1"},')],
     ['truncated gzip', gzipped(50)],
     ['text that claims to be gzip', status(200, 'not gzip at all', { 'content-encoding': 'gzip' })],
-    ['status 200 with nothing', status(200)],
-  ])('%s is asked for again, and read from its beginning', async (_, fault) => {
-    const gateway = await startGateway({ data: [fault, fault, json(PAGE)] });
+    ['status 200 with nothing, then a reset', status(200), [status(200), reset()]],
+  ])('%s is asked for again, and read from its beginning', async (_, fault, faults = [fault, fault]) => {
+    const gateway = await startGateway({ data: [...faults, json(PAGE)] });
     const { client, events } = connect(gateway.url);
     let readers = 0;
     const text = await client.events(
@@ -97,8 +97,18 @@ describe('a page', () => {
       };
     const gateway = await startGateway({ data: [pieces(1_000), pieces(7_000), gzipped()] });
     const error = await failureOf(connect(gateway.url).client.events({}, broken, NEVER));
-    expect([error.code, error.disposition]).toEqual(['BODY_BROKEN', 'stop']);
+    expect([error.code, error.disposition]).toEqual(['BODY_BROKEN', 'retry']);
     expect(error.message).toMatch(/no array \(the same answer came twice: \d+ bytes, CRC-32 [0-9a-f]{8}\)/);
+    expect(gateway.data()).toHaveLength(2);
+  });
+
+  it.each([
+    ['nothing at all', status(200)],
+    ['white space', status(200, ' ')],
+  ])('that is %s twice is not asked for a third time', async (_, reply) => {
+    const gateway = await startGateway({ data: [reply] });
+    const error = await failureOf(connect(gateway.url).client.events({}, broken, NEVER));
+    expect(error.message).toMatch(/the same answer came twice: [01] bytes/);
     expect(gateway.data()).toHaveLength(2);
   });
 
