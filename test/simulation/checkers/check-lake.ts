@@ -2,15 +2,16 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { Ended, World } from '../world/world.ts';
 import type { History, KnownEvent } from './history.ts';
 import { processedAt } from './history.ts';
-import { entriesFrom, readByPattern, readVersion, type StoredEvent, type StoredLake } from './lake-reader.ts';
+import { entriesFrom, readByPattern, readVersion, type StoredLake } from './lake-reader.ts';
 import type { LoggedProof } from './log-reader.ts';
 import { few, PromiseBroken } from './promise-broken.ts';
+import { RowReader, type StoredEvent } from './row-reader.ts';
 
 /** What a checker compares, and what it saw the last time. */
 export class LakeChecker {
   private readonly world: World;
   private readonly history: History;
-  private readonly connection: DuckDBConnection;
+  private readonly reader: RowReader;
   private seen: ReadonlyMap<string, StoredEvent> = new Map();
   /** Days that had events at the look before the last one. */
   knownDays: ReadonlySet<string> = new Set();
@@ -23,13 +24,13 @@ export class LakeChecker {
   constructor(world: World, history: History, connection: DuckDBConnection) {
     this.world = world;
     this.history = history;
-    this.connection = connection;
+    this.reader = new RowReader(connection);
     this.beganAtMs = world.gateway.nowMs();
   }
 
   /** What must hold at any moment, whatever was killed. @throws {PromiseBroken} */
   async checkAlways(): Promise<StoredLake> {
-    const lake = await readVersion(this.connection, this.world.lake);
+    const lake = await readVersion(this.reader, this.world.lake);
     this.tally.looks += 1;
     this.tally.rows += lake.events.length;
     if (lake.missingFiles.length > 0) {
@@ -49,7 +50,7 @@ export class LakeChecker {
 
   /** What a pattern over the folders shows, where no writer is at work and the last one ended well. @throws {PromiseBroken} */
   async checkPattern(version: StoredLake): Promise<void> {
-    const found = await readByPattern(this.connection, this.world.lake);
+    const found = await readByPattern(this.reader, this.world.lake);
     const difference = differenceOf(version, found);
     if (difference !== null) throw new PromiseBroken('globs', `by the views and by pattern: ${difference}`);
   }

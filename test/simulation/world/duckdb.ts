@@ -1,6 +1,7 @@
 import { existsSync, statSync, truncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Disk } from './disk.ts';
+import { DuckDbPool, type Native } from './duckdb-pool.ts';
 import type { Scheduler } from './scheduler.ts';
 import { currentProcess, type SimulatedProcess } from './simulated-process.ts';
 
@@ -9,8 +10,6 @@ export interface DuckDbWorld {
   readonly scheduler: Scheduler;
   readonly disk: Disk;
 }
-
-type Native = (...given: unknown[]) => unknown;
 
 /** The functions of DuckDB's library that work on a thread of their own. */
 const ASYNCHRONOUS = [
@@ -35,19 +34,25 @@ const require = createRequire(import.meta.url);
 export function simulateDuckDb(world: () => DuckDbWorld): void {
   const client = createRequire(require.resolve('@duckdb/node-api'));
   const path = client.resolve('@duckdb/node-bindings');
-  const native = client(path) as Record<string, Native>;
+  const native = client(path) as Native;
+  const pool = new DuckDbPool(native);
   const layer: Record<string, unknown> = {};
   for (const name of Object.getOwnPropertyNames(native)) layer[name] = native[name];
   const open = new Map<unknown, () => void>();
   for (const name of ASYNCHRONOUS) {
-    const call = native[name] as Native;
+    const call = native[name] as Native[string];
     layer[name] = (...given: unknown[]) => {
       const owner = currentProcess();
       if (owner === null) return call(...given);
       const perform = async () => {
+        if (name === 'open')
+          return track(owner, await pool.open(given[0], given[1] as object), (made) => pool.close(made));
         const made = await call(...given);
-        if (name === 'open') track(owner, made, native.close_sync as Native);
-        if (name === 'connect') track(owner, made, native.disconnect_sync as Native);
+        if (name === 'connect') {
+          pool.connected(made, given[0]);
+          track(owner, made, (connection) => pool.disconnect(connection));
+        }
+        if (typeof given[1] === 'string') pool.executed(given[0], given[1]);
         return made;
       };
       const { scheduler, disk } = world();
@@ -64,24 +69,29 @@ export function simulateDuckDb(world: () => DuckDbWorld): void {
       });
     };
   }
-  const track = (owner: SimulatedProcess, made: unknown, end: Native) => {
+  const track = (owner: SimulatedProcess, made: unknown, end: (made: unknown) => void) => {
     open.set(made, () => {
       open.delete(made);
       end(made);
     });
     // Connections are younger than their database, and are closed first.
     owner.atEnd.unshift(() => open.get(made)?.());
+    return made;
+  };
+  layer.set_config = (config: object, name: string, value: string) => {
+    pool.configured(config, name, value);
+    return native.set_config?.(config, name, value);
   };
   for (const name of ['close_sync', 'disconnect_sync'] as const) {
     layer[name] = (made: unknown) => {
       const end = open.get(made);
-      if (end === undefined) (native[name] as Native)(made);
+      if (end === undefined) native[name]?.(made);
       else end();
     };
   }
   layer.interrupt = (connection: unknown) => {
     const owner = currentProcess();
-    if (owner === null) (native.interrupt as Native)(connection);
+    if (owner === null) native.interrupt?.(connection);
     else world().scheduler.reject(owner, ({ kind }) => kind === 'duckdb', interrupted());
   };
   const loaded = require.cache[path] ?? client.cache[path];
@@ -98,6 +108,12 @@ function statementOf(name: string, given: readonly unknown[], disk: Disk): { tex
   const statement = name === 'open' ? given[0] : given[1];
   if (typeof statement !== 'string') return { text: '', target: null };
   const target = /\bCOPY\b.* TO '([^']*)'/s.exec(statement)?.[1] ?? null;
-  const words = statement.replaceAll(disk.root, '').replaceAll(/\s+/g, ' ').trim().slice(0, 60);
+  // A number counts the databases attached by all worlds of this run.
+  const words = statement
+    .replaceAll(disk.root, '')
+    .replaceAll(/(lake_views_)\d+/g, '$1n')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, 60);
   return { text: target === null ? words : `${words} … ${target.replace(disk.root, '')}`, target };
 }

@@ -14,6 +14,11 @@ export async function loadModules(): Promise<void> {
   for (const folder of ['cli', 'lake', 'runner', 'client', 'pager', 'flattener', 'writers', 'core']) {
     for (const file of modulesIn(join(packages, folder, 'dist'))) await import(pathToFileURL(file).href);
   }
+  // Pipelines are compiled when they are run, by what is loaded only for that.
+  const { loadPipeline, SHIPPED_PIPELINES } = await import(
+    pathToFileURL(join(packages, 'cli/dist/pipeline-file.js')).href
+  );
+  for (const name of ['nightly.ts', 'backfill.ts']) await loadPipeline(join(SHIPPED_PIPELINES, name));
 }
 
 function modulesIn(folder: string): string[] {

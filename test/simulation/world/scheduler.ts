@@ -238,7 +238,8 @@ function codeOf(thrown: unknown): string {
 
 const realSetImmediate = setImmediate;
 
-/** Resolves once all code that can go on without the world has done so. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => realSetImmediate(resolve));
+/** Resolves once all code that can go on without the world has done so; a module that is being read is code that goes on. */
+async function settled(): Promise<void> {
+  do await new Promise<void>((resolve) => realSetImmediate(resolve));
+  while (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')));
 }
