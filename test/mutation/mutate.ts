@@ -22,7 +22,7 @@ noticed, 1 when one survives or its tests say nothing, 2 for wrong options.
 
 /** All tests once, without a bug; and those of one bug. */
 const ALL_TESTS_MS = 1_200_000;
-const BUG_TESTS_MS = 240_000;
+const BUG_TESTS_MS = 480_000;
 
 interface Outcome {
   readonly bug: PlantedBug;

@@ -39,14 +39,7 @@ export async function runTests(
   const output = await new Promise<string>((resolve, reject) => {
     const child = spawn(
       process.execPath,
-      [
-        'node_modules/vitest/vitest.mjs',
-        'run',
-        '--bail=1',
-        `--maxWorkers=${maxWorkers}`,
-        '--testTimeout=30000',
-        ...tests,
-      ],
+      ['node_modules/vitest/vitest.mjs', 'run', '--bail=1', `--maxWorkers=${maxWorkers}`, ...tests],
       {
         cwd: directory,
         env: { ...process.env, CI: 'true', EDRLAKE_TEST_REPORT: reportPath, NO_COLOR: '1' },
