@@ -44,6 +44,22 @@ const COMMITTING: readonly PlantedBug[] = [
     tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
   },
   {
+    name: 'vacuum-unheld-entries',
+    effect: 'deletes log entries that no checkpoint holds',
+    file: 'packages/lake/src/vacuum.ts',
+    find: 'await log.checkpoint();',
+    replace: 'void log.checkpoint;',
+    tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
+  },
+  {
+    name: 'vacuum-unnamed-data',
+    effect: 'deletes data that no version names instead of keeping it for a while',
+    file: 'packages/lake/src/vacuum.ts',
+    find: "reason === 'orphan' || reason === 'index'",
+    replace: "reason === 'index'",
+    tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
+  },
+  {
     name: 'merge-replaced-files',
     effect: 'compacts files that another writer has replaced meanwhile',
     file: 'packages/lake/src/compact.ts',

@@ -96,6 +96,12 @@ describe('vacuum', () => {
     const present = await readdir(directory, { recursive: true });
     expect(present).toEqual(expect.arrayContaining([...kept, ...files]));
     expect(present).not.toContain(`${folder}/orphan.parquet`);
+    // It may be all that is left of a commit whose log entry was lost.
+    const keptAt = present.filter((path) => /^_trash\/[^/]+\/.*(orphan|stray)\.parquet$/.test(path));
+    expect(keptAt.map((path) => path.split('/').slice(2).join('/')).sort()).toEqual([
+      '_ids/stray.parquet',
+      `${folder}/orphan.parquet`,
+    ]);
     expect(await ask(lake, 'SELECT event_id FROM events')).toEqual([['a']]);
   });
 
@@ -190,6 +196,17 @@ describe('old log entries', () => {
     expect(await deliver(writer, [event('b')])).toMatchObject({ version: 51, newEvents: 1 });
     expect(await deliver(lake, [event('b')])).toMatchObject({ version: 51, unchangedEvents: 1 });
     expect(await ask(reader, 'SELECT event_id FROM events ORDER BY 1')).toEqual([['a'], ['b']]);
+  });
+
+  test('go after a checkpoint is made where none holds them', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    await commitProofs(lake, 0, 40);
+    const newest = await lake.snapshot();
+    const names = await readdir(join(directory, '_log'));
+    for (const name of names) if (name.includes('checkpoint')) await rm(join(directory, '_log', name));
+    expect(await gone(await openLater(directory, 8))).toHaveLength(8);
+    expect(await (await openSmall(directory, { readOnly: true })).snapshot()).toEqual(newest);
   });
 
   test('younger than the grace period stay, and a dry run makes no checkpoint', async () => {
