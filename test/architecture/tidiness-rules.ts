@@ -105,6 +105,22 @@ export function linkViolations(files: readonly TextFile[], exists: (path: string
   );
 }
 
+/** Pages in `docs/` that no other page links to: a reader who starts at README.md never finds them. */
+export function unlinkedViolations(files: readonly TextFile[]): Violation[] {
+  const linked = new Set(
+    files
+      .filter(isMarkdown)
+      .flatMap(({ path, text }) =>
+        [...text.matchAll(/\]\(([^)\s#]+)/g)]
+          .map((match) => posix.join(posix.dirname(path), match[1] ?? ''))
+          .filter((target) => target !== path),
+      ),
+  );
+  return files
+    .filter(({ path }) => path.startsWith('docs/') && path.endsWith('.md') && !linked.has(path))
+    .map(({ path }) => at(path, 1, 'no page links to this one', 'Link it from ARCHITECTURE.md or README.md'));
+}
+
 /** Error codes that no source raises, and codes that the page of errors does not explain. */
 export function errorCodeViolations(
   codes: readonly string[],

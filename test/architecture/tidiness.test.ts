@@ -11,6 +11,7 @@ import {
   linkViolations,
   lockFileViolations,
   machinePathViolations,
+  unlinkedViolations,
 } from './tidiness-rules.ts';
 import { expectNone, problemsOf } from './violation.ts';
 
@@ -29,6 +30,10 @@ describe('the repository', () => {
 
   test('has no broken link', () => {
     expectNone(linkViolations(files, (path) => existsSync(join(TOP, path))));
+  });
+
+  test('has no page in docs that no other page links to', () => {
+    expectNone(unlinkedViolations(files));
   });
 
   test('has no line that a merge left', () => {
@@ -125,6 +130,15 @@ describe('the link rule', () => {
   ])('accepts %s', (text) => {
     expect(problems(text)).toEqual([]);
   });
+});
+
+test('the rule of unlinked pages notices a page that only links to itself', () => {
+  const pages = [
+    { path: 'README.md', text: 'see [a](docs/a.md#part)' },
+    { path: 'docs/a.md', text: '# A\n## Part' },
+    { path: 'docs/b.md', text: 'see [above](b.md) and [a](a.md)' },
+  ];
+  expect(problemsOf(unlinkedViolations(pages))).toEqual(['docs/b.md:1 no page links to this one']);
 });
 
 test('the error code rule notices codes unused and unexplained', () => {

@@ -68,7 +68,7 @@ export function sourceViolations(sources: readonly Source[]): Violation[] {
       for (const { marker, withReason } of SILENCERS) {
         const found = marker.exec(value)?.[0];
         if (found !== undefined && withReason?.test(value) !== true) {
-          const remedy = withReason === null ? 'Mend the types' : 'Mend it, or add the reason in words';
+          const remedy = withReason === null ? 'Correct the types' : 'Correct it, or add the reason in words';
           add(start, `${found} without a reason`, remedy);
         }
       }

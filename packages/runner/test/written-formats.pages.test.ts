@@ -4,12 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { MS_PER_DAY, timeRange } from '@edrlake/core';
 import { expect, test } from 'vitest';
 import { onStage } from './flow-stage.ts';
+import { definePipeline, newStage } from './workflow-stage.ts';
 
 // docs/lake-format.md and docs/journal-format.md are for people who write readers of their own: what an export writes must be
 // in them, field by field.
 
-/** Reports and plans are described as a whole; the keys of these objects are days or tables. */
-const NOT_FIELDS = new Set(['report', 'perDay', 'rejectedPerDay', 'schema']);
+/** Reports and plans are described as a whole; the keys of the other objects are days, tables or the user's own. */
+const NOT_FIELDS = new Set(['report', 'perDay', 'rejectedPerDay', 'schema', 'params', 'output']);
 
 function fieldsOf(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(fieldsOf);
@@ -45,4 +46,39 @@ test('the pages name every field of the log entries, leases and journals of an e
     const inBoth = await wordsOf(['lake-format.md', 'journal-format.md']);
     expect([...types, ...fieldsOf(parsed)].filter((name) => !inBoth.has(name))).toEqual([]);
   });
+});
+
+test('the page of journals names every line and field of a pipeline', async () => {
+  const stage = await newStage();
+  let attempts = 0;
+  const pipeline = definePipeline({
+    name: 'pages',
+    tasks: {
+      list: { run: async () => ({ days: ['2026-11-01', '2026-11-02'] }) },
+      each: {
+        needs: ['list'],
+        forEach: ({ outputs }) => (outputs.list as { days: string[] }).days,
+        retries: { tries: 2, firstDelayMs: 0, maxDelayMs: 0 },
+        run: async () => {
+          attempts += 1;
+          if (attempts <= 2) throw new RangeError('not now');
+          return null;
+        },
+      },
+    },
+    hooks: { onFailure: { url: 'http://localhost/failure' } },
+  });
+  try {
+    await stage.run(pipeline, { concurrency: 1, post: async () => 200 });
+    await stage.resume(pipeline, { concurrency: 1, post: async () => 200 });
+    const lines = (await stage.journalText()).split('\n').filter((line) => line !== '');
+    const parsed = lines.map((line): { readonly type: string } => JSON.parse(line));
+    const types = ['pipeline-start', 'fan-out', 'task-start', 'task-retry', 'task-end', 'hook', 'pipeline-end'];
+    const written = new Set(parsed.map(({ type }) => type));
+    expect([...types, 'pipeline-resume'].filter((type) => !written.has(type))).toEqual([]);
+    const named = await wordsOf(['lake-format.md', 'journal-format.md']);
+    expect([...written, ...fieldsOf(parsed)].filter((name) => !named.has(name))).toEqual([]);
+  } finally {
+    await stage.remove();
+  }
 });
