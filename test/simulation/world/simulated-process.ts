@@ -10,8 +10,9 @@ export class SimulatedProcess {
   readonly random: Random;
   /** Aborted by a signal, as the command does with its own. */
   readonly interrupt = new AbortController();
-  /** What this process's clock shows more than the world's. */
+  /** What this process's clock shows more than the world's: now, and the least since it began. */
   clockOffsetMs: number;
+  leastClockOffsetMs: number;
   isAlive = true;
   /** Operations done so far, timers and synchronous ones included. */
   operations = 0;
@@ -25,6 +26,13 @@ export class SimulatedProcess {
     this.name = name;
     this.random = seededRandom(seed);
     this.clockOffsetMs = clockOffsetMs;
+    this.leastClockOffsetMs = clockOffsetMs;
+  }
+
+  /** The clock of its machine jumps. */
+  setClock(offsetMs: number): void {
+    this.clockOffsetMs = offsetMs;
+    this.leastClockOffsetMs = Math.min(this.leastClockOffsetMs, offsetMs);
   }
 
   /** The next identifier of this process: unique in the world, and the same in every replay. */

@@ -34,7 +34,7 @@ export interface Ended {
   /** In the world's time. */
   readonly startedAtMs: number;
   readonly endedAtMs: number;
-  /** What its machine's clock showed more than the world's when it ended. */
+  /** The least that its machine's clock showed more than the world's while it ran. */
   readonly clockOffsetMs: number;
 }
 
@@ -209,7 +209,7 @@ export class World {
   /** The machine's clock is set, for what is at work and for what begins later. Who sleeps still sleeps out what is left. */
   setClock(offsetMs: number): void {
     this.clockOffsetMs = offsetMs;
-    for (const { process } of this.running) process.clockOffsetMs = offsetMs;
+    for (const { process } of this.running) process.setClock(offsetMs);
     this.scheduler.note(`${this.scheduler.nowMs} clock ${offsetMs}`);
   }
 
@@ -235,7 +235,7 @@ export class World {
   ): Ended {
     const { stdout, stderr, startedAtMs } = said ?? { stdout: new Text(), stderr: new Text(), startedAtMs: 0 };
     const endedAtMs = this.scheduler.nowMs;
-    const { clockOffsetMs } = process;
+    const { leastClockOffsetMs: clockOffsetMs } = process;
     return { process, args, exitCode, stdout: stdout.text, stderr: stderr.text, startedAtMs, endedAtMs, clockOffsetMs };
   }
 
