@@ -102,9 +102,9 @@ export function attributesOf(seed: number, options: AttributeOptions): EventAttr
     unit(seed, index, SALT.malicious) < (machine(index).infected ? MALICIOUS_SHARE.infected : MALICIOUS_SHARE.clean);
   const file = (index: number): KnownFile => {
     const drawn = unit(seed, index, SALT.file);
-    if (isMalicious(index)) return files.malware[Math.floor(drawn * files.malware.length)] as KnownFile;
+    if (isMalicious(index)) return files.malware(drawn);
     if (unit(seed, index, SALT.single) < SINGLE_FILE_SHARE) return files.singleFile(index);
-    return files.harmless[Math.floor(drawn * drawn * files.harmless.length)] as KnownFile;
+    return files.harmless(drawn * drawn);
   };
   const family = (index: number) =>
     isMalicious(index) ? (file(index).family ?? pick(FAMILIES, numberOf(index))) : null;

@@ -86,25 +86,34 @@ const MALWARE = 96;
 const SALT = { certificate: 200, file: 220, sha: 230, md5: 240, size: 250, certCount: 251, created: 252 };
 const YEAR_2018_MS = Date.UTC(2018, 0, 1);
 
-/** The files of the account: harmless ones, most used first, and malware. */
+/** The files of the account. The same share always gives the same file. */
 export interface FilePool {
-  readonly harmless: readonly KnownFile[];
-  readonly malware: readonly KnownFile[];
+  /** One of the harmless files, most used first. @param share from 0 to below 1 */
+  harmless(share: number): KnownFile;
+  /** One of the malware. @param share from 0 to below 1 */
+  malware(share: number): KnownFile;
   /** A file that no other event is about; the same index always gives the same file. */
   singleFile(index: number): KnownFile;
 }
 
-/** Fixed in size whatever the number of events. */
+/** Fixed in size whatever the number of events; a file is made when it is asked for first. */
 export function filePoolOf(seed: number): FilePool {
   const certificates = Array.from({ length: CERTIFICATES }, (_, at) => certificateAt(seed, at));
   const malwareSeed = seed ^ 0x5bd1e995;
   const singleSeed = seed ^ 0x27d4eb2f;
   return {
-    harmless: Array.from({ length: FILES }, (_, at) => fileAt(seed, at, certificates, null, true)),
-    malware: Array.from({ length: MALWARE }, (_, at) =>
-      fileAt(malwareSeed, at, certificates, pick(FAMILIES, at), true),
-    ),
+    harmless: oneOf(FILES, (at) => fileAt(seed, at, certificates, null, true)),
+    malware: oneOf(MALWARE, (at) => fileAt(malwareSeed, at, certificates, pick(FAMILIES, at), true)),
     singleFile: (index) => fileAt(singleSeed, index, certificates, null, false),
+  };
+}
+
+function oneOf(count: number, make: (at: number) => KnownFile): (share: number) => KnownFile {
+  const made: KnownFile[] = [];
+  return (share) => {
+    const at = Math.floor(share * count);
+    made[at] ??= make(at);
+    return made[at];
   };
 }
 

@@ -47,12 +47,13 @@ export function simulateDuckDb(world: () => DuckDbWorld): void {
       const perform = async () => {
         if (name === 'open')
           return track(owner, await pool.open(given[0], given[1] as object), (made) => pool.close(made));
-        const made = await call(...given);
+        const [first, second, ...more] = given;
+        const made = await call(first, typeof second === 'string' ? pool.statement(second) : second, ...more);
         if (name === 'connect') {
           pool.connected(made, given[0]);
           track(owner, made, (connection) => pool.disconnect(connection));
         }
-        if (typeof given[1] === 'string') pool.executed(given[0], given[1]);
+        if (typeof second === 'string') pool.executed(first, second);
         return made;
       };
       const { scheduler, disk } = world();
