@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -12,7 +12,8 @@ const ENTRIES = new Set(['main.js', 'process-run.js', 'child-process.js']);
 export async function loadModules(): Promise<void> {
   const packages = join(dirname(fileURLToPath(import.meta.resolve('edrlake'))), '../..');
   for (const folder of ['cli', 'lake', 'runner', 'client', 'pager', 'flattener', 'writers', 'core']) {
-    for (const file of modulesIn(join(packages, folder, 'dist'))) await import(pathToFileURL(file).href);
+    const files = modulesIn(join(packages, folder, 'dist'), join(packages, folder, 'src'));
+    for (const file of files) await import(pathToFileURL(file).href);
   }
   // Pipelines are compiled when they are run, by what is loaded only for that.
   const { loadPipeline, SHIPPED_PIPELINES } = await import(
@@ -21,10 +22,13 @@ export async function loadModules(): Promise<void> {
   for (const name of ['nightly.ts', 'backfill.ts']) await loadPipeline(join(SHIPPED_PIPELINES, name));
 }
 
-function modulesIn(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return modulesIn(path);
-    return entry.name.endsWith('.js') && !ENTRIES.has(entry.name) ? [path] : [];
+/** A build leaves what earlier ones made of sources that are elsewhere by now: only what has a source is meant. */
+function modulesIn(folder: string, sources: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap(({ name }) => {
+    const [path, source] = [join(folder, name), join(sources, name)];
+    if (name.endsWith('.js')) {
+      return !ENTRIES.has(name) && existsSync(source.replace(/\.js$/, '.ts')) ? [path] : [];
+    }
+    return existsSync(source) ? modulesIn(path, source) : [];
   });
 }
