@@ -11,8 +11,8 @@ const CURSOR_MEMBERS = ['searchAfterValues', 'searchAfterValue'];
 const MAX_PAGE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or `{"data": [...], "searchAfterValues": …}`,
- * out of which the array is cut as it was delivered. `read` sees an array in both cases.
+ * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or `{"data": [...], "searchAfterValues": …}`
+ * (or one of the other names of the list), out of which the array is cut as it was delivered. `read` sees an array in both cases.
  * @param broken the error of an object that is not JSON or holds no array
  */
 export async function readCursorPage<T>(
@@ -25,9 +25,11 @@ export async function readCursorPage<T>(
   if (firstByte !== OPENING_BRACE) return { value: await read(whole), next: cursorOf(headers) };
   const text = (await readText(whole, MAX_PAGE_BYTES)).trim();
   const answer = parsed(text);
-  if (!Array.isArray(answer?.data)) throw broken('the answer is neither a list of events nor an object with one', text);
+  const list = answer === null ? null : listOf(answer, text);
+  if (answer === null || list === null)
+    throw broken('the answer is neither a list of events nor an object with one', text);
   const name = CURSOR_MEMBERS.find((member) => answer[member] !== undefined && answer[member] !== null);
-  const page = Buffer.from(cutMember(text, 'data'));
+  const page = Buffer.from(list);
   const value = await read(
     (async function* () {
       yield page;
@@ -35,6 +37,17 @@ export async function readCursorPage<T>(
   );
   return { value, next: name === undefined ? cursorOf(headers) : cursorText(answer[name], cutMember(text, name)) };
 }
+
+/** The text of the list of events, as delivered; null where there is none. */
+function listOf(answer: Readonly<Record<string, unknown>>, text: string): string | null {
+  const name = LIST_MEMBERS.find((member) => Array.isArray(answer[member]));
+  if (name !== undefined) return cutMember(text, name);
+  const { hits } = answer;
+  const isInside = typeof hits === 'object' && hits !== null && Array.isArray((hits as { hits?: unknown }).hits);
+  return isInside ? cutMember(cutMember(text, 'hits'), 'hits') : null;
+}
+
+const LIST_MEMBERS = ['data', 'events', 'items', 'content', 'hits'];
 
 const OPENING_BRACE = 0x7b;
 

@@ -4,6 +4,7 @@ import type { KnownRecord } from './known-members.ts';
 import { broken, type ScanState, stop } from './scan-state.ts';
 import { afterColon, afterGap, stringEnd, valueEnd } from './scan-values.ts';
 import { type RecordTaker, recordTaker } from './take-records.ts';
+import { requiredIn } from './unwrap-record.ts';
 import { utf8Check } from './utf8-check.ts';
 import { workBuffer } from './work-buffer.ts';
 
@@ -43,7 +44,7 @@ export interface ScannedPage {
 }
 
 /**
- * Reads the body of one page, a JSON array of records or an object with one, in one pass over its bytes and writes one line for each record, in the
+ * Reads the body of one page, a JSON array of records, an object with one, or records one after the other (NDJSON), in one pass over its bytes and writes one line for each record, in the
  * order delivered. Of a record that fits the shape the line is the record, changed only where that changes nothing for its
  * columns: the brackets around a single value become spaces, the name of a blank text begins with `#` instead, so that nobody
  * reads it, and what no column takes of the record, or of an element of a list, stands in it a second time, as its last member
@@ -107,7 +108,7 @@ export function checksumText(crc: number): string {
 type Expected = 'array' | 'record or end' | 'record' | 'separator' | 'nothing' | 'member' | 'next member';
 
 const WANTED: Readonly<Record<Expected, string>> = {
-  array: 'a JSON array, or an object with one in "data", "events" or "items"',
+  array: 'a JSON array, or an object with one in "data", "events", "items", "content" or "hits"',
   member: 'a field name',
   'next member': '"," or "}"',
   'record or end': 'a record or "]"',
@@ -131,8 +132,10 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
   const { state } = work;
   const records = recordTaker(state, known, { maxRecordBytes, lineCapacity: 2 * PIECE_BYTES });
   const utf8 = utf8Check();
-  const envelope = pageEnvelope(state, maxRecordBytes);
+  const envelope = pageEnvelope(state, known, maxRecordBytes);
   let expected: Expected = 'array';
+  /** Records follow each other without an array around them. */
+  let isLines = false;
   // A record that is cut is only tried again when there is twice as much of it, so that small pieces cost no more than large
   // ones; at the limit in any case, because what lies behind the record does not make it larger.
   let retryAtBytes = 0;
@@ -156,13 +159,24 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
         at = to;
         continue;
       }
+      if (expected === 'array' && byte === 0x7b) {
+        const opened = envelope.open(at);
+        if (state.starved) return at;
+        isLines = opened.expected === 'record';
+        ({ at, expected } = opened);
+        continue;
+      }
+      if (isLines && expected === 'separator') {
+        if (byte !== 0x7b) throw broken(state, at, 'another record');
+        expected = 'record';
+        continue;
+      }
       if (expected === 'separator' && byte === 0x2c) expected = 'record';
       else if (expected === 'array' && byte === 0x5b) expected = 'record or end';
       else if ((expected === 'separator' || expected === 'record or end') && byte === 0x5d)
         expected = envelope.endList();
-      else if (expected === 'array' && byte === 0x7b) expected = envelope.begin();
       else if (expected === 'next member' && byte === 0x2c) expected = 'member';
-      else if (expected === 'next member' && byte === 0x7d && envelope.hadList) expected = 'nothing';
+      else if (expected === 'next member' && byte === 0x7d && envelope.hadList) expected = envelope.close();
       else if (expected === 'record' || expected === 'record or end') {
         const to = records.take(at);
         if (state.starved || records.isOpen()) return to;
@@ -191,6 +205,7 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
         state.starved = false;
         work.discard(step());
       }
+      if (isLines && expected === 'separator' && !records.isOpen()) return;
       if (expected === 'nothing' || (expected === 'array' && state.offset + state.end === 0)) return;
       const isInRecord = records.isOpen() || (state.starved && (expected === 'record' || expected === 'record or end'));
       throw endedEarly(state, envelope.isListless(expected), isInRecord);
@@ -198,32 +213,74 @@ function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
   };
 }
 
+const quoted = (name: string) => Buffer.from(`"${name}"`);
+
 /** The names by which an object around the array may hold it. */
-const LIST_NAMES = ['data', 'events', 'items'].map((name) => Buffer.from(`"${name}"`));
+const LIST_NAMES = ['data', 'events', 'items', 'content', 'hits'].map(quoted);
+
+/** A search engine's own answer holds the array one object deeper: `{"hits":{"total":…,"hits":[…]}}`. */
+const HITS = quoted('hits');
 
 /** An object around the array of records. What else it holds is about the page and no record's: it is passed over. */
-function pageEnvelope(state: ScanState, maxMemberBytes: number) {
-  let isOpen = false;
+function pageEnvelope(state: ScanState, known: KnownRecord, maxMemberBytes: number) {
+  /** Objects that are open around the list. */
+  let depth = 0;
+  const isNamed = (name: Buffer, from: number, to: number) => name.equals(state.bytes.subarray(from, to));
   const envelope = {
     isInList: false,
     hadList: false,
-    begin(): Expected {
-      isOpen = true;
-      return 'member';
+    /**
+     * From the bracket that opens the object to the first record in its list. Where it has no list, but a member for each column
+     * that a record must have, it is a record itself. Sets `starved` where that has not come yet.
+     */
+    open(from: number): { at: number; expected: Expected } {
+      const names = new Set<string>();
+      let at = from + 1;
+      for (depth = 1; ; ) {
+        at = afterGap(state, at);
+        const nameEnd = state.bytes[at] === 0x22 ? stringEnd(state, at + 1) : at;
+        const valueAt = nameEnd === at ? at : afterColon(state, nameEnd);
+        if (depth === 1 && state.bytes[valueAt] === 0x7b && isNamed(HITS, at, nameEnd)) {
+          depth = 2;
+          at = valueAt + 1;
+          continue;
+        }
+        const isEmpty = state.bytes[at] === 0x7d;
+        const end = isEmpty ? at : envelope.memberEnd(at, state.bytes[at] ?? 0);
+        if (state.starved && state.end - from > maxMemberBytes) throw broken(state, from, WANTED.array);
+        if (state.starved) return { at: from, expected: 'array' };
+        if (envelope.isInList) return { at: end, expected: 'record or end' };
+        if (depth === 1 && !isEmpty) names.add(state.bytes.toString('utf8', at + 1, nameEnd - 1));
+        at = afterGap(state, end);
+        while (depth === 2 && state.bytes[at] === 0x7d) {
+          depth = 1;
+          at = afterGap(state, at + 1);
+        }
+        if (state.bytes[at] === 0x2c) at++;
+        else if (at >= state.end) state.starved = true;
+        else if (state.bytes[at] === 0x7d && isRecord(known, names)) return { at: from, expected: 'record' };
+        else throw unexpected(state, at, 'next member');
+        if (state.starved) return { at: from, expected: 'array' };
+      }
+    },
+    /** After the bracket that closes an object around the list. */
+    close(): Expected {
+      depth--;
+      return depth === 0 ? 'nothing' : 'next member';
     },
     /** Whether no list has begun. */
-    isListless: (expected: Expected) => expected === 'array' || (isOpen && !envelope.hadList),
+    isListless: (expected: Expected) => expected === 'array',
     endList(): Expected {
       envelope.isInList = false;
-      return isOpen ? 'next member' : 'nothing';
+      return depth === 0 ? 'nothing' : 'next member';
     },
     /** After a member, or after the bracket that opens the list of records. */
     memberEnd(at: number, byte: number): number {
       if (byte !== 0x22) return stop(state, at, WANTED.member);
       const nameEnd = stringEnd(state, at + 1);
       const valueAt = afterColon(state, nameEnd);
-      const isList =
-        state.bytes[valueAt] === 0x5b && LIST_NAMES.some((name) => name.equals(state.bytes.subarray(at, nameEnd)));
+      const names = depth === 2 ? [HITS] : LIST_NAMES;
+      const isList = state.bytes[valueAt] === 0x5b && names.some((name) => isNamed(name, at, nameEnd));
       if (isList && envelope.hadList) throw broken(state, valueAt, 'one list of records');
       const end = isList ? valueAt + 1 : valueEnd(state, valueAt, 2);
       if (state.starved && state.end - at > maxMemberBytes) throw broken(state, at, 'a member whose end is near');
@@ -235,6 +292,10 @@ function pageEnvelope(state: ScanState, maxMemberBytes: number) {
     },
   };
   return envelope;
+}
+
+function isRecord(known: KnownRecord, names: ReadonlySet<string>): boolean {
+  return known.required !== 0 && requiredIn(known, names) === known.required;
 }
 
 function unexpected(state: ScanState, at: number, expected: Expected): EdrlakeError {

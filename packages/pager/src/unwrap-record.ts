@@ -2,8 +2,8 @@ import type { KnownRecord } from './known-members.ts';
 import type { ScanState } from './scan-state.ts';
 import { afterColon, afterGap, stringEnd, valueEnd } from './scan-values.ts';
 
-/** The member that wrappers hold a record in. */
-const WRAPPED = 'data';
+/** The members that wrappers hold a record in, the latter where a search engine's own answer comes through. */
+const WRAPPED: readonly string[] = ['data', '_source'];
 
 interface Member {
   readonly name: string;
@@ -13,17 +13,17 @@ interface Member {
 }
 
 /**
- * Turns a wrapper, `{"sortValues":[…],"data":{…}}`, into the record in it, with the wrapper's other members at its end: written over
- * the wrapper, with spaces behind it. A wrapper is an object none of whose members the shape knows; its first `data` is an object that
+ * Turns a wrapper, `{"sortValues":[…],"data":{…}}` or `{"_id":…,"_source":{…}}`, into the record in it, with the wrapper's other members at its end: written over
+ * the wrapper, with spaces behind it. A wrapper is an object none of whose members the shape knows; its first `data` or `_source` is an object that
  * has a member for each required column, and none by the name of another of the wrapper's. All else is left as it is.
  * @param from, to a whole object that has been scanned
  */
 export function unwrapRecord(state: ScanState, known: KnownRecord, from: number, to: number): boolean {
   const wrapper = membersOf(state, from);
-  const data = wrapper.find(({ name }) => name === WRAPPED);
+  const data = wrapper.find(({ name }) => WRAPPED.includes(name));
   if (data === undefined || state.bytes[data.valueAt] !== 0x7b) return false;
   // Of a name that comes twice the first counts.
-  const others = wrapper.filter(({ name }) => name !== WRAPPED);
+  const others = wrapper.filter(({ name }) => name !== data.name);
   const inside = membersOf(state, data.valueAt);
   const namesInside = new Set(inside.map(({ name }) => name));
   if (requiredIn(known, namesInside) !== known.required) return false;
@@ -39,7 +39,7 @@ export function unwrapRecord(state: ScanState, known: KnownRecord, from: number,
 }
 
 /** Bits of the required columns that some member is for. */
-function requiredIn({ topLevel }: KnownRecord, names: ReadonlySet<string>): number {
+export function requiredIn({ topLevel }: KnownRecord, names: ReadonlySet<string>): number {
   let bits = 0;
   for (const [name, bit] of topLevel) if (names.has(name)) bits |= bit;
   return bits;

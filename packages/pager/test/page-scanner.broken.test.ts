@@ -22,7 +22,7 @@ test.each([
   [
     'an object',
     '{"error":"x"}',
-    'expected a JSON array, or an object with one in "data", "events" or "items" at byte 12 of the body, found "}"',
+    'expected a JSON array, or an object with one in "data", "events", "items", "content" or "hits" at byte 12 of the body, found "}"',
   ],
   ['two lists', '{"data":[],"items":[{"id":1}]}', 'expected one list of records at byte 19'],
   ['an object that is no list', '{"data":{"id":"a"}}', 'found "}"'],

@@ -34,11 +34,32 @@ const list = `[{"id":"a","time":${TIME}},{"id":"b","time":${TIME},"new":1}]`;
 test.each([
   `{"data":${list}}`,
   ` { "items" : ${list} } `,
+  `{"content":${list},"totalPages":1}`,
+  `{"hits":${list}}`,
+  `{"took":3,"hits":{"total":{"value":2},"hits":${list},"max_score":null},"timed_out":false}`,
+  `{"id":"a","time":${TIME}}\n{"id":"b","time":${TIME},"new":1}\n`,
+  `{"id":"a","time":${TIME}}\r\n{"id":"b","time":${TIME},"new":1}`,
   `{"count":2,"next":{"a":["]"]},"events":${list},"searchAfterValues":[1,"x}"],"took":null}`,
 ])('the list of records may lie in an object, whatever stands beside it: %s', async (body) => {
   const bare = await scanned(list);
   expect(bare.ids).toEqual(['a', 'b']);
   for (const chunkBytes of [1, 5, 10_000]) expect(await scanned(body, chunkBytes)).toEqual(bare);
+});
+
+test('a single record that stands where a list belongs is a page of one', async () => {
+  expect((await scanned(`{"id":"a","time":${TIME}}`, 3)).ids).toEqual(['a']);
+});
+
+test.each([
+  ['an object that is no record', '{"error":"no","id":"a"}', 'an object with one in'],
+  ['an object without its end', `{"id":"a","time":${TIME}`, 'ended after'],
+  ['a line that is cut off', `{"id":"a","time":${TIME}}\n{"id":"b","ti`, 'inside a record'],
+  ['a line that is no record', `{"id":"a","time":${TIME}}\n[]`, 'another record'],
+  ['lines with commas', `{"id":"a","time":${TIME}},{"id":"b","time":${TIME}}`, 'another record'],
+  ['hits that hold no list', '{"hits":{"total":0}}', 'an object with one in'],
+  ['an object around the list without its end', `{"hits":{"hits":${list}}`, 'ended after'],
+])('%s is no page', async (_what, body, found) => {
+  for (const chunkBytes of [4, 10_000]) await expect(scanned(body, chunkBytes)).rejects.toThrow(found);
 });
 
 test('an empty list in an object holds no records', async () => {
@@ -57,6 +78,14 @@ test.each([
     `{"sortValues":[1,{"x":2}],"data":{"id":"a","time":${TIME}}}`,
     'a',
     { id: 'a', time: JSON.parse(TIME), sortValues: [1, { x: 2 }], '#extra': { sortValues: [1, { x: 2 }] } },
+  ],
+  [
+    `{"_index":"e","_id":"x","_source":{"id":"a","time":${TIME}},"sort":[1]}`,
+    'a',
+    {
+      ...{ id: 'a', time: JSON.parse(TIME), _index: 'e', _id: 'x', sort: [1] },
+      '#extra': { _index: 'e', _id: 'x', sort: [1] },
+    },
   ],
   [`{ "data" : { "time" : ${TIME} , "eventId" : 7 } }`, '7', { time: JSON.parse(TIME), eventId: 7 }],
   [`{"d\\u0061ta":{"id":"a","time":${TIME}}}`, 'a', { id: 'a', time: JSON.parse(TIME) }],

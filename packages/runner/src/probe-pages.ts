@@ -78,16 +78,31 @@ async function enoughEvents(
 async function countRecords(body: AsyncIterable<Uint8Array>): Promise<number> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);
+  const text = Buffer.concat(pieces).toString();
   let page: unknown;
   try {
-    page = JSON.parse(Buffer.concat(pieces).toString());
+    page = JSON.parse(text);
   } catch {
+    const lines = text.trim().split('\n');
+    if (lines.length > 1 && lines.every(isObjectText)) return lines.length;
     throw new EdrlakeError('BODY_BROKEN', 'expected a page of events as JSON, found something else', {
       disposition: 'retry',
       hint: 'Check whether a proxy stands in between.',
     });
   }
   if (Array.isArray(page)) return page.length;
-  const list = Object.values(page ?? {}).find((value) => Array.isArray(value));
-  return Array.isArray(list) ? list.length : 0;
+  const { hits } = (page ?? {}) as { readonly hits?: object | null };
+  const list = [page, hits].flatMap((value) => Object.values(value ?? {})).find((value) => Array.isArray(value));
+  if (Array.isArray(list)) return list.length;
+  return text.includes('"dateTime"') ? 1 : 0;
+}
+
+/** One record of a page that is no array but has a record on each line. */
+function isObjectText(line: string): boolean {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
