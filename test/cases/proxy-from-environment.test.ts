@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { inFreshDirectory, runCommand, runJson } from '../e2e/command.ts';
-import { type CaseGateway, startCaseGateway } from './gateway.ts';
+import { type CaseGateway, type CaseRequest, startCaseGateway } from './gateway.ts';
 import { type CaseProxy, startCaseProxy } from './proxy.ts';
 
 const TLS = fileURLToPath(new URL('../fixtures/tls', import.meta.url));
@@ -24,7 +24,11 @@ beforeAll(async () => {
     dateTime: `2021-03-27T01:00:${String(index).padStart(2, '0')}.000+0000`,
     asset: { agentId: 'a' },
   }));
-  gateway = await startCaseGateway({ events, tls: { cert: cert ?? '', key: key ?? '' } });
+  const answer = ({ url, send }: CaseRequest) => {
+    if (url.pathname === '/hook') send(200, '');
+    return url.pathname === '/hook';
+  };
+  gateway = await startCaseGateway({ events, answer, tls: { cert: cert ?? '', key: key ?? '' } });
   proxy = await startCaseProxy(gateway.port);
 });
 afterAll(async () => {
@@ -132,4 +136,23 @@ it.each(['http://ann:pa/ss-w0rd@proxy:3128'])('HTTPS_PROXY=%s is refused and not
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('[CONFIG_INVALID]') });
   expect(stderr).toContain('HTTPS_PROXY');
   expect(stderr).not.toMatch(/w0rd|pa\/ss/);
+});
+
+it('the webhooks of a pipeline are posted through it', async () => {
+  await inFreshDirectory(async (directory) => {
+    const hook = `{ url: 'https://${HOST}/hook' }`;
+    await writeFile(
+      join(directory, 'told.ts'),
+      `import { definePipeline } from 'edrlake';
+       export default definePipeline({ name: 'told', tasks: { post: { uses: 'webhook', with: ${hook} } }, hooks: { onSuccess: ${hook} } });`,
+    );
+    const before = proxy.asked.length;
+    const ended = await runCommand(['run', './told.ts', ...GATEWAY, '--lake', join(directory, 'lake')], {
+      cwd: directory,
+      ...withProxies({ HTTPS_PROXY: url() }),
+    });
+    expect(ended.exitCode, ended.stderr).toBe(0);
+    expect(proxy.asked.slice(before)).toEqual([`${HOST}:443`, `${HOST}:443`]);
+    expect(gateway.log.filter((line) => line === 'other /hook')).toHaveLength(2);
+  });
 });

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -46,6 +47,27 @@ it('a disk that refuses lake.duckdb loses no data, and the message says so', asy
       expect(await runJson(args)).toMatchObject({ outcome: 'done' });
       expect(gateway.asked('events')).toBe(pages);
       expect(await inPlainDuckDb('select count(*) from events', join(lake, 'lake.duckdb'))).toEqual([['3']]);
+    });
+  } finally {
+    await gateway.close();
+  }
+});
+
+it('a pipeline shows what it did before it says that lake.duckdb could not be written', async () => {
+  const event = (index: number) => ({ id: `F_${index}`, type: 'FILE', dateTime: `2021-03-27T01:00:0${index}Z` });
+  const gateway = await startCaseGateway({ events: [0, 1, 2].map(event) });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const file = join(directory, 'day.ts');
+      await writeFile(
+        file,
+        `import { definePipeline } from 'edrlake';
+         export default definePipeline({ name: 'day', tasks: { day: { uses: 'backfill', with: { from: '2021-03-27', to: '2021-03-27' } } } });`,
+      );
+      const args = ['run', file, '--base-url', gateway.url, '--lake', join(directory, 'lake')];
+      const ended = await withSmallFiles(args, { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' });
+      expect(ended.exitCode, ended.text).toBe(3);
+      expect(ended.text).toMatch(/State done.*lake.duckdb could not be written.*\[VIEWS_STALE\]/);
     });
   } finally {
     await gateway.close();

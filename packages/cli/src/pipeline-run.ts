@@ -1,6 +1,6 @@
 import { access, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { closeAfter } from '@edrlake/core';
+import { closeAfter, EdrlakeError } from '@edrlake/core';
 import { type Lease, openLakeLease } from '@edrlake/lake';
 import {
   BUILT_IN_TASKS,
@@ -8,6 +8,7 @@ import {
   type Pipeline,
   type PostJson,
   parseParams,
+  postJson,
   type RunPipelineOptions,
   type RunResult,
   runLiveness,
@@ -21,6 +22,7 @@ import type { FlagValues } from './flags.ts';
 import { connectionSettings, requireGateway } from './gateway.ts';
 import { lakeDirectory } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';
+import { readProxy } from './proxy-environment.ts';
 import { newRunId } from './run-id.ts';
 import { refuseScope } from './scope-refusal.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -82,7 +84,7 @@ export async function pipelineTools(
         maxRejectShare: values['max-reject-share'],
       },
       newRunId: () => newRunId(surroundings),
-      post: postJson,
+      post: poster(surroundings),
       priority,
     },
     services,
@@ -90,14 +92,22 @@ export async function pipelineTools(
   return { tools, registry: BUILT_IN_TASKS, close: () => tools.close() };
 }
 
-/** Runs a pipeline to its end, or goes on with a run of it, and closes what it opened. */
+/**
+ * Runs a pipeline to its end, or goes on with a run of it, and closes what it opened. `stale`: everything is committed, only
+ * `lake.duckdb` could not be written; null where it was.
+ */
 export async function runOnce(
   pipeline: Pipeline,
   about: { readonly values: FlagValues; readonly params: readonly string[]; readonly resume: string | null },
   surroundings: Surroundings,
   services: Services,
-): Promise<RunResult> {
+): Promise<{ readonly result: RunResult; readonly stale: EdrlakeError | null }> {
   const { values, params, resume } = about;
+  let stale: EdrlakeError | null = null;
+  const keepStale = (thrown: unknown) => {
+    if (!(thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE')) throw thrown;
+    stale = thrown;
+  };
   const given = parseParams(pipeline.params ?? {}, params);
   const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
   const directory = lakeDirectory(values, surroundings);
@@ -116,19 +126,20 @@ export async function runOnce(
       resume: resume !== null,
       services,
       liveness: { owner: lease.owner, isOwnerAlive: runLiveness(lease, services.emit) },
-      post: postJson,
+      post: poster(surroundings),
       readLostWork: () => readLostWork(runsDirectory, runId),
     };
     return closeAfter(lease.release, () => runPipeline(pipeline, options));
   };
   const letGo = async () => {
     try {
-      await close();
+      await close().catch(keepStale);
     } finally {
       if (!isThere) await removeEmpty([join(directory, '_leases'), directory]);
     }
   };
-  return closeAfter(letGo, async () => withLease(await openLakeLease(directory)));
+  const result = await closeAfter(letGo, async () => withLease(await openLakeLease(directory)));
+  return { result, stale };
 }
 
 /** A run that was refused before it began must not leave the folders of a lake behind. What is not empty stays. */
@@ -136,9 +147,7 @@ async function removeEmpty(folders: readonly string[]): Promise<void> {
   for (const folder of folders) await rmdir(folder).catch(() => undefined);
 }
 
-/** Tells a webhook. What it answers beyond the status is of no interest. */
-const postJson: PostJson = async (url, body, headers, signal) => {
-  const answer = await fetch(url, { method: 'POST', body, headers, signal, redirect: 'error' });
-  await answer.body?.cancel();
-  return answer.status;
-};
+/** Tells webhooks, through the proxy that the environment names. */
+function poster({ env }: Surroundings): PostJson {
+  return (url, body, headers, signal) => postJson(url, body, headers, signal, readProxy(env));
+}

@@ -38,3 +38,4 @@ export type { ClockSkew } from './server-time.ts';
 export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './shared-budget.ts';
 export type { BudgetLiveness } from './shared-ledger.ts';
 export type { BudgetPriority } from './shared-state.ts';
+export { postJson } from './post-json.ts';

@@ -1,4 +1,4 @@
-export { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/client';
+export { DOCUMENTED_TOKENS, postJson, type QualysClient, windowFilter } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
 export { type Connection, type ConnectionSettings, connect } from './connect.ts';
 export { checkLake, diagnose } from './diagnose.ts';

@@ -4,6 +4,7 @@ import { lookAtLeases } from '@edrlake/lake';
 import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
 import { readRun, reportOf } from '@edrlake/runner/history';
 import type { CommandInput } from '../command.ts';
+import { errorText } from '../error-text.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory } from '../lake-access.ts';
@@ -26,17 +27,21 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
   try {
     const services = servicesOf(surroundings, display.emit);
     const about = { values, params: values.param, resume: values.resume };
-    const result = await runOnce(pipeline, about, surroundings, services).catch(activeOrThrow);
+    const ended = await runOnce(pipeline, about, surroundings, services).catch(activeOrThrow);
     display.stop();
-    if (result instanceof EdrlakeError) {
-      const { pipeline: name, runId, pid, since } = result.context;
+    if (ended instanceof EdrlakeError) {
+      const { pipeline: name, runId, pid, since } = ended.context;
       if (values.json) await writeJson(stdout, { pipeline: name, state: 'already-running', runId, pid, since });
-      else await writeText(surroundings.stderr, `edrlake: ${result.message}; nothing to do here\n`);
+      else await writeText(surroundings.stderr, `edrlake: ${ended.message}; nothing to do here\n`);
       return 0;
     }
+    const { result, stale } = ended;
     if (values.json) await writeJson(stdout, runDocument(reportOf(result)));
     else await writeText(stdout, runText(reportOf(result), lineWidth(stdout, env)));
-    return exitCodeOf(result);
+    if (stale === null) return exitCodeOf(result);
+    await writeText(surroundings.stderr, errorText(stale, lineWidth(surroundings.stderr, env)));
+    // A run that ended badly is the worse news.
+    return exitCodeOf(result) || stale.exitCode;
   } finally {
     display.stop();
   }

@@ -41,11 +41,12 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
       services,
       startRun: async (pipeline, _dueAtMs, signal) => {
         const about = { values, params: [], resume: null };
-        const result = await runOnce(pipeline, about, surroundings, { ...services, signal });
+        const { result, stale } = await runOnce(pipeline, about, surroundings, { ...services, signal });
         const { state, durationMs, requests, rows } = result;
         const amounts = `${nounText(requests ?? 0, 'request')}, ${countText(rows ?? 0)} rows`;
         const level = state === 'done' ? 'info' : 'warn';
         display.log({ level, text: `${pipeline.name} ${state} in ${durationText(durationMs)}: ${amounts}` });
+        if (stale !== null) display.log({ level: 'warn', text: `${pipeline.name}: ${stale.message} [${stale.code}]` });
       },
       lastSuccessAtMs: (pipeline) => lastSuccessAtMs(runsDirectory, pipeline.name),
       needsRun: (_pipeline, dueAtMs) => isBehind(values, surroundings, dueAtMs),
