@@ -57,7 +57,7 @@ export function commandHelp(command: CommandSpec, width: number): string {
   const lines = [`${command.summary}`, '', `Usage: ${usage}`];
   for (const paragraph of command.details) lines.push('', ...wrapWords(paragraph, textWidth));
   if (command.positionals.length > 0) {
-    const rows = command.positionals.map(({ name, describe }) => [name.toUpperCase(), describe] as const);
+    const rows = command.positionals.map(({ name, describe }) => [argumentName(name), describe] as const);
     lines.push('', 'Arguments:', ...definitionLines(rows, width));
   }
   const nameWidth = Math.max(...command.flags.map((name) => flagUsage(name).length));
@@ -94,8 +94,13 @@ export function commandHelp(command: CommandSpec, width: number): string {
 }
 
 function positionalText({ name, required, repeats }: Positional): string {
-  const text = `${name.toUpperCase().replaceAll('-', '_')}${repeats === true ? '…' : ''}`;
+  const text = `${argumentName(name)}${repeats === true ? '…' : ''}`;
   return required ? text : `[${text}]`;
+}
+
+/** `AGENT_ID`, in the usage line and in the list below it. */
+function argumentName(name: string): string {
+  return name.toUpperCase().replaceAll('-', '_');
 }
 
 function flagUsage(name: FlagName): string {

@@ -3,7 +3,7 @@ import type { ExportReport } from '@edrlake/runner';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from './quantity-text.ts';
 import { rejectedLines } from './rejects-text.ts';
 import { pairsText, tableText } from './table-text.ts';
-import { wrapWords } from './text-layout.ts';
+import { displayWidth, oneLine, truncate, wrapWords } from './text-layout.ts';
 
 /** Windows and fields a person can still read through. */
 const SHOWN = 10;
@@ -50,7 +50,16 @@ function whyTable(title: string, windows: ExportReport['windows']['failed'], wid
     .slice(0, SHOWN)
     .map((window) => [...rangeCells(window.range), `${window.message} [${window.code}]`]);
   const columns = [{ title: 'from' }, { title: 'until' }, { title: 'why' }];
-  return ['', title, tableText(columns, rows, width), ...moreLine(windows.length)];
+  const table = tableText(columns, rows, null);
+  const fits = table.split('\n').every((line) => displayWidth(line) <= width);
+  // Half a reason is none: where the table is too wide it stands below, once for all neighbours that share it.
+  const lines = rows.flatMap(([from = '', until = '', why = ''], index) => [
+    `${from} to ${until}`,
+    ...(rows[index + 1]?.[2] === why
+      ? []
+      : wrapWords(oneLine(why), width - 2).map((line) => truncate(`  ${line}`, width))),
+  ]);
+  return ['', title, ...(fits ? [table] : lines), ...moreLine(windows.length)];
 }
 
 function headline(report: ExportReport): string {

@@ -80,7 +80,7 @@ export function syncText(view: SyncView, width: number): string {
   const last = exports.at(-1);
   if (last !== undefined) pairs.push(['Run', `${last.runId} · ${durationText(sum((one) => one.durationMs))}`]);
   const parts = [...wrapWords(headline, width), ...clockLines(report, width), '', pairsText(pairs), ''];
-  return `${[...parts, ...nextLines(exports), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
+  return `${[...parts, ...nextLines(exports, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
 }
 
 /** Says so where the clocks are apart: the earlier one holds the watermark back. */
@@ -105,12 +105,12 @@ function daysText(days: readonly Day[]): string {
   return `${nounText(days.length, 'day')}: ${shown.join(' ')}`;
 }
 
-function nextLines(exports: readonly ExportReport[]): string[] {
+function nextLines(exports: readonly ExportReport[], width: number): string[] {
   const bad = exports.findLast(({ outcome }) => outcome !== 'done');
   if (bad === undefined) return ['Next: edrlake status'];
   if (bad.outcome === 'partly') {
     const [first] = [...bad.windows.failed, ...(bad.windows.unverified ?? [])];
-    const why = first === undefined ? [] : [`First failure: ${first.message} [${first.code}]`];
+    const why = first === undefined ? [] : wrapWords(`First failure: ${first.message} [${first.code}]`, width);
     return [...why, 'Next: edrlake sync', '      (goes on from the watermark and fetches only what is missing)'];
   }
   if (bad.outcome === 'rejected') {

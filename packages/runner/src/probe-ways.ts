@@ -17,7 +17,8 @@ export async function checkHistogram(
       services.signal,
     );
     const histogram = readHistogram(values, MS_PER_DAY, range);
-    if (histogram !== null) return ok('histograms', `yes, as ${shape} keyed by ${histogram.keyForm ?? 'nothing yet'}`);
+    if (histogram?.keyForm === null) return ok('histograms', 'yes; no event in this range shows in which form');
+    if (histogram !== null) return ok('histograms', `yes, as ${shape} keyed by ${histogram.keyForm}`);
     return checkTimeBuckets(
       client,
       token,
