@@ -81,14 +81,18 @@ function brokenSql(section: SourceSection, scope: JsonScope): string {
   return `CASE WHEN json_type(${scope.json}, ${pointer}) NOT IN ('OBJECT', 'NULL') THEN ${unblankJsonSql(value)} END`;
 }
 
-/** `"key":value` of every key the spec does not know and whose value is not null, in delivered order. */
+/**
+ * `"key":value` of every key the spec does not know and whose value is not null, in delivered order. The section is parsed once: a
+ * `json_extract` for each key would parse it as often as it has keys, and keep each result.
+ */
 function unknownSql(section: SourceSection, scope: JsonScope): string {
   const known = section.members.map((member) => quoteText(member.name)).join(', ');
   const pointer = scope.pointer(section.path);
-  const keys = `json_keys(${scope.json}, ${section.path === '' && pointer === "''" ? "'$'" : pointer})`;
-  const escaped = "replace(replace(key, '~', '~0'), '/', '~1')";
-  const value = `nullif(json_extract(${scope.json}, ${pointer} || '/' || ${escaped})::VARCHAR, 'null')`;
-  const pairs = `list_transform(list_filter(${keys}, key -> key NOT IN (${known})), key -> to_json(key)::VARCHAR || ':' || ${value})`;
+  const json = section.path === '' && pointer === "''" ? scope.json : `json_extract(${scope.json}, ${pointer})`;
+  const members = `map_entries(json_transform(${json}, '"MAP(VARCHAR, JSON)"'))`;
+  const value = "nullif(member.value::VARCHAR, 'null')";
+  const isUnknown = `member -> member.key NOT IN (${known})`;
+  const pairs = `list_transform(list_filter(${members}, ${isUnknown}), member -> to_json(member.key)::VARCHAR || ':' || ${value})`;
   return `list_aggregate(${pairs}, 'string_agg', ',')`;
 }
 

@@ -201,6 +201,19 @@ test('unknown fields are counted by event with their first day, documented ones 
   await batch.drop();
 });
 
+test('a record with 20,000 unknown names keeps them all, within the memory of any other', async () => {
+  const names = Array.from({ length: 20_000 }, (_, n) => [`name${n}`, n] as const);
+  const [root, section] = [Object.fromEntries(names), Object.fromEntries(names.toReversed())];
+  const lines = [event('a', { ...root, 'a/~b': { c: 1 }, none: null, file: { ...section, list: [1] } }), event('b')];
+  const batch = await stage(bench, [await spool(bench.directory, lines)]);
+  const [[extra] = []] = await values(`SELECT extra::VARCHAR FROM "${batch.rowTables.events}" WHERE extra IS NOT NULL`);
+  const { file, ...rest } = JSON.parse(String(extra));
+  expect(rest).toEqual({ ...root, 'a/~b': { c: 1 } });
+  expect(file).toEqual({ ...section, list: [1] });
+  expect(batch.unknownFields.length).toBe(40_002);
+  await batch.drop();
+});
+
 test('windows without records stage to empty tables', async () => {
   const batch = await stage(bench, [await spool(bench.directory), await spool(bench.directory, [])]);
   expect(batch.windows.map(({ recordCount, perDay }) => [recordCount, perDay])).toEqual([
