@@ -12,8 +12,8 @@ import { isViewFileOf } from './views.ts';
 
 /**
  * Looks for everything about a lake that is not as edrlake leaves it: each file of the log, each data and index file with its
- * checksum and footer, events that are stored twice, files of no version, unfinished work, and views. Reads all data files;
- * changes nothing. While writers are at work it may call unfinished what they are about to finish.
+ * checksum and footer, events that are stored twice, files of no version, unfinished work, leases, and views. Changes nothing.
+ * Reads all data files unless a sample is asked for: then a hundred of them and not the ids, so that a large lake takes seconds. While writers are at work it may call unfinished what they are about to finish.
  * @returns what was found, in the order in which it should be repaired; empty for a sound lake
  * @throws {EdrlakeError} `LAKE_MISSING`
  */
@@ -22,6 +22,8 @@ export async function examineLake(options: {
   readonly tables: readonly TableSpec[];
   readonly clock: Clock;
   readonly memoryLimit?: string;
+  /** `all` unless given. */
+  readonly reads?: Examination['reads'];
 }): Promise<readonly LakeDamage[]> {
   const store = localStore(resolve(options.directory));
   const found: LakeDamage[] = [...(await examineFolders(store, options.tables))];
@@ -34,7 +36,8 @@ export async function examineLake(options: {
   });
   try {
     const { connection } = duckDb;
-    const examination = { store, connection, tables: options.tables, nowMs: options.clock.nowMs() };
+    const { tables, reads = 'all' } = options;
+    const examination = { store, connection, tables, nowMs: options.clock.nowMs(), reads };
     return [...found, ...(await examineNewest(examination))];
   } finally {
     duckDb.close();

@@ -1,7 +1,7 @@
 import { type ProcessOwner, systemProcesses } from '@edrlake/core';
 import type { Examination, LakeDamage } from './lake-damage.ts';
-import { FOLDERS, isManifestName } from './layout.ts';
-import { parseOwner } from './lease.ts';
+import { FOLDERS, isManifestName, parseLeaseName } from './layout.ts';
+import { lookAtLeases, parseOwner } from './lease.ts';
 import { OWNER_SUFFIX } from './publish.ts';
 import { unfinishedCommits } from './recover.ts';
 import type { Store } from './store.ts';
@@ -9,8 +9,8 @@ import type { Store } from './store.ts';
 const NEXT_WRITER = 'edrlake vacuum';
 
 /** Unfinished work that no process known to be alive is at, and small files that say nothing. */
-export async function examineWork({ store }: Examination): Promise<LakeDamage[]> {
-  const found: LakeDamage[] = [];
+export async function examineWork({ store, nowMs }: Examination): Promise<LakeDamage[]> {
+  const found: LakeDamage[] = [...(await examineLeases(store, nowMs))];
   const manifests = (await store.list(FOLDERS.spool)).filter(isManifestName);
   const readable = await unfinishedCommits(store);
   const left = readable.filter(({ owner }) => systemProcesses.stateOf(owner) === 'dead');
@@ -45,6 +45,33 @@ export async function examineWork({ store }: Examination): Promise<LakeDamage[]>
       means: 'edrlake ignores it: the run cannot be resumed or shown, and its work is done again. Delete it.',
       command: `rm ${path}`,
     });
+  }
+  return found;
+}
+
+/** Leases that say nothing, and those of processes that are gone, which hold nobody up once a writer has removed them. */
+async function examineLeases(store: Store, nowMs: number): Promise<LakeDamage[]> {
+  const found: LakeDamage[] = [];
+  const { isOwnerAlive } = await lookAtLeases(store, nowMs);
+  for (const name of await store.list(FOLDERS.leases)) {
+    const path = `${FOLDERS.leases}/${name}`;
+    const text = await store.read(path);
+    // Renewed or released since it was listed.
+    if (text === null) continue;
+    const owner = parseOwner(text);
+    if (parseLeaseName(name) === null || owner === null) {
+      found.push({
+        ...{ part: 'leases', found: `${path} cannot be understood`, paths: [path] },
+        means: 'It claims work for no process that can be named, and others may wait for it. Delete it.',
+        command: `rm ${path}`,
+      });
+    } else if (!isOwnerAlive(owner)) {
+      found.push({
+        ...{ part: 'leases', found: `${path} is of a process that is gone`, paths: [path] },
+        means: 'The process died at work. The next command that writes removes it and puts its work right.',
+        command: NEXT_WRITER,
+      });
+    }
   }
   return found;
 }

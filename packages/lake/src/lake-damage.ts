@@ -4,7 +4,7 @@ import type { Store } from './store.ts';
 
 /** Something about a lake that is not as edrlake leaves it. */
 export interface LakeDamage {
-  /** Which part of the lake: `log`, `data`, `duplicates`, `index`, `work`, `views`, `folders`, `marker`. */
+  /** Which part of the lake: `log`, `data`, `duplicates`, `index`, `work`, `leases`, `views`, `folders`, `marker`. */
   readonly part: string;
   /** What was found, with a path. */
   readonly found: string;
@@ -22,4 +22,6 @@ export interface Examination {
   readonly connection: DuckDBConnection;
   readonly tables: readonly TableSpec[];
   readonly nowMs: number;
+  /** `all` data files are read; of a `sample` only some, and of the others it is seen that they are there in their size. */
+  readonly reads: 'all' | 'sample';
 }

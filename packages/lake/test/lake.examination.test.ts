@@ -26,8 +26,8 @@ const SQL = (events: string, children: string) =>
 const ROWS = ['a', 'b', 'c', 'd'].map((id) => [id, 2]);
 
 const entry = (version: number) => `_log/${String(version).padStart(20, '0')}.json`;
-const examine = (directory: string, nowMs = Date.now()) =>
-  examineLake({ directory, tables: SMALL_OPTIONS.tables, clock: { ...systemClock, nowMs: () => nowMs } });
+const examine = (directory: string, nowMs = Date.now(), reads: 'all' | 'sample' = 'all') =>
+  examineLake({ directory, tables: SMALL_OPTIONS.tables, clock: { ...systemClock, nowMs: () => nowMs }, reads });
 
 async function stored(): Promise<string> {
   const directory = await newDirectory();
@@ -70,6 +70,7 @@ async function duplicate(directory: string): Promise<void> {
 const manifest = (owner: object, files: readonly string[] = []) =>
   JSON.stringify({ format: 1, commitId: '20200101T000000Z-00000000', version: 9, owner, writtenAt: '', files });
 const DEAD = { ...systemProcesses.current(), startIdentity: 'another boot:1' };
+const LEASE = '_leases/00000000-0000-4000-8000-000000000000.7.json';
 const ORPHAN = 'events/event_date=2020-08-17/20200101T000000Z-00000000-0.parquet';
 const MANIFEST = '_spool/publish-20200101T000000Z-00000000.json';
 const put = (path: string, text: string) => (directory: string) => writeFile(join(directory, path), text);
@@ -98,6 +99,9 @@ async function repair(directory: string, { command, paths }: LakeDamage): Promis
 type Damage = (directory: string) => Promise<unknown>;
 const REBUILD = 'edrlake rebuild-log';
 const DAMAGES: readonly (readonly [string, Damage, { part: string; command: string | null; repairs?: false }])[] = [
+  ['a lease of a dead process', put(LEASE, JSON.stringify(DEAD)), { part: 'leases', command: 'edrlake vacuum' }],
+  ['a lease that is garbage', put(LEASE, 'x'), { part: 'leases', command: `rm ${LEASE}` }],
+  ['a file among the leases', put('_leases/note', ''), { part: 'leases', command: 'rm _leases/note' }],
   ['a torn log entry', (d) => truncate(join(d, entry(2)), 90), { part: 'log', command: REBUILD }],
   ['an empty log entry', put(entry(1), ''), { part: 'log', command: REBUILD, repairs: false }],
   ['a log entry that is null', put(entry(2), 'null'), { part: 'log', command: REBUILD, repairs: false }],
@@ -314,4 +318,15 @@ test('a folder that is no lake is none', async () => {
   const directory = await newDirectory();
   await mkdir(directory);
   await expect(examine(directory)).rejects.toMatchObject({ code: 'LAKE_MISSING' });
+});
+
+test('a sample finds what is gone or cut short, and damaged newest files, without looking for ids stored twice', async () => {
+  const sample = (directory: string) => examine(directory, Date.now(), 'sample');
+  const [twice, damaged, cut] = [await stored(), await stored(), await stored()];
+  await duplicate(twice);
+  expect((await examine(twice)).map(({ part }) => part)).toContain('duplicates');
+  expect(await sample(twice)).toEqual([]);
+  await flip(await fileIn(damaged, 'certificates', 1));
+  await truncate(await fileIn(cut, 'events'), 40);
+  for (const directory of [damaged, cut]) expect(await sample(directory)).toMatchObject([{ part: 'data' }]);
 });

@@ -51,7 +51,11 @@ async function examined(
 ): Promise<readonly Finding[]> {
   const directory = lakeDirectory(values, surroundings);
   try {
-    const options = { memoryLimit: values['memory-limit'] };
+    const options = {
+      memoryLimit: values['memory-limit'],
+      // Beside the gateway the lake is one of many things, and a large one takes minutes to read.
+      reads: mayBeMissing ? ('sample' as const) : ('all' as const),
+    };
     const content = await examineEdrLake(
       directory,
       options,
