@@ -49,6 +49,8 @@ describe.each([
     expect(first.exitCode, first.stdout + first.stderr).toBe(0);
     expect(first.stdout).toContain('7 records listed twice by the API, stored once');
 
+    const status = await runCommand(['status', ...lake]);
+    expect(status.stdout).toContain('7 records listed twice by the API, stored once');
     const proofs = 'select sum(duplicates)::int as twice from windows';
     expect((await runCommand(['query', proofs, '--format', 'csv', ...lake])).stdout).toContain('twice\n7\n');
     const pages = gateway.asked('events');

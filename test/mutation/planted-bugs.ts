@@ -216,9 +216,9 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'forget-scattered-rejects',
     effect: 'leaves windows proven that have too many rejects only together',
-    file: 'packages/runner/src/export-run.ts',
-    find: 'await commitRejected({ lake, runId: run.runId }, tally.scattered);',
-    replace: 'await Promise.resolve(commitRejected);',
+    file: 'packages/runner/src/reject-share.ts',
+    find: 'if (!hasTooManyRejects(count, maxShare)) return',
+    replace: 'if (hasTooManyRejects(count, maxShare)) return',
     tests: ['packages/runner/test/reject-share.limits.test.ts'],
   },
   {

@@ -32,6 +32,8 @@ export interface LakeStatus {
   /** Oldest first, one line for each day and scope, or for days that hold nothing and were proven together. */
   readonly days: readonly DayCoverage[];
   readonly calendar: Calendar;
+  /** Records that the API lists more than once, which are stored once. */
+  readonly listedTwice: number;
   /** Data files that are gone or cut; their days are not complete. */
   readonly lostFiles: readonly string[];
   /** When the newest event happened; null without events, or where their file is gone. */
@@ -82,6 +84,7 @@ export async function readLakeStatus(
     tables: Object.entries(snapshot.files).map(([table, files]) => tableStatus(table, files)),
     days,
     calendar,
+    listedTwice: await lake.listedTwice(),
     lostFiles: days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [],
     newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
@@ -121,6 +124,9 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
     ['Version', committedAtMs === null ? 'empty' : versionText(status.version, committedAtMs, style.nowMs)],
     ['Size', `${bytesText(bytes)} in ${nounText(files, 'file')}`],
   ];
+  if (status.listedTwice > 0) {
+    pairs.push(['Twice', `${nounText(status.listedTwice, 'record')} listed twice by the API, stored once`]);
+  }
   if (newestEventAtMs !== null) pairs.push(['Newest event', atSecond(newestEventAtMs)]);
   if (watermarkMs !== null) {
     pairs.push(['Watermark', `${atSecond(watermarkMs)}, ${durationText(style.nowMs - watermarkMs)} ago`]);

@@ -87,10 +87,11 @@ export function frozenText(frozenAtMs: number): string {
 function numbers(report: ExportReport): [string, string][] {
   const { events, windows, requests } = report;
   const { unverified = [] } = windows;
+  const recounted = events.recounted === undefined ? '' : `, ${countText(events.recounted)} when fetched`;
   const pairs: [string, string][] = [
     [
       'Events',
-      `${countText(events.counted)} counted · ${countText(events.new)} new · ${countText(events.changed)} changed · ${countText(events.unchanged)} unchanged`,
+      `${countText(events.counted)} counted${recounted} · ${countText(events.new)} new · ${countText(events.changed)} changed · ${countText(events.unchanged)} unchanged`,
     ],
     [
       'Windows',

@@ -41,6 +41,11 @@ describe('the report of an export', () => {
     expect(text).toMatch(/Next: edrlake status\n$/);
   });
 
+  it('shows what was counted when it was fetched where the plan had another number', () => {
+    const text = reportText({ ...DONE, events: { ...DONE.events, recounted: 12_350 } }, 80);
+    expect(text).toContain('12,345 counted, 12,350 when fetched · 12,000 new');
+  });
+
   it('names what was counted as empty and is not confirmed', () => {
     const windows = { ...DONE.windows, committed: 1, unverified: [FAILED_WINDOW] };
     const report: ExportReport = { ...DONE, outcome: 'partly', windows };

@@ -40,6 +40,7 @@ const STATUS: LakeStatus = {
   tables: [{ table: 'events', rows: 3, files: 1, bytes: 2_048 }],
   days: [DAY],
   calendar: calendarOf({ lines: [DAY], comparisons: new Map(), followed: null, nowMs: NOW_MS }),
+  listedTwice: 0,
   lostFiles: [],
   newestEventAtMs: Date.UTC(2026, 10, 24, 23, 59, 2),
   watermarkMs: NOW_MS - 26 * HOUR_MS,

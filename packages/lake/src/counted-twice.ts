@@ -18,6 +18,20 @@ export function countedTwiceIn(snapshot: Snapshot, ranges: readonly TimeRange[],
   });
 }
 
+/**
+ * How many records the API lists more than once, as far as the newest proofs tell, whether it counts them twice or not. Windows of
+ * both axes may have met the same ones, so the axis that knows more of them speaks.
+ */
+export function listedTwiceIn(snapshot: Snapshot): number {
+  const onAxis = (axis: TimeAxis) => {
+    const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, EVERYTHING));
+    const twice = proofs.filter(({ duplicates = 0, verdict }) => duplicates > 0 && verdict === 'proven');
+    if (twice.length === 0) return 0;
+    return stillDeciding(proofs, twice).reduce((sum, { duplicates = 0 }) => sum + duplicates, 0);
+  };
+  return Math.max(onAxis('event'), onAxis('processed'));
+}
+
 function stillDeciding(proofs: readonly WindowProof[], of: readonly WindowProof[]): WindowProof[] {
   const overtaken = new Set<WindowProof>();
   const near = proofs.filter(({ window }) => of.some((proof) => intersect(proof.window.range, window.range) !== null));

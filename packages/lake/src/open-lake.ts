@@ -22,7 +22,7 @@ import { openCommitLog } from './commit-log.ts';
 import { type CompactOptions, type CompactReport, compact } from './compact.ts';
 import { countFromLog } from './count-query.ts';
 import { countAnswers, countRecords } from './count-rows.ts';
-import { countedTwiceIn } from './counted-twice.ts';
+import { countedTwiceIn, listedTwiceIn } from './counted-twice.ts';
 import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion } from './coverage.ts';
 import { type DeduplicateReport, deduplicate } from './deduplicate.ts';
 import type { DuckDbLimits, DuckDbSession } from './duckdb-session.ts';
@@ -110,6 +110,8 @@ export interface Lake {
   countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
   /** For each range how many records the API is known to count more than once there. */
   countedTwice(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
+  /** How many records the API lists more than once, which are stored once. */
+  listedTwice(): Promise<number>;
   /** See `inspectDays`' own words: what the files hold, day by day, without trusting the log's numbers. */
   inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
   /**
@@ -326,6 +328,7 @@ function lakeOn(
         return stored.map((count, position) => count + (twice[position] ?? 0));
       }),
     countedTwice: (ranges, axis) => inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis)),
+    listedTwice: async () => listedTwiceIn(await snapshot()),
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
     forgetLostFiles: (runId, suspects = []) =>
       inTurn(async () => {

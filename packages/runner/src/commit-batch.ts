@@ -40,7 +40,9 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane):
   const { lake, services, options } = run;
   const { windows, staged, proofs } = batch;
   try {
-    const commit = await lake.commit({ batch: staged, lane, proofs, runId: run.runId, replace: options.replace });
+    const judged = run.judge(proofs);
+    const request = { batch: staged, lane, proofs: judged.proofs, runId: run.runId, replace: options.replace };
+    const commit = await lake.commit(request);
     for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
     services.emit({
       type: 'batch',
@@ -51,7 +53,7 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane):
       durationMs: services.clock.nowMs() - batch.startedAtMs,
     });
     const { unknownFields, rejectReasons } = staged;
-    return { proofs, unknownFields, rejectReasons, commit };
+    return { proofs, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
   } finally {
     await staged.drop();
   }
@@ -62,19 +64,18 @@ export async function commitRecordless(run: ExportRun, windows: readonly Fetched
   const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run), DEFAULT_MAX_REJECT_SHARE));
   const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
-  return { proofs, unknownFields: [], rejectReasons: [], commit };
+  return { proofs, isRunAboveShare: false, unknownFields: [], rejectReasons: [], commit };
 }
 
 /**
- * Takes back that some windows are proven: none of them has many rejects, but all together do. Their rows stay. A crash before this
- * leaves them proven, and the next run finds the rest.
+ * Commits that windows are proven after all: with what came later, the run as a whole has few rejects. A crash before this leaves
+ * them rejected, and they are fetched again.
  */
-export async function commitRejected(
+export async function commitProven(
   run: Pick<ExportRun, 'lake' | 'runId'>,
   proofs: readonly WindowProof[],
 ): Promise<void> {
-  const rejected = proofs.map((proof): WindowProof => ({ ...proof, verdict: 'rejected' }));
-  await run.lake.commit({ batch: null, proofs: rejected, runId: run.runId, replace: false });
+  await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
 }
 
 /**

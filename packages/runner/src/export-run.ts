@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Emit,
+  type FetchedWindow,
   type RejectReason,
   type SpooledPage,
   systemProcesses,
@@ -10,7 +11,7 @@ import {
   type WindowProof,
   worstOutcome,
 } from '@edrlake/core';
-import { commitRejected, outsideRange } from './commit-batch.ts';
+import { commitProven, outsideRange } from './commit-batch.ts';
 import type {
   ExportEnds,
   ExportOptions,
@@ -26,7 +27,13 @@ import { openJournal } from './journal-file.ts';
 import { askedPageSize, type LearnedPageSize, learnedPageSize, shortPages } from './page-sizes.ts';
 import { estimateRequests, planExport } from './plan-export.ts';
 import { knownClocks } from './read-clocks.ts';
-import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects, isAboveShare, joinReasons } from './reject-share.ts';
+import {
+  DEFAULT_MAX_REJECT_SHARE,
+  hasTooManyRejects,
+  isAboveShare,
+  joinReasons,
+  judgeTogether,
+} from './reject-share.ts';
 import { findUnfinishedRun, type UnfinishedRun } from './resume.ts';
 import type { JournalLine, RunJournal, RunSubject } from './run-journal.ts';
 import { runLiveness } from './run-liveness.ts';
@@ -109,6 +116,7 @@ type Recorder = Pick<
   | 'recordPage'
   | 'recordPageSize'
   | 'skip'
+  | 'judge'
   | 'recordFailed'
   | 'recordBatch'
   | 'finish'
@@ -127,6 +135,8 @@ function recorderOf(
   const { clock, emit } = services;
   const maxRejectShare = options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE;
   const tally = newTally();
+  // With an older date it would make the proofs committed meanwhile look as if a wrong clock had dated them.
+  const datedNow = (proof: WindowProof) => ({ ...proof, verifiedAtMs: knownClocks(source, services).nowMs });
   return {
     plan: async () => {
       // Without the moment it was made at, a plan says nothing about what had happened by then.
@@ -153,6 +163,12 @@ function recorderOf(
       tally.skipped = proven.size;
       return tally.plan.windows.filter((planned) => !proven.has(planned));
     },
+    judge: (proofs) => {
+      const judged = judgeTogether(proofs, tally, maxRejectShare);
+      if (!judged.isRunAboveShare) return judged;
+      const takenBack = tally.scattered.map((proof): WindowProof => ({ ...datedNow(proof), verdict: 'rejected' }));
+      return { ...judged, proofs: [...judged.proofs, ...takenBack] };
+    },
     recordFailed: async (windows) => {
       for (const { window, count, error } of windows) {
         const { code, message } = error;
@@ -162,16 +178,19 @@ function recorderOf(
       }
     },
     recordBatch: async (windows, result) => {
+      const planned = plannedCounts(tally.plan, windows);
+      for (const { window, count } of windows) tally.recountedMore += count - (planned.get(window.id) ?? count);
       const shortOf = new Map(windows.map((fetched) => [fetched.window.id, shortPages(fetched, source.pageSize)]));
       addBatch(tally, result, maxRejectShare, shortOf);
       const windowIds = windows.map(({ window }) => window.id);
       await journal.append({ type: 'commit', atMs: clock.nowMs(), version: result.commit.version, windowIds });
     },
     finish: async () => {
-      if (tally.scattered.length > 0 && hasTooManyRejects(tally, maxRejectShare)) {
-        await commitRejected({ lake, runId: run.runId }, tally.scattered);
-        tally.committed -= tally.scattered.length;
-        tally.rejectedWindows.push(...tally.scattered.map(rejectedWindow));
+      if (tally.takenBack.length > 0 && hasTooManyRejects(tally, maxRejectShare)) {
+        tally.committed -= tally.takenBack.length;
+        tally.rejectedWindows.push(...tally.takenBack.map(rejectedWindow));
+      } else if (tally.takenBack.length > 0) {
+        await commitProven({ lake, runId: run.runId }, tally.takenBack.map(datedNow));
       }
       const report = reportOf(tally, {
         runId: run.runId,
@@ -231,6 +250,8 @@ interface Tally {
   plan: RunPlan;
   skipped: number;
   committed: number;
+  /** How many more the windows had when they were counted again. */
+  recountedMore: number;
   fetched: number;
   rejected: number;
   duplicates: number;
@@ -243,8 +264,10 @@ interface Tally {
   readonly unverified: UnverifiedWindow[];
   readonly mismatched: MismatchedWindow[];
   readonly rejectedWindows: RejectedWindow[];
-  /** Proven windows with few rejects, but a large share of them. */
+  /** Windows with few rejects, but a large share of them, that are committed as proven. */
   readonly scattered: WindowProof[];
+  /** Such windows that are committed as rejected, because the run as a whole had too many. */
+  readonly takenBack: WindowProof[];
   readonly unknownFields: Map<string, UnknownField>;
 }
 
@@ -253,6 +276,7 @@ function newTally(): Tally {
     plan: { windows: [], emptyWindows: [], events: 0, planRequests: 0, pages: 0 },
     skipped: 0,
     committed: 0,
+    recountedMore: 0,
     fetched: 0,
     rejected: 0,
     duplicates: 0,
@@ -266,8 +290,17 @@ function newTally(): Tally {
     mismatched: [],
     rejectedWindows: [],
     scattered: [],
+    takenBack: [],
     unknownFields: new Map(),
   };
+}
+
+/** What the plan counted in some windows, by their ids. */
+function plannedCounts(plan: RunPlan, of: readonly FetchedWindow[]): ReadonlyMap<string, number> {
+  const wanted = new Set(of.map(({ window }) => window.id));
+  const counts = new Map(plan.emptyWindows.filter(({ id }) => wanted.has(id)).map(({ id }) => [id, 0]));
+  for (const { window, count } of plan.windows) if (wanted.has(window.id)) counts.set(window.id, count);
+  return counts;
 }
 
 function rejectedWindow({ window, fetched, rejected }: WindowProof): RejectedWindow {
@@ -280,7 +313,7 @@ function addBatch(
   maxRejectShare: number,
   shortOf: ReadonlyMap<string, ReturnType<typeof shortPages>>,
 ): void {
-  const { proofs, unknownFields, rejectReasons, commit } = result;
+  const { proofs, isRunAboveShare, unknownFields, rejectReasons, commit } = result;
   tally.rejects = joinReasons(tally.rejects, rejectReasons);
   for (const proof of proofs) {
     tally.fetched += proof.fetched;
@@ -303,6 +336,7 @@ function addBatch(
       });
     }
   }
+  if (isRunAboveShare) tally.takenBack.push(...tally.scattered.splice(0));
   tally.newEvents += commit.newEvents;
   tally.changedEvents += commit.changedEvents;
   tally.unchangedEvents += commit.unchangedEvents;
@@ -343,6 +377,7 @@ function reportOf(tally: Tally, { pageSize, ...facts }: RunFacts): ExportReport 
     windows: { planned, skipped, committed, failed, unverified, mismatched, rejected },
     events: {
       counted: plan.events,
+      ...(tally.recountedMore !== 0 && { recounted: plan.events + tally.recountedMore }),
       fetched: tally.fetched,
       new: tally.newEvents,
       changed: tally.changedEvents,

@@ -155,7 +155,10 @@ export interface ExportReport {
     readonly rejected: readonly RejectedWindow[];
   };
   readonly events: {
+    /** By the plan. */
     readonly counted: number;
+    /** With what was counted again while it was fetched; absent where that was the same. */
+    readonly recounted?: number;
     readonly fetched: number;
     readonly new: number;
     readonly changed: number;

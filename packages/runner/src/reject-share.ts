@@ -1,4 +1,4 @@
-import type { RejectReason } from '@edrlake/core';
+import type { RejectReason, WindowProof } from '@edrlake/core';
 
 /** The share of rejects above which a window, or a whole export, is not taken as proven. */
 export const DEFAULT_MAX_REJECT_SHARE = 0.01;
@@ -23,6 +23,29 @@ export function isAboveShare({ fetched, rejected }: RejectCount, maxShare: numbe
 /** Whether there are too many rejects: above the allowed share, and not just a few. */
 export function hasTooManyRejects(count: RejectCount, maxShare: number): boolean {
   return count.rejected >= MIN_REJECTS && isAboveShare(count, maxShare);
+}
+
+/** Proofs as they are committed, and whether the run has too many rejects with them. */
+export interface JudgedProofs {
+  readonly proofs: readonly WindowProof[];
+  readonly isRunAboveShare: boolean;
+}
+
+/**
+ * Judges the proofs of a batch together with what the run has fetched before: where all of it has too many rejects, a window with
+ * a large share of them is not proven, however few they are. Judged with each commit, so that a run that dies leaves nothing
+ * proven that its records so far speak against.
+ */
+export function judgeTogether(proofs: readonly WindowProof[], before: RejectCount, maxShare: number): JudgedProofs {
+  const count = {
+    fetched: proofs.reduce((sum, { fetched }) => sum + fetched, before.fetched),
+    rejected: proofs.reduce((sum, { rejected }) => sum + rejected, before.rejected),
+  };
+  if (!hasTooManyRejects(count, maxShare)) return { proofs, isRunAboveShare: false };
+  const judged = proofs.map((proof): WindowProof => {
+    return proof.verdict === 'proven' && isAboveShare(proof, maxShare) ? { ...proof, verdict: 'rejected' } : proof;
+  });
+  return { proofs: judged, isRunAboveShare: true };
 }
 
 /** Adds up reasons by their text, the most frequent first, each with its first sample. */

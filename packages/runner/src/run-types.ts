@@ -18,10 +18,14 @@ import type {
   RunServices,
   UncountedStretch,
 } from './export-types.ts';
+import type { JudgedProofs } from './reject-share.ts';
 
 /** What one batch brought in. */
 export interface BatchResult {
+  /** By their own numbers. */
   readonly proofs: readonly WindowProof[];
+  /** Whether the run had too many rejects with this batch: then the windows with a large share of them were committed as rejected. */
+  readonly isRunAboveShare: boolean;
   readonly unknownFields: readonly UnknownField[];
   readonly rejectReasons: readonly RejectReason[];
   readonly commit: CommitResult;
@@ -65,6 +69,8 @@ export interface ExportRun extends ExportEnds {
   recordPageSize(pageSize: number): Promise<void>;
   /** The plan's windows without the given ones, which are reported as skipped. */
   skip(proven: ReadonlySet<PlannedWindow>): readonly PlannedWindow[];
+  /** How the proofs of a batch are to be committed, followed by earlier ones that its rejects take back. */
+  judge(proofs: readonly WindowProof[]): JudgedProofs;
   recordFailed(windows: readonly FailedWindow[]): Promise<void>;
   recordBatch(windows: readonly FetchedWindow[], result: BatchResult): Promise<void>;
   /** Ends the run: writes the report to the journal. */

@@ -8,6 +8,17 @@ import { onStage, rowsOf } from './flow-stage.ts';
 const DAY = parseRange('2020-08-17', '2020-08-17');
 const EVENTS = { events: 12_000, range: DAY, seed: 5 };
 
+it('reports the count of the plan and the one when it was fetched where they differ', async () => {
+  const range = parseRange('2020-08-17', '2020-08-17');
+  await onStage({ events: 500, range, seed: 3 }, async (stage) => {
+    stage.simulator.faults.push({ kind: 'wrong-count', offBy: -4, match: { endpoint: 'count' } });
+    const wrongOnce = await stage.backfill(range);
+    expect([wrongOnce.outcome, wrongOnce.events.counted, wrongOnce.events.recounted]).toEqual(['done', 496, 500]);
+    const again = await stage.backfill(range, { force: true });
+    expect([again.events.counted, again.events.recounted]).toEqual([500, undefined]);
+  });
+});
+
 describe('a backfill that meets failures', () => {
   it('commits what came through, reports the window that failed, and the next run asks only for the pages it lacks', async () => {
     await onStage(EVENTS, async ({ simulator, backfill, lake, pagesServed }) => {

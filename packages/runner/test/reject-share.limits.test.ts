@@ -53,16 +53,68 @@ test('a window with too many rejects is not proven for a moment, whatever become
   });
 });
 
+const RANGE = parseRange('2020-08-17', '2020-08-26');
+const SETUP = { events: 1_000, range: RANGE, seed: 5, nullIdShare: 0.04 };
+/** Days apart from each other are windows of their own. */
+const APART = [0, 2, 4, 6, 8];
+const REQUEST = {
+  axis: 'event',
+  ranges: APART.map((day) => ({
+    startMs: RANGE.startMs + day * MS_PER_DAY,
+    endMs: RANGE.startMs + (day + 1) * MS_PER_DAY,
+  })),
+  scope: EVERYTHING,
+} as const;
+/** Every window is committed alone, in the order of time. */
+const ONE_BY_ONE = { ...OPTIONS, batchBytes: 1, concurrency: 1 };
+
+test('a run with few rejects in each window, many together, leaves none of them proven when it ends after its last commit', async () => {
+  await onStage(SETUP, async (stage) => {
+    let batches = 0;
+    const emit = ({ type }: RunEvent) => {
+      if (type === 'batch' && ++batches === APART.length) throw new Error('the run ends right after its commit');
+    };
+    const run = exportRange(stage.ends, REQUEST, ONE_BY_ONE, stage.services({ emit }));
+    await expect(run).rejects.toThrow('right after its commit');
+    const rejects = stage.simulator.truth.perDay().filter((_, day) => APART.includes(day));
+    const clean = rejects.filter(({ rejects, events }) => rejects <= (rejects + events) * 0.01);
+    expect(clean.length).toBeLessThan(APART.length);
+    expect(await provenOf(stage)).toHaveLength(clean.length);
+  });
+});
+
+test('windows that a run takes back are proven again where what comes later makes the rejects few', async () => {
+  await onStage({ ...SETUP, seed: 8, nullIdShare: 0.03 }, async (stage) => {
+    const days = stage.simulator.truth.perDay().filter((_, day) => APART.includes(day));
+    const upTo = (count: number) => {
+      const some = days.slice(0, count);
+      const rejected = some.reduce((sum, { rejects }) => sum + rejects, 0);
+      return { rejected, share: rejected / some.reduce((sum, { rejects, events }) => sum + rejects + events, 0) };
+    };
+    const early = APART.map((_, n) => upTo(n + 1)).filter(({ rejected }) => rejected >= 10);
+    const highest = Math.max(...early.map(({ share }) => share));
+    const whole = upTo(APART.length).share;
+    expect(highest).toBeGreaterThan(whole);
+    const versions: (readonly string[])[] = [];
+    const options = { ...ONE_BY_ONE, maxRejectShare: (whole + highest) / 2 };
+    const commit: typeof stage.lake.commit = async (request) => {
+      versions.push(request.proofs.map(({ verdict }) => verdict));
+      return stage.lake.commit(request);
+    };
+    const ends = { ...stage.ends, lake: { ...stage.lake, commit } };
+    const { outcome, windows } = await exportRange(ends, REQUEST, options, stage.services());
+    expect([outcome, windows.committed]).toEqual(['done', APART.length]);
+    expect(versions.flat()).toContain('rejected');
+    expect(await provenOf(stage)).toHaveLength(APART.length);
+    const known = (await stage.lake.coverage(RANGE)).filter(({ counted }) => counted !== null);
+    expect(known.map(({ verdict }) => verdict)).toEqual(APART.map(() => 'complete'));
+  });
+});
+
 test('few rejects in each of many windows are too many together, and none of these windows stays proven', async () => {
-  const range = parseRange('2020-08-17', '2020-08-26');
-  await onStage({ events: 1_000, range, seed: 5, nullIdShare: 0.04 }, async (stage) => {
-    // Days apart from each other are windows of their own.
-    const ranges = [0, 2, 4, 6, 8].map((day) => ({
-      startMs: range.startMs + day * MS_PER_DAY,
-      endMs: range.startMs + (day + 1) * MS_PER_DAY,
-    }));
-    const request = { axis: 'event', ranges, scope: EVERYTHING } as const;
-    const { outcome, windows } = await exportRange(stage.ends, request, OPTIONS, stage.services());
+  const range = RANGE;
+  await onStage(SETUP, async (stage) => {
+    const { outcome, windows } = await exportRange(stage.ends, REQUEST, OPTIONS, stage.services());
     expect([outcome, windows.planned]).toEqual(['rejected', 5]);
     expect(Math.max(...windows.rejected.map(({ rejected }) => rejected))).toBeLessThan(10);
     expect(windows.committed + windows.rejected.length).toBe(5);
