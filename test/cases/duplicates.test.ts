@@ -99,4 +99,8 @@ it('proves each day of a window over several days in which events are listed twi
   const second = await runCommand(['backfill', ...range, '--base-url', gateway.url, ...lake]);
   expect(second.exitCode, second.stdout).toBe(0);
   expect(gateway.asked('events')).toBe(pages);
+  for (const days of [range, ['--from', '2021-03-27', '--to', '2021-03-27']]) {
+    const compared = await runCommand(['reconcile', ...days, '--base-url', gateway.url, ...lake]);
+    expect(compared.exitCode, compared.stdout).toBe(0);
+  }
 });

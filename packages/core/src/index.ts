@@ -44,7 +44,13 @@ export {
 } from './lake-sql.ts';
 export { isMemoryError, outOfMemory } from './memory-error.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './owner.ts';
-export { countedTwice, type FetchedWindow, type SpooledPage, type WindowProof } from './proof.ts';
+export {
+  countedTwice,
+  type DuplicatesPerDay,
+  type FetchedWindow,
+  type SpooledPage,
+  type WindowProof,
+} from './proof.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './proxy.ts';
 export {
   type RecordShape,

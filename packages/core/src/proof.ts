@@ -51,6 +51,11 @@ export interface WindowProof {
   readonly rejected: number;
   /** Records that the API lists more than once, see `FetchedWindow`. Absent: none. */
   readonly duplicates?: number;
+  /**
+   * Versions of repeated events that are not stored, by their own event day and type (`''` where they name none): what the API
+   * lists there besides `perDay`. Absent: none, or an older edrlake wrote it.
+   */
+  readonly duplicatesPerDay?: DuplicatesPerDay;
   /** Different accepted events by event day; of one listed more than once only the version that is stored. */
   readonly perDay: Readonly<Record<Day, number>>;
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
@@ -64,6 +69,9 @@ export interface WindowProof {
    */
   readonly countedAtMs?: number;
 }
+
+/** Numbers of records by event day, and there by event type. */
+export type DuplicatesPerDay = Readonly<Record<Day, Readonly<Record<string, number>>>>;
 
 /** How many of the records that the API counted in a window it counted more than once. 0 where it counts each id once. */
 export function countedTwice({ counted, fetched, duplicates = 0 }: WindowProof): number {

@@ -1,4 +1,5 @@
 import type { DataFile } from './data-file.ts';
+import type { DuplicatesPerDay } from './proof.ts';
 import type { Day } from './time-range.ts';
 
 /** What flattening found in one window of a batch. */
@@ -9,6 +10,8 @@ export interface StagedWindow {
   readonly distinctIds: number;
   /** Different accepted events by event day; of one listed more than once only the version that is stored. */
   readonly perDay: Readonly<Record<Day, number>>;
+  /** See `WindowProof`. Absent: none. */
+  readonly duplicatesPerDay?: DuplicatesPerDay;
   /** Rejects with a readable event time by its UTC day; the others are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
 }

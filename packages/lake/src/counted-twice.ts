@@ -1,21 +1,46 @@
 import { countedTwice, EVERYTHING, intersect, type TimeAxis, type TimeRange, type WindowProof } from '@edrlake/core';
 import { sameScope } from './lake-state.ts';
+import { rangeOf } from './losses.ts';
 import type { Snapshot } from './snapshot.ts';
 import { segmentsOf } from './tiling.ts';
 
 /**
  * For each range how many records the API is known to count more than once there: what it counts besides the records that the
- * lake holds. Known from windows that lie in the range as a whole and that no newer one overlaps. Ranges may overlap.
+ * lake holds. Known from windows that no newer one overlaps, and that lie in the range as a whole; or as far as they lie there
+ * with what they have of a whole day, where the proof tells of days. Ranges may overlap.
+ * @param eventType only records of this type; then only days that the proof tells of count
  */
-export function countedTwiceIn(snapshot: Snapshot, ranges: readonly TimeRange[], axis: TimeAxis): number[] {
+export function countedTwiceIn(
+  snapshot: Snapshot,
+  ranges: readonly TimeRange[],
+  axis: TimeAxis,
+  eventType: string | null = null,
+): number[] {
   const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, EVERYTHING));
   const twice = proofs.filter((proof) => countedTwice(proof) > 0 && proof.verdict === 'proven');
   if (twice.length === 0) return ranges.map(() => 0);
   const known = stillDeciding(proofs, twice);
   return ranges.map((range) => {
-    const inside = known.filter(({ window }) => isInside(window.range, range));
-    return inside.reduce((sum, proof) => sum + countedTwice(proof), 0);
+    const near = known.filter(({ window }) => intersect(window.range, range) !== null);
+    return near.reduce((sum, proof) => sum + countedTwiceBy(proof, range, eventType), 0);
   });
+}
+
+function countedTwiceBy(proof: WindowProof, range: TimeRange, eventType: string | null): number {
+  const { window, duplicates, duplicatesPerDay = {} } = proof;
+  const twice = countedTwice(proof);
+  if (eventType === null && isInside(window.range, range)) return twice;
+  // Where the API counts only some of them twice, nobody knows which.
+  if (window.axis !== 'event' || twice !== duplicates) return 0;
+  let sum = 0;
+  for (const [day, byType] of Object.entries(duplicatesPerDay)) {
+    const part = intersect(window.range, rangeOf(day));
+    if (part === null || !isInside(part, range)) continue;
+    for (const [type, records] of Object.entries(byType)) {
+      if (eventType === null || eventType === type) sum += records;
+    }
+  }
+  return sum;
 }
 
 /**

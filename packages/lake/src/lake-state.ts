@@ -226,12 +226,13 @@ function sameNumbers(a: WindowProof, b: WindowProof): boolean {
     distinct,
     rejected,
     duplicates,
+    duplicatesPerDay,
     verdict,
     perDay,
     rejectedPerDay,
   }: WindowProof) =>
     JSON.stringify([
-      ...[counted, fetched, distinct, rejected, duplicates ?? 0, verdict],
+      ...[counted, fetched, distinct, rejected, duplicates ?? 0, duplicatesPerDay ?? null, verdict],
       ...[perDay, rejectedPerDay].map((days) => Object.entries(days).sort()),
     ]);
   return numbers(a) === numbers(b);

@@ -108,8 +108,8 @@ export interface Lake {
    * are gone or broken are left out.
    */
   countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
-  /** For each range how many records the API is known to count more than once there. */
-  countedTwice(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
+  /** For each range how many records the API is known to count more than once there, of one type where one is given. */
+  countedTwice(ranges: readonly TimeRange[], axis: TimeAxis, eventType?: string | null): Promise<number[]>;
   /** How many records the API lists more than once, which are stored once. */
   listedTwice(): Promise<number>;
   /** See `inspectDays`' own words: what the files hold, day by day, without trusting the log's numbers. */
@@ -327,7 +327,8 @@ function lakeOn(
         const twice = countedTwiceIn(await snapshot(), ranges, axis);
         return stored.map((count, position) => count + (twice[position] ?? 0));
       }),
-    countedTwice: (ranges, axis) => inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis)),
+    countedTwice: (ranges, axis, eventType) =>
+      inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis, eventType)),
     listedTwice: async () => listedTwiceIn(await snapshot()),
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
     forgetLostFiles: (runId, suspects = []) =>

@@ -156,6 +156,21 @@ describe('coverage', () => {
   });
 });
 
+test('countedTwice tells of the days and types of a window over several days', async () => {
+  const twice = { duplicates: 3, duplicatesPerDay: { [D1]: { FILE: 1, '': 1 }, [D2]: { MUTEX: 1 } } };
+  const proof = { ...proofOf(hours(0, 36), { [D1]: 24, [D2]: 6 }), counted: 33, fetched: 33, ...twice };
+  const lake = await lakeWith(hourly(0, 30), { proofs: [proof] });
+  const ranges = [hours(0, 24), hours(24, 48), hours(0, 48), hours(0, 12), hours(24, 30), hours(48, 72)].map(
+    ([startMs, endMs]) => ({ startMs, endMs }),
+  );
+  expect(await lake.countedTwice(ranges, 'event')).toEqual([2, 1, 3, 0, 0, 0]);
+  expect(await lake.countedTwice(ranges, 'event', 'FILE')).toEqual([1, 0, 1, 0, 0, 0]);
+  expect(await lake.countedTwice(ranges, 'event', '')).toEqual([1, 0, 1, 0, 0, 0]);
+  // The API counts some of them once, and which is not known.
+  await deliver(lake, [], { proofs: [{ ...proof, counted: 32 }] });
+  expect(await lake.countedTwice(ranges, 'event')).toEqual([0, 0, 2, 0, 0, 0]);
+});
+
 test('countStored counts rows by exact range on either axis, overlaps included', async () => {
   const events = hourly(0, 30).map((event) => ({ ...event, processedMs: event.timeMs + DAY }));
   const lake = await lakeWith(events);

@@ -115,7 +115,7 @@ function proofOf(
     fetched: staged.recordCount,
     distinct: staged.distinctIds,
     rejected: staged.rejectedCount,
-    ...(duplicates > 0 && { duplicates }),
+    ...(duplicates > 0 && { duplicates, duplicatesPerDay: staged.duplicatesPerDay ?? {} }),
     perDay: staged.perDay,
     rejectedPerDay: staged.rejectedPerDay,
     verdict: !addsUp ? 'mismatch' : isRejected ? 'rejected' : 'proven',

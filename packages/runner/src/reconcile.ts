@@ -61,7 +61,7 @@ export async function reconcile(
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
     const compare = async (counts: ReadonlyMap<Day, number>): Promise<readonly ReconciledDay[]> => {
       const days = daysToTell(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
-      const twice = eventType === null ? await lake.countedTwice(days.map(rangeOfDay), 'event') : [];
+      const twice = await lake.countedTwice(days.map(rangeOfDay), 'event', eventType);
       return days.map((day, position) => {
         const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
         const inApi = Math.max(0, (counts.get(day) ?? 0) - (twice[position] ?? 0));

@@ -66,7 +66,7 @@ async function stage(
   const lines = await spooledLines(connection, windows, tableName('pages'));
   await readPlain(connection, events, lines);
   const odd = await openOdd(connection, events, tableName);
-  const records = `SELECT filename, event_date, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, id_hash, processed_time, NULL AS place, reject_reason FROM ${odd.rejects}`;
+  const records = `SELECT filename, event_date, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${odd.rejects}`;
   const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
   const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
   const rejectReasons = hasRejects ? await rejectReasonsOf(connection, odd.rejects) : [];

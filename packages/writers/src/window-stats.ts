@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Day, EdrlakeError, type FetchedWindow, type StagedWindow } from '@edrlake/core';
+import { type Day, type DuplicatesPerDay, EdrlakeError, type FetchedWindow, type StagedWindow } from '@edrlake/core';
 import { rowsOf } from './rows.ts';
 
 type DayRow = Readonly<Record<string, unknown>>;
@@ -21,8 +21,14 @@ export async function stagedWindowsOf(
   const isRepeated = totals.some(({ records, rejected, ids }) => Number(ids) + Number(rejected) < Number(records));
   const days = await rowsOf(
     connection,
-    `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected FROM ${isRepeated ? newestOf(events) : events} WHERE event_date IS NOT NULL GROUP BY ALL ORDER BY ALL`,
+    `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected FROM ${isRepeated ? versionsOf(events, '= 1') : events} WHERE event_date IS NOT NULL GROUP BY ALL ORDER BY ALL`,
   );
+  const copies = isRepeated
+    ? await rowsOf(
+        connection,
+        `SELECT window_no, event_date::VARCHAR AS day, coalesce(event_type, '') AS type, count(*)::INTEGER AS records FROM ${versionsOf(events, '> 1')} GROUP BY ALL ORDER BY ALL`,
+      )
+    : [];
   return windows.map(({ window, pages }, windowNo) => {
     const total = totals.find((row) => row.window_no === windowNo);
     const recordCount = Number(total?.records ?? 0);
@@ -34,6 +40,7 @@ export async function stagedWindowsOf(
         { disposition: 'retry', context: { windowId: window.id }, hint: 'Fetch the window again.' },
       );
     }
+    const duplicatesPerDay = byDayAndType(copies.filter((row) => row.window_no === windowNo));
     const ofWindow = days.filter((row) => row.window_no === windowNo);
     return {
       windowId: window.id,
@@ -42,19 +49,28 @@ export async function stagedWindowsOf(
       distinctIds: Number(total?.ids ?? 0),
       perDay: countsByDay(ofWindow, (row) => Number(row.records) - Number(row.rejected)),
       rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),
+      ...(Object.keys(duplicatesPerDay).length > 0 && { duplicatesPerDay }),
     };
   });
 }
 
 /**
- * The records without the versions that a window repeats: the one that is stored stays, and counts on its own day. All rejects
- * stay.
+ * Of the versions of an event that a window repeats the one that is stored (`= 1`), with all rejects, or those that are not
+ * (`> 1`). Each is of its own day.
  */
-function newestOf(events: string): string {
+function versionsOf(events: string, which: '= 1' | '> 1'): string {
   const order =
     'PARTITION BY window_no, id_hash, reject_reason IS NULL ORDER BY processed_time DESC NULLS LAST, place DESC';
-  const ranked = `SELECT *, CASE WHEN reject_reason IS NULL THEN row_number() OVER (${order}) ELSE 1 END AS version FROM (SELECT window_no, event_date, id_hash, processed_time, place, reject_reason FROM ${events})`;
-  return `(SELECT * FROM (${ranked}) WHERE version = 1)`;
+  const ranked = `SELECT *, CASE WHEN reject_reason IS NULL THEN row_number() OVER (${order}) ELSE 1 END AS version FROM (SELECT window_no, event_date, event_type, id_hash, processed_time, place, reject_reason FROM ${events})`;
+  return `(SELECT * FROM (${ranked}) WHERE version ${which})`;
+}
+
+function byDayAndType(rows: readonly DayRow[]): DuplicatesPerDay {
+  const byDay: Record<Day, Record<string, number>> = {};
+  for (const { day, type, records } of rows) {
+    byDay[String(day)] = { ...byDay[String(day)], [String(type)]: Number(records) };
+  }
+  return byDay;
 }
 
 /** Days with at least one, oldest first. */

@@ -62,6 +62,7 @@ test('each window is told what it held, and rejects name theirs', async () => {
       distinctIds: 2,
       perDay: { '2020-08-17': 2 },
       rejectedPerDay: {},
+      duplicatesPerDay: { '2020-08-17': { '': 1 } },
     },
     {
       windowId: second.window.id,
