@@ -31,7 +31,8 @@ function inContainer(
   const { host, fault } = options;
   const named = host === undefined ? '' : `hostname ${host}; `;
   // Not as the first process of its namespace: that one cannot stop or kill itself.
-  const script = `${named}"$0" "$@"; code=$?; echo ended; read _; exit $code`;
+  // Nor with the shell's input: a killed node leaves a pipe that does not block, and the shell would read its end.
+  const script = `${named}"$0" "$@" </dev/null; code=$?; echo ended; read _; exit $code`;
   const namespaces = ['--fork', '--pid', '--mount-proc', '--kill-child', ...(host === undefined ? [] : ['--uts'])];
   const hook =
     fault === undefined ? {} : { NODE_OPTIONS: `--import=${HOOK}`, EDRLAKE_TEST_FAULT: JSON.stringify(fault) };
