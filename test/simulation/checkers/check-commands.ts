@@ -26,7 +26,7 @@ export function checkCommands(
     if (/\[BUG\]/.test(stderr)) throw new PromiseBroken('bug', `${args[0]}: ${stderr.trim().slice(-300)}`);
     // The user is called the same.
     if (/secret-demo/.test(stdout + stderr)) throw new PromiseBroken('secrets', 'the password is in the output');
-    if (exitCode === 0) checkDone(world, checker, each);
+    if (exitCode === 0) checkDone(world, checker, sinceItBegan(world, each));
   }
   if (ended.length === 1 && ended[0]?.exitCode === 0) checkShown(world, checker, ended[0], lake);
   const refused = world.gateway.simulator.calls.all().filter(({ status, fault }) => status === 429 && fault === null);
@@ -35,6 +35,14 @@ export function checkCommands(
     const detail = `${refused.length} requests over the limit, the first for ${endpoint} at ${new Date(atMs).toISOString()}`;
     throw new PromiseBroken('limits', detail);
   }
+}
+
+/** A backfill that resumes a run claims what that run counted: no count is asked for again, and its proofs have that date. */
+function sinceItBegan(world: World, ended: Ended): Ended {
+  const runId = /^Run +(\S+) \(resumed\)/m.exec(ended.stdout)?.[1];
+  if (ended.args[0] !== 'backfill' || runId === undefined) return ended;
+  const startedAtMs = world.disk.madeAtMs(`${world.lake}/_runs/${runId}.jsonl`) ?? ended.startedAtMs;
+  return { ...ended, startedAtMs: Math.min(startedAtMs, ended.startedAtMs) };
 }
 
 /** Exit code 0: what the command was asked for is done. */
