@@ -1,4 +1,5 @@
 import { type Day, dayOf, EVERYTHING, type EventSource, MS_PER_DAY, type TimeRange } from '@edrlake/core';
+import { knownRecord, scanPage } from '@edrlake/pager';
 import { countDays, type DaysAsked, daysCuts, rangeOfDay } from './count-days.ts';
 
 /** What is compared of a day. */
@@ -7,15 +8,64 @@ interface ComparedDay {
   readonly verdict: string;
   readonly inApi: number;
   readonly inLake: number;
+  /** null where the day was never fetched, or that is not known. */
+  readonly whenFetched: number | null;
 }
 
 /**
  * Counts the days of a range and compares them. A day that matches because the API counts nothing, or less than the lake holds,
  * matches by one number alone. Where there are such days, all from the first of them to the last are counted at once and must
- * add up to the counts of the days; if they do not, both are asked once more. What still does not add up is `unverified`.
+ * add up to the counts of the days; if they do not, both are asked once more. What still does not add up is `unverified`, and so
+ * are the days of a stretch that the API counts nothing in and that the lake does not know to be empty, unless the first page of
+ * the stretch is empty: counts that are always zero agree with each other.
  * @param compare the days by what the API counts on each, those it counts none on perhaps absent
  */
 export async function compareConfirmed<Line extends ComparedDay>(
+  source: EventSource,
+  range: TimeRange,
+  asked: DaysAsked,
+  compare: (counts: ReadonlyMap<Day, number>) => Promise<readonly Line[]>,
+  signal: AbortSignal,
+): Promise<readonly (Line | (Line & { readonly verdict: 'unverified' }))[]> {
+  const lines = await compareAdded(source, range, asked, compare, signal);
+  const wrong: TimeRange[] = [];
+  for (const stretch of emptyStretches(lines)) {
+    if (!(await isFirstPageEmpty(source, stretch, asked, signal))) wrong.push(stretch);
+  }
+  return lines.map((line) => (wrong.some((stretch) => holds(stretch, line.day)) ? unverifiedIfAlone(line) : line));
+}
+
+/** Days side by side that match by a zero, where any of them is not known to be empty by an earlier page. */
+function emptyStretches(lines: readonly ComparedDay[]): TimeRange[] {
+  const stretches: { startMs: number; endMs: number; isDoubtful: boolean }[] = [];
+  for (const line of lines) {
+    if (line.inApi > 0 || !matchesAlone(line)) continue;
+    const { startMs, endMs } = rangeOfDay(line.day);
+    const isDoubtful = line.inLake > 0 || line.whenFetched === null;
+    const last = stretches.at(-1);
+    if (last?.endMs === startMs) Object.assign(last, { endMs, isDoubtful: last.isDoubtful || isDoubtful });
+    else stretches.push({ startMs, endMs, isDoubtful });
+  }
+  return stretches.filter(({ isDoubtful }) => isDoubtful).map(({ startMs, endMs }) => ({ startMs, endMs }));
+}
+
+/** Evidence of another kind than counts. One request. */
+async function isFirstPageEmpty(
+  source: EventSource,
+  range: TimeRange,
+  asked: DaysAsked,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const query = { axis: 'event', range, cuts: daysCuts(asked), scope: EVERYTHING } as const;
+  const known = knownRecord(null, source.idFields);
+  const read = async (body: AsyncIterable<Uint8Array>) =>
+    (await scanPage(body, { known, write: async () => undefined })).recordCount === 0;
+  if (source.cursor === null) return source.page(query, 0, read, signal);
+  return (await source.cursor.page(query, null, read, signal)).value;
+}
+
+/** As far as counts can tell. */
+async function compareAdded<Line extends ComparedDay>(
   source: EventSource,
   range: TimeRange,
   asked: DaysAsked,

@@ -46,7 +46,8 @@ export interface ReconcileRequest {
  * own decide nothing. Days in order; with `by: 'type'` one line a day and type. Of more than ten years only days that hold
  * something, here or there. One request for any number of days where the platform has histograms (and one a type with `by:
  * 'type'`), else one for each day that holds something and one for each stretch between them; and one more where the API counts
- * nothing, or less than the lake holds, because no match may rest on one number that is too small.
+ * nothing, or less than the lake holds, because no match may rest on one number that is too small. A stretch of days that the
+ * API counts nothing in takes its first page as well, unless the lake knows the days to be empty.
  */
 export async function reconcile(
   { source, lake }: Pick<ExportEnds, 'source' | 'lake'>,

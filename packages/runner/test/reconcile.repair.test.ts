@@ -90,6 +90,18 @@ describe('a count of days that is wrong once', () => {
     });
   });
 
+  it('leaves days unverified that an API calls empty whose pages are not', async () => {
+    await onStage({ ...SETUP, nullIdShare: 0 }, async (stage) => {
+      await stage.backfill(oneDayLess);
+      stage.simulator.calls.clear();
+      // All counts agree with each other, by day and in sum.
+      stage.simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' }, times: 1_000 });
+      const days = await compare(stage);
+      expect(new Set(days.map(({ verdict }) => verdict))).toEqual(new Set(['unverified']));
+      expect(stage.simulator.calls.of('events')).toHaveLength(1);
+    });
+  });
+
   it('leaves days unverified whose counts never add up', async () => {
     await onStage({ ...SETUP, nullIdShare: 0 }, async (stage) => {
       await stage.backfill(WEEK);
