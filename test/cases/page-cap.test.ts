@@ -63,7 +63,7 @@ describe.each([
     expect(ended.stderr).toContain('the gateway gives 500 events a page, not 1,000');
     // Three pages in vain, five of the size that is given, and one behind them that is empty.
     expect(gateway.asked('events')).toBeLessThanOrEqual(9);
-    const counted = await runJson(['query', 'select count(distinct event_id) as n from events', ...ends()]);
+    const counted = await runJson(['query', 'select count(distinct event_id) as n from events', ...ends().slice(2)]);
     expect(JSON.stringify(counted)).toContain('2500');
   });
 

@@ -21,7 +21,7 @@ afterAll(() => gateway.close());
 function edrlake(directory: string, ...args: string[]): Promise<Ended> {
   const [command = '', ...rest] = args;
   const gatewayFlags = command === 'status' ? [] : ['--base-url', gateway.url];
-  return runCommand([command, ...rest, ...gatewayFlags, '--lake', join(directory, 'lake'), '--no-progress'], {
+  return runCommand([command, ...rest, ...gatewayFlags, '--lake', join(directory, 'lake')], {
     cwd: directory,
   });
 }

@@ -23,7 +23,7 @@ it('a command whose clock is nine hours ahead loses no event that arrives later,
       const edrlake = (skewMs: number, ...args: string[]) => {
         const shiftMs = trueMs + skewMs - systemClock.nowMs();
         const env = { NODE_OPTIONS: `--import ${SHIFTED_CLOCK}`, SHIFTED_CLOCK_MS: String(shiftMs) };
-        return runCommand([...args, '--lake', lake, '--no-progress'], { env });
+        return runCommand([...args, '--lake', lake], { env });
       };
       const sync = (skewMs: number) =>
         edrlake(skewMs, 'sync', '--since', isoInstant(startMs), '--base-url', simulator.url);

@@ -63,12 +63,12 @@ describe('every night', () => {
       expect(again.exitCode, again.stderr).toBe(0);
       expect(again.stdout).toMatch(/^Nothing new: complete up to .*\n$/);
 
-      const fresh = (await runJson(['status', '--max-age', '1h', ...flags])) as Record<string, unknown>;
+      const fresh = (await runJson(['status', '--max-age', '1h', ...flags.slice(2)])) as Record<string, unknown>;
       expect(fresh).toMatchObject({ stale: false, days: { scope: 'all', missing: 0 }, lastRun: { state: 'done' } });
       expect(fresh.watermarkLagSeconds).toBeGreaterThanOrEqual(15 * 60);
       const { requestsLeft, requests } = fresh.budget as Record<string, number>;
       expect(requestsLeft).toBeLessThan(requests ?? 0);
-      const stale = await runCommand(['status', '--max-age', '1s', ...flags]);
+      const stale = await runCommand(['status', '--max-age', '1s', ...flags.slice(2)]);
       expect(stale.exitCode).toBe(4);
       expect(stale.stderr).toMatch(/^edrlake: the lake is stale: complete up to .* at most 1 s allowed\n$/);
       expect(stale.stdout).toContain('2026-11');
@@ -126,10 +126,16 @@ describe('every night', () => {
       const compared = await runCommand(['reconcile', ...flags]);
       expect(compared.exitCode).toBe(4);
       expect(compared.stdout).toMatch(/2026-11-11 .* missing -/);
-      expect((await runJson(['status', ...flags])).days).toMatchObject({ missing: 1, complete: 2 });
+      expect((await runJson(['status', ...flags.slice(2)])).days).toMatchObject({ missing: 1, complete: 2 });
       const repaired = await runJson(['reconcile', '--repair', ...flags]);
       expect(repaired).toMatchObject({ outcome: 'match', repair: { forgottenFiles: [expect.any(String)] } });
-      const counted = await runCommand(['query', 'select count(*) as n from events', '--format', 'csv', ...flags]);
+      const counted = await runCommand([
+        'query',
+        'select count(*) as n from events',
+        '--format',
+        'csv',
+        ...flags.slice(2),
+      ]);
       expect(counted.stdout).toBe(`n\n${EVENTS}\n`);
     });
   }, 240_000);
@@ -143,10 +149,10 @@ describe('every night', () => {
       expect(await runJson(['backfill', '--only', 'missing', ...flags])).toMatchObject({ outcome: 'done', range });
       const nothing = await runCommand(['backfill', '--only', 'missing', ...flags]);
       expect(nothing).toMatchObject({ exitCode: 0, stdout: 'Nothing to do: nothing is missing.\n' });
-      expect((await runCommand(['compact', ...flags])).exitCode).toBe(0);
-      const wouldGo = await runJson(['vacuum', '--grace', '0s', '--dry-run', ...flags]);
+      expect((await runCommand(['compact', ...flags.slice(2)])).exitCode).toBe(0);
+      const wouldGo = await runJson(['vacuum', '--grace', '0s', '--dry-run', ...flags.slice(2)]);
       expect(wouldGo.dryRun).toBe(true);
-      expect(await runJson(['vacuum', '--grace', '0s', ...flags])).toMatchObject({ removed: wouldGo.removed });
+      expect(await runJson(['vacuum', '--grace', '0s', ...flags.slice(2)])).toMatchObject({ removed: wouldGo.removed });
     });
   }, 240_000);
 });
@@ -179,18 +185,18 @@ describe('pipelines', () => {
         tasks: [{ tries: 1 }, { tries: 2 }, { tries: 1 }],
       });
 
-      const { runs } = (await runJson(['runs', ...flags])) as {
+      const { runs } = (await runJson(['runs', ...flags.slice(2)])) as {
         runs: { runId: string; kind: string; state: string }[];
       };
       expect(runs.map(({ kind, state }) => [kind, state]).sort()).toEqual([
         ['export', 'done'],
         ['pipeline', 'done'],
       ]);
-      const told = await runCommand(['runs', runId, ...flags]);
+      const told = await runCommand(['runs', runId, ...flags.slice(2)]);
       expect(told.stdout).toContain('pipeline check');
       expect(told.stdout).toContain('2 times');
       // The export it made is a part of it, and not what ran last.
-      const { lastRun, budget } = await runJson(['status', ...flags]);
+      const { lastRun, budget } = await runJson(['status', ...flags.slice(2)]);
       expect(lastRun).toMatchObject({ kind: 'pipeline', pipeline: 'check', state: 'done', runId });
       expect(budget).not.toBeNull();
     });
@@ -218,7 +224,7 @@ describe('pipelines', () => {
         [['schedule'], 'USAGE', 'edrlake schedule nightly'],
         [['runs', 'nothing'], 'LAKE_MISSING', 'edrlake backfill'],
       ] as const) {
-        const ended = await runCommand([...args, ...flags], { cwd });
+        const ended = await runCommand([...args, ...(args[0] === 'runs' ? flags.slice(2) : flags)], { cwd });
         expect(ended.exitCode, ended.stderr).toBe(2);
         expect(ended.stdout).toBe('');
         const said = ended.stderr.replaceAll('\n', ' ');
@@ -241,7 +247,7 @@ describe('pipelines', () => {
       running.kill('SIGTERM');
       const ended = await running.ended;
       expect(ended.exitCode, ended.stderr).toBe(0);
-      const { runs } = (await runJson(['runs', ...flags])) as { runs: { kind: string; state: string }[] };
+      const { runs } = (await runJson(['runs', ...flags.slice(2)])) as { runs: { kind: string; state: string }[] };
       expect(runs.filter(({ kind }) => kind === 'pipeline')).toMatchObject([{ state: 'done' }]);
     });
   }, 240_000);

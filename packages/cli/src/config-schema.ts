@@ -1,6 +1,6 @@
 import { didYouMean, EdrlakeError } from '@edrlake/core';
 import { z } from 'zod';
-import { configKey, FLAG_NAMES, type FlagName, flagNamed } from './flags.ts';
+import { configKey, FLAG_NAMES, type FlagName, flagNamed } from './args/options.ts';
 
 const CREDENTIAL_KEY = /^(user(name)?|login|password|passwd|pass|secret|token|api-?key)$/i;
 const NOT_IN_FILE: readonly FlagName[] = ['config'];

@@ -1,4 +1,4 @@
-import { configKey, type FlagName, type FlagValues, flagNamed } from './flags.ts';
+import { configKey, type FlagName, type FlagValues, flagNamed } from './args/options.ts';
 
 /** What a configuration usually decides. The rest has a default that is commented out, or belongs on a command line. */
 const SHOWN: readonly FlagName[] = [

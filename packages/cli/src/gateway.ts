@@ -1,8 +1,8 @@
 import { EdrlakeError, type Emit, parseRange, type QueryScope, type TimeRange } from '@edrlake/core';
 import type { Connection, ConnectionSettings, Services } from '@edrlake/runner';
+import { wordsText } from './args/option-values.ts';
+import type { FlagValues } from './args/options.ts';
 import { type Credentials, readCredentials } from './credentials.ts';
-import { wordsText } from './flag-values.ts';
-import type { FlagValues } from './flags.ts';
 import { lakeDirectory } from './lake-access.ts';
 import { readProxy } from './proxy-environment.ts';
 import { requireReachable } from './reachability.ts';

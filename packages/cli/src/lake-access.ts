@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { EdrlakeError, type Emit, usableLakePath } from '@edrlake/core';
-import type { FlagValues } from './flags.ts';
+import type { FlagValues } from './args/options.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** The lake's absolute path. @throws {EdrlakeError} `USAGE` for one that DuckDB cannot take */

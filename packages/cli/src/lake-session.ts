@@ -1,9 +1,9 @@
 import { closeAfter, EdrlakeError } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { Connection, ExportEnds, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
+import type { FlagValues } from './args/options.ts';
 import { readCredentials } from './credentials.ts';
 import { errorText } from './error-text.ts';
-import type { FlagValues } from './flags.ts';
 import { connectionSettings, requireGateway, servicesOf } from './gateway.ts';
 import { lakeDirectory, lakeOptions } from './lake-access.ts';
 import type { ProgressDisplay } from './progress-display.ts';

@@ -1,5 +1,5 @@
 import type { RunEvent } from '@edrlake/core';
-import { LOG_LEVELS, type LogLevel } from './flags.ts';
+import { LOG_LEVELS, type LogLevel } from './args/options.ts';
 import { bytesText, clockTimeText, countText, durationText, instantText, nounText } from './quantity-text.ts';
 
 /** One line of the log: how much it matters and what it says. */

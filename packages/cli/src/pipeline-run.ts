@@ -17,8 +17,8 @@ import {
   type TaskTools,
 } from '@edrlake/runner';
 import { readLostWork } from '@edrlake/runner/history';
+import type { FlagValues } from './args/options.ts';
 import { readCredentials } from './credentials.ts';
-import type { FlagValues } from './flags.ts';
 import { connectionSettings, requireGateway } from './gateway.ts';
 import { lakeDirectory } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';

@@ -1,15 +1,20 @@
 import { type EdrlakeError, toEdrlakeError } from '@edrlake/core';
+import { COMPLETE } from './args/command.ts';
+import { completionWords, helpText, runCommandLine } from './args/command-line.ts';
+import { readBoolean, readText } from './args/option-values.ts';
+import { environmentName, type FlagName, type FlagValues } from './args/options.ts';
+import {
+  commandLineLayer,
+  configLayer,
+  environmentLayer,
+  resolveSettings,
+  type SettingsLayer,
+} from './args/settings.ts';
 import { cleanEnvironment } from './clean-environment.ts';
-import { COMPLETE, type CommandSpec } from './command.ts';
-import { commandNamed } from './command-list.ts';
-import { completionWords } from './completion-words.ts';
+import { COMMANDS } from './commands.ts';
 import { readConfigFile } from './config-file.ts';
 import { causeText, errorDocument, errorText, withoutSecrets } from './error-text.ts';
-import { readBoolean, readText } from './flag-values.ts';
-import { environmentName, type FlagName, type FlagValues } from './flags.ts';
-import { commandHelp, programHelp } from './help-text.ts';
 import { proxySecrets } from './proxy-environment.ts';
-import { commandLineLayer, configLayer, environmentLayer, resolveSettings, type SettingsLayer } from './settings.ts';
 import { lineWidth, type Surroundings, writeText } from './surroundings.ts';
 
 /**
@@ -37,43 +42,41 @@ interface ErrorStyle {
 
 async function dispatch(args: readonly string[], style: ErrorStyle, surroundings: Surroundings): Promise<number> {
   if (args[0] === COMPLETE) {
-    await writeText(surroundings.stdout, `${completionWords(args.slice(1)).join('\n')}\n`);
+    await writeText(surroundings.stdout, `${(await completionWords(args.slice(1), COMMANDS)).join('\n')}\n`);
     return 0;
   }
-  const help = helpFor(args, lineWidth(surroundings.stdout, surroundings.env));
-  if (help !== null) {
-    await writeText(surroundings.stdout, help);
+  const asked = helpAskedFor(args);
+  if (asked !== null) {
+    const width = lineWidth(surroundings.stdout, surroundings.env);
+    await writeText(surroundings.stdout, await helpText(asked.command, COMMANDS, width));
     return 0;
   }
-  const { parseArguments } = await import('./parse-arguments.ts');
-  const parsed = parseArguments(args);
-  const values = await settingsOf(parsed.command, commandLineLayer(parsed.texts), surroundings);
-  style.json = values.json;
-  style.debug = values['log-level'] === 'debug';
-  const { run } = await parsed.command.load();
-  surroundings.signal.throwIfAborted();
-  const { positionals, words } = parsed;
-  return run({ values, positionals, words, typed: new Set(parsed.texts.keys()) }, surroundings);
+  return runCommandLine(args, COMMANDS, { surroundings, input: null, exitCode: 0 }, async (typed, flags) => {
+    const values = await readSettings(commandLineLayer(typed), flags, surroundings);
+    style.json = values.json;
+    style.debug = values['log-level'] === 'debug';
+    return values;
+  });
 }
 
-/** The help that was asked for, or null. `edrlake`, `edrlake help [command]`, `--help` and `-h` anywhere before `--`. */
-function helpFor(args: readonly string[], width: number): string | null {
+/** What help was asked for, or null. `edrlake`, `edrlake help [command]`, `--help` and `-h` anywhere before `--`. */
+function helpAskedFor(args: readonly string[]): { readonly command: string | undefined } | null {
   const end = args.indexOf('--');
   const words = end === -1 ? args : args.slice(0, end);
   const asked = words.length === 0 || words[0] === 'help' || words.includes('--help') || words.includes('-h');
-  if (!asked) return null;
-  const command = words
-    .filter((word) => !word.startsWith('-') && word !== 'help')
-    .slice(0, 1)
-    .map(commandNamed)[0];
-  return command === undefined || command === null ? programHelp(width) : commandHelp(command, width);
+  return asked ? { command: words.find((word) => !word.startsWith('-') && word !== 'help') } : null;
 }
 
-async function settingsOf(command: CommandSpec, typed: SettingsLayer, surroundings: Surroundings): Promise<FlagValues> {
-  if (!command.readsConfiguration) return resolveSettings([typed]);
-  const environment = environmentLayer(surroundings.env);
+/** A command that takes no configuration file is decided by its command line alone. */
+async function readSettings(
+  typed: SettingsLayer,
+  flags: readonly FlagName[],
+  { env, workingDirectory }: Surroundings,
+): Promise<FlagValues> {
+  if (!flags.includes('config')) return resolveSettings([typed]);
+  const environment = environmentLayer(env);
   const given = typed.texts.get('config')?.at(-1) ?? environment.texts.get('config')?.[0] ?? null;
-  const file = await readConfigFile(surroundings.workingDirectory, given === null ? null : readText(given));
+  const file = await readConfigFile(workingDirectory, given === null ? null : readText(given));
   const layers = [typed, environment];
   if (file !== null) layers.push(configLayer(file.values, file.path));
   return resolveSettings(layers);

@@ -1,5 +1,5 @@
 import type { Clock, Emit, RunEvent } from '@edrlake/core';
-import type { FlagValues, LogLevel } from './flags.ts';
+import type { FlagValues, LogLevel } from './args/options.ts';
 import { isLogged, type LogLine, logLineOf } from './log-line.ts';
 import { advanceProgress, startProgress } from './progress-state.ts';
 import { liveLines, plainLine } from './progress-text.ts';

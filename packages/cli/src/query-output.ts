@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { EdrlakeError } from '@edrlake/core';
 import { type Lake, outputError, outputTarget } from '@edrlake/lake';
-import type { QueryFormat } from './flags.ts';
+import type { QueryFormat } from './args/options.ts';
 import { writeCsv, writeJsonRows, writeNdjson, writeTable } from './result-writers.ts';
 import { type Surroundings, type TextSink, writeText } from './surroundings.ts';
 

@@ -1,5 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-import { configKey, environmentName, type FlagValues } from './flags.ts';
+import { configKey, environmentName, type FlagValues } from './args/options.ts';
 
 /**
  * A filter, or a state, in the settings is a wish to have a part of the events. Comparing knows no parts, and exporting

@@ -1,9 +1,9 @@
 import { createInterface, type Interface } from 'node:readline';
 import { didYouMean, EdrlakeError, quoteName, toEdrlakeError } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
+import { wordsText } from './args/option-values.ts';
+import { QUERY_FORMATS, type QueryFormat } from './args/options.ts';
 import { errorText } from './error-text.ts';
-import { wordsText } from './flag-values.ts';
-import { QUERY_FORMATS, type QueryFormat } from './flags.ts';
 import { refuseBinaryAtTerminal, writeResult } from './query-output.ts';
 import { splitStatements } from './sql-statements.ts';
 import { lineWidth, type Surroundings, writeText } from './surroundings.ts';

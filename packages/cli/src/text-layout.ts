@@ -1,21 +1,12 @@
-import { stripVTControlCharacters } from 'node:util';
+import stringWidth from 'fast-string-width';
+import { wrapAnsi } from 'fast-wrap-ansi';
 
-// East Asian wide and full-width blocks; what a terminal draws in two cells.
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]|\p{Emoji_Presentation}/u;
-const ZERO_WIDTH = /[\p{Mn}\p{Me}\p{Cf}]/u;
-const PLAIN = /^[\x20-\x7e]*$/;
+// Latin letters without marks of their own, one cell each: most text by far, and string-width looks at each character.
+const PLAIN = /^[\x20-\x7e\xa1-\xac\xae-\u02ff]*$/;
 
 /** Cells a terminal needs for the text. */
 export function displayWidth(text: string): number {
-  const visible = text.includes('\u001b') ? stripVTControlCharacters(text) : text;
-  if (PLAIN.test(visible)) return visible.length;
-  let width = 0;
-  for (const character of visible) {
-    if (ZERO_WIDTH.test(character)) continue;
-    width += WIDE.test(character) ? 2 : 1;
-  }
-  return width;
+  return PLAIN.test(text) ? text.length : stringWidth(text);
 }
 
 /** The text cut to at most `width` cells, the last of them `…` where something is missing. Plain text only. */
@@ -23,13 +14,21 @@ export function truncate(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
   let kept = '';
   let used = 0;
-  for (const character of text) {
-    const next = displayWidth(character);
+  for (const { segment } of graphemes().segment(text)) {
+    const next = displayWidth(segment);
     if (used + next > width - 1) break;
-    kept += character;
+    kept += segment;
     used += next;
   }
   return `${kept}…`;
+}
+
+let segmenter: Intl.Segmenter | null = null;
+
+/** Made at the first use: it takes longer to make than most commands take to read their flags. */
+function graphemes(): Intl.Segmenter {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter;
 }
 
 /** The text with blanks behind it up to `width` cells; longer text as it is. */
@@ -44,19 +43,7 @@ export function padStart(text: string, width: number): string {
 
 /** Lines of at most `width` cells, broken between words; a longer word gets a line of its own. Never empty. */
 export function wrapWords(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
-    if (line !== '' && displayWidth(longer) > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = longer;
-    }
-  }
-  lines.push(line);
-  return lines;
+  return wrapAnsi(text, width, { wordWrap: true, hard: false }).split('\n');
 }
 
 const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;

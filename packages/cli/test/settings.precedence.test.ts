@@ -1,8 +1,8 @@
 import { EdrlakeError } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { environmentName, type FlagName } from '../src/flags.ts';
-import { commandLineLayer, configLayer, environmentLayer, resolveSettings } from '../src/settings.ts';
+import { environmentName, type FlagName } from '../src/args/options.ts';
+import { commandLineLayer, configLayer, environmentLayer, resolveSettings } from '../src/args/settings.ts';
 
 const pageSize = fc.option(fc.integer({ min: 1, max: 10_000 }), { nil: undefined });
 

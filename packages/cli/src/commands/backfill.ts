@@ -1,7 +1,8 @@
 import { bothClocks, refuseFuture, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
-import type { CommandInput } from '../command.ts';
-import type { FlagValues } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { optionalRange, requiredRange, scopeOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, requireLake } from '../lake-access.ts';
@@ -12,8 +13,40 @@ import { reportDocument, reportText } from '../report-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 import { knownDays, wantedRanges } from '../wanted-ranges.ts';
 
+/** `edrlake backfill` */
+export const command = defineCommand({
+  command: 'backfill',
+  describe: 'Export a range of days into the lake and prove it complete',
+  details: [
+    'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
+    'With --only, just the stretches in that state are fetched, by default among all days the lake knows.',
+    'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
+  ],
+  flags: [
+    ...RANGE,
+    'only',
+    'max-reject-share',
+    'force',
+    'replace',
+    ...GATEWAY,
+    ...PLATFORM,
+    ...LAKE,
+    ...OUTPUT,
+    ...PROGRESS,
+  ],
+  examples: [
+    { command: 'edrlake backfill --from 2020-08-17 --to 2020-08-19', purpose: 'three whole days' },
+    {
+      command: "edrlake backfill --from 2020-08-17 --to 2020-08-17 --filter 'type: FILE'",
+      purpose: 'only file events',
+    },
+    { command: 'edrlake backfill --only missing', purpose: 'what was never fetched between' },
+  ],
+  run,
+});
+
 /** Exports a range and proves it. Committed windows stay whatever happens; the next run goes on from there. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);
   if (range !== null) refuseFuture('--from', range.startMs, bothClocks(surroundings.clock.nowMs(), null));

@@ -1,5 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-import { COMPLETE, type CommandInput } from '../command.ts';
+import { COMPLETE, type CommandInput, defineCommand } from '../args/command.ts';
 import { writeJson } from '../json-output.ts';
 import { type Surroundings, writeText } from '../surroundings.ts';
 
@@ -22,8 +22,22 @@ compdef _edrlake edrlake
 `,
 };
 
+/** `edrlake completion` */
+export const command = defineCommand({
+  command: 'completion [shell]',
+  describe: 'Print a completion script for bash or zsh',
+  details: ['bash: edrlake completion bash >> ~/.bashrc', 'zsh: edrlake completion zsh >> ~/.zshrc'],
+  positionals: { shell: { describe: 'bash or zsh; by default that of $SHELL', suggestions: Object.keys(SCRIPTS) } },
+  flags: ['json', 'log-level'],
+  examples: [
+    { command: 'edrlake completion bash >> ~/.bashrc', purpose: 'for bash' },
+    { command: 'edrlake completion zsh >> ~/.zshrc', purpose: 'for zsh' },
+  ],
+  run,
+});
+
 /** Prints the script that teaches a shell to complete `edrlake`. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const shell = input.positionals.shell ?? (surroundings.env.SHELL?.endsWith('zsh') === true ? 'zsh' : 'bash');
   const script = SCRIPTS[shell];
   if (script === undefined) {

@@ -1,7 +1,8 @@
 import { EdrlakeError, isoInstant, type TimeRange } from '@edrlake/core';
 import { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/runner';
-import type { CommandInput } from '../command.ts';
-import type { FlagValues } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, OUTPUT, RANGE, TIME_TOKENS } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { optionalRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { startDisplay } from '../progress-display.ts';
@@ -14,8 +15,23 @@ interface Group {
   readonly count: number;
 }
 
+/** `edrlake count` */
+export const command = defineCommand({
+  command: 'count',
+  describe: 'Ask the API how many events there are',
+  details: ['One request. Without --from and --to it counts everything.'],
+  flags: [...RANGE, 'group-by', 'interval', 'limit', 'sort', ...GATEWAY, ...TIME_TOKENS, 'lake', ...OUTPUT],
+  flagTexts: { lake: { describe: 'Lake whose runs share the rate limit', defaultText: './lake' } },
+  examples: [
+    { command: 'edrlake count --from 2020-08-17 --to 2020-08-17', purpose: 'one day' },
+    { command: 'edrlake count --group-by agentId --limit 10', purpose: 'the busiest agents' },
+    { command: "edrlake count --filter 'type: FILE' --group-by dateTime --interval 1d", purpose: 'by day' },
+  ],
+  run,
+});
+
 /** Asks the API for one count, or for counts by value of a field. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const range = optionalRange(values);
   requireGroupBy(values);

@@ -1,7 +1,8 @@
 import { closeAfter } from '@edrlake/core';
 import type { DeduplicateReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { optionalRange, servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';
@@ -9,8 +10,27 @@ import { countText, nounText } from '../quantity-text.ts';
 import { newRunId } from '../run-id.ts';
 import { type Surroundings, writeText } from '../surroundings.ts';
 
+/** `edrlake deduplicate` */
+export const command = defineCommand({
+  command: 'deduplicate',
+  describe: 'Leave one copy of each event, the newest',
+  details: [
+    'No run of edrlake stores an event twice; damaged or restored files may. The newest copy stays, of equal ones the one committed last, with the child rows that came with it. Child rows without an event go. A damaged identity index is made anew. One commit; needs no network.',
+  ],
+  flags: ['from', 'to', ...LAKE, ...OUTPUT],
+  flagTexts: {
+    from: { describe: 'First UTC day to look at', defaultText: 'all' },
+    to: { describe: 'Last UTC day to look at', defaultText: 'all' },
+  },
+  examples: [
+    { command: 'edrlake deduplicate', purpose: 'the whole lake' },
+    { command: 'edrlake deduplicate --from 2026-11-01 --to 2026-11-21', purpose: 'three weeks' },
+  ],
+  run,
+});
+
 /** Removes copies of events, however they came. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout } = surroundings;
   const range = optionalRange(values);

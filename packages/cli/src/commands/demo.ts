@@ -1,5 +1,5 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { EdrlakeError, EVERYTHING, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
@@ -10,8 +10,8 @@ import {
   openEdrLake,
   planExport,
 } from '@edrlake/runner';
+import { type CommandInput, defineCommand } from '../args/command.ts';
 import { collectRows } from '../collect-rows.ts';
-import type { CommandInput } from '../command.ts';
 import { DEMO_QUESTIONS } from '../demo-questions.ts';
 import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo-text.ts';
 import { connectionSettings, servicesOf } from '../gateway.ts';
@@ -36,8 +36,24 @@ const MAX_RESULT_WINDOW = 10_000;
 /** Says that a lake holds made-up events: nothing but a demo writes into it again. */
 const MARKER = 'demo.json';
 
+/** `edrlake demo` */
+export const command = defineCommand({
+  command: 'demo',
+  describe: 'Export a simulated week and query it, with nothing to set up',
+  details: [
+    'Starts a simulated gateway on this machine, plans and exports 120,000 events of seven days, proves them against its counts and asks the lake three questions. Needs no network and no account. A second run finds nothing new.',
+  ],
+  flags: ['lake', 'memory-limit', 'threads', 'json', 'log-level', 'no-progress'],
+  flagTexts: { lake: { describe: 'Directory of the lake', defaultText: './lake/demo' } },
+  examples: [
+    { command: 'edrlake demo', purpose: 'the lake is kept in ./lake/demo' },
+    { command: 'edrlake demo --lake /tmp/demo', purpose: 'the same, elsewhere' },
+  ],
+  run,
+});
+
 /** The main job with nothing to set up: simulate, plan, export, prove, ask. The lake is kept. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values, typed } = input;
   const startedAtMs = surroundings.clock.nowMs();
   const directory = resolve(surroundings.workingDirectory, typed.has('lake') ? values.lake : 'lake/demo');
@@ -69,7 +85,8 @@ export async function run(input: CommandInput, surroundings: Surroundings): Prom
       const answers = await ask(lake, surroundings.signal);
       await say(questionsText(answers, width));
       const durationMs = surroundings.clock.nowMs() - startedAtMs;
-      await say(closingText(directory, surroundings.workingDirectory, durationMs));
+      const program = await programName(surroundings.env);
+      await say(closingText(directory, surroundings.workingDirectory, durationMs, program));
       if (values.json)
         await writeJson(surroundings.stdout, document(directory, plan, report, status, answers, durationMs));
       return proof.every(({ counted, inLake }) => counted === inLake) ? 0 : 4;
@@ -208,4 +225,11 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** What a person can type: `edrlake` where the shell finds it. npm puts the folders of its packages on the path of a script. */
+async function programName(env: Surroundings['env']): Promise<string> {
+  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => !/node_modules[\\/]\.bin[\\/]?$/.test(folder));
+  const found = await Promise.all(folders.map((folder) => isThere(join(folder, 'edrlake'))));
+  return found.includes(true) ? 'edrlake' : 'npx edrlake';
 }

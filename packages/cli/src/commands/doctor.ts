@@ -1,8 +1,9 @@
 import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { checkLake, diagnose, examineEdrLake, type Finding } from '@edrlake/runner';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, OUTPUT, PLATFORM } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../credentials.ts';
-import type { FlagValues } from '../flags.ts';
 import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory } from '../lake-access.ts';
@@ -12,8 +13,29 @@ import { padEnd, wrapWords } from '../text-layout.ts';
 
 const MARKS: Readonly<Record<Finding['status'], string>> = { ok: '✔', warn: '!', fail: '✘' };
 
+/** `edrlake doctor` */
+export const command = defineCommand({
+  command: 'doctor',
+  describe: 'Check login, time tokens, limits, clock and lake, with advice',
+  details: [
+    'Makes a few requests that change nothing, and looks at a sample of the lake. With --lake and neither --platform nor --base-url it looks at the lake alone, without a network: each file, checksum and id, and says for each damage what it means and the command that repairs it.',
+    'Exit code 0 only where nothing is wrong, 1 when a check fails, 2 for credentials or settings.',
+  ],
+  flags: ['from', 'to', ...GATEWAY, ...PLATFORM, 'lake', 'memory-limit', ...OUTPUT],
+  flagTexts: {
+    from: { describe: 'First UTC day to look for events in', defaultText: '30 days ago' },
+    to: { describe: 'Last UTC day to look for events in', defaultText: 'yesterday' },
+  },
+  examples: [
+    { command: 'edrlake doctor --platform US1', purpose: 'before the first export' },
+    { command: 'edrlake doctor --lake /data/edr', purpose: 'is the lake sound?' },
+    { command: 'edrlake doctor --json', purpose: 'for a monitor' },
+  ],
+  run,
+});
+
 /** Looks at everything an export depends on and says what to do about what is wrong; with --lake alone, only at the lake. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values, typed } = input;
   const isAboutLake = typed.has('lake') && !typed.has('platform') && !typed.has('base-url');
   const findings = isAboutLake

@@ -1,7 +1,7 @@
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
 import { configTemplate } from '../config-template.ts';
 import { writeJson } from '../json-output.ts';
 import { SHIPPED_PIPELINES } from '../pipeline-file.ts';
@@ -10,8 +10,21 @@ import { type Surroundings, writeText } from '../surroundings.ts';
 const FILE_NAME = 'edrlake.config.ts';
 const NIGHTLY = 'pipelines/nightly.ts';
 
+/** `edrlake init` */
+export const command = defineCommand({
+  command: 'init',
+  describe: 'Write a commented edrlake.config.ts and pipelines/nightly.ts',
+  details: ['Writes both into the working directory. Existing files stay unless --force is given.'],
+  flags: ['platform', 'base-url', 'lake', 'force', 'json', 'log-level'],
+  examples: [
+    { command: 'edrlake init --platform EU1', purpose: 'for the platform EU1' },
+    { command: 'edrlake init --force', purpose: 'write a fresh file over the old one' },
+  ],
+  run,
+});
+
 /** Writes a commented configuration and the nightly pipeline into the working directory. Without `--force` an existing file is never touched. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const path = join(surroundings.workingDirectory, FILE_NAME);
   await writeNew(path, configTemplate(values), values.force);

@@ -1,7 +1,8 @@
 import { bothClocks, EdrlakeError, isoInstant, MS_PER_SECOND, refuseFuture } from '@edrlake/core';
 import type { ExportPlan, Services } from '@edrlake/runner';
-import type { CommandInput } from '../command.ts';
-import type { FlagValues } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';
@@ -13,8 +14,24 @@ import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 /** The limit of a standard subscription, which the duration is told for. */
 const STANDARD_LIMIT = { requests: 300, windowSeconds: 3_600 };
 
+/** `edrlake plan` */
+export const command = defineCommand({
+  command: 'plan',
+  describe: 'Show windows, requests and duration of an export',
+  details: ['Fetches counts only, no events. The counting requests are part of what an export needs.'],
+  flags: [...RANGE, 'all', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT, ...PROGRESS],
+  flagTexts: {
+    lake: { describe: 'Lake whose proven windows are left out of what is still to do', defaultText: './lake' },
+  },
+  examples: [
+    { command: 'edrlake plan --from 2020-08-17 --to 2020-08-19', purpose: 'three days' },
+    { command: 'edrlake plan --from 2020-08-17 --to 2020-08-17 --all --json', purpose: 'every window, for a script' },
+  ],
+  run,
+});
+
 /** Counts, cuts and shows what an export would ask for. Fetches no event. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const range = requiredRange(values, 'plan');
   refuseFuture('--from', range.startMs, bothClocks(surroundings.clock.nowMs(), null));

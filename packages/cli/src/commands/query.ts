@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { openEdrLake } from '@edrlake/runner/open-lake';
-import type { CommandInput } from '../command.ts';
-import type { QueryFormat } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import type { QueryFormat } from '../args/options.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
@@ -11,8 +12,25 @@ import { readAllText } from '../read-text.ts';
 import { isBlank, splitStatements } from '../sql-statements.ts';
 import { lineWidth, type Surroundings } from '../surroundings.ts';
 
+/** `edrlake query` */
+export const command = defineCommand({
+  command: 'query [sql]',
+  describe: 'Ask the lake in SQL',
+  details: [
+    'Tables: events, certificates, indicators, interfaces, asset_tags, rejects, coverage, commits, windows. The SQL comes from the argument, or from standard input where it is - or missing.',
+  ],
+  positionals: { sql: { describe: 'DuckDB SQL, or - for standard input' } },
+  flags: ['format', 'output', ...LAKE, ...OUTPUT],
+  examples: [
+    { command: 'edrlake query "select event_type, count(*) from events group by all"', purpose: 'a table' },
+    { command: 'edrlake query "from events limit 1000" --format csv > events.csv', purpose: 'for a spreadsheet' },
+    { command: 'edrlake query - --format parquet --output hosts.parquet < hosts.sql', purpose: 'a file' },
+  ],
+  run,
+});
+
 /** Answers one SQL statement from the newest version of the lake. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values, typed } = input;
   const { stdout, env, signal } = surroundings;
   const format = formatOf(input);

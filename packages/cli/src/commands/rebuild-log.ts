@@ -1,5 +1,6 @@
 import type { RebuildReport } from '@edrlake/lake';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { OUTPUT } from '../args/option-groups.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory } from '../lake-access.ts';
@@ -7,8 +8,24 @@ import { countText, nounText } from '../quantity-text.ts';
 import { newRunId } from '../run-id.ts';
 import { type Surroundings, writeText } from '../surroundings.ts';
 
+/** `edrlake rebuild-log` */
+export const command = defineCommand({
+  command: 'rebuild-log',
+  describe: 'Make the commit log anew from the data files',
+  details: [
+    'For a lake whose log is lost, has a hole or cannot be read. Every row that is there stays, each event once; nothing counts as proven any more. The old log is kept beside the new one. Needs no network; no other process may work on the lake.',
+  ],
+  flags: ['force', 'lake', 'memory-limit', ...OUTPUT],
+  flagTexts: { force: { describe: 'Also where the log can be followed; its proofs are lost', defaultText: null } },
+  examples: [
+    { command: 'edrlake rebuild-log --lake /data/edr', purpose: 'of a lake that is refused' },
+    { command: 'edrlake rebuild-log --json', purpose: 'for a script' },
+  ],
+  run,
+});
+
 /** Makes the commit log of a lake anew from its data files. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { rebuildEdrLog } = await import('@edrlake/runner');
   const report = await rebuildEdrLog(

@@ -1,6 +1,7 @@
 import { bothClocks, EdrlakeError, refuseFuture } from '@edrlake/core';
-import type { CommandInput } from '../command.ts';
-import type { FlagValues } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { optionalRange } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, requireLake } from '../lake-access.ts';
@@ -15,8 +16,29 @@ import { knownDays } from '../wanted-ranges.ts';
 /** The exit codes: what the API has is not what the lake has; it is, but too much of it was rejected. */
 const EXIT_CODES = { match: 0, mismatch: 4, rejected: 6 } as const;
 
+/** `edrlake reconcile` */
+export const command = defineCommand({
+  command: 'reconcile',
+  describe: 'Compare each day between the API and the lake, and repair it',
+  details: [
+    'Compares what the API counts now with the rows and ids in the data files, by default for all days the lake knows up to yesterday. One request compares many days. With --repair only the stretches that differ are fetched.',
+    'Exit code 4 when something differs, after a repair when something still does.',
+  ],
+  flags: ['from', 'to', 'by', 'repair', 'max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT, ...PROGRESS],
+  flagTexts: {
+    from: { describe: 'First UTC day to compare', defaultText: 'the first in the lake' },
+    to: { describe: 'Last UTC day to compare', defaultText: 'the last, at most yesterday' },
+  },
+  examples: [
+    { command: 'edrlake reconcile', purpose: 'all days' },
+    { command: 'edrlake reconcile --from 2026-11-14 --to 2026-11-20 --repair', purpose: 'a week, and repair it' },
+    { command: 'edrlake reconcile --from 2026-11-20 --to 2026-11-20 --by type', purpose: 'where it differs' },
+  ],
+  run,
+});
+
 /** Compares days between the API and the lake, and repairs those that differ where that is asked for. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   if (values.repair && values.by === 'type') {
     throw new EdrlakeError('USAGE', '--repair and --by type exclude each other', {

@@ -3,7 +3,8 @@ import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
 import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
 import { readRun, reportOf } from '@edrlake/runner/history';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import { errorText } from '../error-text.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
@@ -16,8 +17,28 @@ import { startDisplay } from '../progress-display.ts';
 import { runDocument, runText } from '../runs-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 
+/** `edrlake run` */
+export const command = defineCommand({
+  command: 'run [pipeline]',
+  describe: 'Run a pipeline, such as nightly',
+  details: [
+    'A pipeline is a file that exports definePipeline({ … }) from edrlake. A name means a file in ./pipelines, or one that comes with edrlake: nightly and backfill. What a run does is journaled; one that failed or was stopped goes on with --resume.',
+    'Exit codes: 0 done, 1 a task failed, 2 settings or credentials are what failed it, 3 partly done, 4 the lake and the API disagree, 6 too many records were rejected, 130 interrupted.',
+  ],
+  positionals: {
+    pipeline: { describe: 'Name of a pipeline, or path of its file', suggestions: ['nightly', 'backfill'] },
+  },
+  flags: ['param', 'dry-run', 'resume', 'max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT, ...PROGRESS],
+  examples: [
+    { command: 'edrlake run nightly', purpose: 'sync, compare, repair, compact, vacuum' },
+    { command: 'edrlake run ./my.ts --param from=2026-11-01 --dry-run', purpose: 'what it would do' },
+    { command: 'edrlake run --resume 20261122T003012Z-1f9a2c', purpose: 'go on with a run' },
+  ],
+  run,
+});
+
 /** Runs a pipeline, goes on with a run of it, or says what it would do. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout, env, clock } = surroundings;
   const pipeline = await loadPipeline(await pipelineFileOf(input, surroundings));

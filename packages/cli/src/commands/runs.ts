@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
 import { listRuns, type RunReport, readRun } from '@edrlake/runner/history';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { OUTPUT } from '../args/option-groups.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, requireLake } from '../lake-access.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../runs-text.ts';
@@ -11,8 +12,23 @@ import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 /** Runs listed unless --limit says otherwise. */
 const USUAL_LIMIT = 20;
 
+/** `edrlake runs` */
+export const command = defineCommand({
+  command: 'runs [id]',
+  describe: 'List the runs of the lake, or show one in full',
+  details: ['Pipelines and exports, newest first, with what they did and how they ended.'],
+  positionals: { id: { describe: 'Id of a run, or the last part of it' } },
+  flags: ['limit', 'lake', ...OUTPUT],
+  flagTexts: { limit: { describe: 'Runs to list', defaultText: '20' } },
+  examples: [
+    { command: 'edrlake runs', purpose: 'the newest' },
+    { command: 'edrlake runs 20261122T003012Z-1f9a2c', purpose: 'tasks, tries, requests, errors' },
+  ],
+  run,
+});
+
 /** Lists the runs of a lake, or tells one of them in full. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values, positionals } = input;
   const { stdout, env } = surroundings;
   const directory = lakeDirectory(values, surroundings);

@@ -9,9 +9,10 @@ import {
   validatePipeline,
 } from '@edrlake/runner';
 import { watermarkOf } from '@edrlake/runner/history';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, LAKE, OUTPUT, PLATFORM } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../credentials.ts';
-import type { FlagValues } from '../flags.ts';
 import { requireGateway, servicesOf } from '../gateway.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';
 import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../pipeline-file.ts';
@@ -21,8 +22,29 @@ import { startDisplay } from '../progress-display.ts';
 import { countText, durationText, nounText } from '../quantity-text.ts';
 import type { Surroundings } from '../surroundings.ts';
 
+/** `edrlake schedule` */
+export const command = defineCommand({
+  command: 'schedule [pipeline..]',
+  describe: 'Run pipelines whenever they are due',
+  details: [
+    'Stays and runs each pipeline at the times its schedule says, never beside itself. After missed times there is one run, if the lake lacks anything. Ctrl-C stops it; a run that is going on is journaled and worked off at the next start.',
+  ],
+  positionals: {
+    pipeline: {
+      describe: 'Pipelines; by default all in ./pipelines with a schedule',
+      suggestions: ['nightly', 'backfill'],
+    },
+  },
+  flags: ['max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT],
+  examples: [
+    { command: 'edrlake schedule nightly', purpose: 'every night' },
+    { command: 'edrlake schedule nightly ./weekly.ts', purpose: 'two pipelines' },
+  ],
+  run,
+});
+
 /** Runs pipelines whenever they are due, until it is told to stop. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const pipelines = await scheduledPipelines(input, surroundings);
   // What would stop every run should stop the schedule now, while somebody looks.

@@ -1,8 +1,9 @@
 import { didYouMean, EdrlakeError, isoInstant, parseRange, type TimeRange } from '@edrlake/core';
 import { type Fault, type Simulator, startSimulator } from '@edrlake/simulator';
-import type { CommandInput } from '../command.ts';
-import { FAULT_FORMS, parseFault } from '../fault-text.ts';
-import type { FlagValues } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { OUTPUT } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
+import { FAULT_FORMS, FAULT_GRAMMAR, parseFault } from '../fault-text.ts';
 import { optionalRange } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { nounText, rangeFlagsText } from '../quantity-text.ts';
@@ -14,8 +15,42 @@ const DEFAULT_RANGE = parseRange('2020-08-17', '2020-08-23');
 /** Anyone may know it: the gateway listens on this machine only and holds nothing but made-up events. */
 const CREDENTIALS = { username: 'demo', password: 'demo' };
 
+/** `edrlake simulate` */
+export const command = defineCommand({
+  command: 'simulate',
+  describe: 'Run a simulated gateway on this machine',
+  details: [
+    'Serves made-up events on 127.0.0.1 until Ctrl-C, behaves like the API and, on request, misbehaves like it.',
+  ],
+  flags: [
+    'port',
+    'seed',
+    'events',
+    'busy-minutes',
+    'busy-second',
+    'max-page-size',
+    'clock-skew',
+    'fault',
+    'from',
+    'to',
+    'rate-limit',
+    ...OUTPUT,
+  ],
+  flagTexts: {
+    from: { describe: 'First UTC day of the events', defaultText: '2020-08-17' },
+    to: { describe: 'Last UTC day of the events', defaultText: '2020-08-23' },
+    'rate-limit': { describe: 'Requests it allows, or none', defaultText: '1000000/3600' },
+  },
+  tables: [{ title: 'Faults', rows: FAULT_FORMS, text: FAULT_GRAMMAR }],
+  examples: [
+    { command: 'edrlake simulate --port 8080 --events 300000', purpose: 'with the default week' },
+    { command: 'edrlake simulate --fault status:500@3 --fault reset@10', purpose: 'with two faults' },
+  ],
+  run,
+});
+
 /** Serves simulated events until it is stopped. With `--json`, or on a pipe, the first line is a JSON document with `url`. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout, signal } = surroundings;
   const range = optionalRange(values) ?? DEFAULT_RANGE;

@@ -1,7 +1,8 @@
 import type { Lake } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
-import type { CommandInput } from '../command.ts';
-import type { QueryFormat } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import type { QueryFormat } from '../args/options.ts';
 import { servicesOf } from '../gateway.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
 import { refuseBinaryAtTerminal, writeResult } from '../query-output.ts';
@@ -11,8 +12,21 @@ import { isBlank, splitStatements } from '../sql-statements.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 import { TextCollector } from '../text-collector.ts';
 
+/** `edrlake sql` */
+export const command = defineCommand({
+  command: 'sql',
+  describe: 'A small SQL shell over the lake',
+  details: ['Statements end with a semicolon. .help lists what else it understands. Ctrl-C stops a running query.'],
+  flags: ['format', ...LAKE, ...OUTPUT],
+  examples: [
+    { command: 'edrlake sql', purpose: 'the lake in ./lake' },
+    { command: 'edrlake sql --format csv < report.sql', purpose: 'run a file of statements' },
+  ],
+  run,
+});
+
 /** A shell at a terminal; otherwise runs the statements of standard input and stops at the first that fails. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdin, stdout } = surroundings;
   const format = values.json ? 'json' : values.format;

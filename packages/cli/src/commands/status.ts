@@ -1,5 +1,6 @@
 import { openEdrLake } from '@edrlake/runner/open-lake';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { servicesOf, userLimitOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
@@ -9,8 +10,24 @@ import { lineWidth, type Surroundings, showsColour, writeText } from '../surroun
 /** As for a lake and an API that disagree: what the API has by now is not in the lake. */
 const STALE = 4;
 
+/** `edrlake status` */
+export const command = defineCommand({
+  command: 'status',
+  describe: 'Show what the lake holds and the verdict of each day',
+  details: [
+    'A calendar of all days, what is newest, the last run. With --max-age, exit code 4 says that nothing was proven for too long.',
+  ],
+  flags: ['max-age', 'rate-limit', ...LAKE, ...OUTPUT],
+  examples: [
+    { command: 'edrlake status', purpose: 'the lake in ./lake' },
+    { command: 'edrlake status --max-age 26h', purpose: 'for cron: complains when a night was missed' },
+    { command: 'edrlake status --lake /data/edr --json', purpose: 'for a monitor' },
+  ],
+  run,
+});
+
 /** Shows what the lake holds and how each day stands. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout, stderr, env } = surroundings;
   const services = servicesOf(surroundings, readerNotes(surroundings));

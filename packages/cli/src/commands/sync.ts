@@ -7,8 +7,9 @@ import {
   toEdrlakeError,
   worstOutcome,
 } from '@edrlake/core';
-import type { CommandInput } from '../command.ts';
-import type { FlagValues } from '../flags.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
+import type { FlagValues } from '../args/options.ts';
 import { scopeOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../lake-session.ts';
@@ -20,8 +21,44 @@ import { changedDays, exportsOf, type SyncView, syncDocument, syncText } from '.
 /** Late by processing time are events that became visible after others; by event time, all that arrive late. */
 const LOOK_BACK_MS = { processed: 6 * MS_PER_HOUR, event: 5 * MS_PER_DAY } as const;
 
+/** `edrlake sync` */
+export const command = defineCommand({
+  command: 'sync',
+  describe: 'Bring in what was processed since the last sync',
+  details: [
+    'Follows the time at which the platform processed an event, so that events which arrive days late are found; they land on the day they happened. The first sync needs --since. On a platform that cannot be searched so, --axis event follows the time of the events and finds what is late by less than the look-back. Safe to interrupt and to repeat.',
+    'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
+  ],
+  flags: [
+    'since',
+    'look-back',
+    'settle-lag',
+    'axis',
+    'max-reject-share',
+    'filter',
+    'state',
+    ...GATEWAY,
+    ...PLATFORM,
+    ...LAKE,
+    ...OUTPUT,
+    ...PROGRESS,
+  ],
+  flagTexts: {
+    'look-back': {
+      describe: 'How far behind the watermark to look for late events',
+      defaultText: '6h, or 5d with --axis event',
+    },
+  },
+  examples: [
+    { command: 'edrlake sync --since 2026-11-01', purpose: 'the first time' },
+    { command: 'edrlake sync', purpose: 'every night' },
+    { command: 'edrlake sync --axis event --look-back 5d', purpose: 'by the time of the events' },
+  ],
+  run,
+});
+
 /** Brings in what is new since the last sync. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   // Before anything is opened: a lake must not come to be for a slip of the finger.
   if (values.since !== null) refuseFuture('--since', values.since, bothClocks(surroundings.clock.nowMs(), null));

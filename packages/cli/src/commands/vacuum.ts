@@ -1,7 +1,8 @@
 import { closeAfter } from '@edrlake/core';
 import type { VacuumReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
-import type { CommandInput } from '../command.ts';
+import { type CommandInput, defineCommand } from '../args/command.ts';
+import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { servicesOf } from '../gateway.ts';
 import { writeJson } from '../json-output.ts';
 import { lakeDirectory, lakeOptions } from '../lake-access.ts';
@@ -9,8 +10,23 @@ import { bytesText, countText, durationText } from '../quantity-text.ts';
 import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
 import { tableText } from '../table-text.ts';
 
+/** `edrlake vacuum` */
+export const command = defineCommand({
+  command: 'vacuum',
+  describe: 'Delete files that no recent version needs',
+  details: [
+    'Files that were replaced, and what crashes left behind, once older than the grace period. Safe beside other runs.',
+  ],
+  flags: ['grace', 'dry-run', ...LAKE, ...OUTPUT],
+  examples: [
+    { command: 'edrlake vacuum --dry-run', purpose: 'see what would go' },
+    { command: 'edrlake vacuum --grace 2d', purpose: 'keep two days' },
+  ],
+  run,
+});
+
 /** Removes what nothing needs any more. */
-export async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
   const { values } = input;
   const { stdout, env, signal } = surroundings;
   const options = { ...lakeOptions(values, 'write'), create: false };

@@ -7,15 +7,15 @@ import {
   optionalDurationFlag,
   optionalFlag,
   readBoolean,
-  readMemorySize,
   readClockSkew,
+  readMemorySize,
   readRateLimit,
   readText,
   shareFlag,
   switchFlag,
   valueFlag,
   wholeNumber,
-} from './flag-values.ts';
+} from './option-values.ts';
 
 /** Result formats of `query`. */
 export const QUERY_FORMATS = ['table', 'csv', 'json', 'ndjson', 'arrow', 'parquet'] as const;

@@ -1,0 +1,248 @@
+import { didYouMean, EdrlakeError } from '@edrlake/core';
+import yargs, { type Argv } from 'yargs';
+import {
+  type Command,
+  type CommandInput,
+  type Invocation,
+  type ListedCommand,
+  type Purpose,
+  positionalNames,
+} from './command.ts';
+import { FLAG_NAMES, type FlagName, type FlagValues, flagNamed } from './options.ts';
+
+const WIDEST = 110;
+const CREDENTIAL_WORDS = ['username', 'user', 'login', 'password', 'password-file', 'passwd', 'token', 'secret'];
+
+const PARSING = {
+  'camel-case-expansion': false,
+  'boolean-negation': false,
+  'dot-notation': false,
+  'parse-numbers': false,
+  'parse-positional-numbers': false,
+  'greedy-arrays': false,
+  'short-option-groups': false,
+} as const;
+
+/** Texts of the command line, by flag. */
+export type TypedTexts = ReadonlyMap<FlagName, readonly string[]>;
+
+/**
+ * Runs the command of a command line. Its module alone is loaded.
+ * @param readSettings called once the command line is known to be right
+ * @param flags of those it names, the ones that the command takes
+ * @returns the exit code
+ * @throws {EdrlakeError} `USAGE` for an unknown command or flag, a missing value or argument; with the nearest name
+ */
+export async function runCommandLine(
+  args: readonly string[],
+  commands: readonly ListedCommand[],
+  invocation: Invocation,
+  readSettings: (typed: TypedTexts, flags: readonly FlagName[]) => Promise<FlagValues>,
+): Promise<number> {
+  const { command } = await listedCommand(args[0], commands).load();
+  const parser = commandParser(args, command, 'run')
+    .fail(false)
+    .strict()
+    .middleware(async (argv) => {
+      const typed = typedTexts(argv, command);
+      invocation.input = {
+        values: await readSettings(typed, command.flags),
+        typed: new Set(typed.keys()),
+        ...wordsOf(argv, command),
+      };
+    });
+  try {
+    await parser.parseAsync([...args], { invocation });
+  } catch (error) {
+    throw isYargsError(error) ? usageError(error.message, command, args) : error;
+  }
+  return invocation.exitCode;
+}
+
+/** The help of a command, or of the program. Ends with a line break. */
+export async function helpText(
+  name: string | undefined,
+  commands: readonly ListedCommand[],
+  width: number,
+): Promise<string> {
+  const listed = commands.find((command) => command.name === name);
+  if (listed !== undefined) {
+    const { command } = await listed.load();
+    return `${await commandParser([listed.name], command, 'help', width).getHelp()}\n`;
+  }
+  // Without a name of its own yargs lists the commands by theirs alone.
+  const program = emptyParser([], width).scriptName('');
+  for (const command of commands) program.command(command.name, command.describe);
+  program
+    .usage(
+      'edrlake: export Qualys EDR events into a Parquet lake and prove them complete\n\nUsage: edrlake <command> [flags]',
+    )
+    .option('help', { alias: 'h', describe: 'This help, or that of a command' })
+    .option('version', { describe: 'The version' })
+    .epilogue(
+      [
+        'Start with:',
+        '  edrlake demo\t  see it work, with nothing to set up',
+        '  edrlake init\t  write a configuration for your account',
+        '  edrlake <command> --help\t  flags and examples of a command',
+      ].join('\n'),
+    );
+  return `${await program.getHelp()}\n`;
+}
+
+/**
+ * What may complete the last of the words typed after `edrlake`: commands, flags of the command, values where there are
+ * few. Empty where only a file name or a person's own value fits.
+ */
+export async function completionWords(words: readonly string[], commands: readonly ListedCommand[]): Promise<string[]> {
+  const current = words.at(-1) ?? '';
+  const previous = FLAG_NAMES.map(flagNamed)[FLAG_NAMES.findIndex((name) => `--${name}` === words.at(-2))];
+  // Left to the shell, which knows files.
+  if (previous !== undefined && previous.valueName !== null && previous.choices.length === 0) return [];
+  const listed = words.length < 2 ? undefined : commands.find(({ name }) => name === words[0]);
+  const args = [
+    '--get-yargs-completions',
+    'edrlake',
+    ...words.slice(0, -1).filter((word) => !isRepeatable(word)),
+    current,
+  ];
+  const parser =
+    listed === undefined ? emptyParser(args) : commandParser(args, (await listed.load()).command, 'complete');
+  parser.option('help', { type: 'boolean' });
+  if (listed === undefined) for (const { name } of [...commands, { name: 'help' }]) parser.command(name, '');
+  let found = '';
+  // The first of two calls, with nothing in it, is for a parse of the words alone.
+  await parser.parseAsync(args, {}, (_error: unknown, _argv: unknown, output: string) => {
+    found = output;
+  });
+  // Where $SHELL is zsh or fish yargs writes the description of a word behind it; our scripts take words alone.
+  const candidates = found.split('\n').map((line) => line.split(/[:\t]/)[0] ?? '');
+  return candidates.filter((word) => word !== '' && word.startsWith(current));
+}
+
+/** yargs does not offer a flag twice. */
+function isRepeatable(word: string): boolean {
+  return FLAG_NAMES.some((name) => word === `--${name}` && flagNamed(name).repeats);
+}
+
+function emptyParser(args: readonly string[], width = 80): Argv {
+  return yargs([...args])
+    .scriptName('edrlake')
+    .parserConfiguration(PARSING)
+    .exitProcess(false)
+    .help(false)
+    .version(false)
+    .detectLocale(false)
+    .wrap(Math.min(width, WIDEST))
+    .updateStrings({ 'Positionals:': 'Arguments:', 'Options:': 'Flags:', 'default:': 'default' });
+}
+
+function commandParser(args: readonly string[], command: Command, purpose: Purpose, width = 80): Argv {
+  const { builder } = command;
+  return emptyParser(args, width).command({
+    ...command,
+    builder: (inner: Argv) => builder(inner, purpose, Math.min(width, WIDEST)),
+  });
+}
+
+function listedCommand(word: string | undefined, commands: readonly ListedCommand[]): ListedCommand {
+  if (word === undefined) {
+    throw new EdrlakeError('USAGE', 'expected a command', {
+      hint: 'edrlake --help lists them; edrlake demo shows all.',
+    });
+  }
+  const listed = commands.find(({ name }) => name === word);
+  if (listed !== undefined) return listed;
+  if (word.startsWith('-')) {
+    // Without its value, which may be a secret.
+    throw new EdrlakeError('USAGE', `expected a command before ${word.split('=')[0] ?? word}`, {
+      hint: 'edrlake --help lists the commands.',
+    });
+  }
+  const near = didYouMean(
+    word,
+    commands.map(({ name }) => name),
+  );
+  throw new EdrlakeError('USAGE', `there is no command "${word}"`, {
+    hint: near === null ? 'edrlake --help lists the commands.' : `Did you mean: edrlake ${near}`,
+  });
+}
+
+/** Texts stay texts: their meaning is read where environment and configuration are, by the same rules. */
+function typedTexts(argv: Readonly<Record<string, unknown>>, { flags }: Command): TypedTexts {
+  const texts = new Map<FlagName, readonly string[]>();
+  for (const name of flags) {
+    const value = argv[name];
+    if (value !== undefined) texts.set(name, Array.isArray(value) ? value.map(String) : [String(value)]);
+  }
+  return texts;
+}
+
+/**
+ * The arguments without a flag. yargs leaves those behind `--` in `_`, after the name of the command, and looks neither at
+ * their names nor at their number.
+ * @throws {EdrlakeError} `USAGE` for one too many
+ */
+function wordsOf(
+  argv: Readonly<Record<string, unknown>>,
+  { command }: Command,
+): Pick<CommandInput, 'positionals' | 'words'> {
+  const [commandName, ...named] = command.split(' ');
+  const names = positionalNames(command);
+  const rest = [argv._].flat().slice(1);
+  const words = [...names.map((name) => argv[name] ?? []), rest].flat().map(String);
+  const unexpected = words[names.length];
+  if (unexpected !== undefined && !named.some((name) => name.endsWith('..]'))) {
+    throw unexpectedWord(unexpected, commandName ?? '');
+  }
+  const positionals = names.flatMap((name, index) => {
+    const word = words[index];
+    return word === undefined ? [] : [[name, word] as const];
+  });
+  return { positionals: Object.fromEntries(positionals), words };
+}
+
+function unexpectedWord(word: string, commandName: string): EdrlakeError {
+  return new EdrlakeError('USAGE', `edrlake ${commandName} does not take the argument "${word}"`, {
+    hint: `See: edrlake ${commandName} --help`,
+  });
+}
+
+function isYargsError(error: unknown): error is Error {
+  return error instanceof Error && (error.name === 'YError' || error.constructor === Error);
+}
+
+/** What yargs says about a command line, in the form of all our errors. */
+function usageError(message: string, command: Command, args: readonly string[]): EdrlakeError {
+  const name = args[0] ?? '';
+  const hint = `See: edrlake ${name} --help`;
+  const part = (pattern: RegExp) => pattern.exec(message)?.[1];
+  const valueless = FLAG_NAMES.find((flag) => flag === part(/^Not enough arguments following: (.*)$/s));
+  if (valueless !== undefined) {
+    return new EdrlakeError('USAGE', `--${valueless}: expected ${flagNamed(valueless).expected}, found nothing`, {
+      hint,
+    });
+  }
+  if (message.startsWith('Not enough non-option arguments')) {
+    const wanted = command.command.split(' ').slice(1).join(' and ');
+    return new EdrlakeError('USAGE', `edrlake ${name}: expected ${wanted}`, { hint });
+  }
+  const unknown = part(/^Unknown arguments?: ([^,]*)/);
+  if (unknown === undefined) return new EdrlakeError('USAGE', message.split('\n')[0] ?? message, { hint });
+  const typed = args.find((arg) => /^-/.test(arg) && arg.replace(/^-+/, '').split('=')[0] === unknown);
+  if (typed === undefined) return unexpectedWord(unknown, name);
+  return unknownFlag(unknown, command, hint);
+}
+
+function unknownFlag(word: string, { command, flags }: Command, seeHelp: string): EdrlakeError {
+  if (didYouMean(word, CREDENTIAL_WORDS) !== null) {
+    return new EdrlakeError('USAGE', `edrlake has no flag --${word}: others can see the command line`, {
+      hint: 'Set EDRLAKE_USERNAME and EDRLAKE_PASSWORD, or EDRLAKE_PASSWORD_FILE, in the environment.',
+    });
+  }
+  const name = command.split(' ')[0];
+  const near = didYouMean(word, [...flags, 'help']);
+  return new EdrlakeError('USAGE', `edrlake ${name} has no flag ${word.length === 1 ? '-' : '--'}${word}`, {
+    hint: near === null ? seeHelp : `Did you mean --${near}? ${seeHelp}`,
+  });
+}

@@ -1,0 +1,28 @@
+import type { FlagName } from './options.ts';
+
+/** How results, errors and logs are written, and the file that has the other settings. */
+export const OUTPUT = ['config', 'json', 'log-level'] as const satisfies readonly FlagName[];
+/** Of commands that show what they are doing. */
+export const PROGRESS = ['no-progress'] as const satisfies readonly FlagName[];
+/** How to reach the gateway, and how fast. */
+export const GATEWAY = [
+  'platform',
+  'base-url',
+  'api-prefix',
+  'page-size',
+  'concurrency',
+  'rate-limit',
+] as const satisfies readonly FlagName[];
+/** Names of the fields that hold the time of an event. */
+export const TIME_TOKENS = ['event-time-token', 'processed-time-token'] as const satisfies readonly FlagName[];
+/** What only some platforms need to be told. */
+export const PLATFORM = [
+  'max-result-window',
+  ...TIME_TOKENS,
+  'histogram',
+  'walk',
+] as const satisfies readonly FlagName[];
+/** Which events. */
+export const RANGE = ['from', 'to', 'filter', 'state'] as const satisfies readonly FlagName[];
+/** Where the lake is, and what DuckDB may use. */
+export const LAKE = ['lake', 'memory-limit', 'threads'] as const satisfies readonly FlagName[];

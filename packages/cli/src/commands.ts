@@ -1,0 +1,86 @@
+import type { ListedCommand } from './args/command.ts';
+
+/** Every command, in the order a newcomer meets them. */
+export const COMMANDS: readonly ListedCommand[] = [
+  {
+    name: 'demo',
+    describe: 'Export a simulated week and query it, with nothing to set up',
+    load: () => import('./commands/demo.ts'),
+  },
+  {
+    name: 'init',
+    describe: 'Write a commented edrlake.config.ts and pipelines/nightly.ts',
+    load: () => import('./commands/init.ts'),
+  },
+  {
+    name: 'doctor',
+    describe: 'Check login, time tokens, limits, clock and lake, with advice',
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'plan',
+    describe: 'Show windows, requests and duration of an export',
+    load: () => import('./commands/plan.ts'),
+  },
+  {
+    name: 'backfill',
+    describe: 'Export a range of days into the lake and prove it complete',
+    load: () => import('./commands/backfill.ts'),
+  },
+  {
+    name: 'sync',
+    describe: 'Bring in what was processed since the last sync',
+    load: () => import('./commands/sync.ts'),
+  },
+  {
+    name: 'status',
+    describe: 'Show what the lake holds and the verdict of each day',
+    load: () => import('./commands/status.ts'),
+  },
+  {
+    name: 'reconcile',
+    describe: 'Compare each day between the API and the lake, and repair it',
+    load: () => import('./commands/reconcile.ts'),
+  },
+  { name: 'run', describe: 'Run a pipeline, such as nightly', load: () => import('./commands/run.ts') },
+  { name: 'schedule', describe: 'Run pipelines whenever they are due', load: () => import('./commands/schedule.ts') },
+  {
+    name: 'runs',
+    describe: 'List the runs of the lake, or show one in full',
+    load: () => import('./commands/runs.ts'),
+  },
+  { name: 'query', describe: 'Ask the lake in SQL', load: () => import('./commands/query.ts') },
+  { name: 'sql', describe: 'A small SQL shell over the lake', load: () => import('./commands/sql.ts') },
+  {
+    name: 'compact',
+    describe: 'Merge the small files of each day into few, and sort them',
+    load: () => import('./commands/compact.ts'),
+  },
+  {
+    name: 'deduplicate',
+    describe: 'Leave one copy of each event, the newest',
+    load: () => import('./commands/deduplicate.ts'),
+  },
+  {
+    name: 'rebuild-log',
+    describe: 'Make the commit log anew from the data files',
+    load: () => import('./commands/rebuild-log.ts'),
+  },
+  { name: 'vacuum', describe: 'Delete files that no recent version needs', load: () => import('./commands/vacuum.ts') },
+  { name: 'count', describe: 'Ask the API how many events there are', load: () => import('./commands/count.ts') },
+  {
+    name: 'event',
+    describe: 'Show everything the API knows about one event',
+    load: () => import('./commands/event.ts'),
+  },
+  {
+    name: 'simulate',
+    describe: 'Run a simulated gateway on this machine',
+    load: () => import('./commands/simulate.ts'),
+  },
+  {
+    name: 'completion',
+    describe: 'Print a completion script for bash or zsh',
+    load: () => import('./commands/completion.ts'),
+  },
+];

@@ -1,0 +1,123 @@
+// Contract: the help of each command fits its width, is taken from the module that runs, and names the flags that the command
+// takes; flags of other commands are refused.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { Command } from '../src/args/command.ts';
+import { helpText } from '../src/args/command-line.ts';
+import { FLAG_NAMES, flagNamed } from '../src/args/options.ts';
+import { COMMANDS } from '../src/commands.ts';
+import { runProgram } from '../src/program.ts';
+import { displayWidth } from '../src/text-layout.ts';
+import { fakeSurroundings } from './fake-surroundings.ts';
+
+const modules = new Map<string, Command>();
+for (const { name, load } of COMMANDS) modules.set(name, (await load()).command);
+const names = [...modules.keys()];
+
+function moduleOf(name: string): Command {
+  const command = modules.get(name);
+  if (command === undefined) throw new Error(`no command ${name}`);
+  return command;
+}
+
+async function refusal(args: readonly string[]): Promise<string> {
+  const surroundings = fakeSurroundings();
+  expect(await runProgram(args, surroundings)).toBe(2);
+  expect(surroundings.stdout.text).toBe('');
+  return surroundings.stderr.text.replaceAll('\n', ' ');
+}
+
+describe('help texts', () => {
+  it.each([80, 120])('fit %i columns', async (width) => {
+    for (const name of [undefined, ...names]) {
+      for (const line of (await helpText(name, COMMANDS, width)).split('\n')) {
+        expect(displayWidth(line), line).toBeLessThanOrEqual(width);
+      }
+    }
+  });
+
+  it.each(names)('of %s has two or three examples, each in one piece and with flags of the command', async (name) => {
+    const { examples, flags } = moduleOf(name);
+    const text = await helpText(name, COMMANDS, 80);
+    expect(examples.length).toBeGreaterThanOrEqual(2);
+    expect(examples.length).toBeLessThanOrEqual(3);
+    for (const { command, purpose } of examples) {
+      expect(command).toMatch(new RegExp(`^edrlake ${name}\\b`));
+      expect(text).toContain(`\n  ${command}`);
+      expect(text).toContain(`# ${purpose}`);
+      for (const [, flag] of command.matchAll(/ --([a-z-]+)/g)) expect(flags, command).toContain(flag);
+    }
+  });
+
+  it.each(names)('of %s shows the flags that it takes, and no other', async (name) => {
+    const text = await helpText(name, COMMANDS, 80);
+    const shown = [...text.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, flag]) => flag);
+    expect(shown.toSorted()).toEqual([...moduleOf(name).flags].sort());
+    for (const flag of moduleOf(name).flags) {
+      const { valueName } = flagNamed(flag);
+      if (valueName !== null) expect(text).toContain(`--${flag} ${valueName}`);
+    }
+  });
+
+  it('say of each command in the list what its module says', async () => {
+    for (const { name, describe: listed } of COMMANDS) {
+      expect(moduleOf(name)).toMatchObject({ describe: listed });
+      expect(moduleOf(name).command.split(' ')[0]).toBe(name);
+    }
+  });
+});
+
+describe('the flags of a command', () => {
+  it.each(names)('%s: each in its help is accepted', async (name) => {
+    const words = [...moduleOf(name).command.matchAll(/<[\w-]+>/g)].map(([word]) => word);
+    // What is refused is only the last flag.
+    const all = moduleOf(name).flags.filter((flag) => flag !== 'json');
+    const given = all.map((flag) => (flagNamed(flag).valueName === null ? `--${flag}` : `--${flag}=x`));
+    expect(await refusal([name, ...words, ...given, '--nope'])).toContain(`edrlake ${name} has no flag --nope`);
+  });
+
+  it.each(FLAG_NAMES.filter((flag) => flag !== 'json' && flag !== 'log-level'))(
+    '--%s is refused where it means nothing, with what to do',
+    async (flag) => {
+      const others = names.filter(
+        (name) => !moduleOf(name).flags.includes(flag) && !moduleOf(name).command.includes('<'),
+      );
+      expect(others).not.toEqual([]);
+      for (const name of [others[0] ?? '', others.at(-1) ?? '']) {
+        const said = await refusal([name, `--${flag}`]);
+        expect(said).toContain(`edrlake ${name} has no flag --${flag} [USAGE]`);
+        expect(said).toContain(`See: edrlake ${name} --help`);
+      }
+    },
+  );
+
+  it('are suggested where one is nearly right', async () => {
+    expect(await refusal(['status', '--max-ag', '1h'])).toContain('Did you mean --max-age?');
+    expect(await refusal(['sync', '--lokback', '1h'])).toContain('Did you mean --look-back?');
+  });
+
+  it('are all that README uses', () => {
+    const readme = readFileSync(fileURLToPath(new URL('../../../README.md', import.meta.url)), 'utf8');
+    const lines = readme.replaceAll('\\\n', ' ').split('\n');
+    const used = lines.flatMap((line) => [...line.matchAll(/\bedrlake ([a-z-]+)((?: [^#|`&;]*)?)/g)]);
+    const known = used.filter(([, name = '']) => modules.has(name));
+    expect(known.length).toBeGreaterThan(20);
+    for (const [text, name = '', rest = ''] of known) {
+      for (const [, flag] of rest.matchAll(/ --([a-z][a-z-]*)/g))
+        expect([...moduleOf(name).flags, 'help'], text).toContain(flag);
+    }
+  });
+});
+
+describe('a command line', () => {
+  it.each([
+    [['query', 'a', '--', 'b'], 'does not take the argument "b"'],
+    [['query', 'select 1', 'select 2'], 'does not take the argument "select 2"'],
+    [['query', '--lake', 'nowhere', '--', '-- a comment\nselect 1'], 'there is no lake at'],
+    [['event', '--platform', 'US1'], 'expected <agent-id> and <event-id>'],
+    [['schedule', 'nightly', 'no-such'], 'there is no pipeline "no-such"'],
+  ])('%j is refused with %s', async (args, message) => {
+    expect(await refusal(args)).toContain(message);
+  });
+});
