@@ -17,7 +17,7 @@ describe('the command', () => {
   });
 
   test.each([
-    ['any help', 'process-run.ts'],
+    ['any help', 'run-in-process.ts'],
     ['status', 'commands/status.ts'],
     ['runs', 'commands/runs.ts'],
     ['query', 'commands/query.ts'],
@@ -35,7 +35,7 @@ describe('the command', () => {
   );
 
   test('loads the module of a command only when it is asked for', () => {
-    const { files, foreign } = loadedAtOnce(packages, source('process-run.ts'));
+    const { files, foreign } = loadedAtOnce(packages, source('run-in-process.ts'));
     expect(files.filter((path) => path.startsWith(source('commands/')))).toEqual([]);
     expect(foreign.map((found) => found.split(' ')[0])).toEqual([...COMMAND_LINE]);
   });

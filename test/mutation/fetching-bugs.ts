@@ -5,7 +5,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'skip-last-page',
     effect: 'leaves out the last page of every window',
-    file: 'packages/pager/src/fetch-pages.ts',
+    file: 'packages/pager/src/fetch/fetch-pages.ts',
     find: 'Array.from({ length: pageCount },',
     replace: 'Array.from({ length: Math.max(1, pageCount - 1) },',
     tests: ['packages/pager/test/fetch-windows.complete.test.ts'],
@@ -13,7 +13,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'trust-page-without-checksum',
     effect: 'takes a spooled page of an earlier run without comparing its checksum',
-    file: 'packages/pager/src/spool.ts',
+    file: 'packages/pager/src/fetch/spool.ts',
     find: 'checksumText(file.crc32) === page.crc32 && ',
     replace: '',
     tests: ['packages/pager/test/spool.durable.test.ts'],
@@ -21,7 +21,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'keep-page-unsynced',
     effect: 'gives a page its name before its bytes are on disk',
-    file: 'packages/pager/src/spool.ts',
+    file: 'packages/pager/src/fetch/spool.ts',
     find: 'await onDisk(unfinished, () => file.sync());',
     replace: '',
     tests: ['packages/pager/test/spool.durable.test.ts'],
@@ -29,39 +29,39 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'range-end-inclusive',
     effect: 'asks for one millisecond more than the window holds',
-    file: 'packages/client/src/query-filter.ts',
+    file: 'packages/client/src/qualys/qql.ts',
     find: 'isoInstant(range.endMs - 1)',
     replace: 'isoInstant(range.endMs)',
-    tests: ['packages/client/test/query-filter.quoting.test.ts', 'packages/client/test/qualys-source.queries.test.ts'],
+    tests: ['packages/client/test/qql.quoting.test.ts', 'packages/client/test/event-source.queries.test.ts'],
   },
   {
     name: 'filter-escapes-range',
     effect: "lets an OR in the user's filter escape the range",
-    file: 'packages/client/src/query-filter.ts',
+    file: 'packages/client/src/qualys/qql.ts',
     find: 'return parts.map((part) =>',
     replace: "return parts.join(' AND ') || parts.map((part) =>",
-    tests: ['packages/client/test/query-filter.quoting.test.ts'],
+    tests: ['packages/client/test/qql.quoting.test.ts'],
   },
   {
     name: 'count-own-requests-twice',
     effect: 'counts each answered request twice against the rate limit',
-    file: 'packages/client/src/request-account.ts',
+    file: 'packages/client/src/rate-limit/sliding-window.ts',
     find: 'state.answered = insert(state.answered, [nowMs, 1]);',
     replace: 'state.answered = insert(state.answered, [nowMs, 2]);',
-    tests: ['packages/client/test/budget.pacing.test.ts'],
+    tests: ['packages/client/test/rate-limiter.pacing.test.ts'],
   },
   {
     name: 'forget-requests-in-flight',
     effect: 'sends more requests than the limit while answers are outstanding',
-    file: 'packages/client/src/request-account.ts',
+    file: 'packages/client/src/rate-limit/sliding-window.ts',
     find: 'return limit.requests - state.inFlight - own - foreign;',
     replace: 'return limit.requests - own - foreign;',
-    tests: ['packages/client/test/budget.pacing.test.ts', 'packages/client/test/shared-budget.pacing.test.ts'],
+    tests: ['packages/client/test/rate-limiter.pacing.test.ts', 'packages/client/test/shared-limiter.pacing.test.ts'],
   },
   {
     name: 'retry-refused-login',
     effect: 'tries a refused login again, which locks accounts',
-    file: 'packages/client/src/token.ts',
+    file: 'packages/client/src/http/token.ts',
     find: 'if (isFinal) refusal = thrown;',
     replace: '',
     tests: ['packages/client/test/client.login.test.ts'],
@@ -69,7 +69,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'show-password',
     effect: 'leaves passwords in messages',
-    file: 'packages/client/src/redaction.ts',
+    file: 'packages/client/src/http/redaction.ts',
     find: "for (const form of secrets().flatMap(writtenForms)) shown = shown.replaceAll(form, '[removed]');",
     replace: '',
     tests: ['packages/client/test/client.failures.test.ts', 'packages/client/test/client.login.test.ts'],
@@ -77,7 +77,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'call-mismatch-complete',
     effect: 'calls a window complete after the last refetch, whatever came',
-    file: 'packages/pager/src/fetch-window.ts',
+    file: 'packages/pager/src/fetch/fetch-window.ts',
     find: "{ verdict: 'mismatch', duplicates: 0 }",
     replace: "{ verdict: 'complete', duplicates: 0 }",
     tests: ['packages/pager/test/fetch-windows.complete.test.ts'],
@@ -85,7 +85,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'take-empty-body-for-zero',
     effect: 'takes an answer without a body for a count of zero',
-    file: 'packages/client/src/qualys-client.ts',
+    file: 'packages/client/src/qualys/client.ts',
     find: "if (text === '') throw contentFailure('BODY_BROKEN', 'expected a count, found an empty body', text, facts, redact);\n    const answer = jsonOf(text, facts, redact);",
     replace: "const answer = text === '' ? { count: 0 } : jsonOf(text, facts, redact);",
     tests: ['packages/client/test/client.counts.test.ts'],
@@ -93,7 +93,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'accept-a-zero',
     effect: 'believes a count of zero without asking for a page',
-    file: 'packages/pager/src/fetch-pages.ts',
+    file: 'packages/pager/src/fetch/fetch-pages.ts',
     find: 'Math.max(1, pagesOf(count, way.pageSize))',
     replace: 'pagesOf(count, way.pageSize)',
     tests: ['packages/pager/test/one-wrong-answer.property.test.ts', 'packages/runner/test/export-flow.zeros.test.ts'],
@@ -101,7 +101,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'believe-one-walk-of-duplicates',
     effect: 'calls repeated records harmless although each walk lists others',
-    file: 'packages/pager/src/page-ways.ts',
+    file: 'packages/pager/src/fetch/pagination.ts',
     find: '&& isSame(listingOf(walk), listing)',
     replace: '',
     tests: ['packages/pager/test/duplicates.property.test.ts'],
@@ -109,7 +109,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'grant-access-for-ever',
     effect: 'takes a refused account for a refused request',
-    file: 'packages/client/src/access.ts',
+    file: 'packages/client/src/http/access.ts',
     find: 'hasAnswered && refusedInARow < MAX_REFUSED_IN_A_ROW',
     replace: 'hasAnswered',
     tests: [
@@ -121,7 +121,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'confirm-duplicates-by-the-same-walk',
     effect: 'calls repeated records harmless although both walks were cut alike',
-    file: 'packages/pager/src/page-ways.ts',
+    file: 'packages/pager/src/fetch/pagination.ts',
     find: 'return endsElsewhere && walk.countAfter',
     replace: 'return walk.countAfter',
     tests: ['packages/pager/test/duplicates.property.test.ts'],
@@ -129,7 +129,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'mix-two-listings',
     effect: 'believes pages between which events left the window',
-    file: 'packages/pager/src/fetch-window.ts',
+    file: 'packages/pager/src/fetch/fetch-window.ts',
     find: 'if (addsUp(found, count) && isOneListing(pages.length, countBefore, count)) {',
     replace: 'if (addsUp(found, count)) {',
     tests: [
@@ -140,10 +140,10 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'shrink-after-one-short-page',
     effect: 'takes a page that lost an event for the page size of the gateway',
-    file: 'packages/pager/src/page-ways.ts',
+    file: 'packages/pager/src/fetch/pagination.ts',
     find: '.length >= 2 ? smallest : null',
     replace: '.length >= 1 ? smallest : null',
-    tests: ['packages/pager/test/page-ways.sizes.test.ts'],
+    tests: ['packages/pager/test/pagination.sizes.test.ts'],
   },
 ];
 
@@ -152,7 +152,7 @@ export const FLATTENING: readonly PlantedBug[] = [
   {
     name: 'drop-first-child-row',
     effect: 'drops the first element of every list',
-    file: 'packages/flattener/src/sql-children.ts',
+    file: 'packages/flattener/src/sql/children.ts',
     find: 'WHERE element IS NOT NULL`;',
     replace: 'WHERE element IS NOT NULL AND position > 0`;',
     tests: ['packages/flattener/test/fixtures.golden.test.ts', 'packages/writers/test/staging.records.test.ts'],

@@ -6,7 +6,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'replace-log-entry',
     effect: 'writes a log entry over the one of a faster writer',
-    file: 'packages/lake/src/store.ts',
+    file: 'packages/lake/src/storage/store.ts',
     find: 'await link(join(directory, from), target);',
     replace: 'await rename(join(directory, from), target);',
     tests: ['packages/lake/test/commit.contention.test.ts'],
@@ -14,7 +14,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'overwrite-newer-version',
     effect: 'replaces an event by an older version that came late',
-    file: 'packages/lake/src/screen-batch.ts',
+    file: 'packages/lake/src/commit/classify-batch.ts',
     find: "THEN 'dropped' ELSE 'changed' END",
     replace: "THEN 'changed' ELSE 'changed' END",
     tests: ['packages/lake/test/commit.upsert.test.ts'],
@@ -22,7 +22,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'keep-replaced-rows',
     effect: 'leaves the old rows of a changed event beside the new ones',
-    file: 'packages/lake/src/rewrite.ts',
+    file: 'packages/lake/src/commit/copy-on-write.ts',
     find: 'removed.push(file.path);\n      if (file.rowCount',
     replace: 'if (file.rowCount',
     tests: ['packages/lake/test/commit.upsert.test.ts'],
@@ -30,7 +30,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'ignore-damaged-index',
     effect: 'trusts a file of the identity index that is gone or damaged',
-    file: 'packages/lake/src/identity-index.ts',
+    file: 'packages/lake/src/commit/id-index.ts',
     find: 'if (things.includes(null) || (await damagedFiles(store, unread)).length > 0) return false;',
     replace: 'if (unread.length > 1e9) return false;',
     tests: ['packages/lake/test/damage.checksums.test.ts', 'packages/lake/test/commit.crash.test.ts'],
@@ -38,7 +38,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'vacuum-without-grace',
     effect: 'deletes what readers of an older version may still need',
-    file: 'packages/lake/src/vacuum.ts',
+    file: 'packages/lake/src/maintenance/vacuum.ts',
     find: 'if (removedAtMs < (fileCount === 0 ? beforeMs : limits.beforeMs)) found.push',
     replace: 'if (removedAtMs < Number.POSITIVE_INFINITY) found.push',
     tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
@@ -46,7 +46,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'vacuum-unheld-entries',
     effect: 'deletes log entries that no checkpoint holds',
-    file: 'packages/lake/src/vacuum.ts',
+    file: 'packages/lake/src/maintenance/vacuum.ts',
     find: 'await log.checkpoint();',
     replace: 'void log.checkpoint;',
     tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
@@ -54,7 +54,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'vacuum-unnamed-data',
     effect: 'deletes data that no version names instead of keeping it for a while',
-    file: 'packages/lake/src/vacuum.ts',
+    file: 'packages/lake/src/maintenance/vacuum.ts',
     find: "reason === 'orphan' || reason === 'index'",
     replace: "reason === 'index'",
     tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
@@ -62,7 +62,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'merge-replaced-files',
     effect: 'compacts files that another writer has replaced meanwhile',
-    file: 'packages/lake/src/compact.ts',
+    file: 'packages/lake/src/maintenance/compact.ts',
     find: 'return inputs.every(({ path }) => state.files.has(path));',
     replace: 'return inputs.length > 0;',
     tests: ['packages/lake/test/compact.merging.test.ts'],
@@ -70,7 +70,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'forget-lost-children',
     effect: 'keeps events whose child rows are lost, so that they never come back',
-    file: 'packages/lake/src/forget-lost.ts',
+    file: 'packages/lake/src/commit/drop-lost-files.ts',
     find: 'if (parents.size > 0) await connection.run(',
     replace: 'if (parents.size > 1e9) await connection.run(',
     tests: ['packages/lake/test/lost-files.forgetting.test.ts'],
@@ -78,7 +78,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'publish-unseen',
     effect: 'commits files without looking whether they arrived',
-    file: 'packages/lake/src/publish.ts',
+    file: 'packages/lake/src/commit/publish.ts',
     find: 'await requireArrived(store, entry);',
     replace: '',
     tests: ['packages/lake/test/disk.errors.test.ts'],
@@ -86,7 +86,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'follow-mixed-histories',
     effect: 'applies a log entry that follows another commit',
-    file: 'packages/lake/src/lake-state.ts',
+    file: 'packages/lake/src/log/lake-state.ts',
     find: 'if (!isNext || !isLinked) {',
     replace: 'if (!isNext) {',
     tests: ['packages/lake/test/log.gaps.test.ts'],
@@ -94,7 +94,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'append-without-fence',
     effect: 'appends the entry of a commit that another process has taken over',
-    file: 'packages/lake/src/commit-log.ts',
+    file: 'packages/lake/src/log/commit-log.ts',
     find: 'linked = await store.link(staged, entryPath(entry.version));',
     replace:
       "linked = (await store.putIfAbsent(entryPath(entry.version), JSON.stringify(entry))) ? 'linked' : 'taken';",
@@ -103,7 +103,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'ignore-checksums',
     effect: 'takes a data file for whole whatever bytes it holds',
-    file: 'packages/lake/src/checksum.ts',
+    file: 'packages/lake/src/storage/checksum.ts',
     find: 'sum?.crc32 !== file.crc32 ||',
     replace: 'sum === null ||',
     tests: ['packages/lake/test/damage.checksums.test.ts'],
@@ -120,7 +120,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'trust-log-without-checksum',
     effect: 'follows a log entry of which a digit has changed',
-    file: 'packages/lake/src/log-files.ts',
+    file: 'packages/lake/src/log/log-files.ts',
     find: 'if (!isAsWritten(text)) throw',
     replace: 'if (text.length > 1e9) throw',
     tests: ['packages/lake/test/log.gaps.test.ts'],
@@ -128,7 +128,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'undo-without-fence',
     effect: 'takes back a commit that its process may still publish',
-    file: 'packages/lake/src/recover.ts',
+    file: 'packages/lake/src/recovery/recover.ts',
     find: 'await store.rename(stage, fenced);',
     replace: '',
     tests: ['packages/lake/test/lease.fencing.test.ts'],
@@ -136,7 +136,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'take-a-living-lease',
     effect: 'takes over the work of a process that missed one renewal',
-    file: 'packages/lake/src/lease.ts',
+    file: 'packages/lake/src/storage/lease.ts',
     find: 'seen.unchanged >= (seen.isStale ? STALE_BEATS : EXPIRY_BEATS)',
     replace: 'seen.unchanged >= 1',
     tests: ['packages/lake/test/lease.fencing.test.ts'],
@@ -148,7 +148,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'cover-mismatches',
     effect: 'counts a mismatched window as coverage, so that the watermark passes it',
-    file: 'packages/lake/src/tiling.ts',
+    file: 'packages/lake/src/proofs/segments.ts',
     find: "segment.deciding.every(({ proof }) => proof.verdict === 'proven')",
     replace: 'segment.deciding.length > 0',
     tests: ['packages/lake/test/coverage.verdicts.test.ts', 'packages/runner/test/sync.follow.test.ts'],
@@ -156,7 +156,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'believe-other-days',
     effect: 'proves a window with events of days that it did not ask for',
-    file: 'packages/runner/src/commit-batch.ts',
+    file: 'packages/runner/src/export/commit-batch.ts',
     find: '.every((day) => firstDay <= day && day <= lastDay)',
     replace: '.every((day) => firstDay <= day || day <= lastDay)',
     tests: ['packages/runner/test/export-flow.strange-gateways.test.ts'],
@@ -164,7 +164,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'forget-settle-lag',
     effect: 'follows up to this moment, where events are still arriving',
-    file: 'packages/runner/src/sync.ts',
+    file: 'packages/runner/src/sync/sync.ts',
     find: ' - request.settleLagMs',
     replace: '',
     tests: ['packages/runner/test/sync.follow.test.ts'],
@@ -172,7 +172,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'skip-changed-windows',
     effect: 'leaves out windows whose count at the API has changed since',
-    file: 'packages/runner/src/skip-proven.ts',
+    file: 'packages/runner/src/export/skip-covered.ts',
     find: 'stored[position] === count',
     replace: 'stored[position] !== undefined',
     tests: [
@@ -184,7 +184,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'hide-duplicates',
     effect: 'calls a day with ids stored twice a match',
-    file: 'packages/runner/src/reconcile.ts',
+    file: 'packages/runner/src/reconcile/reconcile.ts',
     find: "if (distinctIds < rowCount) return 'duplicate';",
     replace: '',
     tests: ['packages/runner/test/reconcile.repair.test.ts'],
@@ -192,7 +192,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'prove-what-has-not-happened',
     effect: 'believes a proof beyond the moment of its counting',
-    file: 'packages/lake/src/dated-proofs.ts',
+    file: 'packages/lake/src/proofs/dated-proofs.ts',
     find: 'const untilMs = Math.min(endMs, isProven ? momentMs - settleLagMs : momentMs);',
     replace: 'const untilMs = endMs;',
     tests: ['packages/lake/test/coverage.intervals.test.ts', 'packages/lake/test/coverage.verdicts.test.ts'],
@@ -200,7 +200,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'trust-a-fast-clock',
     effect: 'takes the later of both clocks for now',
-    file: 'packages/core/src/both-clocks.ts',
+    file: 'packages/core/src/time/both-clocks.ts',
     find: 'const [nowMs, latestMs] = [Math.min(localMs',
     replace: 'const [nowMs, latestMs] = [Math.max(localMs',
     tests: ['packages/runner/test/sync.clocks.test.ts'],
@@ -208,7 +208,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'prove-rejects',
     effect: 'proves windows whose records could not be read',
-    file: 'packages/runner/src/commit-batch.ts',
+    file: 'packages/runner/src/export/commit-batch.ts',
     find: "isRejected ? 'rejected' : 'proven'",
     replace: "isRejected ? 'proven' : 'proven'",
     tests: ['packages/runner/test/reject-share.limits.test.ts'],
@@ -216,7 +216,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'forget-scattered-rejects',
     effect: 'leaves windows proven that have too many rejects only together',
-    file: 'packages/runner/src/reject-share.ts',
+    file: 'packages/runner/src/run/reject-share.ts',
     find: 'if (!hasTooManyRejects(count, maxShare)) return',
     replace: 'if (hasTooManyRejects(count, maxShare)) return',
     tests: ['packages/runner/test/reject-share.limits.test.ts'],
@@ -224,7 +224,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'prove-unconfirmed-zeros',
     effect: 'proves a count of zero whose page could not be had',
-    file: 'packages/runner/src/commit-batch.ts',
+    file: 'packages/runner/src/export/commit-batch.ts',
     find: "...nothing, verdict: 'unverified'",
     replace: "...nothing, verdict: 'proven'",
     tests: ['packages/runner/test/export-flow.zeros.test.ts'],
@@ -232,7 +232,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'match-by-one-number',
     effect: 'calls a day a match by one count that is too small',
-    file: 'packages/runner/src/confirm-days.ts',
+    file: 'packages/runner/src/reconcile/confirm-days.ts',
     find: 'if (alone.length === 0) return firstLines;',
     replace: 'if (alone.length < 1e9) return firstLines;',
     tests: ['packages/runner/test/reconcile.repair.test.ts'],
@@ -240,7 +240,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'complete-an-open-day',
     effect: 'calls a day complete that was counted before it had settled',
-    file: 'packages/lake/src/coverage.ts',
+    file: 'packages/lake/src/verify/coverage.ts',
     find: 'const isSettledThen = deciding.every(({ proof }) => range.endMs <= proof.settledMs);',
     replace: 'const isSettledThen = deciding.length > 0;',
     tests: ['packages/lake/test/coverage.intervals.test.ts', 'packages/runner/test/days.open.test.ts'],
@@ -248,7 +248,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'believe-a-wrong-date',
     effect: 'believes a proof that is dated after one committed later',
-    file: 'packages/lake/src/dated-proofs.ts',
+    file: 'packages/lake/src/proofs/dated-proofs.ts',
     find: 'const isBelieved = believed[position] === true;',
     replace: 'const isBelieved = believed.length > 0;',
     tests: ['packages/lake/test/coverage.intervals.test.ts', 'packages/runner/test/sync.clocks.test.ts'],

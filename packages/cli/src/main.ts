@@ -5,6 +5,6 @@ if (args[0] === '--version' || args[0] === 'version') {
   process.stdout.write(`${VERSION}\n`);
 } else {
   // Loaded only here, so that the version is told at once.
-  const { runInProcess } = await import('./process-run.ts');
+  const { runInProcess } = await import('./run-in-process.ts');
   await runInProcess(args);
 }

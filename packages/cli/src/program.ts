@@ -10,12 +10,12 @@ import {
   resolveSettings,
   type SettingsLayer,
 } from './args/settings.ts';
-import { cleanEnvironment } from './clean-environment.ts';
 import { COMMANDS } from './commands.ts';
-import { readConfigFile } from './config-file.ts';
-import { causeText, errorDocument, errorText, withoutSecrets } from './error-text.ts';
-import { proxySecrets } from './proxy-environment.ts';
-import { lineWidth, type Surroundings, writeText } from './surroundings.ts';
+import { readConfigFile } from './config/config-file.ts';
+import { cleanEnvironment } from './process/clean-environment.ts';
+import { lineWidth, type Surroundings, writeText } from './process/process-context.ts';
+import { proxySecrets } from './process/proxy-environment.ts';
+import { causeText, errorDocument, errorText, withoutSecrets } from './text/error-text.ts';
 
 /**
  * Runs one command line and resolves to the exit code. Everything a command throws ends here as one message for people on

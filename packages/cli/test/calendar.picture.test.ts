@@ -11,7 +11,7 @@ import {
 import type { DayCoverage } from '@edrlake/lake';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { calendarSpanText, calendarText } from '../src/calendar-text.ts';
+import { calendarSpanText, calendarText } from '../src/render/calendar.ts';
 import {
   type Calendar,
   calendarOf,
@@ -19,8 +19,8 @@ import {
   type DayComparison,
   type DayState,
   worstOf,
-} from '../src/day-states.ts';
-import { displayWidth } from '../src/text-layout.ts';
+} from '../src/render/day-states.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 
 const NOW_MS = startOfDayMs('2026-11-28') + 10 * MS_PER_HOUR;
 const VERIFIED_AT_MS = NOW_MS - MS_PER_HOUR;

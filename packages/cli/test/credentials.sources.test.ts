@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readCredentials } from '../src/credentials.ts';
+import { readCredentials } from '../src/config/credentials.ts';
 
 let directory: string;
 

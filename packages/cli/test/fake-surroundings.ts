@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { type Clock, seededRandom } from '@edrlake/core';
-import type { Surroundings } from '../src/surroundings.ts';
+import type { Surroundings } from '../src/process/process-context.ts';
 
 /** A stream that stands for a terminal or a file and keeps what was written. */
 export class TextBuffer extends Writable {

@@ -1,6 +1,6 @@
 import { parseRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { FAULT_FORMS, parseFault } from '../src/fault-text.ts';
+import { FAULT_FORMS, parseFault } from '../src/args/fault-text.ts';
 
 const RANGE = parseRange('2020-08-17', '2020-08-17');
 

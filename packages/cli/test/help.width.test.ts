@@ -8,7 +8,7 @@ import { helpText } from '../src/args/command-line.ts';
 import { FLAG_NAMES, flagNamed } from '../src/args/options.ts';
 import { COMMANDS } from '../src/commands.ts';
 import { runProgram } from '../src/program.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 import { fakeSurroundings } from './fake-surroundings.ts';
 
 const modules = new Map<string, Command>();

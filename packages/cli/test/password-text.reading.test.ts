@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cleanEnvironment } from '../src/clean-environment.ts';
-import { readPasswordText } from '../src/password-text.ts';
+import { readPasswordText } from '../src/config/password-text.ts';
+import { cleanEnvironment } from '../src/process/clean-environment.ts';
 
 /** UTF-16, big-endian. */
 function bigEndian(text: string): Buffer {

@@ -1,7 +1,7 @@
 import type { RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { pipelineProgress } from '../src/pipeline-progress.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { pipelineProgress } from '../src/progress/pipeline-progress.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 
 type TaskEvent = Extract<RunEvent, { readonly type: 'task' }>;
 

@@ -1,9 +1,9 @@
 import type { RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { exportProgress, progressDisplay } from '../src/progress-display.ts';
-import { advanceProgress, startProgress, timeLeftMs } from '../src/progress-state.ts';
-import { liveLines, plainLine } from '../src/progress-text.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { exportProgress, progressDisplay } from '../src/progress/progress-display.ts';
+import { advanceProgress, startProgress, timeLeftMs } from '../src/progress/progress-state.ts';
+import { liveLines, plainLine } from '../src/progress/progress-text.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 import { handClock, TextBuffer } from './fake-surroundings.ts';
 
 const START_MS = Date.UTC(2026, 0, 1, 3);

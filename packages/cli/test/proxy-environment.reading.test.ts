@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { proxySecrets, readProxy } from '../src/proxy-environment.ts';
+import { proxySecrets, readProxy } from '../src/process/proxy-environment.ts';
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`;
 

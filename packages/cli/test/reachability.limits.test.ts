@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import type { RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { requireReachable } from '../src/reachability.ts';
+import { requireReachable } from '../src/process/reachability.ts';
 import { fakeSurroundings } from './fake-surroundings.ts';
 
 async function listen(): Promise<{ url: string; close(): Promise<void> }> {

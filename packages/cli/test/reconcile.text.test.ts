@@ -1,7 +1,7 @@
 import type { ReconciledDay } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
-import { type ReconcileView, reconcileDocument, reconcileText, verdictText } from '../src/reconcile-text.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { type ReconcileView, reconcileDocument, reconcileText, verdictText } from '../src/render/reconcile-text.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 
 const MATCH: ReconciledDay = {
   day: '2026-11-20',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ignoredRangeLines } from '../src/report-text.ts';
+import { ignoredRangeLines } from '../src/render/report-text.ts';
 
 const WINDOW = {
   windowId: 'e1',

@@ -2,9 +2,9 @@ import { isoInstant, parseRange } from '@edrlake/core';
 import type { ExportPlan, ExportReport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
 import { findingsText } from '../src/commands/doctor.ts';
-import { planText } from '../src/plan-text.ts';
-import { reportDocument, reportText } from '../src/report-text.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { planText } from '../src/render/plan-text.ts';
+import { reportDocument, reportText } from '../src/render/report-text.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 
 const RANGE = parseRange('2020-08-17', '2020-08-18');
 const REQUEST = { axis: 'event', ranges: [RANGE], scope: { filter: null, state: null } } as const;

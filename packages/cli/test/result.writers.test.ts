@@ -1,7 +1,7 @@
 import type { QueryResult, QueryValue } from '@edrlake/lake';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { writeCsv, writeJsonRows, writeNdjson, writeTable } from '../src/result-writers.ts';
+import { writeCsv, writeJsonRows, writeNdjson, writeTable } from '../src/query/result-writers.ts';
 import { TextBuffer } from './fake-surroundings.ts';
 
 function resultOf(

@@ -1,7 +1,7 @@
 import type { RunReport, TaskView } from '@edrlake/runner/history';
 import { describe, expect, it } from 'vitest';
-import { runDocument, runsText, runText } from '../src/runs-text.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { runDocument, runsText, runText } from '../src/render/runs-text.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 
 const TASK: TaskView = {
   name: 'sync',

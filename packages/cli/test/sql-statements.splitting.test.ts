@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isBlank, splitStatements } from '../src/sql-statements.ts';
+import { isBlank, splitStatements } from '../src/query/sql-statements.ts';
 
 describe('splitting SQL', () => {
   it.each([

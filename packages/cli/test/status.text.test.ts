@@ -1,8 +1,8 @@
 import type { RunSummary } from '@edrlake/runner/history';
 import { expect, it } from 'vitest';
-import { calendarOf } from '../src/day-states.ts';
-import { type LakeStatus, stalenessOf, statusDocument, statusText } from '../src/lake-status.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { calendarOf } from '../src/render/day-states.ts';
+import { type LakeStatus, stalenessOf, statusDocument, statusText } from '../src/render/status-text.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 25, 20);
 const HOUR_MS = 3_600_000;

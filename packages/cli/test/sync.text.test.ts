@@ -1,8 +1,8 @@
 import { bothClocks, parseRange } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
-import { changedDays, type SyncView, syncDocument, syncText } from '../src/sync-text.ts';
-import { displayWidth } from '../src/text-layout.ts';
+import { changedDays, type SyncView, syncDocument, syncText } from '../src/render/sync-text.ts';
+import { displayWidth } from '../src/text/text-width.ts';
 
 const RANGE = parseRange('2026-11-20', '2026-11-20');
 

@@ -1,7 +1,6 @@
 import { didYouMean } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { indentJson } from '../src/indent-json.ts';
 import {
   bytesText,
   clockTimeText,
@@ -10,9 +9,10 @@ import {
   instantText,
   percentText,
   rangeFlagsText,
-} from '../src/quantity-text.ts';
-import { tableText } from '../src/table-text.ts';
-import { displayWidth, oneLine, truncate, wrapWords } from '../src/text-layout.ts';
+} from '../src/text/format-numbers.ts';
+import { indentJson } from '../src/text/indent-json.ts';
+import { tableText } from '../src/text/table-text.ts';
+import { displayWidth, oneLine, truncate, wrapWords } from '../src/text/text-width.ts';
 
 describe('quantities', () => {
   it.each([

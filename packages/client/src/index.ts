@@ -1,8 +1,14 @@
+export type { QualysClientOptions, QualysClientTools } from './auth/client-context.ts';
+export { postJson } from './http/post-json.ts';
+export type { RequestsMade } from './http/send-request.ts';
+export type { ClockSkew } from './http/server-time.ts';
 export {
-  createRequestBudget,
-  type RequestBudget,
-  type RequestPermit,
-} from './budget.ts';
+  createQualysClient,
+  type LearnedLimits,
+  MAX_RESULT_WINDOW,
+  type QualysClient,
+} from './qualys/client.ts';
+export { createQualysSource, type QualysSourceOptions } from './qualys/event-source.ts';
 export {
   type BucketKeyForm,
   type GroupedCount,
@@ -11,9 +17,9 @@ export {
   type Interval,
   intervalOf,
   readHistogram,
-} from './counts.ts';
-export type { RequestsMade } from './exchange.ts';
-export type { LimitFacts, RateLimit } from './limits.ts';
+} from './qualys/parse-counts.ts';
+export { type Endpoint, PLATFORMS, type PlatformId, resolveBaseUrl } from './qualys/platforms.ts';
+export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowFilter } from './qualys/qql.ts';
 export type {
   CountParams,
   EventsParams,
@@ -22,20 +28,14 @@ export type {
   SelectionParams,
   SortKey,
   TimeBucketsParams,
-} from './parameters.ts';
-export { type Endpoint, PLATFORMS, type PlatformId, resolveBaseUrl } from './platforms.ts';
+} from './qualys/query-params.ts';
+export type { LimitFacts, RateLimit } from './rate-limit/limit-headers.ts';
 export {
-  createQualysClient,
-  type LearnedLimits,
-  MAX_RESULT_WINDOW,
-  type QualysClient,
-} from './qualys-client.ts';
-export { createQualysSource, type QualysSourceOptions } from './qualys-source.ts';
-export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowFilter } from './query-filter.ts';
-export { STANDARD_RATE_LIMIT } from './request-account.ts';
-export type { QualysClientOptions, QualysClientTools } from './session.ts';
-export type { ClockSkew } from './server-time.ts';
-export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './shared-budget.ts';
-export type { BudgetLiveness } from './shared-ledger.ts';
-export type { BudgetPriority } from './shared-state.ts';
-export { postJson } from './post-json.ts';
+  createRequestBudget,
+  type RequestBudget,
+  type RequestPermit,
+} from './rate-limit/rate-limiter.ts';
+export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './rate-limit/shared-limiter.ts';
+export type { BudgetLiveness } from './rate-limit/shared-limiter-file.ts';
+export type { BudgetPriority } from './rate-limit/shared-state.ts';
+export { STANDARD_RATE_LIMIT } from './rate-limit/sliding-window.ts';

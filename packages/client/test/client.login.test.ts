@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readToken } from '../src/token.ts';
+import { readToken } from '../src/http/token.ts';
 import {
   connect,
   everythingOf,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readTimeBuckets } from '../src/counts.ts';
+import { readTimeBuckets } from '../src/qualys/parse-counts.ts';
 import { connect, failureOf, json, NEVER, startGateway, status, textOf } from './gateway.ts';
 
 const PAGE = '[{"id":"a","n":9007199254740993},{"id":"b","s":"]}\\"{["}]';

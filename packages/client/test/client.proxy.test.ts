@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { EdrlakeError, seededRandom, systemClock } from '@edrlake/core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createQualysClient } from '../src/qualys-client.ts';
+import { createQualysClient } from '../src/qualys/client.ts';
 
 const servers: Server[] = [];
 afterEach(() => {

@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type RetryRules, withRetry } from '../src/retry.ts';
+import { type RetryRules, withRetry } from '../src/http/retry.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { failureOf } from './gateway.ts';
 

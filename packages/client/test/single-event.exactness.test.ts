@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cutSingleEvent } from '../src/single-event.ts';
+import { cutSingleEvent } from '../src/qualys/single-event.ts';
 import { connect, failureOf, json, NEVER, startGateway } from './gateway.ts';
 
 const EVENT =

@@ -1,17 +1,5 @@
-export {
-  type BothClocks,
-  beforeNow,
-  bothClocks,
-  clocksText,
-  isAhead,
-  refuseFuture,
-  SETTLE_LAG_MS,
-} from './both-clocks.ts';
-export { type Beat, type Clock, type Random, seededRandom, systemBeat, systemClock } from './clock.ts';
-export { closeAfter } from './close-after.ts';
-export type { DataFile, FileLayout } from './data-file.ts';
 export { didYouMean } from './did-you-mean.ts';
-export { errnoOf, explainDiskError, isDiskError, unreadable, unwritable } from './disk-error.ts';
+export { errnoOf, explainDiskError, isDiskError, unreadable, unwritable } from './errors/disk-error.ts';
 export {
   type Disposition,
   EdrlakeError,
@@ -19,7 +7,9 @@ export {
   type ErrorCode,
   type ErrorContext,
   type ErrorDetails,
-} from './errors.ts';
+} from './errors/errors.ts';
+export { isMemoryError, outOfMemory } from './errors/memory-error.ts';
+export { toEdrlakeError } from './errors/to-edrlake-error.ts';
 export type {
   CursorPage,
   CursorWalk,
@@ -30,28 +20,33 @@ export type {
   PageWay,
   ServerClock,
   ValueCount,
-} from './event-source.ts';
-export { type ExportOutcome, worstOutcome } from './export-outcome.ts';
-export { usableLakePath } from './lake-path.ts';
-export {
-  copyToParquetSql,
-  idHashSql,
-  quoteFile,
-  quoteName,
-  quoteText,
-  ROW_GROUP_ROWS,
-  writtenFile,
-} from './lake-sql.ts';
-export { isMemoryError, outOfMemory } from './memory-error.ts';
-export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './owner.ts';
+} from './events/event-source.ts';
+export { type ExportOutcome, worstOutcome } from './events/export-outcome.ts';
 export {
   countedTwice,
   type DuplicatesPerDay,
   type FetchedWindow,
   type SpooledPage,
   type WindowProof,
-} from './proof.ts';
-export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './proxy.ts';
+} from './events/proof.ts';
+export type { Emit, RunEvent } from './events/run-event.ts';
+export {
+  type CutField,
+  EVERYTHING,
+  type EventQuery,
+  type PlannedWindow,
+  type QueryScope,
+  type TimeAxis,
+  type Window,
+  type WindowCut,
+  windowOf,
+} from './events/window.ts';
+export { linkAbort, unlessAborted } from './process/abort.ts';
+export { closeAfter } from './process/close-after.ts';
+export { usableLakePath } from './process/lake-path.ts';
+export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
+export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
+export type { DataFile, FileLayout } from './tables/data-file.ts';
 export {
   type RecordShape,
   type ShapeKind,
@@ -60,11 +55,28 @@ export {
   type ShapeValue,
   SPOOL_BROKEN,
   SPOOL_MEMBERS,
-} from './record-shape.ts';
-export type { Emit, RunEvent } from './run-event.ts';
-export type { RejectReason, StagedBatch, StagedWindow, UnknownField } from './staged-batch.ts';
-export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './table-spec.ts';
-export { toEdrlakeError } from './thrown.ts';
+} from './tables/record-shape.ts';
+export {
+  copyToParquetSql,
+  idHashSql,
+  quoteFile,
+  quoteName,
+  quoteText,
+  ROW_GROUP_ROWS,
+  writtenFile,
+} from './tables/sql-text.ts';
+export type { RejectReason, StagedBatch, StagedWindow, UnknownField } from './tables/staged-batch.ts';
+export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './tables/table-spec.ts';
+export {
+  type BothClocks,
+  beforeNow,
+  bothClocks,
+  clocksText,
+  isAhead,
+  refuseFuture,
+  SETTLE_LAG_MS,
+} from './time/both-clocks.ts';
+export { type Beat, type Clock, type Random, seededRandom, systemBeat, systemClock } from './time/clock.ts';
 export {
   type Day,
   dayOf,
@@ -80,15 +92,4 @@ export {
   startOfDayMs,
   type TimeRange,
   timeRange,
-} from './time-range.ts';
-export {
-  type CutField,
-  EVERYTHING,
-  type EventQuery,
-  type PlannedWindow,
-  type QueryScope,
-  type TimeAxis,
-  type Window,
-  type WindowCut,
-  windowOf,
-} from './window.ts';
+} from './time/time-range.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ProxySettings, proxyFor } from '../src/proxy.ts';
+import { type ProxySettings, proxyFor } from '../src/process/proxy.ts';
 
 const proxy = (except: string): ProxySettings => ({
   url: 'http://proxy:3128',

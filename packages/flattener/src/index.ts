@@ -20,12 +20,12 @@
  * - A record that is no object, has no id, or no readable event time is a reject. Every record is an event or a reject.
  * - Of a key delivered twice in one object the first counts. The order of members inside JSON columns carries no meaning.
  */
-export { flattenRecords } from './arrow-flatten.ts';
-export type { Fetched } from './flatten-record.ts';
-export { CHILD_TABLES, DOCUMENTED_LEFTOVERS, LAKE_TABLES } from './lake-tables.ts';
-export { oddColumnsSql, oddElementsSql, odditiesOf, oddRecordsSql, RECORD_SECTIONS } from './oddities.ts';
-export { RECORD_SHAPE } from './record-shape.ts';
-export { childRowsSql } from './sql-children.ts';
-export { eventsSql } from './sql-events.ts';
-export type { Oddities } from './sql-extra.ts';
-export { LIST_COLUMNS, linesSql, noLinesSql, plainChildRowsSql, plainEventsSql } from './sql-plain.ts';
+export { flattenRecords } from './in-process/arrow-flatten.ts';
+export type { Fetched } from './in-process/flatten-record.ts';
+export { CHILD_TABLES, DOCUMENTED_LEFTOVERS, LAKE_TABLES } from './spec/lake-tables.ts';
+export { RECORD_SHAPE } from './spec/record-shape.ts';
+export { childRowsSql } from './sql/children.ts';
+export { LIST_COLUMNS, linesSql, noLinesSql, plainChildRowsSql, plainEventsSql } from './sql/conforming.ts';
+export type { Oddities } from './sql/extra.ts';
+export { oddColumnsSql, oddElementsSql, odditiesOf, oddRecordsSql, RECORD_SECTIONS } from './sql/irregular.ts';
+export { eventsSql } from './sql/irregular-events.ts';

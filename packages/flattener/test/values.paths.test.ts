@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fullFilePath, normalPath } from '../src/values.ts';
+import { fullFilePath, normalPath } from '../src/in-process/values.ts';
 
 const path = fc
   .array(fc.constantFrom('\\', '/', '\\\\', '//', 'C:', 'Windows', 'é😀', 'a.dll', '.'), { minLength: 1, maxLength: 8 })

@@ -3,11 +3,15 @@ import { access } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EdrlakeError, isoInstant, quoteText, systemBeat, systemProcesses, type TableSpec } from '@edrlake/core';
-import { sumFile } from './checksum.ts';
-import { openCommitLog } from './commit-log.ts';
-import type { DuckDbSession } from './duckdb-session.ts';
-import { isFileError } from './file-errors.ts';
-import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } from './lake-state.ts';
+import { type LakeOptions, openLake } from './lake.ts';
+import { openCommitLog } from './log/commit-log.ts';
+import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } from './log/lake-state.ts';
+import { checkpointText, listLog, readEntry } from './log/log-files.ts';
+import { rowsOf } from './log/table-rows.ts';
+import { refuseLostLog } from './recovery/refuse-lost-log.ts';
+import { sumFile } from './storage/checksum.ts';
+import type { DuckDbSession } from './storage/duckdb.ts';
+import { isFileError } from './storage/file-errors.ts';
 import {
   checkpointPath,
   FOLDERS,
@@ -18,13 +22,9 @@ import {
   isWrittenName,
   parseLogName,
   trashPath,
-} from './layout.ts';
-import { openLease } from './lease.ts';
-import { checkpointText, listLog, readEntry } from './log-files.ts';
-import { refuseLostLog } from './lost-log.ts';
-import { type LakeOptions, openLake } from './open-lake.ts';
-import { localStore, makeFolder, type Store } from './store.ts';
-import { rowsOf } from './table-rows.ts';
+} from './storage/layout.ts';
+import { openLease } from './storage/lease.ts';
+import { localStore, makeFolder, type Store } from './storage/store.ts';
 
 /** What making the log anew did. */
 export interface RebuildReport {
@@ -75,7 +75,7 @@ export async function rebuildLog(
       });
     }
     version = (await newestVersion(store)) + 1;
-    const duckDb = await (await import('./duckdb-session.ts')).openDuckDb(null, {
+    const duckDb = await (await import('./storage/duckdb.ts')).openDuckDb(null, {
       ...{ memoryLimit: options.memoryLimit ?? '512MB', threads: options.threads ?? null, keepsRowOrder: false },
       spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
     });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { FileLayout } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { halvesOf, planCompaction } from '../src/compact-plan.ts';
 import type { Lake } from '../src/index.ts';
+import { halvesOf, planCompaction } from '../src/maintenance/plan-compaction.ts';
 import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, HOUR, SMALL_TABLES, type SmallEvent, table } from './small-lake.ts';
 

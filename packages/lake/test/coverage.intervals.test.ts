@@ -14,9 +14,9 @@ import {
 } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { coverageOf, type DayCoverage, provenRangesOf } from '../src/coverage.ts';
-import { countedAtOf } from '../src/dated-proofs.ts';
-import type { Snapshot } from '../src/snapshot.ts';
+import type { Snapshot } from '../src/log/snapshot.ts';
+import { countedAtOf } from '../src/proofs/dated-proofs.ts';
+import { coverageOf, type DayCoverage, provenRangesOf } from '../src/verify/coverage.ts';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, proofOf } from './small-lake.ts';
 

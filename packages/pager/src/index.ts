@@ -1,7 +1,6 @@
-export { type FailedWindow, isFailedWindow } from './fetch-window.ts';
-export { type FetchOptions, fetchWindows } from './fetch-windows.ts';
-export { type KnownRecord, knownRecord } from './known-members.ts';
-export { MAX_RECORD_BYTES, type PageScanOptions, type ScannedPage, scanPage } from './page-scanner.ts';
+export { type FailedWindow, isFailedWindow } from './fetch/fetch-window.ts';
+export { type FetchOptions, fetchWindows } from './fetch/fetch-windows.ts';
+export { removeWindow } from './fetch/spool.ts';
 export {
   brokenAnswer,
   type PlanOptions,
@@ -9,5 +8,6 @@ export {
   planWindows,
   type UncountedWindow,
   type WindowPlan,
-} from './plan-windows.ts';
-export { removeWindow } from './spool.ts';
+} from './plan/plan-windows.ts';
+export { type KnownRecord, knownRecord } from './scan/field-table.ts';
+export { MAX_RECORD_BYTES, type PageScanOptions, type ScannedPage, scanPage } from './scan/page-scanner.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EVERYTHING, type FetchedWindow, windowOf } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fetchWindows } from '../src/fetch-windows.ts';
+import { fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
 /** Each takes some twenty synced files. */

@@ -11,9 +11,9 @@ import {
 } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type FailedWindow, isFailedWindow } from '../src/fetch-window.ts';
-import { type FetchOptions, fetchWindows } from '../src/fetch-windows.ts';
-import { planWindows } from '../src/plan-windows.ts';
+import { type FailedWindow, isFailedWindow } from '../src/fetch/fetch-window.ts';
+import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
+import { planWindows } from '../src/plan/plan-windows.ts';
 import { cursorOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
 const START_MS = Date.UTC(2020, 7, 17);

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdrlakeError, EVERYTHING, type FetchedWindow, type PlannedWindow, type RunEvent } from '@edrlake/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { FailedWindow } from '../src/fetch-window.ts';
-import { type FetchOptions, fetchWindows } from '../src/fetch-windows.ts';
-import { planWindows } from '../src/plan-windows.ts';
+import type { FailedWindow } from '../src/fetch/fetch-window.ts';
+import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
+import { planWindows } from '../src/plan/plan-windows.ts';
 import { type MemorySource, memorySource } from './memory-source.ts';
 
 const START_MS = Date.UTC(2020, 7, 17);

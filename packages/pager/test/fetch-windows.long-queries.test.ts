@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdrlakeError, EVERYTHING, type EventQuery } from '@edrlake/core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { fetchWindows } from '../src/fetch-windows.ts';
-import { planWindows } from '../src/plan-windows.ts';
+import { fetchWindows } from '../src/fetch/fetch-windows.ts';
+import { planWindows } from '../src/plan/plan-windows.ts';
 import { type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
 const START_MS = Date.UTC(2020, 7, 17);

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { EVERYTHING, type HistogramBucket, type PageReader, type PlannedWindow, type ValueCount } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isFailedWindow } from '../src/fetch-window.ts';
-import { fetchWindows } from '../src/fetch-windows.ts';
-import { planWindows } from '../src/plan-windows.ts';
+import { isFailedWindow } from '../src/fetch/fetch-window.ts';
+import { fetchWindows } from '../src/fetch/fetch-windows.ts';
+import { planWindows } from '../src/plan/plan-windows.ts';
 import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
 const RANGE = { startMs: 1_597_622_400_000, endMs: 1_597_622_400_000 + 20_000 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/known-members.ts';
-import { scanPage } from '../src/page-scanner.ts';
+import { knownRecord } from '../src/scan/field-table.ts';
+import { scanPage } from '../src/scan/page-scanner.ts';
 
 async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {
   for (const chunk of chunks) yield Buffer.from(chunk as string);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/known-members.ts';
-import { MAX_RECORD_BYTES, scanPage } from '../src/page-scanner.ts';
+import { knownRecord } from '../src/scan/field-table.ts';
+import { MAX_RECORD_BYTES, scanPage } from '../src/scan/page-scanner.ts';
 
 const SHAPE = { members: [{ name: 'id', kind: 'text', column: 'id' }], required: ['id'] } as const;
 

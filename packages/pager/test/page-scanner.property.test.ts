@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/known-members.ts';
-import { scanPage } from '../src/page-scanner.ts';
+import { knownRecord } from '../src/scan/field-table.ts';
+import { scanPage } from '../src/scan/page-scanner.ts';
 
 const ID_FIELDS = ['id', 'eventId'];
 

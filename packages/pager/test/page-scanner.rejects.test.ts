@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { type RecordShape, SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/known-members.ts';
-import { scanPage } from '../src/page-scanner.ts';
+import { knownRecord } from '../src/scan/field-table.ts';
+import { scanPage } from '../src/scan/page-scanner.ts';
 
 const SHAPE: RecordShape = {
   members: [

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { type RecordShape, type ShapeMember, SPOOL_MEMBERS } from '@edrlake/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type KnownRecord, knownRecord } from '../src/known-members.ts';
-import { numberText } from '../src/number-text.ts';
-import { scanPage } from '../src/page-scanner.ts';
-import { openSpool, type Spool } from '../src/spool.ts';
+import { openSpool, type Spool } from '../src/fetch/spool.ts';
+import { type KnownRecord, knownRecord } from '../src/scan/field-table.ts';
+import { numberText } from '../src/scan/number-text.ts';
+import { scanPage } from '../src/scan/page-scanner.ts';
 
 const SHAPE: RecordShape = {
   members: [

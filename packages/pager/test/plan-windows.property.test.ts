@@ -1,7 +1,7 @@
 import { EVERYTHING, type EventQuery, type HistogramBucket, type TimeRange } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { planWindows, type WindowPlan } from '../src/plan-windows.ts';
+import { planWindows, type WindowPlan } from '../src/plan/plan-windows.ts';
 import { type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
 const RANGE: TimeRange = { startMs: 1_597_622_400_000, endMs: 1_597_622_400_000 + 20_000 };

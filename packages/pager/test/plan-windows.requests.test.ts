@@ -1,6 +1,6 @@
 import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, type Random, seededRandom, type TimeRange } from '@edrlake/core';
 import { expect, test } from 'vitest';
-import { planWindows } from '../src/plan-windows.ts';
+import { planWindows } from '../src/plan/plan-windows.ts';
 import { type MemoryEvent, memorySource } from './memory-source.ts';
 
 const START_MS = Date.UTC(2020, 7, 17);

@@ -1,6 +1,6 @@
 import { EdrlakeError, EVERYTHING, type RunEvent } from '@edrlake/core';
 import { expect, test } from 'vitest';
-import { type PlanOptions, planWindows } from '../src/plan-windows.ts';
+import { type PlanOptions, planWindows } from '../src/plan/plan-windows.ts';
 import { type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
 const AT_MS = Date.UTC(2020, 7, 17, 12);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openSpool, removeWindow } from '../src/spool.ts';
+import { openSpool, removeWindow } from '../src/fetch/spool.ts';
 
 let directory: string;
 beforeEach(async () => {

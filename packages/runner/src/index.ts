@@ -1,9 +1,27 @@
 export { DOCUMENTED_TOKENS, postJson, type QualysClient, windowFilter } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
-export { type Connection, type ConnectionSettings, connect } from './connect.ts';
-export { checkLake, diagnose } from './diagnose.ts';
-export { examineEdrLake } from './examine.ts';
-export { exportRange } from './export-flow.ts';
+export { type Connection, type ConnectionSettings, connect } from './connect/connect.ts';
+export { openEdrLake, rebuildEdrLog } from './connect/open-lake.ts';
+export { connectBeside, connectSharing, type Sharing } from './connect/shared-connection.ts';
+export type { Finding } from './doctor/check-result.ts';
+export { checkLake, diagnose } from './doctor/diagnose.ts';
+export { examineEdrLake } from './doctor/examine.ts';
+export { exportRange } from './export/export-flow.ts';
+export { planExport } from './export/plan-export.ts';
+export { provenWindows } from './export/skip-covered.ts';
+export { lastSuccessAtMs } from './history/run-history.ts';
+export { rememberReconciliation } from './reconcile/last-results.ts';
+export {
+  agreementOf,
+  type DayVerdict,
+  type ReconciledDay,
+  type RepairReport,
+  reconcile,
+  repair,
+} from './reconcile/reconcile.ts';
+export { failedRanges } from './run/failed-ranges.ts';
+export { knownClocks } from './run/read-clocks.ts';
+export { runLiveness } from './run/run-liveness.ts';
 export type {
   ExportEnds,
   ExportOptions,
@@ -15,37 +33,23 @@ export type {
   RequestEstimate,
   RunServices,
   Services,
-} from './export-types.ts';
-export { failedRanges } from './failed-windows.ts';
-export type { Finding } from './finding.ts';
-export { lastSuccessAtMs } from './history/run-history.ts';
-export { openEdrLake, rebuildEdrLog } from './open-lake.ts';
-export { planExport } from './plan-export.ts';
-export { knownClocks } from './read-clocks.ts';
-export {
-  agreementOf,
-  type DayVerdict,
-  type ReconciledDay,
-  type RepairReport,
-  reconcile,
-  repair,
-} from './reconcile.ts';
-export { rememberReconciliation } from './reconciliation-store.ts';
-export { runLiveness } from './run-liveness.ts';
-export { connectBeside, connectSharing, type Sharing } from './shared-connection.ts';
-export { provenWindows } from './skip-proven.ts';
-export { type SyncReport, type SyncRequest, syncNewEvents } from './sync.ts';
+} from './run/types.ts';
+export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
 export { BUILT_IN_TASKS, definePipeline } from './tasks/built-in-tasks.ts';
 export { openTaskTools, type TaskTools } from './tasks/task-tools.ts';
-export type { Pipeline } from './workflow/define-pipeline.ts';
-export { describePipeline, type PipelineDescription, type TaskDescription } from './workflow/describe-pipeline.ts';
-export type { PostJson } from './workflow/hooks.ts';
-export { parseParams } from './workflow/params.ts';
+export type { Pipeline } from './workflow/definition/define-pipeline.ts';
+export {
+  describePipeline,
+  type PipelineDescription,
+  type TaskDescription,
+} from './workflow/definition/describe-pipeline.ts';
+export { parseParams } from './workflow/definition/params.ts';
+export { validatePipeline } from './workflow/definition/validate-pipeline.ts';
+export type { PostJson } from './workflow/engine/hooks.ts';
 export {
   RUN_EXIT_CODES,
   type RunPipelineOptions,
   type RunResult,
   runPipeline,
-} from './workflow/run-pipeline.ts';
-export { runSchedule } from './workflow/schedule.ts';
-export { validatePipeline } from './workflow/validate-pipeline.ts';
+} from './workflow/engine/run-pipeline.ts';
+export { runSchedule } from './workflow/engine/schedule.ts';

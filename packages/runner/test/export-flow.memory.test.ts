@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseRange } from '@edrlake/core';
 import { expect, it } from 'vitest';
-import { exportRange } from '../src/export-flow.ts';
-import { openEdrLake } from '../src/open-lake.ts';
+import { openEdrLake } from '../src/connect/open-lake.ts';
+import { exportRange } from '../src/export/export-flow.ts';
 import { OPTIONS, onStage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { connect } from '../src/connect.ts';
+import { connect } from '../src/connect/connect.ts';
 import { onStage, rowsOf } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
@@ -37,7 +37,7 @@ describe('a gateway that gives smaller pages than it is asked for', () => {
       try {
         const asked = () => simulator.calls.of('events').map(({ params }) => params.pageSize);
         const before = asked().length;
-        const { exportRange } = await import('../src/export-flow.ts');
+        const { exportRange } = await import('../src/export/export-flow.ts');
         const request = { axis: 'event', ranges: [NEXT_DAY], scope: { filter: null, state: null } } as const;
         const laterEnds = { ...ends, source: later.source, requestsMade: later.requestsMade };
         const options = { concurrency: 2, batchBytes: 1_000_000, force: false, replace: false };

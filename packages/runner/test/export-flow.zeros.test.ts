@@ -1,8 +1,8 @@
 import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
 import type { FaultEffect } from '@edrlake/simulator';
 import { describe, expect, it } from 'vitest';
-import { planExport } from '../src/plan-export.ts';
-import { syncNewEvents } from '../src/sync.ts';
+import { planExport } from '../src/export/plan-export.ts';
+import { syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');

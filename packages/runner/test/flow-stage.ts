@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { type Clock, EVERYTHING, type RunEvent, seededRandom, systemClock, type TimeRange } from '@edrlake/core';
 import { type ExportOptions, type ExportReport, exportRange, type RunServices } from '@edrlake/runner';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@edrlake/simulator';
-import { type Connection, type ConnectionSettings, connect } from '../src/connect.ts';
-import { openEdrLake } from '../src/open-lake.ts';
+import { type Connection, type ConnectionSettings, connect } from '../src/connect/connect.ts';
+import { openEdrLake } from '../src/connect/open-lake.ts';
 
 /** A simulated gateway, an open lake and a connection between the two. */
 export interface Stage {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
 import { expect, it } from 'vitest';
-import { syncNewEvents } from '../src/sync.ts';
+import { syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAYS = parseRange('2020-08-17', '2020-08-18');

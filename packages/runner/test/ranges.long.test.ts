@@ -1,8 +1,8 @@
 import { EVERYTHING, MS_PER_DAY, parseRange, startOfDayMs, systemClock } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { exportRange } from '../src/export-flow.ts';
-import { reconcile, repair } from '../src/reconcile.ts';
-import { differingStretches } from '../src/stretches.ts';
+import { exportRange } from '../src/export/export-flow.ts';
+import { differingStretches } from '../src/reconcile/diff-ranges.ts';
+import { reconcile, repair } from '../src/reconcile/reconcile.ts';
 import { OPTIONS, onStage, rowsOf } from './flow-stage.ts';
 
 const WEEK = parseRange('2020-08-17', '2020-08-23');

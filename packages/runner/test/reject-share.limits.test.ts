@@ -1,7 +1,7 @@
 import { EVERYTHING, MS_PER_DAY, parseRange, type RunEvent } from '@edrlake/core';
 import { exportRange } from '@edrlake/runner';
 import { expect, test } from 'vitest';
-import { hasTooManyRejects, isAboveShare, joinReasons } from '../src/reject-share.ts';
+import { hasTooManyRejects, isAboveShare, joinReasons } from '../src/run/reject-share.ts';
 import { OPTIONS, onStage, type Stage } from './flow-stage.ts';
 
 test.each([

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { seededRandom, systemClock } from '@edrlake/core';
 import { type SimulatorOptions, startSimulator } from '@edrlake/simulator';
 import { expect, it, onTestFinished } from 'vitest';
-import { connectSharing, type Sharing } from '../src/shared-connection.ts';
+import { connectSharing, type Sharing } from '../src/connect/shared-connection.ts';
 
 const NEVER = new AbortController().signal;
 const DAY = { startMs: Date.UTC(2020, 7, 17), endMs: Date.UTC(2020, 7, 18) };

@@ -1,8 +1,8 @@
 import { type Clock, EVERYTHING, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { diagnose } from '../src/diagnose.ts';
-import { watermarkOf } from '../src/follow-start.ts';
-import { syncNewEvents } from '../src/sync.ts';
+import { diagnose } from '../src/doctor/diagnose.ts';
+import { syncNewEvents } from '../src/sync/sync.ts';
+import { watermarkOf } from '../src/sync/watermark.ts';
 import { OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 /** True time; the gateway's clock is right unless a test says otherwise. */

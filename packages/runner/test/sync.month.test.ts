@@ -1,6 +1,6 @@
 import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
 import { expect, it } from 'vitest';
-import { syncNewEvents } from '../src/sync.ts';
+import { syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf } from './flow-stage.ts';
 
 const MONTH = parseRange('2020-08-01', '2020-08-30');

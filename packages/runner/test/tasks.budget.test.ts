@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { seededRandom, systemClock } from '@edrlake/core';
 import { type SimulatorOptions, startSimulator } from '@edrlake/simulator';
 import { expect, it, onTestFinished } from 'vitest';
-import { lakeBudgetLeft } from '../src/lake-budget.ts';
-import { connectBeside, connectSharing, type Sharing } from '../src/shared-connection.ts';
+import { lakeBudgetLeft } from '../src/connect/limiter-folder.ts';
+import { connectBeside, connectSharing, type Sharing } from '../src/connect/shared-connection.ts';
 import { openTaskTools } from '../src/tasks/task-tools.ts';
 
 const DAY = { startMs: Date.UTC(2020, 7, 17), endMs: Date.UTC(2020, 7, 18) };

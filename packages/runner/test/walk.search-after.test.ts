@@ -1,7 +1,7 @@
 import { parseRange } from '@edrlake/core';
 import { planExport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
-import { diagnose } from '../src/diagnose.ts';
+import { diagnose } from '../src/doctor/diagnose.ts';
 import { onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { seededRandom, systemClock, systemProcesses } from '@edrlake/core';
-import { runPipeline } from '../src/workflow/run-pipeline.ts';
+import { runPipeline } from '../src/workflow/engine/run-pipeline.ts';
 import { definePipeline, RUN_ID } from './workflow-stage.ts';
 
 /** How many days the pipeline works off, one file each. */

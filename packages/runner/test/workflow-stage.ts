@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ProcessOwner, type RunEvent, seededRandom } from '@edrlake/core';
 import { readLostWork } from '../src/history/run-history.ts';
-import type { Pipeline } from '../src/workflow/define-pipeline.ts';
-import { pipelineDefiner } from '../src/workflow/define-pipeline.ts';
-import { type RunPipelineOptions, type RunResult, runPipeline } from '../src/workflow/run-pipeline.ts';
+import { type Pipeline, pipelineDefiner } from '../src/workflow/definition/define-pipeline.ts';
+import { type RunPipelineOptions, type RunResult, runPipeline } from '../src/workflow/engine/run-pipeline.ts';
 import { hastyClock } from './virtual-clock.ts';
 
 /** Pipelines of tests use functions of their own. */

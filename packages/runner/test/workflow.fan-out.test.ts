@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { AnyFacts } from '../src/workflow/define-pipeline.ts';
+import type { AnyFacts } from '../src/workflow/definition/define-pipeline.ts';
 import { definePipeline, newStage, type Stage } from './workflow-stage.ts';
 
 let stage: Stage;

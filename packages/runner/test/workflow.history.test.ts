@@ -1,10 +1,10 @@
 import type { SpooledPage } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ExportReport, ExportRequest } from '../src/export-types.ts';
 import { lastSuccessAtMs, listRuns, readRun } from '../src/history/run-history.ts';
 import { reportOf } from '../src/history/run-report.ts';
-import { openJournal } from '../src/journal-file.ts';
-import type { JournalLine } from '../src/run-journal.ts';
+import { openJournal } from '../src/journal/journal-file.ts';
+import type { JournalLine } from '../src/run/journal.ts';
+import type { ExportReport, ExportRequest } from '../src/run/types.ts';
 import { hastyClock, virtualClock } from './virtual-clock.ts';
 import { definePipeline, newStage, ownerWith, RUN_ID, type Stage } from './workflow-stage.ts';
 

@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HooksSpec, Pipeline } from '../src/workflow/define-pipeline.ts';
-import type { PostJson } from '../src/workflow/hooks.ts';
+import type { HooksSpec, Pipeline } from '../src/workflow/definition/define-pipeline.ts';
+import type { PostJson } from '../src/workflow/engine/hooks.ts';
 import { hastyClock, virtualClock } from './virtual-clock.ts';
 import { definePipeline, newStage, RUN_ID, type Stage } from './workflow-stage.ts';
 

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Pipeline } from '../src/workflow/define-pipeline.ts';
+import type { Pipeline } from '../src/workflow/definition/define-pipeline.ts';
 import { definePipeline, newStage, type Stage, statesOf } from './workflow-stage.ts';
 
 let stage: Stage;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ParamSpecs, parseParams, resolveParams } from '../src/workflow/params.ts';
+import { type ParamSpecs, parseParams, resolveParams } from '../src/workflow/definition/params.ts';
 
 const specs: ParamSpecs = {
   from: { type: 'day', meaning: 'the first day' },

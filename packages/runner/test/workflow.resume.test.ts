@@ -2,8 +2,8 @@ import { EdrlakeError } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../src/history/run-history.ts';
 import { reportOf } from '../src/history/run-report.ts';
-import type { AnyFacts, Pipeline } from '../src/workflow/define-pipeline.ts';
-import type { RunResult } from '../src/workflow/run-pipeline.ts';
+import type { AnyFacts, Pipeline } from '../src/workflow/definition/define-pipeline.ts';
+import type { RunResult } from '../src/workflow/engine/run-pipeline.ts';
 import { definePipeline, newStage, ownerWith, RUN_ID, type Stage, statesOf } from './workflow-stage.ts';
 
 let stage: Stage;

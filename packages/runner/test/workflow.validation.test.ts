@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import type { AnyTask, Pipeline } from '../src/workflow/define-pipeline.ts';
-import { validatePipeline } from '../src/workflow/validate-pipeline.ts';
+import type { AnyTask, Pipeline } from '../src/workflow/definition/define-pipeline.ts';
+import { validatePipeline } from '../src/workflow/definition/validate-pipeline.ts';
 
 const registry = {
   sync: {

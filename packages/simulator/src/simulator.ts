@@ -1,17 +1,17 @@
-import { attributesOf } from './attributes.ts';
-import { tokenBook } from './auth.ts';
-import { type CallLog, callLog } from './call-log.ts';
-import { dataEndpoints } from './endpoints.ts';
-import { type FaultQueue, faultQueue } from './faults.ts';
-import { identitiesOf } from './identity.ts';
-import { latenessOf } from './lateness.ts';
-import { limitBook } from './limits.ts';
-import { resolveOptions, type SimulatorOptions } from './options.ts';
-import { pageCache } from './page-cache.ts';
-import { type Addition, populationOf } from './population.ts';
-import { listen } from './server.ts';
-import { type Burst, buildTimeline } from './timeline.ts';
+import { tokenBook } from './server/auth.ts';
+import { type CallLog, callLog } from './server/call-log.ts';
+import { dataEndpoints } from './server/endpoints.ts';
+import { type FaultQueue, faultQueue } from './server/faults.ts';
+import { limitBook } from './server/limits.ts';
+import { resolveOptions, type SimulatorOptions } from './server/options.ts';
+import { pageCache } from './server/page-cache.ts';
+import { listen } from './server/server.ts';
 import { type Truth, truthOf } from './truth.ts';
+import { attributesOf } from './world/attributes.ts';
+import { identitiesOf } from './world/identity.ts';
+import { latenessOf } from './world/lateness.ts';
+import { type Addition, populationOf } from './world/population.ts';
+import { type Burst, buildTimeline } from './world/timeline.ts';
 
 /** A gateway on loopback, and everything about it that a test may know and a client may not. */
 export interface Simulator {

@@ -1,8 +1,8 @@
 import type { TimeRange } from '@edrlake/core';
-import type { Axis } from './population.ts';
-import { type EventWorld, listRenderer } from './render.ts';
-import { detailOf, type JsonObject } from './render-detail.ts';
-import { dayNumber, dayText } from './time-text.ts';
+import { detailOf, type JsonObject } from './records/render-detail.ts';
+import { type EventWorld, listRenderer } from './records/render-list.ts';
+import type { Axis } from './world/population.ts';
+import { dayNumber, dayText } from './world/time-text.ts';
 
 /** What a lake must hold of one UTC day of `dateTime`. Child rows are those of records with an id. */
 export interface DayTruth {

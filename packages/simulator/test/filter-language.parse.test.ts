@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type FilterNode, parseFilter } from '../src/filter-language.ts';
-import { isFilterProblem } from '../src/filter-lexer.ts';
+import { type FilterNode, parseFilter } from '../src/query/filter-language.ts';
+import { isFilterProblem } from '../src/query/filter-lexer.ts';
 
 const test = (token: string, condition: Extract<FilterNode, { kind: 'test' }>['condition']): FilterNode => ({
   kind: 'test',

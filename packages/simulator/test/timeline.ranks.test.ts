@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { latenessOf } from '../src/lateness.ts';
-import { populationOf } from '../src/population.ts';
-import type { EventSequence } from '../src/sequence.ts';
-import { buildTimeline, type TimelineProfile } from '../src/timeline.ts';
+import { latenessOf } from '../src/world/lateness.ts';
+import { populationOf } from '../src/world/population.ts';
+import type { EventSequence } from '../src/world/sequence.ts';
+import { buildTimeline, type TimelineProfile } from '../src/world/timeline.ts';
 
 const START_MS = Date.UTC(2020, 7, 17, 3, 4, 5, 678);
 const HOUR_MS = 3_600_000;

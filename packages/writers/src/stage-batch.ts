@@ -9,7 +9,7 @@ import {
   type StagedBatch,
 } from '@edrlake/core';
 import { CHILD_TABLES, LAKE_TABLES, LIST_COLUMNS, plainChildRowsSql, plainEventsSql } from '@edrlake/flattener';
-import { openOdd } from './odd-records.ts';
+import { openOdd } from './irregular-records.ts';
 import { rejectReasonsOf } from './reject-reasons.ts';
 import { rowsOf } from './rows.ts';
 import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';

@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import type { Argv, CommandModule } from 'yargs';
-import type { Surroundings } from '../surroundings.ts';
+import type { Surroundings } from '../process/process-context.ts';
 import { configKey, environmentName, type FlagName, type FlagValues, flagNamed } from './options.ts';
 
 /** What a shell's completion script calls the program with, followed by the words typed so far. */

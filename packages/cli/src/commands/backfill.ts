@@ -3,15 +3,15 @@ import type { ExportReport } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { optionalRange, requiredRange, scopeOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, requireLake } from '../lake-access.ts';
-import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../lake-session.ts';
-import { startDisplay } from '../progress-display.ts';
-import { writeRejects } from '../rejects-text.ts';
-import { reportDocument, reportText } from '../report-text.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { knownDays, wantedRanges } from '../wanted-ranges.ts';
+import { knownDays, wantedRanges } from '../args/wanted-ranges.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { writeRejects } from '../render/rejects-text.ts';
+import { reportDocument, reportText } from '../render/report-text.ts';
+import { optionalRange, requiredRange, scopeOf } from '../session/connection-settings.ts';
+import { lakeDirectory, requireLake } from '../session/lake-access.ts';
+import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../session/lake-session.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake backfill` */
 export const command = defineCommand({

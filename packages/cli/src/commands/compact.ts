@@ -3,13 +3,13 @@ import type { CompactReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { optionalRange, servicesOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, lakeOptions } from '../lake-access.ts';
-import { startDisplay } from '../progress-display.ts';
-import { bytesText, countText, nounText } from '../quantity-text.ts';
-import { newRunId } from '../run-id.ts';
-import { type Surroundings, writeText } from '../surroundings.ts';
+import { type Surroundings, writeText } from '../process/process-context.ts';
+import { newRunId } from '../process/run-id.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { optionalRange, servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
+import { bytesText, countText, nounText } from '../text/format-numbers.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake compact` */
 export const command = defineCommand({

@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import { COMPLETE, type CommandInput, defineCommand } from '../args/command.ts';
-import { writeJson } from '../json-output.ts';
-import { type Surroundings, writeText } from '../surroundings.ts';
+import { type Surroundings, writeText } from '../process/process-context.ts';
+import { writeJson } from '../text/json-output.ts';
 
 const SCRIPTS: Readonly<Record<string, string>> = {
   bash: `# edrlake completion for bash

@@ -3,12 +3,12 @@ import { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/run
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT, RANGE, TIME_TOKENS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { optionalRange, scopeOf, withConnection } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { startDisplay } from '../progress-display.ts';
-import { countText, instantText } from '../quantity-text.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { tableText } from '../table-text.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { optionalRange, scopeOf, withConnection } from '../session/connection-settings.ts';
+import { countText, instantText } from '../text/format-numbers.ts';
+import { writeJson } from '../text/json-output.ts';
+import { tableText } from '../text/table-text.ts';
 
 interface Group {
   readonly value: string;

@@ -11,20 +11,20 @@ import {
   planExport,
 } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { collectRows } from '../collect-rows.ts';
-import { DEMO_QUESTIONS } from '../demo-questions.ts';
-import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo-text.ts';
-import { connectionSettings, servicesOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeOptions } from '../lake-access.ts';
-import { BATCH_BYTES } from '../lake-session.ts';
-import { coverageDocument, type LakeStatus, readLakeStatus, tablesText } from '../lake-status.ts';
-import { startDisplay } from '../progress-display.ts';
-import { countText, durationText, nounText } from '../quantity-text.ts';
-import { reportDocument, reportText } from '../report-text.ts';
-import { newRunId } from '../run-id.ts';
-import { startSimulatedGateway } from '../simulated-gateway.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { collectRows } from '../demo/collect-rows.ts';
+import { DEMO_QUESTIONS } from '../demo/demo-queries.ts';
+import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo/demo-text.ts';
+import { startSimulatedGateway } from '../demo/simulated-gateway.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { newRunId } from '../process/run-id.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { reportDocument, reportText } from '../render/report-text.ts';
+import { coverageDocument, type LakeStatus, readLakeStatus, tablesText } from '../render/status-text.ts';
+import { connectionSettings, servicesOf } from '../session/connection-settings.ts';
+import { lakeOptions } from '../session/lake-access.ts';
+import { BATCH_BYTES } from '../session/lake-session.ts';
+import { countText, durationText, nounText } from '../text/format-numbers.ts';
+import { writeJson } from '../text/json-output.ts';
 
 const EVENTS = 120_000;
 const RANGE = parseRange('2020-08-17', '2020-08-23');

@@ -3,13 +3,13 @@ import { checkLake, diagnose, examineEdrLake, type Finding } from '@edrlake/runn
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { readCredentials } from '../credentials.ts';
-import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory } from '../lake-access.ts';
-import { startDisplay } from '../progress-display.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { padEnd, wrapWords } from '../text-layout.ts';
+import { readCredentials } from '../config/credentials.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory } from '../session/lake-access.ts';
+import { writeJson } from '../text/json-output.ts';
+import { padEnd, wrapWords } from '../text/text-width.ts';
 
 const MARKS: Readonly<Record<Finding['status'], string>> = { ok: '✔', warn: '!', fail: '✘' };
 

@@ -1,9 +1,9 @@
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT } from '../args/option-groups.ts';
-import { withConnection } from '../gateway.ts';
-import { indentJson } from '../indent-json.ts';
-import { startDisplay } from '../progress-display.ts';
-import { type Surroundings, writeText } from '../surroundings.ts';
+import { type Surroundings, writeText } from '../process/process-context.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { withConnection } from '../session/connection-settings.ts';
+import { indentJson } from '../text/indent-json.ts';
 
 /** `edrlake event` */
 export const command = defineCommand({

@@ -2,10 +2,10 @@ import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { configTemplate } from '../config-template.ts';
-import { writeJson } from '../json-output.ts';
-import { SHIPPED_PIPELINES } from '../pipeline-file.ts';
-import { type Surroundings, writeText } from '../surroundings.ts';
+import { configTemplate } from '../config/config-template.ts';
+import { type Surroundings, writeText } from '../process/process-context.ts';
+import { SHIPPED_PIPELINES } from '../session/pipeline-file.ts';
+import { writeJson } from '../text/json-output.ts';
 
 const FILE_NAME = 'edrlake.config.ts';
 const NIGHTLY = 'pipelines/nightly.ts';

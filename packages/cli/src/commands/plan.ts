@@ -3,13 +3,13 @@ import type { ExportPlan, Services } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { requiredRange, scopeOf, withConnection } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, lakeOptions } from '../lake-access.ts';
-import { type PlanView, planText } from '../plan-text.ts';
-import { startDisplay } from '../progress-display.ts';
-import { spanOf } from '../quantity-text.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { type PlanView, planText } from '../render/plan-text.ts';
+import { requiredRange, scopeOf, withConnection } from '../session/connection-settings.ts';
+import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
+import { spanOf } from '../text/format-numbers.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** The limit of a standard subscription, which the duration is told for. */
 const STANDARD_LIMIT = { requests: 300, windowSeconds: 3_600 };

@@ -4,13 +4,13 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import type { QueryFormat } from '../args/options.ts';
-import { servicesOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
-import { outputStreamOf, refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query-output.ts';
-import { readAllText } from '../read-text.ts';
-import { isBlank, splitStatements } from '../sql-statements.ts';
-import { lineWidth, type Surroundings } from '../surroundings.ts';
+import { lineWidth, type Surroundings } from '../process/process-context.ts';
+import { outputStreamOf, refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query/query-output.ts';
+import { readAllText } from '../query/read-text.ts';
+import { isBlank, splitStatements } from '../query/sql-statements.ts';
+import { servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake query` */
 export const command = defineCommand({

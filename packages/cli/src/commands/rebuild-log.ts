@@ -1,12 +1,12 @@
 import type { RebuildReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
-import { servicesOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory } from '../lake-access.ts';
-import { countText, nounText } from '../quantity-text.ts';
-import { newRunId } from '../run-id.ts';
-import { type Surroundings, writeText } from '../surroundings.ts';
+import { type Surroundings, writeText } from '../process/process-context.ts';
+import { newRunId } from '../process/run-id.ts';
+import { servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory } from '../session/lake-access.ts';
+import { countText, nounText } from '../text/format-numbers.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake rebuild-log` */
 export const command = defineCommand({

@@ -2,16 +2,16 @@ import { bothClocks, EdrlakeError, refuseFuture } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { optionalRange } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, requireLake } from '../lake-access.ts';
-import { type LakeSession, withLakeSession } from '../lake-session.ts';
-import { startDisplay } from '../progress-display.ts';
-import { type ReconcileView, reconcileDocument, reconcileText } from '../reconcile-text.ts';
-import { newRunId } from '../run-id.ts';
-import { refuseScope } from '../scope-refusal.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { knownDays } from '../wanted-ranges.ts';
+import { refuseScope } from '../args/refuse-scope.ts';
+import { knownDays } from '../args/wanted-ranges.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { newRunId } from '../process/run-id.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { type ReconcileView, reconcileDocument, reconcileText } from '../render/reconcile-text.ts';
+import { optionalRange } from '../session/connection-settings.ts';
+import { lakeDirectory, requireLake } from '../session/lake-access.ts';
+import { type LakeSession, withLakeSession } from '../session/lake-session.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** The exit codes: what the API has is not what the lake has; it is, but too much of it was rejected. */
 const EXIT_CODES = { match: 0, mismatch: 4, rejected: 6 } as const;

@@ -5,17 +5,17 @@ import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunR
 import { readRun, reportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
-import { errorText } from '../error-text.ts';
-import { servicesOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory } from '../lake-access.ts';
-import { findPipelineFile, loadPipeline } from '../pipeline-file.ts';
-import { pipelineProgress } from '../pipeline-progress.ts';
-import { pipelineTools, runOnce } from '../pipeline-run.ts';
-import { descriptionText } from '../pipeline-text.ts';
-import { startDisplay } from '../progress-display.ts';
-import { runDocument, runText } from '../runs-text.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { pipelineProgress } from '../progress/pipeline-progress.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { descriptionText } from '../render/pipeline-text.ts';
+import { runDocument, runText } from '../render/runs-text.ts';
+import { servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory } from '../session/lake-access.ts';
+import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
+import { pipelineTools, runOnce } from '../session/pipeline-run.ts';
+import { errorText } from '../text/error-text.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake run` */
 export const command = defineCommand({

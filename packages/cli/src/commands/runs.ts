@@ -4,10 +4,10 @@ import { lookAtLeases } from '@edrlake/lake';
 import { listRuns, type RunReport, readRun } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, requireLake } from '../lake-access.ts';
-import { runDocument, runsText, runText, summaryDocument } from '../runs-text.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
+import { lakeDirectory, requireLake } from '../session/lake-access.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** Runs listed unless --limit says otherwise. */
 const USUAL_LIMIT = 20;

@@ -12,15 +12,15 @@ import { watermarkOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { readCredentials } from '../credentials.ts';
-import { requireGateway, servicesOf } from '../gateway.ts';
-import { lakeDirectory, lakeOptions } from '../lake-access.ts';
-import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../pipeline-file.ts';
-import { pipelineProgress } from '../pipeline-progress.ts';
-import { refusePipelineScope, runOnce } from '../pipeline-run.ts';
-import { startDisplay } from '../progress-display.ts';
-import { countText, durationText, nounText } from '../quantity-text.ts';
-import type { Surroundings } from '../surroundings.ts';
+import { readCredentials } from '../config/credentials.ts';
+import type { Surroundings } from '../process/process-context.ts';
+import { pipelineProgress } from '../progress/pipeline-progress.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { requireGateway, servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
+import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../session/pipeline-file.ts';
+import { refusePipelineScope, runOnce } from '../session/pipeline-run.ts';
+import { countText, durationText, nounText } from '../text/format-numbers.ts';
 
 /** `edrlake schedule` */
 export const command = defineCommand({

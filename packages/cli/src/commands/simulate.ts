@@ -1,14 +1,14 @@
 import { didYouMean, EdrlakeError, isoInstant, parseRange, type TimeRange } from '@edrlake/core';
 import { type Fault, type Simulator, startSimulator } from '@edrlake/simulator';
 import { type CommandInput, defineCommand } from '../args/command.ts';
+import { FAULT_FORMS, FAULT_GRAMMAR, parseFault } from '../args/fault-text.ts';
 import { OUTPUT } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { FAULT_FORMS, FAULT_GRAMMAR, parseFault } from '../fault-text.ts';
-import { optionalRange } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { nounText, rangeFlagsText } from '../quantity-text.ts';
-import { type Surroundings, writeText } from '../surroundings.ts';
-import { pairsText } from '../table-text.ts';
+import { type Surroundings, writeText } from '../process/process-context.ts';
+import { optionalRange } from '../session/connection-settings.ts';
+import { nounText, rangeFlagsText } from '../text/format-numbers.ts';
+import { writeJson } from '../text/json-output.ts';
+import { pairsText } from '../text/table-text.ts';
 
 /** A week in which nothing else happens: the same for everyone, so that numbers can be compared. */
 const DEFAULT_RANGE = parseRange('2020-08-17', '2020-08-23');

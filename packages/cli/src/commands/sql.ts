@@ -3,14 +3,14 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import type { QueryFormat } from '../args/options.ts';
-import { servicesOf } from '../gateway.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
-import { refuseBinaryAtTerminal, writeResult } from '../query-output.ts';
-import { readAllText } from '../read-text.ts';
-import { runSqlShell } from '../sql-shell.ts';
-import { isBlank, splitStatements } from '../sql-statements.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { TextCollector } from '../text-collector.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { refuseBinaryAtTerminal, writeResult } from '../query/query-output.ts';
+import { readAllText } from '../query/read-text.ts';
+import { runSqlShell } from '../query/sql-shell.ts';
+import { isBlank, splitStatements } from '../query/sql-statements.ts';
+import { TextCollector } from '../query/text-collector.ts';
+import { servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
 
 /** `edrlake sql` */
 export const command = defineCommand({

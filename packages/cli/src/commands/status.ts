@@ -1,11 +1,11 @@
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { servicesOf, userLimitOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../lake-access.ts';
-import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../lake-status.ts';
-import { lineWidth, type Surroundings, showsColour, writeText } from '../surroundings.ts';
+import { lineWidth, type Surroundings, showsColour, writeText } from '../process/process-context.ts';
+import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
+import { servicesOf, userLimitOf } from '../session/connection-settings.ts';
+import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** As for a lake and an API that disagree: what the API has by now is not in the lake. */
 const STALE = 4;

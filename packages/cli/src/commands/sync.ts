@@ -10,13 +10,13 @@ import {
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { scopeOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../lake-session.ts';
-import { startDisplay } from '../progress-display.ts';
-import { writeRejects } from '../rejects-text.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { changedDays, exportsOf, type SyncView, syncDocument, syncText } from '../sync-text.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { startDisplay } from '../progress/progress-display.ts';
+import { writeRejects } from '../render/rejects-text.ts';
+import { changedDays, exportsOf, type SyncView, syncDocument, syncText } from '../render/sync-text.ts';
+import { scopeOf } from '../session/connection-settings.ts';
+import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../session/lake-session.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** Late by processing time are events that became visible after others; by event time, all that arrive late. */
 const LOOK_BACK_MS = { processed: 6 * MS_PER_HOUR, event: 5 * MS_PER_DAY } as const;

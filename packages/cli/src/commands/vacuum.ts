@@ -3,12 +3,12 @@ import type { VacuumReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { servicesOf } from '../gateway.ts';
-import { writeJson } from '../json-output.ts';
-import { lakeDirectory, lakeOptions } from '../lake-access.ts';
-import { bytesText, countText, durationText } from '../quantity-text.ts';
-import { lineWidth, type Surroundings, writeText } from '../surroundings.ts';
-import { tableText } from '../table-text.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { servicesOf } from '../session/connection-settings.ts';
+import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
+import { bytesText, countText, durationText } from '../text/format-numbers.ts';
+import { writeJson } from '../text/json-output.ts';
+import { tableText } from '../text/table-text.ts';
 
 /** `edrlake vacuum` */
 export const command = defineCommand({

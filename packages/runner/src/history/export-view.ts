@@ -1,7 +1,7 @@
 import type { ProcessOwner } from '@edrlake/core';
-import type { ExportReport, PartOf } from '../export-types.ts';
-import type { RunLook } from '../workflow/pipeline-journal.ts';
-import type { LostWork, RunStanding } from '../workflow/run-view.ts';
+import type { ExportReport, PartOf } from '../run/types.ts';
+import type { RunLook } from '../workflow/state/pipeline-journal.ts';
+import type { LostWork, RunStanding } from '../workflow/state/run-view.ts';
 import type { RunReport } from './run-report.ts';
 
 /** The lines of an export's journal, as far as the history reads them. */

@@ -1,8 +1,8 @@
 import { EdrlakeError } from '@edrlake/core';
-import { type AnyLine, listRunIds, readJournal } from '../journal-file.ts';
-import type { RunLook } from '../workflow/pipeline-journal.ts';
-import { foldLines, isFinished, type RunState } from '../workflow/run-state.ts';
-import { type LostWork, viewRun } from '../workflow/run-view.ts';
+import { type AnyLine, listRunIds, readJournal } from '../journal/journal-file.ts';
+import type { RunLook } from '../workflow/state/pipeline-journal.ts';
+import { foldLines, isFinished, type RunState } from '../workflow/state/run-state.ts';
+import { type LostWork, viewRun } from '../workflow/state/run-view.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
 import { type RunReport, type RunSummary, reportOf } from './run-report.ts';
 

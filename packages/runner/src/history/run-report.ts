@@ -1,4 +1,4 @@
-import type { PipelineRunView, RunStanding } from '../workflow/run-view.ts';
+import type { PipelineRunView, RunStanding } from '../workflow/state/run-view.ts';
 
 /** A run in a list. Numbers that nobody knows are null. */
 export interface RunSummary {

@@ -1,5 +1,5 @@
-import { pipelineDefiner } from '../workflow/define-pipeline.ts';
-import type { TaskRegistry, TaskTypesOf } from '../workflow/task-registry.ts';
+import { pipelineDefiner } from '../workflow/definition/define-pipeline.ts';
+import type { TaskRegistry, TaskTypesOf } from '../workflow/definition/task-registry.ts';
 import { backfillTask, type GivenBackfill, type GivenSync, syncTask } from './export-tasks.ts';
 import { type GivenQuery, queryTask } from './query-task.ts';
 import { type GivenReconcile, type GivenRepair, reconcileTask, repairTask } from './reconcile-tasks.ts';

@@ -10,11 +10,11 @@ import {
   worstOutcome,
 } from '@edrlake/core';
 import { z } from 'zod';
-import { exportRange } from '../export-flow.ts';
-import type { ExportReport } from '../export-types.ts';
-import { planExport } from '../plan-export.ts';
-import { syncNewEvents } from '../sync.ts';
-import type { RegisteredTask } from '../workflow/task-registry.ts';
+import { exportRange } from '../export/export-flow.ts';
+import { planExport } from '../export/plan-export.ts';
+import type { ExportReport } from '../run/types.ts';
+import { syncNewEvents } from '../sync/sync.ts';
+import type { RegisteredTask } from '../workflow/definition/task-registry.ts';
 import { dayRangeInput, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
 
 /** What an export leaves in the journal of a pipeline. */

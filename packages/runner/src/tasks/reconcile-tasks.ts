@@ -1,9 +1,9 @@
 import { type TimeRange, worstOutcome } from '@edrlake/core';
 import { z } from 'zod';
-import { agreementOf, type DayVerdict, type ReconciledDay, reconcile, repair } from '../reconcile.ts';
-import { knownClocks } from '../read-clocks.ts';
-import { rememberReconciliation } from '../reconciliation-store.ts';
-import type { RegisteredTask, TaskContext } from '../workflow/task-registry.ts';
+import { rememberReconciliation } from '../reconcile/last-results.ts';
+import { agreementOf, type DayVerdict, type ReconciledDay, reconcile, repair } from '../reconcile/reconcile.ts';
+import { knownClocks } from '../run/read-clocks.ts';
+import type { RegisteredTask, TaskContext } from '../workflow/definition/task-registry.ts';
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
 import { lastDays, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
 

@@ -2,12 +2,12 @@ import type { BudgetPriority } from '@edrlake/client';
 import { didYouMean, EdrlakeError, type EventSource, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { z } from 'zod';
-import type { Connection, ConnectionSettings } from '../connect.ts';
-import type { ExportOptions, RunServices, Services } from '../export-types.ts';
-import { openEdrLake } from '../open-lake.ts';
-import { connectBeside, connectSharing } from '../shared-connection.ts';
-import type { PostJson } from '../workflow/hooks.ts';
-import type { TaskContext } from '../workflow/task-registry.ts';
+import type { Connection, ConnectionSettings } from '../connect/connect.ts';
+import { openEdrLake } from '../connect/open-lake.ts';
+import { connectBeside, connectSharing } from '../connect/shared-connection.ts';
+import type { ExportOptions, RunServices, Services } from '../run/types.ts';
+import type { TaskContext } from '../workflow/definition/task-registry.ts';
+import type { PostJson } from '../workflow/engine/hooks.ts';
 
 /** What the run of a pipeline lends to its tasks. */
 export interface TaskTools {

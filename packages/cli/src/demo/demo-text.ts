@@ -1,0 +1,69 @@
+import { relative } from 'node:path';
+import type { DayCoverage, QueryColumn, QueryValue } from '@edrlake/lake';
+import { isNumeric, valueText } from '../query/result-values.ts';
+import { countText, durationText } from '../text/format-numbers.ts';
+import { tableText } from '../text/table-text.ts';
+import type { Question } from './demo-queries.ts';
+
+/** A question with all rows of its answer. */
+export interface DemoAnswer extends Question {
+  readonly columns: readonly QueryColumn[];
+  readonly rows: readonly (readonly QueryValue[])[];
+}
+
+/** Days with what the API counts now and what the lake holds, and whether they are the same. */
+export function provenText(days: readonly DayCoverage[], width: number): string {
+  const columns = [
+    { title: 'day' },
+    { title: 'counted by the API', align: 'right' as const },
+    { title: 'in the lake', align: 'right' as const },
+    { title: '' },
+  ];
+  const rows = days.map(({ day, counted, inLake }) => [
+    day,
+    countText(counted ?? 0),
+    countText(inLake),
+    counted === inLake ? 'equal' : 'NOT EQUAL',
+  ]);
+  const sum = (pick: (day: DayCoverage) => number) => countText(days.reduce((total, day) => total + pick(day), 0));
+  rows.push(['total', sum(({ counted }) => counted ?? 0), sum(({ inLake }) => inLake), '']);
+  return tableText(columns, rows, width);
+}
+
+/** Each question with its SQL and its answer. */
+export function questionsText(answers: readonly DemoAnswer[], width: number): string {
+  return answers
+    .map(({ title, sql, columns, rows }) => {
+      const heads = columns.map((column) => ({
+        title: column.name,
+        align: isNumeric(column) ? ('right' as const) : ('left' as const),
+      }));
+      const cells = rows.map((row) => row.map((value) => (value === null ? 'NULL' : valueText(value))));
+      const indented = sql.replaceAll(/^/gm, '  ');
+      return `${title}\n\n${indented}\n\n${tableText(heads, cells, width)}\n`;
+    })
+    .join('\n');
+}
+
+/** Where everything is and what can be typed next. @param program what a shell finds edrlake by */
+export function closingText(directory: string, workingDirectory: string, durationMs: number, program: string): string {
+  const path = relative(workingDirectory, directory);
+  const lake = path === '' || path.startsWith('..') ? directory : `./${path}`;
+  return [
+    `Took ${durationText(durationMs)}. The lake stays in ${lake}. Look around:`,
+    '',
+    `  ${program} status --lake ${lake}`,
+    `  ${program} query --lake ${lake} "select count(*) from events"`,
+    `  ${program} sql --lake ${lake}`,
+    `  duckdb -readonly ${lake}/lake.duckdb`,
+  ].join('\n');
+}
+
+/** Answers as plain data, rows as objects. */
+export function answersDocument(answers: readonly DemoAnswer[]) {
+  return answers.map(({ title, sql, columns, rows }) => ({
+    title,
+    sql,
+    rows: rows.map((row) => Object.fromEntries(columns.map(({ name }, index) => [name, row[index] ?? null]))),
+  }));
+}

@@ -1,0 +1,104 @@
+import type { RunEvent } from '@edrlake/core';
+import { MARKS } from '../render/runs-text.ts';
+import { clockTimeText, countText, durationText } from '../text/format-numbers.ts';
+import { padEnd, truncate } from '../text/text-width.ts';
+import type { ProgressView } from './progress-display.ts';
+import { advanceProgress, type ProgressState, startProgress } from './progress-state.ts';
+import { liveLines, plainLine } from './progress-text.ts';
+
+type TaskEvent = Extract<RunEvent, { readonly type: 'task' }>;
+
+interface TaskProgress {
+  state: TaskEvent['state'] | 'pending';
+  sinceMs: number;
+  endedMs: number | null;
+  tryNumber: number;
+  message: string | null;
+  /** When it is tried again, while it waits. */
+  againAtMs: number | null;
+  /** Parts of a fan-out that were begun, and that ended. */
+  readonly parts: Set<string>;
+  readonly ended: Set<string>;
+}
+
+const MARK_OF: Readonly<Record<TaskProgress['state'], string>> = {
+  ...MARKS,
+  started: MARKS.running,
+  retry: MARKS.waiting,
+  reused: MARKS.done,
+};
+
+/** A pipeline at work: a line for each task, and below them what the export that is going on does. */
+export function pipelineProgress(tasks: readonly string[], startedAtMs: number): ProgressView {
+  const byName = new Map<string, TaskProgress>(tasks.map((name) => [name, newTask(startedAtMs)]));
+  const nameWidth = Math.max(0, ...tasks.map((name) => name.length));
+  let exporting: ProgressState | null = null;
+  return {
+    advance: (event, nowMs) => {
+      if (event.type === 'task') {
+        const task = byName.get(event.task) ?? newTask(nowMs);
+        byName.set(event.task, task);
+        applyTaskEvent(task, event, nowMs);
+        if (event.state === 'started') exporting = null;
+        return;
+      }
+      // Between runs there is nothing to show.
+      if (event.type === 'pipeline') exporting = null;
+      if (event.type === 'pipeline' || event.type === 'hook' || event.type === 'schedule') return;
+      exporting ??= startProgress(nowMs);
+      advanceProgress(exporting, event, nowMs);
+    },
+    lines: (nowMs, width) => {
+      const isAtWork = [...byName.values()].some(({ state }) => state === 'started');
+      const lines = [...byName].map(([name, task]) => taskLine(padEnd(name, nameWidth), task, nowMs));
+      const below =
+        exporting === null || !isAtWork ? [] : liveLines(exporting, nowMs, width - 2).map((line) => `  ${line}`);
+      return [...lines, ...below].map((line) => truncate(line, width));
+    },
+    plainLine: (nowMs) => (exporting === null ? null : plainLine(exporting, nowMs)),
+  };
+}
+
+function newTask(sinceMs: number): TaskProgress {
+  return {
+    state: 'pending',
+    sinceMs,
+    endedMs: null,
+    tryNumber: 0,
+    message: null,
+    againAtMs: null,
+    parts: new Set(),
+    ended: new Set(),
+  };
+}
+
+function applyTaskEvent(task: TaskProgress, event: TaskEvent, nowMs: number): void {
+  const hasEnded = event.state !== 'started' && event.state !== 'retry';
+  if (event.partition !== null) {
+    task.parts.add(event.partition);
+    if (hasEnded) task.ended.add(event.partition);
+    // A task is at work until it says itself that it has ended.
+    if (hasEnded && event.state !== 'failed') return;
+  }
+  if (task.state === 'pending') task.sinceMs = nowMs;
+  if (event.partition === null || !hasEnded) task.state = event.state;
+  task.tryNumber = event.tryNumber;
+  task.message = event.message ?? task.message;
+  task.againAtMs = event.state === 'retry' && event.delayMs !== null ? nowMs + event.delayMs : null;
+  task.endedMs = hasEnded && event.partition === null ? nowMs : null;
+}
+
+function taskLine(name: string, task: TaskProgress, nowMs: number): string {
+  const { state, sinceMs, endedMs, tryNumber, parts, ended, message, againAtMs } = task;
+  const words: string[] = [];
+  if (state === 'reused') words.push('done by an earlier process');
+  else if (state === 'started') words.push(durationText(nowMs - sinceMs));
+  else if (state === 'retry')
+    words.push(`try ${tryNumber + 1} ${againAtMs === null ? 'soon' : `at ${clockTimeText(againAtMs, nowMs)}`}`);
+  else if (state !== 'pending')
+    words.push(state, ...(endedMs === null || state === 'skipped' ? [] : [durationText(endedMs - sinceMs)]));
+  if (parts.size > 0) words.push(`${countText(ended.size)} of ${countText(parts.size)} begun`);
+  if (state === 'started' && tryNumber > 1) words.push(`try ${tryNumber}`);
+  if (message !== null && (state === 'failed' || state === 'retry' || state === 'partly')) words.push(message);
+  return `${MARK_OF[state]} ${name}  ${words.join(' · ')}`.trimEnd();
+}

@@ -1,0 +1,131 @@
+import { createInterface, type Interface } from 'node:readline';
+import { didYouMean, EdrlakeError, quoteName, toEdrlakeError } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import { wordsText } from '../args/option-values.ts';
+import { QUERY_FORMATS, type QueryFormat } from '../args/options.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { errorText } from '../text/error-text.ts';
+import { pairsText } from '../text/table-text.ts';
+import { refuseBinaryAtTerminal, writeResult } from './query-output.ts';
+import { splitStatements } from './sql-statements.ts';
+
+const PROMPT = 'edrlake> ';
+const CONTINUED = '    ...> ';
+const HISTORY_LINES = 1_000;
+
+const COMMANDS: readonly (readonly [string, string])[] = [
+  ['.tables', 'what can be queried'],
+  ['.schema TABLE', 'columns of a table'],
+  ['.format NAME', `form of results: ${wordsText(QUERY_FORMATS.slice(0, 4))}`],
+  ['.help', 'this list'],
+  ['.quit', 'leave, as Ctrl-D does'],
+];
+
+/** State of one shell. */
+interface Shell {
+  readonly lake: Lake;
+  readonly surroundings: Surroundings;
+  format: QueryFormat;
+  /** Lines of a statement that is not finished. */
+  pending: string;
+  /** Stops the query that runs, or null when none does. */
+  running: AbortController | null;
+}
+
+/** Reads statements from the terminal until `.quit`, Ctrl-D or the end of the process. Errors are shown and the shell goes on. */
+export async function runSqlShell(lake: Lake, format: QueryFormat, surroundings: Surroundings): Promise<void> {
+  const { stdin, stdout, signal } = surroundings;
+  const shell: Shell = { lake, surroundings, format, pending: '', running: null };
+  const lines = createInterface({
+    input: stdin,
+    output: stdout,
+    terminal: true,
+    historySize: HISTORY_LINES,
+    removeHistoryDuplicates: true,
+    prompt: PROMPT,
+  });
+  const leave = () => lines.close();
+  signal.addEventListener('abort', leave, { once: true });
+  lines.on('SIGINT', () => onInterrupt(shell, lines));
+  await writeText(stdout, `${lake.directory}\nStatements end with ; · .help for more · Ctrl-D to leave\n`);
+  try {
+    lines.prompt();
+    for await (const line of lines) {
+      if (!(await onLine(shell, line))) break;
+      lines.setPrompt(shell.pending === '' ? PROMPT : CONTINUED);
+      lines.prompt();
+    }
+  } finally {
+    signal.removeEventListener('abort', leave);
+    lines.close();
+  }
+  signal.throwIfAborted();
+}
+
+/** Ctrl-C stops the query that runs; otherwise it drops what was typed. */
+function onInterrupt(shell: Shell, lines: Interface): void {
+  if (shell.running !== null) {
+    shell.running.abort(new EdrlakeError('INTERRUPTED', 'query stopped'));
+    return;
+  }
+  shell.surroundings.stdout.write(shell.pending === '' && lines.line === '' ? '\n(.quit or Ctrl-D leaves)\n' : '\n');
+  shell.pending = '';
+  lines.write(null, { ctrl: true, name: 'u' });
+  lines.setPrompt(PROMPT);
+  lines.prompt();
+}
+
+/** Takes one line. false: the person wants to leave. */
+async function onLine(shell: Shell, line: string): Promise<boolean> {
+  const word = line.trim();
+  if (shell.pending === '' && word.startsWith('.')) return onDotCommand(shell, word);
+  const { statements, rest } = splitStatements(`${shell.pending}${line}\n`);
+  for (const sql of statements) await show(shell, sql);
+  shell.pending = rest.trim() === '' ? '' : rest;
+  return true;
+}
+
+async function onDotCommand(shell: Shell, text: string): Promise<boolean> {
+  const { stdout } = shell.surroundings;
+  const [command = '', argument = ''] = text.replace(/;$/, '').split(/\s+/);
+  if (command === '.quit' || command === '.exit') return false;
+  if (command === '.help') {
+    await writeText(stdout, `${pairsText(COMMANDS)}\n`);
+  } else if (command === '.tables') {
+    await show(shell, 'SELECT table_name AS "table" FROM information_schema.tables ORDER BY table_name');
+  } else if (command === '.schema' && argument !== '') {
+    await show(shell, `SELECT column_name, column_type FROM (DESCRIBE ${quoteName(argument)})`);
+  } else if (command === '.format' && QUERY_FORMATS.some((format) => format === argument)) {
+    await guarded(shell, async () => {
+      refuseBinaryAtTerminal(argument as QueryFormat, stdout);
+      shell.format = argument as QueryFormat;
+    });
+  } else {
+    const near = didYouMean(command, ['.tables', '.schema', '.format', '.help', '.quit', '.exit']);
+    const usage = COMMANDS.find(([name]) => name.split(' ')[0] === near)?.[0];
+    await writeText(stdout, usage === undefined ? 'Not a command; .help lists them.\n' : `Did you mean ${usage}?\n`);
+  }
+  return true;
+}
+
+async function show(shell: Shell, sql: string): Promise<void> {
+  const { stdout, env } = shell.surroundings;
+  await guarded(shell, (signal) => {
+    const width = stdout.isTTY === true ? lineWidth(stdout, env) : null;
+    return writeResult(stdout, { lake: shell.lake, sql, format: shell.format, signal }, width);
+  });
+}
+
+/** Runs something that Ctrl-C may stop, and shows what it throws. */
+async function guarded(shell: Shell, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { stderr, env, signal } = shell.surroundings;
+  const running = new AbortController();
+  shell.running = running;
+  try {
+    await work(AbortSignal.any([running.signal, signal]));
+  } catch (thrown) {
+    await writeText(stderr, errorText(toEdrlakeError(thrown), lineWidth(stderr, env)));
+  } finally {
+    shell.running = null;
+  }
+}

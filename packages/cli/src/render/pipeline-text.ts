@@ -1,0 +1,40 @@
+import type { PipelineDescription, TaskDescription } from '@edrlake/runner';
+import { countText, durationText, nounText } from '../text/format-numbers.ts';
+import { pairsText } from '../text/table-text.ts';
+import { wrapWords } from '../text/text-width.ts';
+
+/** A pipeline that is not run: its tasks in order, what each waits for and what it would do. */
+export function descriptionText(description: PipelineDescription, width: number): string {
+  const { name, description: about, schedule, params, tasks } = description;
+  const values = Object.entries(params).map(([param, value]) => `${param}=${value === null ? '' : String(value)}`);
+  const pairs: [string, string][] = [['Pipeline', name]];
+  if (schedule !== null) {
+    pairs.push(['Schedule', `${schedule.cron} in ${schedule.timeZone}`]);
+  }
+  if (values.length > 0) pairs.push(['Params', values.join(' ')]);
+  const parts = [pairsText(pairs, '', width)];
+  if (about !== null) parts.push('', ...wrapWords(about, width));
+  for (const [position, task] of tasks.entries()) parts.push('', ...taskLines(task, position + 1, width));
+  return `${[...parts, '', 'Nothing was run.'].join('\n')}\n`;
+}
+
+function taskLines(task: TaskDescription, position: number, width: number): string[] {
+  const { name, uses, needs, when, retries, timeoutMs, fansOut, partitions, wouldDo } = task;
+  const indent = '   ';
+  const facts = [
+    ...(needs.length > 0 ? [`after ${needs.join(', ')}`] : []),
+    ...(when === 'success' ? [] : [when === 'always' ? 'however they end' : 'only if one ends badly']),
+    ...(fansOut ? [partitions === null ? 'in parts known later' : `in ${nounText(partitions.length, 'part')}`] : []),
+    ...(retries.tries > 1 ? [nounText(retries.tries, 'try', 'tries')] : []),
+    ...(timeoutMs === null ? [] : [`at most ${durationText(timeoutMs)}`]),
+  ];
+  const head = `${countText(position)}. ${name}${uses === null || uses === name ? '' : ` (${uses})`}`;
+  const what =
+    wouldDo ?? (uses === null ? 'a function of the pipeline file' : 'known once the tasks before it have run');
+  return [
+    head,
+    ...[facts.join(', '), what]
+      .filter((text) => text !== '')
+      .flatMap((text) => wrapWords(text, width - 3).map((line) => `${indent}${line}`)),
+  ];
+}

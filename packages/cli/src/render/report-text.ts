@@ -1,0 +1,206 @@
+import { isoInstant, type TimeRange } from '@edrlake/core';
+import type { ExportReport } from '@edrlake/runner';
+import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from '../text/format-numbers.ts';
+import { pairsText, tableText } from '../text/table-text.ts';
+import { displayWidth, oneLine, truncate, wrapWords } from '../text/text-width.ts';
+import { rejectedLines } from './rejects-text.ts';
+
+/** Windows and fields a person can still read through. */
+const SHOWN = 10;
+
+/** What a run did, for a person, with the next command to type. */
+export function reportText(report: ExportReport, width: number): string {
+  const parts = [...wrapWords(headline(report), width), ...frozenLines(report, width), '', pairsText(numbers(report))];
+  const { failed, unverified = [], mismatched } = report.windows;
+  if (mismatched.length > 0) {
+    const rows = mismatched
+      .slice(0, SHOWN)
+      .map((window) => [
+        ...rangeCells(window.range),
+        countText(window.counted),
+        countText(window.fetched),
+        countText(window.distinct),
+      ]);
+    const columns = [
+      { title: 'from' },
+      { title: 'until' },
+      ...['counted', 'fetched', 'distinct'].map((title) => ({ title, align: 'right' as const })),
+    ];
+    parts.push('', 'Windows whose events are not what the API counted:', tableText(columns, rows, width));
+    parts.push(...moreLine(mismatched.length));
+  }
+  parts.push(...whyTable('Windows that failed:', failed, width));
+  parts.push(...whyTable('Counted as empty, and not confirmed by an empty page:', unverified, width));
+  if (report.unknownFields.length > 0) {
+    const rows = report.unknownFields
+      .slice(0, SHOWN)
+      .map((field) => [field.path, countText(field.eventCount), field.firstDay]);
+    const columns = [{ title: 'field' }, { title: 'events', align: 'right' as const }, { title: 'first seen' }];
+    parts.push('', 'Fields without a column, kept in extra:', tableText(columns, rows, width));
+    parts.push(...moreLine(report.unknownFields.length));
+  }
+  parts.push('', ...nextLines(report));
+  return `${parts.join('\n')}\n`;
+}
+
+/** Windows and why nothing is known of them; nothing for none. */
+function whyTable(title: string, windows: ExportReport['windows']['failed'], width: number): string[] {
+  if (windows.length === 0) return [];
+  const rows = windows
+    .slice(0, SHOWN)
+    .map((window) => [...rangeCells(window.range), `${window.message} [${window.code}]`]);
+  const columns = [{ title: 'from' }, { title: 'until' }, { title: 'why' }];
+  const table = tableText(columns, rows, null);
+  const fits = table.split('\n').every((line) => displayWidth(line) <= width);
+  // Half a reason is none: where the table is too wide it stands below, once for all neighbours that share it.
+  const lines = rows.flatMap(([from = '', until = '', why = ''], index) => [
+    `${from} to ${until}`,
+    ...(rows[index + 1]?.[2] === why
+      ? []
+      : wrapWords(oneLine(why), width - 2).map((line) => truncate(`  ${line}`, width))),
+  ]);
+  return ['', title, ...(fits ? [table] : lines), ...moreLine(windows.length)];
+}
+
+function headline(report: ExportReport): string {
+  const range = `${instantText(spanOf(report.request).startMs)} to ${instantText(spanOf(report.request).endMs)}`;
+  if (report.outcome === 'done') {
+    const nothingNew = report.events.new + report.events.changed === 0;
+    return nothingNew ? `Complete: ${range}, nothing new.` : `Complete: ${range}.`;
+  }
+  if (report.outcome === 'rejected') return `Too many records were rejected: ${range}. All others are in the lake.`;
+  return report.outcome === 'partly'
+    ? `Partly done: ${range}. What is proven is in the lake.`
+    : `The lake and the API disagree: ${range}.`;
+}
+
+/** Where the end was frozen, so that nobody takes a day that is not over for complete. */
+function frozenLines({ frozenAtMs }: ExportReport, width: number): string[] {
+  return frozenAtMs === null ? [] : wrapWords(frozenText(frozenAtMs), width);
+}
+
+/** Says that an export ends before what was asked for, and why. */
+export function frozenText(frozenAtMs: number): string {
+  return `What was asked for goes beyond now: it ends at ${instantText(frozenAtMs)}. A day that is not over stays open.`;
+}
+
+function numbers(report: ExportReport): [string, string][] {
+  const { events, windows, requests } = report;
+  const { unverified = [] } = windows;
+  const recounted = events.recounted === undefined ? '' : `, ${countText(events.recounted)} when fetched`;
+  const pairs: [string, string][] = [
+    [
+      'Events',
+      `${countText(events.counted)} counted${recounted} · ${countText(events.new)} new · ${countText(events.changed)} changed · ${countText(events.unchanged)} unchanged`,
+    ],
+    [
+      'Windows',
+      [
+        `${countText(windows.planned)} planned`,
+        `${countText(windows.committed)} committed`,
+        ...(windows.skipped > 0 ? [`${countText(windows.skipped)} already proven`] : []),
+        ...(windows.failed.length > 0 ? [`${countText(windows.failed.length)} failed`] : []),
+        ...(unverified.length > 0 ? [`${countText(unverified.length)} unverified`] : []),
+        ...(windows.mismatched.length > 0 ? [`${countText(windows.mismatched.length)} mismatched`] : []),
+        ...(windows.rejected.length > 0 ? [`${countText(windows.rejected.length)} rejected`] : []),
+      ].join(' · '),
+    ],
+    [
+      'Requests',
+      `${countText(report.requestsMade)} made · ${countText(requests.planned)} planned · ${countText(requests.lowerBound)} at least`,
+    ],
+    ['Lake', `version ${report.version} · ${nounText(report.filesAdded, 'new file')}`],
+    ['Run', `${report.runId}${report.resumed ? ' (resumed)' : ''} · ${durationText(report.durationMs)}`],
+  ];
+  if (report.pageSize !== undefined) {
+    const { asked, given } = report.pageSize;
+    pairs.push([
+      'Pages',
+      `of ${countText(given)} events: the gateway gives no ${countText(asked)}, set --page-size ${given}`,
+    ]);
+  }
+  if (events.duplicates !== undefined) {
+    pairs.splice(1, 0, ['Twice', `${nounText(events.duplicates, 'record')} listed twice by the API, stored once`]);
+  }
+  if (events.rejected > 0) {
+    pairs.splice(1, 0, ['Rejected', `${nounText(events.rejected, 'record')}, see the table rejects`]);
+  }
+  return pairs;
+}
+
+function nextLines(report: ExportReport): string[] {
+  const range = rangeFlagsText(spanOf(report.request));
+  if (report.outcome === 'done') return ['Next: edrlake status'];
+  if (report.outcome === 'partly') return [`Next: edrlake backfill ${range}`, '      (fetches only what is missing)'];
+  if (report.outcome === 'rejected')
+    return rejectedLines(rangeFlagsText(report.windows.rejected[0]?.range ?? spanOf(report.request)));
+  const ignored = ignoredRangeLines(report.windows.mismatched);
+  if (ignored !== null) return ignored;
+  const short = shortPagesLines(report.windows.mismatched, range);
+  if (short !== null) return short;
+  const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
+  return [
+    'Events may still be arriving in that time: try again in an hour or two.',
+    `Next: edrlake backfill ${rangeFlagsText(worst)} --force`,
+    'The same numbers again? Then the counts and pages of the API disagree there.',
+    'What came is stored; give Qualys support the range and the numbers.',
+  ];
+}
+
+/** What to do where events of other days came; null where none did. Another try would bring the same. */
+export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
+  const found = mismatched.find(({ outside }) => outside !== undefined);
+  if (found?.outside === undefined) return null;
+  const { events, firstDay, lastDay } = found.outside;
+  const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`;
+  return [
+    `The API ignored the time range: ${nounText(events, 'event')} of ${days} came.`,
+    'This platform may spell the time token otherwise, as event.datetime.',
+    'Next: edrlake doctor (finds the token to set with --event-time-token)',
+  ];
+}
+
+/** What to do where pages came smaller than asked for, and not alike, so that no size could be learned; null where none did. */
+function shortPagesLines(mismatched: ExportReport['windows']['mismatched'], rangeFlags: string): string[] | null {
+  const found = mismatched.find(({ shortPages }) => shortPages !== undefined)?.shortPages;
+  if (found === undefined) return null;
+  const { asked, smallest, largest } = found;
+  const sizes = smallest === largest ? countText(largest) : `${countText(smallest)} to ${countText(largest)}`;
+  return [
+    `The gateway gave pages of ${sizes} events where ${countText(asked)} were asked for.`,
+    'The rest of each page is lacking: ask for no more than it always gives.',
+    `Next: edrlake backfill ${rangeFlags} --page-size ${Math.max(1, smallest)}`,
+  ];
+}
+
+function rangeCells(range: TimeRange): string[] {
+  return [instantText(range.startMs), instantText(range.endMs)];
+}
+
+function moreLine(length: number): string[] {
+  return length > SHOWN ? [`… ${countText(length - SHOWN)} more, --json lists all`] : [];
+}
+
+/** The report as plain data with instants as text. */
+export function reportDocument(report: ExportReport) {
+  const { request, startedAtMs, frozenAtMs, windows, ...rest } = report;
+  return {
+    ...rest,
+    range: isoRange(spanOf(request)),
+    frozenAt: frozenAtMs === null ? null : isoInstant(frozenAtMs),
+    filter: request.scope.filter,
+    state: request.scope.state,
+    windows: {
+      ...windows,
+      failed: windows.failed.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+      unverified: (windows.unverified ?? []).map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+      mismatched: windows.mismatched.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+      rejected: windows.rejected.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })),
+    },
+    startedAt: isoInstant(startedAtMs),
+  };
+}
+
+function isoRange(range: TimeRange): { readonly from: string; readonly to: string } {
+  return { from: isoInstant(range.startMs), to: isoInstant(range.endMs) };
+}

@@ -1,0 +1,165 @@
+import { isoInstant } from '@edrlake/core';
+import type { RunReport, RunStanding, RunSummary, TaskView, UnitStanding } from '@edrlake/runner/history';
+import { countText, durationText, instantText, nounText } from '../text/format-numbers.ts';
+import { pairsText, tableText } from '../text/table-text.ts';
+import { wrapWords } from '../text/text-width.ts';
+
+const RIGHT = { align: 'right' as const };
+
+/** Parts of a fan-out that went wrong are shown up to this many. */
+const SHOWN_PARTS = 10;
+
+const WIDE = 110;
+
+/** Runs as a table, newest first. */
+export function runsText(runs: readonly RunSummary[], width: number): string {
+  if (runs.length === 0) return 'No run yet. Next: edrlake backfill --from … --to …\n';
+  // The id begins with the time it started.
+  const isWide = width >= WIDE;
+  const columns = [
+    { title: 'run' },
+    { title: 'what' },
+    { title: 'state' },
+    ...(isWide ? [{ title: 'started' }] : []),
+    { title: 'took', ...RIGHT },
+    { title: 'requests', ...RIGHT },
+    { title: 'rows', ...RIGHT },
+  ];
+  const rows = runs.map((run) => [
+    run.runId,
+    run.pipeline ?? run.kind,
+    run.state,
+    ...(isWide ? [atSecond(run.startedAtMs)] : []),
+    durationText(run.durationMs),
+    numberText(run.requests),
+    numberText(run.rows),
+  ]);
+  const resumable = runs.find(({ kind, state }) => kind === 'pipeline' && isResumable(state));
+  const next = [
+    'One in full: edrlake runs ID',
+    ...(resumable === undefined ? [] : [`Go on with one: ${resumeCommand(resumable)}`]),
+  ];
+  return `${[tableText(columns, rows, width), '', ...next].join('\n')}\n`;
+}
+
+/** One run in full: what it is, its tasks in their order, what went wrong, what to type next. */
+export function runText(run: RunReport, width: number): string {
+  const params = Object.entries(run.params).map(([name, value]) => `${name}=${value === null ? '' : String(value)}`);
+  const pairs: [string, string][] = [
+    ['Run', run.runId],
+    ['What', run.pipeline === null ? run.kind : `pipeline ${run.pipeline}`],
+    ['State', stateText(run)],
+    ['Started', `${atSecond(run.startedAtMs)}${run.starts > 1 ? `, ${countText(run.starts)} times` : ''}`],
+    ['Took', durationText(run.durationMs)],
+  ];
+  if (run.requests !== null) pairs.push(['Requests', countText(run.requests)]);
+  if (run.rows !== null) pairs.push(['Rows', `${countText(run.rows)} new or changed`]);
+  if (params.length > 0) pairs.push(['Params', params.join(' ')]);
+  const parts = [pairsText(pairs, '', width)];
+  if (run.tasks.length > 0) parts.push('', tasksText(run.tasks, width));
+  parts.push(...errorLines(run, width));
+  for (const { hook, delivered, tries } of run.hooks) {
+    parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(tries, 'try', 'tries')}`);
+  }
+  if (run.kind === 'pipeline' && isResumable(run.state)) parts.push('', `Next: ${resumeCommand(run)}`);
+  return `${parts.join('\n')}\n`;
+}
+
+/** Tasks as a table in the order they run. */
+function tasksText(tasks: readonly TaskView[], width: number): string {
+  const columns = [
+    { title: '' },
+    { title: 'task' },
+    { title: 'state' },
+    { title: 'tries', ...RIGHT },
+    { title: 'took', ...RIGHT },
+    { title: 'requests', ...RIGHT },
+    { title: 'rows', ...RIGHT },
+  ];
+  const rows = tasks.map((task) => [
+    MARKS[task.state],
+    task.name,
+    partsText(task),
+    countText(task.tries),
+    task.tries === 0 ? '' : durationText(task.durationMs),
+    task.requests === 0 ? '' : countText(task.requests),
+    task.rows === 0 ? '' : countText(task.rows),
+  ]);
+  return tableText(columns, rows, width);
+}
+
+/** The mark of a task's state; each differs in shape. */
+export const MARKS: Readonly<Record<UnitStanding, string>> = {
+  done: '✔',
+  mismatch: '≠',
+  rejected: '◆',
+  partly: '◐',
+  failed: '✘',
+  skipped: '-',
+  interrupted: '‖',
+  pending: '·',
+  running: '▶',
+  waiting: '…',
+  died: '†',
+};
+
+function partsText({ state, parts }: TaskView): string {
+  if (parts === null || parts.length === 0) return state;
+  const done = parts.filter((part) => ['done', 'mismatch', 'rejected'].includes(part.state)).length;
+  return `${state}, ${countText(done)} of ${countText(parts.length)}`;
+}
+
+function errorLines(run: RunReport, width: number): string[] {
+  const lines: string[] = [];
+  for (const task of run.tasks) {
+    const bad = task.parts?.filter(({ error, state }) => error !== null && state !== 'done') ?? [];
+    for (const { partition, error } of bad.slice(0, SHOWN_PARTS)) {
+      if (error !== null)
+        lines.push(...wrapWords(`${task.name} ${partition}: ${error.message} [${error.code}]`, width));
+    }
+    if (bad.length > SHOWN_PARTS) lines.push(`… ${countText(bad.length - SHOWN_PARTS)} more, --json lists all`);
+    if (bad.length > 0 || task.error === null) continue;
+    const when = ['done', 'mismatch', 'rejected'].includes(task.state) ? ', at an earlier try' : '';
+    lines.push(...wrapWords(`${task.name}${when}: ${task.error.message} [${task.error.code}]`, width));
+  }
+  if (run.tasks.length === 0 && run.error !== null) {
+    lines.push(...wrapWords(`${run.error.message} [${run.error.code}]`, width));
+  }
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function stateText({ state, endedAtMs }: RunSummary): string {
+  if (state === 'died') return `died without a word${endedAtMs === null ? '' : `, last seen ${atSecond(endedAtMs)}`}`;
+  return endedAtMs === null ? state : `${state}, ${atSecond(endedAtMs)}`;
+}
+
+/** Whether there is anything left to do in it, and nobody at it. */
+function isResumable(state: RunStanding): boolean {
+  return state === 'failed' || state === 'partly' || state === 'interrupted' || state === 'died';
+}
+
+function resumeCommand({ pipeline, runId }: RunSummary): string {
+  return `edrlake run ${pipeline ?? ''} --resume ${runId}`;
+}
+
+function numberText(value: number | null): string {
+  return value === null ? '' : countText(value);
+}
+
+function atSecond(epochMs: number): string {
+  return instantText(Math.floor(epochMs / 1_000) * 1_000);
+}
+
+/** A run in a list as plain data with instants as text. */
+export function summaryDocument({ startedAtMs, endedAtMs, ...run }: RunSummary): Readonly<Record<string, unknown>> {
+  return { ...run, startedAt: isoInstant(startedAtMs), endedAt: endedAtMs === null ? null : isoInstant(endedAtMs) };
+}
+
+/** A run in full as plain data with instants as text. */
+export function runDocument(run: RunReport): Readonly<Record<string, unknown>> {
+  const tasks = run.tasks.map(({ startedAtMs, ...task }) => ({
+    ...task,
+    startedAt: startedAtMs === null ? null : isoInstant(startedAtMs),
+  }));
+  return { ...summaryDocument(run), tasks };
+}

@@ -1,0 +1,164 @@
+import { clocksText, type DataFile, type Day, isAhead, isoInstant, type TimeAxis, worstOutcome } from '@edrlake/core';
+import type { ExportReport, SyncReport } from '@edrlake/runner';
+import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from '../text/format-numbers.ts';
+import { pairsText } from '../text/table-text.ts';
+import { wrapWords } from '../text/text-width.ts';
+import { lostFileLines } from './lost-files-text.ts';
+import { rejectedLines } from './rejects-text.ts';
+import { ignoredRangeLines, reportDocument } from './report-text.ts';
+
+/** Days whose events a sync has added to or changed. */
+export interface ChangedDays {
+  /** Days that had events before, oldest first: late events have re-opened them. */
+  readonly reopened: readonly Day[];
+  readonly new: readonly Day[];
+}
+
+/** A sync, as it is shown. */
+export interface SyncView {
+  readonly report: SyncReport;
+  readonly axis: TimeAxis;
+  readonly requests: number;
+  readonly days: ChangedDays;
+}
+
+/** The days whose files differ between two versions of the events table. */
+export function changedDays(
+  before: readonly Pick<DataFile, 'path' | 'partition'>[],
+  after: readonly Pick<DataFile, 'path' | 'partition'>[],
+): ChangedDays {
+  const known = new Set(before.map(({ path }) => path));
+  const hadEvents = new Set(before.map(({ partition }) => partition));
+  const changed = new Set(after.filter(({ path }) => !known.has(path)).map(({ partition }) => partition));
+  const days = [...changed].sort().map((partition) => ({
+    day: partition.slice(partition.indexOf('=') + 1),
+    isReopened: hadEvents.has(partition),
+  }));
+  return {
+    reopened: days.filter(({ isReopened }) => isReopened).map(({ day }) => day),
+    new: days.filter(({ isReopened }) => !isReopened).map(({ day }) => day),
+  };
+}
+
+const SHOWN_DAYS = 5;
+
+/** A sync for a person: one line when there was nothing to do. */
+export function syncText(view: SyncView, width: number): string {
+  const { report, axis, requests, days } = view;
+  const exports = exportsOf(report);
+  const sum = (pick: (exported: ExportReport) => number) => exports.reduce((total, one) => total + pick(one), 0);
+  const added = sum(({ events }) => events.new);
+  const changed = sum(({ events }) => events.changed);
+  const isDone = exports.every(({ outcome }) => outcome === 'done');
+  const until = report.watermarkAfterMs === null ? 'nothing' : atSecond(report.watermarkAfterMs);
+  if (isDone && added + changed === 0) {
+    const upTo = report.lostFiles.length > 0 ? 'Nothing new up to' : 'Nothing new: complete up to';
+    const nothing = wrapWords(`${upTo} ${until}, ${nounText(requests, 'request')}.`, width);
+    return `${[...nothing, ...clockLines(report, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
+  }
+  const clock = axis === 'processed' ? 'processing time' : 'event time';
+  const headline = isDone
+    ? `Synced: complete up to ${until} of ${clock}.`
+    : exports.some(({ outcome }) => outcome === 'partly')
+      ? `Partly synced: complete up to ${until} of ${clock}. What is proven is in the lake.`
+      : exports.every(({ outcome }) => outcome === 'done' || outcome === 'rejected')
+        ? `Too many records were rejected after ${until} of ${clock}.`
+        : `The lake and the API disagree after ${until} of ${clock}.`;
+  const pairs: [string, string][] = [
+    [
+      'Events',
+      `${countText(added)} new · ${countText(changed)} changed · ${countText(sum(({ events }) => events.unchanged))} unchanged`,
+    ],
+    ['Watermark', watermarkText(report)],
+  ];
+  if (days.reopened.length > 0) pairs.push(['Re-opened', daysText(days.reopened)]);
+  if (days.new.length > 0) pairs.push(['New', daysText(days.new)]);
+  pairs.push([
+    'Requests',
+    `${countText(requests)} made · ${countText(sum((one) => one.requests.lowerBound))} at least`,
+  ]);
+  const last = exports.at(-1);
+  if (last !== undefined) pairs.push(['Run', `${last.runId} · ${durationText(sum((one) => one.durationMs))}`]);
+  const parts = [...wrapWords(headline, width), ...clockLines(report, width), '', pairsText(pairs), ''];
+  return `${[...parts, ...nextLines(exports, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
+}
+
+/** Says so where the clocks are apart: the earlier one holds the watermark back. */
+function clockLines({ clocks }: SyncReport, width: number): string[] {
+  if (!isAhead(clocks.latestMs, clocks.nowMs)) return [];
+  const text = `Clocks are apart: ${clocksText(clocks)}. The earlier one counts, so nothing is skipped. Synchronise the clock of this machine.`;
+  return wrapWords(text, width);
+}
+
+/** The exports that a sync was made of, oldest first. */
+export function exportsOf(report: SyncReport): ExportReport[] {
+  return [report.resumed, report.exported].filter((exported) => exported !== null);
+}
+
+function watermarkText({ watermarkBeforeMs, watermarkAfterMs }: SyncReport): string {
+  const [before, after] = [watermarkBeforeMs, watermarkAfterMs].map((ms) => (ms === null ? 'none' : atSecond(ms)));
+  return before === after ? `${after}, as before` : `${before} → ${after}`;
+}
+
+function daysText(days: readonly Day[]): string {
+  const shown = days.length <= SHOWN_DAYS ? days : [...days.slice(0, 2), '…', ...days.slice(-2)];
+  return `${nounText(days.length, 'day')}: ${shown.join(' ')}`;
+}
+
+function nextLines(exports: readonly ExportReport[], width: number): string[] {
+  const bad = exports.findLast(({ outcome }) => outcome !== 'done');
+  if (bad === undefined) return ['Next: edrlake status'];
+  if (bad.outcome === 'partly') {
+    const [first] = [...bad.windows.failed, ...(bad.windows.unverified ?? [])];
+    const why = first === undefined ? [] : wrapWords(`First failure: ${first.message} [${first.code}]`, width);
+    return [...why, 'Next: edrlake sync', '      (goes on from the watermark and fetches only what is missing)'];
+  }
+  if (bad.outcome === 'rejected') {
+    return [
+      'The watermark waits there: the next sync fetches that stretch again.',
+      ...rejectedLines(rangeFlagsText(bad.windows.rejected[0]?.range ?? spanOf(bad.request))),
+    ];
+  }
+  const ignored = ignoredRangeLines(bad.windows.mismatched);
+  if (ignored !== null) return ignored;
+  const worst = bad.windows.mismatched[0]?.range ?? spanOf(bad.request);
+  return [
+    `Events processed in ${rangeFlagsText(worst)} are not what the API counted.`,
+    'They may still be arriving. Next: edrlake sync',
+  ];
+}
+
+/** A sync as plain data with instants as text. */
+export function syncDocument({ report, axis, requests, days }: SyncView) {
+  const { watermarkBeforeMs, watermarkAfterMs, range, reopened, resumed, exported, clocks } = report;
+  const isoRange = ({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }) => ({
+    from: isoInstant(startMs),
+    to: isoInstant(endMs),
+  });
+  const exports = exportsOf(report);
+  return {
+    outcome: worstOutcome(exports.map(({ outcome }) => outcome)),
+    axis,
+    watermarkBefore: watermarkBeforeMs === null ? null : isoInstant(watermarkBeforeMs),
+    watermarkAfter: watermarkAfterMs === null ? null : isoInstant(watermarkAfterMs),
+    range: range === null ? null : isoRange(range),
+    lookedBackInto: reopened.map(isoRange),
+    clocks: {
+      local: isoInstant(clocks.localMs),
+      gateway: clocks.serverMs === null ? null : isoInstant(clocks.serverMs),
+    },
+    days,
+    events: {
+      new: exports.reduce((sum, { events }) => sum + events.new, 0),
+      changed: exports.reduce((sum, { events }) => sum + events.changed, 0),
+      unchanged: exports.reduce((sum, { events }) => sum + events.unchanged, 0),
+    },
+    requestsMade: requests,
+    resumed: resumed === null ? null : reportDocument(resumed),
+    exported: exported === null ? null : reportDocument(exported),
+  };
+}
+
+function atSecond(epochMs: number): string {
+  return instantText(Math.floor(epochMs / 1_000) * 1_000);
+}

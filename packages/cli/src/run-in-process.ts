@@ -1,0 +1,83 @@
+import { EdrlakeError, seededRandom, systemClock } from '@edrlake/core';
+import { childSpawner } from './process/child-process.ts';
+import { lineWidth, type Surroundings } from './process/process-context.ts';
+import { runProgram } from './program.ts';
+import { errorDocument, errorText } from './text/error-text.ts';
+
+/** A command that does not stop within this time after Ctrl-C is ended: the lake is safe at any moment. */
+const STOP_WITHIN_MS = 1_800;
+
+/**
+ * Runs the command line of this process: its streams, its signals, its exit code. Ends the process.
+ * @param args without program and script
+ */
+export async function runInProcess(args: readonly string[]): Promise<void> {
+  const abort = new AbortController();
+  const interrupt = new EdrlakeError('INTERRUPTED', 'stopped before the end', {
+    hint: 'Run the same command again to resume.',
+  });
+  const endAtOnce = () => {
+    if (args.includes('--json')) process.stdout.write(`${JSON.stringify(errorDocument(interrupt))}\n`);
+    else process.stderr.write(`\n${errorText(interrupt, lineWidth(process.stderr, process.env))}`);
+    process.exit(interrupt.exitCode);
+  };
+  const stop = () => {
+    // A second Ctrl-C.
+    if (abort.signal.aborted) process.exit(interrupt.exitCode);
+    setTimeout(endAtOnce, STOP_WITHIN_MS).unref();
+    abort.abort(interrupt);
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
+  // Whoever started us as a child is gone.
+  process.on('disconnect', stop);
+  process.channel?.unref();
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => endOutput(stream, error, args[0] ?? ''));
+  }
+  const surroundings: Surroundings = {
+    env: process.env,
+    workingDirectory: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    clock: systemClock,
+    random: seededRandom(Date.now() ^ process.pid),
+    signal: abort.signal,
+    selfCommand: [process.execPath, process.argv[1] ?? ''],
+    spawnChild: childSpawner(process),
+  };
+  process.exitCode = await runProgram(args, surroundings);
+  // Nothing is left to do; what still holds the event loop (an idle connection, stdin) must not hold the shell.
+  if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();
+  process.stdin.destroy();
+}
+
+/** Commands that only show something: when nobody reads their result any more, there is nothing left to do. */
+const SHOWING = new Set([
+  'query',
+  'sql',
+  'status',
+  'runs',
+  'count',
+  'event',
+  'plan',
+  'doctor',
+  'completion',
+  'simulate',
+]);
+
+/** What becomes of the process when one of its output streams fails. */
+function endOutput(stream: NodeJS.WriteStream, error: NodeJS.ErrnoException, command: string): void {
+  if (error.code === 'EPIPE') {
+    // The reader has seen enough (`edrlake query … | head`).
+    if (stream === process.stdout && (SHOWING.has(command) || command.startsWith('-'))) process.exit(0);
+    // An export goes on without its log reader, to its own exit code; what it still says goes nowhere.
+    stream.write = () => true;
+    return;
+  }
+  if (stream === process.stdout)
+    process.stderr.write(`edrlake: the output cannot be written: ${error.code ?? error.message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,116 @@
+import { EdrlakeError, type Emit, parseRange, type QueryScope, type TimeRange } from '@edrlake/core';
+import type { Connection, ConnectionSettings, Services } from '@edrlake/runner';
+import { wordsText } from '../args/option-values.ts';
+import type { FlagValues } from '../args/options.ts';
+import { type Credentials, readCredentials } from '../config/credentials.ts';
+import type { Surroundings } from '../process/process-context.ts';
+import { readProxy } from '../process/proxy-environment.ts';
+import { requireReachable } from '../process/reachability.ts';
+import { lakeDirectory } from './lake-access.ts';
+
+/** Stands for "no limit": the client's pacing needs a number. */
+const UNLIMITED = { requests: 1_000_000_000, windowSeconds: 1 };
+
+/**
+ * How to reach the gateway, as the settings and the environment say.
+ * @throws {EdrlakeError} `CONFIG_INVALID` for a proxy that cannot be one
+ */
+export function connectionSettings(
+  values: FlagValues,
+  credentials: Credentials,
+  env: Surroundings['env'],
+): ConnectionSettings {
+  return {
+    ...gatewayOf(values),
+    proxy: readProxy(env),
+    apiPrefix: values['api-prefix'],
+    ...credentials,
+    rateLimit: userLimitOf(values),
+    concurrency: values.concurrency,
+    pageSize: Math.min(values['page-size'], values['max-result-window']),
+    maxResultWindow: values['max-result-window'],
+    timeTokens: { event: values['event-time-token'], processed: values['processed-time-token'] },
+    histogram: values.histogram,
+    walk: values.walk === 'search-after' ? 'searchAfter' : 'pages',
+  };
+}
+
+/** The upper bound of requests that the user sets; null for none of his own. */
+export function userLimitOf(values: FlagValues): { readonly requests: number; readonly windowSeconds: number } | null {
+  const rateLimit = values['rate-limit'];
+  return rateLimit === 'none' ? UNLIMITED : rateLimit;
+}
+
+function gatewayOf(values: FlagValues): { readonly platform: string } | { readonly baseUrl: string } {
+  const platform = values.platform;
+  const baseUrl = values['base-url'];
+  if (platform !== null) return { platform };
+  if (baseUrl !== null) return { baseUrl };
+  throw new EdrlakeError('USAGE', 'expected a gateway, found neither --platform nor --base-url', {
+    hint: 'Give --platform (US1, US2, EU1, …) or --base-url, or write one into edrlake.config.ts with: edrlake init --platform US1',
+  });
+}
+
+/**
+ * Asked before the credentials: whoever has not said where to has not come to them yet.
+ * @throws {EdrlakeError} `USAGE` when neither a platform nor a URL is set
+ */
+export function requireGateway(values: FlagValues): void {
+  gatewayOf(values);
+}
+
+/** What flows need from the process. */
+export function servicesOf(surroundings: Surroundings, emit: Emit): Services {
+  const { clock, random, signal } = surroundings;
+  return { clock, random, emit, signal };
+}
+
+/**
+ * Connects, does the work and closes the connection, whatever happens. Requests count together with those of all that
+ * work on the lake, where there is one. Nothing is requested by connecting.
+ * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID` before any request
+ */
+export async function withConnection<T>(
+  values: FlagValues,
+  surroundings: Surroundings,
+  emit: Emit,
+  work: (connection: Connection, services: Services) => Promise<T>,
+): Promise<T> {
+  requireGateway(values);
+  const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+  const { connectBeside } = await import('@edrlake/runner');
+  const services = servicesOf(surroundings, emit);
+  const sharing = { lakeDirectory: lakeDirectory(values, surroundings), priority: 'normal' } as const;
+  const connection = await connectBeside(connectionSettings(values, credentials, surroundings.env), sharing, services);
+  try {
+    await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, surroundings, emit);
+    return await work(connection, services);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** @throws {EdrlakeError} `USAGE` when an end is missing, `RANGE_INVALID` when one cannot be read or they are in the wrong order */
+export function requiredRange(values: FlagValues, command: string): TimeRange {
+  const range = optionalRange(values);
+  if (range !== null) return range;
+  throw new EdrlakeError('USAGE', `edrlake ${command}: expected --from and --to, found neither`, {
+    hint: `For example: edrlake ${command} --from 2020-08-17 --to 2020-08-19`,
+  });
+}
+
+/** The range, or null when neither end is given. */
+export function optionalRange(values: FlagValues): TimeRange | null {
+  const { from, to } = values;
+  if (from !== null && to !== null) return parseRange(from, to);
+  if (from === null && to === null) return null;
+  const missing = [from === null ? '--from' : null, to === null ? '--to' : null].filter((flag) => flag !== null);
+  throw new EdrlakeError('USAGE', `expected --from and --to, ${wordsText(missing)} is missing`, {
+    hint: 'A single day is the same date twice: --from 2020-08-17 --to 2020-08-17',
+  });
+}
+
+/** Which events of a range are meant. */
+export function scopeOf(values: FlagValues): QueryScope {
+  return { filter: values.filter, state: values.state };
+}

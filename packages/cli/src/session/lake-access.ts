@@ -1,0 +1,45 @@
+import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { EdrlakeError, type Emit, usableLakePath } from '@edrlake/core';
+import type { FlagValues } from '../args/options.ts';
+import type { Surroundings } from '../process/process-context.ts';
+
+/** The lake's absolute path. @throws {EdrlakeError} `USAGE` for one that DuckDB cannot take */
+export function lakeDirectory(values: FlagValues, surroundings: Surroundings): string {
+  return usableLakePath(resolve(surroundings.workingDirectory, values.lake));
+}
+
+/** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */
+export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
+  return {
+    create: purpose === 'write',
+    readOnly: purpose === 'read',
+    memoryLimit: values['memory-limit'],
+    ...(values.threads === null ? {} : { threads: values.threads }),
+  };
+}
+
+/** What a command that reads says, on stderr, about commits that a crash left unfinished. */
+export function readerNotes({ stderr }: Pick<Surroundings, 'stderr'>): Emit {
+  return (event) => {
+    if (event.type !== 'unfinished') return;
+    stderr.write(
+      'edrlake: a process died in the middle of a commit, and this one may not put it right:\n' +
+        'patterns over the table folders may show rows twice or in part; views and queries\n' +
+        'do not. Run edrlake status as a user who may write the lake.\n',
+    );
+  };
+}
+
+/** @throws {EdrlakeError} `LAKE_MISSING` where there is nothing; for what only reads beside the lake and does not open it */
+export async function requireLake(directory: string): Promise<void> {
+  const isThere = await access(directory).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return;
+  throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, {
+    context: { directory },
+    hint: 'Check --lake, or make one with edrlake backfill.',
+  });
+}

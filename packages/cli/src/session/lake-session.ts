@@ -1,0 +1,113 @@
+import { closeAfter, EdrlakeError } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import type { Connection, ExportEnds, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
+import type { FlagValues } from '../args/options.ts';
+import { readCredentials } from '../config/credentials.ts';
+import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { requireReachable } from '../process/reachability.ts';
+import { newRunId } from '../process/run-id.ts';
+import type { ProgressDisplay } from '../progress/progress-display.ts';
+import { errorText } from '../text/error-text.ts';
+import { connectionSettings, requireGateway, servicesOf } from './connection-settings.ts';
+import { lakeDirectory, lakeOptions } from './lake-access.ts';
+
+/** Spooled pages that are flattened and committed together. */
+export const BATCH_BYTES = 64 * 1024 * 1024;
+
+/** The exit code for each end of an export. */
+export const EXPORT_EXIT_CODES: Readonly<Record<ExportReport['outcome'], number>> = {
+  done: 0,
+  partly: 3,
+  mismatch: 4,
+  rejected: 6,
+};
+
+/** An open lake, an open connection, and what flows between the two need. */
+export interface LakeSession {
+  readonly lake: Lake;
+  readonly connection: Connection;
+  readonly ends: ExportEnds;
+  readonly options: ExportOptions;
+  /** With a run id of their own at each reading. */
+  runServices(): RunServices;
+  readonly services: Services;
+}
+
+/**
+ * Connects and opens the lake for writing, does the work and closes both, whatever happens; the display is stopped at the end.
+ * Then the result is shown. Where only `lake.duckdb` could not be written, a warning follows it, and the exit code is that of
+ * the warning.
+ * @param show writes the result and resolves to its exit code
+ * @param priority of its requests among all that work on this lake: `high` for what runs every night
+ * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID`, `HOST_UNREACHABLE`, `LAKE_UNWRITABLE`
+ * before any request
+ */
+export async function withLakeSession<T>(
+  values: FlagValues,
+  surroundings: Surroundings,
+  about: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
+  work: (session: LakeSession) => Promise<T>,
+  show: (result: T) => Promise<number>,
+): Promise<number> {
+  const { stale, result } = await inSession(values, surroundings, about, work);
+  const exitCode = await show(result);
+  if (stale === null) return exitCode;
+  const { stderr, env } = surroundings;
+  await writeText(stderr, errorText(stale, lineWidth(stderr, env)));
+  return stale.exitCode;
+}
+
+async function inSession<T>(
+  values: FlagValues,
+  surroundings: Surroundings,
+  { display, priority }: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
+  work: (session: LakeSession) => Promise<T>,
+): Promise<{ readonly result: T; readonly stale: EdrlakeError | null }> {
+  let stale: EdrlakeError | null = null;
+  const keepStale = (thrown: unknown) => {
+    if (!(thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE')) throw thrown;
+    stale = thrown;
+  };
+  try {
+    requireGateway(values);
+    const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+    const { connectSharing, openEdrLake } = await import('@edrlake/runner');
+    const services = servicesOf(surroundings, display.emit);
+    const directory = lakeDirectory(values, surroundings);
+    const settings = connectionSettings(values, credentials, surroundings.env);
+    const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
+    const result = await closeAfter(connection.close, async () => {
+      await requireReachable(
+        { baseUrl: connection.baseUrl, proxy: connection.client.proxy },
+        surroundings,
+        display.emit,
+      );
+      const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
+      const close = () => lake.close().catch(keepStale);
+      return await closeAfter(close, () =>
+        work({
+          lake,
+          connection,
+          services,
+          ends: { source: connection.source, lake, requestsMade: connection.requestsMade },
+          options: exportOptions(values),
+          runServices: () => ({ ...services, newRunId: newRunId(surroundings) }),
+        }),
+      );
+    });
+    return { result, stale };
+  } finally {
+    display.stop();
+  }
+}
+
+/** How the settings want exports to be made. */
+function exportOptions(values: FlagValues): ExportOptions {
+  return {
+    concurrency: values.concurrency,
+    batchBytes: BATCH_BYTES,
+    force: values.force,
+    replace: values.replace,
+    maxRejectShare: values['max-reject-share'],
+  };
+}

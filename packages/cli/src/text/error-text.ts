@@ -1,0 +1,55 @@
+import type { EdrlakeError } from '@edrlake/core';
+import { wrapWords } from './text-width.ts';
+
+/** The `--json` form of an error. */
+export interface ErrorDocument {
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string | null;
+    readonly exitCode: number;
+    readonly context: Readonly<Record<string, string | number | boolean | null>>;
+  };
+}
+
+/** What stands in place of a secret. */
+const REDACTED = '***';
+
+/**
+ * The text without the account's password, wherever it may have come from. A last line of defence: nothing is known to put
+ * it there. Passwords too short to be told from other text are left alone.
+ */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  let clean = text.replaceAll(/\bBearer\s+[\w.~+/=-]+/g, `Bearer ${REDACTED}`);
+  for (const secret of secrets) {
+    if (secret.length < 4) continue;
+    for (const form of [secret, encodeURIComponent(secret)]) clean = clean.replaceAll(form, REDACTED);
+  }
+  return clean;
+}
+
+/** An error for a person: message, what to do, code. One to a few lines, no stack. Ends with a line break. */
+export function errorText(error: EdrlakeError, width: number): string {
+  const [first = '', ...rest] = error.message.split('\n');
+  const lines = [...wrapWords(`edrlake: ${first} [${error.code}]`, width), ...rest];
+  if (error.hint !== null) lines.push(...wrapWords(error.hint, width));
+  return `${lines.join('\n')}\n`;
+}
+
+/** The chain of causes with their stacks, for `--log-level debug`. Ends with a line break. */
+export function causeText(error: EdrlakeError): string {
+  const parts: string[] = [];
+  let current: unknown = error;
+  for (let depth = 0; current instanceof Error && depth < 8; depth += 1) {
+    parts.push(`${depth === 0 ? '' : 'caused by '}${current.stack ?? current.message}`);
+    current = current.cause;
+  }
+  return `${parts.join('\n')}\n`;
+}
+
+/** An error as the one JSON document of stdout. */
+export function errorDocument(error: EdrlakeError): ErrorDocument {
+  const context: Record<string, string | number | boolean | null> = {};
+  for (const [key, value] of Object.entries(error.context)) if (value !== undefined) context[key] = value;
+  return { error: { code: error.code, message: error.message, hint: error.hint, exitCode: error.exitCode, context } };
+}

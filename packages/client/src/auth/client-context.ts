@@ -1,0 +1,124 @@
+import { type Clock, EdrlakeError, type Emit, type ProxySettings, proxyFor, type Random } from '@edrlake/core';
+import { createAccess } from '../http/access.ts';
+import { createRedact } from '../http/redaction.ts';
+import type { DataTools, ExchangeTools } from '../http/send-request.ts';
+import { createServerTime } from '../http/server-time.ts';
+import { createTokenHolder } from '../http/token.ts';
+import { createTransport } from '../http/transport.ts';
+import type { LimitFacts, RateLimit } from '../rate-limit/limit-headers.ts';
+import { createRequestBudget, type RequestBudget } from '../rate-limit/rate-limiter.ts';
+import { createConcurrencyGate } from '../rate-limit/semaphore.ts';
+import { logIn } from './login.ts';
+
+/** Where the API is, who asks, and how politely. */
+export interface QualysClientOptions {
+  /** See `resolveBaseUrl`. */
+  readonly baseUrl: string;
+  /** The module's path: `/ioc` (default), on newer platforms also `/ioc/v1`. */
+  readonly apiPrefix?: string;
+  readonly username: string;
+  readonly password: string;
+  /** An upper bound that the server's headers may only lower. null or absent: start at 300 per 3600 s and learn. */
+  readonly rateLimit?: RateLimit | null;
+  /** Requests at once (default 2), an upper bound that headers may only lower. */
+  readonly concurrency?: number;
+  /** Default 10 s. */
+  readonly connectTimeoutMs?: number;
+  /** From the request to the first header; default 5 minutes. */
+  readonly headersTimeoutMs?: number;
+  /** Longest silence inside a body; default 60 s. */
+  readonly bodyTimeoutMs?: number;
+  /** Tries of one request, the first included (default 6); waits for the rate limit have their own bound. */
+  readonly retryTries?: number;
+  /** Time from the first try of a request to its last (default 15 minutes), waits for the rate limit not included. */
+  readonly retryTotalMs?: number;
+  /** Pages beyond this (default 10,000) are refused in undocumented ways; any refusal there means "ask for less". */
+  readonly maxResultWindow?: number;
+  /** Connections go through it, except to this machine itself and to the hosts it does not count for. Default: none. */
+  readonly proxy?: ProxySettings | null;
+}
+
+/** What a client takes from the process it runs in. */
+export interface QualysClientTools {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+  /** Replaces the client's own budget, where several clients share one. */
+  readonly budget?: RequestBudget;
+}
+
+/** Everything that lives as long as a client. */
+export interface Session {
+  readonly data: DataTools;
+  /** What answers told besides the limits in force. */
+  readonly observed: { fromHeaders: boolean };
+}
+
+/** @throws {EdrlakeError} `CONFIG_INVALID` for a number that is not a whole number above 0 */
+export function openSession(
+  options: QualysClientOptions,
+  baseUrl: string,
+  host: string,
+  tools: QualysClientTools,
+): Session {
+  const { clock, random, emit } = tools;
+  const maxConcurrency = positive('concurrency', options.concurrency ?? 2);
+  const userLimit = options.rateLimit ?? null;
+  if (userLimit !== null) {
+    positive('rateLimit.requests', userLimit.requests);
+    positive('rateLimit.windowSeconds', userLimit.windowSeconds);
+  }
+  const timeouts = {
+    connectTimeoutMs: positive('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
+    headersTimeoutMs: positive('headersTimeoutMs', options.headersTimeoutMs ?? 300_000),
+    bodyTimeoutMs: positive('bodyTimeoutMs', options.bodyTimeoutMs ?? 60_000),
+  };
+  const proxySecret = options.proxy?.authorization?.replace(/^Basic /, '') ?? null;
+  // Messages must not hold the token, and the token comes from a login whose errors are messages.
+  let currentToken = (): string | null => null;
+  const redact = createRedact(() => [options.password, currentToken(), proxySecret]);
+  const exchangeTools: ExchangeTools = {
+    // One more than the cap, so that a login never waits for a page.
+    transport: createTransport(baseUrl, timeouts, maxConcurrency + 1, proxyFor(baseUrl, options.proxy), redact),
+    budget: tools.budget ?? createRequestBudget(userLimit, { clock, emit }),
+    clock,
+    random,
+    emit,
+    redact,
+    retryLimits: {
+      tries: positive('retryTries', options.retryTries ?? 6),
+      totalMs: positive('retryTotalMs', options.retryTotalMs ?? 900_000),
+    },
+    requestsMade: { auth: 0, events: 0, count: 0, detail: 0 },
+    access: createAccess(),
+    serverTime: createServerTime(),
+  };
+  const tokens = createTokenHolder((signal) => logIn(options, host, exchangeTools, signal), clock);
+  currentToken = tokens.secret;
+  const gate = createConcurrencyGate(maxConcurrency);
+  const observed: Session['observed'] = { fromHeaders: false };
+  let learnedConcurrency: number | null = null;
+  let announced = '';
+
+  function onLimits(limits: LimitFacts): void {
+    if (limits.requests !== null || limits.remaining !== null) observed.fromHeaders = true;
+    if (limits.concurrency !== null) {
+      learnedConcurrency = limits.concurrency;
+      gate.setLimit(Math.min(maxConcurrency, limits.concurrency));
+    }
+    if (limits.requests === null && limits.concurrency === null) return;
+    const { requests, windowSeconds } = exchangeTools.budget.limit();
+    const found = `${requests}/${windowSeconds}/${learnedConcurrency}`;
+    if (found === announced) return;
+    announced = found;
+    emit({ type: 'limits', requests, windowSeconds, concurrency: learnedConcurrency });
+  }
+
+  return { data: { ...exchangeTools, tokens, gate, onLimits }, observed };
+}
+
+/** @throws {EdrlakeError} `CONFIG_INVALID` naming the option */
+export function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new EdrlakeError('CONFIG_INVALID', `${name}: expected a whole number above 0, found ${value}`);
+}

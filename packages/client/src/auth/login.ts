@@ -1,0 +1,90 @@
+import { EdrlakeError } from '@edrlake/core';
+import { describe } from '../http/classify-error.ts';
+import { withRetry } from '../http/retry.ts';
+import { type ExchangeTools, limitedWaitMs, refusalOf, sendOnce } from '../http/send-request.ts';
+import { readToken, type Token } from '../http/token.ts';
+import { type HttpRequest, readText } from '../http/transport.ts';
+
+/** Larger than any token. */
+const TOKEN_BODY_BYTES = 65_536;
+
+/** An account of the platform. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * One login: `POST /auth` with form fields, tried again after connection failures, 5xx and limits, never after a refusal. It
+ * takes nothing from the request budget, because `/auth` is outside the limits.
+ * @throws {EdrlakeError} `AUTH_REJECTED` or `ACCESS_DENIED`: a person must act; `RESPONSE_UNEXPECTED` when no token came
+ */
+export async function logIn(
+  credentials: Credentials,
+  host: string,
+  tools: ExchangeTools,
+  signal: AbortSignal,
+): Promise<Token> {
+  const { clock, emit } = tools;
+  const request: HttpRequest = {
+    facts: {
+      kind: 'auth',
+      method: 'POST',
+      host,
+      path: '/auth',
+      filter: null,
+      pageSize: null,
+      isBeyondResultWindow: false,
+    },
+    query: '',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams([
+      ['username', credentials.username],
+      ['password', credentials.password],
+      ['token', 'true'],
+      ['permissions', 'true'],
+    ]).toString(),
+  };
+  const token = await withRetry(
+    ({ tryNumber }) =>
+      sendOnce(
+        request,
+        tryNumber,
+        tools,
+        () => undefined,
+        async (answer, limits) => {
+          if (answer.status !== 200 && answer.status !== 201) {
+            throw await refusalOf(request, answer, limits, tools, signal);
+          }
+          const found = readToken(await readText(answer.body, TOKEN_BODY_BYTES), clock.nowMs());
+          if (found === null) throw withoutToken(request);
+          return found;
+        },
+        signal,
+      ),
+    {
+      limits: tools.retryLimits,
+      clock,
+      random: tools.random,
+      onRetry: (error, delayMs, tryNumber) => {
+        emit({ type: 'retry', endpoint: 'auth', code: error.code, delayMs, tryNumber });
+      },
+      onLimited: async (error, nth) => {
+        const delayMs = limitedWaitMs(error, nth, tools);
+        emit({ type: 'pace', reason: 'server-asked', delayMs, untilMs: clock.nowMs() + delayMs });
+        await clock.sleep(delayMs, signal);
+      },
+    },
+    signal,
+  );
+  emit({ type: 'login', expiresAtMs: token.expiresAtMs });
+  return token;
+}
+
+/** The body is not quoted: it may be a token in a form we do not know. */
+function withoutToken(request: HttpRequest): EdrlakeError {
+  return new EdrlakeError('RESPONSE_UNEXPECTED', `${describe(request.facts)} answered without a token`, {
+    context: { host: request.facts.host, endpoint: 'auth' },
+    hint: 'Check the base URL and whether a proxy with its own login page stands in between.',
+  });
+}

@@ -1,0 +1,259 @@
+import { type Clock, EdrlakeError, type Emit, type ErrorContext, type Random } from '@edrlake/core';
+import { type LimitFacts, readLimits } from '../rate-limit/limit-headers.ts';
+import type { RequestBudget, RequestPermit } from '../rate-limit/rate-limiter.ts';
+import type { ConcurrencyGate } from '../rate-limit/semaphore.ts';
+import { longestWaitMs } from '../rate-limit/sliding-window.ts';
+import type { Access } from './access.ts';
+import { summedBody } from './body-checksum.ts';
+import { type EndpointKind, refusal, sameBytesTwice } from './classify-error.ts';
+import type { Redact } from './redaction.ts';
+import { type Attempt, type RetryLimits, withRetry } from './retry.ts';
+import type { ServerTime } from './server-time.ts';
+import type { Token, TokenHolder } from './token.ts';
+import { type HttpAnswer, type HttpRequest, readText, type Transport } from './transport.ts';
+
+/** As much of a refusal's body as is read to find out what it says. */
+const REFUSAL_BYTES = 65_536;
+
+/** Requests sent, every try counted, whether an answer came or not. */
+export interface RequestsMade {
+  readonly total: number;
+  readonly auth: number;
+  readonly events: number;
+  readonly count: number;
+  readonly detail: number;
+}
+
+/** What every request needs. */
+export interface ExchangeTools {
+  readonly transport: Transport;
+  readonly budget: RequestBudget;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+  readonly redact: Redact;
+  readonly retryLimits: RetryLimits;
+  readonly requestsMade: Record<EndpointKind, number>;
+  readonly access: Access;
+  readonly serverTime: ServerTime;
+}
+
+/** Sends one request once, counts and reports it. `onAnswer` gets the limits as soon as they are known, or null without an answer. */
+export async function sendOnce<T>(
+  request: HttpRequest,
+  tryNumber: number,
+  tools: ExchangeTools,
+  onAnswer: (limits: LimitFacts | null) => void,
+  use: (answer: HttpAnswer, limits: LimitFacts) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const { clock } = tools;
+  const endpoint = request.facts.kind;
+  const startedAtMs = clock.nowMs();
+  let status: number | null = null;
+  tools.requestsMade[endpoint]++;
+  try {
+    const answer = await tools.transport.send(request, signal);
+    status = answer.status;
+    try {
+      const cameAtMs = clock.nowMs();
+      tools.serverTime.observe(answer, startedAtMs, cameAtMs);
+      const limits = readLimits(answer.headers, cameAtMs);
+      onAnswer(limits);
+      return await use(answer, limits);
+    } finally {
+      answer.discard();
+    }
+  } finally {
+    if (status === null) onAnswer(null);
+    const requestsLeft = tools.budget.requestsLeft();
+    tools.emit({ type: 'request', endpoint, status, durationMs: clock.nowMs() - startedAtMs, tryNumber, requestsLeft });
+  }
+}
+
+/** The error of an answer that is no success, with the beginning of its body. */
+export async function refusalOf(
+  request: HttpRequest,
+  answer: HttpAnswer,
+  limits: LimitFacts,
+  tools: ExchangeTools,
+  signal: AbortSignal,
+): Promise<EdrlakeError> {
+  // The status says enough when the body of a refusal breaks as well.
+  const bodyText = await readText(answer.body, REFUSAL_BYTES).catch(() => '');
+  signal.throwIfAborted();
+  const refused = { status: answer.status, headers: answer.headers, limits, bodyText };
+  return refusal(refused, request.facts, tools.access.isGranted(), tools.redact);
+}
+
+/** How long to stand back after an answer that says "over the limit", for the n-th time in a row. */
+export function limitedWaitMs(error: EdrlakeError, nth: number, tools: ExchangeTools): number {
+  const askedMs = error.context.waitMs;
+  const acceptedMs = longestWaitMs(tools.budget.limit());
+  if (typeof askedMs === 'number' && askedMs > acceptedMs) {
+    throw new EdrlakeError('RATE_LIMITED', `${error.message} (it asks to wait ${Math.ceil(askedMs / 1000)} seconds)`, {
+      disposition: 'stop',
+      context: error.context,
+      hint: 'Run again after that time.',
+    });
+  }
+  if (typeof askedMs === 'number' && askedMs > 0) return askedMs;
+  // Nothing says for how long. Requests that are left mean that too many ran at once, which passes soon.
+  const baseMs = typeof error.context.requestsLeft === 'number' && error.context.requestsLeft > 0 ? 2_000 : 60_000;
+  const ceilingMs = Math.min(baseMs * 2 ** (nth - 1), acceptedMs);
+  return Math.round(ceilingMs / 2 + (tools.random() * ceilingMs) / 2);
+}
+
+/** A data request: idempotent, so it may be sent again whenever it failed. */
+export interface DataRequest<T> extends HttpRequest {
+  /** Reads a success (200 or 204). Called anew for each try. */
+  readonly read: (answer: HttpAnswer) => Promise<T>;
+}
+
+/** What a data request needs besides: the token, a slot, and somebody who learns. */
+export interface DataTools extends ExchangeTools {
+  readonly tokens: TokenHolder;
+  readonly gate: ConcurrencyGate;
+  readonly onLimits: (limits: LimitFacts) => void;
+}
+
+type Outcome<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  | { readonly kind: 'refused-token'; readonly token: Token; readonly error: EdrlakeError }
+  /** The body came to its end and is not what it should be. */
+  | { readonly kind: 'broken'; readonly checksum: string | null; readonly error: EdrlakeError };
+
+/** A wrong count and an answer without a byte look the same each time, so what answers them gets a moment to recover. */
+const WAIT_BEFORE_SAME_MS = 1_000;
+
+/** Refusals of fresh tokens that one request takes, where others have been answered. */
+const MAX_FRESH_REFUSALS = 2;
+
+/** One polite request: a slot, the budget, the token, then the tries. @throws {EdrlakeError} final for this request. */
+export async function exchange<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
+  const { clock, emit, budget, access } = tools;
+  let hasReplacedToken = false;
+  let freshRefusals = 0;
+  let brokenBefore: string | null = null;
+
+  async function attempt(attemptNow: Attempt): Promise<T> {
+    let outcome = await tryOnce(request, attemptNow, tools, signal);
+    if (outcome.kind === 'refused-token' && !hasReplacedToken) {
+      hasReplacedToken = true;
+      await tools.tokens.replace(outcome.token, signal);
+      outcome = await tryOnce(request, attemptNow, tools, signal);
+    }
+    switch (outcome.kind) {
+      case 'done':
+        return outcome.value;
+      case 'broken': {
+        const { checksum, error } = outcome;
+        const isSame = checksum !== null && checksum === brokenBefore;
+        brokenBefore = checksum;
+        if (isSame) throw sameBytesTwice(error, checksum);
+        const isTelling = request.facts.kind !== 'count' && checksum?.startsWith('0 ') !== true;
+        throw isTelling ? error : tryAgain(error, { waitMs: WAIT_BEFORE_SAME_MS });
+      }
+      case 'refused-token': {
+        freshRefusals++;
+        if (access.isGranted() && freshRefusals < MAX_FRESH_REFUSALS) throw tryAgain(outcome.error);
+        access.refused();
+        throw outcome.error;
+      }
+    }
+  }
+
+  const onRetry = (error: EdrlakeError, delayMs: number, tryNumber: number) => {
+    emit({ type: 'retry', endpoint: request.facts.kind, code: error.code, delayMs, tryNumber });
+  };
+  return withRetry(
+    attempt,
+    {
+      limits: tools.retryLimits,
+      clock,
+      random: tools.random,
+      onRetry,
+      onLimited: async (error, nth) => {
+        const waitMs = limitedWaitMs(error, nth, tools);
+        onRetry(error, waitMs, nth);
+        // Everybody waits, not only this request: the limit belongs to the subscription.
+        budget.blockUntil(clock.nowMs() + waitMs);
+      },
+    },
+    signal,
+  );
+}
+
+async function tryOnce<T>(
+  request: DataRequest<T>,
+  attempt: Attempt,
+  tools: DataTools,
+  signal: AbortSignal,
+): Promise<Outcome<T>> {
+  const { clock, tokens, access } = tools;
+  const queuedAtMs = clock.nowMs();
+  // The slot comes first: a request that holds a permit must be sent at once, or the budget would count it too early.
+  const leave = await tools.gate.enter(signal);
+  try {
+    const permit = await tools.budget.acquire(signal);
+    try {
+      const token = await tokenFor(permit, tokens, signal);
+      attempt.exclude(clock.nowMs() - queuedAtMs);
+      return await sendOnce(
+        { ...request, headers: { ...request.headers, authorization: `Bearer ${token.text}` } },
+        attempt.tryNumber,
+        tools,
+        (limits) => {
+          permit.answered(limits);
+          if (limits !== null) tools.onLimits(limits);
+        },
+        async (answer, limits): Promise<Outcome<T>> => {
+          if (answer.status === 200 || answer.status === 204) {
+            const outcome = await readOnce(request, answer);
+            if (outcome.kind === 'done') access.granted();
+            return outcome;
+          }
+          const error = await refusalOf(request, answer, limits, tools, signal);
+          if (answer.status === 401) return { kind: 'refused-token', token, error };
+          throw error;
+        },
+        signal,
+      );
+    } finally {
+      permit.ended();
+    }
+  } finally {
+    leave();
+  }
+}
+
+/**
+ * What the reader calls broken is compared with the try before it: the same bytes will not become better, be it a page, a count
+ * or an answer without a byte. Only what calls itself temporary keeps all its tries.
+ */
+async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise<Outcome<T>> {
+  const summed = summedBody(answer.body);
+  try {
+    return { kind: 'done', value: await request.read({ ...answer, body: summed.body }) };
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError) || thrown.disposition !== 'retry') throw thrown;
+    if (thrown.code !== 'BODY_BROKEN' && thrown.code !== 'RESPONSE_UNEXPECTED') throw thrown;
+    return { kind: 'broken', checksum: await summed.checksum(), error: thrown };
+  }
+}
+
+function tryAgain(error: EdrlakeError, more: ErrorContext = {}): EdrlakeError {
+  const { code, message, hint } = error;
+  const context = { ...error.context, ...more };
+  return new EdrlakeError(code, message, { disposition: 'retry', context, ...(hint === null ? {} : { hint }) });
+}
+
+/** Asked for after the wait for the budget, which can be longer than a token lives. */
+async function tokenFor(permit: RequestPermit, tokens: TokenHolder, signal: AbortSignal): Promise<Token> {
+  try {
+    return await tokens.current(signal);
+  } catch (thrown) {
+    permit.unused();
+    throw thrown;
+  }
+}

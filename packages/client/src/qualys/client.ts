@@ -1,0 +1,284 @@
+import {
+  type CursorPage,
+  EdrlakeError,
+  type HistogramBucket,
+  linkAbort,
+  type PageReader,
+  type ProxySettings,
+  proxyFor,
+} from '@edrlake/core';
+import { openSession, positive, type QualysClientOptions, type QualysClientTools } from '../auth/client-context.ts';
+import { contentFailure, type EndpointKind, type RequestFacts } from '../http/classify-error.ts';
+import type { Redact } from '../http/redaction.ts';
+import { exchange, type RequestsMade } from '../http/send-request.ts';
+import type { ClockSkew } from '../http/server-time.ts';
+import { type HttpAnswer, readText } from '../http/transport.ts';
+import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './parse-counts.ts';
+import { resolveBaseUrl } from './platforms.ts';
+import {
+  type CountParams,
+  type EventsParams,
+  encodePathPart,
+  encodeQuery,
+  eventsWire,
+  type GroupedCountParams,
+  groupedCountWire,
+  type SearchAfterParams,
+  searchAfterWire,
+  selectionWire,
+  type TimeBucketsParams,
+  timeBucketsWire,
+  type WireParams,
+} from './query-params.ts';
+import { readCursorPage } from './search-after.ts';
+import { cutSingleEvent } from './single-event.ts';
+
+/** The API's documented and observed limits of one query. */
+export const MAX_RESULT_WINDOW = 10_000;
+
+/** A grouped count or one event is never near this; more means that the answer is something else. */
+const MAX_TEXT_BYTES = 64 * 1024 * 1024;
+
+/** What the client has learned about its limits. */
+export interface LearnedLimits {
+  readonly requests: number;
+  readonly windowSeconds: number;
+  /** Requests at once, as used now. */
+  readonly concurrency: number;
+  /** Requests that can be sent now without waiting. */
+  readonly requestsLeft: number;
+  /** Whether any answer so far carried rate-limit headers. */
+  readonly fromHeaders: boolean;
+  /** The server's clock minus ours, as of the last answer that told; null where none has. */
+  readonly clockSkew: ClockSkew | null;
+}
+
+/**
+ * The Qualys IOC/EDR API, one polite request at a time. Calls may run concurrently; they log in, wait for the limits, retry and
+ * time out by themselves. Every failure is an `EdrlakeError` that is final for the call; an abort throws the signal's reason.
+ */
+export interface QualysClient {
+  /** The host, and the account that logs in. */
+  readonly host: string;
+  readonly username: string;
+  /** The proxy that its connections go through; null for none. */
+  readonly proxy: ProxySettings | null;
+  readonly maxResultWindow: number;
+  /** Logs in now instead of with the first request. @returns when the token ends, on this machine's clock */
+  login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number }>;
+  /**
+   * One page: a JSON array as decoded bytes, `[]` where the server says 204. `read` is called anew for each try and asks for
+   * one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond `maxResultWindow` is
+   * `RESULT_WINDOW_EXCEEDED` with disposition `split`.
+   */
+  events<T>(params: EventsParams, read: PageReader<T>, signal: AbortSignal): Promise<T>;
+  /**
+   * One page of a walk that has no `maxResultWindow`, on platforms that have it; read as by `events`. Send back `next` as
+   * `searchAfterValues` with the same parameters, of which the first sort key must be the time token of the range. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the
+   * platform has no such walk (404)
+   */
+  searchAfter<T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal): Promise<CursorPage<T>>;
+  /**
+   * Counts by equal stretches of time, oldest first, empty ones included, on platforms that have it. Of the filter only its time range is
+   * heeded. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such count (404), or answers in an unknown shape
+   */
+  countTimeBuckets(params: TimeBucketsParams, signal: AbortSignal): Promise<readonly HistogramBucket[]>;
+  count(params: CountParams, signal: AbortSignal): Promise<number>;
+  /** @throws {EdrlakeError} `RESPONSE_UNEXPECTED` when the platform ignores `groupBy` or answers in an unknown shape */
+  groupedCount(params: GroupedCountParams, signal: AbortSignal): Promise<GroupedCount>;
+  /** The JSON text of one event, digit for digit as delivered. @throws {EdrlakeError} `NOT_FOUND` */
+  eventDetail(
+    agentId: string,
+    eventId: string,
+    params: { readonly state?: boolean | null },
+    signal: AbortSignal,
+  ): Promise<string>;
+  limits(): LearnedLimits;
+  /** Whether any data request has been answered: until then nothing tells a refused account from a refused request. */
+  hasAnswered(): boolean;
+  /** What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
+  serverTimeMs(): number | null;
+  /** The same, after a new login where the last answer is more than a minute old; logins are outside the limits. */
+  askServerTime(signal: AbortSignal): Promise<number | null>;
+  requestsMade(): RequestsMade;
+  /** Ends all calls under way and closes all connections. Calls after it fail. */
+  close(): Promise<void>;
+}
+
+/** @throws {EdrlakeError} `URL_INVALID` or `CONFIG_INVALID` for options that cannot work; no request is made */
+export function createQualysClient(options: QualysClientOptions, tools: QualysClientTools): QualysClient {
+  const baseUrl = resolveBaseUrl({ baseUrl: options.baseUrl });
+  const host = new URL(baseUrl).host;
+  const prefix = normalisePrefix(options.apiPrefix ?? '/ioc');
+  const maxResultWindow = positive('maxResultWindow', options.maxResultWindow ?? MAX_RESULT_WINDOW);
+  const { data, observed } = openSession(options, baseUrl, host, tools);
+  const closing = new AbortController();
+
+  /** Runs a call under the caller's signal and the client's own end. */
+  async function call<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { controller, unlink } = linkAbort(closing.signal, signal);
+    try {
+      controller.signal.throwIfAborted();
+      return await work(controller.signal);
+    } finally {
+      unlink();
+    }
+  }
+
+  function get<T>(target: Target, params: WireParams, read: ReadAnswer<T>, signal: AbortSignal): Promise<T> {
+    const given = (wanted: string) => params.find(([name]) => name === wanted)?.[1];
+    const [filter, pageSize] = [given('filter'), given('pageSize')];
+    const facts: RequestFacts = {
+      kind: target.kind,
+      method: 'GET',
+      host,
+      path: `${prefix}${target.path}`,
+      filter: typeof filter === 'string' ? filter : null,
+      pageSize: typeof pageSize === 'number' ? pageSize : null,
+      isBeyondResultWindow: target.isBeyondResultWindow ?? false,
+    };
+    return call(signal, (linked) => {
+      const request = { facts, query: encodeQuery(params), headers: {}, body: null };
+      return exchange({ ...request, read: (answer) => read(answer, facts) }, data, linked);
+    });
+  }
+
+  const counted = <T>(pick: (answer: unknown) => T | null) => countAnswer(pick, data.redact);
+
+  return {
+    host,
+    username: options.username,
+    proxy: proxyFor(baseUrl, options.proxy),
+    maxResultWindow,
+    login: (signal) =>
+      call(signal, async (linked) => ({ expiresAtMs: (await data.tokens.current(linked)).expiresAtMs })),
+    events: (params, read, signal) => {
+      const reach = ((params.pageNumber ?? 0) + 1) * (params.pageSize ?? 10);
+      const target: Target = { kind: 'events', path: '/events', isBeyondResultWindow: reach > maxResultWindow };
+      return get(target, eventsWire(params), (answer, facts) => read(pageBody(answer, facts, data.redact)), signal);
+    },
+    searchAfter: <T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal) => {
+      const readPage: ReadAnswer<CursorPage<T>> = (answer, facts) => {
+        const broken = (found: string, text: string) => contentFailure('BODY_BROKEN', found, text, facts, data.redact);
+        return readCursorPage(pageBody(answer, facts, data.redact), answer.headers, read, broken);
+      };
+      return get(SEARCH_AFTER, searchAfterWire(params), readPage, signal);
+    },
+    countTimeBuckets: (params, signal) => get(TIME_BUCKETS, timeBucketsWire(params), counted(readTimeBuckets), signal),
+    count: (params, signal) => get(COUNT, selectionWire(params), counted(readCount), signal),
+    groupedCount: (params, signal) => get(COUNT, groupedCountWire(params), counted(readGroups), signal),
+    eventDetail: async (agentId, eventId, params, signal) => {
+      const path = `/events/${encodePathPart('agent id', agentId)}/${encodePathPart('event id', eventId)}`;
+      const readEvent = eventAnswer(data.redact);
+      const { event } = await get({ kind: 'detail', path }, [['state', params.state]], readEvent, signal);
+      if (event !== null) return event;
+      throw new EdrlakeError('NOT_FOUND', `${host} has no event ${eventId} of agent ${agentId}`, {
+        context: { host, endpoint: 'detail', agentId, eventId },
+        hint: 'Check the agent id and the event id.',
+      });
+    },
+    limits: () => ({
+      ...data.budget.limit(),
+      concurrency: data.gate.limit(),
+      requestsLeft: data.budget.requestsLeft(),
+      ...observed,
+      clockSkew: data.serverTime.skew(),
+    }),
+    hasAnswered: () => data.access.hasAnswered(),
+    serverTimeMs: () => data.serverTime.lastMs(),
+    askServerTime: (signal) =>
+      call(signal, async (linked) => {
+        const { serverTime, tokens, clock } = data;
+        if (!serverTime.isFresh(clock.nowMs())) {
+          const token = await tokens.current(linked);
+          if (!serverTime.isFresh(clock.nowMs())) await tokens.replace(token, linked);
+        }
+        return serverTime.lastMs();
+      }),
+    requestsMade: () => {
+      const made = data.requestsMade;
+      return { total: made.auth + made.events + made.count + made.detail, ...made };
+    },
+    close: async () => {
+      closing.abort(new EdrlakeError('INTERRUPTED', `the client of ${host} is closed`));
+      await data.transport.close();
+    },
+  };
+}
+
+interface Target {
+  readonly kind: EndpointKind;
+  /** Without the prefix. */
+  readonly path: string;
+  readonly isBeyondResultWindow?: boolean;
+}
+
+const COUNT: Target = { kind: 'count', path: '/events/count' };
+const TIME_BUCKETS: Target = { kind: 'count', path: '/events/count/time-buckets' };
+const SEARCH_AFTER: Target = { kind: 'events', path: '/events/searchAfter' };
+
+type ReadAnswer<T> = (answer: HttpAnswer, facts: RequestFacts) => Promise<T>;
+
+/**
+ * Reads an answer to a counting question. What holds no number (no body at all, text, JSON of another shape) is a broken answer
+ * and asked for again like a broken page: a gateway whose search restarts answers so. Only a plain count where groups or
+ * buckets were asked for is final, because a platform that ignores a parameter ignores it the next time too.
+ */
+function countAnswer<T>(pick: (answer: unknown) => T | null, redact: Redact): ReadAnswer<T> {
+  return async ({ body }, facts) => {
+    const text = await textOf(body);
+    if (text === '') throw contentFailure('BODY_BROKEN', 'expected a count, found an empty body', text, facts, redact);
+    const answer = jsonOf(text, facts, redact);
+    const found = pick(answer);
+    if (found !== null) return found;
+    const disposition = readCount(answer) === null ? 'retry' : 'stop';
+    throw contentFailure('RESPONSE_UNEXPECTED', 'an answer of unknown shape', text, facts, redact, disposition);
+  };
+}
+
+/** Reads one event; null where the answer holds none. */
+function eventAnswer(redact: Redact): ReadAnswer<{ readonly event: string | null }> {
+  return async ({ body }, facts) => {
+    const text = await textOf(body);
+    if (text === '') return { event: null };
+    jsonOf(text, facts, redact);
+    return { event: cutSingleEvent(text) };
+  };
+}
+
+/** A whole body without the white space, and the byte order mark, around it. */
+async function textOf(body: HttpAnswer['body']): Promise<string> {
+  return (await readText(body, MAX_TEXT_BYTES)).trim();
+}
+
+function jsonOf(text: string, facts: RequestFacts, redact: Redact): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw contentFailure('BODY_BROKEN', 'the answer is not JSON', text, facts, redact);
+  }
+}
+
+/** The bytes of a page; those of `[]` for 204, which says that nothing was found. Status 200 without a byte says nothing. */
+async function* pageBody(
+  { status, body }: HttpAnswer,
+  facts: RequestFacts,
+  redact: Redact,
+): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const piece of body) {
+    if (piece.byteLength === 0) continue;
+    isEmpty = false;
+    yield piece;
+  }
+  if (!isEmpty) return;
+  if (status !== 204) throw contentFailure('BODY_BROKEN', 'expected a page, found an empty body', '', facts, redact);
+  yield Buffer.from('[]');
+}
+
+function normalisePrefix(prefix: string): string {
+  const trimmed = prefix.replace(/\/+$/, '');
+  const path = trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
+  if (/^(\/[\w-]+)+$/.test(path)) return path;
+  throw new EdrlakeError('CONFIG_INVALID', `apiPrefix: expected a path such as /ioc or /ioc/v1, found "${prefix}"`);
+}

@@ -1,0 +1,104 @@
+import type { LimitFacts, RateLimit } from './limit-headers.ts';
+import type { BudgetPriority, Draft, Holder, SharedState } from './shared-state.ts';
+import { createRequestAccount, type RequestAccount } from './sliding-window.ts';
+
+/** The part of each limit that those of normal priority leave untouched while one of high priority is there. */
+const RESERVE_SHARE = 0.2;
+/** Whoever waits keeps its turn so long after it meant to look again; then others may go, and it is the first again once it looks. */
+const TURN_GRACE_MS = 1_000;
+/** The longest time between two looks of somebody who waits: something may have been given back that nobody could foresee. */
+export const MAX_LOOK_MS = 5_000;
+
+/** Who asks, and what its user allows. */
+export interface Asker {
+  readonly id: string;
+  readonly priority: BudgetPriority;
+  /** An upper bound for all who share the budget, as far as this one is concerned. */
+  readonly userLimit: RateLimit | null;
+  /** Requests at once of all who share the budget, as far as this one is concerned. */
+  readonly concurrency: number;
+}
+
+/** Whether one more request may go now; if not, until when by the rate limit (`rate`), or for want of a place or of the turn. */
+type Verdict =
+  | { readonly kind: 'go' }
+  | { readonly kind: 'rate'; readonly untilMs: number; readonly isServersWish: boolean }
+  | { readonly kind: 'place' };
+
+/** The account as this one may use it: with the reserve taken off. It changes the state. */
+export function accountOf(state: SharedState, asker: Asker): RequestAccount {
+  const isReserved = asker.priority === 'normal' && state.holders.some(({ priority }) => priority === 'high');
+  return createRequestAccount(asker.userLimit, state.account, isReserved ? RESERVE_SHARE : 0);
+}
+
+/** Requests that may run at once, all processes together. */
+function concurrencyOf(state: SharedState, asker: Asker): number {
+  return Math.min(asker.concurrency, state.concurrency ?? asker.concurrency);
+}
+
+/**
+ * High priority before normal, then in the order they came. Only those count as ahead who could go by their own limits and who
+ * are awake, so nobody waits for one that cannot move.
+ */
+function verdictFor(state: SharedState, asker: Asker, nowMs: number): Verdict {
+  const account = accountOf(state, asker);
+  const freeAtMs = account.freeAtMs(nowMs);
+  if (freeAtMs > nowMs && freeAtMs !== Number.POSITIVE_INFINITY) {
+    return { kind: 'rate', untilMs: freeAtMs, isServersWish: account.isBlocked(nowMs) };
+  }
+  const running = state.holders.reduce((sum, holder) => sum + holder.running, 0);
+  const places = Math.min(concurrencyOf(state, asker) - running, account.left(nowMs));
+  const ticket = state.holders.find(({ id }) => id === asker.id)?.waiting?.ticket ?? state.nextTicket;
+  const ahead = state.holders.filter((holder) => isAhead(holder, asker, ticket, nowMs)).length;
+  return ahead < places ? { kind: 'go' } : { kind: 'place' };
+}
+
+function isAhead({ id, priority, waiting }: Holder, asker: Asker, ticket: number, nowMs: number): boolean {
+  if (waiting === null || id === asker.id) return false;
+  if (priority !== asker.priority ? asker.priority === 'high' : waiting.ticket > ticket) return false;
+  // A promise to look again that lies further ahead than any is made was made before the clock was set back.
+  const isAwake = nowMs < waiting.wakeAtMs + TURN_GRACE_MS && waiting.wakeAtMs <= nowMs + MAX_LOOK_MS;
+  return waiting.notBeforeMs <= nowMs && isAwake;
+}
+
+/** A wait that has just begun, or goes on: when to look again. */
+export type Wait = Exclude<Verdict, { readonly kind: 'go' }> & { readonly delayMs: number };
+
+/**
+ * Books one more request if it may go now, else a place among those who wait.
+ * @param lookMs how long to wait for a place before looking again
+ * @returns the request's number, or the wait
+ */
+export function takeOrWait(
+  draft: Draft,
+  asker: Asker,
+  lookMs: { readonly rate: number; readonly place: number },
+): number | Wait {
+  const { state, nowMs } = draft;
+  const mine = draft.mine ?? { unanswered: 0, running: 0, waiting: null };
+  const verdict = verdictFor(state, asker, nowMs);
+  if (verdict.kind === 'go') {
+    draft.mine = { unanswered: mine.unanswered + 1, running: mine.running + 1, waiting: null };
+    return accountOf(state, asker).begin();
+  }
+  const delayMs = verdict.kind === 'rate' ? Math.min(verdict.untilMs - nowMs, lookMs.rate) : lookMs.place;
+  const ticket = mine.waiting?.ticket ?? state.nextTicket++;
+  const notBeforeMs = verdict.kind === 'rate' ? verdict.untilMs : nowMs;
+  draft.mine = { ...mine, waiting: { ticket, notBeforeMs, wakeAtMs: nowMs + delayMs } };
+  return { ...verdict, delayMs };
+}
+
+/** Books the answer of a request, or that none will come, and what it tells about the limits. */
+export function bookAnswer({ state, nowMs }: Draft, asker: Asker, sequence: number, facts: LimitFacts | null): void {
+  accountOf(state, asker).end(sequence, facts, nowMs);
+  state.concurrency = facts?.concurrency ?? state.concurrency;
+}
+
+/** Takes out who is gone. Its requests under way count as answered now: the server cannot have counted them later. */
+export function dropHolders(state: SharedState, isGone: (holder: Holder) => boolean, nowMs: number): void {
+  const gone = state.holders.filter(isGone);
+  if (gone.length === 0) return;
+  state.holders = state.holders.filter((holder) => !gone.includes(holder));
+  const account = createRequestAccount(null, state.account);
+  for (const { unanswered } of gone) for (let n = 0; n < unanswered; n++) account.end(0, null, nowMs);
+}

@@ -1,0 +1,184 @@
+// How processes share one rate limiter without a lock. The state is the file with the highest number in one folder:
+//
+//   ┌─► read the newest version n
+//   │     build n + 1: remove dead processes, apply own notes (answers that came meanwhile), then the change
+//   │     link n + 1  ── succeeds ──► the change has happened; notes are cleared
+//   └──── fails: another process wrote n + 1
+//
+// A compare-and-swap: of processes that build on one version exactly one wins, and the others build again on its result. So a
+// change may be applied several times and must only touch the draft. A process that dies between two steps blocks no other.
+
+import { randomUUID } from 'node:crypto';
+import type { Clock, OwnerState, ProcessOwner } from '@edrlake/core';
+import { openVersions } from './cas-file.ts';
+import { dropHolders } from './fair-queue.ts';
+import {
+  type BudgetPriority,
+  type Draft,
+  emptyState,
+  formatState,
+  type Holder,
+  parseState,
+  type SharedState,
+} from './shared-state.ts';
+import { withinBounds } from './shared-state-bounds.ts';
+
+/** Who this process is and which others live. */
+export interface BudgetLiveness {
+  readonly owner: ProcessOwner;
+  /** `elsewhere`: its process cannot be seen from here, and its lease, if it has one, has not expired. */
+  readonly stateOf: (owner: ProcessOwner) => OwnerState;
+}
+
+/** The shared state of a budget, with an entry for this process. */
+export interface Ledger {
+  readonly id: string;
+  /**
+   * Applies what was noted so far and then `change`, in one step that all others see whole. `change` may be called several times
+   * and must only touch the draft.
+   * @returns null when others were quicker each time; nothing has changed then, and what was noted is still to be applied
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`; what was noted is kept
+   */
+  update<T>(change: (draft: Draft) => T): T | null;
+  /** To be applied with the next update. */
+  note(change: (draft: Draft) => void): void;
+  /** The latest state, a copy; as last seen where it cannot be read. */
+  look(): SharedState;
+}
+
+/** Tries of an update. Each failure means that another process succeeded, so this many in a row hardly happen. */
+const MAX_TRIES = 100;
+/** How long it may take to notice that another process of this host is gone. */
+const FRESH_MS = 500;
+/** A process of an older version elsewhere, without a lease, that has not written for so long is gone: no request takes as long. */
+const SILENT_MS = 600_000;
+/** Clocks of several hosts differ; one that is behind by less takes the time of those ahead. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/**
+ * @param onForgotten is called whenever a stored state, or a part of it, cannot be believed
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
+export function openLedger(
+  directory: string,
+  priority: BudgetPriority,
+  liveness: BudgetLiveness,
+  clock: Clock,
+  onForgotten: () => void,
+): Ledger {
+  const id = `${liveness.owner.pid}-${randomUUID()}`;
+  const versions = openVersions(directory, id);
+  const isGone = watchOthers(id, liveness, versions.forget, clock);
+  let notes: ((draft: Draft) => void)[] = [];
+  let mine: Draft['mine'] = { unanswered: 0, running: 0, waiting: null };
+  let revision = 0;
+  let known = readLatest();
+
+  function readLatest(): { readonly version: number; readonly state: SharedState } {
+    const { version, text } = versions.latest();
+    // What cannot be read is unknown: the headers of the next answer say what is left.
+    const state = parseState(text);
+    const bounded = state === null ? emptyState() : withinBounds(state, clock.nowMs());
+    if (bounded !== null && version > 0) onForgotten();
+    return { version, state: bounded ?? state ?? emptyState() };
+  }
+
+  /** The next state, built on what is known, with `change` in it. */
+  function build<T>(change: (draft: Draft) => T): { state: SharedState; mine: Draft['mine']; result: T } {
+    const state = copyOf(known.state);
+    const ownNowMs = clock.nowMs();
+    const { lastNowMs } = state.account;
+    const nowMs = lastNowMs - ownNowMs <= CLOCK_TOLERANCE_MS ? Math.max(ownNowMs, lastNowMs) : ownNowMs;
+    dropHolders(state, isGone, nowMs);
+    // This process knows best what it has under way; its entry may be missing because the file was lost.
+    const entry = state.holders.find((holder) => holder.id === id);
+    state.account.inFlight += (mine?.unanswered ?? 0) - (entry?.unanswered ?? 0);
+    const draft: Draft = { state, mine: mine === null ? null : { ...mine }, nowMs };
+    // Turns are counted with the own entry in its place.
+    state.holders = withEntry(state.holders, draft);
+    for (const note of notes) {
+      note(draft);
+      state.holders = withEntry(state.holders, draft);
+    }
+    const result = change(draft);
+    state.holders = withEntry(state.holders, draft);
+    return { state, mine: draft.mine, result };
+  }
+
+  function withEntry(holders: readonly Holder[], { mine: entry, nowMs }: Draft): readonly Holder[] {
+    const others = holders.filter((holder) => holder.id !== id);
+    if (entry === null) return others;
+    return [...others, { id, owner: liveness.owner, priority, revision: revision + 1, seenAtMs: nowMs, ...entry }];
+  }
+
+  /** Whether the latest state contains what was just written, or was built on it. */
+  function isAncestor(built: { readonly mine: Draft['mine'] }): boolean {
+    known = readLatest();
+    const entry = known.state.holders.find((holder) => holder.id === id);
+    return built.mine === null ? entry === undefined : entry?.revision === revision + 1;
+  }
+
+  return {
+    id,
+    note: (change) => {
+      notes.push(change);
+    },
+    update(change) {
+      for (let tryNumber = 0; tryNumber < MAX_TRIES; tryNumber++) {
+        const built = build(change);
+        const version = known.version + 1;
+        const outcome = versions.put({ version, text: formatState(built.state) });
+        if (outcome === 'put') known = { version, state: built.state };
+        if (outcome === 'put' || (outcome === 'unsure' && isAncestor(built))) {
+          revision++;
+          mine = built.mine;
+          notes = [];
+          return built.result;
+        }
+        if (outcome === 'taken') known = readLatest();
+      }
+      return null;
+    },
+    look() {
+      try {
+        known = readLatest();
+      } catch {
+        // What was known is good enough to look at; whoever writes next reports what is wrong.
+      }
+      return copyOf(known.state);
+    },
+  };
+}
+
+/** Its lists are never changed in place. */
+function copyOf(state: SharedState): SharedState {
+  return { ...state, account: { ...state.account } };
+}
+
+/** Asks about each of the others no more often than needed: it means looking into the process table. */
+function watchOthers(
+  ownId: string,
+  liveness: BudgetLiveness,
+  forget: (id: string) => void,
+  clock: Clock,
+): (holder: Holder) => boolean {
+  const seen = new Map<string, { readonly isGone: boolean; readonly atMs: number }>();
+
+  function look({ id, owner, seenAtMs }: Holder, nowMs: number): boolean {
+    const state = liveness.stateOf(owner);
+    if (state === 'elsewhere') return owner.instance === undefined && Math.abs(nowMs - seenAtMs) > SILENT_MS;
+    if (state === 'dead') forget(id);
+    return state === 'dead';
+  }
+
+  return (holder) => {
+    if (holder.id === ownId) return false;
+    const nowMs = clock.nowMs();
+    const before = seen.get(holder.id);
+    if (before !== undefined && Math.abs(nowMs - before.atMs) < FRESH_MS) return before.isGone;
+    for (const [id, { atMs }] of seen) if (Math.abs(nowMs - atMs) > SILENT_MS) seen.delete(id);
+    const isGone = look(holder, nowMs);
+    seen.set(holder.id, { isGone, atMs: nowMs });
+    return isGone;
+  };
+}

@@ -1,0 +1,196 @@
+import { type Clock, EdrlakeError, type Emit, linkAbort, type Random } from '@edrlake/core';
+import { positive } from '../auth/client-context.ts';
+import { type Asker, accountOf, bookAnswer, MAX_LOOK_MS, takeOrWait } from './fair-queue.ts';
+import { createWaitingLine } from './fifo-mutex.ts';
+import type { RateLimit } from './limit-headers.ts';
+import type { RequestBudget, RequestPermit } from './rate-limiter.ts';
+import { type BudgetLiveness, type Ledger, openLedger } from './shared-limiter-file.ts';
+import type { BudgetPriority, Draft } from './shared-state.ts';
+
+/** Which budget is shared, by whom, and how this one takes part. */
+export interface SharedBudgetOptions {
+  /** The folder the budget lives in, created where it is missing: one for each account of one API. */
+  readonly directory: string;
+  /** An upper bound that headers may only lower, for the requests of all together. null: 300 per 3600 s until headers say otherwise. */
+  readonly userLimit: RateLimit | null;
+  /** Requests at once of all together (default 2), an upper bound that headers may only lower. */
+  readonly concurrency?: number;
+  /**
+   * While a budget of `high` priority is open anywhere, those of `normal` priority leave the last fifth of each limit to it, and go
+   * only when it has no wish of its own.
+   */
+  readonly priority: BudgetPriority;
+  readonly liveness: BudgetLiveness;
+}
+
+/** A request budget with a place in a shared account, which it must give back. */
+export interface SharedBudget extends RequestBudget {
+  /** Ends all waiting. What was learned stays for others. Calling it twice does no harm. @throws {EdrlakeError} `LAKE_UNWRITABLE` */
+  close(): Promise<void>;
+}
+
+/** Whoever waits for a place looks again after 5 ms first, then less and less often. */
+const FIRST_LOOK_MS = 5;
+const MAX_PLACE_LOOK_MS = 250;
+/** An end of waiting that moves by less is not worth reporting. */
+const MOVED_MS = 1_000;
+/** A wait for a place that lasts longer is explained. */
+const WHO_AFTER_MS = 2_000;
+/** How long a place of a process that cannot be seen is kept for it at most, once it gives no sign of life. */
+const LEASE_MS = 30_000;
+/** How often closing tries again where others keep being quicker. */
+const CLOSE_TRIES = 20;
+
+/**
+ * Joins a budget that lives in a folder and is shared by all processes that open it: no more requests in any window, and no
+ * more at once, than the limits allow for all of them together. What one learns from headers, and each wait a server asks for, holds
+ * for all, also for those who come later.
+ *
+ * Nothing is locked, neither while waiting nor while a request is under way. A process that is killed leaves its entry; others notice
+ * within a second, give its places away, and count its requests under way for one more window. A folder whose
+ * content cannot be read, or was removed, counts as an account of which nothing is known. Each request costs three small files,
+ * written but not synced to the disk: what a power failure loses, the next answer's headers tell.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from `acquire`; `CONFIG_INVALID` for numbers that cannot work
+ */
+export async function openSharedBudget(
+  options: SharedBudgetOptions,
+  tools: { readonly clock: Clock; readonly emit: Emit; readonly random: Random },
+): Promise<SharedBudget> {
+  const { clock, emit, random } = tools;
+  const concurrency = positive('concurrency', options.concurrency ?? 2);
+  const { userLimit } = options;
+  if (userLimit !== null) {
+    positive('userLimit.requests', userLimit.requests);
+    positive('userLimit.windowSeconds', userLimit.windowSeconds);
+  }
+  let hasForgotten = false;
+  const onForgotten = () => {
+    if (!hasForgotten) emit({ type: 'budget-forgotten', directory: options.directory });
+    hasForgotten = true;
+  };
+  const ledger = openLedger(options.directory, options.priority, options.liveness, clock, onForgotten);
+  const asker: Asker = { id: ledger.id, priority: options.priority, userLimit, concurrency };
+  const line = createWaitingLine(clock);
+  const closing = new AbortController();
+
+  const jittered = (ms: number) => Math.ceil(ms / 2 + (random() * ms) / 2);
+
+  /** Applies what is noted, if it can be: where it cannot, it goes with the next request, or with the end. */
+  function flush(): void {
+    try {
+      ledger.update(() => true);
+    } catch (thrown) {
+      // Whoever asks for the next permit gets to see it; the request this was about has gone well.
+      if (!(thrown instanceof EdrlakeError)) throw thrown;
+    }
+    line.wake();
+  }
+
+  function noteOnOwn(change: (mine: NonNullable<Draft['mine']>, draft: Draft) => Draft['mine']): void {
+    if (closing.signal.aborted) return;
+    ledger.note((draft) => {
+      if (draft.mine !== null) draft.mine = change(draft.mine, draft);
+    });
+    flush();
+  }
+
+  function permitOf(sequence: number): RequestPermit {
+    return {
+      answered: (facts) =>
+        noteOnOwn((mine, draft) => {
+          bookAnswer(draft, asker, sequence, facts);
+          return { ...mine, unanswered: mine.unanswered - 1 };
+        }),
+      unused: () =>
+        noteOnOwn((mine, { state }) => {
+          accountOf(state, asker).undo();
+          return { ...mine, unanswered: mine.unanswered - 1 };
+        }),
+      ended: () => noteOnOwn((mine) => ({ ...mine, running: mine.running - 1 })),
+    };
+  }
+
+  async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
+    let announcedMs = 0;
+    const sinceMs = clock.nowMs();
+    let hasSaidWho = false;
+    try {
+      // Each round ends with a permit or waits: for time, for others, or for an answer of our own.
+      for (let looks = 0; ; looks++) {
+        signal.throwIfAborted();
+        const place = jittered(Math.min(MAX_PLACE_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(looks, 10)));
+        const lookMs = { rate: jittered(MAX_LOOK_MS), place };
+        const taken = ledger.update((draft) => takeOrWait(draft, asker, lookMs));
+        if (typeof taken === 'number') return permitOf(taken);
+        if (taken?.kind === 'rate' && Math.abs(taken.untilMs - announcedMs) > MOVED_MS) {
+          announcedMs = taken.untilMs;
+          const reason = taken.isServersWish ? 'server-asked' : 'rate-limit';
+          emit({ type: 'pace', reason, delayMs: taken.untilMs - clock.nowMs(), untilMs: taken.untilMs });
+        }
+        if (taken?.kind === 'place' && !hasSaidWho && clock.nowMs() - sinceMs > WHO_AFTER_MS) {
+          hasSaidWho = sayWhoHolds(ledger, options.liveness, emit);
+        }
+        await line.sleep(taken?.delayMs ?? jittered(FIRST_LOOK_MS), signal);
+      }
+    } catch (thrown) {
+      noteOnOwn((mine) => ({ ...mine, waiting: null }));
+      throw thrown;
+    }
+  }
+
+  async function acquire(signal: AbortSignal): Promise<RequestPermit> {
+    const { controller, unlink } = linkAbort(closing.signal, signal);
+    const giveBack = (permit: RequestPermit) => {
+      permit.unused();
+      permit.ended();
+    };
+    try {
+      return await line.join(() => acquireInTurn(controller.signal), giveBack, controller.signal);
+    } finally {
+      unlink();
+    }
+  }
+
+  async function untilWritten(write: () => true | null): Promise<void> {
+    for (let tryNumber = 1; write() === null; tryNumber++) {
+      if (tryNumber === CLOSE_TRIES) {
+        throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${options.directory} is written by too many`);
+      }
+      await clock.sleep(jittered(FIRST_LOOK_MS), new AbortController().signal);
+    }
+  }
+
+  await untilWritten(() => ledger.update(() => true));
+  return {
+    acquire,
+    blockUntil(untilMs) {
+      noteOnOwn((mine, { state }) => {
+        accountOf(state, asker).blockUntil(untilMs);
+        return mine;
+      });
+    },
+    requestsLeft: () => accountOf(ledger.look(), asker).left(clock.nowMs()),
+    limit: () => accountOf(ledger.look(), asker).limit(),
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort(new EdrlakeError('INTERRUPTED', 'the request budget is closed'));
+      await untilWritten(() =>
+        ledger.update((draft) => {
+          for (let n = draft.mine?.unanswered ?? 0; n > 0; n--) bookAnswer(draft, asker, 0, null);
+          draft.mine = null;
+          return true;
+        }),
+      );
+    },
+  };
+}
+
+/** Whoever waits for places that a process elsewhere holds, perhaps a dead one, is told so. @returns whether there is one */
+function sayWhoHolds(ledger: Ledger, { stateOf }: BudgetLiveness, emit: Emit): boolean {
+  const others = ledger.look().holders.filter(({ id, running }) => id !== ledger.id && running > 0);
+  const holder = others.find(({ owner }) => stateOf(owner) === 'elsewhere');
+  if (holder === undefined) return false;
+  const { host, pid } = holder.owner;
+  emit({ type: 'lease-wait', work: 'requests', host, pid, atMostMs: LEASE_MS });
+  return true;
+}

@@ -1,0 +1,135 @@
+import type { ProcessOwner } from '@edrlake/core';
+import type { RateLimit } from './limit-headers.ts';
+import { type AccountState, emptyAccount } from './sliding-window.ts';
+import type { Tally } from './timestamp-counts.ts';
+
+/** Which of two who want the same request goes first. */
+export type BudgetPriority = 'high' | 'normal';
+
+/** Somebody who waits for a permit. */
+export interface Waiting {
+  /** Ascending in the order they came. */
+  readonly ticket: number;
+  /** By its own limits it cannot go before. */
+  readonly notBeforeMs: number;
+  /** It looks again until then. */
+  readonly wakeAtMs: number;
+}
+
+/** One open budget of one process. */
+export interface Holder {
+  readonly id: string;
+  readonly owner: ProcessOwner;
+  readonly priority: BudgetPriority;
+  /** Counts what it wrote, so that it recognises its own writing. */
+  readonly revision: number;
+  readonly seenAtMs: number;
+  /** Requests sent without an answer yet. */
+  readonly unanswered: number;
+  /** Requests whose answers are not read to the end yet; at least `unanswered`. */
+  readonly running: number;
+  /** null when it does not wait. */
+  readonly waiting: Waiting | null;
+}
+
+/** What all who share a budget know. */
+export interface SharedState {
+  account: AccountState;
+  /** Requests at once, as headers said; null until they say something. */
+  concurrency: number | null;
+  nextTicket: number;
+  holders: readonly Holder[];
+}
+
+/** One state under change: what all share, and the own entry, which is put into it afterwards. */
+export interface Draft {
+  readonly state: SharedState;
+  /** Without it the entry is taken out. */
+  mine: Pick<Holder, 'unanswered' | 'running' | 'waiting'> | null;
+  readonly nowMs: number;
+}
+
+/** Nothing known, nobody there. */
+export function emptyState(): SharedState {
+  return { account: emptyAccount(), concurrency: null, nextTicket: 1, holders: [] };
+}
+
+const FORMAT = 1;
+
+/** The state as one line of JSON. What is in flight follows from the holders and is not written. */
+export function formatState(state: SharedState): string {
+  const { inFlight: _, ...account } = state.account;
+  return `${JSON.stringify({ format: FORMAT, ...state, account })}\n`;
+}
+
+/** null for anything that is not a whole state of this format: torn, empty, of another version, or not ours at all. */
+export function parseState(text: string): SharedState | null {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isObject(found) || found.format !== FORMAT) return null;
+  const { account, concurrency, nextTicket, holders } = found;
+  if (!isAccount(account) || !isCount(nextTicket) || !(concurrency === null || isAbove0(concurrency))) return null;
+  if (!Array.isArray(holders) || !holders.every(isHolder)) return null;
+  const inFlight = holders.reduce((sum, holder) => sum + holder.unanswered, 0);
+  return { account: { ...account, inFlight }, concurrency, nextTicket, holders };
+}
+
+function isAccount(found: unknown): found is Omit<AccountState, 'inFlight'> {
+  return (
+    isObject(found) &&
+    (found.serverLimit === null || isLimit(found.serverLimit)) &&
+    areTallies(found.answered) &&
+    areTallies(found.foreign) &&
+    [found.blockedUntilMs, found.lastNowMs].every(Number.isFinite) &&
+    isCount(found.begun) &&
+    isCount(found.newestFacts)
+  );
+}
+
+function isLimit(found: unknown): found is RateLimit {
+  return isObject(found) && isAbove0(found.requests) && isAbove0(found.windowSeconds);
+}
+
+function areTallies(found: unknown): found is readonly Tally[] {
+  return (
+    Array.isArray(found) &&
+    found.every((tally, index) => {
+      const isTally = Array.isArray(tally) && tally.length === 2 && Number.isFinite(tally[0]) && isAbove0(tally[1]);
+      return isTally && (index === 0 || tally[0] >= found[index - 1][0]);
+    })
+  );
+}
+
+function isHolder(found: unknown): found is Holder {
+  if (!isObject(found) || !isObject(found.owner)) return false;
+  const { owner, waiting } = found;
+  const { namespace = '', instance = '' } = owner;
+  return (
+    [found.id, owner.host, owner.startIdentity, namespace, instance].every((text) => typeof text === 'string') &&
+    isAbove0(owner.pid) &&
+    (found.priority === 'high' || found.priority === 'normal') &&
+    [found.revision, found.unanswered, found.running].every(isCount) &&
+    Number.isFinite(found.seenAtMs) &&
+    (waiting === null || isWaiting(waiting))
+  );
+}
+
+function isWaiting(found: unknown): found is Waiting {
+  return isObject(found) && isCount(found.ticket) && [found.notBeforeMs, found.wakeAtMs].every(Number.isFinite);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isAbove0(value: unknown): value is number {
+  return isCount(value) && value > 0;
+}

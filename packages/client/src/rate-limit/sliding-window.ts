@@ -1,0 +1,188 @@
+import type { LimitFacts, RateLimit } from './limit-headers.ts';
+import { coarsen, countAfter, firstAfter, insert, type Tally, withoutFirst } from './timestamp-counts.ts';
+
+/** The standard subscription, assumed until an answer says otherwise. */
+export const STANDARD_RATE_LIMIT: RateLimit = { requests: 300, windowSeconds: 3600 };
+
+/** A header that promises more is taken as this: whoever has so many left never waits. */
+const MAX_REQUESTS = 50_000;
+
+/** The longest wait that is accepted from a server: two windows, at least two hours. Asked for more, a request fails. */
+export function longestWaitMs(limit: RateLimit): number {
+  return Math.max(7_200_000, 2_000 * limit.windowSeconds);
+}
+
+/** All that an account knows, as plain data: it can lie in memory or in a file. */
+export interface AccountState {
+  /** What headers said; null until they say something. */
+  serverLimit: RateLimit | null;
+  /** When answers came, ascending. */
+  answered: readonly Tally[];
+  /** When requests that others made with the same subscription stop counting, ascending. */
+  foreign: readonly Tally[];
+  inFlight: number;
+  blockedUntilMs: number;
+  lastNowMs: number;
+  /** Requests begun so far: the number of the newest one. */
+  begun: number;
+  /** The newest request whose answer told what is left. */
+  newestFacts: number;
+}
+
+/** Nothing sent, nothing known. */
+export function emptyAccount(): AccountState {
+  return {
+    serverLimit: null,
+    answered: [],
+    foreign: [],
+    inFlight: 0,
+    blockedUntilMs: 0,
+    lastNowMs: 0,
+    begun: 0,
+    newestFacts: 0,
+  };
+}
+
+/**
+ * Who sent how many requests when, under which limits. A sliding window: a request counts while it is under way and from the
+ * moment its answer arrives, because that is the latest moment the server can have counted it. So no clock of the server,
+ * however late a request reached it, sees more than the limit in any window.
+ */
+export interface RequestAccount {
+  /** When the next request may go: `nowMs` or later; Infinity when an answer has to come first. */
+  freeAtMs(nowMs: number): number;
+  /** Whether that instant is the server's wish, and not our own account. */
+  isBlocked(nowMs: number): boolean;
+  /** Books a request that is sent now. @returns its number, ascending */
+  begin(): number;
+  /** Books its answer, or that none will come (`facts` null): it counts all the same. */
+  end(sequence: number, facts: LimitFacts | null, nowMs: number): void;
+  /** Takes back a request that was never sent. */
+  undo(): void;
+  blockUntil(untilMs: number): void;
+  /** Requests that may be sent now. */
+  left(nowMs: number): number;
+  /** The tightest limit in force. */
+  limit(): RateLimit;
+}
+
+/**
+ * An account over a state, which it changes.
+ * @param userLimit an upper bound that headers may only lower; null starts with the standard subscription, which headers
+ * replace
+ * @param reserveShare the part of each limit that is left to others, from 0 to below 1; one request can always be made
+ */
+export function createRequestAccount(
+  userLimit: RateLimit | null,
+  state: AccountState = emptyAccount(),
+  reserveShare = 0,
+): RequestAccount {
+  const serverLimit = () => state.serverLimit ?? capped(userLimit ?? STANDARD_RATE_LIMIT);
+  const limits = () => (userLimit === null ? [serverLimit()] : [userLimit, serverLimit()]);
+  const reserveOf = ({ requests }: RateLimit) => Math.min(Math.ceil(requests * reserveShare), requests - 1);
+
+  /** Drops what no longer counts. */
+  function advance(nowMs: number): void {
+    if (nowMs < state.lastNowMs) {
+      // The machine's clock was set back: what now lies in its future happened just now at the latest.
+      const setBackMs = state.lastNowMs - nowMs;
+      state.answered = state.answered.map(([ms, count]) => [Math.min(ms, nowMs), count]);
+      state.foreign = state.foreign.map(([ms, count]) => [ms - setBackMs, count]);
+      state.blockedUntilMs -= setBackMs;
+    }
+    state.lastNowMs = nowMs;
+    const longestMs = 1000 * Math.max(...limits().map((limit) => limit.windowSeconds));
+    state.answered = coarsen(state.answered.slice(firstAfter(state.answered, nowMs - longestMs)), longestMs);
+    state.foreign = coarsen(state.foreign.slice(firstAfter(state.foreign, nowMs)), longestMs);
+  }
+
+  function leftUnder(limit: RateLimit, isServers: boolean, nowMs: number): number {
+    const own = countAfter(state.answered, nowMs - limit.windowSeconds * 1000);
+    const foreign = isServers ? countAfter(state.foreign, nowMs) : 0;
+    return limit.requests - state.inFlight - own - foreign;
+  }
+
+  /** The smallest of what the limits in force leave, with or without the reserve. */
+  function leastLeft(nowMs: number): number {
+    const server = leftUnder(serverLimit(), true, nowMs) - reserveOf(serverLimit());
+    return userLimit === null ? server : Math.min(server, leftUnder(userLimit, false, nowMs) - reserveOf(userLimit));
+  }
+
+  /** When so many of the answered requests stop counting against a limit; Infinity when there are fewer. */
+  function endOfNth(nth: number, limit: RateLimit, isServers: boolean, nowMs: number): number {
+    const windowMs = limit.windowSeconds * 1000;
+    const own = state.answered.slice(firstAfter(state.answered, nowMs - windowMs));
+    const ends: Tally[] = own.map(([ms, count]) => [ms + windowMs, count]);
+    if (isServers) ends.push(...state.foreign);
+    ends.sort(([a], [b]) => a - b);
+    let ended = 0;
+    for (const [endMs, count] of ends) {
+      ended += count;
+      if (ended >= nth) return endMs;
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+
+  function freeUnder(limit: RateLimit, isServers: boolean, nowMs: number): number {
+    const missing = 1 + reserveOf(limit) - leftUnder(limit, isServers, nowMs);
+    return missing > 0 ? endOfNth(missing, limit, isServers, nowMs) : nowMs;
+  }
+
+  /** Takes the server's word for how many are left: what it has beyond our own account is what others did. */
+  function reconcile(facts: LimitFacts, sequence: number, nowMs: number): void {
+    if (facts.requests !== null) {
+      state.serverLimit = capped({
+        requests: facts.requests,
+        windowSeconds: facts.windowSeconds ?? serverLimit().windowSeconds,
+      });
+    }
+    const { remaining, toWaitMs } = facts;
+    if (remaining === 0 && toWaitMs !== null && toWaitMs <= longestWaitMs(serverLimit())) {
+      state.blockedUntilMs = Math.max(state.blockedUntilMs, nowMs + toWaitMs);
+    }
+    // An answer overtaken by that of a later request knows less than is known already.
+    if (remaining === null || sequence < state.newestFacts) return;
+    state.newestFacts = sequence;
+    // Requests under way may not be in the server's number yet.
+    const surplus = leftUnder(serverLimit(), true, nowMs) - Math.max(0, remaining - state.inFlight);
+    if (surplus < 0) state.foreign = withoutFirst(state.foreign, -surplus);
+    if (surplus > 0) {
+      const endMs = nowMs + (remaining === 0 && toWaitMs ? toWaitMs : serverLimit().windowSeconds * 1000);
+      state.foreign = insert(state.foreign, [endMs, surplus]);
+    }
+  }
+
+  return {
+    freeAtMs(nowMs) {
+      advance(nowMs);
+      const ofServerMs = Math.max(state.blockedUntilMs, freeUnder(serverLimit(), true, nowMs));
+      return userLimit === null ? ofServerMs : Math.max(ofServerMs, freeUnder(userLimit, false, nowMs));
+    },
+    isBlocked: (nowMs) => state.blockedUntilMs > nowMs,
+    begin() {
+      state.inFlight++;
+      return ++state.begun;
+    },
+    end(sequence, facts, nowMs) {
+      advance(nowMs);
+      state.inFlight--;
+      state.answered = insert(state.answered, [nowMs, 1]);
+      if (facts !== null) reconcile(facts, sequence, nowMs);
+    },
+    undo() {
+      state.inFlight--;
+    },
+    blockUntil(untilMs) {
+      state.blockedUntilMs = Math.max(state.blockedUntilMs, untilMs);
+    },
+    left(nowMs) {
+      advance(nowMs);
+      return state.blockedUntilMs > nowMs ? 0 : Math.max(0, leastLeft(nowMs));
+    },
+    limit: () => limits().reduce((a, b) => (b.requests * a.windowSeconds < a.requests * b.windowSeconds ? b : a)),
+  };
+}
+
+function capped(limit: RateLimit): RateLimit {
+  return { requests: Math.min(limit.requests, MAX_REQUESTS), windowSeconds: limit.windowSeconds };
+}

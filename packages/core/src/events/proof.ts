@@ -1,0 +1,79 @@
+import type { Day } from '../time/time-range.ts';
+import type { PageWay } from './event-source.ts';
+import type { PlannedWindow, Window } from './window.ts';
+
+/** One page body on disk: newline-delimited JSON, one record a line, in the order delivered. */
+export interface SpooledPage {
+  readonly windowId: string;
+  readonly pageNumber: number;
+  /** Absolute path; the file is complete and synced when this object exists. */
+  readonly path: string;
+  readonly bodyBytes: number;
+  readonly recordCount: number;
+  /** CRC-32 of the spooled bytes, 8 hex digits: a resumed run trusts a page only when it still matches. */
+  readonly crc32: string;
+  /**
+   * Only of pages that were walked by cursors: where the next page begins, null where the source named nothing further. A
+   * resumed run goes on from there.
+   */
+  readonly nextCursor?: string | null;
+  /** How it was asked for: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote it. */
+  readonly way?: PageWay;
+}
+
+/** All pages of one window on disk, and whether they add up. */
+export interface FetchedWindow extends PlannedWindow {
+  readonly pages: readonly SpooledPage[];
+  readonly bodyBytes: number;
+  /** Records in the pages; `distinctIds` of them carry different ids, `withoutId` carry none. */
+  readonly recordCount: number;
+  readonly distinctIds: number;
+  readonly withoutId: number;
+  /**
+   * Records that the API lists more than once, where walks in different ways have shown that all ids are there: then the window is
+   * `complete` although records and ids differ. Absent: none.
+   */
+  readonly duplicates?: number;
+  /** `complete`: records equal the count and none came twice. `mismatch`: they still do not after every refetch. */
+  readonly verdict: 'complete' | 'mismatch';
+}
+
+/**
+ * What one window brought into the lake, kept in the commit log. Only `proven` counts as coverage. `mismatch`: the numbers
+ * contradict each other. `rejected`: they add up, but too large a share of the records could not become rows. `unverified`: the API counted zero and nothing else confirmed it; it says nothing against an older proof.
+ */
+export interface WindowProof {
+  readonly window: Window;
+  /** Events the API counted, records fetched, distinct ids among them, records that became rejects. */
+  readonly counted: number;
+  readonly fetched: number;
+  readonly distinct: number;
+  readonly rejected: number;
+  /** Records that the API lists more than once, see `FetchedWindow`. Absent: none. */
+  readonly duplicates?: number;
+  /**
+   * Versions of repeated events that are not stored, by their own event day and type (`''` where they name none): what the API
+   * lists there besides `perDay`. Absent: none, or an older edrlake wrote it.
+   */
+  readonly duplicatesPerDay?: DuplicatesPerDay;
+  /** Different accepted events by event day; of one listed more than once only the version that is stored. */
+  readonly perDay: Readonly<Record<Day, number>>;
+  /** Rejects with a readable event time by its UTC day; those without one are in none. */
+  readonly rejectedPerDay: Readonly<Record<Day, number>>;
+  readonly verdict: 'proven' | 'mismatch' | 'unverified' | 'rejected';
+  /** When the proof was made, by the earlier of both clocks. */
+  readonly verifiedAtMs: number;
+  /**
+   * The moment before which nothing of it was counted, by the earlier of both clocks: what happened later cannot be part of it.
+   * Absent in proofs of older versions, whose `verifiedAtMs` then has to do.
+   */
+  readonly countedAtMs?: number;
+}
+
+/** Numbers of records by event day, and there by event type. */
+export type DuplicatesPerDay = Readonly<Record<Day, Readonly<Record<string, number>>>>;
+
+/** How many of the records that the API counted in a window it counted more than once. 0 where it counts each id once. */
+export function countedTwice({ counted, fetched, duplicates = 0 }: WindowProof): number {
+  return duplicates === 0 ? 0 : Math.max(0, counted - (fetched - duplicates));
+}

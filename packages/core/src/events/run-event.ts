@@ -1,0 +1,187 @@
+import type { Day, TimeRange } from '../time/time-range.ts';
+
+/** Something a person or a log may want to know. Libraries report through one callback and never print. */
+export type RunEvent =
+  | { readonly type: 'login'; readonly expiresAtMs: number }
+  | {
+      readonly type: 'request';
+      readonly endpoint: 'auth' | 'events' | 'count' | 'detail';
+      /** HTTP status, or null where no answer came. */
+      readonly status: number | null;
+      readonly durationMs: number;
+      readonly tryNumber: number;
+      /** Requests left in the current rate-limit window, or null while unknown. */
+      readonly requestsLeft: number | null;
+    }
+  | {
+      readonly type: 'retry';
+      readonly endpoint: string;
+      readonly code: string;
+      readonly delayMs: number;
+      readonly tryNumber: number;
+    }
+  | {
+      readonly type: 'pace';
+      readonly reason: 'rate-limit' | 'server-asked';
+      readonly delayMs: number;
+      readonly untilMs: number;
+    }
+  | {
+      readonly type: 'limits';
+      readonly requests: number;
+      readonly windowSeconds: number;
+      readonly concurrency: number | null;
+    }
+  | {
+      readonly type: 'planned';
+      readonly windows: number;
+      readonly events: number;
+      readonly pages: number;
+      readonly planRequests: number;
+    }
+  | {
+      readonly type: 'page';
+      readonly windowId: string;
+      readonly pageNumber: number;
+      readonly records: number;
+      readonly bodyBytes: number;
+      readonly reused: boolean;
+    }
+  | {
+      readonly type: 'window';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly counted: number;
+      readonly fetched: number;
+      readonly verdict: 'complete' | 'mismatch';
+      /** Records that the API lists more than once in a window that is complete all the same. Absent: none. */
+      readonly duplicates?: number;
+    }
+  | {
+      readonly type: 'window-refetch';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly counted: number;
+      readonly fetched: number;
+      readonly distinct: number;
+      readonly attempt: number;
+    }
+  | {
+      /** The gateway gives smaller pages than it is asked for, or refuses the size. From now on pages are of `given` events. */
+      readonly type: 'page-size';
+      readonly asked: number;
+      readonly given: number;
+    }
+  | {
+      readonly type: 'window-split';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly into: number;
+      /** Events that the gateway pages to, where that is why; absent where the window has grown. */
+      readonly reach?: number;
+    }
+  | {
+      readonly type: 'window-failed';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly code: string;
+      readonly message: string;
+    }
+  | { readonly type: 'window-skipped'; readonly windowId: string; readonly range: TimeRange; readonly count: number }
+  | {
+      readonly type: 'batch';
+      readonly windows: number;
+      readonly records: number;
+      readonly rejected: number;
+      readonly bodyBytes: number;
+      readonly durationMs: number;
+    }
+  | { readonly type: 'unknown-field'; readonly path: string; readonly eventCount: number; readonly firstDay: Day }
+  | {
+      readonly type: 'commit';
+      readonly version: number;
+      readonly newEvents: number;
+      readonly changedEvents: number;
+      readonly unchangedEvents: number;
+      readonly filesAdded: number;
+      readonly filesRemoved: number;
+    }
+  | { readonly type: 'commit-contended'; readonly version: number; readonly attempt: number }
+  | {
+      /** Work of a process that cannot be seen from here is in the way; it is taken over once its lease has expired. */
+      readonly type: 'lease-wait';
+      readonly work: 'commit' | 'run' | 'requests';
+      readonly host: string;
+      readonly pid: number;
+      readonly atMostMs: number;
+    }
+  | {
+      /** A stored account of requests, or a part of it, was damaged or beyond all bounds. */
+      readonly type: 'budget-forgotten';
+      readonly directory: string;
+    }
+  | {
+      /** Commits of dead processes that this one may not finish or undo. */
+      readonly type: 'unfinished';
+      readonly commits: number;
+    }
+  | {
+      /** What dead processes left behind was finished or undone. */
+      readonly type: 'recovered';
+      readonly commits: number;
+    }
+  | { readonly type: 'resumed'; readonly runId: string; readonly pagesReused: number }
+  | {
+      readonly type: 'pipeline';
+      readonly pipeline: string;
+      readonly runId: string;
+      readonly state: 'started' | 'resumed' | 'done' | 'partly' | 'mismatch' | 'rejected' | 'failed' | 'interrupted';
+    }
+  | {
+      readonly type: 'task';
+      readonly pipeline: string;
+      readonly runId: string;
+      readonly task: string;
+      /** Which part of a fan-out, or null for the task as a whole. */
+      readonly partition: string | null;
+      /** `reused`: an earlier process of this run had finished it. `retry`: it failed and starts again after `delayMs`. */
+      readonly state:
+        | 'started'
+        | 'retry'
+        | 'done'
+        | 'partly'
+        | 'mismatch'
+        | 'rejected'
+        | 'failed'
+        | 'skipped'
+        | 'interrupted'
+        | 'reused';
+      /** From 1; 0 where nothing ran. */
+      readonly tryNumber: number;
+      readonly delayMs: number | null;
+      readonly code: string | null;
+      /** For the person at the screen; what a user's own function threw is quoted here and nowhere else. */
+      readonly message: string | null;
+    }
+  | {
+      readonly type: 'hook';
+      readonly pipeline: string;
+      readonly runId: string;
+      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects';
+      readonly delivered: boolean;
+      readonly tries: number;
+      /** HTTP status of the last try, or null where no answer came. */
+      readonly status: number | null;
+    }
+  | {
+      readonly type: 'schedule';
+      readonly pipeline: string;
+      readonly dueAtMs: number;
+      /** `covered`: a tick was missed and nothing is lacking. `failed`: the run could not be started or threw. `clock-changed`: see `message`; the due time is the next one. */
+      readonly action: 'waiting' | 'on-time' | 'catch-up' | 'covered' | 'failed' | 'clock-changed';
+      readonly code: string | null;
+      readonly message: string | null;
+    };
+
+/** Receives events in order. Must return at once and must not throw. */
+export type Emit = (event: RunEvent) => void;

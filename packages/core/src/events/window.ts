@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import type { TimeRange } from '../time/time-range.ts';
+
+/** Which of an event's two clocks a range selects on: when it happened on the asset, or when the platform processed it. */
+export type TimeAxis = 'event' | 'processed';
+
+/** What a range can be cut by once time no longer divides it. */
+export type CutField = 'type' | 'agent';
+
+/** Narrows a query to events whose field is (`in`), or is not (`not-in`), one of the values. Values are as delivered. */
+export interface WindowCut {
+  readonly field: CutField;
+  readonly op: 'in' | 'not-in';
+  readonly values: readonly string[];
+}
+
+/** What the user asked for besides the range; the same for all windows of a run. */
+export interface QueryScope {
+  /** The user's own filter in the API's query language, or null for everything. */
+  readonly filter: string | null;
+  /** `true`: only events from the current state. null: the parameter is not sent. */
+  readonly state: boolean | null;
+}
+
+/** The scope of a user who asked for nothing but a range. */
+export const EVERYTHING: QueryScope = { filter: null, state: null };
+
+/** One question to the source: all events of a range on one axis, within the cuts and the scope. */
+export interface EventQuery {
+  readonly axis: TimeAxis;
+  readonly range: TimeRange;
+  readonly cuts: readonly WindowCut[];
+  readonly scope: QueryScope;
+}
+
+/** A query small enough to be paged through whole. `id` is a pure function of the query. */
+export interface Window extends EventQuery {
+  readonly id: string;
+}
+
+/** A window and how many events the source counted in it when it was planned. */
+export interface PlannedWindow {
+  readonly window: Window;
+  readonly count: number;
+}
+
+/** The window of a query: the same query always gets the same id, in any process and at any time. */
+export function windowOf(query: EventQuery): Window {
+  const { axis, range, cuts, scope } = query;
+  const canonical = JSON.stringify([
+    axis,
+    range.startMs,
+    range.endMs,
+    cuts.map((cut) => [cut.field, cut.op, [...cut.values].sort()]),
+    scope.filter,
+    scope.state,
+  ]);
+  const digest = createHash('sha256').update(canonical).digest('hex').slice(0, 16);
+  return { id: `${axis === 'event' ? 'e' : 'p'}${range.startMs}-${digest}`, axis, range, cuts, scope };
+}

@@ -1,0 +1,61 @@
+import type { DuplicatesPerDay } from '../events/proof.ts';
+import type { Day } from '../time/time-range.ts';
+import type { DataFile } from './data-file.ts';
+
+/** What flattening found in one window of a batch. */
+export interface StagedWindow {
+  readonly windowId: string;
+  readonly recordCount: number;
+  readonly rejectedCount: number;
+  readonly distinctIds: number;
+  /** Different accepted events by event day; of one listed more than once only the version that is stored. */
+  readonly perDay: Readonly<Record<Day, number>>;
+  /** See `WindowProof`. Absent: none. */
+  readonly duplicatesPerDay?: DuplicatesPerDay;
+  /** Rejects with a readable event time by its UTC day; the others are in none. */
+  readonly rejectedPerDay: Readonly<Record<Day, number>>;
+}
+
+/** Why some records became rejects. */
+export interface RejectReason {
+  /** As in the table of rejects. */
+  readonly reason: string;
+  readonly count: number;
+  /** The beginning of one of them, on one line. */
+  readonly sample: string;
+}
+
+/** A field that no column takes, seen in at least one record. */
+export interface UnknownField {
+  /** `file.newThing`, or `file.certificates[].newThing` inside a child array. */
+  readonly path: string;
+  readonly eventCount: number;
+  readonly firstDay: Day;
+}
+
+/**
+ * Flattened rows of some windows, in temporary tables of one DuckDB connection, not yet files. The lake decides which of
+ * them are new and has only those written. Nothing of it survives the process; the spool does.
+ */
+export interface StagedBatch {
+  /**
+   * Temporary table, one row per staged event or reject: `event_id VARCHAR` (null for a reject), `event_date DATE` (the
+   * ingest date for a reject), `processed_time TIMESTAMP`, `id_hash UBIGINT` (`idHashSql` of the id, or of a reject's
+   * record), `content_hash UBIGINT` (of the record as delivered). Unique in `id_hash`.
+   */
+  readonly identityTable: string;
+  /** Lake table name → temporary table with that table's columns in order plus `id_hash UBIGINT` of the event or reject. */
+  readonly rowTables: Readonly<Record<string, string>>;
+  readonly windows: readonly StagedWindow[];
+  readonly unknownFields: readonly UnknownField[];
+  /** The most frequent first; empty where every record is an event. */
+  readonly rejectReasons: readonly RejectReason[];
+  /**
+   * Writes the staged rows as `directory/<table>/<partition>/<fileStem>-<n>.parquet`, one file per table and partition that has rows.
+   * `exceptTable` names a temporary table of `id_hash` values whose events and rejects are left out.
+   * The files are synced; paths in the result are relative to `directory`.
+   */
+  write(directory: string, fileStem: string, exceptTable: string | null): Promise<readonly DataFile[]>;
+  /** Drops the temporary tables. */
+  drop(): Promise<void>;
+}

@@ -1,0 +1,76 @@
+import { type ColumnSpec, type Day, MS_PER_DAY, type TableSpec } from '@edrlake/core';
+import { EVENTS } from '../spec/events-table.ts';
+import { CHILD_TABLES } from '../spec/lake-tables.ts';
+import { elementTree } from '../spec/source-tree.ts';
+import { columnValue, extraOf, recordExtra, valueAt } from './flatten-section.ts';
+import { isList, isSection, type JsonObject, type JsonValue, jsonText } from './json-tree.ts';
+import { textOf, unblank, type Value } from './values.ts';
+import { wrappedRecord } from './wrapped-record.ts';
+
+/** One row: the table's columns in order. */
+export type Row = readonly Value[];
+
+/** Where a record was fetched, for its reject. */
+export interface Fetched {
+  readonly windowId: string;
+  readonly ingestDay: Day;
+}
+
+/** Rows by table name; only tables that got rows. An event's rows, or one reject. */
+export type FlatRecord = ReadonlyMap<string, readonly Row[]>;
+
+/** Flattens one record as delivered. */
+export function flattenRecord(delivered: JsonValue, fetched: Fetched): FlatRecord {
+  const record = wrappedRecord(delivered);
+  if (!isSection(record)) return reject(record, { reason: 'not an object', path: null }, new Map(), fetched);
+  const event = new Map<string, Value>();
+  for (const column of EVENTS.columns) {
+    if (column.paths.length > 0) event.set(column.name, columnValue(record, column));
+  }
+  const timeMs = event.get('event_time') ?? null;
+  if ((event.get('event_id') ?? null) === null) return reject(record, { reason: 'no id', path: 'id' }, event, fetched);
+  if (timeMs === null) {
+    const isMissing = unblank(textOf(valueAt(record, 'dateTime'))) === null;
+    const reason = isMissing ? 'no event time' : 'unreadable event time';
+    return reject(record, { reason, path: 'dateTime' }, event, fetched);
+  }
+  event.set('event_date', Math.floor(Number(timeMs) / MS_PER_DAY));
+  event.set('extra', recordExtra(record));
+  const rows = new Map<string, readonly Row[]>();
+  rows.set(EVENTS.name, [EVENTS.columns.map((column) => event.get(column.name) ?? null)]);
+  for (const table of CHILD_TABLES) {
+    const children = (table.arrays ?? []).flatMap((path) => childRows(table, path, record, event));
+    if (children.length > 0) rows.set(table.name, children);
+  }
+  return rows;
+}
+
+function childRows(table: TableSpec, path: string, record: JsonObject, event: ReadonlyMap<string, Value>): Row[] {
+  const delivered = valueAt(record, path);
+  const elements = isSection(delivered) ? [delivered] : delivered;
+  if (!isList(elements)) return [];
+  const tree = elementTree(table.columns);
+  const cellOf = (column: ColumnSpec, element: JsonValue, position: number): Value => {
+    if (column.name === 'position') return position;
+    if (column.name === 'indicator_set') return path;
+    if (column.name === 'extra') return isSection(element) ? extraOf(element, tree) : jsonText(element);
+    if (column.paths.length === 0) return event.get(column.name) ?? null;
+    return isSection(element) ? columnValue(element, column) : null;
+  };
+  return elements.flatMap((element, position) =>
+    element === null ? [] : [table.columns.map((column) => cellOf(column, element, position))],
+  );
+}
+
+/** @param event the values of the record's columns, as far as they could be read */
+function reject(
+  record: JsonValue,
+  why: { readonly reason: string; readonly path: string | null },
+  event: ReadonlyMap<string, Value>,
+  fetched: Fetched,
+): FlatRecord {
+  const ingestDay = Date.parse(fetched.ingestDay) / MS_PER_DAY;
+  const known = ['event_id', 'event_time', 'processed_time'].map((name) => event.get(name) ?? null);
+  const row = [ingestDay, fetched.windowId, why.reason, why.path, ...known, jsonText(record)];
+  return new Map([['rejects', [row]]]);
+}

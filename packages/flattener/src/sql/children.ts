@@ -1,0 +1,54 @@
+import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { elementTree, fieldsOf } from '../spec/source-tree.ts';
+import { isFromEvent } from './conforming.ts';
+import { extraSql, type JsonScope, NO_ODDITIES } from './extra.ts';
+import { columnSql, leftSql, parsedSelect, rawSelect, structureOf, textSelect, valueSelect } from './fields.ts';
+import { isOddArraySql } from './irregular.ts';
+import { arrayColumn } from './irregular-events.ts';
+
+const SCOPE: JsonScope = {
+  json: 'array_json',
+  pointer: (path) => `('/' || position${path === '' ? '' : ` || ${quoteText(`/${path}`)}`})`,
+};
+
+/**
+ * The rows of a child table, in DuckDB SQL: the table's columns in order, then `id_hash`. One row for each element that is not
+ * null, `position` its place in the array; an element that is no object has only its `extra`.
+ * @param events a relation made by `eventsSql` with `id_hash` carried, without rejects
+ * @param oddArrays dotted paths of the arrays with an element that has unknown keys or is no object; the others are not searched
+ */
+export function childRowsSql(table: TableSpec, events: string, oddArrays: readonly string[]): string {
+  return (table.arrays ?? [])
+    .map((path) => arrayRowsSql(table, path, events, oddArrays.includes(path)))
+    .join(' UNION ALL ');
+}
+
+function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boolean): string {
+  const tree = elementTree(table.columns);
+  const fields = fieldsOf(tree);
+  const structure = quoteText(JSON.stringify([structureOf(tree)]));
+  const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
+  const array = quoteName(arrayColumn(path));
+  const arrays = `SELECT *, ${array} AS array_json FROM ${events} WHERE ${array} IS NOT NULL`;
+  const odd = isOdd ? `, ${isOddArraySql(table)} AS is_odd` : '';
+  const list = `SELECT ${fromEvent.join(', ')}, id_hash, array_json${odd}, json_transform(array_json, ${structure}) AS elements FROM (${arrays})`;
+  const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM (${from})`;
+  const elements = `SELECT * EXCLUDE (elements), generate_subscripts(elements, 1) - 1 AS position, unnest(elements) AS element FROM (${list})`;
+  const raw = `SELECT * EXCLUDE (element), ${rawSelect('element', fields).join(', ')} FROM (${elements}) WHERE element IS NOT NULL`;
+  const values = select(valueSelect(fields), select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)));
+  const oddities = isOdd ? { unknownKeysIn: new Map([['', 'is_odd']]), brokenSections: new Map() } : NO_ODDITIES;
+  const known = extraSql(tree, SCOPE, (field) => leftSql(field, SCOPE), oddities);
+  const whole = `json_extract(array_json, ${SCOPE.pointer('')})::VARCHAR`;
+  const extra = isOdd
+    ? `CASE WHEN is_odd AND json_type(array_json, ${SCOPE.pointer('')}) <> 'OBJECT' THEN ${whole} ELSE ${known} END`
+    : known;
+  const columns = table.columns.map((column) => {
+    const name = quoteName(column.name);
+    if (isFromEvent(column)) return name;
+    if (column.name === 'position') return `position::INTEGER AS ${name}`;
+    if (column.name === 'indicator_set') return `${quoteText(path)} AS ${name}`;
+    if (column.name === 'extra') return `(${extra})::JSON AS ${name}`;
+    return `${columnSql(column)} AS ${name}`;
+  });
+  return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;
+}

@@ -1,0 +1,88 @@
+import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
+import { EVENTS } from '../spec/events-table.ts';
+import { fieldsOf, RECORD_TREE } from '../spec/source-tree.ts';
+import { extraSql, type JsonScope, type Oddities, oddColumns, pointerOf } from './extra.ts';
+import {
+  columnSql,
+  insideSql,
+  leftSql,
+  parsedSelect,
+  rawName,
+  rawSelect,
+  structureOf,
+  textSelect,
+  valueSelect,
+  wholeSectionSql,
+} from './fields.ts';
+import { unblankSql } from './values.ts';
+
+/** The column that holds an array's JSON text until its child rows are made. */
+export function arrayColumn(path: string): string {
+  return `array:${path}`;
+}
+
+const SCOPE: JsonScope = { json: 'record', pointer: (path) => quoteText(pointerOf(path)) };
+
+/**
+ * One row a record, in DuckDB SQL: the columns of `events` in order, then `reject_reason`, `reject_path` (NULL for an event),
+ * `record` (NULL for an event), one `array:<path>` JSON text for each child array, `content_hash`, and the carried columns.
+ * A reject's event columns hold what could be read and must not be used.
+ * @param staging a relation with `record VARCHAR` (valid JSON, never NULL), its `content_hash`, the carried columns and, where there are oddities, those of `oddColumnsSql`
+ * @param carry names of further columns of `staging` or aliased expressions over it, passed through
+ */
+export function eventsSql(staging: string, carry: readonly string[], oddities: Oddities): string {
+  const fields = fieldsOf(RECORD_TREE);
+  const structure = quoteText(JSON.stringify(structureOf(RECORD_TREE)));
+  const arrays = fields.filter((field) => field.use === 'array');
+  const carried = carry.map((expression) => `, ${expression}`).join('');
+  const odd = oddColumns(oddities)
+    .map((column) => `, ${column}`)
+    .join('');
+  const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');
+  const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM ${from}`;
+  const extra = `${extraSql(RECORD_TREE, SCOPE, (field) => leftSql(field, SCOPE), oddities)}::JSON`;
+  const columns = EVENTS.columns.map((column) => `${eventColumnSql(column, extra)} AS ${quoteName(column.name)}`);
+  return [
+    `WITH read AS (SELECT record, content_hash${odd}${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
+    `raw AS (SELECT * EXCLUDE (struct), ${rawSelect('struct', fields).join(', ')} FROM read)`,
+    `texts AS (${select(textSelect(fields, SCOPE), 'raw')})`,
+    `parsed AS (${select(parsedSelect(fields), 'texts')})`,
+    `vals AS (${select(valueSelect(fields), 'parsed')})`,
+    `reasons AS (${select(REJECT_COLUMNS, 'vals')})`,
+  ]
+    .join(', ')
+    .concat(
+      ` SELECT ${columns.join(', ')}, reject_reason, reject_path`,
+      ', CASE WHEN reject_reason IS NOT NULL THEN record END AS record',
+      arrays
+        .map(
+          ({ path }) =>
+            `, CASE WHEN starts_with(${rawName(path)}, '[') THEN ${rawName(path)} WHEN starts_with(${rawName(path)}, '{') THEN '[' || ${rawName(path)} || ']' END AS ${quoteName(arrayColumn(path))}`,
+        )
+        .join(''),
+      `, content_hash${names} FROM reasons`,
+    );
+}
+
+/** Why a record is no event, in the order a person would check. */
+const REJECT_COLUMNS: readonly string[] = [
+  `CASE WHEN ${columnSql(eventColumn('event_id'))} IS NULL THEN CASE WHEN json_type(record) = 'OBJECT' THEN 'no id' ELSE 'not an object' END` +
+    ` WHEN ${columnSql(eventColumn('event_time'))} IS NULL THEN CASE WHEN (${unblankSql(rawName('dateTime'))}) IS NULL THEN 'no event time' ELSE 'unreadable event time' END` +
+    ' END AS reject_reason',
+  "CASE reject_reason WHEN 'no id' THEN 'id' WHEN 'no event time' THEN 'dateTime' WHEN 'unreadable event time' THEN 'dateTime' END AS reject_path",
+];
+
+function eventColumn(name: string): ColumnSpec {
+  return EVENTS.columns.find((column) => column.name === name) as ColumnSpec;
+}
+
+/** A column of `events` from the fields' values, under the names of `sql-fields.ts`. @param extra the SQL of `extra` */
+export function eventColumnSql(column: ColumnSpec, extra: string): string {
+  if (column.name === 'event_date') return `${columnSql(eventColumn('event_time'))}::DATE`;
+  if (column.name === 'extra') return extra;
+  const path = column.paths[0] ?? '';
+  if (column.type === 'json') return wholeSectionSql(path);
+  const section = path.slice(0, Math.max(path.indexOf('.'), 0));
+  const isInside = EVENTS.columns.some((other) => other.type === 'json' && other.paths.includes(section));
+  return isInside ? insideSql(column, section, path) : columnSql(column);
+}

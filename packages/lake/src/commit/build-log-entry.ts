@@ -1,0 +1,79 @@
+import { isoInstant, type TableSpec, type WindowProof } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import {
+  type CommitCounts,
+  type LakeState,
+  type LogEntry,
+  type LoggedFile,
+  type Schema,
+  sameSchema,
+  schemaOf,
+} from '../log/lake-state.ts';
+import type { DayLoss } from '../proofs/lost-days.ts';
+import { FORMAT } from '../storage/layout.ts';
+import type { Move } from '../storage/store.ts';
+import type { IndexChange } from './id-index.ts';
+import type { CommitNames } from './optimistic-retry.ts';
+
+/** What one commit changes. */
+export interface LakeChange {
+  readonly runId: string;
+  readonly counts: CommitCounts;
+  /** Staged at `<stage>/<path>`. */
+  readonly added: readonly LoggedFile[];
+  /** Paths. */
+  readonly removed: readonly string[];
+  readonly ids: IndexChange;
+  readonly proofs: readonly WindowProof[];
+  readonly losses: readonly DayLoss[];
+}
+
+/** A commit that only moves rows between files counts none of them. */
+export const NO_COUNTS: CommitCounts = { newEvents: 0, changedEvents: 0, unchangedEvents: 0, deletedEvents: 0 };
+
+/** A commit that holds no new id and takes none away. */
+export const NO_INDEX_CHANGE: IndexChange = { added: [], removed: [] };
+
+/** The schema version of files written on top of a version, with its columns where it begins with them. */
+export function schemaOnTop(
+  state: LakeState,
+  tables: readonly TableSpec[],
+): { readonly schemaVersion: number; readonly schema: Schema | null } {
+  const schema = schemaOf(tables);
+  const isKnown = sameSchema(state.schemas.get(state.schemaVersion), schema);
+  return { schemaVersion: state.schemaVersion + (isKnown ? 0 : 1), schema: isKnown ? null : schema };
+}
+
+/** The log entry of a change on top of a version, and where its staged files go. */
+export function draftEntry(
+  bench: Workbench,
+  state: LakeState,
+  { commitId, stage }: CommitNames,
+  change: LakeChange,
+): { readonly entry: LogEntry; readonly moves: readonly Move[] } {
+  const { runId, counts, added, removed, ids, proofs, losses } = change;
+  const { schemaVersion, schema } = schemaOnTop(state, bench.tables);
+  return {
+    moves: [
+      ...added.map(({ path }) => ({ from: `${stage}/${path}`, to: path })),
+      ...ids.added.map((id) => ({ from: id.staged, to: id.file.path })),
+    ],
+    entry: {
+      format: FORMAT,
+      version: state.version + 1,
+      commitId,
+      ...(state.commitId === null ? {} : { previousCommitId: state.commitId }),
+      runId,
+      committedAt: isoInstant(bench.clock.nowMs()),
+      ...counts,
+      schemaVersion,
+      ...(schema === null ? {} : { schema }),
+      added,
+      removed,
+      idsAdded: ids.added.map(({ file }) => file),
+      idsRemoved: ids.removed,
+      proofs,
+      ...(losses.length === 0 ? {} : { losses }),
+    },
+  };
+}

@@ -1,0 +1,180 @@
+import { quoteName, quoteText, type StagedBatch } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
+import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { EVENTS } from '../storage/layout.ts';
+import { entriesSql, type IndexView } from './id-index.ts';
+
+/** Temporary tables of a commit. They live on the lake's connection until the commit ends. */
+export const TEMP = {
+  known: 'lake_known',
+  /** One row per staged event or reject: `id_hash, event_id, event_date, processed_time, content_hash, verdict, stored_date`. */
+  screen: 'lake_screen',
+  differing: 'lake_differing',
+  /** `id_hash` of what is not written. */
+  except: 'lake_except',
+  /** `event_id, event_date` (where it is stored) of the events whose stored rows go. */
+  gone: 'lake_gone',
+} as const;
+
+/** What the lake makes of a batch. */
+export interface Screening {
+  readonly newEvents: number;
+  readonly changedEvents: number;
+  readonly unchangedEvents: number;
+  readonly newRejects: number;
+  /** Tells one outcome of screening the same batch from another. */
+  readonly fingerprint: string;
+}
+
+/** Of a batch that was not compared. */
+export const NOTHING_SCREENED: Screening = {
+  newEvents: 0,
+  changedEvents: 0,
+  unchangedEvents: 0,
+  newRejects: 0,
+  fingerprint: '',
+};
+
+/**
+ * Makes `TEMP.known`, what the index says of the batch's events and rejects.
+ * @returns the files, in all tables, of the days on which it says that they lie
+ */
+export async function findKnown(
+  bench: Workbench,
+  state: LakeState,
+  index: IndexView,
+  batch: StagedBatch | null,
+): Promise<LoggedFile[]> {
+  const entries = entriesSql(index.files.map(({ location }) => location));
+  await bench.connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${TEMP.known} AS SELECT * FROM (${entries}) WHERE id_hash IN (SELECT id_hash FROM (${stagedSql(batch)}))`,
+  );
+  const days = await rowsOf(bench.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.known}`);
+  const known = new Set(days.map(({ day }) => String(day)));
+  return known.size === 0 ? [] : [...state.files.values()].filter((file) => known.has(partitionDay(file)));
+}
+
+function stagedSql(batch: StagedBatch | null): string {
+  return batch === null
+    ? 'SELECT NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS processed_time, NULL::UBIGINT AS id_hash, NULL::UBIGINT AS content_hash WHERE false'
+    : `SELECT event_id, event_date, processed_time, id_hash, content_hash FROM ${quoteName(batch.identityTable)}`;
+}
+
+/**
+ * Compares a batch with a version of the lake, on top of `TEMP.known`. Afterwards `TEMP.screen` says of each staged event
+ * whether it is `new`, `changed` (the stored rows go, the delivered ones come), `unchanged`, or `dropped` because what is
+ * stored was processed later; `TEMP.except` holds the latter two, `TEMP.gone` the changed ones. Only files of the days that
+ * the index names are read, and none when no id is known.
+ */
+export async function screenBatch(bench: Workbench, state: LakeState, batch: StagedBatch | null): Promise<Screening> {
+  const { connection } = bench;
+  // A reject's hash stands for its record, so a known hash is the same record again, unless its file is gone.
+  await connection.run(`
+    CREATE OR REPLACE TEMP TABLE ${TEMP.screen} AS
+    SELECT s.*, NULL::DATE AS stored_date,
+      CASE WHEN n.id_hash IS NULL THEN 'new'
+           WHEN (s.event_id IS NULL AND n.content_hash IS NOT NULL) OR n.content_hash = s.content_hash THEN 'unchanged'
+           ELSE 'candidate' END AS verdict
+    FROM (${stagedSql(batch)}) s LEFT JOIN (
+      SELECT id_hash, content_hash FROM ${TEMP.known}
+      QUALIFY row_number() OVER (PARTITION BY id_hash ORDER BY version DESC) = 1
+    ) n USING (id_hash)`);
+  if (batch !== null && (await hasVerdict(bench, 'candidate'))) {
+    await findStored(bench, state);
+    if (await hasVerdict(bench, 'changed')) await compareRows(bench, state, batch);
+  }
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${TEMP.except} AS SELECT id_hash FROM ${TEMP.screen} WHERE verdict IN ('unchanged', 'dropped')`,
+  );
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${TEMP.gone} AS SELECT event_id, stored_date AS event_date FROM ${TEMP.screen} WHERE verdict = 'changed'`,
+  );
+  return summarize(bench);
+}
+
+/**
+ * Looks the candidates up by their exact ids on the days the index names for their hashes. One that is not there shares
+ * its hash with another event, or was deleted: it is new.
+ */
+async function findStored(bench: Workbench, state: LakeState): Promise<void> {
+  const days = await rowsOf(
+    bench.connection,
+    `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.known} WHERE id_hash IN (SELECT id_hash FROM ${TEMP.screen} WHERE verdict = 'candidate')`,
+  );
+  const rows = storedRowsSql(
+    bench,
+    state,
+    EVENTS,
+    days.map(({ day }) => String(day)),
+  );
+  await bench.connection.run(`
+    UPDATE ${TEMP.screen} SET
+      verdict = CASE WHEN stored.processed_time > ${TEMP.screen}.processed_time THEN 'dropped' ELSE 'changed' END,
+      stored_date = stored.event_date
+    FROM (SELECT event_id, event_date, processed_time FROM (${rows})
+          WHERE event_id IN (SELECT event_id FROM ${TEMP.screen} WHERE verdict = 'candidate')) stored
+    WHERE ${TEMP.screen}.event_id = stored.event_id AND verdict = 'candidate'`);
+  await bench.connection.run(`UPDATE ${TEMP.screen} SET verdict = 'new' WHERE verdict = 'candidate'`);
+}
+
+/** An event is unchanged when its rows are the same in every table, however its record was spelled. */
+async function compareRows(bench: Workbench, state: LakeState, batch: StagedBatch): Promise<void> {
+  const changed = `FROM ${TEMP.screen} WHERE verdict = 'changed'`;
+  const days = await rowsOf(bench.connection, `SELECT DISTINCT stored_date::VARCHAR AS day ${changed}`);
+  await bench.connection.run(`CREATE OR REPLACE TEMP TABLE ${TEMP.differing} (event_id VARCHAR)`);
+  for (const table of bench.tables.filter(isEventTable)) {
+    const columns = table.columns.map(({ name }) => quoteName(name)).join(', ');
+    const rowTable = batch.rowTables[table.name];
+    if (rowTable === undefined) continue;
+    const delivered = `SELECT ${columns} FROM ${quoteName(rowTable)} WHERE id_hash IN (SELECT id_hash ${changed})`;
+    const stored = `SELECT ${columns} FROM (${storedRowsSql(
+      bench,
+      state,
+      table.name,
+      days.map(({ day }) => String(day)),
+    )}) WHERE event_id IN (SELECT event_id ${changed})`;
+    await bench.connection.run(`
+      INSERT INTO ${TEMP.differing}
+      SELECT event_id FROM (${delivered} EXCEPT ALL ${stored}) UNION
+      SELECT event_id FROM (${stored} EXCEPT ALL ${delivered})`);
+  }
+  await bench.connection.run(
+    `UPDATE ${TEMP.screen} SET verdict = 'unchanged' WHERE verdict = 'changed' AND event_id NOT IN (SELECT event_id FROM ${TEMP.differing})`,
+  );
+}
+
+function storedRowsSql(bench: Workbench, state: LakeState, tableName: string, days: readonly string[]): string {
+  const table = tableNamed(bench.tables, tableName);
+  const partitions = new Set(days.map((day) => `${table.partitionBy}=${day}`));
+  const files = filesInPartitions(snapshotOf(state, []).files[tableName], partitions);
+  return tableRowsSql({ store: bench.store, schemas: state.schemas }, table, files);
+}
+
+async function hasVerdict(bench: Workbench, verdict: string): Promise<boolean> {
+  const sql = `SELECT 1 FROM ${TEMP.screen} WHERE verdict = ${quoteText(verdict)} LIMIT 1`;
+  return (await rowsOf(bench.connection, sql)).length > 0;
+}
+
+async function summarize(bench: Workbench): Promise<Screening> {
+  const count = (condition: string) => `count(*) FILTER (WHERE ${condition})`;
+  const [row] = await rowsOf(
+    bench.connection,
+    `SELECT ${count("verdict = 'new' AND event_id IS NOT NULL")} AS fresh, ${count("verdict = 'changed'")} AS changed,
+      ${count("verdict IN ('unchanged', 'dropped') AND event_id IS NOT NULL")} AS unchanged,
+      ${count("verdict = 'new' AND event_id IS NULL")} AS rejects,
+      bit_xor(CASE WHEN verdict IN ('new', 'changed') THEN id_hash ELSE 0::UBIGINT END)::VARCHAR AS written
+    FROM ${TEMP.screen}`,
+  );
+  const newEvents = Number(row?.fresh);
+  const changedEvents = Number(row?.changed);
+  const newRejects = Number(row?.rejects);
+  return {
+    newEvents,
+    changedEvents,
+    unchangedEvents: Number(row?.unchanged),
+    newRejects,
+    fingerprint: `${newEvents + changedEvents}:${newRejects}:${row?.written}`,
+  };
+}

@@ -1,0 +1,188 @@
+import { type DataFile, EdrlakeError, idHashSql, type StagedBatch, type WindowProof } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import { type LakeState, newsIn } from '../log/lake-state.ts';
+import { rowsOf } from '../log/table-rows.ts';
+import { resizedFiles } from '../storage/checksum.ts';
+import type { DuckDbSession } from '../storage/duckdb.ts';
+import { indexName } from '../storage/layout.ts';
+import { draftEntry, NO_INDEX_CHANGE, schemaOnTop } from './build-log-entry.ts';
+import { findKnown, NOTHING_SCREENED, type Screening, screenBatch, TEMP } from './classify-batch.ts';
+import { markUndelivered, type Rewrite, rewriteWithoutGone } from './copy-on-write.ts';
+import { forgetLostFiles } from './drop-lost-files.ts';
+import { type IndexChange, openIndex, stageIndexChange } from './id-index.ts';
+import { type CommitNames, commitDraft, type Draft } from './optimistic-retry.ts';
+
+/** What a caller wants to become part of the lake, all of it or nothing. */
+export interface CommitRequest {
+  /** Staged rows on the lane, or null where only proofs are to be recorded. The caller drops it. */
+  readonly batch: StagedBatch | null;
+  /** Where the batch was staged; the lake's own connection unless given. */
+  readonly lane?: DuckDbSession;
+  /** One for each window whose records are in the batch. */
+  readonly proofs: readonly WindowProof[];
+  readonly runId: string;
+  /**
+   * Deletes stored events that lie in a proven window and were not delivered with this batch: the windows must be those
+   * of the batch. Windows on the processed axis, with a filter or a state, and mismatches delete nothing.
+   */
+  readonly replace?: boolean;
+}
+
+/** What a commit did. */
+export interface CommitResult {
+  /** The version this commit made, or the newest one where there was nothing to commit. */
+  readonly version: number;
+  readonly newEvents: number;
+  readonly changedEvents: number;
+  readonly unchangedEvents: number;
+  /** Stored events that `replace` deleted. */
+  readonly deletedEvents: number;
+  readonly filesAdded: number;
+  readonly filesRemoved: number;
+}
+
+/** Staged data files of an earlier attempt, which fit again when screening comes out the same. */
+interface Staged {
+  readonly fingerprint: string;
+  readonly files: readonly DataFile[];
+}
+
+/** Each further try means that more files were found to be lost, or that another writer has replaced them. */
+const MAX_TRIES = 5;
+
+/**
+ * Commits a batch: compares it with the newest version, stages files for what is new, and publishes them. When another
+ * writer was faster the comparison is made again with what that one committed. An event counts as unchanged only while the
+ * files that hold it are there: lost ones are forgotten first, so that what was in them is written again.
+ * @throws {EdrlakeError} as `commitDraft`
+ */
+export async function commit(bench: Workbench, request: CommitRequest): Promise<CommitResult> {
+  for (let tries = 1; ; tries += 1) {
+    const { result, lost } = await commitOnce(bench, request);
+    if (result !== null) return result;
+    if (tries === MAX_TRIES) throw stillLost(lost[0] ?? '');
+    await forgetLostFiles(bench, request.runId, new Set());
+  }
+}
+
+function stillLost(path: string): EdrlakeError {
+  return new EdrlakeError('LAKE_CORRUPT', `${path} is gone, and could not be given up`, {
+    disposition: 'retry',
+    context: { path },
+    hint: 'Run again; let fewer processes write to this lake at once.',
+  });
+}
+
+async function commitOnce(
+  bench: Workbench,
+  request: CommitRequest,
+): Promise<{ readonly result: CommitResult | null; readonly lost: readonly string[] }> {
+  let earlier: Staged | null = null;
+  try {
+    const { version, entry, outcome } = await commitDraft<Outcome>(bench, async (state, names) => {
+      const prepared = await prepare(bench, state, request, { ...names, earlier });
+      earlier = prepared.outcome.staged;
+      return prepared;
+    });
+    if (outcome.lost.length > 0) return { result: null, lost: outcome.lost };
+    const { newEvents, changedEvents, unchangedEvents } = outcome.screening;
+    const [filesAdded, filesRemoved] = [entry?.added.length ?? 0, entry?.removed.length ?? 0];
+    const deletedEvents = entry === null ? 0 : outcome.deletedEvents;
+    const result = { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
+    return { result, lost: [] };
+  } finally {
+    for (const table of Object.values(TEMP)) await bench.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
+  }
+}
+
+interface Outcome {
+  readonly screening: Screening;
+  readonly deletedEvents: number;
+  readonly staged: Staged;
+  /** Files that should hold what the index knows of the batch, and are gone; then nothing was staged. */
+  readonly lost: readonly string[];
+}
+
+interface Attempt extends CommitNames {
+  readonly earlier: Staged | null;
+}
+
+/** Everything of an attempt that happens before anyone could see it. A crash leaves only the work folder. */
+async function prepare(
+  bench: Workbench,
+  state: LakeState,
+  request: CommitRequest,
+  { commitId, stage, earlier }: Attempt,
+): Promise<Draft<Outcome>> {
+  const { batch, proofs } = request;
+  const index = await openIndex(bench, state, stage, commitId);
+  const known = await findKnown(bench, state, index, batch);
+  const lost = (await resizedFiles(bench.store, known)).map(({ path }) => path);
+  if (lost.length > 0) {
+    const staged = earlier ?? { fingerprint: '', files: [] };
+    return { outcome: { screening: NOTHING_SCREENED, deletedEvents: 0, staged, lost }, entry: null, moves: [] };
+  }
+  const screening = await screenBatch(bench, state, batch);
+  const deletedEvents = request.replace === true ? await markUndelivered(bench, state, batch, proofs) : 0;
+  bench.onStep('screened');
+  const written = screening.newEvents + screening.changedEvents + screening.newRejects;
+  const news = newsIn(state, proofs);
+  const changesFiles = written + deletedEvents > 0 || index.rebuilt !== null;
+  const staged = await stageRows(bench, batch, written, screening, { commitId, stage, earlier });
+  const outcome = { screening, deletedEvents, staged, lost };
+  if (!changesFiles && news.length === 0) return { outcome, entry: null, moves: [] };
+
+  const { schemaVersion } = schemaOnTop(state, bench.tables);
+  const version = state.version + 1;
+  const rewrite: Rewrite = await rewriteWithoutGone(bench, state, stage, commitId, schemaVersion);
+  const ids: IndexChange = changesFiles
+    ? await stageIndexChange(bench, state, index, ownEntriesSql(version), stage, indexName(commitId, version))
+    : NO_INDEX_CHANGE;
+  bench.onStep('staged');
+  const { newEvents, changedEvents, unchangedEvents } = screening;
+  const draft = draftEntry(
+    bench,
+    state,
+    { commitId, stage },
+    {
+      runId: request.runId,
+      counts: { newEvents, changedEvents, unchangedEvents, deletedEvents },
+      added: [...staged.files.map((file) => ({ ...file, schemaVersion })), ...rewrite.added],
+      removed: rewrite.removed,
+      ids,
+      proofs: news,
+      losses: [],
+    },
+  );
+  return { outcome, ...draft };
+}
+
+/** Writes the rows that are not unchanged, unless an earlier attempt wrote just the same. */
+async function stageRows(
+  bench: Workbench,
+  batch: StagedBatch | null,
+  written: number,
+  screening: Screening,
+  { commitId, stage, earlier }: Attempt,
+): Promise<Staged> {
+  const { fingerprint } = screening;
+  if (earlier?.fingerprint === fingerprint) return earlier;
+  for (const file of earlier?.files ?? []) await bench.store.remove(`${stage}/${file.path}`);
+  if (batch === null || written === 0) return { fingerprint, files: [] };
+  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS rows FROM ${TEMP.except}`);
+  const except = Number(row?.rows) === 0 ? null : TEMP.except;
+  return { fingerprint, files: await batch.write(bench.store.locate(stage), commitId, except) };
+}
+
+/**
+ * The index entries of a commit: what it writes, what it found to be the same in another spelling, and the events that
+ * `replace` deletes, whose content becomes unknown so that they would be written if they ever came back.
+ */
+function ownEntriesSql(version: number): string {
+  return `
+    SELECT id_hash, content_hash, coalesce(CASE WHEN verdict = 'unchanged' THEN stored_date END, event_date) AS event_date, ${version}::BIGINT AS version
+    FROM ${TEMP.screen} WHERE verdict IN ('new', 'changed') OR (verdict = 'unchanged' AND stored_date IS NOT NULL)
+    UNION ALL
+    SELECT ${idHashSql('event_id')}, NULL, event_date, ${version}::BIGINT
+    FROM ${TEMP.gone} WHERE event_id NOT IN (SELECT event_id FROM ${TEMP.screen} WHERE verdict = 'changed')`;
+}

@@ -1,0 +1,135 @@
+import { dirname } from 'node:path';
+import {
+  copyToParquetSql,
+  dayOf,
+  quoteName,
+  type StagedBatch,
+  type TimeRange,
+  type WindowProof,
+  writtenFile,
+} from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
+import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { cutsSql } from '../proofs/window-filters.ts';
+import { refuseDamaged } from '../storage/checksum.ts';
+import { EVENTS } from '../storage/layout.ts';
+import { makeFolder, syncPath } from '../storage/store.ts';
+import { TEMP } from './classify-batch.ts';
+
+/** Files without the rows of the events in `TEMP.gone`, and the files they stand in for. */
+export interface Rewrite {
+  /** Paths are where the files will lie; `<stage>/<path>` is where they lie now. */
+  readonly added: readonly LoggedFile[];
+  readonly removed: readonly string[];
+}
+
+/**
+ * Copies every file, in all tables, that holds rows of the gone events, without those rows; a file that would be empty
+ * is only removed. Nothing in the table folders is touched.
+ */
+export async function rewriteWithoutGone(
+  bench: Workbench,
+  state: LakeState,
+  stage: string,
+  name: string,
+  schemaVersion: number,
+): Promise<Rewrite> {
+  const days = await rowsOf(bench.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.gone}`);
+  if (days.length === 0) return { added: [], removed: [] };
+  const reader = { store: bench.store, schemas: state.schemas };
+  const isGone = `event_id IN (SELECT event_id FROM ${TEMP.gone})`;
+  const added: LoggedFile[] = [];
+  const removed: string[] = [];
+  const { files } = snapshotOf(state, []);
+  for (const table of bench.tables.filter(isEventTable)) {
+    const candidates = filesInPartitions(files[table.name], new Set(days.map(({ day }) => `event_date=${day}`)));
+    const rows = tableRowsSql(reader, table, candidates, { withFile: true });
+    const hits = await rowsOf(
+      bench.connection,
+      `SELECT lake_file, count(*)::INTEGER AS gone FROM (${rows}) WHERE ${isGone} GROUP BY ALL ORDER BY ALL`,
+    );
+    const byLocation = new Map(candidates.map((file) => [bench.store.locate(file.path), file]));
+    for (const [number, { lake_file, gone }] of hits.entries()) {
+      const file = byLocation.get(String(lake_file));
+      if (file === undefined) continue;
+      removed.push(file.path);
+      if (file.rowCount === Number(gone)) continue;
+      await refuseDamaged(bench.store, [file]);
+      const path = `${table.name}/${file.partition}/${name}-r${number}.parquet`;
+      const location = bench.store.locate(`${stage}/${path}`);
+      await makeFolder(dirname(location));
+      const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
+      const [stats] = await rowsOf(bench.connection, copyToParquetSql(kept, table, location, file.layout));
+      await syncPath(location);
+      const { partition, layout } = file;
+      added.push({ table: table.name, partition, path, ...writtenFile(table, layout, stats), schemaVersion });
+    }
+  }
+  return { added, removed };
+}
+
+/**
+ * Adds to `TEMP.gone` the stored events that lie in a proven window and were not delivered. Only windows that ask for
+ * everything on the event axis say anything about what is absent; others, and mismatches, delete nothing.
+ * @returns how many events that are.
+ */
+export async function markUndelivered(
+  bench: Workbench,
+  state: LakeState,
+  batch: StagedBatch | null,
+  proofs: readonly WindowProof[],
+): Promise<number> {
+  const events = tableNamed(bench.tables, EVENTS);
+  const delivered = batch === null ? [] : deliveredSql(batch);
+  const { files } = snapshotOf(state, []);
+  const before = await goneCount(bench);
+  for (const [cuts, ranges] of rangesByCuts(proofs)) {
+    const days = new Set(daysHeld(files[EVENTS], ranges));
+    const rows = tableRowsSql(
+      { store: bench.store, schemas: state.schemas },
+      events,
+      filesInPartitions(files[EVENTS], days),
+    );
+    const values = ranges.map(({ startMs, endMs }) => `(epoch_ms(${startMs}), epoch_ms(${endMs}))`).join(', ');
+    const inWindow = `EXISTS (SELECT 1 FROM (VALUES ${values}) AS r(starts, ends) WHERE event_time >= r.starts AND event_time < r.ends)`;
+    const absent = delivered.map((ids) => `AND event_id NOT IN (${ids})`).join(' ');
+    await bench.connection.run(
+      `INSERT INTO ${TEMP.gone} SELECT event_id, event_date FROM (${rows}) WHERE ${inWindow} AND ${cuts} ${absent} AND event_id NOT IN (SELECT event_id FROM ${TEMP.gone})`,
+    );
+  }
+  return (await goneCount(bench)) - before;
+}
+
+/** Ids that came, as events or as rejects: a reject is a record the API still returns, so its older self stays. */
+function deliveredSql(batch: StagedBatch): string[] {
+  const rejects = batch.rowTables.rejects;
+  const tables = rejects === undefined ? [batch.identityTable] : [batch.identityTable, rejects];
+  return tables.map((table) => `SELECT event_id FROM ${quoteName(table)} WHERE event_id IS NOT NULL`);
+}
+
+function rangesByCuts(proofs: readonly WindowProof[]): Map<string, TimeRange[]> {
+  const groups = new Map<string, TimeRange[]>();
+  for (const { window, verdict } of proofs) {
+    if (verdict !== 'proven' || window.axis !== 'event') continue;
+    if (window.scope.filter !== null || window.scope.state !== null) continue;
+    const sql = cutsSql(window.cuts);
+    groups.set(sql, [...(groups.get(sql) ?? []), window.range]);
+  }
+  return groups;
+}
+
+/** Partitions the lake has that a range touches; a range may span years of which the lake holds a day. */
+function daysHeld(files: readonly LoggedFile[] | undefined, ranges: readonly TimeRange[]): string[] {
+  const held = new Set((files ?? []).map(({ partition }) => partition));
+  return [...held].filter((partition) => {
+    const day = partition.slice(partition.indexOf('=') + 1);
+    return ranges.some((range) => dayOf(range.startMs) <= day && day <= dayOf(range.endMs - 1));
+  });
+}
+
+async function goneCount(bench: Workbench): Promise<number> {
+  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS gone FROM ${TEMP.gone}`);
+  return Number(row?.gone);
+}

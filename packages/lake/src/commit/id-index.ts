@@ -1,0 +1,165 @@
+import { dirname } from 'node:path';
+import { idHashSql, quoteFile, quoteText, type TableSpec } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import type { IdentityFile, LakeState } from '../log/lake-state.ts';
+import { rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { damagedFiles } from '../storage/checksum.ts';
+import { EVENTS, FOLDERS } from '../storage/layout.ts';
+import { makeFolder, type Store, syncPath } from '../storage/store.ts';
+
+/**
+ * Which ids the lake holds, in files of `id_hash UBIGINT, content_hash UBIGINT, event_date DATE, version BIGINT`. For one
+ * `id_hash` the entry of the highest version is valid; an entry without a content hash says that the content is unknown,
+ * or that the event is gone. The days of all entries are places where an event of that hash may lie. Entries are never
+ * changed, so merging files is concatenation.
+ */
+const COLUMNS = 'id_hash, content_hash, event_date, version';
+
+/** So many files of one level become one of the next: n commits leave at most 7 files on each of log8(n) levels. */
+const FILES_PER_LEVEL = 8;
+
+/** The level of an index made from the data files: above what merging reaches, so that it is not copied again soon. */
+const REBUILT_LEVEL = 16;
+
+/** Random 64-bit numbers do not compress; snappy costs next to nothing on them. */
+const COPY_OPTIONS = 'FORMAT parquet, COMPRESSION snappy, RETURN_STATS true';
+
+/** The index as one commit works with it. */
+export interface IndexView {
+  /** Files of the log, or the rebuilt one, with the path DuckDB opens. */
+  readonly files: readonly { readonly file: IdentityFile; readonly location: string }[];
+  /** The staged file that replaces all the others because one of them was lost; null in general. */
+  readonly rebuilt: { readonly file: IdentityFile; readonly staged: string } | null;
+}
+
+/**
+ * The index of a version of the lake. When one of its files is lost or damaged it is made anew from the data files, into the
+ * staging folder: the content of every event is then unknown, and the next delivery of one is compared row by row.
+ */
+export async function openIndex(bench: Workbench, state: LakeState, stage: string, name: string): Promise<IndexView> {
+  const files = [...state.identityFiles.values()];
+  if (await isWhole(bench.store, files)) {
+    return { files: files.map((file) => ({ file, location: bench.store.locate(file.path) })), rebuilt: null };
+  }
+  return rebuildIndex(bench, state, stage, name);
+}
+
+/** An index made anew from the data files, in the staging folder. */
+export async function rebuildIndex(
+  bench: Workbench,
+  state: LakeState,
+  stage: string,
+  name: string,
+): Promise<IndexView> {
+  const staged = `${stage}/ids/${name}-rebuilt.parquet`;
+  const rowCount = await writeEntries(bench, claimsSql(bench, state), staged);
+  const file = { path: `${FOLDERS.ids}/${name}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
+  return { files: [{ file, location: bench.store.locate(staged) }], rebuilt: { file, staged } };
+}
+
+/** Files that were read and found whole, with when they had last changed then: each is read as a whole once a process. */
+const verified = new WeakMap<Store, Map<string, number>>();
+
+async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<boolean> {
+  const known = verified.get(store) ?? new Map<string, number>();
+  verified.set(store, known);
+  const things = await store.look(files.map(({ path }) => path));
+  const unread = files.filter(({ path }, position) => known.get(path) !== things[position]?.changedAtMs);
+  if (things.includes(null) || (await damagedFiles(store, unread)).length > 0) return false;
+  for (const [position, { path }] of files.entries()) known.set(path, things[position]?.changedAtMs ?? 0);
+  return true;
+}
+
+/** How many stored events the index does not know: they would be written again when they are delivered. */
+export async function unknownEvents(
+  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  state: LakeState,
+  view: Pick<IndexView, 'files'>,
+): Promise<number> {
+  const events = bench.tables.filter(({ name }) => name === EVENTS);
+  const entries = entriesSql(view.files.map(({ location }) => location));
+  const sql = `SELECT count(*)::INTEGER AS unknown FROM (${claimsSql({ ...bench, tables: events }, state)}) c ANTI JOIN (${entries}) e USING (id_hash, event_date)`;
+  const [row] = await rowsOf(bench.connection, sql);
+  return Number(row?.unknown);
+}
+
+/** A query over all entries of some index files; DuckDB reads only the columns that are used. */
+export function entriesSql(locations: readonly string[]): string {
+  if (locations.length === 0) {
+    return 'SELECT NULL::UBIGINT AS id_hash, NULL::UBIGINT AS content_hash, NULL::DATE AS event_date, NULL::BIGINT AS version WHERE false';
+  }
+  return `SELECT ${COLUMNS} FROM read_parquet([${locations.map(quoteFile).join(', ')}], hive_partitioning = false)`;
+}
+
+/** What a commit does to the index. */
+export interface IndexChange {
+  readonly added: readonly { readonly file: IdentityFile; readonly staged: string }[];
+  readonly removed: readonly string[];
+}
+
+/**
+ * Stages the file of a commit's own entries, merged with older files where a level is full, so that the number of files
+ * and the cost of a commit grow with the logarithm of the number of commits.
+ * @param entriesSource a query with the index's columns
+ */
+export async function stageIndexChange(
+  bench: Workbench,
+  state: LakeState,
+  view: IndexView,
+  entriesSource: string,
+  stage: string,
+  name: string,
+): Promise<IndexChange> {
+  const { level, merged } = planMerge(view.files.map(({ file }) => file));
+  const locations = view.files.filter(({ file }) => merged.has(file.path)).map(({ location }) => location);
+  const staged = `${stage}/ids/${name}.parquet`;
+  const sources = locations.length === 0 ? entriesSource : `${entriesSource} UNION ALL ${entriesSql(locations)}`;
+  const rowCount = await writeEntries(bench, sources, staged);
+  const own = { file: { path: `${FOLDERS.ids}/${name}.parquet`, rowCount, level }, staged };
+  if (view.rebuilt !== null) return { added: [view.rebuilt, own], removed: [...state.identityFiles.keys()] };
+  return { added: [own], removed: [...merged] };
+}
+
+/** Which files a new one swallows: all of level 0 once there would be eight, then all of level 1, and so on. */
+function planMerge(files: readonly IdentityFile[]): { level: number; merged: ReadonlySet<string> } {
+  const merged = new Set<string>();
+  for (let level = 0; level < REBUILT_LEVEL; level += 1) {
+    const ofLevel = files.filter((file) => file.level === level);
+    if (ofLevel.length + 1 < FILES_PER_LEVEL) return { level, merged };
+    for (const { path } of ofLevel) merged.add(path);
+  }
+  return { level: REBUILT_LEVEL, merged };
+}
+
+async function writeEntries(bench: Workbench, sql: string, staged: string): Promise<number> {
+  const location = bench.store.locate(staged);
+  await makeFolder(dirname(location));
+  const [stats] = await rowsOf(bench.connection, `COPY (${sql}) TO ${quoteText(location)} (${COPY_OPTIONS})`);
+  await syncPath(location);
+  return Number(stats?.count);
+}
+
+/**
+ * The index entries of what the data files of a state hold, of version 0. The content of events is left unknown.
+ *
+ * Rejects are known by their record and its number among equal ones, as staging numbers them; equal records in the lake
+ * are numbered without a gap, so that counting them again yields the same identities.
+ */
+export function claimsSql(bench: Pick<Workbench, 'store' | 'tables'>, state: LakeState): string {
+  const reader = { store: bench.store, schemas: state.schemas };
+  const parts = bench.tables
+    .filter(({ name, partitionBy }) => name === EVENTS || partitionBy === 'ingest_date')
+    .map((table) => {
+      const rows = tableRowsSql(reader, tableNamed(bench.tables, table.name), filesOf(state, table));
+      const isEvents = table.name === EVENTS;
+      const text = isEvents ? 'event_id' : "record::VARCHAR || '#' || row_number() OVER (PARTITION BY record::VARCHAR)";
+      // A reject's record is its content, so that any content hash says that it is there.
+      const content = isEvents ? 'NULL::UBIGINT' : '0::UBIGINT';
+      return `SELECT ${idHashSql(text)} AS id_hash, ${content} AS content_hash, ${table.partitionBy} AS event_date, 0::BIGINT AS version FROM (${rows})`;
+    });
+  return parts.join(' UNION ALL ');
+}
+
+function filesOf(state: LakeState, table: TableSpec) {
+  return [...state.files.values()].filter((file) => file.table === table.name);
+}

@@ -1,0 +1,170 @@
+// The states of a commit, and what a crash in each of them leaves:
+//
+//   drafting ──► staged ──► announced ──► moved ──► COMMITTED ──► trashed ──► finished
+//      ▲            work folder  manifest    files in      log entry   replaced     manifest
+//      │            and entry    is written  the tables    is linked   files gone   is removed
+//      │                             │          │
+//      └──── files moved back ◄──────┴──────────┘  another writer took the version, or an error
+//
+//   up to staged        a work folder that the next writer removes
+//   announced, moved    files that no log entry names: the next writer moves them to the trash
+//   COMMITTED, trashed  a version that readers see; the next writer removes what it replaced
+//
+// The link of the log entry is the commit point: before it everything is taken back, after it everything is finished.
+// A process that takes over a dead writer's commit renames the staging folder first, so that the link fails ever after.
+
+import { randomUUID } from 'node:crypto';
+import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import { frozenState, type IdentityFile, type LakeState, type LogEntry, type LoggedFile } from '../log/lake-state.ts';
+import { type SummedFile, sumFile } from '../storage/checksum.ts';
+import { explainFileError } from '../storage/file-errors.ts';
+import { stagePath } from '../storage/layout.ts';
+import type { Move } from '../storage/store.ts';
+import { publish, releaseCommit, settle } from './publish.ts';
+
+/** A commit that is ready to be published on top of one version. */
+export interface Draft<T> {
+  /** null when there is nothing to commit. */
+  readonly entry: LogEntry | null;
+  /** From the staging folder to the final paths. */
+  readonly moves: readonly Move[];
+  readonly outcome: T;
+}
+
+/** Where a commit stages its files, and what it is called in all of its attempts. */
+export interface CommitNames {
+  readonly commitId: string;
+  /** Relative to the lake. Removed when the commit ends. */
+  readonly stage: string;
+}
+
+/** How a commit ended. */
+export interface Committed<T> {
+  /** The version this commit made, or the newest one where there was nothing to commit. */
+  readonly version: number;
+  readonly entry: LogEntry | null;
+  readonly outcome: T;
+}
+
+/** Each lost race means that another writer committed, so this bounds how many others may be served first. */
+const MAX_TRIES = 32;
+
+/**
+ * Drafts a commit on the newest version and publishes it. When another writer was faster it is drafted again on top of
+ * what that one committed.
+ * @param draft everything that happens before anyone could see it; a crash in it leaves only the work folder
+ * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when others won every time, `LEASE_LOST`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`.
+ * After an error the lake is as before; only where tidying up after the point of no return failed is the commit in it.
+ */
+export async function commitDraft<T>(
+  bench: Workbench,
+  draft: (state: LakeState, names: CommitNames) => Promise<Draft<T>>,
+): Promise<Committed<T>> {
+  const commitId = newCommitId(bench.clock);
+  const stage = stagePath(bench.workFolder, commitId);
+  try {
+    for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+      const state = frozenState(await bench.log.refresh());
+      const base = state.version;
+      const drafted = await draftUnlessOvertaken(bench, base, () => draft(state, { commitId, stage }));
+      if (drafted !== null) {
+        const { outcome } = drafted;
+        if (drafted.entry === null) return { version: base, entry: null, outcome };
+        const entry = await withChecksums(bench, drafted.entry, drafted.moves);
+        if (await publish(bench, entry, drafted.moves)) {
+          await tidyUp(bench, entry);
+          reportCommit(bench, entry);
+          return { version: entry.version, entry, outcome };
+        }
+      }
+      bench.emit({ type: 'commit-contended', version: base + 1, attempt });
+    }
+  } catch (thrown) {
+    throw await orLostLease(bench, thrown);
+  } finally {
+    releaseCommit(commitId);
+    // What stays goes with the work folder; an error here would hide how the commit ended.
+    await bench.store.remove(stage).catch(() => undefined);
+  }
+  throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${MAX_TRIES} times in a row`, {
+    disposition: 'retry',
+    hint: 'Run again; let fewer processes write to this lake at once.',
+  });
+}
+
+/**
+ * The entry with the size and checksum of each staged file, read back from where it was written.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE` when a file is not what was written
+ */
+async function withChecksums({ store }: Workbench, entry: LogEntry, moves: readonly Move[]): Promise<LogEntry> {
+  const stagedAt = new Map(moves.map(({ from, to }) => [to, from]));
+  const sum = async <T extends SummedFile>(file: T): Promise<T> => {
+    const found = await sumFile(store.locate(stagedAt.get(file.path) ?? file.path));
+    if (found !== null && found.bytes === (file.fileBytes ?? found.bytes))
+      return { ...file, fileBytes: found.bytes, crc32: found.crc32 };
+    const what = found === null ? 'is gone' : `has ${found.bytes} bytes`;
+    throw new EdrlakeError('LAKE_UNWRITABLE', `${file.path} was written with ${file.fileBytes} bytes and now ${what}`, {
+      context: { path: file.path },
+      hint: 'Nothing was committed. Check the disk, and that no other program works in the lake, and run again.',
+    });
+  };
+  const added: LoggedFile[] = [];
+  for (const file of entry.added) added.push(await sum(file));
+  const idsAdded: IdentityFile[] = [];
+  for (const file of entry.idsAdded) idsAdded.push(await sum(file));
+  return { ...entry, added, idsAdded };
+}
+
+/**
+ * What follows the point of no return.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, which say that the commit is in the lake. The manifest stays, so
+ * that the next writer goes on where this one failed.
+ */
+async function tidyUp(bench: Workbench, entry: LogEntry): Promise<void> {
+  try {
+    await settle(bench, entry);
+    await bench.log.refresh();
+    await bench.log.checkpointIfDue();
+  } catch (thrown) {
+    const { code, message, hint, context } = toEdrlakeError(explainFileError(thrown));
+    throw new EdrlakeError(code, `version ${entry.version} is committed, but tidying up after it failed: ${message}`, {
+      cause: thrown,
+      context: { ...context, version: entry.version },
+      hint: `${hint ?? 'Check the disk.'} The next command that writes finishes it.`,
+    });
+  }
+}
+
+/** Whoever takes over a process's work removes its files: what fails then says less than why. */
+async function orLostLease({ lease }: Workbench, thrown: unknown): Promise<unknown> {
+  const isLost = (failure: unknown) => failure instanceof EdrlakeError && failure.code === 'LEASE_LOST';
+  const failure: unknown = isLost(thrown) ? thrown : await lease?.confirm().catch((other: unknown) => other);
+  return isLost(failure) ? failure : thrown;
+}
+
+/**
+ * null when what was read had been moved away by a writer that was faster. DuckDB says that a file is missing, the comparison
+ * of checksums that the lake is damaged: both are believed only of the newest version, which the next attempt reads.
+ */
+async function draftUnlessOvertaken<T>(bench: Workbench, base: number, draft: () => Promise<T>): Promise<T | null> {
+  try {
+    return await draft();
+  } catch (thrown) {
+    const mayBeOvertaken = !(thrown instanceof EdrlakeError) || thrown.code === 'LAKE_CORRUPT';
+    if (!mayBeOvertaken || (await bench.log.refresh()).version === base) throw explainFileError(thrown);
+    return null;
+  }
+}
+
+/** Sorts by time and is unique among all writers. */
+function newCommitId(clock: Clock): string {
+  const time = isoInstant(clock.nowMs()).replace(/[-:]|\.\d+/g, '');
+  return `${time}-${randomUUID().slice(0, 8)}`;
+}
+
+function reportCommit({ emit }: Workbench, entry: LogEntry): void {
+  const { version, newEvents, changedEvents, unchangedEvents, added, removed } = entry;
+  const [filesAdded, filesRemoved] = [added.length, removed.length];
+  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });
+}

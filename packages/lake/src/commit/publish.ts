@@ -1,0 +1,170 @@
+import { EdrlakeError, isoInstant, type ProcessOwner, systemProcesses } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import type { Appended } from '../log/commit-log.ts';
+import type { LogEntry } from '../log/lake-state.ts';
+import { entryText } from '../log/log-files.ts';
+import { FOLDERS, FORMAT, manifestPath, stagePath, trashPath } from '../storage/layout.ts';
+import { leaseLost } from '../storage/lease.ts';
+import type { Move, Store } from '../storage/store.ts';
+
+/**
+ * What a commit is about to put into the table folders. It lies in the spool from before the first file appears there
+ * until the commit is settled, so that whoever finds it can finish the commit or take the files away again.
+ */
+export interface Manifest {
+  readonly format: number;
+  readonly commitId: string;
+  readonly version: number;
+  readonly owner: ProcessOwner;
+  readonly writtenAt: string;
+  /** Final paths. */
+  readonly files: readonly string[];
+  /** Where its files and its entry were staged. Manifests of older versions lack it. */
+  readonly stage?: string;
+}
+
+/** The log entry of a commit, in its staging folder. */
+const ENTRY_NAME = 'entry.json';
+
+/** Commits that this process is at work on: a manifest of its own that is not one of them is left from one that failed. */
+const atWork = new Set<string>();
+
+/**
+ * Makes staged files and their log entry visible together. Every file was seen in its final place, in its size, before the
+ * entry is written.
+ * @param moves from the staging folder to the final paths
+ * @returns false when another writer took the version: everything is back in the staging folder, as before the call.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LEASE_LOST`; the lake is as before the call, or, where it is not known whether the entry is
+ * in the log, the manifest stays so that the next writer finds out.
+ */
+export async function publish(bench: Workbench, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
+  const { store, log, lease, onStep } = bench;
+  const staged = `${stagePath(bench.workFolder, entry.commitId)}/${ENTRY_NAME}`;
+  const hasFiles = moves.length > 0 || entry.removed.length > 0 || entry.idsRemoved.length > 0;
+  lease?.assertHeld();
+  atWork.add(entry.commitId);
+  // Whoever takes this commit over moves the staging folder away first, so that the entry in it can never be appended: a
+  // process that stood still and goes on cannot publish what another one has undone.
+  await store.put(staged, entryText(entry));
+  // A crash before this line leaves staged files in the work folder; the next writer removes the folder.
+  if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(bench, entry, moves)));
+  onStep('manifest-written');
+  const takeBack = async () => {
+    if (!hasFiles) return;
+    // A crash or an error in here leaves some files staged and some in place: the manifest still names them all.
+    await store.move(
+      moves.map(({ from, to }) => ({ from: to, to: from })),
+      'skip',
+    );
+    await store.remove(manifestPath(entry.commitId));
+  };
+  let appended: Appended;
+  try {
+    // A crash from here on leaves files in the table folders that no log entry names. Readers that follow the log do not
+    // see them; the next writer finds the manifest and moves them to the trash.
+    await moveStepwise(bench, moves, { ifGone: 'fail', step: 'file-moved' });
+    await requireArrived(store, entry);
+    onStep('files-moved');
+    // The point of no return: once the entry has its name, the commit is part of the lake and nothing takes it back.
+    appended = await log.append(entry, staged);
+  } catch (thrown) {
+    // The first error is the one to tell.
+    await takeBack().catch(() => undefined);
+    throw thrown;
+  }
+  if (typeof appended === 'object') throw appended.doubt;
+  if (appended !== 'committed') {
+    await takeBack();
+    if (appended === 'fenced') throw leaseLost();
+    return false;
+  }
+  onStep('committed');
+  return true;
+}
+
+/** Ends what `publish` began, however it ended: what is left of it, any writer may put right from now on. */
+export function releaseCommit(commitId: string): void {
+  atWork.delete(commitId);
+}
+
+/** Whether this process is at work on a commit. */
+export function isAtWork(commitId: string): boolean {
+  return atWork.has(commitId);
+}
+
+/** A file is there when it was seen there: a system call that reported success, or an error that was misread, is no proof. */
+async function requireArrived(store: Store, { added, idsAdded }: LogEntry): Promise<void> {
+  const files: readonly { readonly path: string; readonly fileBytes?: number }[] = [...added, ...idsAdded];
+  const found = await store.look(files.map(({ path }) => path));
+  for (const [position, { path, fileBytes }] of files.entries()) {
+    const bytes = found[position]?.bytes ?? null;
+    if (bytes !== null && (fileBytes === undefined || bytes === fileBytes)) continue;
+    const what = bytes === null ? 'did not arrive' : `arrived with ${bytes} bytes instead of ${fileBytes}`;
+    throw new EdrlakeError('LAKE_UNWRITABLE', `${path} ${what}`, {
+      context: { path, bytes, fileBytes },
+      hint: 'Nothing was committed. Check the disk, and that no other program works in the lake, and run again.',
+    });
+  }
+}
+
+/**
+ * What remains after the point of no return. A crash in here leaves removed files beside the ones that replaced them, so
+ * that a pattern over the table folders would see events twice; the next writer finds the manifest and settles again.
+ */
+export async function settle(bench: Pick<Workbench, 'store' | 'onStep'>, entry: LogEntry): Promise<void> {
+  const moves = [...entry.removed, ...entry.idsRemoved].map((path) => ({
+    from: path,
+    to: trashPath(entry.version, path),
+  }));
+  await moveStepwise(bench, moves, { ifGone: 'skip', step: 'file-trashed' });
+  bench.onStep('trashed');
+  await bench.store.remove(manifestPath(entry.commitId));
+  bench.onStep('settled');
+}
+
+/** Without anyone watching the steps, one call moves everything and syncs each folder once. */
+async function moveStepwise(
+  { store, onStep }: Pick<Workbench, 'store' | 'onStep'>,
+  moves: readonly Move[],
+  { ifGone, step }: { readonly ifGone: 'skip' | 'fail'; readonly step: 'file-moved' | 'file-trashed' },
+): Promise<void> {
+  if (onStep === ignoreSteps) {
+    await store.move(moves, ifGone);
+    return;
+  }
+  for (const move of moves) {
+    await store.move([move], ifGone);
+    onStep(step);
+  }
+}
+
+/** The `onStep` of everyone but tests. */
+export function ignoreSteps(): void {}
+
+function manifestOf({ clock, lease, workFolder }: Workbench, entry: LogEntry, moves: readonly Move[]): Manifest {
+  return {
+    format: FORMAT,
+    commitId: entry.commitId,
+    version: entry.version,
+    owner: lease?.owner ?? systemProcesses.current(),
+    writtenAt: isoInstant(clock.nowMs()),
+    files: moves.map(({ to }) => to),
+    stage: stagePath(workFolder, entry.commitId),
+  };
+}
+
+/** Ends the name of the file that says whose a work folder is. It exists whenever the folder does. */
+export const OWNER_SUFFIX = '.owner.json';
+
+/** Starts a work folder of this process. @returns its path relative to the lake. */
+export async function claimWorkFolder(store: Store, owner: ProcessOwner, name: string): Promise<string> {
+  const folder = `${FOLDERS.work}/${name}`;
+  await store.put(`${folder}${OWNER_SUFFIX}`, JSON.stringify(owner));
+  return folder;
+}
+
+/** Removes a work folder and then the claim to it. */
+export async function releaseWorkFolder(store: Store, folder: string): Promise<void> {
+  await store.remove(folder);
+  await store.remove(`${folder}${OWNER_SUFFIX}`);
+}

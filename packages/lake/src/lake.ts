@@ -1,0 +1,393 @@
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import {
+  type Beat,
+  type Clock,
+  closeAfter,
+  EdrlakeError,
+  type Emit,
+  type ProcessTable,
+  type QueryScope,
+  systemBeat,
+  systemProcesses,
+  type TableSpec,
+  type TimeAxis,
+  type TimeRange,
+  usableLakePath,
+} from '@edrlake/core';
+import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
+import { forgetLostFiles } from './commit/drop-lost-files.ts';
+import { ignoreSteps } from './commit/publish.ts';
+import type { CommitStep, Workbench } from './log/commit-context.ts';
+import { openCommitLog } from './log/commit-log.ts';
+import type { LakeState } from './log/lake-state.ts';
+import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
+import { type Snapshot, snapshotOf } from './log/snapshot.ts';
+import { partitionDay } from './log/table-rows.ts';
+import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
+import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
+import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
+import { countFromLog } from './query/count-from-log.ts';
+import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
+import { keepViews } from './query/view-file.ts';
+import type { ViewSource } from './query/views.ts';
+import { holdLake } from './recovery/hold-lake.ts';
+import { tidyForReading } from './recovery/recover-for-reading.ts';
+import { refuseLostLog } from './recovery/refuse-lost-log.ts';
+import type { DuckDbLimits, DuckDbSession } from './storage/duckdb.ts';
+import { explainFileError, explainQueryFailure } from './storage/file-errors.ts';
+import { REJECTS } from './storage/layout.ts';
+import type { Lease } from './storage/lease.ts';
+import { localStore } from './storage/store.ts';
+import { countAnswers, countRecords } from './verify/count-rows.ts';
+import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
+import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion } from './verify/coverage.ts';
+import { findLost } from './verify/find-lost.ts';
+import { type InspectedDay, inspectDays } from './verify/inspect-days.ts';
+import { newestEventMs } from './verify/newest-event.ts';
+
+/** How to open a lake. */
+export interface LakeOptions {
+  readonly directory: string;
+  /** The tables this program knows, `events` among them. A new column starts a new schema version with the next commit. */
+  readonly tables: readonly TableSpec[];
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** DuckDB's memory, `512MB` unless given. Queries get as much again, a lane gets half of it. */
+  readonly memoryLimit?: string;
+  /** DuckDB's threads; as many as cores unless given. */
+  readonly threads?: number;
+  /** Makes an empty lake where there is none. */
+  readonly create: boolean;
+  /** Changes nothing on disk but what a crash left behind, see `tidyForReading`. */
+  readonly readOnly: boolean;
+  /** Whether to wait for commits of processes that cannot be seen from here. Unless given, a writer waits. */
+  readonly waits?: boolean;
+  /** The processes that may be at work on the lake; those of the machine unless given. */
+  readonly processes?: ProcessTable;
+  /** What renews the lease of this one; the machine's unless given. */
+  readonly beat?: Beat;
+  /** Called at the named moments of commits; for tests that end the process there. */
+  readonly onStep?: (step: CommitStep) => void;
+}
+
+/** Where a batch is staged and committed. */
+export type Lane = DuckDbSession;
+
+/** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
+export interface Lake {
+  /** Absolute. */
+  readonly directory: string;
+  /** What the unfinished work of this process is held by; null for a lake opened for reading. */
+  readonly lease: Lease | null;
+  /**
+   * The connection batches are staged on. Work on it and the lake's methods must not overlap in time. A lake opened for
+   * reading starts DuckDB with the first call that computes: loading it takes longer than most of what it is asked.
+   */
+  connect(): Promise<DuckDBConnection>;
+  /**
+   * A DuckDB of its own for staging and committing batches, so that one batch can be staged while another one is committed.
+   * It has one thread unless the lake was given a number: batches are too small for DuckDB to divide their work, and a
+   * second thread only costs. Close it before the lake.
+   */
+  openLane(): Promise<Lane>;
+  /** The newest version, with what others have committed since. */
+  snapshot(): Promise<Snapshot>;
+  /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
+  commit(request: CommitRequest): Promise<CommitResult>;
+  /**
+   * How each day stands that has rows or was ever fetched, oldest first; only days the range touches where one is given. Days
+   * that hold nothing and were proven together share a line.
+   */
+  coverage(range?: TimeRange): Promise<DayCoverage[]>;
+  /**
+   * Stored events, and rejects, whose time on the axis lies in each range, counted now from the data files: what the API
+   * counts there when it has nothing else, so what it is known to count twice counts twice here. Ranges may overlap. Files that
+   * are gone or broken are left out.
+   */
+  countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
+  /** For each range how many records the API is known to count more than once there, of one type where one is given. */
+  countedTwice(ranges: readonly TimeRange[], axis: TimeAxis, eventType?: string | null): Promise<number[]>;
+  /** How many records the API lists more than once, which are stored once. */
+  listedTwice(): Promise<number>;
+  /** See `inspectDays`' own words: what the files hold, day by day, without trusting the log's numbers. */
+  inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
+  /**
+   * Takes note that data files are gone or broken, and makes the rest whole, so that what was in them can be delivered again.
+   * @param suspects paths of files that are compared with their checksums; of the others sizes and footers have to do
+   * @returns their paths; empty when none is lost
+   */
+  forgetLostFiles(runId: string, suspects?: readonly string[]): Promise<readonly string[]>;
+  /**
+   * Data files of the newest version that are gone or not of their committed size; of the days the range touches where one is
+   * given, rejects by the day they were fetched. Looks only at what the folders say.
+   */
+  lostFiles(range?: TimeRange): Promise<readonly string[]>;
+  /** Leaves one copy of each event, of all days or of those the range touches; see `deduplicate`'s own words. */
+  deduplicate(runId: string, range?: TimeRange): Promise<DeduplicateReport>;
+  /** Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`, `INTERRUPTED`. */
+  compact(options: CompactOptions, context: RunContext): Promise<CompactReport>;
+  /** Removes what no reader or writer needs any more; a dry run works on a lake opened for reading, too. See `VacuumOptions`. */
+  vacuum(options: VacuumOptions, context: Pick<RunContext, 'signal'>): Promise<VacuumReport>;
+  /**
+   * Where the newest proofs say that everything of the scope was fetched that had happened when they were made; oldest first,
+   * apart from each other. On the event axis without the days that lost rows and have not got them back.
+   * @param settleLagMs how long after an instant it must have been counted to be taken as proven; 0 unless given
+   */
+  provenRanges(axis: TimeAxis, scope: QueryScope, settleLagMs?: number): Promise<TimeRange[]>;
+  /** When the newest event happened, as the log says where it can; null without events, or where their file is gone. */
+  newestEventMs(): Promise<number | null>;
+  /** Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`, `INTERRUPTED`. */
+  query(sql: string, options?: QueryOptions): Promise<QueryResult>;
+  /** The same, as what a file or a pipe takes: an Arrow IPC stream. `apache-arrow` is loaded at the first call. */
+  queryArrow(sql: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** The same, into a Parquet file at any place. @returns the number of rows. */
+  queryToParquet(sql: string, file: string, options?: QueryOptions): Promise<number>;
+  /** Brings `lake.duckdb` to the newest version. Commits do so themselves now and then; call it when a run ends. */
+  refreshViews(): Promise<void>;
+  /** Refreshes the views of a lake open for writing, and lets go of everything. */
+  close(): Promise<void>;
+}
+
+/** Who a maintenance of the lake is done for. */
+export interface RunContext {
+  readonly runId: string;
+  /** Aborting it ends the work at the next safe point. */
+  readonly signal: AbortSignal;
+}
+
+/** Bounds what a lake takes unless it is told otherwise. */
+const DEFAULT_MEMORY_LIMIT = '512MB';
+
+/**
+ * Opens a lake. Opened for writing it first puts right what dead processes left behind.
+ * @throws {EdrlakeError} `USAGE` for a path with `?`, `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a newer edrlake has written it, `LAKE_CORRUPT`.
+ */
+export async function openLake(options: LakeOptions): Promise<Lake> {
+  const directory = usableLakePath(resolve(options.directory));
+  const store = localStore(directory);
+  await prepareDirectory(directory, store, options);
+  const log = await openCommitLog(store);
+  // Before anything is put right: what looks like leftovers may be what is left of lost entries.
+  await refuseLostLog(store, log, options.tables);
+  if (!options.readOnly) refuseOlderProgram(await log.refresh(), options.tables);
+  const { processes = systemProcesses, beat = systemBeat } = options;
+  const hold = options.readOnly ? null : await holdLake({ ...options, store, log, processes, beat });
+  if (options.readOnly) {
+    const writing = { ...options, create: false, readOnly: false, waits: false };
+    const openToWrite = async () => (await openLake(writing)).close();
+    await tidyForReading({ store, log, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
+  }
+  const workFolder = hold?.workFolder ?? null;
+  // A reader may not be allowed to write into the lake, so what it spills goes to the system's folder.
+  const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);
+  const newLimits = (): DuckDbLimits => ({
+    memoryLimit: options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
+    threads: options.threads ?? null,
+    keepsRowOrder: false,
+    spillDirectory: join(spillRoot, `edrlake-spill-${randomUUID()}`),
+  });
+  const newLaneLimits = (): DuckDbLimits => ({
+    ...newLimits(),
+    memoryLimit: halfOf(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT),
+    threads: options.threads ?? 1,
+    keepsRowOrder: true,
+  });
+  const duckDb = startedOnce(async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newLimits()));
+  const idle: IdleBench = {
+    store,
+    log,
+    tables: options.tables,
+    clock: options.clock,
+    emit: options.emit,
+    workFolder: workFolder ?? '',
+    lease: hold?.lease ?? null,
+    onStep: options.onStep ?? ignoreSteps,
+  };
+  const connect = async () => (await duckDb.start()).connection;
+  const openLane = async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newLaneLimits());
+  const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect, openLane });
+  const letGo = async () => {
+    await duckDb.stop();
+    await hold?.release();
+  };
+  try {
+    // After a crash the views may name files that are gone; a new lake gets empty ones. A disk that is too full for them is told
+    // at the end: a vacuum frees some.
+    if (!options.readOnly) {
+      await lake.refreshViews().catch((thrown: unknown) => {
+        if (!(thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE')) throw thrown;
+      });
+    }
+  } catch (thrown) {
+    // The first error is the one to tell.
+    await letGo().catch(() => undefined);
+    throw explainFileError(thrown);
+  }
+  const close = () =>
+    closeAfter(letGo, async () => {
+      if (!options.readOnly) await lake.refreshViews();
+    });
+  return { ...lake, close };
+}
+
+/** The workbench before DuckDB has been started. */
+type IdleBench = Omit<Workbench, 'connection'>;
+
+interface LakeSetting {
+  readonly directory: string;
+  readonly isReadOnly: boolean;
+  readonly newLimits: () => DuckDbLimits;
+  readonly connect: () => Promise<DuckDBConnection>;
+  readonly openLane: () => Promise<DuckDbSession>;
+}
+
+/** Half of `512MB` or `2GiB`; what is said in another way stays whole. */
+function halfOf(memoryLimit: string): string {
+  const [, amount, unit] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$/.exec(memoryLimit) ?? [];
+  return amount === undefined ? memoryLimit : `${Number(amount) / 2}${unit}`;
+}
+
+/** What starts with its first use. */
+function startedOnce(open: () => Promise<DuckDbSession>) {
+  let session: Promise<DuckDbSession> | null = null;
+  return {
+    start: () => {
+      session ??= open();
+      return session;
+    },
+    stop: async () => (await session?.catch(() => null))?.close(),
+  };
+}
+
+function lakeOn(
+  idle: IdleBench,
+  { directory, isReadOnly, newLimits, connect, openLane }: LakeSetting,
+): Omit<Lake, 'close'> {
+  const { log, store, tables } = idle;
+  const inTurn = turnTaking();
+  const ready = async (): Promise<Workbench> => ({ ...idle, connection: await connect() });
+  const loadQuery = () => import('./query/query.ts');
+  const tableNames = tables.map(({ name }) => name);
+  const newestSnapshot = cachedSnapshot(tableNames);
+  const snapshot = async () => newestSnapshot(await log.refresh());
+  const lostFilesOf = (range?: TimeRange) => findLost({ store, log }, range);
+  /** A day whose files are gone is not complete, whatever the log says. */
+  const coverage = async (range?: TimeRange) => {
+    const lost = await lostFilesOf(range);
+    const shown = await snapshot();
+    const lossDays = new Set([...shown.lossDays, ...lost.filter(({ table }) => table !== REJECTS).map(partitionDay)]);
+    const count = async (questions: readonly RowQuestion[]) => countAnswers(await ready(), questions);
+    return coverageOf({ ...shown, lossDays: [...lossDays] }, count, idle.clock.nowMs(), range);
+  };
+  const viewSource = async (): Promise<ViewSource> => {
+    const days = await coverage();
+    const { schemas } = await log.refresh();
+    return {
+      reader: { store, schemas },
+      tables,
+      snapshot: await snapshot(),
+      coverage: days,
+    };
+  };
+  const target: QueryTarget = {
+    directory,
+    store,
+    newLimits,
+    viewSource: () => inTurn(viewSource),
+    newestVersion: async () => (await log.refresh()).version,
+    explain: async (thrown) => explainQueryFailure(thrown, directory, (await log.refresh()).files),
+  };
+  const views = keepViews(idle, connect, viewSource);
+  const refuseToWrite = () => {
+    if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
+  };
+  return {
+    directory,
+    lease: idle.lease,
+    connect,
+    openLane,
+    snapshot,
+    commit: (request) =>
+      inTurn(async () => {
+        refuseToWrite();
+        const { lane } = request;
+        const bench = lane === undefined ? await ready() : { ...idle, connection: lane.connection };
+        const result = await commit(bench, request);
+        // The commit is in, and the views are only a cache: where they cannot be written now, closing or the next opening says so.
+        await views.afterCommit(result.filesRemoved).catch(() => undefined);
+        return result;
+      }),
+    coverage: (range) => inTurn(() => coverage(range)),
+    countStored: (ranges, axis) =>
+      inTurn(async () => {
+        const stored = await countRecords(await ready(), ranges, axis);
+        const twice = countedTwiceIn(await snapshot(), ranges, axis);
+        return stored.map((count, position) => count + (twice[position] ?? 0));
+      }),
+    countedTwice: (ranges, axis, eventType) =>
+      inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis, eventType)),
+    listedTwice: async () => listedTwiceIn(await snapshot()),
+    inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
+    forgetLostFiles: (runId, suspects = []) =>
+      inTurn(async () => {
+        refuseToWrite();
+        const paths = await forgetLostFiles(await ready(), runId, new Set(suspects));
+        await views.afterCommit(paths.length);
+        return paths;
+      }),
+    deduplicate: (runId, range) =>
+      inTurn(async () => {
+        refuseToWrite();
+        const report = await deduplicate(await ready(), range, runId);
+        await views.afterCommit(report.version === null ? 0 : 1);
+        return report;
+      }),
+    lostFiles: async (range) => (await lostFilesOf(range)).map(({ path }) => path),
+    compact: (options, context) =>
+      inTurn(async () => {
+        refuseToWrite();
+        return await compact(await ready(), options, { ...context, afterCommit: () => views.afterCommit(1) });
+      }),
+    vacuum: (options, { signal }) =>
+      inTurn(() => {
+        if (options.dryRun !== true) refuseToWrite();
+        return vacuum(idle, options, signal);
+      }),
+    provenRanges: async (axis, scope, settleLagMs = 0) =>
+      provenRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs(), settleLagMs),
+    newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), store, connect)),
+    query: async (sql, options) => {
+      const counted = options?.signal?.aborted ? null : await countFromLog(sql, await snapshot(), store);
+      return counted ?? (await loadQuery()).runQuery(target, sql, options);
+    },
+    queryArrow: async (sql, options) => (await import('./query/arrow.ts')).runArrowQuery(target, sql, options),
+    queryToParquet: async (sql, file, options) =>
+      (await loadQuery()).exportParquet(target, sql, resolve(file), options),
+    refreshViews: () =>
+      inTurn(async () => {
+        refuseToWrite();
+        await views.refresh();
+      }),
+  };
+}
+
+/** Runs what it is given one after the other, in the order of the calls. */
+function turnTaking(): <T>(work: () => Promise<T>) => Promise<T> {
+  let tail: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = tail.then(work, work);
+    tail = turn.catch(() => {});
+    return turn;
+  };
+}
+
+function cachedSnapshot(tableNames: readonly string[]): (state: LakeState) => Snapshot {
+  let cached: Snapshot | null = null;
+  return (state) => {
+    if (cached === null || cached.version !== state.version) cached = snapshotOf(state, tableNames);
+    return cached;
+  };
+}

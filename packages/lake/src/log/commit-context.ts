@@ -1,0 +1,33 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { Clock, Emit, TableSpec } from '@edrlake/core';
+import type { Lease } from '../storage/lease.ts';
+import type { Store } from '../storage/store.ts';
+import type { CommitLog } from './commit-log.ts';
+
+/** Named moments of a commit, in order; a test may end the process at any of them. */
+export type CommitStep =
+  | 'screened'
+  | 'staged'
+  | 'manifest-written'
+  | 'file-moved'
+  | 'files-moved'
+  | 'committed'
+  | 'file-trashed'
+  | 'trashed'
+  | 'settled'
+  | 'views-written';
+
+/** What the steps of a commit work with. One per open lake. */
+export interface Workbench {
+  readonly store: Store;
+  readonly log: CommitLog;
+  readonly connection: DuckDBConnection;
+  readonly tables: readonly TableSpec[];
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** The open lake's own folder for unfinished work, relative to the lake. */
+  readonly workFolder: string;
+  /** What unfinished work is held by; null where the lake is open for reading. */
+  readonly lease: Lease | null;
+  readonly onStep: (step: CommitStep) => void;
+}

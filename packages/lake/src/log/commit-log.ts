@@ -1,0 +1,203 @@
+import { EdrlakeError, toEdrlakeError } from '@edrlake/core';
+import { checkpointPath, entryPath } from '../storage/layout.ts';
+import type { Store } from '../storage/store.ts';
+import { applyEntry, emptyState, type LakeState, type LogEntry } from './lake-state.ts';
+import { checkpointText, LOG_HINT, type LogListing, listLog, readCheckpoint, readEntry } from './log-files.ts';
+
+/** The commit log: the truth about a lake. */
+export interface CommitLog {
+  /**
+   * Applies what other writers have committed since, and returns the state: the same object as before, grown, unless entries
+   * were vacuumed that it had not seen. Treat it as read-only.
+   */
+  refresh(): Promise<LakeState>;
+  /**
+   * The point of no return of a commit: afterwards readers see it. A crash leaves either no entry or a whole one.
+   * @param staged where the text of the entry lies, written and synced
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`; then the entry is certainly not in the log.
+   */
+  append(entry: LogEntry, staged: string): Promise<Appended>;
+  /** Writes a checkpoint of the state as it is. */
+  checkpoint(): Promise<void>;
+  /** Writes a checkpoint when the log since the last one has grown long. It is derived: a crash loses nothing. */
+  checkpointIfDue(): Promise<void>;
+}
+
+/**
+ * How appending ended. `taken`: another writer took the version. `fenced`: another process took the staged entry away, so it
+ * can never be appended. `doubt`: the entry may or may not be in the log, because
+ * the disk failed both while it was written and when it was looked at; the error says so.
+ */
+export type Appended = 'committed' | 'taken' | 'fenced' | { readonly doubt: EdrlakeError };
+
+/** Entries read at the same time. */
+const READ_CONCURRENCY = 32;
+
+/** A checkpoint is not worth it before so many entries, and overdue after so many. */
+const MIN_ENTRIES = 16;
+const MAX_ENTRIES = 256;
+
+/** A log that changes while it is read is looked at again this often. */
+const LOAD_TRIES = 3;
+
+/** Checkpoints that stay, so that a reader that just found one can still read it. */
+const CHECKPOINTS_KEPT = 2;
+
+/**
+ * Reads the newest checkpoint and the entries after it. The folder is listed once, so that a missing entry is not taken for
+ * the end of the log.
+ * @throws {EdrlakeError} `LAKE_CORRUPT` when an entry is missing or unreadable, `LAKE_INCOMPATIBLE` when a newer edrlake wrote it.
+ */
+export async function openCommitLog(store: Store): Promise<CommitLog> {
+  let listed = await listLog(store);
+  let { state, checkpointItems } = await load(store, listed);
+  let entriesSince = 0;
+  let itemsSince = 0;
+  let mayBeBehind = false;
+  const note = (entry: LogEntry) => {
+    entriesSince += 1;
+    itemsSince += entry.added.length + entry.removed.length + entry.proofs.length + 1;
+  };
+  const refresh = async () => {
+    for (;;) {
+      const read = await readEntries(store, state.version + 1);
+      for (const entry of read) {
+        // Another caller may have applied it meanwhile.
+        if (entry.version <= state.version) continue;
+        applyEntry(state, entry);
+        note(entry);
+      }
+      if (read.length === READ_CONCURRENCY) continue;
+      if (read.length > 0 || !(mayBeBehind || (await isVacuumed(store, state.version)))) return state;
+      mayBeBehind = false;
+      const listing = await listLog(store);
+      if ((listing.checkpoints[0] ?? 0) <= state.version) return state;
+      ({ state, checkpointItems } = await load(store, listing));
+    }
+  };
+  const checkpoint = async () => {
+    await store.put(checkpointPath(state.version), checkpointText(state));
+    checkpointItems = itemsOf(state);
+    entriesSince = 0;
+    itemsSince = 0;
+    for (const version of (await listLog(store)).checkpoints.slice(CHECKPOINTS_KEPT)) {
+      await store.remove(checkpointPath(version));
+    }
+  };
+  // Entries above the end that was found: either writers have committed since, or one between is missing.
+  for (let tries = 1; (await refresh()).version < newestOf(listed); tries += 1) {
+    if (tries === LOAD_TRIES) throw holeAfter(state.version, newestOf(listed));
+    listed = await listLog(store);
+    if ((listed.checkpoints[0] ?? 0) > state.version) ({ state, checkpointItems } = await load(store, listed));
+  }
+  return {
+    refresh,
+    checkpoint,
+    append: async (entry, staged) => {
+      const listing = await listLog(store);
+      // The name may be free because the entry that had it was vacuumed.
+      mayBeBehind = (listing.checkpoints[0] ?? 0) >= entry.version;
+      if (mayBeBehind) return 'taken';
+      if (newestOf(listing) > entry.version && !listing.entries.includes(entry.version)) {
+        const between = await readEntry(store, entry.version);
+        if (between === null) throw holeAfter(entry.version - 1, newestOf(listing));
+      }
+      return await putEntry(store, entry, staged);
+    },
+    checkpointIfDue: async () => {
+      const grown = entriesSince >= MIN_ENTRIES && itemsSince >= checkpointItems / 2;
+      if (grown || entriesSince >= MAX_ENTRIES) await checkpoint();
+    },
+  };
+}
+
+async function putEntry(store: Store, entry: LogEntry, staged: string): Promise<Appended> {
+  let failure: unknown = null;
+  let linked: Awaited<ReturnType<Store['link']>> = 'taken';
+  try {
+    linked = await store.link(staged, entryPath(entry.version));
+    if (linked === 'linked') return 'committed';
+  } catch (thrown) {
+    failure = thrown;
+  }
+  // The name may have appeared although making it durable failed: then it is committed, and saying otherwise would take
+  // away files that readers already see.
+  let found: LogEntry | null;
+  try {
+    found = await readEntry(store, entry.version);
+  } catch (thrown) {
+    return { doubt: inDoubt(entry, failure ?? thrown) };
+  }
+  if (found?.commitId === entry.commitId) return 'committed';
+  if (failure !== null) throw failure;
+  return linked === 'gone' ? 'fenced' : 'taken';
+}
+
+function inDoubt(entry: LogEntry, failure: unknown): EdrlakeError {
+  const { message, hint } = toEdrlakeError(failure);
+  return new EdrlakeError(
+    'LAKE_UNWRITABLE',
+    `version ${entry.version} may or may not be committed: ${message}. Nothing was taken back`,
+    {
+      cause: failure,
+      context: { version: entry.version, commitId: entry.commitId },
+      hint: `${hint ?? 'Check the disk.'} The next command that writes finds out and tidies up.`,
+    },
+  );
+}
+
+/** Entries are vacuumed oldest first, so while that of a version is there nothing after it has gone unseen. */
+async function isVacuumed(store: Store, version: number): Promise<boolean> {
+  if (version === 0) return true;
+  const [entry] = await store.look([entryPath(version)]);
+  return entry === null;
+}
+
+/** The entries from `first` on, at most `READ_CONCURRENCY`, up to the first that does not exist yet. */
+async function readEntries(store: Store, first: number): Promise<LogEntry[]> {
+  const next = await readEntry(store, first);
+  if (next === null) return [];
+  const versions = Array.from({ length: READ_CONCURRENCY - 1 }, (_, offset) => first + 1 + offset);
+  const others = await Promise.all(versions.map((version) => readEntry(store, version)));
+  const end = others.indexOf(null);
+  const following = others.slice(0, end === -1 ? others.length : end).filter((entry) => entry !== null);
+  return [next, ...following];
+}
+
+async function load(
+  store: Store,
+  first: LogListing,
+): Promise<{ readonly state: LakeState; readonly checkpointItems: number }> {
+  let listing = first;
+  for (let tries = 0; tries < LOAD_TRIES; tries += 1) {
+    const [newest] = listing.checkpoints;
+    if (newest === undefined) break;
+    const state = await readCheckpoint(store, newest);
+    if (state !== null) return { state, checkpointItems: itemsOf(state) };
+    // A writer replaced it by a newer one between the two calls.
+    listing = await listLog(store);
+  }
+  // Without a checkpoint the log has to start at version 1.
+  if (listing.entries.length > 0 && !listing.entries.includes(1)) {
+    throw new EdrlakeError('LAKE_CORRUPT', `${entryPath(1)} is missing, and there is no checkpoint`, {
+      hint: LOG_HINT,
+    });
+  }
+  return { state: emptyState(), checkpointItems: 0 };
+}
+
+function newestOf({ entries, checkpoints }: LogListing): number {
+  return Math.max(entries.at(-1) ?? 0, checkpoints[0] ?? 0);
+}
+
+function holeAfter(version: number, newest: number): EdrlakeError {
+  return new EdrlakeError(
+    'LAKE_CORRUPT',
+    `${entryPath(version + 1)} is missing, though the log goes on to version ${newest}`,
+    { context: { version: version + 1, newest }, hint: LOG_HINT },
+  );
+}
+
+function itemsOf(state: LakeState): number {
+  return state.files.size + state.proofs.size + state.commits.length;
+}

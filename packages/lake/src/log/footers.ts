@@ -1,0 +1,73 @@
+import { quoteFile } from '@edrlake/core';
+import { damagedFiles, resizedFiles } from '../storage/checksum.ts';
+import { isFileError } from '../storage/file-errors.ts';
+import type { Workbench } from './commit-context.ts';
+import type { LoggedFile } from './lake-state.ts';
+import { rowsOf } from './table-rows.ts';
+
+/** What the files on disk say of themselves. */
+export interface Footers {
+  /** Rows by path, of the files that are whole. */
+  readonly rowCounts: ReadonlyMap<string, number>;
+  /**
+   * Files that are not what was committed: they are gone, of another size, their footers cannot be read or hold another number
+   * of rows, or, where that was looked at, their bytes are not the ones that were written. In the order given.
+   */
+  readonly lost: readonly LoggedFile[];
+}
+
+/** Files of one statement. */
+const FILES_PER_STATEMENT = 1_000;
+
+/**
+ * Reads the footers of data files. Files that are gone or broken cost a few statements more each.
+ * @param isVerified which files are read as a whole and compared with their checksums
+ */
+export async function readFooters(
+  bench: Pick<Workbench, 'store' | 'connection'>,
+  files: readonly LoggedFile[],
+  isVerified: (file: LoggedFile) => boolean,
+): Promise<Footers> {
+  const broken = new Set(
+    [...(await resizedFiles(bench.store, files)), ...(await damagedFiles(bench.store, files.filter(isVerified)))].map(
+      ({ path }) => path,
+    ),
+  );
+  const present = files.filter(({ path }) => !broken.has(path));
+  const found = new Map<string, number>();
+  for (let first = 0; first < present.length; first += FILES_PER_STATEMENT) {
+    await readSome(bench, present.slice(first, first + FILES_PER_STATEMENT), found);
+  }
+  const isWhole = ({ path, rowCount }: LoggedFile) => found.get(path) === rowCount;
+  const whole = files.filter(isWhole);
+  return {
+    rowCounts: new Map(whole.map(({ path, rowCount }) => [path, rowCount])),
+    lost: files.filter((file) => !isWhole(file)),
+  };
+}
+
+/** DuckDB fails as a whole when one file is broken, so halves are read until it is alone. */
+async function readSome(
+  bench: Pick<Workbench, 'store' | 'connection'>,
+  files: readonly LoggedFile[],
+  found: Map<string, number>,
+): Promise<void> {
+  const byLocation = new Map(files.map(({ path }) => [bench.store.locate(path), path]));
+  const list = [...byLocation.keys()].map(quoteFile).join(', ');
+  try {
+    const rows = await rowsOf(
+      bench.connection,
+      `SELECT file_name, num_rows::VARCHAR AS rows FROM parquet_file_metadata([${list}])`,
+    );
+    for (const { file_name, rows: count } of rows) {
+      const path = byLocation.get(String(file_name));
+      if (path !== undefined) found.set(path, Number(count));
+    }
+  } catch (thrown) {
+    if (!isFileError(thrown)) throw thrown;
+    if (files.length === 1) return;
+    const middle = Math.ceil(files.length / 2);
+    await readSome(bench, files.slice(0, middle), found);
+    await readSome(bench, files.slice(middle), found);
+  }
+}

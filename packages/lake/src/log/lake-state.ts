@@ -1,0 +1,255 @@
+import {
+  type ColumnType,
+  type DataFile,
+  type Day,
+  EdrlakeError,
+  intersect,
+  isAhead,
+  SETTLE_LAG_MS,
+  type TableSpec,
+  type WindowProof,
+} from '@edrlake/core';
+import { countedAtOf } from '../proofs/dated-proofs.ts';
+import { type DayLoss, healedDays, type LoggedLoss } from '../proofs/lost-days.ts';
+import { areDisjoint } from '../proofs/window-filters.ts';
+
+/** Columns of each table by name, in file order. */
+export type Schema = Readonly<Record<string, readonly { readonly name: string; readonly type: ColumnType }[]>>;
+
+/** A data file and the schema its columns follow. */
+export interface LoggedFile extends DataFile {
+  readonly schemaVersion: number;
+}
+
+/** One file of the identity index. */
+export interface IdentityFile {
+  /** Relative to the lake. */
+  readonly path: string;
+  readonly rowCount: number;
+  /** 0 for what one commit wrote; merging files of one level makes a file of the next. */
+  readonly level: number;
+  /** Size and CRC-32 of its bytes. Not in files that an older edrlake wrote. */
+  readonly fileBytes?: number;
+  readonly crc32?: number;
+}
+
+/** What a commit did to the events, whether it brought files or only proofs. */
+export interface CommitCounts {
+  readonly newEvents: number;
+  readonly changedEvents: number;
+  /** Delivered again without a difference, or older than what is stored. */
+  readonly unchangedEvents: number;
+  /** Stored events that `replace` deleted, or that were given up because their files, or their child rows' files, are gone. */
+  readonly deletedEvents: number;
+}
+
+/** One file of `_log`: everything one commit changed, in all tables. */
+export interface LogEntry extends CommitCounts {
+  readonly format: number;
+  readonly version: number;
+  readonly commitId: string;
+  /** Of the entry before it. Not in the first entry, nor in those of an older edrlake. */
+  readonly previousCommitId?: string;
+  readonly runId: string;
+  /** ISO 8601, UTC. */
+  readonly committedAt: string;
+  readonly schemaVersion: number;
+  /** Only where this commit starts the schema version. */
+  readonly schema?: Schema;
+  readonly added: readonly LoggedFile[];
+  /** Paths. */
+  readonly removed: readonly string[];
+  readonly idsAdded: readonly IdentityFile[];
+  readonly idsRemoved: readonly string[];
+  readonly proofs: readonly WindowProof[];
+  /** Only where this commit takes note that files are gone. */
+  readonly losses?: readonly DayLoss[];
+}
+
+/** A proof and the version that brought it. */
+export interface LoggedProof {
+  readonly version: number;
+  readonly proof: WindowProof;
+}
+
+/** One line of the history. */
+export interface CommitSummary extends CommitCounts {
+  readonly version: number;
+  readonly runId: string;
+  readonly committedAtMs: number;
+  readonly filesAdded: number;
+  readonly filesRemoved: number;
+  readonly windows: number;
+}
+
+/** What all entries up to a version amount to. Grows in place as entries are applied. */
+export interface LakeState {
+  version: number;
+  /** Of the entry that made the version; null before the first, and where an older edrlake did not keep it. */
+  commitId: string | null;
+  schemaVersion: number;
+  /** Schema versions from 1; index 0 is unused. */
+  readonly schemas: Map<number, Schema>;
+  /** By path, in commit order. */
+  readonly files: Map<string, LoggedFile>;
+  readonly identityFiles: Map<string, IdentityFile>;
+  /** By window id, the newest proof of a window last. */
+  readonly proofs: Map<string, LoggedProof>;
+  readonly commits: CommitSummary[];
+  /** Days that lost rows and have not got them back. */
+  readonly losses: Map<Day, LoggedLoss>;
+}
+
+/** The state of a lake without a commit. */
+export function emptyState(): LakeState {
+  return {
+    version: 0,
+    commitId: null,
+    schemaVersion: 0,
+    schemas: new Map(),
+    files: new Map(),
+    identityFiles: new Map(),
+    proofs: new Map(),
+    commits: [],
+    losses: new Map(),
+  };
+}
+
+/** A copy that does not grow, for work that others may commit during. */
+export function frozenState(state: LakeState): LakeState {
+  return {
+    ...state,
+    schemas: new Map(state.schemas),
+    files: new Map(state.files),
+    identityFiles: new Map(state.identityFiles),
+    proofs: new Map(state.proofs),
+    losses: new Map(state.losses),
+    commits: [...state.commits],
+  };
+}
+
+/** Applies the entry that follows the state's version. @throws {EdrlakeError} `LAKE_CORRUPT` when it follows another one. */
+export function applyEntry(state: LakeState, entry: LogEntry): void {
+  const { version, previousCommitId } = entry;
+  const isNext = version === state.version + 1;
+  const isLinked = previousCommitId === undefined || state.commitId === null || previousCommitId === state.commitId;
+  if (!isNext || !isLinked) {
+    const found = isNext ? `an entry ${version} that follows another commit than ${state.commitId}` : `${version}`;
+    throw new EdrlakeError('LAKE_CORRUPT', `expected log entry ${state.version + 1}, found ${found}`, {
+      context: { version, expected: state.commitId, previousCommitId: previousCommitId ?? null },
+      hint: 'Log files of two histories are mixed: restore the _log folder from one backup, or run: edrlake rebuild-log',
+    });
+  }
+  state.commitId = entry.commitId;
+  state.version = entry.version;
+  state.schemaVersion = entry.schemaVersion;
+  if (entry.schema !== undefined) state.schemas.set(entry.schemaVersion, entry.schema);
+  for (const path of entry.removed) state.files.delete(path);
+  for (const file of entry.added) state.files.set(file.path, file);
+  for (const path of entry.idsRemoved) state.identityFiles.delete(path);
+  for (const file of entry.idsAdded) state.identityFiles.set(file.path, file);
+  for (const proof of entry.proofs) {
+    if (saysNothing(state, proof)) continue;
+    // Deleted first, so that a renewed proof moves to the end: order is recency.
+    state.proofs.delete(proof.window.id);
+    state.proofs.set(proof.window.id, { version: entry.version, proof });
+  }
+  for (const { day, rowCount } of entry.losses ?? []) {
+    const before = state.losses.get(day)?.rowCount ?? 0;
+    state.losses.set(day, { day, rowCount: Math.max(before, rowCount), version: entry.version });
+  }
+  if (state.losses.size > 0) {
+    const healed = healedDays(state.losses.values(), state.files.values(), state.proofs.values());
+    for (const day of healed) state.losses.delete(day);
+  }
+  state.commits.push({
+    version: entry.version,
+    runId: entry.runId,
+    committedAtMs: Date.parse(entry.committedAt),
+    newEvents: entry.newEvents,
+    changedEvents: entry.changedEvents,
+    unchangedEvents: entry.unchangedEvents,
+    deletedEvents: entry.deletedEvents,
+    filesAdded: entry.added.length,
+    filesRemoved: entry.removed.length,
+    windows: entry.proofs.length,
+  });
+}
+
+/** The columns the tables have now, as the log keeps them. */
+export function schemaOf(tables: readonly TableSpec[]): Schema {
+  return Object.fromEntries(
+    tables.map((table) => [table.name, table.columns.map(({ name, type }) => ({ name, type }))]),
+  );
+}
+
+/** Whether two schemas have the same tables and columns in the same order. */
+export function sameSchema(a: Schema | undefined, b: Schema): boolean {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
+/**
+ * The proofs of a commit that tell the log something new. One is left out when the log has it with the same numbers, all of
+ * it had settled when that one was made, and no later proof of the same axis and scope overlaps its range: then it is still
+ * the last word there.
+ */
+export function newsIn(state: LakeState, proofs: readonly WindowProof[]): WindowProof[] {
+  return proofs.filter((proof) => {
+    if (saysNothing(state, proof)) return false;
+    const known = state.proofs.get(proof.window.id);
+    return (
+      known === undefined ||
+      !sameNumbers(known.proof, proof) ||
+      isOvertaken(state, known) ||
+      isBetterDated(known.proof, proof)
+    );
+  });
+}
+
+/** A number that was not confirmed takes no older word back. */
+function saysNothing(state: LakeState, { window, verdict }: WindowProof): boolean {
+  const known = state.proofs.get(window.id);
+  return verdict === 'unverified' && known !== undefined && known.proof.verdict !== 'unverified';
+}
+
+/** Whether the older proof was made too early to be the last word, or by a clock that was ahead. */
+function isBetterDated(older: WindowProof, newer: WindowProof): boolean {
+  const [olderMs, newerMs] = [countedAtOf(older), countedAtOf(newer)];
+  if (isAhead(olderMs, newerMs)) return true;
+  return newerMs > olderMs && olderMs < older.window.range.endMs + SETTLE_LAG_MS;
+}
+
+function sameNumbers(a: WindowProof, b: WindowProof): boolean {
+  const numbers = ({
+    counted,
+    fetched,
+    distinct,
+    rejected,
+    duplicates,
+    duplicatesPerDay,
+    verdict,
+    perDay,
+    rejectedPerDay,
+  }: WindowProof) =>
+    JSON.stringify([
+      ...[counted, fetched, distinct, rejected, duplicates ?? 0, duplicatesPerDay ?? null, verdict],
+      ...[perDay, rejectedPerDay].map((days) => Object.entries(days).sort()),
+    ]);
+  return numbers(a) === numbers(b);
+}
+
+function isOvertaken(state: LakeState, known: LoggedProof): boolean {
+  const { window } = known.proof;
+  for (const { version, proof } of state.proofs.values()) {
+    if (version <= known.version) continue;
+    if (proof.window.axis !== window.axis || !sameScope(proof.window.scope, window.scope)) continue;
+    if (intersect(proof.window.range, window.range) === null) continue;
+    if (!areDisjoint(proof.window.cuts, window.cuts)) return true;
+  }
+  return false;
+}
+
+/** Whether two scopes ask the same. */
+export function sameScope(a: WindowProof['window']['scope'], b: WindowProof['window']['scope']): boolean {
+  return a.filter === b.filter && a.state === b.state;
+}

@@ -1,0 +1,171 @@
+import { crc32 } from 'node:zlib';
+import { EdrlakeError } from '@edrlake/core';
+import type { LoggedLoss } from '../proofs/lost-days.ts';
+import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName } from '../storage/layout.ts';
+import type { Store } from '../storage/store.ts';
+import type {
+  CommitSummary,
+  IdentityFile,
+  LakeState,
+  LogEntry,
+  LoggedFile,
+  LoggedProof,
+  Schema,
+} from './lake-state.ts';
+
+/** What to do about a log that cannot be followed. */
+export const LOG_HINT =
+  'Restore the _log folder from a backup, or have it made anew from the data files: edrlake rebuild-log';
+
+/** Which versions `_log` has files of. */
+export interface LogListing {
+  /** Oldest first. */
+  readonly entries: readonly number[];
+  /** Newest first. */
+  readonly checkpoints: readonly number[];
+}
+
+/** @throws {EdrlakeError} `LAKE_CORRUPT` when the folder cannot be listed: that is not an empty log. */
+export async function listLog(store: Store): Promise<LogListing> {
+  const found = (await store.list(FOLDERS.log)).map(parseLogName).filter((name) => name !== null);
+  return {
+    entries: found.flatMap(({ version, isCheckpoint }) => (isCheckpoint ? [] : [version])).sort((a, b) => a - b),
+    checkpoints: found.flatMap(({ version, isCheckpoint }) => (isCheckpoint ? [version] : [])).sort((a, b) => b - a),
+  };
+}
+
+/** Reads one entry; null when no writer has written it yet. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE` */
+export async function readEntry(store: Store, version: number): Promise<LogEntry | null> {
+  const path = entryPath(version);
+  const text = await store.read(path);
+  if (text === null) return null;
+  const found = parseObject(path, text);
+  checkFormat(path, found.format);
+  const lists = ['added', 'removed', 'idsAdded', 'idsRemoved', 'proofs'];
+  const isWhole =
+    typeof found.commitId === 'string' &&
+    typeof found.committedAt === 'string' &&
+    Number.isSafeInteger(found.schemaVersion) &&
+    lists.every((name) => Array.isArray(found[name]));
+  if (!isWhole) throw notWhole(path, 'fields of a log entry are missing');
+  if (found.version !== version) throw notWhole(path, `it says that it is version ${String(found.version)}`);
+  return found as unknown as LogEntry;
+}
+
+/** Reads one checkpoint; null when it is gone. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE` */
+export async function readCheckpoint(store: Store, version: number): Promise<LakeState | null> {
+  const path = checkpointPath(version);
+  const text = await store.read(path);
+  if (text === null) return null;
+  const found = parseObject(path, text);
+  checkFormat(path, found.format);
+  const lists = ['schemas', 'files', 'identityFiles', 'proofs', 'commits'];
+  if (!lists.every((name) => Array.isArray(found[name]))) throw notWhole(path, 'fields of a checkpoint are missing');
+  if (found.version !== version) throw notWhole(path, `it says that it is version ${String(found.version)}`);
+  return fromCheckpoint(found as unknown as Checkpoint);
+}
+
+/** @throws {EdrlakeError} `LAKE_INCOMPATIBLE` when what was found is of a format this edrlake does not know. */
+export function checkFormat(path: string, format: unknown): void {
+  if (format === FORMAT) return;
+  // A number that is not there was not written by a newer edrlake: the file is damaged.
+  if (typeof format !== 'number') throw notWhole(path, 'it names no format');
+  throw new EdrlakeError('LAKE_INCOMPATIBLE', `${path} has format ${format}, this edrlake knows format ${FORMAT}`, {
+    context: { path, known: FORMAT },
+    hint: 'A newer edrlake has written this lake: update edrlake on this machine.',
+  });
+}
+
+/** The text of a log entry. */
+export function entryText(entry: LogEntry): string {
+  return sealed(JSON.stringify(entry));
+}
+
+/**
+ * Adds the CRC-32 of a JSON object's text as its last member. JSON shows that a file was cut short, but not that a digit of it
+ * has changed, and one changed digit may prove a window that is not.
+ */
+function sealed(text: string): string {
+  return `${text.slice(0, -1)},"crc32":"${checksumOf(text)}"}`;
+}
+
+const SEAL = /,"crc32":"([0-9a-f]{8})"}$/;
+
+/** Whether the text is as it was sealed. What an older edrlake wrote has no seal and is taken as it is. */
+function isAsWritten(text: string): boolean {
+  // A pattern that is anchored at the end would search the whole text, and checkpoints are large.
+  const sealLength = ',"crc32":"00000000"}'.length;
+  const seal = SEAL.exec(text.slice(-sealLength));
+  return seal === null || checksumOf(`${text.slice(0, -sealLength)}}`) === seal[1];
+}
+
+function checksumOf(text: string): string {
+  return crc32(text).toString(16).padStart(8, '0');
+}
+
+/** The state as one file, so that a reader need not start from the first entry. */
+interface Checkpoint {
+  readonly format: number;
+  readonly version: number;
+  /** Of the entry that made the version. Not in checkpoints of an older edrlake. */
+  readonly commitId?: string;
+  readonly schemaVersion: number;
+  readonly schemas: readonly (readonly [number, Schema])[];
+  readonly files: readonly LoggedFile[];
+  readonly identityFiles: readonly IdentityFile[];
+  readonly proofs: readonly LoggedProof[];
+  readonly commits: readonly CommitSummary[];
+  readonly losses?: readonly LoggedLoss[];
+}
+
+/** The text of a checkpoint of a state. */
+export function checkpointText(state: LakeState): string {
+  const checkpoint: Checkpoint = {
+    format: FORMAT,
+    version: state.version,
+    ...(state.commitId === null ? {} : { commitId: state.commitId }),
+    schemaVersion: state.schemaVersion,
+    schemas: [...state.schemas],
+    files: [...state.files.values()],
+    identityFiles: [...state.identityFiles.values()],
+    proofs: [...state.proofs.values()],
+    commits: state.commits,
+    losses: [...state.losses.values()],
+  };
+  return sealed(JSON.stringify(checkpoint));
+}
+
+function fromCheckpoint(checkpoint: Checkpoint): LakeState {
+  return {
+    version: checkpoint.version,
+    commitId: checkpoint.commitId ?? null,
+    schemaVersion: checkpoint.schemaVersion,
+    schemas: new Map(checkpoint.schemas),
+    files: new Map(checkpoint.files.map((file) => [file.path, file])),
+    identityFiles: new Map(checkpoint.identityFiles.map((file) => [file.path, file])),
+    proofs: new Map(checkpoint.proofs.map((logged) => [logged.proof.window.id, logged])),
+    commits: [...checkpoint.commits],
+    losses: new Map((checkpoint.losses ?? []).map((loss) => [loss.day, loss])),
+  };
+}
+
+function parseObject(path: string, text: string): Readonly<Record<string, unknown>> {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch (thrown) {
+    throw notWhole(path, text === '' ? 'it is empty' : String(thrown), thrown);
+  }
+  if (typeof found !== 'object' || found === null || Array.isArray(found))
+    throw notWhole(path, 'it is not a JSON object');
+  if (!isAsWritten(text)) throw notWhole(path, 'its checksum does not match, so it has changed since it was written');
+  return found as Record<string, unknown>;
+}
+
+function notWhole(path: string, why: string, cause?: unknown): EdrlakeError {
+  return new EdrlakeError('LAKE_CORRUPT', `${path} is not whole: ${why}`, {
+    cause,
+    context: { path },
+    hint: `Log entries are never changed once written. ${LOG_HINT}`,
+  });
+}

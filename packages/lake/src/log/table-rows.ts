@@ -1,0 +1,92 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import {
+  type ColumnSpec,
+  type Day,
+  duckdbType,
+  EdrlakeError,
+  quoteFile,
+  quoteName,
+  quoteText,
+  type TableSpec,
+} from '@edrlake/core';
+import type { Store } from '../storage/store.ts';
+import type { ViewPlace } from '../storage/view-place.ts';
+import type { LoggedFile, Schema } from './lake-state.ts';
+
+/** What reading the files of a table needs to know. */
+export interface TableReader {
+  readonly store: Store;
+  readonly schemas: ReadonlyMap<number, Schema>;
+}
+
+/** Whether the table's rows belong to an event, and go when it goes. */
+export function isEventTable(table: TableSpec): boolean {
+  return table.partitionBy === 'event_date';
+}
+
+/**
+ * A DuckDB query with exactly the table's columns, in order and typed, over some of its files; a column that a file's
+ * schema version lacks is NULL. The partition column comes from the folder's name, so that files are pruned by it
+ * without being opened. `withFile` adds a column `lake_file` with the path DuckDB read the row from; `place` finds the files
+ * where the lake is when the query runs.
+ */
+export function tableRowsSql(
+  reader: TableReader,
+  table: TableSpec,
+  files: readonly LoggedFile[],
+  options: { readonly withFile?: boolean; readonly place?: ViewPlace } = {},
+): string {
+  const selects = [...new Set(files.map(({ schemaVersion }) => schemaVersion))].map((schemaVersion) => {
+    const ofSchema = files.filter((file) => file.schemaVersion === schemaVersion);
+    const present = new Set(reader.schemas.get(schemaVersion)?.[table.name]?.map(({ name }) => name));
+    const columns = table.columns.map((column) => columnSql(column, present.has(column.name)));
+    if (options.withFile) columns.push('filename AS lake_file');
+    const paths = ofSchema.map(({ path }) => path);
+    const list =
+      options.place?.filesSql(paths) ?? `[${paths.map((path) => quoteFile(reader.store.locate(path))).join(', ')}]`;
+    const types = `hive_types = {${quoteName(table.partitionBy)}: DATE}`;
+    const fileColumn = options.withFile ? ', filename = true' : '';
+    return `SELECT ${columns.join(', ')} FROM read_parquet(${list}, hive_partitioning = true, ${types}${fileColumn})`;
+  });
+  const all = selects.join(' UNION ALL ');
+  if (options.place !== undefined && all !== '') return `SELECT * FROM (${all}) WHERE ${options.place.guardSql}`;
+  if (all !== '') return all;
+  const nothing = table.columns.map((column) => columnSql(column, false));
+  if (options.withFile) nothing.push('NULL::VARCHAR AS lake_file');
+  return `SELECT ${nothing.join(', ')} WHERE false`;
+}
+
+function columnSql({ name, type }: ColumnSpec, isPresent: boolean): string {
+  return isPresent ? quoteName(name) : `NULL::${duckdbType(type)} AS ${quoteName(name)}`;
+}
+
+/** A row as plain values: numbers and booleans as such, 64-bit numbers and everything else as text. */
+export type PlainRow = Readonly<Record<string, string | number | boolean | null>>;
+
+/** Runs one statement and returns all of its rows; only for results known to be small. */
+export async function rowsOf(connection: DuckDBConnection, sql: string): Promise<PlainRow[]> {
+  const reader = await connection.runAndReadAll(sql);
+  return reader.getRowObjectsJson() as PlainRow[];
+}
+
+/**
+ * SQL of a text column's value in the `record` of a reject, where the events have theirs from; NULL where it has none.
+ * @param events the spec of the events table
+ */
+export function recordValueSql(events: TableSpec, column: string): string {
+  const paths = events.columns.find(({ name }) => name === column)?.paths ?? [];
+  const values = paths.map((path) => `nullif(trim(json_extract_string(record, ${quoteText(`$.${path}`)})), '')`);
+  return `coalesce(${[...values, 'NULL::VARCHAR', 'NULL::VARCHAR'].join(', ')})`;
+}
+
+/** The UTC day a file's folder is named after. */
+export function partitionDay({ partition }: Pick<LoggedFile, 'partition'>): Day {
+  return partition.slice(partition.indexOf('=') + 1);
+}
+
+/** The spec of a table by name. */
+export function tableNamed(tables: readonly TableSpec[], name: string): TableSpec {
+  const table = tables.find((candidate) => candidate.name === name);
+  if (table === undefined) throw new EdrlakeError('BUG', `there is no table ${name}`);
+  return table;
+}

@@ -1,0 +1,219 @@
+import { dirname } from 'node:path';
+import {
+  copyToParquetSql,
+  type Day,
+  dayOf,
+  idHashSql,
+  quoteName,
+  quoteText,
+  type TableSpec,
+  type TimeRange,
+  writtenFile,
+} from '@edrlake/core';
+import { draftEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
+import { TEMP } from '../commit/classify-batch.ts';
+import { rewriteWithoutGone } from '../commit/copy-on-write.ts';
+import { openIndex, rebuildIndex, stageIndexChange, unknownEvents } from '../commit/id-index.ts';
+import { type CommitNames, commitDraft, type Draft } from '../commit/optimistic-retry.ts';
+import type { Workbench } from '../log/commit-context.ts';
+import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { refuseDamaged } from '../storage/checksum.ts';
+import { EVENTS, firstWrittenStem, indexName } from '../storage/layout.ts';
+import { makeFolder, syncPath } from '../storage/store.ts';
+
+/** What removing duplicates did. */
+export interface DeduplicateReport {
+  /** null where nothing had to be committed. */
+  readonly version: number | null;
+  /** Events that were stored more than once, or whose child rows were. */
+  readonly events: number;
+  /** Rows that went, in all tables: older or equal copies, and child rows without their event. */
+  readonly removedRows: number;
+  /** Days with such rows, oldest first. */
+  readonly days: readonly Day[];
+  /** Whether the identity index was damaged, or did not know all events, and was made anew from the data files. */
+  readonly isIndexRebuilt: boolean;
+}
+
+/** Temporary tables of this work, beside `TEMP.gone`. */
+const SUSPECTS = 'lake_suspects';
+const WINNERS = 'lake_winners';
+const ORIGINS = 'lake_origins';
+
+/**
+ * Leaves one copy of each event, in one commit: the one with the newest processing time, of equals the one that was committed
+ * last. Its child rows are those that came with it; where files were merged since, one for each position. Child rows whose
+ * event is not stored on their day go. An identity index that is damaged or does not know all events is made anew.
+ * @param range only days it touches; everything unless given
+ * @throws {EdrlakeError} as `commitDraft`; `LAKE_CORRUPT` when a file that holds such rows is damaged
+ */
+export async function deduplicate(
+  bench: Workbench,
+  range: TimeRange | undefined,
+  runId: string,
+): Promise<DeduplicateReport> {
+  try {
+    const { entry, outcome } = await commitDraft(bench, (state, names) =>
+      draftWithoutCopies(bench, state, { range, runId }, names),
+    );
+    return { ...outcome, version: entry?.version ?? null };
+  } finally {
+    for (const table of [SUSPECTS, WINNERS, ORIGINS, TEMP.gone]) {
+      await bench.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
+    }
+  }
+}
+
+async function draftWithoutCopies(
+  bench: Workbench,
+  state: LakeState,
+  { range, runId }: { readonly range: TimeRange | undefined; readonly runId: string },
+  names: CommitNames,
+): Promise<Draft<Omit<DeduplicateReport, 'version'>>> {
+  const { commitId, stage } = names;
+  const days = await findSuspects(bench, state, range);
+  const view = await openIndex(bench, state, stage, commitId);
+  const isShort = view.rebuilt === null && (await unknownEvents(bench, state, view)) > 0;
+  const index = isShort ? await rebuildIndex(bench, state, stage, commitId) : view;
+  const outcome = { events: 0, removedRows: 0, days, isIndexRebuilt: index.rebuilt !== null };
+  if (days.length === 0 && index.rebuilt === null) return { entry: null, moves: [], outcome };
+  const { schemaVersion } = schemaOnTop(state, bench.tables);
+  const kept = await writeWinners(bench, state, new Set(days), { ...names, schemaVersion });
+  const rewrite = await rewriteWithoutGone(bench, state, stage, commitId, schemaVersion);
+  const version = state.version + 1;
+  const places = `SELECT event_id, event_date FROM ${WINNERS} UNION ALL SELECT event_id, event_date FROM ${TEMP.gone} WHERE event_id NOT IN (SELECT event_id FROM ${WINNERS})`;
+  const claims = `SELECT ${idHashSql('event_id')} AS id_hash, NULL::UBIGINT AS content_hash, event_date, ${version}::BIGINT AS version FROM (${places})`;
+  const ids = await stageIndexChange(bench, state, index, claims, stage, indexName(commitId, version));
+  bench.onStep('staged');
+  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
+  const removed = rewrite.removed.map((path) => state.files.get(path)).filter((file) => file !== undefined);
+  const added = [...rewrite.added, ...kept];
+  const draft = draftEntry(bench, state, names, {
+    runId,
+    counts: { ...NO_COUNTS, deletedEvents: rowsIn(removed, EVENTS) - rowsIn(added, EVENTS) },
+    ...{ added, removed: rewrite.removed, ids, proofs: [], losses: [] },
+  });
+  return {
+    ...draft,
+    outcome: { ...outcome, events: Number(row?.events), removedRows: rowsIn(removed) - rowsIn(added) },
+  };
+}
+
+function rowsIn(files: readonly LoggedFile[], table?: string): number {
+  return files.reduce((sum, file) => sum + (table === undefined || file.table === table ? file.rowCount : 0), 0);
+}
+
+/**
+ * Makes `SUSPECTS`, the ids of events that are stored more than once or whose child rows are, or lie where the event is not,
+ * and `TEMP.gone`, these ids with every day on which they have rows.
+ * @returns those days, oldest first
+ */
+async function findSuspects(
+  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  state: LakeState,
+  range: TimeRange | undefined,
+): Promise<Day[]> {
+  const { connection } = bench;
+  const isWanted = (file: LoggedFile) => {
+    const day = partitionDay(file);
+    return range === undefined || (dayOf(range.startMs) <= day && day <= dayOf(range.endMs - 1));
+  };
+  const rows = (table: TableSpec) => {
+    const files = [...state.files.values()].filter((file) => file.table === table.name && isWanted(file));
+    return tableRowsSql({ store: bench.store, schemas: state.schemas }, table, files);
+  };
+  const events = rows(tableNamed(bench.tables, EVENTS));
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${SUSPECTS} AS SELECT event_id FROM (${events}) GROUP BY event_id HAVING count(*) > 1`,
+  );
+  const add = (ids: string) =>
+    connection.run(
+      `INSERT INTO ${SUSPECTS} SELECT DISTINCT event_id FROM (${ids}) WHERE event_id NOT IN (SELECT event_id FROM ${SUSPECTS})`,
+    );
+  const eventTables = bench.tables.filter(isEventTable);
+  for (const table of eventTables.filter(({ name }) => name !== EVENTS)) {
+    await add(`SELECT event_id FROM (${rows(table)}) GROUP BY ${sameRow(table)} HAVING count(*) > 1`);
+    await add(`SELECT c.event_id FROM (${rows(table)}) c ANTI JOIN (${events}) e USING (event_id, event_date)`);
+  }
+  const places = eventTables.map((table) => `SELECT event_id, event_date FROM (${rows(table)})`).join(' UNION ALL ');
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${TEMP.gone} AS SELECT DISTINCT event_id, event_date FROM (${places}) WHERE event_id IN (SELECT event_id FROM ${SUSPECTS})`,
+  );
+  const days = await rowsOf(connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.gone} ORDER BY 1`);
+  return days.map(({ day }) => String(day));
+}
+
+/** How many events `deduplicate` would find something to do for. */
+export async function countSuspects(
+  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  state: LakeState,
+): Promise<number> {
+  await findSuspects(bench, state, undefined);
+  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
+  return Number(row?.events);
+}
+
+/**
+ * What two rows of a table have in common when one is a copy of the other: the event, its array where a table has several, and
+ * the place in it, with which the order of sorted files ends.
+ */
+function sameRow({ columns, sortBy }: TableSpec): string {
+  const key = sortBy.slice(sortBy.indexOf('event_id'));
+  if (key.includes('event_id') && key.includes('position')) return key.map(quoteName).join(', ');
+  const names = columns.map(({ name }) => name);
+  return names.includes('position') ? 'event_id, position' : names.map(quoteName).join(', ');
+}
+
+/** Writes the rows that stay of the suspects, a file for each table and day. Makes `WINNERS`: `event_id, event_date, stem`. */
+async function writeWinners(
+  bench: Workbench,
+  state: LakeState,
+  days: ReadonlySet<Day>,
+  { commitId, stage, schemaVersion }: CommitNames & { readonly schemaVersion: number },
+): Promise<LoggedFile[]> {
+  const { connection, store } = bench;
+  const files = [...state.files.values()].filter((file) => days.has(partitionDay(file)));
+  await refuseDamaged(store, files);
+  const origins = files.map(({ path }, order) => {
+    const stem = firstWrittenStem(path);
+    const location = quoteText(store.locate(path));
+    return `(${location}, ${order}, ${stem === null ? 'NULL::VARCHAR' : quoteText(stem)}, ${/-r\d+\.parquet$/.test(path)})`;
+  });
+  const list = origins.length === 0 ? "(''::VARCHAR, 0, NULL::VARCHAR, false)" : origins.join(', ');
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${ORIGINS} AS SELECT * FROM (VALUES ${list}) AS o(location, place, stem, is_rewritten)`,
+  );
+  const suspectsIn = (table: TableSpec) => {
+    const ofTable = files.filter((file) => file.table === table.name);
+    const rows = tableRowsSql({ store, schemas: state.schemas }, table, ofTable, { withFile: true });
+    return `SELECT r.*, o.place AS lake_place, o.stem AS lake_stem, o.is_rewritten AS lake_rewritten FROM (${rows}) r JOIN ${ORIGINS} o ON o.location = r.lake_file WHERE r.event_id IN (SELECT event_id FROM ${SUSPECTS})`;
+  };
+  const best = `SELECT * FROM (${suspectsIn(tableNamed(bench.tables, EVENTS))}) QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, lake_place DESC) = 1`;
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${WINNERS} AS SELECT event_id, event_date, lake_stem AS stem FROM (${best})`,
+  );
+  const added: LoggedFile[] = [];
+  for (const table of bench.tables.filter(isEventTable)) {
+    // While the file of an event is as its batch wrote it, so is that of its child rows, unless it was merged: what lies in
+    // files of other batches, or in rewritten ones, came with another copy.
+    const ofWinner = `SELECT c.* FROM (${suspectsIn(table)}) c JOIN ${WINNERS} w USING (event_id, event_date) WHERE w.stem IS NULL OR w.stem = c.lake_stem OR (c.lake_stem IS NULL AND NOT c.lake_rewritten)`;
+    const children = `SELECT * FROM (${ofWinner}) QUALIFY row_number() OVER (PARTITION BY ${sameRow(table)} ORDER BY lake_stem IS NULL, lake_place DESC) = 1`;
+    const rows = table.name === EVENTS ? best : children;
+    for (const day of days) {
+      const partition = `${table.partitionBy}=${day}`;
+      const path = `${table.name}/${partition}/${commitId}-d0.parquet`;
+      const location = store.locate(`${stage}/${path}`);
+      await makeFolder(dirname(location));
+      const ofDay = `SELECT * FROM (${rows}) WHERE event_date = DATE ${quoteText(day)}`;
+      const [stats] = await rowsOf(connection, copyToParquetSql(ofDay, table, location, 'sorted'));
+      if (Number(stats?.count) === 0) {
+        await store.remove(`${stage}/${path}`);
+        continue;
+      }
+      await syncPath(location);
+      added.push({ table: table.name, partition, path, ...writtenFile(table, 'sorted', stats), schemaVersion });
+    }
+  }
+  return added;
+}

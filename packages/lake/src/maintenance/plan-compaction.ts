@@ -1,0 +1,106 @@
+import { type Day, dayOf, type TableSpec, type TimeRange } from '@edrlake/core';
+import type { LoggedFile } from '../log/lake-state.ts';
+import type { Snapshot } from '../log/snapshot.ts';
+import { partitionDay } from '../log/table-rows.ts';
+
+/** Files of one table and day that become one sorted file: several small ones, or one that is not sorted yet. */
+export interface MergeGroup {
+  readonly table: TableSpec;
+  readonly partition: string;
+  readonly inputs: readonly LoggedFile[];
+  readonly inputBytes: number;
+}
+
+/** What there is to do, and how much of the lake was looked at. */
+export interface CompactPlan {
+  /** Oldest day first; all groups of a day together. */
+  readonly groups: readonly MergeGroup[];
+  /** Days with files, in any table. */
+  readonly days: ReadonlySet<Day>;
+}
+
+/** Which files to merge, by size alone. */
+export interface CompactSizes {
+  readonly targetFileBytes: number;
+  readonly minFiles: number;
+  /** Rows times columns of a merged file at most, so that sorting and writing it fit into memory. */
+  readonly maxCells: number;
+}
+
+/**
+ * Plans which files become one. A sorted file of at least half of what a merged one may have is left alone: merging it again and
+ * again with the few rows that come late would write everything many times.
+ */
+export function planCompaction(
+  snapshot: Snapshot,
+  tables: readonly TableSpec[],
+  range: TimeRange | null,
+  { targetFileBytes, minFiles, maxCells }: CompactSizes,
+): CompactPlan {
+  const days = new Set<Day>();
+  const groups: MergeGroup[] = [];
+  for (const table of tables) {
+    const small = new Map<string, LoggedFile[]>();
+    const maxRows = maxCells / table.columns.length;
+    for (const file of snapshot.files[table.name] ?? []) {
+      const day = partitionDay(file);
+      if (range !== null && (day < dayOf(range.startMs) || day > dayOf(range.endMs - 1))) continue;
+      days.add(day);
+      const isLarge = file.fileBytes >= targetFileBytes / 2 || file.rowCount >= maxRows / 2;
+      if (isLarge && (isSorted(file) || file.rowCount > maxRows)) continue;
+      const ofPartition = small.get(file.partition);
+      if (ofPartition === undefined) small.set(file.partition, [file]);
+      else ofPartition.push(file);
+    }
+    for (const [partition, files] of small) {
+      if (files.every(isSorted) && files.length < Math.max(2, minFiles)) continue;
+      for (const inputs of packed(files, targetFileBytes, maxRows)) {
+        if (isWorthWriting(inputs)) groups.push({ table, partition, inputs, inputBytes: bytesOf(inputs) });
+      }
+    }
+  }
+  return { groups: groups.sort((a, b) => compare(partitionDay(a), partitionDay(b))), days };
+}
+
+function isSorted({ layout }: LoggedFile): boolean {
+  return layout === 'sorted';
+}
+
+function isWorthWriting(inputs: readonly LoggedFile[]): boolean {
+  return inputs.length > 1 || !inputs.every(isSorted);
+}
+
+/** In commit order, as many as fit into one file together. */
+function packed(files: readonly LoggedFile[], maxBytes: number, maxRows: number): LoggedFile[][] {
+  const bins: LoggedFile[][] = [];
+  let [bytes, rows] = [0, 0];
+  for (const file of files) {
+    const last = bins.at(-1);
+    if (last === undefined || bytes + file.fileBytes > maxBytes || rows + file.rowCount > maxRows) {
+      bins.push([file]);
+      [bytes, rows] = [file.fileBytes, file.rowCount];
+    } else {
+      last.push(file);
+      bytes += file.fileBytes;
+      rows += file.rowCount;
+    }
+  }
+  return bins;
+}
+
+/** A group in two, for want of memory; a single file that is sorted already is left out. */
+export function halvesOf(group: MergeGroup): MergeGroup[] {
+  const middle = Math.ceil(group.inputs.length / 2);
+  return [group.inputs.slice(0, middle), group.inputs.slice(middle)]
+    .filter((inputs) => inputs.length < group.inputs.length && isWorthWriting(inputs))
+    .map((inputs) => ({ ...group, inputs, inputBytes: bytesOf(inputs) }));
+}
+
+/** The size of some files together. */
+export function bytesOf(files: readonly LoggedFile[]): number {
+  return files.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,60 @@
+import {
+  type DataFile,
+  type Day,
+  gapsIn,
+  MS_PER_DAY,
+  startOfDayMs,
+  type TimeRange,
+  type WindowProof,
+} from '@edrlake/core';
+import { EVENTS } from '../storage/layout.ts';
+import { datedProofs } from './dated-proofs.ts';
+import { isProven, segmentsOf } from './segments.ts';
+
+/** A day whose rows were lost with their files, and have not all come back since. */
+export interface DayLoss {
+  readonly day: Day;
+  /** Event rows of the day before the loss. */
+  readonly rowCount: number;
+}
+
+/** A loss and the version that wrote it down. */
+export interface LoggedLoss extends DayLoss {
+  readonly version: number;
+}
+
+/**
+ * The losses that are made good: the day has as many rows again, or everything of it was fetched and proven since (what the
+ * API no longer returns cannot come back).
+ */
+export function healedDays(
+  losses: Iterable<LoggedLoss>,
+  files: Iterable<DataFile>,
+  proofs: Iterable<{ readonly version: number; readonly proof: WindowProof }>,
+): Day[] {
+  const rows = new Map<string, number>();
+  for (const { table, partition, rowCount } of files) {
+    if (table === EVENTS) rows.set(partition, (rows.get(partition) ?? 0) + rowCount);
+  }
+  const asked = [...proofs].filter(({ proof: { window } }) => {
+    return window.axis === 'event' && window.scope.filter === null && window.scope.state === null;
+  });
+  return [...losses].flatMap(({ day, rowCount, version }) => {
+    if ((rows.get(`event_date=${day}`) ?? 0) >= rowCount) return [day];
+    const newer = asked.filter((logged) => logged.version > version).map(({ proof }) => proof);
+    return isTiledByProofs(rangeOf(day), newer) ? [day] : [];
+  });
+}
+
+function isTiledByProofs(range: TimeRange, proofs: readonly WindowProof[]): boolean {
+  // When the log is read decides nothing: only what had happened when it was counted can have come back.
+  const proven = segmentsOf(datedProofs(proofs, Number.POSITIVE_INFINITY)).filter(isProven);
+  const ranges = proven.map((segment) => segment.range);
+  return gapsIn(range, ranges).length === 0;
+}
+
+/** The whole UTC day. */
+export function rangeOf(day: Day): TimeRange {
+  const startMs = startOfDayMs(day);
+  return { startMs, endMs: startMs + MS_PER_DAY };
+}

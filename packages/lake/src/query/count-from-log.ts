@@ -1,0 +1,24 @@
+import type { Snapshot } from '../log/snapshot.ts';
+import type { Store } from '../storage/store.ts';
+import type { QueryResult } from './query.ts';
+
+/** `select count(*) from events`, with or without a name for the count, and nothing else. */
+const COUNT_OF_TABLE = /^\s*select\s+count\s*\(\s*\*\s*\)(?:\s+as\s+([a-z_]\w*))?\s+from\s+([a-z_]\w*)\s*;?\s*$/i;
+
+/**
+ * Answers the most frequent question of all from the log, which has the rows of every file: DuckDB would read the footer of
+ * each. Only while all files are there in the size that was committed; null where they are not, and for any other query.
+ */
+export async function countFromLog(sql: string, snapshot: Snapshot, store: Store): Promise<QueryResult | null> {
+  const [, name = 'count_star()', table = ''] = COUNT_OF_TABLE.exec(sql) ?? [];
+  const [, files = null] = Object.entries(snapshot.files).find(([known]) => known === table.toLowerCase()) ?? [];
+  if (files === null) return null;
+  const found = await store.look(files.map(({ path }) => path));
+  if (files.some(({ fileBytes }, position) => found[position]?.bytes !== fileBytes)) return null;
+  const count = files.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  return { columns: [{ name, type: 'BIGINT' }], rows: oneChunk([[count]]) };
+}
+
+async function* oneChunk<T>(rows: T): AsyncGenerator<T> {
+  yield rows;
+}

@@ -1,0 +1,288 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { type DuckDBConnection, type DuckDBDataChunk, type DuckDBResult, StatementType } from '@duckdb/node-api';
+import { EdrlakeError, errnoOf, quoteText } from '@edrlake/core';
+import { type DuckDbLimits, type DuckDbSession, openDuckDb } from '../storage/duckdb.ts';
+import { errnoInWords, messageOf } from '../storage/file-errors.ts';
+import { VIEW_FILE } from '../storage/layout.ts';
+import type { Store } from '../storage/store.ts';
+import { outputError, outputTarget } from './output-target.ts';
+import { plainValue, type QueryColumn, type QueryValue, typeText } from './values.ts';
+import { createViews, showsVersion, type ViewSource } from './views.ts';
+
+/** What a query needs besides its text. */
+export interface QueryOptions {
+  /** Aborting it interrupts the query within moments. */
+  readonly signal?: AbortSignal;
+}
+
+/** A result that is read as it is computed. */
+export interface QueryResult {
+  readonly columns: readonly QueryColumn[];
+  /** Chunks of at most 2,048 rows, values in the order of the columns. Can be read once; leaving the loop ends the query. */
+  readonly rows: AsyncIterable<readonly (readonly QueryValue[])[]>;
+}
+
+/** How queries reach one lake. */
+export interface QueryTarget {
+  readonly directory: string;
+  readonly store: Store;
+  /** Limits with a spill directory that no other query uses. */
+  readonly newLimits: () => DuckDbLimits;
+  /** What the newest version shows; asked for only where `lake.duckdb` is behind. */
+  readonly viewSource: () => Promise<ViewSource>;
+  readonly newestVersion: () => Promise<number>;
+  /** Says of a failure over a file of the lake what happened to it; returns any other as it is. */
+  readonly explain: (thrown: unknown) => Promise<unknown>;
+}
+
+/** Statements that only read. Others could write into the lake, which alone the lock leaves open. */
+const READING: ReadonlySet<StatementType> = new Set([
+  StatementType.SELECT,
+  StatementType.EXPLAIN,
+  StatementType.PRAGMA,
+  StatementType.CALL,
+]);
+
+/** A writer may move files away between the moment a version is chosen and the moment it is opened. */
+const START_TRIES = 3;
+
+/**
+ * Runs one statement over the newest version. It may read files of the lake and nothing else, and change nothing.
+ * @throws {EdrlakeError} `QUERY_FAILED` with DuckDB's words and the place, also while rows are read; `INTERRUPTED`.
+ */
+export async function runQuery(target: QueryTarget, sql: string, options: QueryOptions = {}): Promise<QueryResult> {
+  const { columns, chunks } = await startQuery(target, sql, options);
+  return { columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })), rows: plainRows(chunks) };
+}
+
+async function* plainRows(chunks: AsyncIterable<DuckDBDataChunk>): AsyncGenerator<QueryValue[][]> {
+  for await (const chunk of chunks) yield chunk.getRows().map((row) => row.map(plainValue));
+}
+
+/** A running query, as DuckDB's own types and chunks. */
+export interface RunningQuery {
+  readonly columns: readonly { readonly name: string; readonly type: ReturnType<DuckDBResult['columnType']> }[];
+  readonly chunks: AsyncIterable<DuckDBDataChunk>;
+}
+
+/** Starts one statement on a DuckDB of its own, which ends with the last chunk. */
+export async function startQuery(target: QueryTarget, sql: string, { signal }: QueryOptions): Promise<RunningQuery> {
+  for (let tries = 1; ; tries += 1) {
+    refuseAborted(signal);
+    const version = await target.newestVersion();
+    try {
+      return await startOnVersion(target, version, sql, signal);
+    } catch (thrown) {
+      const wasOvertaken = tries < START_TRIES && (await target.newestVersion()) !== version;
+      if (!wasOvertaken) throw queryError(await target.explain(thrown), signal);
+    }
+  }
+}
+
+async function startOnVersion(
+  target: QueryTarget,
+  version: number,
+  sql: string,
+  signal: AbortSignal | undefined,
+): Promise<RunningQuery> {
+  const session = await openLocked(target, version, []);
+  const guard = interruptOn(session.connection, signal);
+  try {
+    const result = await (await prepareReading(session.connection, sql)).stream();
+    const names = result.deduplicatedColumnNames();
+    const columns = names.map((name, position) => ({ name, type: result.columnType(position) }));
+    return { columns, chunks: chunksOf(target, result, { session, guard, signal }) };
+  } catch (thrown) {
+    guard.release();
+    session.close();
+    throw thrown;
+  }
+}
+
+interface QueryRun {
+  readonly session: DuckDbSession;
+  readonly guard: { release(): void };
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* chunksOf(
+  target: QueryTarget,
+  result: DuckDBResult,
+  { session, guard, signal }: QueryRun,
+): AsyncGenerator<DuckDBDataChunk> {
+  try {
+    for (;;) {
+      const chunk = await result.fetchChunk();
+      if (chunk === null || chunk.rowCount === 0) break;
+      yield chunk;
+    }
+    signal?.throwIfAborted();
+  } catch (thrown) {
+    throw queryError(await target.explain(thrown), signal);
+  } finally {
+    guard.release();
+    session.close();
+  }
+}
+
+/**
+ * Writes the result of one query as Parquet. A file replaces what is there when it is whole; a crash leaves
+ * `<file>.partial`. A device or a pipe is written to: the file, which is made from both ends, is made aside first.
+ * @param file absolute path; the only place outside the lake that the query may touch
+ * @returns how many rows it has.
+ * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe
+ */
+export async function exportParquet(
+  target: QueryTarget,
+  sql: string,
+  file: string,
+  { signal }: QueryOptions = {},
+): Promise<number> {
+  refuseAborted(signal);
+  const { path, isReplaceable } = await outputTarget(file);
+  const partial = isReplaceable ? `${path}.partial` : join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
+  try {
+    const rowCount = await copyToParquet(target, sql, partial, signal);
+    if (isReplaceable) await rename(partial, path);
+    else await pipeline(createReadStream(partial), createWriteStream(path), signal === undefined ? {} : { signal });
+    return rowCount;
+  } catch (thrown) {
+    if (signal?.aborted) throw queryError(thrown, signal);
+    const code = outputErrno(thrown, partial);
+    throw code === null ? thrown : outputError(file, thrown, code);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** The code of the file system's error behind a failure to write the output, also where DuckDB tells it only in words; else null. */
+function outputErrno(thrown: unknown, partial: string): string | null {
+  if (!(thrown instanceof Error)) return null;
+  if (!(thrown instanceof EdrlakeError)) {
+    return (thrown as NodeJS.ErrnoException).syscall === undefined ? null : errnoOf(thrown);
+  }
+  if (thrown.code !== 'QUERY_FAILED' && thrown.code !== 'LAKE_UNWRITABLE') return null;
+  if (!thrown.message.includes(partial)) return null;
+  return errnoInWords(thrown) ?? 'EIO';
+}
+
+async function copyToParquet(
+  target: QueryTarget,
+  sql: string,
+  partial: string,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const session = await openLocked(target, await target.newestVersion(), [partial]).catch(async (thrown) => {
+    throw queryError(await target.explain(thrown), signal);
+  });
+  const guard = interruptOn(session.connection, signal);
+  try {
+    await prepareReading(session.connection, sql);
+    const query = sql.trim().replace(/;+\s*$/, '');
+    // The line break ends a comment at the end of the query.
+    const copy = `COPY (${query}\n) TO ${quoteText(partial)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`;
+    return (await session.connection.run(copy)).rowsChanged;
+  } catch (thrown) {
+    throw queryError(await target.explain(thrown), signal);
+  } finally {
+    guard.release();
+    session.close();
+  }
+}
+
+async function prepareReading(connection: DuckDBConnection, sql: string) {
+  const statements = await connection.extractStatements(sql);
+  if (statements.count !== 1) {
+    throw new EdrlakeError('QUERY_FAILED', `expected one statement, found ${statements.count}`, {
+      hint: 'Run the statements one by one.',
+    });
+  }
+  const prepared = await statements.prepare(0);
+  if (!READING.has(prepared.statementType)) {
+    throw new EdrlakeError('QUERY_FAILED', `only queries are allowed, found ${StatementType[prepared.statementType]}`, {
+      hint: 'Open lake.duckdb with the DuckDB shell for anything that writes; its views read the same files.',
+    });
+  }
+  return prepared;
+}
+
+/**
+ * `lake.duckdb` where it shows the newest version, else the same views made in memory; locked before the user's text runs.
+ * DuckDB answers one query and is gone: what it would remember of files for the next one only takes time.
+ */
+async function openLocked(target: QueryTarget, version: number, paths: readonly string[]): Promise<DuckDbSession> {
+  const limits = target.newLimits();
+  const session = (await openViewFile(target, version, limits)) ?? (await openInMemory(target, limits));
+  try {
+    const directories = `[${[target.directory, limits.spillDirectory].map(quoteText).join(', ')}]`;
+    await session.connection.run(`
+      SET allowed_directories = ${directories};
+      ${paths.length === 0 ? '' : `SET allowed_paths = [${paths.map(quoteText).join(', ')}];`}
+      SET enable_external_access = false;
+      SET enable_external_file_cache = false;
+      SET lock_configuration = true`);
+    return session;
+  } catch (thrown) {
+    session.close();
+    throw thrown;
+  }
+}
+
+async function openViewFile(target: QueryTarget, version: number, limits: DuckDbLimits): Promise<DuckDbSession | null> {
+  const path = join(target.directory, VIEW_FILE);
+  if (!existsSync(path)) return null;
+  // Damaged, or locked by a shell that has it open for writing: it is only a cache.
+  const session = await openDuckDb(path, limits).catch(() => null);
+  if (session === null || (await showsVersion(session.connection, target.store, version))) return session;
+  session.close();
+  return null;
+}
+
+async function openInMemory(target: QueryTarget, limits: DuckDbLimits): Promise<DuckDbSession> {
+  const session = await openDuckDb(null, limits);
+  try {
+    await createViews(session.connection, await target.viewSource());
+    return session;
+  } catch (thrown) {
+    session.close();
+    throw thrown;
+  }
+}
+
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw queryError(signal.reason, signal);
+}
+
+/** An interrupt that comes before the query has started is lost, so it is repeated until the query has ended. */
+const INTERRUPT_EVERY_MS = 50;
+
+function interruptOn(connection: DuckDBConnection, signal: AbortSignal | undefined): { release(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    connection.interrupt();
+    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
+  };
+  signal?.addEventListener('abort', interrupt, { once: true });
+  if (signal?.aborted) interrupt();
+  return {
+    release: () => {
+      clearInterval(timer);
+      signal?.removeEventListener('abort', interrupt);
+    },
+  };
+}
+
+function queryError(thrown: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted) return new EdrlakeError('INTERRUPTED', 'the query was interrupted', { cause: thrown });
+  if (thrown instanceof EdrlakeError) return thrown;
+  const message = messageOf(thrown).replace(/^Failed to (extract|prepare) statements?: /, '');
+  const place = /LINE (\d+): (.*)\n( *)\^/.exec(message);
+  const position =
+    place === null ? {} : { line: Number(place[1]), column: (place[3] ?? '').length - `LINE ${place[1]}: `.length + 1 };
+  return new EdrlakeError('QUERY_FAILED', message, { cause: thrown, context: position });
+}

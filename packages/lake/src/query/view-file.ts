@@ -1,0 +1,67 @@
+import { EdrlakeError } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import type { Snapshot } from '../log/snapshot.ts';
+import { isDataFileError } from '../storage/file-errors.ts';
+import { isViewFileOf, type ViewSource, writeViewFile } from './views.ts';
+
+/** Keeps `lake.duckdb` in step with the log without rewriting it at every commit. */
+export interface ViewKeeper {
+  /**
+   * After a commit: rewrites the file when it names files that are gone, or when the lake has grown by a quarter since.
+   * Writing it costs as much as the lake has files, so doing it less often the more there are keeps the cost of a commit
+   * from growing with them.
+   */
+  afterCommit(filesRemoved: number): Promise<void>;
+  /** Rewrites the file unless it shows the newest version. */
+  refresh(): Promise<void>;
+}
+
+/** Commits of others that may happen while the file is written, before this process leaves the rest to them. */
+const MAX_ROUNDS = 3;
+
+/** @param source what the newest version shows. */
+export function keepViews(
+  { store, log, workFolder, onStep }: Pick<Workbench, 'store' | 'log' | 'workFolder' | 'onStep'>,
+  connect: () => Promise<Workbench['connection']>,
+  source: () => Promise<ViewSource>,
+): ViewKeeper {
+  let filesShown = 0;
+  // What comes of a first failure, such as a DuckDB that works no more, does not tell what happened.
+  let firstFailure: unknown = null;
+  const write = async () => {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const views = await source();
+      // Before it is written: where that fails, trying again at every commit would fail as often.
+      filesShown = fileCount(views.snapshot);
+      try {
+        await writeViewFile({ store, connection: await connect(), workFolder }, views);
+      } catch (thrown) {
+        // A view over a file that is gone cannot be made. The views stay behind until the lake has forgotten the file;
+        // queries find out by themselves, and commits need no views.
+        if (isDataFileError(thrown)) return;
+        const isExplained = thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE';
+        firstFailure ??= thrown;
+        throw isExplained ? thrown : firstFailure;
+      }
+      firstFailure = null;
+      onStep('views-written');
+      // Two writers may rename in the wrong order: the one that comes second looks again.
+      if ((await log.refresh()).version === views.snapshot.version) return;
+    }
+  };
+  return {
+    afterCommit: async (filesRemoved) => {
+      const { files } = await log.refresh();
+      if (filesRemoved > 0 || files.size > filesShown * 1.25) await write();
+    },
+    refresh: async () => {
+      const { version, files } = await log.refresh();
+      if (await isViewFileOf({ store, connection: await connect() }, version)) filesShown = files.size;
+      else await write();
+    },
+  };
+}
+
+function fileCount(snapshot: Snapshot): number {
+  return Object.values(snapshot.files).reduce((sum, files) => sum + files.length, 0);
+}

@@ -1,0 +1,282 @@
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { closeAfter, EdrlakeError, errnoOf, isDiskError, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import type { Snapshot } from '../log/snapshot.ts';
+import { rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors.ts';
+import { VIEW_FILE } from '../storage/layout.ts';
+import { type Store, syncPath } from '../storage/store.ts';
+import { type ViewPlace, viewPlace } from '../storage/view-place.ts';
+import { type DayCoverage, scopeText } from '../verify/coverage.ts';
+
+/** How the views are written; a `lake.duckdb` of another number is written anew. */
+const VIEW_FORMAT = 2;
+
+/** What the views are made from. */
+export interface ViewSource {
+  readonly reader: TableReader;
+  readonly tables: readonly TableSpec[];
+  readonly snapshot: Snapshot;
+  readonly coverage: readonly DayCoverage[];
+}
+
+/**
+ * Makes, in the connection's current database: a view for each table over exactly the files of the version, the tables
+ * `commits`, `windows` and `coverage_spans` (a row for each day and scope, or for a run of days that hold nothing), the view
+ * `coverage` that makes one row a day of it when it is read, and `lake_info` with the version they show.
+ * @param place how the views find the files later; absent: where they are now
+ */
+export async function createViews(connection: DuckDBConnection, source: ViewSource, place?: ViewPlace): Promise<void> {
+  const { reader, tables, snapshot } = source;
+  for (const table of tables) {
+    const rows = tableRowsSql(reader, table, snapshot.files[table.name] ?? [], place && { place });
+    await connection.run(`CREATE VIEW ${quoteName(table.name)} AS ${rows}`);
+  }
+  for (const { name, columns, rows } of derivedTables(source)) {
+    const shape = JSON.stringify([Object.fromEntries(columns.map(([column, type]) => [column, wireType(type)]))]);
+    const selected = columns.map(([column, type]) => {
+      const field = `r.${quoteName(column)}`;
+      return `${type === 'TIMESTAMP' ? `epoch_ms(${field})` : field} AS ${quoteName(column)}`;
+    });
+    await connection.run(
+      `CREATE TABLE ${quoteName(name)} AS SELECT ${selected.join(', ')} FROM (SELECT unnest(from_json($rows::JSON, $shape)) AS r)`,
+      { rows: JSON.stringify(rows), shape },
+    );
+  }
+  await connection.run(
+    `CREATE VIEW coverage AS SELECT CAST(event_date AS DATE) AS event_date, scope, counted, in_lake, rejected, verdict, last_verified FROM (SELECT unnest(generate_series(first_day, last_day, INTERVAL 1 DAY)) AS event_date, * EXCLUDE (first_day, last_day) FROM coverage_spans)`,
+  );
+}
+
+type DerivedType = 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMP' | 'JSON';
+
+interface DerivedTable {
+  readonly name: string;
+  readonly columns: readonly (readonly [string, DerivedType])[];
+  /** Instants as epoch milliseconds. */
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+function wireType(type: DerivedType): string {
+  return type === 'TIMESTAMP' ? 'BIGINT' : type;
+}
+
+function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable[] {
+  return [
+    {
+      name: 'coverage_spans',
+      columns: [
+        ['first_day', 'DATE'],
+        ['last_day', 'DATE'],
+        ['scope', 'VARCHAR'],
+        ['counted', 'BIGINT'],
+        ['in_lake', 'BIGINT'],
+        ['rejected', 'BIGINT'],
+        ['verdict', 'VARCHAR'],
+        ['last_verified', 'TIMESTAMP'],
+      ],
+      rows: coverage.map(({ day, lastDay, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs }) => ({
+        ...{
+          first_day: day,
+          last_day: lastDay,
+          scope,
+          counted,
+          in_lake: inLake,
+          rejected,
+          verdict,
+          last_verified: lastVerifiedAtMs,
+        },
+      })),
+    },
+    {
+      name: 'commits',
+      columns: [
+        ['version', 'BIGINT'],
+        ['committed_at', 'TIMESTAMP'],
+        ['run_id', 'VARCHAR'],
+        ['new_events', 'BIGINT'],
+        ['changed_events', 'BIGINT'],
+        ['unchanged_events', 'BIGINT'],
+        ['deleted_events', 'BIGINT'],
+        ['files_added', 'BIGINT'],
+        ['files_removed', 'BIGINT'],
+        ['windows', 'BIGINT'],
+      ],
+      rows: snapshot.commits.map((commit) => ({
+        version: commit.version,
+        committed_at: commit.committedAtMs,
+        run_id: commit.runId,
+        new_events: commit.newEvents,
+        changed_events: commit.changedEvents,
+        unchanged_events: commit.unchangedEvents,
+        deleted_events: commit.deletedEvents,
+        files_added: commit.filesAdded,
+        files_removed: commit.filesRemoved,
+        windows: commit.windows,
+      })),
+    },
+    {
+      name: 'windows',
+      columns: [
+        ['window_id', 'VARCHAR'],
+        ['axis', 'VARCHAR'],
+        ['range_start', 'TIMESTAMP'],
+        ['range_end', 'TIMESTAMP'],
+        ['cuts', 'JSON'],
+        ['scope', 'VARCHAR'],
+        ['counted', 'BIGINT'],
+        ['fetched', 'BIGINT'],
+        ['distinct_ids', 'BIGINT'],
+        ['rejected', 'BIGINT'],
+        ['duplicates', 'BIGINT'],
+        ['verdict', 'VARCHAR'],
+        ['verified_at', 'TIMESTAMP'],
+      ],
+      rows: snapshot.proofs.map(
+        ({ window, counted, fetched, distinct, rejected, duplicates, verdict, verifiedAtMs }) => ({
+          window_id: window.id,
+          axis: window.axis,
+          range_start: window.range.startMs,
+          range_end: window.range.endMs,
+          cuts: window.cuts,
+          scope: scopeText(window.scope),
+          ...{ counted, fetched, distinct_ids: distinct, rejected, duplicates: duplicates ?? 0, verdict },
+          verified_at: verifiedAtMs,
+        }),
+      ),
+    },
+    {
+      name: 'lake_info',
+      columns: [
+        ['version', 'BIGINT'],
+        ['location', 'VARCHAR'],
+        ['view_format', 'BIGINT'],
+      ],
+      rows: [{ version: snapshot.version, location: reader.store.locate(''), view_format: VIEW_FORMAT }],
+    },
+  ];
+}
+
+/**
+ * Replaces `lake.duckdb` by one for the given version. It is written in the work folder and renamed into place, so that
+ * whoever has the old one open keeps reading that; a crash leaves the old one, which the next writer replaces. Nothing
+ * ever holds `lake.duckdb` itself open for writing.
+ */
+export async function writeViewFile(
+  { store, connection, workFolder }: Pick<Workbench, 'store' | 'connection' | 'workFolder'>,
+  source: ViewSource,
+): Promise<void> {
+  // A name of its own for each try: DuckDB may still hold one that failed.
+  const staged = `${workFolder}/views-${randomUUID()}.duckdb`;
+  const location = store.locate(staged);
+  try {
+    await attached(connection, quoteText(location), async (name) => {
+      await connection.run(`USE ${name}`);
+      const stamp = `edrlake ${randomUUID()}`;
+      await createViews(connection, source, await viewPlace(store.locate(''), stamp));
+      await connection.run(`COMMENT ON TABLE lake_info IS ${quoteText(stamp)}`);
+      await connection.run('CHECKPOINT');
+    });
+    await syncPath(location);
+    // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the new one.
+    await store.move([{ from: staged, to: VIEW_FILE }], 'fail');
+    await store.remove(`${VIEW_FILE}.wal`);
+  } catch (thrown) {
+    for (const path of [location, `${location}.wal`]) await rm(path, { force: true }).catch(() => undefined);
+    if (isDataFileError(thrown)) throw thrown;
+    throw staleViews(thrown, source.snapshot.version) ?? thrown;
+  }
+}
+
+/** Only what the disk did is told so: the lake is complete without its views. null for any other error. */
+function staleViews(thrown: unknown, version: number): EdrlakeError | null {
+  const known = thrown instanceof EdrlakeError ? thrown.code === 'LAKE_UNWRITABLE' : isDiskError(thrown);
+  const errno =
+    errnoInWords(thrown) ?? (known ? errnoOf(thrown instanceof EdrlakeError ? thrown.cause : thrown) : null);
+  if (errno === null && !/^IO Error/.test(messageOf(thrown))) return null;
+  const reason = STALE_REASONS[errno ?? ''] ?? 'the disk refused it';
+  return new EdrlakeError(
+    'VIEWS_STALE',
+    `version ${version} is committed and safe, but ${VIEW_FILE} could not be written: ${reason} (${errno ?? messageOf(thrown)})`,
+    {
+      cause: thrown,
+      context: { version, errno },
+      hint: `edrlake query shows all of it. Put the disk right; the next command that writes brings ${VIEW_FILE} up to date.`,
+    },
+  );
+}
+
+const STALE_REASONS: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'files may not be so large here',
+  EACCES: 'the folder may not be written',
+  EROFS: 'the disk can only be read',
+};
+
+let attachments = 0;
+
+/**
+ * Attaches a database while something works with it; a DuckDB of its own would take longer to start than to do the work.
+ * An error of the work is told, not what comes of it when the database is let go.
+ */
+async function attached<T>(
+  connection: DuckDBConnection,
+  path: string,
+  work: (name: string) => Promise<T>,
+  options = '',
+): Promise<T> {
+  attachments += 1;
+  const name = `lake_views_${attachments}`;
+  await connection.run(`ATTACH ${path} AS ${name}${options}`);
+  return closeAfter(
+    async () => {
+      await connection.run('USE memory');
+      await connection.run(`DETACH ${name}`);
+    },
+    () => work(name),
+  );
+}
+
+/**
+ * Whether `lake.duckdb` was made for this version of the lake, and for the lake at this place.
+ * @param anywhere also for another place: of a lake that was moved it finds the files all the same
+ */
+export async function isViewFileOf(
+  { store, connection }: Pick<Workbench, 'store' | 'connection'>,
+  version: number,
+  anywhere = false,
+): Promise<boolean> {
+  try {
+    const path = quoteText(store.locate(VIEW_FILE));
+    const place = anywhere ? null : store;
+    const isShown = (name: string) => showsVersion(connection, place, version, `${name}.main.`);
+    return await attached(connection, path, isShown, ' (READ_ONLY)');
+  } catch {
+    // Not there, unreadable, or held by somebody else: replacing it is safe for both.
+    return false;
+  }
+}
+
+/**
+ * Whether the open database was made for this version of the lake, and for the lake at this place.
+ * @param store null where the place does not matter
+ * @param prefix of its tables' names
+ */
+export async function showsVersion(
+  connection: DuckDBConnection,
+  store: Store | null,
+  version: number,
+  prefix = '',
+): Promise<boolean> {
+  try {
+    const [row] = await rowsOf(connection, `SELECT version, location, view_format FROM ${prefix}lake_info`);
+    const isOfThisForm = Number(row?.view_format) === VIEW_FORMAT;
+    const isHere = store === null || row?.location === store.locate('');
+    return isOfThisForm && isHere && Number(row?.version) === version;
+  } catch {
+    return false;
+  }
+}

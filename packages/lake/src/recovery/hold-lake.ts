@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { claimWorkFolder, releaseWorkFolder } from '../commit/publish.ts';
+import { type Lease, type LeaseTools, openLease } from '../storage/lease.ts';
+import { makeFolder } from '../storage/store.ts';
+import { type RecoveryTools, recover } from './recover.ts';
+
+/** What a process holds of a lake that it has open for writing. */
+export interface LakeHold {
+  readonly lease: Lease;
+  /** The folder of its unfinished work, relative to the lake. */
+  readonly workFolder: string;
+  /** Lets go of both, and tidies up after others that died meanwhile. */
+  release(): Promise<void>;
+}
+
+/**
+ * Takes a lease, puts right what dead processes left behind, and starts a work folder.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`
+ */
+export async function holdLake(
+  tools: Omit<RecoveryTools, 'lease'> & LeaseTools & { readonly waits?: boolean },
+): Promise<LakeHold> {
+  const { store, waits = true } = tools;
+  const lease = await openLease(store, tools);
+  try {
+    await recover({ ...tools, lease }, waits);
+    const workFolder = await claimWorkFolder(store, lease.owner, randomUUID());
+    await makeFolder(store.locate(workFolder));
+    const release = async () => {
+      try {
+        await releaseWorkFolder(store, workFolder);
+        await recover({ ...tools, lease }, false);
+      } finally {
+        await lease.release();
+      }
+    };
+    return { lease, workFolder, release };
+  } catch (thrown) {
+    await lease.release();
+    throw thrown;
+  }
+}

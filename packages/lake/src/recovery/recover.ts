@@ -1,0 +1,182 @@
+import { type Emit, MS_PER_MINUTE, type ProcessOwner } from '@edrlake/core';
+import { ignoreSteps, isAtWork, type Manifest, OWNER_SUFFIX, releaseWorkFolder, settle } from '../commit/publish.ts';
+import type { CommitLog } from '../log/commit-log.ts';
+import type { LakeState } from '../log/lake-state.ts';
+import { checkFormat, readEntry } from '../log/log-files.ts';
+import { FOLDERS, isManifestName, manifestPath, trashPath } from '../storage/layout.ts';
+import { BEAT_MS, EXPIRY_BEATS, isSameProcess, type Lease, parseOwner } from '../storage/lease.ts';
+import type { Store } from '../storage/store.ts';
+
+/** What recovery works with. */
+export interface RecoveryTools {
+  readonly store: Store;
+  readonly log: CommitLog;
+  readonly lease: Lease;
+  readonly emit: Emit;
+}
+
+/** What became of the unfinished work that was found. */
+export interface Recovered {
+  /** Commits that were finished or taken back. */
+  readonly commits: number;
+  /** Commits of processes elsewhere whose leases have not expired. */
+  readonly pending: number;
+}
+
+/** A process of an older version elsewhere, which holds no lease, publishes for seconds: after so long it is gone. */
+const WITHOUT_LEASE_MS = 10 * MS_PER_MINUTE;
+
+/** A live process elsewhere publishes for seconds; a commit that takes longer is left to the next command. */
+const MAX_WAIT_BEATS = 2 * EXPIRY_BEATS;
+
+/**
+ * Puts right what processes that died left behind: finishes their commits, or takes the files of commits that never
+ * happened out of the table folders, and removes their work folders. Work of live processes is left alone. May be
+ * interrupted and repeated, and run by several processes at once.
+ * @param waits whether to wait for what processes elsewhere are publishing, until it is published or their lease expires
+ */
+export async function recover(tools: RecoveryTools, waits: boolean): Promise<Recovered> {
+  let commits = 0;
+  let hasSaid = false;
+  for (let beats = 0; ; beats += 1) {
+    const found = await recoverManifests(tools);
+    commits += found.commits;
+    const [first] = found.pending;
+    if (first === undefined || !waits || beats === MAX_WAIT_BEATS) {
+      await removeWorkOfTheDead(tools);
+      await tools.lease.clear();
+      if (commits > 0) tools.emit({ type: 'recovered', commits });
+      return { commits, pending: found.pending.length };
+    }
+    if (!hasSaid) {
+      const { host, pid } = first;
+      tools.emit({ type: 'lease-wait', work: 'commit', host, pid, atMostMs: BEAT_MS * EXPIRY_BEATS });
+      hasSaid = true;
+    }
+    await tools.lease.nextBeat();
+  }
+}
+
+async function recoverManifests(
+  tools: RecoveryTools,
+): Promise<{ readonly commits: number; readonly pending: ProcessOwner[] }> {
+  const { store, log } = tools;
+  const pending: ProcessOwner[] = [];
+  let commits = 0;
+  for (const name of await manifestNames(store)) {
+    const path = `${FOLDERS.spool}/${name}`;
+    const manifest = await readManifest(store, path);
+    // Another writer was faster.
+    if (manifest === null) continue;
+    const verdict = await judge(tools, path, manifest);
+    if (verdict === 'busy') continue;
+    if (verdict === 'uncertain') {
+      // It may have ended since.
+      if ((await store.look([path]))[0] !== null) pending.push(manifest.owner);
+      continue;
+    }
+    await recoverOne(store, log, manifest);
+    commits += 1;
+  }
+  return { commits, pending };
+}
+
+/** `uncertain`: its process cannot be seen from here, and its lease has not expired. */
+async function judge(
+  tools: RecoveryTools,
+  path: string,
+  { owner, commitId }: Manifest,
+): Promise<'busy' | 'left' | 'uncertain'> {
+  const { lease } = tools;
+  // Of this process: left by a commit that failed, unless it is at work on it.
+  if (isSameProcess(owner, lease.owner)) return isAtWork(commitId) ? 'busy' : 'left';
+  const state = await lease.lookAt(owner);
+  if (state === 'alive') return 'busy';
+  const isDead = state === 'dead' || (await isOldWithoutLease(tools, path, owner));
+  return isDead && (await lease.take(owner)) ? 'left' : 'uncertain';
+}
+
+async function recoverOne(store: Store, log: CommitLog, manifest: Manifest): Promise<void> {
+  const { stage, version, commitId } = manifest;
+  // First of all, so that the commit cannot happen any more if it has not happened by now.
+  if (stage !== undefined) {
+    const fenced = `${stage}.fenced`;
+    await store.rename(stage, fenced);
+    await store.remove(fenced);
+  }
+  const state: LakeState = await log.refresh();
+  const entry = await readEntry(store, version);
+  if (entry?.commitId === commitId) {
+    await settle({ store, onStep: ignoreSteps }, entry);
+    return;
+  }
+  // A file that the lake names is never moved, whatever the manifest says.
+  const orphans = manifest.files.filter((file) => !state.files.has(file) && !state.identityFiles.has(file));
+  await store.move(
+    orphans.map((file) => ({ from: file, to: trashPath(commitId, file) })),
+    'skip',
+  );
+  await store.remove(manifestPath(commitId));
+}
+
+/** By the clock of the file system: the own lease was renewed a moment ago. */
+async function isOldWithoutLease({ store, lease }: RecoveryTools, path: string, owner: ProcessOwner): Promise<boolean> {
+  if (owner.instance !== undefined) return false;
+  const probe = `${FOLDERS.leases}/${lease.owner.instance ?? ''}.probe`;
+  await store.put(probe, '');
+  const [manifest, now] = await store.look([path, probe]);
+  await store.remove(probe);
+  return manifest != null && now != null && now.changedAtMs - manifest.changedAtMs > WITHOUT_LEASE_MS;
+}
+
+async function manifestNames(store: Store): Promise<string[]> {
+  return (await store.list(FOLDERS.spool)).filter(isManifestName);
+}
+
+/**
+ * Null when it is gone. What is no manifest at all is moved to the trash: it was written whole, so somebody changed it, and
+ * nothing can be learned from it.
+ */
+async function readManifest(store: Store, path: string): Promise<Manifest | null> {
+  const text = await store.read(path);
+  if (text === null) return null;
+  const manifest = parseManifest(text);
+  if (manifest === null) {
+    await store.rename(path, `${FOLDERS.trash}/unreadable-${path.slice(FOLDERS.spool.length + 1)}`);
+    return null;
+  }
+  checkFormat(path, manifest.format);
+  return manifest;
+}
+
+function parseManifest(text: string): Manifest | null {
+  try {
+    const found = JSON.parse(text) as Partial<Manifest> | null;
+    if (typeof found !== 'object' || found === null || found.format === undefined) return null;
+    const owner = parseOwner(JSON.stringify(found.owner ?? null));
+    const isWhole = owner !== null && typeof found.commitId === 'string' && Number.isSafeInteger(found.version);
+    return isWhole && Array.isArray(found.files) ? (found as Manifest) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** How many commits are under way or were left unfinished, and which versions they make. */
+export async function unfinishedCommits(store: Store): Promise<readonly Manifest[]> {
+  const found: Manifest[] = [];
+  for (const name of await manifestNames(store)) {
+    const text = await store.read(`${FOLDERS.spool}/${name}`);
+    const manifest = text === null ? null : parseManifest(text);
+    if (manifest !== null) found.push(manifest);
+  }
+  return found;
+}
+
+async function removeWorkOfTheDead({ store, lease }: RecoveryTools): Promise<void> {
+  for (const name of await store.list(FOLDERS.work)) {
+    if (!name.endsWith(OWNER_SUFFIX)) continue;
+    const owner = parseOwner(await store.read(`${FOLDERS.work}/${name}`));
+    if (owner === null || (await lease.lookAt(owner)) !== 'dead' || !(await lease.take(owner))) continue;
+    await releaseWorkFolder(store, `${FOLDERS.work}/${name.slice(0, -OWNER_SUFFIX.length)}`);
+  }
+}

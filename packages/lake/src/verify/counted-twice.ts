@@ -1,0 +1,72 @@
+import { countedTwice, EVERYTHING, intersect, type TimeAxis, type TimeRange, type WindowProof } from '@edrlake/core';
+import { sameScope } from '../log/lake-state.ts';
+import type { Snapshot } from '../log/snapshot.ts';
+import { rangeOf } from '../proofs/lost-days.ts';
+import { segmentsOf } from '../proofs/segments.ts';
+
+/**
+ * For each range how many records the API is known to count more than once there: what it counts besides the records that the
+ * lake holds. Known from windows that no newer one overlaps, and that lie in the range as a whole; or as far as they lie there
+ * with what they have of a whole day, where the proof tells of days. Ranges may overlap.
+ * @param eventType only records of this type; then only days that the proof tells of count
+ */
+export function countedTwiceIn(
+  snapshot: Snapshot,
+  ranges: readonly TimeRange[],
+  axis: TimeAxis,
+  eventType: string | null = null,
+): number[] {
+  const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, EVERYTHING));
+  const twice = proofs.filter((proof) => countedTwice(proof) > 0 && proof.verdict === 'proven');
+  if (twice.length === 0) return ranges.map(() => 0);
+  const known = stillDeciding(proofs, twice);
+  return ranges.map((range) => {
+    const near = known.filter(({ window }) => intersect(window.range, range) !== null);
+    return near.reduce((sum, proof) => sum + countedTwiceBy(proof, range, eventType), 0);
+  });
+}
+
+function countedTwiceBy(proof: WindowProof, range: TimeRange, eventType: string | null): number {
+  const { window, duplicates, duplicatesPerDay = {} } = proof;
+  const twice = countedTwice(proof);
+  if (eventType === null && isInside(window.range, range)) return twice;
+  // Where the API counts only some of them twice, nobody knows which.
+  if (window.axis !== 'event' || twice !== duplicates) return 0;
+  let sum = 0;
+  for (const [day, byType] of Object.entries(duplicatesPerDay)) {
+    const part = intersect(window.range, rangeOf(day));
+    if (part === null || !isInside(part, range)) continue;
+    for (const [type, records] of Object.entries(byType)) {
+      if (eventType === null || eventType === type) sum += records;
+    }
+  }
+  return sum;
+}
+
+/**
+ * How many records the API lists more than once, as far as the newest proofs tell, whether it counts them twice or not. Windows of
+ * both axes may have met the same ones, so the axis that knows more of them speaks.
+ */
+export function listedTwiceIn(snapshot: Snapshot): number {
+  const onAxis = (axis: TimeAxis) => {
+    const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, EVERYTHING));
+    const twice = proofs.filter(({ duplicates = 0, verdict }) => duplicates > 0 && verdict === 'proven');
+    if (twice.length === 0) return 0;
+    return stillDeciding(proofs, twice).reduce((sum, { duplicates = 0 }) => sum + duplicates, 0);
+  };
+  return Math.max(onAxis('event'), onAxis('processed'));
+}
+
+function stillDeciding(proofs: readonly WindowProof[], of: readonly WindowProof[]): WindowProof[] {
+  const overtaken = new Set<WindowProof>();
+  const near = proofs.filter(({ window }) => of.some((proof) => intersect(proof.window.range, window.range) !== null));
+  for (const { proofs: here, deciding } of segmentsOf(near)) {
+    const whole = new Set(deciding.filter(({ isWhole }) => isWhole).map(({ proof }) => proof));
+    for (const proof of here) if (!whole.has(proof)) overtaken.add(proof);
+  }
+  return of.filter((proof) => !overtaken.has(proof));
+}
+
+function isInside(inner: TimeRange, outer: TimeRange): boolean {
+  return outer.startMs <= inner.startMs && inner.endMs <= outer.endMs;
+}

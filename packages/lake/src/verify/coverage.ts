@@ -1,0 +1,364 @@
+import {
+  countedTwice,
+  type Day,
+  dayOf,
+  EVERYTHING,
+  gapsIn,
+  intersect,
+  MS_PER_DAY,
+  type QueryScope,
+  SETTLE_LAG_MS,
+  type TimeAxis,
+  type TimeRange,
+  type WindowProof,
+} from '@edrlake/core';
+import { sameScope } from '../log/lake-state.ts';
+import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
+import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
+import { rangeOf } from '../proofs/lost-days.ts';
+import { isProven, joinRanges, type Segment, segmentsOf } from '../proofs/segments.ts';
+import { cutsSql } from '../proofs/window-filters.ts';
+
+/**
+ * `complete`: proven windows tile the day, all of it had settled when they were counted, and the lake holds at least what the
+ * API counted in them.
+ * `open`: the day is not over, or has not settled yet: more of it will come.
+ * `partial`: some of the day was never fetched and proven, or before it had settled.
+ * `unverified`: in some of the day the API counted nothing, and its empty page, which would have proven that, could not be had.
+ * `rejected`: all that the API counted came, but too large a share of some of it could not become rows.
+ * `mismatched`: the newest word on some of the day is that what was fetched is not what the API counted; or the lake holds
+ * fewer rows than the proofs say it took in, or than it held before files were lost and given up.
+ */
+export type CoverageVerdict = 'complete' | 'open' | 'partial' | 'unverified' | 'rejected' | 'mismatched';
+
+/** How one UTC day stands, or several that follow each other and hold nothing, for one scope. */
+export interface DayCoverage {
+  readonly day: Day;
+  /** The same day; or the last of several, in which there is nothing, and which were proven together. */
+  readonly lastDay: Day;
+  /** `all`, or the user's filter and state. */
+  readonly scope: string;
+  /** Events the API counted in the parts of the day that were fetched, records that became rejects included; null where nothing was. */
+  readonly counted: number | null;
+  /** Rows of the day in the lake, whatever scope and axis brought them. */
+  readonly inLake: number;
+  /**
+   * Records of the day that could not become rows: those with a readable time that the lake holds now and whose event has not
+   * come since, whatever scope and axis brought them; and the undated.
+   */
+  readonly rejected: number;
+  /** Rejects without a readable time, of which only the proofs tell: on the first day of their window. */
+  readonly undated: number;
+  readonly verdict: CoverageVerdict;
+  /** When the newest proof that counts was made; null where there is none. */
+  readonly lastVerifiedAtMs: number | null;
+}
+
+/** Rows to be counted in the lake: those of a range that pass some cuts and are not left to newer windows. */
+export interface RowQuestion {
+  readonly range: TimeRange;
+  /** DuckDB SQL over the events table. */
+  readonly condition: string;
+  /** Events need not be counted. */
+  readonly rejectsOnly?: boolean;
+}
+
+/** What the lake holds in answer to a question. */
+export interface RowAnswer {
+  readonly events: number;
+  /** Rejects with a readable event time. */
+  readonly rejects: number;
+}
+
+/** Answers questions in their order. */
+export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly RowAnswer[]>;
+
+/**
+ * How every day stands that has rows or was ever fetched on the event axis, oldest first, a line for each scope. Days that
+ * hold nothing and were proven together share a line, so that the number of lines follows from what is in the lake and how
+ * often it was asked, not from how long the ranges were.
+ *
+ * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
+ * the older one counted in the rest is not known; there the rows and rejects that the lake now holds in the rest stand in for it.
+ * Rejects with a readable time are counted in the lake: a proof does not know whose event came later in readable form. Those
+ * without have no day of their own and are counted on the first day of their window. What the API is known to count twice
+ * counts once.
+ * @param nowMs what is dated ahead of it is not believed
+ */
+export async function coverageOf(
+  snapshot: Snapshot,
+  countRows: CountRows,
+  nowMs: number,
+  range: TimeRange | null = null,
+): Promise<DayCoverage[]> {
+  const inLake = rowsByDay(snapshot.files.events ?? []);
+  const lossDays = new Set(snapshot.lossDays);
+  const lines: DayCoverage[] = [];
+  const seen = new Set<Day>();
+  // A window of other days has no say on these.
+  const proofs = datedProofs(snapshot.proofs, nowMs).filter(
+    ({ window }) => range === null || overlaps(window.range, range),
+  );
+  const rejectDays = new Set(daysOfRejects(snapshot.proofs));
+  const daysWithData = new Set([...inLake.keys(), ...lossDays, ...rejectDays]);
+  for (const { scope, proofs: ofScope } of byScope(proofs)) {
+    for (const tally of await tallyDays(ofScope, { daysWithData, rejectDays }, countRows, range)) {
+      seen.add(tally.day);
+      lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day), nowMs));
+    }
+  }
+  for (const day of new Set([...inLake.keys(), ...lossDays])) {
+    if (seen.has(day) || (range !== null && !touches(range, day))) continue;
+    const nothing = { counted: null, rejected: 0, undated: 0, lastVerifiedAtMs: null };
+    const verdict = lossDays.has(day) ? 'mismatched' : isSettled(day, nowMs) ? 'partial' : 'open';
+    lines.push({ day, lastDay: day, scope: scopeText(EVERYTHING), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
+  }
+  return lines.sort((a, b) => compare(a.day, b.day) || compare(a.scope, b.scope));
+}
+
+/**
+ * Where the newest proofs of an axis and scope say that everything was fetched that had happened when they were made; oldest
+ * first, apart from each other. On the event axis days that lost rows are left out. When the lost events were processed
+ * nobody knows, so the other axis keeps its ranges: what was lost comes back by its day.
+ * @param settleLagMs how long after an instant it must have been counted to be taken as proven
+ */
+export function provenRangesOf(
+  snapshot: Snapshot,
+  { axis, scope }: { readonly axis: TimeAxis; readonly scope: QueryScope },
+  nowMs: number,
+  settleLagMs: number,
+): TimeRange[] {
+  // All of them are dated together: those of other axes and scopes tell as well which clock was wrong.
+  const dated = datedProofs(snapshot.proofs, nowMs, settleLagMs);
+  const asked = dated.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
+  const proven = segmentsOf(asked).filter(isProven);
+  const ranges = joinRanges(proven.map((segment) => segment.range));
+  const lost = axis === 'event' ? snapshot.lossDays.map(rangeOf) : [];
+  return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
+}
+
+/** `all`, or the filter and the state a person gave. */
+export function scopeText({ filter, state }: QueryScope): string {
+  if (filter === null && state === null) return 'all';
+  return [filter, state === null ? null : `state=${state}`].filter((part) => part !== null).join(' ');
+}
+
+interface DayTally {
+  readonly day: Day;
+  readonly lastDay: Day;
+  /** Proven, and settled when it was counted. */
+  coveredMs: number;
+  isMismatched: boolean;
+  isUnverified: boolean;
+  isRejected: boolean;
+  counted: number;
+  datedRejects: number;
+  undated: number;
+  lastVerifiedAtMs: number;
+  /** For each window of the day, whether it still decides about all of its events of the day. */
+  readonly windows: Map<DatedProof, boolean>;
+  readonly segments: Segment<DatedProof>[];
+}
+
+/**
+ * @param days `daysWithData` besides those of which the proofs tell; `rejectDays`: those that may hold rejects with a time,
+ * among them
+ */
+async function tallyDays(
+  proofs: readonly DatedProof[],
+  { daysWithData, rejectDays }: { readonly daysWithData: ReadonlySet<Day>; readonly rejectDays: ReadonlySet<Day> },
+  countRows: CountRows,
+  range: TimeRange | null,
+): Promise<DayTally[]> {
+  const tallies = new Map<Day, DayTally>();
+  const apart = daysApart(proofs, daysWithData);
+  const boundaries = [...midnightsOf(apart), ...proofs.filter(hasUnsettledPart).map(({ settledMs }) => settledMs)];
+  for (const segment of segmentsOf(proofs, boundaries)) {
+    const part = range === null ? segment : withinDays(segment, range);
+    if (part === null) continue;
+    const [day, lastDay] = [dayOf(part.range.startMs), dayOf(part.range.endMs - 1)];
+    const tally = tallies.get(day) ?? newTally(day, lastDay);
+    tallies.set(day, tally);
+    addSegment(tally, part);
+  }
+  const asked: { tally: DayTally; question: RowQuestion }[] = [];
+  for (const tally of tallies.values()) {
+    addWholeWindows(tally);
+    // Nothing is stored on the other days.
+    if (!apart.has(tally.day)) continue;
+    for (const question of remaindersOf(tally)) asked.push({ tally, question });
+    if (!rejectDays.has(tally.day)) continue;
+    asked.push({ tally, question: { range: rangeOf(tally.day), condition: 'true', rejectsOnly: true } });
+  }
+  const answers = asked.length === 0 ? [] : await countRows(asked.map(({ question }) => question));
+  for (const [position, { tally, question }] of asked.entries()) {
+    const { events = 0, rejects = 0 } = answers[position] ?? {};
+    if (question.rejectsOnly === true) tally.datedRejects = rejects;
+    else tally.counted += events + rejects;
+  }
+  return [...tallies.values()];
+}
+
+/**
+ * The days that need a line of their own: those with data, and those in which a window, or what of it had settled, begins or
+ * ends. Between them there are only whole days without data, in which the same windows lie.
+ */
+function daysApart(proofs: readonly DatedProof[], daysWithData: ReadonlySet<Day>): Set<Day> {
+  const days = new Set(daysWithData);
+  for (const proof of proofs) {
+    const { window, askedRange, settledMs, perDay, rejectedPerDay } = proof;
+    const { startMs, endMs } = window.range;
+    days.add(dayOf(startMs)).add(dayOf(endMs - 1));
+    if (askedRange.endMs > endMs) days.add(dayOf(endMs));
+    if (hasUnsettledPart(proof)) days.add(dayOf(settledMs));
+    for (const day of Object.keys(perDay)) days.add(day);
+    for (const day of Object.keys(rejectedPerDay)) days.add(day);
+  }
+  return days;
+}
+
+/** Whether what had settled ends inside the window. */
+function hasUnsettledPart({ window: { range }, settledMs }: DatedProof): boolean {
+  return range.startMs < settledMs && settledMs < range.endMs;
+}
+
+function* midnightsOf(days: Iterable<Day>): Generator<number> {
+  for (const day of days) {
+    const { startMs, endMs } = rangeOf(day);
+    yield startMs;
+    yield endMs;
+  }
+}
+
+function daysOfRejects(proofs: readonly WindowProof[]): Day[] {
+  return proofs.flatMap(({ rejectedPerDay }) => Object.keys(rejectedPerDay));
+}
+
+/** The part of a segment on days that the range touches. */
+function withinDays(segment: Segment<DatedProof>, range: TimeRange): Segment<DatedProof> | null {
+  const part = intersect(segment.range, wholeDays(range));
+  return part === null ? null : { ...segment, range: part };
+}
+
+function addSegment(tally: DayTally, segment: Segment<DatedProof>): void {
+  const { range, proofs, deciding } = segment;
+  tally.segments.push(segment);
+  const isSettledThen = deciding.every(({ proof }) => range.endMs <= proof.settledMs);
+  if (isProven(segment) && isSettledThen) tally.coveredMs += range.endMs - range.startMs;
+  for (const proof of proofs) {
+    const isWhole = deciding.some((one) => one.proof === proof && one.isWhole);
+    tally.windows.set(proof, isWhole && (tally.windows.get(proof) ?? true));
+  }
+  for (const { proof } of deciding) {
+    if (proof.verdict === 'mismatch') tally.isMismatched = true;
+    if (proof.verdict === 'unverified') tally.isUnverified = true;
+    if (proof.verdict === 'rejected') tally.isRejected = true;
+    tally.lastVerifiedAtMs = Math.max(tally.lastVerifiedAtMs, proof.verifiedAtMs);
+  }
+}
+
+function newTally(day: Day, lastDay: Day): DayTally {
+  return {
+    day,
+    lastDay,
+    coveredMs: 0,
+    isMismatched: false,
+    isUnverified: false,
+    isRejected: false,
+    counted: 0,
+    datedRejects: 0,
+    undated: 0,
+    lastVerifiedAtMs: 0,
+    windows: new Map(),
+    segments: [],
+  };
+}
+
+function addWholeWindows(tally: DayTally): void {
+  for (const [proof, isWhole] of tally.windows) {
+    if (!isWhole) continue;
+    const undated = proof.rejected - sum(proof.rejectedPerDay);
+    const [firstDay, lastDay] = [dayOf(proof.askedRange.startMs), dayOf(proof.askedRange.endMs - 1)];
+    if (firstDay === lastDay) {
+      // The API counted this day alone: its number stands, whatever came.
+      tally.counted += proof.counted - countedTwice(proof);
+      tally.undated += undated;
+      continue;
+    }
+    tally.counted += (proof.perDay[tally.day] ?? 0) + (proof.rejectedPerDay[tally.day] ?? 0);
+    if (firstDay !== tally.day) continue;
+    // What was counted and has no day: rejects without a readable time, and in a mismatch what did not come.
+    const dated = sum(proof.perDay) + sum(proof.rejectedPerDay);
+    tally.counted += Math.max(0, proof.counted - countedTwice(proof) - dated);
+    tally.undated += undated;
+  }
+}
+
+function sum(perDay: Readonly<Record<Day, number>>): number {
+  return Object.values(perDay).reduce((total, rows) => total + rows, 0);
+}
+
+function remaindersOf(tally: DayTally): RowQuestion[] {
+  const questions: RowQuestion[] = [];
+  for (const { range, proofs, deciding } of tally.segments) {
+    for (const { proof } of deciding) {
+      if (tally.windows.get(proof) === true) continue;
+      const newer = proofs.slice(0, proofs.indexOf(proof)).map(({ window }) => `NOT (${cutsSql(window.cuts)})`);
+      questions.push({ range, condition: [cutsSql(proof.window.cuts), ...newer].join(' AND ') });
+    }
+  }
+  return questions;
+}
+
+function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean, nowMs: number): DayCoverage {
+  const { day, lastDay, counted, datedRejects, undated } = tally;
+  const rejected = datedRejects + undated;
+  const lengthMs = rangeOf(lastDay).endMs - rangeOf(day).startMs;
+  const isMismatched = hasLoss || tally.isMismatched || inLake + rejected < counted;
+  const verdict = (): CoverageVerdict => {
+    if (isMismatched) return 'mismatched';
+    if (tally.isRejected) return 'rejected';
+    if (tally.isUnverified) return 'unverified';
+    if (tally.coveredMs === lengthMs) return 'complete';
+    return isSettled(lastDay, nowMs) ? 'partial' : 'open';
+  };
+  const lastVerifiedAtMs = Math.min(tally.lastVerifiedAtMs, nowMs);
+  return { day, lastDay, scope, counted, inLake, rejected, undated, verdict: verdict(), lastVerifiedAtMs };
+}
+
+/** Whether the day is over, and for so long that all of it has become visible. */
+function isSettled(day: Day, nowMs: number): boolean {
+  return rangeOf(day).endMs + SETTLE_LAG_MS <= nowMs;
+}
+
+function byScope(proofs: readonly DatedProof[]): { scope: QueryScope; proofs: DatedProof[] }[] {
+  const groups = new Map<string, { scope: QueryScope; proofs: DatedProof[] }>();
+  for (const proof of proofs) {
+    if (proof.window.axis !== 'event') continue;
+    const key = JSON.stringify([proof.window.scope.filter, proof.window.scope.state]);
+    const group = groups.get(key) ?? { scope: proof.window.scope, proofs: [] };
+    group.proofs.push(proof);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+/** Whether a range touches a day that the other touches. */
+function overlaps(range: TimeRange, other: TimeRange): boolean {
+  return intersect(range, wholeDays(other)) !== null;
+}
+
+function wholeDays({ startMs, endMs }: TimeRange): TimeRange {
+  return {
+    startMs: Math.floor(startMs / MS_PER_DAY) * MS_PER_DAY,
+    endMs: Math.ceil(endMs / MS_PER_DAY) * MS_PER_DAY,
+  };
+}
+
+function touches(range: TimeRange, day: Day): boolean {
+  return intersect(range, rangeOf(day)) !== null;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,184 @@
+import { type Day, dayOf, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
+import type { Workbench } from '../log/commit-context.ts';
+import { readFooters } from '../log/footers.ts';
+import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import type { Snapshot } from '../log/snapshot.ts';
+import { type PlainRow, partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { EVENTS, REJECTS } from '../storage/layout.ts';
+import { openRejects } from './open-rejects.ts';
+import { readNewest } from './with-latest-snapshot.ts';
+
+/** What the files on disk hold of one UTC day, or of one event type on it. */
+export interface InspectedDay {
+  readonly day: Day;
+  /** null: all types together. Empty text: events and rejects that name no type. */
+  readonly eventType: string | null;
+  /** Event rows: of a day as the Parquet footers tell, of a type as counted in the files. */
+  readonly rowCount: number;
+  /**
+   * Rejects whose event time lies on the day, as far as they stand for a record of their own: see `openRejects`. Those without
+   * a readable event time belong to no day.
+   */
+  readonly rejectedCount: number;
+  /** Different ids among the event rows; fewer than rows means that some event is stored more than once. */
+  readonly distinctIds: number;
+  /**
+   * Paths of data files, of any table, that the log names and that are gone, unreadable, or do not hold the bytes that were
+   * committed. Nothing else in this object counts their rows. A file of rejects is named by the day it was fetched on, or by the
+   * last day of the range when that lies outside it.
+   */
+  readonly lostFiles: readonly string[];
+}
+
+/** Rows and files of one statement that counts ids: what keeps it in memory. A day is never divided. */
+const CHUNK_ROWS = 2_000_000;
+const CHUNK_FILES = 1_000;
+
+/**
+ * Looks at the data files of the newest version, trusting no number of the log: for each UTC day the range touches that has
+ * rows, rejects or lost files one line, oldest first. By type one line for each type of the day, in the order of the types,
+ * each of which repeats the lost files of the day, for nobody knows the types of what is gone; a day that has nothing but
+ * lost files has one line whose type is null.
+ */
+export function inspectDays(bench: Workbench, range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]> {
+  const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
+  const isInRange = (day: Day) => firstDay <= day && day <= lastDay;
+  return readNewest(bench, async (snapshot, state) => {
+    const { rowCounts, lost } = await readFooters(bench, filesToLookAt(snapshot, isInRange), (file) =>
+      isInRange(partitionDay(file)),
+    );
+    const whole = (table: string) => (snapshot.files[table] ?? []).filter(({ path }) => rowCounts.has(path));
+    const lines = new Map<string, InspectedDay>();
+    const add = (day: Day, eventType: string | null, more: Partial<InspectedDay>) => {
+      const nothing = { rowCount: 0, rejectedCount: 0, distinctIds: 0, lostFiles: [] };
+      const key = JSON.stringify([day, eventType]);
+      lines.set(key, { day, eventType, ...(lines.get(key) ?? nothing), ...more });
+    };
+    for (const { day, type, rows, ids } of await countIds(bench, state, whole(EVENTS), by)) {
+      add(day, type, { rowCount: rows, distinctIds: ids });
+    }
+    if (by === 'day') {
+      for (const [day, rowCount] of footerRows(whole(EVENTS), rowCounts)) add(day, null, { rowCount });
+    }
+    const rejectRange = { startMs: startOfDayMs(firstDay), endMs: startOfDayMs(lastDay) + MS_PER_DAY };
+    for (const { day, type, rows } of await countRejects(bench, state, whole(REJECTS), rejectRange, by)) {
+      add(day, type, { rejectedCount: rows });
+    }
+    for (const [day, lostFiles] of lostByDay(lost, (day) => (isInRange(day) ? day : lastDay))) {
+      const ofDay = [...lines.values()].filter((line) => line.day === day);
+      for (const { eventType } of ofDay) add(day, eventType, { lostFiles });
+      if (ofDay.length === 0) add(day, null, { lostFiles });
+    }
+    const value = [...lines.values()].sort((a, b) => compare(a.day, b.day) || compare(a.eventType, b.eventType));
+    return { value, lost };
+  });
+}
+
+/** All tables' files of the days, and all rejects: on which days their events happened their folders do not tell. */
+function filesToLookAt(snapshot: Snapshot, isInRange: (day: Day) => boolean): LoggedFile[] {
+  return Object.entries(snapshot.files).flatMap(([table, files]) =>
+    table === REJECTS ? files : files.filter((file) => isInRange(partitionDay(file))),
+  );
+}
+
+interface Counted {
+  readonly day: Day;
+  readonly type: string | null;
+  readonly rows: number;
+  readonly ids: number;
+}
+
+/**
+ * Counts rows and different ids. Different hashes are different ids, so days with as many hashes as rows are done; only for
+ * the others are the ids themselves compared, which takes several times the memory.
+ */
+async function countIds(
+  bench: Workbench,
+  state: LakeState,
+  files: readonly LoggedFile[],
+  by: 'day' | 'type',
+): Promise<Counted[]> {
+  const counted: Counted[] = [];
+  const events = tableNamed(bench.tables, EVENTS);
+  const groups = by === 'day' ? 'event_date' : "event_date, coalesce(event_type, '')";
+  const type = by === 'day' ? 'NULL' : "coalesce(event_type, '')";
+  const count = async (some: readonly LoggedFile[], ids: string) => {
+    const rows = tableRowsSql({ store: bench.store, schemas: state.schemas }, events, some);
+    const sql = `SELECT event_date::VARCHAR AS day, ${type} AS type, count(*)::VARCHAR AS rows, count(DISTINCT ${ids})::VARCHAR AS ids FROM (${rows}) GROUP BY ${groups}`;
+    return (await rowsOf(bench.connection, sql)).map(countedOf);
+  };
+  for (const chunk of inChunks(files)) {
+    const byHash = await count(chunk, 'hash(event_id)');
+    const doubtful = new Set(byHash.filter(({ rows, ids }) => ids < rows).map(({ day }) => day));
+    counted.push(...byHash.filter(({ day }) => !doubtful.has(day)));
+    for (const day of doubtful) {
+      const ofDay = chunk.filter((file) => partitionDay(file) === day);
+      counted.push(...(await count(ofDay, 'event_id')));
+    }
+  }
+  return counted;
+}
+
+/** Whole days in their order, as many as one statement takes. */
+function* inChunks(files: readonly LoggedFile[]): Generator<LoggedFile[]> {
+  const byDay = new Map<Day, LoggedFile[]>();
+  for (const file of files) byDay.set(partitionDay(file), [...(byDay.get(partitionDay(file)) ?? []), file]);
+  let chunk: LoggedFile[] = [];
+  let rows = 0;
+  for (const [, ofDay] of [...byDay].sort(([a], [b]) => compare(a, b))) {
+    const rowsOfDay = ofDay.reduce((sum, { rowCount }) => sum + rowCount, 0);
+    if (chunk.length > 0 && (rows + rowsOfDay > CHUNK_ROWS || chunk.length + ofDay.length > CHUNK_FILES)) {
+      yield chunk;
+      [chunk, rows] = [[], 0];
+    }
+    chunk.push(...ofDay);
+    rows += rowsOfDay;
+  }
+  if (chunk.length > 0) yield chunk;
+}
+
+/** Rejects by the day of their event. Their type is where the events' type comes from, in the record as delivered. */
+async function countRejects(
+  bench: Workbench,
+  state: LakeState,
+  files: readonly LoggedFile[],
+  range: TimeRange,
+  by: 'day' | 'type',
+): Promise<Counted[]> {
+  const { startMs, endMs } = range;
+  const rows = await openRejects(bench, state, { files, time: 'event_time', ranges: [range] });
+  const delivered = recordValueSql(tableNamed(bench.tables, EVENTS), 'event_type');
+  const type = by === 'day' ? 'NULL' : `coalesce(${delivered}, '')`;
+  const counts = await rowsOf(
+    bench.connection,
+    `SELECT event_time::DATE::VARCHAR AS day, ${type} AS type, count(*)::VARCHAR AS rows, 0 AS ids FROM (${rows}) WHERE event_time >= epoch_ms(${startMs}) AND event_time < epoch_ms(${endMs}) GROUP BY ALL`,
+  );
+  return counts.map(countedOf);
+}
+
+function countedOf({ day, type, rows, ids }: PlainRow): Counted {
+  return { day: String(day), type: type === null ? null : String(type), rows: Number(rows), ids: Number(ids) };
+}
+
+function footerRows(files: readonly LoggedFile[], rowCounts: ReadonlyMap<string, number>): Map<Day, number> {
+  const rows = new Map<Day, number>();
+  for (const file of files) {
+    const day = partitionDay(file);
+    rows.set(day, (rows.get(day) ?? 0) + (rowCounts.get(file.path) ?? 0));
+  }
+  return rows;
+}
+
+function lostByDay(lost: readonly LoggedFile[], dayShown: (day: Day) => Day): Map<Day, string[]> {
+  const byDay = new Map<Day, string[]>();
+  for (const file of lost) {
+    const day = dayShown(partitionDay(file));
+    byDay.set(day, [...(byDay.get(day) ?? []), file.path]);
+  }
+  return byDay;
+}
+
+function compare(a: string | null, b: string | null): number {
+  const [one, other] = [a ?? '', b ?? ''];
+  return one < other ? -1 : one > other ? 1 : 0;
+}

@@ -1,0 +1,65 @@
+import type { Workbench } from '../log/commit-context.ts';
+import { readFooters } from '../log/footers.ts';
+import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import { type Snapshot, snapshotOf } from '../log/snapshot.ts';
+import { explainFileError, isFileError } from '../storage/file-errors.ts';
+
+/** A reading of the newest version. */
+export interface Reading<T> {
+  readonly value: T;
+  /** Files of that version which could not be read. */
+  readonly lost: readonly LoggedFile[];
+}
+
+/** Each further try means that a writer committed while the files were read. */
+const MAX_TRIES = 5;
+
+/**
+ * Reads data files of the newest version. A writer may replace files meanwhile, so that some seem lost; then everything is
+ * read again, so that what is called lost in the end is what the newest version still names.
+ * @throws {EdrlakeError} what `read` throws, file errors as `LAKE_CORRUPT`
+ */
+export async function readNewest<T>(
+  bench: Workbench,
+  read: (snapshot: Snapshot, state: LakeState) => Promise<Reading<T>>,
+): Promise<T> {
+  const tables = bench.tables.map(({ name }) => name);
+  for (let tries = 1; ; tries += 1) {
+    const state = await bench.log.refresh();
+    const snapshot = snapshotOf(state, tables);
+    try {
+      const { value, lost } = await read(snapshot, state);
+      if (lost.length === 0 || tries === MAX_TRIES) return value;
+      const { files } = await bench.log.refresh();
+      if (lost.every(({ path }) => files.has(path))) return value;
+    } catch (thrown) {
+      const isOvertaken = (await bench.log.refresh()).version !== snapshot.version;
+      if (!isOvertaken || tries === MAX_TRIES) throw explainFileError(thrown);
+    }
+  }
+}
+
+/**
+ * The same for a reading that is content with the files that are there: of `choose`'s files the whole ones are read.
+ * Footers are looked at only when DuckDB stumbles.
+ */
+export function readPresent<T>(
+  bench: Workbench,
+  choose: (snapshot: Snapshot) => readonly LoggedFile[],
+  read: (files: readonly LoggedFile[], state: LakeState) => Promise<T>,
+): Promise<T> {
+  return readNewest(bench, async (snapshot, state) => {
+    const chosen = choose(snapshot);
+    const absent = await bench.store.absent(chosen.map(({ path }) => path));
+    const present = chosen.filter(({ path }) => !absent.has(path));
+    try {
+      return { value: await read(present, state), lost: chosen.filter(({ path }) => absent.has(path)) };
+    } catch (thrown) {
+      if (!isFileError(thrown)) throw thrown;
+      const { lost, rowCounts } = await readFooters(bench, chosen, () => false);
+      const whole = present.filter(({ path }) => rowCounts.has(path));
+      if (whole.length === present.length) throw thrown;
+      return { value: await read(whole, state), lost };
+    }
+  });
+}

@@ -1,0 +1,269 @@
+import {
+  EdrlakeError,
+  type EventQuery,
+  type FetchedWindow,
+  type PageWay,
+  type PlannedWindow,
+  type Window,
+  type WindowCut,
+  windowOf,
+} from '@edrlake/core';
+import { type CountAsker, countAsker } from '../plan/count-client.ts';
+import { reachOf, type WindowSizes, windowSizes } from '../plan/page-math.ts';
+import { planRequestBound, type SplitQuery, splitQuery, throwIfNothingElse } from '../plan/plan-windows.ts';
+import { type FetchedPages, fetchPages, type WindowFetching, type WindowTry } from './fetch-pages.ts';
+import { addsUp, pagesWorthKeeping, tally } from './page-stats.ts';
+import {
+  otherWay,
+  provenDuplicates,
+  sameWay,
+  shortPageSize,
+  sizeAfterRefusal,
+  usualWay,
+  type Walk,
+} from './pagination.ts';
+
+/** A window that could not be fetched. What was spooled of it stays, so that a later run can go on from there. */
+export interface FailedWindow extends PlannedWindow {
+  readonly verdict: 'failed';
+  readonly error: EdrlakeError;
+}
+
+/** Tells the two outcomes of a window apart. */
+export function isFailedWindow(window: FetchedWindow | FailedWindow): window is FailedWindow {
+  return window.verdict === 'failed';
+}
+
+/** The window whole, or the smaller windows it has to be fetched as. */
+export type WindowOutcome =
+  | { readonly type: 'fetched'; readonly fetched: FetchedWindow }
+  | { readonly type: 'split'; readonly into: SplitQuery };
+
+/** What a walk that was walked to its end leads to. */
+type Verdict = { readonly verdict: FetchedWindow['verdict']; readonly duplicates: number };
+
+/**
+ * Fetches all pages of one window until they add up: a first walk, and where records and count differ a recount and up to
+ * `maxRefetches` further walks. What the first walk looks like decides how the next one goes: with the smaller pages that the
+ * API seems to give, or with pages that end elsewhere where records came twice. A window that outgrew what paging reaches, or
+ * that the source refuses to page through, is planned anew instead.
+ * @throws {EdrlakeError} when a page or a count fails for good; pages that came are spooled by then, none is in flight.
+ */
+export async function fetchWindow(
+  fetching: WindowFetching,
+  planned: PlannedWindow,
+  onBytes: (bodyBytes: number) => void,
+): Promise<WindowOutcome> {
+  const { source } = fetching;
+  const { window } = planned;
+  const walks: Walk[] = [];
+  let { count } = planned;
+  let way = usualWay(source);
+  for (;;) {
+    const attempt = walks.length;
+    const sizes = windowSizes(source);
+    // A resumed plan may have been made for another way of walking.
+    if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
+    // What an earlier run fetched with smaller pages is as good as its first pages; a walk that is to confirm another is not.
+    const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !sameWay(walk.way, way)));
+    const walked = await walkOnce(fetching, { window, count, attempt, way, reuse }, onBytes);
+    if (walked === 'too-long') return splitValues(fetching, planned, count);
+    if (walked === 'size-refused') {
+      way = usualWay(source);
+      continue;
+    }
+    if (walked.type === 'refused') {
+      // Another window has found out that pages must be smaller, and so asks for less than was just refused.
+      if (!way.reversed && source.pageSize < way.pageSize) {
+        way = usualWay(source);
+        continue;
+      }
+      const isTrial = !way.reversed && way.pageSize < source.pageSize && source.pageSizing !== undefined;
+      if (!isTrial) return splitRefused(fetching, planned, count, way, walked);
+      // Smaller pages came as they should, and reach less far.
+      await lowerPageSize(fetching, way.pageSize);
+      return splitWindow(fetching, planned, count, windowSizes(source));
+    }
+    const { pages } = walked;
+    const countBefore = count;
+    const found = tally(pages);
+    const isWhole = addsUp(found, count);
+    if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
+    walks.push({ way, pages, countAfter: count });
+    if (found.recordCount >= count) await learnPageSize(fetching, way);
+    if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
+    if (addsUp(found, count) && isOneListing(pages.length, countBefore, count)) {
+      return finish(fetching, planned, walks, { verdict: 'complete', duplicates: 0 });
+    }
+    const duplicates = provenDuplicates(walks);
+    if (duplicates !== null) return finish(fetching, planned, walks, { verdict: 'complete', duplicates });
+    if (attempt >= fetching.maxRefetches)
+      return finish(fetching, planned, walks, { verdict: 'mismatch', duplicates: 0 });
+    way = nextWay(fetching, walks, count);
+    fetching.emit({
+      type: 'window-refetch',
+      windowId: window.id,
+      range: window.range,
+      counted: count,
+      fetched: found.recordCount,
+      distinct: found.distinctIds,
+      attempt: attempt + 1,
+    });
+  }
+}
+
+/**
+ * Whether pages can be of one listing. Events that leave the window between two pages, because they were processed again,
+ * move all behind them forward: pages by number then skip as many as a recount has fewer, and the numbers agree.
+ */
+function isOneListing(pageCount: number, countBefore: number, countAfter: number): boolean {
+  return pageCount <= 1 || countAfter >= countBefore;
+}
+
+/** One walk; where the API refuses the page size, smaller pages from now on instead; where the query is too long, shorter ones. */
+async function walkOnce(
+  fetching: WindowFetching,
+  request: WindowTry,
+  onBytes: (bodyBytes: number) => void,
+): Promise<FetchedPages | 'size-refused' | 'too-long'> {
+  try {
+    return await fetchPages(fetching, request, onBytes);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    if (thrown.code === 'QUERY_TOO_LONG' && request.window.cuts.length > 0) {
+      if (longestSelection(request.window) !== null) return 'too-long';
+      throw tooLongToExclude(thrown);
+    }
+    if (thrown.code !== 'PAGE_SIZE_REFUSED') throw thrown;
+    const { source } = fetching;
+    const refused = request.way.pageSize;
+    // Another window may have found out meanwhile.
+    if (source.pageSize >= refused) {
+      const next = sizeAfterRefusal(refused, thrown.context.largestPageSize);
+      if (next === null || source.pageSizing === undefined) throw thrown;
+      await lowerPageSize(fetching, next);
+    }
+    // Asking again for what was just refused would never end.
+    if (source.pageSize >= refused) throw thrown;
+    return 'size-refused';
+  }
+}
+
+/** The pages came as large as this walk asked for: where they were asked for smaller than usual, that is what the API gives. */
+async function learnPageSize(fetching: WindowFetching, way: PageWay): Promise<void> {
+  if (!way.reversed) await lowerPageSize(fetching, way.pageSize);
+}
+
+async function lowerPageSize({ source, emit, onPageSize }: WindowFetching, given: number): Promise<void> {
+  const { pageSizing } = source;
+  if (pageSizing === undefined || given >= source.pageSize) return;
+  pageSizing.lowerTo(given);
+  emit({ type: 'page-size', asked: pageSizing.asked, given });
+  await onPageSize(given);
+}
+
+function nextWay({ source }: WindowFetching, walks: readonly Walk[], count: number): PageWay {
+  const usual = usualWay(source);
+  const last = walks.at(-1);
+  // Another window has found out that pages are smaller.
+  if (last === undefined || usual.pageSize < last.way.pageSize) return usual;
+  const given = shortPageSize(walks);
+  if (given !== null) return { pageSize: given, reversed: false };
+  const found = tally(last.pages);
+  const hasDuplicates = found.withoutId === 0 && found.distinctIds < found.recordCount;
+  if (!hasDuplicates || !sameWay(last.way, usual)) return usual;
+  return otherWay(usual, count, reachOf(source)) ?? usual;
+}
+
+async function finish(
+  fetching: WindowFetching,
+  { window }: PlannedWindow,
+  walks: readonly Walk[],
+  { verdict, duplicates }: Verdict,
+): Promise<WindowOutcome> {
+  const tries = walks.map(({ pages }) => pages);
+  const count = walks.at(-1)?.countAfter ?? 0;
+  const kept = verdict === 'complete' ? (tries.at(-1) ?? []) : pagesWorthKeeping(tries);
+  for (const { page } of tries.flat().filter((one) => !kept.includes(one))) await fetching.spool.removePage(page);
+  await fetching.spool.syncWindow(window.id);
+  const found = tally(kept);
+  const { id: windowId, range } = window;
+  const twice = duplicates > 0 ? { duplicates } : {};
+  fetching.emit({ type: 'window', windowId, range, counted: count, fetched: found.recordCount, verdict, ...twice });
+  const pages = kept.map(({ page }) => page);
+  return { type: 'fetched', fetched: { window, count, pages, ...found, ...twice, verdict } };
+}
+
+/** The source pages only so far as the refused page: what comes before it fits, or half of the window where nothing did. */
+function splitRefused(
+  fetching: WindowFetching,
+  planned: PlannedWindow,
+  count: number,
+  { pageSize }: PageWay,
+  { pageNumber, error }: Extract<FetchedPages, { type: 'refused' }>,
+): Promise<WindowOutcome> {
+  // The source may have learned how far it pages.
+  const sizes = windowSizes(fetching.source);
+  const reached = pageNumber > 0 ? pageNumber * pageSize : Math.ceil(count / 2);
+  const maxEvents = sizes.maxEvents < count && sizes.pageSize === pageSize ? sizes.maxEvents : reached;
+  if (maxEvents >= count) throw error;
+  return splitWindow(fetching, planned, count, { maxEvents, pageSize }, maxEvents);
+}
+
+async function splitWindow(
+  fetching: WindowFetching,
+  { window }: PlannedWindow,
+  count: number,
+  sizes: WindowSizes,
+  reach?: number,
+): Promise<WindowOutcome> {
+  const into = await splitQuery(counting(fetching, count), window, count, sizes);
+  throwIfNothingElse(into);
+  await fetching.spool.removeWindow(window.id);
+  const parts = into.windows.length + into.emptyWindows.length;
+  const because = reach === undefined ? {} : { reach };
+  fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: parts, ...because });
+  return { type: 'split', into };
+}
+
+/** The longest list of values that the window selects; null where none can be halved. */
+function longestSelection({ cuts }: Window): WindowCut | null {
+  const selections = cuts.filter(({ op, values }) => op === 'in' && values.length > 1);
+  return selections.sort((a, b) => b.values.length - a.values.length)[0] ?? null;
+}
+
+/** The gateway takes no list of values this long: the window as two, each with half of them. */
+async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, count: number): Promise<WindowOutcome> {
+  const longest = longestSelection(window);
+  const values = longest?.values ?? [];
+  const halfOf = (some: readonly string[]): EventQuery => {
+    const cuts = window.cuts.map((cut) => (cut === longest ? { ...cut, values: some } : cut));
+    return { axis: window.axis, range: window.range, cuts, scope: window.scope };
+  };
+  const middle = Math.ceil(values.length / 2);
+  const [first, second] = [halfOf(values.slice(0, middle)), halfOf(values.slice(middle))];
+  const firstCount = await counting(fetching, count).count(first);
+  // What is not in one half is in the other, as far as the count goes; its own pages have the last word.
+  const counts = [firstCount, Math.max(0, count - firstCount)];
+  const windows = [first, second].map((half, index) => ({ window: windowOf(half), count: counts[index] ?? 0 }));
+  await fetching.spool.removeWindow(window.id);
+  fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: windows.length });
+  return { type: 'split', into: { windows, emptyWindows: [], uncounted: [] } };
+}
+
+function tooLongToExclude(refused: EdrlakeError): EdrlakeError {
+  return new EdrlakeError('QUERY_TOO_LONG', refused.message, {
+    cause: refused,
+    context: refused.context,
+    hint: 'One instant holds so many events that it must be divided by long lists of values. Let a proxy in between take longer URLs (16 KiB), or narrow the export with --filter.',
+  });
+}
+
+function counting({ source, signal, histogram, inTurn }: WindowFetching, count: number): CountAsker {
+  return countAsker(source, {
+    signal,
+    histogram,
+    inTurn,
+    maxRequests: () => planRequestBound(count, windowSizes(source)),
+  });
+}

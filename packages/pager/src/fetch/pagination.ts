@@ -1,0 +1,116 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { EventSource, PageWay } from '@edrlake/core';
+import { tally } from './page-stats.ts';
+import type { PageWithIds } from './spool.ts';
+
+/** One walk through the pages of a window, and what the source counted right after it. */
+export interface Walk {
+  readonly way: PageWay;
+  readonly pages: readonly PageWithIds[];
+  readonly countAfter: number;
+}
+
+/** Pages that are more times smaller than asked for cost so many requests that a second walk has to find the same first. */
+const MAX_SHRINKING = 20;
+
+/** Tried in turn where the API refuses a page size and does not say which it takes. */
+const USUAL_PAGE_SIZES = [500, 200, 100, 50, 20, 10, 5, 2, 1];
+
+/** Pages of the size in use, in the source's own order. */
+export function usualWay({ pageSize }: Pick<EventSource, 'pageSize'>): PageWay {
+  return { pageSize, reversed: false };
+}
+
+/**
+ * The page size that the API seems to give instead of the one asked for: all pages but the last are equally short, though the
+ * count says that there is more. null where the walk does not look like that. One short page may have lost an event, so at
+ * least two of the size are needed, in this walk or the one before it. Where two walks had the same pages of different sizes, as
+ * where bytes are limited, it is the smallest of them.
+ */
+export function shortPageSize(walks: readonly Walk[]): number | null {
+  const last = walks.at(-1);
+  if (last === undefined) return null;
+  const { way, countAfter } = last;
+  const sizes = sizesOf(last);
+  if (sizes.reduce((sum, records) => sum + records, 0) >= countAfter) return null;
+  // The last page may be short because nothing follows.
+  const whole = sizes.length > 1 ? sizes.slice(0, -1) : sizes;
+  const smallest = Math.min(...whole);
+  if (smallest < 1 || whole.some((records) => records >= way.pageSize)) return null;
+  const before = walks.at(-2);
+  const sizesBefore = before !== undefined && sameWay(before.way, way) ? sizesOf(before) : [];
+  if (isDeepStrictEqual(sizesBefore, sizes)) return smallest;
+  const isEven = sizes.every((records, at) => records === smallest || (at === whole.length && records < smallest));
+  if (!isEven) return null;
+  if (sizesBefore[0] === smallest) return smallest;
+  const isMuchSmaller = smallest * MAX_SHRINKING < way.pageSize;
+  return !isMuchSmaller && sizes.filter((records) => records === smallest).length >= 2 ? smallest : null;
+}
+
+/** The next page size to try after a refused one, or null where none is left. @param largest what the API named */
+export function sizeAfterRefusal(refused: number, largest: unknown): number | null {
+  if (typeof largest === 'number' && largest >= 1 && largest < refused) return Math.floor(largest);
+  return USUAL_PAGE_SIZES.find((size) => size < refused) ?? null;
+}
+
+/**
+ * A way of walking the window whose pages end elsewhere, and from the other end: what a page boundary repeats or loses in one
+ * way, it does not in the other. null where no page size is left that reaches all events.
+ */
+export function otherWay(way: PageWay, count: number, reach: number): PageWay | null {
+  const usual = Math.min(way.pageSize, count);
+  for (let pageSize = Math.floor(usual * 0.7); pageSize >= 1 && pageSize * MAX_SHRINKING >= usual; pageSize--) {
+    const reachesAll = Math.ceil(count / pageSize) * pageSize <= reach;
+    if (reachesAll && way.pageSize % pageSize !== 0) return { pageSize, reversed: !way.reversed };
+  }
+  const pageSize = Math.floor(usual / 2);
+  return pageSize >= 1 && count <= reach ? { pageSize, reversed: !way.reversed } : null;
+}
+
+/**
+ * How many records the API lists more than once, where two walks show that all ids are there nevertheless; null where they do
+ * not. A walk alone cannot show it: pages that shift repeat some records and lose others. So two walks whose pages end elsewhere
+ * must have listed the same records equally often, one of them to an end that was seen, with the same count after both. And
+ * that count must be as many as the different ids, or as the records where the API counts its duplicates, too.
+ */
+export function provenDuplicates(walks: readonly Walk[]): number | null {
+  const last = walks.at(-1);
+  if (last === undefined) return null;
+  const { recordCount, distinctIds, withoutId } = tally(last.pages);
+  // Records without an id may repeat each other, which nothing shows.
+  if (withoutId > 0 || distinctIds === recordCount) return null;
+  if (distinctIds !== last.countAfter && recordCount !== last.countAfter) return null;
+  const listing = listingOf(last);
+  const isConfirmed = walks.slice(0, -1).some((walk) => {
+    const endsElsewhere = walk.way.pageSize !== last.way.pageSize && (hasEnd(walk) || hasEnd(last));
+    return endsElsewhere && walk.countAfter === last.countAfter && isSame(listingOf(walk), listing);
+  });
+  return isConfirmed ? recordCount - distinctIds : null;
+}
+
+/** Whether two walks are cut and ordered alike. */
+export function sameWay(one: PageWay, other: PageWay): boolean {
+  return one.pageSize === other.pageSize && one.reversed === other.reversed;
+}
+
+function sizesOf({ pages }: Walk): number[] {
+  return pages.map(({ page }) => page.recordCount);
+}
+
+/** A page that is not full has nothing behind it. */
+function hasEnd({ way, pages }: Walk): boolean {
+  return (pages.at(-1)?.page.recordCount ?? 0) < way.pageSize;
+}
+
+/** How often each id is listed. */
+function listingOf({ pages }: Walk): Map<string | null, number> {
+  const times = new Map<string | null, number>();
+  for (const { ids } of pages) for (const id of ids) times.set(id, (times.get(id) ?? 0) + 1);
+  return times;
+}
+
+function isSame(one: ReadonlyMap<string | null, number>, other: ReadonlyMap<string | null, number>): boolean {
+  if (one.size !== other.size) return false;
+  for (const [id, times] of one) if (other.get(id) !== times) return false;
+  return true;
+}

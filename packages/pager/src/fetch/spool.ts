@@ -1,0 +1,254 @@
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { EdrlakeError, type RecordShape, type SpooledPage } from '@edrlake/core';
+import { type KnownRecord, knownRecord } from '../scan/field-table.ts';
+import { asDelivered } from '../scan/ndjson-lines.ts';
+import { checksumText, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
+
+/** Neither DuckDB's globs for data files nor a resumed run take a file with this suffix for a page. */
+const UNFINISHED = '.part';
+
+const READ_BYTES = 131_072;
+
+/** A page on disk and the identity of each of its records, in order; null where a record has none. */
+export interface PageWithIds {
+  readonly page: SpooledPage;
+  readonly ids: readonly (string | null)[];
+}
+
+/** Which page of which window, and which try: a window that did not add up is fetched again beside the first try's pages. */
+export interface PageKey {
+  readonly windowId: string;
+  readonly pageNumber: number;
+  /** 0 for the first try. */
+  readonly attempt: number;
+}
+
+/** Which try a page on disk is from: a resumed run must not write over the pages it goes on from. */
+export function attemptOf(page: SpooledPage): number {
+  return Number(/-retry(\d+)\.ndjson$/.exec(page.path)?.[1] ?? 0);
+}
+
+/**
+ * Pages on disk between fetching and committing: `<directory>/<windowId>/<pageNumber>.ndjson`, and
+ * `<pageNumber>-retry<attempt>.ndjson` for later tries. A file with a page's name is whole; after a crash there may be
+ * `.part` files beside it, which nothing reads and `openSpool` removes. One process works on a spool at a time.
+ * Whatever the disk refuses is `LAKE_UNWRITABLE`.
+ */
+export interface Spool {
+  /**
+   * Scans one page body into its file: temporary file, sync, rename. May be called again for the same page.
+   * @throws {EdrlakeError} `BODY_BROKEN`, `LAKE_UNWRITABLE`, or what the body throws; then there is no file.
+   */
+  writePage(key: PageKey, body: AsyncIterable<Uint8Array>): Promise<PageWithIds>;
+  /** Reads a page again: null unless the file is there with the size, checksum and number of records it had. */
+  verifyPage(page: SpooledPage): Promise<PageWithIds | null>;
+  /** Removes one page's file. */
+  removePage(page: SpooledPage): Promise<void>;
+  /** Makes the names of a window's pages survive a power failure. Without it they survive only the process. */
+  syncWindow(windowId: string): Promise<void>;
+  /** Removes all pages of a window. No error when there are none. */
+  removeWindow(windowId: string): Promise<void>;
+}
+
+/** What is known about a source's records: its `idFields`, and what they hold. */
+export interface SpoolRecords {
+  readonly idFields: readonly string[];
+  readonly shape: RecordShape | null;
+}
+
+/**
+ * Opens the spool in `directory`, creates it when it is not there and removes what a killed process left half-written.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
+export async function openSpool(directory: string, records: SpoolRecords): Promise<Spool> {
+  await onDisk(directory, async () => {
+    await mkdir(directory, { recursive: true });
+    await removeUnfinished(directory);
+  });
+  const known = knownRecord(records.shape, records.idFields);
+  const knownIds = knownRecord(null, records.idFields);
+  const windowDirectories = new Set<string>();
+  const windowDirectory = async (windowId: string) => {
+    const path = join(directory, windowId);
+    if (!windowDirectories.has(windowId)) {
+      await onDisk(path, async () => {
+        await mkdir(path, { recursive: true });
+        await syncDirectory(directory);
+      });
+      windowDirectories.add(windowId);
+    }
+    return path;
+  };
+  return {
+    async writePage(key, body) {
+      const path = join(await windowDirectory(key.windowId), pageFile(key));
+      const scanned = await writeAtomically(path, known, body);
+      return pageOf(key.windowId, key.pageNumber, path, scanned);
+    },
+    verifyPage: (page) => verifyPage(page, knownIds, records.shape === null ? (line) => line : asDelivered),
+    removePage: (page) => onDisk(page.path, () => rm(page.path, { force: true })),
+    async syncWindow(windowId) {
+      if (!windowDirectories.has(windowId)) return;
+      await onDisk(directory, () => syncDirectory(join(directory, windowId)));
+    },
+    async removeWindow(windowId) {
+      windowDirectories.delete(windowId);
+      await removeWindow(directory, windowId);
+    },
+  };
+}
+
+/**
+ * Removes all pages of a window from a spool, after its commit. No error when there are none.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
+export async function removeWindow(spoolDirectory: string, windowId: string): Promise<void> {
+  const path = join(spoolDirectory, windowId);
+  await onDisk(path, () => rm(path, { recursive: true, force: true }));
+}
+
+function pageFile({ pageNumber, attempt }: PageKey): string {
+  return attempt === 0 ? `${pageNumber}.ndjson` : `${pageNumber}-retry${attempt}.ndjson`;
+}
+
+function pageOf(windowId: string, pageNumber: number, path: string, scanned: ScannedPage): PageWithIds {
+  const { writtenBytes, recordCount, crc32, ids } = scanned;
+  return { page: { windowId, pageNumber, path, bodyBytes: writtenBytes, recordCount, crc32 }, ids };
+}
+
+async function writeAtomically(
+  path: string,
+  known: KnownRecord,
+  body: AsyncIterable<Uint8Array>,
+): Promise<ScannedPage> {
+  const unfinished = `${path}${UNFINISHED}`;
+  try {
+    const file = await onDisk(unfinished, () => open(unfinished, 'w'));
+    let scanned: ScannedPage;
+    try {
+      scanned = await scanPage(body, {
+        known,
+        write: (bytes) => onDisk(unfinished, () => writeAll(file, bytes)),
+      });
+      await onDisk(unfinished, () => file.sync());
+    } finally {
+      await file.close();
+    }
+    // From here on the page exists: whoever dies now, the next run finds it whole.
+    await onDisk(path, () => rename(unfinished, path));
+    return scanned;
+  } catch (thrown) {
+    // Best effort: an unfinished file is in nobody's way, and the error that matters is the first one.
+    await rm(unfinished, { force: true }).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+/** What the line was made of. It may be part of the line. */
+type RecordOfLine = (line: Buffer) => Buffer;
+
+interface WritableFile {
+  write(bytes: Uint8Array, offset: number, length: number): Promise<{ bytesWritten: number }>;
+}
+
+/** A write may take less than it was given, for example when the disk is nearly full. */
+async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
+  }
+}
+
+/** Compares the file's own checksum, and scans it as if it were the page: so the ids come with it. */
+async function verifyPage(page: SpooledPage, known: KnownRecord, recordOf: RecordOfLine): Promise<PageWithIds | null> {
+  try {
+    const file = { crc32: 0 };
+    const scanned = await scanPage(linesAsArray(page, recordOf, file), {
+      known,
+      write: async () => undefined,
+    });
+    const same = checksumText(file.crc32) === page.crc32 && scanned.recordCount === page.recordCount;
+    return same ? { page, ids: scanned.ids } : null;
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError && thrown.code !== 'LAKE_UNWRITABLE') return null;
+    if (isMissing(thrown)) return null;
+    throw thrown;
+  }
+}
+
+/** The records of a spooled page as the array they were delivered in. A file of another size is cut short, which the scan refuses. */
+async function* linesAsArray(
+  { path, bodyBytes: sizeBytes }: SpooledPage,
+  recordOf: RecordOfLine,
+  checksum: { crc32: number },
+): AsyncGenerator<Uint8Array> {
+  const file = await open(path, 'r');
+  try {
+    if ((await file.stat()).size !== sizeBytes) {
+      yield Buffer.from('[');
+      return;
+    }
+    let separator = '[';
+    let rest = Buffer.alloc(0);
+    const buffer = Buffer.allocUnsafe(READ_BYTES);
+    for (let offset = 0; offset < sizeBytes; ) {
+      const { bytesRead } = await file.read(buffer, 0, READ_BYTES, offset);
+      if (bytesRead === 0) return;
+      offset += bytesRead;
+      checksum.crc32 = crc32(buffer.subarray(0, bytesRead), checksum.crc32);
+      const bytes = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+      const records: Buffer[] = [];
+      let from = 0;
+      for (let to = bytes.indexOf(0x0a); to !== -1; to = bytes.indexOf(0x0a, from)) {
+        records.push(Buffer.from(separator), recordOf(bytes.subarray(from, to)));
+        separator = ',';
+        from = to + 1;
+      }
+      rest = bytes.subarray(from);
+      yield Buffer.concat(records);
+    }
+    // A line without its end is none.
+    if (rest.length === 0) yield Buffer.from(separator === '[' ? '[]' : ']');
+  } finally {
+    await file.close();
+  }
+}
+
+async function removeUnfinished(directory: string): Promise<void> {
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const windowDirectory = join(directory, entry.name);
+    for (const name of await readdir(windowDirectory)) {
+      if (name.endsWith(UNFINISHED)) await rm(join(windowDirectory, name), { force: true });
+    }
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs a file operation; what the disk refuses concerns every window, so a person must act. */
+async function onDisk<T>(path: string, operation: () => Promise<T>): Promise<T> {
+  try {
+    return await operation();
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError) throw thrown;
+    const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new EdrlakeError('LAKE_UNWRITABLE', `expected to write ${path}, the system said ${code}`, {
+      cause: thrown,
+      context: { path, code },
+      hint: code === 'ENOSPC' ? 'Free disk space and run again.' : 'Check the directory and its permissions.',
+    });
+  }
+}
+
+function isMissing(thrown: unknown): boolean {
+  return (thrown as NodeJS.ErrnoException).code === 'ENOENT';
+}

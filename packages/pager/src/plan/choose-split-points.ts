@@ -1,0 +1,74 @@
+import type { TimeRange } from '@edrlake/core';
+import { type EventCurve, eventsBetween } from './count-curve.ts';
+import { requestsOf, type WindowSizes } from './page-math.ts';
+
+/** A stretch between two cuts and the events in it. */
+export interface CutStretch {
+  readonly range: TimeRange;
+  readonly count: number;
+}
+
+/** A window also costs a directory, a proof and a line on the screen: of two equal plans the one with fewer is better. */
+const WINDOW_COST = 0.02;
+
+/**
+ * Cuts the curve at some of its points so that the stretches tile it, none holds more than `maxEvents` and all of them
+ * together need the fewest requests. A step of more than `maxEvents` between two neighbours stays a stretch of its own.
+ */
+export function chooseCuts(curve: EventCurve, sizes: WindowSizes): CutStretch[] {
+  const stretches: CutStretch[] = [];
+  const last = curve.atMs.length - 1;
+  let from = 0;
+  for (let point = 0; point <= last; point++) {
+    const dense = point < last && eventsBetween(curve, point, point + 1) > sizes.maxEvents;
+    if (!dense && point < last) continue;
+    stretches.push(...cheapestCuts(curve, from, point, sizes));
+    if (dense) stretches.push(stretchOf(curve, point, point + 1));
+    from = point + 1;
+  }
+  return stretches;
+}
+
+/** Shortest path over the points `from` to `to`: `best[j]` is the least cost of all windows up to candidate `j`. */
+function cheapestCuts(curve: EventCurve, from: number, to: number, sizes: WindowSizes): CutStretch[] {
+  if (from === to) return [];
+  const candidates = distinctPoints(curve, from, to);
+  const best = new Float64Array(candidates.length);
+  const previous = new Int32Array(candidates.length);
+  for (let j = 1; j < candidates.length; j++) {
+    best[j] = Number.POSITIVE_INFINITY;
+    for (let i = j - 1; i >= 0; i--) {
+      const events = eventsBetween(curve, candidates[i] as number, candidates[j] as number);
+      if (events > sizes.maxEvents) break;
+      const cost = (best[i] as number) + requestsOf(events, sizes.pageSize) + WINDOW_COST;
+      if (cost < (best[j] as number)) {
+        best[j] = cost;
+        previous[j] = i;
+      }
+    }
+  }
+  const stretches: CutStretch[] = [];
+  for (let j = candidates.length - 1; j > 0; j = previous[j] as number) {
+    stretches.push(stretchOf(curve, candidates[previous[j] as number] as number, candidates[j] as number));
+  }
+  return stretches.reverse();
+}
+
+/** Of neighbours without an event between them one is enough; the ends always stay. */
+function distinctPoints(curve: EventCurve, from: number, to: number): number[] {
+  const points = [from];
+  for (let point = from + 1; point < to; point++) {
+    const known = curve.before[points.at(-1) as number] as number;
+    if ((curve.before[point] as number) > known) points.push(point);
+  }
+  if (points.length > 1 && eventsBetween(curve, points.at(-1) as number, to) === 0) points.pop();
+  points.push(to);
+  return points;
+}
+
+function stretchOf(curve: EventCurve, from: number, to: number): CutStretch {
+  return {
+    range: { startMs: curve.atMs[from] as number, endMs: curve.atMs[to] as number },
+    count: eventsBetween(curve, from, to),
+  };
+}

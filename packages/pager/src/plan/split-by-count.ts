@@ -1,0 +1,90 @@
+import type { EventQuery } from '@edrlake/core';
+import type { CountAsker } from './count-client.ts';
+import { addPoint, type EventCurve, eventsBetween, instantOf, lastPointWithin, pointAt } from './count-curve.ts';
+import { requestsOf, type WindowSizes } from './page-math.ts';
+
+/** Requests that a further window costs besides its pages: about one count, and a last page that is not full. */
+const WINDOW_REQUESTS = 1.2;
+
+/** A cut that wastes less than a better guess would cost is taken. */
+const ACCEPTED_WASTE = 0.9;
+
+/** Each guess in vain has cost a request already: the next cut may waste a bit more. */
+const LESS_PICKY = 0.6;
+
+/** Stretches of more windows than this are halved first: the curve's shape is worth more there than another cut. */
+const FAR_WINDOWS = 3;
+
+/** After so many guesses in vain for one cut every second one halves the time: bursts mislead any interpolation. */
+const PATIENT_GUESSES = 3;
+
+/**
+ * Counts until the curve has points that cut the query into windows of at most `maxEvents` events, each well filled.
+ * Only stretches of one millisecond may hold more. Needs about one request per window where the data has a shape, and
+ * for each burst as many as it takes to halve the time down to it.
+ */
+export async function addCountedCuts(
+  asker: CountAsker,
+  query: EventQuery,
+  curve: EventCurve,
+  sizes: WindowSizes,
+): Promise<void> {
+  const { maxEvents } = sizes;
+  let startMs = query.range.startMs;
+  let guesses = 0;
+  // How far guesses were off lately, as a share of the stretch they were made in.
+  let usualError = 0.03;
+  // Bounded by the asker; each round either moves the start on or adds a point.
+  for (;;) {
+    const from = pointAt(curve, startMs);
+    const low = lastPointWithin(curve, from, maxEvents);
+    if (low === curve.atMs.length - 1) return;
+    const lowMs = curve.atMs[low] as number;
+    const widthMs = (curve.atMs[low + 1] as number) - lowMs;
+    const cut = leastWaste(curve, from, low, sizes);
+    if (cut > from && (widthMs === 1 || wasteOf(curve, from, cut, sizes) <= ACCEPTED_WASTE + guesses * LESS_PICKY)) {
+      startMs = curve.atMs[cut] as number;
+      guesses = 0;
+      continue;
+    }
+    if (widthMs === 1) {
+      startMs = curve.atMs[low + 1] as number;
+      continue;
+    }
+    const filled = eventsBetween(curve, from, low);
+    const step = eventsBetween(curve, low, low + 1);
+    const far = step > FAR_WINDOWS * maxEvents;
+    const margin = Math.min(0.35 * maxEvents, Math.max(0.01 * maxEvents, 1.3 * usualError * step));
+    const wanted = (curve.before[low] as number) + (far ? step / 2 : Math.max(1, maxEvents - filled - margin));
+    guesses++;
+    const halve = guesses > PATIENT_GUESSES && guesses % 2 === 0;
+    const atMs = halve ? lowMs + Math.floor(widthMs / 2) : instantOf(curve, low, wanted);
+    const before = (curve.before[from] as number) + (await asker.count(between(query, startMs, atMs)));
+    if (!halve && !far) usualError = 0.7 * usualError + 0.3 * Math.min(0.5, Math.abs(before - wanted) / step);
+    if (addPoint(curve, atMs, before)) {
+      const rest = await asker.count(between(query, atMs, query.range.endMs));
+      addPoint(curve, query.range.endMs, before + rest);
+    }
+  }
+}
+
+/** The same query over a part of its range. */
+export function between(query: EventQuery, startMs: number, endMs: number): EventQuery {
+  return { ...query, range: { startMs, endMs } };
+}
+
+/** The point of `from + 1` to `low` at which a window is best ended; `from` when there is none. */
+function leastWaste(curve: EventCurve, from: number, low: number, sizes: WindowSizes): number {
+  let best = low;
+  for (let point = low - 1; point > from; point--) {
+    if (eventsBetween(curve, from, point) < sizes.maxEvents / 2) break;
+    if (wasteOf(curve, from, point, sizes) < wasteOf(curve, from, best, sizes)) best = point;
+  }
+  return best;
+}
+
+/** Requests that a window between the two points spends beyond the best imaginable. */
+function wasteOf(curve: EventCurve, from: number, to: number, { maxEvents, pageSize }: WindowSizes): number {
+  const events = eventsBetween(curve, from, to);
+  return requestsOf(events, pageSize) - events / pageSize + (1 - events / maxEvents) * WINDOW_REQUESTS;
+}

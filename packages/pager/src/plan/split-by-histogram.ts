@@ -1,0 +1,194 @@
+import {
+  EdrlakeError,
+  type EventQuery,
+  type HistogramBucket,
+  intersect,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  MS_PER_MINUTE,
+  MS_PER_SECOND,
+  type TimeRange,
+} from '@edrlake/core';
+import type { CountAsker } from './count-client.ts';
+import { addPoint, type EventCurve, eventsBetween, pointAt, replaceBetween, shiftFrom } from './count-curve.ts';
+import { pagesOf, type WindowSizes } from './page-math.ts';
+import { between } from './split-by-count.ts';
+
+/** Bucket sizes, ascending; each divides a day, so that buckets of one size never overlap those of another halfway. */
+const BUCKET_SIZES_MS = [
+  ...[1, 2, 5, 10, 15, 20, 30].map((seconds) => seconds * MS_PER_SECOND),
+  ...[1, 2, 3, 5, 10, 15, 20, 30].map((minutes) => minutes * MS_PER_MINUTE),
+  ...[1, 2, 3, 4, 6, 8, 12].map((hours) => hours * MS_PER_HOUR),
+  MS_PER_DAY,
+];
+
+/** Buckets of one answer: a few thousand are a small body and finer than any plan needs. */
+const MAX_BUCKETS = 4_000;
+
+/** From days to seconds there are at most so many useful refinements. */
+const MAX_PASSES = 6;
+
+/** Plans of that many pages can pay one request to find out whether the histogram puts events where they are. */
+const SPOT_CHECK_PAGES = 100;
+
+/** These would meet the next count as well: falling back would only hide them. */
+const FATAL_CODES = new Set(['AUTH_REJECTED', 'ACCESS_DENIED', 'CREDENTIALS_MISSING', 'INTERRUPTED']);
+
+/**
+ * Adds points from histograms: one over the whole range, then finer ones only where buckets are so full that they would
+ * spoil the cuts. Each must add up to what is known of its stretch; from the first that fails, contradicts the counts
+ * or is in disorder, none is asked for any more, and the curve keeps only what adds up.
+ */
+export async function addHistogramCuts(
+  asker: CountAsker,
+  query: EventQuery,
+  curve: EventCurve,
+  sizes: WindowSizes,
+): Promise<void> {
+  const whole = coarsestUseful(query.range);
+  if (whole === null || !(await refine(asker, query, curve, { ...query.range, bucketMs: whole }))) return;
+  if (!(await spotCheck(asker, query, curve, sizes))) return;
+  for (let pass = 0; pass < MAX_PASSES; pass++) {
+    const stretches = denseStretches(curve, sizes);
+    if (stretches.length === 0) return;
+    for (const stretch of stretches) {
+      if (!(await refine(asker, query, curve, stretch))) return;
+    }
+  }
+}
+
+interface Stretch extends TimeRange {
+  readonly bucketMs: number;
+}
+
+function coarsestUseful(range: TimeRange): number | null {
+  const spanMs = range.endMs - range.startMs;
+  const fits = BUCKET_SIZES_MS.find((bucketMs) => spanMs / bucketMs <= MAX_BUCKETS) ?? MS_PER_DAY;
+  return fits < spanMs ? fits : null;
+}
+
+/** Asks for one histogram and takes its points over; false when it cannot be trusted. */
+async function refine(asker: CountAsker, query: EventQuery, curve: EventCurve, stretch: Stretch): Promise<boolean> {
+  const { startMs, endMs, bucketMs } = stretch;
+  const part = between(query, startMs, endMs);
+  const buckets = await bucketsOf(asker, part, bucketMs);
+  if (buckets === null) return false;
+  const from = pointAt(curve, startMs);
+  const to = pointAt(curve, endMs);
+  const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
+  const known = eventsBetween(curve, from, to);
+  if (total !== known) {
+    // Data may have changed since the count: the count of now decides who is right.
+    const count = await asker.count(part);
+    shiftFrom(curve, to, count - known);
+    if (count !== total) {
+      replaceBetween(curve, from, to, { atMs: [], before: [] });
+      return false;
+    }
+  }
+  const points: EventCurve = { atMs: [], before: [] };
+  let before = curve.before[from] as number;
+  for (const bucket of buckets) {
+    if (bucket.range.startMs > startMs && points.atMs.at(-1) !== bucket.range.startMs) {
+      points.atMs.push(bucket.range.startMs);
+      points.before.push(before);
+    }
+    before += bucket.count;
+    if (bucket.range.endMs < endMs) {
+      points.atMs.push(bucket.range.endMs);
+      points.before.push(before);
+    }
+  }
+  replaceBetween(curve, from, to, points);
+  return true;
+}
+
+/** The buckets within the query's range, oldest first; null when there is no histogram or it is in disorder. */
+async function bucketsOf(
+  asker: CountAsker,
+  query: EventQuery,
+  bucketMs: number,
+): Promise<readonly HistogramBucket[] | null> {
+  if (asker.histogram === null) return null;
+  try {
+    const clipped: HistogramBucket[] = [];
+    let reachedMs = query.range.startMs;
+    for (const { range, count } of await asker.histogram(query, bucketMs)) {
+      if (!Number.isSafeInteger(count) || count < 0) return null;
+      if (count === 0) continue;
+      const inside = intersect(range, query.range);
+      if (inside === null || inside.startMs < reachedMs) return null;
+      clipped.push({ range: inside, count });
+      reachedMs = inside.endMs;
+    }
+    return clipped;
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError && !FATAL_CODES.has(thrown.code)) return null;
+    throw thrown;
+  }
+}
+
+/** Counts up to the middle of the events: a histogram in another time zone has the right total in the wrong places. */
+async function spotCheck(
+  asker: CountAsker,
+  query: EventQuery,
+  curve: EventCurve,
+  sizes: WindowSizes,
+): Promise<boolean> {
+  const total = curve.before.at(-1) as number;
+  if (pagesOf(total, sizes.pageSize) < SPOT_CHECK_PAGES) return true;
+  const middle = curve.before.findIndex((before) => before >= total / 2);
+  const atMs = curve.atMs[middle] as number;
+  if (atMs === query.range.endMs) return true;
+  const before = await asker.count(between(query, query.range.startMs, atMs));
+  if (before === curve.before[middle]) return true;
+  replaceBetween(curve, 0, curve.atMs.length - 1, { atMs: [], before: [] });
+  if (addPoint(curve, atMs, before)) {
+    const rest = await asker.count(between(query, atMs, query.range.endMs));
+    addPoint(curve, query.range.endMs, before + rest);
+  }
+  return false;
+}
+
+/**
+ * Stretches whose buckets are worth a finer histogram. A cut can be chosen among all points of a window; with buckets of
+ * a tenth of a window it misses the best place by about a tenth of a page, with larger ones by up to half a page. What
+ * that costs all cuts in the stretch must exceed the one request a finer histogram costs.
+ */
+function denseStretches(curve: EventCurve, { maxEvents, pageSize }: WindowSizes): Stretch[] {
+  const stretches: Stretch[] = [];
+  const last = curve.atMs.length - 1;
+  for (let point = 0; point < last; ) {
+    const bucketMs = finerBucketMs(curve, point, pageSize);
+    if (bucketMs === null) {
+      point++;
+      continue;
+    }
+    const startMs = curve.atMs[point] as number;
+    let saved = 0;
+    let endMs = startMs;
+    for (; point < last; point++) {
+      const cellEndMs = curve.atMs[point + 1] as number;
+      const cellMs = cellEndMs - (curve.atMs[point] as number);
+      if (cellMs <= bucketMs || cellEndMs - startMs > MAX_BUCKETS * bucketMs) break;
+      const count = eventsBetween(curve, point, point + 1);
+      if (count <= pageSize) continue;
+      saved += count > maxEvents ? 2 : (count / maxEvents) * Math.min(0.5, count / maxEvents);
+      endMs = cellEndMs;
+    }
+    if (saved > 1) stretches.push({ startMs, endMs, bucketMs });
+  }
+  return stretches;
+}
+
+/** The bucket size that brings a dense cell down to a quarter page a bucket; null for cells that need or allow no finer. */
+function finerBucketMs(curve: EventCurve, point: number, pageSize: number): number | null {
+  const count = eventsBetween(curve, point, point + 1);
+  const cellMs = (curve.atMs[point + 1] as number) - (curve.atMs[point] as number);
+  if (count <= pageSize) return null;
+  const wantedMs = (cellMs * pageSize) / 4 / count;
+  const wanted = BUCKET_SIZES_MS.findLast((bucketMs) => bucketMs <= wantedMs) ?? MS_PER_SECOND;
+  const finest = BUCKET_SIZES_MS.find((bucketMs) => bucketMs >= cellMs / MAX_BUCKETS) ?? MS_PER_DAY;
+  const finer = Math.max(wanted, finest);
+  return finer < cellMs ? finer : null;
+}

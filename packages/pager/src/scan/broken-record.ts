@@ -1,0 +1,85 @@
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
+import { type Damage, recordSkim } from '../json/skim-record.ts';
+import type { KnownRecord } from './field-table.ts';
+
+/** Of a record that is too large for a line so much is kept. */
+const PREFIX_BYTES = 1_048_576;
+
+/** A record that cannot be read, on its way to the spool. */
+export interface BrokenRecord {
+  /** As `take` of a skim. */
+  take(bytes: Buffer, from: number, end: number): number | 'more' | 'lost';
+  /** Its line without the line break, once it has been taken whole. Where its tokens are as they should be it is too large. */
+  line(): Buffer;
+  /** Its members that could be read for certain, as the text of a JSON object. */
+  readonly fields: Buffer;
+}
+
+/**
+ * Takes a record that is damaged or too large. Memory: as many bytes as a line may have, and less once the record has more.
+ * @param maxRecordBytes the longest line, and the longest record that is no reject
+ */
+export function brokenRecord(known: KnownRecord, maxRecordBytes: number): BrokenRecord {
+  const skim = recordSkim(known.singleNames);
+  const hash = createHash('sha256');
+  const prefixBytes = Math.min(PREFIX_BYTES, Math.ceil(maxRecordBytes / 16));
+  let kept: Buffer[] = [];
+  let keptBytes = 0;
+  let size = 0;
+  const keep = (bytes: Buffer) => {
+    hash.update(bytes);
+    size += bytes.length;
+    if (size > maxRecordBytes) {
+      if (keptBytes > prefixBytes) kept = [Buffer.from(Buffer.concat(kept).subarray(0, prefixBytes))];
+      keptBytes = Math.min(keptBytes, prefixBytes);
+    }
+    const wanted = size > maxRecordBytes ? Math.max(0, prefixBytes - keptBytes) : bytes.length;
+    if (wanted === 0) return;
+    kept.push(Buffer.from(bytes.subarray(0, wanted)));
+    keptBytes += Math.min(wanted, bytes.length);
+  };
+  const fieldsText = () => `{${[...skim.fields].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
+  return {
+    take(bytes, from, end) {
+      const after = skim.take(bytes, from, end);
+      keep(bytes.subarray(from, typeof after === 'number' ? after : end));
+      return after;
+    },
+    line() {
+      const whole = Buffer.concat(kept);
+      const lineOf = (reason: Damage, record: unknown) => {
+        const rejected = `{"reason":${JSON.stringify(reason)},"fields":${JSON.stringify(fieldsText())},"record":${JSON.stringify(record)}}`;
+        return Buffer.from(JSON.stringify({ [SPOOL_MEMBERS.odd]: SPOOL_BROKEN + rejected }));
+      };
+      const damage = isUtf8(whole) ? skim.damage : 'not UTF-8';
+      if (size <= maxRecordBytes) {
+        const line = lineOf(damage ?? 'too large', damage === 'not UTF-8' ? bytesAsJson(whole) : whole.toString());
+        if (line.length <= maxRecordBytes) return line;
+      }
+      const prefix = wholeCharacters(whole.subarray(0, prefixBytes));
+      const rest = { '#bytes': size, '#sha256': hash.copy().digest('hex') };
+      const isTooLarge = size > maxRecordBytes || damage === null;
+      return lineOf(isTooLarge ? 'too large' : damage, { ...bytesAsJson(prefix), ...rest });
+    },
+    get fields() {
+      return Buffer.from(fieldsText());
+    },
+  };
+}
+
+/** Bytes as text; where that would change them also in base64. */
+function bytesAsJson(bytes: Buffer): Readonly<Record<string, string>> {
+  const text = { '#text': bytes.toString() };
+  return isUtf8(bytes) ? text : { ...text, '#base64': bytes.toString('base64') };
+}
+
+/** Without the beginning of a character that the end cuts. */
+function wholeCharacters(bytes: Buffer): Buffer {
+  for (let cut = 0; cut < 4 && cut < bytes.length; cut++) {
+    const shorter = bytes.subarray(0, bytes.length - cut);
+    if (isUtf8(shorter)) return shorter;
+  }
+  return bytes;
+}

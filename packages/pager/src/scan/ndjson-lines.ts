@@ -1,0 +1,139 @@
+import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
+import type { KnownSection } from './field-table.ts';
+import type { ElementExtra } from './record-scanner.ts';
+
+const ODD_BEGIN = Buffer.from(`{"${SPOOL_MEMBERS.odd}":"`);
+const EXTRA_BEGIN = Buffer.from(`,"${SPOOL_MEMBERS.extra}":`);
+
+const FEW_BYTES = 64;
+
+/** What no column takes of a record. */
+export interface CollectedExtra {
+  readonly root: KnownSection;
+  /** In the order of their places. */
+  readonly elements: readonly ElementExtra[];
+}
+
+/** Lines on their way to the spool: one buffer, used over and over. It grows to twice the largest record. */
+export interface LineBuffer {
+  /** A record as it is. */
+  plain(bytes: Buffer, from: number, to: number): void;
+  /** A record with what the scan has collected as its extra. */
+  withExtra(bytes: Buffer, from: number, to: number, extra: CollectedExtra): void;
+  /** The text of a record, as a string. */
+  odd(bytes: Buffer, from: number, to: number): void;
+  /** A line that is made already. */
+  made(line: Buffer): void;
+  /** Takes back what was added after there were so many bytes. */
+  shorten(byteLength: number): void;
+  readonly byteLength: number;
+  /** All lines, until the next `reset`. */
+  take(): Buffer;
+  reset(): void;
+}
+
+/** @param capacity bytes to begin with */
+export function lineBuffer(capacity: number): LineBuffer {
+  let lines = Buffer.allocUnsafe(capacity);
+  let length = 0;
+  const ensure = (more: number) => {
+    if (length + more <= lines.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(2 * lines.length, length + more));
+    lines.copy(larger, 0, 0, length);
+    lines = larger;
+  };
+  const append = (bytes: Buffer, from: number, to: number) => {
+    // A copy by the runtime costs as much as copying so many bytes here.
+    if (to - from > FEW_BYTES) length += bytes.copy(lines, length, from, to);
+    else for (let at = from; at < to; at++) lines[length++] = bytes[at] as number;
+  };
+  const byte = (value: number) => {
+    lines[length++] = value;
+  };
+  const appendMembers = (bytes: Buffer, places: readonly number[]) => {
+    for (let i = 0; i < places.length; i += 2) {
+      if (i > 0) byte(0x2c);
+      append(bytes, places[i] as number, places[i + 1] as number);
+    }
+  };
+  const appendExtra = (bytes: Buffer, section: KnownSection) => {
+    byte(0x7b);
+    appendMembers(bytes, section.extra);
+    let isFirst = section.extra.length === 0;
+    for (const below of section.subsections) {
+      if (!below.hasExtra) continue;
+      if (!isFirst) byte(0x2c);
+      isFirst = false;
+      append(below.key, 0, below.key.length);
+      appendExtra(bytes, below);
+    }
+    byte(0x7d);
+  };
+  return {
+    plain(bytes, from, to) {
+      ensure(to - from + 1);
+      append(bytes, from, to);
+      byte(0x0a);
+    },
+    withExtra(bytes, from, to, { root, elements }) {
+      // The extra is part of the record, but for the names of the sections, which stand in it too.
+      ensure(2 * (to - from) + (elements.length + 1) * (EXTRA_BEGIN.length + 2));
+      let copied = from;
+      for (const { endAt, members } of elements) {
+        append(bytes, copied, endAt);
+        append(EXTRA_BEGIN, 0, EXTRA_BEGIN.length);
+        byte(0x7b);
+        appendMembers(bytes, members);
+        byte(0x7d);
+        copied = endAt;
+      }
+      append(bytes, copied, to - 1);
+      if (root.hasExtra) {
+        append(EXTRA_BEGIN, 0, EXTRA_BEGIN.length);
+        appendExtra(bytes, root);
+      }
+      byte(0x7d);
+      byte(0x0a);
+    },
+    odd(bytes, from, to) {
+      ensure(2 * (to - from) + ODD_BEGIN.length + 3);
+      append(ODD_BEGIN, 0, ODD_BEGIN.length);
+      // Nothing but quotes and backslashes needs an escape: control characters are escaped already, or spaces.
+      length += lines.write(bytes.toString('latin1', from, to).replace(/["\\]/g, '\\$&'), length, 'latin1');
+      byte(0x22);
+      byte(0x7d);
+      byte(0x0a);
+    },
+    made(line) {
+      ensure(line.length + 1);
+      append(line, 0, line.length);
+      byte(0x0a);
+    },
+    shorten(byteLength) {
+      length = byteLength;
+    },
+    get byteLength() {
+      return length;
+    },
+    take: () => lines.subarray(0, length),
+    reset() {
+      length = 0;
+    },
+  };
+}
+
+/**
+ * The record of a line that was spooled by a shape, without the line break. The extra of a plain one is left in it, a broken line
+ * as it is; of a record that could not be read only the members that could.
+ */
+export function asDelivered(line: Buffer): Buffer {
+  if (!line.subarray(0, ODD_BEGIN.length).equals(ODD_BEGIN)) return line;
+  try {
+    const { [SPOOL_MEMBERS.odd]: text } = JSON.parse(line.toString()) as { [SPOOL_MEMBERS.odd]: string };
+    if (!text.startsWith(SPOOL_BROKEN)) return Buffer.from(text);
+    const { fields } = JSON.parse(text.slice(SPOOL_BROKEN.length)) as { fields: string };
+    return Buffer.from(fields);
+  } catch {
+    return line;
+  }
+}

@@ -1,0 +1,315 @@
+import { crc32 } from 'node:zlib';
+import { EdrlakeError } from '@edrlake/core';
+import { broken, type ScanState, stop } from '../json/scan-state.ts';
+import { afterColon, afterGap, stringEnd, valueEnd } from '../json/scan-values.ts';
+import { utf8Check } from '../json/utf8-validator.ts';
+import { workBuffer } from '../json/work-buffer.ts';
+import type { KnownRecord } from './field-table.ts';
+import { type RecordTaker, recordTaker } from './take-records.ts';
+import { requiredIn } from './unwrap-record.ts';
+
+/** DuckDB reads JSON objects up to 16 MiB; one byte more and it refuses the whole file. */
+export const MAX_RECORD_BYTES = 15 * 1_048_576;
+
+/** So much is scanned at once, and lines are handed on when there are more. Small enough to stay in a core's cache. */
+const PIECE_BYTES = 131_072;
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** How a page is read and where its records go. */
+export interface PageScanOptions {
+  /** What records are known to hold, and the fields that may hold their identity. */
+  readonly known: KnownRecord;
+  /** The longest line. Default `MAX_RECORD_BYTES`. */
+  readonly maxRecordBytes?: number;
+  /** Takes the lines in order. The buffer is used again as soon as the promise is fulfilled. */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+}
+
+/** What one page held. */
+export interface ScannedPage {
+  readonly recordCount: number;
+  /** Bytes written, line breaks included. */
+  readonly writtenBytes: number;
+  /** CRC-32 of the bytes written, 8 hex digits. */
+  readonly crc32: string;
+  /** One per record, in order; null where a record has no identity. */
+  readonly ids: readonly (string | null)[];
+  /** Records that do not fit the shape but can be read. */
+  readonly oddRecords: number;
+  /** Records that cannot be read, or are too large: they are to be rejects. */
+  readonly brokenRecords: number;
+  /** Halves of surrogate pairs that were written as `\ufffd`. */
+  readonly replacedSurrogates: number;
+}
+
+/**
+ * Reads the body of one page, a JSON array of records, an object with one, or records one after the other (NDJSON), in one pass over its bytes and writes one line for each record, in the
+ * order delivered. Of a record that fits the shape the line is the record, changed only where that changes nothing for its
+ * columns: the brackets around a single value become spaces, the name of a blank text begins with `#` instead, so that nobody
+ * reads it, and what no column takes of the record, or of an element of a list, stands in it a second time, as its last member
+ * `#extra`. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. In both, white space between
+ * tokens becomes spaces, and escaped halves of surrogate pairs become `\ufffd` (they are no text and DuckDB refuses them). An
+ * empty body holds no records, as the API answers 204 when it finds nothing.
+ *
+ * It checks all of RFC 8259 except that the names within an object are unique; two strings are the same identity
+ * however they are escaped, a number is its text as delivered. Memory: the largest record three times, and the ids.
+ * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) for a body that ends early, goes on after the array, is not an array, not
+ *   JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: throw it away.
+ */
+export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageScanOptions): Promise<ScannedPage> {
+  const page = openPage(options.known, options.maxRecordBytes ?? MAX_RECORD_BYTES);
+  const { lines, ids, counts } = page.records;
+  let writtenBytes = 0;
+  let checksum = 0;
+  const flush = async () => {
+    const bytes = lines.take();
+    if (bytes.length === 0) return;
+    checksum = crc32(bytes, checksum);
+    writtenBytes += bytes.length;
+    await options.write(bytes);
+    lines.reset();
+  };
+  let head: Buffer | null = Buffer.alloc(0);
+  for await (const received of body) {
+    let chunk = Buffer.from(received.buffer, received.byteOffset, received.length);
+    if (head !== null) {
+      // A byte order mark may be cut by chunk boundaries; three bytes decide.
+      if (head.length > 0) chunk = Buffer.concat([head, chunk]);
+      head = chunk.length < BYTE_ORDER_MARK.length ? Buffer.from(chunk) : null;
+      if (head !== null) continue;
+      if (chunk.subarray(0, 3).equals(BYTE_ORDER_MARK)) chunk = chunk.subarray(3);
+    }
+    for (let from = 0; from < chunk.length; from += PIECE_BYTES) {
+      page.take(chunk.subarray(from, from + PIECE_BYTES));
+      if (lines.byteLength > PIECE_BYTES) await flush();
+    }
+  }
+  if (head !== null && head.length > 0) page.take(head);
+  page.end();
+  await flush();
+  return {
+    recordCount: ids.length,
+    writtenBytes,
+    crc32: checksumText(checksum),
+    ids: ids,
+    oddRecords: counts.odd,
+    brokenRecords: counts.broken,
+    replacedSurrogates: page.state.replacedSurrogates,
+  };
+}
+
+/** A CRC-32 as 8 hex digits. */
+export function checksumText(crc: number): string {
+  return crc.toString(16).padStart(8, '0');
+}
+
+/** What may come next outside of records. The last ones only in an object around the array. */
+type Expected = 'array' | 'record or end' | 'record' | 'separator' | 'nothing' | 'member' | 'next member';
+
+const WANTED: Readonly<Record<Expected, string>> = {
+  array: 'a JSON array, or an object with one in "data", "events", "items", "content" or "hits"',
+  member: 'a field name',
+  'next member': '"," or "}"',
+  'record or end': 'a record or "]"',
+  record: 'a record',
+  separator: '"," or "]"',
+  nothing: 'nothing after the array',
+};
+
+interface OpenPage {
+  readonly state: ScanState;
+  readonly records: RecordTaker;
+  /** Scans as far as whole records go. The piece may be changed afterwards. */
+  take(piece: Buffer): void;
+  /** @throws {EdrlakeError} when something is missing */
+  end(): void;
+}
+
+/** Collects pieces until they hold whole records: a record that is cut by the end of a piece is scanned again with the next. */
+function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
+  const work = workBuffer(2 * PIECE_BYTES);
+  const { state } = work;
+  const records = recordTaker(state, known, { maxRecordBytes, lineCapacity: 2 * PIECE_BYTES });
+  const utf8 = utf8Check();
+  const envelope = pageEnvelope(state, known, maxRecordBytes);
+  let expected: Expected = 'array';
+  /** Records follow each other without an array around them. */
+  let isLines = false;
+  // A record that is cut is only tried again when there is twice as much of it, so that small pieces cost no more than large
+  // ones; at the limit in any case, because what lies behind the record does not make it larger.
+  let retryAtBytes = 0;
+
+  /** As far as it goes; returns how much is done. */
+  const step = (): number => {
+    let at = 0;
+    if (records.isOpen()) {
+      at = records.goOn();
+      if (records.isOpen()) return at;
+      expected = 'separator';
+    }
+    for (;;) {
+      at = afterGap(state, at);
+      if (at >= state.end) return state.end;
+      const byte = state.bytes[at] as number;
+      if (expected === 'member') {
+        const to = envelope.memberEnd(at, byte);
+        if (state.starved) return at;
+        expected = envelope.isInList ? 'record or end' : 'next member';
+        at = to;
+        continue;
+      }
+      if (expected === 'array' && byte === 0x7b) {
+        const opened = envelope.open(at);
+        if (state.starved) return at;
+        isLines = opened.expected === 'record';
+        ({ at, expected } = opened);
+        continue;
+      }
+      if (isLines && expected === 'separator') {
+        if (byte !== 0x7b) throw broken(state, at, 'another record');
+        expected = 'record';
+        continue;
+      }
+      if (expected === 'separator' && byte === 0x2c) expected = 'record';
+      else if (expected === 'array' && byte === 0x5b) expected = 'record or end';
+      else if ((expected === 'separator' || expected === 'record or end') && byte === 0x5d)
+        expected = envelope.endList();
+      else if (expected === 'next member' && byte === 0x2c) expected = 'member';
+      else if (expected === 'next member' && byte === 0x7d && envelope.hadList) expected = envelope.close();
+      else if (expected === 'record' || expected === 'record or end') {
+        const to = records.take(at);
+        if (state.starved || records.isOpen()) return to;
+        expected = 'separator';
+        at = to;
+        continue;
+      } else throw unexpected(state, at, expected);
+      at++;
+    }
+  };
+
+  return {
+    state,
+    records,
+    take(piece) {
+      work.append(piece);
+      if (!records.isDoubtful && !utf8.accepts(piece)) records.isDoubtful = true;
+      if (state.end < retryAtBytes) return;
+      state.starved = false;
+      work.discard(step());
+      retryAtBytes = Math.min(2 * state.end, maxRecordBytes + 1);
+    },
+    end() {
+      // What was put off may be whole by now.
+      if (state.end > 0) {
+        state.starved = false;
+        work.discard(step());
+      }
+      if (isLines && expected === 'separator' && !records.isOpen()) return;
+      if (expected === 'nothing' || (expected === 'array' && state.offset + state.end === 0)) return;
+      const isInRecord = records.isOpen() || (state.starved && (expected === 'record' || expected === 'record or end'));
+      throw endedEarly(state, envelope.isListless(expected), isInRecord);
+    },
+  };
+}
+
+const quoted = (name: string) => Buffer.from(`"${name}"`);
+
+/** The names by which an object around the array may hold it. */
+const LIST_NAMES = ['data', 'events', 'items', 'content', 'hits'].map(quoted);
+
+/** A search engine's own answer holds the array one object deeper: `{"hits":{"total":…,"hits":[…]}}`. */
+const HITS = quoted('hits');
+
+/** An object around the array of records. What else it holds is about the page and no record's: it is passed over. */
+function pageEnvelope(state: ScanState, known: KnownRecord, maxMemberBytes: number) {
+  /** Objects that are open around the list. */
+  let depth = 0;
+  const isNamed = (name: Buffer, from: number, to: number) => name.equals(state.bytes.subarray(from, to));
+  const envelope = {
+    isInList: false,
+    hadList: false,
+    /**
+     * From the bracket that opens the object to the first record in its list. Where it has no list, but a member for each column
+     * that a record must have, it is a record itself. Sets `starved` where that has not come yet.
+     */
+    open(from: number): { at: number; expected: Expected } {
+      const names = new Set<string>();
+      let at = from + 1;
+      for (depth = 1; ; ) {
+        at = afterGap(state, at);
+        const nameEnd = state.bytes[at] === 0x22 ? stringEnd(state, at + 1) : at;
+        const valueAt = nameEnd === at ? at : afterColon(state, nameEnd);
+        if (depth === 1 && state.bytes[valueAt] === 0x7b && isNamed(HITS, at, nameEnd)) {
+          depth = 2;
+          at = valueAt + 1;
+          continue;
+        }
+        const isEmpty = state.bytes[at] === 0x7d;
+        const end = isEmpty ? at : envelope.memberEnd(at, state.bytes[at] ?? 0);
+        if (state.starved && state.end - from > maxMemberBytes) throw broken(state, from, WANTED.array);
+        if (state.starved) return { at: from, expected: 'array' };
+        if (envelope.isInList) return { at: end, expected: 'record or end' };
+        if (depth === 1 && !isEmpty) names.add(state.bytes.toString('utf8', at + 1, nameEnd - 1));
+        at = afterGap(state, end);
+        while (depth === 2 && state.bytes[at] === 0x7d) {
+          depth = 1;
+          at = afterGap(state, at + 1);
+        }
+        if (state.bytes[at] === 0x2c) at++;
+        else if (at >= state.end) state.starved = true;
+        else if (state.bytes[at] === 0x7d && isRecord(known, names)) return { at: from, expected: 'record' };
+        else throw unexpected(state, at, 'next member');
+        if (state.starved) return { at: from, expected: 'array' };
+      }
+    },
+    /** After the bracket that closes an object around the list. */
+    close(): Expected {
+      depth--;
+      return depth === 0 ? 'nothing' : 'next member';
+    },
+    /** Whether no list has begun. */
+    isListless: (expected: Expected) => expected === 'array',
+    endList(): Expected {
+      envelope.isInList = false;
+      return depth === 0 ? 'nothing' : 'next member';
+    },
+    /** After a member, or after the bracket that opens the list of records. */
+    memberEnd(at: number, byte: number): number {
+      if (byte !== 0x22) return stop(state, at, WANTED.member);
+      const nameEnd = stringEnd(state, at + 1);
+      const valueAt = afterColon(state, nameEnd);
+      const names = depth === 2 ? [HITS] : LIST_NAMES;
+      const isList = state.bytes[valueAt] === 0x5b && names.some((name) => isNamed(name, at, nameEnd));
+      if (isList && envelope.hadList) throw broken(state, valueAt, 'one list of records');
+      const end = isList ? valueAt + 1 : valueEnd(state, valueAt, 2);
+      if (state.starved && state.end - at > maxMemberBytes) throw broken(state, at, 'a member whose end is near');
+      if (isList && !state.starved) {
+        envelope.isInList = true;
+        envelope.hadList = true;
+      }
+      return end;
+    },
+  };
+  return envelope;
+}
+
+function isRecord(known: KnownRecord, names: ReadonlySet<string>): boolean {
+  return known.required !== 0 && requiredIn(known, names) === known.required;
+}
+
+function unexpected(state: ScanState, at: number, expected: Expected): EdrlakeError {
+  const isHtml = expected === 'array' && state.bytes[at] === 0x3c;
+  const isListless = expected === 'next member' && state.bytes[at] === 0x7d;
+  return broken(state, at, isHtml ? 'a JSON array, not HTML,' : WANTED[isListless ? 'array' : expected]);
+}
+
+function endedEarly(state: ScanState, isWithoutArray: boolean, isInRecord: boolean): EdrlakeError {
+  const offsetBytes = state.offset + state.end;
+  const place = isWithoutArray ? 'without one' : isInRecord ? 'inside a record' : `after ${state.recordCount} records`;
+  return new EdrlakeError(
+    'BODY_BROKEN',
+    `expected the end of the JSON array, the body ended after ${offsetBytes} bytes ${place}`,
+    { disposition: 'retry', context: { offsetBytes, records: state.recordCount } },
+  );
+}

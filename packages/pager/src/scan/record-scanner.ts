@@ -1,0 +1,346 @@
+import { MAX_DEPTH, type ScanState, stop } from '../json/scan-state.ts';
+import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from '../json/scan-values.ts';
+import { isBlankText, isPlainTime, plainDigits } from '../json/typed-values.ts';
+import { type KnownMember, type KnownRecord, type KnownSection, slotOf } from './field-table.ts';
+
+// The codes of `KIND_CODES`, written out: names from another module would be looked up for each member.
+const TEXT = 1;
+const INTEGER = 2;
+const BIGINT = 3;
+const BOOLEAN = 4;
+const TIMESTAMP = 5;
+const LEFTOVER = 7;
+const SECTION = 8;
+const LIST = 9;
+
+/** Where the value of an id field lies. `from` is -1 where there is none. */
+export interface IdPlace {
+  from: number;
+  to: number;
+  escaped: boolean;
+}
+
+/** What no column takes of one element of a list. */
+export interface ElementExtra {
+  /** The place of its closing brace. */
+  readonly endAt: number;
+  /** Places of members: from, to, from, to, … */
+  readonly members: readonly number[];
+}
+
+/** The scan of a page's records, one after the other. */
+export interface RecordScan {
+  readonly state: ScanState;
+  readonly known: KnownRecord;
+  /** One for each id field: where the current record has it. */
+  readonly ids: readonly IdPlace[];
+  /** `known.objects` when the current record began. */
+  record: number;
+  /** Bits of the required columns that the current record fills. */
+  filled: number;
+  /** Elements of lists that hold what no column takes: where each ends, and where that lies. */
+  readonly elements: ElementExtra[];
+  /** What was written over in the current record: place, byte that was there, place, byte, … */
+  readonly edits: number[];
+}
+
+/**
+ * Scans the record (or whatever stands in its place) at `at`; `state.odd` tells whether it fits the shape.
+ * The one path every byte goes through: names are compared with the one that is expected next, four bytes at a time.
+ */
+export function recordEnd(scan: RecordScan, at: number): number {
+  const { state, known, ids } = scan;
+  state.odd = false;
+  scan.filled = 0;
+  scan.record = known.objects + 1;
+  for (const id of ids) id.from = -1;
+  if (scan.elements.length > 0) scan.elements.length = 0;
+  if (scan.edits.length > 0) scan.edits.length = 0;
+  clearExtra(known.root);
+  if (state.bytes[at] !== 0x7b) {
+    state.odd = true;
+    return valueEnd(state, at, 1);
+  }
+  const end = objectEnd(scan, known.root, at, 1);
+  if (scan.filled !== known.required) state.odd = true;
+  if (scan.edits.length > 0 && (state.odd || state.starved)) takeBackEdits(scan);
+  return end;
+}
+
+/** Gives the record that was scanned last back what was written over: when it is odd, not whole yet, or not to be read at all. */
+export function takeBackEdits({ state, edits }: RecordScan): void {
+  for (let i = 0; i < edits.length; i += 2) state.bytes[edits[i] as number] = edits[i + 1] as number;
+  edits.length = 0;
+}
+
+function edit({ state: { bytes }, edits }: RecordScan, place: number, byte: number): void {
+  edits.push(place, bytes[place] as number);
+  bytes[place] = byte;
+}
+
+/** Makes a member one that nobody reads: blank text says as little as none. */
+function hide(scan: RecordScan, nameAt: number): void {
+  edit(scan, nameAt + 1, 0x23);
+}
+
+function clearExtra(section: KnownSection): void {
+  section.hasExtra = false;
+  if (section.extra.length > 0) section.extra.length = 0;
+  if (section.unknownNames.size > 0) section.unknownNames.clear();
+  for (const below of section.subsections) clearExtra(below);
+}
+
+function objectEnd(scan: RecordScan, section: KnownSection, from: number, depth: number): number {
+  const { state } = scan;
+  const { bytes, words } = state;
+  const { members, follower } = section;
+  const object = ++scan.known.objects;
+  let at = afterGap(state, from + 1);
+  if (bytes[at] === 0x7d) return at + 1;
+  let previous = 0;
+  for (;;) {
+    const nameAt = at;
+    let member = members[follower[previous] as number];
+    if (member !== undefined && hasName(words, at, member)) {
+      at += member.byteLength;
+      if ((bytes[at] as number) <= 0x20) at = afterGap(state, at);
+    } else {
+      if (bytes[at] !== 0x22) return stop(state, at, 'a field name');
+      state.escaped = false;
+      at = stringEnd(state, at + 1);
+      member = state.escaped ? escapedMember(scan, section, nameAt, at) : namedMember(state, section, nameAt, at);
+      if (member !== undefined) follower[previous] = member.index;
+      at = afterColon(state, at);
+    }
+    if (member === undefined) {
+      at = unknownEnd(scan, section, nameAt, at, depth);
+    } else {
+      previous = member.index;
+      if (member.seenIn === object) state.odd = true;
+      member.seenIn = object;
+      at = memberEnd(scan, section, member, nameAt, at, depth);
+    }
+    if ((bytes[at] as number) <= 0x20) at = afterGap(state, at);
+    if (bytes[at] === 0x2c) {
+      at++;
+      if ((bytes[at] as number) <= 0x20) at = afterGap(state, at);
+    } else if (bytes[at] === 0x7d) {
+      return at + 1;
+    } else return stop(state, at, '"," or "}"');
+  }
+}
+
+function hasName(words: DataView, at: number, { words: wanted, masks }: KnownMember): boolean {
+  for (let i = 0; i < wanted.length; i++) {
+    if (((words.getInt32(at + 4 * i, true) ^ (wanted[i] as number)) & (masks[i] as number)) !== 0) return false;
+  }
+  return true;
+}
+
+/** The member whose name lies in quotes at [from, to). */
+function namedMember({ bytes }: ScanState, { names }: KnownSection, from: number, to: number): KnownMember | undefined {
+  if (to - from <= 2) return undefined;
+  const found = names.slots[slotOf(bytes, from + 1, to - 1, names.factor, names.slots.length)];
+  if (found === undefined || found.name.length !== to - from) return undefined;
+  for (let at = from; at < to; at++) if (bytes[at] !== found.name[at - from]) return undefined;
+  return found;
+}
+
+/** A name with an escape makes a record odd, but may be that of an id field. */
+function escapedMember(
+  { state }: RecordScan,
+  { members }: KnownSection,
+  nameAt: number,
+  nameEnd: number,
+): KnownMember | undefined {
+  state.odd = true;
+  if (state.starved) return undefined;
+  const name = Buffer.from(JSON.stringify(JSON.parse(state.bytes.toString('utf8', nameAt, nameEnd))));
+  return members.find((member) => member !== undefined && name.equals(member.name));
+}
+
+/** After a member that the shape does not name: it becomes part of the extra. */
+function unknownEnd(scan: RecordScan, section: KnownSection, nameAt: number, at: number, depth: number): number {
+  const { state, known } = scan;
+  const end = valueEnd(state, at, depth + 1);
+  if (known.isOpen || state.odd || state.starved) return end;
+  const name = state.bytes.toString('latin1', nameAt + 1, state.bytes.indexOf(0x22, nameAt + 1));
+  const isOurs = name.startsWith('#');
+  if (isOurs || section.unknownNames.has(name)) {
+    state.odd = true;
+    return end;
+  }
+  addExtra(state, section, nameAt, at, end);
+  section.unknownNames.add(name);
+  return end;
+}
+
+function addExtra({ bytes }: ScanState, section: KnownSection, nameAt: number, valueAt: number, end: number): void {
+  // What is null says nothing.
+  if (bytes[valueAt] === 0x6e) return;
+  section.extra.push(nameAt, end);
+  for (let above: KnownSection | null = section; above !== null && !above.isElement; above = above.parent) {
+    above.hasExtra = true;
+  }
+}
+
+/** After the value of a known member. */
+function memberEnd(
+  scan: RecordScan,
+  section: KnownSection,
+  member: KnownMember,
+  nameAt: number,
+  at: number,
+  depth: number,
+): number {
+  const { state } = scan;
+  const byte = state.bytes[at] as number;
+  if (byte === 0x22) {
+    const end = memberStringEnd(state, member, at);
+    if (state.starved) return end;
+    if (member.kind === TEXT && member.idRank < 0 && isBlankText(state.bytes, at + 1, end - 1)) {
+      hide(scan, nameAt);
+      return end;
+    }
+    if (member.requiredBit !== 0 && isFilled(state.bytes, at)) scan.filled |= member.requiredBit;
+    if (member.idRank >= 0) noteId(scan, member, at, end);
+    if (member.shared !== null) checkShared(scan, member, at, end);
+    if (member.kind === LEFTOVER) addExtra(state, section, nameAt, at, end);
+    return end;
+  }
+  if (byte === 0x7b && member.kind === SECTION) {
+    return objectEnd(scan, member.section as KnownSection, at, depth + 1);
+  }
+  if (byte === 0x5b && member.kind === LIST) return listEnd(scan, member.section as KnownSection, at, depth + 1);
+  if (byte === 0x7b || byte === 0x5b) {
+    if (member.kind === LEFTOVER) {
+      const end = valueEnd(state, at, depth + 1);
+      addExtra(state, section, nameAt, at, end);
+      return end;
+    }
+    // An identity stays as it was delivered: in brackets it is none, also when the line is read again.
+    const mayUnwrap = member.kind === TEXT && member.shared === null && member.idRank < 0;
+    if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, nameAt, at, depth);
+    if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.odd = true;
+    return valueEnd(state, at, depth + 1);
+  }
+  const end = scalarEnd(state, at);
+  if (byte === 0x6e) return end;
+  if (!isPlainScalar(state, member.kind, at, end)) state.odd = true;
+  scan.filled |= member.requiredBit;
+  if (member.idRank >= 0) noteId(scan, member, at, end);
+  if (member.shared !== null) checkShared(scan, member, at, end);
+  if (member.kind === LEFTOVER) addExtra(state, section, nameAt, at, end);
+  return end;
+}
+
+/**
+ * After an array in the place of text. One with a single value, or with none, is as good as that value or as blank text: its brackets
+ * are taken away. Any other makes the record odd.
+ */
+function unwrappedEnd(scan: RecordScan, nameAt: number, from: number, depth: number): number {
+  const { state } = scan;
+  const { bytes } = state;
+  const end = valueEnd(state, from, depth + 1);
+  if (state.starved) return end;
+  const first = afterGap(state, from + 1);
+  const byte = bytes[first] as number;
+  const isEmpty = first === end - 1;
+  if (isEmpty || byte === 0x5b || byte === 0x7b) {
+    if (isEmpty) hide(scan, nameAt);
+    else state.odd = true;
+    return end;
+  }
+  const last = valueEnd(state, first, depth + 2);
+  const isSingle = afterGap(state, last) === end - 1;
+  const isPlain = isSingle && (byte > 0x39 || byte === 0x22 || plainDigits(bytes, first, last, 18));
+  if (isPlain && byte === 0x22 && isBlankText(bytes, first + 1, last - 1)) hide(scan, nameAt);
+  else if (isPlain) {
+    edit(scan, from, 0x20);
+    edit(scan, end - 1, 0x20);
+  } else state.odd = true;
+  return end;
+}
+
+/** After a string; odd where it is none of its kind. */
+function memberStringEnd(state: ScanState, { kind, idRank }: KnownMember, at: number): number {
+  if (kind === TIMESTAMP && isPlainTime(state, at + 1)) return at + 30;
+  if (idRank >= 0) state.escaped = false;
+  const end = stringEnd(state, at + 1);
+  if (kind > TEXT && kind <= TIMESTAMP && !isPlainString(state.bytes, kind, at + 1, end - 1)) state.odd = true;
+  else if (kind >= SECTION) state.odd = true;
+  return end;
+}
+
+/** Not blank for sure: the text begins with something visible that is no escape. */
+function isFilled(bytes: Buffer, quoteAt: number): boolean {
+  const first = bytes[quoteAt + 1] as number;
+  return first > 0x20 && first !== 0x22 && first !== 0x5c;
+}
+
+function isPlainString(bytes: Buffer, kind: number, from: number, to: number): boolean {
+  if (kind === INTEGER) return plainDigits(bytes, from, to, 9);
+  if (kind === BIGINT) return plainDigits(bytes, from, to, 18);
+  if (kind === BOOLEAN) return to - from <= 5 && /^(?:true|false)$/i.test(bytes.toString('latin1', from, to));
+  // A time that is only spaces says as little as none.
+  for (let at = from; at < to; at++) if (bytes[at] !== 0x20) return false;
+  return true;
+}
+
+/** A number, true or false. */
+function isPlainScalar({ bytes }: ScanState, kind: number, from: number, to: number): boolean {
+  const isNumber = (bytes[from] as number) <= 0x39;
+  if (kind === TEXT) return !isNumber || plainDigits(bytes, from, to, 18);
+  if (kind === INTEGER) return isNumber && plainDigits(bytes, from, to, 9);
+  if (kind === BIGINT) return isNumber && plainDigits(bytes, from, to, 18);
+  if (kind === BOOLEAN) return !isNumber;
+  return kind > TIMESTAMP && kind < SECTION;
+}
+
+function noteId({ ids, state }: RecordScan, { idRank }: KnownMember, from: number, to: number): void {
+  const id = ids[idRank] as IdPlace;
+  // Of a name that comes twice the first counts.
+  if (id.from >= 0) return;
+  id.from = from;
+  id.to = to;
+  id.escaped = state.escaped;
+}
+
+/** Alternatives for one column that say different things make a record odd. */
+function checkShared({ state, record }: RecordScan, { shared }: KnownMember, from: number, to: number): void {
+  if (shared === null) return;
+  const { bytes } = state;
+  if (shared.record === record && bytes.compare(bytes, shared.from, shared.to, from, to) !== 0) state.odd = true;
+  shared.record = record;
+  shared.from = from;
+  shared.to = to;
+}
+
+/** After an array of objects of one kind. */
+function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
+  const { state } = scan;
+  const { bytes } = state;
+  if (depth >= MAX_DEPTH) return stop(state, from, `at most ${MAX_DEPTH} nested brackets`);
+  let at = afterGap(state, from + 1);
+  if (bytes[at] === 0x5d) return at + 1;
+  for (;;) {
+    if (bytes[at] === 0x7b) at = elementEnd(scan, element, at, depth + 1);
+    else {
+      state.odd = true;
+      at = valueEnd(state, at, depth + 1);
+    }
+    at = afterGap(state, at);
+    if (bytes[at] === 0x5d) return at + 1;
+    if (bytes[at] !== 0x2c) return stop(state, at, '"," or "]"');
+    at = afterGap(state, at + 1);
+  }
+}
+
+function elementEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
+  const { extra, unknownNames } = element;
+  if (extra.length > 0) extra.length = 0;
+  if (unknownNames.size > 0) unknownNames.clear();
+  const end = objectEnd(scan, element, from, depth);
+  if (extra.length > 0) scan.elements.push({ endAt: end - 1, members: [...extra] });
+  return end;
+}

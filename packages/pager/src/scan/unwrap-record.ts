@@ -1,0 +1,67 @@
+import type { ScanState } from '../json/scan-state.ts';
+import { afterColon, afterGap, stringEnd, valueEnd } from '../json/scan-values.ts';
+import type { KnownRecord } from './field-table.ts';
+
+/** The members that wrappers hold a record in, the latter where a search engine's own answer comes through. */
+const WRAPPED: readonly string[] = ['data', '_source'];
+
+interface Member {
+  readonly name: string;
+  readonly from: number;
+  readonly valueAt: number;
+  readonly to: number;
+}
+
+/**
+ * Turns a wrapper, `{"sortValues":[…],"data":{…}}` or `{"_id":…,"_source":{…}}`, into the record in it, with the wrapper's other members at its end: written over
+ * the wrapper, with spaces behind it. A wrapper is an object none of whose members the shape knows; its first `data` or `_source` is an object that
+ * has a member for each required column, and none by the name of another of the wrapper's. All else is left as it is.
+ * @param from, to a whole object that has been scanned
+ */
+export function unwrapRecord(state: ScanState, known: KnownRecord, from: number, to: number): boolean {
+  const wrapper = membersOf(state, from);
+  const data = wrapper.find(({ name }) => WRAPPED.includes(name));
+  if (data === undefined || state.bytes[data.valueAt] !== 0x7b) return false;
+  // Of a name that comes twice the first counts.
+  const others = wrapper.filter(({ name }) => name !== data.name);
+  const inside = membersOf(state, data.valueAt);
+  const namesInside = new Set(inside.map(({ name }) => name));
+  if (requiredIn(known, namesInside) !== known.required) return false;
+  const knownNames = known.topLevel;
+  if (others.some(({ name }) => knownNames.has(name) || namesInside.has(name))) return false;
+  const { bytes } = state;
+  const pieces = [bytes.subarray(data.valueAt, data.to - 1)];
+  for (const other of others) pieces.push(Buffer.from(','), bytes.subarray(other.from, other.to));
+  const record = Buffer.concat([...pieces, Buffer.from('}')]);
+  record.copy(bytes, from);
+  bytes.fill(0x20, from + record.length, to);
+  return true;
+}
+
+/** Bits of the required columns that some member is for. */
+export function requiredIn({ topLevel }: KnownRecord, names: ReadonlySet<string>): number {
+  let bits = 0;
+  for (const [name, bit] of topLevel) if (names.has(name)) bits |= bit;
+  return bits;
+}
+
+/** The members of the object at `from`. It is known to be whole and valid. */
+function membersOf(state: ScanState, from: number): Member[] {
+  const { bytes } = state;
+  const members: Member[] = [];
+  let at = afterGap(state, from + 1);
+  while (bytes[at] === 0x22) {
+    const nameEnd = stringEnd(state, at + 1);
+    const valueAt = afterColon(state, nameEnd);
+    const to = valueEnd(state, valueAt, 2);
+    members.push({ name: nameOf(bytes, at, nameEnd), from: at, valueAt, to });
+    at = afterGap(state, to);
+    if (bytes[at] === 0x2c) at = afterGap(state, at + 1);
+  }
+  return members;
+}
+
+function nameOf(bytes: Buffer, from: number, to: number): string {
+  const text = bytes.toString('utf8', from, to);
+  return text.includes('\\') ? (JSON.parse(text) as string) : text.slice(1, -1);
+}

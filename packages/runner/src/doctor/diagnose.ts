@@ -1,0 +1,232 @@
+import { randomUUID } from 'node:crypto';
+import { rm, statfs, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { ClockSkew, QualysClient } from '@edrlake/client';
+import { isoInstant, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange } from '@edrlake/core';
+import type { Connection, ConnectionSettings } from '../connect/connect.ts';
+import { connectBeside } from '../connect/shared-connection.ts';
+import type { Services } from '../run/types.ts';
+import { type Finding, fail, failure, ok, warn } from './check-result.ts';
+import { checkHistogram, checkWalk, rangeFilter } from './probe-capabilities.ts';
+import { checkPages } from './probe-pages.ts';
+
+/** How platforms spell the two clocks; the documents use the first of each. */
+const TIME_TOKENS: Readonly<Record<TimeAxis, readonly string[]>> = {
+  event: ['event.dateTime', 'event.datetime'],
+  processed: ['event.eventProcessedTime', 'event.eventprocesstime'],
+};
+
+const FOLLOW_EVENT_TIME = 'New events can be followed by their own time: edrlake sync --axis event --look-back 5d';
+
+const PROBED_DAYS = 30;
+/** Less may be the network, or a clock that is being corrected. */
+const MAX_CLOCK_SKEW_MS = 5 * MS_PER_SECOND;
+const MIN_FREE_BYTES = 5 * 1024 ** 3;
+
+/**
+ * Finds out what the documents leave open about a platform and whether an export could start now. Costs one login, at most
+ * ten counts, one page of one event and one of the size that is set, which are not kept. Findings come in the order a person would check them; when the login fails, what
+ * needs it is left out.
+ */
+export async function diagnose(
+  target: {
+    readonly settings: ConnectionSettings;
+    readonly lakeDirectory: string;
+    /** Days to count events in; null: the last 30 days. */
+    readonly range: TimeRange | null;
+  },
+  services: Services,
+): Promise<readonly Finding[]> {
+  const range = target.range ?? lastDays(PROBED_DAYS, services);
+  const local = [await checkLake(target.lakeDirectory)];
+  let connection: Connection;
+  try {
+    const sharing = { lakeDirectory: target.lakeDirectory, priority: 'normal' } as const;
+    connection = await connectBeside(target.settings, sharing, services);
+  } catch (thrown) {
+    return [failure('gateway', thrown), ...local];
+  }
+  try {
+    const login = await checkLogin(connection.client, services);
+    const proxy = checkProxy(connection.client, target.settings, login);
+    if (login.status === 'fail') return [...proxy, login, ...local];
+    const { findings, eventToken, counted } = await checkTokens(connection.client, target.settings, range, services);
+    const ways =
+      eventToken === null
+        ? []
+        : [
+            await checkHistogram(connection.client, eventToken, range, services),
+            await checkWalk(connection.client, target.settings, eventToken, range, services),
+            await checkPages(connection.client, target.settings, eventToken, { range, counted }, services),
+          ];
+    return [...proxy, login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
+  } finally {
+    await connection.close();
+  }
+}
+
+async function checkLogin(client: QualysClient, { signal }: Services): Promise<Finding> {
+  try {
+    const { expiresAtMs } = await client.login(signal);
+    return ok('login', `${client.username} at ${client.host}, token until ${isoInstant(expiresAtMs)}`);
+  } catch (thrown) {
+    return failure('login', thrown);
+  }
+}
+
+/** Which way connections take where a proxy is set. A login that came through, or was refused by the gateway, shows that it works. */
+function checkProxy(client: QualysClient, settings: ConnectionSettings, login: Finding): readonly Finding[] {
+  if (settings.proxy === null || settings.proxy === undefined) return [];
+  const { url, setting } = settings.proxy;
+  if (client.proxy === null) {
+    return [
+      ok(
+        'proxy',
+        `not used for ${client.host}: this machine and hosts in NO_PROXY are reached directly (${setting}: ${url})`,
+      ),
+    ];
+  }
+  const found = `${url}, as ${setting} says`;
+  if (!/\(PROXY_\w+\)$/.test(login.found)) return [ok('proxy', found)];
+  return [fail('proxy', found, 'See the login below: it came no further than the proxy.')];
+}
+
+/** Which spelling of each clock the platform counts by. A refused or silently ignored token counts as not understood. */
+async function checkTokens(
+  client: QualysClient,
+  settings: ConnectionSettings,
+  range: TimeRange,
+  services: Services,
+): Promise<{ readonly findings: readonly Finding[]; readonly eventToken: string | null; readonly counted: number }> {
+  const findings: Finding[] = [];
+  let eventToken: string | null = null;
+  let counted = 0;
+  for (const axis of ['event', 'processed'] as const) {
+    const configured = settings.timeTokens?.[axis] ?? TIME_TOKENS[axis][0];
+    const tried = new Set([configured, ...TIME_TOKENS[axis]]);
+    const finding = await checkAxis(
+      client,
+      axis,
+      [...tried].filter((token) => token !== undefined),
+      range,
+      services,
+    );
+    if (axis === 'event') [eventToken, counted] = [finding.token, finding.count];
+    findings.push(finding.finding);
+  }
+  return { findings, eventToken, counted };
+}
+
+async function checkAxis(
+  client: QualysClient,
+  axis: TimeAxis,
+  tokens: readonly string[],
+  range: TimeRange,
+  services: Services,
+): Promise<{ readonly finding: Finding; readonly token: string | null; readonly count: number }> {
+  const name = axis === 'event' ? 'event time token' : 'processing time token';
+  const [configured] = tokens;
+  let counted: { readonly token: string; readonly count: number } | null = null;
+  let refusal: unknown = null;
+  for (const token of tokens) {
+    try {
+      const count = await client.count({ filter: rangeFilter(axis, token, range) }, services.signal);
+      if (counted === null || count > counted.count) counted = { token, count };
+      if (count > 0) break;
+    } catch (thrown) {
+      refusal ??= thrown;
+    }
+  }
+  if (counted === null) {
+    const finding = failure(name, refusal);
+    // Without this clock events can still be fetched, compared and followed, only with more looking back.
+    return {
+      finding: axis === 'event' ? finding : { ...finding, status: 'warn', advice: FOLLOW_EVENT_TIME },
+      token: null,
+      count: 0,
+    };
+  }
+  const found = `${counted.token} (${counted.count} events from ${isoInstant(range.startMs)} to ${isoInstant(range.endMs)})`;
+  if (counted.count === 0) {
+    return {
+      finding: warn(name, found, 'No events to tell by: check the account, or that agents report.'),
+      ...counted,
+    };
+  }
+  if (counted.token === configured) return { finding: ok(name, found), ...counted };
+  const flag = axis === 'event' ? '--event-time-token' : '--processed-time-token';
+  return {
+    finding: warn(name, found, `Set ${flag} ${counted.token}: ${configured} is not understood here.`),
+    ...counted,
+  };
+}
+
+function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly Finding[] {
+  const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, clockSkew } = client.limits();
+  const limit = `${requests} requests per ${windowSeconds} s, ${concurrency} at once, ${requestsLeft} left`;
+  const origin = settings.rateLimit ? 'as configured' : 'assumed: the gateway sends no limit headers';
+  const limits = fromHeaders
+    ? ok('rate limit', `${limit}, as the gateway says`)
+    : warn(
+        'rate limit',
+        `${limit}, ${origin}`,
+        settings.rateLimit ? null : 'If your subscription allows more, set --rate-limit.',
+      );
+  return [limits, clockFinding(clockSkew)];
+}
+
+/** What the `Date` of the answers says of this machine's clock. The earlier of both decides what is asked for. */
+function clockFinding(skew: ClockSkew | null): Finding {
+  if (skew === null) {
+    return warn(
+      'clock',
+      'the gateway sends no Date header, so the clock of this machine decides alone',
+      'Keep it synchronised: where it is ahead, a sync would skip what comes later.',
+    );
+  }
+  const apartMs = skew.minMs > 0 ? skew.minMs : skew.maxMs < 0 ? -skew.maxMs : 0;
+  if (apartMs <= MAX_CLOCK_SKEW_MS) return ok('clock', 'as that of the gateway');
+  const found = `${Math.round(apartMs / MS_PER_SECOND)} s ${skew.minMs > 0 ? 'behind' : 'ahead of'} that of the gateway`;
+  return warn('clock', found, 'Synchronise it: the earlier of both decides up to where events are asked for.');
+}
+
+/** Whether files can be made, and how much room there is. Leaves nothing behind. */
+export async function checkLake(directory: string): Promise<Finding> {
+  const path = resolve(directory);
+  const existing = await nearestExisting(path);
+  const probe = join(existing, `.edrlake-doctor-${randomUUID()}`);
+  try {
+    await writeFile(probe, '');
+    await rm(probe);
+  } catch (thrown) {
+    return {
+      ...failure('lake', thrown),
+      found: `${path} cannot be written`,
+      advice: 'Check the path and its permissions, or choose another with --lake.',
+    };
+  }
+  const { bavail, bsize } = await statfs(existing);
+  const freeBytes = bavail * bsize;
+  const found = `${path} can be written, ${(freeBytes / 1024 ** 3).toFixed(1)} GiB free`;
+  return freeBytes >= MIN_FREE_BYTES
+    ? ok('lake', found)
+    : warn('lake', found, 'A million events take about 150 MiB, and twice that while being written.');
+}
+
+async function nearestExisting(path: string): Promise<string> {
+  let candidate = path;
+  while (dirname(candidate) !== candidate) {
+    const isThere = await statfs(candidate).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return candidate;
+    candidate = dirname(candidate);
+  }
+  return candidate;
+}
+
+function lastDays(days: number, { clock }: Services): TimeRange {
+  const endMs = Math.floor(clock.nowMs() / MS_PER_DAY) * MS_PER_DAY;
+  return { startMs: endMs - days * MS_PER_DAY, endMs };
+}

@@ -1,0 +1,103 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
+import { LAKE_TABLES } from '@edrlake/flattener/tables';
+import { examineLake, type LakeDamage } from '@edrlake/lake';
+import type { Services } from '../run/types.ts';
+import { type Finding, ok } from './check-result.ts';
+
+/**
+ * Everything about a lake that is not as edrlake leaves it, each with what it means and the command that repairs it; one
+ * finding that all is well for a sound lake. Reads all data files, or a sample of them; changes nothing, needs no network.
+ * @param directory of the lake, absolute
+ * @throws {EdrlakeError} `LAKE_MISSING`
+ */
+export async function examineEdrLake(
+  directory: string,
+  options: { readonly memoryLimit?: string; readonly reads: 'all' | 'sample' },
+  { clock }: Pick<Services, 'clock'>,
+): Promise<readonly Finding[]> {
+  const damages = await examineLake({ directory, tables: LAKE_TABLES, clock, ...options });
+  const runs = join(directory, '_runs');
+  const found = [
+    ...damages,
+    ...(await examineFollowing(runs, clock.nowMs())),
+    ...(await examineBudgets(runs, clock.nowMs())),
+  ];
+  const sampled = ok(
+    'lake content',
+    `log, index and a sample of the data files are as they were committed, the others there in their size; edrlake doctor --lake ${directory} reads all`,
+  );
+  const whole = ok('lake content', 'every file of the newest version is there as it was committed');
+  if (found.length === 0) return [options.reads === 'all' ? whole : sampled];
+  return found.map((damage) => findingOf(damage, directory));
+}
+
+function findingOf({ part, found, means, command }: LakeDamage, directory: string): Finding {
+  const isOurs = command?.startsWith('edrlake ');
+  const advice = command === null ? null : isOurs ? `${command} --lake ${directory}` : `In ${directory}: ${command}`;
+  return { name: `lake ${part}`, status: 'fail', found: `${found}. ${means}`, advice };
+}
+
+/** Each request makes a version of an account, so that no lake comes near this number. */
+const LAST_VERSION = 900_000_000_000;
+
+/** Where following began: in the future it would skip what comes until then. */
+async function examineFollowing(runs: string, nowMs: number): Promise<LakeDamage[]> {
+  const path = '_runs/follow.json';
+  const text = await readFile(join(runs, 'follow.json'), 'utf8').catch(() => null);
+  if (text === null) return [];
+  const found = parsed(text);
+  if (found === null || !Object.values(found).every((value) => typeof value === 'number')) {
+    return [
+      {
+        ...{ part: 'watermark', found: `${path} cannot be understood`, command: `rm ${path}`, paths: [path] },
+        means: 'sync cannot know where following began. Delete it, and give --since once: what is proven stays proven.',
+      },
+    ];
+  }
+  const ahead = Object.values(found).filter((value) => Number(value) > nowMs + MS_PER_HOUR);
+  return ahead.map((value) => ({
+    ...{ part: 'watermark', found: `${path} says that following begins at ${instant(Number(value))}`, paths: [path] },
+    means: 'That is ahead of now: a clock was wrong. Begin again where the lake should be complete from.',
+    command: 'edrlake sync --since DAY',
+  }));
+}
+
+/** Accounts of requests: what they remember must not keep commands waiting for long. */
+async function examineBudgets(runs: string, nowMs: number): Promise<LakeDamage[]> {
+  const damages: LakeDamage[] = [];
+  const folders = (await readdir(runs).catch(() => [])).filter((name) => name.startsWith('budget-'));
+  for (const folder of folders) {
+    const names = (await readdir(join(runs, folder)).catch(() => [])).filter((name) => /^\d{12}\.json$/.test(name));
+    for (const name of names) {
+      const path = `_runs/${folder}/${name}`;
+      const account = parsed((await readFile(join(runs, folder, name), 'utf8').catch(() => null)) ?? 'null')?.account;
+      const { blockedUntilMs = 0, lastNowMs = 0 } = (account ?? {}) as Readonly<Record<string, number | undefined>>;
+      const latestMs = Math.max(Number(blockedUntilMs), Number(lastNowMs));
+      const isAccount = typeof account === 'object' && account !== null;
+      const isLast = Number(name.slice(0, -'.json'.length)) > LAST_VERSION;
+      if (isAccount && !isLast && !(latestMs > nowMs + MS_PER_DAY)) continue;
+      const waits = isAccount ? `waits until ${instant(latestMs)}` : 'cannot be read';
+      const what = isLast ? 'leaves no number for a next one' : waits;
+      damages.push({
+        ...{ part: 'budget', found: `${path} ${what}`, command: `rm -r _runs/${folder}`, paths: [path] },
+        means: 'It counts requests. Without it the next command learns the limit from the gateway again.',
+      });
+    }
+  }
+  return damages;
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> | null {
+  try {
+    const found: unknown = JSON.parse(text);
+    return typeof found === 'object' && found !== null ? (found as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+function instant(epochMs: number): string {
+  return Number.isFinite(epochMs) && Math.abs(epochMs) < 8.64e15 ? isoInstant(epochMs) : String(epochMs);
+}

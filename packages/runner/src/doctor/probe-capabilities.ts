@@ -1,0 +1,106 @@
+import { type QualysClient, readHistogram, windowFilter } from '@edrlake/client';
+import { EVERYTHING, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange, toEdrlakeError } from '@edrlake/core';
+import type { ConnectionSettings } from '../connect/connect.ts';
+import type { Services } from '../run/types.ts';
+import { type Finding, fail, ok, warn } from './check-result.ts';
+
+/** Whether counts can be grouped by time, and in which shape. */
+export async function checkHistogram(
+  client: QualysClient,
+  token: string,
+  range: TimeRange,
+  services: Services,
+): Promise<Finding> {
+  try {
+    const { shape, values } = await client.groupedCount(
+      { filter: rangeFilter('event', token, range), groupBy: [token], interval: '1d', limit: dayCount(range) },
+      services.signal,
+    );
+    const histogram = readHistogram(values, MS_PER_DAY, range);
+    if (histogram?.keyForm === null) return ok('histograms', 'yes; no event in this range shows in which form');
+    if (histogram !== null) return ok('histograms', `yes, as ${shape} keyed by ${histogram.keyForm}`);
+    return checkTimeBuckets(
+      client,
+      token,
+      range,
+      services,
+      'the answer is grouped, but not by equal stretches of time',
+    );
+  } catch (thrown) {
+    return checkTimeBuckets(client, token, range, services, toEdrlakeError(thrown).message);
+  }
+}
+
+/** Where counts cannot be grouped by time, time buckets may serve: they know no filter. */
+async function checkTimeBuckets(
+  client: QualysClient,
+  token: string,
+  range: TimeRange,
+  services: Services,
+  refusal: string,
+): Promise<Finding> {
+  const params = {
+    fromDate: Math.floor(range.startMs / MS_PER_SECOND),
+    toDate: Math.floor((range.endMs - 1) / MS_PER_SECOND),
+    filter: rangeFilter('event', token, range),
+    bucketCount: dayCount(range),
+  };
+  const answer = await client.countTimeBuckets(params, services.signal).catch(() => null);
+  if (answer !== null) return ok('histograms', 'as time buckets, for ranges of event time without a filter');
+  return warn(
+    'histograms',
+    `no: ${refusal}`,
+    'Nothing to do: planning uses plain counts, which costs a few more requests.',
+  );
+}
+
+/** Whether the platform leads from page to page by cursors, which needs fewer and larger windows than page numbers. */
+export async function checkWalk(
+  client: QualysClient,
+  settings: ConnectionSettings,
+  token: string,
+  range: TimeRange,
+  services: Services,
+): Promise<Finding> {
+  const isUsed = settings.walk === 'searchAfter';
+  const lacking = (found: string) =>
+    isUsed
+      ? fail('walking', `searchAfter is set, but ${found}`, 'Set --walk pages.')
+      : ok('walking', `by page numbers, up to ${client.maxResultWindow} events of one window; ${found}`);
+  try {
+    const params = { filter: rangeFilter('event', token, range), pageSize: 1, sort: [{ [token]: 'asc' as const }] };
+    const { value, next } = await client.searchAfter(params, readPageText, services.signal);
+    if (/^\s*\[\s*\]\s*$/.test(value))
+      return ok('walking', 'searchAfter exists; no events to tell whether it leads on');
+    if (next === null) return lacking('searchAfter answers without a cursor');
+    if (isUsed) return ok('walking', 'by searchAfter');
+    return ok(
+      'walking',
+      'by page numbers; searchAfter exists too',
+      'Set --walk search-after: larger windows need fewer requests.',
+    );
+  } catch (thrown) {
+    const { context, message } = toEdrlakeError(thrown);
+    return lacking(context.status === 404 ? 'searchAfter does not exist here' : `searchAfter failed: ${message}`);
+  }
+}
+
+async function readPageText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Days that the range touches. */
+function dayCount({ startMs, endMs }: TimeRange): number {
+  return Math.ceil(endMs / MS_PER_DAY) - Math.floor(startMs / MS_PER_DAY);
+}
+
+/** The filter that selects a range by one spelling of its axis's token. */
+export function rangeFilter(axis: TimeAxis, token: string, range: TimeRange): string {
+  const timeTokens = { event: token, processed: token };
+  return windowFilter(
+    { axis, range, cuts: [], scope: EVERYTHING },
+    { timeTokens, typeToken: 'type', agentToken: 'asset.agentid' },
+  );
+}

@@ -1,0 +1,88 @@
+import type { FetchedWindow } from '@edrlake/core';
+import type { Lane } from '@edrlake/lake';
+import type { ExportRun } from '../run/run-context.ts';
+import { commitBatch, commitRecordless, flattenBatch } from './commit-batch.ts';
+
+/** Brings batches into the lake: two are worked on at a time, and committed in the order in which they came. */
+export interface BatchLanes {
+  /** Begins with a batch as soon as a lane is free. @throws {EdrlakeError} what became of the batch that had the lane before */
+  bring(windows: readonly FetchedWindow[]): Promise<void>;
+  /** Waits until all batches are in. @throws {EdrlakeError} the first that was not */
+  settle(): Promise<void>;
+  /** Waits for what is at work, without regard to how it ends, and closes the lanes. */
+  close(): Promise<void>;
+}
+
+/** As many as there are cores on a small machine; each batch more takes as much memory again. */
+const LANES = 2;
+
+/** An interrupt that comes between two statements is lost, so it is repeated until the lanes are closed. */
+const INTERRUPT_EVERY_MS = 50;
+
+/**
+ * The lanes of a run, opened when they are needed. An abort interrupts what DuckDB is at: it was not committed, and
+ * the next run finds its pages.
+ */
+export function batchLanes(run: ExportRun): BatchLanes {
+  const { lake, services } = run;
+  const lanes: Lane[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    for (const { connection } of lanes) connection.interrupt();
+    timer ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
+  };
+  services.signal.addEventListener('abort', interrupt);
+  const atWork: Promise<void>[] = [];
+  let batchNo = 0;
+  /** Of the newest batch; it waits for the one before it. */
+  let committed: Promise<void> = Promise.resolve();
+  const laneOf = async (index: number): Promise<Lane> => {
+    const open = lanes[index];
+    if (open !== undefined) return open;
+    const lane = await lake.openLane();
+    lanes[index] = lane;
+    return lane;
+  };
+  /** What an interrupted statement throws says less than why it was interrupted. */
+  const orReason = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (thrown) {
+      services.signal.throwIfAborted();
+      throw thrown;
+    }
+  };
+  const flattenAndCommit = async (windows: readonly FetchedWindow[], lane: Lane, before: Promise<void>) => {
+    const flat = await flattenBatch(run, windows, lane);
+    try {
+      await before;
+    } catch (thrown) {
+      await flat.staged.drop();
+      throw thrown;
+    }
+    await run.recordBatch(windows, await commitBatch(run, flat, lane));
+  };
+  /** Needs no lane, and its turn is when all before it are committed. */
+  const commitAlone = async (windows: readonly FetchedWindow[], before: Promise<void>) => {
+    await before;
+    await run.recordBatch(windows, await commitRecordless(run, windows));
+  };
+  return {
+    async bring(windows) {
+      if (windows.every(({ recordCount }) => recordCount === 0)) return orReason(commitAlone(windows, committed));
+      const index = batchNo++ % LANES;
+      await orReason(atWork[index] ?? Promise.resolve());
+      committed = flattenAndCommit(windows, await laneOf(index), committed);
+      atWork[index] = committed;
+      // Whoever waits for it next is told; until then nobody is.
+      committed.catch(() => undefined);
+    },
+    settle: () => orReason(committed),
+    async close() {
+      await Promise.allSettled(atWork);
+      services.signal.removeEventListener('abort', interrupt);
+      clearInterval(timer);
+      for (const lane of lanes) lane.close();
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import {
+  dayOf,
+  type FetchedWindow,
+  type PlannedWindow,
+  type StagedBatch,
+  type StagedWindow,
+  type Window,
+  type WindowProof,
+} from '@edrlake/core';
+import type { Lane } from '@edrlake/lake';
+import { type FailedWindow, removeWindow } from '@edrlake/pager';
+import { stageBatch } from '@edrlake/writers';
+import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects } from '../run/reject-share.ts';
+import type { BatchResult, ExportRun } from '../run/run-context.ts';
+import type { MismatchedWindow } from '../run/types.ts';
+
+/** A batch that is flattened and waits for its commit. */
+export interface FlatBatch {
+  readonly windows: readonly FetchedWindow[];
+  readonly staged: StagedBatch;
+  readonly proofs: readonly WindowProof[];
+  readonly startedAtMs: number;
+}
+
+/** Flattens the windows of one batch into a lane's temporary tables. A crash leaves the pages in the spool for the next run. */
+export async function flattenBatch(run: ExportRun, windows: readonly FetchedWindow[], lane: Lane): Promise<FlatBatch> {
+  const { clock } = run.services;
+  const startedAtMs = clock.nowMs();
+  const share = run.options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE;
+  const staged = await stageBatch(lane.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
+  const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), datesOf(run), share));
+  return { windows, staged, proofs, startedAtMs };
+}
+
+/**
+ * write → commit. The commit is atomic; a crash before it leaves the pages in the spool for the next run, a crash after it
+ * leaves pages that the next run finds proven and removes.
+ */
+export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane): Promise<BatchResult> {
+  const { lake, services, options } = run;
+  const { windows, staged, proofs } = batch;
+  try {
+    const judged = run.judge(proofs);
+    const request = { batch: staged, lane, proofs: judged.proofs, runId: run.runId, replace: options.replace };
+    const commit = await lake.commit(request);
+    for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
+    services.emit({
+      type: 'batch',
+      windows: windows.length,
+      records: sum(staged.windows, (window) => window.recordCount),
+      rejected: sum(staged.windows, (window) => window.rejectedCount),
+      bodyBytes: sum(windows, (window) => window.bodyBytes),
+      durationMs: services.clock.nowMs() - batch.startedAtMs,
+    });
+    const { unknownFields, rejectReasons } = staged;
+    return { proofs, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
+  } finally {
+    await staged.drop();
+  }
+}
+
+/** Commits windows whose pages hold no record. They need no lane: nothing is to be flattened. */
+export async function commitRecordless(run: ExportRun, windows: readonly FetchedWindow[]): Promise<BatchResult> {
+  const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run), DEFAULT_MAX_REJECT_SHARE));
+  const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
+  for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
+  return { proofs, isRunAboveShare: false, unknownFields: [], rejectReasons: [], commit };
+}
+
+/**
+ * Commits that windows are proven after all: with what came later, the run as a whole has few rejects. A crash before this leaves
+ * them rejected, and they are fetched again.
+ */
+export async function commitProven(
+  run: Pick<ExportRun, 'lake' | 'runId'>,
+  proofs: readonly WindowProof[],
+): Promise<void> {
+  await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
+}
+
+/**
+ * Commits that nothing confirmed a zero of the API in these windows, so that coverage shows it. Nothing is proven by it, and no
+ * older proof is taken back.
+ */
+export async function commitUnverified(run: ExportRun, windows: readonly FailedWindow[]): Promise<void> {
+  if (windows.length === 0) return;
+  const dates = datesOf(run);
+  const nothing = { counted: 0, fetched: 0, distinct: 0, rejected: 0, perDay: {}, rejectedPerDay: {} };
+  const proofs = windows.map(({ window }): WindowProof => ({ window, ...nothing, verdict: 'unverified', ...dates }));
+  await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
+}
+
+/**
+ * The proof of a window, from numbers of three independent origins: what the API counted, what the scanner found in the
+ * pages, and what DuckDB read from them. Of a window that the fetcher calls complete the records are as many as the API counted,
+ * or the different ids are, or it listed duplicates and told how many.
+ */
+function proofOf(
+  fetched: FetchedWindow,
+  staged: StagedWindow,
+  dates: Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>,
+  maxRejectShare: number,
+): WindowProof {
+  const { duplicates = 0 } = fetched;
+  const addsUp =
+    fetched.verdict === 'complete' &&
+    staged.recordCount === fetched.recordCount &&
+    staged.distinctIds + staged.rejectedCount === fetched.recordCount - duplicates &&
+    liesInside(fetched.window, staged);
+  const rejects = { fetched: staged.recordCount, rejected: staged.rejectedCount };
+  const isRejected = hasTooManyRejects(rejects, maxRejectShare);
+  return {
+    window: fetched.window,
+    counted: fetched.count,
+    fetched: staged.recordCount,
+    distinct: staged.distinctIds,
+    rejected: staged.rejectedCount,
+    ...(duplicates > 0 && { duplicates, duplicatesPerDay: staged.duplicatesPerDay ?? {} }),
+    perDay: staged.perDay,
+    rejectedPerDay: staged.rejectedPerDay,
+    verdict: !addsUp ? 'mismatch' : isRejected ? 'rejected' : 'proven',
+    ...dates,
+  };
+}
+
+/** By the earlier of both clocks: a wrong one must not date a proof into the future. */
+function datesOf(run: ExportRun): Required<Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>> {
+  return { verifiedAtMs: run.nowMs(), countedAtMs: run.countedAtMs() };
+}
+
+/** Events of a window that happened on days it did not ask for; null where there are none. */
+export function outsideRange(proof: WindowProof): NonNullable<MismatchedWindow['outside']> | null {
+  const { axis, range } = proof.window;
+  if (axis !== 'event') return null;
+  const [first, last] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
+  const outside = Object.entries(proof.perDay)
+    .filter(([day]) => day < first || day > last)
+    .sort();
+  const [firstDay, lastDay] = [outside[0]?.[0], outside.at(-1)?.[0]];
+  if (firstDay === undefined || lastDay === undefined) return null;
+  return { events: sum(outside, ([, rows]) => rows), firstDay, lastDay };
+}
+
+/** Whether the events are of the days that were asked for: a gateway may ignore a filter that it does not understand. */
+function liesInside({ axis, range }: Window, { perDay, rejectedPerDay }: StagedWindow): boolean {
+  if (axis !== 'event') return true;
+  const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
+  return [...Object.keys(perDay), ...Object.keys(rejectedPerDay)].every((day) => firstDay <= day && day <= lastDay);
+}
+
+function stagedOf(staged: StagedBatch, planned: PlannedWindow): StagedWindow {
+  return staged.windows.find((candidate) => candidate.windowId === planned.window.id) ?? nothingOf(planned);
+}
+
+function nothingOf({ window }: PlannedWindow): StagedWindow {
+  return { windowId: window.id, recordCount: 0, rejectedCount: 0, distinctIds: 0, perDay: {}, rejectedPerDay: {} };
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

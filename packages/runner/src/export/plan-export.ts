@@ -1,0 +1,101 @@
+import { type BothClocks, beforeNow, type EdrlakeError, type EventSource, type Window, windowOf } from '@edrlake/core';
+import { brokenAnswer, planWindows, type WindowPlan } from '@edrlake/pager';
+import { readClocks } from '../run/read-clocks.ts';
+import type { ExportPlan, ExportRequest, RequestEstimate, Services, UncountedStretch } from '../run/types.ts';
+
+/** Stretches that cannot be counted before the rest is not asked for: each was tried for minutes. */
+const MAX_UNCOUNTED = 5;
+
+/** A run logs in once; a renewal after four hours is not worth planning for. */
+const LOGINS = 1;
+
+/**
+ * Plans an export without fetching an event: windows that tile the range, and what they cost in requests. What has not
+ * happened yet is left out: its end is frozen before anything is counted, so that what is proven lies before that moment.
+ * @param counted what the source counted in each of the ranges just now, in their order; null where nobody asked
+ * Where a count stays broken, the rest is planned all the same.
+ * @throws {EdrlakeError} what the source throws where nothing can be planned, `RANGE_INVALID` for what lies ahead of now, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
+ */
+export async function planExport(
+  source: EventSource,
+  request: ExportRequest,
+  services: Services,
+  counted: readonly (number | null)[] = [],
+): Promise<ExportPlan> {
+  const { axis, scope } = request;
+  const clocks = await readClocks(source, services);
+  const plans: WindowPlan[] = [];
+  const uncounted: UncountedStretch[] = [];
+  let failure: EdrlakeError | null = null;
+  const frozen = frozenRanges(request, counted, clocks);
+  for (const { range, counted: known } of frozen) {
+    const options = { signal: services.signal, emit: services.emit, ...(known !== null && { counted: known }) };
+    const window = windowOf({ axis, range, cuts: [], scope });
+    if (failure !== null && uncounted.length >= MAX_UNCOUNTED) {
+      uncounted.push({ ...uncountedOf(window, failure), message: `not counted, because ${failure.message}` });
+      continue;
+    }
+    try {
+      const plan = await planWindows(source, { axis, range, scope }, options);
+      plans.push(plan);
+      uncounted.push(...plan.uncounted.map(({ window, error }) => uncountedOf(window, error)));
+    } catch (thrown) {
+      failure = brokenAnswer(thrown);
+      uncounted.push(uncountedOf(window, failure));
+    }
+  }
+  if (failure !== null && plans.length === 0) throw failure;
+  for (const { windowId, range, code, message } of uncounted) {
+    services.emit({ type: 'window-failed', windowId, range, code, message });
+  }
+  const events = plans.reduce((sum, plan) => sum + plan.events, 0);
+  const windowPlan: WindowPlan = {
+    windows: plans.flatMap((plan) => plan.windows),
+    emptyWindows: plans.flatMap((plan) => plan.emptyWindows),
+    uncounted: plans.flatMap((plan) => plan.uncounted),
+    events,
+    planRequests: plans.reduce((sum, plan) => sum + plan.planRequests, 0),
+    pages: plans.reduce((sum, plan) => sum + plan.pages, 0),
+    lowerBound: Math.ceil(events / source.pageSize),
+  };
+  const ranges = frozen.map(({ range }) => range);
+  const isCut = ranges.at(-1)?.endMs !== request.ranges.at(-1)?.endMs;
+  return {
+    request: { ...request, ranges },
+    asOfMs: clocks.nowMs,
+    frozenAtMs: isCut ? clocks.nowMs : null,
+    windowPlan,
+    uncounted,
+    requests: estimateRequests(windowPlan),
+  };
+}
+
+function uncountedOf({ id: windowId, range }: Window, { code, message }: EdrlakeError): UncountedStretch {
+  return { windowId, range, code, message };
+}
+
+/** What of the ranges has happened, with what was counted in those that are still the same. */
+function frozenRanges({ ranges }: ExportRequest, counted: readonly (number | null)[], clocks: BothClocks) {
+  return beforeNow(ranges, clocks).flatMap((range, position) => {
+    if (range === null) return [];
+    const isWhole = range.endMs === ranges[position]?.endMs;
+    return [{ range, counted: isWhole ? (counted[position] ?? null) : null }];
+  });
+}
+
+/** What a window plan costs. `planning` has been spent when the plan exists. */
+export function estimateRequests(plan: {
+  readonly planRequests: number;
+  readonly pages: number;
+  readonly lowerBound: number;
+}): RequestEstimate {
+  const planned = plan.planRequests + plan.pages + LOGINS;
+  return {
+    planning: plan.planRequests,
+    pages: plan.pages,
+    logins: LOGINS,
+    planned,
+    lowerBound: plan.lowerBound,
+    ratio: plan.lowerBound === 0 ? null : planned / plan.lowerBound,
+  };
+}

@@ -1,0 +1,192 @@
+import {
+  type EventQuery,
+  type EventSource,
+  MS_PER_DAY,
+  MS_PER_HOUR,
+  MS_PER_MINUTE,
+  MS_PER_SECOND,
+  type QueryScope,
+  type TimeAxis,
+  type TimeRange,
+} from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import { brokenAnswer } from '@edrlake/pager';
+import type { Services } from '../run/types.ts';
+
+/** Where the API and the lake hold different numbers of events. */
+export interface DifferingStretch {
+  readonly range: TimeRange;
+  readonly inApi: number;
+  readonly inLake: number;
+}
+
+/** What is compared. The scope must be everything: rows of a lake cannot be counted under the API's filter. */
+export interface Comparison {
+  readonly axis: TimeAxis;
+  readonly range: TimeRange;
+  readonly scope: QueryScope;
+}
+
+/** Lengths a histogram is asked in, coarse to fine. */
+const BUCKETS_MS = [MS_PER_DAY, MS_PER_HOUR, 10 * MS_PER_MINUTE, MS_PER_MINUTE, 10 * MS_PER_SECOND, MS_PER_SECOND];
+
+/** Buckets of one answer: more make the answer large, and no request is saved by them. */
+const MAX_BUCKETS = 1_500;
+
+/** Ends the search inside a stretch that keeps differing, whatever the source answers. */
+const MAX_ROUNDS = 64;
+
+/**
+ * Finds what to fetch again where the API's count of a range differs from the lake's rows: stretches that hold every
+ * difference and take few requests to fetch, so that many small differences close to each other are one stretch. Oldest
+ * first, apart from each other; empty when nothing differs. Equal counts of a stretch are taken as equal content. One
+ * request when nothing differs.
+ */
+export async function differingStretches(
+  source: EventSource,
+  lake: Lake,
+  comparison: Comparison,
+  services: Pick<Services, 'signal'>,
+): Promise<readonly DifferingStretch[]> {
+  const query: EventQuery = { ...comparison, cuts: [] };
+  const inApi = await source.count(query, services.signal);
+  const [inLake = 0] = await lake.countStored([comparison.range], comparison.axis);
+  if (inApi === inLake) return [];
+  const found: DifferingStretch[] = [];
+  const open: DifferingStretch[] = [{ range: comparison.range, inApi, inLake }];
+  for (let round = 0, stretch = open.pop(); stretch !== undefined; round += 1, stretch = open.pop()) {
+    const isSmall = stretch.inApi <= source.pageSize || stretch.range.endMs - stretch.range.startMs <= MS_PER_SECOND;
+    if (isSmall || round >= MAX_ROUNDS) {
+      found.push(stretch);
+      continue;
+    }
+    const parts = await lookCloser(source, lake, query, stretch, services.signal);
+    for (const group of cheapestGroups(parts, source.pageSize)) {
+      // Several differences that are cheaper to fetch together are not worth looking at one by one.
+      if (group.isOnePart) open.push(group.stretch);
+      else found.push(group.stretch);
+    }
+  }
+  return found.sort((a, b) => a.range.startMs - b.range.startMs);
+}
+
+/** A stretch to fetch, and whether it is one of the parts that were counted. */
+interface StretchGroup {
+  readonly stretch: DifferingStretch;
+  readonly isOnePart: boolean;
+}
+
+/**
+ * Groups the differing parts into stretches so that fetching them takes the fewest requests: one count and
+ * `ceil(events / pageSize)` pages each, what lies between grouped parts included.
+ * @param parts all parts of a stretch, oldest first, touching each other, the equal ones too
+ */
+function cheapestGroups(parts: readonly DifferingStretch[], pageSize: number): StretchGroup[] {
+  const differing = parts.flatMap((part, position) => (part.inApi === part.inLake ? [] : [position]));
+  const eventsBefore = [0];
+  for (const { inApi } of parts) eventsBefore.push((eventsBefore.at(-1) ?? 0) + inApi);
+  const costOf = (first: number, last: number) =>
+    1 + Math.ceil(((eventsBefore[last + 1] ?? 0) - (eventsBefore[first] ?? 0)) / pageSize);
+  // best[n]: the fewest requests for the first n differing parts, and where the last of their groups begins.
+  const best: { readonly cost: number; readonly groupStart: number }[] = [{ cost: 0, groupStart: 0 }];
+  for (const [end, last] of differing.entries()) {
+    let choice = { cost: Number.POSITIVE_INFINITY, groupStart: end };
+    for (let start = end; start >= 0; start -= 1) {
+      const cost = (best[start]?.cost ?? 0) + costOf(differing[start] ?? 0, last);
+      if (cost < choice.cost) choice = { cost, groupStart: start };
+    }
+    best.push(choice);
+  }
+  const groups: StretchGroup[] = [];
+  for (let end = differing.length; end > 0; ) {
+    const start = best[end]?.groupStart ?? end - 1;
+    groups.push(groupOf(parts.slice(differing[start], (differing[end - 1] ?? 0) + 1)));
+    end = start;
+  }
+  return groups;
+}
+
+function groupOf(parts: readonly DifferingStretch[]): StretchGroup {
+  const [first, last] = [parts[0], parts.at(-1)];
+  const stretch = {
+    range: { startMs: first?.range.startMs ?? 0, endMs: last?.range.endMs ?? 0 },
+    inApi: parts.reduce((sum, { inApi }) => sum + inApi, 0),
+    inLake: parts.reduce((sum, { inLake }) => sum + inLake, 0),
+  };
+  return { stretch, isOnePart: parts.length === 1 };
+}
+
+/** All parts of a differing stretch, counted on both sides, oldest first. One request, two where a histogram misleads. */
+async function lookCloser(
+  source: EventSource,
+  lake: Lake,
+  query: EventQuery,
+  stretch: DifferingStretch,
+  signal: AbortSignal,
+): Promise<DifferingStretch[]> {
+  const buckets = await countByHistogram(source, query, stretch.range, signal);
+  // A histogram that does not hold what the count said is no map of where to look.
+  const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === stretch.inApi;
+  const parts = buckets !== null && isWhole ? buckets : await countHalves(source, query, stretch, signal);
+  const stored = await lake.countStored(
+    parts.map(({ range }) => range),
+    query.axis,
+  );
+  return parts.map(({ range, count }, position) => ({ range, inApi: count, inLake: stored[position] ?? 0 }));
+}
+
+interface CountedRange {
+  readonly range: TimeRange;
+  readonly count: number;
+}
+
+/** Counts by the finest buckets that stay few, clipped to the range, empty ones included. null where the source cannot. */
+async function countByHistogram(
+  source: EventSource,
+  query: EventQuery,
+  range: TimeRange,
+  signal: AbortSignal,
+): Promise<CountedRange[] | null> {
+  if (source.histogram === null) return null;
+  const lengthMs = range.endMs - range.startMs;
+  const bucketMs = BUCKETS_MS.findLast((ms) => lengthMs / ms <= MAX_BUCKETS);
+  // Longer ranges are halved first: a part for each of a million days would fill the memory.
+  if (bucketMs === undefined || bucketMs >= lengthMs) return null;
+  let counts: Map<number, number>;
+  try {
+    const buckets = await source.histogram({ ...query, range }, bucketMs, signal);
+    counts = new Map(buckets.map((bucket) => [Math.floor(bucket.range.startMs / bucketMs) * bucketMs, bucket.count]));
+  } catch (thrown) {
+    // A platform without histograms says so by refusing; a source that knows has become one without them. Where the answer
+    // stayed broken, counts will do.
+    if (source.histogram !== null) brokenAnswer(thrown);
+    return null;
+  }
+  const parts: CountedRange[] = [];
+  for (
+    let bucketStartMs = Math.floor(range.startMs / bucketMs) * bucketMs;
+    bucketStartMs < range.endMs;
+    bucketStartMs += bucketMs
+  ) {
+    const startMs = Math.max(bucketStartMs, range.startMs);
+    const endMs = Math.min(bucketStartMs + bucketMs, range.endMs);
+    parts.push({ range: { startMs, endMs }, count: counts.get(bucketStartMs) ?? 0 });
+  }
+  return parts;
+}
+
+/** Both halves from one count: what the source does not have in the first it has in the second. */
+async function countHalves(
+  source: EventSource,
+  query: EventQuery,
+  { range, inApi }: DifferingStretch,
+  signal: AbortSignal,
+): Promise<CountedRange[]> {
+  const middleMs = Math.floor((range.startMs + range.endMs) / 2);
+  const first = { startMs: range.startMs, endMs: middleMs };
+  const inFirst = await source.count({ ...query, range: first }, signal);
+  return [
+    { range: first, count: inFirst },
+    { range: { startMs: middleMs, endMs: range.endMs }, count: Math.max(0, inApi - inFirst) },
+  ];
+}

@@ -1,0 +1,59 @@
+import { type EventSource, type FetchedWindow, MS_PER_DAY } from '@edrlake/core';
+import { listRunIds } from '../journal/journal-file.ts';
+import { readExportLines } from './journal.ts';
+
+/** What an earlier run found out about the pages of a source. */
+export interface LearnedPageSize {
+  readonly pageSize: number;
+  readonly learnedAtMs: number;
+}
+
+/** A gateway may be given larger pages one day: then finding out anew costs a few requests. */
+const REMEMBERED_MS = 30 * MS_PER_DAY;
+
+/** Journals looked at, newest first. */
+const MAX_JOURNALS_READ = 20;
+
+/** Events of one page as the settings want them, whatever the gateway has turned out to give. */
+export function askedPageSize(source: Pick<EventSource, 'pageSize' | 'pageSizing'>): number {
+  return source.pageSizing?.asked ?? source.pageSize;
+}
+
+/**
+ * The page size that the newest run of the source and the same settings went on with, where the gateway gave less than was
+ * asked for. null where it gave what was asked for, where no run tells, or where it was found out too long ago.
+ */
+export async function learnedPageSize(
+  runsDirectory: string,
+  source: Pick<EventSource, 'name' | 'pageSize' | 'pageSizing'>,
+  nowMs: number,
+): Promise<LearnedPageSize | null> {
+  const asked = askedPageSize(source);
+  for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
+    const lines = await readExportLines(runsDirectory, runId);
+    const isSame = lines.some(
+      (line) => line.type === 'start' && line.subject?.source === source.name && line.subject.pageSize === asked,
+    );
+    if (!isSame) continue;
+    const found = lines.findLast((line) => line.type === 'page-size');
+    if (found === undefined || nowMs - found.learnedAtMs > REMEMBERED_MS || found.pageSize >= asked) return null;
+    return { pageSize: found.pageSize, learnedAtMs: found.learnedAtMs };
+  }
+  return null;
+}
+
+/**
+ * The sizes of the pages of a window to which events are lacking, where none of them was as large as asked for: then that is
+ * why. null where they were.
+ */
+export function shortPages(
+  { count, recordCount, pages }: FetchedWindow,
+  asked: number,
+): { readonly asked: number; readonly smallest: number; readonly largest: number } | null {
+  if (recordCount >= count) return null;
+  const sizes = pages.filter(({ way }) => (way?.pageSize ?? asked) === asked).map((page) => page.recordCount);
+  // The last page may be short because nothing follows.
+  const whole = sizes.length > 1 ? sizes.slice(0, -1) : sizes;
+  const [smallest, largest] = [Math.min(...whole), Math.max(...whole)];
+  return whole.length === 0 || largest === 0 || largest >= asked ? null : { asked, smallest, largest };
+}

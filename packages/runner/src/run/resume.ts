@@ -1,0 +1,109 @@
+import { isDeepStrictEqual } from 'node:util';
+import { EdrlakeError, isoInstant, MS_PER_HOUR, type ProcessOwner, type SpooledPage } from '@edrlake/core';
+import { listRunIds } from '../journal/journal-file.ts';
+import { type JournalLine, type RunSubject, readExportLines } from './journal.ts';
+import type { RunLiveness } from './run-liveness.ts';
+import type { ExportRequest } from './types.ts';
+
+/** Older spools are not resumed: too much may have changed at the source since their pages were fetched. */
+const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
+
+/** Journals looked at for something to resume, newest first. */
+const MAX_JOURNALS_READ = 50;
+
+/** What an unfinished run left behind, or one that finished without some of its windows. */
+export interface UnfinishedRun {
+  readonly runId: string;
+  readonly subject: RunSubject;
+  readonly startedAtMs: number;
+  /** null where the run ended before its plan was complete. */
+  readonly plan: Extract<JournalLine, { type: 'plan' }> | null;
+  /** Pages the journal calls durable, by window id. Whoever uses them verifies their checksums. */
+  readonly pages: ReadonlyMap<string, readonly SpooledPage[]>;
+}
+
+/**
+ * The newest run of the same subject whose process is gone, where it was left unfinished or some of its windows failed; else null.
+ * @throws {EdrlakeError} `RUN_BUSY` when the process of such a run is alive: both would fetch the same pages.
+ */
+export function findUnfinishedRun(
+  runsDirectory: string,
+  subject: RunSubject,
+  isOwnerAlive: RunLiveness,
+  nowMs: number,
+): Promise<UnfinishedRun | null> {
+  return findNewest(runsDirectory, (candidate) => isDeepStrictEqual(candidate, subject), isOwnerAlive, nowMs);
+}
+
+/**
+ * What the newest run that follows one axis of one source was to fetch, when it was left unfinished; else null. A sync
+ * freezes its end anew each time, so only its axis and scope tell that it is the same work.
+ * @throws {EdrlakeError} `RUN_BUSY` as above
+ */
+export async function findUnfinishedRequest(
+  runsDirectory: string,
+  subject: Omit<RunSubject, 'request'> & { readonly request: Omit<ExportRequest, 'ranges'> },
+  isOwnerAlive: RunLiveness,
+  nowMs: number,
+): Promise<ExportRequest | null> {
+  const { request, ...source } = subject;
+  const isSame = (candidate: RunSubject) => {
+    const { ranges: _, ...candidateRequest } = candidate.request;
+    return isDeepStrictEqual({ ...candidate, request: candidateRequest }, { ...source, request });
+  };
+  return (await findNewest(runsDirectory, isSame, isOwnerAlive, nowMs))?.subject.request ?? null;
+}
+
+async function findNewest(
+  runsDirectory: string,
+  isSame: (subject: RunSubject) => boolean,
+  isOwnerAlive: RunLiveness,
+  nowMs: number,
+): Promise<UnfinishedRun | null> {
+  for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
+    const lines = await readExportLines(runsDirectory, runId);
+    const starts = lines.filter((line) => line.type === 'start');
+    const first = starts[0];
+    const last = starts.at(-1);
+    if (first === undefined || last === undefined) continue;
+    if (!isSame(first.subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) continue;
+    const end = lines.at(-1);
+    // Only the newest run of a subject can be resumed: a later one that finished has overtaken it. One that failed in parts
+    // has pages of them, and is resumed for the rest.
+    if (end?.type === 'finish' && end.report.outcome !== 'partly') return null;
+    const stopped = end?.type === 'stop' || end?.type === 'finish';
+    if (!stopped && (await isOwnerAlive(last.owner))) throw busy(runId, last.owner, last.atMs);
+    return {
+      runId,
+      subject: first.subject,
+      startedAtMs: first.atMs,
+      plan: lines.findLast((line) => line.type === 'plan') ?? null,
+      pages: pagesByWindow(lines),
+    };
+  }
+  return null;
+}
+
+function busy(runId: string, owner: ProcessOwner, sinceMs: number): EdrlakeError {
+  return new EdrlakeError(
+    'RUN_BUSY',
+    `process ${owner.pid} has been exporting this range since ${isoInstant(sinceMs)}`,
+    {
+      context: { runId, pid: owner.pid },
+      hint: `Wait for it, or stop process ${owner.pid} and run again: the new run resumes where it stopped.`,
+    },
+  );
+}
+
+function pagesByWindow(lines: readonly JournalLine[]): Map<string, SpooledPage[]> {
+  const pages = new Map<string, Map<string, SpooledPage>>();
+  for (const line of lines) {
+    if (line.type !== 'page') continue;
+    const ofWindow = pages.get(line.page.windowId) ?? new Map<string, SpooledPage>();
+    const { pageNumber, way } = line.page;
+    // A page that was fetched again in the same way replaces its older self.
+    ofWindow.set(`${pageNumber}/${way?.pageSize}/${way?.reversed}`, line.page);
+    pages.set(line.page.windowId, ofWindow);
+  }
+  return new Map([...pages].map(([windowId, byNumber]) => [windowId, [...byNumber.values()]]));
+}

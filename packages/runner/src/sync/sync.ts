@@ -1,0 +1,220 @@
+import { join } from 'node:path';
+import {
+  type BothClocks,
+  clocksText,
+  EdrlakeError,
+  isAhead,
+  isoInstant,
+  type QueryScope,
+  refuseFuture,
+  type TimeAxis,
+  type TimeRange,
+} from '@edrlake/core';
+import { brokenAnswer } from '@edrlake/pager';
+import { exportRange } from '../export/export-flow.ts';
+import { differingStretches } from '../reconcile/diff-ranges.ts';
+import { askedPageSize } from '../run/page-sizes.ts';
+import { readClocks } from '../run/read-clocks.ts';
+import { findUnfinishedRequest } from '../run/resume.ts';
+import { runLiveness } from '../run/run-liveness.ts';
+import type { ExportEnds, ExportOptions, ExportReport, RunServices } from '../run/types.ts';
+import { readFollowStart, watermarkOf, writeFollowStart } from './watermark.ts';
+
+/** What a sync follows, and how far around the watermark it looks. */
+export interface SyncRequest {
+  /**
+   * `processed`, or, on platforms that cannot select by processing time, `event`: then `lookBackMs` should span the days by
+   * which events are late, for nothing that arrives later than that is found.
+   */
+  readonly axis: TimeAxis;
+  readonly scope: QueryScope;
+  /**
+   * Where the first sync begins, in UTC epoch milliseconds on the axis; later ones go on from the watermark, so that the same
+   * command may stand in a crontab for ever. Refused where it has not come yet, whether it is needed or not.
+   */
+  readonly sinceMs: number | null;
+  /** How far behind the watermark counts are compared again, for events that became visible late. */
+  readonly lookBackMs: number;
+  /** How far behind now, by the earlier of both clocks, a sync ends: younger events may still be arriving. */
+  readonly settleLagMs: number;
+}
+
+/** What a sync did. */
+export interface SyncReport {
+  /** Time on the axis up to which everything is proven; null before the first sync. */
+  readonly watermarkBeforeMs: number | null;
+  readonly watermarkAfterMs: number | null;
+  /** What lies between the watermark and the frozen end; null where nothing has settled since. */
+  readonly range: TimeRange | null;
+  /** Stretches of the look-back in which something had changed. */
+  readonly reopened: readonly TimeRange[];
+  /** What ended a sync that had been killed or had failed in parts, before this one began. */
+  readonly resumed: ExportReport | null;
+  /** Both clocks when the end was frozen. */
+  readonly clocks: BothClocks;
+  /** null where nothing had to be fetched or proven. */
+  readonly exported: ExportReport | null;
+  /** Data files, of any day, that are gone or cut: then the lake does not hold what is proven, whatever this sync brought. */
+  readonly lostFiles: readonly string[];
+}
+
+/**
+ * Brings in what is new since the last sync: by processing time, whatever day it happened on. The upper end is frozen
+ * before anything is counted, by the earlier of both clocks, so that pages do not drift and a wrong clock skips nothing.
+ * Running it again is harmless and, when nothing is new, costs a login, two counts
+ * and one page that confirms it.
+ * @throws {EdrlakeError} `USAGE` for a first sync without a beginning, `RANGE_INVALID` for one that has not come yet,
+ * `CLOCK_WRONG` where the lake is proven beyond what a clock says; else as `exportRange`
+ */
+export async function syncNewEvents(
+  ends: ExportEnds,
+  request: SyncRequest,
+  options: ExportOptions,
+  services: RunServices,
+): Promise<SyncReport> {
+  const { source, lake } = ends;
+  const { axis, scope } = request;
+  const before = await readClocks(source, services);
+  if (request.sinceMs !== null) refuseFuture('--since', request.sinceMs, before);
+  const sinceMs = await firstBeginning(lake, request, before);
+  const resumed = await finishUnfinishedSync(ends, request, options, services);
+  if (sinceMs !== null) await writeFollowStart(lake, axis, scope, sinceMs, services.newRunId);
+  const clocks = await readClocks(source, services);
+  const watermarkBeforeMs = sinceMs === null ? await watermarkOf(lake, axis, scope, clocks.latestMs) : null;
+  const startMs = sinceMs ?? beginningOf(resumed, watermarkBeforeMs) ?? clocks.nowMs;
+  refuseAhead(watermarkBeforeMs, clocks);
+  const endMs = Math.max(startMs, clocks.nowMs - request.settleLagMs);
+  const isResumedSync = sinceMs === null;
+  const reopened = isResumedSync ? await changedBehind(ends, watermarkBeforeMs ?? startMs, request, services) : [];
+  const isNew = endMs > startMs;
+  const { ranges, counted } = toFetch(reopened, isNew ? { startMs, endMs } : null);
+  const exported =
+    ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, { ...options, counted }, services);
+  return {
+    watermarkBeforeMs,
+    watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
+    range: isNew ? { startMs, endMs } : null,
+    reopened: reopened.filter(({ isChanged }) => isChanged).map(({ range }) => range),
+    resumed,
+    clocks,
+    exported,
+    lostFiles: await lake.lostFiles(),
+  };
+}
+
+/** A stretch behind the watermark to look into once more, and what the API counts in it; null where it was not asked. */
+interface ReopenedStretch {
+  readonly range: TimeRange;
+  readonly inApi: number | null;
+  /** Otherwise both sides say zero, and only that is looked at again. */
+  readonly isChanged: boolean;
+}
+
+/**
+ * What a sync fetches, with what was counted of it. A stretch without events that ends where the new one begins is fetched
+ * with it: where both are empty, one page confirms both, and where they are not, their pages hold what the zero left out.
+ */
+function toFetch(
+  reopened: readonly ReopenedStretch[],
+  fresh: TimeRange | null,
+): { readonly ranges: readonly TimeRange[]; readonly counted: readonly (number | null)[] } {
+  const last = reopened.at(-1);
+  const isJoined = fresh !== null && last?.inApi === 0 && last.range.endMs === fresh.startMs;
+  const alone = isJoined ? reopened.slice(0, -1) : reopened;
+  const stretches: ReopenedStretch[] = [...alone];
+  if (fresh !== null) {
+    const startMs = isJoined ? last.range.startMs : fresh.startMs;
+    stretches.push({ range: { ...fresh, startMs }, inApi: null, isChanged: true });
+  }
+  return { ranges: stretches.map(({ range }) => range), counted: stretches.map(({ inApi }) => inApi) };
+}
+
+/**
+ * Where the first sync of a lake begins; null for a later one, which has a watermark. A beginning that is ahead of both clocks
+ * is no beginning: nothing can have been followed from there.
+ */
+async function firstBeginning(
+  lake: ExportEnds['lake'],
+  { axis, scope, sinceMs }: SyncRequest,
+  clocks: BothClocks,
+): Promise<number | null> {
+  const startMs = await readFollowStart(lake, axis, scope);
+  if (startMs !== null && !isAhead(startMs, clocks.latestMs)) return null;
+  if (sinceMs !== null) return sinceMs;
+  if (startMs === null) {
+    throw new EdrlakeError('USAGE', 'this lake has never been synced, so there is no watermark to start from', {
+      hint: 'Give --since once, for example --since 2026-11-01; later syncs go on from where the last one ended.',
+    });
+  }
+  throw new EdrlakeError(
+    'CLOCK_WRONG',
+    `this lake is followed from ${isoInstant(startMs)}, which has not come yet, so nothing was ever synced: ${clocksText(clocks)}`,
+    {
+      hint: 'Begin again where the first sync was meant to begin, for example: edrlake sync --since 2026-11-01. If the clock of this machine is wrong, synchronise it first.',
+    },
+  );
+}
+
+/** A watermark ahead of the earlier clock would make every sync say that all is there until that clock has caught up. */
+function refuseAhead(watermarkMs: number | null, clocks: BothClocks): void {
+  if (watermarkMs === null || !isAhead(watermarkMs, clocks.nowMs)) return;
+  throw new EdrlakeError(
+    'CLOCK_WRONG',
+    `the lake is synced up to ${isoInstant(watermarkMs)}, which has not come yet: ${clocksText(clocks)}`,
+    {
+      hint: 'Nothing was asked for and nothing is lost. Synchronise the clock of this machine; edrlake doctor says how far it is from that of the gateway. Then run the same command again.',
+    },
+  );
+}
+
+/**
+ * Where what is new begins: at the watermark, or, when windows have just failed once more, behind what they were part of.
+ * The watermark stays with them, so that the next sync begins there.
+ */
+function beginningOf(resumed: ExportReport | null, watermarkMs: number | null): number | null {
+  return resumed?.outcome === 'partly' ? (resumed.request.ranges.at(-1)?.endMs ?? watermarkMs) : watermarkMs;
+}
+
+/** Ends what a sync that was killed or failed in parts began, with its own frozen end, so that its plan and its pages are used. */
+async function finishUnfinishedSync(
+  ends: ExportEnds,
+  { axis, scope }: SyncRequest,
+  options: ExportOptions,
+  services: RunServices,
+): Promise<ExportReport | null> {
+  const { source, lake } = ends;
+  const subject = { source: source.name, pageSize: askedPageSize(source), request: { axis, scope } };
+  const unfinished = await findUnfinishedRequest(
+    join(lake.directory, '_runs'),
+    subject,
+    runLiveness(lake.lease, services.emit),
+    services.clock.nowMs(),
+  );
+  return unfinished === null ? null : exportRange(ends, unfinished, options, services);
+}
+
+/**
+ * What has changed behind the watermark: stretches of the look-back, as far as the lake was synced there, in which the API
+ * counts other than the lake. Where both say zero, nothing but one count says so, and the whole look-back is confirmed once
+ * more. Under a filter the lake's rows cannot be counted, so there the whole look-back is fetched again.
+ */
+async function changedBehind(
+  { source, lake }: ExportEnds,
+  watermarkMs: number,
+  { axis, scope, lookBackMs }: SyncRequest,
+  services: RunServices,
+): Promise<readonly ReopenedStretch[]> {
+  const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, axis, scope)) ?? watermarkMs);
+  if (startMs >= watermarkMs) return [];
+  const range = { startMs, endMs: watermarkMs };
+  if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null, isChanged: true }];
+  const differing = await differingStretches(source, lake, { axis, range, scope }, services).catch((thrown) => {
+    brokenAnswer(thrown);
+    return null;
+  });
+  // What cannot be compared is fetched, or fails by itself: what is new goes on.
+  if (differing === null) return [{ range, inApi: null, isChanged: true }];
+  const [inLake] = differing.length === 0 ? await lake.countStored([range], axis) : [null];
+  if (inLake === 0) return [{ range, inApi: 0, isChanged: false }];
+  return differing.map((stretch) => ({ ...stretch, isChanged: true }));
+}

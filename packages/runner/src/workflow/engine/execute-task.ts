@@ -1,0 +1,175 @@
+import { EdrlakeError } from '@edrlake/core';
+import type { LimitFunction } from 'p-limit';
+import { inputOf, thrownBy } from '../definition/author-functions.ts';
+import type { AnyFacts } from '../definition/define-pipeline.ts';
+import { isPlainObject, type PlainData, toPlainData } from '../definition/plain-data.ts';
+import type { RunIdentity, TaskContext, WorkflowServices } from '../definition/task-registry.ts';
+import type { CheckedTask } from '../definition/validate-pipeline.ts';
+import type { ErrorSummary, PipelineLine, TaskOutcome } from '../state/pipeline-journal.ts';
+import type { RunState } from '../state/run-state.ts';
+import { type TryEnd, timedTry } from './timed-attempt.ts';
+
+/** A run in progress, as its tasks see it. */
+export interface RunInProgress<Provided> {
+  readonly identity: RunIdentity;
+  readonly state: RunState;
+  readonly services: WorkflowServices;
+  readonly provided: Provided;
+  /** Tries of the whole run that may run at once. */
+  readonly limit: LimitFunction;
+  /** Makes a change durable, then applies it to the state. When it fails, the run is stopped. */
+  record(line: PipelineLine): Promise<void>;
+  factsFor(task: CheckedTask<Provided>, partition: string | null): AnyFacts;
+}
+
+/**
+ * Runs a task, or one part of its fan-out, to its end: tries with waits between them, each change journaled. Stopped
+ * before its first try it leaves no trace and stays pending.
+ */
+export async function runUnit<Provided>(
+  run: RunInProgress<Provided>,
+  task: CheckedTask<Provided>,
+  partition: string | null,
+): Promise<void> {
+  const { clock, random, signal } = run.services;
+  const { tries, firstDelayMs, maxDelayMs } = task.retries;
+  for (let tryNumber = 1; tryNumber <= tries; tryNumber += 1) {
+    const ended = await run.limit(() => oneTry(run, task, partition, tryNumber));
+    if (ended === null) return;
+    const { error } = ended;
+    if (error === null || error.disposition !== 'retry' || tryNumber === tries) {
+      await endUnit(run, task, partition, tryNumber, ended);
+      return;
+    }
+    // Full jitter: tasks that failed together do not come back together.
+    const delayMs = Math.floor(random() * Math.min(maxDelayMs, firstDelayMs * 2 ** (tryNumber - 1)));
+    await run.record({
+      type: 'task-retry',
+      atMs: clock.nowMs(),
+      task: task.name,
+      partition,
+      delayMs,
+      error: kept(error),
+    });
+    tell(run, task.name, partition, { state: 'retry', tryNumber, delayMs, error });
+    const awake = await clock.sleep(delayMs, signal).then(
+      () => true,
+      () => false,
+    );
+    if (!awake) {
+      await endUnit(run, task, partition, tryNumber, { ...ended, outcome: 'interrupted', output: null });
+      return;
+    }
+  }
+}
+
+/** How a unit, or a try of it, ended. */
+export interface UnitEnd {
+  readonly outcome: Exclude<TaskOutcome, 'skipped'>;
+  readonly output: PlainData;
+  readonly error: EdrlakeError | null;
+}
+
+/** Journals and tells the end of a task or part. */
+export async function endUnit<Provided>(
+  run: RunInProgress<Provided>,
+  task: CheckedTask<Provided>,
+  partition: string | null,
+  tryNumber: number,
+  { outcome, output, error }: UnitEnd,
+): Promise<void> {
+  const summary = error === null ? null : kept(error);
+  const atMs = run.services.clock.nowMs();
+  await run.record({
+    type: 'task-end',
+    atMs,
+    task: task.name,
+    partition,
+    outcome,
+    output,
+    error: summary,
+    reason: null,
+  });
+  tell(run, task.name, partition, { state: outcome, tryNumber, delayMs: null, error });
+}
+
+/** null when the run was stopped before the try began. */
+async function oneTry<Provided>(
+  run: RunInProgress<Provided>,
+  task: CheckedTask<Provided>,
+  partition: string | null,
+  tryNumber: number,
+): Promise<UnitEnd | null> {
+  const { services } = run;
+  const { clock, signal } = services;
+  if (signal.aborted) return null;
+  await run.record({ type: 'task-start', atMs: clock.nowMs(), task: task.name, partition });
+  tell(run, task.name, partition, { state: 'started', tryNumber, delayMs: null, error: null });
+  const context = { run: run.identity, task: task.name, partition, tryNumber, provided: run.provided };
+  const ended = await timedTry(
+    (ownSignal) => callTask(run, task, { ...context, services: { ...services, signal: ownSignal } }),
+    { clock, timeoutMs: task.spec.timeoutMs ?? null, signal },
+  );
+  return unitEnd(ended, task.name);
+}
+
+/** Input by `with`, then the function. */
+async function callTask<Provided>(
+  run: RunInProgress<Provided>,
+  task: CheckedTask<Provided>,
+  context: TaskContext<Provided>,
+): Promise<unknown> {
+  const facts = run.factsFor(task, context.partition);
+  if (task.spec.run !== undefined) return await task.spec.run(facts, context);
+  return await task.registered?.run(inputOf(task, facts), context);
+}
+
+function unitEnd(ended: TryEnd, name: string): UnitEnd {
+  if (ended.end === 'stopped') {
+    return { outcome: 'interrupted', output: null, error: new EdrlakeError('INTERRUPTED', 'stopped before the end') };
+  }
+  try {
+    if (ended.end === 'threw') throw ended.thrown;
+    const output = toPlainData(ended.value, `task "${name}" returned`);
+    const said = isPlainObject(output) ? output.outcome : undefined;
+    if (said === 'mismatch' || said === 'rejected') return { outcome: said, output, error: null };
+    if (said !== 'partly') return { outcome: 'done', output, error: null };
+    const error = new EdrlakeError('PARTLY_DONE', 'some of its work failed', { disposition: 'retry' });
+    return { outcome: 'partly', output, error };
+  } catch (thrown) {
+    return { outcome: 'failed', output: null, error: thrownBy(`task "${name}"`, thrown) };
+  }
+}
+
+function kept({ code, message }: EdrlakeError): ErrorSummary {
+  return { code, message };
+}
+
+/** Tells the listener about a task or part; an error of the user's own function is quoted for the person who watches. */
+export function tell<Provided>(
+  run: RunInProgress<Provided>,
+  task: string,
+  partition: string | null,
+  what: {
+    readonly state: TaskOutcome | 'started' | 'retry' | 'reused';
+    readonly tryNumber: number;
+    readonly delayMs: number | null;
+    readonly error: EdrlakeError | null;
+  },
+): void {
+  const { state, tryNumber, delayMs, error } = what;
+  const { pipeline, runId } = run.identity;
+  const quoted = error?.code === 'TASK_FAILED' && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  run.services.emit({
+    type: 'task',
+    pipeline,
+    runId,
+    task,
+    partition,
+    state,
+    tryNumber,
+    delayMs,
+    code: error?.code ?? null,
+    message: error === null ? null : `${error.message}${quoted}`,
+  });
+}

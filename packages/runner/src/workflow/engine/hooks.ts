@@ -1,0 +1,86 @@
+import { isoInstant, MS_PER_SECOND } from '@edrlake/core';
+import type { WebhookSpec } from '../definition/define-pipeline.ts';
+import type { WorkflowServices } from '../definition/task-registry.ts';
+import type { HookName, RunOutcome } from '../state/pipeline-journal.ts';
+import type { PipelineRunView } from '../state/run-view.ts';
+import { timedTry } from './timed-attempt.ts';
+
+/** Sends a JSON text by HTTP POST and resolves to the status; throws where no answer came. Follows the signal. */
+export type PostJson = (
+  url: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<number>;
+
+/** What became of a webhook. */
+export interface HookResult {
+  readonly delivered: boolean;
+  readonly tries: number;
+  /** Of the last try; null where no answer came. */
+  readonly status: number | null;
+}
+
+const DEFAULT_TIMEOUT_MS = 10 * MS_PER_SECOND;
+const DEFAULT_TRIES = 3;
+const FIRST_DELAY_MS = MS_PER_SECOND;
+const MAX_DELAY_MS = 30 * MS_PER_SECOND;
+
+/** The hook for an outcome; null for an interrupted run, which somebody stopped on purpose. */
+export function hookFor(outcome: RunOutcome): HookName | null {
+  if (outcome === 'done') return 'onSuccess';
+  if (outcome === 'mismatch') return 'onMismatch';
+  if (outcome === 'rejected') return 'onRejects';
+  return outcome === 'interrupted' ? null : 'onFailure';
+}
+
+/**
+ * The JSON that webhooks get: what ended and how, times in ISO 8601 UTC. Holds no params and no results of tasks, which are
+ * the user's own, and of errors only what the journal keeps.
+ */
+export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
+  return JSON.stringify({
+    pipeline: report.pipeline,
+    runId: report.runId,
+    outcome,
+    startedAt: isoInstant(report.startedAtMs),
+    durationMs: report.durationMs,
+    requests: report.requests,
+    rows: report.rows,
+    tasks: report.tasks.map(({ name, state, tries, durationMs, error, parts }) => ({
+      name,
+      state,
+      tries,
+      durationMs,
+      error,
+      ...(parts === null ? {} : { failedPartitions: parts.filter((part) => part.state === 'failed').length }),
+    })),
+  });
+}
+
+/**
+ * Sends a webhook: tried again, with growing random waits, where no answer, a limit or a server's error came. Never throws:
+ * a run is not worse for nobody hearing of it. Ends early, undelivered, when the signal is aborted.
+ */
+export async function sendHook(
+  { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, tries = DEFAULT_TRIES }: WebhookSpec,
+  body: string,
+  post: PostJson,
+  { clock, random, signal }: WorkflowServices,
+): Promise<HookResult> {
+  const sent = { 'content-type': 'application/json', ...headers };
+  let status: number | null = null;
+  let tryNumber = 0;
+  while (tryNumber < tries && !signal.aborted) {
+    tryNumber += 1;
+    const ended = await timedTry((ownSignal) => post(url, body, sent, ownSignal), { clock, timeoutMs, signal });
+    status = ended.end === 'returned' && typeof ended.value === 'number' ? ended.value : null;
+    if (status !== null && status >= 200 && status < 300) return { delivered: true, tries: tryNumber, status };
+    const mayPass = status === null || status === 408 || status === 429 || status >= 500;
+    if (!mayPass || tryNumber === tries) break;
+    const delayMs = Math.floor(random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tryNumber - 1)));
+    // An abort ends the wait and, by the loop's condition, the tries.
+    await clock.sleep(delayMs, signal).catch(() => {});
+  }
+  return { delivered: false, tries: tryNumber, status };
+}

@@ -1,0 +1,85 @@
+import type { ProcessOwner } from '@edrlake/core';
+import type { ParamValue } from '../definition/params.ts';
+import type { PlainData } from '../definition/plain-data.ts';
+
+/** How to tell whether the process of a run lives, for who only looks. */
+export interface RunLook {
+  isOwnerAlive(owner: ProcessOwner): boolean;
+}
+
+/** Who this process is, and how to tell whether another one still lives; it may take a while to be certain. */
+export interface Liveness {
+  readonly owner: ProcessOwner;
+  isOwnerAlive(owner: ProcessOwner): boolean | Promise<boolean>;
+}
+
+/** How a task, or one part of its fan-out, ended. `partly`: it finished, but some of its work failed. */
+export type TaskOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'skipped' | 'interrupted';
+
+/** How a run ended. `partly`: something failed, but no task as a whole. */
+export type RunOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'interrupted';
+
+/** A webhook of a pipeline, by the ends of a run that it hears of. */
+export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects';
+
+/** The part of an error that is kept: from edrlake's own errors, which hold no secrets. */
+export interface ErrorSummary {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A task as the run knew it when it started. */
+export interface JournaledTask {
+  readonly name: string;
+  readonly uses: string | null;
+  readonly needs: readonly string[];
+  readonly fansOut: boolean;
+}
+
+/** One line of the journal of a pipeline's run, in the order things happened. `partition` is null for a task as a whole. */
+export type PipelineLine =
+  | {
+      readonly type: 'pipeline-start';
+      readonly atMs: number;
+      readonly owner: ProcessOwner;
+      readonly pipeline: string;
+      readonly params: Readonly<Record<string, ParamValue>>;
+      /** In order of execution. */
+      readonly tasks: readonly JournaledTask[];
+    }
+  | {
+      readonly type: 'pipeline-resume';
+      readonly atMs: number;
+      readonly owner: ProcessOwner;
+      /** Tasks whose results, if they have any, are void because something they need is done again. */
+      readonly again: readonly string[];
+    }
+  | { readonly type: 'fan-out'; readonly atMs: number; readonly task: string; readonly partitions: readonly string[] }
+  | { readonly type: 'task-start'; readonly atMs: number; readonly task: string; readonly partition: string | null }
+  | {
+      readonly type: 'task-retry';
+      readonly atMs: number;
+      readonly task: string;
+      readonly partition: string | null;
+      readonly delayMs: number;
+      readonly error: ErrorSummary;
+    }
+  | {
+      readonly type: 'task-end';
+      readonly atMs: number;
+      readonly task: string;
+      readonly partition: string | null;
+      readonly outcome: TaskOutcome;
+      readonly output: PlainData;
+      readonly error: ErrorSummary | null;
+      /** Only for `skipped`: a need ended badly, or the condition of the task did not come true. */
+      readonly reason: 'need-failed' | 'not-needed' | null;
+    }
+  | {
+      readonly type: 'hook';
+      readonly atMs: number;
+      readonly hook: HookName;
+      readonly delivered: boolean;
+      readonly tries: number;
+    }
+  | { readonly type: 'pipeline-end'; readonly atMs: number; readonly outcome: RunOutcome };

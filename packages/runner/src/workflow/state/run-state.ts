@@ -1,0 +1,220 @@
+import type { ProcessOwner } from '@edrlake/core';
+import type { ParamValue } from '../definition/params.ts';
+import type { PlainData } from '../definition/plain-data.ts';
+import type {
+  ErrorSummary,
+  HookName,
+  JournaledTask,
+  PipelineLine,
+  RunOutcome,
+  TaskOutcome,
+} from './pipeline-journal.ts';
+
+/** What the journal says about a task as a whole or about one part of its fan-out. */
+export interface UnitState {
+  readonly partition: string | null;
+  /** Times it was started, by all processes of the run. */
+  tries: number;
+  startedAtMs: number | null;
+  endedAtMs: number | null;
+  /** Time spent in tries. Waits between tries do not count. */
+  activeMs: number;
+  /** Since when the current try has been running, or null. */
+  runningSinceMs: number | null;
+  /** null while it is not ended: not started, running, waiting for a retry, or its process died. */
+  outcome: TaskOutcome | null;
+  output: PlainData;
+  error: ErrorSummary | null;
+  reason: 'need-failed' | 'not-needed' | null;
+}
+
+/** A task and, where it fans out, its parts in order. */
+export interface TaskState {
+  readonly task: JournaledTask;
+  readonly whole: UnitState;
+  /** By partition; null where the task does not fan out, or its parts are not known yet. */
+  parts: ReadonlyMap<string, UnitState> | null;
+}
+
+/** A stretch of the run that one process worked on. */
+export interface RunLeg {
+  readonly owner: ProcessOwner;
+  readonly startedAtMs: number;
+  /** The last sign of life. */
+  lastAtMs: number;
+}
+
+/** What a journal says about the run of a pipeline: the fold of its lines. */
+export interface RunState {
+  readonly pipeline: string;
+  readonly params: Readonly<Record<string, ParamValue>>;
+  readonly startedAtMs: number;
+  readonly tasks: ReadonlyMap<string, TaskState>;
+  readonly legs: RunLeg[];
+  readonly hooks: Extract<PipelineLine, { type: 'hook' }>[];
+  /** The hook that was told how things stand; null again when something changes. */
+  told: HookName | null;
+  /** null while it has not ended, or was resumed since. */
+  end: RunOutcome | null;
+}
+
+/** The state after the first line. */
+export function startState(line: Extract<PipelineLine, { type: 'pipeline-start' }>): RunState {
+  const { pipeline, params, atMs, owner, tasks } = line;
+  return {
+    pipeline,
+    params,
+    startedAtMs: atMs,
+    tasks: new Map(tasks.map((task) => [task.name, { task, whole: newUnit(null), parts: null }])),
+    legs: [{ owner, startedAtMs: atMs, lastAtMs: atMs }],
+    hooks: [],
+    told: null,
+    end: null,
+  };
+}
+
+/** The state after all lines, or null where the first is not the start of a pipeline's run. */
+export function foldLines(lines: readonly { readonly type: string }[]): RunState | null {
+  const [first, ...rest] = lines as readonly PipelineLine[];
+  if (first?.type !== 'pipeline-start') return null;
+  const state = startState(first);
+  for (const line of rest) applyLine(state, line);
+  return state;
+}
+
+/** Changes the state by one more line. Lines of types or tasks that are not known change nothing. */
+export function applyLine(state: RunState, line: PipelineLine): void {
+  const leg = state.legs.at(-1);
+  switch (line.type) {
+    case 'pipeline-resume':
+      for (const unit of unitsOf(state)) stopClock(unit, leg?.lastAtMs ?? line.atMs);
+      for (const task of state.tasks.values()) reopen(task, line.again.includes(task.task.name));
+      state.legs.push({ owner: line.owner, startedAtMs: line.atMs, lastAtMs: line.atMs });
+      state.end = null;
+      return;
+    case 'fan-out': {
+      const task = state.tasks.get(line.task);
+      if (task) task.parts = new Map(line.partitions.map((partition) => [partition, newUnit(partition)]));
+      break;
+    }
+    case 'task-start':
+    case 'task-retry':
+    case 'task-end':
+      state.told = null;
+      applyToUnit(unitOf(state, line.task, line.partition), line);
+      break;
+    case 'hook':
+      state.hooks.push(line);
+      if (line.delivered) state.told = line.hook;
+      break;
+    case 'pipeline-end':
+      state.end = line.outcome;
+      break;
+  }
+  if (leg && typeof line.atMs === 'number') leg.lastAtMs = Math.max(leg.lastAtMs, line.atMs);
+}
+
+/** How a task ended as a whole, put together from its parts where it fans out; null while it has not. */
+export function outcomeOf({ whole, parts }: TaskState): TaskOutcome | null {
+  if (whole.outcome !== null || parts === null) return whole.outcome;
+  const outcomes = new Set([...parts.values()].map((part) => part.outcome));
+  if (outcomes.has(null)) return outcomes.has('interrupted') ? 'interrupted' : null;
+  if (outcomes.has('interrupted')) return 'interrupted';
+  const finished = [...outcomes].some(isFinished);
+  if (outcomes.has('partly') || (outcomes.has('failed') && finished)) return 'partly';
+  if (outcomes.has('failed')) return 'failed';
+  return doneOutcome(outcomes);
+}
+
+/** Of several that are finished: the worst. */
+function doneOutcome(outcomes: ReadonlySet<TaskOutcome | null>): 'done' | 'mismatch' | 'rejected' {
+  if (outcomes.has('mismatch')) return 'mismatch';
+  return outcomes.has('rejected') ? 'rejected' : 'done';
+}
+
+/** Whether it ended with a result that need not be worked out again. */
+export function isFinished(outcome: TaskOutcome | RunOutcome | null): boolean {
+  return outcome === 'done' || outcome === 'mismatch' || outcome === 'rejected';
+}
+
+/** Whether a task needs nothing more: it has its result, or it was not needed. */
+export function isSettled(state: RunState, name: string): boolean {
+  const task = state.tasks.get(name);
+  if (task === undefined) return false;
+  const outcome = outcomeOf(task);
+  return isFinished(outcome) || (outcome === 'skipped' && task.whole.reason === 'not-needed');
+}
+
+/** How a run ended whose tasks have all ended or were stopped before they could. */
+export function runOutcomeOf(state: RunState): RunOutcome {
+  const outcomes = new Set([...state.tasks.values()].map(outcomeOf));
+  if (outcomes.has(null) || outcomes.has('interrupted')) return 'interrupted';
+  if (outcomes.has('failed')) return 'failed';
+  if (outcomes.has('partly')) return 'partly';
+  return doneOutcome(outcomes);
+}
+
+/** Everything that was or can be started: tasks as a whole, and parts. */
+function unitsOf(state: RunState): UnitState[] {
+  return [...state.tasks.values()].flatMap(({ whole, parts }) => [whole, ...(parts?.values() ?? [])]);
+}
+
+/** The task as a whole, or one of its parts; undefined where the journal knows no such thing. */
+function unitOf(state: RunState, task: string, partition: string | null): UnitState | undefined {
+  const found = state.tasks.get(task);
+  return partition === null ? found?.whole : found?.parts?.get(partition);
+}
+
+/** Makes everything that a resumed run must do again look as if it had not ended; what is finished stays. */
+function reopen(task: TaskState, again: boolean): void {
+  if (again) task.parts = null;
+  for (const unit of [task.whole, ...(task.parts?.values() ?? [])]) {
+    const stays = isFinished(unit.outcome) || unit.reason === 'not-needed';
+    if (stays && !again) continue;
+    unit.outcome = null;
+    unit.reason = null;
+    unit.output = null;
+  }
+}
+
+function newUnit(partition: string | null): UnitState {
+  return {
+    partition,
+    tries: 0,
+    startedAtMs: null,
+    endedAtMs: null,
+    activeMs: 0,
+    runningSinceMs: null,
+    outcome: null,
+    output: null,
+    error: null,
+    reason: null,
+  };
+}
+
+function applyToUnit(
+  unit: UnitState | undefined,
+  line: Extract<PipelineLine, { type: 'task-start' | 'task-retry' | 'task-end' }>,
+): void {
+  if (unit === undefined) return;
+  if (line.type === 'task-start') {
+    unit.tries += 1;
+    unit.startedAtMs ??= line.atMs;
+    unit.runningSinceMs = line.atMs;
+    unit.endedAtMs = null;
+    unit.outcome = null;
+    return;
+  }
+  stopClock(unit, line.atMs);
+  unit.error = line.error;
+  if (line.type === 'task-retry') return;
+  unit.endedAtMs = line.atMs;
+  unit.outcome = line.outcome;
+  unit.output = line.output;
+  unit.reason = line.reason;
+}
+
+function stopClock(unit: UnitState, atMs: number): void {
+  if (unit.runningSinceMs !== null) unit.activeMs += Math.max(0, atMs - unit.runningSinceMs);
+  unit.runningSinceMs = null;
+}

@@ -1,0 +1,172 @@
+import type { ParamValue } from '../definition/params.ts';
+import { isPlainObject, type PlainData } from '../definition/plain-data.ts';
+import type { ErrorSummary, RunOutcome, TaskOutcome } from './pipeline-journal.ts';
+import { isFinished, outcomeOf, type RunState, type TaskState, type UnitState } from './run-state.ts';
+
+/** How a task or part stands: its outcome, or what it does without one. `died`: its process ended in the middle of it. */
+export type UnitStanding = TaskOutcome | 'pending' | 'running' | 'waiting' | 'died';
+
+/** How a run stands. `died`: its process ended without a word; it can be resumed. */
+export type RunStanding = RunOutcome | 'running' | 'died';
+
+/** One part of a fan-out in the history. */
+export interface PartView {
+  readonly partition: string;
+  readonly state: UnitStanding;
+  readonly tries: number;
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly rows: number;
+  readonly error: ErrorSummary | null;
+}
+
+/** One task in the history. */
+export interface TaskView {
+  readonly name: string;
+  /** The registered task, or null for the user's own function. */
+  readonly uses: string | null;
+  readonly needs: readonly string[];
+  readonly state: UnitStanding;
+  /** Starts, of all parts and by all processes of the run. */
+  readonly tries: number;
+  /** null where nothing was started. */
+  readonly startedAtMs: number | null;
+  /** Time spent in tries, summed over parts: with concurrency it may exceed the time that passed. */
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly rows: number;
+  /** Its own error, or that of its first part that has one. */
+  readonly error: ErrorSummary | null;
+  /** Its result; of a fan-out, `{ partition, output }` of each finished part. null without a result. */
+  readonly output: PlainData;
+  /** null where the task does not fan out. */
+  readonly parts: readonly PartView[] | null;
+}
+
+/** A run of a pipeline in full. */
+export interface PipelineRunView {
+  readonly runId: string;
+  readonly pipeline: string;
+  readonly state: RunStanding;
+  readonly startedAtMs: number;
+  /** The end, or the last sign of life of a run that died; null while it is running. */
+  readonly endedAtMs: number | null;
+  /** While a process worked on it, up to its last sign of life. */
+  readonly durationMs: number;
+  readonly requests: number;
+  readonly rows: number;
+  readonly error: ErrorSummary | null;
+  readonly params: Readonly<Record<string, ParamValue>>;
+  /** Processes that worked on it: 1 where it was never resumed. */
+  readonly starts: number;
+  readonly tasks: readonly TaskView[];
+  readonly hooks: readonly { readonly hook: string; readonly delivered: boolean; readonly tries: number }[];
+}
+
+/** What attempts of a task did that left no result, as far as others tell it: the engine's own journal does not know. */
+export interface LostWork {
+  readonly requests: number;
+  /** Of processes that died in the middle of it; what a try took that ended is known without. */
+  readonly activeMs: number;
+  readonly lastAtMs: number;
+}
+
+const NOTHING_LOST: LostWork = { requests: 0, activeMs: 0, lastAtMs: 0 };
+
+/**
+ * A run as people see it. `alive` tells whether the process that worked on it last still does; `lost`, by task, what came of
+ * tries without a result.
+ */
+export function viewRun(
+  runId: string,
+  state: RunState,
+  alive: boolean,
+  lost: ReadonlyMap<string, LostWork> = new Map(),
+): PipelineRunView {
+  const working = alive && state.end === null;
+  const tasks = [...state.tasks.values()].map((task) =>
+    viewTask(task, working, lost.get(task.task.name) ?? NOTHING_LOST),
+  );
+  const lastAtMs = [...lost.values()].reduce(
+    (newest, work) => Math.max(newest, work.lastAtMs),
+    state.legs.at(-1)?.lastAtMs ?? state.startedAtMs,
+  );
+  return {
+    runId,
+    pipeline: state.pipeline,
+    state: state.end ?? (alive ? 'running' : 'died'),
+    startedAtMs: state.startedAtMs,
+    endedAtMs: working ? null : lastAtMs,
+    durationMs:
+      sum(state.legs, (leg) => leg.lastAtMs - leg.startedAtMs) + sum([...lost.values()], ({ activeMs }) => activeMs),
+    requests: sum(tasks, (task) => task.requests),
+    rows: sum(tasks, (task) => task.rows),
+    error: tasks.find(({ error, state: standing }) => error !== null && !isGood(standing))?.error ?? null,
+    params: state.params,
+    starts: state.legs.length,
+    tasks,
+    hooks: state.hooks.map(({ hook, delivered, tries }) => ({ hook, delivered, tries })),
+  };
+}
+
+function viewTask(state: TaskState, alive: boolean, lost: LostWork): TaskView {
+  const { task, whole } = state;
+  const units = state.parts === null ? [whole] : [...state.parts.values()];
+  const parts = state.parts === null ? null : units.map((unit) => viewPart(unit, alive));
+  const started = units.flatMap(({ startedAtMs }) => startedAtMs ?? []);
+  return {
+    name: task.name,
+    uses: task.uses,
+    needs: task.needs,
+    state: outcomeOf(state) ?? standingOf(units, alive),
+    tries: sum(units, (unit) => unit.tries),
+    startedAtMs: started.length === 0 ? null : started.reduce((least, atMs) => Math.min(least, atMs)),
+    durationMs: sum(units, (unit) => unit.activeMs) + lost.activeMs,
+    requests: sum(units, (unit) => numberIn(unit.output, 'requests')) + lost.requests,
+    rows: sum(units, (unit) => numberIn(unit.output, 'rows')),
+    error: whole.error ?? units.find(({ error, outcome }) => error !== null && !isGood(outcome))?.error ?? null,
+    output: outputOf(state),
+    parts,
+  };
+}
+
+/** The result of a task: its own, or `{ partition, output }` of each finished part in their order. */
+export function outputOf({ whole, parts }: TaskState): PlainData {
+  if (parts === null) return whole.output;
+  return [...parts.values()]
+    .filter(({ outcome }) => isFinished(outcome))
+    .map(({ partition, output }) => ({ partition, output }));
+}
+
+function viewPart(unit: UnitState, alive: boolean): PartView {
+  return {
+    partition: unit.partition ?? '',
+    state: unit.outcome ?? standingOf([unit], alive),
+    tries: unit.tries,
+    durationMs: unit.activeMs,
+    requests: numberIn(unit.output, 'requests'),
+    rows: numberIn(unit.output, 'rows'),
+    error: unit.error,
+  };
+}
+
+function standingOf(units: readonly UnitState[], alive: boolean): UnitStanding {
+  const open = units.filter(({ outcome }) => outcome === null);
+  if (open.some(({ runningSinceMs }) => runningSinceMs !== null)) return alive ? 'running' : 'died';
+  if (open.every(({ tries }) => tries === 0))
+    return units.length === open.length ? 'pending' : alive ? 'running' : 'died';
+  return alive ? 'waiting' : 'died';
+}
+
+function isGood(standing: UnitStanding | null): boolean {
+  return standing === 'done' || standing === 'mismatch' || standing === 'rejected';
+}
+
+function numberIn(output: PlainData, key: string): number {
+  const value = isPlainObject(output) ? output[key] : undefined;
+  return typeof value === 'number' ? value : 0;
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

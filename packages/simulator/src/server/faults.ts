@@ -1,0 +1,139 @@
+import type { Addition } from '../world/population.ts';
+import type { Endpoint } from './call-log.ts';
+
+/** Which requests a fault waits for. Left out: any. */
+export interface FaultMatch {
+  readonly endpoint?: Endpoint;
+  /** The `pageNumber` asked for, from 0; only requests for pages have one. */
+  readonly page?: number;
+  /** Lets this many fitting requests pass first. Default 0. */
+  readonly after?: number;
+}
+
+/** What goes wrong. */
+export type FaultEffect =
+  /** An error answer instead of the data. `toWaitSeconds` is sent as `X-RateLimit-ToWait-Sec` with the other limit headers. */
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly body?: 'json' | 'plain' | 'html' | 'empty';
+      readonly limitHeaders?: boolean;
+      readonly retryAfterSeconds?: number;
+      readonly toWaitSeconds?: number;
+    }
+  /** Status 200 and an HTML page, as a proxy's login or maintenance page. */
+  | { readonly kind: 'html' }
+  /** Nothing comes for a while, before the headers or in the middle of the body; null: until the client gives up. */
+  | { readonly kind: 'stall'; readonly stallMs: number | null; readonly at?: 'before-headers' | 'mid-body' }
+  /** The connection is reset. */
+  | { readonly kind: 'reset'; readonly at?: 'before-headers' | 'mid-body' }
+  /** A complete answer whose JSON ends early. */
+  | { readonly kind: 'truncated' }
+  /** A complete answer that is not JSON in one place. */
+  | { readonly kind: 'invalid-json' }
+  /** One event of the page comes twice and its neighbour not at all: the number is right, the content is not. */
+  | { readonly kind: 'duplicate-row' }
+  /** The page lacks an event. */
+  | { readonly kind: 'missing-row' }
+  /** Pages hold no more than so many events, whatever is asked for, and their numbers count pages of that size. Nothing says so. */
+  | { readonly kind: 'page-cap'; readonly largest: number }
+  /** Pages of more than so many events are refused with status 400, in words that name the number. */
+  | { readonly kind: 'page-size-refused'; readonly largest: number }
+  /** Of the events one in so many is listed twice, whatever the order and the size of pages. */
+  | { readonly kind: 'listed-twice'; readonly every: number }
+  /** The page's events come in another order. */
+  | { readonly kind: 'reorder' }
+  /** Events arrive right after this answer was made. */
+  | { readonly kind: 'late-arrival'; readonly addition: Addition }
+  /** 401, and every token issued so far has ended. */
+  | { readonly kind: 'expired-token' }
+  /** The count, or the first bucket or group, is off by so many. */
+  | { readonly kind: 'wrong-count'; readonly offBy: number }
+  /** A count that says 0, groups or buckets that are none, whatever there is. */
+  | { readonly kind: 'zero-count' }
+  /** A success without a body: status 200, or 204. */
+  | { readonly kind: 'empty-body' }
+  | { readonly kind: 'no-content' }
+  /** Status 200 and, as JSON, an object that tells of an error. */
+  | { readonly kind: 'error-object' }
+  /** Status 200 and a number alone, without the object around it. */
+  | { readonly kind: 'bare-number' };
+
+/** A fault: what goes wrong, for which request, how often (default once). */
+export type Fault = FaultEffect & { readonly match?: FaultMatch; readonly times?: number };
+
+/** Faults that wait for their request. */
+export interface FaultQueue {
+  push(...faults: readonly Fault[]): void;
+  /** Faults that have not happened yet, `times` counted. */
+  readonly pending: number;
+  clear(): void;
+}
+
+interface Waiting {
+  readonly fault: Fault;
+  timesLeft: number;
+  toPass: number;
+}
+
+/** A queue with `take`: the first fault that waits for such a request, used up by it; a request meets at most one. */
+export function faultQueue(): FaultQueue & { take(endpoint: Endpoint, page: number | null): Fault | null } {
+  let waiting: Waiting[] = [];
+  return {
+    push(...faults) {
+      for (const fault of faults) {
+        waiting.push({ fault, timesLeft: fault.times ?? 1, toPass: fault.match?.after ?? 0 });
+      }
+    },
+    get pending() {
+      return waiting.reduce((sum, each) => sum + each.timesLeft, 0);
+    },
+    clear() {
+      waiting = [];
+    },
+    take(endpoint, page) {
+      for (const each of waiting) {
+        const { match } = each.fault;
+        if (match?.endpoint !== undefined && match.endpoint !== endpoint) continue;
+        if (match?.page !== undefined && match.page !== page) continue;
+        if (each.toPass > 0) {
+          each.toPass -= 1;
+          continue;
+        }
+        each.timesLeft -= 1;
+        if (each.timesLeft <= 0) waiting = waiting.filter((other) => other !== each);
+        return each.fault;
+      }
+      return null;
+    },
+  };
+}
+
+/** The rows of a page as a fault leaves them. */
+export function spoiltRows(rows: readonly number[], fault: Fault | null): readonly number[] {
+  switch (fault?.kind) {
+    case 'duplicate-row': {
+      const middle = Math.floor(rows.length / 2);
+      return rows.map((row, at) => (at === middle && at > 0 ? (rows[at - 1] as number) : row));
+    }
+    case 'missing-row':
+      return rows.filter((_, at) => at !== Math.floor(rows.length / 2));
+    case 'reorder':
+      return [...rows].reverse();
+    default:
+      return rows;
+  }
+}
+
+/** A JSON body as a fault leaves it. */
+export function spoiltBody(body: Buffer, fault: Fault | null): Buffer {
+  if (fault?.kind === 'empty-body' || fault?.kind === 'no-content') return Buffer.alloc(0);
+  if (fault?.kind === 'error-object') return Buffer.from('{"errorCode":500,"message":"simulated fault"}');
+  if (fault?.kind === 'bare-number') return Buffer.from(/\d+/.exec(body.toString())?.[0] ?? '0');
+  if (fault?.kind === 'truncated') return body.subarray(0, Math.floor(body.length * 0.6));
+  if (fault?.kind === 'invalid-json') {
+    const middle = Math.floor(body.length / 2);
+    return Buffer.concat([body.subarray(0, middle), Buffer.from('"\u0001}oops'), body.subarray(middle)]);
+  }
+  return body;
+}
