@@ -1,4 +1,4 @@
-import { EVERYTHING, type EventSource, timeRange } from '@edrlake/core';
+import { type EventSource, NO_FILTER, timeRange } from '@edrlake/core';
 import { planWindows } from '@edrlake/pager';
 
 /**
@@ -38,7 +38,7 @@ export async function planRequests(): Promise<string[]> {
   const burst = Array.from({ length: 30_000 }, (_, index) => range.startMs + 1_800_000 + index * 2);
   const source = memorySource([...calm, ...burst].sort((a, b) => a - b));
   const signal = AbortSignal.timeout(60_000);
-  const plan = await planWindows(source, { axis: 'event', range, scope: EVERYTHING }, { signal, emit: () => {} });
+  const plan = await planWindows(source, { axis: 'event', range, scope: NO_FILTER }, { signal, emit: () => {} });
   const windows = plan.windows.map(({ window, count }) => {
     const [start, end] = [window.range.startMs, window.range.endMs].map((ms) =>
       new Date(ms).toISOString().slice(11, 23),

@@ -4,15 +4,15 @@ import {
   type QualysClient,
   type QualysClientOptions,
   type SearchAfterParams,
-  windowFilter,
+  windowQql,
 } from '@edrlake/client';
 import {
   type Clock,
   type CursorPage,
   EdrlakeError,
-  EVERYTHING,
   type EventQuery,
   MS_PER_HOUR,
+  NO_FILTER,
   seededRandom,
   type TimeAxis,
 } from '@edrlake/core';
@@ -89,7 +89,7 @@ async function rowsOf(body: AsyncIterable<Uint8Array>): Promise<Listed[]> {
 
 function filterOf(range = DAY, axis: TimeAxis = 'event', timeTokens = OLD): string {
   const tokens = { timeTokens, typeToken: 'type', agentToken: 'asset.agentid' };
-  return windowFilter({ axis, range, cuts: [], scope: EVERYTHING }, tokens);
+  return windowQql({ axis, range, cuts: [], scope: NO_FILTER }, tokens);
 }
 
 const ASCENDING = [{ 'event.dateTime': 'asc' as const }];
@@ -205,7 +205,7 @@ describe('/events/count', () => {
       const { simulator, client } = await stage({ histogramShape });
       const source = createQualysSource(client);
       for (const axis of ['event', 'processed'] as const) {
-        const query: EventQuery = { axis, range: MORNING, cuts: [], scope: EVERYTHING };
+        const query: EventQuery = { axis, range: MORNING, cuts: [], scope: NO_FILTER };
         for (const bucketMs of [MS_PER_HOUR, 1_000]) {
           const buckets = (await source.histogram?.(query, bucketMs, NEVER)) ?? [];
           expect(buckets.map(({ count }) => count)).toEqual(
@@ -220,7 +220,7 @@ describe('/events/count', () => {
   it('a platform without histograms is noticed', async () => {
     const { client } = await stage({ histogramShape: 'unsupported', timeBuckets: false });
     const source = createQualysSource(client);
-    const query: EventQuery = { axis: 'event', range: MORNING, cuts: [], scope: EVERYTHING };
+    const query: EventQuery = { axis: 'event', range: MORNING, cuts: [], scope: NO_FILTER };
     await expect(source.histogram?.(query, MS_PER_HOUR, NEVER)).rejects.toBeInstanceOf(EdrlakeError);
     expect(source.histogram).toBeNull();
   });
@@ -230,7 +230,7 @@ describe('/events/count', () => {
     const source = createQualysSource(client);
     const offHours = { startMs: MORNING.startMs + 90_000, endMs: MORNING.endMs - 600_000 };
     for (const range of [DAY, MORNING, offHours]) {
-      const query: EventQuery = { axis: 'event', range, cuts: [], scope: EVERYTHING };
+      const query: EventQuery = { axis: 'event', range, cuts: [], scope: NO_FILTER };
       const buckets = (await source.histogram?.(query, MS_PER_HOUR, NEVER)) ?? [];
       expect(buckets.length).toBeGreaterThan(5);
       for (const { range: bucket, count } of buckets) {
@@ -249,7 +249,7 @@ describe('/events/count', () => {
     const { client } = await stage();
     const source = createQualysSource(client, { pageSize: 400 });
     for (const field of ['type', 'agent'] as const) {
-      const whole: EventQuery = { axis: 'event', range: DAY, cuts: [], scope: EVERYTHING };
+      const whole: EventQuery = { axis: 'event', range: DAY, cuts: [], scope: NO_FILTER };
       const [group] = await source.groups(whole, field, 3, NEVER);
       const values = [group?.value ?? ''];
       const inside: EventQuery = { ...whole, cuts: [{ field, op: 'in', values }] };

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVERYTHING, type FetchedWindow, windowOf } from '@edrlake/core';
+import { type FetchedWindow, NO_FILTER, windowOf } from '@edrlake/core';
 import { flattenRecords, RECORD_SHAPE } from '@edrlake/flattener';
-import { knownRecord, scanPage } from '@edrlake/pager';
+import { fieldTable, scanPage } from '@edrlake/pager';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
@@ -292,7 +292,7 @@ async function spoolPage(
     axis: 'event',
     range: { startMs: windowNumber, endMs: windowNumber + 1 },
     cuts: [],
-    scope: EVERYTHING,
+    scope: NO_FILTER,
   });
   const path = join(directory, `page-${windowNumber}.ndjson`);
   const file = await open(path, 'w');
@@ -300,7 +300,7 @@ async function spoolPage(
     yield Buffer.from(`[${records.join(',\n')}]`);
   }
   const scanned = await scanPage(body(), {
-    known: knownRecord(RECORD_SHAPE, ['id', 'eventId']),
+    known: fieldTable(RECORD_SHAPE, ['id', 'eventId']),
     write: async (bytes) => void (await file.write(bytes)),
   });
   await file.close();

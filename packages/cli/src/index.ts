@@ -1,6 +1,6 @@
 export { EdrlakeError } from '@edrlake/core';
 export { definePipeline } from '@edrlake/runner';
 export type { CommandInput, RunCommand } from './args/command.ts';
-export type { Child, ChildOptions, Surroundings, TextSink } from './process/process-context.ts';
+export type { Child, ChildOptions, ProcessContext, TextSink } from './process/process-context.ts';
 export { runProgram } from './program.ts';
 export { VERSION } from './version.ts';

@@ -13,7 +13,7 @@ import {
 import { COMMANDS } from './commands.ts';
 import { readConfigFile } from './config/config-file.ts';
 import { cleanEnvironment } from './process/clean-environment.ts';
-import { lineWidth, type Surroundings, writeText } from './process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from './process/process-context.ts';
 import { proxySecrets } from './process/proxy-environment.ts';
 import { causeText, errorDocument, errorText, withoutSecrets } from './text/error-text.ts';
 
@@ -22,15 +22,15 @@ import { causeText, errorDocument, errorText, withoutSecrets } from './text/erro
  * stderr, or as one JSON document on stdout.
  * @param args without program and script
  */
-export async function runProgram(args: readonly string[], given: Surroundings): Promise<number> {
+export async function runProgram(args: readonly string[], given: ProcessContext): Promise<number> {
   const env = cleanEnvironment(given.env);
-  const surroundings = { ...given, env };
+  const context = { ...given, env };
   // What can be told before the command line is known to be right; the settings replace it once they are read.
   const style = { json: switchedOn(args, 'json', env), debug: flagText(args, 'log-level', env) === 'debug' };
   try {
-    return await dispatch(args, style, surroundings);
+    return await dispatch(args, style, context);
   } catch (thrown) {
-    return await reportError(interruptOr(thrown, surroundings), style, surroundings);
+    return await reportError(interruptOr(thrown, context), style, context);
   }
 }
 
@@ -40,19 +40,19 @@ interface ErrorStyle {
   debug: boolean;
 }
 
-async function dispatch(args: readonly string[], style: ErrorStyle, surroundings: Surroundings): Promise<number> {
+async function dispatch(args: readonly string[], style: ErrorStyle, context: ProcessContext): Promise<number> {
   if (args[0] === COMPLETE) {
-    await writeText(surroundings.stdout, `${(await completionWords(args.slice(1), COMMANDS)).join('\n')}\n`);
+    await writeText(context.stdout, `${(await completionWords(args.slice(1), COMMANDS)).join('\n')}\n`);
     return 0;
   }
   const asked = helpAskedFor(args);
   if (asked !== null) {
-    const width = lineWidth(surroundings.stdout, surroundings.env);
-    await writeText(surroundings.stdout, await helpText(asked.command, COMMANDS, width));
+    const width = lineWidth(context.stdout, context.env);
+    await writeText(context.stdout, await helpText(asked.command, COMMANDS, width));
     return 0;
   }
-  return runCommandLine(args, COMMANDS, { surroundings, input: null, exitCode: 0 }, async (typed, flags) => {
-    const values = await readSettings(commandLineLayer(typed), flags, surroundings);
+  return runCommandLine(args, COMMANDS, { surroundings: context, input: null, exitCode: 0 }, async (typed, flags) => {
+    const values = await readSettings(commandLineLayer(typed), flags, context);
     style.json = values.json;
     style.debug = values['log-level'] === 'debug';
     return values;
@@ -71,7 +71,7 @@ function helpAskedFor(args: readonly string[]): { readonly command: string | und
 async function readSettings(
   typed: SettingsLayer,
   flags: readonly FlagName[],
-  { env, workingDirectory }: Surroundings,
+  { env, workingDirectory }: ProcessContext,
 ): Promise<FlagValues> {
   if (!flags.includes('config')) return resolveSettings([typed]);
   const environment = environmentLayer(env);
@@ -82,8 +82,8 @@ async function readSettings(
   return resolveSettings(layers);
 }
 
-async function reportError(error: EdrlakeError, style: ErrorStyle, surroundings: Surroundings): Promise<number> {
-  const { env, stdout, stderr } = surroundings;
+async function reportError(error: EdrlakeError, style: ErrorStyle, context: ProcessContext): Promise<number> {
+  const { env, stdout, stderr } = context;
   const secrets = [env.EDRLAKE_PASSWORD ?? '', ...proxySecrets(env)];
   if (style.json) {
     await writeText(stdout, `${withoutSecrets(JSON.stringify(errorDocument(error)), secrets)}\n`);
@@ -95,17 +95,17 @@ async function reportError(error: EdrlakeError, style: ErrorStyle, surroundings:
 }
 
 /** Whatever fails because a person stopped the command is the interrupt. */
-function interruptOr(thrown: unknown, surroundings: Surroundings): EdrlakeError {
+function interruptOr(thrown: unknown, context: ProcessContext): EdrlakeError {
   const error = toEdrlakeError(thrown);
-  if (!surroundings.signal.aborted || error.code === 'INTERRUPTED') return error;
-  return toEdrlakeError(surroundings.signal.reason);
+  if (!context.signal.aborted || error.code === 'INTERRUPTED') return error;
+  return toEdrlakeError(context.signal.reason);
 }
 
-function switchedOn(args: readonly string[], name: FlagName, env: Surroundings['env']): boolean {
+function switchedOn(args: readonly string[], name: FlagName, env: ProcessContext['env']): boolean {
   return args.includes(`--${name}`) || readBoolean(env[environmentName(name)] ?? '') === true;
 }
 
-function flagText(args: readonly string[], name: FlagName, env: Surroundings['env']): string | undefined {
+function flagText(args: readonly string[], name: FlagName, env: ProcessContext['env']): string | undefined {
   const joined = args.find((arg) => arg.startsWith(`--${name}=`));
   if (joined !== undefined) return joined.slice(name.length + 3);
   return args.includes(`--${name}`) ? args[args.indexOf(`--${name}`) + 1] : env[environmentName(name)];

@@ -1,6 +1,6 @@
 import { EdrlakeError, seededRandom, systemClock } from '@edrlake/core';
 import { childSpawner } from './process/child-process.ts';
-import { lineWidth, type Surroundings } from './process/process-context.ts';
+import { lineWidth, type ProcessContext } from './process/process-context.ts';
 import { runProgram } from './program.ts';
 import { errorDocument, errorText } from './text/error-text.ts';
 
@@ -36,7 +36,7 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => endOutput(stream, error, args[0] ?? ''));
   }
-  const surroundings: Surroundings = {
+  const context: ProcessContext = {
     env: process.env,
     workingDirectory: process.cwd(),
     stdin: process.stdin,
@@ -48,7 +48,7 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
     selfCommand: [process.execPath, process.argv[1] ?? ''],
     spawnChild: childSpawner(process),
   };
-  process.exitCode = await runProgram(args, surroundings);
+  process.exitCode = await runProgram(args, context);
   // Nothing is left to do; what still holds the event loop (an idle connection, stdin) must not hold the shell.
   if (process.stdout.writableLength === 0 && process.stderr.writableLength === 0) process.exit();
   process.stdin.destroy();

@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { type Clock, seededRandom } from '@edrlake/core';
-import type { Surroundings } from '../src/process/process-context.ts';
+import type { ProcessContext } from '../src/process/process-context.ts';
 
 /** A stream that stands for a terminal or a file and keeps what was written. */
 export class TextBuffer extends Writable {
@@ -36,12 +36,12 @@ export function handClock(startMs: number): Clock & { advance(ms: number): void 
   };
 }
 
-export interface FakeSurroundings extends Surroundings {
+export interface FakeSurroundings extends ProcessContext {
   readonly stdout: TextBuffer;
   readonly stderr: TextBuffer;
 }
 
-export function fakeSurroundings(options: Partial<Surroundings> = {}): FakeSurroundings {
+export function fakeSurroundings(options: Partial<ProcessContext> = {}): FakeSurroundings {
   return {
     env: {},
     workingDirectory: '/nonexistent-directory',

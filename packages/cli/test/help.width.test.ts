@@ -22,10 +22,10 @@ function moduleOf(name: string): Command {
 }
 
 async function refusal(args: readonly string[]): Promise<string> {
-  const surroundings = fakeSurroundings();
-  expect(await runProgram(args, surroundings)).toBe(2);
-  expect(surroundings.stdout.text).toBe('');
-  return surroundings.stderr.text.replaceAll('\n', ' ');
+  const context = fakeSurroundings();
+  expect(await runProgram(args, context)).toBe(2);
+  expect(context.stdout.text).toBe('');
+  return context.stderr.text.replaceAll('\n', ' ');
 }
 
 describe('help texts', () => {

@@ -12,7 +12,7 @@ it.each(['16MB', '48MB', '128MB', '200MB', '299MB', '286MiB', '300', '300000KB '
 });
 
 it('too little is refused with the least that works, before anything is done', async () => {
-  const surroundings = fakeSurroundings({ env: { EDRLAKE_MEMORY_LIMIT: '128MB' } });
-  expect(await runProgram(['status', '--lake', 'nowhere'], surroundings)).toBe(2);
-  expect(surroundings.stderr.text).toContain('EDRLAKE_MEMORY_LIMIT: expected a size of at least 300MB');
+  const context = fakeSurroundings({ env: { EDRLAKE_MEMORY_LIMIT: '128MB' } });
+  expect(await runProgram(['status', '--lake', 'nowhere'], context)).toBe(2);
+  expect(context.stderr.text).toContain('EDRLAKE_MEMORY_LIMIT: expected a size of at least 300MB');
 });

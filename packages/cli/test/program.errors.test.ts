@@ -3,9 +3,9 @@ import { runProgram } from '../src/program.ts';
 import { fakeSurroundings } from './fake-surroundings.ts';
 
 async function run(args: readonly string[], env: Record<string, string> = {}) {
-  const surroundings = fakeSurroundings({ env });
-  const exitCode = await runProgram(args, surroundings);
-  return { exitCode, stdout: surroundings.stdout.text, stderr: surroundings.stderr.text };
+  const context = fakeSurroundings({ env });
+  const exitCode = await runProgram(args, context);
+  return { exitCode, stdout: context.stdout.text, stderr: context.stderr.text };
 }
 
 describe('a filter that is set for everything', () => {

@@ -37,9 +37,9 @@ describe('before the first request', () => {
   it('an interrupt ends the wait', async () => {
     const stop = new AbortController();
     stop.abort(new Error('stopped'));
-    const surroundings = fakeSurroundings({ signal: stop.signal });
-    await expect(
-      requireReachable({ baseUrl: 'http://127.0.0.1:1', proxy: null }, surroundings, () => {}),
-    ).rejects.toThrow('stopped');
+    const context = fakeSurroundings({ signal: stop.signal });
+    await expect(requireReachable({ baseUrl: 'http://127.0.0.1:1', proxy: null }, context, () => {})).rejects.toThrow(
+      'stopped',
+    );
   });
 });

@@ -19,7 +19,7 @@ export {
   readHistogram,
 } from './qualys/parse-counts.ts';
 export { type Endpoint, PLATFORMS, type PlatformId, resolveBaseUrl } from './qualys/platforms.ts';
-export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowFilter } from './qualys/qql.ts';
+export { DOCUMENTED_TOKENS, type FilterTokens, quoteValue, windowQql } from './qualys/qql.ts';
 export type {
   CountParams,
   EventsParams,
@@ -31,11 +31,11 @@ export type {
 } from './qualys/query-params.ts';
 export type { LimitFacts, RateLimit } from './rate-limit/limit-headers.ts';
 export {
-  createRequestBudget,
-  type RequestBudget,
+  createRateLimiter,
+  type RateLimiter,
   type RequestPermit,
 } from './rate-limit/rate-limiter.ts';
-export { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from './rate-limit/shared-limiter.ts';
-export type { BudgetLiveness } from './rate-limit/shared-limiter-file.ts';
-export type { BudgetPriority } from './rate-limit/shared-state.ts';
+export { openSharedLimiter, type SharedLimiter, type SharedLimiterOptions } from './rate-limit/shared-limiter.ts';
+export type { LimiterLiveness } from './rate-limit/shared-limiter-file.ts';
+export type { RequestPriority } from './rate-limit/shared-state.ts';
 export { STANDARD_RATE_LIMIT } from './rate-limit/sliding-window.ts';

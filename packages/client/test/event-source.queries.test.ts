@@ -1,4 +1,4 @@
-import { EVERYTHING, type EventQuery, timeRange } from '@edrlake/core';
+import { type EventQuery, NO_FILTER, timeRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { createQualysSource, type QualysSourceOptions } from '../src/index.ts';
 import { connect, failureOf, json, NEVER, type Reply, startGateway, status, textOf } from './gateway.ts';
@@ -78,7 +78,7 @@ describe('the histogram of the source', () => {
     const { gateway, source } = await sourceOf([
       json(`{"2020-08-17T05:00:00.000Z":4,"${'2020-08-17T01:00:00.000Z'}":2}`),
     ]);
-    const buckets = await source.histogram?.({ ...QUERY, axis: 'processed', scope: EVERYTHING }, HOUR, NEVER);
+    const buckets = await source.histogram?.({ ...QUERY, axis: 'processed', scope: NO_FILTER }, HOUR, NEVER);
     expect(buckets).toEqual([
       { range: { startMs: START + HOUR, endMs: START + 2 * HOUR }, count: 2 },
       { range: { startMs: START + 5 * HOUR, endMs: START + 6 * HOUR }, count: 4 },
@@ -158,7 +158,7 @@ describe('the walk of the source', () => {
 
 describe('time buckets, where grouped counts give no histogram,', () => {
   const REFUSED = status(400, 'unknown parameter interval');
-  const PLAIN: EventQuery = { ...QUERY, cuts: [], scope: EVERYTHING };
+  const PLAIN: EventQuery = { ...QUERY, cuts: [], scope: NO_FILTER };
   const key = (startHour: number, endHour: number) => `${START + startHour * HOUR}_${START + endHour * HOUR}`;
 
   it('answer instead, and at once from then on', async () => {

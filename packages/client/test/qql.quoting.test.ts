@@ -1,13 +1,13 @@
-import { EdrlakeError, EVERYTHING, type EventQuery, timeRange } from '@edrlake/core';
+import { EdrlakeError, type EventQuery, NO_FILTER, timeRange } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DOCUMENTED_TOKENS, quoteValue, windowFilter } from '../src/index.ts';
+import { DOCUMENTED_TOKENS, quoteValue, windowQql } from '../src/index.ts';
 
 const DAY = timeRange(Date.UTC(2020, 7, 17), Date.UTC(2020, 7, 18));
-const QUERY: EventQuery = { axis: 'event', range: DAY, cuts: [], scope: EVERYTHING };
+const QUERY: EventQuery = { axis: 'event', range: DAY, cuts: [], scope: NO_FILTER };
 const RANGE = "(event.dateTime : ['2020-08-17T00:00:00.000Z' .. '2020-08-17T23:59:59.999Z'])";
 
-const filterOf = (part: Partial<EventQuery>, tokens = DOCUMENTED_TOKENS) => windowFilter({ ...QUERY, ...part }, tokens);
+const filterOf = (part: Partial<EventQuery>, tokens = DOCUMENTED_TOKENS) => windowQql({ ...QUERY, ...part }, tokens);
 const withFilter = (filter: string) => filterOf({ scope: { filter, state: null } });
 
 /** What is left of a filter when quoted text is taken out; null when a quote stays open. */

@@ -1,7 +1,7 @@
 import type { RunEvent } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createRequestBudget, type RequestPermit } from '../src/index.ts';
+import { createRateLimiter, type RequestPermit } from '../src/index.ts';
 import type { LimitFacts } from '../src/rate-limit/limit-headers.ts';
 import { createFakeClock } from './fake-clock.ts';
 
@@ -34,7 +34,7 @@ describe('a request budget', () => {
         }),
         async (requests, windowSeconds, calls) => {
           const clock = createFakeClock(START, false);
-          const budget = createRequestBudget({ requests, windowSeconds }, { clock, emit: () => {} });
+          const budget = createRateLimiter({ requests, windowSeconds }, { clock, emit: () => {} });
           const sentAtMs: number[] = [];
           const countedAtMs: number[] = [];
           const work = calls.map(async ({ answerMs, hasAnswer, idleMs }, index) => {
@@ -66,7 +66,7 @@ describe('a request budget', () => {
         async (requests, others) => {
           const windowMs = 60_000;
           const clock = createFakeClock(START, false);
-          const budget = createRequestBudget(null, { clock, emit: () => {} });
+          const budget = createRateLimiter(null, { clock, emit: () => {} });
           const usedAtMs: number[] = [];
           const used = () => usedAtMs.filter((ms) => ms > clock.nowMs() - windowMs).length;
           const work = async () => {
@@ -90,7 +90,7 @@ describe('a request budget', () => {
 
   it('is granted in the order of asking', async () => {
     const clock = createFakeClock(START, false);
-    const budget = createRequestBudget({ requests: 1, windowSeconds: 10 }, { clock, emit: () => {} });
+    const budget = createRateLimiter({ requests: 1, windowSeconds: 10 }, { clock, emit: () => {} });
     const order: number[] = [];
     const all = Promise.all(
       [0, 1, 2, 3].map(async (n) => {
@@ -106,7 +106,7 @@ describe('a request budget', () => {
 
   it('grants all that the limit allows at once, and the next one when the window has passed', async () => {
     const clock = createFakeClock(START, false);
-    const budget = createRequestBudget({ requests: 5, windowSeconds: 10 }, { clock, emit: () => {} });
+    const budget = createRateLimiter({ requests: 5, windowSeconds: 10 }, { clock, emit: () => {} });
     const grantedAfterMs: number[] = [];
     const all = Promise.all(
       Array.from({ length: 6 }, async () => {
@@ -122,7 +122,7 @@ describe('a request budget', () => {
 
   it('lets the next one pass when the first in the queue gives up', async () => {
     const clock = createFakeClock(START, false);
-    const budget = createRequestBudget({ requests: 1, windowSeconds: 10 }, { clock, emit: () => {} });
+    const budget = createRateLimiter({ requests: 1, windowSeconds: 10 }, { clock, emit: () => {} });
     (await budget.acquire(NEVER)).answered(null);
     const abort = new AbortController();
     const first = budget.acquire(abort.signal);
@@ -137,7 +137,7 @@ describe('a request budget', () => {
   it('waits for an answer, not for time, while everything allowed is under way', async () => {
     const clock = createFakeClock(START, false);
     const events: RunEvent[] = [];
-    const budget = createRequestBudget({ requests: 2, windowSeconds: 10 }, { clock, emit: (e) => events.push(e) });
+    const budget = createRateLimiter({ requests: 2, windowSeconds: 10 }, { clock, emit: (e) => events.push(e) });
     const first = await budget.acquire(NEVER);
     await budget.acquire(NEVER);
     let third: RequestPermit | null = null;
@@ -156,7 +156,7 @@ describe('a request budget', () => {
 
   it('takes back what the server said when it says better', async () => {
     const clock = createFakeClock(START, false);
-    const budget = createRequestBudget(null, { clock, emit: () => {} });
+    const budget = createRateLimiter(null, { clock, emit: () => {} });
     const facts = { ...NOTHING, requests: 300, windowSeconds: 3600 };
     (await budget.acquire(NEVER)).answered({ ...facts, remaining: 3 });
     expect(budget.requestsLeft()).toBe(3);
@@ -166,7 +166,7 @@ describe('a request budget', () => {
 
   it('trusts the answer of the later request when answers overtake each other', async () => {
     const clock = createFakeClock(START, false);
-    const budget = createRequestBudget(null, { clock, emit: () => {} });
+    const budget = createRateLimiter(null, { clock, emit: () => {} });
     const early = await budget.acquire(NEVER);
     const late = await budget.acquire(NEVER);
     late.answered({ ...NOTHING, remaining: 10 });
@@ -176,7 +176,7 @@ describe('a request budget', () => {
 
   it('does not stop for hours when the machine’s clock is set back', async () => {
     const clock = createFakeClock(START, false);
-    const budget = createRequestBudget({ requests: 1, windowSeconds: 10 }, { clock, emit: () => {} });
+    const budget = createRateLimiter({ requests: 1, windowSeconds: 10 }, { clock, emit: () => {} });
     (await budget.acquire(NEVER)).answered(null);
     clock.set(START - 86_400_000);
     const next = budget.acquire(NEVER);
@@ -188,7 +188,7 @@ describe('a request budget', () => {
 
 it('garbage in a header costs no memory: a limit of a billion counts as one that is never reached', async () => {
   const clock = createFakeClock(START, false);
-  const budget = createRequestBudget(null, { clock, emit: () => {} });
+  const budget = createRateLimiter(null, { clock, emit: () => {} });
   (await budget.acquire(NEVER)).answered({ ...NOTHING, requests: 999_999_999, remaining: 0, toWaitMs: 5_000 });
   expect(budget.requestsLeft()).toBe(0);
   const next = budget.acquire(NEVER);

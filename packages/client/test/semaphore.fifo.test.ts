@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { createConcurrencyGate } from '../src/rate-limit/semaphore.ts';
+import { createSemaphore } from '../src/rate-limit/semaphore.ts';
 
 const NEVER = new AbortController().signal;
 
 describe('a concurrency gate', () => {
   it('lets in as many as allowed, the others in order', async () => {
-    const gate = createConcurrencyGate(2);
+    const gate = createSemaphore(2);
     const order: number[] = [];
     const leave = await Promise.all([gate.enter(NEVER), gate.enter(NEVER)]);
     const waiting = [3, 4, 5].map((n) =>
@@ -26,7 +26,7 @@ describe('a concurrency gate', () => {
   });
 
   it('forgets who gave up', async () => {
-    const gate = createConcurrencyGate(1);
+    const gate = createSemaphore(1);
     const leave = await gate.enter(NEVER);
     const abort = new AbortController();
     const quitter = gate.enter(abort.signal);
@@ -39,7 +39,7 @@ describe('a concurrency gate', () => {
   });
 
   it('admits more at once when the limit rises, and fewer when it falls, but always one', async () => {
-    const gate = createConcurrencyGate(1);
+    const gate = createSemaphore(1);
     const first = await gate.enter(NEVER);
     const second = gate.enter(NEVER);
     gate.setLimit(2);

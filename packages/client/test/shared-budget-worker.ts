@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import { hostname } from 'node:os';
 import { type ProcessOwner, seededRandom, systemClock } from '@edrlake/core';
-import { openSharedBudget } from '../src/index.ts';
+import { openSharedLimiter } from '../src/index.ts';
 
 /** What a process that hammers a budget is told. */
 export interface HammerOrder {
@@ -15,7 +15,7 @@ export interface HammerOrder {
 
 /** Makes so many requests as fast as the budget lets it, more at once than it may. */
 export async function hammer(order: HammerOrder): Promise<void> {
-  const budget = await openSharedBudget(
+  const budget = await openSharedLimiter(
     {
       directory: order.directory,
       userLimit: order.limit,

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { SharedBudget } from '../src/index.ts';
+import type { SharedLimiter } from '../src/index.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { densest, isSettled, NEVER, NOTHING, oneRequest, START, shareBudget } from './shared-stage.ts';
 
@@ -38,7 +38,7 @@ describe('a shared request budget', () => {
           let running = 0;
           const work = calls.map(async ({ who, idleMs, answerMs, readMs, end }, index) => {
             await clock.sleep(idleMs * index, NEVER);
-            const permit = await (budgets[who] as SharedBudget).acquire(NEVER);
+            const permit = await (budgets[who] as SharedLimiter).acquire(NEVER);
             running++;
             expect(running).toBeLessThanOrEqual(concurrency);
             if (end !== 'unused') sentAtMs.push(clock.nowMs());

@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { openVersions } from '../src/rate-limit/cas-file.ts';
+import { openCasFile } from '../src/rate-limit/cas-file.ts';
 import { formatState, parseState } from '../src/rate-limit/shared-state.ts';
 import { isSettled, NEVER, NOTHING, oneRequest, START, shareBudget, temporaryFolder } from './shared-stage.ts';
 
@@ -217,7 +217,7 @@ describe('a folder that cannot be written', () => {
   it('is said when it is opened', async () => {
     const directory = await temporaryFolder();
     await writeFile(directory, 'a file, not a folder');
-    expect(() => openVersions(directory, 'w')).toThrow(expect.objectContaining({ code: 'LAKE_UNWRITABLE' }));
+    expect(() => openCasFile(directory, 'w')).toThrow(expect.objectContaining({ code: 'LAKE_UNWRITABLE' }));
   });
 
   it('fails the next permit, not the request under way, and loses nothing once it can be written again', async () => {
@@ -239,7 +239,7 @@ describe('a folder that cannot be written', () => {
 describe('versions', () => {
   it('have one winner each', async () => {
     const directory = await temporaryFolder();
-    const writers = ['a', 'b', 'c'].map((id) => openVersions(directory, id));
+    const writers = ['a', 'b', 'c'].map((id) => openCasFile(directory, id));
     for (let version = 1; version <= 30; version++) {
       const outcomes = writers.map((writer, index) => writer.put({ version, text: `${index}` }));
       expect(outcomes).toEqual(['put', 'taken', 'taken']);
@@ -249,7 +249,7 @@ describe('versions', () => {
 
   it('a writer that stood still for long puts nothing: its number was used and removed', async () => {
     const directory = await temporaryFolder();
-    const [quick, slow] = [openVersions(directory, 'quick'), openVersions(directory, 'slow')];
+    const [quick, slow] = [openCasFile(directory, 'quick'), openCasFile(directory, 'slow')];
     for (let version = 1; version <= 30; version++) quick.put({ version, text: 'quick' });
     expect(slow.put({ version: 4, text: 'slow' })).toBe('unsure');
     expect(slow.latest()).toEqual({ version: 30, text: 'quick' });

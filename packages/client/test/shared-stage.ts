@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunEvent, seededRandom } from '@edrlake/core';
 import { onTestFinished } from 'vitest';
-import { openSharedBudget, type SharedBudget, type SharedBudgetOptions } from '../src/index.ts';
+import { openSharedLimiter, type SharedLimiter, type SharedLimiterOptions } from '../src/index.ts';
 import type { LimitFacts } from '../src/rate-limit/limit-headers.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
@@ -40,8 +40,8 @@ export interface SharedStage {
   readonly events: RunEvent[];
   /** Opens a budget as another process would. */
   open(
-    options?: Partial<SharedBudgetOptions> & { readonly pid?: number; readonly host?: string },
-  ): Promise<SharedBudget>;
+    options?: Partial<SharedLimiterOptions> & { readonly pid?: number; readonly host?: string },
+  ): Promise<SharedLimiter>;
   /** The process is gone from now on, without having closed anything. */
   kill(pid: number): void;
   versions(): Promise<string[]>;
@@ -57,7 +57,7 @@ export async function shareBudget(clock = createFakeClock(START, false)): Promis
     directory,
     events,
     open: ({ pid = ++pids, host = 'here', ...options } = {}) =>
-      openSharedBudget(
+      openSharedLimiter(
         {
           directory,
           userLimit: null,
@@ -79,7 +79,7 @@ export async function shareBudget(clock = createFakeClock(START, false)): Promis
 
 /** One request from asking for the permit to the end of its answer. */
 export async function oneRequest(
-  budget: SharedBudget,
+  budget: SharedLimiter,
   facts: LimitFacts | null = NOTHING,
   whileRunning: () => Promise<void> = async () => {},
 ): Promise<void> {

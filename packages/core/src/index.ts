@@ -9,6 +9,7 @@ export {
   type ErrorDetails,
 } from './errors/errors.ts';
 export { isMemoryError, outOfMemory } from './errors/memory-error.ts';
+export { positiveOption } from './errors/positive-option.ts';
 export { toEdrlakeError } from './errors/to-edrlake-error.ts';
 export type {
   CursorPage,
@@ -17,7 +18,7 @@ export type {
   HistogramBucket,
   PageReader,
   PageSizing,
-  PageWay,
+  Pagination,
   ServerClock,
   ValueCount,
 } from './events/event-source.ts';
@@ -31,14 +32,14 @@ export {
 } from './events/proof.ts';
 export type { Emit, RunEvent } from './events/run-event.ts';
 export {
-  type CutField,
-  EVERYTHING,
   type EventQuery,
+  type FilterField,
+  NO_FILTER,
   type PlannedWindow,
   type QueryScope,
   type TimeAxis,
   type Window,
-  type WindowCut,
+  type WindowFilter,
   windowOf,
 } from './events/window.ts';
 export { linkAbort, unlessAborted } from './process/abort.ts';

@@ -1,4 +1,4 @@
-import { EVERYTHING, type EventQuery, windowOf } from '@edrlake/core';
+import { type EventQuery, NO_FILTER, windowOf } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -32,7 +32,7 @@ describe('a window id', () => {
       axis: 'event',
       range: { startMs: 1_597_622_400_000, endMs: 1_597_708_800_000 },
       cuts: [],
-      scope: EVERYTHING,
+      scope: NO_FILTER,
     });
     expect(window.id).toBe('e1597622400000-2714be42e5aaf931');
   });

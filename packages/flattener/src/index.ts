@@ -25,7 +25,13 @@ export type { Fetched } from './in-process/flatten-record.ts';
 export { CHILD_TABLES, DOCUMENTED_LEFTOVERS, LAKE_TABLES } from './spec/lake-tables.ts';
 export { RECORD_SHAPE } from './spec/record-shape.ts';
 export { childRowsSql } from './sql/children.ts';
-export { LIST_COLUMNS, linesSql, noLinesSql, plainChildRowsSql, plainEventsSql } from './sql/conforming.ts';
-export type { Oddities } from './sql/extra.ts';
-export { oddColumnsSql, oddElementsSql, odditiesOf, oddRecordsSql, RECORD_SECTIONS } from './sql/irregular.ts';
+export { conformingChildRowsSql, conformingEventsSql, LIST_COLUMNS, linesSql, noLinesSql } from './sql/conforming.ts';
+export type { Irregularities } from './sql/extra.ts';
+export {
+  irregularColumnsSql,
+  irregularElementsSql,
+  irregularitiesOf,
+  irregularRecordsSql,
+  RECORD_SECTIONS,
+} from './sql/irregular.ts';
 export { eventsSql } from './sql/irregular-events.ts';

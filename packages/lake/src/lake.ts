@@ -18,9 +18,9 @@ import {
   usableLakePath,
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
-import { forgetLostFiles } from './commit/drop-lost-files.ts';
+import { dropLostFiles } from './commit/drop-lost-files.ts';
 import { ignoreSteps } from './commit/publish.ts';
-import type { CommitStep, Workbench } from './log/commit-context.ts';
+import type { CommitContext, CommitStep } from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import type { LakeState } from './log/lake-state.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
@@ -34,7 +34,7 @@ import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
 import { keepViews } from './query/view-file.ts';
 import type { ViewSource } from './query/views.ts';
 import { holdLake } from './recovery/hold-lake.ts';
-import { tidyForReading } from './recovery/recover-for-reading.ts';
+import { recoverForReading } from './recovery/recover-for-reading.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
 import type { DuckDbLimits, DuckDbSession } from './storage/duckdb.ts';
 import { explainFileError, explainQueryFailure } from './storage/file-errors.ts';
@@ -61,7 +61,7 @@ export interface LakeOptions {
   readonly threads?: number;
   /** Makes an empty lake where there is none. */
   readonly create: boolean;
-  /** Changes nothing on disk but what a crash left behind, see `tidyForReading`. */
+  /** Changes nothing on disk but what a crash left behind, see `recoverForReading`. */
   readonly readOnly: boolean;
   /** Whether to wait for commits of processes that cannot be seen from here. Unless given, a writer waits. */
   readonly waits?: boolean;
@@ -74,7 +74,7 @@ export interface LakeOptions {
 }
 
 /** Where a batch is staged and committed. */
-export type Lane = DuckDbSession;
+export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
 export interface Lake {
@@ -92,7 +92,7 @@ export interface Lake {
    * It has one thread unless the lake was given a number: batches are too small for DuckDB to divide their work, and a
    * second thread only costs. Close it before the lake.
    */
-  openLane(): Promise<Lane>;
+  openCommitSession(): Promise<CommitSession>;
   /** The newest version, with what others have committed since. */
   snapshot(): Promise<Snapshot>;
   /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
@@ -178,7 +178,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   if (options.readOnly) {
     const writing = { ...options, create: false, readOnly: false, waits: false };
     const openToWrite = async () => (await openLake(writing)).close();
-    await tidyForReading({ store, log, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
+    await recoverForReading({ store, log, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
   }
   const workFolder = hold?.workFolder ?? null;
   // A reader may not be allowed to write into the lake, so what it spills goes to the system's folder.
@@ -234,7 +234,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
 }
 
 /** The workbench before DuckDB has been started. */
-type IdleBench = Omit<Workbench, 'connection'>;
+type IdleBench = Omit<CommitContext, 'connection'>;
 
 interface LakeSetting {
   readonly directory: string;
@@ -268,7 +268,7 @@ function lakeOn(
 ): Omit<Lake, 'close'> {
   const { log, store, tables } = idle;
   const inTurn = turnTaking();
-  const ready = async (): Promise<Workbench> => ({ ...idle, connection: await connect() });
+  const ready = async (): Promise<CommitContext> => ({ ...idle, connection: await connect() });
   const loadQuery = () => import('./query/query.ts');
   const tableNames = tables.map(({ name }) => name);
   const newestSnapshot = cachedSnapshot(tableNames);
@@ -308,14 +308,14 @@ function lakeOn(
     directory,
     lease: idle.lease,
     connect,
-    openLane,
+    openCommitSession: openLane,
     snapshot,
     commit: (request) =>
       inTurn(async () => {
         refuseToWrite();
-        const { lane } = request;
-        const bench = lane === undefined ? await ready() : { ...idle, connection: lane.connection };
-        const result = await commit(bench, request);
+        const { session } = request;
+        const commitContext = session === undefined ? await ready() : { ...idle, connection: session.connection };
+        const result = await commit(commitContext, request);
         // The commit is in, and the views are only a cache: where they cannot be written now, closing or the next opening says so.
         await views.afterCommit(result.filesRemoved).catch(() => undefined);
         return result;
@@ -334,7 +334,7 @@ function lakeOn(
     forgetLostFiles: (runId, suspects = []) =>
       inTurn(async () => {
         refuseToWrite();
-        const paths = await forgetLostFiles(await ready(), runId, new Set(suspects));
+        const paths = await dropLostFiles(await ready(), runId, new Set(suspects));
         await views.afterCommit(paths.length);
         return paths;
       }),

@@ -1,11 +1,11 @@
 import {
   type Day,
   dayOf,
-  EVERYTHING,
   isAhead,
   MS_PER_DAY,
   MS_PER_HOUR,
   MS_PER_MINUTE,
+  NO_FILTER,
   SETTLE_LAG_MS,
   startOfDayMs,
   type TimeRange,
@@ -25,7 +25,7 @@ const SLOT_MS = 15 * MS_PER_MINUTE;
 const DAYS = 6;
 const SLOTS = (DAYS * MS_PER_DAY) / SLOT_MS;
 const slotMs = (slot: number) => DAY_1 + slot * SLOT_MS;
-const BY_EVENT_TIME = { axis: 'event', scope: EVERYTHING } as const;
+const BY_EVENT_TIME = { axis: 'event', scope: NO_FILTER } as const;
 
 interface Story {
   readonly proofs: readonly WindowProof[];
@@ -65,7 +65,7 @@ const story: fc.Arbitrary<Story> = fc
       const perDay: Record<Day, number> = {};
       for (const ms of times) perDay[dayOf(ms)] = (perDay[dayOf(ms)] ?? 0) + 1;
       return {
-        window: windowOf({ axis: 'event', range, cuts: [], scope: EVERYTHING }),
+        window: windowOf({ axis: 'event', range, cuts: [], scope: NO_FILTER }),
         counted: times.length,
         fetched: times.length,
         distinct: times.length,
@@ -230,7 +230,7 @@ describe('a range of a million days', () => {
       ['2020-08-23', '2020-09-14', 'complete'],
       ['2020-09-15', '2020-09-15', 'partial'],
     ]);
-    const { endMs = 0 } = (await lake.provenRanges('event', EVERYTHING))[0] ?? {};
+    const { endMs = 0 } = (await lake.provenRanges('event', NO_FILTER))[0] ?? {};
     expect(endMs).toBe(DAY_1 + 30 * DAY);
     expect(await ask(lake, 'select count(*)::int from coverage_spans')).toEqual([[lines.length]]);
     const days = (startOfDayMs('2020-09-15') - YEAR_1_MS) / DAY + 1;

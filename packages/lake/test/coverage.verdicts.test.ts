@@ -1,4 +1,4 @@
-import type { WindowCut } from '@edrlake/core';
+import type { WindowFilter } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, HOUR, proofOf, proofOfDays, type SmallEvent, VERIFIED_MS } from './small-lake.ts';
@@ -102,7 +102,7 @@ describe('coverage', () => {
     const others = { field: 'type', op: 'not-in', values: ['FILE'] } as const;
     const someAgents = { field: 'agent', op: 'in', values: ['a1'] } as const;
     const otherAgents = { field: 'agent', op: 'not-in', values: ['a1'] } as const;
-    const part = (n: number, ...cuts: WindowCut[]) => proofOf(hours(0, 24), { [D1]: n }, { cuts });
+    const part = (n: number, ...cuts: WindowFilter[]) => proofOf(hours(0, 24), { [D1]: n }, { cuts });
     const lake = await lakeWith(hourly(0, 24), { proofs: [part(12, files), part(12, others, someAgents)] });
     expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'partial')]);
     await deliver(lake, [], { proofs: [part(0, others, otherAgents)] });

@@ -8,15 +8,15 @@ import {
   copyToParquetSql,
   type DataFile,
   dayOf,
-  EVERYTHING,
   type FileLayout,
   idHashSql,
+  NO_FILTER,
   quoteName,
   quoteText,
   type StagedBatch,
   systemClock,
   type TableSpec,
-  type WindowCut,
+  type WindowFilter,
   type WindowProof,
   windowOf,
   writtenFile,
@@ -234,7 +234,7 @@ export function proofOf(
   [startMs, endMs]: readonly [number, number],
   perDay: Readonly<Record<string, number>>,
   more: {
-    readonly cuts?: readonly WindowCut[];
+    readonly cuts?: readonly WindowFilter[];
     readonly filter?: string;
     readonly missing?: number;
     readonly rejected?: number;
@@ -252,7 +252,7 @@ export function proofOf(
     axis = 'event',
     atMs = VERIFIED_MS,
   } = more;
-  const scope = filter === null ? EVERYTHING : { filter, state: null };
+  const scope = filter === null ? NO_FILTER : { filter, state: null };
   const window = windowOf({ axis, range: { startMs, endMs }, cuts, scope });
   const rows = Object.values(perDay).reduce((sum, count) => sum + count, 0);
   const fetched = rows + rejected;

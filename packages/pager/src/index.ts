@@ -9,5 +9,5 @@ export {
   type UncountedWindow,
   type WindowPlan,
 } from './plan/plan-windows.ts';
-export { type KnownRecord, knownRecord } from './scan/field-table.ts';
+export { type FieldTable, fieldTable } from './scan/field-table.ts';
 export { MAX_RECORD_BYTES, type PageScanOptions, type ScannedPage, scanPage } from './scan/page-scanner.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EVERYTHING, type FetchedWindow, windowOf } from '@edrlake/core';
+import { type FetchedWindow, NO_FILTER, windowOf } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fetchWindows } from '../src/fetch/fetch-windows.ts';
@@ -15,7 +15,7 @@ const WINDOW = windowOf({
   axis: 'event',
   range: { startMs: START_MS, endMs: START_MS + 1_000_000 },
   cuts: [],
-  scope: EVERYTHING,
+  scope: NO_FILTER,
 });
 
 /** Something that goes wrong with one page, once. */

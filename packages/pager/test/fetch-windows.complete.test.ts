@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdrlakeError, EVERYTHING, type FetchedWindow, type RunEvent, type SpooledPage, windowOf } from '@edrlake/core';
+import { EdrlakeError, type FetchedWindow, NO_FILTER, type RunEvent, type SpooledPage, windowOf } from '@edrlake/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FailedWindow } from '../src/fetch/fetch-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
@@ -23,12 +23,12 @@ function spread(count: number, prefix = 'e'): MemoryEvent[] {
 
 async function planOf(source: MemorySource) {
   const options = { signal: new AbortController().signal, emit: () => undefined };
-  return (await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, options)).windows;
+  return (await planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, options)).windows;
 }
 
 /** One window over everything, counted as so many. */
 function oneWindow(count: number) {
-  return [{ window: windowOf({ axis: 'event', range: RANGE, cuts: [], scope: EVERYTHING }), count }];
+  return [{ window: windowOf({ axis: 'event', range: RANGE, cuts: [], scope: NO_FILTER }), count }];
 }
 
 async function fetched(

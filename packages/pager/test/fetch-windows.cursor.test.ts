@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   EdrlakeError,
-  EVERYTHING,
   type FetchedWindow,
+  NO_FILTER,
   type PlannedWindow,
   type SpooledPage,
   windowOf,
@@ -31,12 +31,12 @@ function walked(events: readonly MemoryEvent[], maxWindowEvents = 40): MemorySou
 
 async function planOf(source: MemorySource) {
   const options = { signal: new AbortController().signal, emit: () => undefined };
-  return planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, options);
+  return planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, options);
 }
 
 /** One window over everything, counted as so many. */
 function oneWindow(count: number): PlannedWindow[] {
-  return [{ window: windowOf({ axis: 'event', range: RANGE, cuts: [], scope: EVERYTHING }), count }];
+  return [{ window: windowOf({ axis: 'event', range: RANGE, cuts: [], scope: NO_FILTER }), count }];
 }
 
 async function inDirectory<T>(use: (directory: string) => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdrlakeError, EVERYTHING, type FetchedWindow, type PlannedWindow, type RunEvent } from '@edrlake/core';
+import { EdrlakeError, type FetchedWindow, NO_FILTER, type PlannedWindow, type RunEvent } from '@edrlake/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FailedWindow } from '../src/fetch/fetch-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
@@ -27,7 +27,7 @@ beforeEach(async () => {
   seen = [];
   const signal = new AbortController().signal;
   const emit = (event: RunEvent) => seen.push(event);
-  windows = (await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, { signal, emit })).windows;
+  windows = (await planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, { signal, emit })).windows;
   options = { spoolDirectory: directory, concurrency: 3, shape: null, signal, emit };
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdrlakeError, EVERYTHING, type EventQuery } from '@edrlake/core';
+import { EdrlakeError, type EventQuery, NO_FILTER } from '@edrlake/core';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';
@@ -46,7 +46,7 @@ function refuseLongerThan(source: MemorySource, op: 'in' | 'not-in', most: numbe
 async function fetchAll(source: MemorySource) {
   const signal = new AbortController().signal;
   const options = { signal, emit: () => undefined };
-  const { windows } = await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, options);
+  const { windows } = await planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, options);
   let proven = 0;
   const failed: EdrlakeError[] = [];
   const more = { spoolDirectory: directory, concurrency: 2, shape: null };

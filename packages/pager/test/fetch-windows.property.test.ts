@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdrlakeError, EVERYTHING, type FetchedWindow, type PlannedWindow, type SpooledPage } from '@edrlake/core';
+import { EdrlakeError, type FetchedWindow, NO_FILTER, type PlannedWindow, type SpooledPage } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { isFailedWindow } from '../src/fetch/fetch-window.ts';
@@ -24,7 +24,7 @@ function someEvents(count: number, stepMs: number, prefix: string): MemoryEvent[
 
 async function planOf(source: MemorySource): Promise<readonly PlannedWindow[]> {
   const options = { signal: new AbortController().signal, emit: () => undefined };
-  return (await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, options)).windows;
+  return (await planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, options)).windows;
 }
 
 async function idsIn(window: FetchedWindow): Promise<string[]> {

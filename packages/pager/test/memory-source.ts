@@ -5,7 +5,7 @@ import type {
   HistogramBucket,
   PageReader,
   PageSizing,
-  PageWay,
+  Pagination,
   ValueCount,
 } from '@edrlake/core';
 
@@ -58,7 +58,7 @@ export function memorySource(events: readonly MemoryEvent[], options: MemorySour
       source.pagesInFlight--;
     }
   }
-  const given = ({ pageSize }: PageWay) => Math.min(pageSize, options.pageSizeCap ?? pageSize);
+  const given = ({ pageSize }: Pagination) => Math.min(pageSize, options.pageSizeCap ?? pageSize);
   const source: MemorySource = {
     name: 'memory',
     maxResultWindow: options.maxResultWindow,
@@ -108,7 +108,7 @@ export function memorySource(events: readonly MemoryEvent[], options: MemorySour
       cursor: string | null,
       read: PageReader<T>,
       signal: AbortSignal,
-      way: PageWay = { pageSize: source.pageSize, reversed: false },
+      way: Pagination = { pageSize: source.pageSize, reversed: false },
     ) {
       const matching = orderedBy(source.matching(query), way);
       const from = cursor === null ? 0 : matching.findIndex((event) => cursorOf(event) === cursor) + 1;
@@ -122,7 +122,7 @@ export function memorySource(events: readonly MemoryEvent[], options: MemorySour
       pageNumber: number,
       read: PageReader<T>,
       signal: AbortSignal,
-      way: PageWay = { pageSize: source.pageSize, reversed: false },
+      way: Pagination = { pageSize: source.pageSize, reversed: false },
     ): Promise<T> {
       const from = pageNumber * given(way);
       return asked(read, orderedBy(source.matching(query), way).slice(from, from + given(way)), signal);
@@ -131,7 +131,7 @@ export function memorySource(events: readonly MemoryEvent[], options: MemorySour
   return source;
 }
 
-function orderedBy(events: readonly MemoryEvent[], { reversed }: PageWay): readonly MemoryEvent[] {
+function orderedBy(events: readonly MemoryEvent[], { reversed }: Pagination): readonly MemoryEvent[] {
   return reversed ? [...events].reverse() : events;
 }
 

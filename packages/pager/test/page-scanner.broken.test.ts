@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/scan/field-table.ts';
+import { fieldTable } from '../src/scan/field-table.ts';
 import { scanPage } from '../src/scan/page-scanner.ts';
 
 async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {
@@ -9,7 +9,7 @@ async function* chunksOf(...chunks: readonly (string | Uint8Array)[]) {
 async function scanned(body: AsyncIterable<Uint8Array>, maxRecordBytes = 1_000_000) {
   let text = '';
   const result = await scanPage(body, {
-    known: knownRecord(null, ['id', 'eventId']),
+    known: fieldTable(null, ['id', 'eventId']),
     maxRecordBytes,
     write: async (bytes) => {
       text += Buffer.from(bytes).toString('utf8');
@@ -100,7 +100,7 @@ test('a page of many megabytes streams through in pieces', async () => {
     yield Buffer.from(']');
   }
   const result = await scanPage(body(), {
-    known: knownRecord(null, ['id']),
+    known: fieldTable(null, ['id']),
     write: async (bytes) => {
       largest = Math.max(largest, bytes.length);
       written += bytes.length;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/scan/field-table.ts';
+import { fieldTable } from '../src/scan/field-table.ts';
 import { MAX_RECORD_BYTES, scanPage } from '../src/scan/page-scanner.ts';
 
 const SHAPE = { members: [{ name: 'id', kind: 'text', column: 'id' }], required: ['id'] } as const;
@@ -10,7 +10,7 @@ async function* inChunks(body: Buffer, chunkBytes: number) {
 }
 
 async function scanned(body: Buffer, { chunkBytes = 65_536, maxRecordBytes = MAX_RECORD_BYTES } = {}) {
-  const known = knownRecord(SHAPE, ['id']);
+  const known = fieldTable(SHAPE, ['id']);
   let longest = 0;
   const write = async (bytes: Uint8Array) => {
     for (const line of Buffer.from(bytes).toString('latin1').split('\n')) longest = Math.max(longest, line.length);

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/scan/field-table.ts';
+import { fieldTable } from '../src/scan/field-table.ts';
 import { scanPage } from '../src/scan/page-scanner.ts';
 
 const ID_FIELDS = ['id', 'eventId'];
@@ -12,7 +12,7 @@ async function scanned(chunks: readonly Uint8Array[], idFields = ID_FIELDS, maxR
     yield* chunks;
   }
   const result = await scanPage(body(), {
-    known: knownRecord(null, idFields),
+    known: fieldTable(null, idFields),
     write: async (bytes) => {
       written.push(Buffer.from(bytes));
     },

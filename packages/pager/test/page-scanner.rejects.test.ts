@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type RecordShape, SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/scan/field-table.ts';
+import { fieldTable } from '../src/scan/field-table.ts';
 import { scanPage } from '../src/scan/page-scanner.ts';
 
 const SHAPE: RecordShape = {
@@ -28,7 +28,7 @@ async function scanned(body: Buffer, { chunkBytes = 65_536, maxRecordBytes = 1_0
     for (let from = 0; from < body.length; from += chunkBytes) yield body.subarray(from, from + chunkBytes);
   }
   const result = await scanPage(chunks(), {
-    known: knownRecord(SHAPE, ['id']),
+    known: fieldTable(SHAPE, ['id']),
     maxRecordBytes,
     write: async (bytes) => void written.push(Buffer.from(bytes)),
   });
@@ -126,7 +126,7 @@ test('a record of a hundred megabytes is passed over in little memory', async ()
   let largest = 0;
   const before = process.memoryUsage().rss;
   const result = await scanPage(body(), {
-    known: knownRecord(SHAPE, ['id']),
+    known: fieldTable(SHAPE, ['id']),
     maxRecordBytes: 4_194_304,
     write: async (bytes) => {
       largest = Math.max(largest, bytes.length);

@@ -5,7 +5,7 @@ import { type RecordShape, type ShapeMember, SPOOL_MEMBERS } from '@edrlake/core
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSpool, type Spool } from '../src/fetch/spool.ts';
-import { type KnownRecord, knownRecord } from '../src/scan/field-table.ts';
+import { type FieldTable, fieldTable } from '../src/scan/field-table.ts';
 import { numberText } from '../src/scan/number-text.ts';
 import { scanPage } from '../src/scan/page-scanner.ts';
 
@@ -155,7 +155,7 @@ async function* chunksOf(chunks: readonly Uint8Array[]) {
   yield* chunks;
 }
 
-async function scanned(chunks: readonly Uint8Array[], known: KnownRecord) {
+async function scanned(chunks: readonly Uint8Array[], known: FieldTable) {
   const written: Buffer[] = [];
   const result = await scanPage(chunksOf(chunks), {
     known,
@@ -176,7 +176,7 @@ function cut(bytes: Buffer, places: readonly number[]): Uint8Array[] {
   return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
 }
 
-const known = () => knownRecord(SHAPE, ID_FIELDS);
+const known = () => fieldTable(SHAPE, ID_FIELDS);
 const singly = (bytes: Buffer) => [...bytes].map((byte) => Uint8Array.of(byte));
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 import { type RecordShape, SPOOL_MEMBERS } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { knownRecord } from '../src/scan/field-table.ts';
+import { fieldTable } from '../src/scan/field-table.ts';
 import { scanPage } from '../src/scan/page-scanner.ts';
 
 const SHAPE: RecordShape = {
@@ -22,7 +22,7 @@ async function scanned(text: string, chunkBytes = 65_536) {
     for (let from = 0; from < body.length; from += chunkBytes) yield body.subarray(from, from + chunkBytes);
   }
   const result = await scanPage(chunks(), {
-    known: knownRecord(SHAPE, ['id', 'eventId']),
+    known: fieldTable(SHAPE, ['id', 'eventId']),
     write: async (bytes) => void written.push(Buffer.from(bytes)),
   });
   const lines = Buffer.concat(written).toString().split('\n').slice(0, -1);

@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdrlakeError, EVERYTHING, type RunEvent } from '@edrlake/core';
+import { EdrlakeError, NO_FILTER, type RunEvent } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FailedWindow } from '../src/fetch/fetch-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
-import { otherWay, sizeAfterRefusal } from '../src/fetch/pagination.ts';
+import { alternativePagination, sizeAfterRefusal } from '../src/fetch/pagination.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';
 import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
@@ -26,7 +26,7 @@ async function fetchAll(source: MemorySource, more: Partial<FetchOptions> = {}) 
   const seen: RunEvent[] = [];
   const signal = new AbortController().signal;
   const planning = { signal, emit: () => undefined };
-  const { windows } = await planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, planning);
+  const { windows } = await planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, planning);
   const failed: FailedWindow[] = [];
   let records = 0;
   let proven = 0;
@@ -185,7 +185,7 @@ it.each([
   [7, 70],
   [2, 2],
 ])('another way through pages of %i reaches all %i events and ends its pages elsewhere', (pageSize, count) => {
-  const way = otherWay({ pageSize, reversed: false }, count, 10_000);
+  const way = alternativePagination({ pageSize, reversed: false }, count, 10_000);
   expect(way?.reversed).toBe(true);
   const other = way?.pageSize ?? 0;
   expect(other).not.toBe(pageSize);
@@ -194,5 +194,5 @@ it.each([
 });
 
 it('pages of a single event end nowhere else', () => {
-  expect(otherWay({ pageSize: 1, reversed: false }, 5, 10_000)).toBe(null);
+  expect(alternativePagination({ pageSize: 1, reversed: false }, 5, 10_000)).toBe(null);
 });

@@ -1,4 +1,4 @@
-import { EVERYTHING, type EventQuery, type HistogramBucket, type TimeRange } from '@edrlake/core';
+import { type EventQuery, type HistogramBucket, NO_FILTER, type TimeRange } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { planWindows, type WindowPlan } from '../src/plan/plan-windows.ts';
@@ -40,7 +40,7 @@ const sizes = fc.constantFrom(
 );
 
 function plan(source: MemorySource): Promise<WindowPlan> {
-  return planWindows(source, { axis: 'event', range: RANGE, scope: EVERYTHING }, { signal, emit: () => undefined });
+  return planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, { signal, emit: () => undefined });
 }
 
 function expectExact(result: WindowPlan, source: MemorySource): void {

@@ -1,4 +1,4 @@
-import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, type Random, seededRandom, type TimeRange } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, NO_FILTER, type Random, seededRandom, type TimeRange } from '@edrlake/core';
 import { expect, test } from 'vitest';
 import { planWindows } from '../src/plan/plan-windows.ts';
 import { type MemoryEvent, memorySource } from './memory-source.ts';
@@ -41,7 +41,7 @@ async function requestRatio(all: readonly MemoryEvent[], range: TimeRange, histo
   const source = memorySource(all, { pageSize: 1_000, maxResultWindow: 10_000, histogram });
   const plan = await planWindows(
     source,
-    { axis: 'event', range, scope: EVERYTHING },
+    { axis: 'event', range, scope: NO_FILTER },
     { signal: new AbortController().signal, emit: () => undefined },
   );
   const { count, groups, histogram: histograms } = source.calls;
@@ -71,7 +71,7 @@ test('what fits into one window costs one count, however long the range', async 
   const source = memorySource(events(9_999, 7, smoothDay), { pageSize: 1_000, maxResultWindow: 10_000 });
   const plan = await planWindows(
     source,
-    { axis: 'processed', range: { startMs: 0, endMs: START_MS * 2 }, scope: EVERYTHING },
+    { axis: 'processed', range: { startMs: 0, endMs: START_MS * 2 }, scope: NO_FILTER },
     { signal: new AbortController().signal, emit: () => undefined },
   );
   expect(source.calls).toEqual({ count: 1, groups: 0, histogram: 0, page: 0 });
@@ -84,7 +84,7 @@ test('what the caller has just counted is not counted again, and a zero takes on
   const planFor = (counted: number) =>
     planWindows(
       source,
-      { axis: 'event', range: WEEK, scope: EVERYTHING },
+      { axis: 'event', range: WEEK, scope: NO_FILTER },
       { signal: new AbortController().signal, emit: () => undefined, counted },
     );
   expect(await planFor(500)).toMatchObject({ events: 500, planRequests: 0, emptyWindows: [] });

@@ -1,4 +1,4 @@
-import { EdrlakeError, EVERYTHING, type RunEvent } from '@edrlake/core';
+import { EdrlakeError, NO_FILTER, type RunEvent } from '@edrlake/core';
 import { expect, test } from 'vitest';
 import { type PlanOptions, planWindows } from '../src/plan/plan-windows.ts';
 import { type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
@@ -10,7 +10,7 @@ function plan(source: MemorySource, options: Partial<PlanOptions> = {}) {
   const range = { startMs: AT_MS - 5_000, endMs: AT_MS + 5_000 };
   return planWindows(
     source,
-    { axis: 'event', range, scope: EVERYTHING },
+    { axis: 'event', range, scope: NO_FILTER },
     { signal: new AbortController().signal, emit: () => undefined, ...options },
   );
 }

@@ -1,14 +1,14 @@
-export { DOCUMENTED_TOKENS, postJson, type QualysClient, windowFilter } from '@edrlake/client';
+export { DOCUMENTED_TOKENS, postJson, type QualysClient, windowQql } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
 export { type Connection, type ConnectionSettings, connect } from './connect/connect.ts';
 export { openEdrLake, rebuildEdrLog } from './connect/open-lake.ts';
 export { connectBeside, connectSharing, type Sharing } from './connect/shared-connection.ts';
-export type { Finding } from './doctor/check-result.ts';
+export type { CheckResult } from './doctor/check-result.ts';
 export { checkLake, diagnose } from './doctor/diagnose.ts';
 export { examineEdrLake } from './doctor/examine.ts';
 export { exportRange } from './export/export-flow.ts';
 export { planExport } from './export/plan-export.ts';
-export { provenWindows } from './export/skip-covered.ts';
+export { coveredWindows } from './export/skip-covered.ts';
 export { lastSuccessAtMs } from './history/run-history.ts';
 export { rememberReconciliation } from './reconcile/last-results.ts';
 export {
@@ -23,7 +23,7 @@ export { failedRanges } from './run/failed-ranges.ts';
 export { knownClocks } from './run/read-clocks.ts';
 export { runLiveness } from './run/run-liveness.ts';
 export type {
-  ExportEnds,
+  ExportEndpoints,
   ExportOptions,
   ExportPlan,
   ExportReport,

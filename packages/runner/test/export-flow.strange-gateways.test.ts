@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { EVERYTHING, parseRange, seededRandom } from '@edrlake/core';
+import { NO_FILTER, parseRange, seededRandom } from '@edrlake/core';
 import { connect, type ExportReport, exportRange, openEdrLake } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
 import { impatientClock, OPTIONS, type Stage } from './flow-stage.ts';
@@ -50,7 +50,7 @@ async function withGateway(
   const exportDay = () => {
     runs += 1;
     const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
-    const request = { axis: 'event', ranges: [DAY], scope: EVERYTHING } as const;
+    const request = { axis: 'event', ranges: [DAY], scope: NO_FILTER } as const;
     return exportRange(ends, request, OPTIONS, { ...services, newRunId: `20261122T000000Z-${runs}` });
   };
   try {

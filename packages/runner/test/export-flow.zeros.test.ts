@@ -1,4 +1,4 @@
-import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange } from '@edrlake/core';
 import type { FaultEffect } from '@edrlake/simulator';
 import { describe, expect, it } from 'vitest';
 import { planExport } from '../src/export/plan-export.ts';
@@ -9,7 +9,7 @@ const DAY = parseRange('2020-08-17', '2020-08-17');
 const YEAR = parseRange('2019-01-01', '2019-12-31');
 const SYNC = {
   axis: 'processed',
-  scope: EVERYTHING,
+  scope: NO_FILTER,
   sinceMs: null,
   lookBackMs: 6 * MS_PER_HOUR,
   settleLagMs: 15 * MS_PER_MINUTE,
@@ -50,7 +50,7 @@ describe('a count that is wrong once', () => {
 describe('a stretch without events', () => {
   it('is proven by one empty page for a whole year, as planned', async () => {
     await onStage({ events: 10, range: DAY }, async ({ simulator, ends, backfill, lake, services }) => {
-      const request = { axis: 'event', ranges: [YEAR], scope: EVERYTHING } as const;
+      const request = { axis: 'event', ranges: [YEAR], scope: NO_FILTER } as const;
       const { requests } = await planExport(ends.source, request, services());
       expect(requests).toMatchObject({ planning: 1, pages: 1, planned: 3 });
       const report = await backfill(YEAR);
@@ -60,7 +60,7 @@ describe('a stretch without events', () => {
         requests: { planned: 3 },
       });
       expect(simulator.calls.of('events')).toHaveLength(1);
-      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([YEAR]);
+      expect(await lake.provenRanges('event', NO_FILTER)).toEqual([YEAR]);
     });
   });
 
@@ -70,19 +70,19 @@ describe('a stretch without events', () => {
       const first = await backfill(YEAR);
       const windows = { committed: 0, failed: [], unverified: [{ range: YEAR, code: 'SERVER_ERROR' }] };
       expect(first).toMatchObject({ outcome: 'partly', windows });
-      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([]);
+      expect(await lake.provenRanges('event', NO_FILTER)).toEqual([]);
       const verdicts = async () => new Set((await lake.coverage()).map(({ verdict }) => verdict));
       expect(await verdicts()).toEqual(new Set(['unverified']));
       simulator.faults.clear();
       const madeBefore = simulator.calls.of('events').length;
       expect(await backfill(YEAR)).toMatchObject({ outcome: 'done', resumed: true });
       expect(simulator.calls.of('events').length - madeBefore).toBe(1);
-      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([YEAR]);
+      expect(await lake.provenRanges('event', NO_FILTER)).toEqual([YEAR]);
       expect(await verdicts()).toEqual(new Set(['complete']));
       // What cannot be confirmed once more stays as proven as it was.
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events' }, times: 50 });
       expect((await backfill(YEAR)).outcome).toBe('partly');
-      expect(await lake.provenRanges('event', EVERYTHING)).toEqual([YEAR]);
+      expect(await lake.provenRanges('event', NO_FILTER)).toEqual([YEAR]);
     });
   });
 

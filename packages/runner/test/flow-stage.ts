@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, EVERYTHING, type RunEvent, seededRandom, systemClock, type TimeRange } from '@edrlake/core';
+import { type Clock, NO_FILTER, type RunEvent, seededRandom, systemClock, type TimeRange } from '@edrlake/core';
 import { type ExportOptions, type ExportReport, exportRange, type RunServices } from '@edrlake/runner';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@edrlake/simulator';
 import { type Connection, type ConnectionSettings, connect } from '../src/connect/connect.ts';
@@ -74,7 +74,7 @@ export async function onStage<T>(
       backfill: (range, overrides, own) =>
         exportRange(
           ends,
-          { axis: 'event', ranges: [range], scope: EVERYTHING },
+          { axis: 'event', ranges: [range], scope: NO_FILTER },
           { ...OPTIONS, ...overrides },
           services(own),
         ),

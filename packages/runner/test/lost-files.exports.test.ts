@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange } from '@edrlake/core';
 import { expect, it } from 'vitest';
 import { syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
@@ -8,7 +8,7 @@ import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-sta
 const DAYS = parseRange('2020-08-17', '2020-08-18');
 const SYNC = {
   axis: 'processed',
-  scope: EVERYTHING,
+  scope: NO_FILTER,
   sinceMs: DAYS.startMs,
   lookBackMs: 6 * MS_PER_HOUR,
   settleLagMs: 15 * MS_PER_MINUTE,

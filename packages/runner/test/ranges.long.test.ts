@@ -1,7 +1,7 @@
-import { EVERYTHING, MS_PER_DAY, parseRange, startOfDayMs, systemClock } from '@edrlake/core';
+import { MS_PER_DAY, NO_FILTER, parseRange, startOfDayMs, systemClock } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { exportRange } from '../src/export/export-flow.ts';
-import { differingStretches } from '../src/reconcile/diff-ranges.ts';
+import { differingRanges } from '../src/reconcile/diff-ranges.ts';
 import { reconcile, repair } from '../src/reconcile/reconcile.ts';
 import { OPTIONS, onStage, rowsOf } from './flow-stage.ts';
 
@@ -26,7 +26,7 @@ describe.each(['on', 'off'] as const)(
         expect(lines.length).toBeLessThanOrEqual(20);
         expect(lines.at(-1)).toMatchObject({ verdict: 'open' });
         expect((await lake.snapshot()).proofs.length).toBeLessThanOrEqual(10);
-        const [proven] = await lake.provenRanges('event', EVERYTHING);
+        const [proven] = await lake.provenRanges('event', NO_FILTER);
         expect(proven).toEqual({ startMs: ALL_TIME.startMs, endMs: frozenAtMs });
         const complete = await rowsOf(
           lake,
@@ -48,10 +48,10 @@ describe.each(['on', 'off'] as const)(
         expect(behind.filter(({ verdict }) => verdict !== 'match')).toMatchObject([
           { day: '1999-03-04', verdict: 'late', inApi: 7, whenFetched: 0 },
         ]);
-        const found = await differingStretches(
+        const found = await differingRanges(
           ends.source,
           lake,
-          { axis: 'event', range: SINCE_1970, scope: EVERYTHING },
+          { axis: 'event', range: SINCE_1970, scope: NO_FILTER },
           services(),
         );
         expect(found).toMatchObject([{ inApi: 7, inLake: 0 }]);
@@ -67,7 +67,7 @@ it('what lies ahead is left out, and refused where nothing else is asked for', a
   await onStage({ events: 100, range: WEEK }, async ({ ends, services, lake, backfill }) => {
     const ahead = parseRange('2130-01-01', '2130-01-02');
     await expect(backfill(ahead)).rejects.toMatchObject({ code: 'RANGE_INVALID' });
-    const request = { axis: 'event', ranges: [WEEK, ahead], scope: EVERYTHING } as const;
+    const request = { axis: 'event', ranges: [WEEK, ahead], scope: NO_FILTER } as const;
     const report = await exportRange(ends, request, OPTIONS, services());
     expect(report).toMatchObject({ outcome: 'done', request: { ranges: [WEEK] }, events: { new: 100 } });
     expect((await lake.coverage()).every(({ verdict }) => verdict === 'complete')).toBe(true);

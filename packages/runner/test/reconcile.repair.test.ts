@@ -1,6 +1,6 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVERYTHING, MS_PER_DAY, parseRange } from '@edrlake/core';
+import { MS_PER_DAY, NO_FILTER, parseRange } from '@edrlake/core';
 import { agreementOf, exportRange, openEdrLake, reconcile, repair } from '@edrlake/runner';
 import type { Fault, SimulatorOptions } from '@edrlake/simulator';
 import { describe, expect, it } from 'vitest';
@@ -183,7 +183,7 @@ it('a day whose events are stored twice is no match, and repair leaves one copy 
     const lake = await openEdrLake(stage.lake.directory, { create: false, readOnly: false }, services());
     try {
       const ends = { ...stage.ends, lake };
-      const request = { axis: 'event', ranges: [day], scope: EVERYTHING } as const;
+      const request = { axis: 'event', ranges: [day], scope: NO_FILTER } as const;
       await exportRange(ends, request, { ...OPTIONS, force: true }, services());
       const twice = await reconcile(ends, { range: day, by: 'day' }, services());
       expect(twice).toMatchObject([{ verdict: 'duplicate', inLake: 600, distinctIds: 300, inApi: 300 }]);

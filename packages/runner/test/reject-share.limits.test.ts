@@ -1,4 +1,4 @@
-import { EVERYTHING, MS_PER_DAY, parseRange, type RunEvent } from '@edrlake/core';
+import { MS_PER_DAY, NO_FILTER, parseRange, type RunEvent } from '@edrlake/core';
 import { exportRange } from '@edrlake/runner';
 import { expect, test } from 'vitest';
 import { hasTooManyRejects, isAboveShare, joinReasons } from '../src/run/reject-share.ts';
@@ -35,7 +35,7 @@ test('reasons of batches are added up, the most frequent first, each with its fi
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 
-const provenOf = ({ lake }: Stage) => lake.provenRanges('event', EVERYTHING);
+const provenOf = ({ lake }: Stage) => lake.provenRanges('event', NO_FILTER);
 
 test('a window with too many rejects is not proven for a moment, whatever becomes of its run', async () => {
   await onStage({ events: 1_000, range: DAY, seed: 5, nullIdShare: 0.05 }, async (stage) => {
@@ -63,7 +63,7 @@ const REQUEST = {
     startMs: RANGE.startMs + day * MS_PER_DAY,
     endMs: RANGE.startMs + (day + 1) * MS_PER_DAY,
   })),
-  scope: EVERYTHING,
+  scope: NO_FILTER,
 } as const;
 /** Every window is committed alone, in the order of time. */
 const ONE_BY_ONE = { ...OPTIONS, batchBytes: 1, concurrency: 1 };

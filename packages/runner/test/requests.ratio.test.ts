@@ -1,10 +1,10 @@
-import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, parseRange } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, NO_FILTER, parseRange } from '@edrlake/core';
 import { planExport } from '@edrlake/runner';
 import { describe, expect, it } from 'vitest';
 import { onStage } from './flow-stage.ts';
 
 const WEEK = parseRange('2020-08-17', '2020-08-23');
-const REQUEST = { axis: 'event', ranges: [WEEK], scope: EVERYTHING } as const;
+const REQUEST = { axis: 'event', ranges: [WEEK], scope: NO_FILTER } as const;
 
 /** 60 % of every day inside five minutes of it. */
 function burstsOf(events: number, days: number) {

@@ -1,4 +1,4 @@
-import { type Clock, EVERYTHING, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import { type Clock, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { diagnose } from '../src/doctor/diagnose.ts';
 import { syncNewEvents } from '../src/sync/sync.ts';
@@ -10,7 +10,7 @@ const START_MS = Date.UTC(2020, 7, 18, 6);
 const DAYS = parseRange('2020-08-17', '2020-08-18');
 const REQUEST = {
   axis: 'processed',
-  scope: EVERYTHING,
+  scope: NO_FILTER,
   sinceMs: DAYS.startMs,
   lookBackMs: 30 * MS_PER_MINUTE,
   settleLagMs: 15 * MS_PER_MINUTE,
@@ -169,7 +169,7 @@ it('a lake that a clock nine hours ahead has proven, without a Date, is not beli
     await sync();
     world.skewMs = 0;
     world.trueMs += MS_PER_HOUR;
-    expect(await watermarkOf(stage.lake, 'processed', EVERYTHING, world.trueMs)).toBeLessThan(
+    expect(await watermarkOf(stage.lake, 'processed', NO_FILTER, world.trueMs)).toBeLessThan(
       provenMs + REQUEST.settleLagMs + 1,
     );
     // The second time its date has passed, and only the proofs that were committed after it tell that it was wrong.

@@ -1,4 +1,4 @@
-import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
@@ -6,7 +6,7 @@ import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-sta
 const WEEK = parseRange('2020-08-17', '2020-08-23');
 const REQUEST = {
   axis: 'processed',
-  scope: EVERYTHING,
+  scope: NO_FILTER,
   sinceMs: null,
   lookBackMs: 6 * MS_PER_HOUR,
   settleLagMs: 15 * MS_PER_MINUTE,

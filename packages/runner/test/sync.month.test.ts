@@ -1,4 +1,4 @@
-import { EVERYTHING, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange } from '@edrlake/core';
 import { expect, it } from 'vitest';
 import { syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf } from './flow-stage.ts';
@@ -7,7 +7,7 @@ const MONTH = parseRange('2020-08-01', '2020-08-30');
 const PAGE_SIZE = 25;
 const REQUEST = {
   axis: 'processed',
-  scope: EVERYTHING,
+  scope: NO_FILTER,
   sinceMs: null,
   lookBackMs: 6 * MS_PER_HOUR,
   settleLagMs: 15 * MS_PER_MINUTE,

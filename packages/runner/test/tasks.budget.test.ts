@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { seededRandom, systemClock } from '@edrlake/core';
 import { type SimulatorOptions, startSimulator } from '@edrlake/simulator';
 import { expect, it, onTestFinished } from 'vitest';
-import { lakeBudgetLeft } from '../src/connect/limiter-folder.ts';
+import { remainingRequests } from '../src/connect/limiter-folder.ts';
 import { connectBeside, connectSharing, type Sharing } from '../src/connect/shared-connection.ts';
 import { openTaskTools } from '../src/tasks/task-tools.ts';
 
@@ -43,7 +43,7 @@ it('the tasks of a pipeline count their requests in the account of the lake, and
   onTestFinished(() => backfill.close());
   // One request is spent, and a fifth is kept for the night.
   expect(backfill.client.limits()).toMatchObject({ requests: 40, requestsLeft: 31 });
-  expect(await lakeBudgetLeft(lakeDirectory, null, systemClock.nowMs())).toMatchObject({
+  expect(await remainingRequests(lakeDirectory, null, systemClock.nowMs())).toMatchObject({
     requestsLeft: 39,
     limit: { requests: 40, windowSeconds: 3600 },
   });
@@ -57,12 +57,12 @@ it('asking what a task would do makes nothing on disk, and counts in the account
   const query = { axis: 'event', range: DAY, cuts: [], scope: { filter: null, state: null } } as const;
   await open('normal').askSource((source) => source.count(query, NEVER));
   expect(await readdir(parent)).toEqual([]);
-  expect(await lakeBudgetLeft(lakeDirectory, null, systemClock.nowMs())).toBeNull();
+  expect(await remainingRequests(lakeDirectory, null, systemClock.nowMs())).toBeNull();
 
   await open('high').useLake(async () => {}, services);
   const beside = await connectBeside(connection, { lakeDirectory, priority: 'normal' }, services);
   onTestFinished(() => beside.close());
   await beside.client.count({}, NEVER);
-  const left = await lakeBudgetLeft(lakeDirectory, { requests: 7, windowSeconds: 60 }, systemClock.nowMs());
+  const left = await remainingRequests(lakeDirectory, { requests: 7, windowSeconds: 60 }, systemClock.nowMs());
   expect(left).toMatchObject({ requestsLeft: 6, limit: { requests: 7, windowSeconds: 60 } });
 });

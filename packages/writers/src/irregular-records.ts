@@ -4,17 +4,17 @@ import {
   CHILD_TABLES,
   childRowsSql,
   eventsSql,
+  type Irregularities,
+  irregularColumnsSql,
+  irregularElementsSql,
+  irregularitiesOf,
+  irregularRecordsSql,
   LAKE_TABLES,
-  type Oddities,
-  oddColumnsSql,
-  oddElementsSql,
-  odditiesOf,
-  oddRecordsSql,
 } from '@edrlake/flattener';
 import { rowsOf } from './rows.ts';
 
 /** The records of a batch that do not fit the shape. */
-export interface OddRecords {
+export interface IrregularRecords {
   /** A relation: those that are no events, with `record`, `reject_reason`, `reject_path`, `filename` and what could be read of them. */
   readonly rejects: string;
   /** Queries for the rows of a child table; none where no odd record is an event. */
@@ -24,19 +24,19 @@ export interface OddRecords {
 /**
  * Flattens the odd records among the staged rows by rules that allow for anything, and puts the events among them in the place
  * of the rows that only held their text: with `place`, the row id that those had.
- * @param events table of what `plainEventsSql` read, with `id_hash` and `place`
+ * @param events table of what `conformingEventsSql` read, with `id_hash` and `place`
  */
-export async function openOdd(
+export async function openIrregular(
   connection: DuckDBConnection,
   events: string,
   tableName: (name: 'odd_events' | 'odd_records') => string,
-): Promise<OddRecords> {
+): Promise<IrregularRecords> {
   const [row] = await rowsOf(connection, `SELECT count(odd)::INTEGER AS odd FROM ${events}`);
   if (row?.odd === 0) return { rejects: NO_REJECTS, childRows: async () => [] };
   const oddEvents = quoteName(tableName('odd_events'));
   const records = recordsSql(events);
   const oddities = await odditiesIn(connection, records, quoteName(tableName('odd_records')));
-  const marked = ['*', ...oddColumnsSql(quoteName(tableName('odd_records')), oddities)].join(', ');
+  const marked = ['*', ...irregularColumnsSql(quoteName(tableName('odd_records')), oddities)].join(', ');
   const flat = eventsSql(`(SELECT ${marked} FROM (${records}))`, [...CARRIED], oddities);
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${oddEvents} AS SELECT * EXCLUDE (broken_reason, broken_record) REPLACE (${BROKEN_REJECTS}), ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
@@ -83,16 +83,16 @@ function recordsSql(events: string): string {
 const NO_REJECTS =
   '(SELECT NULL::VARCHAR AS record, NULL::VARCHAR AS reject_reason, NULL::VARCHAR AS reject_path, NULL::VARCHAR AS filename, NULL::UBIGINT AS content_hash, NULL::UBIGINT AS id_hash, NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS processed_time WHERE false)';
 
-async function odditiesIn(connection: DuckDBConnection, records: string, oddRecords: string): Promise<Oddities> {
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ${oddRecords} AS ${oddRecordsSql(`(${records})`)}`);
+async function odditiesIn(connection: DuckDBConnection, records: string, oddRecords: string): Promise<Irregularities> {
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${oddRecords} AS ${irregularRecordsSql(`(${records})`)}`);
   const [union] = await rowsOf(connection, `SELECT coalesce(bit_or(odd), 0)::VARCHAR AS odd FROM ${oddRecords}`);
-  return odditiesOf(BigInt(String(union?.odd)));
+  return irregularitiesOf(BigInt(String(union?.odd)));
 }
 
 /** Dotted paths of the child arrays in which some element holds what the spec does not name. */
 async function oddArraysOf(connection: DuckDBConnection, events: string): Promise<readonly string[]> {
   const queries = CHILD_TABLES.flatMap((table) =>
-    (table.arrays ?? []).map((path) => oddElementsSql(table, path, events)),
+    (table.arrays ?? []).map((path) => irregularElementsSql(table, path, events)),
   );
   const found = await rowsOf(connection, queries.join(' UNION ALL '));
   return found.filter((row) => row.is_odd === true).map((row) => String(row.path));

@@ -8,8 +8,14 @@ import {
   quoteText,
   type StagedBatch,
 } from '@edrlake/core';
-import { CHILD_TABLES, LAKE_TABLES, LIST_COLUMNS, plainChildRowsSql, plainEventsSql } from '@edrlake/flattener';
-import { openOdd } from './irregular-records.ts';
+import {
+  CHILD_TABLES,
+  conformingChildRowsSql,
+  conformingEventsSql,
+  LAKE_TABLES,
+  LIST_COLUMNS,
+} from '@edrlake/flattener';
+import { openIrregular } from './irregular-records.ts';
 import { rejectReasonsOf } from './reject-reasons.ts';
 import { rowsOf } from './rows.ts';
 import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';
@@ -65,7 +71,7 @@ async function stage(
   const rejects = quoteName(tableName('rejects'));
   const lines = await spooledLines(connection, windows, tableName('pages'));
   await readPlain(connection, events, lines);
-  const odd = await openOdd(connection, events, tableName);
+  const odd = await openIrregular(connection, events, tableName);
   const records = `SELECT filename, event_date, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${odd.rejects}`;
   const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
   const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
@@ -79,7 +85,7 @@ async function stage(
   );
   await removeDuplicates(connection, events);
   for (const table of CHILD_TABLES) {
-    const rows = [plainChildRowsSql(table, events), ...(await odd.childRows(table))];
+    const rows = [conformingChildRowsSql(table, events), ...(await odd.childRows(table))];
     const name = quoteName(tableName(table.name));
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${rows.join(' UNION ALL ')}`);
   }
@@ -128,7 +134,7 @@ async function withSettings<T>(connection: DuckDBConnection, run: () => Promise<
 
 /** Reads all lines. Those of odd records become rows with nothing but their text, so that every row is where it was delivered. */
 async function readPlain(connection: DuckDBConnection, events: string, lines: string): Promise<void> {
-  const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${plainEventsSql(lines)})`;
+  const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${conformingEventsSql(lines)})`;
   try {
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${events} AS ${plain}`);
   } catch (error) {

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import {
-  EVERYTHING,
   type FetchedWindow,
+  NO_FILTER,
   SPOOL_MEMBERS,
   type StagedBatch,
   type TableSpec,
@@ -53,7 +53,7 @@ export async function spool(directory: string, ...pages: readonly (readonly stri
     axis: 'event',
     range: { startMs: windowNumber, endMs: windowNumber + 1 },
     cuts: [],
-    scope: EVERYTHING,
+    scope: NO_FILTER,
   });
   const folder = join(directory, `spool it's ${windowNumber}`);
   await mkdir(folder);

@@ -1,8 +1,8 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayOf, EVERYTHING, type FetchedWindow, type StagedBatch, type WindowProof, windowOf } from '@edrlake/core';
+import { dayOf, type FetchedWindow, NO_FILTER, type StagedBatch, type WindowProof, windowOf } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
-import { knownRecord, scanPage } from '@edrlake/pager';
+import { fieldTable, scanPage } from '@edrlake/pager';
 import { openEdrLake } from '@edrlake/runner';
 import { startSimulator } from '@edrlake/simulator';
 import { stageBatch } from '@edrlake/writers';
@@ -45,7 +45,7 @@ report({ stageSeconds, commitSeconds });
 /** A window of some records, as fetching would have left it. */
 async function spooled(commitNo: number, lines: readonly string[]): Promise<FetchedWindow> {
   const startMs = range.startMs + commitNo * stepMs;
-  const query = { axis: 'event', range: { startMs, endMs: startMs + stepMs }, cuts: [], scope: EVERYTHING } as const;
+  const query = { axis: 'event', range: { startMs, endMs: startMs + stepMs }, cuts: [], scope: NO_FILTER } as const;
   const window = windowOf(query);
   const directory = join(folder, 'pages');
   await rm(directory, { recursive: true, force: true });
@@ -55,7 +55,7 @@ async function spooled(commitNo: number, lines: readonly string[]): Promise<Fetc
     yield Buffer.from(`[${lines.join(',')}]`);
   }
   const write = (bytes: Uint8Array) => appendFile(path, bytes);
-  const scanned = await scanPage(body(), { known: knownRecord(RECORD_SHAPE, ['id', 'eventId']), write });
+  const scanned = await scanPage(body(), { known: fieldTable(RECORD_SHAPE, ['id', 'eventId']), write });
   const { recordCount, writtenBytes: bodyBytes, crc32 } = scanned;
   const page = { windowId: window.id, pageNumber: 0, path, bodyBytes, recordCount, crc32 };
   const numbers = { count: recordCount, bodyBytes, recordCount, distinctIds: recordCount, withoutId: 0 };

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EVERYTHING, type FetchedWindow } from '@edrlake/core';
+import { type FetchedWindow, NO_FILTER } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
 import { fetchWindows, isFailedWindow, planWindows, removeWindow } from '@edrlake/pager';
 import { report, timed } from './own-time.ts';
@@ -17,7 +17,7 @@ interface FetchOrder extends StageOrder {
 const order = readOrder<FetchOrder>();
 const connection = connectTo(order);
 const { source } = connection;
-const plan = await planWindows(source, { axis: 'event', range: order.range, scope: EVERYTHING }, SERVICES);
+const plan = await planWindows(source, { axis: 'event', range: order.range, scope: NO_FILTER }, SERVICES);
 const spoolDirectory = join(order.folder, 'spool');
 const windows: FetchedWindow[] = [];
 const { seconds, cpuSeconds } = await timed(async () => {

@@ -1,4 +1,4 @@
-import { EVERYTHING } from '@edrlake/core';
+import { NO_FILTER } from '@edrlake/core';
 import { planExport } from '@edrlake/runner';
 import { report, timed } from './own-time.ts';
 import { connectTo, readOrder, SERVICES } from './stage-order.ts';
@@ -7,7 +7,7 @@ import { connectTo, readOrder, SERVICES } from './stage-order.ts';
 
 const order = readOrder();
 const connection = connectTo(order);
-const request = { axis: 'event', ranges: [order.range], scope: EVERYTHING } as const;
+const request = { axis: 'event', ranges: [order.range], scope: NO_FILTER } as const;
 const { value, ...time } = await timed(() => planExport(connection.source, request, SERVICES));
 await connection.close();
 const { events, windows } = value.windowPlan;

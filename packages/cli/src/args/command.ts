@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import type { Argv, CommandModule } from 'yargs';
-import type { Surroundings } from '../process/process-context.ts';
+import type { ProcessContext } from '../process/process-context.ts';
 import { configKey, environmentName, type FlagName, type FlagValues, flagNamed } from './options.ts';
 
 /** What a shell's completion script calls the program with, followed by the words typed so far. */
@@ -18,11 +18,11 @@ export interface CommandInput {
 }
 
 /** Does the command's work and resolves to the exit code. Throws an `EdrlakeError` for what a person must know. */
-export type RunCommand = (input: CommandInput, surroundings: Surroundings) => Promise<number>;
+export type RunCommand = (input: CommandInput, context: ProcessContext) => Promise<number>;
 
 /** One run of the program: yargs' parse context, which each handler finds among its arguments. */
 export interface Invocation {
-  readonly surroundings: Surroundings;
+  readonly surroundings: ProcessContext;
   /** Set as soon as the command line was understood and the settings were read. */
   input: CommandInput | null;
   /** Set by the handler. */

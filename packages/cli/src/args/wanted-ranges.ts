@@ -9,7 +9,7 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import { readFollowStart, watermarkOf } from '@edrlake/runner/history';
+import { readWatermark, watermarkOf } from '@edrlake/runner/history';
 
 /** Which part of a range is wanted. */
 export type OnlyState = 'missing' | 'failed' | 'mismatched' | 'rejected';
@@ -29,7 +29,7 @@ export async function wantedRanges(
   const proven = await lake.provenRanges('event', scope, SETTLE_LAG_MS);
   if (only === 'missing') {
     const [startMs, endMs] = [
-      await readFollowStart(lake, 'processed', scope),
+      await readWatermark(lake, 'processed', scope),
       await watermarkOf(lake, 'processed', scope, nowMs, SETTLE_LAG_MS),
     ];
     const followed = startMs === null || endMs === null || endMs <= startMs ? [] : [{ startMs, endMs }];

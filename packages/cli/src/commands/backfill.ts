@@ -4,7 +4,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { knownDays, wantedRanges } from '../args/wanted-ranges.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
@@ -46,23 +46,23 @@ export const command = defineCommand({
 });
 
 /** Exports a range and proves it. Committed windows stay whatever happens; the next run goes on from there. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);
-  if (range !== null) refuseFuture('--from', range.startMs, bothClocks(surroundings.clock.nowMs(), null));
-  if (values.only !== null) await requireLake(lakeDirectory(values, surroundings));
-  const display = startDisplay(values, surroundings);
+  if (range !== null) refuseFuture('--from', range.startMs, bothClocks(context.clock.nowMs(), null));
+  if (values.only !== null) await requireLake(lakeDirectory(values, context));
+  const display = startDisplay(values, context);
   return withLakeSession(
     values,
-    surroundings,
+    context,
     { display, priority: 'normal' },
     (session) => backfill(range, values, session),
-    (report) => show(report, values, surroundings),
+    (report) => show(report, values, context),
   );
 }
 
-async function show(report: ExportReport | null, values: FlagValues, surroundings: Surroundings): Promise<number> {
-  const { stdout, env } = surroundings;
+async function show(report: ExportReport | null, values: FlagValues, context: ProcessContext): Promise<number> {
+  const { stdout, env } = context;
   if (report === null) {
     const nothing = `Nothing to do: ${values.only === 'failed' ? 'no failed window is left' : `nothing is ${values.only}`}.`;
     if (values.json) await writeJson(stdout, { outcome: 'done', only: values.only, ranges: [] });
@@ -71,7 +71,7 @@ async function show(report: ExportReport | null, values: FlagValues, surrounding
   }
   if (values.json) await writeJson(stdout, reportDocument(report));
   else await writeText(stdout, reportText(report, lineWidth(stdout, env)));
-  await writeRejects([report], surroundings);
+  await writeRejects([report], context);
   return EXPORT_EXIT_CODES[report.outcome];
 }
 

@@ -3,7 +3,7 @@ import type { CompactReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { type Surroundings, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { optionalRange, servicesOf } from '../session/connection-settings.ts';
@@ -32,18 +32,18 @@ export const command = defineCommand({
 });
 
 /** Merges the small files of each day into few large ones; no row changes. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const { stdout, signal } = surroundings;
+  const { stdout, signal } = context;
   const range = optionalRange(values);
-  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  const display = startDisplay({ ...values, 'no-progress': true }, context);
   let report: CompactReport;
   try {
-    const services = servicesOf(surroundings, display.emit);
+    const services = servicesOf(context, display.emit);
     const options = { ...lakeOptions(values, 'write'), create: false };
-    const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
+    const lake = await openEdrLake(lakeDirectory(values, context), options, services);
     report = await closeAfter(lake.close, () =>
-      lake.compact(range === null ? {} : { range }, { runId: newRunId(surroundings), signal }),
+      lake.compact(range === null ? {} : { range }, { runId: newRunId(context), signal }),
     );
   } finally {
     display.stop();

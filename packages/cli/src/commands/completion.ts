@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import { COMPLETE, type CommandInput, defineCommand } from '../args/command.ts';
-import { type Surroundings, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { writeJson } from '../text/json-output.ts';
 
 const SCRIPTS: Readonly<Record<string, string>> = {
@@ -37,15 +37,15 @@ export const command = defineCommand({
 });
 
 /** Prints the script that teaches a shell to complete `edrlake`. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
-  const shell = input.positionals.shell ?? (surroundings.env.SHELL?.endsWith('zsh') === true ? 'zsh' : 'bash');
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
+  const shell = input.positionals.shell ?? (context.env.SHELL?.endsWith('zsh') === true ? 'zsh' : 'bash');
   const script = SCRIPTS[shell];
   if (script === undefined) {
     throw new EdrlakeError('USAGE', `expected bash or zsh, found "${shell}"`, {
       hint: 'See: edrlake completion --help',
     });
   }
-  if (input.values.json) await writeJson(surroundings.stdout, { shell, script });
-  else await writeText(surroundings.stdout, script);
+  if (input.values.json) await writeJson(context.stdout, { shell, script });
+  else await writeText(context.stdout, script);
   return 0;
 }

@@ -1,9 +1,9 @@
 import { EdrlakeError, isoInstant, type TimeRange } from '@edrlake/core';
-import { DOCUMENTED_TOKENS, type QualysClient, windowFilter } from '@edrlake/runner';
+import { DOCUMENTED_TOKENS, type QualysClient, windowQql } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT, RANGE, TIME_TOKENS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { optionalRange, scopeOf, withConnection } from '../session/connection-settings.ts';
 import { countText, instantText } from '../text/format-numbers.ts';
@@ -31,20 +31,20 @@ export const command = defineCommand({
 });
 
 /** Asks the API for one count, or for counts by value of a field. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const range = optionalRange(values);
   requireGroupBy(values);
-  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  const display = startDisplay({ ...values, 'no-progress': true }, context);
   let found: { readonly count: number | null; readonly groups: readonly Group[] | null };
   try {
-    found = await withConnection(values, surroundings, display.emit, (connection) =>
-      ask(connection.client, values, range, surroundings.signal),
+    found = await withConnection(values, context, display.emit, (connection) =>
+      ask(connection.client, values, range, context.signal),
     );
   } finally {
     display.stop();
   }
-  const { stdout, env } = surroundings;
+  const { stdout, env } = context;
   if (values.json) {
     const from = range === null ? null : isoInstant(range.startMs);
     const to = range === null ? null : isoInstant(range.endMs);
@@ -84,7 +84,7 @@ function filterOf(values: FlagValues, range: TimeRange | null): string | null {
   if (range === null) return values.filter;
   const timeTokens = { event: values['event-time-token'], processed: values['processed-time-token'] };
   const tokens = { ...DOCUMENTED_TOKENS, timeTokens };
-  return windowFilter({ axis: 'event', range, cuts: [], scope: scopeOf(values) }, tokens);
+  return windowQql({ axis: 'event', range, cuts: [], scope: scopeOf(values) }, tokens);
 }
 
 function requireGroupBy(values: FlagValues): void {

@@ -3,7 +3,7 @@ import type { DeduplicateReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { type Surroundings, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { optionalRange, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
@@ -30,16 +30,16 @@ export const command = defineCommand({
 });
 
 /** Removes copies of events, however they came. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const { stdout } = surroundings;
+  const { stdout } = context;
   const range = optionalRange(values);
-  const services = servicesOf(surroundings, () => {});
+  const services = servicesOf(context, () => {});
   const options = { ...lakeOptions(values, 'write'), create: false };
-  const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
+  const lake = await openEdrLake(lakeDirectory(values, context), options, services);
   const report = await closeAfter(
     () => lake.close(),
-    () => lake.deduplicate(newRunId(surroundings), range ?? undefined),
+    () => lake.deduplicate(newRunId(context), range ?? undefined),
   );
   if (values.json) await writeJson(stdout, report);
   else await writeText(stdout, deduplicateText(report));

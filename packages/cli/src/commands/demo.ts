@@ -1,6 +1,6 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
-import { EdrlakeError, EVERYTHING, MS_PER_DAY, parseRange, startOfDayMs } from '@edrlake/core';
+import { EdrlakeError, MS_PER_DAY, NO_FILTER, parseRange, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
   type ConnectionSettings,
@@ -12,10 +12,10 @@ import {
 } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { collectRows } from '../demo/collect-rows.ts';
-import { DEMO_QUESTIONS } from '../demo/demo-queries.ts';
+import { DEMO_QUERIES } from '../demo/demo-queries.ts';
 import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo/demo-text.ts';
 import { startSimulatedGateway } from '../demo/simulated-gateway.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
@@ -28,7 +28,7 @@ import { writeJson } from '../text/json-output.ts';
 
 const EVENTS = 120_000;
 const RANGE = parseRange('2020-08-17', '2020-08-23');
-const REQUEST = { axis: 'event', ranges: [RANGE], scope: EVERYTHING } as const;
+const REQUEST = { axis: 'event', ranges: [RANGE], scope: NO_FILTER } as const;
 /** One minute of the week holds more events than a query can reach. */
 const SIMULATED = ['--events', String(EVENTS), '--seed', '7', '--busy-minutes', '1', '--rate-limit', 'none'];
 /** Of the simulated gateway, as of the real one. */
@@ -53,16 +53,16 @@ export const command = defineCommand({
 });
 
 /** The main job with nothing to set up: simulate, plan, export, prove, ask. The lake is kept. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, typed } = input;
-  const startedAtMs = surroundings.clock.nowMs();
-  const directory = resolve(surroundings.workingDirectory, typed.has('lake') ? values.lake : 'lake/demo');
+  const startedAtMs = context.clock.nowMs();
+  const directory = resolve(context.workingDirectory, typed.has('lake') ? values.lake : 'lake/demo');
   const say = async (text: string) => {
-    if (!values.json) await writeText(surroundings.stdout, `${text}\n`);
+    if (!values.json) await writeText(context.stdout, `${text}\n`);
   };
-  const width = lineWidth(surroundings.stdout, surroundings.env);
+  const width = lineWidth(context.stdout, context.env);
   await claimDirectory(directory);
-  const gateway = await startSimulatedGateway(SIMULATED, directory, surroundings);
+  const gateway = await startSimulatedGateway(SIMULATED, directory, context);
   try {
     await say(`Simulated gateway: ${nounText(EVENTS, 'event')} of seven days at ${gateway.url}\n`);
     const settings = connectionSettings(
@@ -70,25 +70,24 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
       { username: gateway.username, password: gateway.password },
       {},
     );
-    const { plan, report } = await exportWeek(settings, directory, input, surroundings, say);
+    const { plan, report } = await exportWeek(settings, directory, input, context, say);
     await say(reportText(report, width).replace(/\nNext: .*\n$/, ''));
     const lake = await openEdrLake(
       directory,
       lakeOptions(values, 'read'),
-      servicesOf(surroundings, () => {}),
+      servicesOf(context, () => {}),
     );
     try {
-      const status = await readLakeStatus(lake, { userLimit: null, nowMs: surroundings.clock.nowMs() });
+      const status = await readLakeStatus(lake, { userLimit: null, nowMs: context.clock.nowMs() });
       await say(`What the lake holds:\n\n${tablesText(status.tables, width)}\n`);
-      const proof = await countAgain(settings, status, surroundings);
+      const proof = await countAgain(settings, status, context);
       await say(`The proof, each day counted once more by the API:\n\n${provenText(proof, width)}\n`);
-      const answers = await ask(lake, surroundings.signal);
+      const answers = await ask(lake, context.signal);
       await say(questionsText(answers, width));
-      const durationMs = surroundings.clock.nowMs() - startedAtMs;
-      const program = await programName(surroundings.env);
-      await say(closingText(directory, surroundings.workingDirectory, durationMs, program));
-      if (values.json)
-        await writeJson(surroundings.stdout, document(directory, plan, report, status, answers, durationMs));
+      const durationMs = context.clock.nowMs() - startedAtMs;
+      const program = await programName(context.env);
+      await say(closingText(directory, context.workingDirectory, durationMs, program));
+      if (values.json) await writeJson(context.stdout, document(directory, plan, report, status, answers, durationMs));
       return proof.every(({ counted, inLake }) => counted === inLake) ? 0 : 4;
     } finally {
       await lake.close();
@@ -102,13 +101,13 @@ async function exportWeek(
   settings: ConnectionSettings,
   directory: string,
   { values }: CommandInput,
-  surroundings: Surroundings,
+  context: ProcessContext,
   say: (text: string) => Promise<void>,
 ) {
-  const plan = await planWeek(settings, surroundings);
+  const plan = await planWeek(settings, context);
   await say(planSentence(plan));
-  const display = startDisplay(values, surroundings);
-  const services = servicesOf(surroundings, display.emit);
+  const display = startDisplay(values, context);
+  const services = servicesOf(context, display.emit);
   // A connection of its own, so that the report tells the requests of the export alone.
   const connection = connect(settings, services);
   try {
@@ -116,7 +115,7 @@ async function exportWeek(
     try {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
       const options = { concurrency: values.concurrency, batchBytes: BATCH_BYTES, force: false, replace: false };
-      const report = await exportRange(ends, REQUEST, options, { ...services, newRunId: newRunId(surroundings) });
+      const report = await exportRange(ends, REQUEST, options, { ...services, newRunId: newRunId(context) });
       return { plan, report };
     } finally {
       await lake.close();
@@ -127,8 +126,8 @@ async function exportWeek(
   }
 }
 
-async function planWeek(settings: ConnectionSettings, surroundings: Surroundings): Promise<ExportPlan> {
-  const services = servicesOf(surroundings, () => {});
+async function planWeek(settings: ConnectionSettings, context: ProcessContext): Promise<ExportPlan> {
+  const services = servicesOf(context, () => {});
   const connection = connect(settings, services);
   try {
     return await planExport(connection.source, REQUEST, services);
@@ -174,19 +173,19 @@ async function claimDirectory(directory: string): Promise<void> {
 async function countAgain(
   settings: ConnectionSettings,
   status: LakeStatus,
-  surroundings: Surroundings,
+  context: ProcessContext,
 ): Promise<DayCoverage[]> {
   const connection = connect(
     settings,
-    servicesOf(surroundings, () => {}),
+    servicesOf(context, () => {}),
   );
   try {
     const days: DayCoverage[] = [];
     for (const day of status.days) {
       const startMs = startOfDayMs(day.day);
       const range = { startMs, endMs: startOfDayMs(day.lastDay) + MS_PER_DAY };
-      const query = { axis: 'event', range, cuts: [], scope: EVERYTHING } as const;
-      days.push({ ...day, counted: await connection.source.count(query, surroundings.signal) });
+      const query = { axis: 'event', range, cuts: [], scope: NO_FILTER } as const;
+      days.push({ ...day, counted: await connection.source.count(query, context.signal) });
     }
     return days;
   } finally {
@@ -196,7 +195,7 @@ async function countAgain(
 
 async function ask(lake: Lake, signal: AbortSignal): Promise<DemoAnswer[]> {
   const answers: DemoAnswer[] = [];
-  for (const question of DEMO_QUESTIONS)
+  for (const question of DEMO_QUERIES)
     answers.push({ ...question, ...(await collectRows(lake, question.sql, signal)) });
   return answers;
 }
@@ -228,7 +227,7 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 /** What a person can type: `edrlake` where the shell finds it. npm puts the folders of its packages on the path of a script. */
-async function programName(env: Surroundings['env']): Promise<string> {
+async function programName(env: ProcessContext['env']): Promise<string> {
   const folders = (env.PATH ?? '').split(delimiter).filter((folder) => !/node_modules[\\/]\.bin[\\/]?$/.test(folder));
   const found = await Promise.all(folders.map((folder) => isThere(join(folder, 'edrlake'))));
   return found.includes(true) ? 'edrlake' : 'npx edrlake';

@@ -1,17 +1,17 @@
 import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
-import { checkLake, diagnose, examineEdrLake, type Finding } from '@edrlake/runner';
+import { type CheckResult, checkLake, diagnose, examineEdrLake } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory } from '../session/lake-access.ts';
 import { writeJson } from '../text/json-output.ts';
 import { padEnd, wrapWords } from '../text/text-width.ts';
 
-const MARKS: Readonly<Record<Finding['status'], string>> = { ok: '✔', warn: '!', fail: '✘' };
+const MARKS: Readonly<Record<CheckResult['status'], string>> = { ok: '✔', warn: '!', fail: '✘' };
 
 /** `edrlake doctor` */
 export const command = defineCommand({
@@ -35,31 +35,31 @@ export const command = defineCommand({
 });
 
 /** Looks at everything an export depends on and says what to do about what is wrong; with --lake alone, only at the lake. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, typed } = input;
   const isAboutLake = typed.has('lake') && !typed.has('platform') && !typed.has('base-url');
   const findings = isAboutLake
-    ? await examined(values, surroundings, false)
-    : [...(await diagnosed(values, surroundings)), ...(await examined(values, surroundings, true))];
-  const { stdout, env } = surroundings;
+    ? await examined(values, context, false)
+    : [...(await diagnosed(values, context)), ...(await examined(values, context, true))];
+  const { stdout, env } = context;
   if (values.json) await writeJson(stdout, { ok: findings.every(({ status }) => status !== 'fail'), findings });
   else await writeText(stdout, findingsText(findings, lineWidth(stdout, env)));
   return exitCodeOf(findings);
 }
 
 /** Login, tokens, limits, clock and the place of the lake. */
-async function diagnosed(values: FlagValues, surroundings: Surroundings): Promise<readonly Finding[]> {
+async function diagnosed(values: FlagValues, context: ProcessContext): Promise<readonly CheckResult[]> {
   requireGateway(values);
-  const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
-  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  const credentials = await readCredentials(context.env, context.workingDirectory);
+  const display = startDisplay({ ...values, 'no-progress': true }, context);
   try {
     const target = {
       // Whoever asks what is wrong does not want to wait for it to pass.
-      settings: { ...connectionSettings(values, credentials, surroundings.env), retryTries: 2 },
-      lakeDirectory: lakeDirectory(values, surroundings),
+      settings: { ...connectionSettings(values, credentials, context.env), retryTries: 2 },
+      lakeDirectory: lakeDirectory(values, context),
       range: optionalRange(values),
     };
-    return await diagnose(target, servicesOf(surroundings, display.emit));
+    return await diagnose(target, servicesOf(context, display.emit));
   } finally {
     display.stop();
   }
@@ -68,10 +68,10 @@ async function diagnosed(values: FlagValues, surroundings: Surroundings): Promis
 /** What is in the lake; nothing where there is none and that is allowed. */
 async function examined(
   values: FlagValues,
-  surroundings: Surroundings,
+  context: ProcessContext,
   mayBeMissing: boolean,
-): Promise<readonly Finding[]> {
-  const directory = lakeDirectory(values, surroundings);
+): Promise<readonly CheckResult[]> {
+  const directory = lakeDirectory(values, context);
   try {
     const options = {
       memoryLimit: values['memory-limit'],
@@ -81,7 +81,7 @@ async function examined(
     const content = await examineEdrLake(
       directory,
       options,
-      servicesOf(surroundings, () => {}),
+      servicesOf(context, () => {}),
     );
     return mayBeMissing ? content : [await checkLake(directory), ...content];
   } catch (thrown) {
@@ -91,7 +91,7 @@ async function examined(
 }
 
 /** Findings with their advice below them, then one line of sum. */
-export function findingsText(findings: readonly Finding[], width: number): string {
+export function findingsText(findings: readonly CheckResult[], width: number): string {
   const nameWidth = Math.max(0, ...findings.map(({ name }) => name.length));
   const indent = ' '.repeat(nameWidth + 4);
   const textWidth = Math.max(30, Math.min(width, 110) - indent.length);
@@ -101,7 +101,7 @@ export function findingsText(findings: readonly Finding[], width: number): strin
     lines.push(...wrapWords(found, textWidth).map((line, index) => `${index === 0 ? head : indent}${line}`));
     if (advice !== null) lines.push(...wrapWords(`→ ${advice}`, textWidth).map((line) => `${indent}${line}`));
   }
-  const count = (wanted: Finding['status']) => findings.filter(({ status }) => status === wanted).length;
+  const count = (wanted: CheckResult['status']) => findings.filter(({ status }) => status === wanted).length;
   const [failed, warned] = [count('fail'), count('warn')];
   const sum =
     failed > 0
@@ -113,7 +113,7 @@ export function findingsText(findings: readonly Finding[], width: number): strin
 }
 
 /** 2 where credentials or settings are what is wrong, as everywhere; else 1 for any failed check. */
-function exitCodeOf(findings: readonly Finding[]): number {
+function exitCodeOf(findings: readonly CheckResult[]): number {
   const failed = findings.filter(({ status }) => status === 'fail');
   if (failed.length === 0) return 0;
   const codes = failed.map(({ found }) => /\(([A-Z_]+)\)$/.exec(found)?.[1]).filter((code) => code !== undefined);

@@ -1,6 +1,6 @@
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT } from '../args/option-groups.ts';
-import { type Surroundings, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { withConnection } from '../session/connection-settings.ts';
 import { indentJson } from '../text/indent-json.ts';
@@ -24,22 +24,22 @@ export const command = defineCommand({
 });
 
 /** Prints one event as the API has it, digit for digit. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, positionals } = input;
-  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+  const display = startDisplay({ ...values, 'no-progress': true }, context);
   let text: string;
   try {
-    text = await withConnection(values, surroundings, display.emit, (connection) =>
+    text = await withConnection(values, context, display.emit, (connection) =>
       connection.client.eventDetail(
         positionals['agent-id'] ?? '',
         positionals['event-id'] ?? '',
         { state: values.state },
-        surroundings.signal,
+        context.signal,
       ),
     );
   } finally {
     display.stop();
   }
-  await writeText(surroundings.stdout, `${indentJson(text)}\n`);
+  await writeText(context.stdout, `${indentJson(text)}\n`);
   return 0;
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { configTemplate } from '../config/config-template.ts';
-import { type Surroundings, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { SHIPPED_PIPELINES } from '../session/pipeline-file.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -24,11 +24,11 @@ export const command = defineCommand({
 });
 
 /** Writes a commented configuration and the nightly pipeline into the working directory. Without `--force` an existing file is never touched. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const path = join(surroundings.workingDirectory, FILE_NAME);
+  const path = join(context.workingDirectory, FILE_NAME);
   await writeNew(path, configTemplate(values), values.force);
-  const pipeline = await copyNightly(surroundings.workingDirectory, values.force);
+  const pipeline = await copyNightly(context.workingDirectory, values.force);
   const nextSteps = [
     'export EDRLAKE_USERNAME=…',
     'export EDRLAKE_PASSWORD_FILE=…',
@@ -38,7 +38,7 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
     'edrlake run nightly --dry-run',
   ];
   if (values.json) {
-    await writeJson(surroundings.stdout, { file: path, pipeline, nextSteps });
+    await writeJson(context.stdout, { file: path, pipeline, nextSteps });
     return 0;
   }
   const chooses = values.platform !== null || values['base-url'] !== null;
@@ -51,7 +51,7 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
     ...nextSteps.map((step) => `  ${step}`),
     '',
   ];
-  await writeText(surroundings.stdout, lines.join('\n'));
+  await writeText(context.stdout, lines.join('\n'));
   return 0;
 }
 

@@ -3,7 +3,7 @@ import type { ExportPlan, Services } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { type PlanView, planText } from '../render/plan-text.ts';
 import { requiredRange, scopeOf, withConnection } from '../session/connection-settings.ts';
@@ -31,14 +31,14 @@ export const command = defineCommand({
 });
 
 /** Counts, cuts and shows what an export would ask for. Fetches no event. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const range = requiredRange(values, 'plan');
-  refuseFuture('--from', range.startMs, bothClocks(surroundings.clock.nowMs(), null));
-  const display = startDisplay(values, surroundings);
+  refuseFuture('--from', range.startMs, bothClocks(context.clock.nowMs(), null));
+  const display = startDisplay(values, context);
   let view: PlanView;
   try {
-    view = await withConnection(values, surroundings, display.emit, async (connection, services) => {
+    view = await withConnection(values, context, display.emit, async (connection, services) => {
       const { planExport } = await import('@edrlake/runner');
       const plan = await planExport(
         connection.source,
@@ -48,7 +48,7 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
       const { requests, windowSeconds, fromHeaders } = connection.client.limits();
       return {
         plan,
-        proven: await provenOf(plan, values, surroundings, services),
+        proven: await provenOf(plan, values, context, services),
         pageSize: connection.source.pageSize,
         requestsMade: connection.requestsMade(),
         standardMs: durationAtLimitMs(plan, STANDARD_LIMIT),
@@ -59,9 +59,8 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
   } finally {
     display.stop();
   }
-  if (values.json) await writeJson(surroundings.stdout, planDocument(view));
-  else
-    await writeText(surroundings.stdout, planText(view, values.all, lineWidth(surroundings.stdout, surroundings.env)));
+  if (values.json) await writeJson(context.stdout, planDocument(view));
+  else await writeText(context.stdout, planText(view, values.all, lineWidth(context.stdout, context.env)));
   return 0;
 }
 
@@ -69,18 +68,18 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
 async function provenOf(
   plan: ExportPlan,
   values: FlagValues,
-  surroundings: Surroundings,
+  context: ProcessContext,
   services: Services,
 ): Promise<PlanView['proven']> {
-  const directory = lakeDirectory(values, surroundings);
-  const { openEdrLake, provenWindows } = await import('@edrlake/runner');
+  const directory = lakeDirectory(values, context);
+  const { openEdrLake, coveredWindows } = await import('@edrlake/runner');
   const lake = await openEdrLake(directory, lakeOptions(values, 'read'), services).catch((thrown) => {
     if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_MISSING') return null;
     throw thrown;
   });
   if (lake === null) return null;
   try {
-    const proven = await provenWindows(plan.windowPlan.windows, plan.request, lake);
+    const proven = await coveredWindows(plan.windowPlan.windows, plan.request, lake);
     return { windows: proven.size, events: [...proven].reduce((sum, { count }) => sum + count, 0) };
   } finally {
     await lake.close();

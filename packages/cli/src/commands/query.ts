@@ -4,7 +4,7 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import type { QueryFormat } from '../args/options.ts';
-import { lineWidth, type Surroundings } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { outputStreamOf, refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
 import { isBlank, splitStatements } from '../query/sql-statements.ts';
@@ -30,16 +30,16 @@ export const command = defineCommand({
 });
 
 /** Answers one SQL statement from the newest version of the lake. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, typed } = input;
-  const { stdout, env, signal } = surroundings;
+  const { stdout, env, signal } = context;
   const format = formatOf(input);
-  const file = values.output === null ? null : resolve(surroundings.workingDirectory, values.output);
-  const stream = file === null ? stdout : outputStreamOf(file, surroundings);
+  const file = values.output === null ? null : resolve(context.workingDirectory, values.output);
+  const stream = file === null ? stdout : outputStreamOf(file, context);
   if (stream !== null) refuseBinaryAtTerminal(format, stream);
-  const sql = await sqlOf(input, surroundings);
-  const services = servicesOf(surroundings, readerNotes(surroundings));
-  const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
+  const sql = await sqlOf(input, context);
+  const services = servicesOf(context, readerNotes(context));
+  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
   try {
     const query = { lake, sql, format, signal };
     if (stream !== null) {
@@ -65,7 +65,7 @@ function formatOf({ values, typed }: CommandInput): QueryFormat {
   return 'json';
 }
 
-async function sqlOf({ positionals }: CommandInput, { stdin }: Surroundings): Promise<string> {
+async function sqlOf({ positionals }: CommandInput, { stdin }: ProcessContext): Promise<string> {
   const given = positionals.sql ?? '-';
   if (given === '-' && stdin.isTTY === true && positionals.sql === undefined) {
     throw new EdrlakeError('USAGE', 'edrlake query: expected SQL as an argument or on standard input, found none', {

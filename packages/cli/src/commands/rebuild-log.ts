@@ -1,7 +1,7 @@
 import type { RebuildReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
-import { type Surroundings, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory } from '../session/lake-access.ts';
@@ -25,16 +25,16 @@ export const command = defineCommand({
 });
 
 /** Makes the commit log of a lake anew from its data files. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { rebuildEdrLog } = await import('@edrlake/runner');
   const report = await rebuildEdrLog(
-    lakeDirectory(values, surroundings),
-    { force: values.force, runId: newRunId(surroundings), memoryLimit: values['memory-limit'] },
-    servicesOf(surroundings, () => {}),
+    lakeDirectory(values, context),
+    { force: values.force, runId: newRunId(context), memoryLimit: values['memory-limit'] },
+    servicesOf(context, () => {}),
   );
-  if (values.json) await writeJson(surroundings.stdout, report);
-  else await writeText(surroundings.stdout, rebuildText(report));
+  if (values.json) await writeJson(context.stdout, report);
+  else await writeText(context.stdout, rebuildText(report));
   return 0;
 }
 

@@ -4,7 +4,7 @@ import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups
 import type { FlagValues } from '../args/options.ts';
 import { refuseScope } from '../args/refuse-scope.ts';
 import { knownDays } from '../args/wanted-ranges.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { type ReconcileView, reconcileDocument, reconcileText } from '../render/reconcile-text.ts';
@@ -38,7 +38,7 @@ export const command = defineCommand({
 });
 
 /** Compares days between the API and the lake, and repairs those that differ where that is asked for. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   if (values.repair && values.by === 'type') {
     throw new EdrlakeError('USAGE', '--repair and --by type exclude each other', {
@@ -47,28 +47,28 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
   }
   refuseScope(values, 'reconcile', 'it compares, and repairs, whole days');
   const given = optionalRange(values);
-  if (given !== null) refuseFuture('--from', given.startMs, bothClocks(surroundings.clock.nowMs(), null));
-  await requireLake(lakeDirectory(values, surroundings));
-  const display = startDisplay({ ...values, 'no-progress': values['no-progress'] || !values.repair }, surroundings);
+  if (given !== null) refuseFuture('--from', given.startMs, bothClocks(context.clock.nowMs(), null));
+  await requireLake(lakeDirectory(values, context));
+  const display = startDisplay({ ...values, 'no-progress': values['no-progress'] || !values.repair }, context);
   return withLakeSession(
     values,
-    surroundings,
+    context,
     { display, priority: 'high' },
-    (session) => compare(values, session, surroundings),
-    (view) => show(view, values, surroundings),
+    (session) => compare(values, session, context),
+    (view) => show(view, values, context),
   );
 }
 
-async function show(view: ReconcileView, values: FlagValues, surroundings: Surroundings): Promise<number> {
-  const { stdout, env } = surroundings;
+async function show(view: ReconcileView, values: FlagValues, context: ProcessContext): Promise<number> {
+  const { stdout, env } = context;
   if (values.json) await writeJson(stdout, reconcileDocument(view));
   else await writeText(stdout, reconcileText(view, lineWidth(stdout, env)));
   return EXIT_CODES[reconcileDocument(view).outcome];
 }
 
-async function compare(values: FlagValues, session: LakeSession, surroundings: Surroundings): Promise<ReconcileView> {
+async function compare(values: FlagValues, session: LakeSession, context: ProcessContext): Promise<ReconcileView> {
   const { lake, ends, options, services, connection } = session;
-  const { clock } = surroundings;
+  const { clock } = context;
   const { by } = values;
   const { knownClocks, reconcile, rememberReconciliation, repair } = await import('@edrlake/runner');
   const requestsBefore = connection.requestsMade();
@@ -77,7 +77,7 @@ async function compare(values: FlagValues, session: LakeSession, surroundings: S
     const days = range === null ? [] : await reconcile(ends, { range, by }, services);
     // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
     const { nowMs } = knownClocks(ends.source, services);
-    await rememberReconciliation(lake, days, nowMs, newRunId(surroundings));
+    await rememberReconciliation(lake, days, nowMs, newRunId(context));
     return days;
   };
   let days = await look();

@@ -5,7 +5,7 @@ import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunR
 import { readRun, reportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { descriptionText } from '../render/pipeline-text.ts';
@@ -38,29 +38,29 @@ export const command = defineCommand({
 });
 
 /** Runs a pipeline, goes on with a run of it, or says what it would do. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const { stdout, env, clock } = surroundings;
-  const pipeline = await loadPipeline(await pipelineFileOf(input, surroundings));
-  if (values['dry-run']) return dryRun(pipeline, input, surroundings);
+  const { stdout, env, clock } = context;
+  const pipeline = await loadPipeline(await pipelineFileOf(input, context));
+  if (values['dry-run']) return dryRun(pipeline, input, context);
   const progress = pipelineProgress(Object.keys(pipeline.tasks), clock.nowMs());
-  const display = startDisplay(values, surroundings, progress);
+  const display = startDisplay(values, context, progress);
   try {
-    const services = servicesOf(surroundings, display.emit);
+    const services = servicesOf(context, display.emit);
     const about = { values, params: values.param, resume: values.resume };
-    const ended = await runOnce(pipeline, about, surroundings, services).catch(activeOrThrow);
+    const ended = await runOnce(pipeline, about, context, services).catch(activeOrThrow);
     display.stop();
     if (ended instanceof EdrlakeError) {
       const { pipeline: name, runId, pid, since } = ended.context;
       if (values.json) await writeJson(stdout, { pipeline: name, state: 'already-running', runId, pid, since });
-      else await writeText(surroundings.stderr, `edrlake: ${ended.message}; nothing to do here\n`);
+      else await writeText(context.stderr, `edrlake: ${ended.message}; nothing to do here\n`);
       return 0;
     }
     const { result, stale } = ended;
     if (values.json) await writeJson(stdout, runDocument(reportOf(result)));
     else await writeText(stdout, runText(reportOf(result), lineWidth(stdout, env)));
     if (stale === null) return exitCodeOf(result);
-    await writeText(surroundings.stderr, errorText(stale, lineWidth(surroundings.stderr, env)));
+    await writeText(context.stderr, errorText(stale, lineWidth(context.stderr, env)));
     // A run that ended badly is the worse news.
     return exitCodeOf(result) || stale.exitCode;
   } finally {
@@ -86,16 +86,16 @@ function exitCodeOf({ state, tasks }: RunResult): number {
 }
 
 /** The file that was named, or that of the pipeline whose run is to go on. */
-async function pipelineFileOf({ values, positionals }: CommandInput, surroundings: Surroundings): Promise<string> {
-  const { workingDirectory } = surroundings;
+async function pipelineFileOf({ values, positionals }: CommandInput, context: ProcessContext): Promise<string> {
+  const { workingDirectory } = context;
   if (positionals.pipeline !== undefined) return findPipelineFile(positionals.pipeline, workingDirectory);
   if (values.resume === null) {
     throw new EdrlakeError('USAGE', 'edrlake run: expected the name or the file of a pipeline', {
       hint: 'For example: edrlake run nightly, or edrlake run ./my.ts',
     });
   }
-  const directory = lakeDirectory(values, surroundings);
-  const look = await lookAtLeases(directory, surroundings.clock.nowMs());
+  const directory = lakeDirectory(values, context);
+  const look = await lookAtLeases(directory, context.clock.nowMs());
   const { pipeline } = await readRun(join(directory, '_runs'), values.resume, look);
   if (pipeline !== null) return findPipelineFile(pipeline, workingDirectory);
   throw new EdrlakeError('USAGE', `run ${values.resume} is an export, not the run of a pipeline`, {
@@ -103,13 +103,13 @@ async function pipelineFileOf({ values, positionals }: CommandInput, surrounding
   });
 }
 
-async function dryRun(pipeline: Pipeline, { values }: CommandInput, surroundings: Surroundings): Promise<number> {
-  const { stdout, env } = surroundings;
-  const display = startDisplay({ ...values, 'no-progress': true }, surroundings);
+async function dryRun(pipeline: Pipeline, { values }: CommandInput, context: ProcessContext): Promise<number> {
+  const { stdout, env } = context;
+  const display = startDisplay({ ...values, 'no-progress': true }, context);
   try {
-    const services = servicesOf(surroundings, display.emit);
+    const services = servicesOf(context, display.emit);
     const params = parseParams(pipeline.params ?? {}, values.param);
-    const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
+    const { tools, registry, close } = await pipelineTools(pipeline, values, context, services);
     try {
       const description = await describePipeline(pipeline, { registry, provided: tools, params, services });
       if (values.json) await writeJson(stdout, description);

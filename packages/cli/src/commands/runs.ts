@@ -4,7 +4,7 @@ import { lookAtLeases } from '@edrlake/lake';
 import { listRuns, type RunReport, readRun } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
 import { lakeDirectory, requireLake } from '../session/lake-access.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -28,13 +28,13 @@ export const command = defineCommand({
 });
 
 /** Lists the runs of a lake, or tells one of them in full. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, positionals } = input;
-  const { stdout, env } = surroundings;
-  const directory = lakeDirectory(values, surroundings);
+  const { stdout, env } = context;
+  const directory = lakeDirectory(values, context);
   await requireLake(directory);
   const runsDirectory = join(directory, '_runs');
-  const look = await lookAtLeases(directory, surroundings.clock.nowMs());
+  const look = await lookAtLeases(directory, context.clock.nowMs());
   const width = lineWidth(stdout, env);
   const { id } = positionals;
   if (id === undefined) {

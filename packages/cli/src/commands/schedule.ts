@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EdrlakeError, EVERYTHING } from '@edrlake/core';
+import { EdrlakeError, NO_FILTER } from '@edrlake/core';
 import {
   BUILT_IN_TASKS,
   lastSuccessAtMs,
@@ -13,7 +13,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
-import type { Surroundings } from '../process/process-context.ts';
+import type { ProcessContext } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { requireGateway, servicesOf } from '../session/connection-settings.ts';
@@ -44,26 +44,26 @@ export const command = defineCommand({
 });
 
 /** Runs pipelines whenever they are due, until it is told to stop. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const pipelines = await scheduledPipelines(input, surroundings);
+  const pipelines = await scheduledPipelines(input, context);
   // What would stop every run should stop the schedule now, while somebody looks.
   for (const pipeline of pipelines) {
     validatePipeline(pipeline, BUILT_IN_TASKS);
     refusePipelineScope(pipeline, values);
   }
   requireGateway(values);
-  await readCredentials(surroundings.env, surroundings.workingDirectory);
-  const view = pipelineProgress([], surroundings.clock.nowMs());
-  const display = startDisplay({ ...values, 'no-progress': true }, surroundings, view);
-  const services = servicesOf(surroundings, display.emit);
-  const runsDirectory = join(lakeDirectory(values, surroundings), '_runs');
+  await readCredentials(context.env, context.workingDirectory);
+  const view = pipelineProgress([], context.clock.nowMs());
+  const display = startDisplay({ ...values, 'no-progress': true }, context, view);
+  const services = servicesOf(context, display.emit);
+  const runsDirectory = join(lakeDirectory(values, context), '_runs');
   try {
     await runSchedule(pipelines, {
       services,
       startRun: async (pipeline, _dueAtMs, signal) => {
         const about = { values, params: [], resume: null };
-        const { result, stale } = await runOnce(pipeline, about, surroundings, { ...services, signal });
+        const { result, stale } = await runOnce(pipeline, about, context, { ...services, signal });
         const { state, durationMs, requests, rows } = result;
         const amounts = `${nounText(requests ?? 0, 'request')}, ${countText(rows ?? 0)} rows`;
         const level = state === 'done' ? 'info' : 'warn';
@@ -71,7 +71,7 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
         if (stale !== null) display.log({ level: 'warn', text: `${pipeline.name}: ${stale.message} [${stale.code}]` });
       },
       lastSuccessAtMs: (pipeline) => lastSuccessAtMs(runsDirectory, pipeline.name),
-      needsRun: (_pipeline, dueAtMs) => isBehind(values, surroundings, dueAtMs),
+      needsRun: (_pipeline, dueAtMs) => isBehind(values, context, dueAtMs),
     });
   } finally {
     display.stop();
@@ -81,8 +81,8 @@ async function run(input: CommandInput, surroundings: Surroundings): Promise<num
 }
 
 /** Those that were named, else all of `./pipelines` that have a schedule. */
-async function scheduledPipelines(input: CommandInput, surroundings: Surroundings): Promise<readonly Pipeline[]> {
-  const { workingDirectory } = surroundings;
+async function scheduledPipelines(input: CommandInput, context: ProcessContext): Promise<readonly Pipeline[]> {
+  const { workingDirectory } = context;
   if (input.words.length > 0) {
     const files = await Promise.all(input.words.map((word) => findPipelineFile(word, workingDirectory)));
     return Promise.all(files.map(loadPipeline));
@@ -96,14 +96,14 @@ async function scheduledPipelines(input: CommandInput, surroundings: Surrounding
 }
 
 /** Whether anything due at that time is lacking in the lake: it was synced only to an earlier time, or never. */
-async function isBehind(values: FlagValues, surroundings: Surroundings, dueAtMs: number): Promise<boolean> {
-  const services = servicesOf(surroundings, () => {});
+async function isBehind(values: FlagValues, context: ProcessContext, dueAtMs: number): Promise<boolean> {
+  const services = servicesOf(context, () => {});
   try {
-    const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
+    const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
     try {
-      const nowMs = surroundings.clock.nowMs();
-      const processedMs = await watermarkOf(lake, 'processed', EVERYTHING, nowMs);
-      const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING, nowMs));
+      const nowMs = context.clock.nowMs();
+      const processedMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs);
+      const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', NO_FILTER, nowMs));
       return watermarkMs === null || watermarkMs < dueAtMs;
     } finally {
       await lake.close();

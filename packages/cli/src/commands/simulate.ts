@@ -4,7 +4,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { FAULT_FORMS, FAULT_GRAMMAR, parseFault } from '../args/fault-text.ts';
 import { OUTPUT } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { type Surroundings, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { nounText, rangeFlagsText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -50,9 +50,9 @@ export const command = defineCommand({
 });
 
 /** Serves simulated events until it is stopped. With `--json`, or on a pipe, the first line is a JSON document with `url`. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const { stdout, signal } = surroundings;
+  const { stdout, signal } = context;
   const range = optionalRange(values) ?? DEFAULT_RANGE;
   const faults = values.fault.map((text) => readFault(text, range));
   const simulator = await startSimulator(simulatorOptions(values, range));

@@ -3,7 +3,7 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import type { QueryFormat } from '../args/options.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { refuseBinaryAtTerminal, writeResult } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
 import { runSqlShell } from '../query/sql-shell.ts';
@@ -26,29 +26,24 @@ export const command = defineCommand({
 });
 
 /** A shell at a terminal; otherwise runs the statements of standard input and stops at the first that fails. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const { stdin, stdout } = surroundings;
+  const { stdin, stdout } = context;
   const format = values.json ? 'json' : values.format;
   refuseBinaryAtTerminal(format, stdout);
-  const services = servicesOf(surroundings, readerNotes(surroundings));
-  const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
+  const services = servicesOf(context, readerNotes(context));
+  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
   try {
-    if (stdin.isTTY === true && !values.json) await runSqlShell(lake, format, surroundings);
-    else await runScript(lake, format, values.json, surroundings);
+    if (stdin.isTTY === true && !values.json) await runSqlShell(lake, format, context);
+    else await runScript(lake, format, values.json, context);
   } finally {
     await lake.close();
   }
   return 0;
 }
 
-async function runScript(
-  lake: Lake,
-  format: QueryFormat,
-  asDocument: boolean,
-  surroundings: Surroundings,
-): Promise<void> {
-  const { stdin, stdout, env, signal } = surroundings;
+async function runScript(lake: Lake, format: QueryFormat, asDocument: boolean, context: ProcessContext): Promise<void> {
+  const { stdin, stdout, env, signal } = context;
   const { statements, rest } = splitStatements(await readAllText(stdin));
   const all = isBlank(rest) ? statements : [...statements, rest.trim()];
   const width = stdout.isTTY === true ? lineWidth(stdout, env) : null;

@@ -1,7 +1,7 @@
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { lineWidth, type Surroundings, showsColour, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, showsColour, writeText } from '../process/process-context.ts';
 import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
 import { servicesOf, userLimitOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
@@ -27,13 +27,13 @@ export const command = defineCommand({
 });
 
 /** Shows what the lake holds and how each day stands. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const { stdout, stderr, env } = surroundings;
-  const services = servicesOf(surroundings, readerNotes(surroundings));
-  const lake = await openEdrLake(lakeDirectory(values, surroundings), lakeOptions(values, 'read'), services);
+  const { stdout, stderr, env } = context;
+  const services = servicesOf(context, readerNotes(context));
+  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
   try {
-    const nowMs = surroundings.clock.nowMs();
+    const nowMs = context.clock.nowMs();
     const status = await readLakeStatus(lake, { userLimit: userLimitOf(values), nowMs });
     const maxAgeMs = values['max-age'];
     const staleness = maxAgeMs === null ? null : stalenessOf(status, maxAgeMs, nowMs);

@@ -10,7 +10,7 @@ import {
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';
 import { changedDays, exportsOf, type SyncView, syncDocument, syncText } from '../render/sync-text.ts';
@@ -58,25 +58,25 @@ export const command = defineCommand({
 });
 
 /** Brings in what is new since the last sync. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   // Before anything is opened: a lake must not come to be for a slip of the finger.
-  if (values.since !== null) refuseFuture('--since', values.since, bothClocks(surroundings.clock.nowMs(), null));
-  const display = startDisplay(values, surroundings);
+  if (values.since !== null) refuseFuture('--since', values.since, bothClocks(context.clock.nowMs(), null));
+  const display = startDisplay(values, context);
   return withLakeSession(
     values,
-    surroundings,
+    context,
     { display, priority: 'high' },
     (session) => sync(values, session),
-    (view) => show(view, values, surroundings),
+    (view) => show(view, values, context),
   );
 }
 
-async function show(view: SyncView, values: FlagValues, surroundings: Surroundings): Promise<number> {
-  const { stdout, env } = surroundings;
+async function show(view: SyncView, values: FlagValues, context: ProcessContext): Promise<number> {
+  const { stdout, env } = context;
   if (values.json) await writeJson(stdout, syncDocument(view));
   else await writeText(stdout, syncText(view, lineWidth(stdout, env)));
-  await writeRejects(exportsOf(view.report), surroundings);
+  await writeRejects(exportsOf(view.report), context);
   const lost = view.report.lostFiles.length > 0 ? (['mismatch'] as const) : [];
   return EXPORT_EXIT_CODES[worstOutcome([...lost, ...exportsOf(view.report).map(({ outcome }) => outcome)])];
 }

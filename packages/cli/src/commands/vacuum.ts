@@ -3,7 +3,7 @@ import type { VacuumReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
 import { bytesText, countText, durationText } from '../text/format-numbers.ts';
@@ -26,12 +26,12 @@ export const command = defineCommand({
 });
 
 /** Removes what nothing needs any more. */
-async function run(input: CommandInput, surroundings: Surroundings): Promise<number> {
+async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
-  const { stdout, env, signal } = surroundings;
+  const { stdout, env, signal } = context;
   const options = { ...lakeOptions(values, 'write'), create: false };
-  const services = servicesOf(surroundings, () => {});
-  const lake = await openEdrLake(lakeDirectory(values, surroundings), options, services);
+  const services = servicesOf(context, () => {});
+  const lake = await openEdrLake(lakeDirectory(values, context), options, services);
   const report = await closeAfter(lake.close, () =>
     lake.vacuum({ graceMs: values.grace, dryRun: values['dry-run'] }, { signal }),
   );

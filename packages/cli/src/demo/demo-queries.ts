@@ -5,7 +5,7 @@ export interface Question {
 }
 
 /** What the demo asks its lake. */
-export const DEMO_QUESTIONS: readonly Question[] = [
+export const DEMO_QUERIES: readonly Question[] = [
   {
     title: 'Which hosts have the worst scores?',
     sql: `SELECT host_name, max(score) AS worst_score, count(*) AS scored_events,

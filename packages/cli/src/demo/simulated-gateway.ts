@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { EdrlakeError } from '@edrlake/core';
-import type { Child, Surroundings } from '../process/process-context.ts';
+import type { Child, ProcessContext } from '../process/process-context.ts';
 
 /** A simulated gateway in a process of its own. */
 export interface SimulatedGateway {
@@ -21,14 +21,14 @@ const START_WITHIN_MS = 15_000;
 export async function startSimulatedGateway(
   flags: readonly string[],
   workingDirectory: string,
-  surroundings: Surroundings,
+  context: ProcessContext,
 ): Promise<SimulatedGateway> {
-  const child = surroundings.spawnChild([...surroundings.selfCommand, 'simulate', '--json', '--port', '0', ...flags], {
-    env: withoutSettings(surroundings.env),
+  const child = context.spawnChild([...context.selfCommand, 'simulate', '--json', '--port', '0', ...flags], {
+    env: withoutSettings(context.env),
     workingDirectory,
   });
   try {
-    const line = await firstLine(child, surroundings);
+    const line = await firstLine(child, context);
     const { url, username, password } = JSON.parse(line) as SimulatedGateway;
     return { url, username, password, stop: () => child.stop() };
   } catch (error) {
@@ -37,9 +37,9 @@ export async function startSimulatedGateway(
   }
 }
 
-async function firstLine(child: Child, surroundings: Surroundings): Promise<string> {
+async function firstLine(child: Child, context: ProcessContext): Promise<string> {
   const given = new AbortController();
-  const late = surroundings.clock.sleep(START_WITHIN_MS, AbortSignal.any([given.signal, surroundings.signal]));
+  const late = context.clock.sleep(START_WITHIN_MS, AbortSignal.any([given.signal, context.signal]));
   try {
     const line = await Promise.race([readLine(child.stdout), late]);
     if (typeof line === 'string' && line.startsWith('{"url"')) return line;
@@ -47,7 +47,7 @@ async function firstLine(child: Child, surroundings: Surroundings): Promise<stri
     given.abort();
     await late.catch(() => {});
   }
-  surroundings.signal.throwIfAborted();
+  context.signal.throwIfAborted();
   throw new EdrlakeError('BUG', 'expected the simulated gateway to say where it listens, found nothing', {
     hint: 'Try: edrlake simulate',
   });
@@ -63,6 +63,6 @@ function readLine(stream: Readable): Promise<string | null> {
 }
 
 /** The environment without our own settings: what a user set for a real gateway must not change a simulated one. */
-function withoutSettings(env: Surroundings['env']): Surroundings['env'] {
+function withoutSettings(env: ProcessContext['env']): ProcessContext['env'] {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('EDRLAKE_')));
 }

@@ -9,7 +9,7 @@ export interface TextSink extends NodeJS.WritableStream {
 }
 
 /** Everything of the process that a command may touch. Tests bring their own. */
-export interface Surroundings {
+export interface ProcessContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly workingDirectory: string;
   readonly stdin: Readable & { readonly isTTY?: boolean | undefined };
@@ -44,13 +44,13 @@ const NARROWEST = 40;
 const USUAL = 80;
 
 /** How many characters a line may have: the terminal's width, `COLUMNS`, or 80. */
-export function lineWidth(sink: TextSink, env: Surroundings['env']): number {
+export function lineWidth(sink: TextSink, env: ProcessContext['env']): number {
   const columns = sink.columns ?? Number(env.COLUMNS);
   return Number.isInteger(columns) && columns > 0 ? Math.max(NARROWEST, columns) : USUAL;
 }
 
 /** Whether to colour: only at a terminal that can, and not where `NO_COLOR` is set to anything. */
-export function showsColour(sink: TextSink, env: Surroundings['env']): boolean {
+export function showsColour(sink: TextSink, env: ProcessContext['env']): boolean {
   return sink.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
 }
 

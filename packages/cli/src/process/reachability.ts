@@ -2,7 +2,7 @@ import { request as plainRequest } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { connect } from 'node:net';
 import { EdrlakeError, type Emit, type ProxySettings, proxyRefusal, proxyUnreachable } from '@edrlake/core';
-import type { Surroundings } from './process-context.ts';
+import type { ProcessContext } from './process-context.ts';
 
 /** A host that takes connections at all does so within this time. */
 const CONNECT_WITHIN_MS = 8_000;
@@ -23,10 +23,10 @@ export interface Destination {
  */
 export async function requireReachable(
   { baseUrl, proxy }: Destination,
-  surroundings: Surroundings,
+  context: ProcessContext,
   emit: Emit,
 ): Promise<void> {
-  const { clock, signal } = surroundings;
+  const { clock, signal } = context;
   const url = new URL(baseUrl);
   for (let tryNumber = 1; ; tryNumber += 1) {
     const error = await (proxy === null ? directFailure(url, signal) : tunnelFailure(url, proxy, signal));

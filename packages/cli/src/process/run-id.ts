@@ -1,10 +1,10 @@
 import { isoInstant } from '@edrlake/core';
-import type { Surroundings } from './process-context.ts';
+import type { ProcessContext } from './process-context.ts';
 
 /** `20261122T031200Z-4f2a91`: sorts by time, and tells runs of one second apart. */
-export function newRunId(surroundings: Pick<Surroundings, 'clock' | 'random'>): string {
-  const time = isoInstant(surroundings.clock.nowMs()).replaceAll(/[-:]|\.\d{3}/g, '');
-  const tail = Math.floor(surroundings.random() * 0x1_00_00_00)
+export function newRunId(context: Pick<ProcessContext, 'clock' | 'random'>): string {
+  const time = isoInstant(context.clock.nowMs()).replaceAll(/[-:]|\.\d{3}/g, '');
+  const tail = Math.floor(context.random() * 0x1_00_00_00)
     .toString(16)
     .padStart(6, '0');
   return `${time}-${tail}`;

@@ -1,6 +1,6 @@
 import type { Clock, Emit, RunEvent } from '@edrlake/core';
 import type { FlagValues, LogLevel } from '../args/options.ts';
-import { lineWidth, type Surroundings, type TextSink } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, type TextSink } from '../process/process-context.ts';
 import { instantText } from '../text/format-numbers.ts';
 import { oneLine } from '../text/text-width.ts';
 import { isLogged, type LogLine, logLineOf } from './log-line.ts';
@@ -62,10 +62,10 @@ export function progressDisplay(stderr: TextSink, clock: Clock, options: Display
  */
 export function startDisplay(
   values: FlagValues,
-  surroundings: Surroundings,
-  view: ProgressView = exportProgress(surroundings.clock.nowMs()),
+  context: ProcessContext,
+  view: ProgressView = exportProgress(context.clock.nowMs()),
 ): ProgressDisplay {
-  const { stderr, env, clock } = surroundings;
+  const { stderr, env, clock } = context;
   const level = values['log-level'];
   const live = stderr.isTTY === true && env.TERM !== 'dumb' && !values['no-progress'] && isLogged('info', level);
   const display = progressDisplay(stderr, clock, { view, level, live, width: () => lineWidth(stderr, env) });

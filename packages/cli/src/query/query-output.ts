@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises';
 import { EdrlakeError } from '@edrlake/core';
 import { type Lake, outputError, outputTarget } from '@edrlake/lake';
 import type { QueryFormat } from '../args/options.ts';
-import { type Surroundings, type TextSink, writeText } from '../process/process-context.ts';
+import { type ProcessContext, type TextSink, writeText } from '../process/process-context.ts';
 import { writeCsv, writeJsonRows, writeNdjson, writeTable } from './result-writers.ts';
 
 /** What to ask and in which form the answer is wanted. */
@@ -91,7 +91,7 @@ export async function writeResultFile(named: string, query: FormattedQuery): Pro
  */
 export function outputStreamOf(
   path: string,
-  { stdout, stderr }: Pick<Surroundings, 'stdout' | 'stderr'>,
+  { stdout, stderr }: Pick<ProcessContext, 'stdout' | 'stderr'>,
 ): TextSink | null {
   const name = /^\/dev\/(stdout|stderr|fd\/[12])$|^\/proc\/self\/(fd\/[12])$/.exec(path);
   const which = name?.[1] ?? name?.[2];

@@ -3,7 +3,7 @@ import { didYouMean, EdrlakeError, quoteName, toEdrlakeError } from '@edrlake/co
 import type { Lake } from '@edrlake/lake';
 import { wordsText } from '../args/option-values.ts';
 import { QUERY_FORMATS, type QueryFormat } from '../args/options.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { errorText } from '../text/error-text.ts';
 import { pairsText } from '../text/table-text.ts';
 import { refuseBinaryAtTerminal, writeResult } from './query-output.ts';
@@ -24,7 +24,7 @@ const COMMANDS: readonly (readonly [string, string])[] = [
 /** State of one shell. */
 interface Shell {
   readonly lake: Lake;
-  readonly surroundings: Surroundings;
+  readonly context: ProcessContext;
   format: QueryFormat;
   /** Lines of a statement that is not finished. */
   pending: string;
@@ -33,9 +33,9 @@ interface Shell {
 }
 
 /** Reads statements from the terminal until `.quit`, Ctrl-D or the end of the process. Errors are shown and the shell goes on. */
-export async function runSqlShell(lake: Lake, format: QueryFormat, surroundings: Surroundings): Promise<void> {
-  const { stdin, stdout, signal } = surroundings;
-  const shell: Shell = { lake, surroundings, format, pending: '', running: null };
+export async function runSqlShell(lake: Lake, format: QueryFormat, context: ProcessContext): Promise<void> {
+  const { stdin, stdout, signal } = context;
+  const shell: Shell = { lake, context, format, pending: '', running: null };
   const lines = createInterface({
     input: stdin,
     output: stdout,
@@ -68,7 +68,7 @@ function onInterrupt(shell: Shell, lines: Interface): void {
     shell.running.abort(new EdrlakeError('INTERRUPTED', 'query stopped'));
     return;
   }
-  shell.surroundings.stdout.write(shell.pending === '' && lines.line === '' ? '\n(.quit or Ctrl-D leaves)\n' : '\n');
+  shell.context.stdout.write(shell.pending === '' && lines.line === '' ? '\n(.quit or Ctrl-D leaves)\n' : '\n');
   shell.pending = '';
   lines.write(null, { ctrl: true, name: 'u' });
   lines.setPrompt(PROMPT);
@@ -86,7 +86,7 @@ async function onLine(shell: Shell, line: string): Promise<boolean> {
 }
 
 async function onDotCommand(shell: Shell, text: string): Promise<boolean> {
-  const { stdout } = shell.surroundings;
+  const { stdout } = shell.context;
   const [command = '', argument = ''] = text.replace(/;$/, '').split(/\s+/);
   if (command === '.quit' || command === '.exit') return false;
   if (command === '.help') {
@@ -109,7 +109,7 @@ async function onDotCommand(shell: Shell, text: string): Promise<boolean> {
 }
 
 async function show(shell: Shell, sql: string): Promise<void> {
-  const { stdout, env } = shell.surroundings;
+  const { stdout, env } = shell.context;
   await guarded(shell, (signal) => {
     const width = stdout.isTTY === true ? lineWidth(stdout, env) : null;
     return writeResult(stdout, { lake: shell.lake, sql, format: shell.format, signal }, width);
@@ -118,7 +118,7 @@ async function show(shell: Shell, sql: string): Promise<void> {
 
 /** Runs something that Ctrl-C may stop, and shows what it throws. */
 async function guarded(shell: Shell, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const { stderr, env, signal } = shell.surroundings;
+  const { stderr, env, signal } = shell.context;
   const running = new AbortController();
   shell.running = running;
   try {

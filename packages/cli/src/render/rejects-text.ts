@@ -1,5 +1,5 @@
 import type { ExportReport } from '@edrlake/runner';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { countText, nounText } from '../text/format-numbers.ts';
 import { truncate } from '../text/text-width.ts';
 
@@ -7,7 +7,7 @@ import { truncate } from '../text/text-width.ts';
 const SHOWN = 5;
 
 /** Tells on stderr why too many records were rejected, each reason with how many and one of them; nothing where there are few. */
-export async function writeRejects(reports: readonly ExportReport[], { stderr, env }: Surroundings): Promise<void> {
+export async function writeRejects(reports: readonly ExportReport[], { stderr, env }: ProcessContext): Promise<void> {
   const text = rejectsText(reports, lineWidth(stderr, env));
   if (text !== '') await writeText(stderr, text);
 }

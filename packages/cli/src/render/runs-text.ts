@@ -1,5 +1,5 @@
 import { isoInstant } from '@edrlake/core';
-import type { RunReport, RunStanding, RunSummary, TaskView, UnitStanding } from '@edrlake/runner/history';
+import type { RunReport, RunStatus, RunSummary, TaskView, UnitStatus } from '@edrlake/runner/history';
 import { countText, durationText, instantText, nounText } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
@@ -89,7 +89,7 @@ function tasksText(tasks: readonly TaskView[], width: number): string {
 }
 
 /** The mark of a task's state; each differs in shape. */
-export const MARKS: Readonly<Record<UnitStanding, string>> = {
+export const MARKS: Readonly<Record<UnitStatus, string>> = {
   done: '✔',
   mismatch: '≠',
   rejected: '◆',
@@ -134,7 +134,7 @@ function stateText({ state, endedAtMs }: RunSummary): string {
 }
 
 /** Whether there is anything left to do in it, and nobody at it. */
-function isResumable(state: RunStanding): boolean {
+function isResumable(state: RunStatus): boolean {
   return state === 'failed' || state === 'partly' || state === 'interrupted' || state === 'died';
 }
 

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { EVERYTHING, isAhead, isoInstant, MS_PER_SECOND, SETTLE_LAG_MS } from '@edrlake/core';
+import { isAhead, isoInstant, MS_PER_SECOND, NO_FILTER, SETTLE_LAG_MS } from '@edrlake/core';
 import { type DayCoverage, type Lake, type LoggedFile, lookAtLeases } from '@edrlake/lake';
 import {
-  lakeBudgetLeft,
   lastReconciliations,
   lastRun,
   type RunSummary,
-  readFollowStart,
+  readWatermark,
+  remainingRequests,
   watermarkOf,
 } from '@edrlake/runner/history';
 import { bytesText, countText, durationText, instantText, nounText } from '../text/format-numbers.ts';
@@ -44,11 +44,11 @@ export interface LakeStatus {
   readonly freshUntilMs: number | null;
   readonly lastRun: RunSummary | null;
   /** Requests that may be made now with the account that was used last; null where none was ever made for this lake. */
-  readonly budget: RequestBudgetStatus | null;
+  readonly budget: RequestLimitStatus | null;
 }
 
 /** What is left of the requests that an account may make. */
-export interface RequestBudgetStatus {
+export interface RequestLimitStatus {
   readonly requestsLeft: number;
   readonly requests: number;
   readonly windowSeconds: number;
@@ -63,20 +63,20 @@ const SHOWN_DAYS = 10;
  */
 export async function readLakeStatus(
   lake: Lake,
-  about: { readonly userLimit: Parameters<typeof lakeBudgetLeft>[1]; readonly nowMs: number },
+  about: { readonly userLimit: Parameters<typeof remainingRequests>[1]; readonly nowMs: number },
 ): Promise<LakeStatus> {
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
   const comparisons = await lastReconciliations(lake);
   const { nowMs } = about;
-  const processedMs = await watermarkOf(lake, 'processed', EVERYTHING, nowMs);
-  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', EVERYTHING, nowMs));
-  const followedFromMs = await readFollowStart(lake, 'processed', EVERYTHING);
-  const settledMs = await watermarkOf(lake, 'processed', EVERYTHING, nowMs, SETTLE_LAG_MS);
+  const processedMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs);
+  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', NO_FILTER, nowMs));
+  const followedFromMs = await readWatermark(lake, 'processed', NO_FILTER);
+  const settledMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs, SETTLE_LAG_MS);
   const isFollowed = settledMs !== null && followedFromMs !== null && followedFromMs < settledMs;
   const followed = isFollowed ? { startMs: followedFromMs, endMs: settledMs } : null;
   const calendar = calendarOf({ lines: days, comparisons, followed, nowMs });
-  const budget = await lakeBudgetLeft(lake.directory, about.userLimit, nowMs);
+  const budget = await remainingRequests(lake.directory, about.userLimit, nowMs);
   return {
     directory: lake.directory,
     version: snapshot.version,
@@ -146,7 +146,7 @@ function versionText(version: number, committedAtMs: number, nowMs: number): str
   return `${version}, of ${atSecond(committedAtMs)}${ahead}`;
 }
 
-function budgetText({ requestsLeft, requests, windowSeconds }: RequestBudgetStatus): string {
+function budgetText({ requestsLeft, requests, windowSeconds }: RequestLimitStatus): string {
   return `${countText(requestsLeft)} of ${countText(requests)} in ${durationText(windowSeconds * MS_PER_SECOND)}`;
 }
 

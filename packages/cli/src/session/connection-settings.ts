@@ -3,7 +3,7 @@ import type { Connection, ConnectionSettings, Services } from '@edrlake/runner';
 import { wordsText } from '../args/option-values.ts';
 import type { FlagValues } from '../args/options.ts';
 import { type Credentials, readCredentials } from '../config/credentials.ts';
-import type { Surroundings } from '../process/process-context.ts';
+import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
 import { requireReachable } from '../process/reachability.ts';
 import { lakeDirectory } from './lake-access.ts';
@@ -18,7 +18,7 @@ const UNLIMITED = { requests: 1_000_000_000, windowSeconds: 1 };
 export function connectionSettings(
   values: FlagValues,
   credentials: Credentials,
-  env: Surroundings['env'],
+  env: ProcessContext['env'],
 ): ConnectionSettings {
   return {
     ...gatewayOf(values),
@@ -60,8 +60,8 @@ export function requireGateway(values: FlagValues): void {
 }
 
 /** What flows need from the process. */
-export function servicesOf(surroundings: Surroundings, emit: Emit): Services {
-  const { clock, random, signal } = surroundings;
+export function servicesOf(context: ProcessContext, emit: Emit): Services {
+  const { clock, random, signal } = context;
   return { clock, random, emit, signal };
 }
 
@@ -72,18 +72,18 @@ export function servicesOf(surroundings: Surroundings, emit: Emit): Services {
  */
 export async function withConnection<T>(
   values: FlagValues,
-  surroundings: Surroundings,
+  context: ProcessContext,
   emit: Emit,
   work: (connection: Connection, services: Services) => Promise<T>,
 ): Promise<T> {
   requireGateway(values);
-  const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+  const credentials = await readCredentials(context.env, context.workingDirectory);
   const { connectBeside } = await import('@edrlake/runner');
-  const services = servicesOf(surroundings, emit);
-  const sharing = { lakeDirectory: lakeDirectory(values, surroundings), priority: 'normal' } as const;
-  const connection = await connectBeside(connectionSettings(values, credentials, surroundings.env), sharing, services);
+  const services = servicesOf(context, emit);
+  const sharing = { lakeDirectory: lakeDirectory(values, context), priority: 'normal' } as const;
+  const connection = await connectBeside(connectionSettings(values, credentials, context.env), sharing, services);
   try {
-    await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, surroundings, emit);
+    await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, emit);
     return await work(connection, services);
   } finally {
     await connection.close();

@@ -2,11 +2,11 @@ import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { EdrlakeError, type Emit, usableLakePath } from '@edrlake/core';
 import type { FlagValues } from '../args/options.ts';
-import type { Surroundings } from '../process/process-context.ts';
+import type { ProcessContext } from '../process/process-context.ts';
 
 /** The lake's absolute path. @throws {EdrlakeError} `USAGE` for one that DuckDB cannot take */
-export function lakeDirectory(values: FlagValues, surroundings: Surroundings): string {
-  return usableLakePath(resolve(surroundings.workingDirectory, values.lake));
+export function lakeDirectory(values: FlagValues, context: ProcessContext): string {
+  return usableLakePath(resolve(context.workingDirectory, values.lake));
 }
 
 /** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */
@@ -20,7 +20,7 @@ export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
 }
 
 /** What a command that reads says, on stderr, about commits that a crash left unfinished. */
-export function readerNotes({ stderr }: Pick<Surroundings, 'stderr'>): Emit {
+export function readerNotes({ stderr }: Pick<ProcessContext, 'stderr'>): Emit {
   return (event) => {
     if (event.type !== 'unfinished') return;
     stderr.write(

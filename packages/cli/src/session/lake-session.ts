@@ -1,9 +1,9 @@
 import { closeAfter, EdrlakeError } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import type { Connection, ExportEnds, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
+import type { Connection, ExportEndpoints, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
-import { lineWidth, type Surroundings, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { requireReachable } from '../process/reachability.ts';
 import { newRunId } from '../process/run-id.ts';
 import type { ProgressDisplay } from '../progress/progress-display.ts';
@@ -26,7 +26,7 @@ export const EXPORT_EXIT_CODES: Readonly<Record<ExportReport['outcome'], number>
 export interface LakeSession {
   readonly lake: Lake;
   readonly connection: Connection;
-  readonly ends: ExportEnds;
+  readonly ends: ExportEndpoints;
   readonly options: ExportOptions;
   /** With a run id of their own at each reading. */
   runServices(): RunServices;
@@ -44,22 +44,22 @@ export interface LakeSession {
  */
 export async function withLakeSession<T>(
   values: FlagValues,
-  surroundings: Surroundings,
+  context: ProcessContext,
   about: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
   work: (session: LakeSession) => Promise<T>,
   show: (result: T) => Promise<number>,
 ): Promise<number> {
-  const { stale, result } = await inSession(values, surroundings, about, work);
+  const { stale, result } = await inSession(values, context, about, work);
   const exitCode = await show(result);
   if (stale === null) return exitCode;
-  const { stderr, env } = surroundings;
+  const { stderr, env } = context;
   await writeText(stderr, errorText(stale, lineWidth(stderr, env)));
   return stale.exitCode;
 }
 
 async function inSession<T>(
   values: FlagValues,
-  surroundings: Surroundings,
+  context: ProcessContext,
   { display, priority }: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
   work: (session: LakeSession) => Promise<T>,
 ): Promise<{ readonly result: T; readonly stale: EdrlakeError | null }> {
@@ -70,18 +70,14 @@ async function inSession<T>(
   };
   try {
     requireGateway(values);
-    const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+    const credentials = await readCredentials(context.env, context.workingDirectory);
     const { connectSharing, openEdrLake } = await import('@edrlake/runner');
-    const services = servicesOf(surroundings, display.emit);
-    const directory = lakeDirectory(values, surroundings);
-    const settings = connectionSettings(values, credentials, surroundings.env);
+    const services = servicesOf(context, display.emit);
+    const directory = lakeDirectory(values, context);
+    const settings = connectionSettings(values, credentials, context.env);
     const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
     const result = await closeAfter(connection.close, async () => {
-      await requireReachable(
-        { baseUrl: connection.baseUrl, proxy: connection.client.proxy },
-        surroundings,
-        display.emit,
-      );
+      await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, display.emit);
       const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
       const close = () => lake.close().catch(keepStale);
       return await closeAfter(close, () =>
@@ -91,7 +87,7 @@ async function inSession<T>(
           services,
           ends: { source: connection.source, lake, requestsMade: connection.requestsMade },
           options: exportOptions(values),
-          runServices: () => ({ ...services, newRunId: newRunId(surroundings) }),
+          runServices: () => ({ ...services, newRunId: newRunId(context) }),
         }),
       );
     });

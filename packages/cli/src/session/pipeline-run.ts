@@ -20,7 +20,7 @@ import { readLostWork } from '@edrlake/runner/history';
 import type { FlagValues } from '../args/options.ts';
 import { refuseScope } from '../args/refuse-scope.ts';
 import { readCredentials } from '../config/credentials.ts';
-import type { Surroundings } from '../process/process-context.ts';
+import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
 import { newRunId } from '../process/run-id.ts';
 import { connectionSettings, requireGateway } from './connection-settings.ts';
@@ -65,17 +65,17 @@ function listText(words: readonly string[]): string {
 export async function pipelineTools(
   pipeline: Pipeline,
   values: FlagValues,
-  surroundings: Surroundings,
+  context: ProcessContext,
   services: Services,
 ): Promise<PipelineTools> {
   const { priority = 'normal' } = pipeline;
   refusePipelineScope(pipeline, values);
   requireGateway(values);
-  const credentials = await readCredentials(surroundings.env, surroundings.workingDirectory);
+  const credentials = await readCredentials(context.env, context.workingDirectory);
   const tools = openTaskTools(
     {
-      connection: connectionSettings(values, credentials, surroundings.env),
-      lakeDirectory: lakeDirectory(values, surroundings),
+      connection: connectionSettings(values, credentials, context.env),
+      lakeDirectory: lakeDirectory(values, context),
       memoryLimit: values['memory-limit'],
       ...(values.threads === null ? {} : { threads: values.threads }),
       exportOptions: {
@@ -83,8 +83,8 @@ export async function pipelineTools(
         batchBytes: BATCH_BYTES,
         maxRejectShare: values['max-reject-share'],
       },
-      newRunId: () => newRunId(surroundings),
-      post: poster(surroundings),
+      newRunId: () => newRunId(context),
+      post: poster(context),
       priority,
     },
     services,
@@ -99,7 +99,7 @@ export async function pipelineTools(
 export async function runOnce(
   pipeline: Pipeline,
   about: { readonly values: FlagValues; readonly params: readonly string[]; readonly resume: string | null },
-  surroundings: Surroundings,
+  context: ProcessContext,
   services: Services,
 ): Promise<{ readonly result: RunResult; readonly stale: EdrlakeError | null }> {
   const { values, params, resume } = about;
@@ -109,14 +109,14 @@ export async function runOnce(
     stale = thrown;
   };
   const given = parseParams(pipeline.params ?? {}, params);
-  const { tools, registry, close } = await pipelineTools(pipeline, values, surroundings, services);
-  const directory = lakeDirectory(values, surroundings);
+  const { tools, registry, close } = await pipelineTools(pipeline, values, context, services);
+  const directory = lakeDirectory(values, context);
   const isThere = await access(directory).then(
     () => true,
     () => false,
   );
   const withLease = async (lease: Lease): Promise<RunResult> => {
-    const [runsDirectory, runId] = [join(directory, '_runs'), resume ?? newRunId(surroundings)];
+    const [runsDirectory, runId] = [join(directory, '_runs'), resume ?? newRunId(context)];
     const options: RunPipelineOptions<TaskTools> = {
       registry,
       provided: tools,
@@ -126,7 +126,7 @@ export async function runOnce(
       resume: resume !== null,
       services,
       liveness: { owner: lease.owner, isOwnerAlive: runLiveness(lease, services.emit) },
-      post: poster(surroundings),
+      post: poster(context),
       readLostWork: () => readLostWork(runsDirectory, runId),
     };
     return closeAfter(lease.release, () => runPipeline(pipeline, options));
@@ -148,6 +148,6 @@ async function removeEmpty(folders: readonly string[]): Promise<void> {
 }
 
 /** Tells webhooks, through the proxy that the environment names. */
-function poster({ env }: Surroundings): PostJson {
+function poster({ env }: ProcessContext): PostJson {
   return (url, body, headers, signal) => postJson(url, body, headers, signal, readProxy(env));
 }

@@ -1,13 +1,13 @@
-import { type Clock, EdrlakeError, type Emit, type ProxySettings, proxyFor, type Random } from '@edrlake/core';
+import { type Clock, type Emit, type ProxySettings, positiveOption, proxyFor, type Random } from '@edrlake/core';
 import { createAccess } from '../http/access.ts';
 import { createRedact } from '../http/redaction.ts';
-import type { DataTools, ExchangeTools } from '../http/send-request.ts';
+import type { DataTools, SendTools } from '../http/send-request.ts';
 import { createServerTime } from '../http/server-time.ts';
 import { createTokenHolder } from '../http/token.ts';
 import { createTransport } from '../http/transport.ts';
 import type { LimitFacts, RateLimit } from '../rate-limit/limit-headers.ts';
-import { createRequestBudget, type RequestBudget } from '../rate-limit/rate-limiter.ts';
-import { createConcurrencyGate } from '../rate-limit/semaphore.ts';
+import { createRateLimiter, type RateLimiter } from '../rate-limit/rate-limiter.ts';
+import { createSemaphore } from '../rate-limit/semaphore.ts';
 import { logIn } from './login.ts';
 
 /** Where the API is, who asks, and how politely. */
@@ -44,50 +44,50 @@ export interface QualysClientTools {
   readonly random: Random;
   readonly emit: Emit;
   /** Replaces the client's own budget, where several clients share one. */
-  readonly budget?: RequestBudget;
+  readonly budget?: RateLimiter;
 }
 
 /** Everything that lives as long as a client. */
-export interface Session {
+export interface ClientContext {
   readonly data: DataTools;
   /** What answers told besides the limits in force. */
   readonly observed: { fromHeaders: boolean };
 }
 
 /** @throws {EdrlakeError} `CONFIG_INVALID` for a number that is not a whole number above 0 */
-export function openSession(
+export function openClientContext(
   options: QualysClientOptions,
   baseUrl: string,
   host: string,
   tools: QualysClientTools,
-): Session {
+): ClientContext {
   const { clock, random, emit } = tools;
-  const maxConcurrency = positive('concurrency', options.concurrency ?? 2);
+  const maxConcurrency = positiveOption('concurrency', options.concurrency ?? 2);
   const userLimit = options.rateLimit ?? null;
   if (userLimit !== null) {
-    positive('rateLimit.requests', userLimit.requests);
-    positive('rateLimit.windowSeconds', userLimit.windowSeconds);
+    positiveOption('rateLimit.requests', userLimit.requests);
+    positiveOption('rateLimit.windowSeconds', userLimit.windowSeconds);
   }
   const timeouts = {
-    connectTimeoutMs: positive('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
-    headersTimeoutMs: positive('headersTimeoutMs', options.headersTimeoutMs ?? 300_000),
-    bodyTimeoutMs: positive('bodyTimeoutMs', options.bodyTimeoutMs ?? 60_000),
+    connectTimeoutMs: positiveOption('connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
+    headersTimeoutMs: positiveOption('headersTimeoutMs', options.headersTimeoutMs ?? 300_000),
+    bodyTimeoutMs: positiveOption('bodyTimeoutMs', options.bodyTimeoutMs ?? 60_000),
   };
   const proxySecret = options.proxy?.authorization?.replace(/^Basic /, '') ?? null;
   // Messages must not hold the token, and the token comes from a login whose errors are messages.
   let currentToken = (): string | null => null;
   const redact = createRedact(() => [options.password, currentToken(), proxySecret]);
-  const exchangeTools: ExchangeTools = {
+  const exchangeTools: SendTools = {
     // One more than the cap, so that a login never waits for a page.
     transport: createTransport(baseUrl, timeouts, maxConcurrency + 1, proxyFor(baseUrl, options.proxy), redact),
-    budget: tools.budget ?? createRequestBudget(userLimit, { clock, emit }),
+    budget: tools.budget ?? createRateLimiter(userLimit, { clock, emit }),
     clock,
     random,
     emit,
     redact,
     retryLimits: {
-      tries: positive('retryTries', options.retryTries ?? 6),
-      totalMs: positive('retryTotalMs', options.retryTotalMs ?? 900_000),
+      tries: positiveOption('retryTries', options.retryTries ?? 6),
+      totalMs: positiveOption('retryTotalMs', options.retryTotalMs ?? 900_000),
     },
     requestsMade: { auth: 0, events: 0, count: 0, detail: 0 },
     access: createAccess(),
@@ -95,8 +95,8 @@ export function openSession(
   };
   const tokens = createTokenHolder((signal) => logIn(options, host, exchangeTools, signal), clock);
   currentToken = tokens.secret;
-  const gate = createConcurrencyGate(maxConcurrency);
-  const observed: Session['observed'] = { fromHeaders: false };
+  const gate = createSemaphore(maxConcurrency);
+  const observed: ClientContext['observed'] = { fromHeaders: false };
   let learnedConcurrency: number | null = null;
   let announced = '';
 
@@ -115,10 +115,4 @@ export function openSession(
   }
 
   return { data: { ...exchangeTools, tokens, gate, onLimits }, observed };
-}
-
-/** @throws {EdrlakeError} `CONFIG_INVALID` naming the option */
-export function positive(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new EdrlakeError('CONFIG_INVALID', `${name}: expected a whole number above 0, found ${value}`);
 }

@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import { describe } from '../http/classify-error.ts';
 import { withRetry } from '../http/retry.ts';
-import { type ExchangeTools, limitedWaitMs, refusalOf, sendOnce } from '../http/send-request.ts';
+import { limitedWaitMs, refusalOf, type SendTools, sendOnce } from '../http/send-request.ts';
 import { readToken, type Token } from '../http/token.ts';
 import { type HttpRequest, readText } from '../http/transport.ts';
 
@@ -22,7 +22,7 @@ export interface Credentials {
 export async function logIn(
   credentials: Credentials,
   host: string,
-  tools: ExchangeTools,
+  tools: SendTools,
   signal: AbortSignal,
 ): Promise<Token> {
   const { clock, emit } = tools;

@@ -1,7 +1,7 @@
 import { type Clock, EdrlakeError, type Emit, type ErrorContext, type Random } from '@edrlake/core';
 import { type LimitFacts, readLimits } from '../rate-limit/limit-headers.ts';
-import type { RequestBudget, RequestPermit } from '../rate-limit/rate-limiter.ts';
-import type { ConcurrencyGate } from '../rate-limit/semaphore.ts';
+import type { RateLimiter, RequestPermit } from '../rate-limit/rate-limiter.ts';
+import type { Semaphore } from '../rate-limit/semaphore.ts';
 import { longestWaitMs } from '../rate-limit/sliding-window.ts';
 import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
@@ -25,9 +25,9 @@ export interface RequestsMade {
 }
 
 /** What every request needs. */
-export interface ExchangeTools {
+export interface SendTools {
   readonly transport: Transport;
-  readonly budget: RequestBudget;
+  readonly budget: RateLimiter;
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
@@ -42,7 +42,7 @@ export interface ExchangeTools {
 export async function sendOnce<T>(
   request: HttpRequest,
   tryNumber: number,
-  tools: ExchangeTools,
+  tools: SendTools,
   onAnswer: (limits: LimitFacts | null) => void,
   use: (answer: HttpAnswer, limits: LimitFacts) => Promise<T>,
   signal: AbortSignal,
@@ -76,7 +76,7 @@ export async function refusalOf(
   request: HttpRequest,
   answer: HttpAnswer,
   limits: LimitFacts,
-  tools: ExchangeTools,
+  tools: SendTools,
   signal: AbortSignal,
 ): Promise<EdrlakeError> {
   // The status says enough when the body of a refusal breaks as well.
@@ -87,7 +87,7 @@ export async function refusalOf(
 }
 
 /** How long to stand back after an answer that says "over the limit", for the n-th time in a row. */
-export function limitedWaitMs(error: EdrlakeError, nth: number, tools: ExchangeTools): number {
+export function limitedWaitMs(error: EdrlakeError, nth: number, tools: SendTools): number {
   const askedMs = error.context.waitMs;
   const acceptedMs = longestWaitMs(tools.budget.limit());
   if (typeof askedMs === 'number' && askedMs > acceptedMs) {
@@ -111,9 +111,9 @@ export interface DataRequest<T> extends HttpRequest {
 }
 
 /** What a data request needs besides: the token, a slot, and somebody who learns. */
-export interface DataTools extends ExchangeTools {
+export interface DataTools extends SendTools {
   readonly tokens: TokenHolder;
-  readonly gate: ConcurrencyGate;
+  readonly gate: Semaphore;
   readonly onLimits: (limits: LimitFacts) => void;
 }
 
@@ -130,7 +130,7 @@ const WAIT_BEFORE_SAME_MS = 1_000;
 const MAX_FRESH_REFUSALS = 2;
 
 /** One polite request: a slot, the budget, the token, then the tries. @throws {EdrlakeError} final for this request. */
-export async function exchange<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
+export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
   const { clock, emit, budget, access } = tools;
   let hasReplacedToken = false;
   let freshRefusals = 0;

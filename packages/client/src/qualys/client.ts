@@ -5,12 +5,13 @@ import {
   linkAbort,
   type PageReader,
   type ProxySettings,
+  positiveOption,
   proxyFor,
 } from '@edrlake/core';
-import { openSession, positive, type QualysClientOptions, type QualysClientTools } from '../auth/client-context.ts';
+import { openClientContext, type QualysClientOptions, type QualysClientTools } from '../auth/client-context.ts';
 import { contentFailure, type EndpointKind, type RequestFacts } from '../http/classify-error.ts';
 import type { Redact } from '../http/redaction.ts';
-import { exchange, type RequestsMade } from '../http/send-request.ts';
+import { type RequestsMade, sendRequest } from '../http/send-request.ts';
 import type { ClockSkew } from '../http/server-time.ts';
 import { type HttpAnswer, readText } from '../http/transport.ts';
 import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './parse-counts.ts';
@@ -110,8 +111,8 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
   const baseUrl = resolveBaseUrl({ baseUrl: options.baseUrl });
   const host = new URL(baseUrl).host;
   const prefix = normalisePrefix(options.apiPrefix ?? '/ioc');
-  const maxResultWindow = positive('maxResultWindow', options.maxResultWindow ?? MAX_RESULT_WINDOW);
-  const { data, observed } = openSession(options, baseUrl, host, tools);
+  const maxResultWindow = positiveOption('maxResultWindow', options.maxResultWindow ?? MAX_RESULT_WINDOW);
+  const { data, observed } = openClientContext(options, baseUrl, host, tools);
   const closing = new AbortController();
 
   /** Runs a call under the caller's signal and the client's own end. */
@@ -139,7 +140,7 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     };
     return call(signal, (linked) => {
       const request = { facts, query: encodeQuery(params), headers: {}, body: null };
-      return exchange({ ...request, read: (answer) => read(answer, facts) }, data, linked);
+      return sendRequest({ ...request, read: (answer) => read(answer, facts) }, data, linked);
     });
   }
 

@@ -1,7 +1,7 @@
-import { EdrlakeError, type EventQuery, type EventSource, type PageWay } from '@edrlake/core';
+import { EdrlakeError, type EventQuery, type EventSource, type Pagination } from '@edrlake/core';
 import type { QualysClient } from './client.ts';
 import { histogramOf } from './histograms.ts';
-import { DOCUMENTED_TOKENS, type FilterTokens, windowFilter } from './qql.ts';
+import { DOCUMENTED_TOKENS, type FilterTokens, windowQql } from './qql.ts';
 import type { SelectionParams, SortKey } from './query-params.ts';
 
 /** The tokens are those of this platform; what is absent is taken from the documents. */
@@ -53,14 +53,14 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
     throw new EdrlakeError('CONFIG_INVALID', `the page size is ${asked}, expected a whole number from 1 to ${limit}`);
   }
   let pageSize = asked;
-  const usual = (): PageWay => ({ pageSize, reversed: false });
-  const sortOf = (query: EventQuery, { reversed }: PageWay): readonly SortKey[] => {
+  const usual = (): Pagination => ({ pageSize, reversed: false });
+  const sortOf = (query: EventQuery, { reversed }: Pagination): readonly SortKey[] => {
     const keys = options.sort ?? [{ [tokens.timeTokens[query.axis]]: 'asc' as const }];
     return reversed ? keys.map(opposite) : keys;
   };
 
   function selection(query: EventQuery): SelectionParams & { readonly filter: string } {
-    return { filter: windowFilter(query, tokens), state: query.scope.state };
+    return { filter: windowQql(query, tokens), state: query.scope.state };
   }
 
   /**
@@ -82,7 +82,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
    * The gateway pages less far than is said: from now on nothing beyond that is asked for. Where that is less than a page, it is
    * the page that is too large.
    */
-  function learnReach(thrown: unknown, pageNumber: number, way: PageWay): unknown {
+  function learnReach(thrown: unknown, pageNumber: number, way: Pagination): unknown {
     if (!(thrown instanceof EdrlakeError) || thrown.code !== 'RESULT_WINDOW_EXCEEDED') return thrown;
     const reach = (pageNumber + 1) * way.pageSize;
     const named = thrown.context.largestResultWindow;

@@ -8,7 +8,7 @@ import {
 } from '@edrlake/core';
 import type { QualysClient } from './client.ts';
 import { describeBuckets, intervalOf, readHistogram } from './parse-counts.ts';
-import { type FilterTokens, windowFilter } from './qql.ts';
+import { type FilterTokens, windowQql } from './qql.ts';
 
 /** More rows than this are not asked for at once: the planner asks coarser, or in parts. */
 const MAX_GROUPS = 100_000;
@@ -78,7 +78,7 @@ async function groupedHistogram(
   const limit = Math.ceil(range.endMs / bucketMs) - Math.floor(range.startMs / bucketMs);
   if (limit > MAX_GROUPS) throw tooManyBuckets(limit);
   const interval = intervalOf(bucketMs);
-  const filter = windowFilter(query, tokens);
+  const filter = windowQql(query, tokens);
   const params = { filter, state: scope.state, groupBy: [tokens.timeTokens[axis]], interval, limit };
   return readHistogram((await client.groupedCount(params, signal)).values, bucketMs, range)?.buckets ?? null;
 }
@@ -107,7 +107,7 @@ async function timeBucketHistogram(
     {
       fromDate: Math.floor(range.startMs / MS_PER_SECOND),
       toDate: Math.floor((range.endMs - 1) / MS_PER_SECOND),
-      filter: windowFilter(query, tokens),
+      filter: windowQql(query, tokens),
       bucketCount,
     },
     signal,

@@ -4,7 +4,7 @@ import {
   isoInstant,
   type TimeAxis,
   type TimeRange,
-  type WindowCut,
+  type WindowFilter,
 } from '@edrlake/core';
 
 /** How a platform spells what a window selects on. */
@@ -27,10 +27,7 @@ export const DOCUMENTED_TOKENS: FilterTokens = {
  * The half-open range becomes whole milliseconds that are inclusive at both ends, so windows that touch share no event.
  * @throws {EdrlakeError} `FILTER_REJECTED` when the user's filter would escape its parentheses or a value cannot be quoted
  */
-export function windowFilter(
-  query: Pick<EventQuery, 'axis' | 'range' | 'cuts' | 'scope'>,
-  tokens: FilterTokens,
-): string {
+export function windowQql(query: Pick<EventQuery, 'axis' | 'range' | 'cuts' | 'scope'>, tokens: FilterTokens): string {
   const parts = [
     rangeFilter(query.range, tokens.timeTokens[query.axis]),
     ...query.cuts.flatMap((cut) => cutFilter(cut, tokens)),
@@ -47,7 +44,7 @@ function rangeFilter(range: TimeRange, token: string): string {
   return `${token} : ['${isoInstant(range.startMs)}' .. '${isoInstant(range.endMs - 1)}']`;
 }
 
-function cutFilter(cut: WindowCut, tokens: FilterTokens): string[] {
+function cutFilter(cut: WindowFilter, tokens: FilterTokens): string[] {
   const token = cut.field === 'type' ? tokens.typeToken : tokens.agentToken;
   const [firstValue] = cut.values;
   if (firstValue === undefined) {

@@ -9,7 +9,7 @@ export interface Version {
 }
 
 /** What became of an attempt. `unsure`: the latest version tells whether this one is among its ancestors. */
-export type PutOutcome = 'put' | 'taken' | 'unsure';
+export type CasOutcome = 'put' | 'taken' | 'unsure';
 
 /**
  * A small text in a folder that several processes replace, each version a file of its own, `000000000042.json`; the highest
@@ -20,10 +20,10 @@ export type PutOutcome = 'put' | 'taken' | 'unsure';
  *
  * All calls are synchronous, because an update takes a fraction of a millisecond and is then one step for its own process, too.
  */
-export interface Versions {
+export interface CasFile {
   latest(): Version;
   /** Puts the successor of the version it was built on. */
-  put(successor: Version): PutOutcome;
+  put(successor: Version): CasOutcome;
   /** Removes what a writer that is dead may have left behind. */
   forget(writerId: string): void;
 }
@@ -40,7 +40,7 @@ const MAX_LOOKS = 100;
  * @param writerId unique among all writers of the folder, fit for a file name
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from each call
  */
-export function openVersions(directory: string, writerId: string): Versions {
+export function openCasFile(directory: string, writerId: string): CasFile {
   const pathOf = (version: number) => versionPath(directory, version);
   const draftOf = (writer: string) => join(directory, `draft-${writer}`);
   const draft = draftOf(writerId);
@@ -59,7 +59,7 @@ export function openVersions(directory: string, writerId: string): Versions {
     }
   }
 
-  function put({ version, text }: Version): PutOutcome {
+  function put({ version, text }: Version): CasOutcome {
     if (!isLinked(version, text)) return 'taken';
     const all = versionsIn(directory);
     const newest = Math.max(...all);

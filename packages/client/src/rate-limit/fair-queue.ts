@@ -1,6 +1,6 @@
 import type { LimitFacts, RateLimit } from './limit-headers.ts';
-import type { BudgetPriority, Draft, Holder, SharedState } from './shared-state.ts';
-import { createRequestAccount, type RequestAccount } from './sliding-window.ts';
+import type { Holder, RequestPriority, SharedState, StateUpdate } from './shared-state.ts';
+import { createSlidingWindow, type SlidingWindow } from './sliding-window.ts';
 
 /** The part of each limit that those of normal priority leave untouched while one of high priority is there. */
 const RESERVE_SHARE = 0.2;
@@ -10,9 +10,9 @@ const TURN_GRACE_MS = 1_000;
 export const MAX_LOOK_MS = 5_000;
 
 /** Who asks, and what its user allows. */
-export interface Asker {
+export interface LimiterClient {
   readonly id: string;
-  readonly priority: BudgetPriority;
+  readonly priority: RequestPriority;
   /** An upper bound for all who share the budget, as far as this one is concerned. */
   readonly userLimit: RateLimit | null;
   /** Requests at once of all who share the budget, as far as this one is concerned. */
@@ -26,13 +26,13 @@ type Verdict =
   | { readonly kind: 'place' };
 
 /** The account as this one may use it: with the reserve taken off. It changes the state. */
-export function accountOf(state: SharedState, asker: Asker): RequestAccount {
+export function slidingWindowOf(state: SharedState, asker: LimiterClient): SlidingWindow {
   const isReserved = asker.priority === 'normal' && state.holders.some(({ priority }) => priority === 'high');
-  return createRequestAccount(asker.userLimit, state.account, isReserved ? RESERVE_SHARE : 0);
+  return createSlidingWindow(asker.userLimit, state.account, isReserved ? RESERVE_SHARE : 0);
 }
 
 /** Requests that may run at once, all processes together. */
-function concurrencyOf(state: SharedState, asker: Asker): number {
+function concurrencyOf(state: SharedState, asker: LimiterClient): number {
   return Math.min(asker.concurrency, state.concurrency ?? asker.concurrency);
 }
 
@@ -40,8 +40,8 @@ function concurrencyOf(state: SharedState, asker: Asker): number {
  * High priority before normal, then in the order they came. Only those count as ahead who could go by their own limits and who
  * are awake, so nobody waits for one that cannot move.
  */
-function verdictFor(state: SharedState, asker: Asker, nowMs: number): Verdict {
-  const account = accountOf(state, asker);
+function verdictFor(state: SharedState, asker: LimiterClient, nowMs: number): Verdict {
+  const account = slidingWindowOf(state, asker);
   const freeAtMs = account.freeAtMs(nowMs);
   if (freeAtMs > nowMs && freeAtMs !== Number.POSITIVE_INFINITY) {
     return { kind: 'rate', untilMs: freeAtMs, isServersWish: account.isBlocked(nowMs) };
@@ -53,7 +53,7 @@ function verdictFor(state: SharedState, asker: Asker, nowMs: number): Verdict {
   return ahead < places ? { kind: 'go' } : { kind: 'place' };
 }
 
-function isAhead({ id, priority, waiting }: Holder, asker: Asker, ticket: number, nowMs: number): boolean {
+function isAhead({ id, priority, waiting }: Holder, asker: LimiterClient, ticket: number, nowMs: number): boolean {
   if (waiting === null || id === asker.id) return false;
   if (priority !== asker.priority ? asker.priority === 'high' : waiting.ticket > ticket) return false;
   // A promise to look again that lies further ahead than any is made was made before the clock was set back.
@@ -69,9 +69,9 @@ export type Wait = Exclude<Verdict, { readonly kind: 'go' }> & { readonly delayM
  * @param lookMs how long to wait for a place before looking again
  * @returns the request's number, or the wait
  */
-export function takeOrWait(
-  draft: Draft,
-  asker: Asker,
+export function acquireOrQueue(
+  draft: StateUpdate,
+  asker: LimiterClient,
   lookMs: { readonly rate: number; readonly place: number },
 ): number | Wait {
   const { state, nowMs } = draft;
@@ -79,7 +79,7 @@ export function takeOrWait(
   const verdict = verdictFor(state, asker, nowMs);
   if (verdict.kind === 'go') {
     draft.mine = { unanswered: mine.unanswered + 1, running: mine.running + 1, waiting: null };
-    return accountOf(state, asker).begin();
+    return slidingWindowOf(state, asker).begin();
   }
   const delayMs = verdict.kind === 'rate' ? Math.min(verdict.untilMs - nowMs, lookMs.rate) : lookMs.place;
   const ticket = mine.waiting?.ticket ?? state.nextTicket++;
@@ -89,16 +89,21 @@ export function takeOrWait(
 }
 
 /** Books the answer of a request, or that none will come, and what it tells about the limits. */
-export function bookAnswer({ state, nowMs }: Draft, asker: Asker, sequence: number, facts: LimitFacts | null): void {
-  accountOf(state, asker).end(sequence, facts, nowMs);
+export function recordAnswer(
+  { state, nowMs }: StateUpdate,
+  asker: LimiterClient,
+  sequence: number,
+  facts: LimitFacts | null,
+): void {
+  slidingWindowOf(state, asker).end(sequence, facts, nowMs);
   state.concurrency = facts?.concurrency ?? state.concurrency;
 }
 
 /** Takes out who is gone. Its requests under way count as answered now: the server cannot have counted them later. */
-export function dropHolders(state: SharedState, isGone: (holder: Holder) => boolean, nowMs: number): void {
+export function removeDeadHolders(state: SharedState, isGone: (holder: Holder) => boolean, nowMs: number): void {
   const gone = state.holders.filter(isGone);
   if (gone.length === 0) return;
   state.holders = state.holders.filter((holder) => !gone.includes(holder));
-  const account = createRequestAccount(null, state.account);
+  const account = createSlidingWindow(null, state.account);
   for (const { unanswered } of gone) for (let n = 0; n < unanswered; n++) account.end(0, null, nowMs);
 }

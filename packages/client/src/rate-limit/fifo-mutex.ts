@@ -4,12 +4,12 @@ import { type Clock, linkAbort, unlessAborted } from '@edrlake/core';
 const MAX_TIMER_MS = 2_000_000_000;
 
 /** One after another, in the order they came. */
-export interface WaitingLine {
+export interface FifoMutex {
   /**
    * Runs `take` when all who came before are done. Whoever is aborted in the line leaves at once; what `take` yields all the
    * same goes to `giveBack`. @throws the signal's reason
    */
-  join<T>(take: () => Promise<T>, giveBack: (taken: T) => void, signal: AbortSignal): Promise<T>;
+  run<T>(take: () => Promise<T>, giveBack: (taken: T) => void, signal: AbortSignal): Promise<T>;
   /** Waits until the instant or until `wake`, whichever comes first. Only for who is at the head. @throws the signal's reason */
   sleep(delayMs: number, signal: AbortSignal): Promise<void>;
   /** Something changed: whoever is at the head looks again. */
@@ -17,11 +17,11 @@ export interface WaitingLine {
 }
 
 /** The line is as long as the number of callers, which bound it themselves. */
-export function createWaitingLine(clock: Clock): WaitingLine {
+export function createFifoMutex(clock: Clock): FifoMutex {
   let wake = () => {};
   let turn: Promise<unknown> = Promise.resolve();
   return {
-    async join(take, giveBack, signal) {
+    async run(take, giveBack, signal) {
       const mine = turn.then(take);
       turn = mine.catch(() => undefined);
       try {

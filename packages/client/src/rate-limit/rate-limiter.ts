@@ -1,7 +1,7 @@
 import type { Clock, Emit } from '@edrlake/core';
-import { createWaitingLine } from './fifo-mutex.ts';
+import { createFifoMutex } from './fifo-mutex.ts';
 import type { LimitFacts, RateLimit } from './limit-headers.ts';
-import { createRequestAccount } from './sliding-window.ts';
+import { createSlidingWindow } from './sliding-window.ts';
 
 /** Leave to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`, once. */
 export interface RequestPermit {
@@ -14,7 +14,7 @@ export interface RequestPermit {
 }
 
 /** How many requests may be sent, and when. Implementations keep the caller under the limit instead of letting it run into it. */
-export interface RequestBudget {
+export interface RateLimiter {
   /** Resolves, in the order of the calls, when one more request stays under every known limit. @throws the signal's reason */
   acquire(signal: AbortSignal): Promise<RequestPermit>;
   /** The server asked to wait: nobody gets a permit before. */
@@ -30,13 +30,13 @@ export interface RequestBudget {
  * its end moves.
  * @param userLimit an upper bound that headers may only lower; null: 300 per 3600 s until headers say otherwise
  */
-export function createRequestBudget(
+export function createRateLimiter(
   userLimit: RateLimit | null,
   tools: { readonly clock: Clock; readonly emit: Emit },
-): RequestBudget {
+): RateLimiter {
   const { clock, emit } = tools;
-  const account = createRequestAccount(userLimit);
-  const line = createWaitingLine(clock);
+  const account = createSlidingWindow(userLimit);
+  const line = createFifoMutex(clock);
 
   function take(): RequestPermit {
     const sequence = account.begin();
@@ -72,7 +72,7 @@ export function createRequestBudget(
 
   return {
     acquire: (signal) =>
-      line.join(
+      line.run(
         () => acquireInTurn(signal),
         (permit) => permit.unused(),
         signal,

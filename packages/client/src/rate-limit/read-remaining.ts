@@ -1,13 +1,13 @@
 import { latestVersion } from './cas-file.ts';
-import { dropHolders } from './fair-queue.ts';
+import { removeDeadHolders } from './fair-queue.ts';
 import type { RateLimit } from './limit-headers.ts';
-import type { BudgetLiveness } from './shared-limiter-file.ts';
+import type { LimiterLiveness } from './shared-limiter-file.ts';
 import { parseState } from './shared-state.ts';
-import { withinBounds } from './shared-state-bounds.ts';
-import { createRequestAccount } from './sliding-window.ts';
+import { boundedState } from './shared-state-bounds.ts';
+import { createSlidingWindow } from './sliding-window.ts';
 
 /** What a shared budget has left, for whoever only looks at it. */
-export interface BudgetLeft {
+export interface RemainingRequests {
   /** Requests that may be sent now, all processes together. */
   readonly requestsLeft: number;
   /** The tightest limit in force. */
@@ -21,18 +21,18 @@ export interface BudgetLeft {
  * @param userLimit as those who take part have it; null for none
  * @returns null where the folder is no budget, or holds nothing that can be read
  */
-export function readBudgetLeft(
+export function readRemainingRequests(
   directory: string,
   userLimit: RateLimit | null,
-  stateOf: BudgetLiveness['stateOf'],
+  stateOf: LimiterLiveness['stateOf'],
   nowMs: number,
-): BudgetLeft | null {
+): RemainingRequests | null {
   const stored = readState(directory);
   if (stored === null) return null;
-  const state = withinBounds(stored, nowMs) ?? stored;
+  const state = boundedState(stored, nowMs) ?? stored;
   const usedAtMs = state.account.lastNowMs;
-  dropHolders(state, ({ owner }) => stateOf(owner) === 'dead', nowMs);
-  const account = createRequestAccount(userLimit, state.account);
+  removeDeadHolders(state, ({ owner }) => stateOf(owner) === 'dead', nowMs);
+  const account = createSlidingWindow(userLimit, state.account);
   return { requestsLeft: account.left(nowMs), limit: account.limit(), usedAtMs };
 }
 

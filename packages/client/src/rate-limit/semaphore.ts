@@ -1,5 +1,5 @@
 /** Lets at most so many callers in at once; the others wait in the order they came. */
-export interface ConcurrencyGate {
+export interface Semaphore {
   /** Resolves to the function that leaves again; calling it twice does no harm. @throws the signal's reason while waiting. */
   enter(signal: AbortSignal): Promise<() => void>;
   /** A lower limit lets those who are inside finish. At least 1. */
@@ -8,7 +8,7 @@ export interface ConcurrencyGate {
 }
 
 /** The queue is as long as the number of callers, which bound it themselves. */
-export function createConcurrencyGate(initialLimit: number): ConcurrencyGate {
+export function createSemaphore(initialLimit: number): Semaphore {
   let limit = Math.max(1, initialLimit);
   let inside = 0;
   const waiting: (() => void)[] = [];

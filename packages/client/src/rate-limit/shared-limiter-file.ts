@@ -10,28 +10,28 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Clock, OwnerState, ProcessOwner } from '@edrlake/core';
-import { openVersions } from './cas-file.ts';
-import { dropHolders } from './fair-queue.ts';
+import { openCasFile } from './cas-file.ts';
+import { removeDeadHolders } from './fair-queue.ts';
 import {
-  type BudgetPriority,
-  type Draft,
   emptyState,
   formatState,
   type Holder,
   parseState,
+  type RequestPriority,
   type SharedState,
+  type StateUpdate,
 } from './shared-state.ts';
-import { withinBounds } from './shared-state-bounds.ts';
+import { boundedState } from './shared-state-bounds.ts';
 
 /** Who this process is and which others live. */
-export interface BudgetLiveness {
+export interface LimiterLiveness {
   readonly owner: ProcessOwner;
   /** `elsewhere`: its process cannot be seen from here, and its lease, if it has one, has not expired. */
   readonly stateOf: (owner: ProcessOwner) => OwnerState;
 }
 
 /** The shared state of a budget, with an entry for this process. */
-export interface Ledger {
+export interface SharedLimiterFile {
   readonly id: string;
   /**
    * Applies what was noted so far and then `change`, in one step that all others see whole. `change` may be called several times
@@ -39,9 +39,9 @@ export interface Ledger {
    * @returns null when others were quicker each time; nothing has changed then, and what was noted is still to be applied
    * @throws {EdrlakeError} `LAKE_UNWRITABLE`; what was noted is kept
    */
-  update<T>(change: (draft: Draft) => T): T | null;
+  update<T>(change: (draft: StateUpdate) => T): T | null;
   /** To be applied with the next update. */
-  note(change: (draft: Draft) => void): void;
+  note(change: (draft: StateUpdate) => void): void;
   /** The latest state, a copy; as last seen where it cannot be read. */
   look(): SharedState;
 }
@@ -59,18 +59,18 @@ const CLOCK_TOLERANCE_MS = 60_000;
  * @param onForgotten is called whenever a stored state, or a part of it, cannot be believed
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
-export function openLedger(
+export function openSharedLimiterFile(
   directory: string,
-  priority: BudgetPriority,
-  liveness: BudgetLiveness,
+  priority: RequestPriority,
+  liveness: LimiterLiveness,
   clock: Clock,
   onForgotten: () => void,
-): Ledger {
+): SharedLimiterFile {
   const id = `${liveness.owner.pid}-${randomUUID()}`;
-  const versions = openVersions(directory, id);
+  const versions = openCasFile(directory, id);
   const isGone = watchOthers(id, liveness, versions.forget, clock);
-  let notes: ((draft: Draft) => void)[] = [];
-  let mine: Draft['mine'] = { unanswered: 0, running: 0, waiting: null };
+  let notes: ((draft: StateUpdate) => void)[] = [];
+  let mine: StateUpdate['mine'] = { unanswered: 0, running: 0, waiting: null };
   let revision = 0;
   let known = readLatest();
 
@@ -78,22 +78,22 @@ export function openLedger(
     const { version, text } = versions.latest();
     // What cannot be read is unknown: the headers of the next answer say what is left.
     const state = parseState(text);
-    const bounded = state === null ? emptyState() : withinBounds(state, clock.nowMs());
+    const bounded = state === null ? emptyState() : boundedState(state, clock.nowMs());
     if (bounded !== null && version > 0) onForgotten();
     return { version, state: bounded ?? state ?? emptyState() };
   }
 
   /** The next state, built on what is known, with `change` in it. */
-  function build<T>(change: (draft: Draft) => T): { state: SharedState; mine: Draft['mine']; result: T } {
+  function build<T>(change: (draft: StateUpdate) => T): { state: SharedState; mine: StateUpdate['mine']; result: T } {
     const state = copyOf(known.state);
     const ownNowMs = clock.nowMs();
     const { lastNowMs } = state.account;
     const nowMs = lastNowMs - ownNowMs <= CLOCK_TOLERANCE_MS ? Math.max(ownNowMs, lastNowMs) : ownNowMs;
-    dropHolders(state, isGone, nowMs);
+    removeDeadHolders(state, isGone, nowMs);
     // This process knows best what it has under way; its entry may be missing because the file was lost.
     const entry = state.holders.find((holder) => holder.id === id);
     state.account.inFlight += (mine?.unanswered ?? 0) - (entry?.unanswered ?? 0);
-    const draft: Draft = { state, mine: mine === null ? null : { ...mine }, nowMs };
+    const draft: StateUpdate = { state, mine: mine === null ? null : { ...mine }, nowMs };
     // Turns are counted with the own entry in its place.
     state.holders = withEntry(state.holders, draft);
     for (const note of notes) {
@@ -105,14 +105,14 @@ export function openLedger(
     return { state, mine: draft.mine, result };
   }
 
-  function withEntry(holders: readonly Holder[], { mine: entry, nowMs }: Draft): readonly Holder[] {
+  function withEntry(holders: readonly Holder[], { mine: entry, nowMs }: StateUpdate): readonly Holder[] {
     const others = holders.filter((holder) => holder.id !== id);
     if (entry === null) return others;
     return [...others, { id, owner: liveness.owner, priority, revision: revision + 1, seenAtMs: nowMs, ...entry }];
   }
 
   /** Whether the latest state contains what was just written, or was built on it. */
-  function isAncestor(built: { readonly mine: Draft['mine'] }): boolean {
+  function isAncestor(built: { readonly mine: StateUpdate['mine'] }): boolean {
     known = readLatest();
     const entry = known.state.holders.find((holder) => holder.id === id);
     return built.mine === null ? entry === undefined : entry?.revision === revision + 1;
@@ -158,7 +158,7 @@ function copyOf(state: SharedState): SharedState {
 /** Asks about each of the others no more often than needed: it means looking into the process table. */
 function watchOthers(
   ownId: string,
-  liveness: BudgetLiveness,
+  liveness: LimiterLiveness,
   forget: (id: string) => void,
   clock: Clock,
 ): (holder: Holder) => boolean {

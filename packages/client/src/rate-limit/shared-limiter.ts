@@ -1,14 +1,13 @@
-import { type Clock, EdrlakeError, type Emit, linkAbort, type Random } from '@edrlake/core';
-import { positive } from '../auth/client-context.ts';
-import { type Asker, accountOf, bookAnswer, MAX_LOOK_MS, takeOrWait } from './fair-queue.ts';
-import { createWaitingLine } from './fifo-mutex.ts';
+import { type Clock, EdrlakeError, type Emit, linkAbort, positiveOption, type Random } from '@edrlake/core';
+import { acquireOrQueue, type LimiterClient, MAX_LOOK_MS, recordAnswer, slidingWindowOf } from './fair-queue.ts';
+import { createFifoMutex } from './fifo-mutex.ts';
 import type { RateLimit } from './limit-headers.ts';
-import type { RequestBudget, RequestPermit } from './rate-limiter.ts';
-import { type BudgetLiveness, type Ledger, openLedger } from './shared-limiter-file.ts';
-import type { BudgetPriority, Draft } from './shared-state.ts';
+import type { RateLimiter, RequestPermit } from './rate-limiter.ts';
+import { type LimiterLiveness, openSharedLimiterFile, type SharedLimiterFile } from './shared-limiter-file.ts';
+import type { RequestPriority, StateUpdate } from './shared-state.ts';
 
 /** Which budget is shared, by whom, and how this one takes part. */
-export interface SharedBudgetOptions {
+export interface SharedLimiterOptions {
   /** The folder the budget lives in, created where it is missing: one for each account of one API. */
   readonly directory: string;
   /** An upper bound that headers may only lower, for the requests of all together. null: 300 per 3600 s until headers say otherwise. */
@@ -19,12 +18,12 @@ export interface SharedBudgetOptions {
    * While a budget of `high` priority is open anywhere, those of `normal` priority leave the last fifth of each limit to it, and go
    * only when it has no wish of its own.
    */
-  readonly priority: BudgetPriority;
-  readonly liveness: BudgetLiveness;
+  readonly priority: RequestPriority;
+  readonly liveness: LimiterLiveness;
 }
 
 /** A request budget with a place in a shared account, which it must give back. */
-export interface SharedBudget extends RequestBudget {
+export interface SharedLimiter extends RateLimiter {
   /** Ends all waiting. What was learned stays for others. Calling it twice does no harm. @throws {EdrlakeError} `LAKE_UNWRITABLE` */
   close(): Promise<void>;
 }
@@ -52,25 +51,25 @@ const CLOSE_TRIES = 20;
  * written but not synced to the disk: what a power failure loses, the next answer's headers tell.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from `acquire`; `CONFIG_INVALID` for numbers that cannot work
  */
-export async function openSharedBudget(
-  options: SharedBudgetOptions,
+export async function openSharedLimiter(
+  options: SharedLimiterOptions,
   tools: { readonly clock: Clock; readonly emit: Emit; readonly random: Random },
-): Promise<SharedBudget> {
+): Promise<SharedLimiter> {
   const { clock, emit, random } = tools;
-  const concurrency = positive('concurrency', options.concurrency ?? 2);
+  const concurrency = positiveOption('concurrency', options.concurrency ?? 2);
   const { userLimit } = options;
   if (userLimit !== null) {
-    positive('userLimit.requests', userLimit.requests);
-    positive('userLimit.windowSeconds', userLimit.windowSeconds);
+    positiveOption('userLimit.requests', userLimit.requests);
+    positiveOption('userLimit.windowSeconds', userLimit.windowSeconds);
   }
   let hasForgotten = false;
   const onForgotten = () => {
     if (!hasForgotten) emit({ type: 'budget-forgotten', directory: options.directory });
     hasForgotten = true;
   };
-  const ledger = openLedger(options.directory, options.priority, options.liveness, clock, onForgotten);
-  const asker: Asker = { id: ledger.id, priority: options.priority, userLimit, concurrency };
-  const line = createWaitingLine(clock);
+  const ledger = openSharedLimiterFile(options.directory, options.priority, options.liveness, clock, onForgotten);
+  const asker: LimiterClient = { id: ledger.id, priority: options.priority, userLimit, concurrency };
+  const line = createFifoMutex(clock);
   const closing = new AbortController();
 
   const jittered = (ms: number) => Math.ceil(ms / 2 + (random() * ms) / 2);
@@ -86,7 +85,9 @@ export async function openSharedBudget(
     line.wake();
   }
 
-  function noteOnOwn(change: (mine: NonNullable<Draft['mine']>, draft: Draft) => Draft['mine']): void {
+  function noteOnOwn(
+    change: (mine: NonNullable<StateUpdate['mine']>, draft: StateUpdate) => StateUpdate['mine'],
+  ): void {
     if (closing.signal.aborted) return;
     ledger.note((draft) => {
       if (draft.mine !== null) draft.mine = change(draft.mine, draft);
@@ -98,12 +99,12 @@ export async function openSharedBudget(
     return {
       answered: (facts) =>
         noteOnOwn((mine, draft) => {
-          bookAnswer(draft, asker, sequence, facts);
+          recordAnswer(draft, asker, sequence, facts);
           return { ...mine, unanswered: mine.unanswered - 1 };
         }),
       unused: () =>
         noteOnOwn((mine, { state }) => {
-          accountOf(state, asker).undo();
+          slidingWindowOf(state, asker).undo();
           return { ...mine, unanswered: mine.unanswered - 1 };
         }),
       ended: () => noteOnOwn((mine) => ({ ...mine, running: mine.running - 1 })),
@@ -120,7 +121,7 @@ export async function openSharedBudget(
         signal.throwIfAborted();
         const place = jittered(Math.min(MAX_PLACE_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(looks, 10)));
         const lookMs = { rate: jittered(MAX_LOOK_MS), place };
-        const taken = ledger.update((draft) => takeOrWait(draft, asker, lookMs));
+        const taken = ledger.update((draft) => acquireOrQueue(draft, asker, lookMs));
         if (typeof taken === 'number') return permitOf(taken);
         if (taken?.kind === 'rate' && Math.abs(taken.untilMs - announcedMs) > MOVED_MS) {
           announcedMs = taken.untilMs;
@@ -145,7 +146,7 @@ export async function openSharedBudget(
       permit.ended();
     };
     try {
-      return await line.join(() => acquireInTurn(controller.signal), giveBack, controller.signal);
+      return await line.run(() => acquireInTurn(controller.signal), giveBack, controller.signal);
     } finally {
       unlink();
     }
@@ -165,18 +166,18 @@ export async function openSharedBudget(
     acquire,
     blockUntil(untilMs) {
       noteOnOwn((mine, { state }) => {
-        accountOf(state, asker).blockUntil(untilMs);
+        slidingWindowOf(state, asker).blockUntil(untilMs);
         return mine;
       });
     },
-    requestsLeft: () => accountOf(ledger.look(), asker).left(clock.nowMs()),
-    limit: () => accountOf(ledger.look(), asker).limit(),
+    requestsLeft: () => slidingWindowOf(ledger.look(), asker).left(clock.nowMs()),
+    limit: () => slidingWindowOf(ledger.look(), asker).limit(),
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new EdrlakeError('INTERRUPTED', 'the request budget is closed'));
       await untilWritten(() =>
         ledger.update((draft) => {
-          for (let n = draft.mine?.unanswered ?? 0; n > 0; n--) bookAnswer(draft, asker, 0, null);
+          for (let n = draft.mine?.unanswered ?? 0; n > 0; n--) recordAnswer(draft, asker, 0, null);
           draft.mine = null;
           return true;
         }),
@@ -186,7 +187,7 @@ export async function openSharedBudget(
 }
 
 /** Whoever waits for places that a process elsewhere holds, perhaps a dead one, is told so. @returns whether there is one */
-function sayWhoHolds(ledger: Ledger, { stateOf }: BudgetLiveness, emit: Emit): boolean {
+function sayWhoHolds(ledger: SharedLimiterFile, { stateOf }: LimiterLiveness, emit: Emit): boolean {
   const others = ledger.look().holders.filter(({ id, running }) => id !== ledger.id && running > 0);
   const holder = others.find(({ owner }) => stateOf(owner) === 'elsewhere');
   if (holder === undefined) return false;

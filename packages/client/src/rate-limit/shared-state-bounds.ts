@@ -19,7 +19,7 @@ const CLOCK_TOLERANCE_MS = MS_PER_MINUTE;
  * ahead, must not make anyone wait for ever. What is beyond them is forgotten; the next answer's headers tell.
  * @returns null where all of it was plausible
  */
-export function withinBounds(state: SharedState, nowMs: number): SharedState | null {
+export function boundedState(state: SharedState, nowMs: number): SharedState | null {
   const { account } = state;
   const { serverLimit } = account;
   const isLimitPlausible = serverLimit === null || serverLimit.windowSeconds <= MAX_WINDOW_SECONDS;

@@ -1,13 +1,13 @@
 import type { ProcessOwner } from '@edrlake/core';
 import type { RateLimit } from './limit-headers.ts';
-import { type AccountState, emptyAccount } from './sliding-window.ts';
-import type { Tally } from './timestamp-counts.ts';
+import { emptySlidingWindow, type SlidingWindowState } from './sliding-window.ts';
+import type { TimestampCount } from './timestamp-counts.ts';
 
 /** Which of two who want the same request goes first. */
-export type BudgetPriority = 'high' | 'normal';
+export type RequestPriority = 'high' | 'normal';
 
 /** Somebody who waits for a permit. */
-export interface Waiting {
+export interface QueuedWaiter {
   /** Ascending in the order they came. */
   readonly ticket: number;
   /** By its own limits it cannot go before. */
@@ -20,7 +20,7 @@ export interface Waiting {
 export interface Holder {
   readonly id: string;
   readonly owner: ProcessOwner;
-  readonly priority: BudgetPriority;
+  readonly priority: RequestPriority;
   /** Counts what it wrote, so that it recognises its own writing. */
   readonly revision: number;
   readonly seenAtMs: number;
@@ -29,12 +29,12 @@ export interface Holder {
   /** Requests whose answers are not read to the end yet; at least `unanswered`. */
   readonly running: number;
   /** null when it does not wait. */
-  readonly waiting: Waiting | null;
+  readonly waiting: QueuedWaiter | null;
 }
 
 /** What all who share a budget know. */
 export interface SharedState {
-  account: AccountState;
+  account: SlidingWindowState;
   /** Requests at once, as headers said; null until they say something. */
   concurrency: number | null;
   nextTicket: number;
@@ -42,7 +42,7 @@ export interface SharedState {
 }
 
 /** One state under change: what all share, and the own entry, which is put into it afterwards. */
-export interface Draft {
+export interface StateUpdate {
   readonly state: SharedState;
   /** Without it the entry is taken out. */
   mine: Pick<Holder, 'unanswered' | 'running' | 'waiting'> | null;
@@ -51,7 +51,7 @@ export interface Draft {
 
 /** Nothing known, nobody there. */
 export function emptyState(): SharedState {
-  return { account: emptyAccount(), concurrency: null, nextTicket: 1, holders: [] };
+  return { account: emptySlidingWindow(), concurrency: null, nextTicket: 1, holders: [] };
 }
 
 const FORMAT = 1;
@@ -78,7 +78,7 @@ export function parseState(text: string): SharedState | null {
   return { account: { ...account, inFlight }, concurrency, nextTicket, holders };
 }
 
-function isAccount(found: unknown): found is Omit<AccountState, 'inFlight'> {
+function isAccount(found: unknown): found is Omit<SlidingWindowState, 'inFlight'> {
   return (
     isObject(found) &&
     (found.serverLimit === null || isLimit(found.serverLimit)) &&
@@ -94,7 +94,7 @@ function isLimit(found: unknown): found is RateLimit {
   return isObject(found) && isAbove0(found.requests) && isAbove0(found.windowSeconds);
 }
 
-function areTallies(found: unknown): found is readonly Tally[] {
+function areTallies(found: unknown): found is readonly TimestampCount[] {
   return (
     Array.isArray(found) &&
     found.every((tally, index) => {
@@ -118,7 +118,7 @@ function isHolder(found: unknown): found is Holder {
   );
 }
 
-function isWaiting(found: unknown): found is Waiting {
+function isWaiting(found: unknown): found is QueuedWaiter {
   return isObject(found) && isCount(found.ticket) && [found.notBeforeMs, found.wakeAtMs].every(Number.isFinite);
 }
 

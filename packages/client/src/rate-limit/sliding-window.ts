@@ -1,5 +1,5 @@
 import type { LimitFacts, RateLimit } from './limit-headers.ts';
-import { coarsen, countAfter, firstAfter, insert, type Tally, withoutFirst } from './timestamp-counts.ts';
+import { coarsen, countAfter, firstAfter, insert, type TimestampCount, withoutFirst } from './timestamp-counts.ts';
 
 /** The standard subscription, assumed until an answer says otherwise. */
 export const STANDARD_RATE_LIMIT: RateLimit = { requests: 300, windowSeconds: 3600 };
@@ -13,13 +13,13 @@ export function longestWaitMs(limit: RateLimit): number {
 }
 
 /** All that an account knows, as plain data: it can lie in memory or in a file. */
-export interface AccountState {
+export interface SlidingWindowState {
   /** What headers said; null until they say something. */
   serverLimit: RateLimit | null;
   /** When answers came, ascending. */
-  answered: readonly Tally[];
+  answered: readonly TimestampCount[];
   /** When requests that others made with the same subscription stop counting, ascending. */
-  foreign: readonly Tally[];
+  foreign: readonly TimestampCount[];
   inFlight: number;
   blockedUntilMs: number;
   lastNowMs: number;
@@ -30,7 +30,7 @@ export interface AccountState {
 }
 
 /** Nothing sent, nothing known. */
-export function emptyAccount(): AccountState {
+export function emptySlidingWindow(): SlidingWindowState {
   return {
     serverLimit: null,
     answered: [],
@@ -48,7 +48,7 @@ export function emptyAccount(): AccountState {
  * moment its answer arrives, because that is the latest moment the server can have counted it. So no clock of the server,
  * however late a request reached it, sees more than the limit in any window.
  */
-export interface RequestAccount {
+export interface SlidingWindow {
   /** When the next request may go: `nowMs` or later; Infinity when an answer has to come first. */
   freeAtMs(nowMs: number): number;
   /** Whether that instant is the server's wish, and not our own account. */
@@ -72,11 +72,11 @@ export interface RequestAccount {
  * replace
  * @param reserveShare the part of each limit that is left to others, from 0 to below 1; one request can always be made
  */
-export function createRequestAccount(
+export function createSlidingWindow(
   userLimit: RateLimit | null,
-  state: AccountState = emptyAccount(),
+  state: SlidingWindowState = emptySlidingWindow(),
   reserveShare = 0,
-): RequestAccount {
+): SlidingWindow {
   const serverLimit = () => state.serverLimit ?? capped(userLimit ?? STANDARD_RATE_LIMIT);
   const limits = () => (userLimit === null ? [serverLimit()] : [userLimit, serverLimit()]);
   const reserveOf = ({ requests }: RateLimit) => Math.min(Math.ceil(requests * reserveShare), requests - 1);
@@ -112,7 +112,7 @@ export function createRequestAccount(
   function endOfNth(nth: number, limit: RateLimit, isServers: boolean, nowMs: number): number {
     const windowMs = limit.windowSeconds * 1000;
     const own = state.answered.slice(firstAfter(state.answered, nowMs - windowMs));
-    const ends: Tally[] = own.map(([ms, count]) => [ms + windowMs, count]);
+    const ends: TimestampCount[] = own.map(([ms, count]) => [ms + windowMs, count]);
     if (isServers) ends.push(...state.foreign);
     ends.sort(([a], [b]) => a - b);
     let ended = 0;

@@ -1,5 +1,5 @@
 /** So many requests at one instant (UTC epoch milliseconds). Lists of them are ascending, each instant once. */
-export type Tally = readonly [atMs: number, count: number];
+export type TimestampCount = readonly [atMs: number, count: number];
 
 /** Up to here every instant is kept as it was. */
 const MAX_TALLIES = 600;
@@ -7,7 +7,7 @@ const MAX_TALLIES = 600;
 const SLICES = 300;
 
 /** The index of the first tally that lies after `ms`; their number when none does. */
-export function firstAfter(tallies: readonly Tally[], ms: number): number {
+export function firstAfter(tallies: readonly TimestampCount[], ms: number): number {
   let low = 0;
   let high = tallies.length;
   while (low < high) {
@@ -19,7 +19,7 @@ export function firstAfter(tallies: readonly Tally[], ms: number): number {
 }
 
 /** How many requests lie after `ms`. */
-export function countAfter(tallies: readonly Tally[], ms: number): number {
+export function countAfter(tallies: readonly TimestampCount[], ms: number): number {
   let count = 0;
   for (let index = tallies.length - 1; index >= 0; index--) {
     const [atMs = 0, requests = 0] = tallies[index] ?? [];
@@ -30,7 +30,7 @@ export function countAfter(tallies: readonly Tally[], ms: number): number {
 }
 
 /** With one more, at its place. */
-export function insert(tallies: readonly Tally[], [atMs, count]: Tally): readonly Tally[] {
+export function insert(tallies: readonly TimestampCount[], [atMs, count]: TimestampCount): readonly TimestampCount[] {
   const index = firstAfter(tallies, atMs);
   const same = tallies[index - 1];
   if (same?.[0] === atMs) return tallies.with(index - 1, [atMs, same[1] + count]);
@@ -38,9 +38,9 @@ export function insert(tallies: readonly Tally[], [atMs, count]: Tally): readonl
 }
 
 /** Without the `count` oldest requests. */
-export function withoutFirst(tallies: readonly Tally[], count: number): readonly Tally[] {
+export function withoutFirst(tallies: readonly TimestampCount[], count: number): readonly TimestampCount[] {
   let missing = count;
-  return tallies.flatMap(([atMs, requests]): Tally[] => {
+  return tallies.flatMap(([atMs, requests]): TimestampCount[] => {
     const taken = Math.min(missing, requests);
     missing -= taken;
     return taken === requests ? [] : [[atMs, requests - taken]];
@@ -51,10 +51,10 @@ export function withoutFirst(tallies: readonly Tally[], count: number): readonly
  * The same requests in few tallies once they are many, so that an account of 50,000 stays small. Those that fall together
  * get the latest of their instants: they count a little longer, never shorter.
  */
-export function coarsen(tallies: readonly Tally[], windowMs: number): readonly Tally[] {
+export function coarsen(tallies: readonly TimestampCount[], windowMs: number): readonly TimestampCount[] {
   if (tallies.length <= MAX_TALLIES) return tallies;
   const sliceMs = windowMs / SLICES;
-  const coarse: Tally[] = [];
+  const coarse: TimestampCount[] = [];
   for (const [atMs, count] of tallies) {
     const last = coarse.at(-1);
     if (last !== undefined && Math.floor(last[0] / sliceMs) === Math.floor(atMs / sliceMs)) {

@@ -1,5 +1,5 @@
 import type { TimeRange } from '../time/time-range.ts';
-import type { CutField, EventQuery } from './window.ts';
+import type { EventQuery, FilterField } from './window.ts';
 
 /** How many events share one value of a field. */
 export interface ValueCount {
@@ -17,7 +17,7 @@ export interface HistogramBucket {
 export type PageReader<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
 
 /** How the pages of one query are cut and ordered. All pages of one walk are asked for in the same way. */
-export interface PageWay {
+export interface Pagination {
   /** Events asked for with one page. */
   readonly pageSize: number;
   /** The other end first: a walk in another way does not repeat what was wrong with the first. */
@@ -54,7 +54,7 @@ export interface CursorWalk {
     cursor: string | null,
     read: PageReader<T>,
     signal: AbortSignal,
-    way?: PageWay,
+    way?: Pagination,
   ): Promise<CursorPage<T>>;
 }
 
@@ -96,7 +96,7 @@ export interface EventSource {
   count(query: EventQuery, signal: AbortSignal): Promise<number>;
 
   /** Counts by value of a field, most frequent first, at most `limit` values: what is left out must be found by `count`. One request. */
-  groups(query: EventQuery, field: CutField, limit: number, signal: AbortSignal): Promise<readonly ValueCount[]>;
+  groups(query: EventQuery, field: FilterField, limit: number, signal: AbortSignal): Promise<readonly ValueCount[]>;
 
   /**
    * Counts by equal stretches of the query's axis, oldest first, empty stretches left out; buckets start at multiples of
@@ -115,5 +115,11 @@ export interface EventSource {
    * @param way left out: pages of `pageSize`, in the source's own order. The number counts pages of its size.
    * @throws {EdrlakeError} among others `PAGE_SIZE_REFUSED`, with `context.largestPageSize` where the API told it
    */
-  page<T>(query: EventQuery, pageNumber: number, read: PageReader<T>, signal: AbortSignal, way?: PageWay): Promise<T>;
+  page<T>(
+    query: EventQuery,
+    pageNumber: number,
+    read: PageReader<T>,
+    signal: AbortSignal,
+    way?: Pagination,
+  ): Promise<T>;
 }

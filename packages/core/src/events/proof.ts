@@ -1,5 +1,5 @@
 import type { Day } from '../time/time-range.ts';
-import type { PageWay } from './event-source.ts';
+import type { Pagination } from './event-source.ts';
 import type { PlannedWindow, Window } from './window.ts';
 
 /** One page body on disk: newline-delimited JSON, one record a line, in the order delivered. */
@@ -18,7 +18,7 @@ export interface SpooledPage {
    */
   readonly nextCursor?: string | null;
   /** How it was asked for: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote it. */
-  readonly way?: PageWay;
+  readonly way?: Pagination;
 }
 
 /** All pages of one window on disk, and whether they add up. */

@@ -5,11 +5,11 @@ import type { TimeRange } from '../time/time-range.ts';
 export type TimeAxis = 'event' | 'processed';
 
 /** What a range can be cut by once time no longer divides it. */
-export type CutField = 'type' | 'agent';
+export type FilterField = 'type' | 'agent';
 
 /** Narrows a query to events whose field is (`in`), or is not (`not-in`), one of the values. Values are as delivered. */
-export interface WindowCut {
-  readonly field: CutField;
+export interface WindowFilter {
+  readonly field: FilterField;
   readonly op: 'in' | 'not-in';
   readonly values: readonly string[];
 }
@@ -23,13 +23,13 @@ export interface QueryScope {
 }
 
 /** The scope of a user who asked for nothing but a range. */
-export const EVERYTHING: QueryScope = { filter: null, state: null };
+export const NO_FILTER: QueryScope = { filter: null, state: null };
 
 /** One question to the source: all events of a range on one axis, within the cuts and the scope. */
 export interface EventQuery {
   readonly axis: TimeAxis;
   readonly range: TimeRange;
-  readonly cuts: readonly WindowCut[];
+  readonly cuts: readonly WindowFilter[];
   readonly scope: QueryScope;
 }
 

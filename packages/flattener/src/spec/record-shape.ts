@@ -2,7 +2,7 @@ import type { ColumnSpec, RecordShape, ShapeKind, ShapeMember, ShapeValue } from
 import { CHILD_TABLES } from './lake-tables.ts';
 import { elementTree, RECORD_TREE, type SourceField, type SourceSection } from './source-tree.ts';
 
-/** The records the table spec knows. Those that fit are flattened by `plainEventsSql`, all others by `eventsSql`. */
+/** The records the table spec knows. Those that fit are flattened by `conformingEventsSql`, all others by `eventsSql`. */
 export const RECORD_SHAPE: RecordShape = {
   members: membersOf(RECORD_TREE),
   required: ['event_id', 'event_time'],

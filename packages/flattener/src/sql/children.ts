@@ -1,9 +1,9 @@
 import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { elementTree, fieldsOf } from '../spec/source-tree.ts';
 import { isFromEvent } from './conforming.ts';
-import { extraSql, type JsonScope, NO_ODDITIES } from './extra.ts';
+import { extraSql, type JsonScope, NO_IRREGULARITIES } from './extra.ts';
 import { columnSql, leftSql, parsedSelect, rawSelect, structureOf, textSelect, valueSelect } from './fields.ts';
-import { isOddArraySql } from './irregular.ts';
+import { isIrregularArraySql } from './irregular.ts';
 import { arrayColumn } from './irregular-events.ts';
 
 const SCOPE: JsonScope = {
@@ -30,13 +30,13 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boo
   const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
   const array = quoteName(arrayColumn(path));
   const arrays = `SELECT *, ${array} AS array_json FROM ${events} WHERE ${array} IS NOT NULL`;
-  const odd = isOdd ? `, ${isOddArraySql(table)} AS is_odd` : '';
+  const odd = isOdd ? `, ${isIrregularArraySql(table)} AS is_odd` : '';
   const list = `SELECT ${fromEvent.join(', ')}, id_hash, array_json${odd}, json_transform(array_json, ${structure}) AS elements FROM (${arrays})`;
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM (${from})`;
   const elements = `SELECT * EXCLUDE (elements), generate_subscripts(elements, 1) - 1 AS position, unnest(elements) AS element FROM (${list})`;
   const raw = `SELECT * EXCLUDE (element), ${rawSelect('element', fields).join(', ')} FROM (${elements}) WHERE element IS NOT NULL`;
   const values = select(valueSelect(fields), select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)));
-  const oddities = isOdd ? { unknownKeysIn: new Map([['', 'is_odd']]), brokenSections: new Map() } : NO_ODDITIES;
+  const oddities = isOdd ? { unknownKeysIn: new Map([['', 'is_odd']]), brokenSections: new Map() } : NO_IRREGULARITIES;
   const known = extraSql(tree, SCOPE, (field) => leftSql(field, SCOPE), oddities);
   const whole = `json_extract(array_json, ${SCOPE.pointer('')})::VARCHAR`;
   const extra = isOdd

@@ -54,7 +54,7 @@ export function noLinesSql(): string {
  * other columns are all NULL), one `list:<path>` for each child array, `content_hash` and `filename`.
  * @param lines as of `linesSql`
  */
-export function plainEventsSql(lines: string): string {
+export function conformingEventsSql(lines: string): string {
   const fields = fieldsOf(RECORD_TREE);
   const names = Object.keys(COLUMNS).map(quoteName);
   const lists = fields.filter((field) => field.use === 'array');
@@ -72,8 +72,8 @@ export function plainEventsSql(lines: string): string {
   return `WITH texts AS (SELECT ${read.join(', ')} FROM ${lines}), vals AS (SELECT ${values} FROM texts) SELECT ${[...row, ...rest].join(', ')} FROM vals`;
 }
 
-/** The rows of a child table, as `childRowsSql`. @param events a relation made by `plainEventsSql`, with `id_hash`, without odd records */
-export function plainChildRowsSql(table: TableSpec, events: string): string {
+/** The rows of a child table, as `childRowsSql`. @param events a relation made by `conformingEventsSql`, with `id_hash`, without odd records */
+export function conformingChildRowsSql(table: TableSpec, events: string): string {
   const fields = fieldsOf(elementTree(table.columns));
   const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
   const ofArray = (path: string) => {

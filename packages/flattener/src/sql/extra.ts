@@ -13,7 +13,7 @@ export interface JsonScope {
  * What a batch holds beyond the spec, by dotted path (`''` the root), each with the BOOLEAN column that says whether a row has
  * it: looking for it costs as much as all columns together, so only such rows are searched.
  */
-export interface Oddities {
+export interface Irregularities {
   /** Sections with at least one key the spec does not know. */
   readonly unknownKeysIn: ReadonlyMap<string, string>;
   /** Sections that some record has as something other than an object with keys. */
@@ -21,10 +21,10 @@ export interface Oddities {
 }
 
 /** Nothing beyond the spec: no row is searched. */
-export const NO_ODDITIES: Oddities = { unknownKeysIn: new Map(), brokenSections: new Map() };
+export const NO_IRREGULARITIES: Irregularities = { unknownKeysIn: new Map(), brokenSections: new Map() };
 
 /** Names of the columns that say what a row has. */
-export function oddColumns(oddities: Oddities): readonly string[] {
+export function irregularColumns(oddities: Irregularities): readonly string[] {
   return [...oddities.unknownKeysIn.values(), ...oddities.brokenSections.values()];
 }
 
@@ -41,7 +41,7 @@ export function extraSql(
   tree: SourceSection,
   scope: JsonScope,
   leftSql: (field: SourceField) => string | null,
-  oddities: Oddities,
+  oddities: Irregularities,
 ): string {
   return braced(membersSql(tree, scope, leftSql, oddities));
 }
@@ -50,7 +50,7 @@ function membersSql(
   section: SourceSection,
   scope: JsonScope,
   leftSql: (field: SourceField) => string | null,
-  oddities: Oddities,
+  oddities: Irregularities,
 ): string {
   const pieces: string[] = [];
   for (const member of section.members) {

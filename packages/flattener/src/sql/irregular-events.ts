@@ -1,7 +1,7 @@
 import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
 import { EVENTS } from '../spec/events-table.ts';
 import { fieldsOf, RECORD_TREE } from '../spec/source-tree.ts';
-import { extraSql, type JsonScope, type Oddities, oddColumns, pointerOf } from './extra.ts';
+import { extraSql, type Irregularities, irregularColumns, type JsonScope, pointerOf } from './extra.ts';
 import {
   columnSql,
   insideSql,
@@ -27,15 +27,15 @@ const SCOPE: JsonScope = { json: 'record', pointer: (path) => quoteText(pointerO
  * One row a record, in DuckDB SQL: the columns of `events` in order, then `reject_reason`, `reject_path` (NULL for an event),
  * `record` (NULL for an event), one `array:<path>` JSON text for each child array, `content_hash`, and the carried columns.
  * A reject's event columns hold what could be read and must not be used.
- * @param staging a relation with `record VARCHAR` (valid JSON, never NULL), its `content_hash`, the carried columns and, where there are oddities, those of `oddColumnsSql`
+ * @param staging a relation with `record VARCHAR` (valid JSON, never NULL), its `content_hash`, the carried columns and, where there are oddities, those of `irregularColumnsSql`
  * @param carry names of further columns of `staging` or aliased expressions over it, passed through
  */
-export function eventsSql(staging: string, carry: readonly string[], oddities: Oddities): string {
+export function eventsSql(staging: string, carry: readonly string[], oddities: Irregularities): string {
   const fields = fieldsOf(RECORD_TREE);
   const structure = quoteText(JSON.stringify(structureOf(RECORD_TREE)));
   const arrays = fields.filter((field) => field.use === 'array');
   const carried = carry.map((expression) => `, ${expression}`).join('');
-  const odd = oddColumns(oddities)
+  const odd = irregularColumns(oddities)
     .map((column) => `, ${column}`)
     .join('');
   const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');

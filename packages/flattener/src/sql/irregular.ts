@@ -1,6 +1,6 @@
 import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { elementTree, RECORD_TREE, type SourceSection, sectionsOf } from '../spec/source-tree.ts';
-import { type Oddities, oddColumns } from './extra.ts';
+import { type Irregularities, irregularColumns } from './extra.ts';
 import { arrayColumn } from './irregular-events.ts';
 
 // What a batch of records holds that the spec does not name. Which keys a record has in each section is its shape: a batch has
@@ -16,11 +16,11 @@ const unknownBit = (section: SourceSection) => 1n << BigInt(SECTIONS.indexOf(sec
 const brokenBit = (section: SourceSection) => unknownBit(section) << BigInt(SECTIONS.length);
 
 /**
- * The records that are odd, in DuckDB SQL: `content_hash UBIGINT`, unique, and `odd BIGINT`, a set of bits for `odditiesOf` and
+ * The records that are odd, in DuckDB SQL: `content_hash UBIGINT`, unique, and `odd BIGINT`, a set of bits for `irregularitiesOf` and
  * `eventsSql`.
  * @param staging a relation with `record VARCHAR` (valid JSON)
  */
-export function oddRecordsSql(staging: string): string {
+export function irregularRecordsSql(staging: string): string {
   const keysOf = (section: SourceSection) => `keys[${SECTIONS.indexOf(section) + 1}]`;
   const bits = SECTIONS.flatMap((section) => [
     `CASE WHEN ${hasUnknownSql(keysOf(section), section)} THEN ${unknownBit(section)} ELSE 0 END`,
@@ -37,7 +37,7 @@ export function oddRecordsSql(staging: string): string {
 }
 
 /** Which oddities some records have. @param odd the union of their bits */
-export function odditiesOf(odd: bigint): Oddities {
+export function irregularitiesOf(odd: bigint): Irregularities {
   const having = (bitOf: (section: SourceSection) => bigint) =>
     new Map(
       SECTIONS.filter((section) => (odd & bitOf(section)) !== 0n).map((section) => [
@@ -51,10 +51,10 @@ export function odditiesOf(odd: bigint): Oddities {
 /**
  * The columns `eventsSql` wants for a batch with oddities, as select items over a relation with `content_hash`. Membership
  * instead of a join: DuckDB cannot know how many records there are, and would build the join's hash table from them.
- * @param oddRecords a relation made by `oddRecordsSql`
+ * @param oddRecords a relation made by `irregularRecordsSql`
  */
-export function oddColumnsSql(oddRecords: string, oddities: Oddities): readonly string[] {
-  return oddColumns(oddities).map((column) => {
+export function irregularColumnsSql(oddRecords: string, oddities: Irregularities): readonly string[] {
+  return irregularColumns(oddities).map((column) => {
     const bit = column.replace(/\D/g, '');
     return `content_hash IN (SELECT content_hash FROM ${oddRecords} WHERE (odd & ${bit}) > 0) AS ${column}`;
   });
@@ -65,14 +65,14 @@ export function oddColumnsSql(oddRecords: string, oddities: Oddities): readonly 
  * row with `path` and `is_odd` (NULL where no event has the array).
  * @param events as for `childRowsSql`
  */
-export function oddElementsSql(table: TableSpec, path: string, events: string): string {
+export function irregularElementsSql(table: TableSpec, path: string, events: string): string {
   const array = quoteName(arrayColumn(path));
   const shapes = `SELECT any_value(${array}) AS array_json FROM ${events} WHERE ${array} IS NOT NULL GROUP BY hash(json_keys(${array}, '$[*]'))`;
-  return `SELECT ${quoteText(path)} AS path, bool_or(${isOddArraySql(table)}) AS is_odd FROM (${shapes})`;
+  return `SELECT ${quoteText(path)} AS path, bool_or(${isIrregularArraySql(table)}) AS is_odd FROM (${shapes})`;
 }
 
 /** Whether some element of the JSON array `array_json` is odd, as a SQL condition. */
-export function isOddArraySql(table: TableSpec): string {
+export function isIrregularArraySql(table: TableSpec): string {
   const odd = `len(keys) = 0 OR ${hasUnknownSql('keys', elementTree(table.columns))}`;
   return `len(list_filter(json_keys(array_json, '$[*]'), keys -> ${odd})) > 0`;
 }

@@ -1,5 +1,5 @@
 import { isoInstant, type TableSpec, type WindowProof } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import {
   type CommitCounts,
   type LakeState,
@@ -9,7 +9,7 @@ import {
   sameSchema,
   schemaOf,
 } from '../log/lake-state.ts';
-import type { DayLoss } from '../proofs/lost-days.ts';
+import type { LostDay } from '../proofs/lost-days.ts';
 import { FORMAT } from '../storage/layout.ts';
 import type { Move } from '../storage/store.ts';
 import type { IndexChange } from './id-index.ts';
@@ -25,7 +25,7 @@ export interface LakeChange {
   readonly removed: readonly string[];
   readonly ids: IndexChange;
   readonly proofs: readonly WindowProof[];
-  readonly losses: readonly DayLoss[];
+  readonly losses: readonly LostDay[];
 }
 
 /** A commit that only moves rows between files counts none of them. */
@@ -45,14 +45,14 @@ export function schemaOnTop(
 }
 
 /** The log entry of a change on top of a version, and where its staged files go. */
-export function draftEntry(
-  bench: Workbench,
+export function buildLogEntry(
+  context: CommitContext,
   state: LakeState,
   { commitId, stage }: CommitNames,
   change: LakeChange,
 ): { readonly entry: LogEntry; readonly moves: readonly Move[] } {
   const { runId, counts, added, removed, ids, proofs, losses } = change;
-  const { schemaVersion, schema } = schemaOnTop(state, bench.tables);
+  const { schemaVersion, schema } = schemaOnTop(state, context.tables);
   return {
     moves: [
       ...added.map(({ path }) => ({ from: `${stage}/${path}`, to: path })),
@@ -64,7 +64,7 @@ export function draftEntry(
       commitId,
       ...(state.commitId === null ? {} : { previousCommitId: state.commitId }),
       runId,
-      committedAt: isoInstant(bench.clock.nowMs()),
+      committedAt: isoInstant(context.clock.nowMs()),
       ...counts,
       schemaVersion,
       ...(schema === null ? {} : { schema }),

@@ -1,5 +1,5 @@
 import { quoteName, quoteText, type StagedBatch } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
 import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
@@ -7,7 +7,7 @@ import { EVENTS } from '../storage/layout.ts';
 import { entriesSql, type IndexView } from './id-index.ts';
 
 /** Temporary tables of a commit. They live on the lake's connection until the commit ends. */
-export const TEMP = {
+export const TEMP_TABLES = {
   known: 'lake_known',
   /** One row per staged event or reject: `id_hash, event_id, event_date, processed_time, content_hash, verdict, stored_date`. */
   screen: 'lake_screen',
@@ -19,7 +19,7 @@ export const TEMP = {
 } as const;
 
 /** What the lake makes of a batch. */
-export interface Screening {
+export interface Classification {
   readonly newEvents: number;
   readonly changedEvents: number;
   readonly unchangedEvents: number;
@@ -29,7 +29,7 @@ export interface Screening {
 }
 
 /** Of a batch that was not compared. */
-export const NOTHING_SCREENED: Screening = {
+export const EMPTY_CLASSIFICATION: Classification = {
   newEvents: 0,
   changedEvents: 0,
   unchangedEvents: 0,
@@ -42,16 +42,16 @@ export const NOTHING_SCREENED: Screening = {
  * @returns the files, in all tables, of the days on which it says that they lie
  */
 export async function findKnown(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   index: IndexView,
   batch: StagedBatch | null,
 ): Promise<LoggedFile[]> {
   const entries = entriesSql(index.files.map(({ location }) => location));
-  await bench.connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${TEMP.known} AS SELECT * FROM (${entries}) WHERE id_hash IN (SELECT id_hash FROM (${stagedSql(batch)}))`,
+  await context.connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.known} AS SELECT * FROM (${entries}) WHERE id_hash IN (SELECT id_hash FROM (${stagedSql(batch)}))`,
   );
-  const days = await rowsOf(bench.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.known}`);
+  const days = await rowsOf(context.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.known}`);
   const known = new Set(days.map(({ day }) => String(day)));
   return known.size === 0 ? [] : [...state.files.values()].filter((file) => known.has(partitionDay(file)));
 }
@@ -68,104 +68,108 @@ function stagedSql(batch: StagedBatch | null): string {
  * stored was processed later; `TEMP.except` holds the latter two, `TEMP.gone` the changed ones. Only files of the days that
  * the index names are read, and none when no id is known.
  */
-export async function screenBatch(bench: Workbench, state: LakeState, batch: StagedBatch | null): Promise<Screening> {
-  const { connection } = bench;
+export async function classifyBatch(
+  context: CommitContext,
+  state: LakeState,
+  batch: StagedBatch | null,
+): Promise<Classification> {
+  const { connection } = context;
   // A reject's hash stands for its record, so a known hash is the same record again, unless its file is gone.
   await connection.run(`
-    CREATE OR REPLACE TEMP TABLE ${TEMP.screen} AS
+    CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.screen} AS
     SELECT s.*, NULL::DATE AS stored_date,
       CASE WHEN n.id_hash IS NULL THEN 'new'
            WHEN (s.event_id IS NULL AND n.content_hash IS NOT NULL) OR n.content_hash = s.content_hash THEN 'unchanged'
            ELSE 'candidate' END AS verdict
     FROM (${stagedSql(batch)}) s LEFT JOIN (
-      SELECT id_hash, content_hash FROM ${TEMP.known}
+      SELECT id_hash, content_hash FROM ${TEMP_TABLES.known}
       QUALIFY row_number() OVER (PARTITION BY id_hash ORDER BY version DESC) = 1
     ) n USING (id_hash)`);
-  if (batch !== null && (await hasVerdict(bench, 'candidate'))) {
-    await findStored(bench, state);
-    if (await hasVerdict(bench, 'changed')) await compareRows(bench, state, batch);
+  if (batch !== null && (await hasVerdict(context, 'candidate'))) {
+    await findStored(context, state);
+    if (await hasVerdict(context, 'changed')) await compareRows(context, state, batch);
   }
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${TEMP.except} AS SELECT id_hash FROM ${TEMP.screen} WHERE verdict IN ('unchanged', 'dropped')`,
+    `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.except} AS SELECT id_hash FROM ${TEMP_TABLES.screen} WHERE verdict IN ('unchanged', 'dropped')`,
   );
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${TEMP.gone} AS SELECT event_id, stored_date AS event_date FROM ${TEMP.screen} WHERE verdict = 'changed'`,
+    `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.gone} AS SELECT event_id, stored_date AS event_date FROM ${TEMP_TABLES.screen} WHERE verdict = 'changed'`,
   );
-  return summarize(bench);
+  return summarize(context);
 }
 
 /**
  * Looks the candidates up by their exact ids on the days the index names for their hashes. One that is not there shares
  * its hash with another event, or was deleted: it is new.
  */
-async function findStored(bench: Workbench, state: LakeState): Promise<void> {
+async function findStored(context: CommitContext, state: LakeState): Promise<void> {
   const days = await rowsOf(
-    bench.connection,
-    `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.known} WHERE id_hash IN (SELECT id_hash FROM ${TEMP.screen} WHERE verdict = 'candidate')`,
+    context.connection,
+    `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.known} WHERE id_hash IN (SELECT id_hash FROM ${TEMP_TABLES.screen} WHERE verdict = 'candidate')`,
   );
   const rows = storedRowsSql(
-    bench,
+    context,
     state,
     EVENTS,
     days.map(({ day }) => String(day)),
   );
-  await bench.connection.run(`
-    UPDATE ${TEMP.screen} SET
-      verdict = CASE WHEN stored.processed_time > ${TEMP.screen}.processed_time THEN 'dropped' ELSE 'changed' END,
+  await context.connection.run(`
+    UPDATE ${TEMP_TABLES.screen} SET
+      verdict = CASE WHEN stored.processed_time > ${TEMP_TABLES.screen}.processed_time THEN 'dropped' ELSE 'changed' END,
       stored_date = stored.event_date
     FROM (SELECT event_id, event_date, processed_time FROM (${rows})
-          WHERE event_id IN (SELECT event_id FROM ${TEMP.screen} WHERE verdict = 'candidate')) stored
-    WHERE ${TEMP.screen}.event_id = stored.event_id AND verdict = 'candidate'`);
-  await bench.connection.run(`UPDATE ${TEMP.screen} SET verdict = 'new' WHERE verdict = 'candidate'`);
+          WHERE event_id IN (SELECT event_id FROM ${TEMP_TABLES.screen} WHERE verdict = 'candidate')) stored
+    WHERE ${TEMP_TABLES.screen}.event_id = stored.event_id AND verdict = 'candidate'`);
+  await context.connection.run(`UPDATE ${TEMP_TABLES.screen} SET verdict = 'new' WHERE verdict = 'candidate'`);
 }
 
 /** An event is unchanged when its rows are the same in every table, however its record was spelled. */
-async function compareRows(bench: Workbench, state: LakeState, batch: StagedBatch): Promise<void> {
-  const changed = `FROM ${TEMP.screen} WHERE verdict = 'changed'`;
-  const days = await rowsOf(bench.connection, `SELECT DISTINCT stored_date::VARCHAR AS day ${changed}`);
-  await bench.connection.run(`CREATE OR REPLACE TEMP TABLE ${TEMP.differing} (event_id VARCHAR)`);
-  for (const table of bench.tables.filter(isEventTable)) {
+async function compareRows(context: CommitContext, state: LakeState, batch: StagedBatch): Promise<void> {
+  const changed = `FROM ${TEMP_TABLES.screen} WHERE verdict = 'changed'`;
+  const days = await rowsOf(context.connection, `SELECT DISTINCT stored_date::VARCHAR AS day ${changed}`);
+  await context.connection.run(`CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.differing} (event_id VARCHAR)`);
+  for (const table of context.tables.filter(isEventTable)) {
     const columns = table.columns.map(({ name }) => quoteName(name)).join(', ');
     const rowTable = batch.rowTables[table.name];
     if (rowTable === undefined) continue;
     const delivered = `SELECT ${columns} FROM ${quoteName(rowTable)} WHERE id_hash IN (SELECT id_hash ${changed})`;
     const stored = `SELECT ${columns} FROM (${storedRowsSql(
-      bench,
+      context,
       state,
       table.name,
       days.map(({ day }) => String(day)),
     )}) WHERE event_id IN (SELECT event_id ${changed})`;
-    await bench.connection.run(`
-      INSERT INTO ${TEMP.differing}
+    await context.connection.run(`
+      INSERT INTO ${TEMP_TABLES.differing}
       SELECT event_id FROM (${delivered} EXCEPT ALL ${stored}) UNION
       SELECT event_id FROM (${stored} EXCEPT ALL ${delivered})`);
   }
-  await bench.connection.run(
-    `UPDATE ${TEMP.screen} SET verdict = 'unchanged' WHERE verdict = 'changed' AND event_id NOT IN (SELECT event_id FROM ${TEMP.differing})`,
+  await context.connection.run(
+    `UPDATE ${TEMP_TABLES.screen} SET verdict = 'unchanged' WHERE verdict = 'changed' AND event_id NOT IN (SELECT event_id FROM ${TEMP_TABLES.differing})`,
   );
 }
 
-function storedRowsSql(bench: Workbench, state: LakeState, tableName: string, days: readonly string[]): string {
-  const table = tableNamed(bench.tables, tableName);
+function storedRowsSql(context: CommitContext, state: LakeState, tableName: string, days: readonly string[]): string {
+  const table = tableNamed(context.tables, tableName);
   const partitions = new Set(days.map((day) => `${table.partitionBy}=${day}`));
   const files = filesInPartitions(snapshotOf(state, []).files[tableName], partitions);
-  return tableRowsSql({ store: bench.store, schemas: state.schemas }, table, files);
+  return tableRowsSql({ store: context.store, schemas: state.schemas }, table, files);
 }
 
-async function hasVerdict(bench: Workbench, verdict: string): Promise<boolean> {
-  const sql = `SELECT 1 FROM ${TEMP.screen} WHERE verdict = ${quoteText(verdict)} LIMIT 1`;
-  return (await rowsOf(bench.connection, sql)).length > 0;
+async function hasVerdict(context: CommitContext, verdict: string): Promise<boolean> {
+  const sql = `SELECT 1 FROM ${TEMP_TABLES.screen} WHERE verdict = ${quoteText(verdict)} LIMIT 1`;
+  return (await rowsOf(context.connection, sql)).length > 0;
 }
 
-async function summarize(bench: Workbench): Promise<Screening> {
+async function summarize(context: CommitContext): Promise<Classification> {
   const count = (condition: string) => `count(*) FILTER (WHERE ${condition})`;
   const [row] = await rowsOf(
-    bench.connection,
+    context.connection,
     `SELECT ${count("verdict = 'new' AND event_id IS NOT NULL")} AS fresh, ${count("verdict = 'changed'")} AS changed,
       ${count("verdict IN ('unchanged', 'dropped') AND event_id IS NOT NULL")} AS unchanged,
       ${count("verdict = 'new' AND event_id IS NULL")} AS rejects,
       bit_xor(CASE WHEN verdict IN ('new', 'changed') THEN id_hash ELSE 0::UBIGINT END)::VARCHAR AS written
-    FROM ${TEMP.screen}`,
+    FROM ${TEMP_TABLES.screen}`,
   );
   const newEvents = Number(row?.fresh);
   const changedEvents = Number(row?.changed);

@@ -1,23 +1,23 @@
 import { type DataFile, EdrlakeError, idHashSql, type StagedBatch, type WindowProof } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import { type LakeState, newsIn } from '../log/lake-state.ts';
 import { rowsOf } from '../log/table-rows.ts';
 import { resizedFiles } from '../storage/checksum.ts';
 import type { DuckDbSession } from '../storage/duckdb.ts';
 import { indexName } from '../storage/layout.ts';
-import { draftEntry, NO_INDEX_CHANGE, schemaOnTop } from './build-log-entry.ts';
-import { findKnown, NOTHING_SCREENED, type Screening, screenBatch, TEMP } from './classify-batch.ts';
-import { markUndelivered, type Rewrite, rewriteWithoutGone } from './copy-on-write.ts';
-import { forgetLostFiles } from './drop-lost-files.ts';
-import { type IndexChange, openIndex, stageIndexChange } from './id-index.ts';
-import { type CommitNames, commitDraft, type Draft } from './optimistic-retry.ts';
+import { buildLogEntry, NO_INDEX_CHANGE, schemaOnTop } from './build-log-entry.ts';
+import { type Classification, classifyBatch, EMPTY_CLASSIFICATION, findKnown, TEMP_TABLES } from './classify-batch.ts';
+import { markUndelivered, type Rewrite, rewriteWithoutDeleted } from './copy-on-write.ts';
+import { dropLostFiles } from './drop-lost-files.ts';
+import { type IndexChange, openIdIndex, stageIndexChange } from './id-index.ts';
+import { type CommitNames, commitWithRetry, type DraftedCommit } from './optimistic-retry.ts';
 
 /** What a caller wants to become part of the lake, all of it or nothing. */
 export interface CommitRequest {
   /** Staged rows on the lane, or null where only proofs are to be recorded. The caller drops it. */
   readonly batch: StagedBatch | null;
   /** Where the batch was staged; the lake's own connection unless given. */
-  readonly lane?: DuckDbSession;
+  readonly session?: DuckDbSession;
   /** One for each window whose records are in the batch. */
   readonly proofs: readonly WindowProof[];
   readonly runId: string;
@@ -54,14 +54,14 @@ const MAX_TRIES = 5;
  * Commits a batch: compares it with the newest version, stages files for what is new, and publishes them. When another
  * writer was faster the comparison is made again with what that one committed. An event counts as unchanged only while the
  * files that hold it are there: lost ones are forgotten first, so that what was in them is written again.
- * @throws {EdrlakeError} as `commitDraft`
+ * @throws {EdrlakeError} as `commitWithRetry`
  */
-export async function commit(bench: Workbench, request: CommitRequest): Promise<CommitResult> {
+export async function commit(context: CommitContext, request: CommitRequest): Promise<CommitResult> {
   for (let tries = 1; ; tries += 1) {
-    const { result, lost } = await commitOnce(bench, request);
+    const { result, lost } = await commitOnce(context, request);
     if (result !== null) return result;
     if (tries === MAX_TRIES) throw stillLost(lost[0] ?? '');
-    await forgetLostFiles(bench, request.runId, new Set());
+    await dropLostFiles(context, request.runId, new Set());
   }
 }
 
@@ -74,13 +74,13 @@ function stillLost(path: string): EdrlakeError {
 }
 
 async function commitOnce(
-  bench: Workbench,
+  context: CommitContext,
   request: CommitRequest,
 ): Promise<{ readonly result: CommitResult | null; readonly lost: readonly string[] }> {
   let earlier: Staged | null = null;
   try {
-    const { version, entry, outcome } = await commitDraft<Outcome>(bench, async (state, names) => {
-      const prepared = await prepare(bench, state, request, { ...names, earlier });
+    const { version, entry, outcome } = await commitWithRetry<Outcome>(context, async (state, names) => {
+      const prepared = await prepare(context, state, request, { ...names, earlier });
       earlier = prepared.outcome.staged;
       return prepared;
     });
@@ -91,12 +91,12 @@ async function commitOnce(
     const result = { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
     return { result, lost: [] };
   } finally {
-    for (const table of Object.values(TEMP)) await bench.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
+    for (const table of Object.values(TEMP_TABLES)) await context.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
   }
 }
 
 interface Outcome {
-  readonly screening: Screening;
+  readonly screening: Classification;
   readonly deletedEvents: number;
   readonly staged: Staged;
   /** Files that should hold what the index knows of the batch, and are gone; then nothing was staged. */
@@ -109,39 +109,39 @@ interface Attempt extends CommitNames {
 
 /** Everything of an attempt that happens before anyone could see it. A crash leaves only the work folder. */
 async function prepare(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   request: CommitRequest,
   { commitId, stage, earlier }: Attempt,
-): Promise<Draft<Outcome>> {
+): Promise<DraftedCommit<Outcome>> {
   const { batch, proofs } = request;
-  const index = await openIndex(bench, state, stage, commitId);
-  const known = await findKnown(bench, state, index, batch);
-  const lost = (await resizedFiles(bench.store, known)).map(({ path }) => path);
+  const index = await openIdIndex(context, state, stage, commitId);
+  const known = await findKnown(context, state, index, batch);
+  const lost = (await resizedFiles(context.store, known)).map(({ path }) => path);
   if (lost.length > 0) {
     const staged = earlier ?? { fingerprint: '', files: [] };
-    return { outcome: { screening: NOTHING_SCREENED, deletedEvents: 0, staged, lost }, entry: null, moves: [] };
+    return { outcome: { screening: EMPTY_CLASSIFICATION, deletedEvents: 0, staged, lost }, entry: null, moves: [] };
   }
-  const screening = await screenBatch(bench, state, batch);
-  const deletedEvents = request.replace === true ? await markUndelivered(bench, state, batch, proofs) : 0;
-  bench.onStep('screened');
+  const screening = await classifyBatch(context, state, batch);
+  const deletedEvents = request.replace === true ? await markUndelivered(context, state, batch, proofs) : 0;
+  context.onStep('screened');
   const written = screening.newEvents + screening.changedEvents + screening.newRejects;
   const news = newsIn(state, proofs);
   const changesFiles = written + deletedEvents > 0 || index.rebuilt !== null;
-  const staged = await stageRows(bench, batch, written, screening, { commitId, stage, earlier });
+  const staged = await stageRows(context, batch, written, screening, { commitId, stage, earlier });
   const outcome = { screening, deletedEvents, staged, lost };
   if (!changesFiles && news.length === 0) return { outcome, entry: null, moves: [] };
 
-  const { schemaVersion } = schemaOnTop(state, bench.tables);
+  const { schemaVersion } = schemaOnTop(state, context.tables);
   const version = state.version + 1;
-  const rewrite: Rewrite = await rewriteWithoutGone(bench, state, stage, commitId, schemaVersion);
+  const rewrite: Rewrite = await rewriteWithoutDeleted(context, state, stage, commitId, schemaVersion);
   const ids: IndexChange = changesFiles
-    ? await stageIndexChange(bench, state, index, ownEntriesSql(version), stage, indexName(commitId, version))
+    ? await stageIndexChange(context, state, index, ownEntriesSql(version), stage, indexName(commitId, version))
     : NO_INDEX_CHANGE;
-  bench.onStep('staged');
+  context.onStep('staged');
   const { newEvents, changedEvents, unchangedEvents } = screening;
-  const draft = draftEntry(
-    bench,
+  const draft = buildLogEntry(
+    context,
     state,
     { commitId, stage },
     {
@@ -159,19 +159,19 @@ async function prepare(
 
 /** Writes the rows that are not unchanged, unless an earlier attempt wrote just the same. */
 async function stageRows(
-  bench: Workbench,
+  context: CommitContext,
   batch: StagedBatch | null,
   written: number,
-  screening: Screening,
+  screening: Classification,
   { commitId, stage, earlier }: Attempt,
 ): Promise<Staged> {
   const { fingerprint } = screening;
   if (earlier?.fingerprint === fingerprint) return earlier;
-  for (const file of earlier?.files ?? []) await bench.store.remove(`${stage}/${file.path}`);
+  for (const file of earlier?.files ?? []) await context.store.remove(`${stage}/${file.path}`);
   if (batch === null || written === 0) return { fingerprint, files: [] };
-  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS rows FROM ${TEMP.except}`);
-  const except = Number(row?.rows) === 0 ? null : TEMP.except;
-  return { fingerprint, files: await batch.write(bench.store.locate(stage), commitId, except) };
+  const [row] = await rowsOf(context.connection, `SELECT count(*)::INTEGER AS rows FROM ${TEMP_TABLES.except}`);
+  const except = Number(row?.rows) === 0 ? null : TEMP_TABLES.except;
+  return { fingerprint, files: await batch.write(context.store.locate(stage), commitId, except) };
 }
 
 /**
@@ -181,8 +181,8 @@ async function stageRows(
 function ownEntriesSql(version: number): string {
   return `
     SELECT id_hash, content_hash, coalesce(CASE WHEN verdict = 'unchanged' THEN stored_date END, event_date) AS event_date, ${version}::BIGINT AS version
-    FROM ${TEMP.screen} WHERE verdict IN ('new', 'changed') OR (verdict = 'unchanged' AND stored_date IS NOT NULL)
+    FROM ${TEMP_TABLES.screen} WHERE verdict IN ('new', 'changed') OR (verdict = 'unchanged' AND stored_date IS NOT NULL)
     UNION ALL
     SELECT ${idHashSql('event_id')}, NULL, event_date, ${version}::BIGINT
-    FROM ${TEMP.gone} WHERE event_id NOT IN (SELECT event_id FROM ${TEMP.screen} WHERE verdict = 'changed')`;
+    FROM ${TEMP_TABLES.gone} WHERE event_id NOT IN (SELECT event_id FROM ${TEMP_TABLES.screen} WHERE verdict = 'changed')`;
 }

@@ -8,15 +8,15 @@ import {
   type WindowProof,
   writtenFile,
 } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
 import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
-import { cutsSql } from '../proofs/window-filters.ts';
+import { windowFiltersSql } from '../proofs/window-filters.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS } from '../storage/layout.ts';
 import { makeFolder, syncPath } from '../storage/store.ts';
-import { TEMP } from './classify-batch.ts';
+import { TEMP_TABLES } from './classify-batch.ts';
 
 /** Files without the rows of the events in `TEMP.gone`, and the files they stand in for. */
 export interface Rewrite {
@@ -29,39 +29,39 @@ export interface Rewrite {
  * Copies every file, in all tables, that holds rows of the gone events, without those rows; a file that would be empty
  * is only removed. Nothing in the table folders is touched.
  */
-export async function rewriteWithoutGone(
-  bench: Workbench,
+export async function rewriteWithoutDeleted(
+  context: CommitContext,
   state: LakeState,
   stage: string,
   name: string,
   schemaVersion: number,
 ): Promise<Rewrite> {
-  const days = await rowsOf(bench.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.gone}`);
+  const days = await rowsOf(context.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.gone}`);
   if (days.length === 0) return { added: [], removed: [] };
-  const reader = { store: bench.store, schemas: state.schemas };
-  const isGone = `event_id IN (SELECT event_id FROM ${TEMP.gone})`;
+  const reader = { store: context.store, schemas: state.schemas };
+  const isGone = `event_id IN (SELECT event_id FROM ${TEMP_TABLES.gone})`;
   const added: LoggedFile[] = [];
   const removed: string[] = [];
   const { files } = snapshotOf(state, []);
-  for (const table of bench.tables.filter(isEventTable)) {
+  for (const table of context.tables.filter(isEventTable)) {
     const candidates = filesInPartitions(files[table.name], new Set(days.map(({ day }) => `event_date=${day}`)));
     const rows = tableRowsSql(reader, table, candidates, { withFile: true });
     const hits = await rowsOf(
-      bench.connection,
+      context.connection,
       `SELECT lake_file, count(*)::INTEGER AS gone FROM (${rows}) WHERE ${isGone} GROUP BY ALL ORDER BY ALL`,
     );
-    const byLocation = new Map(candidates.map((file) => [bench.store.locate(file.path), file]));
+    const byLocation = new Map(candidates.map((file) => [context.store.locate(file.path), file]));
     for (const [number, { lake_file, gone }] of hits.entries()) {
       const file = byLocation.get(String(lake_file));
       if (file === undefined) continue;
       removed.push(file.path);
       if (file.rowCount === Number(gone)) continue;
-      await refuseDamaged(bench.store, [file]);
+      await refuseDamaged(context.store, [file]);
       const path = `${table.name}/${file.partition}/${name}-r${number}.parquet`;
-      const location = bench.store.locate(`${stage}/${path}`);
+      const location = context.store.locate(`${stage}/${path}`);
       await makeFolder(dirname(location));
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
-      const [stats] = await rowsOf(bench.connection, copyToParquetSql(kept, table, location, file.layout));
+      const [stats] = await rowsOf(context.connection, copyToParquetSql(kept, table, location, file.layout));
       await syncPath(location);
       const { partition, layout } = file;
       added.push({ table: table.name, partition, path, ...writtenFile(table, layout, stats), schemaVersion });
@@ -76,30 +76,30 @@ export async function rewriteWithoutGone(
  * @returns how many events that are.
  */
 export async function markUndelivered(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   batch: StagedBatch | null,
   proofs: readonly WindowProof[],
 ): Promise<number> {
-  const events = tableNamed(bench.tables, EVENTS);
+  const events = tableNamed(context.tables, EVENTS);
   const delivered = batch === null ? [] : deliveredSql(batch);
   const { files } = snapshotOf(state, []);
-  const before = await goneCount(bench);
+  const before = await goneCount(context);
   for (const [cuts, ranges] of rangesByCuts(proofs)) {
     const days = new Set(daysHeld(files[EVENTS], ranges));
     const rows = tableRowsSql(
-      { store: bench.store, schemas: state.schemas },
+      { store: context.store, schemas: state.schemas },
       events,
       filesInPartitions(files[EVENTS], days),
     );
     const values = ranges.map(({ startMs, endMs }) => `(epoch_ms(${startMs}), epoch_ms(${endMs}))`).join(', ');
     const inWindow = `EXISTS (SELECT 1 FROM (VALUES ${values}) AS r(starts, ends) WHERE event_time >= r.starts AND event_time < r.ends)`;
     const absent = delivered.map((ids) => `AND event_id NOT IN (${ids})`).join(' ');
-    await bench.connection.run(
-      `INSERT INTO ${TEMP.gone} SELECT event_id, event_date FROM (${rows}) WHERE ${inWindow} AND ${cuts} ${absent} AND event_id NOT IN (SELECT event_id FROM ${TEMP.gone})`,
+    await context.connection.run(
+      `INSERT INTO ${TEMP_TABLES.gone} SELECT event_id, event_date FROM (${rows}) WHERE ${inWindow} AND ${cuts} ${absent} AND event_id NOT IN (SELECT event_id FROM ${TEMP_TABLES.gone})`,
     );
   }
-  return (await goneCount(bench)) - before;
+  return (await goneCount(context)) - before;
 }
 
 /** Ids that came, as events or as rejects: a reject is a record the API still returns, so its older self stays. */
@@ -114,7 +114,7 @@ function rangesByCuts(proofs: readonly WindowProof[]): Map<string, TimeRange[]> 
   for (const { window, verdict } of proofs) {
     if (verdict !== 'proven' || window.axis !== 'event') continue;
     if (window.scope.filter !== null || window.scope.state !== null) continue;
-    const sql = cutsSql(window.cuts);
+    const sql = windowFiltersSql(window.cuts);
     groups.set(sql, [...(groups.get(sql) ?? []), window.range]);
   }
   return groups;
@@ -129,7 +129,7 @@ function daysHeld(files: readonly LoggedFile[] | undefined, ranges: readonly Tim
   });
 }
 
-async function goneCount(bench: Workbench): Promise<number> {
-  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS gone FROM ${TEMP.gone}`);
+async function goneCount(context: CommitContext): Promise<number> {
+  const [row] = await rowsOf(context.connection, `SELECT count(*)::INTEGER AS gone FROM ${TEMP_TABLES.gone}`);
   return Number(row?.gone);
 }

@@ -1,15 +1,15 @@
 import { idHashSql, quoteText } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, tableNamed, tableRowsSql } from '../log/table-rows.ts';
-import type { DayLoss } from '../proofs/lost-days.ts';
+import type { LostDay } from '../proofs/lost-days.ts';
 import { EVENTS, firstWrittenStem, indexName, REJECTS } from '../storage/layout.ts';
-import { draftEntry, NO_COUNTS, schemaOnTop } from './build-log-entry.ts';
-import { TEMP } from './classify-batch.ts';
-import { rewriteWithoutGone } from './copy-on-write.ts';
-import { claimsSql, entriesSql, openIndex, stageIndexChange } from './id-index.ts';
-import { type CommitNames, commitDraft, type Draft } from './optimistic-retry.ts';
+import { buildLogEntry, NO_COUNTS, schemaOnTop } from './build-log-entry.ts';
+import { TEMP_TABLES } from './classify-batch.ts';
+import { rewriteWithoutDeleted } from './copy-on-write.ts';
+import { claimsSql, entriesSql, openIdIndex, stageIndexChange } from './id-index.ts';
+import { type CommitNames, commitWithRetry, type DraftedCommit } from './optimistic-retry.ts';
 
 /**
  * Commits that data files are gone, and gives up what stands no longer by itself: events whose child rows are gone and child
@@ -17,45 +17,45 @@ import { type CommitNames, commitDraft, type Draft } from './optimistic-retry.ts
  * delivered again, and until then the coverage calls their days mismatched.
  * @param suspects files that are compared with their checksums; of the others sizes and footers have to do
  * @returns the paths of the lost files; empty, and nothing committed, when all are there
- * @throws {EdrlakeError} as `commitDraft`
+ * @throws {EdrlakeError} as `commitWithRetry`
  */
-export async function forgetLostFiles(
-  bench: Workbench,
+export async function dropLostFiles(
+  context: CommitContext,
   runId: string,
   suspects: ReadonlySet<string>,
 ): Promise<readonly string[]> {
   try {
-    const { outcome } = await commitDraft(bench, (state, names) =>
-      draftWithoutLost(bench, state, { runId, suspects }, names),
+    const { outcome } = await commitWithRetry(context, (state, names) =>
+      draftWithoutLost(context, state, { runId, suspects }, names),
     );
     return outcome;
   } finally {
-    await bench.connection.run(`DROP TABLE IF EXISTS temp.${TEMP.gone}`);
+    await context.connection.run(`DROP TABLE IF EXISTS temp.${TEMP_TABLES.gone}`);
   }
 }
 
 async function draftWithoutLost(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   { runId, suspects }: { readonly runId: string; readonly suspects: ReadonlySet<string> },
   names: CommitNames,
-): Promise<Draft<readonly string[]>> {
-  const { lost } = await readFooters(bench, [...state.files.values()], ({ path }) => suspects.has(path));
+): Promise<DraftedCommit<readonly string[]>> {
+  const { lost } = await readFooters(context, [...state.files.values()], ({ path }) => suspects.has(path));
   const outcome = lost.map(({ path }) => path);
   if (lost.length === 0) return { entry: null, moves: [], outcome };
   const lostPaths = new Set(outcome);
   const present: LakeState = { ...state, files: new Map([...state.files].filter(([path]) => !lostPaths.has(path))) };
   const { commitId, stage } = names;
-  const givenUp = await markIncomplete(bench, present, lost);
-  const index = await openIndex(bench, present, stage, commitId);
-  const { schemaVersion } = schemaOnTop(state, bench.tables);
-  const rewrite = await rewriteWithoutGone(bench, present, stage, commitId, schemaVersion);
+  const givenUp = await markIncomplete(context, present, lost);
+  const index = await openIdIndex(context, present, stage, commitId);
+  const { schemaVersion } = schemaOnTop(state, context.tables);
+  const rewrite = await rewriteWithoutDeleted(context, present, stage, commitId, schemaVersion);
   const version = state.version + 1;
   const locations = index.files.map(({ location }) => location);
-  const voided = voidedClaimsSql(bench, present, lost, entriesSql(locations), version);
-  const ids = await stageIndexChange(bench, state, index, voided, stage, indexName(commitId, version));
-  bench.onStep('staged');
-  const draft = draftEntry(bench, state, names, {
+  const voided = voidedClaimsSql(context, present, lost, entriesSql(locations), version);
+  const ids = await stageIndexChange(context, state, index, voided, stage, indexName(commitId, version));
+  context.onStep('staged');
+  const draft = buildLogEntry(context, state, names, {
     runId,
     counts: { ...NO_COUNTS, deletedEvents: givenUp + rowsIn(lost.filter(({ table }) => table === EVENTS)) },
     added: rewrite.added,
@@ -72,30 +72,35 @@ async function draftWithoutLost(
  * left alone.
  * @returns how many of them are stored
  */
-async function markIncomplete(bench: Workbench, present: LakeState, lost: readonly LoggedFile[]): Promise<number> {
-  const { connection } = bench;
-  const reader = { store: bench.store, schemas: present.schemas };
+async function markIncomplete(
+  context: CommitContext,
+  present: LakeState,
+  lost: readonly LoggedFile[],
+): Promise<number> {
+  const { connection } = context;
+  const reader = { store: context.store, schemas: present.schemas };
   const files = [...present.files.values()];
   const rowsFrom = (table: string, some: readonly LoggedFile[]) =>
-    `SELECT event_id, event_date FROM (${tableRowsSql(reader, tableNamed(bench.tables, table), some)})`;
+    `SELECT event_id, event_date FROM (${tableRowsSql(reader, tableNamed(context.tables, table), some)})`;
   const ofDay = (table: string, partition: string) =>
     files.filter((file) => file.table === table && file.partition === partition);
-  const eventTables = bench.tables.filter(isEventTable).map(({ name }) => name);
+  const eventTables = context.tables.filter(isEventTable).map(({ name }) => name);
   const lostHere = lost.filter(({ table }) => eventTables.includes(table));
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ${TEMP.gone} (event_id VARCHAR, event_date DATE)`);
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.gone} (event_id VARCHAR, event_date DATE)`);
   const parents = new Map(
     lostHere
       .filter(({ table }) => table !== EVENTS)
       .flatMap((child) => parentsOf(child, ofDay(EVENTS, child.partition)))
       .map((file) => [file.path, file]),
   );
-  if (parents.size > 0) await connection.run(`INSERT INTO ${TEMP.gone} ${rowsFrom(EVENTS, [...parents.values()])}`);
+  if (parents.size > 0)
+    await connection.run(`INSERT INTO ${TEMP_TABLES.gone} ${rowsFrom(EVENTS, [...parents.values()])}`);
   const givenUp = rowsIn([...parents.values()]);
   for (const partition of new Set(lostHere.filter(({ table }) => table === EVENTS).map((file) => file.partition))) {
     const stored = rowsFrom(EVENTS, ofDay(EVENTS, partition));
     for (const table of eventTables.filter((name) => name !== EVENTS)) {
       await connection.run(
-        `INSERT INTO ${TEMP.gone} SELECT DISTINCT event_id, event_date FROM (${rowsFrom(table, ofDay(table, partition))}) WHERE event_id NOT IN (SELECT event_id FROM (${stored})) AND event_id NOT IN (SELECT event_id FROM ${TEMP.gone})`,
+        `INSERT INTO ${TEMP_TABLES.gone} SELECT DISTINCT event_id, event_date FROM (${rowsFrom(table, ofDay(table, partition))}) WHERE event_id NOT IN (SELECT event_id FROM (${stored})) AND event_id NOT IN (SELECT event_id FROM ${TEMP_TABLES.gone})`,
       );
     }
   }
@@ -117,7 +122,7 @@ function parentsOf(child: LoggedFile, eventsOfDay: readonly LoggedFile[]): reado
  * are lost all of them are looked at, because equal ones are numbered through the whole lake.
  */
 function voidedClaimsSql(
-  bench: Workbench,
+  context: CommitContext,
   present: LakeState,
   lost: readonly LoggedFile[],
   entries: string,
@@ -129,15 +134,15 @@ function voidedClaimsSql(
   const days = new Set(looked.map(partitionDay));
   const dayList = [...days].map((day) => `DATE ${quoteText(day)}`).join(', ');
   const held = files.filter((file) => file.table === REJECTS || days.has(partitionDay(file)));
-  const stored = claimsSql(bench, { ...present, files: new Map(held.map((file) => [file.path, file])) });
-  const gone = `SELECT ${idHashSql('event_id')} FROM ${TEMP.gone}`;
+  const stored = claimsSql(context, { ...present, files: new Map(held.map((file) => [file.path, file])) });
+  const gone = `SELECT ${idHashSql('event_id')} FROM ${TEMP_TABLES.gone}`;
   return `
     SELECT DISTINCT id_hash, NULL::UBIGINT AS content_hash, event_date, ${version}::BIGINT AS version FROM (${entries})
     WHERE event_date IN (${dayList})
       AND (id_hash IN (${gone}) OR id_hash NOT IN (SELECT id_hash FROM (${stored}) WHERE id_hash IS NOT NULL))`;
 }
 
-function lossesOf(state: LakeState, lost: readonly LoggedFile[]): DayLoss[] {
+function lossesOf(state: LakeState, lost: readonly LoggedFile[]): LostDay[] {
   const days = new Set(lost.filter(({ table }) => table !== REJECTS).map(partitionDay));
   const events = [...state.files.values()].filter(({ table }) => table === EVENTS);
   return [...days]

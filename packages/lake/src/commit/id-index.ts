@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { idHashSql, quoteFile, quoteText, type TableSpec } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { IdentityFile, LakeState } from '../log/lake-state.ts';
 import { rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
@@ -36,25 +36,30 @@ export interface IndexView {
  * The index of a version of the lake. When one of its files is lost or damaged it is made anew from the data files, into the
  * staging folder: the content of every event is then unknown, and the next delivery of one is compared row by row.
  */
-export async function openIndex(bench: Workbench, state: LakeState, stage: string, name: string): Promise<IndexView> {
+export async function openIdIndex(
+  context: CommitContext,
+  state: LakeState,
+  stage: string,
+  name: string,
+): Promise<IndexView> {
   const files = [...state.identityFiles.values()];
-  if (await isWhole(bench.store, files)) {
-    return { files: files.map((file) => ({ file, location: bench.store.locate(file.path) })), rebuilt: null };
+  if (await isWhole(context.store, files)) {
+    return { files: files.map((file) => ({ file, location: context.store.locate(file.path) })), rebuilt: null };
   }
-  return rebuildIndex(bench, state, stage, name);
+  return rebuildIndex(context, state, stage, name);
 }
 
 /** An index made anew from the data files, in the staging folder. */
 export async function rebuildIndex(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   stage: string,
   name: string,
 ): Promise<IndexView> {
   const staged = `${stage}/ids/${name}-rebuilt.parquet`;
-  const rowCount = await writeEntries(bench, claimsSql(bench, state), staged);
+  const rowCount = await writeEntries(context, claimsSql(context, state), staged);
   const file = { path: `${FOLDERS.ids}/${name}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
-  return { files: [{ file, location: bench.store.locate(staged) }], rebuilt: { file, staged } };
+  return { files: [{ file, location: context.store.locate(staged) }], rebuilt: { file, staged } };
 }
 
 /** Files that were read and found whole, with when they had last changed then: each is read as a whole once a process. */
@@ -72,14 +77,14 @@ async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<bo
 
 /** How many stored events the index does not know: they would be written again when they are delivered. */
 export async function unknownEvents(
-  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
   state: LakeState,
   view: Pick<IndexView, 'files'>,
 ): Promise<number> {
-  const events = bench.tables.filter(({ name }) => name === EVENTS);
+  const events = context.tables.filter(({ name }) => name === EVENTS);
   const entries = entriesSql(view.files.map(({ location }) => location));
-  const sql = `SELECT count(*)::INTEGER AS unknown FROM (${claimsSql({ ...bench, tables: events }, state)}) c ANTI JOIN (${entries}) e USING (id_hash, event_date)`;
-  const [row] = await rowsOf(bench.connection, sql);
+  const sql = `SELECT count(*)::INTEGER AS unknown FROM (${claimsSql({ ...context, tables: events }, state)}) c ANTI JOIN (${entries}) e USING (id_hash, event_date)`;
+  const [row] = await rowsOf(context.connection, sql);
   return Number(row?.unknown);
 }
 
@@ -103,7 +108,7 @@ export interface IndexChange {
  * @param entriesSource a query with the index's columns
  */
 export async function stageIndexChange(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   view: IndexView,
   entriesSource: string,
@@ -114,7 +119,7 @@ export async function stageIndexChange(
   const locations = view.files.filter(({ file }) => merged.has(file.path)).map(({ location }) => location);
   const staged = `${stage}/ids/${name}.parquet`;
   const sources = locations.length === 0 ? entriesSource : `${entriesSource} UNION ALL ${entriesSql(locations)}`;
-  const rowCount = await writeEntries(bench, sources, staged);
+  const rowCount = await writeEntries(context, sources, staged);
   const own = { file: { path: `${FOLDERS.ids}/${name}.parquet`, rowCount, level }, staged };
   if (view.rebuilt !== null) return { added: [view.rebuilt, own], removed: [...state.identityFiles.keys()] };
   return { added: [own], removed: [...merged] };
@@ -131,10 +136,10 @@ function planMerge(files: readonly IdentityFile[]): { level: number; merged: Rea
   return { level: REBUILT_LEVEL, merged };
 }
 
-async function writeEntries(bench: Workbench, sql: string, staged: string): Promise<number> {
-  const location = bench.store.locate(staged);
+async function writeEntries(context: CommitContext, sql: string, staged: string): Promise<number> {
+  const location = context.store.locate(staged);
   await makeFolder(dirname(location));
-  const [stats] = await rowsOf(bench.connection, `COPY (${sql}) TO ${quoteText(location)} (${COPY_OPTIONS})`);
+  const [stats] = await rowsOf(context.connection, `COPY (${sql}) TO ${quoteText(location)} (${COPY_OPTIONS})`);
   await syncPath(location);
   return Number(stats?.count);
 }
@@ -145,12 +150,12 @@ async function writeEntries(bench: Workbench, sql: string, staged: string): Prom
  * Rejects are known by their record and its number among equal ones, as staging numbers them; equal records in the lake
  * are numbered without a gap, so that counting them again yields the same identities.
  */
-export function claimsSql(bench: Pick<Workbench, 'store' | 'tables'>, state: LakeState): string {
-  const reader = { store: bench.store, schemas: state.schemas };
-  const parts = bench.tables
+export function claimsSql(context: Pick<CommitContext, 'store' | 'tables'>, state: LakeState): string {
+  const reader = { store: context.store, schemas: state.schemas };
+  const parts = context.tables
     .filter(({ name, partitionBy }) => name === EVENTS || partitionBy === 'ingest_date')
     .map((table) => {
-      const rows = tableRowsSql(reader, tableNamed(bench.tables, table.name), filesOf(state, table));
+      const rows = tableRowsSql(reader, tableNamed(context.tables, table.name), filesOf(state, table));
       const isEvents = table.name === EVENTS;
       const text = isEvents ? 'event_id' : "record::VARCHAR || '#' || row_number() OVER (PARTITION BY record::VARCHAR)";
       // A reject's record is its content, so that any content hash says that it is there.

@@ -15,16 +15,16 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import { frozenState, type IdentityFile, type LakeState, type LogEntry, type LoggedFile } from '../log/lake-state.ts';
 import { type SummedFile, sumFile } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
 import { stagePath } from '../storage/layout.ts';
 import type { Move } from '../storage/store.ts';
-import { publish, releaseCommit, settle } from './publish.ts';
+import { finalizeCommit, publish, releaseCommit } from './publish.ts';
 
 /** A commit that is ready to be published on top of one version. */
-export interface Draft<T> {
+export interface DraftedCommit<T> {
   /** null when there is nothing to commit. */
   readonly entry: LogEntry | null;
   /** From the staging folder to the final paths. */
@@ -57,35 +57,35 @@ const MAX_TRIES = 32;
  * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when others won every time, `LEASE_LOST`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`.
  * After an error the lake is as before; only where tidying up after the point of no return failed is the commit in it.
  */
-export async function commitDraft<T>(
-  bench: Workbench,
-  draft: (state: LakeState, names: CommitNames) => Promise<Draft<T>>,
+export async function commitWithRetry<T>(
+  context: CommitContext,
+  draft: (state: LakeState, names: CommitNames) => Promise<DraftedCommit<T>>,
 ): Promise<Committed<T>> {
-  const commitId = newCommitId(bench.clock);
-  const stage = stagePath(bench.workFolder, commitId);
+  const commitId = newCommitId(context.clock);
+  const stage = stagePath(context.workFolder, commitId);
   try {
     for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
-      const state = frozenState(await bench.log.refresh());
+      const state = frozenState(await context.log.refresh());
       const base = state.version;
-      const drafted = await draftUnlessOvertaken(bench, base, () => draft(state, { commitId, stage }));
+      const drafted = await draftUnlessOvertaken(context, base, () => draft(state, { commitId, stage }));
       if (drafted !== null) {
         const { outcome } = drafted;
         if (drafted.entry === null) return { version: base, entry: null, outcome };
-        const entry = await withChecksums(bench, drafted.entry, drafted.moves);
-        if (await publish(bench, entry, drafted.moves)) {
-          await tidyUp(bench, entry);
-          reportCommit(bench, entry);
+        const entry = await withChecksums(context, drafted.entry, drafted.moves);
+        if (await publish(context, entry, drafted.moves)) {
+          await tidyUp(context, entry);
+          reportCommit(context, entry);
           return { version: entry.version, entry, outcome };
         }
       }
-      bench.emit({ type: 'commit-contended', version: base + 1, attempt });
+      context.emit({ type: 'commit-contended', version: base + 1, attempt });
     }
   } catch (thrown) {
-    throw await orLostLease(bench, thrown);
+    throw await orLostLease(context, thrown);
   } finally {
     releaseCommit(commitId);
     // What stays goes with the work folder; an error here would hide how the commit ended.
-    await bench.store.remove(stage).catch(() => undefined);
+    await context.store.remove(stage).catch(() => undefined);
   }
   throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${MAX_TRIES} times in a row`, {
     disposition: 'retry',
@@ -97,7 +97,7 @@ export async function commitDraft<T>(
  * The entry with the size and checksum of each staged file, read back from where it was written.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE` when a file is not what was written
  */
-async function withChecksums({ store }: Workbench, entry: LogEntry, moves: readonly Move[]): Promise<LogEntry> {
+async function withChecksums({ store }: CommitContext, entry: LogEntry, moves: readonly Move[]): Promise<LogEntry> {
   const stagedAt = new Map(moves.map(({ from, to }) => [to, from]));
   const sum = async <T extends SummedFile>(file: T): Promise<T> => {
     const found = await sumFile(store.locate(stagedAt.get(file.path) ?? file.path));
@@ -121,11 +121,11 @@ async function withChecksums({ store }: Workbench, entry: LogEntry, moves: reado
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, which say that the commit is in the lake. The manifest stays, so
  * that the next writer goes on where this one failed.
  */
-async function tidyUp(bench: Workbench, entry: LogEntry): Promise<void> {
+async function tidyUp(context: CommitContext, entry: LogEntry): Promise<void> {
   try {
-    await settle(bench, entry);
-    await bench.log.refresh();
-    await bench.log.checkpointIfDue();
+    await finalizeCommit(context, entry);
+    await context.log.refresh();
+    await context.log.checkpointIfDue();
   } catch (thrown) {
     const { code, message, hint, context } = toEdrlakeError(explainFileError(thrown));
     throw new EdrlakeError(code, `version ${entry.version} is committed, but tidying up after it failed: ${message}`, {
@@ -137,7 +137,7 @@ async function tidyUp(bench: Workbench, entry: LogEntry): Promise<void> {
 }
 
 /** Whoever takes over a process's work removes its files: what fails then says less than why. */
-async function orLostLease({ lease }: Workbench, thrown: unknown): Promise<unknown> {
+async function orLostLease({ lease }: CommitContext, thrown: unknown): Promise<unknown> {
   const isLost = (failure: unknown) => failure instanceof EdrlakeError && failure.code === 'LEASE_LOST';
   const failure: unknown = isLost(thrown) ? thrown : await lease?.confirm().catch((other: unknown) => other);
   return isLost(failure) ? failure : thrown;
@@ -147,12 +147,16 @@ async function orLostLease({ lease }: Workbench, thrown: unknown): Promise<unkno
  * null when what was read had been moved away by a writer that was faster. DuckDB says that a file is missing, the comparison
  * of checksums that the lake is damaged: both are believed only of the newest version, which the next attempt reads.
  */
-async function draftUnlessOvertaken<T>(bench: Workbench, base: number, draft: () => Promise<T>): Promise<T | null> {
+async function draftUnlessOvertaken<T>(
+  context: CommitContext,
+  base: number,
+  draft: () => Promise<T>,
+): Promise<T | null> {
   try {
     return await draft();
   } catch (thrown) {
     const mayBeOvertaken = !(thrown instanceof EdrlakeError) || thrown.code === 'LAKE_CORRUPT';
-    if (!mayBeOvertaken || (await bench.log.refresh()).version === base) throw explainFileError(thrown);
+    if (!mayBeOvertaken || (await context.log.refresh()).version === base) throw explainFileError(thrown);
     return null;
   }
 }
@@ -163,7 +167,7 @@ function newCommitId(clock: Clock): string {
   return `${time}-${randomUUID().slice(0, 8)}`;
 }
 
-function reportCommit({ emit }: Workbench, entry: LogEntry): void {
+function reportCommit({ emit }: CommitContext, entry: LogEntry): void {
   const { version, newEvents, changedEvents, unchangedEvents, added, removed } = entry;
   const [filesAdded, filesRemoved] = [added.length, removed.length];
   emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });

@@ -1,5 +1,5 @@
 import { EdrlakeError, isoInstant, type ProcessOwner, systemProcesses } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { Appended } from '../log/commit-log.ts';
 import type { LogEntry } from '../log/lake-state.ts';
 import { entryText } from '../log/log-files.ts';
@@ -37,9 +37,9 @@ const atWork = new Set<string>();
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LEASE_LOST`; the lake is as before the call, or, where it is not known whether the entry is
  * in the log, the manifest stays so that the next writer finds out.
  */
-export async function publish(bench: Workbench, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
-  const { store, log, lease, onStep } = bench;
-  const staged = `${stagePath(bench.workFolder, entry.commitId)}/${ENTRY_NAME}`;
+export async function publish(context: CommitContext, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
+  const { store, log, lease, onStep } = context;
+  const staged = `${stagePath(context.workFolder, entry.commitId)}/${ENTRY_NAME}`;
   const hasFiles = moves.length > 0 || entry.removed.length > 0 || entry.idsRemoved.length > 0;
   lease?.assertHeld();
   atWork.add(entry.commitId);
@@ -47,7 +47,7 @@ export async function publish(bench: Workbench, entry: LogEntry, moves: readonly
   // process that stood still and goes on cannot publish what another one has undone.
   await store.put(staged, entryText(entry));
   // A crash before this line leaves staged files in the work folder; the next writer removes the folder.
-  if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(bench, entry, moves)));
+  if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(context, entry, moves)));
   onStep('manifest-written');
   const takeBack = async () => {
     if (!hasFiles) return;
@@ -62,7 +62,7 @@ export async function publish(bench: Workbench, entry: LogEntry, moves: readonly
   try {
     // A crash from here on leaves files in the table folders that no log entry names. Readers that follow the log do not
     // see them; the next writer finds the manifest and moves them to the trash.
-    await moveStepwise(bench, moves, { ifGone: 'fail', step: 'file-moved' });
+    await moveStepwise(context, moves, { ifGone: 'fail', step: 'file-moved' });
     await requireArrived(store, entry);
     onStep('files-moved');
     // The point of no return: once the entry has its name, the commit is part of the lake and nothing takes it back.
@@ -111,20 +111,20 @@ async function requireArrived(store: Store, { added, idsAdded }: LogEntry): Prom
  * What remains after the point of no return. A crash in here leaves removed files beside the ones that replaced them, so
  * that a pattern over the table folders would see events twice; the next writer finds the manifest and settles again.
  */
-export async function settle(bench: Pick<Workbench, 'store' | 'onStep'>, entry: LogEntry): Promise<void> {
+export async function finalizeCommit(context: Pick<CommitContext, 'store' | 'onStep'>, entry: LogEntry): Promise<void> {
   const moves = [...entry.removed, ...entry.idsRemoved].map((path) => ({
     from: path,
     to: trashPath(entry.version, path),
   }));
-  await moveStepwise(bench, moves, { ifGone: 'skip', step: 'file-trashed' });
-  bench.onStep('trashed');
-  await bench.store.remove(manifestPath(entry.commitId));
-  bench.onStep('settled');
+  await moveStepwise(context, moves, { ifGone: 'skip', step: 'file-trashed' });
+  context.onStep('trashed');
+  await context.store.remove(manifestPath(entry.commitId));
+  context.onStep('settled');
 }
 
 /** Without anyone watching the steps, one call moves everything and syncs each folder once. */
 async function moveStepwise(
-  { store, onStep }: Pick<Workbench, 'store' | 'onStep'>,
+  { store, onStep }: Pick<CommitContext, 'store' | 'onStep'>,
   moves: readonly Move[],
   { ifGone, step }: { readonly ifGone: 'skip' | 'fail'; readonly step: 'file-moved' | 'file-trashed' },
 ): Promise<void> {
@@ -141,7 +141,7 @@ async function moveStepwise(
 /** The `onStep` of everyone but tests. */
 export function ignoreSteps(): void {}
 
-function manifestOf({ clock, lease, workFolder }: Workbench, entry: LogEntry, moves: readonly Move[]): Manifest {
+function manifestOf({ clock, lease, workFolder }: CommitContext, entry: LogEntry, moves: readonly Move[]): Manifest {
   return {
     format: FORMAT,
     commitId: entry.commitId,

@@ -18,7 +18,7 @@ export type CommitStep =
   | 'views-written';
 
 /** What the steps of a commit work with. One per open lake. */
-export interface Workbench {
+export interface CommitContext {
   readonly store: Store;
   readonly log: CommitLog;
   readonly connection: DuckDBConnection;

@@ -1,7 +1,7 @@
 import { quoteFile } from '@edrlake/core';
 import { damagedFiles, resizedFiles } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
-import type { Workbench } from './commit-context.ts';
+import type { CommitContext } from './commit-context.ts';
 import type { LoggedFile } from './lake-state.ts';
 import { rowsOf } from './table-rows.ts';
 
@@ -24,19 +24,20 @@ const FILES_PER_STATEMENT = 1_000;
  * @param isVerified which files are read as a whole and compared with their checksums
  */
 export async function readFooters(
-  bench: Pick<Workbench, 'store' | 'connection'>,
+  context: Pick<CommitContext, 'store' | 'connection'>,
   files: readonly LoggedFile[],
   isVerified: (file: LoggedFile) => boolean,
 ): Promise<Footers> {
   const broken = new Set(
-    [...(await resizedFiles(bench.store, files)), ...(await damagedFiles(bench.store, files.filter(isVerified)))].map(
-      ({ path }) => path,
-    ),
+    [
+      ...(await resizedFiles(context.store, files)),
+      ...(await damagedFiles(context.store, files.filter(isVerified))),
+    ].map(({ path }) => path),
   );
   const present = files.filter(({ path }) => !broken.has(path));
   const found = new Map<string, number>();
   for (let first = 0; first < present.length; first += FILES_PER_STATEMENT) {
-    await readSome(bench, present.slice(first, first + FILES_PER_STATEMENT), found);
+    await readSome(context, present.slice(first, first + FILES_PER_STATEMENT), found);
   }
   const isWhole = ({ path, rowCount }: LoggedFile) => found.get(path) === rowCount;
   const whole = files.filter(isWhole);
@@ -48,15 +49,15 @@ export async function readFooters(
 
 /** DuckDB fails as a whole when one file is broken, so halves are read until it is alone. */
 async function readSome(
-  bench: Pick<Workbench, 'store' | 'connection'>,
+  context: Pick<CommitContext, 'store' | 'connection'>,
   files: readonly LoggedFile[],
   found: Map<string, number>,
 ): Promise<void> {
-  const byLocation = new Map(files.map(({ path }) => [bench.store.locate(path), path]));
+  const byLocation = new Map(files.map(({ path }) => [context.store.locate(path), path]));
   const list = [...byLocation.keys()].map(quoteFile).join(', ');
   try {
     const rows = await rowsOf(
-      bench.connection,
+      context.connection,
       `SELECT file_name, num_rows::VARCHAR AS rows FROM parquet_file_metadata([${list}])`,
     );
     for (const { file_name, rows: count } of rows) {
@@ -67,7 +68,7 @@ async function readSome(
     if (!isFileError(thrown)) throw thrown;
     if (files.length === 1) return;
     const middle = Math.ceil(files.length / 2);
-    await readSome(bench, files.slice(0, middle), found);
-    await readSome(bench, files.slice(middle), found);
+    await readSome(context, files.slice(0, middle), found);
+    await readSome(context, files.slice(middle), found);
   }
 }

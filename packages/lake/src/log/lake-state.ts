@@ -10,7 +10,7 @@ import {
   type WindowProof,
 } from '@edrlake/core';
 import { countedAtOf } from '../proofs/dated-proofs.ts';
-import { type DayLoss, healedDays, type LoggedLoss } from '../proofs/lost-days.ts';
+import { type LoggedLostDay, type LostDay, recoveredDays } from '../proofs/lost-days.ts';
 import { areDisjoint } from '../proofs/window-filters.ts';
 
 /** Columns of each table by name, in file order. */
@@ -63,7 +63,7 @@ export interface LogEntry extends CommitCounts {
   readonly idsRemoved: readonly string[];
   readonly proofs: readonly WindowProof[];
   /** Only where this commit takes note that files are gone. */
-  readonly losses?: readonly DayLoss[];
+  readonly losses?: readonly LostDay[];
 }
 
 /** A proof and the version that brought it. */
@@ -97,7 +97,7 @@ export interface LakeState {
   readonly proofs: Map<string, LoggedProof>;
   readonly commits: CommitSummary[];
   /** Days that lost rows and have not got them back. */
-  readonly losses: Map<Day, LoggedLoss>;
+  readonly losses: Map<Day, LoggedLostDay>;
 }
 
 /** The state of a lake without a commit. */
@@ -159,7 +159,7 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
     state.losses.set(day, { day, rowCount: Math.max(before, rowCount), version: entry.version });
   }
   if (state.losses.size > 0) {
-    const healed = healedDays(state.losses.values(), state.files.values(), state.proofs.values());
+    const healed = recoveredDays(state.losses.values(), state.files.values(), state.proofs.values());
     for (const day of healed) state.losses.delete(day);
   }
   state.commits.push({

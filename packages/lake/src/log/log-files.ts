@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
-import type { LoggedLoss } from '../proofs/lost-days.ts';
+import type { LoggedLostDay } from '../proofs/lost-days.ts';
 import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import type {
@@ -115,7 +115,7 @@ interface Checkpoint {
   readonly identityFiles: readonly IdentityFile[];
   readonly proofs: readonly LoggedProof[];
   readonly commits: readonly CommitSummary[];
-  readonly losses?: readonly LoggedLoss[];
+  readonly losses?: readonly LoggedLostDay[];
 }
 
 /** The text of a checkpoint of a state. */

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, EdrlakeError, isoInstant, type TableSpec, unwritable } from '@edrlake/core';
-import { makeNameLast } from '../storage/lasting-name.ts';
+import { syncParentFolders } from '../storage/lasting-name.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE } from '../storage/layout.ts';
 import { makeFolder, type Store } from '../storage/store.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
@@ -28,7 +28,7 @@ export async function prepareDirectory(directory: string, store: Store, options:
       });
     }
     await makeDirectories(directory);
-    await makeNameLast(directory);
+    await syncParentFolders(directory);
     await store.putIfAbsent(
       FORMAT_FILE,
       JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }),

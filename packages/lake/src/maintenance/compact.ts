@@ -8,9 +8,9 @@ import {
   type TimeRange,
   writtenFile,
 } from '@edrlake/core';
-import { draftEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
-import { type CommitNames, commitDraft, type Draft } from '../commit/optimistic-retry.ts';
-import type { Workbench } from '../log/commit-context.ts';
+import { buildLogEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
+import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf, tableRowsSql } from '../log/table-rows.ts';
@@ -70,34 +70,34 @@ interface Merged {
  * Merges many small files into few sorted ones, day by day, and sorts what lies as it arrived. Each new file is compared with what it replaces, row for row
  * by count and by hashes of all columns, before the commit that exchanges them; a commit holds whole days. Sorting spills
  * to disk. What other writers commit meanwhile stays: a file they have replaced is not merged.
- * @param context `signal` is looked at between files; what was committed by then stays
- * @throws {EdrlakeError} as `commitDraft`, `INTERRUPTED`; `BUG` when the rows are not equal, with nothing changed
+ * @param run `signal` is looked at between files; what was committed by then stays
+ * @throws {EdrlakeError} as `commitWithRetry`, `INTERRUPTED`; `BUG` when the rows are not equal, with nothing changed
  */
 export async function compact(
-  bench: Workbench,
+  context: CommitContext,
   options: CompactOptions,
-  context: { readonly runId: string; readonly signal: AbortSignal; readonly afterCommit: () => Promise<void> },
+  run: { readonly runId: string; readonly signal: AbortSignal; readonly afterCommit: () => Promise<void> },
 ): Promise<CompactReport> {
   const sizes = {
     targetFileBytes: options.targetFileBytes ?? DEFAULT_TARGET_BYTES,
     minFiles: options.minFiles ?? 2,
-    maxCells: (await memoryLimitBytes(bench)) / BYTES_PER_CELL,
+    maxCells: (await memoryLimitBytes(context)) / BYTES_PER_CELL,
   };
-  const snapshot = snapshotOf(await bench.log.refresh(), []);
-  const plan = planCompaction(snapshot, bench.tables, options.range ?? null, sizes);
+  const snapshot = snapshotOf(await context.log.refresh(), []);
+  const plan = planCompaction(snapshot, context.tables, options.range ?? null, sizes);
   const done: Merged[] = [];
   let commits = 0;
   for (const groups of inCommits(plan.groups)) {
-    context.signal.throwIfAborted();
+    run.signal.throwIfAborted();
     let merged: readonly Merged[] | null = null;
-    const { entry, outcome } = await commitDraft(bench, async (state, names) => {
-      merged ??= await stageMerged(bench, state, names, groups, context.signal);
-      return draftMerged(bench, state, names, context.runId, merged);
+    const { entry, outcome } = await commitWithRetry(context, async (state, names) => {
+      merged ??= await stageMerged(context, state, names, groups, run.signal);
+      return draftMerged(context, state, names, run.runId, merged);
     });
     if (entry === null) continue;
     commits += 1;
     done.push(...outcome);
-    await context.afterCommit();
+    await run.afterCommit();
   }
   const inputs = done.flatMap(({ group }) => group.inputs);
   const outputs = done.map(({ output }) => output);
@@ -130,28 +130,28 @@ function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
 
 /** A crash leaves only the work folder. */
 async function stageMerged(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   names: CommitNames,
   groups: readonly MergeGroup[],
   signal: AbortSignal,
 ): Promise<readonly Merged[]> {
-  const { schemaVersion } = schemaOnTop(state, bench.tables);
+  const { schemaVersion } = schemaOnTop(state, context.tables);
   const merged: Merged[] = [];
   const open = [...groups].reverse();
   for (let number = 0, group = open.pop(); group !== undefined; number += 1, group = open.pop()) {
     signal.throwIfAborted();
     if (!isIn(state, group)) continue;
     try {
-      merged.push({ group, output: await mergeOne(bench, state, names, { group, number, schemaVersion }) });
+      merged.push({ group, output: await mergeOne(context, state, names, { group, number, schemaVersion }) });
     } catch (thrown) {
       // What the plan allows was measured on other rows than these: with fewer at once it works.
       if (isMemoryError(thrown)) open.push(...halvesOf(group));
-      else if (!isAboutFile(thrown) || isIn(await bench.log.refresh(), group)) throw thrown;
+      else if (!isAboutFile(thrown) || isIn(await context.log.refresh(), group)) throw thrown;
       // Else another writer has replaced an input while it was read.
     }
   }
-  bench.onStep('staged');
+  context.onStep('staged');
   return merged;
 }
 
@@ -162,17 +162,17 @@ function isAboutFile(thrown: unknown): boolean {
 
 /** On top of a version: those merged files whose inputs are all still part of it. */
 function draftMerged(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   names: CommitNames,
   runId: string,
   merged: readonly Merged[],
-): Draft<readonly Merged[]> {
-  const { schemaVersion } = schemaOnTop(state, bench.tables);
+): DraftedCommit<readonly Merged[]> {
+  const { schemaVersion } = schemaOnTop(state, context.tables);
   // A file's columns are those of its schema version: another writer may have begun a newer one meanwhile.
   const outcome = merged.filter(({ group, output }) => isIn(state, group) && output.schemaVersion === schemaVersion);
   if (outcome.length === 0) return { entry: null, moves: [], outcome };
-  const draft = draftEntry(bench, state, names, {
+  const draft = buildLogEntry(context, state, names, {
     runId,
     counts: NO_COUNTS,
     added: outcome.map(({ output }) => output),
@@ -189,20 +189,20 @@ function isIn(state: LakeState, { inputs }: MergeGroup): boolean {
 }
 
 async function mergeOne(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   { commitId, stage }: CommitNames,
   { group, number, schemaVersion }: { group: MergeGroup; number: number; schemaVersion: number },
 ): Promise<LoggedFile> {
   const { table, partition, inputs } = group;
-  await refuseDamaged(bench.store, inputs);
+  await refuseDamaged(context.store, inputs);
   const path = `${table.name}/${partition}/${commitId}-c${number}.parquet`;
   const staged = `${stage}/${path}`;
-  const location = bench.store.locate(staged);
+  const location = context.store.locate(staged);
   await makeFolder(dirname(location));
-  const reader = { store: bench.store, schemas: state.schemas };
+  const reader = { store: context.store, schemas: state.schemas };
   const before = tableRowsSql(reader, table, inputs);
-  const [stats] = await rowsOf(bench.connection, copyToParquetSql(before, table, location, 'sorted'));
+  const [stats] = await rowsOf(context.connection, copyToParquetSql(before, table, location, 'sorted'));
   await syncPath(location);
   const output: LoggedFile = {
     ...{ table: table.name, partition, path, schemaVersion },
@@ -211,8 +211,8 @@ async function mergeOne(
   const schemas = new Map(state.schemas).set(schemaVersion, {
     [table.name]: table.columns.map(({ name, type }) => ({ name, type })),
   });
-  const after = tableRowsSql({ store: bench.store, schemas }, table, [{ ...output, path: staged }]);
-  const [found, expected] = [await fingerprint(bench, group, after), await fingerprint(bench, group, before)];
+  const after = tableRowsSql({ store: context.store, schemas }, table, [{ ...output, path: staged }]);
+  const [found, expected] = [await fingerprint(context, group, after), await fingerprint(context, group, before)];
   if (found === expected) return output;
   throw new EdrlakeError('BUG', `merging ${inputs.length} files of ${table.name}/${partition} did not keep the rows`, {
     context: { expected, found },
@@ -221,18 +221,18 @@ async function mergeOne(
 }
 
 /** The same for the same rows in any order, and for no others: the count, and hashes of whole rows, added and combined. */
-async function fingerprint(bench: Workbench, { table }: MergeGroup, rows: string): Promise<string> {
+async function fingerprint(context: CommitContext, { table }: MergeGroup, rows: string): Promise<string> {
   const columns = table.columns.map(({ name }) => quoteName(name)).join(', ');
   const [row] = await rowsOf(
-    bench.connection,
+    context.connection,
     `SELECT count(*) || ':' || coalesce(sum(h::HUGEINT), 0) || ':' || coalesce(bit_xor(h), 0) AS print FROM (SELECT hash(${columns}) AS h FROM (${rows}))`,
   );
   return String(row?.print);
 }
 
 /** What DuckDB was allowed, which it tells as `488.2 MiB`. */
-async function memoryLimitBytes(bench: Workbench): Promise<number> {
-  const [row] = await rowsOf(bench.connection, "SELECT current_setting('memory_limit') AS memory");
+async function memoryLimitBytes(context: CommitContext): Promise<number> {
+  const [row] = await rowsOf(context.connection, "SELECT current_setting('memory_limit') AS memory");
   const [amount, unit = ''] = String(row?.memory).split(' ');
   const power = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(unit);
   return Number(amount) * 1024 ** Math.max(0, power);

@@ -10,12 +10,12 @@ import {
   type TimeRange,
   writtenFile,
 } from '@edrlake/core';
-import { draftEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
-import { TEMP } from '../commit/classify-batch.ts';
-import { rewriteWithoutGone } from '../commit/copy-on-write.ts';
-import { openIndex, rebuildIndex, stageIndexChange, unknownEvents } from '../commit/id-index.ts';
-import { type CommitNames, commitDraft, type Draft } from '../commit/optimistic-retry.ts';
-import type { Workbench } from '../log/commit-context.ts';
+import { buildLogEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
+import { TEMP_TABLES } from '../commit/classify-batch.ts';
+import { rewriteWithoutDeleted } from '../commit/copy-on-write.ts';
+import { openIdIndex, rebuildIndex, stageIndexChange, unknownEvents } from '../commit/id-index.ts';
+import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
@@ -46,50 +46,50 @@ const ORIGINS = 'lake_origins';
  * last. Its child rows are those that came with it; where files were merged since, one for each position. Child rows whose
  * event is not stored on their day go. An identity index that is damaged or does not know all events is made anew.
  * @param range only days it touches; everything unless given
- * @throws {EdrlakeError} as `commitDraft`; `LAKE_CORRUPT` when a file that holds such rows is damaged
+ * @throws {EdrlakeError} as `commitWithRetry`; `LAKE_CORRUPT` when a file that holds such rows is damaged
  */
 export async function deduplicate(
-  bench: Workbench,
+  context: CommitContext,
   range: TimeRange | undefined,
   runId: string,
 ): Promise<DeduplicateReport> {
   try {
-    const { entry, outcome } = await commitDraft(bench, (state, names) =>
-      draftWithoutCopies(bench, state, { range, runId }, names),
+    const { entry, outcome } = await commitWithRetry(context, (state, names) =>
+      draftWithoutCopies(context, state, { range, runId }, names),
     );
     return { ...outcome, version: entry?.version ?? null };
   } finally {
-    for (const table of [SUSPECTS, WINNERS, ORIGINS, TEMP.gone]) {
-      await bench.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
+    for (const table of [SUSPECTS, WINNERS, ORIGINS, TEMP_TABLES.gone]) {
+      await context.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
     }
   }
 }
 
 async function draftWithoutCopies(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   { range, runId }: { readonly range: TimeRange | undefined; readonly runId: string },
   names: CommitNames,
-): Promise<Draft<Omit<DeduplicateReport, 'version'>>> {
+): Promise<DraftedCommit<Omit<DeduplicateReport, 'version'>>> {
   const { commitId, stage } = names;
-  const days = await findSuspects(bench, state, range);
-  const view = await openIndex(bench, state, stage, commitId);
-  const isShort = view.rebuilt === null && (await unknownEvents(bench, state, view)) > 0;
-  const index = isShort ? await rebuildIndex(bench, state, stage, commitId) : view;
+  const days = await findSuspects(context, state, range);
+  const view = await openIdIndex(context, state, stage, commitId);
+  const isShort = view.rebuilt === null && (await unknownEvents(context, state, view)) > 0;
+  const index = isShort ? await rebuildIndex(context, state, stage, commitId) : view;
   const outcome = { events: 0, removedRows: 0, days, isIndexRebuilt: index.rebuilt !== null };
   if (days.length === 0 && index.rebuilt === null) return { entry: null, moves: [], outcome };
-  const { schemaVersion } = schemaOnTop(state, bench.tables);
-  const kept = await writeWinners(bench, state, new Set(days), { ...names, schemaVersion });
-  const rewrite = await rewriteWithoutGone(bench, state, stage, commitId, schemaVersion);
+  const { schemaVersion } = schemaOnTop(state, context.tables);
+  const kept = await writeWinners(context, state, new Set(days), { ...names, schemaVersion });
+  const rewrite = await rewriteWithoutDeleted(context, state, stage, commitId, schemaVersion);
   const version = state.version + 1;
-  const places = `SELECT event_id, event_date FROM ${WINNERS} UNION ALL SELECT event_id, event_date FROM ${TEMP.gone} WHERE event_id NOT IN (SELECT event_id FROM ${WINNERS})`;
+  const places = `SELECT event_id, event_date FROM ${WINNERS} UNION ALL SELECT event_id, event_date FROM ${TEMP_TABLES.gone} WHERE event_id NOT IN (SELECT event_id FROM ${WINNERS})`;
   const claims = `SELECT ${idHashSql('event_id')} AS id_hash, NULL::UBIGINT AS content_hash, event_date, ${version}::BIGINT AS version FROM (${places})`;
-  const ids = await stageIndexChange(bench, state, index, claims, stage, indexName(commitId, version));
-  bench.onStep('staged');
-  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
+  const ids = await stageIndexChange(context, state, index, claims, stage, indexName(commitId, version));
+  context.onStep('staged');
+  const [row] = await rowsOf(context.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
   const removed = rewrite.removed.map((path) => state.files.get(path)).filter((file) => file !== undefined);
   const added = [...rewrite.added, ...kept];
-  const draft = draftEntry(bench, state, names, {
+  const draft = buildLogEntry(context, state, names, {
     runId,
     counts: { ...NO_COUNTS, deletedEvents: rowsIn(removed, EVENTS) - rowsIn(added, EVENTS) },
     ...{ added, removed: rewrite.removed, ids, proofs: [], losses: [] },
@@ -110,20 +110,20 @@ function rowsIn(files: readonly LoggedFile[], table?: string): number {
  * @returns those days, oldest first
  */
 async function findSuspects(
-  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
   state: LakeState,
   range: TimeRange | undefined,
 ): Promise<Day[]> {
-  const { connection } = bench;
+  const { connection } = context;
   const isWanted = (file: LoggedFile) => {
     const day = partitionDay(file);
     return range === undefined || (dayOf(range.startMs) <= day && day <= dayOf(range.endMs - 1));
   };
   const rows = (table: TableSpec) => {
     const files = [...state.files.values()].filter((file) => file.table === table.name && isWanted(file));
-    return tableRowsSql({ store: bench.store, schemas: state.schemas }, table, files);
+    return tableRowsSql({ store: context.store, schemas: state.schemas }, table, files);
   };
-  const events = rows(tableNamed(bench.tables, EVENTS));
+  const events = rows(tableNamed(context.tables, EVENTS));
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${SUSPECTS} AS SELECT event_id FROM (${events}) GROUP BY event_id HAVING count(*) > 1`,
   );
@@ -131,26 +131,29 @@ async function findSuspects(
     connection.run(
       `INSERT INTO ${SUSPECTS} SELECT DISTINCT event_id FROM (${ids}) WHERE event_id NOT IN (SELECT event_id FROM ${SUSPECTS})`,
     );
-  const eventTables = bench.tables.filter(isEventTable);
+  const eventTables = context.tables.filter(isEventTable);
   for (const table of eventTables.filter(({ name }) => name !== EVENTS)) {
     await add(`SELECT event_id FROM (${rows(table)}) GROUP BY ${sameRow(table)} HAVING count(*) > 1`);
     await add(`SELECT c.event_id FROM (${rows(table)}) c ANTI JOIN (${events}) e USING (event_id, event_date)`);
   }
   const places = eventTables.map((table) => `SELECT event_id, event_date FROM (${rows(table)})`).join(' UNION ALL ');
   await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${TEMP.gone} AS SELECT DISTINCT event_id, event_date FROM (${places}) WHERE event_id IN (SELECT event_id FROM ${SUSPECTS})`,
+    `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.gone} AS SELECT DISTINCT event_id, event_date FROM (${places}) WHERE event_id IN (SELECT event_id FROM ${SUSPECTS})`,
   );
-  const days = await rowsOf(connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP.gone} ORDER BY 1`);
+  const days = await rowsOf(
+    connection,
+    `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.gone} ORDER BY 1`,
+  );
   return days.map(({ day }) => String(day));
 }
 
 /** How many events `deduplicate` would find something to do for. */
 export async function countSuspects(
-  bench: Pick<Workbench, 'store' | 'tables' | 'connection'>,
+  context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
   state: LakeState,
 ): Promise<number> {
-  await findSuspects(bench, state, undefined);
-  const [row] = await rowsOf(bench.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
+  await findSuspects(context, state, undefined);
+  const [row] = await rowsOf(context.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
   return Number(row?.events);
 }
 
@@ -167,12 +170,12 @@ function sameRow({ columns, sortBy }: TableSpec): string {
 
 /** Writes the rows that stay of the suspects, a file for each table and day. Makes `WINNERS`: `event_id, event_date, stem`. */
 async function writeWinners(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   days: ReadonlySet<Day>,
   { commitId, stage, schemaVersion }: CommitNames & { readonly schemaVersion: number },
 ): Promise<LoggedFile[]> {
-  const { connection, store } = bench;
+  const { connection, store } = context;
   const files = [...state.files.values()].filter((file) => days.has(partitionDay(file)));
   await refuseDamaged(store, files);
   const origins = files.map(({ path }, order) => {
@@ -189,12 +192,12 @@ async function writeWinners(
     const rows = tableRowsSql({ store, schemas: state.schemas }, table, ofTable, { withFile: true });
     return `SELECT r.*, o.place AS lake_place, o.stem AS lake_stem, o.is_rewritten AS lake_rewritten FROM (${rows}) r JOIN ${ORIGINS} o ON o.location = r.lake_file WHERE r.event_id IN (SELECT event_id FROM ${SUSPECTS})`;
   };
-  const best = `SELECT * FROM (${suspectsIn(tableNamed(bench.tables, EVENTS))}) QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, lake_place DESC) = 1`;
+  const best = `SELECT * FROM (${suspectsIn(tableNamed(context.tables, EVENTS))}) QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, lake_place DESC) = 1`;
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${WINNERS} AS SELECT event_id, event_date, lake_stem AS stem FROM (${best})`,
   );
   const added: LoggedFile[] = [];
-  for (const table of bench.tables.filter(isEventTable)) {
+  for (const table of context.tables.filter(isEventTable)) {
     // While the file of an event is as its batch wrote it, so is that of its child rows, unless it was merged: what lies in
     // files of other batches, or in rewritten ones, came with another copy.
     const ofWinner = `SELECT c.* FROM (${suspectsIn(table)}) c JOIN ${WINNERS} w USING (event_id, event_date) WHERE w.stem IS NULL OR w.stem = c.lake_stem OR (c.lake_stem IS NULL AND NOT c.lake_rewritten)`;

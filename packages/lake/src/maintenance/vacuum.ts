@@ -1,12 +1,12 @@
 import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
-import { abandonedWork } from '../recovery/find-orphans.ts';
+import type { CommitContext } from '../log/commit-context.ts';
+import { findOrphans } from '../recovery/find-orphans.ts';
 import { unfinishedCommits } from '../recovery/recover.ts';
 import { FOLDERS, parseLogName, trashFolder, trashPath, VIEW_FILE } from '../storage/layout.ts';
 import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 
 /** What vacuuming works with: it computes nothing. */
-type VacuumBench = Omit<Workbench, 'connection'>;
+type VacuumContext = Omit<CommitContext, 'connection'>;
 
 /** What to vacuum. */
 export interface VacuumOptions {
@@ -61,30 +61,30 @@ const ENTRIES_KEPT = 32;
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`
  */
 export async function vacuum(
-  bench: VacuumBench,
+  context: VacuumContext,
   { graceMs = DEFAULT_GRACE_MS, dryRun = false }: VacuumOptions,
   signal: AbortSignal,
 ): Promise<VacuumReport> {
-  const nowMs = bench.clock.nowMs();
+  const nowMs = context.clock.nowMs();
   const beforeMs = nowMs - graceMs;
   const limits: Limits = {
     beforeMs,
     besideOthersMs: async () =>
-      (await bench.lease?.hasCompany()) === true ? Math.min(beforeMs, nowMs - OTHERS_GRACE_MS) : beforeMs,
+      (await context.lease?.hasCompany()) === true ? Math.min(beforeMs, nowMs - OTHERS_GRACE_MS) : beforeMs,
   };
   const found: Found[] = [];
   for (const find of [findTrash, findUnnamed, findSpools, findViewLeftovers]) {
     signal.throwIfAborted();
-    found.push(...(await find(bench, limits)));
+    found.push(...(await find(context, limits)));
   }
   // Last, and in ascending order: an entry that is still there says that those after it are, too.
-  found.push(...(await findLogEntries(bench, beforeMs, dryRun)));
-  const trash = `vacuum-${isoInstant(bench.clock.nowMs()).replace(/[-:]|\.\d+/g, '')}`;
+  found.push(...(await findLogEntries(context, beforeMs, dryRun)));
+  const trash = `vacuum-${isoInstant(context.clock.nowMs()).replace(/[-:]|\.\d+/g, '')}`;
   const removed: VacuumedPath[] = [];
   for (const each of found) {
     signal.throwIfAborted();
     const keptAt = isData(each) ? trashPath(trash, each.path) : null;
-    if (!dryRun) await letGo(bench.store, each.path, keptAt);
+    if (!dryRun) await letGo(context.store, each.path, keptAt);
     removed.push({ ...each, keptAt });
   }
   return {
@@ -116,7 +116,7 @@ interface Limits {
 }
 
 /** Folders of the trash by the moment of the commit that filled them. */
-async function findTrash({ store, log }: VacuumBench, limits: Limits): Promise<Found[]> {
+async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise<Found[]> {
   const found: Found[] = [];
   const names = await store.list(FOLDERS.trash);
   const beforeMs = await limits.besideOthersMs();
@@ -141,7 +141,7 @@ async function findTrash({ store, log }: VacuumBench, limits: Limits): Promise<F
  * Data files and index files that nobody names, and files whose writer died before it gave them their name. The order
  * matters: a file that is seen first and announced by no manifest afterwards was taken back, or its commit is in the log.
  */
-async function findUnnamed({ store, log, tables }: VacuumBench, limits: Limits): Promise<Found[]> {
+async function findUnnamed({ store, log, tables }: VacuumContext, limits: Limits): Promise<Found[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
   for (const folder of [FOLDERS.spool, FOLDERS.work, FOLDERS.runs, FOLDERS.leases]) {
@@ -167,12 +167,12 @@ function isPartial(path: string): boolean {
   return path.endsWith(PARTIAL_SUFFIX) || (path.startsWith(`${FOLDERS.runs}/`) && path.endsWith('.part'));
 }
 
-async function findSpools({ store, lease }: VacuumBench, limits: Limits): Promise<Found[]> {
-  return onlyOld(store, await abandonedWork(store, lease), 'spool', limits.beforeMs);
+async function findSpools({ store, lease }: VacuumContext, limits: Limits): Promise<Found[]> {
+  return onlyOld(store, await findOrphans(store, lease), 'spool', limits.beforeMs);
 }
 
 /** What DuckDB shells left beside the views. */
-async function findViewLeftovers({ store }: VacuumBench, limits: Limits): Promise<Found[]> {
+async function findViewLeftovers({ store }: VacuumContext, limits: Limits): Promise<Found[]> {
   const names = (await store.list('')).filter((name) => name.startsWith(`${VIEW_FILE}.`) && !isPartial(name));
   return onlyOld(store, names, 'views', await limits.besideOthersMs());
 }
@@ -192,7 +192,7 @@ async function onlyOld(
 }
 
 /** Entries, oldest first, that are older than the grace period. Makes sure that a checkpoint holds what they said. */
-async function findLogEntries({ store, log }: VacuumBench, beforeMs: number, dryRun: boolean): Promise<Found[]> {
+async function findLogEntries({ store, log }: VacuumContext, beforeMs: number, dryRun: boolean): Promise<Found[]> {
   const { version: newest, commits } = await log.refresh();
   const candidates = commits.filter(({ version }) => version <= newest - ENTRIES_KEPT);
   const firstYoung = candidates.findIndex(({ committedAtMs }) => committedAtMs >= beforeMs);

@@ -12,14 +12,14 @@ import { datedProofs } from './dated-proofs.ts';
 import { isProven, segmentsOf } from './segments.ts';
 
 /** A day whose rows were lost with their files, and have not all come back since. */
-export interface DayLoss {
+export interface LostDay {
   readonly day: Day;
   /** Event rows of the day before the loss. */
   readonly rowCount: number;
 }
 
 /** A loss and the version that wrote it down. */
-export interface LoggedLoss extends DayLoss {
+export interface LoggedLostDay extends LostDay {
   readonly version: number;
 }
 
@@ -27,8 +27,8 @@ export interface LoggedLoss extends DayLoss {
  * The losses that are made good: the day has as many rows again, or everything of it was fetched and proven since (what the
  * API no longer returns cannot come back).
  */
-export function healedDays(
-  losses: Iterable<LoggedLoss>,
+export function recoveredDays(
+  losses: Iterable<LoggedLostDay>,
   files: Iterable<DataFile>,
   proofs: Iterable<{ readonly version: number; readonly proof: WindowProof }>,
 ): Day[] {

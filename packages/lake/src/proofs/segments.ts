@@ -1,5 +1,5 @@
 import type { TimeRange, WindowProof } from '@edrlake/core';
-import { type CutAtom, cutAtoms, holdsAtom } from './window-filters.ts';
+import { type FilterAtom, filterAtoms, holdsAtom } from './window-filters.ts';
 
 /** A stretch of time in which the same windows lie, and who has the last word in it. */
 export interface Segment<Proof extends WindowProof = WindowProof> {
@@ -67,7 +67,7 @@ function decide<Proof extends WindowProof>(
   if (heard.length === 1 && only?.window.cuts.length === 0) {
     return { deciding: [{ proof: only, isWhole: true }], isTiled: true };
   }
-  let open: CutAtom[] = cutAtoms(heard.map(({ window }) => window));
+  let open: FilterAtom[] = filterAtoms(heard.map(({ window }) => window));
   const all = open;
   const deciding: Deciding<Proof>[] = [];
   for (const proof of heard) {

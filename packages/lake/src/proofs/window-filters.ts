@@ -1,17 +1,17 @@
-import { type CutField, quoteName, quoteText, type WindowCut } from '@edrlake/core';
+import { type FilterField, quoteName, quoteText, type WindowFilter } from '@edrlake/core';
 
 /** Where the events table keeps what the API cuts by. */
-const COLUMN_OF: Readonly<Record<CutField, string>> = { type: 'event_type', agent: 'agent_id' };
+const COLUMN_OF: Readonly<Record<FilterField, string>> = { type: 'event_type', agent: 'agent_id' };
 
-/** The columns that the conditions of `cutsSql` speak of. */
-export const CUT_COLUMNS: readonly string[] = Object.values(COLUMN_OF);
+/** The columns that the conditions of `windowFiltersSql` speak of. */
+export const FILTER_COLUMNS: readonly string[] = Object.values(COLUMN_OF);
 
 /** DuckDB SQL that is true for the events the cuts let through. An event without the field passes every `not-in`. */
-export function cutsSql(cuts: readonly WindowCut[]): string {
+export function windowFiltersSql(cuts: readonly WindowFilter[]): string {
   return cuts.length === 0 ? 'true' : cuts.map(cutSql).join(' AND ');
 }
 
-function cutSql({ field, op, values }: WindowCut): string {
+function cutSql({ field, op, values }: WindowFilter): string {
   const column = quoteName(COLUMN_OF[field]);
   const list = values.map(quoteText).join(', ');
   if (list === '') return op === 'in' ? 'false' : 'true';
@@ -20,18 +20,18 @@ function cutSql({ field, op, values }: WindowCut): string {
 }
 
 /** Whether no event can pass both. May miss it where only several cuts together exclude each other. */
-export function areDisjoint(a: readonly WindowCut[], b: readonly WindowCut[]): boolean {
+export function areDisjoint(a: readonly WindowFilter[], b: readonly WindowFilter[]): boolean {
   return a.some((one) => b.some((other) => one.field === other.field && exclude(one, other)));
 }
 
-function exclude(a: WindowCut, b: WindowCut): boolean {
+function exclude(a: WindowFilter, b: WindowFilter): boolean {
   if (a.op === 'in' && b.op === 'in') return a.values.every((value) => !b.values.includes(value));
   if (a.op === 'in') return a.values.every((value) => b.values.includes(value));
   return b.op === 'in' && exclude(b, a);
 }
 
 /** A value of each field that stands for all events no cut tells apart; null for values that no cut names. */
-export interface CutAtom {
+export interface FilterAtom {
   readonly type: string | null;
   readonly agent: string | null;
 }
@@ -40,7 +40,7 @@ export interface CutAtom {
  * The finest parts into which some windows cut their events: every combination of a named value (or none) of each field.
  * Each part lies wholly inside or wholly outside each of the windows.
  */
-export function cutAtoms(windows: readonly { readonly cuts: readonly WindowCut[] }[]): CutAtom[] {
+export function filterAtoms(windows: readonly { readonly cuts: readonly WindowFilter[] }[]): FilterAtom[] {
   const named = { type: new Set<string>(), agent: new Set<string>() };
   for (const { cuts } of windows)
     for (const { field, values } of cuts) for (const value of values) named[field].add(value);
@@ -49,7 +49,7 @@ export function cutAtoms(windows: readonly { readonly cuts: readonly WindowCut[]
 }
 
 /** Whether the part lies inside the cuts. */
-export function holdsAtom(cuts: readonly WindowCut[], atom: CutAtom): boolean {
+export function holdsAtom(cuts: readonly WindowFilter[], atom: FilterAtom): boolean {
   return cuts.every(({ field, op, values }) => {
     const value = atom[field];
     return (value !== null && values.includes(value)) === (op === 'in');

@@ -1,5 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isDataFileError } from '../storage/file-errors.ts';
 import { isViewFileOf, type ViewSource, writeViewFile } from './views.ts';
@@ -21,8 +21,8 @@ const MAX_ROUNDS = 3;
 
 /** @param source what the newest version shows. */
 export function keepViews(
-  { store, log, workFolder, onStep }: Pick<Workbench, 'store' | 'log' | 'workFolder' | 'onStep'>,
-  connect: () => Promise<Workbench['connection']>,
+  { store, log, workFolder, onStep }: Pick<CommitContext, 'store' | 'log' | 'workFolder' | 'onStep'>,
+  connect: () => Promise<CommitContext['connection']>,
   source: () => Promise<ViewSource>,
 ): ViewKeeper {
   let filesShown = 0;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { closeAfter, EdrlakeError, errnoOf, isDiskError, quoteName, quoteText, type TableSpec } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors.ts';
@@ -165,7 +165,7 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
  * ever holds `lake.duckdb` itself open for writing.
  */
 export async function writeViewFile(
-  { store, connection, workFolder }: Pick<Workbench, 'store' | 'connection' | 'workFolder'>,
+  { store, connection, workFolder }: Pick<CommitContext, 'store' | 'connection' | 'workFolder'>,
   source: ViewSource,
 ): Promise<void> {
   // A name of its own for each try: DuckDB may still hold one that failed.
@@ -245,7 +245,7 @@ async function attached<T>(
  * @param anywhere also for another place: of a lake that was moved it finds the files all the same
  */
 export async function isViewFileOf(
-  { store, connection }: Pick<Workbench, 'store' | 'connection'>,
+  { store, connection }: Pick<CommitContext, 'store' | 'connection'>,
   version: number,
   anywhere = false,
 ): Promise<boolean> {

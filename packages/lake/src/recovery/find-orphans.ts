@@ -10,7 +10,7 @@ import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
  * look at their age, too.
  * @param lease null where the lake is open for reading
  */
-export async function abandonedWork(store: Store, lease: Lease | null): Promise<string[]> {
+export async function findOrphans(store: Store, lease: Lease | null): Promise<string[]> {
   const abandoned: string[] = [];
   const isAbandoned = async (owner: ProcessOwner | null): Promise<boolean> => {
     if (owner === null) return true;

@@ -7,7 +7,7 @@ import type { Store } from '../storage/store.ts';
 import { unfinishedCommits } from './recover.ts';
 
 /** A lake that is being opened for reading. */
-export interface LakeToRead {
+export interface RecoveredLake {
   readonly store: Store;
   readonly log: CommitLog;
   readonly nowMs: number;
@@ -21,7 +21,7 @@ export interface LakeToRead {
  * by a pattern, and `lake.duckdb` may name files that are gone. Whoever opens the lake for reading next puts that right where
  * the lake may be written, and says so where it may not. Costs one listing, and looks at two files.
  */
-export async function tidyForReading({ store, log, nowMs, emit, openToWrite }: LakeToRead): Promise<void> {
+export async function recoverForReading({ store, log, nowMs, emit, openToWrite }: RecoveredLake): Promise<void> {
   const { isOwnerAlive } = await lookAtLeases(store, nowMs);
   const abandoned = async () => (await unfinishedCommits(store)).filter(({ owner }) => !isOwnerAlive(owner)).length;
   const isWorkedOn = async () => (await leaseOwners(store)).some(isOwnerAlive);

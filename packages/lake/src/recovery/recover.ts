@@ -1,5 +1,12 @@
 import { type Emit, MS_PER_MINUTE, type ProcessOwner } from '@edrlake/core';
-import { ignoreSteps, isAtWork, type Manifest, OWNER_SUFFIX, releaseWorkFolder, settle } from '../commit/publish.ts';
+import {
+  finalizeCommit,
+  ignoreSteps,
+  isAtWork,
+  type Manifest,
+  OWNER_SUFFIX,
+  releaseWorkFolder,
+} from '../commit/publish.ts';
 import type { CommitLog } from '../log/commit-log.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { checkFormat, readEntry } from '../log/log-files.ts';
@@ -107,7 +114,7 @@ async function recoverOne(store: Store, log: CommitLog, manifest: Manifest): Pro
   const state: LakeState = await log.refresh();
   const entry = await readEntry(store, version);
   if (entry?.commitId === commitId) {
-    await settle({ store, onStep: ignoreSteps }, entry);
+    await finalizeCommit({ store, onStep: ignoreSteps }, entry);
     return;
   }
   // A file that the lake names is never moved, whatever the manifest says.

@@ -1,10 +1,10 @@
 import type { TimeAxis, TimeRange } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { rangeOf } from '../proofs/lost-days.ts';
-import { CUT_COLUMNS } from '../proofs/window-filters.ts';
+import { FILTER_COLUMNS } from '../proofs/window-filters.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 import type { RowAnswer, RowQuestion } from './coverage.ts';
 import { openRejects } from './open-rejects.ts';
@@ -21,15 +21,15 @@ const MAX_CONDITIONS = 200;
  * which may overlap: what an API that still has them counts there. One scan of one column counts them all, and only files that may hold some are
  * opened: on the event axis those of days that a range touches, on the other those that the log says were processed then.
  */
-export function countRecords(bench: Workbench, ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]> {
-  return countInBatches(bench, ranges, axis, [EVENTS, REJECTS]);
+export function countRecords(context: CommitContext, ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]> {
+  return countInBatches(context, ranges, axis, [EVENTS, REJECTS]);
 }
 
 /** Answers the coverage's questions: one scan of a table for all plain ranges, one for each group of those with cuts. */
-export async function countAnswers(bench: Workbench, questions: readonly RowQuestion[]): Promise<RowAnswer[]> {
+export async function countAnswers(context: CommitContext, questions: readonly RowQuestion[]): Promise<RowAnswer[]> {
   const ofEvents = questions.filter(({ rejectsOnly }) => rejectsOnly !== true);
-  const events = await countMatches(bench, EVENTS, ofEvents);
-  const rejects = await countMatches(bench, REJECTS, questions);
+  const events = await countMatches(context, EVENTS, ofEvents);
+  const rejects = await countMatches(context, REJECTS, questions);
   return questions.map((question) => ({
     events: events.get(question) ?? 0,
     rejects: rejects.get(question) ?? 0,
@@ -37,7 +37,7 @@ export async function countAnswers(bench: Workbench, questions: readonly RowQues
 }
 
 async function countMatches(
-  bench: Workbench,
+  context: CommitContext,
   table: string,
   questions: readonly RowQuestion[],
 ): Promise<Map<RowQuestion, number>> {
@@ -45,20 +45,20 @@ async function countMatches(
   const cut = questions.filter(({ condition }) => condition !== 'true');
   const answers = new Map<RowQuestion, number>();
   const plainRanges = plain.map(({ range }) => range);
-  for (const [position, count] of (await countInBatches(bench, plainRanges, 'event', [table])).entries()) {
+  for (const [position, count] of (await countInBatches(context, plainRanges, 'event', [table])).entries()) {
     const question = plain[position];
     if (question !== undefined) answers.set(question, count);
   }
   for (let first = 0; first < cut.length; first += MAX_CONDITIONS) {
     const some = cut.slice(first, first + MAX_CONDITIONS);
-    const counts = await countWithCuts(bench, table, some);
+    const counts = await countWithCuts(context, table, some);
     for (const [position, question] of some.entries()) answers.set(question, counts[position] ?? 0);
   }
   return answers;
 }
 
 async function countInBatches(
-  bench: Workbench,
+  context: CommitContext,
   ranges: readonly TimeRange[],
   axis: TimeAxis,
   tables: readonly string[],
@@ -67,13 +67,15 @@ async function countInBatches(
   for (let first = 0; first < ranges.length; first += MAX_BOUNDARIES / 2) {
     const some = ranges.slice(first, first + MAX_BOUNDARIES / 2);
     const choose = (snapshot: Snapshot) => tables.flatMap((table) => filesThatMayHold(snapshot, table, some, axis));
-    counts.push(...(await readPresent(bench, choose, (files, state) => countSome(bench, state, files, some, axis))));
+    counts.push(
+      ...(await readPresent(context, choose, (files, state) => countSome(context, state, files, some, axis))),
+    );
   }
   return counts;
 }
 
 async function countSome(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   files: readonly LoggedFile[],
   ranges: readonly TimeRange[],
@@ -87,14 +89,14 @@ async function countSome(
     const ofTable = files.filter((file) => file.table === table);
     const rows =
       table === REJECTS
-        ? await openRejects(bench, state, { files: ofTable, time, ranges })
-        : rowsSql(bench, state, table, ofTable);
+        ? await openRejects(context, state, { files: ofTable, time, ranges })
+        : rowsSql(context, state, table, ofTable);
     times.push(`SELECT ${time} FROM (${rows})`);
   }
   // A bin reaches up to and including its boundary, a range excludes its end: hence the microsecond less.
   const bins = `[${instants.map((ms) => `${ms}000 - 1`).join(', ')}]::BIGINT[]`;
   const [row] = await rowsOf(
-    bench.connection,
+    context.connection,
     `SELECT to_json(map_entries(histogram(epoch_us(${time}), ${bins})))::VARCHAR AS bins FROM (${times.join(' UNION ALL ')}) WHERE ${time} IS NOT NULL`,
   );
   const found = JSON.parse(String(row?.bins ?? '[]')) as { key: number; value: number }[] | null;
@@ -108,31 +110,31 @@ async function countSome(
   return ranges.map(({ startMs, endMs }) => before(endMs) - before(startMs));
 }
 
-function countWithCuts(bench: Workbench, table: string, questions: readonly RowQuestion[]): Promise<number[]> {
+function countWithCuts(context: CommitContext, table: string, questions: readonly RowQuestion[]): Promise<number[]> {
   const ranges = questions.map(({ range }) => range);
   const columns = questions.map(
     ({ range, condition }, position) =>
       `count(*) FILTER (WHERE event_time >= epoch_ms(${range.startMs}) AND event_time < epoch_ms(${range.endMs}) AND ${condition})::INTEGER AS c${position}`,
   );
   return readPresent(
-    bench,
+    context,
     (snapshot) => filesThatMayHold(snapshot, table, ranges, 'event'),
     async (files, state) => {
-      const events = tableNamed(bench.tables, EVENTS);
-      const cutColumns = CUT_COLUMNS.map((column) => `${recordValueSql(events, column)} AS ${column}`).join(', ');
+      const events = tableNamed(context.tables, EVENTS);
+      const cutColumns = FILTER_COLUMNS.map((column) => `${recordValueSql(events, column)} AS ${column}`).join(', ');
       const rows =
         table === EVENTS
-          ? rowsSql(bench, state, table, files)
-          : `SELECT event_time, ${cutColumns} FROM (${await openRejects(bench, state, { files, time: 'event_time', ranges })})`;
-      const [row] = await rowsOf(bench.connection, `SELECT ${columns.join(', ')} FROM (${rows})`);
+          ? rowsSql(context, state, table, files)
+          : `SELECT event_time, ${cutColumns} FROM (${await openRejects(context, state, { files, time: 'event_time', ranges })})`;
+      const [row] = await rowsOf(context.connection, `SELECT ${columns.join(', ')} FROM (${rows})`);
       return questions.map((_, position) => Number(row?.[`c${position}`]));
     },
   );
 }
 
-function rowsSql(bench: Workbench, state: LakeState, table: string, files: readonly LoggedFile[]): string {
+function rowsSql(context: CommitContext, state: LakeState, table: string, files: readonly LoggedFile[]): string {
   const ofTable = files.filter((file) => file.table === table);
-  return tableRowsSql({ store: bench.store, schemas: state.schemas }, tableNamed(bench.tables, table), ofTable);
+  return tableRowsSql({ store: context.store, schemas: state.schemas }, tableNamed(context.tables, table), ofTable);
 }
 
 /** The folders of events say when what is in them happened, the log when what is in a file was processed. */

@@ -1,4 +1,4 @@
-import { countedTwice, EVERYTHING, intersect, type TimeAxis, type TimeRange, type WindowProof } from '@edrlake/core';
+import { countedTwice, intersect, NO_FILTER, type TimeAxis, type TimeRange, type WindowProof } from '@edrlake/core';
 import { sameScope } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { rangeOf } from '../proofs/lost-days.ts';
@@ -16,7 +16,7 @@ export function countedTwiceIn(
   axis: TimeAxis,
   eventType: string | null = null,
 ): number[] {
-  const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, EVERYTHING));
+  const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, NO_FILTER));
   const twice = proofs.filter((proof) => countedTwice(proof) > 0 && proof.verdict === 'proven');
   if (twice.length === 0) return ranges.map(() => 0);
   const known = stillDeciding(proofs, twice);
@@ -49,7 +49,7 @@ function countedTwiceBy(proof: WindowProof, range: TimeRange, eventType: string 
  */
 export function listedTwiceIn(snapshot: Snapshot): number {
   const onAxis = (axis: TimeAxis) => {
-    const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, EVERYTHING));
+    const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, NO_FILTER));
     const twice = proofs.filter(({ duplicates = 0, verdict }) => duplicates > 0 && verdict === 'proven');
     if (twice.length === 0) return 0;
     return stillDeciding(proofs, twice).reduce((sum, { duplicates = 0 }) => sum + duplicates, 0);

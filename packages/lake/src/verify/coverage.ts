@@ -2,10 +2,10 @@ import {
   countedTwice,
   type Day,
   dayOf,
-  EVERYTHING,
   gapsIn,
   intersect,
   MS_PER_DAY,
+  NO_FILTER,
   type QueryScope,
   SETTLE_LAG_MS,
   type TimeAxis,
@@ -17,7 +17,7 @@ import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
 import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
 import { rangeOf } from '../proofs/lost-days.ts';
 import { isProven, joinRanges, type Segment, segmentsOf } from '../proofs/segments.ts';
-import { cutsSql } from '../proofs/window-filters.ts';
+import { windowFiltersSql } from '../proofs/window-filters.ts';
 
 /**
  * `complete`: proven windows tile the day, all of it had settled when they were counted, and the lake holds at least what the
@@ -111,7 +111,7 @@ export async function coverageOf(
     if (seen.has(day) || (range !== null && !touches(range, day))) continue;
     const nothing = { counted: null, rejected: 0, undated: 0, lastVerifiedAtMs: null };
     const verdict = lossDays.has(day) ? 'mismatched' : isSettled(day, nowMs) ? 'partial' : 'open';
-    lines.push({ day, lastDay: day, scope: scopeText(EVERYTHING), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
+    lines.push({ day, lastDay: day, scope: scopeText(NO_FILTER), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
   }
   return lines.sort((a, b) => compare(a.day, b.day) || compare(a.scope, b.scope));
 }
@@ -303,8 +303,10 @@ function remaindersOf(tally: DayTally): RowQuestion[] {
   for (const { range, proofs, deciding } of tally.segments) {
     for (const { proof } of deciding) {
       if (tally.windows.get(proof) === true) continue;
-      const newer = proofs.slice(0, proofs.indexOf(proof)).map(({ window }) => `NOT (${cutsSql(window.cuts)})`);
-      questions.push({ range, condition: [cutsSql(proof.window.cuts), ...newer].join(' AND ') });
+      const newer = proofs
+        .slice(0, proofs.indexOf(proof))
+        .map(({ window }) => `NOT (${windowFiltersSql(window.cuts)})`);
+      questions.push({ range, condition: [windowFiltersSql(proof.window.cuts), ...newer].join(' AND ') });
     }
   }
   return questions;

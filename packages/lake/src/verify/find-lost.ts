@@ -1,5 +1,5 @@
 import { dayOf, type TimeRange } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
 import { partitionDay } from '../log/table-rows.ts';
 import { resizedFiles } from '../storage/checksum.ts';
@@ -12,7 +12,7 @@ const MAX_LOOKS = 5;
  * given. Files that another writer replaced while they were looked at are none.
  */
 export async function findLost(
-  { store, log }: Pick<Workbench, 'store' | 'log'>,
+  { store, log }: Pick<CommitContext, 'store' | 'log'>,
   range?: TimeRange,
 ): Promise<LoggedFile[]> {
   const isWanted = (file: LoggedFile) => {

@@ -1,12 +1,12 @@
 import { type Day, dayOf, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { type PlainRow, partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 import { openRejects } from './open-rejects.ts';
-import { readNewest } from './with-latest-snapshot.ts';
+import { withLatestSnapshot } from './with-latest-snapshot.ts';
 
 /** What the files on disk hold of one UTC day, or of one event type on it. */
 export interface InspectedDay {
@@ -40,11 +40,11 @@ const CHUNK_FILES = 1_000;
  * each of which repeats the lost files of the day, for nobody knows the types of what is gone; a day that has nothing but
  * lost files has one line whose type is null.
  */
-export function inspectDays(bench: Workbench, range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]> {
+export function inspectDays(context: CommitContext, range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]> {
   const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
   const isInRange = (day: Day) => firstDay <= day && day <= lastDay;
-  return readNewest(bench, async (snapshot, state) => {
-    const { rowCounts, lost } = await readFooters(bench, filesToLookAt(snapshot, isInRange), (file) =>
+  return withLatestSnapshot(context, async (snapshot, state) => {
+    const { rowCounts, lost } = await readFooters(context, filesToLookAt(snapshot, isInRange), (file) =>
       isInRange(partitionDay(file)),
     );
     const whole = (table: string) => (snapshot.files[table] ?? []).filter(({ path }) => rowCounts.has(path));
@@ -54,14 +54,14 @@ export function inspectDays(bench: Workbench, range: TimeRange, by: 'day' | 'typ
       const key = JSON.stringify([day, eventType]);
       lines.set(key, { day, eventType, ...(lines.get(key) ?? nothing), ...more });
     };
-    for (const { day, type, rows, ids } of await countIds(bench, state, whole(EVENTS), by)) {
+    for (const { day, type, rows, ids } of await countIds(context, state, whole(EVENTS), by)) {
       add(day, type, { rowCount: rows, distinctIds: ids });
     }
     if (by === 'day') {
       for (const [day, rowCount] of footerRows(whole(EVENTS), rowCounts)) add(day, null, { rowCount });
     }
     const rejectRange = { startMs: startOfDayMs(firstDay), endMs: startOfDayMs(lastDay) + MS_PER_DAY };
-    for (const { day, type, rows } of await countRejects(bench, state, whole(REJECTS), rejectRange, by)) {
+    for (const { day, type, rows } of await countRejects(context, state, whole(REJECTS), rejectRange, by)) {
       add(day, type, { rejectedCount: rows });
     }
     for (const [day, lostFiles] of lostByDay(lost, (day) => (isInRange(day) ? day : lastDay))) {
@@ -93,19 +93,19 @@ interface Counted {
  * the others are the ids themselves compared, which takes several times the memory.
  */
 async function countIds(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   files: readonly LoggedFile[],
   by: 'day' | 'type',
 ): Promise<Counted[]> {
   const counted: Counted[] = [];
-  const events = tableNamed(bench.tables, EVENTS);
+  const events = tableNamed(context.tables, EVENTS);
   const groups = by === 'day' ? 'event_date' : "event_date, coalesce(event_type, '')";
   const type = by === 'day' ? 'NULL' : "coalesce(event_type, '')";
   const count = async (some: readonly LoggedFile[], ids: string) => {
-    const rows = tableRowsSql({ store: bench.store, schemas: state.schemas }, events, some);
+    const rows = tableRowsSql({ store: context.store, schemas: state.schemas }, events, some);
     const sql = `SELECT event_date::VARCHAR AS day, ${type} AS type, count(*)::VARCHAR AS rows, count(DISTINCT ${ids})::VARCHAR AS ids FROM (${rows}) GROUP BY ${groups}`;
-    return (await rowsOf(bench.connection, sql)).map(countedOf);
+    return (await rowsOf(context.connection, sql)).map(countedOf);
   };
   for (const chunk of inChunks(files)) {
     const byHash = await count(chunk, 'hash(event_id)');
@@ -139,18 +139,18 @@ function* inChunks(files: readonly LoggedFile[]): Generator<LoggedFile[]> {
 
 /** Rejects by the day of their event. Their type is where the events' type comes from, in the record as delivered. */
 async function countRejects(
-  bench: Workbench,
+  context: CommitContext,
   state: LakeState,
   files: readonly LoggedFile[],
   range: TimeRange,
   by: 'day' | 'type',
 ): Promise<Counted[]> {
   const { startMs, endMs } = range;
-  const rows = await openRejects(bench, state, { files, time: 'event_time', ranges: [range] });
-  const delivered = recordValueSql(tableNamed(bench.tables, EVENTS), 'event_type');
+  const rows = await openRejects(context, state, { files, time: 'event_time', ranges: [range] });
+  const delivered = recordValueSql(tableNamed(context.tables, EVENTS), 'event_type');
   const type = by === 'day' ? 'NULL' : `coalesce(${delivered}, '')`;
   const counts = await rowsOf(
-    bench.connection,
+    context.connection,
     `SELECT event_time::DATE::VARCHAR AS day, ${type} AS type, count(*)::VARCHAR AS rows, 0 AS ids FROM (${rows}) WHERE event_time >= epoch_ms(${startMs}) AND event_time < epoch_ms(${endMs}) GROUP BY ALL`,
   );
   return counts.map(countedOf);

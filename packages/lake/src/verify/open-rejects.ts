@@ -1,6 +1,6 @@
 import { idHashSql, type TimeRange } from '@edrlake/core';
 import { entriesSql } from '../commit/id-index.ts';
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
@@ -24,27 +24,35 @@ export interface RejectRequest {
  * Where none of the rejects has an id, which is usual, no file of events or of the index is opened.
  * @returns DuckDB SQL of a relation with the table's columns, valid until the next call
  */
-export async function openRejects(bench: Workbench, state: LakeState, request: RejectRequest): Promise<string> {
+export async function openRejects(context: CommitContext, state: LakeState, request: RejectRequest): Promise<string> {
   const { files, time, ranges } = request;
-  const rows = tableRowsSql({ store: bench.store, schemas: state.schemas }, tableNamed(bench.tables, REJECTS), files);
+  const rows = tableRowsSql(
+    { store: context.store, schemas: state.schemas },
+    tableNamed(context.tables, REJECTS),
+    files,
+  );
   if (files.length === 0 || ranges.length === 0) return rows;
   const [startMs, endMs] = [least(ranges.map((range) => range.startMs)), -least(ranges.map((range) => -range.endMs))];
   const asked = `SELECT event_id FROM (${rows}) WHERE event_id IS NOT NULL AND ${time} >= epoch_ms(${startMs}) AND ${time} < epoch_ms(${endMs})`;
-  const [first] = await rowsOf(bench.connection, `SELECT 1 FROM (${asked}) LIMIT 1`);
+  const [first] = await rowsOf(context.connection, `SELECT 1 FROM (${asked}) LIMIT 1`);
   if (first === undefined) return rows;
-  await findArrived(bench, state, asked);
+  await findArrived(context, state, asked);
   const newest = `row_number() OVER (PARTITION BY event_id ORDER BY ingest_date DESC, ${time} DESC) = 1`;
   const once = `SELECT * FROM (${rows}) WHERE event_id IS NOT NULL AND ${time} IS NOT NULL QUALIFY ${newest}`;
   return `SELECT * FROM (${rows}) WHERE event_id IS NULL UNION ALL SELECT * FROM (${once}) WHERE event_id NOT IN (SELECT event_id FROM ${ARRIVED})`;
 }
 
 /** Compares ids in full, in the files of the days on which the index says that their hashes lie. */
-async function findArrived(bench: Workbench, state: LakeState, asked: string): Promise<void> {
-  const days = await daysOf(bench, state, asked);
+async function findArrived(context: CommitContext, state: LakeState, asked: string): Promise<void> {
+  const days = await daysOf(context, state, asked);
   const events = [...state.files.values()].filter((file) => file.table === EVENTS && days(partitionDay(file)));
   const find = (files: readonly LoggedFile[]) => {
-    const rows = tableRowsSql({ store: bench.store, schemas: state.schemas }, tableNamed(bench.tables, EVENTS), files);
-    return bench.connection.run(
+    const rows = tableRowsSql(
+      { store: context.store, schemas: state.schemas },
+      tableNamed(context.tables, EVENTS),
+      files,
+    );
+    return context.connection.run(
       `CREATE OR REPLACE TEMP TABLE ${ARRIVED} AS SELECT DISTINCT event_id FROM (${rows}) WHERE event_id IN (${asked})`,
     );
   };
@@ -52,17 +60,17 @@ async function findArrived(bench: Workbench, state: LakeState, asked: string): P
     await find(events);
   } catch (thrown) {
     if (!isFileError(thrown)) throw thrown;
-    const { rowCounts } = await readFooters(bench, events, () => false);
+    const { rowCounts } = await readFooters(context, events, () => false);
     await find(events.filter(({ path }) => rowCounts.has(path)));
   }
 }
 
 /** Where the index cannot be read, which the next commit repairs, every day is looked at. */
-async function daysOf(bench: Workbench, state: LakeState, asked: string): Promise<(day: string) => boolean> {
-  const index = entriesSql([...state.identityFiles.values()].map(({ path }) => bench.store.locate(path)));
+async function daysOf(context: CommitContext, state: LakeState, asked: string): Promise<(day: string) => boolean> {
+  const index = entriesSql([...state.identityFiles.values()].map(({ path }) => context.store.locate(path)));
   try {
     const days = await rowsOf(
-      bench.connection,
+      context.connection,
       `SELECT DISTINCT event_date::VARCHAR AS day FROM (${index}) WHERE id_hash IN (SELECT ${idHashSql('event_id')} FROM (${asked}))`,
     );
     const known = new Set(days.map(({ day }) => String(day)));

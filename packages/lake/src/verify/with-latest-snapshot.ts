@@ -1,4 +1,4 @@
-import type { Workbench } from '../log/commit-context.ts';
+import type { CommitContext } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { type Snapshot, snapshotOf } from '../log/snapshot.ts';
@@ -19,21 +19,21 @@ const MAX_TRIES = 5;
  * read again, so that what is called lost in the end is what the newest version still names.
  * @throws {EdrlakeError} what `read` throws, file errors as `LAKE_CORRUPT`
  */
-export async function readNewest<T>(
-  bench: Workbench,
+export async function withLatestSnapshot<T>(
+  context: CommitContext,
   read: (snapshot: Snapshot, state: LakeState) => Promise<Reading<T>>,
 ): Promise<T> {
-  const tables = bench.tables.map(({ name }) => name);
+  const tables = context.tables.map(({ name }) => name);
   for (let tries = 1; ; tries += 1) {
-    const state = await bench.log.refresh();
+    const state = await context.log.refresh();
     const snapshot = snapshotOf(state, tables);
     try {
       const { value, lost } = await read(snapshot, state);
       if (lost.length === 0 || tries === MAX_TRIES) return value;
-      const { files } = await bench.log.refresh();
+      const { files } = await context.log.refresh();
       if (lost.every(({ path }) => files.has(path))) return value;
     } catch (thrown) {
-      const isOvertaken = (await bench.log.refresh()).version !== snapshot.version;
+      const isOvertaken = (await context.log.refresh()).version !== snapshot.version;
       if (!isOvertaken || tries === MAX_TRIES) throw explainFileError(thrown);
     }
   }
@@ -44,19 +44,19 @@ export async function readNewest<T>(
  * Footers are looked at only when DuckDB stumbles.
  */
 export function readPresent<T>(
-  bench: Workbench,
+  context: CommitContext,
   choose: (snapshot: Snapshot) => readonly LoggedFile[],
   read: (files: readonly LoggedFile[], state: LakeState) => Promise<T>,
 ): Promise<T> {
-  return readNewest(bench, async (snapshot, state) => {
+  return withLatestSnapshot(context, async (snapshot, state) => {
     const chosen = choose(snapshot);
-    const absent = await bench.store.absent(chosen.map(({ path }) => path));
+    const absent = await context.store.absent(chosen.map(({ path }) => path));
     const present = chosen.filter(({ path }) => !absent.has(path));
     try {
       return { value: await read(present, state), lost: chosen.filter(({ path }) => absent.has(path)) };
     } catch (thrown) {
       if (!isFileError(thrown)) throw thrown;
-      const { lost, rowCounts } = await readFooters(bench, chosen, () => false);
+      const { lost, rowCounts } = await readFooters(context, chosen, () => false);
       const whole = present.filter(({ path }) => rowCounts.has(path));
       if (whole.length === present.length) throw thrown;
       return { value: await read(whole, state), lost };

@@ -3,13 +3,13 @@ import {
   EdrlakeError,
   type Emit,
   type EventSource,
-  type PageWay,
+  type Pagination,
   type SpooledPage,
   toEdrlakeError,
   type Window,
 } from '@edrlake/core';
 import { pagesOf } from '../plan/page-math.ts';
-import { sameWay } from './pagination.ts';
+import { samePagination } from './pagination.ts';
 import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.ts';
 
 /** What the fetching of one window works with. */
@@ -34,7 +34,7 @@ export interface WindowTry {
   readonly count: number;
   /** 0 for the first try. */
   readonly attempt: number;
-  readonly way: PageWay;
+  readonly way: Pagination;
   /** Whether pages that an earlier run fetched in this way are used. */
   readonly reuse: boolean;
 }
@@ -217,7 +217,7 @@ function keysOf(
 function reusablePages({ resume, source }: WindowFetching, { window, way, reuse }: WindowTry): readonly SpooledPage[] {
   if (!reuse) return [];
   const usual = { pageSize: source.pageSizing?.asked ?? source.pageSize, reversed: false };
-  return (resume.get(window.id) ?? []).filter((page) => sameWay(page.way ?? usual, way));
+  return (resume.get(window.id) ?? []).filter((page) => samePagination(page.way ?? usual, way));
 }
 
 /** The newest spooled form of the page that is still what it was when it was written. */

@@ -2,25 +2,25 @@ import {
   EdrlakeError,
   type EventQuery,
   type FetchedWindow,
-  type PageWay,
+  type Pagination,
   type PlannedWindow,
   type Window,
-  type WindowCut,
+  type WindowFilter,
   windowOf,
 } from '@edrlake/core';
-import { type CountAsker, countAsker } from '../plan/count-client.ts';
+import { type CountClient, createCountClient } from '../plan/count-client.ts';
 import { reachOf, type WindowSizes, windowSizes } from '../plan/page-math.ts';
 import { planRequestBound, type SplitQuery, splitQuery, throwIfNothingElse } from '../plan/plan-windows.ts';
 import { type FetchedPages, fetchPages, type WindowFetching, type WindowTry } from './fetch-pages.ts';
-import { addsUp, pagesWorthKeeping, tally } from './page-stats.ts';
+import { addsUp, pageStats, pagesWorthKeeping } from './page-stats.ts';
 import {
-  otherWay,
+  alternativePagination,
+  defaultPagination,
+  type PageWalk,
   provenDuplicates,
-  sameWay,
+  samePagination,
   shortPageSize,
   sizeAfterRefusal,
-  usualWay,
-  type Walk,
 } from './pagination.ts';
 
 /** A window that could not be fetched. What was spooled of it stays, so that a later run can go on from there. */
@@ -56,26 +56,26 @@ export async function fetchWindow(
 ): Promise<WindowOutcome> {
   const { source } = fetching;
   const { window } = planned;
-  const walks: Walk[] = [];
+  const walks: PageWalk[] = [];
   let { count } = planned;
-  let way = usualWay(source);
+  let way = defaultPagination(source);
   for (;;) {
     const attempt = walks.length;
     const sizes = windowSizes(source);
     // A resumed plan may have been made for another way of walking.
     if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
     // What an earlier run fetched with smaller pages is as good as its first pages; a walk that is to confirm another is not.
-    const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !sameWay(walk.way, way)));
+    const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !samePagination(walk.way, way)));
     const walked = await walkOnce(fetching, { window, count, attempt, way, reuse }, onBytes);
     if (walked === 'too-long') return splitValues(fetching, planned, count);
     if (walked === 'size-refused') {
-      way = usualWay(source);
+      way = defaultPagination(source);
       continue;
     }
     if (walked.type === 'refused') {
       // Another window has found out that pages must be smaller, and so asks for less than was just refused.
       if (!way.reversed && source.pageSize < way.pageSize) {
-        way = usualWay(source);
+        way = defaultPagination(source);
         continue;
       }
       const isTrial = !way.reversed && way.pageSize < source.pageSize && source.pageSizing !== undefined;
@@ -86,7 +86,7 @@ export async function fetchWindow(
     }
     const { pages } = walked;
     const countBefore = count;
-    const found = tally(pages);
+    const found = pageStats(pages);
     const isWhole = addsUp(found, count);
     if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
     walks.push({ way, pages, countAfter: count });
@@ -150,7 +150,7 @@ async function walkOnce(
 }
 
 /** The pages came as large as this walk asked for: where they were asked for smaller than usual, that is what the API gives. */
-async function learnPageSize(fetching: WindowFetching, way: PageWay): Promise<void> {
+async function learnPageSize(fetching: WindowFetching, way: Pagination): Promise<void> {
   if (!way.reversed) await lowerPageSize(fetching, way.pageSize);
 }
 
@@ -162,23 +162,23 @@ async function lowerPageSize({ source, emit, onPageSize }: WindowFetching, given
   await onPageSize(given);
 }
 
-function nextWay({ source }: WindowFetching, walks: readonly Walk[], count: number): PageWay {
-  const usual = usualWay(source);
+function nextWay({ source }: WindowFetching, walks: readonly PageWalk[], count: number): Pagination {
+  const usual = defaultPagination(source);
   const last = walks.at(-1);
   // Another window has found out that pages are smaller.
   if (last === undefined || usual.pageSize < last.way.pageSize) return usual;
   const given = shortPageSize(walks);
   if (given !== null) return { pageSize: given, reversed: false };
-  const found = tally(last.pages);
+  const found = pageStats(last.pages);
   const hasDuplicates = found.withoutId === 0 && found.distinctIds < found.recordCount;
-  if (!hasDuplicates || !sameWay(last.way, usual)) return usual;
-  return otherWay(usual, count, reachOf(source)) ?? usual;
+  if (!hasDuplicates || !samePagination(last.way, usual)) return usual;
+  return alternativePagination(usual, count, reachOf(source)) ?? usual;
 }
 
 async function finish(
   fetching: WindowFetching,
   { window }: PlannedWindow,
-  walks: readonly Walk[],
+  walks: readonly PageWalk[],
   { verdict, duplicates }: Verdict,
 ): Promise<WindowOutcome> {
   const tries = walks.map(({ pages }) => pages);
@@ -186,7 +186,7 @@ async function finish(
   const kept = verdict === 'complete' ? (tries.at(-1) ?? []) : pagesWorthKeeping(tries);
   for (const { page } of tries.flat().filter((one) => !kept.includes(one))) await fetching.spool.removePage(page);
   await fetching.spool.syncWindow(window.id);
-  const found = tally(kept);
+  const found = pageStats(kept);
   const { id: windowId, range } = window;
   const twice = duplicates > 0 ? { duplicates } : {};
   fetching.emit({ type: 'window', windowId, range, counted: count, fetched: found.recordCount, verdict, ...twice });
@@ -199,7 +199,7 @@ function splitRefused(
   fetching: WindowFetching,
   planned: PlannedWindow,
   count: number,
-  { pageSize }: PageWay,
+  { pageSize }: Pagination,
   { pageNumber, error }: Extract<FetchedPages, { type: 'refused' }>,
 ): Promise<WindowOutcome> {
   // The source may have learned how far it pages.
@@ -227,7 +227,7 @@ async function splitWindow(
 }
 
 /** The longest list of values that the window selects; null where none can be halved. */
-function longestSelection({ cuts }: Window): WindowCut | null {
+function longestSelection({ cuts }: Window): WindowFilter | null {
   const selections = cuts.filter(({ op, values }) => op === 'in' && values.length > 1);
   return selections.sort((a, b) => b.values.length - a.values.length)[0] ?? null;
 }
@@ -259,8 +259,8 @@ function tooLongToExclude(refused: EdrlakeError): EdrlakeError {
   });
 }
 
-function counting({ source, signal, histogram, inTurn }: WindowFetching, count: number): CountAsker {
-  return countAsker(source, {
+function counting({ source, signal, histogram, inTurn }: WindowFetching, count: number): CountClient {
+  return createCountClient(source, {
     signal,
     histogram,
     inTurn,

@@ -1,7 +1,7 @@
 import type { PageWithIds } from './spool.ts';
 
 /** What the pages of one window hold together. */
-export interface WindowTally {
+export interface PageStats {
   readonly recordCount: number;
   readonly distinctIds: number;
   /** Records without an identity: they may repeat, nobody can tell. */
@@ -10,7 +10,7 @@ export interface WindowTally {
 }
 
 /** Adds the pages up; an id that stands in several pages counts once. */
-export function tally(pages: readonly PageWithIds[]): WindowTally {
+export function pageStats(pages: readonly PageWithIds[]): PageStats {
   const ids = new Set<string>();
   let withoutId = 0;
   let recordCount = 0;
@@ -27,7 +27,7 @@ export function tally(pages: readonly PageWithIds[]): WindowTally {
 }
 
 /** Whether as many records came as were counted, and none twice. */
-export function addsUp(found: WindowTally, count: number): boolean {
+export function addsUp(found: PageStats, count: number): boolean {
   return found.recordCount === count && found.distinctIds + found.withoutId === count;
 }
 

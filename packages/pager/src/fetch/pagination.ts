@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EventSource, PageWay } from '@edrlake/core';
-import { tally } from './page-stats.ts';
+import type { EventSource, Pagination } from '@edrlake/core';
+import { pageStats } from './page-stats.ts';
 import type { PageWithIds } from './spool.ts';
 
 /** One walk through the pages of a window, and what the source counted right after it. */
-export interface Walk {
-  readonly way: PageWay;
+export interface PageWalk {
+  readonly way: Pagination;
   readonly pages: readonly PageWithIds[];
   readonly countAfter: number;
 }
@@ -17,7 +17,7 @@ const MAX_SHRINKING = 20;
 const USUAL_PAGE_SIZES = [500, 200, 100, 50, 20, 10, 5, 2, 1];
 
 /** Pages of the size in use, in the source's own order. */
-export function usualWay({ pageSize }: Pick<EventSource, 'pageSize'>): PageWay {
+export function defaultPagination({ pageSize }: Pick<EventSource, 'pageSize'>): Pagination {
   return { pageSize, reversed: false };
 }
 
@@ -27,7 +27,7 @@ export function usualWay({ pageSize }: Pick<EventSource, 'pageSize'>): PageWay {
  * least two of the size are needed, in this walk or the one before it. Where two walks had the same pages of different sizes, as
  * where bytes are limited, it is the smallest of them.
  */
-export function shortPageSize(walks: readonly Walk[]): number | null {
+export function shortPageSize(walks: readonly PageWalk[]): number | null {
   const last = walks.at(-1);
   if (last === undefined) return null;
   const { way, countAfter } = last;
@@ -38,7 +38,7 @@ export function shortPageSize(walks: readonly Walk[]): number | null {
   const smallest = Math.min(...whole);
   if (smallest < 1 || whole.some((records) => records >= way.pageSize)) return null;
   const before = walks.at(-2);
-  const sizesBefore = before !== undefined && sameWay(before.way, way) ? sizesOf(before) : [];
+  const sizesBefore = before !== undefined && samePagination(before.way, way) ? sizesOf(before) : [];
   if (isDeepStrictEqual(sizesBefore, sizes)) return smallest;
   const isEven = sizes.every((records, at) => records === smallest || (at === whole.length && records < smallest));
   if (!isEven) return null;
@@ -57,7 +57,7 @@ export function sizeAfterRefusal(refused: number, largest: unknown): number | nu
  * A way of walking the window whose pages end elsewhere, and from the other end: what a page boundary repeats or loses in one
  * way, it does not in the other. null where no page size is left that reaches all events.
  */
-export function otherWay(way: PageWay, count: number, reach: number): PageWay | null {
+export function alternativePagination(way: Pagination, count: number, reach: number): Pagination | null {
   const usual = Math.min(way.pageSize, count);
   for (let pageSize = Math.floor(usual * 0.7); pageSize >= 1 && pageSize * MAX_SHRINKING >= usual; pageSize--) {
     const reachesAll = Math.ceil(count / pageSize) * pageSize <= reach;
@@ -73,10 +73,10 @@ export function otherWay(way: PageWay, count: number, reach: number): PageWay | 
  * must have listed the same records equally often, one of them to an end that was seen, with the same count after both. And
  * that count must be as many as the different ids, or as the records where the API counts its duplicates, too.
  */
-export function provenDuplicates(walks: readonly Walk[]): number | null {
+export function provenDuplicates(walks: readonly PageWalk[]): number | null {
   const last = walks.at(-1);
   if (last === undefined) return null;
-  const { recordCount, distinctIds, withoutId } = tally(last.pages);
+  const { recordCount, distinctIds, withoutId } = pageStats(last.pages);
   // Records without an id may repeat each other, which nothing shows.
   if (withoutId > 0 || distinctIds === recordCount) return null;
   if (distinctIds !== last.countAfter && recordCount !== last.countAfter) return null;
@@ -89,21 +89,21 @@ export function provenDuplicates(walks: readonly Walk[]): number | null {
 }
 
 /** Whether two walks are cut and ordered alike. */
-export function sameWay(one: PageWay, other: PageWay): boolean {
+export function samePagination(one: Pagination, other: Pagination): boolean {
   return one.pageSize === other.pageSize && one.reversed === other.reversed;
 }
 
-function sizesOf({ pages }: Walk): number[] {
+function sizesOf({ pages }: PageWalk): number[] {
   return pages.map(({ page }) => page.recordCount);
 }
 
 /** A page that is not full has nothing behind it. */
-function hasEnd({ way, pages }: Walk): boolean {
+function hasEnd({ way, pages }: PageWalk): boolean {
   return (pages.at(-1)?.page.recordCount ?? 0) < way.pageSize;
 }
 
 /** How often each id is listed. */
-function listingOf({ pages }: Walk): Map<string | null, number> {
+function listingOf({ pages }: PageWalk): Map<string | null, number> {
   const times = new Map<string | null, number>();
   for (const { ids } of pages) for (const id of ids) times.set(id, (times.get(id) ?? 0) + 1);
   return times;

@@ -2,7 +2,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { EdrlakeError, type RecordShape, type SpooledPage } from '@edrlake/core';
-import { type KnownRecord, knownRecord } from '../scan/field-table.ts';
+import { type FieldTable, fieldTable } from '../scan/field-table.ts';
 import { asDelivered } from '../scan/ndjson-lines.ts';
 import { checksumText, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
 
@@ -67,8 +67,8 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
     await mkdir(directory, { recursive: true });
     await removeUnfinished(directory);
   });
-  const known = knownRecord(records.shape, records.idFields);
-  const knownIds = knownRecord(null, records.idFields);
+  const known = fieldTable(records.shape, records.idFields);
+  const knownIds = fieldTable(null, records.idFields);
   const windowDirectories = new Set<string>();
   const windowDirectory = async (windowId: string) => {
     const path = join(directory, windowId);
@@ -118,11 +118,7 @@ function pageOf(windowId: string, pageNumber: number, path: string, scanned: Sca
   return { page: { windowId, pageNumber, path, bodyBytes: writtenBytes, recordCount, crc32 }, ids };
 }
 
-async function writeAtomically(
-  path: string,
-  known: KnownRecord,
-  body: AsyncIterable<Uint8Array>,
-): Promise<ScannedPage> {
+async function writeAtomically(path: string, known: FieldTable, body: AsyncIterable<Uint8Array>): Promise<ScannedPage> {
   const unfinished = `${path}${UNFINISHED}`;
   try {
     const file = await onDisk(unfinished, () => open(unfinished, 'w'));
@@ -161,7 +157,7 @@ async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {
 }
 
 /** Compares the file's own checksum, and scans it as if it were the page: so the ids come with it. */
-async function verifyPage(page: SpooledPage, known: KnownRecord, recordOf: RecordOfLine): Promise<PageWithIds | null> {
+async function verifyPage(page: SpooledPage, known: FieldTable, recordOf: RecordOfLine): Promise<PageWithIds | null> {
   try {
     const file = { crc32: 0 };
     const scanned = await scanPage(linesAsArray(page, recordOf, file), {

@@ -41,7 +41,7 @@ export interface RecordSkim {
  * misspelt, and brackets may nest up to a million deep. So the end is certain, or it is not found at all.
  * @param wanted names of members of the record, or of the one it wraps, whose values are of interest
  */
-export function recordSkim(wanted: ReadonlySet<string>): RecordSkim {
+export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
   const brackets = bracketStack();
   const own = fieldReader(wanted);
   const wrapped = fieldReader(wanted);

@@ -6,7 +6,7 @@ const DAYS_IN_MONTH = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const TIME_BYTES = 28;
 
 /** Digits with an optional sign, at most `most` of them, without leading zeros and no minus before a zero. */
-export function plainDigits(bytes: Buffer, from: number, to: number, most: number): boolean {
+export function unescapedDigits(bytes: Buffer, from: number, to: number, most: number): boolean {
   const first = bytes[from] === 0x2d ? from + 1 : from;
   if (first === to || to - first > most) return false;
   if (bytes[first] === 0x30) return to - from === 1;

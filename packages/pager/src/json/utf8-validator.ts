@@ -1,13 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 
 /** Whether a stream of chunks is valid UTF-8; characters may be cut by chunk boundaries. */
-export interface Utf8Check {
+export interface Utf8Validator {
   /** False at the first chunk that shows an invalid sequence. */
   accepts(chunk: Buffer): boolean;
 }
 
 /** A check before the first chunk. Memory: three bytes. */
-export function utf8Check(): Utf8Check {
+export function utf8Validator(): Utf8Validator {
   // The bytes of a character whose rest is still to come: at most three.
   let open: Buffer = Buffer.alloc(0);
   return {

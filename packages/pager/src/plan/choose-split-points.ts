@@ -1,9 +1,9 @@
 import type { TimeRange } from '@edrlake/core';
-import { type EventCurve, eventsBetween } from './count-curve.ts';
+import { type CountCurve, eventsBetween } from './count-curve.ts';
 import { requestsOf, type WindowSizes } from './page-math.ts';
 
 /** A stretch between two cuts and the events in it. */
-export interface CutStretch {
+export interface SplitSegment {
   readonly range: TimeRange;
   readonly count: number;
 }
@@ -15,8 +15,8 @@ const WINDOW_COST = 0.02;
  * Cuts the curve at some of its points so that the stretches tile it, none holds more than `maxEvents` and all of them
  * together need the fewest requests. A step of more than `maxEvents` between two neighbours stays a stretch of its own.
  */
-export function chooseCuts(curve: EventCurve, sizes: WindowSizes): CutStretch[] {
-  const stretches: CutStretch[] = [];
+export function chooseSplitPoints(curve: CountCurve, sizes: WindowSizes): SplitSegment[] {
+  const stretches: SplitSegment[] = [];
   const last = curve.atMs.length - 1;
   let from = 0;
   for (let point = 0; point <= last; point++) {
@@ -30,7 +30,7 @@ export function chooseCuts(curve: EventCurve, sizes: WindowSizes): CutStretch[] 
 }
 
 /** Shortest path over the points `from` to `to`: `best[j]` is the least cost of all windows up to candidate `j`. */
-function cheapestCuts(curve: EventCurve, from: number, to: number, sizes: WindowSizes): CutStretch[] {
+function cheapestCuts(curve: CountCurve, from: number, to: number, sizes: WindowSizes): SplitSegment[] {
   if (from === to) return [];
   const candidates = distinctPoints(curve, from, to);
   const best = new Float64Array(candidates.length);
@@ -47,7 +47,7 @@ function cheapestCuts(curve: EventCurve, from: number, to: number, sizes: Window
       }
     }
   }
-  const stretches: CutStretch[] = [];
+  const stretches: SplitSegment[] = [];
   for (let j = candidates.length - 1; j > 0; j = previous[j] as number) {
     stretches.push(stretchOf(curve, candidates[previous[j] as number] as number, candidates[j] as number));
   }
@@ -55,7 +55,7 @@ function cheapestCuts(curve: EventCurve, from: number, to: number, sizes: Window
 }
 
 /** Of neighbours without an event between them one is enough; the ends always stay. */
-function distinctPoints(curve: EventCurve, from: number, to: number): number[] {
+function distinctPoints(curve: CountCurve, from: number, to: number): number[] {
   const points = [from];
   for (let point = from + 1; point < to; point++) {
     const known = curve.before[points.at(-1) as number] as number;
@@ -66,7 +66,7 @@ function distinctPoints(curve: EventCurve, from: number, to: number): number[] {
   return points;
 }
 
-function stretchOf(curve: EventCurve, from: number, to: number): CutStretch {
+function stretchOf(curve: CountCurve, from: number, to: number): SplitSegment {
   return {
     range: { startMs: curve.atMs[from] as number, endMs: curve.atMs[to] as number },
     count: eventsBetween(curve, from, to),

@@ -1,18 +1,18 @@
 import {
-  type CutField,
   EdrlakeError,
   type EventQuery,
   type EventSource,
+  type FilterField,
   type HistogramBucket,
   type ValueCount,
 } from '@edrlake/core';
 
 /** Asks the source for numbers, counts how often, and refuses to go on without end. */
-export interface CountAsker {
+export interface CountClient {
   /** Requests made so far. */
   requests(): number;
   count(query: EventQuery): Promise<number>;
-  groups(query: EventQuery, field: CutField, limit: number): Promise<readonly ValueCount[]>;
+  groups(query: EventQuery, field: FilterField, limit: number): Promise<readonly ValueCount[]>;
   /** null where the source has no histograms or the caller wants none. */
   readonly histogram: ((query: EventQuery, bucketMs: number) => Promise<readonly HistogramBucket[]>) | null;
 }
@@ -29,7 +29,7 @@ export interface AskOptions {
 }
 
 /** @throws {EdrlakeError} from each call: what the source throws, the signal's reason, or `RESPONSE_UNEXPECTED` past the bound. */
-export function countAsker(source: EventSource, options: AskOptions): CountAsker {
+export function createCountClient(source: EventSource, options: AskOptions): CountClient {
   const { signal, maxRequests } = options;
   const inTurn = options.inTurn ?? ((request) => request());
   let requests = 0;

@@ -4,7 +4,7 @@ import type { TimeRange } from '@edrlake/core';
  * What is known of how many events lie before an instant: exact values at some instants, in ascending order. A count of
  * any stretch that begins at a known instant adds one; what lies between two neighbours needs no request of its own.
  */
-export interface EventCurve {
+export interface CountCurve {
   /** Ascending, from the range's start to its end. */
   readonly atMs: number[];
   /** Events from the range's start to that instant; never descending. */
@@ -12,17 +12,17 @@ export interface EventCurve {
 }
 
 /** The curve that one count of a whole range gives: its two ends. */
-export function eventCurve(range: TimeRange, count: number): EventCurve {
+export function countCurve(range: TimeRange, count: number): CountCurve {
   return { atMs: [range.startMs, range.endMs], before: [0, count] };
 }
 
 /** Events between the points `from` and `to`. */
-export function eventsBetween(curve: EventCurve, from: number, to: number): number {
+export function eventsBetween(curve: CountCurve, from: number, to: number): number {
   return (curve.before[to] as number) - (curve.before[from] as number);
 }
 
 /** The index of the last point at or before the instant. */
-export function pointAt(curve: EventCurve, atMs: number): number {
+export function pointAt(curve: CountCurve, atMs: number): number {
   let low = 0;
   let high = curve.atMs.length - 1;
   while (low < high) {
@@ -34,7 +34,7 @@ export function pointAt(curve: EventCurve, atMs: number): number {
 }
 
 /** The last point up to which at most `events` lie after the point `from`; `from` itself when the next step is larger. */
-export function lastPointWithin(curve: EventCurve, from: number, events: number): number {
+export function lastPointWithin(curve: CountCurve, from: number, events: number): number {
   const most = (curve.before[from] as number) + events;
   let low = from;
   let high = curve.before.length - 1;
@@ -50,7 +50,7 @@ export function lastPointWithin(curve: EventCurve, from: number, events: number)
  * Adds a freshly counted point. The newest count is the truth: points that contradict it (data changed in between) are
  * forgotten. Returns whether the end of the range was among them, which then must be counted again.
  */
-export function addPoint(curve: EventCurve, atMs: number, before: number): boolean {
+export function addPoint(curve: CountCurve, atMs: number, before: number): boolean {
   const { atMs: instants, before: counts } = curve;
   let low = pointAt(curve, atMs);
   let high = low + 1;
@@ -63,7 +63,7 @@ export function addPoint(curve: EventCurve, atMs: number, before: number): boole
 }
 
 /** Replaces everything between the points `from` and `to` by the given points, which must be ascending and between them. */
-export function replaceBetween(curve: EventCurve, from: number, to: number, points: EventCurve): void {
+export function replaceBetween(curve: CountCurve, from: number, to: number, points: CountCurve): void {
   const tailAtMs = curve.atMs.slice(to);
   const tailBefore = curve.before.slice(to);
   curve.atMs.length = from + 1;
@@ -73,7 +73,7 @@ export function replaceBetween(curve: EventCurve, from: number, to: number, poin
 }
 
 /** Moves the points from `point` to the end by so many events: what a recount before them found more, or fewer. */
-export function shiftFrom(curve: EventCurve, point: number, events: number): void {
+export function shiftFrom(curve: CountCurve, point: number, events: number): void {
   for (let i = point; i < curve.before.length; i++) curve.before[i] = (curve.before[i] as number) + events;
 }
 
@@ -81,7 +81,7 @@ export function shiftFrom(curve: EventCurve, point: number, events: number): voi
  * The instant strictly between the points `low` and `low + 1` before which about `before` events lie: a monotone cubic
  * (Fritsch and Carlson, 1980) through the neighbours, so that a daily rise or fall is followed, never overshot.
  */
-export function instantOf(curve: EventCurve, low: number, before: number): number {
+export function instantOf(curve: CountCurve, low: number, before: number): number {
   const startMs = curve.atMs[low] as number;
   const widthMs = (curve.atMs[low + 1] as number) - startMs;
   const events = eventsBetween(curve, low, low + 1);
@@ -100,7 +100,7 @@ export function instantOf(curve: EventCurve, low: number, before: number): numbe
 }
 
 /** Events per millisecond at a point: the weighted harmonic mean of the stretches on both sides, 0 where one is empty. */
-function densityAt(curve: EventCurve, point: number): number {
+function densityAt(curve: CountCurve, point: number): number {
   const last = curve.atMs.length - 1;
   if (point === 0) return densityOf(curve, 0);
   if (point === last) return densityOf(curve, last - 1);
@@ -114,6 +114,6 @@ function densityAt(curve: EventCurve, point: number): number {
   return (leftWeight + rightWeight) / (leftWeight / left + rightWeight / right);
 }
 
-function densityOf(curve: EventCurve, low: number): number {
+function densityOf(curve: CountCurve, low: number): number {
   return eventsBetween(curve, low, low + 1) / ((curve.atMs[low + 1] as number) - (curve.atMs[low] as number));
 }

@@ -12,12 +12,12 @@ import {
   type Window,
   windowOf,
 } from '@edrlake/core';
-import { chooseCuts } from './choose-split-points.ts';
-import { type CountAsker, countAsker } from './count-client.ts';
-import { eventCurve } from './count-curve.ts';
+import { chooseSplitPoints } from './choose-split-points.ts';
+import { type CountClient, createCountClient } from './count-client.ts';
+import { countCurve } from './count-curve.ts';
 import { pagesOf, requestsOf, type WindowSizes, windowSizes } from './page-math.ts';
-import { addCountedCuts } from './split-by-count.ts';
-import { addHistogramCuts } from './split-by-histogram.ts';
+import { addSplitPointsByCount } from './split-by-count.ts';
+import { addSplitPointsByHistogram } from './split-by-histogram.ts';
 import { splitByValue } from './split-by-value.ts';
 
 /** Which events are wanted. */
@@ -89,21 +89,21 @@ export async function planWindows(
 ): Promise<WindowPlan> {
   const sizes = windowSizes(source);
   let maxRequests = options.maxPlanRequests ?? 1;
-  const asker = countAsker(source, {
+  const countClient = createCountClient(source, {
     signal: options.signal,
     histogram: options.histogram ?? true,
     maxRequests: () => maxRequests,
   });
   const { axis, range, scope } = request;
   const query: EventQuery = { axis, range, cuts: [], scope };
-  const counted = options.counted ?? (await asker.count(query));
+  const counted = options.counted ?? (await countClient.count(query));
   maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);
-  const { windows, emptyWindows, uncounted } = await splitQuery(asker, query, counted, sizes);
+  const { windows, emptyWindows, uncounted } = await splitQuery(countClient, query, counted, sizes);
   throwIfNothingElse({ windows, emptyWindows, uncounted });
   const events = windows.reduce((sum, { count }) => sum + count, 0);
   const confirmations = emptyWindows.length * requestsOf(0, sizes.pageSize);
   const pages = windows.reduce((sum, { count }) => sum + requestsOf(count, sizes.pageSize), confirmations);
-  const planRequests = asker.requests();
+  const planRequests = countClient.requests();
   options.emit({ type: 'planned', windows: windows.length + emptyWindows.length, events, pages, planRequests });
   const lowerBound = pagesOf(events, sizes.pageSize);
   return { windows, emptyWindows, uncounted, events, planRequests, pages, lowerBound };
@@ -146,7 +146,7 @@ export function throwIfNothingElse({ windows, emptyWindows, uncounted }: SplitQu
 
 /** Cuts one query of so many events into windows of at most `sizes.maxEvents`, which tile it together with the empty ones. */
 export async function splitQuery(
-  asker: CountAsker,
+  countClient: CountClient,
   query: EventQuery,
   count: number,
   sizes: WindowSizes,
@@ -154,23 +154,23 @@ export async function splitQuery(
   if (count === 0) return { windows: [], emptyWindows: [windowOf(query)], uncounted: [] };
   if (count <= sizes.maxEvents)
     return { windows: [{ window: windowOf(query), count }], emptyWindows: [], uncounted: [] };
-  if (query.range.endMs - query.range.startMs === 1) return splitMillisecond(asker, query, count, sizes);
-  const curve = eventCurve(query.range, count);
+  if (query.range.endMs - query.range.startMs === 1) return splitMillisecond(countClient, query, count, sizes);
+  const curve = countCurve(query.range, count);
   let failure: EdrlakeError | null = null;
   try {
-    if (asker.histogram !== null) await addHistogramCuts(asker, query, curve, sizes);
-    await addCountedCuts(asker, query, curve, sizes);
+    if (countClient.histogram !== null) await addSplitPointsByHistogram(countClient, query, curve, sizes);
+    await addSplitPointsByCount(countClient, query, curve, sizes);
   } catch (thrown) {
     failure = brokenAnswer(thrown);
   }
   const split: SplitQuery = { windows: [], emptyWindows: [], uncounted: [] };
-  for (const stretch of chooseCuts(curve, sizes)) {
+  for (const stretch of chooseSplitPoints(curve, sizes)) {
     const part: EventQuery = { ...query, range: stretch.range };
     if (failure !== null && stretch.count > sizes.maxEvents) {
       split.uncounted.push({ window: windowOf(part), count: stretch.count, error: failure });
       continue;
     }
-    const parts = await splitQuery(asker, part, stretch.count, sizes);
+    const parts = await splitQuery(countClient, part, stretch.count, sizes);
     split.windows.push(...parts.windows);
     split.emptyWindows.push(...parts.emptyWindows);
     split.uncounted.push(...parts.uncounted);
@@ -184,13 +184,13 @@ export async function splitQuery(
 }
 
 async function splitMillisecond(
-  asker: CountAsker,
+  countClient: CountClient,
   query: EventQuery,
   count: number,
   sizes: WindowSizes,
 ): Promise<SplitQuery> {
   try {
-    const parts = await splitByValue(asker, query, count, sizes);
+    const parts = await splitByValue(countClient, query, count, sizes);
     return {
       windows: parts.filter((part) => part.count > 0),
       emptyWindows: parts.filter((part) => part.count === 0).map((part) => part.window),

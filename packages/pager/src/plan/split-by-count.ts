@@ -1,6 +1,6 @@
 import type { EventQuery } from '@edrlake/core';
-import type { CountAsker } from './count-client.ts';
-import { addPoint, type EventCurve, eventsBetween, instantOf, lastPointWithin, pointAt } from './count-curve.ts';
+import type { CountClient } from './count-client.ts';
+import { addPoint, type CountCurve, eventsBetween, instantOf, lastPointWithin, pointAt } from './count-curve.ts';
 import { requestsOf, type WindowSizes } from './page-math.ts';
 
 /** Requests that a further window costs besides its pages: about one count, and a last page that is not full. */
@@ -23,10 +23,10 @@ const PATIENT_GUESSES = 3;
  * Only stretches of one millisecond may hold more. Needs about one request per window where the data has a shape, and
  * for each burst as many as it takes to halve the time down to it.
  */
-export async function addCountedCuts(
-  asker: CountAsker,
+export async function addSplitPointsByCount(
+  countClient: CountClient,
   query: EventQuery,
-  curve: EventCurve,
+  curve: CountCurve,
   sizes: WindowSizes,
 ): Promise<void> {
   const { maxEvents } = sizes;
@@ -59,10 +59,10 @@ export async function addCountedCuts(
     guesses++;
     const halve = guesses > PATIENT_GUESSES && guesses % 2 === 0;
     const atMs = halve ? lowMs + Math.floor(widthMs / 2) : instantOf(curve, low, wanted);
-    const before = (curve.before[from] as number) + (await asker.count(between(query, startMs, atMs)));
+    const before = (curve.before[from] as number) + (await countClient.count(between(query, startMs, atMs)));
     if (!halve && !far) usualError = 0.7 * usualError + 0.3 * Math.min(0.5, Math.abs(before - wanted) / step);
     if (addPoint(curve, atMs, before)) {
-      const rest = await asker.count(between(query, atMs, query.range.endMs));
+      const rest = await countClient.count(between(query, atMs, query.range.endMs));
       addPoint(curve, query.range.endMs, before + rest);
     }
   }
@@ -74,7 +74,7 @@ export function between(query: EventQuery, startMs: number, endMs: number): Even
 }
 
 /** The point of `from + 1` to `low` at which a window is best ended; `from` when there is none. */
-function leastWaste(curve: EventCurve, from: number, low: number, sizes: WindowSizes): number {
+function leastWaste(curve: CountCurve, from: number, low: number, sizes: WindowSizes): number {
   let best = low;
   for (let point = low - 1; point > from; point--) {
     if (eventsBetween(curve, from, point) < sizes.maxEvents / 2) break;
@@ -84,7 +84,7 @@ function leastWaste(curve: EventCurve, from: number, low: number, sizes: WindowS
 }
 
 /** Requests that a window between the two points spends beyond the best imaginable. */
-function wasteOf(curve: EventCurve, from: number, to: number, { maxEvents, pageSize }: WindowSizes): number {
+function wasteOf(curve: CountCurve, from: number, to: number, { maxEvents, pageSize }: WindowSizes): number {
   const events = eventsBetween(curve, from, to);
   return requestsOf(events, pageSize) - events / pageSize + (1 - events / maxEvents) * WINDOW_REQUESTS;
 }

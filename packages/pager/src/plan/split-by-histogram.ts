@@ -9,8 +9,8 @@ import {
   MS_PER_SECOND,
   type TimeRange,
 } from '@edrlake/core';
-import type { CountAsker } from './count-client.ts';
-import { addPoint, type EventCurve, eventsBetween, pointAt, replaceBetween, shiftFrom } from './count-curve.ts';
+import type { CountClient } from './count-client.ts';
+import { addPoint, type CountCurve, eventsBetween, pointAt, replaceBetween, shiftFrom } from './count-curve.ts';
 import { pagesOf, type WindowSizes } from './page-math.ts';
 import { between } from './split-by-count.ts';
 
@@ -39,20 +39,20 @@ const FATAL_CODES = new Set(['AUTH_REJECTED', 'ACCESS_DENIED', 'CREDENTIALS_MISS
  * spoil the cuts. Each must add up to what is known of its stretch; from the first that fails, contradicts the counts
  * or is in disorder, none is asked for any more, and the curve keeps only what adds up.
  */
-export async function addHistogramCuts(
-  asker: CountAsker,
+export async function addSplitPointsByHistogram(
+  countClient: CountClient,
   query: EventQuery,
-  curve: EventCurve,
+  curve: CountCurve,
   sizes: WindowSizes,
 ): Promise<void> {
   const whole = coarsestUseful(query.range);
-  if (whole === null || !(await refine(asker, query, curve, { ...query.range, bucketMs: whole }))) return;
-  if (!(await spotCheck(asker, query, curve, sizes))) return;
+  if (whole === null || !(await refine(countClient, query, curve, { ...query.range, bucketMs: whole }))) return;
+  if (!(await spotCheck(countClient, query, curve, sizes))) return;
   for (let pass = 0; pass < MAX_PASSES; pass++) {
     const stretches = denseStretches(curve, sizes);
     if (stretches.length === 0) return;
     for (const stretch of stretches) {
-      if (!(await refine(asker, query, curve, stretch))) return;
+      if (!(await refine(countClient, query, curve, stretch))) return;
     }
   }
 }
@@ -68,10 +68,15 @@ function coarsestUseful(range: TimeRange): number | null {
 }
 
 /** Asks for one histogram and takes its points over; false when it cannot be trusted. */
-async function refine(asker: CountAsker, query: EventQuery, curve: EventCurve, stretch: Stretch): Promise<boolean> {
+async function refine(
+  countClient: CountClient,
+  query: EventQuery,
+  curve: CountCurve,
+  stretch: Stretch,
+): Promise<boolean> {
   const { startMs, endMs, bucketMs } = stretch;
   const part = between(query, startMs, endMs);
-  const buckets = await bucketsOf(asker, part, bucketMs);
+  const buckets = await bucketsOf(countClient, part, bucketMs);
   if (buckets === null) return false;
   const from = pointAt(curve, startMs);
   const to = pointAt(curve, endMs);
@@ -79,14 +84,14 @@ async function refine(asker: CountAsker, query: EventQuery, curve: EventCurve, s
   const known = eventsBetween(curve, from, to);
   if (total !== known) {
     // Data may have changed since the count: the count of now decides who is right.
-    const count = await asker.count(part);
+    const count = await countClient.count(part);
     shiftFrom(curve, to, count - known);
     if (count !== total) {
       replaceBetween(curve, from, to, { atMs: [], before: [] });
       return false;
     }
   }
-  const points: EventCurve = { atMs: [], before: [] };
+  const points: CountCurve = { atMs: [], before: [] };
   let before = curve.before[from] as number;
   for (const bucket of buckets) {
     if (bucket.range.startMs > startMs && points.atMs.at(-1) !== bucket.range.startMs) {
@@ -105,15 +110,15 @@ async function refine(asker: CountAsker, query: EventQuery, curve: EventCurve, s
 
 /** The buckets within the query's range, oldest first; null when there is no histogram or it is in disorder. */
 async function bucketsOf(
-  asker: CountAsker,
+  countClient: CountClient,
   query: EventQuery,
   bucketMs: number,
 ): Promise<readonly HistogramBucket[] | null> {
-  if (asker.histogram === null) return null;
+  if (countClient.histogram === null) return null;
   try {
     const clipped: HistogramBucket[] = [];
     let reachedMs = query.range.startMs;
-    for (const { range, count } of await asker.histogram(query, bucketMs)) {
+    for (const { range, count } of await countClient.histogram(query, bucketMs)) {
       if (!Number.isSafeInteger(count) || count < 0) return null;
       if (count === 0) continue;
       const inside = intersect(range, query.range);
@@ -130,9 +135,9 @@ async function bucketsOf(
 
 /** Counts up to the middle of the events: a histogram in another time zone has the right total in the wrong places. */
 async function spotCheck(
-  asker: CountAsker,
+  countClient: CountClient,
   query: EventQuery,
-  curve: EventCurve,
+  curve: CountCurve,
   sizes: WindowSizes,
 ): Promise<boolean> {
   const total = curve.before.at(-1) as number;
@@ -140,11 +145,11 @@ async function spotCheck(
   const middle = curve.before.findIndex((before) => before >= total / 2);
   const atMs = curve.atMs[middle] as number;
   if (atMs === query.range.endMs) return true;
-  const before = await asker.count(between(query, query.range.startMs, atMs));
+  const before = await countClient.count(between(query, query.range.startMs, atMs));
   if (before === curve.before[middle]) return true;
   replaceBetween(curve, 0, curve.atMs.length - 1, { atMs: [], before: [] });
   if (addPoint(curve, atMs, before)) {
-    const rest = await asker.count(between(query, atMs, query.range.endMs));
+    const rest = await countClient.count(between(query, atMs, query.range.endMs));
     addPoint(curve, query.range.endMs, before + rest);
   }
   return false;
@@ -155,7 +160,7 @@ async function spotCheck(
  * a tenth of a window it misses the best place by about a tenth of a page, with larger ones by up to half a page. What
  * that costs all cuts in the stretch must exceed the one request a finer histogram costs.
  */
-function denseStretches(curve: EventCurve, { maxEvents, pageSize }: WindowSizes): Stretch[] {
+function denseStretches(curve: CountCurve, { maxEvents, pageSize }: WindowSizes): Stretch[] {
   const stretches: Stretch[] = [];
   const last = curve.atMs.length - 1;
   for (let point = 0; point < last; ) {
@@ -182,7 +187,7 @@ function denseStretches(curve: EventCurve, { maxEvents, pageSize }: WindowSizes)
 }
 
 /** The bucket size that brings a dense cell down to a quarter page a bucket; null for cells that need or allow no finer. */
-function finerBucketMs(curve: EventCurve, point: number, pageSize: number): number | null {
+function finerBucketMs(curve: CountCurve, point: number, pageSize: number): number | null {
   const count = eventsBetween(curve, point, point + 1);
   const cellMs = (curve.atMs[point + 1] as number) - (curve.atMs[point] as number);
   if (count <= pageSize) return null;

@@ -1,18 +1,18 @@
 import {
-  type CutField,
   EdrlakeError,
   type EventQuery,
+  type FilterField,
   isoInstant,
   type PlannedWindow,
   type ValueCount,
-  type WindowCut,
+  type WindowFilter,
   windowOf,
 } from '@edrlake/core';
-import type { CountAsker } from './count-client.ts';
+import type { CountClient } from './count-client.ts';
 import type { WindowSizes } from './page-math.ts';
 
 /** What divides one millisecond, in this order. */
-const CUT_FIELDS: readonly CutField[] = ['type', 'agent'];
+const CUT_FIELDS: readonly FilterField[] = ['type', 'agent'];
 
 /** Values one window may select: each is some 45 bytes of the request's URL. */
 const MAX_SELECTED_VALUES = 40;
@@ -30,23 +30,23 @@ const GROUP_LIMIT = 1_000;
  * @throws {EdrlakeError} `WINDOW_INDIVISIBLE` naming what still holds too many events.
  */
 export async function splitByValue(
-  asker: CountAsker,
+  countClient: CountClient,
   query: EventQuery,
   count: number,
   sizes: WindowSizes,
-  fields: readonly CutField[] = CUT_FIELDS,
+  fields: readonly FilterField[] = CUT_FIELDS,
 ): Promise<PlannedWindow[]> {
   if (count <= sizes.maxEvents) return [{ window: windowOf(query), count }];
   const [field, ...otherFields] = fields;
   if (field === undefined) throw indivisible(query, count, sizes);
-  const values = usable(await asker.groups(query, field, GROUP_LIMIT), query, field);
+  const values = usable(await countClient.groups(query, field, GROUP_LIMIT), query, field);
   const packs = packValues(values, count, sizes.maxEvents);
-  if (packs.length === 0) return splitByValue(asker, query, count, sizes, otherFields);
+  if (packs.length === 0) return splitByValue(countClient, query, count, sizes, otherFields);
 
   const windows: PlannedWindow[] = [];
   for (const pack of packs) {
     const part = withCut(query, { field, op: 'in', values: pack.values });
-    windows.push(...(await splitByValue(asker, part, pack.count, sizes, otherFields)));
+    windows.push(...(await splitByValue(countClient, part, pack.count, sizes, otherFields)));
   }
   const excluded = packs.flatMap((pack) => pack.values);
   const rest = withCut(query, { field, op: 'not-in', values: excluded });
@@ -54,8 +54,8 @@ export async function splitByValue(
   const grouped = values.reduce((sum, value) => sum + value.count, 0);
   const selected = packs.reduce((sum, pack) => sum + pack.count, 0);
   // Groups that hold more than the count saw were taken later, or earlier: only a count of the rest itself can tell.
-  const restCount = grouped > count ? await asker.count(rest) : count - selected;
-  windows.push(...(await splitByValue(asker, rest, restCount, sizes, otherFields)));
+  const restCount = grouped > count ? await countClient.count(rest) : count - selected;
+  windows.push(...(await splitByValue(countClient, rest, restCount, sizes, otherFields)));
   return windows;
 }
 
@@ -87,7 +87,7 @@ function packValues(values: readonly ValueCount[], count: number, maxEvents: num
 }
 
 /** Most frequent first, each value once, without those the query excludes or that hold nothing. */
-function usable(groups: readonly ValueCount[], query: EventQuery, field: CutField): ValueCount[] {
+function usable(groups: readonly ValueCount[], query: EventQuery, field: FilterField): ValueCount[] {
   const seen = new Set(query.cuts.filter((cut) => cut.field === field).flatMap((cut) => cut.values));
   const values: ValueCount[] = [];
   for (const group of groups) {
@@ -98,7 +98,7 @@ function usable(groups: readonly ValueCount[], query: EventQuery, field: CutFiel
   return values.sort((a, b) => b.count - a.count);
 }
 
-function withCut(query: EventQuery, cut: WindowCut): EventQuery {
+function withCut(query: EventQuery, cut: WindowFilter): EventQuery {
   return { ...query, cuts: [...query.cuts, cut] };
 }
 

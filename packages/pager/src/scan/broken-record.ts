@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
-import { type Damage, recordSkim } from '../json/skim-record.ts';
-import type { KnownRecord } from './field-table.ts';
+import { type Damage, skimRecord } from '../json/skim-record.ts';
+import type { FieldTable } from './field-table.ts';
 
 /** Of a record that is too large for a line so much is kept. */
 const PREFIX_BYTES = 1_048_576;
@@ -21,8 +21,8 @@ export interface BrokenRecord {
  * Takes a record that is damaged or too large. Memory: as many bytes as a line may have, and less once the record has more.
  * @param maxRecordBytes the longest line, and the longest record that is no reject
  */
-export function brokenRecord(known: KnownRecord, maxRecordBytes: number): BrokenRecord {
-  const skim = recordSkim(known.singleNames);
+export function brokenRecord(known: FieldTable, maxRecordBytes: number): BrokenRecord {
+  const skim = skimRecord(known.singleNames);
   const hash = createHash('sha256');
   const prefixBytes = Math.min(PREFIX_BYTES, Math.ceil(maxRecordBytes / 16));
   let kept: Buffer[] = [];

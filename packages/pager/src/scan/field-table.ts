@@ -21,7 +21,7 @@ export interface SharedColumn {
 }
 
 /** A known member, ready for comparing bytes. */
-export interface KnownMember {
+export interface FieldEntry {
   /** In its section, from 1. */
   readonly index: number;
   readonly kind: number;
@@ -31,7 +31,7 @@ export interface KnownMember {
   readonly words: Int32Array;
   readonly masks: Int32Array;
   readonly byteLength: number;
-  readonly section: KnownSection | null;
+  readonly section: FieldSection | null;
   readonly shared: SharedColumn | null;
   /** Bit among the required columns, or 0. */
   readonly requiredBit: number;
@@ -42,17 +42,17 @@ export interface KnownMember {
 }
 
 /** An object whose members are known. What the record at hand has in it beyond columns is kept here until its end. */
-export interface KnownSection {
-  readonly parent: KnownSection | null;
+export interface FieldSection {
+  readonly parent: FieldSection | null;
   /** `"name":` for the extra; empty for the record. */
   readonly key: Buffer;
   readonly isElement: boolean;
   /** Index 0 is unused. */
-  readonly members: readonly KnownMember[];
+  readonly members: readonly FieldEntry[];
   names: NameTable;
   /** The member that followed each member last: most records name their members in one order. */
   readonly follower: Int32Array;
-  readonly subsections: readonly KnownSection[];
+  readonly subsections: readonly FieldSection[];
   /** Places of members that no column takes: from, to, from, to, … */
   readonly extra: number[];
   readonly unknownNames: Set<string>;
@@ -64,15 +64,15 @@ export interface KnownSection {
 export interface NameTable {
   readonly factor: number;
   /** A power of two of slots; no two members share one. */
-  readonly slots: readonly (KnownMember | undefined)[];
+  readonly slots: readonly (FieldEntry | undefined)[];
 }
 
 /**
  * A shape and the id fields, made ready for scanning any number of pages, also several at a time: nothing of one page is kept
  * in it beyond a record, and a record is scanned and written without waiting.
  */
-export interface KnownRecord {
-  readonly root: KnownSection;
+export interface FieldTable {
+  readonly root: FieldSection;
   readonly idFieldCount: number;
   /** Members that no one knows are only passed over. */
   readonly isOpen: boolean;
@@ -90,17 +90,17 @@ export interface KnownRecord {
  * @param shape null: only the id fields are known, and every record is passed on as it is
  * @param idFields top-level fields that may hold a record's identity; the first that holds a single value that is not blank counts
  */
-export function knownRecord(shape: RecordShape | null, idFields: readonly string[]): KnownRecord {
+export function fieldTable(shape: RecordShape | null, idFields: readonly string[]): FieldTable {
   const required = shape?.required ?? [];
   const members: ShapeMember[] = [...(shape?.members ?? [])];
   for (const name of idFields) {
     if (!members.some((member) => member.name === name)) members.push({ name, kind: 'json', column: null });
   }
   const shared = sharedColumns(members);
-  const compile = (inside: readonly ShapeMember[], parent: KnownSection | null, name: string, isElement: boolean) => {
-    const known: KnownMember[] = [];
-    const subsections: KnownSection[] = [];
-    const section: KnownSection = {
+  const compile = (inside: readonly ShapeMember[], parent: FieldSection | null, name: string, isElement: boolean) => {
+    const known: FieldEntry[] = [];
+    const subsections: FieldSection[] = [];
+    const section: FieldSection = {
       parent,
       key: Buffer.from(parent === null ? '' : `${JSON.stringify(name)}:`),
       isElement,
@@ -116,7 +116,7 @@ export function knownRecord(shape: RecordShape | null, idFields: readonly string
       const below = 'members' in member ? compile(member.members, section, member.name, member.kind === 'list') : null;
       if (below !== null && member.kind === 'section') subsections.push(below);
       const column = 'column' in member ? member.column : null;
-      const compiled: KnownMember = {
+      const compiled: FieldEntry = {
         index: place + 1,
         kind: KIND_CODES[member.kind],
         name: Buffer.from(JSON.stringify(member.name)),
@@ -159,11 +159,11 @@ export function slotOf(bytes: Buffer, from: number, to: number, factor: number, 
 }
 
 /** Tries factors and sizes until no two names share a slot. */
-function nameTable(names: readonly Buffer[], known: readonly (KnownMember | undefined)[]): NameTable {
+function nameTable(names: readonly Buffer[], known: readonly (FieldEntry | undefined)[]): NameTable {
   for (let slotCount = 16; slotCount <= 65_536; slotCount *= 2) {
     for (let attempt = 1; attempt <= 64; attempt++) {
       const factor = Math.imul(attempt, 0x9e3779b1) | 1;
-      const slots: (KnownMember | undefined)[] = Array.from({ length: slotCount }, () => undefined);
+      const slots: (FieldEntry | undefined)[] = Array.from({ length: slotCount }, () => undefined);
       const isFree = names.every((name, place) => {
         const slot = slotOf(name, 0, name.length, factor, slotCount);
         const free = slots[slot] === undefined;
@@ -195,7 +195,7 @@ function sharedColumns(members: readonly ShapeMember[]): Map<string, SharedColum
   return new Map(several.map(([column]) => [column, { record: 0, from: 0, to: 0 }]));
 }
 
-function wordsOf(bytes: Buffer): Pick<KnownMember, 'words' | 'masks' | 'byteLength'> {
+function wordsOf(bytes: Buffer): Pick<FieldEntry, 'words' | 'masks' | 'byteLength'> {
   const padded = Buffer.alloc(Math.ceil(bytes.length / 4) * 4);
   bytes.copy(padded);
   const mask = Buffer.alloc(padded.length).fill(0xff, 0, bytes.length);

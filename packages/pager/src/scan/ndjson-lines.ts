@@ -1,5 +1,5 @@
 import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
-import type { KnownSection } from './field-table.ts';
+import type { FieldSection } from './field-table.ts';
 import type { ElementExtra } from './record-scanner.ts';
 
 const ODD_BEGIN = Buffer.from(`{"${SPOOL_MEMBERS.odd}":"`);
@@ -9,7 +9,7 @@ const FEW_BYTES = 64;
 
 /** What no column takes of a record. */
 export interface CollectedExtra {
-  readonly root: KnownSection;
+  readonly root: FieldSection;
   /** In the order of their places. */
   readonly elements: readonly ElementExtra[];
 }
@@ -56,7 +56,7 @@ export function lineBuffer(capacity: number): LineBuffer {
       append(bytes, places[i] as number, places[i + 1] as number);
     }
   };
-  const appendExtra = (bytes: Buffer, section: KnownSection) => {
+  const appendExtra = (bytes: Buffer, section: FieldSection) => {
     byte(0x7b);
     appendMembers(bytes, section.extra);
     let isFirst = section.extra.length === 0;

@@ -2,9 +2,9 @@ import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import { broken, type ScanState, stop } from '../json/scan-state.ts';
 import { afterColon, afterGap, stringEnd, valueEnd } from '../json/scan-values.ts';
-import { utf8Check } from '../json/utf8-validator.ts';
+import { utf8Validator } from '../json/utf8-validator.ts';
 import { workBuffer } from '../json/work-buffer.ts';
-import type { KnownRecord } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
 import { type RecordTaker, recordTaker } from './take-records.ts';
 import { requiredIn } from './unwrap-record.ts';
 
@@ -19,7 +19,7 @@ const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 /** How a page is read and where its records go. */
 export interface PageScanOptions {
   /** What records are known to hold, and the fields that may hold their identity. */
-  readonly known: KnownRecord;
+  readonly known: FieldTable;
   /** The longest line. Default `MAX_RECORD_BYTES`. */
   readonly maxRecordBytes?: number;
   /** Takes the lines in order. The buffer is used again as soon as the promise is fulfilled. */
@@ -127,11 +127,11 @@ interface OpenPage {
 }
 
 /** Collects pieces until they hold whole records: a record that is cut by the end of a piece is scanned again with the next. */
-function openPage(known: KnownRecord, maxRecordBytes: number): OpenPage {
+function openPage(known: FieldTable, maxRecordBytes: number): OpenPage {
   const work = workBuffer(2 * PIECE_BYTES);
   const { state } = work;
   const records = recordTaker(state, known, { maxRecordBytes, lineCapacity: 2 * PIECE_BYTES });
-  const utf8 = utf8Check();
+  const utf8 = utf8Validator();
   const envelope = pageEnvelope(state, known, maxRecordBytes);
   let expected: Expected = 'array';
   /** Records follow each other without an array around them. */
@@ -222,7 +222,7 @@ const LIST_NAMES = ['data', 'events', 'items', 'content', 'hits'].map(quoted);
 const HITS = quoted('hits');
 
 /** An object around the array of records. What else it holds is about the page and no record's: it is passed over. */
-function pageEnvelope(state: ScanState, known: KnownRecord, maxMemberBytes: number) {
+function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: number) {
   /** Objects that are open around the list. */
   let depth = 0;
   const isNamed = (name: Buffer, from: number, to: number) => name.equals(state.bytes.subarray(from, to));
@@ -294,7 +294,7 @@ function pageEnvelope(state: ScanState, known: KnownRecord, maxMemberBytes: numb
   return envelope;
 }
 
-function isRecord(known: KnownRecord, names: ReadonlySet<string>): boolean {
+function isRecord(known: FieldTable, names: ReadonlySet<string>): boolean {
   return known.required !== 0 && requiredIn(known, names) === known.required;
 }
 

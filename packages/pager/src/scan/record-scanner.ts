@@ -1,7 +1,7 @@
 import { MAX_DEPTH, type ScanState, stop } from '../json/scan-state.ts';
 import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from '../json/scan-values.ts';
-import { isBlankText, isPlainTime, plainDigits } from '../json/typed-values.ts';
-import { type KnownMember, type KnownRecord, type KnownSection, slotOf } from './field-table.ts';
+import { isBlankText, isPlainTime, unescapedDigits } from '../json/typed-values.ts';
+import { type FieldEntry, type FieldSection, type FieldTable, slotOf } from './field-table.ts';
 
 // The codes of `KIND_CODES`, written out: names from another module would be looked up for each member.
 const TEXT = 1;
@@ -31,7 +31,7 @@ export interface ElementExtra {
 /** The scan of a page's records, one after the other. */
 export interface RecordScan {
   readonly state: ScanState;
-  readonly known: KnownRecord;
+  readonly known: FieldTable;
   /** One for each id field: where the current record has it. */
   readonly ids: readonly IdPlace[];
   /** `known.objects` when the current record began. */
@@ -83,14 +83,14 @@ function hide(scan: RecordScan, nameAt: number): void {
   edit(scan, nameAt + 1, 0x23);
 }
 
-function clearExtra(section: KnownSection): void {
+function clearExtra(section: FieldSection): void {
   section.hasExtra = false;
   if (section.extra.length > 0) section.extra.length = 0;
   if (section.unknownNames.size > 0) section.unknownNames.clear();
   for (const below of section.subsections) clearExtra(below);
 }
 
-function objectEnd(scan: RecordScan, section: KnownSection, from: number, depth: number): number {
+function objectEnd(scan: RecordScan, section: FieldSection, from: number, depth: number): number {
   const { state } = scan;
   const { bytes, words } = state;
   const { members, follower } = section;
@@ -130,7 +130,7 @@ function objectEnd(scan: RecordScan, section: KnownSection, from: number, depth:
   }
 }
 
-function hasName(words: DataView, at: number, { words: wanted, masks }: KnownMember): boolean {
+function hasName(words: DataView, at: number, { words: wanted, masks }: FieldEntry): boolean {
   for (let i = 0; i < wanted.length; i++) {
     if (((words.getInt32(at + 4 * i, true) ^ (wanted[i] as number)) & (masks[i] as number)) !== 0) return false;
   }
@@ -138,7 +138,7 @@ function hasName(words: DataView, at: number, { words: wanted, masks }: KnownMem
 }
 
 /** The member whose name lies in quotes at [from, to). */
-function namedMember({ bytes }: ScanState, { names }: KnownSection, from: number, to: number): KnownMember | undefined {
+function namedMember({ bytes }: ScanState, { names }: FieldSection, from: number, to: number): FieldEntry | undefined {
   if (to - from <= 2) return undefined;
   const found = names.slots[slotOf(bytes, from + 1, to - 1, names.factor, names.slots.length)];
   if (found === undefined || found.name.length !== to - from) return undefined;
@@ -149,10 +149,10 @@ function namedMember({ bytes }: ScanState, { names }: KnownSection, from: number
 /** A name with an escape makes a record odd, but may be that of an id field. */
 function escapedMember(
   { state }: RecordScan,
-  { members }: KnownSection,
+  { members }: FieldSection,
   nameAt: number,
   nameEnd: number,
-): KnownMember | undefined {
+): FieldEntry | undefined {
   state.odd = true;
   if (state.starved) return undefined;
   const name = Buffer.from(JSON.stringify(JSON.parse(state.bytes.toString('utf8', nameAt, nameEnd))));
@@ -160,7 +160,7 @@ function escapedMember(
 }
 
 /** After a member that the shape does not name: it becomes part of the extra. */
-function unknownEnd(scan: RecordScan, section: KnownSection, nameAt: number, at: number, depth: number): number {
+function unknownEnd(scan: RecordScan, section: FieldSection, nameAt: number, at: number, depth: number): number {
   const { state, known } = scan;
   const end = valueEnd(state, at, depth + 1);
   if (known.isOpen || state.odd || state.starved) return end;
@@ -175,11 +175,11 @@ function unknownEnd(scan: RecordScan, section: KnownSection, nameAt: number, at:
   return end;
 }
 
-function addExtra({ bytes }: ScanState, section: KnownSection, nameAt: number, valueAt: number, end: number): void {
+function addExtra({ bytes }: ScanState, section: FieldSection, nameAt: number, valueAt: number, end: number): void {
   // What is null says nothing.
   if (bytes[valueAt] === 0x6e) return;
   section.extra.push(nameAt, end);
-  for (let above: KnownSection | null = section; above !== null && !above.isElement; above = above.parent) {
+  for (let above: FieldSection | null = section; above !== null && !above.isElement; above = above.parent) {
     above.hasExtra = true;
   }
 }
@@ -187,8 +187,8 @@ function addExtra({ bytes }: ScanState, section: KnownSection, nameAt: number, v
 /** After the value of a known member. */
 function memberEnd(
   scan: RecordScan,
-  section: KnownSection,
-  member: KnownMember,
+  section: FieldSection,
+  member: FieldEntry,
   nameAt: number,
   at: number,
   depth: number,
@@ -209,9 +209,9 @@ function memberEnd(
     return end;
   }
   if (byte === 0x7b && member.kind === SECTION) {
-    return objectEnd(scan, member.section as KnownSection, at, depth + 1);
+    return objectEnd(scan, member.section as FieldSection, at, depth + 1);
   }
-  if (byte === 0x5b && member.kind === LIST) return listEnd(scan, member.section as KnownSection, at, depth + 1);
+  if (byte === 0x5b && member.kind === LIST) return listEnd(scan, member.section as FieldSection, at, depth + 1);
   if (byte === 0x7b || byte === 0x5b) {
     if (member.kind === LEFTOVER) {
       const end = valueEnd(state, at, depth + 1);
@@ -253,7 +253,7 @@ function unwrappedEnd(scan: RecordScan, nameAt: number, from: number, depth: num
   }
   const last = valueEnd(state, first, depth + 2);
   const isSingle = afterGap(state, last) === end - 1;
-  const isPlain = isSingle && (byte > 0x39 || byte === 0x22 || plainDigits(bytes, first, last, 18));
+  const isPlain = isSingle && (byte > 0x39 || byte === 0x22 || unescapedDigits(bytes, first, last, 18));
   if (isPlain && byte === 0x22 && isBlankText(bytes, first + 1, last - 1)) hide(scan, nameAt);
   else if (isPlain) {
     edit(scan, from, 0x20);
@@ -263,7 +263,7 @@ function unwrappedEnd(scan: RecordScan, nameAt: number, from: number, depth: num
 }
 
 /** After a string; odd where it is none of its kind. */
-function memberStringEnd(state: ScanState, { kind, idRank }: KnownMember, at: number): number {
+function memberStringEnd(state: ScanState, { kind, idRank }: FieldEntry, at: number): number {
   if (kind === TIMESTAMP && isPlainTime(state, at + 1)) return at + 30;
   if (idRank >= 0) state.escaped = false;
   const end = stringEnd(state, at + 1);
@@ -279,8 +279,8 @@ function isFilled(bytes: Buffer, quoteAt: number): boolean {
 }
 
 function isPlainString(bytes: Buffer, kind: number, from: number, to: number): boolean {
-  if (kind === INTEGER) return plainDigits(bytes, from, to, 9);
-  if (kind === BIGINT) return plainDigits(bytes, from, to, 18);
+  if (kind === INTEGER) return unescapedDigits(bytes, from, to, 9);
+  if (kind === BIGINT) return unescapedDigits(bytes, from, to, 18);
   if (kind === BOOLEAN) return to - from <= 5 && /^(?:true|false)$/i.test(bytes.toString('latin1', from, to));
   // A time that is only spaces says as little as none.
   for (let at = from; at < to; at++) if (bytes[at] !== 0x20) return false;
@@ -290,14 +290,14 @@ function isPlainString(bytes: Buffer, kind: number, from: number, to: number): b
 /** A number, true or false. */
 function isPlainScalar({ bytes }: ScanState, kind: number, from: number, to: number): boolean {
   const isNumber = (bytes[from] as number) <= 0x39;
-  if (kind === TEXT) return !isNumber || plainDigits(bytes, from, to, 18);
-  if (kind === INTEGER) return isNumber && plainDigits(bytes, from, to, 9);
-  if (kind === BIGINT) return isNumber && plainDigits(bytes, from, to, 18);
+  if (kind === TEXT) return !isNumber || unescapedDigits(bytes, from, to, 18);
+  if (kind === INTEGER) return isNumber && unescapedDigits(bytes, from, to, 9);
+  if (kind === BIGINT) return isNumber && unescapedDigits(bytes, from, to, 18);
   if (kind === BOOLEAN) return !isNumber;
   return kind > TIMESTAMP && kind < SECTION;
 }
 
-function noteId({ ids, state }: RecordScan, { idRank }: KnownMember, from: number, to: number): void {
+function noteId({ ids, state }: RecordScan, { idRank }: FieldEntry, from: number, to: number): void {
   const id = ids[idRank] as IdPlace;
   // Of a name that comes twice the first counts.
   if (id.from >= 0) return;
@@ -307,7 +307,7 @@ function noteId({ ids, state }: RecordScan, { idRank }: KnownMember, from: numbe
 }
 
 /** Alternatives for one column that say different things make a record odd. */
-function checkShared({ state, record }: RecordScan, { shared }: KnownMember, from: number, to: number): void {
+function checkShared({ state, record }: RecordScan, { shared }: FieldEntry, from: number, to: number): void {
   if (shared === null) return;
   const { bytes } = state;
   if (shared.record === record && bytes.compare(bytes, shared.from, shared.to, from, to) !== 0) state.odd = true;
@@ -317,7 +317,7 @@ function checkShared({ state, record }: RecordScan, { shared }: KnownMember, fro
 }
 
 /** After an array of objects of one kind. */
-function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
+function listEnd(scan: RecordScan, element: FieldSection, from: number, depth: number): number {
   const { state } = scan;
   const { bytes } = state;
   if (depth >= MAX_DEPTH) return stop(state, from, `at most ${MAX_DEPTH} nested brackets`);
@@ -336,7 +336,7 @@ function listEnd(scan: RecordScan, element: KnownSection, from: number, depth: n
   }
 }
 
-function elementEnd(scan: RecordScan, element: KnownSection, from: number, depth: number): number {
+function elementEnd(scan: RecordScan, element: FieldSection, from: number, depth: number): number {
   const { extra, unknownNames } = element;
   if (extra.length > 0) extra.length = 0;
   if (unknownNames.size > 0) unknownNames.clear();

@@ -3,7 +3,7 @@ import type { EdrlakeError } from '@edrlake/core';
 import { broken, PADDING_BYTES, type ScanState } from '../json/scan-state.ts';
 import { workBuffer } from '../json/work-buffer.ts';
 import { type BrokenRecord, brokenRecord } from './broken-record.ts';
-import type { KnownRecord } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
 import { type LineBuffer, lineBuffer } from './ndjson-lines.ts';
 import { numberText } from './number-text.ts';
 import { type RecordScan, recordEnd, takeBackEdits } from './record-scanner.ts';
@@ -31,7 +31,7 @@ export interface RecordTaker {
 /** A taker before the first record. Memory: the largest record three times, and the ids. */
 export function recordTaker(
   state: ScanState,
-  known: KnownRecord,
+  known: FieldTable,
   { maxRecordBytes, lineCapacity }: { readonly maxRecordBytes: number; readonly lineCapacity: number },
 ): RecordTaker {
   const lines = lineBuffer(lineCapacity);
@@ -118,7 +118,7 @@ function endless(state: ScanState, from: number): EdrlakeError {
   return broken(state, from, 'a record whose end can be found');
 }
 
-function openScan(state: ScanState, known: KnownRecord): RecordScan {
+function openScan(state: ScanState, known: FieldTable): RecordScan {
   const ids = Array.from({ length: known.idFieldCount }, () => ({ from: -1, to: 0, escaped: false }));
   return { state, known, ids, record: 0, filled: 0, elements: [], edits: [] };
 }
@@ -144,7 +144,7 @@ function scanWithin(scan: RecordScan, from: number, maxRecordBytes: number): num
 }
 
 /** The identity of a record that could not be read, where that could. */
-function idOfBroken(record: BrokenRecord, known: KnownRecord): string | null {
+function idOfBroken(record: BrokenRecord, known: FieldTable): string | null {
   const work = workBuffer(record.fields.length);
   work.append(record.fields);
   const scan = openScan(work.state, known);

@@ -1,6 +1,6 @@
 import type { ScanState } from '../json/scan-state.ts';
 import { afterColon, afterGap, stringEnd, valueEnd } from '../json/scan-values.ts';
-import type { KnownRecord } from './field-table.ts';
+import type { FieldTable } from './field-table.ts';
 
 /** The members that wrappers hold a record in, the latter where a search engine's own answer comes through. */
 const WRAPPED: readonly string[] = ['data', '_source'];
@@ -18,7 +18,7 @@ interface Member {
  * has a member for each required column, and none by the name of another of the wrapper's. All else is left as it is.
  * @param from, to a whole object that has been scanned
  */
-export function unwrapRecord(state: ScanState, known: KnownRecord, from: number, to: number): boolean {
+export function unwrapRecord(state: ScanState, known: FieldTable, from: number, to: number): boolean {
   const wrapper = membersOf(state, from);
   const data = wrapper.find(({ name }) => WRAPPED.includes(name));
   if (data === undefined || state.bytes[data.valueAt] !== 0x7b) return false;
@@ -39,7 +39,7 @@ export function unwrapRecord(state: ScanState, known: KnownRecord, from: number,
 }
 
 /** Bits of the required columns that some member is for. */
-export function requiredIn({ topLevel }: KnownRecord, names: ReadonlySet<string>): number {
+export function requiredIn({ topLevel }: FieldTable, names: ReadonlySet<string>): number {
   let bits = 0;
   for (const [name, bit] of topLevel) if (names.has(name)) bits |= bit;
   return bits;

@@ -4,7 +4,7 @@ import {
   DOCUMENTED_TOKENS,
   type QualysClient,
   type RateLimit,
-  type RequestBudget,
+  type RateLimiter,
   resolveBaseUrl,
 } from '@edrlake/client';
 import type { EventSource, ProxySettings, TimeAxis } from '@edrlake/core';
@@ -52,7 +52,7 @@ export interface Connection {
 export function connect(
   settings: ConnectionSettings,
   services: Pick<Services, 'clock' | 'random' | 'emit'>,
-  budget?: RequestBudget,
+  budget?: RateLimiter,
 ): Connection {
   const { platform, baseUrl, timeTokens, pageSize, maxResultWindow, histogram, walk, ...rest } = settings;
   const window = maxResultWindow === undefined ? {} : { maxResultWindow };

@@ -1,13 +1,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BudgetLeft, readBudgetLeft } from '@edrlake/client/budget-left';
+import { type RemainingRequests, readRemainingRequests } from '@edrlake/client/read-remaining';
 import { systemProcesses } from '@edrlake/core';
 
 /** Budgets of a lake lie beside its runs; the rest of the name tells one account from another. */
 const BUDGET_PREFIX = 'budget-';
 
 /** The folder of an account's requests, `digest` being the account's. */
-export function budgetDirectory(lakeDirectory: string, digest: string): string {
+export function limiterDirectory(lakeDirectory: string, digest: string): string {
   return join(lakeDirectory, '_runs', `${BUDGET_PREFIX}${digest}`);
 }
 
@@ -16,16 +16,17 @@ export function budgetDirectory(lakeDirectory: string, digest: string): string {
  * was ever made for it.
  * @param userLimit the user's own upper bound, null for none
  */
-export async function lakeBudgetLeft(
+export async function remainingRequests(
   lakeDirectory: string,
-  userLimit: BudgetLeft['limit'] | null,
+  userLimit: RemainingRequests['limit'] | null,
   nowMs: number,
-): Promise<BudgetLeft | null> {
+): Promise<RemainingRequests | null> {
   const names = await readdir(join(lakeDirectory, '_runs')).catch(() => []);
   const found = names
     .filter((name) => name.startsWith(BUDGET_PREFIX))
     .flatMap(
-      (name) => readBudgetLeft(join(lakeDirectory, '_runs', name), userLimit, systemProcesses.stateOf, nowMs) ?? [],
+      (name) =>
+        readRemainingRequests(join(lakeDirectory, '_runs', name), userLimit, systemProcesses.stateOf, nowMs) ?? [],
     );
   return found.sort((a, b) => b.usedAtMs - a.usedAtMs)[0] ?? null;
 }

@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BudgetPriority, openSharedBudget, resolveBaseUrl } from '@edrlake/client';
+import { openSharedLimiter, type RequestPriority, resolveBaseUrl } from '@edrlake/client';
 import { openLakeLease } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
-import { budgetDirectory } from './limiter-folder.ts';
+import { limiterDirectory } from './limiter-folder.ts';
 
 /** With whom a connection shares its requests, and who goes first. */
 export interface Sharing {
   /** Created where it is missing, as far as the budget needs it. */
   readonly lakeDirectory: string;
   /** `high` for what runs every night, `normal` for what fills gaps: while the former is connected, it goes first. */
-  readonly priority: BudgetPriority;
+  readonly priority: RequestPriority;
 }
 
 /**
@@ -32,9 +32,9 @@ export async function connectSharing(
   const { host } = new URL(resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) }));
   const digest = createHash('sha256').update(`${host}/${username}`).digest('hex').slice(0, 16);
   const lease = await openLakeLease(sharing.lakeDirectory);
-  const budget = await openSharedBudget(
+  const budget = await openSharedLimiter(
     {
-      directory: budgetDirectory(sharing.lakeDirectory, digest),
+      directory: limiterDirectory(sharing.lakeDirectory, digest),
       userLimit: rateLimit ?? null,
       ...(concurrency !== undefined && { concurrency }),
       priority: sharing.priority,

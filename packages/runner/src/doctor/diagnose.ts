@@ -6,8 +6,8 @@ import { isoInstant, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange } 
 import type { Connection, ConnectionSettings } from '../connect/connect.ts';
 import { connectBeside } from '../connect/shared-connection.ts';
 import type { Services } from '../run/types.ts';
-import { type Finding, fail, failure, ok, warn } from './check-result.ts';
-import { checkHistogram, checkWalk, rangeFilter } from './probe-capabilities.ts';
+import { type CheckResult, fail, failure, ok, warn } from './check-result.ts';
+import { checkHistogram, checkSearchAfter, rangeFilter } from './probe-capabilities.ts';
 import { checkPages } from './probe-pages.ts';
 
 /** How platforms spell the two clocks; the documents use the first of each. */
@@ -36,7 +36,7 @@ export async function diagnose(
     readonly range: TimeRange | null;
   },
   services: Services,
-): Promise<readonly Finding[]> {
+): Promise<readonly CheckResult[]> {
   const range = target.range ?? lastDays(PROBED_DAYS, services);
   const local = [await checkLake(target.lakeDirectory)];
   let connection: Connection;
@@ -56,7 +56,7 @@ export async function diagnose(
         ? []
         : [
             await checkHistogram(connection.client, eventToken, range, services),
-            await checkWalk(connection.client, target.settings, eventToken, range, services),
+            await checkSearchAfter(connection.client, target.settings, eventToken, range, services),
             await checkPages(connection.client, target.settings, eventToken, { range, counted }, services),
           ];
     return [...proxy, login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
@@ -65,7 +65,7 @@ export async function diagnose(
   }
 }
 
-async function checkLogin(client: QualysClient, { signal }: Services): Promise<Finding> {
+async function checkLogin(client: QualysClient, { signal }: Services): Promise<CheckResult> {
   try {
     const { expiresAtMs } = await client.login(signal);
     return ok('login', `${client.username} at ${client.host}, token until ${isoInstant(expiresAtMs)}`);
@@ -75,7 +75,7 @@ async function checkLogin(client: QualysClient, { signal }: Services): Promise<F
 }
 
 /** Which way connections take where a proxy is set. A login that came through, or was refused by the gateway, shows that it works. */
-function checkProxy(client: QualysClient, settings: ConnectionSettings, login: Finding): readonly Finding[] {
+function checkProxy(client: QualysClient, settings: ConnectionSettings, login: CheckResult): readonly CheckResult[] {
   if (settings.proxy === null || settings.proxy === undefined) return [];
   const { url, setting } = settings.proxy;
   if (client.proxy === null) {
@@ -97,8 +97,12 @@ async function checkTokens(
   settings: ConnectionSettings,
   range: TimeRange,
   services: Services,
-): Promise<{ readonly findings: readonly Finding[]; readonly eventToken: string | null; readonly counted: number }> {
-  const findings: Finding[] = [];
+): Promise<{
+  readonly findings: readonly CheckResult[];
+  readonly eventToken: string | null;
+  readonly counted: number;
+}> {
+  const findings: CheckResult[] = [];
   let eventToken: string | null = null;
   let counted = 0;
   for (const axis of ['event', 'processed'] as const) {
@@ -123,7 +127,7 @@ async function checkAxis(
   tokens: readonly string[],
   range: TimeRange,
   services: Services,
-): Promise<{ readonly finding: Finding; readonly token: string | null; readonly count: number }> {
+): Promise<{ readonly finding: CheckResult; readonly token: string | null; readonly count: number }> {
   const name = axis === 'event' ? 'event time token' : 'processing time token';
   const [configured] = tokens;
   let counted: { readonly token: string; readonly count: number } | null = null;
@@ -161,7 +165,7 @@ async function checkAxis(
   };
 }
 
-function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly Finding[] {
+function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly CheckResult[] {
   const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, clockSkew } = client.limits();
   const limit = `${requests} requests per ${windowSeconds} s, ${concurrency} at once, ${requestsLeft} left`;
   const origin = settings.rateLimit ? 'as configured' : 'assumed: the gateway sends no limit headers';
@@ -176,7 +180,7 @@ function checkLearned(client: QualysClient, settings: ConnectionSettings): reado
 }
 
 /** What the `Date` of the answers says of this machine's clock. The earlier of both decides what is asked for. */
-function clockFinding(skew: ClockSkew | null): Finding {
+function clockFinding(skew: ClockSkew | null): CheckResult {
   if (skew === null) {
     return warn(
       'clock',
@@ -191,7 +195,7 @@ function clockFinding(skew: ClockSkew | null): Finding {
 }
 
 /** Whether files can be made, and how much room there is. Leaves nothing behind. */
-export async function checkLake(directory: string): Promise<Finding> {
+export async function checkLake(directory: string): Promise<CheckResult> {
   const path = resolve(directory);
   const existing = await nearestExisting(path);
   const probe = join(existing, `.edrlake-doctor-${randomUUID()}`);

@@ -4,7 +4,7 @@ import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener/tables';
 import { examineLake, type LakeDamage } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
-import { type Finding, ok } from './check-result.ts';
+import { type CheckResult, ok } from './check-result.ts';
 
 /**
  * Everything about a lake that is not as edrlake leaves it, each with what it means and the command that repairs it; one
@@ -16,7 +16,7 @@ export async function examineEdrLake(
   directory: string,
   options: { readonly memoryLimit?: string; readonly reads: 'all' | 'sample' },
   { clock }: Pick<Services, 'clock'>,
-): Promise<readonly Finding[]> {
+): Promise<readonly CheckResult[]> {
   const damages = await examineLake({ directory, tables: LAKE_TABLES, clock, ...options });
   const runs = join(directory, '_runs');
   const found = [
@@ -33,7 +33,7 @@ export async function examineEdrLake(
   return found.map((damage) => findingOf(damage, directory));
 }
 
-function findingOf({ part, found, means, command }: LakeDamage, directory: string): Finding {
+function findingOf({ part, found, means, command }: LakeDamage, directory: string): CheckResult {
   const isOurs = command?.startsWith('edrlake ');
   const advice = command === null ? null : isOurs ? `${command} --lake ${directory}` : `In ${directory}: ${command}`;
   return { name: `lake ${part}`, status: 'fail', found: `${found}. ${means}`, advice };

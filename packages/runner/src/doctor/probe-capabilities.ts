@@ -1,8 +1,8 @@
-import { type QualysClient, readHistogram, windowFilter } from '@edrlake/client';
-import { EVERYTHING, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange, toEdrlakeError } from '@edrlake/core';
+import { type QualysClient, readHistogram, windowQql } from '@edrlake/client';
+import { MS_PER_DAY, MS_PER_SECOND, NO_FILTER, type TimeAxis, type TimeRange, toEdrlakeError } from '@edrlake/core';
 import type { ConnectionSettings } from '../connect/connect.ts';
 import type { Services } from '../run/types.ts';
-import { type Finding, fail, ok, warn } from './check-result.ts';
+import { type CheckResult, fail, ok, warn } from './check-result.ts';
 
 /** Whether counts can be grouped by time, and in which shape. */
 export async function checkHistogram(
@@ -10,7 +10,7 @@ export async function checkHistogram(
   token: string,
   range: TimeRange,
   services: Services,
-): Promise<Finding> {
+): Promise<CheckResult> {
   try {
     const { shape, values } = await client.groupedCount(
       { filter: rangeFilter('event', token, range), groupBy: [token], interval: '1d', limit: dayCount(range) },
@@ -38,7 +38,7 @@ async function checkTimeBuckets(
   range: TimeRange,
   services: Services,
   refusal: string,
-): Promise<Finding> {
+): Promise<CheckResult> {
   const params = {
     fromDate: Math.floor(range.startMs / MS_PER_SECOND),
     toDate: Math.floor((range.endMs - 1) / MS_PER_SECOND),
@@ -55,13 +55,13 @@ async function checkTimeBuckets(
 }
 
 /** Whether the platform leads from page to page by cursors, which needs fewer and larger windows than page numbers. */
-export async function checkWalk(
+export async function checkSearchAfter(
   client: QualysClient,
   settings: ConnectionSettings,
   token: string,
   range: TimeRange,
   services: Services,
-): Promise<Finding> {
+): Promise<CheckResult> {
   const isUsed = settings.walk === 'searchAfter';
   const lacking = (found: string) =>
     isUsed
@@ -99,8 +99,8 @@ function dayCount({ startMs, endMs }: TimeRange): number {
 /** The filter that selects a range by one spelling of its axis's token. */
 export function rangeFilter(axis: TimeAxis, token: string, range: TimeRange): string {
   const timeTokens = { event: token, processed: token };
-  return windowFilter(
-    { axis, range, cuts: [], scope: EVERYTHING },
+  return windowQql(
+    { axis, range, cuts: [], scope: NO_FILTER },
     { timeTokens, typeToken: 'type', agentToken: 'asset.agentid' },
   );
 }

@@ -2,7 +2,7 @@ import type { QualysClient } from '@edrlake/client';
 import { EdrlakeError, type TimeRange, toEdrlakeError } from '@edrlake/core';
 import type { ConnectionSettings } from '../connect/connect.ts';
 import type { Services } from '../run/types.ts';
-import { type Finding, failure, ok, warn } from './check-result.ts';
+import { type CheckResult, failure, ok, warn } from './check-result.ts';
 import { rangeFilter } from './probe-capabilities.ts';
 
 /** Where the range that was asked for holds less than a page: no agent is older than this. */
@@ -25,7 +25,7 @@ export async function checkPages(
   token: string,
   { range, counted }: { readonly range: TimeRange; readonly counted: number },
   services: Services,
-): Promise<Finding> {
+): Promise<CheckResult> {
   const wanted = settings.pageSize ?? USUAL_PAGE_SIZE;
   try {
     const { filter, expected } = await enoughEvents(client, token, { range, counted }, wanted, services);
@@ -47,7 +47,7 @@ export async function checkPages(
   }
 }
 
-function verdict(wanted: number, asked: number, given: number, expected: number): Finding {
+function verdict(wanted: number, asked: number, given: number, expected: number): CheckResult {
   if (asked < wanted) {
     const found = `pages of ${wanted} events are refused, pages of ${asked} are given`;
     return warn('pages', found, `Set --page-size ${asked}: every run would find it out again.`);

@@ -1,14 +1,14 @@
 import type { FetchedWindow } from '@edrlake/core';
-import type { Lane } from '@edrlake/lake';
+import type { CommitSession } from '@edrlake/lake';
 import type { ExportRun } from '../run/run-context.ts';
 import { commitBatch, commitRecordless, flattenBatch } from './commit-batch.ts';
 
 /** Brings batches into the lake: two are worked on at a time, and committed in the order in which they came. */
-export interface BatchLanes {
+export interface BatchPipeline {
   /** Begins with a batch as soon as a lane is free. @throws {EdrlakeError} what became of the batch that had the lane before */
-  bring(windows: readonly FetchedWindow[]): Promise<void>;
+  submit(windows: readonly FetchedWindow[]): Promise<void>;
   /** Waits until all batches are in. @throws {EdrlakeError} the first that was not */
-  settle(): Promise<void>;
+  drain(): Promise<void>;
   /** Waits for what is at work, without regard to how it ends, and closes the lanes. */
   close(): Promise<void>;
 }
@@ -23,9 +23,9 @@ const INTERRUPT_EVERY_MS = 50;
  * The lanes of a run, opened when they are needed. An abort interrupts what DuckDB is at: it was not committed, and
  * the next run finds its pages.
  */
-export function batchLanes(run: ExportRun): BatchLanes {
+export function batchPipeline(run: ExportRun): BatchPipeline {
   const { lake, services } = run;
-  const lanes: Lane[] = [];
+  const lanes: CommitSession[] = [];
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
     for (const { connection } of lanes) connection.interrupt();
@@ -36,10 +36,10 @@ export function batchLanes(run: ExportRun): BatchLanes {
   let batchNo = 0;
   /** Of the newest batch; it waits for the one before it. */
   let committed: Promise<void> = Promise.resolve();
-  const laneOf = async (index: number): Promise<Lane> => {
+  const laneOf = async (index: number): Promise<CommitSession> => {
     const open = lanes[index];
     if (open !== undefined) return open;
-    const lane = await lake.openLane();
+    const lane = await lake.openCommitSession();
     lanes[index] = lane;
     return lane;
   };
@@ -52,7 +52,7 @@ export function batchLanes(run: ExportRun): BatchLanes {
       throw thrown;
     }
   };
-  const flattenAndCommit = async (windows: readonly FetchedWindow[], lane: Lane, before: Promise<void>) => {
+  const flattenAndCommit = async (windows: readonly FetchedWindow[], lane: CommitSession, before: Promise<void>) => {
     const flat = await flattenBatch(run, windows, lane);
     try {
       await before;
@@ -68,7 +68,7 @@ export function batchLanes(run: ExportRun): BatchLanes {
     await run.recordBatch(windows, await commitRecordless(run, windows));
   };
   return {
-    async bring(windows) {
+    async submit(windows) {
       if (windows.every(({ recordCount }) => recordCount === 0)) return orReason(commitAlone(windows, committed));
       const index = batchNo++ % LANES;
       await orReason(atWork[index] ?? Promise.resolve());
@@ -77,7 +77,7 @@ export function batchLanes(run: ExportRun): BatchLanes {
       // Whoever waits for it next is told; until then nobody is.
       committed.catch(() => undefined);
     },
-    settle: () => orReason(committed),
+    drain: () => orReason(committed),
     async close() {
       await Promise.allSettled(atWork);
       services.signal.removeEventListener('abort', interrupt);

@@ -13,7 +13,7 @@ export interface WindowBatch {
  * an error, what came before is the last batch, unless the caller has given up or the disk refuses.
  * @throws {EdrlakeError} what the stream ends with
  */
-export async function* inBatches(
+export async function* batchWindows(
   fetched: AsyncIterable<FetchedWindow | FailedWindow>,
   batchBytes: number,
   signal: AbortSignal,

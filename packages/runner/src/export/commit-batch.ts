@@ -7,7 +7,7 @@ import {
   type Window,
   type WindowProof,
 } from '@edrlake/core';
-import type { Lane } from '@edrlake/lake';
+import type { CommitSession } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { stageBatch } from '@edrlake/writers';
 import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects } from '../run/reject-share.ts';
@@ -23,7 +23,11 @@ export interface FlatBatch {
 }
 
 /** Flattens the windows of one batch into a lane's temporary tables. A crash leaves the pages in the spool for the next run. */
-export async function flattenBatch(run: ExportRun, windows: readonly FetchedWindow[], lane: Lane): Promise<FlatBatch> {
+export async function flattenBatch(
+  run: ExportRun,
+  windows: readonly FetchedWindow[],
+  lane: CommitSession,
+): Promise<FlatBatch> {
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
   const share = run.options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE;
@@ -36,7 +40,7 @@ export async function flattenBatch(run: ExportRun, windows: readonly FetchedWind
  * write → commit. The commit is atomic; a crash before it leaves the pages in the spool for the next run, a crash after it
  * leaves pages that the next run finds proven and removes.
  */
-export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Lane): Promise<BatchResult> {
+export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: CommitSession): Promise<BatchResult> {
   const { lake, services, options } = run;
   const { windows, staged, proofs } = batch;
   try {

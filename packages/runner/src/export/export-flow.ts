@@ -1,12 +1,12 @@
 import type { PlannedWindow, Window } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
-import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices } from '../run/types.ts';
-import { batchLanes } from './batch-pipeline.ts';
-import { inBatches } from './batch-windows.ts';
+import type { ExportEndpoints, ExportOptions, ExportReport, ExportRequest, RunServices } from '../run/types.ts';
+import { batchPipeline } from './batch-pipeline.ts';
+import { batchWindows } from './batch-windows.ts';
 import { commitUnverified } from './commit-batch.ts';
 import { startRun } from './export-run.ts';
-import { provenWindows } from './skip-covered.ts';
+import { coveredWindows } from './skip-covered.ts';
 
 /**
  * Brings all events of a range into the lake: plan → fetch → flatten → write → commit, each event exactly once.
@@ -19,7 +19,7 @@ import { provenWindows } from './skip-covered.ts';
  * that was committed before stays; what came whole by then is committed first, except after an interrupt.
  */
 export async function exportRange(
-  ends: ExportEnds,
+  ends: ExportEndpoints,
   request: ExportRequest,
   options: ExportOptions,
   services: RunServices,
@@ -28,7 +28,7 @@ export async function exportRange(
   const run = await startRun(ends, request, options, services);
   try {
     const plan = await run.plan();
-    const wanted = force ? plan.windows : run.skip(await provenWindows(plan.windows, request, ends.lake));
+    const wanted = force ? plan.windows : run.skip(await coveredWindows(plan.windows, request, ends.lake));
     // A zero is one number alone until its first page is empty, so it is fetched whatever the lake proves.
     const fetched = fetchWindows(ends.source, inOrder(wanted, plan.emptyWindows), {
       spoolDirectory: run.spoolDirectory,
@@ -41,15 +41,15 @@ export async function exportRange(
       emit: services.emit,
       signal: services.signal,
     });
-    const lanes = batchLanes(run);
+    const lanes = batchPipeline(run);
     const unverified: FailedWindow[] = [];
     try {
-      for await (const { windows, failed } of inBatches(fetched, batchBytes, services.signal)) {
+      for await (const { windows, failed } of batchWindows(fetched, batchBytes, services.signal)) {
         await run.recordFailed(failed);
         unverified.push(...failed.filter(({ count }) => count === 0));
-        if (windows.length > 0) await lanes.bring(windows);
+        if (windows.length > 0) await lanes.submit(windows);
       }
-      await lanes.settle();
+      await lanes.drain();
       await commitUnverified(run, unverified);
     } finally {
       await lanes.close();

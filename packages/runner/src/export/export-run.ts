@@ -26,7 +26,7 @@ import { findUnfinishedRun, type UnfinishedRun } from '../run/resume.ts';
 import type { BatchResult, ExportRun, RunPlan } from '../run/run-context.ts';
 import { runLiveness } from '../run/run-liveness.ts';
 import type {
-  ExportEnds,
+  ExportEndpoints,
   ExportOptions,
   ExportReport,
   ExportRequest,
@@ -44,7 +44,7 @@ import { estimateRequests, planExport } from './plan-export.ts';
  * @throws {EdrlakeError} `RUN_BUSY` when another live process works on it.
  */
 export async function startRun(
-  ends: ExportEnds,
+  ends: ExportEndpoints,
   request: ExportRequest,
   options: ExportOptions,
   services: RunServices,
@@ -87,7 +87,7 @@ export async function startRun(
 /** Goes on with the pages that an earlier run was given, and remembers them for later ones. */
 async function usePageSize(
   learned: LearnedPageSize | null,
-  source: ExportEnds['source'],
+  source: ExportEndpoints['source'],
   journal: RunJournal,
   { clock, emit }: RunServices,
 ): Promise<void> {
@@ -128,7 +128,7 @@ type Recorder = Pick<
 function recorderOf(
   run: RunIdentity,
   journal: RunJournal,
-  about: Pick<ExportRun, 'request' | 'options' | 'services'> & { readonly ends: ExportEnds },
+  about: Pick<ExportRun, 'request' | 'options' | 'services'> & { readonly ends: ExportEndpoints },
 ): Recorder {
   const { ends, request, options, services } = about;
   const { source, lake } = ends;
@@ -224,7 +224,7 @@ function recorderOf(
 }
 
 async function newPlan(
-  source: ExportEnds['source'],
+  source: ExportEndpoints['source'],
   request: ExportRequest,
   counted: ExportOptions['counted'],
   services: RunServices,

@@ -1,7 +1,7 @@
 import { type BothClocks, beforeNow, type EdrlakeError, type EventSource, type Window, windowOf } from '@edrlake/core';
 import { brokenAnswer, planWindows, type WindowPlan } from '@edrlake/pager';
 import { readClocks } from '../run/read-clocks.ts';
-import type { ExportPlan, ExportRequest, RequestEstimate, Services, UncountedStretch } from '../run/types.ts';
+import type { ExportPlan, ExportRequest, RequestEstimate, Services, UncountedRange } from '../run/types.ts';
 
 /** Stretches that cannot be counted before the rest is not asked for: each was tried for minutes. */
 const MAX_UNCOUNTED = 5;
@@ -25,7 +25,7 @@ export async function planExport(
   const { axis, scope } = request;
   const clocks = await readClocks(source, services);
   const plans: WindowPlan[] = [];
-  const uncounted: UncountedStretch[] = [];
+  const uncounted: UncountedRange[] = [];
   let failure: EdrlakeError | null = null;
   const frozen = frozenRanges(request, counted, clocks);
   for (const { range, counted: known } of frozen) {
@@ -70,7 +70,7 @@ export async function planExport(
   };
 }
 
-function uncountedOf({ id: windowId, range }: Window, { code, message }: EdrlakeError): UncountedStretch {
+function uncountedOf({ id: windowId, range }: Window, { code, message }: EdrlakeError): UncountedRange {
   return { windowId, range, code, message };
 }
 

@@ -20,7 +20,7 @@ import type { ExportRequest } from '../run/types.ts';
  *
  * Under a filter the rows of a range cannot be counted in the lake, so only a window proven under its very id counts.
  */
-export async function provenWindows(
+export async function coveredWindows(
   windows: readonly PlannedWindow[],
   request: ExportRequest,
   lake: Lake,

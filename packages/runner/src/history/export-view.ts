@@ -1,7 +1,7 @@
 import type { ProcessOwner } from '@edrlake/core';
 import type { ExportReport, PartOf } from '../run/types.ts';
 import type { RunLook } from '../workflow/state/pipeline-journal.ts';
-import type { LostWork, RunStanding } from '../workflow/state/run-view.ts';
+import type { LostWork, RunStatus } from '../workflow/state/run-view.ts';
 import type { RunReport } from './run-report.ts';
 
 /** The lines of an export's journal, as far as the history reads them. */
@@ -73,7 +73,7 @@ export function lostWork(lines: readonly ExportLine[]): readonly (LostWork & { r
   );
 }
 
-function exportStanding(last: ExportLine | undefined, alive: boolean): RunStanding {
+function exportStanding(last: ExportLine | undefined, alive: boolean): RunStatus {
   if (last?.report !== undefined) return last.report.outcome;
   if (last?.type === 'stop') return last.code === 'INTERRUPTED' ? 'interrupted' : 'failed';
   return alive ? 'running' : 'died';

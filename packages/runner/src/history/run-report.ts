@@ -1,4 +1,4 @@
-import type { PipelineRunView, RunStanding } from '../workflow/state/run-view.ts';
+import type { PipelineRunView, RunStatus } from '../workflow/state/run-view.ts';
 
 /** A run in a list. Numbers that nobody knows are null. */
 export interface RunSummary {
@@ -8,7 +8,7 @@ export interface RunSummary {
   readonly pipeline: string | null;
   /** The run of a pipeline that an export is a part of; null where it stands for itself. */
   readonly partOf: string | null;
-  readonly state: RunStanding;
+  readonly state: RunStatus;
   readonly startedAtMs: number;
   /** The end, or the last sign of life of a run that died; null while it is running. */
   readonly endedAtMs: number | null;

@@ -2,13 +2,13 @@ import {
   type Day,
   dayOf,
   daysOf,
-  EVERYTHING,
   type EventSource,
   gapsIn,
   MS_PER_DAY,
+  NO_FILTER,
   startOfDayMs,
   type TimeRange,
-  type WindowCut,
+  type WindowFilter,
 } from '@edrlake/core';
 
 /** Days that are told one by one, whatever they hold. */
@@ -24,7 +24,7 @@ export interface DaysAsked {
 }
 
 /** The cuts of the type that is asked for. */
-export function daysCuts({ eventType }: DaysAsked): readonly WindowCut[] {
+export function daysCuts({ eventType }: DaysAsked): readonly WindowFilter[] {
   return eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
 }
 
@@ -51,7 +51,7 @@ export async function countDays(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Day, number>> {
   const { daysWithRows } = asked;
-  const query = { axis: 'event', range, cuts: daysCuts(asked), scope: EVERYTHING } as const;
+  const query = { axis: 'event', range, cuts: daysCuts(asked), scope: NO_FILTER } as const;
   if (source.histogram !== null && range.endMs - range.startMs <= MOST_DAYS_AT_ONCE * MS_PER_DAY) {
     try {
       const buckets = await source.histogram(query, MS_PER_DAY, signal);

@@ -14,7 +14,7 @@ import { brokenAnswer } from '@edrlake/pager';
 import type { Services } from '../run/types.ts';
 
 /** Where the API and the lake hold different numbers of events. */
-export interface DifferingStretch {
+export interface DifferingRange {
   readonly range: TimeRange;
   readonly inApi: number;
   readonly inLake: number;
@@ -42,18 +42,18 @@ const MAX_ROUNDS = 64;
  * first, apart from each other; empty when nothing differs. Equal counts of a stretch are taken as equal content. One
  * request when nothing differs.
  */
-export async function differingStretches(
+export async function differingRanges(
   source: EventSource,
   lake: Lake,
   comparison: Comparison,
   services: Pick<Services, 'signal'>,
-): Promise<readonly DifferingStretch[]> {
+): Promise<readonly DifferingRange[]> {
   const query: EventQuery = { ...comparison, cuts: [] };
   const inApi = await source.count(query, services.signal);
   const [inLake = 0] = await lake.countStored([comparison.range], comparison.axis);
   if (inApi === inLake) return [];
-  const found: DifferingStretch[] = [];
-  const open: DifferingStretch[] = [{ range: comparison.range, inApi, inLake }];
+  const found: DifferingRange[] = [];
+  const open: DifferingRange[] = [{ range: comparison.range, inApi, inLake }];
   for (let round = 0, stretch = open.pop(); stretch !== undefined; round += 1, stretch = open.pop()) {
     const isSmall = stretch.inApi <= source.pageSize || stretch.range.endMs - stretch.range.startMs <= MS_PER_SECOND;
     if (isSmall || round >= MAX_ROUNDS) {
@@ -72,7 +72,7 @@ export async function differingStretches(
 
 /** A stretch to fetch, and whether it is one of the parts that were counted. */
 interface StretchGroup {
-  readonly stretch: DifferingStretch;
+  readonly stretch: DifferingRange;
   readonly isOnePart: boolean;
 }
 
@@ -81,7 +81,7 @@ interface StretchGroup {
  * `ceil(events / pageSize)` pages each, what lies between grouped parts included.
  * @param parts all parts of a stretch, oldest first, touching each other, the equal ones too
  */
-function cheapestGroups(parts: readonly DifferingStretch[], pageSize: number): StretchGroup[] {
+function cheapestGroups(parts: readonly DifferingRange[], pageSize: number): StretchGroup[] {
   const differing = parts.flatMap((part, position) => (part.inApi === part.inLake ? [] : [position]));
   const eventsBefore = [0];
   for (const { inApi } of parts) eventsBefore.push((eventsBefore.at(-1) ?? 0) + inApi);
@@ -106,7 +106,7 @@ function cheapestGroups(parts: readonly DifferingStretch[], pageSize: number): S
   return groups;
 }
 
-function groupOf(parts: readonly DifferingStretch[]): StretchGroup {
+function groupOf(parts: readonly DifferingRange[]): StretchGroup {
   const [first, last] = [parts[0], parts.at(-1)];
   const stretch = {
     range: { startMs: first?.range.startMs ?? 0, endMs: last?.range.endMs ?? 0 },
@@ -121,9 +121,9 @@ async function lookCloser(
   source: EventSource,
   lake: Lake,
   query: EventQuery,
-  stretch: DifferingStretch,
+  stretch: DifferingRange,
   signal: AbortSignal,
-): Promise<DifferingStretch[]> {
+): Promise<DifferingRange[]> {
   const buckets = await countByHistogram(source, query, stretch.range, signal);
   // A histogram that does not hold what the count said is no map of where to look.
   const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === stretch.inApi;
@@ -179,7 +179,7 @@ async function countByHistogram(
 async function countHalves(
   source: EventSource,
   query: EventQuery,
-  { range, inApi }: DifferingStretch,
+  { range, inApi }: DifferingRange,
   signal: AbortSignal,
 ): Promise<CountedRange[]> {
   const middleMs = Math.floor((range.startMs + range.endMs) / 2);

@@ -1,10 +1,10 @@
-import { type Day, EVERYTHING, type EventSource, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
+import { type Day, type EventSource, MS_PER_DAY, NO_FILTER, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { DayCoverage, InspectedDay } from '@edrlake/lake';
 import { exportRange } from '../export/export-flow.ts';
-import type { ExportEnds, ExportOptions, ExportReport, RunServices, Services } from '../run/types.ts';
+import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, Services } from '../run/types.ts';
 import { compareConfirmed } from './confirm-days.ts';
 import { daysToTell, rangeOfDay } from './count-days.ts';
-import { type DifferingStretch, differingStretches } from './diff-ranges.ts';
+import { type DifferingRange, differingRanges } from './diff-ranges.ts';
 
 /**
  * How a day stands between the API and the lake.
@@ -50,7 +50,7 @@ export interface ReconcileRequest {
  * API counts nothing in takes its first page as well, unless the lake knows the days to be empty.
  */
 export async function reconcile(
-  { source, lake }: Pick<ExportEnds, 'source' | 'lake'>,
+  { source, lake }: Pick<ExportEndpoints, 'source' | 'lake'>,
   request: ReconcileRequest,
   services: Pick<Services, 'signal'>,
 ): Promise<readonly ReconciledDay[]> {
@@ -115,7 +115,7 @@ async function typesOf(
   inspected: readonly InspectedDay[],
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const query = { axis: 'event', range, cuts: [], scope: EVERYTHING } as const;
+  const query = { axis: 'event', range, cuts: [], scope: NO_FILTER } as const;
   const inApi = (await source.groups(query, 'type', 100, signal)).map(({ value }) => value);
   const inLake = inspected.map(({ eventType }) => eventType).filter((type) => type !== null);
   return [...new Set([...inApi, ...inLake])].sort();
@@ -144,7 +144,7 @@ export interface RepairReport {
  * the API no longer returns stay.
  */
 export async function repair(
-  ends: ExportEnds,
+  ends: ExportEndpoints,
   days: readonly ReconciledDay[],
   options: ExportOptions,
   services: RunServices,
@@ -154,19 +154,23 @@ export async function repair(
   const lostFiles = broken.flatMap((day) => day.lostFiles);
   const forgottenFiles = lostFiles.length > 0 ? await lake.forgetLostFiles(services.newRunId, lostFiles) : [];
   const removedRows = await removeCopies(lake, broken, services.newRunId);
-  const stretches: DifferingStretch[] = [];
+  const stretches: DifferingRange[] = [];
   for (const range of joinDays(broken.map(({ day }) => day))) {
-    stretches.push(...(await differingStretches(source, lake, { axis: 'event', range, scope: EVERYTHING }, services)));
+    stretches.push(...(await differingRanges(source, lake, { axis: 'event', range, scope: NO_FILTER }, services)));
   }
   const ranges = stretches.map(({ range }) => range);
   if (stretches.length === 0) return { stretches: ranges, forgottenFiles, removedRows, exported: null };
-  const request = { axis: 'event', ranges, scope: EVERYTHING } as const;
+  const request = { axis: 'event', ranges, scope: NO_FILTER } as const;
   const counted = stretches.map(({ inApi }) => inApi);
   const exported = await exportRange(ends, request, { ...options, counted }, services);
   return { stretches: ranges, forgottenFiles, removedRows, exported };
 }
 
-async function removeCopies(lake: ExportEnds['lake'], days: readonly ReconciledDay[], runId: string): Promise<number> {
+async function removeCopies(
+  lake: ExportEndpoints['lake'],
+  days: readonly ReconciledDay[],
+  runId: string,
+): Promise<number> {
   const ranges = joinDays(days.filter(({ verdict }) => verdict === 'duplicate').map(({ day }) => day));
   const [first, last] = [ranges[0], ranges.at(-1)];
   if (first === undefined || last === undefined) return 0;

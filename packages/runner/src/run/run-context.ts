@@ -11,7 +11,14 @@ import type {
 import type { CommitResult } from '@edrlake/lake';
 import type { FailedWindow } from '@edrlake/pager';
 import type { JudgedProofs } from './reject-share.ts';
-import type { ExportEnds, ExportOptions, ExportReport, ExportRequest, RunServices, UncountedStretch } from './types.ts';
+import type {
+  ExportEndpoints,
+  ExportOptions,
+  ExportReport,
+  ExportRequest,
+  RunServices,
+  UncountedRange,
+} from './types.ts';
 
 /** What one batch brought in. */
 export interface BatchResult {
@@ -34,7 +41,7 @@ export interface RunPlan {
   /** Page requests, with the recounts that full last pages need. */
   readonly pages: number;
   /** Absent in journals of older versions. A plan with any is made anew when its run is resumed. */
-  readonly uncounted?: readonly UncountedStretch[];
+  readonly uncounted?: readonly UncountedRange[];
   /** The request as far as it has happened, and when that was; absent in journals of older versions, whose plans are made anew. */
   readonly request?: ExportRequest;
   readonly asOfMs?: number;
@@ -42,7 +49,7 @@ export interface RunPlan {
 }
 
 /** One run: its identity, its journal, and the tally that becomes its report. */
-export interface ExportRun extends ExportEnds {
+export interface ExportRun extends ExportEndpoints {
   readonly runId: string;
   readonly startedAtMs: number;
   readonly request: ExportRequest;

@@ -61,7 +61,7 @@ export interface ExportOptions {
 }
 
 /** Where an export reads and where it writes. */
-export interface ExportEnds {
+export interface ExportEndpoints {
   readonly source: EventSource;
   /** Requests sent to the source so far, logins and retries included. */
   readonly requestsMade: () => number;
@@ -82,7 +82,7 @@ export interface RequestEstimate {
 }
 
 /** A stretch that could not be counted, so that nothing of it is fetched, and why. */
-export type UncountedStretch = FailedExportWindow;
+export type UncountedRange = FailedExportWindow;
 
 /** What an export would fetch, before anything but counts was asked. */
 export interface ExportPlan {
@@ -95,7 +95,7 @@ export interface ExportPlan {
   /** The plans of all ranges as one: `windows` and `emptyWindows` oldest first. */
   readonly windowPlan: WindowPlan;
   /** What of the ranges could not be counted. */
-  readonly uncounted: readonly UncountedStretch[];
+  readonly uncounted: readonly UncountedRange[];
   readonly requests: RequestEstimate;
 }
 

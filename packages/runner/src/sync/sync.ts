@@ -12,13 +12,13 @@ import {
 } from '@edrlake/core';
 import { brokenAnswer } from '@edrlake/pager';
 import { exportRange } from '../export/export-flow.ts';
-import { differingStretches } from '../reconcile/diff-ranges.ts';
+import { differingRanges } from '../reconcile/diff-ranges.ts';
 import { askedPageSize } from '../run/page-sizes.ts';
 import { readClocks } from '../run/read-clocks.ts';
 import { findUnfinishedRequest } from '../run/resume.ts';
 import { runLiveness } from '../run/run-liveness.ts';
-import type { ExportEnds, ExportOptions, ExportReport, RunServices } from '../run/types.ts';
-import { readFollowStart, watermarkOf, writeFollowStart } from './watermark.ts';
+import type { ExportEndpoints, ExportOptions, ExportReport, RunServices } from '../run/types.ts';
+import { readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 
 /** What a sync follows, and how far around the watermark it looks. */
 export interface SyncRequest {
@@ -67,7 +67,7 @@ export interface SyncReport {
  * `CLOCK_WRONG` where the lake is proven beyond what a clock says; else as `exportRange`
  */
 export async function syncNewEvents(
-  ends: ExportEnds,
+  ends: ExportEndpoints,
   request: SyncRequest,
   options: ExportOptions,
   services: RunServices,
@@ -78,7 +78,7 @@ export async function syncNewEvents(
   if (request.sinceMs !== null) refuseFuture('--since', request.sinceMs, before);
   const sinceMs = await firstBeginning(lake, request, before);
   const resumed = await finishUnfinishedSync(ends, request, options, services);
-  if (sinceMs !== null) await writeFollowStart(lake, axis, scope, sinceMs, services.newRunId);
+  if (sinceMs !== null) await writeWatermark(lake, axis, scope, sinceMs, services.newRunId);
   const clocks = await readClocks(source, services);
   const watermarkBeforeMs = sinceMs === null ? await watermarkOf(lake, axis, scope, clocks.latestMs) : null;
   const startMs = sinceMs ?? beginningOf(resumed, watermarkBeforeMs) ?? clocks.nowMs;
@@ -134,11 +134,11 @@ function toFetch(
  * is no beginning: nothing can have been followed from there.
  */
 async function firstBeginning(
-  lake: ExportEnds['lake'],
+  lake: ExportEndpoints['lake'],
   { axis, scope, sinceMs }: SyncRequest,
   clocks: BothClocks,
 ): Promise<number | null> {
-  const startMs = await readFollowStart(lake, axis, scope);
+  const startMs = await readWatermark(lake, axis, scope);
   if (startMs !== null && !isAhead(startMs, clocks.latestMs)) return null;
   if (sinceMs !== null) return sinceMs;
   if (startMs === null) {
@@ -177,7 +177,7 @@ function beginningOf(resumed: ExportReport | null, watermarkMs: number | null): 
 
 /** Ends what a sync that was killed or failed in parts began, with its own frozen end, so that its plan and its pages are used. */
 async function finishUnfinishedSync(
-  ends: ExportEnds,
+  ends: ExportEndpoints,
   { axis, scope }: SyncRequest,
   options: ExportOptions,
   services: RunServices,
@@ -199,16 +199,16 @@ async function finishUnfinishedSync(
  * more. Under a filter the lake's rows cannot be counted, so there the whole look-back is fetched again.
  */
 async function changedBehind(
-  { source, lake }: ExportEnds,
+  { source, lake }: ExportEndpoints,
   watermarkMs: number,
   { axis, scope, lookBackMs }: SyncRequest,
   services: RunServices,
 ): Promise<readonly ReopenedStretch[]> {
-  const startMs = Math.max(watermarkMs - lookBackMs, (await readFollowStart(lake, axis, scope)) ?? watermarkMs);
+  const startMs = Math.max(watermarkMs - lookBackMs, (await readWatermark(lake, axis, scope)) ?? watermarkMs);
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
   if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null, isChanged: true }];
-  const differing = await differingStretches(source, lake, { axis, range, scope }, services).catch((thrown) => {
+  const differing = await differingRanges(source, lake, { axis, range, scope }, services).catch((thrown) => {
     brokenAnswer(thrown);
     return null;
   });

@@ -9,7 +9,7 @@ const FILE = '_runs/follow.json';
  * Where following a scope on an axis began, in UTC epoch milliseconds; null where it never did. Proofs alone cannot
  * tell: when the first window of the first sync fails, what is proven begins behind it.
  */
-export async function readFollowStart(
+export async function readWatermark(
   lake: Pick<Lake, 'directory'>,
   axis: TimeAxis,
   scope: QueryScope,
@@ -30,14 +30,14 @@ export async function watermarkOf(
   nowMs: number,
   settleLagMs = 0,
 ): Promise<number | null> {
-  const startMs = await readFollowStart(lake, axis, scope);
+  const startMs = await readWatermark(lake, axis, scope);
   if (startMs === null || isAhead(startMs, nowMs)) return null;
   const proven = await lake.provenRanges(axis, scope, settleLagMs);
   return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 
 /** Remembers where following a scope begins from now on, before anything of it is fetched. Atomic and synced by rename. */
-export async function writeFollowStart(
+export async function writeWatermark(
   lake: Pick<Lake, 'directory'>,
   axis: TimeAxis,
   scope: QueryScope,

@@ -2,9 +2,9 @@ import {
   bothClocks,
   type Clock,
   EdrlakeError,
-  EVERYTHING,
   MS_PER_HOUR,
   MS_PER_MINUTE,
+  NO_FILTER,
   refuseFuture,
   startOfDayMs,
   worstOutcome,
@@ -43,7 +43,7 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
     const { provided, services } = context;
     return provided.useLake(async ({ lake, connection }) => {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
-      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: EVERYTHING } as const;
+      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: NO_FILTER } as const;
       const { force, replace } = input;
       return outputOf(
         await exportRange(ends, request, { ...provided.exportOptions, force, replace }, runServicesOf(context)),
@@ -52,7 +52,7 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
   },
   describe: async (input, { provided, services }) =>
     provided.askSource(async (source) => {
-      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: EVERYTHING } as const;
+      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: NO_FILTER } as const;
       const { windowPlan, requests } = await planExport(source, request, services);
       return `${windowPlan.events} events from ${input.from} to ${input.to}: ${requests.planned} requests`;
     }),
@@ -90,7 +90,7 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
       const request = {
         axis: input.axis,
-        scope: EVERYTHING,
+        scope: NO_FILTER,
         sinceMs: input.since === null ? null : startOfDayMs(input.since),
         lookBackMs: input.lookBackHours * MS_PER_HOUR,
         settleLagMs: input.settleLagMinutes * MS_PER_MINUTE,

@@ -1,4 +1,4 @@
-import type { BudgetPriority } from '@edrlake/client';
+import type { RequestPriority } from '@edrlake/client';
 import { didYouMean, EdrlakeError, type EventSource, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ import type { PostJson } from '../workflow/engine/hooks.ts';
 /** What the run of a pipeline lends to its tasks. */
 export interface TaskTools {
   /** Does work on the lake and its source; one task at a time, since all stage on the lake's one connection. */
-  useLake<T>(work: (ends: TaskEnds) => Promise<T>, services: Services): Promise<T>;
+  useLake<T>(work: (ends: TaskEndpoints) => Promise<T>, services: Services): Promise<T>;
   /** Only asks the source, for what a task would do: nothing is made on disk. */
   askSource<T>(ask: (source: EventSource) => Promise<T>): Promise<T>;
   readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes' | 'maxRejectShare'>;
@@ -22,7 +22,7 @@ export interface TaskTools {
 }
 
 /** An open lake and an open connection. */
-export interface TaskEnds {
+export interface TaskEndpoints {
   readonly lake: Lake;
   readonly connection: Connection;
 }
@@ -42,16 +42,16 @@ export interface ToolSettings {
   readonly newRunId: () => string;
   readonly post: PostJson;
   /** Of its requests among all that work on the lake. */
-  readonly priority: BudgetPriority;
+  readonly priority: RequestPriority;
 }
 
 /** Nothing is opened or requested before a task needs it. */
 export function openTaskTools(settings: ToolSettings, services: Services): OpenTools {
-  let ends: Promise<TaskEnds> | null = null;
+  let ends: Promise<TaskEndpoints> | null = null;
   let asked: Promise<Connection> | null = null;
   let tail: Promise<unknown> = Promise.resolve();
   const sharing = { lakeDirectory: settings.lakeDirectory, priority: settings.priority };
-  const openEnds = async (): Promise<TaskEnds> => {
+  const openEnds = async (): Promise<TaskEndpoints> => {
     const { memoryLimit, threads } = settings;
     const options = { create: true, readOnly: false, ...(memoryLimit && { memoryLimit }), ...(threads && { threads }) };
     const lake = await openEdrLake(settings.lakeDirectory, options, services);

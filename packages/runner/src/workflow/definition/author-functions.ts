@@ -86,10 +86,10 @@ export function partitionsOf<Provided>(
 }
 
 /** What is known of a run before any of its tasks has a result. */
-export type EarlyFacts = Pick<AnyFacts, 'params' | 'startedAtMs'>;
+export type StaticFacts = Pick<AnyFacts, 'params' | 'startedAtMs'>;
 
 /** What a pipeline's own functions say before anything has run. */
-export interface EarlyAnswer<T> {
+export interface StaticAnswer<T> {
   /** null where the answer depends on results that are not there yet. */
   readonly answer: T | null;
 }
@@ -101,9 +101,9 @@ export interface EarlyAnswer<T> {
  */
 function evaluateEarly<Provided, T>(
   task: CheckedTask<Provided>,
-  facts: EarlyFacts,
+  facts: StaticFacts,
   call: (facts: Omit<AnyFacts, 'partition'>) => T,
-): EarlyAnswer<T> {
+): StaticAnswer<T> {
   let readsResult = false;
   const missing: object = {};
   for (const name of task.upstream) {
@@ -124,19 +124,19 @@ function evaluateEarly<Provided, T>(
 }
 
 /** The parts of a task that fans out. @throws {EdrlakeError} `CONFIG_INVALID` where they can be told and are wrong */
-export function earlyPartitions<Provided>(
+export function staticPartitions<Provided>(
   task: CheckedTask<Provided>,
-  facts: EarlyFacts,
-): EarlyAnswer<readonly string[]> {
+  facts: StaticFacts,
+): StaticAnswer<readonly string[]> {
   return evaluateEarly(task, facts, (known) => partitionsOf(task, { ...known, partition: '' }));
 }
 
 /** The input of a task, or of one part of it. @throws {EdrlakeError} `CONFIG_INVALID` where it can be told and is wrong */
-export function earlyInput<Provided>(
+export function staticInput<Provided>(
   task: CheckedTask<Provided>,
-  facts: EarlyFacts,
+  facts: StaticFacts,
   partition: string,
-): EarlyAnswer<{ readonly input: unknown }> {
+): StaticAnswer<{ readonly input: unknown }> {
   return evaluateEarly(task, facts, (known) => ({ input: inputOf(task, { ...known, partition }) }));
 }
 
@@ -145,10 +145,10 @@ export function earlyInput<Provided>(
  * half of the night is over.
  * @throws {EdrlakeError} `CONFIG_INVALID`
  */
-export function assertEarly<Provided>({ tasks }: CheckedPipeline<Provided>, facts: EarlyFacts): void {
+export function assertStatic<Provided>({ tasks }: CheckedPipeline<Provided>, facts: StaticFacts): void {
   for (const task of tasks) {
-    const partitions = task.spec.forEach === undefined ? [''] : (earlyPartitions(task, facts).answer ?? []);
+    const partitions = task.spec.forEach === undefined ? [''] : (staticPartitions(task, facts).answer ?? []);
     const [first] = partitions;
-    if (first !== undefined) earlyInput(task, facts, first);
+    if (first !== undefined) staticInput(task, facts, first);
   }
 }

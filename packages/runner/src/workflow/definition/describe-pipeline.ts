@@ -1,4 +1,4 @@
-import { type EarlyFacts, earlyInput, earlyPartitions } from './author-functions.ts';
+import { type StaticFacts, staticInput, staticPartitions } from './author-functions.ts';
 import type { Pipeline, RetrySpec, ScheduleSpec, TaskCondition } from './define-pipeline.ts';
 import { type ParamValue, resolveParams } from './params.ts';
 import type { TaskContext, TaskRegistry, WorkflowServices } from './task-registry.ts';
@@ -50,7 +50,7 @@ export async function describePipeline<Provided>(
   const checked = validatePipeline(pipeline, options.registry);
   const params = resolveParams(pipeline.params ?? {}, options.params);
   const startedAtMs = options.services.clock.nowMs();
-  const facts: EarlyFacts = { params, startedAtMs };
+  const facts: StaticFacts = { params, startedAtMs };
   const tasks: TaskDescription[] = [];
   for (const task of checked.tasks) tasks.push(await describeTask(pipeline.name, task, facts, options));
   const { name, description = null, schedule = null } = pipeline;
@@ -60,18 +60,18 @@ export async function describePipeline<Provided>(
 async function describeTask<Provided>(
   pipeline: string,
   task: CheckedTask<Provided>,
-  facts: EarlyFacts,
+  facts: StaticFacts,
   { provided, services }: DescribeOptions<Provided>,
 ): Promise<TaskDescription> {
   const { name, spec, registered, needs, when, retries } = task;
   const fansOut = spec.forEach !== undefined;
-  const partitions = fansOut ? earlyPartitions(task, facts).answer : null;
+  const partitions = fansOut ? staticPartitions(task, facts).answer : null;
   const partition = partitions?.[0] ?? null;
   const run = { pipeline, runId: 'dry-run', startedAtMs: facts.startedAtMs };
   const context: TaskContext<Provided> = { run, task: name, partition, tryNumber: 1, services, provided };
   let wouldDo = registered?.meaning ?? null;
   if (registered?.describe !== undefined && (!fansOut || partition !== null)) {
-    const { answer } = earlyInput(task, facts, partition ?? '');
+    const { answer } = staticInput(task, facts, partition ?? '');
     wouldDo = answer === null ? null : await registered.describe(answer.input, context);
   }
   const timeoutMs = spec.timeoutMs ?? null;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, EdrlakeError, isoInstant, type ProcessOwner } from '@edrlake/core';
 import { listRunIds, readJournal } from '../../journal/journal-file.ts';
-import { assertEarly } from '../definition/author-functions.ts';
+import { assertStatic } from '../definition/author-functions.ts';
 import { type ParamValue, resolveParams } from '../definition/params.ts';
 import type { CheckedPipeline } from '../definition/validate-pipeline.ts';
 import type { JournaledTask, Liveness, PipelineLine } from '../state/pipeline-journal.ts';
@@ -26,7 +26,7 @@ export function newRun<Provided>(
   atMs: number,
 ): Beginning {
   const params = resolveParams(checked.pipeline.params ?? {}, given);
-  assertEarly(checked, { params, startedAtMs: atMs });
+  assertStatic(checked, { params, startedAtMs: atMs });
   const line: PipelineLine = {
     type: 'pipeline-start',
     atMs,

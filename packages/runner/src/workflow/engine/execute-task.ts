@@ -7,7 +7,7 @@ import type { RunIdentity, TaskContext, WorkflowServices } from '../definition/t
 import type { CheckedTask } from '../definition/validate-pipeline.ts';
 import type { ErrorSummary, PipelineLine, TaskOutcome } from '../state/pipeline-journal.ts';
 import type { RunState } from '../state/run-state.ts';
-import { type TryEnd, timedTry } from './timed-attempt.ts';
+import { type AttemptEnd, timedAttempt } from './timed-attempt.ts';
 
 /** A run in progress, as its tasks see it. */
 export interface RunInProgress<Provided> {
@@ -106,7 +106,7 @@ async function oneTry<Provided>(
   await run.record({ type: 'task-start', atMs: clock.nowMs(), task: task.name, partition });
   tell(run, task.name, partition, { state: 'started', tryNumber, delayMs: null, error: null });
   const context = { run: run.identity, task: task.name, partition, tryNumber, provided: run.provided };
-  const ended = await timedTry(
+  const ended = await timedAttempt(
     (ownSignal) => callTask(run, task, { ...context, services: { ...services, signal: ownSignal } }),
     { clock, timeoutMs: task.spec.timeoutMs ?? null, signal },
   );
@@ -124,7 +124,7 @@ async function callTask<Provided>(
   return await task.registered?.run(inputOf(task, facts), context);
 }
 
-function unitEnd(ended: TryEnd, name: string): UnitEnd {
+function unitEnd(ended: AttemptEnd, name: string): UnitEnd {
   if (ended.end === 'stopped') {
     return { outcome: 'interrupted', output: null, error: new EdrlakeError('INTERRUPTED', 'stopped before the end') };
   }

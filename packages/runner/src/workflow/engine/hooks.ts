@@ -3,7 +3,7 @@ import type { WebhookSpec } from '../definition/define-pipeline.ts';
 import type { WorkflowServices } from '../definition/task-registry.ts';
 import type { HookName, RunOutcome } from '../state/pipeline-journal.ts';
 import type { PipelineRunView } from '../state/run-view.ts';
-import { timedTry } from './timed-attempt.ts';
+import { timedAttempt } from './timed-attempt.ts';
 
 /** Sends a JSON text by HTTP POST and resolves to the status; throws where no answer came. Follows the signal. */
 export type PostJson = (
@@ -73,7 +73,7 @@ export async function sendHook(
   let tryNumber = 0;
   while (tryNumber < tries && !signal.aborted) {
     tryNumber += 1;
-    const ended = await timedTry((ownSignal) => post(url, body, sent, ownSignal), { clock, timeoutMs, signal });
+    const ended = await timedAttempt((ownSignal) => post(url, body, sent, ownSignal), { clock, timeoutMs, signal });
     status = ended.end === 'returned' && typeof ended.value === 'number' ? ended.value : null;
     if (status !== null && status >= 200 && status < 300) return { delivered: true, tries: tryNumber, status };
     const mayPass = status === null || status === 408 || status === 429 || status >= 500;

@@ -4,13 +4,13 @@ import { type Clock, EdrlakeError, MS_PER_SECOND } from '@edrlake/core';
 export const GRACE_MS = 30 * MS_PER_SECOND;
 
 /** How one try ended. A try that was stopped has no result, even if it returned one: it may have returned early. */
-export type TryEnd =
+export type AttemptEnd =
   | { readonly end: 'returned'; readonly value: unknown }
   | { readonly end: 'threw'; readonly thrown: unknown }
   | { readonly end: 'stopped' };
 
 /** The bounds of a try. */
-export interface TryLimits {
+export interface AttemptLimits {
   readonly clock: Clock;
   /** null: as long as it takes. */
   readonly timeoutMs: number | null;
@@ -23,7 +23,10 @@ export interface TryLimits {
  * the chance to end. What still has not ended after the grace time is left behind: it must not be started again beside
  * itself, therefore its time-out is final.
  */
-export async function timedTry(work: (signal: AbortSignal) => Promise<unknown>, limits: TryLimits): Promise<TryEnd> {
+export async function timedAttempt(
+  work: (signal: AbortSignal) => Promise<unknown>,
+  limits: AttemptLimits,
+): Promise<AttemptEnd> {
   const { clock, timeoutMs, signal } = limits;
   if (signal.aborted) return { end: 'stopped' };
   const ownSignal = new AbortController();
@@ -49,7 +52,7 @@ export async function timedTry(work: (signal: AbortSignal) => Promise<unknown>, 
   }
 }
 
-async function settle(work: (signal: AbortSignal) => Promise<unknown>, signal: AbortSignal): Promise<TryEnd> {
+async function settle(work: (signal: AbortSignal) => Promise<unknown>, signal: AbortSignal): Promise<AttemptEnd> {
   try {
     return { end: 'returned', value: await work(signal) };
   } catch (thrown) {

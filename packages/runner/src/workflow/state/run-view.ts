@@ -4,15 +4,15 @@ import type { ErrorSummary, RunOutcome, TaskOutcome } from './pipeline-journal.t
 import { isFinished, outcomeOf, type RunState, type TaskState, type UnitState } from './run-state.ts';
 
 /** How a task or part stands: its outcome, or what it does without one. `died`: its process ended in the middle of it. */
-export type UnitStanding = TaskOutcome | 'pending' | 'running' | 'waiting' | 'died';
+export type UnitStatus = TaskOutcome | 'pending' | 'running' | 'waiting' | 'died';
 
 /** How a run stands. `died`: its process ended without a word; it can be resumed. */
-export type RunStanding = RunOutcome | 'running' | 'died';
+export type RunStatus = RunOutcome | 'running' | 'died';
 
 /** One part of a fan-out in the history. */
 export interface PartView {
   readonly partition: string;
-  readonly state: UnitStanding;
+  readonly state: UnitStatus;
   readonly tries: number;
   readonly durationMs: number;
   readonly requests: number;
@@ -26,7 +26,7 @@ export interface TaskView {
   /** The registered task, or null for the user's own function. */
   readonly uses: string | null;
   readonly needs: readonly string[];
-  readonly state: UnitStanding;
+  readonly state: UnitStatus;
   /** Starts, of all parts and by all processes of the run. */
   readonly tries: number;
   /** null where nothing was started. */
@@ -47,7 +47,7 @@ export interface TaskView {
 export interface PipelineRunView {
   readonly runId: string;
   readonly pipeline: string;
-  readonly state: RunStanding;
+  readonly state: RunStatus;
   readonly startedAtMs: number;
   /** The end, or the last sign of life of a run that died; null while it is running. */
   readonly endedAtMs: number | null;
@@ -150,7 +150,7 @@ function viewPart(unit: UnitState, alive: boolean): PartView {
   };
 }
 
-function standingOf(units: readonly UnitState[], alive: boolean): UnitStanding {
+function standingOf(units: readonly UnitState[], alive: boolean): UnitStatus {
   const open = units.filter(({ outcome }) => outcome === null);
   if (open.some(({ runningSinceMs }) => runningSinceMs !== null)) return alive ? 'running' : 'died';
   if (open.every(({ tries }) => tries === 0))
@@ -158,7 +158,7 @@ function standingOf(units: readonly UnitState[], alive: boolean): UnitStanding {
   return alive ? 'waiting' : 'died';
 }
 
-function isGood(standing: UnitStanding | null): boolean {
+function isGood(standing: UnitStatus | null): boolean {
   return standing === 'done' || standing === 'mismatch' || standing === 'rejected';
 }
 
