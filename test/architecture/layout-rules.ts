@@ -1,0 +1,110 @@
+import { posix } from 'node:path';
+import type { TextFile } from './repository.ts';
+import type { Source } from './source.ts';
+import type { Violation } from './violation.ts';
+
+/** The folders of each package's `src`, lowest first: a file imports from its own folder and from those before it. */
+export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
+  core: ['errors', 'time', 'events', 'tables', 'process', '.'],
+  client: ['rate-limit', 'http', 'auth', 'qualys', '.'],
+  pager: ['json', 'scan', 'plan', 'fetch', '.'],
+  flattener: ['spec', 'sql', 'in-process', '.'],
+  writers: ['.'],
+  lake: ['storage', 'proofs', 'log', 'commit', 'recovery', 'maintenance', 'verify', 'query', 'examine', '.'],
+  runner: [
+    'journal',
+    'workflow/definition',
+    'workflow/state',
+    'workflow/engine',
+    'run',
+    'export',
+    'reconcile',
+    'sync',
+    'connect',
+    'doctor',
+    'history',
+    'tasks',
+    '.',
+  ],
+  simulator: ['world', 'records', 'query', 'server', '.'],
+  cli: ['process', 'text', 'args', 'config', 'render', 'progress', 'session', 'query', 'demo', 'commands', '.'],
+};
+
+/** More files in one folder can no longer be surveyed. */
+const MAX_FILES = 14;
+
+/** Folders in which each file is one of a kind, found by its name. */
+const CATALOGUES = new Set(['packages/cli/src/commands']);
+
+const SOURCE = /^packages\/([^/]+)\/src\/(.+)$/;
+
+/** Imports from a folder that comes later in the declared order, and folders that have no place in it. */
+export function folderOrderViolations(
+  sources: readonly Source[],
+  order: Readonly<Record<string, readonly string[]>> = FOLDER_ORDER,
+): Violation[] {
+  return sources.flatMap((source) => {
+    const [pkg, folder] = placeOf(source.path);
+    const folders = order[pkg] ?? [];
+    const own = folders.indexOf(folder);
+    if (pkg === '') return [];
+    if (own < 0) return [at(source.path, 1, `the folder ${folder} is not in the folder order`, 'Give it a place')];
+    return source.imports.flatMap(({ specifier, line }) => {
+      if (!specifier.startsWith('.')) return [];
+      const [, target] = placeOf(posix.join(posix.dirname(source.path), specifier));
+      if (folders.indexOf(target) <= own) return [];
+      return [at(source.path, line, `${folder} imports ${target}`, 'Move the code down, or pass it as an argument')];
+    });
+  });
+}
+
+/** Folders with too many files. */
+export function folderSizeViolations(sources: readonly Source[]): Violation[] {
+  const counts = new Map<string, number>();
+  for (const { path } of sources.filter((source) => SOURCE.test(source.path))) {
+    counts.set(posix.dirname(path), (counts.get(posix.dirname(path)) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([folder, count]) =>
+    count <= MAX_FILES || CATALOGUES.has(folder)
+      ? []
+      : [at(folder, 1, `${count} files, ${MAX_FILES} are allowed`, 'Divide it by concern')],
+  );
+}
+
+/** Lines that a merge has left. The pattern is put together here, so that this file holds none. */
+const CONFLICT_MARKER = new RegExp(`^(?:${'<'.repeat(7)}|${'>'.repeat(7)}|[|]{7})(?: |$)`);
+
+/** Unresolved conflicts, in any text file. */
+export function conflictViolations(files: readonly TextFile[]): Violation[] {
+  return files.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) =>
+        CONFLICT_MARKER.test(line) ? [at(path, index + 1, 'a conflict marker', 'Resolve the conflict')] : [],
+      ),
+  );
+}
+
+const MAX_WIDTH = 120;
+
+/** Lines wider than the formatter makes them: comments and strings, which it leaves alone. Tables and links cannot be wrapped. */
+export function lineWidthViolations(files: readonly TextFile[]): Violation[] {
+  return files
+    .filter(({ path }) => /\.(?:ts|mjs|js)$/.test(path))
+    .flatMap(({ path, text }) =>
+      text.split('\n').flatMap((line, index) => {
+        if (line.length <= MAX_WIDTH || /https?:\/\//.test(line)) return [];
+        return [at(path, index + 1, `${line.length} characters`, `Wrap it at ${MAX_WIDTH}`)];
+      }),
+    );
+}
+
+/** Package and folder below `src`; the folder is `.` for files directly in it. */
+function placeOf(path: string): [string, string] {
+  const found = SOURCE.exec(path);
+  return found === null ? ['', ''] : [found[1] ?? '', posix.dirname(found[2] ?? '')];
+}
+
+function at(file: string, line: number, problem: string, remedy: string): Violation {
+  return { file, line, problem, remedy };
+}
