@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** Only the process itself begins there. */
-const ENTRIES = new Set(['main.js', 'process-run.js', 'child-process.js']);
+const ENTRIES = new Set(['main.js', 'run-in-process.js', 'child-process.js']);
 
 /**
  * Loads everything that commands load when they need it. Loading reads files in real time, which would show in the order of
@@ -17,7 +17,7 @@ export async function loadModules(): Promise<void> {
   }
   // Pipelines are compiled when they are run, by what is loaded only for that.
   const { loadPipeline, SHIPPED_PIPELINES } = await import(
-    pathToFileURL(join(packages, 'cli/dist/pipeline-file.js')).href
+    pathToFileURL(join(packages, 'cli/dist/session/pipeline-file.js')).href
   );
   for (const name of ['nightly.ts', 'backfill.ts']) await loadPipeline(join(SHIPPED_PIPELINES, name));
 }

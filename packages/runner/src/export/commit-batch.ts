@@ -45,7 +45,7 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Commit
   const { windows, staged, proofs } = batch;
   try {
     const judged = run.judge(proofs);
-    const request = { batch: staged, lane, proofs: judged.proofs, runId: run.runId, replace: options.replace };
+    const request = { batch: staged, session: lane, proofs: judged.proofs, runId: run.runId, replace: options.replace };
     const commit = await lake.commit(request);
     for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
     services.emit({
