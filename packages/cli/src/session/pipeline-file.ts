@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { access, readdir } from 'node:fs/promises';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean, EdrlakeError } from '@edrlake/core';
 import type { Pipeline } from '@edrlake/runner';
@@ -7,7 +8,14 @@ import type { Pipeline } from '@edrlake/runner';
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'] as const;
 
 /** The pipelines that come with edrlake. */
-export const SHIPPED_PIPELINES = fileURLToPath(new URL('../../../../pipelines/', import.meta.url));
+export const SHIPPED_PIPELINES = join(packageFolder(), '../../pipelines/');
+
+/** The package this file is part of: it runs as a module of its own and from the bundle, which is less deep. */
+function packageFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
 
 /**
  * The file of a pipeline: a path as it is, a name in `./pipelines` first and then among those that come with edrlake.
