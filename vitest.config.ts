@@ -6,11 +6,26 @@ const conditions = ['edrlake-source', 'node', 'import', 'default'];
 // Where to leave a report for machines; without it there is none.
 const report = process.env.EDRLAKE_TEST_REPORT;
 
+// Each of them takes most of a minute: sweeps over every call of the disk, processes killed at any step, simulated worlds, a
+// simulated month. `npm run test:long` runs them, `npm test` does not.
+const LONG = [
+  'packages/lake/test/disk.errors.test.ts',
+  'packages/runner/test/sync.month.test.ts',
+  'test/crash/**/*.test.ts',
+  'test/simulation/**/*.test.ts',
+];
+
 export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'usual', include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'], exclude: LONG },
+      },
+      { extends: true, test: { name: 'long', include: LONG } },
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -1,21 +1,27 @@
-// Prints the last line of `.ci/run` from vitest's JSON report and the names of failed steps; exits 1 when anything failed.
+// Prints the last line of `.ci/run` from vitest's JSON reports (joined by commas) and the names of failed steps; exits 1 when anything failed.
 import { readFileSync } from 'node:fs';
 
-const [reportPath = '', ...failedSteps] = process.argv.slice(2);
-const report = readReport(reportPath);
+const [reportPaths = '', ...failedSteps] = process.argv.slice(2);
+const TEST_STEPS = ['npm cit', 'npm run test:long'];
+const reports = reportPaths.split(',').map(readReport);
+const sum = (of) => reports.reduce((total, report) => total + of(report), 0);
 
 // A file that cannot be loaded fails without having a test of its own.
-const brokenFiles = report.testResults.filter(
-  ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
-).length;
-const failedTests = report.numFailedTests + brokenFiles;
-// A failed test fails `npm cit` too: it is counted once.
-const failedOtherwise = failedSteps.filter((step) => step !== 'npm cit' || failedTests === 0).length;
+const brokenFiles = ({ testResults }) =>
+  testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
+  ).length;
+// A failed test fails its step too: it is counted once.
+const failedIn = reports.map((report) => report.numFailedTests + brokenFiles(report));
+const failedTests = failedIn.reduce((total, failed) => total + failed, 0);
+const failedOtherwise = failedSteps.filter((step) => !(failedIn[TEST_STEPS.indexOf(step)] > 0)).length;
 const failed = failedTests + failedOtherwise;
-const skipped = report.numPendingTests + report.numTodoTests;
+const skipped = sum((report) => report.numPendingTests + report.numTodoTests);
 
 if (failedSteps.length > 0) console.log(`failed: ${failedSteps.join(', ')}`);
-console.log(`${report.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+console.log(
+  `${sum((report) => report.numPassedTests)} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
+);
 process.exitCode = failed > 0 ? 1 : 0;
 
 function readReport(path) {
@@ -24,7 +30,7 @@ function readReport(path) {
   } catch {
     // The installation or the build failed, so no test ran.
     console.log(`no test report at ${path}`);
-    if (failedSteps.length === 0) failedSteps.push('tests');
+    if (failedSteps.length === 0) failedSteps.push(`tests of ${path}`);
     return { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
   }
 }
