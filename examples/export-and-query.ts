@@ -21,7 +21,7 @@ export async function exportAndQuery(account: Account, day: string, directory: s
   try {
     const report = await exportRange(
       { source: connection.source, lake, requestsMade: connection.requestsMade },
-      { axis: 'event', ranges: [parseRange(day, day)], scope: NO_FILTER },
+      { axis: 'event', ranges: [{ range: parseRange(day, day) }], scope: NO_FILTER },
       { concurrency: 2, batchBytes: 64 * 1024 * 1024, force: false, replace: false },
       // Unique, and in the order of time: a crash is resumed by the next run of the same request.
       { ...services, newRunId: `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-example` },

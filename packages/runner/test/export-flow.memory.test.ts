@@ -12,7 +12,7 @@ const DAY = parseRange('2020-08-17', '2020-08-17');
 it('a memory limit that is too small is named as that, and a larger one goes on from there', async () => {
   await onStage({ events: 3_000, range: DAY, seed: 5 }, async ({ ends, services, pagesServed }) => {
     const directory = await mkdtemp(join(tmpdir(), 'edrlake-memory-'));
-    const request = { axis: 'event', ranges: [DAY], scope: { filter: null, state: null } } as const;
+    const request = { axis: 'event', ranges: [{ range: DAY }], scope: { filter: null, state: null } } as const;
     const withMemory = async (memoryLimit: string) => {
       const lake = await openEdrLake(directory, { create: true, readOnly: false, memoryLimit }, services());
       try {

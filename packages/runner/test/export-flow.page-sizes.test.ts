@@ -38,7 +38,7 @@ describe('a gateway that gives smaller pages than it is asked for', () => {
         const asked = () => simulator.calls.of('events').map(({ params }) => params.pageSize);
         const before = asked().length;
         const { exportRange } = await import('../src/export/export-flow.ts');
-        const request = { axis: 'event', ranges: [NEXT_DAY], scope: { filter: null, state: null } } as const;
+        const request = { axis: 'event', ranges: [{ range: NEXT_DAY }], scope: { filter: null, state: null } } as const;
         const laterEnds = { ...ends, source: later.source, requestsMade: later.requestsMade };
         const options = { concurrency: 2, batchBytes: 1_000_000, force: false, replace: false };
         const second = await exportRange(laterEnds, request, options, services());

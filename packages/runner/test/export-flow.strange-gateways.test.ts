@@ -50,7 +50,7 @@ async function withGateway(
   const exportDay = () => {
     runs += 1;
     const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
-    const request = { axis: 'event', ranges: [DAY], scope: NO_FILTER } as const;
+    const request = { axis: 'event', ranges: [{ range: DAY }], scope: NO_FILTER } as const;
     return exportRange(ends, request, OPTIONS, { ...services, newRunId: `20261122T000000Z-${runs}` });
   };
   try {

@@ -50,7 +50,7 @@ describe('a count that is wrong once', () => {
 describe('a stretch without events', () => {
   it('is proven by one empty page for a whole year, as planned', async () => {
     await onStage({ events: 10, range: DAY }, async ({ simulator, ends, backfill, lake, services }) => {
-      const request = { axis: 'event', ranges: [YEAR], scope: NO_FILTER } as const;
+      const request = { axis: 'event', ranges: [{ range: YEAR }], scope: NO_FILTER } as const;
       const { requests } = await planExport(ends.source, request, services());
       expect(requests).toMatchObject({ planning: 1, pages: 1, planned: 3 });
       const report = await backfill(YEAR);

@@ -74,7 +74,7 @@ export async function onStage<T>(
       backfill: (range, overrides, own) =>
         exportRange(
           ends,
-          { axis: 'event', ranges: [range], scope: NO_FILTER },
+          { axis: 'event', ranges: [{ range }], scope: NO_FILTER },
           { ...OPTIONS, ...overrides },
           services(own),
         ),

@@ -67,7 +67,7 @@ it('what lies ahead is left out, and refused where nothing else is asked for', a
   await onStage({ events: 100, range: WEEK }, async ({ ends, services, lake, backfill }) => {
     const ahead = parseRange('2130-01-01', '2130-01-02');
     await expect(backfill(ahead)).rejects.toMatchObject({ code: 'RANGE_INVALID' });
-    const request = { axis: 'event', ranges: [WEEK, ahead], scope: NO_FILTER } as const;
+    const request = { axis: 'event', ranges: [{ range: WEEK }, { range: ahead }], scope: NO_FILTER } as const;
     const report = await exportRange(ends, request, OPTIONS, services());
     expect(report).toMatchObject({ outcome: 'done', request: { ranges: [WEEK] }, events: { new: 100 } });
     expect((await lake.coverage()).every(({ verdict }) => verdict === 'complete')).toBe(true);

@@ -183,7 +183,7 @@ it('a day whose events are stored twice is no match, and repair leaves one copy 
     const lake = await openEdrLake(stage.lake.directory, { create: false, readOnly: false }, services());
     try {
       const ends = { ...stage.ends, lake };
-      const request = { axis: 'event', ranges: [day], scope: NO_FILTER } as const;
+      const request = { axis: 'event', ranges: [{ range: day }], scope: NO_FILTER } as const;
       await exportRange(ends, request, { ...OPTIONS, force: true }, services());
       const twice = await reconcile(ends, { range: day, by: 'day' }, services());
       expect(twice).toMatchObject([{ verdict: 'duplicate', inLake: 600, distinctIds: 300, inApi: 300 }]);

@@ -60,8 +60,7 @@ const APART = [0, 2, 4, 6, 8];
 const REQUEST = {
   axis: 'event',
   ranges: APART.map((day) => ({
-    startMs: RANGE.startMs + day * MS_PER_DAY,
-    endMs: RANGE.startMs + (day + 1) * MS_PER_DAY,
+    range: { startMs: RANGE.startMs + day * MS_PER_DAY, endMs: RANGE.startMs + (day + 1) * MS_PER_DAY },
   })),
   scope: NO_FILTER,
 } as const;

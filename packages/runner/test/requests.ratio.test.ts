@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { onStage } from './flow-stage.ts';
 
 const WEEK = parseRange('2020-08-17', '2020-08-23');
-const REQUEST = { axis: 'event', ranges: [WEEK], scope: NO_FILTER } as const;
+const REQUEST = { axis: 'event', ranges: [{ range: WEEK }], scope: NO_FILTER } as const;
 
 /** 60 % of every day inside five minutes of it. */
 function burstsOf(events: number, days: number) {

@@ -119,7 +119,7 @@ describe('planning with time buckets', () => {
         settings: { walk },
       } as const;
       await onStage(setup, async ({ simulator, ends, services }) => {
-        const request = { axis: 'event', ranges: [WEEK], scope: { filter: null, state: null } } as const;
+        const request = { axis: 'event', ranges: [{ range: WEEK }], scope: { filter: null, state: null } } as const;
         const { windowPlan } = await planExport(ends.source, request, services());
         expect(windowPlan.events).toBe(100_000);
         expect(simulator.calls.of('time-buckets').length).toBeGreaterThan(0);

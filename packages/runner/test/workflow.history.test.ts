@@ -4,7 +4,7 @@ import { lastSuccessAtMs, listRuns, readRun } from '../src/history/run-history.t
 import { reportOf } from '../src/history/run-report.ts';
 import { openJournal } from '../src/journal/journal-file.ts';
 import type { JournalLine } from '../src/run/journal.ts';
-import type { ExportReport, ExportRequest } from '../src/run/types.ts';
+import type { ExportReport, ExportSelection } from '../src/run/types.ts';
 import { hastyClock, virtualClock } from './virtual-clock.ts';
 import { definePipeline, newStage, ownerWith, RUN_ID, type Stage } from './workflow-stage.ts';
 
@@ -27,7 +27,7 @@ async function writeExport(runId: string, ...lines: JournalLine[]): Promise<void
 }
 
 // The history looks at neither in full.
-const subject = { source: 'test', pageSize: 1_000, request: {} as ExportRequest };
+const subject = { source: 'test', pageSize: 1_000, request: {} as ExportSelection };
 const report = { outcome: 'partly', requestsMade: 12, events: { new: 30, changed: 3 } } as unknown as ExportReport;
 
 describe('the history of a run', () => {

@@ -7,7 +7,7 @@ import { connectTo, readOrder, SERVICES } from './stage-order.ts';
 
 const order = readOrder();
 const connection = connectTo(order);
-const request = { axis: 'event', ranges: [order.range], scope: NO_FILTER } as const;
+const request = { axis: 'event', ranges: [{ range: order.range }], scope: NO_FILTER } as const;
 const { value, ...time } = await timed(() => planExport(connection.source, request, SERVICES));
 await connection.close();
 const { events, windows } = value.windowPlan;

@@ -132,9 +132,9 @@ export function optionalDurationFlag(text: ValueText): Flag<number | null> {
   return optionalFlag({ ...text, ...DURATION });
 }
 
-/** `a, b or c`. */
-export function wordsText(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+/** `a, b or c`, or `a, b and c`. */
+export function wordsText(words: readonly string[], conjunction: 'or' | 'and' = 'or'): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${conjunction} ${words.at(-1)}`;
 }
 
 /** `true`, `yes` and `1`, or `false`, `no` and `0`, in any case. */

@@ -89,5 +89,6 @@ async function backfill(
   // Of days that have not come yet nothing is wanted.
   if (ranges.every(({ startMs }) => startMs >= nowMs)) return null;
   const { exportRange } = await import('@edrlake/runner');
-  return exportRange(ends, { axis: 'event', ranges, scope }, options, runServices());
+  const request = { axis: 'event', ranges: ranges.map((range) => ({ range })), scope } as const;
+  return exportRange(ends, request, options, runServices());
 }

@@ -28,7 +28,7 @@ import { writeJson } from '../text/json-output.ts';
 
 const EVENTS = 120_000;
 const RANGE = parseRange('2020-08-17', '2020-08-23');
-const REQUEST = { axis: 'event', ranges: [RANGE], scope: NO_FILTER } as const;
+const REQUEST = { axis: 'event', ranges: [{ range: RANGE }], scope: NO_FILTER } as const;
 /** One minute of the week holds more events than a query can reach. */
 const SIMULATED = ['--events', String(EVENTS), '--seed', '7', '--busy-minutes', '1', '--rate-limit', 'none'];
 /** Of the simulated gateway, as of the real one. */

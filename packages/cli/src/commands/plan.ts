@@ -42,7 +42,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
       const { planExport } = await import('@edrlake/runner');
       const plan = await planExport(
         connection.source,
-        { axis: 'event', ranges: [range], scope: scopeOf(values) },
+        { axis: 'event', ranges: [{ range }], scope: scopeOf(values) },
         services,
       );
       const { requests, windowSeconds, fromHeaders } = connection.client.limits();

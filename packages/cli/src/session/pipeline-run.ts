@@ -17,6 +17,7 @@ import {
   type TaskTools,
 } from '@edrlake/runner';
 import { readLostWork } from '@edrlake/runner/history';
+import { wordsText } from '../args/option-values.ts';
 import type { FlagValues } from '../args/options.ts';
 import { refuseScope } from '../args/refuse-scope.ts';
 import { readCredentials } from '../config/credentials.ts';
@@ -50,12 +51,11 @@ export function refusePipelineScope({ name, tasks }: Pipeline, values: FlagValue
   const used = new Set(Object.values(tasks).map(({ uses }) => String(uses)));
   const unable = TASKS_WITHOUT_SCOPE.filter((task) => used.has(task));
   if (unable.length === 0) return;
-  refuseScope(values, `pipeline "${name}"`, `${listText(unable)} ${unable.length === 1 ? 'takes' : 'take'} all events`);
-}
-
-/** `a, b and c`. */
-function listText(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+  refuseScope(
+    values,
+    `pipeline "${name}"`,
+    `${wordsText(unable, 'and')} ${unable.length === 1 ? 'takes' : 'take'} all events`,
+  );
 }
 
 /**

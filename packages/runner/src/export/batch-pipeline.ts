@@ -1,7 +1,9 @@
 import type { FetchedWindow } from '@edrlake/core';
 import type { CommitSession } from '@edrlake/lake';
-import type { ExportRun } from '../run/run-context.ts';
+import type { RunJournal } from '../run/journal.ts';
+import type { BatchResult, RunContext } from '../run/run-context.ts';
 import { commitBatch, commitRecordless, flattenBatch } from './commit-batch.ts';
+import { addBatch, type RunTally } from './run-tally.ts';
 
 /** Brings batches into the lake: two are worked on at a time, and committed in the order in which they came. */
 export interface BatchPipeline {
@@ -23,7 +25,7 @@ const INTERRUPT_EVERY_MS = 50;
  * The lanes of a run, opened when they are needed. An abort interrupts what DuckDB is at: it was not committed, and
  * the next run finds its pages.
  */
-export function batchPipeline(run: ExportRun): BatchPipeline {
+export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTally): BatchPipeline {
   const { lake, services } = run;
   const lanes: CommitSession[] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -52,20 +54,25 @@ export function batchPipeline(run: ExportRun): BatchPipeline {
       throw thrown;
     }
   };
+  const record = async (windows: readonly FetchedWindow[], result: BatchResult) => {
+    addBatch(tally, run, windows, result);
+    const windowIds = windows.map(({ window }) => window.id);
+    await journal.append({ type: 'commit', atMs: services.clock.nowMs(), version: result.commit.version, windowIds });
+  };
   const flattenAndCommit = async (windows: readonly FetchedWindow[], lane: CommitSession, before: Promise<void>) => {
-    const flat = await flattenBatch(run, windows, lane);
+    const flat = await flattenBatch(run, tally.plan, windows, lane);
     try {
       await before;
     } catch (thrown) {
       await flat.staged.drop();
       throw thrown;
     }
-    await run.recordBatch(windows, await commitBatch(run, flat, lane));
+    await record(windows, await commitBatch(run, tally, flat, lane));
   };
   /** Needs no lane, and its turn is when all before it are committed. */
   const commitAlone = async (windows: readonly FetchedWindow[], before: Promise<void>) => {
     await before;
-    await run.recordBatch(windows, await commitRecordless(run, windows));
+    await record(windows, await commitRecordless(run, tally.plan, windows));
   };
   return {
     async submit(windows) {

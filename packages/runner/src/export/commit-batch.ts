@@ -10,9 +10,10 @@ import {
 import type { CommitSession } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { stageBatch } from '@edrlake/writers';
-import { DEFAULT_MAX_REJECT_SHARE, hasTooManyRejects } from '../run/reject-share.ts';
-import type { BatchResult, ExportRun } from '../run/run-context.ts';
-import type { MismatchedWindow } from '../run/types.ts';
+import { knownClocks } from '../run/read-clocks.ts';
+import { hasTooManyRejects } from '../run/reject-share.ts';
+import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
+import { judgeBatch, type RunTally } from './run-tally.ts';
 
 /** A batch that is flattened and waits for its commit. */
 export interface FlatBatch {
@@ -24,15 +25,17 @@ export interface FlatBatch {
 
 /** Flattens the windows of one batch into a lane's temporary tables. A crash leaves the pages in the spool for the next run. */
 export async function flattenBatch(
-  run: ExportRun,
+  run: RunContext,
+  plan: RunPlan,
   windows: readonly FetchedWindow[],
   lane: CommitSession,
 ): Promise<FlatBatch> {
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
-  const share = run.options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE;
   const staged = await stageBatch(lane.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
-  const proofs = windows.map((window) => proofOf(window, stagedOf(staged, window), datesOf(run), share));
+  const proofs = windows.map((window) =>
+    proofOf(window, stagedOf(staged, window), datesOf(run, plan), run.maxRejectShare),
+  );
   return { windows, staged, proofs, startedAtMs };
 }
 
@@ -40,11 +43,16 @@ export async function flattenBatch(
  * write → commit. The commit is atomic; a crash before it leaves the pages in the spool for the next run, a crash after it
  * leaves pages that the next run finds proven and removes.
  */
-export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: CommitSession): Promise<BatchResult> {
+export async function commitBatch(
+  run: RunContext,
+  tally: RunTally,
+  batch: FlatBatch,
+  lane: CommitSession,
+): Promise<BatchResult> {
   const { lake, services, options } = run;
   const { windows, staged, proofs } = batch;
   try {
-    const judged = run.judge(proofs);
+    const judged = judgeBatch(tally, run, proofs);
     const request = { batch: staged, session: lane, proofs: judged.proofs, runId: run.runId, replace: options.replace };
     const commit = await lake.commit(request);
     for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
@@ -64,8 +72,12 @@ export async function commitBatch(run: ExportRun, batch: FlatBatch, lane: Commit
 }
 
 /** Commits windows whose pages hold no record. They need no lane: nothing is to be flattened. */
-export async function commitRecordless(run: ExportRun, windows: readonly FetchedWindow[]): Promise<BatchResult> {
-  const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run), DEFAULT_MAX_REJECT_SHARE));
+export async function commitRecordless(
+  run: RunContext,
+  plan: RunPlan,
+  windows: readonly FetchedWindow[],
+): Promise<BatchResult> {
+  const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run, plan), run.maxRejectShare));
   const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
   return { proofs, isRunAboveShare: false, unknownFields: [], rejectReasons: [], commit };
@@ -75,10 +87,7 @@ export async function commitRecordless(run: ExportRun, windows: readonly Fetched
  * Commits that windows are proven after all: with what came later, the run as a whole has few rejects. A crash before this leaves
  * them rejected, and they are fetched again.
  */
-export async function commitProven(
-  run: Pick<ExportRun, 'lake' | 'runId'>,
-  proofs: readonly WindowProof[],
-): Promise<void> {
+export async function commitProven(run: RunContext, proofs: readonly WindowProof[]): Promise<void> {
   await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
 }
 
@@ -86,9 +95,13 @@ export async function commitProven(
  * Commits that nothing confirmed a zero of the API in these windows, so that coverage shows it. Nothing is proven by it, and no
  * older proof is taken back.
  */
-export async function commitUnverified(run: ExportRun, windows: readonly FailedWindow[]): Promise<void> {
+export async function commitUnverified(
+  run: RunContext,
+  plan: RunPlan,
+  windows: readonly FailedWindow[],
+): Promise<void> {
   if (windows.length === 0) return;
-  const dates = datesOf(run);
+  const dates = datesOf(run, plan);
   const nothing = { counted: 0, fetched: 0, distinct: 0, rejected: 0, perDay: {}, rejectedPerDay: {} };
   const proofs = windows.map(({ window }): WindowProof => ({ window, ...nothing, verdict: 'unverified', ...dates }));
   await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
@@ -128,21 +141,11 @@ function proofOf(
 }
 
 /** By the earlier of both clocks: a wrong one must not date a proof into the future. */
-function datesOf(run: ExportRun): Required<Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>> {
-  return { verifiedAtMs: run.nowMs(), countedAtMs: run.countedAtMs() };
-}
-
-/** Events of a window that happened on days it did not ask for; null where there are none. */
-export function outsideRange(proof: WindowProof): NonNullable<MismatchedWindow['outside']> | null {
-  const { axis, range } = proof.window;
-  if (axis !== 'event') return null;
-  const [first, last] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
-  const outside = Object.entries(proof.perDay)
-    .filter(([day]) => day < first || day > last)
-    .sort();
-  const [firstDay, lastDay] = [outside[0]?.[0], outside.at(-1)?.[0]];
-  if (firstDay === undefined || lastDay === undefined) return null;
-  return { events: sum(outside, ([, rows]) => rows), firstDay, lastDay };
+function datesOf(
+  { source, services }: RunContext,
+  { asOfMs = 0 }: RunPlan,
+): Required<Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>> {
+  return { verifiedAtMs: knownClocks(source, services).nowMs, countedAtMs: asOfMs };
 }
 
 /** Whether the events are of the days that were asked for: a gateway may ignore a filter that it does not understand. */

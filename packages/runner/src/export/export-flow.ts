@@ -1,22 +1,27 @@
 import type { PlannedWindow, Window } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
+import type { RunJournal } from '../run/journal.ts';
+import type { RunPlan } from '../run/run-context.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, ExportRequest, RunServices } from '../run/types.ts';
 import { batchPipeline } from './batch-pipeline.ts';
 import { batchWindows } from './batch-windows.ts';
 import { commitUnverified } from './commit-batch.ts';
-import { startRun } from './export-run.ts';
+import { finishRun, stopRun } from './finish-run.ts';
+import { planExport, runPlanOf } from './plan-export.ts';
+import { addFailed, newTally, type RunTally } from './run-tally.ts';
 import { coveredWindows } from './skip-covered.ts';
+import { type StartedRun, startRun } from './start-run.ts';
 
 /**
- * Brings all events of a range into the lake: plan → fetch → flatten → write → commit, each event exactly once.
+ * Brings all events of a request into the lake: plan → fetch → flatten → write → commit, each event exactly once.
  *
- * Safe to run again at any time: a run that died is resumed (its plan and its whole pages are reused), windows the lake
- * already proves are not fetched, events it already holds are not written. Windows that fail or do not add up are
- * reported in the result, the others are committed.
+ * Safe to run again at any time. A run that died is resumed with its plan and its complete pages. Windows that the lake
+ * already proves are not fetched, and events that it already holds are not written. The report lists windows that failed
+ * or whose counts disagree; all others are committed.
  *
- * @throws {EdrlakeError} what no window can survive: a refused login or filter, an unwritable lake, an interrupt. All
- * that was committed before stays; what came whole by then is committed first, except after an interrupt.
+ * @throws {EdrlakeError} what stops every window: a refused login or filter, an unwritable lake, an interrupt. Earlier
+ * commits remain. Windows that are complete by then are committed first, except after an interrupt.
  */
 export async function exportRange(
   ends: ExportEndpoints,
@@ -24,46 +29,88 @@ export async function exportRange(
   options: ExportOptions,
   services: RunServices,
 ): Promise<ExportReport> {
-  const { force, concurrency, batchBytes } = options;
-  const run = await startRun(ends, request, options, services);
+  const started = await startRun(ends, request, options, services);
+  const { journal, resumed } = started;
   try {
-    const plan = await run.plan();
-    const wanted = force ? plan.windows : run.skip(await coveredWindows(plan.windows, request, ends.lake));
-    // A zero is one number alone until its first page is empty, so it is fetched whatever the lake proves.
-    const fetched = fetchWindows(ends.source, inOrder(wanted, plan.emptyWindows), {
-      spoolDirectory: run.spoolDirectory,
-      shape: RECORD_SHAPE,
-      concurrency,
-      maxSpooledBytes: batchBytes,
-      resume: run.spooledPages,
-      onPage: (page) => run.recordPage(page),
-      onPageSize: (pageSize) => run.recordPageSize(pageSize),
-      emit: services.emit,
-      signal: services.signal,
-    });
-    const lanes = batchPipeline(run);
-    const unverified: FailedWindow[] = [];
-    try {
-      for await (const { windows, failed } of batchWindows(fetched, batchBytes, services.signal)) {
-        await run.recordFailed(failed);
-        unverified.push(...failed.filter(({ count }) => count === 0));
-        if (windows.length > 0) await lanes.submit(windows);
-      }
-      await lanes.drain();
-      await commitUnverified(run, unverified);
-    } finally {
-      await lanes.close();
-    }
-    return await run.finish();
+    const plan = resumed?.plan ?? runPlanOf(await planExport(ends.source, request, services));
+    await recordPlan(plan, started);
+    const tally = newTally(plan);
+    const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
+    recordSkipped(covered, tally, services);
+    const wanted = plan.windows.filter((planned) => !covered.has(planned));
+    // A zero is a single number until its first page is empty, so empty windows are fetched whatever the lake proves.
+    await fetchAndCommit(started, tally, inOrder(wanted, plan.emptyWindows));
+    return await finishRun(started, tally);
   } catch (thrown) {
-    throw await run.stop(thrown);
+    throw await stopRun(journal, thrown, services);
   } finally {
-    await run.close();
+    await journal.close();
   }
 }
 
-/** Windows with events and such without, oldest first. */
+/** Fetches windows and commits them batch by batch, in the order in which they arrive. */
+async function fetchAndCommit(
+  { run, journal, resumed }: StartedRun,
+  tally: RunTally,
+  windows: readonly PlannedWindow[],
+): Promise<void> {
+  const { clock, emit, signal } = run.services;
+  const { concurrency, batchBytes } = run.options;
+  const fetched = fetchWindows(run.source, windows, {
+    spoolDirectory: run.spoolDirectory,
+    shape: RECORD_SHAPE,
+    concurrency,
+    maxSpooledBytes: batchBytes,
+    resume: resumed?.pages ?? new Map(),
+    onPage: (page) => journal.append({ type: 'page', atMs: clock.nowMs(), page }),
+    onPageSize: (pageSize) => recordPageSize(pageSize, journal, clock.nowMs()),
+    emit,
+    signal,
+  });
+  const pipeline = batchPipeline(run, journal, tally);
+  const unverified: FailedWindow[] = [];
+  try {
+    for await (const { windows, failed } of batchWindows(fetched, batchBytes, signal)) {
+      addFailed(tally, failed);
+      await recordFailed(failed, journal);
+      unverified.push(...failed.filter(({ count }) => count === 0));
+      if (windows.length > 0) await pipeline.submit(windows);
+    }
+    await pipeline.drain();
+    await commitUnverified(run, tally.plan, unverified);
+  } finally {
+    await pipeline.close();
+  }
+}
+
+/** Windows with events and windows without, oldest first. */
 function inOrder(windows: readonly PlannedWindow[], emptyWindows: readonly Window[]): readonly PlannedWindow[] {
   const all = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
   return all.sort((a, b) => a.window.range.startMs - b.window.range.startMs);
+}
+
+/** A new plan is in the journal before anything is fetched, so that a resumed run fetches the same windows. */
+async function recordPlan(plan: RunPlan, { run, journal, resumed }: StartedRun): Promise<void> {
+  const { clock, emit } = run.services;
+  if (plan !== resumed?.plan) return journal.append({ type: 'plan', atMs: clock.nowMs(), ...plan });
+  const { windows, emptyWindows, events, pages, planRequests } = plan;
+  emit({ type: 'planned', windows: windows.length + emptyWindows.length, events, pages, planRequests });
+}
+
+function recordSkipped(covered: ReadonlySet<PlannedWindow>, tally: RunTally, { emit }: RunServices): void {
+  for (const { window, count } of covered) {
+    emit({ type: 'window-skipped', windowId: window.id, range: window.range, count });
+  }
+  tally.skipped = covered.size;
+}
+
+function recordPageSize(pageSize: number, journal: RunJournal, atMs: number): Promise<void> {
+  return journal.append({ type: 'page-size', atMs, pageSize, learnedAtMs: atMs });
+}
+
+async function recordFailed(windows: readonly FailedWindow[], journal: RunJournal): Promise<void> {
+  for (const { window, error } of windows) {
+    const { code, message } = error;
+    await journal.append({ type: 'window-failed', windowId: window.id, code, message });
+  }
 }

@@ -1,6 +1,7 @@
 import { type BothClocks, beforeNow, type EdrlakeError, type EventSource, type Window, windowOf } from '@edrlake/core';
 import { brokenAnswer, planWindows, type WindowPlan } from '@edrlake/pager';
 import { readClocks } from '../run/read-clocks.ts';
+import type { RunPlan } from '../run/run-context.ts';
 import type { ExportPlan, ExportRequest, RequestEstimate, Services, UncountedRange } from '../run/types.ts';
 
 /** Stretches that cannot be counted before the rest is not asked for: each was tried for minutes. */
@@ -12,24 +13,22 @@ const LOGINS = 1;
 /**
  * Plans an export without fetching an event: windows that tile the range, and what they cost in requests. What has not
  * happened yet is left out: its end is frozen before anything is counted, so that what is proven lies before that moment.
- * @param counted what the source counted in each of the ranges just now, in their order; null where nobody asked
  * Where a count stays broken, the rest is planned all the same.
  * @throws {EdrlakeError} what the source throws where nothing can be planned, `RANGE_INVALID` for what lies ahead of now, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
  */
-export async function planExport(
-  source: EventSource,
-  request: ExportRequest,
-  services: Services,
-  counted: readonly (number | null)[] = [],
-): Promise<ExportPlan> {
+export async function planExport(source: EventSource, request: ExportRequest, services: Services): Promise<ExportPlan> {
   const { axis, scope } = request;
   const clocks = await readClocks(source, services);
   const plans: WindowPlan[] = [];
   const uncounted: UncountedRange[] = [];
   let failure: EdrlakeError | null = null;
-  const frozen = frozenRanges(request, counted, clocks);
-  for (const { range, counted: known } of frozen) {
-    const options = { signal: services.signal, emit: services.emit, ...(known !== null && { counted: known }) };
+  const frozen = frozenRanges(request, clocks);
+  for (const { range, knownCount } of frozen) {
+    const options = {
+      signal: services.signal,
+      emit: services.emit,
+      ...(knownCount !== null && { counted: knownCount }),
+    };
     const window = windowOf({ axis, range, cuts: [], scope });
     if (failure !== null && uncounted.length >= MAX_UNCOUNTED) {
       uncounted.push({ ...uncountedOf(window, failure), message: `not counted, because ${failure.message}` });
@@ -59,9 +58,9 @@ export async function planExport(
     lowerBound: Math.ceil(events / source.pageSize),
   };
   const ranges = frozen.map(({ range }) => range);
-  const isCut = ranges.at(-1)?.endMs !== request.ranges.at(-1)?.endMs;
+  const isCut = ranges.at(-1)?.endMs !== request.ranges.at(-1)?.range.endMs;
   return {
-    request: { ...request, ranges },
+    request: { axis, ranges, scope },
     asOfMs: clocks.nowMs,
     frozenAtMs: isCut ? clocks.nowMs : null,
     windowPlan,
@@ -74,13 +73,23 @@ function uncountedOf({ id: windowId, range }: Window, { code, message }: Edrlake
   return { windowId, range, code, message };
 }
 
-/** What of the ranges has happened, with what was counted in those that are still the same. */
-function frozenRanges({ ranges }: ExportRequest, counted: readonly (number | null)[], clocks: BothClocks) {
-  return beforeNow(ranges, clocks).flatMap((range, position) => {
+/** The parts of the ranges that have happened. A range that had to be shortened loses its known count. */
+function frozenRanges({ ranges }: ExportRequest, clocks: BothClocks) {
+  const past = beforeNow(
+    ranges.map(({ range }) => range),
+    clocks,
+  );
+  return ranges.flatMap(({ range: whole, knownCount = null }, position) => {
+    const range = past[position] ?? null;
     if (range === null) return [];
-    const isWhole = range.endMs === ranges[position]?.endMs;
-    return [{ range, counted: isWhole ? (counted[position] ?? null) : null }];
+    return [{ range, knownCount: range.endMs === whole.endMs ? knownCount : null }];
   });
+}
+
+/** A plan as the journal holds it. */
+export function runPlanOf({ windowPlan, uncounted, request, asOfMs, frozenAtMs }: ExportPlan): RunPlan {
+  const { windows, emptyWindows, events, planRequests, pages } = windowPlan;
+  return { windows, emptyWindows, uncounted, events, planRequests, pages, request, asOfMs, frozenAtMs };
 }
 
 /** What a window plan costs. `planning` has been spent when the plan exists. */

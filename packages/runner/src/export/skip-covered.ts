@@ -10,7 +10,7 @@ import {
   type WindowProof,
 } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import type { ExportRequest } from '../run/types.ts';
+import type { ExportSelection } from '../run/types.ts';
 
 /**
  * The windows which the lake holds in full: proven windows tile their range, and the records stored in it, events and
@@ -22,7 +22,7 @@ import type { ExportRequest } from '../run/types.ts';
  */
 export async function coveredWindows(
   windows: readonly PlannedWindow[],
-  request: ExportRequest,
+  request: Pick<ExportSelection, 'axis' | 'scope'>,
   lake: Lake,
 ): Promise<ReadonlySet<PlannedWindow>> {
   const { filter, state } = request.scope;
@@ -43,7 +43,7 @@ function provenById(proofs: readonly WindowProof[]): (planned: PlannedWindow) =>
 
 async function provenByRows(
   windows: readonly PlannedWindow[],
-  request: ExportRequest,
+  request: Pick<ExportSelection, 'axis' | 'scope'>,
   lake: Lake,
 ): Promise<(planned: PlannedWindow) => boolean> {
   // What of an event day was proven before it had settled is proven anew, for else the day would never be complete.

@@ -160,9 +160,8 @@ export async function repair(
   }
   const ranges = stretches.map(({ range }) => range);
   if (stretches.length === 0) return { stretches: ranges, forgottenFiles, removedRows, exported: null };
-  const request = { axis: 'event', ranges, scope: NO_FILTER } as const;
-  const counted = stretches.map(({ inApi }) => inApi);
-  const exported = await exportRange(ends, request, { ...options, counted }, services);
+  const wanted = stretches.map(({ range, inApi }) => ({ range, knownCount: inApi }));
+  const exported = await exportRange(ends, { axis: 'event', ranges: wanted, scope: NO_FILTER }, options, services);
   return { stretches: ranges, forgottenFiles, removedRows, exported };
 }
 

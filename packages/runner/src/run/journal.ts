@@ -1,14 +1,14 @@
 import type { ProcessOwner, SpooledPage } from '@edrlake/core';
 import { type AnyLine, type JournalFile, readJournal } from '../journal/journal-file.ts';
 import type { RunPlan } from './run-context.ts';
-import type { ExportReport, ExportRequest, PartOf } from './types.ts';
+import type { ExportReport, ExportSelection, PartOf } from './types.ts';
 
 /** What a run is a run of: only a run of exactly this is resumed. */
 export interface RunSubject {
   readonly source: string;
   /** As the settings want it, whatever the gateway gives. */
   readonly pageSize: number;
-  readonly request: ExportRequest;
+  readonly request: ExportSelection;
 }
 
 /** One line of `_runs/<run-id>.jsonl`, in the order things became durable. */

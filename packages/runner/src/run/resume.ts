@@ -3,7 +3,7 @@ import { EdrlakeError, isoInstant, MS_PER_HOUR, type ProcessOwner, type SpooledP
 import { listRunIds } from '../journal/journal-file.ts';
 import { type JournalLine, type RunSubject, readExportLines } from './journal.ts';
 import type { RunLiveness } from './run-liveness.ts';
-import type { ExportRequest } from './types.ts';
+import type { ExportSelection } from './types.ts';
 
 /** Older spools are not resumed: too much may have changed at the source since their pages were fetched. */
 const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
@@ -42,10 +42,10 @@ export function findUnfinishedRun(
  */
 export async function findUnfinishedRequest(
   runsDirectory: string,
-  subject: Omit<RunSubject, 'request'> & { readonly request: Omit<ExportRequest, 'ranges'> },
+  subject: Omit<RunSubject, 'request'> & { readonly request: Omit<ExportSelection, 'ranges'> },
   isOwnerAlive: RunLiveness,
   nowMs: number,
-): Promise<ExportRequest | null> {
+): Promise<ExportSelection | null> {
   const { request, ...source } = subject;
   const isSame = (candidate: RunSubject) => {
     const { ranges: _, ...candidateRequest } = candidate.request;

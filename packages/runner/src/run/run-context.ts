@@ -1,26 +1,15 @@
-import type {
-  EdrlakeError,
-  FetchedWindow,
-  PlannedWindow,
-  RejectReason,
-  SpooledPage,
-  UnknownField,
-  Window,
-  WindowProof,
-} from '@edrlake/core';
+import type { PlannedWindow, RejectReason, UnknownField, Window, WindowProof } from '@edrlake/core';
 import type { CommitResult } from '@edrlake/lake';
-import type { FailedWindow } from '@edrlake/pager';
-import type { JudgedProofs } from './reject-share.ts';
 import type {
   ExportEndpoints,
   ExportOptions,
-  ExportReport,
   ExportRequest,
+  ExportSelection,
   RunServices,
   UncountedRange,
 } from './types.ts';
 
-/** What one batch brought in. */
+/** What the commit of one batch added to the lake. */
 export interface BatchResult {
   /** By their own numbers. */
   readonly proofs: readonly WindowProof[];
@@ -43,39 +32,19 @@ export interface RunPlan {
   /** Absent in journals of older versions. A plan with any is made anew when its run is resumed. */
   readonly uncounted?: readonly UncountedRange[];
   /** The request as far as it has happened, and when that was; absent in journals of older versions, whose plans are made anew. */
-  readonly request?: ExportRequest;
+  readonly request?: ExportSelection;
   readonly asOfMs?: number;
   readonly frozenAtMs?: number | null;
 }
 
-/** One run: its identity, its journal, and the tally that becomes its report. */
-export interface ExportRun extends ExportEndpoints {
+/** What all steps of a run need to know. Plain data: what happens is in its journal, and its numbers are in its tally. */
+export interface RunContext extends ExportEndpoints {
   readonly runId: string;
   readonly startedAtMs: number;
   readonly request: ExportRequest;
   readonly options: ExportOptions;
   readonly services: RunServices;
+  /** The share of rejects that this run allows. */
+  readonly maxRejectShare: number;
   readonly spoolDirectory: string;
-  /** Durable pages of the run this one resumes, by window id; not yet verified. */
-  readonly spooledPages: ReadonlyMap<string, readonly SpooledPage[]>;
-  /** When the plan was made, by the earlier of both clocks: nothing of the run was counted before. Call it after `plan`. */
-  countedAtMs(): number;
-  /** Now, by the earlier of both clocks as far as they are known. */
-  nowMs(): number;
-  /** The plan of the resumed run, or a new one, journaled before anything is fetched. */
-  plan(): Promise<RunPlan>;
-  recordPage(page: SpooledPage): Promise<void>;
-  /** The gateway gives smaller pages than it is asked for. */
-  recordPageSize(pageSize: number): Promise<void>;
-  /** The plan's windows without the given ones, which are reported as skipped. */
-  skip(proven: ReadonlySet<PlannedWindow>): readonly PlannedWindow[];
-  /** How the proofs of a batch are to be committed, followed by earlier ones that its rejects take back. */
-  judge(proofs: readonly WindowProof[]): JudgedProofs;
-  recordFailed(windows: readonly FailedWindow[]): Promise<void>;
-  recordBatch(windows: readonly FetchedWindow[], result: BatchResult): Promise<void>;
-  /** Ends the run: writes the report to the journal. */
-  finish(): Promise<ExportReport>;
-  /** Journals why the run ended early; the next run of the same subject resumes it. */
-  stop(thrown: unknown): Promise<EdrlakeError>;
-  close(): Promise<void>;
 }

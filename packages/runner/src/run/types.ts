@@ -36,10 +36,24 @@ export interface RunServices extends Services {
   readonly partOf?: PartOf;
 }
 
+/** A range to export. */
+export interface WantedRange {
+  readonly range: TimeRange;
+  /** What the source counted in the range just now, so that planning need not ask again. Absent or null: not counted. */
+  readonly knownCount?: number | null;
+}
+
 /** Which events to export. */
 export interface ExportRequest {
   readonly axis: TimeAxis;
-  /** Apart from each other, oldest first. One for a backfill; several where only some stretches have to be mended. */
+  /** Apart from each other, oldest first. A backfill has one; a repair has one for each range that differs. */
+  readonly ranges: readonly WantedRange[];
+  readonly scope: QueryScope;
+}
+
+/** The events that a request selects, as journals and reports hold it: without the known counts. */
+export interface ExportSelection {
+  readonly axis: TimeAxis;
   readonly ranges: readonly TimeRange[];
   readonly scope: QueryScope;
 }
@@ -56,8 +70,6 @@ export interface ExportOptions {
   readonly replace: boolean;
   /** The share of records, from 0 to 1, that may become rejects in a window and in the whole export. Default 0.01; fewer than ten never count. */
   readonly maxRejectShare?: number;
-  /** What the source counted in each range of the request just now, in their order, so that planning need not ask again; null where nobody asked. */
-  readonly counted?: readonly (number | null)[];
 }
 
 /** Where an export reads and where it writes. */
@@ -87,7 +99,7 @@ export type UncountedRange = FailedExportWindow;
 /** What an export would fetch, before anything but counts was asked. */
 export interface ExportPlan {
   /** What was asked for, as far as it has happened. */
-  readonly request: ExportRequest;
+  readonly request: ExportSelection;
   /** By the earlier of both clocks, in UTC epoch milliseconds, before anything was counted. */
   readonly asOfMs: number;
   /** The same where the end of what was asked for had to be moved there; else null. */
@@ -140,7 +152,7 @@ export interface ExportReport {
   readonly runId: string;
   readonly resumed: boolean;
   /** What was asked for, as far as it had happened. */
-  readonly request: ExportRequest;
+  readonly request: ExportSelection;
   /** Where the end was frozen because what was asked for reaches beyond now, in UTC epoch milliseconds; else null. */
   readonly frozenAtMs: number | null;
   readonly outcome: ExportOutcome;

@@ -17,7 +17,7 @@ import { askedPageSize } from '../run/page-sizes.ts';
 import { readClocks } from '../run/read-clocks.ts';
 import { findUnfinishedRequest } from '../run/resume.ts';
 import { runLiveness } from '../run/run-liveness.ts';
-import type { ExportEndpoints, ExportOptions, ExportReport, RunServices } from '../run/types.ts';
+import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, WantedRange } from '../run/types.ts';
 import { readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 
 /** What a sync follows, and how far around the watermark it looks. */
@@ -87,9 +87,8 @@ export async function syncNewEvents(
   const isResumedSync = sinceMs === null;
   const reopened = isResumedSync ? await changedBehind(ends, watermarkBeforeMs ?? startMs, request, services) : [];
   const isNew = endMs > startMs;
-  const { ranges, counted } = toFetch(reopened, isNew ? { startMs, endMs } : null);
-  const exported =
-    ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, { ...options, counted }, services);
+  const ranges = toFetch(reopened, isNew ? { startMs, endMs } : null);
+  const exported = ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, options, services);
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
@@ -114,19 +113,13 @@ interface ReopenedStretch {
  * What a sync fetches, with what was counted of it. A stretch without events that ends where the new one begins is fetched
  * with it: where both are empty, one page confirms both, and where they are not, their pages hold what the zero left out.
  */
-function toFetch(
-  reopened: readonly ReopenedStretch[],
-  fresh: TimeRange | null,
-): { readonly ranges: readonly TimeRange[]; readonly counted: readonly (number | null)[] } {
+function toFetch(reopened: readonly ReopenedStretch[], fresh: TimeRange | null): readonly WantedRange[] {
   const last = reopened.at(-1);
   const isJoined = fresh !== null && last?.inApi === 0 && last.range.endMs === fresh.startMs;
   const alone = isJoined ? reopened.slice(0, -1) : reopened;
-  const stretches: ReopenedStretch[] = [...alone];
-  if (fresh !== null) {
-    const startMs = isJoined ? last.range.startMs : fresh.startMs;
-    stretches.push({ range: { ...fresh, startMs }, inApi: null, isChanged: true });
-  }
-  return { ranges: stretches.map(({ range }) => range), counted: stretches.map(({ inApi }) => inApi) };
+  const ranges: WantedRange[] = alone.map(({ range, inApi }) => ({ range, knownCount: inApi }));
+  if (fresh !== null) ranges.push({ range: isJoined ? { ...fresh, startMs: last.range.startMs } : fresh });
+  return ranges;
 }
 
 /**
@@ -190,7 +183,9 @@ async function finishUnfinishedSync(
     runLiveness(lake.lease, services.emit),
     services.clock.nowMs(),
   );
-  return unfinished === null ? null : exportRange(ends, unfinished, options, services);
+  if (unfinished === null) return null;
+  const ranges = unfinished.ranges.map((range) => ({ range }));
+  return exportRange(ends, { axis, ranges, scope }, options, services);
 }
 
 /**

@@ -43,7 +43,7 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
     const { provided, services } = context;
     return provided.useLake(async ({ lake, connection }) => {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
-      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: NO_FILTER } as const;
+      const request = { axis: 'event', ranges: [{ range: rangeOfDays(input) }], scope: NO_FILTER } as const;
       const { force, replace } = input;
       return outputOf(
         await exportRange(ends, request, { ...provided.exportOptions, force, replace }, runServicesOf(context)),
@@ -52,7 +52,7 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
   },
   describe: async (input, { provided, services }) =>
     provided.askSource(async (source) => {
-      const request = { axis: 'event', ranges: [rangeOfDays(input)], scope: NO_FILTER } as const;
+      const request = { axis: 'event', ranges: [{ range: rangeOfDays(input) }], scope: NO_FILTER } as const;
       const { windowPlan, requests } = await planExport(source, request, services);
       return `${windowPlan.events} events from ${input.from} to ${input.to}: ${requests.planned} requests`;
     }),

@@ -1,0 +1,101 @@
+import { join } from 'node:path';
+import { type SpooledPage, systemProcesses } from '@edrlake/core';
+import { openJournal } from '../journal/journal-file.ts';
+import type { JournalLine, RunJournal, RunSubject } from '../run/journal.ts';
+import { askedPageSize, type LearnedPageSize, learnedPageSize } from '../run/page-sizes.ts';
+import { DEFAULT_MAX_REJECT_SHARE } from '../run/reject-share.ts';
+import { findUnfinishedRun, type UnfinishedRun } from '../run/resume.ts';
+import type { RunContext, RunPlan } from '../run/run-context.ts';
+import { runLiveness } from '../run/run-liveness.ts';
+import type { ExportEndpoints, ExportOptions, ExportRequest, ExportSelection, RunServices } from '../run/types.ts';
+
+/** A run whose journal is open. Close the journal when the run has ended. */
+export interface StartedRun {
+  readonly run: RunContext;
+  readonly journal: RunJournal;
+  /** What an earlier process left of this run; null for a new one. */
+  readonly resumed: ResumedRun | null;
+  /** When this process began to work on the run, and how many requests had been made by then. */
+  readonly began: { readonly atMs: number; readonly requestsMade: number };
+}
+
+/** What an earlier process left of a run. */
+interface ResumedRun {
+  /** null where it has to be planned again. */
+  readonly plan: RunPlan | null;
+  /** Durable pages by window id; their checksums are not yet verified. */
+  readonly pages: ReadonlyMap<string, readonly SpooledPage[]>;
+}
+
+/**
+ * Starts a run, or resumes the newest run of the same source, page size and request that is unfinished or in which windows
+ * failed.
+ * @throws {EdrlakeError} `RUN_BUSY` when another live process works on it.
+ */
+export async function startRun(
+  ends: ExportEndpoints,
+  request: ExportRequest,
+  options: ExportOptions,
+  services: RunServices,
+): Promise<StartedRun> {
+  const { source, lake } = ends;
+  const nowMs = services.clock.nowMs();
+  const runsDirectory = join(lake.directory, '_runs');
+  const subject: RunSubject = { source: source.name, pageSize: askedPageSize(source), request: selectionOf(request) };
+  const learned = await learnedPageSize(runsDirectory, source, nowMs);
+  const liveness = runLiveness(lake.lease, services.emit);
+  const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, liveness, nowMs);
+  const runId = unfinished?.runId ?? services.newRunId;
+  const journal = await openJournal<JournalLine>(runsDirectory, runId, 'continue');
+  const { partOf } = services;
+  const owner = lake.lease?.owner ?? systemProcesses.current();
+  await journal.append({ type: 'start', atMs: nowMs, owner, subject, ...(partOf && { partOf }) });
+  await usePageSize(learned, source, journal, services);
+  if (unfinished) services.emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
+  const run: RunContext = {
+    ...ends,
+    runId,
+    startedAtMs: unfinished?.startedAtMs ?? nowMs,
+    request,
+    options,
+    services,
+    maxRejectShare: options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE,
+    spoolDirectory: join(lake.directory, '_spool', runId),
+  };
+  const resumed = unfinished && { plan: reusablePlan(unfinished), pages: unfinished.pages };
+  return { run, journal, resumed, began: { atMs: nowMs, requestsMade: ends.requestsMade() } };
+}
+
+/** A request without its known counts: they differ each time, and the same request resumes its run. */
+export function selectionOf({ axis, ranges, scope }: ExportRequest): ExportSelection {
+  return { axis, ranges: ranges.map(({ range }) => range), scope };
+}
+
+/** Without the moment it was made at, a plan does not say what had happened by then; with uncounted ranges it is not whole. */
+function reusablePlan({ plan }: UnfinishedRun): RunPlan | null {
+  return plan?.asOfMs !== undefined && (plan.uncounted ?? []).length === 0 ? plan : null;
+}
+
+/** Goes on with the page size that an earlier run learned, and records it for later runs. */
+async function usePageSize(
+  learned: LearnedPageSize | null,
+  source: ExportEndpoints['source'],
+  journal: RunJournal,
+  { clock, emit }: RunServices,
+): Promise<void> {
+  if (learned !== null && learned.pageSize < source.pageSize && source.pageSizing !== undefined) {
+    source.pageSizing.lowerTo(learned.pageSize);
+    emit({ type: 'page-size', asked: source.pageSizing.asked, given: learned.pageSize });
+  }
+  const { pageSize } = source;
+  if (pageSize >= askedPageSize(source)) return;
+  const atMs = clock.nowMs();
+  const learnedAtMs = learned?.pageSize === pageSize ? learned.learnedAtMs : atMs;
+  await journal.append({ type: 'page-size', atMs, pageSize, learnedAtMs });
+}
+
+function countPages(pages: ReadonlyMap<string, readonly SpooledPage[]>): number {
+  let count = 0;
+  for (const ofWindow of pages.values()) count += ofWindow.length;
+  return count;
+}
