@@ -72,6 +72,18 @@ describe('progress in words', () => {
     expect(liveLines(state, START_MS + 2_000, 80)).toHaveLength(2);
   });
 
+  it.each([
+    ['concurrency', 'waiting for a running request to end (--concurrency or the limit of the gateway)'],
+    ['other-process', 'waiting for requests of other processes that share the rate limit'],
+    ['rate-limit', 'waiting for the rate limit'],
+  ] as const)('names what a request waits for where the end is not known: %s', (reason, text) => {
+    const state = stateAfter([0, planned], [1_000, { type: 'pace', reason, delayMs: null, untilMs: null }]);
+    expect(plainLine(state, START_MS + 2_999)).not.toContain('waiting');
+    expect(plainLine(state, START_MS + 3_000)).toContain(text);
+    advanceProgress(state, request(299), START_MS + 3_000);
+    expect(plainLine(state, START_MS + 9_000)).not.toContain('waiting');
+  });
+
   it('reckons with the limit where it is slower than the rate so far', () => {
     const state = stateAfter([0, planned], [0, { type: 'limits', requests: 2, windowSeconds: 60, concurrency: 2 }]);
     advanceProgress(state, request(1), START_MS + 1_000);

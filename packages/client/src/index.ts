@@ -29,7 +29,7 @@ export type {
   SortKey,
   TimeBucketsParams,
 } from './qualys/query-params.ts';
-export type { LimitFacts, RateLimit } from './rate-limit/limit-headers.ts';
+export type { LimitFacts } from './rate-limit/limit-headers.ts';
 export {
   createRateLimiter,
   type RateLimiter,

@@ -151,7 +151,10 @@ describe('a request budget', () => {
     expect(third).toBeNull();
     await clock.advance(1);
     await waiting;
-    expect(events).toMatchObject([{ type: 'pace', reason: 'rate-limit', delayMs: 10_000 }]);
+    expect(events).toMatchObject([
+      { type: 'pace', reason: 'rate-limit', delayMs: null },
+      { type: 'pace', reason: 'rate-limit', delayMs: 10_000 },
+    ]);
   });
 
   it('takes back what the server said when it says better', async () => {

@@ -47,6 +47,8 @@ export { closeAfter } from './process/close-after.ts';
 export { usableLakePath } from './process/lake-path.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
+export type { RateLimit } from './rate-limit.ts';
+export { sum } from './sum.ts';
 export type { DataFile, FileLayout } from './tables/data-file.ts';
 export {
   type RecordShape,

@@ -1,4 +1,4 @@
-import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type RateLimit } from '@edrlake/core';
 
 /** Readers of flag texts: the value, or null where the text does not mean one. */
 export type ReadText<T> = (text: string) => T | null;
@@ -157,12 +157,6 @@ export function wholeNumber(least: number, most: number): ReadText<number> {
     const value = Number(text.replaceAll(/[_,]/g, ''));
     return value >= least && value <= most ? value : null;
   };
-}
-
-/** How many requests the account may make in how many seconds. */
-export interface RateLimit {
-  readonly requests: number;
-  readonly windowSeconds: number;
 }
 
 /** `300/3600`; `300/h`, `5/min` and `2/s` mean what they say. */

@@ -1,6 +1,7 @@
 import type { RunEvent } from '@edrlake/core';
 import { LOG_LEVELS, type LogLevel } from '../args/options.ts';
 import { bytesText, clockTimeText, countText, durationText, instantText, nounText } from '../text/format-numbers.ts';
+import { REQUEST_WAITS } from './request-waits.ts';
 
 /** One line of the log: how much it matters and what it says. */
 export interface LogLine {
@@ -29,6 +30,10 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
     case 'retry':
       return warn(`${event.endpoint}: ${event.code}, try ${event.tryNumber + 1} in ${durationText(event.delayMs)}`);
     case 'pace': {
+      if (event.untilMs === null || event.delayMs === null) {
+        const line = `waiting for ${REQUEST_WAITS[event.reason]}`;
+        return event.reason === 'other-process' ? info(line) : debug(line);
+      }
       const line = `waiting until ${clockTimeText(event.untilMs, nowMs)} (${event.reason === 'rate-limit' ? 'rate limit' : 'the gateway asked'})`;
       return event.delayMs >= NOTICEABLE_WAIT_MS ? info(line) : debug(line);
     }

@@ -19,8 +19,9 @@ export interface ProgressState {
   requestsMade: number;
   requestsLeft: number | null;
   limit: { readonly requests: number; readonly windowSeconds: number } | null;
-  paceUntilMs: number | null;
-  paceReason: 'rate-limit' | 'server-asked';
+  /** What the next request waits for; null once a request has ended since. */
+  waiting: Pick<Extract<RunEvent, { type: 'pace' }>, 'reason' | 'untilMs'> | null;
+  waitingSinceMs: number;
   eventsCommitted: number;
   windowsFailed: number;
   windowsMismatched: number;
@@ -43,8 +44,8 @@ export function startProgress(nowMs: number): ProgressState {
     requestsMade: 0,
     requestsLeft: null,
     limit: null,
-    paceUntilMs: null,
-    paceReason: 'rate-limit',
+    waiting: null,
+    waitingSinceMs: nowMs,
     eventsCommitted: 0,
     windowsFailed: 0,
     windowsMismatched: 0,
@@ -65,7 +66,7 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
     case 'request':
       state.requestsMade += 1;
       state.requestsLeft = event.requestsLeft ?? state.requestsLeft;
-      state.paceUntilMs = null;
+      state.waiting = null;
       break;
     case 'retry':
       state.retries += 1;
@@ -74,8 +75,8 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
       state.limit = { requests: event.requests, windowSeconds: event.windowSeconds };
       break;
     case 'pace':
-      state.paceUntilMs = event.untilMs;
-      state.paceReason = event.reason;
+      state.waiting = event;
+      state.waitingSinceMs = nowMs;
       break;
     case 'page':
       state.pagesDone += 1;
@@ -131,8 +132,8 @@ export function timeLeftMs(state: ProgressState, nowMs: number): number | null {
   const eventsLeft = Math.max(0, state.eventsExpected - state.eventsDone);
   const byRateMs = (eventsLeft / rate) * MS_PER_SECOND;
   const pagesLeft = Math.max(0, state.pagesExpected - state.pagesDone);
-  const waitMs = state.paceUntilMs === null ? 0 : Math.max(0, state.paceUntilMs - nowMs);
-  return Math.max(byRateMs, limitTimeMs(pagesLeft, state), waitMs);
+  const untilMs = state.waiting?.untilMs ?? nowMs;
+  return Math.max(byRateMs, limitTimeMs(pagesLeft, state), untilMs - nowMs);
 }
 
 function limitTimeMs(requestsNeeded: number, state: ProgressState): number {

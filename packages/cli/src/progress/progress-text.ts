@@ -1,11 +1,13 @@
 import { clockTimeText, countText, durationText, nounText, percentText } from '../text/format-numbers.ts';
 import { displayWidth, padEnd, truncate } from '../text/text-width.ts';
 import { eventsInLake, eventsPerSecond, type ProgressState, timeLeftMs } from './progress-state.ts';
+import { REQUEST_WAITS } from './request-waits.ts';
 
 const PHASES = { planning: 'Planning', fetching: 'Fetching', finishing: 'Writing' } as const;
 const LABEL_WIDTH = Math.max(...Object.values(PHASES).map((label) => label.length));
 const NARROWEST_BAR = 10;
 const WIDEST_BAR = 40;
+const SHOWN_WAIT_MS = 2_000;
 
 /** The live display: one to three lines of at most `width` cells. */
 export function liveLines(state: ProgressState, nowMs: number, width: number): string[] {
@@ -64,10 +66,14 @@ function measures(state: ProgressState, nowMs: number): string[] {
   return parts;
 }
 
-function waitingText(state: ProgressState, nowMs: number): string | null {
-  if (state.paceUntilMs === null || state.paceUntilMs <= nowMs) return null;
-  const until = clockTimeText(state.paceUntilMs, nowMs);
-  return state.paceReason === 'rate-limit'
-    ? `waiting for the rate limit until ${until}`
-    : `waiting until ${until}, as the gateway asked`;
+function waitingText({ waiting, waitingSinceMs }: ProgressState, nowMs: number): string | null {
+  if (waiting === null) return null;
+  const { reason, untilMs } = waiting;
+  // Each request ends the wait for one that ran before it; only a long wait is worth a line.
+  if (untilMs === null) return nowMs - waitingSinceMs < SHOWN_WAIT_MS ? null : `waiting for ${REQUEST_WAITS[reason]}`;
+  if (untilMs <= nowMs) return null;
+  const until = clockTimeText(untilMs, nowMs);
+  return reason === 'server-asked'
+    ? `waiting until ${until}, as the gateway asked`
+    : `waiting for ${REQUEST_WAITS[reason]} until ${until}`;
 }

@@ -1,13 +1,20 @@
-import { type Clock, type Emit, type ProxySettings, positiveOption, proxyFor, type Random } from '@edrlake/core';
+import {
+  type Clock,
+  type Emit,
+  positiveOption,
+  proxyFor,
+  type ProxySettings,
+  type Random,
+  type RateLimit,
+} from '@edrlake/core';
 import { createAccess } from '../http/access.ts';
 import { createRedact } from '../http/redaction.ts';
 import type { DataTools, SendTools } from '../http/send-request.ts';
 import { createServerTime } from '../http/server-time.ts';
 import { createTokenHolder } from '../http/token.ts';
 import { createTransport } from '../http/transport.ts';
-import type { LimitFacts, RateLimit } from '../rate-limit/limit-headers.ts';
+import type { LimitFacts } from '../rate-limit/limit-headers.ts';
 import { createRateLimiter, type RateLimiter } from '../rate-limit/rate-limiter.ts';
-import { createSemaphore } from '../rate-limit/semaphore.ts';
 import { logIn } from './login.ts';
 
 /** Where the API is, who asks, and how politely. */
@@ -43,7 +50,7 @@ export interface QualysClientTools {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
-  /** Replaces the client's own budget, where several clients share one. */
+  /** Replaces the client's own rate limiter, and the option `concurrency`, where several clients share one. */
   readonly budget?: RateLimiter;
 }
 
@@ -80,7 +87,7 @@ export function openClientContext(
   const exchangeTools: SendTools = {
     // One more than the cap, so that a login never waits for a page.
     transport: createTransport(baseUrl, timeouts, maxConcurrency + 1, proxyFor(baseUrl, options.proxy), redact),
-    budget: tools.budget ?? createRateLimiter(userLimit, { clock, emit }),
+    budget: tools.budget ?? createRateLimiter(userLimit, { clock, emit }, maxConcurrency),
     clock,
     random,
     emit,
@@ -95,17 +102,13 @@ export function openClientContext(
   };
   const tokens = createTokenHolder((signal) => logIn(options, host, exchangeTools, signal), clock);
   currentToken = tokens.secret;
-  const gate = createSemaphore(maxConcurrency);
   const observed: ClientContext['observed'] = { fromHeaders: false };
   let learnedConcurrency: number | null = null;
   let announced = '';
 
   function onLimits(limits: LimitFacts): void {
     if (limits.requests !== null || limits.remaining !== null) observed.fromHeaders = true;
-    if (limits.concurrency !== null) {
-      learnedConcurrency = limits.concurrency;
-      gate.setLimit(Math.min(maxConcurrency, limits.concurrency));
-    }
+    learnedConcurrency = limits.concurrency ?? learnedConcurrency;
     if (limits.requests === null && limits.concurrency === null) return;
     const { requests, windowSeconds } = exchangeTools.budget.limit();
     const found = `${requests}/${windowSeconds}/${learnedConcurrency}`;
@@ -114,5 +117,5 @@ export function openClientContext(
     emit({ type: 'limits', requests, windowSeconds, concurrency: learnedConcurrency });
   }
 
-  return { data: { ...exchangeTools, tokens, gate, onLimits }, observed };
+  return { data: { ...exchangeTools, tokens, onLimits }, observed };
 }

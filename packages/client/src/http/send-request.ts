@@ -1,7 +1,6 @@
 import { type Clock, EdrlakeError, type Emit, type ErrorContext, type Random } from '@edrlake/core';
 import { type LimitFacts, readLimits } from '../rate-limit/limit-headers.ts';
 import type { RateLimiter, RequestPermit } from '../rate-limit/rate-limiter.ts';
-import type { Semaphore } from '../rate-limit/semaphore.ts';
 import { longestWaitMs } from '../rate-limit/sliding-window.ts';
 import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
@@ -110,10 +109,9 @@ export interface DataRequest<T> extends HttpRequest {
   readonly read: (answer: HttpAnswer) => Promise<T>;
 }
 
-/** What a data request needs besides: the token, a slot, and somebody who learns. */
+/** What a data request needs besides: the token, and a listener for the limits that answers name. */
 export interface DataTools extends SendTools {
   readonly tokens: TokenHolder;
-  readonly gate: Semaphore;
   readonly onLimits: (limits: LimitFacts) => void;
 }
 
@@ -129,7 +127,7 @@ const WAIT_BEFORE_SAME_MS = 1_000;
 /** Refusals of fresh tokens that one request takes, where others have been answered. */
 const MAX_FRESH_REFUSALS = 2;
 
-/** One polite request: a slot, the budget, the token, then the tries. @throws {EdrlakeError} final for this request. */
+/** One polite request: its turn at the rate limiter, the token, then the tries. @throws {EdrlakeError} final for this request. */
 export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
   const { clock, emit, budget, access } = tools;
   let hasReplacedToken = false;
@@ -192,38 +190,32 @@ async function tryOnce<T>(
 ): Promise<Outcome<T>> {
   const { clock, tokens, access } = tools;
   const queuedAtMs = clock.nowMs();
-  // The slot comes first: a request that holds a permit must be sent at once, or the budget would count it too early.
-  const leave = await tools.gate.enter(signal);
+  const permit = await tools.budget.acquire(signal);
   try {
-    const permit = await tools.budget.acquire(signal);
-    try {
-      const token = await tokenFor(permit, tokens, signal);
-      attempt.exclude(clock.nowMs() - queuedAtMs);
-      return await sendOnce(
-        { ...request, headers: { ...request.headers, authorization: `Bearer ${token.text}` } },
-        attempt.tryNumber,
-        tools,
-        (limits) => {
-          permit.answered(limits);
-          if (limits !== null) tools.onLimits(limits);
-        },
-        async (answer, limits): Promise<Outcome<T>> => {
-          if (answer.status === 200 || answer.status === 204) {
-            const outcome = await readOnce(request, answer);
-            if (outcome.kind === 'done') access.granted();
-            return outcome;
-          }
-          const error = await refusalOf(request, answer, limits, tools, signal);
-          if (answer.status === 401) return { kind: 'refused-token', token, error };
-          throw error;
-        },
-        signal,
-      );
-    } finally {
-      permit.ended();
-    }
+    const token = await tokenFor(permit, tokens, signal);
+    attempt.exclude(clock.nowMs() - queuedAtMs);
+    return await sendOnce(
+      { ...request, headers: { ...request.headers, authorization: `Bearer ${token.text}` } },
+      attempt.tryNumber,
+      tools,
+      (limits) => {
+        permit.answered(limits);
+        if (limits !== null) tools.onLimits(limits);
+      },
+      async (answer, limits): Promise<Outcome<T>> => {
+        if (answer.status === 200 || answer.status === 204) {
+          const outcome = await readOnce(request, answer);
+          if (outcome.kind === 'done') access.granted();
+          return outcome;
+        }
+        const error = await refusalOf(request, answer, limits, tools, signal);
+        if (answer.status === 401) return { kind: 'refused-token', token, error };
+        throw error;
+      },
+      signal,
+    );
   } finally {
-    leave();
+    permit.ended();
   }
 }
 

@@ -180,7 +180,7 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     },
     limits: () => ({
       ...data.budget.limit(),
-      concurrency: data.gate.limit(),
+      concurrency: data.budget.concurrency(),
       requestsLeft: data.budget.requestsLeft(),
       ...observed,
       clockSkew: data.serverTime.skew(),

@@ -1,4 +1,4 @@
-import { EdrlakeError } from '@edrlake/core';
+import { didYouMean, EdrlakeError } from '@edrlake/core';
 
 /** Platform id → host of its gateway. A private cloud has none of these ids: its gateway is `qualysgateway.<customer base>`. */
 export const PLATFORMS = {
@@ -59,10 +59,8 @@ function gatewayOf(platform: string): string {
   const id = platform.toUpperCase();
   if (isPlatformId(id)) return PLATFORMS[id];
   const known = Object.keys(PLATFORMS);
-  const nearest = known
-    .map((candidate) => ({ candidate, edits: editDistance(id, candidate) }))
-    .sort((a, b) => a.edits - b.edits)[0];
-  const suggestion = nearest !== undefined && nearest.edits <= 2 ? ` Did you mean ${nearest.candidate}?` : '';
+  const nearest = didYouMean(id, known);
+  const suggestion = nearest === null ? '' : ` Did you mean ${nearest}?`;
   throw new EdrlakeError('CONFIG_INVALID', `unknown platform "${platform}".${suggestion}`, {
     hint: `Known platforms: ${known.join(', ')}. For a private cloud set the base URL to https://qualysgateway.<your base>.`,
   });
@@ -117,18 +115,4 @@ function isLoopback(host: string): boolean {
 
 function urlInvalid(message: string, hint = 'Give the URL of a gateway, such as https://gateway.qg2.apps.qualys.com') {
   return new EdrlakeError('URL_INVALID', message, { hint });
-}
-
-/** Levenshtein distance; both words are a few letters long. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? b.length;
 }

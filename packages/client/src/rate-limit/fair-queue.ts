@@ -1,4 +1,5 @@
-import type { LimitFacts, RateLimit } from './limit-headers.ts';
+import type { RateLimit } from '@edrlake/core';
+import type { LimitFacts } from './limit-headers.ts';
 import type { Holder, RequestPriority, SharedState, StateUpdate } from './shared-state.ts';
 import { createSlidingWindow, type SlidingWindow } from './sliding-window.ts';
 
@@ -23,7 +24,7 @@ export interface LimiterClient {
 type Verdict =
   | { readonly kind: 'go' }
   | { readonly kind: 'rate'; readonly untilMs: number; readonly isServersWish: boolean }
-  | { readonly kind: 'place' };
+  | { readonly kind: 'place'; readonly reason: 'concurrency' | 'rate-limit' | 'other-process' };
 
 /** The account as this one may use it: with the reserve taken off. It changes the state. */
 export function slidingWindowOf(state: SharedState, asker: LimiterClient): SlidingWindow {
@@ -32,7 +33,7 @@ export function slidingWindowOf(state: SharedState, asker: LimiterClient): Slidi
 }
 
 /** Requests that may run at once, all processes together. */
-function concurrencyOf(state: SharedState, asker: LimiterClient): number {
+export function concurrencyOf(state: SharedState, asker: LimiterClient): number {
   return Math.min(asker.concurrency, state.concurrency ?? asker.concurrency);
 }
 
@@ -50,7 +51,10 @@ function verdictFor(state: SharedState, asker: LimiterClient, nowMs: number): Ve
   const places = Math.min(concurrencyOf(state, asker) - running, account.left(nowMs));
   const ticket = state.holders.find(({ id }) => id === asker.id)?.waiting?.ticket ?? state.nextTicket;
   const ahead = state.holders.filter((holder) => isAhead(holder, asker, ticket, nowMs)).length;
-  return ahead < places ? { kind: 'go' } : { kind: 'place' };
+  if (ahead < places) return { kind: 'go' };
+  const isOthers = ahead > 0 || state.holders.some((holder) => holder.id !== asker.id && holder.running > 0);
+  if (isOthers) return { kind: 'place', reason: 'other-process' };
+  return { kind: 'place', reason: account.left(nowMs) <= 0 ? 'rate-limit' : 'concurrency' };
 }
 
 function isAhead({ id, priority, waiting }: Holder, asker: LimiterClient, ticket: number, nowMs: number): boolean {

@@ -1,22 +1,22 @@
 import { type Clock, linkAbort, unlessAborted } from '@edrlake/core';
 
-/** The longest time a timer can run; whoever waits longer wakes up and goes on waiting. */
+/** The longest time a timer can run. A longer wait wakes up and continues. */
 const MAX_TIMER_MS = 2_000_000_000;
 
-/** One after another, in the order they came. */
+/** A mutex with a queue in the order of arrival, in which a waiter can be aborted. */
 export interface FifoMutex {
   /**
-   * Runs `take` when all who came before are done. Whoever is aborted in the line leaves at once; what `take` yields all the
-   * same goes to `giveBack`. @throws the signal's reason
+   * Runs `take` once all earlier callers are done. An aborted caller leaves the queue at once; if its `take` still yields
+   * something, that goes to `giveBack`. @throws the signal's reason
    */
   run<T>(take: () => Promise<T>, giveBack: (taken: T) => void, signal: AbortSignal): Promise<T>;
-  /** Waits until the instant or until `wake`, whichever comes first. Only for who is at the head. @throws the signal's reason */
+  /** Waits for the delay (Infinity: without an end) or for `wake`. For the head of the queue only. @throws the signal's reason */
   sleep(delayMs: number, signal: AbortSignal): Promise<void>;
-  /** Something changed: whoever is at the head looks again. */
+  /** Ends the sleep of the head of the queue: something changed. */
   wake(): void;
 }
 
-/** The line is as long as the number of callers, which bound it themselves. */
+/** The queue is as long as the number of callers; the callers bound it. */
 export function createFifoMutex(clock: Clock): FifoMutex {
   let wake = () => {};
   let turn: Promise<unknown> = Promise.resolve();
@@ -35,7 +35,8 @@ export function createFifoMutex(clock: Clock): FifoMutex {
       const { controller, unlink } = linkAbort(signal);
       wake = () => controller.abort();
       try {
-        await clock.sleep(Math.min(delayMs, MAX_TIMER_MS), controller.signal);
+        if (delayMs === Number.POSITIVE_INFINITY) await unlessAborted(new Promise<never>(() => {}), controller.signal);
+        else await clock.sleep(Math.min(delayMs, MAX_TIMER_MS), controller.signal);
       } catch (thrown) {
         signal.throwIfAborted();
         if (!controller.signal.aborted) throw thrown;

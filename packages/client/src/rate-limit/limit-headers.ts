@@ -1,12 +1,6 @@
 /** Response headers as the HTTP library gives them: lower-case names, repeated headers as a list. */
 export type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** A number of requests in any stretch of so many seconds. */
-export interface RateLimit {
-  readonly requests: number;
-  readonly windowSeconds: number;
-}
-
 /** What one answer said about limits. null where the header is missing, empty or not a number. */
 export interface LimitFacts {
   readonly requests: number | null;

@@ -1,6 +1,7 @@
-import type { Clock, Emit } from '@edrlake/core';
+import type { Clock, Emit, RateLimit } from '@edrlake/core';
 import { createFifoMutex } from './fifo-mutex.ts';
-import type { LimitFacts, RateLimit } from './limit-headers.ts';
+import type { LimitFacts } from './limit-headers.ts';
+import { createRequestSlots } from './request-slots.ts';
 import { createSlidingWindow } from './sliding-window.ts';
 
 /** Leave to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`, once. */
@@ -13,7 +14,10 @@ export interface RequestPermit {
   ended(): void;
 }
 
-/** How many requests may be sent, and when. Implementations keep the caller under the limit instead of letting it run into it. */
+/**
+ * The one place where a request waits for its turn. A `pace` event names what it waits for. Implementations keep the caller
+ * under the limits instead of letting it run into them.
+ */
 export interface RateLimiter {
   /** Resolves, in the order of the calls, when one more request stays under every known limit. @throws the signal's reason */
   acquire(signal: AbortSignal): Promise<RequestPermit>;
@@ -23,48 +27,72 @@ export interface RateLimiter {
   requestsLeft(): number;
   /** The tightest limit in force. */
   limit(): RateLimit;
+  /** Requests at once, as used now. */
+  concurrency(): number;
 }
 
 /**
- * A budget for one process; how many requests run at once is left to its user. Reports each wait as a `pace` event, again when
- * its end moves.
+ * The rate limiter of one process:
+ *
+ *     acquire ──► FIFO queue ──► head: a free slot? ──► room in the sliding window? ──► permit
+ *                                  │ no                   │ no
+ *                                  └ sleep until ended    └ sleep until the window has room, or until an answer
+ *
+ * Reports each wait of the head as a `pace` event, again when the reason or the end changes.
  * @param userLimit an upper bound that headers may only lower; null: 300 per 3600 s until headers say otherwise
+ * @param maxConcurrency requests at once, an upper bound that headers may only lower
  */
 export function createRateLimiter(
   userLimit: RateLimit | null,
   tools: { readonly clock: Clock; readonly emit: Emit },
+  maxConcurrency = Number.POSITIVE_INFINITY,
 ): RateLimiter {
   const { clock, emit } = tools;
   const account = createSlidingWindow(userLimit);
   const line = createFifoMutex(clock);
+  const slots = createRequestSlots(maxConcurrency);
 
   function take(): RequestPermit {
     const sequence = account.begin();
+    slots.take();
     return {
       answered(facts) {
         account.end(sequence, facts, clock.nowMs());
+        slots.learn(facts);
         line.wake();
       },
       unused() {
         account.undo();
         line.wake();
       },
-      ended() {},
+      ended() {
+        slots.free();
+        line.wake();
+      },
     };
   }
 
   async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
     let announcedMs = 0;
+    let hasSaidFull = false;
     // Each round ends with a permit, or waits for time or for an answer: there is nothing to spin on.
     for (;;) {
       signal.throwIfAborted();
+      if (slots.isFull()) {
+        if (!hasSaidFull) emit({ type: 'pace', reason: 'concurrency', delayMs: null, untilMs: null });
+        hasSaidFull = true;
+        await line.sleep(Number.POSITIVE_INFINITY, signal);
+        continue;
+      }
       const nowMs = clock.nowMs();
       const untilMs = account.freeAtMs(nowMs);
       if (untilMs <= nowMs) return take();
-      if (untilMs !== announcedMs && untilMs !== Number.POSITIVE_INFINITY) {
+      if (untilMs !== announcedMs) {
         announcedMs = untilMs;
         const reason = account.isBlocked(nowMs) ? 'server-asked' : 'rate-limit';
-        emit({ type: 'pace', reason, delayMs: untilMs - nowMs, untilMs });
+        // Without an end: all of the limit is under way, and an answer has to come first.
+        const hasEnd = untilMs !== Number.POSITIVE_INFINITY;
+        emit({ type: 'pace', reason, delayMs: hasEnd ? untilMs - nowMs : null, untilMs: hasEnd ? untilMs : null });
       }
       await line.sleep(untilMs - nowMs, signal);
     }
@@ -74,7 +102,10 @@ export function createRateLimiter(
     acquire: (signal) =>
       line.run(
         () => acquireInTurn(signal),
-        (permit) => permit.unused(),
+        (permit) => {
+          permit.unused();
+          permit.ended();
+        },
         signal,
       ),
     blockUntil(untilMs) {
@@ -83,5 +114,6 @@ export function createRateLimiter(
     },
     requestsLeft: () => account.left(clock.nowMs()),
     limit: account.limit,
+    concurrency: slots.limit,
   };
 }

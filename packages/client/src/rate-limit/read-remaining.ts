@@ -1,6 +1,6 @@
+import type { RateLimit } from '@edrlake/core';
 import { latestVersion } from './cas-file.ts';
 import { removeDeadHolders } from './fair-queue.ts';
-import type { RateLimit } from './limit-headers.ts';
 import type { LimiterLiveness } from './shared-limiter-file.ts';
 import { parseState } from './shared-state.ts';
 import { boundedState } from './shared-state-bounds.ts';

@@ -1,8 +1,24 @@
-import { type Clock, EdrlakeError, type Emit, linkAbort, positiveOption, type Random } from '@edrlake/core';
-import { acquireOrQueue, type LimiterClient, MAX_LOOK_MS, recordAnswer, slidingWindowOf } from './fair-queue.ts';
+import {
+  type Clock,
+  EdrlakeError,
+  type Emit,
+  linkAbort,
+  positiveOption,
+  type Random,
+  type RateLimit,
+} from '@edrlake/core';
+import {
+  acquireOrQueue,
+  concurrencyOf,
+  type LimiterClient,
+  MAX_LOOK_MS,
+  recordAnswer,
+  slidingWindowOf,
+  type Wait,
+} from './fair-queue.ts';
 import { createFifoMutex } from './fifo-mutex.ts';
-import type { RateLimit } from './limit-headers.ts';
 import type { RateLimiter, RequestPermit } from './rate-limiter.ts';
+import { createRequestSlots } from './request-slots.ts';
 import { type LimiterLiveness, openSharedLimiterFile, type SharedLimiterFile } from './shared-limiter-file.ts';
 import type { RequestPriority, StateUpdate } from './shared-state.ts';
 
@@ -70,6 +86,7 @@ export async function openSharedLimiter(
   const ledger = openSharedLimiterFile(options.directory, options.priority, options.liveness, clock, onForgotten);
   const asker: LimiterClient = { id: ledger.id, priority: options.priority, userLimit, concurrency };
   const line = createFifoMutex(clock);
+  const slots = createRequestSlots(concurrency);
   const closing = new AbortController();
 
   const jittered = (ms: number) => Math.ceil(ms / 2 + (random() * ms) / 2);
@@ -96,26 +113,33 @@ export async function openSharedLimiter(
   }
 
   function permitOf(sequence: number): RequestPermit {
+    slots.take();
     return {
-      answered: (facts) =>
+      answered: (facts) => {
+        slots.learn(facts);
         noteOnOwn((mine, draft) => {
           recordAnswer(draft, asker, sequence, facts);
           return { ...mine, unanswered: mine.unanswered - 1 };
-        }),
+        });
+      },
       unused: () =>
         noteOnOwn((mine, { state }) => {
           slidingWindowOf(state, asker).undo();
           return { ...mine, unanswered: mine.unanswered - 1 };
         }),
-      ended: () => noteOnOwn((mine) => ({ ...mine, running: mine.running - 1 })),
+      ended: () => {
+        slots.free();
+        noteOnOwn((mine) => ({ ...mine, running: mine.running - 1 }));
+      },
     };
   }
 
   async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
-    let announcedMs = 0;
-    const sinceMs = clock.nowMs();
-    let hasSaidWho = false;
     try {
+      // Own requests fill the limit: no other process can help, so the shared file is not polled.
+      if (slots.isFull()) emit({ type: 'pace', reason: 'concurrency', delayMs: null, untilMs: null });
+      while (slots.isFull()) await line.sleep(Number.POSITIVE_INFINITY, signal);
+      const report = waitReport(ledger, options.liveness, tools);
       // Each round ends with a permit or waits: for time, for others, or for an answer of our own.
       for (let looks = 0; ; looks++) {
         signal.throwIfAborted();
@@ -123,14 +147,7 @@ export async function openSharedLimiter(
         const lookMs = { rate: jittered(MAX_LOOK_MS), place };
         const taken = ledger.update((draft) => acquireOrQueue(draft, asker, lookMs));
         if (typeof taken === 'number') return permitOf(taken);
-        if (taken?.kind === 'rate' && Math.abs(taken.untilMs - announcedMs) > MOVED_MS) {
-          announcedMs = taken.untilMs;
-          const reason = taken.isServersWish ? 'server-asked' : 'rate-limit';
-          emit({ type: 'pace', reason, delayMs: taken.untilMs - clock.nowMs(), untilMs: taken.untilMs });
-        }
-        if (taken?.kind === 'place' && !hasSaidWho && clock.nowMs() - sinceMs > WHO_AFTER_MS) {
-          hasSaidWho = sayWhoHolds(ledger, options.liveness, emit);
-        }
+        if (taken !== null) report(taken);
         await line.sleep(taken?.delayMs ?? jittered(FIRST_LOOK_MS), signal);
       }
     } catch (thrown) {
@@ -172,6 +189,7 @@ export async function openSharedLimiter(
     },
     requestsLeft: () => slidingWindowOf(ledger.look(), asker).left(clock.nowMs()),
     limit: () => slidingWindowOf(ledger.look(), asker).limit(),
+    concurrency: () => concurrencyOf(ledger.look(), asker),
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new EdrlakeError('INTERRUPTED', 'the request budget is closed'));
@@ -186,7 +204,36 @@ export async function openSharedLimiter(
   };
 }
 
-/** Whoever waits for places that a process elsewhere holds, perhaps a dead one, is told so. @returns whether there is one */
+/**
+ * Reports what one request waits for: a wait with an end at once, and again when the end moves; a wait for other requests once,
+ * when it has lasted for two seconds, with the process elsewhere that holds places, if there is one.
+ */
+function waitReport(
+  ledger: SharedLimiterFile,
+  liveness: LimiterLiveness,
+  { clock, emit }: { readonly clock: Clock; readonly emit: Emit },
+): (wait: Wait) => void {
+  const sinceMs = clock.nowMs();
+  let announcedMs = 0;
+  let hasSaidPlace = false;
+  let hasSaidWho = false;
+  return (wait) => {
+    const nowMs = clock.nowMs();
+    if (wait.kind === 'rate') {
+      const { untilMs } = wait;
+      if (Math.abs(untilMs - announcedMs) <= MOVED_MS) return;
+      announcedMs = untilMs;
+      const reason = wait.isServersWish ? 'server-asked' : 'rate-limit';
+      emit({ type: 'pace', reason, delayMs: untilMs - nowMs, untilMs });
+    } else if (nowMs - sinceMs > WHO_AFTER_MS) {
+      if (!hasSaidPlace) emit({ type: 'pace', reason: wait.reason, delayMs: null, untilMs: null });
+      hasSaidPlace = true;
+      if (!hasSaidWho) hasSaidWho = sayWhoHolds(ledger, liveness, emit);
+    }
+  };
+}
+
+/** Names a process elsewhere, perhaps a dead one, that holds places. @returns whether there is one */
 function sayWhoHolds(ledger: SharedLimiterFile, { stateOf }: LimiterLiveness, emit: Emit): boolean {
   const others = ledger.look().holders.filter(({ id, running }) => id !== ledger.id && running > 0);
   const holder = others.find(({ owner }) => stateOf(owner) === 'elsewhere');

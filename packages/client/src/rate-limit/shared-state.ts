@@ -1,5 +1,4 @@
-import type { ProcessOwner } from '@edrlake/core';
-import type { RateLimit } from './limit-headers.ts';
+import type { ProcessOwner, RateLimit } from '@edrlake/core';
 import { emptySlidingWindow, type SlidingWindowState } from './sliding-window.ts';
 import type { TimestampCount } from './timestamp-counts.ts';
 

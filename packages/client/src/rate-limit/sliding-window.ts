@@ -1,4 +1,5 @@
-import type { LimitFacts, RateLimit } from './limit-headers.ts';
+import type { RateLimit } from '@edrlake/core';
+import type { LimitFacts } from './limit-headers.ts';
 import { coarsen, countAfter, firstAfter, insert, type TimestampCount, withoutFirst } from './timestamp-counts.ts';
 
 /** The standard subscription, assumed until an answer says otherwise. */

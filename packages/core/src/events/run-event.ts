@@ -21,10 +21,16 @@ export type RunEvent =
       readonly tryNumber: number;
     }
   | {
+      /** The next request of this process waits for its turn. */
       readonly type: 'pace';
-      readonly reason: 'rate-limit' | 'server-asked';
-      readonly delayMs: number;
-      readonly untilMs: number;
+      /**
+       * What it waits for: the rate limit of the subscription, a time that the server asked for (`Retry-After`), an end of one of
+       * the requests of this process, or requests of other processes that share the rate limiter.
+       */
+      readonly reason: 'rate-limit' | 'server-asked' | 'concurrency' | 'other-process';
+      /** null where the wait ends with an answer, at an unknown time. */
+      readonly delayMs: number | null;
+      readonly untilMs: number | null;
     }
   | {
       readonly type: 'limits';

@@ -15,7 +15,7 @@ import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.t
 /** What the fetching of one window works with. */
 export interface WindowFetching {
   readonly source: EventSource;
-  /** Every request waits here for its turn: the one concurrency limit of all windows. */
+  /** Bounds the pages of all windows that are under way. The source decides when a request may be sent, and reports the wait. */
   readonly inTurn: <T>(request: () => Promise<T>) => Promise<T>;
   readonly spool: Spool;
   readonly signal: AbortSignal;

@@ -3,11 +3,10 @@ import {
   createQualysSource,
   DOCUMENTED_TOKENS,
   type QualysClient,
-  type RateLimit,
   type RateLimiter,
   resolveBaseUrl,
 } from '@edrlake/client';
-import type { EventSource, ProxySettings, TimeAxis } from '@edrlake/core';
+import type { EventSource, ProxySettings, RateLimit, TimeAxis } from '@edrlake/core';
 import type { Services } from '../run/types.ts';
 
 /** How to reach one account on one platform. Absent settings take the documented defaults. */

@@ -4,6 +4,7 @@ import {
   type PlannedWindow,
   type StagedBatch,
   type StagedWindow,
+  sum,
   type Window,
   type WindowProof,
 } from '@edrlake/core';
@@ -161,8 +162,4 @@ function stagedOf(staged: StagedBatch, planned: PlannedWindow): StagedWindow {
 
 function nothingOf({ window }: PlannedWindow): StagedWindow {
   return { windowId: window.id, recordCount: 0, rejectedCount: 0, distinctIds: 0, perDay: {}, rejectedPerDay: {} };
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }

@@ -1,3 +1,4 @@
+import { sum } from '@edrlake/core';
 import type { ParamValue } from '../definition/params.ts';
 import { isPlainObject, type PlainData } from '../definition/plain-data.ts';
 import type { ErrorSummary, RunOutcome, TaskOutcome } from './pipeline-journal.ts';
@@ -165,8 +166,4 @@ function isGood(standing: UnitStatus | null): boolean {
 function numberIn(output: PlainData, key: string): number {
   const value = isPlainObject(output) ? output[key] : undefined;
   return typeof value === 'number' ? value : 0;
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }
