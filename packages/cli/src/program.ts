@@ -14,6 +14,7 @@ import { COMMANDS } from './commands.ts';
 import { readConfigFile } from './config/config-file.ts';
 import { cleanEnvironment } from './process/clean-environment.ts';
 import { lineWidth, type ProcessContext, writeText } from './process/process-context.ts';
+import { programName } from './process/program-name.ts';
 import { proxySecrets } from './process/proxy-environment.ts';
 import { causeText, errorDocument, errorText, withoutSecrets } from './text/error-text.ts';
 
@@ -88,7 +89,7 @@ async function reportError(error: EdrlakeError, style: ErrorStyle, context: Proc
   if (style.json) {
     await writeText(stdout, `${withoutSecrets(JSON.stringify(errorDocument(error)), secrets)}\n`);
   } else {
-    await writeText(stderr, withoutSecrets(errorText(error, lineWidth(stderr, env)), secrets));
+    await writeText(stderr, withoutSecrets(errorText(error, lineWidth(stderr, env), programName(env)), secrets));
   }
   if (style.debug) await writeText(stderr, withoutSecrets(causeText(error), secrets));
   return error.exitCode;

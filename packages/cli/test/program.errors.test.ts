@@ -26,17 +26,17 @@ describe('a filter that is set for everything', () => {
 
 describe('a command line that cannot be understood', () => {
   it.each([
-    [['bakfill'], 'there is no command "bakfill" [USAGE]', 'Did you mean: edrlake backfill'],
+    [['bakfill'], 'there is no command "bakfill" [USAGE]', 'Did you mean: npx edrlake backfill'],
     [['xyzzy'], 'there is no command "xyzzy" [USAGE]', 'edrlake --help lists the commands.'],
     [
       ['plan', '--form', 'x'],
       'edrlake plan has no flag --form [USAGE]',
-      'Did you mean --from? See: edrlake plan --help',
+      'Did you mean --from? See: npx edrlake plan --help',
     ],
-    [['plan', '--format', 'csv'], 'edrlake plan has no flag --format [USAGE]', 'See: edrlake plan --help'],
-    [['plan', 'extra'], 'edrlake plan does not take the argument "extra" [USAGE]', 'See: edrlake plan --help'],
-    [['plan', '--from'], '--from: expected a day', 'See: edrlake plan --help'],
-    [['event', 'a'], 'edrlake event: expected <agent-id> and <event-id> [USAGE]', 'See: edrlake event --help'],
+    [['plan', '--format', 'csv'], 'edrlake plan has no flag --format [USAGE]', 'See: npx edrlake plan --help'],
+    [['plan', 'extra'], 'edrlake plan does not take the argument "extra" [USAGE]', 'See: npx edrlake plan --help'],
+    [['plan', '--from'], '--from: expected a day', 'See: npx edrlake plan --help'],
+    [['event', 'a'], 'edrlake event: expected <agent-id> and <event-id> [USAGE]', 'See: npx edrlake event --help'],
     [['--bogus=1', 'plan'], 'expected a command before --bogus [USAGE]', 'edrlake --help'],
     [['plan', '--page-size', '0'], '--page-size: expected a whole number from 1 to 10000, found "0"', ''],
   ])('%j is one short message on stderr and exit code 2', async (args, message, hint) => {

@@ -106,6 +106,7 @@ describe('the live display', () => {
       view: exportProgress(clock.nowMs()),
       level: 'info',
       live: true,
+      program: 'edrlake',
       width: () => width,
     });
     return { clock, terminal, shown };
@@ -157,6 +158,7 @@ describe('progress off a terminal', () => {
       view: exportProgress(clock.nowMs()),
       level,
       live: false,
+      program: 'edrlake',
       width: () => 80,
     });
     return { clock, file, shown };

@@ -4,7 +4,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { knownDays, wantedRanges } from '../args/wanted-ranges.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
@@ -66,11 +66,11 @@ async function show(report: ExportReport | null, values: FlagValues, context: Pr
   if (report === null) {
     const nothing = `Nothing to do: ${values.only === 'failed' ? 'no failed window is left' : `nothing is ${values.only}`}.`;
     if (values.json) await writeJson(stdout, { outcome: 'done', only: values.only, ranges: [] });
-    else await writeText(stdout, `${nothing}\n`);
+    else await writeMessage(context, `${nothing}\n`);
     return 0;
   }
   if (values.json) await writeJson(stdout, reportDocument(report));
-  else await writeText(stdout, reportText(report, lineWidth(stdout, env)));
+  else await writeMessage(context, reportText(report, lineWidth(stdout, env)));
   await writeRejects([report], context);
   return EXPORT_EXIT_CODES[report.outcome];
 }

@@ -3,7 +3,7 @@ import type { CompactReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { type ProcessContext, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { optionalRange, servicesOf } from '../session/connection-settings.ts';
@@ -49,7 +49,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     display.stop();
   }
   if (values.json) await writeJson(stdout, report);
-  else await writeText(stdout, compactText(report));
+  else await writeMessage(context, compactText(report));
   return 0;
 }
 

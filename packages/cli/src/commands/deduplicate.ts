@@ -3,7 +3,7 @@ import type { DeduplicateReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { type ProcessContext, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { optionalRange, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
@@ -42,7 +42,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     () => lake.deduplicate(newRunId(context), range ?? undefined),
   );
   if (values.json) await writeJson(stdout, report);
-  else await writeText(stdout, deduplicateText(report));
+  else await writeMessage(context, deduplicateText(report));
   return 0;
 }
 

@@ -1,5 +1,5 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
-import { delimiter, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EdrlakeError, MS_PER_DAY, NO_FILTER, parseRange, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
@@ -15,7 +15,7 @@ import { collectRows } from '../demo/collect-rows.ts';
 import { DEMO_QUERIES } from '../demo/demo-queries.ts';
 import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo/demo-text.ts';
 import { startSimulatedGateway } from '../demo/simulated-gateway.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
@@ -58,7 +58,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const startedAtMs = context.clock.nowMs();
   const directory = resolve(context.workingDirectory, typed.has('lake') ? values.lake : 'lake/demo');
   const say = async (text: string) => {
-    if (!values.json) await writeText(context.stdout, `${text}\n`);
+    if (!values.json) await writeMessage(context, `${text}\n`);
   };
   const width = lineWidth(context.stdout, context.env);
   await claimDirectory(directory);
@@ -85,8 +85,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
       const answers = await ask(lake, context.signal);
       await say(questionsText(answers, width));
       const durationMs = context.clock.nowMs() - startedAtMs;
-      const program = await programName(context.env);
-      await say(closingText(directory, context.workingDirectory, durationMs, program));
+      await say(closingText(directory, context.workingDirectory, durationMs));
       if (values.json) await writeJson(context.stdout, document(directory, plan, report, status, answers, durationMs));
       return proof.every(({ counted, inLake }) => counted === inLake) ? 0 : 4;
     } finally {
@@ -224,11 +223,4 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** What a person can type: `edrlake` where the shell finds it. npm puts the folders of its packages on the path of a script. */
-async function programName(env: ProcessContext['env']): Promise<string> {
-  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => !/node_modules[\\/]\.bin[\\/]?$/.test(folder));
-  const found = await Promise.all(folders.map((folder) => isThere(join(folder, 'edrlake'))));
-  return found.includes(true) ? 'edrlake' : 'npx edrlake';
 }

@@ -4,7 +4,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory } from '../session/lake-access.ts';
@@ -43,7 +43,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     : [...(await diagnosed(values, context)), ...(await examined(values, context, true))];
   const { stdout, env } = context;
   if (values.json) await writeJson(stdout, { ok: findings.every(({ status }) => status !== 'fail'), findings });
-  else await writeText(stdout, findingsText(findings, lineWidth(stdout, env)));
+  else await writeMessage(context, findingsText(findings, lineWidth(stdout, env)));
   return exitCodeOf(findings);
 }
 

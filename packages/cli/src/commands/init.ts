@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { configTemplate } from '../config/config-template.ts';
-import { type ProcessContext, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { SHIPPED_PIPELINES } from '../session/pipeline-file.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -51,7 +51,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     ...nextSteps.map((step) => `  ${step}`),
     '',
   ];
-  await writeText(context.stdout, lines.join('\n'));
+  await writeMessage(context, lines.join('\n'));
   return 0;
 }
 

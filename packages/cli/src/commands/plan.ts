@@ -3,7 +3,7 @@ import type { ExportPlan, Services } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { type PlanView, planText } from '../render/plan-text.ts';
 import { requiredRange, scopeOf, withConnection } from '../session/connection-settings.ts';
@@ -60,7 +60,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     display.stop();
   }
   if (values.json) await writeJson(context.stdout, planDocument(view));
-  else await writeText(context.stdout, planText(view, values.all, lineWidth(context.stdout, context.env)));
+  else await writeMessage(context, planText(view, values.all, lineWidth(context.stdout, context.env)));
   return 0;
 }
 

@@ -1,7 +1,7 @@
 import type { RebuildReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
-import { type ProcessContext, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory } from '../session/lake-access.ts';
@@ -34,7 +34,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     servicesOf(context, () => {}),
   );
   if (values.json) await writeJson(context.stdout, report);
-  else await writeText(context.stdout, rebuildText(report));
+  else await writeMessage(context, rebuildText(report));
   return 0;
 }
 

@@ -4,7 +4,7 @@ import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups
 import type { FlagValues } from '../args/options.ts';
 import { refuseScope } from '../args/refuse-scope.ts';
 import { knownDays } from '../args/wanted-ranges.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { type ReconcileView, reconcileDocument, reconcileText } from '../render/reconcile-text.ts';
@@ -62,7 +62,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 async function show(view: ReconcileView, values: FlagValues, context: ProcessContext): Promise<number> {
   const { stdout, env } = context;
   if (values.json) await writeJson(stdout, reconcileDocument(view));
-  else await writeText(stdout, reconcileText(view, lineWidth(stdout, env)));
+  else await writeMessage(context, reconcileText(view, lineWidth(stdout, env)));
   return EXIT_CODES[reconcileDocument(view).outcome];
 }
 

@@ -5,7 +5,8 @@ import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunR
 import { readRun, reportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage, writeText } from '../process/process-context.ts';
+import { programName } from '../process/program-name.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { descriptionText } from '../render/pipeline-text.ts';
@@ -58,9 +59,9 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     }
     const { result, stale } = ended;
     if (values.json) await writeJson(stdout, runDocument(reportOf(result)));
-    else await writeText(stdout, runText(reportOf(result), lineWidth(stdout, env)));
+    else await writeMessage(context, runText(reportOf(result), lineWidth(stdout, env)));
     if (stale === null) return exitCodeOf(result);
-    await writeText(context.stderr, errorText(stale, lineWidth(context.stderr, env)));
+    await writeText(context.stderr, errorText(stale, lineWidth(context.stderr, env), programName(env)));
     // A run that ended badly is the worse news.
     return exitCodeOf(result) || stale.exitCode;
   } finally {

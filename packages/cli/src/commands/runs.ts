@@ -4,7 +4,7 @@ import { lookAtLeases } from '@edrlake/lake';
 import { listRuns, type RunReport, readRun } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
 import { lakeDirectory, requireLake } from '../session/lake-access.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -40,12 +40,12 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   if (id === undefined) {
     const runs = await listRuns(runsDirectory, { limit: values.limit ?? USUAL_LIMIT, ...look });
     if (values.json) await writeJson(stdout, { runs: runs.map(summaryDocument) });
-    else await writeText(stdout, runsText(runs, width));
+    else await writeMessage(context, runsText(runs, width));
     return 0;
   }
   const report = await findRun(runsDirectory, id, look);
   if (values.json) await writeJson(stdout, runDocument(report));
-  else await writeText(stdout, runText(report, width));
+  else await writeMessage(context, runText(report, width));
   return 0;
 }
 

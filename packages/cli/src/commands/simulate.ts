@@ -4,7 +4,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { FAULT_FORMS, FAULT_GRAMMAR, parseFault } from '../args/fault-text.ts';
 import { OUTPUT } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { type ProcessContext, writeText } from '../process/process-context.ts';
+import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { nounText, rangeFlagsText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -59,7 +59,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   simulator.faults.push(...faults);
   try {
     if (values.json || stdout.isTTY !== true) await writeJson(stdout, startDocument(simulator, values, range));
-    else await writeText(stdout, startText(simulator, values, range));
+    else await writeMessage(context, startText(simulator, values, range));
     await untilAborted(signal);
   } finally {
     await simulator.close();

@@ -1,7 +1,7 @@
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { lineWidth, type ProcessContext, showsColour, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, showsColour, writeMessage, writeText } from '../process/process-context.ts';
 import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
 import { servicesOf, userLimitOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
@@ -44,7 +44,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
       });
     } else {
       const style = { width: lineWidth(stdout, env), colour: showsColour(stdout, env), nowMs };
-      await writeText(stdout, statusText(status, style));
+      await writeMessage(context, statusText(status, style));
     }
     if (staleness === null) return 0;
     await writeText(stderr, `edrlake: ${staleness}\n`);

@@ -10,7 +10,7 @@ import {
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';
 import { changedDays, exportsOf, type SyncView, syncDocument, syncText } from '../render/sync-text.ts';
@@ -75,7 +75,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 async function show(view: SyncView, values: FlagValues, context: ProcessContext): Promise<number> {
   const { stdout, env } = context;
   if (values.json) await writeJson(stdout, syncDocument(view));
-  else await writeText(stdout, syncText(view, lineWidth(stdout, env)));
+  else await writeMessage(context, syncText(view, lineWidth(stdout, env)));
   await writeRejects(exportsOf(view.report), context);
   const lost = view.report.lostFiles.length > 0 ? (['mismatch'] as const) : [];
   return EXPORT_EXIT_CODES[worstOutcome([...lost, ...exportsOf(view.report).map(({ outcome }) => outcome)])];

@@ -3,7 +3,7 @@ import type { VacuumReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
 import { bytesText, countText, durationText } from '../text/format-numbers.ts';
@@ -36,7 +36,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     lake.vacuum({ graceMs: values.grace, dryRun: values['dry-run'] }, { signal }),
   );
   if (values.json) await writeJson(stdout, report);
-  else await writeText(stdout, vacuumText(report, values.grace, lineWidth(stdout, env)));
+  else await writeMessage(context, vacuumText(report, values.grace, lineWidth(stdout, env)));
   return 0;
 }
 

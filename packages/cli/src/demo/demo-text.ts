@@ -45,16 +45,16 @@ export function questionsText(answers: readonly DemoAnswer[], width: number): st
     .join('\n');
 }
 
-/** Where everything is and what can be typed next. @param program what a shell finds edrlake by */
-export function closingText(directory: string, workingDirectory: string, durationMs: number, program: string): string {
+/** Where everything is and what can be typed next. */
+export function closingText(directory: string, workingDirectory: string, durationMs: number): string {
   const path = relative(workingDirectory, directory);
   const lake = path === '' || path.startsWith('..') ? directory : `./${path}`;
   return [
     `Took ${durationText(durationMs)}. The lake stays in ${lake}. Look around:`,
     '',
-    `  ${program} status --lake ${lake}`,
-    `  ${program} query --lake ${lake} "select count(*) from events"`,
-    `  ${program} sql --lake ${lake}`,
+    `  edrlake status --lake ${lake}`,
+    `  edrlake query --lake ${lake} "select count(*) from events"`,
+    `  edrlake sql --lake ${lake}`,
     `  duckdb -readonly ${lake}/lake.duckdb`,
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Clock, Random } from '@edrlake/core';
+import { programName, withProgramName } from './program-name.ts';
 
 /** A stream that is a terminal, or is not. */
 export interface TextSink extends NodeJS.WritableStream {
@@ -52,6 +53,11 @@ export function lineWidth(sink: TextSink, env: ProcessContext['env']): number {
 /** Whether to colour: only at a terminal that can, and not where `NO_COLOR` is set to anything. */
 export function showsColour(sink: TextSink, env: ProcessContext['env']): boolean {
   return sink.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
+}
+
+/** Writes a text for a user to stdout, with each command that it names as the user can paste it. Not for data. */
+export async function writeMessage(context: Pick<ProcessContext, 'stdout' | 'env'>, text: string): Promise<void> {
+  await writeText(context.stdout, withProgramName(text, programName(context.env)));
 }
 
 /** Writes text and waits until the stream takes more, so that a slow reader does not fill memory. */

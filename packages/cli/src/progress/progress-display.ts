@@ -1,6 +1,7 @@
 import type { Clock, Emit, RunEvent } from '@edrlake/core';
 import type { FlagValues, LogLevel } from '../args/options.ts';
 import { lineWidth, type ProcessContext, type TextSink } from '../process/process-context.ts';
+import { type ProgramName, programName, withProgramName } from '../process/program-name.ts';
 import { instantText } from '../text/format-numbers.ts';
 import { oneLine } from '../text/text-width.ts';
 import { isLogged, type LogLine, logLineOf } from './log-line.ts';
@@ -44,6 +45,8 @@ export interface DisplayOptions {
   /** true: redraw lines in place. false: write one line now and then. */
   readonly live: boolean;
   readonly width: () => number;
+  /** Begins each command that a line names. */
+  readonly program: ProgramName;
 }
 
 /** At most ten frames a second: more cannot be read and costs time. */
@@ -68,7 +71,8 @@ export function startDisplay(
   const { stderr, env, clock } = context;
   const level = values['log-level'];
   const live = stderr.isTTY === true && env.TERM !== 'dumb' && !values['no-progress'] && isLogged('info', level);
-  const display = progressDisplay(stderr, clock, { view, level, live, width: () => lineWidth(stderr, env) });
+  const width = () => lineWidth(stderr, env);
+  const display = progressDisplay(stderr, clock, { view, level, live, width, program: programName(env) });
   const timer = setInterval(display.tick, live ? FRAME_MS * 2.5 : PLAIN_LINE_MS / 2);
   timer.unref();
   return {
@@ -96,7 +100,7 @@ function liveDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): P
   };
   const log = (line: LogLine) => {
     if (stopped || !isLogged(line.level, options.level)) return;
-    draw(`${logText(line, clock.nowMs())}\n`);
+    draw(`${withProgramName(logText(line, clock.nowMs()), options.program)}\n`);
   };
   return {
     emit: (event) => {
@@ -127,7 +131,7 @@ function plainDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): 
   const log = (line: LogLine) => {
     if (stopped || !isLogged(line.level, options.level)) return;
     writtenAtMs = clock.nowMs();
-    stderr.write(`${logText(line, writtenAtMs)}\n`);
+    stderr.write(`${withProgramName(logText(line, writtenAtMs), options.program)}\n`);
   };
   const tick = () => {
     const nowMs = clock.nowMs();

@@ -4,6 +4,7 @@ import type { Lake } from '@edrlake/lake';
 import { wordsText } from '../args/option-values.ts';
 import { QUERY_FORMATS, type QueryFormat } from '../args/options.ts';
 import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { programName } from '../process/program-name.ts';
 import { errorText } from '../text/error-text.ts';
 import { pairsText } from '../text/table-text.ts';
 import { refuseBinaryAtTerminal, writeResult } from './query-output.ts';
@@ -124,7 +125,7 @@ async function guarded(shell: Shell, work: (signal: AbortSignal) => Promise<void
   try {
     await work(AbortSignal.any([running.signal, signal]));
   } catch (thrown) {
-    await writeText(stderr, errorText(toEdrlakeError(thrown), lineWidth(stderr, env)));
+    await writeText(stderr, errorText(toEdrlakeError(thrown), lineWidth(stderr, env), programName(env)));
   } finally {
     shell.running = null;
   }

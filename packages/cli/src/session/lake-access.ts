@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { EdrlakeError, type Emit, usableLakePath } from '@edrlake/core';
 import type { FlagValues } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
+import { programName } from '../process/program-name.ts';
 
 /** The lake's absolute path. @throws {EdrlakeError} `USAGE` for one that DuckDB cannot take */
 export function lakeDirectory(values: FlagValues, context: ProcessContext): string {
@@ -20,13 +21,13 @@ export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
 }
 
 /** What a command that reads says, on stderr, about commits that a crash left unfinished. */
-export function readerNotes({ stderr }: Pick<ProcessContext, 'stderr'>): Emit {
+export function readerNotes({ stderr, env }: Pick<ProcessContext, 'stderr' | 'env'>): Emit {
   return (event) => {
     if (event.type !== 'unfinished') return;
     stderr.write(
       'edrlake: a process died in the middle of a commit, and this one may not put it right:\n' +
         'patterns over the table folders may show rows twice or in part; views and queries\n' +
-        'do not. Run edrlake status as a user who may write the lake.\n',
+        `do not. Run ${programName(env)} status as a user who may write the lake.\n`,
     );
   };
 }

@@ -4,6 +4,7 @@ import type { Connection, ExportEndpoints, ExportOptions, ExportReport, RunServi
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
 import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { programName } from '../process/program-name.ts';
 import { requireReachable } from '../process/reachability.ts';
 import { newRunId } from '../process/run-id.ts';
 import type { ProgressDisplay } from '../progress/progress-display.ts';
@@ -53,7 +54,7 @@ export async function withLakeSession<T>(
   const exitCode = await show(result);
   if (stale === null) return exitCode;
   const { stderr, env } = context;
-  await writeText(stderr, errorText(stale, lineWidth(stderr, env)));
+  await writeText(stderr, errorText(stale, lineWidth(stderr, env), programName(env)));
   return stale.exitCode;
 }
 

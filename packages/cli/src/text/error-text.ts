@@ -1,4 +1,5 @@
 import type { EdrlakeError } from '@edrlake/core';
+import { type ProgramName, withProgramName } from '../process/program-name.ts';
 import { wrapWords } from './text-width.ts';
 
 /** The `--json` form of an error. */
@@ -28,11 +29,14 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
   return clean;
 }
 
-/** An error for a person: message, what to do, code. One to a few lines, no stack. Ends with a line break. */
-export function errorText(error: EdrlakeError, width: number): string {
+/**
+ * An error for a user: message, what to do, code. One to a few lines, no stack. Ends with a line break.
+ * @param program begins each command in the hint
+ */
+export function errorText(error: EdrlakeError, width: number, program: ProgramName = 'edrlake'): string {
   const [first = '', ...rest] = error.message.split('\n');
   const lines = [...wrapWords(`edrlake: ${first} [${error.code}]`, width), ...rest];
-  if (error.hint !== null) lines.push(...wrapWords(error.hint, width));
+  if (error.hint !== null) lines.push(...wrapWords(withProgramName(error.hint, program), width));
   return `${lines.join('\n')}\n`;
 }
 

@@ -1,0 +1,37 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { COMMANDS } from '../src/commands.ts';
+import { programName, withProgramName } from '../src/process/program-name.ts';
+
+describe('the name of the program', () => {
+  it('is edrlake where the shell of the user finds it', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'edrlake-program-'));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    const installed = join(directory, 'bin');
+    const ofPackages = join(directory, 'node_modules', '.bin');
+    for (const folder of [installed, ofPackages]) {
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, 'edrlake'), '');
+    }
+
+    expect(programName({ PATH: [ofPackages, installed].join(delimiter) })).toBe('edrlake');
+    expect(programName({ PATH: ofPackages })).toBe('npx edrlake');
+    expect(programName({})).toBe('npx edrlake');
+  });
+});
+
+describe('a message with commands', () => {
+  it.each(COMMANDS.map(({ name }) => name))('names %s as the user can paste it', (name) => {
+    expect(withProgramName(`Next: edrlake ${name} --lake x`, 'npx edrlake')).toBe(`Next: npx edrlake ${name} --lake x`);
+    expect(withProgramName(`Next: edrlake ${name}`, 'edrlake')).toBe(`Next: edrlake ${name}`);
+  });
+
+  it.each(['edrlake run: expected a file', 'a newer edrlake has run', 'npx edrlake status', 'see edrlake.config.ts'])(
+    'keeps %s',
+    (text) => {
+      expect(withProgramName(text, 'npx edrlake')).toBe(text);
+    },
+  );
+});
