@@ -9,7 +9,8 @@ export interface Account {
 }
 
 /**
- * Exports one UTC day into a lake, and counts its events by type with SQL. Running it again fetches nothing that is proven.
+ * Exports one UTC day into a lake, and counts its events by type with SQL. Running it again fetches nothing that is
+ * proven.
  * @param directory of the lake, created where it is missing
  * @returns lines to print
  */

@@ -2,8 +2,8 @@ import { type EventSource, NO_FILTER, timeRange } from '@edrlake/core';
 import { planWindows } from '@edrlake/pager';
 
 /**
- * Any API that counts events in a time range and gives them in pages can be planned. This one has its events in memory, and
- * neither histograms nor cursors.
+ * Any API that counts events in a time range and gives them in pages can be planned. This one has its events in memory,
+ * and neither histograms nor cursors.
  * @param timesMs of all events, ascending, in UTC epoch milliseconds
  */
 function memorySource(timesMs: readonly number[]): EventSource {

@@ -18,8 +18,8 @@ interface DataFile {
 }
 
 /**
- * A reader of a lake in a few lines, without edrlake: the data files of the newest version, from the newest checkpoint and the
- * log entries after it. Another language would do the same.
+ * A reader of a lake in a few lines, without edrlake: the data files of the newest version, from the newest checkpoint
+ * and the log entries after it. Another language would do the same.
  * @param directory of the lake
  * @returns the version, and its files by path
  */

@@ -1,8 +1,8 @@
 import { definePipeline } from 'edrlake';
 
 /**
- * What runs every night: bring in what the platform has processed since the last run, compare the last days with the API,
- * mend what differs, and keep the lake tidy. Every task can be repeated; a killed run goes on where it stopped.
+ * What runs every night: bring in what the platform has processed since the last run, compare the last days with the
+ * API, repair what differs, and keep the lake tidy. Every task can be repeated; a killed run goes on where it stopped.
  */
 export default definePipeline({
   name: 'nightly',

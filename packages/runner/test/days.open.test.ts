@@ -39,7 +39,7 @@ describe('a day that is not over', () => {
       setNow(DAY.endMs + SETTLE_LAG_MS);
       expect(await verdicts(stage)).toEqual(['partial']);
 
-      // Nothing new came, so the numbers are the same: only when they were counted tells the two proofs apart.
+      // Nothing new came, so both proofs have the same numbers: only their times of counting differ.
       const settled = await backfill(DAY);
       expect(settled).toMatchObject({ outcome: 'done', windows: { skipped: 0 } });
       expect(await verdicts(stage)).toEqual(['complete']);

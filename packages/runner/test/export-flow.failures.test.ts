@@ -20,7 +20,7 @@ it('reports the count of the plan and the one when it was fetched where they dif
 });
 
 describe('a backfill that meets failures', () => {
-  it('commits what came through, reports the window that failed, and the next run asks only for the pages it lacks', async () => {
+  it('commits complete windows, reports the failed one, and the next run asks only for the pages it lacks', async () => {
     await onStage(EVENTS, async ({ simulator, backfill, lake, pagesServed }) => {
       // Every try of one page fails; no other page does.
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events', page: 9 }, times: 50 });
@@ -48,7 +48,7 @@ describe('a backfill that meets failures', () => {
     });
   });
 
-  it('records a window that never adds up as a mismatch, keeps its rows, and mends it when it does', async () => {
+  it('records a window that never adds up as a mismatch, keeps its rows, and repairs it when it does', async () => {
     await onStage(EVENTS, async ({ simulator, backfill, lake, events }) => {
       simulator.faults.push({ kind: 'duplicate-row', match: { endpoint: 'events', page: 0 }, times: 50 });
       const first = await backfill(DAY);

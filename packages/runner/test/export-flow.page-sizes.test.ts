@@ -24,7 +24,7 @@ describe('a gateway that gives smaller pages than it is asked for', () => {
       const inDay = await rowsOf(lake, 'select count(*), count(distinct event_id) from events');
       expect(inDay).toEqual([[String(first.events.counted), String(first.events.counted)]]);
 
-      // Another process: it has not seen this, and the lake tells.
+      // Another process: it has not seen this, and learns it from the lake.
       await connection.close();
       const settings = {
         baseUrl: simulator.url,

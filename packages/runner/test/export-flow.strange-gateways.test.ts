@@ -13,13 +13,13 @@ const DAY = parseRange('2020-08-17', '2020-08-17');
 
 interface StrangeGateway {
   events: { readonly id: string; readonly dateTime: string; readonly type: string }[];
-  /** Bytes missing at the end of the next so many gzipped pages. */
+  /** Bytes missing at the end of this number of gzipped pages. */
   tornPages: number;
 }
 
 const eventOn = (day: string, id: string) => ({ id, dateTime: `${day}T10:00:00.000+0000`, type: 'FILE' });
 
-/** Exports one day from a gateway that answers every query with all its events, whatever was asked for. */
+/** Exports one day from a gateway that answers every query with all its events. */
 async function withGateway(
   gateway: StrangeGateway,
   work: (exportDay: () => Promise<ExportReport>, lake: Stage['lake']) => Promise<void>,

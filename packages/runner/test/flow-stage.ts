@@ -21,7 +21,9 @@ export interface Stage {
   pagesServed(): number;
 }
 
-/** Waits are over at once, so that back-offs do not slow a test down; the time is the machine's unless a test sets it. */
+/**
+ * Waits are over at once, so that back-offs do not slow a test down; the time is the machine's unless a test sets it.
+ */
 export function impatientClock(nowMs: () => number = systemClock.nowMs): Clock {
   return {
     nowMs,

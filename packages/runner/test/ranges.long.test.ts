@@ -12,7 +12,7 @@ const SINCE_1970 = parseRange('1970-01-01', '9999-12-31');
 describe.each(['on', 'off'] as const)(
   'a range of three million days, of which 375,000 are over, histograms %s',
   (histogram) => {
-    it('is exported, skipped the second time, compared and mended with a handful of objects', async () => {
+    it('is exported, skipped the second time, compared and repaired with a handful of objects', async () => {
       await onStage({ events: 3_000, range: WEEK, settings: { histogram } }, async (stage) => {
         const { lake, ends, services, simulator } = stage;
         const startedMs = systemClock.nowMs();
@@ -30,7 +30,8 @@ describe.each(['on', 'off'] as const)(
         expect(proven).toEqual({ startMs: ALL_TIME.startMs, endMs: frozenAtMs });
         const complete = await rowsOf(
           lake,
-          "select min(event_date)::varchar, count(*), (max(event_date) < current_date)::varchar from coverage where verdict = 'complete'",
+          `select min(event_date)::varchar, count(*), (max(event_date) < current_date)::varchar
+           from coverage where verdict = 'complete'`,
         );
         const days = (Math.floor(startedMs / MS_PER_DAY) * MS_PER_DAY - ALL_TIME.startMs) / MS_PER_DAY;
         expect(complete).toEqual([['1000-01-01', String(days), 'true']]);
@@ -55,15 +56,15 @@ describe.each(['on', 'off'] as const)(
           services(),
         );
         expect(found).toMatchObject([{ inApi: 7, inLake: 0 }]);
-        const mended = await repair(ends, behind, OPTIONS, services());
-        expect(mended.exported).toMatchObject({ outcome: 'done', events: { new: 7 } });
+        const repaired = await repair(ends, behind, OPTIONS, services());
+        expect(repaired.exported).toMatchObject({ outcome: 'done', events: { new: 7 } });
         expect(ends.requestsMade() - requestsBefore).toBeLessThanOrEqual(120);
       });
     }, 120_000);
   },
 );
 
-it('what lies ahead is left out, and refused where nothing else is asked for', async () => {
+it('the future is left out of a request, and refused where the request has nothing else', async () => {
   await onStage({ events: 100, range: WEEK }, async ({ ends, services, lake, backfill }) => {
     const ahead = parseRange('2130-01-01', '2130-01-02');
     await expect(backfill(ahead)).rejects.toMatchObject({ code: 'RANGE_INVALID' });

@@ -128,7 +128,7 @@ describe('a count of days that is wrong once', () => {
 });
 
 describe('repair', () => {
-  it('mends a deleted file and late events with requests for the stretches that differ', async () => {
+  it('repairs a deleted file and late events with requests for the ranges that differ', async () => {
     await onStage(SETUP, async (stage) => {
       const { simulator, lake, ends, services, backfill, connection, pagesServed } = stage;
       await backfill(WEEK);
@@ -200,7 +200,7 @@ it('a day whose events are stored twice is no match, and repair leaves one copy 
   });
 });
 
-it('a histogram that puts events into other hours is found out, and the lake is mended all the same', async () => {
+it('a histogram that puts events into other hours is found out, and the lake is repaired all the same', async () => {
   const day = parseRange('2020-08-17', '2020-08-17');
   await onStage({ events: 5_000, range: day, seed: 9 }, async (stage) => {
     const { simulator, ends, services, backfill } = stage;

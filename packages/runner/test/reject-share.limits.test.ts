@@ -37,7 +37,7 @@ const DAY = parseRange('2020-08-17', '2020-08-17');
 
 const provenOf = ({ lake }: Stage) => lake.provenRanges('event', NO_FILTER);
 
-test('a window with too many rejects is not proven for a moment, whatever becomes of its run', async () => {
+test('a window with too many rejects is never proven, even if its run dies', async () => {
   await onStage({ events: 1_000, range: DAY, seed: 5, nullIdShare: 0.05 }, async (stage) => {
     const emit = ({ type }: RunEvent) => {
       if (type === 'batch') throw new Error('the run ends right after its commit');
@@ -67,7 +67,7 @@ const REQUEST = {
 /** Every window is committed alone, in the order of time. */
 const ONE_BY_ONE = { ...OPTIONS, batchBytes: 1, concurrency: 1 };
 
-test('a run with few rejects in each window, many together, leaves none of them proven when it ends after its last commit', async () => {
+test('windows with few rejects each, too many together, are not proven when the run ends after its last commit', async () => {
   await onStage(SETUP, async (stage) => {
     let batches = 0;
     const emit = ({ type }: RunEvent) => {

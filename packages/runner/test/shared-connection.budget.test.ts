@@ -32,7 +32,7 @@ it('two connections of one lake and account share requests, limits and places', 
   const { simulator, open, budgets } = await stage({ rateLimit, concurrencyLimit: 1 });
   const nightly = await open('demo', 'high');
   const backfill = await open();
-  // The first answer tells that there is one place.
+  // The first answer says that there is one place.
   await nightly.client.count({}, NEVER);
   const work = [nightly, backfill, nightly, backfill].map(async ({ client }) => {
     for (let n = 0; n < 4; n++) await client.count({}, NEVER);
@@ -61,7 +61,7 @@ it('a later connection begins with what the earlier ones have used and learned',
 it('another account has a budget of its own', async () => {
   const { open, budgets } = await stage({});
   const first = await open();
-  const other = await open('somebody', 'normal', { rateLimit: { requests: 7, windowSeconds: 60 } });
+  const other = await open('another', 'normal', { rateLimit: { requests: 7, windowSeconds: 60 } });
   await first.client.count({}, NEVER);
   expect(other.client.limits().requestsLeft).toBe(7);
   expect(await budgets()).toHaveLength(2);

@@ -21,7 +21,7 @@ interface World {
   trueMs: number;
   /** This machine's clock minus true time. */
   skewMs: number;
-  /** Changes the skew when so many requests of the next sync have been answered. */
+  /** Changes the skew after this number of answers in the next sync. */
   jump: { afterRequests: number; toMs: number } | null;
 }
 
@@ -160,7 +160,7 @@ async function clockFinding({ simulator, lake, services }: Stage) {
   return findings.find(({ name }) => name === 'clock');
 }
 
-it('a lake that a clock nine hours ahead has proven, without a Date, is not believed once that clock is right', async () => {
+it('proofs of a clock nine hours ahead, without a Date, are not believed once that clock is right', async () => {
   await inWorld(async (world, stage, sync) => {
     await sync();
     const provenMs = world.trueMs - REQUEST.settleLagMs;
@@ -175,8 +175,8 @@ it('a lake that a clock nine hours ahead has proven, without a Date, is not beli
     // The second time its date has passed, and only the proofs that were committed after it tell that it was wrong.
     for (const hours of [0, 12]) {
       world.trueMs += hours * MS_PER_HOUR;
-      const mended = await sync();
-      expect(mended.watermarkAfterMs).toBe(world.trueMs - REQUEST.settleLagMs);
+      const repaired = await sync();
+      expect(repaired.watermarkAfterMs).toBe(world.trueMs - REQUEST.settleLagMs);
       expect(await idsIn(stage)).toEqual(visible(stage, world.trueMs - REQUEST.settleLagMs));
     }
   }, null);

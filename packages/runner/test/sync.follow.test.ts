@@ -41,7 +41,7 @@ describe('sync', () => {
     });
   });
 
-  it('holds the watermark back while a window fails, brings what is new all the same, and asks for no page twice', async () => {
+  it('holds the watermark back while a window fails, exports new events, and asks for no page twice', async () => {
     let nowMs = WEEK.endMs - MS_PER_DAY;
     const clock = impatientClock(() => nowMs);
     await onStage({ events: 16_000, range: WEEK, nowMs, clock }, async (stage) => {
@@ -73,7 +73,7 @@ async function idsIn({ lake }: Stage): Promise<(string | null)[]> {
   return (await rowsOf(lake, 'select event_id from events')).map(([id]) => id ?? null).sort();
 }
 
-it('a platform without processing times is followed by event time, looking back over the days events are late by', async () => {
+it('a platform without processing times is followed by event time, with a look-back over late events', async () => {
   const days = parseRange('2020-08-17', '2020-08-19');
   let nowMs = days.startMs;
   const clock = impatientClock(() => nowMs);

@@ -13,7 +13,7 @@ const REQUEST = {
   settleLagMs: 15 * MS_PER_MINUTE,
 } as const;
 
-it('a month of nightly syncs, with events up to five days late, ends with the truth and spends hardly a request in vain', async () => {
+it('a month of nightly syncs, with events up to five days late, ends complete with hardly a wasted request', async () => {
   let nowMs = MONTH.startMs;
   const clock = impatientClock(() => nowMs);
   const setup = { events: 33_000, range: MONTH, seed: 30, nowMs, clock, settings: { pageSize: PAGE_SIZE } };

@@ -32,7 +32,7 @@ async function stage(options: Partial<SimulatorOptions> = {}) {
   return { simulator, lakeDirectory, parent, services, connection, open };
 }
 
-it('the tasks of a pipeline count their requests in the account of the lake, and those of the night go first', async () => {
+it('the tasks of a pipeline use the shared limiter of the lake, and nightly tasks go first', async () => {
   const { simulator, lakeDirectory, services, connection, open } = await stage({
     rateLimit: { requests: 40, windowSeconds: 3600 },
   });

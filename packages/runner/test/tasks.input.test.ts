@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BUILT_IN_TASKS } from '../src/tasks/built-in-tasks.ts';
 
-describe('what a pipeline gives a built-in task wrongly is told with its key, what was expected, what was found and what to do', () => {
+describe('a wrong input of a built-in task is reported with its key, the expectation, the value and a hint', () => {
   it.each([
     ['reconcile', { lastDays: -1 }, /^lastDays: expected number to be >=1, found -1$/, /Correct the task/],
     [

@@ -7,13 +7,13 @@ interface Sleeper {
 
 /** A clock whose time passes only when the test says so. */
 export interface VirtualClock extends Clock {
-  /** Resolves when at least so many are asleep; that is when everything else waits for time to pass. */
+  /** Resolves when at least this number are asleep: everything else then waits for time to pass. */
   untilSleeping(count: number): Promise<void>;
   /** Waits until `count` are asleep, then moves to the earliest wake-up. Returns the new time. */
   wakeNext(count?: number): Promise<number>;
-  /** Wakes whoever is due until then, one after the other, each time once `count` are asleep. */
+  /** Wakes the sleepers that are due until then, one after the other, each time once `count` are asleep. */
   passUntil(instantMs: number, count?: number): Promise<void>;
-  /** Sets the clock, as a suspended machine or a person does: whoever is asleep still sleeps out what is left. */
+  /** Sets the clock, as a suspended machine or a person does: sleepers still sleep for the rest of their time. */
   jumpTo(instantMs: number): void;
 }
 
@@ -85,7 +85,7 @@ export function virtualClock(startMs = 0): VirtualClock {
   return clock;
 }
 
-/** A clock that never makes anybody wait; the delays that were asked for can be read. */
+/** A clock without waits; the requested delays can be read. */
 export function hastyClock(startMs = 0): Clock & { readonly delaysMs: readonly number[] } {
   let nowMs = startMs;
   const delaysMs: number[] = [];

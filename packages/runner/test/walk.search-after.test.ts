@@ -85,7 +85,7 @@ describe('a backfill that walks with searchAfter', () => {
     });
   });
 
-  it('calls a walk that goes in circles a mismatch, and mends it when it does not', async () => {
+  it('calls cursors that go in circles a mismatch, and repairs it once they do not', async () => {
     await onStage({ ...EVENTS, events: 180 }, async ({ ends, backfill, lake, events }) => {
       const { cursor } = ends.source;
       if (cursor === null) throw new TypeError('expected a source with cursors');

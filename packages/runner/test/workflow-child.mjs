@@ -1,4 +1,5 @@
-// Runs the pipeline of `workflow-child-pipeline.ts` from the TypeScript sources, in a process of its own that can be killed.
+// Runs the pipeline of `workflow-child-pipeline.ts` from the TypeScript sources, in a process of its own that can be
+// killed.
 import { fileURLToPath } from 'node:url';
 import { createViteServer } from 'vitest/node';
 

@@ -10,7 +10,7 @@ import { hastyClock } from './virtual-clock.ts';
 /** Pipelines of tests use functions of their own. */
 export const definePipeline = pipelineDefiner<Record<never, never>>();
 
-/** A folder for journals, and what runs in it told their listener. */
+/** A folder for journals, and what runs in it reported to their listener. */
 export interface Stage {
   readonly runsDirectory: string;
   readonly events: RunEvent[];
@@ -28,7 +28,7 @@ export function ownerWith(pid: number): ProcessOwner {
   return { host: 'h', pid, startIdentity: '' };
 }
 
-/** Nobody who wrote a journal is alive unless a test says so. */
+/** No writer of a journal is alive unless a test says so. */
 export async function newStage(): Promise<Stage> {
   const runsDirectory = await mkdtemp(join(tmpdir(), 'edrlake-workflow-'));
   const events: RunEvent[] = [];
@@ -65,7 +65,7 @@ export async function newStage(): Promise<Stage> {
   };
 }
 
-/** Task name → how it stands. */
+/** Task name → its status. */
 export function statesOf(result: RunResult): Record<string, string> {
   return Object.fromEntries(result.tasks.map(({ name, state }) => [name, state]));
 }

@@ -10,7 +10,7 @@ afterEach(() => stage.remove());
 const ME = ownerWith(1);
 const OTHER = ownerWith(2);
 
-/** A pipeline whose run goes on until it is told to end. */
+/** A pipeline whose run goes on until its signal is aborted. */
 function waiting() {
   let [begun, end] = [() => {}, () => {}];
   const isBegun = new Promise<void>((resolve) => {
@@ -71,7 +71,7 @@ describe('a pipeline that another process runs', () => {
     await first;
   });
 
-  it('of two that begin at once, exactly one goes on, whichever wrote its journal first', async () => {
+  it('of two that begin at once, exactly one goes on, in either order of writing their journals', async () => {
     for (let round = 0; round < 10; round += 1) {
       const { pipeline, end } = waiting();
       const both = [

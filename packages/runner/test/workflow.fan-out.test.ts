@@ -11,7 +11,7 @@ afterEach(() => stage.remove());
 
 const DAYS = ['2026-11-05', '2026-11-04', '2026-11-03', '2026-11-02', '2026-11-01'];
 
-/** Fails on some days as often as told, and keeps a list of what it was called for. */
+/** Fails on some days a given number of times, and keeps a list of what it was called for. */
 function worker(failuresByDay: Record<string, number> = {}) {
   const calls: string[] = [];
   const left = new Map(Object.entries(failuresByDay));
@@ -94,7 +94,7 @@ describe('a fan-out', () => {
 
   it('keeps to its own limit and to that of the run', async () => {
     const most = [0, 0];
-    // Nobody goes on before as many are at work as may be, and then nobody else may come.
+    // No partition goes on before the limit is reached, and then no other may start.
     const crowd = (index: number, limit: number) => {
       const gate = new EventEmitter();
       let working = 0;
@@ -132,13 +132,13 @@ describe('a fan-out', () => {
       const run = async () => null;
       const expected = { code: 'CONFIG_INVALID', message: `the forEach of task "each" ${message}` };
       const early = definePipeline({
-        name: 'odd',
+        name: 'uneven',
         tasks: { first: { run }, each: { needs: ['first'], forEach, run } },
       });
       await expect(stage.run(early)).rejects.toMatchObject(expected);
       await expect(stage.journalText()).rejects.toMatchObject({ code: 'ENOENT' });
       const late = definePipeline({
-        name: 'odd',
+        name: 'uneven',
         tasks: {
           first: { run },
           each: { needs: ['first'], forEach: ({ outputs }) => (outputs.first === null ? forEach() : []), run },

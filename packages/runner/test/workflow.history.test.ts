@@ -66,10 +66,11 @@ describe('the history of a run', () => {
       page(2_100),
       { type: 'stop', atMs: 2_200, code: 'TIMEOUT', message: 'm' },
     );
-    const told = await readRun(stage.runsDirectory, RUN_ID, dead);
-    // Two counts and two pages before the kill, one page before the stop; what was finished is in the task's own result.
-    expect(told).toMatchObject({ requests: 5 + 4 + 1, rows: 7, durationMs: 500 });
-    expect(told.tasks).toMatchObject([{ name: 'sync', requests: 10, durationMs: 500 }]);
+    const run = await readRun(stage.runsDirectory, RUN_ID, dead);
+    // Two counts and two pages before the kill, one page before the stop; what was finished is in the task's own
+    // result.
+    expect(run).toMatchObject({ requests: 5 + 4 + 1, rows: 7, durationMs: 500 });
+    expect(run.tasks).toMatchObject([{ name: 'sync', requests: 10, durationMs: 500 }]);
     expect((await listRuns(stage.runsDirectory, { limit: 3, ...dead })).map(({ requests }) => requests)).toEqual([
       1,
       10,
@@ -130,7 +131,7 @@ describe('the history of a run', () => {
     ]);
   });
 
-  it('tells what a living process does, and what a dead one left', async () => {
+  it('shows what a living process does, and what a dead one left', async () => {
     const pipeline = definePipeline({
       name: 'cut',
       tasks: {
@@ -143,18 +144,18 @@ describe('the history of a run', () => {
     const lines = (await stage.journalText()).trim().split('\n');
     // start, first ×2, fan-out, a ×2, start of b.
     await stage.writeJournal(`${lines.slice(0, 7).join('\n')}\n{"type":"task-e`);
-    const told = async (owner: typeof dead) => {
+    const shown = async (owner: typeof dead) => {
       const { state, rows, endedAtMs, tasks } = await readRun(stage.runsDirectory, RUN_ID, owner);
       return [state, rows, endedAtMs, tasks.map((task) => task.state), tasks[1]?.parts?.map((part) => part.state)];
     };
-    expect(await told(alive)).toEqual([
+    expect(await shown(alive)).toEqual([
       'running',
       2,
       null,
       ['done', 'running', 'pending'],
       ['done', 'running', 'pending'],
     ]);
-    expect(await told(dead)).toEqual(['died', 2, 0, ['done', 'died', 'pending'], ['done', 'died', 'pending']]);
+    expect(await shown(dead)).toEqual(['died', 2, 0, ['done', 'died', 'pending'], ['done', 'died', 'pending']]);
   });
 
   it('counts only the time that processes worked on it', async () => {

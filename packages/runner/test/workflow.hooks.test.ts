@@ -24,7 +24,7 @@ const ENDS = {
 };
 
 function pipelineEnding(end: keyof typeof ENDS, hooks: HooksSpec): Pipeline {
-  return definePipeline({ name: 'told', tasks: { a: { run: ENDS[end] } }, hooks });
+  return definePipeline({ name: 'reported', tasks: { a: { run: ENDS[end] } }, hooks });
 }
 
 const hooks: HooksSpec = {
@@ -58,7 +58,7 @@ describe('the end of a run', () => {
     ['rejected', 'rejects'],
     ['partly', 'failure'],
     ['failed', 'failure'],
-  ] as const)('%s is told to the hook for it', async (end, path) => {
+  ] as const)('%s is reported to its hook', async (end, path) => {
     const { post, received } = receiver(200);
     const result = await stage.run(pipelineEnding(end, hooks), { post });
     expect(result.state).toBe(end);
@@ -66,12 +66,12 @@ describe('the end of a run', () => {
     expect(result.hooks).toMatchObject([{ delivered: true, tries: 1 }]);
   });
 
-  it('is told in JSON, without results, params and secrets', async () => {
+  it('is reported in JSON, without results, params and secrets', async () => {
     const { post, received } = receiver(204);
     await stage.run(pipelineEnding('failed', hooks), { post });
     expect(received[0]?.headers).toEqual({ 'content-type': 'application/json', authorization: 'Bearer s3cret' });
     expect(JSON.parse(received[0]?.body ?? '')).toEqual({
-      pipeline: 'told',
+      pipeline: 'reported',
       runId: RUN_ID,
       outcome: 'failed',
       startedAt: '1970-01-01T00:00:00.000Z',
@@ -93,7 +93,7 @@ describe('the end of a run', () => {
     expect(mismatch.received[0]?.body).not.toContain('hunter2');
   });
 
-  it('is told to nobody where there is no hook', async () => {
+  it('is not reported without a hook', async () => {
     const { post, received } = receiver();
     const result = await stage.run(pipelineEnding('done', {}), { post });
     expect([received, result.hooks]).toEqual([[], []]);
@@ -103,7 +103,7 @@ describe('the end of a run', () => {
 describe('a webhook', () => {
   it.each([
     ['no answer, a limit and an ill server are tried again', [null, 429, 503, 200], true, 4, [500, 1_000, 2_000]],
-    ['what nobody takes is given up', [null, null, null, null, 200], false, 4, [500, 1_000, 2_000]],
+    ['a webhook that is never accepted is given up', [null, null, null, null, 200], false, 4, [500, 1_000, 2_000]],
     ['a refusal is final', [403, 200], false, 1, []],
     ['a redirect is one', [302, 200], false, 1, []],
   ])('%s', async (_what, statuses, delivered, tries, delaysMs) => {
@@ -141,7 +141,7 @@ describe('a webhook', () => {
     expect((await running).hooks).toEqual([{ hook: 'onFailure', delivered: false, tries: 4 }]);
   });
 
-  it('that was told is not told again when the process died before its last line', async () => {
+  it('that was reported is not reported again when the process died before its last line', async () => {
     const { post, received } = receiver(200, 200);
     const pipeline = pipelineEnding('done', hooks);
     await stage.run(pipeline, { post });

@@ -19,7 +19,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-/** Starts a process and kills it as soon as it has said so many lines; null lets it end. Gives what it said. */
+/** Starts a process and kills it as soon as it has printed a number of lines; null lets it end. Returns its output. */
 async function child(mode: 'start' | 'resume', killAfterLines: number | null): Promise<string[]> {
   const script = fileURLToPath(new URL('workflow-child.mjs', import.meta.url));
   const spawned = spawn(process.execPath, [script, directory, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -60,7 +60,7 @@ describe('a process that is killed', () => {
     expect([history.state, history.starts, history.rows]).toEqual(['done', 3, CHILD_DAYS + 2]);
   });
 
-  it('is told from one that lives', () => {
+  it('is distinguished from a living one', () => {
     expect(isOwnerAlive(systemProcesses.current())).toBe(true);
   });
 });

@@ -5,7 +5,7 @@ const specs: ParamSpecs = {
   from: { type: 'day', meaning: 'the first day' },
   days: { type: 'number', meaning: 'how many', default: 7 },
   filter: { type: 'text', meaning: 'a query', default: null },
-  repair: { type: 'boolean', meaning: 'mend what differs', default: false },
+  repair: { type: 'boolean', meaning: 'repair what differs', default: false },
 };
 
 describe('assignments', () => {

@@ -135,7 +135,7 @@ describe('a failed run', () => {
       return name;
     };
     const pipeline = definePipeline({
-      name: 'mended',
+      name: 'repaired',
       tasks: {
         good: { run: call('good') },
         bad: { needs: ['good'], run: call('bad') },

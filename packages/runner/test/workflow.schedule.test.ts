@@ -138,7 +138,7 @@ describe('missed due times', () => {
     }
   });
 
-  it('are caught up with when nobody can say whether something is missing', async () => {
+  it('are caught up with when it is unknown whether something is missing', async () => {
     const clock = virtualClock(NOON);
     const needsRun = async () => {
       throw new EdrlakeError('LAKE_CORRUPT', 'a log entry is missing');

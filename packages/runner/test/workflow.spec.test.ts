@@ -42,7 +42,7 @@ async function linesOf(task: string): Promise<string[]> {
     .map(({ type, outcome, reason }) => [type, outcome, reason].filter((word) => word != null).join(' '));
 }
 
-/** What a process leaves that dies after so many lines. */
+/** What a process leaves that dies after a number of lines. */
 async function cutAfter(kept: number): Promise<void> {
   const lines = (await stage.journalText()).trim().split('\n');
   await stage.writeJournal(`${lines.slice(0, kept).join('\n')}\n`);
@@ -69,7 +69,7 @@ async function onFullDisk<T>(text: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A task that stops the run and ends when it is told to; the run's options beside it. */
+/** A task that stops the run and ends when its signal is aborted; the run's options beside it. */
 function stopping() {
   const stopper = new AbortController();
   const run = async (_facts: unknown, { services }: { services: { signal: AbortSignal } }) => {
@@ -158,7 +158,7 @@ describe('a unit', () => {
     expect(await linesOf('a')).toEqual(['task-start', 'task-end failed']);
   });
 
-  row('U14', 'that takes too long and ends when told to is tried again', async () => {
+  row('U14', 'that exceeds its timeout and ends at the abort is tried again', async () => {
     const clock = virtualClock();
     const endsWhenTold = async (_facts: unknown, { services }: { services: { signal: AbortSignal } }) =>
       new Promise((_, reject) => services.signal.addEventListener('abort', reject, { once: true }));

@@ -53,7 +53,7 @@ describe('a task that fails', () => {
   });
 
   it.each([
-    ['what a person must mend', () => new EdrlakeError('AUTH_REJECTED', 'refused'), 1],
+    ['an error that a person must fix', () => new EdrlakeError('AUTH_REJECTED', 'refused'), 1],
     ['what may pass', busy, 2],
     ['an error of the user’s own function', () => new RangeError('too far'), 2],
   ])('is tried again only where that may help: %s', async (_what, thrown, expected) => {
@@ -152,7 +152,7 @@ describe('stopping a run', () => {
     const running = stage.run(pipeline, {
       services: { ...quiet, clock, signal: controller.signal },
       post: async () => {
-        throw new EdrlakeError('BUG', 'nobody is told of an interrupt');
+        throw new EdrlakeError('BUG', 'an interrupt is not reported');
       },
     });
     await clock.untilSleeping(2);
@@ -181,7 +181,7 @@ describe('stopping a run', () => {
     expect(result.tasks[0]).toMatchObject({ state: 'interrupted', output: null });
   });
 
-  it('is what ended a task that learned of it from somebody else first', async () => {
+  it('is what ended a task that learned of it from another source first', async () => {
     const controller = new AbortController();
     const lost = new Promise<never>((_resolve, reject) => {
       controller.signal.addEventListener('abort', () => reject(new EdrlakeError('HOST_UNREACHABLE', 'hung up')));

@@ -232,7 +232,7 @@ describe('a bad pipeline is refused with its place', () => {
         { a: { run } },
         { schedule: { cron: '@daily', timeZone: 'UTC' }, params: { from: { type: 'day', meaning: 'x' } } },
       ),
-      'pipeline "nightly", schedule: nobody gives the parameter from when the clock starts the run',
+      'pipeline "nightly", schedule: the parameter from has no value when the schedule starts the run',
       /default/,
     ],
     [

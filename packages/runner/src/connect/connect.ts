@@ -24,19 +24,19 @@ export interface ConnectionSettings {
   readonly maxResultWindow?: number;
   readonly timeTokens?: Readonly<Partial<Record<TimeAxis, string>>>;
   readonly histogram?: 'on' | 'off' | 'auto';
-  /** How events are walked: by page numbers (default), or by cursors on a platform that has `/events/searchAfter`. */
+  /** Pagination of events: by page number (default), or by cursor on a platform that has `/events/searchAfter`. */
   readonly walk?: 'pages' | 'searchAfter';
-  /** Tries of one request, the first included. */
+  /** Attempts for one request, the first included. */
   readonly retryTries?: number;
-  /** Connections go through it, except to this machine itself and to the hosts it does not count for. */
+  /** The proxy of all connections, except to this machine and to the hosts in its exclusions. */
   readonly proxy?: ProxySettings | null;
 }
 
-/** An open connection to the API: as a source for exports, and as a client for a person who wants to look. */
+/** An open connection to the API: an event source for exports, and a client for direct requests. */
 export interface Connection {
   readonly source: EventSource;
   readonly client: QualysClient;
-  /** Where it goes, without a path. */
+  /** The URL of the gateway, without a path. */
   readonly baseUrl: string;
   /** Requests sent so far, logins and retries included. */
   requestsMade(): number;
@@ -44,8 +44,8 @@ export interface Connection {
 }
 
 /**
- * Prepares a connection; the first request is made by whoever uses it.
- * @param budget replaces the connection's own request budget, where several share one
+ * Prepares a connection without sending a request.
+ * @param budget replaces the rate limiter of the connection, if several connections share one
  * @throws {EdrlakeError} `URL_INVALID` or `CONFIG_INVALID` for settings that cannot work
  */
 export function connect(

@@ -3,18 +3,21 @@ import { join } from 'node:path';
 import { type RemainingRequests, readRemainingRequests } from '@edrlake/client/read-remaining';
 import { systemProcesses } from '@edrlake/core';
 
-/** Budgets of a lake lie beside its runs; the rest of the name tells one account from another. */
+/** The state of a shared limiter is in the folder of the runs. The rest of the name identifies the account. */
 const BUDGET_PREFIX = 'budget-';
 
-/** The folder of an account's requests, `digest` being the account's. */
+/**
+ * The folder of the shared limiter of an account.
+ * @param digest of host and user
+ */
 export function limiterDirectory(lakeDirectory: string, digest: string): string {
   return join(lakeDirectory, '_runs', `${BUDGET_PREFIX}${digest}`);
 }
 
 /**
- * What the account that was used last with this lake may still request now, without asking anybody. null where no request
- * was ever made for it.
- * @param userLimit the user's own upper bound, null for none
+ * How many requests the most recently used account of this lake may still send now, without sending one. null if no
+ * request was ever sent.
+ * @param userLimit the limit set by the user, null for none
  */
 export async function remainingRequests(
   lakeDirectory: string,

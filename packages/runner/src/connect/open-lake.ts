@@ -15,7 +15,7 @@ export function openEdrLake(
 }
 
 /**
- * Makes the log of such a lake anew from its data files.
+ * Rebuilds the log of such a lake from its data files.
  * @throws {EdrlakeError} as `rebuildLog` of the lake package
  */
 export function rebuildEdrLog(

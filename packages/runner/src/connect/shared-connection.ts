@@ -7,20 +7,23 @@ import type { Services } from '../run/types.ts';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
 import { limiterDirectory } from './limiter-folder.ts';
 
-/** With whom a connection shares its requests, and who goes first. */
+/** The lake whose limiter a connection shares, and its priority there. */
 export interface Sharing {
-  /** Created where it is missing, as far as the budget needs it. */
+  /** Created if missing, as far as the limiter needs it. */
   readonly lakeDirectory: string;
-  /** `high` for what runs every night, `normal` for what fills gaps: while the former is connected, it goes first. */
+  /**
+   * `high` for nightly runs, `normal` for backfills: while a connection of high priority is open, its requests go
+   * first.
+   */
   readonly priority: RequestPriority;
 }
 
 /**
- * A connection whose requests count together with those of all others to the same account that were made for the same lake, in
- * this process or another: never more in a window, and never more at once, than the limits allow. The account lies in
- * `_runs/budget-<digest of host and user>/` and stays there for the next run. Close the connection: it gives its place back;
- * one that is killed is
- * missed within a second, or, where this one cannot see its process, when its lease has expired.
+ * A connection that shares its rate limiter with all connections to the same account and lake, in this process or
+ * another. Together they stay within the limits on requests per window and on concurrency. The state is in
+ * `_runs/budget-<digest of host and user>/` and remains there for the next run. Closing the connection releases its
+ * place. The place of a killed process is released within a second, or, if its process cannot be seen from here, when
+ * its lease has expired.
  * @throws {EdrlakeError} as `connect`; `LAKE_UNWRITABLE`, here and from requests, when the folder cannot be written
  */
 export async function connectSharing(
@@ -57,7 +60,7 @@ export async function connectSharing(
     return {
       ...connection,
       async close() {
-        // First what uses the budget, so that nothing is under way when its place is given back.
+        // The connection ends first, so that no request is in flight when its place is released.
         await connection.close();
         await leave();
       },
@@ -69,8 +72,8 @@ export async function connectSharing(
 }
 
 /**
- * For what asks without needing a lake: shares the account of the lake where there is one, else a connection of its own.
- * Nothing is created for it, and one who may not write the lake may still ask.
+ * A connection for requests that need no lake: it shares the limiter of the lake if there is one, else it has its own.
+ * It creates nothing, and works without write access to the lake.
  * @throws {EdrlakeError} as `connect`
  */
 export async function connectBeside(

@@ -19,14 +19,15 @@ const TIME_TOKENS: Readonly<Record<TimeAxis, readonly string[]>> = {
 const FOLLOW_EVENT_TIME = 'New events can be followed by their own time: edrlake sync --axis event --look-back 5d';
 
 const PROBED_DAYS = 30;
-/** Less may be the network, or a clock that is being corrected. */
+/** A smaller difference may be network delay, or a clock that is being corrected. */
 const MAX_CLOCK_SKEW_MS = 5 * MS_PER_SECOND;
 const MIN_FREE_BYTES = 5 * 1024 ** 3;
 
 /**
- * Finds out what the documents leave open about a platform and whether an export could start now. Costs one login, at most
- * ten counts, one page of one event and one of the size that is set, which are not kept. Findings come in the order a person would check them; when the login fails, what
- * needs it is left out.
+ * Finds out what the documentation leaves open about a platform, and whether an export could start now. It costs one
+ * login, at most ten counts, one page of one event and one page of the configured size. The pages are not stored.
+ * Findings come in the order in which a person would check them; after a failed login, the checks that need one are
+ * left out.
  */
 export async function diagnose(
   target: {
@@ -74,7 +75,10 @@ async function checkLogin(client: QualysClient, { signal }: Services): Promise<C
   }
 }
 
-/** Which way connections take where a proxy is set. A login that came through, or was refused by the gateway, shows that it works. */
+/**
+ * Which route connections take if a proxy is set. A login that succeeded, or that the gateway refused, shows that it
+ * works.
+ */
 function checkProxy(client: QualysClient, settings: ConnectionSettings, login: CheckResult): readonly CheckResult[] {
   if (settings.proxy === null || settings.proxy === undefined) return [];
   const { url, setting } = settings.proxy;
@@ -91,7 +95,9 @@ function checkProxy(client: QualysClient, settings: ConnectionSettings, login: C
   return [fail('proxy', found, 'See the login below: it came no further than the proxy.')];
 }
 
-/** Which spelling of each clock the platform counts by. A refused or silently ignored token counts as not understood. */
+/**
+ * Which spelling of each clock the platform counts by. A token that is refused or silently ignored is not understood.
+ */
 async function checkTokens(
   client: QualysClient,
   settings: ConnectionSettings,
@@ -143,14 +149,15 @@ async function checkAxis(
   }
   if (counted === null) {
     const finding = failure(name, refusal);
-    // Without this clock events can still be fetched, compared and followed, only with more looking back.
+    // Without this clock events can still be fetched, compared and followed, but only with a longer look-back.
     return {
       finding: axis === 'event' ? finding : { ...finding, status: 'warn', advice: FOLLOW_EVENT_TIME },
       token: null,
       count: 0,
     };
   }
-  const found = `${counted.token} (${counted.count} events from ${isoInstant(range.startMs)} to ${isoInstant(range.endMs)})`;
+  const span = `${isoInstant(range.startMs)} to ${isoInstant(range.endMs)}`;
+  const found = `${counted.token} (${counted.count} events from ${span})`;
   if (counted.count === 0) {
     return {
       finding: warn(name, found, 'No events to tell by: check the account, or that agents report.'),
@@ -179,7 +186,10 @@ function checkLearned(client: QualysClient, settings: ConnectionSettings): reado
   return [limits, clockFinding(clockSkew)];
 }
 
-/** What the `Date` of the answers says of this machine's clock. The earlier of both decides what is asked for. */
+/**
+ * What the `Date` header of the answers says about the clock of this machine. The earlier of both clocks decides what
+ * is requested.
+ */
 function clockFinding(skew: ClockSkew | null): CheckResult {
   if (skew === null) {
     return warn(
@@ -190,11 +200,12 @@ function clockFinding(skew: ClockSkew | null): CheckResult {
   }
   const apartMs = skew.minMs > 0 ? skew.minMs : skew.maxMs < 0 ? -skew.maxMs : 0;
   if (apartMs <= MAX_CLOCK_SKEW_MS) return ok('clock', 'as that of the gateway');
-  const found = `${Math.round(apartMs / MS_PER_SECOND)} s ${skew.minMs > 0 ? 'behind' : 'ahead of'} that of the gateway`;
+  const seconds = Math.round(apartMs / MS_PER_SECOND);
+  const found = `${seconds} s ${skew.minMs > 0 ? 'behind' : 'ahead of'} that of the gateway`;
   return warn('clock', found, 'Synchronise it: the earlier of both decides up to where events are asked for.');
 }
 
-/** Whether files can be made, and how much room there is. Leaves nothing behind. */
+/** Whether files can be created, and the free space. Leaves nothing behind. */
 export async function checkLake(directory: string): Promise<CheckResult> {
   const path = resolve(directory);
   const existing = await nearestExisting(path);

@@ -7,8 +7,9 @@ import type { Services } from '../run/types.ts';
 import { type CheckResult, ok } from './check-result.ts';
 
 /**
- * Everything about a lake that is not as edrlake leaves it, each with what it means and the command that repairs it; one
- * finding that all is well for a sound lake. Reads all data files, or a sample of them; changes nothing, needs no network.
+ * Everything about a lake that is not as edrlake leaves it, each with its meaning and the command that repairs it. A
+ * sound lake has one finding that says so. Reads all data files, or a sample of them; changes nothing, needs no
+ * network.
  * @param directory of the lake, absolute
  * @throws {EdrlakeError} `LAKE_MISSING`
  */
@@ -26,7 +27,8 @@ export async function examineEdrLake(
   ];
   const sampled = ok(
     'lake content',
-    `log, index and a sample of the data files are as they were committed, the others there in their size; edrlake doctor --lake ${directory} reads all`,
+    'log, index and a sample of the data files are as they were committed, the others there in their size; ' +
+      `edrlake doctor --lake ${directory} reads all`,
   );
   const whole = ok('lake content', 'every file of the newest version is there as it was committed');
   if (found.length === 0) return [options.reads === 'all' ? whole : sampled];
@@ -39,10 +41,10 @@ function findingOf({ part, found, means, command }: LakeDamage, directory: strin
   return { name: `lake ${part}`, status: 'fail', found: `${found}. ${means}`, advice };
 }
 
-/** Each request makes a version of an account, so that no lake comes near this number. */
+/** Each request makes a version of the limiter state, so that no lake comes near this number. */
 const LAST_VERSION = 900_000_000_000;
 
-/** Where following began: in the future it would skip what comes until then. */
+/** The beginning of the sync: in the future, it would skip all events until then. */
 async function examineFollowing(runs: string, nowMs: number): Promise<LakeDamage[]> {
   const path = '_runs/follow.json';
   const text = await readFile(join(runs, 'follow.json'), 'utf8').catch(() => null);
@@ -64,7 +66,7 @@ async function examineFollowing(runs: string, nowMs: number): Promise<LakeDamage
   }));
 }
 
-/** Accounts of requests: what they remember must not keep commands waiting for long. */
+/** State of the shared limiter: its times must not keep commands waiting for long. */
 async function examineBudgets(runs: string, nowMs: number): Promise<LakeDamage[]> {
   const damages: LakeDamage[] = [];
   const folders = (await readdir(runs).catch(() => [])).filter((name) => name.startsWith('budget-'));

@@ -31,7 +31,7 @@ export async function checkHistogram(
   }
 }
 
-/** Where counts cannot be grouped by time, time buckets may serve: they know no filter. */
+/** Without counts grouped by time, time buckets may serve. They take no filter. */
 async function checkTimeBuckets(
   client: QualysClient,
   token: string,
@@ -54,7 +54,7 @@ async function checkTimeBuckets(
   );
 }
 
-/** Whether the platform leads from page to page by cursors, which needs fewer and larger windows than page numbers. */
+/** Whether the platform paginates by cursor. Cursors need fewer and larger windows than page numbers. */
 export async function checkSearchAfter(
   client: QualysClient,
   settings: ConnectionSettings,

@@ -5,18 +5,18 @@ import type { Services } from '../run/types.ts';
 import { type CheckResult, failure, ok, warn } from './check-result.ts';
 import { rangeFilter } from './probe-capabilities.ts';
 
-/** Where the range that was asked for holds less than a page: no agent is older than this. */
+/** Used if the requested range has less than a page of events: no agent is older than this. */
 const ALL_TIME_FROM_MS = Date.UTC(2010, 0, 1);
 
-/** What the settings ask for when they say nothing. */
+/** The page size without a setting. */
 const USUAL_PAGE_SIZE = 1_000;
 
-/** Sizes tried after a refusal that names none. */
+/** Sizes to try after a refusal that names none. */
 const MAX_REFUSALS = 4;
 
 /**
- * Whether pages come as large as they are asked for, in the order they are asked for: one page of the size that is set, which is
- * not kept, and one count where the range holds less than a page.
+ * Whether pages have the requested size and order. Costs one page of the configured size, which is not stored, and one
+ * count if the range has less than a page.
  * @param counted events of the range, as counted just now
  */
 export async function checkPages(
@@ -59,7 +59,7 @@ function verdict(wanted: number, asked: number, given: number, expected: number)
   return warn('pages', found, `Set --page-size ${Math.max(1, given)}: the gateway gives no more.`);
 }
 
-/** A selection that fills a page, where there is one. */
+/** A selection that fills a page, if there is one. */
 async function enoughEvents(
   client: QualysClient,
   token: string,
@@ -74,7 +74,7 @@ async function enoughEvents(
   return expected > counted ? { filter: allTime, expected } : { filter, expected: counted };
 }
 
-/** How many records a page holds. Its text is not kept. */
+/** The number of records on a page. The text of the page is not kept. */
 async function countRecords(body: AsyncIterable<Uint8Array>): Promise<number> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);
@@ -87,7 +87,7 @@ async function countRecords(body: AsyncIterable<Uint8Array>): Promise<number> {
     if (lines.length > 1 && lines.every(isObjectText)) return lines.length;
     throw new EdrlakeError('BODY_BROKEN', 'expected a page of events as JSON, found something else', {
       disposition: 'retry',
-      hint: 'Check whether a proxy stands in between.',
+      hint: 'Check whether a proxy is in between.',
     });
   }
   if (Array.isArray(page)) return page.length;
@@ -97,7 +97,7 @@ async function countRecords(body: AsyncIterable<Uint8Array>): Promise<number> {
   return text.includes('"dateTime"') ? 1 : 0;
 }
 
-/** One record of a page that is no array but has a record on each line. */
+/** Parses one line of a page that has a record on each line instead of an array. */
 function isObjectText(line: string): boolean {
   try {
     const value: unknown = JSON.parse(line);

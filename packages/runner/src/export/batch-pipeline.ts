@@ -5,47 +5,53 @@ import type { BatchResult, RunContext } from '../run/run-context.ts';
 import { commitBatch, commitRecordless, flattenBatch } from './commit-batch.ts';
 import { addBatch, type RunTally } from './run-tally.ts';
 
-/** Brings batches into the lake: two are worked on at a time, and committed in the order in which they came. */
+/** Commits batches: two are in work at a time, and they are committed in the order of their arrival. */
 export interface BatchPipeline {
-  /** Begins with a batch as soon as a lane is free. @throws {EdrlakeError} what became of the batch that had the lane before */
+  /**
+   * Starts a batch as soon as a commit session is free.
+   * @throws {EdrlakeError} the error of the batch that used the session before
+   */
   submit(windows: readonly FetchedWindow[]): Promise<void>;
-  /** Waits until all batches are in. @throws {EdrlakeError} the first that was not */
+  /**
+   * Waits until all batches are committed.
+   * @throws {EdrlakeError} of the first batch that failed
+   */
   drain(): Promise<void>;
-  /** Waits for what is at work, without regard to how it ends, and closes the lanes. */
+  /** Waits for batches in work, whether they fail or not, and closes the commit sessions. */
   close(): Promise<void>;
 }
 
-/** As many as there are cores on a small machine; each batch more takes as much memory again. */
-const LANES = 2;
+/** One for each core of a small machine; each further batch takes the same memory again. */
+const SESSIONS = 2;
 
-/** An interrupt that comes between two statements is lost, so it is repeated until the lanes are closed. */
+/** DuckDB loses an interrupt that comes between two statements, so it is repeated until the sessions are closed. */
 const INTERRUPT_EVERY_MS = 50;
 
 /**
- * The lanes of a run, opened when they are needed. An abort interrupts what DuckDB is at: it was not committed, and
- * the next run finds its pages.
+ * The pipeline of a run; it opens its commit sessions when they are needed. An abort interrupts the running statements:
+ * their batch is not committed, and the next run finds its pages.
  */
 export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTally): BatchPipeline {
   const { lake, services } = run;
-  const lanes: CommitSession[] = [];
+  const sessions: CommitSession[] = [];
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
-    for (const { connection } of lanes) connection.interrupt();
+    for (const { connection } of sessions) connection.interrupt();
     timer ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
   };
   services.signal.addEventListener('abort', interrupt);
   const atWork: Promise<void>[] = [];
   let batchNo = 0;
-  /** Of the newest batch; it waits for the one before it. */
+  /** The commit of the newest batch, which waits for the batch before it. */
   let committed: Promise<void> = Promise.resolve();
-  const laneOf = async (index: number): Promise<CommitSession> => {
-    const open = lanes[index];
+  const sessionOf = async (index: number): Promise<CommitSession> => {
+    const open = sessions[index];
     if (open !== undefined) return open;
-    const lane = await lake.openCommitSession();
-    lanes[index] = lane;
-    return lane;
+    const session = await lake.openCommitSession();
+    sessions[index] = session;
+    return session;
   };
-  /** What an interrupted statement throws says less than why it was interrupted. */
+  /** The reason of an abort explains more than the error of the interrupted statement. */
   const orReason = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
@@ -59,17 +65,17 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
     const windowIds = windows.map(({ window }) => window.id);
     await journal.append({ type: 'commit', atMs: services.clock.nowMs(), version: result.commit.version, windowIds });
   };
-  const flattenAndCommit = async (windows: readonly FetchedWindow[], lane: CommitSession, before: Promise<void>) => {
-    const flat = await flattenBatch(run, tally.plan, windows, lane);
+  const flattenAndCommit = async (windows: readonly FetchedWindow[], session: CommitSession, before: Promise<void>) => {
+    const flat = await flattenBatch(run, tally.plan, windows, session);
     try {
       await before;
     } catch (thrown) {
       await flat.staged.drop();
       throw thrown;
     }
-    await record(windows, await commitBatch(run, tally, flat, lane));
+    await record(windows, await commitBatch(run, tally, flat, session));
   };
-  /** Needs no lane, and its turn is when all before it are committed. */
+  /** Needs no commit session; it waits until all batches before it are committed. */
   const commitAlone = async (windows: readonly FetchedWindow[], before: Promise<void>) => {
     await before;
     await record(windows, await commitRecordless(run, tally.plan, windows));
@@ -77,11 +83,11 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
   return {
     async submit(windows) {
       if (windows.every(({ recordCount }) => recordCount === 0)) return orReason(commitAlone(windows, committed));
-      const index = batchNo++ % LANES;
+      const index = batchNo++ % SESSIONS;
       await orReason(atWork[index] ?? Promise.resolve());
-      committed = flattenAndCommit(windows, await laneOf(index), committed);
+      committed = flattenAndCommit(windows, await sessionOf(index), committed);
       atWork[index] = committed;
-      // Whoever waits for it next is told; until then nobody is.
+      // Prevents an unhandled rejection; the error surfaces at the next await.
       committed.catch(() => undefined);
     },
     drain: () => orReason(committed),
@@ -89,7 +95,7 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
       await Promise.allSettled(atWork);
       services.signal.removeEventListener('abort', interrupt);
       clearInterval(timer);
-      for (const lane of lanes) lane.close();
+      for (const session of sessions) session.close();
     },
   };
 }

@@ -8,10 +8,10 @@ export interface WindowBatch {
 }
 
 /**
- * Groups windows in the order they arrive into batches of about `batchBytes` of spooled pages. A batch holds at least one
- * window, so one window larger than that is a batch of its own; nothing is held back when the stream ends. Where it ends with
- * an error, what came before is the last batch, unless the caller has given up or the disk refuses.
- * @throws {EdrlakeError} what the stream ends with
+ * Groups windows in the order of their arrival into batches of about `batchBytes` of spooled pages. A batch has at
+ * least one window, so a larger window is a batch of its own. The last batch is what remains when the stream ends.
+ * After an error the windows before it are the last batch, unless the run was aborted or the disk refuses.
+ * @throws {EdrlakeError} the error that ends the stream
  */
 export async function* batchWindows(
   fetched: AsyncIterable<FetchedWindow | FailedWindow>,

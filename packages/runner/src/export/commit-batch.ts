@@ -24,16 +24,19 @@ export interface FlatBatch {
   readonly startedAtMs: number;
 }
 
-/** Flattens the windows of one batch into a lane's temporary tables. A crash leaves the pages in the spool for the next run. */
+/**
+ * Flattens the windows of a batch into temporary tables of a commit session. A crash leaves the pages in the spool for
+ * the next run.
+ */
 export async function flattenBatch(
   run: RunContext,
   plan: RunPlan,
   windows: readonly FetchedWindow[],
-  lane: CommitSession,
+  session: CommitSession,
 ): Promise<FlatBatch> {
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
-  const staged = await stageBatch(lane.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
+  const staged = await stageBatch(session.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
   const proofs = windows.map((window) =>
     proofOf(window, stagedOf(staged, window), datesOf(run, plan), run.maxRejectShare),
   );
@@ -41,20 +44,20 @@ export async function flattenBatch(
 }
 
 /**
- * write → commit. The commit is atomic; a crash before it leaves the pages in the spool for the next run, a crash after it
- * leaves pages that the next run finds proven and removes.
+ * write → commit. The commit is atomic. A crash before it leaves the pages in the spool for the next run; a crash after
+ * it leaves pages that the next run finds proven and removes.
  */
 export async function commitBatch(
   run: RunContext,
   tally: RunTally,
   batch: FlatBatch,
-  lane: CommitSession,
+  session: CommitSession,
 ): Promise<BatchResult> {
   const { lake, services, options } = run;
   const { windows, staged, proofs } = batch;
   try {
     const judged = judgeBatch(tally, run, proofs);
-    const request = { batch: staged, session: lane, proofs: judged.proofs, runId: run.runId, replace: options.replace };
+    const request = { batch: staged, session, proofs: judged.proofs, runId: run.runId, replace: options.replace };
     const commit = await lake.commit(request);
     for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
     services.emit({
@@ -72,7 +75,7 @@ export async function commitBatch(
   }
 }
 
-/** Commits windows whose pages hold no record. They need no lane: nothing is to be flattened. */
+/** Commits windows whose pages hold no record. They need no commit session: nothing is flattened. */
 export async function commitRecordless(
   run: RunContext,
   plan: RunPlan,
@@ -85,16 +88,16 @@ export async function commitRecordless(
 }
 
 /**
- * Commits that windows are proven after all: with what came later, the run as a whole has few rejects. A crash before this leaves
- * them rejected, and they are fetched again.
+ * Commits windows as proven after all, because the run as a whole has few rejects. A crash before this leaves them
+ * rejected, and they are fetched again.
  */
 export async function commitProven(run: RunContext, proofs: readonly WindowProof[]): Promise<void> {
   await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
 }
 
 /**
- * Commits that nothing confirmed a zero of the API in these windows, so that coverage shows it. Nothing is proven by it, and no
- * older proof is taken back.
+ * Commits windows with an unconfirmed count of zero, so that coverage shows them. Nothing is proven by it, and no older
+ * proof is taken back.
  */
 export async function commitUnverified(
   run: RunContext,
@@ -110,8 +113,8 @@ export async function commitUnverified(
 
 /**
  * The proof of a window, from numbers of three independent origins: what the API counted, what the scanner found in the
- * pages, and what DuckDB read from them. Of a window that the fetcher calls complete the records are as many as the API counted,
- * or the different ids are, or it listed duplicates and told how many.
+ * pages, and what DuckDB read from them. In a window that the fetcher calls complete, the count equals the number of
+ * records or of distinct ids, or the difference is the number of duplicates that the API listed.
  */
 function proofOf(
   fetched: FetchedWindow,
@@ -141,7 +144,7 @@ function proofOf(
   };
 }
 
-/** By the earlier of both clocks: a wrong one must not date a proof into the future. */
+/** By the earlier of both clocks: a wrong clock must not date a proof into the future. */
 function datesOf(
   { source, services }: RunContext,
   { asOfMs = 0 }: RunPlan,
@@ -149,7 +152,7 @@ function datesOf(
   return { verifiedAtMs: knownClocks(source, services).nowMs, countedAtMs: asOfMs };
 }
 
-/** Whether the events are of the days that were asked for: a gateway may ignore a filter that it does not understand. */
+/** Whether all events are of the requested days: a gateway may ignore a filter that it does not understand. */
 function liesInside({ axis, range }: Window, { perDay, rejectedPerDay }: StagedWindow): boolean {
   if (axis !== 'event') return true;
   const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];

@@ -17,8 +17,8 @@ import { type StartedRun, startRun } from './start-run.ts';
  * Brings all events of a request into the lake: plan → fetch → flatten → write → commit, each event exactly once.
  *
  * Safe to run again at any time. A run that died is resumed with its plan and its complete pages. Windows that the lake
- * already proves are not fetched, and events that it already holds are not written. The report lists windows that failed
- * or whose counts disagree; all others are committed.
+ * already proves are not fetched, and events that it already holds are not written. The report lists windows that
+ * failed or whose counts disagree; all others are committed.
  *
  * @throws {EdrlakeError} what stops every window: a refused login or filter, an unwritable lake, an interrupt. Earlier
  * commits remain. Windows that are complete by then are committed first, except after an interrupt.
@@ -38,7 +38,8 @@ export async function exportRange(
     const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
     recordSkipped(covered, tally, services);
     const wanted = plan.windows.filter((planned) => !covered.has(planned));
-    // A zero is a single number until its first page is empty, so empty windows are fetched whatever the lake proves.
+    // A zero is a single number until its first page is empty, so empty windows are fetched even if the lake proves
+    // them.
     await fetchAndCommit(started, tally, inOrder(wanted, plan.emptyWindows));
     return await finishRun(started, tally);
   } catch (thrown) {

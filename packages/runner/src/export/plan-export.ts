@@ -4,17 +4,19 @@ import { readClocks } from '../run/read-clocks.ts';
 import type { RunPlan } from '../run/run-context.ts';
 import type { ExportPlan, ExportRequest, RequestEstimate, Services, UncountedRange } from '../run/types.ts';
 
-/** Stretches that cannot be counted before the rest is not asked for: each was tried for minutes. */
+/** After this many uncounted ranges the rest is not counted: each was tried for minutes. */
 const MAX_UNCOUNTED = 5;
 
 /** A run logs in once; a renewal after four hours is not worth planning for. */
 const LOGINS = 1;
 
 /**
- * Plans an export without fetching an event: windows that tile the range, and what they cost in requests. What has not
- * happened yet is left out: its end is frozen before anything is counted, so that what is proven lies before that moment.
- * Where a count stays broken, the rest is planned all the same.
- * @throws {EdrlakeError} what the source throws where nothing can be planned, `RANGE_INVALID` for what lies ahead of now, or `WINDOW_INDIVISIBLE` where events cannot be told apart enough to page them all.
+ * Plans an export without fetching an event: windows that tile the ranges, and the requests that they cost. The future
+ * is left out: the end is frozen before anything is counted, so that everything proven was in the past. If a count
+ * stays broken, the rest is planned.
+ * @throws {EdrlakeError} of the source if nothing can be planned, `RANGE_INVALID` for ranges in the future, or
+ * `WINDOW_INDIVISIBLE` if a
+ * range cannot be divided into windows that can be read completely.
  */
 export async function planExport(source: EventSource, request: ExportRequest, services: Services): Promise<ExportPlan> {
   const { axis, scope } = request;
@@ -73,7 +75,7 @@ function uncountedOf({ id: windowId, range }: Window, { code, message }: Edrlake
   return { windowId, range, code, message };
 }
 
-/** The parts of the ranges that have happened. A range that had to be shortened loses its known count. */
+/** The parts of the ranges in the past. A range that had to be shortened loses its known count. */
 function frozenRanges({ ranges }: ExportRequest, clocks: BothClocks) {
   const past = beforeNow(
     ranges.map(({ range }) => range),

@@ -13,12 +13,12 @@ import type { Lake } from '@edrlake/lake';
 import type { ExportSelection } from '../run/types.ts';
 
 /**
- * The windows which the lake holds in full: proven windows tile their range, and the records stored in it, events and
- * rejects, counted now from the data files, are as many as the API counts now. An event that changed without changing the
- * count is not noticed; `--force` fetches everything. A record whose time cannot be read is in no range, so its window is
- * fetched again each time.
+ * The windows that the lake holds in full: proven windows tile their range, and the stored records (events and rejects,
+ * counted now in the data files) are as many as the API counts now. A changed event that leaves the count the same is
+ * not noticed; `--force` fetches everything. A record without a readable time is in no range, so its window is fetched
+ * again each time.
  *
- * Under a filter the rows of a range cannot be counted in the lake, so only a window proven under its very id counts.
+ * Under a filter the rows of a range cannot be counted in the lake, so only a proof of the same window counts.
  */
 export async function coveredWindows(
   windows: readonly PlannedWindow[],
@@ -46,12 +46,12 @@ async function provenByRows(
   request: Pick<ExportSelection, 'axis' | 'scope'>,
   lake: Lake,
 ): Promise<(planned: PlannedWindow) => boolean> {
-  // What of an event day was proven before it had settled is proven anew, for else the day would never be complete.
+  // Proofs of an event day from before it had settled are repeated; else the day would never be complete.
   const settleLagMs = request.axis === 'event' ? SETTLE_LAG_MS : 0;
   const covered = await lake.provenRanges(request.axis, request.scope, settleLagMs);
   const [first, last] = [windows[0]?.window.range, windows.at(-1)?.window.range];
   if (first === undefined || last === undefined) return () => false;
-  // A day whose proofs contradict the rows is proven anew, even where the counts have come to agree since.
+  // A day whose proofs contradict the rows is proven again, even if the counts agree by now.
   const planned = {
     startMs: startOfDayMs(dayOf(first.startMs)),
     endMs: startOfDayMs(dayOf(last.endMs - 1)) + MS_PER_DAY,
@@ -73,7 +73,7 @@ async function provenByRows(
   return ({ window }) => complete.has(keyOf(window));
 }
 
-/** Windows cut by type or agent share one range and are proven, or fetched again, together. */
+/** Windows of one range that are divided by type or agent are proven, or fetched again, together. */
 function sumByRange(windows: readonly PlannedWindow[]): { readonly range: TimeRange; readonly count: number }[] {
   const sums = new Map<string, { readonly range: TimeRange; readonly count: number }>();
   for (const { window, count } of windows) {

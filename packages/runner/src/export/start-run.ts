@@ -28,8 +28,8 @@ interface ResumedRun {
 }
 
 /**
- * Starts a run, or resumes the newest run of the same source, page size and request that is unfinished or in which windows
- * failed.
+ * Starts a run, or resumes the newest run of the same source, page size and request that is unfinished or in which
+ * windows failed.
  * @throws {EdrlakeError} `RUN_BUSY` when another live process works on it.
  */
 export async function startRun(
@@ -71,7 +71,7 @@ export function selectionOf({ axis, ranges, scope }: ExportRequest): ExportSelec
   return { axis, ranges: ranges.map(({ range }) => range), scope };
 }
 
-/** Without the moment it was made at, a plan does not say what had happened by then; with uncounted ranges it is not whole. */
+/** A plan without its time does not say what was in the past; a plan with uncounted ranges is incomplete. */
 function reusablePlan({ plan }: UnfinishedRun): RunPlan | null {
   return plan?.asOfMs !== undefined && (plan.uncounted ?? []).length === 0 ? plan : null;
 }

@@ -16,20 +16,20 @@ export interface ExportLine {
   readonly report?: ExportReport;
 }
 
-/** What one process did in an export: its lines from its start to the next one's. */
+/** What one process did in an export: its lines from its start to the start of the next process. */
 interface Leg {
   readonly partOf: PartOf | null;
-  /** null where it did not come to an end. */
+  /** null if the process did not finish the export. */
   readonly report: ExportReport | null;
-  /** As told by its report, else by what it planned and fetched: a page that was never on disk is not among them. */
+  /** From its report, else from its plan and its pages. A page that never reached the disk is not counted. */
   readonly requests: number;
   readonly activeMs: number;
   readonly lastAtMs: number;
-  /** Neither an end nor a reason: its process was killed, or is at it. */
+  /** Neither an end nor a reason: the process was killed, or it is running. */
   readonly isOpen: boolean;
 }
 
-/** An export as people see it; null for a journal without its first line. */
+/** An export as the history shows it; null for a journal without its first line. */
 export function viewExport(
   runId: string,
   lines: readonly ExportLine[],
@@ -40,7 +40,7 @@ export function viewExport(
   if (first?.atMs === undefined) return null;
   const last = lines.at(-1);
   const owner = lines.findLast(({ type }) => type === 'start')?.owner;
-  // One that failed in parts is resumed after it has finished.
+  // An export in which windows failed is resumed after it has finished.
   const reports = legs.flatMap(({ report }) => report ?? []);
   const state = exportStanding(last, owner !== undefined && isAlive(owner));
   const requests = legs.reduce((sum, leg) => sum + leg.requests, 0);
@@ -64,7 +64,7 @@ export function viewExport(
   };
 }
 
-/** What processes did in an export without coming to its end, with the runs of pipelines they did it for. */
+/** What processes did in an export without finishing it, with the pipeline runs that they worked for. */
 export function lostWork(lines: readonly ExportLine[]): readonly (LostWork & { readonly partOf: PartOf })[] {
   return legsOf(lines).flatMap(({ partOf, report, requests, activeMs, lastAtMs, isOpen }) =>
     partOf === null || report !== null

@@ -6,14 +6,14 @@ import { type LostWork, viewRun } from '../workflow/state/run-view.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
 import { type RunReport, type RunSummary, reportOf } from './run-report.ts';
 
-/** Journals that a search for one run opens at most, newest first. */
+/** How many journals a search for one run opens at most, newest first. */
 const MAX_JOURNALS_SEARCHED = 1_000;
 
 type Alive = RunLook['isOwnerAlive'];
 
 const NOTHING_LOST: ReadonlyMap<string, LostWork> = new Map();
 
-/** The newest runs of a lake, newest first: of pipelines, and exports with a journal of their own. */
+/** The newest runs of a lake, newest first: pipelines, and exports with a journal of their own. */
 export async function listRuns(
   runsDirectory: string,
   { limit, isOwnerAlive }: { readonly limit: number; readonly isOwnerAlive: Alive },
@@ -21,12 +21,13 @@ export async function listRuns(
   const read: { readonly runId: string; readonly lines: Lines }[] = [];
   const lost = lossBook();
   for (const runId of await listRunIds(runsDirectory)) {
-    // The exports of a pipeline began when it did or later, so what it lost is known once its second is read.
+    // Exports of a pipeline begin in the same second or later, so their lost work is known when the journals of that
+    // second are read.
     const oldest = read[limit - 1]?.runId;
     if (oldest !== undefined && secondOf(runId) < secondOf(oldest)) break;
     const lines = await readJournal(runsDirectory, runId);
     lost.note(lines);
-    // A journal without its first line is of a run that never got to do anything.
+    // A journal without its first line belongs to a run that did nothing.
     if (lines.some(({ type }) => type === 'start' || type === 'pipeline-start')) read.push({ runId, lines });
   }
   return read
@@ -35,19 +36,19 @@ export async function listRuns(
     .map(summaryOf);
 }
 
-/** The newest run, or the run of the pipeline that it is a part of; null where there was none. */
+/** The newest run, or the pipeline run that it is a part of; null without any. */
 export async function lastRun(
   runsDirectory: string,
   liveness: { readonly isOwnerAlive: Alive },
 ): Promise<RunSummary | null> {
   const [newest = null] = await listRuns(runsDirectory, { limit: 1, ...liveness });
   if (newest === null || newest.partOf === null) return newest;
-  // The journal of the pipeline may have been removed by hand.
+  // A user may have removed the journal of the pipeline.
   return readRun(runsDirectory, newest.partOf, liveness).then(summaryOf, () => newest);
 }
 
 /**
- * A run in full: tasks, tries, durations, requests, rows, errors.
+ * A run in full: tasks, attempts, durations, requests, rows, errors.
  * @throws {EdrlakeError} `RUN_MISSING` when there is no such run.
  */
 export async function readRun(
@@ -62,7 +63,9 @@ export async function readRun(
   throw new EdrlakeError('RUN_MISSING', `there is no run ${runId}`, { hint: 'List the runs to see their ids.' });
 }
 
-/** What attempts of a pipeline's tasks did that left no result, by task: the journals of their exports tell it. */
+/**
+ * What attempts of the tasks of a pipeline did without leaving a result, by task. The journals of their exports say it.
+ */
 export async function readLostWork(runsDirectory: string, runId: string): Promise<ReadonlyMap<string, LostWork>> {
   const lost = lossBook();
   const younger = (await listRunIds(runsDirectory)).filter((id) => secondOf(id) >= secondOf(runId) && id !== runId);
@@ -71,8 +74,8 @@ export async function readLostWork(runsDirectory: string, runId: string): Promis
 }
 
 /**
- * When the newest run of a pipeline started that came to its end with all work done, a mismatch included; null where there
- * is none among the newest journals. What it did holds for everything due until then.
+ * When the newest run of a pipeline started in which all work was done, a mismatch included; null if the newest
+ * journals have none. The work of that run covers every due time until then.
  */
 export async function lastSuccessAtMs(runsDirectory: string, pipeline: string): Promise<number | null> {
   for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_SEARCHED)) {
@@ -82,7 +85,9 @@ export async function lastSuccessAtMs(runsDirectory: string, pipeline: string): 
   return null;
 }
 
-/** Ids begin with the second they were made in; what follows tells those of one second apart, but orders nothing. */
+/**
+ * An id begins with the second of its creation. The rest of it makes ids of one second distinct, but gives no order.
+ */
 function secondOf(runId: string): string {
   return runId.split('-')[0] ?? runId;
 }
@@ -95,7 +100,7 @@ function viewLines(runId: string, lines: Lines, isAlive: Alive, lost: ReadonlyMa
   return reportOf(viewRun(runId, state, isWorking(state, isAlive), lost));
 }
 
-/** Gathers, from the journals of exports, what tries of tasks did that left no result; by run and task. */
+/** Collects from the journals of exports the work of attempts that left no result; by run and task. */
 function lossBook() {
   const byRun = new Map<string, Map<string, LostWork>>();
   return {

@@ -1,18 +1,18 @@
 import type { PipelineRunView, RunStatus } from '../workflow/state/run-view.ts';
 
-/** A run in a list. Numbers that nobody knows are null. */
+/** A run in a list. Unknown numbers are null. */
 export interface RunSummary {
   readonly runId: string;
   readonly kind: 'pipeline' | 'export';
   /** null for an export. */
   readonly pipeline: string | null;
-  /** The run of a pipeline that an export is a part of; null where it stands for itself. */
+  /** The pipeline run that an export is a part of; null for an export of its own. */
   readonly partOf: string | null;
   readonly state: RunStatus;
   readonly startedAtMs: number;
-  /** The end, or the last sign of life of a run that died; null while it is running. */
+  /** The end, or the last line of the journal for a run that died; null while it is running. */
   readonly endedAtMs: number | null;
-  /** While a process worked on it, up to its last sign of life. */
+  /** Time in which a process worked on it, until the last line of its journal. */
   readonly durationMs: number;
   readonly requests: number | null;
   readonly rows: number | null;

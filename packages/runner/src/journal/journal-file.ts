@@ -16,10 +16,11 @@ export interface JournalFile<Line extends AnyLine> {
 }
 
 /**
- * Opens the journal `<runs>/<run-id>.jsonl`. A crash leaves at most one torn line at its end: the next line starts after a
- * line break, and readers skip the torn one.
+ * Opens the journal `<runs>/<run-id>.jsonl`. A crash leaves at most one torn line at its end: the next line starts
+ * after a line break, and readers skip the torn one.
  * @param mode `new`: there must be none; `continue`: it is created where it is missing
- * @throws {EdrlakeError} `RUN_BUSY` when a new run finds its journal in place; `LAKE_UNWRITABLE` when the folder refuses.
+ * @throws {EdrlakeError} `RUN_BUSY` when a new run finds its journal in place; `LAKE_UNWRITABLE` when the folder
+ * refuses.
  */
 export async function openJournal<Line extends AnyLine>(
   runsDirectory: string,
@@ -47,8 +48,8 @@ export async function openJournal<Line extends AnyLine>(
 }
 
 /**
- * The lines of a run's journal, oldest first; empty where there is no such journal. A torn line is left out: nothing was
- * built on it.
+ * The lines of the journal of a run, oldest first; empty without a journal. A torn line is left out: no step relied on
+ * it.
  * @throws {EdrlakeError} `RUN_MISSING` when the file cannot be read, or `runId` is not the id of a run
  */
 export async function readJournal(runsDirectory: string, runId: string): Promise<readonly AnyLine[]> {
@@ -71,7 +72,7 @@ export async function readJournal(runsDirectory: string, runId: string): Promise
   return lines;
 }
 
-/** Run ids with a journal, newest first: ids begin with the time they were made. Empty where the folder is missing. */
+/** The ids of runs with a journal, newest first: an id begins with its time. Empty without the folder. */
 export async function listRunIds(runsDirectory: string): Promise<string[]> {
   const names = await readdir(runsDirectory).catch(() => [] as string[]);
   return names
@@ -114,14 +115,14 @@ async function openFile(
   }
 }
 
-/** Makes the name of a new file durable, where the system lets a folder be synced. */
+/** Makes the name of a new file durable, if the system can sync a folder. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null);
   if (handle === null) return;
   try {
     await handle.sync();
   } catch {
-    // Some file systems refuse; the file's own sync is what they offer.
+    // Some file systems refuse to sync a folder; syncing the file is all that they offer.
   } finally {
     await handle.close();
   }

@@ -8,17 +8,17 @@ interface ComparedDay {
   readonly verdict: string;
   readonly inApi: number;
   readonly inLake: number;
-  /** null where the day was never fetched, or that is not known. */
+  /** null if the day was never fetched, or this is not known. */
   readonly whenFetched: number | null;
 }
 
 /**
- * Counts the days of a range and compares them. A day that matches because the API counts nothing, or less than the lake holds,
- * matches by one number alone. Where there are such days, all from the first of them to the last are counted at once and must
- * add up to the counts of the days; if they do not, both are asked once more. What still does not add up is `unverified`, and so
- * are the days of a stretch that the API counts nothing in and that the lake does not know to be empty, unless the first page of
- * the stretch is empty: counts that are always zero agree with each other.
- * @param compare the days by what the API counts on each, those it counts none on perhaps absent
+ * Counts the days of a range and compares them. A day with a count of zero, or a count below the rows of the lake,
+ * matches by a single number. All days from the first to the last of that kind are therefore counted together, and the
+ * total must equal the sum of their counts. If it does not, both are requested once more, and days that still do not
+ * add up are `unverified`. Days with a count of zero that the lake does not know to be empty are `unverified` too,
+ * unless the first page of their range is empty: counts that are always zero agree with each other.
+ * @param compare the days with the counts of the API; days without events may be absent
  */
 export async function compareConfirmed<Line extends ComparedDay>(
   source: EventSource,
@@ -35,7 +35,7 @@ export async function compareConfirmed<Line extends ComparedDay>(
   return lines.map((line) => (wrong.some((stretch) => holds(stretch, line.day)) ? unverifiedIfAlone(line) : line));
 }
 
-/** Days side by side that match by a zero, where any of them is not known to be empty by an earlier page. */
+/** Neighbouring days that match by a zero, if no earlier page has shown all of them to be empty. */
 function emptyStretches(lines: readonly ComparedDay[]): TimeRange[] {
   const stretches: { startMs: number; endMs: number; isDoubtful: boolean }[] = [];
   for (const line of lines) {
@@ -49,7 +49,7 @@ function emptyStretches(lines: readonly ComparedDay[]): TimeRange[] {
   return stretches.filter(({ isDoubtful }) => isDoubtful).map(({ startMs, endMs }) => ({ startMs, endMs }));
 }
 
-/** Evidence of another kind than counts. One request. */
+/** Evidence other than counts: an empty page. One request. */
 async function isFirstPageEmpty(
   source: EventSource,
   range: TimeRange,
@@ -64,7 +64,7 @@ async function isFirstPageEmpty(
   return (await source.cursor.page(query, null, read, signal)).value;
 }
 
-/** As far as counts can tell. */
+/** As far as counts can show it. */
 async function compareAdded<Line extends ComparedDay>(
   source: EventSource,
   range: TimeRange,

@@ -11,24 +11,24 @@ import {
   type WindowFilter,
 } from '@edrlake/core';
 
-/** Days that are told one by one, whatever they hold. */
+/** Up to this many days are listed one by one, empty ones included. */
 const MOST_DAYS_TOLD = 3_660;
 
 /** Days of one histogram. */
 const MOST_DAYS_AT_ONCE = 10_000;
 
-/** The days to be counted: of one type or of all (null), and on which the lake has rows. */
+/** The days to count: of one type or of all (null), and the days with rows in the lake. */
 export interface DaysAsked {
   readonly eventType: string | null;
   readonly daysWithRows: readonly Day[];
 }
 
-/** The cuts of the type that is asked for. */
+/** The window filter of the requested type. */
 export function daysCuts({ eventType }: DaysAsked): readonly WindowFilter[] {
   return eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
 }
 
-/** Every day of ten years; of longer ranges those that are known for something, in any order. */
+/** Every day of ten years; of longer ranges only days with events or rows, in any order. */
 export function daysToTell(range: TimeRange, known: readonly Day[]): readonly Day[] {
   return range.endMs - range.startMs <= MOST_DAYS_TOLD * MS_PER_DAY ? daysOf(range) : [...new Set(known)];
 }
@@ -40,9 +40,9 @@ export function rangeOfDay(day: Day): TimeRange {
 }
 
 /**
- * What the API counts on each day of a range of whole days; days it counts none on may be absent. One request where there are
- * histograms; else one for each day with rows in the lake, one for each stretch between them, and some to find the days of what
- * those stretches hold: no more than there are days.
+ * What the API counts on each day of a range of whole days; days without events may be absent. One request with
+ * histograms. Without them, one request for each day with rows in the lake, one for each range between those days, and
+ * some to find the days of other events: at most one for each day.
  */
 export async function countDays(
   source: EventSource,
@@ -57,7 +57,7 @@ export async function countDays(
       const buckets = await source.histogram(query, MS_PER_DAY, signal);
       return new Map(buckets.map((bucket) => [dayOf(bucket.range.startMs), bucket.count]));
     } catch (thrown) {
-      // A platform without histograms refuses the first one; from then on the source says that it has none.
+      // A platform without histograms refuses the first request; from then on the source reports that it has none.
       if (source.histogram !== null) throw thrown;
     }
   }
@@ -69,7 +69,10 @@ export async function countDays(
   return counts;
 }
 
-/** Finds the days that hold the events of a stretch of whole days by halving it: what is not in one half is in the other. */
+/**
+ * Finds the days with events in a range of whole days by halving it. The count of one half follows from that of the
+ * other.
+ */
 async function countWithin(
   { startMs, endMs }: TimeRange,
   events: number,
@@ -88,6 +91,6 @@ async function countWithin(
   ];
   const inFirst = await count(first);
   await countWithin(first, inFirst, count, counts);
-  // More in a half than in the whole: the numbers have changed meanwhile.
+  // A half has more than the whole: the counts have changed meanwhile.
   await countWithin(second, inFirst > events ? await count(second) : events - inFirst, count, counts);
 }

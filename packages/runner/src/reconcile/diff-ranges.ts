@@ -13,34 +13,34 @@ import type { Lake } from '@edrlake/lake';
 import { brokenAnswer } from '@edrlake/pager';
 import type { Services } from '../run/types.ts';
 
-/** Where the API and the lake hold different numbers of events. */
+/** A range for which the API and the lake hold different numbers of events. */
 export interface DifferingRange {
   readonly range: TimeRange;
   readonly inApi: number;
   readonly inLake: number;
 }
 
-/** What is compared. The scope must be everything: rows of a lake cannot be counted under the API's filter. */
+/** What is compared. The scope must be empty: rows of a lake cannot be counted under a filter of the API. */
 export interface Comparison {
   readonly axis: TimeAxis;
   readonly range: TimeRange;
   readonly scope: QueryScope;
 }
 
-/** Lengths a histogram is asked in, coarse to fine. */
+/** Bucket lengths of a histogram, coarse to fine. */
 const BUCKETS_MS = [MS_PER_DAY, MS_PER_HOUR, 10 * MS_PER_MINUTE, MS_PER_MINUTE, 10 * MS_PER_SECOND, MS_PER_SECOND];
 
-/** Buckets of one answer: more make the answer large, and no request is saved by them. */
+/** Buckets of one answer: more make the answer large, and save no request. */
 const MAX_BUCKETS = 1_500;
 
-/** Ends the search inside a stretch that keeps differing, whatever the source answers. */
+/** Bounds the search inside a range that keeps differing. */
 const MAX_ROUNDS = 64;
 
 /**
- * Finds what to fetch again where the API's count of a range differs from the lake's rows: stretches that hold every
- * difference and take few requests to fetch, so that many small differences close to each other are one stretch. Oldest
- * first, apart from each other; empty when nothing differs. Equal counts of a stretch are taken as equal content. One
- * request when nothing differs.
+ * Finds the ranges to fetch again where the count of the API differs from the rows of the lake. The ranges hold every
+ * difference and take few requests, so small differences close to each other share a range. Oldest first, apart from
+ * each other; empty when nothing differs. Equal counts of a range are taken as equal content. One request when nothing
+ * differs.
  */
 export async function differingRanges(
   source: EventSource,
@@ -62,7 +62,7 @@ export async function differingRanges(
     }
     const parts = await lookCloser(source, lake, query, stretch, services.signal);
     for (const group of cheapestGroups(parts, source.pageSize)) {
-      // Several differences that are cheaper to fetch together are not worth looking at one by one.
+      // Differences that are cheaper to fetch together are not searched one by one.
       if (group.isOnePart) open.push(group.stretch);
       else found.push(group.stretch);
     }
@@ -70,16 +70,16 @@ export async function differingRanges(
   return found.sort((a, b) => a.range.startMs - b.range.startMs);
 }
 
-/** A stretch to fetch, and whether it is one of the parts that were counted. */
+/** A range to fetch, and whether it is one of the counted parts. */
 interface StretchGroup {
   readonly stretch: DifferingRange;
   readonly isOnePart: boolean;
 }
 
 /**
- * Groups the differing parts into stretches so that fetching them takes the fewest requests: one count and
- * `ceil(events / pageSize)` pages each, what lies between grouped parts included.
- * @param parts all parts of a stretch, oldest first, touching each other, the equal ones too
+ * Groups the differing parts so that fetching them takes the fewest requests: for each group one count and `ceil(events
+ * / pageSize)` pages, which include everything between its parts.
+ * @param parts all parts of a range, oldest first, touching each other, the equal ones too
  */
 function cheapestGroups(parts: readonly DifferingRange[], pageSize: number): StretchGroup[] {
   const differing = parts.flatMap((part, position) => (part.inApi === part.inLake ? [] : [position]));
@@ -116,7 +116,7 @@ function groupOf(parts: readonly DifferingRange[]): StretchGroup {
   return { stretch, isOnePart: parts.length === 1 };
 }
 
-/** All parts of a differing stretch, counted on both sides, oldest first. One request, two where a histogram misleads. */
+/** All parts of a differing range, counted on both sides, oldest first. One request, two if a histogram misleads. */
 async function lookCloser(
   source: EventSource,
   lake: Lake,
@@ -125,7 +125,7 @@ async function lookCloser(
   signal: AbortSignal,
 ): Promise<DifferingRange[]> {
   const buckets = await countByHistogram(source, query, stretch.range, signal);
-  // A histogram that does not hold what the count said is no map of where to look.
+  // A histogram that does not add up to the count does not show where to look.
   const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === stretch.inApi;
   const parts = buckets !== null && isWhole ? buckets : await countHalves(source, query, stretch, signal);
   const stored = await lake.countStored(
@@ -140,7 +140,10 @@ interface CountedRange {
   readonly count: number;
 }
 
-/** Counts by the finest buckets that stay few, clipped to the range, empty ones included. null where the source cannot. */
+/**
+ * Counts by the finest buckets within the bound, clipped to the range, empty ones included. null if the source has
+ * none.
+ */
 async function countByHistogram(
   source: EventSource,
   query: EventQuery,
@@ -157,8 +160,8 @@ async function countByHistogram(
     const buckets = await source.histogram({ ...query, range }, bucketMs, signal);
     counts = new Map(buckets.map((bucket) => [Math.floor(bucket.range.startMs / bucketMs) * bucketMs, bucket.count]));
   } catch (thrown) {
-    // A platform without histograms says so by refusing; a source that knows has become one without them. Where the answer
-    // stayed broken, counts will do.
+    // A platform without histograms refuses, and the source then reports that it has none. If the answer stayed broken,
+    // counts are used.
     if (source.histogram !== null) brokenAnswer(thrown);
     return null;
   }
@@ -175,7 +178,7 @@ async function countByHistogram(
   return parts;
 }
 
-/** Both halves from one count: what the source does not have in the first it has in the second. */
+/** Both halves from one count: the second half has the rest. */
 async function countHalves(
   source: EventSource,
   query: EventQuery,

@@ -4,7 +4,7 @@ import type { Day } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { DayVerdict, ReconciledDay } from './reconcile.ts';
 
-/** The last word on a day. */
+/** The newest result for a day. */
 export interface LastReconciliation {
   readonly verdict: DayVerdict;
   readonly inApi: number;
@@ -14,7 +14,10 @@ export interface LastReconciliation {
 
 const FILE = '_runs/reconciliation.json';
 
-/** The last reconciliation of every day that ever had one. Empty where there was none, or where the file cannot be read: it is a memory, not a truth. */
+/**
+ * The last reconciliation of every day that had one. Empty without a file, or if it cannot be read: nothing depends on
+ * it.
+ */
 export async function lastReconciliations(
   lake: Pick<Lake, 'directory'>,
 ): Promise<ReadonlyMap<Day, LastReconciliation>> {
@@ -26,7 +29,7 @@ export async function lastReconciliations(
   }
 }
 
-/** Keeps what a reconciliation found, over what earlier ones found on the same days. Atomic; the last writer wins. */
+/** Stores what a reconciliation found, over earlier results for the same days. Atomic; the last writer wins. */
 export async function rememberReconciliation(
   lake: Pick<Lake, 'directory'>,
   days: readonly ReconciledDay[],

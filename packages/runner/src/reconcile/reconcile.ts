@@ -7,12 +7,15 @@ import { daysToTell, rangeOfDay } from './count-days.ts';
 import { type DifferingRange, differingRanges } from './diff-ranges.ts';
 
 /**
- * How a day stands between the API and the lake.
- * `match`: the lake holds at least what the API has now; `difference` says how many more, which retention has taken away there.
- * `late`: the API has more than when the day was fetched. `missing`: the lake holds fewer than the API had when it was fetched.
- * `rejected`: all of it is there, but too many of its records could not become rows. `duplicate`: an id is stored more than
- * once. `unverified`: the API has events of a day that was never fetched, or its count, by which nothing is missing, does not add
- * up with that of the days around.
+ * Status of a day in a comparison of the API with the lake.
+ * - `match`: the lake holds at least what the API has now. `difference` is the surplus, which retention has removed
+ * there.
+ * - `late`: the API has more than when the day was fetched.
+ * - `missing`: the lake holds fewer than the API had when the day was fetched.
+ * - `rejected`: all records are there, but too many could not become rows.
+ * - `duplicate`: an id is stored more than once.
+ * - `unverified`: the API has events of a day that was never fetched, or its count does not add up with those of the
+ * neighbouring days.
  */
 export type DayVerdict = 'match' | 'rejected' | 'late' | 'missing' | 'duplicate' | 'unverified';
 
@@ -21,17 +24,17 @@ export interface ReconciledDay {
   readonly day: Day;
   /** null: all types together. */
   readonly eventType: string | null;
-  /** What the API counts now, without what it is known to count twice. */
+  /** What the API counts now, without known duplicates of its counting. */
   readonly inApi: number;
-  /** What it counted when the day was fetched; null where it never was, and by type, because proofs know no types. */
+  /** The count when the day was fetched. null if it never was, and by type, because proofs have no types. */
   readonly whenFetched: number | null;
-  /** Rows in the files' footers and rejects of the day. */
+  /** Rows in the footers of the files, and rejects of the day. */
   readonly inLake: number;
-  /** Different ids among the rows. */
+  /** Distinct ids among the rows. */
   readonly distinctIds: number;
   readonly lostFiles: readonly string[];
   readonly verdict: DayVerdict;
-  /** Events the lake lacks (negative) or has more of than the API. */
+  /** Events of the lake minus events of the API. */
   readonly difference: number;
 }
 
@@ -42,12 +45,14 @@ export interface ReconcileRequest {
 }
 
 /**
- * Compares every day of a range: what the API counts now with the rows and ids that the data files hold now. Counters of our
- * own decide nothing. Days in order; with `by: 'type'` one line a day and type. Of more than ten years only days that hold
- * something, here or there. One request for any number of days where the platform has histograms (and one a type with `by:
- * 'type'`), else one for each day that holds something and one for each stretch between them; and one more where the API counts
- * nothing, or less than the lake holds, because no match may rest on one number that is too small. A stretch of days that the
- * API counts nothing in takes its first page as well, unless the lake knows the days to be empty.
+ * Compares every day of a range: what the API counts now, and the rows and ids that the data files hold now. Stored
+ * counters decide nothing. Days in order; with `by: 'type'` one line for each day and type. Of more than ten years,
+ * only days with events or rows.
+ *
+ * Costs one request for any number of days with histograms (with `by: 'type'` one for each type). Without them, one for
+ * each day with rows and one for each range between. No match may rest on a single number that is too small, so there
+ * is one request more for days that the API counts as empty, or lower than the lake. A range that the API counts as
+ * empty takes its first page too, unless the lake knows its days to be empty.
  */
 export async function reconcile(
   { source, lake }: Pick<ExportEndpoints, 'source' | 'lake'>,
@@ -84,7 +89,7 @@ function judge(
 ): ReconciledDay {
   const { rowCount = 0, rejectedCount = 0, distinctIds = 0, lostFiles = [] } = stored ?? {};
   const whenFetched = known?.counted ?? null;
-  // Rejects whose time cannot be read are of no day in the files; the proofs put them on the first day of their window.
+  // A reject without a readable time has no day in the files; its proof counts it on the first day of its window.
   const inLake = rowCount + rejectedCount + (known?.undated ?? 0);
   const difference = inLake - inApi;
   const verdict = (): DayVerdict => {
@@ -96,7 +101,10 @@ function judge(
   return { day, eventType, inApi, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
 }
 
-/** What the lake says of a day: a line of its own, or that of several days that hold nothing. @param lines oldest first */
+/**
+ * The coverage of a day: its own line, or the line of several empty days.
+ * @param lines oldest first
+ */
 function lineOn(lines: readonly DayCoverage[], day: Day): DayCoverage | undefined {
   let [low, high] = [0, lines.length];
   while (low < high) {
@@ -108,7 +116,7 @@ function lineOn(lines: readonly DayCoverage[], day: Day): DayCoverage | undefine
   return line !== undefined && line.day <= day ? line : undefined;
 }
 
-/** Types the API or the lake has in the range. */
+/** Types that the API or the lake has in the range. */
 async function typesOf(
   source: EventSource,
   range: TimeRange,
@@ -121,7 +129,10 @@ async function typesOf(
   return [...new Set([...inApi, ...inLake])].sort();
 }
 
-/** How days stand together: a `mismatch` needs mending; what is only `rejected` is all there, but cannot be read. */
+/**
+ * The result of all days: `mismatch` needs a repair; with `rejected` everything is there, but some records cannot be
+ * read.
+ */
 export function agreementOf(days: readonly ReconciledDay[]): 'match' | 'mismatch' | 'rejected' {
   if (days.some(({ verdict }) => verdict !== 'match' && verdict !== 'rejected')) return 'mismatch';
   return days.some(({ verdict }) => verdict === 'rejected') ? 'rejected' : 'match';
@@ -129,19 +140,19 @@ export function agreementOf(days: readonly ReconciledDay[]): 'match' | 'mismatch
 
 /** What a repair did. */
 export interface RepairReport {
-  /** Stretches that differed and were fetched again, oldest first. */
+  /** Ranges that differed and were fetched again, oldest first. */
   readonly stretches: readonly TimeRange[];
   readonly forgottenFiles: readonly string[];
-  /** Rows that went because their event was stored more than once. */
+  /** Rows that were removed because their event was stored more than once. */
   readonly removedRows: number;
-  /** null where nothing differed. */
+  /** null if nothing differed. */
   readonly exported: ExportReport | null;
 }
 
 /**
- * Mends the days that do not match: forgets data files that are gone, finds the stretches of each day in which the API and
- * the lake differ, and fetches only those. Of an event that is stored more than once the newest copy stays. Stored events that
- * the API no longer returns stay.
+ * Repairs the days that do not match: drops missing data files from the log, finds the ranges in which the API and the
+ * lake differ, and fetches only those. Of an event that is stored more than once, the newest copy stays. Stored events
+ * that the API no longer returns stay.
  */
 export async function repair(
   ends: ExportEndpoints,
@@ -183,7 +194,7 @@ function wholeDays({ startMs, endMs }: TimeRange): TimeRange {
   };
 }
 
-/** Days as ranges, those that follow each other as one. */
+/** Days as ranges; neighbouring days are one range. */
 function joinDays(days: readonly Day[]): TimeRange[] {
   const ranges: TimeRange[] = [];
   for (const day of [...new Set(days)].sort()) {

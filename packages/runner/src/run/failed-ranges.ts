@@ -7,8 +7,8 @@ import { readExportLines } from './journal.ts';
 const MAX_JOURNALS_READ = 200;
 
 /**
- * The ranges of windows that failed, or stayed unverified, in the newest runs of an axis and scope, newest run first. What has been proven since is
- * among them: whoever asks compares with the lake.
+ * The ranges of windows that failed or stayed unverified in the newest runs of an axis and scope, newest run first.
+ * Some of them may be proven since: the caller compares them with the lake.
  */
 export async function failedRanges(runsDirectory: string, axis: TimeAxis, scope: QueryScope): Promise<TimeRange[]> {
   const ranges: TimeRange[] = [];

@@ -3,10 +3,10 @@ import { type AnyLine, type JournalFile, readJournal } from '../journal/journal-
 import type { RunPlan } from './run-context.ts';
 import type { ExportReport, ExportSelection, PartOf } from './types.ts';
 
-/** What a run is a run of: only a run of exactly this is resumed. */
+/** The identity of a run: only a run with an equal subject is resumed. */
 export interface RunSubject {
   readonly source: string;
-  /** As the settings want it, whatever the gateway gives. */
+  /** The configured page size, even if the gateway gives smaller pages. */
   readonly pageSize: number;
   readonly request: ExportSelection;
 }
@@ -18,17 +18,17 @@ export type JournalLine =
       readonly atMs: number;
       readonly owner: ProcessOwner;
       readonly subject: RunSubject;
-      /** Absent where a person made this export. */
+      /** Absent if a user started this export. */
       readonly partOf?: PartOf;
     }
   | ({ readonly type: 'plan'; readonly atMs: number } & RunPlan)
   | { readonly type: 'page'; readonly atMs: number; readonly page: SpooledPage }
   | {
-      /** The gateway gives smaller pages than the subject's: from here on they are of so many events. */
+      /** The gateway gives smaller pages than the subject asks for: the page size from here on. */
       readonly type: 'page-size';
       readonly atMs: number;
       readonly pageSize: number;
-      /** When that was found out, by this run or an earlier one. */
+      /** When this run or an earlier one found it out. */
       readonly learnedAtMs: number;
     }
   | { readonly type: 'commit'; readonly atMs: number; readonly version: number; readonly windowIds: readonly string[] }
@@ -39,7 +39,7 @@ export type JournalLine =
 /** The journal of an export, open for appending. */
 export type RunJournal = JournalFile<JournalLine>;
 
-/** The lines of an export's journal; those of pipelines, and what is no such line, are left out. */
+/** The lines of the journal of an export. Lines of pipelines, and lines of another shape, are left out. */
 export async function readExportLines(runsDirectory: string, runId: string): Promise<readonly JournalLine[]> {
   return (await readJournal(runsDirectory, runId)).filter(isExportLine);
 }

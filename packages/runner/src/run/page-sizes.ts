@@ -2,26 +2,26 @@ import { type EventSource, type FetchedWindow, MS_PER_DAY } from '@edrlake/core'
 import { listRunIds } from '../journal/journal-file.ts';
 import { readExportLines } from './journal.ts';
 
-/** What an earlier run found out about the pages of a source. */
+/** What an earlier run learned about the pages of a source. */
 export interface LearnedPageSize {
   readonly pageSize: number;
   readonly learnedAtMs: number;
 }
 
-/** A gateway may be given larger pages one day: then finding out anew costs a few requests. */
+/** The gateway may give larger pages later. Learning the size again costs a few requests. */
 const REMEMBERED_MS = 30 * MS_PER_DAY;
 
 /** Journals looked at, newest first. */
 const MAX_JOURNALS_READ = 20;
 
-/** Events of one page as the settings want them, whatever the gateway has turned out to give. */
+/** The configured page size, even if the gateway gives smaller pages. */
 export function askedPageSize(source: Pick<EventSource, 'pageSize' | 'pageSizing'>): number {
   return source.pageSizing?.asked ?? source.pageSize;
 }
 
 /**
- * The page size that the newest run of the source and the same settings went on with, where the gateway gave less than was
- * asked for. null where it gave what was asked for, where no run tells, or where it was found out too long ago.
+ * The page size with which the newest run of the same source and settings went on after the gateway gave less than
+ * requested. null if it gave what was requested, if no run recorded it, or if it was learned too long ago.
  */
 export async function learnedPageSize(
   runsDirectory: string,
@@ -43,8 +43,8 @@ export async function learnedPageSize(
 }
 
 /**
- * The sizes of the pages of a window to which events are lacking, where none of them was as large as asked for: then that is
- * why. null where they were.
+ * The page sizes of a window that lacks events, if none of its pages was as large as requested: that explains the lack.
+ * Else null.
  */
 export function shortPages(
   { count, recordCount, pages }: FetchedWindow,

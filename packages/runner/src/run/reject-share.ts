@@ -3,7 +3,7 @@ import type { RejectReason, WindowProof } from '@edrlake/core';
 /** The share of rejects above which a window, or a whole export, is not taken as proven. */
 export const DEFAULT_MAX_REJECT_SHARE = 0.01;
 
-/** Fewer rejects than this are a matter for the table of rejects only. */
+/** Fewer rejects than this never count. */
 const MIN_REJECTS = 10;
 
 /** Reasons kept of one export; there are few kinds of them. */
@@ -15,7 +15,7 @@ interface RejectCount {
   readonly rejected: number;
 }
 
-/** Whether the share of rejects is above the allowed one, however few they are. */
+/** Whether the share of rejects is above the allowed one, even for a single reject. */
 export function isAboveShare({ fetched, rejected }: RejectCount, maxShare: number): boolean {
   return rejected > fetched * maxShare;
 }
@@ -32,9 +32,9 @@ export interface JudgedProofs {
 }
 
 /**
- * Judges the proofs of a batch together with what the run has fetched before: where all of it has too many rejects, a window with
- * a large share of them is not proven, however few they are. Judged with each commit, so that a run that dies leaves nothing
- * proven that its records so far speak against.
+ * Judges the proofs of a batch together with everything the run has fetched before. If the whole has too many rejects,
+ * a window with a large share of them is not proven, even with few of them. Judged at each commit, so that a run that
+ * dies leaves nothing proven that its records contradict.
  */
 export function judgeTogether(proofs: readonly WindowProof[], before: RejectCount, maxShare: number): JudgedProofs {
   const count = {

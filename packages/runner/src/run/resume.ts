@@ -5,25 +5,26 @@ import { type JournalLine, type RunSubject, readExportLines } from './journal.ts
 import type { RunLiveness } from './run-liveness.ts';
 import type { ExportSelection } from './types.ts';
 
-/** Older spools are not resumed: too much may have changed at the source since their pages were fetched. */
+/** Older spools are not resumed: too much may have changed at the source since then. */
 const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
 
 /** Journals looked at for something to resume, newest first. */
 const MAX_JOURNALS_READ = 50;
 
-/** What an unfinished run left behind, or one that finished without some of its windows. */
+/** What an unfinished run left behind, or a finished run in which windows failed. */
 export interface UnfinishedRun {
   readonly runId: string;
   readonly subject: RunSubject;
   readonly startedAtMs: number;
   /** null where the run ended before its plan was complete. */
   readonly plan: Extract<JournalLine, { type: 'plan' }> | null;
-  /** Pages the journal calls durable, by window id. Whoever uses them verifies their checksums. */
+  /** Durable pages by window id. Their checksums are verified before use. */
   readonly pages: ReadonlyMap<string, readonly SpooledPage[]>;
 }
 
 /**
- * The newest run of the same subject whose process is gone, where it was left unfinished or some of its windows failed; else null.
+ * The newest run of the same subject, if its process is dead and it is unfinished or some of its windows failed; else
+ * null.
  * @throws {EdrlakeError} `RUN_BUSY` when the process of such a run is alive: both would fetch the same pages.
  */
 export function findUnfinishedRun(
@@ -36,8 +37,8 @@ export function findUnfinishedRun(
 }
 
 /**
- * What the newest run that follows one axis of one source was to fetch, when it was left unfinished; else null. A sync
- * freezes its end anew each time, so only its axis and scope tell that it is the same work.
+ * What the newest run on one axis of one source was to fetch, if it is unfinished; else null. A sync freezes a new end
+ * each time, so only its axis and scope identify it.
  * @throws {EdrlakeError} `RUN_BUSY` as above
  */
 export async function findUnfinishedRequest(
@@ -68,8 +69,8 @@ async function findNewest(
     if (first === undefined || last === undefined) continue;
     if (!isSame(first.subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) continue;
     const end = lines.at(-1);
-    // Only the newest run of a subject can be resumed: a later one that finished has overtaken it. One that failed in parts
-    // has pages of them, and is resumed for the rest.
+    // Only the newest run of a subject can be resumed: a later run that finished has overtaken it. A run with failed
+    // windows has pages of them, and is resumed for the rest.
     if (end?.type === 'finish' && end.report.outcome !== 'partly') return null;
     const stopped = end?.type === 'stop' || end?.type === 'finish';
     if (!stopped && (await isOwnerAlive(last.owner))) throw busy(runId, last.owner, last.atMs);
@@ -101,7 +102,7 @@ function pagesByWindow(lines: readonly JournalLine[]): Map<string, SpooledPage[]
     if (line.type !== 'page') continue;
     const ofWindow = pages.get(line.page.windowId) ?? new Map<string, SpooledPage>();
     const { pageNumber, way } = line.page;
-    // A page that was fetched again in the same way replaces its older self.
+    // A page that was fetched again in the same way replaces the older one.
     ofWindow.set(`${pageNumber}/${way?.pageSize}/${way?.reversed}`, line.page);
     pages.set(line.page.windowId, ofWindow);
   }

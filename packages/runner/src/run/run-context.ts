@@ -11,9 +11,12 @@ import type {
 
 /** What the commit of one batch added to the lake. */
 export interface BatchResult {
-  /** By their own numbers. */
+  /** With verdicts from the numbers of each window alone. */
   readonly proofs: readonly WindowProof[];
-  /** Whether the run had too many rejects with this batch: then the windows with a large share of them were committed as rejected. */
+  /**
+   * Whether the run had too many rejects with this batch: the windows with a large share of them are then committed as
+   * rejected.
+   */
   readonly isRunAboveShare: boolean;
   readonly unknownFields: readonly UnknownField[];
   readonly rejectReasons: readonly RejectReason[];
@@ -23,21 +26,24 @@ export interface BatchResult {
 /** The part of a plan that a resumed run reads back from its journal. */
 export interface RunPlan {
   readonly windows: readonly PlannedWindow[];
-  /** Fetched like the others: their first page confirms that nothing is there. */
+  /** Fetched like the others: their first page confirms that they are empty. */
   readonly emptyWindows: readonly Window[];
   readonly events: number;
   readonly planRequests: number;
   /** Page requests, with the recounts that full last pages need. */
   readonly pages: number;
-  /** Absent in journals of older versions. A plan with any is made anew when its run is resumed. */
+  /** Absent in journals of older versions. A plan with uncounted ranges is made again when its run is resumed. */
   readonly uncounted?: readonly UncountedRange[];
-  /** The request as far as it has happened, and when that was; absent in journals of older versions, whose plans are made anew. */
+  /**
+   * The part of the request in the past, and the time of the plan. Absent in journals of older versions; such plans are
+   * made again.
+   */
   readonly request?: ExportSelection;
   readonly asOfMs?: number;
   readonly frozenAtMs?: number | null;
 }
 
-/** What all steps of a run need to know. Plain data: what happens is in its journal, and its numbers are in its tally. */
+/** What all steps of a run need. Plain data: events go to the journal, and numbers to the tally. */
 export interface RunContext extends ExportEndpoints {
   readonly runId: string;
   readonly startedAtMs: number;

@@ -14,16 +14,16 @@ import type {
 import type { Lake } from '@edrlake/lake';
 import type { WindowPlan } from '@edrlake/pager';
 
-/** What every flow needs from its surroundings. */
+/** What every flow needs from outside. */
 export interface Services {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
-  /** Aborting it stops the flow within moments; what was committed stays, the rest is resumed by the next run. */
+  /** Aborting it stops the flow within moments. Commits remain; the next run resumes the rest. */
   readonly signal: AbortSignal;
 }
 
-/** The run of a pipeline, and the task in it, that makes an export. */
+/** The run of a pipeline, and the task in it, that started an export. */
 export interface PartOf {
   readonly runId: string;
   readonly task: string;
@@ -31,7 +31,9 @@ export interface PartOf {
 
 /** Services of one run. */
 export interface RunServices extends Services {
-  /** Names a new run; must sort by time and be unique, for example `20261122T003012Z-1f9a2c`. A resumed run keeps its own. */
+  /**
+   * The id of a new run; unique and sorted by time, for example `20261122T003012Z-1f9a2c`. A resumed run keeps its own.
+   */
   readonly newRunId: string;
   readonly partOf?: PartOf;
 }
@@ -39,7 +41,9 @@ export interface RunServices extends Services {
 /** A range to export. */
 export interface WantedRange {
   readonly range: TimeRange;
-  /** What the source counted in the range just now, so that planning need not ask again. Absent or null: not counted. */
+  /**
+   * What the source counted in the range just now, so that planning need not count again. Absent or null: not counted.
+   */
   readonly knownCount?: number | null;
 }
 
@@ -58,17 +62,20 @@ export interface ExportSelection {
   readonly scope: QueryScope;
 }
 
-/** How an export goes about its work. */
+/** Limits and choices of an export. */
 export interface ExportOptions {
   /** Pages in flight at once, at most what the gateway allows. */
   readonly concurrency: number;
   /** Spooled bytes that are flattened and committed together. Bounds memory and disk. */
   readonly batchBytes: number;
-  /** Fetch windows again that the lake already holds in full. */
+  /** Fetch windows that the lake already holds in full. */
   readonly force: boolean;
   /** Delete stored events of the range that the API no longer returns. Only with the empty scope on the event axis. */
   readonly replace: boolean;
-  /** The share of records, from 0 to 1, that may become rejects in a window and in the whole export. Default 0.01; fewer than ten never count. */
+  /**
+   * The share of records, from 0 to 1, that may become rejects in a window and in the whole export. Default 0.01; fewer
+   * than ten rejects never count.
+   */
   readonly maxRejectShare?: number;
 }
 
@@ -80,7 +87,7 @@ export interface ExportEndpoints {
   readonly lake: Lake;
 }
 
-/** Requests an export needs and what nobody could go below. */
+/** The requests of an export, and their lower bound. */
 export interface RequestEstimate {
   readonly planning: number;
   readonly pages: number;
@@ -89,29 +96,29 @@ export interface RequestEstimate {
   readonly planned: number;
   /** `ceil(events / page size)`. */
   readonly lowerBound: number;
-  /** planned / lowerBound, or null where there is nothing to fetch. */
+  /** planned / lowerBound, or null if there is nothing to fetch. */
   readonly ratio: number | null;
 }
 
-/** A stretch that could not be counted, so that nothing of it is fetched, and why. */
+/** A range that could not be counted, so that nothing of it is fetched, and why. */
 export type UncountedRange = FailedExportWindow;
 
-/** What an export would fetch, before anything but counts was asked. */
+/** What an export would fetch. Only counts were requested for it. */
 export interface ExportPlan {
-  /** What was asked for, as far as it has happened. */
+  /** The part of the request in the past. */
   readonly request: ExportSelection;
   /** By the earlier of both clocks, in UTC epoch milliseconds, before anything was counted. */
   readonly asOfMs: number;
-  /** The same where the end of what was asked for had to be moved there; else null. */
+  /** The same if the end of the request had to be moved there; else null. */
   readonly frozenAtMs: number | null;
   /** The plans of all ranges as one: `windows` and `emptyWindows` oldest first. */
   readonly windowPlan: WindowPlan;
-  /** What of the ranges could not be counted. */
+  /** Ranges that could not be counted. */
   readonly uncounted: readonly UncountedRange[];
   readonly requests: RequestEstimate;
 }
 
-/** A window that could not be brought in, and why. */
+/** A window that could not be fetched, and why. */
 export interface FailedExportWindow {
   readonly windowId: string;
   readonly range: TimeRange;
@@ -119,7 +126,7 @@ export interface FailedExportWindow {
   readonly message: string;
 }
 
-/** A window that holds nothing by the counts, whose empty page could not be had, and why. */
+/** A window with a count of zero, whose empty page could not be fetched, and why. */
 export type UnverifiedWindow = FailedExportWindow;
 
 /** A window whose fetched records are not what the API counted. */
@@ -129,13 +136,13 @@ export interface MismatchedWindow {
   readonly counted: number;
   readonly fetched: number;
   readonly distinct: number;
-  /** Where events of other days came: the API has ignored the range, and another try would bring the same. Absent: none did. */
+  /** Events of other days: the API has ignored the range, and another attempt would return the same. Absent: none. */
   readonly outside?: {
     readonly events: number;
     readonly firstDay: Day;
     readonly lastDay: Day;
   };
-  /** Where pages came smaller than asked for and events are lacking: how many events they held. Absent: none did. */
+  /** Set if events are missing and pages were smaller than requested: the page sizes. Absent: pages had their size. */
   readonly shortPages?: { readonly asked: number; readonly smallest: number; readonly largest: number };
 }
 
@@ -147,13 +154,13 @@ export interface RejectedWindow {
   readonly rejected: number;
 }
 
-/** What a run did. Plain data: it is printed, kept in the run's journal and compared in tests. */
+/** The result of a run. Plain data: it is printed, stored in the journal of the run and compared in tests. */
 export interface ExportReport {
   readonly runId: string;
   readonly resumed: boolean;
-  /** What was asked for, as far as it had happened. */
+  /** The part of the request in the past. */
   readonly request: ExportSelection;
-  /** Where the end was frozen because what was asked for reaches beyond now, in UTC epoch milliseconds; else null. */
+  /** The frozen end if the request reaches beyond now, in UTC epoch milliseconds; else null. */
   readonly frozenAtMs: number | null;
   readonly outcome: ExportOutcome;
   readonly windows: {
@@ -169,25 +176,25 @@ export interface ExportReport {
   readonly events: {
     /** By the plan. */
     readonly counted: number;
-    /** With what was counted again while it was fetched; absent where that was the same. */
+    /** With the recounts made while fetching; absent if they gave the same. */
     readonly recounted?: number;
     readonly fetched: number;
     readonly new: number;
     readonly changed: number;
     readonly unchanged: number;
     readonly rejected: number;
-    /** Records that the API listed more than once in windows that are proven all the same. Absent: none. */
+    /** Records that the API listed more than once in proven windows. Absent: none. */
     readonly duplicates?: number;
   };
   readonly requests: RequestEstimate;
-  /** Where the gateway gave smaller pages than it was asked for; absent where it gave what was asked for. */
+  /** Set if the gateway gave smaller pages than requested. */
   readonly pageSize?: { readonly asked: number; readonly given: number };
-  /** Requests this run really made, logins, retries and planning included. */
+  /** Requests that this run made: logins, retries and planning included. */
   readonly requestsMade: number;
   readonly filesAdded: number;
   /** Why records became rejects, the most frequent reason first. */
   readonly rejects: readonly RejectReason[];
-  /** The share of rejects that was allowed. */
+  /** The allowed share of rejects. */
   readonly maxRejectShare: number;
   readonly unknownFields: readonly UnknownField[];
   /** The lake's newest version after the run. */

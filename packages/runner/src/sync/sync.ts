@@ -23,14 +23,14 @@ import { readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 /** What a sync follows, and how far around the watermark it looks. */
 export interface SyncRequest {
   /**
-   * `processed`, or, on platforms that cannot select by processing time, `event`: then `lookBackMs` should span the days by
-   * which events are late, for nothing that arrives later than that is found.
+   * `processed`; or `event`, on platforms that cannot select by processing time. `lookBackMs` must then span the days
+   * by which events are late: later arrivals are not found.
    */
   readonly axis: TimeAxis;
   readonly scope: QueryScope;
   /**
-   * Where the first sync begins, in UTC epoch milliseconds on the axis; later ones go on from the watermark, so that the same
-   * command may stand in a crontab for ever. Refused where it has not come yet, whether it is needed or not.
+   * Where the first sync begins, in UTC epoch milliseconds on the axis. Later syncs go on from the watermark, so the
+   * same command can remain in a crontab. A time in the future is refused, whether it is needed or not.
    */
   readonly sinceMs: number | null;
   /** How far behind the watermark counts are compared again, for events that became visible late. */
@@ -44,27 +44,27 @@ export interface SyncReport {
   /** Time on the axis up to which everything is proven; null before the first sync. */
   readonly watermarkBeforeMs: number | null;
   readonly watermarkAfterMs: number | null;
-  /** What lies between the watermark and the frozen end; null where nothing has settled since. */
+  /** From the watermark to the frozen end; null if nothing has settled since. */
   readonly range: TimeRange | null;
-  /** Stretches of the look-back in which something had changed. */
+  /** Ranges of the look-back in which something had changed. */
   readonly reopened: readonly TimeRange[];
-  /** What ended a sync that had been killed or had failed in parts, before this one began. */
+  /** The report of an unfinished sync that this one completed first: killed, or with failed windows. */
   readonly resumed: ExportReport | null;
   /** Both clocks when the end was frozen. */
   readonly clocks: BothClocks;
   /** null where nothing had to be fetched or proven. */
   readonly exported: ExportReport | null;
-  /** Data files, of any day, that are gone or cut: then the lake does not hold what is proven, whatever this sync brought. */
+  /** Data files, of any day, that are missing or truncated: the lake does not hold everything that is proven. */
   readonly lostFiles: readonly string[];
 }
 
 /**
- * Brings in what is new since the last sync: by processing time, whatever day it happened on. The upper end is frozen
- * before anything is counted, by the earlier of both clocks, so that pages do not drift and a wrong clock skips nothing.
- * Running it again is harmless and, when nothing is new, costs a login, two counts
- * and one page that confirms it.
- * @throws {EdrlakeError} `USAGE` for a first sync without a beginning, `RANGE_INVALID` for one that has not come yet,
- * `CLOCK_WRONG` where the lake is proven beyond what a clock says; else as `exportRange`
+ * Exports the events that are new since the last sync: by processing time, regardless of the day of the event. The
+ * upper end is frozen before anything is counted, by the earlier of both clocks, so that pages do not drift and a wrong
+ * clock skips nothing. It is safe to run again. If nothing is new, it costs a login, two counts and one page that
+ * confirms the zero.
+ * @throws {EdrlakeError} `USAGE` for a first sync without a beginning, `RANGE_INVALID` for a beginning in the future,
+ * `CLOCK_WRONG` if the lake is proven beyond what a clock says; else as `exportRange`
  */
 export async function syncNewEvents(
   ends: ExportEndpoints,
@@ -101,17 +101,17 @@ export async function syncNewEvents(
   };
 }
 
-/** A stretch behind the watermark to look into once more, and what the API counts in it; null where it was not asked. */
+/** A range behind the watermark that is looked at again, and the count of the API; null if it was not counted. */
 interface ReopenedStretch {
   readonly range: TimeRange;
   readonly inApi: number | null;
-  /** Otherwise both sides say zero, and only that is looked at again. */
+  /** Otherwise both sides count zero, and the zero is confirmed again. */
   readonly isChanged: boolean;
 }
 
 /**
- * What a sync fetches, with what was counted of it. A stretch without events that ends where the new one begins is fetched
- * with it: where both are empty, one page confirms both, and where they are not, their pages hold what the zero left out.
+ * The ranges that a sync fetches, with known counts. A range without events that ends where the new range begins is
+ * joined with it: if both are empty, one page confirms both; if not, their pages hold what the zero left out.
  */
 function toFetch(reopened: readonly ReopenedStretch[], fresh: TimeRange | null): readonly WantedRange[] {
   const last = reopened.at(-1);
@@ -123,8 +123,8 @@ function toFetch(reopened: readonly ReopenedStretch[], fresh: TimeRange | null):
 }
 
 /**
- * Where the first sync of a lake begins; null for a later one, which has a watermark. A beginning that is ahead of both clocks
- * is no beginning: nothing can have been followed from there.
+ * Where the first sync of a lake begins; null for a later one, which has a watermark. A beginning ahead of both clocks
+ * is ignored: no sync can have followed from there.
  */
 async function firstBeginning(
   lake: ExportEndpoints['lake'],
@@ -141,34 +141,42 @@ async function firstBeginning(
   }
   throw new EdrlakeError(
     'CLOCK_WRONG',
-    `this lake is followed from ${isoInstant(startMs)}, which has not come yet, so nothing was ever synced: ${clocksText(clocks)}`,
+    `this lake is followed from ${isoInstant(startMs)}, which has not come yet, so nothing was ever synced: ` +
+      clocksText(clocks),
     {
-      hint: 'Begin again where the first sync was meant to begin, for example: edrlake sync --since 2026-11-01. If the clock of this machine is wrong, synchronise it first.',
+      hint:
+        'Begin again where the first sync was meant to begin, for example: edrlake sync --since 2026-11-01. ' +
+        'If the clock of this machine is wrong, synchronise it first.',
     },
   );
 }
 
-/** A watermark ahead of the earlier clock would make every sync say that all is there until that clock has caught up. */
+/**
+ * With a watermark ahead of the earlier clock, every sync would report that all is there until that clock has caught
+ * up.
+ */
 function refuseAhead(watermarkMs: number | null, clocks: BothClocks): void {
   if (watermarkMs === null || !isAhead(watermarkMs, clocks.nowMs)) return;
   throw new EdrlakeError(
     'CLOCK_WRONG',
     `the lake is synced up to ${isoInstant(watermarkMs)}, which has not come yet: ${clocksText(clocks)}`,
     {
-      hint: 'Nothing was asked for and nothing is lost. Synchronise the clock of this machine; edrlake doctor says how far it is from that of the gateway. Then run the same command again.',
+      hint:
+        'Nothing was asked for and nothing is lost. Synchronise the clock of this machine; edrlake doctor says ' +
+        'how far it is from that of the gateway. Then run the same command again.',
     },
   );
 }
 
 /**
- * Where what is new begins: at the watermark, or, when windows have just failed once more, behind what they were part of.
- * The watermark stays with them, so that the next sync begins there.
+ * Where the new range begins: at the watermark, or after a request whose windows have just failed again. The watermark
+ * stays before those windows, so that the next sync begins there.
  */
 function beginningOf(resumed: ExportReport | null, watermarkMs: number | null): number | null {
   return resumed?.outcome === 'partly' ? (resumed.request.ranges.at(-1)?.endMs ?? watermarkMs) : watermarkMs;
 }
 
-/** Ends what a sync that was killed or failed in parts began, with its own frozen end, so that its plan and its pages are used. */
+/** Completes an unfinished sync up to its own frozen end, so that its plan and its pages are used. */
 async function finishUnfinishedSync(
   ends: ExportEndpoints,
   { axis, scope }: SyncRequest,
@@ -189,9 +197,9 @@ async function finishUnfinishedSync(
 }
 
 /**
- * What has changed behind the watermark: stretches of the look-back, as far as the lake was synced there, in which the API
- * counts other than the lake. Where both say zero, nothing but one count says so, and the whole look-back is confirmed once
- * more. Under a filter the lake's rows cannot be counted, so there the whole look-back is fetched again.
+ * What has changed behind the watermark: ranges of the look-back in which the counts of the API and the lake differ, as
+ * far as the lake was synced there. If both sides count zero, only one count says so, and the whole look-back is
+ * confirmed again. Rows cannot be counted under a filter; then the whole look-back is fetched again.
  */
 async function changedBehind(
   { source, lake }: ExportEndpoints,
@@ -207,7 +215,8 @@ async function changedBehind(
     brokenAnswer(thrown);
     return null;
   });
-  // What cannot be compared is fetched, or fails by itself: what is new goes on.
+  // A look-back that cannot be compared is fetched, or its windows fail by themselves. The new range is exported either
+  // way.
   if (differing === null) return [{ range, inApi: null, isChanged: true }];
   const [inLake] = differing.length === 0 ? await lake.countStored([range], axis) : [null];
   if (inLake === 0) return [{ range, inApi: 0, isChanged: false }];

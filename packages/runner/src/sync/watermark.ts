@@ -6,8 +6,8 @@ import type { Lake } from '@edrlake/lake';
 const FILE = '_runs/follow.json';
 
 /**
- * Where following a scope on an axis began, in UTC epoch milliseconds; null where it never did. Proofs alone cannot
- * tell: when the first window of the first sync fails, what is proven begins behind it.
+ * Where the sync of a scope on an axis began, in UTC epoch milliseconds; null if it never did. Proofs alone do not say
+ * it: if the first window of the first sync fails, the proven range begins after it.
  */
 export async function readWatermark(
   lake: Pick<Lake, 'directory'>,
@@ -18,9 +18,9 @@ export async function readWatermark(
 }
 
 /**
- * The processing time up to which the lake is proven to hold everything since following began: where the proven stretch
- * that holds its beginning ends. A window that failed or did not add up holds it back until it is proven. null before the
- * first sync, and where following begins ahead of now, for nothing can have been followed from there.
+ * The processing time up to which the lake is proven to hold everything since the first sync: the end of the proven
+ * range that holds its beginning. A window that failed or did not add up holds the watermark back until it is proven.
+ * null before the first sync, and if the beginning is in the future.
  * @param settleLagMs how long after an instant it must have been counted to be taken as proven
  */
 export async function watermarkOf(
@@ -36,7 +36,7 @@ export async function watermarkOf(
   return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 
-/** Remembers where following a scope begins from now on, before anything of it is fetched. Atomic and synced by rename. */
+/** Records where the sync of a scope begins, before anything of it is fetched. Atomic and synced by rename. */
 export async function writeWatermark(
   lake: Pick<Lake, 'directory'>,
   axis: TimeAxis,
@@ -55,7 +55,7 @@ export async function writeWatermark(
 
 async function readAll(lake: Pick<Lake, 'directory'>): Promise<Readonly<Record<string, number>>> {
   const text = await readFile(join(lake.directory, FILE), 'utf8').catch((thrown) => {
-    // Only what is not there was never written: anything else would let a sync begin anew where its --since says.
+    // Only a missing file means that nothing was written. Any other error would let a sync begin again at its --since.
     if (errnoOf(thrown) === 'ENOENT') return '{}';
     throw unreadable(`${FILE} cannot be read`, thrown);
   });
@@ -63,7 +63,7 @@ async function readAll(lake: Pick<Lake, 'directory'>): Promise<Readonly<Record<s
     const found: unknown = JSON.parse(text);
     if (typeof found === 'object' && found !== null) return found as Record<string, number>;
   } catch {
-    // Said below.
+    // The error is thrown below.
   }
   throw new EdrlakeError('LAKE_CORRUPT', `${FILE} cannot be understood`, {
     context: { path: FILE },

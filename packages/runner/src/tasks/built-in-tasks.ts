@@ -7,7 +7,7 @@ import type { TaskTools } from './task-tools.ts';
 import { compactTask, type GivenCompact, type GivenVacuum, vacuumTask } from './upkeep-tasks.ts';
 import { type GivenWebhook, webhookTask } from './webhook-task.ts';
 
-/** The tasks every pipeline can use, by the name its `uses` says. */
+/** The tasks that every pipeline can use, by the name in `uses`. */
 export const BUILT_IN_TASKS = {
   backfill: backfillTask,
   sync: syncTask,
@@ -38,7 +38,7 @@ type BuiltInTypes = {
 };
 
 /**
- * Defines a pipeline of built-in tasks and functions of your own; a pipeline file exports the result by default. Types tell
- * what tasks take and give; what types cannot tell is checked before a run starts.
+ * Defines a pipeline of built-in tasks and your own functions; a pipeline file exports the result by default. Types
+ * check the input and output of tasks; the rest is checked before a run starts.
  */
 export const definePipeline = pipelineDefiner<BuiltInTypes>();

@@ -21,7 +21,7 @@ import { dayRangeInput, rangeOfDays, readInput, runServicesOf, type TaskTools } 
 export interface ExportTaskOutput {
   readonly outcome: ExportReport['outcome'];
   readonly requests: number;
-  /** Events that are new in the lake or have changed there. */
+  /** Events that are new or changed in the lake. */
   readonly rows: number;
   readonly version: number | null;
 }
@@ -59,7 +59,10 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
 };
 
 const SyncInput = z.strictObject({
-  /** `event` on platforms that cannot select by processing time; give `lookBackHours` the days by which events are late. */
+  /**
+   * `event` on platforms that cannot select by processing time; `lookBackHours` then spans the days by which events are
+   * late.
+   */
   axis: z.enum(['processed', 'event']).default('processed'),
   /** Where the first sync begins; later ones go on from the watermark. */
   since: z.iso.date().nullable().default(null),
@@ -112,18 +115,22 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
   },
 };
 
-/** Before anything is opened: a lake must not come to be for a slip of the finger. */
+/** Checked before anything is opened: a typing error must not create a lake. */
 function refuseFutureDay(name: string, day: string | null, { clock }: { readonly clock: Clock }): void {
   if (day !== null) refuseFuture(name, startOfDayMs(day), bothClocks(clock.nowMs(), null));
 }
 
-/** A platform that does not know processing times refuses the filter. The journal keeps no hints, so the message says what to do. */
+/**
+ * A platform without processing times refuses the filter. The journal keeps no hints, so the message says what to do.
+ */
 function explained(thrown: unknown): unknown {
   if (!(thrown instanceof EdrlakeError)) return thrown;
   if (thrown.code !== 'FILTER_REJECTED' && thrown.code !== 'SORT_REJECTED') return thrown;
   return new EdrlakeError(
     'FILTER_REJECTED',
-    "the platform refuses to search by processing time. edrlake doctor finds the name of its token; if it has none, follow event time: --param byEventTime=true for nightly, axis: 'event' and lookBackHours: 120 in a sync task of your own",
+    'the platform refuses to search by processing time. edrlake doctor finds the name of its token; if it has none, ' +
+      "follow event time: --param byEventTime=true for nightly, axis: 'event' and lookBackHours: 120 in a sync task " +
+      'of your own',
     { cause: thrown, context: thrown.context },
   );
 }
@@ -133,7 +140,7 @@ export function outputOf({ outcome, requestsMade, events, version }: ExportRepor
   return { outcome, requests: requestsMade, rows: events.new + events.changed, version };
 }
 
-/** Several exports as one: the worst outcome, the sums. No export at all is done. */
+/** Several exports as one: the worst outcome, and sums. No export at all is `done`. */
 function joinOutputs(outputs: readonly ExportTaskOutput[]): ExportTaskOutput {
   const outcomes = outputs.map(({ outcome }) => outcome);
   return {

@@ -5,7 +5,7 @@ import { readInput, type TaskTools } from './task-tools.ts';
 
 const QueryInput = z.strictObject({
   sql: z.string().min(1),
-  /** What must hold of the result: it is a check then, and a result that breaks it is a mismatch. */
+  /** A condition on the result: it makes the task a check, and a result that breaks it is a mismatch. */
   expect: z.enum(['rows', 'no rows']).nullable().default(null),
   /** Write the result to this Parquet file instead. */
   parquet: z.string().min(1).nullable().default(null),

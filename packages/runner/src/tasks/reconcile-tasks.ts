@@ -7,7 +7,7 @@ import type { RegisteredTask, TaskContext } from '../workflow/definition/task-re
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
 import { lastDays, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
 
-/** What a comparison leaves in the journal: how many days stand how, and those that do not match. */
+/** What a comparison leaves in the journal: the number of days for each status, and the days that do not match. */
 export interface ReconcileTaskOutput {
   readonly outcome: 'done' | 'mismatch' | 'rejected';
   readonly requests: number;
@@ -19,7 +19,7 @@ const DAYS = z.number().int().min(1).max(3_660);
 
 const ReconcileInput = z.strictObject({
   lastDays: DAYS.default(7),
-  /** Whether days that differ make the run a mismatch; off where a repair follows, which has the last word. */
+  /** Whether differing days make the run a mismatch. Off if a repair follows, because its comparison decides. */
   mismatchCounts: z.boolean().default(true),
 });
 
@@ -44,7 +44,7 @@ export const reconcileTask: RegisteredTask<z.infer<typeof ReconcileInput>, Recon
 };
 
 const RepairInput = z.strictObject({
-  /** The days to mend, as a reconciliation found them; null: look through the last days. */
+  /** The days to repair, as a reconciliation found them; null: compare the last days first. */
   days: z.array(z.iso.date()).max(3_660).nullable().default(null),
   lastDays: DAYS.default(7),
 });
@@ -52,7 +52,7 @@ const RepairInput = z.strictObject({
 /** What a pipeline gives the `repair` task; what is left out has its default. */
 export type GivenRepair = z.input<typeof RepairInput>;
 
-/** Fetches again only the stretches in which the API and the lake differ. */
+/** Fetches only the ranges in which the API and the lake differ. */
 export const repairTask: RegisteredTask<
   z.infer<typeof RepairInput>,
   ExportTaskOutput & { readonly stretches: number },
@@ -81,7 +81,7 @@ export const repairTask: RegisteredTask<
     }, services);
   },
   describe: async ({ days, lastDays: count }) =>
-    days === null ? `whatever differs in the last ${count} days` : `${days.length} days that differ`,
+    days === null ? `differences in the last ${count} days` : `${days.length} days that differ`,
 };
 
 const NOTHING: ExportTaskOutput = { outcome: 'done', requests: 0, rows: 0, version: null };

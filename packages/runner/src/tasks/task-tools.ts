@@ -11,9 +11,9 @@ import type { PostJson } from '../workflow/engine/hooks.ts';
 
 /** What the run of a pipeline lends to its tasks. */
 export interface TaskTools {
-  /** Does work on the lake and its source; one task at a time, since all stage on the lake's one connection. */
+  /** Works on the lake and its source. One task at a time, because all tasks share one lake. */
   useLake<T>(work: (ends: TaskEndpoints) => Promise<T>, services: Services): Promise<T>;
-  /** Only asks the source, for what a task would do: nothing is made on disk. */
+  /** Only sends requests, to describe what a task would do: nothing is created on disk. */
   askSource<T>(ask: (source: EventSource) => Promise<T>): Promise<T>;
   readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes' | 'maxRejectShare'>;
   /** Makes the id of a new export run. */
@@ -41,7 +41,7 @@ export interface ToolSettings {
   readonly exportOptions: TaskTools['exportOptions'];
   readonly newRunId: () => string;
   readonly post: PostJson;
-  /** Of its requests among all that work on the lake. */
+  /** The priority of its requests in the shared limiter. */
   readonly priority: RequestPriority;
 }
 
@@ -69,7 +69,7 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
     useLake: (work, { signal }) => {
       const turn = tail.then(async () => {
         signal.throwIfAborted();
-        // What could not be opened is tried anew by the next who needs it.
+        // If opening failed, the next task tries again.
         ends ??= openEnds().catch((thrown) => {
           ends = null;
           throw thrown;
@@ -118,7 +118,7 @@ export function rangeOfDays({ from, to }: { readonly from: string; readonly to: 
   return parseRange(from, to);
 }
 
-/** The last so many whole days before the run began, so that a resumed run means the same ones. */
+/** A number of whole days before the run began, so that a resumed run has the same days. */
 export function lastDays(days: number, startedAtMs: number): TimeRange {
   const endMs = startOfDayMs(new Date(startedAtMs).toISOString().slice(0, 10));
   return { startMs: endMs - days * 86_400_000, endMs };

@@ -9,7 +9,7 @@ const CompactInput = z.strictObject({});
 /** What a pipeline gives the `compact` task; what is left out has its default. */
 export type GivenCompact = z.input<typeof CompactInput>;
 
-/** Makes few large files of a day's many small ones. */
+/** Merges the many small files of a day into few large ones. */
 export const compactTask: RegisteredTask<z.infer<typeof CompactInput>, CompactReport, TaskTools> = {
   meaning: 'merge small files',
   parseInput: (input) => readInput(CompactInput, input),
@@ -23,7 +23,7 @@ const VacuumInput = z.strictObject({ graceDays: z.number().min(0).default(7) });
 /** What a pipeline gives the `vacuum` task; what is left out has its default. */
 export type GivenVacuum = z.input<typeof VacuumInput>;
 
-/** Deletes what no version of the last days needs. */
+/** Deletes files that no version of the last days needs. */
 export const vacuumTask: RegisteredTask<z.infer<typeof VacuumInput>, VacuumReport, TaskTools> = {
   meaning: 'delete what nothing needs any more',
   parseInput: (input) => readInput(VacuumInput, input),

@@ -11,7 +11,7 @@ const WebhookInput = z.strictObject({
 /** What a pipeline gives the `webhook` task; what is left out has its default. */
 export type GivenWebhook = z.input<typeof WebhookInput>;
 
-/** Tells somebody that the run has come this far. */
+/** Posts a JSON document to a webhook. */
 export const webhookTask: RegisteredTask<z.infer<typeof WebhookInput>, { readonly status: number }, TaskTools> = {
   meaning: 'send a JSON document by HTTP POST',
   parseInput: (input) => readInput(WebhookInput, input),

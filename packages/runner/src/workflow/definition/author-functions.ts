@@ -3,17 +3,17 @@ import type { AnyFacts } from './define-pipeline.ts';
 import { toPlainData } from './plain-data.ts';
 import type { CheckedPipeline, CheckedTask } from './validate-pipeline.ts';
 
-// The functions that the author of a pipeline wrote, `with` and `forEach`: what they are given, what they may answer, and what
-// they would answer before anything has run.
+// The functions of a pipeline author, `with` and `forEach`: their arguments, the answers allowed, and the answers that
+// are known before anything has run.
 
 const MAX_PARTITIONS = 10_000;
 const MAX_PARTITION_CHARACTERS = 200;
 
-/** Anything a function of a pipeline threw, as an error that says whose function it was. */
+/** An error thrown by a function of a pipeline, with the name of the function. */
 export function thrownBy(what: string, thrown: unknown): EdrlakeError {
   if (thrown instanceof EdrlakeError) return thrown;
   const kind = thrown instanceof Error ? thrown.name : typeof thrown;
-  // Only the kind is quoted: what is journaled must not hold a secret, and nobody knows what a foreign message holds.
+  // Only the class name is quoted: the journal must hold no secret, and a foreign message may contain one.
   return new EdrlakeError('TASK_FAILED', `${what} threw ${/^[A-Za-z]{1,40}$/.test(kind) ? kind : 'an error'}`, {
     disposition: 'retry',
     cause: thrown,
@@ -33,7 +33,7 @@ export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts):
     input = spec(facts);
   } catch (thrown) {
     const { message, cause, hint } = thrownBy(`the with of task "${task.name}"`, thrown);
-    // Pure functions throw the same thing again, so no other try.
+    // Pure functions throw the same error again, so there is no other attempt.
     throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
   }
   const given = toPlainData(input, `the with of task "${task.name}" gave`);
@@ -88,16 +88,16 @@ export function partitionsOf<Provided>(
 /** What is known of a run before any of its tasks has a result. */
 export type StaticFacts = Pick<AnyFacts, 'params' | 'startedAtMs'>;
 
-/** What a pipeline's own functions say before anything has run. */
+/** The answers of the functions of a pipeline before anything has run. */
 export interface StaticAnswer<T> {
-  /** null where the answer depends on results that are not there yet. */
+  /** null if the answer depends on results that do not exist yet. */
   readonly answer: T | null;
 }
 
 /**
- * Calls a function of a pipeline before any task has run. A task can read only results of tasks upstream, so each of these
- * is a getter that notes the reading: an answer that was made from a missing result is not one.
- * @throws what it throws, unless it had read a result
+ * Calls a function of a pipeline before any task has run. A task can read only results of upstream tasks, so each of
+ * these is a getter that records the read: an answer made from a missing result is discarded.
+ * @throws the error of the function, unless it had read a result
  */
 function evaluateEarly<Provided, T>(
   task: CheckedTask<Provided>,
@@ -123,7 +123,10 @@ function evaluateEarly<Provided, T>(
   }
 }
 
-/** The parts of a task that fans out. @throws {EdrlakeError} `CONFIG_INVALID` where they can be told and are wrong */
+/**
+ * The partitions of a task that fans out.
+ * @throws {EdrlakeError} `CONFIG_INVALID` if they are known already and wrong
+ */
 export function staticPartitions<Provided>(
   task: CheckedTask<Provided>,
   facts: StaticFacts,
@@ -131,7 +134,10 @@ export function staticPartitions<Provided>(
   return evaluateEarly(task, facts, (known) => partitionsOf(task, { ...known, partition: '' }));
 }
 
-/** The input of a task, or of one part of it. @throws {EdrlakeError} `CONFIG_INVALID` where it can be told and is wrong */
+/**
+ * The input of a task, or of one partition of it.
+ * @throws {EdrlakeError} `CONFIG_INVALID` if it is known already and wrong
+ */
 export function staticInput<Provided>(
   task: CheckedTask<Provided>,
   facts: StaticFacts,
@@ -141,8 +147,8 @@ export function staticInput<Provided>(
 }
 
 /**
- * Asserts that what params decide is right, as far as that can be told before a run: a wrong value must not come out only when
- * half of the night is over.
+ * Asserts that everything that params decide is right, as far as it is known before a run: a wrong value must not show
+ * only in the middle of the night.
  * @throws {EdrlakeError} `CONFIG_INVALID`
  */
 export function assertStatic<Provided>({ tasks }: CheckedPipeline<Provided>, facts: StaticFacts): void {

@@ -4,24 +4,25 @@ import type { ScheduleSpec } from './define-pipeline.ts';
 
 /** When a schedule is due. */
 export interface CronTimes {
-  /** The first due time after the instant, or null where there is none ever. */
+  /** The first due time after the instant, or null if there is none. */
   nextAfter(instantMs: number): number | null;
-  /** The last due time up to and including the instant, or null where there was none. */
+  /** The last due time up to and including the instant, or null if there was none. */
   lastUntil(instantMs: number): number | null;
 }
 
 /**
- * The due times of a schedule. Where clocks are put forward, a fixed time that does not exist is due when the gap ends;
- * where they are put back, a fixed time that happens twice is due the first time only; every-so-often patterns count each
- * hour that really passes.
- * @throws {EdrlakeError} `CONFIG_INVALID` for a cron line or a time zone that cannot be read, or one that is never due.
+ * The due times of a schedule. When clocks go forward, a fixed time that does not exist is due at the end of the gap.
+ * When they go back, a fixed time that occurs twice is due the first time only; repeating patterns count every real
+ * hour.
+ * @throws {EdrlakeError} `CONFIG_INVALID` for a cron line or a time zone that cannot be read, or a cron line that is
+ * never due.
  */
 export function cronTimes({ cron, timeZone }: ScheduleSpec): CronTimes {
   assertTimeZone(timeZone);
   const job = parseCron(cron, timeZone);
   const times: CronTimes = {
     nextAfter: (instantMs) => job.nextRun(new Date(instantMs))?.getTime() ?? null,
-    // What croner calls previous excludes the instant itself.
+    // The previous time that croner returns excludes the instant itself.
     lastUntil: (instantMs) => job.previousRuns(1, new Date(instantMs + 1))[0]?.getTime() ?? null,
   };
   if (times.nextAfter(0) === null) {

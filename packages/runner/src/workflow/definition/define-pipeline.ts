@@ -9,62 +9,74 @@ export interface ScheduleSpec {
   readonly timeZone: string;
 }
 
-/** How often a task is tried, the first try included, and the longest random waits between: doubling from first to max. */
+/**
+ * Attempts of a task, the first included, and the bounds of the random waits between them, which double from first to
+ * max.
+ */
 export interface RetrySpec {
   readonly tries: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
 }
 
-/** Where the end of a run is told by HTTP POST. Neither URL nor headers appear in any journal or message. */
+/** An HTTP POST at the end of a run. Neither URL nor headers appear in any journal or message. */
 export interface WebhookSpec {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Of one try. Default 10,000. */
+  /** Of one attempt. Default 10,000. */
   readonly timeoutMs?: number;
   /** Default 3. */
   readonly tries?: number;
 }
 
-/** Webhooks by how a run ended; `onFailure` also hears of a partly done one. An interrupted run tells nobody. */
+/**
+ * Webhooks by the outcome of a run; `onFailure` is also called after a partly done run. An interrupted run calls none.
+ */
 export interface HooksSpec {
   readonly onSuccess?: WebhookSpec;
   readonly onFailure?: WebhookSpec;
   readonly onMismatch?: WebhookSpec;
-  /** Everything adds up, but too many records could not become rows. */
+  /** All counts agree, but too many records could not become rows. */
   readonly onRejects?: WebhookSpec;
 }
 
-/** When a task runs, by how its needs ended: all with a result (mismatch included), any way, or at least one badly. */
+/**
+ * When a task runs, by the outcomes of its needs: all with a result (mismatch included), any, or at least one failure.
+ */
 export type TaskCondition = 'success' | 'always' | 'failure';
 
-/** One finished part of a fan-out. */
+/** One finished partition of a fan-out. */
 export interface PartitionOutput<Output> {
   readonly partition: string;
   readonly output: Output;
 }
 
-/** What the functions of a pipeline know. They must be pure: a resumed run calls them again. */
+/** The arguments of the functions of a pipeline. The functions must be pure: a resumed run calls them again. */
 export interface TaskFacts<Params, Outputs, PartitionOutputs> {
   readonly params: Params;
-  /** Results of all tasks upstream, by name. One that did not end well, or has a `forEach`, is absent. */
+  /** Results of all upstream tasks, by name. A task without a result, or with a `forEach`, is absent. */
   readonly outputs: Outputs;
-  /** Results of upstream tasks with `forEach`, in the order of their partitions; parts that did not end well are absent. */
+  /**
+   * Results of upstream tasks with `forEach`, in the order of their partitions; partitions without a result are absent.
+   */
   readonly partitionOutputs: PartitionOutputs;
   /** When the run first started; the only "now" that a resumed run agrees on. */
   readonly startedAtMs: number;
-  /** The part to work on; empty text without `forEach`. */
+  /** The partition to work on; empty text without `forEach`. */
   readonly partition: string;
 }
 
 interface TaskCommon<Facts, Names> {
   readonly needs?: readonly Names[];
   readonly retries?: RetrySpec;
-  /** Of one try. Default: no limit. */
+  /** Of one attempt. Default: no limit. */
   readonly timeoutMs?: number;
-  /** The parts, at most 10,000 different texts, each a task of its own with its own tries; for example days, first wanted first. */
+  /**
+   * The partitions, at most 10,000 distinct texts, for example days, in the order of their execution. Each has its own
+   * attempts.
+   */
   readonly forEach?: (facts: Facts) => readonly string[];
-  /** Parts of a fan-out at once. Default: as many as the run allows. */
+  /** Partitions in work at once. Default: the limit of the run. */
   readonly concurrency?: number;
   readonly when?: TaskCondition;
 }
@@ -112,7 +124,7 @@ export interface PipelineDefinition<Types extends TaskTypes, Params, Uses> {
   readonly hooks?: HooksSpec;
 }
 
-/** The facts without the types of one pipeline. */
+/** The arguments without the types of one pipeline. */
 export type AnyFacts = TaskFacts<
   Readonly<Record<string, ParamValue>>,
   Readonly<Record<string, unknown>>,
@@ -122,7 +134,7 @@ export type AnyFacts = TaskFacts<
 /** A task of any pipeline. */
 export type AnyTask = UsesTask<AnyFacts, string, string, unknown> | OwnTask<AnyFacts, string>;
 
-/** A pipeline whatever its types, frozen: what a pipeline file exports by default. */
+/** A pipeline of any types, frozen: the default export of a pipeline file. */
 export interface Pipeline {
   readonly name: string;
   readonly description?: string;

@@ -14,10 +14,10 @@ export interface TaskDescription {
   readonly retries: RetrySpec;
   /** null: no limit. */
   readonly timeoutMs: number | null;
-  /** The parts of a fan-out; null without one, or where they depend on results that are not there yet. */
+  /** The partitions of a fan-out; null without one, or if they depend on results that do not exist yet. */
   readonly partitions: readonly string[] | null;
   readonly fansOut: boolean;
-  /** What it would do, of a fan-out for its first part; null where nobody can tell before the tasks above have run. */
+  /** What it would do, of a fan-out for its first partition; null if this depends on results that do not exist yet. */
   readonly wouldDo: string | null;
 }
 
@@ -31,7 +31,7 @@ export interface PipelineDescription {
   readonly tasks: readonly TaskDescription[];
 }
 
-/** What tasks are asked with about what they would do. */
+/** The services with which tasks describe their work. */
 export interface DescribeOptions<Provided> {
   readonly registry: TaskRegistry<Provided>;
   readonly provided: Provided;
@@ -40,8 +40,9 @@ export interface DescribeOptions<Provided> {
 }
 
 /**
- * The DAG in order of execution and what each task would do now. Runs nothing; registered tasks may look around to answer.
- * @throws {EdrlakeError} as `validatePipeline` and `resolveParams`, and what a task throws when it is asked.
+ * The tasks in order of execution, and what each would do now. Runs nothing; registered tasks may look around to
+ * answer.
+ * @throws {EdrlakeError} as `validatePipeline` and `resolveParams`, and the error of a task that is asked.
  */
 export async function describePipeline<Provided>(
   pipeline: Pipeline,

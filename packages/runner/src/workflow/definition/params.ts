@@ -2,8 +2,8 @@ import { type Day, didYouMean, EdrlakeError } from '@edrlake/core';
 import { z } from 'zod';
 
 /**
- * A parameter of a pipeline, given as `--param name=value`. Without a default it must be given; a default of null makes it
- * optional. A `day` is `YYYY-MM-DD`, UTC.
+ * A parameter of a pipeline, given as `--param name=value`. Without a default it must be given; a default of null makes
+ * it optional. A `day` is `YYYY-MM-DD`, UTC.
  */
 export type ParamSpec =
   | { readonly type: 'day'; readonly meaning: string; readonly default?: Day | null }

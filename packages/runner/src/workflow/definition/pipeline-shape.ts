@@ -120,8 +120,8 @@ function rule(problem: string, hint?: string) {
 }
 
 /**
- * Asserts that all keys of a pipeline are known and hold values of the right kind: pipeline files may be plain JavaScript,
- * which no compiler has read.
+ * Asserts that all keys of a pipeline are known and hold values of the right kind: pipeline files may be plain
+ * JavaScript, which no compiler has read.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming the first key that is wrong.
  */
 export function assertShape(pipeline: Readonly<Record<string, unknown>>): void {

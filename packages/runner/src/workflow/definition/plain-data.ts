@@ -9,14 +9,14 @@ export type PlainData =
   | readonly PlainData[]
   | { readonly [key: string]: PlainData | undefined };
 
-/** One result must fit into one line of a journal that a person can still open. */
+/** A result must fit into one line of a journal that a person can still open. */
 const MAX_JSON_BYTES = 1_048_576;
 
 const MAX_DEPTH = 64;
 
 /**
- * The value as a journal gives it back, so that a task sees the same results in a resumed run as in an uninterrupted one:
- * a frozen copy, without keys that are undefined; undefined itself becomes null.
+ * The value as a journal gives it back, so that a task sees the same results in a resumed run as in an uninterrupted
+ * one: a frozen copy, without keys that are undefined; undefined itself becomes null.
  * @param what names the value in the error, for example `task "sync" returned`.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming the path of what is not plain data, or the size that is too big.
  */

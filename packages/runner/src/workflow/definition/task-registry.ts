@@ -1,15 +1,17 @@
 import type { Clock, Emit, Random } from '@edrlake/core';
 
-/** What a task, or the whole engine, needs from its surroundings. */
+/** What a task, or the whole engine, needs from outside. */
 export interface WorkflowServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
-  /** For a task: aborted when its try has run too long or the run is stopped. It must then end within moments, by throwing. */
+  /**
+   * For a task: aborted at its timeout or when the run is stopped. The task must then end within moments, by throwing.
+   */
   readonly signal: AbortSignal;
 }
 
-/** Which run a task works for. */
+/** The run that a task works for. */
 export interface RunIdentity {
   readonly pipeline: string;
   readonly runId: string;
@@ -17,11 +19,11 @@ export interface RunIdentity {
   readonly startedAtMs: number;
 }
 
-/** What a task is given besides its input. */
+/** What a task receives besides its input. */
 export interface TaskContext<Provided> {
   readonly run: RunIdentity;
   readonly task: string;
-  /** The part of a fan-out, or null. */
+  /** The partition of a fan-out, or null. */
   readonly partition: string | null;
   /** From 1. */
   readonly tryNumber: number;
@@ -31,11 +33,13 @@ export interface TaskContext<Provided> {
 }
 
 /**
- * A task by name. It must be idempotent: it runs again after a crash, a failed try or an interrupt, and the end must be as
- * if it had run once. Input and output are plain data without secrets: both can be read in the run's journal.
+ * A task by name. It must be idempotent: it runs again after a crash, a failed attempt or an interrupt, and the end
+ * must be as if it had run once. Input and output are plain data without secrets: both can be read in the journal of
+ * the run.
  *
- * In its output, `outcome: 'mismatch'` says that what was compared disagrees, `'rejected'` that too many records could not be read, `outcome: 'partly'` that some of the work
- * failed and the task should run again; the numbers `requests` and `rows` are added up in the run's history.
+ * In its output, `outcome: 'mismatch'` says that a comparison found differences, `'rejected'` that too many records
+ * could not be read, `'partly'` that some of the work failed and the task should run again. The numbers `requests` and
+ * `rows` are added up in the history of the run.
  */
 export interface RegisteredTask<Input, Output, Provided> {
   /** What it does, for people who read the pipeline: a phrase. */

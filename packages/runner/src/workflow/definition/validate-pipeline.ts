@@ -30,8 +30,8 @@ const MAX_TASKS = 1_000;
 const ONE_TRY: RetrySpec = { tries: 1, firstDelayMs: 0, maxDelayMs: 0 };
 
 /**
- * Checks everything that can be known before a run: names, keys and values, that needs exist and form no circle, that all
- * tasks are registered and accept the data they are given, that the schedule can be read.
+ * Checks everything that can be known before a run: names, keys and values, that needs exist and form no circle, that
+ * all tasks are registered and accept the data they are given, that the schedule can be read.
  * @param value what a pipeline file exports.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming pipeline, task and key of the first thing that is wrong.
  */
@@ -109,7 +109,7 @@ function checkSchedule(pipeline: Pipeline, schedule: NonNullable<Pipeline['sched
   }
   for (const [name, spec] of Object.entries(pipeline.params ?? {})) {
     if (spec.default !== undefined) continue;
-    throw invalid(place, `nobody gives the parameter ${name} when the clock starts the run`, 'Give it a default.');
+    throw invalid(place, `the parameter ${name} has no value when the schedule starts the run`, 'Give it a default.');
   }
 }
 

@@ -17,7 +17,8 @@ export interface Beginning {
 
 /**
  * The beginning of a new run.
- * @throws {EdrlakeError} `USAGE` for params that do not fit their declarations, `CONFIG_INVALID` for what tasks make of them.
+ * @throws {EdrlakeError} `USAGE` for params that do not fit their declarations, `CONFIG_INVALID` for what tasks make of
+ * them.
  */
 export function newRun<Provided>(
   checked: CheckedPipeline<Provided>,
@@ -39,9 +40,9 @@ export function newRun<Provided>(
 }
 
 /**
- * Takes up a run where its journal ends.
- * @throws {EdrlakeError} `RUN_MISSING` without a journal, `RUN_BUSY` while its process lives, `CONFIG_INVALID` when the
- * pipeline is another one or its tasks changed since.
+ * Resumes a run where its journal ends.
+ * @throws {EdrlakeError} `RUN_MISSING` without a journal, `RUN_BUSY` while its process lives, `CONFIG_INVALID` for
+ * another pipeline or changed tasks.
  */
 export async function resumedRun<Provided>(
   checked: CheckedPipeline<Provided>,
@@ -74,7 +75,7 @@ export async function resumedRun<Provided>(
   return { line, state };
 }
 
-/** A task is done again when anything it needs is, whatever its own result: that was made from another one. */
+/** A task is repeated when any of its needs is, even if it has a result: that was made from another result. */
 function tasksToDoAgain<Provided>({ tasks }: CheckedPipeline<Provided>, state: RunState): readonly string[] {
   const changing = new Set<string>();
   const again: string[] = [];
@@ -112,10 +113,10 @@ function journaledTasks<Provided>({ tasks }: CheckedPipeline<Provided>): Journal
   }));
 }
 
-/** Journals looked at, newest first. A run that is still at work began recently, or little has begun since. */
+/** Journals looked at, newest first. A running run began recently, or few have begun since. */
 const MAX_JOURNALS = 100;
 
-/** How often, and how many times, to look whether a run that has just begun goes on: half a minute in all. */
+/** How long, and how many times, to wait for a run that has just begun: half a minute in all. */
 const DECISION_POLL_MS = 50;
 const MAX_DECISION_POLLS = 600;
 
@@ -131,14 +132,14 @@ interface OwnRun extends Begun {
   readonly signal: AbortSignal;
 }
 
-/** What is run: other params make another run, which may work beside. */
+/** The identity of a run: with other params it is another run, which may work beside. */
 type Subject = Pick<RunState, 'pipeline' | 'params'>;
 
 /**
  * Refuses to run a pipeline with the same params beside itself.
- * @param own the run that is about to work and has written the first line of its journal, or null before that. Of two that
- * begin at once, the one that began later gives way. It may have looked before the earlier one had written its line, and
- * work already; so the earlier one waits until the later one has either begun a task or removed its journal.
+ * @param own the run that is about to work and has written the first line of its journal, or null before that. Of two
+ * that begin at once, the one that began later gives way. It may have looked before the earlier one had written its
+ * line, and work already; so the earlier one waits until the later one has either begun a task or removed its journal.
  * @throws {EdrlakeError} `RUN_BUSY` with `pipeline` in its context, while another live process works on a run of it
  */
 export async function refuseBesideActive(

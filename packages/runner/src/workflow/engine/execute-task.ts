@@ -15,7 +15,7 @@ export interface RunInProgress<Provided> {
   readonly state: RunState;
   readonly services: WorkflowServices;
   readonly provided: Provided;
-  /** Tries of the whole run that may run at once. */
+  /** Bounds the attempts of the whole run that run at once. */
   readonly limit: LimitFunction;
   /** Makes a change durable, then applies it to the state. When it fails, the run is stopped. */
   record(line: PipelineLine): Promise<void>;
@@ -23,8 +23,8 @@ export interface RunInProgress<Provided> {
 }
 
 /**
- * Runs a task, or one part of its fan-out, to its end: tries with waits between them, each change journaled. Stopped
- * before its first try it leaves no trace and stays pending.
+ * Runs a task, or one partition of its fan-out, to its end: attempts with waits between them, each change in the
+ * journal. A task that is stopped before its first attempt leaves no trace and stays pending.
  */
 export async function runUnit<Provided>(
   run: RunInProgress<Provided>,
@@ -63,14 +63,14 @@ export async function runUnit<Provided>(
   }
 }
 
-/** How a unit, or a try of it, ended. */
+/** The end of a unit, or of one attempt of it. */
 export interface UnitEnd {
   readonly outcome: Exclude<TaskOutcome, 'skipped'>;
   readonly output: PlainData;
   readonly error: EdrlakeError | null;
 }
 
-/** Journals and tells the end of a task or part. */
+/** Records the end of a task or partition, and reports it to the listener. */
 export async function endUnit<Provided>(
   run: RunInProgress<Provided>,
   task: CheckedTask<Provided>,
@@ -145,7 +145,10 @@ function kept({ code, message }: EdrlakeError): ErrorSummary {
   return { code, message };
 }
 
-/** Tells the listener about a task or part; an error of the user's own function is quoted for the person who watches. */
+/**
+ * Reports a task or partition to the listener. The error of the user's own function is quoted for the person who
+ * watches.
+ */
 export function tell<Provided>(
   run: RunInProgress<Provided>,
   task: string,

@@ -13,11 +13,11 @@ export type PostJson = (
   signal: AbortSignal,
 ) => Promise<number>;
 
-/** What became of a webhook. */
+/** The delivery of a webhook. */
 export interface HookResult {
   readonly delivered: boolean;
   readonly tries: number;
-  /** Of the last try; null where no answer came. */
+  /** Of the last attempt; null without an answer. */
   readonly status: number | null;
 }
 
@@ -26,7 +26,7 @@ const DEFAULT_TRIES = 3;
 const FIRST_DELAY_MS = MS_PER_SECOND;
 const MAX_DELAY_MS = 30 * MS_PER_SECOND;
 
-/** The hook for an outcome; null for an interrupted run, which somebody stopped on purpose. */
+/** The hook for an outcome; null for an interrupted run, which was stopped on purpose. */
 export function hookFor(outcome: RunOutcome): HookName | null {
   if (outcome === 'done') return 'onSuccess';
   if (outcome === 'mismatch') return 'onMismatch';
@@ -35,8 +35,8 @@ export function hookFor(outcome: RunOutcome): HookName | null {
 }
 
 /**
- * The JSON that webhooks get: what ended and how, times in ISO 8601 UTC. Holds no params and no results of tasks, which are
- * the user's own, and of errors only what the journal keeps.
+ * The JSON that webhooks get: what ended and how, times in ISO 8601 UTC. Holds no params and no results of tasks, which
+ * are the user's own, and of errors only what the journal keeps.
  */
 export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
   return JSON.stringify({
@@ -59,8 +59,9 @@ export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
 }
 
 /**
- * Sends a webhook: tried again, with growing random waits, where no answer, a limit or a server's error came. Never throws:
- * a run is not worse for nobody hearing of it. Ends early, undelivered, when the signal is aborted.
+ * Sends a webhook. It is tried again, with growing random waits, after no answer, a rate limit or a server error. Never
+ * throws: an undelivered webhook does not change the outcome of the run. Ends early, undelivered, when the signal is
+ * aborted.
  */
 export async function sendHook(
   { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, tries = DEFAULT_TRIES }: WebhookSpec,
@@ -79,7 +80,7 @@ export async function sendHook(
     const mayPass = status === null || status === 408 || status === 429 || status >= 500;
     if (!mayPass || tryNumber === tries) break;
     const delayMs = Math.floor(random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tryNumber - 1)));
-    // An abort ends the wait and, by the loop's condition, the tries.
+    // An abort ends the wait and, by the condition of the loop, the attempts.
     await clock.sleep(delayMs, signal).catch(() => {});
   }
   return { delivered: false, tries: tryNumber, status };

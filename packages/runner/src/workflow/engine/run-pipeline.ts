@@ -21,9 +21,9 @@ export interface RunPipelineOptions<Provided> {
   readonly provided: Provided;
   /** Given values; declared defaults fill in the rest. Must be empty for a resumed run, which keeps its own. */
   readonly params: Readonly<Record<string, ParamValue>>;
-  /** Tries that run at once, parts of fan-outs included. */
+  /** Attempts that run at once, partitions of fan-outs included. */
   readonly concurrency: number;
-  /** `<lake>/_runs`, made where missing. */
+  /** `<lake>/_runs`, created if missing. */
   readonly runsDirectory: string;
   /** A new, unique id that sorts by time; or, to resume, the id of the run. */
   readonly runId: string;
@@ -32,7 +32,10 @@ export interface RunPipelineOptions<Provided> {
   readonly liveness: Liveness;
   /** Sends webhooks; null sends none. */
   readonly post: PostJson | null;
-  /** What attempts of tasks did that left no result, by task: what they called may keep a journal of its own. */
+  /**
+   * What attempts of tasks did without leaving a result, by task: the functions they called may keep a journal of their
+   * own.
+   */
   readonly readLostWork: () => Promise<ReadonlyMap<string, LostWork>>;
 }
 
@@ -52,14 +55,14 @@ export interface RunResult extends PipelineRunView {
 }
 
 /**
- * Runs a pipeline, or resumes a run of it that failed, was stopped or died. Tasks start as soon as their needs have ended;
- * what fails is in the result, not thrown. Each change is on disk before anything builds on it: after a crash at any moment
- * a resumed run does again what was in the middle of being done, and nothing that was finished. A finished run that is
- * resumed does nothing and gives its result again.
+ * Runs a pipeline, or resumes a run of it that failed, was stopped or died. Each task starts once its needs have ended.
+ * Failures are in the result, not thrown. Each change is on disk before the next step relies on it: after a crash at
+ * any moment, a resumed run repeats what was in progress, and nothing that was finished. Resuming a finished run does
+ * nothing and returns its result again.
  *
- * @throws {EdrlakeError} before anything starts: `CONFIG_INVALID` for the pipeline, also when its tasks are no longer those
- * of the run to resume; `USAGE` for params; `RUN_MISSING`, `RUN_BUSY` for the run. Later only when the journal cannot be
- * written: tasks are stopped then, for what they do could not be remembered.
+ * @throws {EdrlakeError} before anything starts: `CONFIG_INVALID` for the pipeline, also when its tasks differ from
+ * those of the run to resume; `USAGE` for params; `RUN_MISSING`, `RUN_BUSY` for the run. Later only when the journal
+ * cannot be written: the tasks are then stopped, because their work could not be recorded.
  */
 export async function runPipeline<Provided>(
   pipeline: Pipeline,
@@ -71,7 +74,7 @@ export async function runPipeline<Provided>(
   if (line === null) return resultOf(options, state);
   const journal = await openJournal<PipelineLine>(runsDirectory, runId, resume ? 'continue' : 'new');
   const stopper = new AbortController();
-  // One listener for each try that runs, which may be many.
+  // One listener for each running attempt; there may be many.
   setMaxListeners(0, stopper.signal);
   const stop = () => stopper.abort(services.signal.reason);
   services.signal.addEventListener('abort', stop, { once: true });
@@ -106,7 +109,9 @@ export async function runPipeline<Provided>(
   }
 }
 
-/** Of two runs that begin at once neither sees the other before it has said that it begins; the later one gives way. */
+/**
+ * Two runs that begin at once see each other only after both have written their first line; the later one gives way.
+ */
 async function yieldToEarlier<Provided>(
   { runsDirectory, runId, liveness, services }: RunPipelineOptions<Provided>,
   state: RunState,
@@ -116,7 +121,7 @@ async function yieldToEarlier<Provided>(
   try {
     await refuseBesideActive(runsDirectory, state, liveness, { runId, startedAtMs, clock, signal });
   } catch (thrown) {
-    // It has done nothing that a history would tell.
+    // It has done nothing that a history would show.
     await removeJournal(runsDirectory, runId);
     throw thrown;
   }
@@ -144,7 +149,7 @@ function inProgress<Provided>(
   { state, record, signal }: Pick<RunInProgress<Provided>, 'state' | 'record'> & { readonly signal: AbortSignal },
 ): RunInProgress<Provided> {
   const { startedAtMs, params } = state;
-  // What is upstream has ended when a task first asks, so that its parts and tries can share one answer.
+  // All upstream tasks have ended when a task first asks, so its partitions and attempts can share one answer.
   const upstream = new Map<string, UpstreamResults>();
   return {
     identity: { pipeline: checked.pipeline.name, runId: options.runId, startedAtMs },
@@ -176,7 +181,10 @@ function upstreamResults<Provided>(task: CheckedTask<Provided>, state: RunState)
   return { outputs: Object.freeze(outputs), partitionOutputs: Object.freeze(partitionOutputs) };
 }
 
-/** Tells whoever asked to be told. Comes before the run's last line, so that a crash in between tells twice, not never. */
+/**
+ * Calls the webhook of the outcome. It comes before the last line of the run, so that a crash in between delivers
+ * twice, not never.
+ */
 async function tellHook<Provided>(
   { hooks }: Pipeline,
   run: RunInProgress<Provided>,
@@ -185,7 +193,7 @@ async function tellHook<Provided>(
 ): Promise<void> {
   const hook = hookFor(outcome);
   const webhook = hook === null ? undefined : hooks?.[hook];
-  if (hook === null || webhook === undefined || post === null || run.state.told === hook) return;
+  if (hook === null || webhook === undefined || post === null || run.state.reported === hook) return;
   const { pipeline, runId } = run.identity;
   const body = hookBody(viewRun(runId, run.state, true), outcome);
   const { delivered, tries, status } = await sendHook(webhook, body, post, run.services);

@@ -4,22 +4,22 @@ import type { Pipeline } from '../definition/define-pipeline.ts';
 import { invalid } from '../definition/pipeline-shape.ts';
 import type { WorkflowServices } from '../definition/task-registry.ts';
 
-/** What the scheduler asks and tells its caller. */
+/** What the scheduler calls. */
 export interface ScheduleOptions {
   /** Aborting the signal ends the schedule, and through it the runs that are going on. */
   readonly services: WorkflowServices;
-  /** Runs the pipeline to its end. What it throws is reported, and the schedule goes on. */
+  /** Runs the pipeline to its end. An error is reported, and the schedule goes on. */
   startRun(pipeline: Pipeline, dueAtMs: number, signal: AbortSignal): Promise<unknown>;
-  /** When the newest run started that came to its end with all work done; null without one. */
+  /** When the newest run started in which all work was done; null without one. */
   lastSuccessAtMs(pipeline: Pipeline): Promise<number | null>;
-  /** Asked before a run is caught up, with the newest due time that was missed: whether the lake lacks anything. */
+  /** Called before a missed run is made up for, with the newest missed due time: whether the lake lacks anything. */
   needsRun(pipeline: Pipeline, dueAtMs: number): Promise<boolean>;
 }
 
 /** A run that begins later than this after its due time is a missed one. */
 const ON_TIME_MS = 30 * MS_PER_SECOND;
 
-/** A clock that goes back by more was wrong before; by less, it may just have been set a little. */
+/** A clock that goes back by more was wrong before; by less, it may have been adjusted. */
 const WRONG_CLOCK_MS = MS_PER_HOUR;
 
 /** Smaller changes of the clock are not worth a line. */
@@ -28,19 +28,20 @@ const TOLD_FROM_MS = 5 * MS_PER_MINUTE;
 /** Due times remembered for each pipeline; most pipelines are due far less often than once a minute. */
 const MOST_USED_TIMES = 1_000;
 
-/** Sleeps are short, because a machine that was suspended, or whose clock was set, does not tell its timers. */
+/** Sleeps are short, because timers do not notice that the machine was suspended or that its clock was set. */
 const MAX_SLEEP_MS = MS_PER_MINUTE;
 
 /**
- * Runs pipelines when they are due, each in a loop of its own: different pipelines may run at once, one pipeline never
- * beside itself. Due times that passed while it ran, while the machine slept or before the schedule was started are not
- * made up for one by one: when the last successful run is older than the newest of them and the lake lacks something,
- * there is exactly one run. A due time is used at most once, so that failures do not repeat faster than the cron line says.
- * A clock that is set, also by a day or a year and back again, is noticed within a minute and told: what is due next by the
- * corrected clock comes next.
+ * Runs pipelines when they are due, each in a loop of its own: different pipelines may run at once, but a pipeline
+ * never runs beside itself. Due times may pass while it runs, while the machine sleeps or before the schedule starts.
+ * They are not made up for one by one: if the last successful run is older than the newest of them and the lake lacks
+ * something, there is exactly one run. A due time is used at most once, so that failures do not repeat faster than the
+ * cron line says. A change of the clock, even by a year and back, is noticed within a minute and reported: the next due
+ * time by the corrected clock comes next.
  *
  * Resolves when the signal is aborted and the runs have ended.
- * @throws {EdrlakeError} `CONFIG_INVALID` before anything starts, for a pipeline without a schedule or with a bad one.
+ * @throws {EdrlakeError} `CONFIG_INVALID` before anything starts, for a pipeline without a schedule or with an invalid
+ * one.
  */
 export async function runSchedule(pipelines: readonly Pipeline[], options: ScheduleOptions): Promise<void> {
   const names = new Set<string>();
@@ -65,7 +66,7 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
     const backMs = latestMs - nowMs;
     latestMs = nowMs;
     if (backMs > 0) {
-      // What was due up to now, by the clock as it is now, was due before; what comes next is due again, unless it was used.
+      // Due times up to now, by the clock as it is now, have passed; later ones are due again, unless they were used.
       handledMs = Math.min(handledMs, nowMs);
       awaitedMs = null;
       if (backMs >= WRONG_CLOCK_MS) used.forgetAfter(nowMs);
@@ -73,7 +74,7 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
     }
     const dueAtMs = times.lastUntil(nowMs);
     if (dueAtMs !== null && dueAtMs > handledMs) {
-      // A run may end only just after the next due time, and then nobody has waited for it; nothing was missed all the same.
+      // A run may end just after the next due time, with no wait in between. Nothing was missed then.
       const followsHandled = Number.isFinite(handledMs) && dueAtMs === times.nextAfter(handledMs);
       const onTime = (dueAtMs === awaitedMs || followsHandled) && nowMs - dueAtMs <= ON_TIME_MS;
       handledMs = dueAtMs;
@@ -95,7 +96,10 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
   }
 }
 
-/** The newest due times that a run was made or left out for, so that a clock that was put back does not make them due again. */
+/**
+ * The newest due times for which a run was made or left out, so that a clock that was put back does not make them due
+ * again.
+ */
 function usedTimes() {
   const used = new Set<number>();
   return {
@@ -107,14 +111,14 @@ function usedTimes() {
         used.delete(oldest);
       }
     },
-    /** Of times that a wrong clock had come to: when they really come, they are due. */
+    /** Forgets times that a wrong clock had reached: when they really come, they are due. */
     forgetAfter: (instantMs: number) => {
       for (const dueAtMs of [...used]) if (dueAtMs > instantMs) used.delete(dueAtMs);
     },
   };
 }
 
-/** Whether a missed due time has left something undone. Where that cannot be told, the run itself will find out. */
+/** Whether a missed due time has left something undone. If that is unknown, the run itself finds out. */
 async function isMissing(pipeline: Pipeline, dueAtMs: number, options: ScheduleOptions): Promise<boolean> {
   try {
     const succeededAtMs = await options.lastSuccessAtMs(pipeline);

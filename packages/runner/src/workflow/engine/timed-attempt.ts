@@ -3,25 +3,28 @@ import { type Clock, EdrlakeError, MS_PER_SECOND } from '@edrlake/core';
 /** How long a task may take to end once its signal is aborted. */
 export const GRACE_MS = 30 * MS_PER_SECOND;
 
-/** How one try ended. A try that was stopped has no result, even if it returned one: it may have returned early. */
+/**
+ * How one attempt ended. An attempt that was stopped has no result, even if it returned one: it may have returned
+ * early.
+ */
 export type AttemptEnd =
   | { readonly end: 'returned'; readonly value: unknown }
   | { readonly end: 'threw'; readonly thrown: unknown }
   | { readonly end: 'stopped' };
 
-/** The bounds of a try. */
+/** The bounds of an attempt. */
 export interface AttemptLimits {
   readonly clock: Clock;
-  /** null: as long as it takes. */
+  /** null: no limit. */
   readonly timeoutMs: number | null;
-  /** Aborting it stops the try. */
+  /** Aborting it stops the attempt. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Runs one try with a signal of its own and gives up on it when it is aborted or has run too long, but not before it had
- * the chance to end. What still has not ended after the grace time is left behind: it must not be started again beside
- * itself, therefore its time-out is final.
+ * Runs one attempt with a signal of its own. At its timeout or when it is stopped, the signal is aborted and the
+ * attempt has a grace time to end. An attempt that still runs is abandoned; its timeout is final, because the task must
+ * not run beside itself.
  */
 export async function timedAttempt(
   work: (signal: AbortSignal) => Promise<unknown>,
@@ -61,7 +64,7 @@ async function settle(work: (signal: AbortSignal) => Promise<unknown>, signal: A
 }
 
 function tooLong(timeoutMs: number, disposition: 'retry' | 'stop'): EdrlakeError {
-  const stuck = disposition === 'stop' ? `, and did not stop within ${GRACE_MS} ms of being told to` : '';
+  const stuck = disposition === 'stop' ? `, and did not stop within ${GRACE_MS} ms of its signal` : '';
   return new EdrlakeError('TASK_TIMED_OUT', `it ran longer than ${timeoutMs} ms${stuck}`, {
     disposition,
     hint: stuck === '' ? 'Give it more time (timeoutMs), or less to do.' : 'Make it end when its signal is aborted.',

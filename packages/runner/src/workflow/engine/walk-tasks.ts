@@ -4,9 +4,9 @@ import { isFinished, isSettled, outcomeOf, type RunState, type UnitState } from 
 import { endUnit, type RunInProgress, runUnit, tell } from './execute-task.ts';
 
 /**
- * Brings every task to its end, as soon as all its needs have theirs; how many tries run at once is up to the run's slots.
- * When the run is stopped, what has not begun stays as it is.
- * @throws {EdrlakeError} when a change cannot be journaled; nothing is running any more by then.
+ * Runs each task once its needs have ended; the slots of the run bound how many attempts run at once. When the run is
+ * stopped, tasks that have not begun stay pending.
+ * @throws {EdrlakeError} when a change cannot be recorded in the journal; by then nothing is running.
  */
 export async function walkTasks<Provided>(
   { tasks }: CheckedPipeline<Provided>,
@@ -48,7 +48,7 @@ async function settleTask<Provided>(
   }
 }
 
-/** `wait`: something it needs was stopped, so that it must wait for the run to be resumed. */
+/** `wait`: a need was stopped, so the task waits for the run to be resumed. */
 function verdictOn<Provided>(
   { needs, when }: CheckedTask<Provided>,
   state: RunState,
@@ -69,8 +69,9 @@ function verdictOn<Provided>(
 }
 
 /**
- * Runs a task once for each of its parts, in their order as far as concurrency allows. Each part has its own tries and its
- * own end in the journal: one that fails takes nothing from the others. The parts of a resumed run are those it began with.
+ * Runs a task once for each of its partitions, in their order as far as concurrency allows. Each partition has its own
+ * attempts and its own end in the journal, so a failure affects no other partition. A resumed run keeps the partitions
+ * that it began with.
  */
 async function runFanOut<Provided>(
   run: RunInProgress<Provided>,
@@ -81,7 +82,7 @@ async function runFanOut<Provided>(
   if (parts === null) return;
   const pending = [...parts.values()].filter(({ outcome }) => !isFinished(outcome)).values();
   const work = async () => {
-    // All workers draw from one iterator, so that each part is taken once.
+    // All workers draw from one iterator, so that each partition is taken once.
     for (const { partition } of pending) {
       if (run.services.signal.aborted) return;
       await runUnit(run, task, partition);
@@ -92,7 +93,7 @@ async function runFanOut<Provided>(
   if (broken !== undefined) throw broken.reason;
 }
 
-/** The journaled parts, journaled now where there are none yet; null when there is no telling which. */
+/** The partitions of the journal, recorded now if it has none; null if they are unknown. */
 async function partsOf<Provided>(
   run: RunInProgress<Provided>,
   task: CheckedTask<Provided>,

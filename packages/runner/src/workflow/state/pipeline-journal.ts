@@ -2,33 +2,33 @@ import type { ProcessOwner } from '@edrlake/core';
 import type { ParamValue } from '../definition/params.ts';
 import type { PlainData } from '../definition/plain-data.ts';
 
-/** How to tell whether the process of a run lives, for who only looks. */
+/** How a reader finds out whether the process of a run is alive. */
 export interface RunLook {
   isOwnerAlive(owner: ProcessOwner): boolean;
 }
 
-/** Who this process is, and how to tell whether another one still lives; it may take a while to be certain. */
+/** The identity of this process, and how to find out whether another one is alive; certainty may take a while. */
 export interface Liveness {
   readonly owner: ProcessOwner;
   isOwnerAlive(owner: ProcessOwner): boolean | Promise<boolean>;
 }
 
-/** How a task, or one part of its fan-out, ended. `partly`: it finished, but some of its work failed. */
+/** The outcome of a task or of one partition of its fan-out. `partly`: it finished, but some of its work failed. */
 export type TaskOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'skipped' | 'interrupted';
 
-/** How a run ended. `partly`: something failed, but no task as a whole. */
+/** The outcome of a run. `partly`: something failed, but no task as a whole. */
 export type RunOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'interrupted';
 
-/** A webhook of a pipeline, by the ends of a run that it hears of. */
+/** A webhook of a pipeline, by the outcomes that it reports. */
 export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects';
 
-/** The part of an error that is kept: from edrlake's own errors, which hold no secrets. */
+/** The stored part of an error: from edrlake's own errors, which hold no secrets. */
 export interface ErrorSummary {
   readonly code: string;
   readonly message: string;
 }
 
-/** A task as the run knew it when it started. */
+/** A task as it was when the run started. */
 export interface JournaledTask {
   readonly name: string;
   readonly uses: string | null;
@@ -36,7 +36,9 @@ export interface JournaledTask {
   readonly fansOut: boolean;
 }
 
-/** One line of the journal of a pipeline's run, in the order things happened. `partition` is null for a task as a whole. */
+/**
+ * One line of the journal of a pipeline's run, in the order things happened. `partition` is null for a task as a whole.
+ */
 export type PipelineLine =
   | {
       readonly type: 'pipeline-start';

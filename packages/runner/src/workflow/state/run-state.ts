@@ -10,41 +10,41 @@ import type {
   TaskOutcome,
 } from './pipeline-journal.ts';
 
-/** What the journal says about a task as a whole or about one part of its fan-out. */
+/** The state of a task as a whole or of one partition, by the journal. */
 export interface UnitState {
   readonly partition: string | null;
-  /** Times it was started, by all processes of the run. */
+  /** Attempts started, by all processes of the run. */
   tries: number;
   startedAtMs: number | null;
   endedAtMs: number | null;
-  /** Time spent in tries. Waits between tries do not count. */
+  /** Time spent in attempts, without the waits between them. */
   activeMs: number;
-  /** Since when the current try has been running, or null. */
+  /** The start of the current attempt, or null. */
   runningSinceMs: number | null;
-  /** null while it is not ended: not started, running, waiting for a retry, or its process died. */
+  /** null while it has not ended: not started, running, waiting for a retry, or its process died. */
   outcome: TaskOutcome | null;
   output: PlainData;
   error: ErrorSummary | null;
   reason: 'need-failed' | 'not-needed' | null;
 }
 
-/** A task and, where it fans out, its parts in order. */
+/** A task and, with a fan-out, its partitions in order. */
 export interface TaskState {
   readonly task: JournaledTask;
   readonly whole: UnitState;
-  /** By partition; null where the task does not fan out, or its parts are not known yet. */
+  /** By partition; null without a fan-out, or if the partitions are not known yet. */
   parts: ReadonlyMap<string, UnitState> | null;
 }
 
-/** A stretch of the run that one process worked on. */
+/** A time in which one process worked on the run. */
 export interface RunLeg {
   readonly owner: ProcessOwner;
   readonly startedAtMs: number;
-  /** The last sign of life. */
+  /** The time of its last line. */
   lastAtMs: number;
 }
 
-/** What a journal says about the run of a pipeline: the fold of its lines. */
+/** The state of a pipeline run: the fold of the lines of its journal. */
 export interface RunState {
   readonly pipeline: string;
   readonly params: Readonly<Record<string, ParamValue>>;
@@ -52,8 +52,8 @@ export interface RunState {
   readonly tasks: ReadonlyMap<string, TaskState>;
   readonly legs: RunLeg[];
   readonly hooks: Extract<PipelineLine, { type: 'hook' }>[];
-  /** The hook that was told how things stand; null again when something changes. */
-  told: HookName | null;
+  /** The hook that has been delivered for the current state; null again after a change. */
+  reported: HookName | null;
   /** null while it has not ended, or was resumed since. */
   end: RunOutcome | null;
 }
@@ -68,7 +68,7 @@ export function startState(line: Extract<PipelineLine, { type: 'pipeline-start' 
     tasks: new Map(tasks.map((task) => [task.name, { task, whole: newUnit(null), parts: null }])),
     legs: [{ owner, startedAtMs: atMs, lastAtMs: atMs }],
     hooks: [],
-    told: null,
+    reported: null,
     end: null,
   };
 }
@@ -100,12 +100,12 @@ export function applyLine(state: RunState, line: PipelineLine): void {
     case 'task-start':
     case 'task-retry':
     case 'task-end':
-      state.told = null;
+      state.reported = null;
       applyToUnit(unitOf(state, line.task, line.partition), line);
       break;
     case 'hook':
       state.hooks.push(line);
-      if (line.delivered) state.told = line.hook;
+      if (line.delivered) state.reported = line.hook;
       break;
     case 'pipeline-end':
       state.end = line.outcome;
@@ -132,7 +132,7 @@ function doneOutcome(outcomes: ReadonlySet<TaskOutcome | null>): 'done' | 'misma
   return outcomes.has('rejected') ? 'rejected' : 'done';
 }
 
-/** Whether it ended with a result that need not be worked out again. */
+/** Whether it has a result that is kept. */
 export function isFinished(outcome: TaskOutcome | RunOutcome | null): boolean {
   return outcome === 'done' || outcome === 'mismatch' || outcome === 'rejected';
 }

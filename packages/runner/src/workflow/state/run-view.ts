@@ -4,13 +4,16 @@ import { isPlainObject, type PlainData } from '../definition/plain-data.ts';
 import type { ErrorSummary, RunOutcome, TaskOutcome } from './pipeline-journal.ts';
 import { isFinished, outcomeOf, type RunState, type TaskState, type UnitState } from './run-state.ts';
 
-/** How a task or part stands: its outcome, or what it does without one. `died`: its process ended in the middle of it. */
+/**
+ * The status of a task or partition: its outcome, or its progress without one. `died`: its process ended in the middle
+ * of it.
+ */
 export type UnitStatus = TaskOutcome | 'pending' | 'running' | 'waiting' | 'died';
 
-/** How a run stands. `died`: its process ended without a word; it can be resumed. */
+/** The status of a run. `died`: its process ended without a last line; the run can be resumed. */
 export type RunStatus = RunOutcome | 'running' | 'died';
 
-/** One part of a fan-out in the history. */
+/** One partition of a fan-out in the history. */
 export interface PartView {
   readonly partition: string;
   readonly state: UnitStatus;
@@ -28,19 +31,19 @@ export interface TaskView {
   readonly uses: string | null;
   readonly needs: readonly string[];
   readonly state: UnitStatus;
-  /** Starts, of all parts and by all processes of the run. */
+  /** Attempts of all partitions and by all processes of the run. */
   readonly tries: number;
-  /** null where nothing was started. */
+  /** null if nothing was started. */
   readonly startedAtMs: number | null;
-  /** Time spent in tries, summed over parts: with concurrency it may exceed the time that passed. */
+  /** Time spent in attempts, summed over partitions: with concurrency it may exceed the elapsed time. */
   readonly durationMs: number;
   readonly requests: number;
   readonly rows: number;
-  /** Its own error, or that of its first part that has one. */
+  /** Its own error, or that of its first partition that has one. */
   readonly error: ErrorSummary | null;
-  /** Its result; of a fan-out, `{ partition, output }` of each finished part. null without a result. */
+  /** Its result; of a fan-out, `{ partition, output }` of each finished partition. null without a result. */
   readonly output: PlainData;
-  /** null where the task does not fan out. */
+  /** null without a fan-out. */
   readonly parts: readonly PartView[] | null;
 }
 
@@ -50,9 +53,9 @@ export interface PipelineRunView {
   readonly pipeline: string;
   readonly state: RunStatus;
   readonly startedAtMs: number;
-  /** The end, or the last sign of life of a run that died; null while it is running. */
+  /** The end, or the last line of a run that died; null while it is running. */
   readonly endedAtMs: number | null;
-  /** While a process worked on it, up to its last sign of life. */
+  /** Time in which a process worked on it, until the last line of each. */
   readonly durationMs: number;
   readonly requests: number;
   readonly rows: number;
@@ -64,10 +67,13 @@ export interface PipelineRunView {
   readonly hooks: readonly { readonly hook: string; readonly delivered: boolean; readonly tries: number }[];
 }
 
-/** What attempts of a task did that left no result, as far as others tell it: the engine's own journal does not know. */
+/**
+ * What attempts of a task did without leaving a result. The caller knows it from other journals; the journal of the
+ * engine does not say it.
+ */
 export interface LostWork {
   readonly requests: number;
-  /** Of processes that died in the middle of it; what a try took that ended is known without. */
+  /** Of processes that died during an attempt; the time of attempts that ended is known without it. */
   readonly activeMs: number;
   readonly lastAtMs: number;
 }
@@ -75,8 +81,8 @@ export interface LostWork {
 const NOTHING_LOST: LostWork = { requests: 0, activeMs: 0, lastAtMs: 0 };
 
 /**
- * A run as people see it. `alive` tells whether the process that worked on it last still does; `lost`, by task, what came of
- * tries without a result.
+ * A run as the history shows it. `alive`: whether the process that worked on it last is alive; `lost`: by task, what
+ * attempts without a result did.
  */
 export function viewRun(
   runId: string,
@@ -131,7 +137,7 @@ function viewTask(state: TaskState, alive: boolean, lost: LostWork): TaskView {
   };
 }
 
-/** The result of a task: its own, or `{ partition, output }` of each finished part in their order. */
+/** The result of a task: its own, or `{ partition, output }` of each finished partition in their order. */
 export function outputOf({ whole, parts }: TaskState): PlainData {
   if (parts === null) return whole.output;
   return [...parts.values()]
