@@ -39,7 +39,9 @@ export interface BenchValues {
   numbers(name: string): readonly number[];
 }
 
-/** Reads the command line. Ends the process with the help where that is asked for, and with a message where it is wrong. */
+/**
+ * Reads the command line. Ends the process with the help where that is asked for, and with a message where it is wrong.
+ */
 export function readOptions(usage: string, options: Readonly<Record<string, BenchOption>>): BenchValues {
   const values = parsed(options);
   if (values.help === true) {

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { inFreshDirectory, runJson } from '../e2e/command.ts';
 import { startCaseGateway } from './gateway.ts';
 
-it('an orderly gateway is exported whole, and tells what it was asked', async () => {
+it('an orderly gateway is exported whole, and reports what it was asked', async () => {
   const events = Array.from({ length: 25 }, (_, index) => ({
     id: `E_${index}`,
     type: 'FILE',

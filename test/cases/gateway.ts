@@ -59,8 +59,8 @@ interface Row {
 }
 
 /**
- * Starts a very small gateway for situations met in the field: it logs in, counts, pages and shows one event, knows time ranges
- * and a type in filters, refuses grouped counts, and leaves all else to the scenario.
+ * Starts a very small gateway for situations met in the field: it logs in, counts, pages and shows one event, knows
+ * time ranges and a type in filters, refuses grouped counts, and leaves all else to the scenario.
  */
 export async function startCaseGateway(scenario: Scenario): Promise<CaseGateway> {
   const rows = scenario.events.map(rowOf).sort((a, b) => a.event - b.event);

@@ -23,7 +23,7 @@ async function viewRows(file: string): Promise<string> {
   }
 }
 
-it('a lake whose path holds * or [ is a lake like any other, whatever lies beside it', async () => {
+it('a lake whose path holds * or [ is a lake like any other, with anything beside it', async () => {
   const gateway = await startCaseGateway({ events: EVENTS });
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
   const lake = join(directory, 'what [old]*');

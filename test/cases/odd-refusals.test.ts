@@ -27,7 +27,9 @@ const backfill = (...more: string[]) =>
   runCommand(['backfill', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake'), ...more]);
 
 describe('a resumed run whose first request is a page', () => {
-  /** Refuses the last page of three: first as a firewall does, then with 401; where `isLocked` with 401 for everything. */
+  /**
+   * Refuses the last page of three: first as a firewall does, then with 401; where `isLocked` with 401 for everything.
+   */
   function refusing(isLocked: () => boolean): Scenario & { firstRun: boolean } {
     const scenario = {
       events: EVENTS,

@@ -67,7 +67,7 @@ describe.each([
     expect(JSON.stringify(counted)).toContain('2500');
   });
 
-  it('is told beforehand by doctor, with the setting', async () => {
+  it('is reported beforehand by doctor, with the setting', async () => {
     gateway = await startCaseGateway(capped(refusal));
     // Neither the last 30 days, which are empty, nor the day itself keep it from finding out.
     for (const range of [[], DAY]) {

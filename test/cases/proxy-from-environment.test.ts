@@ -39,7 +39,7 @@ afterEach(() => proxy.answerWith(200));
 
 const NAMES = ['https_proxy', 'http_proxy', 'all_proxy', 'no_proxy'];
 
-/** The environment with these proxies and no others, whatever the machine has. */
+/** The environment with these proxies and no others, even if the machine has some. */
 function withProxies(given: Readonly<Record<string, string>>) {
   const none = Object.fromEntries(NAMES.flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, '']));
   return { env: { ...none, NODE_EXTRA_CA_CERTS: join(TLS, 'ca.pem'), ...given } };
@@ -93,7 +93,7 @@ it('this machine itself is reached directly', async () => {
   }
 });
 
-it('a proxy that is down is told apart from a gateway that is', async () => {
+it('a proxy that is down is distinguished from a gateway that is', async () => {
   const gone = await startCaseProxy(gateway.port);
   await gone.close();
   const options = withProxies({ HTTPS_PROXY: `http://ann:${encodeURIComponent(SECRET)}@127.0.0.1:${gone.port}` });

@@ -13,7 +13,7 @@ export interface CaseProxy {
   close(): Promise<void>;
 }
 
-/** Starts a proxy that leads every CONNECT, whatever its host, to one port of this machine. */
+/** Starts a proxy that leads every CONNECT, to any host, to one port of this machine. */
 export async function startCaseProxy(targetPort: number): Promise<CaseProxy> {
   const asked: string[] = [];
   const authorizations: (string | undefined)[] = [];

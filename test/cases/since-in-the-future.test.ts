@@ -72,7 +72,7 @@ describe('a beginning that has not come yet', () => {
   }, 60_000);
 });
 
-it('a lake that is followed from a time ahead of now is never called complete, and is mended by a new beginning', async () => {
+it('a lake that is followed from a time ahead of now is never called complete, and is repaired by a new beginning', async () => {
   await inFreshDirectory(async (directory) => {
     await poisonedLake(directory);
     const sync = await edrlake(directory, 'sync');

@@ -25,7 +25,8 @@ import {
 } from '@edrlake/simulator';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-// The client and the simulator were written apart from the same description of the API: where they disagree, one is wrong.
+// The client and the simulator were written apart from the same description of the API: where they disagree, one is
+// wrong.
 
 const NEVER = new AbortController().signal;
 const START = Date.UTC(2020, 7, 17);
@@ -225,7 +226,7 @@ describe('/events/count', () => {
     expect(source.histogram).toBeNull();
   });
 
-  it('a platform with time buckets alone tells the same truth by them', async () => {
+  it('a platform with time buckets alone gives the same counts by them', async () => {
     const { simulator, client } = await stage({ histogramShape: 'unsupported' });
     const source = createQualysSource(client);
     const offHours = { startMs: MORNING.startMs + 90_000, endMs: MORNING.endMs - 600_000 };
@@ -344,7 +345,7 @@ describe('limits', () => {
     expect(simulator.calls.of('count').map(({ status }) => status)).toEqual(Array(18).fill(200));
   });
 
-  it.each([429, 409] as const)('are waited for where no header had told of them: %s', async (limitStatus) => {
+  it.each([429, 409] as const)('are waited for where no header had named them: %s', async (limitStatus) => {
     const { client } = await stage({ limitStatus, concurrencyLimit: 1, rateLimit: { requests: 3, windowSeconds: 60 } });
     const counts = Array.from({ length: 8 }, () => client.count({}, NEVER));
     expect(await Promise.all(counts)).toEqual(Array(8).fill(400));

@@ -321,7 +321,7 @@ async function spoolPage(
 }
 
 test.each([
-  ['that are mostly odd', true, record, 3],
+  ['that are mostly irregular', true, record, 3],
   ['that are mostly plain', false, usualRecord, 6],
 ] as const)(
   'a scanned page and Arrow flatten records %s to the same rows',
@@ -348,7 +348,7 @@ test.each([
   },
 );
 
-test('the scan and the tables tell the same ids apart, in whatever form they come', async () => {
+test('the scan and the tables distinguish the same ids, in any form', async () => {
   const forms = ['1e2', '100.0', '"100.0"', '100', '"100"', 'true', '"true"', 'false', '-0', '0', '"0"', '-0.0', '0.0'];
   const more = ['1.10', '1.1', '1E21', '1e+21', '1.5E-7', '12345678901234567890123', '1e999', '1e15', '1e16', '0.0001'];
   const lines = [...forms, ...more].map((id) => `{"id":${id},"dateTime":"2020-08-17T04:15:06.123+0000"}`);

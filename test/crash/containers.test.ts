@@ -13,7 +13,9 @@ const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import
 const HOOK = fileURLToPath(new URL('./fault-hook.mjs', import.meta.url));
 const RANGE = ['--from', '2020-08-17', '--to', '2020-08-19'];
 
-/** Namespaces as containers have them; where the system refuses them, the processes share one, and leases are put apart. */
+/**
+ * Namespaces as containers have them; where the system refuses them, the processes share one, and leases are put apart.
+ */
 const CAN_UNSHARE = spawnSync('unshare', ['--fork', '--pid', '--mount-proc', '--uts', 'true']).status === 0;
 
 interface Contained {
@@ -23,7 +25,9 @@ interface Contained {
   leave(): void;
 }
 
-/** Runs the command in a pid namespace of its own, under a host name of its own unless it shares that of the machine. */
+/**
+ * Runs the command in a pid namespace of its own, under a host name of its own unless it shares that of the machine.
+ */
 function inContainer(
   args: readonly string[],
   options: { readonly host?: string; readonly fault?: FaultPlan },
@@ -99,7 +103,8 @@ async function expectWhole(lake: string, simulator: Simulator): Promise<void> {
   for (const folder of ['_leases', '_spool/tmp']) expect(await readdir(join(lake, folder)), folder).toEqual([]);
 }
 
-// Where there are no namespaces for this user, packages/lake/test/lease.fencing.test.ts plays the same with leases alone.
+// Where there are no namespaces for this user, packages/lake/test/lease.fencing.test.ts plays the same with leases
+// alone.
 /** Where the next command began so late that the lease had expired already, there was nothing to wait for. */
 function expectWaitSaid(stderr: string, killedAtMs: number, words: RegExp): void {
   const firstLineMs = Date.parse(stderr.slice(0, '2020-08-17T00:00:00Z'.length));

@@ -1,6 +1,6 @@
 import type { Random } from '@edrlake/core';
 
-/** What `fault-hook.mjs` is told. */
+/** The options of `fault-hook.mjs`. */
 export interface FaultPlan {
   /** Only operations below it count; ends with a slash. */
   readonly root: string;
@@ -27,7 +27,9 @@ export type FaultAction =
 export const COMMANDS = ['backfill', 'sync', 'compact', 'vacuum', 'repair', 'nightly'] as const;
 export type SweptCommand = (typeof COMMANDS)[number];
 
-/** Leases and the request budget are renewed by time, so their steps have no fixed place; they have tests of their own. */
+/**
+ * Leases and the request budget are renewed by time, so their steps have no fixed place; they have tests of their own.
+ */
 export const COUNTED = '^(?!.*(_leases|/budget-))';
 
 const KILLS: readonly FaultAction[] = ['kill-before', 'kill-after'];
@@ -49,7 +51,7 @@ export function allTrials(command: SweptCommand, steps: readonly string[]): Tria
   );
 }
 
-/** So many trials, kills and errors in turn, each kind of operation as likely as the others. */
+/** The trials, kills and errors in turn, each kind of operation as likely as the others. */
 export function sampledTrials(command: SweptCommand, steps: readonly string[], count: number, random: Random): Trial[] {
   const byKind = new Map<string, number[]>();
   for (const [position, what] of steps.entries()) {

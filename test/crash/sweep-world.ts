@@ -150,7 +150,7 @@ async function expectTruth(lake: string, simulator: Simulator): Promise<void> {
   }
 }
 
-/** Whatever `lake.duckdb` shows while a command works on the lake is some version of it, whole. */
+/** While a command works on the lake, `lake.duckdb` always shows one whole version of it. */
 async function readViews(lake: string, simulator: Simulator, ended: Promise<unknown>): Promise<void> {
   let isOver = false;
   const over = ended.then(() => {

@@ -79,7 +79,7 @@ describe('backfill of three busy days', () => {
       const day = parseRange('2020-08-17', '2020-08-17');
       const wanted = Math.ceil(simulator.truth.count(day) / 1000);
       let kills = 0;
-      // Each run is killed after so many more pages than the last one reached, until one comes through.
+      // Each run is killed some pages later than the last one reached, until one comes through.
       for (const pages of [0, 1, 5, 9, 14, 20]) {
         const running = startCommand(args);
         const before = pagesServed(simulator);

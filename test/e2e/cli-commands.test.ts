@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => simulator.close());
 
 describe('init', () => {
-  it('writes a configuration that works as it stands, once', async () => {
+  it('writes a configuration that works unchanged, once', async () => {
     await inFreshDirectory(async (directory) => {
       const written = await runCommand(['init', '--base-url', simulator.url], { cwd: directory });
       expect(written).toMatchObject({ exitCode: 0, stderr: '' });
@@ -135,7 +135,8 @@ describe('a lake', () => {
       const event = await runCommand(['event', agentId, eventId, '--base-url', simulator.url]);
       expect(event.exitCode, event.stderr).toBe(0);
       expect(event.stdout.split('\n').length).toBeGreaterThan(10);
-      // Of the older payloads the detail names the event by its time series, so the agent tells that it is the right one.
+      // Of the older payloads the detail names the event by its time series, so the agent shows that it is the right
+      // one.
       expect(JSON.stringify(JSON.parse(event.stdout))).toContain(agentId);
     });
   }, 240_000);
@@ -167,7 +168,7 @@ describe('a lake', () => {
 });
 
 describe('simulate', () => {
-  it('says where it listens, serves, and ends when it is told to', async () => {
+  it('says where it listens, serves, and ends on a signal', async () => {
     const child = spawn(process.execPath, [BINARY, 'simulate', '--events', '10', '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

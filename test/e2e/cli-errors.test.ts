@@ -56,7 +56,7 @@ describe('what goes wrong is one clear message with its exit code', () => {
     await fails(args, {}, { code: 'FILTER_REJECTED', exitCode: 2 });
   });
 
-  it('a host nobody answers at', async () => {
+  it('a host that does not answer', async () => {
     const gone = await startSimulator({ events: 1, range: parseRange('2020-08-17', '2020-08-17') });
     await gone.close();
     const ended = await runCommand(['count', '--base-url', gone.url, '--json']);

@@ -115,7 +115,7 @@ describe('every night', () => {
     });
   }, 240_000);
 
-  it('compares, finds a lost file, mends only that, and keeps the lake tidy', async () => {
+  it('compares, finds a lost file, repairs only that, and keeps the lake tidy', async () => {
     await inFreshDirectory(async (directory) => {
       const flags = flagsFor(directory);
       await runJson(['backfill', '--from', '2026-11-10', '--to', '2026-11-12', ...flags]);
@@ -235,7 +235,7 @@ describe('pipelines', () => {
     });
   }, 240_000);
 
-  it('are caught up once by the schedule, which ends when it is told to', async () => {
+  it('are caught up once by the schedule, which ends on a signal', async () => {
     await inFreshDirectory(async (directory) => {
       await mkdir(join(directory, 'pipelines'));
       await writeFile(join(directory, 'pipelines', 'check.ts'), PIPELINE);

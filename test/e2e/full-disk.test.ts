@@ -8,7 +8,9 @@ import { inFreshDirectory, inPlainDuckDb, runCommand, runJson } from './command.
 
 const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
 
-/** Runs the command where no file may be larger than 200 KiB: less than a DuckDB database, more than a small data file. */
+/**
+ * Runs the command where no file may be larger than 200 KiB: less than a DuckDB database, more than a small data file.
+ */
 function withSmallFiles(args: readonly string[], env: Readonly<Record<string, string>>) {
   const script = `trap '' XFSZ; ulimit -f 200; exec "$0" "$@"`;
   const child = spawn('bash', ['-c', script, process.execPath, BINARY, ...args], {

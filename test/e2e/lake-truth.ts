@@ -16,8 +16,8 @@ export function parquetOf(lake: string, table: string): string {
 }
 
 /**
- * Compares a lake, read from its Parquet files by a plain DuckDB, with what the simulator really holds of a range: ids as
- * a set, no duplicate, rows of every table per day, and each child row at its place.
+ * Compares a lake, read from its Parquet files by a plain DuckDB, with what the simulator really holds of a range: ids
+ * as a set, no duplicate, rows of every table per day, and each child row at its place.
  */
 export async function expectLakeHoldsTruth(lake: string, simulator: Simulator, range?: TimeRange): Promise<void> {
   const truth = simulator.truth.perDay(range);

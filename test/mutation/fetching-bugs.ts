@@ -76,7 +76,7 @@ export const FETCHING: readonly PlantedBug[] = [
   },
   {
     name: 'call-mismatch-complete',
-    effect: 'calls a window complete after the last refetch, whatever came',
+    effect: 'calls a window complete after the last refetch, with any result',
     file: 'packages/pager/src/fetch/fetch-window.ts',
     find: "{ verdict: 'mismatch', duplicates: 0 }",
     replace: "{ verdict: 'complete', duplicates: 0 }",

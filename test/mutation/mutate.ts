@@ -89,7 +89,9 @@ async function tryBug(bug: PlantedBug, directory: string): Promise<Outcome> {
   }
 }
 
-/** Compiles what has changed in the copy. A planted bug may be an error of types as well: what is emitted still runs. */
+/**
+ * Compiles what has changed in the copy. A planted bug may be an error of types as well: what is emitted still runs.
+ */
 function build(directory: string): void {
   spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: directory, stdio: 'ignore' });
 }

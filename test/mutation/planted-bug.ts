@@ -1,4 +1,6 @@
-/** A bug that could have been written: one replaced piece of text in one source file, and the tests that must notice it. */
+/**
+ * A bug that could have been written: one replaced piece of text in one source file, and the tests that must notice it.
+ */
 export interface PlantedBug {
   /** Short and unique, for `--only`. */
   readonly name: string;

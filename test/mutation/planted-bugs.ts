@@ -102,7 +102,7 @@ const COMMITTING: readonly PlantedBug[] = [
   },
   {
     name: 'ignore-checksums',
-    effect: 'takes a data file for whole whatever bytes it holds',
+    effect: 'takes a data file for whole with any bytes in it',
     file: 'packages/lake/src/storage/checksum.ts',
     find: 'sum?.crc32 !== file.crc32 ||',
     replace: 'sum === null ||',

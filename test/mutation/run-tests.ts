@@ -25,8 +25,8 @@ export interface TestBounds {
 }
 
 /**
- * Runs vitest in a copy of the repository until the first failure. A planted bug may loop for ever: tests that exceed the limit are
- * killed and say nothing.
+ * Runs vitest in a copy of the repository until the first failure. A planted bug may loop for ever: tests that exceed
+ * the limit are killed and say nothing.
  */
 export async function runTests(
   directory: string,

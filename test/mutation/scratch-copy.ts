@@ -3,7 +3,9 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** A copy of the sources that may be changed: it shares the installed dependencies, not the packages of this repository. */
+/**
+ * A copy of the sources that may be changed: it shares the installed dependencies, not the packages of this repository.
+ */
 export interface ScratchCopy {
   readonly directory: string;
   remove(): void;

@@ -10,7 +10,7 @@ Lives through simulated worlds and compares each lake with the truth.
   --seeds N        How many seeds, counted up from the first; default 1
   --steps N        Steps in each world; default 8
   --only 0,2       Only these steps
-  --minutes M      Begin no other world after so long
+  --minutes M      Begin no other world after M minutes
   --corpus         The worlds in which a promise broke once
   --named NAME     Only this one of them
   --keep NAME      Keep a failure's fewest steps there under this name

@@ -147,7 +147,7 @@ describe('a page', () => {
   });
 });
 
-it('all requests of a client share kept-alive connections, whatever the answers are', async () => {
+it('all requests of a client share kept-alive connections, with any answers', async () => {
   const round = [json(PAGE), gzipped(), status(204), status(500, 'oops'), json('[]'), status(404, 'gone'), json('[]')];
   const gateway = await startGateway({ data: [...round, ...round, ...round] });
   const { client } = connect(gateway.url, { concurrency: 1 });

@@ -171,7 +171,7 @@ describe('pacing', () => {
 });
 
 describe('concurrency', () => {
-  /** Answers only when nobody else comes in, and notes how many were there at once. */
+  /** Answers only when no further request comes in, and notes how many there were at once. */
   function crowd(headers: Record<string, string> = {}) {
     const inside = new Set<object>();
     const most: number[] = [];
@@ -260,7 +260,7 @@ it('the difference of the clocks is learned from the last answer that is a succe
   for (let asked = 0; asked < 3; asked += 1) {
     await client.count({}, NEVER);
     expect(client.serverTimeMs()).toBe(Date.parse('2026-01-01T00:05:00Z'));
-    // The fake clock stands still: the only doubt left is the second that the header rounds down to.
+    // The fake clock does not move: the only doubt left is the second that the header rounds down to.
     const minMs = Date.parse('2026-01-01T00:05:00Z') - startedAtMs;
     expect(client.limits().clockSkew).toEqual({ minMs, maxMs: minMs + 999 });
   }

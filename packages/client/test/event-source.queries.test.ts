@@ -32,7 +32,7 @@ describe('the source', () => {
     expect(source.name).toBe(`${gateway.host}/reader`);
   });
 
-  it('sorts by the axis of the query, or as told', async () => {
+  it('sorts by the axis of the query, or as configured', async () => {
     const { gateway, source } = await sourceOf([json('[]')]);
     await source.page({ ...QUERY, axis: 'processed' }, 0, textOf, NEVER);
     const told = createQualysSource(connect(gateway.url).client, { sort: [{ id: 'desc' }] });

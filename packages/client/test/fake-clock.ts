@@ -1,9 +1,9 @@
 import type { Clock } from '@edrlake/core';
 
 export interface FakeClock extends Clock {
-  /** Moves time forward and wakes whoever's time has come, in order. */
+  /** Moves time forward and wakes each sleeper that is due, in order. */
   advance(ms: number): Promise<void>;
-  /** Moves time without waking anybody: a clock that is set. */
+  /** Moves time without waking any sleeper: a clock that is set. */
   set(ms: number): void;
   /** Delays asked for, in order. */
   readonly sleeps: number[];

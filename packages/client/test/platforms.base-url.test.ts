@@ -73,7 +73,7 @@ describe('a base URL', () => {
     expect(`${error.message}${error.hint}`).not.toContain('hunter22');
   });
 
-  it('is never plain http to another host, whatever is pasted', () => {
+  it('is never plain http to another host, with any pasted text', () => {
     fc.assert(
       fc.property(fc.oneof(fc.webUrl(), fc.domain(), fc.ipV4(), fc.string()), (text) => {
         let resolved: string;

@@ -69,7 +69,7 @@ describe('a window’s filter', () => {
     },
   );
 
-  it('never lets anything escape the range, whatever the user’s filter is', () => {
+  it('never lets anything escape the range, with any filter of the user', () => {
     fc.assert(
       fc.property(fc.string({ unit: fc.constantFrom('(', ')', "'", '"', '`', 'a', ' OR ', '[', ']') }), (filter) => {
         let whole: string;
@@ -95,7 +95,7 @@ describe('a window’s filter', () => {
 });
 
 describe('a quoted value', () => {
-  it('reads back as itself, whatever is in it', () => {
+  it('reads back as itself, with any content', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.oneof(fc.constantFrom("'", '"', '`', '\\', ')', ' '), fc.string()) }),

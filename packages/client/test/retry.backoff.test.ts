@@ -35,7 +35,7 @@ describe('a retry', () => {
     );
   });
 
-  it('stops after its tries and tells how many there were', async () => {
+  it('stops after its tries and reports their number', async () => {
     const { rules: given } = rules();
     let tries = 0;
     const error = await failureOf(

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type ProcessOwner, seededRandom, systemClock } from '@edrlake/core';
 import { openSharedLimiter } from '../src/index.ts';
 
-/** What a process that hammers a budget is told. */
+/** The options of a process that loads a limiter. */
 export interface HammerOrder {
   readonly directory: string;
   readonly url: string;
@@ -13,7 +13,7 @@ export interface HammerOrder {
   readonly priority: 'high' | 'normal';
 }
 
-/** Makes so many requests as fast as the budget lets it, more at once than it may. */
+/** Makes the requests as fast as the limiter lets it, more at once than it may. */
 export async function hammer(order: HammerOrder): Promise<void> {
   const budget = await openSharedLimiter(
     {

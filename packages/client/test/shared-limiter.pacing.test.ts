@@ -8,7 +8,7 @@ import { densest, isSettled, NEVER, NOTHING, oneRequest, START, shareBudget } fr
 const limit = (requests: number, windowSeconds: number) => ({ requests, windowSeconds });
 
 describe('a shared request budget', () => {
-  it('never grants more than the limit in any window, nor more at once, whoever asks', async () => {
+  it('never grants more than the limit in any window, nor more at once, for any process', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 6 }),
@@ -79,7 +79,7 @@ describe('a shared request budget', () => {
     expect(clock.nowMs()).toBe(START + 60_000);
   });
 
-  it('tells the second what the first has learned', async () => {
+  it('gives the second what the first has learned', async () => {
     const { open } = await shareBudget();
     const first = await open({ concurrency: 4 });
     await oneRequest(first, { ...NOTHING, requests: 1000, windowSeconds: 1800, remaining: 400, concurrency: 1 });
@@ -92,7 +92,7 @@ describe('a shared request budget', () => {
     permit.ended();
   });
 
-  it('has everybody wait when the server asks one of them to', async () => {
+  it('makes all wait when the server asks one of them to', async () => {
     const { open, clock, events } = await shareBudget();
     const budgets = [await open(), await open()] as const;
     budgets[0].blockUntil(START + 90_000);
@@ -113,7 +113,7 @@ describe('a shared request budget', () => {
     expect(budgets[1].requestsLeft()).toBe(4);
   });
 
-  it('serves each one in the order they came, so nobody starves', async () => {
+  it('serves each one in the order of arrival, so none starves', async () => {
     const { open, clock } = await shareBudget();
     const budgets = [await open({ concurrency: 1 }), await open({ concurrency: 1 }), await open({ concurrency: 1 })];
     const served = [0, 0, 0];
@@ -130,7 +130,7 @@ describe('a shared request budget', () => {
     expect(served).toEqual([10, 10, 10]);
   });
 
-  it('has nobody wait for one who sleeps through its turn', async () => {
+  it('makes no process wait for one that sleeps through its turn', async () => {
     const { open, clock } = await shareBudget();
     const [holder, sleeper, other] = [
       await open({ concurrency: 1 }),
@@ -141,7 +141,7 @@ describe('a shared request budget', () => {
     const abort = new AbortController();
     const asleep = sleeper.acquire(abort.signal);
     await isSettled(asleep);
-    // The process stands still: time passes and nobody looks.
+    // The process is suspended: time passes without a poll.
     clock.set(clock.nowMs() + 10_000);
     permit.answered(null);
     permit.ended();

@@ -47,7 +47,7 @@ async function startJudge() {
     atMs,
     most: () => most,
     countOf,
-    /** Resolves when the process has made so many requests. */
+    /** Resolves when the process has made `count` requests. */
     async reached(pid: number, requests: number): Promise<void> {
       await new Promise<void>((resolve) => {
         const look = () => {

@@ -25,7 +25,7 @@ describe('a process that is killed', () => {
     expect(other.requestsLeft()).toBe(10);
   });
 
-  it('holds nobody up who waits behind it', async () => {
+  it('holds up no waiter behind it', async () => {
     const { open, kill, clock } = await shareBudget();
     const running = await open(HOURLY);
     const permit = await running.acquire(NEVER);
@@ -99,7 +99,7 @@ describe('a budget that cannot be read', () => {
     expect((await versions()).length).toBeLessThanOrEqual(9);
   });
 
-  it('was emptied while in use: whoever has requests under way says so again', async () => {
+  it('was emptied while in use: a process with requests under way writes them again', async () => {
     const { open, directory } = await shareBudget();
     const [first, second] = [await open(HOURLY), await open(HOURLY)];
     const permit = await first.acquire(NEVER);
@@ -247,7 +247,7 @@ describe('versions', () => {
     expect(writers[2]?.latest()).toEqual({ version: 30, text: '0' });
   });
 
-  it('a writer that stood still for long puts nothing: its number was used and removed', async () => {
+  it('a writer that was suspended for long puts nothing: its number was used and removed', async () => {
     const directory = await temporaryFolder();
     const [quick, slow] = [openCasFile(directory, 'quick'), openCasFile(directory, 'slow')];
     for (let version = 1; version <= 30; version++) quick.put({ version, text: 'quick' });

@@ -18,8 +18,8 @@ export interface DayTruth {
 }
 
 /**
- * What is really in the data, without HTTP: computed from the attributes, not from rendered records. Only what can be seen
- * now counts. A range is half-open; without one, everything.
+ * What is really in the data, without HTTP: computed from the attributes, not from rendered records. Only what can be
+ * seen now counts. A range is half-open; without one, everything.
  */
 export interface Truth {
   count(range?: TimeRange, axis?: Axis): number;

@@ -64,7 +64,7 @@ describe('faults', () => {
     expect([refused.status, refused.text]).toEqual([400, expect.stringContaining('pageSize must not exceed 30')]);
   });
 
-  it('list some events twice, the same ones whatever the order and the size of pages', async () => {
+  it('list some events twice, the same ones in any order and size of pages', async () => {
     const simulator = await gateway({ events: 100 });
     const read = await reader(simulator);
     simulator.faults.push({ kind: 'listed-twice', every: 10, times: 100 });

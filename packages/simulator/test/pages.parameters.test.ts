@@ -23,7 +23,7 @@ describe('GET /ioc/events', () => {
     expect(simulator.calls.of('events').map((call) => call.rows)).toEqual([700, 700, 700, 700, 200]);
   });
 
-  it('selects whole days by fromDate and toDate whatever the time of day', async () => {
+  it('selects whole days by fromDate and toDate at any time of day', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);
     const noon = String((START_MS + DAY_MS / 2) / 1000);

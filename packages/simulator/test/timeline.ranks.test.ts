@@ -123,7 +123,7 @@ const someChange = fc.oneof(
 );
 
 describe('what can be seen', () => {
-  it('is in order on both axes, the same events on both, and found again by its rank, whatever was added, revised or removed', () => {
+  it('is in order on both axes, the same events on both, and found again by its rank, after any additions, revisions and removals', () => {
     fc.assert(
       fc.property(
         fc.integer(),

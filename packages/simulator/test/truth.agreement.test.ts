@@ -88,7 +88,7 @@ describe('the truth', () => {
 });
 
 describe('the payloads', () => {
-  it('show every oddity', async () => {
+  it('show every irregular record', async () => {
     const simulator = await gateway({ events: 20_000, unknownFieldShare: 0.01, nullIdShare: 0.001 });
     const texts = [...simulator.truth.indexes()].map(simulator.truth.text);
     const oddities = [

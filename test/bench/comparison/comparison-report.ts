@@ -21,7 +21,7 @@ export interface ComparisonFigures {
   /** Each round's edrlake over the same round's floor. */
   readonly wallRatio: Spread;
   readonly cpuRatio: Spread;
-  /** How many times faster the gateway delivers to somebody who throws all away. */
+  /** How many times faster the gateway delivers to a client that drops all data. */
   readonly serverHeadroom: Spread;
   readonly requestRatio: number;
   readonly forwarded: number;

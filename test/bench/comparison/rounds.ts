@@ -42,8 +42,8 @@ export interface Rounds {
 type Contestant = (stage: Stage) => Promise<{ readonly run: MeasuredRun; readonly served: Served }>;
 
 /**
- * Runs all contestants in turn, each round beginning with another one, and none beside another. The very first is edrlake:
- * the pages it asks for are the ones that the others get.
+ * Runs all contestants in turn, each round beginning with another one, and none beside another. The very first is
+ * edrlake: the pages it asks for are the ones that the others get.
  */
 export async function runRounds(stage: Stage, options: RoundOptions, onEntry: (entry: Entry) => void): Promise<Rounds> {
   const contestants = contestantsOf(options);

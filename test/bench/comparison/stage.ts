@@ -46,7 +46,7 @@ export interface Stage {
   usePages(pages: readonly string[]): Promise<void>;
   /** `--from … --to …` of all the data. */
   readonly range: readonly string[];
-  /** What the programs of the stage benches are told. */
+  /** The options of the programs of the stage benches. */
   readonly stageOrder: Omit<StageOrder, 'folder'>;
   close(): Promise<void>;
 }
@@ -122,7 +122,7 @@ export async function onlyRecorded(
     const served = await stage.gateway.take();
     forwarded = served.forwarded;
     if (forwarded === 0) return { run, served };
-    process.stderr.write(`recorded ${forwarded} answers that nobody had asked for before; once more\n`);
+    process.stderr.write(`recorded ${forwarded} answers that were never asked for before; once more\n`);
   }
   throw new Error(`${forwarded} requests were new even at try ${TRIES}: the same work asks differently each time`);
 }

@@ -16,7 +16,8 @@ const DAYS = 1_000;
 
 /**
  * Measures commands in turn, on a lake of 1,000 days where they need one.
- * @param keptLake where that lake is, or is made and kept, because making it takes minutes; null: a fresh one that is removed
+ * @param keptLake where that lake is, or is made and kept, because making it takes minutes; null: a fresh one that is
+ * removed
  */
 export async function measureStartUp(setting: StageSetting, keptLake: string | null): Promise<StartUp> {
   const stage = await openStage({ ...setting, events: EVENTS, days: DAYS });

@@ -5,9 +5,10 @@ import { report, timed } from '../stages/own-time.ts';
 import { type FloorWay, floorScript } from './floor-script.ts';
 import { fetchToDisk, type PageOrder } from './page-fetching.ts';
 
-// The least that anyone could do by hand: all pages to disk, then one DuckDB script. Nothing is sorted, compared or proven.
+// The least that anyone could do by hand: all pages to disk, then one DuckDB script. Nothing is sorted, compared or
+// proven.
 
-/** What the floor is told, as the one argument. */
+/** The options of the floor, as the one argument. */
 export interface FloorOrder extends PageOrder {
   /** An empty folder for pages and tables. */
   readonly folder: string;

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent } from 'undici';
 
-/** What the fetching programs are told, as the one argument. */
+/** The options of the fetching programs, as the one argument. */
 export interface PageOrder {
   readonly url: string;
   /** A file with the paths and queries of the pages, as a JSON list. */
@@ -11,7 +11,7 @@ export interface PageOrder {
 }
 
 /**
- * Asks for all pages, so many at once, in order, and hands each body over as it came.
+ * Asks for all pages, a fixed number at once, in order, and hands each body over as it came.
  * @returns bytes received
  */
 export async function fetchPages(

@@ -1,6 +1,6 @@
 import { numberText, tableText } from './text.ts';
 
-/** A figure somebody asked for beside what was measured. */
+/** A target figure beside what was measured. */
 export interface Target {
   readonly name: string;
   readonly measured: number;

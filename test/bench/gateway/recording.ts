@@ -36,9 +36,9 @@ const INDEX = 'index.ndjson';
 const UNFINISHED = 'unfinished-';
 
 /**
- * Opens the recording in a folder: segments, each a file of bodies and an index. Bodies stay on disk and are read through the
- * page cache, so memory does not grow with them. Several processes may use one folder: each adds a segment of its own, which
- * the others see when they open the folder next.
+ * Opens the recording in a folder: segments, each a file of bodies and an index. Bodies stay on disk and are read
+ * through the page cache, so memory does not grow with them. Several processes may use one folder: each adds a segment
+ * of its own, which the others see when they open the folder next.
  */
 export async function openRecording(folder: string): Promise<Recording> {
   await mkdir(folder, { recursive: true });

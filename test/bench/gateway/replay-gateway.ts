@@ -5,8 +5,8 @@ import { Agent } from 'undici';
 import { openRecording, type RecordedAnswer, type Recording } from './recording.ts';
 import type { GatewayOrder, GatewayReply, GatewaySetting, Served } from './served.ts';
 
-// A process of its own: serves recorded answers at the speed of the socket. What was never asked before is forwarded to a
-// simulated gateway, which is started at the first such request, and counted. Orders come from the parent process.
+// A process of its own: serves recorded answers at the speed of the socket. What was never asked before is forwarded to
+// a simulated gateway, which is started at the first such request, and counted. Orders come from the parent process.
 
 /** Headers that a client may learn from; those of the connection itself are made anew. */
 const KEPT_HEADERS = ['content-type', 'content-encoding', 'vary', 'searchaftervalues'];
@@ -140,7 +140,7 @@ async function serve(setting: GatewaySetting): Promise<void> {
     book.reset();
     reply({ type: 'served', served });
   });
-  // Whoever measured is gone, perhaps by Ctrl-C, which comes here as well: what was recorded is worth keeping.
+  // The measuring process is gone, perhaps by Ctrl-C, which comes here as well: what was recorded is worth keeping.
   process.on('SIGINT', () => {});
   process.once('disconnect', end);
   reply({ type: 'ready', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });

@@ -20,7 +20,7 @@ export interface Served {
   readonly cpuSeconds: number;
 }
 
-/** `take`: tells what was served since the last time and counts anew. */
+/** `take`: returns what was served since the last time and counts anew. */
 export type GatewayOrder = { readonly type: 'take'; readonly keepForwarded: boolean } | { readonly type: 'close' };
 
 /** What the gateway process says. */

@@ -11,8 +11,8 @@ import type { GatewayOrder, GatewayReply, GatewaySetting, Served } from './serve
 export interface Gateway {
   readonly url: string;
   /**
-   * What was served since the last call. @param keepForwarded whether answers to requests never seen before are kept from now
-   * on; not for requests that are new each time, such as those that end now
+   * What was served since the last call. @param keepForwarded whether answers to requests never seen before are kept
+   * from now on; not for requests that are new each time, such as those that end now
    */
   take(keepForwarded?: boolean): Promise<Served>;
   close(): Promise<void>;

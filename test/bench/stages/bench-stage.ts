@@ -6,7 +6,10 @@ import { type MeasuredRun, runMeasured } from '../contestants/measured-process.t
 import { machineText, thisMachine } from '../figures/machine.ts';
 import { judged, type Target, targetsText } from '../figures/targets.ts';
 
-/** Runs one of the programs in this folder as a process of its own. @returns what it reports, and what the process took */
+/**
+ * Runs one of the programs in this folder as a process of its own.
+ * @returns what it reports, and what the process took
+ */
 export async function runProgram(
   name: 'plan' | 'fetch' | 'flatten' | 'commit',
   order: object,

@@ -11,7 +11,7 @@ import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
 
 // Many tiny batches into one lake, each a commit, and how long each takes.
 
-/** What this program is told. */
+/** The options of this program. */
 interface CommitOrder extends StageOrder {
   readonly commits: number;
   readonly eventsPerCommit: number;

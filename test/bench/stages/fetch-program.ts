@@ -8,9 +8,12 @@ import { connectTo, readOrder, SERVICES, type StageOrder } from './stage-order.t
 
 // Plans a range and spools its pages: scanned, counted, synced. Planning is not timed.
 
-/** What this program is told. */
+/** The options of this program. */
 interface FetchOrder extends StageOrder {
-  /** Keep the pages, and describe the windows in `folder/windows.json`; otherwise each window is removed when it is whole. */
+  /**
+   * Keep the pages, and describe the windows in `folder/windows.json`; otherwise each window is removed when it is
+   * whole.
+   */
   readonly keep: boolean;
 }
 

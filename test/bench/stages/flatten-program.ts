@@ -9,7 +9,7 @@ import { withStatementTimes } from './statement-times.ts';
 
 // Flattens spooled windows and writes their Parquet files, batch by batch, and commits nothing.
 
-/** What this program is told. */
+/** The options of this program. */
 interface FlattenOrder extends StageOrder {
   /** The windows that were spooled before. */
   readonly windowsFile: string;

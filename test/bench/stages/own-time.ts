@@ -5,7 +5,7 @@ export interface OwnTime {
   readonly cpuSeconds: number;
 }
 
-/** Does the work and tells its time. */
+/** Does the work and returns its time. */
 export async function timed<T>(work: () => Promise<T>): Promise<OwnTime & { readonly value: T }> {
   const cpu = process.cpuUsage();
   const startedAt = performance.now();
@@ -14,7 +14,7 @@ export async function timed<T>(work: () => Promise<T>): Promise<OwnTime & { read
   return { value, seconds: (performance.now() - startedAt) / 1000, cpuSeconds: (user + system) / 1e6 };
 }
 
-/** What a program tells the bench: one JSON document on stdout. */
+/** What a program reports to the bench: one JSON document on stdout. */
 export function report(document: object): void {
   process.stdout.write(`${JSON.stringify(document)}\n`);
 }

@@ -6,7 +6,7 @@ const TABLES = ['events', 'certificates'] as const;
 
 const filesOf = (folder: string, table: string) => quoteText(`${folder}/${table}/*/*.parquet`);
 
-/** Writes the lake's rows again as anybody would who just uses DuckDB: by date, in the order of arrival, with its defaults. */
+/** Writes the lake's rows again as a plain use of DuckDB would: by date, in the order of arrival, with its defaults. */
 export async function writePlainFiles(lake: string, folder: string, spill: string): Promise<void> {
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: spill });
   const connection = await instance.connect();

@@ -10,7 +10,8 @@ export interface Question {
 }
 
 /**
- * The questions, about things that are in the data: a rare hash, a host on a busy day, an issuer neither rare nor everywhere.
+ * The questions, about things that are in the data: a rare hash, a host on a busy day, an issuer neither rare nor
+ * everywhere.
  * @param connection with the views `events` and `certificates`
  */
 export async function questionsFor(connection: DuckDBConnection): Promise<Question[]> {

@@ -1,7 +1,7 @@
 import { seededRandom, systemClock, type TimeRange } from '@edrlake/core';
 import { type Connection, connect, type Services } from '@edrlake/runner';
 
-/** What the programs of the stage benches are told, as the one argument. */
+/** The options of the programs of the stage benches, as the one argument. */
 export interface StageOrder {
   readonly url: string;
   readonly concurrency: number;
@@ -17,7 +17,7 @@ export function readOrder<T extends StageOrder>(): T {
   return JSON.parse(process.argv[2] ?? '{}') as T;
 }
 
-/** Services that nobody listens to. */
+/** Services without a listener. */
 export const SERVICES: Services = {
   clock: systemClock,
   random: seededRandom(1),

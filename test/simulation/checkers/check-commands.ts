@@ -37,7 +37,10 @@ export function checkCommands(
   }
 }
 
-/** A backfill that resumes a run claims what that run counted: no count is asked for again, and its proofs have that date. */
+/**
+ * A backfill that resumes a run claims what that run counted: no count is asked for again, and its proofs have that
+ * date.
+ */
 function sinceItBegan(world: World, ended: Ended): Ended {
   const runId = /^Run +(\S+) \(resumed\)/m.exec(ended.stdout)?.[1];
   if (ended.args[0] !== 'backfill' || runId === undefined) return ended;
@@ -85,7 +88,10 @@ interface ShownCoverage {
   }[];
 }
 
-/** Days that a status calls complete are over by the gateway's clock, and lack nothing that was there from the beginning. */
+/**
+ * Days that a status calls complete are over by the gateway's clock, and lack nothing that was there from the
+ * beginning.
+ */
 function checkCoverage(world: World, checker: LakeChecker, { stdout }: Ended, lake: StoredLake): void {
   const { coverage } = JSON.parse(stdout) as ShownCoverage;
   for (const { day, lastDay, scope, verdict, inLake } of coverage) {

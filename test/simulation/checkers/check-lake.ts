@@ -28,7 +28,7 @@ export class LakeChecker {
     this.beganAtMs = world.gateway.nowMs();
   }
 
-  /** What must hold at any moment, whatever was killed. @throws {PromiseBroken} */
+  /** What must hold at any moment, after any kill. @throws {PromiseBroken} */
   async checkAlways(): Promise<StoredLake> {
     const lake = await readVersion(this.reader, this.world.lake);
     this.tally.looks += 1;
@@ -48,7 +48,10 @@ export class LakeChecker {
     return lake;
   }
 
-  /** What a pattern over the folders shows, where no writer is at work and the last one ended well. @throws {PromiseBroken} */
+  /**
+   * What a pattern over the folders shows, where no writer is at work and the last one ended well.
+   * @throws {PromiseBroken}
+   */
   async checkPattern(version: StoredLake): Promise<void> {
     const found = await readByPattern(this.reader, this.world.lake);
     const difference = differenceOf(version, found);
@@ -71,7 +74,8 @@ export class LakeChecker {
       }
     }
     const rejects = expected.length - withId.length;
-    // More are there where a record changed, or came broken once: a reject has no id by which a later copy could replace it.
+    // More are there where a record changed, or came broken once: a reject has no id by which a later copy could
+    // replace it.
     if (lake.rejects < rejects) throw new PromiseBroken('nothing lost', `${lake.rejects} rejects, not ${rejects}`);
     const truth = this.world.gateway.simulator.truth.perDay();
     for (const [table, key] of CHILD_KEYS) {
@@ -95,7 +99,10 @@ export class LakeChecker {
     throw new PromiseBroken('exit code', `"${command}" ended with 0 and did not bring ${named(missing)}`);
   }
 
-  /** Everything of days that are called complete, as far as it was there before the first command. @throws {PromiseBroken} */
+  /**
+   * Everything of days that are called complete, as far as it was there before the first command.
+   * @throws {PromiseBroken}
+   */
   checkComplete(range: { startMs: number; endMs: number }, day: string): void {
     const missing = this.history
       .throughout('event', range, this.beganAtMs, this.beganAtMs)

@@ -16,7 +16,10 @@ export interface KnownEvent {
 
 type Axis = 'event' | 'processed';
 
-/** Everything that the gateway ever held, by its own clock: the truth at any moment. Kept apart from the code that answers. */
+/**
+ * Everything that the gateway ever held, by its own clock: the truth at any moment. Kept apart from the code that
+ * answers.
+ */
 export class History {
   readonly events: KnownEvent[] = [];
   private readonly simulator: Simulator;

@@ -34,8 +34,8 @@ export const CHILDREN = ['certificates', 'indicators', 'interfaces', 'asset_tags
 export const TABLES = ['events', ...CHILDREN, 'rejects'] as const;
 
 /**
- * Reads data files with the checker's own DuckDB, each once for as long as it stays the same: a file whose inode, size or
- * time of change differs from what was read is read again. Most looks at a lake find few files that are new.
+ * Reads data files with the checker's own DuckDB, each once for as long as it stays the same: a file whose inode, size
+ * or time of change differs from what was read is read again. Most looks at a lake find few files that are new.
  */
 export class RowReader {
   private readonly connection: DuckDBConnection;

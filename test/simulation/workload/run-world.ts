@@ -19,7 +19,10 @@ export interface WorldRequest {
   readonly sabotage: Sabotage | null;
 }
 
-/** How the world itself is broken: the disk only says that it syncs, or the gateway hides a record from pages and counts. */
+/**
+ * How the world itself is broken: the disk only says that it syncs, or the gateway hides a record from pages and
+ * counts.
+ */
 export type Sabotage = 'syncs' | 'count';
 
 /** How a world ended. */
@@ -148,7 +151,9 @@ class Life {
     }
   }
 
-  /** Without faults and with time to settle, commands that are repeated until they are done bring the lake to the truth. */
+  /**
+   * Without faults and with time to settle, commands that are repeated until they are done bring the lake to the truth.
+   */
   async beQuiet(): Promise<void> {
     this.step = -1;
     const { world, plan } = this;

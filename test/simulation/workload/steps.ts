@@ -27,7 +27,7 @@ export type Step =
     }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'change'; readonly change: DataChange }
-  /** Sets the machine's clock to so much more than the world's time. */
+  /** Sets the machine's clock ahead of the world's time. */
   | { readonly kind: 'clock'; readonly offsetMs: number };
 
 /** Everything that a seed decides before the world begins. */

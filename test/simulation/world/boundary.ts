@@ -44,8 +44,8 @@ export function takeListener(): Listener {
 }
 
 /**
- * Replaces what leads out of a process: files, time, chance, network, process table and DuckDB's library. Code of the world
- * itself passes through. To be called once, before anything of edrlake is loaded.
+ * Replaces what leads out of a process: files, time, chance, network, process table and DuckDB's library. Code of the
+ * world itself passes through. To be called once, before anything of edrlake is loaded.
  */
 export function installBoundary(): void {
   replaceAll(fs.promises as unknown as Record<string, AnyFunction>, simulatedPromises(world), isPath);

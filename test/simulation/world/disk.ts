@@ -17,8 +17,8 @@ interface NameChange {
 const real = { ...fs };
 
 /**
- * The disk of a simulated machine: a real folder, of which is known what has not been synced. Changes of names are undone by
- * a power cut in the order of a journal; bytes that were not synced are cut off.
+ * The disk of a simulated machine: a real folder, of which is known what has not been synced. Changes of names are
+ * undone by a power cut in the order of a journal; bytes that were not synced are cut off.
  */
 export class Disk {
   readonly root: string;
@@ -46,7 +46,7 @@ export class Disk {
     real.mkdirSync(this.shadow, { recursive: true });
   }
 
-  /** Whether a path lies on this disk. */
+  /** Whether a path is on this disk. */
   holds(path: string): boolean {
     return path === this.root || path.startsWith(`${this.root}/`);
   }

@@ -13,8 +13,8 @@ interface Opened {
 /** What the command or this pool sets in each DuckDB anew, so that nothing of it is left for the next user. */
 const SET_ANEW = /^(memory_limit|threads|temp_directory|preserve_insertion_order|timezone|disabled_optimizers)$/i;
 /**
- * Looking for common subexpressions takes half the time of planning the statement that flattens a batch, and what it finds
- * saves only time where there are many rows.
+ * Looking for common subexpressions takes half the time of planning the statement that flattens a batch, and what it
+ * finds saves only time where there are many rows.
  */
 const NEVER_OPTIMIZED = 'common_subexpressions';
 /** Databases kept ready at most, and how often one is used again. */
@@ -22,9 +22,9 @@ const MAX_IDLE = 6;
 const MAX_USES = 200;
 
 /**
- * Databases in memory that one simulated process gave back and the next one gets: making one costs more than most of what
- * processes do with it. Only those are used again that are as a new one: nothing attached, nothing made outside of a
- * connection's own temporary tables, no setting changed that the next user does not set.
+ * Databases in memory that one simulated process gave back and the next one gets: making one costs more than most of
+ * what processes do with it. Only those are used again that are as a new one: nothing attached, nothing made outside of
+ * a connection's own temporary tables, no setting changed that the next user does not set.
  */
 export class DuckDbPool {
   private readonly native: Native;

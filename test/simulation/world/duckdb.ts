@@ -28,8 +28,8 @@ const ASYNCHRONOUS = [
 const require = createRequire(import.meta.url);
 
 /**
- * Puts a layer between DuckDB's client and its library: each call begins at its turn, and nothing else happens in the world
- * until it has ended. To be called before the client is loaded.
+ * Puts a layer between DuckDB's client and its library: each call begins at its turn, and nothing else happens in the
+ * world until it has ended. To be called before the client is loaded.
  */
 export function simulateDuckDb(world: () => DuckDbWorld): void {
   const client = createRequire(require.resolve('@duckdb/node-api'));

@@ -98,7 +98,7 @@ export async function openHandle(
   };
 }
 
-/** Tells one content from another, whatever the folder of this run is called. */
+/** Distinguishes contents, with any name of the folder of this run. */
 function fingerprint(bytes: Uint8Array, root: string): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1').replaceAll(root, '');
   return ` ${text.length} ${crc32(Buffer.from(text, 'latin1')).toString(16)}`;

@@ -6,8 +6,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 const ENTRIES = new Set(['main.js', 'run-in-process.js', 'child-process.js']);
 
 /**
- * Loads everything that commands load when they need it. Loading reads files in real time, which would show in the order of
- * a world's operations.
+ * Loads everything that commands load when they need it. Loading reads files in real time, which would show in the
+ * order of a world's operations.
  */
 export async function loadModules(): Promise<void> {
   const packages = join(dirname(fileURLToPath(import.meta.resolve('edrlake'))), '../..');

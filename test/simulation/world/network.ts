@@ -241,7 +241,7 @@ class SimulatedResponse extends EventEmitter {
     return this;
   }
 
-  /** The connection is over, from whichever end. */
+  /** The connection is over, from either end. */
   close(): void {
     if (this.destroyed) return;
     this.destroyed = true;

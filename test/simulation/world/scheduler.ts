@@ -39,7 +39,7 @@ export interface StartedTimer {
   stop(): void;
 }
 
-/** An operation takes up to so much of the world's time. */
+/** The longest time of an operation, in the world's time. */
 const OPERATION_MS = 3;
 /** So often time goes on to the next timer although operations wait: to one that is near, and to one that is not. */
 const NEAR_TIMER_FIRST = 0.08;
@@ -51,8 +51,8 @@ const STUCK_AFTER_MS = 20_000;
 const OPERATIONS_LIMIT = 400_000;
 
 /**
- * The order in which everything in a world happens: one operation at a time, chosen by the seed among those that wait once
- * no code can go on by itself, so that how fast a machine or a Node version is cannot show.
+ * The order in which everything in a world happens: one operation at a time, chosen by the seed among those that wait
+ * once no code can go on by itself, so that how fast a machine or a Node version is cannot show.
  */
 export class Scheduler {
   nowMs: number;
@@ -85,7 +85,7 @@ export class Scheduler {
     });
   }
 
-  /** Calls back after so much of the world's time, as the owner. */
+  /** Calls back after the delay in the world's time, as the owner. */
   timer(owner: SimulatedProcess | null, delayMs: number, fire: () => void): StartedTimer {
     const timer = { owner, order: this.orders++, dueMs: this.nowMs + Math.max(0, delayMs), fire };
     if (owner === null || owner.isAlive) this.timers.push(timer);
@@ -176,7 +176,10 @@ export class Scheduler {
     if (task.owner === null || task.owner.isAlive) task.settle(outcome);
   }
 
-  /** An operation that blocks its process: it happens at once. A process that has ended gets an error and changes nothing. */
+  /**
+   * An operation that blocks its process: it happens at once. A process that has ended gets an error and changes
+   * nothing.
+   */
   immediate<T>(task: Task & { readonly perform: () => T }): T {
     const { owner } = task;
     const refuseTheDead = () => {
@@ -238,7 +241,10 @@ function codeOf(thrown: unknown): string {
 
 const realSetImmediate = setImmediate;
 
-/** Resolves once all code that can go on without the world has done so; a module that is being read is code that goes on. */
+/**
+ * Resolves once all code that can go on without the world has done so; a module that is being read is code that goes
+ * on.
+ */
 async function settled(): Promise<void> {
   do await new Promise<void>((resolve) => realSetImmediate(resolve));
   while (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')));

@@ -67,7 +67,7 @@ export class World {
   readonly lake: string;
   /** What the machine's clock shows more than the world's, for processes that start from now on. */
   clockOffsetMs = 0;
-  /** Told of every command that ends, for a person who looks. */
+  /** Called for every command that ends, for a person who looks. */
   onEnded: ((ended: Ended) => void) | null = null;
   private readonly seed: number;
   private readonly runProgram: RunProgram;
@@ -206,7 +206,10 @@ export class World {
     this.disk.crash(random, (line) => this.scheduler.note(line));
   }
 
-  /** The machine's clock is set, for what is at work and for what begins later. Who sleeps still sleeps out what is left. */
+  /**
+   * The machine's clock is set, for what is at work and for what begins later. Who sleeps still sleeps out what is
+   * left.
+   */
   setClock(offsetMs: number): void {
     this.clockOffsetMs = offsetMs;
     for (const { process } of this.running) process.setClock(offsetMs);

@@ -57,7 +57,7 @@ export interface QualysClientTools {
 /** Everything that lives as long as a client. */
 export interface ClientContext {
   readonly data: DataTools;
-  /** What answers told besides the limits in force. */
+  /** What answers reported besides the limits in force. */
   readonly observed: { fromHeaders: boolean };
 }
 

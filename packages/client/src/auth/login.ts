@@ -15,9 +15,10 @@ export interface Credentials {
 }
 
 /**
- * One login: `POST /auth` with form fields, tried again after connection failures, 5xx and limits, never after a refusal. It
- * takes nothing from the request budget, because `/auth` is outside the limits.
- * @throws {EdrlakeError} `AUTH_REJECTED` or `ACCESS_DENIED`: a person must act; `RESPONSE_UNEXPECTED` when no token came
+ * One login: `POST /auth` with form fields, tried again after connection failures, 5xx and limits, never after a
+ * refusal. It takes nothing from the request budget, because `/auth` is outside the limits.
+ * @throws {EdrlakeError} `AUTH_REJECTED` or `ACCESS_DENIED`: a person must act; `RESPONSE_UNEXPECTED` when no token
+ * came
  */
 export async function logIn(
   credentials: Credentials,
@@ -85,6 +86,6 @@ export async function logIn(
 function withoutToken(request: HttpRequest): EdrlakeError {
   return new EdrlakeError('RESPONSE_UNEXPECTED', `${describe(request.facts)} answered without a token`, {
     context: { host: request.facts.host, endpoint: 'auth' },
-    hint: 'Check the base URL and whether a proxy with its own login page stands in between.',
+    hint: 'Check the base URL and whether a proxy with its own login page is in between.',
   });
 }

@@ -1,9 +1,9 @@
 /**
- * What the gateway has let through so far. It tells a refused account from a refusal around one request: once data has been
- * answered, a single 401 or 403 comes from a firewall, a proxy or one node of the gateway.
+ * What the gateway has let through so far. It distinguishes a refused account from a refusal of one request: once data
+ * has been answered, a single 401 or 403 comes from a firewall, a proxy or one node of the gateway.
  */
 export interface Access {
-  /** Whether any data request has been answered: until then nothing tells a refused account from a refused request. */
+  /** Whether any data request has been answered: until then a refused account and a refused request look the same. */
   hasAnswered(): boolean;
   /** Whether a data request has been answered since the last time that the account as a whole was refused. */
   isGranted(): boolean;

@@ -4,7 +4,7 @@ import { connectionReason } from './classify-error.ts';
 
 /** How long each part of a request may take. */
 export interface HttpTimeouts {
-  /** Until the connection stands, TLS included. */
+  /** Until the connection is established, TLS included. */
   readonly connectTimeoutMs: number;
   /** From the request sent to the first header. Counting events can take minutes. */
   readonly headersTimeoutMs: number;
@@ -41,8 +41,8 @@ export function createAgent(
 }
 
 /**
- * Opens ways through the proxy and says itself why one did not open. undici takes a connection that the proxy closed for one
- * that broke later, and would open another one at once, without end.
+ * Opens ways through the proxy and says itself why one did not open. undici takes a connection that the proxy closed
+ * for one that broke later, and would open another one at once, without end.
  */
 function createProxyPool(origin: URL, options: Pool.Options, proxy: ProxySettings, host: string): Dispatcher {
   const pool = new Pool(origin, options);

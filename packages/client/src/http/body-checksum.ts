@@ -4,13 +4,14 @@ import { crc32 } from 'node:zlib';
 export interface SummedBody {
   readonly body: AsyncIterable<Uint8Array>;
   /**
-   * Length and CRC-32 of the whole body, what the reader left included. null where it does not come to its end, or not within
-   * `MAX_SUMMED_BYTES`: of such a body nothing can be said; and where it calls itself temporary. Call it after the reader is done.
+   * Length and CRC-32 of the whole body, what the reader left included. null where it does not come to its end, or not
+   * within `MAX_SUMMED_BYTES`: of such a body nothing can be said; and where it calls itself temporary. Call it after
+   * the reader is done.
    */
   checksum(): Promise<string | null>;
 }
 
-/** So much is read to compare a broken body with the one before it: larger than any page. */
+/** Bytes that are read to compare a broken body with the one before it: more than any page has. */
 const MAX_SUMMED_BYTES = 256 * 1024 * 1024;
 
 /** A message is short; a longer body is a page or a piece of one, whose records may hold any words. */

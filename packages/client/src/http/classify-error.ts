@@ -16,7 +16,7 @@ export interface RequestFacts {
   readonly filter: string | null;
   /** Events asked for with one page; null where no page is asked for. */
   readonly pageSize: number | null;
-  /** The page asked for lies beyond what paging can reach, so any refusal means that. */
+  /** The page asked for is beyond what paging can reach, so any refusal means that. */
   readonly isBeyondResultWindow: boolean;
 }
 
@@ -34,7 +34,7 @@ interface Verdict {
   readonly disposition: Disposition;
   readonly says: string;
   readonly hint: string;
-  /** What the answer told besides. */
+  /** What else the answer said. */
   readonly facts?: ErrorContext;
 }
 
@@ -49,7 +49,8 @@ export function refusal(
   redact: Redact,
 ): EdrlakeError {
   const { code, disposition, says, hint, facts } = verdictOf(answer, request, hasAccess);
-  // A login page may echo the credentials in any spelling (escaped for HTML, base64, …), so only the API's own reason is quoted.
+  // A login page may echo the credentials in any spelling (escaped for HTML, base64, …), so only the API's own reason
+  // is quoted.
   const body = request.kind === 'auth' ? loginReason(answer.bodyText) : excerpt(answer.bodyText, redact);
   const quoted = body === '' ? '' : ` The answer began: ${body}`;
   return new EdrlakeError(code, `${describe(request)} answered ${answer.status}: ${says}.${quoted}`, {
@@ -89,7 +90,7 @@ function verdictOf(answer: RefusedAnswer, request: RequestFacts, hasAccess: bool
     return {
       code: 'RESULT_WINDOW_EXCEEDED',
       disposition: 'split',
-      says: 'the page lies beyond what paging can reach',
+      says: 'the page is beyond what paging can reach',
       hint: 'Ask for a smaller range.',
     };
   }
@@ -147,7 +148,7 @@ function authVerdict(status: number, headers: HttpHeaders): Verdict {
 /** Statuses that say that the question is too long: for the URL, for the headers, for what takes it. */
 const TOO_LONG = new Set([413, 414, 431]);
 
-/** As Elasticsearch says it, whatever the status. */
+/** The words of Elasticsearch, with any status. */
 const IS_ABOUT_RESULT_WINDOW = /result[\s_]window|\bfrom \+ size\b/i;
 const RESULT_WINDOW_LIMIT =
   /(?:less than or equal to|at most|up to|limit(?:ed)?(?: is| of| to)?|max(?:imum)?(?: is| of)?)\D{0,12}?(\d[\d,]{0,12})/i;
@@ -172,7 +173,7 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
     return {
       code: 'RESULT_WINDOW_EXCEEDED',
       disposition: 'split',
-      says: 'the page lies beyond what this gateway pages to',
+      says: 'the page is beyond what this gateway pages to',
       hint: `Set --max-result-window${limit > 0 ? ` ${limit}` : ' to less'}.`,
       facts: limit > 0 ? { largestResultWindow: limit } : {},
     };
@@ -224,7 +225,7 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
   return null;
 }
 
-/** Names the page size; or some limit or size, not that of a field such as file.size, of at most so many. */
+/** Names the page size; or some limit or size, not that of a field such as file.size, with its number. */
 function isAboutPageSize(bodyText: string): boolean {
   if (/page[\s_-]?size/i.test(bodyText)) return true;
   const isLimit = /(?<![.\w])(limit|size|(records|results|events|items) per page)\b/i.test(bodyText);
@@ -262,7 +263,7 @@ function generalVerdict(status: number, headers: HttpHeaders): Verdict {
       code: 'RESPONSE_UNEXPECTED',
       disposition: 'stop',
       says: `a redirect${target === null ? '' : ` to ${target}`}, which is not followed because it would carry the token away`,
-      hint: 'Check the base URL, and whether a proxy stands in between.',
+      hint: 'Check the base URL, and whether a proxy is in between.',
     };
   }
   return {
@@ -308,8 +309,8 @@ export function connectionReason(thrown: unknown): string {
 }
 
 /**
- * The error of a request to which no answer came. The library's own error is not kept as cause: it may hold raw bytes of the
- * exchange.
+ * The error of a request to which no answer came. The library's own error is not kept as cause: it may hold raw bytes
+ * of the exchange.
  */
 export function connectionFailure(thrown: unknown, request: RequestFacts, redact: Redact): EdrlakeError {
   const code = codeOf(thrown);
@@ -364,20 +365,20 @@ export function contentFailure(
   return new EdrlakeError(code, `${describe(request)}: ${found}.${quoted}`, {
     disposition,
     context: { host: request.host, endpoint: request.kind, path: request.path },
-    hint: 'Check the base URL and whether a proxy stands in between.',
+    hint: 'Check the base URL and whether a proxy is in between.',
   });
 }
 
 /**
- * The error of a body that came twice with the same bytes and is broken: a third try now would bring them again. What asks much
- * later, as the task of a pipeline, may.
+ * The error of a body that came twice with the same bytes and is broken: a third try now would bring them again. What
+ * asks much later, as the task of a pipeline, may.
  */
 export function sameBytesTwice(error: EdrlakeError, checksum: string): EdrlakeError {
   return new EdrlakeError(error.code, `${error.message} (the same answer came twice: ${checksum})`, {
     disposition: 'retry',
     context: { ...error.context, cameTwice: true },
     cause: error,
-    hint: 'It is not asked for again by itself. Check whether a proxy stands in between; if not, report the request to Qualys support.',
+    hint: 'It is not asked for again by itself. Check whether a proxy is in between; if not, report the request to Qualys support.',
   });
 }
 

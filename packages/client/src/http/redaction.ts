@@ -9,7 +9,8 @@ const SECRET_SHAPES: readonly [RegExp, string][] = [
 ];
 
 /**
- * @param secrets the current secrets, asked for at each call because tokens change. Each is removed as it is and as JSON, URLs and forms write it.
+ * @param secrets the current secrets, asked for at each call because tokens change. Each is removed as it is and as
+ * JSON, URLs and forms write it.
  */
 export function createRedact(secrets: () => readonly (string | null)[]): Redact {
   return (text) => {

@@ -24,8 +24,8 @@ export interface RetryRules {
   /** Called before each wait. */
   readonly onRetry: (error: EdrlakeError, delayMs: number, tryNumber: number) => void;
   /**
-   * What to do about an answer that says "over the limit" (`RATE_LIMITED`), for the n-th time (from 1): it returns when the
-   * next try may go. Not bounded by `limits`, only by `MAX_LIMITED_TRIES`.
+   * What to do about an answer that says "over the limit" (`RATE_LIMITED`), for the n-th time (from 1): it returns when
+   * the next try may go. Not bounded by `limits`, only by `MAX_LIMITED_TRIES`.
    */
   readonly onLimited: (error: EdrlakeError, nth: number) => Promise<void>;
 }
@@ -38,9 +38,11 @@ const MAX_ASKED_DELAY_MS = 300_000;
 const MAX_LIMITED_TRIES = 8;
 
 /**
- * Runs an idempotent request until it succeeds, fails for good, or the limits are used up. Only errors with disposition `retry`
- * are tried again, after an exponential back-off with full jitter: clients that fail together must not come back together.
- * @throws {EdrlakeError} the last error, with the number of tries in message and context; the signal's reason when aborted
+ * Runs an idempotent request until it succeeds, fails for good, or the limits are used up. Only errors with disposition
+ * `retry` are tried again, after an exponential back-off with full jitter: clients that fail together must not come
+ * back together.
+ * @throws {EdrlakeError} the last error, with the number of tries in message and context; the signal's reason when
+ * aborted
  */
 export async function withRetry<T>(
   attempt: (attempt: Attempt) => Promise<T>,

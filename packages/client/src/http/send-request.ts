@@ -37,7 +37,10 @@ export interface SendTools {
   readonly serverTime: ServerTime;
 }
 
-/** Sends one request once, counts and reports it. `onAnswer` gets the limits as soon as they are known, or null without an answer. */
+/**
+ * Sends one request once, counts and reports it. `onAnswer` gets the limits as soon as they are known, or null without
+ * an answer.
+ */
 export async function sendOnce<T>(
   request: HttpRequest,
   tryNumber: number,
@@ -85,7 +88,7 @@ export async function refusalOf(
   return refusal(refused, request.facts, tools.access.isGranted(), tools.redact);
 }
 
-/** How long to stand back after an answer that says "over the limit", for the n-th time in a row. */
+/** How long to wait after an answer that says "over the limit", for the n-th time in a row. */
 export function limitedWaitMs(error: EdrlakeError, nth: number, tools: SendTools): number {
   const askedMs = error.context.waitMs;
   const acceptedMs = longestWaitMs(tools.budget.limit());
@@ -121,13 +124,18 @@ type Outcome<T> =
   /** The body came to its end and is not what it should be. */
   | { readonly kind: 'broken'; readonly checksum: string | null; readonly error: EdrlakeError };
 
-/** A wrong count and an answer without a byte look the same each time, so what answers them gets a moment to recover. */
+/**
+ * A wrong count and an answer without a byte look the same each time, so what answers them gets a moment to recover.
+ */
 const WAIT_BEFORE_SAME_MS = 1_000;
 
 /** Refusals of fresh tokens that one request takes, where others have been answered. */
 const MAX_FRESH_REFUSALS = 2;
 
-/** One polite request: its turn at the rate limiter, the token, then the tries. @throws {EdrlakeError} final for this request. */
+/**
+ * One polite request: its turn at the rate limiter, the token, then the tries.
+ * @throws {EdrlakeError} final for this request.
+ */
 export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
   const { clock, emit, budget, access } = tools;
   let hasReplacedToken = false;
@@ -174,7 +182,7 @@ export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, 
       onLimited: async (error, nth) => {
         const waitMs = limitedWaitMs(error, nth, tools);
         onRetry(error, waitMs, nth);
-        // Everybody waits, not only this request: the limit belongs to the subscription.
+        // All requests wait, not only this one: the limit belongs to the subscription.
         budget.blockUntil(clock.nowMs() + waitMs);
       },
     },
@@ -220,8 +228,8 @@ async function tryOnce<T>(
 }
 
 /**
- * What the reader calls broken is compared with the try before it: the same bytes will not become better, be it a page, a count
- * or an answer without a byte. Only what calls itself temporary keeps all its tries.
+ * What the reader calls broken is compared with the try before it: the same bytes will not become better, be it a page,
+ * a count or an answer without a byte. Only what calls itself temporary keeps all its tries.
  */
 async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise<Outcome<T>> {
   const summed = summedBody(answer.body);

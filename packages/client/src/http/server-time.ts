@@ -11,19 +11,22 @@ export interface ClockSkew {
 export interface ServerTime {
   /** Takes note of an answer: when its request was sent, and when its headers came, on this machine's clock. */
   observe(answer: { readonly status: number; readonly headers: HttpHeaders }, sentAtMs: number, cameAtMs: number): void;
-  /** What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
+  /**
+   * What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer had a
+   * date.
+   */
   lastMs(): number | null;
-  /** Whether some success came within the last minute of this machine's clock, whichever way that has been set since. */
+  /** Whether a success came within the last minute of this machine's clock, even if the clock has been set since. */
   isFresh(nowMs: number): boolean;
-  /** As of the last answer; null where none has told. */
+  /** As of the last answer; null where none had a date. */
   skew(): ClockSkew | null;
 }
 
 /**
- * Reads the `Date` of answers. It has whole seconds, and the answer was made at some moment between request and headers:
- * both are the bounds of the skew. Only a success counts, since refusals may come from something in between, and only
- * where no cache says that the answer has an `Age`. A cache that does not say so makes the server's clock seem slow,
- * which loses nothing: who asks for the time takes the earlier of two clocks.
+ * Reads the `Date` of answers. It has whole seconds, and the answer was made at some moment between request and
+ * headers: both are the bounds of the skew. Only a success counts, since refusals may come from something in between,
+ * and only where no cache says that the answer has an `Age`. A cache that does not say so makes the server's clock seem
+ * slow, which loses nothing: who asks for the time takes the earlier of two clocks.
  */
 export function createServerTime(): ServerTime {
   let answeredAtMs = Number.NEGATIVE_INFINITY;

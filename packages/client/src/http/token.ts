@@ -2,7 +2,7 @@ import { type Clock, EdrlakeError, unlessAborted } from '@edrlake/core';
 
 /** How long a token lives when it does not say so itself. */
 const TOKEN_LIFE_MS = 4 * 3_600_000;
-/** Renewed so long before its end, so that no request that is under way is caught by it. */
+/** Time before its end at which a token is renewed, so that it does not expire during a request. */
 const RENEWAL_MARGIN_MS = 5 * 60_000;
 /** Clocks further apart than this are not trusted with an absolute instant. */
 const MAX_SKEW_MS = 60_000;
@@ -18,16 +18,15 @@ export interface Token {
 export interface TokenHolder {
   /** A token that is good for a while. However many ask at once, there is one login. */
   current(signal: AbortSignal): Promise<Token>;
-  /** A token other than the refused one: logs in only when nobody else has done so since. */
+  /** A token other than the refused one: logs in only when no other request has done so since. */
   replace(refused: Token, signal: AbortSignal): Promise<Token>;
   /** The text of the token, for removing it from messages. null before the first login. */
   secret(): string | null;
 }
 
 /**
- * @param login makes one login, with all its retries
- * A login that was refused is remembered: every later call fails with the same error and asks nobody, because repeated bad
- * logins lock accounts.
+ * @param login makes one login, with all its retries A login that was refused is remembered: every later call fails
+ * with the same error and sends nothing, because repeated bad logins lock accounts.
  */
 export function createTokenHolder(login: (signal: AbortSignal) => Promise<Token>, clock: Clock): TokenHolder {
   let held: { token: Token; renewAtMs: number } | null = null;
@@ -57,7 +56,7 @@ export function createTokenHolder(login: (signal: AbortSignal) => Promise<Token>
     return started;
   }
 
-  /** Joins the login under way. It goes on while anybody waits for it, whoever began it. */
+  /** Joins the login under way. It goes on while any caller waits for it, even if the first caller has left. */
   async function renew(signal: AbortSignal): Promise<Token> {
     signal.throwIfAborted();
     if (refusal !== null) throw refusal;
@@ -89,10 +88,10 @@ export function createTokenHolder(login: (signal: AbortSignal) => Promise<Token>
 }
 
 /**
- * The token in the body of a successful login, or null when the body is something else: an HTML page, an error object. It
- * comes as plain text, as JSON text, or as `token` or `access_token` of a JSON object.
- * Its end is `exp` of the JWT. When `iat` shows that the server's clock and ours are apart, only the length of its life is
- * taken; without a readable `exp` in the future it is four hours.
+ * The token in the body of a successful login, or null when the body is something else: an HTML page, an error object.
+ * It comes as plain text, as JSON text, or as `token` or `access_token` of a JSON object. Its end is `exp` of the JWT.
+ * When `iat` shows that the server's clock and ours are apart, only the length of its life is taken; without a readable
+ * `exp` in the future it is four hours.
  */
 export function readToken(body: string, nowMs: number): Token | null {
   const text = tokenText(body.trim());

@@ -35,8 +35,8 @@ export interface Transport {
 }
 
 /**
- * Redirects are answers like any other: following one would carry the token to another host. gzip is decoded with node:zlib,
- * because undici's own decompression is experimental in this version and says so on stderr.
+ * Redirects are answers like any other: following one would carry the token to another host. gzip is decoded with
+ * node:zlib, because undici's own decompression is experimental in this version and says so on stderr.
  */
 export function createTransport(
   baseUrl: string,
@@ -64,7 +64,8 @@ export function createTransport(
       if (thrown instanceof EdrlakeError) throw thrown;
       throw connectionFailure(thrown, facts, redact);
     }
-    // A body that is destroyed before its end reports that as an error event; without a listener it would end the process.
+    // A body that is destroyed before its end reports that as an error event; without a listener it would end the
+    // process.
     response.body.on('error', () => {});
     const stream = decoded(response, facts);
     return {
@@ -80,7 +81,10 @@ export function createTransport(
   return { send, close: () => agent.destroy() };
 }
 
-/** So much is decoded at once: every piece is a round through the event loop, and the default of 16 KiB triples the time. */
+/**
+ * Bytes that are decoded at once: every piece is a round through the event loop, and the default of 16 KiB triples the
+ * time.
+ */
 const GUNZIP_BYTES = 262_144;
 
 function decoded(response: Dispatcher.ResponseData, facts: RequestFacts): Readable {
@@ -89,15 +93,15 @@ function decoded(response: Dispatcher.ResponseData, facts: RequestFacts): Readab
   if (encoding === '' || encoding === 'identity') return response.body;
   if (encoding === 'gzip' || encoding === 'x-gzip') {
     const gunzip = createGunzip({ chunkSize: GUNZIP_BYTES });
-    // Its reader sees the error with its next piece. But while that one is busy with the last piece nobody listens, and an
-    // error that nobody listens to ends the process.
+    // Its reader sees the error with its next piece. But while that one is busy with the last piece there is no
+    // listener, and an error without a listener ends the process.
     gunzip.on('error', () => {});
     return pipeline(response.body, gunzip, () => {});
   }
   response.body.destroy();
   throw new EdrlakeError('RESPONSE_UNEXPECTED', `${describe(facts)}: content-encoding "${encoding}", expected gzip`, {
     context: { host: facts.host, endpoint: facts.kind },
-    hint: 'Check whether a proxy stands in between.',
+    hint: 'Check whether a proxy is in between.',
   });
 }
 

@@ -50,13 +50,14 @@ export interface LearnedLimits {
   readonly requestsLeft: number;
   /** Whether any answer so far carried rate-limit headers. */
   readonly fromHeaders: boolean;
-  /** The server's clock minus ours, as of the last answer that told; null where none has. */
+  /** The server's clock minus ours, as of the last answer with a date; null where none had one. */
   readonly clockSkew: ClockSkew | null;
 }
 
 /**
- * The Qualys IOC/EDR API, one polite request at a time. Calls may run concurrently; they log in, wait for the limits, retry and
- * time out by themselves. Every failure is an `EdrlakeError` that is final for the call; an abort throws the signal's reason.
+ * The Qualys IOC/EDR API, one polite request at a time. Calls may run concurrently; they log in, wait for the limits,
+ * retry and time out by themselves. Every failure is an `EdrlakeError` that is final for the call; an abort throws the
+ * signal's reason.
  */
 export interface QualysClient {
   /** The host, and the account that logs in. */
@@ -68,20 +69,21 @@ export interface QualysClient {
   /** Logs in now instead of with the first request. @returns when the token ends, on this machine's clock */
   login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number }>;
   /**
-   * One page: a JSON array as decoded bytes, `[]` where the server says 204. `read` is called anew for each try and asks for
-   * one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond `maxResultWindow` is
-   * `RESULT_WINDOW_EXCEEDED` with disposition `split`.
+   * One page: a JSON array as decoded bytes, `[]` where the server says 204. `read` is called anew for each try and
+   * asks for one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond `maxResultWindow`
+   * is `RESULT_WINDOW_EXCEEDED` with disposition `split`.
    */
   events<T>(params: EventsParams, read: PageReader<T>, signal: AbortSignal): Promise<T>;
   /**
-   * One page of a walk that has no `maxResultWindow`, on platforms that have it; read as by `events`. Send back `next` as
-   * `searchAfterValues` with the same parameters, of which the first sort key must be the time token of the range. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the
-   * platform has no such walk (404)
+   * One page of a walk that has no `maxResultWindow`, on platforms that have it; read as by `events`. Send back `next`
+   * as `searchAfterValues` with the same parameters, of which the first sort key must be the time token of the range.
+   * @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such walk (404)
    */
   searchAfter<T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal): Promise<CursorPage<T>>;
   /**
-   * Counts by equal stretches of time, oldest first, empty ones included, on platforms that have it. Of the filter only its time range is
-   * heeded. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such count (404), or answers in an unknown shape
+   * Counts by equal stretches of time, oldest first, empty ones included, on platforms that have it. Of the filter only
+   * its time range is heeded. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such count (404),
+   * or answers in an unknown shape
    */
   countTimeBuckets(params: TimeBucketsParams, signal: AbortSignal): Promise<readonly HistogramBucket[]>;
   count(params: CountParams, signal: AbortSignal): Promise<number>;
@@ -95,9 +97,12 @@ export interface QualysClient {
     signal: AbortSignal,
   ): Promise<string>;
   limits(): LearnedLimits;
-  /** Whether any data request has been answered: until then nothing tells a refused account from a refused request. */
+  /** Whether any data request has been answered: until then a refused account and a refused request look the same. */
   hasAnswered(): boolean;
-  /** What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
+  /**
+   * What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer had a
+   * date.
+   */
   serverTimeMs(): number | null;
   /** The same, after a new login where the last answer is more than a minute old; logins are outside the limits. */
   askServerTime(signal: AbortSignal): Promise<number | null>;
@@ -221,9 +226,10 @@ const SEARCH_AFTER: Target = { kind: 'events', path: '/events/searchAfter' };
 type ReadAnswer<T> = (answer: HttpAnswer, facts: RequestFacts) => Promise<T>;
 
 /**
- * Reads an answer to a counting question. What holds no number (no body at all, text, JSON of another shape) is a broken answer
- * and asked for again like a broken page: a gateway whose search restarts answers so. Only a plain count where groups or
- * buckets were asked for is final, because a platform that ignores a parameter ignores it the next time too.
+ * Reads an answer to a counting question. What holds no number (no body at all, text, JSON of another shape) is a
+ * broken answer and asked for again like a broken page: a gateway whose search restarts answers so. Only a plain count
+ * where groups or buckets were asked for is final, because a platform that ignores a parameter ignores it the next time
+ * too.
  */
 function countAnswer<T>(pick: (answer: unknown) => T | null, redact: Redact): ReadAnswer<T> {
   return async ({ body }, facts) => {
@@ -260,7 +266,10 @@ function jsonOf(text: string, facts: RequestFacts, redact: Redact): unknown {
   }
 }
 
-/** The bytes of a page; those of `[]` for 204, which says that nothing was found. Status 200 without a byte says nothing. */
+/**
+ * The bytes of a page; those of `[]` for 204, which says that nothing was found. Status 200 without a byte says
+ * nothing.
+ */
 async function* pageBody(
   { status, body }: HttpAnswer,
   facts: RequestFacts,

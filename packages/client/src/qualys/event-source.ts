@@ -14,15 +14,15 @@ export interface QualysSourceOptions extends Partial<FilterTokens> {
   /** Default: the client's. */
   readonly maxResultWindow?: number;
   /**
-   * `auto`: a grouped count with an interval until the platform's first answer that is no histogram, or refusal of one; then time
-   * buckets, which only answer for ranges of event time without a filter, until the first question they do not answer; then
-   * `EventSource.histogram` is null. `on`: always the grouped count.
+   * `auto`: a grouped count with an interval until the platform's first answer that is no histogram, or refusal of one;
+   * then time buckets, which only answer for ranges of event time without a filter, until the first question they do
+   * not answer; then `EventSource.histogram` is null. `on`: always the grouped count.
    */
   readonly histogram?: 'on' | 'off' | 'auto';
   /**
-   * `searchAfter`, on platforms that have it: `EventSource.cursor` is there. The first key of `sort` must then be the time token;
-   * whether events of one instant follow each other without loss at the end of a page is up to the platform, and checked by counts.
-   * Default `pages`.
+   * `searchAfter`, on platforms that have it: `EventSource.cursor` is there. The first key of `sort` must then be the
+   * time token; whether events of one instant follow each other without loss at the end of a page is up to the
+   * platform, and checked by counts. Default `pages`.
    */
   readonly walk?: 'pages' | 'searchAfter';
   /** Events of one window that is walked by `searchAfter`. Default 30,000; at least one page. */
@@ -30,14 +30,15 @@ export interface QualysSourceOptions extends Partial<FilterTokens> {
 }
 
 /**
- * Events of one window that is walked by `searchAfter`: three times what paging reaches, so that counts and last pages that
- * are not full cost a third; and about as many as are committed in one batch, so that neither memory nor a resumed run suffers.
+ * Events of one window that is walked by `searchAfter`: three times what paging reaches, so that counts and last pages
+ * that are not full cost a third; and about as many as are committed in one batch, so that neither memory nor a resumed
+ * run suffers.
  */
 const WALKED_WINDOW_EVENTS = 30_000;
 
 /**
- * The API as something that can count and page. `idFields` are `id` and, in details, `eventId`.
- * `maxResultWindow` is what whole pages reach: 9,000 for pages of 3,000 under a window of 10,000. Both change with `pageSizing`.
+ * The API as something that can count and page. `idFields` are `id` and, in details, `eventId`. `maxResultWindow` is
+ * what whole pages reach: 9,000 for pages of 3,000 under a window of 10,000. Both change with `pageSizing`.
  * @throws {EdrlakeError} `CONFIG_INVALID` when not even one page fits into the result window
  */
 export function createQualysSource(client: QualysClient, options: QualysSourceOptions = {}): EventSource {
@@ -64,8 +65,9 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   }
 
   /**
-   * A run that is resumed begins with a page. Where that is refused as if the account were, a count is asked for, as a new run does
-   * first: where it is answered, the page is asked for again, and what refuses it then concerns that page alone.
+   * A run that is resumed begins with a page. Where that is refused as if the account were, a count is asked for, as a
+   * new run does first: where it is answered, the page is asked for again, and what refuses it then concerns that page
+   * alone.
    */
   async function despiteRefusal<T>(query: EventQuery, ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
@@ -79,8 +81,8 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   }
 
   /**
-   * The gateway pages less far than is said: from now on nothing beyond that is asked for. Where that is less than a page, it is
-   * the page that is too large.
+   * The gateway pages less far than is said: from now on nothing beyond that is asked for. Where that is less than a
+   * page, it is the page that is too large.
    */
   function learnReach(thrown: unknown, pageNumber: number, way: Pagination): unknown {
     if (!(thrown instanceof EdrlakeError) || thrown.code !== 'RESULT_WINDOW_EXCEEDED') return thrown;
@@ -149,7 +151,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
     page: async (query, pageNumber, read, signal, way = usual()) => {
       // Refused here already: the request would be spent in vain.
       if ((pageNumber + 1) * way.pageSize > limit) {
-        throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', `page ${pageNumber} lies beyond ${limit} results`, {
+        throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', `page ${pageNumber} is beyond ${limit} results`, {
           disposition: 'split',
           hint: 'Ask for a smaller range.',
         });

@@ -13,7 +13,7 @@ import { type FilterTokens, windowQql } from './qql.ts';
 /** More rows than this are not asked for at once: the planner asks coarser, or in parts. */
 const MAX_GROUPS = 100_000;
 
-/** Time buckets are all delivered, the empty ones too; servers commonly make no more than so many. */
+/** Time buckets are all delivered, the empty ones too; the usual upper limit of servers. */
 const MAX_TIME_BUCKETS = 10_000;
 
 /** Histograms as far as one platform has them. */
@@ -26,7 +26,7 @@ export interface Histograms {
 
 /**
  * The histograms of a platform: a grouped count with an interval, else time buckets, else none.
- * @param use `on`: only the grouped count, whatever it answers; `auto`: what the platform turns out to have
+ * @param use `on`: only the grouped count, with any answer; `auto`: what the platform turns out to have
  */
 export function histogramOf(client: QualysClient, tokens: FilterTokens, use: 'on' | 'off' | 'auto'): Histograms {
   let way: 'grouped' | 'time-buckets' | 'none' = use === 'off' ? 'none' : 'grouped';
@@ -89,8 +89,8 @@ function isAnsweredByTimeBuckets({ axis, cuts, scope }: EventQuery): boolean {
 }
 
 /**
- * The same by `/events/count/time-buckets`, which divides a range into equal parts wherever it begins: a range that does not
- * begin and end at multiples of the bucket length is divided finer, and the parts are added up.
+ * The same by `/events/count/time-buckets`, which divides a range into equal parts wherever it begins: a range that
+ * does not begin and end at multiples of the bucket length is divided finer, and the parts are added up.
  */
 async function timeBucketHistogram(
   client: QualysClient,

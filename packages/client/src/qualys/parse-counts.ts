@@ -33,8 +33,8 @@ export function readCount(answer: unknown): number | null {
 }
 
 /**
- * A grouped answer: `{"<value>": n}`, `[{"key": …, "count": n}]` or `[{"key": …, "doc_count": n}]`. null when it has another shape;
- * so has the plain `{"count": n}` of a platform that ignores `groupBy`.
+ * A grouped answer: `{"<value>": n}`, `[{"key": …, "count": n}]` or `[{"key": …, "doc_count": n}]`. null when it has
+ * another shape; so has the plain `{"count": n}` of a platform that ignores `groupBy`.
  */
 export function readGroups(answer: unknown): GroupedCount | null {
   if (Array.isArray(answer)) return readList(answer);
@@ -83,8 +83,8 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * The documented interval of a bucket length: the largest of `d h m s` that divides it. Weeks, months, quarters and years are
- * never used, because they start where the calendar says and not at multiples of their length.
+ * The documented interval of a bucket length: the largest of `d h m s` that divides it. Weeks, months, quarters and
+ * years are never used, because they start where the calendar says and not at multiples of their length.
  * @throws {EdrlakeError} `RANGE_INVALID` for a length that is not a whole number of seconds
  */
 export function intervalOf(bucketMs: number): Interval {
@@ -104,10 +104,10 @@ export function intervalOf(bucketMs: number): Interval {
 export type Interval = `${number}${'y' | 'q' | 'M' | 'w' | 'd' | 'h' | 'm' | 's'}`;
 
 /**
- * The buckets of a grouped count with an interval. Keys may be ISO times (UTC when they name no zone), epoch milliseconds or
- * `from_to` of either.
- * @returns null when a key is none of these, a bucket does not start at a multiple of its length or has another length, comes
- * twice, or lies outside the range: then the platform did not do what was asked, and nothing of it may be used
+ * The buckets of a grouped count with an interval. Keys may be ISO times (UTC when they name no zone), epoch
+ * milliseconds or `from_to` of either.
+ * @returns null when a key is none of these, a bucket does not start at a multiple of its length or has another length,
+ * comes twice, or is outside the range: then the platform did not do what was asked, and nothing of it may be used
  */
 export function readHistogram(values: readonly ValueCount[], bucketMs: number, range: TimeRange): Histogram | null {
   let keyForm: BucketKeyForm | null = null;
@@ -129,8 +129,9 @@ export function readHistogram(values: readonly ValueCount[], bucketMs: number, r
 }
 
 /**
- * The answer of `/events/count/time-buckets`: `{"<from>_<to>": n}` with times in ISO, epoch seconds or epoch milliseconds. Whether an
- * end is written exclusive or inclusive shows where two buckets touch; a bucket that nothing touches is taken as exclusive.
+ * The answer of `/events/count/time-buckets`: `{"<from>_<to>": n}` with times in ISO, epoch seconds or epoch
+ * milliseconds. Whether an end is written exclusive or inclusive shows where two buckets touch; a bucket that nothing
+ * touches is taken as exclusive.
  * @returns half-open stretches, oldest first, empty ones included; null for another shape, or stretches that overlap
  */
 export function readTimeBuckets(answer: unknown): readonly HistogramBucket[] | null {

@@ -1,6 +1,9 @@
 import { didYouMean, EdrlakeError } from '@edrlake/core';
 
-/** Platform id → host of its gateway. A private cloud has none of these ids: its gateway is `qualysgateway.<customer base>`. */
+/**
+ * Platform id → host of its gateway. A private cloud has none of these ids: its gateway is `qualysgateway.<customer
+ * base>`.
+ */
 export const PLATFORMS = {
   US1: 'gateway.qg1.apps.qualys.com',
   US2: 'gateway.qg2.apps.qualys.com',
@@ -35,10 +38,10 @@ export interface Endpoint {
 }
 
 /**
- * The origin all requests go to, such as `https://gateway.qg2.apps.qualys.com`: no path, no slash at the end.
- * A URL without a scheme is taken as https.
- * @throws {EdrlakeError} `CONFIG_INVALID` for an unknown platform id, for both settings, or for none of them; `URL_INVALID` for
- * a URL the token must not be sent to or that is not a gateway. The user corrects the setting.
+ * The origin all requests go to, such as `https://gateway.qg2.apps.qualys.com`: no path, no slash at the end. A URL
+ * without a scheme is taken as https.
+ * @throws {EdrlakeError} `CONFIG_INVALID` for an unknown platform id, for both settings, or for none of them;
+ * `URL_INVALID` for a URL the token must not be sent to or that is not a gateway. The user corrects the setting.
  */
 export function resolveBaseUrl(endpoint: Endpoint): string {
   const platform = endpoint.platform?.trim() || null;

@@ -9,7 +9,10 @@ import {
 
 /** How a platform spells what a window selects on. */
 export interface FilterTokens {
-  /** The time token of each axis: `event.dateTime` and `event.eventProcessedTime`, on newer platforms `event.datetime` and `event.eventprocesstime`. */
+  /**
+   * The time token of each axis: `event.dateTime` and `event.eventProcessedTime`, on newer platforms `event.datetime`
+   * and `event.eventprocesstime`.
+   */
   readonly timeTokens: Readonly<Record<TimeAxis, string>>;
   readonly typeToken: string;
   readonly agentToken: string;
@@ -23,9 +26,11 @@ export const DOCUMENTED_TOKENS: FilterTokens = {
 };
 
 /**
- * The filter of a query as it is sent: `(event.dateTime : ['…000Z' .. '…999Z']) AND (type: 'FILE') AND (<the user's filter>)`.
- * The half-open range becomes whole milliseconds that are inclusive at both ends, so windows that touch share no event.
- * @throws {EdrlakeError} `FILTER_REJECTED` when the user's filter would escape its parentheses or a value cannot be quoted
+ * The filter of a query as it is sent: `(event.dateTime : ['…000Z' .. '…999Z']) AND (type: 'FILE') AND (<the user's
+ * filter>)`. The half-open range becomes whole milliseconds that are inclusive at both ends, so windows that touch
+ * share no event.
+ * @throws {EdrlakeError} `FILTER_REJECTED` when the user's filter would escape its parentheses or a value cannot be
+ * quoted
  */
 export function windowQql(query: Pick<EventQuery, 'axis' | 'range' | 'cuts' | 'scope'>, tokens: FilterTokens): string {
   const parts = [
@@ -56,7 +61,8 @@ function cutFilter(cut: WindowFilter, tokens: FilterTokens): string[] {
 }
 
 /**
- * A value in the first of the three quote styles that does not occur in it: the language documents no way to escape a quote.
+ * A value in the first of the three quote styles that does not occur in it: the language documents no way to escape a
+ * quote.
  * @throws {EdrlakeError} `FILTER_REJECTED` when the value holds all three
  */
 export function quoteValue(value: string): string {

@@ -33,7 +33,10 @@ export interface SearchAfterParams extends Omit<EventsParams, 'pageNumber'> {
   readonly searchAfterValues?: string | null;
 }
 
-/** The parameters of `/events/count/time-buckets`, which newer platforms have. Of the filter only its time range is heeded. */
+/**
+ * The parameters of `/events/count/time-buckets`, which newer platforms have. Of the filter only its time range is
+ * heeded.
+ */
 export interface TimeBucketsParams extends SelectionParams {
   readonly bucketCount: number;
 }
@@ -115,7 +118,10 @@ export function encodeQuery(params: WireParams): string {
   return pairs.join('&');
 }
 
-/** One part of a path. A part of dots alone would otherwise mean a folder. @throws {EdrlakeError} `USAGE` for an empty part. */
+/**
+ * One part of a path. A part of dots alone would otherwise mean a folder.
+ * @throws {EdrlakeError} `USAGE` for an empty part.
+ */
 export function encodePathPart(name: string, value: string): string {
   if (value === '') throw new EdrlakeError('USAGE', `the ${name} is empty`, { hint: `Give the ${name} of the event.` });
   return /^\.+$/.test(value) ? value.replaceAll('.', '%2E') : encodePart(value);

@@ -11,8 +11,9 @@ const CURSOR_MEMBERS = ['searchAfterValues', 'searchAfterValue'];
 const MAX_PAGE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or `{"data": [...], "searchAfterValues": …}`
- * (or one of the other names of the list), out of which the array is cut as it was delivered. `read` sees an array in both cases.
+ * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or `{"data": [...],
+ * "searchAfterValues": …}` (or one of the other names of the list), out of which the array is cut as it was delivered.
+ * `read` sees an array in both cases.
  * @param broken the error of an object that is not JSON or holds no array
  */
 export async function readCursorPage<T>(
@@ -68,7 +69,9 @@ function cursorOf(headers: HttpHeaders): string | null {
   return null;
 }
 
-/** A text goes back without its quotes, a list as it was written: its numbers may have more digits than a number here. */
+/**
+ * A text goes back without its quotes, a list as it was written: its numbers may have more digits than a number here.
+ */
 function cursorText(value: unknown, json: string): string | null {
   const text = typeof value === 'string' ? value : json;
   return text === '' || text === '[]' ? null : text;

@@ -1,6 +1,6 @@
 /**
- * The JSON text of the one event in an answer: an object, a list of one, or either in `{"data": …}`. It is cut out of the answer
- * and not built anew, so 64-bit numbers keep all their digits and the text stays as it was delivered.
+ * The JSON text of the one event in an answer: an object, a list of one, or either in `{"data": …}`. It is cut out of
+ * the answer and not built anew, so 64-bit numbers keep all their digits and the text stays as it was delivered.
  * @returns null when the answer holds no event
  * @throws {SyntaxError} when the text is not JSON
  */
@@ -32,7 +32,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The text of a member of an object known to be valid JSON; of the last one, as `JSON.parse` does, if it comes twice; empty when it is absent. */
+/**
+ * The text of a member of an object known to be valid JSON; of the last one, as `JSON.parse` does, if it comes twice;
+ * empty when it is absent.
+ */
 export function cutMember(objectText: string, name: string): string {
   let found = '';
   let depth = 0;

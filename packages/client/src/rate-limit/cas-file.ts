@@ -8,17 +8,18 @@ export interface Version {
   readonly text: string;
 }
 
-/** What became of an attempt. `unsure`: the latest version tells whether this one is among its ancestors. */
+/** The outcome of an attempt. `unsure`: the latest version shows whether this one is among its ancestors. */
 export type CasOutcome = 'put' | 'taken' | 'unsure';
 
 /**
- * A small text in a folder that several processes replace, each version a file of its own, `000000000042.json`; the highest
- * number is the text. A version is put by `link(2)`, which fails where the number is taken, so of processes that build on the
- * same version one wins and the others build anew. There is no lock: whatever moment a process dies or stands still at, it
- * is in nobody's way, and no version is ever half-written. Nothing is synced to the disk: after a power failure the text may be
- * empty or lost, which readers must survive.
+ * A small text in a folder that several processes replace, each version a file of its own, `000000000042.json`; the
+ * highest number is the text. A version is put by `link(2)`, which fails where the number is taken, so of processes
+ * that build on the same version one wins and the others build anew. There is no lock: a process that dies or is
+ * suspended at any moment blocks no other, and no version is ever half-written. Nothing is synced to the disk: after a
+ * power failure the text may be empty or lost, which readers must survive.
  *
- * All calls are synchronous, because an update takes a fraction of a millisecond and is then one step for its own process, too.
+ * All calls are synchronous, because an update takes a fraction of a millisecond and is then one step for its own
+ * process, too.
  */
 export interface CasFile {
   latest(): Version;
@@ -32,7 +33,7 @@ export interface CasFile {
 const KEPT_VERSIONS = 8;
 /** A name of a higher number was not written by us: counting up to it takes for ever, and after it comes none. */
 const MAX_VERSION = 900_000_000_000;
-/** Finding the latest version fails only when so many new ones appear during each of this many looks. */
+/** Finding the latest version fails only when new ones replace it during each of this many reads. */
 const MAX_LOOKS = 100;
 
 /**
@@ -64,7 +65,7 @@ export function openCasFile(directory: string, writerId: string): CasFile {
     const all = versionsIn(directory);
     const newest = Math.max(...all);
     for (const old of all) if (old <= newest - KEPT_VERSIONS) rmSync(pathOf(old), { force: true });
-    // Newer ones either build on this one, or this process stood still so long that its number had been used and removed.
+    // Newer ones either build on this one, or this process was suspended until its number had been used and removed.
     return newest === version ? 'put' : 'unsure';
   }
 

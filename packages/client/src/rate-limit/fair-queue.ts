@@ -3,30 +3,38 @@ import type { LimitFacts } from './limit-headers.ts';
 import type { Holder, RequestPriority, SharedState, StateUpdate } from './shared-state.ts';
 import { createSlidingWindow, type SlidingWindow } from './sliding-window.ts';
 
-/** The part of each limit that those of normal priority leave untouched while one of high priority is there. */
+/**
+ * The part of each limit that processes of normal priority leave unused while a process of high priority has joined.
+ */
 const RESERVE_SHARE = 0.2;
-/** Whoever waits keeps its turn so long after it meant to look again; then others may go, and it is the first again once it looks. */
+/**
+ * Grace period after the poll deadline of a waiter. Then others pass it; it keeps its ticket and is first again at its
+ * next poll.
+ */
 const TURN_GRACE_MS = 1_000;
-/** The longest time between two looks of somebody who waits: something may have been given back that nobody could foresee. */
+/** The longest time between two polls of a waiter: a request may have been given back early. */
 export const MAX_LOOK_MS = 5_000;
 
-/** Who asks, and what its user allows. */
+/** The process that asks, and the limits of its user. */
 export interface LimiterClient {
   readonly id: string;
   readonly priority: RequestPriority;
-  /** An upper bound for all who share the budget, as far as this one is concerned. */
+  /** An upper bound for the requests of all processes, as this process has it. */
   readonly userLimit: RateLimit | null;
-  /** Requests at once of all who share the budget, as far as this one is concerned. */
+  /** Requests at once of all processes, as this process has it. */
   readonly concurrency: number;
 }
 
-/** Whether one more request may go now; if not, until when by the rate limit (`rate`), or for want of a place or of the turn. */
+/**
+ * Whether one more request may go now. If not: until when by the rate limit (`rate`), or no place is free or other
+ * waiters are ahead (`place`), with the reason.
+ */
 type Verdict =
   | { readonly kind: 'go' }
   | { readonly kind: 'rate'; readonly untilMs: number; readonly isServersWish: boolean }
   | { readonly kind: 'place'; readonly reason: 'concurrency' | 'rate-limit' | 'other-process' };
 
-/** The account as this one may use it: with the reserve taken off. It changes the state. */
+/** The sliding window as this process may use it: without the reserve. It changes the state. */
 export function slidingWindowOf(state: SharedState, asker: LimiterClient): SlidingWindow {
   const isReserved = asker.priority === 'normal' && state.holders.some(({ priority }) => priority === 'high');
   return createSlidingWindow(asker.userLimit, state.account, isReserved ? RESERVE_SHARE : 0);
@@ -38,8 +46,8 @@ export function concurrencyOf(state: SharedState, asker: LimiterClient): number 
 }
 
 /**
- * High priority before normal, then in the order they came. Only those count as ahead who could go by their own limits and who
- * are awake, so nobody waits for one that cannot move.
+ * High priority before normal, then by ticket. Only waiters that could go by their own limits and that poll in time
+ * count as ahead, so no process waits for one that cannot move.
  */
 function verdictFor(state: SharedState, asker: LimiterClient, nowMs: number): Verdict {
   const account = slidingWindowOf(state, asker);
@@ -60,17 +68,17 @@ function verdictFor(state: SharedState, asker: LimiterClient, nowMs: number): Ve
 function isAhead({ id, priority, waiting }: Holder, asker: LimiterClient, ticket: number, nowMs: number): boolean {
   if (waiting === null || id === asker.id) return false;
   if (priority !== asker.priority ? asker.priority === 'high' : waiting.ticket > ticket) return false;
-  // A promise to look again that lies further ahead than any is made was made before the clock was set back.
+  // A poll deadline beyond the longest possible one was set before the clock was set back.
   const isAwake = nowMs < waiting.wakeAtMs + TURN_GRACE_MS && waiting.wakeAtMs <= nowMs + MAX_LOOK_MS;
   return waiting.notBeforeMs <= nowMs && isAwake;
 }
 
-/** A wait that has just begun, or goes on: when to look again. */
+/** A wait that has just begun, or goes on: when to poll again. */
 export type Wait = Exclude<Verdict, { readonly kind: 'go' }> & { readonly delayMs: number };
 
 /**
- * Books one more request if it may go now, else a place among those who wait.
- * @param lookMs how long to wait for a place before looking again
+ * Takes one more request if it may go now, else a ticket in the queue.
+ * @param lookMs how long to wait before the next poll
  * @returns the request's number, or the wait
  */
 export function acquireOrQueue(
@@ -92,7 +100,7 @@ export function acquireOrQueue(
   return { ...verdict, delayMs };
 }
 
-/** Books the answer of a request, or that none will come, and what it tells about the limits. */
+/** Books the answer of a request, or that none will come, and what it says about the limits. */
 export function recordAnswer(
   { state, nowMs }: StateUpdate,
   asker: LimiterClient,
@@ -103,7 +111,9 @@ export function recordAnswer(
   state.concurrency = facts?.concurrency ?? state.concurrency;
 }
 
-/** Takes out who is gone. Its requests under way count as answered now: the server cannot have counted them later. */
+/**
+ * Removes dead processes. Their requests under way count as answered now: the server cannot have counted them later.
+ */
 export function removeDeadHolders(state: SharedState, isGone: (holder: Holder) => boolean, nowMs: number): void {
   const gone = state.holders.filter(isGone);
   if (gone.length === 0) return;

@@ -6,11 +6,14 @@ const MAX_TIMER_MS = 2_000_000_000;
 /** A mutex with a queue in the order of arrival, in which a waiter can be aborted. */
 export interface FifoMutex {
   /**
-   * Runs `take` once all earlier callers are done. An aborted caller leaves the queue at once; if its `take` still yields
-   * something, that goes to `giveBack`. @throws the signal's reason
+   * Runs `take` once all earlier callers are done. An aborted caller leaves the queue at once; if its `take` still
+   * yields something, that goes to `giveBack`. @throws the signal's reason
    */
   run<T>(take: () => Promise<T>, giveBack: (taken: T) => void, signal: AbortSignal): Promise<T>;
-  /** Waits for the delay (Infinity: without an end) or for `wake`. For the head of the queue only. @throws the signal's reason */
+  /**
+   * Waits for the delay (Infinity: without an end) or for `wake`. For the head of the queue only.
+   * @throws the signal's reason
+   */
   sleep(delayMs: number, signal: AbortSignal): Promise<void>;
   /** Ends the sleep of the head of the queue: something changed. */
   wake(): void;

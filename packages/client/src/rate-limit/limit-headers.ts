@@ -7,7 +7,10 @@ export interface LimitFacts {
   readonly windowSeconds: number | null;
   /** Requests left for the whole subscription, so also what other tools have used counts. */
   readonly remaining: number | null;
-  /** The longer one of `X-RateLimit-ToWait-Sec` and `Retry-After`; 0 when the server says that there is nothing to wait for. */
+  /**
+   * The longer one of `X-RateLimit-ToWait-Sec` and `Retry-After`; 0 when the server says that there is nothing to wait
+   * for.
+   */
   readonly toWaitMs: number | null;
   readonly concurrency: number | null;
   readonly running: number | null;
@@ -15,7 +18,10 @@ export interface LimitFacts {
   readonly serverAtMs: number | null;
 }
 
-/** Reads the limit headers in each of their spellings. Garbage counts as absent: a wrong header must never stop an export. */
+/**
+ * Reads the limit headers in each of their spellings. Garbage counts as absent: a wrong header must never stop an
+ * export.
+ */
 export function readLimits(headers: HttpHeaders, nowMs: number): LimitFacts {
   const serverAtMs = readDate(headers.date);
   const toWaitMs = secondsAsMs(first(headers, 'x-ratelimit-towait-sec', 'x-rate-limit-towait-sec'));
@@ -32,8 +38,8 @@ export function readLimits(headers: HttpHeaders, nowMs: number): LimitFacts {
 }
 
 /**
- * Whether an answer with an ambiguous status (409) is about limits. A server that sends its limit headers with every answer
- * also sends them with a real conflict, so headers that say there is room are no evidence.
+ * Whether an answer with an ambiguous status (409) is about limits. A server that sends its limit headers with every
+ * answer also sends them with a real conflict, so headers that say there is room are no evidence.
  */
 export function showsLimit(facts: LimitFacts): boolean {
   if (facts.toWaitMs !== null && facts.toWaitMs > 0) return true;
@@ -72,7 +78,10 @@ function retryAfter(text: string | undefined, nowMs: number): number | null {
   return atMs === null ? null : Math.max(0, atMs - nowMs);
 }
 
-/** An HTTP date in epoch milliseconds, or null. Only the form HTTP uses: `Date.parse` alone takes nearly anything for a date. */
+/**
+ * An HTTP date in epoch milliseconds, or null. Only the form HTTP uses: `Date.parse` alone takes nearly anything for a
+ * date.
+ */
 export function readDate(value: string | readonly string[] | undefined): number | null {
   const text = typeof value === 'string' ? value : value?.[0];
   if (text === undefined || !/^[A-Z][a-z]{2,8}, .*GMT$/.test(text)) return null;

@@ -4,7 +4,9 @@ import type { LimitFacts } from './limit-headers.ts';
 import { createRequestSlots } from './request-slots.ts';
 import { createSlidingWindow } from './sliding-window.ts';
 
-/** Leave to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`, once. */
+/**
+ * Leave to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`, once.
+ */
 export interface RequestPermit {
   /** The server has counted the request: its answer began (`facts`), or none will come (null). */
   answered(facts: LimitFacts | null): void;
@@ -15,13 +17,16 @@ export interface RequestPermit {
 }
 
 /**
- * The one place where a request waits for its turn. A `pace` event names what it waits for. Implementations keep the caller
- * under the limits instead of letting it run into them.
+ * The one place where a request waits for its turn. A `pace` event names what it waits for. Implementations keep the
+ * caller under the limits instead of letting it run into them.
  */
 export interface RateLimiter {
-  /** Resolves, in the order of the calls, when one more request stays under every known limit. @throws the signal's reason */
+  /**
+   * Resolves, in the order of the calls, when one more request stays under every known limit.
+   * @throws the signal's reason
+   */
   acquire(signal: AbortSignal): Promise<RequestPermit>;
-  /** The server asked to wait: nobody gets a permit before. */
+  /** The server asked to wait: no permit before that instant. */
   blockUntil(untilMs: number): void;
   /** Requests that may be sent now without waiting. */
   requestsLeft(): number;

@@ -6,20 +6,20 @@ import { parseState } from './shared-state.ts';
 import { boundedState } from './shared-state-bounds.ts';
 import { createSlidingWindow } from './sliding-window.ts';
 
-/** What a shared budget has left, for whoever only looks at it. */
+/** What a shared rate limiter has left, for a reader that takes no part in it. */
 export interface RemainingRequests {
   /** Requests that may be sent now, all processes together. */
   readonly requestsLeft: number;
   /** The tightest limit in force. */
   readonly limit: RateLimit;
-  /** When the budget was last used. */
+  /** When the limiter was last used. */
   readonly usedAtMs: number;
 }
 
 /**
- * Looks at a shared budget without taking part in it: nothing changes on disk.
- * @param userLimit as those who take part have it; null for none
- * @returns null where the folder is no budget, or holds nothing that can be read
+ * Reads a shared limiter without taking part in it: nothing changes on disk.
+ * @param userLimit the limit that the taking processes have; null for none
+ * @returns null where the folder has no state that can be read
  */
 export function readRemainingRequests(
   directory: string,

@@ -5,8 +5,9 @@
 //   │     link n + 1  ── succeeds ──► the change has happened; notes are cleared
 //   └──── fails: another process wrote n + 1
 //
-// A compare-and-swap: of processes that build on one version exactly one wins, and the others build again on its result. So a
-// change may be applied several times and must only touch the draft. A process that dies between two steps blocks no other.
+// A compare-and-swap: of processes that build on one version exactly one wins, and the others build again on its
+// result. So a change may be applied several times and must only touch the draft. A process that dies between two steps
+// blocks no other.
 
 import { randomUUID } from 'node:crypto';
 import type { Clock, OwnerState, ProcessOwner } from '@edrlake/core';
@@ -34,9 +35,10 @@ export interface LimiterLiveness {
 export interface SharedLimiterFile {
   readonly id: string;
   /**
-   * Applies what was noted so far and then `change`, in one step that all others see whole. `change` may be called several times
-   * and must only touch the draft.
-   * @returns null when others were quicker each time; nothing has changed then, and what was noted is still to be applied
+   * Applies what was noted so far and then `change`, in one step that all others see whole. `change` may be called
+   * several times and must only touch the draft.
+   * @returns null when others were quicker each time; nothing has changed then, and what was noted is still to be
+   * applied
    * @throws {EdrlakeError} `LAKE_UNWRITABLE`; what was noted is kept
    */
   update<T>(change: (draft: StateUpdate) => T): T | null;
@@ -50,7 +52,10 @@ export interface SharedLimiterFile {
 const MAX_TRIES = 100;
 /** How long it may take to notice that another process of this host is gone. */
 const FRESH_MS = 500;
-/** A process of an older version elsewhere, without a lease, that has not written for so long is gone: no request takes as long. */
+/**
+ * Silence after which a process of an older version elsewhere, without a lease, counts as gone: no request takes as
+ * long.
+ */
 const SILENT_MS = 600_000;
 /** Clocks of several hosts differ; one that is behind by less takes the time of those ahead. */
 const CLOCK_TOLERANCE_MS = 60_000;
@@ -143,7 +148,7 @@ export function openSharedLimiterFile(
       try {
         known = readLatest();
       } catch {
-        // What was known is good enough to look at; whoever writes next reports what is wrong.
+        // The last known state is good enough to read; the next write reports the error.
       }
       return copyOf(known.state);
     },

@@ -22,29 +22,35 @@ import { createRequestSlots } from './request-slots.ts';
 import { type LimiterLiveness, openSharedLimiterFile, type SharedLimiterFile } from './shared-limiter-file.ts';
 import type { RequestPriority, StateUpdate } from './shared-state.ts';
 
-/** Which budget is shared, by whom, and how this one takes part. */
+/** The shared limiter, and how this process takes part in it. */
 export interface SharedLimiterOptions {
-  /** The folder the budget lives in, created where it is missing: one for each account of one API. */
+  /** The folder of the limiter, created where it is missing: one for each account of one API. */
   readonly directory: string;
-  /** An upper bound that headers may only lower, for the requests of all together. null: 300 per 3600 s until headers say otherwise. */
+  /**
+   * An upper bound that headers may only lower, for the requests of all together. null: 300 per 3600 s until headers
+   * say otherwise.
+   */
   readonly userLimit: RateLimit | null;
   /** Requests at once of all together (default 2), an upper bound that headers may only lower. */
   readonly concurrency?: number;
   /**
-   * While a budget of `high` priority is open anywhere, those of `normal` priority leave the last fifth of each limit to it, and go
-   * only when it has no wish of its own.
+   * While a process of `high` priority has joined, processes of `normal` priority leave the last fifth of each limit to
+   * it, and go only when it does not wait.
    */
   readonly priority: RequestPriority;
   readonly liveness: LimiterLiveness;
 }
 
-/** A request budget with a place in a shared account, which it must give back. */
+/** A rate limiter with an entry in a shared file. `close` removes the entry. */
 export interface SharedLimiter extends RateLimiter {
-  /** Ends all waiting. What was learned stays for others. Calling it twice does no harm. @throws {EdrlakeError} `LAKE_UNWRITABLE` */
+  /**
+   * Ends all waiting. What was learned stays for others. Calling it twice does no harm.
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+   */
   close(): Promise<void>;
 }
 
-/** Whoever waits for a place looks again after 5 ms first, then less and less often. */
+/** A waiter polls for a place after 5 ms first, then less and less often. */
 const FIRST_LOOK_MS = 5;
 const MAX_PLACE_LOOK_MS = 250;
 /** An end of waiting that moves by less is not worth reporting. */
@@ -57,14 +63,17 @@ const LEASE_MS = 30_000;
 const CLOSE_TRIES = 20;
 
 /**
- * Joins a budget that lives in a folder and is shared by all processes that open it: no more requests in any window, and no
- * more at once, than the limits allow for all of them together. What one learns from headers, and each wait a server asks for, holds
- * for all, also for those who come later.
+ * Joins the rate limiter of a folder, shared by all processes that open it: no more requests in any window, and no more
+ * at once, than the limits allow for all of them together. Limits that one process learns from headers, and waits that
+ * a server asks for, hold for all, also for processes that join later.
  *
- * Nothing is locked, neither while waiting nor while a request is under way. A process that is killed leaves its entry; others notice
- * within a second, give its places away, and count its requests under way for one more window. A folder whose
- * content cannot be read, or was removed, counts as an account of which nothing is known. Each request costs three small files,
- * written but not synced to the disk: what a power failure loses, the next answer's headers tell.
+ *     acquire ─► FIFO queue of this process ─► a free slot here? ─► shared file: priority, ticket, window ─► permit
+ *                                                │ no: sleep            │ no: poll, at least every 5 s
+ *
+ * There is no lock, neither while waiting nor during a request. A killed process leaves its entry. Others notice within
+ * a second, remove it, and count its requests under way for one more window. A folder that was removed or cannot be
+ * read counts as the initial state. Each request writes three small files without syncing them: after a power failure,
+ * the headers of the next answer restore what was lost.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from `acquire`; `CONFIG_INVALID` for numbers that cannot work
  */
 export async function openSharedLimiter(
@@ -96,7 +105,7 @@ export async function openSharedLimiter(
     try {
       ledger.update(() => true);
     } catch (thrown) {
-      // Whoever asks for the next permit gets to see it; the request this was about has gone well.
+      // The next `acquire` throws it; the request that this was about has succeeded.
       if (!(thrown instanceof EdrlakeError)) throw thrown;
     }
     line.wake();
@@ -205,8 +214,8 @@ export async function openSharedLimiter(
 }
 
 /**
- * Reports what one request waits for: a wait with an end at once, and again when the end moves; a wait for other requests once,
- * when it has lasted for two seconds, with the process elsewhere that holds places, if there is one.
+ * Reports what one request waits for: a wait with an end at once, and again when the end moves; a wait for other
+ * requests once, when it has lasted for two seconds, with the process elsewhere that holds places, if there is one.
  */
 function waitReport(
   ledger: SharedLimiterFile,

@@ -15,8 +15,8 @@ const MAX_COUNT = 2 ** 50;
 const CLOCK_TOLERANCE_MS = MS_PER_MINUTE;
 
 /**
- * A stored state within the bounds that headers have, too: a file that was damaged, or written under a clock that was years
- * ahead, must not make anyone wait for ever. What is beyond them is forgotten; the next answer's headers tell.
+ * A stored state within the bounds that headers have, too: a file that was damaged, or written under a clock that was
+ * years ahead, must not make anyone wait for ever. What is beyond them is forgotten; the next answer's headers tell.
  * @returns null where all of it was plausible
  */
 export function boundedState(state: SharedState, nowMs: number): SharedState | null {
@@ -24,7 +24,7 @@ export function boundedState(state: SharedState, nowMs: number): SharedState | n
   const { serverLimit } = account;
   const isLimitPlausible = serverLimit === null || serverLimit.windowSeconds <= MAX_WINDOW_SECONDS;
   const limit = isLimitPlausible ? serverLimit : null;
-  // A clock that was set back is told from the newest instant the state has seen.
+  // A clock that was set back is recognised by the newest instant the state has seen.
   const latestMs = Math.max(nowMs, account.lastNowMs) + CLOCK_TOLERANCE_MS;
   const lastWaitMs = latestMs + longestWaitMs(limit ?? STANDARD_RATE_LIMIT);
   const answered = account.answered.filter(([ms]) => ms <= latestMs);

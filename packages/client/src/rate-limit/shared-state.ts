@@ -2,20 +2,20 @@ import type { ProcessOwner, RateLimit } from '@edrlake/core';
 import { emptySlidingWindow, type SlidingWindowState } from './sliding-window.ts';
 import type { TimestampCount } from './timestamp-counts.ts';
 
-/** Which of two who want the same request goes first. */
+/** Decides which of two waiting processes goes first. */
 export type RequestPriority = 'high' | 'normal';
 
-/** Somebody who waits for a permit. */
+/** A queued waiter: one process that waits for a permit. */
 export interface QueuedWaiter {
-  /** Ascending in the order they came. */
+  /** Ascending in the order of arrival. */
   readonly ticket: number;
-  /** By its own limits it cannot go before. */
+  /** The earliest instant that its own limits allow. */
   readonly notBeforeMs: number;
-  /** It looks again until then. */
+  /** Its poll deadline. */
   readonly wakeAtMs: number;
 }
 
-/** One open budget of one process. */
+/** One process that has joined the limiter. */
 export interface Holder {
   readonly id: string;
   readonly owner: ProcessOwner;
@@ -31,7 +31,7 @@ export interface Holder {
   readonly waiting: QueuedWaiter | null;
 }
 
-/** What all who share a budget know. */
+/** What all processes of one limiter share. */
 export interface SharedState {
   account: SlidingWindowState;
   /** Requests at once, as headers said; null until they say something. */
@@ -48,7 +48,7 @@ export interface StateUpdate {
   readonly nowMs: number;
 }
 
-/** Nothing known, nobody there. */
+/** The initial state: no limits known, no process joined. */
 export function emptyState(): SharedState {
   return { account: emptySlidingWindow(), concurrency: null, nextTicket: 1, holders: [] };
 }

@@ -5,15 +5,17 @@ import { coarsen, countAfter, firstAfter, insert, type TimestampCount, withoutFi
 /** The standard subscription, assumed until an answer says otherwise. */
 export const STANDARD_RATE_LIMIT: RateLimit = { requests: 300, windowSeconds: 3600 };
 
-/** A header that promises more is taken as this: whoever has so many left never waits. */
+/** A header that promises more is taken as this: with this many left, no request ever waits. */
 const MAX_REQUESTS = 50_000;
 
-/** The longest wait that is accepted from a server: two windows, at least two hours. Asked for more, a request fails. */
+/**
+ * The longest wait that is accepted from a server: two windows, at least two hours. Asked for more, a request fails.
+ */
 export function longestWaitMs(limit: RateLimit): number {
   return Math.max(7_200_000, 2_000 * limit.windowSeconds);
 }
 
-/** All that an account knows, as plain data: it can lie in memory or in a file. */
+/** The log of request times and limits as plain data: kept in memory or in a file. */
 export interface SlidingWindowState {
   /** What headers said; null until they say something. */
   serverLimit: RateLimit | null;
@@ -26,7 +28,7 @@ export interface SlidingWindowState {
   lastNowMs: number;
   /** Requests begun so far: the number of the newest one. */
   begun: number;
-  /** The newest request whose answer told what is left. */
+  /** The newest request whose answer said what is left. */
   newestFacts: number;
 }
 
@@ -45,14 +47,14 @@ export function emptySlidingWindow(): SlidingWindowState {
 }
 
 /**
- * Who sent how many requests when, under which limits. A sliding window: a request counts while it is under way and from the
- * moment its answer arrives, because that is the latest moment the server can have counted it. So no clock of the server,
- * however late a request reached it, sees more than the limit in any window.
+ * A sliding-window log of requests and the limits on it. A request counts while it is under way and from the moment its
+ * answer arrives, because that is the latest moment the server can have counted it. So no clock of the server, however
+ * late a request reached it, sees more than the limit in any window.
  */
 export interface SlidingWindow {
   /** When the next request may go: `nowMs` or later; Infinity when an answer has to come first. */
   freeAtMs(nowMs: number): number;
-  /** Whether that instant is the server's wish, and not our own account. */
+  /** Whether the server asked for that instant, instead of the own window. */
   isBlocked(nowMs: number): boolean;
   /** Books a request that is sent now. @returns its number, ascending */
   begin(): number;
@@ -69,8 +71,8 @@ export interface SlidingWindow {
 
 /**
  * An account over a state, which it changes.
- * @param userLimit an upper bound that headers may only lower; null starts with the standard subscription, which headers
- * replace
+ * @param userLimit an upper bound that headers may only lower; null starts with the standard subscription, which
+ * headers replace
  * @param reserveShare the part of each limit that is left to others, from 0 to below 1; one request can always be made
  */
 export function createSlidingWindow(
@@ -85,7 +87,7 @@ export function createSlidingWindow(
   /** Drops what no longer counts. */
   function advance(nowMs: number): void {
     if (nowMs < state.lastNowMs) {
-      // The machine's clock was set back: what now lies in its future happened just now at the latest.
+      // The machine's clock was set back: instants that are now in its future happened by now.
       const setBackMs = state.lastNowMs - nowMs;
       state.answered = state.answered.map(([ms, count]) => [Math.min(ms, nowMs), count]);
       state.foreign = state.foreign.map(([ms, count]) => [ms - setBackMs, count]);
@@ -109,7 +111,7 @@ export function createSlidingWindow(
     return userLimit === null ? server : Math.min(server, leftUnder(userLimit, false, nowMs) - reserveOf(userLimit));
   }
 
-  /** When so many of the answered requests stop counting against a limit; Infinity when there are fewer. */
+  /** When `nth` of the answered requests no longer count against a limit; Infinity when there are fewer. */
   function endOfNth(nth: number, limit: RateLimit, isServers: boolean, nowMs: number): number {
     const windowMs = limit.windowSeconds * 1000;
     const own = state.answered.slice(firstAfter(state.answered, nowMs - windowMs));

@@ -1,4 +1,7 @@
-/** So many requests at one instant (UTC epoch milliseconds). Lists of them are ascending, each instant once. */
+/**
+ * An entry of a sliding-window log: instant (UTC epoch milliseconds) and number of requests. Lists are sorted, instants
+ * unique.
+ */
 export type TimestampCount = readonly [atMs: number, count: number];
 
 /** Up to here every instant is kept as it was. */
@@ -6,7 +9,7 @@ const MAX_TALLIES = 600;
 /** Beyond, instants of one slice of this part of a window fall together. */
 const SLICES = 300;
 
-/** The index of the first tally that lies after `ms`; their number when none does. */
+/** The index of the first entry after `ms`; the length when there is none. */
 export function firstAfter(tallies: readonly TimestampCount[], ms: number): number {
   let low = 0;
   let high = tallies.length;
@@ -48,8 +51,8 @@ export function withoutFirst(tallies: readonly TimestampCount[], count: number):
 }
 
 /**
- * The same requests in few tallies once they are many, so that an account of 50,000 stays small. Those that fall together
- * get the latest of their instants: they count a little longer, never shorter.
+ * The same requests in few tallies once they are many, so that an account of 50,000 stays small. Those that fall
+ * together get the latest of their instants: they count a little longer, never shorter.
  */
 export function coarsen(tallies: readonly TimestampCount[], windowMs: number): readonly TimestampCount[] {
   if (tallies.length <= MAX_TALLIES) return tallies;

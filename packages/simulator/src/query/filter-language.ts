@@ -27,8 +27,8 @@ export type FilterNode =
 const DEPTH_LIMIT = 200;
 
 /**
- * Reads a query: `token:value`, comparisons, `[a .. b]`, `(a .. b)`, `[a, b, c]`, NOT before AND before OR, parentheses,
- * `'…'`, `"…"` and backticks. Keywords in either case. Knows no tokens: whoever evaluates the tree does.
+ * Reads a query: `token:value`, comparisons, `[a .. b]`, `(a .. b)`, `[a, b, c]`, NOT before AND before OR,
+ * parentheses, `'…'`, `"…"` and backticks. Keywords in either case. Knows no tokens: the evaluation of the tree does.
  */
 export function parseFilter(text: string): FilterNode | FilterProblem {
   try {

@@ -22,7 +22,10 @@ export function isFilterProblem(thrown: unknown): thrown is FilterProblem {
   return typeof thrown === 'object' && thrown !== null && 'problem' in thrown;
 }
 
-/** Reads lexemes one after another. What ends a bare word depends on where it stands: a value may hold colons, a token may not. */
+/**
+ * Reads lexemes one after another. What ends a bare word depends on its position: a value may hold colons, a token may
+ * not.
+ */
 export interface Lexer {
   /** The next lexeme; not consumed. */
   peek(as: 'token' | 'value'): Lexeme;
@@ -70,7 +73,10 @@ function readWord(text: string, at: number, as: 'token' | 'value'): { lexeme: Le
   return { lexeme: { kind: 'word', text: text.slice(at, end), at }, end };
 }
 
-/** Up to the next quote of the same kind. No document names a way to escape one, so there is none: backslashes stand for themselves. */
+/**
+ * Up to the next quote of the same kind. No document names a way to escape one, so there is none: backslashes stand for
+ * themselves.
+ */
 function readQuoted(text: string, at: number): { lexeme: Lexeme; end: number } {
   const quote = text[at] as string;
   const close = text.indexOf(quote, at + 1);

@@ -4,7 +4,10 @@ import { DAY_MS, HOUR_MS, isoText, MINUTE_MS, SECOND_MS } from '../world/time-te
 import type { Selection } from './select.ts';
 import type { Token } from './tokens.ts';
 
-/** How `count` with `groupBy` on a time and `interval` answers: the shape is not documented, so each platform may differ. */
+/**
+ * How `count` with `groupBy` on a time and `interval` answers: the shape is not documented, so each platform may
+ * differ.
+ */
 export type HistogramShape = 'iso' | 'epoch' | 'from_to' | 'key-count' | 'key-doc_count' | 'unsupported';
 
 /** Events of one stretch of time. */
@@ -13,7 +16,7 @@ export interface Bucket {
   count: number;
 }
 
-/** Finds the bucket an instant lies in. */
+/** Finds the bucket of an instant. */
 export type Interval = (epochMs: number) => TimeRange;
 
 /** More buckets than this are refused, as search engines do. */
@@ -113,8 +116,8 @@ export interface GroupField {
 }
 
 /**
- * Counts by the values of one or several fields (joined by commas), most frequent first, equal ones by key. Events without
- * a value are left out. null where there would be more than `GROUP_LIMIT` groups.
+ * Counts by the values of one or several fields (joined by commas), most frequent first, equal ones by key. Events
+ * without a value are left out. null where there would be more than `GROUP_LIMIT` groups.
  */
 export function groupsOf(
   world: EventWorld,

@@ -77,7 +77,10 @@ function followsAxis(selection: Selection, order: Order): boolean {
 export interface PageReader {
   /** The events at positions `skip` to before `skip + take`, or text that says why not. */
   page(question: string, selection: Selection, order: Order, skip: number, take: number): readonly number[] | string;
-  /** The `take` events after the cursor's one, or from the start; null where the order does not follow the selection's time. */
+  /**
+   * The `take` events after the cursor's one, or from the start; null where the order does not follow the selection's
+   * time.
+   */
   after(selection: Selection, order: Order, cursor: number | null, take: number): readonly number[] | null;
 }
 
@@ -86,7 +89,7 @@ interface Progress {
   readonly steps: Iterator<readonly number[]>;
 }
 
-/** @param firstResults no page beyond so many results is ever asked for */
+/** @param firstResults no page beyond this many results is ever asked for */
 export function pageReader(world: EventWorld, firstResults: number): PageReader {
   const sorted = new Map<string, readonly number[]>();
   const partial = new Map<string, Progress>();
@@ -170,7 +173,8 @@ function groupEdge(world: EventWorld, selection: Selection, order: Order, index:
 
 /**
  * The matching events in order, in steps of about `stepRanks` looked at. Steps never part events of one millisecond, so
- * sorting each step sorts everything. @param from a rank: first to read ascending, one past the first descending; null: all
+ * sorting each step sorts everything. @param from a rank: first to read ascending, one past the first descending; null:
+ * all
  */
 function* stepsFrom(
   world: EventWorld,

@@ -6,7 +6,10 @@ export interface AttributeChoice {
   readonly paths: ReadonlySet<string>;
 }
 
-/** Reads the two parameters; null where neither says anything. Including some means excluding the rest, so it goes first. */
+/**
+ * Reads the two parameters; null where neither says anything. Including some means excluding the rest, so it goes
+ * first.
+ */
 export function parseAttributes(include: string | null, exclude: string | null): AttributeChoice | null {
   const read = (text: string | null) =>
     (text ?? '')

@@ -17,8 +17,9 @@ export interface Question {
 }
 
 /**
- * The events a question holds: those from `startRank` to before `endRank` of an axis's visible events, as far as `matches`
- * lets them through. Where `matches` is null the count is known without looking at one. Valid until the data changes.
+ * The events a question holds: those from `startRank` to before `endRank` of an axis's visible events, as far as
+ * `matches` lets them through. Where `matches` is null the count is known without looking at one. Valid until the data
+ * changes.
  */
 export interface Selection {
   readonly axis: Axis;
@@ -144,7 +145,7 @@ function timeRangeOf(condition: Exclude<Condition, { kind: 'one-of' }>): TimeRan
   }
 }
 
-/** The stretch that a date (its whole UTC day) or an instant (its millisecond) stands for. */
+/** The interval that a date (its whole UTC day) or an instant (its millisecond) means. */
 function momentOf(text: string): TimeRange {
   const instant = parseInstant(text);
   if (instant === null) throw filterProblem(`"${text}" is not a date`, 0);

@@ -53,7 +53,10 @@ const actorHeads = PROGRAMS.map(
     `"imageFullPath":${JSON.stringify(imagePath)},"userId":${JSON.stringify(userId)}`,
 );
 
-/** The `actor` section of a list record: the creation date often the epoch or missing, `elevated` a boolean, text or missing. */
+/**
+ * The `actor` section of a list record: the creation date often the epoch or missing, `elevated` a boolean, text or
+ * missing.
+ */
 export function actorJson(seed: number, index: number, timeMs: number): string {
   const head = actorHeads[draw(seed, index, SALT.program) % actorHeads.length];
   const created = draw(seed, index, SALT.created);

@@ -31,7 +31,10 @@ export interface CallLog {
   /** In the order of arrival. */
   all(): readonly Call[];
   of(endpoint: Endpoint): readonly Call[];
-  /** How many there were since the start or the last `clear`, whether still kept or not; data requests are all but logins. */
+  /**
+   * How many there were since the start or the last `clear`, whether still kept or not; data requests are all but
+   * logins.
+   */
   readonly total: number;
   readonly dataTotal: number;
   /** The most requests ever answered at once. */

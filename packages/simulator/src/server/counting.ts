@@ -71,7 +71,9 @@ function sortGroups(groups: [string, number][], sort: string | null): [string, n
     : groups.sort((a, b) => sign * byKey(a, b));
 }
 
-/** Equal stretches of the asked days, or of the filter's time range within them; other parts of the filter do not count. */
+/**
+ * Equal stretches of the asked days, or of the filter's time range within them; other parts of the filter do not count.
+ */
 export function answerTimeBuckets(parts: CountingParts, { params, fault }: DataRequest): Answer {
   if (!parts.options.timeBuckets) return problem(404, 'no such resource');
   const selection = selectionOf(parts, params);

@@ -95,7 +95,10 @@ function rowsAnswer(
   return { status: 200, body: jsonArray(rows, write), rows: rows.length, headers };
 }
 
-/** `[…]` of the rows' texts, written one after another: joining a megabyte of text first would cost as much as making it. */
+/**
+ * `[…]` of the rows' texts, written one after another: joining a megabyte of text first would cost as much as making
+ * it.
+ */
 function jsonArray(rows: readonly number[], write: (index: number) => string): Buffer {
   let buffer = Buffer.allocUnsafe(64 + rows.length * 2048);
   let bytes = buffer.write('[', 0);
@@ -136,7 +139,7 @@ function answerSearchAfter(desk: Desk, { params, fault }: DataRequest): Answer {
   return { ...answer, status: 200, body: Buffer.concat([Buffer.from('{"data":'), data, tail]) };
 }
 
-/** The event a cursor stands at; null at the start, undefined for text that is no cursor. */
+/** The event of a cursor; null at the start, undefined for text that is no cursor. */
 function readCursor(text: string | null, size: number): number | null | undefined {
   if (text === null || text === '') return null;
   const match = /^\[\d+,"(\d+)"\]$/.exec(text);

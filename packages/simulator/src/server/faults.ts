@@ -12,7 +12,10 @@ export interface FaultMatch {
 
 /** What goes wrong. */
 export type FaultEffect =
-  /** An error answer instead of the data. `toWaitSeconds` is sent as `X-RateLimit-ToWait-Sec` with the other limit headers. */
+  /**
+   * An error answer instead of the data. `toWaitSeconds` is sent as `X-RateLimit-ToWait-Sec` with the other limit
+   * headers.
+   */
   | {
       readonly kind: 'status';
       readonly status: number;
@@ -35,11 +38,14 @@ export type FaultEffect =
   | { readonly kind: 'duplicate-row' }
   /** The page lacks an event. */
   | { readonly kind: 'missing-row' }
-  /** Pages hold no more than so many events, whatever is asked for, and their numbers count pages of that size. Nothing says so. */
+  /**
+   * Pages hold no more than this many events, even if asked for more, and their numbers count pages of that size.
+   * Nothing says so.
+   */
   | { readonly kind: 'page-cap'; readonly largest: number }
-  /** Pages of more than so many events are refused with status 400, in words that name the number. */
+  /** Pages of more than this many events are refused with status 400, in words that name the number. */
   | { readonly kind: 'page-size-refused'; readonly largest: number }
-  /** Of the events one in so many is listed twice, whatever the order and the size of pages. */
+  /** One event in this many is listed twice, in any order and size of pages. */
   | { readonly kind: 'listed-twice'; readonly every: number }
   /** The page's events come in another order. */
   | { readonly kind: 'reorder' }
@@ -47,14 +53,14 @@ export type FaultEffect =
   | { readonly kind: 'late-arrival'; readonly addition: Addition }
   /** 401, and every token issued so far has ended. */
   | { readonly kind: 'expired-token' }
-  /** The count, or the first bucket or group, is off by so many. */
+  /** The count, or the first bucket or group, is off by this number. */
   | { readonly kind: 'wrong-count'; readonly offBy: number }
-  /** A count that says 0, groups or buckets that are none, whatever there is. */
+  /** A count that says 0, or no groups or buckets, although there are events. */
   | { readonly kind: 'zero-count' }
   /** A success without a body: status 200, or 204. */
   | { readonly kind: 'empty-body' }
   | { readonly kind: 'no-content' }
-  /** Status 200 and, as JSON, an object that tells of an error. */
+  /** Status 200 and, as JSON, an object that describes an error. */
   | { readonly kind: 'error-object' }
   /** Status 200 and a number alone, without the object around it. */
   | { readonly kind: 'bare-number' };

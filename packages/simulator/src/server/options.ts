@@ -11,7 +11,7 @@ export type HeaderSpelling = 'joined' | 'dashed' | 'empty' | 'none';
 export interface SimulatorOptions {
   /** How many events there are, from 0; nothing is stored for them. */
   readonly events: number;
-  /** Where their `dateTime` lies. */
+  /** The range of their `dateTime`. */
   readonly range: TimeRange;
   /** The same seed gives the same events, byte for byte. Default 1. */
   readonly seed?: number;
@@ -31,7 +31,7 @@ export interface SimulatorOptions {
   readonly unknownFieldShare?: number;
   /** The largest page. Default 1000. */
   readonly pageSizeMax?: number;
-  /** Paging reaches only the first so many results. Default 10,000. */
+  /** Paging reaches only this many results. Default 10,000. */
   readonly resultWindow?: number;
   /** Data requests allowed in a window, then 429. Default 1,000,000 in 3600 s; null: unlimited, nothing advertised. */
   readonly rateLimit?: { readonly requests: number; readonly windowSeconds: number } | null;
@@ -48,7 +48,9 @@ export interface SimulatorOptions {
   readonly detailShape?: 'object' | 'array' | 'data';
   /** What nothing found looks like. Default `array`. */
   readonly emptyAnswer?: 'array' | '204';
-  /** Whether `/events/searchAfter` exists, and where it puts the next cursor. Default the header `searchAfterValues`. */
+  /**
+   * Whether `/events/searchAfter` exists, and where it puts the next cursor. Default the header `searchAfterValues`.
+   */
   readonly searchAfter?: 'searchAfterValues' | 'searchAfterValue' | 'body' | 'unsupported';
   /** Whether `/events/count/time-buckets` exists. Default true. */
   readonly timeBuckets?: boolean;
@@ -64,7 +66,10 @@ export interface SimulatorOptions {
   readonly apiPrefix?: string;
   /** Time for tokens, limits, latency and the call log. Default the machine's. */
   readonly clock?: Clock;
-  /** How far the gateway's clock, which its `Date` header and its tokens tell, is ahead of `clock`; null: no `Date`. Default 0. */
+  /**
+   * How far the gateway's clock, which its `Date` header and its tokens tell, is ahead of `clock`; null: no `Date`.
+   * Default 0.
+   */
   readonly clockSkewMs?: number | null;
   /** Memory for answers to be served again without making them anew; faulty ones are not kept. Default 0. */
   readonly pageCacheBytes?: number;

@@ -1,6 +1,6 @@
 import type { Answer } from './answer.ts';
 
-/** An answer kept for the next time, and its compressed body once somebody wanted that. */
+/** An answer kept for the next time, and its compressed body once a client has asked for it. */
 export interface CachedAnswer {
   readonly answer: Answer;
   readonly body: Buffer;

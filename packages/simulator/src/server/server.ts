@@ -92,7 +92,8 @@ async function serve(
   });
   const onClosing = () => over.abort();
   closing.addEventListener('abort', onClosing, { once: true });
-  // Whatever becomes of the answer, the request no longer runs and nothing waits once its connection or its answer is over.
+  // With any outcome of the answer, the request no longer runs and nothing waits once its connection or its answer is
+  // over.
   response.once('close', () => {
     closing.removeEventListener('abort', onClosing);
     over.abort();
@@ -233,7 +234,10 @@ function htmlPage(status: number): Buffer {
   return Buffer.from(`<html><head><title>${status}</title></head><body><h1>${status}</h1><hr>gateway</body></html>`);
 }
 
-/** Sets the status and the headers. @returns the body as it goes over the wire, compressed where the client takes that */
+/**
+ * Sets the status and the headers.
+ * @returns the body as it goes over the wire, compressed where the client takes that
+ */
 async function encoded(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<Buffer> {
   const accepts = String(request.headers['accept-encoding'] ?? '');
   const compress = /\bgzip\b/.test(accepts) && reply.body.length >= GZIP_MIN_BYTES;

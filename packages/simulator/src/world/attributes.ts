@@ -8,7 +8,7 @@ export type EventType = 'FILE' | 'PROCESS' | 'MUTEX' | 'NETWORK' | 'REGISTRY';
 /** Which release's payload an event has: IOC 2.3 (2019/20) or EDR 1.0 (September 2020). */
 export type Vintage = 'ioc' | 'edr';
 
-/** What the shares of odd records are. */
+/** The shares of irregular records. */
 export interface AttributeOptions {
   readonly agents: number;
   /** Share of events in the EDR 1.0 payload, 0 to 1; the rest is IOC 2.3. */
@@ -23,8 +23,9 @@ export interface AttributeOptions {
 export type UnknownPart = 'amsi' | 'antiphishing' | 'top-level' | 'in-asset';
 
 /**
- * Every property of every event, each a pure function of (seed, index) and cheap to ask for alone: filters, groups, truth
- * and rendering all use these, so that they cannot disagree. The properties that change when an event is revised take the revision.
+ * Every property of every event, each a pure function of (seed, index) and cheap to ask for alone: filters, groups,
+ * truth and rendering all use these, so that they cannot disagree. The properties that change when an event is revised
+ * take the revision.
  */
 export interface EventAttributes {
   readonly seed: number;

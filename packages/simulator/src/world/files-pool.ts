@@ -96,7 +96,7 @@ export interface FilePool {
   singleFile(index: number): KnownFile;
 }
 
-/** Fixed in size whatever the number of events; a file is made when it is asked for first. */
+/** Fixed in size for any number of events; a file is made when it is asked for first. */
 export function filePoolOf(seed: number): FilePool {
   const certificates = Array.from({ length: CERTIFICATES }, (_, at) => certificateAt(seed, at));
   const malwareSeed = seed ^ 0x5bd1e995;

@@ -1,8 +1,8 @@
 const GOLDEN = 0x9e3779b1;
 
 /**
- * 32 bits that depend on nothing but the three numbers: the only source of variety in the simulator, so that any property
- * of any event can be computed alone, in any order, in any process.
+ * 32 bits that depend on nothing but the three numbers: the only source of variety in the simulator, so that any
+ * property of any event can be computed alone, in any order, in any process.
  */
 export function draw(seed: number, index: number, salt: number): number {
   let mixed = Math.imul(index ^ seed, GOLDEN) ^ (index >>> 3);
@@ -25,7 +25,7 @@ export function pick<T>(pool: readonly T[], drawn: number): T {
   return pool[drawn % pool.length] as T;
 }
 
-/** The multiplicative inverse of the odd factor modulo 2^32, by Newton's iteration. */
+/** The multiplicative inverse of the factor (not even) modulo 2^32, by Newton's iteration. */
 function inverse(factor: number): number {
   let guess = factor;
   for (let step = 0; step < 5; step += 1) guess = Math.imul(guess, 2 - Math.imul(factor, guess));

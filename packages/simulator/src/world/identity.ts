@@ -23,7 +23,7 @@ const PREFIXES = {
   ioc: { FILE: 'F', PROCESS: 'P', NETWORK: 'N', REGISTRY: 'R', MUTEX: 'M' },
   edr: { FILE: 'RTF', PROCESS: 'RTP', NETWORK: 'N', REGISTRY: 'RTR', MUTEX: 'M' },
 } as const;
-/** Of a thousand ids: so many time-series ids, so many with characters nobody expects in an id. */
+/** Of a thousand ids: the time-series ids, and the ids with characters that are unexpected in an id. */
 const SERIES_PER_MILLE = 20;
 const ODD_PER_MILLE = 4;
 const ODD_TAILS = ['/1?x=ä&y=%2F', ' (copy) #2', '+plus;semi,comma', '_"quoted"\\'] as const;

@@ -11,7 +11,7 @@ export type Axis = 'event' | 'processed';
 /** Events to put into the data while the simulator runs. */
 export interface Addition {
   readonly events: number;
-  /** Where their `dateTime` lies; spread evenly. May lie outside the simulator's own range. */
+  /** The range of their `dateTime`; spread evenly. May be outside the simulator's own range. */
   readonly range: TimeRange;
   /** When the platform processed them. Default: by the lateness profile. */
   readonly processedAtMs?: number;
@@ -177,8 +177,8 @@ function cappedAt(sequence: EventSequence, nowMs: number): EventSequence {
 }
 
 /**
- * Virtual events that have been processed by now, in the order of their time. Those older than the longest delay are all
- * there; the younger ones are looked at one by one and remembered, 4 bytes each.
+ * Virtual events that have been processed by now, in the order of their time. Those older than the longest delay are
+ * all there; the younger ones are looked at one by one and remembered, 4 bytes each.
  */
 function seenByTime({ timeline, lateness, changes, firstProcessedOf }: SequenceParts): EventSequence {
   const byTime: EventSequence = {

@@ -7,7 +7,8 @@ const EVENTS_PER_BUCKET = 8;
 
 /**
  * The events of a timeline in the order in which they were processed. Lateness scatters them, so this order is stored:
- * 4 bytes an event plus about 1 byte for buckets, filled in two passes when first asked for; buckets are sorted when touched.
+ * 4 bytes an event plus about 1 byte for buckets, filled in two passes when first asked for; buckets are sorted when
+ * touched.
  */
 export function processedOrder(timeline: Timeline, lateness: Lateness): EventSequence {
   const length = timeline.length;
@@ -61,7 +62,7 @@ export function processedOrder(timeline: Timeline, lateness: Lateness): EventSeq
       });
     },
     indexAt(rank) {
-      // Whatever stands at the rank, sorted yet or not, belongs to the bucket that the rank falls into.
+      // The event at the rank, sorted yet or not, belongs to the bucket that the rank falls into.
       sortBucket(bucketOf(processedOf(order[rank] as number)));
       return order[rank] as number;
     },

@@ -4,7 +4,7 @@
  */
 export interface EventSequence {
   readonly length: number;
-  /** How many elements come before the position (time, index); an index of -1 stands for the start of that millisecond. */
+  /** How many elements come before the position (time, index); an index of -1 means the start of that millisecond. */
   rankBefore(epochMs: number, index: number): number;
   /** The element at a rank from 0 to `length - 1`. */
   indexAt(rank: number): number;

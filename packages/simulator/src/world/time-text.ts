@@ -60,7 +60,10 @@ export interface QueryInstant {
   readonly dayOnly: boolean;
 }
 
-/** Reads `2017-01-31`, `2017-01-31T05:33:34`, with or without milliseconds, `Z` or an offset (UTC without one); null otherwise. */
+/**
+ * Reads `2017-01-31`, `2017-01-31T05:33:34`, with or without milliseconds, `Z` or an offset (UTC without one); null
+ * otherwise.
+ */
 export function parseInstant(text: string): QueryInstant | null {
   const match = INSTANT.exec(text.trim());
   if (match === null) return null;

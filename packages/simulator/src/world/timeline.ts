@@ -19,7 +19,10 @@ export interface TimelineProfile {
   readonly dayWeights?: Readonly<Record<string, number>>;
   /** How much single minutes differ from the curve, 0 to 1. Default 0.4. */
   readonly unevenness?: number;
-  /** Minutes, chosen by the seed, that hold `busyMinuteEvents` (default 12,000) events besides the usual ones. Default 0. */
+  /**
+   * Minutes, chosen by the seed, that hold `busyMinuteEvents` (default 12,000) events besides the usual ones. Default
+   * 0.
+   */
   readonly busyMinutes?: number;
   readonly busyMinuteEvents?: number;
   /** Events of one second, and of one millisecond, chosen by the seed. Default 0: none. */
@@ -31,7 +34,8 @@ export interface TimelineProfile {
 
 /**
  * Event times in order without storing one: the time of any rank and the rank of any time, each in O(log minutes).
- * Built from segments (minutes, cut where a burst begins or ends) inside which the events are spread evenly with jitter.
+ * Built from segments (minutes, cut where a burst begins or ends) inside which the events are spread evenly with
+ * jitter.
  */
 export interface Timeline {
   readonly range: TimeRange;
@@ -91,7 +95,7 @@ function timelineOf(
       const startMs = starts[segment] as number;
       const durationMs = (starts[segment + 1] as number) - startMs;
       const estimate = firstRank + Math.floor(((epochMs - startMs) * (endRank - firstRank)) / durationMs);
-      // Each event lies in its own equal slice of the segment, so the answer is at most a slice or two from the estimate.
+      // Each event is in its own equal slice of the segment, so the answer is at most a slice or two from the estimate.
       let rank = Math.max(firstRank, estimate - 2);
       while (rank < endRank && timeInSegment(segment, rank) < epochMs) rank += 1;
       return rank;
@@ -180,7 +184,9 @@ function segmentCounts(
   return counts;
 }
 
-/** Adds `events` to the counts in proportion to the weights; rounding the running sum makes the parts add up exactly. */
+/**
+ * Adds `events` to the counts in proportion to the weights; rounding the running sum makes the parts add up exactly.
+ */
 function spread(counts: Float64Array, weights: Float64Array, first: number, end: number, events: number): void {
   let total = 0;
   for (let at = first; at < end; at += 1) total += weights[at] as number;
