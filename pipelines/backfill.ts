@@ -2,7 +2,7 @@ import { definePipeline, EdrlakeError } from 'edrlake';
 
 const MS_PER_DAY = 86_400_000;
 
-/** The days from one to another, newest first: what analysts ask for most arrives first. */
+/** The days from one to another, newest first: the days that analysts ask for most arrive first. */
 function newestFirst(from: string, to: string): string[] {
   if (from > to) {
     throw new EdrlakeError('USAGE', `expected from to be no later than to, found from=${from} to=${to}`, {
@@ -15,7 +15,7 @@ function newestFirst(from: string, to: string): string[] {
   return days;
 }
 
-/** A long range, day by day, each with its own tries. A killed run goes on with the days that are left. */
+/** A long range, day by day, each with its own attempts. A killed run goes on with the days that are left. */
 export default definePipeline({
   name: 'backfill',
   description: 'export a long range, newest day first',

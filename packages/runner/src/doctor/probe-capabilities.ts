@@ -19,13 +19,7 @@ export async function checkHistogram(
     const histogram = readHistogram(values, MS_PER_DAY, range);
     if (histogram?.keyForm === null) return ok('histograms', 'yes; no event in this range shows in which form');
     if (histogram !== null) return ok('histograms', `yes, as ${shape} keyed by ${histogram.keyForm}`);
-    return checkTimeBuckets(
-      client,
-      token,
-      range,
-      services,
-      'the answer is grouped, but not by equal stretches of time',
-    );
+    return checkTimeBuckets(client, token, range, services, 'the answer is grouped, but not by equal steps of time');
   } catch (thrown) {
     return checkTimeBuckets(client, token, range, services, toEdrlakeError(thrown).message);
   }

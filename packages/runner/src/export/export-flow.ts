@@ -16,6 +16,14 @@ import { type StartedRun, startRun } from './start-run.ts';
 /**
  * Brings all events of a request into the lake: plan → fetch → flatten → write → commit, each event exactly once.
  *
+ *     startRun          resumes an unfinished run or begins one; opens its journal
+ *     planExport        requested ranges → windows, from counts
+ *     coveredWindows    drops windows that the lake already proves
+ *     fetchWindows      windows → pages in the spool, several windows at once (pager)
+ *     batchWindows      fetched windows → batches, bounded by bytes
+ *     batchPipeline     two batches at a time: flattenBatch (writers), then commitBatch (lake), in order
+ *     finishRun         writes the report to the journal
+ *
  * Safe to run again at any time. A run that died is resumed with its plan and its complete pages. Windows that the lake
  * already proves are not fetched, and events that it already holds are not written. The report lists windows that
  * failed or whose counts disagree; all others are committed.
@@ -38,8 +46,7 @@ export async function exportRange(
     const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
     recordSkipped(covered, tally, services);
     const wanted = plan.windows.filter((planned) => !covered.has(planned));
-    // A zero is a single number until its first page is empty, so empty windows are fetched even if the lake proves
-    // them.
+    // A zero is a single number until its first page is empty: empty windows are fetched even if they are proven.
     await fetchAndCommit(started, tally, inOrder(wanted, plan.emptyWindows));
     return await finishRun(started, tally);
   } catch (thrown) {

@@ -44,7 +44,7 @@ export async function stopRun(
   { clock }: Pick<RunServices, 'clock'>,
 ): Promise<EdrlakeError> {
   const error = toEdrlakeError(thrown);
-  // With the lease, the journal has gone over to another process.
+  // The process that took the lease over owns the journal now.
   if (error.code === 'LEASE_LOST') return error;
   // If the disk refuses this line too, the first error is the one that explains the end of the run.
   await journal

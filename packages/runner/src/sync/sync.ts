@@ -102,7 +102,7 @@ export async function syncNewEvents(
 }
 
 /** A range behind the watermark that is looked at again, and the count of the API; null if it was not counted. */
-interface ReopenedStretch {
+interface ReopenedRange {
   readonly range: TimeRange;
   readonly inApi: number | null;
   /** Otherwise both sides count zero, and the zero is confirmed again. */
@@ -113,7 +113,7 @@ interface ReopenedStretch {
  * The ranges that a sync fetches, with known counts. A range without events that ends where the new range begins is
  * joined with it: if both are empty, one page confirms both; if not, their pages hold what the zero left out.
  */
-function toFetch(reopened: readonly ReopenedStretch[], fresh: TimeRange | null): readonly WantedRange[] {
+function toFetch(reopened: readonly ReopenedRange[], fresh: TimeRange | null): readonly WantedRange[] {
   const last = reopened.at(-1);
   const isJoined = fresh !== null && last?.inApi === 0 && last.range.endMs === fresh.startMs;
   const alone = isJoined ? reopened.slice(0, -1) : reopened;
@@ -206,7 +206,7 @@ async function changedBehind(
   watermarkMs: number,
   { axis, scope, lookBackMs }: SyncRequest,
   services: RunServices,
-): Promise<readonly ReopenedStretch[]> {
+): Promise<readonly ReopenedRange[]> {
   const startMs = Math.max(watermarkMs - lookBackMs, (await readWatermark(lake, axis, scope)) ?? watermarkMs);
   if (startMs >= watermarkMs) return [];
   const range = { startMs, endMs: watermarkMs };
@@ -220,5 +220,5 @@ async function changedBehind(
   if (differing === null) return [{ range, inApi: null, isChanged: true }];
   const [inLake] = differing.length === 0 ? await lake.countStored([range], axis) : [null];
   if (inLake === 0) return [{ range, inApi: 0, isChanged: false }];
-  return differing.map((stretch) => ({ ...stretch, isChanged: true }));
+  return differing.map((difference) => ({ ...difference, isChanged: true }));
 }

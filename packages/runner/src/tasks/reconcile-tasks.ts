@@ -58,7 +58,7 @@ export const repairTask: RegisteredTask<
   ExportTaskOutput & { readonly stretches: number },
   TaskTools
 > = {
-  meaning: 'fetch the stretches that differ, then compare again',
+  meaning: 'fetch the ranges that differ, then compare again',
   parseInput: (input) => readInput(RepairInput, input),
   run: async (input, context) => {
     const { provided, services } = context;

@@ -163,7 +163,7 @@ export async function refuseBesideActive(
   }
 }
 
-/** Whether a run that began beside goes on: false once its journal is gone, it has ended, or its process is dead. */
+/** Whether a run that began beside goes on: false once its journal is removed, it has ended, or its process is dead. */
 async function isWorking(
   runsDirectory: string,
   runId: string,
