@@ -110,6 +110,23 @@ test('windows that a run takes back are proven again where what comes later make
   });
 });
 
+test('a window with too many rejects is not proven, however few they are among all records of the run', async () => {
+  await onStage({ ...SETUP, events: 5_000 }, async (stage) => {
+    const days = stage.simulator.truth.perDay().filter((_, day) => APART.includes(day));
+    const shareOf = (some: typeof days) => {
+      const rejected = some.reduce((sum, { rejects }) => sum + rejects, 0);
+      return rejected / some.reduce((sum, { rejects, events }) => sum + rejects + events, 0);
+    };
+    const highest = Math.max(...days.map((day) => shareOf([day])));
+    const maxRejectShare = (shareOf(days) + highest) / 2;
+    const bad = days.filter((day) => shareOf([day]) > maxRejectShare);
+    expect(Math.min(...bad.map(({ rejects }) => rejects))).toBeGreaterThanOrEqual(10);
+    const { windows } = await exportRange(stage.ends, REQUEST, { ...OPTIONS, maxRejectShare }, stage.services());
+    expect([windows.planned, windows.rejected.length]).toEqual([APART.length, bad.length]);
+    expect(await provenOf(stage)).toHaveLength(APART.length - bad.length);
+  });
+});
+
 test('few rejects in each of many windows are too many together, and none of these windows stays proven', async () => {
   const range = RANGE;
   await onStage(SETUP, async (stage) => {
