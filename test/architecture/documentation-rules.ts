@@ -6,7 +6,9 @@ type Statement = Source['program']['body'][number];
 /** Shorter texts repeat the name and say nothing. */
 const MIN_DOC_CHARACTERS = 12;
 
-/** Exported declarations without a docstring directly before them. Re-exports are documented where they are declared. */
+/**
+ * Exported declarations without a docstring directly before them. Re-exports are documented where they are declared.
+ */
 export function documentationViolations(sources: readonly Source[]): Violation[] {
   return sources.flatMap((source) => {
     const documented = new Set<string>();

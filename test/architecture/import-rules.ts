@@ -16,7 +16,7 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   cli: ['core', 'lake', 'runner', 'simulator'],
 };
 
-/** The simulator shares no behaviour with what it tests, apart from how errors look and how time is told. */
+/** The simulator shares no behaviour with what it tests, apart from how errors look and how time is written. */
 const SIMULATOR_MAY_RUN = new Set(['EdrlakeError', 'ERROR_CODES', 'systemClock']);
 
 /** Tests of any package may talk to a simulated gateway. */
@@ -31,7 +31,9 @@ function packageNameOf(specifier: string): string | null {
     .join('/');
 }
 
-/** Imports that the table does not allow, that reach into another package's folder, or that deepen the simulator's ties. */
+/**
+ * Imports that the table does not allow, that reach into another package's folder, or that deepen the simulator's ties.
+ */
 export function importTableViolations(
   packages: readonly Package[],
   table: Readonly<Record<string, readonly string[]>> = IMPORT_TABLE,
@@ -142,7 +144,7 @@ function importedPackages(sources: readonly Source[]): Map<string, { file: strin
   return imported;
 }
 
-/** Files that need each other in a circle, types included: nobody can read one of them first. */
+/** Files that need each other in a circle, types included: none of them can be read first. */
 export function fileCycles(sources: readonly Source[]): Violation[] {
   const known = new Map(sources.map((source) => [source.path, source]));
   const edges = new Map<string, ReadonlyMap<string, Import>>();

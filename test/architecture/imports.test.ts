@@ -92,7 +92,7 @@ describe('the import table rule notices', () => {
     ]);
   });
 
-  test('a package nobody placed', () => {
+  test('a package without a place', () => {
     expect(problemsOf(importTableViolations([made('extra')]))).toEqual([
       'packages/extra/package.json:1 the package is not in the import table',
     ]);

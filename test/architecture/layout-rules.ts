@@ -87,7 +87,10 @@ export function conflictViolations(files: readonly TextFile[]): Violation[] {
 
 const MAX_WIDTH = 120;
 
-/** Lines wider than the formatter makes them: comments and strings, which it leaves alone. Tables and links cannot be wrapped. */
+/**
+ * Lines wider than the formatter makes them: comments and strings, which it leaves alone. Tables and links cannot be
+ * wrapped.
+ */
 export function lineWidthViolations(files: readonly TextFile[]): Violation[] {
   return files
     .filter(({ path }) => /\.(?:ts|mjs|js)$/.test(path))

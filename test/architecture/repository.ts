@@ -40,7 +40,9 @@ export interface Repository {
 /** The folder everything is in, as an absolute path. */
 export const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Made by tools or by running edrlake, never committed. `lake` counts only at the top: there is a package of that name. */
+/**
+ * Made by tools or by running edrlake, never committed. `lake` counts only at the top: there is a package of that name.
+ */
 const NOT_OURS = new Set(['.git', 'node_modules', 'dist', 'bundle', '.turbo', '.vitest', 'coverage']);
 const NOT_OURS_AT_TOP = new Set(['lake']);
 

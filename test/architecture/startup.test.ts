@@ -9,7 +9,7 @@ const COMMAND_LINE = ['fast-string-width', 'fast-wrap-ansi', 'yargs'];
 const source = (path: string) => `packages/cli/src/${path}`;
 
 describe('the command', () => {
-  test('tells its version with two files', () => {
+  test('prints its version with two files', () => {
     expect(loadedAtOnce(packages, source('main.ts'))).toEqual({
       files: [source('main.ts'), source('version.ts')],
       foreign: [],

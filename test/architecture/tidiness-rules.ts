@@ -5,7 +5,7 @@ import type { Violation } from './violation.ts';
 
 const MAX_FILE_LINES = 450;
 
-/** Folders that exist only on the machine of whoever wrote the line. Windows paths are left alone: they are what events contain. */
+/** Folders that exist only on the machine of the author. Windows paths are left alone: they are what events contain. */
 const MACHINE_PATH = /(?<![\w.:$}*-])\/(?:work|root|home|Users|workspaces?|builds)\/[\w.-]+/;
 
 /** Delivered payloads are kept as they were delivered. */
@@ -40,7 +40,7 @@ export function machinePathViolations(files: readonly TextFile[]): Violation[] {
 }
 
 /**
- * Addresses in the lock file, which would send everybody to the registry of whoever wrote it, and packages for other
+ * Addresses in the lock file, which would send every user to the registry of the author, and packages for other
  * platforms that it lacks, as a registry without them leaves it: `npm ci` refuses such a file.
  */
 export function lockFileViolations(lockFile: TextFile): Violation[] {

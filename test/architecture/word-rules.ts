@@ -50,7 +50,7 @@ export function nameViolations(files: readonly Pick<TextFile, 'path'>[]): Violat
       violations.push({
         file: path,
         line: 1,
-        problem: 'the name does not tell subject and aspect',
+        problem: 'the name does not say subject and aspect',
         remedy: 'Call it <subject>.<aspect>.test.ts',
       });
     }
@@ -112,7 +112,7 @@ export function ambientViolations(sources: readonly Source[]): Violation[] {
   });
 }
 
-/** Errors nobody can act on, for lack of a code and a disposition. */
+/** Errors that no caller can act on, for lack of a code and a disposition. */
 export function bareErrorViolations(sources: readonly Source[]): Violation[] {
   return sources.flatMap((source) => {
     const violations: Violation[] = [];

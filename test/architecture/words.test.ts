@@ -21,7 +21,7 @@ describe('the repository', () => {
     expectNone(ambientViolations(libraries.filter(({ path }) => path !== 'packages/core/src/time/clock.ts')));
   });
 
-  test('throws only errors somebody can act on', () => {
+  test('throws only errors that a caller can act on', () => {
     expectNone(bareErrorViolations(shipped));
   });
 });
@@ -44,7 +44,7 @@ describe('the name rule', () => {
   test('wants tests named by subject and aspect', () => {
     const paths = ['plan.test.ts', 'plan.tiling.test.ts', 'a/plan-windows.no-gap.test.ts', 'server.ts'];
     expect(problemsOf(nameViolations(paths.map((name) => ({ path: `packages/pager/test/${name}` }))))).toEqual([
-      'packages/pager/test/plan.test.ts:1 the name does not tell subject and aspect',
+      'packages/pager/test/plan.test.ts:1 the name does not say subject and aspect',
     ]);
   });
 });

@@ -28,7 +28,9 @@ describe('a damaged lake', () => {
       const examined = await runCommand(['doctor', ...lake]);
       expect(examined).toMatchObject({ exitCode: 1, stderr: '' });
       expect(examined.stdout).toContain('✘ lake log');
-      expect(examined.stdout.replace(/\s+/g, ' ')).toContain(`→ edrlake rebuild-log --lake ${join(directory, 'lake')}`);
+      expect(examined.stdout.replace(/\s+/g, ' ')).toContain(
+        `→ npx edrlake rebuild-log --lake ${join(directory, 'lake')}`,
+      );
       expect(await runJson(['rebuild-log', ...lake])).toMatchObject({ events: 300, removedRows: 0, setAside: [] });
       const again = await runJson(['backfill', ...days, ...lake]);
       expect(again).toMatchObject({ outcome: 'done', events: { new: 0, changed: 0, unchanged: 300 } });

@@ -19,14 +19,14 @@ import { proxySecrets } from './process/proxy-environment.ts';
 import { causeText, errorDocument, errorText, withoutSecrets } from './text/error-text.ts';
 
 /**
- * Runs one command line and resolves to the exit code. Everything a command throws ends here as one message for people on
- * stderr, or as one JSON document on stdout.
+ * Runs one command line and resolves to the exit code. Everything a command throws ends here as one message for people
+ * on stderr, or as one JSON document on stdout.
  * @param args without program and script
  */
 export async function runProgram(args: readonly string[], given: ProcessContext): Promise<number> {
   const env = cleanEnvironment(given.env);
   const context = { ...given, env };
-  // What can be told before the command line is known to be right; the settings replace it once they are read.
+  // Guessed from raw arguments, for errors in the command line; the settings replace it once they are read.
   const style = { json: switchedOn(args, 'json', env), debug: flagText(args, 'log-level', env) === 'debug' };
   try {
     return await dispatch(args, style, context);
@@ -95,7 +95,7 @@ async function reportError(error: EdrlakeError, style: ErrorStyle, context: Proc
   return error.exitCode;
 }
 
-/** Whatever fails because a person stopped the command is the interrupt. */
+/** Any failure after the user stopped the command is the interrupt. */
 function interruptOr(thrown: unknown, context: ProcessContext): EdrlakeError {
   const error = toEdrlakeError(thrown);
   if (!context.signal.aborted || error.code === 'INTERRUPTED') return error;

@@ -30,7 +30,7 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   process.on('SIGHUP', stop);
-  // Whoever started us as a child is gone.
+  // The parent process is gone.
   process.on('disconnect', stop);
   process.channel?.unref();
   for (const stream of [process.stdout, process.stderr]) {
@@ -54,7 +54,7 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
   process.stdin.destroy();
 }
 
-/** Commands that only show something: when nobody reads their result any more, there is nothing left to do. */
+/** Commands that only show something: without a reader of their result, nothing is left to do. */
 const SHOWING = new Set([
   'query',
   'sql',
@@ -68,12 +68,12 @@ const SHOWING = new Set([
   'simulate',
 ]);
 
-/** What becomes of the process when one of its output streams fails. */
+/** Ends the process, or not, when one of its output streams fails. */
 function endOutput(stream: NodeJS.WriteStream, error: NodeJS.ErrnoException, command: string): void {
   if (error.code === 'EPIPE') {
-    // The reader has seen enough (`edrlake query … | head`).
+    // The reader has closed the pipe (`edrlake query … | head`).
     if (stream === process.stdout && (SHOWING.has(command) || command.startsWith('-'))) process.exit(0);
-    // An export goes on without its log reader, to its own exit code; what it still says goes nowhere.
+    // An export goes on without its log reader, to its own exit code; its log is dropped.
     stream.write = () => true;
     return;
   }

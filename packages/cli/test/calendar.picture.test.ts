@@ -61,10 +61,10 @@ function statesOf({ spans }: Calendar): Record<Day, DayState> {
   return states;
 }
 
-describe('how a day stands', () => {
+describe('the state of a day', () => {
   const lines = [line('2026-11-01'), line('2026-11-02', 'partial'), line('2026-11-05', 'mismatched')];
 
-  it('is what its proofs say; days between that nobody fetched were never planned', () => {
+  it('is what its proofs say; days between that were never fetched were never planned', () => {
     expect(statesOf(calendarFrom(lines))).toEqual({
       '2026-11-01': 'complete',
       '2026-11-02': 'partial',
@@ -99,7 +99,7 @@ describe('how a day stands', () => {
     });
   });
 
-  it('is open while the day is not over and settled, whatever was proven or compared', () => {
+  it('is open while the day is not over and settled, also where it was proven or compared', () => {
     const today = [line('2026-11-27'), line('2026-11-28', 'open')];
     const compared = new Map<Day, DayComparison>([
       ['2026-11-28', { verdict: 'match', atMs: NOW_MS }],
@@ -123,13 +123,13 @@ describe('how a day stands', () => {
     });
   });
 
-  it('is not told of days that have not come yet', () => {
+  it('leaves out days that have not come yet', () => {
     const calendar = calendarFrom([line('2026-11-27'), line('2131-01-01', 'open')]);
     expect(statesOf(calendar)).toEqual({ '2026-11-27': 'complete', '2026-11-28': 'unplanned' });
     expect(calendarFrom([line('2131-01-01', 'open')]).spans).toEqual([]);
   });
 
-  it('is told for one scope: everything, or else the filter of most days', () => {
+  it('is of one scope: everything, or else the filter of most days', () => {
     const filtered = [line('2026-11-01', 'complete', 'type: FILE'), line('2026-11-02', 'complete', 'type: FILE')];
     const calendar = calendarFrom(filtered, new Map(), parseRange('2026-11-01', '2026-11-09'));
     expect(calendar).toMatchObject({ scope: 'type: FILE', counts: { complete: 2, unplanned: 0 } });

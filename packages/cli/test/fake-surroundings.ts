@@ -2,7 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { type Clock, seededRandom } from '@edrlake/core';
 import type { ProcessContext } from '../src/process/process-context.ts';
 
-/** A stream that stands for a terminal or a file and keeps what was written. */
+/** A stream in place of a terminal or a file. It keeps what was written. */
 export class TextBuffer extends Writable {
   readonly isTTY: boolean;
   readonly columns: number | undefined;
@@ -24,7 +24,7 @@ export class TextBuffer extends Writable {
   }
 }
 
-/** A clock that goes only when it is told to. */
+/** A clock that moves only by `advance`. */
 export function handClock(startMs: number): Clock & { advance(ms: number): void } {
   let nowMs = startMs;
   return {

@@ -1,5 +1,5 @@
-// Contract: the help of each command fits its width, is taken from the module that runs, and names the flags that the command
-// takes; flags of other commands are refused.
+// Contract: the help of each command fits its width, is taken from the module that runs, and names the flags that the
+// command takes; flags of other commands are refused.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -87,7 +87,7 @@ describe('the flags of a command', () => {
       for (const name of [others[0] ?? '', others.at(-1) ?? '']) {
         const said = await refusal([name, `--${flag}`]);
         expect(said).toContain(`edrlake ${name} has no flag --${flag} [USAGE]`);
-        expect(said).toContain(`See: edrlake ${name} --help`);
+        expect(said).toContain(`See: npx edrlake ${name} --help`);
       }
     },
   );

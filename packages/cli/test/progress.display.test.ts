@@ -181,7 +181,7 @@ describe('progress off a terminal', () => {
     expect(file.text).not.toContain('\u001b');
   });
 
-  it('tells every request only with --log-level debug, and nothing ordinary with error', () => {
+  it('logs every request only with --log-level debug, and nothing ordinary with error', () => {
     for (const [level, lines] of [
       ['debug', 1],
       ['info', 0],

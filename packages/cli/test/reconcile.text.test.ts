@@ -21,7 +21,7 @@ function view(days: readonly ReconciledDay[], more: Partial<ReconcileView> = {})
 }
 
 describe('a comparison in words', () => {
-  it('is a line a day, the sum and the command that mends', () => {
+  it('is a line a day, the sum and the command that repairs', () => {
     const text = reconcileText(view([MATCH, LATE]), 80);
     expect(text).toMatch(/2026-11-21 +1,500 +1,000 +1,000 +1,000 +late \+500/);
     expect(text).toContain('1 of 2 days match: 1 late. 2 requests.');
@@ -38,7 +38,7 @@ describe('a comparison in words', () => {
     expect(reconcileText(view([]), 80)).toBe('There is no day to compare.\n');
   });
 
-  it('names lost files and tells what a repair did', () => {
+  it('names lost files and reports what a repair did', () => {
     const missing: ReconciledDay = {
       ...LATE,
       verdict: 'missing',

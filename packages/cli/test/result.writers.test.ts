@@ -49,7 +49,7 @@ describe('a query result', () => {
     expect(text).toContain('(500 of 800 rows; --format csv has all)');
   });
 
-  it('as CSV tells NULL from empty text', async () => {
+  it('as CSV writes NULL and empty text differently', async () => {
     const result = resultOf(MIXED, [[1n, '']], [[null, 'say "a, b"\nc']], [[2n, null]]);
     expect(await textOf((out) => writeCsv(out, result))).toBe('n,t\n1,""\n,"say ""a, b""\nc"\n2,\n');
   });

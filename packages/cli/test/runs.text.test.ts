@@ -54,7 +54,7 @@ describe('runs in words', () => {
     expect(runsText([RUN], 120)).toContain('1970-01-01T00:00:00Z');
   });
 
-  it('tell one run with its tasks, what went wrong and who was told', () => {
+  it('show one run with its tasks, what went wrong and which webhooks were called', () => {
     const text = runText(RUN, 80);
     expect(text).toMatch(/✔ +sync +done +1 +2 s +23 +19,958/);
     expect(text).toContain('reconcile: the gateway did not answer [TIMEOUT]');

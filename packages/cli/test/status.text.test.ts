@@ -63,7 +63,7 @@ Requests left  135 of 300 in 1 h
   expect(Math.max(...text.split('\n').map(displayWidth))).toBeLessThanOrEqual(80);
 });
 
-it('leaves out what nobody knows', () => {
+it('leaves out what is unknown', () => {
   const unknown = { newestEventAtMs: null, watermarkMs: null, freshUntilMs: null, lastRun: null, budget: null };
   const text = statusText({ ...STATUS, ...unknown }, { width: 80, colour: false, nowMs: NOW_MS });
   expect(text).not.toMatch(/Newest|Watermark|Last run|Requests left|null/);

@@ -179,8 +179,8 @@ function typedTexts(argv: Readonly<Record<string, unknown>>, { flags }: Command)
 }
 
 /**
- * The arguments without a flag. yargs leaves those behind `--` in `_`, after the name of the command, and looks neither at
- * their names nor at their number.
+ * The arguments without a flag. yargs leaves those behind `--` in `_`, after the name of the command, and looks neither
+ * at their names nor at their number.
  * @throws {EdrlakeError} `USAGE` for one too many
  */
 function wordsOf(

@@ -88,7 +88,7 @@ export interface FlagText {
   readonly defaultText: string | null;
 }
 
-/** A command line that can be typed as it stands, and what for, in a few words. */
+/** A command line that can be pasted, and its purpose in a few words. */
 export interface Example {
   readonly command: string;
   readonly purpose: string;
@@ -135,7 +135,7 @@ function declarePositionals(yargs: Argv, { command, positionals }: CommandText, 
 function declareFlag(yargs: Argv, name: FlagName, purpose: Purpose, text?: FlagText): void {
   const { group, valueName, choices, describe, defaultText } = { ...flagNamed(name), ...text };
   if (purpose === 'help') {
-    // yargs has no word for the value of a flag; as a part of the name it stands in the right column.
+    // yargs has no word for the value of a flag; as a part of the name it is in the right column.
     yargs.option(valueName === null ? name : `${name} ${valueName}`, {
       group: `${group}:`,
       describe,

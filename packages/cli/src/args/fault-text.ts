@@ -24,13 +24,13 @@ export const FAULT_FORMS: readonly (readonly [string, string])[] = [
   ['no-content', 'status 204'],
   ['error-object', 'status 200 with an error as JSON'],
   ['wrong-count:5', 'a count is off by 5'],
-  ['zero-count', 'a count is 0, whatever there is'],
+  ['zero-count', 'a count is 0, also where there are events'],
   ['bare-number', 'a count is a number alone'],
 ];
 
 /** What the forms have in common, in words for a help text. */
 export const FAULT_GRAMMAR =
-  'A fault is FORM, FORM@N (for the Nth such request) or FORM@NxTIMES (so many times in a row). It meets requests for pages of events (the last three: counts); auth/FORM, count/FORM, detail/FORM and any/FORM meet others.';
+  'A fault is FORM, FORM@N (for the Nth such request) or FORM@NxTIMES (TIMES requests in a row). It meets requests for pages of events (the last three: counts); auth/FORM, count/FORM, detail/FORM and any/FORM meet others.';
 
 /** Faults that only counts can have. */
 const COUNT_FAULTS: readonly string[] = ['wrong-count', 'zero-count', 'bare-number'];

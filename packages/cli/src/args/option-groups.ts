@@ -15,7 +15,7 @@ export const GATEWAY = [
 ] as const satisfies readonly FlagName[];
 /** Names of the fields that hold the time of an event. */
 export const TIME_TOKENS = ['event-time-token', 'processed-time-token'] as const satisfies readonly FlagName[];
-/** What only some platforms need to be told. */
+/** Settings that only some platforms need. */
 export const PLATFORM = [
   'max-result-window',
   ...TIME_TOKENS,

@@ -5,7 +5,7 @@ export type ReadText<T> = (text: string) => T | null;
 
 /** What a flag, an `EDRLAKE_` variable and a configuration key of the same name have in common. */
 export interface Flag<T> {
-  /** The heading it stands under in a help text. */
+  /** Its heading in a help text. */
   readonly group: FlagGroup;
   readonly describe: string;
   /** The word for its value in a help text, or null for a switch, which takes none. */
@@ -201,7 +201,10 @@ const UNITS_BYTES: Readonly<Record<string, number>> = {
   ...{ kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3, tib: 1024 ** 4 },
 };
 
-/** With less DuckDB cannot read a batch of pages: its buffers for reading alone take a third of the half that a batch gets. */
+/**
+ * With less DuckDB cannot read a batch of pages: its buffers for reading alone take a third of the half that a batch
+ * gets.
+ */
 const LEAST_MEMORY_BYTES = 300e6;
 
 /** A size as DuckDB reads it, `512MB` or `2 GiB`, of at least 300 MB. */

@@ -22,7 +22,7 @@ export const QUERY_FORMATS = ['table', 'csv', 'json', 'ndjson', 'arrow', 'parque
 /** One of the result formats. */
 export type QueryFormat = (typeof QUERY_FORMATS)[number];
 
-/** How much stderr tells, least first: each level includes those before it. */
+/** How much is logged on stderr, least first: each level includes those before it. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 /** How much a line matters. */
 export type LogLevel = (typeof LOG_LEVELS)[number];

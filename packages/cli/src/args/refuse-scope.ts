@@ -3,7 +3,7 @@ import { configKey, environmentName, type FlagValues } from './options.ts';
 
 /**
  * A filter, or a state, in the settings is a wish to have a part of the events. Comparing knows no parts, and exporting
- * everything instead would cost requests and fill the lake with what nobody asked for.
+ * everything instead would cost requests and fill the lake with events outside of the scope.
  * @param who what was asked for
  * @param why it takes all events
  * @throws {EdrlakeError} `CONFIG_INVALID` where the settings select events

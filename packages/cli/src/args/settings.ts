@@ -10,7 +10,9 @@ export interface SettingsLayer {
   readonly errorCode: Extract<ErrorCode, 'USAGE' | 'CONFIG_INVALID'>;
 }
 
-/** Settings of one layer that exclude each other; a stronger layer's choice silences the other one of a weaker layer. */
+/**
+ * Settings of one layer that exclude each other; a stronger layer's choice silences the other one of a weaker layer.
+ */
 const EXCLUSIVE: readonly (readonly [FlagName, FlagName])[] = [['platform', 'base-url']];
 
 /** What was typed on the command line. */
@@ -43,7 +45,8 @@ export function configLayer(config: Readonly<Record<string, unknown>>, file: str
 /**
  * The value of every flag, each from the first layer that has it, else its default.
  * @param layers strongest first
- * @throws {EdrlakeError} `USAGE` or `CONFIG_INVALID` naming the setting where it was given, what was expected and found.
+ * @throws {EdrlakeError} `USAGE` or `CONFIG_INVALID` naming the setting where it was given, what was expected and
+ * found.
  */
 export function resolveSettings(layers: readonly SettingsLayer[]): FlagValues {
   const values: Record<string, unknown> = {};

@@ -15,9 +15,10 @@ import { readWatermark, watermarkOf } from '@edrlake/runner/history';
 export type OnlyState = 'missing' | 'failed' | 'mismatched' | 'rejected';
 
 /**
- * The stretches of a range that are in the given state, oldest first, apart from each other. `missing`: never proven, neither
- * by their own time nor, as far as the lake was synced, by processing time. `failed`: windows that failed in an earlier run
- * and were not proven since. `mismatched`: the newest word on them is that they do not add up, or rows of the day were lost. `rejected`: too many of their records could not become rows.
+ * The stretches of a range that are in the given state, oldest first, apart from each other. `missing`: never proven,
+ * neither by their own time nor, as far as the lake was synced, by processing time. `failed`: windows that failed in an
+ * earlier run and were not proven since. `mismatched`: the newest word on them is that they do not add up, or rows of
+ * the day were lost. `rejected`: too many of their records could not become rows.
  */
 export async function wantedRanges(
   lake: Lake,
@@ -79,7 +80,10 @@ function joined(ranges: readonly TimeRange[]): TimeRange[] {
   return result;
 }
 
-/** From the first day the lake knows to yesterday, or to its last day where that is earlier; null where it knows none before today. */
+/**
+ * From the first day the lake knows to yesterday, or to its last day where that is earlier; null where it knows none
+ * before today.
+ */
 export async function knownDays(lake: Lake, nowMs: number): Promise<TimeRange | null> {
   const days = await lake.coverage();
   const [first, last] = [days[0], days.at(-1)];

@@ -45,7 +45,7 @@ export const command = defineCommand({
   run,
 });
 
-/** Exports a range and proves it. Committed windows stay whatever happens; the next run goes on from there. */
+/** Exports a range and proves it. Committed windows stay after any failure; the next run continues from there. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);

@@ -107,7 +107,7 @@ async function exportWeek(
   await say(planSentence(plan));
   const display = startDisplay(values, context);
   const services = servicesOf(context, display.emit);
-  // A connection of its own, so that the report tells the requests of the export alone.
+  // A connection of its own, so that the report counts the requests of the export alone.
   const connection = connect(settings, services);
   try {
     const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);

@@ -34,7 +34,10 @@ export const command = defineCommand({
   run,
 });
 
-/** Looks at everything an export depends on and says what to do about what is wrong; with --lake alone, only at the lake. */
+/**
+ * Looks at everything an export depends on and says what to do about what is wrong; with --lake alone, only at the
+ * lake.
+ */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, typed } = input;
   const isAboutLake = typed.has('lake') && !typed.has('platform') && !typed.has('base-url');
@@ -54,7 +57,7 @@ async function diagnosed(values: FlagValues, context: ProcessContext): Promise<r
   const display = startDisplay({ ...values, 'no-progress': true }, context);
   try {
     const target = {
-      // Whoever asks what is wrong does not want to wait for it to pass.
+      // A user who looks for a fault does not wait for retries.
       settings: { ...connectionSettings(values, credentials, context.env), retryTries: 2 },
       lakeDirectory: lakeDirectory(values, context),
       range: optionalRange(values),

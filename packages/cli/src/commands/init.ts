@@ -23,7 +23,10 @@ export const command = defineCommand({
   run,
 });
 
-/** Writes a commented configuration and the nightly pipeline into the working directory. Without `--force` an existing file is never touched. */
+/**
+ * Writes a commented configuration and the nightly pipeline into the working directory. Without `--force` an existing
+ * file is never touched.
+ */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const path = join(context.workingDirectory, FILE_NAME);

@@ -11,7 +11,7 @@ import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
 import { spanOf } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
-/** The limit of a standard subscription, which the duration is told for. */
+/** The limit of a standard subscription: the duration is shown for it. */
 const STANDARD_LIMIT = { requests: 300, windowSeconds: 3_600 };
 
 /** `edrlake plan` */
@@ -86,7 +86,7 @@ async function provenOf(
   }
 }
 
-/** How long so many requests take when the limit is used in full. */
+/** Duration of the requests when the limit is used in full. */
 function durationAtLimitMs(
   plan: ExportPlan,
   limit: { readonly requests: number; readonly windowSeconds: number },

@@ -70,8 +70,8 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 }
 
 /**
- * The error that says that another process runs the pipeline now. It does the work of this night, so there is nothing to do
- * and nothing to alarm a person about. Any other error is thrown.
+ * The error that says that another process runs the pipeline now. It does the work of this night, so there is nothing
+ * to do and nothing to alarm a person about. Any other error is thrown.
  */
 function activeOrThrow(thrown: unknown): EdrlakeError {
   if (thrown instanceof EdrlakeError && thrown.code === 'RUN_BUSY' && thrown.context.pipeline !== undefined)

@@ -27,7 +27,7 @@ export const command = defineCommand({
   run,
 });
 
-/** Lists the runs of a lake, or tells one of them in full. */
+/** Lists the runs of a lake, or shows one of them in full. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, positionals } = input;
   const { stdout, env } = context;

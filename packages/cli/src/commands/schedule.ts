@@ -43,11 +43,11 @@ export const command = defineCommand({
   run,
 });
 
-/** Runs pipelines whenever they are due, until it is told to stop. */
+/** Runs pipelines when they are due, until a signal stops it. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const pipelines = await scheduledPipelines(input, context);
-  // What would stop every run should stop the schedule now, while somebody looks.
+  // What would stop every run should stop the schedule now, while the user is at the terminal.
   for (const pipeline of pipelines) {
     validatePipeline(pipeline, BUILT_IN_TASKS);
     refusePipelineScope(pipeline, values);

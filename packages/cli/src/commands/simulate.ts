@@ -49,7 +49,10 @@ export const command = defineCommand({
   run,
 });
 
-/** Serves simulated events until it is stopped. With `--json`, or on a pipe, the first line is a JSON document with `url`. */
+/**
+ * Serves simulated events until it is stopped. With `--json`, or on a pipe, the first line is a JSON document with
+ * `url`.
+ */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, signal } = context;

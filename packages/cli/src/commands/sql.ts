@@ -51,7 +51,8 @@ async function runScript(lake: Lake, format: QueryFormat, asDocument: boolean, c
     for (const sql of all) await writeResult(stdout, { lake, sql, format, signal }, width);
     return;
   }
-  // One document for all: a list with the list of rows of each statement. Held back, so that an error is the only document.
+  // One document for all: a list with the list of rows of each statement. Held back, so that an error is the only
+  // document.
   const results: string[] = [];
   for (const sql of all) {
     const collector = new TextCollector();

@@ -26,7 +26,7 @@ export const command = defineCommand({
   run,
 });
 
-/** Shows what the lake holds and how each day stands. */
+/** Shows what the lake holds and the state of each day. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, stderr, env } = context;

@@ -19,7 +19,8 @@ const schema = z.strictObject(
 
 /**
  * The content of a configuration file, when every key is known and can be used.
- * @throws {EdrlakeError} `CONFIG_INVALID` naming file and key, what was expected and what was found; never the value of a credential.
+ * @throws {EdrlakeError} `CONFIG_INVALID` naming file and key, what was expected and what was found; never the value of
+ * a credential.
  */
 export function checkConfig(content: unknown, file: string): Readonly<Record<string, unknown>> {
   if (typeof content === 'object' && content !== null) refuseCredentials(Object.keys(content), file);

@@ -33,7 +33,7 @@ const SAMPLES: Partial<Record<FlagName, string | number | boolean>> = {
 /** The text of a new `edrlake.config.ts`: every setting with what it means, those that were chosen switched on. */
 export function configTemplate(values: FlagValues): string {
   const lines = [
-    '// Settings of edrlake. A flag or an EDRLAKE_… variable of the same name is stronger than what stands here.',
+    '// Settings of edrlake. A flag or an EDRLAKE_… variable of the same name wins over a value in this file.',
     '// Account and password never belong here: set EDRLAKE_USERNAME and EDRLAKE_PASSWORD or EDRLAKE_PASSWORD_FILE.',
     'export default {',
   ];

@@ -13,10 +13,10 @@ const HOW =
   'Set EDRLAKE_USERNAME and either EDRLAKE_PASSWORD or EDRLAKE_PASSWORD_FILE (a file that holds only the password).';
 
 /**
- * The account from the environment, the only place it may come from. Line breaks and a byte order mark of a password file
- * are not part of the password.
- * @throws {EdrlakeError} `CREDENTIALS_MISSING` naming the variable; `CONFIG_INVALID` for characters that cannot be meant.
- * The values themselves are never in an error.
+ * The account from the environment, the only place it may come from. Line breaks and a byte order mark of a password
+ * file are not part of the password.
+ * @throws {EdrlakeError} `CREDENTIALS_MISSING` naming the variable; `CONFIG_INVALID` for characters that cannot be
+ * meant. The values themselves are never in an error.
  */
 export async function readCredentials(
   env: Readonly<Record<string, string | undefined>>,

@@ -16,10 +16,11 @@ const UNTYPABLE = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\ufffd]/u
 const HINT = 'Write it again as plain UTF-8 text of one line. It was not sent anywhere.';
 
 /**
- * The password in the bytes of a file: UTF-8 or UTF-16, with or without a byte order mark. The mark, the line break at the
- * end and empty lines after it are not part of it; blanks are. An empty text where the file holds none.
+ * The password in the bytes of a file: UTF-8 or UTF-16, with or without a byte order mark. The mark, the line break at
+ * the end and empty lines after it are not part of it; blanks are. An empty text where the file holds none.
  * @param setting what names the file, for messages
- * @throws {EdrlakeError} `CONFIG_INVALID` for bytes that no password can be; the message says what was found, never the text
+ * @throws {EdrlakeError} `CONFIG_INVALID` for bytes that no password can be; the message says what was found, never the
+ * text
  */
 export function readPasswordText(bytes: Uint8Array, setting: string): string {
   if (bytes.byteLength > MAX_BYTES) {
@@ -60,7 +61,9 @@ function nameOf(character: string): string {
   return /\p{Cc}/u.test(character) ? 'a control character' : 'an invisible character';
 }
 
-/** The encoding and how many bytes its mark takes. ASCII text in UTF-16 without a mark has a NUL in every other byte. */
+/**
+ * The encoding and how many bytes its mark takes. ASCII text in UTF-16 without a mark has a NUL in every other byte.
+ */
 function encodingOf(bytes: Uint8Array): readonly [encoding: string, markBytes: number] {
   for (const [encoding, mark] of MARKS) {
     if (mark.every((byte, index) => bytes[index] === byte)) return [encoding, mark.length];

@@ -14,9 +14,10 @@ export interface SimulatedGateway {
 const START_WITHIN_MS = 15_000;
 
 /**
- * Starts `edrlake simulate` as a child on a free port and resolves as soon as it listens. The caller stops it; it ends with this process in any case.
+ * Starts `edrlake simulate` as a child on a free port and resolves as soon as it listens. The caller stops it; it ends
+ * with this process in any case.
  * @param flags of `simulate`
- * @param workingDirectory where no configuration lies that could change what is simulated
+ * @param workingDirectory a folder without a configuration that could change what is simulated
  */
 export async function startSimulatedGateway(
   flags: readonly string[],

@@ -5,7 +5,10 @@ import type { Child, ProcessContext } from './process-context.ts';
 /** A child that ignores the request to end is killed after this time. */
 const STOP_WITHIN_MS = 2_000;
 
-/** Makes the function that starts children which cannot outlive this process: by signal, and by a channel whose end they notice. */
+/**
+ * Makes the function that starts children which cannot outlive this process: by signal, and by a channel whose end they
+ * notice.
+ */
 export function childSpawner(process: NodeJS.Process): ProcessContext['spawnChild'] {
   return ([program, ...args], options): Child => {
     const child = spawn(program, args, {

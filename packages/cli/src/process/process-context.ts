@@ -24,7 +24,9 @@ export interface ProcessContext {
   readonly signal: AbortSignal;
   /** Program and first arguments that start this same command again. */
   readonly selfCommand: readonly [string, ...string[]];
-  /** Starts a process that ends with this one, whatever happens. Its stdout is a pipe, its stderr is ours. */
+  /**
+   * Starts a process that ends with this one, also when this one is killed. Its stdout is a pipe, its stderr is ours.
+   */
   readonly spawnChild: (command: readonly [string, ...string[]], options: ChildOptions) => Child;
 }
 
@@ -50,7 +52,7 @@ export function lineWidth(sink: TextSink, env: ProcessContext['env']): number {
   return Number.isInteger(columns) && columns > 0 ? Math.max(NARROWEST, columns) : USUAL;
 }
 
-/** Whether to colour: only at a terminal that can, and not where `NO_COLOR` is set to anything. */
+/** Whether to colour: only at a terminal with colours, and not where `NO_COLOR` is set. */
 export function showsColour(sink: TextSink, env: ProcessContext['env']): boolean {
   return sink.isTTY === true && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
 }
@@ -63,7 +65,7 @@ export async function writeMessage(context: Pick<ProcessContext, 'stdout' | 'env
 /** Writes text and waits until the stream takes more, so that a slow reader does not fill memory. */
 export async function writeText(sink: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
   if (sink.write(text as string)) return;
-  // A stream that has failed takes no more, and says nothing more either; who made it knows why.
+  // A failed stream emits no further event; its owner has seen the error.
   if ((sink as { readonly destroyed?: boolean }).destroyed === true) return;
   await new Promise<void>((resolve, reject) => {
     const settle = (act: () => void) => {
@@ -72,7 +74,7 @@ export async function writeText(sink: NodeJS.WritableStream, text: string | Uint
       act();
     };
     const onDrain = () => settle(resolve);
-    // Nobody reads any more: what was to be said goes nowhere, which is no failure of the work.
+    // The reader is gone: the text is dropped, which is no failure of the work.
     const onError = (error: NodeJS.ErrnoException) =>
       settle(() => (error.code === 'EPIPE' ? resolve() : reject(error)));
     sink.on('drain', onDrain);

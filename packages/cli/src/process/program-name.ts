@@ -4,13 +4,16 @@ import { delimiter, join } from 'node:path';
 /** How a user starts this command. */
 export type ProgramName = 'edrlake' | 'npx edrlake';
 
-/** A command in a message for a user: the program and one of its commands, not the prefix of an error (`edrlake run: …`). */
+/**
+ * A command in a message for a user: the program and one of its commands, not the prefix of an error (`edrlake run:
+ * …`).
+ */
 const COMMAND =
   /(?<!npx |[\w./@-])edrlake(?= (?:demo|init|doctor|plan|backfill|sync|status|query|sql|count|event|reconcile|compact|vacuum|deduplicate|rebuild-log|run|runs|schedule|simulate|completion|--help)(?![\w:-]))/g;
 
 /**
- * `edrlake` where the shell finds it, else `npx edrlake`. The `node_modules/.bin` folders that npm adds to the path of a script
- * do not count: the shell of the user does not have them.
+ * `edrlake` where the shell finds it, else `npx edrlake`. The `node_modules/.bin` folders that npm adds to the path of
+ * a script do not count: the shell of the user does not have them.
  */
 export function programName(env: Readonly<Record<string, string | undefined>>): ProgramName {
   const folders = (env.PATH ?? '').split(delimiter);

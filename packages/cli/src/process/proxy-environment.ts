@@ -7,7 +7,8 @@ const EXAMPLE = 'http://proxy.example.com:3128';
 
 /**
  * The proxy that the environment names, and in `NO_PROXY` the hosts that need none; null where it names none.
- * @throws {EdrlakeError} `CONFIG_INVALID` for what is no URL of a proxy. The value, which may hold a password, is not shown.
+ * @throws {EdrlakeError} `CONFIG_INVALID` for what is no URL of a proxy. The value, which may hold a password, is not
+ * shown.
  */
 export function readProxy(env: Readonly<Record<string, string | undefined>>): ProxySettings | null {
   const setting = VARIABLES.find((name) => (env[name] ?? '').trim() !== '');

@@ -16,9 +16,9 @@ export interface Destination {
 }
 
 /**
- * Opens a connection to the gateway, through the proxy where one is set, and closes it again, before the first request is
- * made. Requests are tried again for minutes, which is right for a host that has answered before and wrong for one that was
- * never there.
+ * Opens a connection to the gateway, through the proxy where one is set, and closes it again, before the first request
+ * is made. Requests are tried again for minutes, which is right for a host that has answered before and wrong for one
+ * that was never there.
  * @throws {EdrlakeError} `HOST_UNREACHABLE`, `PROXY_UNREACHABLE` or `PROXY_REFUSED` within 20 seconds
  */
 export async function requireReachable(
@@ -81,7 +81,7 @@ interface Connecting {
   destroy(): unknown;
 }
 
-/** Waits for what `listen` settles, an error, the timeout or an abort, whichever is first, and then closes it. */
+/** Waits for what `listen` settles, an error, the timeout or an abort, and closes it after the first of them. */
 function ending<T>(
   connecting: Connecting,
   signal: AbortSignal,

@@ -99,7 +99,7 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
       );
     case 'budget-forgotten':
       return warn(
-        `the request budget in ${event.directory} says what cannot be; that part is forgotten, and the next answer tells`,
+        `the request budget in ${event.directory} is impossible in part; that part is dropped, and the next answer replaces it`,
       );
     case 'unfinished':
       return warn(

@@ -55,13 +55,14 @@ const PLAIN_LINE_MS = 10_000;
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';
 
-/** A display that redraws when told to: by events, at most ten times a second, and by `tick`. */
+/** A display that redraws at events, at most ten times a second, and at `tick`. */
 export function progressDisplay(stderr: TextSink, clock: Clock, options: DisplayOptions): ProgressDisplay {
   return options.live ? liveDisplay(stderr, clock, options) : plainDisplay(stderr, clock, options);
 }
 
 /**
- * The display for a command's settings, redrawn by a timer until `stop`. Live only where stderr is a terminal that can move its cursor.
+ * The display for a command's settings, redrawn by a timer until `stop`. Live only where stderr is a terminal that can
+ * move its cursor.
  */
 export function startDisplay(
   values: FlagValues,

@@ -123,8 +123,8 @@ export function eventsPerSecond(state: ProgressState, nowMs: number): number | n
 }
 
 /**
- * Milliseconds until the last page, or null while unknown. The slower of two counts: the rate so far, and the request limit,
- * which a fast start does not show until the allowance is used up.
+ * Milliseconds until the last page, or null while unknown. The slower of two counts: the rate so far, and the request
+ * limit, which a fast start does not show until the allowance is used up.
  */
 export function timeLeftMs(state: ProgressState, nowMs: number): number | null {
   const rate = eventsPerSecond(state, nowMs);

@@ -52,7 +52,8 @@ async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: F
 }
 
 /**
- * Runs the query and writes its result to a file, which replaces what is there when it is whole; or into a device or a pipe.
+ * Runs the query and writes its result to a file, which replaces what is there when it is whole; or into a device or a
+ * pipe.
  * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe
  */
 export async function writeResultFile(named: string, query: FormattedQuery): Promise<void> {
@@ -86,8 +87,8 @@ export async function writeResultFile(named: string, query: FormattedQuery): Pro
 }
 
 /**
- * The output stream that a path means which names an open file of this process, or null. Writing to the stream is what was
- * meant: opening the name again fails where it is a socket, and begins at the wrong place where it is a file.
+ * The output stream that a path means which names an open file of this process, or null. Writing to the stream is what
+ * was meant: opening the name again fails where it is a socket, and begins at the wrong place where it is a file.
  */
 export function outputStreamOf(
   path: string,

@@ -8,7 +8,7 @@ import { isNumeric, valueJson, valueText } from './result-values.ts';
 const TABLE_ROWS = 500;
 const NULL_TEXT = 'NULL';
 
-/** Writes a result as an aligned table with the number of rows below; NULL stands out from empty text. */
+/** Writes a result as an aligned table with the number of rows below; NULL differs from empty text. */
 export async function writeTable(out: NodeJS.WritableStream, result: QueryResult, width: number | null): Promise<void> {
   const rows: string[][] = [];
   let rowCount = 0;

@@ -33,7 +33,10 @@ interface Shell {
   running: AbortController | null;
 }
 
-/** Reads statements from the terminal until `.quit`, Ctrl-D or the end of the process. Errors are shown and the shell goes on. */
+/**
+ * Reads statements from the terminal until `.quit`, Ctrl-D or the end of the process. Errors are shown and the shell
+ * goes on.
+ */
 export async function runSqlShell(lake: Lake, format: QueryFormat, context: ProcessContext): Promise<void> {
   const { stdin, stdout, signal } = context;
   const shell: Shell = { lake, context, format, pending: '', running: null };

@@ -40,17 +40,17 @@ const COLOURS: Readonly<Record<DayState, number>> = {
   unplanned: 90,
 };
 
-/** Up to so many months there is a mark for each day; beyond, one for each week. */
+/** Up to this number of months each day has a mark; beyond, each week. */
 const MOST_MONTHS = 24;
-/** Up to so many years each has a line; beyond, years that follow each other and stand the same share one. */
+/** Up to this number of years each has a line; beyond, neighbouring years of the same state share one. */
 const MOST_YEARS = 40;
 const WEEKS_OF_YEAR = 53;
 const DAYS_OF_MONTH = 31;
 const LABEL_WIDTH = 9;
 
 /**
- * Days as a picture with its legend: a line a month with a mark a day, or a line a year with a mark a week. At most 80 cells
- * wide; as many lines as there is something to tell, however many days that are.
+ * Days as a picture with its legend: a line a month with a mark a day, or a line a year with a mark a week. At most 80
+ * cells wide; as many lines as there is something to tell, however many days that are.
  */
 export function calendarText(calendar: Calendar, width: number, colour: boolean): string {
   const { spans } = calendar;
@@ -68,7 +68,7 @@ export function calendarText(calendar: Calendar, width: number, colour: boolean)
   return [dayRuler(), ...[...months].map(([month, days]) => monthLine(month, days, colour)), '', ...legend].join('\n');
 }
 
-/** A day and how it stands. */
+/** A day and its state. */
 interface DayMark {
   readonly day: Day;
   readonly state: DayState;

@@ -2,11 +2,11 @@ import { type Day, dayOf, isAhead, MS_PER_DAY, SETTLE_LAG_MS, startOfDayMs, type
 import type { DayCoverage } from '@edrlake/lake';
 
 /**
- * How a day stands, worst first. `mismatched`: what was fetched is not what the API counted, or ids are stored twice.
- * `rejected`: too many of its records could not become rows. `missing`: the lake has lost events it held. `late`: the API has gained events since. `unverified`: the API counted nothing in
- * some of the day, which nothing confirmed. `partial`: some of the day was
- * never proven, or before it had settled. `unplanned`: nothing of it was ever fetched. `open`: the day is not over, or has not
- * settled. `complete`: the lake holds all of it.
+ * The state of a day, worst first. `mismatched`: what was fetched is not what the API counted, or ids are stored twice.
+ * `rejected`: too many of its records could not become rows. `missing`: the lake has lost events it held. `late`: the
+ * API has gained events since. `unverified`: the API counted nothing in some of the day, which nothing confirmed.
+ * `partial`: some of the day was never proven, or before it had settled. `unplanned`: nothing of it was ever fetched.
+ * `open`: the day is not over, or has not settled. `complete`: the lake holds all of it.
  */
 export const DAY_STATES = [
   'mismatched',
@@ -37,7 +37,10 @@ export interface DaySpan extends TimeRange {
 export interface Calendar {
   /** `all`, or the filter most days were fetched under. */
   readonly scope: string;
-  /** From the first day the lake knows to the last one, or to today where that is earlier, without a gap; empty in an empty lake. */
+  /**
+   * From the first day the lake knows to the last one, or to today where that is earlier, without a gap; empty in an
+   * empty lake.
+   */
   readonly spans: readonly DaySpan[];
   /** Days in each state. */
   readonly counts: Readonly<Record<DayState, number>>;
@@ -49,14 +52,16 @@ export interface DayKnowledge {
   readonly lines: readonly DayCoverage[];
   readonly comparisons: ReadonlyMap<Day, DayComparison>;
   /**
-   * The processing time that was synced without a gap and had settled then. Nothing is processed before it happens, so a day
-   * that is inside is as complete as one that was fetched by its own time.
+   * The processing time that was synced without a gap and had settled then. Nothing is processed before it happens, so
+   * a day that is inside is as complete as one that was fetched by its own time.
    */
   readonly followed: TimeRange | null;
   readonly nowMs: number;
 }
 
-/** Puts together what proofs and comparisons say; whichever is younger counts. Takes as long as there is to know, however many days that are. */
+/**
+ * Combines proofs and comparisons; the younger counts. The time grows with what is known, not with the number of days.
+ */
 export function calendarOf({ lines, comparisons, followed, nowMs }: DayKnowledge): Calendar {
   const scope = mainScope(lines);
   const isAll = scope === 'all';
@@ -103,7 +108,8 @@ function stateOf(
   if (compared !== undefined && compared.atMs >= (line?.lastVerifiedAtMs ?? 0)) {
     if (compared.verdict === 'duplicate') return 'mismatched';
     if (compared.verdict === 'late' || compared.verdict === 'missing') return compared.verdict;
-    // Equal numbers say something about a whole day only after it has settled, and only by a clock that can be believed.
+    // Equal numbers say something about a whole day only after it has settled, and only by a clock that can be
+    // believed.
     const isWholeDay = compared.atMs >= endMs + SETTLE_LAG_MS && !isAhead(compared.atMs, nowMs);
     if (compared.verdict === 'match' && isWholeDay) return 'complete';
   }
@@ -126,13 +132,13 @@ function asOfNow(state: DayState, { endMs }: TimeRange, nowMs: number): DayState
   return state === 'partial' && endMs + SETTLE_LAG_MS > nowMs ? 'open' : state;
 }
 
-/** The state that stands for several days; of complete and unplanned ones together: partial. null for no day. */
+/** The state of several days; of complete and unplanned ones together: partial. null for no day. */
 export function worstOf(states: readonly DayState[]): DayState | null {
   const worst = DAY_STATES.find((state) => states.includes(state)) ?? null;
   return worst === 'unplanned' && (states.includes('complete') || states.includes('open')) ? 'partial' : worst;
 }
 
-/** How the day stands; null for a day the calendar does not hold. */
+/** The state of the day; null for a day the calendar does not hold. */
 export function stateOn({ spans }: Calendar, day: Day): DayState | null {
   const startMs = startOfDayMs(day);
   let [low, high] = [0, spans.length];

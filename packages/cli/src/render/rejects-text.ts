@@ -6,7 +6,10 @@ import { truncate } from '../text/text-width.ts';
 /** Reasons that are shown. */
 const SHOWN = 5;
 
-/** Tells on stderr why too many records were rejected, each reason with how many and one of them; nothing where there are few. */
+/**
+ * Reports on stderr why too many records were rejected: each reason with a count and an example. Silent where there are
+ * few.
+ */
 export async function writeRejects(reports: readonly ExportReport[], { stderr, env }: ProcessContext): Promise<void> {
   const text = rejectsText(reports, lineWidth(stderr, env));
   if (text !== '') await writeText(stderr, text);

@@ -52,7 +52,7 @@ function whyTable(title: string, windows: ExportReport['windows']['failed'], wid
   const columns = [{ title: 'from' }, { title: 'until' }, { title: 'why' }];
   const table = tableText(columns, rows, null);
   const fits = table.split('\n').every((line) => displayWidth(line) <= width);
-  // Half a reason is none: where the table is too wide it stands below, once for all neighbours that share it.
+  // A truncated reason helps no reader: where the table is too wide, it is below, once for neighbours that share it.
   const lines = rows.flatMap(([from = '', until = '', why = ''], index) => [
     `${from} to ${until}`,
     ...(rows[index + 1]?.[2] === why
@@ -74,7 +74,7 @@ function headline(report: ExportReport): string {
     : `The lake and the API disagree: ${range}.`;
 }
 
-/** Where the end was frozen, so that nobody takes a day that is not over for complete. */
+/** Where the end was frozen, so that no reader takes an unfinished day for complete. */
 function frozenLines({ frozenAtMs }: ExportReport, width: number): string[] {
   return frozenAtMs === null ? [] : wrapWords(frozenText(frozenAtMs), width);
 }
@@ -160,7 +160,10 @@ export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatche
   ];
 }
 
-/** What to do where pages came smaller than asked for, and not alike, so that no size could be learned; null where none did. */
+/**
+ * What to do where pages came smaller than asked for, and not alike, so that no size could be learned; null where none
+ * did.
+ */
 function shortPagesLines(mismatched: ExportReport['windows']['mismatched'], rangeFlags: string): string[] | null {
   const found = mismatched.find(({ shortPages }) => shortPages !== undefined)?.shortPages;
   if (found === undefined) return null;

@@ -133,7 +133,7 @@ function stateText({ state, endedAtMs }: RunSummary): string {
   return endedAtMs === null ? state : `${state}, ${atSecond(endedAtMs)}`;
 }
 
-/** Whether there is anything left to do in it, and nobody at it. */
+/** Whether work is left in the run and no process works on it. */
 function isResumable(state: RunStatus): boolean {
   return state === 'failed' || state === 'partly' || state === 'interrupted' || state === 'died';
 }

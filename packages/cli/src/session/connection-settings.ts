@@ -8,7 +8,7 @@ import { readProxy } from '../process/proxy-environment.ts';
 import { requireReachable } from '../process/reachability.ts';
 import { lakeDirectory } from './lake-access.ts';
 
-/** Stands for "no limit": the client's pacing needs a number. */
+/** Means "no limit": the client's pacing needs a number. */
 const UNLIMITED = { requests: 1_000_000_000, windowSeconds: 1 };
 
 /**
@@ -52,7 +52,7 @@ function gatewayOf(values: FlagValues): { readonly platform: string } | { readon
 }
 
 /**
- * Asked before the credentials: whoever has not said where to has not come to them yet.
+ * Asked before the credentials: a user without a gateway has not come to them yet.
  * @throws {EdrlakeError} `USAGE` when neither a platform nor a URL is set
  */
 export function requireGateway(values: FlagValues): void {
@@ -66,8 +66,8 @@ export function servicesOf(context: ProcessContext, emit: Emit): Services {
 }
 
 /**
- * Connects, does the work and closes the connection, whatever happens. Requests count together with those of all that
- * work on the lake, where there is one. Nothing is requested by connecting.
+ * Connects, does the work and closes the connection, also after a failure. Requests count together with those of all
+ * that work on the lake, where there is one. Nothing is requested by connecting.
  * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID` before any request
  */
 export async function withConnection<T>(
@@ -90,7 +90,10 @@ export async function withConnection<T>(
   }
 }
 
-/** @throws {EdrlakeError} `USAGE` when an end is missing, `RANGE_INVALID` when one cannot be read or they are in the wrong order */
+/**
+ * @throws {EdrlakeError} `USAGE` when an end is missing, `RANGE_INVALID` when one cannot be read or they are in the
+ * wrong order
+ */
 export function requiredRange(values: FlagValues, command: string): TimeRange {
   const range = optionalRange(values);
   if (range !== null) return range;

@@ -32,7 +32,10 @@ export function readerNotes({ stderr, env }: Pick<ProcessContext, 'stderr' | 'en
   };
 }
 
-/** @throws {EdrlakeError} `LAKE_MISSING` where there is nothing; for what only reads beside the lake and does not open it */
+/**
+ * @throws {EdrlakeError} `LAKE_MISSING` where there is nothing; for what only reads beside the lake and does not open
+ * it
+ */
 export async function requireLake(directory: string): Promise<void> {
   const isThere = await access(directory).then(
     () => true,

@@ -35,13 +35,13 @@ export interface LakeSession {
 }
 
 /**
- * Connects and opens the lake for writing, does the work and closes both, whatever happens; the display is stopped at the end.
- * Then the result is shown. Where only `lake.duckdb` could not be written, a warning follows it, and the exit code is that of
- * the warning.
+ * Connects and opens the lake for writing, does the work and closes both, also after a failure; the display is stopped
+ * at the end. Then the result is shown. Where only `lake.duckdb` could not be written, a warning follows it, and the
+ * exit code is that of the warning.
  * @param show writes the result and resolves to its exit code
  * @param priority of its requests among all that work on this lake: `high` for what runs every night
- * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID`, `HOST_UNREACHABLE`, `LAKE_UNWRITABLE`
- * before any request
+ * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID`, `HOST_UNREACHABLE`,
+ * `LAKE_UNWRITABLE` before any request
  */
 export async function withLakeSession<T>(
   values: FlagValues,

@@ -60,8 +60,8 @@ function nameOf(path: string): string {
 }
 
 /**
- * What a pipeline file exports by default. TypeScript needs no build. The file shares this program's own modules, wherever it
- * lies: what it imports from `edrlake` and `@edrlake/…` is what runs it.
+ * What a pipeline file exports by default. TypeScript needs no build. The file may be in any folder and shares this
+ * program's modules: what it imports from `edrlake` and `@edrlake/…` is what runs it.
  * @throws {EdrlakeError} `CONFIG_INVALID` where it cannot be loaded, or its default export is no pipeline
  */
 export async function loadPipeline(path: string): Promise<Pipeline> {

@@ -93,8 +93,8 @@ export async function pipelineTools(
 }
 
 /**
- * Runs a pipeline to its end, or goes on with a run of it, and closes what it opened. `stale`: everything is committed, only
- * `lake.duckdb` could not be written; null where it was.
+ * Runs a pipeline to its end, or goes on with a run of it, and closes what it opened. `stale`: everything is committed,
+ * only `lake.duckdb` could not be written; null where it was.
  */
 export async function runOnce(
   pipeline: Pipeline,
@@ -147,7 +147,7 @@ async function removeEmpty(folders: readonly string[]): Promise<void> {
   for (const folder of folders) await rmdir(folder).catch(() => undefined);
 }
 
-/** Tells webhooks, through the proxy that the environment names. */
+/** Calls webhooks, through the proxy of the environment. */
 function poster({ env }: ProcessContext): PostJson {
   return (url, body, headers, signal) => postJson(url, body, headers, signal, readProxy(env));
 }

@@ -13,12 +13,12 @@ export interface ErrorDocument {
   };
 }
 
-/** What stands in place of a secret. */
+/** Replaces a secret. */
 const REDACTED = '***';
 
 /**
- * The text without the account's password, wherever it may have come from. A last line of defence: nothing is known to put
- * it there. Passwords too short to be told from other text are left alone.
+ * The text without the account's password, from any source. A last line of defence: no known path puts it
+ * there. Very short passwords cannot be recognised in other text and are left alone.
  */
 export function withoutSecrets(text: string, secrets: readonly string[]): string {
   let clean = text.replaceAll(/\bBearer\s+[\w.~+/=-]+/g, `Bearer ${REDACTED}`);

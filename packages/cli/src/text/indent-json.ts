@@ -1,8 +1,8 @@
 const INDENT = '  ';
 
 /**
- * JSON text with line breaks and indentation, values untouched: numbers keep all their digits, strings their escapes, which
- * parsing and printing anew would not promise.
+ * JSON text with line breaks and indentation, values untouched: numbers keep all their digits, strings their escapes,
+ * which parsing and printing anew would not promise.
  * @param text valid JSON
  */
 export function indentJson(text: string): string {

@@ -1,8 +1,8 @@
 import { type TextSink, writeText } from '../process/process-context.ts';
 
 /**
- * A value as the one JSON document of stdout: indented for a person at a terminal, one line otherwise. 64-bit numbers that
- * JavaScript's readers would round are text; instants are ISO text.
+ * A value as the one JSON document of stdout: indented for a person at a terminal, one line otherwise. 64-bit numbers
+ * that JavaScript's readers would round are text; instants are ISO text.
  */
 export async function writeJson(stdout: TextSink, document: unknown): Promise<void> {
   await writeText(stdout, `${JSON.stringify(document, exactValue, stdout.isTTY === true ? 2 : 0)}\n`);

@@ -10,8 +10,8 @@ const GAP = '  ';
 const NARROWEST_COLUMN = 6;
 
 /**
- * Rows as an aligned text table: titles, a rule, one line a row. Where it is wider than `width`, the widest columns are cut
- * first; null keeps every cell whole. Ends without a line break.
+ * Rows as an aligned text table: titles, a rule, one line a row. Where it is wider than `width`, the widest columns are
+ * cut first; null keeps every cell whole. Ends without a line break.
  */
 export function tableText(
   columns: readonly TableColumn[],
@@ -53,7 +53,9 @@ function fitWidths(natural: readonly number[], available: number): number[] {
   return widths;
 }
 
-/** `name  value` lines with the values aligned, and broken between words where a line would be wider than `lineWidth`. */
+/**
+ * `name  value` lines with the values aligned, and broken between words where a line would be wider than `lineWidth`.
+ */
 export function pairsText(
   pairs: readonly (readonly [string, string])[],
   indent = '',
