@@ -22,8 +22,8 @@ export const FETCHING: readonly PlantedBug[] = [
     name: 'keep-page-unsynced',
     effect: 'gives a page its name before its bytes are on disk',
     file: 'packages/pager/src/fetch/spool.ts',
-    find: 'await onDisk(unfinished, () => file.sync());',
-    replace: '',
+    find: "syncs: 'bytes', refusal",
+    replace: "syncs: 'nothing', refusal",
     tests: ['packages/pager/test/spool.durable.test.ts'],
   },
   {

@@ -44,6 +44,16 @@ export {
 } from './events/window.ts';
 export { linkAbort, unlessAborted } from './process/abort.ts';
 export { closeAfter } from './process/close-after.ts';
+export {
+  appendDurable,
+  createExclusive,
+  createExclusiveUnsynced,
+  syncNames,
+  syncPath,
+  type WriteSteps,
+  writeAtomic,
+  writeAtomicStream,
+} from './process/durable-file.ts';
 export { usableLakePath } from './process/lake-path.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';

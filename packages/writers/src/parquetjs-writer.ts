@@ -1,12 +1,11 @@
 /// <reference path="./parquetjs-lite.d.ts" />
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ColumnType, type DataFile, ROW_GROUP_ROWS, type TableSpec } from '@edrlake/core';
+import { type ColumnType, type DataFile, ROW_GROUP_ROWS, syncPath, type TableSpec } from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener';
 import type { Table } from 'apache-arrow';
 import parquet, { type FieldDefinition, type ParquetSchema } from 'parquetjs-lite';
 import { type Cell, partitionedRows } from './arrow-rows.ts';
-import { syncFile } from './sync-file.ts';
 
 /**
  * Writes Arrow tables as the bulk writer would, without native code: `directory/<table>/<partition>/<fileStem>-0.parquet`, the
@@ -53,7 +52,7 @@ async function writeFile(table: TableSpec, rows: readonly (readonly Cell[])[], f
     nameFinalTypes(schema, table);
     await writer.close();
   }
-  await syncFile(file);
+  await syncPath(file);
   return (await stat(file)).size;
 }
 

@@ -1,10 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { copyToParquetSql, type DataFile, quoteName, quoteText, type TableSpec, writtenFile } from '@edrlake/core';
+import {
+  copyToParquetSql,
+  type DataFile,
+  quoteName,
+  quoteText,
+  syncPath,
+  type TableSpec,
+  writtenFile,
+} from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener';
 import { rowsOf } from './rows.ts';
-import { syncFile } from './sync-file.ts';
 
 /** Where staged rows go: `directory/<table>/<partition>/<fileStem>-0.parquet`. */
 export interface WriteTarget {
@@ -56,7 +63,7 @@ async function writeFile(
   await mkdir(join(directory, table.name, partition), { recursive: true });
   const file = join(directory, path);
   const [stats] = await rowsOf(connection, copyToParquetSql(rows, table, file, 'arrival'));
-  await syncFile(file);
+  await syncPath(file);
   return {
     table: table.name,
     partition,

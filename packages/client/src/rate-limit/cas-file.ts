@@ -1,6 +1,6 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
+import { createExclusiveUnsynced, EdrlakeError } from '@edrlake/core';
 
 /** One version of a text. Version 0 is none: nothing has been written yet. */
 export interface Version {
@@ -46,22 +46,8 @@ export function openCasFile(directory: string, writerId: string): CasFile {
   const draftOf = (writer: string) => join(directory, `draft-${writer}`);
   const draft = draftOf(writerId);
 
-  function isLinked(version: number, text: string): boolean {
-    writeFileSync(draft, text);
-    try {
-      linkSync(draft, pathOf(version));
-      return true;
-    } catch (thrown) {
-      if (codeOf(thrown) === 'EEXIST') return false;
-      throw thrown;
-    } finally {
-      // The next draft must be another file: this one is the version now.
-      rmSync(draft, { force: true });
-    }
-  }
-
   function put({ version, text }: Version): CasOutcome {
-    if (!isLinked(version, text)) return 'taken';
+    if (!createExclusiveUnsynced(pathOf(version), text, draft)) return 'taken';
     const all = versionsIn(directory);
     const newest = Math.max(...all);
     for (const old of all) if (old <= newest - KEPT_VERSIONS) rmSync(pathOf(old), { force: true });

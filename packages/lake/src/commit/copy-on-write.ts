@@ -4,6 +4,7 @@ import {
   dayOf,
   quoteName,
   type StagedBatch,
+  syncPath,
   type TimeRange,
   type WindowProof,
   writtenFile,
@@ -15,7 +16,7 @@ import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-row
 import { windowFiltersSql } from '../proofs/window-filters.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS } from '../storage/layout.ts';
-import { makeFolder, syncPath } from '../storage/store.ts';
+import { makeFolder } from '../storage/store.ts';
 import { TEMP_TABLES } from './classify-batch.ts';
 
 /** Files without the rows of the events in `TEMP.gone`, and the files they stand in for. */

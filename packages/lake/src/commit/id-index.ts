@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
-import { idHashSql, quoteFile, quoteText, type TableSpec } from '@edrlake/core';
+import { idHashSql, quoteFile, quoteText, syncPath, type TableSpec } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { IdentityFile, LakeState } from '../log/lake-state.ts';
 import { rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
 import { EVENTS, FOLDERS } from '../storage/layout.ts';
-import { makeFolder, type Store, syncPath } from '../storage/store.ts';
+import { makeFolder, type Store } from '../storage/store.ts';
 
 /**
  * Which ids the lake holds, in files of `id_hash UBIGINT, content_hash UBIGINT, event_date DATE, version BIGINT`. For one

@@ -5,6 +5,7 @@ import {
   EdrlakeError,
   isMemoryError,
   quoteName,
+  syncPath,
   type TimeRange,
   writtenFile,
 } from '@edrlake/core';
@@ -16,7 +17,7 @@ import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
-import { makeFolder, syncPath } from '../storage/store.ts';
+import { makeFolder } from '../storage/store.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './plan-compaction.ts';
 
 /** What to compact, and into what. */

@@ -6,6 +6,7 @@ import {
   idHashSql,
   quoteName,
   quoteText,
+  syncPath,
   type TableSpec,
   type TimeRange,
   writtenFile,
@@ -20,7 +21,7 @@ import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS, firstWrittenStem, indexName } from '../storage/layout.ts';
-import { makeFolder, syncPath } from '../storage/store.ts';
+import { makeFolder } from '../storage/store.ts';
 
 /** What removing duplicates did. */
 export interface DeduplicateReport {

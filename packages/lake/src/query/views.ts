@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { closeAfter, EdrlakeError, errnoOf, isDiskError, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import {
+  closeAfter,
+  EdrlakeError,
+  errnoOf,
+  isDiskError,
+  quoteName,
+  quoteText,
+  syncPath,
+  type TableSpec,
+} from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors.ts';
 import { VIEW_FILE } from '../storage/layout.ts';
-import { type Store, syncPath } from '../storage/store.ts';
+import type { Store } from '../storage/store.ts';
 import { type ViewPlace, viewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
 

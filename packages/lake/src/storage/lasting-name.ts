@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { syncPath } from './store.ts';
+import { syncPath } from '@edrlake/core';
 
 /**
  * A new lake's own name has to survive a power cut, and so have those of the folders that were made for it: not by this

@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { EdrlakeError, errnoOf, unreadable, unwritable } from '@edrlake/core';
+import {
+  createExclusive,
+  errnoOf,
+  syncNames,
+  unreadable,
+  unwritable,
+  type WriteSteps,
+  writeAtomic,
+} from '@edrlake/core';
 
 /**
  * The few operations the lake needs from where it lies. Paths are relative to the lake, with forward slashes. What a
@@ -28,16 +36,16 @@ export interface Store {
    */
   move(moves: readonly Move[], ifGone: 'skip' | 'fail'): Promise<void>;
   /**
-   * The paths of all files in a folder and in the folders in it; the path itself where it is a file; in no order.
-   * @throws {EdrlakeError} `LAKE_CORRUPT` when a folder cannot be listed.
-   */
-  /**
    * Gives a whole file one more name. Of racing callers exactly one gets `linked`; a file that another process has moved away
    * cannot be linked any more.
    */
   link(from: string, to: string): Promise<'linked' | 'taken' | 'gone'>;
   /** Moves one file or folder; of racing callers exactly one gets true, the others false, because it is gone. */
   rename(from: string, to: string): Promise<boolean>;
+  /**
+   * The paths of all files in a folder and in the folders in it; the path itself where it is a file; in no order.
+   * @throws {EdrlakeError} `LAKE_CORRUPT` when a folder cannot be listed.
+   */
   walk(path: string): Promise<string[]>;
   /** What is at each path, in their order; null where nothing is. */
   look(paths: readonly string[]): Promise<(StoredThing | null)[]>;
@@ -68,27 +76,12 @@ export function localStore(directory: string): Store {
   return {
     locate: at,
     putIfAbsent: async (path, text) => {
-      const partial = await writePartial(at(path), text);
-      try {
-        // link(2) fails when the name exists, and what appears under the name is complete and synced.
-        await link(partial, at(path));
-      } catch (thrown) {
-        if (errnoOf(thrown) === 'EEXIST') return false;
-        throw unwritable(path, thrown);
-      } finally {
-        // What stays is called unfinished, never read, and vacuumed: no reason to hide what happened before.
-        await rm(partial, { force: true }).catch(() => undefined);
-      }
-      await syncDirectory(dirname(at(path)));
-      return true;
+      await makeFolder(dirname(at(path)));
+      return createExclusive(at(path), text, stepsOf(directory, path));
     },
     put: async (path, text) => {
-      const partial = await writePartial(at(path), text);
-      await rename(partial, at(path)).catch(async (thrown) => {
-        await rm(partial, { force: true }).catch(() => undefined);
-        throw unwritable(path, thrown);
-      });
-      await syncDirectory(dirname(at(path)));
+      await makeFolder(dirname(at(path)));
+      await writeAtomic(at(path), text, { ...stepsOf(directory, path), syncs: 'name' });
     },
     read: (path) =>
       readFile(at(path), 'utf8').catch((thrown) => {
@@ -174,22 +167,14 @@ async function listFolder(directory: string, folder: string): Promise<string[]> 
   }
 }
 
-async function writePartial(target: string, text: string): Promise<string> {
-  const partial = `${target}.${randomUUID()}${PARTIAL_SUFFIX}`;
-  try {
-    await makeFolder(dirname(target));
-    const file = await open(partial, 'wx');
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch (thrown) {
-    await rm(partial, { force: true }).catch(() => undefined);
-    throw thrown instanceof EdrlakeError ? thrown : unwritable(target, thrown);
-  }
-  return partial;
+/** A partial file beside the target; errors name the target, because a person knows no partial files. */
+function stepsOf(directory: string, path: string): WriteSteps {
+  const target = join(directory, path);
+  const temporary = `${target}.${randomUUID()}${PARTIAL_SUFFIX}`;
+  return {
+    temporary,
+    refusal: (at, thrown) => unwritable(at === temporary ? target : at === target ? path : at, thrown),
+  };
 }
 
 async function moveFiles(directory: string, moves: readonly Move[], ifGone: 'skip' | 'fail'): Promise<void> {
@@ -277,19 +262,9 @@ async function renameThing(directory: string, from: string, to: string): Promise
   return true;
 }
 
-/** Makes the names in a folder durable. A folder that is gone by now has no names to keep. */
+/** @throws {EdrlakeError} `LAKE_UNWRITABLE` */
 async function syncDirectory(path: string): Promise<void> {
-  await syncPath(path).catch((thrown) => {
-    if (errnoOf(thrown) !== 'ENOENT') throw unwritable(path, thrown);
+  await syncNames(path).catch((thrown) => {
+    throw unwritable(path, thrown);
   });
-}
-
-/** Makes a file's content, or a folder's names, survive a power cut. */
-export async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { EdrlakeError, type RecordShape, type SpooledPage } from '@edrlake/core';
+import { EdrlakeError, type RecordShape, type SpooledPage, syncPath, writeAtomicStream } from '@edrlake/core';
 import { type FieldTable, fieldTable } from '../scan/field-table.ts';
 import { asDelivered } from '../scan/ndjson-lines.ts';
 import { checksumText, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
@@ -75,7 +75,7 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
     if (!windowDirectories.has(windowId)) {
       await onDisk(path, async () => {
         await mkdir(path, { recursive: true });
-        await syncDirectory(directory);
+        await syncPath(directory);
       });
       windowDirectories.add(windowId);
     }
@@ -84,14 +84,14 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
   return {
     async writePage(key, body) {
       const path = join(await windowDirectory(key.windowId), pageFile(key));
-      const scanned = await writeAtomically(path, known, body);
+      const scanned = await writePageFile(path, known, body);
       return pageOf(key.windowId, key.pageNumber, path, scanned);
     },
     verifyPage: (page) => verifyPage(page, knownIds, records.shape === null ? (line) => line : asDelivered),
     removePage: (page) => onDisk(page.path, () => rm(page.path, { force: true })),
     async syncWindow(windowId) {
       if (!windowDirectories.has(windowId)) return;
-      await onDisk(directory, () => syncDirectory(join(directory, windowId)));
+      await onDisk(directory, () => syncPath(join(directory, windowId)));
     },
     async removeWindow(windowId) {
       windowDirectories.delete(windowId);
@@ -118,43 +118,14 @@ function pageOf(windowId: string, pageNumber: number, path: string, scanned: Sca
   return { page: { windowId, pageNumber, path, bodyBytes: writtenBytes, recordCount, crc32 }, ids };
 }
 
-async function writeAtomically(path: string, known: FieldTable, body: AsyncIterable<Uint8Array>): Promise<ScannedPage> {
-  const unfinished = `${path}${UNFINISHED}`;
-  try {
-    const file = await onDisk(unfinished, () => open(unfinished, 'w'));
-    let scanned: ScannedPage;
-    try {
-      scanned = await scanPage(body, {
-        known,
-        write: (bytes) => onDisk(unfinished, () => writeAll(file, bytes)),
-      });
-      await onDisk(unfinished, () => file.sync());
-    } finally {
-      await file.close();
-    }
-    // From here on the page exists: whoever dies now, the next run finds it whole.
-    await onDisk(path, () => rename(unfinished, path));
-    return scanned;
-  } catch (thrown) {
-    // Best effort: an unfinished file is in nobody's way, and the error that matters is the first one.
-    await rm(unfinished, { force: true }).catch(() => undefined);
-    throw thrown;
-  }
+/** Syncs the bytes; the page's name is synced by `syncWindow`, once for all pages of a window. */
+async function writePageFile(path: string, known: FieldTable, body: AsyncIterable<Uint8Array>): Promise<ScannedPage> {
+  const steps = { temporary: `${path}${UNFINISHED}`, syncs: 'bytes', refusal: refusedByDisk } as const;
+  return writeAtomicStream(path, (write) => scanPage(body, { known, write }), steps);
 }
 
 /** What the line was made of. It may be part of the line. */
 type RecordOfLine = (line: Buffer) => Buffer;
-
-interface WritableFile {
-  write(bytes: Uint8Array, offset: number, length: number): Promise<{ bytesWritten: number }>;
-}
-
-/** A write may take less than it was given, for example when the disk is nearly full. */
-async function writeAll(file: WritableFile, bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    written += (await file.write(bytes, written, bytes.length - written)).bytesWritten;
-  }
-}
 
 /** Compares the file's own checksum, and scans it as if it were the page: so the ids come with it. */
 async function verifyPage(page: SpooledPage, known: FieldTable, recordOf: RecordOfLine): Promise<PageWithIds | null> {
@@ -221,28 +192,24 @@ async function removeUnfinished(directory: string): Promise<void> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Runs a file operation; what the disk refuses concerns every window, so a person must act. */
+/** Runs an operation on a file or folder of the spool. */
 async function onDisk<T>(path: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (thrown) {
-    if (thrown instanceof EdrlakeError) throw thrown;
-    const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new EdrlakeError('LAKE_UNWRITABLE', `expected to write ${path}, the system said ${code}`, {
-      cause: thrown,
-      context: { path, code },
-      hint: code === 'ENOSPC' ? 'Free disk space and run again.' : 'Check the directory and its permissions.',
-    });
+    throw refusedByDisk(path, thrown);
   }
+}
+
+/** What the disk refuses concerns every window, so a person must act. */
+function refusedByDisk(path: string, thrown: unknown): EdrlakeError {
+  if (thrown instanceof EdrlakeError) return thrown;
+  const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';
+  return new EdrlakeError('LAKE_UNWRITABLE', `expected to write ${path}, the system said ${code}`, {
+    cause: thrown,
+    context: { path, code },
+    hint: code === 'ENOSPC' ? 'Free disk space and run again.' : 'Check the directory and its permissions.',
+  });
 }
 
 function isMissing(thrown: unknown): boolean {

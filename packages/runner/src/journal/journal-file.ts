@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdrlakeError, errnoOf } from '@edrlake/core';
+import { appendDurable, EdrlakeError, errnoOf, syncPath } from '@edrlake/core';
 
 /** One line of a journal, as far as every reader knows it. */
 export interface AnyLine {
@@ -33,9 +33,8 @@ export async function openJournal<Line extends AnyLine>(
   return {
     append: (line) => {
       tail = tail.then(async () => {
-        await file.appendFile(`${mayBeTorn ? '\n' : ''}${JSON.stringify(line)}\n`);
+        await appendDurable(file, `${mayBeTorn ? '\n' : ''}${JSON.stringify(line)}\n`);
         mayBeTorn = false;
-        await file.datasync();
       });
       return tail;
     },
@@ -97,7 +96,8 @@ async function openFile(
     await mkdir(runsDirectory, { recursive: true });
     const file = await open(journalPath(runsDirectory, runId), mode === 'new' ? 'ax' : 'a');
     const isEmpty = (await file.stat()).size === 0;
-    if (isEmpty) await syncFolder(runsDirectory);
+    // Some file systems refuse to sync a folder; the sync of the file is what they offer.
+    if (isEmpty) await syncPath(runsDirectory).catch(() => undefined);
     return { file, isEmpty };
   } catch (cause) {
     if (cause instanceof EdrlakeError) throw cause;
@@ -112,19 +112,6 @@ async function openFile(
       context: { runsDirectory },
       hint: 'Check that the lake exists, is writable and has free space.',
     });
-  }
-}
-
-/** Makes the name of a new file durable, if the system can sync a folder. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r').catch(() => null);
-  if (handle === null) return;
-  try {
-    await handle.sync();
-  } catch {
-    // Some file systems refuse to sync a folder; syncing the file is all that they offer.
-  } finally {
-    await handle.close();
   }
 }
 

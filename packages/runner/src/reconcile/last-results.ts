@@ -1,6 +1,6 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Day } from '@edrlake/core';
+import { type Day, writeAtomic } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { DayVerdict, ReconciledDay } from './reconcile.ts';
 
@@ -40,7 +40,8 @@ export async function rememberReconciliation(
   for (const { day, eventType, verdict, inApi, difference } of days) {
     if (eventType === null) kept.set(day, { verdict, inApi, difference, atMs });
   }
-  const unfinished = join(lake.directory, `${FILE}.${uniqueName}.part`);
-  await writeFile(unfinished, JSON.stringify(Object.fromEntries([...kept].sort(([a], [b]) => (a < b ? -1 : 1)))));
-  await rename(unfinished, join(lake.directory, FILE));
+  const path = join(lake.directory, FILE);
+  const text = JSON.stringify(Object.fromEntries([...kept].sort(([a], [b]) => (a < b ? -1 : 1))));
+  // A power cut may lose it: the next reconciliation writes it again.
+  await writeAtomic(path, text, { temporary: `${path}.${uniqueName}.part`, syncs: 'nothing' });
 }

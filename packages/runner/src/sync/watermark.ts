@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdrlakeError, errnoOf, isAhead, type QueryScope, type TimeAxis, unreadable } from '@edrlake/core';
+import { EdrlakeError, errnoOf, isAhead, type QueryScope, type TimeAxis, unreadable, writeAtomic } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 
 const FILE = '_runs/follow.json';
@@ -36,7 +36,7 @@ export async function watermarkOf(
   return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 
-/** Records where the sync of a scope begins, before anything of it is fetched. Atomic and synced by rename. */
+/** Records where the sync of a scope begins, before anything of it is fetched. Atomic; the bytes are synced. */
 export async function writeWatermark(
   lake: Pick<Lake, 'directory'>,
   axis: TimeAxis,
@@ -47,10 +47,8 @@ export async function writeWatermark(
   const path = join(lake.directory, FILE);
   const unfinished = `${path}.${uniqueName}.part`;
   await mkdir(join(lake.directory, '_runs'), { recursive: true });
-  await writeFile(unfinished, JSON.stringify({ ...(await readAll(lake)), [keyOf(axis, scope)]: startMs }), {
-    flush: true,
-  });
-  await rename(unfinished, path);
+  const text = JSON.stringify({ ...(await readAll(lake)), [keyOf(axis, scope)]: startMs });
+  await writeAtomic(path, text, { temporary: unfinished, syncs: 'bytes' });
 }
 
 async function readAll(lake: Pick<Lake, 'directory'>): Promise<Readonly<Record<string, number>>> {
