@@ -6,12 +6,16 @@ const conditions = ['edrlake-source', 'node', 'import', 'default'];
 // Where to leave a report for machines; without it there is none.
 const report = process.env.EDRLAKE_TEST_REPORT;
 
-// Each of them takes most of a minute: sweeps over every call of the disk, processes killed at any step, simulated worlds, a
-// simulated month. `npm run test:long` runs them, `npm test` does not.
+// Each of them takes long: sweeps over every call of the disk and every kind of damage, processes that are killed at any
+// step, simulated worlds, a simulated month. `npm run test:long` runs them, `npm test` does not.
 const LONG = [
+  'packages/lake/test/commit.crash.test.ts',
   'packages/lake/test/disk.errors.test.ts',
+  'packages/lake/test/lake.examination.test.ts',
+  'packages/lake/test/maintenance.crash.test.ts',
   'packages/runner/test/sync.month.test.ts',
   'test/crash/**/*.test.ts',
+  'test/e2e/nightly.kill.test.ts',
   'test/simulation/**/*.test.ts',
 ];
 
