@@ -6,7 +6,6 @@ import { readRun, reportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage, writeText } from '../process/process-context.ts';
-import { programName } from '../process/program-name.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { descriptionText } from '../render/pipeline-text.ts';
@@ -15,7 +14,7 @@ import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
 import { pipelineTools, runOnce } from '../session/pipeline-run.ts';
-import { errorText } from '../text/error-text.ts';
+import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake run` */
@@ -61,7 +60,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     if (values.json) await writeJson(stdout, runDocument(reportOf(result)));
     else await writeMessage(context, runText(reportOf(result), lineWidth(stdout, env)));
     if (stale === null) return exitCodeOf(result);
-    await writeText(context.stderr, errorText(stale, lineWidth(context.stderr, env), programName(env)));
+    await writeError(context, stale);
     // A run that ended badly is the worse news.
     return exitCodeOf(result) || stale.exitCode;
   } finally {

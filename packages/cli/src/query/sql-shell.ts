@@ -4,8 +4,7 @@ import type { Lake } from '@edrlake/lake';
 import { wordsText } from '../args/option-values.ts';
 import { QUERY_FORMATS, type QueryFormat } from '../args/options.ts';
 import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
-import { programName } from '../process/program-name.ts';
-import { errorText } from '../text/error-text.ts';
+import { writeError } from '../text/error-text.ts';
 import { pairsText } from '../text/table-text.ts';
 import { refuseBinaryAtTerminal, writeResult } from './query-output.ts';
 import { splitStatements } from './sql-statements.ts';
@@ -122,13 +121,12 @@ async function show(shell: Shell, sql: string): Promise<void> {
 
 /** Runs something that Ctrl-C may stop, and shows what it throws. */
 async function guarded(shell: Shell, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const { stderr, env, signal } = shell.context;
   const running = new AbortController();
   shell.running = running;
   try {
-    await work(AbortSignal.any([running.signal, signal]));
+    await work(AbortSignal.any([running.signal, shell.context.signal]));
   } catch (thrown) {
-    await writeText(stderr, errorText(toEdrlakeError(thrown), lineWidth(stderr, env), programName(env)));
+    await writeError(shell.context, toEdrlakeError(thrown));
   } finally {
     shell.running = null;
   }

@@ -3,12 +3,11 @@ import type { Lake } from '@edrlake/lake';
 import type { Connection, ExportEndpoints, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
-import { programName } from '../process/program-name.ts';
+import type { ProcessContext } from '../process/process-context.ts';
 import { requireReachable } from '../process/reachability.ts';
 import { newRunId } from '../process/run-id.ts';
 import type { ProgressDisplay } from '../progress/progress-display.ts';
-import { errorText } from '../text/error-text.ts';
+import { writeError } from '../text/error-text.ts';
 import { connectionSettings, requireGateway, servicesOf } from './connection-settings.ts';
 import { lakeDirectory, lakeOptions } from './lake-access.ts';
 
@@ -53,8 +52,7 @@ export async function withLakeSession<T>(
   const { stale, result } = await inSession(values, context, about, work);
   const exitCode = await show(result);
   if (stale === null) return exitCode;
-  const { stderr, env } = context;
-  await writeText(stderr, errorText(stale, lineWidth(stderr, env), programName(env)));
+  await writeError(context, stale);
   return stale.exitCode;
 }
 

@@ -1,5 +1,6 @@
 import type { EdrlakeError } from '@edrlake/core';
-import { type ProgramName, withProgramName } from '../process/program-name.ts';
+import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { type ProgramName, programName, withProgramName } from '../process/program-name.ts';
 import { wrapWords } from './text-width.ts';
 
 /** The `--json` form of an error. */
@@ -38,6 +39,14 @@ export function errorText(error: EdrlakeError, width: number, program: ProgramNa
   const lines = [...wrapWords(`edrlake: ${first} [${error.code}]`, width), ...rest];
   if (error.hint !== null) lines.push(...wrapWords(withProgramName(error.hint, program), width));
   return `${lines.join('\n')}\n`;
+}
+
+/** Writes an error to stderr, with each command in its hint as the user can paste it. */
+export async function writeError(
+  { stderr, env }: Pick<ProcessContext, 'stderr' | 'env'>,
+  error: EdrlakeError,
+): Promise<void> {
+  await writeText(stderr, errorText(error, lineWidth(stderr, env), programName(env)));
 }
 
 /** The chain of causes with their stacks, for `--log-level debug`. Ends with a line break. */

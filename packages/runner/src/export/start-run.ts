@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type SpooledPage, systemProcesses } from '@edrlake/core';
+import { type SpooledPage, sum, systemProcesses } from '@edrlake/core';
 import { openJournal } from '../journal/journal-file.ts';
 import type { JournalLine, RunJournal, RunSubject } from '../run/journal.ts';
 import { askedPageSize, type LearnedPageSize, learnedPageSize } from '../run/page-sizes.ts';
@@ -95,7 +95,5 @@ async function usePageSize(
 }
 
 function countPages(pages: ReadonlyMap<string, readonly SpooledPage[]>): number {
-  let count = 0;
-  for (const ofWindow of pages.values()) count += ofWindow.length;
-  return count;
+  return sum([...pages.values()], ({ length }) => length);
 }

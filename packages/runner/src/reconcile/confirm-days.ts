@@ -1,6 +1,6 @@
-import { type Day, dayOf, type EventSource, MS_PER_DAY, NO_FILTER, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, type EventSource, MS_PER_DAY, type TimeRange } from '@edrlake/core';
 import { fieldTable, scanPage } from '@edrlake/pager';
-import { countDays, type DaysAsked, daysCuts, rangeOfDay } from './count-days.ts';
+import { countDays, type DaysAsked, daysQuery, rangeOfDay } from './count-days.ts';
 
 /** What is compared of a day. */
 interface ComparedDay {
@@ -56,7 +56,7 @@ async function isFirstPageEmpty(
   asked: DaysAsked,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const query = { axis: 'event', range, cuts: daysCuts(asked), scope: NO_FILTER } as const;
+  const query = daysQuery(range, asked);
   const known = fieldTable(null, source.idFields);
   const read = async (body: AsyncIterable<Uint8Array>) =>
     (await scanPage(body, { known, write: async () => undefined })).recordCount === 0;
@@ -77,7 +77,7 @@ async function compareAdded<Line extends ComparedDay>(
   const alone = firstLines.filter(matchesAlone);
   if (alone.length === 0) return firstLines;
   const span = spanOf(alone);
-  const query = { axis: 'event', range: span, cuts: daysCuts(asked), scope: NO_FILTER } as const;
+  const query = daysQuery(span, asked);
   const total = await source.count(query, signal);
   if (sumIn(first, span) === total) return firstLines;
   // One of both is wrong, or the data has changed in between.

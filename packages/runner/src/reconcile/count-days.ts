@@ -2,6 +2,7 @@ import {
   type Day,
   dayOf,
   daysOf,
+  type EventQuery,
   type EventSource,
   gapsIn,
   MS_PER_DAY,
@@ -23,9 +24,10 @@ export interface DaysAsked {
   readonly daysWithRows: readonly Day[];
 }
 
-/** The window filter of the requested type. */
-export function daysCuts({ eventType }: DaysAsked): readonly WindowFilter[] {
-  return eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
+/** All events of the requested type in a range. */
+export function daysQuery(range: TimeRange, { eventType }: DaysAsked): EventQuery {
+  const cuts: readonly WindowFilter[] = eventType === null ? [] : [{ field: 'type', op: 'in', values: [eventType] }];
+  return { axis: 'event', range, cuts, scope: NO_FILTER };
 }
 
 /** Every day of ten years; of longer ranges only days with events or rows, in any order. */
@@ -51,7 +53,7 @@ export async function countDays(
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Day, number>> {
   const { daysWithRows } = asked;
-  const query = { axis: 'event', range, cuts: daysCuts(asked), scope: NO_FILTER } as const;
+  const query = daysQuery(range, asked);
   if (source.histogram !== null && range.endMs - range.startMs <= MOST_DAYS_AT_ONCE * MS_PER_DAY) {
     try {
       const buckets = await source.histogram(query, MS_PER_DAY, signal);
