@@ -2,26 +2,8 @@ import type { RunEvent } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createRateLimiter, type RequestPermit } from '../src/index.ts';
-import type { LimitFacts } from '../src/rate-limit/limit-headers.ts';
 import { createFakeClock } from './fake-clock.ts';
-
-const NEVER = new AbortController().signal;
-const START = Date.UTC(2026, 0, 1);
-
-const NOTHING: LimitFacts = {
-  requests: null,
-  windowSeconds: null,
-  remaining: null,
-  toWaitMs: null,
-  concurrency: null,
-  running: null,
-  serverAtMs: null,
-};
-
-/** The largest number of instants in any window of the length, ends half-open. */
-function densest(instantsMs: readonly number[], windowMs: number): number {
-  return Math.max(0, ...instantsMs.map((end) => instantsMs.filter((ms) => ms <= end && ms > end - windowMs).length));
-}
+import { densest, NEVER, NOTHING, START } from './shared-stage.ts';
 
 describe('a request budget', () => {
   it('never grants more than the limit in any window, however slow the answers are', async () => {

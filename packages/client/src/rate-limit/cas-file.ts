@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createExclusiveUnsynced, EdrlakeError } from '@edrlake/core';
+import { createExclusiveUnsynced, EdrlakeError, errnoOf } from '@edrlake/core';
 
 /** One version of a text. Version 0 is none: nothing has been written yet. */
 export interface Version {
@@ -78,7 +78,7 @@ export function latestVersion(directory: string): Version {
       try {
         return { version, text: readFileSync(versionPath(directory, version), 'utf8') };
       } catch (thrown) {
-        if (codeOf(thrown) !== 'ENOENT') throw thrown;
+        if (errnoOf(thrown) !== 'ENOENT') throw thrown;
       }
     }
     throw new EdrlakeError('BUG', `${directory} changed faster than it could be read`);
@@ -103,14 +103,10 @@ function guarded<T>(directory: string, work: () => T): T {
     return work();
   } catch (thrown) {
     if (thrown instanceof EdrlakeError) throw thrown;
-    throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${directory} cannot be kept: ${codeOf(thrown)}`, {
+    throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${directory} cannot be kept: ${errnoOf(thrown)}`, {
       context: { directory },
       cause: thrown,
       hint: 'Check that the folder exists, may be written by this user, and has space left.',
     });
   }
-}
-
-function codeOf(thrown: unknown): string {
-  return thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
 }

@@ -16,6 +16,12 @@ export interface RequestPermit {
   ended(): void;
 }
 
+/** Returns a permit whose request was never sent. */
+export function giveBack(permit: RequestPermit): void {
+  permit.unused();
+  permit.ended();
+}
+
 /**
  * The one place where a request waits for its turn. A `pace` event names what it waits for. Implementations keep the
  * caller under the limits instead of letting it run into them.
@@ -104,15 +110,7 @@ export function createRateLimiter(
   }
 
   return {
-    acquire: (signal) =>
-      line.run(
-        () => acquireInTurn(signal),
-        (permit) => {
-          permit.unused();
-          permit.ended();
-        },
-        signal,
-      ),
+    acquire: (signal) => line.run(() => acquireInTurn(signal), giveBack, signal),
     blockUntil(untilMs) {
       account.blockUntil(untilMs);
       line.wake();

@@ -17,7 +17,7 @@ import {
   type Wait,
 } from './fair-queue.ts';
 import { createFifoMutex } from './fifo-mutex.ts';
-import type { RateLimiter, RequestPermit } from './rate-limiter.ts';
+import { giveBack, type RateLimiter, type RequestPermit } from './rate-limiter.ts';
 import { createRequestSlots } from './request-slots.ts';
 import { type LimiterLiveness, openSharedLimiterFile, type SharedLimiterFile } from './shared-limiter-file.ts';
 import type { RequestPriority, StateUpdate } from './shared-state.ts';
@@ -167,10 +167,6 @@ export async function openSharedLimiter(
 
   async function acquire(signal: AbortSignal): Promise<RequestPermit> {
     const { controller, unlink } = linkAbort(closing.signal, signal);
-    const giveBack = (permit: RequestPermit) => {
-      permit.unused();
-      permit.ended();
-    };
     try {
       return await line.run(() => acquireInTurn(controller.signal), giveBack, controller.signal);
     } finally {

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { EdrlakeError, type RecordShape, type SpooledPage, syncPath, writeAtomicStream } from '@edrlake/core';
+import { EdrlakeError, errnoOf, type RecordShape, type SpooledPage, syncPath, writeAtomicStream } from '@edrlake/core';
 import { type FieldTable, fieldTable } from '../scan/field-table.ts';
 import { asDelivered } from '../scan/ndjson-lines.ts';
 import { checksumText, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
@@ -213,5 +213,5 @@ function refusedByDisk(path: string, thrown: unknown): EdrlakeError {
 }
 
 function isMissing(thrown: unknown): boolean {
-  return (thrown as NodeJS.ErrnoException).code === 'ENOENT';
+  return errnoOf(thrown) === 'ENOENT';
 }
