@@ -1,4 +1,4 @@
-// Loaded before the command by NODE_OPTIONS: its clock differs from the machine's by so many milliseconds, like one that was
+// Loaded before the command by NODE_OPTIONS: its clock differs from the machine's by a number of milliseconds, like one that was
 // never synchronised.
 const shiftMs = Number(process.env.SHIFTED_CLOCK_MS);
 const MachineDate = Date;

@@ -9,7 +9,7 @@ import { DAY_1, deliver, proofOf } from './small-lake.ts';
 
 const { signal } = new AbortController();
 const event = (id: string, score = 1) => ({ id, timeMs: DAY_1, score, issuers: ['x'] });
-/** A lake that is opened so many days from now. */
+/** A lake that is opened this number of days from now. */
 const openLater = (directory: string, days: number, more: Partial<LakeOptions> = {}) =>
   openSmall(directory, { clock: { ...systemClock, nowMs: () => Date.now() + days * MS_PER_DAY }, ...more });
 const put = async (directory: string, path: string, text = 'text') => {
@@ -50,7 +50,7 @@ describe('vacuum', () => {
     expect(await deliver(await openSmall(directory), [event('a', 3)])).toMatchObject({ unchangedEvents: 1 });
   });
 
-  test('removes what nobody names, and nothing that somebody does', async () => {
+  test('removes files that no entry names, and no file that one does', async () => {
     const directory = await newDirectory();
     const lake = await openLater(directory, 8);
     await deliver(lake, [event('a')]);

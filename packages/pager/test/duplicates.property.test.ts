@@ -24,7 +24,7 @@ type Trouble = 'none' | 'arrive' | 'repeat-lose' | 'repeat-first' | 'lose' | 're
 interface World {
   readonly events: number;
   readonly pageSize: number;
-  /** Which of the events the listing holds twice, as far as there are so many. */
+  /** Which of the events the listing holds twice, as far as that many exist. */
   readonly twice: readonly number[];
   /** Whether the count knows its duplicates as such. */
   readonly countsTwice: boolean;

@@ -26,7 +26,7 @@ async function planOf(source: MemorySource) {
   return (await planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, options)).windows;
 }
 
-/** One window over everything, counted as so many. */
+/** One window over everything, with a given count. */
 function oneWindow(count: number) {
   return [{ window: windowOf({ axis: 'event', range: RANGE, cuts: [], scope: NO_FILTER }), count }];
 }

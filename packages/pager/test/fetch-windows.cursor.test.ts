@@ -34,7 +34,7 @@ async function planOf(source: MemorySource) {
   return planWindows(source, { axis: 'event', range: RANGE, scope: NO_FILTER }, options);
 }
 
-/** One window over everything, counted as so many. */
+/** One window over everything, with a given count. */
 function oneWindow(count: number): PlannedWindow[] {
   return [{ window: windowOf({ axis: 'event', range: RANGE, cuts: [], scope: NO_FILTER }), count }];
 }

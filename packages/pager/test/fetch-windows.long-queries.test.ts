@@ -32,7 +32,7 @@ function busyInstant(): MemorySource {
   return memorySource([...burst, ...quiet], { pageSize: 25, maxResultWindow: 100 });
 }
 
-/** Refuses pages of queries that select, or exclude, more than so many values. */
+/** Refuses pages of queries that select, or exclude, more than a number of values. */
 function refuseLongerThan(source: MemorySource, op: 'in' | 'not-in', most: number): void {
   const { page } = source;
   const valuesOf = ({ cuts }: EventQuery) =>

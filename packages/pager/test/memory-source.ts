@@ -24,7 +24,7 @@ export interface MemorySourceOptions {
   readonly histogram?: boolean;
   /** The API gives no more events a page than this. Default: what is asked for. */
   readonly pageSizeCap?: number;
-  /** Walk windows of so many events by cursors. Default: pages by number. */
+  /** Walk windows of up to this number of events by cursors. Default: pages by number. */
   readonly maxWindowEvents?: number;
 }
 

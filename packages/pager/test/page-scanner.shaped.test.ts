@@ -194,7 +194,7 @@ function wellFormed(value: unknown): unknown {
 
 const isBlank = (value: unknown) => typeof value === 'string' && /^[ \t\n\v\f\r]*$/.test(value);
 
-/** A blank text is left in the line under a name that nobody reads. */
+/** A blank text is left in the line under a name that no column reads. */
 function hide(line: Record<string, unknown>, name: string): void {
   line[`#${name.slice(1)}`] = line[name];
   delete line[name];

@@ -46,7 +46,7 @@ async function fetchAll(source: MemorySource, more: Partial<FetchOptions> = {}) 
   return { failed, records, proven, sizes: seen.filter((event) => event.type === 'page-size') };
 }
 
-/** Refuses pages of more than so many events, in these words. */
+/** Refuses pages of more than a number of events. */
 function refuseAbove(source: MemorySource, most: number, largestPageSize?: number): void {
   const { page } = source;
   source.page = async (query, pageNumber, read, signal, way) => {

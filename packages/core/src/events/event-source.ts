@@ -80,7 +80,7 @@ export interface ServerClock {
 export interface EventSource {
   /** A stable name of what is behind it (host and account, no secret): runs against another source are not mixed. */
   readonly name: string;
-  /** Paging reaches only the first so many events of one query. */
+  /** Paging reaches only this number of events of one query, from its first. */
   readonly maxResultWindow: number;
   /** Events asked for with one page; fewer than the settings want once `pageSizing` has lowered it. */
   readonly pageSize: number;

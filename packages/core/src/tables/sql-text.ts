@@ -12,7 +12,7 @@ const COPY_OPTIONS: readonly string[] = [
   'RETURN_STATS true',
 ];
 
-/** The first level makes files no larger here, in two thirds of the time; nobody looks for hashes by files that are soon merged. */
+/** The first level makes files no larger here, in two thirds of the time; no bloom filters, because compaction rewrites these files soon. */
 const CHEAP: readonly string[] = ['COMPRESSION_LEVEL 1', 'WRITE_BLOOM_FILTER false'];
 
 const LARGE_DICTIONARIES: readonly string[] = [
@@ -85,7 +85,7 @@ export function quoteName(name: string): string {
 
 /**
  * The SQL of the 64-bit identity of an event id (or of a reject's record): the low half of its MD5, so that it stays the
- * same across DuckDB versions. Two ids may share it; whoever finds a match compares the ids themselves.
+ * same across DuckDB versions. Two ids may share it; callers compare the ids themselves after a match.
  */
 export function idHashSql(textSql: string): string {
   return `(md5_number(${textSql}) & 18446744073709551615::UHUGEINT)::UBIGINT`;

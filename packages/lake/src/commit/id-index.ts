@@ -15,7 +15,7 @@ import { makeFolder, type Store } from '../storage/store.ts';
  */
 const COLUMNS = 'id_hash, content_hash, event_date, version';
 
-/** So many files of one level become one of the next: n commits leave at most 7 files on each of log8(n) levels. */
+/** The number of files of one level that become one of the next: n commits leave at most 7 files on each of log8(n) levels. */
 const FILES_PER_LEVEL = 8;
 
 /** The level of an index made from the data files: above what merging reaches, so that it is not copied again soon. */

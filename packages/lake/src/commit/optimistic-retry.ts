@@ -136,7 +136,7 @@ async function tidyUp(context: CommitContext, entry: LogEntry): Promise<void> {
   }
 }
 
-/** Whoever takes over a process's work removes its files: what fails then says less than why. */
+/** The process that takes over the work of another removes its files: what fails then says less than why. */
 async function orLostLease({ lease }: CommitContext, thrown: unknown): Promise<unknown> {
   const isLost = (failure: unknown) => failure instanceof EdrlakeError && failure.code === 'LEASE_LOST';
   const failure: unknown = isLost(thrown) ? thrown : await lease?.confirm().catch((other: unknown) => other);

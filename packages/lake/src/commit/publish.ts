@@ -9,7 +9,7 @@ import type { Move, Store } from '../storage/store.ts';
 
 /**
  * What a commit is about to put into the table folders. It lies in the spool from before the first file appears there
- * until the commit is settled, so that whoever finds it can finish the commit or take the files away again.
+ * until the commit is settled, so that the next writer can finish the commit or remove the files.
  */
 export interface Manifest {
   readonly format: number;
@@ -43,7 +43,7 @@ export async function publish(context: CommitContext, entry: LogEntry, moves: re
   const hasFiles = moves.length > 0 || entry.removed.length > 0 || entry.idsRemoved.length > 0;
   lease?.assertHeld();
   atWork.add(entry.commitId);
-  // Whoever takes this commit over moves the staging folder away first, so that the entry in it can never be appended: a
+  // A process that takes this commit over moves the staging folder away first, so that the entry in it can never be appended: a
   // process that stood still and goes on cannot publish what another one has undone.
   await store.put(staged, entryText(entry));
   // A crash before this line leaves staged files in the work folder; the next writer removes the folder.

@@ -49,7 +49,7 @@ export async function examineWork({ store, nowMs }: Examination): Promise<LakeDa
   return found;
 }
 
-/** Leases that say nothing, and those of processes that are gone, which hold nobody up once a writer has removed them. */
+/** Leases that say nothing, and those of processes that are gone, which delay no process once a writer has removed them. */
 async function examineLeases(store: Store, nowMs: number): Promise<LakeDamage[]> {
   const found: LakeDamage[] = [];
   const { isOwnerAlive } = await lookAtLeases(store, nowMs);

@@ -33,7 +33,7 @@ export type Appended = 'committed' | 'taken' | 'fenced' | { readonly doubt: Edrl
 /** Entries read at the same time. */
 const READ_CONCURRENCY = 32;
 
-/** A checkpoint is not worth it before so many entries, and overdue after so many. */
+/** Entries before a checkpoint is worth it, and entries after which it is overdue. */
 const MIN_ENTRIES = 16;
 const MAX_ENTRIES = 256;
 

@@ -30,7 +30,7 @@ export interface CompactOptions {
    */
   readonly targetFileBytes?: number;
   /**
-   * So many small sorted files of one table and day are worth merging; 2 unless given, which is also the least. Files that are
+   * Small sorted files of one table and day that are worth merging; 2 unless given, which is also the least. Files that are
    * not sorted yet are sorted in any case.
    */
   readonly minFiles?: number;

@@ -50,7 +50,7 @@ const DEFAULT_GRACE_MS = 7 * MS_PER_DAY;
 /** While others are at work, what is younger may be a file that they are writing, whatever the grace period. */
 const OTHERS_GRACE_MS = MS_PER_HOUR;
 
-/** So many entries stay whatever their age, so that no writer at work ever finds the place of its own entry vacated. */
+/** The number of entries that stay whatever their age, so that no writer at work ever finds the place of its own entry vacated. */
 const ENTRIES_KEPT = 32;
 
 /**
@@ -109,7 +109,7 @@ interface Limits {
   /** What is complete and not needed any more. */
   readonly beforeMs: number;
   /**
-   * What somebody may be writing. To be asked after the folder was listed: who had written into it by then holds a lease,
+   * Files that another process may be writing. Called after the folder was listed: a process that had written by then holds a lease,
    * and names are not used twice.
    */
   besideOthersMs(): Promise<number>;
@@ -138,7 +138,7 @@ async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise
 }
 
 /**
- * Data files and index files that nobody names, and files whose writer died before it gave them their name. The order
+ * Data files and index files that no log entry names, and files whose writer died before it gave them their name. The order
  * matters: a file that is seen first and announced by no manifest afterwards was taken back, or its commit is in the log.
  */
 async function findUnnamed({ store, log, tables }: VacuumContext, limits: Limits): Promise<Found[]> {

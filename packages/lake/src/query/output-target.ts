@@ -8,7 +8,7 @@ export interface OutputTarget {
   readonly path: string;
   /**
    * Whether a file may be renamed onto it: where there is nothing, or a regular file. A device, a pipe or an open file of a
-   * process must be written to instead: a rename would replace its name and leave whoever reads it with nothing.
+   * process must be written to instead: a rename would replace its name and leave its reader with nothing.
    */
   readonly isReplaceable: boolean;
 }

@@ -170,7 +170,7 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
 
 /**
  * Replaces `lake.duckdb` by one for the given version. It is written in the work folder and renamed into place, so that
- * whoever has the old one open keeps reading that; a crash leaves the old one, which the next writer replaces. Nothing
+ * a reader that has the old one open keeps reading it; a crash leaves the old one, which the next writer replaces. Nothing
  * ever holds `lake.duckdb` itself open for writing.
  */
 export async function writeViewFile(
@@ -264,7 +264,7 @@ export async function isViewFileOf(
     const isShown = (name: string) => showsVersion(connection, place, version, `${name}.main.`);
     return await attached(connection, path, isShown, ' (READ_ONLY)');
   } catch {
-    // Not there, unreadable, or held by somebody else: replacing it is safe for both.
+    // Not there, unreadable, or held by another process: replacing it is safe for both.
     return false;
   }
 }

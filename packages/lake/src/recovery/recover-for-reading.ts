@@ -18,7 +18,7 @@ export interface RecoveredLake {
 
 /**
  * What a process that died in the middle of a commit left in the table folders would double rows for everyone who reads them
- * by a pattern, and `lake.duckdb` may name files that are gone. Whoever opens the lake for reading next puts that right where
+ * by a pattern, and `lake.duckdb` may name files that are gone. The next process that opens the lake for reading corrects that where
  * the lake may be written, and says so where it may not. Costs one listing, and looks at two files.
  */
 export async function recoverForReading({ store, log, nowMs, emit, openToWrite }: RecoveredLake): Promise<void> {

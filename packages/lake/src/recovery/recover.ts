@@ -141,7 +141,7 @@ async function manifestNames(store: Store): Promise<string[]> {
 }
 
 /**
- * Null when it is gone. What is no manifest at all is moved to the trash: it was written whole, so somebody changed it, and
+ * Null when it is gone. What is no manifest at all is moved to the trash: it was written whole, so another program changed it, and
  * nothing can be learned from it.
  */
 async function readManifest(store: Store, path: string): Promise<Manifest | null> {

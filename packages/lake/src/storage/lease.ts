@@ -17,7 +17,7 @@ export const BEAT_MS = 3_000;
 /** Beats of the observer without a sign of the holder, after which the lease has expired: half a minute. */
 export const EXPIRY_BEATS = 10;
 
-/** So many are enough where the file system's own clock says that it was not renewed for as long. */
+/** This number is enough where the file system's own clock says that it was not renewed for as long. */
 const STALE_BEATS = 2;
 
 /** Begins the name of a lease between being taken and removed. */
@@ -29,7 +29,7 @@ const TAKE_TRIES = 3;
 /**
  * A process's claim to its unfinished work in one lake: commits under way, work folders, runs, places in the request budget.
  * It is a file `_leases/<instance>.<beat>.json`, renamed to the next beat every few seconds. Within one pid namespace the
- * process table tells at once whether a holder lives. From elsewhere, whoever sees the same name for half a minute (counted in
+ * process table tells at once whether a holder lives. From elsewhere, a process that sees the same name for half a minute (counted in
  * beats of its own, so that no clock matters) may remove the file: of that and the renewal only one can succeed, so a holder
  * that stood still finds out that its lease is lost.
  */

@@ -30,7 +30,7 @@ function countedTwiceBy(proof: WindowProof, range: TimeRange, eventType: string 
   const { window, duplicates, duplicatesPerDay = {} } = proof;
   const twice = countedTwice(proof);
   if (eventType === null && isInside(window.range, range)) return twice;
-  // Where the API counts only some of them twice, nobody knows which.
+  // Where the API counts only some of them twice, it is unknown which.
   if (window.axis !== 'event' || twice !== duplicates) return 0;
   let sum = 0;
   for (const [day, byType] of Object.entries(duplicatesPerDay)) {

@@ -119,7 +119,7 @@ export async function coverageOf(
 /**
  * Where the newest proofs of an axis and scope say that everything was fetched that had happened when they were made; oldest
  * first, apart from each other. On the event axis days that lost rows are left out. When the lost events were processed
- * nobody knows, so the other axis keeps its ranges: what was lost comes back by its day.
+ * is unknown, so the other axis keeps its ranges: what was lost comes back by its day.
  * @param settleLagMs how long after an instant it must have been counted to be taken as proven
  */
 export function provenRangesOf(

@@ -37,7 +37,7 @@ const CHUNK_FILES = 1_000;
 /**
  * Looks at the data files of the newest version, trusting no number of the log: for each UTC day the range touches that has
  * rows, rejects or lost files one line, oldest first. By type one line for each type of the day, in the order of the types,
- * each of which repeats the lost files of the day, for nobody knows the types of what is gone; a day that has nothing but
+ * each of which repeats the lost files of the day, because the event types of rows in missing files are unknown; a day that has nothing but
  * lost files has one line whose type is null.
  */
 export function inspectDays(context: CommitContext, range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]> {

@@ -36,7 +36,7 @@ export interface FetchOptions {
    * process works in it at a time; what an earlier one left half-written is removed.
    */
   readonly spoolDirectory: string;
-  /** What records are known to hold, see `scanPage`. null where nobody is to flatten the spool. */
+  /** What records are known to hold, see `scanPage`. null where the spool is not flattened. */
   readonly shape: RecordShape | null;
   /** Requests in flight at once, over all windows. */
   readonly concurrency: number;
@@ -79,7 +79,7 @@ const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Windows refused one after the other before the rest is not asked for: who refuses means it, and may count. */
 const MAX_REFUSED_IN_A_ROW = 5;
 
-/** A window split into windows that are split again: after so many rounds the source contradicts itself. */
+/** A window split into windows that are split again: after this number of rounds the source contradicts itself. */
 const MAX_SPLIT_DEPTH = 4;
 
 /** Windows begun or waiting for the consumer: bounds memory where windows hold next to no bytes. */
@@ -243,7 +243,7 @@ function fetchQueue(
       if (!hasEnded) return ready.shift() ?? (active.size === 0 && refusal !== null ? notAsked(refusal) : undefined);
       if (active.size > 0) return undefined;
       const error = fatal ?? toEdrlakeError(options.signal.reason);
-      // What came whole is still handed on, unless nobody waits for it or it could not be stored.
+      // What came whole is still handed on, unless the consumer has stopped or it could not be stored.
       const isWanted = !caller.aborted && error.code !== 'LAKE_UNWRITABLE';
       const whole = isWanted ? ready.shift() : undefined;
       if (whole !== undefined) return whole;

@@ -4,7 +4,7 @@ import type { PageWithIds } from './spool.ts';
 export interface PageStats {
   readonly recordCount: number;
   readonly distinctIds: number;
-  /** Records without an identity: they may repeat, nobody can tell. */
+  /** Records without an identity: whether they repeat is unknown. */
   readonly withoutId: number;
   readonly bodyBytes: number;
 }

@@ -10,7 +10,7 @@ export interface PageWalk {
   readonly countAfter: number;
 }
 
-/** Pages that are more times smaller than asked for cost so many requests that a second walk has to find the same first. */
+/** Pages smaller than asked for by more than this factor cost many requests: a second walk has to find the same first. */
 const MAX_SHRINKING = 20;
 
 /** Tried in turn where the API refuses a page size and does not say which it takes. */

@@ -72,7 +72,7 @@ export function replaceBetween(curve: CountCurve, from: number, to: number, poin
   for (const part of [points.before, tailBefore]) for (const count of part) curve.before.push(count);
 }
 
-/** Moves the points from `point` to the end by so many events: what a recount before them found more, or fewer. */
+/** Moves the points from `point` to the end by a number of events: what a recount before them found more, or fewer. */
 export function shiftFrom(curve: CountCurve, point: number, events: number): void {
   for (let i = point; i < curve.before.length; i++) curve.before[i] = (curve.before[i] as number) + events;
 }

@@ -22,13 +22,13 @@ export function reachOf({ cursor, maxResultWindow }: EventSource): number {
   return cursor === null ? maxResultWindow : cursor.maxWindowEvents;
 }
 
-/** Pages that hold so many events. */
+/** Pages that hold a number of events. */
 export function pagesOf(events: number, pageSize: number): number {
   return Math.ceil(events / pageSize);
 }
 
 /**
- * Requests a window of so many events costs: its pages, and one recount when the last page is full, because a full page
+ * Requests that a window of a number of events costs: its pages, and one recount when the last page is full, because a full page
  * does not tell whether more would come. A walk by cursors asks for the next page instead and finds it empty. A window without
  * events costs its first page as well: only an empty page confirms a zero.
  */

@@ -71,7 +71,7 @@ export interface WindowPlan {
    * page instead).
    */
   readonly pages: number;
-  /** `ceil(events / pageSize)`: nobody could do with fewer page requests. */
+  /** `ceil(events / pageSize)`: no client could do with fewer page requests. */
   readonly lowerBound: number;
 }
 
@@ -144,7 +144,7 @@ export function throwIfNothingElse({ windows, emptyWindows, uncounted }: SplitQu
   if (first !== undefined && windows.length + emptyWindows.length === 0) throw first.error;
 }
 
-/** Cuts one query of so many events into windows of at most `sizes.maxEvents`, which tile it together with the empty ones. */
+/** Cuts one query of a known number of events into windows of at most `sizes.maxEvents`, which tile it together with the empty ones. */
 export async function splitQuery(
   countClient: CountClient,
   query: EventQuery,

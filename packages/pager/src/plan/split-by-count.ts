@@ -15,7 +15,7 @@ const LESS_PICKY = 0.6;
 /** Stretches of more windows than this are halved first: the curve's shape is worth more there than another cut. */
 const FAR_WINDOWS = 3;
 
-/** After so many guesses in vain for one cut every second one halves the time: bursts mislead any interpolation. */
+/** After this number of failed guesses for one split point, every second one halves the time: bursts mislead any interpolation. */
 const PATIENT_GUESSES = 3;
 
 /**

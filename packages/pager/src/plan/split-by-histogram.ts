@@ -25,7 +25,7 @@ const BUCKET_SIZES_MS = [
 /** Buckets of one answer: a few thousand are a small body and finer than any plan needs. */
 const MAX_BUCKETS = 4_000;
 
-/** From days to seconds there are at most so many useful refinements. */
+/** The most refinements that are useful from days to seconds. */
 const MAX_PASSES = 6;
 
 /** Plans of that many pages can pay one request to find out whether the histogram puts events where they are. */

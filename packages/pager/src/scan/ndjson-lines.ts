@@ -24,7 +24,7 @@ export interface LineBuffer {
   odd(bytes: Buffer, from: number, to: number): void;
   /** A line that is made already. */
   made(line: Buffer): void;
-  /** Takes back what was added after there were so many bytes. */
+  /** Removes what was added after a number of bytes. */
   shorten(byteLength: number): void;
   readonly byteLength: number;
   /** All lines, until the next `reset`. */
@@ -43,7 +43,7 @@ export function lineBuffer(capacity: number): LineBuffer {
     lines = larger;
   };
   const append = (bytes: Buffer, from: number, to: number) => {
-    // A copy by the runtime costs as much as copying so many bytes here.
+    // A copy by the runtime costs as much as copying this number of bytes here.
     if (to - from > FEW_BYTES) length += bytes.copy(lines, length, from, to);
     else for (let at = from; at < to; at++) lines[length++] = bytes[at] as number;
   };

@@ -78,7 +78,7 @@ function edit({ state: { bytes }, edits }: RecordScan, place: number, byte: numb
   bytes[place] = byte;
 }
 
-/** Makes a member one that nobody reads: blank text says as little as none. */
+/** Makes a member one that no column reads: blank text says as little as none. */
 function hide(scan: RecordScan, nameAt: number): void {
   edit(scan, nameAt + 1, 0x23);
 }
