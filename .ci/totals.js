@@ -18,6 +18,13 @@ const failedOtherwise = failedSteps.filter((step) => !(failedIn[TEST_STEPS.index
 const failed = failedTests + failedOtherwise;
 const skipped = sum((report) => report.numPendingTests + report.numTodoTests);
 
+// The names come last, so that a cut output of a long run still has them.
+for (const report of reports)
+  for (const { name, message, assertionResults } of report.testResults.filter(({ status }) => status === 'failed')) {
+    const failedHere = assertionResults.filter((test) => test.status === 'failed');
+    console.log(`failed in ${name}${failedHere.length === 0 ? `:\n${message}` : ''}`);
+    for (const test of failedHere) console.log(`  ${test.fullName}\n    ${test.failureMessages.join('\n    ')}`);
+  }
 if (failedSteps.length > 0) console.log(`failed: ${failedSteps.join(', ')}`);
 console.log(
   `${sum((report) => report.numPassedTests)} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`,
