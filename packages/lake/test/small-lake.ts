@@ -214,7 +214,7 @@ async function writeRows(
       const target = join(to.directory, path);
       await mkdir(dirname(target), { recursive: true });
       const ofDay = `SELECT * FROM (${rows}) WHERE ${spec.partitionBy} = DATE ${quoteText(String(day))}`;
-      const stats = await connection.runAndReadAll(copyToParquetSql(ofDay, spec, target, layout));
+      const stats = await connection.runAndReadAll(copyToParquetSql(ofDay, spec, target, { layout }));
       const [row] = stats.getRowObjectsJson();
       const handle = await open(target, 'r');
       await handle.sync().finally(() => handle.close());

@@ -62,7 +62,7 @@ async function writeFile(
   const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
   await mkdir(join(directory, table.name, partition), { recursive: true });
   const file = join(directory, path);
-  const [stats] = await rowsOf(connection, copyToParquetSql(rows, table, file, 'arrival'));
+  const [stats] = await rowsOf(connection, copyToParquetSql(rows, table, file, { layout: 'arrival' }));
   await syncPath(file);
   return {
     table: table.name,

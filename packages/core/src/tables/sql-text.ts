@@ -15,21 +15,31 @@ const COPY_OPTIONS: readonly string[] = [
 /** The first level makes files no larger here, in two thirds of the time; no bloom filters, because compaction rewrites these files soon. */
 const CHEAP: readonly string[] = ['COMPRESSION_LEVEL 1', 'WRITE_BLOOM_FILTER false'];
 
-const LARGE_DICTIONARIES: readonly string[] = [
-  `DICTIONARY_SIZE_LIMIT ${ROW_GROUP_ROWS / 2}`,
-  'STRING_DICTIONARY_PAGE_SIZE_LIMIT 16777216',
-];
+/**
+ * Dictionaries as large as the rows may need: DuckDB allocates and clears this limit for every column, however few rows
+ * come, which is 60 ms of CPU for a file of a few events.
+ */
+function largeDictionaries(maxRows: number): readonly string[] {
+  const distinctValues = Math.min(ROW_GROUP_ROWS / 2, Math.max(1, maxRows));
+  return [`DICTIONARY_SIZE_LIMIT ${distinctValues}`, 'STRING_DICTIONARY_PAGE_SIZE_LIMIT 16777216'];
+}
 
 /**
  * The one statement that writes a data file, so that first writes, rewrites and compaction agree on columns and encoding.
  * Returns DuckDB SQL that yields one row of file statistics (`filename, count, file_size_bytes, …`).
  * @param rowsSql a query or table expression with exactly the table's columns
+ * @param maxRows an upper bound of the rows, where it is known: it bounds the dictionaries of a sorted file
  */
-export function copyToParquetSql(rowsSql: string, table: TableSpec, file: string, layout: FileLayout): string {
+export function copyToParquetSql(
+  rowsSql: string,
+  table: TableSpec,
+  file: string,
+  { layout, maxRows = ROW_GROUP_ROWS }: { readonly layout: FileLayout; readonly maxRows?: number },
+): string {
   const columns = table.columns.map((column) => quoteName(column.name)).join(', ');
   const isSorted = layout === 'sorted';
   const order = isSorted ? ` ORDER BY ${table.sortBy.map(quoteName).join(', ')}` : '';
-  const options = [...COPY_OPTIONS, ...(isSorted ? LARGE_DICTIONARIES : CHEAP)].join(', ');
+  const options = [...COPY_OPTIONS, ...(isSorted ? largeDictionaries(maxRows) : CHEAP)].join(', ');
   return `COPY (SELECT ${columns} FROM (${rowsSql})${order}) TO ${quoteText(file)} (${options})`;
 }
 

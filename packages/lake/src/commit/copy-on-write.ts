@@ -62,7 +62,8 @@ export async function rewriteWithoutDeleted(
       const location = context.store.locate(`${stage}/${path}`);
       await makeFolder(dirname(location));
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
-      const [stats] = await rowsOf(context.connection, copyToParquetSql(kept, table, location, file.layout));
+      const shape = { layout: file.layout, maxRows: file.rowCount };
+      const [stats] = await rowsOf(context.connection, copyToParquetSql(kept, table, location, shape));
       await syncPath(location);
       const { partition, layout } = file;
       added.push({ table: table.name, partition, path, ...writtenFile(table, layout, stats), schemaVersion });

@@ -5,6 +5,7 @@ import {
   EdrlakeError,
   isMemoryError,
   quoteName,
+  sum,
   syncPath,
   type TimeRange,
   writtenFile,
@@ -203,7 +204,9 @@ async function mergeOne(
   await makeFolder(dirname(location));
   const reader = { store: context.store, schemas: state.schemas };
   const before = tableRowsSql(reader, table, inputs);
-  const [stats] = await rowsOf(context.connection, copyToParquetSql(before, table, location, 'sorted'));
+  const maxRows = sum(inputs, ({ rowCount }) => rowCount);
+  const copy = copyToParquetSql(before, table, location, { layout: 'sorted', maxRows });
+  const [stats] = await rowsOf(context.connection, copy);
   await syncPath(location);
   const output: LoggedFile = {
     ...{ table: table.name, partition, path, schemaVersion },

@@ -6,6 +6,7 @@ import {
   idHashSql,
   quoteName,
   quoteText,
+  sum,
   syncPath,
   type TableSpec,
   type TimeRange,
@@ -204,13 +205,14 @@ async function writeWinners(
     const ofWinner = `SELECT c.* FROM (${suspectsIn(table)}) c JOIN ${WINNERS} w USING (event_id, event_date) WHERE w.stem IS NULL OR w.stem = c.lake_stem OR (c.lake_stem IS NULL AND NOT c.lake_rewritten)`;
     const children = `SELECT * FROM (${ofWinner}) QUALIFY row_number() OVER (PARTITION BY ${sameRow(table)} ORDER BY lake_stem IS NULL, lake_place DESC) = 1`;
     const rows = table.name === EVENTS ? best : children;
+    const maxRows = sum(files, (file) => (file.table === table.name ? file.rowCount : 0));
     for (const day of days) {
       const partition = `${table.partitionBy}=${day}`;
       const path = `${table.name}/${partition}/${commitId}-d0.parquet`;
       const location = store.locate(`${stage}/${path}`);
       await makeFolder(dirname(location));
       const ofDay = `SELECT * FROM (${rows}) WHERE event_date = DATE ${quoteText(day)}`;
-      const [stats] = await rowsOf(connection, copyToParquetSql(ofDay, table, location, 'sorted'));
+      const [stats] = await rowsOf(connection, copyToParquetSql(ofDay, table, location, { layout: 'sorted', maxRows }));
       if (Number(stats?.count) === 0) {
         await store.remove(`${stage}/${path}`);
         continue;
