@@ -141,9 +141,13 @@ function declareFlag(yargs: Argv, name: FlagName, purpose: Purpose, text?: FlagT
       describe,
       ...(defaultText === null ? {} : { defaultDescription: defaultText }),
     });
-  } else if (valueName === null) yargs.option(name, { type: 'boolean' });
+    return;
+  }
+  // yargs lays out the help of a command that it has run, whether or not it is shown. Hidden flags cost nothing there.
+  const hidden = purpose === 'run';
+  if (valueName === null) yargs.option(name, { type: 'boolean', hidden });
   else if (purpose === 'complete') yargs.option(name, { type: 'string', ...(choices.length > 0 ? { choices } : {}) });
-  else yargs.option(name, { type: 'string', nargs: 1 });
+  else yargs.option(name, { type: 'string', nargs: 1, hidden });
 }
 
 function describeCommand(yargs: Argv, text: CommandText, width: number): void {
