@@ -348,6 +348,86 @@ test.each([
   },
 );
 
+const separator = fc.constantFrom('\\', '\\', '\\', '/', '\\\\', '//', '\\/', '\\\\\\');
+const pathPart = fc.constantFrom(
+  'Win',
+  'win',
+  'C:',
+  'c:',
+  'a.dll',
+  'é',
+  '😀',
+  'ı:',
+  '.',
+  ' ',
+  '\u00a0',
+  'a"b',
+  'C\u0301:',
+  '\ufffd',
+);
+const anyPath = fc.oneof(
+  fc.constantFrom('C:', 'C:\\', 'C:/', '/', '\\', '\\\\', '//', '\\/', '/\\', 'é\\', '😀b\\', 'ab/', 'a', '\\\\s\\x\\'),
+  fc.array(fc.oneof(pathPart, separator), { minLength: 1, maxLength: 6 }).map((parts) => parts.join('')),
+  fc.array(pathPart, { minLength: 2, maxLength: 4 }).map((parts) => `C:\\${parts.join('\\')}`),
+  fc.array(pathPart, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join('/')}`),
+);
+const fileName = fc.oneof({ weight: 8, arbitrary: pathPart }, { weight: 1, arbitrary: anyPath });
+/** A text as JSON, now and then in brackets or with other escapes than usual. */
+const written = (text: fc.Arbitrary<string>) =>
+  fc
+    .tuple(
+      text.map((one) => JSON.stringify(one)),
+      fc.nat({ max: 9 }),
+    )
+    .map(([json, form]) => {
+      if (form === 0) return json.replaceAll('/', '\\/');
+      if (form === 1) return json.replaceAll('\\\\', '\\u005c');
+      if (form === 2) return json.replaceAll(/[/i]/g, (found) => `\\u00${found.charCodeAt(0).toString(16)}`);
+      return form === 3 ? `[ ${json}]` : json;
+    });
+/** A file's paths: mostly about one directory, in other forms. */
+const filePaths = fc.tuple(anyPath, fileName, anyPath).chain(([directory, name, other]) => {
+  const forms = [directory, `${directory}\\`, `${directory}//${name}`, directory.toUpperCase(), other];
+  const fields = {
+    path: written(fc.constant(directory)),
+    fullPath: written(fc.constantFrom(...forms)),
+    fileName: written(fc.constant(name)),
+  };
+  return fc.record(fields, { requiredKeys: [] });
+});
+const programPath = fc.tuple(anyPath, anyPath).chain(([one, other]) => {
+  const form = fc.constantFrom(one, one, `${one}/`, one.replaceAll('\\', '\\\\'), other);
+  return fc.record({ fullPath: written(form), inFile: written(form) }, { requiredKeys: [] });
+});
+const pairs = (fields: Readonly<Record<string, string | undefined>>) =>
+  Object.entries(fields)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`"${name}" : ${value}`]))
+    .join(',');
+const recordOfPaths = (n: number) =>
+  fc.tuple(filePaths, programPath, written(anyPath)).map(([file, { inFile, fullPath }, image]) => {
+    const process = pairs({ fullPath, processFile: inFile === undefined ? undefined : `{"fullPath":${inFile}}` });
+    return `{"id":"e${n}","dateTime":"2020-08-17T04:15:06.123+0000","file":{${pairs(file)}},"process":{${process}},"actor":{"imageFullPath":${image}}}`;
+  });
+
+test('the scan and SQL make the same of paths as the rules in this process', async () => {
+  let plain = 0;
+  const batch = fc.tuple(...Array.from({ length: 400 }, (_, n) => recordOfPaths(n)));
+  await fc.assert(
+    fc.asyncProperty(batch, async (lines) => {
+      const spooled = await spoolPage(bench.directory, lines);
+      plain += lines.length - spooled.odd;
+      const staged = await stage(bench, [spooled.window]);
+      const { events = [] } = await stagedRows(bench, staged);
+      await staged.drop();
+      const { id: windowId } = spooled.window.window;
+      const inProcess = arrowRows(flattenRecords(lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
+      expect(asSet(events)).toEqual(asSet(inProcess.events ?? []));
+    }),
+    { numRuns: 2, seed: 20200817, endOnFailure: true },
+  );
+  expect(plain, 'records that took the usual way').toBeGreaterThan(250);
+});
+
 test('the scan and the tables distinguish the same ids, in any form', async () => {
   const forms = ['1e2', '100.0', '"100.0"', '100', '"100"', 'true', '"true"', 'false', '-0', '0', '"0"', '-0.0', '0.0'];
   const more = ['1.10', '1.1', '1E21', '1e+21', '1.5E-7', '12345678901234567890123', '1e999', '1e15', '1e16', '0.0001'];

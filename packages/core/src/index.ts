@@ -60,6 +60,7 @@ export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './
 export type { RateLimit } from './rate-limit.ts';
 export { sum } from './sum.ts';
 export type { DataFile, FileLayout } from './tables/data-file.ts';
+export { isWindowsPath, normalPath } from './tables/normal-path.ts';
 export {
   type RecordShape,
   type ShapeKind,

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RecordShape, type ShapeMember, SPOOL_MEMBERS } from '@edrlake/core';
+import { normalPath, type RecordShape, type ShapeMember, SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSpool, type Spool } from '../src/fetch/spool.ts';
@@ -22,7 +22,10 @@ const SHAPE: RecordShape = {
       name: 'file',
       kind: 'section',
       members: [
-        { name: 'path', kind: 'text', column: 'path' },
+        { name: 'path', kind: 'path', column: 'path' },
+        { name: 'fileName', kind: 'file-name', column: 'file_name' },
+        { name: 'image', kind: 'path', column: 'image' },
+        { name: 'program', kind: 'path', column: 'image' },
         { name: 'size', kind: 'bigint', column: 'size' },
         { name: 'isSigned', kind: 'boolean', column: 'is_signed' },
         { name: 'owner', kind: 'section', members: [{ name: 'name', kind: 'text', column: 'owner' }] },
@@ -54,6 +57,19 @@ const string = fc.oneof(
   fc.constantFrom('"C:\\\\Windows\\\\"', '"\\ud800"', '"\\udc00x"', '"\\ud83d\\ude00"', '"\\ud83d\\n"', '"\\u00e9\\""'),
   fc.constantFrom('""', '" "', '"\u00a0"', '"12"', '"-7"', '"007"', '"True"', '"😀"', '"[1]"', '"{"'),
 );
+const path = fc.oneof(
+  fc.constantFrom(
+    '"C:\\\\Windows\\\\"',
+    '"C:\\\\a//b.dll"',
+    '"C:/a"',
+    '"\\/usr\\/bin\\/"',
+    '"C:\\u005c\\u005ca"',
+    '"//é//"',
+  ),
+  fc
+    .array(fc.constantFrom('\\', '/', '//', 'C:', 'Win', 'é', '😀', 'x'), { minLength: 1, maxLength: 5 })
+    .map((parts) => JSON.stringify(parts.join(''))),
+);
 const number = fc.constantFrom(
   '0',
   '-0',
@@ -78,11 +94,14 @@ const mostly = (usual: fc.Arbitrary<string>, others: fc.Arbitrary<string>) =>
   fc.oneof({ weight: 20, arbitrary: usual }, { weight: 1, arbitrary: others });
 const fitting = {
   text: mostly(string, number),
+  path: mostly(path, scalar),
+  'file-name': mostly(fc.constantFrom('"a.dll"', '"a\\"b"', '"\\u00e9"', '7', '""'), fc.oneof(path, scalar)),
   integer: mostly(fc.constantFrom('0', '-12', '"12"', '999999999', 'null'), number),
   bigint: mostly(fc.constantFrom('0', '7', '"-7"', '123456789012345678', 'null'), number),
   boolean: mostly(fc.constantFrom('true', 'false', '"True"', 'null'), scalar),
   timestamp: mostly(time, scalar),
 };
+const TEXTS: readonly ShapeMember['kind'][] = ['text', 'path', 'file-name'];
 const unknownName = mostly(
   fc.constantFrom('"novel"', '"Id"', '""', '"é"'),
   fc.constantFrom('"n\\u006fvel"', '"#extra"', '"#odd"', '"\\ud800"'),
@@ -99,7 +118,9 @@ const anything: fc.Arbitrary<string> = fc.oneof(
 function valueFor(member: ShapeMember): fc.Arbitrary<string> {
   if (!('members' in member)) {
     const usual = fitting[member.kind as keyof typeof fitting] ?? anything;
-    return member.kind === 'text' ? mostly(usual, fc.oneof(array(scalar), anything)) : mostly(usual, anything);
+    return TEXTS.includes(member.kind)
+      ? mostly(usual, fc.oneof(array(usual), array(scalar), anything))
+      : mostly(usual, anything);
   }
   const inside = objectOf(member.members);
   return mostly(member.kind === 'list' ? array(inside) : inside, anything);
@@ -200,6 +221,12 @@ function hide(line: Record<string, unknown>, name: string): void {
   delete line[name];
 }
 
+/** The text of a plain record; none of its file names has a separator. */
+function said(kind: ShapeMember['kind'], value: unknown): unknown {
+  if (kind === 'file-name') expect(String(value)).not.toMatch(/[\\/]/);
+  return kind === 'path' && typeof value === 'string' ? normalPath(value) : value;
+}
+
 /** What the line of a plain record has to say: single values without brackets, blank text hidden, and what no column takes once more. */
 function plainOf(
   fields: Fields,
@@ -214,12 +241,14 @@ function plainOf(
     line[name] = value;
     if (member === undefined || member.kind === 'leftover') {
       if (value !== null) extra[name] = value;
-    } else if (member.kind === 'text' && Array.isArray(value) && member.column !== 'id') {
+    } else if ('column' in member && TEXTS.includes(member.kind) && Array.isArray(value) && member.column !== 'id') {
       const [only = ''] = value;
-      line[name] = isBlank(only) ? value : only;
+      line[name] = isBlank(only) ? value : said(member.kind, only);
       if (isBlank(only)) hide(line, name);
-    } else if (member.kind === 'text' && isBlank(value) && member.column !== 'id') {
+    } else if ('column' in member && TEXTS.includes(member.kind) && isBlank(value) && member.column !== 'id') {
       hide(line, name);
+    } else if (member.kind === 'path' || member.kind === 'file-name') {
+      line[name] = said(member.kind, value);
     } else if (member.kind === 'section' && value !== null) {
       const inside = plainOf(value as Fields, member.members, true);
       line[name] = inside.line;
@@ -237,11 +266,11 @@ function withExtra({ line, extra }: { line: Fields; extra: Fields }): Fields {
 
 /** Whether the line says what was delivered. */
 function expectSaid(line: string, delivered: string): void {
-  const said = JSON.parse(line) as Fields;
+  const found = JSON.parse(line) as Fields;
   const value = wellFormed(JSON.parse(delivered));
-  const odd = said[SPOOL_MEMBERS.odd];
+  const odd = found[SPOOL_MEMBERS.odd];
   if (odd !== undefined) expect(JSON.parse(odd as string)).toEqual(value);
-  else expect(said).toEqual(withExtra(plainOf(value as Fields, SHAPE.members, true)));
+  else expect(found).toEqual(withExtra(plainOf(value as Fields, SHAPE.members, true)));
 }
 
 let directory: string;
@@ -270,6 +299,53 @@ test('lines say what was delivered, with the ids that it has, however the body i
     { numRuns: 250 },
   );
   expect(plain, 'records that were plain').toBeGreaterThan(150);
+});
+
+const WITH_PATH = (value: string, rest = '') =>
+  `{"id":"e1","time":"2020-08-17T04:15:06.000+0000","file":{${value}}${rest}}`;
+
+test.each([
+  ['a Windows path', '"path":"C:\\\\Win//a.dll"', '"path":"C:\\\\Win\\\\a.dll"'],
+  ['a Unix path', '"path":"/usr//bin/"', '"path":"/usr/bin"  '],
+  ['a path with escaped slashes', '"path":"\\/usr\\/bin\\/"', '"path":"/usr/bin"    '],
+  ['a path in brackets', '"path":["C:\\\\"]', '"path": "C:\\\\" '],
+  ['an unusual one in brackets', '"path":[ "C:\\\\Win\\\\" ]', '"path":  "C:\\\\Win"    '],
+  ['an unusual spelling', '"path":"C:\\u005cWin\\\\"', '"path":"C:\\\\Win"      '],
+  ['two paths for one column', '"image":"/a//b","program":"/a/b/"', '"image":"/a/b" ,"program":"/a/b" '],
+  ['half of a surrogate pair', '"path":"/\\ud800//"', '"path":"/\ufffd"     '],
+])('%s is normal in its line', async (_which, delivered, line) => {
+  const { text, oddRecords } = await scanned([Buffer.from(`[${WITH_PATH(delivered)}]`)], known());
+  expect({ text, oddRecords }).toEqual({ text: `${WITH_PATH(line)}\n`, oddRecords: 0 });
+});
+
+test.each([
+  ['a path that is longer in its normal form', '"path":"C:/a"'],
+  ['a path with the replacement character', '"path":"/\ufffd/"'],
+  ['a path before a name with a separator', '"path":"/usr//bin","fileName":"a/b"'],
+  ['a name with an escaped separator', '"fileName":"a\\u005cb"'],
+  ['a path of another form in brackets with others', '"path":["/usr//bin","/"]'],
+  ['two paths that differ', '"image":"/usr//bin","program":"/usr"'],
+])('%s is left in a record that does not fit', async (_which, delivered) => {
+  const { text, oddRecords } = await scanned([Buffer.from(`[${WITH_PATH(delivered)}]`)], known());
+  expect(oddRecords).toBe(1);
+  expect(JSON.parse(text)).toEqual({ '#odd': WITH_PATH(delivered) });
+});
+
+test('a path in a record that cannot be read is kept as it was delivered', async () => {
+  const [before, after] = WITH_PATH('"path":"/usr//|/"', ',"score":x').split('|') as [string, string];
+  const misspelt = Buffer.from(before + after);
+  const notUtf8 = Buffer.concat([Buffer.from(before), Buffer.from([0xe9]), Buffer.from(after.replace('x', '1'))]);
+  const recordOf = async (record: Buffer) => {
+    const { text, brokenRecords } = await scanned(
+      [Buffer.concat([Buffer.from('['), record, Buffer.from(']')])],
+      known(),
+    );
+    expect(brokenRecords).toBe(1);
+    const { [SPOOL_MEMBERS.odd]: odd } = JSON.parse(text) as { [SPOOL_MEMBERS.odd]: string };
+    return (JSON.parse(odd.slice(SPOOL_BROKEN.length)) as { record: unknown }).record;
+  };
+  expect(await recordOf(misspelt)).toBe(misspelt.toString());
+  expect(await recordOf(notUtf8)).toMatchObject({ '#base64': notUtf8.toString('base64') });
 });
 
 test('two pages that are scanned at the same time come out as one after the other', async () => {

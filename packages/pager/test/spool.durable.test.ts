@@ -30,6 +30,7 @@ test('a page is one file of one record a line, with its size, count and checksum
     bodyBytes: text.length,
     recordCount: 2,
     crc32: crc32(text).toString(16).padStart(8, '0'),
+    format: expect.any(String),
   });
   expect(ids).toEqual(['a', null]);
   expect(await readFile(page.path, 'utf8')).toBe(text);
@@ -108,6 +109,23 @@ test('lines of odd records verify with the ids they had, and null for any change
       await writeFile(page.path, other);
       expect(await spool.verifyPage(page), `${byte} at ${place}`).toBeNull();
     }
+  }
+});
+
+test('a page that was written by other rules, or for another shape, is not used again', async () => {
+  const spool = await openSpool(directory, SHAPED);
+  const { page } = await spool.writePage(KEY, body('[{"id":"a"}]'));
+  const { format, ...ofOlderEdrlake } = page;
+  expect(await spool.verifyPage(page)).not.toBeNull();
+  expect(await spool.verifyPage(ofOlderEdrlake)).toBeNull();
+  expect(await spool.verifyPage({ ...page, format: `${format}0` })).toBeNull();
+  const [id] = SHAPED.shape.members;
+  const grown = {
+    ...SHAPED,
+    shape: { ...SHAPED.shape, members: [id, { name: 'title', kind: 'path', column: 'title' }] },
+  } as const;
+  for (const other of [grown, RECORDS]) {
+    expect(await (await openSpool(directory, other)).verifyPage(page)).toBeNull();
   }
 });
 

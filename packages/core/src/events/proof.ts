@@ -19,6 +19,8 @@ export interface SpooledPage {
   readonly nextCursor?: string | null;
   /** How it was asked for: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote it. */
   readonly way?: Pagination;
+  /** The rules its lines were written by, as text that is only compared. Absent where an older edrlake wrote it. */
+  readonly format?: string;
 }
 
 /** All pages of one window on disk, and whether they add up. */

@@ -2,8 +2,18 @@
  * What a member of a record may be so that columns can be read from it directly. Values: `text` a string, an integer, true or
  * false; `integer` and `bigint` digits with an optional sign, also as a string, at most 9 or 18 of them; `boolean` true or false, also as a
  * string; `timestamp` a string like `2020-08-17T04:15:06.000+0000`. `json` and `leftover` may be anything. null may stand for all of them.
+ * `path` and `file-name` are text as well: a path comes out as `normalPath` makes it, a file name has no separator.
  */
-export type ShapeKind = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'json' | 'leftover';
+export type ShapeKind =
+  | 'text'
+  | 'path'
+  | 'file-name'
+  | 'integer'
+  | 'bigint'
+  | 'boolean'
+  | 'timestamp'
+  | 'json'
+  | 'leftover';
 
 /** A member that is read as one value. A `leftover` is known, but no column takes it. */
 export interface ShapeValue {

@@ -1,4 +1,5 @@
 import type { ColumnSpec } from '@edrlake/core';
+import { filePathParts } from '../spec/column.ts';
 import { RECORD_TREE, type SourceField, type SourceSection } from '../spec/source-tree.ts';
 import { isList, isSection, type JsonObject, type JsonValue, jsonText, memberOf, quoteJson } from './json-tree.ts';
 import { fullFilePath, parseValue, ruled, textOf, unblank, unwrappedText, type Value } from './values.ts';
@@ -32,9 +33,9 @@ export function columnValue(root: JsonObject, column: ColumnSpec): Value {
   if (column.type === 'json') return wholeSection(valueAt(root, column.paths[0] ?? ''));
   const chosen = chosenValue(root, column);
   if (column.rule !== 'file-path') return chosen;
-  const section = column.paths[0]?.replace(/[^.]*$/, '') ?? '';
-  const directory = unwrappedText(valueAt(root, `${section}path`));
-  const name = unwrappedText(valueAt(root, `${section}fileName`));
+  const parts = filePathParts(column);
+  const directory = unwrappedText(valueAt(root, parts.directory));
+  const name = unwrappedText(valueAt(root, parts.name));
   return fullFilePath(chosen as string | null, directory === null ? null : (ruled('path', directory) as string), name);
 }
 

@@ -1,4 +1,4 @@
-import type { ColumnRule, ColumnSpec } from '@edrlake/core';
+import { type ColumnRule, type ColumnSpec, isWindowsPath, normalPath } from '@edrlake/core';
 import { isLosslessNumber } from 'lossless-json';
 import { isList, isSection, type JsonValue, jsonText } from './json-tree.ts';
 
@@ -114,27 +114,6 @@ export function ruled(rule: ColumnRule | undefined, value: Value): Value {
     default:
       return value;
   }
-}
-
-/** Written the Windows way: it has a drive or a backslash and does not start at a Unix root. */
-function isWindowsPath(path: string): boolean {
-  return !path.startsWith('/') && (path.includes('\\') || /^[A-Za-z]:/.test(path));
-}
-
-/**
- * A path with single separators and no trailing one. Windows paths get backslashes and keep the two that begin a UNC path;
- * a drive's root keeps its backslash, and so does everything else of at most three characters.
- */
-export function normalPath(path: string): string {
-  if (isWindowsPath(path)) {
-    const unc = path.startsWith('\\\\') ? '\\' : '';
-    return withoutTrailing(unc + path.replace(/[\\/]+/g, '\\'), '\\', 3);
-  }
-  return withoutTrailing(path.replace(/\/+/g, '/'), '/', 1);
-}
-
-function withoutTrailing(path: string, separator: string, kept: number): string {
-  return path.endsWith(separator) && [...path].length > kept ? path.slice(0, -1) : path;
 }
 
 /**

@@ -15,3 +15,9 @@ export function field(
 export function derived(name: string, type: ColumnType, meaning: string): ColumnSpec {
   return { name, type, paths: [], meaning };
 }
+
+/** The fields that a column with the rule `file-path` is composed of when its own holds no whole path: dotted paths. */
+export function filePathParts({ paths }: ColumnSpec): { readonly directory: string; readonly name: string } {
+  const section = paths[0]?.replace(/[^.]*$/, '') ?? '';
+  return { directory: `${section}path`, name: `${section}fileName` };
+}

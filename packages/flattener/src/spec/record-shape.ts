@@ -1,6 +1,13 @@
 import type { ColumnSpec, RecordShape, ShapeKind, ShapeMember, ShapeValue } from '@edrlake/core';
+import { filePathParts } from './column.ts';
+import { EVENTS } from './events-table.ts';
 import { CHILD_TABLES } from './lake-tables.ts';
 import { elementTree, RECORD_TREE, type SourceField, type SourceSection } from './source-tree.ts';
+
+/** Dotted paths of the names that are appended to directories. */
+const FILE_NAMES: ReadonlySet<string> = new Set(
+  EVENTS.columns.flatMap((column) => (column.rule === 'file-path' ? filePathParts(column).name : [])),
+);
 
 /** The records the table spec knows. Those that fit are flattened by `conformingEventsSql`, all others by `eventsSql`. */
 export const RECORD_SHAPE: RecordShape = {
@@ -21,12 +28,14 @@ function listOf({ name, path }: SourceField): ShapeMember {
   return { name, kind: 'list', members: membersOf(elementTree(table?.columns ?? [])) };
 }
 
-function valueMember({ name, use, column }: SourceField): ShapeValue {
-  const kind = use === 'value' && column !== null ? kindOf(column) : use === 'json' ? 'json' : 'leftover';
+function valueMember({ name, path, use, column }: SourceField): ShapeValue {
+  const kind = use === 'value' && column !== null ? kindOf(column, path) : use === 'json' ? 'json' : 'leftover';
   return { name, kind, column: column?.name ?? null };
 }
 
-function kindOf({ type }: ColumnSpec): ShapeKind {
+function kindOf({ type, rule }: ColumnSpec, path: string): ShapeKind {
+  if (rule === 'path' || rule === 'file-path') return 'path';
+  if (FILE_NAMES.has(path)) return 'file-name';
   // No column of a date or of JSON is fed by a value.
   return type === 'date' || type === 'json' ? 'text' : type;
 }

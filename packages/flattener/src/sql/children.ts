@@ -35,7 +35,10 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isOdd: boo
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM (${from})`;
   const elements = `SELECT * EXCLUDE (elements), generate_subscripts(elements, 1) - 1 AS position, unnest(elements) AS element FROM (${list})`;
   const raw = `SELECT * EXCLUDE (element), ${rawSelect('element', fields).join(', ')} FROM (${elements}) WHERE element IS NOT NULL`;
-  const values = select(valueSelect(fields), select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)));
+  const values = select(
+    valueSelect(fields, 'as delivered'),
+    select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)),
+  );
   const oddities = isOdd ? { unknownKeysIn: new Map([['', 'is_odd']]), brokenSections: new Map() } : NO_IRREGULARITIES;
   const known = extraSql(tree, SCOPE, (field) => leftSql(field, SCOPE), oddities);
   const whole = `json_extract(array_json, ${SCOPE.pointer('')})::VARCHAR`;

@@ -10,9 +10,9 @@ import {
 import { EVENTS } from '../spec/events-table.ts';
 import { RECORD_SHAPE } from '../spec/record-shape.ts';
 import { elementTree, fieldsOf, RECORD_TREE, type SourceField } from '../spec/source-tree.ts';
-import { columnSql, parsedName, rawName, textName, valueSelect } from './fields.ts';
+import { baseSelect, columnSql, joinedSelect, parsedName, rawName, textName, valueSelect } from './fields.ts';
 import { eventColumnSql } from './irregular-events.ts';
-import { plainTimeSql } from './values.ts';
+import { joinedNormalSql, plainTimeSql } from './values.ts';
 
 // Records that fit `RECORD_SHAPE`: every value has the type it is read with, so that nothing has to be looked at twice.
 
@@ -66,10 +66,12 @@ export function conformingEventsSql(lines: string): string {
     `hash(${names.join(', ')}) AS content_hash`,
     'filename',
   ];
-  const values = ['*', ...valueSelect(fields)].join(', ');
+  const values = ['*', ...valueSelect(fields, 'normal')].join(', ');
+  const bases = ['*', ...baseSelect(fields)].join(', ');
+  const joins = ['*', ...joinedSelect(fields, joinedNormalSql)].join(', ');
   const row = EVENTS.columns.map((column) => `${eventColumnSql(column, '"extra"')} AS ${quoteName(column.name)}`);
   const rest = ['odd', ...LIST_COLUMNS.map(quoteName), 'content_hash', 'filename'];
-  return `WITH texts AS (SELECT ${read.join(', ')} FROM ${lines}), vals AS (SELECT ${values} FROM texts) SELECT ${[...row, ...rest].join(', ')} FROM vals`;
+  return `WITH texts AS (SELECT ${read.join(', ')} FROM ${lines}), vals AS (SELECT ${values} FROM texts), bases AS (SELECT ${bases} FROM vals), joins AS (SELECT ${joins} FROM bases) SELECT ${[...row, ...rest].join(', ')} FROM joins`;
 }
 
 /** The rows of a child table, as `childRowsSql`. @param events a relation made by `conformingEventsSql`, with `id_hash`, without odd records */
@@ -82,7 +84,7 @@ export function conformingChildRowsSql(table: TableSpec, events: string): string
     const read = fields.flatMap((field) => plainFieldSql(field, 'element.'));
     const extra = `element.${quoteName(SPOOL_MEMBERS.extra)} AS "extra"`;
     const texts = `SELECT * EXCLUDE (element), ${[...read, extra].join(', ')} FROM (${elements})`;
-    const values = `SELECT ${['*', ...valueSelect(fields)].join(', ')} FROM (${texts})`;
+    const values = `SELECT ${['*', ...valueSelect(fields, 'normal')].join(', ')} FROM (${texts})`;
     const columns = table.columns.map((column) => `${childColumnSql(column, path)} AS ${quoteName(column.name)}`);
     return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;
   };
@@ -106,7 +108,7 @@ function plainFieldSql({ path, use, column }: SourceField, prefix = ''): string[
   const value = `${prefix}${reference(path)}`;
   if (use === 'json') return [`${value}::VARCHAR AS ${rawName(path)}`];
   if (use !== 'value' || column === null) return [];
-  // Blank text was hidden from the reader.
+  // Blank text was hidden from the reader, and paths were normalised.
   if (column.type === 'text') return [`${value} AS ${textName(path)}`];
   return [`${column.type === 'timestamp' ? plainTimeSql(value) : value} AS ${parsedName(column, path)}`];
 }

@@ -1,7 +1,8 @@
 import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
+import { filePathParts } from '../spec/column.ts';
 import type { SourceField, SourceSection } from '../spec/source-tree.ts';
 import { type JsonScope, unblankJsonSql } from './extra.ts';
-import { filePathSql, parseSql, ruledSql, unblankSql, unwrapSql } from './values.ts';
+import { basePathSql, parseSql, ruledSql, unblankSql, unwrapSql } from './values.ts';
 
 /** Names of the intermediate columns. The prefixes cannot be the beginning of a lake column's name. */
 export const rawName = (path: string) => quoteName(`raw:${path}`);
@@ -11,6 +12,9 @@ export const parsedName = (column: ColumnSpec, path: string) =>
   column.type === 'text' ? textName(path) : quoteName(`parsed:${path}`);
 const valueName = (column: ColumnSpec, path: string) =>
   column.rule === undefined ? parsedName(column, path) : quoteName(`value:${path}`);
+
+const baseName = ({ name }: ColumnSpec) => quoteName(`base:${name}`);
+const joinedName = ({ name }: ColumnSpec) => quoteName(`joined:${name}`);
 
 /** The structure for `json_transform`: columns' fields as text, everything that is kept whole as JSON. */
 export function structureOf(section: SourceSection): Record<string, unknown> {
@@ -49,19 +53,38 @@ export function parsedSelect(fields: readonly SourceField[]): string[] {
     .map(({ column, path }) => `${parseSql(column, textName(path))} AS ${parsedName(column, path)}`);
 }
 
-/** The value after its column's rule, for columns that have one. */
-export function valueSelect(fields: readonly SourceField[]): string[] {
+/**
+ * The value after its column's rule, for columns that have one.
+ * @param paths `normal`: the text of a path is its value
+ */
+export function valueSelect(fields: readonly SourceField[], paths: 'as delivered' | 'normal'): string[] {
   return valuesOf(fields)
     .filter(({ column }) => column.rule !== undefined)
-    .map(({ column, path }) => `${ruledSql(column, parsedName(column, path))} AS ${valueName(column, path)}`);
+    .map(({ column, path }) => {
+      const parsed = parsedName(column, path);
+      return `${paths === 'normal' && isPath(column) ? parsed : ruledSql(column, parsed)} AS ${valueName(column, path)}`;
+    });
 }
 
-/** A column with paths from the fields' values; the file path from its directory and name as well. */
+/** What file names are to be appended to, for columns that are composed: a column of its own, which its uses only name. */
+export function baseSelect(fields: readonly SourceField[]): string[] {
+  return composedOf(fields).map((column) => {
+    const { directory, name } = filePathParts(column);
+    return `${basePathSql(chosenSql(column), quoteName(`value:${directory}`), textName(name))} AS ${baseName(column)}`;
+  });
+}
+
+/** The paths composed of those and a name. @param join SQL of a path and a name, in one */
+export function joinedSelect(fields: readonly SourceField[], join: (base: string, name: string) => string): string[] {
+  return composedOf(fields).map(
+    (column) => `${join(baseName(column), textName(filePathParts(column).name))} AS ${joinedName(column)}`,
+  );
+}
+
+/** A column with paths from the fields' values; the file path from `joinedSelect` as well. */
 export function columnSql(column: ColumnSpec): string {
   const value = chosenSql(column);
-  if (column.rule !== 'file-path') return value;
-  const section = column.paths[0]?.replace(/[^.]*$/, '') ?? '';
-  return filePathSql(value, quoteName(`value:${section}path`), textName(`${section}fileName`));
+  return column.rule === 'file-path' ? `coalesce(${joinedName(column)}, ${value})` : value;
 }
 
 /** The first alternative that says something. */
@@ -111,6 +134,14 @@ export function insideSql(column: ColumnSpec, section: string, path: string): st
   const text = `(json_transform(${raw}, ${structure})).${quoteName(name)}`;
   const value = column.type === 'text' ? unwrapSql(text, `json_type(${raw}, ${pointer})`) : unblankSql(text);
   return ruledSql(column, parseSql(column, value));
+}
+
+function isPath({ rule }: ColumnSpec): boolean {
+  return rule === 'path' || rule === 'file-path';
+}
+
+function composedOf(fields: readonly SourceField[]): ColumnSpec[] {
+  return valuesOf(fields).flatMap(({ column }) => (column.rule === 'file-path' ? column : []));
 }
 
 function valuesOf(fields: readonly SourceField[]): (SourceField & { column: ColumnSpec })[] {

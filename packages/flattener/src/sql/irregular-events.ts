@@ -3,8 +3,10 @@ import { EVENTS } from '../spec/events-table.ts';
 import { fieldsOf, RECORD_TREE } from '../spec/source-tree.ts';
 import { extraSql, type Irregularities, irregularColumns, type JsonScope, pointerOf } from './extra.ts';
 import {
+  baseSelect,
   columnSql,
   insideSql,
+  joinedSelect,
   leftSql,
   parsedSelect,
   rawName,
@@ -14,7 +16,7 @@ import {
   valueSelect,
   wholeSectionSql,
 } from './fields.ts';
-import { unblankSql } from './values.ts';
+import { joinedSql, unblankSql } from './values.ts';
 
 /** The column that holds an array's JSON text until its child rows are made. */
 export function arrayColumn(path: string): string {
@@ -47,8 +49,10 @@ export function eventsSql(staging: string, carry: readonly string[], oddities: I
     `raw AS (SELECT * EXCLUDE (struct), ${rawSelect('struct', fields).join(', ')} FROM read)`,
     `texts AS (${select(textSelect(fields, SCOPE), 'raw')})`,
     `parsed AS (${select(parsedSelect(fields), 'texts')})`,
-    `vals AS (${select(valueSelect(fields), 'parsed')})`,
-    `reasons AS (${select(REJECT_COLUMNS, 'vals')})`,
+    `vals AS (${select(valueSelect(fields, 'as delivered'), 'parsed')})`,
+    `bases AS (${select(baseSelect(fields), 'vals')})`,
+    `joins AS (${select(joinedSelect(fields, joinedSql), 'bases')})`,
+    `reasons AS (${select(REJECT_COLUMNS, 'joins')})`,
   ]
     .join(', ')
     .concat(

@@ -86,7 +86,8 @@ export function plainTimeSql(text: string): string {
 
 /** Whether a path is written the Windows way: it has a drive or a backslash and does not start at a Unix root. */
 function isWindowsSql(path: string): string {
-  return `(NOT starts_with(${path}, '/') AND (contains(${path}, '\\') OR regexp_matches(${path}, '^[A-Za-z]:')))`;
+  const isLetter = `(${path}[1] BETWEEN 'A' AND 'Z' OR ${path}[1] BETWEEN 'a' AND 'z')`;
+  return `(NOT starts_with(${path}, '/') AND (contains(${path}, '\\') OR (${path}[2] = ':' AND ${isLetter})))`;
 }
 
 /** A path with single separators and no trailing one. The guard spares the regular expressions on paths that are clean. */
@@ -101,15 +102,27 @@ function pathSql(path: string): string {
 }
 
 /**
- * The full path of a file: the name is appended where the delivered path is only the directory, or missing.
- * All three are values: normalised paths and a name that is not blank, or NULL.
+ * The path that a file's name is to be appended to: the directory where the full path is missing, the full path where it is only
+ * the directory; else NULL. All three are values: normalised paths and a name that is not blank, or NULL.
  */
-export function filePathSql(fullPath: string, directory: string, name: string): string {
+export function basePathSql(fullPath: string, directory: string, name: string): string {
   const folded = (path: string) =>
     `translate(${path}, ${quoteText('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}, ${quoteText('abcdefghijklmnopqrstuvwxyz')})`;
   // Folding keeps the number of bytes: most paths that differ are told apart by it, and folding is what costs.
   const same = `(${fullPath} = ${directory} OR (strlen(${fullPath}) = strlen(${directory}) AND ${isWindowsSql(fullPath)} AND ${folded(fullPath)} = ${folded(directory)}))`;
-  const base = `CASE WHEN ${name} IS NULL THEN NULL WHEN ${fullPath} IS NULL THEN ${directory} WHEN ${same} THEN ${fullPath} END`;
-  const joined = pathSql(`(${base} || CASE WHEN ${isWindowsSql(base)} THEN '\\' ELSE '/' END || ${name})`);
-  return `coalesce(${joined}, ${fullPath})`;
+  return `CASE WHEN ${name} IS NULL THEN NULL WHEN ${fullPath} IS NULL THEN ${directory} WHEN ${same} THEN ${fullPath} END`;
+}
+
+/** A name appended to a normalised path. */
+export function joinedSql(base: string, name: string): string {
+  return pathSql(`(${base} || CASE WHEN ${isWindowsSql(base)} THEN '\\' ELSE '/' END || ${name})`);
+}
+
+/**
+ * The same of a name without separators, in less. A path of one backslash and the one before the name are the two that begin a
+ * UNC path.
+ */
+export function joinedNormalSql(base: string, name: string): string {
+  const windows = `CASE WHEN ends_with(${base}, '\\') AND ${base} <> '\\' THEN '' ELSE '\\' END`;
+  return `${base} || CASE WHEN ${isWindowsSql(base)} THEN ${windows} WHEN ${base} = '/' THEN '' ELSE '/' END || ${name}`;
 }

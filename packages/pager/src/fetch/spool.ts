@@ -11,6 +11,12 @@ const UNFINISHED = '.part';
 
 const READ_BYTES = 131_072;
 
+/**
+ * Goes up with each change of what a scan makes of the records that fit a shape. Flattening relies on it, so that a resumed run
+ * must fetch the pages of an older edrlake again.
+ */
+const LINE_RULES = 2;
+
 /** A page on disk and the identity of each of its records, in order; null where a record has none. */
 export interface PageWithIds {
   readonly page: SpooledPage;
@@ -42,7 +48,10 @@ export interface Spool {
    * @throws {EdrlakeError} `BODY_BROKEN`, `LAKE_UNWRITABLE`, or what the body throws; then there is no file.
    */
   writePage(key: PageKey, body: AsyncIterable<Uint8Array>): Promise<PageWithIds>;
-  /** Reads a page again: null unless the file is there with the size, checksum and number of records it had. */
+  /**
+   * Reads a page again: null unless its lines were written by the same rules for the same shape, and the file is there with the
+   * size, checksum and number of records it had.
+   */
   verifyPage(page: SpooledPage): Promise<PageWithIds | null>;
   /** Removes one page's file. */
   removePage(page: SpooledPage): Promise<void>;
@@ -69,6 +78,7 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
   });
   const known = fieldTable(records.shape, records.idFields);
   const knownIds = fieldTable(null, records.idFields);
+  const format = checksumText(crc32(JSON.stringify([LINE_RULES, records.shape])));
   const windowDirectories = new Set<string>();
   const windowDirectory = async (windowId: string) => {
     const path = join(directory, windowId);
@@ -85,9 +95,10 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
     async writePage(key, body) {
       const path = join(await windowDirectory(key.windowId), pageFile(key));
       const scanned = await writePageFile(path, known, body);
-      return pageOf(key.windowId, key.pageNumber, path, scanned);
+      return pageOf(key, path, format, scanned);
     },
-    verifyPage: (page) => verifyPage(page, knownIds, records.shape === null ? (line) => line : asDelivered),
+    verifyPage: async (page) =>
+      page.format === format ? verifyPage(page, knownIds, records.shape === null ? (line) => line : asDelivered) : null,
     removePage: (page) => onDisk(page.path, () => rm(page.path, { force: true })),
     async syncWindow(windowId) {
       if (!windowDirectories.has(windowId)) return;
@@ -113,9 +124,9 @@ function pageFile({ pageNumber, attempt }: PageKey): string {
   return attempt === 0 ? `${pageNumber}.ndjson` : `${pageNumber}-retry${attempt}.ndjson`;
 }
 
-function pageOf(windowId: string, pageNumber: number, path: string, scanned: ScannedPage): PageWithIds {
+function pageOf({ windowId, pageNumber }: PageKey, path: string, format: string, scanned: ScannedPage): PageWithIds {
   const { writtenBytes, recordCount, crc32, ids } = scanned;
-  return { page: { windowId, pageNumber, path, bodyBytes: writtenBytes, recordCount, crc32 }, ids };
+  return { page: { windowId, pageNumber, path, bodyBytes: writtenBytes, recordCount, crc32, format }, ids };
 }
 
 /** Syncs the bytes; the page's name is synced by `syncWindow`, once for all pages of a window. */

@@ -27,6 +27,43 @@ export function isBlankText(bytes: Buffer, from: number, to: number): boolean {
   return true;
 }
 
+/**
+ * Whether the content of a string at [from, to) is for certain a path as `normalPath` makes it: single separators of one kind, as
+ * they are usually escaped, and none at its end but in a root. Others may be normal as well.
+ */
+export function isNormalPath(bytes: Buffer, from: number, to: number): boolean {
+  let separator = 0;
+  let separatorEnd = -1;
+  for (let at = from; at < to; ) {
+    const byte = bytes[at] as number;
+    if (byte !== 0x5c && byte !== 0x2f) {
+      at++;
+      continue;
+    }
+    if (separator !== 0 && separator !== byte) return false;
+    separator = byte;
+    const isBackslash = byte === 0x5c;
+    if (isBackslash && bytes[at + 1] !== 0x5c) return false;
+    // Two at the beginning are those of a UNC path.
+    if (at === separatorEnd && (!isBackslash || at !== from + 2)) return false;
+    at += isBackslash ? 2 : 1;
+    separatorEnd = at;
+  }
+  // A drive is written with backslashes; what has no more than these bytes is a root.
+  if (separator === 0x2f) return bytes[from + 1] !== 0x3a && (separatorEnd !== to || to - from === 1);
+  return separatorEnd !== to || to - from <= 4;
+}
+
+/** Whether the text of a string with its content at [from, to) holds a slash or a backslash. */
+export function hasSeparator(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] as number;
+    if (byte === 0x2f) return true;
+    if (byte === 0x5c) return /[\\/]/.test(JSON.parse(bytes.toString('utf8', from - 1, to + 1)) as string);
+  }
+  return false;
+}
+
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }

@@ -2,15 +2,17 @@ import { EdrlakeError, type RecordShape, type ShapeKind, type ShapeMember } from
 
 /** What the value of a member may be, as a number the scan can switch on. */
 const KIND_CODES: Readonly<Record<ShapeKind | 'section' | 'list', number>> = {
-  text: 1,
-  integer: 2,
-  bigint: 3,
-  boolean: 4,
-  timestamp: 5,
-  json: 6,
-  leftover: 7,
-  section: 8,
-  list: 9,
+  path: 1,
+  'file-name': 2,
+  text: 3,
+  integer: 4,
+  bigint: 5,
+  boolean: 6,
+  timestamp: 7,
+  json: 8,
+  leftover: 9,
+  section: 10,
+  list: 11,
 };
 
 /** Members that are alternatives for one column: where the value of the last one lies in the bytes. */

@@ -46,8 +46,8 @@ export interface ScannedPage {
 /**
  * Reads the body of one page, a JSON array of records, an object with one, or records one after the other (NDJSON), in one pass over its bytes and writes one line for each record, in the
  * order delivered. Of a record that fits the shape the line is the record, changed only where that changes nothing for its
- * columns: the brackets around a single value become spaces, the name of a blank text begins with `#` instead, so that no column
- * reads it, and what no column takes of the record, or of an element of a list, stands in it a second time, as its last member
+ * columns: a path is normalised, with spaces behind it, the brackets around a single value become spaces, the name of a blank text
+ * begins with `#` instead, so that no column reads it, and what no column takes of the record, or of an element of a list, stands in it a second time, as its last member
  * `#extra`. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. In both, white space between
  * tokens becomes spaces, and escaped halves of surrogate pairs become `\ufffd` (they are no text and DuckDB refuses them). An
  * empty body holds no records, as the API answers 204 when it finds nothing.

@@ -1,17 +1,19 @@
+import { normalPath } from '@edrlake/core';
 import { MAX_DEPTH, type ScanState, stop } from '../json/scan-state.ts';
 import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from '../json/scan-values.ts';
-import { isBlankText, isPlainTime, unescapedDigits } from '../json/typed-values.ts';
+import { hasSeparator, isBlankText, isNormalPath, isPlainTime, unescapedDigits } from '../json/typed-values.ts';
 import { type FieldEntry, type FieldSection, type FieldTable, slotOf } from './field-table.ts';
 
-// The codes of `KIND_CODES`, written out: names from another module would be looked up for each member.
-const TEXT = 1;
-const INTEGER = 2;
-const BIGINT = 3;
-const BOOLEAN = 4;
-const TIMESTAMP = 5;
-const LEFTOVER = 7;
-const SECTION = 8;
-const LIST = 9;
+// The codes of `KIND_CODES`, written out: names from another module would be looked up for each member. Kinds up to `TEXT` are text.
+const PATH = 1;
+const TEXT = 3;
+const INTEGER = 4;
+const BIGINT = 5;
+const BOOLEAN = 6;
+const TIMESTAMP = 7;
+const LEFTOVER = 9;
+const SECTION = 10;
+const LIST = 11;
 
 /** Where the value of an id field lies. `from` is -1 where there is none. */
 export interface IdPlace {
@@ -198,13 +200,14 @@ function memberEnd(
   if (byte === 0x22) {
     const end = memberStringEnd(state, member, at);
     if (state.starved) return end;
-    if (member.kind === TEXT && member.idRank < 0 && isBlankText(state.bytes, at + 1, end - 1)) {
+    if (member.kind <= TEXT && member.idRank < 0 && isBlankText(state.bytes, at + 1, end - 1)) {
       hide(scan, nameAt);
       return end;
     }
+    const textEnd = member.kind < TEXT ? pathTextEnd(scan, member.kind, at, end) : end;
     if (member.requiredBit !== 0 && isFilled(state.bytes, at)) scan.filled |= member.requiredBit;
-    if (member.idRank >= 0) noteId(scan, member, at, end);
-    if (member.shared !== null) checkShared(scan, member, at, end);
+    if (member.idRank >= 0) noteId(scan, member, at, textEnd);
+    if (member.shared !== null) checkShared(scan, member, at, textEnd);
     if (member.kind === LEFTOVER) addExtra(state, section, nameAt, at, end);
     return end;
   }
@@ -219,8 +222,8 @@ function memberEnd(
       return end;
     }
     // An identity stays as it was delivered: in brackets it is none, also when the line is read again.
-    const mayUnwrap = member.kind === TEXT && member.shared === null && member.idRank < 0;
-    if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, nameAt, at, depth);
+    const mayUnwrap = member.kind <= TEXT && member.shared === null && member.idRank < 0;
+    if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, member.kind, nameAt, at, depth);
     if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.odd = true;
     return valueEnd(state, at, depth + 1);
   }
@@ -238,7 +241,7 @@ function memberEnd(
  * After an array in the place of text. One with a single value, or with none, is as good as that value or as blank text: its brackets
  * are taken away. Any other makes the record odd.
  */
-function unwrappedEnd(scan: RecordScan, nameAt: number, from: number, depth: number): number {
+function unwrappedEnd(scan: RecordScan, kind: number, nameAt: number, from: number, depth: number): number {
   const { state } = scan;
   const { bytes } = state;
   const end = valueEnd(state, from, depth + 1);
@@ -258,8 +261,38 @@ function unwrappedEnd(scan: RecordScan, nameAt: number, from: number, depth: num
   else if (isPlain) {
     edit(scan, from, 0x20);
     edit(scan, end - 1, 0x20);
+    if (kind < TEXT && byte === 0x22) pathTextEnd(scan, kind, first, last);
   } else state.odd = true;
   return end;
+}
+
+/**
+ * Where a string with a path, or with a file's name, ends after it was made what SQL takes as it is. A path is written over in its
+ * normal form, with spaces behind it. One that does not fit in its place, and a name with a separator, make the record odd.
+ */
+function pathTextEnd(scan: RecordScan, kind: number, at: number, end: number): number {
+  const { state } = scan;
+  const { bytes } = state;
+  if (kind !== PATH) {
+    if (hasSeparator(bytes, at + 1, end - 1)) state.odd = true;
+    return end;
+  }
+  if (state.odd || isNormalPath(bytes, at + 1, end - 1)) return end;
+  const text = bytes.toString('utf8', at, end);
+  const path = JSON.parse(text) as string;
+  const normal = normalPath(path);
+  if (normal === path) return end;
+  const written = Buffer.from(JSON.stringify(normal));
+  // What is no UTF-8 was read as this character: to write that would hide it.
+  if (written.length > end - at || text.includes('\ufffd')) {
+    state.odd = true;
+    return end;
+  }
+  for (let i = 0; i < end - at; i++) {
+    const byte = written[i] ?? 0x20;
+    if (bytes[at + i] !== byte) edit(scan, at + i, byte);
+  }
+  return at + written.length;
 }
 
 /** After a string; odd where it is none of its kind. */
@@ -290,7 +323,7 @@ function isPlainString(bytes: Buffer, kind: number, from: number, to: number): b
 /** A number, true or false. */
 function isPlainScalar({ bytes }: ScanState, kind: number, from: number, to: number): boolean {
   const isNumber = (bytes[from] as number) <= 0x39;
-  if (kind === TEXT) return !isNumber || unescapedDigits(bytes, from, to, 18);
+  if (kind <= TEXT) return !isNumber || unescapedDigits(bytes, from, to, 18);
   if (kind === INTEGER) return isNumber && unescapedDigits(bytes, from, to, 9);
   if (kind === BIGINT) return isNumber && unescapedDigits(bytes, from, to, 18);
   if (kind === BOOLEAN) return !isNumber;
