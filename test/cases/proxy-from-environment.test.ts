@@ -142,12 +142,12 @@ it('the webhooks of a pipeline are posted through it', async () => {
   await inFreshDirectory(async (directory) => {
     const hook = `{ url: 'https://${HOST}/hook' }`;
     await writeFile(
-      join(directory, 'told.ts'),
+      join(directory, 'posted.ts'),
       `import { definePipeline } from 'edrlake';
-       export default definePipeline({ name: 'told', tasks: { post: { uses: 'webhook', with: ${hook} } }, hooks: { onSuccess: ${hook} } });`,
+       export default definePipeline({ name: 'posted', tasks: { post: { uses: 'webhook', with: ${hook} } }, hooks: { onSuccess: ${hook} } });`,
     );
     const before = proxy.asked.length;
-    const ended = await runCommand(['run', './told.ts', ...GATEWAY, '--lake', join(directory, 'lake')], {
+    const ended = await runCommand(['run', './posted.ts', ...GATEWAY, '--lake', join(directory, 'lake')], {
       cwd: directory,
       ...withProxies({ HTTPS_PROXY: url() }),
     });

@@ -29,7 +29,7 @@ const COMMITTING: readonly PlantedBug[] = [
   },
   {
     name: 'ignore-damaged-index',
-    effect: 'trusts a file of the identity index that is gone or damaged',
+    effect: 'trusts a file of the id index that is missing or damaged',
     file: 'packages/lake/src/commit/id-index.ts',
     find: 'if (things.includes(null) || (await damagedFiles(store, unread)).length > 0) return false;',
     replace: 'if (unread.length > 1e9) return false;',

@@ -51,126 +51,138 @@ import { newestEventMs } from './verify/newest-event.ts';
 /** How to open a lake. */
 export interface LakeOptions {
   readonly directory: string;
-  /** The tables this program knows, `events` among them. A new column starts a new schema version with the next commit. */
+  /**
+   * The tables that this program knows, `events` among them. A new column starts a new schema version with the next
+   * commit.
+   */
   readonly tables: readonly TableSpec[];
   readonly clock: Clock;
   readonly emit: Emit;
-  /** DuckDB's memory, `512MB` unless given. Queries get as much again, a lane gets half of it. */
+  /** DuckDB's memory, `512MB` unless given. Queries get the same amount in addition, a commit session half of it. */
   readonly memoryLimit?: string;
-  /** DuckDB's threads; as many as cores unless given. */
+  /** DuckDB's threads; one for each core unless given. */
   readonly threads?: number;
   /** Makes an empty lake where there is none. */
   readonly create: boolean;
-  /** Changes nothing on disk but what a crash left behind, see `recoverForReading`. */
+  /** Changes nothing on disk except what a crash left behind, see `recoverForReading`. */
   readonly readOnly: boolean;
   /** Whether to wait for commits of processes that cannot be seen from here. Unless given, a writer waits. */
   readonly waits?: boolean;
   /** The processes that may be at work on the lake; those of the machine unless given. */
   readonly processes?: ProcessTable;
-  /** What renews the lease of this one; the machine's unless given. */
+  /** Renews the lease of this process; the machine's timer unless given. */
   readonly beat?: Beat;
   /** Called at the named moments of commits; for tests that end the process there. */
   readonly onStep?: (step: CommitStep) => void;
 }
 
-/** Where a batch is staged and committed. */
+/** A DuckDB on which batches are staged and committed. */
 export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
 export interface Lake {
   /** Absolute. */
   readonly directory: string;
-  /** What the unfinished work of this process is held by; null for a lake opened for reading. */
+  /** The lease that holds the unfinished work of this process; null for a lake opened for reading. */
   readonly lease: Lease | null;
   /**
-   * The connection batches are staged on. Work on it and the lake's methods must not overlap in time. A lake opened for
-   * reading starts DuckDB with the first call that computes: loading it takes longer than most of what it is asked.
+   * The connection on which batches are staged. Work on it and the lake's methods must not overlap in time. A lake
+   * opened for reading starts DuckDB with the first call that computes: loading it takes longer than most questions.
    */
   connect(): Promise<DuckDBConnection>;
   /**
-   * A DuckDB of its own for staging and committing batches, so that one batch can be staged while another one is committed.
-   * It has one thread unless the lake was given a number: batches are too small for DuckDB to divide their work, and a
-   * second thread only costs. Close it before the lake.
+   * A separate DuckDB for staging and committing batches, so that one batch can be staged while another one is
+   * committed. It has one thread unless the lake was given a number: batches are too small for DuckDB to divide their
+   * work, and a second thread only costs. Close it before the lake.
    */
   openCommitSession(): Promise<CommitSession>;
-  /** The newest version, with what others have committed since. */
+  /** The newest version, including commits of other processes. */
   snapshot(): Promise<Snapshot>;
   /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
   commit(request: CommitRequest): Promise<CommitResult>;
   /**
-   * How each day stands that has rows or was ever fetched, oldest first; only days the range touches where one is given. Days
-   * that hold nothing and were proven together share a line.
+   * The coverage of each day that has rows or was ever fetched, oldest first; with a range only of days that it
+   * touches. Days that hold nothing and were proven together share a line.
    */
   coverage(range?: TimeRange): Promise<DayCoverage[]>;
   /**
-   * Stored events, and rejects, whose time on the axis lies in each range, counted now from the data files: what the API
-   * counts there when it has nothing else, so what it is known to count twice counts twice here. Ranges may overlap. Files that
-   * are gone or broken are left out.
+   * The number of stored events and rejects with a time on the axis in each range, counted now from the data files:
+   * equal to the API's count when the API has nothing else. Records that the API is known to count twice therefore
+   * count twice here. Ranges may overlap. Files that are missing or broken are left out.
    */
   countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
-  /** For each range how many records the API is known to count more than once there, of one type where one is given. */
+  /** For each range, how many records the API is known to count more than once, of one type where one is given. */
   countedTwice(ranges: readonly TimeRange[], axis: TimeAxis, eventType?: string | null): Promise<number[]>;
-  /** How many records the API lists more than once, which are stored once. */
+  /** How many records the API lists more than once; each is stored once. */
   listedTwice(): Promise<number>;
-  /** See `inspectDays`' own words: what the files hold, day by day, without trusting the log's numbers. */
+  /** What the data files hold, day by day, without using the log's numbers; see `inspectDays`. */
   inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
   /**
-   * Takes note that data files are gone or broken, and makes the rest whole, so that what was in them can be delivered again.
-   * @param suspects paths of files that are compared with their checksums; of the others sizes and footers have to do
-   * @returns their paths; empty when none is lost
+   * Records that data files are lost, and removes rows that are incomplete without them, so that all of them can be
+   * delivered again.
+   * @param suspects paths of files that are compared with their checksums; of all others only size and footer are
+   * checked
+   * @returns the paths of the lost files; empty when none is lost
    */
   forgetLostFiles(runId: string, suspects?: readonly string[]): Promise<readonly string[]>;
   /**
-   * Data files of the newest version that are gone or not of their committed size; of the days the range touches where one is
-   * given, rejects by the day they were fetched. Looks only at what the folders say.
+   * Data files of the newest version that are missing or not of their committed size; with a range only those of days
+   * that it touches, rejects by the day they were fetched. Reads no content.
    */
   lostFiles(range?: TimeRange): Promise<readonly string[]>;
-  /** Leaves one copy of each event, of all days or of those the range touches; see `deduplicate`'s own words. */
+  /** Leaves one copy of each event, of all days or of those that the range touches; see `deduplicate`. */
   deduplicate(runId: string, range?: TimeRange): Promise<DeduplicateReport>;
-  /** Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`, `INTERRUPTED`. */
+  /**
+   * Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`,
+   * `INTERRUPTED`.
+   */
   compact(options: CompactOptions, context: RunContext): Promise<CompactReport>;
-  /** Removes what no reader or writer needs any more; a dry run works on a lake opened for reading, too. See `VacuumOptions`. */
+  /** Removes what no reader or writer needs; see `VacuumOptions`. A dry run also works on a lake opened for reading. */
   vacuum(options: VacuumOptions, context: Pick<RunContext, 'signal'>): Promise<VacuumReport>;
   /**
-   * Where the newest proofs say that everything of the scope was fetched that had happened when they were made; oldest first,
-   * apart from each other. On the event axis without the days that lost rows and have not got them back.
+   * The ranges that the newest proofs cover: everything of the scope that had happened when they were made was fetched.
+   * Oldest first, without overlap. On the event axis without the days that lost rows and have not recovered them.
    * @param settleLagMs how long after an instant it must have been counted to be taken as proven; 0 unless given
    */
   provenRanges(axis: TimeAxis, scope: QueryScope, settleLagMs?: number): Promise<TimeRange[]>;
-  /** When the newest event happened, as the log says where it can; null without events, or where their file is gone. */
+  /** The time of the newest event, from the log where it has it; null without events, or where their file is lost. */
   newestEventMs(): Promise<number | null>;
-  /** Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`, `INTERRUPTED`. */
+  /**
+   * Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`,
+   * `INTERRUPTED`.
+   */
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;
-  /** The same, as what a file or a pipe takes: an Arrow IPC stream. `apache-arrow` is loaded at the first call. */
+  /** The same, as an Arrow IPC stream for a file or a pipe. `apache-arrow` is loaded at the first call. */
   queryArrow(sql: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
-  /** The same, into a Parquet file at any place. @returns the number of rows. */
+  /** The same, into a Parquet file at any path. @returns the number of rows. */
   queryToParquet(sql: string, file: string, options?: QueryOptions): Promise<number>;
-  /** Brings `lake.duckdb` to the newest version. Commits do so themselves now and then; call it when a run ends. */
+  /** Brings `lake.duckdb` to the newest version. Commits do so from time to time; call it when a run ends. */
   refreshViews(): Promise<void>;
-  /** Refreshes the views of a lake open for writing, and lets go of everything. */
+  /** Refreshes the views of a lake open for writing, and releases all resources. */
   close(): Promise<void>;
 }
 
-/** Who a maintenance of the lake is done for. */
+/** The run that a maintenance task of the lake belongs to. */
 export interface RunContext {
   readonly runId: string;
   /** Aborting it ends the work at the next safe point. */
   readonly signal: AbortSignal;
 }
 
-/** Bounds what a lake takes unless it is told otherwise. */
+/** DuckDB's memory unless the options say otherwise. */
 const DEFAULT_MEMORY_LIMIT = '512MB';
 
 /**
- * Opens a lake. Opened for writing it first puts right what dead processes left behind.
- * @throws {EdrlakeError} `USAGE` for a path with `?`, `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a newer edrlake has written it, `LAKE_CORRUPT`.
+ * Opens a lake. For writing, it first finishes or undoes what dead processes left behind.
+ * @throws {EdrlakeError} `USAGE` for a path with `?`, `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a
+ * newer edrlake has written it, `LAKE_CORRUPT`.
  */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   const directory = usableLakePath(resolve(options.directory));
   const store = localStore(directory);
   await prepareDirectory(directory, store, options);
   const log = await openCommitLog(store);
-  // Before anything is put right: what looks like leftovers may be what is left of lost entries.
+  // Before any recovery: files that look like leftovers may be all that remains of lost log entries.
   await refuseLostLog(store, log, options.tables);
   if (!options.readOnly) refuseOlderProgram(await log.refresh(), options.tables);
   const { processes = systemProcesses, beat = systemBeat } = options;
@@ -181,7 +193,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     await recoverForReading({ store, log, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
   }
   const workFolder = hold?.workFolder ?? null;
-  // A reader may not be allowed to write into the lake, so what it spills goes to the system's folder.
+  // A reader may lack permission to write into the lake, so DuckDB spills to the system's temporary folder.
   const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);
   const newLimits = (): DuckDbLimits => ({
     memoryLimit: options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
@@ -189,14 +201,14 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     keepsRowOrder: false,
     spillDirectory: join(spillRoot, `edrlake-spill-${randomUUID()}`),
   });
-  const newLaneLimits = (): DuckDbLimits => ({
+  const newSessionLimits = (): DuckDbLimits => ({
     ...newLimits(),
     memoryLimit: halfOf(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT),
     threads: options.threads ?? 1,
     keepsRowOrder: true,
   });
   const duckDb = startedOnce(async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newLimits()));
-  const idle: IdleBench = {
+  const idle: IdleContext = {
     store,
     log,
     tables: options.tables,
@@ -207,22 +219,22 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     onStep: options.onStep ?? ignoreSteps,
   };
   const connect = async () => (await duckDb.start()).connection;
-  const openLane = async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newLaneLimits());
-  const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect, openLane });
+  const openSession = async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newSessionLimits());
+  const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect, openSession });
   const letGo = async () => {
     await duckDb.stop();
     await hold?.release();
   };
   try {
-    // After a crash the views may name files that are gone; a new lake gets empty ones. A disk that is too full for them is told
-    // at the end: a vacuum frees some.
+    // After a crash the views may name files that are gone; a new lake gets empty ones. An error of a disk that is too
+    // full for them is left to the end, because a vacuum may free space first.
     if (!options.readOnly) {
       await lake.refreshViews().catch((thrown: unknown) => {
         if (!(thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE')) throw thrown;
       });
     }
   } catch (thrown) {
-    // The first error is the one to tell.
+    // The first error is the one to report.
     await letGo().catch(() => undefined);
     throw explainFileError(thrown);
   }
@@ -233,24 +245,24 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   return { ...lake, close };
 }
 
-/** The workbench before DuckDB has been started. */
-type IdleBench = Omit<CommitContext, 'connection'>;
+/** The context of a commit before DuckDB has been started. */
+type IdleContext = Omit<CommitContext, 'connection'>;
 
 interface LakeSetting {
   readonly directory: string;
   readonly isReadOnly: boolean;
   readonly newLimits: () => DuckDbLimits;
   readonly connect: () => Promise<DuckDBConnection>;
-  readonly openLane: () => Promise<DuckDbSession>;
+  readonly openSession: () => Promise<DuckDbSession>;
 }
 
-/** Half of `512MB` or `2GiB`; what is said in another way stays whole. */
+/** Half of `512MB` or `2GiB`; any other notation stays as it is. */
 function halfOf(memoryLimit: string): string {
   const [, amount, unit] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$/.exec(memoryLimit) ?? [];
   return amount === undefined ? memoryLimit : `${Number(amount) / 2}${unit}`;
 }
 
-/** What starts with its first use. */
+/** A DuckDB that starts with its first use. */
 function startedOnce(open: () => Promise<DuckDbSession>) {
   let session: Promise<DuckDbSession> | null = null;
   return {
@@ -263,8 +275,8 @@ function startedOnce(open: () => Promise<DuckDbSession>) {
 }
 
 function lakeOn(
-  idle: IdleBench,
-  { directory, isReadOnly, newLimits, connect, openLane }: LakeSetting,
+  idle: IdleContext,
+  { directory, isReadOnly, newLimits, connect, openSession }: LakeSetting,
 ): Omit<Lake, 'close'> {
   const { log, store, tables } = idle;
   const inTurn = turnTaking();
@@ -274,7 +286,7 @@ function lakeOn(
   const newestSnapshot = cachedSnapshot(tableNames);
   const snapshot = async () => newestSnapshot(await log.refresh());
   const lostFilesOf = (range?: TimeRange) => findLost({ store, log }, range);
-  /** A day whose files are gone is not complete, whatever the log says. */
+  /** A day with lost files is not complete, even if the log says so. */
   const coverage = async (range?: TimeRange) => {
     const lost = await lostFilesOf(range);
     const shown = await snapshot();
@@ -308,7 +320,7 @@ function lakeOn(
     directory,
     lease: idle.lease,
     connect,
-    openCommitSession: openLane,
+    openCommitSession: openSession,
     snapshot,
     commit: (request) =>
       inTurn(async () => {
@@ -316,7 +328,8 @@ function lakeOn(
         const { session } = request;
         const commitContext = session === undefined ? await ready() : { ...idle, connection: session.connection };
         const result = await commit(commitContext, request);
-        // The commit is in, and the views are only a cache: where they cannot be written now, closing or the next opening says so.
+        // The commit is final, and the views are only a cache: where they cannot be written now, closing or the next
+        // opening reports it.
         await views.afterCommit(result.filesRemoved).catch(() => undefined);
         return result;
       }),
@@ -374,7 +387,7 @@ function lakeOn(
   };
 }
 
-/** Runs what it is given one after the other, in the order of the calls. */
+/** Runs pieces of work one after the other, in the order of the calls. */
 function turnTaking(): <T>(work: () => Promise<T>) => Promise<T> {
   let tail: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -26,32 +26,32 @@ import {
 import { openLease } from './storage/lease.ts';
 import { localStore, makeFolder, type Store } from './storage/store.ts';
 
-/** What making the log anew did. */
+/** The result of rebuilding the log. */
 export interface RebuildReport {
   readonly version: number;
   /** Data files that the new log names. */
   readonly files: number;
   /** Rows of events in the lake afterwards. */
   readonly events: number;
-  /** Rows that went because an event was stored more than once, or a child row had no event. */
+  /** Rows that were removed because an event was stored more than once, or a child row had no event. */
   readonly removedRows: number;
   /** Data files that cannot be read, or that edrlake did not write; they are in the trash. */
   readonly setAside: readonly string[];
-  /** Folder of the lake with the old log, which nothing reads and nothing deletes. */
+  /** Folder of the lake with the old log, which no command reads or deletes. */
   readonly oldLog: string;
 }
 
-/** Manifests are renamed out of the way, as the old log is. */
+/** The folder in the old log that receives the manifests. */
 const MANIFESTS = 'manifests';
 
 /**
- * Makes the commit log anew from the data files that are there, for a lake whose log is lost or cannot be followed. Everything
- * in them is in the new version, each event once; nothing of it counts as proven. The new log begins with a checkpoint of a
- * version above all that were ever seen: writing it is the point of no return. A crash before it leaves the old log, a crash
- * after it leaves tidying up and duplicates, which running it again does.
- * @param force also where the log can be followed, and its proofs will be lost
- * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_CONTENDED` while another process works on the lake, `USAGE`
- * when the log can be followed, `LAKE_INCOMPATIBLE` when a newer edrlake has written it
+ * Rebuilds the commit log from the existing data files, for a lake whose log is lost or cannot be read to its end. The
+ * new version has all of their rows, each event once; none of it is proven. The new log begins with a checkpoint of a
+ * version above all that were ever used. Writing it is the commit point: a crash before it leaves the old log, a crash
+ * after it leaves old files and duplicates, which running it again removes.
+ * @param force rebuild even a readable log, and lose its proofs
+ * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_CONTENDED` while another process works on the lake,
+ * `USAGE` when the log is readable, `LAKE_INCOMPATIBLE` when a newer edrlake has written it
  */
 export async function rebuildLog(
   options: Omit<LakeOptions, 'create' | 'readOnly'>,
@@ -91,7 +91,7 @@ export async function rebuildLog(
     const old = (await store.list(FOLDERS.log)).map((name) => `${FOLDERS.log}/${name}`);
     await store.put(FORMAT_FILE, JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }));
     await store.put(checkpointPath(version), checkpointText(stateOf(version, found, options, about.runId)));
-    // From here on readers see the new log.
+    // The commit point: from here on readers see the new log.
     const manifests = (await store.list(FOLDERS.spool)).filter(isManifestName);
     await store.move(
       [
@@ -132,7 +132,7 @@ async function requireBroken(
   if ((await store.read(FORMAT_FILE)) === null && files.length === 0) {
     throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, { hint: 'Check --lake.' });
   }
-  // What a newer edrlake has written may say things that would be lost.
+  // Entries of a newer edrlake may contain facts that would be lost.
   for (const entry of (await listLog(store)).entries) {
     await readEntry(store, entry).catch((thrown) => {
       if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_INCOMPATIBLE') throw thrown;
@@ -150,7 +150,7 @@ async function requireBroken(
   });
 }
 
-/** The highest version that anything in the lake was ever named after. */
+/** The highest version that any name in the lake contains. */
 async function newestVersion(store: Store): Promise<number> {
   const logged = (await store.list(FOLDERS.log)).map((name) => parseLogName(name)?.version ?? 0);
   const indexed = (await store.list(FOLDERS.ids)).map((name) => indexVersion(name) ?? 0);
@@ -171,7 +171,7 @@ async function adoptFiles(
 ): Promise<Adopted> {
   const files: LoggedFile[] = [];
   const setAside: string[] = [];
-  /** Lists of columns by table: a schema version is a number that stands for one of each. */
+  /** Lists of columns by table: a schema version is an index into each of them. */
   const lists = new Map<string, string[]>();
   for (const table of tables) {
     for (const path of (await tools.store.walk(table.name)).filter((name) => name.endsWith('.parquet')).sort()) {
@@ -221,7 +221,7 @@ function columnsOf(table: TableSpec, path: string, columns: readonly string[]): 
   });
 }
 
-/** null for what cannot be read as Parquet. */
+/** null where the file cannot be read as Parquet. */
 async function readContent(
   { store, connection }: { readonly store: Store; readonly connection: DuckDbSession['connection'] },
   path: string,
@@ -264,7 +264,7 @@ function stateOf(
   const current = schemaOf(tables);
   const numbers = [...schemas.keys()];
   const schemaVersion = Math.max(0, ...numbers) + 1;
-  // A file of the index that is not there: the next commit makes the index anew from the data.
+  // An index file that does not exist: the next commit rebuilds the index from the data files.
   const none = { path: `${FOLDERS.ids}/none.parquet`, rowCount: 0, level: 0 };
   return {
     ...state,

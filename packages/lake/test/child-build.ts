@@ -22,17 +22,17 @@ export interface ChildScript {
   remove(): Promise<void>;
 }
 
-/** A child process at work. */
+/** A running child process. */
 export interface RunningChild {
   readonly pid: number;
   readonly ended: ReturnType<ChildScript['run']>;
 }
 
-/** Bundles a TypeScript file with the sources of our packages, using the bundler that vitest brings. */
+/** Bundles a TypeScript file with the sources of our packages, with the bundler that vitest brings. */
 export async function buildChild(source: URL): Promise<ChildScript> {
   const bundler = createRequire(require.resolve('vitest/package.json')).resolve('vite');
   const { build } = (await import(pathToFileURL(bundler).href)) as Bundler;
-  // Below node_modules, so that what the script leaves to import is found.
+  // Below node_modules, so that imports that are not bundled are found.
   const modules = join(import.meta.dirname, '../../../node_modules');
   const folder = await mkdtemp(join(modules, '.lake-child-'));
   await build({

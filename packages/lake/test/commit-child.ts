@@ -1,4 +1,5 @@
-// A process of its own that works on a lake, for tests that kill it or let several compete. Its argument is a JSON plan.
+// A process of its own that works on a lake, for tests that kill it or let several compete. Its argument is a JSON
+// plan.
 import { openLake } from '../src/index.ts';
 import { deliver, proofOfDays, SMALL_OPTIONS, type SmallEvent } from './small-lake.ts';
 
@@ -8,7 +9,7 @@ interface ChildPlan {
   readonly batches: readonly (readonly SmallEvent[])[];
   /** What follows the batches. */
   readonly task?: 'compact' | 'forget';
-  /** The step, and the how-manieth occurrence of it from 1, at which the process kills itself; null for never. */
+  /** The step, and its occurrence from 1, at which the process kills itself; null for never. */
   readonly killAt: {
     readonly step: string;
     readonly occurrence: number;

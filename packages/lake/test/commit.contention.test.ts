@@ -93,7 +93,7 @@ describe('a writer whose files are replaced after it found rows in them', () => 
   });
 });
 
-describe('the identity index', () => {
+describe('the id index', () => {
   test('stays a handful of files however many commits there are', async () => {
     const directory = await newDirectory();
     const lake = await openSmall(directory);
@@ -114,7 +114,7 @@ describe('the identity index', () => {
     expect(await deliver(lake, [{ id: 'e0', timeMs: DAY_1 }])).toMatchObject({ version: 20, unchangedEvents: 1 });
   });
 
-  test('is made anew when a file of it is lost', async () => {
+  test('is rebuilt when one of its files is lost', async () => {
     const directory = await newDirectory();
     const lake = await openSmall(directory);
     const events = [
@@ -132,7 +132,7 @@ describe('the identity index', () => {
     expect(await deliver(lake, events)).toMatchObject({ version: 3 });
   });
 
-  test('that cannot be read is made anew from the data', async () => {
+  test('that cannot be read is rebuilt from the data', async () => {
     const directory = await newDirectory();
     const lake = await openSmall(directory);
     await deliver(lake, [{ id: 'a', timeMs: DAY_1 }]);

@@ -56,7 +56,7 @@ describe('a writer killed in the middle of a commit', () => {
     ['file-trashed', 1, true],
     ['trashed', 1, true],
     ['settled', 1, true],
-    // The first time is at opening: the copied lake's views still point to where it was.
+    // The first occurrence is at opening: the views of the copied lake still point to its old path.
     ['views-written', 2, true],
   ];
 
@@ -67,7 +67,7 @@ describe('a writer killed in the middle of a commit', () => {
     expect({ signal, errors }).toEqual({ signal: 'SIGKILL', errors: '' });
     const expected = isCommitted ? AFTER : BEFORE;
 
-    // A reader sees one version of all tables, and puts the folders right, too.
+    // A reader sees one version of all tables, and recovers the folders, too.
     const copy = await newDirectory();
     await cp(directory, copy, { recursive: true });
     const reader = await openSmall(copy, { readOnly: true, create: false });
@@ -75,13 +75,13 @@ describe('a writer killed in the middle of a commit', () => {
     await reader.close();
     expect(await askPlain(rowsIn(plainRows(copy, 'events'), plainRows(copy, 'certificates')))).toEqual(expected);
 
-    // The next writer puts the folders right, so that a pattern over them sees the same.
+    // The next writer recovers the folders, so that a pattern over them returns the same rows.
     const writer = await openSmall(directory);
     const inFolders = rowsIn(plainRows(directory, 'events'), plainRows(directory, 'certificates'));
     expect(await askPlain(inFolders)).toEqual(expected);
     expect(await readdir(join(directory, '_spool'))).toEqual(['tmp']);
 
-    // And the interrupted work, done again, ends as if nothing had happened.
+    // The interrupted work, repeated, has the same result as without the interruption.
     await deliver(writer, DELIVERED);
     expect(await ask(writer, rowsIn('events', 'certificates'))).toEqual(AFTER);
     expect((await writer.snapshot()).version).toBe(2);

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, type SmallEvent } from './small-lake.ts';
 
-/** Few ids, days and contents, so that deliveries overlap, change, move and come again. */
+/** Few ids, days and contents, so that deliveries overlap, change, move and repeat. */
 const delivered: fc.Arbitrary<SmallEvent> = fc.record({
   id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', "it's"),
   timeMs: fc.integer({ min: 0, max: 2 }).map((day) => DAY_1 + day * DAY),
@@ -17,7 +17,7 @@ const deliveries = fc.array(fc.uniqueArray(delivered, { selector: ({ id }) => id
   maxLength: 7,
 });
 
-/** What the lake should hold: by id, the newest by processing time, the later delivery among equals. */
+/** The expected lake: by id, the newest by processing time, the later delivery among equals. */
 function model(batches: readonly (readonly SmallEvent[])[]): Map<string, SmallEvent> {
   const stored = new Map<string, SmallEvent>();
   for (const batch of batches) {
@@ -55,7 +55,7 @@ test('any sequence of deliveries leaves each event once, the newest, with its ow
         expect(sorted(plain)).toEqual(sorted(children));
       }
       expect(files.events?.reduce((sum, file) => sum + file.rowCount, 0)).toBe(events.length);
-      // Delivered once more, the last batch finds everything as it is.
+      // Delivered once more, the last batch changes nothing.
       expect(await deliver(lake, batches.at(-1) ?? [])).toMatchObject({ version, filesAdded: 0 });
       await lake.close();
     }),

@@ -38,7 +38,7 @@ describe('a commit', () => {
     expect(await readdir(directory, { recursive: true })).toEqual(before);
   });
 
-  test('takes a record that is only spelled differently for the same', async () => {
+  test('treats a record with other formatting as the same', async () => {
     const lake = await openSmall(await newDirectory());
     await deliver(lake, [EVENT, OTHER]);
     const again = await deliver(lake, [{ ...EVENT, noise: 'another order of keys' }]);
@@ -109,7 +109,7 @@ describe('a commit', () => {
     expect(await commitProofs([proven])).toMatchObject({ version: 1, filesAdded: 0 });
     expect(await commitProofs([{ ...proven, verifiedAtMs: proven.verifiedAtMs + 9 }])).toMatchObject({ version: 1 });
     expect(await commitProofs([proofOf([DAY_1, DAY_1 + HOUR], {}, { missing: 1 })])).toMatchObject({ version: 2 });
-    // The same numbers again, but something newer said otherwise about a part of it.
+    // The same numbers again, after a newer proof contradicted them for a part.
     expect(await commitProofs([proven])).toMatchObject({ version: 3 });
   });
 });
@@ -137,7 +137,7 @@ describe('replace', () => {
     expect(await ask(lake, 'SELECT count(*) FROM certificates')).toEqual([[3]]);
   });
 
-  test('minds the cuts of a window', async () => {
+  test('respects the filters of a window', async () => {
     const lake = await openSmall(await newDirectory());
     await deliver(lake, events);
     const notNetwork = { field: 'type', op: 'not-in', values: ['NETWORK'] } as const;

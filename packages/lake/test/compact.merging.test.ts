@@ -15,7 +15,7 @@ const context = { runId: 'compaction', signal: new AbortController().signal };
 const filesOf = async (lake: Lake, name = 'events') =>
   (await lake.snapshot()).files[name]?.map(({ partition, rowCount }) => [partition.slice(-2), rowCount]);
 
-/** Everything a reader can see, in all tables. */
+/** The rows of all tables that a reader can see. */
 async function contentOf(lake: Lake): Promise<unknown[]> {
   const tables = ['events', 'certificates', 'rejects'];
   return Promise.all(tables.map((name) => ask(lake, `SELECT * FROM ${name} ORDER BY ALL`)));
@@ -65,7 +65,7 @@ describe('a plan', () => {
     expect(names(halves.flatMap(halvesOf).flatMap(halvesOf))).toEqual([]);
   });
 
-  test('sorts what lies as it arrived, whatever its size and number, unless it does not fit into memory', () => {
+  test('sorts files in order of arrival, of any size and number, unless they do not fit into memory', () => {
     const large = [file('a', 700), file('B', 700, 'arrival'), file('C', 100, 'arrival'), file('d', 10)];
     expect(names(plan(large, { minFiles: 9 }))).toEqual(['BCd']);
     expect(names(plan(large, { maxRows: 500 }))).toEqual(['Cd']);
@@ -74,7 +74,7 @@ describe('a plan', () => {
 });
 
 describe('compaction', () => {
-  test('sorts a single file that lies as it arrived, once', async () => {
+  test('sorts a single file in order of arrival, once', async () => {
     const directory = await newDirectory();
     const lake = await openSmall(directory);
     await deliver(lake, [event('b', 1), event('a', 0)], { layout: 'arrival' });
@@ -116,7 +116,7 @@ describe('compaction', () => {
     });
 
     expect(await lake.compact({}, context)).toMatchObject({ compactedDays: [], skippedDays: 4, commits: 0 });
-    // The identity index knows the merged rows.
+    // The id index knows the merged rows.
     expect(await deliver(lake, [event('a', 0), event('c', 1, { score: 5 })])).toMatchObject({
       ...{ newEvents: 0, changedEvents: 1, unchangedEvents: 1 },
     });
@@ -195,7 +195,7 @@ describe('compaction', () => {
     expect(await askPlain(`SELECT event_id FROM ${plainRows(directory, 'events')}`)).toHaveLength(6);
   });
 
-  test('ends between files when it is told to, with everything as it was', async () => {
+  test('ends between files when it is aborted, without a change', async () => {
     const directory = await newDirectory();
     const stop = new AbortController();
     const lake = await manyCommits(directory);
@@ -216,7 +216,7 @@ describe('compaction', () => {
     expect((await lake.snapshot()).version).toBe(3);
   });
 
-  test('never changes the content, whatever was delivered and however the files are packed', async () => {
+  test('never changes the content, for any delivery and any packing of the files', async () => {
     const delivered = fc.record({
       id: fc.constantFrom('a', 'b', 'c', 'd', "it's", 'ü'),
       timeMs: fc.integer({ min: 0, max: 1 }).map((day) => DAY_1 + day * DAY),

@@ -20,7 +20,7 @@ import { coverageOf, type DayCoverage, provenRangesOf } from '../src/verify/cove
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, proofOf } from './small-lake.ts';
 
-/** The model knows time in slots, all events of one slot at its beginning. */
+/** The model divides time into slots, with all events of a slot at its beginning. */
 const SLOT_MS = 15 * MS_PER_MINUTE;
 const DAYS = 6;
 const SLOTS = (DAYS * MS_PER_DAY) / SLOT_MS;
@@ -45,7 +45,7 @@ const proofShape = fc.record({
   isMismatch: fc.integer({ min: 0, max: 4 }).map((one) => one === 0),
 });
 
-/** Any proofs over any events, made at any time, also by clocks that are wrong. */
+/** Any proofs over any events, made at any time, also by wrong clocks. */
 const story: fc.Arbitrary<Story> = fc
   .record({
     shapes: fc.array(proofShape, { maxLength: 8 }),
@@ -79,7 +79,7 @@ const story: fc.Arbitrary<Story> = fc
     }),
   }));
 
-/** A lake that holds the events and the proofs, and whose clock says so much. */
+/** The coverage of a lake with the events and the proofs, at the time `nowMs`. */
 function coverage({ proofs, eventSlots, nowMs }: Story, range: TimeRange | null = null): Promise<DayCoverage[]> {
   const count = (of: TimeRange) => eventSlots.map(slotMs).filter((ms) => of.startMs <= ms && ms < of.endMs).length;
   return coverageOf(
@@ -99,14 +99,14 @@ function snapshotOf(proofs: readonly WindowProof[], eventSlots: readonly number[
   return { version: 1, files: { events: files as never }, proofs, ...nothing };
 }
 
-/** The days a line speaks for. */
+/** The days that a line covers. */
 function daysOfLine({ day, lastDay }: DayCoverage): Day[] {
   const days: Day[] = [];
   for (let ms = startOfDayMs(day); ms <= startOfDayMs(lastDay); ms += MS_PER_DAY) days.push(dayOf(ms));
   return days;
 }
 
-/** When a proof was made, as far as other proofs and now leave it believable. */
+/** When a proof was made, where other proofs and the current time make that credible. */
 function momentOf({ proofs, nowMs }: Story, position: number): number {
   const isBelieved = (at: number) => {
     const countedMs = countedAtOf(proofs[at] as WindowProof);
@@ -119,7 +119,7 @@ function momentOf({ proofs, nowMs }: Story, position: number): number {
   return Math.max(...before, Number.NEGATIVE_INFINITY);
 }
 
-/** The newest proof of an instant that can know it, and when it was made. */
+/** The effective proof of an instant, and when it was made. */
 function lastWord(told: Story, ms: number): { readonly proof: WindowProof; readonly momentMs: number } | null {
   for (let position = told.proofs.length - 1; position >= 0; position -= 1) {
     const proof = told.proofs[position] as WindowProof;
@@ -131,7 +131,7 @@ function lastWord(told: Story, ms: number): { readonly proof: WindowProof; reado
 }
 
 describe('coverage by intervals', () => {
-  test('is what a model says that looks at every quarter of an hour', async () => {
+  test('equals a model that checks every quarter of an hour', async () => {
     await fc.assert(
       fc.asyncProperty(story, async (told) => {
         const lines = await coverage(told);
@@ -163,7 +163,7 @@ describe('coverage by intervals', () => {
             0,
           );
           expect(line).toMatchObject({ verdict, inLake });
-          // Proofs by a wrong clock have counted what the model does not believe they can know.
+          // Proofs by a wrong clock have counted more than the model believes them.
           const isRight = told.proofs.every((proof, n) => countedAtOf(proof) === momentOf(told, n));
           if (isRight) expect(line?.counted).toBe(counted);
         }
@@ -213,13 +213,13 @@ describe('a range of a million days', () => {
   const YEAR_1_MS = Date.parse('0001-01-01T00:00:00Z');
   const YEAR_9999_MS = Date.parse('9999-12-31T00:00:00Z') + DAY;
 
-  test('is a few lines, whatever its proof says and how it was dated', async () => {
+  test('is a few lines, for every verdict and date of its proof', async () => {
     const lake = await openSmall(await newDirectory());
     const events = [0, 1, 5].map((n) => ({ id: `F_${n}`, timeMs: DAY_1 + n * DAY }));
     const perDay = { '2020-08-17': 1, '2020-08-18': 1, '2020-08-22': 1 };
     await deliver(lake, events, { proofs: [proofOf([YEAR_1_MS, YEAR_9999_MS], perDay)] });
     const lines = await lake.coverage();
-    // Before, the two days, between, the last day, after, and the day it was counted on.
+    // Before, the two days, between, the last day, after, and the day of the count.
     expect(lines.map(({ day, lastDay, verdict }) => [day, lastDay, verdict])).toEqual([
       ['0001-01-01', '0001-01-01', 'complete'],
       ['0001-01-02', '2020-08-16', 'complete'],
@@ -239,7 +239,7 @@ describe('a range of a million days', () => {
     ]);
   });
 
-  test('grows with what is asked, not with how long it is', async () => {
+  test('grows with the number of windows, not with their length', async () => {
     const proofs = Array.from({ length: 40 }, (_, n) => {
       const startMs = YEAR_1_MS + n * 25_000 * DAY;
       return proofOf([startMs, startMs + 25_000 * DAY + 1], {}, { atMs: YEAR_9999_MS - DAY });

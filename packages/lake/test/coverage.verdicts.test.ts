@@ -44,7 +44,7 @@ describe('coverage', () => {
     ]);
   });
 
-  test('says partial of rows that no window on the event axis proves', async () => {
+  test('is partial for rows that no window on the event axis proves', async () => {
     const lake = await lakeWith(hourly(0, 3), { proofs: [proofOf(hours(0, 24), { [D1]: 3 }, { axis: 'processed' })] });
     expect(await lake.coverage()).toEqual([line(D1, null, 3, 'partial')]);
     expect(await lake.provenRanges('event', { filter: null, state: null })).toEqual([]);
@@ -53,7 +53,7 @@ describe('coverage', () => {
     ]);
   });
 
-  test('is unverified where only a zero that nothing confirmed speaks, which takes no older proof back', async () => {
+  test('is unverified where only an unconfirmed zero applies, which does not replace an older proof', async () => {
     const unverified = (from: number, to: number) => ({
       ...proofOf(hours(from, to), {}),
       verdict: 'unverified' as const,
@@ -70,7 +70,7 @@ describe('coverage', () => {
     expect(await lake.coverage()).toEqual([line(D1, 12, 12, 'complete')]);
   });
 
-  test('is mismatched where the newest word on a part is a mismatch, until a newer one is better', async () => {
+  test('is mismatched where the newest proof of a part is a mismatch, until a newer one is proven', async () => {
     const whole = proofOfDays(DAY_1, 1, hourly(0, 24));
     const lake = await lakeWith(
       hourly(0, 24),
@@ -91,13 +91,13 @@ describe('coverage', () => {
     expect(await lake.coverage()).toEqual([line(D1, 24, 20, 'mismatched')]);
   });
 
-  test('counts nothing twice where a newer tiling cuts across an older one', async () => {
+  test('counts nothing twice where newer windows overlap older ones', async () => {
     const older = [proofOf(hours(0, 10), { [D1]: 10 }), proofOf(hours(10, 24), { [D1]: 14 })];
     const lake = await lakeWith(hourly(0, 24), { proofs: older }, { proofs: [proofOf(hours(5, 15), { [D1]: 10 })] });
     expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete')]);
   });
 
-  test('takes windows that are cut by a field together', async () => {
+  test('combines windows with filters by one field', async () => {
     const files = { field: 'type', op: 'in', values: ['FILE'] } as const;
     const others = { field: 'type', op: 'not-in', values: ['FILE'] } as const;
     const someAgents = { field: 'agent', op: 'in', values: ['a1'] } as const;
@@ -107,7 +107,7 @@ describe('coverage', () => {
     expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'partial')]);
     await deliver(lake, [], { proofs: [part(0, others, otherAgents)] });
     expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete')]);
-    // A newer window takes over a part of each: what is left of them is counted in the lake, cut by cut.
+    // A newer window replaces a part of each: the rest of them is counted in the lake, filter by filter.
     await deliver(lake, [], { proofs: [proofOf(hours(0, 7), { [D1]: 7 })] });
     expect(await lake.coverage()).toEqual([line(D1, 24, 24, 'complete')]);
   });
@@ -127,7 +127,7 @@ describe('coverage', () => {
     ]);
   });
 
-  test('counts rejects by their time where a newer window took over a part, cut by cut', async () => {
+  test('counts rejects by their time where a newer window replaced a part, filter by filter', async () => {
     const rejects = [3, 9, 9, 20].map((hour, n) => ({
       record: { n, type: n === 1 ? 'FILE' : 'MUTEX' },
       timeMs: DAY_1 + hour * HOUR,
@@ -147,7 +147,7 @@ describe('coverage', () => {
     expect(await lake.coverage()).toEqual([complete]);
   });
 
-  test('keeps what was asked with a filter apart', async () => {
+  test('reports a scope with a filter separately', async () => {
     const lake = await lakeWith(hourly(0, 24), {
       proofs: [proofOf(hours(0, 24), { [D1]: 12 }, { filter: 'type: FILE' })],
     });
@@ -156,7 +156,7 @@ describe('coverage', () => {
   });
 });
 
-test('countedTwice tells of the days and types of a window over several days', async () => {
+test('countedTwice uses the days and types in the proof of a window over several days', async () => {
   const twice = { duplicates: 3, duplicatesPerDay: { [D1]: { FILE: 1, '': 1 }, [D2]: { MUTEX: 1 } } };
   const proof = { ...proofOf(hours(0, 36), { [D1]: 24, [D2]: 6 }), counted: 33, fetched: 33, ...twice };
   const lake = await lakeWith(hourly(0, 30), { proofs: [proof] });
@@ -166,7 +166,7 @@ test('countedTwice tells of the days and types of a window over several days', a
   expect(await lake.countedTwice(ranges, 'event')).toEqual([2, 1, 3, 0, 0, 0]);
   expect(await lake.countedTwice(ranges, 'event', 'FILE')).toEqual([1, 0, 1, 0, 0, 0]);
   expect(await lake.countedTwice(ranges, 'event', '')).toEqual([1, 0, 1, 0, 0, 0]);
-  // The API counts some of them once, and which is not known.
+  // The API counts some of them once, and it is unknown which.
   await deliver(lake, [], { proofs: [{ ...proof, counted: 32 }] });
   expect(await lake.countedTwice(ranges, 'event')).toEqual([0, 0, 2, 0, 0, 0]);
 });

@@ -31,7 +31,7 @@ const rows = (lake: Lake) =>
   );
 const ROWS = ['a', 'b', 'c'].map((id) => [id, 1, 2]);
 
-/** Turns one bit of a byte, and leaves size and time of the file as they were. */
+/** Flips one bit of a byte, and keeps the size and time of the file. */
 async function flip(directory: string, path: string, at: (bytes: number) => number): Promise<void> {
   const content = await readFile(join(directory, path));
   const position = at(content.length);
@@ -77,7 +77,7 @@ describe('checksums in the log', () => {
     expect((await lake.snapshot()).version).toBe(version);
   });
 
-  test('keep a damaged index file from being believed: it is made anew from the data', async () => {
+  test('keep a damaged index file from being used: the index is rebuilt from the data', async () => {
     const { directory, lake } = await stored();
     const [file] = (await lake.snapshot()).idFiles;
     await lake.close();
@@ -94,7 +94,7 @@ describe('checksums in the log', () => {
     }
   });
 
-  test('are missing in older lakes, where sizes and footers have to do', async () => {
+  test('are missing in older lakes, where only sizes and footers are checked', async () => {
     const { directory, lake } = await stored();
     await lake.close();
     const entry = join(directory, `_log/${'1'.padStart(20, '0')}.json`);

@@ -11,7 +11,7 @@ const event = (id: string, hour: number, score = 1): SmallEvent => ({
   ...{ id, timeMs: DAY_1 + hour * HOUR, score, issuers: ['x', 'y'] },
 });
 const STORED = [event('a', 0), event('b', 1), event('c', 2)];
-/** One changed, one unchanged, one of a day that is new: a new folder in two tables. */
+/** One changed, one unchanged, and one of a new day: a new folder in two tables. */
 const DELIVERED = [event('a', 0, 2), event('b', 1), event('d', 30)];
 const copyOfStored = madeOnce(async (lake) => {
   await deliver(lake, STORED.slice(0, 2));
@@ -34,8 +34,9 @@ const TASKS = {
 } as const;
 
 /**
- * Makes one call fail. Then either the work is done, or it ends with an error of edrlake that is no bug, and readers see what
- * they saw before, or, where only tidying up failed, all of the new. The next writer brings the lake to its end.
+ * Makes one call fail. Then either the work is done, or it ends with an error of edrlake other than `BUG`. Readers see
+ * the old rows, or, where only the work after the commit point failed, all of the new ones. The next writer completes
+ * the commit.
  */
 async function survives(task: keyof typeof TASKS, call: DiskCall, errno: string, nth: number): Promise<number> {
   const { work, after } = TASKS[task];
@@ -76,7 +77,7 @@ async function survives(task: keyof typeof TASKS, call: DiskCall, errno: string,
   return calls;
 }
 
-/** Every call takes minutes; set it to 1 after a change of how commits are published. */
+/** Testing every call takes minutes; set it to 1 after a change of how commits are published. */
 const STRIDE = 23;
 const CALLS: readonly (readonly [DiskCall, readonly string[]])[] = [
   ['mkdir', ['ENOSPC', 'EDQUOT', 'EIO', 'EACCES']],
@@ -97,7 +98,7 @@ test.each(
   '$task with a failing $call ends whole or not at all',
   async ({ task, call, errnos, offset }) => {
     for (const [index, errno] of errnos.entries()) {
-      // The first errno at every so manieth call, until none is left to fail; others at the second.
+      // The first errno at every nth call, until none is left to fail; the others at the second call.
       if (index > 0) await survives(task, call, errno, 2);
       else for (let nth = 1 + offset; (await survives(task, call, errno, nth)) >= nth; nth += STRIDE);
     }
@@ -105,7 +106,7 @@ test.each(
   60_000,
 );
 
-test('a file counts as there only when it was seen there: a failed folder publishes nothing', async () => {
+test('a file counts as present only when it was seen there: a failed folder publishes nothing', async () => {
   for (const table of ['events', 'certificates', '_ids']) {
     const directory = await newDirectory();
     await copyOfStored(directory);

@@ -1,17 +1,17 @@
 import fs, { type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 
-/** Calls of the file system that can be made to fail, as the lake uses them. `sync` is of an open file or folder. */
+/** File system calls that can be made to fail, as the lake uses them. `sync` is of an open file or folder. */
 export type DiskCall = 'mkdir' | 'rename' | 'link' | 'open' | 'sync' | 'readdir' | 'readFile' | 'lstat' | 'rm';
 
-/** Which calls fail, and how. */
+/** The calls that fail, and the error. */
 export interface DiskFault {
   readonly call: DiskCall;
   /** Or `SKIPPED`: the call does nothing and reports success. */
   readonly errno: string;
-  /** Calls whose path this is true for are counted. */
+  /** Calls with a path for which this is true are counted. */
   readonly matches: (path: string) => boolean;
-  /** The how-manieth of them fails, from 1; null: all from the first. */
+  /** The number of the call that fails, from 1; null: all from the first. */
   readonly nth: number | null;
 }
 
@@ -19,8 +19,8 @@ type Call = (...args: never[]) => Promise<unknown>;
 const original = fs as unknown as Record<string, Call>;
 
 /**
- * Runs some work while calls of `node:fs/promises` fail, at the boundary of this process. Node's own misreading is imitated: a
- * recursive mkdir says ENOENT where the system said that the disk is full or broken.
+ * Runs some work while calls of `node:fs/promises` fail, at the boundary of this process. Node's own misreading is
+ * imitated: a recursive mkdir says ENOENT where the system said that the disk is full or broken.
  * @returns how many calls matched, and what the work returned or threw
  */
 export async function onFailingDisk<T>(

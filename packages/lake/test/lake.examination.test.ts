@@ -35,7 +35,7 @@ async function stored(): Promise<string> {
   return directory;
 }
 
-/** The nth data or index file that lies under a folder. */
+/** The nth data or index file in a folder. */
 async function fileIn(directory: string, folder: string, nth = 0): Promise<string> {
   const names = (await readdir(join(directory, folder), { recursive: true })).filter((name) =>
     name.endsWith('.parquet'),
@@ -57,7 +57,7 @@ async function withLake<T>(directory: string, work: (lake: Lake) => Promise<T>):
   return result;
 }
 
-/** Stores the later events once more, as a damaged index would have made it. */
+/** Stores the later events once more, as a damaged index would have. */
 async function duplicate(directory: string): Promise<void> {
   const path = join(directory, entry(2));
   const last = JSON.parse(await readFile(path, 'utf8'));
@@ -75,7 +75,7 @@ const ORPHAN = 'events/event_date=2020-08-17/20200101T000000Z-00000000-0.parquet
 const MANIFEST = '_spool/publish-20200101T000000Z-00000000.json';
 const put = (path: string, text: string) => (directory: string) => writeFile(join(directory, path), text);
 
-/** What the named commands do; the API of `reconcile --repair` is what is delivered again. */
+/** Runs the named commands; the API of `reconcile --repair` is replaced by another delivery. */
 async function repair(directory: string, { command, paths }: LakeDamage): Promise<void> {
   if (command === null) return;
   if (!command.startsWith('edrlake ')) {
@@ -257,7 +257,7 @@ test.each(DAMAGES)('%s is found, and what is named repairs it', async (_, damage
   expect(found.every(({ means, found: what }) => means.length > 20 && what.length > 10)).toBe(true);
   expect((await readdir(directory, { recursive: true })).sort()).toEqual(before);
   if (repairs === false) return;
-  // What is named first may be all that is needed, and what follows from it.
+  // The first command may be enough, and the last may need a second round.
   for (let rounds = 0; rounds < 3; rounds += 1) {
     const [next] = await examine(directory);
     if (next === undefined) break;
@@ -270,7 +270,7 @@ test.each(DAMAGES)('%s is found, and what is named repairs it', async (_, damage
   expect(await ask(lake, 'SELECT count(*) FROM rejects')).toEqual([[1]]);
 });
 
-test('a sound lake has no finding: new, compacted, vacuumed, with old files, and of an older edrlake', async () => {
+test('a lake without damage has no finding: new, compacted, vacuumed, with old files, and of an older edrlake', async () => {
   const directory = await stored();
   expect(await examine(directory)).toEqual([]);
   await withLake(directory, (lake) => lake.compact({}, { runId: 'c', signal }));
@@ -290,7 +290,7 @@ test('a sound lake has no finding: new, compacted, vacuumed, with old files, and
   await expect(examine(join(empty, 'nowhere'))).rejects.toMatchObject({ code: 'LAKE_MISSING' });
 });
 
-test('a file that a writer replaces meanwhile is not called lost', async () => {
+test('a file that a writer replaces meanwhile is not reported as lost', async () => {
   const directory = await stored();
   expect(await whileReplaced(directory, () => examine(directory))).toMatchObject({
     isReplaced: true,
@@ -298,7 +298,7 @@ test('a file that a writer replaces meanwhile is not called lost', async () => {
   });
 });
 
-test('a folder that cannot be listed is said, and not taken for an empty one', async () => {
+test('a folder that cannot be listed is reported, and not taken for an empty one', async () => {
   const directory = await stored();
   for (const folder of ['_log', '_ids', 'events']) {
     const matches = (path: string) => path === join(directory, folder);
@@ -309,18 +309,18 @@ test('a folder that cannot be listed is said, and not taken for an empty one', a
   }
 });
 
-test('commits and proofs ahead of the clock are said', async () => {
+test('commits and proofs ahead of the clock are reported', async () => {
   const found = await examine(await stored(), Date.parse('2026-01-01'));
   expect(found).toMatchObject([{ part: 'clock', found: expect.stringMatching(/^version 2 was committed at 20/) }]);
 });
 
-test('a folder that is no lake is none', async () => {
+test('a folder without a lake is reported as missing', async () => {
   const directory = await newDirectory();
   await mkdir(directory);
   await expect(examine(directory)).rejects.toMatchObject({ code: 'LAKE_MISSING' });
 });
 
-test('a sample finds what is gone or cut short, and damaged newest files, without looking for ids stored twice', async () => {
+test('a sample finds missing and shortened files, and damaged newest ones, without looking for ids stored twice', async () => {
   const sample = (directory: string) => examine(directory, Date.now(), 'sample');
   const [twice, damaged, cut] = [await stored(), await stored(), await stored()];
   await duplicate(twice);

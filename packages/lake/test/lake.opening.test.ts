@@ -82,7 +82,7 @@ describe('the log', () => {
     const log = join(directory, '_log');
     const checkpoints = (await readdir(log)).filter((name) => name.includes('checkpoint'));
     expect(checkpoints.length).toBeGreaterThan(0);
-    // What the checkpoint holds need not be there any more.
+    // Entries that a checkpoint includes may be gone.
     for (let n = 1; n < 10; n += 1) await rm(join(log, `${String(n).padStart(20, '0')}.json`));
     const reader = await openSmall(directory, { readOnly: true });
     expect(await reader.snapshot()).toEqual(await lake.snapshot());
@@ -130,7 +130,7 @@ describe('a new column', () => {
       ['b', null],
       ['c', 'added'],
     ]);
-    // A rewrite brings an old file to the new columns.
+    // A rewrite gives an old file the new columns.
     await deliver(lake, [{ id: 'a', timeMs: DAY_1, score: 2 }], { tables: wider });
     expect(await ask(lake, rows)).toEqual([
       ['a', 'added'],

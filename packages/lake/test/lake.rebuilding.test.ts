@@ -37,7 +37,7 @@ async function stored(): Promise<string> {
   return directory;
 }
 
-/** Makes the index forget everything, so that what is delivered next is stored once more. */
+/** Empties the index, so that the next delivery is stored once more. */
 async function forgetIds(directory: string): Promise<void> {
   const [name] = (await readdir(join(directory, '_log')))
     .filter((each) => !each.includes('checkpoint'))
@@ -129,7 +129,7 @@ describe('removing duplicates', () => {
   });
 });
 
-describe('making the log anew', () => {
+describe('rebuilding the log', () => {
   test.each([
     ['is gone', (directory: string) => rm(join(directory, '_log'), { recursive: true })],
     ['has a hole', (directory: string) => rm(join(directory, entry(1)))],
@@ -165,9 +165,9 @@ describe('making the log anew', () => {
     expect(await rows(reopened)).toEqual(ROWS);
   });
 
-  test('takes each event once where replaced files lie beside the new ones, and sets aside what is no data of ours', async () => {
+  test('takes each event once where replaced files are next to the new ones, and sets aside files of other programs', async () => {
     const directory = await stored();
-    // As after a crash between a commit and its tidying up, with the log lost on top.
+    // As after a crash between a commit and the removal of replaced files, and the log lost as well.
     const trash = join(directory, '_trash', '2'.padStart(20, '0'));
     for (const name of ['events', 'certificates'])
       await cp(join(trash, name), join(directory, name), { recursive: true });
@@ -187,7 +187,7 @@ describe('making the log anew', () => {
     );
   });
 
-  test('keeps the old log aside, and gives a lake that was open the new one', async () => {
+  test('keeps the old log, and gives a lake that was open the new one', async () => {
     const directory = await stored();
     const reader = await openSmall(directory, { readOnly: true });
     expect((await reader.snapshot()).version).toBe(2);

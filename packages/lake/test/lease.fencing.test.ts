@@ -11,7 +11,7 @@ import { buildChild, type ChildScript } from './child-build.ts';
 import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY_1, deliver, type SmallEvent } from './small-lake.ts';
 
-/** A container of its own: it sees no process but itself, and its beats come when the test says so. */
+/** A container: it sees no process but itself, and the test triggers its beats. */
 function container(name: string) {
   const works = new Set<() => void>();
   const me: ProcessOwner = { host: 'shared', pid: 1, startIdentity: 'boot:1', namespace: name };
@@ -148,7 +148,7 @@ describe('a commit of a process that cannot be seen', () => {
   });
 });
 
-/** Beats that go on while something waits for them. */
+/** Triggers beats until the test ends. */
 async function passing(tick: () => void): Promise<never> {
   for (;;) {
     tick();
@@ -156,10 +156,10 @@ async function passing(tick: () => void): Promise<never> {
   }
 }
 
-describe('a process that stood still in the middle of a commit', () => {
+describe('a process that was stopped in the middle of a commit', () => {
   const steps: readonly CommitStep[] = ['manifest-written', 'file-moved', 'files-moved'];
 
-  test.each(steps)('at %s, while another one took over, publishes nothing and says so', async (step) => {
+  test.each(steps)('at %s, while another one took over, publishes nothing and reports it', async (step) => {
     const directory = await newDirectory();
     await cp(stored, directory, { recursive: true });
     const killAt = { step, occurrence: 1, signal: 'SIGSTOP' };
@@ -182,7 +182,7 @@ describe('a process that stood still in the middle of a commit', () => {
   });
 });
 
-test('a process that stood still and goes on just when its commit is taken back publishes nothing', async () => {
+test('a process that is resumed while its commit is undone publishes nothing', async () => {
   const directory = await newDirectory();
   await cp(stored, directory, { recursive: true });
   const killAt = { step: 'files-moved', occurrence: 1, signal: 'SIGSTOP' } as const;

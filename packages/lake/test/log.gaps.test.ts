@@ -17,7 +17,7 @@ async function threeCommits(): Promise<string> {
   return directory;
 }
 
-/** Readers and writers alike refuse it, name what is wrong and a way out, and change nothing. */
+/** Readers and writers refuse the lake, name the problem and a way out, and change nothing. */
 async function expectRefused(directory: string, message: RegExp): Promise<void> {
   const before = (await readdir(directory, { recursive: true })).sort();
   for (const readOnly of [true, false]) {
@@ -71,7 +71,7 @@ describe('a log that cannot be followed', () => {
     await writeFile(path, text.replace(/"newEvents":1/, '"newEvents":7'));
     await expectRefused(directory, /0002\.json is not whole: its checksum does not match/);
 
-    // What an older edrlake wrote has no checksum and is read as before.
+    // An entry of an older edrlake has no checksum and is still read.
     await writeFile(path, text.replace(/,"crc32":"[0-9a-f]{8}"}$/, '}'));
     expect(await ask(await openSmall(directory), 'SELECT count(*) FROM events')).toEqual([[3]]);
   });

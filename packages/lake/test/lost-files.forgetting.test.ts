@@ -26,7 +26,7 @@ async function twoBatches(directory: string): Promise<Lake> {
   return openSmall(directory);
 }
 
-/** The file of a table and day that the how-manieth commit wrote. */
+/** The file of a table and day that the commit of this number wrote. */
 async function fileOf(lake: Lake, table: string, day: string, nth = 0): Promise<string> {
   const files = (await lake.snapshot()).files[table]?.filter(({ partition }) => partition.endsWith(day));
   return files?.[nth]?.path ?? 'none';
@@ -71,7 +71,7 @@ describe('inspecting days', () => {
     ]);
   });
 
-  test('notices an event that is stored twice, whatever the log says', async () => {
+  test('notices an event that is stored twice, without using the log', async () => {
     const directory = await newDirectory();
     const writer = await openSmall(directory);
     await deliver(writer, [event('a', 0), event('b', 1)]);
@@ -79,7 +79,7 @@ describe('inspecting days', () => {
     const [first, second] = [await fileOf(writer, 'events', D1, 0), await fileOf(writer, 'events', D1, 1)];
     await writer.close();
     await writeFile(join(directory, second), await readFile(join(directory, first)));
-    // As in a lake of an older edrlake, which kept no checksums.
+    // As in a lake of an older edrlake, which had no checksums.
     const entry = join(directory, `_log/${'2'.padStart(20, '0')}.json`);
     await writeFile(entry, (await readFile(entry, 'utf8')).replaceAll(/,"crc32":(?:\d+|"\w+")/g, ''));
     const lake = await openSmall(directory);
@@ -129,7 +129,7 @@ describe('while a file is lost', () => {
 });
 
 describe('forgetting lost files', () => {
-  /** What must hold of any lake. */
+  /** Checks what must be true of any lake. */
   const expectWhole = async (lake: Lake, directory: string) => {
     const orphans = 'SELECT count(*) FROM certificates WHERE event_id NOT IN (SELECT event_id FROM events)';
     const halves =
@@ -178,7 +178,7 @@ describe('forgetting lost files', () => {
     expect(await deliver(lake, ALL)).toMatchObject({ newEvents: 0, changedEvents: 0, unchangedEvents: 5 });
   });
 
-  test('keeps the events whose child rows lie in other files', async () => {
+  test('keeps the events whose child rows are in other files', async () => {
     const directory = await newDirectory();
     const lake = await twoBatches(directory);
     await rm(join(directory, await fileOf(lake, 'certificates', D2)));
@@ -191,7 +191,7 @@ describe('forgetting lost files', () => {
     ]);
   });
 
-  test('gives up the day where the files of one commit cannot be told any more', async () => {
+  test('gives up the day where the files of one commit can no longer be identified', async () => {
     const directory = await newDirectory();
     const lake = await twoBatches(directory);
     await deliver(lake, [event('a', 0, { score: 7 })]);

@@ -23,7 +23,7 @@ async function withoutNewestInLog(directory: string): Promise<void> {
 }
 
 describe('the newest event', () => {
-  test('is what the log says, and DuckDB is not asked', async () => {
+  test('is read from the log, without DuckDB', async () => {
     const directory = await newDirectory();
     await (await threeCommits(directory)).close();
     await rm(join(directory, 'events'), { recursive: true });
@@ -54,7 +54,7 @@ describe('the newest event', () => {
     expect(files.certificates?.some((file) => file.newestEventMs !== undefined)).toBe(false);
   });
 
-  test('is none in an empty lake', async () => {
+  test('is null in an empty lake', async () => {
     expect(await (await openSmall(await newDirectory())).newestEventMs()).toBeNull();
   });
 });

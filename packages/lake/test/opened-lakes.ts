@@ -34,7 +34,10 @@ async function closeOnce(lake: Lake): Promise<void> {
   await lake.close();
 }
 
-/** Lakes that many tests of a file begin with: each is made once, and every test gets its copy. Call it outside of tests. */
+/**
+ * Lakes that many tests of a file begin with: each is made once, and every test gets its copy. Call it outside of
+ * tests.
+ */
 export function madeOnce(fill: (lake: Lake) => Promise<unknown>): (directory: string) => Promise<void> {
   let made: Promise<string> | null = null;
   const make = async () => {

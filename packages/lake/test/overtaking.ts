@@ -2,7 +2,7 @@ import { copyFileSync, readdirSync, readFileSync, renameSync, writeFileSync } fr
 import { join } from 'node:path';
 import { onFailingDisk } from './failing-disk.ts';
 
-/** Appends what another writer's commit looks like: of nothing but its presence, or of files. */
+/** Appends the entry of another writer's commit: an empty one, or one with files. */
 export function putEntry(
   directory: string,
   version: number,
@@ -41,7 +41,10 @@ function replaceEventFiles(directory: string): void {
   }
 }
 
-/** Does some work while another writer replaces all event files, just before the first of them is opened for its checksum. */
+/**
+ * Does some work while another writer replaces all event files, just before the first of them is opened for its
+ * checksum.
+ */
 export async function whileReplaced<T>(directory: string, work: () => Promise<T>) {
   let isReplaced = false;
   const matches = (path: string) => {

@@ -50,18 +50,21 @@ describe('a query', () => {
     ]);
   });
 
-  test.each(['', ' AS n'])('for the rows of a table%s says the same from the log as DuckDB does', async (name) => {
-    for (const table of ['events', 'certificates', 'rejects']) {
-      const fromLog = await lake.query(`select COUNT(*)${name} from ${table};`);
-      const computed = await lake.query(`select count(*)${name} from ${table} where true`);
-      expect(fromLog.columns).toEqual(computed.columns);
-      expect(await ask(lake, `select count(*)${name} from ${table.toUpperCase()}`)).toEqual(
-        await ask(lake, `select count(*)${name} from ${table} where true`),
-      );
-    }
-    expect(await codeOf(lake.query('select count(*) from nowhere'))).toBe('QUERY_FAILED');
-    expect(await ask(lake, 'select count(*) from lake_info')).toEqual([[1]]);
-  });
+  test.each(['', ' AS n'])(
+    'for the rows of a table%s has the same answer from the log as from DuckDB',
+    async (name) => {
+      for (const table of ['events', 'certificates', 'rejects']) {
+        const fromLog = await lake.query(`select COUNT(*)${name} from ${table};`);
+        const computed = await lake.query(`select count(*)${name} from ${table} where true`);
+        expect(fromLog.columns).toEqual(computed.columns);
+        expect(await ask(lake, `select count(*)${name} from ${table.toUpperCase()}`)).toEqual(
+          await ask(lake, `select count(*)${name} from ${table} where true`),
+        );
+      }
+      expect(await codeOf(lake.query('select count(*) from nowhere'))).toBe('QUERY_FAILED');
+      expect(await ask(lake, 'select count(*) from lake_info')).toEqual([[1]]);
+    },
+  );
 
   test('streams more rows than one chunk, and may be left early', async () => {
     expect(await ask(lake, 'SELECT range FROM range(5000)')).toHaveLength(5000);
@@ -108,7 +111,7 @@ describe('a query', () => {
     expect(await ask(lake, `SELECT count(*) FROM '${directory}/events/*/*.parquet'`)).toEqual([[1]]);
   });
 
-  test('stops when it is told to', async () => {
+  test('stops when it is aborted', async () => {
     const controller = new AbortController();
     const endless = codeOf(lake.query('SELECT count(*) FROM range(1000000000000) a', { signal: controller.signal }));
     controller.abort();
@@ -118,7 +121,7 @@ describe('a query', () => {
 });
 
 describe('a result', () => {
-  test('becomes an Arrow stream with the types it has', async () => {
+  test('becomes an Arrow stream and keeps its types', async () => {
     const parts: Uint8Array[] = [];
     for await (const part of await lake.queryArrow(VALUES)) parts.push(part);
     const table = tableFromIPC(Buffer.concat(parts));

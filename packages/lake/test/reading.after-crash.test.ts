@@ -43,7 +43,7 @@ describe('a lake that is opened for reading after a crash', () => {
     ['settled', AFTER],
   ];
 
-  test.each(steps)('at %s is whole for patterns and for lake.duckdb', async (step, expected) => {
+  test.each(steps)('at %s is complete for patterns and for lake.duckdb', async (step, expected) => {
     const directory = await killedAt(step);
     const reader = await openSmall(directory, { readOnly: true, create: false });
     expect(await ask(reader, scoresIn('events'))).toEqual(expected);
@@ -57,7 +57,7 @@ describe('a lake that is opened for reading after a crash', () => {
     for (const folder of ['_leases', '_spool/tmp']) expect(await readdir(join(directory, folder))).toEqual([]);
   });
 
-  test('says so where it may not put it right', async () => {
+  test('reports unfinished commits where it may not write', async () => {
     const directory = await killedAt('files-moved');
     const narrower = [
       table('events', 'event_date', [

@@ -18,7 +18,7 @@ const inspected = async (lake: Lake) =>
   (await lake.inspectDays(BOTH, 'day')).map(({ rowCount, rejectedCount }) => [rowCount, rejectedCount]);
 
 describe('a reject', () => {
-  test('no longer counts when its event came in readable form, on whatever day and axis', async () => {
+  test('no longer counts when its event came in readable form, on any day and axis', async () => {
     const lake = await openSmall(await newDirectory());
     await deliver(lake, [event('a', 1)], { rejects: [reject('b', 2), reject('c', 3), reject('open', 4)] });
     expect(await lake.countStored([D1, D2], 'event')).toEqual([4, 0]);
@@ -32,7 +32,7 @@ describe('a reject', () => {
     expect((await lake.inspectDays(D1, 'type')).map(({ rejectedCount }) => rejectedCount)).toEqual([1, 0]);
   });
 
-  test('counts once, however often and differently damaged it came', async () => {
+  test('counts once, even if it came several times with different damage', async () => {
     const lake = await openSmall(await newDirectory());
     await deliver(lake, [event('a', 1)], { rejects: [reject('b', 2, 'cut'), reject('b', 2, 'bytes')] });
     await deliver(lake, [], { rejects: [reject('b', 2, 'depth')] });
@@ -53,7 +53,7 @@ describe('a reject', () => {
     await deliver(lake, [event('a', 1)], { rejects: [reject('b', 2)] });
     await deliver(lake, [event('b', 30)]);
     await rm(join(directory, folder), { recursive: true });
-    // What is gone is not counted, and what cannot be found does not end a reject.
+    // Lost files are not counted, and an event that cannot be found does not remove a reject.
     expect(await lake.countStored([D1, D2], 'event')).toEqual(folder === '_ids' ? [1, 1] : [1, 0]);
   });
 });
@@ -62,7 +62,7 @@ describe('coverage', () => {
   const lineOf = async (lake: Lake) =>
     (await lake.coverage(D1)).map(({ counted, inLake, rejected, verdict }) => [counted, inLake, rejected, verdict]);
 
-  test('does not take an event and its former reject for two', async () => {
+  test('counts an event and its former reject once', async () => {
     const lake = await openSmall(await newDirectory());
     const proof = proofOf(
       [D1.startMs, D1.endMs],

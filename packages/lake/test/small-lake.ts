@@ -23,7 +23,7 @@ import {
 } from '@edrlake/core';
 import type { Lake, LakeOptions } from '../src/index.ts';
 
-/** A lake's tables in small: events, one child table, rejects. */
+/** The tables of a small lake: events, one child table, rejects. */
 export const SMALL_TABLES: readonly TableSpec[] = [
   table('events', 'event_date', [
     ['event_date', 'date'],
@@ -67,7 +67,7 @@ export function table(
   return { name, arrays: null, columns: specs, partitionBy, sortBy: columns.slice(0, 3).map(([column]) => column) };
 }
 
-/** An event as a test writes it down. */
+/** An event in a test. */
 export interface SmallEvent {
   readonly id: string;
   readonly timeMs: number;
@@ -76,11 +76,11 @@ export interface SmallEvent {
   readonly type?: string;
   readonly agent?: string;
   readonly issuers?: readonly string[];
-  /** Part of the record as delivered that no column takes. */
+  /** Part of the delivered record that no column takes. */
   readonly noise?: string;
 }
 
-/** A record that became no event, alone or with the id and times that could be read. */
+/** A record that became a reject, alone or with the id and times that could be read. */
 export type SmallReject =
   | string
   | {
@@ -98,7 +98,7 @@ export const VERIFIED_MS = DAY_1 + 30 * DAY;
 
 let batches = 0;
 
-/** Stages rows the way the writers do, from plain objects. `tables` has the columns of the lake that is opened. */
+/** Stages rows as the writers do, from plain objects. `tables` has the columns of the lake that is opened. */
 async function stage(
   connection: DuckDBConnection,
   events: readonly SmallEvent[],

@@ -96,7 +96,7 @@ describe('vacuum', () => {
     const present = await readdir(directory, { recursive: true });
     expect(present).toEqual(expect.arrayContaining([...kept, ...files]));
     expect(present).not.toContain(`${folder}/orphan.parquet`);
-    // It may be all that is left of a commit whose log entry was lost.
+    // They may be all that remains of a commit whose log entry was lost.
     const keptAt = present.filter((path) => /^_trash\/[^/]+\/.*(orphan|stray)\.parquet$/.test(path));
     expect(keptAt.map((path) => path.split('/').slice(2).join('/')).sort()).toEqual([
       '_ids/stray.parquet',
@@ -105,7 +105,7 @@ describe('vacuum', () => {
     expect(await ask(lake, 'SELECT event_id FROM events')).toEqual([['a']]);
   });
 
-  test('removes pages and work of processes that are gone, and leaves those of the living', async () => {
+  test('removes pages and work of dead processes, and leaves those of live ones', async () => {
     const directory = await newDirectory();
     const lake = await openLater(directory, 8);
     const dead = { ...systemProcesses.current(), startIdentity: 'another boot:1' };
@@ -131,7 +131,7 @@ describe('vacuum', () => {
     const directory = await newDirectory();
     const lake = await openSmall(directory);
     await deliver(lake, [event('a')]);
-    // As a process leaves them that the process table calls alive: the parent of this one.
+    // As left by a process that the process table reports as alive: the parent of this one.
     const other = { ...systemProcesses.current(), pid: process.ppid, startIdentity: '', instance: randomUUID() };
     const leaseFile = `_leases/${other.instance}.0.json`;
     await put(directory, leaseFile, JSON.stringify(other));
@@ -159,7 +159,7 @@ describe('vacuum', () => {
     ]);
   });
 
-  test('stops when it is told to', async () => {
+  test('stops when it is aborted', async () => {
     const lake = await openSmall(await newDirectory());
     const aborted = AbortSignal.abort();
     await expect(lake.vacuum({}, { signal: aborted })).rejects.toMatchObject({ name: 'AbortError' });
@@ -175,7 +175,7 @@ describe('old log entries', () => {
     }
   };
 
-  test('go when a checkpoint holds them, and who opened the lake before misses nothing', async () => {
+  test('go when a checkpoint includes them, and a reader that opened the lake before misses nothing', async () => {
     const directory = await newDirectory();
     const lake = await openLater(directory, -8);
     await deliver(lake, [event('a')]);
@@ -192,7 +192,7 @@ describe('old log entries', () => {
     expect(await reader.snapshot()).toEqual(newest);
     const opened = await openSmall(directory, { readOnly: true });
     expect(await opened.snapshot()).toEqual(newest);
-    // A writer that last looked before the entries went does not take the place of one of them.
+    // A writer that has not seen the removal of the entries does not take the version of one of them.
     expect(await deliver(writer, [event('b')])).toMatchObject({ version: 51, newEvents: 1 });
     expect(await deliver(lake, [event('b')])).toMatchObject({ version: 51, unchangedEvents: 1 });
     expect(await ask(reader, 'SELECT event_id FROM events ORDER BY 1')).toEqual([['a'], ['b']]);

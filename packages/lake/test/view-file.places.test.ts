@@ -21,7 +21,7 @@ async function newLake(ids: readonly [string, string] = ['a', 'b']): Promise<str
   return directory;
 }
 
-/** The values of the last statement in one column, of a DuckDB that was started with a file; or the error. */
+/** The values of the last statement in one column, in a DuckDB started with a file; or the error. */
 async function inDuckDb(file: string, ...statements: readonly string[]): Promise<unknown> {
   const instance = await DuckDBInstance.create(file, file === ':memory:' ? {} : { access_mode: 'READ_ONLY' });
   const connection = await instance.connect();
@@ -75,7 +75,7 @@ describe('lake.duckdb, opened', () => {
     instance.closeSync();
   });
 
-  test('works where the temporary directory was set, and says so where the lake was moved besides', async () => {
+  test('works where the temporary directory was set, and reports it where the lake was moved as well', async () => {
     const old = await newLake();
     const set = `SET temp_directory = '/tmp/elsewhere'`;
     expect(await inDuckDb(viewFile(old), set, ALL)).toEqual(['a', 'b']);
@@ -98,7 +98,7 @@ describe('lake.duckdb, attached', () => {
     expect(await inDuckDb(':memory:', attach(one, 'one'), 'USE one', ALL)).toEqual(['a', 'b']);
   });
 
-  test('refuses to show the original as a copy, whichever of them is attached', async () => {
+  test('refuses to show the original as a copy, with either of them attached', async () => {
     const original = await newLake();
     const copy = await newDirectory();
     await cp(original, copy, { recursive: true });
@@ -108,12 +108,12 @@ describe('lake.duckdb, attached', () => {
     expect(await inDuckDb(':memory:', c, copied)).toContain(refused);
     expect(await inDuckDb(':memory:', o, c, copied)).toContain(refused);
     expect(await inDuckDb(viewFile(original), c, copied)).toContain(refused);
-    const told = `SET VARIABLE edrlake_lake = '${copy}/'`;
-    expect(await inDuckDb(':memory:', c, told, copied)).toEqual(['a', 'b']);
-    expect(await inDuckDb(':memory:', o, c, told, copied)).toContain(refused);
-    expect(await inDuckDb(':memory:', o, told, 'SELECT event_id FROM o.events')).toContain(refused);
+    const given = `SET VARIABLE edrlake_lake = '${copy}/'`;
+    expect(await inDuckDb(':memory:', c, given, copied)).toEqual(['a', 'b']);
+    expect(await inDuckDb(':memory:', o, c, given, copied)).toContain(refused);
+    expect(await inDuckDb(':memory:', o, given, 'SELECT event_id FROM o.events')).toContain(refused);
 
-    // The original has gone on: its lake.duckdb is another one by now.
+    // The original has changed, so it has another lake.duckdb by now.
     const lake = await openSmall(original);
     await deliver(lake, [{ id: 'e', timeMs: DAY_2 }]);
     await lake.refreshViews();

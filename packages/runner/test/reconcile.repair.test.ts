@@ -227,7 +227,7 @@ async function idsOf({ lake }: Pick<Stage, 'lake'>): Promise<(string | null)[]> 
   return (await rowsOf(lake, 'select event_id from events')).map(([id]) => id ?? null).sort();
 }
 
-/** Takes all files out of the identity index, so that what is delivered next is stored once more. */
+/** Removes all files from the id index, so that the next delivery is stored once more. */
 async function forgetIds({ directory, snapshot }: Stage['lake']): Promise<void> {
   const log = join(directory, '_log');
   const entries = (await readdir(log)).filter((name) => !name.includes('checkpoint'));

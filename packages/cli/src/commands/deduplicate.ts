@@ -15,7 +15,7 @@ export const command = defineCommand({
   command: 'deduplicate',
   describe: 'Leave one copy of each event, the newest',
   details: [
-    'No run of edrlake stores an event twice; damaged or restored files may. The newest copy stays, of equal ones the one committed last, with the child rows that came with it. Child rows without an event go. A damaged identity index is made anew. One commit; needs no network.',
+    'No run of edrlake stores an event twice; damaged or restored files may. The newest copy stays, or of equal ones the one committed last, with the child rows that were delivered with it. Child rows without an event are removed. A damaged id index is rebuilt. One commit; needs no network.',
   ],
   flags: ['from', 'to', ...LAKE, ...OUTPUT],
   flagTexts: {
@@ -48,7 +48,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 
 /** What was removed, or that nothing had to be. */
 function deduplicateText({ version, events, removedRows, days, isIndexRebuilt }: DeduplicateReport): string {
-  const index = isIndexRebuilt ? 'The identity index was made anew from the data files.\n' : '';
+  const index = isIndexRebuilt ? 'The id index was rebuilt from the data files.\n' : '';
   if (events === 0) return `No event is stored more than once.\n${index}`;
   const what = `${nounText(events, 'event')} of ${nounText(days.length, 'day')}`;
   return `Version ${version}: ${what} had copies; ${countText(removedRows)} rows removed, the newest copy stays.\n${index}The old files stay in _trash until: edrlake vacuum\n`;

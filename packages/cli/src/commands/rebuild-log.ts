@@ -40,7 +40,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 
 function rebuildText({ version, files, events, removedRows, setAside, oldLog }: RebuildReport): string {
   const lines = [
-    `The log was made anew as version ${version}: ${nounText(files, 'file')}, ${nounText(events, 'event')}.`,
+    `The log was rebuilt as version ${version}: ${nounText(files, 'file')}, ${nounText(events, 'event')}.`,
     ...(removedRows === 0 ? [] : [`${countText(removedRows)} rows were copies, or had no event, and were removed.`]),
     ...(setAside.length === 0
       ? []

@@ -15,7 +15,7 @@ import type { Move } from '../storage/store.ts';
 import type { IndexChange } from './id-index.ts';
 import type { CommitNames } from './optimistic-retry.ts';
 
-/** What one commit changes. */
+/** What one commit changes in the lake. */
 export interface LakeChange {
   readonly runId: string;
   readonly counts: CommitCounts;
@@ -28,13 +28,13 @@ export interface LakeChange {
   readonly losses: readonly LostDay[];
 }
 
-/** A commit that only moves rows between files counts none of them. */
+/** Counts of a commit that only moves rows between files. */
 export const NO_COUNTS: CommitCounts = { newEvents: 0, changedEvents: 0, unchangedEvents: 0, deletedEvents: 0 };
 
-/** A commit that holds no new id and takes none away. */
+/** Index change of a commit that adds no id and removes none. */
 export const NO_INDEX_CHANGE: IndexChange = { added: [], removed: [] };
 
-/** The schema version of files written on top of a version, with its columns where it begins with them. */
+/** The schema version of files that a commit on top of `state` writes; the schema itself where the version is new. */
 export function schemaOnTop(
   state: LakeState,
   tables: readonly TableSpec[],
@@ -44,7 +44,7 @@ export function schemaOnTop(
   return { schemaVersion: state.schemaVersion + (isKnown ? 0 : 1), schema: isKnown ? null : schema };
 }
 
-/** The log entry of a change on top of a version, and where its staged files go. */
+/** The log entry of a change on top of a version, and the moves of its staged files. */
 export function buildLogEntry(
   context: CommitContext,
   state: LakeState,

@@ -6,29 +6,32 @@ import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '..
 import { EVENTS } from '../storage/layout.ts';
 import { entriesSql, type IndexView } from './id-index.ts';
 
-/** Temporary tables of a commit. They live on the lake's connection until the commit ends. */
+/** Temporary tables of a commit, on its DuckDB connection until the commit ends. */
 export const TEMP_TABLES = {
   known: 'lake_known',
-  /** One row per staged event or reject: `id_hash, event_id, event_date, processed_time, content_hash, verdict, stored_date`. */
+  /**
+   * One row for each staged event or reject:
+   * `id_hash, event_id, event_date, processed_time, content_hash, verdict, stored_date`.
+   */
   screen: 'lake_screen',
   differing: 'lake_differing',
-  /** `id_hash` of what is not written. */
+  /** `id_hash` of the staged rows that are not written. */
   except: 'lake_except',
-  /** `event_id, event_date` (where it is stored) of the events whose stored rows go. */
+  /** `event_id, event_date` (the day they are stored on) of the events whose stored rows are removed. */
   gone: 'lake_gone',
 } as const;
 
-/** What the lake makes of a batch. */
+/** How a batch compares with a version of the lake. */
 export interface Classification {
   readonly newEvents: number;
   readonly changedEvents: number;
   readonly unchangedEvents: number;
   readonly newRejects: number;
-  /** Tells one outcome of screening the same batch from another. */
+  /** Equal for two comparisons of one batch that write the same rows. */
   readonly fingerprint: string;
 }
 
-/** Of a batch that was not compared. */
+/** The classification of a batch that was not compared. */
 export const EMPTY_CLASSIFICATION: Classification = {
   newEvents: 0,
   changedEvents: 0,
@@ -38,8 +41,8 @@ export const EMPTY_CLASSIFICATION: Classification = {
 };
 
 /**
- * Makes `TEMP.known`, what the index says of the batch's events and rejects.
- * @returns the files, in all tables, of the days on which it says that they lie
+ * Makes `TEMP.known`: the index entries of the batch's events and rejects.
+ * @returns the files, in all tables, of the days that these entries name
  */
 export async function findKnown(
   context: CommitContext,
@@ -63,10 +66,10 @@ function stagedSql(batch: StagedBatch | null): string {
 }
 
 /**
- * Compares a batch with a version of the lake, on top of `TEMP.known`. Afterwards `TEMP.screen` says of each staged event
- * whether it is `new`, `changed` (the stored rows go, the delivered ones come), `unchanged`, or `dropped` because what is
- * stored was processed later; `TEMP.except` holds the latter two, `TEMP.gone` the changed ones. Only files of the days that
- * the index names are read, and none when no id is known.
+ * Compares a batch with a version of the lake; needs `TEMP.known`. Afterwards `TEMP.screen` says of each staged event
+ * whether it is `new`, `changed` (the delivered rows replace the stored ones), `unchanged`, or `dropped` because the
+ * stored event was processed later. `TEMP.except` holds the unchanged and dropped ones, `TEMP.gone` the changed ones.
+ * Only files of the days that the index names are read, and none when no id is known.
  */
 export async function classifyBatch(
   context: CommitContext,
@@ -74,7 +77,7 @@ export async function classifyBatch(
   batch: StagedBatch | null,
 ): Promise<Classification> {
   const { connection } = context;
-  // A reject's hash stands for its record, so a known hash is the same record again, unless its file is gone.
+  // The hash of a reject covers its whole record: a known hash is the same record again, unless its file is lost.
   await connection.run(`
     CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.screen} AS
     SELECT s.*, NULL::DATE AS stored_date,
@@ -99,8 +102,8 @@ export async function classifyBatch(
 }
 
 /**
- * Looks the candidates up by their exact ids on the days the index names for their hashes. One that is not there shares
- * its hash with another event, or was deleted: it is new.
+ * Looks the candidates up by their exact ids, on the days that the index names for their hashes. A candidate that is
+ * not found shares its hash with another event, or was deleted: it is new.
  */
 async function findStored(context: CommitContext, state: LakeState): Promise<void> {
   const days = await rowsOf(
@@ -123,7 +126,7 @@ async function findStored(context: CommitContext, state: LakeState): Promise<voi
   await context.connection.run(`UPDATE ${TEMP_TABLES.screen} SET verdict = 'new' WHERE verdict = 'candidate'`);
 }
 
-/** An event is unchanged when its rows are the same in every table, however its record was spelled. */
+/** An event is unchanged when its rows are equal in every table, even if the text of its record differs. */
 async function compareRows(context: CommitContext, state: LakeState, batch: StagedBatch): Promise<void> {
   const changed = `FROM ${TEMP_TABLES.screen} WHERE verdict = 'changed'`;
   const days = await rowsOf(context.connection, `SELECT DISTINCT stored_date::VARCHAR AS day ${changed}`);

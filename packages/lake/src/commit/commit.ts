@@ -12,9 +12,9 @@ import { dropLostFiles } from './drop-lost-files.ts';
 import { type IndexChange, openIdIndex, stageIndexChange } from './id-index.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from './optimistic-retry.ts';
 
-/** What a caller wants to become part of the lake, all of it or nothing. */
+/** The changes of one commit. All of them become part of the lake, or none. */
 export interface CommitRequest {
-  /** Staged rows on the lane, or null where only proofs are to be recorded. The caller drops it. */
+  /** Staged rows on the session's connection, or null where only proofs are recorded. The caller drops it. */
   readonly batch: StagedBatch | null;
   /** Where the batch was staged; the lake's own connection unless given. */
   readonly session?: DuckDbSession;
@@ -22,13 +22,13 @@ export interface CommitRequest {
   readonly proofs: readonly WindowProof[];
   readonly runId: string;
   /**
-   * Deletes stored events that lie in a proven window and were not delivered with this batch: the windows must be those
-   * of the batch. Windows on the processed axis, with a filter or a state, and mismatches delete nothing.
+   * Deletes stored events of a proven window that were not delivered with this batch: the windows must be those of the
+   * batch. Windows on the processed axis, with a filter or a state, and mismatches delete nothing.
    */
   readonly replace?: boolean;
 }
 
-/** What a commit did. */
+/** What a commit changed. */
 export interface CommitResult {
   /** The version this commit made, or the newest one where there was nothing to commit. */
   readonly version: number;
@@ -41,19 +41,19 @@ export interface CommitResult {
   readonly filesRemoved: number;
 }
 
-/** Staged data files of an earlier attempt, which fit again when screening comes out the same. */
+/** Staged data files of an earlier attempt. They are used again when the comparison has the same result. */
 interface Staged {
   readonly fingerprint: string;
   readonly files: readonly DataFile[];
 }
 
-/** Each further try means that more files were found to be lost, or that another writer has replaced them. */
+/** Each further attempt means that more files were found to be lost, or that another writer has replaced them. */
 const MAX_TRIES = 5;
 
 /**
  * Commits a batch: compares it with the newest version, stages files for what is new, and publishes them. When another
- * writer was faster the comparison is made again with what that one committed. An event counts as unchanged only while the
- * files that hold it are there: lost ones are forgotten first, so that what was in them is written again.
+ * writer commits first, the batch is compared again with that version. An event counts as unchanged only while the
+ * files that hold it exist: lost files are removed from the lake first, so that their events are written again.
  * @throws {EdrlakeError} as `commitWithRetry`
  */
 export async function commit(context: CommitContext, request: CommitRequest): Promise<CommitResult> {
@@ -66,7 +66,7 @@ export async function commit(context: CommitContext, request: CommitRequest): Pr
 }
 
 function stillLost(path: string): EdrlakeError {
-  return new EdrlakeError('LAKE_CORRUPT', `${path} is gone, and could not be given up`, {
+  return new EdrlakeError('LAKE_CORRUPT', `${path} is missing, and could not be removed from the lake`, {
     disposition: 'retry',
     context: { path },
     hint: 'Run again; let fewer processes write to this lake at once.',
@@ -99,7 +99,7 @@ interface Outcome {
   readonly screening: Classification;
   readonly deletedEvents: number;
   readonly staged: Staged;
-  /** Files that should hold what the index knows of the batch, and are gone; then nothing was staged. */
+  /** Files of the days that the index names for the batch, where they are lost; then nothing was staged. */
   readonly lost: readonly string[];
 }
 
@@ -107,7 +107,7 @@ interface Attempt extends CommitNames {
   readonly earlier: Staged | null;
 }
 
-/** Everything of an attempt that happens before anyone could see it. A crash leaves only the work folder. */
+/** The part of an attempt that no reader can see. A crash leaves only the work folder. */
 async function prepare(
   context: CommitContext,
   state: LakeState,
@@ -157,7 +157,7 @@ async function prepare(
   return { outcome, ...draft };
 }
 
-/** Writes the rows that are not unchanged, unless an earlier attempt wrote just the same. */
+/** Writes the new and changed rows, unless an earlier attempt wrote the same ones. */
 async function stageRows(
   context: CommitContext,
   batch: StagedBatch | null,
@@ -175,8 +175,9 @@ async function stageRows(
 }
 
 /**
- * The index entries of a commit: what it writes, what it found to be the same in another spelling, and the events that
- * `replace` deletes, whose content becomes unknown so that they would be written if they ever came back.
+ * The index entries of a commit: the rows that it writes, the events that it found equal although their content hash
+ * differs, and the events that `replace` deletes. The content of deleted events becomes unknown, so that they are
+ * written if the API delivers them again.
  */
 function ownEntriesSql(version: number): string {
   return `

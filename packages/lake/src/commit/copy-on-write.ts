@@ -19,16 +19,16 @@ import { EVENTS } from '../storage/layout.ts';
 import { makeFolder } from '../storage/store.ts';
 import { TEMP_TABLES } from './classify-batch.ts';
 
-/** Files without the rows of the events in `TEMP.gone`, and the files they stand in for. */
+/** Copies of files without the rows of the events in `TEMP.gone`, and the files that they replace. */
 export interface Rewrite {
-  /** Paths are where the files will lie; `<stage>/<path>` is where they lie now. */
+  /** Their paths are final; until the commit the files are at `<stage>/<path>`. */
   readonly added: readonly LoggedFile[];
   readonly removed: readonly string[];
 }
 
 /**
- * Copies every file, in all tables, that holds rows of the gone events, without those rows; a file that would be empty
- * is only removed. Nothing in the table folders is touched.
+ * Copies every file, in all tables, that holds rows of the deleted events, without those rows; a file that would be
+ * empty is only removed. Nothing in the table folders is touched.
  */
 export async function rewriteWithoutDeleted(
   context: CommitContext,
@@ -73,9 +73,9 @@ export async function rewriteWithoutDeleted(
 }
 
 /**
- * Adds to `TEMP.gone` the stored events that lie in a proven window and were not delivered. Only windows that ask for
- * everything on the event axis say anything about what is absent; others, and mismatches, delete nothing.
- * @returns how many events that are.
+ * Adds to `TEMP.gone` the stored events of a proven window that were not delivered. Only windows that ask for
+ * everything on the event axis prove that an event is absent; other windows, and mismatches, delete nothing.
+ * @returns the number of events added
  */
 export async function markUndelivered(
   context: CommitContext,
@@ -104,7 +104,9 @@ export async function markUndelivered(
   return (await goneCount(context)) - before;
 }
 
-/** Ids that came, as events or as rejects: a reject is a record the API still returns, so its older self stays. */
+/**
+ * Ids that were delivered, as events or as rejects. The API still returns a rejected record, so its stored event stays.
+ */
 function deliveredSql(batch: StagedBatch): string[] {
   const rejects = batch.rowTables.rejects;
   const tables = rejects === undefined ? [batch.identityTable] : [batch.identityTable, rejects];
@@ -122,7 +124,7 @@ function rangesByCuts(proofs: readonly WindowProof[]): Map<string, TimeRange[]> 
   return groups;
 }
 
-/** Partitions the lake has that a range touches; a range may span years of which the lake holds a day. */
+/** The partitions of the lake that a range touches. A range may span years of which the lake holds one day. */
 function daysHeld(files: readonly LoggedFile[] | undefined, ranges: readonly TimeRange[]): string[] {
   const held = new Set((files ?? []).map(({ partition }) => partition));
   return [...held].filter((partition) => {

@@ -12,11 +12,11 @@ import { claimsSql, entriesSql, openIdIndex, stageIndexChange } from './id-index
 import { type CommitNames, commitWithRetry, type DraftedCommit } from './optimistic-retry.ts';
 
 /**
- * Commits that data files are gone, and gives up what stands no longer by itself: events whose child rows are gone and child
- * rows whose events are gone. Afterwards the identity index claims none of them, so that they are written when they are
- * delivered again, and until then the coverage calls their days mismatched.
- * @param suspects files that are compared with their checksums; of the others sizes and footers have to do
- * @returns the paths of the lost files; empty, and nothing committed, when all are there
+ * Commits that data files are lost. Rows that are incomplete without them are removed as well: events whose child rows
+ * are lost, and child rows whose events are lost. Afterwards the id index names none of these events, so that they are
+ * written when they are delivered again; until then coverage reports their days as mismatches.
+ * @param suspects files that are read and compared with their checksums; of all others only size and footer are checked
+ * @returns the paths of the lost files; empty, and nothing committed, when no file is lost
  * @throws {EdrlakeError} as `commitWithRetry`
  */
 export async function dropLostFiles(
@@ -68,9 +68,8 @@ async function draftWithoutLost(
 }
 
 /**
- * Makes `TEMP.gone`: stored events that may have lost child rows, and the events, stored no longer, of child rows that are
- * left alone.
- * @returns how many of them are stored
+ * Makes `TEMP.gone`: stored events that may have lost child rows, and the lost events of child rows that remain.
+ * @returns how many of these events are stored
  */
 async function markIncomplete(
   context: CommitContext,
@@ -108,8 +107,8 @@ async function markIncomplete(
 }
 
 /**
- * The files with the events whose child rows may be in a lost file: the one that the same commit wrote for the same day,
- * unless that was rewritten or merged since; then any of the day.
+ * The event files of the events whose child rows may be in a lost file: the file that the same commit wrote for the
+ * same day, or, where that one was rewritten or merged since, all files of the day.
  */
 function parentsOf(child: LoggedFile, eventsOfDay: readonly LoggedFile[]): readonly LoggedFile[] {
   const stem = firstWrittenStem(child.path);
@@ -118,8 +117,8 @@ function parentsOf(child: LoggedFile, eventsOfDay: readonly LoggedFile[]): reado
 }
 
 /**
- * Index entries that take back what the index says of the days that lost files and the lake no longer holds. Where rejects
- * are lost all of them are looked at, because equal ones are numbered through the whole lake.
+ * Index entries that withdraw what the index says of the days with lost files, where the lake no longer holds it. Where
+ * rejects are lost, all rejects are compared, because equal records are numbered through the whole lake.
  */
 function voidedClaimsSql(
   context: CommitContext,

@@ -8,33 +8,37 @@ import { EVENTS, FOLDERS } from '../storage/layout.ts';
 import { makeFolder, type Store } from '../storage/store.ts';
 
 /**
- * Which ids the lake holds, in files of `id_hash UBIGINT, content_hash UBIGINT, event_date DATE, version BIGINT`. For one
- * `id_hash` the entry of the highest version is valid; an entry without a content hash says that the content is unknown,
- * or that the event is gone. The days of all entries are places where an event of that hash may lie. Entries are never
- * changed, so merging files is concatenation.
+ * The id index says which ids the lake holds, in files of
+ * `id_hash UBIGINT, content_hash UBIGINT, event_date DATE, version BIGINT`. For one `id_hash` the entry of the highest
+ * version is valid; an entry without a content hash says that the content is unknown, or that the event was deleted. An
+ * event may be stored on the day of any entry of its hash. Entries are never changed, so merging files is
+ * concatenation.
  */
 const COLUMNS = 'id_hash, content_hash, event_date, version';
 
-/** The number of files of one level that become one of the next: n commits leave at most 7 files on each of log8(n) levels. */
+/**
+ * Files of one level that are merged into one of the next: n commits leave at most 7 files on each of log8(n) levels.
+ */
 const FILES_PER_LEVEL = 8;
 
-/** The level of an index made from the data files: above what merging reaches, so that it is not copied again soon. */
+/** The level of an index built from the data files: higher than merging reaches, so that it is rarely copied again. */
 const REBUILT_LEVEL = 16;
 
-/** Random 64-bit numbers do not compress; snappy costs next to nothing on them. */
+/** Random 64-bit numbers do not compress, and snappy adds almost no time. */
 const COPY_OPTIONS = 'FORMAT parquet, COMPRESSION snappy, RETURN_STATS true';
 
-/** The index as one commit works with it. */
+/** The index as one commit reads it. */
 export interface IndexView {
-  /** Files of the log, or the rebuilt one, with the path DuckDB opens. */
+  /** Files of the log, or the rebuilt one, with the path that DuckDB opens. */
   readonly files: readonly { readonly file: IdentityFile; readonly location: string }[];
-  /** The staged file that replaces all the others because one of them was lost; null in general. */
+  /** The staged file that replaces all others because one of them was lost; null where none was. */
   readonly rebuilt: { readonly file: IdentityFile; readonly staged: string } | null;
 }
 
 /**
- * The index of a version of the lake. When one of its files is lost or damaged it is made anew from the data files, into the
- * staging folder: the content of every event is then unknown, and the next delivery of one is compared row by row.
+ * Opens the index of a version of the lake. When one of its files is lost or damaged, the index is rebuilt from the
+ * data files, into the staging folder: the content of every event is then unknown, and the next delivery of one is
+ * compared row by row.
  */
 export async function openIdIndex(
   context: CommitContext,
@@ -49,7 +53,7 @@ export async function openIdIndex(
   return rebuildIndex(context, state, stage, name);
 }
 
-/** An index made anew from the data files, in the staging folder. */
+/** Builds an index from the data files, in the staging folder. */
 export async function rebuildIndex(
   context: CommitContext,
   state: LakeState,
@@ -62,7 +66,9 @@ export async function rebuildIndex(
   return { files: [{ file, location: context.store.locate(staged) }], rebuilt: { file, staged } };
 }
 
-/** Files that were read and found whole, with when they had last changed then: each is read as a whole once a process. */
+/**
+ * Files that were read as a whole and found intact, with the time of their last change: each is read once a process.
+ */
 const verified = new WeakMap<Store, Map<string, number>>();
 
 async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<boolean> {
@@ -75,7 +81,7 @@ async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<bo
   return true;
 }
 
-/** How many stored events the index does not know: they would be written again when they are delivered. */
+/** The number of stored events that the index does not name: they would be written again when they are delivered. */
 export async function unknownEvents(
   context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
   state: LakeState,
@@ -96,15 +102,15 @@ export function entriesSql(locations: readonly string[]): string {
   return `SELECT ${COLUMNS} FROM read_parquet([${locations.map(quoteFile).join(', ')}], hive_partitioning = false)`;
 }
 
-/** What a commit does to the index. */
+/** The index files that a commit adds and removes. */
 export interface IndexChange {
   readonly added: readonly { readonly file: IdentityFile; readonly staged: string }[];
   readonly removed: readonly string[];
 }
 
 /**
- * Stages the file of a commit's own entries, merged with older files where a level is full, so that the number of files
- * and the cost of a commit grow with the logarithm of the number of commits.
+ * Stages the file of a commit's own entries, merged with older files where a level is full. So the number of files and
+ * the cost of a commit grow with the logarithm of the number of commits.
  * @param entriesSource a query with the index's columns
  */
 export async function stageIndexChange(
@@ -125,7 +131,7 @@ export async function stageIndexChange(
   return { added: [own], removed: [...merged] };
 }
 
-/** Which files a new one swallows: all of level 0 once there would be eight, then all of level 1, and so on. */
+/** Which files the new one is merged with: all of level 0 once there would be eight, then all of level 1, and so on. */
 function planMerge(files: readonly IdentityFile[]): { level: number; merged: ReadonlySet<string> } {
   const merged = new Set<string>();
   for (let level = 0; level < REBUILT_LEVEL; level += 1) {
@@ -145,10 +151,10 @@ async function writeEntries(context: CommitContext, sql: string, staged: string)
 }
 
 /**
- * The index entries of what the data files of a state hold, of version 0. The content of events is left unknown.
+ * The index entries of all rows in the data files of a state, with version 0. The content of events is unknown.
  *
- * Rejects are known by their record and its number among equal ones, as staging numbers them; equal records in the lake
- * are numbered without a gap, so that counting them again yields the same identities.
+ * Rejects are identified by their record and its number among equal records, as staging numbers them. Equal records in
+ * the lake are numbered without a gap, so that counting them again yields the same identities.
  */
 export function claimsSql(context: Pick<CommitContext, 'store' | 'tables'>, state: LakeState): string {
   const reader = { store: context.store, schemas: state.schemas };
@@ -158,7 +164,7 @@ export function claimsSql(context: Pick<CommitContext, 'store' | 'tables'>, stat
       const rows = tableRowsSql(reader, tableNamed(context.tables, table.name), filesOf(state, table));
       const isEvents = table.name === EVENTS;
       const text = isEvents ? 'event_id' : "record::VARCHAR || '#' || row_number() OVER (PARTITION BY record::VARCHAR)";
-      // A reject's record is its content, so that any content hash says that it is there.
+      // A reject's record is its content, so any content hash says that it is stored.
       const content = isEvents ? 'NULL::UBIGINT' : '0::UBIGINT';
       return `SELECT ${idHashSql(text)} AS id_hash, ${content} AS content_hash, ${table.partitionBy} AS event_date, 0::BIGINT AS version FROM (${rows})`;
     });

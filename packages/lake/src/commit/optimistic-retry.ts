@@ -1,17 +1,5 @@
-// The states of a commit, and what a crash in each of them leaves:
-//
-//   drafting ──► staged ──► announced ──► moved ──► COMMITTED ──► trashed ──► finished
-//      ▲            work folder  manifest    files in      log entry   replaced     manifest
-//      │            and entry    is written  the tables    is linked   files gone   is removed
-//      │                             │          │
-//      └──── files moved back ◄──────┴──────────┘  another writer took the version, or an error
-//
-//   up to staged        a work folder that the next writer removes
-//   announced, moved    files that no log entry names: the next writer moves them to the trash
-//   COMMITTED, trashed  a version that readers see; the next writer removes what it replaced
-//
-// The link of the log entry is the commit point: before it everything is taken back, after it everything is finished.
-// A process that takes over a dead writer's commit renames the staging folder first, so that the link fails ever after.
+// The link of the log entry is the commit point: before it everything is undone, after it everything is finished. A
+// process that takes over a dead writer's commit renames the staging folder first, so that the link can only fail.
 
 import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
@@ -32,7 +20,7 @@ export interface DraftedCommit<T> {
   readonly outcome: T;
 }
 
-/** Where a commit stages its files, and what it is called in all of its attempts. */
+/** Where a commit stages its files, and its id. Both stay the same in all of its attempts. */
 export interface CommitNames {
   readonly commitId: string;
   /** Relative to the lake. Removed when the commit ends. */
@@ -47,15 +35,16 @@ export interface Committed<T> {
   readonly outcome: T;
 }
 
-/** Each lost race means that another writer committed, so this bounds how many others may be served first. */
+/** Each lost race means that another writer committed, so this is the number of commits that may come first. */
 const MAX_TRIES = 32;
 
 /**
- * Drafts a commit on the newest version and publishes it. When another writer was faster it is drafted again on top of
- * what that one committed.
- * @param draft everything that happens before anyone could see it; a crash in it leaves only the work folder
- * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when others won every time, `LEASE_LOST`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`.
- * After an error the lake is as before; only where tidying up after the point of no return failed is the commit in it.
+ * Drafts a commit on the newest version and publishes it. When another writer commits first, it is drafted again on top
+ * of that version.
+ * @param draft the part that no reader can see; a crash in it leaves only the work folder
+ * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when other writers won every time, `LEASE_LOST`, `LAKE_UNWRITABLE`,
+ * `LAKE_CORRUPT`. After an error the lake is unchanged, except where only the work after the commit point failed: then
+ * the commit is in it, and the message says so.
  */
 export async function commitWithRetry<T>(
   context: CommitContext,
@@ -84,7 +73,7 @@ export async function commitWithRetry<T>(
     throw await orLostLease(context, thrown);
   } finally {
     releaseCommit(commitId);
-    // What stays goes with the work folder; an error here would hide how the commit ended.
+    // What remains is removed with the work folder; an error here would hide how the commit ended.
     await context.store.remove(stage).catch(() => undefined);
   }
   throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${MAX_TRIES} times in a row`, {
@@ -94,7 +83,7 @@ export async function commitWithRetry<T>(
 }
 
 /**
- * The entry with the size and checksum of each staged file, read back from where it was written.
+ * Adds the size and checksum of each staged file to the entry, read back from disk.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE` when a file is not what was written
  */
 async function withChecksums({ store }: CommitContext, entry: LogEntry, moves: readonly Move[]): Promise<LogEntry> {
@@ -117,9 +106,9 @@ async function withChecksums({ store }: CommitContext, entry: LogEntry, moves: r
 }
 
 /**
- * What follows the point of no return.
- * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, which say that the commit is in the lake. The manifest stays, so
- * that the next writer goes on where this one failed.
+ * The work after the commit point.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, which say that the commit is in the lake. The manifest
+ * stays, so that the next writer continues where this one failed.
  */
 async function tidyUp(context: CommitContext, entry: LogEntry): Promise<void> {
   try {
@@ -136,7 +125,10 @@ async function tidyUp(context: CommitContext, entry: LogEntry): Promise<void> {
   }
 }
 
-/** The process that takes over the work of another removes its files: what fails then says less than why. */
+/**
+ * Prefers `LEASE_LOST` to the original error. A process that takes over this one's work removes its files, and the
+ * errors that follow do not name that cause.
+ */
 async function orLostLease({ lease }: CommitContext, thrown: unknown): Promise<unknown> {
   const isLost = (failure: unknown) => failure instanceof EdrlakeError && failure.code === 'LEASE_LOST';
   const failure: unknown = isLost(thrown) ? thrown : await lease?.confirm().catch((other: unknown) => other);
@@ -144,8 +136,8 @@ async function orLostLease({ lease }: CommitContext, thrown: unknown): Promise<u
 }
 
 /**
- * null when what was read had been moved away by a writer that was faster. DuckDB says that a file is missing, the comparison
- * of checksums that the lake is damaged: both are believed only of the newest version, which the next attempt reads.
+ * null when a faster writer had already moved away a file that the draft read. DuckDB then reports a missing file, the
+ * comparison of checksums a damaged lake. Both are believed only of the newest version, which the next attempt reads.
  */
 async function draftUnlessOvertaken<T>(
   context: CommitContext,
@@ -161,7 +153,7 @@ async function draftUnlessOvertaken<T>(
   }
 }
 
-/** Sorts by time and is unique among all writers. */
+/** A commit id: unique among all writers, and sorted by time. */
 function newCommitId(clock: Clock): string {
   const time = isoInstant(clock.nowMs()).replace(/[-:]|\.\d+/g, '');
   return `${time}-${randomUUID().slice(0, 8)}`;

@@ -8,8 +8,8 @@ import { leaseLost } from '../storage/lease.ts';
 import type { Move, Store } from '../storage/store.ts';
 
 /**
- * What a commit is about to put into the table folders. It lies in the spool from before the first file appears there
- * until the commit is settled, so that the next writer can finish the commit or remove the files.
+ * The files that a commit is about to move into the table folders. It is in the spool from before the first move until
+ * the commit has finished, so that the next writer can finish the commit or remove the files.
  */
 export interface Manifest {
   readonly format: number;
@@ -26,16 +26,19 @@ export interface Manifest {
 /** The log entry of a commit, in its staging folder. */
 const ENTRY_NAME = 'entry.json';
 
-/** Commits that this process is at work on: a manifest of its own that is not one of them is left from one that failed. */
+/**
+ * Commits in progress in this process. A manifest of this process without one of them is left from a commit that
+ * failed.
+ */
 const atWork = new Set<string>();
 
 /**
- * Makes staged files and their log entry visible together. Every file was seen in its final place, in its size, before the
- * entry is written.
+ * Publishes staged files and their log entry together. Before the entry is linked, every file is checked to be in its
+ * final place with its full size.
  * @param moves from the staging folder to the final paths
  * @returns false when another writer took the version: everything is back in the staging folder, as before the call.
- * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LEASE_LOST`; the lake is as before the call, or, where it is not known whether the entry is
- * in the log, the manifest stays so that the next writer finds out.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LEASE_LOST`; the lake is as before the call. Where it is unknown whether
+ * the entry is in the log, the manifest stays, and the next writer finds out.
  */
 export async function publish(context: CommitContext, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
   const { store, log, lease, onStep } = context;
@@ -43,15 +46,15 @@ export async function publish(context: CommitContext, entry: LogEntry, moves: re
   const hasFiles = moves.length > 0 || entry.removed.length > 0 || entry.idsRemoved.length > 0;
   lease?.assertHeld();
   atWork.add(entry.commitId);
-  // A process that takes this commit over moves the staging folder away first, so that the entry in it can never be appended: a
-  // process that stood still and goes on cannot publish what another one has undone.
+  // A process that takes this commit over moves the staging folder away first, so the entry in it can never be
+  // appended: this process, stopped and resumed, cannot publish what another one has undone.
   await store.put(staged, entryText(entry));
   // A crash before this line leaves staged files in the work folder; the next writer removes the folder.
   if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(context, entry, moves)));
   onStep('manifest-written');
   const takeBack = async () => {
     if (!hasFiles) return;
-    // A crash or an error in here leaves some files staged and some in place: the manifest still names them all.
+    // A crash or an error in here leaves some files staged and some in place: the manifest still names all of them.
     await store.move(
       moves.map(({ from, to }) => ({ from: to, to: from })),
       'skip',
@@ -60,15 +63,15 @@ export async function publish(context: CommitContext, entry: LogEntry, moves: re
   };
   let appended: Appended;
   try {
-    // A crash from here on leaves files in the table folders that no log entry names. Readers that follow the log do not
-    // see them; the next writer finds the manifest and moves them to the trash.
+    // A crash from here on leaves files in the table folders that no log entry names. Readers that follow the log do
+    // not see them; the next writer finds the manifest and moves them to the trash.
     await moveStepwise(context, moves, { ifGone: 'fail', step: 'file-moved' });
     await requireArrived(store, entry);
     onStep('files-moved');
-    // The point of no return: once the entry has its name, the commit is part of the lake and nothing takes it back.
+    // The commit point: once the entry has its name, the commit is part of the lake and nothing undoes it.
     appended = await log.append(entry, staged);
   } catch (thrown) {
-    // The first error is the one to tell.
+    // The first error is the one to report.
     await takeBack().catch(() => undefined);
     throw thrown;
   }
@@ -82,7 +85,7 @@ export async function publish(context: CommitContext, entry: LogEntry, moves: re
   return true;
 }
 
-/** Ends what `publish` began, however it ended: what is left of it, any writer may put right from now on. */
+/** Ends what `publish` began, however it ended. From now on any writer may finish or undo what remains of it. */
 export function releaseCommit(commitId: string): void {
   atWork.delete(commitId);
 }
@@ -92,7 +95,10 @@ export function isAtWork(commitId: string): boolean {
   return atWork.has(commitId);
 }
 
-/** A file is there when it was seen there: a system call that reported success, or an error that was misread, is no proof. */
+/**
+ * Checks that every file is in its place: a system call that reported success, or an error that was misread, is no
+ * proof.
+ */
 async function requireArrived(store: Store, { added, idsAdded }: LogEntry): Promise<void> {
   const files: readonly { readonly path: string; readonly fileBytes?: number }[] = [...added, ...idsAdded];
   const found = await store.look(files.map(({ path }) => path));
@@ -108,8 +114,8 @@ async function requireArrived(store: Store, { added, idsAdded }: LogEntry): Prom
 }
 
 /**
- * What remains after the point of no return. A crash in here leaves removed files beside the ones that replaced them, so
- * that a pattern over the table folders would see events twice; the next writer finds the manifest and settles again.
+ * The rest of a commit after its log entry. A crash in here leaves replaced files next to their replacements, so that a
+ * pattern over the table folders returns events twice; the next writer finds the manifest and calls this again.
  */
 export async function finalizeCommit(context: Pick<CommitContext, 'store' | 'onStep'>, entry: LogEntry): Promise<void> {
   const moves = [...entry.removed, ...entry.idsRemoved].map((path) => ({
@@ -122,7 +128,10 @@ export async function finalizeCommit(context: Pick<CommitContext, 'store' | 'onS
   context.onStep('settled');
 }
 
-/** Without anyone watching the steps, one call moves everything and syncs each folder once. */
+/**
+ * Moves files one by one where a test observes the steps. Otherwise one call moves all of them and syncs each folder
+ * once.
+ */
 async function moveStepwise(
   { store, onStep }: Pick<CommitContext, 'store' | 'onStep'>,
   moves: readonly Move[],
@@ -138,7 +147,7 @@ async function moveStepwise(
   }
 }
 
-/** The `onStep` of everyone but tests. */
+/** The `onStep` of every caller except tests. */
 export function ignoreSteps(): void {}
 
 function manifestOf({ clock, lease, workFolder }: CommitContext, entry: LogEntry, moves: readonly Move[]): Manifest {
@@ -153,10 +162,10 @@ function manifestOf({ clock, lease, workFolder }: CommitContext, entry: LogEntry
   };
 }
 
-/** Ends the name of the file that says whose a work folder is. It exists whenever the folder does. */
+/** Ends the name of the file that names the owner of a work folder. It exists whenever the folder does. */
 export const OWNER_SUFFIX = '.owner.json';
 
-/** Starts a work folder of this process. @returns its path relative to the lake. */
+/** Claims a new work folder for this process. @returns its path relative to the lake. */
 export async function claimWorkFolder(store: Store, owner: ProcessOwner, name: string): Promise<string> {
   const folder = `${FOLDERS.work}/${name}`;
   await store.put(`${folder}${OWNER_SUFFIX}`, JSON.stringify(owner));

@@ -9,7 +9,10 @@ import { isFileError } from '../storage/file-errors.ts';
 import { FOLDERS, isWrittenName } from '../storage/layout.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
 
-/** Data and index files: those of the newest version that are not whole, those of no version, and what is stored twice. */
+/**
+ * Data and index files of the newest version that are lost or damaged, files of no version, and rows that are stored
+ * twice.
+ */
 export async function examineFiles(examination: Examination, state: LakeState): Promise<LakeDamage[]> {
   const found: LakeDamage[] = [...(await examineUnnamed(examination, state))];
   const { store } = examination;
@@ -17,7 +20,7 @@ export async function examineFiles(examination: Examination, state: LakeState): 
   if (lost.length > 0) {
     found.push({
       part: 'data',
-      found: about(lost, 'is gone, cannot be read, or does not hold the bytes that were committed'),
+      found: about(lost, 'is missing, cannot be read, or does not have the bytes that were committed'),
       means: 'Rows are missing or wrong. Restore the files from a backup, or have their days fetched again.',
       command: 'edrlake reconcile --repair',
       paths: lost.map(({ path }) => path),
@@ -28,13 +31,13 @@ export async function examineFiles(examination: Examination, state: LakeState): 
   if (damaged.length > 0) {
     found.push({
       part: 'index',
-      found: about(damaged, 'is gone or damaged'),
-      means: 'edrlake does not believe it. The next commit makes the index anew from the data files.',
+      found: about(damaged, 'is missing or damaged'),
+      means: 'edrlake does not use it. The next commit rebuilds the index from the data files.',
       command: 'edrlake deduplicate',
       paths: damaged.map(({ path }) => path),
     });
   }
-  // What cannot be read would be called unknown or missing below.
+  // Rows that cannot be read would be reported as unknown or missing below.
   if (lost.length > 0 || examination.reads === 'sample') return found;
   if (damaged.length === 0) found.push(...(await examineIndex(examination, state)));
   const copies = await countSuspects(examination, state);
@@ -42,7 +45,8 @@ export async function examineFiles(examination: Examination, state: LakeState): 
     found.push({
       part: 'duplicates',
       found: `${copies} events are stored more than once, or their child rows are, or these have no event`,
-      means: 'Counts and joins are wrong. One copy of each stays: the newest, of equals the one committed last.',
+      means:
+        'Counts and joins are wrong. One copy of each is kept: the newest, or of equal ones the one committed last.',
       command: 'edrlake deduplicate',
       paths: [],
     });
@@ -50,10 +54,10 @@ export async function examineFiles(examination: Examination, state: LakeState): 
   return found;
 }
 
-/** Data files of a sample: half of them the newest, the others evenly from all. */
+/** Data files of a sample: half of them the newest, the others spread evenly over all. */
 const SAMPLE_FILES = 100;
 
-/** Those that are not as they were committed, as far as was asked for, in the order given: oldest first. */
+/** The lost files among those given, in the same order; reads all files or a sample. */
 async function lostFiles(examination: Examination, files: readonly LoggedFile[]): Promise<readonly LoggedFile[]> {
   if (examination.reads === 'all') return (await readFooters(examination, files, () => true)).lost;
   const step = Math.max(1, Math.ceil((2 * files.length) / SAMPLE_FILES));
@@ -63,7 +67,7 @@ async function lostFiles(examination: Examination, files: readonly LoggedFile[])
   return files.filter((file) => lost.has(file));
 }
 
-/** Without checksums, in lakes of an older edrlake, only the content tells. */
+/** Compares the index with the events: lakes of an older edrlake have no checksums of index files. */
 async function examineIndex(examination: Examination, state: LakeState): Promise<LakeDamage[]> {
   const files = [...state.identityFiles.values()].map((file) => ({
     file,
@@ -72,17 +76,18 @@ async function examineIndex(examination: Examination, state: LakeState): Promise
   let found: string | null = null;
   try {
     const unknown = await unknownEvents(examination, state, { files });
-    if (unknown > 0) found = `the identity index does not know ${unknown} of the stored events`;
+    if (unknown > 0) found = `the id index does not name ${unknown} of the stored events`;
   } catch (thrown) {
     if (!isFileError(thrown)) throw thrown;
-    found = 'a file of the identity index cannot be read';
+    found = 'a file of the id index cannot be read';
   }
   if (found === null) return [];
-  const means = 'They would be stored twice when they are delivered again. The index is made anew from the data files.';
+  const means =
+    'They would be stored twice when they are delivered again. The command rebuilds the index from the data files.';
   return [{ part: 'index', found, means, command: 'edrlake deduplicate', paths: files.map(({ file }) => file.path) }];
 }
 
-/** Parquet files in the folders of tables and of the index that neither the log nor a commit under way names. */
+/** Parquet files in the folders of tables and of the index that neither the log nor a commit in progress names. */
 async function examineUnnamed({ store, tables }: Examination, state: LakeState): Promise<LakeDamage[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
@@ -101,7 +106,7 @@ async function examineUnnamed({ store, tables }: Examination, state: LakeState):
       part: 'log',
       found: about(asFiles(newer), 'is newer than the newest version, and no version names it'),
       means:
-        'The end of the log was lost, or an older _log was restored: rows are missing, and patterns over the folders see some twice. Restore the newest _log, or have it made anew from the data files.',
+        'The end of the log was lost, or an older _log was restored: rows are missing, and patterns over the folders return some twice. Restore the newest _log, or rebuild it from the data files.',
       command: 'edrlake rebuild-log --force',
       paths: newer,
     });
@@ -110,7 +115,8 @@ async function examineUnnamed({ store, tables }: Examination, state: LakeState):
     found.push({
       part: 'data',
       found: about(asFiles(older), 'is in no version of the lake'),
-      means: 'Patterns over the table folders see rows that the lake does not hold. They are moved to _trash.',
+      means:
+        'Patterns over the table folders return rows that are not in the lake. The command moves the files to _trash.',
       command: 'edrlake vacuum --grace 0s',
       paths: older,
     });
@@ -118,7 +124,7 @@ async function examineUnnamed({ store, tables }: Examination, state: LakeState):
   return found;
 }
 
-/** `20261128T102820Z` of a file that edrlake wrote, else an empty text. */
+/** `20261128T102820Z` of a file that edrlake wrote; an empty text for any other. */
 function stampOf(path: string): string {
   const name = path.slice(path.lastIndexOf('/') + 1);
   return isWrittenName(name) ? name.slice(0, 16) : '';

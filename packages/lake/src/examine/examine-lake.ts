@@ -11,10 +11,11 @@ import { examineWork } from './examine-work.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
 
 /**
- * Looks for everything about a lake that is not as edrlake leaves it: each file of the log, each data and index file with its
- * checksum and footer, events that are stored twice, files of no version, unfinished work, leases, and views. Changes nothing.
- * Reads all data files unless a sample is asked for: then a hundred of them and not the ids, so that a large lake takes seconds. While writers are at work it may call unfinished what they are about to finish.
- * @returns what was found, in the order in which it should be repaired; empty for a sound lake
+ * Finds everything in a lake that is not as edrlake leaves it: each file of the log, each data and index file with its
+ * checksum and footer, events that are stored twice, files of no version, unfinished work, leases, and views. Changes
+ * nothing. Reads all data files unless a sample is asked for: then it reads a hundred of them and no ids, so that a
+ * large lake takes seconds. While writers are at work it may report work that they are about to finish.
+ * @returns the damage, in the order in which it should be repaired; empty for a lake without any
  * @throws {EdrlakeError} `LAKE_MISSING`
  */
 export async function examineLake(options: {
@@ -27,7 +28,7 @@ export async function examineLake(options: {
 }): Promise<readonly LakeDamage[]> {
   const store = localStore(resolve(options.directory));
   const found: LakeDamage[] = [...(await examineFolders(store, options.tables))];
-  // What cannot be listed would be called lost below.
+  // Files that cannot be listed would be reported as lost below.
   if (found.length > 0) return found;
   found.push(...(await examineMarker(store, options)));
   const duckDb = await (await import('../storage/duckdb.ts')).openDuckDb(null, {
@@ -44,10 +45,12 @@ export async function examineLake(options: {
   }
 }
 
-/** Each further try means that a writer committed while the files were read. */
+/** Each further attempt means that a writer committed while the files were read. */
 const MAX_TRIES = 5;
 
-/** A file that seems lost may be one that a writer has just replaced: what is found in the end is so in the newest version. */
+/**
+ * A file that seems lost may be one that a writer has just replaced: the result is always that of the newest version.
+ */
 async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
   for (let tries = 1; ; tries += 1) {
     const { damages, state } = await examineLog(examination);
@@ -68,13 +71,13 @@ async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
 
 const STALE_VIEWS: LakeDamage = {
   part: 'views',
-  found: 'lake.duckdb is missing, cannot be read, is of an older edrlake or does not show the newest version',
-  means: 'Shells on lake.duckdb show less than the lake holds; edrlake query does not use it.',
+  found: 'lake.duckdb is missing, cannot be read, was written by an older edrlake or does not show the newest version',
+  means: 'DuckDB on lake.duckdb shows less than the lake holds; edrlake query does not use the file.',
   command: 'edrlake vacuum',
   paths: ['lake.duckdb'],
 };
 
-/** Folders that are there and cannot be listed. */
+/** Folders that exist and cannot be listed. */
 async function examineFolders(store: Store, tables: readonly TableSpec[]): Promise<LakeDamage[]> {
   const found: LakeDamage[] = [];
   for (const folder of ['', ...Object.values(FOLDERS), ...tables.map(({ name }) => name)]) {
@@ -86,7 +89,7 @@ async function examineFolders(store: Store, tables: readonly TableSpec[]): Promi
       found.push({
         part: 'folders',
         found: thrown.message,
-        means: `What is in it is unknown, so nothing else was looked at. ${thrown.hint ?? ''}`.trim(),
+        means: `Its content is unknown, so nothing else was examined. ${thrown.hint ?? ''}`.trim(),
         command: null,
         paths: [folder],
       });

@@ -7,14 +7,14 @@ import { checkpointPath, entryPath, FOLDERS, FORMAT, FORMAT_FILE, parseLogName }
 import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
 
-/** How far a commit may lie ahead of this machine's clock before one of the two is called wrong. */
+/** How far ahead of this machine's clock a commit may be before one of the two clocks is reported as wrong. */
 const MAX_AHEAD_MS = MS_PER_DAY / 24;
 
 const REBUILD = 'edrlake rebuild-log';
 const REBUILD_MEANS =
-  'Readers and writers refuse the lake. Restore the folder _log from a backup, or have it made anew from the data files: every row stays, and has to be proven again.';
+  'Readers and writers refuse the lake. Restore the folder _log from a backup, or rebuild it from the data files: every row stays, and has to be proven again.';
 
-/** The file that says that the folder is a lake. @throws {EdrlakeError} `LAKE_MISSING` where there is no lake at all */
+/** Checks the file that marks the folder as a lake. @throws {EdrlakeError} `LAKE_MISSING` where there is no lake */
 export async function examineMarker(
   store: Store,
   { directory }: { readonly directory: string; readonly clock: Clock },
@@ -38,7 +38,7 @@ export async function examineMarker(
         found: thrown instanceof EdrlakeError ? thrown.message : `${FORMAT_FILE} is not JSON`,
         means: isNewer
           ? 'A newer edrlake has written this lake: update edrlake on this machine.'
-          : 'Commands refuse the folder, because nothing says that it is a lake.',
+          : 'Commands refuse the folder, because nothing marks it as a lake.',
         command: isNewer ? null : `echo '{"format":${FORMAT}}' > ${FORMAT_FILE}`,
         paths: [FORMAT_FILE],
       },
@@ -46,7 +46,7 @@ export async function examineMarker(
   }
 }
 
-/** What is wrong with the log, and the state it leads to; null where it cannot be followed. */
+/** The damage to the log, and the state that it leads to; null where it cannot be read to its end. */
 export async function examineLog({
   store,
   tables,
@@ -92,10 +92,10 @@ export async function examineLog({
       damages.push({
         ...{
           part: 'clock',
-          found: `${ahead.length} proofs are from a time ahead of now, such as one of version ${first.version}`,
+          found: `${ahead.length} proofs are dated in the future, such as one of version ${first.version}`,
         },
         means:
-          'What they call proven may not have happened yet when it was counted. Fetch those days again: edrlake backfill --force',
+          'Events that they claim to prove may not have happened yet. Fetch those days again: edrlake backfill --force',
         ...{ command: null, paths: [] },
       });
     }
@@ -107,8 +107,9 @@ export async function examineLog({
   );
   if (strays.length > 0) {
     damages.push({
-      ...{ part: 'log', found: `${FOLDERS.log}/${strays[0]} is no file of the log`, command: null },
-      means: 'edrlake ignores it. Someone has put it there, or renamed an entry: move it out of the folder.',
+      ...{ part: 'log', found: `${FOLDERS.log}/${strays[0]} is not a file of the log`, command: null },
+      means:
+        'edrlake ignores it. It was put there by another program, or is a renamed entry: move it out of the folder.',
       paths: strays.map((name) => `${FOLDERS.log}/${name}`),
     });
   }

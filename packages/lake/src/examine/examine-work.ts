@@ -8,7 +8,7 @@ import type { Examination, LakeDamage } from './lake-damage.ts';
 
 const NEXT_WRITER = 'edrlake vacuum';
 
-/** Unfinished work that no process known to be alive is at, and small files that say nothing. */
+/** Unfinished work of dead processes, and small files that cannot be understood. */
 export async function examineWork({ store, nowMs }: Examination): Promise<LakeDamage[]> {
   const found: LakeDamage[] = [...(await examineLeases(store, nowMs))];
   const manifests = (await store.list(FOLDERS.spool)).filter(isManifestName);
@@ -17,9 +17,9 @@ export async function examineWork({ store, nowMs }: Examination): Promise<LakeDa
   for (const { commitId } of left) {
     found.push({
       part: 'work',
-      found: `${FOLDERS.spool}/publish-${commitId}.json: a commit of a process that is gone`,
+      found: `${FOLDERS.spool}/publish-${commitId}.json: a commit of a dead process`,
       means:
-        'Patterns over the table folders may see rows twice or not at all. The next command that writes finishes it.',
+        'Patterns over the table folders may return rows twice or not at all. The next command that writes finishes it.',
       command: NEXT_WRITER,
       paths: [`${FOLDERS.spool}/publish-${commitId}.json`],
     });
@@ -49,7 +49,10 @@ export async function examineWork({ store, nowMs }: Examination): Promise<LakeDa
   return found;
 }
 
-/** Leases that say nothing, and those of processes that are gone, which delay no process once a writer has removed them. */
+/**
+ * Leases that cannot be understood, and leases of dead processes, which delay no process once a writer has removed
+ * them.
+ */
 async function examineLeases(store: Store, nowMs: number): Promise<LakeDamage[]> {
   const found: LakeDamage[] = [];
   const { isOwnerAlive } = await lookAtLeases(store, nowMs);
@@ -62,13 +65,14 @@ async function examineLeases(store: Store, nowMs: number): Promise<LakeDamage[]>
     if (parseLeaseName(name) === null || owner === null) {
       found.push({
         ...{ part: 'leases', found: `${path} cannot be understood`, paths: [path] },
-        means: 'It claims work for no process that can be named, and others may wait for it. Delete it.',
+        means: 'It names no process, and others may wait for it. Delete it.',
         command: `rm ${path}`,
       });
     } else if (!isOwnerAlive(owner)) {
       found.push({
-        ...{ part: 'leases', found: `${path} is of a process that is gone`, paths: [path] },
-        means: 'The process died at work. The next command that writes removes it and puts its work right.',
+        ...{ part: 'leases', found: `${path} belongs to a dead process`, paths: [path] },
+        means:
+          'The process died at work. The next command that writes removes the lease and finishes or undoes the work.',
         command: NEXT_WRITER,
       });
     }
@@ -79,7 +83,7 @@ async function examineLeases(store: Store, nowMs: number): Promise<LakeDamage[]>
 function unreadable(path: string, what: string): LakeDamage {
   return {
     ...{ part: 'work', found: `${path} cannot be understood`, paths: [path] },
-    means: `It was to say ${what}. The next command that writes puts it aside.`,
+    means: `It should say ${what}. The next command that writes sets it aside.`,
     command: NEXT_WRITER,
   };
 }

@@ -2,17 +2,17 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import type { TableSpec } from '@edrlake/core';
 import type { Store } from '../storage/store.ts';
 
-/** Something about a lake that is not as edrlake leaves it. */
+/** A part of a lake that is not as edrlake leaves it. */
 export interface LakeDamage {
   /** Which part of the lake: `log`, `data`, `duplicates`, `index`, `work`, `leases`, `views`, `folders`, `marker`. */
   readonly part: string;
   /** What was found, with a path. */
   readonly found: string;
-  /** What it means for who reads or writes the lake. */
+  /** What it means for readers and writers of the lake. */
   readonly means: string;
-  /** The command that repairs it, without `--lake`; null where a person has to act, as `means` says. */
+  /** The command that repairs it, without `--lake`; null where the user has to act, as `means` says. */
   readonly command: string | null;
-  /** Relative to the lake; empty where it is not about single files. */
+  /** Relative to the lake; empty where no single files are concerned. */
   readonly paths: readonly string[];
 }
 
@@ -22,6 +22,6 @@ export interface Examination {
   readonly connection: DuckDBConnection;
   readonly tables: readonly TableSpec[];
   readonly nowMs: number;
-  /** `all` data files are read; of a `sample` only some, and of the others it is seen that they are there in their size. */
+  /** `all` reads every data file. A `sample` reads some, and checks only the size of the others. */
   readonly reads: 'all' | 'sample';
 }

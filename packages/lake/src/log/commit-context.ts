@@ -17,7 +17,7 @@ export type CommitStep =
   | 'settled'
   | 'views-written';
 
-/** What the steps of a commit work with. One per open lake. */
+/** What the steps of a commit share. One for each open lake. */
 export interface CommitContext {
   readonly store: Store;
   readonly log: CommitLog;
@@ -27,7 +27,7 @@ export interface CommitContext {
   readonly emit: Emit;
   /** The open lake's own folder for unfinished work, relative to the lake. */
   readonly workFolder: string;
-  /** What unfinished work is held by; null where the lake is open for reading. */
+  /** The lease that holds unfinished work; null where the lake is open for reading. */
   readonly lease: Lease | null;
   readonly onStep: (step: CommitStep) => void;
 }

@@ -4,49 +4,50 @@ import type { Store } from '../storage/store.ts';
 import { applyEntry, emptyState, type LakeState, type LogEntry } from './lake-state.ts';
 import { checkpointText, LOG_HINT, type LogListing, listLog, readCheckpoint, readEntry } from './log-files.ts';
 
-/** The commit log: the truth about a lake. */
+/** The commit log. It alone decides what a lake contains. */
 export interface CommitLog {
   /**
-   * Applies what other writers have committed since, and returns the state: the same object as before, grown, unless entries
-   * were vacuumed that it had not seen. Treat it as read-only.
+   * Applies the commits of other writers since the last call, and returns the state: the same object, grown, unless
+   * entries that it had not seen were vacuumed. Treat it as read-only.
    */
   refresh(): Promise<LakeState>;
   /**
-   * The point of no return of a commit: afterwards readers see it. A crash leaves either no entry or a whole one.
-   * @param staged where the text of the entry lies, written and synced
+   * The commit point: afterwards readers see the commit. A crash leaves either no entry or a whole one.
+   * @param staged path of the entry's text, written and synced
    * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`; then the entry is certainly not in the log.
    */
   append(entry: LogEntry, staged: string): Promise<Appended>;
   /** Writes a checkpoint of the state as it is. */
   checkpoint(): Promise<void>;
-  /** Writes a checkpoint when the log since the last one has grown long. It is derived: a crash loses nothing. */
+  /** Writes a checkpoint when many entries have come since the last one. It is derived: a crash loses nothing. */
   checkpointIfDue(): Promise<void>;
 }
 
 /**
- * How appending ended. `taken`: another writer took the version. `fenced`: another process took the staged entry away, so it
- * can never be appended. `doubt`: the entry may or may not be in the log, because
- * the disk failed both while it was written and when it was looked at; the error says so.
+ * How appending ended. `taken`: another writer took the version. `fenced`: another process took the staged entry away,
+ * so that it can never be appended. `doubt`: the entry may or may not be in the log, because the disk failed both while
+ * it was written and while it was read back; the error says so.
  */
 export type Appended = 'committed' | 'taken' | 'fenced' | { readonly doubt: EdrlakeError };
 
-/** Entries read at the same time. */
+/** Entries read in parallel. */
 const READ_CONCURRENCY = 32;
 
-/** Entries before a checkpoint is worth it, and entries after which it is overdue. */
+/** A checkpoint is written after the first number of entries if it pays, after the second in any case. */
 const MIN_ENTRIES = 16;
 const MAX_ENTRIES = 256;
 
-/** A log that changes while it is read is looked at again this often. */
+/** Attempts to load a log that changes while it is read. */
 const LOAD_TRIES = 3;
 
-/** Checkpoints that stay, so that a reader that just found one can still read it. */
+/** Checkpoints that are kept, so that a reader that has just listed one can still read it. */
 const CHECKPOINTS_KEPT = 2;
 
 /**
- * Reads the newest checkpoint and the entries after it. The folder is listed once, so that a missing entry is not taken for
- * the end of the log.
- * @throws {EdrlakeError} `LAKE_CORRUPT` when an entry is missing or unreadable, `LAKE_INCOMPATIBLE` when a newer edrlake wrote it.
+ * Reads the newest checkpoint and the entries after it. The folder is listed, so that a missing entry is not mistaken
+ * for the end of the log.
+ * @throws {EdrlakeError} `LAKE_CORRUPT` when an entry is missing or unreadable, `LAKE_INCOMPATIBLE` when a newer
+ * edrlake wrote it.
  */
 export async function openCommitLog(store: Store): Promise<CommitLog> {
   let listed = await listLog(store);
@@ -84,7 +85,7 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
       await store.remove(checkpointPath(version));
     }
   };
-  // Entries above the end that was found: either writers have committed since, or one between is missing.
+  // There are entries above the last one read: either writers have committed since, or an entry between is missing.
   for (let tries = 1; (await refresh()).version < newestOf(listed); tries += 1) {
     if (tries === LOAD_TRIES) throw holeAfter(state.version, newestOf(listed));
     listed = await listLog(store);
@@ -120,8 +121,8 @@ async function putEntry(store: Store, entry: LogEntry, staged: string): Promise<
   } catch (thrown) {
     failure = thrown;
   }
-  // The name may have appeared although making it durable failed: then it is committed, and saying otherwise would take
-  // away files that readers already see.
+  // The name may have appeared although making it durable failed. Then the commit is final: undoing it would remove
+  // files that readers already see.
   let found: LogEntry | null;
   try {
     found = await readEntry(store, entry.version);
@@ -146,7 +147,7 @@ function inDoubt(entry: LogEntry, failure: unknown): EdrlakeError {
   );
 }
 
-/** Entries are vacuumed oldest first, so while that of a version is there nothing after it has gone unseen. */
+/** Entries are vacuumed oldest first: while the entry of a version exists, none after it was removed unseen. */
 async function isVacuumed(store: Store, version: number): Promise<boolean> {
   if (version === 0) return true;
   const [entry] = await store.look([entryPath(version)]);

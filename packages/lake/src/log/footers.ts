@@ -5,22 +5,22 @@ import type { CommitContext } from './commit-context.ts';
 import type { LoggedFile } from './lake-state.ts';
 import { rowsOf } from './table-rows.ts';
 
-/** What the files on disk say of themselves. */
+/** What the footers of data files say. */
 export interface Footers {
-  /** Rows by path, of the files that are whole. */
+  /** Rows by path, of the files that are intact. */
   readonly rowCounts: ReadonlyMap<string, number>;
   /**
-   * Files that are not what was committed: they are gone, of another size, their footers cannot be read or hold another number
-   * of rows, or, where that was looked at, their bytes are not the ones that were written. In the order given.
+   * Files that are not what was committed: they are missing, their size or number of rows differs, their footers cannot
+   * be read, or, where checksums were compared, their bytes differ. In the order given.
    */
   readonly lost: readonly LoggedFile[];
 }
 
-/** Files of one statement. */
+/** Files in one statement. */
 const FILES_PER_STATEMENT = 1_000;
 
 /**
- * Reads the footers of data files. Files that are gone or broken cost a few statements more each.
+ * Reads the footers of data files. Each file that is missing or broken costs a few more statements.
  * @param isVerified which files are read as a whole and compared with their checksums
  */
 export async function readFooters(
@@ -47,7 +47,7 @@ export async function readFooters(
   };
 }
 
-/** DuckDB fails as a whole when one file is broken, so halves are read until it is alone. */
+/** DuckDB fails the whole statement when one file is broken, so the list is halved until that file is alone. */
 async function readSome(
   context: Pick<CommitContext, 'store' | 'connection'>,
   files: readonly LoggedFile[],

@@ -21,25 +21,25 @@ export interface LoggedFile extends DataFile {
   readonly schemaVersion: number;
 }
 
-/** One file of the identity index. */
+/** One file of the id index. */
 export interface IdentityFile {
   /** Relative to the lake. */
   readonly path: string;
   readonly rowCount: number;
-  /** 0 for what one commit wrote; merging files of one level makes a file of the next. */
+  /** 0 for the file of one commit; merging files of one level makes a file of the next. */
   readonly level: number;
   /** Size and CRC-32 of its bytes. Not in files that an older edrlake wrote. */
   readonly fileBytes?: number;
   readonly crc32?: number;
 }
 
-/** What a commit did to the events, whether it brought files or only proofs. */
+/** What a commit did to the events; all zero where it brought only proofs. */
 export interface CommitCounts {
   readonly newEvents: number;
   readonly changedEvents: number;
   /** Delivered again without a difference, or older than what is stored. */
   readonly unchangedEvents: number;
-  /** Stored events that `replace` deleted, or that were given up because their files, or their child rows' files, are gone. */
+  /** Stored events that `replace` deleted, or whose files, or files of child rows, are lost. */
   readonly deletedEvents: number;
 }
 
@@ -62,7 +62,7 @@ export interface LogEntry extends CommitCounts {
   readonly idsAdded: readonly IdentityFile[];
   readonly idsRemoved: readonly string[];
   readonly proofs: readonly WindowProof[];
-  /** Only where this commit takes note that files are gone. */
+  /** Only where this commit records that files are lost. */
   readonly losses?: readonly LostDay[];
 }
 
@@ -82,10 +82,10 @@ export interface CommitSummary extends CommitCounts {
   readonly windows: number;
 }
 
-/** What all entries up to a version amount to. Grows in place as entries are applied. */
+/** The result of applying all entries up to a version. Grows in place as entries are applied. */
 export interface LakeState {
   version: number;
-  /** Of the entry that made the version; null before the first, and where an older edrlake did not keep it. */
+  /** Of the entry that made the version; null before the first, and where an older edrlake did not record it. */
   commitId: string | null;
   schemaVersion: number;
   /** Schema versions from 1; index 0 is unused. */
@@ -96,7 +96,7 @@ export interface LakeState {
   /** By window id, the newest proof of a window last. */
   readonly proofs: Map<string, LoggedProof>;
   readonly commits: CommitSummary[];
-  /** Days that lost rows and have not got them back. */
+  /** Days that lost rows and have not recovered them. */
   readonly losses: Map<Day, LoggedLostDay>;
 }
 
@@ -115,7 +115,7 @@ export function emptyState(): LakeState {
   };
 }
 
-/** A copy that does not grow, for work that others may commit during. */
+/** A copy that does not grow when other writers commit. */
 export function frozenState(state: LakeState): LakeState {
   return {
     ...state,
@@ -128,7 +128,10 @@ export function frozenState(state: LakeState): LakeState {
   };
 }
 
-/** Applies the entry that follows the state's version. @throws {EdrlakeError} `LAKE_CORRUPT` when it follows another one. */
+/**
+ * Applies the entry that follows the state's version. @throws {EdrlakeError} `LAKE_CORRUPT` when it follows another
+ * one.
+ */
 export function applyEntry(state: LakeState, entry: LogEntry): void {
   const { version, previousCommitId } = entry;
   const isNext = version === state.version + 1;
@@ -150,7 +153,7 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
   for (const file of entry.idsAdded) state.identityFiles.set(file.path, file);
   for (const proof of entry.proofs) {
     if (saysNothing(state, proof)) continue;
-    // Deleted first, so that a renewed proof moves to the end: order is recency.
+    // Deleted first, so that a renewed proof moves to the end: the order of the map is that of the commits.
     state.proofs.delete(proof.window.id);
     state.proofs.set(proof.window.id, { version: entry.version, proof });
   }
@@ -176,7 +179,7 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
   });
 }
 
-/** The columns the tables have now, as the log keeps them. */
+/** The current columns of the tables, as the log stores them. */
 export function schemaOf(tables: readonly TableSpec[]): Schema {
   return Object.fromEntries(
     tables.map((table) => [table.name, table.columns.map(({ name, type }) => ({ name, type }))]),
@@ -189,9 +192,9 @@ export function sameSchema(a: Schema | undefined, b: Schema): boolean {
 }
 
 /**
- * The proofs of a commit that tell the log something new. One is left out when the log has it with the same numbers, all of
- * it had settled when that one was made, and no later proof of the same axis and scope overlaps its range: then it is still
- * the last word there.
+ * The proofs of a commit that add information to the log. A proof is left out when three conditions hold: the log has
+ * it with the same numbers, all of its range had settled when the older one was made, and no later proof of the same
+ * axis and scope overlaps its range. Then the older proof is still the effective one.
  */
 export function newsIn(state: LakeState, proofs: readonly WindowProof[]): WindowProof[] {
   return proofs.filter((proof) => {
@@ -206,13 +209,13 @@ export function newsIn(state: LakeState, proofs: readonly WindowProof[]): Window
   });
 }
 
-/** A number that was not confirmed takes no older word back. */
+/** A zero that no empty page confirmed does not replace an older proof. */
 function saysNothing(state: LakeState, { window, verdict }: WindowProof): boolean {
   const known = state.proofs.get(window.id);
   return verdict === 'unverified' && known !== undefined && known.proof.verdict !== 'unverified';
 }
 
-/** Whether the older proof was made too early to be the last word, or by a clock that was ahead. */
+/** Whether the older proof was made too early to be final, or by a clock that was ahead. */
 function isBetterDated(older: WindowProof, newer: WindowProof): boolean {
   const [olderMs, newerMs] = [countedAtOf(older), countedAtOf(newer)];
   if (isAhead(olderMs, newerMs)) return true;
@@ -249,7 +252,7 @@ function isOvertaken(state: LakeState, known: LoggedProof): boolean {
   return false;
 }
 
-/** Whether two scopes ask the same. */
+/** Whether two scopes ask for the same events. */
 export function sameScope(a: WindowProof['window']['scope'], b: WindowProof['window']['scope']): boolean {
   return a.filter === b.filter && a.state === b.state;
 }

@@ -13,11 +13,10 @@ import type {
   Schema,
 } from './lake-state.ts';
 
-/** What to do about a log that cannot be followed. */
-export const LOG_HINT =
-  'Restore the _log folder from a backup, or have it made anew from the data files: edrlake rebuild-log';
+/** What to do about a log that cannot be read to its end. */
+export const LOG_HINT = 'Restore the _log folder from a backup, or rebuild it from the data files: edrlake rebuild-log';
 
-/** Which versions `_log` has files of. */
+/** The versions of which `_log` has files. */
 export interface LogListing {
   /** Oldest first. */
   readonly entries: readonly number[];
@@ -34,7 +33,9 @@ export async function listLog(store: Store): Promise<LogListing> {
   };
 }
 
-/** Reads one entry; null when no writer has written it yet. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE` */
+/**
+ * Reads one entry; null when no writer has written it yet. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE`
+ */
 export async function readEntry(store: Store, version: number): Promise<LogEntry | null> {
   const path = entryPath(version);
   const text = await store.read(path);
@@ -65,10 +66,10 @@ export async function readCheckpoint(store: Store, version: number): Promise<Lak
   return fromCheckpoint(found as unknown as Checkpoint);
 }
 
-/** @throws {EdrlakeError} `LAKE_INCOMPATIBLE` when what was found is of a format this edrlake does not know. */
+/** @throws {EdrlakeError} `LAKE_INCOMPATIBLE` for a format that this edrlake does not know. */
 export function checkFormat(path: string, format: unknown): void {
   if (format === FORMAT) return;
-  // A number that is not there was not written by a newer edrlake: the file is damaged.
+  // A newer edrlake always writes a number: without one the file is damaged.
   if (typeof format !== 'number') throw notWhole(path, 'it names no format');
   throw new EdrlakeError('LAKE_INCOMPATIBLE', `${path} has format ${format}, this edrlake knows format ${FORMAT}`, {
     context: { path, known: FORMAT },
@@ -82,8 +83,8 @@ export function entryText(entry: LogEntry): string {
 }
 
 /**
- * Adds the CRC-32 of a JSON object's text as its last member. JSON shows that a file was cut short, but not that a digit of it
- * has changed, and one changed digit may prove a window that is not.
+ * Adds the CRC-32 of a JSON object's text as its last member. JSON reveals a file that was cut short, but not a changed
+ * digit, and one changed digit may make a window appear proven.
  */
 function sealed(text: string): string {
   return `${text.slice(0, -1)},"crc32":"${checksumOf(text)}"}`;
@@ -91,9 +92,9 @@ function sealed(text: string): string {
 
 const SEAL = /,"crc32":"([0-9a-f]{8})"}$/;
 
-/** Whether the text is as it was sealed. What an older edrlake wrote has no seal and is taken as it is. */
+/** Whether the text is as it was sealed. Files of an older edrlake have no seal and are accepted. */
 function isAsWritten(text: string): boolean {
-  // A pattern that is anchored at the end would search the whole text, and checkpoints are large.
+  // A pattern anchored at the end would search the whole text, and checkpoints are large.
   const sealLength = ',"crc32":"00000000"}'.length;
   const seal = SEAL.exec(text.slice(-sealLength));
   return seal === null || checksumOf(`${text.slice(0, -sealLength)}}`) === seal[1];

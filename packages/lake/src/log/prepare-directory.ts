@@ -15,7 +15,7 @@ interface Opening {
 }
 
 /**
- * Makes sure that the directory is a lake of the known format, making an empty one where that is asked for.
+ * Makes sure that the directory is a lake of the known format; makes an empty one where `create` says so.
  * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE`, `LAKE_CORRUPT`
  */
 export async function prepareDirectory(directory: string, store: Store, options: Opening): Promise<void> {
@@ -40,7 +40,7 @@ export async function prepareDirectory(directory: string, store: Store, options:
   await access(directory, constants.W_OK | constants.X_OK).catch((thrown) => {
     throw unwritable(directory, thrown);
   });
-  // Parts of a lake that a backup or a careful hand has left out because they were empty.
+  // A backup or a person may have left out folders of a lake because they were empty.
   await makeDirectories(directory);
 }
 
@@ -64,7 +64,7 @@ async function makeDirectories(directory: string): Promise<void> {
 }
 
 /**
- * Rewriting a file keeps only the columns a program knows. One that does not know all of the lake's would lose the others.
+ * Refuses a program that does not know all columns of the lake: rewriting a file would lose the unknown ones.
  * @throws {EdrlakeError} `LAKE_INCOMPATIBLE`
  */
 export function refuseOlderProgram(state: LakeState, tables: readonly TableSpec[]): void {

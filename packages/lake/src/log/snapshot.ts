@@ -7,17 +7,17 @@ export interface Snapshot {
   readonly version: number;
   /** null for a lake without a commit. */
   readonly committedAtMs: number | null;
-  /** Which column lists new files have; 0 before the first commit. */
+  /** The schema version of new files; 0 before the first commit. */
   readonly schemaVersion: number;
-  /** Every table's data files in commit order; a table without files has an empty list. */
+  /** The data files of each table in commit order; a table without files has an empty list. */
   readonly files: Readonly<Record<string, readonly LoggedFile[]>>;
   /** The newest proof of every window, mismatches included, in the order they were committed. */
   readonly proofs: readonly WindowProof[];
-  /** The identity index. */
+  /** The files of the id index. */
   readonly idFiles: readonly IdentityFile[];
   /** Oldest first. */
   readonly commits: readonly CommitSummary[];
-  /** Days that lost rows with their files and have not got them back. */
+  /** Days that lost rows with their files and have not recovered them. */
   readonly lossDays: readonly Day[];
 }
 
@@ -49,7 +49,7 @@ export function filesInPartitions(
   return (files ?? []).filter(({ partition }) => partitions.has(partition));
 }
 
-/** Rows of some files by partition value, `2020-08-17` for `event_date=2020-08-17`. */
+/** Rows of some files by day, `2020-08-17` for the partition `event_date=2020-08-17`. */
 export function rowsByDay(files: readonly DataFile[]): Map<string, number> {
   const rows = new Map<string, number>();
   for (const { partition, rowCount } of files) {

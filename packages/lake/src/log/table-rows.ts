@@ -13,13 +13,13 @@ import type { Store } from '../storage/store.ts';
 import type { ViewPlace } from '../storage/view-place.ts';
 import type { LoggedFile, Schema } from './lake-state.ts';
 
-/** What reading the files of a table needs to know. */
+/** What is needed to read the files of a table. */
 export interface TableReader {
   readonly store: Store;
   readonly schemas: ReadonlyMap<number, Schema>;
 }
 
-/** Whether the table's rows belong to an event, and go when it goes. */
+/** Whether the table's rows belong to an event, and are deleted with it. */
 export function isEventTable(table: TableSpec): boolean {
   return table.partitionBy === 'event_date';
 }
@@ -27,8 +27,8 @@ export function isEventTable(table: TableSpec): boolean {
 /**
  * A DuckDB query with exactly the table's columns, in order and typed, over some of its files; a column that a file's
  * schema version lacks is NULL. The partition column comes from the folder's name, so that files are pruned by it
- * without being opened. `withFile` adds a column `lake_file` with the path DuckDB read the row from; `place` finds the files
- * where the lake is when the query runs.
+ * without being opened. `withFile` adds a column `lake_file` with the path DuckDB read the row from; `place` finds the
+ * files where the lake is when the query runs.
  */
 export function tableRowsSql(
   reader: TableReader,
@@ -60,7 +60,7 @@ function columnSql({ name, type }: ColumnSpec, isPresent: boolean): string {
   return isPresent ? quoteName(name) : `NULL::${duckdbType(type)} AS ${quoteName(name)}`;
 }
 
-/** A row as plain values: numbers and booleans as such, 64-bit numbers and everything else as text. */
+/** A row as plain values: numbers and booleans as such, 64-bit numbers and all other types as text. */
 export type PlainRow = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Runs one statement and returns all of its rows; only for results known to be small. */
@@ -70,7 +70,8 @@ export async function rowsOf(connection: DuckDBConnection, sql: string): Promise
 }
 
 /**
- * SQL of a text column's value in the `record` of a reject, where the events have theirs from; NULL where it has none.
+ * SQL for the value of a text column in the `record` of a reject, read from where events have it; NULL where there is
+ * none.
  * @param events the spec of the events table
  */
 export function recordValueSql(events: TableSpec, column: string): string {

@@ -21,23 +21,23 @@ import { isFileError } from '../storage/file-errors.ts';
 import { makeFolder } from '../storage/store.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './plan-compaction.ts';
 
-/** What to compact, and into what. */
+/** What to compact, and to which size. */
 export interface CompactOptions {
-  /** Only days the range touches; rejects by the day they were fetched. Everything unless given. */
+  /** Only days that the range touches; rejects by the day they were fetched. Everything unless given. */
   readonly range?: TimeRange;
   /**
-   * About how large a merged file becomes, 256 MiB unless given; files of half of that are left alone. 128 to 512 MB suit
-   * DuckDB and others. Merged files are smaller where the lake's memory limit asks for it.
+   * The approximate size of a merged file, 256 MiB unless given; files of half of that are left alone. 128 to 512 MB
+   * suit DuckDB and other engines. Merged files are smaller where the lake's memory limit requires it.
    */
   readonly targetFileBytes?: number;
   /**
-   * Small sorted files of one table and day that are worth merging; 2 unless given, which is also the least. Files that are
-   * not sorted yet are sorted in any case.
+   * The number of small sorted files of one table and day that are worth merging; 2 unless given, which is also the
+   * least. Files that are not sorted yet are sorted in any case.
    */
   readonly minFiles?: number;
 }
 
-/** What a compaction did. Files and bytes are of the days and tables that were merged, before and after. */
+/** The result of a compaction. Files and bytes are of the days and tables that were merged, before and after. */
 export interface CompactReport {
   /** Oldest first. */
   readonly compactedDays: readonly Day[];
@@ -53,26 +53,27 @@ export interface CompactReport {
 const DEFAULT_TARGET_BYTES = 256 * 1024 * 1024;
 
 /**
- * DuckDB's memory for each value of a merged file. Its sort spills, but what the Parquet writer collects on top of it does
- * not: 200,000 wide events of 70 columns were merged within 512 MB, 800,000 were not.
+ * DuckDB's memory for each value of a merged file. Its sort spills, but the buffers of the Parquet writer do not:
+ * 200,000 wide events of 70 columns were merged within 512 MB, 800,000 were not.
  */
 const BYTES_PER_CELL = 36;
 
-/** What one commit merges at most, unless a single day has more: bounds the disk space that is needed beside the lake. */
+/** The most that one commit merges, unless a single day has more. Bounds the additional disk space. */
 const COMMIT_BYTES = 1024 * 1024 * 1024;
 const COMMIT_GROUPS = 256;
 
-/** A merged file that lies in the staging folder. */
+/** A merged file in the staging folder. */
 interface Merged {
   readonly group: MergeGroup;
   readonly output: LoggedFile;
 }
 
 /**
- * Merges many small files into few sorted ones, day by day, and sorts what lies as it arrived. Each new file is compared with what it replaces, row for row
- * by count and by hashes of all columns, before the commit that exchanges them; a commit holds whole days. Sorting spills
- * to disk. What other writers commit meanwhile stays: a file they have replaced is not merged.
- * @param run `signal` is looked at between files; what was committed by then stays
+ * Merges many small files into few sorted ones, day by day, and sorts files in order of arrival. Before the commit that
+ * exchanges them, each new file is compared with those that it replaces: by number of rows and by hashes of all
+ * columns. A commit holds whole days. Sorting spills to disk. Commits of other writers stay: a file that they have
+ * replaced is not merged.
+ * @param run `signal` is checked between files; what was committed by then stays
  * @throws {EdrlakeError} as `commitWithRetry`, `INTERRUPTED`; `BUG` when the rows are not equal, with nothing changed
  */
 export async function compact(
@@ -115,7 +116,7 @@ export async function compact(
   };
 }
 
-/** Whole days, as many as one commit takes. */
+/** Groups of whole days, each as large as one commit allows. */
 function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
   let some: MergeGroup[] = [];
   for (const group of groups) {
@@ -130,7 +131,7 @@ function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
   if (some.length > 0) yield some;
 }
 
-/** A crash leaves only the work folder. */
+/** Writes the merged files into the staging folder. A crash leaves only the work folder. */
 async function stageMerged(
   context: CommitContext,
   state: LakeState,
@@ -147,22 +148,22 @@ async function stageMerged(
     try {
       merged.push({ group, output: await mergeOne(context, state, names, { group, number, schemaVersion }) });
     } catch (thrown) {
-      // What the plan allows was measured on other rows than these: with fewer at once it works.
+      // The plan's limit was measured on other rows than these: fewer rows at once need less memory.
       if (isMemoryError(thrown)) open.push(...halvesOf(group));
       else if (!isAboutFile(thrown) || isIn(await context.log.refresh(), group)) throw thrown;
-      // Else another writer has replaced an input while it was read.
+      // Otherwise another writer has replaced an input while it was read.
     }
   }
   context.onStep('staged');
   return merged;
 }
 
-/** Whether a file was gone or not what it was, as DuckDB or the comparison of checksums says it. */
+/** Whether a file was missing or damaged, by an error of DuckDB or by its checksum. */
 function isAboutFile(thrown: unknown): boolean {
   return isFileError(thrown) || (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CORRUPT');
 }
 
-/** On top of a version: those merged files whose inputs are all still part of it. */
+/** Drafts a commit of the merged files whose inputs are all still part of the version. */
 function draftMerged(
   context: CommitContext,
   state: LakeState,
@@ -171,7 +172,7 @@ function draftMerged(
   merged: readonly Merged[],
 ): DraftedCommit<readonly Merged[]> {
   const { schemaVersion } = schemaOnTop(state, context.tables);
-  // A file's columns are those of its schema version: another writer may have begun a newer one meanwhile.
+  // A file's columns are those of its schema version: another writer may have started a newer one since.
   const outcome = merged.filter(({ group, output }) => isIn(state, group) && output.schemaVersion === schemaVersion);
   if (outcome.length === 0) return { entry: null, moves: [], outcome };
   const draft = buildLogEntry(context, state, names, {
@@ -224,7 +225,7 @@ async function mergeOne(
   });
 }
 
-/** The same for the same rows in any order, and for no others: the count, and hashes of whole rows, added and combined. */
+/** Equal for equal rows in any order, and for no others: the count, and hashes of whole rows, added and combined. */
 async function fingerprint(context: CommitContext, { table }: MergeGroup, rows: string): Promise<string> {
   const columns = table.columns.map(({ name }) => quoteName(name)).join(', ');
   const [row] = await rowsOf(
@@ -234,7 +235,7 @@ async function fingerprint(context: CommitContext, { table }: MergeGroup, rows: 
   return String(row?.print);
 }
 
-/** What DuckDB was allowed, which it tells as `488.2 MiB`. */
+/** DuckDB's memory limit, which it reports as `488.2 MiB`. */
 async function memoryLimitBytes(context: CommitContext): Promise<number> {
   const [row] = await rowsOf(context.connection, "SELECT current_setting('memory_limit') AS memory");
   const [amount, unit = ''] = String(row?.memory).split(' ');

@@ -24,30 +24,31 @@ import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS, firstWrittenStem, indexName } from '../storage/layout.ts';
 import { makeFolder } from '../storage/store.ts';
 
-/** What removing duplicates did. */
+/** What removing duplicates changed. */
 export interface DeduplicateReport {
   /** null where nothing had to be committed. */
   readonly version: number | null;
   /** Events that were stored more than once, or whose child rows were. */
   readonly events: number;
-  /** Rows that went, in all tables: older or equal copies, and child rows without their event. */
+  /** Rows that were removed, in all tables: older or equal copies, and child rows without their event. */
   readonly removedRows: number;
   /** Days with such rows, oldest first. */
   readonly days: readonly Day[];
-  /** Whether the identity index was damaged, or did not know all events, and was made anew from the data files. */
+  /** Whether the id index was damaged, or did not name all events, and was rebuilt from the data files. */
   readonly isIndexRebuilt: boolean;
 }
 
-/** Temporary tables of this work, beside `TEMP.gone`. */
+/** Temporary tables of this work, in addition to `TEMP.gone`. */
 const SUSPECTS = 'lake_suspects';
 const WINNERS = 'lake_winners';
 const ORIGINS = 'lake_origins';
 
 /**
- * Leaves one copy of each event, in one commit: the one with the newest processing time, of equals the one that was committed
- * last. Its child rows are those that came with it; where files were merged since, one for each position. Child rows whose
- * event is not stored on their day go. An identity index that is damaged or does not know all events is made anew.
- * @param range only days it touches; everything unless given
+ * Leaves one copy of each event, in one commit: the one with the newest processing time, or of equal ones the one that
+ * was committed last. Its child rows are those that were written with it; where files were merged since, one for each
+ * position. Child rows whose event is not stored on their day are removed. An id index that is damaged or does not name
+ * all events is rebuilt.
+ * @param range only days that it touches; everything unless given
  * @throws {EdrlakeError} as `commitWithRetry`; `LAKE_CORRUPT` when a file that holds such rows is damaged
  */
 export async function deduplicate(
@@ -107,8 +108,8 @@ function rowsIn(files: readonly LoggedFile[], table?: string): number {
 }
 
 /**
- * Makes `SUSPECTS`, the ids of events that are stored more than once or whose child rows are, or lie where the event is not,
- * and `TEMP.gone`, these ids with every day on which they have rows.
+ * Makes two tables. `SUSPECTS` has the ids of events that are stored more than once, whose child rows are, or that have
+ * child rows on a day without the event. `TEMP.gone` has these ids with every day on which they have rows.
  * @returns those days, oldest first
  */
 async function findSuspects(
@@ -149,7 +150,7 @@ async function findSuspects(
   return days.map(({ day }) => String(day));
 }
 
-/** How many events `deduplicate` would find something to do for. */
+/** The number of events that `deduplicate` would change. */
 export async function countSuspects(
   context: Pick<CommitContext, 'store' | 'tables' | 'connection'>,
   state: LakeState,
@@ -160,8 +161,8 @@ export async function countSuspects(
 }
 
 /**
- * What two rows of a table have in common when one is a copy of the other: the event, its array where a table has several, and
- * the place in it, with which the order of sorted files ends.
+ * The columns that are equal when one row is a copy of another: the event, its array where a table has several, and the
+ * position in it. The order of sorted files ends with these columns.
  */
 function sameRow({ columns, sortBy }: TableSpec): string {
   const key = sortBy.slice(sortBy.indexOf('event_id'));
@@ -170,7 +171,10 @@ function sameRow({ columns, sortBy }: TableSpec): string {
   return names.includes('position') ? 'event_id, position' : names.map(quoteName).join(', ');
 }
 
-/** Writes the rows that stay of the suspects, a file for each table and day. Makes `WINNERS`: `event_id, event_date, stem`. */
+/**
+ * Writes the rows of the suspects that are kept, one file for each table and day. Makes `WINNERS`:
+ * `event_id, event_date, stem`.
+ */
 async function writeWinners(
   context: CommitContext,
   state: LakeState,
@@ -200,8 +204,8 @@ async function writeWinners(
   );
   const added: LoggedFile[] = [];
   for (const table of context.tables.filter(isEventTable)) {
-    // While the file of an event is as its batch wrote it, so is that of its child rows, unless it was merged: what lies in
-    // files of other batches, or in rewritten ones, came with another copy.
+    // While an event is still in the file that its batch wrote, so are its child rows, unless that file was merged.
+    // Rows in files of other batches, or in rewritten ones, belong to another copy.
     const ofWinner = `SELECT c.* FROM (${suspectsIn(table)}) c JOIN ${WINNERS} w USING (event_id, event_date) WHERE w.stem IS NULL OR w.stem = c.lake_stem OR (c.lake_stem IS NULL AND NOT c.lake_rewritten)`;
     const children = `SELECT * FROM (${ofWinner}) QUALIFY row_number() OVER (PARTITION BY ${sameRow(table)} ORDER BY lake_stem IS NULL, lake_place DESC) = 1`;
     const rows = table.name === EVENTS ? best : children;

@@ -3,7 +3,9 @@ import type { LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { partitionDay } from '../log/table-rows.ts';
 
-/** Files of one table and day that become one sorted file: several small ones, or one that is not sorted yet. */
+/**
+ * Files of one table and day that are merged into one sorted file: several small ones, or one that is not sorted yet.
+ */
 export interface MergeGroup {
   readonly table: TableSpec;
   readonly partition: string;
@@ -11,25 +13,25 @@ export interface MergeGroup {
   readonly inputBytes: number;
 }
 
-/** What there is to do, and how much of the lake was looked at. */
+/** The groups to merge, and the days that were considered. */
 export interface CompactPlan {
   /** Oldest day first; all groups of a day together. */
   readonly groups: readonly MergeGroup[];
-  /** Days with files, in any table. */
+  /** Days with files of any table. */
   readonly days: ReadonlySet<Day>;
 }
 
-/** Which files to merge, by size alone. */
+/** The sizes that decide which files are merged. */
 export interface CompactSizes {
   readonly targetFileBytes: number;
   readonly minFiles: number;
-  /** Rows times columns of a merged file at most, so that sorting and writing it fit into memory. */
+  /** The most rows times columns of a merged file, so that sorting and writing it fit into memory. */
   readonly maxCells: number;
 }
 
 /**
- * Plans which files become one. A sorted file of at least half of what a merged one may have is left alone: merging it again and
- * again with the few rows that come late would write everything many times.
+ * Plans which files are merged. A sorted file of at least half the largest size of a merged file is left alone: merging
+ * it again with each few late rows would write everything many times.
  */
 export function planCompaction(
   snapshot: Snapshot,
@@ -70,7 +72,7 @@ function isWorthWriting(inputs: readonly LoggedFile[]): boolean {
   return inputs.length > 1 || !inputs.every(isSorted);
 }
 
-/** In commit order, as many as fit into one file together. */
+/** Divides files, in commit order, into groups that fit into one file each. */
 function packed(files: readonly LoggedFile[], maxBytes: number, maxRows: number): LoggedFile[][] {
   const bins: LoggedFile[][] = [];
   let [bytes, rows] = [0, 0];
@@ -88,7 +90,7 @@ function packed(files: readonly LoggedFile[], maxBytes: number, maxRows: number)
   return bins;
 }
 
-/** A group in two, for want of memory; a single file that is sorted already is left out. */
+/** Divides a group in two, to need less memory; a single file that is already sorted is left out. */
 export function halvesOf(group: MergeGroup): MergeGroup[] {
   const middle = Math.ceil(group.inputs.length / 2);
   return [group.inputs.slice(0, middle), group.inputs.slice(middle)]
@@ -96,7 +98,7 @@ export function halvesOf(group: MergeGroup): MergeGroup[] {
     .map((inputs) => ({ ...group, inputs, inputBytes: bytesOf(inputs) }));
 }
 
-/** The size of some files together. */
+/** The total size of some files. */
 export function bytesOf(files: readonly LoggedFile[]): number {
   return files.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
 }

@@ -5,31 +5,32 @@ import { unfinishedCommits } from '../recovery/recover.ts';
 import { FOLDERS, parseLogName, trashFolder, trashPath, VIEW_FILE } from '../storage/layout.ts';
 import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 
-/** What vacuuming works with: it computes nothing. */
+/** What vacuuming works with: it needs no DuckDB. */
 type VacuumContext = Omit<CommitContext, 'connection'>;
 
 /** What to vacuum. */
 export interface VacuumOptions {
-  /** How long what is not needed any more is kept, 7 days unless given: for readers of older versions, and to undo by hand. */
+  /** How long unneeded files are kept, 7 days unless given: for readers of older versions, and to undo by hand. */
   readonly graceMs?: number;
-  /** Only tells what would go. */
+  /** Only reports what would be removed. */
   readonly dryRun?: boolean;
 }
 
 /**
- * Why something may go. `trash`: a commit replaced it. `orphan`: no version names it and no commit is about to. `partial`: a
- * write that never ended. `spool`: pages or work of a process that is gone. `index`: a file of the identity index no version
- * names. `log`: an entry which a checkpoint holds. `views`: what was left beside `lake.duckdb`.
+ * Why a path may be removed. `trash`: a commit replaced it. `orphan`: no version names it and no commit is about to
+ * publish it. `partial`: a write that did not finish. `spool`: pages or work of a dead process. `index`: a file of the
+ * id index that no version names. `log`: an entry that a checkpoint includes. `views`: a file that was left next to
+ * `lake.duckdb`.
  */
 export type VacuumReason = 'trash' | 'orphan' | 'partial' | 'spool' | 'index' | 'log' | 'views';
 
-/** One thing that goes: a file, or a folder with all that is in it. */
+/** One path that is removed: a file, or a folder with everything in it. */
 export interface VacuumedPath {
   /** Relative to the lake. */
   readonly path: string;
   readonly reason: VacuumReason;
   readonly bytes: number;
-  /** Where data of no version is kept, in the trash, until a later vacuum deletes it; null where it is deleted. */
+  /** Where data of no version is kept, in the trash, until a later vacuum deletes it; null where it is deleted now. */
   readonly keptAt: string | null;
 }
 
@@ -38,26 +39,32 @@ export interface VacuumReport {
   readonly dryRun: boolean;
   /** By reason and path. */
   readonly removed: readonly VacuumedPath[];
-  /** Of what is deleted. */
+  /** Total size of what is deleted. */
   readonly bytes: number;
 }
 
-/** What a search found. */
+/** One result of a search. */
 type Found = Omit<VacuumedPath, 'keptAt'>;
 
 const DEFAULT_GRACE_MS = 7 * MS_PER_DAY;
 
-/** While others are at work, what is younger may be a file that they are writing, whatever the grace period. */
+/**
+ * While other processes are at work, a younger file may be one that they are writing, even with a shorter grace period.
+ */
 const OTHERS_GRACE_MS = MS_PER_HOUR;
 
-/** The number of entries that stay whatever their age, so that no writer at work ever finds the place of its own entry vacated. */
+/**
+ * The newest entries, which stay at any age: a writer at work must never find the name of its own entry free
+ * again.
+ */
 const ENTRIES_KEPT = 32;
 
 /**
- * Removes what no reader or writer needs any more: nothing that the newest version names, nothing that a version of the
- * grace period named, nothing that a live process is at work on. May be interrupted at any moment and run again, and run
- * beside writers. Data files that no version names go to the trash first. Partition folders stay, also empty ones: a writer may be about to fill one.
- * @param signal is looked at between removals
+ * Removes what no reader or writer needs: nothing that the newest version names, nothing that a version of the grace
+ * period named, nothing that a live process is working on. May be interrupted at any moment and run again, and run in
+ * parallel with writers. Data files that no version names go to the trash first. Partition folders stay, also empty
+ * ones: a writer may be about to use one.
+ * @param signal is checked between removals
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`
  */
 export async function vacuum(
@@ -77,7 +84,7 @@ export async function vacuum(
     signal.throwIfAborted();
     found.push(...(await find(context, limits)));
   }
-  // Last, and in ascending order: an entry that is still there says that those after it are, too.
+  // Last, and in ascending order: an entry that exists implies that those after it exist.
   found.push(...(await findLogEntries(context, beforeMs, dryRun)));
   const trash = `vacuum-${isoInstant(context.clock.nowMs()).replace(/[-:]|\.\d+/g, '')}`;
   const removed: VacuumedPath[] = [];
@@ -94,7 +101,7 @@ export async function vacuum(
   };
 }
 
-/** Data that no version names may be all that is left of a version whose log entry was lost: it is kept for a while. */
+/** Data that no version names may be all that remains of a version whose log entry was lost: it is kept for a while. */
 function isData({ reason }: Found): boolean {
   return reason === 'orphan' || reason === 'index';
 }
@@ -104,23 +111,23 @@ async function letGo(store: Store, path: string, keptAt: string | null): Promise
   else await store.move([{ from: path, to: keptAt }], 'skip');
 }
 
-/** Only what last changed before may go. */
+/** Only paths that last changed before these instants may be removed. */
 interface Limits {
-  /** What is complete and not needed any more. */
+  /** For complete files that are not needed any more. */
   readonly beforeMs: number;
   /**
-   * Files that another process may be writing. Called after the folder was listed: a process that had written by then holds a lease,
-   * and names are not used twice.
+   * For files that another process may be writing. Called after the folder was listed: a process that had written by
+   * then holds a lease, and names are not used twice.
    */
   besideOthersMs(): Promise<number>;
 }
 
-/** Folders of the trash by the moment of the commit that filled them. */
+/** Folders of the trash, by the time of the commit that filled them. */
 async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise<Found[]> {
   const found: Found[] = [];
   const names = await store.list(FOLDERS.trash);
   const beforeMs = await limits.besideOthersMs();
-  // A commit that has its manifest still fills its folder.
+  // A commit that still has its manifest may still fill its folder.
   const filling = new Set(
     (await unfinishedCommits(store)).flatMap(({ version, commitId }) => [trashFolder(version), trashFolder(commitId)]),
   );
@@ -130,7 +137,7 @@ async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise
     if (filling.has(name)) continue;
     const path = `${FOLDERS.trash}/${name}`;
     const { fileCount, bytes, changedAtMs } = await weigh(store, path);
-    // A folder without files may be one that is about to be filled.
+    // A folder without files may be about to be filled.
     const removedAtMs = fileCount === 0 ? changedAtMs : (committedAtMs.get(Number(name)) ?? changedAtMs);
     if (removedAtMs < (fileCount === 0 ? beforeMs : limits.beforeMs)) found.push({ path, reason: 'trash', bytes });
   }
@@ -138,8 +145,8 @@ async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise
 }
 
 /**
- * Data files and index files that no log entry names, and files whose writer died before it gave them their name. The order
- * matters: a file that is seen first and announced by no manifest afterwards was taken back, or its commit is in the log.
+ * Data files and index files that no log entry names, and partial files of dead writers. The order matters: a file that
+ * is seen first and named by no manifest afterwards was taken back, or its commit is in the log.
  */
 async function findUnnamed({ store, log, tables }: VacuumContext, limits: Limits): Promise<Found[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
@@ -162,7 +169,7 @@ async function findUnnamed({ store, log, tables }: VacuumContext, limits: Limits
   });
 }
 
-/** What runs remember is written under a name of its own kind. */
+/** Partial files of run state have a suffix of their own. */
 function isPartial(path: string): boolean {
   return path.endsWith(PARTIAL_SUFFIX) || (path.startsWith(`${FOLDERS.runs}/`) && path.endsWith('.part'));
 }
@@ -171,7 +178,7 @@ async function findSpools({ store, lease }: VacuumContext, limits: Limits): Prom
   return onlyOld(store, await findOrphans(store, lease), 'spool', limits.beforeMs);
 }
 
-/** What DuckDB shells left beside the views. */
+/** Files that DuckDB shells left next to the views. */
 async function findViewLeftovers({ store }: VacuumContext, limits: Limits): Promise<Found[]> {
   const names = (await store.list('')).filter((name) => name.startsWith(`${VIEW_FILE}.`) && !isPartial(name));
   return onlyOld(store, names, 'views', await limits.besideOthersMs());
@@ -191,7 +198,7 @@ async function onlyOld(
   return found;
 }
 
-/** Entries, oldest first, that are older than the grace period. Makes sure that a checkpoint holds what they said. */
+/** Entries older than the grace period, oldest first. Makes sure that a checkpoint includes them. */
 async function findLogEntries({ store, log }: VacuumContext, beforeMs: number, dryRun: boolean): Promise<Found[]> {
   const { version: newest, commits } = await log.refresh();
   const candidates = commits.filter(({ version }) => version <= newest - ENTRIES_KEPT);
@@ -211,7 +218,7 @@ async function findLogEntries({ store, log }: VacuumContext, beforeMs: number, d
   return paths.map((path, position) => ({ path, reason: 'log', bytes: things[position]?.bytes ?? 0 }));
 }
 
-/** A file, or a folder with everything in it. */
+/** Size and last change of a file, or of a folder with everything in it. */
 async function weigh(
   store: Store,
   path: string,

@@ -1,23 +1,23 @@
 import { isAhead, MS_PER_HOUR, SETTLE_LAG_MS, type TimeRange, type WindowProof } from '@edrlake/core';
 
-/** A proof as far as the moment of its counting bears it: its window ends there at the latest. */
+/** A proof limited to the time before it was counted: its window ends at that moment at the latest. */
 export interface DatedProof extends WindowProof {
-  /** What was asked for, which may reach beyond the moment of counting. */
+  /** The range that was asked for, which may extend beyond the moment of counting. */
   readonly askedRange: TimeRange;
-  /** What lies before this instant had settled when it was counted. */
+  /** Events before this instant had settled when they were counted. */
   readonly settledMs: number;
 }
 
-/** Commits of processes that work at the same time follow each other in another order than their proofs were made in. */
+/** Processes that work in parallel may commit in another order than their proofs were made in, by up to this time. */
 const OUT_OF_ORDER_MS = MS_PER_HOUR;
 
 /**
- * The proofs clipped to what had happened when they were made; those that had nothing before it are left out.
+ * Clips each proof to what had happened when it was made; proofs with nothing before that moment are left out.
  *
- * A proof that is dated ahead of now, or well after one that was committed later, was made by a wrong clock. It was made after
- * the last one before it whose date can be believed, so it is clipped to that; without one nothing of it is believed. What
- * was found wrong stays wrong, whatever the clock said.
- * @param proofs in the order they were committed, which stays
+ * A proof dated ahead of now, or well after one that was committed later, was made by a wrong clock. It was made after
+ * the last earlier proof with a credible date, so it is clipped to that date; without one it proves nothing. A mismatch
+ * remains a mismatch, even by a wrong clock.
+ * @param proofs in the order they were committed; the result keeps it
  * @param settleLagMs how long before the moment of counting the proven parts end
  */
 export function datedProofs(proofs: readonly WindowProof[], nowMs: number, settleLagMs = 0): DatedProof[] {
@@ -37,7 +37,7 @@ export function datedProofs(proofs: readonly WindowProof[], nowMs: number, settl
   });
 }
 
-/** For each proof whether neither now nor a later commit contradicts its date. */
+/** For each proof, whether neither the current time nor a later commit contradicts its date. */
 function believedDates(proofs: readonly WindowProof[], nowMs: number): boolean[] {
   const believed: boolean[] = [];
   let earliestLaterMs = Number.POSITIVE_INFINITY;
@@ -49,7 +49,7 @@ function believedDates(proofs: readonly WindowProof[], nowMs: number): boolean[]
   return believed;
 }
 
-/** The moment before which nothing of the proof was counted. */
+/** The moment before which no part of the proof was counted. */
 export function countedAtOf({ countedAtMs, verifiedAtMs }: WindowProof): number {
   return Math.min(countedAtMs ?? verifiedAtMs, verifiedAtMs);
 }

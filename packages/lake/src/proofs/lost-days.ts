@@ -11,21 +11,21 @@ import { EVENTS } from '../storage/layout.ts';
 import { datedProofs } from './dated-proofs.ts';
 import { isProven, segmentsOf } from './segments.ts';
 
-/** A day whose rows were lost with their files, and have not all come back since. */
+/** A day that lost rows with their files and has not recovered all of them. */
 export interface LostDay {
   readonly day: Day;
   /** Event rows of the day before the loss. */
   readonly rowCount: number;
 }
 
-/** A loss and the version that wrote it down. */
+/** A loss and the version that recorded it. */
 export interface LoggedLostDay extends LostDay {
   readonly version: number;
 }
 
 /**
- * The losses that are made good: the day has as many rows again, or everything of it was fetched and proven since (what the
- * API no longer returns cannot come back).
+ * The days that have recovered: the day has as many rows again, or all of it was fetched and proven since (what the API
+ * no longer returns cannot come back).
  */
 export function recoveredDays(
   losses: Iterable<LoggedLostDay>,
@@ -47,7 +47,7 @@ export function recoveredDays(
 }
 
 function isTiledByProofs(range: TimeRange, proofs: readonly WindowProof[]): boolean {
-  // When the log is read decides nothing: only what had happened when it was counted can have come back.
+  // The time of reading the log must not matter: only what had happened when it was counted can have come back.
   const proven = segmentsOf(datedProofs(proofs, Number.POSITIVE_INFINITY)).filter(isProven);
   const ranges = proven.map((segment) => segment.range);
   return gapsIn(range, ranges).length === 0;

@@ -1,28 +1,31 @@
 import type { TimeRange, WindowProof } from '@edrlake/core';
 import { type FilterAtom, filterAtoms, holdsAtom } from './window-filters.ts';
 
-/** A stretch of time in which the same windows lie, and who has the last word in it. */
+/**
+ * An interval between neighbouring ends of windows: the same proofs apply to all of it. The newest proof for an event
+ * is its effective proof.
+ */
 export interface Segment<Proof extends WindowProof = WindowProof> {
   readonly range: TimeRange;
-  /** Proofs whose windows hold the segment, newest first. */
+  /** Proofs whose windows contain the segment, newest first. */
   readonly proofs: readonly Proof[];
-  /** Those of them that decide about some of its events because no newer one does, newest first. */
+  /** Those that are the effective proof of some events of the segment, newest first. */
   readonly deciding: readonly Deciding<Proof>[];
-  /** Whether every event of the segment has a proof that decides. */
+  /** Whether every event of the segment has an effective proof. */
   readonly isTiled: boolean;
 }
 
-/** A proof that has the last word on some events of a segment. */
+/** A proof that is the effective proof of some events of a segment. */
 export interface Deciding<Proof extends WindowProof = WindowProof> {
   readonly proof: Proof;
-  /** Whether it decides about all of its events in the segment; else newer windows took some of them over. */
+  /** Whether it is effective for all of its events in the segment; false where newer windows replace it for some. */
   readonly isWhole: boolean;
 }
 
 /**
- * Divides time into the stretches between all ends of windows (and the given boundaries). Stretches without a window are
- * left out. Of overlapping windows the newer one counts, event by event: windows that are cut by type or agent decide
- * only about what passes their cuts. What is unverified counts only where no other window lies.
+ * Divides time at all ends of windows and at the given boundaries. Intervals without a window are left out. Of
+ * overlapping windows the newer one is effective, event by event: windows with filters by type or agent apply only to
+ * events that pass them. An unverified proof is effective only where no other window is.
  * @param given proofs of one axis and scope, oldest first
  * @param boundariesMs further instants to divide at
  */
@@ -60,7 +63,7 @@ export function segmentsOf<Proof extends WindowProof>(
 function decide<Proof extends WindowProof>(
   newestFirst: readonly Proof[],
 ): Pick<Segment<Proof>, 'deciding' | 'isTiled'> {
-  // Nothing older than a window without cuts has a say.
+  // A window without filters replaces all older ones.
   const first = newestFirst.findIndex(({ window }) => window.cuts.length === 0);
   const heard = first === -1 ? newestFirst : newestFirst.slice(0, first + 1);
   const [only] = heard;
@@ -81,7 +84,7 @@ function decide<Proof extends WindowProof>(
   return { deciding, isTiled: open.length === 0 };
 }
 
-/** Whether the segment holds every event the API counted in it, as far as the newest proofs know. */
+/** Whether the newest proofs say that the lake has every event that the API counted in the segment. */
 export function isProven(segment: Segment): boolean {
   return segment.isTiled && segment.deciding.every(({ proof }) => proof.verdict === 'proven');
 }

@@ -1,12 +1,12 @@
 import { type FilterField, quoteName, quoteText, type WindowFilter } from '@edrlake/core';
 
-/** Where the events table keeps what the API cuts by. */
+/** The columns of the events table that hold the fields of window filters. */
 const COLUMN_OF: Readonly<Record<FilterField, string>> = { type: 'event_type', agent: 'agent_id' };
 
-/** The columns that the conditions of `windowFiltersSql` speak of. */
+/** The columns that the conditions of `windowFiltersSql` use. */
 export const FILTER_COLUMNS: readonly string[] = Object.values(COLUMN_OF);
 
-/** DuckDB SQL that is true for the events the cuts let through. An event without the field passes every `not-in`. */
+/** DuckDB SQL that is true for the events that pass the filters. An event without the field passes every `not-in`. */
 export function windowFiltersSql(cuts: readonly WindowFilter[]): string {
   return cuts.length === 0 ? 'true' : cuts.map(cutSql).join(' AND ');
 }
@@ -19,7 +19,7 @@ function cutSql({ field, op, values }: WindowFilter): string {
   return op === 'in' ? isIn : `NOT ${isIn}`;
 }
 
-/** Whether no event can pass both. May miss it where only several cuts together exclude each other. */
+/** Whether no event can pass both lists. May be false where only several filters together exclude each other. */
 export function areDisjoint(a: readonly WindowFilter[], b: readonly WindowFilter[]): boolean {
   return a.some((one) => b.some((other) => one.field === other.field && exclude(one, other)));
 }
@@ -30,15 +30,18 @@ function exclude(a: WindowFilter, b: WindowFilter): boolean {
   return b.op === 'in' && exclude(b, a);
 }
 
-/** A value of each field that stands for all events no cut tells apart; null for values that no cut names. */
+/**
+ * One value of each field, representing all events that pass the same filters; null for all values that no filter
+ * names.
+ */
 export interface FilterAtom {
   readonly type: string | null;
   readonly agent: string | null;
 }
 
 /**
- * The finest parts into which some windows cut their events: every combination of a named value (or none) of each field.
- * Each part lies wholly inside or wholly outside each of the windows.
+ * The finest parts into which the filters of some windows divide events: every combination of a named value (or none)
+ * of each field. Each part is wholly inside or wholly outside each window.
  */
 export function filterAtoms(windows: readonly { readonly cuts: readonly WindowFilter[] }[]): FilterAtom[] {
   const named = { type: new Set<string>(), agent: new Set<string>() };
@@ -48,7 +51,7 @@ export function filterAtoms(windows: readonly { readonly cuts: readonly WindowFi
   return [null, ...named.type].flatMap((type) => agents.map((agent) => ({ type, agent })));
 }
 
-/** Whether the part lies inside the cuts. */
+/** Whether events of the part pass the filters. */
 export function holdsAtom(cuts: readonly WindowFilter[], atom: FilterAtom): boolean {
   return cuts.every(({ field, op, values }) => {
     const value = atom[field];

@@ -43,24 +43,26 @@ import {
 import { type QueryOptions, type QueryTarget, startQuery } from './query.ts';
 import { plainValue } from './values.ts';
 
-/** How values of one DuckDB type become Arrow values. */
+/** The conversion of one DuckDB type to Arrow. */
 interface Conversion {
   readonly type: DataType;
-  /** What the values are collected as: of the same layout, but with a builder that takes them without rounding. */
+  /** The type in which values are collected: of the same layout, with a builder that does not round. */
   readonly storage: DataType;
   readonly convert: (value: DuckDBValue) => unknown;
 }
 
-/** Ends an Arrow stream: the continuation mark and a length of 0. Arrow columnar format, "IPC streaming format". */
+/**
+ * The end of an Arrow stream: the continuation mark and a length of 0. Arrow columnar format, "IPC streaming format".
+ */
 const END_OF_STREAM_BYTES = 8;
 
-/** Chunks of DuckDB that make one record batch: batches of 2,048 rows would be mostly headers. */
+/** DuckDB chunks in one record batch: batches of 2,048 rows would be mostly headers. */
 const CHUNKS_PER_BATCH = 16;
 
 /**
- * Runs one statement and returns its result as an Arrow IPC stream. Integers, floating point numbers, decimals, booleans,
- * dates, timestamps (microseconds, UTC where they have a zone), lists and structs keep their types; HUGEINT becomes
- * DECIMAL(38, 0), and everything else is text. At most one record batch is held in memory.
+ * Runs one statement and returns its result as an Arrow IPC stream. Integers, floating point numbers, decimals,
+ * booleans, dates, timestamps (microseconds, UTC where they have a zone), lists and structs keep their types; HUGEINT
+ * becomes DECIMAL(38, 0), and all other types become text. At most one record batch is held in memory.
  * @throws {EdrlakeError} as `Lake.query`, also while the stream is read.
  */
 export async function runArrowQuery(
@@ -75,7 +77,7 @@ export async function runArrowQuery(
     const header = serialize(schema, []);
     const headerBytes = header.byteLength - END_OF_STREAM_BYTES;
     yield header.subarray(0, headerBytes);
-    // Each batch is serialized as a stream of its own, of which only the middle is new.
+    // Each batch is serialized as a separate stream, of which only the middle is used.
     const toBytes = (values: readonly (readonly DuckDBValue[])[]) => {
       const whole = serialize(schema, [batchOf(schema, conversions, values)]);
       return whole.subarray(headerBytes, whole.byteLength - END_OF_STREAM_BYTES);

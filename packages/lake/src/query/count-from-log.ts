@@ -2,12 +2,12 @@ import type { Snapshot } from '../log/snapshot.ts';
 import type { Store } from '../storage/store.ts';
 import type { QueryResult } from './query.ts';
 
-/** `select count(*) from events`, with or without a name for the count, and nothing else. */
+/** `select count(*) from events`, with or without a name for the count, and nothing more. */
 const COUNT_OF_TABLE = /^\s*select\s+count\s*\(\s*\*\s*\)(?:\s+as\s+([a-z_]\w*))?\s+from\s+([a-z_]\w*)\s*;?\s*$/i;
 
 /**
- * Answers the most frequent question of all from the log, which has the rows of every file: DuckDB would read the footer of
- * each. Only while all files are there in the size that was committed; null where they are not, and for any other query.
+ * Answers the most frequent query from the log, which has the number of rows of every file: DuckDB would read the
+ * footer of each. Returns null for any other query, and where a file is missing or not of its committed size.
  */
 export async function countFromLog(sql: string, snapshot: Snapshot, store: Store): Promise<QueryResult | null> {
   const [, name = 'count_star()', table = ''] = COUNT_OF_TABLE.exec(sql) ?? [];

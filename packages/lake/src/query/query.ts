@@ -14,33 +14,36 @@ import { outputError, outputTarget } from './output-target.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './values.ts';
 import { createViews, showsVersion, type ViewSource } from './views.ts';
 
-/** What a query needs besides its text. */
+/** Options of a query. */
 export interface QueryOptions {
   /** Aborting it interrupts the query within moments. */
   readonly signal?: AbortSignal;
 }
 
-/** A result that is read as it is computed. */
+/** A result that is read while it is computed. */
 export interface QueryResult {
   readonly columns: readonly QueryColumn[];
-  /** Chunks of at most 2,048 rows, values in the order of the columns. Can be read once; leaving the loop ends the query. */
+  /**
+   * Chunks of at most 2,048 rows, values in the order of the columns. Can be read once; leaving the loop ends the
+   * query.
+   */
   readonly rows: AsyncIterable<readonly (readonly QueryValue[])[]>;
 }
 
-/** How queries reach one lake. */
+/** Access of queries to one lake. */
 export interface QueryTarget {
   readonly directory: string;
   readonly store: Store;
   /** Limits with a spill directory that no other query uses. */
   readonly newLimits: () => DuckDbLimits;
-  /** What the newest version shows; asked for only where `lake.duckdb` is behind. */
+  /** What the newest version shows; called only where `lake.duckdb` is behind. */
   readonly viewSource: () => Promise<ViewSource>;
   readonly newestVersion: () => Promise<number>;
-  /** Says of a failure over a file of the lake what happened to it; returns any other as it is. */
+  /** Explains a failure over a file of the lake; returns any other error as it is. */
   readonly explain: (thrown: unknown) => Promise<unknown>;
 }
 
-/** Statements that only read. Others could write into the lake, which alone the lock leaves open. */
+/** Statements that only read. The locked configuration alone would still allow writing into the lake. */
 const READING: ReadonlySet<StatementType> = new Set([
   StatementType.SELECT,
   StatementType.EXPLAIN,
@@ -53,7 +56,7 @@ const START_TRIES = 3;
 
 /**
  * Runs one statement over the newest version. It may read files of the lake and nothing else, and change nothing.
- * @throws {EdrlakeError} `QUERY_FAILED` with DuckDB's words and the place, also while rows are read; `INTERRUPTED`.
+ * @throws {EdrlakeError} `QUERY_FAILED` with DuckDB's message and its line, also while rows are read; `INTERRUPTED`.
  */
 export async function runQuery(target: QueryTarget, sql: string, options: QueryOptions = {}): Promise<QueryResult> {
   const { columns, chunks } = await startQuery(target, sql, options);
@@ -70,7 +73,7 @@ export interface RunningQuery {
   readonly chunks: AsyncIterable<DuckDBDataChunk>;
 }
 
-/** Starts one statement on a DuckDB of its own, which ends with the last chunk. */
+/** Starts one statement on a DuckDB of its own, which is closed after the last chunk. */
 export async function startQuery(target: QueryTarget, sql: string, { signal }: QueryOptions): Promise<RunningQuery> {
   for (let tries = 1; ; tries += 1) {
     refuseAborted(signal);
@@ -131,10 +134,10 @@ async function* chunksOf(
 }
 
 /**
- * Writes the result of one query as Parquet. A file replaces what is there when it is whole; a crash leaves
- * `<file>.partial`. A device or a pipe is written to: the file, which is made from both ends, is made aside first.
+ * Writes the result of one query as Parquet. A regular file is replaced when the new one is complete; a crash leaves
+ * `<file>.partial`. For a device or a pipe the file is first made elsewhere, because Parquet is not written in order.
  * @param file absolute path; the only place outside the lake that the query may touch
- * @returns how many rows it has.
+ * @returns the number of rows.
  * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe
  */
 export async function exportParquet(
@@ -160,7 +163,10 @@ export async function exportParquet(
   }
 }
 
-/** The code of the file system's error behind a failure to write the output, also where DuckDB tells it only in words; else null. */
+/**
+ * The file system's error code behind a failure to write the output, even where DuckDB reports it only in words; null
+ * for other failures.
+ */
 function outputErrno(thrown: unknown, partial: string): string | null {
   if (!(thrown instanceof Error)) return null;
   if (!(thrown instanceof EdrlakeError)) {
@@ -212,8 +218,8 @@ async function prepareReading(connection: DuckDBConnection, sql: string) {
 }
 
 /**
- * `lake.duckdb` where it shows the newest version, else the same views made in memory; locked before the user's text runs.
- * DuckDB answers one query and is gone: what it would remember of files for the next one only takes time.
+ * Opens `lake.duckdb` where it shows the newest version, otherwise the same views in memory; locks it before the user's
+ * query runs. This DuckDB answers one query and is closed, so caching files for the next one would only take time.
  */
 async function openLocked(target: QueryTarget, version: number, paths: readonly string[]): Promise<DuckDbSession> {
   const limits = target.newLimits();
@@ -258,7 +264,7 @@ function refuseAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw queryError(signal.reason, signal);
 }
 
-/** An interrupt that comes before the query has started is lost, so it is repeated until the query has ended. */
+/** An interrupt before the query has started is lost, so it is repeated until the query has ended. */
 const INTERRUPT_EVERY_MS = 50;
 
 function interruptOn(connection: DuckDBConnection, signal: AbortSignal | undefined): { release(): void } {

@@ -15,7 +15,7 @@ import {
   type DuckDBValue,
 } from '@duckdb/node-api';
 
-/** A value as JSON can say it, except that an integer beyond 53 bits is a bigint. */
+/** A JSON value, except that an integer beyond 53 bits is a bigint. */
 export type QueryValue =
   | null
   | boolean
@@ -26,9 +26,10 @@ export type QueryValue =
   | { readonly [name: string]: QueryValue };
 
 /**
- * Makes a DuckDB value plain. Integers are numbers where a double holds them exactly, else bigints; decimals are numbers up
- * to 15 digits, else text; instants are ISO text in UTC with `Z`, to the millisecond, or finer where the value is; dates
- * are `YYYY-MM-DD`; lists are arrays, structs and maps objects; everything else is DuckDB's own text.
+ * Converts a DuckDB value to a plain one. Integers are numbers where a double holds them exactly, else bigints;
+ * decimals are numbers up to 15 digits, else text; instants are ISO text in UTC with `Z`, to the millisecond, or finer
+ * where the value is; dates are `YYYY-MM-DD`; lists are arrays, structs and maps objects; all other values are DuckDB's
+ * own text.
  */
 export function plainValue(value: DuckDBValue): QueryValue {
   if (value === null || typeof value === 'boolean' || typeof value === 'string' || typeof value === 'number') {
@@ -67,7 +68,7 @@ function plainEntries(entries: readonly (readonly [string, DuckDBValue])[]): Rea
   return Object.fromEntries(entries.map(([name, value]) => [name, plainValue(value)]));
 }
 
-/** JavaScript's dates end here; DuckDB's do not. */
+/** The last instant of a JavaScript Date; DuckDB's range is larger. */
 const MAX_DATE_MICROS = 8_640_000_000_000_000_000n;
 
 function instantText(micros: bigint): string {
@@ -84,7 +85,7 @@ export interface QueryColumn {
   readonly type: string;
 }
 
-/** The type as a person would write it. */
+/** The type as SQL text. */
 export function typeText(type: DuckDBType): string {
   return type.alias ?? type.toString();
 }

@@ -4,19 +4,18 @@ import type { Snapshot } from '../log/snapshot.ts';
 import { isDataFileError } from '../storage/file-errors.ts';
 import { isViewFileOf, type ViewSource, writeViewFile } from './views.ts';
 
-/** Keeps `lake.duckdb` in step with the log without rewriting it at every commit. */
+/** Keeps `lake.duckdb` up to date without rewriting it at every commit. */
 export interface ViewKeeper {
   /**
    * After a commit: rewrites the file when it names files that are gone, or when the lake has grown by a quarter since.
-   * Writing it costs as much as the lake has files, so doing it less often the more there are keeps the cost of a commit
-   * from growing with them.
+   * The cost of writing it grows with the number of files, so it is written less often the more there are.
    */
   afterCommit(filesRemoved: number): Promise<void>;
   /** Rewrites the file unless it shows the newest version. */
   refresh(): Promise<void>;
 }
 
-/** Commits of others that may happen while the file is written, before this process leaves the rest to them. */
+/** Commits of others while the file is written, after which this process leaves it to them. */
 const MAX_ROUNDS = 3;
 
 /** @param source what the newest version shows. */
@@ -26,18 +25,18 @@ export function keepViews(
   source: () => Promise<ViewSource>,
 ): ViewKeeper {
   let filesShown = 0;
-  // What comes of a first failure, such as a DuckDB that works no more, does not tell what happened.
+  // Failures that follow from the first, such as a DuckDB that no longer works, do not say what happened.
   let firstFailure: unknown = null;
   const write = async () => {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const views = await source();
-      // Before it is written: where that fails, trying again at every commit would fail as often.
+      // Set before writing: otherwise a write that fails would be repeated at every commit.
       filesShown = fileCount(views.snapshot);
       try {
         await writeViewFile({ store, connection: await connect(), workFolder }, views);
       } catch (thrown) {
-        // A view over a file that is gone cannot be made. The views stay behind until the lake has forgotten the file;
-        // queries find out by themselves, and commits need no views.
+        // A view over a missing file cannot be created. The views stay behind until the file has been removed from the
+        // lake; queries notice that themselves, and commits need no views.
         if (isDataFileError(thrown)) return;
         const isExplained = thrown instanceof EdrlakeError && thrown.code === 'VIEWS_STALE';
         firstFailure ??= thrown;
@@ -45,7 +44,7 @@ export function keepViews(
       }
       firstFailure = null;
       onStep('views-written');
-      // Two writers may rename in the wrong order: the one that comes second looks again.
+      // Two writers may rename in the wrong order: the later one checks again.
       if ((await log.refresh()).version === views.snapshot.version) return;
     }
   };

@@ -20,10 +20,10 @@ import type { Store } from '../storage/store.ts';
 import { type ViewPlace, viewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
 
-/** How the views are written; a `lake.duckdb` of another number is written anew. */
+/** The form of the views; a `lake.duckdb` of another number is rewritten. */
 const VIEW_FORMAT = 2;
 
-/** What the views are made from. */
+/** What the views are created from. */
 export interface ViewSource {
   readonly reader: TableReader;
   readonly tables: readonly TableSpec[];
@@ -32,10 +32,10 @@ export interface ViewSource {
 }
 
 /**
- * Makes, in the connection's current database: a view for each table over exactly the files of the version, the tables
- * `commits`, `windows` and `coverage_spans` (a row for each day and scope, or for a run of days that hold nothing), the view
- * `coverage` that makes one row a day of it when it is read, and `lake_info` with the version they show.
- * @param place how the views find the files later; absent: where they are now
+ * Creates, in the connection's current database: a view for each table over exactly the files of the version; the
+ * tables `commits`, `windows` and `coverage_spans` (a row for each day and scope, or for consecutive days that hold
+ * nothing); the view `coverage`, which expands it to one row a day; and `lake_info` with the version they show.
+ * @param place how the views find the files later; their current paths unless given
  */
 export async function createViews(connection: DuckDBConnection, source: ViewSource, place?: ViewPlace): Promise<void> {
   const { reader, tables, snapshot } = source;
@@ -169,15 +169,15 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
 }
 
 /**
- * Replaces `lake.duckdb` by one for the given version. It is written in the work folder and renamed into place, so that
- * a reader that has the old one open keeps reading it; a crash leaves the old one, which the next writer replaces. Nothing
- * ever holds `lake.duckdb` itself open for writing.
+ * Replaces `lake.duckdb` with one for the given version. It is written in the work folder and renamed into place, so
+ * that a reader that has the old one open keeps reading it; a crash leaves the old one, which the next writer replaces.
+ * No process ever opens `lake.duckdb` itself for writing.
  */
 export async function writeViewFile(
   { store, connection, workFolder }: Pick<CommitContext, 'store' | 'connection' | 'workFolder'>,
   source: ViewSource,
 ): Promise<void> {
-  // A name of its own for each try: DuckDB may still hold one that failed.
+  // Each attempt has a name of its own: DuckDB may still hold the file of one that failed.
   const staged = `${workFolder}/views-${randomUUID()}.duckdb`;
   const location = store.locate(staged);
   try {
@@ -189,7 +189,8 @@ export async function writeViewFile(
       await connection.run('CHECKPOINT');
     });
     await syncPath(location);
-    // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the new one.
+    // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the
+    // new one.
     await store.move([{ from: staged, to: VIEW_FILE }], 'fail');
     await store.remove(`${VIEW_FILE}.wal`);
   } catch (thrown) {
@@ -199,7 +200,7 @@ export async function writeViewFile(
   }
 }
 
-/** Only what the disk did is told so: the lake is complete without its views. null for any other error. */
+/** Explains an error of the disk: the lake is complete without its views. null for any other error. */
 function staleViews(thrown: unknown, version: number): EdrlakeError | null {
   const known = thrown instanceof EdrlakeError ? thrown.code === 'LAKE_UNWRITABLE' : isDiskError(thrown);
   const errno =
@@ -228,8 +229,8 @@ const STALE_REASONS: Readonly<Record<string, string>> = {
 let attachments = 0;
 
 /**
- * Attaches a database while something works with it; a DuckDB of its own would take longer to start than to do the work.
- * An error of the work is told, not what comes of it when the database is let go.
+ * Attaches a database for some work; starting another DuckDB would take longer than the work. An error of the work
+ * takes precedence over an error of detaching.
  */
 async function attached<T>(
   connection: DuckDBConnection,
@@ -250,8 +251,8 @@ async function attached<T>(
 }
 
 /**
- * Whether `lake.duckdb` was made for this version of the lake, and for the lake at this place.
- * @param anywhere also for another place: of a lake that was moved it finds the files all the same
+ * Whether `lake.duckdb` was made for this version of the lake, and for its current path.
+ * @param anywhere accept another path: in a lake that was moved the views find the files as well
  */
 export async function isViewFileOf(
   { store, connection }: Pick<CommitContext, 'store' | 'connection'>,
@@ -264,14 +265,14 @@ export async function isViewFileOf(
     const isShown = (name: string) => showsVersion(connection, place, version, `${name}.main.`);
     return await attached(connection, path, isShown, ' (READ_ONLY)');
   } catch {
-    // Not there, unreadable, or held by another process: replacing it is safe for both.
+    // Missing, unreadable, or held by another process: replacing it is safe for both.
     return false;
   }
 }
 
 /**
- * Whether the open database was made for this version of the lake, and for the lake at this place.
- * @param store null where the place does not matter
+ * Whether the open database was made for this version of the lake, and for its current path.
+ * @param store null where the path does not matter
  * @param prefix of its tables' names
  */
 export async function showsVersion(

@@ -5,9 +5,9 @@ import { type Lease, parseOwner } from '../storage/lease.ts';
 import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 
 /**
- * Paths in the spool that belong to no process known to be alive: pages of runs, and work folders of open lakes with what
- * says whose they were. A process elsewhere that holds no lease, as older versions do, cannot be known to be alive, so callers
- * look at their age, too.
+ * Paths in the spool that belong to no live process: pages of runs, and work folders of open lakes with their owner
+ * files. A process elsewhere without a lease, as older versions have it, cannot be known to be alive, so callers also
+ * check the age of a path.
  * @param lease null where the lake is open for reading
  */
 export async function findOrphans(store: Store, lease: Lease | null): Promise<string[]> {
@@ -32,7 +32,10 @@ export async function findOrphans(store: Store, lease: Lease | null): Promise<st
   return abandoned;
 }
 
-/** The process that worked on a run last: each start, the first and every resumption, leaves a journal line with its `owner`. */
+/**
+ * The process that worked on a run last: each start, the first and every resumption, leaves a journal line with its
+ * `owner`.
+ */
 async function lastOwnerIn(store: Store, journal: string): Promise<ProcessOwner | null> {
   const lines = (await store.read(journal))?.split('\n') ?? [];
   const line = lines.findLast((candidate) => candidate.includes('"owner":{'));
@@ -40,7 +43,7 @@ async function lastOwnerIn(store: Store, journal: string): Promise<ProcessOwner 
     if (line === undefined) return null;
     return parseOwner(JSON.stringify((JSON.parse(line) as { owner?: unknown } | null)?.owner ?? null));
   } catch {
-    // Torn by a crash: that start never got to work.
+    // Torn by a crash: that process never started its work.
     return null;
   }
 }

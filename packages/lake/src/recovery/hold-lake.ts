@@ -4,17 +4,17 @@ import { type Lease, type LeaseTools, openLease } from '../storage/lease.ts';
 import { makeFolder } from '../storage/store.ts';
 import { type RecoveryTools, recover } from './recover.ts';
 
-/** What a process holds of a lake that it has open for writing. */
+/** A process's hold on a lake that it has open for writing. */
 export interface LakeHold {
   readonly lease: Lease;
   /** The folder of its unfinished work, relative to the lake. */
   readonly workFolder: string;
-  /** Lets go of both, and tidies up after others that died meanwhile. */
+  /** Releases both, and recovers what other processes left that died in the meantime. */
   release(): Promise<void>;
 }
 
 /**
- * Takes a lease, puts right what dead processes left behind, and starts a work folder.
+ * Takes a lease, recovers what dead processes left behind, and starts a work folder.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`
  */
 export async function holdLake(

@@ -12,14 +12,14 @@ export interface RecoveredLake {
   readonly log: CommitLog;
   readonly nowMs: number;
   readonly emit: Emit;
-  /** Opens it for writing, which puts right what dead processes left, without waiting, and closes it again. */
+  /** Opens it for writing without waiting, which recovers what dead processes left, and closes it again. */
   readonly openToWrite: () => Promise<void>;
 }
 
 /**
- * What a process that died in the middle of a commit left in the table folders would double rows for everyone who reads them
- * by a pattern, and `lake.duckdb` may name files that are gone. The next process that opens the lake for reading corrects that where
- * the lake may be written, and says so where it may not. Costs one listing, and looks at two files.
+ * Recovers a lake before it is read. Files that a dead process left in the table folders double rows for readers that
+ * use a pattern, and `lake.duckdb` may name files that are gone. Where the lake may be written, this process recovers
+ * it; otherwise it reports the unfinished commits. Costs one listing and the examination of two files.
  */
 export async function recoverForReading({ store, log, nowMs, emit, openToWrite }: RecoveredLake): Promise<void> {
   const { isOwnerAlive } = await lookAtLeases(store, nowMs);
@@ -28,13 +28,13 @@ export async function recoverForReading({ store, log, nowMs, emit, openToWrite }
   let commits = await abandoned();
   if (commits === 0 && (!(await areViewsBehind(store, log)) || (await isWorkedOn()))) return;
   const isWritable = await Promise.all([FOLDERS.spool, FOLDERS.trash].map((folder) => mayWrite(store, folder)));
-  // Reading must go on whatever fails here.
+  // A failure here must not prevent reading.
   if (!isWritable.includes(false)) await openToWrite().catch(() => undefined);
   commits = await abandoned();
   if (commits > 0) emit({ type: 'unfinished', commits });
 }
 
-/** Whether a process died between a commit that removed files and the views that no longer name them. */
+/** Whether a process died between a commit that removed files and writing the views that no longer name them. */
 async function areViewsBehind(store: Store, log: CommitLog): Promise<boolean> {
   const last = (await log.refresh()).commits.findLast(({ filesRemoved }) => filesRemoved > 0);
   if (last === undefined) return false;

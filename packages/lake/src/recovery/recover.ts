@@ -22,25 +22,28 @@ export interface RecoveryTools {
   readonly emit: Emit;
 }
 
-/** What became of the unfinished work that was found. */
+/** The result of a recovery. */
 export interface Recovered {
-  /** Commits that were finished or taken back. */
+  /** Commits that were finished or undone. */
   readonly commits: number;
   /** Commits of processes elsewhere whose leases have not expired. */
   readonly pending: number;
 }
 
-/** A process of an older version elsewhere, which holds no lease, publishes for seconds: after so long it is gone. */
+/**
+ * A process of an older version elsewhere holds no lease and publishes for seconds: after this time it is taken for
+ * dead.
+ */
 const WITHOUT_LEASE_MS = 10 * MS_PER_MINUTE;
 
 /** A live process elsewhere publishes for seconds; a commit that takes longer is left to the next command. */
 const MAX_WAIT_BEATS = 2 * EXPIRY_BEATS;
 
 /**
- * Puts right what processes that died left behind: finishes their commits, or takes the files of commits that never
- * happened out of the table folders, and removes their work folders. Work of live processes is left alone. May be
+ * Recovers what dead processes left behind: finishes their commits, or moves the files of commits that are not in the
+ * log out of the table folders, and removes their work folders. Work of live processes is left alone. May be
  * interrupted and repeated, and run by several processes at once.
- * @param waits whether to wait for what processes elsewhere are publishing, until it is published or their lease expires
+ * @param waits whether to wait for commits of processes elsewhere, until they end or their lease expires
  */
 export async function recover(tools: RecoveryTools, waits: boolean): Promise<Recovered> {
   let commits = 0;
@@ -73,7 +76,7 @@ async function recoverManifests(
   for (const name of await manifestNames(store)) {
     const path = `${FOLDERS.spool}/${name}`;
     const manifest = await readManifest(store, path);
-    // Another writer was faster.
+    // Another writer has recovered it.
     if (manifest === null) continue;
     const verdict = await judge(tools, path, manifest);
     if (verdict === 'busy') continue;
@@ -95,7 +98,7 @@ async function judge(
   { owner, commitId }: Manifest,
 ): Promise<'busy' | 'left' | 'uncertain'> {
   const { lease } = tools;
-  // Of this process: left by a commit that failed, unless it is at work on it.
+  // A manifest of this process is left from a commit that failed, unless that commit is in progress.
   if (isSameProcess(owner, lease.owner)) return isAtWork(commitId) ? 'busy' : 'left';
   const state = await lease.lookAt(owner);
   if (state === 'alive') return 'busy';
@@ -105,7 +108,7 @@ async function judge(
 
 async function recoverOne(store: Store, log: CommitLog, manifest: Manifest): Promise<void> {
   const { stage, version, commitId } = manifest;
-  // First of all, so that the commit cannot happen any more if it has not happened by now.
+  // First, so that a commit that is not in the log by now can no longer be appended.
   if (stage !== undefined) {
     const fenced = `${stage}.fenced`;
     await store.rename(stage, fenced);
@@ -117,7 +120,7 @@ async function recoverOne(store: Store, log: CommitLog, manifest: Manifest): Pro
     await finalizeCommit({ store, onStep: ignoreSteps }, entry);
     return;
   }
-  // A file that the lake names is never moved, whatever the manifest says.
+  // A file that the lake names is never moved, even if the manifest says so.
   const orphans = manifest.files.filter((file) => !state.files.has(file) && !state.identityFiles.has(file));
   await store.move(
     orphans.map((file) => ({ from: file, to: trashPath(commitId, file) })),
@@ -126,7 +129,7 @@ async function recoverOne(store: Store, log: CommitLog, manifest: Manifest): Pro
   await store.remove(manifestPath(commitId));
 }
 
-/** By the clock of the file system: the own lease was renewed a moment ago. */
+/** By the file system's clock, because the manifest was written on another machine. */
 async function isOldWithoutLease({ store, lease }: RecoveryTools, path: string, owner: ProcessOwner): Promise<boolean> {
   if (owner.instance !== undefined) return false;
   const probe = `${FOLDERS.leases}/${lease.owner.instance ?? ''}.probe`;
@@ -141,8 +144,8 @@ async function manifestNames(store: Store): Promise<string[]> {
 }
 
 /**
- * Null when it is gone. What is no manifest at all is moved to the trash: it was written whole, so another program changed it, and
- * nothing can be learned from it.
+ * Null when it is gone. A file that is not a manifest is moved to the trash: manifests are written whole, so another
+ * program changed it, and it says nothing reliable.
  */
 async function readManifest(store: Store, path: string): Promise<Manifest | null> {
   const text = await store.read(path);
@@ -168,7 +171,7 @@ function parseManifest(text: string): Manifest | null {
   }
 }
 
-/** How many commits are under way or were left unfinished, and which versions they make. */
+/** The manifests of commits that are in progress or were left unfinished. */
 export async function unfinishedCommits(store: Store): Promise<readonly Manifest[]> {
   const found: Manifest[] = [];
   for (const name of await manifestNames(store)) {

@@ -7,9 +7,9 @@ import type { Store } from '../storage/store.ts';
 import { unfinishedCommits } from './recover.ts';
 
 /**
- * Refuses a lake whose log says less than its folders: data files or index files without any log, or index files of versions
- * above the newest entry. The log was lost, or an older one was restored; a writer would begin a second history, and a vacuum
- * would take the data for leftovers. Costs one listing, and more only where the log is empty.
+ * Refuses a lake whose log is behind its folders: there are data files or index files without any log, or index files
+ * of versions above the newest entry. The log was lost, or an older one was restored. A writer would begin a second
+ * history, and a vacuum would take the data for leftovers. Costs one listing, and more only where the log is empty.
  * @throws {EdrlakeError} `LAKE_CORRUPT`
  */
 export async function refuseLostLog(store: Store, log: CommitLog, tables: readonly TableSpec[]): Promise<void> {
@@ -19,7 +19,8 @@ export async function refuseLostLog(store: Store, log: CommitLog, tables: readon
   const files = isEmpty ? [...index, ...(await filesOf(store, tables))] : index;
   const suspects = files.filter((path) => isUnknown(state, path));
   if (suspects.length === 0) return;
-  // In this order: what was seen, is announced by no manifest now, still lies there and is in no version has no entry.
+  // The order matters: a file that was seen, is named by no manifest now, still exists and is in no version has no
+  // entry.
   const announced = new Set((await unfinishedCommits(store)).flatMap(({ files: announced }) => announced));
   const left = suspects.filter((path) => !announced.has(path));
   const things = await store.look(left);
@@ -33,7 +34,7 @@ export async function refuseLostLog(store: Store, log: CommitLog, tables: readon
   throw new EdrlakeError('LAKE_CORRUPT', what, { context: { version: now.version, path: first }, hint: LOG_HINT });
 }
 
-/** Whether only a version that the state does not have can have brought the file. */
+/** Whether only a version that the state does not have can have added the file. */
 function isUnknown(state: LakeState, path: string): boolean {
   return state.version === 0 || (indexVersion(path) ?? 0) > state.version;
 }

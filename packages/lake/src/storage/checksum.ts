@@ -3,13 +3,13 @@ import { crc32 } from 'node:zlib';
 import { EdrlakeError, errnoOf, unreadable } from '@edrlake/core';
 import type { Store } from './store.ts';
 
-/** What a file is known by: its size and the CRC-32 of its bytes. */
+/** Size and CRC-32 of a file. */
 export interface FileSum {
   readonly bytes: number;
   readonly crc32: number;
 }
 
-/** A file as the log names it. Files that an older edrlake wrote have no checksum, its index files no size either. */
+/** A file as the log names it. Files of an older edrlake have no checksum, its index files no size either. */
 export interface SummedFile {
   readonly path: string;
   readonly fileBytes?: number;
@@ -20,9 +20,9 @@ export interface SummedFile {
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * Reads a file once, in constant memory; null when there is none. A file that was just written comes from the memory of the
- * system.
- * @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be read: that does not say that it is broken.
+ * Reads a file once, in constant memory; null when there is none. A file that was just written comes from the page
+ * cache.
+ * @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be read: that does not prove that it is broken.
  */
 export async function sumFile(location: string): Promise<FileSum | null> {
   let file: FileHandle;
@@ -49,7 +49,7 @@ export async function sumFile(location: string): Promise<FileSum | null> {
   }
 }
 
-/** Those of the files that are gone, or not of the size the log says. Looks only at what the folders say of them. */
+/** The files that are missing or differ in size from the log. Reads no content. */
 export async function resizedFiles<T extends SummedFile>(store: Store, files: readonly T[]): Promise<T[]> {
   const things = await store.look(files.map(({ path }) => path));
   return files.filter(({ fileBytes }, position) => {
@@ -58,7 +58,7 @@ export async function resizedFiles<T extends SummedFile>(store: Store, files: re
   });
 }
 
-/** Those of the files that are gone, or whose bytes are not the ones that were written. Reads all of them. */
+/** The files that are missing or whose bytes differ from what was written. Reads all of them. */
 export async function damagedFiles<T extends SummedFile>(store: Store, files: readonly T[]): Promise<T[]> {
   const damaged: T[] = [];
   for (const file of files) {
@@ -71,11 +71,11 @@ export async function damagedFiles<T extends SummedFile>(store: Store, files: re
   return damaged;
 }
 
-/** Refuses to copy rows out of damaged files, which would make the damage look like what was committed. */
+/** Refuses to copy rows out of damaged files: the copy would have a valid checksum. */
 export async function refuseDamaged(store: Store, files: readonly SummedFile[]): Promise<void> {
   const [damaged] = await damagedFiles(store, files);
   if (damaged === undefined) return;
-  throw new EdrlakeError('LAKE_CORRUPT', `${damaged.path} is gone or does not hold the bytes that were written`, {
+  throw new EdrlakeError('LAKE_CORRUPT', `${damaged.path} is missing or does not have the bytes that were written`, {
     context: { path: damaged.path },
     hint: 'Restore the file from a backup, or run: edrlake reconcile --repair',
   });

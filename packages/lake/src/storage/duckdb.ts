@@ -2,15 +2,15 @@ import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { EdrlakeError, quoteText } from '@edrlake/core';
 import { messageOf } from './file-errors.ts';
 
-/** What one DuckDB may use of the machine. */
+/** The memory, threads and folder that one DuckDB may use. */
 export interface DuckDbLimits {
   /** DuckDB's notation, `512MB` or `2GiB`. */
   readonly memoryLimit: string;
-  /** null: as many as there are cores. */
+  /** null: one for each core. */
   readonly threads: number | null;
-  /** Rows keep their order in every statement. Without it large files are written in little memory by several threads. */
+  /** Rows keep their order in every statement. Without it several threads write large files in little memory. */
   readonly keepsRowOrder: boolean;
-  /** Absolute path for what does not fit into memory; made when needed. */
+  /** Absolute path for data that does not fit into memory; made when needed. */
   readonly spillDirectory: string;
 }
 

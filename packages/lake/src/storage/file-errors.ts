@@ -2,22 +2,22 @@ import { relative, sep } from 'node:path';
 import { EdrlakeError, explainDiskError, isMemoryError, outOfMemory } from '@edrlake/core';
 import { FOLDERS } from './layout.ts';
 
-/** The errors by which DuckDB says that a file is not there or is not what it should be. */
+/** DuckDB's errors about a file that is missing or broken. */
 const FILE_ERROR = /^(IO|Invalid Input|Invalid|Serialization) Error|No files found|TProtocolException|Snappy|ZSTD/;
 
-/** File errors about the machine: they say nothing about the file. */
+/** DuckDB's errors about the machine: they say nothing about the file. */
 const MACHINE_ERROR = /No space left|Could not write|Read-only file system|Permission denied|Too many open files/;
 
-/** What a person can do about a data file that is gone. */
+/** What a user can do about a lost data file. */
 const REPAIR_HINT = 'Restore the file from a backup, or run: edrlake reconcile --repair';
 
-/** Whether DuckDB failed because a file is missing or broken, and not for want of space, memory or permission. */
+/** Whether DuckDB failed because a file is missing or broken, and not for lack of space, memory or permission. */
 export function isFileError(thrown: unknown): boolean {
   if (thrown instanceof EdrlakeError || !(thrown instanceof Error)) return false;
   return FILE_ERROR.test(thrown.message) && !MACHINE_ERROR.test(thrown.message) && !isMemoryError(thrown);
 }
 
-/** Whether it failed over a Parquet file. */
+/** Whether DuckDB failed because of a Parquet file. */
 export function isDataFileError(thrown: unknown): boolean {
   return isFileError(thrown) && fileNamedBy(thrown) !== null;
 }
@@ -27,7 +27,7 @@ function fileNamedBy(thrown: unknown): string | null {
   return /["']([^"']+\.parquet)["']/.exec(messageOf(thrown))?.[1] ?? null;
 }
 
-/** DuckDB's and the system's errors about files, as something a person can act on; anything else as it is. */
+/** Turns errors of DuckDB and the system about files into errors with a hint; returns all others unchanged. */
 export function explainFileError(failure: unknown): unknown {
   const thrown = explainDiskError(failure);
   if (thrown instanceof EdrlakeError || !(thrown instanceof Error)) return thrown;
@@ -44,8 +44,8 @@ export function explainFileError(failure: unknown): unknown {
 }
 
 /**
- * A query's failure over a file of the lake: one that the newest version names is lost; one of an older version was replaced
- * while the query ran. Any other failure as it is.
+ * Explains a query that failed because of a file of the lake: a file of the newest version is lost; a file of an older
+ * version was replaced while the query ran. Other failures are returned unchanged.
  * @param directory of the lake, absolute
  */
 export function explainQueryFailure(thrown: unknown, directory: string, files: ReadonlyMap<string, unknown>): unknown {
@@ -53,7 +53,7 @@ export function explainQueryFailure(thrown: unknown, directory: string, files: R
   if (location === null) return thrown;
   const path = relative(directory, location).replaceAll(sep, '/');
   if (files.has(path)) return unreadableData(path, thrown);
-  // What a commit writes is named by it; other names are the user's own.
+  // Commits name their files after this pattern; other names belong to the user.
   if (!/^[^/]+\/\w+=[^/]+\/\d{8}T\d{6}Z-[^/]+\.parquet$/.test(path)) return thrown;
   return new EdrlakeError('QUERY_FAILED', `${path} was replaced while the query ran`, {
     disposition: 'retry',
@@ -62,7 +62,7 @@ export function explainQueryFailure(thrown: unknown, directory: string, files: R
   });
 }
 
-/** What DuckDB says of a failed call of the file system, and its error number. */
+/** DuckDB's words for failed system calls, with their error numbers. */
 const WORDS_OF_ERRORS: readonly (readonly [RegExp, string])[] = [
   [/No such file or directory/, 'ENOENT'],
   [/Not a directory/, 'ENOTDIR'],
@@ -74,7 +74,7 @@ const WORDS_OF_ERRORS: readonly (readonly [RegExp, string])[] = [
   [/quota/i, 'EDQUOT'],
 ];
 
-/** The error number of the file system that DuckDB tells only in words; null for any other error. */
+/** The error number that DuckDB reports only in words; null for any other error. */
 export function errnoInWords(thrown: unknown): string | null {
   return WORDS_OF_ERRORS.find(([words]) => words.test(messageOf(thrown)))?.[1] ?? null;
 }
@@ -84,15 +84,15 @@ export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 
-/** The error of a data file that is gone or broken. */
+/** The error of a data file that is missing or broken. */
 function unreadableData(what: string, cause: unknown): EdrlakeError {
   return new EdrlakeError('LAKE_CORRUPT', `a data file cannot be read: ${what}`, { cause, hint: REPAIR_HINT });
 }
 
-/** The error of an index file that is there but cannot be read: deleting it makes the lake rebuild the index. */
+/** The error of an index file that exists but cannot be read: once it is deleted, the lake rebuilds the index. */
 function unreadableIndex(cause: unknown): EdrlakeError {
-  return new EdrlakeError('LAKE_CORRUPT', 'a file of the identity index cannot be read', {
+  return new EdrlakeError('LAKE_CORRUPT', 'a file of the id index cannot be read', {
     cause,
-    hint: `Delete the lake's folder ${FOLDERS.ids} and run again: the index is made anew from the data files.`,
+    hint: `Delete the lake's folder ${FOLDERS.ids} and run again: the index is rebuilt from the data files.`,
   });
 }

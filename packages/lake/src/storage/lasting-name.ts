@@ -2,8 +2,8 @@ import { dirname } from 'node:path';
 import { syncPath } from '@edrlake/core';
 
 /**
- * A new lake's own name has to survive a power cut, and so have those of the folders that were made for it: not by this
- * process alone, so all of them are synced as far up as they can be opened.
+ * Syncs the names of a new lake and of the folders above it, so that they survive a power cut. Another process may have
+ * made these folders without syncing them, so all are synced, as far up as they can be opened.
  */
 export async function syncParentFolders(directory: string): Promise<void> {
   for (let at = directory; ; at = dirname(at)) {

@@ -1,6 +1,6 @@
 /**
- * Where things lie in a lake, relative to it. Everything that is not committed data lies outside the table folders, so
- * that no pattern over `<table>/…/*.parquet` ever meets it.
+ * The folders of a lake, relative to it. Everything except committed data is outside the table folders, so that no
+ * pattern over `<table>/…/*.parquet` matches it.
  */
 export const FOLDERS = {
   log: '_log',
@@ -10,17 +10,17 @@ export const FOLDERS = {
   /** Work of one open lake: DuckDB's spill files and staged data files. */
   work: '_spool/tmp',
   trash: '_trash',
-  /** Which processes are at work; see `Lease`. */
+  /** One file for each process at work; see `Lease`. */
   leases: '_leases',
 } as const;
 
-/** The table whose rows carry the identities, and whose event the rows of the other event tables belong to. */
+/** The table that holds one row for each event. The rows of the other event tables belong to its rows. */
 export const EVENTS = 'events';
 
-/** The table of records that could not become events, in folders of the day they were fetched. */
+/** The table of records that could not become events, partitioned by the day they were fetched. */
 export const REJECTS = 'rejects';
 
-/** Says that the directory is a lake, and of which format. */
+/** Marks the directory as a lake, and names its format. */
 export const FORMAT_FILE = '_lake.json';
 
 /** The derived DuckDB database with the views. */
@@ -41,24 +41,26 @@ export function checkpointPath(version: number): string {
   return `${FOLDERS.log}/${String(version).padStart(VERSION_DIGITS, '0')}.checkpoint.json`;
 }
 
-/** The version a file name of the log folder stands for, or null for anything else that lies there. */
+/** The version and kind of a file in the log folder by its name, or null for any other file. */
 export function parseLogName(name: string): { readonly version: number; readonly isCheckpoint: boolean } | null {
   const match = /^(\d{20})(\.checkpoint)?\.json$/.exec(name);
   return match === null ? null : { version: Number(match[1]), isCheckpoint: match[2] !== undefined };
 }
 
-/** `<commit>-v7`: the stem of an index file. Each attempt of a commit merges other files, so that each needs a name of its own. */
+/**
+ * `<commit>-v7`: the stem of an index file. Each attempt of a commit merges other files, so each needs its own name.
+ */
 export function indexName(commitId: string, version: number): string {
   return `${commitId}-v${version}`;
 }
 
-/** The version that a file of the index was made for, or null where its name does not tell. */
+/** The version that an index file was made for, or null where its name does not contain one. */
 export function indexVersion(path: string): number | null {
   const match = /-v(\d+)\.parquet$/.exec(path);
   return match === null ? null : Number(match[1]);
 }
 
-/** `_spool/publish-<commit>.json`: which files a commit is about to put into the table folders. */
+/** `_spool/publish-<commit>.json`: the files that a commit is about to put into the table folders. */
 export function manifestPath(commitId: string): string {
   return `${FOLDERS.spool}/publish-${commitId}.json`;
 }
@@ -68,12 +70,12 @@ export function isManifestName(name: string): boolean {
   return /^publish-.+\.json$/.test(name);
 }
 
-/** Where a removed file lies until vacuum: under the version that removed it, or the commit that never happened. */
+/** The path of a removed file until vacuum: below the version that removed it, or the commit that was undone. */
 export function trashPath(cause: number | string, path: string): string {
   return `${FOLDERS.trash}/${trashFolder(cause)}/${path}`;
 }
 
-/** The folder in the trash for what a version removed, or for what a commit that never happened had brought. */
+/** The folder in the trash for the files that a version removed, or that a commit had staged before it was undone. */
 export function trashFolder(cause: number | string): string {
   return typeof cause === 'number' ? String(cause).padStart(VERSION_DIGITS, '0') : `orphans-${cause}`;
 }
@@ -88,13 +90,13 @@ export function leasePath(instance: string, beat: number): string {
   return `${FOLDERS.leases}/${instance}.${beat}.json`;
 }
 
-/** What a file name in the folder of leases stands for, or null for anything else that lies there. */
+/** The lease that a file name in the lease folder belongs to, or null for any other file. */
 export function parseLeaseName(name: string): { readonly instance: string; readonly beat: number } | null {
   const match = /^([0-9a-f-]{36})\.(\d{1,15})\.json$/.exec(name);
   return match?.[1] === undefined ? null : { instance: match[1], beat: Number(match[2]) };
 }
 
-/** `<commit>` of a file as a batch wrote it, `<commit>-0.parquet`; null for one that was made from other files. */
+/** `<commit>` of a file that a batch wrote, `<commit>-0.parquet`; null for one that was made from other files. */
 export function firstWrittenStem(path: string): string | null {
   return /\/([^/]+)-\d+\.parquet$/.exec(path)?.[1] ?? null;
 }

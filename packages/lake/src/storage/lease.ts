@@ -17,70 +17,74 @@ export const BEAT_MS = 3_000;
 /** Beats of the observer without a sign of the holder, after which the lease has expired: half a minute. */
 export const EXPIRY_BEATS = 10;
 
-/** This number is enough where the file system's own clock says that it was not renewed for as long. */
+/** Beats that are enough where the file system's clock already shows that the lease is overdue. */
 const STALE_BEATS = 2;
 
-/** Begins the name of a lease between being taken and removed. */
+/** Begins the name of a lease that is being removed. */
 const TAKEN_PREFIX = 'taken-';
 
-/** How many looks a claim may take that beats of others interrupt. */
+/** Attempts to take a lease while its holder renews it. */
 const TAKE_TRIES = 3;
 
 /**
- * A process's claim to its unfinished work in one lake: commits under way, work folders, runs, places in the request budget.
- * It is a file `_leases/<instance>.<beat>.json`, renamed to the next beat every few seconds. Within one pid namespace the
- * process table tells at once whether a holder lives. From elsewhere, a process that sees the same name for half a minute (counted in
- * beats of its own, so that no clock matters) may remove the file: of that and the renewal only one can succeed, so a holder
- * that stood still finds out that its lease is lost.
+ * A process's claim to its unfinished work in one lake: commits in progress, work folders, runs, places in the shared
+ * rate limiter. It is a file `_leases/<instance>.<beat>.json`, renamed to the next beat every few seconds.
+ *
+ * Within one pid namespace the process table says at once whether a holder is alive. Elsewhere, a process that sees the
+ * same name for half a minute may remove the file. It counts that time in beats of its own, so that no clock matters.
+ * Only one of removal and renewal can succeed, so a holder that was stopped learns that its lease is lost.
  */
 export interface Lease {
-  /** To be written beside the work. */
+  /** Written next to the unfinished work. */
   readonly owner: ProcessOwner;
   /**
-   * What is known of a holder: `elsewhere` while it cannot be seen and its lease has not expired. Looks at no disk, so it may
-   * be a beat behind: never in calling a holder dead.
+   * The state of a holder; `elsewhere` while its process cannot be seen and its lease has not expired. Reads no disk,
+   * so it may be a beat behind, but never reports a living holder as dead.
    */
   stateOf(owner: ProcessOwner): OwnerState;
-  /** The same after looking at the leases now. */
+  /** The same, after reading the leases now. */
   lookAt(owner: ProcessOwner): Promise<OwnerState>;
   /**
-   * Waits until it is certain whether a holder lives: for one elsewhere until its lease is renewed or expires.
-   * @param onWait is called once if there is anything to wait for, with the longest it can take
+   * Waits until it is certain whether a holder is alive: for one elsewhere, until its lease is renewed or expires.
+   * @param onWait is called once if it has to wait, with the longest time that can take
    */
   untilKnown(owner: ProcessOwner, onWait: (atMostMs: number) => void): Promise<'alive' | 'dead'>;
-  /** Resolves after the next beat; the leases have been looked at by then. */
+  /** Resolves after the next beat, when the leases have been read again. */
   nextBeat(): Promise<void>;
   /** Whether another process is at work on the lake, or may be. */
   hasCompany(): Promise<boolean>;
-  /** Makes sure that a dead holder cannot renew its lease. @returns false when it turned out to be alive */
+  /** Makes sure that a dead holder cannot renew its lease. @returns false when the holder turned out to be alive */
   take(owner: ProcessOwner): Promise<boolean>;
-  /** Removes the leases of the dead. */
+  /** Removes the leases of dead holders. */
   clear(): Promise<void>;
-  /** As far as the last renewal told. @throws {EdrlakeError} `LEASE_LOST` */
+  /** As of the last renewal. @throws {EdrlakeError} `LEASE_LOST` */
   assertHeld(): void;
-  /** Renews it now. @throws {EdrlakeError} `LEASE_LOST` when another process has taken it; what it claimed is not ours any more */
+  /**
+   * Renews it now. @throws {EdrlakeError} `LEASE_LOST` when another process has taken it, and with it the unfinished
+   * work
+   */
   confirm(): Promise<void>;
   /** Ends it. Calling it twice does no harm. */
   release(): Promise<void>;
 }
 
-/** What a lease needs of the machine. */
+/** What a lease needs from the machine. */
 export interface LeaseTools {
   readonly processes: ProcessTable;
   readonly beat: Beat;
 }
 
-/** A lease as seen at the last look. */
+/** A lease as it was when the folder was last read. */
 interface Seen {
   readonly beat: number;
-  /** Looks, a beat apart, at which it was the same. */
+  /** Consecutive reads, a beat apart, without a renewal. */
   readonly unchanged: number;
   readonly isStale: boolean;
   readonly owner: ProcessOwner | null;
 }
 
 /**
- * A lease in a lake for work that needs no open lake, such as requests. The folder is created where it is missing.
+ * Opens a lease for work that needs no open lake, such as requests. The folder is created where it is missing.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
 export function openLakeLease(lakeDirectory: string): Promise<Lease> {
@@ -88,8 +92,8 @@ export function openLakeLease(lakeDirectory: string): Promise<Lease> {
 }
 
 /**
- * Which holders seem to be alive, for who only looks: of those that cannot be seen from here, those whose lease was renewed
- * less than half a minute ago. Changes nothing on disk.
+ * Which holders appear to be alive, for commands that only read: of those that cannot be seen from here, those whose
+ * lease was renewed less than half a minute ago. Changes nothing on disk.
  */
 export async function lookAtLeases(
   lake: string | Store,
@@ -108,7 +112,7 @@ export async function lookAtLeases(
   };
 }
 
-/** The holders of all leases, dead ones among them. */
+/** The holders of all leases, including dead ones. */
 export async function leaseOwners(store: Store): Promise<ProcessOwner[]> {
   const names = (await store.list(FOLDERS.leases)).filter((name) => parseLeaseName(name) !== null);
   const texts = await Promise.all(names.map((name) => store.read(`${FOLDERS.leases}/${name}`)));
@@ -131,7 +135,7 @@ export async function openLease(store: Store, { processes, beat }: LeaseTools): 
       beats += 1;
       return;
     }
-    // An earlier renewal may have happened although it was reported as failed.
+    // An earlier renewal may have succeeded although it was reported as failed.
     const own = (await store.list(FOLDERS.leases)).map(parseLeaseName).find((name) => name?.instance === instance);
     if (own === undefined || own === null) isLost = true;
     else beats = own.beat;
@@ -141,7 +145,7 @@ export async function openLease(store: Store, { processes, beat }: LeaseTools): 
   const waiting: (() => void)[] = [];
   const onBeat = () =>
     inTurn(async () => {
-      // A disk that refuses for a while does no harm: the lease is lost only when another process takes it.
+      // A disk that fails for a while does no harm: the lease is lost only when another process takes it.
       await renew().catch(() => undefined);
       await others.look(true, leasePath(instance, beats)).catch(() => undefined);
     });
@@ -236,7 +240,7 @@ async function untilKnown(
   const first = await lookAt(about);
   if (first !== 'elsewhere') return first;
   const { instance } = about;
-  // A record of an older version is all there is: nothing is renewed.
+  // An older edrlake wrote this owner, without a lease: nothing is renewed.
   if (instance === undefined) return 'dead';
   onWait(BEAT_MS * EXPIRY_BEATS);
   const before = others.seen(instance)?.beat;
@@ -260,19 +264,19 @@ async function takeFile(store: Store, instance: string, beat: number): Promise<b
 export function leaseLost(): EdrlakeError {
   return new EdrlakeError(
     'LEASE_LOST',
-    `this process stood still for more than ${(BEAT_MS * EXPIRY_BEATS) / 1_000} s, and another one has taken over its unfinished work`,
+    `this process was stopped for more than ${(BEAT_MS * EXPIRY_BEATS) / 1_000} s, and another one has taken over its unfinished work`,
     { hint: 'Run the same command again: what was committed stays, and the rest is done again.' },
   );
 }
 
-/** Keeps in mind for how many beats the lease of each other process has stayed as it is. */
+/** Counts for how many beats the lease of each other process was not renewed. */
 function watchLeases(store: Store, ownInstance: string) {
   let table = new Map<string, Seen>();
   let looks = 0;
-  /** Instances that were asked for and had no lease, by the number of looks at that time. */
+  /** Instances that were asked for and had no lease, with the number of reads at that time. */
   const absentSince = new Map<string, number>();
 
-  /** @param isBeat whether a beat has passed since the last such look */
+  /** @param isBeat whether a beat has passed since the last such call */
   async function look(isBeat: boolean, ownPath: string): Promise<void> {
     const names = (await store.list(FOLDERS.leases)).map(parseLeaseName).filter((name) => name !== null);
     const next = new Map<string, Seen>();
@@ -291,7 +295,7 @@ function watchLeases(store: Store, ownInstance: string) {
     looks += 1;
   }
 
-  /** By the clock of the file system: our own lease was renewed at most a beat ago. */
+  /** Whether the file system's clock says that the lease is overdue: our own lease was renewed at most a beat ago. */
   async function isOlder(path: string, ownPath: string): Promise<boolean> {
     const [theirs, own] = await store.look([path, ownPath]);
     return theirs != null && own != null && own.changedAtMs - theirs.changedAtMs > BEAT_MS * EXPIRY_BEATS;
@@ -301,14 +305,14 @@ function watchLeases(store: Store, ownInstance: string) {
     look,
     seen: (instance: string) => table.get(instance) ?? null,
     owners: () => [...table].map(([instance, { owner }]) => ({ ...(owner ?? UNKNOWN), instance })),
-    /** @param isFresh whether the last look came after the question: then what is missing from it is gone */
+    /** @param isFresh whether the leases were read after the question: then a missing lease is gone */
     stateOf(instance: string, isFresh: boolean): OwnerState {
       const seen = table.get(instance);
       if (seen !== undefined) {
         absentSince.delete(instance);
         return seen.unchanged >= (seen.isStale ? STALE_BEATS : EXPIRY_BEATS) ? 'dead' : 'elsewhere';
       }
-      // It may be younger than the last look.
+      // It may be younger than the last read.
       if (isFresh) return 'dead';
       const since = absentSince.get(instance);
       if (since !== undefined && since < looks) return 'dead';
@@ -323,10 +327,10 @@ export function isSameProcess(a: ProcessOwner, b: ProcessOwner): boolean {
   return a.pid === b.pid && a.namespace === b.namespace && a.startIdentity === b.startIdentity && a.host === b.host;
 }
 
-/** The owner of a lease whose file cannot be read: only its renewals tell. */
+/** The owner of a lease whose file cannot be read: only renewals show that it is alive. */
 const UNKNOWN: ProcessOwner = { host: '', pid: 0, startIdentity: '', namespace: 'unknown' };
 
-/** An owner as it was written, or null for anything else. */
+/** Reads an owner; null for any other text. */
 export function parseOwner(text: string | null): ProcessOwner | null {
   try {
     const found: unknown = text === null ? null : JSON.parse(text);
@@ -343,7 +347,7 @@ function isOwner(found: unknown): found is ProcessOwner {
   return isPid && [host, startIdentity, namespace, instance].every((text) => typeof text === 'string');
 }
 
-/** One after the other: a beat must not overlap what is done with the lease meanwhile. */
+/** Runs one piece of work after the other: a beat must not overlap other work on the lease. */
 function turns(): <T>(work: () => Promise<T>) => Promise<T> {
   let tail: Promise<unknown> = Promise.resolve();
   return (work) => {

@@ -12,44 +12,56 @@ import {
 } from '@edrlake/core';
 
 /**
- * The few operations the lake needs from where it lies. Paths are relative to the lake, with forward slashes. What a
- * resolved promise says is durable: it survives a power cut.
+ * The few operations that the lake needs from its storage. Paths are relative to the lake, with forward slashes. What a
+ * resolved promise reports is durable: it survives a power cut.
  */
 export interface Store {
-  /** What DuckDB opens the file by. */
+  /** The path by which DuckDB opens the file. */
   locate(path: string): string;
-  /** Creates the file with all of its text, or returns false and changes nothing when it exists. Of racing callers exactly one gets true. */
+  /**
+   * Creates the file with all of its text; returns false and changes nothing when it exists. Of racing callers exactly
+   * one gets true.
+   */
   putIfAbsent(path: string, text: string): Promise<boolean>;
   /** Creates or replaces the file; a reader sees the old text or the new, never a part. */
   put(path: string, text: string): Promise<void>;
   /** null when there is no such file. */
   read(path: string): Promise<string | null>;
-  /** Names in a folder, in no order; empty when there is no such folder. @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be listed. */
+  /**
+   * Names in a folder, in no order; empty when there is no such folder.
+   * @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be listed.
+   */
   list(folder: string): Promise<string[]>;
-  /** Those of the paths at which nothing lies. Lists each folder once. @throws {EdrlakeError} `LAKE_CORRUPT` when one cannot be listed. */
+  /**
+   * The paths at which there is nothing. Lists each folder once.
+   * @throws {EdrlakeError} `LAKE_CORRUPT` when one cannot be listed.
+   */
   absent(paths: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Moves files, creating folders as needed, in order. A crash leaves each file in exactly one of its two places.
-   * @param ifGone what a source that does not exist means: `skip` where a move that a crash interrupted may be repeated,
-   * `fail` where every file must arrive
+   * Moves files in order and makes folders as needed. A crash leaves each file in exactly one of its two places.
+   * @param ifGone what a missing source means: `skip` where a move that a crash interrupted may be repeated, `fail`
+   * where every file must arrive
    * @throws {EdrlakeError} `LAKE_UNWRITABLE`; files before the one that failed have moved
    */
   move(moves: readonly Move[], ifGone: 'skip' | 'fail'): Promise<void>;
   /**
-   * Gives a whole file one more name. Of racing callers exactly one gets `linked`; a file that another process has moved away
-   * cannot be linked any more.
+   * Gives a whole file a second name. Of racing callers exactly one gets `linked`; a file that another process has
+   * moved away cannot be linked.
    */
   link(from: string, to: string): Promise<'linked' | 'taken' | 'gone'>;
-  /** Moves one file or folder; of racing callers exactly one gets true, the others false, because it is gone. */
+  /** Moves one file or folder. Of racing callers exactly one gets true, the others false, because it is gone. */
   rename(from: string, to: string): Promise<boolean>;
   /**
    * The paths of all files in a folder and in the folders in it; the path itself where it is a file; in no order.
    * @throws {EdrlakeError} `LAKE_CORRUPT` when a folder cannot be listed.
    */
   walk(path: string): Promise<string[]>;
-  /** What is at each path, in their order; null where nothing is. */
+  /** What is at each path, in the same order; null where nothing is. */
   look(paths: readonly string[]): Promise<(StoredThing | null)[]>;
-  /** Removes a file or a folder with everything in it; nothing happens when it is not there. @throws {EdrlakeError} `LAKE_UNWRITABLE` */
+  /**
+   * Removes a file or a folder with everything in it; does nothing when it is missing.
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+   */
   remove(path: string): Promise<void>;
 }
 
@@ -57,20 +69,23 @@ export interface Store {
 export interface StoredThing {
   /** 0 for a folder. */
   readonly bytes: number;
-  /** When its content or its name last changed, by the clock of the file system. */
+  /** When its content or its name last changed, by the file system's clock. */
   readonly changedAtMs: number;
 }
 
-/** One file's way. */
+/** The move of one file. */
 export interface Move {
   readonly from: string;
   readonly to: string;
 }
 
-/** Ends the names of files that are being written. They are never read, and may be removed once their writer is gone. */
+/**
+ * Ends the names of files that are being written. Such files are never read, and may be removed once their writer is
+ * dead.
+ */
 export const PARTIAL_SUFFIX = '.partial';
 
-/** A lake on a local (or mounted) file system that has hard links and atomic renames. */
+/** A store on a local (or mounted) file system that has hard links and atomic renames. */
 export function localStore(directory: string): Store {
   const at = (path: string) => join(directory, path);
   return {
@@ -102,7 +117,7 @@ export function localStore(directory: string): Store {
   };
 }
 
-/** Files and folders looked at at the same time. */
+/** Files and folders examined in parallel. */
 const LOOK_CONCURRENCY = 32;
 
 async function inGroups<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
@@ -157,7 +172,7 @@ async function absentPaths(directory: string, paths: readonly string[]): Promise
   return absent;
 }
 
-/** A folder that is not there is empty; one that may not be read says nothing about what is in it. */
+/** A missing folder is empty; a folder that cannot be read says nothing about its content. */
 async function listFolder(directory: string, folder: string): Promise<string[]> {
   try {
     return await readdir(join(directory, folder));
@@ -167,7 +182,7 @@ async function listFolder(directory: string, folder: string): Promise<string[]> 
   }
 }
 
-/** A partial file beside the target; errors name the target, because a person knows no partial files. */
+/** Writes to a partial file next to the target. Errors name the target, because users do not know partial files. */
 function stepsOf(directory: string, path: string): WriteSteps {
   const target = join(directory, path);
   const temporary = `${target}.${randomUUID()}${PARTIAL_SUFFIX}`;
@@ -183,8 +198,8 @@ async function moveFiles(directory: string, moves: readonly Move[], ifGone: 'ski
   for (const { from, to } of moves) {
     const [source, target] = [join(directory, from), join(directory, to)];
     if (!made.has(dirname(target))) {
-      // A new folder's own name has to last too. One that is there may have been made by a process that ended before it
-      // synced the name, so the folder above is synced in any case.
+      // A new folder's own name has to be durable too. An existing one may have been made by a process that ended
+      // before it synced the name, so the folder above is always synced.
       for (const created of await makeFolder(dirname(target))) folders.add(dirname(created));
       if (dirname(to) !== '.') folders.add(dirname(dirname(target)));
       made.add(dirname(target));
@@ -201,8 +216,8 @@ async function moveFiles(directory: string, moves: readonly Move[], ifGone: 'ski
 }
 
 /**
- * Makes a folder and those above it. Node's own `recursive` is not used: its asynchronous form says ENOENT where the system
- * said that the disk is full or broken.
+ * Makes a folder and those above it. Node's `recursive` is not used: its asynchronous form reports ENOENT where the
+ * system reported a full or broken disk.
  * @returns the folders that were made, the highest last
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
@@ -217,7 +232,7 @@ export async function makeFolder(path: string): Promise<string[]> {
   return second === 'made' ? [path, ...above] : above;
 }
 
-/** An object where a folder above it is missing. */
+/** An object where the folder above is missing. */
 async function tryMkdir(path: string): Promise<'made' | 'there' | { readonly thrown: unknown }> {
   try {
     await mkdir(path);
@@ -239,7 +254,7 @@ async function isFolder(path: string): Promise<boolean> {
 async function linkFile(directory: string, from: string, to: string): Promise<'linked' | 'taken' | 'gone'> {
   const target = join(directory, to);
   try {
-    // link(2) fails when the name exists, and what appears under the name is complete and synced.
+    // link(2) fails when the name exists; a file that appears under the name is complete and synced.
     await link(join(directory, from), target);
   } catch (thrown) {
     if (errnoOf(thrown) === 'EEXIST') return 'taken';

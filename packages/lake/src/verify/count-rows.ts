@@ -10,22 +10,26 @@ import type { RowAnswer, RowQuestion } from './coverage.ts';
 import { openRejects } from './open-rejects.ts';
 import { readPresent } from './with-latest-snapshot.ts';
 
-/** Boundaries in one statement; more are asked in several. */
+/** Boundaries in one statement; more need several statements. */
 const MAX_BOUNDARIES = 20_000;
 
-/** Counted questions with cuts in one statement. */
+/** Counted questions with filters in one statement. */
 const MAX_CONDITIONS = 200;
 
 /**
- * How many stored records, events and rejects (see `openRejects`), lie in each range on an axis, in the order of the ranges,
- * which may overlap: what an API that still has them counts there. One scan of one column counts them all, and only files that may hold some are
- * opened: on the event axis those of days that a range touches, on the other those that the log says were processed then.
+ * The number of stored records, events and rejects (see `openRejects`), in each range on an axis, in the order of the
+ * ranges: equal to the API's count while it still has them. Ranges may overlap. One scan of one column counts them all,
+ * and only files that may hold some are opened: on the event axis those of days that a range touches, on the other axis
+ * those with processing times in a range, which the log names.
  */
 export function countRecords(context: CommitContext, ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]> {
   return countInBatches(context, ranges, axis, [EVENTS, REJECTS]);
 }
 
-/** Answers the coverage's questions: one scan of a table for all plain ranges, one for each group of those with cuts. */
+/**
+ * Answers the questions of coverage: one scan of a table for all plain ranges, one for each group of those with
+ * filters.
+ */
 export async function countAnswers(context: CommitContext, questions: readonly RowQuestion[]): Promise<RowAnswer[]> {
   const ofEvents = questions.filter(({ rejectsOnly }) => rejectsOnly !== true);
   const events = await countMatches(context, EVENTS, ofEvents);
@@ -93,7 +97,7 @@ async function countSome(
         : rowsSql(context, state, table, ofTable);
     times.push(`SELECT ${time} FROM (${rows})`);
   }
-  // A bin reaches up to and including its boundary, a range excludes its end: hence the microsecond less.
+  // A bin includes its boundary, a range excludes its end: hence one microsecond less.
   const bins = `[${instants.map((ms) => `${ms}000 - 1`).join(', ')}]::BIGINT[]`;
   const [row] = await rowsOf(
     context.connection,
@@ -137,7 +141,7 @@ function rowsSql(context: CommitContext, state: LakeState, table: string, files:
   return tableRowsSql({ store: context.store, schemas: state.schemas }, tableNamed(context.tables, table), ofTable);
 }
 
-/** The folders of events say when what is in them happened, the log when what is in a file was processed. */
+/** Events are partitioned by the day they happened, and the log has the processing times of each file. */
 function filesThatMayHold(
   snapshot: Snapshot,
   table: string,
@@ -155,7 +159,10 @@ function filesThatMayHold(
   });
 }
 
-/** Whether some range touches a stretch, both of its ends included. Ranges are joined first, so that many of them cost little. */
+/**
+ * Whether a range touches an interval, including both of its ends. Ranges are joined first, so that many of them cost
+ * little.
+ */
 function touchTest(ranges: readonly TimeRange[]): (fromMs: number, toMs: number) => boolean {
   const joined: { startMs: number; endMs: number }[] = [];
   for (const { startMs, endMs } of [...ranges].sort((a, b) => a.startMs - b.startMs)) {

@@ -5,10 +5,10 @@ import { rangeOf } from '../proofs/lost-days.ts';
 import { segmentsOf } from '../proofs/segments.ts';
 
 /**
- * For each range how many records the API is known to count more than once there: what it counts besides the records that the
- * lake holds. Known from windows that no newer one overlaps, and that lie in the range as a whole; or as far as they lie there
- * with what they have of a whole day, where the proof tells of days. Ranges may overlap.
- * @param eventType only records of this type; then only days that the proof tells of count
+ * For each range, how many records the API is known to count more than once: what it counts in addition to the records
+ * in the lake. Known from windows that no newer one overlaps. A window counts where it is inside the range; where only
+ * a part of it is, those of its days count that are inside, if the proof lists them by day. Ranges may overlap.
+ * @param eventType only records of this type; then only days that the proof lists count
  */
 export function countedTwiceIn(
   snapshot: Snapshot,
@@ -44,8 +44,8 @@ function countedTwiceBy(proof: WindowProof, range: TimeRange, eventType: string 
 }
 
 /**
- * How many records the API lists more than once, as far as the newest proofs tell, whether it counts them twice or not. Windows of
- * both axes may have met the same ones, so the axis that knows more of them speaks.
+ * How many records the API lists more than once according to the newest proofs, whether it counts them twice or not.
+ * Windows of both axes may have found the same ones, so the larger number of the two axes counts.
  */
 export function listedTwiceIn(snapshot: Snapshot): number {
   const onAxis = (axis: TimeAxis) => {

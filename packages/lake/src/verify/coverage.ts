@@ -20,50 +20,52 @@ import { isProven, joinRanges, type Segment, segmentsOf } from '../proofs/segmen
 import { windowFiltersSql } from '../proofs/window-filters.ts';
 
 /**
- * `complete`: proven windows tile the day, all of it had settled when they were counted, and the lake holds at least what the
- * API counted in them.
- * `open`: the day is not over, or has not settled yet: more of it will come.
- * `partial`: some of the day was never fetched and proven, or before it had settled.
- * `unverified`: in some of the day the API counted nothing, and its empty page, which would have proven that, could not be had.
- * `rejected`: all that the API counted came, but too large a share of some of it could not become rows.
- * `mismatched`: the newest word on some of the day is that what was fetched is not what the API counted; or the lake holds
- * fewer rows than the proofs say it took in, or than it held before files were lost and given up.
+ * `complete`: proven windows tile the day, all of it had settled when they were counted, and the lake holds at least
+ * what the API counted in them. `open`: the day is not over, or has not settled yet: more of it will come. `partial`:
+ * some of the day was never fetched and proven, or before it had settled. `unverified`: in some of the day the API
+ * counted nothing, and no empty page confirmed it. `rejected`: everything that the API counted was delivered, but too
+ * large a share of some window could not become rows. `mismatched`: the newest proof of some of the day says that the
+ * API counted something else than it delivered; or the lake holds fewer rows than the proofs say it received, or than
+ * it held before files were lost.
  */
 export type CoverageVerdict = 'complete' | 'open' | 'partial' | 'unverified' | 'rejected' | 'mismatched';
 
-/** How one UTC day stands, or several that follow each other and hold nothing, for one scope. */
+/** The coverage of one UTC day, or of consecutive days that hold nothing, for one scope. */
 export interface DayCoverage {
   readonly day: Day;
-  /** The same day; or the last of several, in which there is nothing, and which were proven together. */
+  /** The same day; or the last of several days that hold nothing and were proven together. */
   readonly lastDay: Day;
   /** `all`, or the user's filter and state. */
   readonly scope: string;
-  /** Events the API counted in the parts of the day that were fetched, records that became rejects included; null where nothing was. */
+  /**
+   * Events that the API counted in the parts of the day that were fetched, including records that became rejects; null
+   * where nothing was fetched.
+   */
   readonly counted: number | null;
-  /** Rows of the day in the lake, whatever scope and axis brought them. */
+  /** Rows of the day in the lake, of any scope and axis. */
   readonly inLake: number;
   /**
-   * Records of the day that could not become rows: those with a readable time that the lake holds now and whose event has not
-   * come since, whatever scope and axis brought them; and the undated.
+   * Records of the day that could not become rows: those with a readable time that are in the lake and whose event has
+   * not come since, of any scope and axis; and the undated.
    */
   readonly rejected: number;
-  /** Rejects without a readable time, of which only the proofs tell: on the first day of their window. */
+  /** Rejects without a readable time, which only the proofs count: on the first day of their window. */
   readonly undated: number;
   readonly verdict: CoverageVerdict;
-  /** When the newest proof that counts was made; null where there is none. */
+  /** When the newest effective proof was made; null where there is none. */
   readonly lastVerifiedAtMs: number | null;
 }
 
-/** Rows to be counted in the lake: those of a range that pass some cuts and are not left to newer windows. */
+/** Rows to be counted in the lake: those of a range that pass some filters and belong to no newer window. */
 export interface RowQuestion {
   readonly range: TimeRange;
   /** DuckDB SQL over the events table. */
   readonly condition: string;
-  /** Events need not be counted. */
+  /** Only rejects are counted. */
   readonly rejectsOnly?: boolean;
 }
 
-/** What the lake holds in answer to a question. */
+/** The rows in the lake that answer a question. */
 export interface RowAnswer {
   readonly events: number;
   /** Rejects with a readable event time. */
@@ -74,16 +76,16 @@ export interface RowAnswer {
 export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly RowAnswer[]>;
 
 /**
- * How every day stands that has rows or was ever fetched on the event axis, oldest first, a line for each scope. Days that
- * hold nothing and were proven together share a line, so that the number of lines follows from what is in the lake and how
- * often it was asked, not from how long the ranges were.
+ * The coverage of every day that has rows or was ever fetched on the event axis, oldest first, a line for each scope.
+ * Days that hold nothing and were proven together share a line, so the number of lines depends on what is in the lake
+ * and how often it was fetched, not on the length of the ranges.
  *
- * `counted` is the sum of what the newest proofs counted. Where a newer window took over only a part of an older one, what
- * the older one counted in the rest is not known; there the rows and rejects that the lake now holds in the rest stand in for it.
- * Rejects with a readable time are counted in the lake: a proof does not know whose event came later in readable form. Those
- * without have no day of their own and are counted on the first day of their window. What the API is known to count twice
- * counts once.
- * @param nowMs what is dated ahead of it is not believed
+ * `counted` is the sum of what the newest proofs counted. Where a newer window replaced only a part of an older one,
+ * the older one's count of the rest is unknown; the rows and rejects of the rest that are now in the lake are counted
+ * instead. Rejects with a readable time are counted in the lake: a proof does not know whose event came later in
+ * readable form. Those without one have no day of their own and count on the first day of their window. Records that
+ * the API is known to count twice count once.
+ * @param nowMs proofs dated ahead of it are not believed
  */
 export async function coverageOf(
   snapshot: Snapshot,
@@ -95,7 +97,7 @@ export async function coverageOf(
   const lossDays = new Set(snapshot.lossDays);
   const lines: DayCoverage[] = [];
   const seen = new Set<Day>();
-  // A window of other days has no say on these.
+  // A window of other days does not affect these.
   const proofs = datedProofs(snapshot.proofs, nowMs).filter(
     ({ window }) => range === null || overlaps(window.range, range),
   );
@@ -117,9 +119,9 @@ export async function coverageOf(
 }
 
 /**
- * Where the newest proofs of an axis and scope say that everything was fetched that had happened when they were made; oldest
- * first, apart from each other. On the event axis days that lost rows are left out. When the lost events were processed
- * is unknown, so the other axis keeps its ranges: what was lost comes back by its day.
+ * The ranges that the newest proofs of an axis and scope cover: everything that had happened when they were made was
+ * fetched. Oldest first, without overlap. On the event axis days that lost rows are left out. The processing times of
+ * lost events are unknown, so the other axis keeps its ranges: lost events come back by their day.
  * @param settleLagMs how long after an instant it must have been counted to be taken as proven
  */
 export function provenRangesOf(
@@ -128,7 +130,7 @@ export function provenRangesOf(
   nowMs: number,
   settleLagMs: number,
 ): TimeRange[] {
-  // All of them are dated together: those of other axes and scopes tell as well which clock was wrong.
+  // All proofs are dated together: those of other axes and scopes also show which clock was wrong.
   const dated = datedProofs(snapshot.proofs, nowMs, settleLagMs);
   const asked = dated.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
   const proven = segmentsOf(asked).filter(isProven);
@@ -137,7 +139,7 @@ export function provenRangesOf(
   return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
 }
 
-/** `all`, or the filter and the state a person gave. */
+/** `all`, or the filter and the state that the user gave. */
 export function scopeText({ filter, state }: QueryScope): string {
   if (filter === null && state === null) return 'all';
   return [filter, state === null ? null : `state=${state}`].filter((part) => part !== null).join(' ');
@@ -155,14 +157,14 @@ interface DayTally {
   datedRejects: number;
   undated: number;
   lastVerifiedAtMs: number;
-  /** For each window of the day, whether it still decides about all of its events of the day. */
+  /** For each window of the day, whether it is effective for all of its events of the day. */
   readonly windows: Map<DatedProof, boolean>;
   readonly segments: Segment<DatedProof>[];
 }
 
 /**
- * @param days `daysWithData` besides those of which the proofs tell; `rejectDays`: those that may hold rejects with a time,
- * among them
+ * @param days `daysWithData`: days with data in addition to those that the proofs name; `rejectDays`: those among them
+ * that may hold rejects with a time
  */
 async function tallyDays(
   proofs: readonly DatedProof[],
@@ -200,8 +202,8 @@ async function tallyDays(
 }
 
 /**
- * The days that need a line of their own: those with data, and those in which a window, or what of it had settled, begins or
- * ends. Between them there are only whole days without data, in which the same windows lie.
+ * The days that need a line of their own: those with data, and those in which a window, or its settled part, begins or
+ * ends. Between them there are only whole days without data, and the same windows apply to all of them.
  */
 function daysApart(proofs: readonly DatedProof[], daysWithData: ReadonlySet<Day>): Set<Day> {
   const days = new Set(daysWithData);
@@ -217,7 +219,7 @@ function daysApart(proofs: readonly DatedProof[], daysWithData: ReadonlySet<Day>
   return days;
 }
 
-/** Whether what had settled ends inside the window. */
+/** Whether the settled part ends inside the window. */
 function hasUnsettledPart({ window: { range }, settledMs }: DatedProof): boolean {
   return range.startMs < settledMs && settledMs < range.endMs;
 }
@@ -280,14 +282,15 @@ function addWholeWindows(tally: DayTally): void {
     const undated = proof.rejected - sum(proof.rejectedPerDay);
     const [firstDay, lastDay] = [dayOf(proof.askedRange.startMs), dayOf(proof.askedRange.endMs - 1)];
     if (firstDay === lastDay) {
-      // The API counted this day alone: its number stands, whatever came.
+      // The API counted this day alone: its count applies, even if other records were delivered.
       tally.counted += proof.counted - countedTwice(proof);
       tally.undated += undated;
       continue;
     }
     tally.counted += (proof.perDay[tally.day] ?? 0) + (proof.rejectedPerDay[tally.day] ?? 0);
     if (firstDay !== tally.day) continue;
-    // What was counted and has no day: rejects without a readable time, and in a mismatch what did not come.
+    // Counted records without a day: rejects without a readable time, and in a mismatch records that were not
+    // delivered.
     const dated = sum(proof.perDay) + sum(proof.rejectedPerDay);
     tally.counted += Math.max(0, proof.counted - countedTwice(proof) - dated);
     tally.undated += undated;
@@ -328,7 +331,7 @@ function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean
   return { day, lastDay, scope, counted, inLake, rejected, undated, verdict: verdict(), lastVerifiedAtMs };
 }
 
-/** Whether the day is over, and for so long that all of it has become visible. */
+/** Whether the day ended long enough ago that all of it has become visible. */
 function isSettled(day: Day, nowMs: number): boolean {
   return rangeOf(day).endMs + SETTLE_LAG_MS <= nowMs;
 }
@@ -345,7 +348,7 @@ function byScope(proofs: readonly DatedProof[]): { scope: QueryScope; proofs: Da
   return [...groups.values()];
 }
 
-/** Whether a range touches a day that the other touches. */
+/** Whether a range touches a day that the other range touches. */
 function overlaps(range: TimeRange, other: TimeRange): boolean {
   return intersect(range, wholeDays(other)) !== null;
 }

@@ -4,12 +4,12 @@ import type { LoggedFile } from '../log/lake-state.ts';
 import { partitionDay } from '../log/table-rows.ts';
 import { resizedFiles } from '../storage/checksum.ts';
 
-/** Each further look means that another writer has replaced files meanwhile. */
+/** Each further attempt means that another writer has replaced files in the meantime. */
 const MAX_LOOKS = 5;
 
 /**
- * Data files of the newest version that are gone or not of their committed size; only of days the range touches where one is
- * given. Files that another writer replaced while they were looked at are none.
+ * Data files of the newest version that are missing or not of their committed size; with a range only those of days
+ * that it touches. Files that another writer replaced during the check are not included.
  */
 export async function findLost(
   { store, log }: Pick<CommitContext, 'store' | 'log'>,

@@ -13,32 +13,32 @@ export interface InspectedDay {
   readonly day: Day;
   /** null: all types together. Empty text: events and rejects that name no type. */
   readonly eventType: string | null;
-  /** Event rows: of a day as the Parquet footers tell, of a type as counted in the files. */
+  /** Event rows: of a day from the Parquet footers, of a type as counted in the files. */
   readonly rowCount: number;
   /**
-   * Rejects whose event time lies on the day, as far as they stand for a record of their own: see `openRejects`. Those without
-   * a readable event time belong to no day.
+   * Rejects with an event time on the day that are separate records: see `openRejects`. Those without a readable event
+   * time belong to no day.
    */
   readonly rejectedCount: number;
   /** Different ids among the event rows; fewer than rows means that some event is stored more than once. */
   readonly distinctIds: number;
   /**
-   * Paths of data files, of any table, that the log names and that are gone, unreadable, or do not hold the bytes that were
-   * committed. Nothing else in this object counts their rows. A file of rejects is named by the day it was fetched on, or by the
-   * last day of the range when that lies outside it.
+   * Paths of data files, of any table, that the log names and that are missing, unreadable, or not the bytes that were
+   * committed. No other field of this object counts their rows. A file of rejects is listed on the day it was fetched,
+   * or on the last day of the range when that day is outside it.
    */
   readonly lostFiles: readonly string[];
 }
 
-/** Rows and files of one statement that counts ids: what keeps it in memory. A day is never divided. */
+/** The most rows and files in one statement that counts ids, so that it fits into memory. A day is never divided. */
 const CHUNK_ROWS = 2_000_000;
 const CHUNK_FILES = 1_000;
 
 /**
- * Looks at the data files of the newest version, trusting no number of the log: for each UTC day the range touches that has
- * rows, rejects or lost files one line, oldest first. By type one line for each type of the day, in the order of the types,
- * each of which repeats the lost files of the day, because the event types of rows in missing files are unknown; a day that has nothing but
- * lost files has one line whose type is null.
+ * Reads the data files of the newest version, without using a number of the log. One line for each UTC day of the range
+ * that has rows, rejects or lost files, oldest first. By type, one line for each type of the day, in the order of the
+ * types. Each of them repeats the lost files of the day, because the event types of lost rows are unknown; a day with
+ * only lost files has one line whose type is null.
  */
 export function inspectDays(context: CommitContext, range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]> {
   const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
@@ -74,7 +74,7 @@ export function inspectDays(context: CommitContext, range: TimeRange, by: 'day' 
   });
 }
 
-/** All tables' files of the days, and all rejects: on which days their events happened their folders do not tell. */
+/** The files of the days in all tables, and all rejects: their folders do not name the days of their events. */
 function filesToLookAt(snapshot: Snapshot, isInRange: (day: Day) => boolean): LoggedFile[] {
   return Object.entries(snapshot.files).flatMap(([table, files]) =>
     table === REJECTS ? files : files.filter((file) => isInRange(partitionDay(file))),
@@ -89,8 +89,8 @@ interface Counted {
 }
 
 /**
- * Counts rows and different ids. Different hashes are different ids, so days with as many hashes as rows are done; only for
- * the others are the ids themselves compared, which takes several times the memory.
+ * Counts rows and different ids. Different hashes are different ids, so days with as many hashes as rows are finished.
+ * Only for the others are the ids themselves compared, which takes several times the memory.
  */
 async function countIds(
   context: CommitContext,
@@ -119,7 +119,7 @@ async function countIds(
   return counted;
 }
 
-/** Whole days in their order, as many as one statement takes. */
+/** Whole days in order, as many as one statement takes. */
 function* inChunks(files: readonly LoggedFile[]): Generator<LoggedFile[]> {
   const byDay = new Map<Day, LoggedFile[]>();
   for (const file of files) byDay.set(partitionDay(file), [...(byDay.get(partitionDay(file)) ?? []), file]);
@@ -137,7 +137,7 @@ function* inChunks(files: readonly LoggedFile[]): Generator<LoggedFile[]> {
   if (chunk.length > 0) yield chunk;
 }
 
-/** Rejects by the day of their event. Their type is where the events' type comes from, in the record as delivered. */
+/** Rejects by the day of their event. Their type is read from the delivered record, where events have it. */
 async function countRejects(
   context: CommitContext,
   state: LakeState,

@@ -8,9 +8,9 @@ import { EVENTS } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 
 /**
- * When the newest event happened, in UTC epoch milliseconds; null without events. The files of the newest day decide. The log
- * has it of every file that this edrlake wrote; only where it lacks one are the files themselves asked, and where they are
- * gone it is null: reconciling is what tells of lost files.
+ * The time of the newest event, in UTC epoch milliseconds; null without events. Only the files of the newest day are
+ * considered. The log has the time for every file that this edrlake wrote; where it lacks one, the files are read, and
+ * where they are lost the result is null: reconcile reports lost files.
  */
 export async function newestEventMs(
   snapshot: Snapshot,

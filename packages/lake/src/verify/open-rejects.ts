@@ -7,10 +7,10 @@ import { partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-row
 import { isFileError } from '../storage/file-errors.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 
-/** Ids of rejects whose event the lake holds. On the lake's connection, made anew by each call. */
+/** Temporary table with the ids of rejects whose event is in the lake. Each call replaces it. */
 const ARRIVED = 'lake_arrived';
 
-/** Which rejects are asked for: their files, and the time that decides where they count. */
+/** The rejects in question: their files, and the time that decides where they count. */
 export interface RejectRequest {
   readonly files: readonly LoggedFile[];
   readonly time: 'event_time' | 'processed_time';
@@ -19,9 +19,10 @@ export interface RejectRequest {
 }
 
 /**
- * The rejects that count as records besides the events: a reject whose event came in readable form since does not, and
- * several rejects of one id are one record, the one fetched last. A reject without an id cannot be compared and always counts.
- * Where none of the rejects has an id, which is usual, no file of events or of the index is opened.
+ * The rejects that count as records in addition to the events. A reject whose event was later delivered in readable
+ * form does not count, and several rejects of one id are one record, the one fetched last. A reject without an id
+ * cannot be compared and always counts. Where none of the rejects has an id, which is usual, no file of events or of
+ * the index is opened.
  * @returns DuckDB SQL of a relation with the table's columns, valid until the next call
  */
 export async function openRejects(context: CommitContext, state: LakeState, request: RejectRequest): Promise<string> {
@@ -42,7 +43,7 @@ export async function openRejects(context: CommitContext, state: LakeState, requ
   return `SELECT * FROM (${rows}) WHERE event_id IS NULL UNION ALL SELECT * FROM (${once}) WHERE event_id NOT IN (SELECT event_id FROM ${ARRIVED})`;
 }
 
-/** Compares ids in full, in the files of the days on which the index says that their hashes lie. */
+/** Compares ids in full, in the files of the days that the index names for their hashes. */
 async function findArrived(context: CommitContext, state: LakeState, asked: string): Promise<void> {
   const days = await daysOf(context, state, asked);
   const events = [...state.files.values()].filter((file) => file.table === EVENTS && days(partitionDay(file)));
@@ -65,7 +66,7 @@ async function findArrived(context: CommitContext, state: LakeState, asked: stri
   }
 }
 
-/** Where the index cannot be read, which the next commit repairs, every day is looked at. */
+/** Where the index cannot be read, every day is included; the next commit repairs the index. */
 async function daysOf(context: CommitContext, state: LakeState, asked: string): Promise<(day: string) => boolean> {
   const index = entriesSql([...state.identityFiles.values()].map(({ path }) => context.store.locate(path)));
   try {

@@ -4,19 +4,19 @@ import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { type Snapshot, snapshotOf } from '../log/snapshot.ts';
 import { explainFileError, isFileError } from '../storage/file-errors.ts';
 
-/** A reading of the newest version. */
+/** The result of reading the newest version. */
 export interface Reading<T> {
   readonly value: T;
-  /** Files of that version which could not be read. */
+  /** Files of that version that could not be read. */
   readonly lost: readonly LoggedFile[];
 }
 
-/** Each further try means that a writer committed while the files were read. */
+/** Each further attempt means that a writer committed while the files were read. */
 const MAX_TRIES = 5;
 
 /**
- * Reads data files of the newest version. A writer may replace files meanwhile, so that some seem lost; then everything is
- * read again, so that what is called lost in the end is what the newest version still names.
+ * Reads data files of the newest version. A writer may replace files in the meantime, so that some seem lost; then
+ * everything is read again, so that only files of the newest version are reported as lost.
  * @throws {EdrlakeError} what `read` throws, file errors as `LAKE_CORRUPT`
  */
 export async function withLatestSnapshot<T>(
@@ -40,8 +40,8 @@ export async function withLatestSnapshot<T>(
 }
 
 /**
- * The same for a reading that is content with the files that are there: of `choose`'s files the whole ones are read.
- * Footers are looked at only when DuckDB stumbles.
+ * The same, for reading only the files that exist: of the chosen files the intact ones are read. Footers are checked
+ * only when DuckDB fails.
  */
 export function readPresent<T>(
   context: CommitContext,
