@@ -9,9 +9,9 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   client: ['core'],
   pager: ['core'],
   flattener: ['core'],
-  writers: ['core', 'flattener'],
-  lake: ['core'],
-  runner: ['core', 'client', 'pager', 'flattener', 'writers', 'lake'],
+  writers: ['core'],
+  lake: ['core', 'writers'],
+  runner: ['core', 'client', 'pager', 'flattener', 'lake'],
   simulator: ['core'],
   cli: ['core', 'lake', 'runner', 'simulator'],
 };

@@ -8,7 +8,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
   core: ['errors', 'time', 'events', 'tables', 'process', '.'],
   client: ['rate-limit', 'http', 'auth', 'qualys', '.'],
   pager: ['json', 'scan', 'plan', 'fetch', '.'],
-  flattener: ['spec', 'sql', 'in-process', '.'],
+  flattener: ['spec', 'sql', 'stage', 'in-process', '.'],
   writers: ['.'],
   lake: ['storage', 'proofs', 'log', 'commit', 'recovery', 'maintenance', 'verify', 'query', 'examine', '.'],
   runner: [

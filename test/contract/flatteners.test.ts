@@ -9,11 +9,12 @@ import {
   arrowRows,
   asSet,
   type Bench,
+  drop,
   INGEST_DAY,
   openBench,
   stage,
   stagedRows,
-} from '../../packages/writers/test/staging.ts';
+} from '../../packages/flattener/test/staging.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -336,7 +337,7 @@ test.each([
         const bulk = await stagedRows(bench, staged);
         const { id: windowId } = spooled.window.window;
         const inProcess = arrowRows(flattenRecords(lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
-        await staged.drop();
+        await drop(bench, staged);
         for (const [name, rows] of Object.entries(bulk))
           expect(asSet(rows), name).toEqual(asSet(inProcess[name] ?? []));
       }),
@@ -418,7 +419,7 @@ test('the scan and SQL make the same of paths as the rules in this process', asy
       plain += lines.length - spooled.odd;
       const staged = await stage(bench, [spooled.window]);
       const { events = [] } = await stagedRows(bench, staged);
-      await staged.drop();
+      await drop(bench, staged);
       const { id: windowId } = spooled.window.window;
       const inProcess = arrowRows(flattenRecords(lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
       expect(asSet(events)).toEqual(asSet(inProcess.events ?? []));
@@ -438,6 +439,6 @@ test('the scan and the tables distinguish the same ids, in any form', async () =
     const { events = [] } = await stagedRows(bench, staged);
     expect([...new Set(ids)].sort()).toEqual(events.map((row) => row.event_id).sort());
     expect(staged.windows[0]?.distinctIds).toBe(new Set(ids).size);
-    await staged.drop();
+    await drop(bench, staged);
   }
 });

@@ -111,7 +111,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'forget-to-sync-data',
     effect: 'publishes data files before their bytes are on disk',
-    file: 'packages/writers/src/write-parquet.ts',
+    file: 'packages/writers/src/copy-parquet.ts',
     find: 'await syncPath(file);',
     replace: 'await Promise.resolve(syncPath);',
     tests: ['test/simulation'],

@@ -70,15 +70,8 @@ export {
   SPOOL_BROKEN,
   SPOOL_MEMBERS,
 } from './tables/record-shape.ts';
-export {
-  copyToParquetSql,
-  idHashSql,
-  quoteFile,
-  quoteName,
-  quoteText,
-  ROW_GROUP_ROWS,
-  writtenFile,
-} from './tables/sql-text.ts';
+export { rowsOf, type SqlConnection, withRowOrder } from './tables/sql-connection.ts';
+export { idHashSql, quoteFile, quoteName, quoteText } from './tables/sql-text.ts';
 export type { RejectReason, StagedBatch, StagedWindow, UnknownField } from './tables/staged-batch.ts';
 export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './tables/table-spec.ts';
 export {

@@ -22,16 +22,6 @@
  */
 export { flattenRecords } from './in-process/arrow-flatten.ts';
 export type { Fetched } from './in-process/flatten-record.ts';
-export { CHILD_TABLES, DOCUMENTED_LEFTOVERS, LAKE_TABLES } from './spec/lake-tables.ts';
+export { LAKE_TABLES } from './spec/lake-tables.ts';
 export { RECORD_SHAPE } from './spec/record-shape.ts';
-export { childRowsSql } from './sql/children.ts';
-export { conformingChildRowsSql, conformingEventsSql, LIST_COLUMNS, linesSql, noLinesSql } from './sql/conforming.ts';
-export type { Irregularities } from './sql/extra.ts';
-export {
-  irregularColumnsSql,
-  irregularElementsSql,
-  irregularitiesOf,
-  irregularRecordsSql,
-  RECORD_SECTIONS,
-} from './sql/irregular.ts';
-export { eventsSql } from './sql/irregular-events.ts';
+export { dropStagedBatch, type StageOptions, stageBatch } from './stage/stage-batch.ts';

@@ -1,6 +1,13 @@
 import { flattenRecords, LAKE_TABLES } from '@edrlake/flattener';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { goldenCases } from '../../../test/fixtures/golden.ts';
+import { asSet, type Bench, drop, openBench, plainRow, spool, stage, stagedRows } from './staging.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
 
 test.each(goldenCases())('$name flattens to exactly the golden rows', ({ records, tables }) => {
   const flat = flattenRecords(records.join('\n'), { windowId: 'w', ingestDay: '2026-11-21' });
@@ -20,6 +27,21 @@ test.each(goldenCases())('$name flattens to exactly the golden rows', ({ records
     );
     expect(rows, table.name).toEqual(tables[table.name]);
   }
+});
+
+test.each(goldenCases())('$name stages to exactly the golden rows', async ({ records, tables }) => {
+  const batch = await stage(bench, [await spool(bench.directory, records)]);
+  const staged = await stagedRows(bench, batch);
+  for (const table of LAKE_TABLES) {
+    const golden = (tables[table.name] ?? []).map((row) =>
+      plainRow(table, (name) => {
+        const isJson = table.columns.find((column) => column.name === name)?.type === 'json';
+        return isJson && row[name] !== undefined ? JSON.stringify(row[name]) : row[name];
+      }),
+    );
+    expect(asSet(staged[table.name] ?? []), table.name).toEqual(asSet(golden));
+  }
+  await drop(bench, batch);
 });
 
 test('every list and detail payload has a golden file', () => {

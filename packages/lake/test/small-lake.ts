@@ -1,14 +1,9 @@
-import { mkdir, open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   type Clock,
   type ColumnSpec,
   type ColumnType,
-  copyToParquetSql,
-  type DataFile,
   dayOf,
-  type FileLayout,
   idHashSql,
   NO_FILTER,
   quoteName,
@@ -19,7 +14,6 @@ import {
   type WindowFilter,
   type WindowProof,
   windowOf,
-  writtenFile,
 } from '@edrlake/core';
 import type { Lake, LakeOptions } from '../src/index.ts';
 
@@ -98,13 +92,12 @@ export const VERIFIED_MS = DAY_1 + 30 * DAY;
 
 let batches = 0;
 
-/** Stages rows as the writers do, from plain objects. `tables` has the columns of the lake that is opened. */
+/** Stages rows as the flattener does, from plain objects. `tables` has the columns of the lake that is opened. */
 async function stage(
   connection: DuckDBConnection,
   events: readonly SmallEvent[],
   rejects: readonly SmallReject[] = [],
   tables: readonly TableSpec[] = SMALL_TABLES,
-  layout: FileLayout = 'sorted',
 ): Promise<StagedBatch> {
   batches += 1;
   const name = (suffix: string) => `batch_${batches}_${suffix}`;
@@ -163,13 +156,6 @@ async function stage(
     windows: [],
     unknownFields: [],
     rejectReasons: [],
-    write: (directory, fileStem, exceptTable) =>
-      writeRows(connection, tables, rowTables, { directory, fileStem, exceptTable, layout }),
-    drop: async () => {
-      for (const suffix of ['events', 'certificates', 'rejects', 'identity']) {
-        await connection.run(`DROP TABLE IF EXISTS ${name(suffix)}`);
-      }
-    },
   };
 }
 
@@ -192,41 +178,6 @@ async function makeTable(connection: DuckDBConnection, name: string, columns: st
   for (let first = 0; first < rows.length; first += 500) {
     await connection.run(`INSERT INTO ${name} VALUES ${rows.slice(first, first + 500).join(', ')}`);
   }
-}
-
-async function writeRows(
-  connection: DuckDBConnection,
-  tables: readonly TableSpec[],
-  rowTables: Readonly<Record<string, string>>,
-  to: { directory: string; fileStem: string; exceptTable: string | null; layout: FileLayout },
-): Promise<DataFile[]> {
-  const { layout } = to;
-  const files: DataFile[] = [];
-  for (const spec of tables) {
-    const except = to.exceptTable === null ? '' : `WHERE id_hash NOT IN (SELECT id_hash FROM ${to.exceptTable})`;
-    const rows = `SELECT * FROM ${rowTables[spec.name]} ${except}`;
-    const days = await connection.runAndReadAll(
-      `SELECT DISTINCT ${spec.partitionBy}::VARCHAR FROM (${rows}) ORDER BY 1`,
-    );
-    for (const [day] of days.getRowsJson()) {
-      const partition = `${spec.partitionBy}=${day}`;
-      const path = `${spec.name}/${partition}/${to.fileStem}-0.parquet`;
-      const target = join(to.directory, path);
-      await mkdir(dirname(target), { recursive: true });
-      const ofDay = `SELECT * FROM (${rows}) WHERE ${spec.partitionBy} = DATE ${quoteText(String(day))}`;
-      const stats = await connection.runAndReadAll(copyToParquetSql(ofDay, spec, target, { layout }));
-      const [row] = stats.getRowObjectsJson();
-      const handle = await open(target, 'r');
-      await handle.sync().finally(() => handle.close());
-      files.push({
-        table: spec.name,
-        partition,
-        path,
-        ...writtenFile(spec, layout, row),
-      });
-    }
-  }
-  return files;
 }
 
 /** A proof of a window whose events are given; proven unless said otherwise. */
@@ -286,14 +237,15 @@ export async function deliver(
     readonly rejects?: readonly SmallReject[];
     readonly replace?: boolean;
     readonly tables?: readonly TableSpec[];
-    /** `sorted` unless given: then files are merged for their number and size alone. */
-    readonly layout?: FileLayout;
   } = {},
 ) {
-  const batch = await stage(await lake.connect(), events, more.rejects, more.tables, more.layout);
+  const connection = await lake.connect();
+  const batch = await stage(connection, events, more.rejects, more.tables);
   try {
     return await lake.commit({ batch, proofs: more.proofs ?? [], runId: 'test', replace: more.replace ?? false });
   } finally {
-    await batch.drop();
+    for (const name of [batch.identityTable, ...Object.values(batch.rowTables)]) {
+      await connection.run(`DROP TABLE ${quoteName(name)}`);
+    }
   }
 }

@@ -1,2 +1,2 @@
-export { writeArrowTables } from './parquetjs-writer.ts';
-export { type StageOptions, stageBatch } from './stage-batch.ts';
+export { copyToParquet } from './copy-parquet.ts';
+export { writeStagedRows } from './write-staged-rows.ts';

@@ -1,28 +1,30 @@
 /// <reference path="./parquetjs-lite.d.ts" />
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ColumnType, type DataFile, ROW_GROUP_ROWS, syncPath, type TableSpec } from '@edrlake/core';
-import { LAKE_TABLES } from '@edrlake/flattener';
+import { type ColumnType, type DataFile, syncPath, type TableSpec } from '@edrlake/core';
 import type { Table } from 'apache-arrow';
 import parquet, { type FieldDefinition, type ParquetSchema } from 'parquetjs-lite';
 import { type Cell, partitionedRows } from './arrow-rows.ts';
+import { ROW_GROUP_ROWS } from './copy-parquet.ts';
 
 /**
- * Writes Arrow tables as the bulk writer would, without native code: `directory/<table>/<partition>/<fileStem>-0.parquet`, the
- * same columns and types, rows in the table's sort order, one file for each table and partition that has rows, synced. Compressed with gzip, as the
- * library knows no zstd, and without statistics. Slower by a factor of about ten: for places where DuckDB cannot run.
+ * Writes Arrow tables as `writeStagedRows` would, without native code: for places where DuckDB cannot run. Files are
+ * `directory/<table>/<partition>/<fileStem>-0.parquet`, one for each table and partition that has rows, synced. Columns and
+ * types are the same; rows are in the table's sort order. The library knows no zstd, so files are compressed with gzip,
+ * and they have no statistics. It takes about ten times as long.
  * Every row is written: rows with one `event_id` are not reduced to one. A crash leaves a part of the files, the last one
  * without its footer, in `directory`: it must not be a table folder.
- * @param tables as made by `flattenRecords`
+ * @param rowsByTable rows by table name; a table without an entry gets no file
  */
 export async function writeArrowTables(
-  tables: Readonly<Record<string, Table>>,
+  tables: readonly TableSpec[],
+  rowsByTable: Readonly<Record<string, Table>>,
   directory: string,
   fileStem: string,
 ): Promise<readonly DataFile[]> {
   const files: DataFile[] = [];
-  for (const table of LAKE_TABLES) {
-    const rows = tables[table.name];
+  for (const table of tables) {
+    const rows = rowsByTable[table.name];
     if (rows === undefined) continue;
     for (const [day, ofDay] of partitionedRows(table, rows)) {
       const partition = `${table.partitionBy}=${day}`;

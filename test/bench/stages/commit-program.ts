@@ -1,11 +1,10 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf, type FetchedWindow, NO_FILTER, type StagedBatch, type WindowProof, windowOf } from '@edrlake/core';
-import { RECORD_SHAPE } from '@edrlake/flattener';
+import { dropStagedBatch, RECORD_SHAPE, stageBatch } from '@edrlake/flattener';
 import { fieldTable, scanPage } from '@edrlake/pager';
 import { openEdrLake } from '@edrlake/runner';
 import { startSimulator } from '@edrlake/simulator';
-import { stageBatch } from '@edrlake/writers';
 import { report, timed } from './own-time.ts';
 import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
 
@@ -35,7 +34,7 @@ for (let commitNo = 0; commitNo < commits; commitNo += 1) {
   const batch = staged.value;
   const request = { batch, proofs: [proofOf(window, batch)], runId: 'bench' };
   const committed = await timed(() => lake.commit(request));
-  await batch.drop();
+  await dropStagedBatch(connection, batch);
   stageSeconds.push(staged.seconds);
   commitSeconds.push(committed.seconds);
 }

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FetchedWindow } from '@edrlake/core';
+import { dropStagedBatch, LAKE_TABLES, stageBatch } from '@edrlake/flattener';
 import { openEdrLake } from '@edrlake/runner';
-import { stageBatch } from '@edrlake/writers';
+import { writeStagedRows } from '@edrlake/writers';
 import { type OwnTime, report, timed } from './own-time.ts';
 import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
 import { withStatementTimes } from './statement-times.ts';
@@ -26,8 +27,9 @@ const whole = await timed(async () => {
   for (const [batchNo, batch] of batchesOf(windows, order.batchBytes).entries()) {
     const staged = await timed(() => stageBatch(connection, batch, { prefix: 'bench', ingestDay: '2026-01-01' }));
     staging.push(staged);
-    writing.push(await timed(() => staged.value.write(order.folder, `batch-${batchNo}`, null)));
-    await staged.value.drop();
+    const target = { directory: order.folder, fileStem: `batch-${batchNo}`, exceptTable: null };
+    writing.push(await timed(() => writeStagedRows(connection, LAKE_TABLES, staged.value, target)));
+    await dropStagedBatch(connection, staged.value);
   }
 });
 await lake.close();

@@ -1,6 +1,5 @@
 import type { DuplicatesPerDay } from '../events/proof.ts';
 import type { Day } from '../time/time-range.ts';
-import type { DataFile } from './data-file.ts';
 
 /** What flattening found in one window of a batch. */
 export interface StagedWindow {
@@ -34,8 +33,9 @@ export interface UnknownField {
 }
 
 /**
- * Flattened rows of some windows, in temporary tables of one DuckDB connection, not yet files. The lake decides which of
- * them are new and has only those written. Nothing of it survives the process; the spool does.
+ * Flattened rows of some windows, in temporary tables of one DuckDB connection, not yet files: `flattener` makes and drops
+ * them, `lake` decides which of them are new, and `writers` writes those. Nothing of it survives the process; the spool
+ * does.
  */
 export interface StagedBatch {
   /**
@@ -50,12 +50,4 @@ export interface StagedBatch {
   readonly unknownFields: readonly UnknownField[];
   /** The most frequent first; empty where every record is an event. */
   readonly rejectReasons: readonly RejectReason[];
-  /**
-   * Writes the staged rows as `directory/<table>/<partition>/<fileStem>-<n>.parquet`, one file per table and partition that has rows.
-   * `exceptTable` names a temporary table of `id_hash` values whose events and rejects are left out.
-   * The files are synced; paths in the result are relative to `directory`.
-   */
-  write(directory: string, fileStem: string, exceptTable: string | null): Promise<readonly DataFile[]>;
-  /** Drops the temporary tables. */
-  drop(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { type DataFile, EdrlakeError, idHashSql, type StagedBatch, type WindowProof } from '@edrlake/core';
+import { writeStagedRows } from '@edrlake/writers';
 import type { CommitContext } from '../log/commit-context.ts';
 import { type LakeState, newsIn } from '../log/lake-state.ts';
 import { rowsOf } from '../log/table-rows.ts';
@@ -171,7 +172,8 @@ async function stageRows(
   if (batch === null || written === 0) return { fingerprint, files: [] };
   const [row] = await rowsOf(context.connection, `SELECT count(*)::INTEGER AS rows FROM ${TEMP_TABLES.except}`);
   const except = Number(row?.rows) === 0 ? null : TEMP_TABLES.except;
-  return { fingerprint, files: await batch.write(context.store.locate(stage), commitId, except) };
+  const target = { directory: context.store.locate(stage), fileStem: commitId, exceptTable: except };
+  return { fingerprint, files: await writeStagedRows(context.connection, context.tables, batch, target) };
 }
 
 /**

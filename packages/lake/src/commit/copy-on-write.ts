@@ -1,14 +1,6 @@
 import { dirname } from 'node:path';
-import {
-  copyToParquetSql,
-  dayOf,
-  quoteName,
-  type StagedBatch,
-  syncPath,
-  type TimeRange,
-  type WindowProof,
-  writtenFile,
-} from '@edrlake/core';
+import { dayOf, quoteName, type StagedBatch, type TimeRange, type WindowProof } from '@edrlake/core';
+import { copyToParquet } from '@edrlake/writers';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
@@ -62,11 +54,11 @@ export async function rewriteWithoutDeleted(
       const location = context.store.locate(`${stage}/${path}`);
       await makeFolder(dirname(location));
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
-      const shape = { layout: file.layout, maxRows: file.rowCount };
-      const [stats] = await rowsOf(context.connection, copyToParquetSql(kept, table, location, shape));
-      await syncPath(location);
-      const { partition, layout } = file;
-      added.push({ table: table.name, partition, path, ...writtenFile(table, layout, stats), schemaVersion });
+      const written = await copyToParquet(context.connection, kept, table, location, {
+        layout: file.layout,
+        maxRows: file.rowCount,
+      });
+      added.push({ table: table.name, partition: file.partition, path, ...written, schemaVersion });
     }
   }
   return { added, removed };

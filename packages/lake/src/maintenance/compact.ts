@@ -1,15 +1,6 @@
 import { dirname } from 'node:path';
-import {
-  copyToParquetSql,
-  type Day,
-  EdrlakeError,
-  isMemoryError,
-  quoteName,
-  sum,
-  syncPath,
-  type TimeRange,
-  writtenFile,
-} from '@edrlake/core';
+import { type Day, EdrlakeError, isMemoryError, quoteName, sum, type TimeRange } from '@edrlake/core';
+import { copyToParquet } from '@edrlake/writers';
 import { buildLogEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
@@ -206,13 +197,8 @@ async function mergeOne(
   const reader = { store: context.store, schemas: state.schemas };
   const before = tableRowsSql(reader, table, inputs);
   const maxRows = sum(inputs, ({ rowCount }) => rowCount);
-  const copy = copyToParquetSql(before, table, location, { layout: 'sorted', maxRows });
-  const [stats] = await rowsOf(context.connection, copy);
-  await syncPath(location);
-  const output: LoggedFile = {
-    ...{ table: table.name, partition, path, schemaVersion },
-    ...writtenFile(table, 'sorted', stats),
-  };
+  const written = await copyToParquet(context.connection, before, table, location, { layout: 'sorted', maxRows });
+  const output: LoggedFile = { table: table.name, partition, path, schemaVersion, ...written };
   const schemas = new Map(state.schemas).set(schemaVersion, {
     [table.name]: table.columns.map(({ name, type }) => ({ name, type })),
   });

@@ -1,17 +1,6 @@
 import { dirname } from 'node:path';
-import {
-  copyToParquetSql,
-  type Day,
-  dayOf,
-  idHashSql,
-  quoteName,
-  quoteText,
-  sum,
-  syncPath,
-  type TableSpec,
-  type TimeRange,
-  writtenFile,
-} from '@edrlake/core';
+import { type Day, dayOf, idHashSql, quoteName, quoteText, sum, type TableSpec, type TimeRange } from '@edrlake/core';
+import { copyToParquet } from '@edrlake/writers';
 import { buildLogEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
 import { TEMP_TABLES } from '../commit/classify-batch.ts';
 import { rewriteWithoutDeleted } from '../commit/copy-on-write.ts';
@@ -216,13 +205,9 @@ async function writeWinners(
       const location = store.locate(`${stage}/${path}`);
       await makeFolder(dirname(location));
       const ofDay = `SELECT * FROM (${rows}) WHERE event_date = DATE ${quoteText(day)}`;
-      const [stats] = await rowsOf(connection, copyToParquetSql(ofDay, table, location, { layout: 'sorted', maxRows }));
-      if (Number(stats?.count) === 0) {
-        await store.remove(`${stage}/${path}`);
-        continue;
-      }
-      await syncPath(location);
-      added.push({ table: table.name, partition, path, ...writtenFile(table, 'sorted', stats), schemaVersion });
+      const written = await copyToParquet(connection, ofDay, table, location, { layout: 'sorted', maxRows });
+      if (written.rowCount === 0) await store.remove(`${stage}/${path}`);
+      else added.push({ table: table.name, partition, path, ...written, schemaVersion });
     }
   }
   return added;

@@ -1,4 +1,5 @@
 import type { FetchedWindow } from '@edrlake/core';
+import { dropStagedBatch } from '@edrlake/flattener';
 import type { CommitSession } from '@edrlake/lake';
 import type { RunJournal } from '../run/journal.ts';
 import type { BatchResult, RunContext } from '../run/run-context.ts';
@@ -70,7 +71,7 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
     try {
       await before;
     } catch (thrown) {
-      await flat.staged.drop();
+      await dropStagedBatch(session.connection, flat.staged);
       throw thrown;
     }
     await record(windows, await commitBatch(run, tally, flat, session));

@@ -8,9 +8,9 @@ import {
   type Window,
   type WindowProof,
 } from '@edrlake/core';
+import { dropStagedBatch, stageBatch } from '@edrlake/flattener';
 import type { CommitSession } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
-import { stageBatch } from '@edrlake/writers';
 import { knownClocks } from '../run/read-clocks.ts';
 import { hasTooManyRejects } from '../run/reject-share.ts';
 import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
@@ -71,7 +71,7 @@ export async function commitBatch(
     const { unknownFields, rejectReasons } = staged;
     return { proofs, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
   } finally {
-    await staged.drop();
+    await dropStagedBatch(session.connection, staged);
   }
 }
 

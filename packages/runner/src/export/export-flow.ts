@@ -21,7 +21,7 @@ import { type StartedRun, startRun } from './start-run.ts';
  *     coveredWindows    drops windows that the lake already proves
  *     fetchWindows      windows → pages in the spool, several windows at once (pager)
  *     batchWindows      fetched windows → batches, bounded by bytes
- *     batchPipeline     two batches at a time: flattenBatch (writers), then commitBatch (lake), in order
+ *     batchPipeline     two batches at a time: flattenBatch (flattener), then commitBatch (lake), in order
  *     finishRun         writes the report to the journal
  *
  * Safe to run again at any time. A run that died is resumed with its plan and its complete pages. Windows that the lake

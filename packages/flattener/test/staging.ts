@@ -10,8 +10,7 @@ import {
   type TableSpec,
   windowOf,
 } from '@edrlake/core';
-import { LAKE_TABLES } from '@edrlake/flattener';
-import { stageBatch } from '@edrlake/writers';
+import { dropStagedBatch, LAKE_TABLES, stageBatch } from '@edrlake/flattener';
 import type { Table } from 'apache-arrow';
 import { isLosslessNumber, parse } from 'lossless-json';
 
@@ -25,7 +24,7 @@ export interface Bench {
 }
 
 export async function openBench(): Promise<Bench> {
-  const directory = await mkdtemp(join(tmpdir(), 'edrlake-writers-'));
+  const directory = await mkdtemp(join(tmpdir(), 'edrlake-staging-'));
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: '512MB',
     threads: '2',
@@ -84,6 +83,10 @@ let batchNumber = 0;
 export function stage(bench: Bench, windows: readonly FetchedWindow[]): Promise<StagedBatch> {
   batchNumber += 1;
   return stageBatch(bench.connection, windows, { prefix: `batch${batchNumber}`, ingestDay: INGEST_DAY });
+}
+
+export function drop(bench: Bench, batch: StagedBatch): Promise<void> {
+  return dropStagedBatch(bench.connection, batch);
 }
 
 /** A row for comparing: ISO instants, days, integers as text beyond 32 bits, JSON parsed with its numbers as text. */

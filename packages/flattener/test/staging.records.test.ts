@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { EdrlakeError } from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Bench, openBench, plainRows, spool, stage, stagedRows } from './staging.ts';
+import { type Bench, drop, openBench, plainRows, spool, stage, stagedRows } from './staging.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -47,7 +47,7 @@ test('the staged tables have the columns and types of the spec, and the hash of 
     ['id_hash', 'UBIGINT'],
     ['content_hash', 'UBIGINT'],
   ]);
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('each window is told what it held, and rejects name theirs', async () => {
@@ -86,7 +86,7 @@ test('each window is told what it held, and rejects name theirs', async () => {
       record: { id: 'x' },
     },
   ]);
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('rejects keep the times that can be read, and are counted by their day', async () => {
@@ -112,7 +112,7 @@ test('rejects keep the times that can be read, and are counted by their day', as
     ['not an object', null, null],
     ['unreadable event time', null, laterTime],
   ]);
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('of one id the newest processed time stays, of equals the one delivered last, with its own children only', async () => {
@@ -141,7 +141,7 @@ test('of one id the newest processed time stays, of equals the one delivered las
     ['a', 'newest', '0'],
   ]);
   expect(await values(`SELECT count(*), count(DISTINCT id_hash) FROM "${batch.identityTable}"`)).toEqual([[3n, 3n]]);
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('two identical rejects of a window are two, and the same two when delivered again', async () => {
@@ -149,7 +149,7 @@ test('two identical rejects of a window are two, and the same two when delivered
   const identities = async () => {
     const batch = await stage(bench, [await spool(bench.directory, lines), await spool(bench.directory, ['{"n":2}'])]);
     const rows = await values(`SELECT id_hash, content_hash FROM "${batch.identityTable}" ORDER BY ALL`);
-    await batch.drop();
+    await drop(bench, batch);
     return rows;
   };
   const once = await identities();
@@ -181,7 +181,7 @@ test('one odd event among 100,000 loses nothing, and of equals the last one stay
   expect(batch.unknownFields).toEqual(
     ['amsi', 'asset', 'file.size', 'file.x'].map((path) => ({ path, eventCount: 1, firstDay: '2020-08-17' })),
   );
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('unknown fields are counted by event with their first day, documented ones are no news', async () => {
@@ -199,7 +199,7 @@ test('unknown fields are counted by event with their first day, documented ones 
     { path: 'indicator1[].kind', eventCount: 1, firstDay: '2020-08-17' },
     { path: 'indicator2[]', eventCount: 1, firstDay: '2020-08-17' },
   ]);
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('a record with 20,000 unknown names keeps them all, within the memory of any other', async () => {
@@ -212,7 +212,7 @@ test('a record with 20,000 unknown names keeps them all, within the memory of an
   expect(rest).toEqual({ ...root, 'a/~b': { c: 1 } });
   expect(file).toEqual({ ...section, list: [1] });
   expect(batch.unknownFields.length).toBe(40_002);
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('windows without records stage to empty tables', async () => {
@@ -224,7 +224,7 @@ test('windows without records stage to empty tables', async () => {
   for (const table of LAKE_TABLES) {
     expect(await plainRows(bench.connection, table, `"${batch.rowTables[table.name]}"`)).toEqual([]);
   }
-  await batch.drop();
+  await drop(bench, batch);
 });
 
 test('pages that do not hold what they were said to are an error, and nothing stays behind', async () => {
@@ -237,7 +237,7 @@ test('pages that do not hold what they were said to are an error, and nothing st
 
 test('a batch leaves no table behind once it is dropped', async () => {
   const batch = await stage(bench, [await spool(bench.directory, [event('a')])]);
-  await batch.drop();
+  await drop(bench, batch);
   expect(await values('SELECT count(*) FROM duckdb_tables()')).toEqual([[0n]]);
 });
 
@@ -265,5 +265,5 @@ test('a record that could not be read is a reject with its reason, its text, and
     ['nested too deeply', null, null, null, `{"a":${'['.repeat(5_000)}`],
     ['not UTF-8', null, 'x', '2020-08-17T04:15:06.000Z', kept],
   ]);
-  await batch.drop();
+  await drop(bench, batch);
 });

@@ -1,4 +1,3 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   EdrlakeError,
   type FetchedWindow,
@@ -7,8 +6,9 @@ import {
   quoteFile,
   quoteName,
   quoteText,
+  type SqlConnection,
 } from '@edrlake/core';
-import { linesSql, noLinesSql } from '@edrlake/flattener';
+import { linesSql, noLinesSql } from '../sql/conforming.ts';
 
 /** Temporary tables of a batch's source: `pages` (`filename`, `window_no`), the odd records as events, and what is odd in them. To be dropped after staging. */
 export const SPOOL_TABLES = ['pages', 'odd_events', 'odd_records'] as const;
@@ -18,7 +18,7 @@ const LINE_BYTES = 16_777_216;
 
 /** Names the windows' pages in a table and returns a relation of their lines, in the order of the windows and pages. */
 export async function spooledLines(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   windows: readonly FetchedWindow[],
   pagesTable: string,
 ): Promise<string> {

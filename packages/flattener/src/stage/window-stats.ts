@@ -1,6 +1,12 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { type Day, type DuplicatesPerDay, EdrlakeError, type FetchedWindow, type StagedWindow } from '@edrlake/core';
-import { rowsOf } from './rows.ts';
+import {
+  type Day,
+  type DuplicatesPerDay,
+  EdrlakeError,
+  type FetchedWindow,
+  rowsOf,
+  type SqlConnection,
+  type StagedWindow,
+} from '@edrlake/core';
 
 type DayRow = Readonly<Record<string, unknown>>;
 
@@ -10,7 +16,7 @@ type DayRow = Readonly<Record<string, unknown>>;
  * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a window's pages do not hold the records they were said to.
  */
 export async function stagedWindowsOf(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   events: string,
   windows: readonly FetchedWindow[],
 ): Promise<readonly StagedWindow[]> {

@@ -1,4 +1,3 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   type Day,
   EdrlakeError,
@@ -6,22 +5,18 @@ import {
   idHashSql,
   quoteName,
   quoteText,
+  rowsOf,
+  type SqlConnection,
   type StagedBatch,
+  withRowOrder,
 } from '@edrlake/core';
-import {
-  CHILD_TABLES,
-  conformingChildRowsSql,
-  conformingEventsSql,
-  LAKE_TABLES,
-  LIST_COLUMNS,
-} from '@edrlake/flattener';
+import { CHILD_TABLES, LAKE_TABLES } from '../spec/lake-tables.ts';
+import { conformingChildRowsSql, conformingEventsSql, LIST_COLUMNS } from '../sql/conforming.ts';
 import { openIrregular } from './irregular-records.ts';
 import { rejectReasonsOf } from './reject-reasons.ts';
-import { rowsOf } from './rows.ts';
 import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
 import { stagedWindowsOf } from './window-stats.ts';
-import { writeStagedRows } from './write-parquet.ts';
 
 /** What distinguishes a batch from others on the same connection. */
 export interface StageOptions {
@@ -42,29 +37,34 @@ const BOOKKEEPING = [...LIST_COLUMNS, 'odd', 'filename', 'content_hash', 'place'
  * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a page cannot be read or does not hold the records it was said to.
  */
 export async function stageBatch(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   windows: readonly FetchedWindow[],
   options: StageOptions,
 ): Promise<StagedBatch> {
   const tableName = (name: string) => `${options.prefix}_${name}`;
-  const names = [...LAKE_TABLES.map((table) => table.name), 'identity', ...SPOOL_TABLES].map(tableName);
-  const drop = async () => {
-    for (const name of names) await connection.run(`DROP TABLE IF EXISTS temp.${quoteName(name)}`);
-  };
   try {
-    return await withSettings(connection, () => stage(connection, windows, options.ingestDay, tableName, drop));
+    return await withRowOrder(connection, () => stage(connection, windows, options.ingestDay, tableName));
   } catch (error) {
-    await drop();
+    const tables = [...LAKE_TABLES.map((table) => table.name), 'identity', ...SPOOL_TABLES];
+    await dropTables(connection, tables.map(tableName));
     throw error;
   }
 }
 
+/** Drops the temporary tables of a batch, on the connection on which it was staged. */
+export async function dropStagedBatch(connection: SqlConnection, batch: StagedBatch): Promise<void> {
+  await dropTables(connection, [batch.identityTable, ...Object.values(batch.rowTables)]);
+}
+
+async function dropTables(connection: SqlConnection, names: readonly string[]): Promise<void> {
+  for (const name of names) await connection.run(`DROP TABLE IF EXISTS temp.${quoteName(name)}`);
+}
+
 async function stage(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   windows: readonly FetchedWindow[],
   ingestDay: Day,
   tableName: (name: string) => string,
-  drop: () => Promise<void>,
 ): Promise<StagedBatch> {
   const events = quoteName(tableName('events'));
   const pages = quoteName(tableName('pages'));
@@ -93,7 +93,7 @@ async function stage(
   await makeIdentities(connection, quoteName(identityTable), events, rejects);
   for (const column of BOOKKEEPING) await dropColumn(connection, events, column);
   await dropColumn(connection, rejects, 'content_hash');
-  for (const name of SPOOL_TABLES) await connection.run(`DROP TABLE IF EXISTS temp.${quoteName(tableName(name))}`);
+  await dropTables(connection, SPOOL_TABLES.map(tableName));
   const rowTables = Object.fromEntries(LAKE_TABLES.map((table) => [table.name, tableName(table.name)]));
   return {
     identityTable,
@@ -101,39 +101,11 @@ async function stage(
     windows: stagedWindows,
     unknownFields: await unknownFieldsOf(connection, rowTables),
     rejectReasons,
-    write: (directory, fileStem, exceptTable) =>
-      withSettings(connection, () => writeStagedRows(connection, rowTables, { directory, fileStem, exceptTable })),
-    drop,
   };
 }
 
-/**
- * How the connection is set while a batch is staged, whatever it is set to otherwise. Rows keep the order of the pages:
- * `removeDuplicates` tells by row ids what was delivered later. No statement here holds a query twice, and looking for one takes a
- * quarter of the time a statement is planned.
- */
-const SETTINGS: Readonly<Record<string, string>> = {
-  preserve_insertion_order: 'true',
-  disabled_optimizers: 'common_subplan',
-};
-
-/** Runs something with `SETTINGS` and puts back what was set before, also after an error. */
-async function withSettings<T>(connection: DuckDBConnection, run: () => Promise<T>): Promise<T> {
-  const names = Object.keys(SETTINGS);
-  const current = names.map((name) => `current_setting('${name}')::VARCHAR AS ${name}`).join(', ');
-  const [before = {}] = await rowsOf(connection, `SELECT ${current}`);
-  const set = (values: Readonly<Record<string, unknown>>) =>
-    connection.run(names.map((name) => `SET ${name} = ${quoteText(String(values[name] ?? ''))}`).join('; '));
-  await set(SETTINGS);
-  try {
-    return await run();
-  } finally {
-    await set(before);
-  }
-}
-
 /** Reads all lines. Those of odd records become rows with nothing but their text, so that every row is where it was delivered. */
-async function readPlain(connection: DuckDBConnection, events: string, lines: string): Promise<void> {
+async function readPlain(connection: SqlConnection, events: string, lines: string): Promise<void> {
   const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${conformingEventsSql(lines)})`;
   try {
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${events} AS ${plain}`);
@@ -147,7 +119,7 @@ async function readPlain(connection: DuckDBConnection, events: string, lines: st
  * yields the same two: the identity is the record's text and its number among its equals.
  */
 async function makeRejects(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   rejects: string,
   placed: string,
   ingestDay: string,
@@ -163,7 +135,7 @@ async function makeRejects(
 }
 
 /** Leaves one row an event id. Most batches hold no duplicate, and then only the hashes are grouped. */
-async function removeDuplicates(connection: DuckDBConnection, events: string): Promise<void> {
+async function removeDuplicates(connection: SqlConnection, events: string): Promise<void> {
   const repeated = `SELECT id_hash FROM ${events} GROUP BY id_hash HAVING count(*) > 1`;
   const ranked = `SELECT rowid AS row, row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, coalesce(place, rowid) DESC) AS rank FROM ${events} WHERE id_hash IN (${repeated})`;
   await connection.run(`DELETE FROM ${events} WHERE rowid IN (SELECT row FROM (${ranked}) WHERE rank > 1)`);
@@ -176,7 +148,7 @@ async function removeDuplicates(connection: DuckDBConnection, events: string): P
 }
 
 async function makeIdentities(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   identity: string,
   events: string,
   rejects: string,
@@ -186,6 +158,6 @@ async function makeIdentities(
   );
 }
 
-async function dropColumn(connection: DuckDBConnection, table: string, column: string): Promise<void> {
+async function dropColumn(connection: SqlConnection, table: string, column: string): Promise<void> {
   await connection.run(`ALTER TABLE ${table} DROP COLUMN ${quoteName(column)}`);
 }

@@ -1,17 +1,17 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { idHashSql, quoteName, quoteText, SPOOL_BROKEN, type TableSpec } from '@edrlake/core';
 import {
-  CHILD_TABLES,
-  childRowsSql,
-  eventsSql,
-  type Irregularities,
-  irregularColumnsSql,
-  irregularElementsSql,
-  irregularitiesOf,
-  irregularRecordsSql,
-  LAKE_TABLES,
-} from '@edrlake/flattener';
-import { rowsOf } from './rows.ts';
+  idHashSql,
+  quoteName,
+  quoteText,
+  rowsOf,
+  SPOOL_BROKEN,
+  type SqlConnection,
+  type TableSpec,
+} from '@edrlake/core';
+import { CHILD_TABLES, LAKE_TABLES } from '../spec/lake-tables.ts';
+import { childRowsSql } from '../sql/children.ts';
+import type { Irregularities } from '../sql/extra.ts';
+import { irregularColumnsSql, irregularElementsSql, irregularitiesOf, irregularRecordsSql } from '../sql/irregular.ts';
+import { eventsSql } from '../sql/irregular-events.ts';
 
 /** The records of a batch that do not fit the shape. */
 export interface IrregularRecords {
@@ -27,7 +27,7 @@ export interface IrregularRecords {
  * @param events table of what `conformingEventsSql` read, with `id_hash` and `place`
  */
 export async function openIrregular(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   events: string,
   tableName: (name: 'odd_events' | 'odd_records') => string,
 ): Promise<IrregularRecords> {
@@ -83,14 +83,14 @@ function recordsSql(events: string): string {
 const NO_REJECTS =
   '(SELECT NULL::VARCHAR AS record, NULL::VARCHAR AS reject_reason, NULL::VARCHAR AS reject_path, NULL::VARCHAR AS filename, NULL::UBIGINT AS content_hash, NULL::UBIGINT AS id_hash, NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS processed_time WHERE false)';
 
-async function odditiesIn(connection: DuckDBConnection, records: string, oddRecords: string): Promise<Irregularities> {
+async function odditiesIn(connection: SqlConnection, records: string, oddRecords: string): Promise<Irregularities> {
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${oddRecords} AS ${irregularRecordsSql(`(${records})`)}`);
   const [union] = await rowsOf(connection, `SELECT coalesce(bit_or(odd), 0)::VARCHAR AS odd FROM ${oddRecords}`);
   return irregularitiesOf(BigInt(String(union?.odd)));
 }
 
 /** Dotted paths of the child arrays in which some element holds what the spec does not name. */
-async function oddArraysOf(connection: DuckDBConnection, events: string): Promise<readonly string[]> {
+async function oddArraysOf(connection: SqlConnection, events: string): Promise<readonly string[]> {
   const queries = CHILD_TABLES.flatMap((table) =>
     (table.arrays ?? []).map((path) => irregularElementsSql(table, path, events)),
   );

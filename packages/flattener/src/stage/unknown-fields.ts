@@ -1,7 +1,6 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import { quoteName, quoteText, type UnknownField } from '@edrlake/core';
-import { CHILD_TABLES, DOCUMENTED_LEFTOVERS, RECORD_SECTIONS } from '@edrlake/flattener';
-import { rowsOf } from './rows.ts';
+import { quoteName, quoteText, rowsOf, type SqlConnection, type UnknownField } from '@edrlake/core';
+import { CHILD_TABLES, DOCUMENTED_LEFTOVERS } from '../spec/lake-tables.ts';
+import { RECORD_SECTIONS } from '../sql/irregular.ts';
 
 /** Distinct sets of leftover keys looked at in one table: a source that invents keys must not fill the memory. */
 const MAX_SHAPES = 1_000;
@@ -11,7 +10,7 @@ const MAX_SHAPES = 1_000;
  * of leftover keys, the most frequent first.
  */
 export async function unknownFieldsOf(
-  connection: DuckDBConnection,
+  connection: SqlConnection,
   rowTables: Readonly<Record<string, string>>,
 ): Promise<readonly UnknownField[]> {
   const found = new Map<string, UnknownField>();
@@ -50,7 +49,7 @@ interface Shape {
   readonly firstDay: string;
 }
 
-async function shapes(connection: DuckDBConnection, table: string, keysSql: string): Promise<readonly Shape[]> {
+async function shapes(connection: SqlConnection, table: string, keysSql: string): Promise<readonly Shape[]> {
   const rows = await rowsOf(
     connection,
     `SELECT any_value(keys) AS keys, count(DISTINCT id_hash)::INTEGER AS events, min(event_date)::VARCHAR AS first_day FROM (SELECT ${keysSql} AS keys, id_hash, event_date FROM ${quoteName(table)} WHERE extra IS NOT NULL) GROUP BY hash(keys) ORDER BY events DESC, first_day LIMIT ${MAX_SHAPES}`,

@@ -1,12 +1,10 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
-import type { RejectReason } from '@edrlake/core';
-import { rowsOf } from './rows.ts';
+import { type RejectReason, rowsOf, type SqlConnection } from '@edrlake/core';
 
 /** Characters of a record that are shown as a sample. */
 const SAMPLE_LENGTH = 200;
 
 /** Why records became rejects, the most frequent reason first, each with the beginning of one record on one line. */
-export async function rejectReasonsOf(connection: DuckDBConnection, rejects: string): Promise<readonly RejectReason[]> {
+export async function rejectReasonsOf(connection: SqlConnection, rejects: string): Promise<readonly RejectReason[]> {
   const sample = `min(left(record, ${SAMPLE_LENGTH + 1}))`;
   const rows = await rowsOf(
     connection,
