@@ -160,10 +160,18 @@ export const FLATTENING: readonly PlantedBug[] = [
   {
     name: 'older-version-wins',
     effect: 'keeps the older one of two versions of an event in a batch',
-    file: 'packages/flattener/src/stage/stage-batch.ts',
-    find: 'ORDER BY processed_time DESC NULLS LAST',
-    replace: 'ORDER BY processed_time ASC NULLS LAST',
+    file: 'packages/core/src/tables/version-order.ts',
+    find: 'processed_time DESC NULLS LAST, event_time DESC',
+    replace: 'processed_time ASC NULLS LAST, event_time DESC',
     tests: ['packages/flattener/test/staging.records.test.ts', 'packages/lake/test/commit.upsert.test.ts'],
+  },
+  {
+    name: 'store-by-arrival',
+    effect: 'moves an event that the API lists on two days with each fetch',
+    file: 'packages/core/src/tables/version-order.ts',
+    find: '.event_time)`;',
+    replace: '.event_time IS NULL)`;',
+    tests: ['test/cases/one-id-on-two-days.test.ts', 'packages/lake/test/commit.upsert.test.ts'],
   },
   {
     name: 'write-known-events-again',

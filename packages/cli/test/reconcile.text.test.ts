@@ -9,6 +9,7 @@ const MATCH: ReconciledDay = {
   inApi: 1_000,
   whenFetched: 1_000,
   inLake: 1_000,
+  countedTwice: 0,
   distinctIds: 1_000,
   lostFiles: [],
   verdict: 'match',
@@ -55,6 +56,7 @@ describe('a comparison in words', () => {
   it('has one word for each verdict', () => {
     expect(verdictText(MATCH)).toBe('match');
     expect(verdictText({ ...MATCH, difference: 7 })).toBe('match, 7 kept');
+    expect(verdictText({ ...MATCH, countedTwice: 2 })).toBe('match, 2 listed twice');
     expect(verdictText(LATE)).toBe('late +500');
     expect(verdictText({ ...LATE, verdict: 'missing' })).toBe('missing -500');
     expect(verdictText({ ...MATCH, verdict: 'missing' })).toBe('missing');

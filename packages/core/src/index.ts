@@ -27,6 +27,7 @@ export {
   countedTwice,
   type DuplicatesPerDay,
   type FetchedWindow,
+  type OtherVersion,
   type SpooledPage,
   type WindowProof,
 } from './events/proof.ts';
@@ -72,8 +73,15 @@ export {
 } from './tables/record-shape.ts';
 export { rowsOf, type SqlConnection, withRowOrder } from './tables/sql-connection.ts';
 export { idHashSql, quoteFile, quoteName, quoteText } from './tables/sql-text.ts';
-export type { RejectReason, StagedBatch, StagedWindow, UnknownField } from './tables/staged-batch.ts';
+export {
+  MAX_OTHER_VERSIONS,
+  type RejectReason,
+  type StagedBatch,
+  type StagedWindow,
+  type UnknownField,
+} from './tables/staged-batch.ts';
 export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './tables/table-spec.ts';
+export { BEST_VERSION_FIRST, isBetterVersionSql } from './tables/version-order.ts';
 export {
   type BothClocks,
   beforeNow,

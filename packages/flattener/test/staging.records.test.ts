@@ -115,7 +115,7 @@ test('rejects keep the times that can be read, and are counted by their day', as
   await drop(bench, batch);
 });
 
-test('of one id the newest processed time stays, of equals the one delivered last, with its own children only', async () => {
+test('of one id the newest processed time stays, of equals the newest event time, then the one delivered last, with its own children only', async () => {
   const at = (time: string, tag: string) => ({
     eventProcessedTime: time,
     action: tag,

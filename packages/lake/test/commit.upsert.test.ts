@@ -13,6 +13,7 @@ describe('a commit', () => {
     const result = await deliver(lake, [EVENT, { ...OTHER, timeMs: DAY_1 + DAY }], { rejects: ['bad'] });
     expect(result).toEqual({
       ...{ version: 1, newEvents: 2, changedEvents: 0, unchangedEvents: 0, deletedEvents: 0 },
+      otherVersions: 0,
       ...{ filesAdded: 5, filesRemoved: 0 },
     });
     expect(await ask(lake, 'SELECT event_date, event_id, score FROM events ORDER BY ALL')).toEqual([
@@ -91,6 +92,58 @@ describe('a commit', () => {
     const result = await deliver(lake, [{ ...EVENT, processedMs: DAY_1 + 4 * HOUR, score: 4 }]);
     expect(result).toMatchObject({ version: 1, changedEvents: 0, unchangedEvents: 1 });
     expect(await ask(lake, 'SELECT score FROM events')).toEqual([[5]]);
+  });
+
+  test.each([
+    ['processed at the same time', DAY_1 + 5 * HOUR],
+    ['without a processing time', undefined],
+  ])('keeps the one that happened later of two versions %s, in any order of arrival', async (_, processedMs) => {
+    const known = { ...EVENT, ...(processedMs !== undefined && { processedMs }) };
+    const [first, second] = [known, { ...known, timeMs: DAY_1 + DAY }];
+    for (const order of [
+      [first, second, first],
+      [second, first, second],
+    ]) {
+      const lake = await openSmall(await newDirectory());
+      for (const version of order) await deliver(lake, [version]);
+      expect(await ask(lake, 'SELECT event_date, event_id FROM events')).toEqual([['2020-08-18', 'F_1']]);
+    }
+  });
+
+  test('of a version that is not stored leaves it out of its day, until the day is counted again', async () => {
+    const directory = await newDirectory();
+    const lake = await openSmall(directory);
+    const later = { ...EVENT, timeMs: DAY_1 + DAY, processedMs: DAY_1 + DAY };
+    const earlier = { ...EVENT, processedMs: DAY_1 + DAY };
+    const firstDay = { startMs: DAY_1, endMs: DAY_1 + DAY };
+    const dayOne = (events: Parameters<typeof proofOfDays>[2]) => ({ proofs: [proofOfDays(DAY_1, 1, events)] });
+    await deliver(lake, [later]);
+    expect(await deliver(lake, [earlier, OTHER], dayOne([earlier, OTHER]))).toMatchObject({ otherVersions: 1 });
+    expect(await lake.coverage(firstDay)).toMatchObject([{ counted: 1, inLake: 1, verdict: 'complete' }]);
+    expect(await lake.countedTwice([firstDay], 'event')).toEqual([1]);
+    expect(await lake.countedTwice([{ startMs: DAY_1, endMs: DAY_1 + 2 * DAY }], 'event', 'NETWORK')).toEqual([0]);
+    const reopened = await openSmall(directory);
+    expect(await reopened.listedTwice()).toBe(1);
+    // Delivered once more it is nothing new.
+    const { version } = await lake.snapshot();
+    expect(await deliver(lake, [earlier, OTHER], dayOne([earlier, OTHER]))).toMatchObject({ version });
+
+    await deliver(lake, [OTHER], dayOne([OTHER]));
+    expect(await lake.coverage(firstDay)).toMatchObject([{ counted: 1, inLake: 1, verdict: 'complete' }]);
+    expect([await lake.countedTwice([firstDay], 'event'), await lake.listedTwice()]).toEqual([[0], 1]);
+  });
+
+  test('that moves an event to another day says so of the day where its proof has counted it', async () => {
+    const lake = await openSmall(await newDirectory());
+    const firstDay = { startMs: DAY_1, endMs: DAY_1 + DAY };
+    await deliver(lake, [EVENT, OTHER], { proofs: [proofOfDays(DAY_1, 1, [EVENT, OTHER])] });
+    await deliver(lake, [{ ...EVENT, timeMs: DAY_1 + DAY }]);
+    expect(await lake.coverage(firstDay)).toMatchObject([{ counted: 1, inLake: 1, verdict: 'complete' }]);
+    // Whether the API still lists it there is not known.
+    expect([await lake.countedTwice([firstDay], 'event'), await lake.listedTwice()]).toEqual([[0], 0]);
+    // Stored there again, it is an event as any other.
+    await deliver(lake, [{ ...EVENT, timeMs: DAY_1 + 3 * HOUR, processedMs: DAY_1 + 3 * DAY }]);
+    expect(await lake.coverage(firstDay)).toMatchObject([{ counted: 2, inLake: 2, verdict: 'complete' }]);
   });
 
   test('brings back an earlier content when that is what was processed last', async () => {

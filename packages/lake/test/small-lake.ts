@@ -154,6 +154,7 @@ async function stage(
     identityTable: name('identity'),
     rowTables,
     windows: [],
+    otherVersions: [],
     unknownFields: [],
     rejectReasons: [],
   };

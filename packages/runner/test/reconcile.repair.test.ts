@@ -65,6 +65,23 @@ it('believes the lake, not an old proof, how many dated rejects there are', asyn
   });
 });
 
+it('proves a day again that holds less than when it was fetched, and all that the API has now', async () => {
+  const day = parseRange('2020-08-17', '2020-08-17');
+  await onStage({ events: 300, range: day, seed: 4 }, async (stage) => {
+    const { lake, ends, services } = stage;
+    await stage.backfill(day);
+    const [proof] = (await lake.snapshot()).proofs;
+    if (proof === undefined) throw new Error('no proof');
+    // As one that was fetched before the API took an event away.
+    const older = { ...proof, counted: 301, fetched: 301, distinct: 301, perDay: { '2020-08-17': 301 } };
+    await lake.commit({ batch: null, proofs: [older], runId: 'test', replace: false });
+    const days = await reconcile(ends, { range: day, by: 'day' }, services());
+    expect(days).toMatchObject([{ verdict: 'missing', inApi: 300, inLake: 300, whenFetched: 301 }]);
+    await repair(ends, days, OPTIONS, services());
+    expect(await reconcile(ends, { range: day, by: 'day' }, services())).toMatchObject([{ verdict: 'match' }]);
+  });
+});
+
 describe('a count of days that is wrong once', () => {
   const oneDayLess = { startMs: WEEK.startMs, endMs: WEEK.endMs - MS_PER_DAY };
 

@@ -55,7 +55,7 @@ async function stageEvents(count: number): Promise<StagedBatch> {
   await connection.run(`CREATE TEMP TABLE ${quoted('tags')} AS
     SELECT event_date, event_id, 'a' AS tag, id_hash FROM ${quoted('events')} WHERE event_id % 2 = 0`);
   const rowTables = { events: name('events'), tags: name('tags') };
-  return { identityTable: '', rowTables, windows: [], unknownFields: [], rejectReasons: [] };
+  return { identityTable: '', rowTables, windows: [], otherVersions: [], unknownFields: [], rejectReasons: [] };
 }
 
 async function write(batch: StagedBatch, folder: string, exceptTable: string | null = null) {

@@ -57,13 +57,18 @@ function linesText(days: readonly ReconciledDay[], by: ReconcileView['by'], widt
   return tableText(columns, rows, width);
 }
 
-/** `late +12`, `missing -3`, `match`, `match, 5 kept`: kept are events that the API no longer returns. */
-export function verdictText({ verdict, difference }: ReconciledDay): string {
+/**
+ * `late +12`, `missing -3`, `match`, `match, 5 kept`, `match, 2 listed twice`: kept are events that the API no longer
+ * returns, listed twice are records whose event is stored once.
+ */
+export function verdictText({ verdict, difference, countedTwice }: ReconciledDay): string {
   const amount = countText(Math.abs(difference));
   if (verdict === 'late') return `late +${amount}`;
   if (verdict === 'missing') return difference === 0 ? 'missing' : `missing -${amount}`;
-  if (verdict === 'match' && difference > 0) return `match, ${amount} kept`;
-  return verdict;
+  if (verdict !== 'match') return verdict;
+  const kept = difference > 0 ? [`${amount} kept`] : [];
+  const twice = countedTwice > 0 ? [`${countText(countedTwice)} listed twice`] : [];
+  return ['match', ...kept, ...twice].join(', ');
 }
 
 function sumText(days: readonly ReconciledDay[], by: ReconcileView['by']): string {

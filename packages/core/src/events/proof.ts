@@ -75,6 +75,21 @@ export interface WindowProof {
 /** Numbers of records by event day, and there by event type. */
 export type DuplicatesPerDay = Readonly<Record<Day, Readonly<Record<string, number>>>>;
 
+/**
+ * A record that the API listed and that is not stored, because another version of its event is: under another time, so
+ * that another window or day holds the row.
+ */
+export interface OtherVersion {
+  readonly eventId: string;
+  readonly eventType: string | null;
+  readonly agentId: string | null;
+  /** UTC epoch milliseconds; null if the record does not say. */
+  readonly eventMs: number;
+  readonly processedMs: number | null;
+  /** The times of the version that is stored. */
+  readonly stored: { readonly eventMs: number; readonly processedMs: number | null };
+}
+
 /** How many of the records that the API counted in a window it counted more than once. 0 where it counts each id once. */
 export function countedTwice({ counted, fetched, duplicates = 0 }: WindowProof): number {
   return duplicates === 0 ? 0 : Math.max(0, counted - (fetched - duplicates));

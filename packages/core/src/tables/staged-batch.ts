@@ -1,5 +1,11 @@
-import type { DuplicatesPerDay } from '../events/proof.ts';
+import type { DuplicatesPerDay, OtherVersion } from '../events/proof.ts';
 import type { Day } from '../time/time-range.ts';
+
+/**
+ * Versions that are not stored, of one batch. Where there are more, the rest is not accounted for: its days do not
+ * match.
+ */
+export const MAX_OTHER_VERSIONS = 10_000;
 
 /** What flattening found in one window of a batch. */
 export interface StagedWindow {
@@ -44,9 +50,16 @@ export interface StagedBatch {
    * record), `content_hash UBIGINT` (of the record as delivered). Unique in `id_hash`.
    */
   readonly identityTable: string;
-  /** Lake table name → temporary table with that table's columns in order plus `id_hash UBIGINT` of the event or reject. */
+  /**
+   * Lake table name → temporary table with that table's columns in order plus `id_hash UBIGINT` of the event or reject.
+   */
   readonly rowTables: Readonly<Record<string, string>>;
   readonly windows: readonly StagedWindow[];
+  /**
+   * Records of one window that are not staged because another window has a better version. At most
+   * `MAX_OTHER_VERSIONS`.
+   */
+  readonly otherVersions: readonly OtherVersion[];
   readonly unknownFields: readonly UnknownField[];
   /** The most frequent first; empty where every record is an event. */
   readonly rejectReasons: readonly RejectReason[];

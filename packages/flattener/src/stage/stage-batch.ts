@@ -1,8 +1,11 @@
 import {
+  BEST_VERSION_FIRST,
   type Day,
   EdrlakeError,
   type FetchedWindow,
   idHashSql,
+  MAX_OTHER_VERSIONS,
+  type OtherVersion,
   quoteName,
   quoteText,
   rowsOf,
@@ -30,11 +33,12 @@ export interface StageOptions {
 const BOOKKEEPING = [...LIST_COLUMNS, 'odd', 'filename', 'content_hash', 'place'];
 
 /**
- * Flattens the spooled pages of some windows into temporary tables, one row an event id: of several records with one id the
- * one with the newest `processed_time` stays, of equals the one delivered last. Every record is a row, a duplicate of a row,
- * or a reject. The pages are only read; nothing is written outside the connection's temporary tables, which hold about twice
- * the pages' bytes. On an error all of them are dropped again.
- * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a page cannot be read or does not hold the records it was said to.
+ * Flattens the spooled pages of some windows into temporary tables, one row an event id: of several records with one id
+ * the best version stays (`BEST_VERSION_FIRST`), of equals the one delivered last. Every record is a row, a duplicate
+ * of a row, or a reject. The pages are only read; nothing is written outside the connection's temporary tables, which
+ * hold about twice the pages' bytes. On an error all of them are dropped again.
+ * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a page cannot be read or does not hold the records it was said
+ * to.
  */
 export async function stageBatch(
   connection: SqlConnection,
@@ -72,7 +76,7 @@ async function stage(
   const lines = await spooledLines(connection, windows, tableName('pages'));
   await readPlain(connection, events, lines);
   const odd = await openIrregular(connection, events, tableName);
-  const records = `SELECT filename, event_date, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${odd.rejects}`;
+  const records = `SELECT filename, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${odd.rejects}`;
   const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
   const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
   const rejectReasons = hasRejects ? await rejectReasonsOf(connection, odd.rejects) : [];
@@ -83,7 +87,7 @@ async function stage(
     quoteText(ingestDay),
     windows,
   );
-  await removeDuplicates(connection, events);
+  const otherVersions = await removeDuplicates(connection, events, pages);
   for (const table of CHILD_TABLES) {
     const rows = [conformingChildRowsSql(table, events), ...(await odd.childRows(table))];
     const name = quoteName(tableName(table.name));
@@ -99,12 +103,16 @@ async function stage(
     identityTable,
     rowTables,
     windows: stagedWindows,
+    otherVersions,
     unknownFields: await unknownFieldsOf(connection, rowTables),
     rejectReasons,
   };
 }
 
-/** Reads all lines. Those of odd records become rows with nothing but their text, so that every row is where it was delivered. */
+/**
+ * Reads all lines. Those of odd records become rows with nothing but their text, so that every row is where it was
+ * delivered.
+ */
 async function readPlain(connection: SqlConnection, events: string, lines: string): Promise<void> {
   const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${conformingEventsSql(lines)})`;
   try {
@@ -115,8 +123,8 @@ async function readPlain(connection: SqlConnection, events: string, lines: strin
 }
 
 /**
- * Gives rejects a table of their own. Two identical records in one window are two rejects, and the same window delivered again
- * yields the same two: the identity is the record's text and its number among its equals.
+ * Gives rejects a table of their own. Two identical records in one window are two rejects, and the same window
+ * delivered again yields the same two: the identity is the record's text and its number among its equals.
  */
 async function makeRejects(
   connection: SqlConnection,
@@ -134,17 +142,54 @@ async function makeRejects(
   );
 }
 
-/** Leaves one row an event id. Most batches hold no duplicate, and then only the hashes are grouped. */
-async function removeDuplicates(connection: SqlConnection, events: string): Promise<void> {
+/**
+ * Leaves one row an event id. Most batches hold no duplicate, and then only the hashes are grouped.
+ * @returns the best versions of other windows than that of the row that stays, where their event times differ
+ */
+async function removeDuplicates(connection: SqlConnection, events: string, pages: string): Promise<OtherVersion[]> {
   const repeated = `SELECT id_hash FROM ${events} GROUP BY id_hash HAVING count(*) > 1`;
-  const ranked = `SELECT rowid AS row, row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, coalesce(place, rowid) DESC) AS rank FROM ${events} WHERE id_hash IN (${repeated})`;
+  const anyRepeated = () => rowsOf(connection, `SELECT 1 FROM (${repeated}) LIMIT 1`);
+  if ((await anyRepeated()).length === 0) return [];
+  const best = `ORDER BY ${BEST_VERSION_FIRST}, place DESC`;
+  const placed = `SELECT e.rowid AS row, window_no, event_id, event_type, agent_id, event_time, processed_time, coalesce(place, e.rowid) AS place FROM ${events} e JOIN ${pages} USING (filename) WHERE id_hash IN (${repeated})`;
+  const ranks = `row_number() OVER (PARTITION BY event_id ${best}) AS rank, row_number() OVER (PARTITION BY event_id, window_no ${best}) AS rank_in_window`;
+  const kept = ['event_time', 'processed_time'].map(
+    (time) => `first(${time}) OVER (PARTITION BY event_id ${best}) AS kept_${time}`,
+  );
+  const ranked = `SELECT *, ${ranks}, ${kept.join(', ')} FROM (${placed})`;
+  const others = await rowsOf(connection, otherVersionsSql(ranked));
   await connection.run(`DELETE FROM ${events} WHERE rowid IN (SELECT row FROM (${ranked}) WHERE rank > 1)`);
-  const clash = await rowsOf(connection, `SELECT 1 FROM (${repeated}) LIMIT 1`);
+  const clash = await anyRepeated();
   if (clash.length > 0) {
     throw new EdrlakeError('BUG', 'two event ids of one batch share a 64-bit identity', {
       hint: 'Export a smaller range, and report the two ids.',
     });
   }
+  return others.map(otherVersionOf);
+}
+
+function otherVersionsSql(ranked: string): string {
+  const times = ['event_time', 'processed_time', 'kept_event_time', 'kept_processed_time'];
+  const columns = [
+    'event_id',
+    'event_type',
+    'agent_id',
+    ...times.map((time) => `epoch_ms(${time})::DOUBLE AS ${time}`),
+  ];
+  return `SELECT ${columns.join(', ')} FROM (${ranked}) v WHERE rank > 1 AND rank_in_window = 1 AND v.event_time <> v.kept_event_time ORDER BY event_id LIMIT ${MAX_OTHER_VERSIONS}`;
+}
+
+function otherVersionOf(row: Readonly<Record<string, unknown>>): OtherVersion {
+  const text = (value: unknown) => (value === null ? null : String(value));
+  const number = (value: unknown) => (value === null ? null : Number(value));
+  return {
+    eventId: String(row.event_id),
+    eventType: text(row.event_type),
+    agentId: text(row.agent_id),
+    eventMs: Number(row.event_time),
+    processedMs: number(row.processed_time),
+    stored: { eventMs: Number(row.kept_event_time), processedMs: number(row.kept_processed_time) },
+  };
 }
 
 async function makeIdentities(

@@ -1,4 +1,5 @@
 import {
+  BEST_VERSION_FIRST,
   type Day,
   type DuplicatesPerDay,
   EdrlakeError,
@@ -11,8 +12,8 @@ import {
 type DayRow = Readonly<Record<string, unknown>>;
 
 /**
- * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed. An id that
- * a window repeats is of one day only, that of the version that is stored.
+ * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed.
+ * An id that a window repeats is of one day only, that of the version that is stored.
  * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a window's pages do not hold the records they were said to.
  */
 export async function stagedWindowsOf(
@@ -61,13 +62,12 @@ export async function stagedWindowsOf(
 }
 
 /**
- * Of the versions of an event that a window repeats the one that is stored (`= 1`), with all rejects, or those that are not
- * (`> 1`). Each is of its own day.
+ * Of the versions of an event that a window repeats the one that is stored (`= 1`), with all rejects, or those that are
+ * not (`> 1`). Each is of its own day.
  */
 function versionsOf(events: string, which: '= 1' | '> 1'): string {
-  const order =
-    'PARTITION BY window_no, id_hash, reject_reason IS NULL ORDER BY processed_time DESC NULLS LAST, place DESC';
-  const ranked = `SELECT *, CASE WHEN reject_reason IS NULL THEN row_number() OVER (${order}) ELSE 1 END AS version FROM (SELECT window_no, event_date, event_type, id_hash, processed_time, place, reject_reason FROM ${events})`;
+  const order = `PARTITION BY window_no, id_hash, reject_reason IS NULL ORDER BY ${BEST_VERSION_FIRST}, place DESC`;
+  const ranked = `SELECT *, CASE WHEN reject_reason IS NULL THEN row_number() OVER (${order}) ELSE 1 END AS version FROM (SELECT window_no, event_date, event_time, event_type, id_hash, processed_time, place, reject_reason FROM ${events})`;
   return `(SELECT * FROM (${ranked}) WHERE version ${which})`;
 }
 

@@ -10,6 +10,7 @@ import {
   schemaOf,
 } from '../log/lake-state.ts';
 import type { LostDay } from '../proofs/lost-days.ts';
+import type { VersionsOfEvent } from '../proofs/other-versions.ts';
 import { FORMAT } from '../storage/layout.ts';
 import type { Move } from '../storage/store.ts';
 import type { IndexChange } from './id-index.ts';
@@ -26,6 +27,7 @@ export interface LakeChange {
   readonly ids: IndexChange;
   readonly proofs: readonly WindowProof[];
   readonly losses: readonly LostDay[];
+  readonly otherVersions?: readonly VersionsOfEvent[];
 }
 
 /** Counts of a commit that only moves rows between files. */
@@ -51,7 +53,7 @@ export function buildLogEntry(
   { commitId, stage }: CommitNames,
   change: LakeChange,
 ): { readonly entry: LogEntry; readonly moves: readonly Move[] } {
-  const { runId, counts, added, removed, ids, proofs, losses } = change;
+  const { runId, counts, added, removed, ids, proofs, losses, otherVersions = [] } = change;
   const { schemaVersion, schema } = schemaOnTop(state, context.tables);
   return {
     moves: [
@@ -74,6 +76,7 @@ export function buildLogEntry(
       idsRemoved: ids.removed,
       proofs,
       ...(losses.length === 0 ? {} : { losses }),
+      ...(otherVersions.length === 0 ? {} : { otherVersions }),
     },
   };
 }

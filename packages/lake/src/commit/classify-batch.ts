@@ -1,4 +1,4 @@
-import { quoteName, quoteText, type StagedBatch } from '@edrlake/core';
+import { isBetterVersionSql, quoteName, quoteText, type StagedBatch } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
@@ -10,8 +10,9 @@ import { entriesSql, type IndexView } from './id-index.ts';
 export const TEMP_TABLES = {
   known: 'lake_known',
   /**
-   * One row for each staged event or reject:
-   * `id_hash, event_id, event_date, processed_time, content_hash, verdict, stored_date`.
+   * One row for each staged event or reject: `id_hash, event_id, event_date, processed_time, content_hash, verdict`,
+   * and of the stored version of a known event `stored_date, stored_time, stored_processed, stored_type,
+   * stored_agent`.
    */
   screen: 'lake_screen',
   differing: 'lake_differing',
@@ -67,9 +68,9 @@ function stagedSql(batch: StagedBatch | null): string {
 
 /**
  * Compares a batch with a version of the lake; needs `TEMP.known`. Afterwards `TEMP.screen` says of each staged event
- * whether it is `new`, `changed` (the delivered rows replace the stored ones), `unchanged`, or `dropped` because the
- * stored event was processed later. `TEMP.except` holds the unchanged and dropped ones, `TEMP.gone` the changed ones.
- * Only files of the days that the index names are read, and none when no id is known.
+ * whether it is `new`, `changed` (the delivered rows replace the stored ones), `unchanged`, or `dropped` because a
+ * better version is stored (`BEST_VERSION_FIRST`). `TEMP.except` holds the unchanged and dropped ones, `TEMP.gone` the
+ * changed ones. Only files of the days that the index names are read, and none when no id is known.
  */
 export async function classifyBatch(
   context: CommitContext,
@@ -80,7 +81,8 @@ export async function classifyBatch(
   // The hash of a reject covers its whole record: a known hash is the same record again, unless its file is lost.
   await connection.run(`
     CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.screen} AS
-    SELECT s.*, NULL::DATE AS stored_date,
+    SELECT s.*, NULL::DATE AS stored_date, NULL::TIMESTAMP AS stored_time, NULL::TIMESTAMP AS stored_processed,
+      NULL::VARCHAR AS stored_type, NULL::VARCHAR AS stored_agent,
       CASE WHEN n.id_hash IS NULL THEN 'new'
            WHEN (s.event_id IS NULL AND n.content_hash IS NOT NULL) OR n.content_hash = s.content_hash THEN 'unchanged'
            ELSE 'candidate' END AS verdict
@@ -89,7 +91,7 @@ export async function classifyBatch(
       QUALIFY row_number() OVER (PARTITION BY id_hash ORDER BY version DESC) = 1
     ) n USING (id_hash)`);
   if (batch !== null && (await hasVerdict(context, 'candidate'))) {
-    await findStored(context, state);
+    await findStored(context, state, batch);
     if (await hasVerdict(context, 'changed')) await compareRows(context, state, batch);
   }
   await connection.run(
@@ -105,7 +107,7 @@ export async function classifyBatch(
  * Looks the candidates up by their exact ids, on the days that the index names for their hashes. A candidate that is
  * not found shares its hash with another event, or was deleted: it is new.
  */
-async function findStored(context: CommitContext, state: LakeState): Promise<void> {
+async function findStored(context: CommitContext, state: LakeState, batch: StagedBatch): Promise<void> {
   const days = await rowsOf(
     context.connection,
     `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.known} WHERE id_hash IN (SELECT id_hash FROM ${TEMP_TABLES.screen} WHERE verdict = 'candidate')`,
@@ -116,12 +118,15 @@ async function findStored(context: CommitContext, state: LakeState): Promise<voi
     EVENTS,
     days.map(({ day }) => String(day)),
   );
+  const known = `event_id IN (SELECT event_id FROM ${TEMP_TABLES.screen} WHERE verdict = 'candidate')`;
+  const delivered = quoteName(batch.rowTables[EVENTS] ?? '');
   await context.connection.run(`
     UPDATE ${TEMP_TABLES.screen} SET
-      verdict = CASE WHEN stored.processed_time > ${TEMP_TABLES.screen}.processed_time THEN 'dropped' ELSE 'changed' END,
-      stored_date = stored.event_date
-    FROM (SELECT event_id, event_date, processed_time FROM (${rows})
-          WHERE event_id IN (SELECT event_id FROM ${TEMP_TABLES.screen} WHERE verdict = 'candidate')) stored
+      verdict = CASE WHEN ${isBetterVersionSql('stored', 'delivered')} THEN 'dropped' ELSE 'changed' END,
+      stored_date = stored.event_date, stored_time = stored.event_time, stored_processed = stored.processed_time,
+      stored_type = stored.event_type, stored_agent = stored.agent_id
+    FROM (SELECT event_id, event_date, event_time, processed_time, event_type, agent_id FROM (${rows}) WHERE ${known}) stored
+    JOIN (SELECT event_id, event_time, processed_time FROM ${delivered} WHERE ${known}) delivered USING (event_id)
     WHERE ${TEMP_TABLES.screen}.event_id = stored.event_id AND verdict = 'candidate'`);
   await context.connection.run(`UPDATE ${TEMP_TABLES.screen} SET verdict = 'new' WHERE verdict = 'candidate'`);
 }

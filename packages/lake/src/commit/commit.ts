@@ -12,6 +12,7 @@ import { markUndelivered, type Rewrite, rewriteWithoutDeleted } from './copy-on-
 import { dropLostFiles } from './drop-lost-files.ts';
 import { type IndexChange, openIdIndex, stageIndexChange } from './id-index.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from './optimistic-retry.ts';
+import { findOtherVersions } from './other-versions.ts';
 
 /** The changes of one commit. All of them become part of the lake, or none. */
 export interface CommitRequest {
@@ -36,6 +37,8 @@ export interface CommitResult {
   readonly newEvents: number;
   readonly changedEvents: number;
   readonly unchangedEvents: number;
+  /** Records of the batch that are not stored because another version of their event is, under another time. */
+  readonly otherVersions: number;
   /** Stored events that `replace` deleted. */
   readonly deletedEvents: number;
   readonly filesAdded: number;
@@ -89,7 +92,9 @@ async function commitOnce(
     const { newEvents, changedEvents, unchangedEvents } = outcome.screening;
     const [filesAdded, filesRemoved] = [entry?.added.length ?? 0, entry?.removed.length ?? 0];
     const deletedEvents = entry === null ? 0 : outcome.deletedEvents;
-    const result = { version, newEvents, changedEvents, unchangedEvents, deletedEvents, filesAdded, filesRemoved };
+    const { otherVersions } = outcome;
+    const events = { newEvents, changedEvents, unchangedEvents, otherVersions, deletedEvents };
+    const result = { version, ...events, filesAdded, filesRemoved };
     return { result, lost: [] };
   } finally {
     for (const table of Object.values(TEMP_TABLES)) await context.connection.run(`DROP TABLE IF EXISTS temp.${table}`);
@@ -99,6 +104,7 @@ async function commitOnce(
 interface Outcome {
   readonly screening: Classification;
   readonly deletedEvents: number;
+  readonly otherVersions: number;
   readonly staged: Staged;
   /** Files of the days that the index names for the batch, where they are lost; then nothing was staged. */
   readonly lost: readonly string[];
@@ -121,17 +127,19 @@ async function prepare(
   const lost = (await resizedFiles(context.store, known)).map(({ path }) => path);
   if (lost.length > 0) {
     const staged = earlier ?? { fingerprint: '', files: [] };
-    return { outcome: { screening: EMPTY_CLASSIFICATION, deletedEvents: 0, staged, lost }, entry: null, moves: [] };
+    const nothing = { screening: EMPTY_CLASSIFICATION, deletedEvents: 0, otherVersions: 0 };
+    return { outcome: { ...nothing, staged, lost }, entry: null, moves: [] };
   }
   const screening = await classifyBatch(context, state, batch);
   const deletedEvents = request.replace === true ? await markUndelivered(context, state, batch, proofs) : 0;
   context.onStep('screened');
   const written = screening.newEvents + screening.changedEvents + screening.newRejects;
   const news = newsIn(state, proofs);
+  const met = await findOtherVersions(context, state, batch, news);
   const changesFiles = written + deletedEvents > 0 || index.rebuilt !== null;
   const staged = await stageRows(context, batch, written, screening, { commitId, stage, earlier });
-  const outcome = { screening, deletedEvents, staged, lost };
-  if (!changesFiles && news.length === 0) return { outcome, entry: null, moves: [] };
+  const outcome = { screening, deletedEvents, otherVersions: met.listed, staged, lost };
+  if (!changesFiles && news.length + met.news.length === 0) return { outcome, entry: null, moves: [] };
 
   const { schemaVersion } = schemaOnTop(state, context.tables);
   const version = state.version + 1;
@@ -153,6 +161,7 @@ async function prepare(
       ids,
       proofs: news,
       losses: [],
+      otherVersions: met.news,
     },
   );
   return { outcome, ...draft };

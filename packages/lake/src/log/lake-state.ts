@@ -11,6 +11,7 @@ import {
 } from '@edrlake/core';
 import { countedAtOf } from '../proofs/dated-proofs.ts';
 import { type LoggedLostDay, type LostDay, recoveredDays } from '../proofs/lost-days.ts';
+import { applyOtherVersions, type LoggedOtherVersion, type VersionsOfEvent } from '../proofs/other-versions.ts';
 import { areDisjoint } from '../proofs/window-filters.ts';
 
 /** Columns of each table by name, in file order. */
@@ -64,6 +65,8 @@ export interface LogEntry extends CommitCounts {
   readonly proofs: readonly WindowProof[];
   /** Only where this commit records that files are lost. */
   readonly losses?: readonly LostDay[];
+  /** Only where this commit met other versions of events, or forgets earlier ones. */
+  readonly otherVersions?: readonly VersionsOfEvent[];
 }
 
 /** A proof and the version that brought it. */
@@ -98,6 +101,8 @@ export interface LakeState {
   readonly commits: CommitSummary[];
   /** Days that lost rows and have not recovered them. */
   readonly losses: Map<Day, LoggedLostDay>;
+  /** Versions of events that are counted by proofs and not stored, by event id. */
+  readonly otherVersions: Map<string, readonly LoggedOtherVersion[]>;
 }
 
 /** The state of a lake without a commit. */
@@ -112,6 +117,7 @@ export function emptyState(): LakeState {
     proofs: new Map(),
     commits: [],
     losses: new Map(),
+    otherVersions: new Map(),
   };
 }
 
@@ -124,6 +130,7 @@ export function frozenState(state: LakeState): LakeState {
     identityFiles: new Map(state.identityFiles),
     proofs: new Map(state.proofs),
     losses: new Map(state.losses),
+    otherVersions: new Map(state.otherVersions),
     commits: [...state.commits],
   };
 }
@@ -151,8 +158,9 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
   for (const file of entry.added) state.files.set(file.path, file);
   for (const path of entry.idsRemoved) state.identityFiles.delete(path);
   for (const file of entry.idsAdded) state.identityFiles.set(file.path, file);
-  for (const proof of entry.proofs) {
-    if (saysNothing(state, proof)) continue;
+  const heard = entry.proofs.filter((proof) => !saysNothing(state, proof));
+  applyOtherVersions(state.otherVersions, heard, entry.otherVersions ?? []);
+  for (const proof of heard) {
     // Deleted first, so that a renewed proof moves to the end: the order of the map is that of the commits.
     state.proofs.delete(proof.window.id);
     state.proofs.set(proof.window.id, { version: entry.version, proof });

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type { LoggedLostDay } from '../proofs/lost-days.ts';
+import type { VersionsOfEvent } from '../proofs/other-versions.ts';
 import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import type {
@@ -117,6 +118,7 @@ interface Checkpoint {
   readonly proofs: readonly LoggedProof[];
   readonly commits: readonly CommitSummary[];
   readonly losses?: readonly LoggedLostDay[];
+  readonly otherVersions?: readonly VersionsOfEvent[];
 }
 
 /** The text of a checkpoint of a state. */
@@ -132,6 +134,9 @@ export function checkpointText(state: LakeState): string {
     proofs: [...state.proofs.values()],
     commits: state.commits,
     losses: [...state.losses.values()],
+    ...(state.otherVersions.size > 0 && {
+      otherVersions: [...state.otherVersions].map(([eventId, versions]) => ({ eventId, versions })),
+    }),
   };
   return sealed(JSON.stringify(checkpoint));
 }
@@ -147,6 +152,7 @@ function fromCheckpoint(checkpoint: Checkpoint): LakeState {
     proofs: new Map(checkpoint.proofs.map((logged) => [logged.proof.window.id, logged])),
     commits: [...checkpoint.commits],
     losses: new Map((checkpoint.losses ?? []).map((loss) => [loss.day, loss])),
+    otherVersions: new Map((checkpoint.otherVersions ?? []).map(({ eventId, versions }) => [eventId, versions])),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { DataFile, Day, WindowProof } from '@edrlake/core';
+import type { LoggedOtherVersion } from '../proofs/other-versions.ts';
 import type { CommitSummary, IdentityFile, LakeState, LoggedFile } from './lake-state.ts';
 
 /** One version of the lake: what a reader that starts now sees, in all tables at once. */
@@ -19,6 +20,8 @@ export interface Snapshot {
   readonly commits: readonly CommitSummary[];
   /** Days that lost rows with their files and have not recovered them. */
   readonly lossDays: readonly Day[];
+  /** Versions of events that are counted by proofs and not stored. */
+  readonly otherVersions: readonly LoggedOtherVersion[];
 }
 
 /** A frozen view of the state as it is now; later commits do not change it. */
@@ -38,6 +41,7 @@ export function snapshotOf(state: LakeState, tableNames: readonly string[]): Sna
     idFiles: [...state.identityFiles.values()],
     commits: [...state.commits],
     lossDays: [...state.losses.keys()],
+    otherVersions: [...state.otherVersions.values()].flat(),
   };
 }
 

@@ -1,5 +1,15 @@
 import { dirname } from 'node:path';
-import { type Day, dayOf, idHashSql, quoteName, quoteText, sum, type TableSpec, type TimeRange } from '@edrlake/core';
+import {
+  BEST_VERSION_FIRST,
+  type Day,
+  dayOf,
+  idHashSql,
+  quoteName,
+  quoteText,
+  sum,
+  type TableSpec,
+  type TimeRange,
+} from '@edrlake/core';
 import { copyToParquet } from '@edrlake/writers';
 import { buildLogEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
 import { TEMP_TABLES } from '../commit/classify-batch.ts';
@@ -33,7 +43,7 @@ const WINNERS = 'lake_winners';
 const ORIGINS = 'lake_origins';
 
 /**
- * Leaves one copy of each event, in one commit: the one with the newest processing time, or of equal ones the one that
+ * Leaves one copy of each event, in one commit: the best version (`BEST_VERSION_FIRST`), or of equal ones the one that
  * was committed last. Its child rows are those that were written with it; where files were merged since, one for each
  * position. Child rows whose event is not stored on their day are removed. An id index that is damaged or does not name
  * all events is rebuilt.
@@ -187,7 +197,7 @@ async function writeWinners(
     const rows = tableRowsSql({ store, schemas: state.schemas }, table, ofTable, { withFile: true });
     return `SELECT r.*, o.place AS lake_place, o.stem AS lake_stem, o.is_rewritten AS lake_rewritten FROM (${rows}) r JOIN ${ORIGINS} o ON o.location = r.lake_file WHERE r.event_id IN (SELECT event_id FROM ${SUSPECTS})`;
   };
-  const best = `SELECT * FROM (${suspectsIn(tableNamed(context.tables, EVENTS))}) QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY processed_time DESC NULLS LAST, lake_place DESC) = 1`;
+  const best = `SELECT * FROM (${suspectsIn(tableNamed(context.tables, EVENTS))}) QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY ${BEST_VERSION_FIRST}, lake_place DESC) = 1`;
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${WINNERS} AS SELECT event_id, event_date, lake_stem AS stem FROM (${best})`,
   );

@@ -2,12 +2,14 @@ import { countedTwice, intersect, NO_FILTER, type TimeAxis, type TimeRange, type
 import { sameScope } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { rangeOf } from '../proofs/lost-days.ts';
+import { instantOn, isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
 import { segmentsOf } from '../proofs/segments.ts';
 
 /**
  * For each range, how many records the API is known to count more than once: what it counts in addition to the records
  * in the lake. Known from windows that no newer one overlaps. A window counts where it is inside the range; where only
- * a part of it is, those of its days count that are inside, if the proof lists them by day. Ranges may overlap.
+ * a part of it is, those of its days count that are inside, if the proof lists them by day. Also known from
+ * versions that the API listed besides stored ones with other times. Ranges may overlap.
  * @param eventType only records of this type; then only days that the proof lists count
  */
 export function countedTwiceIn(
@@ -18,12 +20,21 @@ export function countedTwiceIn(
 ): number[] {
   const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, NO_FILTER));
   const twice = proofs.filter((proof) => countedTwice(proof) > 0 && proof.verdict === 'proven');
-  if (twice.length === 0) return ranges.map(() => 0);
-  const known = stillDeciding(proofs, twice);
+  const listed = listedApart(snapshot, axis).filter((version) => eventType === null || version.eventType === eventType);
+  if (twice.length + listed.length === 0) return ranges.map(() => 0);
+  const known = twice.length === 0 ? [] : stillDeciding(proofs, twice);
   return ranges.map((range) => {
     const near = known.filter(({ window }) => intersect(window.range, range) !== null);
-    return near.reduce((sum, proof) => sum + countedTwiceBy(proof, range, eventType), 0);
+    const apart = listed.filter((version) => {
+      const ms = instantOn(axis, version) ?? Number.NaN;
+      return range.startMs <= ms && ms < range.endMs;
+    });
+    return near.reduce((sum, proof) => sum + countedTwiceBy(proof, range, eventType), apart.length);
   });
+}
+
+function listedApart({ otherVersions, proofs }: Snapshot, axis: TimeAxis): LoggedOtherVersion[] {
+  return otherVersions.filter((version) => version.isListed && isCountedApart(version, axis, proofs));
 }
 
 function countedTwiceBy(proof: WindowProof, range: TimeRange, eventType: string | null): number {
@@ -51,8 +62,9 @@ export function listedTwiceIn(snapshot: Snapshot): number {
   const onAxis = (axis: TimeAxis) => {
     const proofs = snapshot.proofs.filter(({ window }) => window.axis === axis && sameScope(window.scope, NO_FILTER));
     const twice = proofs.filter(({ duplicates = 0, verdict }) => duplicates > 0 && verdict === 'proven');
-    if (twice.length === 0) return 0;
-    return stillDeciding(proofs, twice).reduce((sum, { duplicates = 0 }) => sum + duplicates, 0);
+    const apart = listedApart(snapshot, axis).length;
+    if (twice.length === 0) return apart;
+    return stillDeciding(proofs, twice).reduce((sum, { duplicates = 0 }) => sum + duplicates, apart);
   };
   return Math.max(onAxis('event'), onAxis('processed'));
 }

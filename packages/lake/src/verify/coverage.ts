@@ -16,8 +16,9 @@ import { sameScope } from '../log/lake-state.ts';
 import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
 import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
 import { rangeOf } from '../proofs/lost-days.ts';
+import { isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
 import { isProven, joinRanges, type Segment, segmentsOf } from '../proofs/segments.ts';
-import { windowFiltersSql } from '../proofs/window-filters.ts';
+import { holdsAtom, windowFiltersSql } from '../proofs/window-filters.ts';
 
 /**
  * `complete`: proven windows tile the day, all of it had settled when they were counted, and the lake holds at least
@@ -84,7 +85,7 @@ export type CountRows = (questions: readonly RowQuestion[]) => Promise<readonly 
  * the older one's count of the rest is unknown; the rows and rejects of the rest that are now in the lake are counted
  * instead. Rejects with a readable time are counted in the lake: a proof does not know whose event came later in
  * readable form. Those without one have no day of their own and count on the first day of their window. Records that
- * the API is known to count twice count once.
+ * the API is known to count twice count once, where their event is stored.
  * @param nowMs proofs dated ahead of it are not believed
  */
 export async function coverageOf(
@@ -104,7 +105,9 @@ export async function coverageOf(
   const rejectDays = new Set(daysOfRejects(snapshot.proofs));
   const daysWithData = new Set([...inLake.keys(), ...lossDays, ...rejectDays]);
   for (const { scope, proofs: ofScope } of byScope(proofs)) {
-    for (const tally of await tallyDays(ofScope, { daysWithData, rejectDays }, countRows, range)) {
+    const tallies = await tallyDays(ofScope, { daysWithData, rejectDays }, countRows, range);
+    if (sameScope(scope, NO_FILTER)) leaveOutOtherVersions(tallies, snapshot);
+    for (const tally of tallies) {
       seen.add(tally.day);
       lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day), nowMs));
     }
@@ -137,6 +140,28 @@ export function provenRangesOf(
   const ranges = joinRanges(proven.map((segment) => segment.range));
   const lost = axis === 'event' ? snapshot.lossDays.map(rangeOf) : [];
   return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
+}
+
+/** Takes versions of events that are stored under another time out of what was counted where they are listed. */
+function leaveOutOtherVersions(
+  tallies: readonly DayTally[],
+  { otherVersions, proofs }: Pick<Snapshot, 'otherVersions' | 'proofs'>,
+): void {
+  if (otherVersions.length === 0) return;
+  const byDay = new Map(tallies.map((tally) => [tally.day, tally]));
+  for (const version of otherVersions) {
+    const tally = byDay.get(dayOf(version.eventMs));
+    if (tally === undefined || !isInCount(tally, version)) continue;
+    if (isCountedApart(version, 'event', proofs)) tally.counted -= 1;
+  }
+}
+
+/** Whether the number of a window that counted it is in the sum; for other windows the rows of the lake are. */
+function isInCount({ segments, windows }: DayTally, version: LoggedOtherVersion): boolean {
+  const { eventMs, eventType: type, agentId: agent } = version;
+  const segment = segments.find(({ range }) => range.startMs <= eventMs && eventMs < range.endMs);
+  const decides = segment?.deciding.find(({ proof }) => holdsAtom(proof.window.cuts, { type, agent }));
+  return decides !== undefined && windows.get(decides.proof) === true;
 }
 
 /** `all`, or the filter and the state that the user gave. */

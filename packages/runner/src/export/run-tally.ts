@@ -127,6 +127,7 @@ export function addBatch(
     }
   }
   if (isRunAboveShare) tally.takenBack.push(...tally.scattered.splice(0));
+  tally.duplicates += commit.otherVersions;
   tally.newEvents += commit.newEvents;
   tally.changedEvents += commit.changedEvents;
   tally.unchangedEvents += commit.unchangedEvents;

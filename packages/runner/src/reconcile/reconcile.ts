@@ -1,7 +1,15 @@
-import { type Day, type EventSource, MS_PER_DAY, NO_FILTER, startOfDayMs, type TimeRange } from '@edrlake/core';
+import {
+  type Day,
+  type EventSource,
+  intersect,
+  MS_PER_DAY,
+  NO_FILTER,
+  startOfDayMs,
+  type TimeRange,
+} from '@edrlake/core';
 import type { DayCoverage, InspectedDay } from '@edrlake/lake';
 import { exportRange } from '../export/export-flow.ts';
-import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, Services } from '../run/types.ts';
+import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, Services, WantedRange } from '../run/types.ts';
 import { compareConfirmed } from './confirm-days.ts';
 import { daysToTell, rangeOfDay } from './count-days.ts';
 import { type DifferingRange, differingRanges } from './diff-ranges.ts';
@@ -26,6 +34,8 @@ export interface ReconciledDay {
   readonly eventType: string | null;
   /** What the API counts now, without known duplicates of its counting. */
   readonly inApi: number;
+  /** Those duplicates: records of the day whose event is stored once, as another record or under another time. */
+  readonly countedTwice: number;
   /** The count when the day was fetched. null if it never was, and by type, because proofs have no types. */
   readonly whenFetched: number | null;
   /** Rows in the footers of the files, and rejects of the day. */
@@ -70,8 +80,9 @@ export async function reconcile(
       const twice = await lake.countedTwice(days.map(rangeOfDay), 'event', eventType);
       return days.map((day, position) => {
         const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
-        const inApi = Math.max(0, (counts.get(day) ?? 0) - (twice[position] ?? 0));
-        return judge(day, eventType, inApi, known, stored.get(day));
+        const counted = counts.get(day) ?? 0;
+        const countedTwice = Math.min(counted, twice[position] ?? 0);
+        return judge({ day, eventType, inApi: counted - countedTwice, countedTwice }, known, stored.get(day));
       });
     };
     const asked = { eventType, daysWithRows: [...stored.keys()] };
@@ -81,9 +92,7 @@ export async function reconcile(
 }
 
 function judge(
-  day: Day,
-  eventType: string | null,
-  inApi: number,
+  counted: Pick<ReconciledDay, 'day' | 'eventType' | 'inApi' | 'countedTwice'>,
   known: Pick<DayCoverage, 'counted' | 'undated' | 'verdict'> | null,
   stored: InspectedDay | undefined,
 ): ReconciledDay {
@@ -91,14 +100,14 @@ function judge(
   const whenFetched = known?.counted ?? null;
   // A reject without a readable time has no day in the files; its proof counts it on the first day of its window.
   const inLake = rowCount + rejectedCount + (known?.undated ?? 0);
-  const difference = inLake - inApi;
+  const difference = inLake - counted.inApi;
   const verdict = (): DayVerdict => {
     if (distinctIds < rowCount) return 'duplicate';
     if (lostFiles.length > 0 || (whenFetched !== null && inLake < whenFetched)) return 'missing';
     if (difference >= 0) return known?.verdict === 'rejected' ? 'rejected' : 'match';
     return whenFetched === null && inLake === 0 ? 'unverified' : 'late';
   };
-  return { day, eventType, inApi, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
+  return { ...counted, whenFetched, inLake, distinctIds, lostFiles, verdict: verdict(), difference };
 }
 
 /**
@@ -151,8 +160,9 @@ export interface RepairReport {
 
 /**
  * Repairs the days that do not match: drops missing data files from the log, finds the ranges in which the API and the
- * lake differ, and fetches only those. Of an event that is stored more than once, the newest copy stays. Stored events
- * that the API no longer returns stay.
+ * lake differ, and fetches only those. A day that holds less than when it was fetched, and all that the API has now, is
+ * fetched as a whole: only a new proof can say so. Of an event that is stored more than once, the newest copy stays.
+ * Stored events that the API no longer returns stay.
  */
 export async function repair(
   ends: ExportEndpoints,
@@ -169,11 +179,19 @@ export async function repair(
   for (const range of joinDays(broken.map(({ day }) => day))) {
     stretches.push(...(await differingRanges(source, lake, { axis: 'event', range, scope: NO_FILTER }, services)));
   }
-  const ranges = stretches.map(({ range }) => range);
-  if (stretches.length === 0) return { stretches: ranges, forgottenFiles, removedRows, exported: null };
-  const wanted = stretches.map(({ range, inApi }) => ({ range, knownCount: inApi }));
+  const differing = stretches.map(({ range, inApi }) => ({ range, knownCount: inApi }));
+  const wanted = [...differing, ...fetchedAgain(broken, stretches)].sort((a, b) => a.range.startMs - b.range.startMs);
+  const ranges = wanted.map(({ range }) => range);
+  if (wanted.length === 0) return { stretches: ranges, forgottenFiles, removedRows, exported: null };
   const exported = await exportRange(ends, { axis: 'event', ranges: wanted, scope: NO_FILTER }, options, services);
   return { stretches: ranges, forgottenFiles, removedRows, exported };
+}
+
+/** Days of which rows are missing although the API has no more than the lake. */
+function fetchedAgain(days: readonly ReconciledDay[], stretches: readonly DifferingRange[]): WantedRange[] {
+  const missing = days.filter(({ verdict }) => verdict === 'missing').map(({ day }) => rangeOfDay(day));
+  const equal = missing.filter((day) => stretches.every(({ range }) => intersect(range, day) === null));
+  return equal.map((range) => ({ range }));
 }
 
 async function removeCopies(

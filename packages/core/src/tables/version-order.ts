@@ -1,0 +1,16 @@
+/**
+ * DuckDB SQL, for `ORDER BY`: which of several versions of one event is stored, the best first. The one processed last;
+ * of those the one with the latest event time. Only of equals does the one delivered last win, so that where an event
+ * is stored does not depend on the order of arrival: an API that lists an id on two days would move its row with each
+ * fetch.
+ */
+export const BEST_VERSION_FIRST = 'processed_time DESC NULLS LAST, event_time DESC';
+
+/**
+ * DuckDB SQL that is true if version `a` comes before version `b` in `BEST_VERSION_FIRST`. Both are names of relations.
+ */
+export function isBetterVersionSql(a: string, b: string): string {
+  const key = (relation: string) =>
+    `(coalesce(${relation}.processed_time, '-infinity'::TIMESTAMP), ${relation}.event_time)`;
+  return `${key(a)} > ${key(b)}`;
+}
