@@ -22,8 +22,6 @@ const FORBIDDEN_WORDS: readonly { readonly pattern: RegExp; readonly instead: st
 export const NOT_YET_CLEAN: readonly string[] = [
   'packages/core/',
   'packages/pager/',
-  'packages/flattener/',
-  'packages/writers/',
   // Generated from texts in packages/core and in the options of the command.
   'docs/errors.md',
 ];

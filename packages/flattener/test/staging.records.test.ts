@@ -50,7 +50,7 @@ test('the staged tables have the columns and types of the spec, and the hash of 
   await drop(bench, batch);
 });
 
-test('each window is told what it held, and rejects name theirs', async () => {
+test('the batch says what each window held, and rejects name their window', async () => {
   const first = await spool(bench.directory, [event('a'), event('b')], [event('a'), '{"id":"x"}']);
   const second = await spool(bench.directory, [event('c', { dateTime: '2020-08-18T00:00:00.000+0000' })]);
   const batch = await stage(bench, [first, second]);
@@ -157,14 +157,14 @@ test('two identical rejects of a window are two, and the same two when delivered
   expect(await identities()).toEqual(once);
 });
 
-test('a page that is not what was spooled is broken, and nothing stays behind', async () => {
+test('a page that is not what was spooled is broken, and no table stays behind', async () => {
   const window = await spool(bench.directory, [event('a')]);
   await writeFile(window.pages[0]?.path ?? '', '{"id":"b",\n');
   await expect(stage(bench, [window])).rejects.toMatchObject({ code: 'BODY_BROKEN', disposition: 'retry' });
   expect(await values('SELECT count(*) FROM duckdb_tables() WHERE temporary')).toEqual([[0n]]);
 });
 
-test('one odd event among 100,000 loses nothing, and of equals the last one stays', async () => {
+test('one irregular event among 100,000 loses nothing, and of equals the last one stays', async () => {
   const lines = Array.from({ length: 100_000 }, (_, n) => event(`e${n}`, { file: { fileName: 'a', size: n } }));
   lines[77_777] = `{"id":"odd","dateTime":"${TIME}","amsi":{"n":9007199254740993},"file":{"size":"big","new":null,"x":[1]},"asset":"gone"}`;
   for (const n of [99_000, 40_000, 10]) lines[n] = event('twice', { action: String(n), file: { size: n } });
@@ -184,7 +184,7 @@ test('one odd event among 100,000 loses nothing, and of equals the last one stay
   await drop(bench, batch);
 });
 
-test('unknown fields are counted by event with their first day, documented ones are no news', async () => {
+test('unknown fields are counted by event with their first day, documented ones are not reported', async () => {
   const later = '2020-08-19T00:00:00.000+0000';
   const batch = await stage(bench, [
     await spool(bench.directory, [
@@ -202,7 +202,7 @@ test('unknown fields are counted by event with their first day, documented ones 
   await drop(bench, batch);
 });
 
-test('a record with 20,000 unknown names keeps them all, within the memory of any other', async () => {
+test('a record with 20,000 unknown names keeps them all, within the usual memory', async () => {
   const names = Array.from({ length: 20_000 }, (_, n) => [`name${n}`, n] as const);
   const [root, section] = [Object.fromEntries(names), Object.fromEntries(names.toReversed())];
   const lines = [event('a', { ...root, 'a/~b': { c: 1 }, none: null, file: { ...section, list: [1] } }), event('b')];
@@ -227,7 +227,7 @@ test('windows without records stage to empty tables', async () => {
   await drop(bench, batch);
 });
 
-test('pages that do not hold what they were said to are an error, and nothing stays behind', async () => {
+test('pages with another number of records are an error, and no table stays behind', async () => {
   const window = await spool(bench.directory, [event('a'), event('b')]);
   const lying = { ...window, pages: window.pages.map((page) => ({ ...page, recordCount: 3 })) };
   await expect(stage(bench, [lying])).rejects.toThrow(EdrlakeError);
@@ -235,7 +235,7 @@ test('pages that do not hold what they were said to are an error, and nothing st
   expect(await values('SELECT count(*) FROM duckdb_tables()')).toEqual([[0n]]);
 });
 
-test('a batch leaves no table behind once it is dropped', async () => {
+test('no table stays behind when a batch is dropped', async () => {
   const batch = await stage(bench, [await spool(bench.directory, [event('a')])]);
   await drop(bench, batch);
   expect(await values('SELECT count(*) FROM duckdb_tables()')).toEqual([[0n]]);

@@ -59,7 +59,7 @@ export async function spool(directory: string, ...pages: readonly (readonly stri
   const spooled = await Promise.all(
     pages.map(async (lines, pageNumber) => {
       const path = join(folder, `${pageNumber}.ndjson`);
-      const body = lines.map((line) => `${JSON.stringify({ [SPOOL_MEMBERS.odd]: line })}\n`).join('');
+      const body = lines.map((line) => `${JSON.stringify({ [SPOOL_MEMBERS.irregular]: line })}\n`).join('');
       await writeFile(path, body);
       const bodyBytes = Buffer.byteLength(body);
       return { windowId: window.id, pageNumber, path, bodyBytes, recordCount: lines.length, crc32: '00000000' };

@@ -44,7 +44,7 @@ interface Rejected {
 
 /** What a line says of a record that could not be read; null where it could. */
 function rejected(line: string | undefined): Rejected | null {
-  const { [SPOOL_MEMBERS.odd]: text } = JSON.parse(line ?? '{}') as Record<string, unknown>;
+  const { [SPOOL_MEMBERS.irregular]: text } = JSON.parse(line ?? '{}') as Record<string, unknown>;
   if (typeof text !== 'string' || !text.startsWith(SPOOL_BROKEN)) return null;
   const { reason, fields, record } = JSON.parse(text.slice(SPOOL_BROKEN.length)) as Record<string, string>;
   return { reason: reason ?? '', fields: JSON.parse(fields ?? '') as Rejected['fields'], record };

@@ -268,7 +268,7 @@ function withExtra({ line, extra }: { line: Fields; extra: Fields }): Fields {
 function expectSaid(line: string, delivered: string): void {
   const found = JSON.parse(line) as Fields;
   const value = wellFormed(JSON.parse(delivered));
-  const odd = found[SPOOL_MEMBERS.odd];
+  const odd = found[SPOOL_MEMBERS.irregular];
   if (odd !== undefined) expect(JSON.parse(odd as string)).toEqual(value);
   else expect(found).toEqual(withExtra(plainOf(value as Fields, SHAPE.members, true)));
 }
@@ -341,7 +341,7 @@ test('a path in a record that cannot be read is kept as it was delivered', async
       known(),
     );
     expect(brokenRecords).toBe(1);
-    const { [SPOOL_MEMBERS.odd]: odd } = JSON.parse(text) as { [SPOOL_MEMBERS.odd]: string };
+    const { [SPOOL_MEMBERS.irregular]: odd } = JSON.parse(text) as { [SPOOL_MEMBERS.irregular]: string };
     return (JSON.parse(odd.slice(SPOOL_BROKEN.length)) as { record: unknown }).record;
   };
   expect(await recordOf(misspelt)).toBe(misspelt.toString());

@@ -109,7 +109,7 @@ test.each([
 ])('an object with %s is no wrapper: it stays as it came', async (_what, record) => {
   const result = await scanned(`[${record}]`);
   expect(result).toMatchObject({ ids: [null], odd: 1 });
-  expect(JSON.parse(result.lines[0] ?? '')).toEqual({ [SPOOL_MEMBERS.odd]: record });
+  expect(JSON.parse(result.lines[0] ?? '')).toEqual({ [SPOOL_MEMBERS.irregular]: record });
 });
 
 test('wrapped or not, in an object or not, cut anyhow: the same records with the same ids', async () => {

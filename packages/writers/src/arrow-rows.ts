@@ -4,7 +4,9 @@ import type { Table } from 'apache-arrow';
 /** A value of an Arrow row: times and dates as UTC epoch milliseconds, 64-bit integers as bigint. */
 export type Cell = string | number | bigint | boolean | null;
 
-/** Rows by partition day, oldest first, each in the table's sort order, NULLs last: the order compaction gives. */
+/**
+ * Rows by partition day, oldest first; those of a day in the table's sort order, NULLs last, as compaction sorts them.
+ */
 export function partitionedRows(table: TableSpec, rows: Table): ReadonlyMap<Day, readonly (readonly Cell[])[]> {
   const vectors = table.columns.map((column) => rows.getChild(column.name));
   const days = new Map<Day, Cell[][]>();

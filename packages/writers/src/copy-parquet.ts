@@ -21,8 +21,8 @@ const COPY_OPTIONS: readonly string[] = [
 ];
 
 /**
- * zstd's first level makes files no larger here, in two thirds of the time. No bloom filters, because compaction rewrites
- * these files soon.
+ * zstd's first level makes files no larger here, in two thirds of the time. No bloom filters, because compaction
+ * rewrites these files soon.
  */
 const CHEAP: readonly string[] = ['COMPRESSION_LEVEL 1', 'WRITE_BLOOM_FILTER false'];
 

@@ -4,7 +4,10 @@ declare module 'parquetjs-lite' {
     type: 'BOOLEAN' | 'INT32' | 'DATE' | 'UTF8' | 'TIMESTAMP_MILLIS' | 'TIMESTAMP_MICROS';
     optional: boolean;
     compression: 'GZIP';
-    /** false: no min/max. The library compares text by UTF-16 units, which readers that compare bytes would prune wrongly by. */
+    /**
+     * false: no minimum and maximum. The library compares text by UTF-16 units, so that readers that compare bytes
+     * would skip row groups that they need.
+     */
     statistics: false;
   }
 

@@ -9,11 +9,11 @@ import { ROW_GROUP_ROWS } from './copy-parquet.ts';
 
 /**
  * Writes Arrow tables as `writeStagedRows` would, without native code: for places where DuckDB cannot run. Files are
- * `directory/<table>/<partition>/<fileStem>-0.parquet`, one for each table and partition that has rows, synced. Columns and
- * types are the same; rows are in the table's sort order. The library knows no zstd, so files are compressed with gzip,
- * and they have no statistics. It takes about ten times as long.
- * Every row is written: rows with one `event_id` are not reduced to one. A crash leaves a part of the files, the last one
- * without its footer, in `directory`: it must not be a table folder.
+ * `directory/<table>/<partition>/<fileStem>-0.parquet`, one for each table and partition that has rows, synced. Columns
+ * and types are the same; rows are in the table's sort order. The library knows no zstd, so files are compressed with
+ * gzip, and they have no statistics. It takes about ten times as long. Every row is written: rows with one `event_id`
+ * are not reduced to one. A crash leaves a part of the files, the last one without its footer, in `directory`: it must
+ * not be a table folder.
  * @param rowsByTable rows by table name; a table without an entry gets no file
  */
 export async function writeArrowTables(
@@ -59,8 +59,8 @@ async function writeFile(table: TableSpec, rows: readonly (readonly Cell[])[], f
 }
 
 /**
- * How a column is handed to the library. Its own INT64 goes through a double and its own JSON quotes text again, so both are
- * handed over as a type that leaves the value alone and get their real name in the footer (`nameFinalTypes`).
+ * How a column is handed to the library. Its own INT64 goes through a double and its own JSON quotes text again, so
+ * both are handed over as a type that leaves the value alone and get their real name in the footer (`nameFinalTypes`).
  */
 function fieldOf(type: ColumnType): FieldDefinition {
   const types = {

@@ -47,7 +47,7 @@ export interface RecordShape {
  * Members of a spooled line that are not the source's. `extra`: what no column takes of a plain record, nested as delivered, or
  * of an element of one of its lists. `odd`: the text of a record that is not plain, then the only member of its line.
  */
-export const SPOOL_MEMBERS = { extra: '#extra', odd: '#odd' } as const;
+export const SPOOL_MEMBERS = { extra: '#extra', irregular: '#odd' } as const;
 
 /**
  * Begins the text of an `odd` line whose record could not be read; no JSON does. An object follows: `reason`, a text; `fields`,

@@ -16,10 +16,12 @@ import { isList, type JsonValue, parseJson } from './json-tree.ts';
 import type { Value } from './values.ts';
 
 /**
- * Flattens records in this process, without DuckDB: for single events, for tests, and where no native code may run. About ten
- * times slower than the SQL. Rows are in delivered order; records with one id all become rows: the writer decides.
+ * Flattens records in this process, without DuckDB: for single events, for tests, and where no native code may run. It
+ * takes about ten times as long as the SQL. Rows are in delivered order; records with one id all become rows: the
+ * writer decides.
  * @param text newline-delimited JSON, one record a line, or one JSON array of records
- * @returns one Arrow table for each of `LAKE_TABLES` by name, also for those without rows; timestamps are UTC milliseconds
+ * @returns one Arrow table for each of `LAKE_TABLES` by name, also for those without rows; timestamps are UTC
+ * milliseconds
  */
 export function flattenRecords(text: string, fetched: Fetched): Readonly<Record<string, Table>> {
   const rows = new Map<string, Row[]>(LAKE_TABLES.map((table) => [table.name, []]));

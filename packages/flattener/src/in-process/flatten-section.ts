@@ -28,7 +28,9 @@ function read(root: JsonObject, column: ColumnSpec, path: string): Reading {
   return { text, parsed, value: parsed === null ? null : ruled(column.rule, parsed) };
 }
 
-/** The value of a column that has paths. JSON columns take the whole section as text, null when there is nothing in it. */
+/**
+ * The value of a column that has paths. JSON columns take the whole section as text, null when there is nothing in it.
+ */
 export function columnValue(root: JsonObject, column: ColumnSpec): Value {
   if (column.type === 'json') return wholeSection(valueAt(root, column.paths[0] ?? ''));
   const chosen = chosenValue(root, column);

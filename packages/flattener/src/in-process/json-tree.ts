@@ -1,6 +1,9 @@
 import { isLosslessNumber, LosslessNumber, parse } from 'lossless-json';
 
-/** A parsed JSON value whose numbers carry their text. Of an object's members only the order is not kept for keys like `7`. */
+/**
+ * A parsed JSON value whose numbers carry their text. Of an object's members only the order is not kept for keys like
+ * `7`.
+ */
 export type JsonValue = null | boolean | string | LosslessNumber | readonly JsonValue[] | JsonObject;
 
 /** Own members in delivered order, except that keys like `7` come first. */
@@ -16,7 +19,10 @@ export function parseJson(text: string): JsonValue {
   }) as JsonValue;
 }
 
-/** Integers digit by digit; others as the shortest text of their double, as DuckDB writes it: `1.10` is `1.1`, `1e2` is `100.0`. */
+/**
+ * Integers keep their digits; others are the shortest text of their double, as DuckDB writes it: `1.10` is `1.1`, `1e2`
+ * is `100.0`.
+ */
 function canonicalNumber(digits: string): string {
   if (/^-?\d+$/.test(digits)) return digits === '-0' ? '0' : digits;
   const value = Number(digits);

@@ -2,7 +2,7 @@ import { type ColumnRule, type ColumnSpec, isWindowsPath, normalPath } from '@ed
 import { isLosslessNumber } from 'lossless-json';
 import { isList, isSection, type JsonValue, jsonText } from './json-tree.ts';
 
-// How delivered text becomes a value, in TypeScript: the same rules as `sql-values.ts`.
+// How delivered text becomes a value, in TypeScript: the same rules as `sql/values.ts`.
 
 /** A column's value: times as UTC epoch milliseconds, dates as days since the epoch, 64-bit integers as bigint. */
 export type Value = string | number | bigint | boolean | null;
@@ -14,7 +14,9 @@ export function textOf(value: JsonValue | undefined): string | null {
   return isLosslessNumber(value) ? numberText(value.value) : jsonText(value);
 }
 
-/** A number in a text column, as DuckDB casts it: as in JSON, but decimals turn to exponents from 1e16 and below 1e-4. */
+/**
+ * A number in a text column, as DuckDB casts it: as in JSON, but decimals turn to exponents from 1e16 and below 1e-4.
+ */
 function numberText(json: string): string {
   if (/^-?\d+$/.test(json) || !Number.isFinite(Number(json))) return json;
   const [digits = '', exponent = '0'] = Number(json).toExponential().split('e');
@@ -76,8 +78,8 @@ const TIME_PATTERN =
   /^([1-9]\d{3})-(\d{2})-(\d{2})[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?$/;
 
 /**
- * UTC epoch milliseconds from an ISO instant (no offset means UTC), from 12 to 14 digits of epoch milliseconds, or from 10 of
- * epoch seconds.
+ * UTC epoch milliseconds from an ISO instant (no offset means UTC), from 12 to 14 digits of epoch milliseconds, or from
+ * 10 of epoch seconds.
  * @param lastMillennium first digit of the last years that an ISO instant may lie in
  */
 function parseTimeMs(text: string, lastMillennium: 2 | 9): number | null {
@@ -117,8 +119,8 @@ export function ruled(rule: ColumnRule | undefined, value: Value): Value {
 }
 
 /**
- * The full path of a file from normalised paths and a name that is not blank: the name is appended where the delivered full
- * path is only the directory, or missing. Windows paths are compared without regard to ASCII case.
+ * The full path of a file from normalised paths and a name that is not blank: the name is appended where the delivered
+ * full path is only the directory, or missing. Windows paths are compared without regard to ASCII case.
  */
 export function fullFilePath(fullPath: string | null, directory: string | null, name: string | null): string | null {
   if (directory === null || name === null) return fullPath;

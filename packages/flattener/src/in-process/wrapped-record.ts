@@ -11,9 +11,10 @@ const KNOWN = new Set(RECORD_SHAPE.members.map(({ name }) => name));
 const REQUIRED = RECORD_SHAPE.required.map((column) => EVENTS.columns.find(({ name }) => name === column)?.paths ?? []);
 
 /**
- * Of a wrapper, `{"sortValues":[…],"data":{…}}`, the record in it with the wrapper's other members; any other value as it is. A wrapper
- * is an object none of whose members the tables know; its `data` is an object that has a member for each required column, and
- * none by the name of another of the wrapper's. The page scan, which does the same for bulk, never shows a wrapper to the SQL.
+ * Returns the record inside a wrapper, `{"sortValues":[…],"data":{…}}`, with the wrapper's other members; any other
+ * value as it is. A wrapper is an object without a member that the tables know. Its `data` is an object with a member
+ * for each required column, and without a member of the same name as another one of the wrapper. The page scan, which
+ * does the same for bulk, never shows a wrapper to the SQL.
  */
 export function wrappedRecord(record: JsonValue): JsonValue {
   if (!isSection(record)) return record;

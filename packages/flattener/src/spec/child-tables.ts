@@ -54,7 +54,7 @@ export const INDICATORS: TableSpec = {
   sortBy: ['sha256', 'event_time', 'event_id', 'indicator_set', 'position'],
 };
 
-/** Sorted by agent: all addresses of one asset lie together. */
+/** Sorted by agent: all addresses of one asset are adjacent. */
 export const INTERFACES: TableSpec = {
   name: 'interfaces',
   arrays: ['asset.interfaces'],
@@ -69,7 +69,7 @@ export const INTERFACES: TableSpec = {
   sortBy: ['agent_id', 'ip_address', 'event_time', 'event_id', 'position'],
 };
 
-/** Sorted by tag: all events of one tag lie together. */
+/** Sorted by tag: all events of one tag are adjacent. */
 export const ASSET_TAGS: TableSpec = {
   name: 'asset_tags',
   arrays: ['asset.tags'],

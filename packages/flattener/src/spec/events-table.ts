@@ -95,8 +95,8 @@ const SECTIONS: readonly ColumnSpec[] = [
 ];
 
 /**
- * One row an event. Sorted by type, host and time: a host lookup touches one stretch of each type, a time slice one stretch
- * of each host's rows, and hashes are found through the dictionaries' bloom filters.
+ * One row for each event. Sorted by type, host and time: a host lookup reads one range of rows of each type, a time
+ * slice one range of each host, and hashes are found through bloom filters of the dictionaries.
  */
 export const EVENTS: TableSpec = {
   name: 'events',

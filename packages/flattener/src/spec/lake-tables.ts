@@ -25,7 +25,10 @@ export const REJECTS: TableSpec = {
   sortBy: ['window_id', 'reason', 'event_id', 'record'],
 };
 
-/** Every table of the lake, events first, rejects last: the one declaration that both executors and the schema page follow. */
+/**
+ * Every table of the lake, events first, rejects last: the one declaration that both executors and the schema page
+ * follow.
+ */
 export const LAKE_TABLES: readonly TableSpec[] = [EVENTS, CERTIFICATES, INDICATORS, INTERFACES, ASSET_TAGS, REJECTS];
 
 /** The tables whose rows come from arrays inside an event. */

@@ -9,7 +9,9 @@ const FILE_NAMES: ReadonlySet<string> = new Set(
   EVENTS.columns.flatMap((column) => (column.rule === 'file-path' ? filePathParts(column).name : [])),
 );
 
-/** The records the table spec knows. Those that fit are flattened by `conformingEventsSql`, all others by `eventsSql`. */
+/**
+ * The records the table spec knows. Those that fit are flattened by `conformingEventsSql`, all others by `eventsSql`.
+ */
 export const RECORD_SHAPE: RecordShape = {
   members: membersOf(RECORD_TREE),
   required: ['event_id', 'event_time'],

@@ -3,12 +3,12 @@ import { EVENTS } from './events-table.ts';
 import { CHILD_TABLES, DOCUMENTED_LEFTOVERS } from './lake-tables.ts';
 
 /**
- * What a delivered field is for: `value` feeds columns through their type; `json` is taken whole by a JSON column; `array`
- * becomes child rows; `leftover` is documented but has no column.
+ * What a delivered field is for: `value` feeds columns through their type; `json` is taken whole by a JSON column;
+ * `array` becomes child rows; `leftover` is documented but has no column.
  */
 export type FieldUse = 'value' | 'json' | 'array' | 'leftover';
 
-/** A delivered field that is read as one value, whatever lies inside. */
+/** A delivered field that is read as one value, also where it is an object or an array. */
 export interface SourceField {
   readonly kind: 'field';
   readonly name: string;
@@ -27,7 +27,9 @@ export interface SourceSection {
   readonly members: readonly (SourceField | SourceSection)[];
 }
 
-/** Every field of a record that the table spec knows, nested as delivered, each once, in the order the spec names them. */
+/**
+ * Every field of a record that the table spec knows, once, nested as delivered, in the order of the spec.
+ */
 export const RECORD_TREE: SourceSection = recordTree();
 
 /** The fields of one element of a child table's arrays: a flat section. */

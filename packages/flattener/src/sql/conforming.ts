@@ -25,7 +25,7 @@ function listColumn(path: string): string {
 const COLUMNS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(typedMembers(RECORD_SHAPE.members).map((member) => [member.name, typeOf(member)])),
   [SPOOL_MEMBERS.extra]: 'JSON',
-  [SPOOL_MEMBERS.odd]: 'VARCHAR',
+  [SPOOL_MEMBERS.irregular]: 'VARCHAR',
 };
 
 /** The columns that hold the elements of child arrays. */
@@ -50,8 +50,8 @@ export function noLinesSql(): string {
 }
 
 /**
- * One row a line, in DuckDB SQL: the columns of `events` in order, then `odd` (the text of a record that is not plain, whose
- * other columns are all NULL), one `list:<path>` for each child array, `content_hash` and `filename`.
+ * One row for each line, in DuckDB SQL: the columns of `events` in order, then `irregular` (the text of an irregular
+ * record, whose other columns are all NULL), one `list:<path>` for each child array, `content_hash` and `filename`.
  * @param lines as of `linesSql`
  */
 export function conformingEventsSql(lines: string): string {
@@ -62,7 +62,7 @@ export function conformingEventsSql(lines: string): string {
     ...fields.flatMap((field) => plainFieldSql(field)),
     ...lists.map(({ path }) => `${reference(path)} AS ${quoteName(listColumn(path))}`),
     `${quoteName(SPOOL_MEMBERS.extra)} AS "extra"`,
-    `${quoteName(SPOOL_MEMBERS.odd)} AS odd`,
+    `${quoteName(SPOOL_MEMBERS.irregular)} AS irregular`,
     `hash(${names.join(', ')}) AS content_hash`,
     'filename',
   ];
@@ -70,11 +70,14 @@ export function conformingEventsSql(lines: string): string {
   const bases = ['*', ...baseSelect(fields)].join(', ');
   const joins = ['*', ...joinedSelect(fields, joinedNormalSql)].join(', ');
   const row = EVENTS.columns.map((column) => `${eventColumnSql(column, '"extra"')} AS ${quoteName(column.name)}`);
-  const rest = ['odd', ...LIST_COLUMNS.map(quoteName), 'content_hash', 'filename'];
+  const rest = ['irregular', ...LIST_COLUMNS.map(quoteName), 'content_hash', 'filename'];
   return `WITH texts AS (SELECT ${read.join(', ')} FROM ${lines}), vals AS (SELECT ${values} FROM texts), bases AS (SELECT ${bases} FROM vals), joins AS (SELECT ${joins} FROM bases) SELECT ${[...row, ...rest].join(', ')} FROM joins`;
 }
 
-/** The rows of a child table, as `childRowsSql`. @param events a relation made by `conformingEventsSql`, with `id_hash`, without odd records */
+/**
+ * The rows of a child table, as `childRowsSql`.
+ * @param events a relation made by `conformingEventsSql`, with `id_hash`, without irregular records
+ */
 export function conformingChildRowsSql(table: TableSpec, events: string): string {
   const fields = fieldsOf(elementTree(table.columns));
   const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
@@ -103,7 +106,9 @@ export function isFromEvent(column: ColumnSpec): boolean {
   return column.paths.length === 0 && !['position', 'indicator_set', 'extra'].includes(column.name);
 }
 
-/** A field under the names that the expressions over fields use: its text, its parsed value, or a whole section's text. */
+/**
+ * A field under the names that the expressions over fields use: its text, its parsed value, or a whole section's text.
+ */
 function plainFieldSql({ path, use, column }: SourceField, prefix = ''): string[] {
   const value = `${prefix}${reference(path)}`;
   if (use === 'json') return [`${value}::VARCHAR AS ${rawName(path)}`];

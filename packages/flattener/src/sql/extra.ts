@@ -1,7 +1,10 @@
 import { quoteText } from '@edrlake/core';
 import type { SourceField, SourceSection } from '../spec/source-tree.ts';
 
-/** Where the JSON of a record or element lies in a query, and how its fields are addressed. All parts are SQL expressions. */
+/**
+ * Where a query has the JSON of a record or element, and how its fields are addressed. All parts are SQL
+ * expressions.
+ */
 export interface JsonScope {
   /** The JSON text that holds the record or element. */
   readonly json: string;
@@ -10,8 +13,8 @@ export interface JsonScope {
 }
 
 /**
- * What a batch holds beyond the spec, by dotted path (`''` the root), each with the BOOLEAN column that says whether a row has
- * it: looking for it costs as much as all columns together, so only such rows are searched.
+ * What a batch holds beyond the spec, by dotted path (`''` the root), each with the BOOLEAN column that says whether a
+ * row has it: looking for it costs as much as all columns together, so only such rows are searched.
  */
 export interface Irregularities {
   /** Sections with at least one key the spec does not know. */
@@ -24,8 +27,8 @@ export interface Irregularities {
 export const NO_IRREGULARITIES: Irregularities = { unknownKeysIn: new Map(), brokenSections: new Map() };
 
 /** Names of the columns that say what a row has. */
-export function irregularColumns(oddities: Irregularities): readonly string[] {
-  return [...oddities.unknownKeysIn.values(), ...oddities.brokenSections.values()];
+export function irregularColumns(irregularities: Irregularities): readonly string[] {
+  return [...irregularities.unknownKeysIn.values(), ...irregularities.brokenSections.values()];
 }
 
 /** A field with its known path, in JSON-pointer form, for scopes whose root is the whole text. */
@@ -34,23 +37,24 @@ export function pointerOf(path: string): string {
 }
 
 /**
- * `extra` as JSON text: what the tree's columns did not take, in tree order, unknown keys after known ones; NULL when nothing is left.
+ * `extra` as JSON text: what the tree's columns did not take, in tree order, unknown keys after known ones; NULL when
+ * nothing is left.
  * @param leftSql the JSON text of a field that was not taken (NULL when it was), as SQL
  */
 export function extraSql(
   tree: SourceSection,
   scope: JsonScope,
   leftSql: (field: SourceField) => string | null,
-  oddities: Irregularities,
+  irregularities: Irregularities,
 ): string {
-  return braced(membersSql(tree, scope, leftSql, oddities));
+  return braced(membersSql(tree, scope, leftSql, irregularities));
 }
 
 function membersSql(
   section: SourceSection,
   scope: JsonScope,
   leftSql: (field: SourceField) => string | null,
-  oddities: Irregularities,
+  irregularities: Irregularities,
 ): string {
   const pieces: string[] = [];
   for (const member of section.members) {
@@ -60,12 +64,12 @@ function membersSql(
       if (left !== null) pieces.push(`${key} || ${left}`);
       continue;
     }
-    const inside = `${key} || ${braced(membersSql(member, scope, leftSql, oddities))}`;
-    const isBroken = oddities.brokenSections.get(member.path);
+    const inside = `${key} || ${braced(membersSql(member, scope, leftSql, irregularities))}`;
+    const isBroken = irregularities.brokenSections.get(member.path);
     const broken = `CASE WHEN ${isBroken} THEN ${key} || ${brokenSql(member, scope)} END`;
     pieces.push(isBroken === undefined ? inside : `coalesce(${broken}, ${inside})`);
   }
-  const hasUnknown = oddities.unknownKeysIn.get(section.path);
+  const hasUnknown = irregularities.unknownKeysIn.get(section.path);
   if (hasUnknown !== undefined) pieces.push(`CASE WHEN ${hasUnknown} THEN ${unknownSql(section, scope)} END`);
   return `concat_ws(',', ${pieces.length === 0 ? 'NULL' : pieces.join(', ')})`;
 }
@@ -82,8 +86,8 @@ function brokenSql(section: SourceSection, scope: JsonScope): string {
 }
 
 /**
- * `"key":value` of every key the spec does not know and whose value is not null, in delivered order. The section is parsed once: a
- * `json_extract` for each key would parse it as often as it has keys, and keep each result.
+ * `"key":value` of every key the spec does not know and whose value is not null, in delivered order. The section is
+ * parsed once: a `json_extract` for each key would parse it as often as it has keys, and keep each result.
  */
 function unknownSql(section: SourceSection, scope: JsonScope): string {
   const known = section.members.map((member) => quoteText(member.name)).join(', ');

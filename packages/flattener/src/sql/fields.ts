@@ -66,7 +66,9 @@ export function valueSelect(fields: readonly SourceField[], paths: 'as delivered
     });
 }
 
-/** What file names are to be appended to, for columns that are composed: a column of its own, which its uses only name. */
+/**
+ * The directories that file names are appended to, each in a column of its own, so that expressions only name it.
+ */
 export function baseSelect(fields: readonly SourceField[]): string[] {
   return composedOf(fields).map((column) => {
     const { directory, name } = filePathParts(column);
@@ -125,7 +127,7 @@ export function wholeSectionSql(path: string): string {
   return `CASE WHEN ${raw} IN ('null', '{}', '[]') THEN NULL ELSE ${unblankJsonSql(raw)} END::JSON`;
 }
 
-/** A column whose field lies inside a section that is kept whole: read from that section's text. */
+/** A column whose field is inside a section that is kept whole: read from that section's text. */
 export function insideSql(column: ColumnSpec, section: string, path: string): string {
   const raw = rawName(section);
   const name = path.slice(section.length + 1);

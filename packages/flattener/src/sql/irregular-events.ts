@@ -26,26 +26,27 @@ export function arrayColumn(path: string): string {
 const SCOPE: JsonScope = { json: 'record', pointer: (path) => quoteText(pointerOf(path)) };
 
 /**
- * One row a record, in DuckDB SQL: the columns of `events` in order, then `reject_reason`, `reject_path` (NULL for an event),
- * `record` (NULL for an event), one `array:<path>` JSON text for each child array, `content_hash`, and the carried columns.
- * A reject's event columns hold what could be read and must not be used.
- * @param staging a relation with `record VARCHAR` (valid JSON, never NULL), its `content_hash`, the carried columns and, where there are oddities, those of `irregularColumnsSql`
+ * One row for each record, in DuckDB SQL: the columns of `events` in order, then `reject_reason`, `reject_path` (NULL
+ * for an event), `record` (NULL for an event), one `array:<path>` JSON text for each child array, `content_hash`, and
+ * the carried columns. A reject's event columns hold what could be read and must not be used.
+ * @param staging a relation with `record VARCHAR` (valid JSON, never NULL), its `content_hash`, the carried columns
+ *   and, where there are irregularities, those of `irregularColumnsSql`
  * @param carry names of further columns of `staging` or aliased expressions over it, passed through
  */
-export function eventsSql(staging: string, carry: readonly string[], oddities: Irregularities): string {
+export function eventsSql(staging: string, carry: readonly string[], irregularities: Irregularities): string {
   const fields = fieldsOf(RECORD_TREE);
   const structure = quoteText(JSON.stringify(structureOf(RECORD_TREE)));
   const arrays = fields.filter((field) => field.use === 'array');
   const carried = carry.map((expression) => `, ${expression}`).join('');
-  const odd = irregularColumns(oddities)
+  const irregular = irregularColumns(irregularities)
     .map((column) => `, ${column}`)
     .join('');
   const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM ${from}`;
-  const extra = `${extraSql(RECORD_TREE, SCOPE, (field) => leftSql(field, SCOPE), oddities)}::JSON`;
+  const extra = `${extraSql(RECORD_TREE, SCOPE, (field) => leftSql(field, SCOPE), irregularities)}::JSON`;
   const columns = EVENTS.columns.map((column) => `${eventColumnSql(column, extra)} AS ${quoteName(column.name)}`);
   return [
-    `WITH read AS (SELECT record, content_hash${odd}${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
+    `WITH read AS (SELECT record, content_hash${irregular}${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
     `raw AS (SELECT * EXCLUDE (struct), ${rawSelect('struct', fields).join(', ')} FROM read)`,
     `texts AS (${select(textSelect(fields, SCOPE), 'raw')})`,
     `parsed AS (${select(parsedSelect(fields), 'texts')})`,
@@ -68,7 +69,7 @@ export function eventsSql(staging: string, carry: readonly string[], oddities: I
     );
 }
 
-/** Why a record is no event, in the order a person would check. */
+/** Why a record is no event, in the order in which a person would check. */
 const REJECT_COLUMNS: readonly string[] = [
   `CASE WHEN ${columnSql(eventColumn('event_id'))} IS NULL THEN CASE WHEN json_type(record) = 'OBJECT' THEN 'no id' ELSE 'not an object' END` +
     ` WHEN ${columnSql(eventColumn('event_time'))} IS NULL THEN CASE WHEN (${unblankSql(rawName('dateTime'))}) IS NULL THEN 'no event time' ELSE 'unreadable event time' END` +
@@ -80,7 +81,7 @@ function eventColumn(name: string): ColumnSpec {
   return EVENTS.columns.find((column) => column.name === name) as ColumnSpec;
 }
 
-/** A column of `events` from the fields' values, under the names of `sql-fields.ts`. @param extra the SQL of `extra` */
+/** A column of `events` from the fields' values, under the names of `fields.ts`. @param extra the SQL of `extra` */
 export function eventColumnSql(column: ColumnSpec, extra: string): string {
   if (column.name === 'event_date') return `${columnSql(eventColumn('event_time'))}::DATE`;
   if (column.name === 'extra') return extra;

@@ -3,21 +3,25 @@ import { elementTree, RECORD_TREE, type SourceSection, sectionsOf } from '../spe
 import { type Irregularities, irregularColumns } from './extra.ts';
 import { arrayColumn } from './irregular-events.ts';
 
-// What a batch of records holds that the spec does not name. Which keys a record has in each section is its shape: a batch has
-// few shapes, so the names are compared once for each of them, and the odd records are then found by their hash.
+// What records of a batch have that the spec does not name. Which keys a record has in each section is its shape: a
+// batch has few shapes, so the names are compared once for each of them, and the irregular records are then found by
+// their hash.
 
 const SECTIONS: readonly SourceSection[] = sectionsOf(RECORD_TREE);
 
 /** Dotted paths of the sections the spec knows in a record, `''` first. */
 export const RECORD_SECTIONS: readonly string[] = SECTIONS.map((section) => section.path);
 
-/** The bits of a shape's `odd`: a section with unknown keys, a section that is something other than an object with keys. */
+/**
+ * The bits of a shape's `irregular`: a section with unknown keys, a section that is something other than an object with
+ * keys.
+ */
 const unknownBit = (section: SourceSection) => 1n << BigInt(SECTIONS.indexOf(section));
 const brokenBit = (section: SourceSection) => unknownBit(section) << BigInt(SECTIONS.length);
 
 /**
- * The records that are odd, in DuckDB SQL: `content_hash UBIGINT`, unique, and `odd BIGINT`, a set of bits for `irregularitiesOf` and
- * `eventsSql`.
+ * The irregular records, in DuckDB SQL: `content_hash UBIGINT`, unique, and `irregular BIGINT`, a set of bits
+ * for `irregularitiesOf` and `eventsSql`.
  * @param staging a relation with `record VARCHAR` (valid JSON)
  */
 export function irregularRecordsSql(staging: string): string {
@@ -32,49 +36,50 @@ export function irregularRecordsSql(staging: string): string {
   ]);
   const hashed = `SELECT hash(record) AS content_hash, ${keysSql('record')} AS keys FROM ${staging}`;
   const shapes = `SELECT any_value(keys) AS keys, list(content_hash) AS records FROM (${hashed}) GROUP BY hash(keys)`;
-  const odd = `SELECT records, (${bits.join(' + ')})::BIGINT AS odd FROM (${shapes})`;
-  return `SELECT DISTINCT unnest(records) AS content_hash, odd FROM (${odd}) WHERE odd > 0`;
+  const irregular = `SELECT records, (${bits.join(' + ')})::BIGINT AS irregular FROM (${shapes})`;
+  return `SELECT DISTINCT unnest(records) AS content_hash, irregular FROM (${irregular}) WHERE irregular > 0`;
 }
 
-/** Which oddities some records have. @param odd the union of their bits */
-export function irregularitiesOf(odd: bigint): Irregularities {
+/** Which irregularities some records have. @param irregular the union of their bits */
+export function irregularitiesOf(irregular: bigint): Irregularities {
   const having = (bitOf: (section: SourceSection) => bigint) =>
     new Map(
-      SECTIONS.filter((section) => (odd & bitOf(section)) !== 0n).map((section) => [
+      SECTIONS.filter((section) => (irregular & bitOf(section)) !== 0n).map((section) => [
         section.path,
-        quoteName(`odd:${bitOf(section)}`),
+        quoteName(`irregular:${bitOf(section)}`),
       ]),
     );
   return { unknownKeysIn: having(unknownBit), brokenSections: having(brokenBit) };
 }
 
 /**
- * The columns `eventsSql` wants for a batch with oddities, as select items over a relation with `content_hash`. Membership
- * instead of a join: DuckDB cannot know how many records there are, and would build the join's hash table from them.
- * @param oddRecords a relation made by `irregularRecordsSql`
+ * The columns `eventsSql` wants for a batch with irregularities, as select items over a relation with `content_hash`.
+ * Membership instead of a join: DuckDB cannot know how many records there are, and would build the join's hash table
+ * from them.
+ * @param irregularRecords a relation made by `irregularRecordsSql`
  */
-export function irregularColumnsSql(oddRecords: string, oddities: Irregularities): readonly string[] {
-  return irregularColumns(oddities).map((column) => {
+export function irregularColumnsSql(irregularRecords: string, irregularities: Irregularities): readonly string[] {
+  return irregularColumns(irregularities).map((column) => {
     const bit = column.replace(/\D/g, '');
-    return `content_hash IN (SELECT content_hash FROM ${oddRecords} WHERE (odd & ${bit}) > 0) AS ${column}`;
+    return `content_hash IN (SELECT content_hash FROM ${irregularRecords} WHERE (irregular & ${bit}) > 0) AS ${column}`;
   });
 }
 
 /**
- * Whether some element of an array has a key the spec does not know, or none at all (so it may be no object), in DuckDB SQL: one
- * row with `path` and `is_odd` (NULL where no event has the array).
+ * Whether some element of an array has a key the spec does not know, or none at all (so it may be no object), in DuckDB
+ * SQL: one row with `path` and `is_irregular` (NULL where no event has the array).
  * @param events as for `childRowsSql`
  */
 export function irregularElementsSql(table: TableSpec, path: string, events: string): string {
   const array = quoteName(arrayColumn(path));
   const shapes = `SELECT any_value(${array}) AS array_json FROM ${events} WHERE ${array} IS NOT NULL GROUP BY hash(json_keys(${array}, '$[*]'))`;
-  return `SELECT ${quoteText(path)} AS path, bool_or(${isIrregularArraySql(table)}) AS is_odd FROM (${shapes})`;
+  return `SELECT ${quoteText(path)} AS path, bool_or(${isIrregularArraySql(table)}) AS is_irregular FROM (${shapes})`;
 }
 
-/** Whether some element of the JSON array `array_json` is odd, as a SQL condition. */
+/** Whether some element of the JSON array `array_json` is irregular, as a SQL condition. */
 export function isIrregularArraySql(table: TableSpec): string {
-  const odd = `len(keys) = 0 OR ${hasUnknownSql('keys', elementTree(table.columns))}`;
-  return `len(list_filter(json_keys(array_json, '$[*]'), keys -> ${odd})) > 0`;
+  const irregular = `len(keys) = 0 OR ${hasUnknownSql('keys', elementTree(table.columns))}`;
+  return `len(list_filter(json_keys(array_json, '$[*]'), keys -> ${irregular})) > 0`;
 }
 
 function keysSql(record: string): string {

@@ -1,29 +1,31 @@
 import type { ColumnSpec } from '@edrlake/core';
 import { quoteText } from '@edrlake/core';
 
-// How delivered text becomes a value, as DuckDB SQL. `values.ts` says the same in TypeScript; the rules are stated once, in the
-// package's opening comment in `index.ts`, and a property test holds the two together. Expressions are kept short: a hundred
-// columns of them are planned for every batch.
+// How delivered text becomes a value, as DuckDB SQL. `values.ts` says the same in TypeScript; the rules are stated
+// once, in the package's opening comment in `index.ts`, and a property test holds the two together. Expressions are
+// kept short: a hundred columns of them are planned for every batch.
 
 /** White space that counts as blank, as a SQL literal. */
 const BLANK_CHARS = quoteText(' \t\n\v\f\r');
 
-/** Text, or NULL where it is blank. The comparison is a guard: text that begins after the space character is not blank. */
+/**
+ * Text, or NULL where it is blank. The comparison is a guard: text that begins after the space character is not blank.
+ */
 export function unblankSql(text: string): string {
   return `CASE WHEN ${text} < '!' AND trim(${text}, ${BLANK_CHARS}) = '' THEN NULL ELSE ${text} END`;
 }
 
 /**
- * The text of a field that may have been delivered as an array: a single scalar counts as itself, only blanks as nothing,
- * anything else stays JSON text.
+ * The text of a field that may have been delivered as an array: a single scalar counts as itself, only blanks as
+ * nothing, anything else stays JSON text.
  * @param typeSql the JSON type of the field; evaluated only where the text looks like an array
  */
 export function unwrapSql(text: string, typeSql: string): string {
   const items = `json_transform(${text}, '["VARCHAR"]')`;
   const single = `json_array_length(${text}) = 1 AND json_type(${text}, '$[0]') NOT IN ('OBJECT', 'ARRAY')`;
   const unwrapped = `CASE WHEN trim(coalesce(array_to_string(${items}, ''), ''), ${BLANK_CHARS}) = '' THEN NULL WHEN ${single} THEN ${items}[1] ELSE ${text} END`;
-  const odd = `CASE WHEN starts_with(${text}, '[') AND ${typeSql} = 'ARRAY' THEN ${unwrapped} WHEN trim(${text}, ${BLANK_CHARS}) <> '' THEN ${text} END`;
-  return `CASE WHEN ${text} < '!' OR ${text} BETWEEN '[' AND '\\' THEN ${odd} ELSE ${text} END`;
+  const irregular = `CASE WHEN starts_with(${text}, '[') AND ${typeSql} = 'ARRAY' THEN ${unwrapped} WHEN trim(${text}, ${BLANK_CHARS}) <> '' THEN ${text} END`;
+  return `CASE WHEN ${text} < '!' OR ${text} BETWEEN '[' AND '\\' THEN ${irregular} ELSE ${text} END`;
 }
 
 /** A value of the column's type, or NULL where the text does not say one. Rules beyond the type are `ruledSql`'s. */
@@ -66,8 +68,8 @@ const DATE = '[0-9]{3}-[0-9]{2}-[0-9]{2}';
 const TIME = '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]';
 
 /**
- * What is in UTC first: nearly every field is, and a time with another offset costs ten times as much. DuckDB ignores offsets
- * when it reads a TIMESTAMP and applies them to a TIMESTAMPTZ, which is then taken as the UTC instant it holds.
+ * What is in UTC first: nearly every field is, and a time with another offset costs ten times as much. DuckDB ignores
+ * offsets when it reads a TIMESTAMP and applies them to a TIMESTAMPTZ, which is then taken as the UTC instant it holds.
  */
 function timestampSql(text: string, millennium: string): string {
   const cut = `regexp_replace(${text}, '(\\.[0-9]{3})[0-9]+', '\\1')`;
@@ -90,7 +92,9 @@ function isWindowsSql(path: string): string {
   return `(NOT starts_with(${path}, '/') AND (contains(${path}, '\\') OR (${path}[2] = ':' AND ${isLetter})))`;
 }
 
-/** A path with single separators and no trailing one. The guard spares the regular expressions on paths that are clean. */
+/**
+ * A path with single separators and no trailing one. The guard spares the regular expressions on paths that are clean.
+ */
 function pathSql(path: string): string {
   const tidy = (separator: string, kept: number, joined: string) =>
     `CASE WHEN ends_with(${joined}, '${separator}') AND length(${joined}) > ${kept} THEN left(${joined}, length(${joined}) - 1) ELSE ${joined} END`;
@@ -102,13 +106,13 @@ function pathSql(path: string): string {
 }
 
 /**
- * The path that a file's name is to be appended to: the directory where the full path is missing, the full path where it is only
- * the directory; else NULL. All three are values: normalised paths and a name that is not blank, or NULL.
+ * The path that a file's name is to be appended to: the directory where the full path is missing, the full path where
+ * it is only the directory; else NULL. All three are values: normalised paths and a name that is not blank, or NULL.
  */
 export function basePathSql(fullPath: string, directory: string, name: string): string {
   const folded = (path: string) =>
     `translate(${path}, ${quoteText('ABCDEFGHIJKLMNOPQRSTUVWXYZ')}, ${quoteText('abcdefghijklmnopqrstuvwxyz')})`;
-  // Folding keeps the number of bytes: most paths that differ are told apart by it, and folding is what costs.
+  // Folding keeps the number of bytes: it distinguishes most paths that differ, and folding is the costly part.
   const same = `(${fullPath} = ${directory} OR (strlen(${fullPath}) = strlen(${directory}) AND ${isWindowsSql(fullPath)} AND ${folded(fullPath)} = ${folded(directory)}))`;
   return `CASE WHEN ${name} IS NULL THEN NULL WHEN ${fullPath} IS NULL THEN ${directory} WHEN ${same} THEN ${fullPath} END`;
 }
@@ -119,8 +123,8 @@ export function joinedSql(base: string, name: string): string {
 }
 
 /**
- * The same of a name without separators, in less. A path of one backslash and the one before the name are the two that begin a
- * UNC path.
+ * The same of a name without separators, in less. A path of one backslash and the one before the name are the two that
+ * begin a UNC path.
  */
 export function joinedNormalSql(base: string, name: string): string {
   const windows = `CASE WHEN ends_with(${base}, '\\') AND ${base} <> '\\' THEN '' ELSE '\\' END`;

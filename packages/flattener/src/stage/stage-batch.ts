@@ -30,15 +30,14 @@ export interface StageOptions {
 }
 
 /** Columns of the events table that only staging needs. */
-const BOOKKEEPING = [...LIST_COLUMNS, 'odd', 'filename', 'content_hash', 'place'];
+const BOOKKEEPING = [...LIST_COLUMNS, 'irregular', 'filename', 'content_hash', 'place'];
 
 /**
- * Flattens the spooled pages of some windows into temporary tables, one row an event id: of several records with one id
- * the best version stays (`BEST_VERSION_FIRST`), of equals the one delivered last. Every record is a row, a duplicate
- * of a row, or a reject. The pages are only read; nothing is written outside the connection's temporary tables, which
- * hold about twice the pages' bytes. On an error all of them are dropped again.
- * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a page cannot be read or does not hold the records it was said
- * to.
+ * Flattens the spooled pages of some windows into temporary tables, one row for each event id: of several records with
+ * one id the best version stays (`BEST_VERSION_FIRST`), of equals the one delivered last. Every record is a row, a
+ * duplicate of a row, or a reject. The pages are only read; nothing is written outside the connection's temporary
+ * tables, which hold about twice the pages' bytes. On an error all of them are dropped again.
+ * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a page cannot be read or holds another number of records.
  */
 export async function stageBatch(
   connection: SqlConnection,
@@ -75,21 +74,21 @@ async function stage(
   const rejects = quoteName(tableName('rejects'));
   const lines = await spooledLines(connection, windows, tableName('pages'));
   await readPlain(connection, events, lines);
-  const odd = await openIrregular(connection, events, tableName);
-  const records = `SELECT filename, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${odd.rejects}`;
+  const irregular = await openIrregular(connection, events, tableName);
+  const records = `SELECT filename, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${irregular.rejects}`;
   const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
   const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
-  const rejectReasons = hasRejects ? await rejectReasonsOf(connection, odd.rejects) : [];
+  const rejectReasons = hasRejects ? await rejectReasonsOf(connection, irregular.rejects) : [];
   await makeRejects(
     connection,
     rejects,
-    `${odd.rejects} JOIN ${pages} USING (filename)`,
+    `${irregular.rejects} JOIN ${pages} USING (filename)`,
     quoteText(ingestDay),
     windows,
   );
   const otherVersions = await removeDuplicates(connection, events, pages);
   for (const table of CHILD_TABLES) {
-    const rows = [conformingChildRowsSql(table, events), ...(await odd.childRows(table))];
+    const rows = [conformingChildRowsSql(table, events), ...(await irregular.childRows(table))];
     const name = quoteName(tableName(table.name));
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${rows.join(' UNION ALL ')}`);
   }
@@ -110,8 +109,7 @@ async function stage(
 }
 
 /**
- * Reads all lines. Those of odd records become rows with nothing but their text, so that every row is where it was
- * delivered.
+ * Reads all lines. Irregular records become rows that have only their text, so that all rows are in delivered order.
  */
 async function readPlain(connection: SqlConnection, events: string, lines: string): Promise<void> {
   const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${conformingEventsSql(lines)})`;
@@ -124,7 +122,7 @@ async function readPlain(connection: SqlConnection, events: string, lines: strin
 
 /**
  * Gives rejects a table of their own. Two identical records in one window are two rejects, and the same window
- * delivered again yields the same two: the identity is the record's text and its number among its equals.
+ * delivered again yields the same two: the identity is the record's text and its number among equal ones.
  */
 async function makeRejects(
   connection: SqlConnection,
@@ -143,7 +141,7 @@ async function makeRejects(
 }
 
 /**
- * Leaves one row an event id. Most batches hold no duplicate, and then only the hashes are grouped.
+ * Leaves one row for each event id. Most batches hold no duplicate, and then only the hashes are grouped.
  * @returns the best versions of other windows than that of the row that stays, where their event times differ
  */
 async function removeDuplicates(connection: SqlConnection, events: string, pages: string): Promise<OtherVersion[]> {

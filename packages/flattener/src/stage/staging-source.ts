@@ -10,10 +10,13 @@ import {
 } from '@edrlake/core';
 import { linesSql, noLinesSql } from '../sql/conforming.ts';
 
-/** Temporary tables of a batch's source: `pages` (`filename`, `window_no`), the odd records as events, and what is odd in them. To be dropped after staging. */
-export const SPOOL_TABLES = ['pages', 'odd_events', 'odd_records'] as const;
+/**
+ * Temporary tables of a batch's source, dropped after staging: `pages` (`filename`, `window_no`), the irregular records
+ * as events, and what is irregular in each.
+ */
+export const SPOOL_TABLES = ['pages', 'irregular_events', 'irregular_records'] as const;
 
-/** DuckDB reads lines up to this length without being told: twice as much is the size of its read buffers. */
+/** The longest line that DuckDB reads by default. Its read buffers have twice this size. */
 const LINE_BYTES = 16_777_216;
 
 /** Names the windows' pages in a table and returns a relation of their lines, in the order of the windows and pages. */
@@ -33,7 +36,7 @@ export async function spooledLines(
   return linesSql(`[${pages.map((page) => quoteFile(page.path)).join(', ')}]`, LINE_BYTES);
 }
 
-/** What a page that cannot be read means: it is not what was spooled, or there is no memory to read it. */
+/** The error of a page that cannot be read: it is not what was spooled, or there is no memory to read it. */
 export function unreadable(cause: unknown): EdrlakeError {
   if (cause instanceof Error && isMemoryError(cause)) return outOfMemory(cause);
   return new EdrlakeError('BODY_BROKEN', `a spooled page cannot be read: ${String(cause)}`, {

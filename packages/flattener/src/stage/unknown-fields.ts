@@ -6,8 +6,8 @@ import { RECORD_SECTIONS } from '../sql/irregular.ts';
 const MAX_SHAPES = 1_000;
 
 /**
- * Fields in the staged rows' `extra` that no document names, by path. Counts are of events, over at most 1,000 distinct sets
- * of leftover keys, the most frequent first.
+ * Fields in the staged rows' `extra` that no document names, by path. Counts are of events, over at most 1,000 distinct
+ * sets of leftover keys, the most frequent first.
  */
 export async function unknownFieldsOf(
   connection: SqlConnection,

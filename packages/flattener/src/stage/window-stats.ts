@@ -13,8 +13,8 @@ type DayRow = Readonly<Record<string, unknown>>;
 
 /**
  * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed.
- * An id that a window repeats is of one day only, that of the version that is stored.
- * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a window's pages do not hold the records they were said to.
+ * An id that a window repeats counts for one day only, that of the version that is stored.
+ * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) when a window's pages hold another number of records.
  */
 export async function stagedWindowsOf(
   connection: SqlConnection,
@@ -62,8 +62,8 @@ export async function stagedWindowsOf(
 }
 
 /**
- * Of the versions of an event that a window repeats the one that is stored (`= 1`), with all rejects, or those that are
- * not (`> 1`). Each is of its own day.
+ * Of an event that a window repeats: the version that is stored (`= 1`), with all rejects, or the versions that are not
+ * (`> 1`). Each counts for its own day.
  */
 function versionsOf(events: string, which: '= 1' | '> 1'): string {
   const order = `PARTITION BY window_no, id_hash, reject_reason IS NULL ORDER BY ${BEST_VERSION_FIRST}, place DESC`;

@@ -51,7 +51,7 @@ export function brokenRecord(known: FieldTable, maxRecordBytes: number): BrokenR
       const whole = Buffer.concat(kept);
       const lineOf = (reason: Damage, record: unknown) => {
         const rejected = `{"reason":${JSON.stringify(reason)},"fields":${JSON.stringify(fieldsText())},"record":${JSON.stringify(record)}}`;
-        return Buffer.from(JSON.stringify({ [SPOOL_MEMBERS.odd]: SPOOL_BROKEN + rejected }));
+        return Buffer.from(JSON.stringify({ [SPOOL_MEMBERS.irregular]: SPOOL_BROKEN + rejected }));
       };
       const damage = isUtf8(whole) ? skim.damage : 'not UTF-8';
       if (size <= maxRecordBytes) {

@@ -2,7 +2,7 @@ import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
 import type { FieldSection } from './field-table.ts';
 import type { ElementExtra } from './record-scanner.ts';
 
-const ODD_BEGIN = Buffer.from(`{"${SPOOL_MEMBERS.odd}":"`);
+const ODD_BEGIN = Buffer.from(`{"${SPOOL_MEMBERS.irregular}":"`);
 const EXTRA_BEGIN = Buffer.from(`,"${SPOOL_MEMBERS.extra}":`);
 
 const FEW_BYTES = 64;
@@ -129,7 +129,7 @@ export function lineBuffer(capacity: number): LineBuffer {
 export function asDelivered(line: Buffer): Buffer {
   if (!line.subarray(0, ODD_BEGIN.length).equals(ODD_BEGIN)) return line;
   try {
-    const { [SPOOL_MEMBERS.odd]: text } = JSON.parse(line.toString()) as { [SPOOL_MEMBERS.odd]: string };
+    const { [SPOOL_MEMBERS.irregular]: text } = JSON.parse(line.toString()) as { [SPOOL_MEMBERS.irregular]: string };
     if (!text.startsWith(SPOOL_BROKEN)) return Buffer.from(text);
     const { fields } = JSON.parse(text.slice(SPOOL_BROKEN.length)) as { fields: string };
     return Buffer.from(fields);

@@ -78,7 +78,7 @@ test.each([
   expect(eventOf(members).extra).toBe(extra);
 });
 
-test('child rows keep the position of their element, whatever the others are', () => {
+test('child rows keep the position of their element, beside elements of any kind', () => {
   const rows = rowsOf(
     'certificates',
     `{"id":"e1",${TIME},"file":{"certificates":[null,{"subject":"s","new":1},"odd",{}]}}`,
