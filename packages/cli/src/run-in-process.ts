@@ -3,6 +3,7 @@ import { childSpawner } from './process/child-process.ts';
 import { lineWidth, type ProcessContext } from './process/process-context.ts';
 import { runProgram } from './program.ts';
 import { errorDocument, errorText } from './text/error-text.ts';
+import { VERSION } from './version.ts';
 
 /** A command that does not stop within this time after Ctrl-C is ended: the lake is safe at any moment. */
 const STOP_WITHIN_MS = 1_800;
@@ -45,6 +46,7 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
     clock: systemClock,
     random: seededRandom(Date.now() ^ process.pid),
     signal: abort.signal,
+    version: VERSION,
     selfCommand: [process.execPath, process.argv[1] ?? ''],
     spawnChild: childSpawner(process),
   };

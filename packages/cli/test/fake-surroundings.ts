@@ -49,6 +49,7 @@ export function fakeSurroundings(options: Partial<ProcessContext> = {}): FakeSur
     clock: handClock(Date.UTC(2026, 0, 1)),
     random: seededRandom(1),
     signal: new AbortController().signal,
+    version: '0.0.0',
     selfCommand: ['edrlake'],
     spawnChild: () => {
       throw new Error('no child expected');

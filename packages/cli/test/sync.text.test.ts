@@ -30,6 +30,7 @@ const REPORT: SyncReport = {
   watermarkAfterMs: RANGE.endMs,
   range: RANGE,
   reopened: [],
+  rejected: [],
   lostFiles: [],
   resumed: null,
   clocks: bothClocks(RANGE.endMs + 900_000, RANGE.endMs + 900_000),
@@ -51,6 +52,19 @@ describe('a sync in words', () => {
     expect(text).toContain('2026-11-20T00:00:00Z → 2026-11-21T00:00:00Z');
     expect(text).toContain('Re-opened  1 day: 2026-11-15');
     for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  it('says each time which rejects hold the watermark back, and when they are fetched again', () => {
+    const rejected = [{ range: RANGE, retryAtMs: RANGE.endMs + 86_400_000 }];
+    const report = { ...REPORT, watermarkAfterMs: RANGE.startMs, rejected, exported: null };
+    const text = syncText({ ...VIEW, report }, 80);
+    expect(text).toContain('Too many records were rejected after 2026-11-20T00:00:00Z');
+    expect(text).toContain('  2026-11-20T00:00:00Z to 2026-11-21T00:00:00Z, fetched again from 2026-11-22T00:00:00Z');
+    expect(text).toContain('Next: edrlake sync --max-reject-share 100%');
+    expect(syncDocument({ ...VIEW, report })).toMatchObject({
+      outcome: 'rejected',
+      rejected: [{ from: '2026-11-20T00:00:00.000Z', retryAt: '2026-11-22T00:00:00.000Z' }],
+    });
   });
 
   it('says so where the clocks are apart', () => {

@@ -28,6 +28,7 @@ export {
   type DuplicatesPerDay,
   type FetchedWindow,
   type OtherVersion,
+  type RejectRule,
   type SpooledPage,
   type WindowProof,
 } from './events/proof.ts';

@@ -15,3 +15,4 @@ export { type RebuildReport, rebuildLog } from './rebuild-log.ts';
 export { type Lease, lookAtLeases, openLakeLease } from './storage/lease.ts';
 export type { CoverageVerdict, DayCoverage } from './verify/coverage.ts';
 export type { InspectedDay } from './verify/inspect-days.ts';
+export type { RejectedRange } from './verify/rejected-ranges.ts';

@@ -43,6 +43,7 @@ import type { Lease } from './storage/lease.ts';
 import { localStore } from './storage/store.ts';
 import { countAnswers, countRecords } from './verify/count-rows.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
+import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
 import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion } from './verify/coverage.ts';
 import { findLost } from './verify/find-lost.ts';
 import { type InspectedDay, inspectDays } from './verify/inspect-days.ts';
@@ -132,6 +133,8 @@ export interface Lake {
   lostFiles(range?: TimeRange): Promise<readonly string[]>;
   /** Leaves one copy of each event, of all days or of those that the range touches; see `deduplicate`. */
   deduplicate(runId: string, range?: TimeRange): Promise<DeduplicateReport>;
+  /** Ranges of an axis and scope of which everything was delivered, and too many records could not become rows. */
+  rejectedRanges(axis: TimeAxis, scope: QueryScope): Promise<RejectedRange[]>;
   /**
    * Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`,
    * `INTERRUPTED`.
@@ -297,12 +300,7 @@ function lakeOn(
   const viewSource = async (): Promise<ViewSource> => {
     const days = await coverage();
     const { schemas } = await log.refresh();
-    return {
-      reader: { store, schemas },
-      tables,
-      snapshot: await snapshot(),
-      coverage: days,
-    };
+    return { reader: { store, schemas }, tables, snapshot: await snapshot(), coverage: days };
   };
   const target: QueryTarget = {
     directory,
@@ -316,6 +314,11 @@ function lakeOn(
   const refuseToWrite = () => {
     if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
   };
+  const writeInTurn = <T>(work: (context: CommitContext) => Promise<T>) =>
+    inTurn(async () => {
+      refuseToWrite();
+      return await work(await ready());
+    });
   return {
     directory,
     lease: idle.lease,
@@ -345,25 +348,21 @@ function lakeOn(
     listedTwice: async () => listedTwiceIn(await snapshot()),
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
     forgetLostFiles: (runId, suspects = []) =>
-      inTurn(async () => {
-        refuseToWrite();
-        const paths = await dropLostFiles(await ready(), runId, new Set(suspects));
+      writeInTurn(async (context) => {
+        const paths = await dropLostFiles(context, runId, new Set(suspects));
         await views.afterCommit(paths.length);
         return paths;
       }),
     deduplicate: (runId, range) =>
-      inTurn(async () => {
-        refuseToWrite();
-        const report = await deduplicate(await ready(), range, runId);
+      writeInTurn(async (context) => {
+        const report = await deduplicate(context, range, runId);
         await views.afterCommit(report.version === null ? 0 : 1);
         return report;
       }),
+    rejectedRanges: async (axis, scope) => rejectedRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs()),
     lostFiles: async (range) => (await lostFilesOf(range)).map(({ path }) => path),
-    compact: (options, context) =>
-      inTurn(async () => {
-        refuseToWrite();
-        return await compact(await ready(), options, { ...context, afterCommit: () => views.afterCommit(1) });
-      }),
+    compact: (options, run) =>
+      writeInTurn((context) => compact(context, options, { ...run, afterCommit: () => views.afterCommit(1) })),
     vacuum: (options, { signal }) =>
       inTurn(() => {
         if (options.dryRun !== true) refuseToWrite();

@@ -34,6 +34,7 @@ export type {
   RunServices,
   Services,
 } from './run/types.ts';
+export type { RejectedStretch } from './sync/rejected-stretches.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
 export { BUILT_IN_TASKS, definePipeline } from './tasks/built-in-tasks.ts';
 export { openTaskTools, type TaskTools } from './tasks/task-tools.ts';

@@ -153,6 +153,7 @@ export class World {
       clock: processClock(scheduler, process),
       random: () => random(),
       signal: process.interrupt.signal,
+      version: '0.0.0',
       selfCommand: ['edrlake'] as const,
       spawnChild: () => {
         throw new Error('no child process in a simulation');

@@ -13,7 +13,7 @@ import type { FlagValues } from '../args/options.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';
-import { changedDays, exportsOf, type SyncView, syncDocument, syncText } from '../render/sync-text.ts';
+import { changedDays, exportsOf, outcomesOf, type SyncView, syncDocument, syncText } from '../render/sync-text.ts';
 import { scopeOf } from '../session/connection-settings.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../session/lake-session.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -78,7 +78,7 @@ async function show(view: SyncView, values: FlagValues, context: ProcessContext)
   else await writeMessage(context, syncText(view, lineWidth(stdout, env)));
   await writeRejects(exportsOf(view.report), context);
   const lost = view.report.lostFiles.length > 0 ? (['mismatch'] as const) : [];
-  return EXPORT_EXIT_CODES[worstOutcome([...lost, ...exportsOf(view.report).map(({ outcome }) => outcome)])];
+  return EXPORT_EXIT_CODES[worstOutcome([...lost, ...outcomesOf(view.report)])];
 }
 
 async function sync(values: FlagValues, session: LakeSession): Promise<SyncView> {

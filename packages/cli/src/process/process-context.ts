@@ -22,6 +22,8 @@ export interface ProcessContext {
   readonly random: Random;
   /** Aborted by the first Ctrl-C or a request to terminate. */
   readonly signal: AbortSignal;
+  /** The version of edrlake. */
+  readonly version: string;
   /** Program and first arguments that start this same command again. */
   readonly selfCommand: readonly [string, ...string[]];
   /**

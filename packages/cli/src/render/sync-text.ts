@@ -1,10 +1,18 @@
-import { clocksText, type DataFile, type Day, isAhead, isoInstant, type TimeAxis, worstOutcome } from '@edrlake/core';
+import {
+  clocksText,
+  type DataFile,
+  type Day,
+  type ExportOutcome,
+  isAhead,
+  isoInstant,
+  type TimeAxis,
+  worstOutcome,
+} from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from '../text/format-numbers.ts';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { lostFileLines } from './lost-files-text.ts';
-import { rejectedLines } from './rejects-text.ts';
 import { ignoredRangeLines, reportDocument } from './report-text.ts';
 
 /** Days whose events a sync has added to or changed. */
@@ -49,7 +57,8 @@ export function syncText(view: SyncView, width: number): string {
   const sum = (pick: (exported: ExportReport) => number) => exports.reduce((total, one) => total + pick(one), 0);
   const added = sum(({ events }) => events.new);
   const changed = sum(({ events }) => events.changed);
-  const isDone = exports.every(({ outcome }) => outcome === 'done');
+  const outcomes = outcomesOf(report);
+  const isDone = outcomes.every((outcome) => outcome === 'done');
   const until = report.watermarkAfterMs === null ? 'nothing' : atSecond(report.watermarkAfterMs);
   if (isDone && added + changed === 0) {
     const upTo = report.lostFiles.length > 0 ? 'Nothing new up to' : 'Nothing new: complete up to';
@@ -59,9 +68,9 @@ export function syncText(view: SyncView, width: number): string {
   const clock = axis === 'processed' ? 'processing time' : 'event time';
   const headline = isDone
     ? `Synced: complete up to ${until} of ${clock}.`
-    : exports.some(({ outcome }) => outcome === 'partly')
+    : outcomes.includes('partly')
       ? `Partly synced: complete up to ${until} of ${clock}. What is proven is in the lake.`
-      : exports.every(({ outcome }) => outcome === 'done' || outcome === 'rejected')
+      : outcomes.every((outcome) => outcome === 'done' || outcome === 'rejected')
         ? `Too many records were rejected after ${until} of ${clock}.`
         : `The lake and the API disagree after ${until} of ${clock}.`;
   const pairs: [string, string][] = [
@@ -80,7 +89,7 @@ export function syncText(view: SyncView, width: number): string {
   const last = exports.at(-1);
   if (last !== undefined) pairs.push(['Run', `${last.runId} · ${durationText(sum((one) => one.durationMs))}`]);
   const parts = [...wrapWords(headline, width), ...clockLines(report, width), '', pairsText(pairs), ''];
-  return `${[...parts, ...nextLines(exports, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
+  return `${[...parts, ...nextLines(report, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
 }
 
 /** Says so where the clocks are apart: the earlier one holds the watermark back. */
@@ -95,6 +104,12 @@ export function exportsOf(report: SyncReport): ExportReport[] {
   return [report.resumed, report.exported].filter((exported) => exported !== null);
 }
 
+/** How a sync ended: its exports, and rejects of this or an earlier one that are not proven since. */
+export function outcomesOf(report: SyncReport): ExportOutcome[] {
+  const rejected = report.rejected.length > 0 ? (['rejected'] as const) : [];
+  return [...rejected, ...exportsOf(report).map(({ outcome }) => outcome)];
+}
+
 function watermarkText({ watermarkBeforeMs, watermarkAfterMs }: SyncReport): string {
   const [before, after] = [watermarkBeforeMs, watermarkAfterMs].map((ms) => (ms === null ? 'none' : atSecond(ms)));
   return before === after ? `${after}, as before` : `${before} → ${after}`;
@@ -105,19 +120,15 @@ function daysText(days: readonly Day[]): string {
   return `${nounText(days.length, 'day')}: ${shown.join(' ')}`;
 }
 
-function nextLines(exports: readonly ExportReport[], width: number): string[] {
+function nextLines(report: SyncReport, width: number): string[] {
+  const exports = exportsOf(report);
   const bad = exports.findLast(({ outcome }) => outcome !== 'done');
-  if (bad === undefined) return ['Next: edrlake status'];
+  if (bad === undefined && report.rejected.length === 0) return ['Next: edrlake status'];
+  if (bad === undefined || bad.outcome === 'rejected') return rejectedLines(report, width);
   if (bad.outcome === 'partly') {
     const [first] = [...bad.windows.failed, ...(bad.windows.unverified ?? [])];
     const why = first === undefined ? [] : wrapWords(`First failure: ${first.message} [${first.code}]`, width);
     return [...why, 'Next: edrlake sync', '      (goes on from the watermark and fetches only what is missing)'];
-  }
-  if (bad.outcome === 'rejected') {
-    return [
-      'The watermark waits there: the next sync fetches that stretch again.',
-      ...rejectedLines(rangeFlagsText(bad.windows.rejected[0]?.range ?? spanOf(bad.request))),
-    ];
   }
   const ignored = ignoredRangeLines(bad.windows.mismatched);
   if (ignored !== null) return ignored;
@@ -128,21 +139,35 @@ function nextLines(exports: readonly ExportReport[], width: number): string[] {
   ];
 }
 
+/** The watermark does not pass rejects; what was processed later is fetched all the same. */
+function rejectedLines({ rejected }: SyncReport, width: number): string[] {
+  const ranges = rejected.slice(0, SHOWN_DAYS).map(({ range: { startMs, endMs }, retryAtMs }) => {
+    return `  ${atSecond(startMs)} to ${atSecond(endMs)}, fetched again from ${atSecond(retryAtMs)}`;
+  });
+  const more =
+    rejected.length > SHOWN_DAYS ? [`  … and ${countText(rejected.length - SHOWN_DAYS)} more, see --json`] : [];
+  const why =
+    'The watermark waits there; what was processed later is in the lake. A newer edrlake may read these records: ' +
+    'after an update the next sync fetches them again. Where they are to remain rejects, allow them:';
+  return [...ranges, ...more, ...wrapWords(why, width), 'Next: edrlake sync --max-reject-share 100%'];
+}
+
 /** A sync as plain data with instants as text. */
 export function syncDocument({ report, axis, requests, days }: SyncView) {
-  const { watermarkBeforeMs, watermarkAfterMs, range, reopened, resumed, exported, clocks } = report;
+  const { watermarkBeforeMs, watermarkAfterMs, range, reopened, rejected, resumed, exported, clocks } = report;
   const isoRange = ({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }) => ({
     from: isoInstant(startMs),
     to: isoInstant(endMs),
   });
   const exports = exportsOf(report);
   return {
-    outcome: worstOutcome(exports.map(({ outcome }) => outcome)),
+    outcome: worstOutcome(outcomesOf(report)),
     axis,
     watermarkBefore: watermarkBeforeMs === null ? null : isoInstant(watermarkBeforeMs),
     watermarkAfter: watermarkAfterMs === null ? null : isoInstant(watermarkAfterMs),
     range: range === null ? null : isoRange(range),
     lookedBackInto: reopened.map(isoRange),
+    rejected: rejected.map((one) => ({ ...isoRange(one.range), retryAt: isoInstant(one.retryAtMs) })),
     clocks: {
       local: isoInstant(clocks.localMs),
       gateway: clocks.serverMs === null ? null : isoInstant(clocks.serverMs),

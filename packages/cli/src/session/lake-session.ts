@@ -85,7 +85,7 @@ async function inSession<T>(
           connection,
           services,
           ends: { source: connection.source, lake, requestsMade: connection.requestsMade },
-          options: exportOptions(values),
+          options: exportOptions(values, context),
           runServices: () => ({ ...services, newRunId: newRunId(context) }),
         }),
       );
@@ -97,12 +97,13 @@ async function inSession<T>(
 }
 
 /** How the settings want exports to be made. */
-function exportOptions(values: FlagValues): ExportOptions {
+function exportOptions(values: FlagValues, { version }: ProcessContext): ExportOptions {
   return {
     concurrency: values.concurrency,
     batchBytes: BATCH_BYTES,
     force: values.force,
     replace: values.replace,
     maxRejectShare: values['max-reject-share'],
+    edrlakeVersion: version,
   };
 }

@@ -82,6 +82,7 @@ export async function pipelineTools(
         concurrency: values.concurrency,
         batchBytes: BATCH_BYTES,
         maxRejectShare: values['max-reject-share'],
+        edrlakeVersion: context.version,
       },
       newRunId: () => newRunId(context),
       post: poster(context),

@@ -13,11 +13,14 @@ export interface SpooledPage {
   /** CRC-32 of the spooled bytes, 8 hex digits: a resumed run trusts a page only when it still matches. */
   readonly crc32: string;
   /**
-   * Only of pages that were walked by cursors: where the next page begins, null where the source named nothing further. A
-   * resumed run goes on from there.
+   * Only of pages that were walked by cursors: where the next page begins, null where the source named nothing further.
+   * A resumed run goes on from there.
    */
   readonly nextCursor?: string | null;
-  /** How it was asked for: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote it. */
+  /**
+   * How it was asked for: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote
+   * it.
+   */
   readonly way?: Pagination;
   /** The rules its lines were written by, as text that is only compared. Absent where an older edrlake wrote it. */
   readonly format?: string;
@@ -32,8 +35,8 @@ export interface FetchedWindow extends PlannedWindow {
   readonly distinctIds: number;
   readonly withoutId: number;
   /**
-   * Records that the API lists more than once, where walks in different ways have shown that all ids are there: then the window is
-   * `complete` although records and ids differ. Absent: none.
+   * Records that the API lists more than once, where walks in different ways have shown that all ids are there: then
+   * the window is `complete` although records and ids differ. Absent: none.
    */
   readonly duplicates?: number;
   /** `complete`: records equal the count and none came twice. `mismatch`: they still do not after every refetch. */
@@ -41,8 +44,9 @@ export interface FetchedWindow extends PlannedWindow {
 }
 
 /**
- * What one window brought into the lake, kept in the commit log. Only `proven` counts as coverage. `mismatch`: the numbers
- * contradict each other. `rejected`: they add up, but too large a share of the records could not become rows. `unverified`: the API counted zero and nothing else confirmed it; it says nothing against an older proof.
+ * What one window brought into the lake, kept in the commit log. Only `proven` counts as coverage. `mismatch`: the
+ * numbers contradict each other. `rejected`: they add up, but too large a share of the records could not become rows.
+ * `unverified`: the API counted zero and nothing else confirmed it; it says nothing against an older proof.
  */
 export interface WindowProof {
   readonly window: Window;
@@ -54,8 +58,8 @@ export interface WindowProof {
   /** Records that the API lists more than once, see `FetchedWindow`. Absent: none. */
   readonly duplicates?: number;
   /**
-   * Versions of repeated events that are not stored, by their own event day and type (`''` where they name none): what the API
-   * lists there besides `perDay`. Absent: none, or an older edrlake wrote it.
+   * Versions of repeated events that are not stored, by their own event day and type (`''` where they name none): what
+   * the API lists there besides `perDay`. Absent: none, or an older edrlake wrote it.
    */
   readonly duplicatesPerDay?: DuplicatesPerDay;
   /** Different accepted events by event day; of one listed more than once only the version that is stored. */
@@ -63,13 +67,23 @@ export interface WindowProof {
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
   readonly verdict: 'proven' | 'mismatch' | 'unverified' | 'rejected';
+  /** Only of `rejected`, and absent where an older edrlake wrote it: what judged it. */
+  readonly judgedBy?: RejectRule;
   /** When the proof was made, by the earlier of both clocks. */
   readonly verifiedAtMs: number;
   /**
-   * The moment before which nothing of it was counted, by the earlier of both clocks: what happened later cannot be part of it.
-   * Absent in proofs of older versions, whose `verifiedAtMs` then has to do.
+   * The moment before which nothing of it was counted, by the earlier of both clocks: what happened later cannot be
+   * part of it. Absent in proofs of older versions, whose `verifiedAtMs` then has to do.
    */
   readonly countedAtMs?: number;
+}
+
+/** What decides whether records become rejects, and whether these are too many. */
+export interface RejectRule {
+  /** The allowed share of rejects, from 0 to 1. */
+  readonly maxRejectShare: number;
+  /** The version of edrlake that read the records; null if unknown. */
+  readonly edrlake: string | null;
 }
 
 /** Numbers of records by event day, and there by event type. */
@@ -90,7 +104,9 @@ export interface OtherVersion {
   readonly stored: { readonly eventMs: number; readonly processedMs: number | null };
 }
 
-/** How many of the records that the API counted in a window it counted more than once. 0 where it counts each id once. */
+/**
+ * How many of the records that the API counted in a window it counted more than once. 0 where it counts each id once.
+ */
 export function countedTwice({ counted, fetched, duplicates = 0 }: WindowProof): number {
   return duplicates === 0 ? 0 : Math.max(0, counted - (fetched - duplicates));
 }

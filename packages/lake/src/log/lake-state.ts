@@ -212,7 +212,8 @@ export function newsIn(state: LakeState, proofs: readonly WindowProof[]): Window
       known === undefined ||
       !sameNumbers(known.proof, proof) ||
       isOvertaken(state, known) ||
-      isBetterDated(known.proof, proof)
+      isBetterDated(known.proof, proof) ||
+      isTriedAgain(known.proof, proof)
     );
   });
 }
@@ -221,6 +222,11 @@ export function newsIn(state: LakeState, proofs: readonly WindowProof[]): Window
 function saysNothing(state: LakeState, { window, verdict }: WindowProof): boolean {
   const known = state.proofs.get(window.id);
   return verdict === 'unverified' && known !== undefined && known.proof.verdict !== 'unverified';
+}
+
+/** The date of a rejected window decides when a sync tries it again. */
+function isTriedAgain(older: WindowProof, newer: WindowProof): boolean {
+  return newer.verdict === 'rejected' && countedAtOf(older) < countedAtOf(newer);
 }
 
 /** Whether the older proof was made too early to be final, or by a clock that was ahead. */

@@ -9,7 +9,7 @@ import {
 import type { FailedWindow } from '@edrlake/pager';
 import { shortPages } from '../run/page-sizes.ts';
 import { knownClocks } from '../run/read-clocks.ts';
-import { isAboveShare, type JudgedProofs, joinReasons, judgeTogether } from '../run/reject-share.ts';
+import { isAboveShare, type JudgedProofs, joinReasons, judgeTogether, rejectRuleOf } from '../run/reject-share.ts';
 import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
 import type {
   ExportReport,
@@ -83,9 +83,17 @@ export function addFailed(tally: RunTally, windows: readonly FailedWindow[]): vo
 /** How the proofs of a batch are to be committed, followed by earlier proofs that its rejects take back. */
 export function judgeBatch(tally: RunTally, run: RunContext, proofs: readonly WindowProof[]): JudgedProofs {
   const judged = judgeTogether(proofs, tally, run.maxRejectShare);
-  if (!judged.isRunAboveShare) return judged;
-  const takenBack = tally.scattered.map((proof): WindowProof => ({ ...datedNow(run, proof), verdict: 'rejected' }));
-  return { ...judged, proofs: [...judged.proofs, ...takenBack] };
+  const judgedBy = rejectRuleOf(run.options);
+  const named = judged.proofs.map((proof) => (proof.verdict === 'rejected' ? { ...proof, judgedBy } : proof));
+  if (!judged.isRunAboveShare) return { ...judged, proofs: named };
+  const takenBack = tally.scattered.map(
+    (proof): WindowProof => ({
+      ...datedNow(run, proof),
+      verdict: 'rejected',
+      judgedBy,
+    }),
+  );
+  return { ...judged, proofs: [...named, ...takenBack] };
 }
 
 /** With its older date, a proof would look as if a wrong clock had dated the proofs committed meanwhile. */

@@ -1,4 +1,5 @@
-import type { RejectReason, WindowProof } from '@edrlake/core';
+import type { RejectReason, RejectRule, WindowProof } from '@edrlake/core';
+import type { ExportOptions } from './types.ts';
 
 /** The share of rejects above which a window, or a whole export, is not taken as proven. */
 export const DEFAULT_MAX_REJECT_SHARE = 0.01;
@@ -23,6 +24,14 @@ export function isAboveShare({ fetched, rejected }: RejectCount, maxShare: numbe
 /** Whether there are too many rejects: above the allowed share, and not just a few. */
 export function hasTooManyRejects(count: RejectCount, maxShare: number): boolean {
   return count.rejected >= MIN_REJECTS && isAboveShare(count, maxShare);
+}
+
+/** What judges the rejects of an export with these options. */
+export function rejectRuleOf({
+  maxRejectShare = DEFAULT_MAX_REJECT_SHARE,
+  edrlakeVersion = null,
+}: Pick<ExportOptions, 'maxRejectShare' | 'edrlakeVersion'>): RejectRule {
+  return { maxRejectShare, edrlake: edrlakeVersion };
 }
 
 /** Proofs as they are committed, and whether the run has too many rejects with them. */

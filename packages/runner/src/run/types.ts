@@ -77,6 +77,8 @@ export interface ExportOptions {
    * than ten rejects never count.
    */
   readonly maxRejectShare?: number;
+  /** Of edrlake: another version may read records that this one rejects. */
+  readonly edrlakeVersion?: string | null;
 }
 
 /** Where an export reads and where it writes. */

@@ -3,6 +3,7 @@ import {
   type BothClocks,
   clocksText,
   EdrlakeError,
+  gapsIn,
   isAhead,
   isoInstant,
   type QueryScope,
@@ -15,10 +16,12 @@ import { exportRange } from '../export/export-flow.ts';
 import { differingRanges } from '../reconcile/diff-ranges.ts';
 import { askedPageSize } from '../run/page-sizes.ts';
 import { readClocks } from '../run/read-clocks.ts';
+import { rejectRuleOf } from '../run/reject-share.ts';
 import { findUnfinishedRequest } from '../run/resume.ts';
 import { runLiveness } from '../run/run-liveness.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, WantedRange } from '../run/types.ts';
-import { readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
+import { type RejectedStretch, rejectedStretches } from './rejected-stretches.ts';
+import { fetchedUpTo, readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 
 /** What a sync follows, and how far around the watermark it looks. */
 export interface SyncRequest {
@@ -44,7 +47,12 @@ export interface SyncReport {
   /** Time on the axis up to which everything is proven; null before the first sync. */
   readonly watermarkBeforeMs: number | null;
   readonly watermarkAfterMs: number | null;
-  /** From the watermark to the frozen end; null if nothing has settled since. */
+  /**
+   * Ranges of which too many records could not become rows, oldest first. They hold the watermark back, and are fetched
+   * again when they are due.
+   */
+  readonly rejected: readonly RejectedStretch[];
+  /** From where earlier syncs ended to the frozen end; null if nothing has settled since. */
   readonly range: TimeRange | null;
   /** Ranges of the look-back in which something had changed. */
   readonly reopened: readonly TimeRange[];
@@ -81,17 +89,23 @@ export async function syncNewEvents(
   if (sinceMs !== null) await writeWatermark(lake, axis, scope, sinceMs, services.newRunId);
   const clocks = await readClocks(source, services);
   const watermarkBeforeMs = sinceMs === null ? await watermarkOf(lake, axis, scope, clocks.latestMs) : null;
-  const startMs = sinceMs ?? beginningOf(resumed, watermarkBeforeMs) ?? clocks.nowMs;
+  const fetchedMs = sinceMs === null ? await fetchedUpTo(lake, axis, scope, clocks.latestMs) : null;
+  const startMs = sinceMs ?? beginningOf(resumed, fetchedMs) ?? clocks.nowMs;
   refuseAhead(watermarkBeforeMs, clocks);
   const endMs = Math.max(startMs, clocks.nowMs - request.settleLagMs);
   const isResumedSync = sinceMs === null;
-  const reopened = isResumedSync ? await changedBehind(ends, watermarkBeforeMs ?? startMs, request, services) : [];
+  const followed = { axis, scope, startMs: (await readWatermark(lake, axis, scope)) ?? startMs };
+  const rule = rejectRuleOf(options);
+  const rejected = isResumedSync ? await rejectedStretches(lake, followed, rule) : [];
+  const reopened = isResumedSync ? await changedBehind(ends, fetchedMs ?? startMs, rejected, request, services) : [];
+  const due = rejected.filter(({ retryAtMs }) => retryAtMs <= clocks.nowMs).map(({ range }) => ({ range }));
   const isNew = endMs > startMs;
-  const ranges = toFetch(reopened, isNew ? { startMs, endMs } : null);
+  const ranges = [...due, ...toFetch(reopened, isNew ? { startMs, endMs } : null)].sort(byStart);
   const exported = ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, options, services);
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
+    rejected: await rejectedStretches(lake, followed, rule),
     range: isNew ? { startMs, endMs } : null,
     reopened: reopened.filter(({ isChanged }) => isChanged).map(({ range }) => range),
     resumed,
@@ -169,11 +183,11 @@ function refuseAhead(watermarkMs: number | null, clocks: BothClocks): void {
 }
 
 /**
- * Where the new range begins: at the watermark, or after a request whose windows have just failed again. The watermark
- * stays before those windows, so that the next sync begins there.
+ * Where the new range begins: where earlier syncs ended, or after a request whose windows have just failed again. The
+ * watermark stays before those windows, so that the next sync begins there.
  */
-function beginningOf(resumed: ExportReport | null, watermarkMs: number | null): number | null {
-  return resumed?.outcome === 'partly' ? (resumed.request.ranges.at(-1)?.endMs ?? watermarkMs) : watermarkMs;
+function beginningOf(resumed: ExportReport | null, fetchedMs: number | null): number | null {
+  return resumed?.outcome === 'partly' ? (resumed.request.ranges.at(-1)?.endMs ?? fetchedMs) : fetchedMs;
 }
 
 /** Completes an unfinished sync up to its own frozen end, so that its plan and its pages are used. */
@@ -196,20 +210,41 @@ async function finishUnfinishedSync(
   return exportRange(ends, { axis, ranges, scope }, options, services);
 }
 
+function byStart(one: WantedRange, other: WantedRange): number {
+  return one.range.startMs - other.range.startMs;
+}
+
 /**
- * What has changed behind the watermark: ranges of the look-back in which the counts of the API and the lake differ, as
- * far as the lake was synced there. If both sides count zero, only one count says so, and the whole look-back is
- * confirmed again. Rows cannot be counted under a filter; then the whole look-back is fetched again.
+ * What has changed behind the fetched range: ranges of the look-back in which the counts of the API and the lake
+ * differ, as far as the lake was synced there. Rejected ranges are left out: rejects without a readable time are in no
+ * count of the lake, so that they would differ each time. If both sides count zero, only one count says so, and the
+ * whole look-back is confirmed again. Rows cannot be counted under a filter; then the whole look-back is fetched again.
  */
 async function changedBehind(
-  { source, lake }: ExportEndpoints,
-  watermarkMs: number,
-  { axis, scope, lookBackMs }: SyncRequest,
+  ends: ExportEndpoints,
+  fetchedMs: number,
+  rejected: readonly RejectedStretch[],
+  request: SyncRequest,
   services: RunServices,
 ): Promise<readonly ReopenedRange[]> {
-  const startMs = Math.max(watermarkMs - lookBackMs, (await readWatermark(lake, axis, scope)) ?? watermarkMs);
-  if (startMs >= watermarkMs) return [];
-  const range = { startMs, endMs: watermarkMs };
+  const { axis, scope, lookBackMs } = request;
+  const startMs = Math.max(fetchedMs - lookBackMs, (await readWatermark(ends.lake, axis, scope)) ?? fetchedMs);
+  if (startMs >= fetchedMs) return [];
+  const reopened: ReopenedRange[] = [];
+  const withoutRejected = gapsIn(
+    { startMs, endMs: fetchedMs },
+    rejected.map(({ range }) => range),
+  );
+  for (const range of withoutRejected) reopened.push(...(await changedIn(ends, range, request, services)));
+  return reopened;
+}
+
+async function changedIn(
+  { source, lake }: ExportEndpoints,
+  range: TimeRange,
+  { axis, scope }: SyncRequest,
+  services: RunServices,
+): Promise<readonly ReopenedRange[]> {
   if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null, isChanged: true }];
   const differing = await differingRanges(source, lake, { axis, range, scope }, services).catch((thrown) => {
     brokenAnswer(thrown);

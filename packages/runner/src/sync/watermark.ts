@@ -36,6 +36,25 @@ export async function watermarkOf(
   return proven.find((range) => range.startMs <= startMs && startMs < range.endMs)?.endMs ?? startMs;
 }
 
+/**
+ * Up to where a sync has fetched everything, proven or rejected: where the next one begins. null before the first sync.
+ */
+export async function fetchedUpTo(
+  lake: Lake,
+  axis: TimeAxis,
+  scope: QueryScope,
+  nowMs: number,
+): Promise<number | null> {
+  const startMs = await readWatermark(lake, axis, scope);
+  if (startMs === null || isAhead(startMs, nowMs)) return null;
+  const rejected = (await lake.rejectedRanges(axis, scope)).map(({ range }) => range);
+  const fetched = [...(await lake.provenRanges(axis, scope)), ...rejected].sort((a, b) => a.startMs - b.startMs);
+  // Of neighbours, the next begins where this one ends.
+  return fetched.reduce((upToMs, range) => {
+    return range.startMs <= upToMs ? Math.max(upToMs, range.endMs) : upToMs;
+  }, startMs);
+}
+
 /** Records where the sync of a scope begins, before anything of it is fetched. Atomic; the bytes are synced. */
 export async function writeWatermark(
   lake: Pick<Lake, 'directory'>,

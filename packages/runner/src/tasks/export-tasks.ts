@@ -105,8 +105,12 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
       const requests = connection.requestsMade() - requestsBefore;
       const outputs = [report.resumed, report.exported].filter((exported) => exported !== null).map(outputOf);
       const joined = joinOutputs(outputs);
-      const isLacking = joined.outcome === 'done' && report.lostFiles.length > 0;
-      return { ...joined, ...(isLacking ? { outcome: 'mismatch' as const } : {}), requests };
+      const outcome = worstOutcome([
+        joined.outcome,
+        ...(report.lostFiles.length > 0 ? (['mismatch'] as const) : []),
+        ...(report.rejected.length > 0 ? (['rejected'] as const) : []),
+      ]);
+      return { ...joined, outcome, requests };
     }, services);
   },
   describe: async ({ since, lookBackHours, settleLagMinutes }, { services }) => {

@@ -15,7 +15,7 @@ export interface TaskTools {
   useLake<T>(work: (ends: TaskEndpoints) => Promise<T>, services: Services): Promise<T>;
   /** Only sends requests, to describe what a task would do: nothing is created on disk. */
   askSource<T>(ask: (source: EventSource) => Promise<T>): Promise<T>;
-  readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes' | 'maxRejectShare'>;
+  readonly exportOptions: Pick<ExportOptions, 'concurrency' | 'batchBytes' | 'maxRejectShare' | 'edrlakeVersion'>;
   /** Makes the id of a new export run. */
   readonly newRunId: () => string;
   readonly post: PostJson;
