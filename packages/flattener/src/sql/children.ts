@@ -2,7 +2,16 @@ import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { elementTree, fieldsOf } from '../spec/source-tree.ts';
 import { isFromEvent } from './conforming.ts';
 import { extraSql, type JsonScope, NO_IRREGULARITIES } from './extra.ts';
-import { columnSql, leftSql, parsedSelect, rawSelect, structureOf, textSelect, valueSelect } from './fields.ts';
+import {
+  columnSql,
+  IRREGULAR_VALUES,
+  leftSql,
+  parsedSelect,
+  rawSelect,
+  structureOf,
+  textSelect,
+  valueSelect,
+} from './fields.ts';
 import { isIrregularArraySql } from './irregular.ts';
 import { arrayColumn } from './irregular-events.ts';
 
@@ -36,10 +45,7 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isIrregula
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM (${from})`;
   const elements = `SELECT * EXCLUDE (elements), generate_subscripts(elements, 1) - 1 AS position, unnest(elements) AS element FROM (${list})`;
   const raw = `SELECT * EXCLUDE (element), ${rawSelect('element', fields).join(', ')} FROM (${elements}) WHERE element IS NOT NULL`;
-  const values = select(
-    valueSelect(fields, 'as delivered'),
-    select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)),
-  );
+  const values = select(valueSelect(fields), select(parsedSelect(fields), select(textSelect(fields, SCOPE), raw)));
   const irregularities = isIrregular
     ? { unknownKeysIn: new Map([['', 'is_irregular']]), brokenSections: new Map() }
     : NO_IRREGULARITIES;
@@ -54,7 +60,7 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isIrregula
     if (column.name === 'position') return `position::INTEGER AS ${name}`;
     if (column.name === 'indicator_set') return `${quoteText(path)} AS ${name}`;
     if (column.name === 'extra') return `(${extra})::JSON AS ${name}`;
-    return `${columnSql(column)} AS ${name}`;
+    return `${columnSql(column, IRREGULAR_VALUES)} AS ${name}`;
   });
   return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;
 }

@@ -10,9 +10,9 @@ import {
 import { EVENTS } from '../spec/events-table.ts';
 import { RECORD_SHAPE } from '../spec/record-shape.ts';
 import { elementTree, fieldsOf, RECORD_TREE, type SourceField } from '../spec/source-tree.ts';
-import { baseSelect, columnSql, joinedSelect, parsedName, rawName, textName, valueSelect } from './fields.ts';
+import { baseSelect, CONFORMING_VALUES, columnSql, parsedName, rawName, textName } from './fields.ts';
 import { eventColumnSql } from './irregular-events.ts';
-import { joinedNormalSql, plainTimeSql } from './values.ts';
+import { plainTimeSql } from './values.ts';
 
 // Records that fit `RECORD_SHAPE`: every value has the type it is read with, so that nothing has to be looked at twice.
 
@@ -60,18 +60,19 @@ export function conformingEventsSql(lines: string): string {
   const lists = fields.filter((field) => field.use === 'array');
   const read = [
     ...fields.flatMap((field) => plainFieldSql(field)),
+    // By the names that the fields have got in the same list.
+    ...baseSelect(fields, CONFORMING_VALUES),
     ...lists.map(({ path }) => `${reference(path)} AS ${quoteName(listColumn(path))}`),
     `${quoteName(SPOOL_MEMBERS.extra)} AS "extra"`,
     `${quoteName(SPOOL_MEMBERS.irregular)} AS irregular`,
     `hash(${names.join(', ')}) AS content_hash`,
     'filename',
   ];
-  const values = ['*', ...valueSelect(fields, 'normal')].join(', ');
-  const bases = ['*', ...baseSelect(fields)].join(', ');
-  const joins = ['*', ...joinedSelect(fields, joinedNormalSql)].join(', ');
-  const row = EVENTS.columns.map((column) => `${eventColumnSql(column, '"extra"')} AS ${quoteName(column.name)}`);
+  const row = EVENTS.columns.map(
+    (column) => `${eventColumnSql(column, '"extra"', CONFORMING_VALUES)} AS ${quoteName(column.name)}`,
+  );
   const rest = ['irregular', ...LIST_COLUMNS.map(quoteName), 'content_hash', 'filename'];
-  return `WITH texts AS (SELECT ${read.join(', ')} FROM ${lines}), vals AS (SELECT ${values} FROM texts), bases AS (SELECT ${bases} FROM vals), joins AS (SELECT ${joins} FROM bases) SELECT ${[...row, ...rest].join(', ')} FROM joins`;
+  return `SELECT ${[...row, ...rest].join(', ')} FROM (SELECT ${read.join(', ')} FROM ${lines})`;
 }
 
 /**
@@ -87,9 +88,8 @@ export function conformingChildRowsSql(table: TableSpec, events: string): string
     const read = fields.flatMap((field) => plainFieldSql(field, 'element.'));
     const extra = `element.${quoteName(SPOOL_MEMBERS.extra)} AS "extra"`;
     const texts = `SELECT * EXCLUDE (element), ${[...read, extra].join(', ')} FROM (${elements})`;
-    const values = `SELECT ${['*', ...valueSelect(fields, 'normal')].join(', ')} FROM (${texts})`;
     const columns = table.columns.map((column) => `${childColumnSql(column, path)} AS ${quoteName(column.name)}`);
-    return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;
+    return `SELECT ${columns.join(', ')}, id_hash FROM (${texts})`;
   };
   return (table.arrays ?? []).map(ofArray).join(' UNION ALL ');
 }
@@ -98,7 +98,7 @@ function childColumnSql(column: ColumnSpec, path: string): string {
   if (isFromEvent(column)) return quoteName(column.name);
   if (column.name === 'position') return 'position::INTEGER';
   if (column.name === 'indicator_set') return quoteText(path);
-  return column.name === 'extra' ? '"extra"' : columnSql(column);
+  return column.name === 'extra' ? '"extra"' : columnSql(column, CONFORMING_VALUES);
 }
 
 /** Columns without a path that the event has under the same name. */

@@ -2,7 +2,16 @@ import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
 import { filePathParts } from '../spec/column.ts';
 import type { SourceField, SourceSection } from '../spec/source-tree.ts';
 import { type JsonScope, unblankJsonSql } from './extra.ts';
-import { basePathSql, parseSql, ruledSql, unblankSql, unwrapSql } from './values.ts';
+import {
+  basePathSql,
+  joinedNormalSql,
+  joinedSql,
+  parseSql,
+  pathSql,
+  ruledSql,
+  unblankSql,
+  unwrapSql,
+} from './values.ts';
 
 /** Names of the intermediate columns. The prefixes cannot be the beginning of a lake column's name. */
 export const rawName = (path: string) => quoteName(`raw:${path}`);
@@ -54,44 +63,55 @@ export function parsedSelect(fields: readonly SourceField[]): string[] {
 }
 
 /**
- * The value after its column's rule, for columns that have one.
- * @param paths `normal`: the text of a path is its value
+ * How a query says what a field of a column is after the column's rule, and what a path composed with a file's name is.
  */
-export function valueSelect(fields: readonly SourceField[], paths: 'as delivered' | 'normal'): string[] {
-  return valuesOf(fields)
-    .filter(({ column }) => column.rule !== undefined)
-    .map(({ column, path }) => {
-      const parsed = parsedName(column, path);
-      return `${paths === 'normal' && isPath(column) ? parsed : ruledSql(column, parsed)} AS ${valueName(column, path)}`;
-    });
+export interface ValuesSql {
+  value(column: ColumnSpec, path: string): string;
+  composed(column: ColumnSpec): string;
 }
 
-/**
- * The directories that file names are appended to, each in a column of its own, so that expressions only name it.
- */
-export function baseSelect(fields: readonly SourceField[]): string[] {
+/** Of conforming records: in one expression each, because a step of a query is planned for all of its columns. */
+export const CONFORMING_VALUES: ValuesSql = {
+  value: (column, path) => (isPath(column) ? textName(path) : ruledSql(column, parsedName(column, path))),
+  composed: (column) => joinedNormalSql(baseName(column), textName(filePathParts(column).name)),
+};
+
+/** Of any other records: the columns of `valueSelect`, which are used several times, and of `joinedSelect`. */
+export const IRREGULAR_VALUES: ValuesSql = { value: valueName, composed: (column) => pathSql(joinedName(column)) };
+
+/** The columns of `IRREGULAR_VALUES`, for columns that have a rule. */
+export function valueSelect(fields: readonly SourceField[]): string[] {
+  return valuesOf(fields)
+    .filter(({ column }) => column.rule !== undefined)
+    .map(({ column, path }) => `${ruledSql(column, parsedName(column, path))} AS ${valueName(column, path)}`);
+}
+
+/** What file names are to be appended to, for columns that are composed: its uses only name it. */
+export function baseSelect(fields: readonly SourceField[], values: ValuesSql): string[] {
   return composedOf(fields).map((column) => {
     const { directory, name } = filePathParts(column);
-    return `${basePathSql(chosenSql(column), quoteName(`value:${directory}`), textName(name))} AS ${baseName(column)}`;
+    const field = valuesOf(fields).find(({ path }) => path === directory);
+    const directorySql = field === undefined ? 'NULL' : values.value(field.column, directory);
+    return `${basePathSql(chosenSql(column, values), directorySql, textName(name))} AS ${baseName(column)}`;
   });
 }
 
-/** The paths composed of those and a name. @param join SQL of a path and a name, in one */
-export function joinedSelect(fields: readonly SourceField[], join: (base: string, name: string) => string): string[] {
+/** What is to be normalised for the composed paths of `IRREGULAR_VALUES`, after `baseSelect`. */
+export function joinedSelect(fields: readonly SourceField[]): string[] {
   return composedOf(fields).map(
-    (column) => `${join(baseName(column), textName(filePathParts(column).name))} AS ${joinedName(column)}`,
+    (column) => `${joinedSql(baseName(column), textName(filePathParts(column).name))} AS ${joinedName(column)}`,
   );
 }
 
-/** A column with paths from the fields' values; the file path from `joinedSelect` as well. */
-export function columnSql(column: ColumnSpec): string {
-  const value = chosenSql(column);
-  return column.rule === 'file-path' ? `coalesce(${joinedName(column)}, ${value})` : value;
+/** A column with paths. */
+export function columnSql(column: ColumnSpec, values: ValuesSql): string {
+  const value = chosenSql(column, values);
+  return column.rule === 'file-path' ? `coalesce(${values.composed(column)}, ${value})` : value;
 }
 
 /** The first alternative that says something. */
-function chosenSql(column: ColumnSpec): string {
-  const values = column.paths.map((path) => valueName(column, path));
+function chosenSql(column: ColumnSpec, { value }: ValuesSql): string {
+  const values = column.paths.map((path) => value(column, path));
   return values.length === 1 ? (values[0] ?? 'NULL') : `coalesce(${values.join(', ')})`;
 }
 
@@ -116,7 +136,7 @@ export function leftSql(field: SourceField, scope: JsonScope): string | null {
 function leftValueSql(path: string, column: ColumnSpec, scope: JsonScope): string | null {
   const conditions: string[] = [];
   if (column.type !== 'text') conditions.push(`${textName(path)} IS NOT NULL AND ${parsedName(column, path)} IS NULL`);
-  if (column.paths.length > 1) conditions.push(`${valueName(column, path)} <> ${chosenSql(column)}`);
+  if (column.paths.length > 1) conditions.push(`${valueName(column, path)} <> ${chosenSql(column, IRREGULAR_VALUES)}`);
   if (conditions.length === 0) return null;
   return `CASE WHEN ${conditions.join(' OR ')} THEN json_extract(${scope.json}, ${scope.pointer(path)})::VARCHAR END`;
 }

@@ -5,6 +5,7 @@ import { extraSql, type Irregularities, irregularColumns, type JsonScope, pointe
 import {
   baseSelect,
   columnSql,
+  IRREGULAR_VALUES,
   insideSql,
   joinedSelect,
   leftSql,
@@ -13,10 +14,11 @@ import {
   rawSelect,
   structureOf,
   textSelect,
+  type ValuesSql,
   valueSelect,
   wholeSectionSql,
 } from './fields.ts';
-import { joinedSql, unblankSql } from './values.ts';
+import { unblankSql } from './values.ts';
 
 /** The column that holds an array's JSON text until its child rows are made. */
 export function arrayColumn(path: string): string {
@@ -44,15 +46,17 @@ export function eventsSql(staging: string, carry: readonly string[], irregularit
   const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM ${from}`;
   const extra = `${extraSql(RECORD_TREE, SCOPE, (field) => leftSql(field, SCOPE), irregularities)}::JSON`;
-  const columns = EVENTS.columns.map((column) => `${eventColumnSql(column, extra)} AS ${quoteName(column.name)}`);
+  const columns = EVENTS.columns.map(
+    (column) => `${eventColumnSql(column, extra, IRREGULAR_VALUES)} AS ${quoteName(column.name)}`,
+  );
   return [
     `WITH read AS (SELECT record, content_hash${irregular}${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
     `raw AS (SELECT * EXCLUDE (struct), ${rawSelect('struct', fields).join(', ')} FROM read)`,
     `texts AS (${select(textSelect(fields, SCOPE), 'raw')})`,
     `parsed AS (${select(parsedSelect(fields), 'texts')})`,
-    `vals AS (${select(valueSelect(fields, 'as delivered'), 'parsed')})`,
-    `bases AS (${select(baseSelect(fields), 'vals')})`,
-    `joins AS (${select(joinedSelect(fields, joinedSql), 'bases')})`,
+    `vals AS (${select(valueSelect(fields), 'parsed')})`,
+    `bases AS (${select(baseSelect(fields, IRREGULAR_VALUES), 'vals')})`,
+    `joins AS (${select(joinedSelect(fields), 'bases')})`,
     `reasons AS (${select(REJECT_COLUMNS, 'joins')})`,
   ]
     .join(', ')
@@ -71,8 +75,8 @@ export function eventsSql(staging: string, carry: readonly string[], irregularit
 
 /** Why a record is no event, in the order in which a person would check. */
 const REJECT_COLUMNS: readonly string[] = [
-  `CASE WHEN ${columnSql(eventColumn('event_id'))} IS NULL THEN CASE WHEN json_type(record) = 'OBJECT' THEN 'no id' ELSE 'not an object' END` +
-    ` WHEN ${columnSql(eventColumn('event_time'))} IS NULL THEN CASE WHEN (${unblankSql(rawName('dateTime'))}) IS NULL THEN 'no event time' ELSE 'unreadable event time' END` +
+  `CASE WHEN ${columnSql(eventColumn('event_id'), IRREGULAR_VALUES)} IS NULL THEN CASE WHEN json_type(record) = 'OBJECT' THEN 'no id' ELSE 'not an object' END` +
+    ` WHEN ${columnSql(eventColumn('event_time'), IRREGULAR_VALUES)} IS NULL THEN CASE WHEN (${unblankSql(rawName('dateTime'))}) IS NULL THEN 'no event time' ELSE 'unreadable event time' END` +
     ' END AS reject_reason',
   "CASE reject_reason WHEN 'no id' THEN 'id' WHEN 'no event time' THEN 'dateTime' WHEN 'unreadable event time' THEN 'dateTime' END AS reject_path",
 ];
@@ -82,12 +86,12 @@ function eventColumn(name: string): ColumnSpec {
 }
 
 /** A column of `events` from the fields' values, under the names of `fields.ts`. @param extra the SQL of `extra` */
-export function eventColumnSql(column: ColumnSpec, extra: string): string {
-  if (column.name === 'event_date') return `${columnSql(eventColumn('event_time'))}::DATE`;
+export function eventColumnSql(column: ColumnSpec, extra: string, values: ValuesSql): string {
+  if (column.name === 'event_date') return `${columnSql(eventColumn('event_time'), values)}::DATE`;
   if (column.name === 'extra') return extra;
   const path = column.paths[0] ?? '';
   if (column.type === 'json') return wholeSectionSql(path);
   const section = path.slice(0, Math.max(path.indexOf('.'), 0));
   const isInside = EVENTS.columns.some((other) => other.type === 'json' && other.paths.includes(section));
-  return isInside ? insideSql(column, section, path) : columnSql(column);
+  return isInside ? insideSql(column, section, path) : columnSql(column, values);
 }

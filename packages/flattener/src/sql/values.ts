@@ -95,7 +95,7 @@ function isWindowsSql(path: string): string {
 /**
  * A path with single separators and no trailing one. The guard spares the regular expressions on paths that are clean.
  */
-function pathSql(path: string): string {
+export function pathSql(path: string): string {
   const tidy = (separator: string, kept: number, joined: string) =>
     `CASE WHEN ends_with(${joined}, '${separator}') AND length(${joined}) > ${kept} THEN left(${joined}, length(${joined}) - 1) ELSE ${joined} END`;
   const unc = `CASE WHEN starts_with(${path}, '\\\\') THEN '\\' ELSE '' END`;
@@ -119,12 +119,12 @@ export function basePathSql(fullPath: string, directory: string, name: string): 
 
 /** A name appended to a normalised path. */
 export function joinedSql(base: string, name: string): string {
-  return pathSql(`(${base} || CASE WHEN ${isWindowsSql(base)} THEN '\\' ELSE '/' END || ${name})`);
+  return `${base} || CASE WHEN ${isWindowsSql(base)} THEN '\\' ELSE '/' END || ${name}`;
 }
 
 /**
- * The same of a name without separators, in less. A path of one backslash and the one before the name are the two that
- * begin a UNC path.
+ * The same, normalised, of a name without separators. A path of one backslash and the one before the name are the two
+ * that begin a UNC path.
  */
 export function joinedNormalSql(base: string, name: string): string {
   const windows = `CASE WHEN ends_with(${base}, '\\') AND ${base} <> '\\' THEN '' ELSE '\\' END`;
