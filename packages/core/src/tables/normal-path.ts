@@ -4,8 +4,8 @@ export function isWindowsPath(path: string): boolean {
 }
 
 /**
- * A path with single separators and no trailing one. Windows paths get backslashes and keep the two that begin a UNC path;
- * a drive's root keeps its backslash, and so does everything else of at most three characters.
+ * A path with single separators and no trailing one. Windows paths get backslashes and keep the two that begin a UNC
+ * path; a drive's root keeps its backslash, and so does everything else of at most three characters.
  */
 export function normalPath(path: string): string {
   if (isWindowsPath(path)) {

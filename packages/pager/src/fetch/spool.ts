@@ -12,8 +12,8 @@ const UNFINISHED = '.part';
 const READ_BYTES = 131_072;
 
 /**
- * Goes up with each change of what a scan makes of the records that fit a shape. Flattening relies on it, so that a resumed run
- * must fetch the pages of an older edrlake again.
+ * Goes up with each change of what a scan makes of the records that fit a shape. Flattening relies on it, so that a
+ * resumed run must fetch the pages of an older edrlake again.
  */
 const LINE_RULES = 2;
 
@@ -49,8 +49,8 @@ export interface Spool {
    */
   writePage(key: PageKey, body: AsyncIterable<Uint8Array>): Promise<PageWithIds>;
   /**
-   * Reads a page again: null unless its lines were written by the same rules for the same shape, and the file is there with the
-   * size, checksum and number of records it had.
+   * Reads a page again: null unless its lines were written by the same rules for the same shape, and the file is there
+   * with the size, checksum and number of records it had.
    */
   verifyPage(page: SpooledPage): Promise<PageWithIds | null>;
   /** Removes one page's file. */

@@ -28,8 +28,8 @@ export function isBlankText(bytes: Buffer, from: number, to: number): boolean {
 }
 
 /**
- * Whether the content of a string at [from, to) is for certain a path as `normalPath` makes it: single separators of one kind, as
- * they are usually escaped, and none at its end but in a root. Others may be normal as well.
+ * Whether the content of a string at [from, to) is for certain a path as `normalPath` makes it: single separators of
+ * one kind, as they are usually escaped, and none at its end but in a root. Others may be normal as well.
  */
 export function isNormalPath(bytes: Buffer, from: number, to: number): boolean {
   let separator = 0;

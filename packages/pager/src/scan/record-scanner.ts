@@ -4,7 +4,8 @@ import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from '../json/sc
 import { hasSeparator, isBlankText, isNormalPath, isPlainTime, unescapedDigits } from '../json/typed-values.ts';
 import { type FieldEntry, type FieldSection, type FieldTable, slotOf } from './field-table.ts';
 
-// The codes of `KIND_CODES`, written out: names from another module would be looked up for each member. Kinds up to `TEXT` are text.
+// The codes of `KIND_CODES`, written out: names from another module would be looked up for each member. Kinds up to
+// `TEXT` are text.
 const PATH = 1;
 const TEXT = 3;
 const INTEGER = 4;
@@ -267,8 +268,9 @@ function unwrappedEnd(scan: RecordScan, kind: number, nameAt: number, from: numb
 }
 
 /**
- * Where a string with a path, or with a file's name, ends after it was made what SQL takes as it is. A path is written over in its
- * normal form, with spaces behind it. One that does not fit in its place, and a name with a separator, make the record odd.
+ * Where a string with a path, or with a file's name, ends after it was made what SQL takes as it is. A path is written
+ * over in its normal form, with spaces behind it. One that does not fit in its place, and a name with a separator, make
+ * the record odd.
  */
 function pathTextEnd(scan: RecordScan, kind: number, at: number, end: number): number {
   const { state } = scan;
