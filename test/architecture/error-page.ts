@@ -12,9 +12,20 @@ export function errorPage(): string {
     ...Object.entries(ERROR_CODES).map(
       ([code, { exitCode, dispositions, meaning, remedy }]) =>
         `## \`${code}\`\n\nExit code ${exitCode} · ${dispositions.map((name) => `\`${name}\``).join(' or ')}\n\n` +
-        `**When:** ${meaning}.\n\n**What to do:** ${remedy}`,
+        `${wrapped(`**When:** ${meaning}.`)}\n\n${wrapped(`**What to do:** ${remedy}`)}`,
     ),
   ].join('\n\n')}\n`;
+}
+
+/** The text in lines of at most 120 characters. */
+function wrapped(text: string): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > 120) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.join('\n');
 }
 
 const GENERATED =
@@ -24,8 +35,8 @@ const INTRODUCTION = `Every failure of edrlake is an \`EdrlakeError\`: a code, a
 do) and plain values as context, never a secret. On a terminal it is two or three lines on stderr; with \`--json\`
 it is a document. Codes are stable, so scripts may match them; messages may change.
 
-The exit code applies when nothing recovers from the error. Two results end with an exit code of their own and without an
-error: 4, the lake and the API disagree, and 6, too many records were rejected.
+The exit code applies when nothing recovers from the error. Two results end with an exit code of their own and without
+an error: 4, the lake and the API disagree, and 6, too many records were rejected.
 
 The disposition is the instruction of the error to its caller. \`retry\`: the same request may succeed later; requests,
 windows and tasks are retried a bounded number of times before the error is shown. \`split\`: the query was too large, and

@@ -1,4 +1,4 @@
-/** The candidate a mistyped word most likely stands for, or null when none is close. Ties go to the first. */
+/** The candidate that a mistyped word most likely means, or null when none is close. Ties go to the first. */
 export function didYouMean(word: string, candidates: readonly string[]): string | null {
   const typed = word.toLowerCase();
   const allowed = Math.max(1, Math.floor(typed.length / 3));

@@ -13,7 +13,7 @@ describe('toEdrlakeError', () => {
   });
 
   it.each(['Out of Memory Error: failed to allocate data of size 16.0 MiB (15.2 MiB/15.2 MiB used)', 'std::bad_alloc'])(
-    'tells want of memory from a disk that cannot be written: %s',
+    'distinguishes a lack of memory from a disk that cannot be written: %s',
     (message) => {
       const error = toEdrlakeError(new Error(message));
       expect([error.code, error.exitCode]).toEqual(['OUT_OF_MEMORY', 2]);

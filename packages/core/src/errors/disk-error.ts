@@ -26,7 +26,7 @@ export function errnoOf(thrown: unknown): string {
   return (thrown as NodeJS.ErrnoException | null)?.code ?? String(thrown);
 }
 
-/** Whether it is an error of the file system as Node throws it, not yet explained to a person. */
+/** Whether it is an error of the file system as Node throws it, not yet turned into an `EdrlakeError`. */
 export function isDiskError(thrown: unknown): thrown is NodeJS.ErrnoException {
   if (!(thrown instanceof Error) || thrown instanceof EdrlakeError) return false;
   const { syscall } = thrown as NodeJS.ErrnoException;
@@ -43,7 +43,10 @@ export function unwritable(path: string, thrown: unknown): EdrlakeError {
   });
 }
 
-/** The `LAKE_CORRUPT` of something that may be there but cannot be looked at or read. `what` says which, and what failed. */
+/**
+ * The `LAKE_CORRUPT` of a file or folder that may exist but cannot be read.
+ * @param what the beginning of the message: what failed at which path
+ */
 export function unreadable(what: string, thrown: unknown): EdrlakeError {
   const errno = errnoOf(thrown);
   return new EdrlakeError('LAKE_CORRUPT', `${what}: ${errno}`, {

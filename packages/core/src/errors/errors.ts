@@ -1,6 +1,6 @@
 /**
- * The instruction of an error to its caller. `retry`: send the same request later. `split`: the query was too large, ask
- * smaller ones. `reject`: one record is bad, the others are good. `stop`: a person must act.
+ * The instruction of an error to its caller. `retry`: send the same request later. `split`: the query was too large,
+ * ask smaller ones. `reject`: one record is bad, the others are good. `stop`: a person must act.
  */
 export type Disposition = 'retry' | 'split' | 'reject' | 'stop';
 
@@ -17,8 +17,8 @@ interface ErrorEntry {
 }
 
 /**
- * Every error code. Codes are stable: scripts may match them. Exit code 2 is for input, configuration or credentials that
- * a person must change, 3 for work that was partly done, 130 for an interrupt, and 1 for all other failures.
+ * Every error code. Codes are stable: scripts may match them. Exit code 2 is for input, configuration or credentials
+ * that a person must change, 3 for work that was partly done, 130 for an interrupt, and 1 for all other failures.
  */
 export const ERROR_CODES = {
   USAGE: {

@@ -2,7 +2,10 @@ import { isDiskError, unwritable } from './disk-error.ts';
 import { EdrlakeError } from './errors.ts';
 import { isMemoryError, outOfMemory } from './memory-error.ts';
 
-/** Any thrown value as an `EdrlakeError`: aborts become `INTERRUPTED`, errors of the file system `LAKE_UNWRITABLE`, want of memory `OUT_OF_MEMORY`, everything unknown becomes `BUG`. */
+/**
+ * Any thrown value as an `EdrlakeError`. Aborts become `INTERRUPTED`, errors of the file system `LAKE_UNWRITABLE`, lack
+ * of memory `OUT_OF_MEMORY`; all others become `BUG`.
+ */
 export function toEdrlakeError(thrown: unknown): EdrlakeError {
   if (thrown instanceof EdrlakeError) return thrown;
   if (isAbortError(thrown)) {

@@ -7,7 +7,7 @@ export interface ValueCount {
   readonly count: number;
 }
 
-/** How many events fall into one stretch of the queried axis. */
+/** How many events are in one interval of the queried axis. */
 export interface HistogramBucket {
   readonly range: TimeRange;
   readonly count: number;
@@ -16,19 +16,22 @@ export interface HistogramBucket {
 /** Receives one page body as decoded bytes in order. A thrown `retry` error makes the source ask for the page again. */
 export type PageReader<T> = (body: AsyncIterable<Uint8Array>) => Promise<T>;
 
-/** How the pages of one query are cut and ordered. All pages of one walk are asked for in the same way. */
+/** The size and order of the pages of one query. All pages of one walk are requested in the same way. */
 export interface Pagination {
-  /** Events asked for with one page. */
+  /** Events requested with one page. */
   readonly pageSize: number;
-  /** The other end first: a walk in another way does not repeat what was wrong with the first. */
+  /** Last events first. A walk in another order does not repeat a fault of the first walk. */
   readonly reversed: boolean;
 }
 
-/** What a source does when the API turns out to give smaller pages than it is asked for. */
+/** What a source can do when the API returns smaller pages than requested. */
 export interface PageSizing {
-  /** Events of one page as the settings want them. */
+  /** Events of one page in the settings. */
   readonly asked: number;
-  /** From now on `pageSize` is this. @param pageSize from 1 to what it is now */
+  /**
+   * Sets `pageSize` for all later requests.
+   * @param pageSize from 1 to the current one
+   */
   lowerTo(pageSize: number): void;
 }
 
@@ -36,17 +39,19 @@ export interface PageSizing {
 export interface CursorPage<T> {
   /** What the reader made of the page. */
   readonly value: T;
-  /** To be sent with the next request; null when nothing follows. The last page may have one: then an empty page follows. */
+  /**
+   * The cursor of the next request; null after the last page. The last page may have one: then an empty page follows.
+   */
   readonly next: string | null;
 }
 
-/** Walks a query from page to page without a limit to how far: each page names the cursor the next one is asked for with. */
+/** Walks a query without a limit of depth: each page names the cursor of the next one. */
 export interface CursorWalk {
-  /** Events of one window: nothing on the wire limits them, but the identities of one window are held in memory. */
+  /** The most events of one window. The API has no such limit, but the ids of one window are held in memory. */
   readonly maxWindowEvents: number;
   /**
-   * Reads the page at the cursor, the first one for null, in an order that is stable between calls. Cursors of an earlier
-   * process still lead to the same place. One request when all goes well.
+   * Reads the page at the cursor, the first one for null, in an order that is stable between calls. Cursors of an
+   * earlier process still name the same place. One request, unless it is retried.
    * @param way left out: pages of `pageSize`, in the source's own order
    */
   page<T>(
@@ -59,61 +64,65 @@ export interface CursorWalk {
 }
 
 /**
- * The clock of what is behind a source, as its answers tell. Nothing is extrapolated: between answers it stands still, so that
- * a jump of this machine's clock cannot move it.
+ * The clock of the server behind a source, as its answers report it. It does not advance between answers, so that a
+ * jump of this machine's clock cannot move it.
  */
 export interface ServerClock {
-  /** What it had reached when it last answered, in UTC epoch milliseconds; null where no answer has told. */
+  /** The time of its last answer, in UTC epoch milliseconds; null where no answer has reported one. */
   lastMs(): number | null;
   /**
-   * The same, no older than a minute: logs in where nothing was answered since, which the first request would do as well.
+   * The same, no older than a minute. Logs in when there was no answer since, as the first request would do.
    * @throws {EdrlakeError} as any request
    */
   ask(signal: AbortSignal): Promise<number | null>;
 }
 
 /**
- * An API that can count and page. The pager walks anything behind this interface; it knows no vendor.
- * Implementations log in, pace, retry and time out by themselves; what they throw is final for that request and is an
- * `EdrlakeError` whose disposition says who acts. Calls may run concurrently.
+ * An API that can count and page. The pager knows no vendor, only this interface. Implementations log in, limit their
+ * rate, retry and time out by themselves. What they throw is final for that request and is an `EdrlakeError` whose
+ * disposition says who acts. Calls may run concurrently.
  */
 export interface EventSource {
   /** A stable name of what is behind it (host and account, no secret): runs against another source are not mixed. */
   readonly name: string;
   /** Paging reaches only this number of events of one query, from its first. */
   readonly maxResultWindow: number;
-  /** Events asked for with one page; fewer than the settings want once `pageSizing` has lowered it. */
+  /** Events requested with one page; fewer than in the settings once `pageSizing` has lowered it. */
   readonly pageSize: number;
-  /** Left out where every page that is asked for comes as large as it should. */
+  /** Absent where the API returns pages of every requested size. */
   readonly pageSizing?: PageSizing;
   /** Top-level fields that may hold a record's identity; the first one that is not null or blank counts. */
   readonly idFields: readonly string[];
 
-  /** Absent where the source has no clock of its own: then this machine's has to do. */
+  /** Absent where the source has no clock of its own: then this machine's is used. */
   readonly serverClock?: ServerClock;
 
   /** How many events the query holds now. One request. */
   count(query: EventQuery, signal: AbortSignal): Promise<number>;
 
-  /** Counts by value of a field, most frequent first, at most `limit` values: what is left out must be found by `count`. One request. */
+  /**
+   * Counts by value of a field, most frequent first, at most `limit` values; the others must be found by `count`. One
+   * request.
+   */
   groups(query: EventQuery, field: FilterField, limit: number, signal: AbortSignal): Promise<readonly ValueCount[]>;
 
   /**
-   * Counts by equal stretches of the query's axis, oldest first, empty stretches left out; buckets start at multiples of
-   * `bucketMs` since the epoch. null when the source has no histograms, or has turned out not to by refusing one. One request,
-   * and another where the source first has to find out which kind of histogram there is.
+   * Counts by equal intervals of the query's axis, oldest first, without empty ones; buckets start at multiples of
+   * `bucketMs` since the epoch. null when the source has no histograms, or has refused one. One request, and another
+   * where the source first has to find out which kind of histogram there is.
    */
   readonly histogram:
     | ((query: EventQuery, bucketMs: number, signal: AbortSignal) => Promise<readonly HistogramBucket[]>)
     | null;
 
-  /** Where it is not null, windows are walked by it and `maxResultWindow` limits none of them; null: by `page`. */
+  /** Where it is not null, windows are walked by cursors and `maxResultWindow` limits none of them; null: by `page`. */
   readonly cursor: CursorWalk | null;
 
   /**
-   * Reads page `pageNumber` (from 0) of the query, in an order that is stable between calls. One request when all goes well.
+   * Reads page `pageNumber` (from 0) of the query, in an order that is stable between calls. One request, unless it is
+   * retried.
    * @param way left out: pages of `pageSize`, in the source's own order. The number counts pages of its size.
-   * @throws {EdrlakeError} among others `PAGE_SIZE_REFUSED`, with `context.largestPageSize` where the API told it
+   * @throws {EdrlakeError} among others `PAGE_SIZE_REFUSED`, with `context.largestPageSize` where the API reported it
    */
   page<T>(
     query: EventQuery,

@@ -1,9 +1,9 @@
-/** How exports end, worst first: in this order it is decided what a command that made several ends with. */
+/** How exports end, worst first: the worst outcome of several is that of the command. */
 const OUTCOMES = ['partly', 'mismatch', 'rejected', 'done'] as const;
 
 /**
- * How an export ended. `done`: all proven. `partly`: some windows failed or are unverified. `mismatch`: some windows do not add up. `rejected`: all
- * adds up, but too many records could not become rows.
+ * How an export ended. `done`: all proven. `partly`: some windows failed or are unverified. `mismatch`: some windows do
+ * not add up. `rejected`: all adds up, but too many records could not become rows.
  */
 export type ExportOutcome = (typeof OUTCOMES)[number];
 

@@ -2,7 +2,7 @@ import type { Day } from '../time/time-range.ts';
 import type { Pagination } from './event-source.ts';
 import type { PlannedWindow, Window } from './window.ts';
 
-/** One page body on disk: newline-delimited JSON, one record a line, in the order delivered. */
+/** One page body on disk: newline-delimited JSON, one record per line, in delivered order. */
 export interface SpooledPage {
   readonly windowId: string;
   readonly pageNumber: number;
@@ -13,16 +13,18 @@ export interface SpooledPage {
   /** CRC-32 of the spooled bytes, 8 hex digits: a resumed run trusts a page only when it still matches. */
   readonly crc32: string;
   /**
-   * Only of pages that were walked by cursors: where the next page begins, null where the source named nothing further.
-   * A resumed run goes on from there.
+   * Only of pages that were walked by cursors: the cursor of the next page, null after the last one. A resumed run
+   * continues there.
    */
   readonly nextCursor?: string | null;
   /**
-   * How it was asked for: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote
+   * How it was requested: a resumed run uses pages only for a walk in the same way. Absent where an older edrlake wrote
    * it.
    */
   readonly way?: Pagination;
-  /** The rules its lines were written by, as text that is only compared. Absent where an older edrlake wrote it. */
+  /**
+   * The rules by which its lines were written, as text that is only compared. Absent where an older edrlake wrote it.
+   */
   readonly format?: string;
 }
 
@@ -39,14 +41,14 @@ export interface FetchedWindow extends PlannedWindow {
    * the window is `complete` although records and ids differ. Absent: none.
    */
   readonly duplicates?: number;
-  /** `complete`: records equal the count and none came twice. `mismatch`: they still do not after every refetch. */
+  /** `complete`: the records equal the count, and no id came twice. `mismatch`: not so after every refetch. */
   readonly verdict: 'complete' | 'mismatch';
 }
 
 /**
  * What one window brought into the lake, kept in the commit log. Only `proven` counts as coverage. `mismatch`: the
  * numbers contradict each other. `rejected`: they add up, but too large a share of the records could not become rows.
- * `unverified`: the API counted zero and nothing else confirmed it; it says nothing against an older proof.
+ * `unverified`: the API counted zero and no empty page confirmed it; it does not contradict an older proof.
  */
 export interface WindowProof {
   readonly window: Window;
@@ -72,8 +74,8 @@ export interface WindowProof {
   /** When the proof was made, by the earlier of both clocks. */
   readonly verifiedAtMs: number;
   /**
-   * The moment before which nothing of it was counted, by the earlier of both clocks: what happened later cannot be
-   * part of it. Absent in proofs of older versions, whose `verifiedAtMs` then has to do.
+   * The earliest moment of its counts, by the earlier of both clocks: what happened later cannot be part of it. Absent
+   * in proofs of older versions; then `verifiedAtMs` is used.
    */
   readonly countedAtMs?: number;
 }

@@ -24,8 +24,8 @@ export type RunEvent =
       /** The next request of this process waits for its turn. */
       readonly type: 'pace';
       /**
-       * What it waits for: the rate limit of the subscription, a time that the server asked for (`Retry-After`), an end of one of
-       * the requests of this process, or requests of other processes that share the rate limiter.
+       * What it waits for: the rate limit of the subscription, a time that the server named (`Retry-After`), the end of
+       * a request of this process, or requests of other processes that share the rate limiter.
        */
       readonly reason: 'rate-limit' | 'server-asked' | 'concurrency' | 'other-process';
       /** null where the wait ends with an answer, at an unknown time. */
@@ -73,7 +73,7 @@ export type RunEvent =
       readonly attempt: number;
     }
   | {
-      /** The gateway gives smaller pages than it is asked for, or refuses the size. From now on pages are of `given` events. */
+      /** The gateway returns smaller pages than requested, or refuses the size. Later pages are of `given` events. */
       readonly type: 'page-size';
       readonly asked: number;
       readonly given: number;
@@ -83,7 +83,7 @@ export type RunEvent =
       readonly windowId: string;
       readonly range: TimeRange;
       readonly into: number;
-      /** Events that the gateway pages to, where that is why; absent where the window has grown. */
+      /** Events that paging reaches, where that is the reason; absent where the window has grown. */
       readonly reach?: number;
     }
   | {
@@ -114,7 +114,9 @@ export type RunEvent =
     }
   | { readonly type: 'commit-contended'; readonly version: number; readonly attempt: number }
   | {
-      /** Work of a process that cannot be seen from here is in the way; it is taken over once its lease has expired. */
+      /**
+       * Work of a process that cannot be seen from here must end first; it is taken over once its lease has expired.
+       */
       readonly type: 'lease-wait';
       readonly work: 'commit' | 'run' | 'requests';
       readonly host: string;
@@ -122,7 +124,7 @@ export type RunEvent =
       readonly atMostMs: number;
     }
   | {
-      /** A stored account of requests, or a part of it, was damaged or beyond all bounds. */
+      /** A stored log of requests, or a part of it, was damaged or out of bounds. */
       readonly type: 'budget-forgotten';
       readonly directory: string;
     }
@@ -150,7 +152,9 @@ export type RunEvent =
       readonly task: string;
       /** Which part of a fan-out, or null for the task as a whole. */
       readonly partition: string | null;
-      /** `reused`: an earlier process of this run had finished it. `retry`: it failed and starts again after `delayMs`. */
+      /**
+       * `reused`: an earlier process of this run had finished it. `retry`: it failed and starts again after `delayMs`.
+       */
       readonly state:
         | 'started'
         | 'retry'
@@ -166,7 +170,7 @@ export type RunEvent =
       readonly tryNumber: number;
       readonly delayMs: number | null;
       readonly code: string | null;
-      /** For the person at the screen; what a user's own function threw is quoted here and nowhere else. */
+      /** For the terminal. What a function of the user threw is quoted here and nowhere else. */
       readonly message: string | null;
     }
   | {
@@ -183,7 +187,10 @@ export type RunEvent =
       readonly type: 'schedule';
       readonly pipeline: string;
       readonly dueAtMs: number;
-      /** `covered`: a tick was missed and nothing is lacking. `failed`: the run could not be started or threw. `clock-changed`: see `message`; the due time is the next one. */
+      /**
+       * `covered`: a tick was missed and no data is missing. `failed`: the run could not be started or threw.
+       * `clock-changed`: see `message`; the due time is the next one.
+       */
       readonly action: 'waiting' | 'on-time' | 'catch-up' | 'covered' | 'failed' | 'clock-changed';
       readonly code: string | null;
       readonly message: string | null;

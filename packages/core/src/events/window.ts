@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { TimeRange } from '../time/time-range.ts';
 
-/** Which of an event's two clocks a range selects on: when it happened on the asset, or when the platform processed it. */
+/** The time of an event that a range selects on: when it happened on the asset, or when the platform processed it. */
 export type TimeAxis = 'event' | 'processed';
 
-/** What a range can be cut by once time no longer divides it. */
+/** The fields that divide a range which time can no longer divide. */
 export type FilterField = 'type' | 'agent';
 
-/** Narrows a query to events whose field is (`in`), or is not (`not-in`), one of the values. Values are as delivered. */
+/** Narrows a query to events whose field is (`in`), or is not (`not-in`), one of the values, as delivered. */
 export interface WindowFilter {
   readonly field: FilterField;
   readonly op: 'in' | 'not-in';
@@ -25,7 +25,7 @@ export interface QueryScope {
 /** The scope of a user who asked for nothing but a range. */
 export const NO_FILTER: QueryScope = { filter: null, state: null };
 
-/** One question to the source: all events of a range on one axis, within the cuts and the scope. */
+/** One query to the source: all events of a range on one axis that pass the filters in `cuts` and the scope. */
 export interface EventQuery {
   readonly axis: TimeAxis;
   readonly range: TimeRange;
@@ -33,7 +33,7 @@ export interface EventQuery {
   readonly scope: QueryScope;
 }
 
-/** A query small enough to be paged through whole. `id` is a pure function of the query. */
+/** A query with few enough events to page through all of them. `id` is a pure function of the query. */
 export interface Window extends EventQuery {
   readonly id: string;
 }

@@ -7,8 +7,8 @@ export interface LinkedAbort {
 }
 
 /**
- * `AbortSignal.any` keeps a reference for as long as the outer signal lives; a run makes thousands of requests under one
- * signal, so the link is undone by hand.
+ * A controller that follows several signals. `AbortSignal.any` keeps a reference as long as the outer signal exists; a
+ * run makes thousands of requests under one signal, so the caller unlinks by hand.
  */
 export function linkAbort(...signals: readonly AbortSignal[]): LinkedAbort {
   const controller = new AbortController();

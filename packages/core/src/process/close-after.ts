@@ -1,6 +1,6 @@
 /**
- * Does some work and then lets go of what it needed, whatever happens. When both fail, the error of the work is thrown: what
- * failed while cleaning up is most often only a consequence of it.
+ * Runs `work` and then `close`, also after an error. When both fail, the error of `work` is thrown: a failure while
+ * closing is usually only a consequence of it.
  */
 export async function closeAfter<T>(close: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
   let result: T;

@@ -3,8 +3,8 @@ import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from '../errors/disk-error.ts';
 
-// A power cut can take three things, and each is synced by itself: the bytes of a file, the name of a file in its folder,
-// and the name of a new folder in the folder above. Every function here says which of them it syncs.
+// A power cut can take three things, and each is synced by itself: the bytes of a file, the name of a file in its
+// folder, and the name of a new folder in the folder above. Every function here says which of them it syncs.
 
 /**
  * What a power cut leaves of a file that was replaced.
@@ -18,7 +18,7 @@ export type Durability = 'name' | 'bytes' | 'nothing';
 export interface WriteSteps {
   /** Path in the folder of the file. No other process may use it at the same time. */
   readonly temporary: string;
-  /** The error to throw for what the file system refused at a path. @default the error as it was thrown */
+  /** The error to throw for a refusal of the file system at a path. @default the error as it was thrown */
   readonly refusal?: (path: string, thrown: unknown) => unknown;
 }
 
@@ -105,8 +105,8 @@ export function createExclusiveUnsynced(path: string, text: string, temporary: s
 }
 
 /**
- * Appends text to an open file. Syncs the bytes and the size; the name of a new file is synced by `syncPath` of its folder.
- * A crash may leave a part of the text at the end of the file.
+ * Appends text to an open file. Syncs the bytes and the size; the name of a new file is synced by `syncPath` of its
+ * folder. A crash may leave a part of the text at the end of the file.
  */
 export async function appendDurable(file: FileHandle, text: string): Promise<void> {
   await file.appendFile(text);

@@ -1,8 +1,8 @@
 import { EdrlakeError } from '../errors/errors.ts';
 
 /**
- * The path of a lake, where DuckDB can open its `lake.duckdb`: in the path of a database it takes a question mark for the
- * beginning of parameters, and would write beside the lake.
+ * Checks that DuckDB can open the `lake.duckdb` of a lake at this path. In the path of a database, DuckDB takes a
+ * question mark for the beginning of parameters, and would write beside the lake.
  * @throws {EdrlakeError} `USAGE`
  */
 export function usableLakePath(directory: string): string {

@@ -5,7 +5,10 @@ import { hostname } from 'node:os';
 export interface ProcessOwner {
   readonly host: string;
   readonly pid: number;
-  /** What tells this process from a later one with the same pid: boot and start time where the system tells them, else ''. */
+  /**
+   * Distinguishes this process from a later one with the same pid: boot and start time where the system has them, else
+   * ''.
+   */
   readonly startIdentity: string;
   /**
    * Boot and pid namespace, '' where the system has no such thing: a pid means something only within one namespace, and
@@ -16,10 +19,13 @@ export interface ProcessOwner {
   readonly instance?: string;
 }
 
-/** `elsewhere`: it ran on another host or in another container, so its process cannot be seen from here; its lease tells. */
+/**
+ * `elsewhere`: it ran on another host or in another container, so its process cannot be seen from here. Its lease
+ * decides.
+ */
 export type OwnerState = 'alive' | 'dead' | 'elsewhere';
 
-/** What tells processes apart. Another one than the system's lets several stand for processes within one. */
+/** Identifies processes. Another implementation than the system's lets one process simulate several. */
 export interface ProcessTable {
   /** This process. */
   current(): ProcessOwner;
@@ -38,7 +44,8 @@ export const systemProcesses: ProcessTable = {
   stateOf: (owner) => {
     const namespace = owner.namespace ?? '';
     if (owner.host !== hostname() && namespace === '') return 'elsewhere';
-    // A record without a namespace is of an older version, or of a system without them: its host name is all there is.
+    // A record without a namespace is of an older version, or of a system without them: only its host name can be
+    // compared.
     if (owner.namespace !== undefined && namespace !== namespaceOfThis()) return 'elsewhere';
     try {
       process.kill(owner.pid, 0);

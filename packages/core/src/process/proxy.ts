@@ -7,15 +7,15 @@ export interface ProxySettings {
   readonly url: string;
   /** The value of the header `proxy-authorization`; null for none. A secret. */
   readonly authorization: string | null;
-  /** How a person calls the setting, for messages: `HTTPS_PROXY`. */
+  /** The name of the setting, for messages: `HTTPS_PROXY`. */
   readonly setting: string;
-  /** Hosts to reach directly, as `NO_PROXY` lists them: names with all below them, `host:port`, addresses, networks, `*`. */
+  /** Hosts without the proxy, as in `NO_PROXY`: names with their subdomains, `host:port`, addresses, networks, `*`. */
   readonly except: string;
 }
 
 /**
- * The proxy that a URL is reached through, or null where it is reached directly: without a proxy, on this machine itself, and
- * where the exceptions name its host.
+ * The proxy for a URL, or null for a direct connection: without a proxy, on this machine itself, and where the
+ * exceptions name its host.
  */
 export function proxyFor(url: string, settings: ProxySettings | null | undefined): ProxySettings | null {
   if (settings === null || settings === undefined) return null;
@@ -52,7 +52,7 @@ function withoutBrackets(host: string): string {
   return host.replace(/^\[(.*)\]$/, '$1');
 }
 
-/** The error of a proxy to which no connection came about. */
+/** The error of a proxy that cannot be connected to. */
 export function proxyUnreachable({ url, setting }: ProxySettings, reason: string): EdrlakeError {
   return new EdrlakeError('PROXY_UNREACHABLE', `no connection to the proxy ${url}: ${reason}`, {
     disposition: 'retry',
@@ -62,7 +62,7 @@ export function proxyUnreachable({ url, setting }: ProxySettings, reason: string
 }
 
 /**
- * The error of a proxy that did not open a way to the gateway.
+ * The error of a proxy that did not open a connection to the gateway.
  * @param host of the gateway, with its port where it is not the usual one
  * @param status of the proxy's answer to CONNECT
  */

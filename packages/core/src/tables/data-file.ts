@@ -1,8 +1,8 @@
 /**
- * How the rows of a file lie. `arrival`: as they came, which is by time, written at the least cost. `sorted`: by the table's
- * `sortBy`, with dictionaries so large that hash columns keep theirs: DuckDB writes bloom filters only for dictionary-encoded
- * chunks, and without them a lookup of one hash reads every row group. That costs four times as much to write, so it is
- * left to compaction, which writes a day once.
+ * The order of the rows of a file. `arrival`: as they came, which is by time, written at the least cost. `sorted`: by
+ * the table's `sortBy`, with dictionaries large enough for hash columns. DuckDB writes bloom filters only for
+ * dictionary-encoded chunks, and without them a lookup of one hash reads every row group. That costs four times as much
+ * to write, so only compaction does it, which writes a day once.
  */
 export type FileLayout = 'arrival' | 'sorted';
 
@@ -18,7 +18,9 @@ export interface DataFile {
   readonly layout: FileLayout;
   /** When its newest event happened. Only in files of events, and not in those that an older edrlake wrote. */
   readonly newestEventMs?: number;
-  /** First and last processing time in it, both included. Not in files without one, nor in those an older edrlake wrote. */
+  /**
+   * First and last processing time in it, both included. Absent without one, and where an older edrlake wrote the file.
+   */
   readonly processedMs?: readonly [number, number];
   /** CRC-32 of its bytes, unsigned. Not in files that an older edrlake wrote. */
   readonly crc32?: number;

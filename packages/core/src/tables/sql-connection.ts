@@ -16,9 +16,9 @@ export async function rowsOf(
 }
 
 /**
- * How a connection is set while rows are staged and written. Rows keep their order: row ids say what was delivered later,
- * and files are in order of arrival. No statement there holds a query twice, and looking for one takes a quarter of the
- * time that a statement is planned.
+ * How a connection is set while rows are staged and written. Rows keep their order: row ids say what was delivered
+ * later, and files are in order of arrival. No statement there holds a query twice, and looking for one takes a quarter
+ * of the time that a statement is planned.
  */
 const IN_ORDER: Readonly<Record<string, string>> = {
   preserve_insertion_order: 'true',

@@ -39,9 +39,9 @@ export interface UnknownField {
 }
 
 /**
- * Flattened rows of some windows, in temporary tables of one DuckDB connection, not yet files: `flattener` makes and drops
- * them, `lake` decides which of them are new, and `writers` writes those. Nothing of it survives the process; the spool
- * does.
+ * Flattened rows of some windows, in temporary tables of one DuckDB connection, not yet files: `flattener` makes and
+ * drops them, `lake` decides which of them are new, and `writers` writes those. Nothing of it survives the process; the
+ * spool does.
  */
 export interface StagedBatch {
   /**

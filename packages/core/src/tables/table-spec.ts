@@ -2,16 +2,21 @@
 export type ColumnType = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'date' | 'json';
 
 /**
- * How delivered text becomes a value, beyond its type:
- * `path`: repeated separators collapsed; `file-path`: directory and file name joined where the delivered path is only the directory;
- * `extension`: no leading dot; `creation-time`: the epoch itself means unknown; `validity`: a time that may lie in any year up to 9999.
+ * How delivered text becomes a value, beyond its type.
+ * - `path`: repeated separators are collapsed
+ * - `file-path`: directory and file name are joined where the delivered path is only the directory
+ * - `extension`: without a leading dot
+ * - `creation-time`: the epoch itself means unknown
+ * - `validity`: a time of any year up to 9999
  */
 export type ColumnRule = 'path' | 'file-path' | 'extension' | 'creation-time' | 'validity';
 
 /** One column: where its value comes from, what it becomes and what it says. */
 export interface ColumnSpec {
   readonly name: string;
-  /** Dotted paths from the record (or from the array's element), in order of preference: the first that is not null or blank counts. */
+  /**
+   * Dotted paths from the record (or the array's element) by preference: the first that is not null or blank counts.
+   */
   readonly paths: readonly string[];
   readonly type: ColumnType;
   readonly rule?: ColumnRule;
@@ -27,7 +32,7 @@ export interface TableSpec {
   /** Dotted paths of the arrays whose elements become rows, or null where every record is one row. */
   readonly arrays: readonly string[] | null;
   readonly columns: readonly ColumnSpec[];
-  /** The DATE column whose value names the folder a row lies in, `<column>=YYYY-MM-DD`. It is also a column of the files. */
+  /** The DATE column that names the folder of a row, `<column>=YYYY-MM-DD`. It is also a column of the files. */
   readonly partitionBy: 'event_date' | 'ingest_date';
   /** Columns the rows of a file are sorted by, so that a host, a time slice and a hash lookup all prune. */
   readonly sortBy: readonly string[];

@@ -2,27 +2,30 @@ import { EdrlakeError } from '../errors/errors.ts';
 import { isoInstant, MS_PER_MINUTE, type TimeRange } from './time-range.ts';
 
 /**
- * How long after an instant its events count as settled: younger ones may become visible behind a count that was taken
- * already. What was proven sooner is proven for what was visible then, and a day that was is never complete.
+ * How long after an instant its events count as settled: younger events may become visible after they were counted. An
+ * earlier proof holds for what was visible then, and does not complete a day.
  */
 export const SETTLE_LAG_MS = 15 * MS_PER_MINUTE;
 
-/** Two clocks this far apart, or an instant this far ahead of a clock, are no inaccuracy of either. */
+/** A larger distance between two clocks, or between an instant and a clock, is not an inaccuracy of either. */
 const TOLERATED_MS = 5 * MS_PER_MINUTE;
 
-/** What both clocks say, in UTC epoch milliseconds. Whichever is wrong, the earlier one claims nothing that has not happened. */
+/**
+ * The time by both clocks, in UTC epoch milliseconds. If one of them is wrong, the earlier one still claims nothing
+ * that has not happened.
+ */
 export interface BothClocks {
   /** The earlier of the two. */
   readonly nowMs: number;
-  /** The later of the two: what is behind it is ahead of every clock there is. */
+  /** The later of the two: an instant after it is ahead of both clocks. */
   readonly latestMs: number;
   /** This machine's clock. */
   readonly localMs: number;
-  /** What the source's clock had reached when it last answered; null where its answers do not tell. */
+  /** The source's clock at its last answer; null where its answers report none. */
   readonly serverMs: number | null;
 }
 
-/** Both clocks, from this machine's and what the source's had reached. */
+/** Both clocks, from this machine's and that of the source at its last answer. */
 export function bothClocks(localMs: number, serverMs: number | null): BothClocks {
   const [nowMs, latestMs] = [Math.min(localMs, serverMs ?? localMs), Math.max(localMs, serverMs ?? localMs)];
   return { nowMs, latestMs, localMs, serverMs };

@@ -28,13 +28,13 @@ export const systemClock: Clock = {
 };
 
 /**
- * Does the work every so often until it is stopped, whatever a `Clock` says: other processes wait for it.
- * @param isAwaited whether the process has nothing else to do and must not end meanwhile
- * @returns what stops it
+ * Runs `work` once in each period until it is stopped, in real time and not by a `Clock`: other processes wait for it.
+ * @param isAwaited whether the process must not end meanwhile although it has nothing else to do
+ * @returns a function that stops it
  */
 export type Beat = (periodMs: number, work: () => void, isAwaited: boolean) => () => void;
 
-/** Beats of the machine. A process that was stopped has one beat when it goes on, however long that was. */
+/** Beats of the machine. A process that was stopped, for any time, has one beat when it continues. */
 export const systemBeat: Beat = (periodMs, work, isAwaited) => {
   const timer = setInterval(work, periodMs);
   if (!isAwaited) timer.unref();

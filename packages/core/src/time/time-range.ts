@@ -6,7 +6,7 @@ export const MS_PER_MINUTE = 60_000;
 export const MS_PER_HOUR = 3_600_000;
 export const MS_PER_DAY = 86_400_000;
 
-/** A half-open stretch of time, `startMs <= t < endMs`, in UTC epoch milliseconds. Never empty. */
+/** A half-open interval, `startMs <= t < endMs`, in UTC epoch milliseconds. Never empty. */
 export interface TimeRange {
   readonly startMs: number;
   readonly endMs: number;
@@ -37,8 +37,8 @@ export function isoInstant(epochMs: number): string {
 /** The UTC day that holds the instant. */
 export function dayOf(epochMs: number): Day {
   if (!(epochMs >= 0 && epochMs < YEAR_10000_MS)) return isoInstant(epochMs).slice(0, 10);
-  // A lake of many years asks tens of thousands of times, and formatting whole instants costs ten times as much. Years are
-  // counted from March, so that a leap day ends one, in eras of 400 years (146,097 days).
+  // A lake of many years calls this tens of thousands of times, and formatting whole instants costs ten times as much.
+  // Years are counted from March, so that a leap day ends a year, in eras of 400 years (146,097 days).
   const day = Math.floor(epochMs / MS_PER_DAY) + 719_468;
   const era = Math.floor(day / 146_097);
   const dayOfEra = day - era * 146_097;
@@ -117,7 +117,7 @@ export function intersect(a: TimeRange, b: TimeRange): TimeRange | null {
   return startMs < endMs ? { startMs, endMs } : null;
 }
 
-/** The stretches of `range` that none of `covers` holds, oldest first; empty when it is covered without a gap. */
+/** The parts of `range` that none of `covers` holds, oldest first; empty when it is covered without a gap. */
 export function gapsIn(range: TimeRange, covers: readonly TimeRange[]): TimeRange[] {
   const gaps: TimeRange[] = [];
   let reachedMs = range.startMs;
