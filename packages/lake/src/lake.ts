@@ -15,6 +15,7 @@ import {
   type TableSpec,
   type TimeAxis,
   type TimeRange,
+  type WindowProof,
   usableLakePath,
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
@@ -24,7 +25,7 @@ import type { CommitContext, CommitStep } from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import type { LakeState } from './log/lake-state.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
-import { type Snapshot, snapshotOf } from './log/snapshot.ts';
+import { proofsOfRun, type Snapshot, snapshotOf } from './log/snapshot.ts';
 import { partitionDay } from './log/table-rows.ts';
 import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
 import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
@@ -133,6 +134,8 @@ export interface Lake {
   lostFiles(range?: TimeRange): Promise<readonly string[]>;
   /** Leaves one copy of each event, of all days or of those that the range touches; see `deduplicate`. */
   deduplicate(runId: string, range?: TimeRange): Promise<DeduplicateReport>;
+  /** The proofs that a run has committed and that no later one of the same window has replaced, oldest first. */
+  proofsOfRun(runId: string): Promise<readonly WindowProof[]>;
   /** Ranges of an axis and scope of which everything was delivered, and too many records could not become rows. */
   rejectedRanges(axis: TimeAxis, scope: QueryScope): Promise<RejectedRange[]>;
   /**
@@ -359,6 +362,7 @@ function lakeOn(
         await views.afterCommit(report.version === null ? 0 : 1);
         return report;
       }),
+    proofsOfRun: async (runId) => proofsOfRun(await log.refresh(), runId),
     rejectedRanges: async (axis, scope) => rejectedRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs()),
     lostFiles: async (range) => (await lostFilesOf(range)).map(({ path }) => path),
     compact: (options, run) =>

@@ -82,6 +82,30 @@ test('windows with few rejects each, too many together, are not proven when the 
   });
 });
 
+test('windows with few rejects each, too many together, are not proven where a run is resumed between them', async () => {
+  await onStage(SETUP, async (stage) => {
+    const ranges = REQUEST.ranges.slice(0, 4);
+    const days = stage.simulator.truth.perDay().filter((_, day) => APART.slice(0, 4).includes(day));
+    const rejectsIn = (some: typeof days) => some.reduce((sum, { rejects }) => sum + rejects, 0);
+    const halves = [rejectsIn(days.slice(0, 2)), rejectsIn(days.slice(2))];
+    expect(Math.max(...halves)).toBeLessThan(10);
+    let batches = 0;
+    const emit = ({ type }: RunEvent) => {
+      if (type === 'batch' && ++batches === 2) throw new Error('the run ends right after its commit');
+    };
+    const request = { ...REQUEST, ranges };
+    const run = exportRange(stage.ends, request, ONE_BY_ONE, stage.services({ emit }));
+    await expect(run).rejects.toThrow('right after its commit');
+    expect((await provenOf(stage)).length).toBe(2);
+
+    const { resumed, outcome, windows } = await exportRange(stage.ends, request, ONE_BY_ONE, stage.services());
+    const clean = days.filter(({ rejects, events }) => rejects <= (rejects + events) * 0.01);
+    expect([resumed, outcome, windows.rejected.length]).toEqual([true, 'rejected', 4 - clean.length]);
+    expect(windows.skipped + windows.committed).toBe(clean.length);
+    expect(await provenOf(stage)).toHaveLength(clean.length);
+  });
+});
+
 test('windows that a run takes back are proven again where what comes later makes the rejects few', async () => {
   await onStage({ ...SETUP, seed: 8, nullIdShare: 0.03 }, async (stage) => {
     const days = stage.simulator.truth.perDay().filter((_, day) => APART.includes(day));

@@ -45,6 +45,12 @@ export function snapshotOf(state: LakeState, tableNames: readonly string[]): Sna
   };
 }
 
+/** The newest proofs of windows that one run has committed, in the order they were committed. */
+export function proofsOfRun(state: LakeState, runId: string): WindowProof[] {
+  const versions = new Set(state.commits.filter((commit) => commit.runId === runId).map(({ version }) => version));
+  return [...state.proofs.values()].filter(({ version }) => versions.has(version)).map(({ proof }) => proof);
+}
+
 /** A table's files whose folder is one of the partitions. */
 export function filesInPartitions(
   files: readonly LoggedFile[] | undefined,

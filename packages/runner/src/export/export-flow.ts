@@ -1,4 +1,4 @@
-import type { PlannedWindow, Window } from '@edrlake/core';
+import { intersect, type PlannedWindow, type Window, type WindowProof } from '@edrlake/core';
 import { RECORD_SHAPE } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
 import type { RunJournal } from '../run/journal.ts';
@@ -42,12 +42,13 @@ export async function exportRange(
   try {
     const plan = resumed?.plan ?? runPlanOf(await planExport(ends.source, request, services));
     await recordPlan(plan, started);
-    const tally = newTally(plan);
     const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
-    recordSkipped(covered, tally, services);
     const wanted = plan.windows.filter((planned) => !covered.has(planned));
     // A zero is a single number until its first page is empty: empty windows are fetched even if they are proven.
-    await fetchAndCommit(started, tally, inOrder(wanted, plan.emptyWindows));
+    const windows = inOrder(wanted, plan.emptyWindows);
+    const tally = newTally(plan, await committedEarlier(started, windows), started.run.maxRejectShare);
+    recordSkipped(covered, tally, services);
+    await fetchAndCommit(started, tally, windows);
     return await finishRun(started, tally);
   } catch (thrown) {
     throw await stopRun(journal, thrown, services);
@@ -89,6 +90,20 @@ async function fetchAndCommit(
   } finally {
     await pipeline.close();
   }
+}
+
+/**
+ * What earlier processes of a resumed run have committed, besides the windows that are fetched again: its share of
+ * rejects is that of the whole run.
+ */
+async function committedEarlier(
+  { run, resumed }: StartedRun,
+  wanted: readonly PlannedWindow[],
+): Promise<readonly WindowProof[]> {
+  if (resumed === null) return [];
+  const again = wanted.map(({ window }) => window.range);
+  const committed = await run.lake.proofsOfRun(run.runId);
+  return committed.filter(({ window }) => again.every((range) => intersect(range, window.range) === null));
 }
 
 /** Windows with events and windows without, oldest first. */

@@ -5,15 +5,17 @@ import { askedPageSize } from '../run/page-sizes.ts';
 import { hasTooManyRejects } from '../run/reject-share.ts';
 import type { ExportReport, RunServices } from '../run/types.ts';
 import { commitProven } from './commit-batch.ts';
-import { datedNow, type RunTally, rejectedWindow, reportOf } from './run-tally.ts';
+import { datedNow, type RunTally, rejectedWindow, rejectsOfRun, reportOf } from './run-tally.ts';
 import { type StartedRun, selectionOf } from './start-run.ts';
 
 /** Ends a run whose windows are all committed or failed: writes its report to the journal. */
 export async function finishRun({ run, journal, resumed, began }: StartedRun, tally: RunTally): Promise<ExportReport> {
   const { source, lake, request, maxRejectShare } = run;
   const { clock } = run.services;
-  if (tally.takenBack.length > 0 && hasTooManyRejects(tally, maxRejectShare)) {
-    tally.committed -= tally.takenBack.length;
+  if (tally.takenBack.length > 0 && hasTooManyRejects(rejectsOfRun(tally), maxRejectShare)) {
+    const ofEarlier = tally.takenBack.filter((proof) => tally.earlier.includes(proof)).length;
+    tally.committed -= tally.takenBack.length - ofEarlier;
+    tally.skipped -= ofEarlier;
     tally.rejectedWindows.push(...tally.takenBack.map(rejectedWindow));
   } else if (tally.takenBack.length > 0) {
     const proofs = tally.takenBack.map((proof) => datedNow(run, proof));

@@ -2,6 +2,7 @@ import {
   dayOf,
   type FetchedWindow,
   type RejectReason,
+  sum,
   type UnknownField,
   type WindowProof,
   worstOutcome,
@@ -9,7 +10,14 @@ import {
 import type { FailedWindow } from '@edrlake/pager';
 import { shortPages } from '../run/page-sizes.ts';
 import { knownClocks } from '../run/read-clocks.ts';
-import { isAboveShare, type JudgedProofs, joinReasons, judgeTogether, rejectRuleOf } from '../run/reject-share.ts';
+import {
+  isAboveShare,
+  type JudgedProofs,
+  joinReasons,
+  judgeTogether,
+  type RejectCount,
+  rejectRuleOf,
+} from '../run/reject-share.ts';
 import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
 import type {
   ExportReport,
@@ -20,9 +28,14 @@ import type {
 } from '../run/types.ts';
 import { estimateRequests } from './plan-export.ts';
 
-/** The numbers of a run so far, from which its report is made. In memory only: a resumed run begins with zeros. */
+/**
+ * The numbers of a run so far, from which its report is made. In memory only: a resumed run begins with zeros, and with
+ * what earlier processes of the run have committed as `earlier`.
+ */
 export interface RunTally {
   readonly plan: RunPlan;
+  /** Proofs of windows that an earlier process of this run has committed, and that are not fetched again. */
+  readonly earlier: readonly WindowProof[];
   skipped: number;
   committed: number;
   /** By how many the recounts of windows exceed the plan; negative where they are lower. */
@@ -46,10 +59,11 @@ export interface RunTally {
   readonly unknownFields: Map<string, UnknownField>;
 }
 
-/** Begins with the ranges that could not be counted. */
-export function newTally(plan: RunPlan): RunTally {
+/** Begins with the ranges that could not be counted. @param earlier as in the tally */
+export function newTally(plan: RunPlan, earlier: readonly WindowProof[], maxRejectShare: number): RunTally {
   return {
     plan,
+    earlier,
     skipped: 0,
     committed: 0,
     recountedMore: 0,
@@ -65,7 +79,7 @@ export function newTally(plan: RunPlan): RunTally {
     unverified: [],
     mismatched: [],
     rejectedWindows: [],
-    scattered: [],
+    scattered: earlier.filter((proof) => proof.verdict === 'proven' && isAboveShare(proof, maxRejectShare)),
     takenBack: [],
     unknownFields: new Map(),
   };
@@ -80,9 +94,17 @@ export function addFailed(tally: RunTally, windows: readonly FailedWindow[]): vo
   }
 }
 
+/** Records and rejects of the whole run, with the windows of its earlier processes. */
+export function rejectsOfRun({ fetched, rejected, earlier }: RunTally): RejectCount {
+  return {
+    fetched: sum(earlier, (proof) => proof.fetched) + fetched,
+    rejected: sum(earlier, (proof) => proof.rejected) + rejected,
+  };
+}
+
 /** How the proofs of a batch are to be committed, followed by earlier proofs that its rejects take back. */
 export function judgeBatch(tally: RunTally, run: RunContext, proofs: readonly WindowProof[]): JudgedProofs {
-  const judged = judgeTogether(proofs, tally, run.maxRejectShare);
+  const judged = judgeTogether(proofs, rejectsOfRun(tally), run.maxRejectShare);
   const judgedBy = rejectRuleOf(run.options);
   const named = judged.proofs.map((proof) => (proof.verdict === 'rejected' ? { ...proof, judgedBy } : proof));
   if (!judged.isRunAboveShare) return { ...judged, proofs: named };

@@ -11,7 +11,7 @@ const MIN_REJECTS = 10;
 const MAX_REASONS = 20;
 
 /** Records that came, and those of them that could not become rows. */
-interface RejectCount {
+export interface RejectCount {
   readonly fetched: number;
   readonly rejected: number;
 }
