@@ -63,7 +63,7 @@ describe('a page', () => {
     expect(events.filter(({ type }) => type === 'retry')).toHaveLength(2);
   });
 
-  it('that never becomes whole is BODY_BROKEN after the last try', async () => {
+  it('that is broken each time is BODY_BROKEN after the last attempt', async () => {
     const gateway = await startGateway({ data: [reset('[{"id":')] });
     const { client } = connect(gateway.url, { retryTries: 3 });
     const error = await failureOf(client.events({}, textOf, NEVER));
@@ -71,7 +71,7 @@ describe('a page', () => {
     expect(gateway.data()).toHaveLength(3);
   });
 
-  it('that the reader calls broken is asked for again', async () => {
+  it('that the reader rejects as broken is requested again', async () => {
     const gateway = await startGateway({ data: [json('[{"id":1}'), json('<html>'), json('[1]')] });
     const read = async (body: AsyncIterable<Uint8Array>) => {
       const text = await textOf(body);
@@ -86,8 +86,8 @@ describe('a page', () => {
     for await (const _ of body) throw new EdrlakeError('BODY_BROKEN', 'no array', { disposition: 'retry' });
   };
 
-  it('that comes twice with the same bytes and is broken is not asked for a third time', async () => {
-    // In pieces of another length: the reader stops after the first, and the sum is of the whole.
+  it('that is broken twice with the same bytes is not requested a third time', async () => {
+    // In pieces of another length: the reader stops after the first, and the checksum covers the whole body.
     const pieces =
       (bytes: number): Reply =>
       (_, response) => {
@@ -123,7 +123,7 @@ describe('a page', () => {
     expect(gateway.data()).toHaveLength(4);
   });
 
-  it('is not asked for again when the reader fails for another reason', async () => {
+  it('is not requested again when the reader fails for another reason', async () => {
     const gateway = await startGateway({ data: [json(PAGE)] });
     const { client } = connect(gateway.url);
     const full = new EdrlakeError('LAKE_UNWRITABLE', 'disk full');
@@ -140,7 +140,7 @@ describe('a page', () => {
     expect(await client.events({}, textOf, NEVER)).toBe(PAGE);
   });
 
-  it('in another encoding than asked for is an error that says so', async () => {
+  it('in another encoding than asked for is an error that names it', async () => {
     const gateway = await startGateway({ data: [status(200, 'x', { 'content-encoding': 'br' })] });
     const error = await failureOf(connect(gateway.url).client.events({}, textOf, NEVER));
     expect(error).toMatchObject({ code: 'RESPONSE_UNEXPECTED', disposition: 'stop' });
@@ -168,21 +168,21 @@ describe('a timeout', () => {
     response.write('[');
   };
 
-  it('ends a request whose answer does not begin, and it is tried again', async () => {
+  it('ends a request whose answer does not begin, which is tried again', async () => {
     const gateway = await startGateway({ data: [silent, json('[]')] });
     const { client, events } = connect(gateway.url, { headersTimeoutMs: 50 });
     expect(await client.events({}, textOf, NEVER)).toBe('[]');
     expect(events).toContainEqual(expect.objectContaining({ type: 'retry', code: 'TIMEOUT' }));
   });
 
-  it('ends a body that stalls, and it is tried again', async () => {
+  it('ends a body that stalls, and the request is tried again', async () => {
     const gateway = await startGateway({ data: [stalled, json('[1]')] });
     const { client, events } = connect(gateway.url, { bodyTimeoutMs: 50 });
     expect(await client.events({}, textOf, NEVER)).toBe('[1]');
     expect(events).toContainEqual(expect.objectContaining({ type: 'retry', code: 'TIMEOUT' }));
   });
 
-  it('is the final error when it stays', async () => {
+  it('is the final error when it repeats', async () => {
     const gateway = await startGateway({ data: [silent] });
     const { client } = connect(gateway.url, { headersTimeoutMs: 30, retryTries: 2 });
     expect(await failureOf(client.count({}, NEVER))).toMatchObject({ code: 'TIMEOUT', disposition: 'retry' });
@@ -216,7 +216,7 @@ describe('an abort', () => {
     expect(gateway.data()).toHaveLength(1);
   });
 
-  it('by close ends calls under way, and later ones fail', async () => {
+  it('by close ends calls in progress, and later ones fail', async () => {
     const gateway = await startGateway({
       data: [() => setImmediate(() => client.close())],
     });

@@ -47,7 +47,7 @@ const OTHER_JSON: readonly (readonly [string, Reply])[] = [
 ];
 
 describe.each(Object.entries(QUESTIONS))('%s', (_, { ask, good, found }) => {
-  it.each([...NO_BODY, ...NO_JSON, ...OTHER_JSON])('is asked for again after %s', async (_name, broken) => {
+  it.each([...NO_BODY, ...NO_JSON, ...OTHER_JSON])('is requested again after %s', async (_name, broken) => {
     const gateway = await startGateway({ data: [broken, status(200, '{}{'), json(good)] });
     const { client, events } = connect(gateway.url, RETRIES);
     expect(await ask(client)).toEqual(found);
@@ -74,13 +74,13 @@ describe.each(Object.entries(QUESTIONS))('%s', (_, { ask, good, found }) => {
     expect(await ask(connect(gateway.url, RETRIES).client)).toEqual(found);
   });
 
-  it('is read behind a byte order mark', async () => {
+  it('is read after a byte order mark', async () => {
     const gateway = await startGateway({ data: [json(`${BOM}${good}\n`)] });
     expect(await ask(connect(gateway.url).client)).toEqual(found);
   });
 });
 
-it.each(['a grouped count', 'time buckets'])('%s that comes as a plain count is not asked for again', async (name) => {
+it.each(['a grouped count', 'time buckets'])('%s that comes as a plain count is not requested again', async (name) => {
   const gateway = await startGateway({ data: [json('{"count":5}')] });
   const error = await failureOf(QUESTIONS[name]?.ask(connect(gateway.url).client) ?? Promise.resolve());
   expect([error.code, error.disposition]).toEqual(['RESPONSE_UNEXPECTED', 'stop']);

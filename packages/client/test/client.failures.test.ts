@@ -16,7 +16,7 @@ import {
 
 const HTML = '<html><head><title>502 Bad Gateway</title><style>a{}</style></head><body>nginx</body></html>';
 
-describe('an answer that is no success', () => {
+describe('an answer that is not a success', () => {
   it.each([
     ['events', 400, 'invalid filter', 'FILTER_REJECTED', 'stop', 1],
     ['events', 413, '', 'QUERY_TOO_LONG', 'stop', 1],
@@ -59,7 +59,7 @@ describe('an answer that is no success', () => {
     expect(message.length).toBeLessThan(400);
   });
 
-  it('says that the order was refused where the answer does', async () => {
+  it('reports that the order was refused where the answer says so', async () => {
     const gateway = await startGateway({
       data: [status(400, '{"message":"sort: event.dateTime cannot be sorted by"}')],
     });
@@ -93,7 +93,7 @@ describe('a secret', () => {
       encodeURIComponent(PASSWORD),
       new URLSearchParams({ password: PASSWORD }).toString(),
     ];
-    // Each of them at the beginning of some answer, because only the beginning is quoted.
+    // Each of them at the beginning of an answer, because only the beginning is quoted.
     const text = echoed[Math.floor(Number(request.query.get('pageNumber')))] ?? '';
     response.writeHead(400).end(text);
   };
@@ -154,7 +154,7 @@ describe('a host that does not answer', () => {
 });
 
 describe('a page beyond the result window', () => {
-  it.each([400, 404, 409, 413, 422, 500, 503])('refused with %i is a question that was too big', async (code) => {
+  it.each([400, 404, 409, 413, 422, 500, 503])('refused with %i is a query that was too large', async (code) => {
     const gateway = await startGateway({ data: [status(code, 'Result window is too large')] });
     const { client } = connect(gateway.url);
     const error = await failureOf(client.events({ pageNumber: 10, pageSize: 1000 }, textOf, NEVER));
@@ -179,7 +179,7 @@ describe('a page beyond the result window', () => {
 });
 
 describe('an answer with status 200 that is not what was asked for', () => {
-  it('is BODY_BROKEN and tried again where it is no JSON', async () => {
+  it('is BODY_BROKEN and tried again where it is not JSON', async () => {
     const gateway = await startGateway({ data: [status(200, HTML), json('{"count":'), json('{"count":3}')] });
     expect(await connect(gateway.url).client.count({}, NEVER)).toBe(3);
   });

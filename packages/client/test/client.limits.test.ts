@@ -47,7 +47,7 @@ describe('an answer over the limit', () => {
     expect(clock.nowMs() - startedAtMs).toBeGreaterThan(3_600_000);
   });
 
-  it('that asks for a day fails at once and says so', async () => {
+  it('that asks to wait for a day fails at once and says so', async () => {
     const gateway = await startGateway({ data: [status(429, '', limitHeaders(0, 86_400))] });
     const { client, clock } = connect(gateway.url);
     const error = await failureOf(client.count({}, NEVER));
@@ -65,7 +65,7 @@ describe('an answer over the limit', () => {
     expect(gateway.data()).toHaveLength(3);
   });
 
-  it('does not use up the tries of a request', async () => {
+  it('does not use up the attempts of a request', async () => {
     const limited = status(429, '', { 'Retry-After': '600' });
     const gateway = await startGateway({
       data: [limited, status(500), limited, limited, limited, json('{"count":1}')],
@@ -73,7 +73,7 @@ describe('an answer over the limit', () => {
     expect(await connect(gateway.url, { retryTries: 2, retryTotalMs: 60_000 }).client.count({}, NEVER)).toBe(1);
   });
 
-  it('409 without limit evidence is a conflict, asked once', async () => {
+  it('409 without evidence of a limit is a conflict, sent once', async () => {
     const gateway = await startGateway({ data: [status(409, 'busy', limitHeaders(250))] });
     expect((await failureOf(connect(gateway.url).client.count({}, NEVER))).code).toBe('CONFLICT');
     expect(gateway.data()).toHaveLength(1);
@@ -81,7 +81,7 @@ describe('an answer over the limit', () => {
 });
 
 describe('pacing', () => {
-  /** A gateway that allows `limit` requests in any window and refuses more, on the clock of the test. */
+  /** A gateway that allows `limit` requests in any window and refuses more, on the test's clock. */
   function strict(limit: number, windowMs: number, nowMs: () => number, withHeaders: boolean): Reply {
     const atMs: number[] = [];
     return (_, response) => {
@@ -97,7 +97,7 @@ describe('pacing', () => {
     };
   }
 
-  it.each([true, false])('never runs into the limit it was given (headers: %s)', async (withHeaders) => {
+  it.each([true, false])('never reaches the limit of the server (headers: %s)', async (withHeaders) => {
     const clock = createFakeClock();
     const gateway = await startGateway({ data: [strict(5, 60_000, clock.nowMs, withHeaders)] });
     const { client, events } = connect(gateway.url, { rateLimit: { requests: 5, windowSeconds: 60 } }, clock);
@@ -117,7 +117,7 @@ describe('pacing', () => {
     expect(events).toContainEqual({ type: 'limits', requests: 4, windowSeconds: 60, concurrency: null });
   });
 
-  it('believes the server when others use the same subscription', async () => {
+  it('follows the server when others use the same subscription', async () => {
     const gateway = await startGateway({ data: [json('{"count":1}', limitHeaders(0, 300))] });
     const { client, clock } = connect(gateway.url);
     await client.count({}, NEVER);
@@ -146,7 +146,7 @@ describe('pacing', () => {
     expect(client.limits()).toMatchObject({ requests: 2000, requestsLeft: 1999 });
   });
 
-  it('a wait for the budget ends with the abort', async () => {
+  it('a wait for the rate limiter ends with the abort', async () => {
     const clock = createFakeClock(undefined, false);
     const gateway = await startGateway({ data: [json('{"count":1}')] });
     const { client } = connect(gateway.url, { rateLimit: { requests: 1, windowSeconds: 60 } }, clock);
@@ -171,7 +171,7 @@ describe('pacing', () => {
 });
 
 describe('concurrency', () => {
-  /** Answers only when no further request comes in, and notes how many there were at once. */
+  /** Answers only when no further request comes in, and records how many there were at once. */
   function crowd(headers: Record<string, string> = {}) {
     const inside = new Set<object>();
     const most: number[] = [];
@@ -260,7 +260,7 @@ it('the difference of the clocks is learned from the last answer that is a succe
   for (let asked = 0; asked < 3; asked += 1) {
     await client.count({}, NEVER);
     expect(client.serverTimeMs()).toBe(Date.parse('2026-01-01T00:05:00Z'));
-    // The fake clock does not move: the only doubt left is the second that the header rounds down to.
+    // The fake clock does not move: the only uncertainty is the second that the header rounds down to.
     const minMs = Date.parse('2026-01-01T00:05:00Z') - startedAtMs;
     expect(client.limits().clockSkew).toEqual({ minMs, maxMs: minMs + 999 });
   }

@@ -111,7 +111,7 @@ describe('a login', () => {
     },
   );
 
-  it('goes on for the others when the caller who began it gives up, and ends when all did', async () => {
+  it('continues for the others when the caller that began it gives up, and ends when all have', async () => {
     let answer = () => {};
     let arrived = () => {};
     const asked = new Promise<void>((resolve) => {
@@ -166,7 +166,7 @@ describe('a token', () => {
     expect(gateway.logins()).toHaveLength(2);
   });
 
-  it('refused by a data endpoint is replaced once, with one login for all who were refused', async () => {
+  it('refused by a data endpoint is replaced once, with one login for all refused requests', async () => {
     const valid = `Bearer ${jwt({ sub: 'reader', nth: 2 })}`;
     const gateway = await startGateway({
       data: [

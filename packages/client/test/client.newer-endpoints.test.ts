@@ -72,7 +72,7 @@ describe('searchAfter', () => {
     },
   );
 
-  it('a platform without it says so once', async () => {
+  it('a platform without it is asked once', async () => {
     const gateway = await startGateway({ data: [status(404, '{"message":"no such resource"}')] });
     const { client } = connect(gateway.url);
     const failure = await failureOf(client.searchAfter({}, textOf, NEVER));
@@ -83,7 +83,7 @@ describe('searchAfter', () => {
 });
 
 describe('time buckets', () => {
-  it('are asked for with every parameter', async () => {
+  it('are requested with every parameter', async () => {
     const gateway = await startGateway({ data: [json('{"1597622400000_1597708800000":5}')] });
     const { client } = connect(gateway.url);
     const params = { fromDate: 1_597_622_400, toDate: 1_597_708_799, filter: 'x: 1', state: false, bucketCount: 1 };
@@ -101,7 +101,7 @@ describe('time buckets', () => {
   });
 
   const startMs = Date.UTC(2020, 7, 17);
-  const stretches = (...ends: number[]) =>
+  const rangesOf = (...ends: number[]) =>
     ends
       .slice(1)
       .map((end, index) => ({ range: { startMs: startMs + (ends[index] ?? 0), endMs: startMs + end }, count: index }));
@@ -114,7 +114,7 @@ describe('time buckets', () => {
     ['ISO times', (ms: number) => new Date(ms).toISOString(), 0],
     ['ISO times, ends inclusive', (ms: number) => new Date(ms).toISOString(), 1],
   ])('are understood in %s, in any order', (_, text, inclusiveMs) => {
-    const expected = stretches(0, 60_000, 120_000, 180_000);
+    const expected = rangesOf(0, 60_000, 120_000, 180_000);
     const entries = expected.map(({ range, count }): [string, number] => [
       `${text(range.startMs)}_${text(range.endMs - inclusiveMs)}`,
       count,

@@ -81,7 +81,7 @@ describe('the parameters of a request', () => {
     expect(gateway.seen).toEqual([]);
   });
 
-  it('come with the headers of a polite client', async () => {
+  it('come with the accepted type and encoding', async () => {
     const gateway = await startGateway();
     await connect(gateway.url).client.events({}, textOf, NEVER);
     expect(gateway.data()[0]?.headers).toMatchObject({ 'accept-encoding': 'gzip', accept: 'application/json' });

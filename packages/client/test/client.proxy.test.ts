@@ -77,7 +77,7 @@ describe('a request through a proxy', () => {
     });
   });
 
-  it('that is never answered ends when a connection should have come about', async () => {
+  it('that is never answered ends with the connect timeout', async () => {
     const error = await loginFailure(await startProxy(() => {}));
     expect(error).toMatchObject({ code: 'PROXY_UNREACHABLE', disposition: 'retry' });
     expect(error.message).toContain('no answer in time');

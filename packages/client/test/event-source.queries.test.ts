@@ -74,7 +74,7 @@ describe('the source', () => {
 });
 
 describe('the histogram of the source', () => {
-  it('asks for equal stretches of the axis and reads them', async () => {
+  it('asks for equal intervals of the axis and reads them', async () => {
     const { gateway, source } = await sourceOf([
       json(`{"2020-08-17T05:00:00.000Z":4,"${'2020-08-17T01:00:00.000Z'}":2}`),
     ]);
@@ -119,7 +119,7 @@ describe('the histogram of the source', () => {
     expect(source.histogram).not.toBeNull();
   });
 
-  it('of too many buckets is a question that is too big', async () => {
+  it('of too many buckets is a query that is too large', async () => {
     const { source, gateway } = await sourceOf([]);
     const range = timeRange(START, START + 1000 * 24 * HOUR);
     const error = await failureOf(source.histogram?.({ ...QUERY, range }, 1000, NEVER) ?? Promise.resolve());
@@ -128,7 +128,7 @@ describe('the histogram of the source', () => {
   });
 });
 
-describe('the walk of the source', () => {
+describe('the pagination of the source', () => {
   it('is by page numbers unless searchAfter is wanted', async () => {
     const { source } = await sourceOf([]);
     expect(source.cursor).toBeNull();
@@ -219,7 +219,7 @@ describe('time buckets, where grouped counts give no histogram,', () => {
     expect(source.histogram).toBeNull();
   });
 
-  it('are not asked for when grouped counts are insisted on, or fail for another reason', async () => {
+  it('are not requested when grouped counts are required, or fail for another reason', async () => {
     const { gateway, source } = await sourceOf([REFUSED, status(403)], { histogram: 'on' });
     await failureOf(source.histogram?.(PLAIN, HOUR, NEVER) ?? Promise.resolve());
     expect(gateway.data()).toHaveLength(1);

@@ -3,9 +3,9 @@ import type { Clock } from '@edrlake/core';
 export interface FakeClock extends Clock {
   /** Moves time forward and wakes each sleeper that is due, in order. */
   advance(ms: number): Promise<void>;
-  /** Moves time without waking any sleeper: a clock that is set. */
+  /** Sets the clock without waking any sleeper. */
   set(ms: number): void;
-  /** Delays asked for, in order. */
+  /** Requested delays, in order. */
   readonly sleeps: number[];
   sleeping(): number;
 }

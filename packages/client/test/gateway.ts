@@ -32,9 +32,9 @@ export interface Gateway {
 }
 
 export interface GatewayBehaviour {
-  /** Answers to `/auth` in order, the last one for all that follow. Default: a token of four hours. */
+  /** Answers to `/auth` in order, the last one for all later requests. Default: a token of four hours. */
   readonly auth?: readonly Reply[];
-  /** Answers to everything else in order, the last one for all that follow. */
+  /** Answers to all other requests in order, the last one for all later ones. */
   readonly data?: readonly Reply[];
 }
 
@@ -146,7 +146,7 @@ export async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** What a call failed with. */
+/** The error with which a call failed. */
 export async function failureOf(work: Promise<unknown>): Promise<EdrlakeError> {
   const outcome = await work.then(
     (value) => ({ value }),
@@ -158,7 +158,7 @@ export async function failureOf(work: Promise<unknown>): Promise<EdrlakeError> {
   });
 }
 
-/** Everything a log could show of an error, causes included. */
+/** All texts of an error that a log could show, including its causes. */
 export function everythingOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const own = error instanceof EdrlakeError ? [JSON.stringify(error.context), error.hint ?? ''] : [];

@@ -10,7 +10,7 @@ const RANGE = "(event.dateTime : ['2020-08-17T00:00:00.000Z' .. '2020-08-17T23:5
 const filterOf = (part: Partial<EventQuery>, tokens = DOCUMENTED_TOKENS) => windowQql({ ...QUERY, ...part }, tokens);
 const withFilter = (filter: string) => filterOf({ scope: { filter, state: null } });
 
-/** What is left of a filter when quoted text is taken out; null when a quote stays open. */
+/** The rest of a filter without its quoted text; null when a quote does not close. */
 function withoutQuoted(filter: string): string | null {
   let rest = filter;
   let outside = '';
@@ -52,7 +52,7 @@ describe('a window’s filter', () => {
     );
   });
 
-  it('cuts by several values', () => {
+  it('narrows by several values', () => {
     expect(filterOf({ cuts: [{ field: 'type', op: 'in', values: ['FILE', 'MUTEX'] }] })).toBe(
       `${RANGE} AND (type: 'FILE' OR type: 'MUTEX')`,
     );
@@ -95,7 +95,7 @@ describe('a window’s filter', () => {
 });
 
 describe('a quoted value', () => {
-  it('reads back as itself, with any content', () => {
+  it('is read back unchanged, with any content', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.oneof(fc.constantFrom("'", '"', '`', '\\', ')', ' '), fc.string()) }),
@@ -108,7 +108,7 @@ describe('a quoted value', () => {
           const quoted = quoteValue(value);
           const quote = quoted[0] ?? '';
           expect(["'", '"', '`']).toContain(quote);
-          // The first closing quote is the last character: nothing of the value is read as query language.
+          // The first closing quote is the last character: no part of the value is read as query language.
           expect(quoted.indexOf(quote, 1)).toBe(quoted.length - 1);
           expect(quoted.slice(1, -1)).toBe(value);
         },

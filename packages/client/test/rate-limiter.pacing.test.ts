@@ -5,7 +5,7 @@ import { createRateLimiter, type RequestPermit } from '../src/index.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { densest, NEVER, NOTHING, START } from './shared-stage.ts';
 
-describe('a request budget', () => {
+describe('a rate limiter', () => {
   it('never grants more than the limit in any window, however slow the answers are', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -116,7 +116,7 @@ describe('a request budget', () => {
     expect(budget.requestsLeft()).toBe(1);
   });
 
-  it('waits for an answer, not for time, while everything allowed is under way', async () => {
+  it('waits for an answer, not for time, while requests in flight use up the limit', async () => {
     const clock = createFakeClock(START, false);
     const events: RunEvent[] = [];
     const budget = createRateLimiter({ requests: 2, windowSeconds: 10 }, { clock, emit: (e) => events.push(e) });
@@ -139,7 +139,7 @@ describe('a request budget', () => {
     ]);
   });
 
-  it('takes back what the server said when it says better', async () => {
+  it('replaces an earlier number of the server with a later one', async () => {
     const clock = createFakeClock(START, false);
     const budget = createRateLimiter(null, { clock, emit: () => {} });
     const facts = { ...NOTHING, requests: 300, windowSeconds: 3600 };
@@ -171,7 +171,7 @@ describe('a request budget', () => {
   });
 });
 
-it('garbage in a header costs no memory: a limit of a billion counts as one that is never reached', async () => {
+it('an absurd header costs no memory: a limit of a billion counts as one that is never reached', async () => {
   const clock = createFakeClock(START, false);
   const budget = createRateLimiter(null, { clock, emit: () => {} });
   (await budget.acquire(NEVER)).answered({ ...NOTHING, requests: 999_999_999, remaining: 0, toWaitMs: 5_000 });

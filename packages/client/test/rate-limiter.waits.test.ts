@@ -15,7 +15,7 @@ function limiterOf(requests: number, maxConcurrency: number) {
 
 const wait = (reason: string) => ({ type: 'pace', reason, delayMs: null, untilMs: null });
 
-describe('a request that waits for its turn says what it waits for', () => {
+describe('a request that waits for its turn reports what it waits for', () => {
   it('the concurrency of this process, until a request ends', async () => {
     const { events, limiter, clock } = limiterOf(100, 1);
     const permit = await limiter.acquire(NEVER);

@@ -35,7 +35,7 @@ describe('a retry', () => {
     );
   });
 
-  it('stops after its tries and reports their number', async () => {
+  it('stops after its attempts and reports their number', async () => {
     const { rules: given } = rules();
     let tries = 0;
     const error = await failureOf(
@@ -54,7 +54,7 @@ describe('a retry', () => {
     expect(error.message).toBe('busy (given up after 5 tries)');
   });
 
-  it('stops when its time is over, waiting in queues not counted', async () => {
+  it('stops when its time is over, not counting waits in queues', async () => {
     const { clock, rules: given } = rules({ limits: { tries: 100, totalMs: 30_000 } });
     let tries = 0;
     await failureOf(

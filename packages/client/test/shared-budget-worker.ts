@@ -13,7 +13,7 @@ export interface HammerOrder {
   readonly priority: 'high' | 'normal';
 }
 
-/** Makes the requests as fast as the limiter lets it, more at once than it may. */
+/** Makes requests as fast as the limiter allows, more of them at once than it admits. */
 export async function hammer(order: HammerOrder): Promise<void> {
   const budget = await openSharedLimiter(
     {

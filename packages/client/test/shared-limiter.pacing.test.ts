@@ -7,7 +7,7 @@ import { densest, isSettled, NEVER, NOTHING, oneRequest, START, shareBudget } fr
 
 const limit = (requests: number, windowSeconds: number) => ({ requests, windowSeconds });
 
-describe('a shared request budget', () => {
+describe('a shared rate limiter', () => {
   it('never grants more than the limit in any window, nor more at once, for any process', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -63,7 +63,7 @@ describe('a shared request budget', () => {
     );
   });
 
-  it('counts requests that others have made, and those of processes that are no more', async () => {
+  it('counts requests of other processes, also of dead ones', async () => {
     const { open, clock } = await shareBudget();
     const first = await open({ userLimit: limit(3, 60) });
     await oneRequest(first);
@@ -104,7 +104,7 @@ describe('a shared request budget', () => {
     expect(events).toEqual([{ type: 'pace', reason: 'server-asked', delayMs: 90_000, untilMs: START + 90_000 }]);
   });
 
-  it('believes the server about what others use, once for all', async () => {
+  it('follows the number of requests left at the server, once for all processes', async () => {
     const { open } = await shareBudget();
     const budgets = [await open(), await open()] as const;
     await oneRequest(budgets[0], { ...NOTHING, requests: 300, windowSeconds: 3600, remaining: 5 });
@@ -163,7 +163,7 @@ describe('a shared request budget', () => {
     expect(clock.nowMs()).toBe(START);
   });
 
-  it('forgets the wish of one who gives up', async () => {
+  it('removes the ticket of a waiter that gives up', async () => {
     const { open } = await shareBudget();
     const [first, second] = [await open({ concurrency: 1 }), await open({ concurrency: 1 })];
     const permit = await first.acquire(NEVER);
@@ -190,12 +190,12 @@ describe('a shared request budget', () => {
     permit.answered(null);
     permit.ended();
     await oneRequest(second);
-    // The request that was under way may have been counted by the server.
+    // The server may have counted the request that was in flight.
     expect(second.requestsLeft()).toBe(298);
     await expect(first.acquire(NEVER)).rejects.toMatchObject({ code: 'INTERRUPTED' });
   });
 
-  it('keeps an account of thousands of requests small', async () => {
+  it('keeps a log of thousands of requests small', async () => {
     const { open, clock } = await shareBudget();
     const userLimit = limit(2_000, 3600);
     const budget = await open({ userLimit });
@@ -206,7 +206,7 @@ describe('a shared request budget', () => {
     expect(budget.requestsLeft()).toBe(500);
     clock.set(START + 3_600_000 - 1);
     expect(budget.requestsLeft()).toBe(500);
-    // Those that were put together count a little longer, never shorter.
+    // Combined entries count a little longer, never shorter.
     clock.set(START + 3_600_000 + 1_050_000 + 12_000);
     expect(budget.requestsLeft()).toBe(2_000);
   });
@@ -243,7 +243,7 @@ describe('priority', () => {
     expect([backfill.requestsLeft(), nightly.requestsLeft()]).toEqual([0, 0]);
   });
 
-  it('what was held back goes when the nightly run has ended, without waiting for the window', async () => {
+  it('the reserve is usable when the nightly run has ended, without waiting for the window', async () => {
     const { open, clock } = await shareBudget();
     const backfill = await open({ userLimit: limit(10, 3600) });
     const nightly = await open({ userLimit: limit(10, 3600), priority: 'high' });
@@ -283,7 +283,7 @@ describe('priority', () => {
     expect(backfill.requestsLeft()).toBe(0);
   });
 
-  it('a nightly run that was killed keeps nothing back', async () => {
+  it('a nightly run that was killed reserves nothing', async () => {
     const { open, kill, clock } = await shareBudget();
     const backfill = await open({ userLimit: limit(10, 3600) });
     await open({ pid: 99, userLimit: limit(10, 3600), priority: 'high' });

@@ -10,7 +10,7 @@ import { densest, temporaryFolder } from './shared-stage.ts';
 
 const SCRIPT = fileURLToPath(new URL('shared-budget-child.mjs', import.meta.url));
 
-/** A server that notes when requests came and how many were there at once, those of killed processes left out. */
+/** A server that records when requests came and how many there were at once, without those of killed processes. */
 async function startJudge() {
   const atMs: number[] = [];
   const perProcess = new Map<number, number>();
@@ -25,11 +25,11 @@ async function startJudge() {
     if (!dead.has(pid)) inside.set(response, pid);
     most = Math.max(most, inside.size);
     response.once('close', () => inside.delete(response));
-    // In two pieces and some turns later, so that others have time to come in.
+    // In two pieces with some turns between them, so that other requests have time to come in.
     response.write('[');
     setImmediate(() =>
       setImmediate(() => {
-        // Gone before its asker can know that it has ended.
+        // Removed before the process that asked can know that the request has ended.
         inside.delete(response);
         response.end(']');
       }),
@@ -66,7 +66,7 @@ async function startJudge() {
   };
 }
 
-/** A process that waits for the word to begin. */
+/** Starts a process that waits for a message to begin. */
 async function startChild(order: HammerOrder): Promise<ChildProcess & { readonly pid: number }> {
   const child = fork(SCRIPT, [JSON.stringify(order)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   onTestFinished(() => {

@@ -9,7 +9,7 @@ import { isSettled, NEVER, NOTHING, oneRequest, START, shareBudget, temporaryFol
 const HOURLY = { userLimit: { requests: 10, windowSeconds: 3600 }, concurrency: 1 };
 
 describe('a process that is killed', () => {
-  it('gives its place away, and its request under way counts for one more window', async () => {
+  it('frees its place, and its request in flight counts for one more window', async () => {
     const { open, kill, clock } = await shareBudget();
     const doomed = await open({ ...HOURLY, pid: 7 });
     const other = await open(HOURLY);
@@ -25,7 +25,7 @@ describe('a process that is killed', () => {
     expect(other.requestsLeft()).toBe(10);
   });
 
-  it('holds up no waiter behind it', async () => {
+  it('delays no waiter behind it', async () => {
     const { open, kill, clock } = await shareBudget();
     const running = await open(HOURLY);
     const permit = await running.acquire(NEVER);
@@ -44,7 +44,7 @@ describe('a process that is killed', () => {
     await expect(lost).rejects.toMatchObject({ name: 'AbortError' });
   });
 
-  it('on another host is missed only after ten minutes of silence', async () => {
+  it('on another host counts as dead only after ten minutes of silence', async () => {
     const { open, clock } = await shareBudget();
     const there = await open({ ...HOURLY, host: 'there' });
     const here = await open({ ...HOURLY, host: 'here' });
@@ -56,7 +56,7 @@ describe('a process that is killed', () => {
     (await next).unused();
   });
 
-  it('at any step of writing leaves nothing that is in the way', async () => {
+  it('at any step of writing leaves nothing that blocks others', async () => {
     const { open, directory, versions, kill } = await shareBudget();
     const doomed = await open({ ...HOURLY, pid: 7 });
     await oneRequest(doomed);
@@ -72,7 +72,7 @@ describe('a process that is killed', () => {
   });
 });
 
-describe('a budget that cannot be read', () => {
+describe('a state that cannot be read', () => {
   it.each([
     ['torn', '{"format":1,"account":{"serverLim'],
     ['empty', ''],
@@ -99,7 +99,7 @@ describe('a budget that cannot be read', () => {
     expect((await versions()).length).toBeLessThanOrEqual(9);
   });
 
-  it('was emptied while in use: a process with requests under way writes them again', async () => {
+  it('was emptied while in use: a process with requests in flight writes them again', async () => {
     const { open, directory } = await shareBudget();
     const [first, second] = [await open(HOURLY), await open(HOURLY)];
     const permit = await first.acquire(NEVER);
@@ -121,7 +121,7 @@ describe('a budget that cannot be read', () => {
     fc.assert(
       fc.property(fc.nat(400), fc.nat(400), (from, length) => {
         const whole = formatState({
-          account: {
+          slidingWindow: {
             serverLimit: { requests: 300, windowSeconds: 3600 },
             answered: [[1, 2]],
             foreign: [[3, 1]],
@@ -146,7 +146,7 @@ describe('a budget that cannot be read', () => {
             },
           ],
         });
-        expect(parseState(whole)?.account.inFlight).toBe(1);
+        expect(parseState(whole)?.slidingWindow.inFlight).toBe(1);
         expect(formatState(parseState(whole) ?? expect.fail())).toBe(whole);
         parseState(whole.slice(0, from) + whole.slice(from + length));
       }),
@@ -202,7 +202,7 @@ describe('stored numbers beyond all bounds', () => {
     expect(events).toEqual([]);
   });
 
-  it('a file whose number is the highest there can be is no version', async () => {
+  it('a file with the highest possible number is not a version', async () => {
     const { open, directory, versions } = await shareBudget();
     await oneRequest(await open(HOURLY));
     await writeFile(join(directory, '999999999999.json'), 'garbage');
@@ -214,13 +214,13 @@ describe('stored numbers beyond all bounds', () => {
 });
 
 describe('a folder that cannot be written', () => {
-  it('is said when it is opened', async () => {
+  it('is reported when it is opened', async () => {
     const directory = await temporaryFolder();
     await writeFile(directory, 'a file, not a folder');
     expect(() => openCasFile(directory, 'w')).toThrow(expect.objectContaining({ code: 'LAKE_UNWRITABLE' }));
   });
 
-  it('fails the next permit, not the request under way, and loses nothing once it can be written again', async () => {
+  it('fails the next permit, not the request in flight, and loses nothing once it can be written again', async () => {
     const { open, directory } = await shareBudget();
     const budget = await open(HOURLY);
     const permit = await budget.acquire(NEVER);
@@ -247,7 +247,7 @@ describe('versions', () => {
     expect(writers[2]?.latest()).toEqual({ version: 30, text: '0' });
   });
 
-  it('a writer that was suspended for long puts nothing: its number was used and removed', async () => {
+  it('a writer that was suspended for long writes nothing: its number was used and removed', async () => {
     const directory = await temporaryFolder();
     const [quick, slow] = [openCasFile(directory, 'quick'), openCasFile(directory, 'slow')];
     for (let version = 1; version <= 30; version++) quick.put({ version, text: 'quick' });

@@ -21,7 +21,7 @@ export const NOTHING: LimitFacts = {
   serverAtMs: null,
 };
 
-/** The largest number of instants in any window of the length, ends half-open. */
+/** The most instants in any half-open window of the length. */
 export function densest(instantsMs: readonly number[], windowMs: number): number {
   return Math.max(0, ...instantsMs.map((end) => instantsMs.filter((ms) => ms <= end && ms > end - windowMs).length));
 }
@@ -38,11 +38,11 @@ export interface SharedStage {
   readonly clock: FakeClock;
   readonly directory: string;
   readonly events: RunEvent[];
-  /** Opens a budget as another process would. */
+  /** Opens a limiter as another process would. */
   open(
     options?: Partial<SharedLimiterOptions> & { readonly pid?: number; readonly host?: string },
   ): Promise<SharedLimiter>;
-  /** The process is gone from now on, without having closed anything. */
+  /** Makes the process dead from now on, without closing anything. */
   kill(pid: number): void;
   versions(): Promise<string[]>;
 }
@@ -77,7 +77,7 @@ export async function shareBudget(clock = createFakeClock(START, false)): Promis
   };
 }
 
-/** One request from asking for the permit to the end of its answer. */
+/** One request, from asking for the permit to the end of its answer. */
 export async function oneRequest(
   budget: SharedLimiter,
   facts: LimitFacts | null = NOTHING,
@@ -89,7 +89,7 @@ export async function oneRequest(
   permit.ended();
 }
 
-/** Whether the promise has come to its end by now. */
+/** Whether the promise has settled. */
 export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   const open = Symbol();
   const first = await Promise.race([

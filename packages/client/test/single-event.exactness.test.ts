@@ -27,7 +27,7 @@ describe('one event', () => {
     },
   );
 
-  it('is found in any wrapper, byte for byte', () => {
+  it('is found in any wrapper, unchanged', () => {
     const event = fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }).map((fields) => ({ ...fields, id: 'x' }));
     const wrapper = fc.dictionary(
       fc.string().filter((key) => !['id', 'eventId', 'dateTime'].includes(key)),
@@ -50,7 +50,7 @@ describe('one event', () => {
     expect(await connect(gateway.url).client.eventDetail('a', 'RTF_1', {}, NEVER)).toBe(EVENT);
   });
 
-  it.each(['[]', '{"data":null}', ''])('that is not there is NOT_FOUND: %s', async (body) => {
+  it.each(['[]', '{"data":null}', ''])('that is missing is NOT_FOUND: %s', async (body) => {
     const gateway = await startGateway({ data: [json(body)] });
     const error = await failureOf(connect(gateway.url).client.eventDetail('a', 'RTF_1', {}, NEVER));
     expect(error.code).toBe('NOT_FOUND');

@@ -17,7 +17,7 @@ import type { LimitFacts } from '../rate-limit/limit-headers.ts';
 import { createRateLimiter, type RateLimiter } from '../rate-limit/rate-limiter.ts';
 import { logIn } from './login.ts';
 
-/** Where the API is, who asks, and how politely. */
+/** Which API to call, with which account, and within which limits. */
 export interface QualysClientOptions {
   /** See `resolveBaseUrl`. */
   readonly baseUrl: string;
@@ -57,7 +57,7 @@ export interface QualysClientTools {
 /** Everything that lives as long as a client. */
 export interface ClientContext {
   readonly data: DataTools;
-  /** What answers reported besides the limits in force. */
+  /** Whether answers have reported limits so far. */
   readonly observed: { fromHeaders: boolean };
 }
 
@@ -81,7 +81,7 @@ export function openClientContext(
     bodyTimeoutMs: positiveOption('bodyTimeoutMs', options.bodyTimeoutMs ?? 60_000),
   };
   const proxySecret = options.proxy?.authorization?.replace(/^Basic /, '') ?? null;
-  // Messages must not hold the token, and the token comes from a login whose errors are messages.
+  // Messages must not contain the token, but the token comes from a login whose errors are messages themselves.
   let currentToken = (): string | null => null;
   const redact = createRedact(() => [options.password, currentToken(), proxySecret]);
   const exchangeTools: SendTools = {

@@ -15,9 +15,9 @@ export interface Credentials {
 }
 
 /**
- * One login: `POST /auth` with form fields, tried again after connection failures, 5xx and limits, never after a
- * refusal. It takes nothing from the request budget, because `/auth` is outside the limits.
- * @throws {EdrlakeError} `AUTH_REJECTED` or `ACCESS_DENIED`: a person must act; `RESPONSE_UNEXPECTED` when no token
+ * One login: `POST /auth` with form fields, repeated after connection failures, 5xx and limits, never after a refusal.
+ * It needs no permit of the rate limiter, because `/auth` is outside the limits.
+ * @throws {EdrlakeError} `AUTH_REJECTED` or `ACCESS_DENIED`: the user must act; `RESPONSE_UNEXPECTED` when no token
  * came
  */
 export async function logIn(
@@ -82,7 +82,7 @@ export async function logIn(
   return token;
 }
 
-/** The body is not quoted: it may be a token in a form we do not know. */
+/** The body is not quoted: it may be a token of an unknown form. */
 function withoutToken(request: HttpRequest): EdrlakeError {
   return new EdrlakeError('RESPONSE_UNEXPECTED', `${describe(request.facts)} answered without a token`, {
     context: { host: request.facts.host, endpoint: 'auth' },

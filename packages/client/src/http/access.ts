@@ -1,15 +1,15 @@
 /**
- * What the gateway has let through so far. It distinguishes a refused account from a refusal of one request: once data
- * has been answered, a single 401 or 403 comes from a firewall, a proxy or one node of the gateway.
+ * Which requests the gateway has answered so far. It distinguishes a refused account from a refused request: once a
+ * data request has been answered, a single 401 or 403 comes from a firewall, a proxy or one node of the gateway.
  */
 export interface Access {
   /** Whether any data request has been answered: until then a refused account and a refused request look the same. */
   hasAnswered(): boolean;
   /** Whether a data request has been answered since the last time that the account as a whole was refused. */
   isGranted(): boolean;
-  /** A data request was answered. */
+  /** Records that a data request was answered. */
   granted(): void;
-  /** A data request was refused with 401 for good, its token being fresh. */
+  /** Records that a data request was finally refused with 401, although its token was fresh. */
   refused(): void;
 }
 

@@ -12,7 +12,7 @@ export interface HttpTimeouts {
   readonly bodyTimeoutMs: number;
 }
 
-/** Connections to the gateway itself, or through the proxy, with the same times and the same number at once. */
+/** Connections to the gateway, directly or through the proxy, with the same time limits and the same maximum number. */
 export function createAgent(
   baseUrl: string,
   timeouts: HttpTimeouts,
@@ -34,15 +34,15 @@ export function createAgent(
     ...(proxy.authorization === null ? {} : { token: proxy.authorization }),
     requestTls: connect,
     proxyTls: connect,
-    // A proxy that does not open a way in time is a connection that did not come about in time.
+    // A proxy that does not open a tunnel in time is a connection timeout.
     clientFactory: (origin, options) =>
       createProxyPool(origin, { ...options, headersTimeout: timeouts.connectTimeoutMs }, proxy, new URL(baseUrl).host),
   });
 }
 
 /**
- * Opens ways through the proxy and says itself why one did not open. undici takes a connection that the proxy closed
- * for one that broke later, and would open another one at once, without end.
+ * Opens tunnels through the proxy, and reports itself why one did not open. undici mistakes a connection that the proxy
+ * closed for one that broke later, and would open another one at once, without end.
  */
 function createProxyPool(origin: URL, options: Pool.Options, proxy: ProxySettings, host: string): Dispatcher {
   const pool = new Pool(origin, options);

@@ -1,12 +1,12 @@
 import { crc32 } from 'node:zlib';
 
-/** A body that is summed up while it is read. */
+/** A body whose checksum is computed while it is read. */
 export interface SummedBody {
   readonly body: AsyncIterable<Uint8Array>;
   /**
-   * Length and CRC-32 of the whole body, what the reader left included. null where it does not come to its end, or not
-   * within `MAX_SUMMED_BYTES`: of such a body nothing can be said; and where it calls itself temporary. Call it after
-   * the reader is done.
+   * Length and CRC-32 of the whole body, including what the reader left. null where the body does not come to its end,
+   * or not within `MAX_SUMMED_BYTES`, because such a body cannot be compared; and where the body calls itself
+   * temporary. Call it when the reader is done.
    */
   checksum(): Promise<string | null>;
 }
@@ -14,7 +14,7 @@ export interface SummedBody {
 /** Bytes that are read to compare a broken body with the one before it: more than any page has. */
 const MAX_SUMMED_BYTES = 256 * 1024 * 1024;
 
-/** A message is short; a longer body is a page or a piece of one, whose records may hold any words. */
+/** A longer body is a page or a part of one, whose records may contain any words; messages are short. */
 const MAX_MESSAGE_BYTES = 2_048;
 
 const IS_TEMPORARY =
@@ -56,7 +56,7 @@ export function summedBody(source: AsyncIterable<Uint8Array>): SummedBody {
       try {
         while (!hasEnded && !hasFailed && bodyBytes <= MAX_SUMMED_BYTES) await next();
       } catch {
-        // A body that does not come to its end has no sum; the error that matters is the reader's.
+        // A body that does not come to its end has no checksum; the error that matters is the reader's.
       }
       const isTemporary = bodyBytes <= MAX_MESSAGE_BYTES && IS_TEMPORARY.test(Buffer.concat(beginning).toString());
       return hasEnded && !isTemporary ? `${bodyBytes} bytes, CRC-32 ${checksum.toString(16).padStart(8, '0')}` : null;

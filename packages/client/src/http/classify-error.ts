@@ -5,7 +5,7 @@ import { excerpt, type Redact } from './redaction.ts';
 /** The kinds of requests this client makes. */
 export type EndpointKind = 'auth' | 'events' | 'count' | 'detail';
 
-/** What an error needs to know about the request it is about. Nothing in it is secret. */
+/** The facts about a request that its errors need. None of them is secret. */
 export interface RequestFacts {
   readonly kind: EndpointKind;
   readonly method: 'GET' | 'POST';
@@ -16,11 +16,11 @@ export interface RequestFacts {
   readonly filter: string | null;
   /** Events asked for with one page; null where no page is asked for. */
   readonly pageSize: number | null;
-  /** The page asked for is beyond what paging can reach, so any refusal means that. */
+  /** The page is beyond what paging can reach, so any refusal means that. */
   readonly isBeyondResultWindow: boolean;
 }
 
-/** An answer that is no success. */
+/** An answer that is not a success. */
 export interface RefusedAnswer {
   readonly status: number;
   readonly headers: HttpHeaders;
@@ -34,12 +34,12 @@ interface Verdict {
   readonly disposition: Disposition;
   readonly says: string;
   readonly hint: string;
-  /** What else the answer said. */
+  /** Further facts from the answer. */
   readonly facts?: ErrorContext;
 }
 
 /**
- * The error of an answer that is no success. `context.waitMs` says how long the server asked to wait, where it did.
+ * The error of an answer that is not a success. `context.waitMs` is the time that the server asked to wait, if it did.
  * @param hasAccess whether the account is known to get answers: then a refusal concerns this request alone
  */
 export function refusal(
@@ -97,7 +97,7 @@ function verdictOf(answer: RefusedAnswer, request: RequestFacts, hasAccess: bool
   return dataVerdict(answer, request, hasAccess) ?? generalVerdict(status, answer.headers);
 }
 
-/** The API answers in JSON or plain text; a web page comes from something in between. */
+/** The API answers in JSON or plain text; a web page comes from a proxy or firewall in between. */
 function isPage({ headers, bodyText }: RefusedAnswer): boolean {
   const header = headers['content-type'];
   const contentType = typeof header === 'string' ? header : (header?.[0] ?? '');
@@ -145,15 +145,15 @@ function authVerdict(status: number, headers: HttpHeaders): Verdict {
   return generalVerdict(status, headers);
 }
 
-/** Statuses that say that the question is too long: for the URL, for the headers, for what takes it. */
+/** Statuses that mean that the query is too long: its URL, its headers, or its body. */
 const TOO_LONG = new Set([413, 414, 431]);
 
-/** The words of Elasticsearch, with any status. */
+/** Elasticsearch's message about the result window, with any status. */
 const IS_ABOUT_RESULT_WINDOW = /result[\s_]window|\bfrom \+ size\b/i;
 const RESULT_WINDOW_LIMIT =
   /(?:less than or equal to|at most|up to|limit(?:ed)?(?: is| of| to)?|max(?:imum)?(?: is| of)?)\D{0,12}?(\d[\d,]{0,12})/i;
 
-/** Names the parameter, the field it cannot sort by, or what Elasticsearch lacks for it. */
+/** The message names the parameter, the field that it cannot sort by, or what Elasticsearch lacks for it. */
 const IS_ABOUT_ORDER = /\bsort|\bfielddata\b|\border(?:ing| by|By)\b/i;
 
 function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: boolean): Verdict | null {
@@ -225,14 +225,16 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
   return null;
 }
 
-/** Names the page size; or some limit or size, not that of a field such as file.size, with its number. */
+/** The message names the page size; or a limit or size (not that of a field such as file.size) with its number. */
 function isAboutPageSize(bodyText: string): boolean {
   if (/page[\s_-]?size/i.test(bodyText)) return true;
   const isLimit = /(?<![.\w])(limit|size|(records|results|events|items) per page)\b/i.test(bodyText);
   return isLimit && /\b(max|maximum|between|exceeds?|at most|up to|less than|not be greater)\b.*\d/is.test(bodyText);
 }
 
-/** The largest number in the words that is smaller than what was asked for is taken for what the gateway gives. */
+/**
+ * The largest number in the message that is smaller than the requested page size is taken as the gateway's page size.
+ */
 function pageSizeVerdict(pageSize: number, bodyText: string): Verdict {
   const named = [...bodyText.matchAll(/\d[\d,]{0,8}/g)].map(([digits]) => Number(digits.replaceAll(',', '')));
   const largest = Math.max(0, ...named.filter((size) => size < pageSize));
@@ -281,7 +283,7 @@ function redirectHost(headers: HttpHeaders): string | null {
   return new URL(text).host;
 }
 
-/** `GET https… /ioc/events` in the form all messages share. */
+/** `GET https… /ioc/events`, the form of all messages. */
 export function describe(request: Pick<RequestFacts, 'method' | 'host' | 'path'>): string {
   return `${request.method} ${request.host}${request.path}`;
 }
@@ -302,15 +304,15 @@ const CONNECTION_REASONS: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: 'the connection was closed before an answer came',
 };
 
-/** Why no connection came about, or none that lasted until an answer, with its code. */
+/** Why no connection was established, or none that lasted until an answer, with the error code. */
 export function connectionReason(thrown: unknown): string {
   const code = codeOf(thrown);
   return `${CONNECTION_REASONS[code] ?? 'it failed'} (${code})`;
 }
 
 /**
- * The error of a request to which no answer came. The library's own error is not kept as cause: it may hold raw bytes
- * of the exchange.
+ * The error of a request without an answer. The library's own error is not kept as cause: it may contain raw bytes of
+ * the exchange.
  */
 export function connectionFailure(thrown: unknown, request: RequestFacts, redact: Redact): EdrlakeError {
   const code = codeOf(thrown);
@@ -352,7 +354,7 @@ export function bodyFailure(thrown: unknown, request: RequestFacts, redact: Reda
   });
 }
 
-/** A success whose content is not what was asked for. `retry` when it may be a broken copy of the right one. */
+/** A success whose content is not what was asked for. `retry` when it may be a damaged copy of the right answer. */
 export function contentFailure(
   code: 'BODY_BROKEN' | 'RESPONSE_UNEXPECTED',
   found: string,
@@ -370,8 +372,8 @@ export function contentFailure(
 }
 
 /**
- * The error of a body that came twice with the same bytes and is broken: a third try now would bring them again. What
- * asks much later, as the task of a pipeline, may.
+ * The error of a body that came twice with the same bytes and is broken: a third attempt now would bring the same
+ * bytes. A later attempt, such as that of a pipeline's task, may succeed.
  */
 export function sameBytesTwice(error: EdrlakeError, checksum: string): EdrlakeError {
   return new EdrlakeError(error.code, `${error.message} (the same answer came twice: ${checksum})`, {

@@ -5,8 +5,8 @@ import { connectionReason } from './classify-error.ts';
 const TIMEOUTS = { connectTimeoutMs: 10_000, headersTimeoutMs: 60_000, bodyTimeoutMs: 60_000 };
 
 /**
- * Posts a JSON text to a webhook, through the proxy where one counts for its host, and resolves to the status; what it
- * answers beyond that is of no interest. Redirects are not followed: they would carry the headers away.
+ * Posts a JSON text to a webhook, through the proxy where one applies to its host, and resolves to the status; the rest
+ * of the answer is ignored. Redirects are not followed: they would send the headers to another host.
  * @throws {EdrlakeError} `HOST_UNREACHABLE`, `PROXY_UNREACHABLE` or `PROXY_REFUSED` where no answer came; the signal's
  * reason when aborted
  */

@@ -1,4 +1,4 @@
-/** Removes what must not be shown from a text. */
+/** Removes secrets from a text. */
 export type Redact = (text: string) => string;
 
 const SECRET_SHAPES: readonly [RegExp, string][] = [

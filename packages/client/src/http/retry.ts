@@ -8,11 +8,11 @@ export interface RetryLimits {
   readonly totalMs: number;
 }
 
-/** What a request knows about the try it is in. */
+/** The state of one attempt of a request. */
 export interface Attempt {
   /** From 1. */
   readonly tryNumber: number;
-  /** Time that is not the request's fault and does not count: waiting for a slot or for the budget. */
+  /** Excludes waiting from the total time: for a slot, or for the rate limiter. */
   exclude(waitedMs: number): void;
 }
 
@@ -32,7 +32,7 @@ export interface RetryRules {
 
 const BASE_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 60_000;
-/** A server that asks for more than this after a 5xx gets another try after this. */
+/** The longest wait after a 5xx, also where the server asks for more. */
 const MAX_ASKED_DELAY_MS = 300_000;
 /** With waits that double from one minute it is over an hour, the length of the standard window. */
 const MAX_LIMITED_TRIES = 8;
@@ -65,7 +65,7 @@ export async function withRetry<T>(
     } catch (thrown) {
       signal.throwIfAborted();
       if (!(thrown instanceof EdrlakeError) || thrown.disposition !== 'retry') throw thrown;
-      // Not now: the next try would bring the same bytes.
+      // Not now: the next attempt would bring the same bytes.
       if (thrown.context.cameTwice === true) throw thrown;
       if (thrown.code === 'RATE_LIMITED') {
         limited++;

@@ -11,10 +11,10 @@ import type { ServerTime } from './server-time.ts';
 import type { Token, TokenHolder } from './token.ts';
 import { type HttpAnswer, type HttpRequest, readText, type Transport } from './transport.ts';
 
-/** As much of a refusal's body as is read to find out what it says. */
+/** The most of a refusal's body that is read to find its message. */
 const REFUSAL_BYTES = 65_536;
 
-/** Requests sent, every try counted, whether an answer came or not. */
+/** Requests sent, counting every attempt, with or without an answer. */
 export interface RequestsMade {
   readonly total: number;
   readonly auth: number;
@@ -100,19 +100,19 @@ export function limitedWaitMs(error: EdrlakeError, nth: number, tools: SendTools
     });
   }
   if (typeof askedMs === 'number' && askedMs > 0) return askedMs;
-  // Nothing says for how long. Requests that are left mean that too many ran at once, which passes soon.
+  // Without a time from the server. Requests left mean that too many ran at once, which passes soon.
   const baseMs = typeof error.context.requestsLeft === 'number' && error.context.requestsLeft > 0 ? 2_000 : 60_000;
   const ceilingMs = Math.min(baseMs * 2 ** (nth - 1), acceptedMs);
   return Math.round(ceilingMs / 2 + (tools.random() * ceilingMs) / 2);
 }
 
-/** A data request: idempotent, so it may be sent again whenever it failed. */
+/** A data request. It is idempotent, so it may be sent again after any failure. */
 export interface DataRequest<T> extends HttpRequest {
-  /** Reads a success (200 or 204). Called anew for each try. */
+  /** Reads a success (200 or 204). Called again for each attempt. */
   readonly read: (answer: HttpAnswer) => Promise<T>;
 }
 
-/** What a data request needs besides: the token, and a listener for the limits that answers name. */
+/** What a data request needs in addition: the token, and a listener for the limits in answers. */
 export interface DataTools extends SendTools {
   readonly tokens: TokenHolder;
   readonly onLimits: (limits: LimitFacts) => void;
@@ -124,12 +124,10 @@ type Outcome<T> =
   /** The body came to its end and is not what it should be. */
   | { readonly kind: 'broken'; readonly checksum: string | null; readonly error: EdrlakeError };
 
-/**
- * A wrong count and an answer without a byte look the same each time, so what answers them gets a moment to recover.
- */
+/** A wrong count and an empty answer look the same each time, so the server gets a moment to recover. */
 const WAIT_BEFORE_SAME_MS = 1_000;
 
-/** Refusals of fresh tokens that one request takes, where others have been answered. */
+/** Refusals of fresh tokens that one request may get, where other requests have been answered. */
 const MAX_FRESH_REFUSALS = 2;
 
 /**
@@ -228,8 +226,9 @@ async function tryOnce<T>(
 }
 
 /**
- * What the reader calls broken is compared with the try before it: the same bytes will not become better, be it a page,
- * a count or an answer without a byte. Only what calls itself temporary keeps all its tries.
+ * Reads an answer once. A body that the reader rejects is compared with that of the attempt before: the same bytes will
+ * not improve, be it a page, a count or an empty answer. Only an answer that calls itself temporary keeps all its
+ * attempts.
  */
 async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise<Outcome<T>> {
   const summed = summedBody(answer.body);
@@ -248,7 +247,7 @@ function tryAgain(error: EdrlakeError, more: ErrorContext = {}): EdrlakeError {
   return new EdrlakeError(code, message, { disposition: 'retry', context, ...(hint === null ? {} : { hint }) });
 }
 
-/** Asked for after the wait for the budget, which can be longer than a token lives. */
+/** Called after waiting for the rate limiter, which can take longer than a token lives. */
 async function tokenFor(permit: RequestPermit, tokens: TokenHolder, signal: AbortSignal): Promise<Token> {
   try {
     return await tokens.current(signal);

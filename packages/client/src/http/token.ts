@@ -1,13 +1,13 @@
 import { type Clock, EdrlakeError, unlessAborted } from '@edrlake/core';
 
-/** How long a token lives when it does not say so itself. */
+/** The lifetime of a token without a readable end. */
 const TOKEN_LIFE_MS = 4 * 3_600_000;
 /** Time before its end at which a token is renewed, so that it does not expire during a request. */
 const RENEWAL_MARGIN_MS = 5 * 60_000;
 /** Clocks further apart than this are not trusted with an absolute instant. */
 const MAX_SKEW_MS = 60_000;
 
-/** What a login yields: sent as `Authorization: Bearer <text>`. */
+/** The result of a login: sent as `Authorization: Bearer <text>`. */
 export interface Token {
   readonly text: string;
   /** On this machine's clock. */
@@ -16,7 +16,7 @@ export interface Token {
 
 /** The one token that all requests of a client share. */
 export interface TokenHolder {
-  /** A token that is good for a while. However many ask at once, there is one login. */
+  /** A token that is valid for a while. Concurrent callers share one login. */
   current(signal: AbortSignal): Promise<Token>;
   /** A token other than the refused one: logs in only when no other request has done so since. */
   replace(refused: Token, signal: AbortSignal): Promise<Token>;
@@ -56,7 +56,7 @@ export function createTokenHolder(login: (signal: AbortSignal) => Promise<Token>
     return started;
   }
 
-  /** Joins the login under way. It goes on while any caller waits for it, even if the first caller has left. */
+  /** Joins the login in progress. It continues while any caller waits for it, even if the first caller has left. */
   async function renew(signal: AbortSignal): Promise<Token> {
     signal.throwIfAborted();
     if (refusal !== null) throw refusal;

@@ -22,7 +22,7 @@ export interface HttpAnswer {
   readonly headers: HttpHeaders;
   /** The decoded body, to be iterated once. @throws {EdrlakeError} `BODY_BROKEN` or `TIMEOUT`, both `retry`. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Frees the connection; what was not read of the body is thrown away. Always call it. */
+  /** Frees the connection and discards the rest of the body. Always call it. */
   discard(): void;
 }
 
@@ -35,8 +35,8 @@ export interface Transport {
 }
 
 /**
- * Redirects are answers like any other: following one would carry the token to another host. gzip is decoded with
- * node:zlib, because undici's own decompression is experimental in this version and says so on stderr.
+ * Redirects are ordinary answers: following one would send the token to another host. gzip is decoded with node:zlib,
+ * because undici's own decompression is experimental in this version and prints a warning on stderr.
  */
 export function createTransport(
   baseUrl: string,
@@ -82,7 +82,7 @@ export function createTransport(
 }
 
 /**
- * Bytes that are decoded at once: every piece is a round through the event loop, and the default of 16 KiB triples the
+ * Bytes that are decoded at once: every piece costs a turn of the event loop, and the default of 16 KiB triples the
  * time.
  */
 const GUNZIP_BYTES = 262_144;
@@ -93,8 +93,8 @@ function decoded(response: Dispatcher.ResponseData, facts: RequestFacts): Readab
   if (encoding === '' || encoding === 'identity') return response.body;
   if (encoding === 'gzip' || encoding === 'x-gzip') {
     const gunzip = createGunzip({ chunkSize: GUNZIP_BYTES });
-    // Its reader sees the error with its next piece. But while that one is busy with the last piece there is no
-    // listener, and an error without a listener ends the process.
+    // Its reader gets the error with its next piece. But while the reader is busy with the last piece there is no
+    // listener, and an error event without a listener ends the process.
     gunzip.on('error', () => {});
     return pipeline(response.body, gunzip, () => {});
   }

@@ -34,10 +34,10 @@ import {
 import { readCursorPage } from './search-after.ts';
 import { cutSingleEvent } from './single-event.ts';
 
-/** The API's documented and observed limits of one query. */
+/** The API's documented and observed limit of one query. */
 export const MAX_RESULT_WINDOW = 10_000;
 
-/** A grouped count or one event is never near this; more means that the answer is something else. */
+/** A grouped count or one event is far smaller; more means that the answer is something else. */
 const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
 /** What the client has learned about its limits. */
@@ -50,7 +50,7 @@ export interface LearnedLimits {
   readonly requestsLeft: number;
   /** Whether any answer so far carried rate-limit headers. */
   readonly fromHeaders: boolean;
-  /** The server's clock minus ours, as of the last answer with a date; null where none had one. */
+  /** The server's clock minus this machine's, as of the last answer with a date; null where none had one. */
   readonly clockSkew: ClockSkew | null;
 }
 
@@ -75,21 +75,23 @@ export interface QualysClient {
    */
   events<T>(params: EventsParams, read: PageReader<T>, signal: AbortSignal): Promise<T>;
   /**
-   * One page of a walk that has no `maxResultWindow`, on platforms that have it; read as by `events`. Send back `next`
-   * as `searchAfterValues` with the same parameters, of which the first sort key must be the time token of the range.
-   * @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such walk (404)
+   * One page of a `searchAfter` walk, which has no `maxResultWindow`, on platforms that have it; read like `events`.
+   * Send `next` back as `searchAfterValues` with the same parameters, of which the first sort key must be the time
+   * token of the range.
+   * @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such endpoint (404)
    */
   searchAfter<T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal): Promise<CursorPage<T>>;
   /**
-   * Counts by equal stretches of time, oldest first, empty ones included, on platforms that have it. Of the filter only
-   * its time range is heeded. @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such count (404),
-   * or answers in an unknown shape
+   * Counts in equal intervals, oldest first, including empty ones, on platforms that have this endpoint. It respects
+   * only the time range of the filter.
+   * @throws {EdrlakeError} `RESPONSE_UNEXPECTED` where the platform has no such endpoint (404), or answers in an
+   * unknown shape
    */
   countTimeBuckets(params: TimeBucketsParams, signal: AbortSignal): Promise<readonly HistogramBucket[]>;
   count(params: CountParams, signal: AbortSignal): Promise<number>;
   /** @throws {EdrlakeError} `RESPONSE_UNEXPECTED` when the platform ignores `groupBy` or answers in an unknown shape */
   groupedCount(params: GroupedCountParams, signal: AbortSignal): Promise<GroupedCount>;
-  /** The JSON text of one event, digit for digit as delivered. @throws {EdrlakeError} `NOT_FOUND` */
+  /** The JSON text of one event, with all digits as delivered. @throws {EdrlakeError} `NOT_FOUND` */
   eventDetail(
     agentId: string,
     eventId: string,
@@ -99,15 +101,12 @@ export interface QualysClient {
   limits(): LearnedLimits;
   /** Whether any data request has been answered: until then a refused account and a refused request look the same. */
   hasAnswered(): boolean;
-  /**
-   * What the server's clock had reached when it last answered, in UTC epoch milliseconds; null where no answer had a
-   * date.
-   */
+  /** The server's time when it last answered, in UTC epoch milliseconds; null where no answer had a date. */
   serverTimeMs(): number | null;
   /** The same, after a new login where the last answer is more than a minute old; logins are outside the limits. */
   askServerTime(signal: AbortSignal): Promise<number | null>;
   requestsMade(): RequestsMade;
-  /** Ends all calls under way and closes all connections. Calls after it fail. */
+  /** Aborts all calls in progress and closes all connections. Later calls fail. */
   close(): Promise<void>;
 }
 
@@ -120,7 +119,7 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
   const { data, observed } = openClientContext(options, baseUrl, host, tools);
   const closing = new AbortController();
 
-  /** Runs a call under the caller's signal and the client's own end. */
+  /** Runs a call under the caller's signal and the client's own. */
   async function call<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { controller, unlink } = linkAbort(closing.signal, signal);
     try {
@@ -226,10 +225,9 @@ const SEARCH_AFTER: Target = { kind: 'events', path: '/events/searchAfter' };
 type ReadAnswer<T> = (answer: HttpAnswer, facts: RequestFacts) => Promise<T>;
 
 /**
- * Reads an answer to a counting question. What holds no number (no body at all, text, JSON of another shape) is a
- * broken answer and asked for again like a broken page: a gateway whose search restarts answers so. Only a plain count
- * where groups or buckets were asked for is final, because a platform that ignores a parameter ignores it the next time
- * too.
+ * Reads an answer to a count. An answer without a number (an empty body, text, JSON of another shape) is broken and
+ * requested again like a broken page: a gateway whose search service restarts answers like that. Only a plain count
+ * where groups or buckets were asked for is final, because a platform that ignores a parameter ignores it every time.
  */
 function countAnswer<T>(pick: (answer: unknown) => T | null, redact: Redact): ReadAnswer<T> {
   return async ({ body }, facts) => {
@@ -243,7 +241,7 @@ function countAnswer<T>(pick: (answer: unknown) => T | null, redact: Redact): Re
   };
 }
 
-/** Reads one event; null where the answer holds none. */
+/** Reads one event; null where the answer has none. */
 function eventAnswer(redact: Redact): ReadAnswer<{ readonly event: string | null }> {
   return async ({ body }, facts) => {
     const text = await textOf(body);
@@ -253,7 +251,7 @@ function eventAnswer(redact: Redact): ReadAnswer<{ readonly event: string | null
   };
 }
 
-/** A whole body without the white space, and the byte order mark, around it. */
+/** A whole body without leading and trailing white space and byte order mark. */
 async function textOf(body: HttpAnswer['body']): Promise<string> {
   return (await readText(body, MAX_TEXT_BYTES)).trim();
 }
@@ -267,8 +265,7 @@ function jsonOf(text: string, facts: RequestFacts, redact: Redact): unknown {
 }
 
 /**
- * The bytes of a page; those of `[]` for 204, which says that nothing was found. Status 200 without a byte says
- * nothing.
+ * The bytes of a page; `[]` for 204, which means that nothing was found. Status 200 with an empty body proves nothing.
  */
 async function* pageBody(
   { status, body }: HttpAnswer,

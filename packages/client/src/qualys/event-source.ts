@@ -4,9 +4,9 @@ import { histogramOf } from './histograms.ts';
 import { DOCUMENTED_TOKENS, type FilterTokens, windowQql } from './qql.ts';
 import type { SelectionParams, SortKey } from './query-params.ts';
 
-/** The tokens are those of this platform; what is absent is taken from the documents. */
+/** The tokens are those of this platform; defaults are those of the vendor's documents. */
 export interface QualysSourceOptions extends Partial<FilterTokens> {
-  /** The names `groupBy` takes for the two cuts; they differ from the filter's tokens. */
+  /** The names of `groupBy` for the fields of window filters; they differ from the filter's tokens. */
   readonly groupBy?: { readonly type: string; readonly agent: string };
   /** The order of pages. null: by the time token of the query's axis, ascending. */
   readonly sort?: readonly SortKey[] | null;
@@ -14,31 +14,30 @@ export interface QualysSourceOptions extends Partial<FilterTokens> {
   /** Default: the client's. */
   readonly maxResultWindow?: number;
   /**
-   * `auto`: a grouped count with an interval until the platform's first answer that is no histogram, or refusal of one;
-   * then time buckets, which only answer for ranges of event time without a filter, until the first question they do
-   * not answer; then `EventSource.histogram` is null. `on`: always the grouped count.
+   * `auto`: a grouped count with an interval, until the platform first refuses it or does not answer with a histogram.
+   * Then time buckets, which only answer for ranges of event time without a filter, until the first query they do not
+   * answer. Then `EventSource.histogram` is null. `on`: always the grouped count.
    */
   readonly histogram?: 'on' | 'off' | 'auto';
   /**
-   * `searchAfter`, on platforms that have it: `EventSource.cursor` is there. The first key of `sort` must then be the
-   * time token; whether events of one instant follow each other without loss at the end of a page is up to the
-   * platform, and checked by counts. Default `pages`.
+   * `searchAfter`, on platforms that have it: `EventSource.cursor` is set. The first key of `sort` must then be the
+   * time token. Whether events of one instant are delivered without loss across pages depends on the platform, and is
+   * checked by counts. Default `pages`.
    */
   readonly walk?: 'pages' | 'searchAfter';
-  /** Events of one window that is walked by `searchAfter`. Default 30,000; at least one page. */
+  /** Events of one window that is read by `searchAfter`. Default 30,000; at least one page. */
   readonly maxWindowEvents?: number;
 }
 
 /**
- * Events of one window that is walked by `searchAfter`: three times what paging reaches, so that counts and last pages
- * that are not full cost a third; and about as many as are committed in one batch, so that neither memory nor a resumed
- * run suffers.
+ * Events of one window that is read by `searchAfter`. Three times what paging reaches, so that counts and incomplete
+ * last pages cost a third; and about one batch, so that neither memory nor a resumed run suffers.
  */
 const WALKED_WINDOW_EVENTS = 30_000;
 
 /**
- * The API as something that can count and page. `idFields` are `id` and, in details, `eventId`. `maxResultWindow` is
- * what whole pages reach: 9,000 for pages of 3,000 under a window of 10,000. Both change with `pageSizing`.
+ * The API as an event source that counts and pages. `idFields` are `id` and, in details, `eventId`. `maxResultWindow`
+ * is what whole pages reach: 9,000 for pages of 3,000 under a window of 10,000. Both change with `pageSizing`.
  * @throws {EdrlakeError} `CONFIG_INVALID` when not even one page fits into the result window
  */
 export function createQualysSource(client: QualysClient, options: QualysSourceOptions = {}): EventSource {
@@ -65,9 +64,9 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   }
 
   /**
-   * A run that is resumed begins with a page. Where that is refused as if the account were, a count is asked for, as a
-   * new run does first: where it is answered, the page is asked for again, and what refuses it then concerns that page
-   * alone.
+   * Asks again where a refused page looks like a refused account. A resumed run begins with a page. Where it is refused
+   * like that, a count is requested, as a new run does first. If the count is answered, the page is requested again,
+   * and a second refusal concerns that page alone.
    */
   async function despiteRefusal<T>(query: EventQuery, ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
@@ -81,8 +80,8 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   }
 
   /**
-   * The gateway pages less far than is said: from now on nothing beyond that is asked for. Where that is less than a
-   * page, it is the page that is too large.
+   * The gateway pages less far than documented: from now on nothing beyond that is requested. Where it is less than one
+   * page, the page size is too large.
    */
   function learnReach(thrown: unknown, pageNumber: number, way: Pagination): unknown {
     if (!(thrown instanceof EdrlakeError) || thrown.code !== 'RESULT_WINDOW_EXCEEDED') return thrown;
@@ -91,7 +90,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
     const isNamed = typeof named === 'number' && named < reach;
     const learned = isNamed ? named : reach - 1;
     if (learned >= way.pageSize) {
-      // A page of the usual size fits as long as nothing else is known.
+      // A page of the usual size is assumed to fit until an answer says otherwise.
       limit = Math.min(limit, Math.max(learned, pageSize));
       return thrown;
     }
@@ -149,7 +148,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
             },
           },
     page: async (query, pageNumber, read, signal, way = usual()) => {
-      // Refused here already: the request would be spent in vain.
+      // Refused here, without spending a request on it.
       if ((pageNumber + 1) * way.pageSize > limit) {
         throw new EdrlakeError('RESULT_WINDOW_EXCEEDED', `page ${pageNumber} is beyond ${limit} results`, {
           disposition: 'split',

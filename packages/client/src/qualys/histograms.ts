@@ -10,17 +10,19 @@ import type { QualysClient } from './client.ts';
 import { describeBuckets, intervalOf, readHistogram } from './parse-counts.ts';
 import { type FilterTokens, windowQql } from './qql.ts';
 
-/** More rows than this are not asked for at once: the planner asks coarser, or in parts. */
+/** Histograms of more rows are not requested: the planner asks for coarser ones, or in parts. */
 const MAX_GROUPS = 100_000;
 
-/** Time buckets are all delivered, the empty ones too; the usual upper limit of servers. */
+/** Time buckets are all delivered, including empty ones; this is the usual limit of servers. */
 const MAX_TIME_BUCKETS = 10_000;
 
-/** Histograms as far as one platform has them. */
+/** The histograms that one platform offers. */
 export interface Histograms {
   /** Whether the platform may still answer with one. */
   isThere(): boolean;
-  /** As `EventSource.histogram`. Where the first way turns out not to exist, a second request asks the other one. */
+  /**
+   * As `EventSource.histogram`. Where the platform does not have the first kind, a second request asks for the other.
+   */
   readonly ask: NonNullable<EventSource['histogram']>;
 }
 
@@ -31,7 +33,10 @@ export interface Histograms {
 export function histogramOf(client: QualysClient, tokens: FilterTokens, use: 'on' | 'off' | 'auto'): Histograms {
   let way: 'grouped' | 'time-buckets' | 'none' = use === 'off' ? 'none' : 'grouped';
 
-  /** What one way answers, or that the platform does not have it: by a refusal, or by an answer of another shape. */
+  /**
+   * The histogram of one kind of request; or that the platform does not have it, by a refusal or by an answer of
+   * another shape.
+   */
   async function answerOf(ask: () => Promise<readonly HistogramBucket[] | null>): Promise<HistogramAnswer> {
     try {
       const buckets = await ask();
@@ -83,14 +88,14 @@ async function groupedHistogram(
   return readHistogram((await client.groupedCount(params, signal)).values, bucketMs, range)?.buckets ?? null;
 }
 
-/** They honour only the time filter, on the event axis. */
+/** Time buckets respect only a time filter on the event axis. */
 function isAnsweredByTimeBuckets({ axis, cuts, scope }: EventQuery): boolean {
   return axis === 'event' && cuts.length === 0 && scope.state === null && (scope.filter?.trim() ?? '') === '';
 }
 
 /**
- * The same by `/events/count/time-buckets`, which divides a range into equal parts wherever it begins: a range that
- * does not begin and end at multiples of the bucket length is divided finer, and the parts are added up.
+ * A histogram by `/events/count/time-buckets`, which divides a range into equal parts from its start. A range that does
+ * not begin and end at multiples of the bucket length is divided into finer parts, which are added up.
  */
 async function timeBucketHistogram(
   client: QualysClient,

@@ -7,7 +7,7 @@ import {
   type ValueCount,
 } from '@edrlake/core';
 
-/** The shapes a grouped count comes in: a flat map, or a list of objects. */
+/** The shapes of a grouped count: a flat map, or a list of objects. */
 export type GroupShape = 'map' | 'key-count' | 'key-doc-count' | 'empty';
 
 /** Counts by value, in the order delivered, values as text. */
@@ -16,10 +16,10 @@ export interface GroupedCount {
   readonly values: readonly ValueCount[];
 }
 
-/** How the buckets of a histogram name their time. */
+/** How the keys of a histogram's buckets name their time. */
 export type BucketKeyForm = 'iso' | 'epoch-ms' | 'from_to';
 
-/** A grouped count by time, understood. */
+/** A grouped count by time, as buckets. */
 export interface Histogram {
   /** null when there are no buckets. */
   readonly keyForm: BucketKeyForm | null;
@@ -66,7 +66,7 @@ function readList(answer: readonly unknown[]): GroupedCount | null {
   return { shape, values };
 }
 
-/** A number beyond 2^53 has lost digits when it gets here, and would name another value. */
+/** A number beyond 2^53 has already lost digits here, and would name another value. */
 function keyText(key: unknown): string | null {
   if (typeof key === 'string') return key;
   return typeof key === 'boolean' || Number.isSafeInteger(key) ? String(key) : null;
@@ -84,7 +84,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /**
  * The documented interval of a bucket length: the largest of `d h m s` that divides it. Weeks, months, quarters and
- * years are never used, because they start where the calendar says and not at multiples of their length.
+ * years are never used, because they start by the calendar and not at multiples of their length.
  * @throws {EdrlakeError} `RANGE_INVALID` for a length that is not a whole number of seconds
  */
 export function intervalOf(bucketMs: number): Interval {
@@ -106,8 +106,8 @@ export type Interval = `${number}${'y' | 'q' | 'M' | 'w' | 'd' | 'h' | 'm' | 's'
 /**
  * The buckets of a grouped count with an interval. Keys may be ISO times (UTC when they name no zone), epoch
  * milliseconds or `from_to` of either.
- * @returns null when a key is none of these, a bucket does not start at a multiple of its length or has another length,
- * comes twice, or is outside the range: then the platform did not do what was asked, and nothing of it may be used
+ * @returns null when a key is none of these, a bucket does not start at a multiple of its length, has another length,
+ * comes twice, or is outside the range: then the platform ignored the interval, and no bucket may be used
  */
 export function readHistogram(values: readonly ValueCount[], bucketMs: number, range: TimeRange): Histogram | null {
   let keyForm: BucketKeyForm | null = null;
@@ -130,9 +130,9 @@ export function readHistogram(values: readonly ValueCount[], bucketMs: number, r
 
 /**
  * The answer of `/events/count/time-buckets`: `{"<from>_<to>": n}` with times in ISO, epoch seconds or epoch
- * milliseconds. Whether an end is written exclusive or inclusive shows where two buckets touch; a bucket that nothing
- * touches is taken as exclusive.
- * @returns half-open stretches, oldest first, empty ones included; null for another shape, or stretches that overlap
+ * milliseconds. Where two buckets touch, they show whether an end is written exclusive or inclusive; a bucket that
+ * touches no other is taken as exclusive.
+ * @returns half-open ranges, oldest first, including empty ones; null for another shape, or ranges that overlap
  */
 export function readTimeBuckets(answer: unknown): readonly HistogramBucket[] | null {
   const values = isObject(answer) ? readGroups(answer)?.values : undefined;
@@ -141,13 +141,13 @@ export function readTimeBuckets(answer: unknown): readonly HistogramBucket[] | n
   for (const { value, count } of values) {
     const key = readBucketKey(value);
     if (key === null || key.endMs === null) return null;
-    // Eleven digits of milliseconds are the year 1973: no endpoint was there.
+    // Eleven digits of milliseconds are the year 1973, before any endpoint existed: these are seconds.
     const unitMs = key.endMs < 100_000_000_000 && /^\d+_\d+$/.test(value) ? 1000 : 1;
     found.push({ startMs: key.startMs * unitMs, endMs: key.endMs * unitMs, count });
   }
   found.sort((a, b) => a.startMs - b.startMs);
   const gaps = found.slice(1).map(({ startMs }, index) => startMs - (found[index]?.endMs ?? startMs));
-  // Inclusive ends lie one millisecond, or one second, before the next start.
+  // Inclusive ends are one millisecond, or one second, before the next start.
   const inclusiveMs = [1, 1000].find((ms) => gaps.length > 0 && gaps.every((gap) => gap === ms)) ?? 0;
   if (gaps.some((gap) => gap < 0) || found.some(({ startMs, endMs }) => endMs + inclusiveMs <= startMs)) return null;
   return found.map(({ startMs, endMs, count }) => ({ range: { startMs, endMs: endMs + inclusiveMs }, count }));

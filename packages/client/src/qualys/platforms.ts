@@ -38,10 +38,10 @@ export interface Endpoint {
 }
 
 /**
- * The origin all requests go to, such as `https://gateway.qg2.apps.qualys.com`: no path, no slash at the end. A URL
+ * The origin of all requests, such as `https://gateway.qg2.apps.qualys.com`: no path, no slash at the end. A URL
  * without a scheme is taken as https.
  * @throws {EdrlakeError} `CONFIG_INVALID` for an unknown platform id, for both settings, or for none of them;
- * `URL_INVALID` for a URL the token must not be sent to or that is not a gateway. The user corrects the setting.
+ * `URL_INVALID` for a URL that must not receive the token or is not a gateway. The user corrects the setting.
  */
 export function resolveBaseUrl(endpoint: Endpoint): string {
   const platform = endpoint.platform?.trim() || null;
@@ -80,7 +80,7 @@ function normaliseUrl(text: string): string {
   } catch {
     throw urlInvalid(`"${text}" is not a URL`);
   }
-  // Said before anything that quotes the URL: it may hold a password.
+  // Before any message that quotes the URL, which may contain a password.
   if (url.username !== '' || url.password !== '') {
     throw urlInvalid('the base URL holds a user name or a password', 'Remove everything before the @.');
   }
@@ -101,7 +101,7 @@ function normaliseUrl(text: string): string {
   return url.origin;
 }
 
-/** People paste the host of the web console or of the older API; neither answers `/auth` or `/ioc`. */
+/** Users paste the host of the web console or of the older API; neither answers `/auth` or `/ioc`. */
 function refuseOtherQualysHosts(host: string): void {
   const match = /^(?:qualysapi|qualysguard)\.(.+)$/.exec(host);
   const base = match?.[1];

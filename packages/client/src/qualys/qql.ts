@@ -7,7 +7,7 @@ import {
   type WindowFilter,
 } from '@edrlake/core';
 
-/** How a platform spells what a window selects on. */
+/** How a platform spells the fields that windows select on. */
 export interface FilterTokens {
   /**
    * The time token of each axis: `event.dateTime` and `event.eventProcessedTime`, on newer platforms `event.datetime`
@@ -26,9 +26,9 @@ export const DOCUMENTED_TOKENS: FilterTokens = {
 };
 
 /**
- * The filter of a query as it is sent: `(event.dateTime : ['…000Z' .. '…999Z']) AND (type: 'FILE') AND (<the user's
- * filter>)`. The half-open range becomes whole milliseconds that are inclusive at both ends, so windows that touch
- * share no event.
+ * The filter of a query as it is sent:
+ * `(event.dateTime : ['…000Z' .. '…999Z']) AND (type: 'FILE') AND (<the user's filter>)`. The half-open range becomes
+ * whole milliseconds, inclusive at both ends, so that neighbouring windows share no event.
  * @throws {EdrlakeError} `FILTER_REJECTED` when the user's filter would escape its parentheses or a value cannot be
  * quoted
  */
@@ -61,9 +61,9 @@ function cutFilter(cut: WindowFilter, tokens: FilterTokens): string[] {
 }
 
 /**
- * A value in the first of the three quote styles that does not occur in it: the language documents no way to escape a
- * quote.
- * @throws {EdrlakeError} `FILTER_REJECTED` when the value holds all three
+ * Quotes a value in the first of the three quote styles that does not occur in it: the language documents no way to
+ * escape a quote.
+ * @throws {EdrlakeError} `FILTER_REJECTED` when the value contains all three
  */
 export function quoteValue(value: string): string {
   const quote = ["'", '"', '`'].find((candidate) => !value.includes(candidate));
@@ -73,7 +73,7 @@ export function quoteValue(value: string): string {
   });
 }
 
-/** A filter whose parentheses or quotes do not close would swallow or leave the range it is combined with. */
+/** A filter whose parentheses or quotes do not close would swallow or escape the range that it is combined with. */
 function checkSelfContained(filter: string): void {
   const unquoted = filter.replace(/'[^']*'|"[^"]*"|`[^`]*`/g, '');
   const openQuote = /['"`]/.exec(unquoted)?.[0];

@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import type { Interval } from './parse-counts.ts';
 
-/** What the three list and count calls share: which events. */
+/** The parameters that select events, shared by the list and count endpoints. */
 export interface SelectionParams {
   /** Epoch seconds. The API ignores the time of day: `fromDate` and `toDate` select whole days. */
   readonly fromDate?: number | null;
@@ -29,13 +29,13 @@ export interface EventsParams extends SelectionParams {
 
 /** The parameters of `/events/searchAfter`, which newer platforms have. */
 export interface SearchAfterParams extends Omit<EventsParams, 'pageNumber'> {
-  /** Where the page before ended, exactly as it said; absent for the first page. */
+  /** Where the previous page ended, exactly as it said; absent for the first page. */
   readonly searchAfterValues?: string | null;
 }
 
 /**
- * The parameters of `/events/count/time-buckets`, which newer platforms have. Of the filter only its time range is
- * heeded.
+ * The parameters of `/events/count/time-buckets`, which newer platforms have. It respects only the time range of the
+ * filter.
  */
 export interface TimeBucketsParams extends SelectionParams {
   readonly bucketCount: number;
@@ -80,7 +80,7 @@ export function timeBucketsWire(params: TimeBucketsParams): WireParams {
   return [...selectionWire(params), ['bucketCount', params.bucketCount]];
 }
 
-/** The documented names of what selects events. */
+/** The documented names of the parameters that select events. */
 export function selectionWire(params: SelectionParams): WireParams {
   return [
     ['fromDate', params.fromDate],
@@ -119,7 +119,7 @@ export function encodeQuery(params: WireParams): string {
 }
 
 /**
- * One part of a path. A part of dots alone would otherwise mean a folder.
+ * Encodes one part of a path. A part that consists of dots would otherwise mean a folder.
  * @throws {EdrlakeError} `USAGE` for an empty part.
  */
 export function encodePathPart(name: string, value: string): string {

@@ -7,14 +7,14 @@ import { cutMember } from './single-event.ts';
 const CURSOR_HEADERS = ['searchaftervalues', 'searchaftervalue'];
 const CURSOR_MEMBERS = ['searchAfterValues', 'searchAfterValue'];
 
-/** A page inside an object has to be read as a whole before its array can be cut out. */
+/** A page inside an object has to be read as a whole before its array can be extracted. */
 const MAX_PAGE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or `{"data": [...],
- * "searchAfterValues": …}` (or one of the other names of the list), out of which the array is cut as it was delivered.
- * `read` sees an array in both cases.
- * @param broken the error of an object that is not JSON or holds no array
+ * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or
+ * `{"data": [...], "searchAfterValues": …}` (or one of the other names of the list), from which the array is extracted
+ * as delivered. `read` sees an array in both cases.
+ * @param broken the error of an object that is not JSON or has no array
  */
 export async function readCursorPage<T>(
   body: AsyncIterable<Uint8Array>,
@@ -70,14 +70,15 @@ function cursorOf(headers: HttpHeaders): string | null {
 }
 
 /**
- * A text goes back without its quotes, a list as it was written: its numbers may have more digits than a number here.
+ * A text is sent back without its quotes, a list as it was written: its numbers may have more digits than a number
+ * here.
  */
 function cursorText(value: unknown, json: string): string | null {
   const text = typeof value === 'string' ? value : json;
   return text === '' || text === '[]' ? null : text;
 }
 
-/** The first byte that is no white space (null for an empty body), and the body with it still in front. */
+/** The first byte that is not white space (null for an empty body), and the body including that byte. */
 async function peek(
   body: AsyncIterable<Uint8Array>,
 ): Promise<{ readonly firstByte: number | null; readonly whole: AsyncIterable<Uint8Array> }> {

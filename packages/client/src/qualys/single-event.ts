@@ -1,7 +1,7 @@
 /**
- * The JSON text of the one event in an answer: an object, a list of one, or either in `{"data": …}`. It is cut out of
- * the answer and not built anew, so 64-bit numbers keep all their digits and the text stays as it was delivered.
- * @returns null when the answer holds no event
+ * The JSON text of the one event in an answer: an object, a list of one, or either in `{"data": …}`. It is extracted
+ * from the answer and not rebuilt, so that 64-bit numbers keep all their digits and the text stays as delivered.
+ * @returns null when the answer has no event
  * @throws {SyntaxError} when the text is not JSON
  */
 export function cutSingleEvent(text: string): string | null {
@@ -23,7 +23,7 @@ export function cutSingleEvent(text: string): string | null {
   return isObject(value) && !isWrapper(value) && Object.keys(value).length > 0 ? event : null;
 }
 
-/** An event may have a field `data` of its own; then it also has an id or a time. */
+/** An event may have a field `data` itself; then it also has an id or a time. */
 function isWrapper(value: Record<string, unknown>): boolean {
   return Object.hasOwn(value, 'data') && !['id', 'eventId', 'dateTime'].some((name) => Object.hasOwn(value, name));
 }

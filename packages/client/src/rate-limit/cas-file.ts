@@ -12,26 +12,29 @@ export interface Version {
 export type CasOutcome = 'put' | 'taken' | 'unsure';
 
 /**
- * A small text in a folder that several processes replace, each version a file of its own, `000000000042.json`; the
- * highest number is the text. A version is put by `link(2)`, which fails where the number is taken, so of processes
- * that build on the same version one wins and the others build anew. There is no lock: a process that dies or is
- * suspended at any moment blocks no other, and no version is ever half-written. Nothing is synced to the disk: after a
- * power failure the text may be empty or lost, which readers must survive.
+ * A small text in a folder that several processes replace. Each version is a file of its own, `000000000042.json`; the
+ * highest number is the current text. A version is written by `link(2)`, which fails where the number is taken: of
+ * processes that build on the same version one wins, and the others build again. There is no lock: a process that dies
+ * or is suspended at any moment blocks no other, and no version is ever half-written. Nothing is synced to the disk:
+ * after a power failure the text may be empty or lost, which readers must tolerate.
  *
- * All calls are synchronous, because an update takes a fraction of a millisecond and is then one step for its own
- * process, too.
+ * All calls are synchronous: an update takes a fraction of a millisecond and is then one step within its own process,
+ * too.
  */
 export interface CasFile {
   latest(): Version;
   /** Puts the successor of the version it was built on. */
   put(successor: Version): CasOutcome;
-  /** Removes what a writer that is dead may have left behind. */
+  /** Removes what a dead writer may have left behind. */
   forget(writerId: string): void;
 }
 
-/** Older versions stay for readers who are just opening them. */
+/** Older versions stay for readers that are just opening them. */
 const KEPT_VERSIONS = 8;
-/** A name of a higher number was not written by us: counting up to it takes for ever, and after it comes none. */
+/**
+ * A file with a higher number was written by another program: counting up to it would take for ever, and no number
+ * follows it.
+ */
 const MAX_VERSION = 900_000_000_000;
 /** Finding the latest version fails only when new ones replace it during each of this many reads. */
 const MAX_LOOKS = 100;

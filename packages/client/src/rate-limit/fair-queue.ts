@@ -15,7 +15,7 @@ const TURN_GRACE_MS = 1_000;
 /** The longest time between two polls of a waiter: a request may have been given back early. */
 export const MAX_LOOK_MS = 5_000;
 
-/** The process that asks, and the limits of its user. */
+/** The process that asks, and the limits that its user set. */
 export interface LimiterClient {
   readonly id: string;
   readonly priority: RequestPriority;
@@ -26,8 +26,8 @@ export interface LimiterClient {
 }
 
 /**
- * Whether one more request may go now. If not: until when by the rate limit (`rate`), or no place is free or other
- * waiters are ahead (`place`), with the reason.
+ * Whether one more request may be sent now. If not: until when the rate limit forbids it (`rate`), or that no place is
+ * free or other waiters are ahead (`place`), with the reason.
  */
 type Verdict =
   | { readonly kind: 'go' }
@@ -37,7 +37,7 @@ type Verdict =
 /** The sliding window as this process may use it: without the reserve. It changes the state. */
 export function slidingWindowOf(state: SharedState, asker: LimiterClient): SlidingWindow {
   const isReserved = asker.priority === 'normal' && state.holders.some(({ priority }) => priority === 'high');
-  return createSlidingWindow(asker.userLimit, state.account, isReserved ? RESERVE_SHARE : 0);
+  return createSlidingWindow(asker.userLimit, state.slidingWindow, isReserved ? RESERVE_SHARE : 0);
 }
 
 /** Requests that may run at once, all processes together. */
@@ -50,19 +50,19 @@ export function concurrencyOf(state: SharedState, asker: LimiterClient): number 
  * count as ahead, so no process waits for one that cannot move.
  */
 function verdictFor(state: SharedState, asker: LimiterClient, nowMs: number): Verdict {
-  const account = slidingWindowOf(state, asker);
-  const freeAtMs = account.freeAtMs(nowMs);
+  const slidingWindow = slidingWindowOf(state, asker);
+  const freeAtMs = slidingWindow.freeAtMs(nowMs);
   if (freeAtMs > nowMs && freeAtMs !== Number.POSITIVE_INFINITY) {
-    return { kind: 'rate', untilMs: freeAtMs, isServersWish: account.isBlocked(nowMs) };
+    return { kind: 'rate', untilMs: freeAtMs, isServersWish: slidingWindow.isBlocked(nowMs) };
   }
   const running = state.holders.reduce((sum, holder) => sum + holder.running, 0);
-  const places = Math.min(concurrencyOf(state, asker) - running, account.left(nowMs));
+  const places = Math.min(concurrencyOf(state, asker) - running, slidingWindow.left(nowMs));
   const ticket = state.holders.find(({ id }) => id === asker.id)?.waiting?.ticket ?? state.nextTicket;
   const ahead = state.holders.filter((holder) => isAhead(holder, asker, ticket, nowMs)).length;
   if (ahead < places) return { kind: 'go' };
   const isOthers = ahead > 0 || state.holders.some((holder) => holder.id !== asker.id && holder.running > 0);
   if (isOthers) return { kind: 'place', reason: 'other-process' };
-  return { kind: 'place', reason: account.left(nowMs) <= 0 ? 'rate-limit' : 'concurrency' };
+  return { kind: 'place', reason: slidingWindow.left(nowMs) <= 0 ? 'rate-limit' : 'concurrency' };
 }
 
 function isAhead({ id, priority, waiting }: Holder, asker: LimiterClient, ticket: number, nowMs: number): boolean {
@@ -100,7 +100,7 @@ export function acquireOrQueue(
   return { ...verdict, delayMs };
 }
 
-/** Books the answer of a request, or that none will come, and what it says about the limits. */
+/** Records the answer of a request, or that none will come, and the limits that it reports. */
 export function recordAnswer(
   { state, nowMs }: StateUpdate,
   asker: LimiterClient,
@@ -112,12 +112,12 @@ export function recordAnswer(
 }
 
 /**
- * Removes dead processes. Their requests under way count as answered now: the server cannot have counted them later.
+ * Removes dead processes. Their requests in flight count as answered now: the server cannot have counted them later.
  */
 export function removeDeadHolders(state: SharedState, isGone: (holder: Holder) => boolean, nowMs: number): void {
   const gone = state.holders.filter(isGone);
   if (gone.length === 0) return;
   state.holders = state.holders.filter((holder) => !gone.includes(holder));
-  const account = createSlidingWindow(null, state.account);
-  for (const { unanswered } of gone) for (let n = 0; n < unanswered; n++) account.end(0, null, nowMs);
+  const slidingWindow = createSlidingWindow(null, state.slidingWindow);
+  for (const { unanswered } of gone) for (let n = 0; n < unanswered; n++) slidingWindow.end(0, null, nowMs);
 }

@@ -6,8 +6,9 @@ const MAX_TIMER_MS = 2_000_000_000;
 /** A mutex with a queue in the order of arrival, in which a waiter can be aborted. */
 export interface FifoMutex {
   /**
-   * Runs `take` once all earlier callers are done. An aborted caller leaves the queue at once; if its `take` still
-   * yields something, that goes to `giveBack`. @throws the signal's reason
+   * Runs `take` once all earlier callers are done. An aborted caller leaves the queue at once; a result that its `take`
+   * still has goes to `giveBack`.
+   * @throws the signal's reason
    */
   run<T>(take: () => Promise<T>, giveBack: (taken: T) => void, signal: AbortSignal): Promise<T>;
   /**
@@ -15,7 +16,7 @@ export interface FifoMutex {
    * @throws the signal's reason
    */
   sleep(delayMs: number, signal: AbortSignal): Promise<void>;
-  /** Ends the sleep of the head of the queue: something changed. */
+  /** Ends the sleep of the head of the queue, because something changed. */
   wake(): void;
 }
 

@@ -1,15 +1,14 @@
 /** Response headers as the HTTP library gives them: lower-case names, repeated headers as a list. */
 export type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What one answer said about limits. null where the header is missing, empty or not a number. */
+/** The limits that one answer reported. null where the header is missing, empty or not a number. */
 export interface LimitFacts {
   readonly requests: number | null;
   readonly windowSeconds: number | null;
-  /** Requests left for the whole subscription, so also what other tools have used counts. */
+  /** Requests left for the whole subscription, including those that other tools have used. */
   readonly remaining: number | null;
   /**
-   * The longer one of `X-RateLimit-ToWait-Sec` and `Retry-After`; 0 when the server says that there is nothing to wait
-   * for.
+   * The longer of `X-RateLimit-ToWait-Sec` and `Retry-After`; 0 when the server says that there is nothing to wait for.
    */
   readonly toWaitMs: number | null;
   readonly concurrency: number | null;
@@ -39,7 +38,7 @@ export function readLimits(headers: HttpHeaders, nowMs: number): LimitFacts {
 
 /**
  * Whether an answer with an ambiguous status (409) is about limits. A server that sends its limit headers with every
- * answer also sends them with a real conflict, so headers that say there is room are no evidence.
+ * answer also sends them with a real conflict, so headers with requests left are no evidence.
  */
 export function showsLimit(facts: LimitFacts): boolean {
   if (facts.toWaitMs !== null && facts.toWaitMs > 0) return true;
@@ -70,7 +69,7 @@ function secondsAsMs(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Math.ceil(Number(text) * 1000) : null;
 }
 
-/** Seconds, or an HTTP date compared with the server's own clock, so that a clock that is wrong here does no harm. */
+/** Seconds, or an HTTP date compared with the server's own clock, so that a wrong clock here does no harm. */
 function retryAfter(text: string | undefined, nowMs: number): number | null {
   const seconds = secondsAsMs(text);
   if (seconds !== null || text === undefined) return seconds;
@@ -78,10 +77,7 @@ function retryAfter(text: string | undefined, nowMs: number): number | null {
   return atMs === null ? null : Math.max(0, atMs - nowMs);
 }
 
-/**
- * An HTTP date in epoch milliseconds, or null. Only the form HTTP uses: `Date.parse` alone takes nearly anything for a
- * date.
- */
+/** An HTTP date in epoch milliseconds, or null. Only HTTP's own form: `Date.parse` alone accepts almost any text. */
 export function readDate(value: string | readonly string[] | undefined): number | null {
   const text = typeof value === 'string' ? value : value?.[0];
   if (text === undefined || !/^[A-Z][a-z]{2,8}, .*GMT$/.test(text)) return null;

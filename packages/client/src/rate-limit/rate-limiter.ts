@@ -5,14 +5,15 @@ import { createRequestSlots } from './request-slots.ts';
 import { createSlidingWindow } from './sliding-window.ts';
 
 /**
- * Leave to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`, once.
+ * Permission to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`,
+ * once.
  */
 export interface RequestPermit {
   /** The server has counted the request: its answer began (`facts`), or none will come (null). */
   answered(facts: LimitFacts | null): void;
   /** The request was never sent. */
   unused(): void;
-  /** The answer was read to its end or given up: the request's place among those at once is free. */
+  /** The answer was read to its end or abandoned: the request's slot is free. */
   ended(): void;
 }
 
@@ -24,7 +25,7 @@ export function giveBack(permit: RequestPermit): void {
 
 /**
  * The one place where a request waits for its turn. A `pace` event names what it waits for. Implementations keep the
- * caller under the limits instead of letting it run into them.
+ * caller under the limits, so that the server never has to refuse.
  */
 export interface RateLimiter {
   /**
@@ -59,21 +60,21 @@ export function createRateLimiter(
   maxConcurrency = Number.POSITIVE_INFINITY,
 ): RateLimiter {
   const { clock, emit } = tools;
-  const account = createSlidingWindow(userLimit);
+  const slidingWindow = createSlidingWindow(userLimit);
   const line = createFifoMutex(clock);
   const slots = createRequestSlots(maxConcurrency);
 
   function take(): RequestPermit {
-    const sequence = account.begin();
+    const sequence = slidingWindow.begin();
     slots.take();
     return {
       answered(facts) {
-        account.end(sequence, facts, clock.nowMs());
+        slidingWindow.end(sequence, facts, clock.nowMs());
         slots.learn(facts);
         line.wake();
       },
       unused() {
-        account.undo();
+        slidingWindow.undo();
         line.wake();
       },
       ended() {
@@ -96,12 +97,12 @@ export function createRateLimiter(
         continue;
       }
       const nowMs = clock.nowMs();
-      const untilMs = account.freeAtMs(nowMs);
+      const untilMs = slidingWindow.freeAtMs(nowMs);
       if (untilMs <= nowMs) return take();
       if (untilMs !== announcedMs) {
         announcedMs = untilMs;
-        const reason = account.isBlocked(nowMs) ? 'server-asked' : 'rate-limit';
-        // Without an end: all of the limit is under way, and an answer has to come first.
+        const reason = slidingWindow.isBlocked(nowMs) ? 'server-asked' : 'rate-limit';
+        // Without an end: requests in flight use up the limit, and an answer has to come first.
         const hasEnd = untilMs !== Number.POSITIVE_INFINITY;
         emit({ type: 'pace', reason, delayMs: hasEnd ? untilMs - nowMs : null, untilMs: hasEnd ? untilMs : null });
       }
@@ -112,11 +113,11 @@ export function createRateLimiter(
   return {
     acquire: (signal) => line.run(() => acquireInTurn(signal), giveBack, signal),
     blockUntil(untilMs) {
-      account.blockUntil(untilMs);
+      slidingWindow.blockUntil(untilMs);
       line.wake();
     },
-    requestsLeft: () => account.left(clock.nowMs()),
-    limit: account.limit,
+    requestsLeft: () => slidingWindow.left(clock.nowMs()),
+    limit: slidingWindow.limit,
     concurrency: slots.limit,
   };
 }

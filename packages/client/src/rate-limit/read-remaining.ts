@@ -6,7 +6,7 @@ import { parseState } from './shared-state.ts';
 import { boundedState } from './shared-state-bounds.ts';
 import { createSlidingWindow } from './sliding-window.ts';
 
-/** What a shared rate limiter has left, for a reader that takes no part in it. */
+/** What a shared rate limiter has left, for a reader that does not take part in it. */
 export interface RemainingRequests {
   /** Requests that may be sent now, all processes together. */
   readonly requestsLeft: number;
@@ -19,7 +19,7 @@ export interface RemainingRequests {
 /**
  * Reads a shared limiter without taking part in it: nothing changes on disk.
  * @param userLimit the limit that the taking processes have; null for none
- * @returns null where the folder has no state that can be read
+ * @returns null where the folder has no readable state
  */
 export function readRemainingRequests(
   directory: string,
@@ -30,17 +30,17 @@ export function readRemainingRequests(
   const stored = readState(directory);
   if (stored === null) return null;
   const state = boundedState(stored, nowMs) ?? stored;
-  const usedAtMs = state.account.lastNowMs;
+  const usedAtMs = state.slidingWindow.lastNowMs;
   removeDeadHolders(state, ({ owner }) => stateOf(owner) === 'dead', nowMs);
-  const account = createSlidingWindow(userLimit, state.account);
-  return { requestsLeft: account.left(nowMs), limit: account.limit(), usedAtMs };
+  const slidingWindow = createSlidingWindow(userLimit, state.slidingWindow);
+  return { requestsLeft: slidingWindow.left(nowMs), limit: slidingWindow.limit(), usedAtMs };
 }
 
 function readState(directory: string) {
   try {
     return parseState(latestVersion(directory).text);
   } catch {
-    // Not there, or not to be read by this user: unknown.
+    // Missing, or not readable by this user: unknown.
     return null;
   }
 }

@@ -1,11 +1,11 @@
 import type { LimitFacts } from './limit-headers.ts';
 
-/** Counts the requests of this process that are under way against its concurrency limit. */
+/** Counts the requests in flight of this process against its concurrency limit. */
 export interface RequestSlots {
   isFull(): boolean;
   take(): void;
   free(): void;
-  /** Headers may only lower the limit. Requests under way above a lower limit finish. */
+  /** Headers may only lower the limit. Requests in flight above a lower limit finish. */
   learn(facts: LimitFacts | null): void;
   /** At least 1. */
   limit(): number;

@@ -24,44 +24,44 @@ import {
 } from './shared-state.ts';
 import { boundedState } from './shared-state-bounds.ts';
 
-/** Who this process is and which others live. */
+/** This process, and which other processes are alive. */
 export interface LimiterLiveness {
   readonly owner: ProcessOwner;
   /** `elsewhere`: its process cannot be seen from here, and its lease, if it has one, has not expired. */
   readonly stateOf: (owner: ProcessOwner) => OwnerState;
 }
 
-/** The shared state of a budget, with an entry for this process. */
+/** The shared state of a rate limiter, with an entry for this process. */
 export interface SharedLimiterFile {
   readonly id: string;
   /**
-   * Applies what was noted so far and then `change`, in one step that all others see whole. `change` may be called
+   * Applies the notes so far and then `change`, in one step that other processes see whole. `change` may be called
    * several times and must only touch the draft.
-   * @returns null when others were quicker each time; nothing has changed then, and what was noted is still to be
+   * @returns null when other processes were faster each time; then nothing has changed, and the notes are still to be
    * applied
-   * @throws {EdrlakeError} `LAKE_UNWRITABLE`; what was noted is kept
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`; the notes are kept
    */
   update<T>(change: (draft: StateUpdate) => T): T | null;
-  /** To be applied with the next update. */
+  /** Notes a change, to be applied with the next update. */
   note(change: (draft: StateUpdate) => void): void;
-  /** The latest state, a copy; as last seen where it cannot be read. */
+  /** The latest state, a copy; the last known one where it cannot be read. */
   look(): SharedState;
 }
 
-/** Tries of an update. Each failure means that another process succeeded, so this many in a row hardly happen. */
+/** Attempts of an update. Each failure means that another process succeeded, so a row of this many is very unlikely. */
 const MAX_TRIES = 100;
-/** How long it may take to notice that another process of this host is gone. */
+/** How long it may take to notice that another process of this host is dead. */
 const FRESH_MS = 500;
 /**
- * Silence after which a process of an older version elsewhere, without a lease, counts as gone: no request takes as
+ * Silence after which a process of an older version elsewhere, without a lease, counts as dead: no request takes as
  * long.
  */
 const SILENT_MS = 600_000;
-/** Clocks of several hosts differ; one that is behind by less takes the time of those ahead. */
+/** Clocks of several hosts differ; one that is behind by less than this uses the time of those ahead. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
 /**
- * @param onForgotten is called whenever a stored state, or a part of it, cannot be believed
+ * @param onForgotten is called whenever a stored state, or a part of it, is not plausible
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
 export function openSharedLimiterFile(
@@ -81,25 +81,25 @@ export function openSharedLimiterFile(
 
   function readLatest(): { readonly version: number; readonly state: SharedState } {
     const { version, text } = versions.latest();
-    // What cannot be read is unknown: the headers of the next answer say what is left.
+    // An unreadable state is treated as unknown: the headers of the next answer report what is left.
     const state = parseState(text);
     const bounded = state === null ? emptyState() : boundedState(state, clock.nowMs());
     if (bounded !== null && version > 0) onForgotten();
     return { version, state: bounded ?? state ?? emptyState() };
   }
 
-  /** The next state, built on what is known, with `change` in it. */
+  /** The next state: the known one with `change` applied. */
   function build<T>(change: (draft: StateUpdate) => T): { state: SharedState; mine: StateUpdate['mine']; result: T } {
     const state = copyOf(known.state);
     const ownNowMs = clock.nowMs();
-    const { lastNowMs } = state.account;
+    const { lastNowMs } = state.slidingWindow;
     const nowMs = lastNowMs - ownNowMs <= CLOCK_TOLERANCE_MS ? Math.max(ownNowMs, lastNowMs) : ownNowMs;
     removeDeadHolders(state, isGone, nowMs);
-    // This process knows best what it has under way; its entry may be missing because the file was lost.
+    // This process knows its own requests in flight best; its entry may be missing because the file was lost.
     const entry = state.holders.find((holder) => holder.id === id);
-    state.account.inFlight += (mine?.unanswered ?? 0) - (entry?.unanswered ?? 0);
+    state.slidingWindow.inFlight += (mine?.unanswered ?? 0) - (entry?.unanswered ?? 0);
     const draft: StateUpdate = { state, mine: mine === null ? null : { ...mine }, nowMs };
-    // Turns are counted with the own entry in its place.
+    // The own entry is in its place, because it counts for the order of the queue.
     state.holders = withEntry(state.holders, draft);
     for (const note of notes) {
       note(draft);
@@ -157,10 +157,10 @@ export function openSharedLimiterFile(
 
 /** Its lists are never changed in place. */
 function copyOf(state: SharedState): SharedState {
-  return { ...state, account: { ...state.account } };
+  return { ...state, slidingWindow: { ...state.slidingWindow } };
 }
 
-/** Asks about each of the others no more often than needed: it means looking into the process table. */
+/** Checks each of the other processes no more often than needed, because it reads the process table. */
 function watchOthers(
   ownId: string,
   liveness: LimiterLiveness,

@@ -27,11 +27,11 @@ export interface SharedLimiterOptions {
   /** The folder of the limiter, created where it is missing: one for each account of one API. */
   readonly directory: string;
   /**
-   * An upper bound that headers may only lower, for the requests of all together. null: 300 per 3600 s until headers
+   * An upper bound for the requests of all processes, which headers may only lower. null: 300 per 3600 s until headers
    * say otherwise.
    */
   readonly userLimit: RateLimit | null;
-  /** Requests at once of all together (default 2), an upper bound that headers may only lower. */
+  /** Requests at once of all processes (default 2), an upper bound that headers may only lower. */
   readonly concurrency?: number;
   /**
    * While a process of `high` priority has joined, processes of `normal` priority leave the last fifth of each limit to
@@ -44,8 +44,8 @@ export interface SharedLimiterOptions {
 /** A rate limiter with an entry in a shared file. `close` removes the entry. */
 export interface SharedLimiter extends RateLimiter {
   /**
-   * Ends all waiting. What was learned stays for others. Calling it twice does no harm.
-   * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+   * Ends all waiting. Learned limits stay for other processes. Calling it twice does no harm. @throws {EdrlakeError}
+   * `LAKE_UNWRITABLE`
    */
   close(): Promise<void>;
 }
@@ -55,11 +55,11 @@ const FIRST_LOOK_MS = 5;
 const MAX_PLACE_LOOK_MS = 250;
 /** An end of waiting that moves by less is not worth reporting. */
 const MOVED_MS = 1_000;
-/** A wait for a place that lasts longer is explained. */
+/** A longer wait for a place is explained to the user. */
 const WHO_AFTER_MS = 2_000;
-/** How long a place of a process that cannot be seen is kept for it at most, once it gives no sign of life. */
+/** The longest time that places are kept for a process that cannot be seen, without a sign of life. */
 const LEASE_MS = 30_000;
-/** How often closing tries again where others keep being quicker. */
+/** Attempts of closing while other processes keep being faster. */
 const CLOSE_TRIES = 20;
 
 /**
@@ -100,7 +100,7 @@ export async function openSharedLimiter(
 
   const jittered = (ms: number) => Math.ceil(ms / 2 + (random() * ms) / 2);
 
-  /** Applies what is noted, if it can be: where it cannot, it goes with the next request, or with the end. */
+  /** Applies the notes if possible; otherwise they are applied with the next request, or at closing. */
   function flush(): void {
     try {
       ledger.update(() => true);

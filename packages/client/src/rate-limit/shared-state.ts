@@ -20,48 +20,50 @@ export interface Holder {
   readonly id: string;
   readonly owner: ProcessOwner;
   readonly priority: RequestPriority;
-  /** Counts what it wrote, so that it recognises its own writing. */
+  /** The number of its updates, by which it recognises its own writing. */
   readonly revision: number;
   readonly seenAtMs: number;
   /** Requests sent without an answer yet. */
   readonly unanswered: number;
   /** Requests whose answers are not read to the end yet; at least `unanswered`. */
   readonly running: number;
-  /** null when it does not wait. */
+  /** null while it does not wait. */
   readonly waiting: QueuedWaiter | null;
 }
 
-/** What all processes of one limiter share. */
+/** The state that all processes of one limiter share. */
 export interface SharedState {
-  account: SlidingWindowState;
+  /** Called `account` on disk. */
+  slidingWindow: SlidingWindowState;
   /** Requests at once, as headers said; null until they say something. */
   concurrency: number | null;
   nextTicket: number;
   holders: readonly Holder[];
 }
 
-/** One state under change: what all share, and the own entry, which is put into it afterwards. */
+/** A state that is being changed: the shared part, and the own entry, which is inserted afterwards. */
 export interface StateUpdate {
   readonly state: SharedState;
-  /** Without it the entry is taken out. */
+  /** null removes the entry. */
   mine: Pick<Holder, 'unanswered' | 'running' | 'waiting'> | null;
   readonly nowMs: number;
 }
 
 /** The initial state: no limits known, no process joined. */
 export function emptyState(): SharedState {
-  return { account: emptySlidingWindow(), concurrency: null, nextTicket: 1, holders: [] };
+  return { slidingWindow: emptySlidingWindow(), concurrency: null, nextTicket: 1, holders: [] };
 }
 
 const FORMAT = 1;
 
-/** The state as one line of JSON. What is in flight follows from the holders and is not written. */
+/** The state as one line of JSON. The number of requests in flight follows from the holders and is not written. */
 export function formatState(state: SharedState): string {
-  const { inFlight: _, ...account } = state.account;
-  return `${JSON.stringify({ format: FORMAT, ...state, account })}\n`;
+  const { slidingWindow, ...rest } = state;
+  const { inFlight: _, ...account } = slidingWindow;
+  return `${JSON.stringify({ format: FORMAT, account, ...rest })}\n`;
 }
 
-/** null for anything that is not a whole state of this format: torn, empty, of another version, or not ours at all. */
+/** null for any text that is not a whole state of this format: torn, empty, or of another version or program. */
 export function parseState(text: string): SharedState | null {
   let found: unknown;
   try {
@@ -70,14 +72,15 @@ export function parseState(text: string): SharedState | null {
     return null;
   }
   if (!isObject(found) || found.format !== FORMAT) return null;
-  const { account, concurrency, nextTicket, holders } = found;
-  if (!isAccount(account) || !isCount(nextTicket) || !(concurrency === null || isAbove0(concurrency))) return null;
+  const { account: slidingWindow, concurrency, nextTicket, holders } = found;
+  if (!isWindowState(slidingWindow) || !isCount(nextTicket) || !(concurrency === null || isAbove0(concurrency)))
+    return null;
   if (!Array.isArray(holders) || !holders.every(isHolder)) return null;
   const inFlight = holders.reduce((sum, holder) => sum + holder.unanswered, 0);
-  return { account: { ...account, inFlight }, concurrency, nextTicket, holders };
+  return { slidingWindow: { ...slidingWindow, inFlight }, concurrency, nextTicket, holders };
 }
 
-function isAccount(found: unknown): found is Omit<SlidingWindowState, 'inFlight'> {
+function isWindowState(found: unknown): found is Omit<SlidingWindowState, 'inFlight'> {
   return (
     isObject(found) &&
     (found.serverLimit === null || isLimit(found.serverLimit)) &&

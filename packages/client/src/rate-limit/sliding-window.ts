@@ -5,11 +5,12 @@ import { coarsen, countAfter, firstAfter, insert, type TimestampCount, withoutFi
 /** The standard subscription, assumed until an answer says otherwise. */
 export const STANDARD_RATE_LIMIT: RateLimit = { requests: 300, windowSeconds: 3600 };
 
-/** A header that promises more is taken as this: with this many left, no request ever waits. */
+/** Larger limits in a header are taken as this: with this many left, no request ever waits. */
 const MAX_REQUESTS = 50_000;
 
 /**
- * The longest wait that is accepted from a server: two windows, at least two hours. Asked for more, a request fails.
+ * The longest wait that is accepted from a server: two windows, at least two hours. Where the server asks for more, the
+ * request fails.
  */
 export function longestWaitMs(limit: RateLimit): number {
   return Math.max(7_200_000, 2_000 * limit.windowSeconds);
@@ -17,22 +18,22 @@ export function longestWaitMs(limit: RateLimit): number {
 
 /** The log of request times and limits as plain data: kept in memory or in a file. */
 export interface SlidingWindowState {
-  /** What headers said; null until they say something. */
+  /** The limit in headers; null until an answer has one. */
   serverLimit: RateLimit | null;
   /** When answers came, ascending. */
   answered: readonly TimestampCount[];
-  /** When requests that others made with the same subscription stop counting, ascending. */
+  /** When requests of other tools under the same subscription stop counting, ascending. */
   foreign: readonly TimestampCount[];
   inFlight: number;
   blockedUntilMs: number;
   lastNowMs: number;
   /** Requests begun so far: the number of the newest one. */
   begun: number;
-  /** The newest request whose answer said what is left. */
+  /** The newest request whose answer reported what is left. */
   newestFacts: number;
 }
 
-/** Nothing sent, nothing known. */
+/** The state without requests or limits. */
 export function emptySlidingWindow(): SlidingWindowState {
   return {
     serverLimit: null,
@@ -47,20 +48,20 @@ export function emptySlidingWindow(): SlidingWindowState {
 }
 
 /**
- * A sliding-window log of requests and the limits on it. A request counts while it is under way and from the moment its
- * answer arrives, because that is the latest moment the server can have counted it. So no clock of the server, however
- * late a request reached it, sees more than the limit in any window.
+ * A sliding-window log of requests and the limits on it. A request counts while it is in flight and from the moment its
+ * answer arrives, because that is the latest moment at which the server can have counted it. So no clock of the server,
+ * however late a request reached it, sees more than the limit in any window.
  */
 export interface SlidingWindow {
   /** When the next request may go: `nowMs` or later; Infinity when an answer has to come first. */
   freeAtMs(nowMs: number): number;
   /** Whether the server asked for that instant, instead of the own window. */
   isBlocked(nowMs: number): boolean;
-  /** Books a request that is sent now. @returns its number, ascending */
+  /** Records a request that is sent now. @returns its number, ascending */
   begin(): number;
-  /** Books its answer, or that none will come (`facts` null): it counts all the same. */
+  /** Records its answer, or that none will come (`facts` null): it counts in either case. */
   end(sequence: number, facts: LimitFacts | null, nowMs: number): void;
-  /** Takes back a request that was never sent. */
+  /** Removes a request that was never sent. */
   undo(): void;
   blockUntil(untilMs: number): void;
   /** Requests that may be sent now. */
@@ -70,7 +71,7 @@ export interface SlidingWindow {
 }
 
 /**
- * An account over a state, which it changes.
+ * A sliding window over a state, which it changes.
  * @param userLimit an upper bound that headers may only lower; null starts with the standard subscription, which
  * headers replace
  * @param reserveShare the part of each limit that is left to others, from 0 to below 1; one request can always be made
@@ -84,7 +85,7 @@ export function createSlidingWindow(
   const limits = () => (userLimit === null ? [serverLimit()] : [userLimit, serverLimit()]);
   const reserveOf = ({ requests }: RateLimit) => Math.min(Math.ceil(requests * reserveShare), requests - 1);
 
-  /** Drops what no longer counts. */
+  /** Removes entries that no longer count. */
   function advance(nowMs: number): void {
     if (nowMs < state.lastNowMs) {
       // The machine's clock was set back: instants that are now in its future happened by now.
@@ -131,7 +132,7 @@ export function createSlidingWindow(
     return missing > 0 ? endOfNth(missing, limit, isServers, nowMs) : nowMs;
   }
 
-  /** Takes the server's word for how many are left: what it has beyond our own account is what others did. */
+  /** Accepts the server's number of requests left: requests beyond those of this log were made by other tools. */
   function reconcile(facts: LimitFacts, sequence: number, nowMs: number): void {
     if (facts.requests !== null) {
       state.serverLimit = capped({
@@ -143,10 +144,10 @@ export function createSlidingWindow(
     if (remaining === 0 && toWaitMs !== null && toWaitMs <= longestWaitMs(serverLimit())) {
       state.blockedUntilMs = Math.max(state.blockedUntilMs, nowMs + toWaitMs);
     }
-    // An answer overtaken by that of a later request knows less than is known already.
+    // An answer that was overtaken by that of a later request is outdated.
     if (remaining === null || sequence < state.newestFacts) return;
     state.newestFacts = sequence;
-    // Requests under way may not be in the server's number yet.
+    // Requests in flight may not be in the server's number yet.
     const surplus = leftUnder(serverLimit(), true, nowMs) - Math.max(0, remaining - state.inFlight);
     if (surplus < 0) state.foreign = withoutFirst(state.foreign, -surplus);
     if (surplus > 0) {

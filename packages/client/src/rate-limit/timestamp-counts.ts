@@ -4,9 +4,9 @@
  */
 export type TimestampCount = readonly [atMs: number, count: number];
 
-/** Up to here every instant is kept as it was. */
+/** Up to this number, every instant is kept as it is. */
 const MAX_TALLIES = 600;
-/** Beyond, instants of one slice of this part of a window fall together. */
+/** Beyond it, instants within one of 300 equal parts of a window are combined. */
 const SLICES = 300;
 
 /** The index of the first entry after `ms`; the length when there is none. */
@@ -21,7 +21,7 @@ export function firstAfter(tallies: readonly TimestampCount[], ms: number): numb
   return low;
 }
 
-/** How many requests lie after `ms`. */
+/** The number of requests after `ms`. */
 export function countAfter(tallies: readonly TimestampCount[], ms: number): number {
   let count = 0;
   for (let index = tallies.length - 1; index >= 0; index--) {
@@ -32,7 +32,7 @@ export function countAfter(tallies: readonly TimestampCount[], ms: number): numb
   return count;
 }
 
-/** With one more, at its place. */
+/** A list with one more entry, in its place. */
 export function insert(tallies: readonly TimestampCount[], [atMs, count]: TimestampCount): readonly TimestampCount[] {
   const index = firstAfter(tallies, atMs);
   const same = tallies[index - 1];
@@ -40,7 +40,7 @@ export function insert(tallies: readonly TimestampCount[], [atMs, count]: Timest
   return tallies.toSpliced(index, 0, [atMs, count]);
 }
 
-/** Without the `count` oldest requests. */
+/** A list without the `count` oldest requests. */
 export function withoutFirst(tallies: readonly TimestampCount[], count: number): readonly TimestampCount[] {
   let missing = count;
   return tallies.flatMap(([atMs, requests]): TimestampCount[] => {
@@ -51,8 +51,8 @@ export function withoutFirst(tallies: readonly TimestampCount[], count: number):
 }
 
 /**
- * The same requests in few tallies once they are many, so that an account of 50,000 stays small. Those that fall
- * together get the latest of their instants: they count a little longer, never shorter.
+ * The same requests in few entries once there are many, so that a log of 50,000 requests stays small. Combined entries
+ * get the latest of their instants: they count a little longer, never shorter.
  */
 export function coarsen(tallies: readonly TimestampCount[], windowMs: number): readonly TimestampCount[] {
   if (tallies.length <= MAX_TALLIES) return tallies;
