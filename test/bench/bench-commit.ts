@@ -3,7 +3,7 @@ import { freshFolder, openStage } from './comparison/stage.ts';
 import { spreadOf } from './figures/spread.ts';
 import type { Target } from './figures/targets.ts';
 import { numberText, tableText } from './figures/text.ts';
-import { runProgram, settingFrom, tellResults } from './stages/bench-stage.ts';
+import { runProgram, settingFrom, reportResults } from './stages/bench-stage.ts';
 
 const USAGE = `npm run bench:commit -- [options]
 
@@ -23,14 +23,14 @@ const order = { ...stage.stageOrder, folder, commits, eventsPerCommit: setting.e
 const run = await runProgram('commit', order).finally(() => stage.close());
 const times = run.said as unknown as { readonly stageSeconds: number[]; readonly commitSeconds: number[] };
 
-/** Ten around the 10th, and the last ten. */
-const STRETCHES = [
+/** Ten commits around the 10th, and the last ten. */
+const GROUPS = [
   { from: 6, to: 15 },
   { from: Math.floor(commits / 10) - 4, to: Math.floor(commits / 10) + 5 },
   { from: commits - 9, to: commits },
 ].filter(({ from }, index) => index === 0 || from > 15);
 
-const rows = STRETCHES.map(({ from, to }) => {
+const rows = GROUPS.map(({ from, to }) => {
   const medians = [times.stageSeconds, times.commitSeconds].map(
     (all) => spreadOf(all.slice(from - 1, to)).median * 1000,
   );
@@ -48,4 +48,4 @@ const target: Target = {
   limit: 2,
   unit: '×',
 };
-await tellResults(values, [table], [target], { setting, commits, peakBytes: run.peakBytes, ...times });
+await reportResults(values, [table], [target], { setting, commits, peakBytes: run.peakBytes, ...times });

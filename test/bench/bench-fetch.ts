@@ -1,7 +1,7 @@
 import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { freshFolder, openStage, type Stage } from './comparison/stage.ts';
 import { numberText, tableText } from './figures/text.ts';
-import { runProgram, settingFrom, tellResults } from './stages/bench-stage.ts';
+import { runProgram, settingFrom, reportResults } from './stages/bench-stage.ts';
 
 const USAGE = `npm run bench:fetch -- [options]
 
@@ -13,7 +13,7 @@ const values = readOptions(USAGE, {
 });
 const setting = settingFrom(values);
 
-/** One way of fetching, once. */
+/** One fetch by one pagination. */
 interface Fetched {
   readonly name: string;
   readonly seconds: number;
@@ -40,7 +40,7 @@ try {
   await stage.close();
 }
 
-/** Once unmeasured, so that the gateway knows all answers. @returns bytes of the pages, uncompressed */
+/** Fetches once without measuring, so that the gateway has all answers. @returns bytes of the pages, uncompressed */
 async function recordPages(on: Stage): Promise<number> {
   const order = { ...on.stageOrder, folder: await freshFolder(on, 'fetch'), keep: false };
   const { said } = await runProgram('fetch', order);
@@ -63,4 +63,4 @@ const rows = ['spool', 'server'].map((name) => {
   return [name, ...[...figures, peakBytes / 1_048_576].map(numberText)];
 });
 const table = tableText(['fetch, medians', 's', 'events/s', 'MB/s of JSON', 'CPU s per million', 'peak MiB'], rows);
-await tellResults(values, [table], [], { setting, textBytes, results });
+await reportResults(values, [table], [], { setting, textBytes, results });

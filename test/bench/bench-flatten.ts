@@ -5,7 +5,7 @@ import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { freshFolder, openStage } from './comparison/stage.ts';
 import { spreadBy, spreadOf } from './figures/spread.ts';
 import { numberText, spreadText, tableText } from './figures/text.ts';
-import { runProgram, settingFrom, tellResults } from './stages/bench-stage.ts';
+import { runProgram, settingFrom, reportResults } from './stages/bench-stage.ts';
 import type { StatementTime } from './stages/statement-times.ts';
 
 const USAGE = `npm run bench:flatten -- [options]
@@ -21,10 +21,10 @@ const values = readOptions(USAGE, {
 const setting = settingFrom(values);
 const batchBytes = values.number('batch-mib') * 1024 * 1024;
 
-/** Statements that are shown; the JSON has all. */
+/** Statements that are printed; the JSON has all of them. */
 const SHOWN_STATEMENTS = 14;
 
-/** One round. */
+/** The result of one round. */
 interface Flattened {
   readonly seconds: number;
   readonly cpuSeconds: number;
@@ -87,4 +87,4 @@ const statements = tableText(
       ...[runs, seconds, (cpuSeconds / setting.events) * 1e6].map(numberText),
     ]),
 );
-await tellResults(values, [ratios, table, statements], [], { setting, pageBytes, results });
+await reportResults(values, [ratios, table, statements], [], { setting, pageBytes, results });

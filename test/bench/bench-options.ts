@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** An option of a bench: how it is described, and what it is when it is not given. */
+/** An option of a bench: its description and its default. */
 export interface BenchOption {
   readonly type: 'string' | 'boolean';
   readonly multiple?: boolean;
@@ -33,14 +33,15 @@ export interface BenchValues {
   text(name: string): string | undefined;
   list(name: string): readonly string[];
   has(name: string): boolean;
-  /** Ends the process when it is no whole number above 0. */
+  /** Ends the process unless the value is a whole number above 0. */
   number(name: string): number;
-  /** The same for several with commas. */
+  /** The same for several values with commas. */
   numbers(name: string): readonly number[];
 }
 
 /**
- * Reads the command line. Ends the process with the help where that is asked for, and with a message where it is wrong.
+ * Reads the command line. Ends the process with the help where it is requested, and with a message where an option is
+ * wrong.
  */
 export function readOptions(usage: string, options: Readonly<Record<string, BenchOption>>): BenchValues {
   const values = parsed(options);

@@ -3,7 +3,7 @@ import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { openStage } from './comparison/stage.ts';
 import type { Target } from './figures/targets.ts';
 import { numberText, tableText } from './figures/text.ts';
-import { runProgram, settingFrom, tellResults } from './stages/bench-stage.ts';
+import { runProgram, settingFrom, reportResults } from './stages/bench-stage.ts';
 
 const USAGE = `npm run bench:plan -- [options]
 
@@ -30,7 +30,7 @@ for (const { name, profile, histogram, ratioLimit } of CASES) {
   const stage = await openStage(setting, profile);
   try {
     const order = { ...stage.stageOrder, histogram, folder: stage.folder };
-    // The first time records the answers, and those of the simulated gateway take their time.
+    // The first run records the answers, and answers of the simulated gateway are slow.
     await runProgram('plan', order);
     await stage.gateway.take();
     const run = await runProgram('plan', order);
@@ -57,4 +57,4 @@ const targets = (results as unknown as Result[]).map(
 );
 const title = `plan of ${numberText(setting.events)} events`;
 const table = tableText([title, 'windows', 'planning', 'pages', 'ratio', 's', 'CPU s'], rows);
-await tellResults(values, [table], targets, { setting, results });
+await reportResults(values, [table], targets, { setting, results });

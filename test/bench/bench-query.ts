@@ -5,7 +5,7 @@ import { freshFolder, openStage, type Stage } from './comparison/stage.ts';
 import { type Spread, spreadOf } from './figures/spread.ts';
 import type { Target } from './figures/targets.ts';
 import { mebibytes, numberText, spreadText, tableText } from './figures/text.ts';
-import { settingFrom, tellResults } from './stages/bench-stage.ts';
+import { settingFrom, reportResults } from './stages/bench-stage.ts';
 import { sizeOfFiles, withViews, writePlainFiles } from './stages/plain-files.ts';
 import { type Question, questionsFor } from './stages/questions.ts';
 
@@ -24,7 +24,7 @@ const values = readOptions(USAGE, {
 });
 const setting = settingFrom(values);
 
-/** How long both take for one question. */
+/** The time of both for one question. */
 interface Answered {
   readonly question: Question;
   readonly rows: number;
@@ -39,14 +39,14 @@ try {
   await writePlainFiles(lake, plain, join(stage.folder, 'spill'));
   const answered = await askAll(lake, plain, values.number('rounds'));
   const sizes = { lake: await sizeOfFiles(lake), plain: await sizeOfFiles(plain) };
-  await tellResults(values, tablesOf(answered, sizes), targetsOf(answered, sizes), { setting, sizes, answered });
+  await reportResults(values, tablesOf(answered, sizes), targetsOf(answered, sizes), { setting, sizes, answered });
 } finally {
   await stage.close();
 }
 
 async function makeLake(on: Stage): Promise<string> {
   const lake = values.text('lake') ?? join(on.folder, 'lake');
-  // Answers are asked for once, so none is kept.
+  // Each answer is requested once, so none is recorded.
   await on.gateway.take(false);
   if (!existsSync(lake)) await on.edrlake(['backfill', ...on.range], lake);
   if (values.has('compact')) await on.maintain(['compact'], lake);
@@ -59,7 +59,7 @@ async function askAll(lake: string, plain: string, rounds: number): Promise<Answ
   for (const question of questions) {
     const times = { lake: [] as number[], plain: [] as number[] };
     let rows = 0;
-    // The first time only brings the files into the page cache.
+    // The first round only brings the files into the page cache.
     for (let round = 0; round <= rounds; round += 1) {
       for (const [name, folder] of [['lake', lake] as const, ['plain', plain] as const]) {
         const answer = await ask(folder, question.sql);

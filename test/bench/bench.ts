@@ -56,7 +56,7 @@ const roundOptions: RoundOptions = {
 };
 const skipped = new Set((values.text('skip') ?? '').split(','));
 const say = (text: string) => process.stdout.write(`${text}\n`);
-const tell = (text: string) => process.stderr.write(`${text}\n`);
+const log = (text: string) => process.stderr.write(`${text}\n`);
 
 const settingOf = (events: number): StageSetting => ({
   events,
@@ -76,7 +76,7 @@ async function compare(events: number) {
   try {
     const rounds = await runRounds(stage, roundOptions, (entry) => {
       const { round, contestant, wallSeconds, cpuSeconds } = entry;
-      tell(`round ${round + 1}  ${contestant}: ${numberText(wallSeconds)} s, CPU ${numberText(cpuSeconds)} s`);
+      log(`round ${round + 1}  ${contestant}: ${numberText(wallSeconds)} s, CPU ${numberText(cpuSeconds)} s`);
     });
     const checked = checkRows(rounds.stored, events);
     const figures = comparisonFigures(setting, rounds);

@@ -40,7 +40,7 @@ it.each([
   }
 });
 
-/** In the place of the event time there is nothing that could be read. */
+/** A text in the place of the event time that cannot be read. */
 const unreadable = (event: object) => ({ ...event, dateTime: 'yesterday' });
 
 const csv = async (lake: readonly string[], sql: string) => {
@@ -49,9 +49,9 @@ const csv = async (lake: readonly string[], sql: string) => {
 };
 const COVERAGE = "select counted, in_lake, rejected, verdict from coverage where event_date = '2021-03-27'";
 
-/** A gateway whose records can be read only after `form` has changed. */
+/** A gateway whose records can be read only after `repair` was called. */
 async function withUnreadable(
-  work: (about: { readonly to: readonly string[]; readonly lake: readonly string[]; mend(): void }) => Promise<void>,
+  work: (about: { readonly to: readonly string[]; readonly lake: readonly string[]; repair(): void }) => Promise<void>,
 ) {
   let form: (event: object) => object = unreadable;
   const gateway = await startCaseGateway({
@@ -64,20 +64,20 @@ async function withUnreadable(
       return true;
     },
   });
-  const mend = () => {
+  const repair = () => {
     form = (event) => event;
   };
   try {
     await inFreshDirectory(async (directory) => {
       const lake = ['--lake', join(directory, 'lake')];
-      await work({ to: ['--base-url', gateway.url, ...lake], lake, mend });
+      await work({ to: ['--base-url', gateway.url, ...lake], lake, repair });
     });
   } finally {
     await gateway.close();
   }
 }
 
-it('records that cannot be read are a finding of their own: in text, exit code, status and coverage', () =>
+it('records that cannot be read have a result of their own: in text, exit code, status and coverage', () =>
   withUnreadable(async ({ to, lake }) => {
     const run = await runCommand(['backfill', ...DAY, ...to]);
     expect(run.exitCode, run.stderr).toBe(6);
@@ -92,7 +92,7 @@ it('records that cannot be read are a finding of their own: in text, exit code, 
     expect(JSON.parse(compared.stdout)).toMatchObject({ outcome: 'rejected', days: [{ verdict: 'rejected' }] });
   }));
 
-it('a night of records that cannot be read is no good night', () =>
+it('a night of records that cannot be read does not succeed', () =>
   withUnreadable(async ({ to }) => {
     const params = ['--param', 'since=2021-03-27', '--param', 'byEventTime=true', '--param', 'days=1'];
     const nightly = await runCommand(['run', 'nightly', ...params, ...to, '--json']);
@@ -101,11 +101,11 @@ it('a night of records that cannot be read is no good night', () =>
   }));
 
 it('rejects may be allowed, and become rows as soon as they can be read', () =>
-  withUnreadable(async ({ to, lake, mend }) => {
+  withUnreadable(async ({ to, lake, repair }) => {
     const allowed = await runCommand(['backfill', ...DAY, ...to, '--max-reject-share', '100%']);
     expect(allowed.exitCode, allowed.stderr).toBe(0);
     expect(await csv(lake, COVERAGE)).toEqual(['500,0,500,complete']);
-    mend();
+    repair();
     const readable = await runCommand(['backfill', ...DAY, ...to]);
     expect(readable.exitCode, readable.stderr).toBe(0);
     expect(await csv(lake, COVERAGE)).toEqual(['500,500,0,complete']);

@@ -6,7 +6,7 @@ import { type CaseGateway, type CaseRequest, startCaseGateway } from './gateway.
 const HOUR_MS = 3_600_000;
 const EVENTS = 400;
 
-/** 400 events of the last twenty hours. The first answers to a count are not what they should be. */
+/** 400 events of the last twenty hours. The first answers to a count are broken. */
 function gatewayWith(badCounts: number, spoil: (request: CaseRequest) => void): Promise<CaseGateway> {
   const nowMs = Date.now();
   const isoOf = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000');
@@ -57,7 +57,7 @@ it.each([
   }
 });
 
-it.each(['{"count":0}', '{"count":17}'])('a count of %s in error leaves no event out', async (wrong) => {
+it.each(['{"count":0}', '{"count":17}'])('a wrong count of %s leaves no event out', async (wrong) => {
   const gateway = await gatewayWith(1, ({ send }) => send(200, wrong));
   try {
     await inFreshDirectory(async (directory) => {
@@ -71,7 +71,7 @@ it.each(['{"count":0}', '{"count":17}'])('a count of %s in error leaves no event
   }
 });
 
-it('a zero whose page cannot be had is unverified: exit code 3, status shows it, and the watermark stays', async () => {
+it('a zero whose page cannot be fetched is unverified: exit code 3, status shows it, and the watermark stays', async () => {
   const gateway = await startCaseGateway({
     events: [],
     answer: ({ kind, send }) => {

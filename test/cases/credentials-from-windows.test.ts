@@ -38,7 +38,7 @@ it.each(['password-bom-crlf.txt', 'password-utf16.txt', 'password-two-newlines.t
   },
 );
 
-it('variables from a file with CR LF mean what they say', async () => {
+it('variables from a file with CR LF have the intended values', async () => {
   const lines = (await readFile(`${FIXTURES}/edrlake.env`, 'utf8')).split('\n').filter((line) => line !== '');
   expect(lines.every((line) => line.endsWith('\r'))).toBe(true);
   const env = Object.fromEntries(lines.map((line) => line.split('=') as [string, string]));
@@ -48,7 +48,7 @@ it('variables from a file with CR LF mean what they say', async () => {
   expect(JSON.parse(status.stdout).error.context.directory).toMatch(/no-such-lake$/);
 });
 
-it('what cannot be meant is refused before any login, and never shown', async () => {
+it('a password that cannot be intended is refused before any login, and never shown', async () => {
   const before = logins.length;
   const env = { EDRLAKE_USERNAME: 'u', EDRLAKE_PASSWORD: 'secret\u200b-pw' };
   const { exitCode, stderr } = await count(env);

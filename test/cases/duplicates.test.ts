@@ -33,7 +33,7 @@ describe.each([
   ['counts them twice', false],
   ['counts them once', true],
 ])('a gateway that lists events twice and %s', (_, countsIds) => {
-  it('has its day proven, with the number said, and nothing goes in circles after that', async () => {
+  it('has its day proven, with the number reported, and later commands have nothing to do', async () => {
     gateway = await startCaseGateway({
       events: LISTED,
       answer: ({ kind, params, rows, send }) => {

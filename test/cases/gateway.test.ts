@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { inFreshDirectory, runJson } from '../e2e/command.ts';
 import { startCaseGateway } from './gateway.ts';
 
-it('an orderly gateway is exported whole, and reports what it was asked', async () => {
+it('a gateway without faults is exported completely, and logs its requests', async () => {
   const events = Array.from({ length: 25 }, (_, index) => ({
     id: `E_${index}`,
     type: 'FILE',

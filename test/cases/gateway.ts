@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** What a request asks for: `groups` is a count with `groupBy`, `detail` one event. */
+/** The kind of a request: `groups` is a count with `groupBy`, `detail` one event. */
 export type RequestKind = 'auth' | 'count' | 'groups' | 'events' | 'detail' | 'other';
 
-/** A record as an object, or its text as it is sent, with the times it is found by (ISO text). */
+/** A record as an object, or its text as it is sent, with the times that select it (ISO text). */
 export type CaseEvent = Readonly<Record<string, unknown>> | RawEvent;
 
 interface RawEvent {
@@ -22,20 +22,20 @@ export interface CaseRequest {
   readonly params: URLSearchParams;
   readonly body: string;
   readonly kind: RequestKind;
-  /** The how manieth request of its kind this is, from 1. */
+  /** The number of this request among those of its kind, from 1. */
   readonly nth: number;
   /** Answers with a status, a body and `application/json`. */
   send(status: number, body: string | Uint8Array, headers?: Readonly<Record<string, string>>): void;
   /** The texts of the events that the parameters select, by time. */
   rows(params: URLSearchParams): (string | Uint8Array)[];
-  /** A token that is good for four hours. */
+  /** A token that is valid for four hours. */
   token(): string;
 }
 
-/** What the gateway holds, and how it misbehaves. */
+/** The events of the gateway, and its faults. */
 export interface Scenario {
   readonly events: readonly CaseEvent[];
-  /** Looked at first for every request; true when it has answered. */
+  /** Called first for every request; true when it has answered. */
   readonly answer?: (request: CaseRequest) => boolean | Promise<boolean>;
   /** Certificate and key as PEM text: the gateway speaks TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
@@ -59,8 +59,8 @@ interface Row {
 }
 
 /**
- * Starts a very small gateway for situations met in the field: it logs in, counts, pages and shows one event, knows
- * time ranges and a type in filters, refuses grouped counts, and leaves all else to the scenario.
+ * Starts a very small gateway for situations from practice: it logs in, counts, pages and shows one event, knows time
+ * ranges and a type in filters, refuses grouped counts, and leaves everything else to the scenario.
  */
 export async function startCaseGateway(scenario: Scenario): Promise<CaseGateway> {
   const rows = scenario.events.map(rowOf).sort((a, b) => a.event - b.event);

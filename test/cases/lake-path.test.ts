@@ -23,7 +23,7 @@ async function viewRows(file: string): Promise<string> {
   }
 }
 
-it('a lake whose path holds * or [ is a lake like any other, with anything beside it', async () => {
+it('a lake with * or [ in its path works like any other, next to any other folder', async () => {
   const gateway = await startCaseGateway({ events: EVENTS });
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
   const lake = join(directory, 'what [old]*');
@@ -35,7 +35,7 @@ it('a lake whose path holds * or [ is a lake like any other, with anything besid
   try {
     const ends = ['--base-url', gateway.url];
     await run(['backfill', ...DAY, ...ends]);
-    // A pattern would match this one as well.
+    // A pattern would match this folder as well.
     await mkdir(join(directory, 'what o!'), { recursive: true });
     await cp(lake, join(directory, 'what o!'), { recursive: true });
     await run(['backfill', ...DAY, '--force', ...ends]);
@@ -49,7 +49,7 @@ it('a lake whose path holds * or [ is a lake like any other, with anything besid
   }
 });
 
-it('a question mark, which DuckDB cannot take, is refused before anything is asked or written', async () => {
+it('a question mark, which DuckDB does not accept, is refused before any request or file', async () => {
   const gateway = await startCaseGateway({ events: EVENTS });
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
   try {

@@ -11,7 +11,7 @@ const iso = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000');
 
 const nested = `${'{"a":'.repeat(5_000)}1${'}'.repeat(5_000)}`;
 
-/** One of many records is not quite JSON. */
+/** One of many records is not valid JSON. */
 function eventsWith(spoil: (json: string) => string | Uint8Array): CaseEvent[] {
   return Array.from({ length: EVENTS }, (_, n) => {
     const at = iso(START_MS + n * 3_000);

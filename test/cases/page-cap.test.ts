@@ -13,7 +13,7 @@ const EVENTS = Array.from({ length: 2_500 }, (_, index) => {
 });
 const DAY = ['--from', '2021-03-27', '--to', '2021-03-27'];
 
-/** Gives no more than 500 events a page: in silence, or refusing more with these words. */
+/** Delivers at most 500 events a page: without saying so, or refusing more with these words. */
 function capped(refusal: string | null): Scenario {
   return {
     events: EVENTS,
@@ -54,22 +54,22 @@ describe.each([
 ])('a gateway that gives 500 events a page, %s', (_, refusal) => {
   const ends = () => ['--base-url', gateway.url, '--lake', join(directory, 'lake')];
 
-  it('is noticed by a backfill, which brings all events and says so', async () => {
+  it('is noticed by a backfill, which fetches all events and reports it', async () => {
     gateway = await startCaseGateway(capped(refusal));
     const ended = await runCommand(['backfill', ...DAY, ...ends()]);
     expect(ended.exitCode, ended.stderr).toBe(0);
     expect(ended.stdout).toContain('2,500 new');
     expect(ended.stdout).toContain('of 500 events: the gateway gives no 1,000, set --page-size 500');
     expect(ended.stderr).toContain('the gateway gives 500 events a page, not 1,000');
-    // Three pages in vain, five of the size that is given, and one behind them that is empty.
+    // Three pages without use, five of the size that the gateway delivers, and an empty one after them.
     expect(gateway.asked('events')).toBeLessThanOrEqual(9);
     const counted = await runJson(['query', 'select count(distinct event_id) as n from events', ...ends().slice(2)]);
     expect(JSON.stringify(counted)).toContain('2500');
   });
 
-  it('is reported beforehand by doctor, with the setting', async () => {
+  it('is reported by doctor before an export, with the setting', async () => {
     gateway = await startCaseGateway(capped(refusal));
-    // Neither the last 30 days, which are empty, nor the day itself keep it from finding out.
+    // Neither the last 30 days, which are empty, nor the day itself prevent that.
     for (const range of [[], DAY]) {
       const ended = await runCommand(['doctor', ...range, ...ends()]);
       expect(ended.stdout.replace(/\s+/g, ' ')).toContain('Set --page-size 500');
@@ -91,7 +91,7 @@ describe('a gateway whose pages are far smaller than asked for', () => {
   const run = (...more: string[]) =>
     runCommand(['backfill', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake'), ...more]);
 
-  it('always alike, is adapted to', async () => {
+  it('of one constant size, is adapted to', async () => {
     gateway = await startCaseGateway(answering((asked) => Math.min(7, asked)));
     const ended = await run();
     expect(ended.exitCode, ended.stdout).toBe(0);
@@ -99,7 +99,7 @@ describe('a gateway whose pages are far smaller than asked for', () => {
     expect(ended.stdout).toContain('set --page-size 7');
   });
 
-  it('never alike, is named as the cause of the mismatch', async () => {
+  it('of varying size, is named as the cause of the mismatch', async () => {
     let nth = 0;
     gateway = await startCaseGateway(answering(() => 3 + (nth++ % 3)));
     const ended = await run();
@@ -109,7 +109,7 @@ describe('a gateway whose pages are far smaller than asked for', () => {
   });
 });
 
-it('doctor is content with pages as large as asked for', async () => {
+it('doctor has no finding for pages of the requested size', async () => {
   gateway = await startCaseGateway({ events: EVENTS });
   const args = ['doctor', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake')];
   expect((await runCommand(args)).stdout.replace(/\s+/g, ' ')).toContain('of 1000 events, as asked for');

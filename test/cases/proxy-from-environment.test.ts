@@ -39,7 +39,7 @@ afterEach(() => proxy.answerWith(200));
 
 const NAMES = ['https_proxy', 'http_proxy', 'all_proxy', 'no_proxy'];
 
-/** The environment with these proxies and no others, even if the machine has some. */
+/** The environment with these proxies only, even if the machine has others. */
 function withProxies(given: Readonly<Record<string, string>>) {
   const none = Object.fromEntries(NAMES.flatMap((name) => [name, name.toUpperCase()]).map((name) => [name, '']));
   return { env: { ...none, NODE_EXTRA_CA_CERTS: join(TLS, 'ca.pem'), ...given } };
@@ -47,14 +47,14 @@ function withProxies(given: Readonly<Record<string, string>>) {
 
 const url = () => `http://ann:${encodeURIComponent(SECRET)}@127.0.0.1:${proxy.port}`;
 
-it.each(['HTTPS_PROXY', 'https_proxy'])('%s is gone through, with its password', async (name) => {
+it.each(['HTTPS_PROXY', 'https_proxy'])('%s is used, with its password', async (name) => {
   const before = proxy.asked.length;
   const { exitCode, stdout, stderr } = await runCommand(
     ['count', ...RANGE, ...GATEWAY, '--log-level', 'debug'],
     withProxies({ [name]: url() }),
   );
   expect({ exitCode, stdout }, stderr).toEqual({ exitCode: 0, stdout: '30\n' });
-  // The look whether the gateway can be reached, and at most one connection each for the login and the count.
+  // The check whether the gateway can be reached, and at most one connection each for the login and the count.
   const asked = proxy.asked.slice(before);
   expect(new Set(asked)).toEqual(new Set([`${HOST}:443`]));
   expect(asked.length).toBeLessThanOrEqual(3);
@@ -71,7 +71,7 @@ it('an export through a proxy keeps its connections', async () => {
     expect(report).toMatchObject({ outcome: 'done', events: { new: 30 } });
   });
   expect(gateway.asked('events')).toBeGreaterThanOrEqual(6);
-  // Two requests at once and one login, and the look before them.
+  // Two requests at once and one login, and the check before them.
   expect(proxy.asked.length - before).toBeLessThanOrEqual(4);
 });
 
@@ -93,7 +93,7 @@ it('this machine itself is reached directly', async () => {
   }
 });
 
-it('a proxy that is down is distinguished from a gateway that is', async () => {
+it('a proxy that is down is distinguished from a gateway that is down', async () => {
   const gone = await startCaseProxy(gateway.port);
   await gone.close();
   const options = withProxies({ HTTPS_PROXY: `http://ann:${encodeURIComponent(SECRET)}@127.0.0.1:${gone.port}` });

@@ -8,12 +8,12 @@ export interface CaseProxy {
   readonly asked: readonly string[];
   /** The values of `proxy-authorization` so far. */
   readonly authorizations: readonly (string | undefined)[];
-  /** Answers CONNECT with this status from now on; 200 opens the way. */
+  /** Answers CONNECT with this status from now on; 200 opens the tunnel. */
   answerWith(status: number): void;
   close(): Promise<void>;
 }
 
-/** Starts a proxy that leads every CONNECT, to any host, to one port of this machine. */
+/** Starts a proxy that connects every CONNECT, to any host, to one port of this machine. */
 export async function startCaseProxy(targetPort: number): Promise<CaseProxy> {
   const asked: string[] = [];
   const authorizations: (string | undefined)[] = [];

@@ -26,7 +26,7 @@ function edrlake(directory: string, ...args: string[]): Promise<Ended> {
   });
 }
 
-/** A lake without a commit whose following begins ahead of now, as earlier versions left it behind. */
+/** A lake without a commit whose sync begins ahead of now, as earlier versions left it. */
 async function poisonedLake(directory: string): Promise<void> {
   const made = await edrlake(directory, 'backfill', '--from', '2020-01-01', '--to', '2020-01-01');
   expect(made.exitCode, made.stderr).toBe(0);
@@ -36,7 +36,7 @@ async function poisonedLake(directory: string): Promise<void> {
   );
 }
 
-describe('a beginning that has not come yet', () => {
+describe('a beginning in the future', () => {
   it.each([
     ['sync', ['sync', '--since', AHEAD]],
     ['the nightly pipeline', ['run', 'nightly', '--param', `since=${AHEAD}`]],
@@ -72,7 +72,7 @@ describe('a beginning that has not come yet', () => {
   }, 60_000);
 });
 
-it('a lake that is followed from a time ahead of now is never called complete, and is repaired by a new beginning', async () => {
+it('a lake whose sync begins ahead of now is never reported as complete, and is repaired by a new beginning', async () => {
   await inFreshDirectory(async (directory) => {
     await poisonedLake(directory);
     const sync = await edrlake(directory, 'sync');

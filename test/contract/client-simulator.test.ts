@@ -25,8 +25,8 @@ import {
 } from '@edrlake/simulator';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-// The client and the simulator were written apart from the same description of the API: where they disagree, one is
-// wrong.
+// The client and the simulator were written separately from the same description of the API: where they disagree, one
+// is wrong.
 
 const NEVER = new AbortController().signal;
 const START = Date.UTC(2020, 7, 17);
@@ -77,7 +77,7 @@ interface Listed {
   readonly [name: string]: unknown;
 }
 
-/** Reads a page as JSON, and asks again for one that is none. */
+/** Reads a page as JSON, and requests it again when it is not JSON. */
 async function rowsOf(body: AsyncIterable<Uint8Array>): Promise<Listed[]> {
   const pieces: Uint8Array[] = [];
   for await (const piece of body) pieces.push(piece);
@@ -142,7 +142,7 @@ describe('/events', () => {
     expect(rows).toEqual([...simulator.truth.indexes()].map((index) => simulator.truth.event(index)));
   });
 
-  it('whole days, the direction of the order, attributes and the state are heeded', async () => {
+  it('whole days, the direction of the order, attributes and the state are respected', async () => {
     const { simulator, client } = await stage({ range: { startMs: START, endMs: START + 3 * 24 * MS_PER_HOUR } });
     const days = { fromDate: START / 1000 + 24 * 3600, toDate: START / 1000 + 24 * 3600 + 5 };
     const ids = [...simulator.truth.ids({ startMs: DAY.endMs, endMs: DAY.endMs + 24 * MS_PER_HOUR })];
@@ -165,13 +165,13 @@ describe('/events', () => {
     expect(await client.events({ filter: `(${filterOf()}) AND (type: 'NOTHING')` }, rowsOf, NEVER)).toEqual([]);
   });
 
-  it('a page beyond the result window means: ask for less', async () => {
+  it('a page beyond the result window is an error that asks for a smaller query', async () => {
     const { client } = await stage({ resultWindow: 100, pageSizeMax: 100 }, { maxResultWindow: 100 });
     const beyond = client.events({ pageNumber: 4, pageSize: 25 }, rowsOf, NEVER);
     await expect(beyond).rejects.toMatchObject({ code: 'RESULT_WINDOW_EXCEEDED', disposition: 'split' });
   });
 
-  it('a filter that is wrong is said to be', async () => {
+  it('a wrong filter is reported', async () => {
     const { client } = await stage();
     await expect(client.count({ filter: 'no.such.token: 1' }, NEVER)).rejects.toMatchObject({
       code: 'FILTER_REJECTED',
@@ -241,12 +241,12 @@ describe('/events/count', () => {
       }
       expect(buckets.reduce((sum, { count }) => sum + count, 0)).toBe(simulator.truth.count(range));
     }
-    // The grouped count is not asked for again.
+    // The grouped count is not requested again.
     expect(simulator.calls.of('count')).toHaveLength(1);
     expect(simulator.calls.of('time-buckets')).toHaveLength(3);
   });
 
-  it('a source counts, groups and pages the same events, cut by type and by agent', async () => {
+  it('a source counts, groups and pages the same events, narrowed by type and by agent', async () => {
     const { client } = await stage();
     const source = createQualysSource(client, { pageSize: 400 });
     for (const field of ['type', 'agent'] as const) {
@@ -272,7 +272,7 @@ describe('/events/{agentId}/{eventId}', () => {
     }
   });
 
-  it('an event that is not there is not found', async () => {
+  it('an event that does not exist is not found', async () => {
     const { client } = await stage();
     await expect(client.eventDetail('a/b', 'F_?#&', { state: true }, NEVER)).rejects.toMatchObject({
       code: 'NOT_FOUND',
@@ -294,12 +294,12 @@ describe('newer endpoints', () => {
         searchAfterValues = page.next;
       } while (searchAfterValues !== null);
       expect(found).toEqual([...simulator.truth.ids()]);
-      // Five pages, and an empty one where the cursor of the last page led to nothing.
+      // Five pages, and an empty one after the cursor of the last page.
       expect(simulator.calls.of('search-after')).toHaveLength(6);
     },
   );
 
-  it('time buckets tile the range and hold the truth', async () => {
+  it('time buckets tile the range and have the true counts', async () => {
     const { simulator, client } = await stage();
     const params = { fromDate: START / 1000, toDate: START / 1000, bucketCount: 24 };
     for (const [filter, range] of [[null, DAY] as const, [filterOf(MORNING), MORNING] as const]) {
@@ -327,25 +327,25 @@ describe('limits', () => {
     ['dashed', true],
     ['empty', false],
     ['none', false],
-  ] as const)('headers spelled %s are understood', async (headerSpelling, areTold) => {
+  ] as const)('headers spelled %s are understood', async (headerSpelling, areNamed) => {
     const { client } = await stage({
       headerSpelling,
       rateLimit: { requests: 77, windowSeconds: 600 },
       concurrencyLimit: 1,
     });
     await client.count({}, NEVER);
-    const told = { requests: 77, windowSeconds: 600, requestsLeft: 76, concurrency: 1, fromHeaders: true };
+    const named = { requests: 77, windowSeconds: 600, requestsLeft: 76, concurrency: 1, fromHeaders: true };
     const assumed = { requests: 300, windowSeconds: 3600, requestsLeft: 299, concurrency: 2, fromHeaders: false };
-    expect(client.limits()).toMatchObject(areTold ? told : assumed);
+    expect(client.limits()).toMatchObject(areNamed ? named : assumed);
   });
 
-  it.each([429, 409] as const)('are kept without running into %s once they are known', async (limitStatus) => {
+  it.each([429, 409] as const)('are kept without an answer of %s once they are known', async (limitStatus) => {
     const { simulator, client } = await stage({ limitStatus, rateLimit: { requests: 5, windowSeconds: 60 } });
     for (let n = 0; n < 18; n++) await client.count({}, NEVER);
     expect(simulator.calls.of('count').map(({ status }) => status)).toEqual(Array(18).fill(200));
   });
 
-  it.each([429, 409] as const)('are waited for where no header had named them: %s', async (limitStatus) => {
+  it.each([429, 409] as const)('are waited for where no header named them: %s', async (limitStatus) => {
     const { client } = await stage({ limitStatus, concurrencyLimit: 1, rateLimit: { requests: 3, windowSeconds: 60 } });
     const counts = Array.from({ length: 8 }, () => client.count({}, NEVER));
     expect(await Promise.all(counts)).toEqual(Array(8).fill(400));
@@ -404,7 +404,7 @@ describe('faults', () => {
     },
   );
 
-  it('what only looks right is handed over as it came: the counts tell, not the client', async () => {
+  it('a wrong page that looks right is delivered: the counts reveal it, not the client', async () => {
     const { simulator, client } = await stage({ events: 60 });
     const ask = async () =>
       idsOf(await client.events({ filter: filterOf(), pageSize: 100, sort: ASCENDING }, rowsOf, NEVER));

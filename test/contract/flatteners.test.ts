@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.close());
 
-const oddText = fc.oneof(
+const irregularText = fc.oneof(
   fc.constantFrom(
     '',
     ' ',
@@ -72,7 +72,7 @@ const oddText = fc.oneof(
   ),
   fc.string({ unit: 'grapheme', maxLength: 8 }),
 );
-const oddNumber = fc.constantFrom(
+const irregularNumber = fc.constantFrom(
   '0',
   '-0',
   '1',
@@ -89,8 +89,8 @@ const oddNumber = fc.constantFrom(
   '1597637706',
 );
 const scalar = fc.oneof(
-  { weight: 5, arbitrary: oddText.map((text) => JSON.stringify(text)) },
-  { weight: 2, arbitrary: oddNumber },
+  { weight: 5, arbitrary: irregularText.map((text) => JSON.stringify(text)) },
+  { weight: 2, arbitrary: irregularNumber },
   { weight: 2, arbitrary: fc.constantFrom('true', 'false', 'null', 'null') },
 );
 const list = fc.array(scalar, { maxLength: 3 }).map((items) => `[${items.join(', ')}]`);
@@ -190,7 +190,7 @@ const time = fc.oneof(
   { weight: 1, arbitrary: anyValue },
 );
 
-/** The record, now and then in a wrapper. */
+/** The record, sometimes in a wrapper. */
 const wrapped = (record: string) => {
   const others = fc.oneof(
     fc.constantFrom('', '"sortValues":[1597637706123,"x"],', '"_index" : "a" ,', '"type":"hit",'),
@@ -203,7 +203,7 @@ const wrapped = (record: string) => {
   );
 };
 
-/** A record that is mostly an event; `n` keeps the ids of one batch apart. */
+/** A record that is mostly an event; `n` keeps the ids of one batch distinct. */
 const record = (n: number) =>
   fc.oneof(
     {
@@ -216,12 +216,12 @@ const record = (n: number) =>
     { weight: 1, arbitrary: unknownValue.map((text) => text.replace(/"(id|eventId)"/g, `"no$1"`)) },
   );
 
-/** In front of the members; where the body has the key as well, the first counts. */
+/** Before the members; where the body has the key as well, the first one counts. */
 function withKey(body: string, key: string, value: string): string {
   return body === '{}' ? `{"${key}":${value}}` : `{"${key}":${value},${body.slice(1)}`;
 }
 
-/** Nearly always one of the first, else one of the others. */
+/** Nearly always one of the first, otherwise one of the others. */
 const mostly = (usual: fc.Arbitrary<string>, others: fc.Arbitrary<string>) =>
   fc.oneof({ weight: 60, arbitrary: usual }, { weight: 1, arbitrary: others });
 const instant = mostly(
@@ -252,7 +252,7 @@ const plainNumber = mostly(
   fc.constantFrom('12.0', '-0', '"x"', '"007"', '" "', '""', '2147483648', '9223372036854775808', 'true'),
 );
 const flag = mostly(fc.constantFrom('true', 'false', '"true"', '"FALSE"', 'null'), fc.constantFrom('"no"', '""', '1'));
-/** A value of the kind that the field should have. */
+/** A value of the type that the field should have. */
 const valueFor = (kind: string): fc.Arbitrary<string> => {
   const usual = { text: plainText, integer: plainNumber, bigint: plainNumber, boolean: flag, timestamp: instant }[kind];
   return mostly(usual ?? unknownValue, anyValue);
@@ -274,7 +274,7 @@ const shaped = (shape: typeof RECORD_SHAPE.members): fc.Arbitrary<string> =>
       { maxLength: 8 },
     ),
   );
-/** A record most of whose fields are what they should be. */
+/** A record most of whose fields have the right types. */
 const usualRecord = (n: number) =>
   fc
     .tuple(shaped(RECORD_SHAPE.members), instant)
@@ -283,11 +283,11 @@ const usualRecord = (n: number) =>
 
 let windowNumber = 0;
 
-/** What the export does with the page that holds the records. */
+/** Spools the page with the records, as the export does. */
 async function spoolPage(
   directory: string,
   records: readonly string[],
-): Promise<{ window: FetchedWindow; odd: number; ids: readonly (string | null)[] }> {
+): Promise<{ window: FetchedWindow; irregular: number; ids: readonly (string | null)[] }> {
   windowNumber += 1;
   const window = windowOf({
     axis: 'event',
@@ -316,7 +316,7 @@ async function spoolPage(
   const counts = { bodyBytes: 0, recordCount: records.length, distinctIds: records.length, withoutId: 0 };
   return {
     window: { window, count: records.length, pages: [page], ...counts, verdict: 'complete' },
-    odd: scanned.oddRecords,
+    irregular: scanned.oddRecords,
     ids: scanned.ids,
   };
 }
@@ -326,13 +326,13 @@ test.each([
   ['that are mostly plain', false, usualRecord, 6],
 ] as const)(
   'a scanned page and Arrow flatten records %s to the same rows',
-  async (_which, isMostlyOdd, recordOf, numRuns) => {
-    let odd = 0;
+  async (_which, isMostlyIrregular, recordOf, numRuns) => {
+    let irregular = 0;
     const batch = fc.tuple(...Array.from({ length: 150 }, (_, n) => recordOf(n)));
     await fc.assert(
       fc.asyncProperty(batch, async (lines) => {
         const spooled = await spoolPage(bench.directory, lines);
-        odd += spooled.odd;
+        irregular += spooled.irregular;
         const staged = await stage(bench, [spooled.window]);
         const bulk = await stagedRows(bench, staged);
         const { id: windowId } = spooled.window.window;
@@ -343,9 +343,10 @@ test.each([
       }),
       { numRuns, seed: 20200817, endOnFailure: true },
     );
-    expect(isMostlyOdd ? odd : 150 * numRuns - odd, 'records that took the way this is about').toBeGreaterThan(
-      75 * numRuns,
-    );
+    expect(
+      isMostlyIrregular ? irregular : 150 * numRuns - irregular,
+      'records that took the way this is about',
+    ).toBeGreaterThan(75 * numRuns);
   },
 );
 
@@ -373,7 +374,7 @@ const anyPath = fc.oneof(
   fc.array(pathPart, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join('/')}`),
 );
 const fileName = fc.oneof({ weight: 8, arbitrary: pathPart }, { weight: 1, arbitrary: anyPath });
-/** A text as JSON, now and then in brackets or with other escapes than usual. */
+/** A text as JSON, sometimes in brackets or with unusual escapes. */
 const written = (text: fc.Arbitrary<string>) =>
   fc
     .tuple(
@@ -386,7 +387,7 @@ const written = (text: fc.Arbitrary<string>) =>
       if (form === 2) return json.replaceAll(/[/i]/g, (found) => `\\u00${found.charCodeAt(0).toString(16)}`);
       return form === 3 ? `[ ${json}]` : json;
     });
-/** A file's paths: mostly about one directory, in other forms. */
+/** Paths of a file: mostly about one directory, in other forms. */
 const filePaths = fc.tuple(anyPath, fileName, anyPath).chain(([directory, name, other]) => {
   const forms = [directory, `${directory}\\`, `${directory}//${name}`, directory.toUpperCase(), other];
   const fields = {
@@ -410,13 +411,13 @@ const recordOfPaths = (n: number) =>
     return `{"id":"e${n}","dateTime":"2020-08-17T04:15:06.123+0000","file":{${pairs(file)}},"process":{${process}},"actor":{"imageFullPath":${image}}}`;
   });
 
-test('the scan and SQL make the same of paths as the rules in this process', async () => {
+test('the scan and SQL split paths like the rules in this process', async () => {
   let plain = 0;
   const batch = fc.tuple(...Array.from({ length: 400 }, (_, n) => recordOfPaths(n)));
   await fc.assert(
     fc.asyncProperty(batch, async (lines) => {
       const spooled = await spoolPage(bench.directory, lines);
-      plain += lines.length - spooled.odd;
+      plain += lines.length - spooled.irregular;
       const staged = await stage(bench, [spooled.window]);
       const { events = [] } = await stagedRows(bench, staged);
       await drop(bench, staged);
@@ -433,7 +434,7 @@ test('the scan and the tables distinguish the same ids, in any form', async () =
   const forms = ['1e2', '100.0', '"100.0"', '100', '"100"', 'true', '"true"', 'false', '-0', '0', '"0"', '-0.0', '0.0'];
   const more = ['1.10', '1.1', '1E21', '1e+21', '1.5E-7', '12345678901234567890123', '1e999', '1e15', '1e16', '0.0001'];
   const lines = [...forms, ...more].map((id) => `{"id":${id},"dateTime":"2020-08-17T04:15:06.123+0000"}`);
-  for (const each of [(line: string) => line, (line: string) => line.replace('{', '{"x":null,"score":"odd",')]) {
+  for (const each of [(line: string) => line, (line: string) => line.replace('{', '{"x":null,"score":"high",')]) {
     const { window, ids } = await spoolPage(bench.directory, lines.map(each));
     const staged = await stage(bench, [window]);
     const { events = [] } = await stagedRows(bench, staged);

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 
 const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Programs of a page: fenced TypeScript that imports something. What imports nothing is a part of a file. */
+/** Programs of a page: fenced TypeScript that imports something. Other blocks are parts of a file. */
 function programsIn(text: string): string[] {
   const blocks = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1] ?? '');
   return blocks.filter((block) => /^import /m.test(block));
@@ -16,7 +16,7 @@ function programsIn(text: string): string[] {
 test('the programs in the pages of the repository and of each package compile', async () => {
   const packages = await readdir(join(TOP, 'packages'));
   const pages = ['README.md', ...packages.map((name) => `packages/${name}/README.md`)];
-  // Inside the repository, so that the names of packages are found; git and the other tests ignore the folder.
+  // Inside the repository, so that package names are resolved; git and the other tests ignore the folder.
   await mkdir(join(TOP, '.vitest'), { recursive: true });
   const folder = await mkdtemp(join(TOP, '.vitest', 'readme-'));
   try {

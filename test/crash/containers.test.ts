@@ -14,28 +14,30 @@ const HOOK = fileURLToPath(new URL('./fault-hook.mjs', import.meta.url));
 const RANGE = ['--from', '2020-08-17', '--to', '2020-08-19'];
 
 /**
- * Namespaces as containers have them; where the system refuses them, the processes share one, and leases are put apart.
+ * Namespaces as containers have them. Where the system refuses them, the processes share one, and their leases are
+ * separated.
  */
 const CAN_UNSHARE = spawnSync('unshare', ['--fork', '--pid', '--mount-proc', '--uts', 'true']).status === 0;
 
 interface Contained {
   readonly ended: Promise<Ended>;
-  /** The command is over, its namespace is not: a new one could get its number, and would then know that it is gone. */
+  /**
+   * The command has ended, but not its namespace: a new one could get its number, and would then know that the process
+   * is dead.
+   */
   readonly commandEnded: Promise<void>;
   leave(): void;
 }
 
-/**
- * Runs the command in a pid namespace of its own, under a host name of its own unless it shares that of the machine.
- */
+/** Runs the command in a separate pid namespace, under a host name of its own unless it shares the machine's. */
 function inContainer(
   args: readonly string[],
   options: { readonly host?: string; readonly fault?: FaultPlan },
 ): Contained {
   const { host, fault } = options;
   const named = host === undefined ? '' : `hostname ${host}; `;
-  // Not as the first process of its namespace: that one cannot stop or kill itself.
-  // Nor with the shell's input: a killed node leaves a pipe that does not block, and the shell would read its end.
+  // Not as the first process of its namespace, which cannot stop or kill itself. Nor with the shell's input: a killed
+  // node leaves a pipe that does not block, and the shell would read its end.
   const script = `${named}"$0" "$@" </dev/null; code=$?; echo ended; read _; exit $code`;
   const namespaces = ['--fork', '--pid', '--mount-proc', '--kill-child', ...(host === undefined ? [] : ['--uts'])];
   const hook =
@@ -103,8 +105,7 @@ async function expectWhole(lake: string, simulator: Simulator): Promise<void> {
   for (const folder of ['_leases', '_spool/tmp']) expect(await readdir(join(lake, folder)), folder).toEqual([]);
 }
 
-// Where there are no namespaces for this user, packages/lake/test/lease.fencing.test.ts plays the same with leases
-// alone.
+// Without namespaces for this user, packages/lake/test/lease.fencing.test.ts tests the same with leases alone.
 /** Where the next command began so late that the lease had expired already, there was nothing to wait for. */
 function expectWaitSaid(stderr: string, killedAtMs: number, words: RegExp): void {
   const firstLineMs = Date.parse(stderr.slice(0, '2020-08-17T00:00:00Z'.length));

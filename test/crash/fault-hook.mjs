@@ -1,5 +1,6 @@
-// Loaded by `node --import` before the command: counts what a process writes into a lake, and kills the process, stops it or
-// lets the operation fail at one of these steps. What to do is JSON in EDRLAKE_TEST_FAULT; see FaultPlan in sweep-plan.ts.
+// Loaded by `node --import` before the command: counts what a process writes into a lake, and kills the process, stops
+// it or lets the operation fail at one of these steps. The plan is JSON in EDRLAKE_TEST_FAULT; see FaultPlan in
+// sweep-plan.ts.
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 
 const require = createRequire(import.meta.url);
@@ -11,7 +12,7 @@ const stepsFd = stepsFile === null ? null : fs.openSync(stepsFile, 'a');
 const { writeSync } = fs;
 let steps = 0;
 
-/** The action that is due, for an operation on a path of the lake; null for none. */
+/** The action that is due for an operation on a path of the lake; null for none. */
 function dueAt(kind, path) {
   if (typeof path !== 'string' || !path.startsWith(root)) return null;
   const name = `${kind} ${path.slice(root.length)}`;
@@ -21,7 +22,7 @@ function dueAt(kind, path) {
   return steps === wantedStep ? action : null;
 }
 
-/** What Node calls them in its errors, and whether these name the path. */
+/** The names of these calls in Node's errors, and whether the errors name the path. */
 const CALLS = { append: 'write', remove: 'rm', write: 'open' };
 
 function failure(errno, kind, path) {
@@ -33,7 +34,7 @@ function failure(errno, kind, path) {
   });
 }
 
-/** What Node reports: its asynchronous mkdir -p takes most errors for a missing folder. */
+/** The error that Node reports: its asynchronous mkdir -p reports most errors as a missing folder. */
 function reported(errno, kind, options) {
   return kind === 'mkdir' && options?.recursive === true && ['ENOSPC', 'EIO'].includes(errno) ? 'ENOENT' : errno;
 }
@@ -87,7 +88,7 @@ const handlePaths = new WeakMap();
 const { open } = fs.promises;
 let isPatched = false;
 
-/** A handle's class cannot be named before there is one. */
+/** The class of file handles can only be reached through a handle. */
 function patchHandles(handle) {
   if (isPatched) return;
   isPatched = true;
@@ -125,7 +126,7 @@ for (const [name, kind, pathOf] of [
 }
 syncBuiltinESMExports();
 
-/** How DuckDB words them. */
+/** DuckDB's words for these errors. */
 const SAID = {
   ENOSPC: 'No space left on device',
   EIO: 'Input/output error',
@@ -133,7 +134,7 @@ const SAID = {
   EMFILE: 'Too many open files',
 };
 
-/** DuckDB writes Parquet files by itself: each COPY into the lake is a step. */
+/** DuckDB writes Parquet files itself: each COPY into the lake is a step. */
 const copied = (sql) => /^\s*COPY[\s\S]* TO '([^']+)'/.exec(String(sql))?.[1] ?? null;
 
 function wrapStatement(original) {
@@ -150,7 +151,7 @@ function wrapStatement(original) {
 
 const bindings = require('@duckdb/node-bindings');
 const statements = { query: wrapStatement(bindings.query), prepare: wrapStatement(bindings.prepare) };
-// Its exports are read-only; those that the cache holds are what the command gets.
+// The module's exports are read-only; the command gets the ones in the cache.
 const descriptors = Object.getOwnPropertyDescriptors(bindings);
 for (const [name, value] of Object.entries(statements)) descriptors[name] = { ...descriptors[name], value };
 require.cache[require.resolve('@duckdb/node-bindings')].exports = Object.create(null, descriptors);

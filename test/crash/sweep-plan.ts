@@ -4,12 +4,12 @@ import type { Random } from '@edrlake/core';
 export interface FaultPlan {
   /** Only operations below it count; ends with a slash. */
   readonly root: string;
-  /** Counts only operations that fit, such as `link _log/`. */
+  /** Counts only operations that match, such as `link _log/`. */
   readonly matching: string;
   /** From 1; 0 for none. */
   readonly step: number;
   readonly action: FaultAction;
-  /** Where to note every step; null for nowhere. */
+  /** The file that records every step; null for none. */
   readonly stepsFile: string | null;
 }
 
@@ -28,7 +28,8 @@ export const COMMANDS = ['backfill', 'sync', 'compact', 'vacuum', 'repair', 'nig
 export type SweptCommand = (typeof COMMANDS)[number];
 
 /**
- * Leases and the request budget are renewed by time, so their steps have no fixed place; they have tests of their own.
+ * Leases and the shared rate limiter are renewed by time, so their steps have no fixed number; they have tests of their
+ * own.
  */
 export const COUNTED = '^(?!.*(_leases|/budget-))';
 
@@ -40,18 +41,18 @@ export interface Trial {
   readonly command: SweptCommand;
   readonly step: number;
   readonly action: FaultAction;
-  /** The operation that an undisturbed run does at this step. */
+  /** The operation at this step in an undisturbed run. */
   readonly what: string;
 }
 
-/** @param steps what an undisturbed run does, in order: `rename events/…` */
+/** @param steps the operations of an undisturbed run, in order: `rename events/…` */
 export function allTrials(command: SweptCommand, steps: readonly string[]): Trial[] {
   return steps.flatMap((what, position) =>
     [...KILLS, ...ERRORS].map((action) => ({ command, step: position + 1, action, what })),
   );
 }
 
-/** The trials, kills and errors in turn, each kind of operation as likely as the others. */
+/** The trials, kills and errors in turn, each kind of operation equally likely. */
 export function sampledTrials(command: SweptCommand, steps: readonly string[], count: number, random: Random): Trial[] {
   const byKind = new Map<string, number[]>();
   for (const [position, what] of steps.entries()) {

@@ -14,9 +14,9 @@ const EVENTS = 240;
 
 /** A gateway with three days of events, and for each command a lake that has work for it. */
 export interface SweepWorld {
-  /** What an undisturbed run of the command does to the lake, step by step. */
+  /** The operations of an undisturbed run of the command on the lake. */
   stepsOf(command: SweptCommand): Promise<string[]>;
-  /** Disturbs a run, runs the command once more, and looks at the lake all along. */
+  /** Disturbs a run, runs the command once more, and checks the lake during both. */
   attempt(trial: Trial): Promise<Outcome>;
   close(): Promise<void>;
 }
@@ -119,7 +119,7 @@ export async function sweepWorld(): Promise<SweepWorld> {
       if (!isKill) {
         expect([0, 1, 2, 3], said).toContain(exitCode);
         expect(said).not.toContain('[BUG]');
-        // What it says it has done is there.
+        // Everything that a successful command reports is in the lake.
         if (exitCode === 0) await expectTruth(lake, simulator);
       }
       await succeed(argumentsOf(command, lake));

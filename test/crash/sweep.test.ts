@@ -40,9 +40,9 @@ for (const command of SWEPT) {
         }
       };
       await Promise.all(Array.from({ length: TRIALS_AT_ONCE }, work));
-      const told = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
+      const summary = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
       process.stderr.write(
-        `${command}: ${steps.length} steps, ${trials.length} trials: ${told}, ${failures.length} wrong\n`,
+        `${command}: ${steps.length} steps, ${trials.length} trials: ${summary}, ${failures.length} wrong\n`,
       );
       expect(failures).toEqual([]);
     },

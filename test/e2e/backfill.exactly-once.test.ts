@@ -14,7 +14,7 @@ async function parquetFiles(lake: string): Promise<string[]> {
   return names.filter((name) => name.endsWith('.parquet') && !name.startsWith('_')).sort();
 }
 
-/** Pages the gateway has really delivered. */
+/** Pages that the gateway has really delivered. */
 function pagesServed(simulator: Simulator): number {
   return simulator.calls.all().filter((call) => call.endpoint === 'events' && call.status === 200).length;
 }
@@ -62,7 +62,7 @@ describe('backfill of three busy days', () => {
     });
   }, 240_000);
 
-  it('ends with the same lake after being killed at random moments, and asks again only for pages in flight', async () => {
+  it('ends with the same lake after being killed at random moments, and requests only pages in flight again', async () => {
     await inFreshDirectory(async (directory) => {
       const lake = join(directory, 'lake');
       const args = [
@@ -79,7 +79,7 @@ describe('backfill of three busy days', () => {
       const day = parseRange('2020-08-17', '2020-08-17');
       const wanted = Math.ceil(simulator.truth.count(day) / 1000);
       let kills = 0;
-      // Each run is killed some pages later than the last one reached, until one comes through.
+      // Each run is killed some pages later than the last one reached, until one completes.
       for (const pages of [0, 1, 5, 9, 14, 20]) {
         const running = startCommand(args);
         const before = pagesServed(simulator);
@@ -95,14 +95,14 @@ describe('backfill of three busy days', () => {
       expect(last).toMatchObject({ exitCode: 0 });
       await expectLakeHoldsTruth(lake, simulator, day);
       await expectViewsEqualFiles(lake);
-      // Two pages may be in flight at each kill, and the pages of a window that spans the cut are few.
+      // Two pages may be in flight at each kill, and a window that the kill divides has few pages.
       expect(pagesServed(simulator)).toBeLessThanOrEqual(wanted + kills * 2 + 10);
       expect(await readdir(join(lake, '_spool')).then((names) => names.filter((name) => name !== 'tmp'))).toEqual([]);
     });
   }, 240_000);
 });
 
-/** Resolves once the condition holds, looked at whenever the event loop turns; `cancel` ends the looking. */
+/** Resolves once the condition is true, checked at each turn of the event loop; `cancel` ends the checks. */
 function until(holds: () => boolean): Promise<void> & { cancel(): void } {
   let cancelled = false;
   const promise = new Promise<void>((resolve) => {

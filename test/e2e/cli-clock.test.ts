@@ -7,7 +7,7 @@ import { inFreshDirectory, inPlainDuckDb, runCommand } from './command.ts';
 const SETTLE_LAG_MS = 15 * MS_PER_MINUTE;
 const SHIFTED_CLOCK = new URL('shifted-clock.mjs', import.meta.url).href;
 
-it('a command whose clock is nine hours ahead loses no event that arrives later, and the days are reported as they are', async () => {
+it('a command whose clock is nine hours ahead loses no event that arrives later, and the days are reported correctly', async () => {
   const startMs = Math.floor(systemClock.nowMs() / MS_PER_DAY) * MS_PER_DAY - 3 * MS_PER_DAY;
   let trueMs = startMs + MS_PER_DAY + 6 * MS_PER_HOUR;
   const range = { startMs, endMs: startMs + 2 * MS_PER_DAY };

@@ -30,7 +30,7 @@ describe('init', () => {
     });
   }, 240_000);
 
-  it('is weaker than the environment, which is weaker than a flag', async () => {
+  it('is overridden by the environment, which is overridden by a flag', async () => {
     await inFreshDirectory(async (directory) => {
       const config = { baseUrl: simulator.url, from: '2020-08-17', to: '2020-08-17' };
       await writeFile(join(directory, 'edrlake.config.json'), JSON.stringify(config));
@@ -81,7 +81,7 @@ describe('looking at the API', () => {
 });
 
 describe('a lake', () => {
-  it('is exported, shown and asked', async () => {
+  it('is exported, shown and queried', async () => {
     await inFreshDirectory(async (directory) => {
       const lake = ['--lake', join(directory, 'lake')];
       const report = await runJson(['backfill', ...TWO_DAYS, '--base-url', simulator.url, ...lake]);
@@ -135,13 +135,12 @@ describe('a lake', () => {
       const event = await runCommand(['event', agentId, eventId, '--base-url', simulator.url]);
       expect(event.exitCode, event.stderr).toBe(0);
       expect(event.stdout.split('\n').length).toBeGreaterThan(10);
-      // Of the older payloads the detail names the event by its time series, so the agent shows that it is the right
-      // one.
+      // The detail of older payloads names the event by its time series, so the agent shows that it is the right one.
       expect(JSON.stringify(JSON.parse(event.stdout))).toContain(agentId);
     });
   }, 240_000);
 
-  it('is safe when the export is interrupted, which says how to go on', async () => {
+  it('is safe when the export is interrupted, which says how to continue', async () => {
     await inFreshDirectory(async (directory) => {
       const slow = await startSimulator({
         events: 30_000,
@@ -168,7 +167,7 @@ describe('a lake', () => {
 });
 
 describe('simulate', () => {
-  it('says where it listens, serves, and ends on a signal', async () => {
+  it('prints its address, serves, and ends on a signal', async () => {
     const child = spawn(process.execPath, [BINARY, 'simulate', '--events', '10', '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -182,7 +181,7 @@ describe('simulate', () => {
 });
 
 describe('demo', () => {
-  it('exports, proves and asks; a second run finds nothing new', async () => {
+  it('exports, proves and queries; a second run finds nothing new', async () => {
     await inFreshDirectory(async (directory) => {
       const first = await runCommand(['demo'], { cwd: directory });
       expect(first.exitCode, first.stderr).toBe(0);
@@ -210,7 +209,7 @@ describe('demo', () => {
   }, 240_000);
 });
 
-/** Reads the first line of a long output and goes away, as `head -1` does. */
+/** Reads the first line of a long output and ends, like `head -1`. */
 function firstLineOnly(args: readonly string[]): Promise<{ exitCode: number | null; stderr: string }> {
   const child = spawn(process.execPath, [BINARY, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => simulator.close());
 
-/** Runs once for people and once for programs, and expects both to say the same. */
+/** Runs once with text and once with JSON, and expects the same error in both. */
 async function fails(args: readonly string[], options: CommandOptions, expected: { code: string; exitCode: number }) {
   const people = await runCommand(args, options);
   expect(people.exitCode, people.stderr).toBe(expected.exitCode);
@@ -32,7 +32,7 @@ async function fails(args: readonly string[], options: CommandOptions, expected:
   return error;
 }
 
-describe('what goes wrong is one clear message with its exit code', () => {
+describe('an error is one clear message with its exit code', () => {
   it('a login that is refused', async () => {
     const env = { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: PASSWORD };
     const loginsBefore = simulator.calls.all().filter(({ endpoint }) => endpoint === 'auth').length;

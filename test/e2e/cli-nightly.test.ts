@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => simulator.close());
 
-/** The flags of every command here, for a lake of its own. */
+/** The flags of every command here, for a separate lake. */
 function flagsFor(directory: string): string[] {
   return ['--base-url', simulator.url, '--lake', join(directory, 'lake'), '--log-level', 'warn'];
 }
@@ -51,7 +51,7 @@ export default definePipeline({
 `;
 
 describe('every night', () => {
-  it('syncs, says when there is nothing, shows how fresh the lake is', async () => {
+  it('syncs, reports when nothing is new, shows how fresh the lake is', async () => {
     await inFreshDirectory(async (directory) => {
       const flags = flagsFor(directory);
       const without = await runCommand(['sync', ...flags]);
@@ -76,11 +76,11 @@ describe('every night', () => {
     });
   }, 240_000);
 
-  it('goes on to its own exit code when who reads its log goes away', async () => {
+  it('continues to its own exit code when the reader of its log ends', async () => {
     await inFreshDirectory(async (directory) => {
       const flags = flagsFor(directory).slice(0, -2);
       const day = ['--from', '2026-11-10', '--to', '2026-11-10'];
-      // One that is partly done, so that the code is not that of a process that merely ended.
+      // A partly done run, so that the exit code is not that of a process that merely ended.
       simulator.faults.push({ kind: 'status', status: 404, match: { endpoint: 'events', page: 1 } });
       const ended = await runCommand(['backfill', ...day, ...flags], { closeStderr: true });
       expect(ended).toMatchObject({ exitCode: 3, stderr: '' });
@@ -158,7 +158,7 @@ describe('every night', () => {
 });
 
 describe('pipelines', () => {
-  it('run from a file, tell what failed, and go on when resumed', async () => {
+  it('run from a file, report what failed, and continue when resumed', async () => {
     await inFreshDirectory(async (directory) => {
       const flags = flagsFor(directory);
       const cwd = directory;
@@ -192,10 +192,10 @@ describe('pipelines', () => {
         ['export', 'done'],
         ['pipeline', 'done'],
       ]);
-      const told = await runCommand(['runs', runId, ...flags.slice(2)]);
-      expect(told.stdout).toContain('pipeline check');
-      expect(told.stdout).toContain('2 times');
-      // The export it made is a part of it, and not what ran last.
+      const shown = await runCommand(['runs', runId, ...flags.slice(2)]);
+      expect(shown.stdout).toContain('pipeline check');
+      expect(shown.stdout).toContain('2 times');
+      // Its export is a part of it, and not the last run.
       const { lastRun, budget } = await runJson(['status', ...flags.slice(2)]);
       expect(lastRun).toMatchObject({ kind: 'pipeline', pipeline: 'check', state: 'done', runId });
       expect(budget).not.toBeNull();
@@ -235,7 +235,7 @@ describe('pipelines', () => {
     });
   }, 240_000);
 
-  it('are caught up once by the schedule, which ends on a signal', async () => {
+  it('have one run for missed due times by the schedule, which ends on a signal', async () => {
     await inFreshDirectory(async (directory) => {
       await mkdir(join(directory, 'pipelines'));
       await writeFile(join(directory, 'pipelines', 'check.ts'), PIPELINE);

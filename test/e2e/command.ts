@@ -7,7 +7,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 
 const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
 
-/** How a run of the command ended and what it printed. */
+/** The result of a run of the command. */
 export interface Ended {
   /** null when a signal ended it. */
   readonly exitCode: number | null;
@@ -19,7 +19,7 @@ export interface RunningCommand {
   readonly pid: number;
   readonly ended: Promise<Ended>;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves as soon as stderr holds the text. */
+  /** Resolves as soon as stderr contains the text. */
   said(text: string): Promise<void>;
 }
 
@@ -27,11 +27,11 @@ export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string;
-  /** As if who reads the log had gone away at once. */
+  /** Closes stderr at once, as if its reader had ended. */
   readonly closeStderr?: boolean;
 }
 
-/** Credentials of the simulated gateway, and nothing else of this process's edrlake settings. */
+/** Credentials of the simulated gateway, without this process's edrlake settings. */
 const DEMO_ENV = { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' };
 
 /** Starts the built command as a user would. */
@@ -73,14 +73,14 @@ export function runCommand(args: readonly string[], options: CommandOptions = {}
   return startCommand(args, options).ended;
 }
 
-/** Runs the command with `--json` and expects it to end well. */
+/** Runs the command with `--json` and expects success. */
 export async function runJson(args: readonly string[], options: CommandOptions = {}): Promise<Record<string, unknown>> {
   const ended = await runCommand([...args, '--json'], options);
   if (ended.exitCode !== 0) throw new Error(`exit code ${ended.exitCode}: ${ended.stdout}${ended.stderr}`);
   return JSON.parse(ended.stdout) as Record<string, unknown>;
 }
 
-/** Gives the work a fresh directory and removes it afterwards. */
+/** Runs the work in a new directory and removes it afterwards. */
 export async function inFreshDirectory<T>(work: (directory: string) => Promise<T>): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-e2e-'));
   try {
@@ -90,7 +90,7 @@ export async function inFreshDirectory<T>(work: (directory: string) => Promise<T
   }
 }
 
-/** Rows of a query in a DuckDB that knows nothing of edrlake; every value as text, NULL as null. */
+/** Rows of a query in a DuckDB without edrlake; every value as text, NULL as null. */
 export async function inPlainDuckDb(sql: string, file = ':memory:'): Promise<(string | null)[][]> {
   const instance = await DuckDBInstance.create(file, file === ':memory:' ? {} : { access_mode: 'READ_ONLY' });
   try {

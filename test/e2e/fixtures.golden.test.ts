@@ -6,7 +6,7 @@ import { type GoldenRow, goldenCases } from '../fixtures/golden.ts';
 import { inFreshDirectory, inPlainDuckDb, runCommand } from './command.ts';
 import { parquetOf } from './lake-truth.ts';
 
-/** A gateway that knows one answer: the payload's records. */
+/** A gateway with one answer: the payload's records. */
 async function serve(records: readonly string[]): Promise<{ url: string; close(): Promise<void> }> {
   const server: Server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://gateway').pathname;
@@ -27,7 +27,7 @@ async function serve(records: readonly string[]): Promise<{ url: string; close()
   };
 }
 
-/** The rows of a table as the golden files state them: ISO times, nested JSON, no NULLs. */
+/** The rows of a table in the form of the golden files: ISO times, nested JSON, no NULLs. */
 async function storedRows(lake: string, table: string, order: string): Promise<GoldenRow[]> {
   const files = await inPlainDuckDb(`select count(*) from glob('${lake}/${table}/*/*.parquet')`);
   if (files[0]?.[0] === '0') return [];

@@ -44,7 +44,7 @@ it('a disk that refuses lake.duckdb loses no data, and the message says so', asy
       expect(first.text).toContain('files may not be so large here (EFBIG) [VIEWS_STALE]');
       const asked = await runCommand(['query', 'select event_id from events', '--lake', lake, '--format', 'csv']);
       expect(asked.stdout).toBe('event_id\nF_0\nF_1\nF_2\n');
-      // The next command that writes brings it up to date, and fetches nothing again.
+      // The next command that writes updates it, and fetches nothing again.
       const pages = gateway.asked('events');
       expect(await runJson(args)).toMatchObject({ outcome: 'done' });
       expect(gateway.asked('events')).toBe(pages);
@@ -55,7 +55,7 @@ it('a disk that refuses lake.duckdb loses no data, and the message says so', asy
   }
 });
 
-it('a pipeline shows what it did before it says that lake.duckdb could not be written', async () => {
+it('a pipeline shows its work before it reports that lake.duckdb could not be written', async () => {
   const event = (index: number) => ({ id: `F_${index}`, type: 'FILE', dateTime: `2021-03-27T01:00:0${index}Z` });
   const gateway = await startCaseGateway({ events: [0, 1, 2].map(event) });
   try {

@@ -16,8 +16,8 @@ export function parquetOf(lake: string, table: string): string {
 }
 
 /**
- * Compares a lake, read from its Parquet files by a plain DuckDB, with what the simulator really holds of a range: ids
- * as a set, no duplicate, rows of every table per day, and each child row at its place.
+ * Compares a lake, read from its Parquet files by a plain DuckDB, with the data of the simulator in a range: ids as a
+ * set, no duplicate, rows of every table per day, and each child row at its position.
  */
 export async function expectLakeHoldsTruth(lake: string, simulator: Simulator, range?: TimeRange): Promise<void> {
   const truth = simulator.truth.perDay(range);
@@ -33,7 +33,7 @@ export async function expectLakeHoldsTruth(lake: string, simulator: Simulator, r
   expect(await rowsPerDay(lake, 'events')).toEqual(expectedPerDay(truth, 'events'));
   for (const [table, key] of Object.entries(CHILD_TABLES)) {
     expect(await rowsPerDay(lake, table), table).toEqual(expectedPerDay(truth, key));
-    // Indicators come in two arrays, and each counts from 0.
+    // There are two arrays of indicators, and each counts from 0.
     const array = table === 'indicators' ? 'indicator_set, ' : '';
     const misplaced = await inPlainDuckDb(
       `select count(*) from (

@@ -7,7 +7,7 @@ import { expectLakeHoldsTruth } from './lake-truth.ts';
 
 const KILLS = 20;
 
-/** A login, two pages on their way, and up to three counts of a comparison. */
+/** A login, two pages in flight, and up to three counts of a comparison. */
 const UNSEEN_PER_KILL = 6;
 
 const TASKS = ['sync', 'reconcile', 'repair', 'compact', 'vacuum', 'one-row-per-event'];
@@ -18,10 +18,10 @@ interface ListedRun {
   readonly state: string;
 }
 
-it(`the nightly pipeline, killed at ${KILLS} random moments and resumed each time, ends as if nothing had happened`, async () => {
+it(`the nightly pipeline, killed at ${KILLS} random moments and resumed each time, has the usual result`, async () => {
   const endMs = startOfDayMs(dayOf(Date.now()));
   const range = { startMs: endMs - 3 * MS_PER_DAY, endMs };
-  // Slow answers, so that the moments fall into every part of the run; all processed by now.
+  // Slow answers, so that the kills hit every part of the run; everything is processed by now.
   const lateness = [{ share: 1, minMs: 1_000, maxMs: 60_000 }];
   const simulator = await startSimulator({ events: 6_000, range, seed: 77, lateness, latencyMs: 20 });
   try {
@@ -44,7 +44,7 @@ it(`the nightly pipeline, killed at ${KILLS} random moments and resumed each tim
         starts.set(runId, (starts.get(runId) ?? 0) + 1);
         if (exitCode === null) kills += 1;
         else expect(exitCode, stdout + stderr).toBe(0);
-        // What came to its end begins anew the next night.
+        // The next night begins with a new run after one that ended.
         unfinished = exitCode === null ? runId : null;
       }
       const last = await runCommand(unfinished === null ? first : ['run', '--resume', unfinished, ...target]);
@@ -57,13 +57,14 @@ it(`the nightly pipeline, killed at ${KILLS} random moments and resumed each tim
       expect(new Set(runs.map(({ runId }) => runId))).toEqual(new Set(starts.keys()));
       let requests = 0;
       for (const { runId } of runs) {
-        const told = await runJson(['runs', runId, '--lake', lake]);
-        expect(told).toMatchObject({ state: 'done', starts: starts.get(runId) });
-        const tasks = told.tasks as { name: string; state: string }[];
+        const shown = await runJson(['runs', runId, '--lake', lake]);
+        expect(shown).toMatchObject({ state: 'done', starts: starts.get(runId) });
+        const tasks = shown.tasks as { name: string; state: string }[];
         expect(tasks.map(({ name, state }) => [name, state])).toEqual(TASKS.map((name) => [name, 'done']));
-        requests += told.requests as number;
+        requests += shown.requests as number;
       }
-      // All that the gateway saw, but for logins, what was in flight, and comparisons that a kill cut short.
+      // All requests that the gateway received, except logins, requests in flight, and comparisons that a kill
+      // interrupted.
       expect(requests).toBeLessThanOrEqual(simulator.calls.total);
       expect(requests).toBeGreaterThanOrEqual(simulator.calls.total - KILLS * UNSEEN_PER_KILL);
     });

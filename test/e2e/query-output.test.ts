@@ -10,7 +10,7 @@ import { inPlainDuckDb, runCommand, runJson } from './command.ts';
 
 const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
 const SQL = 'select event_id from events order by 1';
-/** Far more than a pipe holds. */
+/** Far more than the buffer of a pipe. */
 const MUCH = `select repeat('x', 1000) as x from range(20000)`;
 const CSV = 'event_id\nF_0\nF_1\nF_2\n';
 
@@ -103,7 +103,7 @@ describe.skipIf(!existsSync('/dev/full'))('devices and pipes are written to, nev
     expect(rows).toEqual([['F_0'], ['F_1'], ['F_2']]);
   });
 
-  it('a named pipe whose reader goes away', async () => {
+  it('a named pipe whose reader ends', async () => {
     const ask = `edrlake query "${MUCH}" --lake lake --format csv --output gone`;
     const { stdout, stderr } = await inShell(`mkfifo gone; head -c 100 gone > /dev/null & ${ask}; echo $?; wait`);
     expect({ stdout: stdout.toString(), stderr }).toMatchObject({
@@ -114,7 +114,7 @@ describe.skipIf(!existsSync('/dev/full'))('devices and pipes are written to, nev
   });
 
   it.each(['csv', 'json', 'parquet'])('a full device, as %s', async (format) => {
-    // Through a link of its own: were it replaced, the machine would lose its device.
+    // Through a separate link: if it were replaced, the machine would lose its device.
     const full = join(directory, `full-${format}`);
     await symlink('/dev/full', full);
     const { exitCode, stderr } = await query(MUCH, full, format);
@@ -125,7 +125,7 @@ describe.skipIf(!existsSync('/dev/full'))('devices and pipes are written to, nev
   });
 });
 
-it('what was there stays when the query fails', async () => {
+it('an existing file stays when the query fails', async () => {
   await writeFile(join(directory, 'kept.csv'), 'old');
   expect((await query('select error(event_id) from events', 'kept.csv')).exitCode).toBe(2);
   expect(await readFile(join(directory, 'kept.csv'), 'utf8')).toBe('old');

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { startCaseGateway } from '../cases/gateway.ts';
 import { inFreshDirectory, runCommand, startCommand } from './command.ts';
 
-it('a second run of a pipeline says in one line that the first one is at it, and ends well', async () => {
+it('a second run of a pipeline names the first one in one line, and ends with success', async () => {
   let asked = () => {};
   const isAsked = new Promise<void>((resolve) => {
     asked = resolve;
@@ -13,7 +13,7 @@ it('a second run of a pipeline says in one line that the first one is at it, and
     answer: async ({ kind }) => {
       if (kind === 'auth') return false;
       asked();
-      // No answer: the first run waits for it.
+      // Never answers: the first run waits for it.
       return new Promise<boolean>(() => {});
     },
   });

@@ -1,6 +1,6 @@
 import type { PlantedBug } from './planted-bug.ts';
 
-/** Bugs in the way from the API to the spool: requests, counts, pages. */
+/** Bugs between the API and the spool: requests, counts, pages. */
 export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'skip-last-page',

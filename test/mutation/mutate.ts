@@ -20,7 +20,7 @@ noticed, 1 when one survives or its tests say nothing, 2 for wrong options.
   --list        Print the bugs and end
   --help        Print this`;
 
-/** All tests once, without a bug; and those of one bug. */
+/** Time limits: of all tests once, without a bug; and of the tests of one bug. */
 const ALL_TESTS_MS = 1_200_000;
 const BUG_TESTS_MS = 480_000;
 
@@ -48,7 +48,7 @@ async function mutate(): Promise<number> {
     const tests = [...new Set(bugs.flatMap((bug) => bug.tests))];
     if (bugs.some(({ needsBuild }) => needsBuild === true)) build(first.directory);
     print(`Without a planted bug: ${tests.length} test files or folders …`);
-    // Tests that fail anyway would seem to notice every bug.
+    // Tests that fail without a bug would seem to notice every bug.
     const healthy = await runTests(first.directory, tests, { limitMs: ALL_TESTS_MS, maxWorkers: jobs }, stop.signal);
     if (healthy.kind !== 'passed') {
       print(`the tests fail without a planted bug: ${JSON.stringify(healthy)}`);
@@ -89,9 +89,7 @@ async function tryBug(bug: PlantedBug, directory: string): Promise<Outcome> {
   }
 }
 
-/**
- * Compiles what has changed in the copy. A planted bug may be an error of types as well: what is emitted still runs.
- */
+/** Compiles the changed files of the copy. A planted bug may be a type error: the emitted code still runs. */
 function build(directory: string): void {
   spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { cwd: directory, stdio: 'ignore' });
 }

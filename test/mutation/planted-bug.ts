@@ -1,10 +1,8 @@
-/**
- * A bug that could have been written: one replaced piece of text in one source file, and the tests that must notice it.
- */
+/** A plausible bug: one replaced text in one source file, and the tests that must notice it. */
 export interface PlantedBug {
   /** Short and unique, for `--only`. */
   readonly name: string;
-  /** What the product would do wrong, as a sentence without a subject: `skips the last page of a window`. */
+  /** The wrong behaviour, as a sentence without a subject: `skips the last page of a window`. */
   readonly effect: string;
   /** Path from the top of the repository. */
   readonly file: string;
@@ -13,11 +11,11 @@ export interface PlantedBug {
   readonly replace: string;
   /** Test files or folders, as arguments of vitest. */
   readonly tests: readonly string[];
-  /** The tests run what was built, not the sources. */
+  /** The tests run the build, not the sources. */
   readonly needsBuild?: boolean;
 }
 
-/** The source with the bug in it. @throws {Error} when the text to replace does not occur exactly once */
+/** The source with the bug. @throws {Error} when the text to replace does not occur exactly once */
 export function plant(bug: PlantedBug, source: string): string {
   const occurrences = source.split(bug.find).length - 1;
   if (occurrences !== 1) {

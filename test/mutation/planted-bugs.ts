@@ -1,7 +1,7 @@
 import { FETCHING, FLATTENING } from './fetching-bugs.ts';
 import type { PlantedBug } from './planted-bug.ts';
 
-/** Bugs in the commit protocol and in what keeps a lake whole. */
+/** Bugs in the commit protocol and in the maintenance of a lake. */
 const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'replace-log-entry',
@@ -143,7 +143,7 @@ const COMMITTING: readonly PlantedBug[] = [
   },
 ];
 
-/** Bugs in what is called proven, complete or followed. */
+/** Bugs in what is reported as proven, complete or synced. */
 const PROVING: readonly PlantedBug[] = [
   {
     name: 'cover-mismatches',

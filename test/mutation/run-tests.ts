@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What the named tests said. `broken`: a test file could not be loaded, so its tests say nothing. */
+/** The result of the named tests. `broken`: a test file could not be loaded, so its tests have no result. */
 export type TestVerdict =
   | { readonly kind: 'passed'; readonly tests: number }
   | { readonly kind: 'failed'; readonly firstFailure: string }
@@ -18,7 +18,7 @@ interface Report {
   }[];
 }
 
-/** How long tests may take, and how many files run at once. */
+/** The time limit of the tests, and how many files run at once. */
 export interface TestBounds {
   readonly limitMs: number;
   readonly maxWorkers: number;
@@ -26,7 +26,7 @@ export interface TestBounds {
 
 /**
  * Runs vitest in a copy of the repository until the first failure. A planted bug may loop for ever: tests that exceed
- * the limit are killed and say nothing.
+ * the limit are killed and have no result.
  */
 export async function runTests(
   directory: string,

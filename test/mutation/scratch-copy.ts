@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /**
- * A copy of the sources that may be changed: it shares the installed dependencies, not the packages of this repository.
+ * A copy of the sources that may be changed: it shares the installed dependencies, but not the packages of this
+ * repository.
  */
 export interface ScratchCopy {
   readonly directory: string;
@@ -31,7 +32,7 @@ export function scratchCopy(top: string): ScratchCopy {
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-/** The packages of this repository are linked to the copy, everything else to what is installed. */
+/** The packages of this repository are linked to the copy, everything else to the installed one. */
 function linkDependencies(top: string, directory: string): void {
   const from = join(top, 'node_modules');
   const to = join(directory, 'node_modules');

@@ -8,14 +8,14 @@ import { shrink } from './workload/shrink.ts';
 import { type Step, stepText } from './workload/steps.ts';
 import { loadModules } from './world/load-modules.ts';
 
-/** A world to live through, and what it is called. */
+/** A world to run, and its name. */
 interface NamedWorld extends WorldRequest {
   readonly name: string;
-  /** Flags that ask for it again. */
+  /** Flags that run it again. */
   readonly again: string;
 }
 
-/** Lives through the worlds that the command line asks for. @returns the exit code: 1 when a promise was broken */
+/** Runs the worlds that the command line requests. @returns the exit code: 1 when a promise was broken */
 export async function main(args: readonly string[]): Promise<number> {
   const request = readRequest(args);
   if (request === null) {

@@ -20,7 +20,7 @@ Lives through simulated worlds and compares each lake with the truth.
   --trace          Print every operation, and what commands say
   --help           Say this`;
 
-/** What a run of the simulation is asked for. */
+/** The options of a run of the simulation. */
 export interface SimulationRequest {
   readonly first: number;
   readonly seeds: number;
@@ -36,7 +36,7 @@ export interface SimulationRequest {
   readonly traces: boolean;
 }
 
-/** Reads the command line; null where the help is wanted or something is wrong. */
+/** Reads the command line; null where the help is requested or an option is wrong. */
 export function readRequest(args: readonly string[]): SimulationRequest | null {
   const { values } = parseArgs({
     args: [...args],

@@ -14,7 +14,7 @@ beforeAll(async () => {
 }, 120_000);
 
 describe('a simulated world', () => {
-  it('is the same, operation for operation, in two runs of one seed, and another with another seed', async () => {
+  it('is the same, operation for operation, in two runs of one seed, and differs with another seed', async () => {
     const traces = async (seed: number) => {
       const { stdout } = await simulate(['--seed', String(seed), '--steps', '3']);
       return /trace (\w{32})/.exec(stdout)?.[1];
@@ -22,12 +22,12 @@ describe('a simulated world', () => {
     const first = await traces(4);
     expect(first).toMatch(/^\w{32}$/);
     expect(await traces(5)).not.toBe(first);
-    // Worlds of one run share modules, DuckDB and what was loaded: the worlds before it must not show.
+    // Worlds of one run share modules and DuckDB: earlier worlds must not affect this one.
     const { stdout } = await simulate(['--seed', '3', '--seeds', '2', '--steps', '3']);
     expect(/seed 4: .* trace (\w{32})/.exec(stdout)?.[1]).toBe(first);
   }, 240_000);
 
-  // Others than the one that runs this: paths with colons between them.
+  // Node versions other than the running one: paths with colons between them.
   const otherNodes = (process.env.EDRLAKE_OTHER_NODES ?? '').split(':').filter((path) => path !== '');
   it.each(otherNodes)(
     'is the same with %s',
@@ -38,7 +38,7 @@ describe('a simulated world', () => {
     240_000,
   );
 
-  it('keeps all promises in the worlds that broke one once, in fixed ones, and in some that no run has seen before', async () => {
+  it('keeps all promises in worlds that broke one once, in fixed worlds, and in some new ones', async () => {
     for (const worlds of [['--corpus'], ['--seed', '1', '--seeds', '3'], ['--seeds', '2']]) {
       const { exitCode, stdout, stderr } = await simulate(worlds);
       expect(exitCode, stdout + stderr).toBe(0);

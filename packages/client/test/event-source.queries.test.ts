@@ -35,8 +35,8 @@ describe('the source', () => {
   it('sorts by the axis of the query, or as configured', async () => {
     const { gateway, source } = await sourceOf([json('[]')]);
     await source.page({ ...QUERY, axis: 'processed' }, 0, textOf, NEVER);
-    const told = createQualysSource(connect(gateway.url).client, { sort: [{ id: 'desc' }] });
-    await told.page(QUERY, 0, textOf, NEVER);
+    const configured = createQualysSource(connect(gateway.url).client, { sort: [{ id: 'desc' }] });
+    await configured.page(QUERY, 0, textOf, NEVER);
     expect(gateway.data().map(({ query }) => query.get('sort'))).toEqual([
       '[{"event.eventProcessedTime":"asc"}]',
       '[{"id":"desc"}]',

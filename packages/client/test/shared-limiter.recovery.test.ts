@@ -83,7 +83,7 @@ describe('a state that cannot be read', () => {
       '{"format":1,"account":{"answered":[[null,1]]},"concurrency":null,"nextTicket":1,"holders":[]}',
     ],
     ['binary', '\u0000\u0001\u0002'],
-  ])('is %s: nothing is known, and headers tell', async (_, text) => {
+  ])('is %s: nothing is known until headers report it', async (_, text) => {
     const { open, directory, versions } = await shareBudget();
     const before = await open(HOURLY);
     const running = await before.acquire(NEVER);

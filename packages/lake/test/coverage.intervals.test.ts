@@ -120,10 +120,10 @@ function momentOf({ proofs, nowMs }: Story, position: number): number {
 }
 
 /** The effective proof of an instant, and when it was made. */
-function lastWord(told: Story, ms: number): { readonly proof: WindowProof; readonly momentMs: number } | null {
-  for (let position = told.proofs.length - 1; position >= 0; position -= 1) {
-    const proof = told.proofs[position] as WindowProof;
-    const momentMs = momentOf(told, position);
+function effectiveProof(given: Story, ms: number): { readonly proof: WindowProof; readonly momentMs: number } | null {
+  for (let position = given.proofs.length - 1; position >= 0; position -= 1) {
+    const proof = given.proofs[position] as WindowProof;
+    const momentMs = momentOf(given, position);
     const { startMs, endMs } = proof.window.range;
     if (startMs <= ms && ms < Math.min(endMs, momentMs)) return { proof, momentMs };
   }
@@ -133,38 +133,38 @@ function lastWord(told: Story, ms: number): { readonly proof: WindowProof; reado
 describe('coverage by intervals', () => {
   test('equals a model that checks every quarter of an hour', async () => {
     await fc.assert(
-      fc.asyncProperty(story, async (told) => {
-        const lines = await coverage(told);
+      fc.asyncProperty(story, async (given) => {
+        const lines = await coverage(given);
         const found = new Map(lines.flatMap((line) => daysOfLine(line).map((day) => [day, line] as const)));
         expect(lines.flatMap(daysOfLine).length).toBe(found.size);
         for (let dayMs = DAY_1; dayMs < DAY_1 + (DAYS + 3) * MS_PER_DAY; dayMs += MS_PER_DAY) {
           const slots = Array.from({ length: MS_PER_DAY / SLOT_MS }, (_, n) => dayMs + n * SLOT_MS);
-          const words = slots.map((ms) => ({ ms, word: lastWord(told, ms) }));
-          const inLake = told.eventSlots.filter((one) => dayOf(slotMs(one)) === dayOf(dayMs)).length;
-          const known = words.filter(({ word }) => word !== null);
+          const effective = slots.map((ms) => ({ ms, last: effectiveProof(given, ms) }));
+          const inLake = given.eventSlots.filter((one) => dayOf(slotMs(one)) === dayOf(dayMs)).length;
+          const known = effective.filter(({ last }) => last !== null);
           const line = found.get(dayOf(dayMs));
           if (known.length === 0) {
             expect(line?.counted ?? null).toBeNull();
             expect(line?.inLake ?? 0).toBe(inLake);
             continue;
           }
-          const settled = ({ ms, word }: (typeof words)[number]) =>
-            word?.proof.verdict === 'proven' && ms + SLOT_MS + SETTLE_LAG_MS <= word.momentMs;
-          const isOver = dayMs + MS_PER_DAY + SETTLE_LAG_MS <= told.nowMs;
-          const verdict = known.some(({ word }) => word?.proof.verdict === 'mismatch')
+          const settled = ({ ms, last }: (typeof effective)[number]) =>
+            last?.proof.verdict === 'proven' && ms + SLOT_MS + SETTLE_LAG_MS <= last.momentMs;
+          const isOver = dayMs + MS_PER_DAY + SETTLE_LAG_MS <= given.nowMs;
+          const verdict = known.some(({ last }) => last?.proof.verdict === 'mismatch')
             ? 'mismatched'
-            : words.every(settled)
+            : effective.every(settled)
               ? 'complete'
               : isOver
                 ? 'partial'
                 : 'open';
           const counted = known.reduce(
-            (sum, { ms }) => sum + told.eventSlots.filter((one) => slotMs(one) === ms).length,
+            (sum, { ms }) => sum + given.eventSlots.filter((one) => slotMs(one) === ms).length,
             0,
           );
           expect(line).toMatchObject({ verdict, inLake });
           // Proofs by a wrong clock have counted more than the model believes them.
-          const isRight = told.proofs.every((proof, n) => countedAtOf(proof) === momentOf(told, n));
+          const isRight = given.proofs.every((proof, n) => countedAtOf(proof) === momentOf(given, n));
           if (isRight) expect(line?.counted).toBe(counted);
         }
       }),
@@ -174,15 +174,15 @@ describe('coverage by intervals', () => {
 
   test('calls nothing complete or proven that had not happened, and settled, when it was counted', async () => {
     await fc.assert(
-      fc.asyncProperty(story, async (told) => {
-        const { nowMs, proofs } = told;
+      fc.asyncProperty(story, async (given) => {
+        const { nowMs, proofs } = given;
         const proven = provenRangesOf(snapshotOf(proofs), BY_EVENT_TIME, nowMs, 0);
         for (const { endMs } of proven) {
           expect(endMs).toBeLessThanOrEqual(nowMs);
           expect(Math.max(...proofs.map(countedAtOf))).toBeGreaterThanOrEqual(endMs);
         }
         const settled = provenRangesOf(snapshotOf(proofs), BY_EVENT_TIME, nowMs, SETTLE_LAG_MS);
-        for (const line of await coverage(told)) {
+        for (const line of await coverage(given)) {
           if (line.verdict !== 'complete') continue;
           const endMs = startOfDayMs(line.lastDay) + MS_PER_DAY;
           expect(endMs + SETTLE_LAG_MS).toBeLessThanOrEqual(nowMs);
@@ -195,14 +195,14 @@ describe('coverage by intervals', () => {
 
   test('of a range is the whole, cut to its days', async () => {
     await fc.assert(
-      fc.asyncProperty(story, slot, fc.integer({ min: 1, max: SLOTS }), async (told, from, length) => {
+      fc.asyncProperty(story, slot, fc.integer({ min: 1, max: SLOTS }), async (given, from, length) => {
         const range = { startMs: slotMs(from), endMs: slotMs(from + length) };
         const perDay = async (lines: Promise<DayCoverage[]>) =>
           (await lines).flatMap((line) => daysOfLine(line).map((day) => ({ ...line, day, lastDay: day })));
-        const whole = await perDay(coverage(told));
+        const whole = await perDay(coverage(given));
         const isTouched = ({ day }: DayCoverage) =>
           startOfDayMs(day) < range.endMs && startOfDayMs(day) + MS_PER_DAY > range.startMs;
-        expect(await perDay(coverage(told, range))).toEqual(whole.filter(isTouched));
+        expect(await perDay(coverage(given, range))).toEqual(whole.filter(isTouched));
       }),
       { numRuns: 200 },
     );

@@ -84,8 +84,8 @@ describe('lake.duckdb, opened', () => {
     expect(await inDuckDb(viewFile(moved), set, ALL)).toContain(
       `lake.duckdb was written for ${old} and is attached as ${viewFile(moved)}.`,
     );
-    const told = `SET VARIABLE edrlake_lake = '${moved}'`;
-    expect(await inDuckDb(viewFile(moved), set, told, ALL)).toEqual(['a', 'b']);
+    const given = `SET VARIABLE edrlake_lake = '${moved}'`;
+    expect(await inDuckDb(viewFile(moved), set, given, ALL)).toEqual(['a', 'b']);
   });
 });
 

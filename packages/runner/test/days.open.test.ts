@@ -4,7 +4,7 @@ import { impatientClock, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 
-/** Events that become visible as they happen, and a clock that a test sets. */
+/** Exports from a gateway whose events become visible as they happen, with a clock that the test sets. */
 async function onTheDay(
   startMs: number,
   work: (stage: Stage, setNow: (nowMs: number, visibleMs?: number) => void) => Promise<void>,
@@ -57,7 +57,7 @@ describe('a day that is not over', () => {
       const failed = await backfill(DAY);
       expect(failed).toMatchObject({ outcome: 'partly', frozenAtMs: noonMs });
       simulator.faults.clear();
-      // Nothing became visible meanwhile: late events would have the window counted and fetched anew.
+      // Nothing became visible meanwhile: late events would cause the window to be counted and fetched again.
       setNow(noonMs + MS_PER_HOUR, noonMs);
       const pagesBefore = pagesServed();
       const resumed = await backfill(DAY);

@@ -20,9 +20,9 @@ it('reports the count of the plan and the one when it was fetched where they dif
 });
 
 describe('a backfill that meets failures', () => {
-  it('commits complete windows, reports the failed one, and the next run asks only for the pages it lacks', async () => {
+  it('commits complete windows, reports the failed one, and the next run requests only the missing pages', async () => {
     await onStage(EVENTS, async ({ simulator, backfill, lake, pagesServed }) => {
-      // Every try of one page fails; no other page does.
+      // Every attempt of one page fails; no other page does.
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events', page: 9 }, times: 50 });
       const first = await backfill(DAY);
       expect(first.outcome).toBe('partly');

@@ -51,7 +51,7 @@ describe('a gateway that gives smaller pages than it is asked for', () => {
     });
   });
 
-  it('a run that failed before it was sure is resumed, and finds out without asking again for its pages', async () => {
+  it('a run that failed before it was sure is resumed, and finds out without requesting its pages again', async () => {
     await onStage({ ...EVENTS, settings: { pageSize: 100, maxResultWindow: 10_000 } }, async (stage) => {
       const { simulator, backfill, lake, pagesServed } = stage;
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events', page: 12 }, times: 50 });
@@ -63,7 +63,7 @@ describe('a gateway that gives smaller pages than it is asked for', () => {
       const before = pagesServed();
       const second = await backfill(DAY);
       expect(second).toMatchObject({ outcome: 'done', resumed: true, pageSize: { asked: 100, given: 40 } });
-      // Those behind the page that failed, and those that were in flight with it.
+      // The pages after the one that failed, and those that were in flight with it.
       expect(pagesServed() - before).toBeLessThanOrEqual(Math.ceil(second.events.counted / 40) - 10);
       const journal = await readFile(join(lake.directory, '_runs', `${second.runId}.jsonl`), 'utf8');
       expect(journal).toContain('"type":"page-size"');

@@ -4,7 +4,7 @@ import { onStage, rowsOf } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 const TWO_WINDOWS = { events: 12_000, range: DAY, seed: 5 };
-/** Windows of 300 events: many of them, and quick. */
+/** Windows of 300 events: many, and quick to fetch. */
 const MANY_WINDOWS = { events: 6_000, range: DAY, seed: 5, settings: { pageSize: 100, maxResultWindow: 300 } };
 
 describe('a refusal around one page', () => {
@@ -29,7 +29,7 @@ describe('a refusal around one page', () => {
     },
   );
 
-  it('three 401s fail the window, two are got over', async () => {
+  it('three 401s fail the window, after two it is fetched', async () => {
     await onStage(TWO_WINDOWS, async ({ simulator, backfill }) => {
       simulator.faults.push({ kind: 'status', status: 401, match: { endpoint: 'events', page: 3 }, times: 3 });
       const first = await backfill(DAY);
@@ -42,7 +42,7 @@ describe('a refusal around one page', () => {
     });
   });
 
-  it('that meets window after window ends the asking politely, and all that came is in the lake', async () => {
+  it('that meets window after window ends the requests, and all complete windows are in the lake', async () => {
     await onStage(MANY_WINDOWS, async ({ simulator, backfill, lake }) => {
       simulator.faults.push({
         kind: 'status',
@@ -63,7 +63,7 @@ describe('a refusal around one page', () => {
     });
   });
 
-  it('of every token stops the run, after what came is committed', async () => {
+  it('of every token stops the run, after complete windows are committed', async () => {
     await onStage(MANY_WINDOWS, async ({ simulator, backfill, lake }) => {
       simulator.faults.push({ kind: 'status', status: 401, match: { endpoint: 'events', after: 20 }, times: 10_000 });
       await expect(backfill(DAY)).rejects.toMatchObject({ code: 'ACCESS_DENIED', exitCode: 2 });
@@ -74,7 +74,7 @@ describe('a refusal around one page', () => {
     });
   });
 
-  it('a login that is refused in the middle stops the run, after what came is committed', async () => {
+  it('a login that is refused in the middle stops the run, after complete windows are committed', async () => {
     await onStage(MANY_WINDOWS, async ({ simulator, backfill, lake }) => {
       simulator.faults.push({ kind: 'expired-token', match: { endpoint: 'events', after: 20 } });
       simulator.faults.push({ kind: 'status', status: 401, match: { endpoint: 'auth', after: 1 } });

@@ -13,7 +13,7 @@ const DAY = parseRange('2020-08-17', '2020-08-17');
 
 interface StrangeGateway {
   events: { readonly id: string; readonly dateTime: string; readonly type: string }[];
-  /** Bytes missing at the end of this number of gzipped pages. */
+  /** The number of gzipped pages whose last bytes are missing. */
   tornPages: number;
 }
 
@@ -85,11 +85,11 @@ describe('a gateway', () => {
     });
   });
 
-  it('whose count comes to agree with the lake again gets a fresh proof of the day', async () => {
+  it('whose count agrees with the lake again later gets a new proof of the day', async () => {
     const gateway: StrangeGateway = { events: [eventOn('2020-08-17', 'a'), eventOn('2020-08-17', 'b')], tornPages: 0 };
     await withGateway(gateway, async (exportDay, lake) => {
       await exportDay();
-      // The day loses an event to another day, which this gateway delivers all the same.
+      // The day loses an event to another day, which this gateway still delivers.
       gateway.events = [eventOn('2020-08-17', 'b'), eventOn('2020-08-18', 'a')];
       expect((await exportDay()).outcome).toBe('done');
       gateway.events = [eventOn('2020-08-18', 'a')];

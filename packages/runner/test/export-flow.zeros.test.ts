@@ -37,7 +37,7 @@ describe('a count that is wrong once', () => {
     });
   });
 
-  it('never makes --replace delete what is there', async () => {
+  it('never makes --replace delete existing events', async () => {
     await onStage({ events: 400, range: DAY, seed: 3 }, async (stage) => {
       await stage.backfill(DAY);
       stage.simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' } });
@@ -47,7 +47,7 @@ describe('a count that is wrong once', () => {
   });
 });
 
-describe('a stretch without events', () => {
+describe('a range without events', () => {
   it('is proven by one empty page for a whole year, as planned', async () => {
     await onStage({ events: 10, range: DAY }, async ({ simulator, ends, backfill, lake, services }) => {
       const request = { axis: 'event', ranges: [{ range: YEAR }], scope: NO_FILTER } as const;
@@ -64,7 +64,7 @@ describe('a stretch without events', () => {
     });
   });
 
-  it('is unverified where its page cannot be had, and the next run confirms it with that page', async () => {
+  it('is unverified where its page fails, and the next run confirms it with that page', async () => {
     await onStage({ events: 10, range: DAY }, async ({ simulator, backfill, lake }) => {
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events' }, times: 50 });
       const first = await backfill(YEAR);
@@ -79,14 +79,14 @@ describe('a stretch without events', () => {
       expect(simulator.calls.of('events').length - madeBefore).toBe(1);
       expect(await lake.provenRanges('event', NO_FILTER)).toEqual([YEAR]);
       expect(await verdicts()).toEqual(new Set(['complete']));
-      // What cannot be confirmed once more stays as proven as it was.
+      // A failed second confirmation does not change an earlier proof.
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events' }, times: 50 });
       expect((await backfill(YEAR)).outcome).toBe('partly');
       expect(await lake.provenRanges('event', NO_FILTER)).toEqual([YEAR]);
     });
   });
 
-  it('holds the watermark of a sync back until its page has come', async () => {
+  it('holds the watermark of a sync back until its page was fetched', async () => {
     const nowMs = DAY.endMs + 20 * MS_PER_DAY;
     const clock = impatientClock(() => nowMs);
     await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async ({ simulator, ends, services }) => {
@@ -104,7 +104,7 @@ describe('a stretch without events', () => {
 describe('a count that stays broken', () => {
   it.each([
     ['is fetched instead of compared, of a look-back', 2, 'done'],
-    ['fails that stretch alone, of a look-back', 4, 'partly'],
+    ['fails that range alone, of a look-back', 4, 'partly'],
   ])('%s', async (_, times, outcome) => {
     let nowMs = DAY.endMs - 12 * MS_PER_HOUR;
     const clock = impatientClock(() => nowMs);
@@ -119,7 +119,7 @@ describe('a count that stays broken', () => {
       expect(exported?.outcome).toBe(outcome);
       expect(exported?.windows.failed.map(({ code }) => code)).toEqual(outcome === 'done' ? [] : ['BODY_BROKEN']);
       expect([before < 400, await eventsIn(stage)]).toEqual([true, 400]);
-      // The next one counts again what could not be counted.
+      // The next sync counts the uncounted range again.
       const next = await syncNewEvents(ends, SYNC, OPTIONS, services());
       expect([next.resumed?.outcome ?? 'done', next.watermarkAfterMs]).toEqual(['done', nowMs - SYNC.settleLagMs]);
     });
@@ -134,7 +134,7 @@ describe('a count that stays broken', () => {
 });
 
 describe('a sync whose counts say zero', () => {
-  it('in error, of what is new, does not move past it', async () => {
+  it('by mistake, in the new range, does not advance past it', async () => {
     let nowMs = DAY.endMs + 20 * MS_PER_DAY;
     const clock = impatientClock(() => nowMs);
     await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {
@@ -148,7 +148,7 @@ describe('a sync whose counts say zero', () => {
     });
   });
 
-  it('in error, of the look-back where the lake has none either, still finds what became visible there', async () => {
+  it('by mistake, in a look-back without rows in the lake, still finds the events that became visible there', async () => {
     let nowMs = DAY.endMs + 20 * MS_PER_DAY;
     const clock = impatientClock(() => nowMs);
     await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {
@@ -163,7 +163,7 @@ describe('a sync whose counts say zero', () => {
     });
   });
 
-  it('rightly costs two counts and one page, over the look-back and what is new together', async () => {
+  it('correctly costs two counts and one page, over the look-back and the new range together', async () => {
     let nowMs = DAY.endMs + 20 * MS_PER_DAY;
     const clock = impatientClock(() => nowMs);
     await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {

@@ -22,7 +22,8 @@ export interface Stage {
 }
 
 /**
- * Waits are over at once, so that back-offs do not slow a test down; the time is the machine's unless a test sets it.
+ * A clock whose waits are over at once, so that back-offs do not slow a test down; its time is the machine's unless a
+ * test sets it.
  */
 export function impatientClock(nowMs: () => number = systemClock.nowMs): Clock {
   return {
@@ -35,7 +36,7 @@ export function impatientClock(nowMs: () => number = systemClock.nowMs): Clock {
 
 export const OPTIONS: ExportOptions = { concurrency: 2, batchBytes: 16 * 1024 * 1024, force: false, replace: false };
 
-/** Builds the stage, does the work on it, and takes everything down again. */
+/** Builds the stage, runs the work on it, and removes it again. */
 export async function onStage<T>(
   options: SimulatorOptions & {
     readonly settings?: Partial<ConnectionSettings>;

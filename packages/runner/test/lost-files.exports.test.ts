@@ -48,7 +48,7 @@ it.each([
   });
 });
 
-it('a sync brings back what it meets again, and says what it does not', async () => {
+it('a sync restores the lost rows that it fetches again, and reports the others', async () => {
   await onStage(STAGE, async (stage) => {
     const { lake, ends, services, backfill } = stage;
     await backfill(DAYS);

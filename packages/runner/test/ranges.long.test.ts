@@ -64,7 +64,7 @@ describe.each(['on', 'off'] as const)(
   },
 );
 
-it('the future is left out of a request, and refused where the request has nothing else', async () => {
+it('the future is cut from a request, and refused where the request is only in the future', async () => {
   await onStage({ events: 100, range: WEEK }, async ({ ends, services, lake, backfill }) => {
     const ahead = parseRange('2130-01-01', '2130-01-02');
     await expect(backfill(ahead)).rejects.toMatchObject({ code: 'RANGE_INVALID' });

@@ -36,7 +36,7 @@ describe('reconcile', () => {
     });
   });
 
-  it('calls a day unverified that was never fetched, and keeps what retention took away as a match', async () => {
+  it('reports a day as unverified that was never fetched, and events that retention removed as a match', async () => {
     await onStage({ ...SETUP, nullIdShare: 0 }, async (stage) => {
       const sixDays = { startMs: WEEK.startMs, endMs: WEEK.endMs - MS_PER_DAY };
       await stage.backfill(sixDays);
@@ -48,14 +48,14 @@ describe('reconcile', () => {
   });
 });
 
-it('believes the lake, not an old proof, how many dated rejects there are', async () => {
+it('counts dated rejects in the lake, not in an old proof', async () => {
   const day = parseRange('2020-08-17', '2020-08-17');
   await onStage({ events: 300, range: day, seed: 4 }, async (stage) => {
     const { lake, simulator, ends, services } = stage;
     await stage.backfill(day);
     const [proof] = (await lake.snapshot()).proofs;
     if (proof === undefined) throw new Error('no proof');
-    // As one that took in a reject whose event came in readable form since; another event of the day is missing.
+    // A proof with a reject whose event came in readable form since; another event of the day is missing.
     const older = { ...proof, counted: 301, fetched: 301, rejected: 1, rejectedPerDay: { '2020-08-17': 1 } };
     await lake.commit({ batch: null, proofs: [older], runId: 'test', replace: false });
     simulator.addEvents({ events: 1, range: day });
@@ -107,11 +107,11 @@ describe('a count of days that is wrong once', () => {
     });
   });
 
-  it('leaves days unverified that an API calls empty whose pages are not', async () => {
+  it('leaves days unverified that the API counts as empty although their pages are not', async () => {
     await onStage({ ...SETUP, nullIdShare: 0 }, async (stage) => {
       await stage.backfill(oneDayLess);
       stage.simulator.calls.clear();
-      // All counts agree with each other, by day and in sum.
+      // All counts agree with each other, by day and in total.
       stage.simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' }, times: 1_000 });
       const days = await compare(stage);
       expect(new Set(days.map(({ verdict }) => verdict))).toEqual(new Set(['unverified']));
@@ -134,7 +134,7 @@ describe('a count of days that is wrong once', () => {
     });
   });
 
-  it('is asked for once more, at one request, where quiet days are quiet', async () => {
+  it('is requested once more, with one request, where the other days have no events', async () => {
     await onStage({ ...SETUP, events: 10, range: parseRange('2020-08-19', '2020-08-19') }, async (stage) => {
       await stage.backfill(WEEK);
       stage.simulator.calls.clear();
@@ -166,13 +166,13 @@ describe('repair', () => {
       expect(report.exported?.outcome).toBe('done');
       expect(agreementOf(await compare(stage))).toBe('match');
       expect(await idsOf(stage)).toEqual([...simulator.truth.ids()].sort());
-      // Two days of seven were touched, so no more than their pages and a few counts were asked for.
+      // Two of seven days were changed, so only their pages and a few counts were requested.
       expect(pagesServed() - pagesBefore).toBeLessThanOrEqual(6);
       expect(connection.requestsMade() - requestsBefore).toBeLessThanOrEqual(12);
     });
   });
 
-  it('finds one late event in a busy day and fetches a stretch of it only', async () => {
+  it('finds one late event in a busy day and fetches only a range of it', async () => {
     await onStage({ events: 30_000, range: parseRange('2020-08-17', '2020-08-17'), seed: 8 }, async (stage) => {
       const { simulator, ends, services, backfill, pagesServed } = stage;
       const day = parseRange('2020-08-17', '2020-08-17');
@@ -184,14 +184,14 @@ describe('repair', () => {
       const { stretches } = await repair(ends, days, OPTIONS, services());
       expect(stretches.length).toBe(1);
       expect(pagesServed()).toBe(1);
-      // One count of the day and one histogram; what is fetched is not counted again.
+      // One count of the day and one histogram; the fetched ranges are not counted again.
       expect(simulator.calls.of('count').map(({ params }) => params.groupBy !== undefined)).toEqual([false, true]);
       expect(await idsOf(stage)).toEqual([...simulator.truth.ids()].sort());
     });
   });
 });
 
-it('a day whose events are stored twice is no match, and repair leaves one copy of each', async () => {
+it('a day whose events are stored twice is not a match, and repair leaves one copy of each', async () => {
   const day = parseRange('2020-08-17', '2020-08-17');
   await onStage({ events: 300, range: day, seed: 4 }, async (stage) => {
     const { simulator, services } = stage;
@@ -217,7 +217,7 @@ it('a day whose events are stored twice is no match, and repair leaves one copy 
   });
 });
 
-it('a histogram that puts events into other hours is found out, and the lake is repaired all the same', async () => {
+it('a histogram that puts events into other hours is noticed, and the lake is still repaired', async () => {
   const day = parseRange('2020-08-17', '2020-08-17');
   await onStage({ events: 5_000, range: day, seed: 9 }, async (stage) => {
     const { simulator, ends, services, backfill } = stage;
@@ -225,7 +225,7 @@ it('a histogram that puts events into other hours is found out, and the lake is 
     simulator.addEvents({ events: 3, range: { startMs: day.startMs + 9_000_000, endMs: day.startMs + 9_060_000 } });
     const days = await reconcile(ends, { range: day, by: 'day' }, services());
     const { source } = ends;
-    // As a platform that counts in local time, nine hours off.
+    // As on a platform that counts in local time, nine hours off.
     const shiftMs = 9 * 3_600_000;
     const histogram: typeof source.histogram = async (query, bucketMs, signal) => {
       const range = { startMs: query.range.startMs - shiftMs, endMs: query.range.endMs - shiftMs };

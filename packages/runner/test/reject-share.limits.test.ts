@@ -55,7 +55,7 @@ test('a window with too many rejects is never proven, even if its run dies', asy
 
 const RANGE = parseRange('2020-08-17', '2020-08-26');
 const SETUP = { events: 1_000, range: RANGE, seed: 5, nullIdShare: 0.04 };
-/** Days apart from each other are windows of their own. */
+/** Days apart from each other are separate windows. */
 const APART = [0, 2, 4, 6, 8];
 const REQUEST = {
   axis: 'event',
@@ -106,7 +106,7 @@ test('windows with few rejects each, too many together, are not proven where a r
   });
 });
 
-test('windows that a run takes back are proven again where what comes later makes the rejects few', async () => {
+test('windows that a run commits as rejected are proven again where later windows make the rejects few', async () => {
   await onStage({ ...SETUP, seed: 8, nullIdShare: 0.03 }, async (stage) => {
     const days = stage.simulator.truth.perDay().filter((_, day) => APART.includes(day));
     const upTo = (count: number) => {
@@ -134,7 +134,7 @@ test('windows that a run takes back are proven again where what comes later make
   });
 });
 
-test('a window with too many rejects is not proven, however few they are among all records of the run', async () => {
+test('a window with too many rejects is not proven, even if they are few among all records of the run', async () => {
   await onStage({ ...SETUP, events: 5_000 }, async (stage) => {
     const days = stage.simulator.truth.perDay().filter((_, day) => APART.includes(day));
     const shareOf = (some: typeof days) => {

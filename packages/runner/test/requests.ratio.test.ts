@@ -6,7 +6,7 @@ import { onStage } from './flow-stage.ts';
 const WEEK = parseRange('2020-08-17', '2020-08-23');
 const REQUEST = { axis: 'event', ranges: [{ range: WEEK }], scope: NO_FILTER } as const;
 
-/** 60 % of every day inside five minutes of it. */
+/** Bursts: 60 % of the events of each day within five minutes. */
 function burstsOf(events: number, days: number) {
   return Array.from({ length: days }, (_, day) => ({
     startMs: WEEK.startMs + day * MS_PER_DAY + 9 * MS_PER_HOUR,
@@ -15,7 +15,7 @@ function burstsOf(events: number, days: number) {
   }));
 }
 
-/** What the gateway is like, and the share of requests over the lower bound that it allows. */
+/** The shape of the data, and the share of requests over the lower bound that it may take. */
 const LOADS = [
   { load: 'a daily profile, with histograms', profile: () => ({}), shape: 'epoch', target: 1.05 },
   {
@@ -35,20 +35,20 @@ describe('requests that an export of 1,000,000 events takes, over the lower boun
       expect(windowPlan.events).toBe(1_000_000);
       expect(requests.lowerBound).toBe(1_000);
       expect(requests.planned / requests.lowerBound).toBeLessThanOrEqual(target);
-      // What planning says it has spent is what the gateway has seen.
+      // The requests that planning reports are those that the gateway received.
       expect(simulator.calls.of('count').length).toBe(requests.planning);
     });
   });
 });
 
-describe('requests that an export is planned to take are those that the gateway sees', () => {
+describe('the planned requests of an export are those that the gateway receives', () => {
   it.each(LOADS)('$load', async ({ profile, shape }) => {
     // As many pages in a window as with a million events, but smaller ones, so that all of them can be fetched.
     const setup = { ...setupOf(6_000, { profile, shape }, 2), settings: { pageSize: 50, maxResultWindow: 500 } };
     await onStage(setup, async ({ simulator, backfill }) => {
       const { outcome, requests, requestsMade } = await backfill(setup.range);
       expect(outcome).toBe('done');
-      // A plan counts a histogram as one request; where the first way of asking is refused, the second is tried once.
+      // A plan counts a histogram as one request; where the first kind is refused, the second is tried once.
       const probes = simulator.calls.of('time-buckets').length;
       expect(probes).toBe(shape === 'unsupported' ? 1 : 0);
       expect(simulator.calls.total).toBe(requests.planned + probes);
@@ -57,7 +57,7 @@ describe('requests that an export is planned to take are those that the gateway 
   });
 });
 
-/** A week unless there are to be fewer days. */
+/** A week, unless fewer days are given. */
 function setupOf(events: number, { profile, shape }: Pick<(typeof LOADS)[number], 'profile' | 'shape'>, days = 7) {
   const range = { startMs: WEEK.startMs, endMs: WEEK.startMs + days * MS_PER_DAY };
   return { events, range, seed: 6, profile: profile(events, days), histogramShape: shape, timeBuckets: false };

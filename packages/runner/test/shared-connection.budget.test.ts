@@ -32,7 +32,7 @@ it('two connections of one lake and account share requests, limits and places', 
   const { simulator, open, budgets } = await stage({ rateLimit, concurrencyLimit: 1 });
   const nightly = await open('demo', 'high');
   const backfill = await open();
-  // The first answer says that there is one place.
+  // The first answer reports one place.
   await nightly.client.count({}, NEVER);
   const work = [nightly, backfill, nightly, backfill].map(async ({ client }) => {
     for (let n = 0; n < 4; n++) await client.count({}, NEVER);
@@ -42,7 +42,7 @@ it('two connections of one lake and account share requests, limits and places', 
   expect(simulator.calls.mostRunning).toBe(1);
   expect(simulator.calls.all().filter(({ status }) => status === 429)).toEqual([]);
   expect(nightly.client.limits().requestsLeft).toBe(23);
-  // A fifth is kept for the nightly run.
+  // A fifth is reserved for the nightly run.
   expect(backfill.client.limits().requestsLeft).toBe(15);
   await nightly.close();
   expect(backfill.client.limits()).toMatchObject({ requestsLeft: 23, requests: 40 });
@@ -58,7 +58,7 @@ it('a later connection begins with what the earlier ones have used and learned',
   expect(second.client.limits()).toMatchObject({ requests: 50, windowSeconds: 600, requestsLeft: 49 });
 });
 
-it('another account has a budget of its own', async () => {
+it('another account has a rate limiter of its own', async () => {
   const { open, budgets } = await stage({});
   const first = await open();
   const other = await open('another', 'normal', { rateLimit: { requests: 7, windowSeconds: 60 } });
@@ -67,7 +67,7 @@ it('another account has a budget of its own', async () => {
   expect(await budgets()).toHaveLength(2);
 });
 
-it('settings that cannot work are refused, and leave nothing behind that holds others up', async () => {
+it('settings that cannot work are refused, and leave nothing that blocks others', async () => {
   const { open } = await stage({});
   await expect(open('demo', 'high', { baseUrl: 'http://example.com' })).rejects.toMatchObject({ code: 'URL_INVALID' });
   await expect(open('demo', 'high', { pageSize: 0 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });

@@ -25,7 +25,7 @@ interface World {
   jump: { afterRequests: number; toMs: number } | null;
 }
 
-/** A gateway into which events keep arriving, and a machine whose clock is wrong. */
+/** A gateway that keeps receiving events, and a machine with a wrong clock. */
 async function inWorld(
   work: (world: World, stage: Stage, sync: () => ReturnType<typeof syncNewEvents>) => Promise<void>,
   gatewaySkewMs: number | null = 0,
@@ -119,7 +119,7 @@ describe('a clock of this machine that is wrong loses nothing and proves nothing
     120_000,
   );
 
-  it('and a gateway whose clock falls behind what is proven is named', async () => {
+  it('and a gateway whose clock is behind the proofs is named', async () => {
     await inWorld(async (world, _, sync) => {
       await sync();
       world.skewMs = 9 * MS_PER_HOUR;
@@ -130,7 +130,7 @@ describe('a clock of this machine that is wrong loses nothing and proves nothing
     });
   }, 120_000);
 
-  it('without a Date header it is all there is, and doctor says so', async () => {
+  it('without a Date header it is the only clock, and doctor says so', async () => {
     await inWorld(async (world, stage, sync) => {
       const report = await sync();
       expect(report.clocks.serverMs).toBeNull();
@@ -172,7 +172,7 @@ it('proofs of a clock nine hours ahead, without a Date, are not believed once th
     expect(await watermarkOf(stage.lake, 'processed', NO_FILTER, world.trueMs)).toBeLessThan(
       provenMs + REQUEST.settleLagMs + 1,
     );
-    // The second time its date has passed, and only the proofs that were committed after it tell that it was wrong.
+    // The second time its date has passed, and only the proofs that were committed after it show that it was wrong.
     for (const hours of [0, 12]) {
       world.trueMs += hours * MS_PER_HOUR;
       const repaired = await sync();

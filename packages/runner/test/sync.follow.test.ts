@@ -41,7 +41,7 @@ describe('sync', () => {
     });
   });
 
-  it('holds the watermark back while a window fails, exports new events, and asks for no page twice', async () => {
+  it('holds the watermark back while a window fails, exports new events, and requests no page twice', async () => {
     let nowMs = WEEK.endMs - MS_PER_DAY;
     const clock = impatientClock(() => nowMs);
     await onStage({ events: 16_000, range: WEEK, nowMs, clock }, async (stage) => {

@@ -13,13 +13,13 @@ const REQUEST = {
   settleLagMs: 15 * MS_PER_MINUTE,
 } as const;
 
-it('a month of nightly syncs, with events up to five days late, ends complete with hardly a wasted request', async () => {
+it('a month of nightly syncs, with events up to five days late, ends complete with almost no wasted request', async () => {
   let nowMs = MONTH.startMs;
   const clock = impatientClock(() => nowMs);
   const setup = { events: 33_000, range: MONTH, seed: 30, nowMs, clock, settings: { pageSize: PAGE_SIZE } };
   await onStage(setup, async ({ simulator, ends, services, lake }) => {
     let storedBefore = 0;
-    // Five more nights, until the last late event has been processed, and one that brings what settled last.
+    // Five more nights, until the last late event has been processed, and one for the events that settled last.
     for (let night = 1; night <= 36; night += 1) {
       nowMs = MONTH.startMs + night * MS_PER_DAY;
       simulator.setNow(nowMs);
@@ -30,7 +30,7 @@ it('a month of nightly syncs, with events up to five days late, ends complete wi
       const [[stored] = []] = await rowsOf(lake, 'select count(*) from events');
       const newEvents = Number(stored) - storedBefore;
       storedBefore += newEvents;
-      // A night too quiet for the ratio to say anything still has its login and two counts.
+      // A night with few events still needs its login and two counts, so its ratio means nothing.
       const allowed = Math.max(1.1 * Math.ceil(newEvents / PAGE_SIZE) + 1, Math.ceil(newEvents / PAGE_SIZE) + 4);
       expect(simulator.calls.total - callsBefore, `night ${night}`).toBeLessThanOrEqual(allowed);
     }
@@ -45,7 +45,7 @@ it('a month of nightly syncs, with events up to five days late, ends complete wi
     expect(again).toMatchObject({ reopened: [], watermarkAfterMs: nowMs - REQUEST.settleLagMs });
     expect(again.exported?.events).toMatchObject({ fetched: 0, new: 0 });
     expect((await lake.snapshot()).files).toEqual(files);
-    // Two counts and the empty page that confirms them. One more is the login of a command of its own.
+    // Two counts and the empty page that confirms them. One more is the login of a separate command.
     expect(simulator.calls.total - callsBefore).toBeLessThanOrEqual(3);
   });
 }, 240_000);

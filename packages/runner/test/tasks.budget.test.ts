@@ -41,7 +41,7 @@ it('the tasks of a pipeline use the shared limiter of the lake, and nightly task
   expect(counted).toBe(100);
   const backfill = await connectSharing(connection, { lakeDirectory, priority: 'normal' }, services);
   onTestFinished(() => backfill.close());
-  // One request is spent, and a fifth is kept for the night.
+  // One request is used, and a fifth is reserved for the night.
   expect(backfill.client.limits()).toMatchObject({ requests: 40, requestsLeft: 31 });
   expect(await remainingRequests(lakeDirectory, null, systemClock.nowMs())).toMatchObject({
     requestsLeft: 39,
@@ -52,7 +52,7 @@ it('the tasks of a pipeline use the shared limiter of the lake, and nightly task
   expect(simulator.calls.dataTotal).toBe(1);
 });
 
-it('asking what a task would do makes nothing on disk, and counts in the account where there is a lake', async () => {
+it('describing what a task would do creates nothing on disk, and uses the shared limiter where there is a lake', async () => {
   const { lakeDirectory, parent, services, connection, open } = await stage();
   const query = { axis: 'event', range: DAY, cuts: [], scope: { filter: null, state: null } } as const;
   await open('normal').askSource((source) => source.count(query, NEVER));

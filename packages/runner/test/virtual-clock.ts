@@ -5,7 +5,7 @@ interface Sleeper {
   wake(): void;
 }
 
-/** A clock whose time passes only when the test says so. */
+/** A clock whose time passes only when the test moves it. */
 export interface VirtualClock extends Clock {
   /** Resolves when at least this number are asleep: everything else then waits for time to pass. */
   untilSleeping(count: number): Promise<void>;
@@ -13,7 +13,7 @@ export interface VirtualClock extends Clock {
   wakeNext(count?: number): Promise<number>;
   /** Wakes the sleepers that are due until then, one after the other, each time once `count` are asleep. */
   passUntil(instantMs: number, count?: number): Promise<void>;
-  /** Sets the clock, as a suspended machine or a person does: sleepers still sleep for the rest of their time. */
+  /** Sets the clock, like a suspended machine or a user: sleepers still sleep for the rest of their time. */
   jumpTo(instantMs: number): void;
 }
 

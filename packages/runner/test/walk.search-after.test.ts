@@ -6,11 +6,11 @@ import { onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 const WEEK = parseRange('2020-08-17', '2020-08-23');
-/** Small pages: walking is about how many there are, not how large. */
+/** Small pages: only their number matters here. */
 const PAGES = { pageSize: 50, maxResultWindow: 200 } as const;
 const EVENTS = { events: 600, range: DAY, seed: 5, settings: { ...PAGES, walk: 'searchAfter' } } as const;
 
-/** Everything in the lake that says what the events are, as one number a table. */
+/** The content of all tables, as one number for each. */
 const CONTENT = `
   select 'events' as name, count(*), count(distinct event_id), bit_xor(hash(events::varchar)) from events
   union all select 'certificates', count(*), count(distinct event_id), bit_xor(hash(certificates::varchar)) from certificates
@@ -59,7 +59,7 @@ describe('a backfill that walks with searchAfter', () => {
     });
   });
 
-  it.each(['truncated', 'reset', 'expired-token'] as const)('comes through %s without a trace', async (kind) => {
+  it.each(['truncated', 'reset', 'expired-token'] as const)('has the same result after %s', async (kind) => {
     await onStage({ ...EVENTS, events: 180 }, async ({ simulator, backfill, lake }) => {
       simulator.faults.push({ kind, match: { endpoint: 'search-after', after: 2 } });
       expect((await backfill(DAY)).outcome).toBe('done');
@@ -67,16 +67,19 @@ describe('a backfill that walks with searchAfter', () => {
     });
   });
 
-  it.each(['duplicate-row', 'missing-row'] as const)('finds %s by its numbers and walks again', async (kind) => {
-    await onStage({ ...EVENTS, events: 180 }, async ({ simulator, backfill, lake, events }) => {
-      simulator.faults.push({ kind, match: { endpoint: 'search-after', after: 1 } });
-      expect((await backfill(DAY)).outcome).toBe('done');
-      expect(events.filter(({ type }) => type === 'window-refetch')).toHaveLength(1);
-      expect((await lake.coverage())[0]).toMatchObject({ verdict: 'complete', inLake: 180 });
-    });
-  });
+  it.each(['duplicate-row', 'missing-row'] as const)(
+    'finds %s by its numbers and reads the pages again',
+    async (kind) => {
+      await onStage({ ...EVENTS, events: 180 }, async ({ simulator, backfill, lake, events }) => {
+        simulator.faults.push({ kind, match: { endpoint: 'search-after', after: 1 } });
+        expect((await backfill(DAY)).outcome).toBe('done');
+        expect(events.filter(({ type }) => type === 'window-refetch')).toHaveLength(1);
+        expect((await lake.coverage())[0]).toMatchObject({ verdict: 'complete', inLake: 180 });
+      });
+    },
+  );
 
-  it('takes an event over that arrives ahead of the walk', async () => {
+  it('includes an event that arrives ahead of the cursor', async () => {
     await onStage({ ...EVENTS, events: 180 }, async ({ simulator, backfill, lake }) => {
       const addition = { events: 1, range: { startMs: DAY.endMs - 1_000, endMs: DAY.endMs } };
       simulator.faults.push({ kind: 'late-arrival', addition, match: { endpoint: 'search-after', after: 1 } });
@@ -85,7 +88,7 @@ describe('a backfill that walks with searchAfter', () => {
     });
   });
 
-  it('calls cursors that go in circles a mismatch, and repairs it once they do not', async () => {
+  it('reports cursors that repeat as a mismatch, and repairs it once they do not', async () => {
     await onStage({ ...EVENTS, events: 180 }, async ({ ends, backfill, lake, events }) => {
       const { cursor } = ends.source;
       if (cursor === null) throw new TypeError('expected a source with cursors');
@@ -97,7 +100,7 @@ describe('a backfill that walks with searchAfter', () => {
         return { ...answer, next: stuck };
       };
       expect((await backfill(DAY)).outcome).toBe('mismatch');
-      // Two pages a try: the second one names the cursor it was asked for with.
+      // Two pages for each attempt: the second one names the cursor of its request.
       expect(events.filter(({ type }) => type === 'page')).toHaveLength(6);
       expect((await lake.coverage())[0]?.verdict).toBe('mismatched');
       cursor.page = page;
@@ -123,7 +126,7 @@ describe('planning with time buckets', () => {
         const { windowPlan } = await planExport(ends.source, request, services());
         expect(windowPlan.events).toBe(100_000);
         expect(simulator.calls.of('time-buckets').length).toBeGreaterThan(0);
-        // Logins, counts and what turned out not to exist are in the log; pages follow as planned.
+        // Logins, counts and refused endpoints are in the log; pages follow as planned.
         const requests = simulator.calls.total + windowPlan.pages;
         expect(requests / windowPlan.lowerBound).toBeLessThanOrEqual(1.1);
       });
@@ -151,7 +154,7 @@ describe('diagnosing', () => {
     });
   });
 
-  it('says where it does not exist, and that it fails there', async () => {
+  it('reports where it does not exist, and that an export fails there', async () => {
     const lacking = { searchAfter: 'unsupported', histogramShape: 'unsupported', timeBuckets: false } as const;
     await onStage({ ...EVENTS, ...lacking, events: 100 }, async (stage) => {
       expect(await walking(stage, 'pages')).toMatchObject([{ status: 'warn' }, { status: 'ok', advice: null }]);

@@ -25,7 +25,7 @@ test('a file cut short by a power cut is an error with a way out, for reading an
   await expect(writeWatermark({ directory }, 'processed', NO_FILTER, 1_000, 'a')).rejects.toMatchObject(damaged);
 });
 
-test('a file that cannot be read is not taken for one that is not there', async () => {
+test('a file that cannot be read is not taken for a missing one', async () => {
   await mkdir(join(directory, '_runs/follow.json'));
   await expect(readWatermark({ directory }, 'processed', NO_FILTER)).rejects.toMatchObject({
     code: 'LAKE_CORRUPT',

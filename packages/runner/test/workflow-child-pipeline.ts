@@ -4,10 +4,10 @@ import { seededRandom, systemClock, systemProcesses } from '@edrlake/core';
 import { runPipeline } from '../src/workflow/engine/run-pipeline.ts';
 import { definePipeline, RUN_ID } from './workflow-stage.ts';
 
-/** How many days the pipeline works off, one file each. */
+/** The number of days that the pipeline processes, one file each. */
 export const CHILD_DAYS = 12;
 
-/** Starts or resumes the run in a folder and says each step on a line of its own. */
+/** Starts or resumes the run in a folder and prints each step as a line. */
 export async function runInChild(directory: string, resume: boolean, say: (line: string) => void): Promise<void> {
   const put = async (name: string, text: string) => {
     say(`work ${name}`);

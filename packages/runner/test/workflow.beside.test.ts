@@ -10,7 +10,7 @@ afterEach(() => stage.remove());
 const ME = ownerWith(1);
 const OTHER = ownerWith(2);
 
-/** A pipeline whose run goes on until its signal is aborted. */
+/** A pipeline whose run continues until its signal is aborted. */
 function waiting() {
   let [begun, end] = [() => {}, () => {}];
   const isBegun = new Promise<void>((resolve) => {
@@ -37,7 +37,7 @@ const asking = (owner: typeof ME, alive: readonly number[]) => ({
 });
 
 describe('a pipeline that another process runs', () => {
-  it('is left alone: the second run says who is at it since when, and leaves no trace', async () => {
+  it('is left alone: the second run names that process and its start, and leaves no trace', async () => {
     const { pipeline, isBegun, end } = waiting();
     const first = stage.run(pipeline, { runId: 'first', liveness: asking(ME, [1, 2]) });
     await isBegun;
@@ -62,7 +62,7 @@ describe('a pipeline that another process runs', () => {
     expect([(await first).state, (await second).state]).toEqual(['done', 'done']);
   });
 
-  it('is run again when that process is gone', async () => {
+  it('is run again when that process is dead', async () => {
     const { pipeline, isBegun, end } = waiting();
     const first = stage.run(pipeline, { runId: 'first', liveness: asking(ME, [1, 2]) });
     await isBegun;

@@ -65,7 +65,7 @@ const pipeline = definePipeline({
 });
 
 describe('a description', () => {
-  it('says in order what each task would do, as far as that is known, and runs nothing', async () => {
+  it('lists in order what each task would do, where that is known, and runs nothing', async () => {
     const description = await describePipeline(pipeline, {
       registry,
       provided: { version: 7 },

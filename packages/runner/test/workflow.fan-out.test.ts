@@ -11,7 +11,7 @@ afterEach(() => stage.remove());
 
 const DAYS = ['2026-11-05', '2026-11-04', '2026-11-03', '2026-11-02', '2026-11-01'];
 
-/** Fails on some days a given number of times, and keeps a list of what it was called for. */
+/** Fails on some days for a number of times, and records its calls. */
 function worker(failuresByDay: Record<string, number> = {}) {
   const calls: string[] = [];
   const left = new Map(Object.entries(failuresByDay));
@@ -26,7 +26,7 @@ function worker(failuresByDay: Record<string, number> = {}) {
 }
 
 describe('a fan-out', () => {
-  it('works its parts off in their order, each with its own tries, and hands on all results', async () => {
+  it('runs its partitions in their order, each with its own attempts, and passes on all results', async () => {
     const { calls, run } = worker({ '2026-11-03': 1 });
     const seen: unknown[] = [];
     const pipeline = definePipeline({
@@ -53,7 +53,7 @@ describe('a fan-out', () => {
     expect(result.tasks[1]?.parts?.[2]).toMatchObject({ partition: '2026-11-03', state: 'done', tries: 2 });
   });
 
-  it('keeps what succeeded when a part fails; the resumed run does only that part', async () => {
+  it('keeps finished partitions when one fails; the resumed run repeats only that one', async () => {
     const { calls, run } = worker({ '2026-11-04': 1 });
     const pipeline = definePipeline({
       name: 'partly',
@@ -70,7 +70,7 @@ describe('a fan-out', () => {
     expect([second.state, second.starts, second.rows]).toEqual(['done', 2, 15]);
   });
 
-  it('fails where every part fails', async () => {
+  it('fails where every partition fails', async () => {
     const { run } = worker({ a: 1, b: 1 });
     const result = await stage.run(
       definePipeline({ name: 'none', tasks: { each: { forEach: () => ['a', 'b'], run } } }),
@@ -84,7 +84,7 @@ describe('a fan-out', () => {
     expect(result.tasks[0]).toMatchObject({ state: 'done', output: [], parts: [] });
   });
 
-  it('says mismatch when one part does', async () => {
+  it('is a mismatch when one partition is', async () => {
     const run = async ({ partition }: AnyFacts) => ({ outcome: partition === 'b' ? 'mismatch' : 'done' });
     const result = await stage.run(
       definePipeline({ name: 'cmp', tasks: { each: { forEach: () => ['a', 'b'], run } } }),
@@ -94,7 +94,7 @@ describe('a fan-out', () => {
 
   it('keeps to its own limit and to that of the run', async () => {
     const most = [0, 0];
-    // No partition goes on before the limit is reached, and then no other may start.
+    // No partition continues before the limit is reached, and then no other may start.
     const crowd = (index: number, limit: number) => {
       const gate = new EventEmitter();
       let working = 0;
@@ -148,7 +148,7 @@ describe('a fan-out', () => {
     },
   );
 
-  it('of many parts stays quick', async () => {
+  it('of many partitions stays fast', async () => {
     const days = Array.from({ length: 300 }, (_, n) => `day-${n}`);
     const run = async ({ partitionOutputs }: AnyFacts) => partitionOutputs.first?.length ?? 0;
     const pipeline = definePipeline({

@@ -26,12 +26,12 @@ async function writeExport(runId: string, ...lines: JournalLine[]): Promise<void
   await journal.close();
 }
 
-// The history looks at neither in full.
+// The history reads neither in full.
 const subject = { source: 'test', pageSize: 1_000, request: {} as ExportSelection };
 const report = { outcome: 'partly', requestsMade: 12, events: { new: 30, changed: 3 } } as unknown as ExportReport;
 
 describe('the history of a run', () => {
-  it('counts what killed tries did, as far as the journals of their exports tell', async () => {
+  it('counts the work of killed attempts by the journals of their exports', async () => {
     const clock = virtualClock(1_000);
     const pipeline = definePipeline({
       name: 'nightly',
@@ -49,7 +49,7 @@ describe('the history of a run', () => {
       planRequests: 2,
       pages: 3,
     };
-    // Of the very second in which the pipeline began, and before it in the order of ids.
+    // In the same second in which the pipeline began, and before it in the order of ids.
     await writeExport(
       `${RUN_ID.split('-')[0]}-000000`,
       { type: 'start', atMs: 1_000, owner: OWNER, subject, partOf },
@@ -67,8 +67,7 @@ describe('the history of a run', () => {
       { type: 'stop', atMs: 2_200, code: 'TIMEOUT', message: 'm' },
     );
     const run = await readRun(stage.runsDirectory, RUN_ID, dead);
-    // Two counts and two pages before the kill, one page before the stop; what was finished is in the task's own
-    // result.
+    // Two counts and two pages before the kill, one page before the stop; finished work is in the task's own result.
     expect(run).toMatchObject({ requests: 5 + 4 + 1, rows: 7, durationMs: 500 });
     expect(run.tasks).toMatchObject([{ name: 'sync', requests: 10, durationMs: 500 }]);
     expect((await listRuns(stage.runsDirectory, { limit: 3, ...dead })).map(({ requests }) => requests)).toEqual([
@@ -100,7 +99,7 @@ describe('the history of a run', () => {
       },
     });
     const running = stage.run(pipeline, { services: { ...quiet, clock } });
-    // The first try, the wait for the second, the second.
+    // The first attempt, the wait for the second, the second.
     for (let waits = 0; waits < 3; waits += 1) await clock.wakeNext();
     const result = await running;
     expect(await readRun(stage.runsDirectory, RUN_ID, alive)).toEqual(reportOf(result));
@@ -131,7 +130,7 @@ describe('the history of a run', () => {
     ]);
   });
 
-  it('shows what a living process does, and what a dead one left', async () => {
+  it('shows the work of a live process, and what a dead one left', async () => {
     const pipeline = definePipeline({
       name: 'cut',
       tasks: {

@@ -39,7 +39,7 @@ const hooks: HooksSpec = {
   onRejects: { url: 'http://localhost/rejects' },
 };
 
-/** Answers with one status after the other, null meaning none, and keeps what it was sent. */
+/** Answers with one status after the other, null for none, and records the requests. */
 function receiver(...statuses: (number | null)[]) {
   const received: { url: string; body: string; headers: Readonly<Record<string, string>> }[] = [];
   const post: PostJson = async (url, body, headers) => {
@@ -103,11 +103,11 @@ describe('the end of a run', () => {
 describe('a webhook', () => {
   it.each([
     ['no answer, a limit and an ill server are tried again', [null, 429, 503, 200], true, 4, [500, 1_000, 2_000]],
-    ['a webhook that is never accepted is given up', [null, null, null, null, 200], false, 4, [500, 1_000, 2_000]],
+    ['a webhook that is never accepted is abandoned', [null, null, null, null, 200], false, 4, [500, 1_000, 2_000]],
     ['a refusal is final', [403, 200], false, 1, []],
     ['a redirect is one', [302, 200], false, 1, []],
   ])('%s', async (_what, statuses, delivered, tries, delaysMs) => {
-    // A limit that is never reached, so that the hasty clock shows only the waits between tries.
+    // A limit that is never reached, so that the clock shows only the waits between attempts.
     const clock = hastyClock();
     const waits: number[] = [];
     const sleep = (delayMs: number, signal: AbortSignal) => {
@@ -128,7 +128,7 @@ describe('a webhook', () => {
     expect(await stage.journalText()).not.toContain('s3cret');
   });
 
-  it('that does not answer is given up after its time', async () => {
+  it('that does not answer is abandoned after its timeout', async () => {
     const clock = virtualClock();
     const post: PostJson = (_url, _body, _headers, signal) =>
       new Promise((_resolve, reject) => {

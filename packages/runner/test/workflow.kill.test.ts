@@ -34,7 +34,7 @@ async function child(mode: 'start' | 'resume', killAfterLines: number | null): P
 }
 
 describe('a process that is killed', () => {
-  it('leaves a run that others call dead, and that ends as if nothing had happened', async () => {
+  it('leaves a run that others see as died, and whose resumption has the usual result', async () => {
     const runsDirectory = join(directory, '_runs');
     const said = [await child('start', 5), await child('resume', 12)];
     const dead = await readRun(runsDirectory, RUN_ID, { isOwnerAlive });
@@ -50,7 +50,7 @@ describe('a process that is killed', () => {
     }
     expect(await readFile(join(directory, 'sum'), 'utf8')).toBe(String(CHILD_DAYS));
 
-    // What one process said to be done, no later one worked on.
+    // A task that one process reported as done is not repeated by a later one.
     for (const [index, lines] of said.entries()) {
       const done = lines.filter((line) => line.startsWith('done ')).map((line) => line.slice(5));
       const later = said.slice(index + 1).flat();
@@ -60,7 +60,7 @@ describe('a process that is killed', () => {
     expect([history.state, history.starts, history.rows]).toEqual(['done', 3, CHILD_DAYS + 2]);
   });
 
-  it('is distinguished from a living one', () => {
+  it('is distinguished from a live one', () => {
     expect(isOwnerAlive(systemProcesses.current())).toBe(true);
   });
 });

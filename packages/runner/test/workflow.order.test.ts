@@ -63,7 +63,7 @@ describe('tasks', () => {
     );
   });
 
-  it('that wait for nothing run beside each other', async () => {
+  it('that wait for nothing run in parallel', async () => {
     const arrivals = new EventEmitter();
     const [a, b] = [once(arrivals, 'a'), once(arrivals, 'b')];
     const meet = async (_facts: unknown, { task }: { task: string }) => {
@@ -74,7 +74,7 @@ describe('tasks', () => {
     expect(result.state).toBe('done');
   });
 
-  it('see the params, the results of everything upstream, and nothing else', async () => {
+  it('see the params, the results of upstream tasks, and nothing else', async () => {
     const seen: unknown[] = [];
     const pipeline = definePipeline({
       name: 'facts',
@@ -92,7 +92,7 @@ describe('tasks', () => {
     ]);
   });
 
-  it('get what the caller provides, and who they are', async () => {
+  it('get the provided value and their own identity', async () => {
     const seen: unknown[] = [];
     const lake = { name: 'lake' };
     const registry = {
@@ -116,7 +116,7 @@ describe('a failure', () => {
     throw new TypeError('the password is hunter2');
   };
 
-  it('skips what needs it, runs what watches for it, and leaves the rest alone', async () => {
+  it('skips dependent tasks, runs tasks with the condition failure, and leaves the rest alone', async () => {
     const pipeline = definePipeline({
       name: 'failing',
       tasks: {
@@ -143,7 +143,7 @@ describe('a failure', () => {
     expect(result.error).toEqual({ code: 'TASK_FAILED', message: 'task "bad" threw TypeError' });
   });
 
-  it('that does not come leaves what watches for it idle, and everything that needs that', async () => {
+  it('that does not happen skips tasks with the condition failure, and everything that needs them', async () => {
     const pipeline = definePipeline({
       name: 'fine',
       tasks: {
@@ -157,13 +157,13 @@ describe('a failure', () => {
     expect(statesOf(result)).toEqual({ good: 'done', alarm: 'skipped', afterAlarm: 'skipped' });
   });
 
-  it('of a foreign kind shows its words to who watches, and to no file', async () => {
+  it('of another class is quoted for the user who watches, and in no file', async () => {
     await stage.run(definePipeline({ name: 'leaky', tasks: { bad: { run: fail } } }));
     expect(await stage.journalText()).not.toContain('hunter2');
     expect(JSON.stringify(stage.events)).toContain('hunter2');
   });
 
-  it('is what returning something a journal cannot keep is', async () => {
+  it('is also a result that a journal cannot store', async () => {
     const run = async () => ({ when: new Date(0) });
     const result = await stage.run(definePipeline({ name: 'dated', tasks: { bad: { run } } }));
     expect(result.tasks[0]?.error).toEqual({
@@ -174,7 +174,7 @@ describe('a failure', () => {
 });
 
 describe('a mismatch', () => {
-  it('counts as a result: what needs it runs, and the run says so at the end', async () => {
+  it('counts as a result: dependent tasks run, and the run ends as a mismatch', async () => {
     const pipeline = definePipeline({
       name: 'comparing',
       tasks: {

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => stage.remove());
 
-/** A pipeline over a store that tasks change idempotently; `calls` says what really ran. */
+/** A pipeline over a store that tasks change idempotently; `calls` records which tasks ran. */
 function storePipeline(badDay: string | null = null) {
   const store = new Map<string, number>();
   const calls: string[] = [];
@@ -54,7 +54,7 @@ function storePipeline(badDay: string | null = null) {
   return { pipeline, store, calls };
 }
 
-/** What a resumed run must have in common with one that was never interrupted. */
+/** The part of a result that a resumed run must share with an uninterrupted one. */
 function essence(result: RunResult) {
   const { state, params, startedAtMs, requests, rows } = result;
   const tasks = result.tasks.map(({ name, state: standing, output, parts }) => ({
@@ -66,7 +66,7 @@ function essence(result: RunResult) {
   return { state, params, startedAtMs, requests, rows, tasks };
 }
 
-/** What a journal calls finished: task names, and parts. */
+/** The finished tasks and partitions of a journal. */
 function finishedIn(lines: readonly string[]): Set<string> {
   const ends = lines.map((line) => JSON.parse(line)).filter(({ type }) => type === 'task-end');
   return new Set(
@@ -89,7 +89,7 @@ describe('a run whose process died', () => {
       const torn = journal[kept]?.slice(0, -7) ?? '';
       await stage.writeJournal(`${lines.join('\n')}\n${torn}`);
       const again = storePipeline(badDay);
-      // What was journaled as finished had changed the store before.
+      // A task that was journaled as finished had changed the store before.
       const finished = finishedIn(lines);
       for (const [key, value] of whole.store) if (finished.has(key)) again.store.set(key, value);
 
@@ -100,7 +100,7 @@ describe('a run whose process died', () => {
       const needsNothingAgain = badDay === null ? finished : new Set(['list', 'd1', 'd3', 'beside']);
       expect(again.calls.filter((key) => finished.has(key) && needsNothingAgain.has(key))).toEqual([]);
 
-      // And again: a finished run is not run a second time.
+      // Resumed once more: a finished run is not repeated.
       again.calls.length = 0;
       if (result.state === 'mismatch') {
         expect(essence(await stage.resume(again.pipeline))).toEqual(expected);
@@ -126,7 +126,7 @@ describe('a run whose process died', () => {
 });
 
 describe('a failed run', () => {
-  it('that is resumed does again what failed and what was made from it', async () => {
+  it('that is resumed repeats failed tasks and tasks that used their results', async () => {
     let healthy = false;
     const calls: string[] = [];
     const call = (name: string) => async () => {
@@ -192,7 +192,7 @@ describe('resuming refuses', () => {
     await expect(stage.resume(one, { params: { day: '2026-11-01' } })).rejects.toMatchObject({ code: 'USAGE' });
   });
 
-  it('a run whose process lives, and a journal without a beginning', async () => {
+  it('a run whose process is alive, and a journal without a beginning', async () => {
     await stage.run(one);
     const [first] = (await stage.journalText()).split('\n');
     await stage.writeJournal(`${first}\n`);

@@ -13,7 +13,7 @@ function scheduled(cron: string, timeZone = 'UTC', name = 'nightly'): Pipeline {
   return definePipeline({ name, schedule: { cron, timeZone }, tasks: { a: { run: async () => null } } });
 }
 
-/** A schedule on a clock of its own, whose runs are only written down. */
+/** A schedule on a virtual clock, whose runs are only recorded. */
 function start(pipelines: readonly Pipeline[], clock: VirtualClock, given: Partial<ScheduleOptions> = {}) {
   const controller = new AbortController();
   const runs: string[] = [];
@@ -54,7 +54,7 @@ describe('a schedule', () => {
     expect(actions()).toEqual(['covered', 'on-time', 'on-time']);
   });
 
-  it('reaches far into the future without losing its way', async () => {
+  it('computes due times far in the future', async () => {
     const clock = virtualClock(NOON);
     const { runs, stop } = start([scheduled('0 0 1 1 *')], clock, { needsRun: async () => false });
     await clock.passUntil(NOON + 45 * MS_PER_DAY);
@@ -62,7 +62,7 @@ describe('a schedule', () => {
     expect(runs).toEqual(['2027-01-01T00:00:00 for 00:00']);
   });
 
-  it('runs different pipelines beside each other and each by its own clock', async () => {
+  it('runs different pipelines in parallel, each by its own schedule', async () => {
     const clock = virtualClock(NOON);
     const both = [scheduled('5 * * * *', 'UTC', 'first'), scheduled('5 13 * * *', 'Europe/Berlin', 'second')];
     const { runs, stop } = start(both, clock, { needsRun: async () => false });
@@ -114,7 +114,7 @@ describe('a schedule', () => {
 });
 
 describe('missed due times', () => {
-  it('are made up for by one run when the schedule starts', async () => {
+  it('are replaced by one run when the schedule starts', async () => {
     const clock = virtualClock(NOON + 30_000);
     const asked: string[] = [];
     const { runs, actions, stop } = start([scheduled('* * * * *')], clock, {
@@ -138,7 +138,7 @@ describe('missed due times', () => {
     }
   });
 
-  it('are caught up with when it is unknown whether something is missing', async () => {
+  it('are replaced by a run when it is unknown whether something is missing', async () => {
     const clock = virtualClock(NOON);
     const needsRun = async () => {
       throw new EdrlakeError('LAKE_CORRUPT', 'a log entry is missing');
@@ -149,11 +149,11 @@ describe('missed due times', () => {
     expect([runs.length, actions()]).toEqual([1, ['failed', 'catch-up']]);
   });
 
-  it('while the machine was suspended are made up for by one run', async () => {
+  it('while the machine was suspended are replaced by one run', async () => {
     const clock = virtualClock(NOON + 1);
     const { runs, actions, stop } = start([scheduled('* * * * *')], clock, { needsRun: async () => true });
     await clock.untilSleeping(1);
-    // What is left of its sleep is a minute, less the millisecond that has passed.
+    // The rest of its sleep is a minute, less the millisecond that has passed.
     clock.jumpTo(NOON + 3.5 * MS_PER_MINUTE + 1);
     await clock.passUntil(NOON + 5 * MS_PER_MINUTE);
     await stop();
@@ -161,7 +161,7 @@ describe('missed due times', () => {
     expect(actions()).toEqual(['catch-up', 'catch-up', 'on-time']);
   });
 
-  it('while a run lasted do not start a second one beside it', async () => {
+  it('during a run do not start a second one in parallel', async () => {
     const clock = virtualClock(NOON - 1);
     let working = 0;
     let most = 0;
@@ -272,7 +272,7 @@ describe('a clock that is set', () => {
     expect(runs.slice(-2)).toEqual(['2026-11-21T13:00:00 for 13:00', '2026-11-22T13:00:00 for 13:00']);
   });
 
-  it('back by a day goes on by the new time, and makes up once when it is right again', async () => {
+  it('back by a day continues by the new time, and has one run when it is right again', async () => {
     const clock = virtualClock(NOON - 1);
     const due: string[] = [];
     let lastMs: number | null = NOON - MS_PER_MINUTE;
@@ -358,7 +358,7 @@ describe('due times in Europe/Berlin', () => {
     const due: string[] = [];
     let atMs = times.nextAfter(Date.parse(from));
     while (atMs !== null && atMs < Date.parse(to)) {
-      // Looking back from a due time, and from just before it, finds the same ones.
+      // Looking back from a due time, and from just before it, finds the same times.
       expect(times.lastUntil(atMs)).toBe(atMs);
       const before = due.at(-1);
       if (before !== undefined) expect(times.lastUntil(atMs - 1)).toBe(Date.parse(before));

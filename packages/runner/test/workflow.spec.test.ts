@@ -48,7 +48,7 @@ async function cutAfter(kept: number): Promise<void> {
   await stage.writeJournal(`${lines.slice(0, kept).join('\n')}\n`);
 }
 
-/** Runs some work while no line with a text in it can be appended to any file. */
+/** Runs some work while no line that contains a text can be appended to any file. */
 async function onFullDisk<T>(text: string, work: () => Promise<T>): Promise<T> {
   const real = fs.open;
   fs.open = async (...args) => {

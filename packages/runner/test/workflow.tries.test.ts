@@ -13,7 +13,7 @@ afterEach(() => stage.remove());
 const busy = () => new EdrlakeError('SERVER_ERROR', 'the gateway is ill', { disposition: 'retry' });
 const quiet = { random: () => 0.5, emit: () => {}, signal: new AbortController().signal };
 
-/** A task that fails so often before it succeeds. */
+/** A task that fails this number of times before it succeeds. */
 function flaky(failures: number, thrown: () => unknown = busy) {
   const tries: number[] = [];
   const run = async (_facts: unknown, { tryNumber }: { tryNumber: number }) => {
@@ -68,7 +68,7 @@ describe('a task that fails', () => {
     expect(tries).toEqual([1]);
   });
 
-  it('in part is tried again too, and keeps what it said last', async () => {
+  it('in part is tried again too, and keeps its last result', async () => {
     let calls = 0;
     const run = async () => {
       calls += 1;
@@ -114,7 +114,7 @@ describe('a time limit', () => {
     expect(result.error).toEqual({ code: 'TASK_TIMED_OUT', message: 'it ran longer than 60000 ms' });
   });
 
-  it('is final for a task that does not stop: it must not run beside itself', async () => {
+  it('is final for a task that does not stop: it must not run twice at once', async () => {
     const clock = virtualClock();
     const deaf = () => new Promise<never>(() => {});
     const pipeline = definePipeline({
@@ -129,7 +129,7 @@ describe('a time limit', () => {
 });
 
 describe('stopping a run', () => {
-  it('aborts what runs, starts nothing more, and says so in the journal', async () => {
+  it('aborts running tasks, starts no other, and records it in the journal', async () => {
     const clock = virtualClock();
     const controller = new AbortController();
     const pipeline = definePipeline({
@@ -170,7 +170,7 @@ describe('stopping a run', () => {
     expect(JSON.parse(lines.at(-1) ?? '')).toEqual({ type: 'pipeline-end', atMs: 0, outcome: 'interrupted' });
   });
 
-  it('does not believe what a stopped task returns', async () => {
+  it('discards the result of a stopped task', async () => {
     const controller = new AbortController();
     const run = async () => {
       controller.abort();
@@ -181,7 +181,7 @@ describe('stopping a run', () => {
     expect(result.tasks[0]).toMatchObject({ state: 'interrupted', output: null });
   });
 
-  it('is what ended a task that learned of it from another source first', async () => {
+  it('interrupts a task even if the abort made it fail with another error', async () => {
     const controller = new AbortController();
     const lost = new Promise<never>((_resolve, reject) => {
       controller.signal.addEventListener('abort', () => reject(new EdrlakeError('HOST_UNREACHABLE', 'hung up')));

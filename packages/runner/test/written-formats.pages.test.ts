@@ -6,8 +6,8 @@ import { expect, test } from 'vitest';
 import { onStage } from './flow-stage.ts';
 import { definePipeline, newStage } from './workflow-stage.ts';
 
-// docs/lake-format.md and docs/journal-format.md are for people who write readers of their own: what an export writes
-// must be in them, field by field.
+// docs/lake-format.md and docs/journal-format.md are for authors of other readers: they must name every field that an
+// export writes.
 
 /** Reports and plans are described as a whole; the keys of the other objects are days, tables or the user's own. */
 const NOT_FIELDS = new Set(['report', 'perDay', 'rejectedPerDay', 'schema', 'params', 'output']);

@@ -13,22 +13,22 @@ import { latenessOf } from './world/lateness.ts';
 import { type Addition, populationOf } from './world/population.ts';
 import { type Burst, buildTimeline } from './world/timeline.ts';
 
-/** A gateway on loopback, and everything about it that a test may know and a client may not. */
+/** A gateway on loopback, with everything that a test may know about it and a client may not. */
 export interface Simulator {
   /** `http://127.0.0.1:PORT`, without a slash at the end. */
   readonly url: string;
   readonly calls: CallLog;
   readonly faults: FaultQueue;
   readonly truth: Truth;
-  /** Busy stretches, those the seed chose included. */
+  /** All bursts, including those that the seed chose. */
   readonly bursts: readonly Burst[];
-  /** Puts events into the data. @returns their indexes, to ask the truth about them */
+  /** Adds events to the data. @returns their indexes, by which `truth` identifies them */
   addEvents(addition: Addition): readonly number[];
-  /** Changes the content of visible events (same id) and has them processed again at the stated instant. */
+  /** Changes the content of visible events (same id) and has them processed again at the given instant. */
   reviseEvents(indexes: readonly number[], processedAtMs: number): void;
-  /** Takes events away, as retention does. */
+  /** Removes events, as retention does. */
   removeEvents(indexes: readonly number[]): void;
-  /** Moves the data's clock: what was processed later cannot be seen. null: everything can. */
+  /** Sets the data's clock: events processed later are not visible. null: all are. */
   setNow(nowMs: number | null): void;
   /** Ends every token: the next data request gets a 401. */
   expireTokens(): void;
@@ -38,7 +38,7 @@ export interface Simulator {
 
 /**
  * Starts a simulated gateway. The same seed and options give the same events and the same answers in every process.
- * @throws {EdrlakeError} `CONFIG_INVALID` for options that cannot be, or a port that is taken
+ * @throws {EdrlakeError} `CONFIG_INVALID` for options that are not possible, or a port that is taken
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const resolved = resolveOptions(options);

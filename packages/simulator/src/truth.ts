@@ -4,7 +4,7 @@ import { type EventWorld, listRenderer } from './records/render-list.ts';
 import type { Axis } from './world/population.ts';
 import { dayNumber, dayText } from './world/time-text.ts';
 
-/** What a lake must hold of one UTC day of `dateTime`. Child rows are those of records with an id. */
+/** The rows that a lake must have for one UTC day of `dateTime`. Child rows are those of records with an id. */
 export interface DayTruth {
   readonly day: string;
   /** Records with an id. */
@@ -18,8 +18,8 @@ export interface DayTruth {
 }
 
 /**
- * What is really in the data, without HTTP: computed from the attributes, not from rendered records. Only what can be
- * seen now counts. A range is half-open; without one, everything.
+ * The real content of the data, without HTTP: computed from the attributes, not from rendered records. Only visible
+ * events count. A range is half-open; without one, everything.
  */
 export interface Truth {
   count(range?: TimeRange, axis?: Axis): number;
@@ -33,7 +33,7 @@ export interface Truth {
   event(index: number): JsonObject;
   text(index: number): string;
   detail(index: number): JsonObject;
-  /** The event with an id or time-series id, visible or not; null for an id no event has. */
+  /** The event with an id or time-series id, visible or not; null for an id of no event. */
   indexOf(id: string): number | null;
 }
 

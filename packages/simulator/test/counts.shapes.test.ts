@@ -110,7 +110,7 @@ describe('GET /ioc/events/count', () => {
     expect(sum(processed)).toBe(simulator.truth.count({ startMs: START_MS, endMs: START_MS + DAY_MS }, 'processed'));
   });
 
-  it('refuses what it cannot do', async () => {
+  it('refuses unsupported parameters', async () => {
     const read = await reader(await gateway({ histogramShape: 'unsupported' }));
     expect((await read('/count', { groupBy: 'dateTime', interval: '1d' })).status).toBe(400);
     const other = await reader(await gateway({ events: 20_000 }));
@@ -120,7 +120,7 @@ describe('GET /ioc/events/count', () => {
 });
 
 describe('later additions', () => {
-  it('walks past 10,000 results with searchAfter', async () => {
+  it('reads beyond 10,000 results with searchAfter', async () => {
     const profile = { busySecondEvents: 10_500 };
     const simulator = await gateway({ events: 12_000, profile, pageSizeMax: 5000 });
     const read = await reader(simulator);
@@ -152,7 +152,7 @@ describe('later additions', () => {
     expect((await off('/count/time-buckets')).status).toBe(404);
   });
 
-  it('cuts the asked days into equal time buckets', async () => {
+  it('divides the requested days into equal time buckets', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);
     const seconds = { fromDate: String(START_MS / 1000), toDate: String((START_MS + DAY_MS) / 1000) };

@@ -52,7 +52,7 @@ describe('faults', () => {
     expect((await read('')).status).toBe(200);
   });
 
-  it('cap pages in silence, or refuse the size in words that name the largest', async () => {
+  it('cap pages without saying so, or refuse the size and name the largest', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);
     const page = (pageNumber: number) => read('', { sort: SORT, pageSize: '100', pageNumber: String(pageNumber) });
@@ -139,7 +139,7 @@ describe('faults', () => {
     expect(await countOf(read, '')).toBe(3005);
   });
 
-  it('answer a count with anything but the count', async () => {
+  it('answer a count with anything except the count', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);
     const hours = { groupBy: 'dateTime', interval: '1h' };

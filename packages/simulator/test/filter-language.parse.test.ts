@@ -58,7 +58,7 @@ describe('the query language', () => {
     expect(isFilterProblem(parseFilter(text))).toBe(true);
   });
 
-  it('reads back any tree that was written down', () => {
+  it('parses the text of any tree back to the tree', () => {
     const value = fc.stringMatching(/^[\w .:\\"`()[\],<>-]{1,12}$/).filter((text) => text.trim() !== '');
     const quoted = (text: string) => `'${text}'`;
     const { node } = fc.letrec<{ node: FilterNode }>((tie) => ({

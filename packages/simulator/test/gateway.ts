@@ -59,7 +59,7 @@ export function between(startMs: number, endMs: number, token = 'event.dateTime'
   return `${token} : ['${new Date(startMs).toISOString()}' .. '${new Date(endMs - 1).toISOString()}']`;
 }
 
-/** Every page of a question, one after another. */
+/** Every page of a query, one after another. */
 export async function allPages(read: Reader, params: Record<string, string>, pageSize = 1000): Promise<JsonObject[]> {
   const rows: JsonObject[] = [];
   for (let pageNumber = 0; pageNumber < 10_000 / pageSize; pageNumber += 1) {

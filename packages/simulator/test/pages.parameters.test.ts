@@ -13,7 +13,7 @@ describe('GET /ioc/events', () => {
     expect(times[0]).toMatch(/^2020-08-18T23:\d\d:\d\d\.\d{3}\+0000$/);
   });
 
-  it('pages through everything in the order asked for, each event once', async () => {
+  it('pages through everything in the requested order, each event once', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);
     const rows = await allPages(read, { sort: '[{"event.dateTime":"asc"},{"id":"asc"}]' }, 700);
@@ -100,7 +100,7 @@ describe('GET /ioc/events', () => {
     expect([bare.status, bare.text]).toEqual([204, '']);
   });
 
-  it('compresses for those who accept it', async () => {
+  it('compresses for clients that accept it', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);
     const plain = await read('', { pageSize: '500' }, { 'accept-encoding': 'identity' });
@@ -145,7 +145,7 @@ describe('GET /ioc/events', () => {
 });
 
 describe('filters', () => {
-  it('agree with what the rows say', async () => {
+  it('agree with the rows', async () => {
     const simulator = await gateway();
     const read = await reader(simulator);
     const rows = (await allPages(read, {})).map((row) => row as Record<string, Record<string, unknown>>);

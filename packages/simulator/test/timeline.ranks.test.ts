@@ -29,7 +29,7 @@ const someTimeline = fc
   });
 
 describe('ranks and times', () => {
-  it('has exactly the events asked for, in order and inside the range', () => {
+  it('has exactly the requested events, in order and inside the range', () => {
     fc.assert(
       fc.property(someTimeline, (timeline) => {
         let lastMs = timeline.range.startMs;
@@ -87,7 +87,7 @@ describe('ranks and times', () => {
     }
   });
 
-  it('puts busy minutes, a busy second and a busy millisecond where the seed says', () => {
+  it('places busy minutes, a busy second and a busy millisecond by the seed', () => {
     const profile: TimelineProfile = {
       busyMinutes: 2,
       busyMinuteEvents: 11_000,
@@ -114,7 +114,7 @@ const DELAYS = [
   { share: 0.3, minMs: 60_000, maxMs: 20 * HOUR_MS },
 ];
 
-/** What happens to the data, in any order. */
+/** Changes of the data, in any order. */
 const someChange = fc.oneof(
   fc.record({ do: fc.constant('add' as const), events: fc.integer({ min: 1, max: 30 }), early: fc.boolean() }),
   fc.record({ do: fc.constant('remove' as const), along: fc.double({ min: 0, max: 0.999, noNaN: true }) }),
@@ -122,7 +122,7 @@ const someChange = fc.oneof(
   fc.record({ do: fc.constant('now' as const), along: fc.option(fc.double({ min: -0.1, max: 2, noNaN: true })) }),
 );
 
-describe('what can be seen', () => {
+describe('the visible events', () => {
   it('is in order on both axes, the same events on both, and found again by its rank, after any additions, revisions and removals', () => {
     fc.assert(
       fc.property(

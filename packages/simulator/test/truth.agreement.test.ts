@@ -7,7 +7,7 @@ const rowsIn = (section: unknown, name: string) => {
   return Array.isArray(found) ? found.length : 0;
 };
 
-/** What delivered records say about each day. */
+/** The numbers of each day, by delivered records. */
 function counted(rows: readonly JsonObject[]): DayTruth[] {
   const days = new Map<string, DayTruth>();
   for (const row of rows) {
@@ -35,7 +35,7 @@ function counted(rows: readonly JsonObject[]): DayTruth[] {
 }
 
 describe('the truth', () => {
-  it('is what HTTP delivers: records, ids, and rows of every table per day', async () => {
+  it('equals what HTTP delivers: records, ids, and rows of every table per day', async () => {
     const simulator = await gateway({ events: 6000, nullIdShare: 0.01, unknownFieldShare: 0.02 });
     const rows = await allPages(await reader(simulator), { sort: '[{"event.dateTime":"asc"}]' });
     expect(rows).toEqual([...simulator.truth.indexes()].map((index) => simulator.truth.event(index)));
@@ -71,7 +71,7 @@ describe('the truth', () => {
     expect(await countOf(read, late)).toBeGreaterThanOrEqual(20);
   });
 
-  it('hides what is processed after now', async () => {
+  it('hides events that are processed after now', async () => {
     const simulator = await gateway({ nowMs: START_MS + DAY_MS });
     const read = await reader(simulator);
     const rows = await allPages(read, {});
@@ -91,7 +91,7 @@ describe('the payloads', () => {
   it('show every irregular record', async () => {
     const simulator = await gateway({ events: 20_000, unknownFieldShare: 0.01, nullIdShare: 0.001 });
     const texts = [...simulator.truth.indexes()].map(simulator.truth.text);
-    const oddities = [
+    const irregularities = [
       /"type":"FILE"/,
       /"type":"PROCESS","asset"/,
       /"type":"MUTEX"/,
@@ -135,10 +135,10 @@ describe('the payloads', () => {
       /jürgen/,
       /"rowId":"-\d{19}"/,
     ];
-    for (const oddity of oddities)
+    for (const irregularity of irregularities)
       expect(
-        texts.some((text) => oddity.test(text)),
-        String(oddity),
+        texts.some((text) => irregularity.test(text)),
+        String(irregularity),
       ).toBe(true);
     const certificates = new Set(texts.map((text) => rowsIn(JSON.parse(text).file, 'certificates')));
     expect([...certificates].sort()).toEqual([0, 1, 2, 3, 4, 5]);
@@ -166,9 +166,9 @@ describe('GET /ioc/events/{agentId}/{eventId}', () => {
   it.each(['object', 'array', 'data'] as const)('shows details as %s, ids encoded', async (detailShape) => {
     const simulator = await gateway({ events: 2000, detailShape });
     const read = await reader(simulator);
-    const odd = [...simulator.truth.ids()].filter((id) => /[/?#%+"]/.test(id)).slice(0, 3);
-    expect(odd).toHaveLength(3);
-    for (const id of [...odd, ...[...simulator.truth.ids()].slice(0, 20)]) {
+    const unusual = [...simulator.truth.ids()].filter((id) => /[/?#%+"]/.test(id)).slice(0, 3);
+    expect(unusual).toHaveLength(3);
+    for (const id of [...unusual, ...[...simulator.truth.ids()].slice(0, 20)]) {
       const index = simulator.truth.indexOf(id) as number;
       const agentId = String((simulator.truth.event(index).asset as JsonObject).agentId);
       const answer = await read(`/${encodeURIComponent(agentId)}/${encodeURIComponent(id)}`);

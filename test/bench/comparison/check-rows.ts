@@ -2,8 +2,8 @@ import { numberText, tableText } from '../figures/text.ts';
 import type { StoredRows } from './stored-rows.ts';
 
 /**
- * Compares what the contestants wrote with what there is to write.
- * @returns a table for a person
+ * Compares the rows that each contestant wrote with the events that exist.
+ * @returns a table to print
  * @throws when a row is missing, comes twice, or one contestant has another number of rows than the others
  */
 export function checkRows(stored: Readonly<Record<string, StoredRows>>, events: number): string {

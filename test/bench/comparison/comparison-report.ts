@@ -14,7 +14,7 @@ export interface ContestantFigures {
   readonly bytesPerEvent: number | null;
 }
 
-/** What one size came to. */
+/** The figures of one size. */
 export interface ComparisonFigures {
   readonly events: number;
   readonly rounds: number;
@@ -35,7 +35,7 @@ export interface ComparisonFigures {
 /** Contestants of every run. */
 const STANDING: readonly string[] = ['edrlake', 'floor', 'parse', 'server'];
 
-/** Works the rounds out. */
+/** Computes the figures from the rounds. */
 export function comparisonFigures(setting: StageSetting, { entries, stored }: Rounds): ComparisonFigures {
   const { events, pageSize } = setting;
   const of = (contestant: string) => entries.filter((entry) => entry.contestant === contestant);
@@ -79,7 +79,7 @@ export function comparisonFigures(setting: StageSetting, { entries, stored }: Ro
   };
 }
 
-/** The time of the work itself where a program says so; else from start to exit. */
+/** The time of the work itself where a program reports it; otherwise from start to exit. */
 function secondsOf({ details, wallSeconds }: Entry): number {
   const said = details.parseSeconds ?? details.seconds;
   return typeof said === 'number' ? said : wallSeconds;
@@ -126,7 +126,7 @@ export function comparisonText(figures: ComparisonFigures): string {
   return [ratios, times, sizes].join('\n\n');
 }
 
-/** The targets that one size can be held to. */
+/** The targets for one size. */
 export function comparisonTargets(figures: ComparisonFigures): Target[] {
   const size = `at ${numberText(figures.events)}`;
   const note =
@@ -159,7 +159,7 @@ export function comparisonTargets(figures: ComparisonFigures): Target[] {
   ];
 }
 
-/** How the largest size compares with the smallest, where several were measured. */
+/** The targets for the largest size compared with the smallest, where several were measured. */
 export function growthTargets(sizes: readonly ComparisonFigures[]): Target[] {
   const sorted = [...sizes].sort((a, b) => a.events - b.events);
   const [small, large] = [sorted[0], sorted.at(-1)];

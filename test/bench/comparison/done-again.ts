@@ -4,7 +4,7 @@ import type { Target } from '../figures/targets.ts';
 import { numberText, spreadText, tableText } from '../figures/text.ts';
 import { onlyRecorded, type Stage } from './stage.ts';
 
-/** What it costs to come back to a lake that has everything. */
+/** The cost of commands on a lake that already has everything. */
 export interface DoneAgain {
   /** Wall time over that of the first run. */
   readonly rerunShare: Spread;
@@ -19,7 +19,7 @@ const TIMES = 3;
 
 /**
  * Runs the same backfill again on the lake of the last round, and then syncs that find nothing.
- * @param firstSeconds how long the first run took
+ * @param firstSeconds the time of the first run
  */
 export async function doAgain(stage: Stage, firstSeconds: number): Promise<DoneAgain> {
   const lake = join(stage.folder, 'edrlake');
@@ -33,7 +33,7 @@ export async function doAgain(stage: Stage, firstSeconds: number): Promise<DoneA
       ),
     );
   }
-  // Nothing is processed so late. A sync ends now, so its questions differ each time and no recording can hold them.
+  // No event is processed after this day. A sync ends now, so its queries differ each time and no recording has them.
   const words = ['sync', '--since', '2026-01-01'];
   await stage.gateway.take(false);
   await stage.edrlake(words, lake);
@@ -55,7 +55,7 @@ export async function doAgain(stage: Stage, firstSeconds: number): Promise<DoneA
   };
 }
 
-/** Two lines for a person. */
+/** Two lines to print. */
 export function doneAgainText(again: DoneAgain): string {
   return tableText(
     ['again', 'wall s', 'requests', 'pages'],
@@ -71,7 +71,7 @@ export function doneAgainText(again: DoneAgain): string {
   );
 }
 
-/** What was asked for. */
+/** The targets for repeated commands. */
 export function doneAgainTargets(again: DoneAgain, events: number): Target[] {
   const size = `at ${numberText(events)}`;
   return [

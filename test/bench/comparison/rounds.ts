@@ -6,44 +6,44 @@ import type { Served } from '../gateway/served.ts';
 import { freshFolder, onlyRecorded, type Stage } from './stage.ts';
 import { type StoredRows, storedRows } from './stored-rows.ts';
 
-/** One contestant's part in one round. */
+/** One contestant's run in one round. */
 export interface Entry extends Usage {
   readonly contestant: string;
   readonly round: number;
-  /** Requests that the gateway saw, logins included; `forwarded` of them were answered by no recording. */
+  /** Requests that the gateway received, including logins; `forwarded` of them had no recorded answer. */
   readonly requests: number;
   readonly forwarded: number;
-  /** Bodies as they went over the wire. */
+  /** Size of the bodies as sent. */
   readonly receivedBytes: number;
-  /** What the gateway's process used meanwhile. */
+  /** CPU time of the gateway's process during the run. */
   readonly gatewayCpuSeconds: number;
-  /** What the program says about itself. */
+  /** The program's own report. */
   readonly details: Readonly<Record<string, unknown>>;
 }
 
-/** How the rounds are run. */
+/** Options of the rounds. */
 export interface RoundOptions {
   readonly rounds: number;
-  /** DuckDB's memory in the floor: what edrlake gives itself. */
+  /** DuckDB's memory in the floor: the default of edrlake. */
   readonly memoryLimit: string;
   readonly floorWay: FloorWay;
   /** Other built commands to compare with, by name. */
   readonly others: Readonly<Record<string, string>>;
 }
 
-/** What all rounds measured, and what the first one wrote. */
+/** The measurements of all rounds, and what the first one wrote. */
 export interface Rounds {
   readonly entries: readonly Entry[];
   readonly stored: Readonly<Record<string, StoredRows>>;
-  /** Pages of events that were asked for. */
+  /** Requested pages of events. */
   readonly pages: number;
 }
 
 type Contestant = (stage: Stage) => Promise<{ readonly run: MeasuredRun; readonly served: Served }>;
 
 /**
- * Runs all contestants in turn, each round beginning with another one, and none beside another. The very first is
- * edrlake: the pages it asks for are the ones that the others get.
+ * Runs all contestants in turn, never two at once; each round begins with another one. The very first is edrlake: the
+ * others fetch the pages that it requested.
  */
 export async function runRounds(stage: Stage, options: RoundOptions, onEntry: (entry: Entry) => void): Promise<Rounds> {
   const contestants = contestantsOf(options);
@@ -63,7 +63,7 @@ export async function runRounds(stage: Stage, options: RoundOptions, onEntry: (e
       entries.push(entry);
       onEntry(entry);
       if (round === 0 && isWriter(contestant)) stored[contestant] = await storedRows(join(stage.folder, contestant));
-      // The last lake is looked at further.
+      // The last lake is examined further.
       if (round < options.rounds - 1 || contestant !== 'edrlake') {
         await rm(join(stage.folder, contestant), { recursive: true, force: true });
       }
@@ -72,7 +72,7 @@ export async function runRounds(stage: Stage, options: RoundOptions, onEntry: (e
   return { entries, stored, pages };
 }
 
-/** Contestants that leave tables behind: all but those that only read. */
+/** Contestants that write tables: all but those that only read. */
 function isWriter(contestant: string): boolean {
   return contestant !== 'parse' && contestant !== 'server';
 }

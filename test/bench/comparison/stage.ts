@@ -12,7 +12,7 @@ import type { Served } from '../gateway/served.ts';
 import { type Gateway, startGateway } from '../gateway/start-gateway.ts';
 import type { StageOrder } from '../stages/stage-order.ts';
 
-/** What data is exported, and where the work is done. */
+/** The data of an export, and the folders of the bench. */
 export interface StageSetting {
   readonly events: number;
   readonly days: number;
@@ -31,16 +31,16 @@ export const OWN_COMMAND = fileURLToPath(new URL('../bin/edrlake.js', import.met
 /** The first day of the data: a Monday. */
 const START_MS = Date.UTC(2020, 7, 17);
 
-/** A gateway with recorded answers, a folder to work in, and the programs that are measured against it. */
+/** A gateway with recorded answers, a folder to work in, and the programs that are measured. */
 export interface Stage {
   readonly setting: StageSetting;
   readonly folder: string;
   readonly gateway: Gateway;
-  /** Runs the command with its gateway and lake, and expects it to end well. */
+  /** Runs the command with the gateway and a lake, and expects success. */
   edrlake(words: readonly string[], lake: string, command?: string): Promise<MeasuredRun>;
   /** Runs a command that needs only the lake. */
   maintain(words: readonly string[], lake: string): Promise<MeasuredRun>;
-  /** Runs one of the programs in `contestants/` on the pages that were asked for last. */
+  /** Runs one of the programs in `contestants/` on the pages of the last export. */
   program(name: 'floor' | 'parse' | 'drain', order: object): Promise<MeasuredRun>;
   /** Names the pages that the programs fetch. */
   usePages(pages: readonly string[]): Promise<void>;
@@ -52,8 +52,8 @@ export interface Stage {
 }
 
 /**
- * Opens a stage in a fresh folder. Close it: that removes everything but the recording.
- * @param profile how the events spread over the days, where that is not as usual
+ * Opens a stage in a new folder. Closing it removes everything except the recording.
+ * @param profile the distribution of the events over the days, unless it is the usual one
  */
 export async function openStage(setting: StageSetting, profile: TimelineProfile = {}): Promise<Stage> {
   const { events, days, seed, pageSize, concurrency, workFolder } = setting;
@@ -100,12 +100,12 @@ export async function openStage(setting: StageSetting, profile: TimelineProfile 
   };
 }
 
-/** How often something is done again because requests had to be recorded first. */
+/** Attempts until every request has a recorded answer. */
 const TRIES = 3;
 
 /**
- * Does something that asks the gateway until every request finds a recorded answer, and returns that last time.
- * @param prepare is done before each try and is not measured
+ * Repeats work that sends requests until each of them has a recorded answer, and returns that last run.
+ * @param prepare is called before each attempt and is not measured
  * @throws when requests differ each time
  */
 export async function onlyRecorded(
@@ -127,9 +127,9 @@ export async function onlyRecorded(
   throw new Error(`${forwarded} requests were new even at try ${TRIES}: the same work asks differently each time`);
 }
 
-/** What one program leaves unwritten must not be waited for by the next one. */
+/** Syncs the disk, so that one program does not wait for the unwritten data of the one before. */
 async function settleDisk(): Promise<void> {
-  // Where there is no such command the measurements are only less even.
+  // Without this command the measurements only vary more.
   await promisify(execFile)('sync').catch(() => undefined);
 }
 

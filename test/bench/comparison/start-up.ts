@@ -6,17 +6,17 @@ import type { Target } from '../figures/targets.ts';
 import { spreadText, tableText } from '../figures/text.ts';
 import { openStage, type StageSetting } from './stage.ts';
 
-/** Milliseconds from start to exit of commands that people wait for. */
+/** Milliseconds from start to exit of commands for which users wait. */
 export type StartUp = Readonly<Record<keyof ReturnType<typeof commandsOn>, Spread>>;
 
 const TIMES = 11;
-/** Few events: what is measured grows with days and files. */
+/** Few events: the measured times grow with days and files. */
 const EVENTS = 5_000;
 const DAYS = 1_000;
 
 /**
  * Measures commands in turn, on a lake of 1,000 days where they need one.
- * @param keptLake where that lake is, or is made and kept, because making it takes minutes; null: a fresh one that is
+ * @param keptLake where that lake is, or is made and kept, because making it takes minutes; null: a new one that is
  * removed
  */
 export async function measureStartUp(setting: StageSetting, keptLake: string | null): Promise<StartUp> {
@@ -26,7 +26,7 @@ export async function measureStartUp(setting: StageSetting, keptLake: string | n
     if (!existsSync(lake)) await stage.edrlake(['backfill', ...stage.range], lake);
     const commands = Object.entries(commandsOn(setting.command, lake));
     const times = new Map<string, number[]>(commands.map(([name]) => [name, []]));
-    // The first time of each fills the page cache.
+    // The first run of each fills the page cache.
     for (let time = 0; time <= TIMES; time += 1) {
       for (const [name, [program = '', ...args]] of commands) {
         const milliseconds = (await runTimed(program, args)) * 1000;
@@ -55,7 +55,7 @@ export function startUpText(startUp: StartUp): string {
   return tableText(['from start to exit, lake of 1,000 days', 'ms'], rows);
 }
 
-/** What was asked for. */
+/** The targets for start-up. */
 export function startUpTargets(startUp: StartUp): Target[] {
   const target = (name: string, command: keyof StartUp, limit: number): Target => ({
     name,

@@ -2,7 +2,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { quoteText } from '@edrlake/core';
 import { FLOOR_TABLES } from '../contestants/floor-script.ts';
 
-/** The rows of the four tables below a folder, read by a DuckDB that knows nothing of edrlake. */
+/** The rows of the four tables in a folder, read by a DuckDB without edrlake. */
 export interface StoredRows {
   readonly rows: Readonly<Record<string, number>>;
   readonly distinctEvents: number;

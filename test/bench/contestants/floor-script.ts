@@ -1,10 +1,10 @@
 import { type ColumnSpec, duckdbType, quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { LAKE_TABLES } from '@edrlake/flattener/tables';
 
-/** The tables that the floor makes. */
+/** The tables that the floor writes. */
 export const FLOOR_TABLES = ['events', 'certificates', 'indicators', 'interfaces'] as const;
 
-/** A structure for `read_json`: names and what is below them, a DuckDB type at the ends. */
+/** A structure for `read_json`: names and their members, with DuckDB types at the leaves. */
 interface Structure {
   [name: string]: Structure | string;
 }
@@ -15,7 +15,7 @@ const EVENTS = TABLES[0] as TableSpec;
 /** Sections that are kept whole; columns inside them are read from their text. */
 const WHOLE = new Set(EVENTS.columns.filter(({ type }) => type === 'json').flatMap(({ paths }) => paths));
 
-/** Everything any of the four tables takes from a record, with the types that hand-written SQL would declare. */
+/** All fields that the four tables take from a record, with the types that hand-written SQL would declare. */
 function recordStructure(): Structure {
   const structure: Structure = {};
   for (const column of EVENTS.columns) {
@@ -32,7 +32,10 @@ function recordStructure(): Structure {
   return structure;
 }
 
-/** Times are cut as text, because reading their offset by a format takes twice as long as everything else together. */
+/**
+ * Times are read as text and shortened, because parsing their offset by a format takes twice as long as everything else
+ * together.
+ */
 function declaredType(column: ColumnSpec): string {
   return column.type === 'timestamp' ? 'VARCHAR' : duckdbType(column.type);
 }
@@ -93,7 +96,7 @@ function childSql(table: TableSpec, pages: string): string {
   return `SELECT event_date, event_id, event_time, "position", ${columns.join(', ')} FROM (${rows.join(' UNION ALL ')})`;
 }
 
-/** Everything in one go, or each table by reading the pages anew. */
+/** All tables from one read of the pages, or each table from a read of its own. */
 export type FloorWay = 'temp-table' | 'scan-per-table';
 
 /** The statements that turn page files into four partitioned tables below a folder. */

@@ -5,10 +5,9 @@ import { report, timed } from '../stages/own-time.ts';
 import { type FloorWay, floorScript } from './floor-script.ts';
 import { fetchToDisk, type PageOrder } from './page-fetching.ts';
 
-// The least that anyone could do by hand: all pages to disk, then one DuckDB script. Nothing is sorted, compared or
-// proven.
+// The minimum by hand: all pages to disk, then one DuckDB script. Nothing is sorted, compared or proven.
 
-/** The options of the floor, as the one argument. */
+/** The options of the floor, as the only argument. */
 export interface FloorOrder extends PageOrder {
   /** An empty folder for pages and tables. */
   readonly folder: string;

@@ -5,16 +5,16 @@ import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What a process and all its children took. */
+/** The resources used by a process and all its children. */
 export interface Usage {
   readonly wallSeconds: number;
   /** User and system. */
   readonly cpuSeconds: number;
-  /** Largest resident memory: of the process exactly, of its children together with it sampled. */
+  /** Largest resident memory: exact for the process, sampled for the sum with its children. */
   readonly peakBytes: number;
 }
 
-/** How a measured program ended. */
+/** The result of a measured program. */
 export interface MeasuredRun extends Usage {
   readonly stdout: string;
 }

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Agent } from 'undici';
 
-/** The options of the fetching programs, as the one argument. */
+/** The options of the fetching programs, as the only argument. */
 export interface PageOrder {
   readonly url: string;
   /** A file with the paths and queries of the pages, as a JSON list. */
@@ -10,10 +10,7 @@ export interface PageOrder {
   readonly concurrency: number;
 }
 
-/**
- * Asks for all pages, a fixed number at once, in order, and hands each body over as it came.
- * @returns bytes received
- */
+/** Requests all pages in order, a fixed number at once, and passes each body on as received. @returns bytes received */
 export async function fetchPages(
   order: PageOrder,
   pages: readonly string[],

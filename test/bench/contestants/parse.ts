@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { report } from '../stages/own-time.ts';
 import { fetchPages, type PageOrder } from './page-fetching.ts';
 
-// A yardstick that does not change with edrlake: JSON.parse of all pages in one thread. Only the parsing is timed.
+// A reference that does not change with edrlake: JSON.parse of all pages in one thread. Only the parsing is timed.
 
 const order = JSON.parse(process.argv[2] ?? '{}') as PageOrder;
 const pages = JSON.parse(await readFile(order.pageListFile, 'utf8')) as string[];

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { version as duckDbVersion } from '@duckdb/node-api';
 import { mebibytes } from './text.ts';
 
-/** Where and with what something was measured. */
+/** The machine and the versions of a measurement. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -29,7 +29,7 @@ export function thisMachine(): Machine {
   };
 }
 
-/** Two lines for a person. */
+/** Two lines to print. */
 export function machineText({ cpu, cores, memoryMiB, system, node, duckdb, edrlake }: Machine): string {
   const memory = `${Math.round(memoryMiB / 1024)} GiB`;
   return `${cpu}, ${cores} cores, ${memory}, ${system}\nnode ${node}, duckdb ${duckdb}, edrlake ${edrlake}`;

@@ -1,11 +1,11 @@
-/** Several measurements of one thing. */
+/** Several measurements of one quantity. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
 }
 
-/** The middle of the values and how far they lie apart. @param values at least one */
+/** The median of the values and their range. @param values at least one */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const half = Math.floor(sorted.length / 2);

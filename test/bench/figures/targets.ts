@@ -1,13 +1,13 @@
 import { numberText, tableText } from './text.ts';
 
-/** A target figure beside what was measured. */
+/** A target and the measured value. */
 export interface Target {
   readonly name: string;
   readonly measured: number;
   readonly bound: 'at most' | 'at least';
   readonly limit: number;
   readonly unit: string;
-  /** What must be known to judge it, such as that it was stated for another size. */
+  /** What is needed to judge it, such as that it was defined for another size. */
   readonly note?: string;
 }
 

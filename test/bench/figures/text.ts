@@ -1,6 +1,6 @@
 import type { Spread } from './spread.ts';
 
-/** A number with as many digits as say something: `0.094`, `12.3`, `48,211`. */
+/** A number with its significant digits: `0.094`, `12.3`, `48,211`. */
 export function numberText(value: number): string {
   if (!Number.isFinite(value)) return '–';
   const size = Math.abs(value);
@@ -8,7 +8,7 @@ export function numberText(value: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
-/** `1.32 (1.20–1.41)`, or only the number where there is but one. */
+/** `1.32 (1.20–1.41)`, or only the number where there is only one measurement. */
 export function spreadText({ median, min, max }: Spread): string {
   if (min === max) return numberText(median);
   return `${numberText(median)} (${numberText(min)}–${numberText(max)})`;

@@ -3,24 +3,24 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What a gateway answered, without its body. */
+/** The head of an answer, without its body. */
 export interface AnswerHead {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** An answer with its body exactly as it went over the wire, compressed where it was. */
+/** An answer with its body exactly as sent, compressed where it was. */
 export interface RecordedAnswer extends AnswerHead {
   readonly body: Buffer;
 }
 
-/** Answers by what was asked: those of earlier runs, and those of this one. */
+/** Answers by request: those of earlier runs, and those of this one. */
 export interface Recording {
-  /** The answer to a request; null where it was never asked. */
+  /** The answer to a request; null where it was never sent. */
   get(key: string): Promise<RecordedAnswer | null>;
-  /** Keeps an answer; what is kept already stays as it is. */
+  /** Stores an answer; an existing one stays as it is. */
   put(key: string, answer: RecordedAnswer): Promise<void>;
-  /** Makes what this run added findable for later ones. */
+  /** Makes the answers of this run available to later ones. */
   close(): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ interface Place extends AnswerHead {
 
 const BODIES = 'bodies.bin';
 const INDEX = 'index.ndjson';
-/** Begins the name of a segment whose run is not over. */
+/** Begins the name of a segment whose run has not ended. */
 const UNFINISHED = 'unfinished-';
 
 /**
@@ -72,7 +72,7 @@ export async function openRecording(folder: string): Promise<Recording> {
   };
 }
 
-/** The segment that this process writes. An empty one leaves nothing behind. */
+/** The segment that this process writes. An empty one leaves no file. */
 async function ownSegment(folder: string) {
   const name = randomUUID();
   const path = join(folder, `${UNFINISHED}${name}`);
@@ -85,7 +85,7 @@ async function ownSegment(folder: string) {
     async append(key: string, { status, headers, body }: RecordedAnswer): Promise<Place> {
       const place = { key, status, headers, offset: end, length: body.length };
       end += body.length;
-      // Requests are answered at the same time: each knows its place before anything is awaited.
+      // Requests are answered concurrently: each knows its offset before anything is awaited.
       if (body.length > 0) await bodies.write(body, 0, body.length, place.offset);
       await index.appendFile(`${JSON.stringify(place)}\n`);
       return place;

@@ -5,16 +5,17 @@ import { Agent } from 'undici';
 import { openRecording, type RecordedAnswer, type Recording } from './recording.ts';
 import type { GatewayOrder, GatewayReply, GatewaySetting, Served } from './served.ts';
 
-// A process of its own: serves recorded answers at the speed of the socket. What was never asked before is forwarded to
-// a simulated gateway, which is started at the first such request, and counted. Orders come from the parent process.
+// A separate process: serves recorded answers at the speed of the socket. A request without a recorded answer is
+// forwarded to a simulated gateway, which is started at the first such request, and counted. Orders come from the
+// parent process.
 
-/** Headers that a client may learn from; those of the connection itself are made anew. */
+/** Headers that a client may learn from; those of the connection itself are created again. */
 const KEPT_HEADERS = ['content-type', 'content-encoding', 'vary', 'searchaftervalues'];
 
-/** Shown to clients. Requests that are forwarded carry the simulator's own. */
+/** Sent to clients. Forwarded requests carry the simulator's own token. */
 const TOKEN = 'recorded-answers-need-no-token';
 
-/** A simulated gateway that is started when first needed. */
+/** A simulated gateway that is started when it is first needed. */
 function forwarder(options: SimulatorOptions) {
   const agent = new Agent({ connections: 8 });
   let started: Promise<{ readonly simulator: Simulator; readonly token: string }> | null = null;
@@ -73,7 +74,7 @@ function tally(): { served: Served; reset(): void; taken(): Served } {
   return book;
 }
 
-/** @param keep whether a forwarded answer is wanted again */
+/** @param keep whether a forwarded answer is recorded */
 async function answerOf(
   request: IncomingMessage,
   recording: Recording,
@@ -140,7 +141,7 @@ async function serve(setting: GatewaySetting): Promise<void> {
     book.reset();
     reply({ type: 'served', served });
   });
-  // The measuring process is gone, perhaps by Ctrl-C, which comes here as well: what was recorded is worth keeping.
+  // Ctrl-C ends the measuring process and reaches this one as well: what was recorded is worth keeping.
   process.on('SIGINT', () => {});
   process.once('disconnect', end);
   reply({ type: 'ready', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });

@@ -1,29 +1,29 @@
 import type { SimulatorOptions } from '@edrlake/simulator';
 
-/** What the gateway process is started with. */
+/** The options of the gateway process. */
 export interface GatewaySetting {
   readonly recordingFolder: string;
   readonly simulator: SimulatorOptions;
 }
 
-/** What a gateway has answered since it was last asked. */
+/** The answers of a gateway since it was last asked. */
 export interface Served {
   logins: number;
-  /** Path and query of every page of events, in the order asked for. */
+  /** Path and query of every page of events, in the order of the requests. */
   readonly pages: string[];
-  /** Counts, histograms and the rest. */
+  /** Counts, histograms and all other requests. */
   others: number;
-  /** Requests that no recording held. */
+  /** Requests without a recorded answer. */
   forwarded: number;
   bodyBytes: number;
-  /** What the gateway process itself used. */
+  /** CPU time of the gateway process itself. */
   readonly cpuSeconds: number;
 }
 
-/** `take`: returns what was served since the last time and counts anew. */
+/** `take`: returns what was served since the last call and starts counting again. */
 export type GatewayOrder = { readonly type: 'take'; readonly keepForwarded: boolean } | { readonly type: 'close' };
 
-/** What the gateway process says. */
+/** The messages of the gateway process. */
 export type GatewayReply =
   | { readonly type: 'ready'; readonly url: string }
   | { readonly type: 'served'; readonly served: Served };

@@ -7,18 +7,19 @@ import { fileURLToPath } from 'node:url';
 import type { SimulatorOptions } from '@edrlake/simulator';
 import type { GatewayOrder, GatewayReply, GatewaySetting, Served } from './served.ts';
 
-/** A gateway in a process of its own. */
+/** A gateway in a separate process. */
 export interface Gateway {
   readonly url: string;
   /**
-   * What was served since the last call. @param keepForwarded whether answers to requests never seen before are kept
-   * from now on; not for requests that are new each time, such as those that end now
+   * What was served since the last call.
+   * @param keepForwarded whether answers to new requests are recorded from now on; not for requests that are new each
+   * time, such as those that end now
    */
   take(keepForwarded?: boolean): Promise<Served>;
   close(): Promise<void>;
 }
 
-/** Starts a gateway that serves, or first records, what a simulated one with these options answers. */
+/** Starts a gateway that serves, or first records, the answers of a simulated one with these options. */
 export async function startGateway(workFolder: string, simulator: SimulatorOptions): Promise<Gateway> {
   const recordingFolder = join(workFolder, 'recordings', recordingName(simulator));
   const setting: GatewaySetting = { recordingFolder, simulator };
@@ -44,20 +45,20 @@ export async function startGateway(workFolder: string, simulator: SimulatorOptio
       });
     }
   };
-  const tell = (order: GatewayOrder) => child.send(order);
+  const send = (order: GatewayOrder) => child.send(order);
   const ready = await next();
   if (ready.type !== 'ready') throw new Error('the gateway did not say where it is');
   return {
     url: ready.url,
     async take(keepForwarded = true) {
-      tell({ type: 'take', keepForwarded });
+      send({ type: 'take', keepForwarded });
       const reply = await next();
       if (reply.type !== 'served') throw new Error('the gateway did not say what it served');
       return reply.served;
     },
     async close() {
       const ended = once(child, 'exit');
-      tell({ type: 'close' });
+      send({ type: 'close' });
       await ended;
     },
   };

@@ -7,8 +7,7 @@ import { machineText, thisMachine } from '../figures/machine.ts';
 import { judged, type Target, targetsText } from '../figures/targets.ts';
 
 /**
- * Runs one of the programs in this folder as a process of its own.
- * @returns what it reports, and what the process took
+ * Runs one of the programs in this folder as a separate process. @returns its report, and the resources that it used
  */
 export async function runProgram(
   name: 'plan' | 'fetch' | 'flatten' | 'commit',
@@ -20,7 +19,7 @@ export async function runProgram(
   return { ...run, said: JSON.parse(run.stdout) as Record<string, unknown> };
 }
 
-/** The common options as the stage wants them. */
+/** The common options as a stage needs them. */
 export function settingFrom(values: BenchValues): StageSetting {
   return {
     events: values.number('events'),
@@ -33,8 +32,8 @@ export function settingFrom(values: BenchValues): StageSetting {
   };
 }
 
-/** Prints what a bench found, targets last, and writes it as JSON where that was asked for. */
-export async function tellResults(
+/** Prints the results of a bench, targets last, and writes them as JSON where that was requested. */
+export async function reportResults(
   values: BenchValues,
   tables: readonly string[],
   targets: readonly Target[],

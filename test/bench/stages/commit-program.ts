@@ -8,7 +8,7 @@ import { startSimulator } from '@edrlake/simulator';
 import { report, timed } from './own-time.ts';
 import { readOrder, SERVICES, type StageOrder } from './stage-order.ts';
 
-// Many tiny batches into one lake, each a commit, and how long each takes.
+// Commits many tiny batches to one lake and measures the time of each.
 
 /** The options of this program. */
 interface CommitOrder extends StageOrder {
@@ -41,7 +41,7 @@ for (let commitNo = 0; commitNo < commits; commitNo += 1) {
 await lake.close();
 report({ stageSeconds, commitSeconds });
 
-/** A window of some records, as fetching would have left it. */
+/** A window of some records, as fetching leaves it. */
 async function spooled(commitNo: number, lines: readonly string[]): Promise<FetchedWindow> {
   const startMs = range.startMs + commitNo * stepMs;
   const query = { axis: 'event', range: { startMs, endMs: startMs + stepMs }, cuts: [], scope: NO_FILTER } as const;

@@ -12,7 +12,7 @@ import { connectTo, readOrder, SERVICES, type StageOrder } from './stage-order.t
 interface FetchOrder extends StageOrder {
   /**
    * Keep the pages, and describe the windows in `folder/windows.json`; otherwise each window is removed when it is
-   * whole.
+   * complete.
    */
   readonly keep: boolean;
 }

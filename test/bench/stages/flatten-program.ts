@@ -48,7 +48,7 @@ report({
   statements: statementTimes(),
 });
 
-/** As the export flow gathers them. */
+/** Batches as the export flow forms them. */
 function batchesOf(all: readonly FetchedWindow[], batchBytes: number): FetchedWindow[][] {
   const batches: FetchedWindow[][] = [];
   let bytes = Number.POSITIVE_INFINITY;

@@ -1,11 +1,11 @@
-/** Time of one piece of work inside a program, without what the program needs to start. */
+/** Time of some work inside a program, without the program's start. */
 export interface OwnTime {
   readonly seconds: number;
   /** User and system, of all threads. */
   readonly cpuSeconds: number;
 }
 
-/** Does the work and returns its time. */
+/** Runs the work and returns its time. */
 export async function timed<T>(work: () => Promise<T>): Promise<OwnTime & { readonly value: T }> {
   const cpu = process.cpuUsage();
   const startedAt = performance.now();

@@ -1,12 +1,12 @@
 import { DuckDBInstance } from '@duckdb/node-api';
 import { quoteText } from '@edrlake/core';
 
-/** The tables that questions are asked about. */
+/** The tables of the questions. */
 const TABLES = ['events', 'certificates'] as const;
 
 const filesOf = (folder: string, table: string) => quoteText(`${folder}/${table}/*/*.parquet`);
 
-/** Writes the lake's rows again as a plain use of DuckDB would: by date, in the order of arrival, with its defaults. */
+/** Writes the lake's rows again as DuckDB does by default: by date, in the order of arrival. */
 export async function writePlainFiles(lake: string, folder: string, spill: string): Promise<void> {
   const instance = await DuckDBInstance.create(':memory:', { memory_limit: '2GB', temp_directory: spill });
   const connection = await instance.connect();
@@ -20,7 +20,7 @@ export async function writePlainFiles(lake: string, folder: string, spill: strin
   instance.closeSync();
 }
 
-/** Asks in a DuckDB that has just been started, with views over the files of a folder. */
+/** Runs questions in a new DuckDB, with views over the files of a folder. */
 export async function withViews<T>(
   folder: string,
   work: (connection: Awaited<ReturnType<DuckDBInstance['connect']>>) => Promise<T>,

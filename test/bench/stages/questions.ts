@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { quoteText } from '@edrlake/core';
 
-/** A question an analyst asks, and how much faster than plain files the lake must answer it. */
+/** A typical question of an analyst, and how much faster than with plain files the lake must answer it. */
 export interface Question {
   readonly name: string;
   readonly sql: string;
@@ -10,7 +10,7 @@ export interface Question {
 }
 
 /**
- * The questions, about things that are in the data: a rare hash, a host on a busy day, an issuer neither rare nor
+ * The questions, with values from the data: a rare hash, a host on a busy day, an issuer that is neither rare nor
  * everywhere.
  * @param connection with the views `events` and `certificates`
  */

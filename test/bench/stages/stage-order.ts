@@ -1,7 +1,7 @@
 import { seededRandom, systemClock, type TimeRange } from '@edrlake/core';
 import { type Connection, connect, type Services } from '@edrlake/runner';
 
-/** The options of the programs of the stage benches, as the one argument. */
+/** The options of the programs of the stage benches, as the only argument. */
 export interface StageOrder {
   readonly url: string;
   readonly concurrency: number;
@@ -12,7 +12,7 @@ export interface StageOrder {
   readonly folder: string;
 }
 
-/** The order this process was started with. */
+/** The options with which this process was started. */
 export function readOrder<T extends StageOrder>(): T {
   return JSON.parse(process.argv[2] ?? '{}') as T;
 }

@@ -1,16 +1,16 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type OwnTime, timed } from './own-time.ts';
 
-/** All runs of statements that begin alike. */
+/** All runs of statements with the same beginning. */
 export interface StatementTime extends OwnTime {
-  /** How the statement begins, without what differs from batch to batch. */
+  /** The beginning of the statement, without parts that differ from batch to batch. */
   readonly begins: string;
   readonly runs: number;
 }
 
 const SHOWN_CHARACTERS = 46;
 
-/** A connection that notes how long each statement takes. Statements that run at the same time would be mixed up. */
+/** A connection that measures the time of each statement. Concurrent statements would be counted together. */
 export function withStatementTimes(connection: DuckDBConnection): {
   readonly connection: DuckDBConnection;
   /** The longest first. */

@@ -4,16 +4,16 @@ import type { LakeChecker } from './check-lake.ts';
 import type { StoredLake } from './lake-reader.ts';
 import { PromiseBroken } from './promise-broken.ts';
 
-/** What was processed less than this before a sync began may still be arriving. */
+/** Events that were processed less than this before a sync began may still be arriving. */
 const SETTLE_LAG_MS = 15 * MS_PER_MINUTE;
 
-/** What must hold in a world that was never disturbed in some ways. */
+/** The disturbances that a world did not have, so that more must be true in it. */
 export interface Undisturbed {
-  /** The account of requests was never lost, and no clock jumped: the limit holds to the request. */
+  /** The limiter's state was never lost, and no clock jumped: the limit must be kept to the request. */
   readonly limits: boolean;
 }
 
-/** What the exit codes and the output of commands claim, compared with the truth. @throws {PromiseBroken} */
+/** Compares the exit codes and the output of commands with the truth. @throws {PromiseBroken} */
 export function checkCommands(
   world: World,
   checker: LakeChecker,
@@ -24,7 +24,7 @@ export function checkCommands(
   for (const each of ended) {
     const { stdout, stderr, exitCode, args } = each;
     if (/\[BUG\]/.test(stderr)) throw new PromiseBroken('bug', `${args[0]}: ${stderr.trim().slice(-300)}`);
-    // The user is called the same.
+    // The user has the same name.
     if (/secret-demo/.test(stdout + stderr)) throw new PromiseBroken('secrets', 'the password is in the output');
     if (exitCode === 0) checkDone(world, checker, sinceItBegan(world, each));
   }
@@ -38,7 +38,7 @@ export function checkCommands(
 }
 
 /**
- * A backfill that resumes a run claims what that run counted: no count is asked for again, and its proofs have that
+ * A backfill that resumes a run claims what that run counted: no count is requested again, and its proofs have that
  * date.
  */
 function sinceItBegan(world: World, ended: Ended): Ended {
@@ -48,7 +48,7 @@ function sinceItBegan(world: World, ended: Ended): Ended {
   return { ...ended, startedAtMs: Math.min(startedAtMs, ended.startedAtMs) };
 }
 
-/** Exit code 0: what the command was asked for is done. */
+/** Exit code 0: the request of the command is completed. */
 function checkDone(world: World, checker: LakeChecker, ended: Ended): void {
   const { args } = ended;
   // By the earlier of both clocks, as the gateway's time.
@@ -69,7 +69,7 @@ function checkDone(world: World, checker: LakeChecker, ended: Ended): void {
     case 'reconcile':
       for (const day of checker.knownDays) {
         const startMs = Date.parse(day);
-        // Only days that are over by its own clock are compared.
+        // Only days that are over by the command's clock are compared.
         if (startMs + MS_PER_DAY > ended.startedAtMs + ended.clockOffsetMs) continue;
         const endMs = Math.min(startMs + MS_PER_DAY, nowMs - SETTLE_LAG_MS);
         checker.checkBrought(ended, 'event', { startMs, endMs });
@@ -77,7 +77,7 @@ function checkDone(world: World, checker: LakeChecker, ended: Ended): void {
   }
 }
 
-/** The part of a status that is checked: one line for each day, or for several without an event. */
+/** The checked part of a status: one line for each day, or for several without an event. */
 interface ShownCoverage {
   readonly coverage: readonly {
     readonly day: string;
@@ -89,7 +89,7 @@ interface ShownCoverage {
 }
 
 /**
- * Days that a status calls complete are over by the gateway's clock, and lack nothing that was there from the
+ * Days that a status reports as complete are over by the gateway's clock, and lack nothing that existed from the
  * beginning.
  */
 function checkCoverage(world: World, checker: LakeChecker, { stdout }: Ended, lake: StoredLake): void {
@@ -104,7 +104,7 @@ function checkCoverage(world: World, checker: LakeChecker, { stdout }: Ended, la
   }
 }
 
-/** What a command that ran alone shows is what the lake holds. */
+/** The output of a command that ran alone equals the content of the lake. */
 function checkShown(world: World, checker: LakeChecker, ended: Ended, lake: StoredLake): void {
   const { args, stdout } = ended;
   if (args[0] === 'status') checkCoverage(world, checker, ended, lake);

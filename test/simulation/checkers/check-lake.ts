@@ -7,7 +7,7 @@ import type { LoggedProof } from './log-reader.ts';
 import { few, PromiseBroken } from './promise-broken.ts';
 import { RowReader, type StoredEvent } from './row-reader.ts';
 
-/** What a checker compares, and what it saw the last time. */
+/** The data that a checker compares, and the state of its last look. */
 export class LakeChecker {
   private readonly world: World;
   private readonly history: History;
@@ -18,7 +18,7 @@ export class LakeChecker {
   private nextEntry = 1;
   /** When the world began, by the gateway's clock. */
   private readonly beganAtMs: number;
-  /** Commits that were looked at, proofs among them, and those that claim to be proven. */
+  /** Commits that were checked, including proofs, and those that claim to be proven. */
   readonly tally = { looks: 0, rows: 0, proofs: 0, proven: 0 };
 
   constructor(world: World, history: History, connection: DuckDBConnection) {
@@ -28,7 +28,7 @@ export class LakeChecker {
     this.beganAtMs = world.gateway.nowMs();
   }
 
-  /** What must hold at any moment, after any kill. @throws {PromiseBroken} */
+  /** Checks what must be true at any moment, after any kill. @throws {PromiseBroken} */
   async checkAlways(): Promise<StoredLake> {
     const lake = await readVersion(this.reader, this.world.lake);
     this.tally.looks += 1;
@@ -49,7 +49,7 @@ export class LakeChecker {
   }
 
   /**
-   * What a pattern over the folders shows, where no writer is at work and the last one ended well.
+   * Checks what a pattern over the folders returns, while no writer is at work and the last one ended with success.
    * @throws {PromiseBroken}
    */
   async checkPattern(version: StoredLake): Promise<void> {
@@ -74,8 +74,8 @@ export class LakeChecker {
       }
     }
     const rejects = expected.length - withId.length;
-    // More are there where a record changed, or came broken once: a reject has no id by which a later copy could
-    // replace it.
+    // There are more where a record changed, or was broken once: a reject has no id by which a later copy could replace
+    // it.
     if (lake.rejects < rejects) throw new PromiseBroken('nothing lost', `${lake.rejects} rejects, not ${rejects}`);
     const truth = this.world.gateway.simulator.truth.perDay();
     for (const [table, key] of CHILD_KEYS) {
@@ -87,7 +87,9 @@ export class LakeChecker {
     }
   }
 
-  /** Everything of a range was there during the whole command, so it is in the lake by now. @throws {PromiseBroken} */
+  /**
+   * Everything in the range that existed during the whole command must be in the lake by now. @throws {PromiseBroken}
+   */
   checkBrought(ended: Ended, axis: 'event' | 'processed', range: { startMs: number; endMs: number }): void {
     const skewMs = this.world.gateway.nowMs() - this.world.scheduler.nowMs;
     const [fromMs, toMs] = [ended.startedAtMs + skewMs, ended.endedAtMs + skewMs];
@@ -100,8 +102,8 @@ export class LakeChecker {
   }
 
   /**
-   * Everything of days that are called complete, as far as it was there before the first command.
-   * @throws {PromiseBroken}
+   * Everything on days reported as complete that existed before the first command must be in the lake. @throws
+   * {PromiseBroken}
    */
   checkComplete(range: { startMs: number; endMs: number }, day: string): void {
     const missing = this.history

@@ -1,7 +1,7 @@
 import type { TimeRange } from '@edrlake/core';
 import type { Addition, Simulator } from '@edrlake/simulator';
 
-/** One record of the gateway, and since when it is what. */
+/** One record of the gateway, with the times of its states. */
 export interface KnownEvent {
   readonly index: number;
   /** null: a record that can only become a reject. */
@@ -9,7 +9,7 @@ export interface KnownEvent {
   readonly eventMs: number;
   /** Visible from this instant of the gateway's clock on. */
   readonly visibleMs: number;
-  /** When it was processed, first and by each revision: `atMs` is when the gateway began to say so. */
+  /** When it was processed, first and by each revision: `atMs` is when the gateway began to report it. */
   readonly processed: { readonly atMs: number; readonly processedMs: number }[];
   readonly type: string;
 }
@@ -17,7 +17,7 @@ export interface KnownEvent {
 type Axis = 'event' | 'processed';
 
 /**
- * Everything that the gateway ever held, by its own clock: the truth at any moment. Kept apart from the code that
+ * Everything that the gateway ever had, by its own clock: the truth at any moment. Independent of the code that
  * answers.
  */
 export class History {
@@ -32,12 +32,12 @@ export class History {
     for (let index = 0; index < baseEvents; index += 1) this.learn(index, Number.NEGATIVE_INFINITY);
   }
 
-  /** From now on nothing new becomes visible. */
+  /** Nothing new becomes visible from now on. */
   freeze(): void {
     this.frozenAtMs = this.nowMs();
   }
 
-  /** Believes in a record that the gateway does not show, beside the first one that it does. */
+  /** Adds a record that the gateway does not show, next to the first one that it does. */
   invent(): void {
     const [model] = this.events;
     if (model !== undefined) this.events.push({ ...model, id: 'invented', visibleMs: Number.NEGATIVE_INFINITY });
@@ -59,7 +59,7 @@ export class History {
     }
   }
 
-  /** Records that were in a range, by an axis, during all of a stretch of the gateway's time. */
+  /** Records that were in a range, by an axis, during a whole interval of the gateway's time. */
   throughout(axis: Axis, range: TimeRange, fromMs: number, toMs: number): KnownEvent[] {
     return this.events.filter(
       (event) =>
@@ -69,7 +69,7 @@ export class History {
     );
   }
 
-  /** Records that were there at some moment of it. */
+  /** Records that were there at some moment of the interval. */
   sometime(axis: Axis, range: TimeRange, fromMs: number, toMs: number): KnownEvent[] {
     return this.events.filter(
       (event) =>
@@ -80,7 +80,7 @@ export class History {
     );
   }
 
-  /** Records that can be seen at an instant. */
+  /** Records that are visible at an instant. */
   visibleAt(atMs: number): KnownEvent[] {
     return this.events.filter((event) => this.isVisible(event, atMs));
   }
@@ -104,7 +104,7 @@ export class History {
   }
 }
 
-/** When a record was processed, as far as known at an instant. */
+/** When a record was processed, as known at an instant. */
 export function processedAt(event: KnownEvent, atMs: number): number {
   return event.processed.findLast((change) => change.atMs <= atMs)?.processedMs ?? Number.NaN;
 }

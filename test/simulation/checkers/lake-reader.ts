@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type LogEntry, readLog } from './log-reader.ts';
 import { CHILDREN, type FileRows, type RowReader, type StoredEvent, TABLES } from './row-reader.ts';
 
-/** What a lake holds, read by the checker's own DuckDB and its own reading of the log. */
+/** The content of a lake, read by the checker's own DuckDB and its own code for the log. */
 export interface StoredLake {
   readonly version: number;
   readonly events: readonly StoredEvent[];
@@ -12,7 +12,7 @@ export interface StoredLake {
   readonly childRows: Readonly<Record<string, ReadonlyMap<string, number>>>;
   /** Child rows without their event, or whose positions have gaps. */
   readonly misplaced: readonly string[];
-  /** Files that the version names and that are not there. */
+  /** Files that the version names and that are missing. */
   readonly missingFiles: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export async function readByPattern(reader: RowReader, lake: string): Promise<St
   return { version: 0, missingFiles: [], ...contentOf(await reader.read(lake, files)) };
 }
 
-/** Entries of the log that are there, from a version on, oldest first. */
+/** The existing entries of the log, from a version on, oldest first. */
 export function entriesFrom(lake: string, version: number): LogEntry[] {
   const folder = join(lake, '_log');
   if (!existsSync(folder)) return [];
@@ -54,7 +54,7 @@ function parquetIn(lake: string, table: string): string[] {
   );
 }
 
-/** The rows of all files together, each row looked at. */
+/** The rows of all files together; each row is checked. */
 function contentOf(files: readonly FileRows[]): Omit<StoredLake, 'version' | 'missingFiles'> {
   const events = files.flatMap((file) => file.events).sort(byValues);
   const known = new Set(events.map(({ id, day }) => `${day} ${id}`));
@@ -63,7 +63,7 @@ function contentOf(files: readonly FileRows[]): Omit<StoredLake, 'version' | 'mi
   for (const table of CHILDREN) {
     const perDay = new Map<string, number>();
     childRows[table] = perDay;
-    /** Positions of an event's rows; indicators come in two arrays, and each counts from 0. */
+    /** Positions of an event's rows; there are two arrays of indicators, and each counts from 0. */
     const arrays = new Map<string, { readonly of: string; readonly owner: string; readonly positions: number[] }>();
     for (const { day, id, array, position } of files.flatMap((file) => file.children[table] ?? [])) {
       perDay.set(day, (perDay.get(day) ?? 0) + 1);

@@ -32,7 +32,7 @@ interface Checkpoint {
   readonly files: readonly { readonly table: string; readonly path: string }[];
 }
 
-/** What the newest version names, from the newest checkpoint and the entries after it. */
+/** The files and proofs of the newest version, from the newest checkpoint and the entries after it. */
 export function readLog(lake: string): { version: number; files: { table: string; path: string }[] } {
   const folder = join(lake, '_log');
   const names = existsSync(folder) ? readdirSync(folder).sort() : [];

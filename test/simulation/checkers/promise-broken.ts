@@ -1,4 +1,4 @@
-/** What edrlake promises, as its README numbers it, and what follows from the exit codes. */
+/** The promises of edrlake, as numbered in its README, and what follows from the exit codes. */
 export const PROMISES = {
   once: '1, exactly once: event_id is unique, and every child row has its event and its position',
   newest: '2, the newest version of an event wins, and nothing else deletes or changes rows',
@@ -17,7 +17,7 @@ export const PROMISES = {
 /** The name of a promise. */
 export type PromiseName = keyof typeof PROMISES;
 
-/** A promise that did not hold in a world. */
+/** A promise that was broken in a world. */
 export class PromiseBroken extends Error {
   readonly promise: PromiseName;
 

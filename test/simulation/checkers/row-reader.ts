@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { PromiseBroken } from './promise-broken.ts';
 
-/** One stored event, as far as it is compared. */
+/** One stored event, with the compared columns. */
 export interface StoredEvent {
   readonly id: string;
   readonly eventMs: number;
@@ -12,16 +12,16 @@ export interface StoredEvent {
   readonly day: string;
 }
 
-/** One row of a child table, as far as it is compared. */
+/** One row of a child table, with the compared columns. */
 export interface StoredChild {
   readonly id: string;
   readonly day: string;
-  /** Which of several arrays of the event it comes from; empty where there is one. */
+  /** The array of the event that it comes from; empty where there is only one. */
   readonly array: string;
   readonly position: number;
 }
 
-/** What one data file holds. */
+/** The content of one data file. */
 export interface FileRows {
   readonly events: readonly StoredEvent[];
   readonly children: Readonly<Record<string, readonly StoredChild[]>>;
@@ -34,8 +34,8 @@ export const CHILDREN = ['certificates', 'indicators', 'interfaces', 'asset_tags
 export const TABLES = ['events', ...CHILDREN, 'rejects'] as const;
 
 /**
- * Reads data files with the checker's own DuckDB, each once for as long as it stays the same: a file whose inode, size
- * or time of change differs from what was read is read again. Most looks at a lake find few files that are new.
+ * Reads data files with the checker's own DuckDB, each once while it stays the same: a file whose inode, size or time
+ * of change differs is read again. Most looks at a lake find few new files.
  */
 export class RowReader {
   private readonly connection: DuckDBConnection;
@@ -46,9 +46,10 @@ export class RowReader {
   }
 
   /**
-   * What files hold, in the order asked for.
+   * The content of files, in the requested order.
    * @param paths below the lake, `table/partition/file`
-   * @throws {PromiseBroken} where one of them cannot be read: it is named and so is a finding, no fault of the checker
+   * @throws {PromiseBroken} where one cannot be read: the log names it, so that is a finding, not a fault of the
+   * checker
    */
   async read(lake: string, paths: readonly string[]): Promise<readonly FileRows[]> {
     const keys = paths.map((path) => keyOf(lake, path));
@@ -108,7 +109,7 @@ function childColumns(table: string): string {
   return `event_date::VARCHAR, event_id, ${array}, position::BIGINT, 0::BIGINT`;
 }
 
-/** What differs once a file was written again, replaced or cut. */
+/** Differs once a file was written again, replaced or cut. */
 function keyOf(lake: string, path: string): string {
   const { ino, size, mtimeNs } = statSync(join(lake, path), { bigint: true });
   return `${path} ${ino} ${size} ${mtimeNs}`;

@@ -3,13 +3,13 @@ import { systemError } from '../world/errors.ts';
 import type { Interference, Task } from '../world/scheduler.ts';
 import type { SimulatedProcess } from '../world/simulated-process.ts';
 
-/** What a fault waits for: the n-th operation of a kind of its process, counted from 1; `any` counts all. */
+/** The operation that a fault waits for: the n-th of a kind in its process, counted from 1; `any` counts all. */
 interface OperationMatch {
   readonly kind: string;
   readonly nth: number;
 }
 
-/** What goes wrong at an operation of a process. */
+/** A fault of one operation of a process. */
 export type OperationFault = OperationMatch &
   (
     | { readonly what: 'death' | 'power-cut'; readonly when: 'before' | 'half' | 'after' }
@@ -17,12 +17,12 @@ export type OperationFault = OperationMatch &
     | { readonly what: 'error'; readonly code: ErrorCode; readonly times: number }
   );
 
-/** Errors of the system that are simulated. */
+/** The simulated errors of the system. */
 export type ErrorCode = keyof typeof FAILING;
 
 const WRITING = ['create', 'write', 'mkdir', 'link', 'rename', 'sync', 'duckdb'];
 
-/** Which operations can fail with an error. */
+/** The operations that can fail with each error. */
 export const FAILING = {
   ENOSPC: WRITING,
   EDQUOT: WRITING,
@@ -32,14 +32,14 @@ export const FAILING = {
   EMFILE: ['create', 'open', 'list', 'read'],
 } as const satisfies Record<string, readonly string[]>;
 
-/** What a fault needs of the world. */
+/** The parts of the world that a fault needs. */
 interface FaultyWorld {
   end(process: SimulatedProcess): void;
   interrupt(process: SimulatedProcess): void;
   cutPower(random: Random): void;
 }
 
-/** How often each thing went wrong. */
+/** How often each fault happened. */
 export interface FaultTally {
   deaths: number;
   powerCuts: number;
@@ -53,7 +53,7 @@ interface Plan {
   timesLeft: number;
 }
 
-/** Lets planned faults happen at their operations. */
+/** Triggers planned faults at their operations. */
 export class OperationFaults implements Interference {
   readonly tally: FaultTally = { deaths: 0, powerCuts: 0, interrupts: 0, errors: 0 };
   private readonly world: FaultyWorld;
@@ -133,7 +133,7 @@ export class OperationFaults implements Interference {
   }
 }
 
-/** Of DuckDB's statements those that write files can fail for lack of a disk. */
+/** DuckDB statements that write files can fail because of the disk. */
 function canFail(task: Task, code: ErrorCode): boolean {
   const { kind, label } = task;
   if (kind === 'duckdb') return (FAILING[code] as readonly string[]).includes(kind) && /COPY|CHECKPOINT/.test(label);

@@ -4,16 +4,19 @@ import { fileURLToPath } from 'node:url';
 import type { PromiseName } from '../checkers/promise-broken.ts';
 import type { WorldPlan } from './steps.ts';
 
-/** A world in which a promise broke once. The whole plan is kept, so that it stays what it was when plans change. */
+/**
+ * A world in which a promise was broken once. The whole plan is stored, so that it stays the same when planning
+ * changes.
+ */
 export interface KeptWorld {
-  /** What was wrong, and in what. */
+  /** The bug, and where it was. */
   readonly bug: string;
   readonly promise: PromiseName;
   readonly seed: number;
   readonly plan: WorldPlan;
 }
 
-/** Where kept worlds are: beside the sources, from which this file was built into a folder of its own. */
+/** The folder of kept worlds: next to the sources, from which this file was built into another folder. */
 const FOLDER = fileURLToPath(new URL('../../corpus/', import.meta.url));
 
 /** All kept worlds by name, in the order of their names. */

@@ -17,7 +17,7 @@ class Choice {
     return this.random() < probability;
   }
 
-  /** A whole number of both ends included. */
+  /** A whole number between both, included. */
   between(first: number, last: number): number {
     return first + Math.floor(this.random() * (last - first + 1));
   }
@@ -29,7 +29,7 @@ class Choice {
 
 const MINUTE = 60_000;
 
-/** What a world is like and what happens in it. The same seed gives the same plan; more steps only add to its end. */
+/** The properties and steps of a world. The same seed gives the same plan; more steps only add to its end. */
 export function planWorld(seed: number, steps: number): WorldPlan {
   const choose = new Choice(subSeed(seed, 'setting'));
   const startMs = Date.UTC(2026, 10, 20) + choose.between(0, MS_PER_DAY - 1);
@@ -62,7 +62,7 @@ export function planWorld(seed: number, steps: number): WorldPlan {
   if (choose.chance(0.25)) flags.push('--walk', 'search-after');
   if (choose.chance(0.2)) flags.push('--histogram', 'off');
   if (limit !== null) flags.push('--rate-limit', `${limit.requests}/${limit.windowSeconds}`);
-  // A count and pages that are wrong by as many agree with each other, and then nothing can show it.
+  // A count and pages that are wrong by the same number agree with each other, and then nothing can show it.
   const wrong = choose.of(['counts', 'pages'] as const);
   const firstDay = dayOf(firstMs);
   const days = Math.round((Date.UTC(2026, 10, 20) - firstMs) / MS_PER_DAY);
@@ -127,7 +127,7 @@ function planArguments(choose: Choice, { firstMs, days, flags }: Frame): string[
   return ['query', '--format', 'csv', 'select count(*), count(distinct event_id) from events'];
 }
 
-/** How many operations of each kind a command does that has work to do. */
+/** How many operations of each kind a command with work to do has. */
 const TYPICAL = {
   any: 900,
   duckdb: 200,
@@ -144,7 +144,7 @@ const TYPICAL = {
   create: 8,
 } as const;
 
-/** Many commands are hit by something, at any operation; the rare kinds as likely as the frequent ones. */
+/** Many commands have a fault, at any operation; rare kinds are as likely as frequent ones. */
 function planOperationFaults(choose: Choice): OperationFault[] {
   if (choose.chance(0.45)) return [];
   const kind = choose.of(Object.keys(TYPICAL) as (keyof typeof TYPICAL)[]);

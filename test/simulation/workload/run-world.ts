@@ -9,7 +9,7 @@ import { subSeed } from '../world/gateway.ts';
 import { type Ended, type Running, type RunProgram, World } from '../world/world.ts';
 import type { DataChange, Step, WorldPlan } from './steps.ts';
 
-/** Which world, and how much of it. */
+/** The world to run, and how much of it. */
 export interface WorldRequest {
   readonly seed: number;
   readonly plan: WorldPlan;
@@ -20,12 +20,12 @@ export interface WorldRequest {
 }
 
 /**
- * How the world itself is broken: the disk only says that it syncs, or the gateway hides a record from pages and
+ * A deliberate fault of the world itself: the disk only claims to sync, or the gateway hides a record from pages and
  * counts.
  */
 export type Sabotage = 'syncs' | 'count';
 
-/** How a world ended. */
+/** The result of a world. */
 export interface WorldReport {
   readonly seed: number;
   readonly traceHash: string;
@@ -35,7 +35,7 @@ export interface WorldReport {
   readonly recent: readonly string[];
 }
 
-/** What is counted over many worlds. */
+/** The numbers that are added up over many worlds. */
 export type Figure =
   | 'steps'
   | 'commands'
@@ -49,14 +49,14 @@ export type Figure =
   | 'races'
   | 'proofs';
 
-/** Commands that put right what a crash left, before they do anything else. */
+/** Commands that recover the lake after a crash, before they do anything else. */
 const WRITERS: ReadonlySet<string> = new Set(['backfill', 'sync', 'run', 'reconcile', 'compact', 'vacuum']);
-/** Quiet commands repeat what is partly done so often. */
+/** How often commands repeat partly done work when the world is quiet. */
 const QUIET_ROUNDS = 8;
 
 let checkerDuckDb: Promise<DuckDBConnection> | null = null;
 
-/** Lives through one world. Nothing of it is left on disk. */
+/** Runs one world. It leaves nothing on disk. */
 export async function runWorld(request: WorldRequest, runProgram: RunProgram): Promise<WorldReport> {
   const { plan } = request;
   const world = await World.open(request.seed, plan.setting, runProgram);
@@ -91,9 +91,9 @@ export async function runWorld(request: WorldRequest, runProgram: RunProgram): P
   };
 }
 
-/** One world while things happen in it. */
+/** One world while it runs. */
 class Life {
-  /** The step that is taken; −1 while the world is quiet at its end. */
+  /** The current step; −1 while the world is quiet at its end. */
   step = 0;
   private readonly world: World;
   private readonly plan: WorldPlan;

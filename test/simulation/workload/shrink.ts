@@ -1,7 +1,7 @@
 import type { RunProgram } from '../world/world.ts';
 import { runWorld, type WorldReport, type WorldRequest } from './run-world.ts';
 
-/** A world is lived through again no more often than this, to find out which of its steps matter. */
+/** The most repetitions of a world to find the steps that matter. */
 const TRIES = 24;
 
 /** The fewest steps found that break the same promise; the last ones are left out first. */

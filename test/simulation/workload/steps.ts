@@ -2,7 +2,7 @@ import type { Addition, Fault } from '@edrlake/simulator';
 import type { OperationFault } from '../faults/operation-faults.ts';
 import type { WorldSetting } from '../world/world.ts';
 
-/** A command line, when it begins, and what goes wrong in it. */
+/** A command line, when it starts, and its faults. */
 export interface PlannedCommand {
   readonly args: readonly string[];
   /** After the step has begun. */
@@ -15,14 +15,14 @@ export type DataChange =
   | { readonly what: 'add'; readonly addition: Omit<Addition, 'processedAtMs'>; readonly processedAfterMs: number }
   | { readonly what: 'revise'; readonly nths: readonly number[] };
 
-/** What happens in a world, as plain data: one step after the other. */
+/** The steps of a world, as plain data. */
 export type Step =
   | {
       readonly kind: 'commands';
       readonly commands: readonly PlannedCommand[];
       readonly gatewayFaults: readonly Fault[];
       readonly changes: readonly { readonly afterMs: number; readonly change: DataChange }[];
-      /** The machine's clock jumps; null for not. */
+      /** The machine's clock jumps; null for no jump. */
       readonly clock: { readonly afterMs: number; readonly offsetMs: number } | null;
     }
   | { readonly kind: 'pass'; readonly ms: number }
@@ -35,10 +35,12 @@ export interface WorldPlan {
   readonly setting: WorldSetting;
   /** Flags that all commands of this world get. */
   readonly flags: readonly string[];
-  /** Where the data begins, as a day. */
+  /** The first day of the data. */
   readonly firstDay: string;
   readonly steps: readonly Step[];
-  /** Which commands besides a backfill and a repair bring the lake to its end; each costs as much as a step. */
+  /**
+   * Commands that complete the lake at the end, in addition to a backfill and a repair; each costs as much as a step.
+   */
   readonly syncsAtEnd: boolean;
   readonly compactsAtEnd: boolean;
 }

@@ -10,7 +10,7 @@ import { type FileWorld, simulatedBlocking, simulatedPromises } from './files.ts
 import { type Listener, type Network, openSocket, sendRequest } from './network.ts';
 import { currentProcess, type SimulatedProcess } from './simulated-process.ts';
 
-/** What the boundary of a process leads to. */
+/** The world behind the boundary of a process. */
 export interface BoundaryWorld extends FileWorld {
   readonly network: Network;
   readonly hostName: (process: SimulatedProcess) => string;
@@ -22,7 +22,7 @@ type AnyFunction = (...given: never[]) => unknown;
 
 let current: BoundaryWorld | null = null;
 
-/** Chooses the world that processes are in from now on. */
+/** Selects the world in which processes run from now on. */
 export function enterWorld(world: BoundaryWorld): void {
   current = world;
 }
@@ -32,10 +32,10 @@ function world(): BoundaryWorld {
   return current;
 }
 
-/** Server that never listens on a socket: its listener is what the network of the next world calls. */
+/** Server that never listens on a socket: the network of the next world calls its listener. */
 let served: Listener | null = null;
 
-/** The listener of the server that was created last; it is handed out once. */
+/** The listener of the server that was created last; it is returned once. */
 export function takeListener(): Listener {
   const listener = served;
   served = null;
@@ -44,8 +44,8 @@ export function takeListener(): Listener {
 }
 
 /**
- * Replaces what leads out of a process: files, time, chance, network, process table and DuckDB's library. Code of the
- * world itself passes through. To be called once, before anything of edrlake is loaded.
+ * Replaces everything that leads out of a process: files, time, chance, network, process table and DuckDB's library.
+ * Calls of the world itself pass through. Called once, before any module of edrlake is loaded.
  */
 export function installBoundary(): void {
   replaceAll(fs.promises as unknown as Record<string, AnyFunction>, simulatedPromises(world), isPath);
@@ -80,7 +80,7 @@ export function installBoundary(): void {
   simulateDuckDb(world);
 }
 
-/** Functions that processes get instead of those that are there, where what they are given is meant. */
+/** The functions that processes get in place of the real ones. */
 function replaceAll(
   target: Record<string, AnyFunction>,
   replacements: Readonly<Record<string, AnyFunction>>,
@@ -94,7 +94,7 @@ function replaceAll(
   }
 }
 
-/** Modules are loaded by URL, and what is open already by number. */
+/** Modules are loaded by URL, and open files have numbers. */
 function isPath([path]: readonly unknown[]): boolean {
   return typeof path === 'string';
 }

@@ -4,28 +4,28 @@ import type { Random } from '@edrlake/core';
 
 /** A change of names that a power cut may still undo. */
 interface NameChange {
-  /** In words, for the trace. */
+  /** Description, for the trace. */
   readonly what: string;
   /** The folders whose names changed. */
   readonly folders: readonly string[];
-  /** The folder that it made, where it made one. */
+  /** The folder that it made, if it made one. */
   readonly made: string | null;
   readonly undo: () => void;
 }
 
-/** The functions of the file system as they are without a simulation. */
+/** The functions of the file system without a simulation. */
 const real = { ...fs };
 
 /**
- * The disk of a simulated machine: a real folder, of which is known what has not been synced. Changes of names are
- * undone by a power cut in the order of a journal; bytes that were not synced are cut off.
+ * The disk of a simulated machine: a real folder, with a record of what has not been synced. A power cut undoes changes
+ * of names in the order of a journal, and cuts off bytes that were not synced.
  */
 export class Disk {
   readonly root: string;
   private readonly now: () => number;
   private readonly worldNow: () => number;
   private readonly shadow: string;
-  /** true: it says that it has synced and has not, to show that checkers notice. */
+  /** true: it claims to have synced and has not, to show that checkers notice. */
   forgetsSyncs = false;
   private shadows = 0;
   private changes: NameChange[] = [];
@@ -34,10 +34,13 @@ export class Disk {
   /** Bytes and real change time of files at their last sync, by inode. */
   private readonly synced = new Map<number, { readonly bytes: number; readonly mtimeMs: number }>();
   private readonly open = new Map<number, string>();
-  /** When each name was made first, in the world's time. */
+  /** When each name was first made, in the world's time. */
   private readonly made = new Map<string, number>();
 
-  /** @param now the machine's clock, by which files are dated; @param worldNow the time that no jump disturbs */
+  /**
+   * @param now the machine's clock, which dates files
+   * @param worldNow the world's time, without jumps
+   */
   constructor(root: string, now: () => number, worldNow: () => number) {
     this.root = root;
     this.now = now;
@@ -51,7 +54,7 @@ export class Disk {
     return path === this.root || path.startsWith(`${this.root}/`);
   }
 
-  /** When a name was made first; null where it never was. */
+  /** When a name was first made; null where it never was. */
   madeAtMs(path: string): number | null {
     return this.made.get(path) ?? null;
   }
@@ -79,7 +82,7 @@ export class Disk {
     return written;
   }
 
-  /** Makes a file's bytes or a folder's names last. */
+  /** Makes a file's bytes or a folder's names durable. */
   sync(fd: number): void {
     if (this.forgetsSyncs) return;
     const stat = real.fstatSync(fd);
@@ -101,7 +104,7 @@ export class Disk {
   link(from: string, to: string): void {
     real.linkSync(from, to);
     this.touch(to);
-    // A power cut may have taken the name back once.
+    // A power cut may have undone the name before.
     this.made.set(to, this.worldNow());
     this.changed('link', to, [dirname(to)], () => real.rmSync(to, { force: true }));
   }
@@ -123,7 +126,7 @@ export class Disk {
     this.changed('rmdir', path, [dirname(path)], () => real.mkdirSync(path, { recursive: true }));
   }
 
-  /** What is at a path, its times in the machine's time. */
+  /** The file or folder at a path, its times in the machine's time. */
   stat(path: string, followsLinks: boolean): fs.Stats {
     const stat = followsLinks ? real.statSync(path) : real.lstatSync(path);
     return this.withTimes(stat);
@@ -133,7 +136,7 @@ export class Disk {
     return this.withTimes(real.fstatSync(fd));
   }
 
-  /** All that was written so far lasts, as after some seconds without a crash. */
+  /** Makes everything written so far durable, as some seconds without a crash do. */
   flush(): void {
     for (const name of real.readdirSync(this.shadow)) real.rmSync(join(this.shadow, name));
     this.changes = [];
@@ -143,10 +146,7 @@ export class Disk {
     }
   }
 
-  /**
-   * Power is cut: of what was not synced the seed decides what is left.
-   * @param note receives what was lost, for the trace
-   */
+  /** Cuts power: the seed decides what is left of unsynced data. @param note receives what was lost, for the trace */
   crash(random: Random, note: (line: string) => void): void {
     const survival = [0, 0.5, 0.9][Math.floor(random() * 3)] as number;
     const lostIn = new Set<string>();
@@ -163,7 +163,7 @@ export class Disk {
       try {
         change.undo();
       } catch {
-        // Its folder is gone with an earlier loss.
+        // Its folder was lost before.
       }
     }
     this.changes = [];
@@ -199,9 +199,9 @@ export class Disk {
     this.changes.push({ what: `${call} ${path.slice(this.root.length)}`, folders, made, undo });
   }
 
-  /** Keeps what a name means, before the name goes. */
+  /** Keeps the content of a name before the name is removed. */
   private keep(path: string): string | null {
-    // An empty folder may be renamed over; there is nothing in it to keep.
+    // An empty folder may be replaced by a rename; it has no content to keep.
     if (!real.existsSync(path) || real.lstatSync(path).isDirectory()) return null;
     this.shadows += 1;
     const kept = join(this.shadow, String(this.shadows));
@@ -220,7 +220,7 @@ export class Disk {
   }
 
   private withTimes(stat: fs.Stats): fs.Stats {
-    // What DuckDB wrote has no time yet: it counts as changed when it is looked at first.
+    // A file that DuckDB wrote has no time yet: it counts as changed when it is first examined.
     const atMs = this.times.get(stat.ino) ?? this.now();
     this.times.set(stat.ino, atMs);
     return Object.assign(stat, { mtimeMs: atMs, ctimeMs: atMs, mtime: new Date(atMs), ctime: new Date(atMs) });

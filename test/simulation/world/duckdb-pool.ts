@@ -5,26 +5,26 @@ interface Opened {
   /** The settings it was opened with, as text. */
   readonly key: string;
   attached: number;
-  /** Something would be left in it for the next user. */
+  /** Something would remain in it for the next user. */
   isDirty: boolean;
   uses: number;
 }
 
-/** What the command or this pool sets in each DuckDB anew, so that nothing of it is left for the next user. */
+/** Settings that the command or this pool sets again in each DuckDB, so that nothing remains for the next user. */
 const SET_ANEW = /^(memory_limit|threads|temp_directory|preserve_insertion_order|timezone|disabled_optimizers)$/i;
 /**
- * Looking for common subexpressions takes half the time of planning the statement that flattens a batch, and what it
- * finds saves only time where there are many rows.
+ * Searching for common subexpressions takes half the planning time of the statement that flattens a batch, and the
+ * result saves time only with many rows.
  */
 const NEVER_OPTIMIZED = 'common_subexpressions';
-/** Databases kept ready at most, and how often one is used again. */
+/** The most idle databases, and how often one is reused. */
 const MAX_IDLE = 6;
 const MAX_USES = 200;
 
 /**
- * Databases in memory that one simulated process gave back and the next one gets: making one costs more than most of
- * what processes do with it. Only those are used again that are as a new one: nothing attached, nothing made outside of
- * a connection's own temporary tables, no setting changed that the next user does not set.
+ * In-memory databases that one simulated process returned and the next one gets: creating one costs more than most of
+ * what processes do with it. Only databases in the state of a new one are reused: nothing attached, nothing created
+ * outside of a connection's temporary tables, no setting changed that the next user does not set.
  */
 export class DuckDbPool {
   private readonly native: Native;
@@ -37,7 +37,7 @@ export class DuckDbPool {
     this.native = native;
   }
 
-  /** Notes a setting before a database is opened with it. */
+  /** Records a setting before a database is opened with it. */
   configured(config: object, name: string, value: string): void {
     this.configs.set(config, [...(this.configs.get(config) ?? []), [name, value]]);
   }
@@ -63,18 +63,18 @@ export class DuckDbPool {
     return database;
   }
 
-  /** Notes whose connection it is. */
+  /** Records the database of a connection. */
   connected(connection: unknown, database: unknown): void {
     const opened = this.opened.get(database);
     if (opened !== undefined) this.connections.set(connection, opened);
   }
 
-  /** A statement as it is executed here: what it disables is disabled besides. */
+  /** The statement as executed here, with one more optimizer disabled. */
   statement(sql: string): string {
     return sql.replace(/(SET disabled_optimizers = ')(?!common_subexpressions)/, `$1${NEVER_OPTIMIZED},`);
   }
 
-  /** Notes a statement that has been executed. */
+  /** Records an executed statement. */
   executed(connection: unknown, sql: string): void {
     const opened = this.connections.get(connection);
     if (opened === undefined) return;
@@ -102,7 +102,7 @@ export class DuckDbPool {
     else this.native.close_sync?.(database);
   }
 
-  /** Forgets what files held, and where it wrote what did not fit; false where that is not possible. */
+  /** Clears cached files and the place of spilled data; false where that is not possible. */
   private async isAsNew(database: unknown): Promise<boolean> {
     try {
       await this.run(database, 'SET enable_external_file_cache = false');

@@ -5,13 +5,13 @@ import { DuckDbPool, type Native } from './duckdb-pool.ts';
 import type { Scheduler } from './scheduler.ts';
 import { currentProcess, type SimulatedProcess } from './simulated-process.ts';
 
-/** What DuckDB's calls wait for. */
+/** The parts of the world that DuckDB's calls need. */
 export interface DuckDbWorld {
   readonly scheduler: Scheduler;
   readonly disk: Disk;
 }
 
-/** The functions of DuckDB's library that work on a thread of their own. */
+/** The functions of DuckDB's library that work on another thread. */
 const ASYNCHRONOUS = [
   'open',
   'connect',
@@ -29,7 +29,7 @@ const require = createRequire(import.meta.url);
 
 /**
  * Puts a layer between DuckDB's client and its library: each call begins at its turn, and nothing else happens in the
- * world until it has ended. To be called before the client is loaded.
+ * world until it has ended. Called before the client is loaded.
  */
 export function simulateDuckDb(world: () => DuckDbWorld): void {
   const client = createRequire(require.resolve('@duckdb/node-api'));
@@ -104,12 +104,12 @@ function interrupted(): Error {
   return new Error('INTERRUPT Error: Interrupted!');
 }
 
-/** A statement's text is long: its first words, and the file that it writes. */
+/** The first words of a long statement, and the file that it writes. */
 function statementOf(name: string, given: readonly unknown[], disk: Disk): { text: string; target: string | null } {
   const statement = name === 'open' ? given[0] : given[1];
   if (typeof statement !== 'string') return { text: '', target: null };
   const target = /\bCOPY\b.* TO '([^']*)'/s.exec(statement)?.[1] ?? null;
-  // A number counts the databases attached by all worlds of this run.
+  // The number in the name counts the attached databases of all worlds of this run.
   const words = statement
     .replaceAll(disk.root, '')
     .replaceAll(/(lake_views_)\d+/g, '$1n')

@@ -5,7 +5,7 @@ import { currentProcess } from './simulated-process.ts';
 
 const real = { ...fs };
 
-/** Asks for a turn for one operation on a path. */
+/** Requests a turn for one operation on a path. */
 export type Turn = <T>(
   kind: string,
   path: string,
@@ -13,7 +13,7 @@ export type Turn = <T>(
   more?: { readonly detail?: string; readonly half?: () => unknown },
 ) => Promise<T>;
 
-/** A handle as `fs/promises` gives it, as far as it is used. */
+/** The used part of a handle of `fs/promises`. */
 export interface SimulatedHandle {
   readonly fd: number;
   write(
@@ -38,7 +38,7 @@ export interface SimulatedHandle {
   close(): Promise<void>;
 }
 
-/** Opens a file of the disk, or outside of it for real; a process that ends loses its handles. */
+/** Opens a file of the disk, or a real one outside of it; a process that ends loses its handles. */
 export async function openHandle(
   { disk }: FileWorld,
   path: string,
@@ -98,7 +98,7 @@ export async function openHandle(
   };
 }
 
-/** Distinguishes contents, with any name of the folder of this run. */
+/** Distinguishes contents, independent of the name of this run's folder. */
 function fingerprint(bytes: Uint8Array, root: string): string {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1').replaceAll(root, '');
   return ` ${text.length} ${crc32(Buffer.from(text, 'latin1')).toString(16)}`;

@@ -10,11 +10,11 @@ import { currentProcess, type SimulatedProcess } from './simulated-process.ts';
 const real = { ...fs };
 const realPromises = { ...fsPromises };
 
-/** What file operations of processes work on. */
+/** The parts of the world that file operations use. */
 export interface FileWorld {
   readonly scheduler: Scheduler;
   readonly disk: Disk;
-  /** What a process reads below `/proc`, or null where nothing is there. */
+  /** The content that a process reads below `/proc`, or null where there is none. */
   readonly readSystemFile: (path: string, process: SimulatedProcess) => string | null;
 }
 
@@ -28,12 +28,12 @@ type Options = {
   flush?: boolean;
 } | null;
 
-/** Errors that Node's asynchronous mkdir reports as something else when it makes parents. */
+/** Errors that Node's asynchronous mkdir reports as another one when it makes parents. */
 const HIDDEN_BY_MKDIR = new Set(['ENOSPC', 'EDQUOT', 'EIO']);
 
 /**
- * `node:fs/promises` as processes see it: each system call is an operation of the world, done in one piece at its turn.
- * Paths outside of the disk are read for real.
+ * `node:fs/promises` as processes see it: each system call is one operation of the world, done in one piece at its
+ * turn. Paths outside of the disk are real.
  */
 export function simulatedPromises(world: () => FileWorld): Readonly<Record<string, Operation>> {
   const turn = <T>(
@@ -126,7 +126,7 @@ export function simulatedPromises(world: () => FileWorld): Readonly<Record<strin
   };
 }
 
-/** The functions of `node:fs` that block, for processes: they happen at once. */
+/** The blocking functions of `node:fs` for processes: they happen at once. */
 export function simulatedBlocking(world: () => FileWorld): Readonly<Record<string, Operation>> {
   const now = <T>(kind: string, path: string, perform: () => T): T => {
     const { scheduler, disk } = world();
@@ -219,7 +219,7 @@ function statOf(disk: Disk, path: string, followsLinks: boolean): fs.Stats {
   return disk.holds(path) ? disk.stat(path, followsLinks) : real.statSync(path);
 }
 
-/** A path without what differs from machine to machine. */
+/** A path without parts that differ from machine to machine. */
 function shown(disk: Disk, path: string): string {
   if (disk.holds(path)) return path.slice(disk.root.length) || '/';
   return path.startsWith('/proc/') ? path : 'outside';

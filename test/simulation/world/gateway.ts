@@ -11,11 +11,11 @@ export interface Gateway {
   readonly nowMs: () => number;
   /** Shows what has been processed until now; called before each answer and each look at the truth. */
   advance(): void;
-  /** From now on nothing new becomes visible, however much time passes. */
+  /** Nothing new becomes visible from now on, however much time passes. */
   freeze(): void;
 }
 
-/** Time as a world's scheduler passes it. */
+/** A clock that shows the time of a world's scheduler. */
 export function worldClock(scheduler: Scheduler, offsetMs: () => number): Clock {
   return {
     nowMs: () => scheduler.nowMs + offsetMs(),
@@ -51,7 +51,7 @@ export async function openGateway(options: SimulatorOptions, scheduler: Schedule
   };
 }
 
-/** A seed for one of the many uses of chance, so that they do not disturb each other. */
+/** A seed for one of many uses of chance, so that they are independent. */
 export function subSeed(seed: number, use: string): number {
   let mixed = seed >>> 0;
   for (const letter of use) mixed = Math.imul(mixed ^ letter.charCodeAt(0), 0x01000193) >>> 0;

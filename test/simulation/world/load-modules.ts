@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** Only the process itself begins there. */
+/** Entries of processes: loading them would start one. */
 const ENTRIES = new Set(['main.js', 'run-in-process.js', 'child-process.js']);
 
 /**
- * Loads everything that commands load when they need it. Loading reads files in real time, which would show in the
- * order of a world's operations.
+ * Loads all modules that commands load later. Loading reads files in real time, which would affect the order of a
+ * world's operations.
  */
 export async function loadModules(): Promise<void> {
   const packages = join(dirname(fileURLToPath(import.meta.resolve('edrlake'))), '../..');
@@ -15,14 +15,14 @@ export async function loadModules(): Promise<void> {
     const files = modulesIn(join(packages, folder, 'dist'), join(packages, folder, 'src'));
     for (const file of files) await import(pathToFileURL(file).href);
   }
-  // Pipelines are compiled when they are run, by what is loaded only for that.
+  // Pipelines are compiled when they run, by modules that are loaded only for that.
   const { loadPipeline, SHIPPED_PIPELINES } = await import(
     pathToFileURL(join(packages, 'cli/dist/session/pipeline-file.js')).href
   );
   for (const name of ['nightly.ts', 'backfill.ts']) await loadPipeline(join(SHIPPED_PIPELINES, name));
 }
 
-/** A build leaves what earlier ones made of sources that are elsewhere by now: only what has a source is meant. */
+/** A build keeps the output of sources that have moved since: only modules with a source are loaded. */
 function modulesIn(folder: string, sources: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap(({ name }) => {
     const [path, source] = [join(folder, name), join(sources, name)];

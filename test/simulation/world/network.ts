@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import type { Scheduler } from './scheduler.ts';
 import { currentProcess, runAs, type SimulatedProcess } from './simulated-process.ts';
 
-/** The part of undici's request options that is used. */
+/** The used part of undici's request options. */
 interface WireRequest {
   readonly origin: string;
   readonly path: string;
@@ -14,14 +14,14 @@ interface WireRequest {
   readonly signal?: AbortSignal;
 }
 
-/** What a client gets of an answer, as undici gives it. */
+/** The answer that a client gets, as undici returns it. */
 interface WireAnswer {
   readonly statusCode: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Readable;
 }
 
-/** What a simulated server does with a request. */
+/** The request handler of a simulated server. */
 export type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** The network between the processes and the one gateway. */
@@ -31,16 +31,16 @@ export interface Network {
   listener: Listener | null;
   /** The gateway's clock, for the `Date` header. */
   readonly gatewayNow: () => number;
-  /** How long the next request takes to arrive, and its answer to come back. */
+  /** How long the next request takes to arrive, and its answer to return. */
   readonly latencyMs: () => number;
   /** Called when a request arrives, before it is answered. */
   readonly onArrival: () => void;
 }
 
-/** As long as undici waits for headers, or for the next piece of a body. */
+/** The time that undici waits for headers, or for the next piece of a body. */
 const TIMEOUT_MS = 300_000;
 
-/** One request over the network. It takes the place of undici's `request`. */
+/** One request over the network. Replaces undici's `request`. */
 export function sendRequest(network: Network, request: WireRequest): Promise<WireAnswer> {
   const { scheduler } = network;
   const owner = currentProcess();
@@ -70,7 +70,7 @@ function networkError(code: string): Error {
   return Object.assign(new Error(`simulated ${code}`), { code });
 }
 
-/** A request and what becomes of it. */
+/** A request and its answer. */
 class Exchange {
   private readonly network: Network;
   private readonly owner: SimulatedProcess | null;
@@ -95,7 +95,7 @@ class Exchange {
     this.reject = reject;
   }
 
-  /** The request has come to the gateway. */
+  /** The request has reached the gateway. */
   arrive(): void {
     if (this.isOver) return;
     const { network, request, owner } = this;
@@ -169,7 +169,7 @@ class Exchange {
     });
   }
 
-  /** What reaches the client does so in its order, after some time. */
+  /** Pieces of the answer reach the client in order, after some time. */
   private readonly queue: { readonly what: string; readonly act: () => void }[] = [];
 
   private later(what: string, act: () => void): void {
@@ -195,7 +195,7 @@ interface ResponseEnds {
   reset(): void;
 }
 
-/** What the server writes its answer to. */
+/** The response object that the server writes to. */
 class SimulatedResponse extends EventEmitter {
   statusCode = 200;
   destroyed = false;

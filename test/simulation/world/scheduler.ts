@@ -6,18 +6,20 @@ import { runAs, type SimulatedProcess } from './simulated-process.ts';
 export interface Task {
   /** null: the world's own. */
   readonly owner: SimulatedProcess | null;
-  /** What it is, without anything that differs from machine to machine: part of the trace. */
+  /** Its description, without parts that differ from machine to machine: part of the trace. */
   readonly label: string;
-  /** What can go wrong with it, for the faults to choose from; null for what always works. */
+  /** The kind of operation, by which faults select it; null for one that never fails. */
   readonly kind: string | null;
   readonly perform: () => unknown;
-  /** What is left of it where its process ends in the middle; without it the operation is whole or not at all. */
+  /**
+   * The partial effect where its process ends in the middle; without it the operation happens completely or not at all.
+   */
   readonly half?: () => unknown;
 }
 
 /** Decides about an operation just before its turn. */
 export interface Interference {
-  /** A replacement for what the task does, or null to let it be. May end processes. */
+  /** A replacement for the task's action, or null for no change. May end processes. */
   before(task: Task): (() => unknown) | null;
   after(task: Task): void;
 }
@@ -41,25 +43,25 @@ export interface StartedTimer {
 
 /** The longest time of an operation, in the world's time. */
 const OPERATION_MS = 3;
-/** So often time goes on to the next timer although operations wait: to one that is near, and to one that is not. */
+/** How often time advances to the next timer although operations wait: to a near one, and to a far one. */
 const NEAR_TIMER_FIRST = 0.08;
 const NEAR_MS = 500;
 const FAR_TIMER_FIRST = 0.001;
-/** Something outside of the world is waited for no longer than this, in real time. */
+/** The longest real time to wait for something outside of the world. */
 const STUCK_AFTER_MS = 20_000;
-/** A world that has not come to its end by then never will. */
+/** A world that has not ended by then never will. */
 const OPERATIONS_LIMIT = 400_000;
 
 /**
- * The order in which everything in a world happens: one operation at a time, chosen by the seed among those that wait
- * once no code can go on by itself, so that how fast a machine or a Node version is cannot show.
+ * The order in which everything in a world happens: one operation at a time, chosen by the seed among the waiting ones
+ * once no code can continue by itself. So the speed of a machine or a Node version has no effect.
  */
 export class Scheduler {
   nowMs: number;
   random: Random;
   interference: Interference | null = null;
   performed = 0;
-  /** The last operations, for a person who looks at a failure. */
+  /** The last operations, to examine a failure. */
   readonly recent: string[] = [];
   /** Receives every line of the trace; for comparing two runs. */
   onTrace: ((line: string) => void) | null = null;
@@ -73,7 +75,7 @@ export class Scheduler {
     this.random = random;
   }
 
-  /** Asks for a turn. The promise of a process that ends first stays pending for ever. */
+  /** Requests a turn. The promise of a process that ends first stays pending for ever. */
   task<T>(task: Task & { readonly perform: () => T | Promise<T> }): Promise<T> {
     if (task.owner !== null && !task.owner.isAlive) return new Promise(() => {});
     return new Promise((resolve, reject) => {
@@ -104,25 +106,25 @@ export class Scheduler {
     this.onTrace?.(line);
   }
 
-  /** What everything so far amounts to. */
+  /** A hash of everything so far. */
   traceHash(): string {
     return this.hash.copy().digest('hex').slice(0, 32);
   }
 
-  /** Forgets what an ended process waited for. */
+  /** Removes the operations of an ended process. */
   drop(process: SimulatedProcess): void {
     this.waiting = this.waiting.filter(({ owner }) => owner !== process);
     this.timers = this.timers.filter(({ owner }) => owner !== process);
   }
 
-  /** Rejects operations of a process that wait, as an interrupted call does. */
+  /** Rejects waiting operations of a process, as an interrupted call does. */
   reject(process: SimulatedProcess, isMeant: (task: Task) => boolean, thrown: unknown): void {
     const meant = this.waiting.filter((task) => task.owner === process && isMeant(task));
     this.waiting = this.waiting.filter((task) => !meant.includes(task));
     for (const { settle } of meant) settle({ thrown });
   }
 
-  /** Lets the world go on until the condition holds, looked at between operations. */
+  /** Lets the world continue until the condition is true, checked between operations. */
   async runUntil(isOver: () => boolean): Promise<void> {
     let idleSinceMs: number | null = null;
     for (;;) {
@@ -134,7 +136,7 @@ export class Scheduler {
         idleSinceMs = null;
         continue;
       }
-      // Only what the world does not know, such as a module being loaded, can be under way.
+      // Only something outside the world can be in progress, such as loading a module.
       idleSinceMs ??= Date.now();
       if (Date.now() - idleSinceMs > STUCK_AFTER_MS) throw new Error('everything waits, and nothing can happen');
       await new Promise((resolve) => setTimeout(resolve, 2));
@@ -235,16 +237,13 @@ function nameOf(owner: SimulatedProcess | null): string {
 
 function codeOf(thrown: unknown): string {
   const { code, message } = thrown as { code?: unknown; message?: unknown };
-  // A message may hold paths and times of this machine; its beginning says what kind it is.
+  // A message may contain paths and times of this machine; its beginning shows its kind.
   return typeof code === 'string' ? code : (/^[\w ]+/.exec(String(message))?.[0] ?? 'error');
 }
 
 const realSetImmediate = setImmediate;
 
-/**
- * Resolves once all code that can go on without the world has done so; a module that is being read is code that goes
- * on.
- */
+/** Resolves once all code that can continue without the world has done so, including modules that are being loaded. */
 async function settled(): Promise<void> {
   do await new Promise<void>((resolve) => realSetImmediate(resolve));
   while (process.getActiveResourcesInfo().some((name) => name.startsWith('FSReq')));

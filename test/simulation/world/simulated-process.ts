@@ -1,22 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type Random, seededRandom } from '@edrlake/core';
 
-/** One command at work: everything that an operating system knows of a process. */
+/** One running command: everything that an operating system knows of a process. */
 export class SimulatedProcess {
-  /** From 1 in the order of starting; part of every label, so that two processes never look alike. */
+  /** From 1 in the order of starting; part of every label, so that two processes differ. */
   readonly number: number;
   readonly pid: number;
   readonly name: string;
   readonly random: Random;
-  /** Aborted by a signal, as the command does with its own. */
+  /** Aborted by a signal, like the command's own controller. */
   readonly interrupt = new AbortController();
-  /** What this process's clock shows more than the world's: now, and the least since it began. */
+  /** The offset of this process's clock from the world's time: now, and the smallest since it began. */
   clockOffsetMs: number;
   leastClockOffsetMs: number;
   isAlive = true;
   /** Operations done so far, timers and synchronous ones included. */
   operations = 0;
-  /** Run when it is gone, however it ended: closes what the operating system would close. */
+  /** Called when the process has ended in any way: closes what the operating system would close. */
   readonly atEnd: (() => void)[] = [];
   private uuids = 0;
 
@@ -29,7 +29,7 @@ export class SimulatedProcess {
     this.leastClockOffsetMs = clockOffsetMs;
   }
 
-  /** The clock of its machine jumps. */
+  /** Sets the clock of its machine. */
   setClock(offsetMs: number): void {
     this.clockOffsetMs = offsetMs;
     this.leastClockOffsetMs = Math.min(this.leastClockOffsetMs, offsetMs);
@@ -41,7 +41,7 @@ export class SimulatedProcess {
     const text = [this.number, this.uuids, Math.floor(this.random() * 2 ** 32), Math.floor(this.random() * 2 ** 32)]
       .map((part) => part.toString(16).padStart(8, '0'))
       .join('');
-    // Drawn parts first: some names are made from the first eight digits alone.
+    // Drawn parts first: some names use only the first eight digits.
     const mixed = text.slice(16) + text.slice(0, 16);
     return [8, 4, 4, 4, 12]
       .reduce(

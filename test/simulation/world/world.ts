@@ -11,7 +11,7 @@ import type { Network } from './network.ts';
 import { Scheduler } from './scheduler.ts';
 import { runAs, SimulatedProcess } from './simulated-process.ts';
 
-/** What a world is like, apart from what happens in it. */
+/** The properties of a world, without its steps. */
 export interface WorldSetting {
   readonly startMs: number;
   readonly gateway: SimulatorOptions;
@@ -19,11 +19,11 @@ export interface WorldSetting {
   readonly gatewaySkewMs: number;
   /** Each command runs in a container: with a host name of its own, or with that of the machine. null: none does. */
   readonly containers: 'own names' | 'one name' | null;
-  /** A request's way to the gateway, and an answer's back: 0 to this. */
+  /** The time of a request to the gateway, and of an answer back: from 0 to this. */
   readonly latencyMs: number;
 }
 
-/** How a command ended, and what it said. */
+/** The result of a command, and its output. */
 export interface Ended {
   readonly process: SimulatedProcess;
   readonly args: readonly string[];
@@ -34,27 +34,27 @@ export interface Ended {
   /** In the world's time. */
   readonly startedAtMs: number;
   readonly endedAtMs: number;
-  /** The least that its machine's clock showed more than the world's while it ran. */
+  /** The smallest offset of its machine's clock from the world's time while it ran. */
   readonly clockOffsetMs: number;
 }
 
-/** A command at work. */
+/** A running command. */
 export interface Running {
   readonly process: SimulatedProcess;
   /** null while it runs. */
   ended: Ended | null;
 }
 
-/** The command's entry, and what it needs; edrlake is loaded only after its boundary is in place. */
+/** The command's entry; edrlake is loaded only after its boundary is in place. */
 export type RunProgram = typeof import('edrlake').runProgram;
 
 /** A command that does not stop within this time after a signal ends by itself, as the real one does. */
 const STOP_WITHIN_MS = 1_800;
 
-/** What the gateway takes. It must never be seen in what a command says. */
+/** The gateway's password. No output of a command may contain it. */
 export const PASSWORD = 'secret-demo';
 
-/** A file system in memory, where there is one: nothing of a world needs to last. */
+/** A file system in memory, if there is one: nothing of a world needs to last. */
 const MEMORY = '/dev/shm';
 
 /** A machine with a lake, a gateway, and the time and chance of both. */
@@ -65,9 +65,9 @@ export class World {
   readonly network: Network;
   readonly running: Running[] = [];
   readonly lake: string;
-  /** What the machine's clock shows more than the world's, for processes that start from now on. */
+  /** The offset of the machine's clock from the world's time, for processes that start from now on. */
   clockOffsetMs = 0;
-  /** Called for every command that ends, for a person who looks. */
+  /** Called for every command that ends, to print it. */
   onEnded: ((ended: Ended) => void) | null = null;
   private readonly seed: number;
   private readonly runProgram: RunProgram;
@@ -121,7 +121,7 @@ export class World {
     return new World(seed, setting, runProgram, scheduler, gateway);
   }
 
-  /** Starts a command; it goes on while the world does. @param prepare called before its first operation */
+  /** Starts a command; it runs while the world does. @param prepare called before its first operation */
   start(args: readonly string[], prepare: (process: SimulatedProcess) => void): Running {
     this.processes += 1;
     const { scheduler } = this;
@@ -173,7 +173,7 @@ export class World {
     return running;
   }
 
-  /** Ends a process at once, as SIGKILL does, or after its own end. */
+  /** Ends a process at once, like SIGKILL, or after its own end. */
   end(process: SimulatedProcess): void {
     if (!process.isAlive) return;
     process.isAlive = false;
@@ -185,7 +185,7 @@ export class World {
     if (running?.ended) this.onEnded?.(running.ended);
   }
 
-  /** What the first Ctrl-C does. */
+  /** Sends the first Ctrl-C. */
   interrupt(process: SimulatedProcess): void {
     if (!process.isAlive || process.interrupt.signal.aborted) return;
     this.scheduler.note(`${this.scheduler.nowMs} interrupt ${process.number}`);
@@ -199,7 +199,7 @@ export class World {
     runAs(process, () => process.interrupt.abort(new EdrlakeError('INTERRUPTED', 'stopped before the end', hint)));
   }
 
-  /** The machine loses power: all its processes end, and what was not synced may be gone. */
+  /** Cuts the machine's power: all its processes end, and what was not synced may be lost. */
   cutPower(random: Random): void {
     for (const { process } of [...this.running]) this.end(process);
     this.boots += 1;
@@ -207,17 +207,14 @@ export class World {
     this.disk.crash(random, (line) => this.scheduler.note(line));
   }
 
-  /**
-   * The machine's clock is set, for what is at work and for what begins later. Who sleeps still sleeps out what is
-   * left.
-   */
+  /** Sets the machine's clock, for running and later processes. Sleepers still sleep for the rest of their time. */
   setClock(offsetMs: number): void {
     this.clockOffsetMs = offsetMs;
     for (const { process } of this.running) process.setClock(offsetMs);
     this.scheduler.note(`${this.scheduler.nowMs} clock ${offsetMs}`);
   }
 
-  /** Time passes with nothing at work; what was written is on the disk by then. */
+  /** Time passes with nothing at work; everything written is durable by then. */
   pass(ms: number): void {
     this.scheduler.nowMs += ms;
     this.disk.flush();
@@ -265,7 +262,7 @@ function processClock(scheduler: Scheduler, process: SimulatedProcess) {
   return { nowMs, sleep };
 }
 
-/** A stream that keeps what was written. */
+/** A stream that keeps its text. */
 class Text extends Writable {
   text = '';
 

@@ -26,8 +26,8 @@ const MIN_FREE_BYTES = 5 * 1024 ** 3;
 /**
  * Finds out what the documentation leaves open about a platform, and whether an export could start now. It costs one
  * login, at most ten counts, one page of one event and one page of the configured size. The pages are not stored.
- * Findings come in the order in which a person would check them; after a failed login, the checks that need one are
- * left out.
+ * Findings come in the order in which a user would check them; after a failed login, the checks that need one are left
+ * out.
  */
 export async function diagnose(
   target: {

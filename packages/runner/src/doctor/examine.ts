@@ -7,9 +7,9 @@ import type { Services } from '../run/types.ts';
 import { type CheckResult, ok } from './check-result.ts';
 
 /**
- * Everything about a lake that is not as edrlake leaves it, each with its meaning and the command that repairs it. A
- * sound lake has one finding that says so. Reads all data files, or a sample of them; changes nothing, needs no
- * network.
+ * Reports everything in a lake that is not as edrlake leaves it, with its meaning and the command that repairs it. A
+ * lake without damage has one finding that says so. Reads all data files, or a sample of them; changes nothing, needs
+ * no network.
  * @param directory of the lake, absolute
  * @throws {EdrlakeError} `LAKE_MISSING`
  */

@@ -6,7 +6,7 @@ import type { BatchResult, RunContext } from '../run/run-context.ts';
 import { commitBatch, commitRecordless, flattenBatch } from './commit-batch.ts';
 import { addBatch, type RunTally } from './run-tally.ts';
 
-/** Commits batches: two are in work at a time, and they are committed in the order of their arrival. */
+/** Commits batches: two are processed at a time, and they are committed in the order of their arrival. */
 export interface BatchPipeline {
   /**
    * Starts a batch as soon as a commit session is free.
@@ -18,7 +18,7 @@ export interface BatchPipeline {
    * @throws {EdrlakeError} of the first batch that failed
    */
   drain(): Promise<void>;
-  /** Waits for batches in work, whether they fail or not, and closes the commit sessions. */
+  /** Waits for running batches, whether they fail or not, and closes the commit sessions. */
   close(): Promise<void>;
 }
 

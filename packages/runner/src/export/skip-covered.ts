@@ -13,10 +13,10 @@ import type { Lake } from '@edrlake/lake';
 import type { ExportSelection } from '../run/types.ts';
 
 /**
- * The windows that the lake holds in full: proven windows tile their range, and the stored records (events and rejects,
- * counted now in the data files) are as many as the API counts now. A changed event that leaves the count the same is
- * not noticed; `--force` fetches everything. A record without a readable time is in no range, so its window is fetched
- * again each time.
+ * The windows that the lake has completely: proven windows tile their range, and the stored records (events and
+ * rejects, counted now in the data files) are as many as the API counts now. A changed event that leaves the count the
+ * same is not noticed; `--force` fetches everything. A record without a readable time is in no range, so its window is
+ * fetched again each time.
  *
  * Under a filter the rows of a range cannot be counted in the lake, so only a proof of the same window counts.
  */

@@ -64,7 +64,7 @@ export function viewExport(
   };
 }
 
-/** What processes did in an export without finishing it, with the pipeline runs that they worked for. */
+/** The work of processes in an export that they did not finish, with the pipeline runs that they worked for. */
 export function lostWork(lines: readonly ExportLine[]): readonly (LostWork & { readonly partOf: PartOf })[] {
   return legsOf(lines).flatMap(({ partOf, report, requests, activeMs, lastAtMs, isOpen }) =>
     partOf === null || report !== null

@@ -29,24 +29,24 @@ export async function compareConfirmed<Line extends ComparedDay>(
 ): Promise<readonly (Line | (Line & { readonly verdict: 'unverified' }))[]> {
   const lines = await compareAdded(source, range, asked, compare, signal);
   const wrong: TimeRange[] = [];
-  for (const stretch of emptyStretches(lines)) {
-    if (!(await isFirstPageEmpty(source, stretch, asked, signal))) wrong.push(stretch);
+  for (const empty of emptyRanges(lines)) {
+    if (!(await isFirstPageEmpty(source, empty, asked, signal))) wrong.push(empty);
   }
-  return lines.map((line) => (wrong.some((stretch) => holds(stretch, line.day)) ? unverifiedIfAlone(line) : line));
+  return lines.map((line) => (wrong.some((empty) => holds(empty, line.day)) ? unverifiedIfAlone(line) : line));
 }
 
 /** Neighbouring days that match by a zero, if no earlier page has shown all of them to be empty. */
-function emptyStretches(lines: readonly ComparedDay[]): TimeRange[] {
-  const stretches: { startMs: number; endMs: number; isDoubtful: boolean }[] = [];
+function emptyRanges(lines: readonly ComparedDay[]): TimeRange[] {
+  const ranges: { startMs: number; endMs: number; isDoubtful: boolean }[] = [];
   for (const line of lines) {
     if (line.inApi > 0 || !matchesAlone(line)) continue;
     const { startMs, endMs } = rangeOfDay(line.day);
     const isDoubtful = line.inLake > 0 || line.whenFetched === null;
-    const last = stretches.at(-1);
+    const last = ranges.at(-1);
     if (last?.endMs === startMs) Object.assign(last, { endMs, isDoubtful: last.isDoubtful || isDoubtful });
-    else stretches.push({ startMs, endMs, isDoubtful });
+    else ranges.push({ startMs, endMs, isDoubtful });
   }
-  return stretches.filter(({ isDoubtful }) => isDoubtful).map(({ startMs, endMs }) => ({ startMs, endMs }));
+  return ranges.filter(({ isDoubtful }) => isDoubtful).map(({ startMs, endMs }) => ({ startMs, endMs }));
 }
 
 /** Evidence other than counts: an empty page. One request. */

@@ -13,7 +13,7 @@ import {
 } from '@edrlake/core';
 
 /** Up to this many days are listed one by one, empty ones included. */
-const MOST_DAYS_TOLD = 3_660;
+const MOST_DAYS_LISTED = 3_660;
 
 /** Days of one histogram. */
 const MOST_DAYS_AT_ONCE = 10_000;
@@ -31,8 +31,8 @@ export function daysQuery(range: TimeRange, { eventType }: DaysAsked): EventQuer
 }
 
 /** Every day of ten years; of longer ranges only days with events or rows, in any order. */
-export function daysToTell(range: TimeRange, known: readonly Day[]): readonly Day[] {
-  return range.endMs - range.startMs <= MOST_DAYS_TOLD * MS_PER_DAY ? daysOf(range) : [...new Set(known)];
+export function daysToList(range: TimeRange, known: readonly Day[]): readonly Day[] {
+  return range.endMs - range.startMs <= MOST_DAYS_LISTED * MS_PER_DAY ? daysOf(range) : [...new Set(known)];
 }
 
 /** The UTC day as a range. */

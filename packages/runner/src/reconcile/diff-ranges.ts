@@ -37,10 +37,9 @@ const MAX_BUCKETS = 1_500;
 const MAX_ROUNDS = 64;
 
 /**
- * Finds the ranges to fetch again where the count of the API differs from the rows of the lake. The ranges hold every
- * difference and take few requests, so small differences close to each other share a range. Oldest first, apart from
- * each other; empty when nothing differs. Equal counts of a range are taken as equal content. One request when nothing
- * differs.
+ * Finds the ranges to fetch again, in which the API and the lake count differently. The ranges contain every difference
+ * and take few requests, so small differences close to each other share a range. Oldest first, without overlap; empty
+ * when nothing differs. Equal counts of a range are taken as equal content. One request when nothing differs.
  */
 export async function differingRanges(
   source: EventSource,
@@ -54,25 +53,26 @@ export async function differingRanges(
   if (inApi === inLake) return [];
   const found: DifferingRange[] = [];
   const open: DifferingRange[] = [{ range: comparison.range, inApi, inLake }];
-  for (let round = 0, stretch = open.pop(); stretch !== undefined; round += 1, stretch = open.pop()) {
-    const isSmall = stretch.inApi <= source.pageSize || stretch.range.endMs - stretch.range.startMs <= MS_PER_SECOND;
+  for (let round = 0, differing = open.pop(); differing !== undefined; round += 1, differing = open.pop()) {
+    const isSmall =
+      differing.inApi <= source.pageSize || differing.range.endMs - differing.range.startMs <= MS_PER_SECOND;
     if (isSmall || round >= MAX_ROUNDS) {
-      found.push(stretch);
+      found.push(differing);
       continue;
     }
-    const parts = await lookCloser(source, lake, query, stretch, services.signal);
+    const parts = await lookCloser(source, lake, query, differing, services.signal);
     for (const group of cheapestGroups(parts, source.pageSize)) {
       // Differences that are cheaper to fetch together are not searched one by one.
-      if (group.isOnePart) open.push(group.stretch);
-      else found.push(group.stretch);
+      if (group.isOnePart) open.push(group.differing);
+      else found.push(group.differing);
     }
   }
   return found.sort((a, b) => a.range.startMs - b.range.startMs);
 }
 
 /** A range to fetch, and whether it is one of the counted parts. */
-interface StretchGroup {
-  readonly stretch: DifferingRange;
+interface RangeGroup {
+  readonly differing: DifferingRange;
   readonly isOnePart: boolean;
 }
 
@@ -81,7 +81,7 @@ interface StretchGroup {
  * / pageSize)` pages, which include everything between its parts.
  * @param parts all parts of a range, oldest first, touching each other, the equal ones too
  */
-function cheapestGroups(parts: readonly DifferingRange[], pageSize: number): StretchGroup[] {
+function cheapestGroups(parts: readonly DifferingRange[], pageSize: number): RangeGroup[] {
   const differing = parts.flatMap((part, position) => (part.inApi === part.inLake ? [] : [position]));
   const eventsBefore = [0];
   for (const { inApi } of parts) eventsBefore.push((eventsBefore.at(-1) ?? 0) + inApi);
@@ -97,7 +97,7 @@ function cheapestGroups(parts: readonly DifferingRange[], pageSize: number): Str
     }
     best.push(choice);
   }
-  const groups: StretchGroup[] = [];
+  const groups: RangeGroup[] = [];
   for (let end = differing.length; end > 0; ) {
     const start = best[end]?.groupStart ?? end - 1;
     groups.push(groupOf(parts.slice(differing[start], (differing[end - 1] ?? 0) + 1)));
@@ -106,14 +106,14 @@ function cheapestGroups(parts: readonly DifferingRange[], pageSize: number): Str
   return groups;
 }
 
-function groupOf(parts: readonly DifferingRange[]): StretchGroup {
+function groupOf(parts: readonly DifferingRange[]): RangeGroup {
   const [first, last] = [parts[0], parts.at(-1)];
-  const stretch = {
+  const differing = {
     range: { startMs: first?.range.startMs ?? 0, endMs: last?.range.endMs ?? 0 },
     inApi: parts.reduce((sum, { inApi }) => sum + inApi, 0),
     inLake: parts.reduce((sum, { inLake }) => sum + inLake, 0),
   };
-  return { stretch, isOnePart: parts.length === 1 };
+  return { differing, isOnePart: parts.length === 1 };
 }
 
 /** All parts of a differing range, counted on both sides, oldest first. One request, two if a histogram misleads. */
@@ -121,13 +121,13 @@ async function lookCloser(
   source: EventSource,
   lake: Lake,
   query: EventQuery,
-  stretch: DifferingRange,
+  differing: DifferingRange,
   signal: AbortSignal,
 ): Promise<DifferingRange[]> {
-  const buckets = await countByHistogram(source, query, stretch.range, signal);
+  const buckets = await countByHistogram(source, query, differing.range, signal);
   // A histogram that does not add up to the count does not show where to look.
-  const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === stretch.inApi;
-  const parts = buckets !== null && isWhole ? buckets : await countHalves(source, query, stretch, signal);
+  const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === differing.inApi;
+  const parts = buckets !== null && isWhole ? buckets : await countHalves(source, query, differing, signal);
   const stored = await lake.countStored(
     parts.map(({ range }) => range),
     query.axis,

@@ -11,7 +11,7 @@ import type { DayCoverage, InspectedDay } from '@edrlake/lake';
 import { exportRange } from '../export/export-flow.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, Services, WantedRange } from '../run/types.ts';
 import { compareConfirmed } from './confirm-days.ts';
-import { daysToTell, rangeOfDay } from './count-days.ts';
+import { daysToList, rangeOfDay } from './count-days.ts';
 import { type DifferingRange, differingRanges } from './diff-ranges.ts';
 
 /**
@@ -76,7 +76,7 @@ export async function reconcile(
   for (const eventType of request.by === 'type' ? await typesOf(source, range, inspected, services.signal) : [null]) {
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
     const compare = async (counts: ReadonlyMap<Day, number>): Promise<readonly ReconciledDay[]> => {
-      const days = daysToTell(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
+      const days = daysToList(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
       const twice = await lake.countedTwice(days.map(rangeOfDay), 'event', eventType);
       return days.map((day, position) => {
         const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
@@ -175,12 +175,12 @@ export async function repair(
   const lostFiles = broken.flatMap((day) => day.lostFiles);
   const forgottenFiles = lostFiles.length > 0 ? await lake.forgetLostFiles(services.newRunId, lostFiles) : [];
   const removedRows = await removeCopies(lake, broken, services.newRunId);
-  const stretches: DifferingRange[] = [];
+  const differing: DifferingRange[] = [];
   for (const range of joinDays(broken.map(({ day }) => day))) {
-    stretches.push(...(await differingRanges(source, lake, { axis: 'event', range, scope: NO_FILTER }, services)));
+    differing.push(...(await differingRanges(source, lake, { axis: 'event', range, scope: NO_FILTER }, services)));
   }
-  const differing = stretches.map(({ range, inApi }) => ({ range, knownCount: inApi }));
-  const wanted = [...differing, ...fetchedAgain(broken, stretches)].sort((a, b) => a.range.startMs - b.range.startMs);
+  const counted = differing.map(({ range, inApi }) => ({ range, knownCount: inApi }));
+  const wanted = [...counted, ...fetchedAgain(broken, differing)].sort((a, b) => a.range.startMs - b.range.startMs);
   const ranges = wanted.map(({ range }) => range);
   if (wanted.length === 0) return { stretches: ranges, forgottenFiles, removedRows, exported: null };
   const exported = await exportRange(ends, { axis: 'event', ranges: wanted, scope: NO_FILTER }, options, services);
@@ -188,9 +188,9 @@ export async function repair(
 }
 
 /** Days of which rows are missing although the API has no more than the lake. */
-function fetchedAgain(days: readonly ReconciledDay[], stretches: readonly DifferingRange[]): WantedRange[] {
+function fetchedAgain(days: readonly ReconciledDay[], differing: readonly DifferingRange[]): WantedRange[] {
   const missing = days.filter(({ verdict }) => verdict === 'missing').map(({ day }) => rangeOfDay(day));
-  const equal = missing.filter((day) => stretches.every(({ range }) => intersect(range, day) === null));
+  const equal = missing.filter((day) => differing.every(({ range }) => intersect(range, day) === null));
   return equal.map((range) => ({ range }));
 }
 

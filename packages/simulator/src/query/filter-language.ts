@@ -10,7 +10,7 @@ import {
 /** As written in a query. */
 export type Comparison = '>' | '>=' | '<' | '<=';
 
-/** What a token is held against. */
+/** What a token is compared with. */
 export type Condition =
   | { readonly kind: 'equals'; readonly value: string }
   | { readonly kind: 'one-of'; readonly values: readonly string[] }
@@ -27,8 +27,9 @@ export type FilterNode =
 const DEPTH_LIMIT = 200;
 
 /**
- * Reads a query: `token:value`, comparisons, `[a .. b]`, `(a .. b)`, `[a, b, c]`, NOT before AND before OR,
- * parentheses, `'…'`, `"…"` and backticks. Keywords in either case. Knows no tokens: the evaluation of the tree does.
+ * Parses a query: `token:value`, comparisons, `[a .. b]`, `(a .. b)`, `[a, b, c]`, NOT before AND before OR,
+ * parentheses, `'…'`, `"…"` and backticks. Keywords in either case. It knows no tokens: the evaluation of the tree
+ * does.
  */
 export function parseFilter(text: string): FilterNode | FilterProblem {
   try {

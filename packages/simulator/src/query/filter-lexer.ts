@@ -12,7 +12,7 @@ export interface FilterProblem {
   readonly at: number;
 }
 
-/** Thrown inside the query language only; `parseFilter` turns it into a value. */
+/** Thrown inside the query language only; `parseFilter` returns it as a value. */
 export function filterProblem(problem: string, at: number): FilterProblem {
   return { problem, at };
 }
@@ -23,8 +23,8 @@ export function isFilterProblem(thrown: unknown): thrown is FilterProblem {
 }
 
 /**
- * Reads lexemes one after another. What ends a bare word depends on its position: a value may hold colons, a token may
- * not.
+ * Reads lexemes one after another. The end of a bare word depends on its position: a value may contain colons, a token
+ * may not.
  */
 export interface Lexer {
   /** The next lexeme; not consumed. */
@@ -36,7 +36,7 @@ const QUOTES = new Set(["'", '"', '`']);
 const SYMBOLS = new Set(['(', ')', '[', ']', ',', ':']);
 const BREAKS = /[\s()[\],'"`<>]/;
 
-/** @throws {FilterProblem} from `peek` and `next` where a quote is not closed or a character has no place in a query */
+/** @throws {FilterProblem} from `peek` and `next` where a quote is not closed or a character is not allowed */
 export function lexerOf(text: string): Lexer {
   let position = 0;
   const read = (as: 'token' | 'value'): { lexeme: Lexeme; end: number } => {
@@ -74,8 +74,7 @@ function readWord(text: string, at: number, as: 'token' | 'value'): { lexeme: Le
 }
 
 /**
- * Up to the next quote of the same kind. No document names a way to escape one, so there is none: backslashes stand for
- * themselves.
+ * Up to the next quote of the same kind. No document names an escape character, so backslashes are ordinary characters.
  */
 function readQuoted(text: string, at: number): { lexeme: Lexeme; end: number } {
   const quote = text[at] as string;

@@ -10,7 +10,7 @@ import type { Token } from './tokens.ts';
  */
 export type HistogramShape = 'iso' | 'epoch' | 'from_to' | 'key-count' | 'key-doc_count' | 'unsupported';
 
-/** Events of one stretch of time. */
+/** Events of one interval of time. */
 export interface Bucket {
   readonly range: TimeRange;
   count: number;
@@ -21,7 +21,7 @@ export type Interval = (epochMs: number) => TimeRange;
 
 /** More buckets than this are refused, as search engines do. */
 export const BUCKET_LIMIT = 10_000;
-/** Groups that one answer may hold. */
+/** The most groups in one answer. */
 const GROUP_LIMIT = 100_000;
 
 const FIXED_UNITS_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
@@ -54,7 +54,7 @@ function calendarInterval(months: number): Interval {
   };
 }
 
-/** Buckets that hold events, oldest first; null where there would be more than `BUCKET_LIMIT`. */
+/** Buckets with events, oldest first; null where there would be more than `BUCKET_LIMIT`. */
 export function histogramOf(
   world: EventWorld,
   selection: Selection,
@@ -104,12 +104,12 @@ export function histogramJson(buckets: readonly Bucket[], shape: HistogramShape)
   }
 }
 
-/** A flat map in the order given; an object would move keys that look like small numbers to the front. */
+/** A flat map in the given order; an object would move keys that look like small numbers to the front. */
 export function mapJson(entries: readonly (readonly [string, number])[]): string {
   return `{${entries.map(([key, count]) => `${JSON.stringify(key)}:${count}`).join(',')}}`;
 }
 
-/** What events are grouped by: a token, and for a time the interval. */
+/** A field that events are grouped by: a token, and for a time the interval. */
 export interface GroupField {
   readonly token: Token;
   readonly interval: Interval | null;

@@ -10,20 +10,20 @@ interface SortKey {
   readonly axis: Axis | null;
 }
 
-/** In what order a page shows events. */
+/** The order in which a page shows events. */
 export interface Order {
   readonly keys: readonly SortKey[];
 }
 
 /** A full sort of more events than this is refused. */
 const FULL_SORT_LIMIT = 3_000_000;
-/** Events looked at in one step when only some of them match. */
+/** Events examined in one step when only some of them match. */
 const STEP_RANKS = 4096;
 const CACHED_ANSWERS = 32;
 
 /**
  * Reads the `sort` parameter, JSON such as `[{"event.dateTime":"desc"},{"id":"asc"}]`. Without one: newest first.
- * @returns text that says what is wrong where it cannot be read or names an unknown token
+ * @returns a text with the error where it cannot be read or names an unknown token
  */
 export function parseOrder(world: EventWorld, tokens: TokenTable, text: string | null): Order | string {
   if (text === null || text.trim() === '') return { keys: [timeKey(world, 'event', true)] };
@@ -54,7 +54,7 @@ function timeKey(world: EventWorld, axis: Axis, descending: boolean): SortKey {
   return { value: axis === 'event' ? population.timeOf : population.processedOf, descending, axis };
 }
 
-/** Compares two events by the keys; what has no value comes last; ties are broken by index. */
+/** Compares two events by the keys; events without a value come last; ties are broken by index. */
 function comparatorOf(order: Order): (a: number, b: number) => number {
   return (a, b) => {
     for (const { value, descending } of order.keys) {
@@ -73,9 +73,9 @@ function followsAxis(selection: Selection, order: Order): boolean {
   return order.keys[0]?.axis === selection.axis;
 }
 
-/** Reads pages of selections. Remembers a bounded number of recent questions whose pages need searching. */
+/** Reads pages of selections. Remembers a bounded number of recent queries whose pages need searching. */
 export interface PageReader {
-  /** The events at positions `skip` to before `skip + take`, or text that says why not. */
+  /** The events at positions `skip` to before `skip + take`, or a text with the error. */
   page(question: string, selection: Selection, order: Order, skip: number, take: number): readonly number[] | string;
   /**
    * The `take` events after the cursor's one, or from the start; null where the order does not follow the selection's
@@ -129,7 +129,7 @@ export function pageReader(world: EventWorld, firstResults: number): PageReader 
   };
 }
 
-/** The remembered answer, or a new one; the longest unused is forgotten. */
+/** The remembered answer, or a new one; the least recently used one is removed. */
 function remembered<T>(cache: Map<string, T>, key: string, make: () => T): T {
   const value = cache.get(key) ?? make();
   cache.delete(key);
@@ -162,7 +162,7 @@ function directPage(world: EventWorld, selection: Selection, order: Order, skip:
   return rows.slice(passed, passed + take);
 }
 
-/** Where the events that share the index's millisecond begin in the walking direction, so that ties are seen whole. */
+/** Where the events that share the index's millisecond begin in the reading direction, so that ties are seen whole. */
 function groupEdge(world: EventWorld, selection: Selection, order: Order, index: number): number {
   const atMs = selection.axis === 'event' ? world.population.timeOf(index) : world.population.processedOf(index);
   const { sequence, startRank, endRank } = selection;
@@ -172,9 +172,9 @@ function groupEdge(world: EventWorld, selection: Selection, order: Order, index:
 }
 
 /**
- * The matching events in order, in steps of about `stepRanks` looked at. Steps never part events of one millisecond, so
- * sorting each step sorts everything. @param from a rank: first to read ascending, one past the first descending; null:
- * all
+ * The matching events in order, in steps of about `stepRanks` examined ones. Steps never divide the events of one
+ * millisecond, so sorting each step sorts everything.
+ * @param from a rank: first to read ascending, one past the first descending; null: all
  */
 function* stepsFrom(
   world: EventWorld,

@@ -7,7 +7,7 @@ export interface AttributeChoice {
 }
 
 /**
- * Reads the two parameters; null where neither says anything. Including some means excluding the rest, so it goes
+ * Reads the two parameters; null where both are empty. Including some means excluding the rest, so `include` is applied
  * first.
  */
 export function parseAttributes(include: string | null, exclude: string | null): AttributeChoice | null {

@@ -7,7 +7,7 @@ import { type Condition, type FilterNode, parseFilter } from './filter-language.
 import { type FilterProblem, filterProblem, isFilterProblem } from './filter-lexer.ts';
 import type { Token, TokenTable } from './tokens.ts';
 
-/** What a request asks for, besides how to show it. */
+/** The selection of a request, without how to show it. */
 export interface Question {
   readonly filter: string | null;
   /** Whole UTC days on the event axis, both included, in epoch seconds; the time of day is ignored. */
@@ -17,9 +17,8 @@ export interface Question {
 }
 
 /**
- * The events a question holds: those from `startRank` to before `endRank` of an axis's visible events, as far as
- * `matches` lets them through. Where `matches` is null the count is known without looking at one. Valid until the data
- * changes.
+ * The events that a query selects: those from `startRank` to before `endRank` of an axis's visible events that pass
+ * `matches`. Where `matches` is null the count is known without reading events. Valid until the data changes.
  */
 export interface Selection {
   readonly axis: Axis;
@@ -33,7 +32,7 @@ export interface Selection {
 
 const EVERYTHING: TimeRange = { startMs: Number.NEGATIVE_INFINITY, endMs: Number.POSITIVE_INFINITY };
 
-/** Answers a question with a selection, or says why it cannot be understood. */
+/** Answers a query with a selection, or with why it cannot be understood. */
 export function selectEvents(world: EventWorld, tokens: TokenTable, question: Question): Selection | FilterProblem {
   const parsed = question.filter === null || question.filter.trim() === '' ? null : parseFilter(question.filter);
   if (parsed !== null && isFilterProblem(parsed)) return parsed;
@@ -63,7 +62,7 @@ export function countOf(selection: Selection): number {
   return count;
 }
 
-/** Walks the axis on which the question spans fewer events and tests the other one event by event. */
+/** Reads the axis on which the query spans fewer events and tests the other one event by event. */
 function narrowest(
   world: EventWorld,
   ranges: Record<Axis, TimeRange | null>,
@@ -99,7 +98,7 @@ function inRange(timeOf: (index: number) => number, range: TimeRange): (index: n
   };
 }
 
-/** The parts that must all hold, however they are nested. */
+/** The parts of which all must be true, at any depth. */
 function conjuncts(node: FilterNode): FilterNode[] {
   return node.kind === 'and' ? node.parts.flatMap(conjuncts) : [node];
 }
@@ -117,7 +116,7 @@ function dayRange({ fromDateSeconds, toDateSeconds }: Question): TimeRange | nul
   };
 }
 
-/** A test on a time token as a stretch of its axis, or null for a test on anything else. @throws {FilterProblem} */
+/** A test on a time token as a range of its axis, or null for a test on anything else. @throws {FilterProblem} */
 function timeTest(tokens: TokenTable, name: string, condition: Condition): { axis: Axis; range: TimeRange } | null {
   const token = knownToken(tokens, name);
   if (token.kind !== 'time' || condition.kind === 'one-of') return null;
@@ -145,7 +144,7 @@ function timeRangeOf(condition: Exclude<Condition, { kind: 'one-of' }>): TimeRan
   }
 }
 
-/** The interval that a date (its whole UTC day) or an instant (its millisecond) means. */
+/** The range that a date (its whole UTC day) or an instant (its millisecond) means. */
 function momentOf(text: string): TimeRange {
   const instant = parseInstant(text);
   if (instant === null) throw filterProblem(`"${text}" is not a date`, 0);

@@ -6,7 +6,7 @@ import type { Axis } from '../world/population.ts';
 /** How the platform spells the two time tokens; `event-time-only`: an old platform without the processing time. */
 export type TimeTokens = 'old' | 'new' | 'both' | 'event-time-only';
 
-/** What a token says about an event: text, a number, or null where the event has nothing to say. */
+/** The value of a token for an event: text, a number, or null where the event has none. */
 export type TokenValue = (index: number) => string | number | null;
 
 /** A name usable in filters, groups and sorting. */

@@ -1,7 +1,7 @@
 import { draw, pick } from '../world/hash.ts';
 import { apiTimestamp } from '../world/time-text.ts';
 
-/** A process that did something: the actor of an event, or the subject of a PROCESS event. */
+/** A process that caused an event: its actor, or the subject of a PROCESS event. */
 export interface Program {
   readonly processName: string;
   readonly imagePath: string;
@@ -46,7 +46,7 @@ export function actorPid(seed: number, index: number): number {
   return 4 * (1 + (draw(seed, index, SALT.pid) % 5000));
 }
 
-/** The opening of each program's `actor` section up to what differs by event. */
+/** The beginning of each program's `actor` section, up to the parts that differ by event. */
 const actorHeads = PROGRAMS.map(
   ({ processName, userName, imagePath, userId }) =>
     `"processName":${JSON.stringify(processName)},"type":"PROCESS","userName":${JSON.stringify(userName)},` +

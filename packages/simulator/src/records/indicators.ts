@@ -6,7 +6,7 @@ import type { Population } from '../world/population.ts';
 const SALT = { form: 80, confidence: 81 } as const;
 const CATEGORIES = ['Trojan', 'Ransomware', 'Backdoor', 'Downloader'] as const;
 
-/** What the indicators of an event say. */
+/** The verdict in the indicators of an event. */
 export function verdictOf(attributes: EventAttributes, index: number, revision: number): string {
   const score = attributes.score(index, revision);
   if (score >= 6) return 'MALICIOUS';

@@ -12,8 +12,8 @@ const SECURITY =
 const SALT = { actorId: 90 } as const;
 
 /**
- * What `GET /ioc/events/{agentId}/{eventId}` says about an event, derived from its list record: more fields, other
- * types. IOC 2.3: nulls everywhere, `id` holds the time-series id. EDR 1.0: `eventId` instead of `id`, arrays, `//` in
+ * The answer of `GET /ioc/events/{agentId}/{eventId}` for an event, derived from its list record: more fields, other
+ * types. IOC 2.3: nulls everywhere, `id` has the time-series id. EDR 1.0: `eventId` instead of `id`, arrays, `//` in
  * `fullPath`.
  */
 export function detailOf(world: EventWorld, index: number, listRecord: JsonObject): JsonObject {

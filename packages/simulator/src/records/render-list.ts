@@ -8,7 +8,7 @@ import { apiTimestamp } from '../world/time-text.ts';
 import { actorJson, elevatedJson, PROGRAMS, type Program } from './actors.ts';
 import { indicatorsJson } from './indicators.ts';
 
-/** Everything a record is made of. */
+/** The data that records are rendered from. */
 export interface EventWorld {
   readonly attributes: EventAttributes;
   readonly population: Population;
@@ -203,7 +203,7 @@ function typeSection({ attributes, identities }: EventWorld, index: number): str
   }
 }
 
-/** What every PROCESS event of a program says, before and after the parts that differ. */
+/** The parts of PROCESS events that are the same for one program, before and after the parts that differ. */
 const processTexts = PROGRAMS.map((program) => {
   const name = JSON.stringify(program.processName);
   const path = JSON.stringify(program.imagePath.slice(0, program.imagePath.lastIndexOf('\\')));

@@ -5,7 +5,7 @@ import type { EventWorld } from '../records/render-list.ts';
 import type { Endpoint } from './call-log.ts';
 import type { Fault } from './faults.ts';
 
-/** What a data endpoint answers, before faults and compression. */
+/** The answer of a data endpoint, before faults and compression. */
 export interface Answer {
   readonly status: number;
   readonly body: Buffer | string;
@@ -33,7 +33,7 @@ export function isAnswer(value: object): value is Answer {
   return 'status' in value;
 }
 
-/** What a request asks for, or a 400 for a parameter that cannot be read. */
+/** The query of a request, or a 400 for a parameter that cannot be read. */
 export function questionOf(params: URLSearchParams): Question | Answer {
   const seconds: Record<'fromDate' | 'toDate', number | null> = { fromDate: null, toDate: null };
   for (const name of ['fromDate', 'toDate'] as const) {
@@ -52,7 +52,7 @@ export function questionOf(params: URLSearchParams): Question | Answer {
   };
 }
 
-/** The events a request asks for, or a 400 that says where its filter is wrong. */
+/** The events that a request selects, or a 400 that says where its filter is wrong. */
 export function selectionOf(
   desk: { readonly world: EventWorld; readonly tokens: TokenTable },
   params: URLSearchParams,
@@ -65,7 +65,7 @@ export function selectionOf(
     : selection;
 }
 
-/** A whole number from 0; `missing` where it is not given, null where it is something else. */
+/** A whole number from 0; `missing` where it is absent, null where it is anything else. */
 export function wholeNumber(params: URLSearchParams, name: string, missing: number): number | null {
   const text = params.get(name);
   if (text === null || text === '') return missing;

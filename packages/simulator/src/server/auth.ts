@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { ResolvedOptions } from './options.ts';
 
-/** Issued tokens kept; the oldest stop working first. */
+/** Issued tokens that are kept; the oldest expire first. */
 const TOKENS_LIMIT = 1000;
 
 /** Tokens in circulation. */
@@ -48,7 +48,7 @@ export function tokenBook(options: ResolvedOptions): TokenBook {
   };
 }
 
-/** What `POST /auth` answers. */
+/** The answer of `POST /auth`. */
 export interface LoginAnswer {
   readonly status: number;
   readonly contentType: string;

@@ -10,11 +10,13 @@ export interface Call {
   readonly path: string;
   /** Query parameters, or for a login the form's; never a password or a token. */
   readonly params: Readonly<Record<string, string>>;
-  /** What was answered; null while under way, and where the connection ended before a status was sent. */
+  /**
+   * The status of the answer; null while it is in progress, and where the connection ended before a status was sent.
+   */
   readonly status: number | null;
   /** Events in the answer, for pages. */
   readonly rows: number;
-  /** Of the answer as sent, compressed where it was. */
+  /** Size of the answer as sent, compressed where it was. */
   readonly bodyBytes: number;
   readonly atMs: number;
   /** The kind of fault that hit it. */
@@ -32,8 +34,8 @@ export interface CallLog {
   all(): readonly Call[];
   of(endpoint: Endpoint): readonly Call[];
   /**
-   * How many there were since the start or the last `clear`, whether still kept or not; data requests are all but
-   * logins.
+   * How many there were since the start or the last `clear`, including those that are no longer kept; data requests are
+   * all but logins.
    */
   readonly total: number;
   readonly dataTotal: number;

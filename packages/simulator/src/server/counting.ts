@@ -13,7 +13,7 @@ import type { EventWorld } from '../records/render-list.ts';
 import { type Answer, type DataRequest, isAnswer, problem, selectionOf, wholeNumber } from './answer.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** What counting needs to know. */
+/** The data and settings that counting needs. */
 export interface CountingParts {
   readonly options: ResolvedOptions;
   readonly world: EventWorld;
@@ -72,7 +72,8 @@ function sortGroups(groups: [string, number][], sort: string | null): [string, n
 }
 
 /**
- * Equal stretches of the asked days, or of the filter's time range within them; other parts of the filter do not count.
+ * Equal intervals of the requested days, or of the filter's time range within them; other parts of the filter are
+ * ignored.
  */
 export function answerTimeBuckets(parts: CountingParts, { params, fault }: DataRequest): Answer {
   if (!parts.options.timeBuckets) return problem(404, 'no such resource');

@@ -8,7 +8,7 @@ import { answerCount, answerTimeBuckets } from './counting.ts';
 import { spoiltRows } from './faults.ts';
 import type { ResolvedOptions } from './options.ts';
 
-/** Everything the endpoints need to know. */
+/** The data and settings that the endpoints need. */
 export interface EndpointParts {
   readonly options: ResolvedOptions;
   readonly world: EventWorld;
@@ -77,7 +77,7 @@ function answerPage(desk: Desk, { params, fault }: DataRequest): Answer {
   return rowsAnswer(desk, params, spoiltRows(rows, fault), {});
 }
 
-/** The same for two requests that ask for pages of the same result. */
+/** Equal for two requests for pages of the same result. */
 function questionKey(desk: Desk, params: URLSearchParams): string {
   const named = ['fromDate', 'toDate', 'filter', 'state', 'sort'].map((name) => params.get(name));
   return JSON.stringify([desk.world.population.version, ...named]);
@@ -96,7 +96,7 @@ function rowsAnswer(
 }
 
 /**
- * `[…]` of the rows' texts, written one after another: joining a megabyte of text first would cost as much as making
+ * `[…]` of the rows' texts, written one after another: joining a megabyte of text first would cost as much as creating
  * it.
  */
 function jsonArray(rows: readonly number[], write: (index: number) => string): Buffer {
@@ -139,7 +139,7 @@ function answerSearchAfter(desk: Desk, { params, fault }: DataRequest): Answer {
   return { ...answer, status: 200, body: Buffer.concat([Buffer.from('{"data":'), data, tail]) };
 }
 
-/** The event of a cursor; null at the start, undefined for text that is no cursor. */
+/** The event of a cursor; null at the start, undefined for a text that is not a cursor. */
 function readCursor(text: string | null, size: number): number | null | undefined {
   if (text === null || text === '') return null;
   const match = /^\[\d+,"(\d+)"\]$/.exec(text);

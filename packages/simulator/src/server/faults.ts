@@ -1,7 +1,7 @@
 import type { Addition } from '../world/population.ts';
 import type { Endpoint } from './call-log.ts';
 
-/** Which requests a fault waits for. Left out: any. */
+/** The requests that a fault waits for. A part that is left out matches any. */
 export interface FaultMatch {
   readonly endpoint?: Endpoint;
   /** The `pageNumber` asked for, from 0; only requests for pages have one. */
@@ -10,7 +10,7 @@ export interface FaultMatch {
   readonly after?: number;
 }
 
-/** What goes wrong. */
+/** The effect of a fault. */
 export type FaultEffect =
   /**
    * An error answer instead of the data. `toWaitSeconds` is sent as `X-RateLimit-ToWait-Sec` with the other limit
@@ -24,9 +24,9 @@ export type FaultEffect =
       readonly retryAfterSeconds?: number;
       readonly toWaitSeconds?: number;
     }
-  /** Status 200 and an HTML page, as a proxy's login or maintenance page. */
+  /** Status 200 and an HTML page, like the login or maintenance page of a proxy. */
   | { readonly kind: 'html' }
-  /** Nothing comes for a while, before the headers or in the middle of the body; null: until the client gives up. */
+  /** Nothing is sent for a while, before the headers or in the middle of the body; null: until the client gives up. */
   | { readonly kind: 'stall'; readonly stallMs: number | null; readonly at?: 'before-headers' | 'mid-body' }
   /** The connection is reset. */
   | { readonly kind: 'reset'; readonly at?: 'before-headers' | 'mid-body' }
@@ -34,13 +34,13 @@ export type FaultEffect =
   | { readonly kind: 'truncated' }
   /** A complete answer that is not JSON in one place. */
   | { readonly kind: 'invalid-json' }
-  /** One event of the page comes twice and its neighbour not at all: the number is right, the content is not. */
+  /** One event of the page comes twice and its neighbour is missing: the number is right, the content is not. */
   | { readonly kind: 'duplicate-row' }
   /** The page lacks an event. */
   | { readonly kind: 'missing-row' }
   /**
-   * Pages hold no more than this many events, even if asked for more, and their numbers count pages of that size.
-   * Nothing says so.
+   * Pages contain at most this many events, even if more are requested, and page numbers count pages of that size. No
+   * part of the answer says so.
    */
   | { readonly kind: 'page-cap'; readonly largest: number }
   /** Pages of more than this many events are refused with status 400, in words that name the number. */
@@ -51,11 +51,11 @@ export type FaultEffect =
   | { readonly kind: 'reorder' }
   /** Events arrive right after this answer was made. */
   | { readonly kind: 'late-arrival'; readonly addition: Addition }
-  /** 401, and every token issued so far has ended. */
+  /** 401, and every token issued so far has expired. */
   | { readonly kind: 'expired-token' }
-  /** The count, or the first bucket or group, is off by this number. */
+  /** The count, or the first bucket or group, is wrong by this number. */
   | { readonly kind: 'wrong-count'; readonly offBy: number }
-  /** A count that says 0, or no groups or buckets, although there are events. */
+  /** A count of 0, or no groups or buckets, although there are events. */
   | { readonly kind: 'zero-count' }
   /** A success without a body: status 200, or 204. */
   | { readonly kind: 'empty-body' }
@@ -65,7 +65,7 @@ export type FaultEffect =
   /** Status 200 and a number alone, without the object around it. */
   | { readonly kind: 'bare-number' };
 
-/** A fault: what goes wrong, for which request, how often (default once). */
+/** A fault: its effect, for which request, and how often (default once). */
 export type Fault = FaultEffect & { readonly match?: FaultMatch; readonly times?: number };
 
 /** Faults that wait for their request. */
@@ -82,7 +82,7 @@ interface Waiting {
   toPass: number;
 }
 
-/** A queue with `take`: the first fault that waits for such a request, used up by it; a request meets at most one. */
+/** A queue with `take`: it removes the first fault that waits for such a request; a request meets at most one. */
 export function faultQueue(): FaultQueue & { take(endpoint: Endpoint, page: number | null): Fault | null } {
   let waiting: Waiting[] = [];
   return {
@@ -115,7 +115,7 @@ export function faultQueue(): FaultQueue & { take(endpoint: Endpoint, page: numb
   };
 }
 
-/** The rows of a page as a fault leaves them. */
+/** The rows of a page after a fault. */
 export function spoiltRows(rows: readonly number[], fault: Fault | null): readonly number[] {
   switch (fault?.kind) {
     case 'duplicate-row': {
@@ -131,7 +131,7 @@ export function spoiltRows(rows: readonly number[], fault: Fault | null): readon
   }
 }
 
-/** A JSON body as a fault leaves it. */
+/** A JSON body after a fault. */
 export function spoiltBody(body: Buffer, fault: Fault | null): Buffer {
   if (fault?.kind === 'empty-body' || fault?.kind === 'no-content') return Buffer.alloc(0);
   if (fault?.kind === 'error-object') return Buffer.from('{"errorCode":500,"message":"simulated fault"}');

@@ -1,8 +1,8 @@
 import type { ResolvedOptions } from './options.ts';
 
-/** Counts data requests against the limits and writes the headers that tell about them. */
+/** Counts data requests against the limits and writes the limit headers. */
 export interface LimitBook {
-  /** Takes one request in. @returns whether it is within both limits; `leave` must follow either way */
+  /** Admits one request. @returns whether it is within both limits; `leave` must follow in either case */
   enter(): 'within' | 'rate' | 'concurrency';
   leave(): void;
   headers(outcome: 'within' | 'rate' | 'concurrency'): Record<string, string>;

@@ -7,9 +7,9 @@ import type { TimelineProfile } from '../world/timeline.ts';
 /** How limit headers are spelled: `X-ConcurrencyLimit-…`, `X-Concurrency-Limit-…`, present but empty, or not sent. */
 export type HeaderSpelling = 'joined' | 'dashed' | 'empty' | 'none';
 
-/** What a simulated gateway is like. Only `events` and `range` must be given. */
+/** The options of a simulated gateway. Only `events` and `range` must be given. */
 export interface SimulatorOptions {
-  /** How many events there are, from 0; nothing is stored for them. */
+  /** The number of events, from 0; nothing is stored for them. */
   readonly events: number;
   /** The range of their `dateTime`. */
   readonly range: TimeRange;
@@ -46,7 +46,7 @@ export interface SimulatorOptions {
   readonly timeTokens?: TimeTokens;
   /** Default `object`. */
   readonly detailShape?: 'object' | 'array' | 'data';
-  /** What nothing found looks like. Default `array`. */
+  /** The answer when nothing is found. Default `array`. */
   readonly emptyAnswer?: 'array' | '204';
   /**
    * Whether `/events/searchAfter` exists, and where it puts the next cursor. Default the header `searchAfterValues`.
@@ -60,20 +60,19 @@ export interface SimulatorOptions {
   readonly tokenLifetimeSeconds?: number;
   /** Added to every answer. Default 0. */
   readonly latencyMs?: number;
-  /** The data's own clock: events processed later cannot be seen. Default null: all can. */
+  /** The data's own clock: events processed later are not visible. Default null: all are. */
   readonly nowMs?: number | null;
   /** Default `/ioc`. */
   readonly apiPrefix?: string;
-  /** Time for tokens, limits, latency and the call log. Default the machine's. */
+  /** The clock for tokens, limits, latency and the call log. Default the machine's. */
   readonly clock?: Clock;
   /**
-   * How far the gateway's clock, which its `Date` header and its tokens tell, is ahead of `clock`; null: no `Date`.
-   * Default 0.
+   * How far the gateway's clock is ahead of `clock`, in its `Date` header and its tokens; null: no `Date`. Default 0.
    */
   readonly clockSkewMs?: number | null;
-  /** Memory for answers to be served again without making them anew; faulty ones are not kept. Default 0. */
+  /** Memory for answers that are served again without rendering them; faulty ones are not kept. Default 0. */
   readonly pageCacheBytes?: number;
-  /** Calls kept in the log; the oldest go first. Default 100,000. */
+  /** Calls kept in the log; the oldest are removed first. Default 100,000. */
   readonly callLogLimit?: number;
 }
 
@@ -116,7 +115,7 @@ const DEFAULTS = {
 /** Indexes of events are 32-bit numbers. */
 const EVENTS_LIMIT = 4_000_000_000;
 
-/** @throws {EdrlakeError} `CONFIG_INVALID` naming the option that cannot be. */
+/** @throws {EdrlakeError} `CONFIG_INVALID` naming the option that is not possible. */
 export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
   const resolved: ResolvedOptions = { ...DEFAULTS, ...options };
   const require = (holds: boolean, message: string) => {

@@ -1,20 +1,20 @@
 import type { Answer } from './answer.ts';
 
-/** An answer kept for the next time, and its compressed body once a client has asked for it. */
+/** A cached answer, and its compressed body once a client has requested it. */
 export interface CachedAnswer {
   readonly answer: Answer;
   readonly body: Buffer;
   gzipped: Buffer | null;
 }
 
-/** Answers by what was asked. Lets a benchmark serve at the speed of the socket rather than of rendering. */
+/** Answers by request. Lets a benchmark serve at the speed of the socket instead of that of rendering. */
 export interface PageCache {
   get(key: string): CachedAnswer | null;
-  /** Keeps an answer; the longest unused ones make room. */
+  /** Stores an answer; the least recently used ones are removed. */
   put(key: string, entry: CachedAnswer): void;
 }
 
-/** @param limitBytes of bodies, compressed ones counted as large as the others; 0: keeps nothing */
+/** @param limitBytes of bodies, compressed ones counted at full size; 0: stores nothing */
 export function pageCache(limitBytes: number): PageCache {
   const entries = new Map<string, CachedAnswer>();
   const sizeOf = (entry: CachedAnswer) => entry.body.length * 2;

@@ -1,6 +1,6 @@
 import type { Endpoint } from './call-log.ts';
 
-/** Where a request goes, read from its path. */
+/** The target of a request, read from its path. */
 export interface Route {
   readonly endpoint: Endpoint;
   /** As sent, not decoded. */

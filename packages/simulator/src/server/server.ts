@@ -13,7 +13,7 @@ import type { ResolvedOptions } from './options.ts';
 import type { CachedAnswer, PageCache } from './page-cache.ts';
 import { type Route, routeOf } from './routes.ts';
 
-/** What the server serves with. */
+/** The data and settings that the server needs. */
 export interface ServerParts {
   readonly options: ResolvedOptions;
   readonly population: Population;
@@ -25,7 +25,7 @@ export interface ServerParts {
   readonly faults: ReturnType<typeof faultQueue>;
 }
 
-/** What goes out. */
+/** The answer as sent. */
 interface Reply {
   readonly status: number;
   readonly contentType: string;
@@ -38,14 +38,14 @@ interface Reply {
 const FORM_LIMIT_BYTES = 65_536;
 /** Smaller bodies are not worth compressing. */
 const GZIP_MIN_BYTES = 1024;
-/** Room for most compressed pages at once: many small steps cost more than the compression itself. */
+/** Space for most compressed pages at once: many small steps cost more than the compression itself. */
 const GZIP_CHUNK_BYTES = 524_288;
 const gzipBody = promisify(gzip);
 
-/** A listening server and how to end it. */
+/** A listening server. */
 export interface RunningServer {
   readonly url: string;
-  /** Ends every connection, also one in the middle of an answer. Resolves when the port is free. */
+  /** Ends every connection, also in the middle of an answer. Resolves when the port is free. */
   close(): Promise<void>;
 }
 
@@ -92,8 +92,7 @@ async function serve(
   });
   const onClosing = () => over.abort();
   closing.addEventListener('abort', onClosing, { once: true });
-  // With any outcome of the answer, the request no longer runs and nothing waits once its connection or its answer is
-  // over.
+  // Once its connection or its answer is over, the request is not running and nothing waits for it.
   response.once('close', () => {
     closing.removeEventListener('abort', onClosing);
     over.abort();
@@ -171,7 +170,7 @@ async function replyTo(
   return fault === null ? { ...reply, cached } : reply;
 }
 
-/** The answer as remembered, or made now; with a fault always made now and not remembered. */
+/** The answer from the cache, or a new one; with a fault always a new one that is not cached. */
 function dataAnswer(parts: ServerParts, request: IncomingMessage, route: Route, fault: Fault | null): CachedAnswer {
   const key = `${parts.population.version} ${request.url}`;
   const known = fault === null ? parts.cache.get(key) : null;
@@ -234,10 +233,7 @@ function htmlPage(status: number): Buffer {
   return Buffer.from(`<html><head><title>${status}</title></head><body><h1>${status}</h1><hr>gateway</body></html>`);
 }
 
-/**
- * Sets the status and the headers.
- * @returns the body as it goes over the wire, compressed where the client takes that
- */
+/** Sets the status and the headers. @returns the body as sent, compressed where the client accepts that */
 async function encoded(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<Buffer> {
   const accepts = String(request.headers['accept-encoding'] ?? '');
   const compress = /\bgzip\b/.test(accepts) && reply.body.length >= GZIP_MIN_BYTES;

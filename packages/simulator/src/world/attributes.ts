@@ -2,7 +2,7 @@ import { FAMILIES, type FilePool, filePoolOf, type KnownFile } from './files-poo
 import { draw, pick, unit } from './hash.ts';
 import { type Machine, machineNumber, machinesOf } from './machines.ts';
 
-/** As delivered in `type`; the section of that name, in lower case, holds the specifics. */
+/** As delivered in `type`; the section of that name, in lower case, has the details. */
 export type EventType = 'FILE' | 'PROCESS' | 'MUTEX' | 'NETWORK' | 'REGISTRY';
 
 /** Which release's payload an event has: IOC 2.3 (2019/20) or EDR 1.0 (September 2020). */
@@ -19,13 +19,13 @@ export interface AttributeOptions {
   readonly unknownFieldShare: number;
 }
 
-/** What an unusual record carries that no document names. */
+/** A part of an irregular record that no document names. */
 export type UnknownPart = 'amsi' | 'antiphishing' | 'top-level' | 'in-asset';
 
 /**
- * Every property of every event, each a pure function of (seed, index) and cheap to ask for alone: filters, groups,
- * truth and rendering all use these, so that they cannot disagree. The properties that change when an event is revised
- * take the revision.
+ * Every property of every event, each a pure function of (seed, index) and cheap to compute alone: filters, groups,
+ * truth and rendering all use these, so that they cannot disagree. Properties that change when an event is revised take
+ * the revision.
  */
 export interface EventAttributes {
   readonly seed: number;

@@ -13,7 +13,7 @@ export interface Certificate {
   readonly expiryDate: string;
 }
 
-/** A file that events are about. */
+/** A file in events. */
 export interface KnownFile {
   readonly directory: string;
   readonly name: string;
@@ -29,7 +29,7 @@ export interface KnownFile {
   readonly certificates: readonly Certificate[];
   /** The malware family, or null for a harmless file. */
   readonly family: string | null;
-  /** One of a fixed set, so that what is derived from it is worth remembering. */
+  /** One of a fixed set, so that results derived from it are worth remembering. */
   readonly pooled: boolean;
 }
 
@@ -92,11 +92,11 @@ export interface FilePool {
   harmless(share: number): KnownFile;
   /** One of the malware. @param share from 0 to below 1 */
   malware(share: number): KnownFile;
-  /** A file that no other event is about; the same index always gives the same file. */
+  /** A file of exactly one event; the same index always gives the same file. */
   singleFile(index: number): KnownFile;
 }
 
-/** Fixed in size for any number of events; a file is made when it is asked for first. */
+/** Of fixed size for any number of events; a file is created when it is first requested. */
 export function filePoolOf(seed: number): FilePool {
   const certificates = Array.from({ length: CERTIFICATES }, (_, at) => certificateAt(seed, at));
   const malwareSeed = seed ^ 0x5bd1e995;

@@ -20,7 +20,7 @@ export function unit(seed: number, index: number, salt: number): number {
   return draw(seed, index, salt) / 4_294_967_296;
 }
 
-/** The element a draw falls on. @param pool not empty */
+/** The element that a draw selects. @param pool not empty */
 export function pick<T>(pool: readonly T[], drawn: number): T {
   return pool[drawn % pool.length] as T;
 }
@@ -33,12 +33,12 @@ function inverse(factor: number): number {
 }
 const GOLDEN_INVERSE = inverse(GOLDEN);
 
-/** A number below 2^32 that looks random and belongs to this index alone: makes ids unique without remembering them. */
+/** A number below 2^32 that looks random and belongs to this index alone: makes ids unique without storing them. */
 export function scramble(index: number): number {
   return Math.imul(index, GOLDEN) >>> 0;
 }
 
-/** The index a `scramble` came from. */
+/** The index from which a `scramble` was made. */
 export function unscramble(scrambled: number): number {
   return Math.imul(scrambled, GOLDEN_INVERSE) >>> 0;
 }

@@ -3,13 +3,13 @@ import { draw, scramble, unscramble, uuidText } from './hash.ts';
 import type { Population } from './population.ts';
 import { shortDate } from './time-text.ts';
 
-/** Ids of events in every form the API shows, and the way back. */
+/** Ids of events in every form of the API, and the index of an id. */
 export interface Identities {
-  /** The id a list shows, unique among all events; null where the record comes without one. */
+  /** The id in a list, unique among all events; null where the record has none. */
   id(index: number): string | null;
-  /** The id regardless of whether the record shows it. */
+  /** The id, even if the record does not show it. */
   ownId(index: number): string;
-  /** `F_<uuid>_<d-M-yyyy>`: what IOC 2.3 calls `timeSeriesId`, and in details `id`. */
+  /** `F_<uuid>_<d-M-yyyy>`: the `timeSeriesId` of IOC 2.3, and in details `id`. */
   seriesId(index: number): string;
   /** A signed 64-bit number as text, unique among all events. */
   rowId(index: number): string;

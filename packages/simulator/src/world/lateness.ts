@@ -2,7 +2,7 @@ import { EdrlakeError } from '@edrlake/core';
 import { unit } from './hash.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './time-text.ts';
 
-/** A share of the events and how long after happening they are processed. */
+/** A share of the events, and how long after happening they are processed. */
 export interface LatenessClass {
   /** Weight against the other classes. */
   readonly share: number;

@@ -11,7 +11,7 @@ export interface Machine {
   readonly lastUser: string;
   readonly interfaces: readonly { readonly ipAddress: string; readonly macAddress?: string }[];
   readonly tags: readonly { readonly id: number; readonly name: string; readonly uuid: string }[];
-  /** Whether malware is at work on it: its events are far more often malicious. */
+  /** Whether malware runs on it: its events are far more often malicious. */
   readonly infected: boolean;
 }
 
@@ -97,7 +97,7 @@ function interfacesOf(seed: number, at: number): Machine['interfaces'] {
   return all.slice(0, 1 + (drawn % 3));
 }
 
-/** Which machine an event comes from: a few are busy, most are quiet. */
+/** The machine of an event: a few are busy, most are quiet. */
 export function machineNumber(seed: number, index: number, count: number, salt: number): number {
   const along = unit(seed, index, salt);
   return Math.floor(count * along * along);

@@ -5,10 +5,10 @@ import { processedOrder } from './processed-order.ts';
 import { type EventSequence, firstWhere, listSequence, merged, without } from './sequence.ts';
 import type { Timeline } from './timeline.ts';
 
-/** Which of an event's two clocks: when it happened, or when the platform processed it. */
+/** One of the two times of an event: when it happened, or when the platform processed it. */
 export type Axis = 'event' | 'processed';
 
-/** Events to put into the data while the simulator runs. */
+/** Events to add to the data while the simulator runs. */
 export interface Addition {
   readonly events: number;
   /** The range of their `dateTime`; spread evenly. May be outside the simulator's own range. */
@@ -18,13 +18,13 @@ export interface Addition {
 }
 
 /**
- * Which events exist, and which of them can be seen now. Virtual events have the indexes from 0 in the order of their
- * time; added ones follow from `timeline.length` on. Every change raises `version`.
+ * Which events exist, and which of them are visible now. Virtual events have the indexes from 0 in the order of their
+ * time; added ones follow from `timeline.length` on. Every change increases `version`.
  */
 export interface Population {
   readonly timeline: Timeline;
   readonly version: number;
-  /** Indexes from 0 to below this have been given out, seen or unseen. */
+  /** Indexes from 0 to below this are in use, visible or not. */
   readonly size: number;
   timeOf(index: number): number;
   processedOf(index: number): number;
@@ -36,7 +36,7 @@ export interface Population {
   add(addition: Addition): readonly number[];
   revise(indexes: readonly number[], processedAtMs: number): void;
   remove(indexes: readonly number[]): void;
-  /** Events processed after this instant cannot be seen; null: all can. */
+  /** Events processed after this instant are not visible; null: all are. */
   setNow(nowMs: number | null): void;
 }
 
@@ -52,7 +52,7 @@ interface Changes {
   version: number;
 }
 
-/** The virtual events of a timeline, to which events can be added, changed and taken away. */
+/** The virtual events of a timeline, to which events can be added, and which can be changed and removed. */
 export function populationOf(seed: number, timeline: Timeline, lateness: Lateness, nowMs: number | null): Population {
   const changes: Changes = {
     addedTimesMs: [],
@@ -165,7 +165,7 @@ function sequencesOf(parts: SequenceParts): (axis: Axis) => EventSequence {
   };
 }
 
-/** The elements up to an instant: all that was processed until now. */
+/** The elements up to an instant: everything processed until now. */
 function cappedAt(sequence: EventSequence, nowMs: number): EventSequence {
   if (nowMs === Number.POSITIVE_INFINITY) return sequence;
   const length = sequence.rankBefore(nowMs + 1, -1);
@@ -178,7 +178,7 @@ function cappedAt(sequence: EventSequence, nowMs: number): EventSequence {
 
 /**
  * Virtual events that have been processed by now, in the order of their time. Those older than the longest delay are
- * all there; the younger ones are looked at one by one and remembered, 4 bytes each.
+ * all visible; the younger ones are examined one by one and remembered, 4 bytes each.
  */
 function seenByTime({ timeline, lateness, changes, firstProcessedOf }: SequenceParts): EventSequence {
   const byTime: EventSequence = {

@@ -2,13 +2,13 @@ import type { Lateness } from './lateness.ts';
 import { type EventSequence, firstWhere } from './sequence.ts';
 import type { Timeline } from './timeline.ts';
 
-/** Buckets hold about this many events, so that sorting the ones a question touches costs next to nothing. */
+/** Events of a bucket, approximately: sorting the buckets of a query then costs almost nothing. */
 const EVENTS_PER_BUCKET = 8;
 
 /**
  * The events of a timeline in the order in which they were processed. Lateness scatters them, so this order is stored:
- * 4 bytes an event plus about 1 byte for buckets, filled in two passes when first asked for; buckets are sorted when
- * touched.
+ * 4 bytes an event plus about 1 byte for buckets, filled in two passes at the first request; buckets are sorted when
+ * they are read.
  */
 export function processedOrder(timeline: Timeline, lateness: Lateness): EventSequence {
   const length = timeline.length;
@@ -62,7 +62,7 @@ export function processedOrder(timeline: Timeline, lateness: Lateness): EventSeq
       });
     },
     indexAt(rank) {
-      // The event at the rank, sorted yet or not, belongs to the bucket that the rank falls into.
+      // The event at the rank, sorted yet or not, belongs to the bucket that contains the rank.
       sortBucket(bucketOf(processedOf(order[rank] as number)));
       return order[rank] as number;
     },

@@ -1,6 +1,6 @@
 /**
- * Event indexes in the order of (time on one axis, index), without duplicates. May be computed rather than stored:
- * everything the simulator counts or pages goes through this.
+ * Event indexes in the order of (time on one axis, index), without duplicates. May be computed instead of stored:
+ * everything that the simulator counts or pages uses it.
  */
 export interface EventSequence {
   readonly length: number;
@@ -13,10 +13,10 @@ export interface EventSequence {
 /** The time of an event on the sequence's axis. */
 export type TimeOf = (index: number) => number;
 
-/** No event at all; never asked for an element. */
+/** A sequence without events; `indexAt` is never called. */
 const EMPTY_SEQUENCE: EventSequence = { length: 0, rankBefore: () => 0, indexAt: () => -1 };
 
-/** The smallest position at which `reached` turns true, or `end`. `reached` must never turn false again. */
+/** The smallest position at which `reached` is true, or `end`. Once true, `reached` must stay true. */
 export function firstWhere(start: number, end: number, reached: (position: number) => boolean): number {
   let low = start;
   let high = end;
@@ -47,7 +47,7 @@ export function listSequence(indexes: readonly number[], timeOf: TimeOf): EventS
   };
 }
 
-/** Both sequences as one. @param few stored, its ranks in the union are kept in memory */
+/** The union of both sequences. @param few stored, its ranks in the union are kept in memory */
 export function merged(many: EventSequence, few: EventSequence, timeOf: TimeOf): EventSequence {
   if (few.length === 0) return many;
   if (many.length === 0) return few;

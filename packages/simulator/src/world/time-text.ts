@@ -1,4 +1,4 @@
-/** The simulator's own reading and writing of time, on purpose not the client's. */
+/** The simulator reads and writes times with its own code, not the client's, so that errors of one are visible. */
 
 /** Milliseconds of a second. */
 export const SECOND_MS = 1_000;
@@ -54,7 +54,7 @@ export function isoText(epochMs: number): string {
 
 const INSTANT = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,3}))?)?(Z|[+-]\d\d:?\d\d)?)?$/;
 
-/** An instant as a query writes it. `dayOnly`: no time of day was given. */
+/** An instant in a query. `dayOnly`: without a time of day. */
 export interface QueryInstant {
   readonly epochMs: number;
   readonly dayOnly: boolean;

@@ -2,16 +2,16 @@ import { EdrlakeError, type TimeRange } from '@edrlake/core';
 import { draw, unit } from './hash.ts';
 import { DAY_MS, dayNumber, dayText, HOUR_MS, MINUTE_MS } from './time-text.ts';
 
-/** Many events in a short stretch, part of the total. Overlapping bursts add up. */
+/** Many events in a short time, part of the total. Overlapping bursts add up. */
 export interface Burst {
   readonly startMs: number;
   readonly durationMs: number;
   readonly events: number;
 }
 
-/** How the events spread over the range. Everything left out has a default. */
+/** How the events are distributed over the range. Everything left out has a default. */
 export interface TimelineProfile {
-  /** Weight of each UTC hour, 24 numbers. Default: office hours on top of a steady floor. */
+  /** Weight of each UTC hour, 24 numbers. Default: office hours in addition to a steady minimum. */
   readonly hourWeights?: readonly number[];
   /** Weight of Saturday and Sunday against other days. Default 0.5. */
   readonly weekendWeight?: number;
@@ -20,7 +20,7 @@ export interface TimelineProfile {
   /** How much single minutes differ from the curve, 0 to 1. Default 0.4. */
   readonly unevenness?: number;
   /**
-   * Minutes, chosen by the seed, that hold `busyMinuteEvents` (default 12,000) events besides the usual ones. Default
+   * Minutes, chosen by the seed, with `busyMinuteEvents` (default 12,000) events in addition to the usual ones. Default
    * 0.
    */
   readonly busyMinutes?: number;
@@ -28,19 +28,19 @@ export interface TimelineProfile {
   /** Events of one second, and of one millisecond, chosen by the seed. Default 0: none. */
   readonly busySecondEvents?: number;
   readonly busyMillisecondEvents?: number;
-  /** Bursts at stated places. */
+  /** Bursts at given times. */
   readonly bursts?: readonly Burst[];
 }
 
 /**
  * Event times in order without storing one: the time of any rank and the rank of any time, each in O(log minutes).
- * Built from segments (minutes, cut where a burst begins or ends) inside which the events are spread evenly with
+ * Built from segments (minutes, divided where a burst begins or ends) in which the events are spread evenly with
  * jitter.
  */
 export interface Timeline {
   readonly range: TimeRange;
   readonly length: number;
-  /** Every burst there is, the ones the seed placed included. */
+  /** All bursts, including those that the seed placed. */
   readonly bursts: readonly Burst[];
   /** Time of the event with this rank (from 0), never less than that of the rank before. */
   timeAt(rank: number): number;
@@ -53,7 +53,7 @@ const SALT = { time: 1, minute: 2, busyMinute: 3, busySecond: 4, busyMillisecond
 /** Ranges longer than this many minutes (about 76 years) would need too much memory. */
 const SEGMENT_LIMIT = 40_000_000;
 
-/** @throws {EdrlakeError} `CONFIG_INVALID` when the bursts hold more events than there are. */
+/** @throws {EdrlakeError} `CONFIG_INVALID` when the bursts have more events than the timeline. */
 export function buildTimeline(seed: number, range: TimeRange, events: number, profile: TimelineProfile): Timeline {
   const bursts = placeBursts(seed, range, profile);
   const starts = segmentStarts(range, bursts);
@@ -95,7 +95,8 @@ function timelineOf(
       const startMs = starts[segment] as number;
       const durationMs = (starts[segment + 1] as number) - startMs;
       const estimate = firstRank + Math.floor(((epochMs - startMs) * (endRank - firstRank)) / durationMs);
-      // Each event is in its own equal slice of the segment, so the answer is at most a slice or two from the estimate.
+      // Each event is in its own equal part of the segment, so the answer is at most one or two parts from the
+      // estimate.
       let rank = Math.max(firstRank, estimate - 2);
       while (rank < endRank && timeInSegment(segment, rank) < epochMs) rank += 1;
       return rank;
@@ -138,7 +139,7 @@ function placeBursts(seed: number, range: TimeRange, profile: TimelineProfile): 
   return bursts;
 }
 
-/** Where segments begin, and at the end the end of the range: minutes, and both ends of every burst. */
+/** The starts of segments, and finally the end of the range: minutes, and both ends of every burst. */
 function segmentStarts(range: TimeRange, bursts: readonly Burst[]): Float64Array {
   const firstMinuteMs = Math.ceil(range.startMs / MINUTE_MS) * MINUTE_MS;
   const minutes = Math.max(0, Math.ceil((range.endMs - firstMinuteMs) / MINUTE_MS));

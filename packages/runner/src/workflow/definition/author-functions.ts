@@ -22,7 +22,7 @@ export function thrownBy(what: string, thrown: unknown): EdrlakeError {
 }
 
 /**
- * What `with` gives the registered task, checked by it.
+ * The input that `with` gives the registered task, checked by the task.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming the task, when `with` throws or the task refuses the input.
  */
 export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts): unknown {
@@ -50,8 +50,8 @@ export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts):
 }
 
 /**
- * The parts that `forEach` names.
- * @throws {EdrlakeError} `CONFIG_INVALID` when it throws or gives anything but a bounded list of different texts.
+ * The partitions that `forEach` names.
+ * @throws {EdrlakeError} `CONFIG_INVALID` when it throws or returns anything but a bounded list of distinct texts.
  */
 export function partitionsOf<Provided>(
   task: CheckedTask<Provided>,
@@ -85,7 +85,7 @@ export function partitionsOf<Provided>(
   return [...seen];
 }
 
-/** What is known of a run before any of its tasks has a result. */
+/** The facts about a run that are known before any of its tasks has a result. */
 export type StaticFacts = Pick<AnyFacts, 'params' | 'startedAtMs'>;
 
 /** The answers of the functions of a pipeline before anything has run. */
@@ -147,8 +147,8 @@ export function staticInput<Provided>(
 }
 
 /**
- * Asserts that everything that params decide is right, as far as it is known before a run: a wrong value must not show
- * only in the middle of the night.
+ * Checks everything that depends only on params, before a run: a wrong value must not show only in the middle of the
+ * night.
  * @throws {EdrlakeError} `CONFIG_INVALID`
  */
 export function assertStatic<Provided>({ tasks }: CheckedPipeline<Provided>, facts: StaticFacts): void {

@@ -2,7 +2,7 @@ import { didYouMean, EdrlakeError } from '@edrlake/core';
 import { Cron } from 'croner';
 import type { ScheduleSpec } from './define-pipeline.ts';
 
-/** When a schedule is due. */
+/** The due times of a schedule. */
 export interface CronTimes {
   /** The first due time after the instant, or null if there is none. */
   nextAfter(instantMs: number): number | null;

@@ -147,8 +147,8 @@ export interface Pipeline {
 }
 
 /**
- * Makes the function that pipeline files define pipelines with, typed by the tasks they can use. The function checks
- * nothing beyond types: `validatePipeline` says what is wrong, once all tasks are registered.
+ * Makes the function with which pipeline files define pipelines, typed by the tasks that they can use. The function
+ * checks only types: `validatePipeline` reports errors, once all tasks are registered.
  */
 export function pipelineDefiner<Types extends TaskTypes>(): <
   const Params extends Readonly<Record<string, ParamSpec>>,

@@ -4,7 +4,7 @@ import { type ParamValue, resolveParams } from './params.ts';
 import type { TaskContext, TaskRegistry, WorkflowServices } from './task-registry.ts';
 import { type CheckedTask, validatePipeline } from './validate-pipeline.ts';
 
-/** One task of a pipeline that is not run. */
+/** One task of a pipeline that is described, not run. */
 export interface TaskDescription {
   readonly name: string;
   /** The registered task, or null for the user's own function. */
@@ -40,7 +40,7 @@ export interface DescribeOptions<Provided> {
 }
 
 /**
- * The tasks in order of execution, and what each would do now. Runs nothing; registered tasks may look around to
+ * The tasks in order of execution, and what each would do now. Runs nothing; registered tasks may send requests to
  * answer.
  * @throws {EdrlakeError} as `validatePipeline` and `resolveParams`, and the error of a task that is asked.
  */

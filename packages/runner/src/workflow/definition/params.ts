@@ -48,7 +48,7 @@ export function parseParams(specs: ParamSpecs, assignments: readonly string[]): 
 }
 
 /**
- * All values of a run: what is given, checked against the declarations, and defaults for the rest.
+ * All values of a run: the given ones, checked against the declarations, and defaults for the rest.
  * @throws {EdrlakeError} `USAGE` naming the parameter: unknown, missing, or not of its type.
  */
 export function resolveParams(
@@ -71,7 +71,7 @@ export function resolveParams(
 
 const VALUES = { day: z.iso.date(), text: z.string(), number: z.number(), boolean: z.boolean() } as const;
 
-/** Whether the value is one that a parameter of this type can have; null is never. */
+/** Whether a parameter of this type can have the value; null is never one. */
 export function isParamValue(type: ParamSpec['type'], value: unknown): value is ParamValue {
   return VALUES[type].safeParse(value).success;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isParamValue, PARAM_TYPES } from './params.ts';
 import { isPlainObject } from './plain-data.ts';
 
-/** Where in a pipeline something is wrong. */
+/** The place of an error in a pipeline. */
 export interface Place {
   readonly pipeline: string;
   readonly task?: string;
@@ -26,7 +26,7 @@ export function invalid(place: Place, problem: string, hint?: string): EdrlakeEr
 const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const NAME_RULE = 'a letter, then at most 63 letters, digits, dashes or underscores';
 
-/** Timers hold no more than this; a wait of that length is a mistake anyway. */
+/** The longest wait of a timer; a longer wait is a mistake in any case. */
 const MAX_WAIT_MS = 2 ** 31 - 1;
 
 const text = z.string('text');
@@ -88,7 +88,7 @@ const PARAM = z
     context.addIssue({ code: 'custom', message: `a ${type} or null`, path: ['default'] });
   });
 
-/** What may carry a token is not quoted. */
+/** Values of these keys are not quoted, because they may contain a token. */
 const UNQUOTED: ReadonlySet<PropertyKey> = new Set(['url', 'headers']);
 
 const HEADERS = z.custom(
@@ -120,8 +120,8 @@ function rule(problem: string, hint?: string) {
 }
 
 /**
- * Asserts that all keys of a pipeline are known and hold values of the right kind: pipeline files may be plain
- * JavaScript, which no compiler has read.
+ * Asserts that all keys of a pipeline are known and have values of the right type: pipeline files may be plain
+ * JavaScript, which no compiler has checked.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming the first key that is wrong.
  */
 export function assertShape(pipeline: Readonly<Record<string, unknown>>): void {

@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 
-/** What survives a journal: null, text, numbers, true and false, lists and objects of these. */
+/** Data that a journal can store: null, text, numbers, true and false, lists and objects of these. */
 export type PlainData =
   | null
   | boolean
@@ -9,16 +9,17 @@ export type PlainData =
   | readonly PlainData[]
   | { readonly [key: string]: PlainData | undefined };
 
-/** A result must fit into one line of a journal that a person can still open. */
+/** A result must fit into one line of a journal that a user can still open. */
 const MAX_JSON_BYTES = 1_048_576;
 
 const MAX_DEPTH = 64;
 
 /**
- * The value as a journal gives it back, so that a task sees the same results in a resumed run as in an uninterrupted
- * one: a frozen copy, without keys that are undefined; undefined itself becomes null.
+ * The value as a journal returns it, so that a task sees the same results in a resumed run as in an uninterrupted one:
+ * a frozen copy, without keys that are undefined; undefined itself becomes null.
  * @param what names the value in the error, for example `task "sync" returned`.
- * @throws {EdrlakeError} `CONFIG_INVALID` naming the path of what is not plain data, or the size that is too big.
+ * @throws {EdrlakeError} `CONFIG_INVALID` naming the path of a value that is not plain data, or the size that is too
+ * large.
  */
 export function toPlainData(value: unknown, what: string): PlainData {
   if (value === undefined) return null;
@@ -37,7 +38,7 @@ export function toPlainData(value: unknown, what: string): PlainData {
   return deepFreeze(JSON.parse(json) as PlainData);
 }
 
-/** Freezes lists and plain objects all the way down, functions excepted, and returns the same value. */
+/** Freezes lists and plain objects recursively, except functions, and returns the same value. */
 export function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
@@ -46,7 +47,7 @@ export function deepFreeze<T>(value: T): T {
   return value;
 }
 
-/** An object with keys, as opposed to null, a list, a class's instance or anything else. */
+/** An object with keys: not null, a list, or an instance of a class. */
 export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -5,11 +5,11 @@ import { assertShape, invalid, type Place } from './pipeline-shape.ts';
 import { isPlainObject } from './plain-data.ts';
 import type { RegisteredTask, TaskRegistry } from './task-registry.ts';
 
-/** A task that is known to be runnable, defaults filled in. */
+/** A task that was checked and can run, with defaults filled in. */
 export interface CheckedTask<Provided> {
   readonly name: string;
   readonly spec: AnyTask;
-  /** What `uses` names; null for the user's own function. */
+  /** The task that `uses` names; null for the user's own function. */
   readonly registered: RegisteredTask<unknown, unknown, Provided> | null;
   readonly needs: readonly string[];
   /** All tasks it waits for, directly or through others. */
@@ -21,7 +21,7 @@ export interface CheckedTask<Provided> {
 /** A pipeline that can start. */
 export interface CheckedPipeline<Provided> {
   readonly pipeline: Pipeline;
-  /** Every task after its needs. Never empty. */
+  /** In order of execution: every task comes after its needs. Never empty. */
   readonly tasks: readonly CheckedTask<Provided>[];
 }
 
@@ -30,10 +30,10 @@ const MAX_TASKS = 1_000;
 const ONE_TRY: RetrySpec = { tries: 1, firstDelayMs: 0, maxDelayMs: 0 };
 
 /**
- * Checks everything that can be known before a run: names, keys and values, that needs exist and form no circle, that
- * all tasks are registered and accept the data they are given, that the schedule can be read.
- * @param value what a pipeline file exports.
- * @throws {EdrlakeError} `CONFIG_INVALID` naming pipeline, task and key of the first thing that is wrong.
+ * Checks everything that can be known before a run: names, keys and values; that needs exist and form no circle; that
+ * all tasks are registered and accept their input; that the schedule is valid.
+ * @param value the export of a pipeline file.
+ * @throws {EdrlakeError} `CONFIG_INVALID` naming pipeline, task and key of the first error.
  */
 export function validatePipeline<Provided>(
   value: unknown,
@@ -130,7 +130,7 @@ function registeredTask<Provided>(
       close === null ? known : `Did you mean ${close}? ${known}`,
     );
   }
-  // What a function will give is known only once the run has come that far.
+  // The result of a function is known only when the run reaches it.
   if (typeof given === 'function') return registered;
   try {
     registered.parseInput(given);
@@ -145,7 +145,7 @@ function registeredTask<Provided>(
   return registered;
 }
 
-/** Names and what each must wait for; every need is itself a name. */
+/** Names and the needs of each; every need is itself a name. */
 type Needs = ReadonlyMap<string, readonly string[]>;
 
 /** Either an order in which every name comes after its needs, or a circle such as `a, b, a`. */
@@ -153,7 +153,7 @@ type TaskOrder =
   | { readonly order: readonly string[]; readonly cycle: null }
   | { readonly order: null; readonly cycle: readonly string[] };
 
-/** The order of execution; names that do not wait for each other stay in the order they were declared in. */
+/** The order of execution; names that do not depend on each other keep their declared order. */
 function orderTasks(needs: Needs): TaskOrder {
   const missing = new Map([...needs].map(([name, wanted]) => [name, new Set(wanted)]));
   const order: string[] = [];
@@ -167,7 +167,7 @@ function orderTasks(needs: Needs): TaskOrder {
   return { order, cycle: null };
 }
 
-/** Everything a name waits for, directly or through others, in the given order. */
+/** All needs of a name, direct and indirect, in the given order. */
 function upstreamOf(name: string, needs: Needs): Set<string> {
   const upstream = new Set<string>();
   const pending = [...(needs.get(name) ?? [])];
@@ -179,7 +179,7 @@ function upstreamOf(name: string, needs: Needs): Set<string> {
   return upstream;
 }
 
-/** Each name left waits for another one left, so that following needs must come back to a name already seen. */
+/** Each remaining name needs another remaining one, so that following needs must return to a name already seen. */
 function walkCircle(missing: ReadonlyMap<string, ReadonlySet<string>>): readonly string[] {
   const path: string[] = [];
   let name = [...missing.keys()][0];

@@ -7,9 +7,9 @@ import type { CheckedPipeline } from '../definition/validate-pipeline.ts';
 import type { JournaledTask, Liveness, PipelineLine } from '../state/pipeline-journal.ts';
 import { applyLine, foldLines, isFinished, isSettled, type RunState, startState } from '../state/run-state.ts';
 
-/** How a run begins. */
+/** The beginning of a run. */
 export interface Beginning {
-  /** The line that says so, to be appended first; null where the run has ended and there is nothing left to do. */
+  /** The first line to append to the journal; null where the run has ended and nothing is left to do. */
   readonly line: PipelineLine | null;
   /** The state with that line applied. */
   readonly state: RunState;
@@ -17,8 +17,8 @@ export interface Beginning {
 
 /**
  * The beginning of a new run.
- * @throws {EdrlakeError} `USAGE` for params that do not fit their declarations, `CONFIG_INVALID` for what tasks make of
- * them.
+ * @throws {EdrlakeError} `USAGE` for params that do not fit their declarations, `CONFIG_INVALID` for wrong inputs that
+ * follow from them.
  */
 export function newRun<Provided>(
   checked: CheckedPipeline<Provided>,
@@ -41,7 +41,7 @@ export function newRun<Provided>(
 
 /**
  * Resumes a run where its journal ends.
- * @throws {EdrlakeError} `RUN_MISSING` without a journal, `RUN_BUSY` while its process lives, `CONFIG_INVALID` for
+ * @throws {EdrlakeError} `RUN_MISSING` without a journal, `RUN_BUSY` while its process is alive, `CONFIG_INVALID` for
  * another pipeline or changed tasks.
  */
 export async function resumedRun<Provided>(
@@ -113,33 +113,33 @@ function journaledTasks<Provided>({ tasks }: CheckedPipeline<Provided>): Journal
   }));
 }
 
-/** Journals looked at, newest first. A running run began recently, or few have begun since. */
+/** Journals that are read, newest first. A running run began recently, or few have begun since. */
 const MAX_JOURNALS = 100;
 
-/** How long, and how many times, to wait for a run that has just begun: half a minute in all. */
+/** How long, and how often, to wait for a run that has just begun: half a minute in total. */
 const DECISION_POLL_MS = 50;
 const MAX_DECISION_POLLS = 600;
 
-/** A run that began, by its journal. */
+/** A run that has begun, by its journal. */
 interface Begun {
   readonly runId: string;
   readonly startedAtMs: number;
 }
 
-/** The run that is about to work, and how it waits. */
+/** The run that is about to start, and how it waits. */
 interface OwnRun extends Begun {
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** The identity of a run: with other params it is another run, which may work beside. */
+/** The identity of a run: with other params it is another run, which may run in parallel. */
 type Subject = Pick<RunState, 'pipeline' | 'params'>;
 
 /**
- * Refuses to run a pipeline with the same params beside itself.
- * @param own the run that is about to work and has written the first line of its journal, or null before that. Of two
- * that begin at once, the one that began later gives way. It may have looked before the earlier one had written its
- * line, and work already; so the earlier one waits until the later one has either begun a task or removed its journal.
+ * Refuses to run a pipeline twice at once with the same params. Of two runs that begin at once, the later one ends. The
+ * later one may have looked before the earlier one had written its line, and may already work; so the earlier one waits
+ * until the later one has either begun a task or removed its journal.
+ * @param own the run that is about to start and has written the first line of its journal, or null before that
  * @throws {EdrlakeError} `RUN_BUSY` with `pipeline` in its context, while another live process works on a run of it
  */
 export async function refuseBesideActive(
@@ -163,7 +163,10 @@ export async function refuseBesideActive(
   }
 }
 
-/** Whether a run that began beside goes on: false once its journal is removed, it has ended, or its process is dead. */
+/**
+ * Whether another run that began at the same time continues: false once its journal is removed, it has ended, or its
+ * process is dead.
+ */
 async function isWorking(
   runsDirectory: string,
   runId: string,
@@ -178,7 +181,7 @@ async function isWorking(
     if (!(await isAlive())) return false;
     await clock.sleep(DECISION_POLL_MS, signal);
   }
-  // A process that stopped right there may go on at any moment.
+  // A process that was suspended at this point may continue at any moment.
   return true;
 }
 

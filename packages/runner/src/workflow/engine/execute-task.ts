@@ -15,16 +15,16 @@ export interface RunInProgress<Provided> {
   readonly state: RunState;
   readonly services: WorkflowServices;
   readonly provided: Provided;
-  /** Bounds the attempts of the whole run that run at once. */
+  /** Bounds how many attempts of the whole run run at once. */
   readonly limit: LimitFunction;
-  /** Makes a change durable, then applies it to the state. When it fails, the run is stopped. */
+  /** Makes a change durable, then applies it to the state. If that fails, the run is stopped. */
   record(line: PipelineLine): Promise<void>;
   factsFor(task: CheckedTask<Provided>, partition: string | null): AnyFacts;
 }
 
 /**
  * Runs a task, or one partition of its fan-out, to its end: attempts with waits between them, each change in the
- * journal. A task that is stopped before its first attempt leaves no trace and stays pending.
+ * journal. A task that is stopped before its first attempt leaves no line and stays pending.
  */
 export async function runUnit<Provided>(
   run: RunInProgress<Provided>,
@@ -41,7 +41,7 @@ export async function runUnit<Provided>(
       await endUnit(run, task, partition, tryNumber, ended);
       return;
     }
-    // Full jitter: tasks that failed together do not come back together.
+    // Full jitter: tasks that failed together do not retry together.
     const delayMs = Math.floor(random() * Math.min(maxDelayMs, firstDelayMs * 2 ** (tryNumber - 1)));
     await run.record({
       type: 'task-retry',
@@ -51,7 +51,7 @@ export async function runUnit<Provided>(
       delayMs,
       error: kept(error),
     });
-    tell(run, task.name, partition, { state: 'retry', tryNumber, delayMs, error });
+    reportUnit(run, task.name, partition, { state: 'retry', tryNumber, delayMs, error });
     const awake = await clock.sleep(delayMs, signal).then(
       () => true,
       () => false,
@@ -90,10 +90,10 @@ export async function endUnit<Provided>(
     error: summary,
     reason: null,
   });
-  tell(run, task.name, partition, { state: outcome, tryNumber, delayMs: null, error });
+  reportUnit(run, task.name, partition, { state: outcome, tryNumber, delayMs: null, error });
 }
 
-/** null when the run was stopped before the try began. */
+/** null when the run was stopped before the attempt began. */
 async function oneTry<Provided>(
   run: RunInProgress<Provided>,
   task: CheckedTask<Provided>,
@@ -104,7 +104,7 @@ async function oneTry<Provided>(
   const { clock, signal } = services;
   if (signal.aborted) return null;
   await run.record({ type: 'task-start', atMs: clock.nowMs(), task: task.name, partition });
-  tell(run, task.name, partition, { state: 'started', tryNumber, delayMs: null, error: null });
+  reportUnit(run, task.name, partition, { state: 'started', tryNumber, delayMs: null, error: null });
   const context = { run: run.identity, task: task.name, partition, tryNumber, provided: run.provided };
   const ended = await timedAttempt(
     (ownSignal) => callTask(run, task, { ...context, services: { ...services, signal: ownSignal } }),
@@ -113,7 +113,7 @@ async function oneTry<Provided>(
   return unitEnd(ended, task.name);
 }
 
-/** Input by `with`, then the function. */
+/** Computes the input by `with`, then calls the function. */
 async function callTask<Provided>(
   run: RunInProgress<Provided>,
   task: CheckedTask<Provided>,
@@ -146,10 +146,9 @@ function kept({ code, message }: EdrlakeError): ErrorSummary {
 }
 
 /**
- * Reports a task or partition to the listener. The error of the user's own function is quoted for the person who
- * watches.
+ * Reports a task or partition to the listener. The error of the user's own function is quoted for the user who watches.
  */
-export function tell<Provided>(
+export function reportUnit<Provided>(
   run: RunInProgress<Provided>,
   task: string,
   partition: string | null,

@@ -5,7 +5,7 @@ import type { HookName, RunOutcome } from '../state/pipeline-journal.ts';
 import type { PipelineRunView } from '../state/run-view.ts';
 import { timedAttempt } from './timed-attempt.ts';
 
-/** Sends a JSON text by HTTP POST and resolves to the status; throws where no answer came. Follows the signal. */
+/** Sends a JSON text by HTTP POST and resolves to the status; throws where no answer came. Aborted by the signal. */
 export type PostJson = (
   url: string,
   body: string,
@@ -35,8 +35,8 @@ export function hookFor(outcome: RunOutcome): HookName | null {
 }
 
 /**
- * The JSON that webhooks get: what ended and how, times in ISO 8601 UTC. Holds no params and no results of tasks, which
- * are the user's own, and of errors only what the journal keeps.
+ * The JSON of a webhook: which run ended and how, times in ISO 8601 UTC. Contains no params and no results of tasks,
+ * which belong to the user, and of errors only what the journal stores.
  */
 export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
   return JSON.stringify({
@@ -59,9 +59,9 @@ export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
 }
 
 /**
- * Sends a webhook. It is tried again, with growing random waits, after no answer, a rate limit or a server error. Never
- * throws: an undelivered webhook does not change the outcome of the run. Ends early, undelivered, when the signal is
- * aborted.
+ * Sends a webhook. It is sent again, after growing random waits, when there was no answer, a rate limit or a server
+ * error. Never throws: an undelivered webhook does not change the outcome of the run. Ends early, undelivered, when the
+ * signal is aborted.
  */
 export async function sendHook(
   { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, tries = DEFAULT_TRIES }: WebhookSpec,

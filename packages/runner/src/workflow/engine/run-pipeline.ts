@@ -17,7 +17,7 @@ import { walkTasks } from './walk-tasks.ts';
 /** What a run of a pipeline needs. */
 export interface RunPipelineOptions<Provided> {
   readonly registry: TaskRegistry<Provided>;
-  /** Lent to all tasks as `context.provided`. */
+  /** Given to all tasks as `context.provided`. */
   readonly provided: Provided;
   /** Given values; declared defaults fill in the rest. Must be empty for a resumed run, which keeps its own. */
   readonly params: Readonly<Record<string, ParamValue>>;
@@ -33,7 +33,7 @@ export interface RunPipelineOptions<Provided> {
   /** Sends webhooks; null sends none. */
   readonly post: PostJson | null;
   /**
-   * What attempts of tasks did without leaving a result, by task: the functions they called may keep a journal of their
+   * The work of attempts of tasks that left no result, by task: the functions they called may have a journal of their
    * own.
    */
   readonly readLostWork: () => Promise<ReadonlyMap<string, LostWork>>;
@@ -49,7 +49,7 @@ export const RUN_EXIT_CODES: Readonly<Record<RunOutcome, number>> = {
   interrupted: 130,
 };
 
-/** How a run ended, and all about it that the history keeps. */
+/** How a run ended, with everything that the history shows of it. */
 export interface RunResult extends PipelineRunView {
   readonly state: RunOutcome;
 }
@@ -99,7 +99,7 @@ export async function runPipeline<Provided>(
     emitState(run, resume ? 'resumed' : 'started');
     await walkTasks(checked, run, options.concurrency);
     const outcome = runOutcomeOf(state);
-    await tellHook(checked.pipeline, run, outcome, options.post);
+    await callHook(checked.pipeline, run, outcome, options.post);
     await record({ type: 'pipeline-end', atMs: services.clock.nowMs(), outcome });
     emitState(run, outcome);
     return await resultOf(options, state);
@@ -109,9 +109,7 @@ export async function runPipeline<Provided>(
   }
 }
 
-/**
- * Two runs that begin at once see each other only after both have written their first line; the later one gives way.
- */
+/** Two runs that begin at once see each other only after both have written their first line; the later one ends. */
 async function yieldToEarlier<Provided>(
   { runsDirectory, runId, liveness, services }: RunPipelineOptions<Provided>,
   state: RunState,
@@ -121,7 +119,7 @@ async function yieldToEarlier<Provided>(
   try {
     await refuseBesideActive(runsDirectory, state, liveness, { runId, startedAtMs, clock, signal });
   } catch (thrown) {
-    // It has done nothing that a history would show.
+    // It did nothing that the history would show.
     await removeJournal(runsDirectory, runId);
     throw thrown;
   }
@@ -185,7 +183,7 @@ function upstreamResults<Provided>(task: CheckedTask<Provided>, state: RunState)
  * Calls the webhook of the outcome. It comes before the last line of the run, so that a crash in between delivers
  * twice, not never.
  */
-async function tellHook<Provided>(
+async function callHook<Provided>(
   { hooks }: Pipeline,
   run: RunInProgress<Provided>,
   outcome: RunOutcome,
@@ -206,7 +204,7 @@ function emitState<Provided>(run: RunInProgress<Provided>, state: RunOutcome | '
   run.services.emit({ type: 'pipeline', pipeline, runId, state });
 }
 
-/** As the history shows it. */
+/** The result as the history shows it. */
 async function resultOf<Provided>(
   { runId, readLostWork }: RunPipelineOptions<Provided>,
   state: RunState,

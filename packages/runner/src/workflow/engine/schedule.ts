@@ -4,26 +4,26 @@ import type { Pipeline } from '../definition/define-pipeline.ts';
 import { invalid } from '../definition/pipeline-shape.ts';
 import type { WorkflowServices } from '../definition/task-registry.ts';
 
-/** What the scheduler calls. */
+/** The functions that the scheduler calls. */
 export interface ScheduleOptions {
-  /** Aborting the signal ends the schedule, and through it the runs that are going on. */
+  /** Aborting the signal ends the schedule, and with it the runs in progress. */
   readonly services: WorkflowServices;
-  /** Runs the pipeline to its end. An error is reported, and the schedule goes on. */
+  /** Runs the pipeline to its end. An error is reported, and the schedule continues. */
   startRun(pipeline: Pipeline, dueAtMs: number, signal: AbortSignal): Promise<unknown>;
-  /** When the newest run started in which all work was done; null without one. */
+  /** When the newest run started that completed all work; null without one. */
   lastSuccessAtMs(pipeline: Pipeline): Promise<number | null>;
-  /** Called before a missed run is made up for, with the newest missed due time: whether the lake lacks anything. */
+  /** Called before a run for a missed due time, with the newest of these times: whether the lake lacks anything. */
   needsRun(pipeline: Pipeline, dueAtMs: number): Promise<boolean>;
 }
 
-/** A run that begins later than this after its due time is a missed one. */
+/** A run that begins later than this after its due time counts as missed. */
 const ON_TIME_MS = 30 * MS_PER_SECOND;
 
-/** A clock that goes back by more was wrong before; by less, it may have been adjusted. */
+/** A clock that goes back by more was wrong before; a smaller change may be an adjustment. */
 const WRONG_CLOCK_MS = MS_PER_HOUR;
 
 /** Smaller changes of the clock are not worth a line. */
-const TOLD_FROM_MS = 5 * MS_PER_MINUTE;
+const REPORTED_FROM_MS = 5 * MS_PER_MINUTE;
 
 /** Due times remembered for each pipeline; most pipelines are due far less often than once a minute. */
 const MOST_USED_TIMES = 1_000;
@@ -32,12 +32,12 @@ const MOST_USED_TIMES = 1_000;
 const MAX_SLEEP_MS = MS_PER_MINUTE;
 
 /**
- * Runs pipelines when they are due, each in a loop of its own: different pipelines may run at once, but a pipeline
- * never runs beside itself. Due times may pass while it runs, while the machine sleeps or before the schedule starts.
- * They are not made up for one by one: if the last successful run is older than the newest of them and the lake lacks
- * something, there is exactly one run. A due time is used at most once, so that failures do not repeat faster than the
- * cron line says. A change of the clock, even by a year and back, is noticed within a minute and reported: the next due
- * time by the corrected clock comes next.
+ * Runs pipelines when they are due, each in a loop of its own: different pipelines may run at once, but one pipeline
+ * never runs twice at once. Due times may pass while it runs, while the machine is suspended or before the schedule
+ * starts. They are not repeated one by one: if the last successful run is older than the newest of them and the lake
+ * lacks something, there is exactly one run. A due time is used at most once, so that failures do not repeat faster
+ * than the cron line says. A change of the clock, even by a year and back, is noticed within a minute and reported:
+ * then the next due time by the corrected clock comes next.
  *
  * Resolves when the signal is aborted and the runs have ended.
  * @throws {EdrlakeError} `CONFIG_INVALID` before anything starts, for a pipeline without a schedule or with an invalid
@@ -60,7 +60,7 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
   let handledMs = Number.NEGATIVE_INFINITY;
   let awaitedMs: number | null = null;
   let latestMs = Number.NEGATIVE_INFINITY;
-  let toldMs: number | null = null;
+  let reportedMs: number | null = null;
   while (!signal.aborted) {
     const nowMs = clock.nowMs();
     const backMs = latestMs - nowMs;
@@ -70,7 +70,7 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
       handledMs = Math.min(handledMs, nowMs);
       awaitedMs = null;
       if (backMs >= WRONG_CLOCK_MS) used.forgetAfter(nowMs);
-      if (backMs >= TOLD_FROM_MS) tellClock(pipeline, -backMs, times.nextAfter(nowMs), options);
+      if (backMs >= REPORTED_FROM_MS) reportClock(pipeline, -backMs, times.nextAfter(nowMs), options);
     }
     const dueAtMs = times.lastUntil(nowMs);
     if (dueAtMs !== null && dueAtMs > handledMs) {
@@ -89,16 +89,15 @@ async function keepSchedule(pipeline: Pipeline, times: CronTimes, options: Sched
     awaitedMs = times.nextAfter(nowMs);
     while (awaitedMs !== null && used.has(awaitedMs)) awaitedMs = times.nextAfter(awaitedMs);
     if (awaitedMs === null) return;
-    if (awaitedMs !== toldMs) tell(options, pipeline, awaitedMs, 'waiting');
-    toldMs = awaitedMs;
+    if (awaitedMs !== reportedMs) report(options, pipeline, awaitedMs, 'waiting');
+    reportedMs = awaitedMs;
     const aheadMs = await sleepUntil(awaitedMs, options.services);
-    if (aheadMs >= TOLD_FROM_MS) tellClock(pipeline, aheadMs, times.nextAfter(clock.nowMs()), options);
+    if (aheadMs >= REPORTED_FROM_MS) reportClock(pipeline, aheadMs, times.nextAfter(clock.nowMs()), options);
   }
 }
 
 /**
- * The newest due times for which a run was made or left out, so that a clock that was put back does not make them due
- * again.
+ * The newest due times that had a run or were skipped, so that a clock that was set back does not make them due again.
  */
 function usedTimes() {
   const used = new Set<number>();
@@ -111,26 +110,26 @@ function usedTimes() {
         used.delete(oldest);
       }
     },
-    /** Forgets times that a wrong clock had reached: when they really come, they are due. */
+    /** Removes times that a wrong clock had reached: they are due when they really come. */
     forgetAfter: (instantMs: number) => {
       for (const dueAtMs of [...used]) if (dueAtMs > instantMs) used.delete(dueAtMs);
     },
   };
 }
 
-/** Whether a missed due time has left something undone. If that is unknown, the run itself finds out. */
+/** Whether a missed due time has left work undone. If that is unknown, the run itself finds out. */
 async function isMissing(pipeline: Pipeline, dueAtMs: number, options: ScheduleOptions): Promise<boolean> {
   try {
     const succeededAtMs = await options.lastSuccessAtMs(pipeline);
-    // A run that began later than now began by a clock that was wrong.
+    // A run that began later than now began by a wrong clock.
     const nowMs = options.services.clock.nowMs();
     const covered =
       (succeededAtMs !== null && succeededAtMs >= dueAtMs && succeededAtMs <= nowMs) ||
       !(await options.needsRun(pipeline, dueAtMs));
-    if (covered) tell(options, pipeline, dueAtMs, 'covered');
+    if (covered) report(options, pipeline, dueAtMs, 'covered');
     return !covered;
   } catch (thrown) {
-    tell(options, pipeline, dueAtMs, 'failed', thrown);
+    report(options, pipeline, dueAtMs, 'failed', thrown);
     return true;
   }
 }
@@ -143,17 +142,17 @@ async function runOnce(
 ): Promise<void> {
   const { signal } = options.services;
   if (signal.aborted) return;
-  tell(options, pipeline, dueAtMs, action);
+  report(options, pipeline, dueAtMs, action);
   try {
     await options.startRun(pipeline, dueAtMs, signal);
   } catch (thrown) {
-    tell(options, pipeline, dueAtMs, 'failed', thrown);
+    report(options, pipeline, dueAtMs, 'failed', thrown);
   }
 }
 
 /**
- * Sleeps until the instant comes, the clock is put back or the signal is aborted.
- * @returns how far the clock went ahead of the time slept, at most in one go; in milliseconds
+ * Sleeps until the instant comes, the clock is set back or the signal is aborted.
+ * @returns the largest jump of the clock ahead of the time slept, in milliseconds
  */
 async function sleepUntil(instantMs: number, { clock, signal }: WorkflowServices): Promise<number> {
   let mostAheadMs = 0;
@@ -170,8 +169,8 @@ async function sleepUntil(instantMs: number, { clock, signal }: WorkflowServices
   }
 }
 
-/** Says that the clock was changed, which explains runs that come early, late or twice a day. */
-function tellClock(pipeline: Pipeline, byMs: number, nextMs: number | null, options: ScheduleOptions): void {
+/** Reports that the clock was changed, which explains runs that come early, late or twice a day. */
+function reportClock(pipeline: Pipeline, byMs: number, nextMs: number | null, options: ScheduleOptions): void {
   const minutes = Math.round(Math.abs(byMs) / MS_PER_MINUTE);
   const message = byMs < 0 ? `it went back by ${minutes} min` : `it went ahead by ${minutes} min, or the machine slept`;
   const { services } = options;
@@ -179,7 +178,7 @@ function tellClock(pipeline: Pipeline, byMs: number, nextMs: number | null, opti
   services.emit({ type: 'schedule', pipeline: pipeline.name, dueAtMs, action: 'clock-changed', code: null, message });
 }
 
-function tell(
+function report(
   { services }: ScheduleOptions,
   pipeline: Pipeline,
   dueAtMs: number,

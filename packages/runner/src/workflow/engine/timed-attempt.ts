@@ -23,8 +23,8 @@ export interface AttemptLimits {
 
 /**
  * Runs one attempt with a signal of its own. At its timeout or when it is stopped, the signal is aborted and the
- * attempt has a grace time to end. An attempt that still runs is abandoned; its timeout is final, because the task must
- * not run beside itself.
+ * attempt has a grace period to end. An attempt that still runs is abandoned; then its timeout is final, because the
+ * task must not run twice at once.
  */
 export async function timedAttempt(
   work: (signal: AbortSignal) => Promise<unknown>,
@@ -50,7 +50,7 @@ export async function timedAttempt(
     if (first === 'stopped') return { end: 'stopped' };
     return { end: 'threw', thrown: second === 'stuck' ? tooLong(timeoutMs ?? 0, 'stop') : late };
   } finally {
-    // Ends the waits that lost the race, and takes the listener off the run's signal.
+    // Ends the waits that lost the race, and removes the listener from the run's signal.
     over.abort();
   }
 }
@@ -71,7 +71,7 @@ function tooLong(timeoutMs: number, disposition: 'retry' | 'stop'): EdrlakeError
   });
 }
 
-/** Resolves when the time is over; never once it is no longer wanted. */
+/** Resolves when the time is over; never once it is not needed any more. */
 function wait(clock: Clock, delayMs: number, unwanted: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     clock.sleep(delayMs, unwanted).then(resolve, () => {});

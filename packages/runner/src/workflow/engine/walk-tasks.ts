@@ -1,7 +1,7 @@
 import { partitionsOf, thrownBy } from '../definition/author-functions.ts';
 import type { CheckedPipeline, CheckedTask } from '../definition/validate-pipeline.ts';
 import { isFinished, isSettled, outcomeOf, type RunState, type UnitState } from '../state/run-state.ts';
-import { endUnit, type RunInProgress, runUnit, tell } from './execute-task.ts';
+import { endUnit, type RunInProgress, runUnit, reportUnit } from './execute-task.ts';
 
 /**
  * Runs each task once its needs have ended; the slots of the run bound how many attempts run at once. When the run is
@@ -32,7 +32,7 @@ async function settleTask<Provided>(
 ): Promise<void> {
   if (run.services.signal.aborted) return;
   if (isSettled(run.state, task.name)) {
-    tell(run, task.name, null, { state: 'reused', tryNumber: 0, delayMs: null, error: null });
+    reportUnit(run, task.name, null, { state: 'reused', tryNumber: 0, delayMs: null, error: null });
     return;
   }
   const verdict = verdictOn(task, run.state);
@@ -40,7 +40,7 @@ async function settleTask<Provided>(
   if (verdict !== 'run') {
     const end = { outcome: 'skipped', output: null, error: null, reason: verdict, partition: null } as const;
     await run.record({ type: 'task-end', atMs: run.services.clock.nowMs(), task: task.name, ...end });
-    tell(run, task.name, null, { state: 'skipped', tryNumber: 0, delayMs: null, error: null });
+    reportUnit(run, task.name, null, { state: 'skipped', tryNumber: 0, delayMs: null, error: null });
   } else if (task.spec.forEach === undefined) {
     await runUnit(run, task, null);
   } else {
@@ -71,7 +71,7 @@ function verdictOn<Provided>(
 /**
  * Runs a task once for each of its partitions, in their order as far as concurrency allows. Each partition has its own
  * attempts and its own end in the journal, so a failure affects no other partition. A resumed run keeps the partitions
- * that it began with.
+ * with which it began.
  */
 async function runFanOut<Provided>(
   run: RunInProgress<Provided>,
@@ -82,7 +82,7 @@ async function runFanOut<Provided>(
   if (parts === null) return;
   const pending = [...parts.values()].filter(({ outcome }) => !isFinished(outcome)).values();
   const work = async () => {
-    // All workers draw from one iterator, so that each partition is taken once.
+    // All workers take from one iterator, so that each partition is taken once.
     for (const { partition } of pending) {
       if (run.services.signal.aborted) return;
       await runUnit(run, task, partition);

@@ -36,9 +36,7 @@ export interface JournaledTask {
   readonly fansOut: boolean;
 }
 
-/**
- * One line of the journal of a pipeline's run, in the order things happened. `partition` is null for a task as a whole.
- */
+/** One line of the journal of a pipeline's run, in order. `partition` is null for a task as a whole. */
 export type PipelineLine =
   | {
       readonly type: 'pipeline-start';
@@ -53,7 +51,7 @@ export type PipelineLine =
       readonly type: 'pipeline-resume';
       readonly atMs: number;
       readonly owner: ProcessOwner;
-      /** Tasks whose results, if they have any, are void because something they need is done again. */
+      /** Tasks whose results, if they have any, are void because one of their needs is repeated. */
       readonly again: readonly string[];
     }
   | { readonly type: 'fan-out'; readonly atMs: number; readonly task: string; readonly partitions: readonly string[] }
@@ -74,7 +72,7 @@ export type PipelineLine =
       readonly outcome: TaskOutcome;
       readonly output: PlainData;
       readonly error: ErrorSummary | null;
-      /** Only for `skipped`: a need ended badly, or the condition of the task did not come true. */
+      /** Only for `skipped`: a need ended badly, or the condition of the task was not met. */
       readonly reason: 'need-failed' | 'not-needed' | null;
     }
   | {

@@ -36,7 +36,7 @@ export interface TaskState {
   parts: ReadonlyMap<string, UnitState> | null;
 }
 
-/** A time in which one process worked on the run. */
+/** A period in which one process worked on the run. */
 export interface RunLeg {
   readonly owner: ProcessOwner;
   readonly startedAtMs: number;
@@ -52,7 +52,7 @@ export interface RunState {
   readonly tasks: ReadonlyMap<string, TaskState>;
   readonly legs: RunLeg[];
   readonly hooks: Extract<PipelineLine, { type: 'hook' }>[];
-  /** The hook that has been delivered for the current state; null again after a change. */
+  /** The hook that was delivered for the current state; null again after a change. */
   reported: HookName | null;
   /** null while it has not ended, or was resumed since. */
   end: RunOutcome | null;
@@ -82,7 +82,7 @@ export function foldLines(lines: readonly { readonly type: string }[]): RunState
   return state;
 }
 
-/** Changes the state by one more line. Lines of types or tasks that are not known change nothing. */
+/** Applies one more line to the state. Lines of unknown types or tasks change nothing. */
 export function applyLine(state: RunState, line: PipelineLine): void {
   const leg = state.legs.at(-1);
   switch (line.type) {
@@ -114,7 +114,7 @@ export function applyLine(state: RunState, line: PipelineLine): void {
   if (leg && typeof line.atMs === 'number') leg.lastAtMs = Math.max(leg.lastAtMs, line.atMs);
 }
 
-/** How a task ended as a whole, put together from its parts where it fans out; null while it has not. */
+/** The outcome of a task as a whole, combined from its partitions where it fans out; null while it has not ended. */
 export function outcomeOf({ whole, parts }: TaskState): TaskOutcome | null {
   if (whole.outcome !== null || parts === null) return whole.outcome;
   const outcomes = new Set([...parts.values()].map((part) => part.outcome));
@@ -126,7 +126,7 @@ export function outcomeOf({ whole, parts }: TaskState): TaskOutcome | null {
   return doneOutcome(outcomes);
 }
 
-/** Of several that are finished: the worst. */
+/** The worst outcome of several finished ones. */
 function doneOutcome(outcomes: ReadonlySet<TaskOutcome | null>): 'done' | 'mismatch' | 'rejected' {
   if (outcomes.has('mismatch')) return 'mismatch';
   return outcomes.has('rejected') ? 'rejected' : 'done';
@@ -137,7 +137,7 @@ export function isFinished(outcome: TaskOutcome | RunOutcome | null): boolean {
   return outcome === 'done' || outcome === 'mismatch' || outcome === 'rejected';
 }
 
-/** Whether a task needs nothing more: it has its result, or it was not needed. */
+/** Whether a task is complete: it has its result, or it was not needed. */
 export function isSettled(state: RunState, name: string): boolean {
   const task = state.tasks.get(name);
   if (task === undefined) return false;
@@ -145,7 +145,7 @@ export function isSettled(state: RunState, name: string): boolean {
   return isFinished(outcome) || (outcome === 'skipped' && task.whole.reason === 'not-needed');
 }
 
-/** How a run ended whose tasks have all ended or were stopped before they could. */
+/** The outcome of a run whose tasks have all ended or were stopped before. */
 export function runOutcomeOf(state: RunState): RunOutcome {
   const outcomes = new Set([...state.tasks.values()].map(outcomeOf));
   if (outcomes.has(null) || outcomes.has('interrupted')) return 'interrupted';
@@ -154,18 +154,18 @@ export function runOutcomeOf(state: RunState): RunOutcome {
   return doneOutcome(outcomes);
 }
 
-/** Everything that was or can be started: tasks as a whole, and parts. */
+/** Everything that was or can be started: whole tasks, and partitions. */
 function unitsOf(state: RunState): UnitState[] {
   return [...state.tasks.values()].flatMap(({ whole, parts }) => [whole, ...(parts?.values() ?? [])]);
 }
 
-/** The task as a whole, or one of its parts; undefined where the journal knows no such thing. */
+/** The task as a whole, or one of its partitions; undefined where the journal has no such task. */
 function unitOf(state: RunState, task: string, partition: string | null): UnitState | undefined {
   const found = state.tasks.get(task);
   return partition === null ? found?.whole : found?.parts?.get(partition);
 }
 
-/** Makes everything that a resumed run must do again look as if it had not ended; what is finished stays. */
+/** Resets everything that a resumed run must repeat; finished units stay. */
 function reopen(task: TaskState, again: boolean): void {
   if (again) task.parts = null;
   for (const unit of [task.whole, ...(task.parts?.values() ?? [])]) {

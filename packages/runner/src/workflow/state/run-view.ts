@@ -68,12 +68,12 @@ export interface PipelineRunView {
 }
 
 /**
- * What attempts of a task did without leaving a result. The caller knows it from other journals; the journal of the
- * engine does not say it.
+ * The work of attempts of a task that left no result. The caller reads it from other journals; the engine's journal
+ * does not contain it.
  */
 export interface LostWork {
   readonly requests: number;
-  /** Of processes that died during an attempt; the time of attempts that ended is known without it. */
+  /** Of processes that died during an attempt; the time of attempts that ended is in the journal. */
   readonly activeMs: number;
   readonly lastAtMs: number;
 }
@@ -81,8 +81,8 @@ export interface LostWork {
 const NOTHING_LOST: LostWork = { requests: 0, activeMs: 0, lastAtMs: 0 };
 
 /**
- * A run as the history shows it. `alive`: whether the process that worked on it last is alive; `lost`: by task, what
- * attempts without a result did.
+ * A run as the history shows it. `alive`: whether the process that worked on it last is alive; `lost`: by task, the
+ * work of attempts without a result.
  */
 export function viewRun(
   runId: string,

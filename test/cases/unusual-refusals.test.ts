@@ -27,9 +27,7 @@ const backfill = (...more: string[]) =>
   runCommand(['backfill', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake'), ...more]);
 
 describe('a resumed run whose first request is a page', () => {
-  /**
-   * Refuses the last page of three: first as a firewall does, then with 401; where `isLocked` with 401 for everything.
-   */
+  /** Refuses the last page of three: first like a firewall, then with 401; where `isLocked` with 401 for everything. */
   function refusing(isLocked: () => boolean): Scenario & { firstRun: boolean } {
     const scenario = {
       events: EVENTS,
@@ -58,7 +56,7 @@ describe('a resumed run whose first request is a page', () => {
     expect(gateway.asked('count') - counts).toBe(1);
   });
 
-  it('of an account that lost its role ends with the advice to get it back', async () => {
+  it('of an account that lost its role ends with advice to restore it', async () => {
     const scenario = refusing(() => !scenario.firstRun);
     gateway = await startCaseGateway(scenario);
     expect((await backfill('--page-size', '10')).exitCode).toBe(3);
