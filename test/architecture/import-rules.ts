@@ -9,9 +9,10 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   client: ['core'],
   pager: ['core'],
   flattener: ['core'],
+  datasets: ['core'],
   writers: ['core'],
   lake: ['core', 'writers'],
-  runner: ['core', 'client', 'pager', 'flattener', 'lake'],
+  runner: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake'],
   simulator: ['core'],
   cli: ['core', 'lake', 'runner', 'simulator'],
 };
@@ -19,8 +20,8 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
 /** The simulator shares no behaviour with what it tests, apart from how errors look and how time is written. */
 const SIMULATOR_MAY_RUN = new Set(['EdrlakeError', 'ERROR_CODES', 'systemClock']);
 
-/** Tests of any package may talk to a simulated gateway. */
-const TESTS_MAY_ADD = ['simulator'];
+/** Tests of any package may talk to a simulated gateway, and work with the events of a real API. */
+const TESTS_MAY_ADD = ['simulator', 'datasets'];
 
 /** The name of the package behind a specifier; null for relative ones and for what Node brings. */
 function packageNameOf(specifier: string): string | null {

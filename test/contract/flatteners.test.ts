@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FetchedWindow, NO_FILTER, windowOf } from '@edrlake/core';
-import { flattenRecords, RECORD_SHAPE } from '@edrlake/flattener';
+import { type FetchedWindow, NO_FILTER, type RecordShape, windowOf } from '@edrlake/core';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { flattenRecords, recordShapeOf } from '@edrlake/flattener';
 import { fieldTable, scanPage } from '@edrlake/pager';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -15,6 +16,8 @@ import {
   stage,
   stagedRows,
 } from '../../packages/flattener/test/staging.ts';
+
+const SHAPE = recordShapeOf(QUALYS_EDR);
 
 let bench: Bench;
 beforeAll(async () => {
@@ -257,14 +260,14 @@ const valueFor = (kind: string): fc.Arbitrary<string> => {
   const usual = { text: plainText, integer: plainNumber, bigint: plainNumber, boolean: flag, timestamp: instant }[kind];
   return mostly(usual ?? unknownValue, anyValue);
 };
-const pairsOf = (shape: typeof RECORD_SHAPE.members): fc.Arbitrary<[string, string]>[] =>
+const pairsOf = (shape: RecordShape['members']): fc.Arbitrary<[string, string]>[] =>
   shape.map((member): fc.Arbitrary<[string, string]> => {
     if (!('members' in member)) return fc.tuple(fc.constant(member.name), valueFor(member.kind));
     const inside = shaped(member.members);
     const list = fc.array(inside, { maxLength: 2 }).map((items) => `[${items.join(' , ')}]`);
     return fc.tuple(fc.constant(member.name), member.kind === 'list' ? list : fc.oneof(inside, fc.constant('null')));
   });
-const shaped = (shape: typeof RECORD_SHAPE.members): fc.Arbitrary<string> =>
+const shaped = (shape: RecordShape['members']): fc.Arbitrary<string> =>
   object(
     fc.array(
       fc.oneof(
@@ -277,7 +280,7 @@ const shaped = (shape: typeof RECORD_SHAPE.members): fc.Arbitrary<string> =>
 /** A record most of whose fields have the right types. */
 const usualRecord = (n: number) =>
   fc
-    .tuple(shaped(RECORD_SHAPE.members), instant)
+    .tuple(shaped(SHAPE.members), instant)
     .map(([body, dateTime]) => withKey(withKey(body, 'dateTime', dateTime), 'id', `"e${n}"`))
     .chain(wrapped);
 
@@ -301,7 +304,7 @@ async function spoolPage(
     yield Buffer.from(`[${records.join(',\n')}]`);
   }
   const scanned = await scanPage(body(), {
-    known: fieldTable(RECORD_SHAPE, ['id', 'eventId']),
+    known: fieldTable(SHAPE, ['id', 'eventId']),
     write: async (bytes) => void (await file.write(bytes)),
   });
   await file.close();
@@ -336,7 +339,7 @@ test.each([
         const staged = await stage(bench, [spooled.window]);
         const bulk = await stagedRows(bench, staged);
         const { id: windowId } = spooled.window.window;
-        const inProcess = arrowRows(flattenRecords(lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
+        const inProcess = arrowRows(flattenRecords(QUALYS_EDR, lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
         await drop(bench, staged);
         for (const [name, rows] of Object.entries(bulk))
           expect(asSet(rows), name).toEqual(asSet(inProcess[name] ?? []));
@@ -422,7 +425,7 @@ test('the scan and SQL split paths like the rules in this process', async () => 
       const { events = [] } = await stagedRows(bench, staged);
       await drop(bench, staged);
       const { id: windowId } = spooled.window.window;
-      const inProcess = arrowRows(flattenRecords(lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
+      const inProcess = arrowRows(flattenRecords(QUALYS_EDR, lines.join('\n'), { windowId, ingestDay: INGEST_DAY }));
       expect(asSet(events)).toEqual(asSet(inProcess.events ?? []));
     }),
     { numRuns: 2, seed: 20200817, endOnFailure: true },

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataFile, StagedBatch } from '@edrlake/core';
-import { flattenRecords, LAKE_TABLES } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { flattenRecords } from '@edrlake/flattener';
 import { writeStagedRows } from '@edrlake/writers';
 import { writeArrowTables } from '@edrlake/writers/parquetjs';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
@@ -39,13 +40,13 @@ const RECORDS = [...goldenCases().flatMap(({ records }) => records), ...IRREGULA
 
 /** Writes all staged rows. */
 function write(batch: StagedBatch, directory: string, fileStem: string): Promise<readonly DataFile[]> {
-  return writeStagedRows(bench.connection, LAKE_TABLES, batch, { directory, fileStem, exceptTable: null });
+  return writeStagedRows(bench.connection, QUALYS_EDR.tables, batch, { directory, fileStem, exceptTable: null });
 }
 
 /** The rows of all files of a table, read by DuckDB through the hive folders. */
 async function readBack(folder: string, files: readonly { table: string }[]): Promise<Record<string, PlainRow[]>> {
   const rows: Record<string, PlainRow[]> = {};
-  for (const table of LAKE_TABLES) {
+  for (const table of QUALYS_EDR.tables) {
     const has = files.some((file) => file.table === table.name);
     const relation = `read_parquet('${join(folder, table.name)}/*/*.parquet', hive_partitioning = true)`;
     rows[table.name] = has ? await plainRows(bench.connection, table, relation) : [];
@@ -87,7 +88,7 @@ describe('files written by DuckDB', () => {
     const folder = join(bench.directory, 'other-reader');
     const files = await write(batch, folder, 's');
     const staged = await stagedRows(bench, batch);
-    for (const table of LAKE_TABLES) {
+    for (const table of QUALYS_EDR.tables) {
       const rows: PlainRow[] = [];
       for (const file of files.filter((candidate) => candidate.table === table.name)) {
         const buffer = await asyncBufferFromFile(join(folder, file.path));
@@ -134,8 +135,11 @@ describe('files written without native code', () => {
     const bulkFolder = join(bench.directory, 'bulk-again');
     const bulk = await write(batch, bulkFolder, 'c');
     const folder = join(bench.directory, 'pure');
-    const tables = flattenRecords(records.join('\n'), { windowId: window.window.id, ingestDay: INGEST_DAY });
-    const files = await writeArrowTables(LAKE_TABLES, tables, folder, 'c');
+    const tables = flattenRecords(QUALYS_EDR, records.join('\n'), {
+      windowId: window.window.id,
+      ingestDay: INGEST_DAY,
+    });
+    const files = await writeArrowTables(QUALYS_EDR.tables, tables, folder, 'c');
     expect(files.map(({ path, rowCount }) => [path, rowCount])).toEqual(
       bulk.map(({ path, rowCount }) => [path, rowCount]),
     );

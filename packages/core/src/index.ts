@@ -62,6 +62,7 @@ export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './
 export type { RateLimit } from './rate-limit.ts';
 export { sum } from './sum.ts';
 export type { DataFile, FileLayout } from './tables/data-file.ts';
+export type { Dataset } from './tables/dataset.ts';
 export { isWindowsPath, normalPath } from './tables/normal-path.ts';
 export {
   type RecordShape,

@@ -1,5 +1,5 @@
 /**
- * Nested event JSON to the lake's tables, from one declared spec, by two executors that agree row for row: DuckDB SQL
+ * Nested event JSON to the tables of a dataset, by two executors that agree row for row: DuckDB SQL
  * for bulk, Arrow tables in this process.
  *
  * The rules, in both:
@@ -25,6 +25,5 @@
  */
 export { flattenRecords } from './in-process/arrow-flatten.ts';
 export type { Fetched } from './in-process/flatten-record.ts';
-export { LAKE_TABLES } from './spec/lake-tables.ts';
-export { RECORD_SHAPE } from './spec/record-shape.ts';
+export { recordShapeOf } from './spec/record-spec.ts';
 export { dropStagedBatch, type StageOptions, stageBatch } from './stage/stage-batch.ts';

@@ -1,4 +1,5 @@
-import { flattenRecords, LAKE_TABLES } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { flattenRecords } from '@edrlake/flattener';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { goldenCases } from '../../../test/fixtures/golden.ts';
 import { asSet, type Bench, drop, openBench, plainRow, spool, stage, stagedRows } from './staging.ts';
@@ -10,8 +11,8 @@ beforeAll(async () => {
 afterAll(() => bench.close());
 
 test.each(goldenCases())('$name flattens to exactly the golden rows', ({ records, tables }) => {
-  const flat = flattenRecords(records.join('\n'), { windowId: 'w', ingestDay: '2026-11-21' });
-  for (const table of LAKE_TABLES) {
+  const flat = flattenRecords(QUALYS_EDR, records.join('\n'), { windowId: 'w', ingestDay: '2026-11-21' });
+  for (const table of QUALYS_EDR.tables) {
     const rows = (flat[table.name]?.toArray() ?? []).map((row) =>
       Object.fromEntries(
         table.columns
@@ -32,7 +33,7 @@ test.each(goldenCases())('$name flattens to exactly the golden rows', ({ records
 test.each(goldenCases())('$name stages to exactly the golden rows', async ({ records, tables }) => {
   const batch = await stage(bench, [await spool(bench.directory, records)]);
   const staged = await stagedRows(bench, batch);
-  for (const table of LAKE_TABLES) {
+  for (const table of QUALYS_EDR.tables) {
     const golden = (tables[table.name] ?? []).map((row) =>
       plainRow(table, (name) => {
         const isJson = table.columns.find((column) => column.name === name)?.type === 'json';

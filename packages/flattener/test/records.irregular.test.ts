@@ -1,3 +1,4 @@
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { flattenRecords } from '@edrlake/flattener';
 import { expect, test } from 'vitest';
 
@@ -5,7 +6,7 @@ const TIME = '"dateTime":"2020-08-17T04:15:06.000+0000"';
 
 /** The columns of one table that are not NULL, of a single record. */
 function rowsOf(table: string, ...records: readonly string[]): Record<string, unknown>[] {
-  const flat = flattenRecords(records.join('\n'), { windowId: 'w1', ingestDay: '2026-11-21' });
+  const flat = flattenRecords(QUALYS_EDR, records.join('\n'), { windowId: 'w1', ingestDay: '2026-11-21' });
   return (flat[table]?.toArray() ?? []).map((row) =>
     Object.fromEntries(Object.entries(row.toJSON()).filter(([, value]) => value !== null)),
   );

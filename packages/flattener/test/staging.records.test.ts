@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { EdrlakeError } from '@edrlake/core';
-import { LAKE_TABLES } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Bench, drop, openBench, plainRows, spool, stage, stagedRows } from './staging.ts';
 
@@ -32,7 +32,7 @@ test('the staged tables have the columns and types of the spec, and the hash of 
     date: 'DATE',
     json: 'JSON',
   };
-  for (const table of LAKE_TABLES) {
+  for (const table of QUALYS_EDR.tables) {
     const found = await values(`SELECT column_name, column_type FROM (DESCRIBE "${batch.rowTables[table.name]}")`);
     expect(found, table.name).toEqual([
       ...table.columns.map(({ name, type }) => [name, types[type]]),
@@ -221,7 +221,7 @@ test('windows without records stage to empty tables', async () => {
     [0, {}],
     [0, {}],
   ]);
-  for (const table of LAKE_TABLES) {
+  for (const table of QUALYS_EDR.tables) {
     expect(await plainRows(bench.connection, table, `"${batch.rowTables[table.name]}"`)).toEqual([]);
   }
   await drop(bench, batch);

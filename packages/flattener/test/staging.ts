@@ -10,7 +10,8 @@ import {
   type TableSpec,
   windowOf,
 } from '@edrlake/core';
-import { dropStagedBatch, LAKE_TABLES, stageBatch } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { dropStagedBatch, stageBatch } from '@edrlake/flattener';
 import type { Table } from 'apache-arrow';
 import { isLosslessNumber, parse } from 'lossless-json';
 
@@ -82,7 +83,11 @@ let batchNumber = 0;
 
 export function stage(bench: Bench, windows: readonly FetchedWindow[]): Promise<StagedBatch> {
   batchNumber += 1;
-  return stageBatch(bench.connection, windows, { prefix: `batch${batchNumber}`, ingestDay: INGEST_DAY });
+  return stageBatch(bench.connection, windows, {
+    dataset: QUALYS_EDR,
+    prefix: `batch${batchNumber}`,
+    ingestDay: INGEST_DAY,
+  });
 }
 
 export function drop(bench: Bench, batch: StagedBatch): Promise<void> {
@@ -110,7 +115,7 @@ export async function plainRows(connection: DuckDBConnection, table: TableSpec, 
 
 export async function stagedRows(bench: Bench, batch: StagedBatch): Promise<Record<string, PlainRow[]>> {
   const rows: Record<string, PlainRow[]> = {};
-  for (const table of LAKE_TABLES) {
+  for (const table of QUALYS_EDR.tables) {
     rows[table.name] = await plainRows(bench.connection, table, `"${batch.rowTables[table.name]}"`);
   }
   return rows;
@@ -119,7 +124,7 @@ export async function stagedRows(bench: Bench, batch: StagedBatch): Promise<Reco
 /** The rows of Arrow tables in the same form, in delivered order. */
 export function arrowRows(tables: Readonly<Record<string, Table>>): Record<string, PlainRow[]> {
   return Object.fromEntries(
-    LAKE_TABLES.map((table) => {
+    QUALYS_EDR.tables.map((table) => {
       const rows = tables[table.name]?.toArray() ?? [];
       return [table.name, rows.map((row) => plainRow(table, (name) => row[name]))];
     }),

@@ -1,5 +1,5 @@
 import { type ColumnSpec, duckdbType, quoteName, quoteText, type TableSpec } from '@edrlake/core';
-import { LAKE_TABLES } from '@edrlake/flattener/tables';
+import { QUALYS_EDR } from '@edrlake/datasets';
 
 /** The tables that the floor writes. */
 export const FLOOR_TABLES = ['events', 'certificates', 'indicators', 'interfaces'] as const;
@@ -9,7 +9,7 @@ interface Structure {
   [name: string]: Structure | string;
 }
 
-const TABLES = FLOOR_TABLES.map((name) => LAKE_TABLES.find((table) => table.name === name) as TableSpec);
+const TABLES = FLOOR_TABLES.map((name) => QUALYS_EDR.tables.find((table) => table.name === name) as TableSpec);
 const EVENTS = TABLES[0] as TableSpec;
 
 /** Sections that are kept whole; columns inside them are read from their text. */

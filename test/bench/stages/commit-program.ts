@@ -1,7 +1,8 @@
 import { appendFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { dayOf, type FetchedWindow, NO_FILTER, type StagedBatch, type WindowProof, windowOf } from '@edrlake/core';
-import { dropStagedBatch, RECORD_SHAPE, stageBatch } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { dropStagedBatch, recordShapeOf, stageBatch } from '@edrlake/flattener';
 import { fieldTable, scanPage } from '@edrlake/pager';
 import { openEdrLake } from '@edrlake/runner';
 import { startSimulator } from '@edrlake/simulator';
@@ -30,7 +31,9 @@ const commitSeconds: number[] = [];
 for (let commitNo = 0; commitNo < commits; commitNo += 1) {
   const lines = records.slice(commitNo * eventsPerCommit, (commitNo + 1) * eventsPerCommit);
   const window = await spooled(commitNo, lines);
-  const staged = await timed(() => stageBatch(connection, [window], { prefix: 'bench', ingestDay: '2026-01-01' }));
+  const staged = await timed(() =>
+    stageBatch(connection, [window], { dataset: QUALYS_EDR, prefix: 'bench', ingestDay: '2026-01-01' }),
+  );
   const batch = staged.value;
   const request = { batch, proofs: [proofOf(window, batch)], runId: 'bench' };
   const committed = await timed(() => lake.commit(request));
@@ -54,7 +57,7 @@ async function spooled(commitNo: number, lines: readonly string[]): Promise<Fetc
     yield Buffer.from(`[${lines.join(',')}]`);
   }
   const write = (bytes: Uint8Array) => appendFile(path, bytes);
-  const scanned = await scanPage(body(), { known: fieldTable(RECORD_SHAPE, ['id', 'eventId']), write });
+  const scanned = await scanPage(body(), { known: fieldTable(recordShapeOf(QUALYS_EDR), ['id', 'eventId']), write });
   const { recordCount, writtenBytes: bodyBytes, crc32 } = scanned;
   const page = { windowId: window.id, pageNumber: 0, path, bodyBytes, recordCount, crc32 };
   const numbers = { count: recordCount, bodyBytes, recordCount, distinctIds: recordCount, withoutId: 0 };

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FetchedWindow, NO_FILTER } from '@edrlake/core';
-import { RECORD_SHAPE } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { recordShapeOf } from '@edrlake/flattener';
 import { fetchWindows, isFailedWindow, planWindows, removeWindow } from '@edrlake/pager';
 import { report, timed } from './own-time.ts';
 import { connectTo, readOrder, SERVICES, type StageOrder } from './stage-order.ts';
@@ -26,7 +27,7 @@ const windows: FetchedWindow[] = [];
 const { seconds, cpuSeconds } = await timed(async () => {
   const options = {
     spoolDirectory,
-    shape: RECORD_SHAPE,
+    shape: recordShapeOf(QUALYS_EDR),
     concurrency: order.concurrency,
     maxSpooledBytes: 64 * 1024 * 1024,
   };

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FetchedWindow } from '@edrlake/core';
-import { dropStagedBatch, LAKE_TABLES, stageBatch } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { dropStagedBatch, stageBatch } from '@edrlake/flattener';
 import { openEdrLake } from '@edrlake/runner';
 import { writeStagedRows } from '@edrlake/writers';
 import { type OwnTime, report, timed } from './own-time.ts';
@@ -25,10 +26,12 @@ const staging: OwnTime[] = [];
 const writing: OwnTime[] = [];
 const whole = await timed(async () => {
   for (const [batchNo, batch] of batchesOf(windows, order.batchBytes).entries()) {
-    const staged = await timed(() => stageBatch(connection, batch, { prefix: 'bench', ingestDay: '2026-01-01' }));
+    const staged = await timed(() =>
+      stageBatch(connection, batch, { dataset: QUALYS_EDR, prefix: 'bench', ingestDay: '2026-01-01' }),
+    );
     staging.push(staged);
     const target = { directory: order.folder, fileStem: `batch-${batchNo}`, exceptTable: null };
-    writing.push(await timed(() => writeStagedRows(connection, LAKE_TABLES, staged.value, target)));
+    writing.push(await timed(() => writeStagedRows(connection, QUALYS_EDR.tables, staged.value, target)));
     await dropStagedBatch(connection, staged.value);
   }
 });

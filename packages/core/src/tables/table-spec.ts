@@ -20,6 +20,8 @@ export interface ColumnSpec {
   readonly paths: readonly string[];
   readonly type: ColumnType;
   readonly rule?: ColumnRule;
+  /** Only for the rule `file-path`: dotted paths of the directory and of the name that it is composed of. */
+  readonly parts?: { readonly directory: string; readonly name: string };
   /** What it says in the domain's words, for the schema page. */
   readonly meaning: string;
   /** For numbers that have one: `bytes`, `ms`, … */
@@ -31,6 +33,8 @@ export interface TableSpec {
   readonly name: string;
   /** Dotted paths of the arrays whose elements become rows, or null where every record is one row. */
   readonly arrays: readonly string[] | null;
+  /** The column with the path of the array that a row came from, where there are several arrays. */
+  readonly arrayColumn?: string;
   readonly columns: readonly ColumnSpec[];
   /** The DATE column that names the folder of a row, `<column>=YYYY-MM-DD`. It is also a column of the files. */
   readonly partitionBy: 'event_date' | 'ingest_date';

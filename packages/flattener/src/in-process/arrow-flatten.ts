@@ -1,4 +1,4 @@
-import { type ColumnType, MS_PER_DAY, type TableSpec } from '@edrlake/core';
+import { type ColumnType, type Dataset, MS_PER_DAY, type TableSpec } from '@edrlake/core';
 import {
   Bool,
   type DataType,
@@ -10,7 +10,7 @@ import {
   TimestampMillisecond,
   Utf8,
 } from 'apache-arrow';
-import { LAKE_TABLES } from '../spec/lake-tables.ts';
+import { recordSpecOf } from '../spec/record-spec.ts';
 import { type Fetched, flattenRecord, type Row } from './flatten-record.ts';
 import { isList, type JsonValue, parseJson } from './json-tree.ts';
 import type { Value } from './values.ts';
@@ -20,15 +20,17 @@ import type { Value } from './values.ts';
  * takes about ten times as long as the SQL. Rows are in delivered order; records with one id all become rows: the
  * writer decides.
  * @param text newline-delimited JSON, one record a line, or one JSON array of records
- * @returns one Arrow table for each of `LAKE_TABLES` by name, also for those without rows; timestamps are UTC
+ * @returns one Arrow table for each of the dataset's tables by name, also for those without rows; timestamps are UTC
  * milliseconds
  */
-export function flattenRecords(text: string, fetched: Fetched): Readonly<Record<string, Table>> {
-  const rows = new Map<string, Row[]>(LAKE_TABLES.map((table) => [table.name, []]));
+export function flattenRecords(dataset: Dataset, text: string, fetched: Fetched): Readonly<Record<string, Table>> {
+  const spec = recordSpecOf(dataset);
+  const { tables } = dataset;
+  const rows = new Map<string, Row[]>(tables.map((table) => [table.name, []]));
   for (const record of recordsOf(text)) {
-    for (const [table, added] of flattenRecord(record, fetched)) rows.get(table)?.push(...added);
+    for (const [table, added] of flattenRecord(spec, record, fetched)) rows.get(table)?.push(...added);
   }
-  return Object.fromEntries(LAKE_TABLES.map((table) => [table.name, arrowTable(table, rows.get(table.name) ?? [])]));
+  return Object.fromEntries(tables.map((table) => [table.name, arrowTable(table, rows.get(table.name) ?? [])]));
 }
 
 /** The records of a page in either form. A line that is no JSON counts as the JSON string of its text. */

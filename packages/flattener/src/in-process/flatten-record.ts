@@ -1,8 +1,7 @@
 import { type ColumnSpec, type Day, MS_PER_DAY, type TableSpec } from '@edrlake/core';
-import { EVENTS } from '../spec/events-table.ts';
-import { CHILD_TABLES } from '../spec/lake-tables.ts';
+import type { RecordSpec } from '../spec/record-spec.ts';
 import { elementTree } from '../spec/source-tree.ts';
-import { columnValue, extraOf, recordExtra, valueAt } from './flatten-section.ts';
+import { columnValue, extraOf, valueAt } from './flatten-section.ts';
 import { isList, isSection, type JsonObject, type JsonValue, jsonText } from './json-tree.ts';
 import { textOf, unblank, type Value } from './values.ts';
 import { wrappedRecord } from './wrapped-record.ts';
@@ -20,29 +19,37 @@ export interface Fetched {
 export type FlatRecord = ReadonlyMap<string, readonly Row[]>;
 
 /** Flattens one record as delivered. */
-export function flattenRecord(delivered: JsonValue, fetched: Fetched): FlatRecord {
-  const record = wrappedRecord(delivered);
+export function flattenRecord(spec: RecordSpec, delivered: JsonValue, fetched: Fetched): FlatRecord {
+  const { events, children } = spec;
+  const record = wrappedRecord(spec, delivered);
   if (!isSection(record)) return reject(record, { reason: 'not an object', path: null }, new Map(), fetched);
   const event = new Map<string, Value>();
-  for (const column of EVENTS.columns) {
+  for (const column of events.columns) {
     if (column.paths.length > 0) event.set(column.name, columnValue(record, column));
   }
   const timeMs = event.get('event_time') ?? null;
-  if ((event.get('event_id') ?? null) === null) return reject(record, { reason: 'no id', path: 'id' }, event, fetched);
+  if ((event.get('event_id') ?? null) === null) {
+    return reject(record, { reason: 'no id', path: pathsOf(events, 'event_id')[0] ?? null }, event, fetched);
+  }
   if (timeMs === null) {
-    const isMissing = unblank(textOf(valueAt(record, 'dateTime'))) === null;
+    const paths = pathsOf(events, 'event_time');
+    const isMissing = paths.every((path) => unblank(textOf(valueAt(record, path))) === null);
     const reason = isMissing ? 'no event time' : 'unreadable event time';
-    return reject(record, { reason, path: 'dateTime' }, event, fetched);
+    return reject(record, { reason, path: paths[0] ?? null }, event, fetched);
   }
   event.set('event_date', Math.floor(Number(timeMs) / MS_PER_DAY));
-  event.set('extra', recordExtra(record));
+  event.set('extra', extraOf(record, spec.tree));
   const rows = new Map<string, readonly Row[]>();
-  rows.set(EVENTS.name, [EVENTS.columns.map((column) => event.get(column.name) ?? null)]);
-  for (const table of CHILD_TABLES) {
-    const children = (table.arrays ?? []).flatMap((path) => childRows(table, path, record, event));
-    if (children.length > 0) rows.set(table.name, children);
+  rows.set(events.name, [events.columns.map((column) => event.get(column.name) ?? null)]);
+  for (const table of children) {
+    const elements = (table.arrays ?? []).flatMap((path) => childRows(table, path, record, event));
+    if (elements.length > 0) rows.set(table.name, elements);
   }
   return rows;
+}
+
+function pathsOf(table: TableSpec, column: string): readonly string[] {
+  return table.columns.find(({ name }) => name === column)?.paths ?? [];
 }
 
 function childRows(table: TableSpec, path: string, record: JsonObject, event: ReadonlyMap<string, Value>): Row[] {
@@ -52,7 +59,7 @@ function childRows(table: TableSpec, path: string, record: JsonObject, event: Re
   const tree = elementTree(table.columns);
   const cellOf = (column: ColumnSpec, element: JsonValue, position: number): Value => {
     if (column.name === 'position') return position;
-    if (column.name === 'indicator_set') return path;
+    if (column.name === table.arrayColumn) return path;
     if (column.name === 'extra') return isSection(element) ? extraOf(element, tree) : jsonText(element);
     if (column.paths.length === 0) return event.get(column.name) ?? null;
     return isSection(element) ? columnValue(element, column) : null;

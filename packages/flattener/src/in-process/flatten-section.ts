@@ -1,6 +1,5 @@
 import type { ColumnSpec } from '@edrlake/core';
-import { filePathParts } from '../spec/column.ts';
-import { RECORD_TREE, type SourceField, type SourceSection } from '../spec/source-tree.ts';
+import type { SourceField, SourceSection } from '../spec/source-tree.ts';
 import { isList, isSection, type JsonObject, type JsonValue, jsonText, memberOf, quoteJson } from './json-tree.ts';
 import { fullFilePath, parseValue, ruled, textOf, unblank, unwrappedText, type Value } from './values.ts';
 
@@ -34,8 +33,8 @@ function read(root: JsonObject, column: ColumnSpec, path: string): Reading {
 export function columnValue(root: JsonObject, column: ColumnSpec): Value {
   if (column.type === 'json') return wholeSection(valueAt(root, column.paths[0] ?? ''));
   const chosen = chosenValue(root, column);
-  if (column.rule !== 'file-path') return chosen;
-  const parts = filePathParts(column);
+  const { parts } = column;
+  if (parts === undefined) return chosen;
   const directory = unwrappedText(valueAt(root, parts.directory));
   const name = unwrappedText(valueAt(root, parts.name));
   return fullFilePath(chosen as string | null, directory === null ? null : (ruled('path', directory) as string), name);
@@ -106,9 +105,4 @@ function isLeft(root: JsonObject, column: ColumnSpec, path: string): boolean {
 
 function unlessBlank(value: JsonValue): string | null {
   return typeof value === 'string' && unblank(value) === null ? null : jsonText(value);
-}
-
-/** `extra` of a whole record. */
-export function recordExtra(record: JsonObject): string | null {
-  return extraOf(record, RECORD_TREE);
 }

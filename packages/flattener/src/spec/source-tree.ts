@@ -1,6 +1,5 @@
-import type { ColumnSpec } from '@edrlake/core';
-import { EVENTS } from './events-table.ts';
-import { CHILD_TABLES, DOCUMENTED_LEFTOVERS } from './lake-tables.ts';
+import type { ColumnSpec, Dataset } from '@edrlake/core';
+import { childTablesOf, eventsTableOf } from './dataset-tables.ts';
 
 /**
  * What a delivered field is for: `value` feeds columns through their type; `json` is taken whole by a JSON column;
@@ -27,10 +26,22 @@ export interface SourceSection {
   readonly members: readonly (SourceField | SourceSection)[];
 }
 
-/**
- * Every field of a record that the table spec knows, once, nested as delivered, in the order of the spec.
- */
-export const RECORD_TREE: SourceSection = recordTree();
+/** Every field of a record that the dataset knows, once, nested as delivered, in the order of its tables. */
+export function recordTreeOf(dataset: Dataset): SourceSection {
+  const { columns } = eventsTableOf(dataset);
+  const whole = columns.filter((column) => column.type === 'json').flatMap((column) => column.paths);
+  const inside = (path: string) => whole.some((section) => path.startsWith(`${section}.`));
+  const values = columns.flatMap((column) =>
+    column.type === 'json'
+      ? column.paths.map((path) => otherField(path, 'json'))
+      : column.paths.filter((path) => !inside(path)).map((path) => valueField(path, column)),
+  );
+  const arrays = childTablesOf(dataset)
+    .flatMap((table) => table.arrays ?? [])
+    .map((path) => otherField(path, 'array'));
+  const leftovers = dataset.leftovers.map((path) => otherField(path, 'leftover'));
+  return treeOf([...values, ...arrays, ...leftovers]);
+}
 
 /** The fields of one element of a child table's arrays: a flat section. */
 export function elementTree(columns: readonly ColumnSpec[]): SourceSection {
@@ -45,19 +56,6 @@ export function sectionsOf(root: SourceSection): readonly SourceSection[] {
 /** All fields below a section, in tree order. */
 export function fieldsOf(root: SourceSection): readonly SourceField[] {
   return root.members.flatMap((member) => (member.kind === 'section' ? fieldsOf(member) : [member]));
-}
-
-function recordTree(): SourceSection {
-  const whole = EVENTS.columns.filter((column) => column.type === 'json').flatMap((column) => column.paths);
-  const inside = (path: string) => whole.some((section) => path.startsWith(`${section}.`));
-  const values = EVENTS.columns.flatMap((column) =>
-    column.type === 'json'
-      ? column.paths.map((path) => otherField(path, 'json'))
-      : column.paths.filter((path) => !inside(path)).map((path) => valueField(path, column)),
-  );
-  const arrays = CHILD_TABLES.flatMap((table) => table.arrays ?? []).map((path) => otherField(path, 'array'));
-  const leftovers = DOCUMENTED_LEFTOVERS.map((path) => otherField(path, 'leftover'));
-  return treeOf([...values, ...arrays, ...leftovers]);
 }
 
 function valueField(path: string, column: ColumnSpec): SourceField {

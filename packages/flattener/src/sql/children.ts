@@ -37,7 +37,9 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isIrregula
   const tree = elementTree(table.columns);
   const fields = fieldsOf(tree);
   const structure = quoteText(JSON.stringify([structureOf(tree)]));
-  const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
+  const fromEvent = table.columns
+    .filter((column) => isFromEvent(table, column))
+    .map((column) => quoteName(column.name));
   const array = quoteName(arrayColumn(path));
   const arrays = `SELECT *, ${array} AS array_json FROM ${events} WHERE ${array} IS NOT NULL`;
   const irregular = isIrregular ? `, ${isIrregularArraySql(table)} AS is_irregular` : '';
@@ -56,9 +58,9 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isIrregula
     : known;
   const columns = table.columns.map((column) => {
     const name = quoteName(column.name);
-    if (isFromEvent(column)) return name;
+    if (isFromEvent(table, column)) return name;
     if (column.name === 'position') return `position::INTEGER AS ${name}`;
-    if (column.name === 'indicator_set') return `${quoteText(path)} AS ${name}`;
+    if (column.name === table.arrayColumn) return `${quoteText(path)} AS ${name}`;
     if (column.name === 'extra') return `(${extra})::JSON AS ${name}`;
     return `${columnSql(column, IRREGULAR_VALUES)} AS ${name}`;
   });

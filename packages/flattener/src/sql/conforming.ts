@@ -7,14 +7,14 @@ import {
   SPOOL_MEMBERS,
   type TableSpec,
 } from '@edrlake/core';
-import { EVENTS } from '../spec/events-table.ts';
-import { RECORD_SHAPE } from '../spec/record-shape.ts';
-import { elementTree, fieldsOf, RECORD_TREE, type SourceField } from '../spec/source-tree.ts';
+import type { RecordSpec } from '../spec/record-spec.ts';
+import { elementTree, fieldsOf, type SourceField } from '../spec/source-tree.ts';
 import { baseSelect, CONFORMING_VALUES, columnSql, parsedName, rawName, textName } from './fields.ts';
 import { eventColumnSql } from './irregular-events.ts';
 import { plainTimeSql } from './values.ts';
 
-// Records that fit `RECORD_SHAPE`: every value has the type it is read with, so that nothing has to be looked at twice.
+// Records that fit the shape of their dataset: every value has the type it is read with, so that nothing has to be
+// looked at twice.
 
 /** The column that holds an array's elements until its child rows are made. */
 function listColumn(path: string): string {
@@ -22,30 +22,34 @@ function listColumn(path: string): string {
 }
 
 /** What `read_json` is to read: a struct of all known members but leftovers, and the spool's own two. */
-const COLUMNS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries(typedMembers(RECORD_SHAPE.members).map((member) => [member.name, typeOf(member)])),
-  [SPOOL_MEMBERS.extra]: 'JSON',
-  [SPOOL_MEMBERS.irregular]: 'VARCHAR',
-};
+function columnsOf({ shape }: RecordSpec): Readonly<Record<string, string>> {
+  return {
+    ...Object.fromEntries(typedMembers(shape.members).map((member) => [member.name, typeOf(member)])),
+    [SPOOL_MEMBERS.extra]: 'JSON',
+    [SPOOL_MEMBERS.irregular]: 'VARCHAR',
+  };
+}
 
 /** The columns that hold the elements of child arrays. */
-export const LIST_COLUMNS: readonly string[] = fieldsOf(RECORD_TREE)
-  .filter((field) => field.use === 'array')
-  .map(({ path }) => listColumn(path));
+export function listColumnsOf({ tree }: RecordSpec): readonly string[] {
+  return fieldsOf(tree)
+    .filter((field) => field.use === 'array')
+    .map(({ path }) => listColumn(path));
+}
 
 /**
  * The lines of spooled pages as a relation, in delivered order: the known members with their types, and `filename`.
  * @param files a SQL list of paths
  * @param maxLineBytes of the longest line
  */
-export function linesSql(files: string, maxLineBytes: number): string {
-  const columns = Object.entries(COLUMNS).map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`);
+export function linesSql(spec: RecordSpec, files: string, maxLineBytes: number): string {
+  const columns = Object.entries(columnsOf(spec)).map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`);
   return `read_json(${files}, columns = {${columns.join(', ')}}, format = 'newline_delimited', filename = true, maximum_object_size = ${maxLineBytes})`;
 }
 
 /** A relation like that of `linesSql` without a line. */
-export function noLinesSql(): string {
-  const columns = Object.entries({ ...COLUMNS, filename: 'VARCHAR' });
+export function noLinesSql(spec: RecordSpec): string {
+  const columns = Object.entries({ ...columnsOf(spec), filename: 'VARCHAR' });
   return `(SELECT ${columns.map(([name, type]) => `NULL::${type} AS ${quoteName(name)}`).join(', ')} WHERE false)`;
 }
 
@@ -54,9 +58,9 @@ export function noLinesSql(): string {
  * record, whose other columns are all NULL), one `list:<path>` for each child array, `content_hash` and `filename`.
  * @param lines as of `linesSql`
  */
-export function conformingEventsSql(lines: string): string {
-  const fields = fieldsOf(RECORD_TREE);
-  const names = Object.keys(COLUMNS).map(quoteName);
+export function conformingEventsSql(spec: RecordSpec, lines: string): string {
+  const fields = fieldsOf(spec.tree);
+  const names = Object.keys(columnsOf(spec)).map(quoteName);
   const lists = fields.filter((field) => field.use === 'array');
   const read = [
     ...fields.flatMap((field) => plainFieldSql(field)),
@@ -68,10 +72,10 @@ export function conformingEventsSql(lines: string): string {
     `hash(${names.join(', ')}) AS content_hash`,
     'filename',
   ];
-  const row = EVENTS.columns.map(
-    (column) => `${eventColumnSql(column, '"extra"', CONFORMING_VALUES)} AS ${quoteName(column.name)}`,
+  const row = spec.events.columns.map(
+    (column) => `${eventColumnSql(spec, column, '"extra"', CONFORMING_VALUES)} AS ${quoteName(column.name)}`,
   );
-  const rest = ['irregular', ...LIST_COLUMNS.map(quoteName), 'content_hash', 'filename'];
+  const rest = ['irregular', ...listColumnsOf(spec).map(quoteName), 'content_hash', 'filename'];
   return `SELECT ${[...row, ...rest].join(', ')} FROM (SELECT ${read.join(', ')} FROM ${lines})`;
 }
 
@@ -81,29 +85,33 @@ export function conformingEventsSql(lines: string): string {
  */
 export function conformingChildRowsSql(table: TableSpec, events: string): string {
   const fields = fieldsOf(elementTree(table.columns));
-  const fromEvent = table.columns.filter((column) => isFromEvent(column)).map((column) => quoteName(column.name));
+  const fromEvent = table.columns
+    .filter((column) => isFromEvent(table, column))
+    .map((column) => quoteName(column.name));
   const ofArray = (path: string) => {
     const list = quoteName(listColumn(path));
     const elements = `SELECT ${fromEvent.join(', ')}, id_hash, generate_subscripts(${list}, 1) - 1 AS position, unnest(${list}) AS element FROM ${events} WHERE ${list} IS NOT NULL`;
     const read = fields.flatMap((field) => plainFieldSql(field, 'element.'));
     const extra = `element.${quoteName(SPOOL_MEMBERS.extra)} AS "extra"`;
     const texts = `SELECT * EXCLUDE (element), ${[...read, extra].join(', ')} FROM (${elements})`;
-    const columns = table.columns.map((column) => `${childColumnSql(column, path)} AS ${quoteName(column.name)}`);
+    const columns = table.columns.map(
+      (column) => `${childColumnSql(table, column, path)} AS ${quoteName(column.name)}`,
+    );
     return `SELECT ${columns.join(', ')}, id_hash FROM (${texts})`;
   };
   return (table.arrays ?? []).map(ofArray).join(' UNION ALL ');
 }
 
-function childColumnSql(column: ColumnSpec, path: string): string {
-  if (isFromEvent(column)) return quoteName(column.name);
+function childColumnSql(table: TableSpec, column: ColumnSpec, path: string): string {
+  if (isFromEvent(table, column)) return quoteName(column.name);
   if (column.name === 'position') return 'position::INTEGER';
-  if (column.name === 'indicator_set') return quoteText(path);
+  if (column.name === table.arrayColumn) return quoteText(path);
   return column.name === 'extra' ? '"extra"' : columnSql(column, CONFORMING_VALUES);
 }
 
 /** Columns without a path that the event has under the same name. */
-export function isFromEvent(column: ColumnSpec): boolean {
-  return column.paths.length === 0 && !['position', 'indicator_set', 'extra'].includes(column.name);
+export function isFromEvent({ arrayColumn }: TableSpec, { name, paths }: ColumnSpec): boolean {
+  return paths.length === 0 && ![arrayColumn, 'position', 'extra'].includes(name);
 }
 
 /**

@@ -1,5 +1,4 @@
-import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
-import { filePathParts } from '../spec/column.ts';
+import { type ColumnSpec, duckdbType, quoteName, quoteText } from '@edrlake/core';
 import type { SourceField, SourceSection } from '../spec/source-tree.ts';
 import { type JsonScope, unblankJsonSql } from './extra.ts';
 import {
@@ -12,6 +11,9 @@ import {
   unblankSql,
   unwrapSql,
 } from './values.ts';
+
+/** A column with the rule `file-path`. */
+type ComposedColumn = ColumnSpec & Required<Pick<ColumnSpec, 'parts'>>;
 
 /** Names of the intermediate columns. The prefixes cannot be the beginning of a lake column's name. */
 export const rawName = (path: string) => quoteName(`raw:${path}`);
@@ -67,13 +69,13 @@ export function parsedSelect(fields: readonly SourceField[]): string[] {
  */
 export interface ValuesSql {
   value(column: ColumnSpec, path: string): string;
-  composed(column: ColumnSpec): string;
+  composed(column: ComposedColumn): string;
 }
 
 /** Of conforming records: in one expression each, because a step of a query is planned for all of its columns. */
 export const CONFORMING_VALUES: ValuesSql = {
   value: (column, path) => (isPath(column) ? textName(path) : ruledSql(column, parsedName(column, path))),
-  composed: (column) => joinedNormalSql(baseName(column), textName(filePathParts(column).name)),
+  composed: (column) => joinedNormalSql(baseName(column), textName(column.parts.name)),
 };
 
 /** Of any other records: the columns of `valueSelect`, which are used several times, and of `joinedSelect`. */
@@ -89,7 +91,7 @@ export function valueSelect(fields: readonly SourceField[]): string[] {
 /** What file names are to be appended to, for columns that are composed: its uses only name it. */
 export function baseSelect(fields: readonly SourceField[], values: ValuesSql): string[] {
   return composedOf(fields).map((column) => {
-    const { directory, name } = filePathParts(column);
+    const { directory, name } = column.parts;
     const field = valuesOf(fields).find(({ path }) => path === directory);
     const directorySql = field === undefined ? 'NULL' : values.value(field.column, directory);
     return `${basePathSql(chosenSql(column, values), directorySql, textName(name))} AS ${baseName(column)}`;
@@ -99,20 +101,21 @@ export function baseSelect(fields: readonly SourceField[], values: ValuesSql): s
 /** What is to be normalised for the composed paths of `IRREGULAR_VALUES`, after `baseSelect`. */
 export function joinedSelect(fields: readonly SourceField[]): string[] {
   return composedOf(fields).map(
-    (column) => `${joinedSql(baseName(column), textName(filePathParts(column).name))} AS ${joinedName(column)}`,
+    (column) => `${joinedSql(baseName(column), textName(column.parts.name))} AS ${joinedName(column)}`,
   );
 }
 
 /** A column with paths. */
 export function columnSql(column: ColumnSpec, values: ValuesSql): string {
   const value = chosenSql(column, values);
-  return column.rule === 'file-path' ? `coalesce(${values.composed(column)}, ${value})` : value;
+  return isComposed(column) ? `coalesce(${values.composed(column)}, ${value})` : value;
 }
 
 /** The first alternative that says something. */
 function chosenSql(column: ColumnSpec, { value }: ValuesSql): string {
   const values = column.paths.map((path) => value(column, path));
-  return values.length === 1 ? (values[0] ?? 'NULL') : `coalesce(${values.join(', ')})`;
+  if (values.length === 0) return `NULL::${duckdbType(column.type)}`;
+  return values.length === 1 ? (values[0] ?? '') : `coalesce(${values.join(', ')})`;
 }
 
 /**
@@ -162,8 +165,13 @@ function isPath({ rule }: ColumnSpec): boolean {
   return rule === 'path' || rule === 'file-path';
 }
 
-function composedOf(fields: readonly SourceField[]): ColumnSpec[] {
-  return valuesOf(fields).flatMap(({ column }) => (column.rule === 'file-path' ? column : []));
+/** Composed columns, once each, also where several fields are alternatives for one. */
+function composedOf(fields: readonly SourceField[]): readonly ComposedColumn[] {
+  return [...new Set(valuesOf(fields).map(({ column }) => column))].filter(isComposed);
+}
+
+function isComposed(column: ColumnSpec): column is ComposedColumn {
+  return column.parts !== undefined;
 }
 
 function valuesOf(fields: readonly SourceField[]): (SourceField & { column: ColumnSpec })[] {

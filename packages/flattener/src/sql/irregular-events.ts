@@ -1,6 +1,6 @@
 import { type ColumnSpec, quoteName, quoteText } from '@edrlake/core';
-import { EVENTS } from '../spec/events-table.ts';
-import { fieldsOf, RECORD_TREE } from '../spec/source-tree.ts';
+import type { RecordSpec } from '../spec/record-spec.ts';
+import { fieldsOf } from '../spec/source-tree.ts';
 import { extraSql, type Irregularities, irregularColumns, type JsonScope, pointerOf } from './extra.ts';
 import {
   baseSelect,
@@ -35,9 +35,15 @@ const SCOPE: JsonScope = { json: 'record', pointer: (path) => quoteText(pointerO
  *   and, where there are irregularities, those of `irregularColumnsSql`
  * @param carry names of further columns of `staging` or aliased expressions over it, passed through
  */
-export function eventsSql(staging: string, carry: readonly string[], irregularities: Irregularities): string {
-  const fields = fieldsOf(RECORD_TREE);
-  const structure = quoteText(JSON.stringify(structureOf(RECORD_TREE)));
+export function eventsSql(
+  spec: RecordSpec,
+  staging: string,
+  carry: readonly string[],
+  irregularities: Irregularities,
+): string {
+  const { tree } = spec;
+  const fields = fieldsOf(tree);
+  const structure = quoteText(JSON.stringify(structureOf(tree)));
   const arrays = fields.filter((field) => field.use === 'array');
   const carried = carry.map((expression) => `, ${expression}`).join('');
   const irregular = irregularColumns(irregularities)
@@ -45,9 +51,9 @@ export function eventsSql(staging: string, carry: readonly string[], irregularit
     .join('');
   const names = carry.map((expression) => `, ${expression.replace(/^.* AS /, '')}`).join('');
   const select = (items: readonly string[], from: string) => `SELECT ${['*', ...items].join(', ')} FROM ${from}`;
-  const extra = `${extraSql(RECORD_TREE, SCOPE, (field) => leftSql(field, SCOPE), irregularities)}::JSON`;
-  const columns = EVENTS.columns.map(
-    (column) => `${eventColumnSql(column, extra, IRREGULAR_VALUES)} AS ${quoteName(column.name)}`,
+  const extra = `${extraSql(tree, SCOPE, (field) => leftSql(field, SCOPE), irregularities)}::JSON`;
+  const columns = spec.events.columns.map(
+    (column) => `${eventColumnSql(spec, column, extra, IRREGULAR_VALUES)} AS ${quoteName(column.name)}`,
   );
   return [
     `WITH read AS (SELECT record, content_hash${irregular}${carried}, json_transform(record, ${structure}) AS struct FROM ${staging})`,
@@ -57,7 +63,7 @@ export function eventsSql(staging: string, carry: readonly string[], irregularit
     `vals AS (${select(valueSelect(fields), 'parsed')})`,
     `bases AS (${select(baseSelect(fields, IRREGULAR_VALUES), 'vals')})`,
     `joins AS (${select(joinedSelect(fields), 'bases')})`,
-    `reasons AS (${select(REJECT_COLUMNS, 'joins')})`,
+    `reasons AS (${select(rejectColumns(spec), 'joins')})`,
   ]
     .join(', ')
     .concat(
@@ -74,24 +80,29 @@ export function eventsSql(staging: string, carry: readonly string[], irregularit
 }
 
 /** Why a record is no event, in the order in which a person would check. */
-const REJECT_COLUMNS: readonly string[] = [
-  `CASE WHEN ${columnSql(eventColumn('event_id'), IRREGULAR_VALUES)} IS NULL THEN CASE WHEN json_type(record) = 'OBJECT' THEN 'no id' ELSE 'not an object' END` +
-    ` WHEN ${columnSql(eventColumn('event_time'), IRREGULAR_VALUES)} IS NULL THEN CASE WHEN (${unblankSql(rawName('dateTime'))}) IS NULL THEN 'no event time' ELSE 'unreadable event time' END` +
-    ' END AS reject_reason',
-  "CASE reject_reason WHEN 'no id' THEN 'id' WHEN 'no event time' THEN 'dateTime' WHEN 'unreadable event time' THEN 'dateTime' END AS reject_path",
-];
+function rejectColumns(spec: RecordSpec): readonly string[] {
+  const [id, time] = [eventColumn(spec, 'event_id'), eventColumn(spec, 'event_time')];
+  const isBlank = time.paths.map((path) => `(${unblankSql(rawName(path))}) IS NULL`).join(' AND ');
+  const [idPath, timePath] = [quoteText(id.paths[0] ?? ''), quoteText(time.paths[0] ?? '')];
+  return [
+    `CASE WHEN ${columnSql(id, IRREGULAR_VALUES)} IS NULL THEN CASE WHEN json_type(record) = 'OBJECT' THEN 'no id' ELSE 'not an object' END` +
+      ` WHEN ${columnSql(time, IRREGULAR_VALUES)} IS NULL THEN CASE WHEN ${isBlank} THEN 'no event time' ELSE 'unreadable event time' END` +
+      ' END AS reject_reason',
+    `CASE reject_reason WHEN 'no id' THEN ${idPath} WHEN 'no event time' THEN ${timePath} WHEN 'unreadable event time' THEN ${timePath} END AS reject_path`,
+  ];
+}
 
-function eventColumn(name: string): ColumnSpec {
-  return EVENTS.columns.find((column) => column.name === name) as ColumnSpec;
+function eventColumn({ events }: RecordSpec, name: string): ColumnSpec {
+  return events.columns.find((column) => column.name === name) as ColumnSpec;
 }
 
 /** A column of `events` from the fields' values, under the names of `fields.ts`. @param extra the SQL of `extra` */
-export function eventColumnSql(column: ColumnSpec, extra: string, values: ValuesSql): string {
-  if (column.name === 'event_date') return `${columnSql(eventColumn('event_time'), values)}::DATE`;
+export function eventColumnSql(spec: RecordSpec, column: ColumnSpec, extra: string, values: ValuesSql): string {
+  if (column.name === 'event_date') return `${columnSql(eventColumn(spec, 'event_time'), values)}::DATE`;
   if (column.name === 'extra') return extra;
   const path = column.paths[0] ?? '';
   if (column.type === 'json') return wholeSectionSql(path);
   const section = path.slice(0, Math.max(path.indexOf('.'), 0));
-  const isInside = EVENTS.columns.some((other) => other.type === 'json' && other.paths.includes(section));
+  const isInside = spec.events.columns.some((other) => other.type === 'json' && other.paths.includes(section));
   return isInside ? insideSql(column, section, path) : columnSql(column, values);
 }

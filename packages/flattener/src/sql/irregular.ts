@@ -1,5 +1,6 @@
 import { quoteName, quoteText, type TableSpec } from '@edrlake/core';
-import { elementTree, RECORD_TREE, type SourceSection, sectionsOf } from '../spec/source-tree.ts';
+import type { RecordSpec } from '../spec/record-spec.ts';
+import { elementTree, type SourceSection } from '../spec/source-tree.ts';
 import { type Irregularities, irregularColumns } from './extra.ts';
 import { arrayColumn } from './irregular-events.ts';
 
@@ -7,49 +8,48 @@ import { arrayColumn } from './irregular-events.ts';
 // batch has few shapes, so the names are compared once for each of them, and the irregular records are then found by
 // their hash.
 
-const SECTIONS: readonly SourceSection[] = sectionsOf(RECORD_TREE);
-
-/** Dotted paths of the sections the spec knows in a record, `''` first. */
-export const RECORD_SECTIONS: readonly string[] = SECTIONS.map((section) => section.path);
-
 /**
  * The bits of a shape's `irregular`: a section with unknown keys, a section that is something other than an object with
  * keys.
  */
-const unknownBit = (section: SourceSection) => 1n << BigInt(SECTIONS.indexOf(section));
-const brokenBit = (section: SourceSection) => unknownBit(section) << BigInt(SECTIONS.length);
+function bitsOf({ sections }: RecordSpec) {
+  const unknown = (section: SourceSection) => 1n << BigInt(sections.indexOf(section));
+  return { unknown, broken: (section: SourceSection) => unknown(section) << BigInt(sections.length) };
+}
 
 /**
  * The irregular records, in DuckDB SQL: `content_hash UBIGINT`, unique, and `irregular BIGINT`, a set of bits
  * for `irregularitiesOf` and `eventsSql`.
  * @param staging a relation with `record VARCHAR` (valid JSON)
  */
-export function irregularRecordsSql(staging: string): string {
-  const keysOf = (section: SourceSection) => `keys[${SECTIONS.indexOf(section) + 1}]`;
-  const bits = SECTIONS.flatMap((section) => [
-    `CASE WHEN ${hasUnknownSql(keysOf(section), section)} THEN ${unknownBit(section)} ELSE 0 END`,
+export function irregularRecordsSql(spec: RecordSpec, staging: string): string {
+  const { sections } = spec;
+  const bitOf = bitsOf(spec);
+  const keysOf = (section: SourceSection) => `keys[${sections.indexOf(section) + 1}]`;
+  const bits = sections.flatMap((section) => [
+    `CASE WHEN ${hasUnknownSql(keysOf(section), section)} THEN ${bitOf.unknown(section)} ELSE 0 END`,
     ...section.members.flatMap((member) =>
       member.kind === 'section'
-        ? `CASE WHEN list_contains(${keysOf(section)}, ${quoteText(member.name)}) AND coalesce(len(${keysOf(member)}), 0) = 0 THEN ${brokenBit(member)} ELSE 0 END`
+        ? `CASE WHEN list_contains(${keysOf(section)}, ${quoteText(member.name)}) AND coalesce(len(${keysOf(member)}), 0) = 0 THEN ${bitOf.broken(member)} ELSE 0 END`
         : [],
     ),
   ]);
-  const hashed = `SELECT hash(record) AS content_hash, ${keysSql('record')} AS keys FROM ${staging}`;
+  const hashed = `SELECT hash(record) AS content_hash, ${keysSql(spec, 'record')} AS keys FROM ${staging}`;
   const shapes = `SELECT any_value(keys) AS keys, list(content_hash) AS records FROM (${hashed}) GROUP BY hash(keys)`;
   const irregular = `SELECT records, (${bits.join(' + ')})::BIGINT AS irregular FROM (${shapes})`;
   return `SELECT DISTINCT unnest(records) AS content_hash, irregular FROM (${irregular}) WHERE irregular > 0`;
 }
 
 /** Which irregularities some records have. @param irregular the union of their bits */
-export function irregularitiesOf(irregular: bigint): Irregularities {
+export function irregularitiesOf(spec: RecordSpec, irregular: bigint): Irregularities {
+  const { unknown, broken } = bitsOf(spec);
   const having = (bitOf: (section: SourceSection) => bigint) =>
     new Map(
-      SECTIONS.filter((section) => (irregular & bitOf(section)) !== 0n).map((section) => [
-        section.path,
-        quoteName(`irregular:${bitOf(section)}`),
-      ]),
+      spec.sections
+        .filter((section) => (irregular & bitOf(section)) !== 0n)
+        .map((section) => [section.path, quoteName(`irregular:${bitOf(section)}`)]),
     );
-  return { unknownKeysIn: having(unknownBit), brokenSections: having(brokenBit) };
+  return { unknownKeysIn: having(unknown), brokenSections: having(broken) };
 }
 
 /**
@@ -82,8 +82,9 @@ export function isIrregularArraySql(table: TableSpec): string {
   return `len(list_filter(json_keys(array_json, '$[*]'), keys -> ${irregular})) > 0`;
 }
 
-function keysSql(record: string): string {
-  const paths = RECORD_SECTIONS.map((path) => quoteText(path === '' ? '$' : `$.${path}`)).join(', ');
+/** The keys of each section, as a list of lists. */
+export function keysSql({ sections }: RecordSpec, record: string): string {
+  const paths = sections.map(({ path }) => quoteText(path === '' ? '$' : `$.${path}`)).join(', ');
   return `json_keys(${record}, [${paths}])`;
 }
 

@@ -7,7 +7,7 @@ import {
   type SqlConnection,
   type TableSpec,
 } from '@edrlake/core';
-import { CHILD_TABLES, LAKE_TABLES } from '../spec/lake-tables.ts';
+import type { RecordSpec } from '../spec/record-spec.ts';
 import { childRowsSql } from '../sql/children.ts';
 import type { Irregularities } from '../sql/extra.ts';
 import { irregularColumnsSql, irregularElementsSql, irregularitiesOf, irregularRecordsSql } from '../sql/irregular.ts';
@@ -31,6 +31,7 @@ export interface IrregularRecords {
  */
 export async function openIrregular(
   connection: SqlConnection,
+  spec: RecordSpec,
   events: string,
   tableName: (name: 'irregular_events' | 'irregular_records') => string,
 ): Promise<IrregularRecords> {
@@ -38,16 +39,15 @@ export async function openIrregular(
   if (row?.irregular === 0) return { rejects: NO_REJECTS, childRows: async () => [] };
   const irregularEvents = quoteName(tableName('irregular_events'));
   const records = recordsSql(events);
-  const irregularities = await irregularitiesIn(connection, records, quoteName(tableName('irregular_records')));
+  const irregularities = await irregularitiesIn(connection, spec, records, quoteName(tableName('irregular_records')));
   const marked = ['*', ...irregularColumnsSql(quoteName(tableName('irregular_records')), irregularities)].join(', ');
-  const flat = eventsSql(`(SELECT ${marked} FROM (${records}))`, [...CARRIED], irregularities);
+  const flat = eventsSql(spec, `(SELECT ${marked} FROM (${records}))`, [...CARRIED], irregularities);
   await connection.run(
     `CREATE OR REPLACE TEMP TABLE ${irregularEvents} AS SELECT * EXCLUDE (broken_reason, broken_record) REPLACE (${BROKEN_REJECTS}), ${idHashSql('event_id')} AS id_hash FROM (${flat})`,
   );
   await connection.run(`DELETE FROM ${events} WHERE irregular IS NOT NULL`);
-  const [eventsSpec] = LAKE_TABLES as readonly [TableSpec, ...TableSpec[]];
   const names = [
-    ...eventsSpec.columns.map(({ name }) => quoteName(name)),
+    ...spec.events.columns.map(({ name }) => quoteName(name)),
     'content_hash',
     'filename',
     'place',
@@ -61,7 +61,7 @@ export async function openIrregular(
   return {
     rejects: `(SELECT * FROM ${irregularEvents} WHERE reject_reason IS NOT NULL)`,
     childRows: async (table) => {
-      irregularArrays ??= irregularArraysOf(connection, kept);
+      irregularArrays ??= irregularArraysOf(connection, spec, kept);
       return [childRowsSql(table, kept, await irregularArrays)];
     },
   };
@@ -88,20 +88,27 @@ const NO_REJECTS =
 
 async function irregularitiesIn(
   connection: SqlConnection,
+  spec: RecordSpec,
   records: string,
   irregularRecords: string,
 ): Promise<Irregularities> {
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ${irregularRecords} AS ${irregularRecordsSql(`(${records})`)}`);
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${irregularRecords} AS ${irregularRecordsSql(spec, `(${records})`)}`,
+  );
   const [union] = await rowsOf(
     connection,
     `SELECT coalesce(bit_or(irregular), 0)::VARCHAR AS irregular FROM ${irregularRecords}`,
   );
-  return irregularitiesOf(BigInt(String(union?.irregular)));
+  return irregularitiesOf(spec, BigInt(String(union?.irregular)));
 }
 
 /** Dotted paths of the child arrays with an element that has something the spec does not name. */
-async function irregularArraysOf(connection: SqlConnection, events: string): Promise<readonly string[]> {
-  const queries = CHILD_TABLES.flatMap((table) =>
+async function irregularArraysOf(
+  connection: SqlConnection,
+  { children }: RecordSpec,
+  events: string,
+): Promise<readonly string[]> {
+  const queries = children.flatMap((table) =>
     (table.arrays ?? []).map((path) => irregularElementsSql(table, path, events)),
   );
   const found = await rowsOf(connection, queries.join(' UNION ALL '));

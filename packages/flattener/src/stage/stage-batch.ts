@@ -1,5 +1,6 @@
 import {
   BEST_VERSION_FIRST,
+  type Dataset,
   type Day,
   EdrlakeError,
   type FetchedWindow,
@@ -13,16 +14,17 @@ import {
   type StagedBatch,
   withRowOrder,
 } from '@edrlake/core';
-import { CHILD_TABLES, LAKE_TABLES } from '../spec/lake-tables.ts';
-import { conformingChildRowsSql, conformingEventsSql, LIST_COLUMNS } from '../sql/conforming.ts';
+import { type RecordSpec, recordSpecOf } from '../spec/record-spec.ts';
+import { conformingChildRowsSql, conformingEventsSql, listColumnsOf } from '../sql/conforming.ts';
 import { openIrregular } from './irregular-records.ts';
 import { rejectReasonsOf } from './reject-reasons.ts';
 import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
 import { stagedWindowsOf } from './window-stats.ts';
 
-/** What distinguishes a batch from others on the same connection. */
+/** What a batch holds, and what distinguishes it from others on the same connection. */
 export interface StageOptions {
+  readonly dataset: Dataset;
   /** Begins the name of every temporary table: unique among the batches alive on the connection. */
   readonly prefix: string;
   /** UTC day that becomes the rejects' partition. */
@@ -30,7 +32,7 @@ export interface StageOptions {
 }
 
 /** Columns of the events table that only staging needs. */
-const BOOKKEEPING = [...LIST_COLUMNS, 'irregular', 'filename', 'content_hash', 'place'];
+const BOOKKEEPING = ['irregular', 'filename', 'content_hash', 'place'];
 
 /**
  * Flattens the spooled pages of some windows into temporary tables, one row for each event id: of several records with
@@ -44,11 +46,14 @@ export async function stageBatch(
   windows: readonly FetchedWindow[],
   options: StageOptions,
 ): Promise<StagedBatch> {
+  const { dataset, ingestDay } = options;
   const tableName = (name: string) => `${options.prefix}_${name}`;
   try {
-    return await withRowOrder(connection, () => stage(connection, windows, options.ingestDay, tableName));
+    return await withRowOrder(connection, () =>
+      stage(connection, recordSpecOf(dataset), windows, ingestDay, tableName),
+    );
   } catch (error) {
-    const tables = [...LAKE_TABLES.map((table) => table.name), 'identity', ...SPOOL_TABLES];
+    const tables = [...dataset.tables.map((table) => table.name), 'identity', ...SPOOL_TABLES];
     await dropTables(connection, tables.map(tableName));
     throw error;
   }
@@ -65,6 +70,7 @@ async function dropTables(connection: SqlConnection, names: readonly string[]): 
 
 async function stage(
   connection: SqlConnection,
+  spec: RecordSpec,
   windows: readonly FetchedWindow[],
   ingestDay: Day,
   tableName: (name: string) => string,
@@ -72,9 +78,9 @@ async function stage(
   const events = quoteName(tableName('events'));
   const pages = quoteName(tableName('pages'));
   const rejects = quoteName(tableName('rejects'));
-  const lines = await spooledLines(connection, windows, tableName('pages'));
-  await readPlain(connection, events, lines);
-  const irregular = await openIrregular(connection, events, tableName);
+  const lines = await spooledLines(connection, spec, windows, tableName('pages'));
+  await readPlain(connection, spec, events, lines);
+  const irregular = await openIrregular(connection, spec, events, tableName);
   const records = `SELECT filename, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${irregular.rejects}`;
   const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
   const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
@@ -87,23 +93,23 @@ async function stage(
     windows,
   );
   const otherVersions = await removeDuplicates(connection, events, pages);
-  for (const table of CHILD_TABLES) {
+  for (const table of spec.children) {
     const rows = [conformingChildRowsSql(table, events), ...(await irregular.childRows(table))];
     const name = quoteName(tableName(table.name));
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${rows.join(' UNION ALL ')}`);
   }
   const identityTable = tableName('identity');
   await makeIdentities(connection, quoteName(identityTable), events, rejects);
-  for (const column of BOOKKEEPING) await dropColumn(connection, events, column);
+  for (const column of [...listColumnsOf(spec), ...BOOKKEEPING]) await dropColumn(connection, events, column);
   await dropColumn(connection, rejects, 'content_hash');
   await dropTables(connection, SPOOL_TABLES.map(tableName));
-  const rowTables = Object.fromEntries(LAKE_TABLES.map((table) => [table.name, tableName(table.name)]));
+  const rowTables = Object.fromEntries(spec.dataset.tables.map((table) => [table.name, tableName(table.name)]));
   return {
     identityTable,
     rowTables,
     windows: stagedWindows,
     otherVersions,
-    unknownFields: await unknownFieldsOf(connection, rowTables),
+    unknownFields: await unknownFieldsOf(connection, spec, rowTables),
     rejectReasons,
   };
 }
@@ -111,8 +117,8 @@ async function stage(
 /**
  * Reads all lines. Irregular records become rows that have only their text, so that all rows are in delivered order.
  */
-async function readPlain(connection: SqlConnection, events: string, lines: string): Promise<void> {
-  const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${conformingEventsSql(lines)})`;
+async function readPlain(connection: SqlConnection, spec: RecordSpec, events: string, lines: string): Promise<void> {
+  const plain = `SELECT *, ${idHashSql('event_id')} AS id_hash, NULL::BIGINT AS place FROM (${conformingEventsSql(spec, lines)})`;
   try {
     await connection.run(`CREATE OR REPLACE TEMP TABLE ${events} AS ${plain}`);
   } catch (error) {

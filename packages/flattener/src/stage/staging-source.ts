@@ -8,6 +8,7 @@ import {
   quoteText,
   type SqlConnection,
 } from '@edrlake/core';
+import type { RecordSpec } from '../spec/record-spec.ts';
 import { linesSql, noLinesSql } from '../sql/conforming.ts';
 
 /**
@@ -22,6 +23,7 @@ const LINE_BYTES = 16_777_216;
 /** Names the windows' pages in a table and returns a relation of their lines, in the order of the windows and pages. */
 export async function spooledLines(
   connection: SqlConnection,
+  spec: RecordSpec,
   windows: readonly FetchedWindow[],
   pagesTable: string,
 ): Promise<string> {
@@ -30,10 +32,10 @@ export async function spooledLines(
   );
   const table = quoteName(pagesTable);
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} (filename VARCHAR, window_no INTEGER)`);
-  if (pages.length === 0) return noLinesSql();
+  if (pages.length === 0) return noLinesSql(spec);
   const values = pages.map((page) => `(${quoteText(page.path)}, ${page.windowNo})`);
   await connection.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`);
-  return linesSql(`[${pages.map((page) => quoteFile(page.path)).join(', ')}]`, LINE_BYTES);
+  return linesSql(spec, `[${pages.map((page) => quoteFile(page.path)).join(', ')}]`, LINE_BYTES);
 }
 
 /** The error of a page that cannot be read: it is not what was spooled, or there is no memory to read it. */

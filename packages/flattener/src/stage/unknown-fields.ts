@@ -1,6 +1,6 @@
 import { quoteName, quoteText, rowsOf, type SqlConnection, type UnknownField } from '@edrlake/core';
-import { CHILD_TABLES, DOCUMENTED_LEFTOVERS } from '../spec/lake-tables.ts';
-import { RECORD_SECTIONS } from '../sql/irregular.ts';
+import type { RecordSpec } from '../spec/record-spec.ts';
+import { keysSql } from '../sql/irregular.ts';
 
 /** Distinct sets of leftover keys looked at in one table: a source that invents keys must not fill the memory. */
 const MAX_SHAPES = 1_000;
@@ -11,11 +11,12 @@ const MAX_SHAPES = 1_000;
  */
 export async function unknownFieldsOf(
   connection: SqlConnection,
+  spec: RecordSpec,
   rowTables: Readonly<Record<string, string>>,
 ): Promise<readonly UnknownField[]> {
   const found = new Map<string, UnknownField>();
   const note = (path: string, eventCount: number, firstDay: string) => {
-    if (DOCUMENTED_LEFTOVERS.includes(path)) return;
+    if (spec.dataset.leftovers.includes(path)) return;
     const before = found.get(path);
     found.set(path, {
       path,
@@ -23,17 +24,14 @@ export async function unknownFieldsOf(
       firstDay: before !== undefined && before.firstDay < firstDay ? before.firstDay : firstDay,
     });
   };
-  const paths = RECORD_SECTIONS.map((path) => (path === '' ? '$' : `$.${path}`));
-  for (const row of await shapes(
-    connection,
-    rowTables.events ?? '',
-    `json_keys(extra, [${paths.map(quoteText).join(', ')}])`,
-  )) {
-    for (const path of leftoverPaths(row.keys as (string[] | null)[])) note(path, row.eventCount, row.firstDay);
+  const sections = spec.sections.map(({ path }) => path);
+  for (const row of await shapes(connection, rowTables.events ?? '', keysSql(spec, 'extra'))) {
+    for (const path of leftoverPaths(sections, row.keys as (string[] | null)[]))
+      note(path, row.eventCount, row.firstDay);
   }
-  for (const table of CHILD_TABLES) {
-    const [array, other] = table.arrays ?? [];
-    const set = other === undefined ? quoteText(array ?? '') : 'indicator_set';
+  for (const table of spec.children) {
+    const { arrayColumn } = table;
+    const set = arrayColumn === undefined ? quoteText(table.arrays?.[0] ?? '') : quoteName(arrayColumn);
     for (const row of await shapes(connection, rowTables[table.name] ?? '', `[[${set}], json_keys(extra)]`)) {
       const [[path] = [], keys] = row.keys as [string[], string[] | null];
       const names = keys === null || keys.length === 0 ? [`${path}[]`] : keys.map((key) => `${path}[].${key}`);
@@ -62,11 +60,11 @@ async function shapes(connection: SqlConnection, table: string, keysSql: string)
 }
 
 /** Paths of all keys, except those of sections whose own keys are listed. */
-function leftoverPaths(keysBySection: readonly (readonly string[] | null)[]): string[] {
-  const isListed = (path: string) => (keysBySection[RECORD_SECTIONS.indexOf(path)] ?? []).length > 0;
-  return RECORD_SECTIONS.flatMap((section, index) =>
+function leftoverPaths(sections: readonly string[], keysBySection: readonly (readonly string[] | null)[]): string[] {
+  const isListed = (path: string) => (keysBySection[sections.indexOf(path)] ?? []).length > 0;
+  return sections.flatMap((section, index) =>
     (keysBySection[index] ?? [])
       .map((key) => (section === '' ? key : `${section}.${key}`))
-      .filter((path) => !(RECORD_SECTIONS.includes(path) && isListed(path))),
+      .filter((path) => !(sections.includes(path) && isListed(path))),
   );
 }

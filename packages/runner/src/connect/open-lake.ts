@@ -1,4 +1,4 @@
-import { LAKE_TABLES } from '@edrlake/flattener/tables';
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { type Lake, type LakeOptions, openLake, type RebuildReport, rebuildLog } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 
@@ -11,7 +11,7 @@ export function openEdrLake(
   options: Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads'>,
   services: Pick<Services, 'clock' | 'emit'>,
 ): Promise<Lake> {
-  return openLake({ directory, ...options, tables: LAKE_TABLES, clock: services.clock, emit: services.emit });
+  return openLake({ directory, ...options, tables: QUALYS_EDR.tables, clock: services.clock, emit: services.emit });
 }
 
 /**
@@ -24,5 +24,5 @@ export function rebuildEdrLog(
   services: Pick<Services, 'clock' | 'emit'>,
 ): Promise<RebuildReport> {
   const { clock, emit } = services;
-  return rebuildLog({ directory, memoryLimit, tables: LAKE_TABLES, clock, emit }, about);
+  return rebuildLog({ directory, memoryLimit, tables: QUALYS_EDR.tables, clock, emit }, about);
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
-import { LAKE_TABLES } from '@edrlake/flattener/tables';
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { examineLake, type LakeDamage } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 import { type CheckResult, ok } from './check-result.ts';
@@ -18,7 +18,7 @@ export async function examineEdrLake(
   options: { readonly memoryLimit?: string; readonly reads: 'all' | 'sample' },
   { clock }: Pick<Services, 'clock'>,
 ): Promise<readonly CheckResult[]> {
-  const damages = await examineLake({ directory, tables: LAKE_TABLES, clock, ...options });
+  const damages = await examineLake({ directory, tables: QUALYS_EDR.tables, clock, ...options });
   const runs = join(directory, '_runs');
   const found = [
     ...damages,

@@ -8,6 +8,7 @@ import {
   type Window,
   type WindowProof,
 } from '@edrlake/core';
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { dropStagedBatch, stageBatch } from '@edrlake/flattener';
 import type { CommitSession } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
@@ -36,7 +37,8 @@ export async function flattenBatch(
 ): Promise<FlatBatch> {
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
-  const staged = await stageBatch(session.connection, windows, { prefix: 'batch', ingestDay: dayOf(run.startedAtMs) });
+  const options = { dataset: QUALYS_EDR, prefix: 'batch', ingestDay: dayOf(run.startedAtMs) };
+  const staged = await stageBatch(session.connection, windows, options);
   const proofs = windows.map((window) =>
     proofOf(window, stagedOf(staged, window), datesOf(run, plan), run.maxRejectShare),
   );

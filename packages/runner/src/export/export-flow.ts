@@ -1,5 +1,6 @@
 import { intersect, type PlannedWindow, type Window, type WindowProof } from '@edrlake/core';
-import { RECORD_SHAPE } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { recordShapeOf } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
 import type { RunJournal } from '../run/journal.ts';
 import type { RunPlan } from '../run/run-context.ts';
@@ -67,7 +68,7 @@ async function fetchAndCommit(
   const { concurrency, batchBytes } = run.options;
   const fetched = fetchWindows(run.source, windows, {
     spoolDirectory: run.spoolDirectory,
-    shape: RECORD_SHAPE,
+    shape: recordShapeOf(QUALYS_EDR),
     concurrency,
     maxSpooledBytes: batchBytes,
     resume: resumed?.pages ?? new Map(),

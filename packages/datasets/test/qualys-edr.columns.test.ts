@@ -1,4 +1,4 @@
-import { LAKE_TABLES } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { expect, test } from 'vitest';
 
 /** Columns as `name` for text, `name:type` otherwise, in file order. */
@@ -25,7 +25,7 @@ const COLUMNS: Readonly<Record<string, string>> = {
 };
 
 test('the tables have exactly the columns of the contract, in order', () => {
-  const found = LAKE_TABLES.map((table) => [
+  const found = QUALYS_EDR.tables.map((table) => [
     table.name,
     table.columns.map(({ name, type }) => (type === 'text' ? name : `${name}:${type}`)),
   ]);
@@ -33,7 +33,7 @@ test('the tables have exactly the columns of the contract, in order', () => {
 });
 
 test('every table is partitioned and sorted by columns it has, and every column says what it means', () => {
-  for (const table of LAKE_TABLES) {
+  for (const table of QUALYS_EDR.tables) {
     const names = table.columns.map((column) => column.name);
     expect(names[0], table.name).toBe(table.partitionBy);
     expect(names).toEqual(expect.arrayContaining([...table.sortBy]));

@@ -1,11 +1,8 @@
-import type { ColumnSpec, TableSpec } from '@edrlake/core';
-import { derived, field } from './column.ts';
+import type { ColumnSpec } from '@edrlake/core';
+import { field } from '../define/column.ts';
+import type { EventsDefinition } from '../define/define-tables.ts';
 
 const EVENT: readonly ColumnSpec[] = [
-  derived('event_date', 'date', 'UTC day of event_time; the partition'),
-  field('event_id', 'text', 'id eventId', 'identity of the event, as delivered; unique in this table'),
-  field('event_time', 'timestamp', 'dateTime', 'when it happened on the asset', { unit: 'UTC' }),
-  field('processed_time', 'timestamp', 'eventProcessedTime', 'when the platform processed it', { unit: 'UTC' }),
   field('time_series_id', 'text', 'timeSeriesId', 'identity in the time-series store of the first API version'),
   field('event_type', 'text', 'type', 'FILE, PROCESS, MUTEX, NETWORK, REGISTRY or newer, as delivered'),
   field('action', 'text', 'action', 'what happened: CREATED, RUNNING, …, as delivered'),
@@ -41,7 +38,10 @@ const ACTOR: readonly ColumnSpec[] = [
 const FILE: readonly ColumnSpec[] = [
   field('file_name', 'text', 'file.fileName', 'name without directory'),
   field('file_path', 'text', 'file.path', 'the directory', { rule: 'path' }),
-  field('file_full_path', 'text', 'file.fullPath', 'directory and name', { rule: 'file-path' }),
+  field('file_full_path', 'text', 'file.fullPath', 'directory and name', {
+    rule: 'file-path',
+    parts: { directory: 'file.path', name: 'file.fileName' },
+  }),
   field('file_extension', 'text', 'file.extension', 'extension without its dot', { rule: 'extension' }),
   field('file_md5', 'text', 'file.md5', 'MD5 of the content, hexadecimal'),
   field('file_sha256', 'text', 'file.sha256', 'SHA-256 of the content, hexadecimal'),
@@ -91,17 +91,13 @@ const SECTIONS: readonly ColumnSpec[] = [
   field('network', 'json', 'network', 'the whole section as delivered'),
   field('registry', 'json', 'registry', 'the whole section as delivered'),
   field('mutex', 'json', 'mutex', 'the whole section as delivered'),
-  derived('extra', 'json', 'every delivered field that no column takes, nested as delivered'),
 ];
 
 /**
  * One row for each event. Sorted by type, host and time: a host lookup reads one range of rows of each type, a time
  * slice one range of each host, and hashes are found through bloom filters of the dictionaries.
  */
-export const EVENTS: TableSpec = {
-  name: 'events',
-  arrays: null,
+export const EVENTS: EventsDefinition = {
   columns: [...EVENT, ...ACTOR, ...FILE, ...PROCESS, ...SECTIONS],
-  partitionBy: 'event_date',
-  sortBy: ['event_type', 'host_name', 'event_time', 'event_id'],
+  sortBy: ['event_type', 'host_name'],
 };

@@ -1,0 +1,8 @@
+export { type ColumnDetails, field, fromEvent } from './define/column.ts';
+export {
+  type ChildDefinition,
+  defineTables,
+  type EventsDefinition,
+  type TablesDefinition,
+} from './define/define-tables.ts';
+export { QUALYS_EDR } from './qualys-edr/tables.ts';

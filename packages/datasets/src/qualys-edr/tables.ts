@@ -1,0 +1,33 @@
+import type { Dataset } from '@edrlake/core';
+import { defineTables } from '../define/define-tables.ts';
+import { ASSET_TAGS, CERTIFICATES, INDICATORS, INTERFACES } from './child-tables.ts';
+import { EVENTS } from './events-table.ts';
+
+/** The events of Qualys IOC and EDR, lists and details, in both versions of the API. */
+export const QUALYS_EDR: Dataset = defineTables({
+  name: 'qualys-edr',
+  identity: 'id eventId',
+  times: { event: 'dateTime', processed: 'eventProcessedTime' },
+  tables: {
+    events: EVENTS,
+    children: {
+      certificates: CERTIFICATES,
+      indicators: INDICATORS,
+      interfaces: INTERFACES,
+      asset_tags: ASSET_TAGS,
+    },
+  },
+  shape: {
+    leftovers: [
+      'verdict',
+      'category',
+      'familyName',
+      'infections',
+      'actor.type',
+      'process.isCertificateExists',
+      'process.processFile.path',
+      'process.processFile.moduleName',
+      'process.processFile.uniqueImageId',
+    ],
+  },
+});
