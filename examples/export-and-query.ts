@@ -1,5 +1,4 @@
-import { NO_FILTER, parseRange, seededRandom, systemClock } from '@edrlake/core';
-import { connect, exportRange, openEdrLake } from '@edrlake/runner';
+import { backfill, connect, openLake } from 'edrlake';
 
 /** Where to export from; `baseUrl` may be a simulated gateway. */
 export interface Account {
@@ -15,24 +14,15 @@ export interface Account {
  * @returns lines to print
  */
 export async function exportAndQuery(account: Account, day: string, directory: string): Promise<string[]> {
-  const signal = AbortSignal.timeout(3_600_000);
-  const services = { clock: systemClock, random: seededRandom(1), emit: () => {}, signal };
-  const connection = connect(account, services);
-  const lake = await openEdrLake(directory, { create: true, readOnly: false }, services);
+  const lake = await openLake(directory);
+  const source = await connect(account, { lake });
   try {
-    const report = await exportRange(
-      { source: connection.source, lake, requestsMade: connection.requestsMade },
-      { axis: 'event', ranges: [{ range: parseRange(day, day) }], scope: NO_FILTER },
-      { concurrency: 2, batchBytes: 64 * 1024 * 1024, force: false, replace: false },
-      // Unique, and in the order of time: a crash is resumed by the next run of the same request.
-      { ...services, newRunId: `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-example` },
-    );
-    const result = await lake.query('select event_type, count(*) as events from events group by all order by 1');
-    const rows: string[] = [];
-    for await (const chunk of result.rows) rows.push(...chunk.map((row) => row.join(': ')));
-    return [`${report.outcome}: ${report.requestsMade} requests`, ...rows];
+    const { outcome, requestsMade } = await backfill(lake, source, { from: day, to: day });
+    const sql = 'select event_type as type, count(*) as events from events group by all order by 1';
+    const rows = await lake.query<{ type: string; events: number }>(sql).toArray();
+    return [`${outcome}: ${requestsMade} requests`, ...rows.map(({ type, events }) => `${type}: ${events}`)];
   } finally {
-    await connection.close();
+    await source.close();
     await lake.close();
   }
 }

@@ -41,6 +41,19 @@ describe('the command', () => {
   });
 });
 
+describe('the library', () => {
+  test('is imported without the command, without DuckDB, and without what only some calls need', () => {
+    const { files, foreign } = loadedAtOnce(packages, 'packages/edrlake/src/index.ts');
+    expect(files.filter((path) => path.startsWith('packages/cli/'))).toEqual([]);
+    expect(foreign).toEqual([]);
+  });
+
+  test('loads the command from its own entry only', () => {
+    const { files } = loadedAtOnce(packages, 'packages/edrlake/src/main.ts');
+    expect(files).toEqual(['packages/cli/src/main.ts', 'packages/cli/src/version.ts', 'packages/edrlake/src/main.ts']);
+  });
+});
+
 describe('what is loaded at once', () => {
   test('follows doors of packages and re-exports, but no types and no import()', () => {
     const lake = made('lake', {

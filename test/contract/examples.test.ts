@@ -2,9 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSimulator } from '@edrlake/simulator';
+import type { EdrEvent } from 'edrlake';
+import { startTestGateway } from 'edrlake/testing';
 import { expect, test } from 'vitest';
 import { exportAndQuery } from '../../examples/export-and-query.ts';
 import { planRequests } from '../../examples/plan-requests.ts';
+import { hostsRunning } from '../../examples/read-events.ts';
 import { readLakeLog } from '../../examples/read-lake-log.ts';
 
 test('the examples export a day, count it, and find its files without edrlake', async () => {
@@ -23,6 +26,21 @@ test('the examples export a day, count it, and find its files without edrlake', 
     await simulator.close();
     await rm(directory, { recursive: true, force: true });
   }
+});
+
+test('the example of reading events counts the hosts on which a program ran', async () => {
+  const day = '2020-08-17';
+  await using gateway = await startTestGateway({ events: 2_000, from: day, to: day, seed: 7 });
+  const { truth } = gateway.simulator;
+  const names = [...truth.indexes()].map((index) => {
+    const { type, process } = truth.event(index) as EdrEvent;
+    return type === 'PROCESS' ? process?.processName?.toLowerCase() : undefined;
+  });
+  const program = names.find((name) => name !== undefined) ?? '';
+  const hosts = await hostsRunning(gateway.source, day, program);
+  const total = [...hosts.values()].reduce((sum, count) => sum + count, 0);
+  expect(total).toBe(names.filter((name) => name === program).length);
+  expect(total).toBeGreaterThan(0);
 });
 
 test('the example of planning finds windows that paging can reach', async () => {

@@ -9,7 +9,7 @@ import { type Ended, inFreshDirectory, runCommand } from '../e2e/command.ts';
 import { expectLakeHoldsTruth } from '../e2e/lake-truth.ts';
 import type { FaultAction, FaultPlan } from './sweep-plan.ts';
 
-const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
+const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', import.meta.url));
 const HOOK = fileURLToPath(new URL('./fault-hook.mjs', import.meta.url));
 const RANGE = ['--from', '2020-08-17', '--to', '2020-08-19'];
 

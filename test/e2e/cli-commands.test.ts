@@ -7,7 +7,7 @@ import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inFreshDirectory, inPlainDuckDb, runCommand, runJson, startCommand } from './command.ts';
 
-const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
+const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', import.meta.url));
 const TWO_DAYS = ['--from', '2020-08-17', '--to', '2020-08-18'];
 
 let simulator: Simulator;

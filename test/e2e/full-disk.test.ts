@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { startCaseGateway } from '../cases/gateway.ts';
 import { inFreshDirectory, inPlainDuckDb, runCommand, runJson } from './command.ts';
 
-const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
+const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', import.meta.url));
 
 /**
  * Runs the command where no file may be larger than 200 KiB: less than a DuckDB database, more than a small data file.

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCaseGateway } from '../cases/gateway.ts';
 import { inPlainDuckDb, runCommand, runJson } from './command.ts';
 
-const BINARY = fileURLToPath(new URL('../../packages/cli/bin/edrlake.js', import.meta.url));
+const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', import.meta.url));
 const SQL = 'select event_id from events order by 1';
 /** Far more than the buffer of a pipe. */
 const MUCH = `select repeat('x', 1000) as x from range(20000)`;

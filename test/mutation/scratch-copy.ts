@@ -42,7 +42,7 @@ function linkDependencies(top: string, directory: string): void {
     symlinkSync(join(from, name), join(to, name));
   }
   for (const name of readdirSync(join(directory, 'packages'))) {
-    if (name === 'cli') symlinkSync(join(directory, 'packages', name), join(to, 'edrlake'));
+    if (name === 'edrlake') symlinkSync(join(directory, 'packages', name), join(to, 'edrlake'));
     else symlinkSync(join(directory, 'packages', name), join(to, '@edrlake', name));
   }
 }

@@ -1,4 +1,4 @@
-import { runProgram } from 'edrlake';
+import { runProgram } from '@edrlake/cli';
 import { PROMISES } from './checkers/promise-broken.ts';
 import { readRequest, type SimulationRequest, USAGE } from './request.ts';
 import { keepWorld, readCorpus } from './workload/corpus.ts';

@@ -1,5 +1,3 @@
-export { EdrlakeError } from '@edrlake/core';
-export { definePipeline } from '@edrlake/runner';
 export type { CommandInput, RunCommand } from './args/command.ts';
 export type { Child, ChildOptions, ProcessContext, TextSink } from './process/process-context.ts';
 export { runProgram } from './program.ts';

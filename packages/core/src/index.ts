@@ -94,6 +94,7 @@ export {
   SETTLE_LAG_MS,
 } from './time/both-clocks.ts';
 export { type Beat, type Clock, type Random, seededRandom, systemBeat, systemClock } from './time/clock.ts';
+export { newRunId } from './time/run-id.ts';
 export {
   type Day,
   dayOf,

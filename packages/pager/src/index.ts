@@ -10,4 +10,5 @@ export {
   type WindowPlan,
 } from './plan/plan-windows.ts';
 export { type FieldTable, fieldTable } from './scan/field-table.ts';
+export { asDelivered } from './scan/ndjson-lines.ts';
 export { MAX_RECORD_BYTES, type PageScanOptions, type ScannedPage, scanPage } from './scan/page-scanner.ts';

@@ -2,7 +2,13 @@ export { DOCUMENTED_TOKENS, postJson, type QualysClient, windowQql } from '@edrl
 export type { Lake, QueryResult } from '@edrlake/lake';
 export { type Connection, type ConnectionSettings, connect } from './connect/connect.ts';
 export { openEdrLake, rebuildEdrLog } from './connect/open-lake.ts';
-export { connectBeside, connectSharing, type Sharing } from './connect/shared-connection.ts';
+export {
+  connectBeside,
+  connectSharing,
+  joinLakeLimiter,
+  type LakeLimiter,
+  type Sharing,
+} from './connect/shared-connection.ts';
 export type { CheckResult } from './doctor/check-result.ts';
 export { checkLake, diagnose } from './doctor/diagnose.ts';
 export { examineEdrLake } from './doctor/examine.ts';
@@ -36,7 +42,8 @@ export type {
 } from './run/types.ts';
 export type { RejectedStretch } from './sync/rejected-stretches.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
-export { BUILT_IN_TASKS, definePipeline } from './tasks/built-in-tasks.ts';
+export { BUILT_IN_TASKS } from './tasks/built-in-tasks.ts';
+export { definePipeline } from './tasks/define-pipeline.ts';
 export { openTaskTools, type TaskTools } from './tasks/task-tools.ts';
 export type { Pipeline } from './workflow/definition/define-pipeline.ts';
 export {

@@ -26,7 +26,7 @@ export interface StageSetting {
 }
 
 /** The built command of this checkout. */
-export const OWN_COMMAND = fileURLToPath(new URL('../bin/edrlake.js', import.meta.resolve('edrlake')));
+export const OWN_COMMAND = fileURLToPath(new URL('../../edrlake/bin/edrlake.js', import.meta.resolve('@edrlake/cli')));
 
 /** The first day of the data: a Monday. */
 const START_MS = Date.UTC(2020, 7, 17);

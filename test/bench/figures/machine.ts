@@ -16,7 +16,7 @@ export interface Machine {
 
 /** This machine and the versions in use. */
 export function thisMachine(): Machine {
-  const manifest = new URL('../package.json', import.meta.resolve('edrlake'));
+  const manifest = new URL('../package.json', import.meta.resolve('@edrlake/cli'));
   const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

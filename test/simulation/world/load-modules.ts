@@ -10,7 +10,7 @@ const ENTRIES = new Set(['main.js', 'run-in-process.js', 'child-process.js']);
  * world's operations.
  */
 export async function loadModules(): Promise<void> {
-  const packages = join(dirname(fileURLToPath(import.meta.resolve('edrlake'))), '../..');
+  const packages = join(dirname(fileURLToPath(import.meta.resolve('@edrlake/cli'))), '../..');
   for (const folder of ['cli', 'lake', 'runner', 'client', 'pager', 'flattener', 'datasets', 'writers', 'core']) {
     const files = modulesIn(join(packages, folder, 'dist'), join(packages, folder, 'src'));
     for (const file of files) await import(pathToFileURL(file).href);

@@ -46,7 +46,7 @@ export interface Running {
 }
 
 /** The command's entry; edrlake is loaded only after its boundary is in place. */
-export type RunProgram = typeof import('edrlake').runProgram;
+export type RunProgram = typeof import('@edrlake/cli').runProgram;
 
 /** A command that does not stop within this time after a signal ends by itself, as the real one does. */
 const STOP_WITHIN_MS = 1_800;

@@ -79,17 +79,3 @@ function joined(ranges: readonly TimeRange[]): TimeRange[] {
   }
   return result;
 }
-
-/**
- * From the first day the lake knows to yesterday, or to its last day where that is earlier; null where it knows none
- * before today.
- */
-export async function knownDays(lake: Lake, nowMs: number): Promise<TimeRange | null> {
-  const days = await lake.coverage();
-  const [first, last] = [days[0], days.at(-1)];
-  if (first === undefined || last === undefined) return null;
-  const todayMs = Math.floor(nowMs / MS_PER_DAY) * MS_PER_DAY;
-  const endMs = Math.min(todayMs, startOfDayMs(last.lastDay) + MS_PER_DAY);
-  const startMs = startOfDayMs(first.day);
-  return startMs < endMs ? { startMs, endMs } : null;
-}

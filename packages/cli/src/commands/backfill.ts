@@ -1,9 +1,10 @@
 import { bothClocks, refuseFuture, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
+import { knownDays } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { knownDays, wantedRanges } from '../args/wanted-ranges.ts';
+import { wantedRanges } from '../args/wanted-ranges.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';

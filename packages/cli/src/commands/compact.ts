@@ -1,10 +1,9 @@
-import { closeAfter } from '@edrlake/core';
+import { closeAfter, newRunId } from '@edrlake/core';
 import type { CompactReport } from '@edrlake/lake';
 import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { optionalRange, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';

@@ -1,6 +1,6 @@
 import { access, mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { EdrlakeError, MS_PER_DAY, NO_FILTER, parseRange, startOfDayMs } from '@edrlake/core';
+import { EdrlakeError, MS_PER_DAY, newRunId, NO_FILTER, parseRange, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
   type ConnectionSettings,
@@ -16,7 +16,6 @@ import { DEMO_QUERIES } from '../demo/demo-queries.ts';
 import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo/demo-text.ts';
 import { startSimulatedGateway } from '../demo/simulated-gateway.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
 import { coverageDocument, type LakeStatus, readLakeStatus, tablesText } from '../render/status-text.ts';

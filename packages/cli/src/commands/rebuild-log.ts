@@ -1,8 +1,8 @@
+import { newRunId } from '@edrlake/core';
 import type { RebuildReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { newRunId } from '../process/run-id.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory } from '../session/lake-access.ts';
 import { countText, nounText } from '../text/format-numbers.ts';

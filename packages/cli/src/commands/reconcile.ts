@@ -1,11 +1,10 @@
-import { bothClocks, EdrlakeError, refuseFuture } from '@edrlake/core';
+import { bothClocks, EdrlakeError, newRunId, refuseFuture } from '@edrlake/core';
+import { knownDays } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { refuseScope } from '../args/refuse-scope.ts';
-import { knownDays } from '../args/wanted-ranges.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { newRunId } from '../process/run-id.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { type ReconcileView, reconcileDocument, reconcileText } from '../render/reconcile-text.ts';
 import { optionalRange } from '../session/connection-settings.ts';

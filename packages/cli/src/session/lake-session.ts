@@ -1,11 +1,10 @@
-import { closeAfter, EdrlakeError } from '@edrlake/core';
+import { closeAfter, EdrlakeError, newRunId } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { Connection, ExportEndpoints, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { requireReachable } from '../process/reachability.ts';
-import { newRunId } from '../process/run-id.ts';
 import type { ProgressDisplay } from '../progress/progress-display.ts';
 import { writeError } from '../text/error-text.ts';
 import { connectionSettings, requireGateway, servicesOf } from './connection-settings.ts';

@@ -7,14 +7,16 @@ import type { Pipeline } from '@edrlake/runner';
 
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'] as const;
 
-/** The pipelines that come with edrlake. */
-export const SHIPPED_PIPELINES = join(packageFolder(), '../../pipelines/');
+/** The pipelines that come with edrlake: files of TypeScript. */
+export const SHIPPED_PIPELINES = folderAbove('pipelines/nightly.ts');
 
-/** The package this file is part of: it runs as a module of its own and from the bundle, which is less deep. */
-function packageFolder(): string {
+/**
+ * The folder `pipelines` beside this file or above it: a package has it beside its bundle, a clone at its top.
+ */
+function folderAbove(path: string): string {
   let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
-  return folder;
+  while (!existsSync(join(folder, path)) && dirname(folder) !== folder) folder = dirname(folder);
+  return join(folder, dirname(path));
 }
 
 /**

@@ -1,6 +1,6 @@
 import { access, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { closeAfter, EdrlakeError } from '@edrlake/core';
+import { closeAfter, EdrlakeError, newRunId } from '@edrlake/core';
 import { type Lease, openLakeLease } from '@edrlake/lake';
 import {
   BUILT_IN_TASKS,
@@ -23,7 +23,6 @@ import { refuseScope } from '../args/refuse-scope.ts';
 import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
-import { newRunId } from '../process/run-id.ts';
 import { connectionSettings, requireGateway } from './connection-settings.ts';
 import { lakeDirectory } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';

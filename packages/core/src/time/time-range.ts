@@ -77,23 +77,30 @@ const DAY_PATTERN = /^\d{4}-\d{2}-\d{2}$/;
 const INSTANT_PATTERN = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:?\d{2})$/;
 
 /**
- * The range a person means by `--from` and `--to`. A day includes the whole UTC day at either end; an instant
+ * The range a person means by a beginning and an end. A day includes the whole UTC day at either end; an instant
  * (ISO 8601 with `Z` or an offset) is exact and excluded at the end.
+ * @param names of both ends in messages
  * @throws {EdrlakeError} `RANGE_INVALID` naming the text that cannot be read, or the order that is wrong.
  */
-export function parseRange(from: string, to: string): TimeRange {
-  const startMs = parseMoment('--from', from).startMs;
-  const endMs = parseMoment('--to', to).endMs;
+export function parseRange(from: string, to: string, names: RangeNames = { from: '--from', to: '--to' }): TimeRange {
+  const startMs = parseMoment(names.from, from).startMs;
+  const endMs = parseMoment(names.to, to).endMs;
   if (endMs <= startMs) {
-    throw new EdrlakeError('RANGE_INVALID', `--to ${to} is before --from ${from}`, {
+    throw new EdrlakeError('RANGE_INVALID', `${names.to} ${to} is before ${names.from} ${from}`, {
       hint: 'Swap the two, or correct one of them.',
     });
   }
   return { startMs, endMs };
 }
 
+/** What the ends of a range are called where they were given. */
+export interface RangeNames {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** One end of a range: a day spans 24 hours, an instant spans nothing. */
-function parseMoment(flag: string, text: string): { startMs: number; endMs: number } {
+function parseMoment(name: string, text: string): { startMs: number; endMs: number } {
   if (DAY_PATTERN.test(text)) {
     const startMs = startOfDayMs(text);
     if (Number.isFinite(startMs) && dayOf(startMs) === text) return { startMs, endMs: startMs + MS_PER_DAY };
@@ -103,7 +110,7 @@ function parseMoment(flag: string, text: string): { startMs: number; endMs: numb
   }
   throw new EdrlakeError(
     'RANGE_INVALID',
-    `${flag}: expected YYYY-MM-DD or an ISO instant such as 2020-08-17T04:00:00Z, found "${text}"`,
+    `${name}: expected YYYY-MM-DD or an ISO instant such as 2020-08-17T04:00:00Z, found "${text}"`,
     {
       hint: 'Days are UTC and included at both ends; instants need a Z or an offset.',
     },

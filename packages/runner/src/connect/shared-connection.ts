@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSharedLimiter, type RequestPriority, resolveBaseUrl } from '@edrlake/client';
+import { openSharedLimiter, type RateLimiter, type RequestPriority, resolveBaseUrl } from '@edrlake/client';
 import { openLakeLease } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
@@ -18,24 +18,30 @@ export interface Sharing {
   readonly priority: RequestPriority;
 }
 
+/** A place among all that send requests for one account and one lake. */
+export interface LakeLimiter {
+  readonly limiter: RateLimiter;
+  /** Releases the place. No request may be in flight. */
+  leave(): Promise<void>;
+}
+
 /**
- * A connection that shares its rate limiter with all connections to the same account and lake, in this process or
- * another. Together they stay within the limits on requests per window and on concurrency. The state is in
- * `_runs/budget-<digest of host and user>/` and remains there for the next run. Closing the connection releases its
- * place. The place of a killed process is released within a second, or, if its process cannot be seen from here, when
- * its lease has expired.
- * @throws {EdrlakeError} as `connect`; `LAKE_UNWRITABLE`, here and from requests, when the folder cannot be written
+ * Joins the rate limiter that all connections to the same account and lake share, in this process or another. Together
+ * they stay within the limits on requests per window and on concurrency. The state is in
+ * `_runs/budget-<digest of host and user>/` and remains there for the next run. The place of a killed process is
+ * released within a second, or, if its process cannot be seen from here, when its lease has expired.
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from requests, when the folder cannot be written
  */
-export async function connectSharing(
+export async function joinLakeLimiter(
   settings: ConnectionSettings,
   sharing: Sharing,
   services: Pick<Services, 'clock' | 'random' | 'emit'>,
-): Promise<Connection> {
+): Promise<LakeLimiter> {
   const { platform, baseUrl, username, rateLimit, concurrency } = settings;
   const { host } = new URL(resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) }));
   const digest = createHash('sha256').update(`${host}/${username}`).digest('hex').slice(0, 16);
   const lease = await openLakeLease(sharing.lakeDirectory);
-  const budget = await openSharedLimiter(
+  const limiter = await openSharedLimiter(
     {
       directory: limiterDirectory(sharing.lakeDirectory, digest),
       userLimit: rateLimit ?? null,
@@ -50,13 +56,26 @@ export async function connectSharing(
   });
   const leave = async () => {
     try {
-      await budget.close();
+      await limiter.close();
     } finally {
       await lease.release();
     }
   };
+  return { limiter, leave };
+}
+
+/**
+ * A connection that shares its rate limiter, see `joinLakeLimiter`. Closing the connection releases its place.
+ * @throws {EdrlakeError} as `connect` and `joinLakeLimiter`
+ */
+export async function connectSharing(
+  settings: ConnectionSettings,
+  sharing: Sharing,
+  services: Pick<Services, 'clock' | 'random' | 'emit'>,
+): Promise<Connection> {
+  const { limiter, leave } = await joinLakeLimiter(settings, sharing, services);
   try {
-    const connection = connect(settings, services, budget);
+    const connection = connect(settings, services, limiter);
     return {
       ...connection,
       async close() {

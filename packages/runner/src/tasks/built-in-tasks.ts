@@ -1,4 +1,3 @@
-import { pipelineDefiner } from '../workflow/definition/define-pipeline.ts';
 import type { TaskRegistry, TaskTypesOf } from '../workflow/definition/task-registry.ts';
 import { backfillTask, type GivenBackfill, type GivenSync, syncTask } from './export-tasks.ts';
 import { type GivenQuery, queryTask } from './query-task.ts';
@@ -33,12 +32,7 @@ interface GivenInputs {
 
 type Outputs = TaskTypesOf<typeof BUILT_IN_TASKS>;
 
-type BuiltInTypes = {
+/** The input and the output of each task, by its name. */
+export type BuiltInTypes = {
   readonly [Name in keyof GivenInputs]: { readonly input: GivenInputs[Name]; readonly output: Outputs[Name]['output'] };
 };
-
-/**
- * Defines a pipeline of built-in tasks and your own functions; a pipeline file exports the result by default. Types
- * check the input and output of tasks; the rest is checked before a run starts.
- */
-export const definePipeline = pipelineDefiner<BuiltInTypes>();

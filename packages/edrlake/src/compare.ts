@@ -1,0 +1,79 @@
+import { newRunId } from '@edrlake/core';
+import type { ReconciledDay, RepairReport } from '@edrlake/runner';
+import { type ExportCallOptions, exporting } from './export.ts';
+import { internalsOf, type Lake, listening } from './lake.ts';
+import { type CallOptions, optionalRangeOf, type RangeOptions, signalOf } from './options.ts';
+import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
+
+/**
+ * Which days to compare. Default: every day the lake knows, up to yesterday. Days that the range touches count whole.
+ */
+export interface ReconcileOptions extends Partial<RangeOptions>, CallOptions {
+  /** `type`: a line for each day and type of event. Default `day`. */
+  readonly by?: 'day' | 'type';
+}
+
+/** What a comparison found. */
+export interface Reconciliation {
+  /**
+   * `match`: the lake holds what the API has. `mismatch`: some day needs a repair. `rejected`: everything is there, but
+   * too many records could not become rows.
+   */
+  readonly outcome: 'match' | 'mismatch' | 'rejected';
+  /** In order of the days, then of the types. */
+  readonly days: readonly ReconciledDay[];
+  readonly requestsMade: number;
+}
+
+/**
+ * Compares each UTC day between the API and the lake: what the API counts now, with the rows and ids that the data
+ * files hold now. Stored counters decide nothing. One request compares many days; a day on which both sides are not
+ * equal costs one more.
+ * @throws {EdrlakeError} `RANGE_INVALID`, `AUTH_REJECTED`, `HOST_UNREACHABLE`, `LAKE_CORRUPT`, `INTERRUPTED`
+ * @example
+ * const { outcome, days } = await reconcile(lake, source);
+ * if (outcome === 'mismatch') await repair(lake, source, days);
+ */
+export async function reconcile(lake: Lake, source: Source, options: ReconcileOptions = {}): Promise<Reconciliation> {
+  const { stored, clock, random, reports, inTurn } = internalsOf(lake);
+  const { connection, reports: requests, join } = sourceInternalsOf(source);
+  const { by = 'day' } = options;
+  const given = optionalRangeOf(options);
+  const signal = signalOf(options);
+  const [runner, { knownDays }] = await Promise.all([import('@edrlake/runner'), import('@edrlake/runner/history')]);
+  return listening([reports, requests], options, () =>
+    inTurn(async () => {
+      signal.throwIfAborted();
+      await join(lake);
+      const before = connection.requestsMade();
+      const range = given ?? (await knownDays(stored, clock.nowMs()));
+      const ends = { source: connection.source, lake: stored };
+      const days = range === null ? [] : await runner.reconcile(ends, { range, by }, { signal });
+      // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
+      const { nowMs } = runner.knownClocks(connection.source, { clock });
+      if (!lake.isReadOnly) {
+        await runner.rememberReconciliation(stored, days, nowMs, newRunId({ clock, random }));
+      }
+      return { outcome: runner.agreementOf(days), days, requestsMade: connection.requestsMade() - before };
+    }),
+  );
+}
+
+/**
+ * Repairs the days that do not match: drops data files that are gone from the log, finds the ranges in which the API
+ * and the lake differ, and fetches only those. Of an event that is stored more than once the newest copy stays. Stored
+ * events that the API no longer returns stay. Reconcile again to see the result.
+ * @param days of a reconciliation by day
+ * @throws {EdrlakeError} as `backfill`
+ */
+export async function repair(
+  lake: Lake,
+  source: Source,
+  days: readonly ReconciledDay[],
+  options: ExportCallOptions = {},
+): Promise<RepairReport> {
+  const runner = await import('@edrlake/runner');
+  return exporting('repair', lake, source, options, (ends, how, services) =>
+    runner.repair(ends, days, { ...how, force: false, replace: false }, services),
+  );
+}

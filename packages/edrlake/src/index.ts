@@ -1,0 +1,38 @@
+/**
+ * Exports security events from the Qualys IOC/EDR API into a Parquet lake, and proves that what it stored is what the
+ * API has. Nothing here reads the environment, prints, or keeps state outside of the objects that it returns.
+ *
+ *     openLake, connect                     a lake, and a connection to the API
+ *     backfill, sync                        events of the API into the lake
+ *     reconcile, repair                     the lake compared with the API
+ *     plan, events                          the API without a lake
+ *     definePipeline, runPipeline           several of these as one run that can be resumed
+ */
+
+export { type Clock, EdrlakeError, ERROR_CODES, type ErrorCode, type Random, type RunEvent } from '@edrlake/core';
+export { definePipeline } from '@edrlake/runner/define-pipeline';
+export { type Reconciliation, type ReconcileOptions, reconcile, repair } from './compare.ts';
+export { type EventPage, type EventsOptions, events, type UnreadableRecord } from './events.ts';
+export type { EdrEvent } from './event.ts';
+export {
+  type BackfillOptions,
+  backfill,
+  type ExportCallOptions,
+  type PlanOptions,
+  plan,
+  type SyncOptions,
+  sync,
+} from './export.ts';
+export {
+  type CompactOptions,
+  type Lake,
+  type LakeFile,
+  type LakeVersion,
+  type OpenLakeOptions,
+  openLake,
+  type VacuumOptions,
+} from './lake.ts';
+export type { Query, QueryRow } from './lake-query.ts';
+export type { CallOptions, RangeOptions, ScopeOptions, Surroundings } from './options.ts';
+export { type RunPipelineOptions, runPipeline } from './pipeline.ts';
+export { type ConnectOptions, connect, type Source } from './source.ts';

@@ -1,0 +1,129 @@
+import { randomInt } from 'node:crypto';
+import {
+  type Clock,
+  EdrlakeError,
+  type Emit,
+  parseRange,
+  type QueryScope,
+  type Random,
+  type RunEvent,
+  seededRandom,
+  systemClock,
+  type TimeRange,
+} from '@edrlake/core';
+
+/** What every call may be given. */
+export interface CallOptions {
+  /**
+   * Aborting it stops the call within moments: it throws `INTERRUPTED`, or the reason if that is an `EdrlakeError`.
+   * Commits remain. Default: never aborted.
+   */
+  readonly signal?: AbortSignal;
+  /**
+   * Receives what happens while the call runs, in order: also what the lake and the source report for other calls that
+   * run at the same time. Must return at once and must not throw. Default: nothing is reported.
+   */
+  readonly onProgress?: (event: RunEvent) => void;
+}
+
+/**
+ * What `openLake` and `connect` take from outside. Each has a default, and each can be replaced, for example in tests.
+ */
+export interface Surroundings {
+  /** The time, and how to wait. Default: the clock of this machine. */
+  readonly clock?: Clock;
+  /** Chance, for the jitter of retries and for run ids: numbers in [0, 1). Default: seeded by the operating system. */
+  readonly random?: Random;
+  /** Receives everything that the lake or the source reports until it is closed. Default: nothing is reported. */
+  readonly onProgress?: (event: RunEvent) => void;
+}
+
+/**
+ * A range of time. A text is a UTC day, `2020-08-17`, included whole at either end; or an ISO instant with `Z` or an
+ * offset, exact and excluded at the end, like a `Date`.
+ */
+export interface RangeOptions {
+  readonly from: string | Date;
+  readonly to: string | Date;
+}
+
+/** Which events of a range are meant. Default: all. */
+export interface ScopeOptions {
+  /** A filter in the query language of the API (QQL), for example `type:PROCESS`. */
+  readonly filter?: string;
+  /** `true`: only events from the current state of the assets. */
+  readonly state?: boolean;
+}
+
+const NAMES = { from: 'from', to: 'to' };
+
+/** @throws {EdrlakeError} `RANGE_INVALID` naming the end that cannot be read, or that is not after the beginning */
+export function rangeOf({ from, to }: RangeOptions): TimeRange {
+  const fromText = momentText('from', from);
+  const toText = momentText('to', to);
+  return parseRange(fromText, toText, NAMES);
+}
+
+/** The same; null where neither end is given. */
+export function optionalRangeOf({ from, to }: Partial<RangeOptions>): TimeRange | null {
+  if (from === undefined && to === undefined) return null;
+  if (from !== undefined && to !== undefined) return rangeOf({ from, to });
+  const missing = from === undefined ? 'from' : 'to';
+  throw new EdrlakeError('RANGE_INVALID', `expected from and to, ${missing} is missing`, {
+    hint: 'A single day is the same date twice.',
+  });
+}
+
+/** The first moment of a day, or an instant, in UTC epoch milliseconds. @throws {EdrlakeError} `RANGE_INVALID` */
+export function momentOf(name: string, moment: string | Date): number {
+  return parseRange(momentText(name, moment), '9999-12-31', { from: name, to: name }).startMs;
+}
+
+function momentText(name: string, moment: string | Date): string {
+  if (typeof moment === 'string') return moment;
+  if (Number.isFinite(moment.getTime())) return moment.toISOString();
+  throw new EdrlakeError('RANGE_INVALID', `${name}: expected a date, found an invalid Date`);
+}
+
+/** The scope of a call. */
+export function scopeOf({ filter, state }: ScopeOptions): QueryScope {
+  return { filter: filter ?? null, state: state ?? null };
+}
+
+/** The clock and the chance of a lake or a source. */
+export function surroundingsOf({ clock, random }: Surroundings): { readonly clock: Clock; readonly random: Random } {
+  return { clock: clock ?? systemClock, random: random ?? seededRandom(randomInt(2 ** 32)) };
+}
+
+/** A signal that nothing aborts. */
+export function signalOf({ signal }: Pick<CallOptions, 'signal'>): AbortSignal {
+  return signal ?? new AbortController().signal;
+}
+
+/** What a lake or a source reports, for all who listen. */
+export interface Reports {
+  readonly emit: Emit;
+  /** Each listener receives each event once. @returns what ends it */
+  listen(listener: Emit | undefined): () => void;
+}
+
+/** @param listener that is never removed */
+export function openReports(listener: Emit | undefined): Reports {
+  const listeners = new Map<Emit, number>();
+  const add = (each: Emit, by: number) => {
+    const uses = (listeners.get(each) ?? 0) + by;
+    if (uses > 0) listeners.set(each, uses);
+    else listeners.delete(each);
+  };
+  if (listener !== undefined) add(listener, 1);
+  return {
+    emit: (event) => {
+      for (const each of listeners.keys()) each(event);
+    },
+    listen: (each) => {
+      if (each === undefined) return () => {};
+      add(each, 1);
+      return () => add(each, -1);
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import { type Clock, EdrlakeError, type EventSource, type Random } from '@edrlake/core';
+import type { Connection, ConnectionSettings, LakeLimiter } from '@edrlake/runner';
+import { internalsOf as lakeInternalsOf, type Lake } from './lake.ts';
+import { openReports, type Reports, type Surroundings, surroundingsOf } from './options.ts';
+
+/** What a connection takes besides its settings. */
+export interface ConnectOptions extends Surroundings {
+  /**
+   * The lake whose account of requests it uses from the first request on. Without it, from its first call that is given
+   * a lake. A lake that is opened for reading is left alone.
+   */
+  readonly lake?: Lake;
+  /**
+   * Among all that work on one lake. `high`, for what runs every night: its requests go before those of `normal`, which
+   * leave it a fifth of the limit. Default `normal`.
+   */
+  readonly priority?: 'high' | 'normal';
+}
+
+/**
+ * A connection to the API. It logs in with its first request, and one login serves all that follow. Calls may run at
+ * once: together they stay within the limits on requests. Close it when all calls have ended, or declare it with
+ * `await using`.
+ */
+export interface Source extends AsyncDisposable {
+  /** The URL of the gateway, without a path. */
+  readonly baseUrl: string;
+  /** Counts and pages of events, for what the functions of this package do not cover. */
+  readonly api: EventSource;
+  /** Requests sent so far, logins and retries included. */
+  requestsMade(): number;
+  /** Requests that may be sent now without waiting, by the limits known so far. */
+  requestsLeft(): number;
+  /** Ends idle connections and leaves the account of requests of each lake. */
+  close(): Promise<void>;
+}
+
+const INTERNALS = Symbol('internals');
+
+/** What the functions of this package need of a source. */
+export interface SourceInternals {
+  readonly connection: Connection;
+  readonly settings: ConnectionSettings;
+  readonly concurrency: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly reports: Reports;
+  /** Counts requests in the account of the lake from now on; once for each lake. */
+  join(lake: Lake): Promise<void>;
+}
+
+interface OpenedSource extends Source {
+  readonly [INTERNALS]: SourceInternals;
+}
+
+/** Requests at once unless the settings say otherwise: what the standard subscription allows. */
+const DEFAULT_CONCURRENCY = 2;
+
+/**
+ * Prepares a connection to the Qualys IOC/EDR API. No request is sent before one is needed, so a wrong password is
+ * noticed by the first call: `AUTH_REJECTED`.
+ *
+ * Requests count against the limit of the subscription (300 an hour until the headers of the gateway say otherwise):
+ * calls wait instead of running into it. With a lake, the account is in the lake, so that all processes that work on it
+ * share one.
+ *
+ * Nothing is read from the environment: a proxy is given in the settings.
+ * @throws {EdrlakeError} `URL_INVALID` for a URL that cannot be, `CONFIG_INVALID` for a platform that is not known or a
+ * number that cannot work, `LAKE_UNWRITABLE` where the lake cannot hold the account
+ * @example
+ * await using source = await connect({ platform: 'US2', username: 'exporter', password });
+ */
+export async function connect(settings: ConnectionSettings, options: ConnectOptions = {}): Promise<Source> {
+  const { clock, random } = surroundingsOf(options);
+  const reports = openReports(options.onProgress);
+  const services = { clock, random, emit: reports.emit };
+  const [runner, { createRateLimiter }, { limiterChain }] = await Promise.all([
+    import('@edrlake/runner'),
+    import('@edrlake/client'),
+    import('./limiter-chain.ts'),
+  ]);
+  const { concurrency = DEFAULT_CONCURRENCY } = settings;
+  const limiter = limiterChain(createRateLimiter(settings.rateLimit ?? null, services, concurrency));
+  const connection = runner.connect(settings, services, limiter);
+  const joined = new Map<string, Promise<LakeLimiter>>();
+  const join = async (lake: Lake) => {
+    if (lake.isReadOnly) return;
+    const { directory } = lake;
+    const sharing = { lakeDirectory: directory, priority: options.priority ?? 'normal' };
+    const place =
+      joined.get(directory) ??
+      runner.joinLakeLimiter(settings, sharing, services).then((found) => {
+        limiter.add(found.limiter);
+        return found;
+      });
+    joined.set(directory, place);
+    await place.catch((thrown) => {
+      // Another call tries again.
+      joined.delete(directory);
+      throw thrown;
+    });
+  };
+  let closing: Promise<void> | null = null;
+  const close = () => {
+    closing ??= closeAll(connection, joined.values());
+    return closing;
+  };
+  const source: OpenedSource = {
+    baseUrl: connection.baseUrl,
+    api: connection.source,
+    requestsMade: connection.requestsMade,
+    requestsLeft: limiter.requestsLeft,
+    close,
+    [Symbol.asyncDispose]: close,
+    [INTERNALS]: { connection, settings, concurrency, clock, random, reports, join },
+  };
+  const { lake } = options;
+  if (lake === undefined) return source;
+  lakeInternalsOf(lake);
+  try {
+    await join(lake);
+    return source;
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** The connection ends first, so that no request is in flight when a place is released. */
+async function closeAll(connection: Connection, joined: Iterable<Promise<LakeLimiter>>): Promise<void> {
+  await connection.close();
+  const failures: unknown[] = [];
+  for (const place of joined) {
+    const limiter = await place.catch(() => null);
+    await limiter?.leave().catch((thrown) => failures.push(thrown));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+/** What is behind a source. @throws {EdrlakeError} `USAGE` for an object that `connect` has not made */
+export function internalsOf(source: Source): SourceInternals {
+  const found = (source as Partial<OpenedSource>)[INTERNALS];
+  if (found !== undefined) return found;
+  throw new EdrlakeError('USAGE', 'expected a source that connect has made', {
+    hint: 'Hand on the object as it is: a copy of its methods is no source.',
+  });
+}
