@@ -29,8 +29,10 @@ const DEFAULT_CONCURRENCY = 4;
  * @throws {EdrlakeError} before anything starts: `CONFIG_INVALID` for the pipeline, `USAGE` for its params,
  * `RUN_MISSING` or `RUN_BUSY` for the run; later `LAKE_UNWRITABLE` if its journal cannot be written
  * @example
- * const tasks = { sync: { uses: 'sync', with: { since: '2026-11-01' } } };
- * const nightly = definePipeline({ name: 'nightly', tasks });
+ * const nightly = definePipeline({
+ *   name: 'nightly',
+ *   tasks: { sync: { uses: 'sync', with: { since: '2026-11-01' } } },
+ * });
  * const { state, runId } = await runPipeline(lake, source, nightly);
  */
 export async function runPipeline(
