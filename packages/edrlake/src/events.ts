@@ -190,7 +190,9 @@ function recordReader(asDelivered: (line: Buffer) => Buffer, parse: (json: strin
 /** Why the record of a line could not be read; null for one that could. */
 function brokenReason(line: Buffer): string | null {
   if (!line.subarray(0, BROKEN_BEGIN.length).equals(BROKEN_BEGIN)) return null;
-  const { [SPOOL_MEMBERS.irregular]: text } = JSON.parse(line.toString()) as { readonly [SPOOL_MEMBERS.irregular]: string };
+  const { [SPOOL_MEMBERS.irregular]: text } = JSON.parse(line.toString()) as {
+    readonly [SPOOL_MEMBERS.irregular]: string;
+  };
   return (JSON.parse(text.slice(SPOOL_BROKEN.length)) as { readonly reason: string }).reason;
 }
 
