@@ -1,4 +1,4 @@
-import { CHILD_TABLES, LAKE_TABLES, RECORD_SHAPE } from '@edrlake/flattener';
+import { LAKE_TABLES, RECORD_SHAPE } from '@edrlake/flattener';
 import type { ColumnSpec, ShapeMember, ShapeValue } from '@edrlake/core';
 import { expect, test } from 'vitest';
 
@@ -33,7 +33,7 @@ function interfacesOf(
       return `  readonly ${member.name}?: ${section} | null;`;
     }
     if ('members' in member) {
-      const table = CHILD_TABLES.find(({ arrays }) => arrays?.includes(at));
+      const table = LAKE_TABLES.find(({ arrays }) => arrays?.includes(at));
       const element = `Edr${singular(table?.name ?? '')}`;
       const isNew = !lists.has(element);
       lists.add(element);
