@@ -15,7 +15,7 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   runner: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake'],
   simulator: ['core'],
   cli: ['core', 'lake', 'runner', 'simulator'],
-  edrlake: ['core', 'client', 'pager', 'flattener', 'lake', 'runner', 'simulator', 'cli'],
+  edrlake: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'runner', 'simulator', 'cli'],
 };
 
 /** The simulator shares no behaviour with what it tests, apart from how errors look and how time is written. */

@@ -112,10 +112,11 @@ async function* pagesIn(
   { connection, concurrency, clock, random }: SourceInternals,
   options: EventsOptions,
 ): AsyncGenerator<EventPage, void, void> {
-  const [{ planExport }, pager, { RECORD_SHAPE }] = await Promise.all([
+  const [{ planExport }, pager, { recordShapeOf }, { QUALYS_EDR }] = await Promise.all([
     import('@edrlake/runner'),
     import('@edrlake/pager'),
     import('@edrlake/flattener'),
+    import('@edrlake/datasets'),
   ]);
   const [signal, emit] = [signalOf(options), options.onProgress ?? (() => {})];
   const request = { axis: options.axis ?? 'event', ranges: [{ range: rangeOf(options) }], scope: scopeOf(options) };
@@ -126,7 +127,7 @@ async function* pagesIn(
   const incomplete: Incomplete[] = uncounted.map(({ range, message }) => ({ range, reason: message }));
   const fetched = pager.fetchWindows(source, windows, {
     spoolDirectory,
-    shape: unchangedShape(RECORD_SHAPE),
+    shape: unchangedShape(recordShapeOf(QUALYS_EDR)),
     concurrency: Math.min(options.concurrency ?? concurrency, concurrency),
     maxSpooledBytes: options.maxSpooledBytes ?? DEFAULT_SPOOLED_BYTES,
     emit,

@@ -1,4 +1,5 @@
-import { LAKE_TABLES, RECORD_SHAPE } from '@edrlake/flattener';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import { recordShapeOf } from '@edrlake/flattener';
 import type { ColumnSpec, ShapeMember, ShapeValue } from '@edrlake/core';
 import { expect, test } from 'vitest';
 
@@ -33,7 +34,7 @@ function interfacesOf(
       return `  readonly ${member.name}?: ${section} | null;`;
     }
     if ('members' in member) {
-      const table = LAKE_TABLES.find(({ arrays }) => arrays?.includes(at));
+      const table = QUALYS_EDR.tables.find(({ arrays }) => arrays?.includes(at));
       const element = `Edr${singular(table?.name ?? '')}`;
       const isNew = !lists.has(element);
       lists.add(element);
@@ -91,8 +92,8 @@ const DOC = `An event as the API delivers it. Every field may be missing or null
  * events as tables, with one type for each column.`;
 
 test('the type of an event has every field that the table spec knows', async () => {
-  const events = LAKE_TABLES.find(({ name }) => name === 'events');
-  const interfaces = interfacesOf('EdrEvent', 'EVENT', '', RECORD_SHAPE.members, events?.columns ?? []);
+  const events = QUALYS_EDR.tables.find(({ name }) => name === 'events');
+  const interfaces = interfacesOf('EdrEvent', 'EVENT', '', recordShapeOf(QUALYS_EDR).members, events?.columns ?? []);
   const text = `${HEAD}${interfaces.join('\n\n').replace('/** EVENT */', `/**\n * ${DOC}\n */`)}\n`;
   await expect(text).toMatchFileSnapshot('../src/event.ts');
 });
