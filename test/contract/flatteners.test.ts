@@ -319,7 +319,7 @@ async function spoolPage(
   const counts = { bodyBytes: 0, recordCount: records.length, distinctIds: records.length, withoutId: 0 };
   return {
     window: { window, count: records.length, pages: [page], ...counts, verdict: 'complete' },
-    irregular: scanned.oddRecords,
+    irregular: scanned.irregularRecords,
     ids: scanned.ids,
   };
 }

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
 
-/** Each takes some twenty synced files. */
+/** Each takes about twenty synced files. */
 const RUNS = 80;
 
 const START_MS = Date.UTC(2020, 7, 17);
@@ -18,15 +18,15 @@ const WINDOW = windowOf({
   scope: NO_FILTER,
 });
 
-/** Something that goes wrong with one page, once. */
+/** A fault of one page, once. */
 type Trouble = 'none' | 'arrive' | 'repeat-lose' | 'repeat-first' | 'lose' | 'reorder' | 'overlap';
 
 interface World {
   readonly events: number;
   readonly pageSize: number;
-  /** Which of the events the listing holds twice, as far as that many exist. */
+  /** The events that the listing has twice, by index where they exist. */
   readonly twice: readonly number[];
-  /** Whether the count knows its duplicates as such. */
+  /** Whether the count counts duplicates once. */
   readonly countsTwice: boolean;
   /** By the number of the request for a page. */
   readonly troubles: readonly Trouble[];
@@ -37,7 +37,7 @@ const worlds: fc.Arbitrary<World> = fc.record({
   pageSize: fc.integer({ min: 2, max: 12 }),
   twice: fc.array(fc.nat({ max: 19 }), { maxLength: 3 }),
   countsTwice: fc.boolean(),
-  // One that is lost while another arrives is in the numbers as if nothing had happened, so no world has both.
+  // An event that is lost while another arrives cannot be seen in the numbers, so no world has both.
   troubles: fc.constantFrom<Trouble>('arrive', 'lose').chain((either) =>
     fc.array(
       fc.constantFrom<Trouble>('none', 'none', 'none', either, 'repeat-lose', 'repeat-first', 'reorder', 'overlap'),
@@ -52,7 +52,7 @@ function eventOf(index: number): MemoryEvent {
   return { atMs: START_MS + index * 1_000, id: `e${index}` };
 }
 
-/** A source whose listing holds some events twice, and the ids it held when it was last counted. */
+/** A source whose listing has some events twice, and the ids that it had at its last count. */
 function sourceOf(world: World): { source: MemorySource; truth: () => readonly string[] } {
   const source = memorySource([], { pageSize: world.pageSize, maxResultWindow: 1_000, histogram: false });
   let ids = Array.from({ length: world.events }, (_, index) => index);
@@ -116,19 +116,19 @@ describe('pages that list records twice', () => {
   });
 
   it('because they shift are not taken for duplicates of the API', async () => {
-    // The same record repeated and the same one lost, time and again, at the end of each page.
+    // The same record is repeated and the same one lost, again and again, at the end of each page.
     const troubles: Trouble[] = Array(60).fill('repeat-lose');
     const { source } = sourceOf({ ...QUIET, twice: [], countsTwice: false, troubles });
     expect((await fetched(source, 25)).window).toMatchObject({ verdict: 'mismatch' });
   });
 
-  it('as one page is made that overlaps the one before are not taken for duplicates of the API', async () => {
+  it('as one page overlaps the one before are not taken for duplicates of the API', async () => {
     const troubles: Trouble[] = Array(60).fill('overlap');
     const { source } = sourceOf({ ...QUIET, events: 35, twice: [], countsTwice: false, troubles });
     expect((await fetched(source, 35)).window.verdict).toBe('mismatch');
   });
 
-  it('whatever repeats, shifts, arrives or is lost: what is called complete holds exactly the ids that were counted', async () => {
+  it('a complete window has exactly the counted ids, for any repeated, shifted, arriving or lost records', async () => {
     let proven = 0;
     let withDuplicates = 0;
     await fc.assert(

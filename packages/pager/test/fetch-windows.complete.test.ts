@@ -93,7 +93,7 @@ test('all windows come once, complete, in order, with every event on disk, under
   expect(whole(results[0]).bodyBytes).toBe(whole(results[0]).pages.reduce((sum, page) => sum + page.bodyBytes, 0));
 });
 
-test('a last page that is full is followed by a recount, one that is not needs none', async () => {
+test('a full last page is followed by a recount, an incomplete one is not', async () => {
   const source = memorySource(spread(20), { pageSize: 10, maxResultWindow: 50 });
   await fetched(source, oneWindow(20));
   expect(source.calls).toMatchObject({ page: 2, count: 1 });
@@ -127,7 +127,7 @@ test.each([undefined, 100])(
   },
 );
 
-test('a recount that says zero in error does not make a window empty', async () => {
+test('a wrong recount of zero does not make a window empty', async () => {
   const source = memorySource(spread(30), { pageSize: 10, maxResultWindow: 50 });
   const { count } = source;
   const answers = [0];
@@ -136,7 +136,7 @@ test('a recount that says zero in error does not make a window empty', async () 
   expect(results).toMatchObject([{ verdict: 'complete', count: 30, recordCount: 30 }]);
 });
 
-test('an empty page that fails for good leaves the zero unconfirmed: a failed window', async () => {
+test('an empty page that finally fails leaves the zero unconfirmed: a failed window', async () => {
   const source = memorySource([], { pageSize: 10, maxResultWindow: 50 });
   source.page = async () => {
     throw new EdrlakeError('SERVER_ERROR', 'answered 500');
@@ -145,14 +145,14 @@ test('an empty page that fails for good leaves the zero unconfirmed: a failed wi
   expect(results).toMatchObject([{ verdict: 'failed', count: 0, error: { code: 'SERVER_ERROR' } }]);
 });
 
-test('a count that has shrunk to what was fetched is taken over once another walk agrees', async () => {
+test('a count that has shrunk to the fetched number is accepted once another attempt agrees', async () => {
   const source = memorySource(spread(17), { pageSize: 10, maxResultWindow: 50 });
   const { results, types } = await fetched(source, oneWindow(19));
   expect(results).toMatchObject([{ verdict: 'complete', count: 17, recordCount: 17 }]);
   expect(types.filter((type) => type === 'window-refetch')).toHaveLength(1);
 });
 
-test('more events than planned are fetched with a second try', async () => {
+test('more events than planned are fetched with a second attempt', async () => {
   const source = memorySource(spread(33), { pageSize: 10, maxResultWindow: 50 });
   const { results, seen } = await fetched(source, oneWindow(20));
   expect(results).toMatchObject([{ verdict: 'complete', count: 33, recordCount: 33, distinctIds: 33 }]);
@@ -163,7 +163,7 @@ test('more events than planned are fetched with a second try', async () => {
   expect(left.sort()).toEqual(['0-retry1.ndjson', '1-retry1.ndjson', '2-retry1.ndjson', '3-retry1.ndjson']);
 });
 
-test('an event that arrives between two pages, shifting all others, is found out and mended', async () => {
+test('an event that arrives between two pages, shifting all others, is noticed and corrected', async () => {
   const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
   const { page } = source;
   let arrived = false;
@@ -201,14 +201,14 @@ test('records without an id may repeat', async () => {
   expect(results).toMatchObject([{ verdict: 'complete', recordCount: 15, distinctIds: 10, withoutId: 5 }]);
 });
 
-test('what never adds up ends as a mismatch with every distinct record of all tries', async () => {
+test('a window that never adds up is a mismatch with every distinct record of all attempts', async () => {
   const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
   const { page } = source;
   let tries = 0;
   source.page = async (query, pageNumber, read, signal) => {
     if (pageNumber !== 1) return page(query, pageNumber, read, signal);
     source.calls.page++;
-    // Each try drops another event and delivers its neighbour twice.
+    // Each attempt drops another event and delivers its neighbour twice.
     const dropped = tries++;
     const events = [...source.matching(query).slice(10, 20)];
     events[dropped] = events[dropped + 1]!;
@@ -223,7 +223,7 @@ test('what never adds up ends as a mismatch with every distinct record of all tr
   expect((await readdir(join(directory, result.window.id))).length).toBe(result.pages.length);
 });
 
-test('a count the API contradicts for good keeps the last try only', async () => {
+test('a count that the API always contradicts keeps the last attempt only', async () => {
   const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
   source.count = async () => 26;
   const { results } = await fetched(source, oneWindow(26), { maxRefetches: 1 });
@@ -244,7 +244,7 @@ test('a window that has outgrown the result window is replaced by parts that til
   for (const [i, range] of ranges.slice(1).entries()) expect(range.startMs).toBe(ranges[i]?.endMs);
 });
 
-test('a source that pages less far than it says is asked for smaller windows', async () => {
+test('smaller windows are requested from a source that pages less far than it says', async () => {
   const source = memorySource(spread(48), { pageSize: 10, maxResultWindow: 50 });
   const { page } = source;
   source.page = async (query, pageNumber, read, signal) => {
@@ -266,7 +266,7 @@ test('a window that keeps growing past the limit fails after a bounded number of
   expect(results.every((result) => result.verdict === 'failed')).toBe(true);
 });
 
-test('pages of a killed run are used again when they are still what they were, and fetched when not', async () => {
+test('pages of a killed run are used again when they are unchanged, and fetched when not', async () => {
   const source = memorySource(spread(95), { pageSize: 10, maxResultWindow: 50 });
   const windows = await planOf(source);
   const journal = new Map<string, SpooledPage[]>();
@@ -297,7 +297,7 @@ test('pages of a killed run are used again when they are still what they were, a
   expect(new Set(await spooledIds(results)).size).toBe(95);
 });
 
-test('events that leave the window between two pages make the window be walked again, although the numbers agree', async () => {
+test('events that leave the window between two pages cause the window to be read again, although the numbers agree', async () => {
   const source = memorySource(spread(30), { pageSize: 10, maxResultWindow: 100 });
   const { page } = source;
   source.page = async (query, pageNumber, read, signal, way) => {

@@ -24,7 +24,7 @@ function spread(count: number, prefix = 'e', stepMs = 100): MemoryEvent[] {
   return Array.from({ length: count }, (_, i) => ({ atMs: START_MS + ((i * stepMs) % 100_000), id: `${prefix}${i}` }));
 }
 
-/** Ten events a page; windows of up to 40 where they are walked, of 20 where they are paged by number. */
+/** Ten events a page; windows of up to 40 with cursors, of 20 by page number. */
 function walked(events: readonly MemoryEvent[], maxWindowEvents = 40): MemorySource {
   return memorySource(events, { pageSize: 10, maxResultWindow: 20, maxWindowEvents });
 }
@@ -85,7 +85,7 @@ async function idsIn(window: FetchedWindow): Promise<string[]> {
   return texts.flatMap((text) => text.split('\n').slice(0, -1)).map((line) => (JSON.parse(line) as { id: string }).id);
 }
 
-/** Answers one walk's request otherwise, from the given one on. */
+/** Answers one request by cursor otherwise, from the given one on. */
 function answering(source: MemorySource, instead: (cursor: string | null, nth: number) => MemorySource['walk'] | null) {
   const { walk } = source;
   let nth = 0;
@@ -94,7 +94,7 @@ function answering(source: MemorySource, instead: (cursor: string | null, nth: n
   return walk;
 }
 
-test('windows are larger than paging reaches, each walked page by page, several at a time, for the requests planned', () =>
+test('windows are larger than paging by number reaches, several are read at a time, with the planned requests', () =>
   inDirectory(async (directory) => {
     const source = walked(spread(995));
     const plan = await planOf(source);
@@ -123,7 +123,7 @@ test.each([
     }),
 );
 
-test.each([null, ''])('no cursor (%j) behind a full page is an end, too', (next) =>
+test.each([null, ''])('no cursor (%j) after a full page is an end, too', (next) =>
   inDirectory(async (directory) => {
     const source = walked(spread(20));
     const walk = answering(source, (_, nth) =>
@@ -134,7 +134,7 @@ test.each([null, ''])('no cursor (%j) behind a full page is an end, too', (next)
   }),
 );
 
-test('pages that are not full in the middle of a walk do not end it', () =>
+test('incomplete pages in the middle of a window do not end it', () =>
   inDirectory(async (directory) => {
     const source = walked(spread(35));
     source.walk = async (query, cursor, read, signal) => {
@@ -154,7 +154,7 @@ test('pages that are not full in the middle of a walk do not end it', () =>
     expect(new Set(ids).size).toBe(35);
   }));
 
-test('a cursor that comes twice ends the walk: what is lacking makes a mismatch, after bounded tries', () =>
+test('a cursor that comes twice ends the attempt: missing records make a mismatch, after bounded attempts', () =>
   inDirectory(async (directory) => {
     const source = walked(spread(40));
     const stuck = cursorOf(source.events[9]!);
@@ -164,7 +164,7 @@ test('a cursor that comes twice ends the walk: what is lacking makes a mismatch,
     expect(source.calls).toMatchObject({ page: 4, count: 2 });
   }));
 
-test('a walk that never ends is ended', () =>
+test('a sequence of cursors that never ends is ended', () =>
   inDirectory(async (directory) => {
     const source = walked(spread(40));
     const walk = answering(source, (_, nth) => async (query, _cursor, read, signal) => ({
@@ -176,7 +176,7 @@ test('a walk that never ends is ended', () =>
     expect(source.calls.page).toBeLessThanOrEqual(2 * 7);
   }));
 
-test('a refused cursor begins the walk anew, a refused query ends everything', () =>
+test('a refused cursor begins the window again, a refused query ends everything', () =>
   inDirectory(async (directory) => {
     const source = walked(spread(40));
     const refuse: MemorySource['walk'] = async () => {
@@ -206,7 +206,7 @@ test.each([
   }),
 );
 
-test('stopped after any number of pages and resumed, the same comes out, and only pages in flight are asked for again', async () => {
+test('stopped after any number of pages and resumed, the result is the same, and only pages in flight are requested again', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
@@ -220,7 +220,7 @@ test('stopped after any number of pages and resumed, the same comes out, and onl
             const controller = new AbortController();
             let pages = 0;
             const onPage = async (page: SpooledPage) => {
-              // As a journal would bring it back.
+              // As a journal returns it.
               const kept = JSON.parse(JSON.stringify(page)) as SpooledPage;
               resume.set(page.windowId, [...(resume.get(page.windowId) ?? []), kept]);
               if (++pages === stopAfterPages) controller.abort(new EdrlakeError('INTERRUPTED', 'stopped'));
@@ -237,7 +237,7 @@ test('stopped after any number of pages and resumed, the same comes out, and onl
   );
 });
 
-test('whatever arrives, repeats or fails meanwhile: what is called complete has every event once', async () => {
+test('a complete window has every event once, for any arriving, repeated or failing pages', async () => {
   const kinds = ['none', 'none', 'none', 'arrive', 'repeat', 'fail', 'lost', 'back', 'end', 'empty'] as const;
   await fc.assert(
     fc.asyncProperty(
@@ -287,7 +287,7 @@ test('whatever arrives, repeats or fails meanwhile: what is called complete has 
   );
 });
 
-test('a page that is torn on disk is walked again from the page before, and what followed it as well', () =>
+test('a page that is torn on disk is fetched again from the page before, with the pages after it', () =>
   inDirectory(async (directory) => {
     const source = walked(spread(39));
     const first = await fetched(source, oneWindow(39), directory);
@@ -303,7 +303,7 @@ test('a page that is torn on disk is walked again from the page before, and what
     expect(asked).toEqual([9, 19, 29].map((nth) => cursorOf(source.events[nth]!)));
   }));
 
-test('pages of one way of walking are not taken for those of the other, nor are its windows', () =>
+test('pages and windows of one pagination are not taken for those of the other', () =>
   inDirectory(async (directory) => {
     const byCursor = walked(spread(39));
     const byNumber = memorySource(byCursor.events, { pageSize: 10, maxResultWindow: 20 });
@@ -327,7 +327,7 @@ test.each([40, undefined])(
     inDirectory(async (directory) => {
       const options = { pageSize: 10, maxResultWindow: 40, ...(maxWindowEvents && { maxWindowEvents }) };
       const source = memorySource(spread(35), options);
-      // The first run counts two that never come, so what it has at last is from its second try.
+      // The first run counts two that never come, so its last pages are from its second attempt.
       const first = await fetched({ ...source, count: async () => 37 }, oneWindow(37), directory, { maxRefetches: 1 });
       expect(first.results).toMatchObject([{ verdict: 'mismatch' }]);
       const resume = new Map([[first.pages[0]!.windowId, first.pages]]);

@@ -37,7 +37,7 @@ async function unfinishedFiles(): Promise<string[]> {
   return names.filter((name) => name.endsWith('.part'));
 }
 
-/** Fails page 1 of one window with the error, every time it is asked for. */
+/** Fails page 1 of one window with the error, at each request. */
 function failPageOf(windowNumber: number, error: EdrlakeError): void {
   const { page } = source;
   const { startMs } = windows[windowNumber]!.window.range;
@@ -54,7 +54,7 @@ function failPageOf(windowNumber: number, error: EdrlakeError): void {
   };
 }
 
-test('a page that fails for good fails its window, and all others come', async () => {
+test('a page that finally fails fails its window, and all others are fetched', async () => {
   failPageOf(2, new EdrlakeError('SERVER_ERROR', 'answered 500 after every retry'));
   const results: (FetchedWindow | FailedWindow)[] = [];
   for await (const result of fetchWindows(source, windows, options)) results.push(result);
@@ -65,7 +65,7 @@ test('a page that fails for good fails its window, and all others come', async (
   expect(await unfinishedFiles()).toEqual([]);
 });
 
-test('a broken body that the source gives up on fails its window', async () => {
+test('a broken body that the source no longer retries fails its window', async () => {
   const { page } = source;
   const { startMs } = windows[1]!.window.range;
   source.page = (query, pageNumber, read, signal) =>
@@ -111,20 +111,20 @@ test.each(['FILTER_REJECTED', 'QUERY_TOO_LONG'] as const)(
   },
 );
 
-/** Lets the first window through, which an earlier fault would fail. */
+/** Leaves the first window alone, which an earlier fault would fail. */
 function laterOnly(page: MemorySource['page']): MemorySource['page'] {
   const { startMs } = windows[0]!.window.range;
   const whole = memorySource(source.events, { pageSize: 10, maxResultWindow: 40 });
   return (query, ...rest) => (query.range.startMs === startMs ? whole : { page }).page(query, ...rest);
 }
 
-test('what came whole before a fatal error is handed on before it is thrown', async () => {
+test('complete windows before a fatal error are yielded before it is thrown', async () => {
   const last = windows.length - 1;
   failPageOf(last, new EdrlakeError('ACCESS_DENIED', 'no'));
   const whole: string[] = [];
   const consume = async () => {
     for await (const { window } of fetchWindows(source, windows, { ...options, concurrency: 1 })) {
-      // The consumer is slow: by now everything has been asked for.
+      // The consumer is slow: by now everything has been requested.
       while (seen.filter(({ type }) => type === 'window').length < last) await new Promise(setImmediate);
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
       whole.push(window.id);
@@ -155,7 +155,7 @@ test('a spool that cannot be written ends everything', async () => {
     for await (const _ of fetchWindows(source, windows, { ...options, spoolDirectory }));
   };
   await expect(consume('/dev/null/spool')).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE', disposition: 'stop' });
-  // Later than at the start: something stands where a window's directory belongs.
+  // Later than at the start: a file is in the place of a window's directory.
   await writeFile(join(directory, windows[3]!.window.id), '');
   await expect(consume(directory)).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE' });
   expect(source.pagesInFlight).toBe(0);

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-/** One millisecond that only values divide: 40 agents of 5 events each, and some events elsewhere. */
+/** One millisecond that only values divide: 40 agents with 5 events each, and some events elsewhere. */
 function busyInstant(): MemorySource {
   const burst: MemoryEvent[] = Array.from({ length: 200 }, (_, i) => ({
     atMs: START_MS + 500,
@@ -57,13 +57,13 @@ async function fetchAll(source: MemorySource) {
   return { proven, failed };
 }
 
-it('a list of values that the gateway finds too long is asked for in shorter ones', async () => {
+it('a list of values that the gateway finds too long is divided into shorter ones', async () => {
   const source = busyInstant();
   refuseLongerThan(source, 'in', 5);
   expect(await fetchAll(source)).toEqual({ proven: 210, failed: [] });
 });
 
-it('a list that cannot be shortened fails its window and says what to do; the rest comes', async () => {
+it('a list that cannot be shortened fails its window and says what to do; the rest is fetched', async () => {
   const source = busyInstant();
   refuseLongerThan(source, 'not-in', 5);
   const { proven, failed } = await fetchAll(source);

@@ -41,7 +41,7 @@ async function inDirectory<T>(use: (directory: string) => Promise<T>): Promise<T
   }
 }
 
-test('stopped after any number of pages and resumed, the same comes out, and only pages in flight are asked for again', async () => {
+test('stopped after any number of pages and resumed, the result is the same, and only pages in flight are requested again', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 4 }),
@@ -82,7 +82,7 @@ test('stopped after any number of pages and resumed, the same comes out, and onl
   );
 });
 
-test('whatever arrives, repeats, changes order or fails meanwhile: what is called complete has every event once', async () => {
+test('a complete window has every event once, for any arriving, repeated, reordered or failing pages', async () => {
   const trouble = fc.array(fc.constantFrom('none', 'none', 'arrive', 'repeat', 'reverse', 'fail', 'refuse'), {
     maxLength: 25,
   });

@@ -9,7 +9,7 @@ import type {
   ValueCount,
 } from '@edrlake/core';
 
-/** One event of a source that lives in memory. */
+/** One event of a source in memory. */
 export interface MemoryEvent {
   readonly atMs: number;
   readonly id?: string | null;
@@ -22,13 +22,13 @@ export interface MemorySourceOptions {
   readonly maxResultWindow: number;
   /** Default true. */
   readonly histogram?: boolean;
-  /** The API gives no more events a page than this. Default: what is asked for. */
+  /** The API gives no more events a page than this. Default: the requested number. */
   readonly pageSizeCap?: number;
-  /** Walk windows of up to this number of events by cursors. Default: pages by number. */
+  /** Windows of up to this number of events by cursors. Default: pages by number. */
   readonly maxWindowEvents?: number;
 }
 
-/** An API in memory: it stands where the network ends. Tests change `events` and replace single methods of it. */
+/** An API in memory, in place of the network. Tests change `events` and replace single methods. */
 export interface MemorySource extends EventSource {
   /** Replace it to let data change between requests. Sorted by time on use. */
   events: readonly MemoryEvent[];
@@ -38,11 +38,11 @@ export interface MemorySource extends EventSource {
   pagesInFlight: number;
   mostPagesInFlight: number;
   matching(query: EventQuery): readonly MemoryEvent[];
-  /** What `cursor.page` calls. */
+  /** The function behind `cursor.page`. */
   walk: CursorWalk['page'];
 }
 
-/** A cursor names the event it stands behind. */
+/** A cursor names the event before its position. */
 export function cursorOf({ atMs, id }: MemoryEvent): string {
   return JSON.stringify([atMs, id ?? null]);
 }
@@ -135,7 +135,7 @@ function orderedBy(events: readonly MemoryEvent[], { reversed }: Pagination): re
   return reversed ? [...events].reverse() : events;
 }
 
-/** A page as the network would bring it: in pieces, not all at once. */
+/** A page as the network delivers it: in pieces, not at once. */
 export async function* bodyOf(events: readonly MemoryEvent[], signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const body = Buffer.from(JSON.stringify(events));
   for (let from = 0; from < body.length; from += 1_000) {

@@ -11,7 +11,7 @@ import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './mem
 
 const RANGE = { startMs: 1_597_622_400_000, endMs: 1_597_622_400_000 + 20_000 };
 
-/** Quiet stretches, spread events and bursts of one millisecond, which leave empty stretches on both sides. */
+/** Quiet times, spread events and bursts of one millisecond, which leave empty ranges on both sides. */
 const events = fc
   .array(
     fc.record({
@@ -51,7 +51,7 @@ function wrongNumber(right: number, lie: Lie, by: number): number {
   return lie === 'zero' ? 0 : Math.max(0, right - by);
 }
 
-/** Numbers of several stretches or values, one of them wrong, or none at all. */
+/** Numbers of several ranges or values, one of them wrong, or none at all. */
 function wrongList<T extends { readonly count: number }>(right: readonly T[], lie: Lie, by: number): readonly T[] {
   if (lie === 'zero') return [];
   if (lie === 'first missing') return right.slice(1);
@@ -106,7 +106,7 @@ async function inDirectory<T>(use: (directory: string) => Promise<T>): Promise<T
   }
 }
 
-test('whatever one answer is wrong, what is called complete holds every event of its window', async () => {
+test('a complete window has every event, if any one answer is wrong', async () => {
   const signal = new AbortController().signal;
   const emit = () => undefined;
   await fc.assert(
@@ -122,7 +122,7 @@ test('whatever one answer is wrong, what is called complete holds every event of
           const truth = memorySource(all, { ...size, histogram });
           const source = lyingOnce(truth, nth, lie, by);
           const request = { axis: 'event', range: RANGE, scope: NO_FILTER } as const;
-          // A plan may give up: then nothing is claimed.
+          // A plan may fail: then nothing is claimed.
           const plan = await planWindows(source, request, { signal, emit }).catch(() => null);
           if (plan === null) return;
           const empty: PlannedWindow[] = plan.emptyWindows.map((window) => ({ window, count: 0 }));

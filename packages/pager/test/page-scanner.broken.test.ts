@@ -49,7 +49,7 @@ test.each([
   });
 });
 
-test('an empty body and an empty array hold no records', async () => {
+test('an empty body and an empty array have no records', async () => {
   expect(await scanned(chunksOf())).toMatchObject({ recordCount: 0, writtenBytes: 0, crc32: '00000000', ids: [] });
   expect(await scanned(chunksOf(' [ ] \n'))).toMatchObject({ recordCount: 0, text: '' });
 });
@@ -60,7 +60,7 @@ test('a byte order mark is skipped, in one piece or three', async () => {
   expect((await scanned(chunksOf(...mark.map((byte) => Uint8Array.of(byte)), '[{"id":1}]'))).ids).toEqual(['1']);
 });
 
-test('half a surrogate pair becomes the replacement character, wherever the chunk ends', async () => {
+test('an unpaired surrogate becomes the replacement character, at any end of a chunk', async () => {
   const body = '[{"id":"a\\ud800b","x":"\\udc00\\ud800\\ud83d\\ude00\\ud83d\\n\\ud83d"}]';
   const wanted = '{"id":"a\\ufffdb","x":"\\ufffd\\ufffd\\ud83d\\ude00\\ufffd\\n\\ufffd"}\n';
   for (let place = 0; place <= body.length; place++) {
@@ -70,7 +70,7 @@ test('half a surrogate pair becomes the replacement character, wherever the chun
   }
 });
 
-test('the first id field that holds something is the identity, whatever the order and the escapes', async () => {
+test('the first id field with a value is the identity, in any order and with any escapes', async () => {
   const body =
     '[{"eventId":"E","id":"I"},{"eventId":"E","id":" "},{"id":null,"eventId":7},{"\\u0069d":"x"},{"id":"a\\/b"},{"id":{"id":"deep"}},{"id":[]},{"x":{"id":"deep"}},{"id":true},{"id":1e2},{"id":100.0},{"id":-0}]';
   expect((await scanned(chunksOf(body))).ids).toEqual([
@@ -111,7 +111,7 @@ test('a page of many megabytes streams through in pieces', async () => {
   expect(largest).toBeLessThanOrEqual(262_144);
 });
 
-test('the chunks of the body are left as they were', async () => {
+test('the chunks of the body are not changed', async () => {
   const chunk = Buffer.from('[\n{\n"id":\r\n1\n}\n]');
   const before = Buffer.from(chunk);
   await scanned(

@@ -18,7 +18,7 @@ async function scanned(body: Buffer, { chunkBytes = 65_536, maxRecordBytes = MAX
   return { ...(await scanPage(inChunks(body, chunkBytes), { known, maxRecordBytes, write })), longest };
 }
 
-test('a large record within the limit is taken, whatever follows it', async () => {
+test('a large record within the limit is accepted, with any bytes after it', async () => {
   for (const megabytes of [5, 8, 9, 12, 14]) {
     const large = `{"id":"${'x'.repeat(megabytes * 1_048_576)}"}`;
     const small = `,{"id":"${'y'.repeat(1_000)}"}`.repeat(12_000);
@@ -28,18 +28,18 @@ test('a large record within the limit is taken, whatever follows it', async () =
 
 test.each([
   ['plain', (fill: number) => `{"id":"${'x'.repeat(fill)}"}`, 9],
-  ['odd', (fill: number) => `{"no":"${'x'.repeat(fill)}"}`, 9 + 4 + '{"#odd":""}'.length],
+  ['irregular', (fill: number) => `{"no":"${'x'.repeat(fill)}"}`, 9 + 4 + '{"#odd":""}'.length],
   ['with extra', (fill: number) => `{"id":"1","x":"${'x'.repeat(fill)}"}`, 0],
 ])('the line of a record that is %s may be as long as the limit, and no longer', async (which, recordOf, around) => {
   const limit = 300_000;
-  // Of what no column takes there are two copies, each with its name and quotes.
+  // Members that no column takes are in the line twice, each with its name and quotes.
   const fill = which === 'with extra' ? (limit - '{"id":"1","x":"","#extra":{"x":""}}'.length - 1) / 2 : limit - around;
   const body = (length: number) => Buffer.from(`[${recordOf(length)},{"id":"2"}]`);
   for (const chunkBytes of [1_000, 300_000, 1_000_000]) {
     const { longest } = await scanned(body(Math.floor(fill)), { chunkBytes, maxRecordBytes: limit });
     expect(limit - longest).toBeLessThan(2);
     const over = await scanned(body(Math.floor(fill) + 1), { chunkBytes, maxRecordBytes: limit });
-    // What stands twice in a line stands once in an odd one.
+    // Bytes that are in a line twice are in an irregular one once.
     const isTaken = which === 'with extra';
     expect(over).toMatchObject({ recordCount: 2, brokenRecords: isTaken ? 0 : 1, ids: [isTaken ? '1' : null, '2'] });
     expect(over.longest).toBeLessThanOrEqual(limit);

@@ -21,7 +21,7 @@ async function scanned(chunks: readonly Uint8Array[], idFields = ID_FIELDS, maxR
   return { ...result, text: Buffer.concat(written).toString('utf8') };
 }
 
-/** Cuts at arbitrary places, also inside characters, escapes and literals. */
+/** Divides at arbitrary places, also inside characters, escapes and literals. */
 function cut(bytes: Buffer, places: readonly number[]): Uint8Array[] {
   const cuts = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
   return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
@@ -80,7 +80,7 @@ function escapedJson(json: string): string {
   return json.replace(/[^ -~\n\t]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-test('any array of objects, laid out and cut anyhow, comes out record by record', async () => {
+test('any array of objects, with any white space and chunks, is read record by record', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(record, { maxLength: 8 }),
@@ -106,7 +106,7 @@ test('any array of objects, laid out and cut anyhow, comes out record by record'
   );
 });
 
-test('byte by byte gives the same as at once', async () => {
+test('byte by byte has the same result as at once', async () => {
   const body = Buffer.from(
     '[ {"id":"\\u0041\\ud83d\\ude00","n":-1.5e+3,"ok":[true,false,null,{}]} ,\n{"eventId":12,"p":"C:\\\\x"}]\n',
   );
@@ -117,7 +117,7 @@ test('byte by byte gives the same as at once', async () => {
   expect(whole.text.split('\n')[1]).toBe('{"eventId":12,"p":"C:\\\\x"}');
 });
 
-test('every proper prefix of an array is broken, and so is every array with a byte too many', async () => {
+test('every proper prefix of an array is broken, and so is every array with one more byte', async () => {
   const body = Buffer.from('[{"id":"a\\u00e9","n":[1,{"x":null}],"t":true},{"id":2}]');
   for (let length = 1; length < body.length; length++) {
     await expect(scanned([body.subarray(0, length)])).rejects.toMatchObject({
@@ -130,7 +130,7 @@ test('every proper prefix of an array is broken, and so is every array with a by
   }
 });
 
-test('what JSON.parse refuses is refused, as a whole or as the one record that it spoils', async () => {
+test('text that JSON.parse refuses is refused, as a whole or as the one damaged record', async () => {
   const first = '{"id":"a\\u00e9","n":[1.5,-2e3,{"x":null}],"t":true}';
   const body = `[${first},{"id":2}]`;
   let spoilt = 0;

@@ -42,7 +42,7 @@ interface Rejected {
   readonly record: unknown;
 }
 
-/** What a line says of a record that could not be read; null where it could. */
+/** The reject in a line; null where the record could be read. */
 function rejected(line: string | undefined): Rejected | null {
   const { [SPOOL_MEMBERS.irregular]: text } = JSON.parse(line ?? '{}') as Record<string, unknown>;
   if (typeof text !== 'string' || !text.startsWith(SPOOL_BROKEN)) return null;
@@ -85,7 +85,7 @@ test.each([
   }
 });
 
-test('of a damaged record only whole single members that come once are read, also inside a wrapper', async () => {
+test('only complete single members that come once are read from a damaged record, also inside a wrapper', async () => {
   const read = async (record: Buffer) => {
     const { lines, ids } = await scanned(bytesOf('[', [...record], ']'));
     return [rejected(lines[0])?.fields, ids[0]];
@@ -116,7 +116,7 @@ test('a record above the limit is a reject of which the beginning, the size and 
   }
 });
 
-test('a record of a hundred megabytes is passed over in little memory', async () => {
+test('a record of a hundred megabytes is skipped in little memory', async () => {
   const chunk = Buffer.from(`"n":"${'x'.repeat(1_048_569)}",`);
   async function* body() {
     yield Buffer.from('[{"id":"x",');
@@ -158,7 +158,7 @@ const record = fc
   .record({ title: text, path: text, other: fc.oneof(text, fc.constant('[1,{"x":[]}]'), fc.constant('-1.5e3')) })
   .map(({ title, path, other }) => `"time":${TIME},"title":${title},"file":{"path":${path}},"other":${other}`);
 
-/** Places inside of strings. */
+/** Positions inside of strings. */
 function insideStrings(bytes: Buffer): number[] {
   const places: number[] = [];
   let isInside = false;

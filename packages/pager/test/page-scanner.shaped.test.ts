@@ -45,7 +45,7 @@ const SHAPE: RecordShape = {
 };
 const ID_FIELDS = ['id', 'eventId'];
 
-/** A record as it is delivered, and what its id fields hold, in the order of the fields. */
+/** A delivered record, and the values of its id fields, in the order of the fields. */
 interface Delivered {
   readonly text: string;
   readonly id: string | null;
@@ -191,7 +191,7 @@ function bodyOf(records: readonly Delivered[]): Buffer {
   return Buffer.from(`[${records.map(({ text }) => text).join(',\n')}]`);
 }
 
-/** Cuts at arbitrary places, also inside characters, escapes and literals. */
+/** Divides at arbitrary places, also inside characters, escapes and literals. */
 function cut(bytes: Buffer, places: readonly number[]): Uint8Array[] {
   const cuts = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
   return [0, ...cuts].map((from, i) => bytes.subarray(from, cuts[i] ?? bytes.length));
@@ -202,10 +202,10 @@ const singly = (bytes: Buffer) => [...bytes].map((byte) => Uint8Array.of(byte));
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Text as UTF-8 can hold it. */
+/** Text that UTF-8 can represent. */
 const withoutHalves = (text: string) => Buffer.from(text).toString();
 
-/** A JSON value without halves of surrogate pairs. */
+/** A JSON value without unpaired surrogates. */
 function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return withoutHalves(value);
   if (Array.isArray(value)) return value.map(wellFormed);
@@ -215,7 +215,7 @@ function wellFormed(value: unknown): unknown {
 
 const isBlank = (value: unknown) => typeof value === 'string' && /^[ \t\n\v\f\r]*$/.test(value);
 
-/** A blank text is left in the line under a name that no column reads. */
+/** A blank text stays in the line under a name that no column reads. */
 function hide(line: Record<string, unknown>, name: string): void {
   line[`#${name.slice(1)}`] = line[name];
   delete line[name];
@@ -227,7 +227,10 @@ function said(kind: ShapeMember['kind'], value: unknown): unknown {
   return kind === 'path' && typeof value === 'string' ? normalPath(value) : value;
 }
 
-/** What the line of a plain record has to say: single values without brackets, blank text hidden, and what no column takes once more. */
+/**
+ * The expected line of a plain record: single values without brackets, blank text hidden, and members without a column
+ * once more.
+ */
 function plainOf(
   fields: Fields,
   members: readonly ShapeMember[],
@@ -264,12 +267,12 @@ function withExtra({ line, extra }: { line: Fields; extra: Fields }): Fields {
   return Object.keys(extra).length === 0 ? line : { ...line, [SPOOL_MEMBERS.extra]: extra };
 }
 
-/** Whether the line says what was delivered. */
+/** Checks that the line has the delivered content. */
 function expectSaid(line: string, delivered: string): void {
   const found = JSON.parse(line) as Fields;
   const value = wellFormed(JSON.parse(delivered));
-  const odd = found[SPOOL_MEMBERS.irregular];
-  if (odd !== undefined) expect(JSON.parse(odd as string)).toEqual(value);
+  const irregular = found[SPOOL_MEMBERS.irregular];
+  if (irregular !== undefined) expect(JSON.parse(irregular as string)).toEqual(value);
   else expect(found).toEqual(withExtra(plainOf(value as Fields, SHAPE.members, true)));
 }
 
@@ -281,7 +284,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-test('lines say what was delivered, with the ids that it has, however the body is cut', async () => {
+test('lines have the delivered content and ids, for any chunks of the body', async () => {
   let plain = 0;
   await fc.assert(
     fc.asyncProperty(page, fc.array(fc.nat(), { maxLength: 9 }), async (records, places) => {
@@ -291,10 +294,10 @@ test('lines say what was delivered, with the ids that it has, however the body i
       expect(lines.length).toBe(records.length);
       for (const [n, { text }] of records.entries()) expectSaid(lines[n] as string, text);
       expect(whole.ids).toEqual(records.map(({ id }) => id));
-      expect(whole.oddRecords).toBe(lines.filter((line) => line.startsWith('{"#odd":"')).length);
+      expect(whole.irregularRecords).toBe(lines.filter((line) => line.startsWith('{"#odd":"')).length);
       expect(await scanned(cut(body, places), known())).toEqual(whole);
       expect(await scanned(singly(body), known())).toEqual(whole);
-      plain += records.length - whole.oddRecords;
+      plain += records.length - whole.irregularRecords;
     }),
     { numRuns: 250 },
   );
@@ -314,8 +317,8 @@ test.each([
   ['two paths for one column', '"image":"/a//b","program":"/a/b/"', '"image":"/a/b" ,"program":"/a/b" '],
   ['half of a surrogate pair', '"path":"/\\ud800//"', '"path":"/\ufffd"     '],
 ])('%s is normal in its line', async (_which, delivered, line) => {
-  const { text, oddRecords } = await scanned([Buffer.from(`[${WITH_PATH(delivered)}]`)], known());
-  expect({ text, oddRecords }).toEqual({ text: `${WITH_PATH(line)}\n`, oddRecords: 0 });
+  const { text, irregularRecords } = await scanned([Buffer.from(`[${WITH_PATH(delivered)}]`)], known());
+  expect({ text, irregularRecords }).toEqual({ text: `${WITH_PATH(line)}\n`, irregularRecords: 0 });
 });
 
 test.each([
@@ -326,8 +329,8 @@ test.each([
   ['a path of another form in brackets with others', '"path":["/usr//bin","/"]'],
   ['two paths that differ', '"image":"/usr//bin","program":"/usr"'],
 ])('%s is left in a record that does not fit', async (_which, delivered) => {
-  const { text, oddRecords } = await scanned([Buffer.from(`[${WITH_PATH(delivered)}]`)], known());
-  expect(oddRecords).toBe(1);
+  const { text, irregularRecords } = await scanned([Buffer.from(`[${WITH_PATH(delivered)}]`)], known());
+  expect(irregularRecords).toBe(1);
   expect(JSON.parse(text)).toEqual({ '#odd': WITH_PATH(delivered) });
 });
 
@@ -341,14 +344,14 @@ test('a path in a record that cannot be read is kept as it was delivered', async
       known(),
     );
     expect(brokenRecords).toBe(1);
-    const { [SPOOL_MEMBERS.irregular]: odd } = JSON.parse(text) as { [SPOOL_MEMBERS.irregular]: string };
-    return (JSON.parse(odd.slice(SPOOL_BROKEN.length)) as { record: unknown }).record;
+    const { [SPOOL_MEMBERS.irregular]: line } = JSON.parse(text) as { [SPOOL_MEMBERS.irregular]: string };
+    return (JSON.parse(line.slice(SPOOL_BROKEN.length)) as { record: unknown }).record;
   };
   expect(await recordOf(misspelt)).toBe(misspelt.toString());
   expect(await recordOf(notUtf8)).toMatchObject({ '#base64': notUtf8.toString('base64') });
 });
 
-test('two pages that are scanned at the same time come out as one after the other', async () => {
+test('two pages that are scanned at the same time have the same result as one after the other', async () => {
   await fc.assert(
     fc.asyncProperty(page, page, fc.integer({ min: 1, max: 40 }), async (one, other, stride) => {
       const bodies = [bodyOf(one), bodyOf(other)];

@@ -26,7 +26,7 @@ async function scanned(text: string, chunkBytes = 65_536) {
     write: async (bytes) => void written.push(Buffer.from(bytes)),
   });
   const lines = Buffer.concat(written).toString().split('\n').slice(0, -1);
-  return { lines, ids: result.ids, odd: result.oddRecords };
+  return { lines, ids: result.ids, irregular: result.irregularRecords };
 }
 
 const list = `[{"id":"a","time":${TIME}},{"id":"b","time":${TIME},"new":1}]`;
@@ -40,13 +40,13 @@ test.each([
   `{"id":"a","time":${TIME}}\n{"id":"b","time":${TIME},"new":1}\n`,
   `{"id":"a","time":${TIME}}\r\n{"id":"b","time":${TIME},"new":1}`,
   `{"count":2,"next":{"a":["]"]},"events":${list},"searchAfterValues":[1,"x}"],"took":null}`,
-])('the list of records may lie in an object, whatever stands beside it: %s', async (body) => {
+])('the list of records may be in an object, with any other members: %s', async (body) => {
   const bare = await scanned(list);
   expect(bare.ids).toEqual(['a', 'b']);
   for (const chunkBytes of [1, 5, 10_000]) expect(await scanned(body, chunkBytes)).toEqual(bare);
 });
 
-test('a single record that stands where a list belongs is a page of one', async () => {
+test('a single record in the place of a list is a page of one', async () => {
   expect((await scanned(`{"id":"a","time":${TIME}}`, 3)).ids).toEqual(['a']);
 });
 
@@ -62,11 +62,11 @@ test.each([
   for (const chunkBytes of [4, 10_000]) await expect(scanned(body, chunkBytes)).rejects.toThrow(found);
 });
 
-test('an empty list in an object holds no records', async () => {
-  expect(await scanned('{"data":[],"total":0}')).toEqual({ lines: [], ids: [], odd: 0 });
+test('an empty list in an object has no records', async () => {
+  expect(await scanned('{"data":[],"total":0}')).toEqual({ lines: [], ids: [], irregular: 0 });
 });
 
-test('what stands beside the list may be large, but not endless', async () => {
+test('members next to the list may be large, but not endless', async () => {
   expect((await scanned(`{"note":"${'x'.repeat(1_000_000)}","data":${list}}`)).ids).toEqual(['a', 'b']);
   await expect(scanned(`{"note":"${'x'.repeat(17_000_000)}","data":${list}}`)).rejects.toMatchObject({
     code: 'BODY_BROKEN',
@@ -97,7 +97,7 @@ test.each([
 ])('a record in a wrapper is read as if it came without: %s', async (record, id, line) => {
   const result = await scanned(`[${record},{"id":"b","time":${TIME}}]`, 7);
   expect(result.ids).toEqual([id, 'b']);
-  expect(result.odd).toBe(0);
+  expect(result.irregular).toBe(0);
   expect(JSON.parse(result.lines[0] ?? '')).toEqual(line);
 });
 
@@ -108,11 +108,11 @@ test.each([
   ['a list', `{"data":[{"id":"a","time":${TIME}}]}`],
 ])('an object with %s is no wrapper: it stays as it came', async (_what, record) => {
   const result = await scanned(`[${record}]`);
-  expect(result).toMatchObject({ ids: [null], odd: 1 });
+  expect(result).toMatchObject({ ids: [null], irregular: 1 });
   expect(JSON.parse(result.lines[0] ?? '')).toEqual({ [SPOOL_MEMBERS.irregular]: record });
 });
 
-test('wrapped or not, in an object or not, cut anyhow: the same records with the same ids', async () => {
+test('wrapped or not, in an object or not, in any chunks: the same records with the same ids', async () => {
   const text = fc.string({ unit: 'grapheme', maxLength: 9 });
   const record = fc.record({ title: text, other: fc.jsonValue({ maxDepth: 2 }) });
   await fc.assert(
@@ -126,7 +126,7 @@ test('wrapped or not, in an object or not, cut anyhow: the same records with the
       for (const body of [`[${wrapped.join(' ,')}]`, `{"a":1,"items":[${wrapped.join(',')}]}`]) {
         const result = await scanned(body, chunkBytes);
         expect(result.lines.map((line) => line.trimEnd())).toEqual(bare.lines);
-        expect([result.ids, result.odd]).toEqual([bare.ids, bare.odd]);
+        expect([result.ids, result.irregular]).toEqual([bare.ids, bare.irregular]);
       }
     }),
     { numRuns: 150 },

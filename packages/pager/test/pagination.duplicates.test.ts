@@ -1,5 +1,5 @@
-// When two walks prove that a listing holds every event, some of them twice: equal listings whose pages end elsewhere, a walk
-// whose end was seen, and one count after both.
+// When two attempts prove that a listing has every event, some of them twice: equal listings with other page
+// boundaries, an attempt with a visible end, and one count after both.
 import type { SpooledPage } from '@edrlake/core';
 import { expect, it } from 'vitest';
 import { type PageWalk, provenDuplicates } from '../src/fetch/pagination.ts';

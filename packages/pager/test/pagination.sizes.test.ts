@@ -57,7 +57,7 @@ function refuseAbove(source: MemorySource, most: number, largestPageSize?: numbe
   };
 }
 
-describe('an API that gives smaller pages than it is asked for, in silence', () => {
+describe('an API that gives smaller pages than requested, without saying so', () => {
   it.each([
     ['half of them', 50],
     ['a number that does not divide the window', 30],
@@ -74,16 +74,16 @@ describe('an API that gives smaller pages than it is asked for, in silence', () 
     expect(found.sizes).toEqual([{ type: 'page-size', asked: 100, given: pageSizeCap }]);
     expect(recorded).toEqual([pageSizeCap]);
     expect(source.pageSize).toBe(pageSizeCap);
-    // Two windows at most are walked in vain before it is known.
+    // At most two windows are read without use before it is known.
     expect(source.calls.page).toBeLessThanOrEqual(Math.ceil(2_495 / pageSizeCap) + 3 + 3 * 10 + 10);
   });
 
-  it('is noticed in a window of a single page, once the page came short twice', async () => {
+  it('is noticed in a window of a single page, once the page was short twice', async () => {
     const source = memorySource(spread(80), { pageSize: 100, maxResultWindow: 1_000, pageSizeCap: 50 });
     expect(await fetchAll(source)).toMatchObject({ proven: 80, sizes: [{ given: 50 }] });
   });
 
-  it('whose offset counts pages of the size asked for is understood as well', async () => {
+  it('whose offset counts pages of the requested size is handled as well', async () => {
     const source = memorySource(spread(250), { pageSize: 100, maxResultWindow: 1_000 });
     source.page = async (query, pageNumber, read, signal, way) => {
       const asked = way?.pageSize ?? 100;
@@ -93,12 +93,12 @@ describe('an API that gives smaller pages than it is asked for, in silence', () 
     expect(await fetchAll(source)).toMatchObject({ proven: 250, sizes: [{ given: 50 }] });
   });
 
-  it.each([1, 2, 4])('is believed after a second walk where it gives %i of 100', async (pageSizeCap) => {
+  it.each([1, 2, 4])('is accepted after a second attempt where it gives %i of 100', async (pageSizeCap) => {
     const source = memorySource(spread(350), { pageSize: 100, maxResultWindow: 1_000, pageSizeCap });
     expect(await fetchAll(source)).toMatchObject({ proven: 350, sizes: [{ given: pageSizeCap }] });
   });
 
-  it('differently short each, but alike in two walks, is asked for the smallest', async () => {
+  it('with pages of different sizes, equal in two attempts, gets requests of the smallest size', async () => {
     const source = memorySource(spread(350), { pageSize: 100, maxResultWindow: 1_000 });
     source.page = async (query, pageNumber, read, signal, way) => {
       const asked = way?.pageSize ?? 100;
@@ -108,12 +108,12 @@ describe('an API that gives smaller pages than it is asked for, in silence', () 
     expect(await fetchAll(source)).toMatchObject({ proven: 350, sizes: [{ given: 40 }] });
   });
 
-  it.each([1, 3])('is walked by cursors where it gives %i of 100', async (pageSizeCap) => {
+  it.each([1, 3])('is read by cursors where it gives %i of 100', async (pageSizeCap) => {
     const walked = { pageSize: 100, maxResultWindow: 1_000, maxWindowEvents: 1_000, pageSizeCap };
     expect(await fetchAll(memorySource(spread(150), walked))).toMatchObject({ proven: 150 });
   });
 
-  it('is walked by cursors without a second walk', async () => {
+  it('is read by cursors without a second attempt', async () => {
     const source = memorySource(spread(950), {
       pageSize: 100,
       maxResultWindow: 1_000,
@@ -146,13 +146,13 @@ describe('an API that gives smaller pages than it is asked for, in silence', () 
 });
 
 describe('an API that refuses a page size', () => {
-  it('is asked for what it names', async () => {
+  it('gets requests of the size that it names', async () => {
     const source = memorySource(spread(2_495), { pageSize: 1_000, maxResultWindow: 2_000 });
     refuseAbove(source, 300, 300);
     expect(await fetchAll(source)).toMatchObject({ failed: [], proven: 2_495, sizes: [{ asked: 1_000, given: 300 }] });
   });
 
-  it('and names none is asked for less and less', async () => {
+  it('and names none gets smaller and smaller requests', async () => {
     const source = memorySource(spread(500), { pageSize: 1_000, maxResultWindow: 2_000 });
     refuseAbove(source, 150);
     const { proven, sizes } = await fetchAll(source);
@@ -160,7 +160,7 @@ describe('an API that refuses a page size', () => {
     expect(sizes.map(({ given }) => given)).toEqual([500, 200, 100]);
   });
 
-  it('whatever it is, ends the run', async () => {
+  it('of any kind, ends the run', async () => {
     const source = memorySource(spread(500), { pageSize: 1_000, maxResultWindow: 2_000 });
     refuseAbove(source, 0);
     await expect(fetchAll(source)).rejects.toMatchObject({ code: 'PAGE_SIZE_REFUSED' });
@@ -193,6 +193,6 @@ it.each([
   expect(Math.ceil(count / other) * other).toBeLessThanOrEqual(10_000);
 });
 
-it('pages of a single event end nowhere else', () => {
+it('pages of a single event have no other boundaries', () => {
   expect(alternativePagination({ pageSize: 1, reversed: false }, 5, 10_000)).toBe(null);
 });

@@ -59,7 +59,7 @@ function expectExact(result: WindowPlan, source: MemorySource): void {
   expectTiled(result);
 }
 
-/** Ranges touch without overlap; windows of the same range are told apart by cuts that exclude each other. */
+/** Ranges touch without overlap; windows of the same range differ in filters that exclude each other. */
 function expectTiled(result: WindowPlan): void {
   const queries: EventQuery[] = [...result.windows.map(({ window }) => window), ...result.emptyWindows];
   queries.sort((a, b) => a.range.startMs - b.range.startMs);
@@ -110,7 +110,7 @@ const lies: Record<string, Lie> = {
   'an empty answer': () => [],
 };
 
-test.each(Object.entries(lies))('a histogram with %s is not believed', async (_name, lie) => {
+test.each(Object.entries(lies))('a histogram with %s is not used', async (_name, lie) => {
   await fc.assert(
     fc.asyncProperty(events, sizes, async (all, size) => {
       const honest = memorySource(all, size);

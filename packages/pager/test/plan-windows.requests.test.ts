@@ -67,7 +67,7 @@ test('days with 60 % of their events in five minutes need at most 10 % more with
   expect(await requestRatio(events(150_000, 1, burstDay), DAY, true)).toBeLessThanOrEqual(1.1);
 });
 
-test('what fits into one window costs one count, however long the range', async () => {
+test('a range that fits into one window costs one count, at any length', async () => {
   const source = memorySource(events(9_999, 7, smoothDay), { pageSize: 1_000, maxResultWindow: 10_000 });
   const plan = await planWindows(
     source,
@@ -79,7 +79,7 @@ test('what fits into one window costs one count, however long the range', async 
   expect(plan.windows).toHaveLength(1);
 });
 
-test('what the caller has just counted is not counted again, and a zero takes one page to confirm', async () => {
+test('a count of the caller is not requested again, and a zero takes one page to confirm', async () => {
   const source = memorySource(events(500, 7, smoothDay), { pageSize: 1_000, maxResultWindow: 10_000 });
   const planFor = (counted: number) =>
     planWindows(

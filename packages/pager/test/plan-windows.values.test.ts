@@ -19,7 +19,7 @@ function many(count: number, type: string, agent: (i: number) => string): Memory
   return Array.from({ length: count }, (_, i) => ({ atMs: AT_MS, type, agent: agent(i) }));
 }
 
-test('one millisecond is cut by type, and the last window takes every other value there may be', async () => {
+test('one millisecond is divided by type, and the last window takes every other value', async () => {
   const source = memorySource(
     [...many(70, 'FILE', () => 'a'), ...many(60, 'PROCESS', () => 'a'), ...many(20, 'MUTEX', () => 'a')],
     SIZES,
@@ -35,7 +35,7 @@ test('one millisecond is cut by type, and the last window takes every other valu
   ]);
 });
 
-test('a type that is too large is cut by agent, several agents to a window', async () => {
+test('a type that is too large is divided by agent, several agents to a window', async () => {
   const source = memorySource([...many(240, 'FILE', (i) => `a${i % 12}`), ...many(30, 'PROCESS', () => 'a0')], SIZES);
   const { windows } = await plan(source);
   expect(windows.map(({ count }) => count)).toEqual([100, 40, 100, 30]);
@@ -71,7 +71,7 @@ test('no window selects more values than a URL carries', async () => {
   }
 });
 
-test('what cannot be cut any further is an error that names it', async () => {
+test('a part that cannot be divided any further is an error that names it', async () => {
   const source = memorySource([...many(150, 'FILE', () => 'the-agent'), ...many(5, 'FILE', () => 'other')], SIZES);
   await expect(plan(source)).rejects.toMatchObject({
     code: 'WINDOW_INDIVISIBLE',
@@ -88,7 +88,7 @@ test('more small agents than a URL can exclude are an error, not a truncation', 
   await expect(plan(source)).rejects.toMatchObject({ code: 'WINDOW_INDIVISIBLE' });
 });
 
-test('nothing at all is one window that takes one page to confirm', async () => {
+test('a range without events is one window that takes one page to confirm', async () => {
   const seen: RunEvent[] = [];
   const result = await plan(memorySource([], SIZES), { emit: (event) => seen.push(event) });
   expect(result).toMatchObject({ windows: [], events: 0, planRequests: 1, pages: 1, lowerBound: 0 });
@@ -96,7 +96,7 @@ test('nothing at all is one window that takes one page to confirm', async () => 
   expect(seen).toEqual([{ type: 'planned', windows: 1, events: 0, pages: 1, planRequests: 1 }]);
 });
 
-test('a stretch whose counts stay broken is left out, and the rest of the range is planned', async () => {
+test('a range whose counts stay broken is left out, and the rest of the range is planned', async () => {
   const spread = Array.from({ length: 1_000 }, (_, i) => ({ atMs: AT_MS - 5_000 + i * 10 }));
   const source = memorySource(spread, { ...SIZES, histogram: false });
   const { count } = source;
@@ -110,9 +110,9 @@ test('a stretch whose counts stay broken is left out, and the rest of the range 
   broken(AT_MS);
   const { windows, emptyWindows, uncounted, events } = await plan(source);
   expect(new Set(uncounted.map(({ error }) => error.code))).toEqual(new Set(['BODY_BROKEN']));
-  const stretches = [...windows, ...uncounted].map(({ window }) => window.range).sort((a, b) => a.startMs - b.startMs);
-  expect([stretches[0]?.startMs, stretches.at(-1)?.endMs, emptyWindows]).toEqual([AT_MS - 5_000, AT_MS + 5_000, []]);
-  for (const [at, { startMs }] of stretches.slice(1).entries()) expect(startMs).toBe(stretches[at]?.endMs);
+  const ranges = [...windows, ...uncounted].map(({ window }) => window.range).sort((a, b) => a.startMs - b.startMs);
+  expect([ranges[0]?.startMs, ranges.at(-1)?.endMs, emptyWindows]).toEqual([AT_MS - 5_000, AT_MS + 5_000, []]);
+  for (const [at, { startMs }] of ranges.slice(1).entries()) expect(startMs).toBe(ranges[at]?.endMs);
   expect(events).toBe(windows.reduce((sum, { window }) => sum + source.matching(window).length, 0));
   expect(events).toBeGreaterThanOrEqual(400);
   source.count = async () => {
@@ -156,7 +156,7 @@ test('counts that never settle end in an error, not in endless requests', async 
   });
 });
 
-test('a histogram that puts events elsewhere is found out before it costs anything', async () => {
+test('a histogram that puts events elsewhere is noticed before it costs anything', async () => {
   const spread = Array.from({ length: 2_000 }, (_, i) => ({ atMs: AT_MS - 5_000 + Math.floor(i * i * 0.002) }));
   const source = memorySource(spread, SIZES);
   const { histogram } = source;

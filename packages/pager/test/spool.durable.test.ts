@@ -37,7 +37,7 @@ test('a page is one file of one record a line, with its size, count and checksum
   expect(await readdir(join(directory, 'e1-abc'))).toEqual(['3.ndjson']);
 });
 
-test('verifying gives the ids again, and null for any other file', async () => {
+test('verifying returns the ids again, and null for any other file', async () => {
   const spool = await openSpool(directory, RECORDS);
   const written = await spool.writePage(KEY, body('[{"id":"a","n":[1,2]},{"id":"b"}]'));
   const { page } = written;
@@ -91,7 +91,7 @@ const SHAPED = {
   },
 } as const;
 
-test('lines of odd records verify with the ids they had, and null for any change in them', async () => {
+test('lines of irregular records verify with the ids they had, and null for any change in them', async () => {
   const spool = await openSpool(directory, SHAPED);
   const written = await spool.writePage(
     KEY,
@@ -129,7 +129,7 @@ test('a page that was written by other rules, or for another shape, is not used 
   }
 });
 
-test('without a shape a record is the line, whatever its names are', async () => {
+test('without a shape a record is the line, with any names', async () => {
   const spool = await openSpool(directory, RECORDS);
   const written = await spool.writePage(KEY, body('[{"#odd":"x","id":"a"},{"#odd":5}]'));
   expect(written.ids).toEqual(['a', null]);
@@ -157,7 +157,7 @@ test('a body that breaks off leaves no file, and the page can be written after i
   expect((await spool.writePage(KEY, body('[{"id":1}]'))).page.recordCount).toBe(1);
 });
 
-test('opening removes what a killed process left half-written and keeps every page', async () => {
+test('opening removes half-written files of a killed process and keeps every page', async () => {
   const first = await openSpool(directory, RECORDS);
   const { page } = await first.writePage(KEY, body('[{"id":1}]'));
   await mkdir(join(directory, 'e2-def'));
@@ -169,7 +169,7 @@ test('opening removes what a killed process left half-written and keeps every pa
   expect(await second.verifyPage(page)).not.toBeNull();
 });
 
-test('a later try stands beside the first, and pages and windows can be removed twice', async () => {
+test('a later attempt is stored next to the first, and pages and windows can be removed twice', async () => {
   const spool = await openSpool(directory, RECORDS);
   const { page } = await spool.writePage(KEY, body('[]'));
   const retried = await spool.writePage({ ...KEY, attempt: 2 }, body('[]'));

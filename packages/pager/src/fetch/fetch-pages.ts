@@ -12,10 +12,10 @@ import { pagesOf } from '../plan/page-math.ts';
 import { samePagination } from './pagination.ts';
 import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.ts';
 
-/** What the fetching of one window works with. */
+/** The tools and options for fetching one window. */
 export interface WindowFetching {
   readonly source: EventSource;
-  /** Bounds the pages of all windows that are under way. The source decides when a request may be sent, and reports the wait. */
+  /** Bounds the pages in flight of all windows. The source decides when a request may be sent, and reports the wait. */
   readonly inTurn: <T>(request: () => Promise<T>) => Promise<T>;
   readonly spool: Spool;
   readonly signal: AbortSignal;
@@ -27,34 +27,37 @@ export interface WindowFetching {
   readonly histogram: boolean;
 }
 
-/** One try at the pages of a window. */
+/** One attempt to fetch the pages of a window. */
 export interface WindowTry {
   readonly window: Window;
-  /** Events the source counted last. */
+  /** The events that the source counted last. */
   readonly count: number;
-  /** 0 for the first try. */
+  /** 0 for the first attempt. */
   readonly attempt: number;
   readonly way: Pagination;
-  /** Whether pages that an earlier run fetched in this way are used. */
+  /** Whether pages that an earlier run fetched with the same pagination are used. */
   readonly reuse: boolean;
 }
 
-/** The pages of one try, or how far the source pages before it calls the question too big. */
+/**
+ * The pages of one attempt, or the number of events that the source pages through before it refuses the query as too
+ * large.
+ */
 export type FetchedPages =
   | {
       readonly type: 'pages';
       readonly pages: PageWithIds[];
-      /** Nothing can follow the last page. Otherwise only a recount tells. */
+      /** Nothing can follow the last page. Where this is false, only a recount shows it. */
       readonly atEnd: boolean;
     }
   | { readonly type: 'refused'; readonly pageNumber: number; readonly error: EdrlakeError };
 
-/** Pages that a walk may take beyond those its count needs: one that finds nothing, and some that are not full. */
+/** Pages that may follow those that the count needs: an empty one, and some that are not full. */
 const PAGES_BEYOND_COUNT = 3;
 
 /**
- * All pages of one try. Settles only when none of them is in flight any more; after a failure no further one is begun.
- * @throws {EdrlakeError} when a page fails for good; pages that came are spooled by then
+ * All pages of one attempt. Settles only when no request is in flight; after a failure no further request begins.
+ * @throws {EdrlakeError} when a page finally fails; the pages fetched by then are spooled
  */
 export function fetchPages(
   fetching: WindowFetching,
@@ -66,8 +69,9 @@ export function fetchPages(
 }
 
 /**
- * All pages the count needs, at once as far as the concurrency limit lets them; the first one also where it needs none. A
- * further try looks behind them as well, as long as the last page is full: what is listed twice pushes other records there.
+ * All pages that the count needs, as many at once as the concurrency limit allows; the first page also where the count
+ * needs none. A further attempt also reads the pages after them while the last one is full: records that are listed
+ * twice push others there.
  */
 async function fetchByNumber(
   fetching: WindowFetching,
@@ -112,7 +116,7 @@ async function fetchByNumber(
   for (let next = pageCount; next < pageCount + pagesBehind && isFull() && mayGoOn(next); next++) {
     if (failures.length === 0) await fetchOne(next);
   }
-  // A last page that is full does not tell whether more would come.
+  // After a full last page more may follow.
   if (failures.length === 0) return { type: 'pages', pages, atEnd: !isFull() };
   const worst = failures.find(({ error }) => error.disposition !== 'split');
   if (worst !== undefined) throw worst.error;
@@ -121,9 +125,9 @@ async function fetchByNumber(
 }
 
 /**
- * One page after the other, as each names the next. Ends where the source names none, where a page is empty, or where one
- * is not full and the count is reached. A walk that goes in circles, or on and on, is ended without calling it an end. What
- * arrives behind the walk is in neither the count nor the pages, as if it came after both.
+ * One page after the other, as each names the next. Ends where the source names none, where a page is empty, or where a
+ * page is not full and the count is reached. A sequence of cursors that repeats or never ends is stopped, and not taken
+ * for an end. Events that arrive behind the cursor are in neither the count nor the pages, as if they came after both.
  */
 async function walkCursors(
   fetching: WindowFetching,
@@ -140,11 +144,11 @@ async function walkCursors(
   let cursor: string | null = null;
   let records = 0;
   let largestPage = 0;
-  // The API may give smaller pages than it is asked for; then there are more of them. An empty one ends the walk.
+  // The API may give smaller pages than requested; then there are more of them. An empty page ends the sequence.
   const maxPages = () => pagesOf(count, largestPage || pageSize) + PAGES_BEYOND_COUNT;
   for (let pageNumber = 0; pageNumber < maxPages(); pageNumber++) {
     const reused = await reusedPage(fetching.spool, reusable, pageNumber);
-    // What an earlier run fetched behind a page that is gone may begin elsewhere.
+    // Pages that an earlier run fetched after a missing page may begin elsewhere.
     if (reused === null) reusable = [];
     const stepped: Step = reused ?? (await step(fetching, walk, request, cursor, keyOf(pageNumber)));
     if ('refused' in stepped) {
@@ -165,7 +169,7 @@ async function walkCursors(
   return { type: 'pages', pages, atEnd: false };
 }
 
-/** The page at a cursor, spooled; or why the source does not lead on from there, where asking otherwise may help. */
+/** The page at a cursor, spooled; or why the source does not continue from there, where another request may help. */
 type Step = PageWithIds | { readonly refused: EdrlakeError };
 
 async function step(
@@ -183,7 +187,7 @@ async function step(
     return { page: { ...value.page, way, nextCursor: next === '' ? null : next }, ids: value.ids };
   } catch (thrown) {
     if (!(thrown instanceof EdrlakeError)) throw thrown;
-    // The query was understood before: what is refused is the cursor, and the next try begins without one.
+    // The query was accepted before, so the cursor is refused, and the next attempt begins without one.
     const isRefusal = thrown.code === 'FILTER_REJECTED' || thrown.code === 'SORT_REJECTED';
     const isRefusedCursor = cursor !== null && isRefusal;
     if (isRefusedCursor || thrown.disposition === 'split') return { refused: thrown };
@@ -203,7 +207,7 @@ async function takePage(
   emit({ type: 'page', windowId, pageNumber, records, bodyBytes, reused });
 }
 
-/** Where the pages of a try are kept: apart from those of earlier tries, also of the run that is resumed. */
+/** Where the pages of an attempt are stored: separate from those of earlier attempts, also of the resumed run. */
 function keysOf(
   { resume }: WindowFetching,
   { id: windowId }: Window,
@@ -213,14 +217,14 @@ function keysOf(
   return (pageNumber) => ({ windowId, pageNumber, attempt: attempt === 0 ? 0 : earlier + attempt });
 }
 
-/** Pages of an earlier run, oldest first. Those of a walk in another way are cut elsewhere. */
+/** Pages of an earlier run, oldest first. Those of another pagination have other boundaries. */
 function reusablePages({ resume, source }: WindowFetching, { window, way, reuse }: WindowTry): readonly SpooledPage[] {
   if (!reuse) return [];
   const usual = { pageSize: source.pageSizing?.asked ?? source.pageSize, reversed: false };
   return (resume.get(window.id) ?? []).filter((page) => samePagination(page.way ?? usual, way));
 }
 
-/** The newest spooled form of the page that is still what it was when it was written. */
+/** The newest spooled version of the page that is unchanged since it was written. */
 async function reusedPage(
   spool: Spool,
   reusable: readonly SpooledPage[],

@@ -23,31 +23,32 @@ import {
   sizeAfterRefusal,
 } from './pagination.ts';
 
-/** A window that could not be fetched. What was spooled of it stays, so that a later run can go on from there. */
+/** A window that could not be fetched. Its spooled pages stay, so that a later run can continue from there. */
 export interface FailedWindow extends PlannedWindow {
   readonly verdict: 'failed';
   readonly error: EdrlakeError;
 }
 
-/** Tells the two outcomes of a window apart. */
+/** Distinguishes the two outcomes of a window. */
 export function isFailedWindow(window: FetchedWindow | FailedWindow): window is FailedWindow {
   return window.verdict === 'failed';
 }
 
-/** The window whole, or the smaller windows it has to be fetched as. */
+/** The complete window, or the smaller windows that replace it. */
 export type WindowOutcome =
   | { readonly type: 'fetched'; readonly fetched: FetchedWindow }
   | { readonly type: 'split'; readonly into: SplitQuery };
 
-/** What a walk that was walked to its end leads to. */
+/** The result of a complete attempt. */
 type Verdict = { readonly verdict: FetchedWindow['verdict']; readonly duplicates: number };
 
 /**
- * Fetches all pages of one window until they add up: a first walk, and where records and count differ a recount and up to
- * `maxRefetches` further walks. What the first walk looks like decides how the next one goes: with the smaller pages that the
- * API seems to give, or with pages that end elsewhere where records came twice. A window that outgrew what paging reaches, or
- * that the source refuses to page through, is planned anew instead.
- * @throws {EdrlakeError} when a page or a count fails for good; pages that came are spooled by then, none is in flight.
+ * Fetches all pages of one window until they add up: a first attempt, and where records and count differ a recount and
+ * up to `maxRefetches` further attempts. The result of the first attempt decides the pagination of the next: smaller
+ * pages, where the API seems to give those, or pages with other boundaries, where records came twice. A window that
+ * outgrew what paging reaches, or that the source refuses to page through, is planned again instead.
+ * @throws {EdrlakeError} when a page or a count finally fails; the pages fetched by then are spooled, and no request is
+ * in flight.
  */
 export async function fetchWindow(
   fetching: WindowFetching,
@@ -62,9 +63,10 @@ export async function fetchWindow(
   for (;;) {
     const attempt = walks.length;
     const sizes = windowSizes(source);
-    // A resumed plan may have been made for another way of walking.
+    // A resumed plan may have been made for another pagination.
     if (count > sizes.maxEvents) return splitWindow(fetching, planned, count, sizes);
-    // What an earlier run fetched with smaller pages is as good as its first pages; a walk that is to confirm another is not.
+    // Smaller pages of an earlier run may replace the first pages, but not those of an attempt that has to confirm
+    // another one.
     const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !samePagination(walk.way, way)));
     const walked = await walkOnce(fetching, { window, count, attempt, way, reuse }, onBytes);
     if (walked === 'too-long') return splitValues(fetching, planned, count);
@@ -73,14 +75,14 @@ export async function fetchWindow(
       continue;
     }
     if (walked.type === 'refused') {
-      // Another window has found out that pages must be smaller, and so asks for less than was just refused.
+      // Another window has found that pages must be smaller, so it already asks for less than was just refused.
       if (!way.reversed && source.pageSize < way.pageSize) {
         way = defaultPagination(source);
         continue;
       }
       const isTrial = !way.reversed && way.pageSize < source.pageSize && source.pageSizing !== undefined;
       if (!isTrial) return splitRefused(fetching, planned, count, way, walked);
-      // Smaller pages came as they should, and reach less far.
+      // Smaller pages came as requested, but reach fewer events.
       await lowerPageSize(fetching, way.pageSize);
       return splitWindow(fetching, planned, count, windowSizes(source));
     }
@@ -113,14 +115,18 @@ export async function fetchWindow(
 }
 
 /**
- * Whether pages can be of one listing. Events that leave the window between two pages, because they were processed again,
- * move all behind them forward: pages by number then skip as many as a recount has fewer, and the numbers agree.
+ * Whether pages can be of one listing. Events that leave the window between two pages, because they were processed
+ * again, move all later ones forward. Pages by number then skip as many events as the recount lacks, and the numbers
+ * agree.
  */
 function isOneListing(pageCount: number, countBefore: number, countAfter: number): boolean {
   return pageCount <= 1 || countAfter >= countBefore;
 }
 
-/** One walk; where the API refuses the page size, smaller pages from now on instead; where the query is too long, shorter ones. */
+/**
+ * One attempt. Where the API refuses the page size, it asks for smaller pages from then on; where the query is too
+ * long, for shorter ones.
+ */
 async function walkOnce(
   fetching: WindowFetching,
   request: WindowTry,
@@ -137,19 +143,22 @@ async function walkOnce(
     if (thrown.code !== 'PAGE_SIZE_REFUSED') throw thrown;
     const { source } = fetching;
     const refused = request.way.pageSize;
-    // Another window may have found out meanwhile.
+    // Another window may have found it meanwhile.
     if (source.pageSize >= refused) {
       const next = sizeAfterRefusal(refused, thrown.context.largestPageSize);
       if (next === null || source.pageSizing === undefined) throw thrown;
       await lowerPageSize(fetching, next);
     }
-    // Asking again for what was just refused would never end.
+    // Repeating what was just refused would never end.
     if (source.pageSize >= refused) throw thrown;
     return 'size-refused';
   }
 }
 
-/** The pages came as large as this walk asked for: where they were asked for smaller than usual, that is what the API gives. */
+/**
+ * Learns the page size: the pages had the size that this attempt requested, so where it was smaller than usual, the API
+ * gives that size.
+ */
 async function learnPageSize(fetching: WindowFetching, way: Pagination): Promise<void> {
   if (!way.reversed) await lowerPageSize(fetching, way.pageSize);
 }
@@ -165,7 +174,7 @@ async function lowerPageSize({ source, emit, onPageSize }: WindowFetching, given
 function nextWay({ source }: WindowFetching, walks: readonly PageWalk[], count: number): Pagination {
   const usual = defaultPagination(source);
   const last = walks.at(-1);
-  // Another window has found out that pages are smaller.
+  // Another window has found that pages are smaller.
   if (last === undefined || usual.pageSize < last.way.pageSize) return usual;
   const given = shortPageSize(walks);
   if (given !== null) return { pageSize: given, reversed: false };
@@ -194,7 +203,7 @@ async function finish(
   return { type: 'fetched', fetched: { window, count, pages, ...found, ...twice, verdict } };
 }
 
-/** The source pages only so far as the refused page: what comes before it fits, or half of the window where nothing did. */
+/** The source pages only up to the refused page: the part before it fits, or half of the window where nothing fits. */
 function splitRefused(
   fetching: WindowFetching,
   planned: PlannedWindow,
@@ -232,7 +241,10 @@ function longestSelection({ cuts }: Window): WindowFilter | null {
   return selections.sort((a, b) => b.values.length - a.values.length)[0] ?? null;
 }
 
-/** The gateway takes no list of values this long: the window as two, each with half of them. */
+/**
+ * The gateway does not accept a list of values of this length: the window is replaced by two, each with half of the
+ * values.
+ */
 async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, count: number): Promise<WindowOutcome> {
   const longest = longestSelection(window);
   const values = longest?.values ?? [];
@@ -243,7 +255,7 @@ async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, 
   const middle = Math.ceil(values.length / 2);
   const [first, second] = [halfOf(values.slice(0, middle)), halfOf(values.slice(middle))];
   const firstCount = await counting(fetching, count).count(first);
-  // What is not in one half is in the other, as far as the count goes; its own pages have the last word.
+  // By the count, events that are not in one half are in the other; its pages decide.
   const counts = [firstCount, Math.max(0, count - firstCount)];
   const windows = [first, second].map((half, index) => ({ window: windowOf(half), count: counts[index] ?? 0 }));
   await fetching.spool.removeWindow(window.id);
@@ -255,7 +267,7 @@ function tooLongToExclude(refused: EdrlakeError): EdrlakeError {
   return new EdrlakeError('QUERY_TOO_LONG', refused.message, {
     cause: refused,
     context: refused.context,
-    hint: 'One instant holds so many events that it must be divided by long lists of values. Let a proxy in between take longer URLs (16 KiB), or narrow the export with --filter.',
+    hint: 'One instant has too many events and must be divided by long lists of values. Let a proxy in between take longer URLs (16 KiB), or narrow the export with --filter.',
   });
 }
 

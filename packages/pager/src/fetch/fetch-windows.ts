@@ -9,8 +9,8 @@
 //             └ sendOnce  a slot and a permit of the rate limiter are held; one HTTP request
 //               └ read    back up here: spool.writePage scans the body into a .part file, syncs it, renames it
 //
-// The body is read inside the attempts, so that a body that breaks in its middle is asked for again like any other failure.
-// A page reaches the journal (onPage) only after its name is on disk.
+// The body is read inside the attempts, so that a body that breaks in its middle is requested again like after any other
+// failure. A page reaches the journal (onPage) only after its name is on disk.
 
 import { setMaxListeners } from 'node:events';
 import {
@@ -29,14 +29,14 @@ import type { WindowFetching } from './fetch-pages.ts';
 import { type FailedWindow, fetchWindow } from './fetch-window.ts';
 import { openSpool, type Spool } from './spool.ts';
 
-/** Where pages go, how many at once, and how far ahead of the consumer. */
+/** Where pages are stored, how many are fetched at once, and how far ahead of the consumer. */
 export interface FetchOptions {
   /**
-   * Where pages are kept until `removeWindow`: `<spoolDirectory>/<windowId>/<pageNumber>.ndjson`. Created when missing. One
-   * process works in it at a time; what an earlier one left half-written is removed.
+   * Pages are stored in `<spoolDirectory>/<windowId>/<pageNumber>.ndjson` until `removeWindow`. The folder is created
+   * when missing. One process works in it at a time; half-written files of an earlier one are removed.
    */
   readonly spoolDirectory: string;
-  /** What records are known to hold, see `scanPage`. null where the spool is not flattened. */
+  /** The declared fields of records, see `scanPage`. null where the spool is not flattened. */
   readonly shape: RecordShape | null;
   /** Requests in flight at once, over all windows. */
   readonly concurrency: number;
@@ -44,22 +44,24 @@ export interface FetchOptions {
   readonly emit: Emit;
   /** Awaited for each page that is newly on disk, before its window counts as fetched. Calls may overlap. */
   readonly onPage?: (page: SpooledPage) => Promise<void>;
-  /** Awaited when the API turned out to give smaller pages than asked for, before any is asked for in the new size. */
+  /** Awaited when the API gives smaller pages than requested, before any of the new size is requested. */
   readonly onPageSize?: (pageSize: number) => Promise<void>;
-  /** Pages that an earlier run spooled, by window, oldest first: those that still match are used without a request. */
+  /**
+   * Pages that an earlier run spooled, by window, oldest first: those that are unchanged are used without a request.
+   */
   readonly resume?: ReadonlyMap<string, readonly SpooledPage[]>;
   /**
-   * Bytes on disk that the consumer has not taken yet; no window is begun that would pass it, except a first one and, where
-   * windows are walked by cursors, one for each request that may be in flight while no window waits. Default 512 MiB.
+   * Bytes on disk that the consumer has not taken yet. No window begins that would exceed it, except a first one and,
+   * with cursors, one for each request that may be in flight while no window waits. Default 512 MiB.
    */
   readonly maxSpooledBytes?: number;
-  /** Further tries for a window that does not add up. Default 2. */
+  /** Further attempts for a window that does not add up. Default 2. */
   readonly maxRefetches?: number;
-  /** Use histograms when a window has to be planned anew. Default true. */
+  /** Use histograms when a window has to be planned again. Default true. */
   readonly histogram?: boolean;
 }
 
-/** Errors that every other window would meet as well. */
+/** Errors that every other window would have as well. */
 const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'AUTH_REJECTED',
   'ACCESS_DENIED',
@@ -68,7 +70,10 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INTERRUPTED',
 ]);
 
-/** Errors of the question itself: fatal until a window has come, then of one window, because the others are answered; so are cuts. */
+/**
+ * Errors of the query itself, including its filters: fatal until a window was fetched, and then of one window, because
+ * the others are answered.
+ */
 const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'FILTER_REJECTED',
   'SORT_REJECTED',
@@ -76,16 +81,18 @@ const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'PAGE_SIZE_REFUSED',
 ]);
 
-/** Windows refused one after the other before the rest is not asked for: who refuses means it, and may count. */
+/**
+ * Windows refused in a row before the rest is not requested: such a refusal is meant, and the server may count them.
+ */
 const MAX_REFUSED_IN_A_ROW = 5;
 
-/** A window split into windows that are split again: after this number of rounds the source contradicts itself. */
+/** Rounds in which a window is split into windows that are split again, after which the source contradicts itself. */
 const MAX_SPLIT_DEPTH = 4;
 
-/** Windows begun or waiting for the consumer: bounds memory where windows hold next to no bytes. */
+/** Windows that are begun or wait for the consumer: bounds memory where windows have almost no bytes. */
 const MAX_WINDOWS_AHEAD = 256;
 
-/** Assumed until the first windows show how large records are. */
+/** Assumed until the first windows show the size of records. */
 const FIRST_BYTES_PER_RECORD = 2_000;
 
 interface Job {
@@ -94,18 +101,19 @@ interface Job {
 }
 
 /**
- * Fetches windows into the spool and yields each as soon as it is done, roughly in the order given. Each window is yielded
- * once, whole or failed, except that one that outgrew the result window is replaced by smaller ones that tile it. A window
- * planned with no events is asked for its first page: complete where that is empty, else fetched like any other that its count
- * does not fit. Fetching goes on while the consumer works, as far ahead as `maxSpooledBytes` allows.
- * A page or count that fails for good fails its window only; after a few windows in a row that the gateway refused, the rest
- * is yielded as failed without being asked for.
+ * Fetches windows into the spool and yields each as soon as it is done, roughly in the given order. Each window is
+ * yielded once, complete or failed, except that one that outgrew the result window is replaced by smaller ones that
+ * tile it. Of a window planned without events the first page is requested: the window is complete where that page is
+ * empty, otherwise it is fetched like any other whose count was wrong. Fetching continues while the consumer works, as
+ * far ahead as `maxSpooledBytes` allows. A page or count that finally fails fails its window only. After several
+ * windows in a row that the gateway refused, the rest is yielded as failed without a request.
  *
- * After the end, an error, or the consumer's `break` nothing is in flight. What a crash leaves behind: whole pages in the
- * spool, those that `onPage` was awaited for being the caller's to name in `resume`.
- * @throws {EdrlakeError} what no other window could survive: `AUTH_REJECTED`, `ACCESS_DENIED`, `LAKE_UNWRITABLE` (also for what
- *   `onPage` throws), an abort, or before any window has come `FILTER_REJECTED` and `QUERY_TOO_LONG`. Windows that are done by then
- *   are yielded first, except after an abort and `LAKE_UNWRITABLE`: those stay in the spool.
+ * After the end, an error, or the consumer's `break` no request is in flight. A crash leaves whole pages in the spool;
+ * the caller names those for which `onPage` was awaited in `resume`.
+ * @throws {EdrlakeError} the errors that every other window would have: `AUTH_REJECTED`, `ACCESS_DENIED`,
+ * `LAKE_UNWRITABLE` (also for what `onPage` throws), an abort, or before any window was fetched `FILTER_REJECTED` and
+ * `QUERY_TOO_LONG`. Windows that are done by then are yielded first, except after an abort and `LAKE_UNWRITABLE`: those
+ * stay in the spool.
  */
 export async function* fetchWindows(
   source: EventSource,
@@ -114,7 +122,7 @@ export async function* fetchWindows(
 ): AsyncGenerator<FetchedWindow | FailedWindow, void, void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  // Each request in flight listens, and there are as many as the caller wants.
+  // Each request in flight listens, and the caller decides how many there are.
   setMaxListeners(0, signal);
   const spool = await openSpool(options.spoolDirectory, { idFields: source.idFields, shape: options.shape });
   const queue = fetchQueue(source, windows, spool, { ...options, signal }, stop, options.signal);
@@ -127,12 +135,12 @@ export async function* fetchWindows(
       else await queue.nextChange();
     }
   } finally {
-    stop.abort(new EdrlakeError('INTERRUPTED', 'nobody takes further windows'));
+    stop.abort(new EdrlakeError('INTERRUPTED', 'the consumer takes no further windows'));
     await queue.settled();
   }
 }
 
-/** The windows on their way: which are begun, which wait for the consumer, and how many bytes that makes. */
+/** The windows that were begun or wait for the consumer, and their bytes. */
 function fetchQueue(
   source: EventSource,
   windows: readonly PlannedWindow[],
@@ -151,7 +159,7 @@ function fetchQueue(
   let fatal: EdrlakeError | null = null;
   let hasCome = false;
   let refusedInARow = 0;
-  /** Why nothing further is asked for, though other windows might come. */
+  /** Why nothing further is requested, although other windows might be answered. */
   let refusal: EdrlakeError | null = null;
 
   const heed = (done: FetchedWindow | FailedWindow) => {
@@ -190,7 +198,7 @@ function fetchQueue(
     if (active.size + ready.length === 0) return true;
     // One more than can be in flight, so that a window that ends leaves no gap.
     if (active.size > options.concurrency || active.size + ready.length >= MAX_WINDOWS_AHEAD) return false;
-    // Pages of a walk follow each other: only as many windows as requests may be in flight keep all of them busy.
+    // Pages by cursor follow each other: only as many windows as requests may be in flight keep all of them busy.
     if (source.cursor !== null && ready.length === 0 && active.size < options.concurrency) return true;
     return bytesAhead() + expectedBytes(job) <= maxSpooledBytes;
   };
@@ -205,7 +213,7 @@ function fetchQueue(
       .then(
         (outcome) => {
           ready.push(...outcome.done);
-          // The first part next, ahead of windows that were planned to follow.
+          // The first part next, before windows that were planned later.
           parts.push(...outcome.parts.reverse());
           for (const done of outcome.done) {
             heed(done);
@@ -216,7 +224,7 @@ function fetchQueue(
           }
         },
         (thrown: unknown) => {
-          // What a request throws when it is aborted says less than why.
+          // The error of an aborted request says less than the reason.
           fatal ??= toEdrlakeError(options.signal.aborted ? options.signal.reason : thrown);
           stop.abort(fatal);
         },
@@ -235,15 +243,15 @@ function fetchQueue(
     }
   };
   return {
-    /** Begins as many windows as the bounds allow. Also runs by itself whenever a window is done. */
+    /** Begins as many windows as the bounds allow. Also called whenever a window is done. */
     pump,
-    /** The next window for the consumer. @throws the error that ends everything, once nothing is in flight. */
+    /** The next window for the consumer. @throws the error that ends everything, once no request is in flight. */
     take(): FetchedWindow | FailedWindow | undefined {
       const hasEnded = fatal !== null || options.signal.aborted;
       if (!hasEnded) return ready.shift() ?? (active.size === 0 && refusal !== null ? notAsked(refusal) : undefined);
       if (active.size > 0) return undefined;
       const error = fatal ?? toEdrlakeError(options.signal.reason);
-      // What came whole is still handed on, unless the consumer has stopped or it could not be stored.
+      // Complete windows are still passed on, unless the consumer has stopped or they could not be stored.
       const isWanted = !caller.aborted && error.code !== 'LAKE_UNWRITABLE';
       const whole = isWanted ? ready.shift() : undefined;
       if (whole !== undefined) return whole;
@@ -257,7 +265,7 @@ function fetchQueue(
   };
 }
 
-/** One window to its end. Only what ends everything is thrown. */
+/** Fetches one window to its end. Throws only errors that end everything. */
 async function fetchJob(
   fetching: WindowFetching,
   job: Job,
@@ -296,7 +304,7 @@ function failedWindow({ emit }: WindowFetching, planned: PlannedWindow, error: E
 
 function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions): WindowFetching {
   const { onPage, onPageSize } = options;
-  /** What the caller could not write down must not go on as if it had been. */
+  /** Work must not continue as if the caller had recorded what it could not. */
   const recorded = async (what: string, recording: Promise<void> | undefined) => {
     try {
       await recording;

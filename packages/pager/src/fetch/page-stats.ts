@@ -1,6 +1,6 @@
 import type { PageWithIds } from './spool.ts';
 
-/** What the pages of one window hold together. */
+/** The content of all pages of one window together. */
 export interface PageStats {
   readonly recordCount: number;
   readonly distinctIds: number;
@@ -9,7 +9,7 @@ export interface PageStats {
   readonly bodyBytes: number;
 }
 
-/** Adds the pages up; an id that stands in several pages counts once. */
+/** Adds up the pages; an id in several pages counts once. */
 export function pageStats(pages: readonly PageWithIds[]): PageStats {
   const ids = new Set<string>();
   let withoutId = 0;
@@ -32,8 +32,9 @@ export function addsUp(found: PageStats, count: number): boolean {
 }
 
 /**
- * Of several tries the fewest pages that hold every distinct record seen in any of them: all of the last try, and of
- * earlier ones those with an id that came in no later try. Records without an id count as new: dropping one could lose it.
+ * The fewest pages of several attempts that contain every distinct record of all of them: all pages of the last
+ * attempt, and of earlier ones those with an id that is in no later attempt. Records without an id count as new:
+ * dropping one could lose it.
  */
 export function pagesWorthKeeping(tries: readonly (readonly PageWithIds[])[]): PageWithIds[] {
   const kept: PageWithIds[] = [];

@@ -3,17 +3,20 @@ import type { EventSource, Pagination } from '@edrlake/core';
 import { pageStats } from './page-stats.ts';
 import type { PageWithIds } from './spool.ts';
 
-/** One walk through the pages of a window, and what the source counted right after it. */
+/** One attempt at the pages of a window, and the source's count right after it. */
 export interface PageWalk {
   readonly way: Pagination;
   readonly pages: readonly PageWithIds[];
   readonly countAfter: number;
 }
 
-/** Pages smaller than asked for by more than this factor cost many requests: a second walk has to find the same first. */
+/**
+ * Pages that are smaller than requested by more than this factor cost many requests: a second attempt has to confirm
+ * them first.
+ */
 const MAX_SHRINKING = 20;
 
-/** Tried in turn where the API refuses a page size and does not say which it takes. */
+/** Tried in turn where the API refuses a page size without naming the allowed one. */
 const USUAL_PAGE_SIZES = [500, 200, 100, 50, 20, 10, 5, 2, 1];
 
 /** Pages of the size in use, in the source's own order. */
@@ -22,10 +25,10 @@ export function defaultPagination({ pageSize }: Pick<EventSource, 'pageSize'>): 
 }
 
 /**
- * The page size that the API seems to give instead of the one asked for: all pages but the last are equally short, though the
- * count says that there is more. null where the walk does not look like that. One short page may have lost an event, so at
- * least two of the size are needed, in this walk or the one before it. Where two walks had the same pages of different sizes, as
- * where bytes are limited, it is the smallest of them.
+ * The page size that the API seems to give instead of the requested one: all pages but the last are equally short,
+ * although the count says that there is more. null for any other result. One short page may have lost an event, so at
+ * least two of the size are needed, in this attempt or the one before. Where two attempts had the same pages of
+ * different sizes, as with a limit on bytes, it is the smallest of them.
  */
 export function shortPageSize(walks: readonly PageWalk[]): number | null {
   const last = walks.at(-1);
@@ -47,15 +50,17 @@ export function shortPageSize(walks: readonly PageWalk[]): number | null {
   return !isMuchSmaller && sizes.filter((records) => records === smallest).length >= 2 ? smallest : null;
 }
 
-/** The next page size to try after a refused one, or null where none is left. @param largest what the API named */
+/**
+ * The next page size to try after a refused one, or null where none is left. @param largest the size that the API named
+ */
 export function sizeAfterRefusal(refused: number, largest: unknown): number | null {
   if (typeof largest === 'number' && largest >= 1 && largest < refused) return Math.floor(largest);
   return USUAL_PAGE_SIZES.find((size) => size < refused) ?? null;
 }
 
 /**
- * A way of walking the window whose pages end elsewhere, and from the other end: what a page boundary repeats or loses in one
- * way, it does not in the other. null where no page size is left that reaches all events.
+ * A pagination of the window with other page boundaries, from the other end: a record that one repeats or loses at a
+ * boundary, the other does not. null where no page size is left that reaches all events.
  */
 export function alternativePagination(way: Pagination, count: number, reach: number): Pagination | null {
   const usual = Math.min(way.pageSize, count);
@@ -68,16 +73,17 @@ export function alternativePagination(way: Pagination, count: number, reach: num
 }
 
 /**
- * How many records the API lists more than once, where two walks show that all ids are there nevertheless; null where they do
- * not. A walk alone cannot show it: pages that shift repeat some records and lose others. So two walks whose pages end elsewhere
- * must have listed the same records equally often, one of them to an end that was seen, with the same count after both. And
- * that count must be as many as the different ids, or as the records where the API counts its duplicates, too.
+ * The number of records that the API lists more than once, where two attempts show that all ids are nevertheless there;
+ * null where they do not. One attempt cannot show it: shifting pages repeat some records and lose others. So two
+ * attempts with other page boundaries must have listed the same records equally often, one of them up to a visible end,
+ * with the same count after both. And that count must equal the number of distinct ids, or the number of records where
+ * the API counts its duplicates, too.
  */
 export function provenDuplicates(walks: readonly PageWalk[]): number | null {
   const last = walks.at(-1);
   if (last === undefined) return null;
   const { recordCount, distinctIds, withoutId } = pageStats(last.pages);
-  // Records without an id may repeat each other, which nothing shows.
+  // Records without an id may repeat each other, which cannot be seen.
   if (withoutId > 0 || distinctIds === recordCount) return null;
   if (distinctIds !== last.countAfter && recordCount !== last.countAfter) return null;
   const listing = listingOf(last);
@@ -88,7 +94,7 @@ export function provenDuplicates(walks: readonly PageWalk[]): number | null {
   return isConfirmed ? recordCount - distinctIds : null;
 }
 
-/** Whether two walks are cut and ordered alike. */
+/** Whether two paginations have the same boundaries and order. */
 export function samePagination(one: Pagination, other: Pagination): boolean {
   return one.pageSize === other.pageSize && one.reversed === other.reversed;
 }
@@ -97,7 +103,7 @@ function sizesOf({ pages }: PageWalk): number[] {
   return pages.map(({ page }) => page.recordCount);
 }
 
-/** A page that is not full has nothing behind it. */
+/** After a page that is not full there is no other. */
 function hasEnd({ way, pages }: PageWalk): boolean {
   return (pages.at(-1)?.page.recordCount ?? 0) < way.pageSize;
 }

@@ -6,14 +6,14 @@ import { type FieldTable, fieldTable } from '../scan/field-table.ts';
 import { asDelivered } from '../scan/ndjson-lines.ts';
 import { checksumText, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
 
-/** Neither DuckDB's globs for data files nor a resumed run take a file with this suffix for a page. */
+/** Neither DuckDB's patterns for data files nor a resumed run take a file with this suffix for a page. */
 const UNFINISHED = '.part';
 
 const READ_BYTES = 131_072;
 
 /**
- * Goes up with each change of what a scan makes of the records that fit a shape. Flattening relies on it, so that a
- * resumed run must fetch the pages of an older edrlake again.
+ * Increased with each change of how a scan writes records that fit a shape. Flattening relies on it, so a resumed run
+ * must fetch pages of an older edrlake again.
  */
 const LINE_RULES = 2;
 
@@ -23,7 +23,10 @@ export interface PageWithIds {
   readonly ids: readonly (string | null)[];
 }
 
-/** Which page of which window, and which try: a window that did not add up is fetched again beside the first try's pages. */
+/**
+ * The window, number and attempt of a page: a window that did not add up is fetched again, and both attempts are
+ * stored.
+ */
 export interface PageKey {
   readonly windowId: string;
   readonly pageNumber: number;
@@ -31,16 +34,16 @@ export interface PageKey {
   readonly attempt: number;
 }
 
-/** Which try a page on disk is from: a resumed run must not write over the pages it goes on from. */
+/** The attempt of a page on disk: a resumed run must not overwrite the pages from which it continues. */
 export function attemptOf(page: SpooledPage): number {
   return Number(/-retry(\d+)\.ndjson$/.exec(page.path)?.[1] ?? 0);
 }
 
 /**
  * Pages on disk between fetching and committing: `<directory>/<windowId>/<pageNumber>.ndjson`, and
- * `<pageNumber>-retry<attempt>.ndjson` for later tries. A file with a page's name is whole; after a crash there may be
- * `.part` files beside it, which nothing reads and `openSpool` removes. One process works on a spool at a time.
- * Whatever the disk refuses is `LAKE_UNWRITABLE`.
+ * `<pageNumber>-retry<attempt>.ndjson` for later attempts. A file with the name of a page is whole. After a crash there
+ * may be `.part` files next to it, which are never read and which `openSpool` removes. One process works on a spool at
+ * a time. Any error of the disk is `LAKE_UNWRITABLE`.
  */
 export interface Spool {
   /**
@@ -49,8 +52,8 @@ export interface Spool {
    */
   writePage(key: PageKey, body: AsyncIterable<Uint8Array>): Promise<PageWithIds>;
   /**
-   * Reads a page again: null unless its lines were written by the same rules for the same shape, and the file is there
-   * with the size, checksum and number of records it had.
+   * Reads a page again: null unless its lines were written by the same rules for the same shape, and the file has the
+   * size, checksum and number of records that it had.
    */
   verifyPage(page: SpooledPage): Promise<PageWithIds | null>;
   /** Removes one page's file. */
@@ -61,14 +64,14 @@ export interface Spool {
   removeWindow(windowId: string): Promise<void>;
 }
 
-/** What is known about a source's records: its `idFields`, and what they hold. */
+/** The source's `idFields`, and the shape of its records. */
 export interface SpoolRecords {
   readonly idFields: readonly string[];
   readonly shape: RecordShape | null;
 }
 
 /**
- * Opens the spool in `directory`, creates it when it is not there and removes what a killed process left half-written.
+ * Opens the spool in `directory`, creates it when it is missing and removes half-written files of a killed process.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
 export async function openSpool(directory: string, records: SpoolRecords): Promise<Spool> {
@@ -135,10 +138,10 @@ async function writePageFile(path: string, known: FieldTable, body: AsyncIterabl
   return writeAtomicStream(path, (write) => scanPage(body, { known, write }), steps);
 }
 
-/** What the line was made of. It may be part of the line. */
+/** The record from which the line was made. It may be part of the line. */
 type RecordOfLine = (line: Buffer) => Buffer;
 
-/** Compares the file's own checksum, and scans it as if it were the page: so the ids come with it. */
+/** Compares the file's checksum, and scans it as if it were the page, which yields the ids. */
 async function verifyPage(page: SpooledPage, known: FieldTable, recordOf: RecordOfLine): Promise<PageWithIds | null> {
   try {
     const file = { crc32: 0 };
@@ -155,7 +158,10 @@ async function verifyPage(page: SpooledPage, known: FieldTable, recordOf: Record
   }
 }
 
-/** The records of a spooled page as the array they were delivered in. A file of another size is cut short, which the scan refuses. */
+/**
+ * The records of a spooled page as the array in which they were delivered. A file of another size is incomplete, which
+ * the scan refuses.
+ */
 async function* linesAsArray(
   { path, bodyBytes: sizeBytes }: SpooledPage,
   recordOf: RecordOfLine,
@@ -186,7 +192,7 @@ async function* linesAsArray(
       rest = bytes.subarray(from);
       yield Buffer.concat(records);
     }
-    // A line without its end is none.
+    // Text after the last line break is not a line.
     if (rest.length === 0) yield Buffer.from(separator === '[' ? '[]' : ']');
   } finally {
     await file.close();
@@ -212,7 +218,7 @@ async function onDisk<T>(path: string, operation: () => Promise<T>): Promise<T> 
   }
 }
 
-/** What the disk refuses concerns every window, so a person must act. */
+/** An error of the disk concerns every window, so the user must act. */
 function refusedByDisk(path: string, thrown: unknown): EdrlakeError {
   if (thrown instanceof EdrlakeError) return thrown;
   const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';

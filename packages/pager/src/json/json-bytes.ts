@@ -1,9 +1,9 @@
-/** 1 for every byte a number, `true`, `false` or `null` may go on with; what they spell is checked by `isScalar`. */
+/** 1 for every byte that may continue a number, `true`, `false` or `null`; `isScalar` checks the whole token. */
 export const SCALAR_BYTE: Uint8Array = table([
   ['+-.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ', 1],
 ]);
 
-/** 1 for what may follow a backslash, except `u`. */
+/** 1 for bytes that may follow a backslash, except `u`. */
 export const SIMPLE_ESCAPE: Uint8Array = table([['"\\/bfnrt', 1]]);
 
 /** 1 for the digits of a `\\u` escape. */
@@ -11,7 +11,7 @@ export const HEX_DIGIT: Uint8Array = table([['0123456789abcdefABCDEF', 1]]);
 
 const LITERALS = ['true', 'false', 'null'].map((text) => Buffer.from(text));
 
-/** Whether `bytes[from, to)` spells a JSON number, `true`, `false` or `null`. */
+/** Whether `bytes[from, to)` is a JSON number, `true`, `false` or `null`. */
 export function isScalar(bytes: Uint8Array, from: number, to: number): boolean {
   const first = bytes[from] as number;
   if (first === 0x2d || (first >= 0x30 && first <= 0x39)) return isNumber(bytes, from, to);
@@ -25,7 +25,9 @@ function sameBytes(wanted: Uint8Array, bytes: Uint8Array, from: number, to: numb
   return true;
 }
 
-/** `-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?` without making text of it: most scalars are numbers and records hold many. */
+/**
+ * `-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?` without creating a string: most scalars are numbers, and records have many.
+ */
 function isNumber(bytes: Uint8Array, from: number, to: number): boolean {
   let at = bytes[from] === 0x2d ? from + 1 : from;
   const integer = at;

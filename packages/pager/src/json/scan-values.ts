@@ -1,9 +1,9 @@
 import { HEX_DIGIT, isScalar, SCALAR_BYTE, SIMPLE_ESCAPE } from './json-bytes.ts';
 import { MAX_DEPTH, type ScanState, stop } from './scan-state.ts';
 
-// JSON values by RFC 8259, whatever they hold. Bytes are written as literals: names from another module would be looked up for each.
+// JSON values by RFC 8259, of any content. Bytes are literals: names from another module would be looked up each time.
 
-/** After white space. Raw line breaks become spaces, so that a record is one line. */
+/** The position after white space. Raw line breaks become spaces, so that a record is one line. */
 export function afterGap({ bytes }: ScanState, from: number): number {
   let at = from;
   for (;;) {
@@ -16,9 +16,10 @@ export function afterGap({ bytes }: ScanState, from: number): number {
 }
 
 /**
- * The end of a string from the byte after its opening quote on. Four bytes at a time, because most bytes of a page are string
- * content: a byte of `word ^ pattern` is zero where the pattern's byte stands, and subtracting 1 (or 0x20) from each byte
- * lets only those (or the control characters) borrow into their top bit. The lowest bit that is set is exact. Zeros stop it as well.
+ * The end of a string, from the byte after its opening quote. Four bytes at a time, because most bytes of a page are in
+ * strings. A byte of `word ^ pattern` is zero where it equals the pattern's byte, and subtracting 1 (or 0x20) from each
+ * byte lets only those (or the control characters) borrow into their top bit. The lowest bit that is set is exact.
+ * Zeros stop it as well.
  */
 export function stringEnd(state: ScanState, from: number): number {
   const { bytes, words } = state;
@@ -51,9 +52,9 @@ export function stringEnd(state: ScanState, from: number): number {
 }
 
 /**
- * After an escape of four hex digits, or a pair of them. Half of a surrogate pair is valid JSON but no text: DuckDB refuses the
- * whole file that holds one, and Windows allows them in file names. So such a half becomes `\ufffd`, as every UTF-8 encoder
- * would write it; the length stays the same.
+ * The position after an escape of four hex digits, or a pair of them. An unpaired surrogate is valid JSON but not text:
+ * DuckDB refuses the whole file that has one, and Windows allows them in file names. So it becomes `\ufffd`, as every
+ * UTF-8 encoder would write it; the length stays the same.
  */
 function unicodeEscapeEnd(state: ScanState, at: number): number {
   const { bytes } = state;
@@ -82,7 +83,7 @@ function secondHalf({ bytes, end }: ScanState, at: number): 'low' | 'other' | 'u
   return surrogateAt(bytes, at) === 'low' ? 'low' : 'other';
 }
 
-/** D800–DBFF are high, DC00–DFFF low halves: the first hex digit is d, the second at least 8. */
+/** D800–DBFF are high, DC00–DFFF low surrogates: the first hex digit is d, the second at least 8. */
 function surrogateAt(bytes: Buffer, escapeAt: number): 'none' | 'high' | 'low' {
   if (((bytes[escapeAt + 2] as number) | 0x20) !== 0x64) return 'none';
   const second = (bytes[escapeAt + 3] as number) | 0x20;
@@ -90,7 +91,7 @@ function surrogateAt(bytes: Buffer, escapeAt: number): 'none' | 'high' | 'low' {
   return second === 0x38 || second === 0x39 || second === 0x61 || second === 0x62 ? 'high' : 'low';
 }
 
-/** After a number, true, false or null. */
+/** The position after a number, true, false or null. */
 export function scalarEnd(state: ScanState, from: number): number {
   const { bytes } = state;
   let at = from;
@@ -99,7 +100,7 @@ export function scalarEnd(state: ScanState, from: number): number {
   return isScalar(bytes, from, at) ? at : stop(state, from, 'a number, true, false or null');
 }
 
-/** After any value. */
+/** The position after any value. */
 export function valueEnd(state: ScanState, at: number, depth: number): number {
   switch (state.bytes[at]) {
     case 0x22:
@@ -127,13 +128,13 @@ function objectEnd(state: ScanState, from: number, depth: number): number {
   }
 }
 
-/** After a member's name, its colon and the gap behind it. */
+/** The position after a member's name, its colon and the white space after it. */
 function afterName(state: ScanState, at: number): number {
   if (state.bytes[at] !== 0x22) return stop(state, at, 'a field name');
   return afterColon(state, stringEnd(state, at + 1));
 }
 
-/** After the colon and the gap behind it, from the end of a name on. */
+/** The position after the colon and its white space, from the end of a name. */
 export function afterColon(state: ScanState, nameEnd: number): number {
   const at = afterGap(state, nameEnd);
   return state.bytes[at] === 0x3a ? afterGap(state, at + 1) : stop(state, at, '":"');

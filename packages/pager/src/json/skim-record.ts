@@ -1,16 +1,16 @@
 import { HEX_DIGIT, isScalar, SCALAR_BYTE, SIMPLE_ESCAPE } from './json-bytes.ts';
 import { MAX_DEPTH } from './scan-state.ts';
 
-/** What a record is refused for. These texts are the reasons in the table of rejects; scripts may match them. */
+/** Why a record is refused. These texts are the reasons in the table of rejects; scripts may match them. */
 export type Damage = 'too large' | 'not UTF-8' | 'control character in a string' | 'nested too deeply' | 'not JSON';
 
-/** Brackets that may be open at once. More is no record: its end is not worth the memory. */
+/** The most open brackets. With more it is not a record: finding its end is not worth the memory. */
 const MAX_OPEN_BRACKETS = 1_048_576;
 
-/** Longest name or value that is read out of a damaged record, in bytes. */
+/** The longest name or value that is read from a damaged record, in bytes. */
 const MAX_TOKEN_BYTES = 1_024;
 
-/** The member that wrappers hold a record in. */
+/** The member in which wrappers have a record. */
 const WRAPPED = 'data';
 
 // What may come next.
@@ -23,23 +23,24 @@ const COMMA_OR_END = 5;
 const STRING = 6;
 const SCALAR = 7;
 
-/** Passes over one damaged or very large record, in pieces. */
+/** Finds the end of one damaged or very large record, in pieces. */
 export interface RecordSkim {
   /**
-   * Takes bytes from `from` on. Returns the place after the record, `'more'` where it goes on behind `end`, or `'lost'` where its
-   * brackets, quotes and commas are no JSON: then nothing says where it ends. Line breaks between tokens become spaces.
+   * Reads bytes from `from`. Returns the position after the record, `'more'` where it continues after `end`, or
+   * `'lost'` where its brackets, quotes and commas are not JSON: then its end is unknown. Line breaks between tokens
+   * become spaces.
    */
   take(bytes: Buffer, from: number, end: number): number | 'more' | 'lost';
-  /** What is wrong with it, as far as its tokens tell; null where that is nothing. */
+  /** The damage found in its tokens; null where there is none. */
   readonly damage: Exclude<Damage, 'too large' | 'not UTF-8'> | null;
-  /** Members by name that could be read for certain, as JSON text: of the record, or of what it wraps. */
+  /** Members by name that could be read for certain, as JSON text: of the record, or of the one that it wraps. */
   readonly fields: ReadonlyMap<string, string>;
 }
 
 /**
- * Finds the end of a record by its structure: RFC 8259, except that strings may hold any bytes and any escapes, numbers and words may be
- * misspelt, and brackets may nest up to a million deep. So the end is certain, or it is not found at all.
- * @param wanted names of members of the record, or of the one it wraps, whose values are of interest
+ * Finds the end of a record by its structure: RFC 8259, except that strings may have any bytes and escapes, numbers and
+ * words may be invalid, and brackets may nest up to a million deep. So the end is certain, or it is not found at all.
+ * @param wanted names of members of the record, or of the one that it wraps, whose values are read
  */
 export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
   const brackets = bracketStack();
@@ -56,7 +57,7 @@ export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
     damage ??= kind;
     reader?.spoil();
   };
-  /** Whose members stand at this depth. */
+  /** The reader of the members at this depth. */
   const readerHere = () => {
     if (brackets.depth === 1) return own;
     return brackets.depth === 2 && isWrapped ? wrapped : null;
@@ -94,7 +95,7 @@ export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
     if (found === 'end' || found === 'cut end') endToken();
     else if (found !== null) spoil(found);
   };
-  /** Between tokens: whether the byte may stand here. */
+  /** Whether the byte may be between tokens. */
   const between = (byte: number): boolean => {
     const isNameExpected = expected === NAME || expected === NAME_OR_END;
     if (byte === 0x22 && (isNameExpected || expected <= VALUE_OR_END)) {
@@ -158,7 +159,7 @@ export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
   };
 }
 
-/** The kinds of the brackets that are open, one bit each. */
+/** The kinds of the open brackets, one bit each. */
 function bracketStack() {
   let bits = new Uint8Array(256);
   let depth = 0;
@@ -185,12 +186,15 @@ function bracketStack() {
   };
 }
 
-/** Follows the content of strings, byte by byte: tells the quote that ends one, and what no string may hold. */
+/**
+ * Follows the content of strings, byte by byte, to find the quote that ends one, and bytes that are not allowed in a
+ * string.
+ */
 function stringText() {
   /** 1 after a backslash, 2 to 5 at the digits of `\u`. */
   let escaping = 0;
   return {
-    /** The next place that may end the string or be damaged. */
+    /** The next position that may end the string or be damaged. */
     skip(bytes: Buffer, from: number, end: number): number {
       let at = from;
       if (escaping > 0) return at;
@@ -210,7 +214,7 @@ function stringText() {
       }
       const isCut = escaping > 1;
       escaping = byte === 0x5c ? 1 : 0;
-      // What cuts the digits short is read for what it is.
+      // A byte that interrupts the digits is read as itself.
       if (byte === 0x22) return isCut ? 'cut end' : 'end';
       if (byte < 0x20) return 'control character in a string';
       return isCut ? 'not JSON' : null;
@@ -218,7 +222,7 @@ function stringText() {
   };
 }
 
-/** Checks how a number or a word is spelt, whatever its length: of a longer one than any number is, only its beginning. */
+/** Checks the text of a number or a word of any length: of a longer one than any number, only the beginning. */
 function scalarText(misspelt: () => void) {
   const bytes = Buffer.alloc(MAX_TOKEN_BYTES);
   let length = 0;
@@ -236,20 +240,20 @@ function scalarText(misspelt: () => void) {
 
 interface FieldReader {
   readonly fields: ReadonlyMap<string, string>;
-  /** Of the member at hand; null where it cannot be read. */
+  /** The name of the current member; null where it cannot be read. */
   readonly name: string | null;
-  /** Whether the value of the member at hand is of interest. */
+  /** Whether the value of the current member is wanted. */
   isWanted(): boolean;
   begin(): void;
   add(byte: number): void;
-  /** The token at hand is damaged: nothing of it is certain. */
+  /** The current token is damaged: none of it is certain. */
   spoil(): void;
-  /** @param read null: forget the name, its value is no single one */
+  /** @param read null: forget the name, because its value is not a single one */
   endName(read?: null): void;
   endValue(): void;
 }
 
-/** Collects the single values of members with wanted names. What comes twice, or is damaged, is not certain. */
+/** Collects the single values of members with wanted names. A value that comes twice, or is damaged, is not certain. */
 function fieldReader(wanted: ReadonlySet<string>): FieldReader {
   const fields = new Map<string, string>();
   const seen = new Set<string>();
@@ -292,7 +296,7 @@ function fieldReader(wanted: ReadonlySet<string>): FieldReader {
     endValue() {
       if (name === null || !wanted.has(name)) return;
       const value = parsed();
-      // Half of a surrogate pair is no text.
+      // An unpaired surrogate is not text.
       const isText = typeof value !== 'string' || Buffer.from(value).toString() === value;
       if (value !== undefined && value !== null && isText) fields.set(name, token.toString('utf8', 0, length));
     },

@@ -21,15 +21,15 @@ export function isBlankText(bytes: Buffer, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {
     const byte = bytes[at] as number;
     if (byte === 0x20) continue;
-    // What begins with an escape may be a tab.
+    // A text that begins with an escape may be a tab.
     return byte === 0x5c && BLANK.test(JSON.parse(bytes.toString('utf8', from - 1, to + 1)) as string);
   }
   return true;
 }
 
 /**
- * Whether the content of a string at [from, to) is for certain a path as `normalPath` makes it: single separators of
- * one kind, as they are usually escaped, and none at its end but in a root. Others may be normal as well.
+ * Whether the content of a string at [from, to) is certainly a path in the form of `normalPath`: single separators of
+ * one kind, usually escaped, and none at its end except in a root. Other texts may be normal as well.
  */
 export function isNormalPath(bytes: Buffer, from: number, to: number): boolean {
   let separator = 0;
@@ -49,12 +49,12 @@ export function isNormalPath(bytes: Buffer, from: number, to: number): boolean {
     at += isBackslash ? 2 : 1;
     separatorEnd = at;
   }
-  // A drive is written with backslashes; what has no more than these bytes is a root.
+  // A drive has backslashes; a path with only these bytes is a root.
   if (separator === 0x2f) return bytes[from + 1] !== 0x3a && (separatorEnd !== to || to - from === 1);
   return separatorEnd !== to || to - from <= 4;
 }
 
-/** Whether the text of a string with its content at [from, to) holds a slash or a backslash. */
+/** Whether the string content at [from, to) contains a slash or a backslash. */
 export function hasSeparator(bytes: Buffer, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {
     const byte = bytes[at] as number;
@@ -68,10 +68,10 @@ function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39;
 }
 
-/** Whether a string with an instant of the calendar in UTC begins at `at`, its closing quote included. */
+/** Whether a string with a valid instant in UTC begins at `at`, including its closing quote. */
 export function isPlainTime({ bytes, words }: ScanState, at: number): boolean {
   if (bytes[at + TIME_BYTES] !== 0x22) return false;
-  // "+000", then "0": the end first, because it tells a time in UTC from all others.
+  // "+000", then "0": the end first, because it distinguishes a time in UTC from all others.
   if (words.getInt32(at + 23, true) !== 0x3030302b || bytes[at + 27] !== 0x30) return false;
   if (bytes[at + 4] !== 0x2d || bytes[at + 7] !== 0x2d || bytes[at + 10] !== 0x54) return false;
   if (bytes[at + 13] !== 0x3a || bytes[at + 16] !== 0x3a || bytes[at + 19] !== 0x2e) return false;
@@ -80,7 +80,7 @@ export function isPlainTime({ bytes, words }: ScanState, at: number): boolean {
   const month = twoDigits(bytes, at + 5);
   const day = twoDigits(bytes, at + 8);
   const isLeap = year % 4 === 0 && (year !== 0 || century % 4 === 0);
-  // Not a number, of bytes that are no digits, is in no order with any number.
+  // NaN, from bytes that are not digits, is in no order with any number.
   return (
     century >= 10 &&
     century < 30 &&
@@ -97,7 +97,7 @@ export function isPlainTime({ bytes, words }: ScanState, at: number): boolean {
   );
 }
 
-/** Not a number, and so below nothing, where one of the bytes is no digit. */
+/** NaN, and so below nothing, where one of the bytes is not a digit. */
 function twoDigits(bytes: Buffer, at: number): number {
   const tens = (bytes[at] as number) - 0x30;
   const ones = (bytes[at + 1] as number) - 0x30;

@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 
-/** Whether a stream of chunks is valid UTF-8; characters may be cut by chunk boundaries. */
+/** Checks whether a stream of chunks is valid UTF-8; chunk boundaries may divide characters. */
 export interface Utf8Validator {
   /** False at the first chunk that shows an invalid sequence. */
   accepts(chunk: Buffer): boolean;
 }
 
-/** A check before the first chunk. Memory: three bytes. */
+/** A validator before the first chunk. Memory: three bytes. */
 export function utf8Validator(): Utf8Validator {
-  // The bytes of a character whose rest is still to come: at most three.
+  // The bytes of a character whose rest has not come yet: at most three.
   let open: Buffer = Buffer.alloc(0);
   return {
     accepts(chunk) {
@@ -27,7 +27,7 @@ export function utf8Validator(): Utf8Validator {
   };
 }
 
-/** Where the last character that is whole (or certainly not the start of one) ends. */
+/** The end of the last character that is whole (or certainly not the beginning of one). */
 function lastCharacterEnd(chunk: Buffer): number {
   const size = chunk.length;
   for (let back = 1; back <= 3 && back <= size; back++) {

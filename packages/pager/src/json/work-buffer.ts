@@ -1,11 +1,11 @@
 import { PADDING_BYTES, type ScanState } from './scan-state.ts';
 
-/** Bytes to be scanned, in one piece, with zeros behind them. */
+/** Bytes to scan, in one piece, followed by zeros. */
 export interface WorkBuffer {
   readonly state: ScanState;
   /** Adds a copy of the piece. */
   append(piece: Buffer): void;
-  /** Removes bytes that are scanned from the beginning. */
+  /** Removes scanned bytes from the beginning. */
   discard(byteCount: number): void;
 }
 
@@ -18,7 +18,7 @@ export function workBuffer(capacity: number): WorkBuffer {
     end: 0,
     starved: false,
     escaped: false,
-    odd: false,
+    irregular: false,
     offset: 0,
     recordCount: 0,
     replacedSurrogates: 0,

@@ -2,31 +2,35 @@ import type { TimeRange } from '@edrlake/core';
 import { type CountCurve, eventsBetween } from './count-curve.ts';
 import { requestsOf, type WindowSizes } from './page-math.ts';
 
-/** A stretch between two cuts and the events in it. */
+/** The range between two split points, and the events in it. */
 export interface SplitSegment {
   readonly range: TimeRange;
   readonly count: number;
 }
 
-/** A window also costs a directory, a proof and a line on the screen: of two equal plans the one with fewer is better. */
+/**
+ * A window also costs a directory, a proof and a line on the screen: of two equal plans the one with fewer windows is
+ * better.
+ */
 const WINDOW_COST = 0.02;
 
 /**
- * Cuts the curve at some of its points so that the stretches tile it, none holds more than `maxEvents` and all of them
- * together need the fewest requests. A step of more than `maxEvents` between two neighbours stays a stretch of its own.
+ * Divides the curve at some of its points, so that the segments tile it, none has more than `maxEvents` events and all
+ * together need the fewest requests. A step of more than `maxEvents` between two neighbouring points is a segment of
+ * its own.
  */
 export function chooseSplitPoints(curve: CountCurve, sizes: WindowSizes): SplitSegment[] {
-  const stretches: SplitSegment[] = [];
+  const segments: SplitSegment[] = [];
   const last = curve.atMs.length - 1;
   let from = 0;
   for (let point = 0; point <= last; point++) {
     const dense = point < last && eventsBetween(curve, point, point + 1) > sizes.maxEvents;
     if (!dense && point < last) continue;
-    stretches.push(...cheapestCuts(curve, from, point, sizes));
-    if (dense) stretches.push(stretchOf(curve, point, point + 1));
+    segments.push(...cheapestCuts(curve, from, point, sizes));
+    if (dense) segments.push(segmentOf(curve, point, point + 1));
     from = point + 1;
   }
-  return stretches;
+  return segments;
 }
 
 /** Shortest path over the points `from` to `to`: `best[j]` is the least cost of all windows up to candidate `j`. */
@@ -47,11 +51,11 @@ function cheapestCuts(curve: CountCurve, from: number, to: number, sizes: Window
       }
     }
   }
-  const stretches: SplitSegment[] = [];
+  const segments: SplitSegment[] = [];
   for (let j = candidates.length - 1; j > 0; j = previous[j] as number) {
-    stretches.push(stretchOf(curve, candidates[previous[j] as number] as number, candidates[j] as number));
+    segments.push(segmentOf(curve, candidates[previous[j] as number] as number, candidates[j] as number));
   }
-  return stretches.reverse();
+  return segments.reverse();
 }
 
 /** Of neighbours without an event between them one is enough; the ends always stay. */
@@ -66,7 +70,7 @@ function distinctPoints(curve: CountCurve, from: number, to: number): number[] {
   return points;
 }
 
-function stretchOf(curve: CountCurve, from: number, to: number): SplitSegment {
+function segmentOf(curve: CountCurve, from: number, to: number): SplitSegment {
   return {
     range: { startMs: curve.atMs[from] as number, endMs: curve.atMs[to] as number },
     count: eventsBetween(curve, from, to),

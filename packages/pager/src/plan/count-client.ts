@@ -7,7 +7,7 @@ import {
   type ValueCount,
 } from '@edrlake/core';
 
-/** Asks the source for numbers, counts how often, and refuses to go on without end. */
+/** Requests counts from the source, counts these requests, and limits their number. */
 export interface CountClient {
   /** Requests made so far. */
   requests(): number;
@@ -17,18 +17,21 @@ export interface CountClient {
   readonly histogram: ((query: EventQuery, bucketMs: number) => Promise<readonly HistogramBucket[]>) | null;
 }
 
-/** How long and how a plan may ask. */
+/** The limits and options of planning's requests. */
 export interface AskOptions {
   readonly signal: AbortSignal;
   /** Ask for histograms where the source has them. */
   readonly histogram: boolean;
-  /** More than any settled data can need: only counts that contradict each other again and again get there. */
+  /** More than any settled data can need: only counts that contradict each other repeatedly reach it. */
   readonly maxRequests: () => number;
-  /** Starts a request when it may; by default at once. */
+  /** Starts a request when it may; at once by default. */
   readonly inTurn?: <T>(request: () => Promise<T>) => Promise<T>;
 }
 
-/** @throws {EdrlakeError} from each call: what the source throws, the signal's reason, or `RESPONSE_UNEXPECTED` past the bound. */
+/**
+ * @throws {EdrlakeError} from each call: what the source throws, the signal's reason, or `RESPONSE_UNEXPECTED` beyond
+ * the bound.
+ */
 export function createCountClient(source: EventSource, options: AskOptions): CountClient {
   const { signal, maxRequests } = options;
   const inTurn = options.inTurn ?? ((request) => request());

@@ -1,8 +1,8 @@
 import type { TimeRange } from '@edrlake/core';
 
 /**
- * What is known of how many events lie before an instant: exact values at some instants, in ascending order. A count of
- * any stretch that begins at a known instant adds one; what lies between two neighbours needs no request of its own.
+ * The known number of events before an instant: exact values at some instants, in ascending order. A count of any range
+ * that begins at a known instant adds a value; the number between two neighbours needs no request.
  */
 export interface CountCurve {
   /** Ascending, from the range's start to its end. */
@@ -11,7 +11,7 @@ export interface CountCurve {
   readonly before: number[];
 }
 
-/** The curve that one count of a whole range gives: its two ends. */
+/** The curve from one count of a whole range: its two ends. */
 export function countCurve(range: TimeRange, count: number): CountCurve {
   return { atMs: [range.startMs, range.endMs], before: [0, count] };
 }
@@ -33,7 +33,10 @@ export function pointAt(curve: CountCurve, atMs: number): number {
   return low;
 }
 
-/** The last point up to which at most `events` lie after the point `from`; `from` itself when the next step is larger. */
+/**
+ * The last point up to which at most `events` events follow the point `from`; `from` itself when the next step is
+ * larger.
+ */
 export function lastPointWithin(curve: CountCurve, from: number, events: number): number {
   const most = (curve.before[from] as number) + events;
   let low = from;
@@ -47,8 +50,8 @@ export function lastPointWithin(curve: CountCurve, from: number, events: number)
 }
 
 /**
- * Adds a freshly counted point. The newest count is the truth: points that contradict it (data changed in between) are
- * forgotten. Returns whether the end of the range was among them, which then must be counted again.
+ * Adds a newly counted point. The newest count applies: points that contradict it (because data changed in between) are
+ * removed. Returns whether the end of the range was among them, which then must be counted again.
  */
 export function addPoint(curve: CountCurve, atMs: number, before: number): boolean {
   const { atMs: instants, before: counts } = curve;
@@ -62,7 +65,10 @@ export function addPoint(curve: CountCurve, atMs: number, before: number): boole
   return low + 2 === instants.length;
 }
 
-/** Replaces everything between the points `from` and `to` by the given points, which must be ascending and between them. */
+/**
+ * Replaces everything between the points `from` and `to` with the given points, which must be ascending and between
+ * them.
+ */
 export function replaceBetween(curve: CountCurve, from: number, to: number, points: CountCurve): void {
   const tailAtMs = curve.atMs.slice(to);
   const tailBefore = curve.before.slice(to);
@@ -72,13 +78,13 @@ export function replaceBetween(curve: CountCurve, from: number, to: number, poin
   for (const part of [points.before, tailBefore]) for (const count of part) curve.before.push(count);
 }
 
-/** Moves the points from `point` to the end by a number of events: what a recount before them found more, or fewer. */
+/** Shifts the points from `point` to the end by a number of events: the difference of a recount before them. */
 export function shiftFrom(curve: CountCurve, point: number, events: number): void {
   for (let i = point; i < curve.before.length; i++) curve.before[i] = (curve.before[i] as number) + events;
 }
 
 /**
- * The instant strictly between the points `low` and `low + 1` before which about `before` events lie: a monotone cubic
+ * The instant between the points `low` and `low + 1` before which there are about `before` events: a monotone cubic
  * (Fritsch and Carlson, 1980) through the neighbours, so that a daily rise or fall is followed, never overshot.
  */
 export function instantOf(curve: CountCurve, low: number, before: number): number {
@@ -99,7 +105,9 @@ export function instantOf(curve: CountCurve, low: number, before: number): numbe
   return Math.min(startMs + widthMs - 1, Math.max(startMs + 1, Math.round(startMs + from * widthMs)));
 }
 
-/** Events per millisecond at a point: the weighted harmonic mean of the stretches on both sides, 0 where one is empty. */
+/**
+ * Events per millisecond at a point: the weighted harmonic mean of the segments on both sides, 0 where one is empty.
+ */
 function densityAt(curve: CountCurve, point: number): number {
   const last = curve.atMs.length - 1;
   if (point === 0) return densityOf(curve, 0);

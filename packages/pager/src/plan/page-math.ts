@@ -1,6 +1,6 @@
 import type { EventSource } from '@edrlake/core';
 
-/** How much one window may hold and how it is paged. */
+/** The size and the pages of one window. */
 export interface WindowSizes {
   /** Events of one window, a whole number of pages. */
   readonly maxEvents: number;
@@ -8,8 +8,8 @@ export interface WindowSizes {
 }
 
 /**
- * Paging by number ends where `(pageNumber + 1) * pageSize` would pass the result window, so only whole pages count. A walk by
- * cursors ends nowhere; whole pages are then only the better bargain.
+ * Paging by number ends where `(pageNumber + 1) * pageSize` would exceed the result window, so only whole pages count.
+ * Paging by cursor has no end; whole pages are then only cheaper.
  */
 export function windowSizes(source: EventSource): WindowSizes {
   const { pageSize } = source;
@@ -17,20 +17,20 @@ export function windowSizes(source: EventSource): WindowSizes {
   return { maxEvents: Math.floor(reach / pageSize) * pageSize || reach, pageSize };
 }
 
-/** Events of one query that a walk can get to. */
+/** The number of events of one query that can be reached. */
 export function reachOf({ cursor, maxResultWindow }: EventSource): number {
   return cursor === null ? maxResultWindow : cursor.maxWindowEvents;
 }
 
-/** Pages that hold a number of events. */
+/** The number of pages for a number of events. */
 export function pagesOf(events: number, pageSize: number): number {
   return Math.ceil(events / pageSize);
 }
 
 /**
- * Requests that a window of a number of events costs: its pages, and one recount when the last page is full, because a full page
- * does not tell whether more would come. A walk by cursors asks for the next page instead and finds it empty. A window without
- * events costs its first page as well: only an empty page confirms a zero.
+ * The requests of a window with a number of events: its pages, and one recount when the last page is full, because
+ * after a full page more may follow. With cursors the next page is requested instead and is empty. A window without
+ * events also costs its first page: only an empty page confirms a zero.
  */
 export function requestsOf(events: number, pageSize: number): number {
   return Math.floor(events / pageSize) + 1;

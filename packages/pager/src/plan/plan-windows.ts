@@ -20,67 +20,74 @@ import { addSplitPointsByCount } from './split-by-count.ts';
 import { addSplitPointsByHistogram } from './split-by-histogram.ts';
 import { splitByValue } from './split-by-value.ts';
 
-/** Which events are wanted. */
+/** The wanted events. */
 export interface PlanRequest {
   readonly axis: TimeAxis;
   readonly range: TimeRange;
   readonly scope: QueryScope;
 }
 
-/** How a plan is made. */
+/** Options of a plan. */
 export interface PlanOptions {
   readonly signal: AbortSignal;
   readonly emit: Emit;
   /** Use the source's histograms where it has them. Default true. */
   readonly histogram?: boolean;
   /**
-   * How many events the source counted in the range just now, where the caller has asked already: it is not asked again.
-   * Whatever it is, fetching compares it with the pages.
+   * The source's count of the range, where the caller has just requested it: it is not requested again. Fetching
+   * compares any count with the pages.
    */
   readonly counted?: number;
-  /** Requests after which planning gives up. The default grows with the events and is never met by settled data. */
+  /**
+   * Requests after which planning ends with an error. The default grows with the events and is never reached by settled
+   * data.
+   */
   readonly maxPlanRequests?: number;
 }
 
-/** A stretch of too many events for one window, by the counts around it, and why it could not be divided. */
+/** A range with too many events for one window, by the counts around it, and why it could not be divided. */
 export interface UncountedWindow extends PlannedWindow {
   readonly error: EdrlakeError;
 }
 
-/** Windows that hold every event of a range exactly once, and what it takes to fetch them. */
+/** Windows that contain every event of a range exactly once, and the requests to fetch them. */
 export interface WindowPlan {
   /**
-   * By start, each with at least one and at most `maxResultWindow` events (`maxWindowEvents` where the source walks by
-   * cursors). Those of one millisecond follow each other and differ in their cuts. Together with `emptyWindows` they tile
-   * the range.
+   * By start, each with at least one and at most `maxResultWindow` events (`maxWindowEvents` with cursors). Those of
+   * one millisecond follow each other and differ in their filters. Together with `emptyWindows` they tile the range.
    */
   readonly windows: readonly PlannedWindow[];
   /**
-   * By start, neighbours joined. By the counts nothing is in them. One wrong count is enough for that, so it is no proof: they
-   * are fetched like windows of no events, which takes their first page, and are proven where it is empty.
+   * By start, neighbours joined. By the counts they have no events. One wrong count is enough for that, so it is no
+   * proof: they are fetched like windows without events, which takes their first page, and are proven where it is
+   * empty.
    */
   readonly emptyWindows: readonly Window[];
-  /** By start. Stretches that could not be divided, because a count in them failed for good; the rest of the range goes on. */
+  /**
+   * By start. Ranges that could not be divided, because a count in them finally failed; the rest of the range is
+   * planned.
+   */
   readonly uncounted: readonly UncountedWindow[];
   readonly events: number;
-  /** Requests the planning made. */
+  /** Requests that planning made. */
   readonly planRequests: number;
   /**
-   * Requests that fetching all windows takes when nothing goes wrong: their pages, one page for each empty one, and one recount
-   * for each window whose last page is full, because a full page does not tell whether more would come (a walk asks for the next
-   * page instead).
+   * Requests to fetch all windows when nothing fails: their pages, one page for each empty window, and one recount for
+   * each window whose last page is full, because more may follow (with cursors the next page is requested instead).
    */
   readonly pages: number;
-  /** `ceil(events / pageSize)`: no client could do with fewer page requests. */
+  /** `ceil(events / pageSize)`: no client needs fewer page requests. */
   readonly lowerBound: number;
 }
 
 /**
- * Turns a wanted range into windows that paging can reach to their end, from counts alone. One request when the range
- * fits into one window, none where its count is known; with histograms a few more for any number of events; without them about one per window.
- * Windows are as full as possible, so one may span many quiet days. Where data changes meanwhile a window's count may be
- * off by those events; fetching compares and recounts. Where a count stays broken, only the stretch it was to divide is left out.
- * @throws {EdrlakeError} `WINDOW_INDIVISIBLE`, `RESPONSE_UNEXPECTED` when the counts never add up, or what the source throws.
+ * Divides a wanted range into windows that paging can read completely, from counts alone. One request when the range
+ * fits into one window, none where its count is known; with histograms a few more for any number of events; without
+ * them about one per window. Windows are as full as possible, so one may span many quiet days. Where data changes
+ * meanwhile, a window's count may be wrong by those events; fetching compares and recounts. Where a count finally
+ * fails, only the range that it was to divide is left out.
+ * @throws {EdrlakeError} `WINDOW_INDIVISIBLE`, `RESPONSE_UNEXPECTED` when the counts never add up, or what the source
+ * throws.
  */
 export async function planWindows(
   source: EventSource,
@@ -109,19 +116,22 @@ export async function planWindows(
   return { windows, emptyWindows, uncounted, events, planRequests, pages, lowerBound };
 }
 
-/** Halving the time down to one millisecond takes some 40 counts; each may bring half a window. */
+/** Halving the time down to one millisecond takes about 40 counts; each may yield half a window. */
 export function planRequestBound(events: number, sizes: WindowSizes): number {
   return 200 + 100 * Math.ceil(events / sizes.maxEvents);
 }
 
-/** The windows a query was cut into: those with events, those that hold none by the counts, what was not divided; by start. */
+/**
+ * The windows into which a query was divided: those with events, those without by the counts, and those that were not
+ * divided; by start.
+ */
 export interface SplitQuery {
   readonly windows: PlannedWindow[];
   readonly emptyWindows: Window[];
   readonly uncounted: UncountedWindow[];
 }
 
-/** What a broken answer to one question ends with, after every try: other questions may be answered. */
+/** The final errors of a broken answer to one query: other queries may be answered. */
 const BROKEN_ANSWERS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'BODY_BROKEN',
   'RESPONSE_UNEXPECTED',
@@ -130,21 +140,24 @@ const BROKEN_ANSWERS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'REQUEST_REFUSED',
 ]);
 
-/** The error, where it concerns the question that was asked and no other. @throws what was thrown, elsewhere */
+/** Returns the error, where it concerns only this query. @throws any other error */
 export function brokenAnswer(thrown: unknown): EdrlakeError {
   if (!(thrown instanceof EdrlakeError) || !BROKEN_ANSWERS.has(thrown.code)) throw thrown;
-  // Counts that never add up are no broken answer, although they have the same code.
+  // Counts that never add up are not a broken answer, although they have the same code.
   if (thrown.disposition !== 'retry' && thrown.code !== 'REQUEST_REFUSED') throw thrown;
   return thrown;
 }
 
-/** @throws {EdrlakeError} why a query could not be divided, where all of it could not */
+/** @throws {EdrlakeError} why a query could not be divided, where no part of it was */
 export function throwIfNothingElse({ windows, emptyWindows, uncounted }: SplitQuery): void {
   const [first] = uncounted;
   if (first !== undefined && windows.length + emptyWindows.length === 0) throw first.error;
 }
 
-/** Cuts one query of a known number of events into windows of at most `sizes.maxEvents`, which tile it together with the empty ones. */
+/**
+ * Divides one query with a known number of events into windows of at most `sizes.maxEvents`, which tile it together
+ * with the empty ones.
+ */
 export async function splitQuery(
   countClient: CountClient,
   query: EventQuery,
@@ -164,13 +177,13 @@ export async function splitQuery(
     failure = brokenAnswer(thrown);
   }
   const split: SplitQuery = { windows: [], emptyWindows: [], uncounted: [] };
-  for (const stretch of chooseSplitPoints(curve, sizes)) {
-    const part: EventQuery = { ...query, range: stretch.range };
-    if (failure !== null && stretch.count > sizes.maxEvents) {
-      split.uncounted.push({ window: windowOf(part), count: stretch.count, error: failure });
+  for (const segment of chooseSplitPoints(curve, sizes)) {
+    const part: EventQuery = { ...query, range: segment.range };
+    if (failure !== null && segment.count > sizes.maxEvents) {
+      split.uncounted.push({ window: windowOf(part), count: segment.count, error: failure });
       continue;
     }
-    const parts = await splitQuery(countClient, part, stretch.count, sizes);
+    const parts = await splitQuery(countClient, part, segment.count, sizes);
     split.windows.push(...parts.windows);
     split.emptyWindows.push(...parts.emptyWindows);
     split.uncounted.push(...parts.uncounted);
@@ -205,7 +218,7 @@ async function splitMillisecond(
   }
 }
 
-/** Windows that touch and have the same cuts as one: one empty page confirms them all. */
+/** Joins neighbouring windows with the same filters: one empty page confirms them all. */
 function joinNeighbours(windows: readonly Window[]): Window[] {
   const joined: Window[] = [];
   for (const window of windows) {

@@ -3,25 +3,31 @@ import type { CountClient } from './count-client.ts';
 import { addPoint, type CountCurve, eventsBetween, instantOf, lastPointWithin, pointAt } from './count-curve.ts';
 import { requestsOf, type WindowSizes } from './page-math.ts';
 
-/** Requests that a further window costs besides its pages: about one count, and a last page that is not full. */
+/** Requests of a further window in addition to its full pages: about one count, and a last page that is not full. */
 const WINDOW_REQUESTS = 1.2;
 
-/** A cut that wastes less than a better guess would cost is taken. */
+/** A split point that wastes less than a better guess would cost is accepted. */
 const ACCEPTED_WASTE = 0.9;
 
-/** Each guess in vain has cost a request already: the next cut may waste a bit more. */
+/** Each failed guess has already cost a request: the next split point may waste a little more. */
 const LESS_PICKY = 0.6;
 
-/** Stretches of more windows than this are halved first: the curve's shape is worth more there than another cut. */
+/**
+ * Ranges of more windows than this are halved first: the shape of the curve is worth more there than another split
+ * point.
+ */
 const FAR_WINDOWS = 3;
 
-/** After this number of failed guesses for one split point, every second one halves the time: bursts mislead any interpolation. */
+/**
+ * After this number of failed guesses for one split point, every second one halves the time: bursts mislead any
+ * interpolation.
+ */
 const PATIENT_GUESSES = 3;
 
 /**
- * Counts until the curve has points that cut the query into windows of at most `maxEvents` events, each well filled.
- * Only stretches of one millisecond may hold more. Needs about one request per window where the data has a shape, and
- * for each burst as many as it takes to halve the time down to it.
+ * Counts until the curve has points that divide the query into windows of at most `maxEvents` events, each well filled.
+ * Only ranges of one millisecond may have more. Needs about one request per window for smooth data, and for each burst
+ * as many as halving the time down to it takes.
  */
 export async function addSplitPointsByCount(
   countClient: CountClient,
@@ -32,9 +38,9 @@ export async function addSplitPointsByCount(
   const { maxEvents } = sizes;
   let startMs = query.range.startMs;
   let guesses = 0;
-  // How far guesses were off lately, as a share of the stretch they were made in.
+  // How wrong recent guesses were, as a share of the range in which they were made.
   let usualError = 0.03;
-  // Bounded by the asker; each round either moves the start on or adds a point.
+  // Bounded by the count client; each round either moves the start on or adds a point.
   for (;;) {
     const from = pointAt(curve, startMs);
     const low = lastPointWithin(curve, from, maxEvents);
@@ -83,7 +89,7 @@ function leastWaste(curve: CountCurve, from: number, low: number, sizes: WindowS
   return best;
 }
 
-/** Requests that a window between the two points spends beyond the best imaginable. */
+/** Requests of a window between the two points beyond the best possible number. */
 function wasteOf(curve: CountCurve, from: number, to: number, { maxEvents, pageSize }: WindowSizes): number {
   const events = eventsBetween(curve, from, to);
   return requestsOf(events, pageSize) - events / pageSize + (1 - events / maxEvents) * WINDOW_REQUESTS;

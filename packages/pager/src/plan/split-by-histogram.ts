@@ -14,7 +14,7 @@ import { addPoint, type CountCurve, eventsBetween, pointAt, replaceBetween, shif
 import { pagesOf, type WindowSizes } from './page-math.ts';
 import { between } from './split-by-count.ts';
 
-/** Bucket sizes, ascending; each divides a day, so that buckets of one size never overlap those of another halfway. */
+/** Bucket sizes, ascending; each divides a day, so that buckets of different sizes never overlap partly. */
 const BUCKET_SIZES_MS = [
   ...[1, 2, 5, 10, 15, 20, 30].map((seconds) => seconds * MS_PER_SECOND),
   ...[1, 2, 3, 5, 10, 15, 20, 30].map((minutes) => minutes * MS_PER_MINUTE),
@@ -28,16 +28,16 @@ const MAX_BUCKETS = 4_000;
 /** The most refinements that are useful from days to seconds. */
 const MAX_PASSES = 6;
 
-/** Plans of that many pages can pay one request to find out whether the histogram puts events where they are. */
+/** Plans of this many pages can afford one request to check the times in a histogram. */
 const SPOT_CHECK_PAGES = 100;
 
-/** These would meet the next count as well: falling back would only hide them. */
+/** Errors that the next count would have as well: falling back would only hide them. */
 const FATAL_CODES = new Set(['AUTH_REJECTED', 'ACCESS_DENIED', 'CREDENTIALS_MISSING', 'INTERRUPTED']);
 
 /**
- * Adds points from histograms: one over the whole range, then finer ones only where buckets are so full that they would
- * spoil the cuts. Each must add up to what is known of its stretch; from the first that fails, contradicts the counts
- * or is in disorder, none is asked for any more, and the curve keeps only what adds up.
+ * Adds points from histograms: one over the whole range, then finer ones only where buckets are so full that split
+ * points would be bad. Each must add up to the known number of its range. After the first one that fails, contradicts
+ * the counts or is out of order, no more are requested, and the curve keeps only points that add up.
  */
 export async function addSplitPointsByHistogram(
   countClient: CountClient,
@@ -49,15 +49,15 @@ export async function addSplitPointsByHistogram(
   if (whole === null || !(await refine(countClient, query, curve, { ...query.range, bucketMs: whole }))) return;
   if (!(await spotCheck(countClient, query, curve, sizes))) return;
   for (let pass = 0; pass < MAX_PASSES; pass++) {
-    const stretches = denseStretches(curve, sizes);
-    if (stretches.length === 0) return;
-    for (const stretch of stretches) {
-      if (!(await refine(countClient, query, curve, stretch))) return;
+    const dense = denseRanges(curve, sizes);
+    if (dense.length === 0) return;
+    for (const range of dense) {
+      if (!(await refine(countClient, query, curve, range))) return;
     }
   }
 }
 
-interface Stretch extends TimeRange {
+interface DenseRange extends TimeRange {
   readonly bucketMs: number;
 }
 
@@ -67,14 +67,14 @@ function coarsestUseful(range: TimeRange): number | null {
   return fits < spanMs ? fits : null;
 }
 
-/** Asks for one histogram and takes its points over; false when it cannot be trusted. */
+/** Requests one histogram and adopts its points; false when it cannot be trusted. */
 async function refine(
   countClient: CountClient,
   query: EventQuery,
   curve: CountCurve,
-  stretch: Stretch,
+  range: DenseRange,
 ): Promise<boolean> {
-  const { startMs, endMs, bucketMs } = stretch;
+  const { startMs, endMs, bucketMs } = range;
   const part = between(query, startMs, endMs);
   const buckets = await bucketsOf(countClient, part, bucketMs);
   if (buckets === null) return false;
@@ -83,7 +83,7 @@ async function refine(
   const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
   const known = eventsBetween(curve, from, to);
   if (total !== known) {
-    // Data may have changed since the count: the count of now decides who is right.
+    // Data may have changed since the count: a count now decides.
     const count = await countClient.count(part);
     shiftFrom(curve, to, count - known);
     if (count !== total) {
@@ -108,7 +108,7 @@ async function refine(
   return true;
 }
 
-/** The buckets within the query's range, oldest first; null when there is no histogram or it is in disorder. */
+/** The buckets within the query's range, oldest first; null when there is no histogram or it is out of order. */
 async function bucketsOf(
   countClient: CountClient,
   query: EventQuery,
@@ -156,12 +156,12 @@ async function spotCheck(
 }
 
 /**
- * Stretches whose buckets are worth a finer histogram. A cut can be chosen among all points of a window; with buckets of
- * a tenth of a window it misses the best place by about a tenth of a page, with larger ones by up to half a page. What
- * that costs all cuts in the stretch must exceed the one request a finer histogram costs.
+ * Ranges whose buckets are worth a finer histogram. A split point can be chosen among all points of a window; with
+ * buckets of a tenth of a window it misses the best place by about a tenth of a page, with larger ones by up to half a
+ * page. The total cost for all split points in the range must exceed the one request of a finer histogram.
  */
-function denseStretches(curve: CountCurve, { maxEvents, pageSize }: WindowSizes): Stretch[] {
-  const stretches: Stretch[] = [];
+function denseRanges(curve: CountCurve, { maxEvents, pageSize }: WindowSizes): DenseRange[] {
+  const dense: DenseRange[] = [];
   const last = curve.atMs.length - 1;
   for (let point = 0; point < last; ) {
     const bucketMs = finerBucketMs(curve, point, pageSize);
@@ -181,12 +181,14 @@ function denseStretches(curve: CountCurve, { maxEvents, pageSize }: WindowSizes)
       saved += count > maxEvents ? 2 : (count / maxEvents) * Math.min(0.5, count / maxEvents);
       endMs = cellEndMs;
     }
-    if (saved > 1) stretches.push({ startMs, endMs, bucketMs });
+    if (saved > 1) dense.push({ startMs, endMs, bucketMs });
   }
-  return stretches;
+  return dense;
 }
 
-/** The bucket size that brings a dense cell down to a quarter page a bucket; null for cells that need or allow no finer. */
+/**
+ * The bucket size that reduces a dense bucket to a quarter page each; null for buckets that need or allow no finer one.
+ */
 function finerBucketMs(curve: CountCurve, point: number, pageSize: number): number | null {
   const count = eventsBetween(curve, point, point + 1);
   const cellMs = (curve.atMs[point + 1] as number) - (curve.atMs[point] as number);

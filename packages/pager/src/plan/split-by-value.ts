@@ -11,23 +11,23 @@ import {
 import type { CountClient } from './count-client.ts';
 import type { WindowSizes } from './page-math.ts';
 
-/** What divides one millisecond, in this order. */
+/** The fields that divide one millisecond, in this order. */
 const CUT_FIELDS: readonly FilterField[] = ['type', 'agent'];
 
-/** Values one window may select: each is some 45 bytes of the request's URL. */
+/** The most values that one window selects: each takes about 45 bytes of the request's URL. */
 const MAX_SELECTED_VALUES = 40;
 
-/** Values the remaining window may exclude: servers commonly take URLs of 8 KiB. */
+/** The most values that the remaining window excludes: servers commonly accept URLs of 8 KiB. */
 const MAX_EXCLUDED_VALUES = 120;
 
-/** Values asked for at once; more than can be excluded anyway. */
+/** Values requested at once; more cannot be excluded. */
 const GROUP_LIMIT = 1_000;
 
 /**
- * Cuts a query that time cannot divide by the values of a field: windows that select the most frequent values, and one
- * that takes everything else by excluding them. So the windows tile the query whatever values there are, and the last
- * one needs no request of its own to be counted. A window may turn out empty only where data changed in between.
- * @throws {EdrlakeError} `WINDOW_INDIVISIBLE` naming what still holds too many events.
+ * Divides a query that time cannot divide by the values of a field: windows that select the most frequent values, and
+ * one that takes everything else by excluding them. So the windows tile the query for any values, and the last one
+ * needs no count of its own. A window may be empty only where data changed in between.
+ * @throws {EdrlakeError} `WINDOW_INDIVISIBLE` naming the part that still has too many events.
  */
 export async function splitByValue(
   countClient: CountClient,
@@ -53,7 +53,7 @@ export async function splitByValue(
   if (excluded.length > MAX_EXCLUDED_VALUES) throw indivisible(rest, count, sizes);
   const grouped = values.reduce((sum, value) => sum + value.count, 0);
   const selected = packs.reduce((sum, pack) => sum + pack.count, 0);
-  // Groups that hold more than the count saw were taken later, or earlier: only a count of the rest itself can tell.
+  // Groups with more events than the count were counted at another time: only a count of the rest itself decides.
   const restCount = grouped > count ? await countClient.count(rest) : count - selected;
   windows.push(...(await splitByValue(countClient, rest, restCount, sizes, otherFields)));
   return windows;
@@ -65,8 +65,9 @@ interface ValuePack {
 }
 
 /**
- * The most frequent values in packs of at most `maxEvents` events, no more of them than needed to bring the rest under
- * the limit. A value that alone exceeds it is a pack of its own. The last value is left to the rest, which so never is empty.
+ * The most frequent values in packs of at most `maxEvents` events, no more than needed to bring the rest below the
+ * limit. A value that alone exceeds it is a pack of its own. The last value is left to the rest, which is therefore
+ * never empty.
  */
 function packValues(values: readonly ValueCount[], count: number, maxEvents: number): ValuePack[] {
   const packs: ValuePack[] = [];
@@ -86,7 +87,7 @@ function packValues(values: readonly ValueCount[], count: number, maxEvents: num
   return packs;
 }
 
-/** Most frequent first, each value once, without those the query excludes or that hold nothing. */
+/** Most frequent first, each value once, without those that the query excludes or that have no events. */
 function usable(groups: readonly ValueCount[], query: EventQuery, field: FilterField): ValueCount[] {
   const seen = new Set(query.cuts.filter((cut) => cut.field === field).flatMap((cut) => cut.values));
   const values: ValueCount[] = [];

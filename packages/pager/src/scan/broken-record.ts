@@ -4,22 +4,23 @@ import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
 import { type Damage, skimRecord } from '../json/skim-record.ts';
 import type { FieldTable } from './field-table.ts';
 
-/** Of a record that is too large for a line so much is kept. */
+/** The bytes that are kept of a record that is too large for a line. */
 const PREFIX_BYTES = 1_048_576;
 
-/** A record that cannot be read, on its way to the spool. */
+/** An unreadable record on its way to the spool. */
 export interface BrokenRecord {
-  /** As `take` of a skim. */
+  /** Like `take` of a skim. */
   take(bytes: Buffer, from: number, end: number): number | 'more' | 'lost';
-  /** Its line without the line break, once it has been taken whole. Where its tokens are as they should be it is too large. */
+  /** Its line without the line break, once it was read completely. Where its tokens are valid, it is too large. */
   line(): Buffer;
   /** Its members that could be read for certain, as the text of a JSON object. */
   readonly fields: Buffer;
 }
 
 /**
- * Takes a record that is damaged or too large. Memory: as many bytes as a line may have, and less once the record has more.
- * @param maxRecordBytes the longest line, and the longest record that is no reject
+ * Reads a record that is damaged or too large. Memory: as many bytes as a line may have, and less once the record has
+ * more.
+ * @param maxRecordBytes the longest line, and the longest record that is not a reject
  */
 export function brokenRecord(known: FieldTable, maxRecordBytes: number): BrokenRecord {
   const skim = skimRecord(known.singleNames);
@@ -69,13 +70,13 @@ export function brokenRecord(known: FieldTable, maxRecordBytes: number): BrokenR
   };
 }
 
-/** Bytes as text; where that would change them also in base64. */
+/** Bytes as text; in addition as base64 where that would change them. */
 function bytesAsJson(bytes: Buffer): Readonly<Record<string, string>> {
   const text = { '#text': bytes.toString() };
   return isUtf8(bytes) ? text : { ...text, '#base64': bytes.toString('base64') };
 }
 
-/** Without the beginning of a character that the end cuts. */
+/** Without an incomplete character at the end. */
 function wholeCharacters(bytes: Buffer): Buffer {
   for (let cut = 0; cut < 4 && cut < bytes.length; cut++) {
     const shorter = bytes.subarray(0, bytes.length - cut);

@@ -1,6 +1,6 @@
 import { EdrlakeError, type RecordShape, type ShapeKind, type ShapeMember } from '@edrlake/core';
 
-/** What the value of a member may be, as a number the scan can switch on. */
+/** The kind of a member's value, as a number for the scan. */
 const KIND_CODES: Readonly<Record<ShapeKind | 'section' | 'list', number>> = {
   path: 1,
   'file-name': 2,
@@ -15,21 +15,21 @@ const KIND_CODES: Readonly<Record<ShapeKind | 'section' | 'list', number>> = {
   list: 11,
 };
 
-/** Members that are alternatives for one column: where the value of the last one lies in the bytes. */
+/** Members that are alternatives for one column, with the position of the last one's value. */
 export interface SharedColumn {
   record: number;
   from: number;
   to: number;
 }
 
-/** A known member, ready for comparing bytes. */
+/** A known member, prepared for comparing bytes. */
 export interface FieldEntry {
   /** In its section, from 1. */
   readonly index: number;
   readonly kind: number;
-  /** In its quotes. */
+  /** Including its quotes. */
   readonly name: Buffer;
-  /** `"name":` as little-endian words, and which of their bytes count. */
+  /** `"name":` as little-endian words, with a mask of the bytes that count. */
   readonly words: Int32Array;
   readonly masks: Int32Array;
   readonly byteLength: number;
@@ -39,11 +39,11 @@ export interface FieldEntry {
   readonly requiredBit: number;
   /** Rank among the id fields, or -1. */
   readonly idRank: number;
-  /** The last object it was seen in. */
+  /** The last object in which it was seen. */
   seenIn: number;
 }
 
-/** An object whose members are known. What the record at hand has in it beyond columns is kept here until its end. */
+/** An object with known members. The members of the current record that no column takes are kept here until its end. */
 export interface FieldSection {
   readonly parent: FieldSection | null;
   /** `"name":` for the extra; empty for the record. */
@@ -52,17 +52,17 @@ export interface FieldSection {
   /** Index 0 is unused. */
   readonly members: readonly FieldEntry[];
   names: NameTable;
-  /** The member that followed each member last: most records name their members in one order. */
+  /** The member that last followed each member: most records name their members in one order. */
   readonly follower: Int32Array;
   readonly subsections: readonly FieldSection[];
-  /** Places of members that no column takes: from, to, from, to, … */
+  /** Positions of members that no column takes: from, to, from, to, … */
   readonly extra: number[];
   readonly unknownNames: Set<string>;
-  /** It, or a section below it, has extra. */
+  /** It, or a section in it, has extra. */
   hasExtra: boolean;
 }
 
-/** Finds the member of a name by some of its bytes, without making text of it. */
+/** Finds the member of a name by some of its bytes, without creating a string. */
 export interface NameTable {
   readonly factor: number;
   /** A power of two of slots; no two members share one. */
@@ -70,27 +70,28 @@ export interface NameTable {
 }
 
 /**
- * A shape and the id fields, made ready for scanning any number of pages, also several at a time: nothing of one page is kept
- * in it beyond a record, and a record is scanned and written without waiting.
+ * A shape and the id fields, prepared for scanning any number of pages, also several at a time: it keeps nothing beyond
+ * one record, and a record is scanned and written without waiting.
  */
 export interface FieldTable {
   readonly root: FieldSection;
   readonly idFieldCount: number;
-  /** Members that no one knows are only passed over. */
+  /** Unknown members are only skipped. */
   readonly isOpen: boolean;
   /** The bits of all required columns. */
   readonly required: number;
-  /** Names of the record's members, and the bit of the required column that each is for, or 0. */
+  /** Names of the record's members, and the bit of the required column for each, or 0. */
   readonly topLevel: ReadonlyMap<string, number>;
   /** Names of the record's members that hold a single value. */
   readonly singleNames: ReadonlySet<string>;
-  /** Counts objects, so that a member seen twice in one is noticed without clearing anything. */
+  /** Counts objects, so that a member that comes twice in one is noticed without clearing anything. */
   objects: number;
 }
 
 /**
- * @param shape null: only the id fields are known, and every record is passed on as it is
- * @param idFields top-level fields that may hold a record's identity; the first that holds a single value that is not blank counts
+ * @param shape null: only the id fields are known, and every record is passed on unchanged
+ * @param idFields top-level fields that may have a record's identity; the first with a single value that is not blank
+ * counts
  */
 export function fieldTable(shape: RecordShape | null, idFields: readonly string[]): FieldTable {
   const required = shape?.required ?? [];
@@ -150,7 +151,7 @@ export function fieldTable(shape: RecordShape | null, idFields: readonly string[
   };
 }
 
-/** Where a name belongs in a table of `slotCount` slots. @param bytes hold the name at [from, to), which is not empty */
+/** The slot of a name in a table of `slotCount` slots. @param bytes have the name at [from, to), which is not empty */
 export function slotOf(bytes: Buffer, from: number, to: number, factor: number, slotCount: number): number {
   const length = to - from;
   const fourthLast = bytes[Math.max(from, to - 4)] as number;
@@ -181,7 +182,7 @@ function nameTable(names: readonly Buffer[], known: readonly (FieldEntry | undef
   );
 }
 
-/** Columns that more than one member feeds. */
+/** Columns that more than one member fills. */
 function sharedColumns(members: readonly ShapeMember[]): Map<string, SharedColumn> {
   const counts = new Map<string, number>();
   const count = (inside: readonly ShapeMember[]) => {

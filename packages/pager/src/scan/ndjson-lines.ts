@@ -7,24 +7,24 @@ const EXTRA_BEGIN = Buffer.from(`,"${SPOOL_MEMBERS.extra}":`);
 
 const FEW_BYTES = 64;
 
-/** What no column takes of a record. */
+/** The members of a record that no column takes. */
 export interface CollectedExtra {
   readonly root: FieldSection;
-  /** In the order of their places. */
+  /** In the order of their positions. */
   readonly elements: readonly ElementExtra[];
 }
 
-/** Lines on their way to the spool: one buffer, used over and over. It grows to twice the largest record. */
+/** Lines on their way to the spool, in one buffer that is reused. It grows to twice the largest record. */
 export interface LineBuffer {
-  /** A record as it is. */
+  /** A record, unchanged. */
   plain(bytes: Buffer, from: number, to: number): void;
-  /** A record with what the scan has collected as its extra. */
+  /** A record with the collected members as its extra. */
   withExtra(bytes: Buffer, from: number, to: number, extra: CollectedExtra): void;
   /** The text of a record, as a string. */
-  odd(bytes: Buffer, from: number, to: number): void;
-  /** A line that is made already. */
+  irregular(bytes: Buffer, from: number, to: number): void;
+  /** A finished line. */
   made(line: Buffer): void;
-  /** Removes what was added after a number of bytes. */
+  /** Removes everything after a number of bytes. */
   shorten(byteLength: number): void;
   readonly byteLength: number;
   /** All lines, until the next `reset`. */
@@ -76,7 +76,7 @@ export function lineBuffer(capacity: number): LineBuffer {
       byte(0x0a);
     },
     withExtra(bytes, from, to, { root, elements }) {
-      // The extra is part of the record, but for the names of the sections, which stand in it too.
+      // The extra is part of the record, except for the names of the sections, which it repeats.
       ensure(2 * (to - from) + (elements.length + 1) * (EXTRA_BEGIN.length + 2));
       let copied = from;
       for (const { endAt, members } of elements) {
@@ -95,10 +95,10 @@ export function lineBuffer(capacity: number): LineBuffer {
       byte(0x7d);
       byte(0x0a);
     },
-    odd(bytes, from, to) {
+    irregular(bytes, from, to) {
       ensure(2 * (to - from) + ODD_BEGIN.length + 3);
       append(ODD_BEGIN, 0, ODD_BEGIN.length);
-      // Nothing but quotes and backslashes needs an escape: control characters are escaped already, or spaces.
+      // Only quotes and backslashes need an escape: control characters are already escaped or spaces.
       length += lines.write(bytes.toString('latin1', from, to).replace(/["\\]/g, '\\$&'), length, 'latin1');
       byte(0x22);
       byte(0x7d);
@@ -123,8 +123,8 @@ export function lineBuffer(capacity: number): LineBuffer {
 }
 
 /**
- * The record of a line that was spooled by a shape, without the line break. The extra of a plain one is left in it, a broken line
- * as it is; of a record that could not be read only the members that could.
+ * The record of a line that was spooled with a shape, without the line break. The extra of a plain line stays in it, a
+ * broken line stays as it is; of a record that could not be read, only the readable members.
  */
 export function asDelivered(line: Buffer): Buffer {
   if (!line.subarray(0, ODD_BEGIN.length).equals(ODD_BEGIN)) return line;

@@ -1,6 +1,6 @@
 /**
- * The text that a JSON number has in a text column, as DuckDB casts it: integers digit by digit, others as the shortest text of their
- * double. So `1e2` and `100.0` are one identity, as they are in the tables.
+ * The text of a JSON number in a text column, as DuckDB casts it: integers digit by digit, others as the shortest text
+ * of their double. So `1e2` and `100.0` are one identity, as in the tables.
  */
 export function numberText(json: string): string {
   if (/^-?\d+$/.test(json)) return json === '-0' ? '0' : json;

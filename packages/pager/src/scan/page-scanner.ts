@@ -8,54 +8,57 @@ import type { FieldTable } from './field-table.ts';
 import { type RecordTaker, recordTaker } from './take-records.ts';
 import { requiredIn } from './unwrap-record.ts';
 
-/** DuckDB reads JSON objects up to 16 MiB; one byte more and it refuses the whole file. */
+/** DuckDB reads JSON objects up to 16 MiB; with one byte more it refuses the whole file. */
 export const MAX_RECORD_BYTES = 15 * 1_048_576;
 
-/** So much is scanned at once, and lines are handed on when there are more. Small enough to stay in a core's cache. */
+/** Bytes that are scanned at once; lines are passed on beyond it. Small enough to stay in a core's cache. */
 const PIECE_BYTES = 131_072;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
-/** How a page is read and where its records go. */
+/** How a page is read, and where its records go. */
 export interface PageScanOptions {
-  /** What records are known to hold, and the fields that may hold their identity. */
+  /** The declared fields of records, and the fields that may have their identity. */
   readonly known: FieldTable;
   /** The longest line. Default `MAX_RECORD_BYTES`. */
   readonly maxRecordBytes?: number;
-  /** Takes the lines in order. The buffer is used again as soon as the promise is fulfilled. */
+  /** Receives the lines in order. The buffer is reused as soon as the promise is fulfilled. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
 }
 
-/** What one page held. */
+/** The content of one page. */
 export interface ScannedPage {
   readonly recordCount: number;
   /** Bytes written, line breaks included. */
   readonly writtenBytes: number;
   /** CRC-32 of the bytes written, 8 hex digits. */
   readonly crc32: string;
-  /** One per record, in order; null where a record has no identity. */
+  /** One for each record, in order; null where a record has no identity. */
   readonly ids: readonly (string | null)[];
   /** Records that do not fit the shape but can be read. */
-  readonly oddRecords: number;
-  /** Records that cannot be read, or are too large: they are to be rejects. */
+  readonly irregularRecords: number;
+  /** Records that cannot be read, or are too large: they become rejects. */
   readonly brokenRecords: number;
-  /** Halves of surrogate pairs that were written as `\ufffd`. */
+  /** Unpaired surrogates that were written as `\ufffd`. */
   readonly replacedSurrogates: number;
 }
 
 /**
- * Reads the body of one page, a JSON array of records, an object with one, or records one after the other (NDJSON), in one pass over its bytes and writes one line for each record, in the
- * order delivered. Of a record that fits the shape the line is the record, changed only where that changes nothing for its
- * columns: a path is normalised, with spaces behind it, the brackets around a single value become spaces, the name of a blank text
- * begins with `#` instead, so that no column reads it, and what no column takes of the record, or of an element of a list, stands in it a second time, as its last member
- * `#extra`. Any other record, also one that is no object, is written as text: `{"#odd":"…"}`. In both, white space between
- * tokens becomes spaces, and escaped halves of surrogate pairs become `\ufffd` (they are no text and DuckDB refuses them). An
- * empty body holds no records, as the API answers 204 when it finds nothing.
+ * Reads the body of one page, a JSON array of records, an object with one, or records one after the other (NDJSON), in
+ * one pass over its bytes and writes one line for each record, in the delivered order.
  *
- * It checks all of RFC 8259 except that the names within an object are unique; two strings are the same identity
- * however they are escaped, a number is its text as delivered. Memory: the largest record three times, and the ids.
- * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) for a body that ends early, goes on after the array, is not an array, not
- *   JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: throw it away.
+ * The line of a conforming record is the record, with these changes, none of which changes its columns. A path is
+ * normalised, with spaces after it. The brackets around a single value become spaces. The name of a blank text begins
+ * with `#` instead, so that no column reads it. Members that no column takes, of the record or of an element of a list,
+ * are repeated in its last member, `SPOOL_MEMBERS.extra`. Any other record, also one that is not an object, is written
+ * as text in the only member of its line, `SPOOL_MEMBERS.irregular`. In both, white space between tokens becomes
+ * spaces, and escaped unpaired surrogates become `\ufffd` (they are not text and DuckDB refuses them). An empty body
+ * has no records, as the API answers 204 when it finds nothing.
+ *
+ * It checks all of RFC 8259 except that the names within an object are unique. Two strings are the same identity
+ * however they are escaped; a number is its text as delivered. Memory: the largest record three times, and the ids.
+ * @throws {EdrlakeError} `BODY_BROKEN` (`retry`) for a body that ends early, continues after the array, is not an
+ * array, not JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: discard it.
  */
 export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageScanOptions): Promise<ScannedPage> {
   const page = openPage(options.known, options.maxRecordBytes ?? MAX_RECORD_BYTES);
@@ -74,7 +77,7 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
   for await (const received of body) {
     let chunk = Buffer.from(received.buffer, received.byteOffset, received.length);
     if (head !== null) {
-      // A byte order mark may be cut by chunk boundaries; three bytes decide.
+      // Chunk boundaries may divide a byte order mark; three bytes decide.
       if (head.length > 0) chunk = Buffer.concat([head, chunk]);
       head = chunk.length < BYTE_ORDER_MARK.length ? Buffer.from(chunk) : null;
       if (head !== null) continue;
@@ -93,7 +96,7 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
     writtenBytes,
     crc32: checksumText(checksum),
     ids: ids,
-    oddRecords: counts.odd,
+    irregularRecords: counts.irregular,
     brokenRecords: counts.broken,
     replacedSurrogates: page.state.replacedSurrogates,
   };
@@ -120,13 +123,16 @@ const WANTED: Readonly<Record<Expected, string>> = {
 interface OpenPage {
   readonly state: ScanState;
   readonly records: RecordTaker;
-  /** Scans as far as whole records go. The piece may be changed afterwards. */
+  /** Scans all whole records. The piece may be changed afterwards. */
   take(piece: Buffer): void;
   /** @throws {EdrlakeError} when something is missing */
   end(): void;
 }
 
-/** Collects pieces until they hold whole records: a record that is cut by the end of a piece is scanned again with the next. */
+/**
+ * Collects pieces until they contain whole records: a record that continues after a piece is scanned again with the
+ * next.
+ */
 function openPage(known: FieldTable, maxRecordBytes: number): OpenPage {
   const work = workBuffer(2 * PIECE_BYTES);
   const { state } = work;
@@ -136,11 +142,11 @@ function openPage(known: FieldTable, maxRecordBytes: number): OpenPage {
   let expected: Expected = 'array';
   /** Records follow each other without an array around them. */
   let isLines = false;
-  // A record that is cut is only tried again when there is twice as much of it, so that small pieces cost no more than large
-  // ones; at the limit in any case, because what lies behind the record does not make it larger.
+  // An incomplete record is only tried again when there is twice as much of it, so that small pieces cost no more than
+  // large ones; at the limit in any case, because bytes after the record do not make it larger.
   let retryAtBytes = 0;
 
-  /** As far as it goes; returns how much is done. */
+  /** Scans one step; returns how much is done. */
   const step = (): number => {
     let at = 0;
     if (records.isOpen()) {
@@ -200,7 +206,7 @@ function openPage(known: FieldTable, maxRecordBytes: number): OpenPage {
       retryAtBytes = Math.min(2 * state.end, maxRecordBytes + 1);
     },
     end() {
-      // What was put off may be whole by now.
+      // A postponed record may be whole by now.
       if (state.end > 0) {
         state.starved = false;
         work.discard(step());
@@ -215,23 +221,25 @@ function openPage(known: FieldTable, maxRecordBytes: number): OpenPage {
 
 const quoted = (name: string) => Buffer.from(`"${name}"`);
 
-/** The names by which an object around the array may hold it. */
+/** The names of the array in an object around it. */
 const LIST_NAMES = ['data', 'events', 'items', 'content', 'hits'].map(quoted);
 
-/** A search engine's own answer holds the array one object deeper: `{"hits":{"total":…,"hits":[…]}}`. */
+/** A search engine's own answer has the array one object deeper: `{"hits":{"total":…,"hits":[…]}}`. */
 const HITS = quoted('hits');
 
-/** An object around the array of records. What else it holds is about the page and no record's: it is passed over. */
+/**
+ * An object around the array of records. Its other members are about the page, not about a record: they are skipped.
+ */
 function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: number) {
-  /** Objects that are open around the list. */
+  /** Open objects around the list. */
   let depth = 0;
   const isNamed = (name: Buffer, from: number, to: number) => name.equals(state.bytes.subarray(from, to));
   const envelope = {
     isInList: false,
     hadList: false,
     /**
-     * From the bracket that opens the object to the first record in its list. Where it has no list, but a member for each column
-     * that a record must have, it is a record itself. Sets `starved` where that has not come yet.
+     * From the bracket that opens the object to the first record in its list. Where it has no list, but a member for
+     * each column that a record must have, it is a record itself. Sets `starved` where that has not come yet.
      */
     open(from: number): { at: number; expected: Expected } {
       const names = new Set<string>();

@@ -4,7 +4,7 @@ import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from '../json/sc
 import { hasSeparator, isBlankText, isNormalPath, isPlainTime, unescapedDigits } from '../json/typed-values.ts';
 import { type FieldEntry, type FieldSection, type FieldTable, slotOf } from './field-table.ts';
 
-// The codes of `KIND_CODES`, written out: names from another module would be looked up for each member. Kinds up to
+// The codes of `KIND_CODES` as literals: names from another module would be looked up for each member. Kinds up to
 // `TEXT` are text.
 const PATH = 1;
 const TEXT = 3;
@@ -16,18 +16,18 @@ const LEFTOVER = 9;
 const SECTION = 10;
 const LIST = 11;
 
-/** Where the value of an id field lies. `from` is -1 where there is none. */
+/** The position of an id field's value. `from` is -1 where there is none. */
 export interface IdPlace {
   from: number;
   to: number;
   escaped: boolean;
 }
 
-/** What no column takes of one element of a list. */
+/** The members of one element of a list that no column takes. */
 export interface ElementExtra {
-  /** The place of its closing brace. */
+  /** The position of its closing brace. */
   readonly endAt: number;
-  /** Places of members: from, to, from, to, … */
+  /** Positions of members: from, to, from, to, … */
   readonly members: readonly number[];
 }
 
@@ -35,25 +35,25 @@ export interface ElementExtra {
 export interface RecordScan {
   readonly state: ScanState;
   readonly known: FieldTable;
-  /** One for each id field: where the current record has it. */
+  /** One for each id field: its position in the current record. */
   readonly ids: readonly IdPlace[];
   /** `known.objects` when the current record began. */
   record: number;
   /** Bits of the required columns that the current record fills. */
   filled: number;
-  /** Elements of lists that hold what no column takes: where each ends, and where that lies. */
+  /** Elements of lists with members that no column takes: the end of each, and the positions of the members. */
   readonly elements: ElementExtra[];
-  /** What was written over in the current record: place, byte that was there, place, byte, … */
+  /** The bytes that were overwritten in the current record: position, original byte, position, original byte, … */
   readonly edits: number[];
 }
 
 /**
- * Scans the record (or whatever stands in its place) at `at`; `state.odd` tells whether it fits the shape.
- * The one path every byte goes through: names are compared with the one that is expected next, four bytes at a time.
+ * Scans the record (or any other value in its place) at `at`; `state.irregular` shows whether it fits the shape. Every
+ * byte takes this path: names are compared with the next expected one, four bytes at a time.
  */
 export function recordEnd(scan: RecordScan, at: number): number {
   const { state, known, ids } = scan;
-  state.odd = false;
+  state.irregular = false;
   scan.filled = 0;
   scan.record = known.objects + 1;
   for (const id of ids) id.from = -1;
@@ -61,16 +61,19 @@ export function recordEnd(scan: RecordScan, at: number): number {
   if (scan.edits.length > 0) scan.edits.length = 0;
   clearExtra(known.root);
   if (state.bytes[at] !== 0x7b) {
-    state.odd = true;
+    state.irregular = true;
     return valueEnd(state, at, 1);
   }
   const end = objectEnd(scan, known.root, at, 1);
-  if (scan.filled !== known.required) state.odd = true;
-  if (scan.edits.length > 0 && (state.odd || state.starved)) takeBackEdits(scan);
+  if (scan.filled !== known.required) state.irregular = true;
+  if (scan.edits.length > 0 && (state.irregular || state.starved)) takeBackEdits(scan);
   return end;
 }
 
-/** Gives the record that was scanned last back what was written over: when it is odd, not whole yet, or not to be read at all. */
+/**
+ * Restores the overwritten bytes of the record that was scanned last: when it is irregular, not whole yet, or
+ * unreadable.
+ */
 export function takeBackEdits({ state, edits }: RecordScan): void {
   for (let i = 0; i < edits.length; i += 2) state.bytes[edits[i] as number] = edits[i + 1] as number;
   edits.length = 0;
@@ -81,7 +84,7 @@ function edit({ state: { bytes }, edits }: RecordScan, place: number, byte: numb
   bytes[place] = byte;
 }
 
-/** Makes a member one that no column reads: blank text says as little as none. */
+/** Renames a member so that no column reads it: blank text has no value. */
 function hide(scan: RecordScan, nameAt: number): void {
   edit(scan, nameAt + 1, 0x23);
 }
@@ -119,7 +122,7 @@ function objectEnd(scan: RecordScan, section: FieldSection, from: number, depth:
       at = unknownEnd(scan, section, nameAt, at, depth);
     } else {
       previous = member.index;
-      if (member.seenIn === object) state.odd = true;
+      if (member.seenIn === object) state.irregular = true;
       member.seenIn = object;
       at = memberEnd(scan, section, member, nameAt, at, depth);
     }
@@ -140,7 +143,7 @@ function hasName(words: DataView, at: number, { words: wanted, masks }: FieldEnt
   return true;
 }
 
-/** The member whose name lies in quotes at [from, to). */
+/** The member whose name is in quotes at [from, to). */
 function namedMember({ bytes }: ScanState, { names }: FieldSection, from: number, to: number): FieldEntry | undefined {
   if (to - from <= 2) return undefined;
   const found = names.slots[slotOf(bytes, from + 1, to - 1, names.factor, names.slots.length)];
@@ -149,28 +152,28 @@ function namedMember({ bytes }: ScanState, { names }: FieldSection, from: number
   return found;
 }
 
-/** A name with an escape makes a record odd, but may be that of an id field. */
+/** A name with an escape makes a record irregular, but may be that of an id field. */
 function escapedMember(
   { state }: RecordScan,
   { members }: FieldSection,
   nameAt: number,
   nameEnd: number,
 ): FieldEntry | undefined {
-  state.odd = true;
+  state.irregular = true;
   if (state.starved) return undefined;
   const name = Buffer.from(JSON.stringify(JSON.parse(state.bytes.toString('utf8', nameAt, nameEnd))));
   return members.find((member) => member !== undefined && name.equals(member.name));
 }
 
-/** After a member that the shape does not name: it becomes part of the extra. */
+/** After a member that the shape does not have: it becomes part of the extra. */
 function unknownEnd(scan: RecordScan, section: FieldSection, nameAt: number, at: number, depth: number): number {
   const { state, known } = scan;
   const end = valueEnd(state, at, depth + 1);
-  if (known.isOpen || state.odd || state.starved) return end;
+  if (known.isOpen || state.irregular || state.starved) return end;
   const name = state.bytes.toString('latin1', nameAt + 1, state.bytes.indexOf(0x22, nameAt + 1));
   const isOurs = name.startsWith('#');
   if (isOurs || section.unknownNames.has(name)) {
-    state.odd = true;
+    state.irregular = true;
     return end;
   }
   addExtra(state, section, nameAt, at, end);
@@ -179,7 +182,7 @@ function unknownEnd(scan: RecordScan, section: FieldSection, nameAt: number, at:
 }
 
 function addExtra({ bytes }: ScanState, section: FieldSection, nameAt: number, valueAt: number, end: number): void {
-  // What is null says nothing.
+  // null has no value.
   if (bytes[valueAt] === 0x6e) return;
   section.extra.push(nameAt, end);
   for (let above: FieldSection | null = section; above !== null && !above.isElement; above = above.parent) {
@@ -225,12 +228,12 @@ function memberEnd(
     // An identity stays as it was delivered: in brackets it is none, also when the line is read again.
     const mayUnwrap = member.kind <= TEXT && member.shared === null && member.idRank < 0;
     if (byte === 0x5b && mayUnwrap) return unwrappedEnd(scan, member.kind, nameAt, at, depth);
-    if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.odd = true;
+    if (member.kind <= TIMESTAMP || member.kind >= SECTION) state.irregular = true;
     return valueEnd(state, at, depth + 1);
   }
   const end = scalarEnd(state, at);
   if (byte === 0x6e) return end;
-  if (!isPlainScalar(state, member.kind, at, end)) state.odd = true;
+  if (!isPlainScalar(state, member.kind, at, end)) state.irregular = true;
   scan.filled |= member.requiredBit;
   if (member.idRank >= 0) noteId(scan, member, at, end);
   if (member.shared !== null) checkShared(scan, member, at, end);
@@ -239,8 +242,8 @@ function memberEnd(
 }
 
 /**
- * After an array in the place of text. One with a single value, or with none, is as good as that value or as blank text: its brackets
- * are taken away. Any other makes the record odd.
+ * After an array in the place of text. An array with one value, or with none, equals that value or blank text: its
+ * brackets are removed. Any other makes the record irregular.
  */
 function unwrappedEnd(scan: RecordScan, kind: number, nameAt: number, from: number, depth: number): number {
   const { state } = scan;
@@ -252,7 +255,7 @@ function unwrappedEnd(scan: RecordScan, kind: number, nameAt: number, from: numb
   const isEmpty = first === end - 1;
   if (isEmpty || byte === 0x5b || byte === 0x7b) {
     if (isEmpty) hide(scan, nameAt);
-    else state.odd = true;
+    else state.irregular = true;
     return end;
   }
   const last = valueEnd(state, first, depth + 2);
@@ -263,31 +266,31 @@ function unwrappedEnd(scan: RecordScan, kind: number, nameAt: number, from: numb
     edit(scan, from, 0x20);
     edit(scan, end - 1, 0x20);
     if (kind < TEXT && byte === 0x22) pathTextEnd(scan, kind, first, last);
-  } else state.odd = true;
+  } else state.irregular = true;
   return end;
 }
 
 /**
- * Where a string with a path, or with a file's name, ends after it was made what SQL takes as it is. A path is written
- * over in its normal form, with spaces behind it. One that does not fit in its place, and a name with a separator, make
- * the record odd.
+ * Returns the end of a string with a path, or with a file name, in the form that SQL accepts. A path is overwritten
+ * with its normal form, with spaces after it. A path that does not fit in its place, and a name with a separator, make
+ * the record irregular.
  */
 function pathTextEnd(scan: RecordScan, kind: number, at: number, end: number): number {
   const { state } = scan;
   const { bytes } = state;
   if (kind !== PATH) {
-    if (hasSeparator(bytes, at + 1, end - 1)) state.odd = true;
+    if (hasSeparator(bytes, at + 1, end - 1)) state.irregular = true;
     return end;
   }
-  if (state.odd || isNormalPath(bytes, at + 1, end - 1)) return end;
+  if (state.irregular || isNormalPath(bytes, at + 1, end - 1)) return end;
   const text = bytes.toString('utf8', at, end);
   const path = JSON.parse(text) as string;
   const normal = normalPath(path);
   if (normal === path) return end;
   const written = Buffer.from(JSON.stringify(normal));
-  // What is no UTF-8 was read as this character: to write that would hide it.
+  // Bytes that are not UTF-8 were read as this character: writing it would hide them.
   if (written.length > end - at || text.includes('\ufffd')) {
-    state.odd = true;
+    state.irregular = true;
     return end;
   }
   for (let i = 0; i < end - at; i++) {
@@ -297,17 +300,17 @@ function pathTextEnd(scan: RecordScan, kind: number, at: number, end: number): n
   return at + written.length;
 }
 
-/** After a string; odd where it is none of its kind. */
+/** After a string; irregular where it is not of the member's kind. */
 function memberStringEnd(state: ScanState, { kind, idRank }: FieldEntry, at: number): number {
   if (kind === TIMESTAMP && isPlainTime(state, at + 1)) return at + 30;
   if (idRank >= 0) state.escaped = false;
   const end = stringEnd(state, at + 1);
-  if (kind > TEXT && kind <= TIMESTAMP && !isPlainString(state.bytes, kind, at + 1, end - 1)) state.odd = true;
-  else if (kind >= SECTION) state.odd = true;
+  if (kind > TEXT && kind <= TIMESTAMP && !isPlainString(state.bytes, kind, at + 1, end - 1)) state.irregular = true;
+  else if (kind >= SECTION) state.irregular = true;
   return end;
 }
 
-/** Not blank for sure: the text begins with something visible that is no escape. */
+/** Certainly not blank: the text begins with a visible character that is not an escape. */
 function isFilled(bytes: Buffer, quoteAt: number): boolean {
   const first = bytes[quoteAt + 1] as number;
   return first > 0x20 && first !== 0x22 && first !== 0x5c;
@@ -317,7 +320,7 @@ function isPlainString(bytes: Buffer, kind: number, from: number, to: number): b
   if (kind === INTEGER) return unescapedDigits(bytes, from, to, 9);
   if (kind === BIGINT) return unescapedDigits(bytes, from, to, 18);
   if (kind === BOOLEAN) return to - from <= 5 && /^(?:true|false)$/i.test(bytes.toString('latin1', from, to));
-  // A time that is only spaces says as little as none.
+  // A time that is only spaces has no value.
   for (let at = from; at < to; at++) if (bytes[at] !== 0x20) return false;
   return true;
 }
@@ -341,11 +344,11 @@ function noteId({ ids, state }: RecordScan, { idRank }: FieldEntry, from: number
   id.escaped = state.escaped;
 }
 
-/** Alternatives for one column that say different things make a record odd. */
+/** Alternatives for one column with different values make a record irregular. */
 function checkShared({ state, record }: RecordScan, { shared }: FieldEntry, from: number, to: number): void {
   if (shared === null) return;
   const { bytes } = state;
-  if (shared.record === record && bytes.compare(bytes, shared.from, shared.to, from, to) !== 0) state.odd = true;
+  if (shared.record === record && bytes.compare(bytes, shared.from, shared.to, from, to) !== 0) state.irregular = true;
   shared.record = record;
   shared.from = from;
   shared.to = to;
@@ -361,7 +364,7 @@ function listEnd(scan: RecordScan, element: FieldSection, from: number, depth: n
   for (;;) {
     if (bytes[at] === 0x7b) at = elementEnd(scan, element, at, depth + 1);
     else {
-      state.odd = true;
+      state.irregular = true;
       at = valueEnd(state, at, depth + 1);
     }
     at = afterGap(state, at);

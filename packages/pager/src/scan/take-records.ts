@@ -9,22 +9,22 @@ import { numberText } from './number-text.ts';
 import { type RecordScan, recordEnd, takeBackEdits } from './record-scanner.ts';
 import { unwrapRecord } from './unwrap-record.ts';
 
-/** Takes the records of a page, one after the other, and turns each into a line. */
+/** Reads the records of a page, one after the other, and turns each into a line. */
 export interface RecordTaker {
   readonly lines: LineBuffer;
-  /** One for each record taken; null where it has no identity. */
+  /** One for each record; null where it has no identity. */
   readonly ids: readonly (string | null)[];
-  readonly counts: { odd: number; broken: number };
-  /** Bytes that are not UTF-8 went by: each record is looked at. */
+  readonly counts: { irregular: number; broken: number };
+  /** The page has bytes that are not UTF-8: each record is checked. */
   isDoubtful: boolean;
   /**
-   * Takes the record at `from` and returns the place after it; sets `starved` and returns `from` where it is not whole yet. One
-   * that cannot be read may be taken in pieces: then `isOpen`, and the bytes at hand are all used.
+   * Reads the record at `from` and returns the position after it; sets `starved` and returns `from` where it is not
+   * whole yet. An unreadable record may be read in pieces: then `isOpen`, and all available bytes are used.
    * @throws {EdrlakeError} `BODY_BROKEN` where the end of the record cannot be found
    */
   take(from: number): number;
   isOpen(): boolean;
-  /** Goes on with an open record at the beginning of the bytes. @throws {EdrlakeError} as `take` */
+  /** Continues an open record at the beginning of the bytes. @throws {EdrlakeError} as `take` */
   goOn(): number;
 }
 
@@ -36,7 +36,7 @@ export function recordTaker(
 ): RecordTaker {
   const lines = lineBuffer(lineCapacity);
   const ids: (string | null)[] = [];
-  const counts = { odd: 0, broken: 0 };
+  const counts = { irregular: 0, broken: 0 };
   const scan = openScan(state, known);
   let open: BrokenRecord | null = null;
 
@@ -51,7 +51,7 @@ export function recordTaker(
     if (taker.isDoubtful && !isUtf8(state.bytes.subarray(from, to))) return takeBroken(from, null);
     if (scan.filled === 0 && isObject(from) && unwrapRecord(state, known, from, to)) to = recordEnd(scan, from);
     if (!writeLine(from, to)) return takeBroken(from, null);
-    if (state.odd && !known.isOpen) counts.odd++;
+    if (state.irregular && !known.isOpen) counts.irregular++;
     ids.push(identityOf(scan));
     state.recordCount = ids.length;
     return to;
@@ -62,18 +62,18 @@ export function recordTaker(
   /** False where the line would be too long. */
   const writeLine = (from: number, to: number): boolean => {
     const before = lines.byteLength;
-    // The line break is not the record's.
+    // The line break is not part of the record.
     const fits = () => lines.byteLength - before - 1 <= maxRecordBytes;
     if (known.isOpen) lines.plain(state.bytes, from, to);
-    else if (state.odd) lines.odd(state.bytes, from, to);
+    else if (state.irregular) lines.irregular(state.bytes, from, to);
     else if (known.root.hasExtra || scan.elements.length > 0) {
       lines.withExtra(state.bytes, from, to, { root: known.root, elements: scan.elements });
       if (fits()) return true;
-      // In an odd line nothing stands twice.
+      // An irregular line contains nothing twice.
       lines.shorten(before);
       takeBackEdits(scan);
-      state.odd = true;
-      lines.odd(state.bytes, from, to);
+      state.irregular = true;
+      lines.irregular(state.bytes, from, to);
     } else lines.plain(state.bytes, from, to);
     if (fits()) return true;
     lines.shorten(before);
@@ -124,8 +124,8 @@ function openScan(state: ScanState, known: FieldTable): RecordScan {
 }
 
 /**
- * Scans the record at `from`, but no more of it than a record may have: so what becomes of a record that is too large does not
- * depend on how the body is cut.
+ * Scans the record at `from`, but only as many bytes as a record may have: so the result for a record that is too large
+ * does not depend on the chunks of the body.
  */
 function scanWithin(scan: RecordScan, from: number, maxRecordBytes: number): number {
   const { state } = scan;
@@ -143,7 +143,7 @@ function scanWithin(scan: RecordScan, from: number, maxRecordBytes: number): num
   }
 }
 
-/** The identity of a record that could not be read, where that could. */
+/** The identity of an unreadable record, where the id itself could be read. */
 function idOfBroken(record: BrokenRecord, known: FieldTable): string | null {
   const work = workBuffer(record.fields.length);
   work.append(record.fields);
@@ -152,7 +152,7 @@ function idOfBroken(record: BrokenRecord, known: FieldTable): string | null {
   return identityOf(scan);
 }
 
-/** As the tables take it: other white space, such as a no-break space, is text. */
+/** White space as the tables define it: other characters, such as a no-break space, are text. */
 const NOT_BLANK = /[^ \t\n\v\f\r]/;
 
 /** The first id field that holds a single value that is not blank. */
@@ -165,7 +165,7 @@ function identityOf({ ids, state: { bytes } }: RecordScan): string | null {
       : escaped
         ? (JSON.parse(bytes.toString('utf8', from, to)) as string)
         : bytes.toString('utf8', from + 1, to - 1);
-    // The first character nearly always tells; the pattern alone took a tenth of the time of a page.
+    // The first character nearly always decides; the pattern alone took a tenth of the time of a page.
     if (text.charCodeAt(0) > 0x20 || NOT_BLANK.test(text)) return text;
   }
   return null;

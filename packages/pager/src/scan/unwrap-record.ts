@@ -2,7 +2,7 @@ import type { ScanState } from '../json/scan-state.ts';
 import { afterColon, afterGap, stringEnd, valueEnd } from '../json/scan-values.ts';
 import type { FieldTable } from './field-table.ts';
 
-/** The members that wrappers hold a record in, the latter where a search engine's own answer comes through. */
+/** The members in which wrappers have a record; the latter in a search engine's own answer. */
 const WRAPPED: readonly string[] = ['data', '_source'];
 
 interface Member {
@@ -13,9 +13,10 @@ interface Member {
 }
 
 /**
- * Turns a wrapper, `{"sortValues":[…],"data":{…}}` or `{"_id":…,"_source":{…}}`, into the record in it, with the wrapper's other members at its end: written over
- * the wrapper, with spaces behind it. A wrapper is an object none of whose members the shape knows; its first `data` or `_source` is an object that
- * has a member for each required column, and none by the name of another of the wrapper's. All else is left as it is.
+ * Turns a wrapper, `{"sortValues":[…],"data":{…}}` or `{"_id":…,"_source":{…}}`, into the record in it, with the
+ * wrapper's other members at its end: it overwrites the wrapper, with spaces after it. A wrapper is an object without a
+ * member of the shape; its first `data` or `_source` is an object that has a member for each required column, and none
+ * with the name of another member of the wrapper. All other objects stay unchanged.
  * @param from, to a whole object that has been scanned
  */
 export function unwrapRecord(state: ScanState, known: FieldTable, from: number, to: number): boolean {
@@ -38,14 +39,14 @@ export function unwrapRecord(state: ScanState, known: FieldTable, from: number, 
   return true;
 }
 
-/** Bits of the required columns that some member is for. */
+/** Bits of the required columns for which there is a member. */
 export function requiredIn({ topLevel }: FieldTable, names: ReadonlySet<string>): number {
   let bits = 0;
   for (const [name, bit] of topLevel) if (names.has(name)) bits |= bit;
   return bits;
 }
 
-/** The members of the object at `from`. It is known to be whole and valid. */
+/** The members of the object at `from`, which is known to be whole and valid. */
 function membersOf(state: ScanState, from: number): Member[] {
   const { bytes } = state;
   const members: Member[] = [];
