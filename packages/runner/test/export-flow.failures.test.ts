@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseRange } from '@edrlake/core';
+import { MS_PER_HOUR, MS_PER_MINUTE, parseRange, type RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { readRun } from '../src/history.ts';
-import { onStage, rowsOf } from './flow-stage.ts';
+import { impatientClock, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 const EVENTS = { events: 12_000, range: DAY, seed: 5 };
@@ -107,6 +107,38 @@ describe('a backfill that is interrupted', () => {
       expect(resumed).toMatchObject({ outcome: 'done', resumed: true });
       expect(pagesServed()).toBeLessThanOrEqual(31 + 2);
       expect(await rowsOf(lake, 'select count(*), count(distinct event_id) from events')).toEqual([['30000', '30000']]);
+    });
+  });
+});
+
+describe('a backfill that is resumed', () => {
+  const interruptedAfterItsPages = async (backfill: Stage['backfill']) => {
+    const stop = new AbortController();
+    const emit = ({ type }: RunEvent) => {
+      if (type === 'window') stop.abort();
+    };
+    await expect(backfill(DAY, {}, { signal: stop.signal, emit })).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  };
+
+  it('brings the events that came since its plan', async () => {
+    await onStage({ ...EVENTS, events: 3_000 }, async ({ simulator, backfill, lake }) => {
+      await interruptedAfterItsPages(backfill);
+      simulator.addEvents({ events: 5, range: DAY });
+      const resumed = await backfill(DAY);
+      expect(resumed).toMatchObject({ outcome: 'done', resumed: true, events: { counted: 3_005, fetched: 3_005 } });
+      expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['3005']]);
+    });
+  });
+
+  it('has its day complete that had not settled when it was planned, with the pages it has', async () => {
+    let nowMs = DAY.endMs + MS_PER_MINUTE;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ ...EVENTS, events: 3_000, clock }, async ({ backfill, lake, pagesServed }) => {
+      await interruptedAfterItsPages(backfill);
+      nowMs += MS_PER_HOUR;
+      expect(await backfill(DAY)).toMatchObject({ outcome: 'done', resumed: true, frozenAtMs: null });
+      expect(await lake.coverage(DAY)).toMatchObject([{ verdict: 'complete' }]);
+      expect(pagesServed()).toBe(3);
     });
   });
 });

@@ -26,7 +26,7 @@ export function checkCommands(
     if (/\[BUG\]/.test(stderr)) throw new PromiseBroken('bug', `${args[0]}: ${stderr.trim().slice(-300)}`);
     // The user has the same name.
     if (/secret-demo/.test(stdout + stderr)) throw new PromiseBroken('secrets', 'the password is in the output');
-    if (exitCode === 0) checkDone(world, checker, sinceItBegan(world, each));
+    if (exitCode === 0) checkDone(world, checker, each);
   }
   if (ended.length === 1 && ended[0]?.exitCode === 0) checkShown(world, checker, ended[0], lake);
   const refused = world.gateway.simulator.calls.all().filter(({ status, fault }) => status === 429 && fault === null);
@@ -35,17 +35,6 @@ export function checkCommands(
     const detail = `${refused.length} requests over the limit, the first for ${endpoint} at ${new Date(atMs).toISOString()}`;
     throw new PromiseBroken('limits', detail);
   }
-}
-
-/**
- * A backfill that resumes a run claims what that run counted: no count is requested again, and its proofs have that
- * date.
- */
-function sinceItBegan(world: World, ended: Ended): Ended {
-  const runId = /^Run +(\S+) \(resumed\)/m.exec(ended.stdout)?.[1];
-  if (ended.args[0] !== 'backfill' || runId === undefined) return ended;
-  const startedAtMs = world.disk.madeAtMs(`${world.lake}/_runs/${runId}.jsonl`) ?? ended.startedAtMs;
-  return { ...ended, startedAtMs: Math.min(startedAtMs, ended.startedAtMs) };
 }
 
 /** Exit code 0: the request of the command is completed. */
@@ -57,7 +46,10 @@ function checkDone(world: World, checker: LakeChecker, ended: Ended): void {
   switch (args[0]) {
     case 'backfill': {
       const { startMs, endMs } = parseRange(flag(args, '--from'), flag(args, '--to'));
-      checker.checkBrought(ended, 'event', { startMs, endMs: Math.min(endMs, nowMs - SETTLE_LAG_MS) });
+      // A resumed run with a frozen end claims what is before that.
+      const frozen = /it ends at\s+(\S+)\. /.exec(ended.stdout)?.[1];
+      const untilMs = frozen === undefined ? endMs : Date.parse(frozen);
+      checker.checkBrought(ended, 'event', { startMs, endMs: Math.min(untilMs, nowMs - SETTLE_LAG_MS) });
       return;
     }
     case 'sync':

@@ -10,6 +10,7 @@ import { batchWindows } from './batch-windows.ts';
 import { commitUnverified } from './commit-batch.ts';
 import { finishRun, stopRun } from './finish-run.ts';
 import { planExport, runPlanOf } from './plan-export.ts';
+import { stillValid } from './resumed-plan.ts';
 import { addFailed, newTally, type RunTally } from './run-tally.ts';
 import { coveredWindows } from './skip-covered.ts';
 import { type StartedRun, startRun } from './start-run.ts';
@@ -18,6 +19,7 @@ import { type StartedRun, startRun } from './start-run.ts';
  * Brings all events of a request into the lake: plan → fetch → flatten → write → commit, each event exactly once.
  *
  *     startRun          resumes an unfinished run or begins one; opens its journal
+ *     stillValid        keeps the plan of a resumed run if the API still counts the same
  *     planExport        requested ranges → windows, from counts
  *     coveredWindows    drops windows that the lake already proves
  *     fetchWindows      windows → pages in the spool, several windows at once (pager)
@@ -25,9 +27,9 @@ import { type StartedRun, startRun } from './start-run.ts';
  *     batchPipeline     two batches at a time: flattenBatch (flattener), then commitBatch (lake), in order
  *     finishRun         writes the report to the journal
  *
- * Safe to run again at any time. A run that died is resumed with its plan and its complete pages. Windows that the lake
- * already proves are not fetched, and events that it already holds are not written. The report lists windows that
- * failed or whose counts disagree; all others are committed.
+ * Safe to run again at any time. A run that died is resumed with its complete pages, and with its plan if the API still
+ * counts the same. Windows that the lake already proves are not fetched, and events that it already holds are not
+ * written. The report lists windows that failed or whose counts disagree; all others are committed.
  *
  * @throws {EdrlakeError} what stops every window: a refused login or filter, an unwritable lake, an interrupt. Earlier
  * commits remain. Windows that are complete by then are committed first, except after an interrupt.
@@ -41,7 +43,8 @@ export async function exportRange(
   const started = await startRun(ends, request, options, services);
   const { journal, resumed } = started;
   try {
-    const plan = resumed?.plan ?? runPlanOf(await planExport(ends.source, request, services));
+    const earlier = resumed?.plan ? await stillValid(resumed.plan, request, ends.source, services) : null;
+    const plan = earlier ?? runPlanOf(await planExport(ends.source, request, services));
     await recordPlan(plan, started);
     const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
     const wanted = plan.windows.filter((planned) => !covered.has(planned));

@@ -73,7 +73,8 @@ export function selectionOf({ axis, ranges, scope }: ExportRequest): ExportSelec
 
 /** A plan without its time does not say what was in the past; a plan with uncounted ranges is incomplete. */
 function reusablePlan({ plan }: UnfinishedRun): RunPlan | null {
-  return plan?.asOfMs !== undefined && (plan.uncounted ?? []).length === 0 ? plan : null;
+  const isWhole = plan?.asOfMs !== undefined && plan.request !== undefined && (plan.uncounted ?? []).length === 0;
+  return isWhole ? plan : null;
 }
 
 /** Goes on with the page size that an earlier run learned, and records it for later runs. */
