@@ -6,3 +6,4 @@ export {
   type TablesDefinition,
 } from './define/define-tables.ts';
 export { QUALYS_EDR } from './qualys-edr/tables.ts';
+export { DATASETS, DEFAULT_DATASET, datasetNamed } from './shipped.ts';

@@ -6,13 +6,13 @@ import {
   type Beat,
   type Clock,
   closeAfter,
+  type Dataset,
   EdrlakeError,
   type Emit,
   type ProcessTable,
   type QueryScope,
   systemBeat,
   systemProcesses,
-  type TableSpec,
   type TimeAxis,
   type TimeRange,
   type WindowProof,
@@ -54,10 +54,10 @@ import { newestEventMs } from './verify/newest-event.ts';
 export interface LakeOptions {
   readonly directory: string;
   /**
-   * The tables that this program knows, `events` among them. A new column starts a new schema version with the next
-   * commit.
+   * The events that the lake holds. A new lake records its name; a lake of another dataset is refused. A new column of
+   * its tables starts a new schema version with the next commit.
    */
-  readonly tables: readonly TableSpec[];
+  readonly dataset: Dataset;
   readonly clock: Clock;
   readonly emit: Emit;
   /** DuckDB's memory, `512MB` unless given. Queries get the same amount in addition, a commit session half of it. */
@@ -85,6 +85,8 @@ export type CommitSession = DuckDbSession;
 export interface Lake {
   /** Absolute. */
   readonly directory: string;
+  /** The events that it holds. */
+  readonly dataset: Dataset;
   /** The lease that holds the unfinished work of this process; null for a lake opened for reading. */
   readonly lease: Lease | null;
   /**
@@ -181,16 +183,18 @@ const DEFAULT_MEMORY_LIMIT = '512MB';
 /**
  * Opens a lake. For writing, it first finishes or undoes what dead processes left behind.
  * @throws {EdrlakeError} `USAGE` for a path with `?`, `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a
- * newer edrlake has written it, `LAKE_CORRUPT`.
+ * newer edrlake has written it, `LAKE_OTHER_DATASET`, `LAKE_CORRUPT`.
  */
 export async function openLake(options: LakeOptions): Promise<Lake> {
   const directory = usableLakePath(resolve(options.directory));
+  const { dataset } = options;
+  const { tables } = dataset;
   const store = localStore(directory);
   await prepareDirectory(directory, store, options);
   const log = await openCommitLog(store);
   // Before any recovery: files that look like leftovers may be all that remains of lost log entries.
-  await refuseLostLog(store, log, options.tables);
-  if (!options.readOnly) refuseOlderProgram(await log.refresh(), options.tables);
+  await refuseLostLog(store, log, tables);
+  if (!options.readOnly) refuseOlderProgram(await log.refresh(), tables);
   const { processes = systemProcesses, beat = systemBeat } = options;
   const hold = options.readOnly ? null : await holdLake({ ...options, store, log, processes, beat });
   if (options.readOnly) {
@@ -217,7 +221,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   const idle: IdleContext = {
     store,
     log,
-    tables: options.tables,
+    tables,
     clock: options.clock,
     emit: options.emit,
     workFolder: workFolder ?? '',
@@ -226,7 +230,7 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   };
   const connect = async () => (await duckDb.start()).connection;
   const openSession = async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newSessionLimits());
-  const lake = lakeOn(idle, { directory, isReadOnly: options.readOnly, newLimits, connect, openSession });
+  const lake = lakeOn(idle, { directory, dataset, isReadOnly: options.readOnly, newLimits, connect, openSession });
   const letGo = async () => {
     await duckDb.stop();
     await hold?.release();
@@ -256,6 +260,7 @@ type IdleContext = Omit<CommitContext, 'connection'>;
 
 interface LakeSetting {
   readonly directory: string;
+  readonly dataset: Dataset;
   readonly isReadOnly: boolean;
   readonly newLimits: () => DuckDbLimits;
   readonly connect: () => Promise<DuckDBConnection>;
@@ -282,7 +287,7 @@ function startedOnce(open: () => Promise<DuckDbSession>) {
 
 function lakeOn(
   idle: IdleContext,
-  { directory, isReadOnly, newLimits, connect, openSession }: LakeSetting,
+  { directory, dataset, isReadOnly, newLimits, connect, openSession }: LakeSetting,
 ): Omit<Lake, 'close'> {
   const { log, store, tables } = idle;
   const inTurn = turnTaking();
@@ -324,6 +329,7 @@ function lakeOn(
     });
   return {
     directory,
+    dataset,
     lease: idle.lease,
     connect,
     openCommitSession: openSession,

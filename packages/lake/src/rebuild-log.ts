@@ -2,11 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { access } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { EdrlakeError, isoInstant, quoteText, systemBeat, systemProcesses, type TableSpec } from '@edrlake/core';
+import {
+  type Dataset,
+  EdrlakeError,
+  isoInstant,
+  quoteText,
+  systemBeat,
+  systemProcesses,
+  type TableSpec,
+} from '@edrlake/core';
 import { type LakeOptions, openLake } from './lake.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } from './log/lake-state.ts';
 import { checkpointText, listLog, readEntry } from './log/log-files.ts';
+import { markerText, readMarker, refuseOtherDataset } from './log/prepare-directory.ts';
 import { rowsOf } from './log/table-rows.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
 import { sumFile } from './storage/checksum.ts';
@@ -15,7 +24,6 @@ import { isFileError } from './storage/file-errors.ts';
 import {
   checkpointPath,
   FOLDERS,
-  FORMAT,
   FORMAT_FILE,
   indexVersion,
   isManifestName,
@@ -51,7 +59,7 @@ const MANIFESTS = 'manifests';
  * after it leaves old files and duplicates, which running it again removes.
  * @param force rebuild even a readable log, and lose its proofs
  * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_CONTENDED` while another process works on the lake,
- * `USAGE` when the log is readable, `LAKE_INCOMPATIBLE` when a newer edrlake has written it
+ * `USAGE` when the log is readable, `LAKE_INCOMPATIBLE` when a newer edrlake has written it, `LAKE_OTHER_DATASET`
  */
 export async function rebuildLog(
   options: Omit<LakeOptions, 'create' | 'readOnly'>,
@@ -59,7 +67,8 @@ export async function rebuildLog(
 ): Promise<RebuildReport> {
   const directory = resolve(options.directory);
   const store = localStore(directory);
-  await requireBroken(store, directory, options.tables, about.force);
+  const { tables } = options.dataset;
+  await requireBroken(store, directory, options.dataset, about.force);
   for (const folder of Object.values(FOLDERS)) await makeFolder(join(directory, folder));
   const { processes = systemProcesses, beat = systemBeat } = options;
   const lease = await openLease(store, { processes, beat });
@@ -80,7 +89,7 @@ export async function rebuildLog(
       spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
     });
     try {
-      found = await adoptFiles({ store, connection: duckDb.connection }, options.tables);
+      found = await adoptFiles({ store, connection: duckDb.connection }, tables);
     } finally {
       duckDb.close();
     }
@@ -89,7 +98,7 @@ export async function rebuildLog(
       'skip',
     );
     const old = (await store.list(FOLDERS.log)).map((name) => `${FOLDERS.log}/${name}`);
-    await store.put(FORMAT_FILE, JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }));
+    await store.put(FORMAT_FILE, markerText(options.dataset, options.clock.nowMs()));
     await store.put(checkpointPath(version), checkpointText(stateOf(version, found, options, about.runId)));
     // The commit point: from here on readers see the new log.
     const manifests = (await store.list(FOLDERS.spool)).filter(isManifestName);
@@ -119,16 +128,15 @@ export async function rebuildLog(
   }
 }
 
-async function requireBroken(
-  store: Store,
-  directory: string,
-  tables: readonly TableSpec[],
-  force: boolean,
-): Promise<void> {
+async function requireBroken(store: Store, directory: string, dataset: Dataset, force: boolean): Promise<void> {
   await access(directory).catch(() => {
     throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, { hint: 'Check --lake.' });
   });
+  const { tables } = dataset;
   const files = (await Promise.all(tables.map(({ name }) => store.walk(name)))).flat();
+  // A marker that is lost or broken is written again.
+  const marker = await readMarker(store, directory, dataset).catch(() => null);
+  if (marker !== null) refuseOtherDataset(marker.dataset, dataset, directory);
   if ((await store.read(FORMAT_FILE)) === null && files.length === 0) {
     throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, { hint: 'Check --lake.' });
   }
@@ -257,11 +265,11 @@ async function readContent(
 function stateOf(
   version: number,
   { files, schemas }: Adopted,
-  { clock, tables }: Pick<LakeOptions, 'clock' | 'tables'>,
+  { clock, dataset }: Pick<LakeOptions, 'clock' | 'dataset'>,
   runId: string,
 ): LakeState {
   const state = emptyState();
-  const current = schemaOf(tables);
+  const current = schemaOf(dataset.tables);
   const numbers = [...schemas.keys()];
   const schemaVersion = Math.max(0, ...numbers) + 1;
   // An index file that does not exist: the next commit rebuilds the index from the data files.

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { Lake } from '../src/index.ts';
 import { halvesOf, planCompaction } from '../src/maintenance/plan-compaction.ts';
 import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
-import { DAY, DAY_1, deliver, HOUR, SMALL_TABLES, type SmallEvent, table } from './small-lake.ts';
+import { DAY, DAY_1, deliver, HOUR, SMALL_DATASET, SMALL_TABLES, type SmallEvent, table } from './small-lake.ts';
 
 const event = (id: string, hour: number, more: Partial<SmallEvent> = {}): SmallEvent => ({
   ...{ id, timeMs: DAY_1 + hour * HOUR, issuers: ['x', 'y'], ...more },
@@ -149,7 +149,7 @@ describe('compaction', () => {
         : spec,
     );
     await (await manyCommits(directory)).close();
-    const lake = await openSmall(directory, { tables: wider });
+    const lake = await openSmall(directory, { dataset: { ...SMALL_DATASET, tables: wider } });
     await deliver(lake, [event('z', 3)], { tables: wider });
     const rows = 'SELECT event_id, colour FROM events ORDER BY ALL';
     const before = await ask(lake, rows);

@@ -7,7 +7,7 @@ import { examineLake, type Lake, type LakeDamage, rebuildLog } from '../src/inde
 import { onFailingDisk } from './failing-disk.ts';
 import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { whileReplaced } from './overtaking.ts';
-import { DAY_1, deliver, HOUR, proofOfDays, SMALL_OPTIONS, type SmallEvent } from './small-lake.ts';
+import { DAY_1, deliver, HOUR, proofOfDays, SMALL_DATASET, SMALL_OPTIONS, type SmallEvent } from './small-lake.ts';
 
 const event = (id: string, hour: number): SmallEvent => ({
   ...{ id, timeMs: DAY_1 + hour * HOUR, score: 1, issuers: ['x', 'y'] },
@@ -27,7 +27,7 @@ const ROWS = ['a', 'b', 'c', 'd'].map((id) => [id, 2]);
 
 const entry = (version: number) => `_log/${String(version).padStart(20, '0')}.json`;
 const examine = (directory: string, nowMs = Date.now(), reads: 'all' | 'sample' = 'all') =>
-  examineLake({ directory, tables: SMALL_OPTIONS.tables, clock: { ...systemClock, nowMs: () => nowMs }, reads });
+  examineLake({ directory, dataset: SMALL_DATASET, clock: { ...systemClock, nowMs: () => nowMs }, reads });
 
 async function stored(): Promise<string> {
   const directory = await newDirectory();

@@ -1,11 +1,11 @@
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { systemProcesses } from '@edrlake/core';
+import { systemClock, systemProcesses } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
-import { type LakeOptions, openLake } from '../src/index.ts';
+import { examineLake, type LakeOptions, openLake, rebuildLog } from '../src/index.ts';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
-import { DAY_1, deliver, proofOf, SMALL_OPTIONS, SMALL_TABLES, table } from './small-lake.ts';
+import { DAY_1, deliver, proofOf, SMALL_DATASET, SMALL_OPTIONS, SMALL_TABLES, table } from './small-lake.ts';
 
 const refusal = (directory: string, more: Partial<LakeOptions> = {}) =>
   openLake({ ...SMALL_OPTIONS, directory, ...more }).then(
@@ -52,6 +52,37 @@ describe('opening', () => {
     await reader.close();
     await chmod(directory, 0o755);
     expect(await readdir(directory, { recursive: true })).toEqual(before);
+  });
+
+  test('a lake records its dataset, and another one is refused before anything is changed', async () => {
+    const directory = await newDirectory();
+    const { unnamedLakes: _, ...small } = SMALL_DATASET;
+    const doors = { ...small, name: 'doors' };
+    await (await openSmall(directory, { dataset: doors })).close();
+    const marker = await readFile(join(directory, '_lake.json'), 'utf8');
+    expect(JSON.parse(marker)).toMatchObject({ format: 1, dataset: 'doors' });
+    for (const other of [SMALL_DATASET, { ...doors, name: 'windows-and-doors' }]) {
+      const opened = openSmall(directory, { dataset: other });
+      await expect(opened).rejects.toMatchObject({ code: 'LAKE_OTHER_DATASET', exitCode: 2 });
+      await expect(opened).rejects.toThrow(/holds the dataset doors, expected/);
+      const rebuilt = rebuildLog({ ...SMALL_OPTIONS, directory, dataset: other }, { force: true, runId: 'r' });
+      await expect(rebuilt).rejects.toMatchObject({ code: 'LAKE_OTHER_DATASET' });
+      const examined = examineLake({ directory, dataset: other, clock: systemClock });
+      await expect(examined).rejects.toMatchObject({ code: 'LAKE_OTHER_DATASET' });
+    }
+    await (await openSmall(directory, { dataset: doors, create: false, readOnly: true })).close();
+  });
+
+  test('a lake without a recorded dataset holds the one from before datasets had names', async () => {
+    const directory = await newDirectory();
+    await (await openSmall(directory)).close();
+    expect(Object.keys(JSON.parse(await readFile(join(directory, '_lake.json'), 'utf8')))).toEqual([
+      'format',
+      'createdAt',
+    ]);
+    const { unnamedLakes: _, ...doors } = SMALL_DATASET;
+    const opened = openSmall(directory, { dataset: { ...doors, name: 'doors' } });
+    await expect(opened).rejects.toThrow(/holds another dataset, expected doors/);
   });
 
   test('an empty lake shows empty tables with their columns', async () => {
@@ -120,7 +151,7 @@ describe('a new column', () => {
       { id: 'b', timeMs: DAY_1 },
     ]);
     await before.close();
-    const lake = await openSmall(directory, { tables: wider });
+    const lake = await openSmall(directory, { dataset: { ...SMALL_DATASET, tables: wider } });
     expect((await lake.snapshot()).schemaVersion).toBe(1);
     await deliver(lake, [{ id: 'c', timeMs: DAY_1 }], { tables: wider });
     expect((await lake.snapshot()).schemaVersion).toBe(2);

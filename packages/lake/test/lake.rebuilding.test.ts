@@ -3,7 +3,18 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Lake, rebuildLog } from '../src/index.ts';
 import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
-import { DAY, DAY_1, deliver, HOUR, proofOfDays, SMALL_OPTIONS, type SmallEvent, table } from './small-lake.ts';
+import {
+  DAY,
+  DAY_1,
+  deliver,
+  HOUR,
+  proofOfDays,
+  SMALL_DATASET,
+  SMALL_OPTIONS,
+  SMALL_TABLES,
+  type SmallEvent,
+  table,
+} from './small-lake.ts';
 
 const event = (id: string, hour: number, more: Partial<SmallEvent> = {}): SmallEvent => ({
   ...{ id, timeMs: DAY_1 + hour * HOUR, score: 1, issuers: ['x', 'y'] },
@@ -207,7 +218,7 @@ describe('rebuilding the log', () => {
     await writeFile(join(newer, entry(2)), '{"format":99}');
     await expect(rebuild(newer, true)).rejects.toMatchObject({ code: 'LAKE_INCOMPATIBLE' });
     const wider = await stored();
-    const [events, ...others] = SMALL_OPTIONS.tables;
+    const [events, ...others] = SMALL_TABLES;
     const known = [
       table(
         'events',
@@ -217,7 +228,10 @@ describe('rebuilding the log', () => {
     ];
     await rm(join(wider, '_log'), { recursive: true });
     await expect(
-      rebuildLog({ ...SMALL_OPTIONS, directory: wider, tables: [...known, ...others] }, { force: false, runId: 'r' }),
+      rebuildLog(
+        { ...SMALL_OPTIONS, directory: wider, dataset: { ...SMALL_DATASET, tables: [...known, ...others] } },
+        { force: false, runId: 'r' },
+      ),
     ).rejects.toMatchObject({ code: 'LAKE_INCOMPATIBLE', message: expect.stringContaining('column extra') });
   });
 });

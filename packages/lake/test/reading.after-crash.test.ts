@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CommitStep } from '../src/index.ts';
 import { buildChild, type ChildScript } from './child-build.ts';
 import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
-import { DAY_1, SMALL_TABLES, type SmallEvent, table } from './small-lake.ts';
+import { DAY_1, SMALL_DATASET, SMALL_TABLES, type SmallEvent, table } from './small-lake.ts';
 
 let child: ChildScript;
 beforeAll(async () => {
@@ -70,7 +70,7 @@ describe('a lake that is opened for reading after a crash', () => {
     const reader = await openSmall(directory, {
       readOnly: true,
       create: false,
-      tables: narrower,
+      dataset: { ...SMALL_DATASET, tables: narrower },
       emit: (event) => events.push(event),
     });
     expect(events).toEqual([{ type: 'unfinished', commits: 1 }]);

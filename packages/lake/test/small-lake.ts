@@ -3,6 +3,7 @@ import {
   type Clock,
   type ColumnSpec,
   type ColumnType,
+  type Dataset,
   dayOf,
   idHashSql,
   NO_FILTER,
@@ -220,8 +221,11 @@ export function proofOfDays(firstDayMs: number, days: number, events: readonly S
   return proofOf([firstDayMs, firstDayMs + days * DAY], perDay, { missing });
 }
 
+/** The lake of a dataset that lakes did not record in the beginning, as that of the shipped one. */
+export const SMALL_DATASET: Dataset = { name: 'small', tables: SMALL_TABLES, leftovers: [], unnamedLakes: true };
+
 export const SMALL_OPTIONS: Omit<LakeOptions, 'directory'> = {
-  tables: SMALL_TABLES,
+  dataset: SMALL_DATASET,
   clock: systemClock satisfies Clock,
   emit: () => {},
   threads: 2,

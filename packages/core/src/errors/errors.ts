@@ -194,6 +194,12 @@ export const ERROR_CODES = {
     dispositions: ['stop'],
     remedy: 'Update edrlake on this machine.',
   },
+  LAKE_OTHER_DATASET: {
+    exitCode: 2,
+    meaning: 'the lake holds events of another dataset',
+    dispositions: ['stop'],
+    remedy: 'Name the dataset of the lake with --dataset, or give another folder with --lake.',
+  },
   LAKE_CORRUPT: {
     exitCode: 1,
     meaning: 'a log entry or a data file is missing or cannot be read',

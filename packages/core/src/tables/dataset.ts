@@ -18,4 +18,6 @@ export interface Dataset {
    * are not reported as unknown.
    */
   readonly leftovers: readonly string[];
+  /** Lakes that record no dataset hold this one: they were made when there was no other. */
+  readonly unnamedLakes?: true;
 }

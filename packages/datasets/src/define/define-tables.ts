@@ -36,6 +36,8 @@ export interface TablesDefinition {
     /** Dotted paths of documented fields that no column takes. */
     readonly leftovers?: readonly string[];
   };
+  /** Only for the dataset of lakes that record none. */
+  readonly unnamedLakes?: true;
 }
 
 /**
@@ -52,6 +54,7 @@ export function defineTables(definition: TablesDefinition): Dataset {
       REJECTS,
     ],
     leftovers: definition.shape?.leftovers ?? [],
+    ...(definition.unnamedLakes && { unnamedLakes: true }),
   };
   refuseFaults(dataset);
   return dataset;

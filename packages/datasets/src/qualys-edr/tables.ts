@@ -6,6 +6,7 @@ import { EVENTS } from './events-table.ts';
 /** The events of Qualys IOC and EDR, lists and details, in both versions of the API. */
 export const QUALYS_EDR: Dataset = defineTables({
   name: 'qualys-edr',
+  unnamedLakes: true,
   identity: 'id eventId',
   times: { event: 'dateTime', processed: 'eventProcessedTime' },
   tables: {

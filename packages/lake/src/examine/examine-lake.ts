@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Clock, EdrlakeError, type TableSpec } from '@edrlake/core';
+import { type Clock, type Dataset, EdrlakeError, type TableSpec } from '@edrlake/core';
 import { isViewFileOf } from '../query/views.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { localStore, type Store } from '../storage/store.ts';
@@ -20,14 +20,14 @@ import type { Examination, LakeDamage } from './lake-damage.ts';
  */
 export async function examineLake(options: {
   readonly directory: string;
-  readonly tables: readonly TableSpec[];
+  readonly dataset: Dataset;
   readonly clock: Clock;
   readonly memoryLimit?: string;
   /** `all` unless given. */
   readonly reads?: Examination['reads'];
 }): Promise<readonly LakeDamage[]> {
   const store = localStore(resolve(options.directory));
-  const found: LakeDamage[] = [...(await examineFolders(store, options.tables))];
+  const found: LakeDamage[] = [...(await examineFolders(store, options.dataset.tables))];
   // Files that cannot be listed would be reported as lost below.
   if (found.length > 0) return found;
   found.push(...(await examineMarker(store, options)));
@@ -37,7 +37,8 @@ export async function examineLake(options: {
   });
   try {
     const { connection } = duckDb;
-    const { tables, reads = 'all' } = options;
+    const { dataset, reads = 'all' } = options;
+    const { tables } = dataset;
     const examination = { store, connection, tables, nowMs: options.clock.nowMs(), reads };
     return [...found, ...(await examineNewest(examination))];
   } finally {

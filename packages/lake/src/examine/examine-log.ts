@@ -1,9 +1,10 @@
-import { type Clock, EdrlakeError, MS_PER_DAY } from '@edrlake/core';
+import { type Clock, type Dataset, EdrlakeError, MS_PER_DAY } from '@edrlake/core';
 import { openCommitLog } from '../log/commit-log.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { checkFormat, listLog, readCheckpoint, readEntry } from '../log/log-files.ts';
+import { markerText, refuseOtherDataset } from '../log/prepare-directory.ts';
 import { refuseLostLog } from '../recovery/refuse-lost-log.ts';
-import { checkpointPath, entryPath, FOLDERS, FORMAT, FORMAT_FILE, parseLogName } from '../storage/layout.ts';
+import { checkpointPath, entryPath, FOLDERS, FORMAT_FILE, parseLogName } from '../storage/layout.ts';
 import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
 
@@ -17,7 +18,7 @@ const REBUILD_MEANS =
 /** Checks the file that marks the folder as a lake. @throws {EdrlakeError} `LAKE_MISSING` where there is no lake */
 export async function examineMarker(
   store: Store,
-  { directory }: { readonly directory: string; readonly clock: Clock },
+  { directory, dataset }: { readonly directory: string; readonly dataset: Dataset; readonly clock: Clock },
 ): Promise<LakeDamage[]> {
   const text = await store.read(FORMAT_FILE);
   if (text === null && !(await store.list('')).some((name) => name === FOLDERS.log || name === FOLDERS.ids)) {
@@ -28,9 +29,12 @@ export async function examineMarker(
   }
   try {
     if (text === null) throw new EdrlakeError('LAKE_CORRUPT', `${FORMAT_FILE} is missing`);
-    checkFormat(FORMAT_FILE, (JSON.parse(text) as { format?: unknown } | null)?.format);
+    const marker = JSON.parse(text) as { format?: unknown; dataset?: unknown } | null;
+    checkFormat(FORMAT_FILE, marker?.format);
+    refuseOtherDataset(marker?.dataset, dataset, directory);
     return [];
   } catch (thrown) {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_OTHER_DATASET') throw thrown;
     const isNewer = thrown instanceof EdrlakeError && thrown.code === 'LAKE_INCOMPATIBLE';
     return [
       {
@@ -39,7 +43,7 @@ export async function examineMarker(
         means: isNewer
           ? 'A newer edrlake has written this lake: update edrlake on this machine.'
           : 'Commands refuse the folder, because nothing marks it as a lake.',
-        command: isNewer ? null : `echo '{"format":${FORMAT}}' > ${FORMAT_FILE}`,
+        command: isNewer ? null : `echo '${markerText(dataset, null)}' > ${FORMAT_FILE}`,
         paths: [FORMAT_FILE],
       },
     ];

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, EdrlakeError, isoInstant, type TableSpec, unwritable } from '@edrlake/core';
+import { type Clock, type Dataset, EdrlakeError, isoInstant, type TableSpec, unwritable } from '@edrlake/core';
 import { syncParentFolders } from '../storage/lasting-name.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE } from '../storage/layout.ts';
 import { makeFolder, type Store } from '../storage/store.ts';
@@ -9,6 +9,7 @@ import { checkFormat } from './log-files.ts';
 
 /** How the directory is to be opened. */
 interface Opening {
+  readonly dataset: Dataset;
   readonly clock: Clock;
   readonly create: boolean;
   readonly readOnly: boolean;
@@ -19,7 +20,7 @@ interface Opening {
  * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE`, `LAKE_CORRUPT`
  */
 export async function prepareDirectory(directory: string, store: Store, options: Opening): Promise<void> {
-  let marker = await readMarker(store, directory);
+  let marker = await readMarker(store, directory, options.dataset);
   if (marker === null) {
     if (options.readOnly || !options.create) {
       throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, {
@@ -29,13 +30,11 @@ export async function prepareDirectory(directory: string, store: Store, options:
     }
     await makeDirectories(directory);
     await syncParentFolders(directory);
-    await store.putIfAbsent(
-      FORMAT_FILE,
-      JSON.stringify({ format: FORMAT, createdAt: isoInstant(options.clock.nowMs()) }),
-    );
-    marker = await readMarker(store, directory);
+    await store.putIfAbsent(FORMAT_FILE, markerText(options.dataset, options.clock.nowMs()));
+    marker = await readMarker(store, directory, options.dataset);
   }
   checkFormat(FORMAT_FILE, marker?.format);
+  refuseOtherDataset(marker?.dataset, options.dataset, directory);
   if (options.readOnly) return;
   await access(directory, constants.W_OK | constants.X_OK).catch((thrown) => {
     throw unwritable(directory, thrown);
@@ -44,15 +43,46 @@ export async function prepareDirectory(directory: string, store: Store, options:
   await makeDirectories(directory);
 }
 
-async function readMarker(store: Store, directory: string): Promise<{ readonly format: unknown } | null> {
+/** The file that marks a folder as a lake. @param createdAtMs null: it does not say when it was made */
+export function markerText({ name, unnamedLakes }: Dataset, createdAtMs: number | null): string {
+  return JSON.stringify({
+    format: FORMAT,
+    ...(createdAtMs !== null && { createdAt: isoInstant(createdAtMs) }),
+    ...(unnamedLakes !== true && { dataset: name }),
+  });
+}
+
+/**
+ * Refuses a dataset that the lake does not hold: rows of two kinds would share its tables and its proofs.
+ * @param recorded what the lake's marker says
+ * @throws {EdrlakeError} `LAKE_OTHER_DATASET`
+ */
+export function refuseOtherDataset(recorded: unknown, { name, unnamedLakes }: Dataset, directory: string): void {
+  const isOwn = recorded === name || (recorded === undefined && unnamedLakes === true);
+  if (isOwn) return;
+  const found = recorded === undefined ? 'another dataset' : `the dataset ${String(recorded)}`;
+  throw new EdrlakeError('LAKE_OTHER_DATASET', `the lake at ${directory} holds ${found}, expected ${name}`, {
+    context: { directory },
+    hint: 'Name the dataset of the lake with --dataset, or give another folder with --lake.',
+  });
+}
+
+/** What the marker of a lake says. */
+interface Marker {
+  readonly format: unknown;
+  readonly dataset?: unknown;
+}
+
+/** The marker of a lake, null where there is none. @throws {EdrlakeError} `LAKE_CORRUPT` */
+export async function readMarker(store: Store, directory: string, dataset: Dataset): Promise<Marker | null> {
   const text = await store.read(FORMAT_FILE);
   if (text === null) return null;
   try {
-    return JSON.parse(text) as { format: unknown };
+    return JSON.parse(text) as Marker;
   } catch (thrown) {
     throw new EdrlakeError('LAKE_CORRUPT', `${join(directory, FORMAT_FILE)} is not JSON`, {
       cause: thrown,
-      hint: `Restore it; its content is {"format":${FORMAT}}.`,
+      hint: `Restore it; its content is ${markerText(dataset, null)}.`,
     });
   }
 }

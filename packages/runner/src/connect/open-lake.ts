@@ -1,17 +1,24 @@
-import { QUALYS_EDR } from '@edrlake/datasets';
+import type { Dataset } from '@edrlake/core';
+import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { type Lake, type LakeOptions, openLake, type RebuildReport, rebuildLog } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 
+/** How to open a lake of edrlake. */
+export interface EdrLakeOptions extends Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads'> {
+  /** The events that it holds; those of the EDR API unless given. */
+  readonly dataset?: Dataset;
+}
+
 /**
- * Opens a lake of edrlake's tables.
+ * Opens a lake of one of edrlake's datasets, or of another one.
  * @throws {EdrlakeError} as `openLake` of the lake package
  */
 export function openEdrLake(
   directory: string,
-  options: Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads'>,
+  { dataset = DEFAULT_DATASET, ...options }: EdrLakeOptions,
   services: Pick<Services, 'clock' | 'emit'>,
 ): Promise<Lake> {
-  return openLake({ directory, ...options, tables: QUALYS_EDR.tables, clock: services.clock, emit: services.emit });
+  return openLake({ directory, ...options, dataset, clock: services.clock, emit: services.emit });
 }
 
 /**
@@ -20,9 +27,13 @@ export function openEdrLake(
  */
 export function rebuildEdrLog(
   directory: string,
-  { memoryLimit, ...about }: Parameters<typeof rebuildLog>[1] & Required<Pick<LakeOptions, 'memoryLimit'>>,
+  {
+    memoryLimit,
+    dataset = DEFAULT_DATASET,
+    ...about
+  }: Parameters<typeof rebuildLog>[1] & Required<Pick<LakeOptions, 'memoryLimit'>> & Pick<EdrLakeOptions, 'dataset'>,
   services: Pick<Services, 'clock' | 'emit'>,
 ): Promise<RebuildReport> {
   const { clock, emit } = services;
-  return rebuildLog({ directory, memoryLimit, tables: QUALYS_EDR.tables, clock, emit }, about);
+  return rebuildLog({ directory, memoryLimit, dataset, clock, emit }, about);
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
-import { QUALYS_EDR } from '@edrlake/datasets';
+import { type Dataset, isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
+import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { examineLake, type LakeDamage } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 import { type CheckResult, ok } from './check-result.ts';
@@ -15,10 +15,13 @@ import { type CheckResult, ok } from './check-result.ts';
  */
 export async function examineEdrLake(
   directory: string,
-  options: { readonly memoryLimit?: string; readonly reads: 'all' | 'sample' },
+  {
+    dataset = DEFAULT_DATASET,
+    ...options
+  }: { readonly dataset?: Dataset; readonly memoryLimit?: string; readonly reads: 'all' | 'sample' },
   { clock }: Pick<Services, 'clock'>,
 ): Promise<readonly CheckResult[]> {
-  const damages = await examineLake({ directory, tables: QUALYS_EDR.tables, clock, ...options });
+  const damages = await examineLake({ directory, dataset, clock, ...options });
   const runs = join(directory, '_runs');
   const found = [
     ...damages,

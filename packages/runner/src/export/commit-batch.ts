@@ -8,7 +8,6 @@ import {
   type Window,
   type WindowProof,
 } from '@edrlake/core';
-import { QUALYS_EDR } from '@edrlake/datasets';
 import { dropStagedBatch, stageBatch } from '@edrlake/flattener';
 import type { CommitSession } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
@@ -37,7 +36,7 @@ export async function flattenBatch(
 ): Promise<FlatBatch> {
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
-  const options = { dataset: QUALYS_EDR, prefix: 'batch', ingestDay: dayOf(run.startedAtMs) };
+  const options = { dataset: run.lake.dataset, prefix: 'batch', ingestDay: dayOf(run.startedAtMs) };
   const staged = await stageBatch(session.connection, windows, options);
   const proofs = windows.map((window) =>
     proofOf(window, stagedOf(staged, window), datesOf(run, plan), run.maxRejectShare),

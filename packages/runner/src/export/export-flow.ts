@@ -1,5 +1,4 @@
 import { intersect, type PlannedWindow, type Window, type WindowProof } from '@edrlake/core';
-import { QUALYS_EDR } from '@edrlake/datasets';
 import { recordShapeOf } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
 import type { RunJournal } from '../run/journal.ts';
@@ -71,7 +70,7 @@ async function fetchAndCommit(
   const { concurrency, batchBytes } = run.options;
   const fetched = fetchWindows(run.source, windows, {
     spoolDirectory: run.spoolDirectory,
-    shape: recordShapeOf(QUALYS_EDR),
+    shape: recordShapeOf(run.lake.dataset),
     concurrency,
     maxSpooledBytes: batchBytes,
     resume: resumed?.pages ?? new Map(),
