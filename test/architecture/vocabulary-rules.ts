@@ -15,12 +15,6 @@ const FORBIDDEN_WORDS: readonly { readonly pattern: RegExp; readonly instead: st
   { pattern: /\bodd(?:ity|ities)?\b/gi, instead: 'irregular' },
 ];
 
-/**
- * Folders whose prose has words of the list, or comments above the width. Remove a folder from this list once it has
- * none; add no folder.
- */
-export const NOT_YET_CLEAN: readonly string[] = ['packages/pager/'];
-
 /** The longest line of comments and prose. */
 const WIDTH = 120;
 

@@ -9,8 +9,8 @@
 //             └ sendOnce  a slot and a permit of the rate limiter are held; one HTTP request
 //               └ read    back up here: spool.writePage scans the body into a .part file, syncs it, renames it
 //
-// The body is read inside the attempts, so that a body that breaks in its middle is requested again like after any other
-// failure. A page reaches the journal (onPage) only after its name is on disk.
+// The body is read inside the attempts, so that a body that breaks in its middle is requested again like after any
+// other failure. A page reaches the journal (onPage) only after its name is on disk.
 
 import { setMaxListeners } from 'node:events';
 import {
