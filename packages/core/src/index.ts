@@ -50,6 +50,7 @@ export {
   appendDurable,
   createExclusive,
   createExclusiveUnsynced,
+  makeFolder,
   syncNames,
   syncPath,
   type WriteSteps,

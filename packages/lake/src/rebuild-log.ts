@@ -6,6 +6,7 @@ import {
   type Dataset,
   EdrlakeError,
   isoInstant,
+  makeFolder,
   quoteText,
   systemBeat,
   systemProcesses,
@@ -32,7 +33,7 @@ import {
   trashPath,
 } from './storage/layout.ts';
 import { openLease } from './storage/lease.ts';
-import { localStore, makeFolder, type Store } from './storage/store.ts';
+import { localStore, type Store } from './storage/store.ts';
 
 /** The result of rebuilding the log. */
 export interface RebuildReport {

@@ -124,12 +124,15 @@ test('a file counts as present only when it was seen there: a failed folder publ
   }
 });
 
-test('where nothing can be made for a while, nothing is committed, and the next run brings it', async () => {
+test.each([
+  ['of the table', /\/lake\/(events|certificates)\/event_date=2020-08-18$/],
+  ['of staged files', /\/_spool\/tmp\/.*\/(events|certificates)\/event_date=2020-08-18$/],
+])('while a folder %s cannot be made, nothing is committed, and the next run brings it', async (_, pattern) => {
   for (const errno of ['ENOSPC', 'EDQUOT', 'EIO', 'ENOENT']) {
     const directory = await newDirectory();
     await copyOfStored(directory);
     const lake = await openSmall(directory);
-    const matches = (path: string) => /\/lake\/(events|certificates)\/event_date=2020-08-18$/.test(path);
+    const matches = (path: string) => pattern.test(path);
     const { outcome } = await onFailingDisk([{ call: 'mkdir', errno, matches, nth: null }], () =>
       deliver(lake, DELIVERED),
     );

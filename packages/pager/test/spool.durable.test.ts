@@ -71,7 +71,7 @@ test('a page whose bytes the disk does not keep has no name', async () => {
   syncBuiltinESMExports();
   try {
     const next = spool.writePage({ ...KEY, pageNumber: 4 }, body('[{"id":"b"}]'));
-    await expect(next).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE', context: { code: 'EIO' } });
+    await expect(next).rejects.toMatchObject({ code: 'LAKE_UNWRITABLE', context: { errno: 'EIO' } });
   } finally {
     fs.open = open;
     syncBuiltinESMExports();

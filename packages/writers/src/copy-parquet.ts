@@ -1,6 +1,8 @@
+import { dirname } from 'node:path';
 import {
   type DataFile,
   type FileLayout,
+  makeFolder,
   quoteName,
   quoteText,
   rowsOf,
@@ -47,7 +49,7 @@ export type WrittenFile = Pick<DataFile, 'rowCount' | 'fileBytes' | 'layout' | '
 
 /**
  * Writes one data file and syncs it, but not its name. First writes, rewrites and compaction all use this, so that they
- * agree on columns and encoding. The folder must exist. A crash leaves a file that may be broken.
+ * agree on columns and encoding. Makes its folder. A crash leaves a file that may be broken.
  * @param rowsSql a query or table expression with at least the table's columns
  * @param file absolute path
  */
@@ -58,6 +60,7 @@ export async function copyToParquet(
   file: string,
   shape: FileShape,
 ): Promise<WrittenFile> {
+  await makeFolder(dirname(file));
   const [stats] = await rowsOf(connection, copyToParquetSql(rowsSql, table, file, shape));
   await syncPath(file);
   return writtenFile(table, shape.layout, stats);

@@ -1,7 +1,7 @@
 /// <reference path="./parquetjs-lite.d.ts" />
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ColumnType, type DataFile, syncPath, type TableSpec } from '@edrlake/core';
+import { type ColumnType, type DataFile, makeFolder, syncPath, type TableSpec } from '@edrlake/core';
 import type { Table } from 'apache-arrow';
 import parquet, { type FieldDefinition, type ParquetSchema } from 'parquetjs-lite';
 import { type Cell, partitionedRows } from './arrow-rows.ts';
@@ -29,7 +29,7 @@ export async function writeArrowTables(
     for (const [day, ofDay] of partitionedRows(table, rows)) {
       const partition = `${table.partitionBy}=${day}`;
       const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
-      await mkdir(join(directory, table.name, partition), { recursive: true });
+      await makeFolder(join(directory, table.name, partition));
       const fileBytes = await writeFile(table, ofDay, join(directory, path));
       files.push({ table: table.name, partition, path, rowCount: ofDay.length, fileBytes, layout: 'sorted' });
     }

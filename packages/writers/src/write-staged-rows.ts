@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type DataFile,
@@ -64,8 +63,6 @@ async function writeFile(
   { directory, fileStem }: WriteTarget,
 ): Promise<DataFile> {
   const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
-  await mkdir(join(directory, table.name, partition), { recursive: true });
-  const file = join(directory, path);
-  const written = await copyToParquet(connection, rows, table, file, { layout: 'arrival' });
+  const written = await copyToParquet(connection, rows, table, join(directory, path), { layout: 'arrival' });
   return { table: table.name, partition, path, ...written };
 }

@@ -1,7 +1,7 @@
 import { linkSync, rmSync, writeFileSync } from 'node:fs';
-import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errnoOf } from '../errors/disk-error.ts';
+import { errnoOf, unwritable } from '../errors/disk-error.ts';
 
 // A power cut can take three things, and each is synced by itself: the bytes of a file, the name of a file in its
 // folder, and the name of a new folder in the folder above. Every function here says which of them it syncs.
@@ -128,6 +128,43 @@ export async function syncNames(folder: string): Promise<void> {
   await syncPath(folder).catch((thrown) => {
     if (errnoOf(thrown) !== 'ENOENT') throw thrown;
   });
+}
+
+/**
+ * Makes a folder and those above it. Node's `recursive` is not used: its asynchronous form reports ENOENT where the
+ * system reported a full or broken disk.
+ * It syncs nothing.
+ * @returns the folders that were made, the highest last
+ * @throws {EdrlakeError} `LAKE_UNWRITABLE`
+ */
+export async function makeFolder(path: string): Promise<string[]> {
+  const first = await tryMkdir(path);
+  if (first === 'made') return [path];
+  if (first === 'there') return [];
+  if (dirname(path) === path) throw unwritable(path, first.thrown);
+  const above = await makeFolder(dirname(path));
+  const second = await tryMkdir(path);
+  if (typeof second === 'object') throw unwritable(path, second.thrown);
+  return second === 'made' ? [path, ...above] : above;
+}
+
+/** An object where the folder above is missing. */
+async function tryMkdir(path: string): Promise<'made' | 'there' | { readonly thrown: unknown }> {
+  try {
+    await mkdir(path);
+    return 'made';
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return { thrown };
+    if (errnoOf(thrown) === 'EEXIST' && (await isFolder(path))) return 'there';
+    throw unwritable(path, thrown);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 async function syncFolderOf(path: string, steps: WriteSteps): Promise<void> {

@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import { dayOf, quoteName, type StagedBatch, type TimeRange, type WindowProof } from '@edrlake/core';
 import { copyToParquet } from '@edrlake/writers';
 import type { CommitContext } from '../log/commit-context.ts';
@@ -8,7 +7,6 @@ import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-row
 import { windowFiltersSql } from '../proofs/window-filters.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS } from '../storage/layout.ts';
-import { makeFolder } from '../storage/store.ts';
 import { TEMP_TABLES } from './classify-batch.ts';
 
 /** Copies of files without the rows of the events in `TEMP.gone`, and the files that they replace. */
@@ -52,7 +50,6 @@ export async function rewriteWithoutDeleted(
       await refuseDamaged(context.store, [file]);
       const path = `${table.name}/${file.partition}/${name}-r${number}.parquet`;
       const location = context.store.locate(`${stage}/${path}`);
-      await makeFolder(dirname(location));
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
       const written = await copyToParquet(context.connection, kept, table, location, {
         layout: file.layout,

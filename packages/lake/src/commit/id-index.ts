@@ -1,11 +1,11 @@
 import { dirname } from 'node:path';
-import { idHashSql, quoteFile, quoteText, syncPath, type TableSpec } from '@edrlake/core';
+import { idHashSql, makeFolder, quoteFile, quoteText, syncPath, type TableSpec } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { IdentityFile, LakeState } from '../log/lake-state.ts';
 import { rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
 import { EVENTS, FOLDERS } from '../storage/layout.ts';
-import { makeFolder, type Store } from '../storage/store.ts';
+import type { Store } from '../storage/store.ts';
 
 /**
  * The id index says which ids the lake holds, in files of

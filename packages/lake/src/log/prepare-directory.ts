@@ -1,9 +1,17 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Dataset, EdrlakeError, isoInstant, type TableSpec, unwritable } from '@edrlake/core';
+import {
+  type Clock,
+  type Dataset,
+  EdrlakeError,
+  isoInstant,
+  makeFolder,
+  type TableSpec,
+  unwritable,
+} from '@edrlake/core';
 import { syncParentFolders } from '../storage/lasting-name.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE } from '../storage/layout.ts';
-import { makeFolder, type Store } from '../storage/store.ts';
+import type { Store } from '../storage/store.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { checkFormat } from './log-files.ts';
 

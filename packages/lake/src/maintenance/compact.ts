@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import { type Day, EdrlakeError, isMemoryError, quoteName, sum, type TimeRange } from '@edrlake/core';
 import { copyToParquet } from '@edrlake/writers';
 import { buildLogEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
@@ -9,7 +8,6 @@ import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
-import { makeFolder } from '../storage/store.ts';
 import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './plan-compaction.ts';
 
 /** What to compact, and to which size. */
@@ -193,7 +191,6 @@ async function mergeOne(
   const path = `${table.name}/${partition}/${commitId}-c${number}.parquet`;
   const staged = `${stage}/${path}`;
   const location = context.store.locate(staged);
-  await makeFolder(dirname(location));
   const reader = { store: context.store, schemas: state.schemas };
   const before = tableRowsSql(reader, table, inputs);
   const maxRows = sum(inputs, ({ rowCount }) => rowCount);

@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import {
   BEST_VERSION_FIRST,
   type Day,
@@ -21,7 +20,6 @@ import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS, firstWrittenStem, indexName } from '../storage/layout.ts';
-import { makeFolder } from '../storage/store.ts';
 
 /** What removing duplicates changed. */
 export interface DeduplicateReport {
@@ -213,7 +211,6 @@ async function writeWinners(
       const partition = `${table.partitionBy}=${day}`;
       const path = `${table.name}/${partition}/${commitId}-d0.parquet`;
       const location = store.locate(`${stage}/${path}`);
-      await makeFolder(dirname(location));
       const ofDay = `SELECT * FROM (${rows}) WHERE event_date = DATE ${quoteText(day)}`;
       const written = await copyToParquet(connection, ofDay, table, location, { layout: 'sorted', maxRows });
       if (written.rowCount === 0) await store.remove(`${stage}/${path}`);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { makeFolder } from '@edrlake/core';
 import { claimWorkFolder, releaseWorkFolder } from '../commit/publish.ts';
 import { type Lease, type LeaseTools, openLease } from '../storage/lease.ts';
-import { makeFolder } from '../storage/store.ts';
 import { type RecoveryTools, recover } from './recover.ts';
 
 /** A process's hold on a lake that it has open for writing. */

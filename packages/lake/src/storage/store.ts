@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
   createExclusive,
   errnoOf,
+  makeFolder,
   syncNames,
   unreadable,
   unwritable,
@@ -213,42 +214,6 @@ async function moveFiles(directory: string, moves: readonly Move[], ifGone: 'ski
     folders.add(dirname(target)).add(dirname(source));
   }
   for (const folder of folders) await syncDirectory(folder);
-}
-
-/**
- * Makes a folder and those above it. Node's `recursive` is not used: its asynchronous form reports ENOENT where the
- * system reported a full or broken disk.
- * @returns the folders that were made, the highest last
- * @throws {EdrlakeError} `LAKE_UNWRITABLE`
- */
-export async function makeFolder(path: string): Promise<string[]> {
-  const first = await tryMkdir(path);
-  if (first === 'made') return [path];
-  if (first === 'there') return [];
-  if (dirname(path) === path) throw unwritable(path, first.thrown);
-  const above = await makeFolder(dirname(path));
-  const second = await tryMkdir(path);
-  if (typeof second === 'object') throw unwritable(path, second.thrown);
-  return second === 'made' ? [path, ...above] : above;
-}
-
-/** An object where the folder above is missing. */
-async function tryMkdir(path: string): Promise<'made' | 'there' | { readonly thrown: unknown }> {
-  try {
-    await mkdir(path);
-    return 'made';
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'ENOENT') return { thrown };
-    if (errnoOf(thrown) === 'EEXIST' && (await isFolder(path))) return 'there';
-    throw unwritable(path, thrown);
-  }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }
 
 async function linkFile(directory: string, from: string, to: string): Promise<'linked' | 'taken' | 'gone'> {

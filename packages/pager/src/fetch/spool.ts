@@ -1,7 +1,16 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { EdrlakeError, errnoOf, type RecordShape, type SpooledPage, syncPath, writeAtomicStream } from '@edrlake/core';
+import {
+  EdrlakeError,
+  errnoOf,
+  makeFolder,
+  type RecordShape,
+  type SpooledPage,
+  syncPath,
+  unwritable,
+  writeAtomicStream,
+} from '@edrlake/core';
 import { type FieldTable, fieldTable } from '../scan/field-table.ts';
 import { asDelivered } from '../scan/ndjson-lines.ts';
 import { checksumText, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
@@ -75,10 +84,8 @@ export interface SpoolRecords {
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
 export async function openSpool(directory: string, records: SpoolRecords): Promise<Spool> {
-  await onDisk(directory, async () => {
-    await mkdir(directory, { recursive: true });
-    await removeUnfinished(directory);
-  });
+  await makeFolder(directory);
+  await onDisk(directory, () => removeUnfinished(directory));
   const known = fieldTable(records.shape, records.idFields);
   const knownIds = fieldTable(null, records.idFields);
   const format = checksumText(crc32(JSON.stringify([LINE_RULES, records.shape])));
@@ -86,10 +93,8 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
   const windowDirectory = async (windowId: string) => {
     const path = join(directory, windowId);
     if (!windowDirectories.has(windowId)) {
-      await onDisk(path, async () => {
-        await mkdir(path, { recursive: true });
-        await syncPath(directory);
-      });
+      await makeFolder(path);
+      await onDisk(directory, () => syncPath(directory));
       windowDirectories.add(windowId);
     }
     return path;
@@ -134,7 +139,7 @@ function pageOf({ windowId, pageNumber }: PageKey, path: string, format: string,
 
 /** Syncs the bytes; the page's name is synced by `syncWindow`, once for all pages of a window. */
 async function writePageFile(path: string, known: FieldTable, body: AsyncIterable<Uint8Array>): Promise<ScannedPage> {
-  const steps = { temporary: `${path}${UNFINISHED}`, syncs: 'bytes', refusal: refusedByDisk } as const;
+  const steps = { temporary: `${path}${UNFINISHED}`, syncs: 'bytes', refusal: unwritable } as const;
   return writeAtomicStream(path, (write) => scanPage(body, { known, write }), steps);
 }
 
@@ -209,24 +214,13 @@ async function removeUnfinished(directory: string): Promise<void> {
   }
 }
 
-/** Runs an operation on a file or folder of the spool. */
+/** Runs an operation on a file or folder of the spool. An error of the disk concerns every window. */
 async function onDisk<T>(path: string, operation: () => Promise<T>): Promise<T> {
   try {
     return await operation();
   } catch (thrown) {
-    throw refusedByDisk(path, thrown);
+    throw unwritable(path, thrown);
   }
-}
-
-/** An error of the disk concerns every window, so the user must act. */
-function refusedByDisk(path: string, thrown: unknown): EdrlakeError {
-  if (thrown instanceof EdrlakeError) return thrown;
-  const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown';
-  return new EdrlakeError('LAKE_UNWRITABLE', `expected to write ${path}, the system said ${code}`, {
-    cause: thrown,
-    context: { path, code },
-    hint: code === 'ENOSPC' ? 'Free disk space and run again.' : 'Check the directory and its permissions.',
-  });
 }
 
 function isMissing(thrown: unknown): boolean {

@@ -1,6 +1,6 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { appendDurable, EdrlakeError, errnoOf, syncPath } from '@edrlake/core';
+import { appendDurable, EdrlakeError, errnoOf, makeFolder, syncPath } from '@edrlake/core';
 
 /** One line of a journal, as far as every reader knows it. */
 export interface AnyLine {
@@ -93,7 +93,7 @@ async function openFile(
   mode: 'new' | 'continue',
 ): Promise<{ readonly file: FileHandle; readonly isEmpty: boolean }> {
   try {
-    await mkdir(runsDirectory, { recursive: true });
+    await makeFolder(runsDirectory);
     const file = await open(journalPath(runsDirectory, runId), mode === 'new' ? 'ax' : 'a');
     const isEmpty = (await file.stat()).size === 0;
     // Some file systems refuse to sync a folder; the sync of the file is what they offer.

@@ -1,6 +1,15 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdrlakeError, errnoOf, isAhead, type QueryScope, type TimeAxis, unreadable, writeAtomic } from '@edrlake/core';
+import {
+  EdrlakeError,
+  errnoOf,
+  isAhead,
+  makeFolder,
+  type QueryScope,
+  type TimeAxis,
+  unreadable,
+  writeAtomic,
+} from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 
 const FILE = '_runs/follow.json';
@@ -65,7 +74,7 @@ export async function writeWatermark(
 ): Promise<void> {
   const path = join(lake.directory, FILE);
   const unfinished = `${path}.${uniqueName}.part`;
-  await mkdir(join(lake.directory, '_runs'), { recursive: true });
+  await makeFolder(join(lake.directory, '_runs'));
   const text = JSON.stringify({ ...(await readAll(lake)), [keyOf(axis, scope)]: startMs });
   await writeAtomic(path, text, { temporary: unfinished, syncs: 'bytes' });
 }
