@@ -1,7 +1,7 @@
 import type { SpooledPage } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lastSuccessAtMs, listRuns, readRun } from '../src/history/run-history.ts';
-import { reportOf } from '../src/history/run-report.ts';
+import { runReportOf } from '../src/history/run-report.ts';
 import { openJournal } from '../src/journal/journal-file.ts';
 import type { JournalLine } from '../src/run/journal.ts';
 import type { ExportReport, ExportSelection } from '../src/run/types.ts';
@@ -102,8 +102,8 @@ describe('the history of a run', () => {
     // The first attempt, the wait for the second, the second.
     for (let waits = 0; waits < 3; waits += 1) await clock.wakeNext();
     const result = await running;
-    expect(await readRun(stage.runsDirectory, RUN_ID, alive)).toEqual(reportOf(result));
-    expect(reportOf(result)).toMatchObject({
+    expect(await readRun(stage.runsDirectory, RUN_ID, alive)).toEqual(runReportOf(result));
+    expect(runReportOf(result)).toMatchObject({
       kind: 'pipeline',
       pipeline: 'nightly',
       state: 'done',

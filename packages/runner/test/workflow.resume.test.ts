@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readRun } from '../src/history/run-history.ts';
-import { reportOf } from '../src/history/run-report.ts';
+import { runReportOf } from '../src/history/run-report.ts';
 import type { AnyFacts, Pipeline } from '../src/workflow/definition/define-pipeline.ts';
 import type { RunResult } from '../src/workflow/engine/run-pipeline.ts';
 import { definePipeline, newStage, ownerWith, RUN_ID, type Stage, statesOf } from './workflow-stage.ts';
@@ -95,7 +95,7 @@ describe('a run whose process died', () => {
 
       const result = await stage.resume(again.pipeline, { concurrency: 2 });
       expect(essence(result)).toEqual(expected);
-      expect(await readRun(stage.runsDirectory, RUN_ID, { isOwnerAlive: () => false })).toEqual(reportOf(result));
+      expect(await readRun(stage.runsDirectory, RUN_ID, { isOwnerAlive: () => false })).toEqual(runReportOf(result));
       expect(again.store).toEqual(whole.store);
       const needsNothingAgain = badDay === null ? finished : new Set(['list', 'd1', 'd3', 'beside']);
       expect(again.calls.filter((key) => finished.has(key) && needsNothingAgain.has(key))).toEqual([]);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
 import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
-import { readRun, reportOf } from '@edrlake/runner/history';
+import { readRun, runReportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage, writeText } from '../process/process-context.ts';
@@ -57,8 +57,8 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
       return 0;
     }
     const { result, stale } = ended;
-    if (values.json) await writeJson(stdout, runDocument(reportOf(result)));
-    else await writeMessage(context, runText(reportOf(result), lineWidth(stdout, env)));
+    if (values.json) await writeJson(stdout, runDocument(runReportOf(result)));
+    else await writeMessage(context, runText(runReportOf(result), lineWidth(stdout, env)));
     if (stale === null) return exitCodeOf(result);
     await writeError(context, stale);
     // A run that ended badly is the worse news.

@@ -5,7 +5,7 @@ import { askedPageSize } from '../run/page-sizes.ts';
 import { hasTooManyRejects } from '../run/reject-share.ts';
 import type { ExportReport, RunServices } from '../run/types.ts';
 import { commitProven } from './commit-batch.ts';
-import { datedNow, type RunTally, rejectedWindow, rejectsOfRun, reportOf } from './run-tally.ts';
+import { datedNow, exportReportOf, type RunTally, rejectedWindow, rejectsOfRun } from './run-tally.ts';
 import { type StartedRun, selectionOf } from './start-run.ts';
 
 /** Ends a run whose windows are all committed or failed: writes its report to the journal. */
@@ -21,7 +21,7 @@ export async function finishRun({ run, journal, resumed, began }: StartedRun, ta
     const proofs = tally.takenBack.map((proof) => datedNow(run, proof));
     await commitProven(run, proofs);
   }
-  const report = reportOf(tally, {
+  const report = exportReportOf(tally, {
     runId: run.runId,
     resumed: resumed !== null,
     request: tally.plan.request ?? selectionOf(request),

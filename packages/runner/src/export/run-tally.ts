@@ -213,7 +213,7 @@ type RunFacts = Pick<
 > & { readonly pageSize: { readonly asked: number; readonly given: number } };
 
 /** The report of a run that has ended. */
-export function reportOf(tally: RunTally, { pageSize, ...facts }: RunFacts): ExportReport {
+export function exportReportOf(tally: RunTally, { pageSize, ...facts }: RunFacts): ExportReport {
   const { plan, skipped, committed, failed, unverified, mismatched, rejectedWindows: rejected } = tally;
   const planned = plan.windows.length + plan.emptyWindows.length;
   return {

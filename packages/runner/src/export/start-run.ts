@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { type SpooledPage, sum, systemProcesses } from '@edrlake/core';
 import { openJournal } from '../journal/journal-file.ts';
 import type { JournalLine, RunJournal, RunSubject } from '../run/journal.ts';
+import { askNewestRuns } from '../run/newest-runs.ts';
 import { askedPageSize, type LearnedPageSize, learnedPageSize } from '../run/page-sizes.ts';
 import { DEFAULT_MAX_REJECT_SHARE } from '../run/reject-share.ts';
-import { findUnfinishedRun, type UnfinishedRun } from '../run/resume.ts';
+import { type UnfinishedRun, unfinishedRun } from '../run/resume.ts';
 import type { RunContext, RunPlan } from '../run/run-context.ts';
 import { runLiveness } from '../run/run-liveness.ts';
 import type { ExportEndpoints, ExportOptions, ExportRequest, ExportSelection, RunServices } from '../run/types.ts';
@@ -42,9 +43,12 @@ export async function startRun(
   const nowMs = services.clock.nowMs();
   const runsDirectory = join(lake.directory, '_runs');
   const subject: RunSubject = { source: source.name, pageSize: askedPageSize(source), request: selectionOf(request) };
-  const learned = await learnedPageSize(runsDirectory, source, nowMs);
   const liveness = runLiveness(lake.lease, services.emit);
-  const unfinished = options.force ? null : await findUnfinishedRun(runsDirectory, subject, liveness, nowMs);
+  const [learned, unfinished] = await askNewestRuns(
+    runsDirectory,
+    learnedPageSize(source, nowMs),
+    options.force ? () => null : unfinishedRun(subject, liveness, nowMs),
+  );
   const runId = unfinished?.runId ?? services.newRunId;
   const journal = await openJournal<JournalLine>(runsDirectory, runId, 'continue');
   const { partOf } = services;

@@ -4,7 +4,7 @@ import type { RunLook } from '../workflow/state/pipeline-journal.ts';
 import { foldLines, isFinished, type RunState } from '../workflow/state/run-state.ts';
 import { type LostWork, viewRun } from '../workflow/state/run-view.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
-import { type RunReport, type RunSummary, reportOf } from './run-report.ts';
+import { type RunReport, type RunSummary, runReportOf } from './run-report.ts';
 
 /** How many journals a search for one run opens at most, newest first. */
 const MAX_JOURNALS_SEARCHED = 1_000;
@@ -97,7 +97,7 @@ type Lines = readonly AnyLine[];
 function viewLines(runId: string, lines: Lines, isAlive: Alive, lost: ReadonlyMap<string, LostWork>): RunReport | null {
   const state = foldLines(lines);
   if (state === null) return viewExport(runId, lines as readonly ExportLine[], isAlive);
-  return reportOf(viewRun(runId, state, isWorking(state, isAlive), lost));
+  return runReportOf(viewRun(runId, state, isWorking(state, isAlive), lost));
 }
 
 /** Collects from the journals of exports the work of attempts that left no result; by run and task. */

@@ -23,6 +23,6 @@ export interface RunSummary {
 export interface RunReport extends RunSummary, Pick<PipelineRunView, 'params' | 'starts' | 'tasks' | 'hooks'> {}
 
 /** A run of a pipeline as the history shows it among others. */
-export function reportOf<View extends PipelineRunView>(view: View): View & RunReport {
+export function runReportOf<View extends PipelineRunView>(view: View): View & RunReport {
   return { ...view, kind: 'pipeline', partOf: null };
 }

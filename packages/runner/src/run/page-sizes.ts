@@ -1,6 +1,5 @@
 import { type EventSource, type FetchedWindow, MS_PER_DAY } from '@edrlake/core';
-import { listRunIds } from '../journal/journal-file.ts';
-import { readExportLines } from './journal.ts';
+import type { RunQuestion } from './newest-runs.ts';
 
 /** What an earlier run learned about the pages of a source. */
 export interface LearnedPageSize {
@@ -11,35 +10,29 @@ export interface LearnedPageSize {
 /** The gateway may give larger pages later. Learning the size again costs a few requests. */
 const REMEMBERED_MS = 30 * MS_PER_DAY;
 
-/** Journals looked at, newest first. */
-const MAX_JOURNALS_READ = 20;
-
 /** The configured page size, even if the gateway gives smaller pages. */
 export function askedPageSize(source: Pick<EventSource, 'pageSize' | 'pageSizing'>): number {
   return source.pageSizing?.asked ?? source.pageSize;
 }
 
 /**
- * The page size with which the newest run of the same source and settings went on after the gateway gave less than
- * requested. null if it gave what was requested, if no run recorded it, or if it was learned too long ago.
+ * Asks for the page size with which the newest run of the same source and settings went on after the gateway gave less
+ * than requested. null if it gave what was requested, if no run recorded it, or if it was learned too long ago.
  */
-export async function learnedPageSize(
-  runsDirectory: string,
+export function learnedPageSize(
   source: Pick<EventSource, 'name' | 'pageSize' | 'pageSizing'>,
   nowMs: number,
-): Promise<LearnedPageSize | null> {
+): RunQuestion<LearnedPageSize> {
   const asked = askedPageSize(source);
-  for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
-    const lines = await readExportLines(runsDirectory, runId);
+  return ({ lines }) => {
     const isSame = lines.some(
       (line) => line.type === 'start' && line.subject?.source === source.name && line.subject.pageSize === asked,
     );
-    if (!isSame) continue;
+    if (!isSame) return undefined;
     const found = lines.findLast((line) => line.type === 'page-size');
     if (found === undefined || nowMs - found.learnedAtMs > REMEMBERED_MS || found.pageSize >= asked) return null;
     return { pageSize: found.pageSize, learnedAtMs: found.learnedAtMs };
-  }
-  return null;
+  };
 }
 
 /**

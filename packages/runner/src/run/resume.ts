@@ -1,15 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { EdrlakeError, isoInstant, MS_PER_HOUR, type ProcessOwner, type SpooledPage } from '@edrlake/core';
-import { listRunIds } from '../journal/journal-file.ts';
-import { type JournalLine, type RunSubject, readExportLines } from './journal.ts';
+import type { JournalLine, RunSubject } from './journal.ts';
+import { askNewestRuns, type RunQuestion } from './newest-runs.ts';
 import type { RunLiveness } from './run-liveness.ts';
 import type { ExportSelection } from './types.ts';
 
 /** Older spools are not resumed: too much may have changed at the source since then. */
 const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
-
-/** Journals looked at for something to resume, newest first. */
-const MAX_JOURNALS_READ = 50;
 
 /** What an unfinished run left behind, or a finished run in which windows failed. */
 export interface UnfinishedRun {
@@ -23,17 +20,16 @@ export interface UnfinishedRun {
 }
 
 /**
- * The newest run of the same subject, if its process is dead and it is unfinished or some of its windows failed; else
- * null.
+ * Asks for the newest run of the same subject, if its process is dead and it is unfinished or some of its windows
+ * failed; else null.
  * @throws {EdrlakeError} `RUN_BUSY` when the process of such a run is alive: both would fetch the same pages.
  */
-export function findUnfinishedRun(
-  runsDirectory: string,
+export function unfinishedRun(
   subject: RunSubject,
   isOwnerAlive: RunLiveness,
   nowMs: number,
-): Promise<UnfinishedRun | null> {
-  return findNewest(runsDirectory, (candidate) => isDeepStrictEqual(candidate, subject), isOwnerAlive, nowMs);
+): RunQuestion<UnfinishedRun> {
+  return unfinishedWhere((candidate) => isDeepStrictEqual(candidate, subject), isOwnerAlive, nowMs);
 }
 
 /**
@@ -52,22 +48,21 @@ export async function findUnfinishedRequest(
     const { ranges: _, ...candidateRequest } = candidate.request;
     return isDeepStrictEqual({ ...candidate, request: candidateRequest }, { ...source, request });
   };
-  return (await findNewest(runsDirectory, isSame, isOwnerAlive, nowMs))?.subject.request ?? null;
+  const [found] = await askNewestRuns(runsDirectory, unfinishedWhere(isSame, isOwnerAlive, nowMs));
+  return found?.subject.request ?? null;
 }
 
-async function findNewest(
-  runsDirectory: string,
+function unfinishedWhere(
   isSame: (subject: RunSubject) => boolean,
   isOwnerAlive: RunLiveness,
   nowMs: number,
-): Promise<UnfinishedRun | null> {
-  for (const runId of (await listRunIds(runsDirectory)).slice(0, MAX_JOURNALS_READ)) {
-    const lines = await readExportLines(runsDirectory, runId);
+): RunQuestion<UnfinishedRun> {
+  return async ({ runId, lines }) => {
     const starts = lines.filter((line) => line.type === 'start');
     const first = starts[0];
     const last = starts.at(-1);
-    if (first === undefined || last === undefined) continue;
-    if (!isSame(first.subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) continue;
+    if (first === undefined || last === undefined) return undefined;
+    if (!isSame(first.subject) || nowMs - first.atMs > RESUMABLE_AGE_MS) return undefined;
     const end = lines.at(-1);
     // Only the newest run of a subject can be resumed: a later run that finished has overtaken it. A run with failed
     // windows has pages of them, and is resumed for the rest.
@@ -81,8 +76,7 @@ async function findNewest(
       plan: lines.findLast((line) => line.type === 'plan') ?? null,
       pages: pagesByWindow(lines),
     };
-  }
-  return null;
+  };
 }
 
 function busy(runId: string, owner: ProcessOwner, sinceMs: number): EdrlakeError {
