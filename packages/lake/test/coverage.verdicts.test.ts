@@ -117,6 +117,22 @@ describe('coverage', () => {
     expect(await lake.coverage()).toEqual([line(D1, 26, 24, 'complete', { rejected: 2, undated: 2 })]);
   });
 
+  test('counts no reject whose event was delivered in readable form since, even if the reject has no time', async () => {
+    const lake = await lakeWith(hourly(0, 20), {
+      rejects: [{ record: 'undated', id: 'F_20', timeMs: null }],
+      proofs: [proofOf(hours(0, 48), { [D1]: 20 }, { rejected: 2 })],
+    });
+    expect(await lake.coverage()).toEqual([
+      line(D1, 22, 20, 'complete', { rejected: 2, undated: 2 }),
+      line(D2, 0, 0, 'complete'),
+    ]);
+    await deliver(lake, hourly(20, 1));
+    expect((await lake.coverage())[0]).toEqual(line(D1, 22, 21, 'complete', { rejected: 1, undated: 1 }));
+    // Events that came late are no reason to count a reject; the day is not called short for that.
+    await deliver(lake, hourly(21, 3));
+    expect((await lake.coverage())[0]).toEqual(line(D1, 22, 24, 'complete'));
+  });
+
   test('counts rejects on their own day where it is known, else on the first day of their window', async () => {
     const proof = proofOf(hours(0, 48), { [D1]: 24, [D2]: 6 }, { rejected: 5, rejectedPerDay: { [D2]: 3 } });
     const rejects = [25, 26, 27].map((hour) => ({ record: hour, timeMs: DAY_1 + hour * HOUR }));

@@ -65,6 +65,24 @@ it('counts dated rejects in the lake, not in an old proof', async () => {
   });
 });
 
+it('calls no day a match by a reject without a time whose event came in readable form', async () => {
+  const day = parseRange('2020-08-17', '2020-08-17');
+  await onStage({ events: 300, range: day, seed: 4 }, async (stage) => {
+    const { lake, simulator, ends, services } = stage;
+    await stage.backfill(day);
+    const [proof] = (await lake.snapshot()).proofs;
+    if (proof === undefined) throw new Error('no proof');
+    // As one that found a reject without a time where the lake now holds its event; another event came late.
+    const rejecting = { ...proof, distinct: 299, rejected: 1, perDay: { '2020-08-17': 299 } };
+    await lake.commit({ batch: null, proofs: [rejecting], runId: 'test', replace: false });
+    simulator.addEvents({ events: 1, range: day });
+    const days = await reconcile(ends, { range: day, by: 'day' }, services());
+    expect(days).toMatchObject([{ verdict: 'late', inApi: 301, inLake: 300 }]);
+    await repair(ends, days, OPTIONS, services());
+    expect(await reconcile(ends, { range: day, by: 'day' }, services())).toMatchObject([{ verdict: 'match' }]);
+  });
+});
+
 it('proves a day again that holds less than when it was fetched, and all that the API has now', async () => {
   const day = parseRange('2020-08-17', '2020-08-17');
   await onStage({ events: 300, range: day, seed: 4 }, async (stage) => {

@@ -208,22 +208,45 @@ async function tallyDays(
     tallies.set(day, tally);
     addSegment(tally, part);
   }
-  const asked: { tally: DayTally; question: RowQuestion }[] = [];
+  const asked: { tally: DayTally; question: RowQuestion; undated?: UndatedRejects }[] = [];
   for (const tally of tallies.values()) {
-    addWholeWindows(tally);
+    const undated = addWholeWindows(tally);
     // Nothing is stored on the other days.
     if (!apart.has(tally.day)) continue;
+    for (const some of undated) asked.push({ tally, question: rowsOfWindow(some.proof), undated: some });
     for (const question of remaindersOf(tally)) asked.push({ tally, question });
     if (!rejectDays.has(tally.day)) continue;
     asked.push({ tally, question: { range: rangeOf(tally.day), condition: 'true', rejectsOnly: true } });
   }
   const answers = asked.length === 0 ? [] : await countRows(asked.map(({ question }) => question));
-  for (const [position, { tally, question }] of asked.entries()) {
+  for (const [position, { tally, question, undated }] of asked.entries()) {
     const { events = 0, rejects = 0 } = answers[position] ?? {};
-    if (question.rejectsOnly === true) tally.datedRejects = rejects;
+    if (undated !== undefined) tally.undated -= arrivedSince(undated, events + rejects);
+    else if (question.rejectsOnly === true) tally.datedRejects = rejects;
     else tally.counted += events + rejects;
   }
   return [...tallies.values()];
+}
+
+/** Rejects without a readable time, as the proof of their window counts them. */
+interface UndatedRejects {
+  readonly proof: DatedProof;
+  readonly count: number;
+}
+
+/** What the lake holds of a window that decides alone. */
+function rowsOfWindow({ window }: DatedProof): RowQuestion {
+  return { range: window.range, condition: windowFiltersSql(window.cuts) };
+}
+
+/**
+ * How many of them no longer count, because rows and dated rejects have taken their place: events that were delivered
+ * in readable form since. Together they are at most what the window counted, so that none counts twice. Events that
+ * came late hide rejects as well; then the day has less than the API counts, and is fetched again.
+ */
+function arrivedSince({ proof, count }: UndatedRejects, stored: number): number {
+  const left = proof.counted - countedTwice(proof) - stored;
+  return count - Math.min(count, Math.max(0, left));
 }
 
 /**
@@ -301,15 +324,17 @@ function newTally(day: Day, lastDay: Day): DayTally {
   };
 }
 
-function addWholeWindows(tally: DayTally): void {
+/** @returns the rejects without a readable time that it adds, by their windows */
+function addWholeWindows(tally: DayTally): UndatedRejects[] {
+  const added: UndatedRejects[] = [];
   for (const [proof, isWhole] of tally.windows) {
     if (!isWhole) continue;
-    const undated = proof.rejected - sum(proof.rejectedPerDay);
+    const count = proof.rejected - sum(proof.rejectedPerDay);
     const [firstDay, lastDay] = [dayOf(proof.askedRange.startMs), dayOf(proof.askedRange.endMs - 1)];
     if (firstDay === lastDay) {
       // The API counted this day alone: its count applies, even if other records were delivered.
       tally.counted += proof.counted - countedTwice(proof);
-      tally.undated += undated;
+      added.push({ proof, count });
       continue;
     }
     tally.counted += (proof.perDay[tally.day] ?? 0) + (proof.rejectedPerDay[tally.day] ?? 0);
@@ -318,8 +343,10 @@ function addWholeWindows(tally: DayTally): void {
     // delivered.
     const dated = sum(proof.perDay) + sum(proof.rejectedPerDay);
     tally.counted += Math.max(0, proof.counted - countedTwice(proof) - dated);
-    tally.undated += undated;
+    added.push({ proof, count });
   }
+  tally.undated += added.reduce((total, { count }) => total + count, 0);
+  return added.filter(({ count }) => count > 0);
 }
 
 function sum(perDay: Readonly<Record<Day, number>>): number {
