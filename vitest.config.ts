@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 // Tests import the packages' TypeScript sources; only the end-to-end tests run what was built.
@@ -19,8 +20,15 @@ const LONG = [
   'test/simulation/**/*.test.ts',
 ];
 
+// The manifest of the public package names only what is shipped of it, and that is built.
+const library = fileURLToPath(new URL('packages/edrlake/src/', import.meta.url));
+const alias = [
+  { find: /^edrlake$/, replacement: `${library}index.ts` },
+  { find: /^edrlake\/(.+)$/, replacement: `${library}$1.ts` },
+];
+
 export default defineConfig({
-  resolve: { conditions },
+  resolve: { conditions, alias },
   ssr: { resolve: { conditions } },
   test: {
     projects: [

@@ -1,35 +1,49 @@
+import { rmSync } from 'node:fs';
 import { defineConfig } from 'rolldown';
+import { BUNDLE, LIBRARY, shippedFiles } from './build/shipped-files.js';
+
+rmSync(BUNDLE, { recursive: true, force: true });
 
 /**
- * The command in few files. Finding and opening a module takes Node longer than compiling it, and DuckDB's client alone comes
- * in 180 of them; `dist` stays what other programs import. Left out is what has a native part, what looks for files of its own
- * beside its code, and what only few commands load.
+ * The command and the library in few files each. Finding and opening a module takes Node longer than compiling it, and DuckDB's
+ * client alone comes in 180 of them. Left out, and declared as dependencies, is what has a native part, what looks for files of
+ * its own beside its code, and what only few commands load. The two share no file: the chunks that make the command start fast
+ * would have the library load the command line.
  */
-export default defineConfig({
-  input: { main: 'src/main.ts' },
+const SHARED = {
   platform: 'node',
-  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', 'parquetjs-lite'],
+  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti'],
   resolve: {
     conditionNames: ['edrlake-source', 'import', 'node', 'default'],
     // yargs measures with string-width, which makes an Intl.Segmenter as it loads: a tenth of every start.
     alias: { 'string-width': 'fast-string-width' },
   },
-  output: {
-    dir: 'bundle',
-    format: 'esm',
-    cleanDir: true,
-    chunkFileNames: '[name]-[hash].js',
-    // Each takes what its modules import along. Left alone the bundler makes a file of every set of modules that the same
-    // commands share.
-    codeSplitting: {
-      groups: [
-        {
-          name: 'start',
-          priority: 2,
-          test: /cli\/src\/(process-run|args\/command-line|json-output|quantity-text|table-text)\.ts$/,
-        },
-        { name: 'lake', priority: 1, test: /(runner\/src\/(open-lake|history)|cli\/src\/(gateway|lake-access))\.ts$/ },
-      ],
+};
+
+const OUTPUT = { format: 'esm', chunkFileNames: '[name]-[hash].js' };
+
+export default defineConfig([
+  {
+    ...SHARED,
+    input: { main: 'src/main.ts' },
+    plugins: [shippedFiles()],
+    output: {
+      ...OUTPUT,
+      dir: BUNDLE,
+      // Each takes what its modules import along. Left alone the bundler makes a file of every set of modules that the same
+      // commands share.
+      codeSplitting: {
+        groups: [
+          { name: 'start', priority: 2, test: /cli\/src\/args\/command-line\.ts$/ },
+          { name: 'history', priority: 1, test: /runner\/src\/history\.ts$/ },
+        ],
+      },
     },
   },
-});
+  {
+    ...SHARED,
+    input: { index: 'src/index.ts', simulator: 'src/simulator.ts', testing: 'src/testing.ts' },
+    plugins: [shippedFiles()],
+    output: { ...OUTPUT, dir: LIBRARY },
+  },
+]);

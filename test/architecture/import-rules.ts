@@ -21,6 +21,9 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
 /** The simulator shares no behaviour with what it tests, apart from how errors look and how time is written. */
 const SIMULATOR_MAY_RUN = new Set(['EdrlakeError', 'ERROR_CODES', 'systemClock']);
 
+/** The folder of the package that is published. */
+const PUBLIC = 'edrlake';
+
 /** Tests of any package may talk to a simulated gateway, and work with the events of a real API. */
 const TESTS_MAY_ADD = ['simulator', 'datasets'];
 
@@ -116,7 +119,7 @@ export function dependencyViolations(packages: readonly Package[]): Violation[] 
     const manifest = `packages/${pkg.folder}/package.json`;
     const tsconfig = `packages/${pkg.folder}/tsconfig.json`;
     const imported = importedPackages(pkg.sources);
-    const declared = new Set(Object.keys(pkg.manifest.dependencies ?? {}));
+    const declared = new Set(declaredBy(pkg, folderOf));
     const importedFolders = new Set([...imported.keys()].flatMap((name) => folderOf.get(name) ?? []));
     return [
       ...[...imported]
@@ -133,6 +136,15 @@ export function dependencyViolations(packages: readonly Package[]): Violation[] 
         .map((folder) => at(tsconfig, 1, `references name ../${folder}, but nothing imports it`, 'Remove it')),
     ];
   });
+}
+
+/**
+ * What a package declares for its imports. The public package has the code of the others in its bundle, so that they
+ * are needed to build it only; its build refuses a package of others that its bundle imports and it does not declare.
+ */
+function declaredBy({ folder, manifest }: Package, folderOf: ReadonlyMap<string, string>): string[] {
+  if (folder !== PUBLIC) return Object.keys(manifest.dependencies ?? {});
+  return Object.keys(manifest.devDependencies ?? {}).filter((name) => folderOf.has(name));
 }
 
 function importedPackages(sources: readonly Source[]): Map<string, { file: string; line: number }> {

@@ -264,4 +264,23 @@ describe('pipelines', () => {
       expect((await runCommand(['init'], { cwd })).stdout).toContain('pipelines/nightly.ts stays as it is.');
     });
   }, 240_000);
+
+  it('are set up whole or not at all', async () => {
+    await inFreshDirectory(async (cwd) => {
+      const names = async () => (await readdir(cwd)).sort();
+      await writeFile(join(cwd, 'pipelines'), 'a file where the folder would be');
+      expect(await runCommand(['init'], { cwd })).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('cannot write'),
+      });
+      expect(await names()).toEqual(['pipelines']);
+      await rm(join(cwd, 'pipelines'));
+      await writeFile(join(cwd, 'edrlake.config.ts'), '// mine');
+      expect(await runCommand(['init'], { cwd })).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining('exists already'),
+      });
+      expect(await names()).toEqual(['edrlake.config.ts']);
+    });
+  });
 });

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
@@ -30,8 +30,13 @@ export const command = defineCommand({
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const path = join(context.workingDirectory, FILE_NAME);
-  await writeNew(path, configTemplate(values), values.force);
   const pipeline = await copyNightly(context.workingDirectory, values.force);
+  try {
+    await writeNew(path, configTemplate(values), values.force);
+  } catch (thrown) {
+    if (pipeline !== null && !values.force) await removeNightly(pipeline);
+    throw thrown;
+  }
   const nextSteps = [
     'export EDRLAKE_USERNAME=…',
     'export EDRLAKE_PASSWORD_FILE=…',
@@ -62,14 +67,23 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 async function copyNightly(workingDirectory: string, overwrite: boolean): Promise<string | null> {
   const path = join(workingDirectory, NIGHTLY);
   const text = await readFile(join(SHIPPED_PIPELINES, 'nightly.ts'), 'utf8');
+  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
+    throw unwritable(dirname(path), error);
+  });
   try {
-    await mkdir(dirname(path), { recursive: true });
     await writeFile(path, text, { flag: overwrite ? 'w' : 'wx' });
     return path;
   } catch (error) {
     if ((error as { code?: unknown }).code === 'EEXIST') return null;
     throw unwritable(path, error);
   }
+}
+
+/** One file of two would be refused by the next try. */
+async function removeNightly(path: string): Promise<void> {
+  await rm(path, { force: true });
+  // Other pipelines of the user stay.
+  await rmdir(dirname(path)).catch(() => {});
 }
 
 async function writeNew(path: string, text: string, overwrite: boolean): Promise<void> {

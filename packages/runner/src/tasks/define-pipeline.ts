@@ -1,5 +1,5 @@
 import { pipelineDefiner } from '../workflow/definition/define-pipeline.ts';
-import type { BuiltInTypes } from './built-in-tasks.ts';
+import type { BuiltInTypes } from './task-types.ts';
 
 /**
  * Defines a pipeline of built-in tasks and your own functions; a pipeline file exports the result by default. Types

@@ -52,12 +52,14 @@ const RepairInput = z.strictObject({
 /** What a pipeline gives the `repair` task; what is left out has its default. */
 export type GivenRepair = z.input<typeof RepairInput>;
 
+/** What a repair leaves in the journal. */
+export interface RepairTaskOutput extends ExportTaskOutput {
+  /** Ranges that differed and were fetched again. */
+  readonly stretches: number;
+}
+
 /** Fetches only the ranges in which the API and the lake differ. */
-export const repairTask: RegisteredTask<
-  z.infer<typeof RepairInput>,
-  ExportTaskOutput & { readonly stretches: number },
-  TaskTools
-> = {
+export const repairTask: RegisteredTask<z.infer<typeof RepairInput>, RepairTaskOutput, TaskTools> = {
   meaning: 'fetch the ranges that differ, then compare again',
   parseInput: (input) => readInput(RepairInput, input),
   run: async (input, context) => {

@@ -1,0 +1,81 @@
+import type { CompactReport, VacuumReport } from '@edrlake/lake';
+import type { ExportTaskOutput } from './export-tasks.ts';
+import type { QueryTaskOutput } from './query-task.ts';
+import type { ReconcileTaskOutput, RepairTaskOutput } from './reconcile-tasks.ts';
+
+/** What the `backfill` task is given: whole UTC days, both included. */
+export interface BackfillTaskInput {
+  /** `2020-08-17` */
+  readonly from: string;
+  readonly to: string;
+  /** Fetch also what the lake has proven. Default `false`. */
+  readonly force?: boolean | undefined;
+  /** Delete stored events of the days that the API no longer returns. Default `false`. */
+  readonly replace?: boolean | undefined;
+}
+
+/** What the `sync` task is given. */
+export interface SyncTaskInput {
+  /** `event` on platforms that cannot be searched by processing time. Default `processed`. */
+  readonly axis?: 'processed' | 'event' | undefined;
+  /** The UTC day on which the very first sync begins. Default: there must have been one. */
+  readonly since?: string | null | undefined;
+  /** How far behind the watermark counts are compared again, at most 720. Default 6. */
+  readonly lookBackHours?: number | undefined;
+  /** How far behind now it ends, at most 1,440. Default 15. */
+  readonly settleLagMinutes?: number | undefined;
+}
+
+/** What the `reconcile` task is given. */
+export interface ReconcileTaskInput {
+  /** UTC days before the run began, at most 3,660. Default 7. */
+  readonly lastDays?: number | undefined;
+  /** Whether differing days make the run a mismatch. Default `true`. */
+  readonly mismatchCounts?: boolean | undefined;
+}
+
+/** What the `repair` task is given. */
+export interface RepairTaskInput {
+  /** UTC days, as a reconciliation found them. Default null: the last days are compared first. */
+  readonly days?: string[] | null | undefined;
+  /** Default 7. */
+  readonly lastDays?: number | undefined;
+}
+
+/** What the `compact` task is given: nothing. */
+export type CompactTaskInput = Record<string, never>;
+
+/** What the `vacuum` task is given. */
+export interface VacuumTaskInput {
+  /** How long files stay that no version names any more. Default 7. */
+  readonly graceDays?: number | undefined;
+}
+
+/** What the `query` task is given. */
+export interface QueryTaskInput {
+  readonly sql: string;
+  /** Makes the task a check: another result is a mismatch. Default null. Not with `parquet`. */
+  readonly expect?: 'rows' | 'no rows' | null | undefined;
+  /** A Parquet file to write the result to. Default null. */
+  readonly parquet?: string | null | undefined;
+}
+
+/** What the `webhook` task is given. */
+export interface WebhookTaskInput {
+  /** http or https. */
+  readonly url: string;
+  /** Members of the JSON document besides `pipeline` and `runId`. Default none. */
+  readonly body?: Record<string, unknown> | undefined;
+}
+
+/** The input and the output of each built-in task, by the name in `uses`. */
+export type BuiltInTypes = {
+  readonly backfill: { readonly input: BackfillTaskInput; readonly output: ExportTaskOutput };
+  readonly sync: { readonly input: SyncTaskInput; readonly output: ExportTaskOutput };
+  readonly reconcile: { readonly input: ReconcileTaskInput; readonly output: ReconcileTaskOutput };
+  readonly repair: { readonly input: RepairTaskInput; readonly output: RepairTaskOutput };
+  readonly compact: { readonly input: CompactTaskInput; readonly output: CompactReport };
+  readonly vacuum: { readonly input: VacuumTaskInput; readonly output: VacuumReport };
+  readonly query: { readonly input: QueryTaskInput; readonly output: QueryTaskOutput };
+  readonly webhook: { readonly input: WebhookTaskInput; readonly output: { readonly status: number } };
+};
