@@ -11,6 +11,14 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/pager/test/fetch-windows.complete.test.ts'],
   },
   {
+    name: 'believe-one-broken-answer',
+    effect: 'makes a record that one answer damaged a reject, without asking again',
+    file: 'packages/pager/src/fetch/confirm-broken.ts',
+    find: 'if (brokenCrc32 === undefined || brokenCrc32 === before)',
+    replace: 'if (true)',
+    tests: ['packages/pager/test/fetch-windows.broken-records.test.ts'],
+  },
+  {
     name: 'trust-page-without-checksum',
     effect: 'takes a spooled page of an earlier run without comparing its checksum',
     file: 'packages/pager/src/fetch/spool.ts',

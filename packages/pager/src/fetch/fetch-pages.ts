@@ -9,6 +9,7 @@ import {
   type Window,
 } from '@edrlake/core';
 import { pagesOf } from '../plan/page-math.ts';
+import { confirmBroken } from './confirm-broken.ts';
 import { samePagination } from './pagination.ts';
 import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.ts';
 
@@ -88,13 +89,8 @@ async function fetchByNumber(
     inTurn(async () => {
       signal.throwIfAborted();
       if (failures.length > 0) return null;
-      const { page, ids } = await source.page(
-        window,
-        key.pageNumber,
-        (body) => spool.writePage(key, body),
-        signal,
-        way,
-      );
+      const ask = () => source.page(window, key.pageNumber, (body) => spool.writePage(key, body), signal, way);
+      const { page, ids } = (await confirmBroken(async () => ({ value: await ask() }))).value;
       return { page: { ...page, way }, ids };
     });
   const fetchOne = async (pageNumber: number): Promise<void> => {
@@ -182,7 +178,7 @@ async function step(
   try {
     const { value, next } = await inTurn(async () => {
       signal.throwIfAborted();
-      return walk.page(window, cursor, (body) => spool.writePage(key, body), signal, way);
+      return confirmBroken(() => walk.page(window, cursor, (body) => spool.writePage(key, body), signal, way));
     });
     return { page: { ...value.page, way, nextCursor: next === '' ? null : next }, ids: value.ids };
   } catch (thrown) {

@@ -30,6 +30,8 @@ const LINE_RULES = 2;
 export interface PageWithIds {
   readonly page: SpooledPage;
   readonly ids: readonly (string | null)[];
+  /** The checksum of its unreadable records, where this answer had any. */
+  readonly brokenCrc32?: string;
 }
 
 /**
@@ -133,8 +135,9 @@ function pageFile({ pageNumber, attempt }: PageKey): string {
 }
 
 function pageOf({ windowId, pageNumber }: PageKey, path: string, format: string, scanned: ScannedPage): PageWithIds {
-  const { writtenBytes, recordCount, crc32, ids } = scanned;
-  return { page: { windowId, pageNumber, path, bodyBytes: writtenBytes, recordCount, crc32, format }, ids };
+  const { writtenBytes, recordCount, crc32, ids, brokenCrc32 } = scanned;
+  const page = { windowId, pageNumber, path, bodyBytes: writtenBytes, recordCount, crc32, format };
+  return { page, ids, ...(brokenCrc32 !== null && { brokenCrc32 }) };
 }
 
 /** Syncs the bytes; the page's name is synced by `syncWindow`, once for all pages of a window. */

@@ -39,6 +39,8 @@ export interface ScannedPage {
   readonly irregularRecords: number;
   /** Records that cannot be read, or are too large: they become rejects. */
   readonly brokenRecords: number;
+  /** CRC-32 of what is kept of them, 8 hex digits. Null where all records can be read. */
+  readonly brokenCrc32: string | null;
   /** Unpaired surrogates that were written as `\ufffd`. */
   readonly replacedSurrogates: number;
 }
@@ -98,6 +100,7 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
     ids: ids,
     irregularRecords: counts.irregular,
     brokenRecords: counts.broken,
+    brokenCrc32: counts.broken === 0 ? null : checksumText(counts.brokenCrc32),
     replacedSurrogates: page.state.replacedSurrogates,
   };
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { crc32 } from 'node:zlib';
 import type { EdrlakeError } from '@edrlake/core';
 import { broken, PADDING_BYTES, type ScanState } from '../json/scan-state.ts';
 import { workBuffer } from '../json/work-buffer.ts';
@@ -14,7 +15,8 @@ export interface RecordTaker {
   readonly lines: LineBuffer;
   /** One for each record; null where it has no identity. */
   readonly ids: readonly (string | null)[];
-  readonly counts: { irregular: number; broken: number };
+  /** `brokenCrc32`: of the lines of the broken records. */
+  readonly counts: { irregular: number; broken: number; brokenCrc32: number };
   /** The page has bytes that are not UTF-8: each record is checked. */
   isDoubtful: boolean;
   /**
@@ -36,7 +38,7 @@ export function recordTaker(
 ): RecordTaker {
   const lines = lineBuffer(lineCapacity);
   const ids: (string | null)[] = [];
-  const counts = { irregular: 0, broken: 0 };
+  const counts = { irregular: 0, broken: 0, brokenCrc32: 0 };
   const scan = openScan(state, known);
   let open: BrokenRecord | null = null;
 
@@ -95,8 +97,10 @@ export function recordTaker(
     if (to === 'lost') throw reason ?? endless(state, from);
     if (to === 'more') return state.end;
     open = null;
-    lines.made(record.line());
+    const line = record.line();
+    lines.made(line);
     counts.broken++;
+    counts.brokenCrc32 = crc32(line, counts.brokenCrc32);
     ids.push(idOfBroken(record, known));
     state.recordCount = ids.length;
     return to;
