@@ -130,6 +130,21 @@ describe('a backfill that is resumed', () => {
     });
   });
 
+  it('uses no page of a listing from which events have left', async () => {
+    await onStage({ ...EVENTS, events: 3_000 }, async ({ simulator, backfill }) => {
+      const stop = new AbortController();
+      let pages = 0;
+      const emit = ({ type }: RunEvent) => {
+        if (type === 'page' && ++pages === 2) stop.abort();
+      };
+      await expect(backfill(DAY, {}, { signal: stop.signal, emit })).rejects.toMatchObject({ code: 'INTERRUPTED' });
+      simulator.removeEvents([0, 1, 2, 3, 4]);
+      expect(await backfill(DAY)).toMatchObject({ outcome: 'done', resumed: true, events: { counted: 2_995 } });
+      const again = await backfill(DAY, { force: true });
+      expect(again).toMatchObject({ outcome: 'done', events: { fetched: 2_995, new: 0, unchanged: 2_995 } });
+    });
+  });
+
   it('has its day complete that had not settled when it was planned, with the pages it has', async () => {
     let nowMs = DAY.endMs + MS_PER_MINUTE;
     const clock = impatientClock(() => nowMs);

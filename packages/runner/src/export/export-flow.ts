@@ -1,7 +1,8 @@
-import { intersect, type PlannedWindow, type Window, type WindowProof } from '@edrlake/core';
+import { intersect, type PlannedWindow, type SpooledPage, type Window, type WindowProof } from '@edrlake/core';
 import { recordShapeOf } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
 import type { RunJournal } from '../run/journal.ts';
+import { pagesOfSameListing } from '../run/resume.ts';
 import type { RunPlan } from '../run/run-context.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, ExportRequest, RunServices } from '../run/types.ts';
 import { batchPipeline } from './batch-pipeline.ts';
@@ -42,7 +43,8 @@ export async function exportRange(
   const started = await startRun(ends, request, options, services);
   const { journal, resumed } = started;
   try {
-    const earlier = resumed?.plan ? await stillValid(resumed.plan, request, ends.source, services) : null;
+    const { reusablePlan = null } = resumed ?? {};
+    const earlier = reusablePlan && (await stillValid(reusablePlan, request, ends.source, services));
     const plan = earlier ?? runPlanOf(await planExport(ends.source, request, services));
     await recordPlan(plan, started);
     const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
@@ -73,7 +75,7 @@ async function fetchAndCommit(
     shape: recordShapeOf(run.lake.dataset),
     concurrency,
     maxSpooledBytes: batchBytes,
-    resume: resumed?.pages ?? new Map(),
+    resume: usablePages(resumed, tally.plan),
     onPage: (page) => journal.append({ type: 'page', atMs: clock.nowMs(), page }),
     onPageSize: (pageSize) => recordPageSize(pageSize, journal, clock.nowMs()),
     emit,
@@ -115,10 +117,16 @@ function inOrder(windows: readonly PlannedWindow[], emptyWindows: readonly Windo
   return all.sort((a, b) => a.window.range.startMs - b.window.range.startMs);
 }
 
+/** Durable pages of an earlier process. Under another plan only some of them belong to the listing that is fetched now. */
+function usablePages(resumed: StartedRun['resumed'], plan: RunPlan): ReadonlyMap<string, readonly SpooledPage[]> {
+  if (resumed === null) return new Map();
+  return plan === resumed.plan ? resumed.pages : pagesOfSameListing(resumed.pages, resumed.plan, plan);
+}
+
 /** A new plan is in the journal before anything is fetched, so that a resumed run fetches the same windows. */
 async function recordPlan(plan: RunPlan, { run, journal, resumed }: StartedRun): Promise<void> {
   const { clock, emit } = run.services;
-  if (plan !== resumed?.plan) return journal.append({ type: 'plan', atMs: clock.nowMs(), ...plan });
+  if (plan !== resumed?.reusablePlan) return journal.append({ type: 'plan', atMs: clock.nowMs(), ...plan });
   const { windows, emptyWindows, events, pages, planRequests } = plan;
   emit({ type: 'planned', windows: windows.length + emptyWindows.length, events, pages, planRequests });
 }

@@ -22,8 +22,10 @@ export interface StartedRun {
 
 /** What an earlier process left of a run. */
 interface ResumedRun {
-  /** null where it has to be planned again. */
+  /** The plan of its pages. */
   readonly plan: RunPlan | null;
+  /** The same, or null where the run has to be planned again. */
+  readonly reusablePlan: RunPlan | null;
   /** Durable pages by window id; their checksums are not yet verified. */
   readonly pages: ReadonlyMap<string, readonly SpooledPage[]>;
 }
@@ -66,7 +68,11 @@ export async function startRun(
     maxRejectShare: options.maxRejectShare ?? DEFAULT_MAX_REJECT_SHARE,
     spoolDirectory: join(lake.directory, '_spool', runId),
   };
-  const resumed = unfinished && { plan: reusablePlan(unfinished), pages: unfinished.pages };
+  const resumed = unfinished && {
+    plan: unfinished.plan,
+    reusablePlan: reusablePlan(unfinished),
+    pages: unfinished.pages,
+  };
   return { run, journal, resumed, began: { atMs: nowMs, requestsMade: ends.requestsMade() } };
 }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { EdrlakeError, isoInstant, MS_PER_HOUR, type ProcessOwner, type SpooledPage } from '@edrlake/core';
 import type { JournalLine, RunSubject } from './journal.ts';
 import { askNewestRuns, type RunQuestion } from './newest-runs.ts';
+import type { RunPlan } from './run-context.ts';
 import type { RunLiveness } from './run-liveness.ts';
 import type { ExportSelection } from './types.ts';
 
@@ -90,9 +91,36 @@ function busy(runId: string, owner: ProcessOwner, sinceMs: number): EdrlakeError
   );
 }
 
+/**
+ * The pages of an earlier plan that may be used under a later one: those of windows with the same number of events in
+ * both. Where the number changed, events came or left in between, and moved others from one page to another: pages of
+ * two listings can add up and still lack an event. Parts of a window that was divided are in no plan, so their numbers
+ * are unknown.
+ */
+export function pagesOfSameListing<T>(
+  pages: ReadonlyMap<string, T>,
+  earlier: RunPlan | null,
+  later: RunPlan,
+): Map<string, T> {
+  const [before, after] = [earlier === null ? new Map<string, number>() : countsOf(earlier), countsOf(later)];
+  return new Map([...pages].filter(([id]) => before.has(id) && before.get(id) === after.get(id)));
+}
+
+function countsOf({ windows, emptyWindows }: RunPlan): Map<string, number> {
+  return new Map([
+    ...windows.map(({ window, count }): [string, number] => [window.id, count]),
+    ...emptyWindows.map(({ id }): [string, number] => [id, 0]),
+  ]);
+}
+
 function pagesByWindow(lines: readonly JournalLine[]): Map<string, SpooledPage[]> {
-  const pages = new Map<string, Map<string, SpooledPage>>();
+  let pages = new Map<string, Map<string, SpooledPage>>();
+  let plan: RunPlan | null = null;
   for (const line of lines) {
+    if (line.type === 'plan') {
+      pages = pagesOfSameListing(pages, plan, line);
+      plan = line;
+    }
     if (line.type !== 'page') continue;
     const ofWindow = pages.get(line.page.windowId) ?? new Map<string, SpooledPage>();
     const { pageNumber, way } = line.page;
