@@ -117,7 +117,7 @@ function inOrder(windows: readonly PlannedWindow[], emptyWindows: readonly Windo
   return all.sort((a, b) => a.window.range.startMs - b.window.range.startMs);
 }
 
-/** Durable pages of an earlier process. Under another plan only some of them belong to the listing that is fetched now. */
+/** Durable pages of an earlier process: under another plan only those of windows with the same number of events. */
 function usablePages(resumed: StartedRun['resumed'], plan: RunPlan): ReadonlyMap<string, readonly SpooledPage[]> {
   if (resumed === null) return new Map();
   return plan === resumed.plan ? resumed.pages : pagesOfSameListing(resumed.pages, resumed.plan, plan);

@@ -8,8 +8,8 @@ import type { ExportRequest, Services } from '../run/types.ts';
 /**
  * The plan of an earlier process, if it still holds: the API counts as many events as then, and the range had settled
  * when it was counted, or has not yet. Else null, and the run is planned again: events that came meanwhile are not in
- * the plan, and a proof with its date would not complete the day. Pages of windows that both plans have are used either
- * way. Costs a count for each range that was not counted just now.
+ * the plan, and a proof with its date would not complete the day. Pages of windows that have as many events in both
+ * plans are used either way. Costs a count for each range that was not counted just now.
  */
 export async function stillValid(
   plan: RunPlan,
