@@ -44,6 +44,40 @@ describe('limit headers', () => {
     expect(readLimits({}, NOW)).toMatchObject({ ...absent, serverAtMs: null });
   });
 
+  it.each([
+    ['no request at all', { limit: '0' }, ['x-ratelimit-limit: 0']],
+    ['one request an hour', { limit: '1', 'window-sec': '3600' }, ['x-ratelimit-limit: 1 in 3600 s']],
+    ['one request without a window', { limit: '1' }, ['x-ratelimit-limit: 1 in 3600 s']],
+    ['a window in milliseconds', { limit: '300', 'window-sec': '3600000' }, ['x-ratelimit-limit: 300 in 3600000 s']],
+    [
+      'a window of years',
+      { limit: '999999999', 'window-sec': '99999999' },
+      ['x-ratelimit-limit: 999999999 in 99999999 s'],
+    ],
+    ['a negative rest', { remaining: '-1' }, ['x-ratelimit-remaining: -1']],
+    ['words', { 'towait-sec': 'soon' }, ['x-ratelimit-towait-sec: soon']],
+  ] as const)('are not used if they make no sense, and are named: %s', (_, headers, unusable) => {
+    const named = Object.fromEntries(Object.entries(headers).map(([name, text]) => [`x-ratelimit-${name}`, text]));
+    const facts = readLimits(named, NOW);
+    expect(facts).toMatchObject({ requests: null, windowSeconds: null, remaining: null, toWaitMs: null, unusable });
+  });
+
+  it('keep the smallest limit that a subscription has, and say nothing of usable ones', () => {
+    const facts = readLimits({ 'x-ratelimit-limit': '50', 'x-ratelimit-window-sec': '86400' }, NOW);
+    expect(facts).toMatchObject({ requests: 50, windowSeconds: 86_400 });
+    expect(facts.unusable).toBeUndefined();
+  });
+
+  it('take an instant for the wait until then, in seconds or milliseconds of the epoch', () => {
+    const inAMinute = NOW + 60_000;
+    for (const text of [String(inAMinute), String(inAMinute / 1_000)]) {
+      expect(readLimits({ 'x-ratelimit-towait-sec': text }, NOW).toWaitMs).toBe(60_000);
+      expect(readLimits({ 'retry-after': text }, NOW).toWaitMs).toBe(60_000);
+    }
+    expect(readLimits({ 'retry-after': String(NOW / 1_000 - 5) }, NOW).toWaitMs).toBe(0);
+    expect(readLimits({ 'retry-after': '9999999999' }, NOW).toWaitMs).toBeNull();
+  });
+
   it('fall through to the other spelling when the first is empty, and take the first of repeated ones', () => {
     expect(
       readLimits({ 'x-concurrencylimit-limit': '', 'x-concurrency-limit-limit': ['3', '9'] }, NOW).concurrency,

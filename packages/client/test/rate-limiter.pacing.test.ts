@@ -171,6 +171,27 @@ describe('a rate limiter', () => {
   });
 });
 
+it.each([
+  ['without a time', {}],
+  ['and nothing to wait for', { toWaitMs: 0 }],
+  ['for years', { toWaitMs: 999_999_999_000 }],
+])(
+  'a gateway that always says that nothing is left, %s, holds a request back for a minute at most',
+  async (_, more) => {
+    const clock = createFakeClock(START, false);
+    const events: RunEvent[] = [];
+    const budget = createRateLimiter(null, { clock, emit: (event) => events.push(event) });
+    for (let nth = 0; nth < 3; nth += 1) {
+      const startedAtMs = clock.nowMs();
+      const next = budget.acquire(NEVER);
+      if (nth > 0) await clock.advance(60_000);
+      (await next).answered({ ...NOTHING, remaining: 0, ...more });
+      expect(clock.nowMs() - startedAtMs).toBe(nth === 0 ? 0 : 60_000);
+    }
+    expect(events).toMatchObject(Array(2).fill({ type: 'pace', reason: 'rate-limit', delayMs: 60_000 }));
+  },
+);
+
 it('an absurd header costs no memory: a limit of a billion counts as one that is never reached', async () => {
   const clock = createFakeClock(START, false);
   const budget = createRateLimiter(null, { clock, emit: () => {} });

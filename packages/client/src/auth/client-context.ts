@@ -58,7 +58,7 @@ export interface QualysClientTools {
 export interface ClientContext {
   readonly data: DataTools;
   /** Whether answers have reported limits so far. */
-  readonly observed: { fromHeaders: boolean };
+  readonly observed: { fromHeaders: boolean; unusableHeaders: readonly string[] };
 }
 
 /** @throws {EdrlakeError} `CONFIG_INVALID` for a number that is not a whole number above 0 */
@@ -102,12 +102,13 @@ export function openClientContext(
   };
   const tokens = createTokenHolder((signal) => logIn(options, host, exchangeTools, signal), clock);
   currentToken = tokens.secret;
-  const observed: ClientContext['observed'] = { fromHeaders: false };
+  const observed: ClientContext['observed'] = { fromHeaders: false, unusableHeaders: [] };
   let learnedConcurrency: number | null = null;
   let announced = '';
 
   function onLimits(limits: LimitFacts): void {
     if (limits.requests !== null || limits.remaining !== null) observed.fromHeaders = true;
+    observed.unusableHeaders = limits.unusable ?? [];
     learnedConcurrency = limits.concurrency ?? learnedConcurrency;
     if (limits.requests === null && limits.concurrency === null) return;
     const { requests, windowSeconds } = exchangeTools.budget.limit();

@@ -50,6 +50,8 @@ export interface LearnedLimits {
   readonly requestsLeft: number;
   /** Whether any answer so far carried rate-limit headers. */
   readonly fromHeaders: boolean;
+  /** Limit headers of the last answer that make no sense and are not used. */
+  readonly unusableHeaders: readonly string[];
   /** The server's clock minus this machine's, as of the last answer with a date; null where none had one. */
   readonly clockSkew: ClockSkew | null;
 }

@@ -1,5 +1,25 @@
+import type { RateLimit } from '@edrlake/core';
+
 /** Response headers as the HTTP library gives them: lower-case names, repeated headers as a list. */
 export type HttpHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/** The window of the standard subscription, where headers name a limit without one. */
+const STANDARD_WINDOW_SECONDS = 3_600;
+
+/** A limit below one request in this time is a mistake: nothing could be exported under it. */
+const SLOWEST_SECONDS_PER_REQUEST = 3_600;
+
+/** The longest window of a rate limit: 31 days. */
+const LONGEST_WINDOW_SECONDS = 31 * 86_400;
+
+/** Of a header that is not used. */
+const SHOWN_CHARACTERS = 40;
+
+/** Whether a limit in headers can be meant: more than one request an hour, in a window of at most 31 days. */
+export function isUsableLimit({ requests, windowSeconds }: RateLimit): boolean {
+  const isTooSlow = windowSeconds >= requests * SLOWEST_SECONDS_PER_REQUEST;
+  return !isTooSlow && windowSeconds <= LONGEST_WINDOW_SECONDS;
+}
 
 /** The limits that one answer reported. null where the header is missing, empty or not a number. */
 export interface LimitFacts {
@@ -15,6 +35,8 @@ export interface LimitFacts {
   readonly running: number | null;
   /** The server's clock when it answered, in epoch milliseconds with a resolution of one second. */
   readonly serverAtMs: number | null;
+  /** Headers that are present and not used, such as `x-ratelimit-limit: 0`. Absent: none. */
+  readonly unusable?: readonly string[];
 }
 
 /**
@@ -23,16 +45,33 @@ export interface LimitFacts {
  */
 export function readLimits(headers: HttpHeaders, nowMs: number): LimitFacts {
   const serverAtMs = readDate(headers.date);
-  const toWaitMs = secondsAsMs(first(headers, 'x-ratelimit-towait-sec', 'x-rate-limit-towait-sec'));
-  const retryAfterMs = retryAfter(first(headers, 'retry-after'), serverAtMs ?? nowMs);
+  const unusable: string[] = [];
+  const read = (parse: (text: string) => number | null, ...names: [string, ...string[]]): number | null => {
+    const text = first(headers, ...names);
+    const value = text === undefined ? null : parse(text);
+    if (value === null && text !== undefined) unusable.push(`${names[0]}: ${text.slice(0, SHOWN_CHARACTERS)}`);
+    return value;
+  };
+  const waitOf = (text: string) => waitMs(text, serverAtMs ?? nowMs);
+  const toWaitMs = read(waitOf, 'x-ratelimit-towait-sec', 'x-rate-limit-towait-sec');
+  const retryAfterMs = read(waitOf, 'retry-after');
+  const requests = read(positive, 'x-ratelimit-limit', 'x-rate-limit-limit');
+  const windowSeconds = read(positive, 'x-ratelimit-window-sec', 'x-rate-limit-window-sec');
+  const limit = {
+    requests: requests ?? Number.POSITIVE_INFINITY,
+    windowSeconds: windowSeconds ?? STANDARD_WINDOW_SECONDS,
+  };
+  const isUsable = isUsableLimit(limit);
+  if (!isUsable) unusable.push(`x-ratelimit-limit: ${requests} in ${limit.windowSeconds} s`);
   return {
-    requests: positive(first(headers, 'x-ratelimit-limit', 'x-rate-limit-limit')),
-    windowSeconds: positive(first(headers, 'x-ratelimit-window-sec', 'x-rate-limit-window-sec')),
-    remaining: whole(first(headers, 'x-ratelimit-remaining', 'x-rate-limit-remaining')),
+    requests: isUsable ? requests : null,
+    windowSeconds: isUsable ? windowSeconds : null,
+    remaining: read(whole, 'x-ratelimit-remaining', 'x-rate-limit-remaining'),
     toWaitMs: toWaitMs === null ? retryAfterMs : Math.max(toWaitMs, retryAfterMs ?? 0),
-    concurrency: positive(first(headers, 'x-concurrencylimit-limit', 'x-concurrency-limit-limit')),
-    running: whole(first(headers, 'x-concurrencylimit-running', 'x-concurrency-limit-running')),
+    concurrency: read(positive, 'x-concurrencylimit-limit', 'x-concurrency-limit-limit'),
+    running: read(whole, 'x-concurrencylimit-running', 'x-concurrency-limit-running'),
     serverAtMs,
+    ...(unusable.length > 0 && { unusable }),
   };
 }
 
@@ -69,12 +108,15 @@ function secondsAsMs(text: string | undefined): number | null {
   return text !== undefined && /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Math.ceil(Number(text) * 1000) : null;
 }
 
-/** Seconds, or an HTTP date compared with the server's own clock, so that a wrong clock here does no harm. */
-function retryAfter(text: string | undefined, nowMs: number): number | null {
-  const seconds = secondsAsMs(text);
-  if (seconds !== null || text === undefined) return seconds;
-  const atMs = readDate(text);
-  return atMs === null ? null : Math.max(0, atMs - nowMs);
+/**
+ * Seconds; or an instant (an HTTP date, epoch seconds or milliseconds) compared with the server's own clock, so that a
+ * wrong clock here does no harm.
+ */
+function waitMs(text: string, nowMs: number): number | null {
+  const atMs = /^\d{10}$/.test(text) ? 1_000 * Number(text) : /^\d{13}$/.test(text) ? Number(text) : readDate(text);
+  if (atMs === null) return secondsAsMs(text);
+  const isNear = Math.abs(atMs - nowMs) <= 1_000 * LONGEST_WINDOW_SECONDS;
+  return !isNear && readDate(text) === null ? null : Math.max(0, atMs - nowMs);
 }
 
 /** An HTTP date in epoch milliseconds, or null. Only HTTP's own form: `Date.parse` alone accepts almost any text. */

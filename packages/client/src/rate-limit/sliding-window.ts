@@ -1,9 +1,12 @@
 import type { RateLimit } from '@edrlake/core';
-import type { LimitFacts } from './limit-headers.ts';
+import { isUsableLimit, type LimitFacts } from './limit-headers.ts';
 import { coarsen, countAfter, firstAfter, insert, type TimestampCount, withoutFirst } from './timestamp-counts.ts';
 
 /** The standard subscription, assumed until an answer says otherwise. */
 export const STANDARD_RATE_LIMIT: RateLimit = { requests: 300, windowSeconds: 3600 };
+
+/** How long nothing is sent after an answer that nothing is left, if it does not say for how long. */
+const UNNAMED_WAIT_MS = 60_000;
 
 /** Larger limits in a header are taken as this: with this many left, no request ever waits. */
 const MAX_REQUESTS = 50_000;
@@ -135,10 +138,9 @@ export function createSlidingWindow(
   /** Accepts the server's number of requests left: requests beyond those of this log were made by other tools. */
   function reconcile(facts: LimitFacts, sequence: number, nowMs: number): void {
     if (facts.requests !== null) {
-      state.serverLimit = capped({
-        requests: facts.requests,
-        windowSeconds: facts.windowSeconds ?? serverLimit().windowSeconds,
-      });
+      const { requests } = facts;
+      const limit = { requests, windowSeconds: facts.windowSeconds ?? serverLimit().windowSeconds };
+      if (isUsableLimit(limit)) state.serverLimit = capped(limit);
     }
     const { remaining, toWaitMs } = facts;
     if (remaining === 0 && toWaitMs !== null && toWaitMs <= longestWaitMs(serverLimit())) {
@@ -151,7 +153,10 @@ export function createSlidingWindow(
     const surplus = leftUnder(serverLimit(), true, nowMs) - Math.max(0, remaining - state.inFlight);
     if (surplus < 0) state.foreign = withoutFirst(state.foreign, -surplus);
     if (surplus > 0) {
-      const endMs = nowMs + (remaining === 0 && toWaitMs ? toWaitMs : serverLimit().windowSeconds * 1000);
+      const windowMs = serverLimit().windowSeconds * 1000;
+      // Without a usable time the next answer has to say more: some gateways always send this zero.
+      const isNamed = toWaitMs !== null && toWaitMs > 0 && toWaitMs <= longestWaitMs(serverLimit());
+      const endMs = nowMs + (remaining > 0 ? windowMs : isNamed ? toWaitMs : Math.min(windowMs, UNNAMED_WAIT_MS));
       state.foreign = insert(state.foreign, [endMs, surplus]);
     }
   }

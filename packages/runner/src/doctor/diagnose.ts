@@ -173,7 +173,8 @@ async function checkAxis(
 }
 
 function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly CheckResult[] {
-  const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, clockSkew } = client.limits();
+  const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, unusableHeaders, clockSkew } =
+    client.limits();
   const limit = `${requests} requests per ${windowSeconds} s, ${concurrency} at once, ${requestsLeft} left`;
   const origin = settings.rateLimit ? 'as configured' : 'assumed: the gateway sends no limit headers';
   const limits = fromHeaders
@@ -183,7 +184,12 @@ function checkLearned(client: QualysClient, settings: ConnectionSettings): reado
         `${limit}, ${origin}`,
         settings.rateLimit ? null : 'If your subscription allows more, set --rate-limit.',
       );
-  return [limits, clockFinding(clockSkew)];
+  const unusable = warn(
+    'limit headers',
+    `not used, because they make no sense: ${unusableHeaders.join(', ')}`,
+    'A proxy may have changed them. --rate-limit sets the limit by hand.',
+  );
+  return [limits, ...(unusableHeaders.length > 0 ? [unusable] : []), clockFinding(clockSkew)];
 }
 
 /**
