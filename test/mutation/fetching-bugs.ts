@@ -77,10 +77,10 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'show-password',
     effect: 'leaves passwords in messages',
-    file: 'packages/client/src/http/redaction.ts',
-    find: "for (const form of secrets().flatMap(writtenForms)) shown = shown.replaceAll(form, '[removed]');",
-    replace: '',
-    tests: ['packages/client/test/client.failures.test.ts', 'packages/client/test/client.login.test.ts'],
+    file: 'packages/core/src/errors/redact.ts',
+    find: 'patterns.length === 0 ? text : text.replace',
+    replace: 'patterns.length >= 0 ? text : text.replace',
+    tests: ['packages/core/test/redact.secrets.test.ts', 'packages/client/test/client.failures.test.ts'],
   },
   {
     name: 'call-mismatch-complete',

@@ -1,4 +1,4 @@
-import { type EdrlakeError, toEdrlakeError } from '@edrlake/core';
+import { createRedact, type EdrlakeError, type Redact, toEdrlakeError } from '@edrlake/core';
 import { COMPLETE } from './args/command.ts';
 import { completionWords, helpText, runCommandLine } from './args/command-line.ts';
 import { readBoolean, readText } from './args/option-values.ts';
@@ -12,11 +12,12 @@ import {
 } from './args/settings.ts';
 import { COMMANDS } from './commands.ts';
 import { readConfigFile } from './config/config-file.ts';
+import { passwordsOf } from './config/credentials.ts';
 import { cleanEnvironment } from './process/clean-environment.ts';
 import { lineWidth, type ProcessContext, writeText } from './process/process-context.ts';
 import { programName } from './process/program-name.ts';
 import { proxySecrets } from './process/proxy-environment.ts';
-import { causeText, errorDocument, errorText, withoutSecrets } from './text/error-text.ts';
+import { causeText, errorDocument, errorText } from './text/error-text.ts';
 
 /**
  * Runs one command line and resolves to the exit code. Everything a command throws ends here as one message for people
@@ -85,13 +86,12 @@ async function readSettings(
 
 async function reportError(error: EdrlakeError, style: ErrorStyle, context: ProcessContext): Promise<number> {
   const { env, stdout, stderr } = context;
-  const secrets = [env.EDRLAKE_PASSWORD ?? '', ...proxySecrets(env)];
-  if (style.json) {
-    await writeText(stdout, `${withoutSecrets(JSON.stringify(errorDocument(error)), secrets)}\n`);
-  } else {
-    await writeText(stderr, withoutSecrets(errorText(error, lineWidth(stderr, env), programName(env)), secrets));
-  }
-  if (style.debug) await writeText(stderr, withoutSecrets(causeText(error), secrets));
+  const secrets = [...(await passwordsOf(env, context.workingDirectory)), ...proxySecrets(env)];
+  const known = createRedact(() => secrets);
+  const redact: Redact = (text) => known(text).replaceAll(/\bBearer\s+[\w.~+/=-]+/g, 'Bearer [removed]');
+  if (style.json) await writeText(stdout, `${JSON.stringify(errorDocument(error, redact))}\n`);
+  else await writeText(stderr, errorText(error, lineWidth(stderr, env), programName(env), redact));
+  if (style.debug) await writeText(stderr, causeText(error, redact));
   return error.exitCode;
 }
 

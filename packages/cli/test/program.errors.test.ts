@@ -82,6 +82,12 @@ describe('a command line that cannot be understood', () => {
       expect(stderr).not.toContain('opensesame');
     }
     expect((await run(['plan', '--password', 'x'])).stderr).toContain('EDRLAKE_PASSWORD_FILE');
+    const env = { EDRLAKE_PASSWORD: 'code' };
+    const { stdout } = await run(['plan', '--from', 'code', '--to', 'code', '--json'], env);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: 'RANGE_INVALID',
+      message: expect.not.stringContaining('code'),
+    });
   });
 
   it('shows where it came from only with --log-level debug', async () => {

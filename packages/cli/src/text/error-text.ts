@@ -1,4 +1,4 @@
-import type { EdrlakeError } from '@edrlake/core';
+import type { EdrlakeError, Redact } from '@edrlake/core';
 import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { type ProgramName, programName, withProgramName } from '../process/program-name.ts';
 import { wrapWords } from './text-width.ts';
@@ -14,30 +14,23 @@ export interface ErrorDocument {
   };
 }
 
-/** Replaces a secret. */
-const REDACTED = '***';
-
-/**
- * The text without the account's password, from any source. A last line of defence: no known path puts it
- * there. Very short passwords cannot be recognised in other text and are left alone.
- */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  let clean = text.replaceAll(/\bBearer\s+[\w.~+/=-]+/g, `Bearer ${REDACTED}`);
-  for (const secret of secrets) {
-    if (secret.length < 4) continue;
-    for (const form of [secret, encodeURIComponent(secret)]) clean = clean.replaceAll(form, REDACTED);
-  }
-  return clean;
-}
-
 /**
  * An error for a user: message, what to do, code. One to a few lines, no stack. Ends with a line break.
  * @param program begins each command in the hint
+ * @param redact removes the account's secrets: a last line of defence, because no known path puts them into an error
  */
-export function errorText(error: EdrlakeError, width: number, program: ProgramName = 'edrlake'): string {
-  const [first = '', ...rest] = error.message.split('\n');
-  const lines = [...wrapWords(`edrlake: ${first} [${error.code}]`, width), ...rest];
-  if (error.hint !== null) lines.push(...wrapWords(withProgramName(error.hint, program), width));
+export function errorText(
+  error: EdrlakeError,
+  width: number,
+  program: ProgramName = 'edrlake',
+  redact: Redact = unchanged,
+): string {
+  // Before lines are wrapped: a secret with blanks may be divided.
+  const [first = '', ...rest] = redact(error.message).split('\n');
+  // Messages about a command name it first.
+  const named = first.startsWith('edrlake ') ? first : `edrlake: ${first}`;
+  const lines = [...wrapWords(`${named} [${error.code}]`, width), ...rest];
+  if (error.hint !== null) lines.push(...wrapWords(withProgramName(redact(error.hint), program), width));
   return `${lines.join('\n')}\n`;
 }
 
@@ -50,19 +43,27 @@ export async function writeError(
 }
 
 /** The chain of causes with their stacks, for `--log-level debug`. Ends with a line break. */
-export function causeText(error: EdrlakeError): string {
+export function causeText(error: EdrlakeError, redact: Redact): string {
   const parts: string[] = [];
   let current: unknown = error;
   for (let depth = 0; current instanceof Error && depth < 8; depth += 1) {
     parts.push(`${depth === 0 ? '' : 'caused by '}${current.stack ?? current.message}`);
     current = current.cause;
   }
-  return `${parts.join('\n')}\n`;
+  return `${redact(parts.join('\n'))}\n`;
 }
 
-/** An error as the one JSON document of stdout. */
-export function errorDocument(error: EdrlakeError): ErrorDocument {
+/** An error as the one JSON document of stdout. @param redact as for `errorText` */
+export function errorDocument(error: EdrlakeError, redact: Redact = unchanged): ErrorDocument {
   const context: Record<string, string | number | boolean | null> = {};
-  for (const [key, value] of Object.entries(error.context)) if (value !== undefined) context[key] = value;
-  return { error: { code: error.code, message: error.message, hint: error.hint, exitCode: error.exitCode, context } };
+  for (const [key, value] of Object.entries(error.context)) {
+    if (value !== undefined) context[key] = typeof value === 'string' ? redact(value) : value;
+  }
+  const { code, exitCode } = error;
+  const hint = error.hint === null ? null : redact(error.hint);
+  return { error: { code, message: redact(error.message), hint, exitCode, context } };
+}
+
+function unchanged(text: string): string {
+  return text;
 }

@@ -1,14 +1,16 @@
 import {
   type Clock,
+  createRedact,
   type Emit,
   positiveOption,
   proxyFor,
   type ProxySettings,
   type Random,
   type RateLimit,
+  type Redact,
+  redactShapes,
 } from '@edrlake/core';
 import { createAccess } from '../http/access.ts';
-import { createRedact } from '../http/redaction.ts';
 import type { DataTools, SendTools } from '../http/send-request.ts';
 import { createServerTime } from '../http/server-time.ts';
 import { createTokenHolder } from '../http/token.ts';
@@ -80,10 +82,10 @@ export function openClientContext(
     headersTimeoutMs: positiveOption('headersTimeoutMs', options.headersTimeoutMs ?? 300_000),
     bodyTimeoutMs: positiveOption('bodyTimeoutMs', options.bodyTimeoutMs ?? 60_000),
   };
-  const proxySecret = options.proxy?.authorization?.replace(/^Basic /, '') ?? null;
   // Messages must not contain the token, but the token comes from a login whose errors are messages themselves.
   let currentToken = (): string | null => null;
-  const redact = createRedact(() => [options.password, currentToken(), proxySecret]);
+  const known = createRedact(() => [options.password, currentToken(), ...proxySecrets(options.proxy)]);
+  const redact: Redact = (text) => redactShapes(known(text));
   const exchangeTools: SendTools = {
     // One more than the cap, so that a login never waits for a page.
     transport: createTransport(baseUrl, timeouts, maxConcurrency + 1, proxyFor(baseUrl, options.proxy), redact),
@@ -119,4 +121,11 @@ export function openClientContext(
   }
 
   return { data: { ...exchangeTools, tokens, onLimits }, observed };
+}
+
+/** The proxy's user and password as the header has them, and the password itself. */
+function proxySecrets(proxy: ProxySettings | null | undefined): string[] {
+  const encoded = proxy?.authorization?.replace(/^Basic /, '') ?? '';
+  const [, ...password] = Buffer.from(encoded, 'base64').toString().split(':');
+  return [encoded, password.join(':')];
 }

@@ -1,6 +1,6 @@
-import { type Disposition, EdrlakeError, type ErrorCode, type ErrorContext } from '@edrlake/core';
+import { type Disposition, EdrlakeError, type ErrorCode, type ErrorContext, type Redact } from '@edrlake/core';
 import { type HttpHeaders, type LimitFacts, showsLimit } from '../rate-limit/limit-headers.ts';
-import { excerpt, type Redact } from './redaction.ts';
+import { excerpt } from './excerpt.ts';
 
 /** The kinds of requests this client makes. */
 export type EndpointKind = 'auth' | 'events' | 'count' | 'detail';

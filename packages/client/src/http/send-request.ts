@@ -1,11 +1,10 @@
-import { type Clock, EdrlakeError, type Emit, type ErrorContext, type Random } from '@edrlake/core';
+import { type Clock, EdrlakeError, type Emit, type ErrorContext, type Random, type Redact } from '@edrlake/core';
 import { type LimitFacts, readLimits } from '../rate-limit/limit-headers.ts';
 import type { RateLimiter, RequestPermit } from '../rate-limit/rate-limiter.ts';
 import { longestWaitMs } from '../rate-limit/sliding-window.ts';
 import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
 import { type EndpointKind, refusal, sameBytesTwice } from './classify-error.ts';
-import type { Redact } from './redaction.ts';
 import { type Attempt, type RetryLimits, withRetry } from './retry.ts';
 import type { ServerTime } from './server-time.ts';
 import type { Token, TokenHolder } from './token.ts';

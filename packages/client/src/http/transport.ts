@@ -1,11 +1,10 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { EdrlakeError, type ProxySettings } from '@edrlake/core';
+import { EdrlakeError, type ProxySettings, type Redact } from '@edrlake/core';
 import type { Dispatcher } from 'undici';
 import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
 import { createAgent, type HttpTimeouts } from './agent.ts';
 import { bodyFailure, connectionFailure, describe, type RequestFacts } from './classify-error.ts';
-import type { Redact } from './redaction.ts';
 
 /** One request as it is sent. */
 export interface HttpRequest {

@@ -7,10 +7,10 @@ import {
   type ProxySettings,
   positiveOption,
   proxyFor,
+  type Redact,
 } from '@edrlake/core';
 import { openClientContext, type QualysClientOptions, type QualysClientTools } from '../auth/client-context.ts';
 import { contentFailure, type EndpointKind, type RequestFacts } from '../http/classify-error.ts';
-import type { Redact } from '../http/redaction.ts';
 import { type RequestsMade, sendRequest } from '../http/send-request.ts';
 import type { ClockSkew } from '../http/server-time.ts';
 import { type HttpAnswer, readText } from '../http/transport.ts';
