@@ -44,6 +44,8 @@ const OTHER_JSON: readonly (readonly [string, Reply])[] = [
   ['null', json('null')],
   ['a negative number', json('{"count":-1}')],
   ['half an event', json('{"count":1.5}')],
+  ['a count beside an error', json('{"count":0,"error":"no shards"}')],
+  ['a count of some shards', json('{"count":2,"_shards":{"total":5,"successful":4,"failed":1}}')],
 ];
 
 describe.each(Object.entries(QUESTIONS))('%s', (_, { ask, good, found }) => {

@@ -62,7 +62,7 @@ describe('searchAfter', () => {
     expect(await connect(gateway.url).client.searchAfter({}, textOf, NEVER)).toEqual({ value: '[]', next: null });
   });
 
-  it.each(['{"data":[{"id":"a"}', '{"error":"none"}', '{"data":{}}'])(
+  it.each(['{"data":[{"id":"a"}', '{"error":"none"}', '{"data":{}}', '{"data":[],"error":"timed out"}'])(
     'asks again for a broken page: %s',
     async (broken) => {
       const gateway = await startGateway({ data: [json(broken), json(PAGE, { searchAfterValues: 'x' })] });

@@ -1,7 +1,15 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { EdrlakeError, type FetchedWindow, NO_FILTER, type RunEvent, type SpooledPage, windowOf } from '@edrlake/core';
+import {
+  EdrlakeError,
+  type FetchedWindow,
+  NO_FILTER,
+  type Pagination,
+  type RunEvent,
+  type SpooledPage,
+  windowOf,
+} from '@edrlake/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { FailedWindow } from '../src/fetch/fetch-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
@@ -86,20 +94,62 @@ test('all windows come once, complete, in order, with every event on disk, under
   expect(ids).toHaveLength(995);
   expect(new Set(ids).size).toBe(995);
   expect(source.mostPagesInFlight).toBe(3);
-  expect(pages).toHaveLength(source.calls.page);
-  expect(types.filter((type) => type === 'page')).toHaveLength(source.calls.page);
+  // Of a full window the first page from the other end is requested too, and not kept.
+  const fullWindows = windows.filter(({ count }) => count === 50).length;
+  expect(pages).toHaveLength(source.calls.page - fullWindows);
+  expect(types.filter((type) => type === 'page')).toHaveLength(pages.length);
   expect(types.filter((type) => type === 'window')).toHaveLength(windows.length);
   expect(whole(results[0]).distinctIds).toBe(whole(results[0]).count);
   expect(whole(results[0]).bodyBytes).toBe(whole(results[0]).pages.reduce((sum, page) => sum + page.bodyBytes, 0));
 });
 
-test('a full last page is followed by a recount, an incomplete one is not', async () => {
+test('a full last page is followed by the next page, an incomplete one is not', async () => {
   const source = memorySource(spread(20), { pageSize: 10, maxResultWindow: 50 });
   await fetched(source, oneWindow(20));
-  expect(source.calls).toMatchObject({ page: 2, count: 1 });
+  expect(source.calls).toMatchObject({ page: 3, count: 0 });
   const other = memorySource(spread(19), { pageSize: 10, maxResultWindow: 50 });
   await fetched(other, oneWindow(19));
   expect(other.calls).toMatchObject({ page: 2, count: 0 });
+});
+
+test('a full last page at the end of the result window is followed by the first page from the other end', async () => {
+  const source = memorySource(spread(20), { pageSize: 10, maxResultWindow: 20 });
+  const { results } = await fetched(source, oneWindow(20));
+  expect(results).toMatchObject([{ verdict: 'complete', recordCount: 20 }]);
+  expect(whole(results[0]).pages).toHaveLength(2);
+  expect(source.calls).toMatchObject({ page: 3, count: 0 });
+});
+
+test.each([
+  [11, 50],
+  [21, 20],
+])('%s events that are counted as one fewer are not complete (result window %s)', async (events, maxResultWindow) => {
+  const source = memorySource(spread(events), { pageSize: 10, maxResultWindow });
+  source.count = async (query) => source.matching(query).length - 1;
+  const { results } = await fetched(source, oneWindow(events - 1));
+  expect(results).toMatchObject([{ verdict: 'mismatch' }]);
+  expect(new Set(await spooledIds(results)).size).toBe(events);
+});
+
+const refuseOrder = (): never => {
+  throw new EdrlakeError('SORT_REJECTED', 'not in this order');
+};
+const refusePage = (): never => {
+  throw new EdrlakeError('RESPONSE_UNEXPECTED', '404: there is no such page');
+};
+
+test.each([
+  ['ignores the order', 20, (_: number, way: Pagination) => ({ ...way, reversed: false })],
+  ['refuses the order', 20, (_: number, way: Pagination) => (way.reversed ? refuseOrder() : way)],
+  ['refuses an empty page', 50, (page: number, way: Pagination) => (page >= 2 ? refusePage() : way)],
+])('a full last page is followed by a recount if the API %s', async (_, maxResultWindow, wayOf) => {
+  const source = memorySource(spread(20), { pageSize: 10, maxResultWindow });
+  const { page } = source;
+  source.page = async (query, number, read, signal, way = { pageSize: 10, reversed: false }) =>
+    page(query, number, read, signal, wayOf(number, way));
+  const { results } = await fetched(source, oneWindow(20));
+  expect(results).toMatchObject([{ verdict: 'complete', recordCount: 20 }]);
+  expect(source.calls.count).toBe(1);
 });
 
 test.each([undefined, 100])(
@@ -157,7 +207,7 @@ test('more events than planned are fetched with a second attempt', async () => {
   const { results, seen } = await fetched(source, oneWindow(20));
   expect(results).toMatchObject([{ verdict: 'complete', count: 33, recordCount: 33, distinctIds: 33 }]);
   expect(seen).toContainEqual(
-    expect.objectContaining({ type: 'window-refetch', counted: 33, fetched: 20, attempt: 1 }),
+    expect.objectContaining({ type: 'window-refetch', counted: 33, fetched: 30, attempt: 1 }),
   );
   const left = await readdir(join(directory, results[0]!.window.id));
   expect(left.sort()).toEqual(['0-retry1.ndjson', '1-retry1.ndjson', '2-retry1.ndjson', '3-retry1.ndjson']);
@@ -288,7 +338,8 @@ test('pages of a killed run are used again when they are unchanged, and fetched 
       again.push(page);
     },
   });
-  expect(source.calls.page).toBe(3);
+  const fullWindows = windows.filter(({ count }) => count === 50).length;
+  expect(source.calls.page).toBe(3 + fullWindows);
   expect(again).toHaveLength(3);
   const names = await readdir(join(directory, third!.windowId));
   expect(names.filter((name) => name.endsWith('.part'))).toEqual([]);

@@ -38,11 +38,12 @@ async function unfinishedFiles(): Promise<string[]> {
 }
 
 /** Fails page 1 of one window with the error, at each request. */
-function failPageOf(windowNumber: number, error: EdrlakeError): void {
+function failPageOf(windowNumber: number, error: EdrlakeError, before?: () => Promise<void>): void {
   const { page } = source;
   const { startMs } = windows[windowNumber]!.window.range;
-  source.page = async (query, pageNumber, read, signal) => {
+  source.page = async (query, pageNumber, read, signal, way) => {
     if (query.range.startMs === startMs && pageNumber === 1) {
+      await before?.();
       return read(
         (async function* () {
           yield Buffer.from('[{"id":"half');
@@ -50,7 +51,7 @@ function failPageOf(windowNumber: number, error: EdrlakeError): void {
         })(),
       );
     }
-    return page(query, pageNumber, read, signal);
+    return page(query, pageNumber, read, signal, way);
   };
 }
 
@@ -120,12 +121,15 @@ function laterOnly(page: MemorySource['page']): MemorySource['page'] {
 
 test('complete windows before a fatal error are yielded before it is thrown', async () => {
   const last = windows.length - 1;
-  failPageOf(last, new EdrlakeError('ACCESS_DENIED', 'no'));
+  const othersAreFetched = async () => {
+    while (seen.filter(({ type }) => type === 'window').length < last) await new Promise(setImmediate);
+  };
+  failPageOf(last, new EdrlakeError('ACCESS_DENIED', 'no'), othersAreFetched);
   const whole: string[] = [];
   const consume = async () => {
-    for await (const { window } of fetchWindows(source, windows, { ...options, concurrency: 1 })) {
+    for await (const { window } of fetchWindows(source, windows, options)) {
       // The consumer is slow: by now everything has been requested.
-      while (seen.filter(({ type }) => type === 'window').length < last) await new Promise(setImmediate);
+      await othersAreFetched();
       for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
       whole.push(window.id);
     }

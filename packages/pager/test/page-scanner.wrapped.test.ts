@@ -46,6 +46,17 @@ test.each([
   for (const chunkBytes of [1, 5, 10_000]) expect(await scanned(body, chunkBytes)).toEqual(bare);
 });
 
+test('members next to the list that name no error change nothing', async () => {
+  const members = '"error":null,"errors":[],"timed_out":false,"_shards":{"total":5,"failed":0}';
+  for (const body of [`{${members},"data":${list}}`, `{"data":${list},${members}}`]) {
+    for (const chunkBytes of [1, 10_000]) expect((await scanned(body, chunkBytes)).ids).toEqual(['a', 'b']);
+  }
+});
+
+test('a single record with a member called error is a record', async () => {
+  expect((await scanned(`{"id":"a","time":${TIME},"error":"in the record"}`, 3)).ids).toEqual(['a']);
+});
+
 test('a single record in the place of a list is a page of one', async () => {
   expect((await scanned(`{"id":"a","time":${TIME}}`, 3)).ids).toEqual(['a']);
 });
@@ -56,6 +67,10 @@ test.each([
   ['a line that is cut off', `{"id":"a","time":${TIME}}\n{"id":"b","ti`, 'inside a record'],
   ['a line that is no record', `{"id":"a","time":${TIME}}\n[]`, 'another record'],
   ['lines with commas', `{"id":"a","time":${TIME}},{"id":"b","time":${TIME}}`, 'another record'],
+  ['an empty list beside an error', '{"data":[],"error":"search timed out"}', 'the whole result'],
+  ['a list beside an error', `{"errors":[{"code":7}],"data":${list}}`, 'the whole result'],
+  ['a list of a search that timed out', `{"timed_out":true,"hits":{"hits":${list}}}`, 'the whole result'],
+  ['a list of some shards', `{"_shards":{"failed":1},"hits":{"hits":[]}}`, 'the whole result'],
   ['hits that hold no list', '{"hits":{"total":0}}', 'an object with one in'],
   ['an object around the list without its end', `{"hits":{"hits":${list}}`, 'ended after'],
 ])('%s is no page', async (_what, body, found) => {

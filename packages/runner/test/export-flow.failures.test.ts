@@ -148,7 +148,7 @@ describe('a backfill that is resumed', () => {
   it('has its day complete that had not settled when it was planned, with the pages it has', async () => {
     let nowMs = DAY.endMs + MS_PER_MINUTE;
     const clock = impatientClock(() => nowMs);
-    await onStage({ ...EVENTS, events: 3_000, clock }, async ({ backfill, lake, pagesServed }) => {
+    await onStage({ ...EVENTS, events: 2_999, clock }, async ({ backfill, lake, pagesServed }) => {
       await interruptedAfterItsPages(backfill);
       nowMs += MS_PER_HOUR;
       expect(await backfill(DAY)).toMatchObject({ outcome: 'done', resumed: true, frozenAtMs: null });

@@ -3,6 +3,7 @@ import {
   type HistogramBucket,
   isoInstant,
   MS_PER_DAY,
+  saysPartial,
   type TimeRange,
   type ValueCount,
 } from '@edrlake/core';
@@ -27,9 +28,10 @@ export interface Histogram {
   readonly buckets: readonly HistogramBucket[];
 }
 
-/** `{"count": 55279}`. null when the answer has another shape. */
+/** `{"count": 55279}`. null when the answer has another shape, or says that it is only that of a part. */
 export function readCount(answer: unknown): number | null {
-  return isObject(answer) ? wholeNumber(answer.count) : null;
+  if (!isObject(answer) || Object.entries(answer).some(([name, value]) => saysPartial(name, value))) return null;
+  return wholeNumber(answer.count);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { CursorPage, EdrlakeError, PageReader } from '@edrlake/core';
+import { type CursorPage, type EdrlakeError, type PageReader, saysPartial } from '@edrlake/core';
 import { readText } from '../http/transport.ts';
 import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
 import { cutMember } from './single-event.ts';
@@ -29,6 +29,8 @@ export async function readCursorPage<T>(
   const list = answer === null ? null : listOf(answer, text);
   if (answer === null || list === null)
     throw broken('the answer is neither a list of events nor an object with one', text);
+  if (Object.entries(answer).some(([member, value]) => saysPartial(member, value)))
+    throw broken('the answer says that it is not the whole result', text);
   const name = CURSOR_MEMBERS.find((member) => answer[member] !== undefined && answer[member] !== null);
   const page = Buffer.from(list);
   const value = await read(

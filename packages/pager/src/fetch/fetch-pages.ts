@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   type CursorWalk,
   EdrlakeError,
   type Emit,
+  type ErrorCode,
   type EventSource,
   type Pagination,
   type SpooledPage,
@@ -53,6 +55,20 @@ export type FetchedPages =
     }
   | { readonly type: 'refused'; readonly pageNumber: number; readonly error: EdrlakeError };
 
+/** Errors that every other window would meet as well. */
+const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'AUTH_REJECTED',
+  'ACCESS_DENIED',
+  'CREDENTIALS_MISSING',
+  'LAKE_UNWRITABLE',
+  'INTERRUPTED',
+]);
+
+/** Whether every other window would meet the error as well. */
+export function isFatal({ code }: EdrlakeError): boolean {
+  return FATAL_CODES.has(code);
+}
+
 /** Pages that may follow those that the count needs: an empty one, and some that are not full. */
 const PAGES_BEYOND_COUNT = 3;
 
@@ -71,8 +87,8 @@ export function fetchPages(
 
 /**
  * All pages that the count needs, as many at once as the concurrency limit allows; the first page also where the count
- * needs none. A further attempt also reads the pages after them while the last one is full: records that are listed
- * twice push others there.
+ * needs none. A full last page does not show whether the count is too small, so the next page is read too. A further
+ * attempt reads more of them while they are full: records that are listed twice push others there.
  */
 async function fetchByNumber(
   fetching: WindowFetching,
@@ -85,13 +101,13 @@ async function fetchByNumber(
   const reusable = reusablePages(fetching, request).filter(({ nextCursor }) => nextCursor === undefined);
   const pages: PageWithIds[] = [];
   const failures: { pageNumber: number; error: EdrlakeError }[] = [];
-  const fetchPage = (key: PageKey): Promise<PageWithIds | null> =>
+  const fetchPage = (key: PageKey, pageNumber = key.pageNumber, by = way): Promise<PageWithIds | null> =>
     inTurn(async () => {
       signal.throwIfAborted();
       if (failures.length > 0) return null;
-      const ask = () => source.page(window, key.pageNumber, (body) => spool.writePage(key, body), signal, way);
+      const ask = () => source.page(window, pageNumber, (body) => spool.writePage(key, body), signal, by);
       const { page, ids } = (await confirmBroken(async () => ({ value: await ask() }))).value;
-      return { page: { ...page, way }, ids };
+      return { page: { ...page, way: by }, ids };
     });
   const fetchOne = async (pageNumber: number): Promise<void> => {
     try {
@@ -108,9 +124,25 @@ async function fetchByNumber(
   await Promise.all(Array.from({ length: pageCount }, (_, pageNumber) => fetchOne(pageNumber)));
   const isFull = () => (pages.at(-1)?.page.recordCount ?? 0) >= way.pageSize;
   const mayGoOn = (pageNumber: number) => (pageNumber + 1) * way.pageSize <= source.maxResultWindow;
-  const pagesBehind = attempt === 0 ? 0 : PAGES_BEYOND_COUNT;
+  const pagesBehind = attempt === 0 ? 1 : PAGES_BEYOND_COUNT;
   for (let next = pageCount; next < pageCount + pagesBehind && isFull() && mayGoOn(next); next++) {
     if (failures.length === 0) await fetchOne(next);
+  }
+  // A gateway may refuse a page that holds nothing. A recount then decides.
+  if (failures.every(({ pageNumber, error }) => pageNumber >= pageCount && !isFatal(error))) failures.pop();
+  if (failures.length === 0 && isFull() && !mayGoOn(pages.length)) {
+    const other = { pageSize: way.pageSize, reversed: !way.reversed };
+    const found = await fetchPage(keyOf(pages.length), 0, other).catch((thrown: unknown) => {
+      if (isFatal(toEdrlakeError(thrown))) throw thrown;
+      return null;
+    });
+    if (found === null) return { type: 'pages', pages, atEnd: false };
+    const seen = seenFromOtherEnd(pages, found);
+    if (seen === 'more') {
+      pages.push(found);
+      await takePage(fetching, found, false, onBytes);
+    } else await spool.removePage(found.page);
+    return { type: 'pages', pages, atEnd: seen === 'the end' };
   }
   // After a full last page more may follow.
   if (failures.length === 0) return { type: 'pages', pages, atEnd: !isFull() };
@@ -118,6 +150,20 @@ async function fetchByNumber(
   if (worst !== undefined) throw worst.error;
   const refused = failures.reduce((first, failure) => (failure.pageNumber < first.pageNumber ? failure : first));
   return { type: 'refused', ...refused };
+}
+
+/**
+ * What the first page in the opposite order shows, where paging by number reaches no further than a full last page.
+ * `more`: records that no page holds, so that the count is too small. `the end`: none but records of the pages, some of
+ * them of the last one. `nothing`: records without an id, or a gateway that ignores the order.
+ */
+function seenFromOtherEnd(pages: readonly PageWithIds[], { ids }: PageWithIds): 'more' | 'the end' | 'nothing' {
+  const seen = new Set(pages.flatMap((page) => page.ids));
+  if (seen.has(null) || ids.includes(null)) return 'nothing';
+  if (ids.some((id) => !seen.has(id))) return 'more';
+  const isOrderIgnored = isDeepStrictEqual(ids, pages[0]?.ids);
+  const listed = new Set(ids);
+  return !isOrderIgnored && pages.at(-1)?.ids.some((id) => listed.has(id)) === true ? 'the end' : 'nothing';
 }
 
 /**

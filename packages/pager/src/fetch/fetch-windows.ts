@@ -25,7 +25,7 @@ import {
   toEdrlakeError,
 } from '@edrlake/core';
 import pLimit from 'p-limit';
-import type { WindowFetching } from './fetch-pages.ts';
+import { isFatal, type WindowFetching } from './fetch-pages.ts';
 import { type FailedWindow, fetchWindow } from './fetch-window.ts';
 import { openSpool, type Spool } from './spool.ts';
 
@@ -60,15 +60,6 @@ export interface FetchOptions {
   /** Use histograms when a window has to be planned again. Default true. */
   readonly histogram?: boolean;
 }
-
-/** Errors that every other window would have as well. */
-const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'AUTH_REJECTED',
-  'ACCESS_DENIED',
-  'CREDENTIALS_MISSING',
-  'LAKE_UNWRITABLE',
-  'INTERRUPTED',
-]);
 
 /**
  * Errors of the query itself, including its filters: fatal until a window was fetched, and then of one window, because
@@ -289,9 +280,9 @@ async function fetchJob(
     return { done, parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
-    const isFatal =
-      FATAL_CODES.has(error.code) || (QUESTION_CODES.has(error.code) && !hasCome() && planned.window.cuts.length === 0);
-    if (isFatal || fetching.signal.aborted) throw error;
+    const endsRun =
+      isFatal(error) || (QUESTION_CODES.has(error.code) && !hasCome() && planned.window.cuts.length === 0);
+    if (endsRun || fetching.signal.aborted) throw error;
     return { done: [failedWindow(fetching, planned, error)], parts: [] };
   }
 }

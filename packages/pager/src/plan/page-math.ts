@@ -28,9 +28,9 @@ export function pagesOf(events: number, pageSize: number): number {
 }
 
 /**
- * The requests of a window with a number of events: its pages, and one recount when the last page is full, because
- * after a full page more may follow. With cursors the next page is requested instead and is empty. A window without
- * events also costs its first page: only an empty page confirms a zero.
+ * The requests of a window with a number of events: its pages, and one more when the last page is full, because after a
+ * full page more may follow: the next page, or at the end of the result window the first page from the other end. A
+ * window without events also costs its first page: only an empty page confirms a zero.
  */
 export function requestsOf(events: number, pageSize: number): number {
   return Math.floor(events / pageSize) + 1;

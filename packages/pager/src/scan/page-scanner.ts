@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, PARTIAL_MEMBERS, saysPartial } from '@edrlake/core';
 import { broken, type ScanState, stop } from '../json/scan-state.ts';
 import { afterColon, afterGap, stringEnd, valueEnd } from '../json/scan-values.ts';
 import { utf8Validator } from '../json/utf8-validator.ts';
@@ -185,7 +185,7 @@ function openPage(known: FieldTable, maxRecordBytes: number): OpenPage {
       else if ((expected === 'separator' || expected === 'record or end') && byte === 0x5d)
         expected = envelope.endList();
       else if (expected === 'next member' && byte === 0x2c) expected = 'member';
-      else if (expected === 'next member' && byte === 0x7d && envelope.hadList) expected = envelope.close();
+      else if (expected === 'next member' && byte === 0x7d && envelope.hadList) expected = envelope.close(at);
       else if (expected === 'record' || expected === 'record or end') {
         const to = records.take(at);
         if (state.starved || records.isOpen()) return to;
@@ -236,6 +236,8 @@ const HITS = quoted('hits');
 function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: number) {
   /** Open objects around the list. */
   let depth = 0;
+  /** A record may have a member of such a name, so it counts only when the object turns out to be an envelope. */
+  let isPartial = false;
   const isNamed = (name: Buffer, from: number, to: number) => name.equals(state.bytes.subarray(from, to));
   const envelope = {
     isInList: false,
@@ -275,7 +277,8 @@ function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: numbe
       }
     },
     /** After the bracket that closes an object around the list. */
-    close(): Expected {
+    close(at: number): Expected {
+      if (isPartial) throw broken(state, at, 'the whole result: a member says that it is not,');
       depth--;
       return depth === 0 ? 'nothing' : 'next member';
     },
@@ -295,6 +298,7 @@ function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: numbe
       if (isList && envelope.hadList) throw broken(state, valueAt, 'one list of records');
       const end = isList ? valueAt + 1 : valueEnd(state, valueAt, 2);
       if (state.starved && state.end - at > maxMemberBytes) throw broken(state, at, 'a member whose end is near');
+      if (!isList && !state.starved) isPartial ||= saysItIsPartial(state, { at, nameEnd, valueAt, end });
       if (isList && !state.starved) {
         envelope.isInList = true;
         envelope.hadList = true;
@@ -303,6 +307,18 @@ function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: numbe
     },
   };
   return envelope;
+}
+
+interface MemberSpan {
+  readonly at: number;
+  readonly nameEnd: number;
+  readonly valueAt: number;
+  readonly end: number;
+}
+
+function saysItIsPartial({ bytes }: ScanState, { at, nameEnd, valueAt, end }: MemberSpan): boolean {
+  const name = bytes.toString('utf8', at + 1, nameEnd - 1);
+  return PARTIAL_MEMBERS.has(name) && saysPartial(name, JSON.parse(bytes.toString('utf8', valueAt, end)));
 }
 
 function isRecord(known: FieldTable, names: ReadonlySet<string>): boolean {
