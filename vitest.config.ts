@@ -16,6 +16,7 @@ const LONG = [
   'packages/lake/test/maintenance.crash.test.ts',
   'packages/runner/test/sync.month.test.ts',
   'test/crash/**/*.test.ts',
+  'test/e2e/fim.dataset.test.ts',
   'test/e2e/nightly.kill.test.ts',
   'test/simulation/**/*.test.ts',
 ];

@@ -9,12 +9,12 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   client: ['core'],
   pager: ['core'],
   flattener: ['core'],
-  datasets: ['core'],
+  datasets: ['core', 'client'],
   writers: ['core'],
   lake: ['core', 'writers'],
   runner: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake'],
   simulator: ['core'],
-  cli: ['core', 'lake', 'runner', 'simulator'],
+  cli: ['core', 'datasets', 'lake', 'runner', 'simulator'],
   edrlake: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'runner', 'simulator', 'cli'],
 };
 

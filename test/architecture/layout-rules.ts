@@ -9,7 +9,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
   client: ['rate-limit', 'http', 'auth', 'qualys', '.'],
   pager: ['json', 'scan', 'plan', 'fetch', '.'],
   flattener: ['spec', 'sql', 'stage', 'in-process', '.'],
-  datasets: ['define', 'qualys-edr', '.'],
+  datasets: ['define', 'qualys-edr', 'qualys-fim', '.'],
   writers: ['.'],
   lake: ['storage', 'proofs', 'log', 'commit', 'recovery', 'maintenance', 'verify', 'query', 'examine', '.'],
   runner: [

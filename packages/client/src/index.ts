@@ -6,6 +6,7 @@ export {
   createQualysClient,
   type LearnedLimits,
   MAX_RESULT_WINDOW,
+  type Posted,
   type QualysClient,
 } from './qualys/client.ts';
 export { createQualysSource, type QualysSourceOptions } from './qualys/event-source.ts';

@@ -6,4 +6,5 @@ export {
   type TablesDefinition,
 } from './define/define-tables.ts';
 export { QUALYS_EDR } from './qualys-edr/tables.ts';
-export { DATASETS, DEFAULT_DATASET, datasetNamed } from './shipped.ts';
+export { QUALYS_FIM } from './qualys-fim/tables.ts';
+export { DEFAULT_DATASET, datasetNamed } from './shipped.ts';

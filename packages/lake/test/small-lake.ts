@@ -222,7 +222,13 @@ export function proofOfDays(firstDayMs: number, days: number, events: readonly S
 }
 
 /** The lake of a dataset that lakes did not record in the beginning, as that of the shipped one. */
-export const SMALL_DATASET: Dataset = { name: 'small', tables: SMALL_TABLES, leftovers: [], unnamedLakes: true };
+export const SMALL_DATASET: Dataset = {
+  name: 'small',
+  tables: SMALL_TABLES,
+  leftovers: [],
+  wrapperMembers: [],
+  unnamedLakes: true,
+};
 
 export const SMALL_OPTIONS: Omit<LakeOptions, 'directory'> = {
   dataset: SMALL_DATASET,

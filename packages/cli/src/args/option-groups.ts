@@ -25,4 +25,4 @@ export const PLATFORM = [
 /** Which events. */
 export const RANGE = ['from', 'to', 'filter', 'state'] as const satisfies readonly FlagName[];
 /** Where the lake is, and what DuckDB may use. */
-export const LAKE = ['lake', 'memory-limit', 'threads'] as const satisfies readonly FlagName[];
+export const LAKE = ['lake', 'dataset', 'memory-limit', 'threads'] as const satisfies readonly FlagName[];

@@ -1,4 +1,5 @@
 import { parseRange } from '@edrlake/core';
+import { DATASET_NAMES } from '@edrlake/datasets/names';
 import {
   choiceFlag,
   durationFlag,
@@ -114,6 +115,13 @@ export const FLAGS = {
     expected: 'N/SECONDS such as 300/3600, or none',
     read: (text) => (text === 'none' ? ('none' as const) : readRateLimit(text)),
     defaultText: '300/3600',
+  }),
+  dataset: choiceFlag({
+    group: 'Lake',
+    valueName: 'NAME',
+    describe: 'Events: qualys-edr or qualys-fim',
+    choices: DATASET_NAMES,
+    byDefault: DATASET_NAMES[0],
   }),
   'max-result-window': valueFlag({
     group: 'Gateway',

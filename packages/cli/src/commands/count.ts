@@ -5,7 +5,7 @@ import { GATEWAY, OUTPUT, RANGE, TIME_TOKENS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
-import { optionalRange, scopeOf, withConnection } from '../session/connection-settings.ts';
+import { optionalRange, refuseOtherDataset, scopeOf, withConnection } from '../session/connection-settings.ts';
 import { countText, instantText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { tableText } from '../text/table-text.ts';
@@ -33,6 +33,7 @@ export const command = defineCommand({
 /** Asks the API for one count, or for counts by value of a field. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
+  refuseOtherDataset(values, 'count');
   const range = optionalRange(values);
   requireGroupBy(values);
   const display = startDisplay({ ...values, 'no-progress': true }, context);

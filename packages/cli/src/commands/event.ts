@@ -2,7 +2,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeText } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
-import { withConnection } from '../session/connection-settings.ts';
+import { refuseOtherDataset, withConnection } from '../session/connection-settings.ts';
 import { indentJson } from '../text/indent-json.ts';
 
 /** `edrlake event` */
@@ -26,6 +26,7 @@ export const command = defineCommand({
 /** Prints one event as the API has it, digit for digit. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, positionals } = input;
+  refuseOtherDataset(values, 'event');
   const display = startDisplay({ ...values, 'no-progress': true }, context);
   let text: string;
   try {

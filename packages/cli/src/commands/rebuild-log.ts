@@ -1,4 +1,5 @@
 import { newRunId } from '@edrlake/core';
+import { datasetNamed } from '@edrlake/datasets';
 import type { RebuildReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
@@ -15,7 +16,7 @@ export const command = defineCommand({
   details: [
     'For a lake whose log is lost, has a hole or cannot be read. Every row that is there stays, each event once; nothing counts as proven any more. The old log is kept beside the new one. Needs no network; no other process may work on the lake.',
   ],
-  flags: ['force', 'lake', 'memory-limit', ...OUTPUT],
+  flags: ['force', 'lake', 'dataset', 'memory-limit', ...OUTPUT],
   flagTexts: { force: { describe: 'Also where the log can be followed; its proofs are lost', defaultText: null } },
   examples: [
     { command: 'edrlake rebuild-log --lake /data/edr', purpose: 'of a lake that is refused' },
@@ -30,7 +31,12 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { rebuildEdrLog } = await import('@edrlake/runner');
   const report = await rebuildEdrLog(
     lakeDirectory(values, context),
-    { force: values.force, runId: newRunId(context), memoryLimit: values['memory-limit'] },
+    {
+      dataset: datasetNamed(values.dataset),
+      force: values.force,
+      runId: newRunId(context),
+      memoryLimit: values['memory-limit'],
+    },
     servicesOf(context, () => {}),
   );
   if (values.json) await writeJson(context.stdout, report);

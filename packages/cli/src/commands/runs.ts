@@ -18,7 +18,7 @@ export const command = defineCommand({
   describe: 'List the runs of the lake, or show one in full',
   details: ['Pipelines and exports, newest first, with what they did and how they ended.'],
   positionals: { id: { describe: 'Id of a run, or the last part of it' } },
-  flags: ['limit', 'lake', ...OUTPUT],
+  flags: ['limit', 'lake', 'dataset', ...OUTPUT],
   flagTexts: { limit: { describe: 'Runs to list', defaultText: '20' } },
   examples: [
     { command: 'edrlake runs', purpose: 'the newest' },

@@ -6,6 +6,7 @@ const SHOWN: readonly FlagName[] = [
   'base-url',
   'api-prefix',
   'lake',
+  'dataset',
   'filter',
   'page-size',
   'concurrency',

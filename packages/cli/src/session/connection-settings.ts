@@ -1,7 +1,8 @@
 import { EdrlakeError, type Emit, parseRange, type QueryScope, type TimeRange } from '@edrlake/core';
+import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
 import type { Connection, ConnectionSettings, Services } from '@edrlake/runner';
 import { wordsText } from '../args/option-values.ts';
-import type { FlagValues } from '../args/options.ts';
+import { type FlagValues, flagNamed } from '../args/options.ts';
 import { type Credentials, readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
@@ -29,10 +30,31 @@ export function connectionSettings(
     concurrency: values.concurrency,
     pageSize: Math.min(values['page-size'], values['max-result-window']),
     maxResultWindow: values['max-result-window'],
-    timeTokens: { event: values['event-time-token'], processed: values['processed-time-token'] },
+    dataset: datasetNamed(values.dataset),
+    timeTokens: timeTokensOf(values),
     histogram: values.histogram,
     walk: values.walk === 'search-after' ? 'searchAfter' : 'pages',
   };
+}
+
+/** The tokens that were chosen; each dataset has documented ones. */
+function timeTokensOf(values: FlagValues): NonNullable<ConnectionSettings['timeTokens']> {
+  const [event, processed] = [values['event-time-token'], values['processed-time-token']];
+  return {
+    ...(event !== flagNamed('event-time-token').byDefault && { event }),
+    ...(processed !== flagNamed('processed-time-token').byDefault && { processed }),
+  };
+}
+
+/**
+ * Refuses another dataset for a command that asks the EDR API itself, and not a source.
+ * @throws {EdrlakeError} `USAGE`
+ */
+export function refuseOtherDataset({ dataset }: FlagValues, command: string): void {
+  if (dataset === DEFAULT_DATASET.name) return;
+  throw new EdrlakeError('USAGE', `edrlake ${command} asks the EDR API, and the settings choose ${dataset}`, {
+    hint: `Take ${dataset} out of the settings for this command.`,
+  });
 }
 
 /** The upper bound of requests that the user sets; null for none of his own. */

@@ -1,18 +1,26 @@
 import { access } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { EdrlakeError, type Emit, usableLakePath } from '@edrlake/core';
+import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
 import type { FlagValues } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { programName } from '../process/program-name.ts';
 
-/** The lake's absolute path. @throws {EdrlakeError} `USAGE` for one that DuckDB cannot take */
+/**
+ * The absolute path of the lake of the chosen dataset: the folder itself for the one that needs no name, a folder in it
+ * for any other, so that all of them fit under one.
+ * @throws {EdrlakeError} `USAGE` for a path that DuckDB cannot take
+ */
 export function lakeDirectory(values: FlagValues, context: ProcessContext): string {
-  return usableLakePath(resolve(context.workingDirectory, values.lake));
+  const folder = resolve(context.workingDirectory, values.lake);
+  const { dataset } = values;
+  return usableLakePath(dataset === DEFAULT_DATASET.name ? folder : join(folder, dataset));
 }
 
 /** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */
 export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
   return {
+    dataset: datasetNamed(values.dataset),
     create: purpose === 'write',
     readOnly: purpose === 'read',
     memoryLimit: values['memory-limit'],

@@ -13,7 +13,7 @@ import { openClientContext, type QualysClientOptions, type QualysClientTools } f
 import { contentFailure, type EndpointKind, type RequestFacts } from '../http/classify-error.ts';
 import { type RequestsMade, sendRequest } from '../http/send-request.ts';
 import type { ClockSkew } from '../http/server-time.ts';
-import { type HttpAnswer, readText } from '../http/transport.ts';
+import { type HttpAnswer, type HttpRequest, readText } from '../http/transport.ts';
 import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './parse-counts.ts';
 import { resolveBaseUrl } from './platforms.ts';
 import {
@@ -93,6 +93,12 @@ export interface QualysClient {
   count(params: CountParams, signal: AbortSignal): Promise<number>;
   /** @throws {EdrlakeError} `RESPONSE_UNEXPECTED` when the platform ignores `groupBy` or answers in an unknown shape */
   groupedCount(params: GroupedCountParams, signal: AbortSignal): Promise<GroupedCount>;
+  /** One page of another module of the platform, which takes its questions as JSON by POST. Read like `events`. */
+  postedPage<T>(posted: Posted, read: PageReader<T>, signal: AbortSignal): Promise<T>;
+  /** A count of such a module. */
+  postedCount(posted: Posted, signal: AbortSignal): Promise<number>;
+  /** A grouped count of such a module. @throws {EdrlakeError} as `groupedCount` */
+  postedGroups(posted: Posted, signal: AbortSignal): Promise<GroupedCount>;
   /** The JSON text of one event, with all digits as delivered. @throws {EdrlakeError} `NOT_FOUND` */
   eventDetail(
     agentId: string,
@@ -110,6 +116,14 @@ export interface QualysClient {
   requestsMade(): RequestsMade;
   /** Aborts all calls in progress and closes all connections. Later calls fail. */
   close(): Promise<void>;
+}
+
+/** A question of a module that takes it as a JSON object by POST. */
+export interface Posted {
+  /** The whole path, such as `/fim/v2/events/search`. */
+  readonly path: string;
+  /** `filter`, `pageNumber` and `pageSize` among others, as the module spells them. */
+  readonly question: Readonly<Record<string, unknown>>;
 }
 
 /** @throws {EdrlakeError} `URL_INVALID` or `CONFIG_INVALID` for options that cannot work; no request is made */
@@ -132,23 +146,24 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     }
   }
 
-  function get<T>(target: Target, params: WireParams, read: ReadAnswer<T>, signal: AbortSignal): Promise<T> {
-    const given = (wanted: string) => params.find(([name]) => name === wanted)?.[1];
-    const [filter, pageSize] = [given('filter'), given('pageSize')];
-    const facts: RequestFacts = {
-      kind: target.kind,
-      method: 'GET',
-      host,
-      path: `${prefix}${target.path}`,
-      filter: typeof filter === 'string' ? filter : null,
-      pageSize: typeof pageSize === 'number' ? pageSize : null,
-      isBeyondResultWindow: target.isBeyondResultWindow ?? false,
-    };
-    return call(signal, (linked) => {
-      const request = { facts, query: encodeQuery(params), headers: {}, body: null };
-      return sendRequest({ ...request, read: (answer) => read(answer, facts) }, data, linked);
-    });
+  function ask<T>(target: Target, wire: Wire, read: ReadAnswer<T>, signal: AbortSignal): Promise<T> {
+    const { method, filter, pageSize, ...request } = wire;
+    const { kind, path, isBeyondResultWindow = false } = target;
+    const facts: RequestFacts = { kind, method, host, path, filter, pageSize, isBeyondResultWindow };
+    return call(signal, (linked) =>
+      sendRequest({ ...request, facts, read: (answer) => read(answer, facts) }, data, linked),
+    );
   }
+
+  const get = async <T>(target: Target, params: WireParams, read: ReadAnswer<T>, signal: AbortSignal): Promise<T> =>
+    ask({ ...target, path: `${prefix}${target.path}` }, getWire(params), read, signal);
+
+  const post = async <T>(
+    kind: 'events' | 'count',
+    posted: Posted,
+    read: ReadAnswer<T>,
+    signal: AbortSignal,
+  ): Promise<T> => ask(postTarget(kind, posted, maxResultWindow), postWire(posted), read, signal);
 
   const counted = <T>(pick: (answer: unknown) => T | null) => countAnswer(pick, data.redact);
 
@@ -174,6 +189,10 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     countTimeBuckets: (params, signal) => get(TIME_BUCKETS, timeBucketsWire(params), counted(readTimeBuckets), signal),
     count: (params, signal) => get(COUNT, selectionWire(params), counted(readCount), signal),
     groupedCount: (params, signal) => get(COUNT, groupedCountWire(params), counted(readGroups), signal),
+    postedPage: (posted, read, signal) =>
+      post('events', posted, (answer, facts) => read(pageBody(answer, facts, data.redact)), signal),
+    postedCount: (posted, signal) => post('count', posted, counted(readCount), signal),
+    postedGroups: (posted, signal) => post('count', posted, counted(readGroups), signal),
     eventDetail: async (agentId, eventId, params, signal) => {
       const path = `/events/${encodePathPart('agent id', agentId)}/${encodePathPart('event id', eventId)}`;
       const readEvent = eventAnswer(data.redact);
@@ -213,9 +232,44 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
   };
 }
 
+/** A request as it is sent, and the parts of it that errors name. */
+interface Wire
+  extends Pick<HttpRequest, 'query' | 'headers' | 'body'>,
+    Pick<RequestFacts, 'method' | 'filter' | 'pageSize'> {}
+
+function getWire(params: WireParams): Wire {
+  const given = (wanted: string) => params.find(([name]) => name === wanted)?.[1];
+  return {
+    method: 'GET',
+    query: encodeQuery(params),
+    headers: {},
+    body: null,
+    ...asked(given('filter'), given('pageSize')),
+  };
+}
+
+function postWire({ question }: Posted): Wire {
+  const headers = { 'content-type': 'application/json' };
+  const { filter, pageSize } = question;
+  return { method: 'POST', query: '', headers, body: JSON.stringify(question), ...asked(filter, pageSize) };
+}
+
+function asked(filter: unknown, pageSize: unknown): Pick<Wire, 'filter' | 'pageSize'> {
+  return {
+    filter: typeof filter === 'string' ? filter : null,
+    pageSize: typeof pageSize === 'number' ? pageSize : null,
+  };
+}
+
+/** A question of another module, outside the prefix. */
+function postTarget(kind: 'events' | 'count', { path, question }: Posted, maxResultWindow: number): Target {
+  const { pageNumber, pageSize } = question;
+  const reach = typeof pageSize === 'number' ? (Number(pageNumber ?? 0) + 1) * pageSize : 0;
+  return { kind, path, isBeyondResultWindow: reach > maxResultWindow };
+}
+
 interface Target {
   readonly kind: EndpointKind;
-  /** Without the prefix. */
   readonly path: string;
   readonly isBeyondResultWindow?: boolean;
 }

@@ -6,6 +6,8 @@ import type { SelectionParams, SortKey } from './query-params.ts';
 
 /** The tokens are those of this platform; defaults are those of the vendor's documents. */
 export interface QualysSourceOptions extends Partial<FilterTokens> {
+  /** Top-level fields that may hold the id. Default `id` and `eventId`. */
+  readonly idFields?: readonly string[];
   /** The names of `groupBy` for the fields of window filters; they differ from the filter's tokens. */
   readonly groupBy?: { readonly type: string; readonly agent: string };
   /** The order of pages. null: by the time token of the query's axis, ascending. */
@@ -118,7 +120,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
         pageSize = Math.max(1, Math.min(pageSize, given));
       },
     },
-    idFields: ['id', 'eventId'],
+    idFields: options.idFields ?? ['id', 'eventId'],
     serverClock: {
       lastMs: () => client.serverTimeMs(),
       ask: (signal) => client.askServerTime(signal),

@@ -18,6 +18,10 @@ export interface Dataset {
    * are not reported as unknown.
    */
   readonly leftovers: readonly string[];
+  /**
+   * Members that come with a record in its wrapper, as `sortValues` beside `data`. They go to `extra` and are no news.
+   */
+  readonly wrapperMembers: readonly string[];
   /** Lakes that record no dataset hold this one: they were made when there was no other. */
   readonly unnamedLakes?: true;
 }

@@ -35,6 +35,8 @@ export interface TablesDefinition {
   readonly shape?: {
     /** Dotted paths of documented fields that no column takes. */
     readonly leftovers?: readonly string[];
+    /** Members beside the record where it comes wrapped, as `sortValues` in `{"sortValues":[…],"data":{…}}`. */
+    readonly wrapperMembers?: readonly string[];
   };
   /** Only for the dataset of lakes that record none. */
   readonly unnamedLakes?: true;
@@ -54,6 +56,7 @@ export function defineTables(definition: TablesDefinition): Dataset {
       REJECTS,
     ],
     leftovers: definition.shape?.leftovers ?? [],
+    wrapperMembers: definition.shape?.wrapperMembers ?? [],
     ...(definition.unnamedLakes && { unnamedLakes: true }),
   };
   refuseFaults(dataset);

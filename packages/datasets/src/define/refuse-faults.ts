@@ -108,10 +108,11 @@ function childFaults({ name, arrays, arrayColumn, columns }: TableSpec, events: 
   for (const path of paths.filter((path) => path.includes('.'))) {
     faults.push(`${name} takes ${path}, expected a member of the element itself`);
   }
-  for (const column of columns.filter(
-    ({ type, rule, paths }) => paths.length > 0 && (type === 'json' || rule === 'file-path'),
-  )) {
-    faults.push(`${name}.${column.name} is of a kind that only events have`);
+  for (const column of columns.filter(({ rule }) => rule === 'file-path')) {
+    faults.push(`${name}.${column.name} is composed, which only columns of events are`);
+  }
+  for (const column of columns.filter(({ type, paths }) => type === 'json' && paths.length > 1)) {
+    faults.push(`${name}.${column.name} keeps a member whole: it takes one`);
   }
   const ownNames = [arrayColumn, 'position', 'extra'];
   for (const column of columns.filter((column) => column.paths.length === 0 && !ownNames.includes(column.name))) {

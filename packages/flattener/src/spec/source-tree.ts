@@ -45,7 +45,11 @@ export function recordTreeOf(dataset: Dataset): SourceSection {
 
 /** The fields of one element of a child table's arrays: a flat section. */
 export function elementTree(columns: readonly ColumnSpec[]): SourceSection {
-  return treeOf(columns.flatMap((column) => column.paths.map((path) => valueField(path, column))));
+  return treeOf(
+    columns.flatMap((column) =>
+      column.paths.map((path) => (column.type === 'json' ? otherField(path, 'json') : valueField(path, column))),
+    ),
+  );
 }
 
 /** The section and all sections below it, outermost first. */

@@ -11,6 +11,7 @@ import {
   structureOf,
   textSelect,
   valueSelect,
+  wholeSectionSql,
 } from './fields.ts';
 import { isIrregularArraySql } from './irregular.ts';
 import { arrayColumn } from './irregular-events.ts';
@@ -62,6 +63,7 @@ function arrayRowsSql(table: TableSpec, path: string, events: string, isIrregula
     if (column.name === 'position') return `position::INTEGER AS ${name}`;
     if (column.name === table.arrayColumn) return `${quoteText(path)} AS ${name}`;
     if (column.name === 'extra') return `(${extra})::JSON AS ${name}`;
+    if (column.type === 'json') return `${wholeSectionSql(column.paths[0] ?? '')} AS ${name}`;
     return `${columnSql(column, IRREGULAR_VALUES)} AS ${name}`;
   });
   return `SELECT ${columns.join(', ')}, id_hash FROM (${values})`;

@@ -9,7 +9,7 @@ import {
 } from '@edrlake/core';
 import type { RecordSpec } from '../spec/record-spec.ts';
 import { elementTree, fieldsOf, type SourceField } from '../spec/source-tree.ts';
-import { baseSelect, CONFORMING_VALUES, columnSql, parsedName, rawName, textName } from './fields.ts';
+import { baseSelect, CONFORMING_VALUES, columnSql, parsedName, rawName, textName, wholeSectionSql } from './fields.ts';
 import { eventColumnSql } from './irregular-events.ts';
 import { plainTimeSql } from './values.ts';
 
@@ -106,7 +106,8 @@ function childColumnSql(table: TableSpec, column: ColumnSpec, path: string): str
   if (isFromEvent(table, column)) return quoteName(column.name);
   if (column.name === 'position') return 'position::INTEGER';
   if (column.name === table.arrayColumn) return quoteText(path);
-  return column.name === 'extra' ? '"extra"' : columnSql(column, CONFORMING_VALUES);
+  if (column.name === 'extra') return '"extra"';
+  return column.type === 'json' ? wholeSectionSql(column.paths[0] ?? '') : columnSql(column, CONFORMING_VALUES);
 }
 
 /** Columns without a path that the event has under the same name. */

@@ -14,9 +14,10 @@ export async function unknownFieldsOf(
   spec: RecordSpec,
   rowTables: Readonly<Record<string, string>>,
 ): Promise<readonly UnknownField[]> {
+  const documented = [...spec.dataset.leftovers, ...spec.dataset.wrapperMembers];
   const found = new Map<string, UnknownField>();
   const note = (path: string, eventCount: number, firstDay: string) => {
-    if (spec.dataset.leftovers.includes(path)) return;
+    if (documented.includes(path)) return;
     const before = found.get(path);
     found.set(path, {
       path,

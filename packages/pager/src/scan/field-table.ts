@@ -41,6 +41,8 @@ export interface FieldEntry {
   readonly idRank: number;
   /** The last object in which it was seen. */
   seenIn: number;
+  /** The next member whose name has the same key, see `slotOf`: such names share a slot. */
+  twin: FieldEntry | undefined;
 }
 
 /** An object with known members. The members of the current record that no column takes are kept here until its end. */
@@ -65,7 +67,7 @@ export interface FieldSection {
 /** Finds the member of a name by some of its bytes, without creating a string. */
 export interface NameTable {
   readonly factor: number;
-  /** A power of two of slots; no two members share one. */
+  /** A power of two of slots, each with a member and its twins. */
   readonly slots: readonly (FieldEntry | undefined)[];
 }
 
@@ -128,6 +130,7 @@ export function fieldTable(shape: RecordShape | null, idFields: readonly string[
         shared: (column === null ? undefined : shared.get(column)) ?? null,
         requiredBit: column !== null && required.includes(column) ? 1 << required.indexOf(column) : 0,
         idRank: parent === null ? idFields.indexOf(member.name) : -1,
+        twin: undefined,
         seenIn: 0,
       };
       known[place + 1] = compiled;
@@ -153,33 +156,46 @@ export function fieldTable(shape: RecordShape | null, idFields: readonly string[
 
 /** The slot of a name in a table of `slotCount` slots. @param bytes have the name at [from, to), which is not empty */
 export function slotOf(bytes: Buffer, from: number, to: number, factor: number, slotCount: number): number {
+  const key = keyOf(bytes, from, to);
+  return (Math.imul(key ^ (key >>> 15), factor) >>> 16) & (slotCount - 1);
+}
+
+/** The bytes of a name that its slot depends on: names of one API rarely have all of them in common. */
+function keyOf(bytes: Buffer, from: number, to: number): number {
   const length = to - from;
   const fourthLast = bytes[Math.max(from, to - 4)] as number;
   const middle = bytes[from + (length >> 1)] as number;
   const last = bytes[to - 1] as number;
-  const key = fourthLast | (middle << 8) | (last << 16) | (length << 24);
-  return (Math.imul(key ^ (key >>> 15), factor) >>> 16) & (slotCount - 1);
+  return fourthLast | (middle << 8) | (last << 16) | (length << 24);
 }
 
-/** Tries factors and sizes until no two names share a slot. */
+/**
+ * Tries factors and sizes until no two names share a slot, except those with the same key (`oldContent` and
+ * `newContent`): these follow each other in one.
+ */
 function nameTable(names: readonly Buffer[], known: readonly (FieldEntry | undefined)[]): NameTable {
+  const heads = new Map<number, FieldEntry | undefined>();
+  for (const [place, name] of names.entries()) {
+    const key = keyOf(name, 0, name.length);
+    const entry = known[place + 1];
+    if (entry !== undefined) entry.twin = heads.get(key);
+    heads.set(key, entry);
+  }
   for (let slotCount = 16; slotCount <= 65_536; slotCount *= 2) {
     for (let attempt = 1; attempt <= 64; attempt++) {
       const factor = Math.imul(attempt, 0x9e3779b1) | 1;
       const slots: (FieldEntry | undefined)[] = Array.from({ length: slotCount }, () => undefined);
-      const isFree = names.every((name, place) => {
-        const slot = slotOf(name, 0, name.length, factor, slotCount);
+      const isFree = [...heads.values()].every((entry) => {
+        const name = entry?.name ?? Buffer.alloc(0);
+        const slot = slotOf(name, 1, name.length - 1, factor, slotCount);
         const free = slots[slot] === undefined;
-        slots[slot] = known[place + 1];
+        slots[slot] = entry;
         return free;
       });
       if (isFree) return { factor, slots };
     }
   }
-  throw new EdrlakeError(
-    'BUG',
-    'expected names that differ in their length, or their middle, fourth last or last byte',
-  );
+  throw new EdrlakeError('BUG', `${names.length} names have no table`);
 }
 
 /** Columns that more than one member fills. */

@@ -146,10 +146,15 @@ function hasName(words: DataView, at: number, { words: wanted, masks }: FieldEnt
 /** The member whose name is in quotes at [from, to). */
 function namedMember({ bytes }: ScanState, { names }: FieldSection, from: number, to: number): FieldEntry | undefined {
   if (to - from <= 2) return undefined;
-  const found = names.slots[slotOf(bytes, from + 1, to - 1, names.factor, names.slots.length)];
-  if (found === undefined || found.name.length !== to - from) return undefined;
-  for (let at = from; at < to; at++) if (bytes[at] !== found.name[at - from]) return undefined;
+  let found = names.slots[slotOf(bytes, from + 1, to - 1, names.factor, names.slots.length)];
+  while (found !== undefined && !isNameAt(bytes, from, to, found.name)) found = found.twin;
   return found;
+}
+
+function isNameAt(bytes: Buffer, from: number, to: number, name: Buffer): boolean {
+  if (name.length !== to - from) return false;
+  for (let at = from; at < to; at++) if (bytes[at] !== name[at - from]) return false;
+  return true;
 }
 
 /** A name with an escape makes a record irregular, but may be that of an id field. */

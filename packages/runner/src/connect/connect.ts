@@ -1,18 +1,15 @@
-import {
-  createQualysClient,
-  createQualysSource,
-  DOCUMENTED_TOKENS,
-  type QualysClient,
-  type RateLimiter,
-  resolveBaseUrl,
-} from '@edrlake/client';
-import type { EventSource, ProxySettings, RateLimit, TimeAxis } from '@edrlake/core';
+import { createQualysClient, type QualysClient, type RateLimiter, resolveBaseUrl } from '@edrlake/client';
+import type { Dataset, EventSource, ProxySettings, RateLimit, TimeAxis } from '@edrlake/core';
+import { DEFAULT_DATASET } from '@edrlake/datasets';
+import { openSource } from '@edrlake/datasets/sources';
 import type { Services } from '../run/types.ts';
 
 /** How to reach one account on one platform. Absent settings take the documented defaults. */
 export interface ConnectionSettings {
   /** A platform id such as `US2`, or else `baseUrl`. */
   readonly platform?: string;
+  /** The events to ask for, of the datasets that edrlake comes with; those of the EDR API unless given. */
+  readonly dataset?: Dataset;
   readonly baseUrl?: string;
   readonly apiPrefix?: string;
   readonly username: string;
@@ -53,15 +50,17 @@ export function connect(
   services: Pick<Services, 'clock' | 'random' | 'emit'>,
   budget?: RateLimiter,
 ): Connection {
-  const { platform, baseUrl, timeTokens, pageSize, maxResultWindow, histogram, walk, ...rest } = settings;
+  const { platform, baseUrl, dataset = DEFAULT_DATASET, timeTokens, ...others } = settings;
+  const { pageSize, maxResultWindow, histogram, walk, ...rest } = others;
   const window = maxResultWindow === undefined ? {} : { maxResultWindow };
   const url = resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) });
   const client = createQualysClient(
     { ...rest, ...window, baseUrl: url },
     { clock: services.clock, random: services.random, emit: services.emit, ...(budget && { budget }) },
   );
-  const source = createQualysSource(client, {
-    timeTokens: { ...DOCUMENTED_TOKENS.timeTokens, ...timeTokens },
+  const source = openSource(dataset, {
+    client,
+    ...(timeTokens !== undefined && { timeTokens }),
     ...(pageSize !== undefined && { pageSize }),
     ...(histogram !== undefined && { histogram }),
     ...(walk !== undefined && { walk }),

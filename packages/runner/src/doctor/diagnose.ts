@@ -2,7 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ClockSkew, QualysClient } from '@edrlake/client';
-import { isoInstant, MS_PER_DAY, MS_PER_SECOND, type TimeAxis, type TimeRange } from '@edrlake/core';
+import {
+  type EventSource,
+  isoInstant,
+  MS_PER_DAY,
+  MS_PER_SECOND,
+  NO_FILTER,
+  type TimeAxis,
+  type TimeRange,
+} from '@edrlake/core';
+import { DEFAULT_DATASET } from '@edrlake/datasets';
 import type { Connection, ConnectionSettings } from '../connect/connect.ts';
 import { connectBeside } from '../connect/shared-connection.ts';
 import type { Services } from '../run/types.ts';
@@ -51,6 +60,10 @@ export async function diagnose(
     const login = await checkLogin(connection.client, services);
     const proxy = checkProxy(connection.client, target.settings, login);
     if (login.status === 'fail') return [...proxy, login, ...local];
+    const { dataset = DEFAULT_DATASET } = target.settings;
+    if (dataset !== DEFAULT_DATASET) {
+      return [...proxy, login, await checkCount(connection.source, range, services), ...local];
+    }
     const { findings, eventToken, counted } = await checkTokens(connection.client, target.settings, range, services);
     const ways =
       eventToken === null
@@ -63,6 +76,16 @@ export async function diagnose(
     return [...proxy, login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
   } finally {
     await connection.close();
+  }
+}
+
+/** Whether an account may ask for the events of any dataset. */
+async function checkCount(source: EventSource, range: TimeRange, { signal }: Services): Promise<CheckResult> {
+  try {
+    const count = await source.count({ axis: 'event', range, cuts: [], scope: NO_FILTER }, signal);
+    return ok('events', `${count} from ${isoInstant(range.startMs)} until ${isoInstant(range.endMs)}`);
+  } catch (thrown) {
+    return failure('events', thrown);
   }
 }
 

@@ -53,7 +53,14 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
   const sharing = { lakeDirectory: settings.lakeDirectory, priority: settings.priority };
   const openEnds = async (): Promise<TaskEndpoints> => {
     const { memoryLimit, threads } = settings;
-    const options = { create: true, readOnly: false, ...(memoryLimit && { memoryLimit }), ...(threads && { threads }) };
+    const { dataset } = settings.connection;
+    const options = {
+      ...(dataset && { dataset }),
+      create: true,
+      readOnly: false,
+      ...(memoryLimit && { memoryLimit }),
+      ...(threads && { threads }),
+    };
     const lake = await openEdrLake(settings.lakeDirectory, options, services);
     try {
       return { lake, connection: await connectSharing(settings.connection, sharing, services) };

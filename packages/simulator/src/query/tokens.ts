@@ -47,6 +47,17 @@ export function tokenTable(world: EventWorld, spelling: TimeTokens): TokenTable 
   };
 }
 
+/** The tokens of the FIM module: times are spelled as in its records. It knows fewer fields than the table offers. */
+export function fimTokenTable(world: EventWorld): TokenTable {
+  const { inFilter } = tokenTable(world, 'old');
+  const times = new Map<string, Token>([
+    ['dateTime', { kind: 'time', axis: 'event' }],
+    ['processedTime', { kind: 'time', axis: 'processed' }],
+  ]);
+  const find = (name: string) => times.get(name) ?? (name.startsWith('event.') ? null : inFilter(name));
+  return { inFilter: find, asField: find };
+}
+
 function timeTokens(spelling: TimeTokens): ReadonlyMap<string, Token> {
   const tokens = new Map<string, Token>();
   if (spelling !== 'new') tokens.set('event.dateTime', { kind: 'time', axis: 'event' });

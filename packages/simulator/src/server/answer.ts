@@ -17,6 +17,7 @@ export interface Answer {
 export interface DataRequest {
   readonly endpoint: Endpoint;
   readonly params: URLSearchParams;
+  readonly module: 'ioc' | 'fim';
   /** Decoded parts of the path, for details. */
   readonly agentId: string;
   readonly eventId: string;

@@ -8,7 +8,7 @@ export interface Call {
   readonly endpoint: Endpoint;
   readonly method: string;
   readonly path: string;
-  /** Query parameters, or for a login the form's; never a password or a token. */
+  /** Query parameters, the members of a posted question, or for a login the form's; never a password or a token. */
   readonly params: Readonly<Record<string, string>>;
   /**
    * The status of the answer; null while it is in progress, and where the connection ended before a status was sent.

@@ -1,7 +1,8 @@
 import { type PageReader, pageReader, parseOrder } from '../query/ordering.ts';
 import { includedOnly, parseAttributes } from '../query/projection.ts';
-import { type TokenTable, tokenTable } from '../query/tokens.ts';
+import { fimTokenTable, type TokenTable, tokenTable } from '../query/tokens.ts';
 import { detailOf } from '../records/render-detail.ts';
+import { fimRenderer } from '../records/render-fim.ts';
 import { type EventWorld, listRenderer } from '../records/render-list.ts';
 import { type Answer, type DataRequest, isAnswer, problem, questionOf, selectionOf, wholeNumber } from './answer.ts';
 import { answerCount, answerTimeBuckets } from './counting.ts';
@@ -22,13 +23,15 @@ interface Desk extends EndpointParts {
 
 /** Answers data requests. */
 export function dataEndpoints(parts: EndpointParts): (request: DataRequest) => Answer {
-  const desk: Desk = {
+  const ioc: Desk = {
     ...parts,
     tokens: tokenTable(parts.world, parts.options.timeTokens),
     reader: pageReader(parts.world, parts.options.resultWindow),
     render: listRenderer(parts.world),
   };
+  const fim: Desk = { ...ioc, tokens: fimTokenTable(parts.world), render: fimRenderer(parts.world) };
   return (request) => {
+    const desk = request.module === 'fim' ? fim : ioc;
     switch (request.endpoint) {
       case 'events':
         return answerPage(desk, request);

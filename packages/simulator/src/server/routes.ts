@@ -6,6 +6,8 @@ export interface Route {
   /** As sent, not decoded. */
   readonly path: string;
   readonly params: URLSearchParams;
+  /** Which module of the platform it asks. */
+  readonly module: 'ioc' | 'fim';
   /** Decoded, for details; empty otherwise. */
   readonly agentId: string;
   readonly eventId: string;
@@ -19,6 +21,7 @@ export function routeOf(apiPrefix: string, target: string): Route {
     endpoint,
     path: rawPath,
     params,
+    module: 'ioc',
     agentId,
     eventId,
   });
@@ -37,6 +40,34 @@ export function routeOf(apiPrefix: string, target: string): Route {
   } catch {
     return route('unknown');
   }
+}
+
+/** The endpoints of the FIM module, which take their question as a JSON object by POST. */
+const POSTED: Readonly<Record<string, Endpoint>> = {
+  '/fim/v2/events/search': 'events',
+  '/fim/v2/events/count': 'count',
+};
+
+/** Whether a path is one of those. */
+export function isPosted(path: string): boolean {
+  return Object.hasOwn(POSTED, path);
+}
+
+/**
+ * The target of a posted question: its members become parameters, lists separated by commas. null for a body that is
+ * no object.
+ */
+export function postedRoute(path: string, body: string): Route | null {
+  let question: unknown;
+  try {
+    question = JSON.parse(body);
+  } catch {
+    return null;
+  }
+  if (typeof question !== 'object' || question === null || Array.isArray(question)) return null;
+  const given = Object.entries(question).filter(([, value]) => value !== null);
+  const params = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)]));
+  return { endpoint: POSTED[path] ?? 'unknown', path, params, module: 'fim', agentId: '', eventId: '' };
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

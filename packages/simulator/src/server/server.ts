@@ -11,7 +11,7 @@ import { type Fault, type faultQueue, spoiltBody } from './faults.ts';
 import type { LimitBook } from './limits.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { CachedAnswer, PageCache } from './page-cache.ts';
-import { type Route, routeOf } from './routes.ts';
+import { isPosted, postedRoute, type Route, routeOf } from './routes.ts';
 
 /** The data and settings that the server needs. */
 export interface ServerParts {
@@ -35,7 +35,7 @@ interface Reply {
   readonly cached?: CachedAnswer;
 }
 
-const FORM_LIMIT_BYTES = 65_536;
+const BODY_LIMIT_BYTES = 65_536;
 /** Smaller bodies are not worth compressing. */
 const GZIP_MIN_BYTES = 1024;
 /** Space for most compressed pages at once: many small steps cost more than the compression itself. */
@@ -83,7 +83,9 @@ async function serve(
   const { options, calls, faults, limits } = parts;
   response.sendDate = false;
   if (options.clockSkewMs !== null) response.setHeader('Date', new Date(options.clock.nowMs()).toUTCString());
-  const route = routeOf(options.apiPrefix, request.url ?? '/');
+  const path = request.url ?? '/';
+  const posted = isPosted(path) && request.method === 'POST' ? postedRoute(path, (await bodyOf(request)) ?? '') : null;
+  const route = posted ?? routeOf(options.apiPrefix, path);
   const isData = route.endpoint !== 'auth';
   const outcome = isData ? limits.enter() : 'within';
   const over = new AbortController();
@@ -161,7 +163,8 @@ async function replyTo(
   const headers = limits.headers(outcome);
   if (outcome !== 'within') return replyOf(problem(options.limitStatus, `${outcome} limit exceeded`), headers);
   if (!tokens.isValid(request.headers.authorization)) return replyOf(problem(401, 'Unauthorized'), headers);
-  if (request.method !== 'GET') return replyOf(problem(405, 'only GET'), headers);
+  if (isPosted(route.path) && route.module !== 'fim') return replyOf(problem(400, 'expected a JSON object'), headers);
+  if (request.method !== 'GET' && route.module !== 'fim') return replyOf(problem(405, 'only GET'), headers);
   const cached = dataAnswer(parts, request, route, fault);
   call.rows = cached.answer.rows;
   if (fault?.kind === 'late-arrival') parts.population.add(fault.addition);
@@ -172,7 +175,7 @@ async function replyTo(
 
 /** The answer from the cache, or a new one; with a fault always a new one that is not cached. */
 function dataAnswer(parts: ServerParts, request: IncomingMessage, route: Route, fault: Fault | null): CachedAnswer {
-  const key = `${parts.population.version} ${request.url}`;
+  const key = `${parts.population.version} ${request.url} ${route.module === 'fim' ? route.params : ''}`;
   const known = fault === null ? parts.cache.get(key) : null;
   if (known !== null) return known;
   const answer = parts.answerData({ ...route, fault });
@@ -191,20 +194,27 @@ function replyOf(answer: Answer, headers: Readonly<Record<string, string>>): Rep
   };
 }
 
-/** Logins are outside the limits and carry no limit headers. */
-async function loginReply({ options, tokens }: ServerParts, request: IncomingMessage, call: OpenCall): Promise<Reply> {
-  if (request.method !== 'POST') return replyOf(problem(405, 'only POST'), {});
+/** The text that a request carries; null where it is too long for any question. */
+async function bodyOf(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > FORM_LIMIT_BYTES) return replyOf(problem(413, 'the form is too large'), {});
+    if (bytes > BODY_LIMIT_BYTES) return null;
     chunks.push(chunk);
   }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Logins are outside the limits and carry no limit headers. */
+async function loginReply({ options, tokens }: ServerParts, request: IncomingMessage, call: OpenCall): Promise<Reply> {
+  if (request.method !== 'POST') return replyOf(problem(405, 'only POST'), {});
+  const sent = await bodyOf(request);
+  if (sent === null) return replyOf(problem(413, 'the form is too large'), {});
   if (!(request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded')) {
     return replyOf(problem(400, 'expected application/x-www-form-urlencoded'), {});
   }
-  const form = new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
+  const form = new URLSearchParams(sent);
   call.params = Object.fromEntries([...form].filter(([name]) => name !== 'password'));
   const { status, contentType, body } = answerLogin(options, tokens, form);
   return { status, contentType, body: Buffer.from(body), headers: {} };
