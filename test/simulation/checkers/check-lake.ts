@@ -74,8 +74,7 @@ export class LakeChecker {
       }
     }
     const rejects = expected.length - withId.length;
-    // There are more where a record changed, or was broken once: a reject has no id by which a later copy could replace
-    // it.
+    // There are more where a record changed: a reject has no id by which a later copy could replace it.
     if (lake.rejects < rejects) throw new PromiseBroken('nothing lost', `${lake.rejects} rejects, not ${rejects}`);
     const truth = this.world.gateway.simulator.truth.perDay();
     for (const [table, key] of CHILD_KEYS) {

@@ -166,7 +166,10 @@ class Life {
     const lastDay = new Date(Math.min(world.scheduler.nowMs, world.gateway.nowMs()) - MS_PER_DAY)
       .toISOString()
       .slice(0, 10);
-    const { firstDay, flags } = plan;
+    const { firstDay } = plan;
+    // As many records without an id as make a window `rejected` are allowed as a user would allow them.
+    const isRejected = this.history.events.filter(({ id }) => id === null).length >= 10;
+    const flags = [...plan.flags, ...(isRejected ? ['--max-reject-share', '100%'] : [])];
     if (plan.syncsAtEnd) await this.untilDone(['sync', '--since', firstDay, ...flags]);
     await this.untilDone(['backfill', '--from', firstDay, '--to', lastDay, ...flags]);
     await this.untilDone(['reconcile', '--repair', ...flags]);
