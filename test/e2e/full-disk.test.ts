@@ -10,8 +10,9 @@ const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', im
 
 /**
  * Runs the command where no file may be larger than 200 KiB: less than a DuckDB database, more than a small data file.
+ * @param untilSaid ends it by a signal once this was said
  */
-function withSmallFiles(args: readonly string[], env: Readonly<Record<string, string>>) {
+function withSmallFiles(args: readonly string[], env: Readonly<Record<string, string>>, untilSaid?: string) {
   const script = `trap '' XFSZ; ulimit -f 200; exec "$0" "$@"`;
   const child = spawn('bash', ['-c', script, process.execPath, BINARY, ...args], {
     env: { ...process.env, ...env },
@@ -21,6 +22,7 @@ function withSmallFiles(args: readonly string[], env: Readonly<Record<string, st
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (piece: Buffer) => {
       text += piece.toString();
+      if (untilSaid !== undefined && text.includes(untilSaid)) child.kill('SIGTERM');
     });
   }
   return new Promise<{ exitCode: number | null; text: string }>((resolve, reject) => {
@@ -55,7 +57,7 @@ it('a disk that refuses lake.duckdb loses no data, and the message says so', asy
   }
 });
 
-it('a pipeline shows its work before it reports that lake.duckdb could not be written', async () => {
+it('a pipeline, also of a schedule, shows its work before it reports that lake.duckdb could not be written', async () => {
   const event = (index: number) => ({ id: `F_${index}`, type: 'FILE', dateTime: `2021-03-27T01:00:0${index}Z` });
   const gateway = await startCaseGateway({ events: [0, 1, 2].map(event) });
   try {
@@ -64,12 +66,21 @@ it('a pipeline shows its work before it reports that lake.duckdb could not be wr
       await writeFile(
         file,
         `import { definePipeline } from 'edrlake';
-         export default definePipeline({ name: 'day', tasks: { day: { uses: 'backfill', with: { from: '2021-03-27', to: '2021-03-27' } } } });`,
+         export default definePipeline({ name: 'day', schedule: { cron: '15 2 * * *', timeZone: 'UTC' }, tasks: { day: { uses: 'backfill', with: { from: '2021-03-27', to: '2021-03-27' } } } });`,
       );
-      const args = ['run', file, '--base-url', gateway.url, '--lake', join(directory, 'lake')];
-      const ended = await withSmallFiles(args, { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' });
+      const target = [file, '--base-url', gateway.url, '--lake'];
+      const demo = { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' };
+      const ended = await withSmallFiles(['run', ...target, join(directory, 'lake')], demo);
       expect(ended.exitCode, ended.text).toBe(3);
       expect(ended.text).toMatch(/State done.*lake.duckdb could not be written.*\[VIEWS_STALE\]/);
+
+      // A schedule warns of it after each run, and goes on.
+      const schedule = ['schedule', ...target, join(directory, 'scheduled')];
+      const scheduled = await withSmallFiles(schedule, demo, 'day: next run at');
+      expect(scheduled.exitCode, scheduled.text).toBe(0);
+      expect(scheduled.text).toMatch(
+        /day done in .*warn.*day: version 1 is committed and safe, .*\[VIEWS_STALE\].*next run/i,
+      );
     });
   } finally {
     await gateway.close();
