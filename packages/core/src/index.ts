@@ -20,6 +20,7 @@ export type {
   PageReader,
   PageSizing,
   Pagination,
+  ResultWindow,
   ServerClock,
   ValueCount,
 } from './events/event-source.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { connect } from '../src/connect/connect.ts';
-import { onStage, rowsOf } from './flow-stage.ts';
+import { OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 const NEXT_DAY = parseRange('2020-08-18', '2020-08-18');
@@ -45,6 +45,31 @@ describe('a gateway that gives smaller pages than it is asked for', () => {
         expect(second.outcome).toBe('done');
         expect(new Set(asked().slice(before))).toEqual(new Set(['50']));
         expect(second.requestsMade).toBeLessThan(1.25 * Math.ceil(second.events.counted / 50) + 10);
+      } finally {
+        await later.close();
+      }
+    });
+  });
+
+  it('a smaller result window is learned by one refusal, and later runs know it', async () => {
+    const refusals = ({ simulator }: Stage) =>
+      simulator.calls.of('events').filter(({ status }) => status === 400).length;
+    const options = { ...EVENTS, resultWindow: 300, pageSizeMax: 100, settings: { pageSize: 100 } };
+    await onStage(options, async (stage) => {
+      const { simulator, backfill, ends, services, connection } = stage;
+      expect((await backfill(DAY)).outcome).toBe('done');
+      const learning = refusals(stage);
+      expect(learning).toBeGreaterThan(0);
+
+      await connection.close();
+      const settings = { baseUrl: simulator.url, username: 'demo', password: 'demo', pageSize: 100 };
+      const later = connect(settings, services());
+      try {
+        const { exportRange } = await import('../src/export/export-flow.ts');
+        const request = { axis: 'event', ranges: [{ range: NEXT_DAY }], scope: { filter: null, state: null } } as const;
+        const laterEnds = { ...ends, source: later.source, requestsMade: later.requestsMade };
+        expect((await exportRange(laterEnds, request, OPTIONS, services())).outcome).toBe('done');
+        expect(refusals(stage)).toBe(learning);
       } finally {
         await later.close();
       }

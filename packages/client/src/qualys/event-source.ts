@@ -54,6 +54,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   if (!Number.isSafeInteger(asked) || asked < 1 || asked > limit) {
     throw new EdrlakeError('CONFIG_INVALID', `the page size is ${asked}, expected a whole number from 1 to ${limit}`);
   }
+  const askedWindow = limit;
   let pageSize = asked;
   const usual = (): Pagination => ({ pageSize, reversed: false });
   const sortOf = (query: EventQuery, { reversed }: Pagination): readonly SortKey[] => {
@@ -118,6 +119,15 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
       asked,
       lowerTo: (given) => {
         pageSize = Math.max(1, Math.min(pageSize, given));
+      },
+    },
+    resultWindow: {
+      asked: askedWindow,
+      get given() {
+        return limit;
+      },
+      lowerTo: (results) => {
+        limit = Math.min(limit, Math.max(results, pageSize));
       },
     },
     idFields: options.idFields ?? ['id', 'eventId'],

@@ -35,6 +35,19 @@ export interface PageSizing {
   lowerTo(pageSize: number): void;
 }
 
+/** How far the API pages, where it may be less than its documents say. */
+export interface ResultWindow {
+  /** Results of one query in the settings. */
+  readonly asked: number;
+  /** Results that it pages to, as far as known. */
+  readonly given: number;
+  /**
+   * Requests nothing beyond it from now on.
+   * @param results from 1 to `given`; taken as one page where it is less
+   */
+  lowerTo(results: number): void;
+}
+
 /** One page of a walk by cursors, and where the next one begins. */
 export interface CursorPage<T> {
   /** What the reader made of the page. */
@@ -91,6 +104,8 @@ export interface EventSource {
   readonly pageSize: number;
   /** Absent where the API returns pages of every requested size. */
   readonly pageSizing?: PageSizing;
+  /** Absent where `maxResultWindow` does not change by what is learned. */
+  readonly resultWindow?: ResultWindow;
   /** Top-level fields that may hold a record's identity; the first one that is not null or blank counts. */
   readonly idFields: readonly string[];
 

@@ -64,7 +64,7 @@ export async function exportRange(
 
 /** Fetches windows and commits them batch by batch, in the order in which they arrive. */
 async function fetchAndCommit(
-  { run, journal, resumed }: StartedRun,
+  { run, journal, recordReach, resumed }: StartedRun,
   tally: RunTally,
   windows: readonly PlannedWindow[],
 ): Promise<void> {
@@ -76,7 +76,10 @@ async function fetchAndCommit(
     concurrency,
     maxSpooledBytes: batchBytes,
     resume: usablePages(resumed, tally.plan),
-    onPage: (page) => journal.append({ type: 'page', atMs: clock.nowMs(), page }),
+    onPage: async (page) => {
+      await recordReach();
+      await journal.append({ type: 'page', atMs: clock.nowMs(), page });
+    },
     onPageSize: (pageSize) => recordPageSize(pageSize, journal, clock.nowMs()),
     emit,
     signal,

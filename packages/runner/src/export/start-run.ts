@@ -3,7 +3,13 @@ import { type SpooledPage, sum, systemProcesses } from '@edrlake/core';
 import { openJournal } from '../journal/journal-file.ts';
 import type { JournalLine, RunJournal, RunSubject } from '../run/journal.ts';
 import { askNewestRuns } from '../run/newest-runs.ts';
-import { askedPageSize, type LearnedPageSize, learnedPageSize } from '../run/page-sizes.ts';
+import {
+  askedPageSize,
+  type LearnedPageSize,
+  type LearnedResultWindow,
+  learnedPageSize,
+  learnedResultWindow,
+} from '../run/page-sizes.ts';
 import { DEFAULT_MAX_REJECT_SHARE } from '../run/reject-share.ts';
 import { type UnfinishedRun, unfinishedRun } from '../run/resume.ts';
 import type { RunContext, RunPlan } from '../run/run-context.ts';
@@ -14,6 +20,8 @@ import type { ExportEndpoints, ExportOptions, ExportRequest, ExportSelection, Ru
 export interface StartedRun {
   readonly run: RunContext;
   readonly journal: RunJournal;
+  /** Writes the result window to the journal where it has changed since. */
+  readonly recordReach: () => Promise<void>;
   /** What an earlier process left of this run; null for a new one. */
   readonly resumed: ResumedRun | null;
   /** When this process began to work on the run, and how many requests had been made by then. */
@@ -46,9 +54,10 @@ export async function startRun(
   const runsDirectory = join(lake.directory, '_runs');
   const subject: RunSubject = { source: source.name, pageSize: askedPageSize(source), request: selectionOf(request) };
   const liveness = runLiveness(lake.lease, services.emit);
-  const [learned, unfinished] = await askNewestRuns(
+  const [learned, learnedWindow, unfinished] = await askNewestRuns(
     runsDirectory,
     learnedPageSize(source, nowMs),
+    learnedResultWindow(source, nowMs),
     options.force ? () => null : unfinishedRun(subject, liveness, nowMs),
   );
   const runId = unfinished?.runId ?? services.newRunId;
@@ -57,6 +66,9 @@ export async function startRun(
   const owner = lake.lease?.owner ?? systemProcesses.current();
   await journal.append({ type: 'start', atMs: nowMs, owner, subject, ...(partOf && { partOf }) });
   await usePageSize(learned, source, journal, services);
+  if (learnedWindow !== null) source.resultWindow?.lowerTo(learnedWindow.resultWindow);
+  const recordReach = reachRecorder(source, journal, services, learnedWindow);
+  await recordReach();
   if (unfinished) services.emit({ type: 'resumed', runId, pagesReused: countPages(unfinished.pages) });
   const run: RunContext = {
     ...ends,
@@ -73,7 +85,7 @@ export async function startRun(
     reusablePlan: reusablePlan(unfinished),
     pages: unfinished.pages,
   };
-  return { run, journal, resumed, began: { atMs: nowMs, requestsMade: ends.requestsMade() } };
+  return { run, journal, recordReach, resumed, began: { atMs: nowMs, requestsMade: ends.requestsMade() } };
 }
 
 /** A request without its known counts: they differ each time, and the same request resumes its run. */
@@ -103,6 +115,24 @@ async function usePageSize(
   const atMs = clock.nowMs();
   const learnedAtMs = learned?.pageSize === pageSize ? learned.learnedAtMs : atMs;
   await journal.append({ type: 'page-size', atMs, pageSize, learnedAtMs });
+}
+
+/** Records how far the gateway pages, for later runs, once it is known to be less than asked for. */
+function reachRecorder(
+  source: ExportEndpoints['source'],
+  journal: RunJournal,
+  { clock }: RunServices,
+  learned: LearnedResultWindow | null,
+): () => Promise<void> {
+  let recorded: number | null = null;
+  return async () => {
+    const { asked = 0, given: resultWindow = 0 } = source.resultWindow ?? {};
+    if (resultWindow >= asked || resultWindow === recorded) return;
+    recorded = resultWindow;
+    const atMs = clock.nowMs();
+    const learnedAtMs = learned?.resultWindow === resultWindow ? learned.learnedAtMs : atMs;
+    await journal.append({ type: 'result-window', atMs, asked, resultWindow, learnedAtMs });
+  };
 }
 
 function countPages(pages: ReadonlyMap<string, readonly SpooledPage[]>): number {

@@ -31,6 +31,15 @@ export type JournalLine =
       /** When this run or an earlier one found it out. */
       readonly learnedAtMs: number;
     }
+  | {
+      /** The gateway pages less far than the settings say: the result window from here on. */
+      readonly type: 'result-window';
+      readonly atMs: number;
+      /** As in the settings: with others it has to be learned again. */
+      readonly asked: number;
+      readonly resultWindow: number;
+      readonly learnedAtMs: number;
+    }
   | { readonly type: 'commit'; readonly atMs: number; readonly version: number; readonly windowIds: readonly string[] }
   | { readonly type: 'window-failed'; readonly windowId: string; readonly code: string; readonly message: string }
   | { readonly type: 'stop'; readonly atMs: number; readonly code: string; readonly message: string }

@@ -1,4 +1,5 @@
 import { type EventSource, type FetchedWindow, MS_PER_DAY } from '@edrlake/core';
+import type { JournalLine } from './journal.ts';
 import type { RunQuestion } from './newest-runs.ts';
 
 /** What an earlier run learned about the pages of a source. */
@@ -7,7 +8,13 @@ export interface LearnedPageSize {
   readonly learnedAtMs: number;
 }
 
-/** The gateway may give larger pages later. Learning the size again costs a few requests. */
+/** What an earlier run learned about how far a source pages. */
+export interface LearnedResultWindow {
+  readonly resultWindow: number;
+  readonly learnedAtMs: number;
+}
+
+/** The gateway may give more later. Learning it again costs a few requests. */
 const REMEMBERED_MS = 30 * MS_PER_DAY;
 
 /** The configured page size, even if the gateway gives smaller pages. */
@@ -25,14 +32,32 @@ export function learnedPageSize(
 ): RunQuestion<LearnedPageSize> {
   const asked = askedPageSize(source);
   return ({ lines }) => {
-    const isSame = lines.some(
-      (line) => line.type === 'start' && line.subject?.source === source.name && line.subject.pageSize === asked,
-    );
-    if (!isSame) return undefined;
+    if (!isOf(lines, source.name, asked)) return undefined;
     const found = lines.findLast((line) => line.type === 'page-size');
     if (found === undefined || nowMs - found.learnedAtMs > REMEMBERED_MS || found.pageSize >= asked) return null;
     return { pageSize: found.pageSize, learnedAtMs: found.learnedAtMs };
   };
+}
+
+/** The same for the result window. */
+export function learnedResultWindow(
+  source: Pick<EventSource, 'name' | 'pageSize' | 'pageSizing' | 'resultWindow'>,
+  nowMs: number,
+): RunQuestion<LearnedResultWindow> {
+  const pageSize = askedPageSize(source);
+  return ({ lines }) => {
+    if (!isOf(lines, source.name, pageSize)) return undefined;
+    const found = lines.findLast((line) => line.type === 'result-window');
+    const isOld = found !== undefined && nowMs - found.learnedAtMs > REMEMBERED_MS;
+    if (found === undefined || isOld || found.asked !== source.resultWindow?.asked) return null;
+    return { resultWindow: found.resultWindow, learnedAtMs: found.learnedAtMs };
+  };
+}
+
+function isOf(lines: readonly JournalLine[], source: string, pageSize: number): boolean {
+  return lines.some(
+    (line) => line.type === 'start' && line.subject?.source === source && line.subject.pageSize === pageSize,
+  );
 }
 
 /**
