@@ -15,6 +15,7 @@ const LONG = [
   'packages/lake/test/lake.examination.test.ts',
   'packages/lake/test/maintenance.crash.test.ts',
   'packages/runner/test/sync.month.test.ts',
+  'test/contract/dataset-specs.long.test.ts',
   'test/crash/**/*.test.ts',
   'test/e2e/fim.dataset.test.ts',
   'test/e2e/nightly.kill.test.ts',

@@ -1,11 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seededRandom, systemClock } from '@edrlake/core';
+import { openEdrLake } from '@edrlake/runner';
 import { startSimulator } from '@edrlake/simulator';
 import type { EdrEvent } from 'edrlake';
 import { startTestGateway } from 'edrlake/testing';
 import { expect, test } from 'vitest';
 import { exportAndQuery } from '../../examples/export-and-query.ts';
+import { DOORS, exportDoors } from '../../examples/own-dataset.ts';
 import { planRequests } from '../../examples/plan-requests.ts';
 import { hostsRunning } from '../../examples/read-events.ts';
 import { readLakeLog } from '../../examples/read-lake-log.ts';
@@ -49,4 +54,56 @@ test('the example of planning finds windows that paging can reach', async () => 
   expect(counts.reduce((sum, count) => sum + count, 0)).toBe(33_000);
   expect(Math.max(...counts)).toBeLessThanOrEqual(10_000);
   expect(lines.at(-1)).toMatch(/^33000 events, \d+ counts, \d+ pages$/);
+});
+
+test('the example of a dataset of your own exports an API that counts and pages, each event once', async () => {
+  const startMs = Date.UTC(2026, 7, 17);
+  const day = { startMs, endMs: startMs + 86_400_000 };
+  const instant = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000');
+  const events = Array.from({ length: 2_500 }, (_, n) => ({
+    uuid: `door-${n}`,
+    opened: instant(startMs + n * 30_000),
+    received: instant(startMs + n * 30_000 + 900),
+    kind: n % 50 === 0 ? 'FORCED' : 'OPENED',
+    door: { name: `Door ${n % 7}`, floor: n % 3, weight: n },
+    badges: n % 2 === 0 ? [{ number: `B${n}` }, { number: `C${n}`, lost: true }] : [],
+  }));
+  let pages = 0;
+  const server = createServer((request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://doors');
+    const number = (name: string) => Number(searchParams.get(name));
+    const isIn = ({ opened }: { readonly opened: string }) =>
+      Date.parse(opened) >= number('from') && Date.parse(opened) < number('to');
+    const found = events.filter(isIn);
+    const [size, from] = [number('size'), number('page') * number('size')];
+    if (pathname === '/events') pages += 1;
+    response.end(JSON.stringify(pathname === '/events' ? found.slice(from, from + size) : { count: found.length }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const directory = await mkdtemp(join(tmpdir(), 'edrlake-doors-'));
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const signal = new AbortController().signal;
+    const services = { clock: systemClock, random: seededRandom(1), emit: () => {}, signal };
+    const first = await exportDoors(url, directory, day, { ...services, newRunId: '20260818T000000Z-000001' });
+    expect(first).toMatchObject({ outcome: 'done', events: { new: 2_500 } });
+    expect(pages).toBeLessThan(50);
+    const again = await exportDoors(url, directory, day, { ...services, newRunId: '20260818T000000Z-000002' });
+    expect(again).toMatchObject({ outcome: 'done', events: { new: 0 } });
+    const lake = await openEdrLake(directory, { dataset: DOORS, create: false, readOnly: true }, services);
+    const { rows } = await lake.query(
+      `select count(*), count(distinct event_id), (select count(*) from badges),
+         count(*) filter (event_type = 'FORCED'), count(*) filter (json_extract(extra, '$.door.weight') is not null) from events`,
+    );
+    const counts: number[][] = [];
+    for await (const some of rows) counts.push(...some.map((row) => row.map(Number)));
+    expect(counts).toEqual([[2_500, 2_500, 2_500, 50, 2_500]]);
+    await lake.close();
+  } finally {
+    server.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+  const example = await readFile(new URL('../../examples/own-dataset.ts', import.meta.url), 'utf8');
+  const page = await readFile(new URL('../../docs/datasets.md', import.meta.url), 'utf8');
+  expect(page).toContain(example);
 });

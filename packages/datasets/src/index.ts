@@ -1,4 +1,5 @@
 export { type ColumnDetails, field, fromEvent } from './define/column.ts';
+export { defineDataset, type EventApi, type SourcedDataset } from './define/define-dataset.ts';
 export {
   type ChildDefinition,
   defineTables,

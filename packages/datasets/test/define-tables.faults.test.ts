@@ -68,6 +68,11 @@ describe('a dataset', () => {
       /b takes x\.y, expected a member of the element itself/,
     ],
     [
+      'alternatives in an element',
+      doors([], { b: { arrays: 'b', columns: [field('a', 'text', 'x y', 'one')] } }),
+      /b\.a has alternatives/,
+    ],
+    [
       'several arrays without a column for them',
       doors([], { b: { arrays: 'b c', columns: [field('a', 'text', 'x', 'one')] } }),
       /b has several arrays/,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import {
+  type Dataset,
   type FetchedWindow,
   NO_FILTER,
   SPOOL_MEMBERS,
@@ -81,10 +82,14 @@ export async function spool(directory: string, ...pages: readonly (readonly stri
 
 let batchNumber = 0;
 
-export function stage(bench: Bench, windows: readonly FetchedWindow[]): Promise<StagedBatch> {
+export function stage(
+  bench: Bench,
+  windows: readonly FetchedWindow[],
+  dataset: Dataset = QUALYS_EDR,
+): Promise<StagedBatch> {
   batchNumber += 1;
   return stageBatch(bench.connection, windows, {
-    dataset: QUALYS_EDR,
+    dataset,
     prefix: `batch${batchNumber}`,
     ingestDay: INGEST_DAY,
   });
@@ -113,18 +118,25 @@ export async function plainRows(connection: DuckDBConnection, table: TableSpec, 
   return reader.getRowObjectsJS().map((row) => plainRow(table, (name) => row[name]));
 }
 
-export async function stagedRows(bench: Bench, batch: StagedBatch): Promise<Record<string, PlainRow[]>> {
+export async function stagedRows(
+  bench: Bench,
+  batch: StagedBatch,
+  dataset: Dataset = QUALYS_EDR,
+): Promise<Record<string, PlainRow[]>> {
   const rows: Record<string, PlainRow[]> = {};
-  for (const table of QUALYS_EDR.tables) {
+  for (const table of dataset.tables) {
     rows[table.name] = await plainRows(bench.connection, table, `"${batch.rowTables[table.name]}"`);
   }
   return rows;
 }
 
 /** The rows of Arrow tables in the same form, in delivered order. */
-export function arrowRows(tables: Readonly<Record<string, Table>>): Record<string, PlainRow[]> {
+export function arrowRows(
+  tables: Readonly<Record<string, Table>>,
+  dataset: Dataset = QUALYS_EDR,
+): Record<string, PlainRow[]> {
   return Object.fromEntries(
-    QUALYS_EDR.tables.map((table) => {
+    dataset.tables.map((table) => {
       const rows = tables[table.name]?.toArray() ?? [];
       return [table.name, rows.map((row) => plainRow(table, (name) => row[name]))];
     }),

@@ -9,7 +9,7 @@ import type { TableSpec } from './table-spec.ts';
  * `extra`. The table of records that could not become events is `rejects`.
  */
 export interface Dataset {
-  /** Such as `qualys-edr`: lower-case words with hyphens. */
+  /** Such as `door-events`: lower-case words with hyphens. */
   readonly name: string;
   /** `events` first, then the tables whose rows come from arrays inside an event, `rejects` last. */
   readonly tables: readonly TableSpec[];

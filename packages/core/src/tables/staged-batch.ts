@@ -32,7 +32,7 @@ export interface RejectReason {
 
 /** A field that no column takes, seen in at least one record. */
 export interface UnknownField {
-  /** `file.newThing`, or `file.certificates[].newThing` inside a child array. */
+  /** `file.newThing`, or `file.parts[].newThing` inside a child array. */
   readonly path: string;
   readonly eventCount: number;
   readonly firstDay: Day;

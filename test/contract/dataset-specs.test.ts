@@ -1,0 +1,11 @@
+import { afterAll, beforeAll, test } from 'vitest';
+import { type Bench, openBench } from '../../packages/flattener/test/staging.ts';
+import { checkRandomSpecs } from './dataset-specs.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+
+test('a scanned page and Arrow flatten records of any dataset to the same rows', () => checkRandomSpecs(bench, 6, 60));
