@@ -17,13 +17,17 @@ const deliveries = fc.array(fc.uniqueArray(delivered, { selector: ({ id }) => id
   maxLength: 7,
 });
 
-/** The expected lake: by id, the newest by processing time, the later delivery among equals. */
+/**
+ * The expected lake, by id: the newest processing time, of equals the latest event time, of equals the last delivery.
+ */
 function model(batches: readonly (readonly SmallEvent[])[]): Map<string, SmallEvent> {
   const stored = new Map<string, SmallEvent>();
   for (const batch of batches) {
     for (const event of batch) {
       const known = stored.get(event.id);
-      if (known === undefined || (event.processedMs ?? 0) >= (known.processedMs ?? 0)) stored.set(event.id, event);
+      const newer = (event.processedMs ?? 0) - (known?.processedMs ?? 0);
+      if (known === undefined || newer > 0 || (newer === 0 && event.timeMs >= known.timeMs))
+        stored.set(event.id, event);
     }
   }
   return stored;
