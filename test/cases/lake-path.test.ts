@@ -35,6 +35,7 @@ it('a lake with * or [ in its path works like any other, next to any other folde
   try {
     const ends = ['--base-url', gateway.url];
     await run(['backfill', ...DAY, ...ends]);
+    expect(await run(['query', 'select count(*) as n from events', '--format', 'csv'])).toContain('n\n50\n');
     // A pattern would match this folder as well.
     await mkdir(join(directory, 'what o!'), { recursive: true });
     await cp(lake, join(directory, 'what o!'), { recursive: true });
@@ -45,6 +46,21 @@ it('a lake with * or [ in its path works like any other, next to any other folde
     expect(await viewRows(join(lake, 'lake.duckdb'))).toBe('50');
   } finally {
     await gateway.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});
+
+it('an address in the place of a folder is refused before any request or file', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
+  try {
+    const ends = ['--base-url', 'http://127.0.0.1:1'];
+    for (const address of ['s3://bucket/lake', 'file:///srv/lake']) {
+      const ended = await runCommand(['backfill', ...DAY, ...ends, '--lake', address], { cwd: directory });
+      expect(ended.exitCode).toBe(2);
+      expect(ended.stderr).toContain('a lake is a folder of this machine');
+    }
+    expect(await readdir(directory)).toEqual([]);
+  } finally {
     await rm(directory, { recursive: true, force: true });
   }
 });

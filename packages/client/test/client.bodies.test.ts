@@ -182,6 +182,18 @@ describe('a timeout', () => {
     expect(events).toContainEqual(expect.objectContaining({ type: 'retry', code: 'TIMEOUT' }));
   });
 
+  it('ends a body that comes byte by byte, and the request is tried again', async () => {
+    const trickling: Reply = (_, response) => {
+      response.writeHead(200);
+      const drip = setInterval(() => response.write(' '), 5);
+      response.on('close', () => clearInterval(drip));
+    };
+    const gateway = await startGateway({ data: [trickling, json('[1]')] });
+    const { client, events } = connect(gateway.url, { bodyTimeoutMs: 200 });
+    expect(await client.events({}, textOf, NEVER)).toBe('[1]');
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retry', code: 'TIMEOUT' }));
+  });
+
   it('is the final error when it repeats', async () => {
     const gateway = await startGateway({ data: [silent] });
     const { client } = connect(gateway.url, { headersTimeoutMs: 30, retryTries: 2 });

@@ -57,6 +57,15 @@ describe('searchAfter', () => {
     });
   });
 
+  it.each(['{"id":"a"}\n{"id":"b"}', '{"id":"a"}'])(
+    'hands records without a list over as they came: %s',
+    async (lines) => {
+      const gateway = await startGateway({ data: [status(200, lines, { searchAfterValues: '7' })] });
+      const { client } = connect(gateway.url);
+      expect(await client.searchAfter({}, textOf, NEVER)).toEqual({ value: lines, next: '7' });
+    },
+  );
+
   it('reads nothing at all as an empty page', async () => {
     const gateway = await startGateway({ data: [status(204)] });
     expect(await connect(gateway.url).client.searchAfter({}, textOf, NEVER)).toEqual({ value: '[]', next: null });

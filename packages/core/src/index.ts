@@ -60,7 +60,7 @@ export {
   writeAtomic,
   writeAtomicStream,
 } from './process/durable-file.ts';
-export { usableLakePath } from './process/lake-path.ts';
+export { refuseLakeAddress, usableLakePath } from './process/lake-path.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
 export type { RateLimit } from './rate-limit.ts';

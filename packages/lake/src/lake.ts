@@ -11,6 +11,7 @@ import {
   type Emit,
   type ProcessTable,
   type QueryScope,
+  refuseLakeAddress,
   systemBeat,
   systemProcesses,
   type TimeAxis,
@@ -186,7 +187,7 @@ const DEFAULT_MEMORY_LIMIT = '512MB';
  * newer edrlake has written it, `LAKE_OTHER_DATASET`, `LAKE_CORRUPT`.
  */
 export async function openLake(options: LakeOptions): Promise<Lake> {
-  const directory = usableLakePath(resolve(options.directory));
+  const directory = usableLakePath(resolve(refuseLakeAddress(options.directory)));
   const { dataset } = options;
   const { tables } = dataset;
   const store = localStore(directory);

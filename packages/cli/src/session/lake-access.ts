@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { EdrlakeError, type Emit, usableLakePath } from '@edrlake/core';
+import { EdrlakeError, type Emit, refuseLakeAddress, usableLakePath } from '@edrlake/core';
 import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
 import type { FlagValues } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
@@ -9,10 +9,10 @@ import { programName } from '../process/program-name.ts';
 /**
  * The absolute path of the lake of the chosen dataset: the folder itself for the one that needs no name, a folder in it
  * for any other, so that all of them fit under one.
- * @throws {EdrlakeError} `USAGE` for a path that DuckDB cannot take
+ * @throws {EdrlakeError} `USAGE` for an address, and for a path that DuckDB cannot take
  */
 export function lakeDirectory(values: FlagValues, context: ProcessContext): string {
-  const folder = resolve(context.workingDirectory, values.lake);
+  const folder = resolve(context.workingDirectory, refuseLakeAddress(values.lake));
   const { dataset } = values;
   return usableLakePath(dataset === DEFAULT_DATASET.name ? folder : join(folder, dataset));
 }

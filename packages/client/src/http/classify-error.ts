@@ -354,6 +354,16 @@ export function bodyFailure(thrown: unknown, request: RequestFacts, redact: Reda
   });
 }
 
+/** The error of a body whose pieces come in time, but so slowly that the whole would take hours. */
+export function tooSlow(request: RequestFacts, bytes: number, waitedMs: number): EdrlakeError {
+  const seconds = Math.ceil(waitedMs / 1000);
+  return new EdrlakeError('TIMEOUT', `${describe(request)}: the body came too slowly: ${bytes} bytes in ${seconds} s`, {
+    disposition: 'retry',
+    context: { host: request.host, endpoint: request.kind, path: request.path, bytes },
+    hint: 'Try again later; if it stays, look at the network and at proxies in between.',
+  });
+}
+
 /** A success whose content is not what was asked for. `retry` when it may be a damaged copy of the right answer. */
 export function contentFailure(
   code: 'BODY_BROKEN' | 'RESPONSE_UNEXPECTED',

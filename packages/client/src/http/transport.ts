@@ -1,10 +1,10 @@
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { EdrlakeError, type ProxySettings, type Redact } from '@edrlake/core';
+import { EdrlakeError, type ProxySettings, type Redact, systemClock } from '@edrlake/core';
 import type { Dispatcher } from 'undici';
 import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
 import { createAgent, type HttpTimeouts } from './agent.ts';
-import { bodyFailure, connectionFailure, describe, type RequestFacts } from './classify-error.ts';
+import { bodyFailure, connectionFailure, describe, type RequestFacts, tooSlow } from './classify-error.ts';
 
 /** One request as it is sent. */
 export interface HttpRequest {
@@ -70,7 +70,7 @@ export function createTransport(
     return {
       status: response.statusCode,
       headers: response.headers,
-      body: piecesOf(stream, facts, signal, redact),
+      body: piecesOf(stream, { facts, timeouts, redact }, signal),
       discard: () => {
         stream.destroy();
       },
@@ -104,16 +104,31 @@ function decoded(response: Dispatcher.ResponseData, facts: RequestFacts): Readab
   });
 }
 
+/** A body that comes more slowly than this is given up: a page of 2 MB would take over half an hour. */
+const MIN_BYTES_PER_MS = 1;
+
+interface BodyRules {
+  readonly facts: RequestFacts;
+  readonly timeouts: HttpTimeouts;
+  readonly redact: Redact;
+}
+
+/**
+ * Each piece in time does not mean the whole in time, so the time spent waiting for pieces is added up.
+ * It is real time, as that which undici measures between pieces.
+ */
 async function* piecesOf(
   stream: Readable,
-  facts: RequestFacts,
+  { facts, timeouts, redact }: BodyRules,
   signal: AbortSignal,
-  redact: Redact,
 ): AsyncGenerator<Uint8Array> {
   const pieces = stream[Symbol.asyncIterator]();
+  let waitedMs = 0;
+  let bytes = 0;
   try {
     for (;;) {
       let step: IteratorResult<Uint8Array>;
+      const askedAtMs = systemClock.nowMs();
       try {
         step = await pieces.next();
       } catch (thrown) {
@@ -121,6 +136,10 @@ async function* piecesOf(
         throw bodyFailure(thrown, facts, redact);
       }
       if (step.done === true) return;
+      waitedMs += systemClock.nowMs() - askedAtMs;
+      bytes += step.value.byteLength;
+      if (waitedMs > timeouts.bodyTimeoutMs && bytes < waitedMs * MIN_BYTES_PER_MS)
+        throw tooSlow(facts, bytes, waitedMs);
       yield step.value;
     }
   } finally {

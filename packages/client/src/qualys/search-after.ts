@@ -13,7 +13,7 @@ const MAX_PAGE_BYTES = 256 * 1024 * 1024;
 /**
  * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or
  * `{"data": [...], "searchAfterValues": …}` (or one of the other names of the list), from which the array is extracted
- * as delivered. `read` sees an array in both cases.
+ * as delivered. `read` sees an array in both cases, or the records of NDJSON.
  * @param broken the error of an object that is not JSON or has no array
  */
 export async function readCursorPage<T>(
@@ -26,19 +26,21 @@ export async function readCursorPage<T>(
   if (firstByte !== OPENING_BRACE) return { value: await read(whole), next: cursorOf(headers) };
   const text = (await readText(whole, MAX_PAGE_BYTES)).trim();
   const answer = parsed(text);
+  if (answer !== null && Object.entries(answer).some(([member, value]) => saysPartial(member, value)))
+    throw broken('the answer says that it is not the whole result', text);
+  // Records one after the other, or a single one. The reader knows whether they are records, and whole.
+  const isLines = answer === null ? /\}\s*\{/.test(text) : LIST_MEMBERS.every((member) => answer[member] === undefined);
+  if (isLines) return { value: await read(piece(text)), next: cursorOf(headers) };
   const list = answer === null ? null : listOf(answer, text);
   if (answer === null || list === null)
     throw broken('the answer is neither a list of events nor an object with one', text);
-  if (Object.entries(answer).some(([member, value]) => saysPartial(member, value)))
-    throw broken('the answer says that it is not the whole result', text);
   const name = CURSOR_MEMBERS.find((member) => answer[member] !== undefined && answer[member] !== null);
-  const page = Buffer.from(list);
-  const value = await read(
-    (async function* () {
-      yield page;
-    })(),
-  );
+  const value = await read(piece(list));
   return { value, next: name === undefined ? cursorOf(headers) : cursorText(answer[name], cutMember(text, name)) };
+}
+
+async function* piece(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
 }
 
 /** The text of the list of events, as delivered; null where there is none. */

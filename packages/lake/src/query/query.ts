@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { type DuckDBConnection, type DuckDBDataChunk, type DuckDBResult, StatementType } from '@duckdb/node-api';
-import { EdrlakeError, errnoOf, quoteText } from '@edrlake/core';
+import { EdrlakeError, errnoOf, quoteFile, quoteText } from '@edrlake/core';
 import { type DuckDbLimits, type DuckDbSession, openDuckDb } from '../storage/duckdb.ts';
 import { errnoInWords, messageOf } from '../storage/file-errors.ts';
 import { VIEW_FILE } from '../storage/layout.ts';
@@ -225,7 +225,9 @@ async function openLocked(target: QueryTarget, version: number, paths: readonly 
   const limits = target.newLimits();
   const session = (await openViewFile(target, version, limits)) ?? (await openInMemory(target, limits));
   try {
-    const directories = `[${[target.directory, limits.spillDirectory].map(quoteText).join(', ')}]`;
+    // DuckDB compares the path of a data file as the view spells it, where `[` and `*` of the lake's path are escaped.
+    const lake = [quoteText(target.directory), quoteFile(target.directory)];
+    const directories = `[${[...lake, quoteText(limits.spillDirectory)].join(', ')}]`;
     await session.connection.run(`
       SET allowed_directories = ${directories};
       ${paths.length === 0 ? '' : `SET allowed_paths = [${paths.map(quoteText).join(', ')}];`}
