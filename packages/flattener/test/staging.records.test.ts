@@ -267,3 +267,12 @@ test('a record that could not be read is a reject with its reason, its text, and
   ]);
   await drop(bench, batch);
 });
+
+test('an element that is no object is kept, also beside an empty array in another record', async () => {
+  const at = '"dateTime":"2020-08-17T04:15:06.000+0000"';
+  const records = ['[]', '[5]', '[null]'].map((tags, n) => `{"id":"r${n}",${at},"asset":{"tags":${tags}}}`);
+  const batch = await stage(bench, [await spool(bench.directory, records)]);
+  const rows = await stagedRows(bench, batch);
+  expect(rows.asset_tags?.map(({ event_id, extra }) => [event_id, extra])).toEqual([['r1', '#5']]);
+  await drop(bench, batch);
+});

@@ -132,7 +132,13 @@ function reference(path: string): string {
 }
 
 function typedMembers(members: RecordShape['members']): readonly ShapeMember[] {
-  return members.filter(({ kind }) => kind !== 'leftover');
+  return members.filter(isTyped);
+}
+
+/** A section of nothing but leftovers has no type either: what it holds is in `#extra`. */
+function isTyped(member: ShapeMember): boolean {
+  if (!('members' in member)) return member.kind !== 'leftover';
+  return member.kind === 'list' || member.members.some(isTyped);
 }
 
 function typeOf(member: ShapeMember): string {

@@ -35,7 +35,7 @@ export function irregularRecordsSql(spec: RecordSpec, staging: string): string {
     ),
   ]);
   const hashed = `SELECT hash(record) AS content_hash, ${keysSql(spec, 'record')} AS keys FROM ${staging}`;
-  const shapes = `SELECT any_value(keys) AS keys, list(content_hash) AS records FROM (${hashed}) GROUP BY hash(keys)`;
+  const shapes = `SELECT any_value(keys) AS keys, list(content_hash) AS records FROM (${hashed}) GROUP BY hash(keys::VARCHAR)`;
   const irregular = `SELECT records, (${bits.join(' + ')})::BIGINT AS irregular FROM (${shapes})`;
   return `SELECT DISTINCT unnest(records) AS content_hash, irregular FROM (${irregular}) WHERE irregular > 0`;
 }
@@ -72,7 +72,8 @@ export function irregularColumnsSql(irregularRecords: string, irregularities: Ir
  */
 export function irregularElementsSql(table: TableSpec, path: string, events: string): string {
   const array = quoteName(arrayColumn(path));
-  const shapes = `SELECT any_value(${array}) AS array_json FROM ${events} WHERE ${array} IS NOT NULL GROUP BY hash(json_keys(${array}, '$[*]'))`;
+  // As text: DuckDB has one hash for the lists `[]` and `[[]]`, those of an empty array and of one without an object.
+  const shapes = `SELECT any_value(${array}) AS array_json FROM ${events} WHERE ${array} IS NOT NULL GROUP BY hash(json_keys(${array}, '$[*]')::VARCHAR)`;
   return `SELECT ${quoteText(path)} AS path, bool_or(${isIrregularArraySql(table)}) AS is_irregular FROM (${shapes})`;
 }
 

@@ -51,7 +51,7 @@ interface Shape {
 async function shapes(connection: SqlConnection, table: string, keysSql: string): Promise<readonly Shape[]> {
   const rows = await rowsOf(
     connection,
-    `SELECT any_value(keys) AS keys, count(DISTINCT id_hash)::INTEGER AS events, min(event_date)::VARCHAR AS first_day FROM (SELECT ${keysSql} AS keys, id_hash, event_date FROM ${quoteName(table)} WHERE extra IS NOT NULL) GROUP BY hash(keys) ORDER BY events DESC, first_day LIMIT ${MAX_SHAPES}`,
+    `SELECT any_value(keys) AS keys, count(DISTINCT id_hash)::INTEGER AS events, min(event_date)::VARCHAR AS first_day FROM (SELECT ${keysSql} AS keys, id_hash, event_date FROM ${quoteName(table)} WHERE extra IS NOT NULL) GROUP BY hash(keys::VARCHAR) ORDER BY events DESC, first_day LIMIT ${MAX_SHAPES}`,
   );
   return rows.map((row) => ({
     keys: row.keys,
