@@ -10,7 +10,7 @@ export {
 } from './errors/errors.ts';
 export { isMemoryError, outOfMemory } from './errors/memory-error.ts';
 export { positiveOption } from './errors/positive-option.ts';
-export { createRedact, MIN_SECRET_LENGTH, type Redact, redactShapes } from './errors/redact.ts';
+export { createRedact, type Redact, redactShapes } from './errors/redact.ts';
 export { toEdrlakeError } from './errors/to-edrlake-error.ts';
 export type {
   CursorPage,

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { EdrlakeError, MIN_SECRET_LENGTH } from '@edrlake/core';
+import { EdrlakeError } from '@edrlake/core';
 import { readPasswordText, refuseUntypable } from './password-text.ts';
 
 /** The account that logs in, as typed. Never printed, never in an error. */
@@ -16,7 +16,7 @@ const HOW =
  * The account from the environment, the only place it may come from. Line breaks and a byte order mark of a password
  * file are not part of the password.
  * @throws {EdrlakeError} `CREDENTIALS_MISSING` naming the variable; `CONFIG_INVALID` for characters that cannot be
- * meant, or a password that is too short to protect. The values themselves are never in an error.
+ * meant. The values themselves are never in an error.
  */
 export async function readCredentials(
   env: Readonly<Record<string, string | undefined>>,
@@ -33,10 +33,10 @@ export async function readCredentials(
       hint: 'Unset one of them, so that it is clear which password counts.',
     });
   }
-  if (password !== '') return { username, password: longEnough(password, 'EDRLAKE_PASSWORD') };
+  if (password !== '') return { username, password };
   if (file === '') throw new EdrlakeError('CREDENTIALS_MISSING', 'EDRLAKE_PASSWORD is not set', { hint: HOW });
   const path = resolve(workingDirectory, file);
-  return { username, password: longEnough(await readPasswordFile(path), `EDRLAKE_PASSWORD_FILE (${path})`) };
+  return { username, password: await readPasswordFile(path) };
 }
 
 /** The passwords that the environment gives, to remove them from messages. Empty where none can be read. */
@@ -48,16 +48,6 @@ export async function passwordsOf(
   const file = env.EDRLAKE_PASSWORD_FILE ?? '';
   const read = file === '' ? '' : await readPasswordFile(resolve(workingDirectory, file)).catch(() => '');
   return [typed, read].filter((password) => password !== '');
-}
-
-/** Refuses a password that is too short to be recognised, and removed, in messages. */
-function longEnough(password: string, setting: string): string {
-  if (password.length >= MIN_SECRET_LENGTH) return password;
-  throw new EdrlakeError(
-    'CONFIG_INVALID',
-    `${setting}: expected at least ${MIN_SECRET_LENGTH} characters, found ${password.length}`,
-    { hint: 'A shorter password cannot be kept out of messages. It was not sent anywhere.' },
-  );
 }
 
 async function readPasswordFile(path: string): Promise<string> {

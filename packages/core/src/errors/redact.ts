@@ -2,8 +2,8 @@
 export type Redact = (text: string) => string;
 
 /**
- * Shorter secrets are parts of ordinary words. They are removed only where they are whole words, so a text may still
- * contain them: refuse them before they are used.
+ * Shorter secrets are parts of ordinary words, in which nothing shows that they are meant. They are removed only where
+ * they are whole words.
  */
 export const MIN_SECRET_LENGTH = 4;
 
