@@ -156,7 +156,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'believe-other-days',
     effect: 'proves a window with events of days that it did not ask for',
-    file: 'packages/runner/src/export/commit-batch.ts',
+    file: 'packages/runner/src/export/prove-window.ts',
     find: '.every((day) => firstDay <= day && day <= lastDay)',
     replace: '.every((day) => firstDay <= day || day <= lastDay)',
     tests: ['packages/runner/test/export-flow.strange-gateways.test.ts'],
@@ -208,7 +208,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'prove-rejects',
     effect: 'proves windows whose records could not be read',
-    file: 'packages/runner/src/export/commit-batch.ts',
+    file: 'packages/runner/src/export/prove-window.ts',
     find: "isRejected ? 'rejected' : 'proven'",
     replace: "isRejected ? 'proven' : 'proven'",
     tests: ['packages/runner/test/reject-share.limits.test.ts'],

@@ -28,8 +28,8 @@ export type TypedTexts = ReadonlyMap<FlagName, readonly string[]>;
 
 /**
  * Runs the command of a command line. Its module alone is loaded.
- * @param readSettings called once the command line is known to be right
- * @param flags of those it names, the ones that the command takes
+ * @param readSettings called with the typed flags and the flags that the command takes, once the command line is known
+ * to be right
  * @returns the exit code
  * @throws {EdrlakeError} `USAGE` for an unknown command or flag, a missing value or argument; with the nearest name
  */
@@ -70,7 +70,7 @@ export async function helpText(
     const { command } = await listed.load();
     return `${await commandParser([listed.name], command, 'help', width).getHelp()}\n`;
   }
-  // Without a name of its own yargs lists the commands by theirs alone.
+  // With an empty name of the program, yargs lists the commands without a prefix.
   const program = emptyParser([], width).scriptName('');
   for (const command of commands) program.command(command.name, command.describe);
   program

@@ -81,7 +81,10 @@ interface Connecting {
   destroy(): unknown;
 }
 
-/** Waits for what `listen` settles, an error, the timeout or an abort, and closes it after the first of them. */
+/**
+ * Waits for the first of these: a result that `listen` settles, an error, the timeout, an abort. Then it destroys the
+ * connection.
+ */
 function ending<T>(
   connecting: Connecting,
   signal: AbortSignal,

@@ -74,7 +74,7 @@ function gatewayOf(values: FlagValues): { readonly platform: string } | { readon
 }
 
 /**
- * Asked before the credentials: a user without a gateway has not come to them yet.
+ * To be called before the credentials are read: a user who has set neither is asked for the gateway first.
  * @throws {EdrlakeError} `USAGE` when neither a platform nor a URL is set
  */
 export function requireGateway(values: FlagValues): void {

@@ -27,7 +27,7 @@ export interface LakeSession {
   readonly connection: Connection;
   readonly ends: ExportEndpoints;
   readonly options: ExportOptions;
-  /** With a run id of their own at each reading. */
+  /** Each call gives services with a new run id. */
   runServices(): RunServices;
   readonly services: Services;
 }

@@ -60,8 +60,8 @@ function set(
 }
 
 /**
- * Whether the newest proof of its time on the axis counted it, and not the stored version as well: a window that holds
- * both knows by itself that it lists an id twice.
+ * Whether the newest proof that covers the version's time on the axis counted this version but not the stored one. A
+ * window that covers both has already noticed that it lists an id twice.
  * @param proofs oldest first
  */
 export function isCountedApart(version: LoggedOtherVersion, axis: TimeAxis, proofs: readonly WindowProof[]): boolean {

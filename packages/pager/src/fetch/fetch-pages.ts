@@ -43,8 +43,7 @@ export interface WindowTry {
 }
 
 /**
- * The pages of one attempt, or the number of events that the source pages through before it refuses the query as too
- * large.
+ * The pages of one attempt, or the first page that the source refuses because it is too far into the result.
  */
 export type FetchedPages =
   | {

@@ -5,15 +5,14 @@ import {
   type StagedBatch,
   type StagedWindow,
   sum,
-  type Window,
   type WindowProof,
 } from '@edrlake/core';
 import { dropStagedBatch, stageBatch } from '@edrlake/flattener';
 import type { CommitSession } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { knownClocks } from '../run/read-clocks.ts';
-import { hasTooManyRejects } from '../run/reject-share.ts';
 import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
+import { proofOf } from './prove-window.ts';
 import { judgeBatch, type RunTally } from './run-tally.ts';
 
 /** A batch that is flattened and waits for its commit. */
@@ -112,52 +111,12 @@ export async function commitUnverified(
   await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: false });
 }
 
-/**
- * The proof of a window, from numbers of three independent origins: what the API counted, what the scanner found in the
- * pages, and what DuckDB read from them. In a window that the fetcher calls complete, the count equals the number of
- * records or of distinct ids, or the difference is the number of duplicates that the API listed.
- */
-function proofOf(
-  fetched: FetchedWindow,
-  staged: StagedWindow,
-  dates: Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>,
-  maxRejectShare: number,
-): WindowProof {
-  const { duplicates = 0 } = fetched;
-  const addsUp =
-    fetched.verdict === 'complete' &&
-    staged.recordCount === fetched.recordCount &&
-    staged.distinctIds + staged.rejectedCount === fetched.recordCount - duplicates &&
-    liesInside(fetched.window, staged);
-  const rejects = { fetched: staged.recordCount, rejected: staged.rejectedCount };
-  const isRejected = hasTooManyRejects(rejects, maxRejectShare);
-  return {
-    window: fetched.window,
-    counted: fetched.count,
-    fetched: staged.recordCount,
-    distinct: staged.distinctIds,
-    rejected: staged.rejectedCount,
-    ...(duplicates > 0 && { duplicates, duplicatesPerDay: staged.duplicatesPerDay ?? {} }),
-    perDay: staged.perDay,
-    rejectedPerDay: staged.rejectedPerDay,
-    verdict: !addsUp ? 'mismatch' : isRejected ? 'rejected' : 'proven',
-    ...dates,
-  };
-}
-
 /** By the earlier of both clocks: a wrong clock must not date a proof into the future. */
 function datesOf(
   { source, services }: RunContext,
   { asOfMs = 0 }: RunPlan,
 ): Required<Pick<WindowProof, 'verifiedAtMs' | 'countedAtMs'>> {
   return { verifiedAtMs: knownClocks(source, services).nowMs, countedAtMs: asOfMs };
-}
-
-/** Whether all events are of the requested days: a gateway may ignore a filter that it does not understand. */
-function liesInside({ axis, range }: Window, { perDay, rejectedPerDay }: StagedWindow): boolean {
-  if (axis !== 'event') return true;
-  const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
-  return [...Object.keys(perDay), ...Object.keys(rejectedPerDay)].every((day) => firstDay <= day && day <= lastDay);
 }
 
 function stagedOf(staged: StagedBatch, planned: PlannedWindow): StagedWindow {

@@ -118,7 +118,10 @@ export function judgeBatch(tally: RunTally, run: RunContext, proofs: readonly Wi
   return { ...judged, proofs: [...named, ...takenBack] };
 }
 
-/** With its older date, a proof would look as if a wrong clock had dated the proofs committed meanwhile. */
+/**
+ * The proof, dated now. Proofs are in the order of their commits: an older date in a later commit would mean that a
+ * wrong clock dated those in between.
+ */
 export function datedNow({ source, services }: RunContext, proof: WindowProof): WindowProof {
   return { ...proof, verifiedAtMs: knownClocks(source, services).nowMs };
 }
