@@ -20,7 +20,7 @@ async function fails(args: readonly string[], options: CommandOptions, expected:
   expect(people.exitCode, people.stderr).toBe(expected.exitCode);
   expect(people.stdout).toBe('');
   expect(people.stderr).toContain(`[${expected.code}]`);
-  expect(people.stderr.match(/^edrlake: /gm)).toHaveLength(1);
+  expect(people.stderr.match(/^edrlake[: ]/gm)).toHaveLength(1);
   expect(people.stderr, 'no stack').not.toMatch(/\n\s+at /);
 
   const programs = await runCommand([...args, '--json'], options);

@@ -152,7 +152,7 @@ test('a complete window has every event, if all counts are wrong by the same num
         return expectWholeWindows(truth, countingWrong(truth, by));
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 

@@ -74,6 +74,9 @@ function tally(): { served: Served; reset(): void; taken(): Served } {
   return book;
 }
 
+/** `[]`. */
+const EMPTY_PAGE_BYTES = 2;
+
 /** @param keep whether a forwarded answer is recorded */
 async function answerOf(
   request: IncomingMessage,
@@ -87,16 +90,20 @@ async function answerOf(
     served.logins += 1;
     return { status: 201, headers: { 'content-type': 'text/plain' }, body: Buffer.from(TOKEN) };
   }
-  if (/^[^?]*\/events\?/.test(path)) served.pages.push(path);
-  else served.others += 1;
+  const counted = (answer: RecordedAnswer) => {
+    // What is behind a full last page is asked for, and holds nothing that a contestant could fetch.
+    if (/^[^?]*\/events\?/.test(path) && answer.body.length > EMPTY_PAGE_BYTES) served.pages.push(path);
+    else served.others += 1;
+    return answer;
+  };
   const encoding = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? '')) ? 'gzip' : 'identity';
   const key = `${request.method} ${path} ${encoding}`;
   const known = await recording.get(key);
-  if (known !== null) return known;
+  if (known !== null) return counted(known);
   served.forwarded += 1;
   const answer = await forward(request);
   if (keep) await recording.put(key, answer);
-  return answer;
+  return counted(answer);
 }
 
 function send(response: ServerResponse, { status, headers, body }: RecordedAnswer): void {

@@ -9,9 +9,9 @@ export interface GatewaySetting {
 /** The answers of a gateway since it was last asked. */
 export interface Served {
   logins: number;
-  /** Path and query of every page of events, in the order of the requests. */
+  /** Path and query of every page that holds events, in the order of the answers. */
   readonly pages: string[];
-  /** Counts, histograms and all other requests. */
+  /** Counts, histograms, empty pages and all other requests. */
   others: number;
   /** Requests without a recorded answer. */
   forwarded: number;
