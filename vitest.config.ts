@@ -11,9 +11,12 @@ const report = process.env.EDRLAKE_TEST_REPORT;
 // step, simulated worlds, a simulated month. `npm run test:long` runs them, `npm test` does not.
 const LONG = [
   'packages/lake/test/commit.crash.test.ts',
+  'packages/lake/test/compact.merging.test.ts',
   'packages/lake/test/disk.errors.test.ts',
   'packages/lake/test/lake.examination.test.ts',
   'packages/lake/test/maintenance.crash.test.ts',
+  'packages/runner/test/export-flow.refusals.test.ts',
+  'packages/runner/test/sync.clocks.test.ts',
   'packages/runner/test/sync.month.test.ts',
   'test/contract/dataset-specs.long.test.ts',
   'test/crash/**/*.test.ts',
