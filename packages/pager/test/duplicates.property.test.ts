@@ -142,7 +142,21 @@ describe('pages that list records twice', () => {
         expect([...new Set(ids)].sort()).toEqual([...truth()].sort());
         expect(window.recordCount - window.distinctIds).toBe(window.duplicates ?? 0);
       }),
-      { numRuns: RUNS },
+      {
+        numRuns: RUNS,
+        // Both attempts lost the same record, each in a page before others.
+        examples: [
+          [
+            {
+              events: 8,
+              pageSize: 4,
+              twice: [0],
+              countsTwice: false,
+              troubles: ['lose', 'none', 'none', 'none', 'none', 'lose'],
+            },
+          ],
+        ],
+      },
     );
     expect(proven).toBeGreaterThan(RUNS / 4);
     expect(withDuplicates).toBeGreaterThan(RUNS / 40);

@@ -51,6 +51,8 @@ export type FetchedPages =
       readonly pages: PageWithIds[];
       /** Nothing can follow the last page. Where this is false, only a recount shows it. */
       readonly atEnd: boolean;
+      /** The last page is full, and the next one was not requested: no count makes these pages whole. */
+      readonly isCutShort?: boolean;
     }
   | { readonly type: 'refused'; readonly pageNumber: number; readonly error: EdrlakeError };
 
@@ -127,6 +129,7 @@ async function fetchByNumber(
   for (let next = pageCount; next < pageCount + pagesBehind && isFull() && mayGoOn(next); next++) {
     if (failures.length === 0) await fetchOne(next);
   }
+  const isCutShort = failures.length === 0 && isFull() && mayGoOn(pages.length);
   // A gateway may refuse a page that holds nothing. A recount then decides.
   if (failures.every(({ pageNumber, error }) => pageNumber >= pageCount && !isFatal(error))) failures.pop();
   if (failures.length === 0 && isFull() && !mayGoOn(pages.length)) {
@@ -144,7 +147,7 @@ async function fetchByNumber(
     return { type: 'pages', pages, atEnd: seen === 'the end' };
   }
   // After a full last page more may follow.
-  if (failures.length === 0) return { type: 'pages', pages, atEnd: !isFull() };
+  if (failures.length === 0) return { type: 'pages', pages, atEnd: !isFull(), isCutShort };
   const worst = failures.find(({ error }) => error.disposition !== 'split');
   if (worst !== undefined) throw worst.error;
   const refused = failures.reduce((first, failure) => (failure.pageNumber < first.pageNumber ? failure : first));

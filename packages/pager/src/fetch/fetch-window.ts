@@ -94,7 +94,8 @@ export async function fetchWindow(
     walks.push({ way, pages, countAfter: count });
     if (found.recordCount >= count) await learnPageSize(fetching, way);
     if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
-    if (addsUp(found, count) && isOneListing(pages.length, countBefore, count)) {
+    const mayBeWhole = walked.isCutShort !== true && isOneListing(pages.length, countBefore, count);
+    if (addsUp(found, count) && mayBeWhole) {
       return finish(fetching, planned, walks, { verdict: 'complete', duplicates: 0 });
     }
     const duplicates = provenDuplicates(walks);

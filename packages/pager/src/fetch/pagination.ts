@@ -76,7 +76,7 @@ export function alternativePagination(way: Pagination, count: number, reach: num
  * The number of records that the API lists more than once, where two attempts show that all ids are nevertheless there;
  * null where they do not. One attempt cannot show it: shifting pages repeat some records and lose others. So two
  * attempts with other page boundaries must have listed the same records equally often, one of them up to a visible end,
- * with the same count after both. And that count must equal the number of distinct ids, or the number of records where
+ * without a short page before others, which lacks a record, and with the same count after both. And that count must equal the number of distinct ids, or the number of records where
  * the API counts its duplicates, too.
  */
 export function provenDuplicates(walks: readonly PageWalk[]): number | null {
@@ -86,10 +86,11 @@ export function provenDuplicates(walks: readonly PageWalk[]): number | null {
   // Records without an id may repeat each other, which cannot be seen.
   if (withoutId > 0 || distinctIds === recordCount) return null;
   if (distinctIds !== last.countAfter && recordCount !== last.countAfter) return null;
+  if (!isGapless(last)) return null;
   const listing = listingOf(last);
   const isConfirmed = walks.slice(0, -1).some((walk) => {
     const endsElsewhere = walk.way.pageSize !== last.way.pageSize && (hasEnd(walk) || hasEnd(last));
-    return endsElsewhere && walk.countAfter === last.countAfter && isSame(listingOf(walk), listing);
+    return endsElsewhere && isGapless(walk) && walk.countAfter === last.countAfter && isSame(listingOf(walk), listing);
   });
   return isConfirmed ? recordCount - distinctIds : null;
 }
@@ -101,6 +102,12 @@ export function samePagination(one: Pagination, other: Pagination): boolean {
 
 function sizesOf({ pages }: PageWalk): number[] {
   return pages.map(({ page }) => page.recordCount);
+}
+
+/** No page is shorter than a later one. */
+function isGapless(walk: PageWalk): boolean {
+  const sizes = sizesOf(walk);
+  return sizes.every((size, index) => index === 0 || size <= (sizes[index - 1] ?? 0));
 }
 
 /** After a page that is not full there is no other. */
