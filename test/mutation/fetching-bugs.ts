@@ -130,8 +130,8 @@ export const FETCHING: readonly PlantedBug[] = [
     name: 'confirm-duplicates-by-the-same-walk',
     effect: 'calls repeated records harmless although both walks were cut alike',
     file: 'packages/pager/src/fetch/pagination.ts',
-    find: 'return endsElsewhere && walk.countAfter',
-    replace: 'return walk.countAfter',
+    find: 'return endsElsewhere && isGapless(walk)',
+    replace: 'return isGapless(walk)',
     tests: ['packages/pager/test/duplicates.property.test.ts'],
   },
   {

@@ -140,7 +140,7 @@ function expectWholeWindows(truth: MemorySource, source: MemorySource): Promise<
   });
 }
 
-/** A part of the range is planned with one event and counted again with two. It has three, each in a page of its own. */
+/** A part of the range is planned with one event and counted again with two. It has three, in a page each. */
 const TWO_FULL_PAGES_OF_THREE: MemoryEvent[] = [0, 7_779, 7_779, ...Array<number>(9).fill(8_583)].map((ms, n) => ({
   atMs: RANGE.startMs + ms,
   type: 'FILE',

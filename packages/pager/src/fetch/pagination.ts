@@ -76,8 +76,8 @@ export function alternativePagination(way: Pagination, count: number, reach: num
  * The number of records that the API lists more than once, where two attempts show that all ids are nevertheless there;
  * null where they do not. One attempt cannot show it: shifting pages repeat some records and lose others. So two
  * attempts with other page boundaries must have listed the same records equally often, one of them up to a visible end,
- * without a short page before others, which lacks a record, and with the same count after both. And that count must equal the number of distinct ids, or the number of records where
- * the API counts its duplicates, too.
+ * with the same count after both. A short page before others lacks a record, so neither may have one. And that count
+ * must equal the number of distinct ids, or the number of records where the API counts its duplicates, too.
  */
 export function provenDuplicates(walks: readonly PageWalk[]): number | null {
   const last = walks.at(-1);
