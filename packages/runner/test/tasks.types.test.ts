@@ -6,7 +6,7 @@ import type { GivenReconcile, GivenRepair } from '../src/tasks/reconcile-tasks.t
 import type { BuiltInTypes } from '../src/tasks/task-types.ts';
 import type { GivenCompact, GivenVacuum } from '../src/tasks/upkeep-tasks.ts';
 import type { GivenWebhook } from '../src/tasks/webhook-task.ts';
-import type { TaskTypesOf } from '../src/workflow/definition/task-registry.ts';
+import type { TaskTypesOf } from '../src/workflow/definition/define-pipeline.ts';
 
 // The compiler checks this file: the types that authors of pipelines see are those of the schemas that read their
 // input.

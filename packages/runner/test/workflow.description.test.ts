@@ -1,8 +1,12 @@
 import { seededRandom } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { pipelineDefiner } from '../src/workflow/definition/define-pipeline.ts';
+import {
+  pipelineDefiner,
+  type RegisteredTask,
+  type TaskRegistry,
+  type TaskTypesOf,
+} from '../src/workflow/definition/define-pipeline.ts';
 import { describePipeline } from '../src/workflow/definition/describe-pipeline.ts';
-import type { RegisteredTask, TaskRegistry, TaskTypesOf } from '../src/workflow/definition/task-registry.ts';
 import { hastyClock } from './virtual-clock.ts';
 
 interface Lake {

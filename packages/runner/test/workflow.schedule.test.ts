@@ -1,8 +1,8 @@
 import { EdrlakeError, isoInstant, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, type RunEvent } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { lastSuccessAtMs, listRuns } from '../src/history/run-history.ts';
-import { cronTimes } from '../src/workflow/definition/cron-times.ts';
 import type { Pipeline } from '../src/workflow/definition/define-pipeline.ts';
+import { cronTimes } from '../src/workflow/definition/pipeline-shape.ts';
 import { runSchedule, type ScheduleOptions } from '../src/workflow/engine/schedule.ts';
 import { type VirtualClock, virtualClock } from './virtual-clock.ts';
 import { definePipeline, newStage, type Stage } from './workflow-stage.ts';

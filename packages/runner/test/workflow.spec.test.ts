@@ -4,8 +4,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import { EdrlakeError } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Pipeline } from '../src/workflow/definition/define-pipeline.ts';
+import { GRACE_MS } from '../src/workflow/engine/execute-task.ts';
 import type { RunPipelineOptions } from '../src/workflow/engine/run-pipeline.ts';
-import { GRACE_MS } from '../src/workflow/engine/timed-attempt.ts';
 import { virtualClock } from './virtual-clock.ts';
 import { definePipeline, newStage, ownerWith, type Stage, statesOf } from './workflow-stage.ts';
 

@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GRACE_MS } from '../src/workflow/engine/timed-attempt.ts';
+import { GRACE_MS } from '../src/workflow/engine/execute-task.ts';
 import { hastyClock, virtualClock } from './virtual-clock.ts';
 import { definePipeline, newStage, type Stage, statesOf } from './workflow-stage.ts';
 

@@ -1,6 +1,6 @@
 import type { ProcessOwner } from '@edrlake/core';
 import type { ExportReport, PartOf } from '../run/types.ts';
-import type { RunLook } from '../workflow/state/pipeline-journal.ts';
+import type { RunLook } from '../workflow/state/run-state.ts';
 import type { LostWork, RunStatus } from '../workflow/state/run-view.ts';
 import type { RunReport } from './run-report.ts';
 

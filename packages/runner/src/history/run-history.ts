@@ -1,7 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import { type AnyLine, listRunIds, readJournal } from '../journal/journal-file.ts';
-import type { RunLook } from '../workflow/state/pipeline-journal.ts';
-import { foldLines, isFinished, type RunState } from '../workflow/state/run-state.ts';
+import { foldLines, isFinished, type RunLook, type RunState } from '../workflow/state/run-state.ts';
 import { type LostWork, viewRun } from '../workflow/state/run-view.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
 import { type RunReport, type RunSummary, runReportOf } from './run-report.ts';

@@ -1,4 +1,4 @@
-import type { TaskRegistry } from '../workflow/definition/task-registry.ts';
+import type { TaskRegistry } from '../workflow/definition/define-pipeline.ts';
 import { backfillTask, syncTask } from './export-tasks.ts';
 import { queryTask } from './query-task.ts';
 import { reconcileTask, repairTask } from './reconcile-tasks.ts';

@@ -14,7 +14,7 @@ import { exportRange } from '../export/export-flow.ts';
 import { planExport } from '../export/plan-export.ts';
 import type { ExportReport } from '../run/types.ts';
 import { syncNewEvents } from '../sync/sync.ts';
-import type { RegisteredTask } from '../workflow/definition/task-registry.ts';
+import type { RegisteredTask } from '../workflow/definition/define-pipeline.ts';
 import { dayRangeInput, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
 
 /** What an export leaves in the journal of a pipeline. */

@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import { z } from 'zod';
-import type { RegisteredTask } from '../workflow/definition/task-registry.ts';
+import type { RegisteredTask } from '../workflow/definition/define-pipeline.ts';
 import { readInput, type TaskTools } from './task-tools.ts';
 
 const QueryInput = z.strictObject({

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { rememberReconciliation } from '../reconcile/last-results.ts';
 import { agreementOf, type DayVerdict, type ReconciledDay, reconcile, repair } from '../reconcile/reconcile.ts';
 import { knownClocks } from '../run/read-clocks.ts';
-import type { RegisteredTask, TaskContext } from '../workflow/definition/task-registry.ts';
+import type { RegisteredTask, TaskContext } from '../workflow/definition/define-pipeline.ts';
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
 import { lastDays, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
 

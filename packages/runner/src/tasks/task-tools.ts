@@ -6,7 +6,7 @@ import type { Connection, ConnectionSettings } from '../connect/connect.ts';
 import { openEdrLake } from '../connect/open-lake.ts';
 import { connectBeside, connectSharing } from '../connect/shared-connection.ts';
 import type { ExportOptions, RunServices, Services } from '../run/types.ts';
-import type { TaskContext } from '../workflow/definition/task-registry.ts';
+import type { TaskContext } from '../workflow/definition/define-pipeline.ts';
 import type { PostJson } from '../workflow/engine/hooks.ts';
 
 /** What the run of a pipeline lends to its tasks. */

@@ -1,7 +1,7 @@
 import { MS_PER_DAY } from '@edrlake/core';
 import type { CompactReport, VacuumReport } from '@edrlake/lake';
 import { z } from 'zod';
-import type { RegisteredTask } from '../workflow/definition/task-registry.ts';
+import type { RegisteredTask } from '../workflow/definition/define-pipeline.ts';
 import { readInput, type TaskTools } from './task-tools.ts';
 
 const CompactInput = z.strictObject({});

@@ -1,6 +1,8 @@
+import { type Clock, EdrlakeError, type Emit, type Random } from '@edrlake/core';
 import type { ParamSpec, ParamSpecs, ParamValue, ParamValues } from './params.ts';
-import { deepFreeze } from './plain-data.ts';
-import type { TaskContext, TaskTypes } from './task-registry.ts';
+
+// What a pipeline file can say, the tasks that it can name with `uses`, and the plain data that goes in and out of
+// them. No other package is loaded here: each pipeline file loads this one, and so does the history of runs.
 
 /** When a pipeline is due: a cron line of five fields (or `@daily` and the like) on the clocks of a time zone. */
 export interface ScheduleSpec {
@@ -146,6 +148,80 @@ export interface Pipeline {
   readonly hooks?: HooksSpec;
 }
 
+/** The services that a task, or the whole engine, needs from outside. */
+export interface WorkflowServices {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: Emit;
+  /**
+   * For a task: aborted at its timeout or when the run is stopped. The task must then end within moments, by throwing.
+   */
+  readonly signal: AbortSignal;
+}
+
+/** The run that a task works for. */
+export interface RunIdentity {
+  readonly pipeline: string;
+  readonly runId: string;
+  /** When the run first started; a resumed run keeps it, so that "yesterday" stays the same day. */
+  readonly startedAtMs: number;
+}
+
+/** The context of a task, in addition to its input. */
+export interface TaskContext<Provided> {
+  readonly run: RunIdentity;
+  readonly task: string;
+  /** The partition of a fan-out, or null. */
+  readonly partition: string | null;
+  /** From 1. */
+  readonly tryNumber: number;
+  readonly services: WorkflowServices;
+  /**
+   * The value that the caller of the run provides to all tasks: a lake, a source, settings. The engine never reads it.
+   */
+  readonly provided: Provided;
+}
+
+/**
+ * A task by name. It must be idempotent: it runs again after a crash, a failed attempt or an interrupt, and the result
+ * must be as if it had run once. Input and output are plain data without secrets: both can be read in the journal of
+ * the run.
+ *
+ * In its output, `outcome: 'mismatch'` means that a comparison found differences, `'rejected'` that too many records
+ * could not be read, `'partly'` that some of the work failed and the task should run again. The numbers `requests` and
+ * `rows` are added up in the history of the run.
+ */
+export interface RegisteredTask<Input, Output, Provided> {
+  /** A phrase that describes the task to readers of a pipeline. */
+  readonly meaning: string;
+  /**
+   * Checks and types the input from `with`; undefined where there is no `with`. @throws {EdrlakeError} naming the key.
+   */
+  parseInput(input: unknown): Input;
+  /**
+   * @throws {EdrlakeError} with disposition `retry` where another attempt may succeed; any other error ends the task.
+   */
+  run(input: Input, context: TaskContext<Provided>): Promise<Output>;
+  /** One line about what `run` would do now; changes nothing. */
+  describe?(input: Input, context: TaskContext<Provided>): Promise<string>;
+}
+
+/** Registered tasks by the name in `uses`. */
+export type TaskRegistry<Provided> = Readonly<Record<string, RegisteredTask<unknown, unknown, Provided>>>;
+
+/** The inputs and outputs of registered tasks, by name. */
+export type TaskTypes = Readonly<Record<string, { readonly input: unknown; readonly output: unknown }>>;
+
+/** The types in a registry that was declared with `satisfies`, which keeps the names. */
+export type TaskTypesOf<Registry> = {
+  readonly [Name in keyof Registry]: Registry[Name] extends {
+    parseInput(input: unknown): infer Input;
+    run(...args: never[]): Promise<infer Output>;
+  }
+    ? { readonly input: Input; readonly output: Output }
+    : never;
+};
+
 /**
  * Makes the function with which pipeline files define pipelines, typed by the tasks that they can use. The function
  * checks only types: `validatePipeline` reports errors, once all tasks are registered.
@@ -157,4 +233,80 @@ export function pipelineDefiner<Types extends TaskTypes>(): <
   definition: PipelineDefinition<Types, Params, Uses>,
 ) => Pipeline {
   return (definition) => deepFreeze({ ...definition }) as unknown as Pipeline;
+}
+
+/** Data that a journal can store: null, text, numbers, true and false, lists and objects of these. */
+export type PlainData =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly PlainData[]
+  | { readonly [key: string]: PlainData | undefined };
+
+/** A result must fit into one line of a journal that a user can still open. */
+const MAX_JSON_BYTES = 1_048_576;
+
+const MAX_DEPTH = 64;
+
+/**
+ * The value as a journal returns it, so that a task sees the same results in a resumed run as in an uninterrupted one:
+ * a frozen copy, without keys that are undefined; undefined itself becomes null.
+ * @param what names the value in the error, for example `task "sync" returned`.
+ * @throws {EdrlakeError} `CONFIG_INVALID` naming the path of a value that is not plain data, or the size that is too
+ * large.
+ */
+export function toPlainData(value: unknown, what: string): PlainData {
+  if (value === undefined) return null;
+  assertPlain(value, what, '', 0);
+  const json = JSON.stringify(value);
+  const bytes = Buffer.byteLength(json);
+  if (bytes > MAX_JSON_BYTES) {
+    throw new EdrlakeError(
+      'CONFIG_INVALID',
+      `${what} ${bytes} bytes of JSON, more than the ${MAX_JSON_BYTES} allowed`,
+      {
+        hint: 'Write bulk data to a file and return where it is.',
+      },
+    );
+  }
+  return deepFreeze(JSON.parse(json) as PlainData);
+}
+
+/** Freezes lists and plain objects recursively, except functions, and returns the same value. */
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}
+
+/** An object with keys: not null, a list, or an instance of a class. */
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function assertPlain(value: unknown, what: string, path: string, depth: number): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean' || value === undefined) return;
+  if (typeof value === 'number' && Number.isFinite(value)) return;
+  if (depth < MAX_DEPTH && Array.isArray(value)) {
+    for (const [position, inner] of value.entries()) assertPlain(inner, what, `${path}[${position}]`, depth + 1);
+  } else if (depth < MAX_DEPTH && isPlainObject(value)) {
+    for (const [key, inner] of Object.entries(value)) assertPlain(inner, what, `${path}.${key}`, depth + 1);
+  } else {
+    const place = path === '' ? '' : ` at ${path}`;
+    throw new EdrlakeError('CONFIG_INVALID', `${what} ${kindOf(value)}${place}, which a journal cannot keep`, {
+      hint: 'Use only text, finite numbers, true, false, null, lists and plain objects.',
+    });
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    return Array.isArray(value) || isPlainObject(value) ? 'data nested too deeply' : `a ${value.constructor?.name}`;
+  }
+  return typeof value === 'number' ? String(value) : `a ${typeof value}`;
 }

@@ -1,8 +1,23 @@
-import { type StaticFacts, staticInput, staticPartitions } from './author-functions.ts';
-import type { Pipeline, RetrySpec, ScheduleSpec, TaskCondition } from './define-pipeline.ts';
+import type {
+  AnyFacts,
+  Pipeline,
+  RetrySpec,
+  ScheduleSpec,
+  TaskCondition,
+  TaskContext,
+  TaskRegistry,
+  WorkflowServices,
+} from './define-pipeline.ts';
 import { type ParamValue, resolveParams } from './params.ts';
-import type { TaskContext, TaskRegistry, WorkflowServices } from './task-registry.ts';
-import { type CheckedTask, validatePipeline } from './validate-pipeline.ts';
+import {
+  type CheckedPipeline,
+  type CheckedTask,
+  inputOf,
+  partitionsOf,
+  validatePipeline,
+} from './validate-pipeline.ts';
+
+// What is known of a run before it starts: shown to people, and checked, so that a wrong value fails at once.
 
 /** One task of a pipeline that is described, not run. */
 export interface TaskDescription {
@@ -77,4 +92,75 @@ async function describeTask<Provided>(
   }
   const timeoutMs = spec.timeoutMs ?? null;
   return { name, uses: spec.uses ?? null, needs, when, retries, timeoutMs, partitions, fansOut, wouldDo };
+}
+
+/** The facts about a run that are known before any of its tasks has a result. */
+export type StaticFacts = Pick<AnyFacts, 'params' | 'startedAtMs'>;
+
+/** The answers of the functions of a pipeline before anything has run. */
+interface StaticAnswer<T> {
+  /** null if the answer depends on results that do not exist yet. */
+  readonly answer: T | null;
+}
+
+/**
+ * Calls a function of a pipeline before any task has run. A task can read only results of upstream tasks, so each of
+ * these is a getter that records the read: an answer made from a missing result is discarded.
+ * @throws the error of the function, unless it had read a result
+ */
+function evaluateEarly<Provided, T>(
+  task: CheckedTask<Provided>,
+  facts: StaticFacts,
+  call: (facts: Omit<AnyFacts, 'partition'>) => T,
+): StaticAnswer<T> {
+  let readsResult = false;
+  const missing: object = {};
+  for (const name of task.upstream) {
+    const get = () => {
+      readsResult = true;
+      return undefined;
+    };
+    Object.defineProperty(missing, name, { enumerable: true, get });
+  }
+  try {
+    const results = missing as Record<string, never>;
+    const answer = call({ ...facts, outputs: results, partitionOutputs: results });
+    return { answer: readsResult ? null : answer };
+  } catch (thrown) {
+    if (!readsResult) throw thrown;
+    return { answer: null };
+  }
+}
+
+/**
+ * The partitions of a task that fans out.
+ * @throws {EdrlakeError} `CONFIG_INVALID` if they are known already and wrong
+ */
+function staticPartitions<Provided>(task: CheckedTask<Provided>, facts: StaticFacts): StaticAnswer<readonly string[]> {
+  return evaluateEarly(task, facts, (known) => partitionsOf(task, { ...known, partition: '' }));
+}
+
+/**
+ * The input of a task, or of one partition of it.
+ * @throws {EdrlakeError} `CONFIG_INVALID` if it is known already and wrong
+ */
+function staticInput<Provided>(
+  task: CheckedTask<Provided>,
+  facts: StaticFacts,
+  partition: string,
+): StaticAnswer<{ readonly input: unknown }> {
+  return evaluateEarly(task, facts, (known) => ({ input: inputOf(task, { ...known, partition }) }));
+}
+
+/**
+ * Checks everything that depends only on params, before a run: a wrong value must not show only in the middle of the
+ * night.
+ * @throws {EdrlakeError} `CONFIG_INVALID`
+ */
+export function assertStatic<Provided>({ tasks }: CheckedPipeline<Provided>, facts: StaticFacts): void {
+  for (const task of tasks) {
+    const partitions = task.spec.forEach === undefined ? [''] : (staticPartitions(task, facts).answer ?? []);
+    const [first] = partitions;
+    if (first !== undefined) staticInput(task, facts, first);
+  }
 }

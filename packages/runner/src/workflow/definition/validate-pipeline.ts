@@ -1,9 +1,16 @@
 import { didYouMean, EdrlakeError } from '@edrlake/core';
-import { cronTimes } from './cron-times.ts';
-import type { AnyTask, Pipeline, RetrySpec, TaskCondition } from './define-pipeline.ts';
-import { assertShape, invalid, type Place } from './pipeline-shape.ts';
-import { isPlainObject } from './plain-data.ts';
-import type { RegisteredTask, TaskRegistry } from './task-registry.ts';
+import {
+  type AnyFacts,
+  type AnyTask,
+  isPlainObject,
+  type Pipeline,
+  type RegisteredTask,
+  type RetrySpec,
+  type TaskCondition,
+  type TaskRegistry,
+  toPlainData,
+} from './define-pipeline.ts';
+import { assertShape, cronTimes, invalid, type Place } from './pipeline-shape.ts';
 
 /** A task that was checked and can run, with defaults filled in. */
 export interface CheckedTask<Provided> {
@@ -26,6 +33,8 @@ export interface CheckedPipeline<Provided> {
 }
 
 const MAX_TASKS = 1_000;
+const MAX_PARTITIONS = 10_000;
+const MAX_PARTITION_CHARACTERS = 200;
 
 const ONE_TRY: RetrySpec = { tries: 1, firstDelayMs: 0, maxDelayMs: 0 };
 
@@ -188,4 +197,82 @@ function walkCircle(missing: ReadonlyMap<string, ReadonlySet<string>>): readonly
     name = [...(missing.get(name) ?? [])][0];
   }
   return name === undefined ? path : [...path.slice(path.indexOf(name)), name];
+}
+
+// The functions of a pipeline author, `with` and `forEach`, are checked when they answer.
+
+/** An error thrown by a function of a pipeline, with the name of the function. */
+export function thrownBy(what: string, thrown: unknown): EdrlakeError {
+  if (thrown instanceof EdrlakeError) return thrown;
+  const kind = thrown instanceof Error ? thrown.name : typeof thrown;
+  // Only the class name is quoted: the journal must hold no secret, and a foreign message may contain one.
+  return new EdrlakeError('TASK_FAILED', `${what} threw ${/^[A-Za-z]{1,40}$/.test(kind) ? kind : 'an error'}`, {
+    disposition: 'retry',
+    cause: thrown,
+    hint: 'Throw an EdrlakeError to have your own message kept.',
+  });
+}
+
+/**
+ * The input that `with` gives the registered task, checked by the task.
+ * @throws {EdrlakeError} `CONFIG_INVALID` naming the task, when `with` throws or the task refuses the input.
+ */
+export function inputOf<Provided>(task: CheckedTask<Provided>, facts: AnyFacts): unknown {
+  const spec: unknown = task.spec.with;
+  if (typeof spec !== 'function') return task.registered?.parseInput(spec);
+  let input: unknown;
+  try {
+    input = spec(facts);
+  } catch (thrown) {
+    const { message, cause, hint } = thrownBy(`the with of task "${task.name}"`, thrown);
+    // Pure functions throw the same error again, so there is no other attempt.
+    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
+  }
+  const given = toPlainData(input, `the with of task "${task.name}" gave`);
+  try {
+    return task.registered?.parseInput(given);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    const { code, message, hint } = thrown;
+    throw new EdrlakeError(code, `task "${task.name}", with: ${message}`, {
+      cause: thrown,
+      ...(hint !== null && { hint }),
+    });
+  }
+}
+
+/**
+ * The partitions that `forEach` names.
+ * @throws {EdrlakeError} `CONFIG_INVALID` when it throws or returns anything but a bounded list of distinct texts.
+ */
+export function partitionsOf<Provided>(
+  task: CheckedTask<Provided>,
+  facts: Parameters<NonNullable<CheckedTask<Provided>['spec']['forEach']>>[0],
+): readonly string[] {
+  const what = `the forEach of task "${task.name}"`;
+  let partitions: readonly unknown[];
+  try {
+    partitions = task.spec.forEach?.(facts) ?? [];
+  } catch (thrown) {
+    const { message, cause, hint } = thrownBy(what, thrown);
+    throw new EdrlakeError('CONFIG_INVALID', message, { cause, ...(hint !== null && { hint }) });
+  }
+  if (!Array.isArray(partitions)) throw new EdrlakeError('CONFIG_INVALID', `${what} gave no list`);
+  if (partitions.length > MAX_PARTITIONS) {
+    throw new EdrlakeError('CONFIG_INVALID', `${what} gave ${partitions.length} parts, more than ${MAX_PARTITIONS}`, {
+      hint: 'Make the parts larger, or run the pipeline several times.',
+    });
+  }
+  const seen = new Set<string>();
+  for (const partition of partitions) {
+    if (typeof partition !== 'string' || partition === '' || partition.length > MAX_PARTITION_CHARACTERS) {
+      throw new EdrlakeError(
+        'CONFIG_INVALID',
+        `${what} gave a part that is not a text of 1 to ${MAX_PARTITION_CHARACTERS} characters`,
+      );
+    }
+    if (seen.has(partition)) throw new EdrlakeError('CONFIG_INVALID', `${what} gave the part "${partition}" twice`);
+    seen.add(partition);
+  }
+  return [...seen];
 }

@@ -1,11 +1,20 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, EdrlakeError, isoInstant, type ProcessOwner } from '@edrlake/core';
 import { listRunIds, readJournal } from '../../journal/journal-file.ts';
-import { assertStatic } from '../definition/author-functions.ts';
+import { assertStatic } from '../definition/describe-pipeline.ts';
 import { type ParamValue, resolveParams } from '../definition/params.ts';
 import type { CheckedPipeline } from '../definition/validate-pipeline.ts';
-import type { JournaledTask, Liveness, PipelineLine } from '../state/pipeline-journal.ts';
-import { applyLine, foldLines, isFinished, isSettled, type RunState, startState } from '../state/run-state.ts';
+import {
+  applyLine,
+  foldLines,
+  isFinished,
+  isSettled,
+  type JournaledTask,
+  type Liveness,
+  type PipelineLine,
+  type RunState,
+  startState,
+} from '../state/run-state.ts';
 
 /** The beginning of a run. */
 export interface Beginning {

@@ -1,9 +1,8 @@
 import { isoInstant, MS_PER_SECOND } from '@edrlake/core';
-import type { WebhookSpec } from '../definition/define-pipeline.ts';
-import type { WorkflowServices } from '../definition/task-registry.ts';
-import type { HookName, RunOutcome } from '../state/pipeline-journal.ts';
-import type { PipelineRunView } from '../state/run-view.ts';
-import { timedAttempt } from './timed-attempt.ts';
+import type { Pipeline, WebhookSpec, WorkflowServices } from '../definition/define-pipeline.ts';
+import type { HookName, RunOutcome } from '../state/run-state.ts';
+import { type PipelineRunView, viewRun } from '../state/run-view.ts';
+import { type RunInProgress, timedAttempt } from './execute-task.ts';
 
 /** Sends a JSON text by HTTP POST and resolves to the status; throws where no answer came. Aborted by the signal. */
 export type PostJson = (
@@ -14,7 +13,7 @@ export type PostJson = (
 ) => Promise<number>;
 
 /** The delivery of a webhook. */
-export interface HookResult {
+interface HookResult {
   readonly delivered: boolean;
   readonly tries: number;
   /** Of the last attempt; null without an answer. */
@@ -26,8 +25,28 @@ const DEFAULT_TRIES = 3;
 const FIRST_DELAY_MS = MS_PER_SECOND;
 const MAX_DELAY_MS = 30 * MS_PER_SECOND;
 
+/**
+ * Calls the webhook of the outcome. It comes before the last line of the run, so that a crash in between delivers
+ * twice, not never.
+ */
+export async function callHook<Provided>(
+  { hooks }: Pipeline,
+  run: RunInProgress<Provided>,
+  outcome: RunOutcome,
+  post: PostJson | null,
+): Promise<void> {
+  const hook = hookFor(outcome);
+  const webhook = hook === null ? undefined : hooks?.[hook];
+  if (hook === null || webhook === undefined || post === null || run.state.reported === hook) return;
+  const { pipeline, runId } = run.identity;
+  const body = hookBody(viewRun(runId, run.state, true), outcome);
+  const { delivered, tries, status } = await sendHook(webhook, body, post, run.services);
+  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries });
+  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, tries, status });
+}
+
 /** The hook for an outcome; null for an interrupted run, which was stopped on purpose. */
-export function hookFor(outcome: RunOutcome): HookName | null {
+function hookFor(outcome: RunOutcome): HookName | null {
   if (outcome === 'done') return 'onSuccess';
   if (outcome === 'mismatch') return 'onMismatch';
   if (outcome === 'rejected') return 'onRejects';
@@ -38,7 +57,7 @@ export function hookFor(outcome: RunOutcome): HookName | null {
  * The JSON of a webhook: which run ended and how, times in ISO 8601 UTC. Contains no params and no results of tasks,
  * which belong to the user, and of errors only what the journal stores.
  */
-export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
+function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
   return JSON.stringify({
     pipeline: report.pipeline,
     runId: report.runId,
@@ -63,7 +82,7 @@ export function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
  * error. Never throws: an undelivered webhook does not change the outcome of the run. Ends early, undelivered, when the
  * signal is aborted.
  */
-export async function sendHook(
+async function sendHook(
   { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, tries = DEFAULT_TRIES }: WebhookSpec,
   body: string,
   post: PostJson,

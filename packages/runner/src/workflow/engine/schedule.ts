@@ -1,8 +1,6 @@
 import { MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type RunEvent, toEdrlakeError } from '@edrlake/core';
-import { type CronTimes, cronTimes } from '../definition/cron-times.ts';
-import type { Pipeline } from '../definition/define-pipeline.ts';
-import { invalid } from '../definition/pipeline-shape.ts';
-import type { WorkflowServices } from '../definition/task-registry.ts';
+import type { Pipeline, WorkflowServices } from '../definition/define-pipeline.ts';
+import { type CronTimes, cronTimes, invalid } from '../definition/pipeline-shape.ts';
 
 /** The functions that the scheduler calls. */
 export interface ScheduleOptions {

@@ -1,8 +1,16 @@
 import { sum } from '@edrlake/core';
+import { isPlainObject, type PlainData } from '../definition/define-pipeline.ts';
 import type { ParamValue } from '../definition/params.ts';
-import { isPlainObject, type PlainData } from '../definition/plain-data.ts';
-import type { ErrorSummary, RunOutcome, TaskOutcome } from './pipeline-journal.ts';
-import { isFinished, outcomeOf, type RunState, type TaskState, type UnitState } from './run-state.ts';
+import {
+  type ErrorSummary,
+  isFinished,
+  outcomeOf,
+  type RunOutcome,
+  type RunState,
+  type TaskOutcome,
+  type TaskState,
+  type UnitState,
+} from './run-state.ts';
 
 /**
  * The status of a task or partition: its outcome, or its progress without one. `died`: its process ended in the middle
@@ -108,7 +116,7 @@ export function viewRun(
       sum(state.legs, (leg) => leg.lastAtMs - leg.startedAtMs) + sum([...lost.values()], ({ activeMs }) => activeMs),
     requests: sum(tasks, (task) => task.requests),
     rows: sum(tasks, (task) => task.rows),
-    error: tasks.find(({ error, state: standing }) => error !== null && !isGood(standing))?.error ?? null,
+    error: tasks.find(({ error, state: status }) => error !== null && !isGood(status))?.error ?? null,
     params: state.params,
     starts: state.legs.length,
     tasks,
@@ -125,7 +133,7 @@ function viewTask(state: TaskState, alive: boolean, lost: LostWork): TaskView {
     name: task.name,
     uses: task.uses,
     needs: task.needs,
-    state: outcomeOf(state) ?? standingOf(units, alive),
+    state: outcomeOf(state) ?? statusOf(units, alive),
     tries: sum(units, (unit) => unit.tries),
     startedAtMs: started.length === 0 ? null : started.reduce((least, atMs) => Math.min(least, atMs)),
     durationMs: sum(units, (unit) => unit.activeMs) + lost.activeMs,
@@ -148,7 +156,7 @@ export function outputOf({ whole, parts }: TaskState): PlainData {
 function viewPart(unit: UnitState, alive: boolean): PartView {
   return {
     partition: unit.partition ?? '',
-    state: unit.outcome ?? standingOf([unit], alive),
+    state: unit.outcome ?? statusOf([unit], alive),
     tries: unit.tries,
     durationMs: unit.activeMs,
     requests: numberIn(unit.output, 'requests'),
@@ -157,7 +165,7 @@ function viewPart(unit: UnitState, alive: boolean): PartView {
   };
 }
 
-function standingOf(units: readonly UnitState[], alive: boolean): UnitStatus {
+function statusOf(units: readonly UnitState[], alive: boolean): UnitStatus {
   const open = units.filter(({ outcome }) => outcome === null);
   if (open.some(({ runningSinceMs }) => runningSinceMs !== null)) return alive ? 'running' : 'died';
   if (open.every(({ tries }) => tries === 0))
@@ -165,8 +173,8 @@ function standingOf(units: readonly UnitState[], alive: boolean): UnitStatus {
   return alive ? 'waiting' : 'died';
 }
 
-function isGood(standing: UnitStatus | null): boolean {
-  return standing === 'done' || standing === 'mismatch' || standing === 'rejected';
+function isGood(status: UnitStatus | null): boolean {
+  return status === 'done' || status === 'mismatch' || status === 'rejected';
 }
 
 function numberIn(output: PlainData, key: string): number {
