@@ -12,7 +12,10 @@ export class LakeChecker {
   private readonly world: World;
   private readonly history: History;
   private readonly reader: RowReader;
+  /** The lake at the last look. */
   private seen: ReadonlyMap<string, StoredEvent> = new Map();
+  /** The same without a commit that a power cut may take back, because its process was killed before it synced it. */
+  private durable: ReadonlyMap<string, StoredEvent> = new Map();
   /** Days that had events at the look before the last one. */
   knownDays: ReadonlySet<string> = new Set();
   private nextEntry = 1;
@@ -28,8 +31,12 @@ export class LakeChecker {
     this.beganAtMs = world.gateway.nowMs();
   }
 
-  /** Checks what must be true at any moment, after any kill. @throws {PromiseBroken} */
-  async checkAlways(): Promise<StoredLake> {
+  /**
+   * Checks what must be true at any moment, after any kill.
+   * @param ended the commands that ended since the last look
+   * @throws {PromiseBroken}
+   */
+  async checkAlways(ended: readonly Ended[] = []): Promise<StoredLake> {
     const lake = await readVersion(this.reader, this.world.lake);
     this.tally.looks += 1;
     this.tally.rows += lake.events.length;
@@ -45,6 +52,10 @@ export class LakeChecker {
     this.checkProofs(stored, lake);
     this.knownDays = new Set([...this.seen.values()].map(({ day }) => day));
     this.seen = stored;
+    const newest = `${this.world.lake}/${entryPath(lake.version)}`;
+    const wasKilled = ended.some(({ exitCode }) => exitCode === null);
+    if (wasKilled && this.world.disk.isPending(newest)) this.nextEntry = lake.version;
+    else this.durable = stored;
     return lake;
   }
 
@@ -130,7 +141,7 @@ export class LakeChecker {
   }
 
   private checkNothingLost(stored: ReadonlyMap<string, StoredEvent>): void {
-    for (const [id, before] of this.seen) {
+    for (const [id, before] of this.durable) {
       const now = stored.get(id);
       if (now === undefined) throw new PromiseBroken('newest', `${id} was in the lake and is gone`);
       if (now.processedMs < before.processedMs)
@@ -142,7 +153,7 @@ export class LakeChecker {
     const entries = entriesFrom(this.world.lake, this.nextEntry);
     for (const { version, runId, proofs } of entries) {
       const journal = this.world.disk.madeAtMs(`${this.world.lake}/_runs/${runId}.jsonl`);
-      const committed = this.world.disk.madeAtMs(`${this.world.lake}/_log/${String(version).padStart(20, '0')}.json`);
+      const committed = this.world.disk.madeAtMs(`${this.world.lake}/${entryPath(version)}`);
       for (const proof of proofs) {
         this.tally.proofs += 1;
         if (proof.verdict !== 'proven') continue;
@@ -204,4 +215,9 @@ function differenceOf(version: StoredLake, pattern: StoredLake): string | null {
     if (JSON.stringify([...days].sort()) !== JSON.stringify([...(other ?? [])].sort())) return `rows of ${table}`;
   }
   return version.rejects === pattern.rejects ? null : `${version.rejects} and ${pattern.rejects} rejects`;
+}
+
+/** `_log/00000000000000000007.json` */
+function entryPath(version: number): string {
+  return `_log/${String(version).padStart(20, '0')}.json`;
 }

@@ -246,7 +246,7 @@ class Life {
   private async check(ended: readonly Ended[]): Promise<void> {
     const { world, checker, faults } = this;
     const { powerCuts, errors } = faults.tally;
-    const lake = await checker.checkAlways();
+    const lake = await checker.checkAlways(ended);
     const limits = powerCuts === 0 && errors === 0 && !this.clockWasSet;
     checkCommands(world, checker, ended, lake, { limits });
     const last = ended.toSorted((a, b) => a.endedAtMs - b.endedAtMs).at(-1);

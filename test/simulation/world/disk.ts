@@ -136,6 +136,12 @@ export class Disk {
     return this.withTimes(real.fstatSync(fd));
   }
 
+  /** Whether a power cut now could take back the name. */
+  isPending(path: string): boolean {
+    const name = path.slice(this.root.length);
+    return this.changes.some(({ what }) => what === `link ${name}` || what === `rename ${name}`);
+  }
+
   /** Makes everything written so far durable, as some seconds without a crash do. */
   flush(): void {
     for (const name of real.readdirSync(this.shadow)) real.rmSync(join(this.shadow, name));

@@ -117,6 +117,8 @@ async function recoverOne(store: Store, log: CommitLog, manifest: Manifest): Pro
   const state: LakeState = await log.refresh();
   const entry = await readEntry(store, version);
   if (entry?.commitId === commitId) {
+    // Its process may have died before it synced the name. Without it, the files that it replaced are still the lake.
+    await store.syncNames(FOLDERS.log);
     await finalizeCommit({ store, onStep: ignoreSteps }, entry);
     return;
   }

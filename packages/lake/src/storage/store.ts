@@ -59,6 +59,8 @@ export interface Store {
   walk(path: string): Promise<string[]>;
   /** What is at each path, in the same order; null where nothing is. */
   look(paths: readonly string[]): Promise<(StoredThing | null)[]>;
+  /** Makes the names in a folder durable that another process, which may have died before it could, gave. */
+  syncNames(folder: string): Promise<void>;
   /**
    * Removes a file or a folder with everything in it; does nothing when it is missing.
    * @throws {EdrlakeError} `LAKE_UNWRITABLE`
@@ -111,6 +113,7 @@ export function localStore(directory: string): Store {
     walk: (path) => walkFiles(directory, path),
     look: (paths) => inGroups(paths, (path) => lookAt(join(directory, path))),
     move: (moves, ifGone) => moveFiles(directory, moves, ifGone),
+    syncNames: (folder) => syncDirectory(at(folder)),
     remove: (path) =>
       rm(at(path), { recursive: true, force: true }).catch((thrown) => {
         throw unwritable(path, thrown);
