@@ -136,7 +136,8 @@ async function* pagesIn(
   const read = recordReader(pager.asDelivered, options.parse ?? JSON.parse);
   for await (const window of fetched) {
     incomplete.push(...shortcomingsOf(window));
-    if ('pages' in window) yield* pagesOf(window, source.idFields, read);
+    const came = window.verdict === 'failed' ? window.partial : window;
+    if (came !== null) yield* pagesOf(came, source.idFields, read);
     await pager.removeWindow(spoolDirectory, window.window.id);
   }
   if (incomplete.length > 0) throw incompleteError(incomplete);

@@ -96,28 +96,63 @@ test.each(['AUTH_REJECTED', 'ACCESS_DENIED'] as const)('%s ends everything', asy
 });
 
 test.each(['FILTER_REJECTED', 'QUERY_TOO_LONG'] as const)(
-  '%s ends everything before a window has come, and fails its window after that',
+  '%s ends everything where it is the answer to every page, and fails its window where others are answered',
   async (code) => {
-    failPageOf(0, new EdrlakeError(code, 'no'));
     const consume = async () => {
       const verdicts: string[] = [];
       for await (const { verdict } of fetchWindows(source, windows, { ...options, concurrency: 1 }))
         verdicts.push(verdict);
       return verdicts;
     };
-    await expect(consume()).rejects.toMatchObject({ code });
-    failPageOf(3, new EdrlakeError(code, 'no'));
-    source.page = laterOnly(source.page);
+    failPageOf(0, new EdrlakeError(code, 'no'));
     expect((await consume()).sort()).toEqual([...Array(windows.length - 1).fill('complete'), 'failed']);
+    source.page = async () => {
+      throw new EdrlakeError(code, 'no');
+    };
+    await expect(consume()).rejects.toMatchObject({ code });
   },
 );
 
-/** Leaves the first window alone, which an earlier fault would fail. */
-function laterOnly(page: MemorySource['page']): MemorySource['page'] {
-  const { startMs } = windows[0]!.window.range;
-  const whole = memorySource(source.events, { pageSize: 10, maxResultWindow: 40 });
-  return (query, ...rest) => (query.range.startMs === startMs ? whole : { page }).page(query, ...rest);
-}
+test('a window of one page that alone is refused fails, because a page of another range is answered', async () => {
+  const small = memorySource(source.events.slice(0, 5), { pageSize: 10, maxResultWindow: 40 });
+  const { page } = small;
+  const refuse = (isEverything: boolean) => {
+    small.page = async (query, ...rest) => {
+      const isOther = query.range.endMs - query.range.startMs === 1;
+      if (isOther && !isEverything) return page(query, ...rest);
+      throw new EdrlakeError('FILTER_REJECTED', 'no');
+    };
+  };
+  const { windows: only } = await planWindows(small, { axis: 'event', range: RANGE, scope: NO_FILTER }, options);
+  const consume = async () => {
+    const verdicts: string[] = [];
+    for await (const { verdict } of fetchWindows(small, only, options)) verdicts.push(verdict);
+    return verdicts;
+  };
+  refuse(false);
+  expect(await consume()).toEqual(['failed']);
+  refuse(true);
+  await expect(consume()).rejects.toMatchObject({ code: 'FILTER_REJECTED' });
+});
+
+test('a failed window has all pages but those that failed, and three that fail in a row end the asking', async () => {
+  failPageOf(2, new EdrlakeError('SERVER_ERROR', 'answered 500 after every retry'));
+  const results: (FetchedWindow | FailedWindow)[] = [];
+  for await (const result of fetchWindows(source, windows, { ...options, concurrency: 1 })) results.push(result);
+  const failed = results.find((result) => result.verdict === 'failed');
+  const numbers = failed?.verdict === 'failed' && failed.partial?.pages.map(({ pageNumber }) => pageNumber);
+  expect(numbers).toEqual([0, 2, 3]);
+  source.calls.page = 0;
+  const { page } = source;
+  source.page = async (...asked) => {
+    await page(...asked).catch(() => undefined);
+    throw new EdrlakeError('SERVER_ERROR', 'answered 500 after every retry');
+  };
+  const down: (FetchedWindow | FailedWindow)[] = [];
+  for await (const result of fetchWindows(source, windows, { ...options, concurrency: 1 })) down.push(result);
+  expect(down.every((result) => result.verdict === 'failed' && result.partial === null)).toBe(true);
+  expect(source.calls.page).toBe(windows.length + 2);
+});
 
 test('complete windows before a fatal error are yielded before it is thrown', async () => {
   const last = windows.length - 1;

@@ -20,16 +20,20 @@ it('reports the count of the plan and the one when it was fetched where they dif
 });
 
 describe('a backfill that meets failures', () => {
-  it('commits complete windows, reports the failed one, and the next run requests only the missing pages', async () => {
+  it('commits all pages but the one that never comes, reports its window, and the next run requests only that page', async () => {
     await onStage(EVENTS, async ({ simulator, backfill, lake, pagesServed }) => {
       // Every attempt of one page fails; no other page does.
       simulator.faults.push({ kind: 'status', status: 500, match: { endpoint: 'events', page: 9 }, times: 50 });
       const first = await backfill(DAY);
       expect(first.outcome).toBe('partly');
       expect(first.windows.failed).toMatchObject([{ code: 'SERVER_ERROR' }]);
-      expect(first.events.new).toBeGreaterThan(0);
-      const [coverage] = await lake.coverage();
-      expect(coverage?.verdict).toBe('partial');
+      // The last page of a window is not full.
+      expect(12_000 - first.events.new).toBeGreaterThan(900);
+      expect(12_000 - first.events.new).toBeLessThanOrEqual(1_000);
+      expect((await lake.coverage())[0]).toMatchObject({ verdict: 'partial', inLake: first.events.new });
+      const still = await backfill(DAY);
+      expect(still).toMatchObject({ outcome: 'partly', resumed: true, events: { new: 0 } });
+      expect(still.windows.failed[0]?.fetched).toBeGreaterThan(1_000);
 
       simulator.faults.clear();
       const pagesBefore = pagesServed();
@@ -40,9 +44,9 @@ describe('a backfill that meets failures', () => {
       expect(await readdir(join(lake.directory, '_spool'))).not.toContain(second.runId);
       expect(await readRun(join(lake.directory, '_runs'), second.runId, { isOwnerAlive: () => true })).toMatchObject({
         state: 'done',
-        starts: 2,
+        starts: 3,
         rows: 12_000,
-        requests: first.requestsMade + second.requestsMade,
+        requests: first.requestsMade + still.requestsMade + second.requestsMade,
       });
       expect(await rowsOf(lake, 'select count(*), count(distinct event_id) from events')).toEqual([['12000', '12000']]);
     });

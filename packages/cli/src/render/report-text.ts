@@ -29,7 +29,7 @@ export function reportText(report: ExportReport, width: number): string {
     parts.push('', 'Windows whose events are not what the API counted:', tableText(columns, rows, width));
     parts.push(...moreLine(mismatched.length));
   }
-  parts.push(...whyTable('Windows that failed:', failed, width));
+  parts.push(...whyTable('Windows that failed:', failed, width), ...partialLines(failed, width));
   parts.push(...whyTable('Counted as empty, and not confirmed by an empty page:', unverified, width));
   if (report.unknownFields.length > 0) {
     const rows = report.unknownFields
@@ -60,6 +60,16 @@ function whyTable(title: string, windows: ExportReport['windows']['failed'], wid
       : wrapWords(oneLine(why), width - 2).map((line) => truncate(`  ${line}`, width))),
   ]);
   return ['', title, ...(fits ? [table] : lines), ...moreLine(windows.length)];
+}
+
+/** What came of windows that failed. */
+export function partialLines(failed: ExportReport['windows']['failed'], width: number): string[] {
+  const fetched = failed.reduce((sum, window) => sum + (window.fetched ?? 0), 0);
+  if (fetched === 0) return [];
+  return wrapWords(
+    `${countText(fetched)} of their events came and are in the lake, unproven until the rest is.`,
+    width,
+  );
 }
 
 function headline(report: ExportReport): string {

@@ -13,7 +13,7 @@ import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf 
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { lostFileLines } from './lost-files-text.ts';
-import { ignoredRangeLines, reportDocument } from './report-text.ts';
+import { ignoredRangeLines, partialLines, reportDocument } from './report-text.ts';
 
 /** Days whose events a sync has added to or changed. */
 export interface ChangedDays {
@@ -128,7 +128,13 @@ function nextLines(report: SyncReport, width: number): string[] {
   if (bad.outcome === 'partly') {
     const [first] = [...bad.windows.failed, ...(bad.windows.unverified ?? [])];
     const why = first === undefined ? [] : wrapWords(`First failure: ${first.message} [${first.code}]`, width);
-    return [...why, 'Next: edrlake sync', '      (goes on from the watermark and fetches only what is missing)'];
+    const came = partialLines(bad.windows.failed, width);
+    return [
+      ...why,
+      ...came,
+      'Next: edrlake sync',
+      '      (goes on from the watermark and fetches only what is missing)',
+    ];
   }
   const ignored = ignoredRangeLines(bad.windows.mismatched);
   if (ignored !== null) return ignored;

@@ -25,6 +25,8 @@ export interface WindowFetching {
   readonly emit: Emit;
   readonly onPage: (page: SpooledPage) => Promise<void>;
   readonly onPageSize: (pageSize: number) => Promise<void>;
+  /** Pages of any window that finally failed since the last one that came. */
+  readonly failedPages: { inARow: number };
   readonly resume: ReadonlyMap<string, readonly SpooledPage[]>;
   readonly maxRefetches: number;
   readonly histogram: boolean;
@@ -40,6 +42,8 @@ export interface WindowTry {
   readonly way: Pagination;
   /** Whether pages that an earlier run fetched with the same pagination are used. */
   readonly reuse: boolean;
+  /** Receives each page that is on disk, also where another page fails later. */
+  readonly came: PageWithIds[];
 }
 
 /**
@@ -70,12 +74,25 @@ export function isFatal({ code }: EdrlakeError): boolean {
   return FATAL_CODES.has(code);
 }
 
+/**
+ * Where one page fails the others are still requested, until this number of pages has failed in a row: an outage costs
+ * the first window three pages, and each later one a page.
+ */
+const MAX_FAILED_IN_A_ROW = 3;
+
+/** Whether further pages of the walk would meet the error as well, or have to be requested in another way. */
+function endsWalk(error: EdrlakeError, { window }: WindowTry): boolean {
+  if (isFatal(error) || error.disposition === 'split' || error.code === 'PAGE_SIZE_REFUSED') return true;
+  return error.code === 'QUERY_TOO_LONG' && window.cuts.length > 0;
+}
+
 /** Pages that may follow those that the count needs: an empty one, and some that are not full. */
 const PAGES_BEYOND_COUNT = 3;
 
 /**
- * All pages of one attempt. Settles only when no request is in flight; after a failure no further request begins.
- * @throws {EdrlakeError} when a page finally fails; the pages fetched by then are spooled
+ * All pages of one attempt. Settles only when no request is in flight. Where a page finally fails, the others are still
+ * fetched as far as they can be; by cursor, those before it.
+ * @throws {EdrlakeError} when a page finally fails; the pages that came are spooled, and in `request.came`
  */
 export function fetchPages(
   fetching: WindowFetching,
@@ -102,23 +119,40 @@ async function fetchByNumber(
   const reusable = reusablePages(fetching, request).filter(({ nextCursor }) => nextCursor === undefined);
   const pages: PageWithIds[] = [];
   const failures: { pageNumber: number; error: EdrlakeError }[] = [];
-  const fetchPage = (key: PageKey, pageNumber = key.pageNumber, by = way): Promise<PageWithIds | null> =>
+  const isHopeless = () =>
+    failures.some(({ error }) => endsWalk(error, request)) ||
+    (failures.length > 0 && fetching.failedPages.inARow >= MAX_FAILED_IN_A_ROW);
+  const fail = (pageNumber: number, thrown: unknown) => {
+    fetching.failedPages.inARow++;
+    failures.push({ pageNumber, error: toEdrlakeError(thrown) });
+  };
+  const askPage = async (key: PageKey, pageNumber: number, by: Pagination): Promise<PageWithIds> => {
+    const ask = () => source.page(window, pageNumber, (body) => spool.writePage(key, body), signal, by);
+    const { page, ids } = (await confirmBroken(async () => ({ value: await ask() }))).value;
+    return { page: { ...page, way: by }, ids };
+  };
+  /** null where it is not requested, or has failed, which is noted before the next page has its turn. */
+  const fetchPage = (pageNumber: number): Promise<PageWithIds | null> =>
     inTurn(async () => {
       signal.throwIfAborted();
-      if (failures.length > 0) return null;
-      const ask = () => source.page(window, pageNumber, (body) => spool.writePage(key, body), signal, by);
-      const { page, ids } = (await confirmBroken(async () => ({ value: await ask() }))).value;
-      return { page: { ...page, way: by }, ids };
+      if (isHopeless()) return null;
+      try {
+        return await askPage(keyOf(pageNumber), pageNumber, way);
+      } catch (thrown) {
+        fail(pageNumber, thrown);
+        return null;
+      }
     });
   const fetchOne = async (pageNumber: number): Promise<void> => {
     try {
       const reused = await reusedPage(spool, reusable, pageNumber);
-      const fetched = reused ?? (await fetchPage(keyOf(pageNumber)));
+      const fetched = reused ?? (await fetchPage(pageNumber));
       if (fetched === null) return;
       pages[pageNumber] = fetched;
-      await takePage(fetching, fetched, reused !== null, onBytes);
+      if (reused === null) fetching.failedPages.inARow = 0;
+      await takePage(fetching, request, fetched, reused !== null, onBytes);
     } catch (thrown) {
-      failures.push({ pageNumber, error: toEdrlakeError(thrown) });
+      fail(pageNumber, thrown);
     }
   };
   const pageCount = Math.max(1, pagesOf(count, way.pageSize));
@@ -134,7 +168,8 @@ async function fetchByNumber(
   if (failures.every(({ pageNumber, error }) => pageNumber >= pageCount && !isFatal(error))) failures.pop();
   if (failures.length === 0 && isFull() && !mayGoOn(pages.length)) {
     const other = { pageSize: way.pageSize, reversed: !way.reversed };
-    const found = await fetchPage(keyOf(pages.length), 0, other).catch((thrown: unknown) => {
+    const found = await inTurn(() => askPage(keyOf(pages.length), 0, other)).catch((thrown: unknown) => {
+      signal.throwIfAborted();
       if (isFatal(toEdrlakeError(thrown))) throw thrown;
       return null;
     });
@@ -142,13 +177,14 @@ async function fetchByNumber(
     const seen = seenFromOtherEnd(pages, found);
     if (seen === 'more') {
       pages.push(found);
-      await takePage(fetching, found, false, onBytes);
+      await takePage(fetching, request, found, false, onBytes);
     } else await spool.removePage(found.page);
     return { type: 'pages', pages, atEnd: seen === 'the end' };
   }
   // After a full last page more may follow.
   if (failures.length === 0) return { type: 'pages', pages, atEnd: !isFull(), isCutShort };
-  const worst = failures.find(({ error }) => error.disposition !== 'split');
+  const meant = failures.filter(({ error }) => error.disposition !== 'split');
+  const worst = meant.find(({ error }) => endsWalk(error, request)) ?? meant[0];
   if (worst !== undefined) throw worst.error;
   const refused = failures.reduce((first, failure) => (failure.pageNumber < first.pageNumber ? failure : first));
   return { type: 'refused', ...refused };
@@ -200,7 +236,7 @@ async function walkCursors(
       return { type: 'pages', pages, atEnd: false };
     }
     pages.push(stepped);
-    await takePage(fetching, stepped, reused !== null, onBytes);
+    await takePage(fetching, request, stepped, reused !== null, onBytes);
     const { recordCount, nextCursor = null }: SpooledPage = stepped.page;
     records += recordCount;
     largestPage = Math.max(largestPage, recordCount);
@@ -241,13 +277,16 @@ async function step(
 
 async function takePage(
   { emit, onPage }: WindowFetching,
-  { page }: PageWithIds,
+  { came }: WindowTry,
+  fetched: PageWithIds,
   reused: boolean,
   onBytes: (bodyBytes: number) => void,
 ): Promise<void> {
+  const { page } = fetched;
   const { windowId, pageNumber, recordCount: records, bodyBytes } = page;
   onBytes(bodyBytes);
   if (!reused) await onPage(page);
+  came.push(fetched);
   emit({ type: 'page', windowId, pageNumber, records, bodyBytes, reused });
 }
 

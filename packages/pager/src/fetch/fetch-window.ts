@@ -4,6 +4,7 @@ import {
   type FetchedWindow,
   type Pagination,
   type PlannedWindow,
+  toEdrlakeError,
   type Window,
   type WindowFilter,
   windowOf,
@@ -11,7 +12,7 @@ import {
 import { type CountClient, createCountClient } from '../plan/count-client.ts';
 import { reachOf, type WindowSizes, windowSizes } from '../plan/page-math.ts';
 import { planRequestBound, type SplitQuery, splitQuery, throwIfNothingElse } from '../plan/plan-windows.ts';
-import { type FetchedPages, fetchPages, type WindowFetching, type WindowTry } from './fetch-pages.ts';
+import { type FetchedPages, fetchPages, isFatal, type WindowFetching, type WindowTry } from './fetch-pages.ts';
 import { addsUp, pageStats, pagesWorthKeeping } from './page-stats.ts';
 import {
   alternativePagination,
@@ -22,11 +23,14 @@ import {
   shortPageSize,
   sizeAfterRefusal,
 } from './pagination.ts';
+import type { PageWithIds } from './spool.ts';
 
 /** A window that could not be fetched. Its spooled pages stay, so that a later run can continue from there. */
 export interface FailedWindow extends PlannedWindow {
   readonly verdict: 'failed';
   readonly error: EdrlakeError;
+  /** The pages that came, which prove nothing; null for none. Their verdict is `incomplete`. */
+  readonly partial: FetchedWindow | null;
 }
 
 /** Distinguishes the two outcomes of a window. */
@@ -34,25 +38,53 @@ export function isFailedWindow(window: FetchedWindow | FailedWindow): window is 
   return window.verdict === 'failed';
 }
 
-/** The complete window, or the smaller windows that replace it. */
+/** The complete window, the smaller windows that replace it, or why it failed. */
 export type WindowOutcome =
   | { readonly type: 'fetched'; readonly fetched: FetchedWindow }
-  | { readonly type: 'split'; readonly into: SplitQuery };
+  | { readonly type: 'split'; readonly into: SplitQuery }
+  | ({ readonly type: 'failed' } & Pick<FailedWindow, 'error' | 'partial'>);
 
 /** The result of a complete attempt. */
-type Verdict = { readonly verdict: FetchedWindow['verdict']; readonly duplicates: number };
+type Verdict = { readonly verdict: 'complete' | 'mismatch'; readonly duplicates: number };
 
 /**
  * Fetches all pages of one window until they add up: a first attempt, and where records and count differ a recount and
  * up to `maxRefetches` further attempts. The result of the first attempt decides the pagination of the next: smaller
  * pages, where the API seems to give those, or pages with other boundaries, where records came twice. A window that
- * outgrew what paging reaches, or that the source refuses to page through, is planned again instead.
- * @throws {EdrlakeError} when a page or a count finally fails; the pages fetched by then are spooled, and no request is
- * in flight.
+ * outgrew what paging reaches, or that the source refuses to page through, is planned again instead. Where a page or a
+ * count finally fails, the window has failed, with the pages that came. No request is in flight then.
+ * @throws {EdrlakeError} what every other window would meet as well, or the reason of an abort
  */
 export async function fetchWindow(
   fetching: WindowFetching,
   planned: PlannedWindow,
+  onBytes: (bodyBytes: number) => void,
+): Promise<WindowOutcome> {
+  const tries: PageWithIds[][] = [];
+  try {
+    return await fetchWhole(fetching, planned, tries, onBytes);
+  } catch (thrown) {
+    const error = toEdrlakeError(thrown);
+    if (isFatal(error) || fetching.signal.aborted) throw error;
+    const pages = pagesWorthKeeping(tries);
+    const { window, count } = planned;
+    const found = { pages: pages.map(({ page }) => page), ...pageStats(pages) };
+    return {
+      type: 'failed',
+      error,
+      partial: pages.length === 0 ? null : { window, count, ...found, verdict: 'incomplete' },
+    };
+  }
+}
+
+/**
+ * @param tries receives the pages of each attempt
+ * @throws {EdrlakeError} when a page or a count finally fails
+ */
+async function fetchWhole(
+  fetching: WindowFetching,
+  planned: PlannedWindow,
+  tries: PageWithIds[][],
   onBytes: (bodyBytes: number) => void,
 ): Promise<WindowOutcome> {
   const { source } = fetching;
@@ -68,15 +100,20 @@ export async function fetchWindow(
     // Smaller pages of an earlier run may replace the first pages, but not those of an attempt that has to confirm
     // another one.
     const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !samePagination(walk.way, way)));
-    const walked = await walkOnce(fetching, { window, count, attempt, way, reuse }, onBytes);
+    const came: PageWithIds[] = [];
+    tries.push(came);
+    const walked = await walkOnce(fetching, { window, count, attempt, way, reuse, came }, onBytes);
     if (walked === 'too-long') return splitValues(fetching, planned, count);
     if (walked === 'size-refused') {
+      // The next pages have the same files.
+      tries.pop();
       way = defaultPagination(source);
       continue;
     }
     if (walked.type === 'refused') {
       // Another window has found that pages must be smaller, so it already asks for less than was just refused.
       if (!way.reversed && source.pageSize < way.pageSize) {
+        tries.pop();
         way = defaultPagination(source);
         continue;
       }

@@ -16,15 +16,18 @@ import { setMaxListeners } from 'node:events';
 import {
   EdrlakeError,
   type Emit,
-  type ErrorCode,
   type EventSource,
   type FetchedWindow,
   type PlannedWindow,
   type RecordShape,
   type SpooledPage,
   toEdrlakeError,
+  type Window,
 } from '@edrlake/core';
 import pLimit from 'p-limit';
+import { isAboutQuestion } from '../plan/plan-windows.ts';
+import { fieldTable } from '../scan/field-table.ts';
+import { scanPage } from '../scan/page-scanner.ts';
 import { isFatal, type WindowFetching } from './fetch-pages.ts';
 import { type FailedWindow, fetchWindow } from './fetch-window.ts';
 import { openSpool, type Spool } from './spool.ts';
@@ -62,17 +65,6 @@ export interface FetchOptions {
 }
 
 /**
- * Errors of the query itself, including its filters: fatal until a window was fetched, and then of one window, because
- * the others are answered.
- */
-const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'FILTER_REJECTED',
-  'SORT_REJECTED',
-  'QUERY_TOO_LONG',
-  'PAGE_SIZE_REFUSED',
-]);
-
-/**
  * Windows refused in a row before the rest is not requested: such a refusal is meant, and the server may count them.
  */
 const MAX_REFUSED_IN_A_ROW = 5;
@@ -96,15 +88,16 @@ interface Job {
  * yielded once, complete or failed, except that one that outgrew the result window is replaced by smaller ones that
  * tile it. Of a window planned without events the first page is requested: the window is complete where that page is
  * empty, otherwise it is fetched like any other whose count was wrong. Fetching continues while the consumer works, as
- * far ahead as `maxSpooledBytes` allows. A page or count that finally fails fails its window only. After several
- * windows in a row that the gateway refused, the rest is yielded as failed without a request.
+ * far ahead as `maxSpooledBytes` allows. A page or count that finally fails fails its window only, and the other pages
+ * of that window come with it as `partial`. After several windows in a row that the gateway refused, the rest is
+ * yielded as failed without a request.
  *
  * After the end, an error, or the consumer's `break` no request is in flight. A crash leaves whole pages in the spool;
  * the caller names those for which `onPage` was awaited in `resume`.
  * @throws {EdrlakeError} the errors that every other window would have: `AUTH_REJECTED`, `ACCESS_DENIED`,
- * `LAKE_UNWRITABLE` (also for what `onPage` throws), an abort, or before any window was fetched `FILTER_REJECTED` and
- * `QUERY_TOO_LONG`. Windows that are done by then are yielded first, except after an abort and `LAKE_UNWRITABLE`: those
- * stay in the spool.
+ * `LAKE_UNWRITABLE` (also for what `onPage` throws), an abort, or a refused question (`FILTER_REJECTED`,
+ * `QUERY_TOO_LONG` …) where no page was answered, also none of another range. Windows that are done by then are yielded
+ * first, except after an abort and `LAKE_UNWRITABLE`: those stay in the spool.
  */
 export async function* fetchWindows(
   source: EventSource,
@@ -148,19 +141,19 @@ function fetchQueue(
   const records = { count: 0, bytes: 0 };
   let position = 0;
   let fatal: EdrlakeError | null = null;
-  let hasCome = false;
+  const answers = { hasCome: false };
   let refusedInARow = 0;
   /** Why nothing further is requested, although other windows might be answered. */
   let refusal: EdrlakeError | null = null;
 
   const heed = (done: FetchedWindow | FailedWindow) => {
-    if (!('error' in done)) {
-      if (done.pages.length === 0) return;
-      hasCome = true;
+    const cameOf = 'error' in done ? (done.partial?.pages ?? []) : done.pages;
+    if (cameOf.length > 0) {
+      answers.hasCome = true;
       refusedInARow = 0;
-      return;
     }
-    const isRefusal = done.error.code === 'REQUEST_REFUSED' || QUESTION_CODES.has(done.error.code);
+    if (!('error' in done) || cameOf.length > 0) return;
+    const isRefusal = done.error.code === 'REQUEST_REFUSED' || isAboutQuestion(done.error);
     refusedInARow = isRefusal ? refusedInARow + 1 : 0;
     if (refusedInARow >= MAX_REFUSED_IN_A_ROW) refusal ??= done.error;
   };
@@ -171,7 +164,7 @@ function fetchQueue(
     const message = `not asked for, because ${MAX_REFUSED_IN_A_ROW} windows in a row were refused: ${because.message}`;
     const { code, context, hint } = because;
     const error = new EdrlakeError(code, message, { context, ...(hint === null ? {} : { hint }) });
-    return { ...job.planned, verdict: 'failed', error };
+    return { ...job.planned, verdict: 'failed', error, partial: null };
   };
   const peek = (): Job | undefined => {
     const planned = windows[position];
@@ -182,7 +175,7 @@ function fetchQueue(
   const bytesAhead = () => {
     let bytes = 0;
     for (const begun of active.values()) bytes += begun.bytes;
-    for (const done of ready) bytes += 'bodyBytes' in done ? done.bodyBytes : 0;
+    for (const done of ready) bytes += 'bodyBytes' in done ? done.bodyBytes : (done.partial?.bodyBytes ?? 0);
     return bytes;
   };
   const mayBegin = (job: Job) => {
@@ -200,7 +193,7 @@ function fetchQueue(
       spooled += bodyBytes;
       begun.bytes = Math.max(begun.bytes, spooled);
     };
-    const task = fetchJob(fetching, job, () => hasCome, onBytes)
+    const task = fetchJob(fetching, job, answers, onBytes)
       .then(
         (outcome) => {
           ready.push(...outcome.done);
@@ -256,41 +249,73 @@ function fetchQueue(
   };
 }
 
-/** Fetches one window to its end. Throws only errors that end everything. */
+/** Fetches one window to its end. @throws {EdrlakeError} what ends everything */
 async function fetchJob(
   fetching: WindowFetching,
-  job: Job,
-  hasCome: () => boolean,
+  { planned, depth }: Job,
+  answers: { hasCome: boolean },
   onBytes: (bodyBytes: number) => void,
 ): Promise<{ done: (FetchedWindow | FailedWindow)[]; parts: Job[] }> {
-  const { planned, depth } = job;
-  try {
-    const outcome = await fetchWindow(fetching, planned, onBytes);
-    if (outcome.type === 'fetched') return { done: [outcome.fetched], parts: [] };
-    if (depth >= MAX_SPLIT_DEPTH) {
-      throw new EdrlakeError(
-        'RESULT_WINDOW_EXCEEDED',
-        `expected a window that fits after ${MAX_SPLIT_DEPTH} rounds of splitting, it has outgrown its plan again`,
-        { hint: 'The data is changing while it is fetched: end the range further in the past.' },
-      );
+  const outcome = await fetchWindow(fetching, planned, onBytes);
+  switch (outcome.type) {
+    case 'fetched':
+      return { done: [outcome.fetched], parts: [] };
+    case 'failed': {
+      const { error, partial } = outcome;
+      const mayBeAll = isAboutQuestion(error) && planned.window.cuts.length === 0 && partial === null;
+      if (mayBeAll && !answers.hasCome) answers.hasCome = await isAnsweredElsewhere(fetching, planned.window);
+      if (mayBeAll && !answers.hasCome) throw error;
+      return { done: [failedWindow(fetching, planned, error, partial)], parts: [] };
     }
-    const { windows, emptyWindows, uncounted } = outcome.into;
-    const done = uncounted.map(({ error, ...part }) => failedWindow(fetching, part, error));
-    const parts = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
-    return { done, parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
-  } catch (thrown) {
-    const error = toEdrlakeError(thrown);
-    const endsRun =
-      isFatal(error) || (QUESTION_CODES.has(error.code) && !hasCome() && planned.window.cuts.length === 0);
-    if (endsRun || fetching.signal.aborted) throw error;
-    return { done: [failedWindow(fetching, planned, error)], parts: [] };
+    case 'split': {
+      if (depth >= MAX_SPLIT_DEPTH) return { done: [failedWindow(fetching, planned, outgrown(), null)], parts: [] };
+      const { windows, emptyWindows, uncounted } = outcome.into;
+      const done = uncounted.map(({ error, ...part }) => failedWindow(fetching, part, error, null));
+      const parts = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
+      return { done, parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
+    }
   }
 }
 
-function failedWindow({ emit }: WindowFetching, planned: PlannedWindow, error: EdrlakeError): FailedWindow {
+function outgrown(): EdrlakeError {
+  return new EdrlakeError(
+    'RESULT_WINDOW_EXCEEDED',
+    `expected a window that fits after ${MAX_SPLIT_DEPTH} rounds of splitting, it has outgrown its plan again`,
+    { hint: 'The data is changing while it is fetched: end the range further in the past.' },
+  );
+}
+
+/**
+ * Whether a page of the first millisecond of a window is answered: then the question was refused for that window alone,
+ * and is no fault of the settings. Asked only where nothing has come yet. @throws {EdrlakeError} what ends everything
+ */
+async function isAnsweredElsewhere(fetching: WindowFetching, { range, ...query }: Window): Promise<boolean> {
+  const { source, signal, inTurn } = fetching;
+  const elsewhere = { ...query, range: { startMs: range.startMs, endMs: range.startMs + 1 } };
+  const known = fieldTable(null, source.idFields);
+  const read = (body: AsyncIterable<Uint8Array>) => scanPage(body, { known, write: async () => undefined });
+  try {
+    const { cursor } = source;
+    await inTurn<unknown>(() =>
+      cursor === null ? source.page(elsewhere, 0, read, signal) : cursor.page(elsewhere, null, read, signal),
+    );
+    return true;
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (isFatal(toEdrlakeError(thrown))) throw thrown;
+    return false;
+  }
+}
+
+function failedWindow(
+  { emit }: WindowFetching,
+  planned: PlannedWindow,
+  error: EdrlakeError,
+  partial: FetchedWindow | null,
+): FailedWindow {
   const { id: windowId, range } = planned.window;
   emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
-  return { ...planned, verdict: 'failed', error };
+  return { ...planned, verdict: 'failed', error, partial };
 }
 
 function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions): WindowFetching {
@@ -313,6 +338,7 @@ function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions):
     emit: options.emit,
     onPage: (page) => recorded('a fetched page', onPage?.(page)),
     onPageSize: (pageSize) => recorded('the size of pages', onPageSize?.(pageSize)),
+    failedPages: { inARow: 0 },
     resume: options.resume ?? new Map(),
     maxRefetches: options.maxRefetches ?? 2,
     histogram: options.histogram ?? true,

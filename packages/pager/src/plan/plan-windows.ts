@@ -95,7 +95,7 @@ export async function planWindows(
   options: PlanOptions,
 ): Promise<WindowPlan> {
   const sizes = windowSizes(source);
-  let maxRequests = options.maxPlanRequests ?? 1;
+  let maxRequests = options.maxPlanRequests ?? 2;
   const countClient = createCountClient(source, {
     signal: options.signal,
     histogram: options.histogram ?? true,
@@ -103,7 +103,7 @@ export async function planWindows(
   });
   const { axis, range, scope } = request;
   const query: EventQuery = { axis, range, cuts: [], scope };
-  const counted = options.counted ?? (await countClient.count(query));
+  const counted = options.counted ?? (await countWhole(countClient, query));
   maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);
   const { windows, emptyWindows, uncounted } = await splitQuery(countClient, query, counted, sizes);
   throwIfNothingElse({ windows, emptyWindows, uncounted });
@@ -148,6 +148,51 @@ export function brokenAnswer(thrown: unknown): EdrlakeError {
   return thrown;
 }
 
+/** Refusals of the query itself, including its filters. */
+const QUESTION_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'FILTER_REJECTED',
+  'SORT_REJECTED',
+  'QUERY_TOO_LONG',
+  'PAGE_SIZE_REFUSED',
+]);
+
+/**
+ * Whether the source refuses how it was asked. Where nothing else is answered either, every other request would be
+ * refused as well.
+ */
+export function isAboutQuestion({ code }: EdrlakeError): boolean {
+  return QUESTION_CODES.has(code);
+}
+
+/** The error of one refused count, where others are answered: it concerns its own range. */
+function refusedAlone(thrown: unknown): unknown {
+  if (!(thrown instanceof EdrlakeError) || !isAboutQuestion(thrown)) return thrown;
+  const { message, context, hint } = thrown;
+  return new EdrlakeError('REQUEST_REFUSED', `${message} Other counts are answered.`, {
+    cause: thrown,
+    context: { ...context, othersAnswered: true },
+    ...(hint !== null && { hint }),
+  });
+}
+
+/**
+ * The count of a whole range. Where the source refuses it, the count of its first millisecond shows whether it would
+ * refuse any.
+ */
+async function countWhole(countClient: CountClient, query: EventQuery): Promise<number> {
+  try {
+    return await countClient.count(query);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError) || !isAboutQuestion(thrown)) throw thrown;
+    const { startMs } = query.range;
+    const isAnswered = await countClient.count({ ...query, range: { startMs, endMs: startMs + 1 } }).then(
+      () => true,
+      () => false,
+    );
+    throw isAnswered ? refusedAlone(thrown) : thrown;
+  }
+}
+
 /** @throws {EdrlakeError} why a query could not be divided, where no part of it was */
 export function throwIfNothingElse({ windows, emptyWindows, uncounted }: SplitQuery): void {
   const [first] = uncounted;
@@ -174,7 +219,7 @@ export async function splitQuery(
     if (countClient.histogram !== null) await addSplitPointsByHistogram(countClient, query, curve, sizes);
     await addSplitPointsByCount(countClient, query, curve, sizes);
   } catch (thrown) {
-    failure = brokenAnswer(thrown);
+    failure = brokenAnswer(refusedAlone(thrown));
   }
   const split: SplitQuery = { windows: [], emptyWindows: [], uncounted: [] };
   for (const segment of chooseSplitPoints(curve, sizes)) {
@@ -213,7 +258,7 @@ async function splitMillisecond(
     return {
       windows: [],
       emptyWindows: [],
-      uncounted: [{ window: windowOf(query), count, error: brokenAnswer(thrown) }],
+      uncounted: [{ window: windowOf(query), count, error: brokenAnswer(refusedAlone(thrown)) }],
     };
   }
 }

@@ -3,7 +3,7 @@ import { dropStagedBatch } from '@edrlake/flattener';
 import type { CommitSession } from '@edrlake/lake';
 import type { RunJournal } from '../run/journal.ts';
 import type { BatchResult, RunContext } from '../run/run-context.ts';
-import { commitBatch, commitRecordless, flattenBatch } from './commit-batch.ts';
+import { commitBatch, commitRecordless, flattenBatch, isFinished } from './commit-batch.ts';
 import { addBatch, type RunTally } from './run-tally.ts';
 
 /** Commits batches: two are processed at a time, and they are committed in the order of their arrival. */
@@ -63,7 +63,7 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
   };
   const record = async (windows: readonly FetchedWindow[], result: BatchResult) => {
     addBatch(tally, run, windows, result);
-    const windowIds = windows.map(({ window }) => window.id);
+    const windowIds = windows.filter(isFinished).map(({ window }) => window.id);
     await journal.append({ type: 'commit', atMs: services.clock.nowMs(), version: result.commit.version, windowIds });
   };
   const flattenAndCommit = async (windows: readonly FetchedWindow[], session: CommitSession, before: Promise<void>) => {

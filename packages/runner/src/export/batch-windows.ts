@@ -3,6 +3,7 @@ import { type FailedWindow, isFailedWindow } from '@edrlake/pager';
 
 /** Windows that are flattened and committed together. */
 export interface WindowBatch {
+  /** Among them the pages that came of failed windows, which are `incomplete`. */
   readonly windows: readonly FetchedWindow[];
   readonly failed: readonly FailedWindow[];
 }
@@ -24,18 +25,18 @@ export async function* batchWindows(
   let end: EdrlakeError | null = null;
   try {
     for await (const window of fetched) {
-      if (isFailedWindow(window)) {
-        failed.push(window);
-        continue;
-      }
-      if (windows.length > 0 && bytes + window.bodyBytes > batchBytes) {
+      const came = isFailedWindow(window) ? window.partial : window;
+      if (windows.length > 0 && bytes + (came?.bodyBytes ?? 0) > batchBytes) {
         yield { windows, failed };
         windows = [];
         failed = [];
         bytes = 0;
       }
-      windows.push(window);
-      bytes += window.bodyBytes;
+      if (isFailedWindow(window)) failed.push(window);
+      // The pages of a failed window are committed without a proof.
+      if (came === null || (came.verdict === 'incomplete' && came.recordCount === 0)) continue;
+      windows.push(came);
+      bytes += came.bodyBytes;
     }
   } catch (thrown) {
     end = toEdrlakeError(thrown);

@@ -19,6 +19,7 @@ import { judgeBatch, type RunTally } from './run-tally.ts';
 export interface FlatBatch {
   readonly windows: readonly FetchedWindow[];
   readonly staged: StagedBatch;
+  /** Of the windows that are not `incomplete`. */
   readonly proofs: readonly WindowProof[];
   readonly startedAtMs: number;
 }
@@ -37,9 +38,9 @@ export async function flattenBatch(
   const startedAtMs = clock.nowMs();
   const options = { dataset: run.lake.dataset, prefix: 'batch', ingestDay: dayOf(run.startedAtMs) };
   const staged = await stageBatch(session.connection, windows, options);
-  const proofs = windows.map((window) =>
-    proofOf(window, stagedOf(staged, window), datesOf(run, plan), run.maxRejectShare),
-  );
+  const proofs = windows
+    .filter(isFinished)
+    .map((window) => proofOf(window, stagedOf(staged, window), datesOf(run, plan), run.maxRejectShare));
   return { windows, staged, proofs, startedAtMs };
 }
 
@@ -59,7 +60,7 @@ export async function commitBatch(
     const judged = judgeBatch(tally, run, proofs);
     const request = { batch: staged, session, proofs: judged.proofs, runId: run.runId, replace: options.replace };
     const commit = await lake.commit(request);
-    for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
+    for (const { window } of windows.filter(isFinished)) await removeWindow(run.spoolDirectory, window.id);
     services.emit({
       type: 'batch',
       windows: windows.length,
@@ -69,10 +70,16 @@ export async function commitBatch(
       durationMs: services.clock.nowMs() - batch.startedAtMs,
     });
     const { unknownFields, rejectReasons } = staged;
-    return { proofs, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
+    const partial = windows.filter((window) => !isFinished(window)).map((window) => stagedOf(staged, window));
+    return { proofs, partial, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
   } finally {
     await dropStagedBatch(session.connection, staged);
   }
+}
+
+/** Whether a window gets a proof. The pages of a failed one stay in the spool, and the next run fetches the others. */
+export function isFinished({ verdict }: FetchedWindow): boolean {
+  return verdict !== 'incomplete';
 }
 
 /** Commits windows whose pages hold no record. They need no commit session: nothing is flattened. */
@@ -84,7 +91,7 @@ export async function commitRecordless(
   const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run, plan), run.maxRejectShare));
   const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
-  return { proofs, isRunAboveShare: false, unknownFields: [], rejectReasons: [], commit };
+  return { proofs, partial: [], isRunAboveShare: false, unknownFields: [], rejectReasons: [], commit };
 }
 
 /**

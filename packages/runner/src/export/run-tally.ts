@@ -87,10 +87,11 @@ export function newTally(plan: RunPlan, earlier: readonly WindowProof[], maxReje
 
 /** Adds windows that failed. Where the count was zero, only its confirmation is missing. */
 export function addFailed(tally: RunTally, windows: readonly FailedWindow[]): void {
-  for (const { window, count, error } of windows) {
+  for (const { window, count, error, partial } of windows) {
     const { code, message } = error;
     const list = count === 0 ? tally.unverified : tally.failed;
-    list.push({ windowId: window.id, range: window.range, code, message });
+    const fetched = partial?.recordCount ?? 0;
+    list.push({ windowId: window.id, range: window.range, code, message, ...(fetched > 0 && { fetched }) });
   }
 }
 
@@ -136,7 +137,9 @@ export function addBatch(
   const planned = plannedCounts(tally.plan, windows);
   for (const { window, count } of windows) tally.recountedMore += count - (planned.get(window.id) ?? count);
   const shortOf = new Map(windows.map((fetched) => [fetched.window.id, shortPages(fetched, run.source.pageSize)]));
-  const { proofs, isRunAboveShare, unknownFields, rejectReasons, commit } = result;
+  const { proofs, partial, isRunAboveShare, unknownFields, rejectReasons, commit } = result;
+  tally.fetched += sum(partial, ({ recordCount }) => recordCount);
+  tally.rejected += sum(partial, ({ rejectedCount }) => rejectedCount);
   tally.rejects = joinReasons(tally.rejects, rejectReasons);
   for (const proof of proofs) {
     tally.fetched += proof.fetched;

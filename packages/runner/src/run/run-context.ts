@@ -1,4 +1,4 @@
-import type { PlannedWindow, RejectReason, UnknownField, Window, WindowProof } from '@edrlake/core';
+import type { PlannedWindow, RejectReason, StagedWindow, UnknownField, Window, WindowProof } from '@edrlake/core';
 import type { CommitResult } from '@edrlake/lake';
 import type {
   ExportEndpoints,
@@ -13,6 +13,8 @@ import type {
 export interface BatchResult {
   /** With verdicts from the numbers of each window alone. */
   readonly proofs: readonly WindowProof[];
+  /** What came of failed windows, which have no proof. */
+  readonly partial: readonly StagedWindow[];
   /**
    * Whether the run had too many rejects with this batch: the windows with a large share of them are then committed as
    * rejected.

@@ -126,6 +126,8 @@ export interface FailedExportWindow {
   readonly range: TimeRange;
   readonly code: string;
   readonly message: string;
+  /** Records of the pages that came all the same, and that are in the lake without a proof. Absent: none. */
+  readonly fetched?: number;
 }
 
 /** A window with a count of zero, whose empty page could not be fetched, and why. */
