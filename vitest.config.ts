@@ -20,6 +20,7 @@ const LONG = [
   'packages/runner/test/sync.month.test.ts',
   'test/contract/dataset-specs.long.test.ts',
   'test/crash/**/*.test.ts',
+  'test/e2e/cli-gate.test.ts',
   'test/e2e/fim.dataset.test.ts',
   'test/e2e/nightly.kill.test.ts',
   'test/simulation/**/*.test.ts',

@@ -19,6 +19,7 @@ describe('the command', () => {
   test.each([
     ['any help', 'run-in-process.ts'],
     ['status', 'commands/status.ts'],
+    ['gate', 'commands/gate.ts'],
     ['runs', 'commands/runs.ts'],
     ['query', 'commands/query.ts'],
     ['completion', 'commands/completion.ts'],

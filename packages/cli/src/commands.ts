@@ -42,6 +42,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     describe: 'Compare each day between the API and the lake, and repair it',
     load: () => import('./commands/reconcile.ts'),
   },
+  {
+    name: 'gate',
+    describe: 'Exit with 0 only if every day of a range is proven',
+    load: () => import('./commands/gate.ts'),
+  },
   { name: 'run', describe: 'Run a pipeline, such as nightly', load: () => import('./commands/run.ts') },
   { name: 'schedule', describe: 'Run pipelines whenever they are due', load: () => import('./commands/schedule.ts') },
   {

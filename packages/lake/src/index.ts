@@ -13,6 +13,7 @@ export type { QueryOptions, QueryResult } from './query/query.ts';
 export type { QueryColumn, QueryValue } from './query/values.ts';
 export { type RebuildReport, rebuildLog } from './rebuild-log.ts';
 export { type Lease, lookAtLeases, openLakeLease } from './storage/lease.ts';
-export type { CoverageVerdict, DayCoverage } from './verify/coverage.ts';
+export { type CoverageVerdict, type DayCoverage, scopeText } from './verify/coverage.ts';
 export type { InspectedDay } from './verify/inspect-days.ts';
+export { provenDaysOf } from './verify/proven-days.ts';
 export type { RejectedRange } from './verify/rejected-ranges.ts';

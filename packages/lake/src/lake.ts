@@ -9,9 +9,11 @@ import {
   type Dataset,
   EdrlakeError,
   type Emit,
+  NO_FILTER,
   type ProcessTable,
   type QueryScope,
   refuseLakeAddress,
+  SETTLE_LAG_MS,
   systemBeat,
   systemProcesses,
   type TimeAxis,
@@ -46,10 +48,11 @@ import { localStore } from './storage/store.ts';
 import { countAnswers, countRecords } from './verify/count-rows.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
 import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
-import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion } from './verify/coverage.ts';
+import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion, scopeText } from './verify/coverage.ts';
 import { findLost } from './verify/find-lost.ts';
 import { type InspectedDay, inspectDays } from './verify/inspect-days.ts';
 import { newestEventMs } from './verify/newest-event.ts';
+import { provenDaysOf } from './verify/proven-days.ts';
 
 /** How to open a lake. */
 export interface LakeOptions {
@@ -306,11 +309,7 @@ function lakeOn(
     const count = async (questions: readonly RowQuestion[]) => countAnswers(await ready(), questions);
     return coverageOf({ ...shown, lossDays: [...lossDays] }, count, idle.clock.nowMs(), range);
   };
-  const viewSource = async (): Promise<ViewSource> => {
-    const days = await coverage();
-    const { schemas } = await log.refresh();
-    return { reader: { store, schemas }, tables, snapshot: await snapshot(), coverage: days };
-  };
+  const viewSource = async () => viewSourceOf(idle, await coverage(), await snapshot());
   const target: QueryTarget = {
     directory,
     store,
@@ -395,6 +394,19 @@ function lakeOn(
         await views.refresh();
       }),
   };
+}
+
+async function viewSourceOf(
+  { store, log, tables, clock }: IdleContext,
+  coverage: readonly DayCoverage[],
+  snapshot: Snapshot,
+): Promise<ViewSource> {
+  const { schemas } = await log.refresh();
+  const nowMs = clock.nowMs();
+  const followed = provenRangesOf(snapshot, { axis: 'processed', scope: NO_FILTER }, nowMs, SETTLE_LAG_MS);
+  const ofAll = coverage.filter(({ scope }) => scope === scopeText(NO_FILTER));
+  const provenDays = provenDaysOf(ofAll, followed, nowMs);
+  return { reader: { store, schemas }, tables, snapshot, coverage, provenDays };
 }
 
 /** Runs pieces of work one after the other, in the order of the calls. */

@@ -31,6 +31,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 const FOLLOWED_AXES = ['processed', 'event'] as const;
 const RECONCILED_BY = ['day', 'type'] as const;
 const ONLY_STATES = ['missing', 'failed', 'mismatched', 'rejected'] as const;
+const REQUIREMENTS = ['proven', 'complete'] as const;
 const WALKS = ['pages', 'search-after'] as const;
 const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
 
@@ -257,6 +258,13 @@ export const FLAGS = {
     group: 'Result',
     valueName: 'TIME',
     describe: 'Exit with 4 when the lake is older than this',
+  }),
+  require: choiceFlag({
+    group: 'Result',
+    valueName: 'WHAT',
+    describe: 'What each day must be: proven or complete',
+    choices: REQUIREMENTS,
+    byDefault: 'proven',
   }),
   force: switchFlag({ group: 'Run', describe: 'Do again what is already there' }),
   replace: switchFlag({ group: 'Run', describe: 'Delete stored events that the API no longer has' }),

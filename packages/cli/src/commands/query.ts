@@ -17,7 +17,7 @@ export const command = defineCommand({
   command: 'query [sql]',
   describe: 'Ask the lake in SQL',
   details: [
-    'Tables: events, certificates, indicators, interfaces, asset_tags, rejects, coverage, commits, windows. The SQL comes from the argument, or from standard input where it is - or missing.',
+    'Tables: events, certificates, indicators, interfaces, asset_tags, rejects, coverage, commits, windows; events_proven and others with only the days that are proven. The SQL comes from the argument, or from standard input where it is - or missing.',
   ],
   positionals: { sql: { describe: 'DuckDB SQL, or - for standard input' } },
   flags: ['format', 'output', ...LAKE, ...OUTPUT],

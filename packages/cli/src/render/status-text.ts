@@ -158,7 +158,11 @@ function lastRunText(run: RunSummary): string {
 }
 
 /** What is wrong with a lake that was to be no older than this, or null where nothing is. */
-export function stalenessOf({ freshUntilMs }: LakeStatus, maxAgeMs: number, nowMs: number): string | null {
+export function stalenessOf(
+  { freshUntilMs }: Pick<LakeStatus, 'freshUntilMs'>,
+  maxAgeMs: number,
+  nowMs: number,
+): string | null {
   const allowed = `at most ${durationText(maxAgeMs)} allowed`;
   if (freshUntilMs === null) return `the lake is stale: nothing in it is proven, ${allowed}`;
   if (isAhead(freshUntilMs, nowMs)) {

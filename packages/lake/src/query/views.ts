@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   closeAfter,
+  dayOf,
   EdrlakeError,
   errnoOf,
   isDiskError,
@@ -10,10 +11,11 @@ import {
   quoteText,
   syncPath,
   type TableSpec,
+  type TimeRange,
 } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
-import { rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { isEventTable, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors.ts';
 import { VIEW_FILE } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
@@ -21,7 +23,7 @@ import { type ViewPlace, viewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
 
 /** The form of the views; a `lake.duckdb` of another number is rewritten. */
-const VIEW_FORMAT = 2;
+const VIEW_FORMAT = 3;
 
 /** What the views are created from. */
 export interface ViewSource {
@@ -29,12 +31,15 @@ export interface ViewSource {
   readonly tables: readonly TableSpec[];
   readonly snapshot: Snapshot;
   readonly coverage: readonly DayCoverage[];
+  /** Whole UTC days, oldest first. */
+  readonly provenDays: readonly TimeRange[];
 }
 
 /**
- * Creates, in the connection's current database: a view for each table over exactly the files of the version; the
- * tables `commits`, `windows` and `coverage_spans` (a row for each day and scope, or for consecutive days that hold
- * nothing); the view `coverage`, which expands it to one row a day; and `lake_info` with the version they show.
+ * Creates, in the connection's current database: a view for each table over exactly the files of the version; for each
+ * table of events the view `<table>_proven` with the rows of proven days only; the tables `commits`, `windows` and
+ * `coverage_spans` (a row for each day and scope, or for consecutive days that hold nothing); the view `coverage`,
+ * which expands it to one row a day; and `lake_info` with the version they show.
  * @param place how the views find the files later; their current paths unless given
  */
 export async function createViews(connection: DuckDBConnection, source: ViewSource, place?: ViewPlace): Promise<void> {
@@ -42,6 +47,9 @@ export async function createViews(connection: DuckDBConnection, source: ViewSour
   for (const table of tables) {
     const rows = tableRowsSql(reader, table, snapshot.files[table.name] ?? [], place && { place });
     await connection.run(`CREATE VIEW ${quoteName(table.name)} AS ${rows}`);
+    if (!isEventTable(table)) continue;
+    const proven = `SELECT * FROM ${quoteName(table.name)} WHERE ${inDaysSql(source.provenDays)}`;
+    await connection.run(`CREATE VIEW ${quoteName(`${table.name}_proven`)} AS ${proven}`);
   }
   for (const { name, columns, rows } of derivedTables(source)) {
     const shape = JSON.stringify([Object.fromEntries(columns.map(([column, type]) => [column, wireType(type)]))]);
@@ -57,6 +65,14 @@ export async function createViews(connection: DuckDBConnection, source: ViewSour
   await connection.run(
     `CREATE VIEW coverage AS SELECT CAST(event_date AS DATE) AS event_date, scope, counted, in_lake, rejected, verdict, last_verified FROM (SELECT unnest(generate_series(first_day, last_day, INTERVAL 1 DAY)) AS event_date, * EXCLUDE (first_day, last_day) FROM coverage_spans)`,
   );
+}
+
+/** Constants, so that DuckDB leaves out the files of other days before it opens any. */
+function inDaysSql(days: readonly TimeRange[]): string {
+  const parts = days.map(
+    ({ startMs, endMs }) => `event_date BETWEEN DATE '${dayOf(startMs)}' AND DATE '${dayOf(endMs - 1)}'`,
+  );
+  return parts.length === 0 ? 'false' : parts.join(' OR ');
 }
 
 type DerivedType = 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMP' | 'JSON';
