@@ -26,6 +26,9 @@ const LONG = [
   'test/simulation/**/*.test.ts',
 ];
 
+// What needs more than Node. `npm run test:services` installs that and runs them, `npm test` does not.
+const SERVICES = 'test/services/**/*.test.ts';
+
 // The manifest of the public package names only what is shipped of it, and that is built.
 const library = fileURLToPath(new URL('packages/edrlake/src/', import.meta.url));
 const alias = [
@@ -40,9 +43,14 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'usual', include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'], exclude: LONG },
+        test: {
+          name: 'usual',
+          include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [...LONG, SERVICES],
+        },
       },
       { extends: true, test: { name: 'long', include: LONG } },
+      { extends: true, test: { name: 'services', include: [SERVICES], testTimeout: 300_000, hookTimeout: 300_000 } },
     ],
     testTimeout: 60_000,
     hookTimeout: 60_000,

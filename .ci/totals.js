@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 const [reportPaths = '', ...failedSteps] = process.argv.slice(2);
-const TEST_STEPS = ['npm cit', 'npm run test:long'];
+const TEST_STEPS = ['npm cit', 'npm run test:long', 'npm run test:services'];
 const reports = reportPaths.split(',').map(readReport);
 const sum = (of) => reports.reduce((total, report) => total + of(report), 0);
 

@@ -116,7 +116,15 @@ function linesOf(keyword, names) {
 
 /** What a declaration file declares, imports and passes on. */
 function readDeclarations(path) {
-  const text = readFileSync(path, 'utf8').replace(/\/\/# sourceMappingURL=.*/, '');
+  const written = readFileSync(path, 'utf8').replace(/\/\/# sourceMappingURL=.*/, '');
+  // The compiler writes inferred types with their file. An import by name is what the rest understands.
+  const inferred = new Map();
+  const text = written.replace(/\bimport\("([^"]+)"\)\.([\w$]+)/g, (_, specifier, name) => {
+    const other = inferred.get(name)?.specifier ?? specifier;
+    if (other !== specifier) throw new Error(`${path} infers ${name} from ${other} and from ${specifier}`);
+    inferred.set(name, { specifier, name });
+    return name;
+  });
   const { program, errors } = parseSync(path, text);
   if (errors.length > 0) throw new Error(`${path}: ${errors[0].message}`);
   const [declarations, imports, reexports, renamed] = [new Map(), new Map(), new Map(), new Map()];
@@ -156,6 +164,13 @@ function readDeclarations(path) {
         });
       }
     }
+  }
+  for (const [name, origin] of inferred) {
+    const known = imports.get(name);
+    if (declarations.has(name) || (known && resolve(path, known.specifier) !== resolve(path, origin.specifier))) {
+      throw new Error(`${path} infers ${name} from ${origin.specifier}, and has another of that name`);
+    }
+    imports.set(name, origin);
   }
   return { declarations, imports, reexports, renamed, head, needed: new Set(), used: new Map() };
 }

@@ -9,11 +9,47 @@
  *     definePipeline, runPipeline           several of these as one run that can be resumed
  */
 
-export { type Clock, EdrlakeError, ERROR_CODES, type ErrorCode, type Random, type RunEvent } from '@edrlake/core';
+export {
+  type Clock,
+  type Day,
+  type Disposition,
+  EdrlakeError,
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorContext,
+  type ErrorDetails,
+  type EventSource,
+  type ProxySettings,
+  type Random,
+  type RateLimit,
+  type RunEvent,
+  type TimeAxis,
+  type TimeRange,
+} from '@edrlake/core';
+export type {
+  CompactReport,
+  CoverageVerdict,
+  DayCoverage,
+  DeduplicateReport,
+  QueryColumn,
+  QueryValue,
+  VacuumReport,
+} from '@edrlake/lake';
+export type {
+  ConnectionSettings,
+  DayVerdict,
+  ExportPlan,
+  ExportReport,
+  Pipeline,
+  ReconciledDay,
+  RepairReport,
+  RunResult,
+  SyncReport,
+} from '@edrlake/runner';
 export { definePipeline } from '@edrlake/runner/define-pipeline';
 export { type Reconciliation, type ReconcileOptions, reconcile, repair } from './compare.ts';
+export type { EdrActor, EdrAsset, EdrEvent, EdrFile, EdrIndicator, EdrProcess } from './event.ts';
 export { type EventPage, type EventsOptions, events, type UnreadableRecord } from './events.ts';
-export type { EdrEvent } from './event.ts';
 export {
   type BackfillOptions,
   backfill,

@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe } from 'vitest';
+
+/** The top of the repository. */
+export const TOP = fileURLToPath(new URL('../../', import.meta.url));
+
+const INSTALL_MS = 600_000;
+
+/**
+ * The tests of a part. What it needs is installed before its first test; where that fails, the part fails, with a plain
+ * sentence. `--without NAME` skips its tests.
+ * @param name of its folder in `test/services`
+ * @param install gets a folder of its own, `.services/NAME`, which later runs find as it was left
+ * @param tests get what `install` has returned
+ */
+export function definePart<Kit>(
+  name: string,
+  install: (folder: string) => Promise<Kit>,
+  tests: (kit: () => Kit) => void,
+): void {
+  const leftOut = (process.env.EDRLAKE_TEST_WITHOUT ?? '').split(',');
+  describe.skipIf(leftOut.includes(name))(name, () => {
+    let installed: { readonly kit: Kit } | null = null;
+    beforeAll(async () => {
+      const folder = join(TOP, '.services', name);
+      await mkdir(folder, { recursive: true });
+      try {
+        installed = { kit: await install(folder) };
+      } catch (cause) {
+        const why = cause instanceof Error ? cause.message : String(cause);
+        throw new Error(`${why}\nWithout it: npm run test:services -- --without ${name}`, { cause });
+      }
+    }, INSTALL_MS);
+    tests(() => {
+      if (installed === null) throw new Error('nothing is installed before the tests begin');
+      return installed.kit;
+    });
+  });
+}
+
+/** The output and the exit code of a program. */
+export interface Ended {
+  /** null where a signal ended it. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** How to run a program. */
+export interface RunOptions {
+  readonly cwd: string;
+  /** Beside the environment of this process, without its settings of edrlake and of the npm that started it. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default: ten minutes. */
+  readonly timeoutMs?: number;
+}
+
+/** Runs a program to its end. @throws where there is no such program */
+export function run(program: string, args: readonly string[], { cwd, env, timeoutMs }: RunOptions): Promise<Ended> {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(?:EDRLAKE_|npm_|NODE_OPTIONS|VITEST)/.test(name),
+  );
+  const settings = {
+    cwd,
+    env: { ...Object.fromEntries(inherited), ...env },
+    timeout: timeoutMs ?? INSTALL_MS,
+    maxBuffer: 64 * 1024 * 1024,
+  };
+  return new Promise((resolve, reject) => {
+    execFile(program, args, settings, (error, stdout, stderr) => {
+      const code = error === null ? 0 : (error.code ?? null);
+      if (typeof code !== 'string') resolve({ exitCode: code, stdout, stderr });
+      else if (code !== 'ENOENT') reject(error);
+      else reject(new Error(`${program} is needed and is not installed on this machine`, { cause: error }));
+    });
+  });
+}
+
+/** Runs a program that must succeed. @returns its stdout @throws with all it printed */
+export async function output(program: string, args: readonly string[], options: RunOptions): Promise<string> {
+  const { exitCode, stdout, stderr } = await run(program, args, options);
+  if (exitCode === 0) return stdout;
+  throw new Error(`${[program, ...args].join(' ')} ended with ${exitCode}:\n${stdout}${stderr}`);
+}
+
+/**
+ * Installs packages of npm into a folder, unless exactly these are there.
+ * @param packages exact versions or ranges by name
+ * @returns the folder of their programs
+ */
+export async function installFromNpm(folder: string, packages: Readonly<Record<string, string>>): Promise<string> {
+  const manifest = `${JSON.stringify({ private: true, dependencies: packages }, null, 2)}\n`;
+  const path = join(folder, 'installed.json');
+  const programs = join(folder, 'node_modules/.bin');
+  if (existsSync(path) && (await readFile(path, 'utf8')) === manifest) return programs;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'package.json'), manifest);
+  const { exitCode, stderr } = await run('npm', ['install', ...NPM_QUIET], { cwd: folder });
+  if (exitCode !== 0) {
+    const names = Object.entries(packages).map(([name, version]) => `${name}@${version.replace(/^npm:/, '')}`);
+    throw new Error(
+      `${names.join(', ')} are needed, and npm could not install them from its registry:\n${stderr.trim()}\n` +
+        'Check that npm reaches its registry: npm ping.',
+    );
+  }
+  // Last, so that an installation that was interrupted is begun again.
+  await writeFile(path, manifest);
+  return programs;
+}
+
+/** What an installation by npm in a test leaves out. */
+export const NPM_QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'] as const;
