@@ -1,4 +1,5 @@
-// Prints the last line of `.ci/run` from vitest's JSON reports (joined by commas) and the names of failed steps; exits 1 when anything failed.
+// Prints the last line of `.ci/run` from vitest's JSON reports (joined by commas) and the names of failed steps; exits 1
+// when anything failed.
 import { readFileSync } from 'node:fs';
 
 const [reportPaths = '', ...failedSteps] = process.argv.slice(2);
