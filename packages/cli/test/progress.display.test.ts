@@ -68,8 +68,11 @@ describe('progress in words', () => {
     advanceProgress(state, { type: 'pace', reason: 'rate-limit', delayMs: 719_000, untilMs }, START_MS + 1_000);
     expect(liveLines(state, START_MS + 1_000, 80)[2]).toBe('          waiting for the rate limit until 03:12:00Z');
     expect(liveLines(state, untilMs + 1, 80)).toHaveLength(2);
+    // An answer to another request does not end the wait.
     advanceProgress(state, request(299), START_MS + 2_000);
-    expect(liveLines(state, START_MS + 2_000, 80)).toHaveLength(2);
+    expect(liveLines(state, START_MS + 2_000, 80)).toHaveLength(3);
+    advanceProgress(state, { type: 'pace-end', reason: 'rate-limit', waitedMs: 2_000 }, START_MS + 3_000);
+    expect(liveLines(state, START_MS + 3_000, 80)).toHaveLength(2);
   });
 
   it.each([
@@ -80,7 +83,7 @@ describe('progress in words', () => {
     const state = stateAfter([0, planned], [1_000, { type: 'pace', reason, delayMs: null, untilMs: null }]);
     expect(plainLine(state, START_MS + 2_999)).not.toContain('waiting');
     expect(plainLine(state, START_MS + 3_000)).toContain(text);
-    advanceProgress(state, request(299), START_MS + 3_000);
+    advanceProgress(state, { type: 'pace-end', reason, waitedMs: 2_000 }, START_MS + 3_000);
     expect(plainLine(state, START_MS + 9_000)).not.toContain('waiting');
   });
 

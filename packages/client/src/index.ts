@@ -31,8 +31,10 @@ export type {
   TimeBucketsParams,
 } from './qualys/query-params.ts';
 export type { LimitFacts } from './rate-limit/limit-headers.ts';
+export { createFifoMutex } from './rate-limit/fifo-mutex.ts';
 export {
   createRateLimiter,
+  giveBack,
   type RateLimiter,
   type RequestPermit,
 } from './rate-limit/rate-limiter.ts';

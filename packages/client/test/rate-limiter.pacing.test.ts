@@ -136,6 +136,7 @@ describe('a rate limiter', () => {
     expect(events).toMatchObject([
       { type: 'pace', reason: 'rate-limit', delayMs: null },
       { type: 'pace', reason: 'rate-limit', delayMs: 10_000 },
+      { type: 'pace-end', reason: 'rate-limit', waitedMs: 3_610_000 },
     ]);
   });
 
@@ -188,7 +189,12 @@ it.each([
       (await next).answered({ ...NOTHING, remaining: 0, ...more });
       expect(clock.nowMs() - startedAtMs).toBe(nth === 0 ? 0 : 60_000);
     }
-    expect(events).toMatchObject(Array(2).fill({ type: 'pace', reason: 'rate-limit', delayMs: 60_000 }));
+    const wait = { reason: 'rate-limit', delayMs: 60_000 };
+    const ofOne = [
+      { ...wait, type: 'pace' },
+      { type: 'pace-end', reason: 'rate-limit', waitedMs: 60_000 },
+    ];
+    expect(events).toMatchObject([...ofOne, ...ofOne]);
   },
 );
 

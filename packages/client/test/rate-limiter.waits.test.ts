@@ -14,6 +14,7 @@ function limiterOf(requests: number, maxConcurrency: number) {
 }
 
 const wait = (reason: string) => ({ type: 'pace', reason, delayMs: null, untilMs: null });
+const over = (reason: string, waitedMs: number) => ({ type: 'pace-end', reason, waitedMs });
 
 describe('a request that waits for its turn reports what it waits for', () => {
   it('the concurrency of this process, until a request ends', async () => {
@@ -25,6 +26,7 @@ describe('a request that waits for its turn reports what it waits for', () => {
     expect(events).toEqual([wait('concurrency')]);
     permit.ended();
     await next;
+    expect(events).toEqual([wait('concurrency'), over('concurrency', 0)]);
     expect([clock.nowMs(), clock.sleeps]).toEqual([START, []]);
   });
 
@@ -38,7 +40,11 @@ describe('a request that waits for its turn reports what it waits for', () => {
     await clock.advance(10_000);
     await next;
     const untilMs = START + 10_000;
-    expect(events).toEqual([wait('rate-limit'), { type: 'pace', reason: 'rate-limit', delayMs: 10_000, untilMs }]);
+    expect(events).toEqual([
+      wait('rate-limit'),
+      { type: 'pace', reason: 'rate-limit', delayMs: 10_000, untilMs },
+      over('rate-limit', 10_000),
+    ]);
   });
 
   it('the time that the server asked for', async () => {
@@ -47,7 +53,25 @@ describe('a request that waits for its turn reports what it waits for', () => {
     const next = limiter.acquire(NEVER);
     await clock.advance(45_000);
     await next;
-    expect(events).toEqual([{ type: 'pace', reason: 'server-asked', delayMs: 45_000, untilMs: START + 45_000 }]);
+    expect(events).toEqual([
+      { type: 'pace', reason: 'server-asked', delayMs: 45_000, untilMs: START + 45_000 },
+      over('server-asked', 45_000),
+    ]);
+  });
+
+  it('a wait that is given up is over, and one that never began has no event', async () => {
+    const { events, limiter } = limiterOf(100, 1);
+    const permit = await limiter.acquire(NEVER);
+    const abort = new AbortController();
+    const [head, behind] = [limiter.acquire(abort.signal), limiter.acquire(abort.signal)];
+    await isSettled(head);
+    abort.abort(new DOMException('enough', 'AbortError'));
+    await expect(head).rejects.toMatchObject({ name: 'AbortError' });
+    await expect(behind).rejects.toMatchObject({ name: 'AbortError' });
+    await isSettled(limiter.acquire(abort.signal));
+    expect(events).toEqual([wait('concurrency'), over('concurrency', 0)]);
+    permit.unused();
+    permit.ended();
   });
 
   it('requests of another process, once the wait has lasted for two seconds', async () => {
@@ -63,6 +87,7 @@ describe('a request that waits for its turn reports what it waits for', () => {
     permit.ended();
     await clock.advance(1_000);
     await next;
+    expect(events.slice(1)).toMatchObject([{ type: 'pace-end', reason: 'other-process' }]);
   });
 
   it('the concurrency of this process under a shared limiter, without a look at the shared file', async () => {

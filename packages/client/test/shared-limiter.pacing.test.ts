@@ -101,7 +101,10 @@ describe('a shared rate limiter', () => {
     expect(await isSettled(next)).toBe(false);
     await clock.advance(1);
     await next;
-    expect(events).toEqual([{ type: 'pace', reason: 'server-asked', delayMs: 90_000, untilMs: START + 90_000 }]);
+    expect(events).toEqual([
+      { type: 'pace', reason: 'server-asked', delayMs: 90_000, untilMs: START + 90_000 },
+      { type: 'pace-end', reason: 'server-asked', waitedMs: 90_000 },
+    ]);
   });
 
   it('follows the number of requests left at the server, once for all processes', async () => {

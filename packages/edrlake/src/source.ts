@@ -80,7 +80,7 @@ export async function connect(settings: ConnectionSettings, options: ConnectOpti
     import('./limiter-chain.ts'),
   ]);
   const { concurrency = DEFAULT_CONCURRENCY } = settings;
-  const limiter = limiterChain(createRateLimiter(settings.rateLimit ?? null, services, concurrency));
+  const limiter = limiterChain(createRateLimiter(settings.rateLimit ?? null, services, concurrency), clock);
   const connection = runner.connect(settings, services, limiter);
   const joined = new Map<string, Promise<LakeLimiter>>();
   const join = async (lake: Lake) => {

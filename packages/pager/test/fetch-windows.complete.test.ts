@@ -103,6 +103,23 @@ test('all windows come once, complete, in order, with every event on disk, under
   expect(whole(results[0]).bodyBytes).toBe(whole(results[0]).pages.reduce((sum, page) => sum + page.bodyBytes, 0));
 });
 
+test.each([
+  ['the same number', 3, 4],
+  ['fewer', 2, 4],
+  ['more', 5, 3],
+])(
+  'a source that sends %s of requests at once has one more in its queue, if it sends no more than allowed',
+  async (...row) => {
+    const [, ofSource, inWork] = row;
+    const source = Object.assign(memorySource(spread(995), { pageSize: 10, maxResultWindow: 50 }), {
+      concurrency: () => ofSource,
+    });
+    const { results } = await fetched(source, await planOf(source), { concurrency: 3 });
+    expect(new Set(await spooledIds(results)).size).toBe(995);
+    expect(source.mostPagesInFlight).toBe(inWork);
+  },
+);
+
 test('a full last page is followed by the next page, an incomplete one is not', async () => {
   const source = memorySource(spread(20), { pageSize: 10, maxResultWindow: 50 });
   await fetched(source, oneWindow(20));

@@ -37,6 +37,8 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
       const line = `waiting until ${clockTimeText(event.untilMs, nowMs)} (${event.reason === 'rate-limit' ? 'rate limit' : 'the gateway asked'})`;
       return event.delayMs >= NOTICEABLE_WAIT_MS ? info(line) : debug(line);
     }
+    case 'pace-end':
+      return debug(`waited ${durationText(event.waitedMs)} for ${REQUEST_WAITS[event.reason]}`);
     case 'limits':
       return debug(`the gateway allows ${nounText(event.requests, 'request')} in ${countText(event.windowSeconds)} s`);
     case 'planned': {

@@ -19,7 +19,7 @@ export interface ProgressState {
   requestsMade: number;
   requestsLeft: number | null;
   limit: { readonly requests: number; readonly windowSeconds: number } | null;
-  /** What the next request waits for; null once a request has ended since. */
+  /** What the next request waits for; null once it goes out. */
   waiting: Pick<Extract<RunEvent, { type: 'pace' }>, 'reason' | 'untilMs'> | null;
   waitingSinceMs: number;
   eventsCommitted: number;
@@ -66,7 +66,6 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
     case 'request':
       state.requestsMade += 1;
       state.requestsLeft = event.requestsLeft ?? state.requestsLeft;
-      state.waiting = null;
       break;
     case 'retry':
       state.retries += 1;
@@ -77,6 +76,9 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
     case 'pace':
       state.waiting = event;
       state.waitingSinceMs = nowMs;
+      break;
+    case 'pace-end':
+      state.waiting = null;
       break;
     case 'page':
       state.pagesDone += 1;

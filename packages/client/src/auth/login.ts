@@ -4,6 +4,7 @@ import { withRetry } from '../http/retry.ts';
 import { limitedWaitMs, refusalOf, type SendTools, sendOnce } from '../http/send-request.ts';
 import { readToken, type Token } from '../http/token.ts';
 import { type HttpRequest, readText } from '../http/transport.ts';
+import { waitReport } from '../rate-limit/rate-limiter.ts';
 
 /** Larger than any token. */
 const TOKEN_BODY_BYTES = 65_536;
@@ -72,8 +73,9 @@ export async function logIn(
       },
       onLimited: async (error, nth) => {
         const delayMs = limitedWaitMs(error, nth, tools);
-        emit({ type: 'pace', reason: 'server-asked', delayMs, untilMs: clock.nowMs() + delayMs });
-        await clock.sleep(delayMs, signal);
+        const report = waitReport(tools);
+        report.waits('server-asked', clock.nowMs() + delayMs);
+        await clock.sleep(delayMs, signal).finally(report.ended);
       },
     },
     signal,

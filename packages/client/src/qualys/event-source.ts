@@ -131,6 +131,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
       },
     },
     idFields: options.idFields ?? ['id', 'eventId'],
+    concurrency: () => client.limits().concurrency,
     serverClock: {
       lastMs: () => client.serverTimeMs(),
       ask: (signal) => client.askServerTime(signal),

@@ -1,4 +1,4 @@
-import type { Clock, Emit, RateLimit } from '@edrlake/core';
+import type { Clock, Emit, RateLimit, RunEvent } from '@edrlake/core';
 import { createFifoMutex } from './fifo-mutex.ts';
 import type { LimitFacts } from './limit-headers.ts';
 import { createRequestSlots } from './request-slots.ts';
@@ -24,8 +24,9 @@ export function giveBack(permit: RequestPermit): void {
 }
 
 /**
- * The one place where a request waits for its turn. A `pace` event names what it waits for. Implementations keep the
- * caller under the limits, so that the server never has to refuse.
+ * The one place where a request waits for its turn. A `pace` event names what the head of the queue waits for, and
+ * `pace-end` says that it waits no more. Implementations keep the caller under the limits, so that the server never has
+ * to refuse.
  */
 export interface RateLimiter {
   /**
@@ -50,7 +51,7 @@ export interface RateLimiter {
  *                                  │ no                   │ no
  *                                  └ sleep until ended    └ sleep until the window has room, or until an answer
  *
- * Reports each wait of the head as a `pace` event, again when the reason or the end changes.
+ * Reports the wait of the head, see `WaitReport`.
  * @param userLimit an upper bound that headers may only lower; null: 300 per 3600 s until headers say otherwise
  * @param maxConcurrency requests at once, an upper bound that headers may only lower
  */
@@ -59,7 +60,7 @@ export function createRateLimiter(
   tools: { readonly clock: Clock; readonly emit: Emit },
   maxConcurrency = Number.POSITIVE_INFINITY,
 ): RateLimiter {
-  const { clock, emit } = tools;
+  const { clock } = tools;
   const slidingWindow = createSlidingWindow(userLimit);
   const line = createFifoMutex(clock);
   const slots = createRequestSlots(maxConcurrency);
@@ -85,28 +86,26 @@ export function createRateLimiter(
   }
 
   async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
-    let announcedMs = 0;
-    let hasSaidFull = false;
-    // Each round ends with a permit, or waits for time or for an answer: there is nothing to spin on.
-    for (;;) {
-      signal.throwIfAborted();
-      if (slots.isFull()) {
-        if (!hasSaidFull) emit({ type: 'pace', reason: 'concurrency', delayMs: null, untilMs: null });
-        hasSaidFull = true;
-        await line.sleep(Number.POSITIVE_INFINITY, signal);
-        continue;
-      }
-      const nowMs = clock.nowMs();
-      const untilMs = slidingWindow.freeAtMs(nowMs);
-      if (untilMs <= nowMs) return take();
-      if (untilMs !== announcedMs) {
-        announcedMs = untilMs;
-        const reason = slidingWindow.isBlocked(nowMs) ? 'server-asked' : 'rate-limit';
+    const report = waitReport(tools);
+    try {
+      // Each round ends with a permit, or waits for time or for an answer: there is nothing to spin on.
+      for (;;) {
+        signal.throwIfAborted();
+        if (slots.isFull()) {
+          report.waits('concurrency', null);
+          await line.sleep(Number.POSITIVE_INFINITY, signal);
+          continue;
+        }
+        const nowMs = clock.nowMs();
+        const untilMs = slidingWindow.freeAtMs(nowMs);
+        if (untilMs <= nowMs) return take();
         // Without an end: requests in flight use up the limit, and an answer has to come first.
-        const hasEnd = untilMs !== Number.POSITIVE_INFINITY;
-        emit({ type: 'pace', reason, delayMs: hasEnd ? untilMs - nowMs : null, untilMs: hasEnd ? untilMs : null });
+        const endMs = untilMs === Number.POSITIVE_INFINITY ? null : untilMs;
+        report.waits(slidingWindow.isBlocked(nowMs) ? 'server-asked' : 'rate-limit', endMs);
+        await line.sleep(untilMs - nowMs, signal);
       }
-      await line.sleep(untilMs - nowMs, signal);
+    } finally {
+      report.ended();
     }
   }
 
@@ -119,5 +118,39 @@ export function createRateLimiter(
     requestsLeft: () => slidingWindow.left(clock.nowMs()),
     limit: slidingWindow.limit,
     concurrency: slots.limit,
+  };
+}
+
+/** What a request can wait for. */
+export type WaitReason = Extract<RunEvent, { readonly type: 'pace' }>['reason'];
+
+/**
+ * Reports the wait of one request: a `pace` event when it begins, another one when its reason or its end changes, and
+ * `pace-end` when it is over. A request that never waits has no event.
+ */
+export interface WaitReport {
+  /** @param untilMs null where the wait ends with an answer, at an unknown time */
+  waits(reason: WaitReason, untilMs: number | null): void;
+  /** The request goes out, or was given up. */
+  ended(): void;
+}
+
+/** @param movedMs an end that moves by no more is not reported again */
+export function waitReport({ clock, emit }: { readonly clock: Clock; readonly emit: Emit }, movedMs = 0): WaitReport {
+  let sinceMs = 0;
+  let last: { readonly reason: WaitReason; readonly untilMs: number | null } | null = null;
+  return {
+    waits(reason, untilMs) {
+      const isSame = last?.reason === reason && Math.abs((last.untilMs ?? 0) - (untilMs ?? 0)) <= movedMs;
+      if (isSame) return;
+      const nowMs = clock.nowMs();
+      if (last === null) sinceMs = nowMs;
+      last = { reason, untilMs };
+      emit({ type: 'pace', reason, delayMs: untilMs === null ? null : untilMs - nowMs, untilMs });
+    },
+    ended() {
+      if (last !== null) emit({ type: 'pace-end', reason: last.reason, waitedMs: clock.nowMs() - sinceMs });
+      last = null;
+    },
   };
 }

@@ -17,7 +17,7 @@ import {
   type Wait,
 } from './fair-queue.ts';
 import { createFifoMutex } from './fifo-mutex.ts';
-import { giveBack, type RateLimiter, type RequestPermit } from './rate-limiter.ts';
+import { giveBack, type RateLimiter, type RequestPermit, type WaitReport, waitReport } from './rate-limiter.ts';
 import { createRequestSlots } from './request-slots.ts';
 import { type LimiterLiveness, openSharedLimiterFile, type SharedLimiterFile } from './shared-limiter-file.ts';
 import type { RequestPriority, StateUpdate } from './shared-state.ts';
@@ -55,7 +55,7 @@ const FIRST_LOOK_MS = 5;
 const MAX_PLACE_LOOK_MS = 250;
 /** An end of waiting that moves by less is not worth reporting. */
 const MOVED_MS = 1_000;
-/** A longer wait for a place is explained to the user. */
+/** A wait for a place, which ends with a request of another process, is reported if it lasts longer. */
 const WHO_AFTER_MS = 2_000;
 /** The longest time that places are kept for a process that cannot be seen, without a sign of life. */
 const LEASE_MS = 30_000;
@@ -144,11 +144,12 @@ export async function openSharedLimiter(
   }
 
   async function acquireInTurn(signal: AbortSignal): Promise<RequestPermit> {
+    const report = waitReport(tools, MOVED_MS);
+    const reportShared = sharedWaits(report, ledger, options.liveness, tools);
     try {
+      signal.throwIfAborted();
       // Own requests fill the limit: no other process can help, so the shared file is not polled.
-      if (slots.isFull()) emit({ type: 'pace', reason: 'concurrency', delayMs: null, untilMs: null });
-      while (slots.isFull()) await line.sleep(Number.POSITIVE_INFINITY, signal);
-      const report = waitReport(ledger, options.liveness, tools);
+      for (; slots.isFull(); await line.sleep(Number.POSITIVE_INFINITY, signal)) report.waits('concurrency', null);
       // Each round ends with a permit or waits: for time, for others, or for an answer of our own.
       for (let looks = 0; ; looks++) {
         signal.throwIfAborted();
@@ -156,12 +157,14 @@ export async function openSharedLimiter(
         const lookMs = { rate: jittered(MAX_LOOK_MS), place };
         const taken = ledger.update((draft) => acquireOrQueue(draft, asker, lookMs));
         if (typeof taken === 'number') return permitOf(taken);
-        if (taken !== null) report(taken);
+        if (taken !== null) reportShared(taken);
         await line.sleep(taken?.delayMs ?? jittered(FIRST_LOOK_MS), signal);
       }
     } catch (thrown) {
       noteOnOwn((mine) => ({ ...mine, waiting: null }));
       throw thrown;
+    } finally {
+      report.ended();
     }
   }
 
@@ -210,28 +213,27 @@ export async function openSharedLimiter(
 }
 
 /**
- * Reports what one request waits for: a wait with an end at once, and again when the end moves; a wait for other
- * requests once, when it has lasted for two seconds, with the process elsewhere that holds places, if there is one.
+ * Reports a wait by the shared file: one with an end at once, one for other requests when it has lasted for two
+ * seconds, with the process elsewhere that holds places, if there is one.
  */
-function waitReport(
+function sharedWaits(
+  report: WaitReport,
   ledger: SharedLimiterFile,
   liveness: LimiterLiveness,
   { clock, emit }: { readonly clock: Clock; readonly emit: Emit },
 ): (wait: Wait) => void {
-  const sinceMs = clock.nowMs();
-  let announcedMs = 0;
+  let sinceMs: number | null = null;
   let hasSaidPlace = false;
   let hasSaidWho = false;
   return (wait) => {
     const nowMs = clock.nowMs();
+    sinceMs ??= nowMs;
     if (wait.kind === 'rate') {
-      const { untilMs } = wait;
-      if (Math.abs(untilMs - announcedMs) <= MOVED_MS) return;
-      announcedMs = untilMs;
-      const reason = wait.isServersWish ? 'server-asked' : 'rate-limit';
-      emit({ type: 'pace', reason, delayMs: untilMs - nowMs, untilMs });
+      report.waits(wait.isServersWish ? 'server-asked' : 'rate-limit', wait.untilMs);
+      hasSaidPlace = false;
     } else if (nowMs - sinceMs > WHO_AFTER_MS) {
-      if (!hasSaidPlace) emit({ type: 'pace', reason: wait.reason, delayMs: null, untilMs: null });
+      // Once: the reason may change with each poll.
+      if (!hasSaidPlace) report.waits(wait.reason, null);
       hasSaidPlace = true;
       if (!hasSaidWho) hasSaidWho = sayWhoHolds(ledger, liveness, emit);
     }

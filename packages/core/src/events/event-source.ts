@@ -109,6 +109,12 @@ export interface EventSource {
   /** Top-level fields that may hold a record's identity; the first one that is not null or blank counts. */
   readonly idFields: readonly string[];
 
+  /**
+   * Requests that it has in flight at once, as far as known. Further calls wait in its queue, and it reports what the
+   * first of them waits for. Absent where every call is sent at once.
+   */
+  readonly concurrency?: () => number;
+
   /** Absent where the source has no clock of its own: then this machine's is used. */
   readonly serverClock?: ServerClock;
 

@@ -33,6 +33,13 @@ export type RunEvent =
       readonly untilMs: number | null;
     }
   | {
+      /** The wait of the last `pace` event is over: its request goes out, or was given up. */
+      readonly type: 'pace-end';
+      readonly reason: 'rate-limit' | 'server-asked' | 'concurrency' | 'other-process';
+      /** From the first `pace` event of the request. */
+      readonly waitedMs: number;
+    }
+  | {
       readonly type: 'limits';
       readonly requests: number;
       readonly windowSeconds: number;

@@ -4,7 +4,7 @@ import { defineTables, type TablesDefinition } from './define-tables.ts';
 /** An API that can count and page the events of a query. What is left out it does not have. */
 export interface EventApi
   extends Pick<EventSource, 'name' | 'pageSize' | 'maxResultWindow' | 'count'>,
-    Partial<Pick<EventSource, 'groups' | 'histogram' | 'cursor' | 'serverClock' | 'pageSizing'>> {
+    Partial<Pick<EventSource, 'groups' | 'histogram' | 'cursor' | 'serverClock' | 'pageSizing' | 'concurrency'>> {
   /** As `EventSource.page`, always with the size and the order of the page. */
   page<T>(
     query: Parameters<EventSource['page']>[0],
@@ -33,7 +33,7 @@ export function defineDataset<Access>({
 }
 
 function sourceOf(api: EventApi, identity: string): EventSource {
-  const { pageSize, pageSizing, serverClock } = api;
+  const { pageSize, pageSizing, serverClock, concurrency } = api;
   return {
     name: api.name,
     maxResultWindow: api.maxResultWindow,
@@ -43,6 +43,7 @@ function sourceOf(api: EventApi, identity: string): EventSource {
     idFields: identity.split(' '),
     ...(pageSizing !== undefined && { pageSizing }),
     ...(serverClock !== undefined && { serverClock }),
+    ...(concurrency !== undefined && { concurrency }),
     count: (query, signal) => api.count(query, signal),
     // Without groups the planner says which millisecond holds too many events.
     groups: api.groups ?? (async () => []),

@@ -18,7 +18,7 @@ import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.t
 /** The tools and options for fetching one window. */
 export interface WindowFetching {
   readonly source: EventSource;
-  /** Bounds the pages in flight of all windows. The source decides when a request may be sent, and reports the wait. */
+  /** Bounds the pages in work of all windows. The source decides when a request may be sent, and reports the wait. */
   readonly inTurn: <T>(request: () => Promise<T>) => Promise<T>;
   readonly spool: Spool;
   readonly signal: AbortSignal;
@@ -104,7 +104,7 @@ export function fetchPages(
 }
 
 /**
- * All pages that the count needs, as many at once as the concurrency limit allows; the first page also where the count
+ * All pages that the count needs, as many at once as may be in work; the first page also where the count
  * needs none. A full last page does not show whether the count is too small, so the next page is read too. A further
  * attempt reads more of them while they are full: records that are listed twice push others there.
  */

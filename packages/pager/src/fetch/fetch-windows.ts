@@ -2,11 +2,11 @@
 //
 //   fetchWindows          begins windows while bytes on disk and requests in flight are within their bounds
 //   └ fetchWindow         compares pages with the count; counts and fetches again while they do not agree
-//     └ fetchPages        pages by number or by cursor; all windows share one limit of requests in flight
+//     └ fetchPages        pages by number or by cursor; all windows share one bound of pages in work
 //       └ source.page     core's EventSource; from here on the client's code
 //         └ client.events
 //           └ exchange    the attempts: token, back-off, what an answer means
-//             └ sendOnce  a slot and a permit of the rate limiter are held; one HTTP request
+//             └ sendOnce  a permit of the rate limiter is held, the only thing a request waits for; one HTTP request
 //               └ read    back up here: spool.writePage scans the body into a .part file, syncs it, renames it
 //
 // The body is read inside the attempts, so that a body that breaks in its middle is requested again like after any
@@ -41,7 +41,7 @@ export interface FetchOptions {
   readonly spoolDirectory: string;
   /** The declared fields of records, see `scanPage`. null where the spool is not flattened. */
   readonly shape: RecordShape | null;
-  /** Requests in flight at once, over all windows. */
+  /** Requests in flight at once, over all windows. A source may allow fewer. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
   readonly emit: Emit;
@@ -318,6 +318,17 @@ function failedWindow(
   return { ...planned, verdict: 'failed', error, partial };
 }
 
+/**
+ * Pages and counts that are in work at once: it bounds those that fail together when the gateway does. A request does
+ * not wait here but in the queue of the source, which says for what: the rate limit, the concurrency or another
+ * process. So one more is begun than may be in flight, the head of that queue. A source without a queue would send it
+ * at once, and so would one that allows more at once than this export may have.
+ */
+function pagesInWork(source: EventSource, concurrency: number): number {
+  const ofSource = source.concurrency?.() ?? Number.POSITIVE_INFINITY;
+  return ofSource <= concurrency ? concurrency + 1 : concurrency;
+}
+
 function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions): WindowFetching {
   const { onPage, onPageSize } = options;
   /** Work must not continue as if the caller had recorded what it could not. */
@@ -332,7 +343,7 @@ function fetchingWith(source: EventSource, spool: Spool, options: FetchOptions):
   };
   return {
     source,
-    inTurn: pLimit(options.concurrency),
+    inTurn: pLimit(pagesInWork(source, options.concurrency)),
     spool,
     signal: options.signal,
     emit: options.emit,
