@@ -46,9 +46,9 @@ describe('a comparison in words', () => {
       lostFiles: ['events/event_date=2026-11-21/a.parquet'],
     };
     expect(reconcileText(view([missing]), 80)).toContain('1 data file gone or broken, such as events/');
-    const repair = { stretches: [], forgottenFiles: ['events/a.parquet'], removedRows: 0, exported: null };
+    const repair = { ranges: [], forgottenFiles: ['events/a.parquet'], removedRows: 0, exported: null };
     expect(reconcileText(view([MATCH], { repair }), 80)).toContain('1 lost file forgotten.');
-    const nothing = { stretches: [], forgottenFiles: [], removedRows: 0, exported: null };
+    const nothing = { ranges: [], forgottenFiles: [], removedRows: 0, exported: null };
     expect(reconcileText(view([MATCH], { repair: nothing }), 80)).toContain('There was nothing to repair.');
     expect(reconcileText(view([LATE], { repair: nothing }), 80)).toContain('Next: edrlake backfill');
   });

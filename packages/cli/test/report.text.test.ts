@@ -142,7 +142,7 @@ describe('a plan in words', () => {
     expect(text).toContain('2 windows with 18,001 events, which a backfill would not fetch');
     expect(planText({ ...view, proven: null }, false, 80)).not.toContain('In the lake');
     const partly = planText({ ...view, plan: { ...view.plan, uncounted: [FAILED_WINDOW] } }, false, 80);
-    expect(partly).toContain('1 stretch, which a backfill would count again');
+    expect(partly).toContain('1 range, which a backfill would count again');
     expect(text).toContain('about 3 min 36 s at 300 requests an hour');
     expect(text).toContain("about 1 min 48 s at the gateway's 600 in 1 h");
     expect(text).toContain('… 20 more, --all lists them');
@@ -154,7 +154,7 @@ describe('a plan in words', () => {
     const emptyWindows = first === undefined ? [] : [first.window];
     const nothing = { ...windowPlan, windows: [], emptyWindows, events: 0, pages: 1 };
     const text = planText({ ...view, plan: { ...view.plan, windowPlan: nothing } }, false, 80);
-    expect(text).toContain('1 stretch by the counts, each takes a page to confirm');
+    expect(text).toContain('1 range by the counts, each takes a page to confirm');
     expect(text).toContain('Nothing to fetch. A backfill confirms that.\nNext: edrlake backfill');
   });
 

@@ -40,7 +40,7 @@ export type {
   RunServices,
   Services,
 } from './run/types.ts';
-export type { RejectedStretch } from './sync/rejected-stretches.ts';
+export type { RejectRetry } from './sync/reject-retries.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
 export { BUILT_IN_TASKS } from './tasks/built-in-tasks.ts';
 export { definePipeline } from './tasks/define-pipeline.ts';

@@ -199,8 +199,8 @@ describe('repair', () => {
       simulator.addEvents({ events: 1, range: { startMs, endMs: startMs + 60_000 } });
       const days = await reconcile(ends, { range: day, by: 'day' }, services());
       simulator.calls.clear();
-      const { stretches } = await repair(ends, days, OPTIONS, services());
-      expect(stretches.length).toBe(1);
+      const { ranges } = await repair(ends, days, OPTIONS, services());
+      expect(ranges.length).toBe(1);
       expect(pagesServed()).toBe(1);
       // One count of the day and one histogram; the fetched ranges are not counted again.
       expect(simulator.calls.of('count').map(({ params }) => params.groupBy !== undefined)).toEqual([false, true]);

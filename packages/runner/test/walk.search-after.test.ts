@@ -135,30 +135,33 @@ describe('planning with time buckets', () => {
 });
 
 describe('diagnosing', () => {
-  const walking = (stage: Stage, walk: 'pages' | 'searchAfter') => {
+  const pagination = (stage: Stage, walk: 'pages' | 'searchAfter') => {
     const settings = { baseUrl: stage.simulator.url, username: 'demo', password: 'demo', walk };
     const target = { settings, lakeDirectory: stage.lake.directory, range: DAY };
     return diagnose(target, stage.services()).then((findings) =>
-      findings.filter(({ name }) => name === 'walking' || name === 'histograms'),
+      findings.filter(({ name }) => name === 'pagination' || name === 'histograms'),
     );
   };
 
   it('recommends searchAfter where it exists, with one request', async () => {
     await onStage({ ...EVENTS, events: 100, histogramShape: 'unsupported' }, async (stage) => {
-      expect(await walking(stage, 'pages')).toMatchObject([
+      expect(await pagination(stage, 'pages')).toMatchObject([
         { status: 'ok', found: expect.stringContaining('time buckets') },
         { status: 'ok', advice: expect.stringContaining('--walk search-after') },
       ]);
       expect(walks(stage)).toHaveLength(1);
-      expect((await walking(stage, 'searchAfter'))[1]).toMatchObject({ status: 'ok', advice: null });
+      expect((await pagination(stage, 'searchAfter'))[1]).toMatchObject({ status: 'ok', advice: null });
     });
   });
 
   it('reports where it does not exist, and that an export fails there', async () => {
     const lacking = { searchAfter: 'unsupported', histogramShape: 'unsupported', timeBuckets: false } as const;
     await onStage({ ...EVENTS, ...lacking, events: 100 }, async (stage) => {
-      expect(await walking(stage, 'pages')).toMatchObject([{ status: 'warn' }, { status: 'ok', advice: null }]);
-      expect((await walking(stage, 'searchAfter'))[1]).toMatchObject({ status: 'fail', advice: 'Set --walk pages.' });
+      expect(await pagination(stage, 'pages')).toMatchObject([{ status: 'warn' }, { status: 'ok', advice: null }]);
+      expect((await pagination(stage, 'searchAfter'))[1]).toMatchObject({
+        status: 'fail',
+        advice: 'Set --walk pages.',
+      });
     });
   });
 });

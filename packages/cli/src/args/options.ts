@@ -225,7 +225,7 @@ export const FLAGS = {
     read: (text) => ONLY_STATES.find((state) => state === text) ?? null,
     choices: ONLY_STATES,
   }),
-  repair: switchFlag({ group: 'Run', describe: 'Fetch the stretches that differ, then compare again' }),
+  repair: switchFlag({ group: 'Run', describe: 'Fetch the ranges that differ, then compare again' }),
   by: choiceFlag({
     group: 'Run',
     valueName: 'WHAT',

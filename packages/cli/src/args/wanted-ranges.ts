@@ -15,7 +15,7 @@ import { readWatermark, watermarkOf } from '@edrlake/runner/history';
 export type OnlyState = 'missing' | 'failed' | 'mismatched' | 'rejected';
 
 /**
- * The stretches of a range that are in the given state, oldest first, apart from each other. `missing`: never proven,
+ * The parts of a range that are in the given state, oldest first, apart from each other. `missing`: never proven,
  * neither by their own time nor, as far as the lake was synced, by processing time. `failed`: windows that failed in an
  * earlier run and were not proven since. `mismatched`: the newest word on them is that they do not add up, or rows of
  * the day were lost. `rejected`: too many of their records could not become rows.
@@ -69,7 +69,7 @@ function within(ranges: readonly TimeRange[], range: TimeRange): TimeRange[] {
   return ranges.flatMap((candidate) => intersect(candidate, range) ?? []);
 }
 
-/** The same stretches, oldest first, those that touch or overlap as one. */
+/** The same ranges, oldest first, those that touch or overlap as one. */
 function joined(ranges: readonly TimeRange[]): TimeRange[] {
   const result: TimeRange[] = [];
   for (const range of [...ranges].sort((a, b) => a.startMs - b.startMs)) {

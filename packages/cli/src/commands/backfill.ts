@@ -20,7 +20,7 @@ export const command = defineCommand({
   describe: 'Export a range of days into the lake and prove it complete',
   details: [
     'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
-    'With --only, just the stretches in that state are fetched, by default among all days the lake knows.',
+    'With --only, just the ranges in that state are fetched, by default among all days the lake knows.',
     'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
   ],
   flags: [

@@ -116,7 +116,7 @@ function planDocument(view: PlanView) {
       cuts: window.cuts,
       count,
     })),
-    uncounted: plan.uncounted.map(({ range, ...stretch }) => ({ ...stretch, ...isoRange(range) })),
+    uncounted: plan.uncounted.map(({ range, ...rest }) => ({ ...rest, ...isoRange(range) })),
     emptyWindows: plan.windowPlan.emptyWindows.map(({ id, range, cuts }) => ({ id, ...isoRange(range), cuts })),
   };
 }

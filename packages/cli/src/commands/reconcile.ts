@@ -20,7 +20,7 @@ export const command = defineCommand({
   command: 'reconcile',
   describe: 'Compare each day between the API and the lake, and repair it',
   details: [
-    'Compares what the API counts now with the rows and ids in the data files, by default for all days the lake knows up to yesterday. One request compares many days. With --repair only the stretches that differ are fetched.',
+    'Compares what the API counts now with the rows and ids in the data files, by default for all days the lake knows up to yesterday. One request compares many days. With --repair only the ranges that differ are fetched.',
     'Exit code 4 when something differs, after a repair when something still does.',
   ],
   flags: ['from', 'to', 'by', 'repair', 'max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT, ...PROGRESS],

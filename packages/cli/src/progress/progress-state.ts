@@ -58,7 +58,7 @@ export function advanceProgress(state: ProgressState, event: RunEvent, nowMs: nu
   switch (event.type) {
     case 'planned':
       state.phase = 'fetching';
-      // A plan of several stretches comes in as many parts.
+      // A plan of several ranges comes in as many parts.
       state.eventsExpected = (state.eventsExpected ?? 0) + event.events;
       state.pagesExpected += event.pages;
       state.fetchingSinceMs ??= nowMs;

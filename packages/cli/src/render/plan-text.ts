@@ -58,12 +58,12 @@ export function planText(view: PlanView, all: boolean, width: number): string {
 
 function emptyPairs(emptyWindows: number): [string, string][] {
   if (emptyWindows === 0) return [];
-  return [['Empty', `${nounText(emptyWindows, 'stretch', 'stretches')} by the counts, each takes a page to confirm`]];
+  return [['Empty', `${nounText(emptyWindows, 'range')} by the counts, each takes a page to confirm`]];
 }
 
 function uncountedPairs(uncounted: number): [string, string][] {
   if (uncounted === 0) return [];
-  return [['Not counted', `${nounText(uncounted, 'stretch', 'stretches')}, which a backfill would count again`]];
+  return [['Not counted', `${nounText(uncounted, 'range')}, which a backfill would count again`]];
 }
 
 function provenPairs({ proven }: PlanView): [string, string][] {

@@ -83,12 +83,10 @@ function sumText(days: readonly ReconciledDay[], by: ReconcileView['by']): strin
 
 function repairLines(repair: RepairReport | null): string[] {
   if (repair === null) return [];
-  const { stretches, forgottenFiles, removedRows, exported } = repair;
+  const { ranges, forgottenFiles, removedRows, exported } = repair;
   if (exported === null && forgottenFiles.length + removedRows === 0) return ['There was nothing to repair.', ''];
   const brought = exported === null ? 0 : exported.events.new + exported.events.changed;
-  const lines = [
-    `Repaired: ${nounText(stretches.length, 'stretch', 'stretches')} fetched, ${nounText(brought, 'event')} brought in.`,
-  ];
+  const lines = [`Repaired: ${nounText(ranges.length, 'range')} fetched, ${nounText(brought, 'event')} brought in.`];
   if (forgottenFiles.length > 0) lines.push(`${nounText(forgottenFiles.length, 'lost file')} forgotten.`);
   if (removedRows > 0) lines.push(`${nounText(removedRows, 'row')} of events that were stored twice removed.`);
   return [...lines, ''];
@@ -128,7 +126,7 @@ export function reconcileDocument({ days, by, repair, requests }: ReconcileView)
       repair === null
         ? null
         : {
-            stretches: repair.stretches.map(({ startMs, endMs }) => ({
+            stretches: repair.ranges.map(({ startMs, endMs }) => ({
               from: instantText(startMs),
               to: instantText(endMs),
             })),

@@ -2,9 +2,11 @@ import { type ColumnSpec, type Day, MS_PER_DAY, type TableSpec } from '@edrlake/
 import type { RecordSpec } from '../spec/record-spec.ts';
 import { elementTree } from '../spec/source-tree.ts';
 import { columnValue, extraOf, valueAt } from './flatten-section.ts';
-import { isList, isSection, type JsonObject, type JsonValue, jsonText } from './json-tree.ts';
+import { isList, isSection, type JsonObject, type JsonValue, jsonText, memberOf } from './json-tree.ts';
 import { textOf, unblank, type Value } from './values.ts';
-import { wrappedRecord } from './wrapped-record.ts';
+
+/** The member that wrappers hold a record in. */
+const WRAPPED = 'data';
 
 /** One row: the table's columns in order. */
 export type Row = readonly Value[];
@@ -46,6 +48,24 @@ export function flattenRecord(spec: RecordSpec, delivered: JsonValue, fetched: F
     if (elements.length > 0) rows.set(table.name, elements);
   }
   return rows;
+}
+
+/**
+ * Returns the record inside a wrapper, `{"sortValues":[…],"data":{…}}`, with the wrapper's other members; any other
+ * value as it is. A wrapper is an object without a member that the tables know. Its `data` is an object with a member
+ * for each required column, and without a member of the same name as another one of the wrapper. The page scan, which
+ * does the same for bulk, never shows a wrapper to the SQL.
+ */
+function wrappedRecord({ shape, events }: RecordSpec, record: JsonValue): JsonValue {
+  if (!isSection(record)) return record;
+  const data = memberOf(record, WRAPPED);
+  if (!isSection(data)) return record;
+  const others = Object.entries(record).filter(([name]) => name !== WRAPPED);
+  const required = shape.required.map((column) => events.columns.find(({ name }) => name === column)?.paths ?? []);
+  const isWhole = required.every((names) => names.some((name) => memberOf(data, name) !== undefined));
+  const isKnown = (name: string) => shape.members.some((member) => member.name === name);
+  const isClear = others.every(([name]) => !isKnown(name) && memberOf(data, name) === undefined);
+  return isWhole && isClear ? Object.fromEntries([...Object.entries(data), ...others]) : record;
 }
 
 function pathsOf(table: TableSpec, column: string): readonly string[] {

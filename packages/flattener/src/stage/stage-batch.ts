@@ -9,6 +9,7 @@ import {
   type OtherVersion,
   quoteName,
   quoteText,
+  type RejectReason,
   rowsOf,
   type SqlConnection,
   type StagedBatch,
@@ -17,7 +18,6 @@ import {
 import { type RecordSpec, recordSpecOf } from '../spec/record-spec.ts';
 import { conformingChildRowsSql, conformingEventsSql, listColumnsOf } from '../sql/conforming.ts';
 import { openIrregular } from './irregular-records.ts';
-import { rejectReasonsOf } from './reject-reasons.ts';
 import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
 import { stagedWindowsOf } from './window-stats.ts';
@@ -30,6 +30,9 @@ export interface StageOptions {
   /** UTC day that becomes the rejects' partition. */
   readonly ingestDay: Day;
 }
+
+/** Characters of a record that are shown as a sample. */
+const SAMPLE_LENGTH = 200;
 
 /** Columns of the events table that only staging needs. */
 const BOOKKEEPING = ['irregular', 'filename', 'content_hash', 'place'];
@@ -209,4 +212,23 @@ async function makeIdentities(
 
 async function dropColumn(connection: SqlConnection, table: string, column: string): Promise<void> {
   await connection.run(`ALTER TABLE ${table} DROP COLUMN ${quoteName(column)}`);
+}
+
+/** Why records became rejects, the most frequent reason first, each with the beginning of one record on one line. */
+async function rejectReasonsOf(connection: SqlConnection, rejects: string): Promise<readonly RejectReason[]> {
+  const sample = `min(left(record, ${SAMPLE_LENGTH + 1}))`;
+  const rows = await rowsOf(
+    connection,
+    `SELECT reject_reason AS reason, count(*)::INTEGER AS count, ${sample} AS sample FROM ${rejects} GROUP BY reject_reason ORDER BY count DESC, reason`,
+  );
+  return rows.map((row) => ({
+    reason: String(row.reason),
+    count: Number(row.count),
+    sample: oneLine(String(row.sample)),
+  }));
+}
+
+function oneLine(text: string): string {
+  const shown = text.replace(/\p{Cc}+/gu, ' ');
+  return shown.length > SAMPLE_LENGTH ? `${shown.slice(0, SAMPLE_LENGTH - 1)}…` : shown;
 }

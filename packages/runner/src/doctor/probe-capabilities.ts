@@ -59,17 +59,17 @@ export async function checkSearchAfter(
   const isUsed = settings.walk === 'searchAfter';
   const lacking = (found: string) =>
     isUsed
-      ? fail('walking', `searchAfter is set, but ${found}`, 'Set --walk pages.')
-      : ok('walking', `by page numbers, up to ${client.maxResultWindow} events of one window; ${found}`);
+      ? fail('pagination', `searchAfter is set, but ${found}`, 'Set --walk pages.')
+      : ok('pagination', `by page numbers, up to ${client.maxResultWindow} events of one window; ${found}`);
   try {
     const params = { filter: rangeFilter('event', token, range), pageSize: 1, sort: [{ [token]: 'asc' as const }] };
     const { value, next } = await client.searchAfter(params, readPageText, services.signal);
     if (/^\s*\[\s*\]\s*$/.test(value))
-      return ok('walking', 'searchAfter exists; no events to tell whether it leads on');
+      return ok('pagination', 'searchAfter exists; no events to tell whether it leads on');
     if (next === null) return lacking('searchAfter answers without a cursor');
-    if (isUsed) return ok('walking', 'by searchAfter');
+    if (isUsed) return ok('pagination', 'by searchAfter');
     return ok(
-      'walking',
+      'pagination',
       'by page numbers; searchAfter exists too',
       'Set --walk search-after: larger windows need fewer requests.',
     );

@@ -150,7 +150,7 @@ export function agreementOf(days: readonly ReconciledDay[]): 'match' | 'mismatch
 /** What a repair did. */
 export interface RepairReport {
   /** Ranges that differed and were fetched again, oldest first. */
-  readonly stretches: readonly TimeRange[];
+  readonly ranges: readonly TimeRange[];
   readonly forgottenFiles: readonly string[];
   /** Rows that were removed because their event was stored more than once. */
   readonly removedRows: number;
@@ -182,9 +182,9 @@ export async function repair(
   const counted = differing.map(({ range, inApi }) => ({ range, knownCount: inApi }));
   const wanted = [...counted, ...fetchedAgain(broken, differing)].sort((a, b) => a.range.startMs - b.range.startMs);
   const ranges = wanted.map(({ range }) => range);
-  if (wanted.length === 0) return { stretches: ranges, forgottenFiles, removedRows, exported: null };
+  if (wanted.length === 0) return { ranges, forgottenFiles, removedRows, exported: null };
   const exported = await exportRange(ends, { axis: 'event', ranges: wanted, scope: NO_FILTER }, options, services);
-  return { stretches: ranges, forgottenFiles, removedRows, exported };
+  return { ranges, forgottenFiles, removedRows, exported };
 }
 
 /** Days of which rows are missing although the API has no more than the lake. */

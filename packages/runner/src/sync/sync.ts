@@ -20,7 +20,7 @@ import { rejectRuleOf } from '../run/reject-share.ts';
 import { findUnfinishedRequest } from '../run/resume.ts';
 import { runLiveness } from '../run/run-liveness.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, WantedRange } from '../run/types.ts';
-import { type RejectedStretch, rejectedStretches } from './rejected-stretches.ts';
+import { type RejectRetry, rejectRetries } from './reject-retries.ts';
 import { fetchedUpTo, readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 
 /** What a sync follows, and how far around the watermark it looks. */
@@ -51,7 +51,7 @@ export interface SyncReport {
    * Ranges of which too many records could not become rows, oldest first. They hold the watermark back, and are fetched
    * again when they are due.
    */
-  readonly rejected: readonly RejectedStretch[];
+  readonly rejected: readonly RejectRetry[];
   /** From where earlier syncs ended to the frozen end; null if nothing has settled since. */
   readonly range: TimeRange | null;
   /** Ranges of the look-back in which something had changed. */
@@ -96,7 +96,7 @@ export async function syncNewEvents(
   const isResumedSync = sinceMs === null;
   const followed = { axis, scope, startMs: (await readWatermark(lake, axis, scope)) ?? startMs };
   const rule = rejectRuleOf(options);
-  const rejected = isResumedSync ? await rejectedStretches(lake, followed, rule) : [];
+  const rejected = isResumedSync ? await rejectRetries(lake, followed, rule) : [];
   const reopened = isResumedSync ? await changedBehind(ends, fetchedMs ?? startMs, rejected, request, services) : [];
   const due = rejected.filter(({ retryAtMs }) => retryAtMs <= clocks.nowMs).map(({ range }) => ({ range }));
   const isNew = endMs > startMs;
@@ -105,7 +105,7 @@ export async function syncNewEvents(
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
-    rejected: await rejectedStretches(lake, followed, rule),
+    rejected: await rejectRetries(lake, followed, rule),
     range: isNew ? { startMs, endMs } : null,
     reopened: reopened.filter(({ isChanged }) => isChanged).map(({ range }) => range),
     resumed,
@@ -223,7 +223,7 @@ function byStart(one: WantedRange, other: WantedRange): number {
 async function changedBehind(
   ends: ExportEndpoints,
   fetchedMs: number,
-  rejected: readonly RejectedStretch[],
+  rejected: readonly RejectRetry[],
   request: SyncRequest,
   services: RunServices,
 ): Promise<readonly ReopenedRange[]> {

@@ -54,7 +54,7 @@ export type GivenRepair = z.input<typeof RepairInput>;
 
 /** What a repair leaves in the journal. */
 export interface RepairTaskOutput extends ExportTaskOutput {
-  /** Ranges that differed and were fetched again. */
+  /** Ranges that differed and were fetched again; the journal has them by this name. */
   readonly stretches: number;
 }
 
@@ -71,14 +71,14 @@ export const repairTask: RegisteredTask<z.infer<typeof RepairInput>, RepairTaskO
       const options = { ...provided.exportOptions, force: false, replace: false };
       const range = input.days === null ? lastDays(input.lastDays, context.run.startedAtMs) : spanOf(input.days);
       const days = await compare(range, context, ends);
-      const { stretches, exported, removedRows } = await repair(ends, days, options, runServicesOf(context));
-      const remaining = stretches.length + removedRows === 0 ? days : await compare(range, context, ends);
+      const { ranges, exported, removedRows } = await repair(ends, days, options, runServicesOf(context));
+      const remaining = ranges.length + removedRows === 0 ? days : await compare(range, context, ends);
       const output = exported === null ? NOTHING : outputOf(exported);
       return {
         ...output,
         outcome: worstOutcome([output.outcome, outcomeOf(remaining)]),
         requests: connection.requestsMade() - requestsBefore,
-        stretches: stretches.length,
+        stretches: ranges.length,
       };
     }, services);
   },

@@ -9,8 +9,8 @@ import {
 } from '@edrlake/core';
 import type { Lake, RejectedRange } from '@edrlake/lake';
 
-/** A range of which too many records could not become rows. The watermark stays before it. */
-export interface RejectedStretch {
+/** A range of which too many records could not become rows, and its next attempt. The watermark stays before it. */
+export interface RejectRetry {
   readonly range: TimeRange;
   /** From when on a sync fetches it again. */
   readonly retryAtMs: number;
@@ -28,23 +28,23 @@ const LAST_RETRY_MS = 30 * MS_PER_DAY;
  * the last attempt as that one was after the range, at least 20 hours and at most 30 days. A larger allowed share or
  * another version of edrlake may read them otherwise, so that they are due at once.
  */
-export async function rejectedStretches(
+export async function rejectRetries(
   lake: Pick<Lake, 'rejectedRanges'>,
   { axis, scope, startMs }: { readonly axis: TimeAxis; readonly scope: QueryScope; readonly startMs: number },
   rule: RejectRule,
-): Promise<readonly RejectedStretch[]> {
+): Promise<readonly RejectRetry[]> {
   const followed = { startMs, endMs: Number.MAX_SAFE_INTEGER };
-  const stretches: RejectedStretch[] = [];
+  const retries: RejectRetry[] = [];
   for (const rejected of await lake.rejectedRanges(axis, scope)) {
     const range = intersect(rejected.range, followed);
     if (range === null) continue;
     const retryAtMs = isRuleNew(rejected.judgedBy, rule) ? rejected.countedAtMs : retryOf(rejected);
-    const last = stretches.at(-1);
+    const last = retries.at(-1);
     const isJoined = last?.range.endMs === range.startMs && last.retryAtMs === retryAtMs;
-    if (isJoined) stretches[stretches.length - 1] = { range: { ...range, startMs: last.range.startMs }, retryAtMs };
-    else stretches.push({ range, retryAtMs });
+    if (isJoined) retries[retries.length - 1] = { range: { ...range, startMs: last.range.startMs }, retryAtMs };
+    else retries.push({ range, retryAtMs });
   }
-  return stretches;
+  return retries;
 }
 
 function retryOf({ range, countedAtMs }: RejectedRange): number {
