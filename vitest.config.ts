@@ -15,6 +15,7 @@ const LONG = [
   'packages/lake/test/disk.errors.test.ts',
   'packages/lake/test/lake.examination.test.ts',
   'packages/lake/test/maintenance.crash.test.ts',
+  'packages/lake/test/verify.flipped-bytes.test.ts',
   'packages/runner/test/export-flow.refusals.test.ts',
   'packages/runner/test/sync.clocks.test.ts',
   'packages/runner/test/sync.month.test.ts',

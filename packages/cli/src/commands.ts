@@ -47,6 +47,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     describe: 'Exit with 0 only if every day of a range is proven',
     load: () => import('./commands/gate.ts'),
   },
+  {
+    name: 'verify',
+    describe: 'Read every data file and compare it with what was committed',
+    load: () => import('./commands/verify.ts'),
+  },
   { name: 'run', describe: 'Run a pipeline, such as nightly', load: () => import('./commands/run.ts') },
   { name: 'schedule', describe: 'Run pipelines whenever they are due', load: () => import('./commands/schedule.ts') },
   {

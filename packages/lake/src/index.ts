@@ -16,4 +16,5 @@ export { type Lease, lookAtLeases, openLakeLease } from './storage/lease.ts';
 export { type CoverageVerdict, type DayCoverage, scopeText } from './verify/coverage.ts';
 export type { InspectedDay } from './verify/inspect-days.ts';
 export { provenDaysOf } from './verify/proven-days.ts';
+export type { DayContent, FileFinding, VerifyReport } from './verify/verify-files.ts';
 export type { RejectedRange } from './verify/rejected-ranges.ts';

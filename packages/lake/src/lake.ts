@@ -53,6 +53,7 @@ import { findLost } from './verify/find-lost.ts';
 import { type InspectedDay, inspectDays } from './verify/inspect-days.ts';
 import { newestEventMs } from './verify/newest-event.ts';
 import { provenDaysOf } from './verify/proven-days.ts';
+import { type VerifyReport, verifyFiles } from './verify/verify-files.ts';
 
 /** How to open a lake. */
 export interface LakeOptions {
@@ -125,6 +126,8 @@ export interface Lake {
   listedTwice(): Promise<number>;
   /** What the data files hold, day by day, without using the log's numbers; see `inspectDays`. */
   inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
+  /** Recomputes what data files hold, of all days or of those that the range touches; see `verifyFiles`. */
+  verify(range: TimeRange | null, signal: AbortSignal): Promise<VerifyReport>;
   /**
    * Records that data files are lost, and removes rows that are incomplete without them, so that all of them can be
    * delivered again.
@@ -356,6 +359,7 @@ function lakeOn(
       inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis, eventType)),
     listedTwice: async () => listedTwiceIn(await snapshot()),
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
+    verify: (range, signal) => inTurn(async () => verifyFiles(await ready(), range, signal)),
     forgetLostFiles: (runId, suspects = []) =>
       writeInTurn(async (context) => {
         const paths = await dropLostFiles(context, runId, new Set(suspects));

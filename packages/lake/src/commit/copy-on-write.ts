@@ -1,6 +1,7 @@
 import { dayOf, quoteName, type StagedBatch, type TimeRange, type WindowProof } from '@edrlake/core';
 import { copyToParquet } from '@edrlake/writers';
 import type { CommitContext } from '../log/commit-context.ts';
+import { contentOf } from '../log/content-digest.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
 import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
@@ -55,7 +56,9 @@ export async function rewriteWithoutDeleted(
         layout: file.layout,
         maxRows: file.rowCount,
       });
-      added.push({ table: table.name, partition: file.partition, path, ...written, schemaVersion });
+      const rest =
+        file.digest === undefined ? {} : { digest: (await contentOf(context.connection, table, kept)).digest };
+      added.push({ table: table.name, partition: file.partition, path, ...written, schemaVersion, ...rest });
     }
   }
   return { added, removed };

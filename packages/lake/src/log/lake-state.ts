@@ -20,6 +20,8 @@ export type Schema = Readonly<Record<string, readonly { readonly name: string; r
 /** A data file and the schema its columns follow. */
 export interface LoggedFile extends DataFile {
   readonly schemaVersion: number;
+  /** Of its values, see `contentOf`. Only where the commit that wrote it read them, as compaction does. */
+  readonly digest?: string;
 }
 
 /** One file of the id index. */

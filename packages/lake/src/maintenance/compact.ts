@@ -3,6 +3,7 @@ import { copyToParquet } from '@edrlake/writers';
 import { buildLogEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
+import { contentOf, sumDigests } from '../log/content-digest.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf, tableRowsSql } from '../log/table-rows.ts';
@@ -201,7 +202,7 @@ async function mergeOne(
   });
   const after = tableRowsSql({ store: context.store, schemas }, table, [{ ...output, path: staged }]);
   const [found, expected] = [await fingerprint(context, group, after), await fingerprint(context, group, before)];
-  if (found === expected) return output;
+  if (found === expected) return { ...output, digest: await keptDigest(context, group, after) };
   throw new EdrlakeError('BUG', `merging ${inputs.length} files of ${table.name}/${partition} did not keep the rows`, {
     context: { expected, found },
     hint: 'Nothing was changed. Please report this with the version of edrlake.',
@@ -216,6 +217,25 @@ async function fingerprint(context: CommitContext, { table }: MergeGroup, rows: 
     `SELECT count(*) || ':' || coalesce(sum(h::HUGEINT), 0) || ':' || coalesce(bit_xor(h), 0) AS print FROM (SELECT hash(${columns}) AS h FROM (${rows}))`,
   );
   return String(row?.print);
+}
+
+/**
+ * The digest of the merged rows. Where all inputs have one, so does their sum, which a later commit can compare.
+ * @throws {EdrlakeError} `LAKE_CORRUPT` when they hold other values than were committed
+ */
+async function keptDigest(context: CommitContext, { table, inputs }: MergeGroup, rows: string): Promise<string> {
+  const { digest } = await contentOf(context.connection, table, rows);
+  const known = inputs.flatMap((file) => file.digest ?? []);
+  if (known.length < inputs.length || sumDigests(known) === digest) return digest;
+  const [first] = inputs;
+  throw new EdrlakeError(
+    'LAKE_CORRUPT',
+    `the files of ${table.name}/${first?.partition} do not hold what was written`,
+    {
+      context: { expected: sumDigests(known), digest },
+      hint: 'Nothing was changed. Run edrlake verify, which names the file.',
+    },
+  );
 }
 
 /** DuckDB's memory limit, which it reports as `488.2 MiB`. */
