@@ -11,6 +11,14 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/pager/test/fetch-windows.complete.test.ts'],
   },
   {
+    name: 'hold-pages-back-unseen',
+    effect: 'lets pages wait before the queue of the rate limiter, so that nothing says what they wait for',
+    file: 'packages/pager/src/fetch/fetch-windows.ts',
+    find: 'return ofSource <= concurrency ? concurrency + 1 : concurrency;',
+    replace: 'return concurrency;',
+    tests: ['packages/cli/test/progress.waits.test.ts'],
+  },
+  {
     name: 'believe-one-broken-answer',
     effect: 'makes a record that one answer damaged a reject, without asking again',
     file: 'packages/pager/src/fetch/confirm-broken.ts',

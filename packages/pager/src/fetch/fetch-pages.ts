@@ -104,9 +104,9 @@ export function fetchPages(
 }
 
 /**
- * All pages that the count needs, as many at once as may be in work; the first page also where the count
- * needs none. A full last page does not show whether the count is too small, so the next page is read too. A further
- * attempt reads more of them while they are full: records that are listed twice push others there.
+ * All pages that the count needs, as many at once as may be in work; the first page also where the count needs none. A
+ * full last page does not show whether the count is too small, so the next page is read too. A further attempt reads
+ * more of them while they are full: records that are listed twice push others there.
  */
 async function fetchByNumber(
   fetching: WindowFetching,
