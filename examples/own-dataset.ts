@@ -1,7 +1,5 @@
 import { Readable } from 'node:stream';
-import { EdrlakeError, type EventQuery, NO_FILTER } from '@edrlake/core';
-import { defineDataset, field } from '@edrlake/datasets';
-import { exportRange, openEdrLake, type RunServices } from '@edrlake/runner';
+import { backfill, connect, defineDataset, EdrlakeError, type EventQuery, field, openLake } from 'edrlake';
 
 /** The events of doors, from an API that counts and lists them between two times. */
 export const DOORS = defineDataset({
@@ -57,19 +55,12 @@ async function ask(
   throw new EdrlakeError('SERVER_ERROR', `${path} answered ${answer.status}`, { disposition: 'retry' });
 }
 
-/** Exports a range of days into a lake. Running it again fetches nothing that is proven. */
-export async function exportDoors(
-  baseUrl: string,
-  directory: string,
-  days: EventQuery['range'],
-  services: RunServices,
-) {
-  const lake = await openEdrLake(directory, { dataset: DOORS, create: true, readOnly: false }, services);
+/** Exports a UTC day into a lake. Running it again fetches nothing that is proven. */
+export async function exportDoors(baseUrl: string, directory: string, day: string) {
+  const lake = await openLake(directory, { dataset: DOORS });
   try {
-    const ends = { source: DOORS.source(baseUrl), lake, requestsMade: () => 0 };
-    const request = { axis: 'event', ranges: [{ range: days }], scope: NO_FILTER } as const;
-    const options = { concurrency: 2, batchBytes: 16_000_000, force: false, replace: false };
-    return await exportRange(ends, request, options, services);
+    const source = await connect({ dataset: DOORS, access: baseUrl });
+    return await backfill(lake, source, { from: day, to: day });
   } finally {
     await lake.close();
   }

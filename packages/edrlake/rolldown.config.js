@@ -42,7 +42,9 @@ export default defineConfig([
   },
   {
     ...SHARED,
-    input: { index: 'src/index.ts', simulator: 'src/simulator.ts', testing: 'src/testing.ts' },
+    // A table of another copy is no table: the library gives those of the copy that the program has.
+    external: [...SHARED.external, 'apache-arrow'],
+    input: { index: 'src/index.ts', arrow: 'src/arrow.ts', simulator: 'src/simulator.ts', testing: 'src/testing.ts' },
     plugins: [shippedFiles()],
     output: { ...OUTPUT, dir: LIBRARY },
   },

@@ -141,10 +141,12 @@ export function dependencyViolations(packages: readonly Package[]): Violation[] 
 /**
  * What a package declares for its imports. The public package has the code of the others in its bundle, so that they
  * are needed to build it only; its build refuses a package of others that its bundle imports and it does not declare.
+ * What its own files import of others, a consumer brings.
  */
 function declaredBy({ folder, manifest }: Package, folderOf: ReadonlyMap<string, string>): string[] {
   if (folder !== PUBLIC) return Object.keys(manifest.dependencies ?? {});
-  return Object.keys(manifest.devDependencies ?? {}).filter((name) => folderOf.has(name));
+  const bundled = Object.keys(manifest.devDependencies ?? {}).filter((name) => folderOf.has(name));
+  return [...bundled, ...Object.keys(manifest.peerDependencies ?? {})];
 }
 
 function importedPackages(sources: readonly Source[]): Map<string, { file: string; line: number }> {

@@ -29,7 +29,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   simulator: ['world', 'records', 'query', 'server', '.'],
   cli: ['process', 'text', 'args', 'config', 'render', 'progress', 'session', 'query', 'demo', 'commands', '.'],
-  edrlake: ['.'],
+  edrlake: ['source', '.'],
 };
 
 /** More files in one folder can no longer be surveyed. */

@@ -19,6 +19,7 @@ export interface Package {
   readonly manifest: {
     readonly dependencies?: Readonly<Record<string, string>>;
     readonly devDependencies?: Readonly<Record<string, string>>;
+    readonly peerDependencies?: Readonly<Record<string, string>>;
     readonly exports?: Readonly<Record<string, unknown>>;
   };
   /** Folders of the packages its tsconfig refers to. */

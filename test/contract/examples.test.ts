@@ -3,10 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seededRandom, systemClock } from '@edrlake/core';
-import { openEdrLake } from '@edrlake/runner';
 import { startSimulator } from '@edrlake/simulator';
-import type { EdrEvent } from 'edrlake';
+import { type EdrEvent, openLake } from 'edrlake';
 import { startTestGateway } from 'edrlake/testing';
 import { expect, test } from 'vitest';
 import { exportAndQuery } from '../../examples/export-and-query.ts';
@@ -58,7 +56,6 @@ test('the example of planning finds windows that paging can reach', async () => 
 
 test('the example of a dataset of your own exports an API that counts and pages, each event once', async () => {
   const startMs = Date.UTC(2026, 7, 17);
-  const day = { startMs, endMs: startMs + 86_400_000 };
   const instant = (ms: number) => new Date(ms).toISOString().replace('Z', '+0000');
   const events = Array.from({ length: 2_500 }, (_, n) => ({
     uuid: `door-${n}`,
@@ -83,21 +80,20 @@ test('the example of a dataset of your own exports an API that counts and pages,
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-doors-'));
   try {
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const signal = new AbortController().signal;
-    const services = { clock: systemClock, random: seededRandom(1), emit: () => {}, signal };
-    const first = await exportDoors(url, directory, day, { ...services, newRunId: '20260818T000000Z-000001' });
+    const first = await exportDoors(url, directory, '2026-08-17');
     expect(first).toMatchObject({ outcome: 'done', events: { new: 2_500 } });
     expect(pages).toBeLessThan(50);
-    const again = await exportDoors(url, directory, day, { ...services, newRunId: '20260818T000000Z-000002' });
+    const again = await exportDoors(url, directory, '2026-08-17');
     expect(again).toMatchObject({ outcome: 'done', events: { new: 0 } });
-    const lake = await openEdrLake(directory, { dataset: DOORS, create: false, readOnly: true }, services);
-    const { rows } = await lake.query(
-      `select count(*), count(distinct event_id), (select count(*) from badges),
-         count(*) filter (event_type = 'FORCED'), count(*) filter (json_extract(extra, '$.door.weight') is not null) from events`,
-    );
-    const counts: number[][] = [];
-    for await (const some of rows) counts.push(...some.map((row) => row.map(Number)));
-    expect(counts).toEqual([[2_500, 2_500, 2_500, 50, 2_500]]);
+    const lake = await openLake(directory, { dataset: DOORS, readOnly: true });
+    const [counts] = await lake
+      .query(
+        `select count(*) as n, count(distinct event_id) as ids, (select count(*) from badges) as badges,
+           count(*) filter (event_type = 'FORCED') as forced,
+           count(*) filter (json_extract(extra, '$.door.weight') is not null) as weights from events`,
+      )
+      .toArray();
+    expect(counts).toEqual({ n: 2_500, ids: 2_500, badges: 2_500, forced: 50, weights: 2_500 });
     await lake.close();
   } finally {
     server.close();

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataFile, StagedBatch } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
-import { flattenRecords } from '@edrlake/flattener';
+import { flattenRecords } from '@edrlake/flattener/in-process';
 import { writeStagedRows } from '@edrlake/writers';
 import { writeArrowTables } from '@edrlake/writers/parquetjs';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';

@@ -21,6 +21,6 @@ export function openSource(dataset: Dataset, access: PlatformAccess): EventSourc
   const open = SOURCES.get(dataset);
   if (open !== undefined) return open(access);
   throw new EdrlakeError('CONFIG_INVALID', `the dataset ${dataset.name} has a source of its own`, {
-    hint: 'Open its source, and export from that.',
+    hint: 'Give access, which its source is opened with.',
   });
 }

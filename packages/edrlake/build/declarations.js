@@ -18,10 +18,11 @@ const NAMES = /[A-Za-z_$][\w$]*/g;
 /**
  * Writes the declarations of some entries, and removes what an earlier build wrote.
  * @param {Readonly<Record<string, string>>} entries the declaration file that the compiler wrote, by the name of the entry
- * @param {{ from: string, to: string }} folders `from`: the folder of all packages; `to`: where to write
- * @returns {string[]} packages of others that the declarations import
+ * @param {{ from: string, to: string, optional: readonly string[] }} options `from`: the folder of all packages; `to`:
+ * where to write; `optional`: packages of others that a consumer may have, whose types are any where it does not
+ * @returns {string[]} other packages of others that the declarations import
  */
-export function writeDeclarations(entries, { from, to }) {
+export function writeDeclarations(entries, { from, to, optional }) {
   const files = new Map();
   const fileAt = (path) => {
     if (!files.has(path)) files.set(path, readDeclarations(path));
@@ -51,7 +52,7 @@ export function writeDeclarations(entries, { from, to }) {
     const { specifier, name } = file.imports.get(local);
     const target = resolveSpecifier(from, path, specifier);
     if (target === null) {
-      others.add(specifier);
+      if (!optional.includes(specifier)) others.add(specifier);
       file.used.set(local, { specifier, name });
       return;
     }
@@ -77,7 +78,7 @@ export function writeDeclarations(entries, { from, to }) {
   const placeOf = (path) => join(to, 'types', relative(from, path).replace('/dist/', '/'));
   rmSync(join(to, 'types'), { recursive: true, force: true });
   for (const [path, file] of files) {
-    if (file.needed.size > 0) write(placeOf(path), textOf(file, placeOf(path), placeOf));
+    if (file.needed.size > 0) write(placeOf(path), textOf(file, placeOf(path), placeOf, optional));
   }
   for (const { entry, lines, head } of heads) {
     const place = join(to, `${entry}.d.ts`);
@@ -91,7 +92,7 @@ export function writeDeclarations(entries, { from, to }) {
   return [...others].sort();
 }
 
-function textOf(file, place, placeOf) {
+function textOf(file, place, placeOf, optional) {
   const imports = [...file.used].map(([local, { path, specifier, name }]) => ({
     specifier: specifier ?? specifierOf(place, placeOf(path)),
     text: name === local ? local : `${name} as ${local}`,
@@ -101,15 +102,19 @@ function textOf(file, place, placeOf) {
   const usesDisposable = declarations.some((text) => /\bAsyncDisposable\b|Symbol\.asyncDispose/.test(text));
   const libraries = usesDisposable ? '/// <reference lib="esnext.disposable" />\n' : '';
   // Without an export of its own, everything that a declaration file declares is exported.
-  return `${libraries}${linesOf('import type', imports)}${declarations.join('\n')}\nexport {};\n`;
+  return `${libraries}${linesOf('import type', imports, optional)}${declarations.join('\n')}\nexport {};\n`;
 }
 
+/** The compiler would refuse the whole file where the package is not installed. */
+const UNLESS_MISSING = '// @ts-ignore: an optional package\n';
+
 /** One statement for each file that names come from. */
-function linesOf(keyword, names) {
+function linesOf(keyword, names, optional = []) {
   const bySpecifier = new Map();
   for (const { specifier, text } of names) bySpecifier.set(specifier, [...(bySpecifier.get(specifier) ?? []), text]);
   const lines = [...bySpecifier].map(
-    ([specifier, of]) => `${keyword} { ${of.sort().join(', ')} } from '${specifier}';\n`,
+    ([specifier, of]) =>
+      `${optional.includes(specifier) ? UNLESS_MISSING : ''}${keyword} { ${of.sort().join(', ')} } from '${specifier}';\n`,
   );
   return lines.sort().join('');
 }

@@ -29,13 +29,14 @@ export function shippedFiles() {
 
 /** What a bundle leaves out must be a dependency: where it is not, it works only where npm happens to have installed it. */
 function refuseUndeclared(chunks) {
-  const { dependencies } = readJson(join(OWN, 'package.json'));
+  const { dependencies, peerDependencies } = readJson(join(OWN, 'package.json'));
   const imported = Object.values(chunks).flatMap(({ imports = [], dynamicImports = [] }) => [
     ...imports,
     ...dynamicImports,
   ]);
   const names = imported.filter((name) => chunks[name] === undefined && !isBuiltin(name)).map(packageName);
-  const missing = [...new Set(names)].filter((name) => dependencies[name] === undefined);
+  const declared = { ...dependencies, ...peerDependencies };
+  const missing = [...new Set(names)].filter((name) => declared[name] === undefined);
   if (missing.length > 0) throw new Error(`${missing.join(', ')} must be in the dependencies`);
 }
 
@@ -48,10 +49,11 @@ function packageName(specifier) {
 
 /** The types of each entry, from what the compiler has written. */
 function writeTypes() {
-  const { exports } = readJson(join(OWN, 'package.json'));
+  const { exports, peerDependencies } = readJson(join(OWN, 'package.json'));
   const names = Object.values(exports).map(({ default: file }) => basename(file, '.js'));
   const entries = Object.fromEntries(names.map((name) => [name, join(OWN, 'dist', `${name}.d.ts`)]));
-  const others = writeDeclarations(entries, { from: PACKAGES, to: LIBRARY });
+  const optional = Object.keys(peerDependencies);
+  const others = writeDeclarations(entries, { from: PACKAGES, to: LIBRARY, optional });
   if (others.length > 0) throw new Error(`the types need ${others.join(', ')}, which the package does not declare`);
 }
 

@@ -1,7 +1,7 @@
 import { newRunId } from '@edrlake/core';
 import type { ReconciledDay, RepairReport } from '@edrlake/runner';
 import { type ExportCallOptions, exporting } from './export.ts';
-import { internalsOf, type Lake, listening } from './lake.ts';
+import { internalsOf, type Lake, listening, refuseOtherDataset } from './lake.ts';
 import { type CallOptions, optionalRangeOf, type RangeOptions, signalOf } from './options.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
@@ -36,7 +36,8 @@ export interface Reconciliation {
  */
 export async function reconcile(lake: Lake, source: Source, options: ReconcileOptions = {}): Promise<Reconciliation> {
   const { stored, clock, random, reports, inTurn } = internalsOf(lake);
-  const { connection, reports: requests, join } = sourceInternalsOf(source);
+  const { connection, dataset, reports: requests, join } = sourceInternalsOf(source);
+  refuseOtherDataset(stored.dataset, dataset);
   const { by = 'day' } = options;
   const given = optionalRangeOf(options);
   const signal = signalOf(options);

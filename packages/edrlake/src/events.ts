@@ -39,11 +39,11 @@ export interface EventsOptions extends PlanOptions {
 }
 
 /** Some events of one window, in the order of the API. At most a page as the gateway gives them, usually 1,000. */
-export interface EventPage {
+export interface EventPage<Event extends object = EdrEvent> {
   /** Each id once in a window. Empty for a page that holds only what other pages had. */
-  readonly events: readonly EdrEvent[];
+  readonly events: readonly Event[];
   /** Records that are no JSON, are not UTF-8 or are larger than 16 MiB. */
-  readonly unreadable: readonly UnreadableRecord[];
+  readonly unreadable: readonly UnreadableRecord<Event>[];
   /**
    * The window: the range that its events were asked for by. Several windows may share one, divided by type or asset.
    */
@@ -54,11 +54,11 @@ export interface EventPage {
 }
 
 /** A record that could not be read whole. */
-export interface UnreadableRecord {
+export interface UnreadableRecord<Event extends object = EdrEvent> {
   /** Why, in a fixed wording. */
   readonly reason: string;
   /** Those members that could be read for certain. */
-  readonly fields: EdrEvent;
+  readonly fields: Event;
 }
 
 const DEFAULT_SPOOLED_BYTES = 64 * 1024 * 1024;
@@ -76,6 +76,7 @@ const DEFAULT_SPOOLED_BYTES = 64 * 1024 * 1024;
  * the folder; a process that is killed leaves it.
  *
  * A loop that ends without an error has delivered everything that the API counts.
+ * @typeParam Event what an event of the source's dataset holds. The caller asserts it; nothing checks it.
  * @throws {EdrlakeError} `RANGE_INVALID`, `AUTH_REJECTED`, `FILTER_REJECTED`, `HOST_UNREACHABLE`, `INTERRUPTED`;
  * `PARTLY_DONE` after the last page, if windows failed or what came is not what the API counts: its message names the
  * ranges. `LAKE_UNWRITABLE` where the temporary folder cannot be written.
@@ -84,7 +85,10 @@ const DEFAULT_SPOOLED_BYTES = 64 * 1024 * 1024;
  *   for (const event of page) console.log(event.id, event.type, event.asset?.hostName);
  * }
  */
-export async function* events(source: Source, options: EventsOptions): AsyncGenerator<EventPage, void, void> {
+export async function* events<Event extends object = EdrEvent>(
+  source: Source,
+  options: EventsOptions,
+): AsyncGenerator<EventPage<Event>, void, void> {
   const internals = sourceInternalsOf(source);
   const { reports } = internals;
   if (options.lake !== undefined) {
@@ -100,23 +104,22 @@ export async function* events(source: Source, options: EventsOptions): AsyncGene
     });
   });
   try {
-    yield* pagesIn(spoolDirectory, internals, options);
+    yield* pagesIn<Event>(spoolDirectory, internals, options);
   } finally {
     leave();
     await rm(spoolDirectory, { recursive: true, force: true });
   }
 }
 
-async function* pagesIn(
+async function* pagesIn<Event extends object>(
   spoolDirectory: string,
-  { connection, concurrency, clock, random }: SourceInternals,
+  { connection, dataset, concurrency, clock, random }: SourceInternals,
   options: EventsOptions,
-): AsyncGenerator<EventPage, void, void> {
-  const [{ planExport }, pager, { recordShapeOf }, { QUALYS_EDR }] = await Promise.all([
+): AsyncGenerator<EventPage<Event>, void, void> {
+  const [{ planExport }, pager, { recordShapeOf }] = await Promise.all([
     import('@edrlake/runner'),
     import('@edrlake/pager'),
     import('@edrlake/flattener'),
-    import('@edrlake/datasets'),
   ]);
   const [signal, emit] = [signalOf(options), options.onProgress ?? (() => {})];
   const request = { axis: options.axis ?? 'event', ranges: [{ range: rangeOf(options) }], scope: scopeOf(options) };
@@ -127,13 +130,13 @@ async function* pagesIn(
   const incomplete: Incomplete[] = uncounted.map(({ range, message }) => ({ range, reason: message }));
   const fetched = pager.fetchWindows(source, windows, {
     spoolDirectory,
-    shape: unchangedShape(recordShapeOf(QUALYS_EDR)),
+    shape: unchangedShape(recordShapeOf(dataset)),
     concurrency: Math.min(options.concurrency ?? concurrency, concurrency),
     maxSpooledBytes: options.maxSpooledBytes ?? DEFAULT_SPOOLED_BYTES,
     emit,
     signal,
   });
-  const read = recordReader(pager.asDelivered, options.parse ?? JSON.parse);
+  const read = recordReader<Event>(pager.asDelivered, options.parse ?? JSON.parse);
   for await (const window of fetched) {
     incomplete.push(...shortcomingsOf(window));
     const came = window.verdict === 'failed' ? window.partial : window;
@@ -144,11 +147,11 @@ async function* pagesIn(
 }
 
 /** Each id of the window once: pages of several walks may hold the same records. */
-async function* pagesOf(
+async function* pagesOf<Event extends object>(
   { window, pages }: FetchedWindow,
   idFields: readonly string[],
-  read: (page: SpooledPage) => Promise<PageRecords>,
-): AsyncGenerator<EventPage, void, void> {
+  read: (page: SpooledPage) => Promise<PageRecords<Event>>,
+): AsyncGenerator<EventPage<Event>, void, void> {
   const seen = new Set<string>();
   for (const page of pages) {
     const { events, unreadable } = await read(page);
@@ -163,24 +166,25 @@ async function* pagesOf(
   }
 }
 
-function identityOf(event: EdrEvent, idFields: readonly string[]): string | null {
-  const ids = idFields.map((field) => event[field]).map((id) => (id === null || id === undefined ? '' : String(id)));
+function identityOf(event: object, idFields: readonly string[]): string | null {
+  const members = event as Readonly<Record<string, unknown>>;
+  const ids = idFields.map((field) => members[field]).map((id) => (id === null || id === undefined ? '' : String(id)));
   return ids.find((id) => id.trim() !== '') ?? null;
 }
 
-interface PageRecords {
-  readonly events: EdrEvent[];
-  readonly unreadable: UnreadableRecord[];
+interface PageRecords<Event extends object> {
+  readonly events: Event[];
+  readonly unreadable: UnreadableRecord<Event>[];
 }
 
 /** Reads the lines of a spooled page back into records as they were delivered. */
-function recordReader(asDelivered: (line: Buffer) => Buffer, parse: (json: string) => unknown) {
-  return async ({ path }: SpooledPage): Promise<PageRecords> => {
+function recordReader<Event extends object>(asDelivered: (line: Buffer) => Buffer, parse: (json: string) => unknown) {
+  return async ({ path }: SpooledPage): Promise<PageRecords<Event>> => {
     const bytes = await readFile(path);
-    const [events, unreadable]: [EdrEvent[], UnreadableRecord[]] = [[], []];
+    const [events, unreadable]: [Event[], UnreadableRecord<Event>[]] = [[], []];
     for (let from = 0, to = bytes.indexOf(0x0a); to !== -1; from = to + 1, to = bytes.indexOf(0x0a, from)) {
       const line = bytes.subarray(from, to);
-      const event = withoutExtra(parse(asDelivered(line).toString()));
+      const event = withoutExtra<Event>(parse(asDelivered(line).toString()));
       const reason = brokenReason(line);
       if (reason === null) events.push(event);
       else unreadable.push({ reason, fields: event });
@@ -201,9 +205,9 @@ function brokenReason(line: Buffer): string | null {
 const BROKEN_BEGIN = Buffer.from(`{"${SPOOL_MEMBERS.irregular}":"${SPOOL_BROKEN}`);
 
 /** A line repeats in a member of its own what no column takes. */
-function withoutExtra(record: unknown): EdrEvent {
-  const { [SPOOL_MEMBERS.extra]: _, ...event } = record as EdrEvent;
-  return event;
+function withoutExtra<Event extends object>(record: unknown): Event {
+  const { [SPOOL_MEMBERS.extra]: _, ...event } = record as Readonly<Record<string, unknown>>;
+  return event as Event;
 }
 
 /** The same members, none of which is looked into or changed: only the identity and wrappers are recognised. */

@@ -7,7 +7,7 @@ import type {
   RunServices,
   SyncReport,
 } from '@edrlake/runner';
-import { internalsOf, type Lake, listening, refuseReadOnly } from './lake.ts';
+import { internalsOf, type Lake, listening, refuseOtherDataset, refuseReadOnly } from './lake.ts';
 import {
   type CallOptions,
   momentOf,
@@ -169,7 +169,8 @@ export async function exporting<T>(
 ): Promise<T> {
   refuseReadOnly(lake.isReadOnly, what);
   const { stored, clock, random, reports, inTurn } = internalsOf(lake);
-  const { connection, concurrency, reports: requests, join } = sourceInternalsOf(source);
+  const { connection, dataset, concurrency, reports: requests, join } = sourceInternalsOf(source);
+  refuseOtherDataset(stored.dataset, dataset);
   const { maxRejectShare, batchBytes = BATCH_BYTES, onProgress = () => {} } = options;
   const signal = signalOf(options);
   const how = {

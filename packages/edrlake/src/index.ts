@@ -7,10 +7,13 @@
  *     reconcile, repair                     the lake compared with the API
  *     plan, events                          the API without a lake
  *     definePipeline, runPipeline           several of these as one run that can be resumed
+ *     defineDataset, QUALYS_FIM             events of other APIs
+ *     edrlake/arrow                         events as Arrow tables
  */
 
 export {
   type Clock,
+  type Dataset,
   type Day,
   type Disposition,
   EdrlakeError,
@@ -18,6 +21,7 @@ export {
   type ErrorCode,
   type ErrorContext,
   type ErrorDetails,
+  type EventQuery,
   type EventSource,
   type ProxySettings,
   type Random,
@@ -26,6 +30,17 @@ export {
   type TimeAxis,
   type TimeRange,
 } from '@edrlake/core';
+export {
+  defineDataset,
+  defineTables,
+  type EventApi,
+  field,
+  fromEvent,
+  QUALYS_EDR,
+  QUALYS_FIM,
+  type SourcedDataset,
+  type TablesDefinition,
+} from '@edrlake/datasets';
 export type {
   CompactReport,
   CoverageVerdict,
@@ -71,4 +86,5 @@ export {
 export type { Query, QueryRow } from './lake-query.ts';
 export type { CallOptions, RangeOptions, ScopeOptions, Surroundings } from './options.ts';
 export { type RunPipelineOptions, runPipeline } from './pipeline.ts';
+export type { OwnSourceSettings } from './source/own-source.ts';
 export { type ConnectOptions, connect, type Source } from './source.ts';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Clock, EdrlakeError, newRunId, type Random } from '@edrlake/core';
+import { type Clock, type Dataset, EdrlakeError, newRunId, type Random } from '@edrlake/core';
 import type {
   CompactReport,
   DayCoverage,
@@ -22,6 +22,11 @@ import {
 
 /** How to open a lake. */
 export interface OpenLakeOptions extends Surroundings {
+  /**
+   * The events that it holds: one of those that edrlake comes with, or one of your own (`defineDataset`). A lake holds
+   * one dataset and keeps its name. Default `QUALYS_EDR`.
+   */
+  readonly dataset?: Dataset;
   /**
    * `true`: nothing is written, and there must be a lake. Queries, `coverage`, `version` and `reconcile` work on it.
    * Default `false`: a lake is made where there is none, and what a crash left unfinished is put right first.
@@ -60,6 +65,8 @@ export interface Lake extends AsyncDisposable {
   /** Absolute. */
   readonly directory: string;
   readonly isReadOnly: boolean;
+  /** The events that it holds. */
+  readonly dataset: Dataset;
   /**
    * A statement over the newest version; see `Query`. Nothing runs before the query is read.
    * @example
@@ -134,19 +141,26 @@ interface OpenedLake extends Lake {
  * commit is atomic.
  * @param directory absolute, or relative to the working directory of the process
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` if a newer edrlake has written it, `LAKE_CORRUPT`,
- * `LAKE_MISSING` for `readOnly` without a lake, `USAGE` for a path that DuckDB cannot take
+ * `LAKE_OTHER_DATASET` if it holds other events, `LAKE_MISSING` for `readOnly` without a lake, `USAGE` for a path that
+ * DuckDB cannot take
  * @example
  * await using lake = await openLake('/data/edr');
  * for await (const row of lake.query('from coverage')) console.log(row);
  */
 export async function openLake(directory: string, options: OpenLakeOptions = {}): Promise<Lake> {
-  const { memoryLimit, threads, readOnly = false } = options;
+  const { dataset, memoryLimit, threads, readOnly = false } = options;
   const { clock, random } = surroundingsOf(options);
   const reports = openReports(options.onProgress);
   const { openEdrLake } = await import('@edrlake/runner/open-lake');
   const stored = await openEdrLake(
     resolve(directory),
-    { create: !readOnly, readOnly, ...(memoryLimit && { memoryLimit }), ...(threads && { threads }) },
+    {
+      create: !readOnly,
+      readOnly,
+      ...(dataset && { dataset }),
+      ...(memoryLimit && { memoryLimit }),
+      ...(threads && { threads }),
+    },
     { clock, emit: reports.emit },
   );
   const internals = { stored, clock, random, reports, inTurn: turns() };
@@ -173,6 +187,7 @@ function lakeOn(internals: LakeInternals, isReadOnly: boolean): Lake {
   };
   return {
     directory: stored.directory,
+    dataset: stored.dataset,
     isReadOnly,
     query: <Row>(sql: string, options: QueryOptions = {}) => queryOf<Row>(stored, sql, options),
     version: () => versionOf(stored),
@@ -232,6 +247,14 @@ export function refuseReadOnly(isReadOnly: boolean, what: string): void {
   if (!isReadOnly) return;
   throw new EdrlakeError('USAGE', `${what} writes the lake, which is opened for reading`, {
     hint: 'Open it without readOnly.',
+  });
+}
+
+/** @throws {EdrlakeError} `USAGE` where the source has other events than the lake */
+export function refuseOtherDataset(held: Dataset, given: Dataset): void {
+  if (held.name === given.name) return;
+  throw new EdrlakeError('USAGE', `the lake holds ${held.name}, the source gives ${given.name}`, {
+    hint: 'Open the lake and connect with the same dataset.',
   });
 }
 

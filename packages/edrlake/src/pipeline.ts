@@ -43,11 +43,10 @@ export async function runPipeline(
 ): Promise<RunResult> {
   refuseReadOnly(lake.isReadOnly, 'runPipeline');
   const { stored, clock, random, reports } = internalsOf(lake);
-  const { connection, settings, concurrency, reports: requests } = sourceInternalsOf(source);
+  const { connection, proxy, concurrency, reports: requests } = sourceInternalsOf(source);
   const { webhooks = true, onProgress = () => {} } = options;
   const services = { clock, random, signal: signalOf(options), emit: onProgress };
   const [runner, { readLostWork }] = await Promise.all([import('@edrlake/runner'), import('@edrlake/runner/history')]);
-  const proxy = settings.proxy ?? null;
   const provided: TaskTools = {
     exportOptions: { concurrency, batchBytes: BATCH_BYTES },
     newRunId: () => newRunId({ clock, random }),

@@ -1,7 +1,16 @@
-import { type Clock, EdrlakeError, type EventSource, type Random } from '@edrlake/core';
-import type { Connection, ConnectionSettings, LakeLimiter } from '@edrlake/runner';
+import {
+  type Clock,
+  type Dataset,
+  EdrlakeError,
+  type EventSource,
+  type ProxySettings,
+  type Random,
+} from '@edrlake/core';
+import { QUALYS_EDR } from '@edrlake/datasets';
+import type { Connection, ConnectionSettings, LakeLimiter, SourceConnection } from '@edrlake/runner';
 import { internalsOf as lakeInternalsOf, type Lake } from './lake.ts';
 import { openReports, type Reports, type Surroundings, surroundingsOf } from './options.ts';
+import { type OwnSourceSettings, openOwnSource } from './source/own-source.ts';
 
 /** What a connection takes besides its settings. */
 export interface ConnectOptions extends Surroundings {
@@ -23,13 +32,18 @@ export interface ConnectOptions extends Surroundings {
  * `await using`.
  */
 export interface Source extends AsyncDisposable {
-  /** The URL of the gateway, without a path. */
+  /** The URL of the gateway, without a path; of a dataset of your own the name of its API. */
   readonly baseUrl: string;
+  /** The events that it gives. */
+  readonly dataset: Dataset;
   /** Counts and pages of events, for what the functions of this package do not cover. */
   readonly api: EventSource;
   /** Requests sent so far, logins and retries included. */
   requestsMade(): number;
-  /** Requests that may be sent now without waiting, by the limits known so far. */
+  /**
+   * Requests that may be sent now without waiting, by the limits known so far; infinite for a dataset of your own,
+   * whose API is not limited here.
+   */
   requestsLeft(): number;
   /** Ends idle connections and leaves the account of requests of each lake. */
   close(): Promise<void>;
@@ -39,8 +53,10 @@ const INTERNALS = Symbol('internals');
 
 /** What the functions of this package need of a source. */
 export interface SourceInternals {
-  readonly connection: Connection;
-  readonly settings: ConnectionSettings;
+  readonly connection: SourceConnection;
+  readonly dataset: Dataset;
+  /** Of webhooks. */
+  readonly proxy: ProxySettings | null;
   readonly concurrency: number;
   readonly clock: Clock;
   readonly random: Random;
@@ -57,7 +73,8 @@ interface OpenedSource extends Source {
 const DEFAULT_CONCURRENCY = 2;
 
 /**
- * Prepares a connection to the Qualys IOC/EDR API. No request is sent before one is needed, so a wrong password is
+ * Prepares a connection to the API of a dataset: the Qualys IOC/EDR API, or with `dataset: QUALYS_FIM` the one of File
+ * Integrity Monitoring. No request is sent before one is needed, so a wrong password is
  * noticed by the first call: `AUTH_REJECTED`.
  *
  * Requests count against the limit of the subscription (300 an hour until the headers of the gateway say otherwise):
@@ -70,14 +87,26 @@ const DEFAULT_CONCURRENCY = 2;
  * @example
  * await using source = await connect({ platform: 'US2', username: 'exporter', password });
  */
-export async function connect(settings: ConnectionSettings, options: ConnectOptions = {}): Promise<Source> {
+export async function connect(settings: ConnectionSettings, options?: ConnectOptions): Promise<Source>;
+/**
+ * Opens the API of a dataset of your own. It limits its rate, retries and logs in by itself, so its requests are only
+ * counted, and are in no account of a lake.
+ * @example
+ * await using source = await connect({ dataset: DOORS, access: 'https://doors.example.com' });
+ */
+export async function connect<Access>(settings: OwnSourceSettings<Access>, options?: ConnectOptions): Promise<Source>;
+export async function connect<Access>(
+  settings: ConnectionSettings | OwnSourceSettings<Access>,
+  options: ConnectOptions = {},
+): Promise<Source> {
+  if ('access' in settings) return ownSource(settings, options);
   const { clock, random } = surroundingsOf(options);
   const reports = openReports(options.onProgress);
   const services = { clock, random, emit: reports.emit };
   const [runner, { createRateLimiter }, { limiterChain }] = await Promise.all([
     import('@edrlake/runner'),
     import('@edrlake/client'),
-    import('./limiter-chain.ts'),
+    import('./source/limiter-chain.ts'),
   ]);
   const { concurrency = DEFAULT_CONCURRENCY } = settings;
   const limiter = limiterChain(createRateLimiter(settings.rateLimit ?? null, services, concurrency), clock);
@@ -105,14 +134,16 @@ export async function connect(settings: ConnectionSettings, options: ConnectOpti
     closing ??= closeAll(connection, joined.values());
     return closing;
   };
+  const { dataset = QUALYS_EDR, proxy = null } = settings;
   const source: OpenedSource = {
     baseUrl: connection.baseUrl,
+    dataset,
     api: connection.source,
     requestsMade: connection.requestsMade,
     requestsLeft: limiter.requestsLeft,
     close,
     [Symbol.asyncDispose]: close,
-    [INTERNALS]: { connection, settings, concurrency, clock, random, reports, join },
+    [INTERNALS]: { connection, dataset, proxy, concurrency, clock, random, reports, join },
   };
   const { lake } = options;
   if (lake === undefined) return source;
@@ -124,6 +155,25 @@ export async function connect(settings: ConnectionSettings, options: ConnectOpti
     await close();
     throw thrown;
   }
+}
+
+function ownSource<Access>(settings: OwnSourceSettings<Access>, options: ConnectOptions): Source {
+  const { clock, random } = surroundingsOf(options);
+  const { dataset, concurrency = DEFAULT_CONCURRENCY } = settings;
+  const connection = openOwnSource(settings);
+  const close = async () => {};
+  const reports = openReports(options.onProgress);
+  const opened: OpenedSource = {
+    baseUrl: connection.source.name,
+    dataset,
+    api: connection.source,
+    requestsMade: connection.requestsMade,
+    requestsLeft: () => Number.POSITIVE_INFINITY,
+    close,
+    [Symbol.asyncDispose]: close,
+    [INTERNALS]: { connection, dataset, proxy: null, concurrency, clock, random, reports, join: close },
+  };
+  return opened;
 }
 
 /** The connection ends first, so that no request is in flight when a place is released. */

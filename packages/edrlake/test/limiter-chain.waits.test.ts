@@ -1,7 +1,7 @@
 import { createRateLimiter } from '@edrlake/client';
 import { type RunEvent, systemClock } from '@edrlake/core';
 import { expect, it } from 'vitest';
-import { limiterChain } from '../src/limiter-chain.ts';
+import { limiterChain } from '../src/source/limiter-chain.ts';
 
 it('of several requests only the head of the queue waits, and its event names what holds back all of them', async () => {
   const events: RunEvent[] = [];

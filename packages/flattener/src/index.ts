@@ -1,6 +1,6 @@
 /**
- * Nested event JSON to the tables of a dataset, by two executors that agree row for row: DuckDB SQL
- * for bulk, Arrow tables in this process.
+ * Nested event JSON to the tables of a dataset, by two executors that agree row for row: DuckDB SQL for bulk, and Arrow
+ * tables in this process, which is `@edrlake/flattener/in-process`.
  *
  * The rules, in both:
  * - Text: the first alternative that is not null or blank (white space only), as delivered otherwise. A number, a
@@ -23,7 +23,5 @@
  * - Of a key delivered twice in one object the first counts. The order of members inside JSON columns carries no
  *   meaning.
  */
-export { flattenRecords } from './in-process/arrow-flatten.ts';
-export type { Fetched } from './in-process/flatten-record.ts';
 export { recordShapeOf } from './spec/record-spec.ts';
 export { dropStagedBatch, type StageOptions, stageBatch } from './stage/stage-batch.ts';

@@ -1,5 +1,5 @@
 import { QUALYS_EDR } from '@edrlake/datasets';
-import { flattenRecords } from '@edrlake/flattener';
+import { flattenRecords } from '@edrlake/flattener/in-process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { goldenCases } from '../../../test/fixtures/golden.ts';
 import { asSet, type Bench, drop, openBench, plainRow, spool, stage, stagedRows } from './staging.ts';

@@ -1,5 +1,5 @@
 import { QUALYS_EDR } from '@edrlake/datasets';
-import { flattenRecords } from '@edrlake/flattener';
+import { flattenRecords } from '@edrlake/flattener/in-process';
 import { expect, test } from 'vitest';
 
 const TIME = '"dateTime":"2020-08-17T04:15:06.000+0000"';

@@ -1,6 +1,6 @@
 export { DOCUMENTED_TOKENS, postJson, type QualysClient, windowQql } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
-export { type Connection, type ConnectionSettings, connect } from './connect/connect.ts';
+export { type Connection, type ConnectionSettings, connect, type SourceConnection } from './connect/connect.ts';
 export { openEdrLake, rebuildEdrLog } from './connect/open-lake.ts';
 export {
   connectBeside,

@@ -13,15 +13,24 @@ export type Row = readonly Value[];
 
 /** Where a record was fetched, for its reject. */
 export interface Fetched {
-  readonly windowId: string;
+  /** null: in no window. */
+  readonly windowId: string | null;
   readonly ingestDay: Day;
 }
 
 /** Rows by table name; only tables that got rows. An event's rows, or one reject. */
 export type FlatRecord = ReadonlyMap<string, readonly Row[]>;
 
-/** Flattens one record as delivered. */
-export function flattenRecord(spec: RecordSpec, delivered: JsonValue, fetched: Fetched): FlatRecord {
+/**
+ * Flattens one record as delivered.
+ * @param broken why the record could not be read whole; then it becomes a reject, of the members that it has
+ */
+export function flattenRecord(
+  spec: RecordSpec,
+  delivered: JsonValue,
+  fetched: Fetched,
+  broken: string | null = null,
+): FlatRecord {
   const { events, children } = spec;
   const record = wrappedRecord(spec, delivered);
   if (!isSection(record)) return reject(record, { reason: 'not an object', path: null }, new Map(), fetched);
@@ -30,6 +39,7 @@ export function flattenRecord(spec: RecordSpec, delivered: JsonValue, fetched: F
     if (column.paths.length > 0) event.set(column.name, columnValue(record, column));
   }
   const timeMs = event.get('event_time') ?? null;
+  if (broken !== null) return reject(record, { reason: broken, path: null }, event, fetched);
   if ((event.get('event_id') ?? null) === null) {
     return reject(record, { reason: 'no id', path: pathsOf(events, 'event_id')[0] ?? null }, event, fetched);
   }

@@ -1,3 +1,4 @@
+import { EdrlakeError } from '@edrlake/core';
 import { isLosslessNumber, LosslessNumber, parse } from 'lossless-json';
 
 /**
@@ -17,6 +18,37 @@ export function parseJson(text: string): JsonValue {
     parseNumber: (digits) => new LosslessNumber(canonicalNumber(digits)),
     onDuplicateKey: ({ oldValue }) => oldValue,
   }) as JsonValue;
+}
+
+/** Far deeper than any event; what contains itself is deeper than anything. */
+const MAX_DEPTH = 1_000;
+
+/**
+ * A value in memory as what `parseJson` makes of its JSON text: as `JSON.stringify` sees it, but bigints and numbers of
+ * `lossless-json` keep their digits.
+ * @throws {EdrlakeError} `USAGE` for an object that contains itself
+ */
+export function jsonValueOf(value: unknown, depth = 0): JsonValue {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? new LosslessNumber(canonicalNumber(String(value))) : null;
+  }
+  if (typeof value === 'bigint') return new LosslessNumber(String(value));
+  if (isLosslessNumber(value)) return new LosslessNumber(canonicalNumber(value.value));
+  if (typeof value !== 'object') return null;
+  if (depth > MAX_DEPTH) {
+    throw new EdrlakeError('USAGE', `an event is nested deeper than ${MAX_DEPTH} levels, or contains itself`);
+  }
+  if (Array.isArray(value)) return value.map((item) => jsonValueOf(item, depth + 1));
+  const { toJSON } = value as { readonly toJSON?: unknown };
+  if (typeof toJSON === 'function') return jsonValueOf(toJSON.call(value), depth + 1);
+  const members = Object.entries(value).filter(([, member]) => isMember(member));
+  return Object.fromEntries(members.map(([name, member]) => [name, jsonValueOf(member, depth + 1)]));
+}
+
+/** What `JSON.stringify` leaves out is no member. */
+function isMember(value: unknown): boolean {
+  return value !== undefined && typeof value !== 'function' && typeof value !== 'symbol';
 }
 
 /**

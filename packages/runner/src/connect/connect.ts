@@ -29,14 +29,18 @@ export interface ConnectionSettings {
   readonly proxy?: ProxySettings | null;
 }
 
-/** An open connection to the API: an event source for exports, and a client for direct requests. */
-export interface Connection {
+/** What exports need of a connection to any API. */
+export interface SourceConnection {
   readonly source: EventSource;
+  /** Requests sent so far, logins and retries included. */
+  requestsMade(): number;
+}
+
+/** An open connection to the API: an event source for exports, and a client for direct requests. */
+export interface Connection extends SourceConnection {
   readonly client: QualysClient;
   /** The URL of the gateway, without a path. */
   readonly baseUrl: string;
-  /** Requests sent so far, logins and retries included. */
-  requestsMade(): number;
   close(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@ import type { RequestPriority } from '@edrlake/client';
 import { didYouMean, EdrlakeError, type EventSource, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { z } from 'zod';
-import type { Connection, ConnectionSettings } from '../connect/connect.ts';
+import type { Connection, ConnectionSettings, SourceConnection } from '../connect/connect.ts';
 import { openEdrLake } from '../connect/open-lake.ts';
 import { connectBeside, connectSharing } from '../connect/shared-connection.ts';
 import type { ExportOptions, RunServices, Services } from '../run/types.ts';
@@ -24,11 +24,17 @@ export interface TaskTools {
 /** An open lake and an open connection. */
 export interface TaskEndpoints {
   readonly lake: Lake;
+  readonly connection: SourceConnection;
+}
+
+/** The same, opened here. */
+interface OpenEnds extends TaskEndpoints {
   readonly connection: Connection;
 }
 
 /** Tools that open the lake and the connection at their first use. Close them when the run has ended. */
 export interface OpenTools extends TaskTools {
+  useLake<T>(work: (ends: OpenEnds) => Promise<T>, services: Services): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -47,11 +53,11 @@ export interface ToolSettings {
 
 /** Nothing is opened or requested before a task needs it. */
 export function openTaskTools(settings: ToolSettings, services: Services): OpenTools {
-  let ends: Promise<TaskEndpoints> | null = null;
+  let ends: Promise<OpenEnds> | null = null;
   let asked: Promise<Connection> | null = null;
   let tail: Promise<unknown> = Promise.resolve();
   const sharing = { lakeDirectory: settings.lakeDirectory, priority: settings.priority };
-  const openEnds = async (): Promise<TaskEndpoints> => {
+  const openEnds = async (): Promise<OpenEnds> => {
     const { memoryLimit, threads } = settings;
     const { dataset } = settings.connection;
     const options = {
