@@ -31,6 +31,35 @@ test('the examples export a day, count it, and find its files without edrlake', 
   }
 });
 
+test.each(['README.md', 'packages/edrlake/README.md'])(
+  'the program of at most eight lines in %s exports a day and prints an Arrow table',
+  async (page) => {
+    const text = await readFile(new URL(`../../${page}`, import.meta.url), 'utf8');
+    const programs = [...text.matchAll(/^```ts\n(.*?)^```/gms)].map((match) => match[1] ?? '');
+    const program = programs.find((each) => each.includes('.toArrow()')) ?? '';
+    expect(program.trim().split('\n').length).toBeLessThanOrEqual(8);
+    const directory = await mkdtemp(join(tmpdir(), 'edrlake-readme-'));
+    const day = '2020-08-17';
+    await using gateway = await startTestGateway({ events: 50, from: day, to: day, seed: 7 });
+    const body = program
+      .replace(/^import (\{.*\}) from 'edrlake';/, 'const $1 = edrlake;')
+      .replace("username: 'exporter'", "username: 'demo'")
+      .replace("platform: 'US2'", `baseUrl: '${gateway.source.baseUrl}'`)
+      .replace("openLake('lake')", `openLake(${JSON.stringify(join(directory, 'lake'))})`);
+    const printed: unknown[] = [];
+    const run = new Function('edrlake', 'process', 'console', `return (async () => {${body}})()`);
+    const environment = { env: { EDRLAKE_PASSWORD: 'demo' } };
+    await run(await import('edrlake'), environment, { log: (...values: unknown[]) => printed.push(...values) });
+    const [count, rows] = printed;
+    expect(count).toBe(50);
+    const parsed = JSON.parse(String(rows)) as readonly object[];
+    expect(parsed.map((row) => Object.keys(row))).toEqual(
+      Array.from({ length: 3 }, () => ['event_time', 'event_type', 'host_name']),
+    );
+    await rm(directory, { recursive: true, force: true });
+  },
+);
+
 test('the example of reading events counts the hosts on which a program ran', async () => {
   const day = '2020-08-17';
   await using gateway = await startTestGateway({ events: 2_000, from: day, to: day, seed: 7 });

@@ -1,4 +1,6 @@
+import { EdrlakeError } from '@edrlake/core';
 import type { Lake as StoredLake, QueryColumn, QueryOptions, QueryValue } from '@edrlake/lake';
+import type { RecordBatch, Table } from 'apache-arrow';
 
 /** One row: a value for each column, by the name of the column. */
 export type QueryRow = Readonly<Record<string, QueryValue>>;
@@ -25,8 +27,27 @@ export interface Query<Row = QueryRow> extends AsyncIterable<Row> {
   /** All rows, in memory. */
   toArray(): Promise<Row[]>;
   /**
-   * The result as an Arrow IPC stream, for a file, a pipe, or the `tableFromIPC` of `apache-arrow`. At most one record
-   * batch is held in memory.
+   * Rows as lists of values in the order of the columns, for results in which two columns share a name, and where an
+   * object a row is too much.
+   * @typeParam Values what a row holds. The caller asserts it; nothing checks it.
+   * @example
+   * for await (const [type, count] of lake.query('select event_type, count(*) from events group by 1').arrays()) …
+   */
+  arrays<Values extends readonly unknown[] = readonly QueryValue[]>(): AsyncIterable<Values>;
+  /**
+   * The result as a table of `apache-arrow`, in memory. Columns keep the types that DuckDB has, as far as Arrow has
+   * them: times are microseconds, and have the zone UTC where DuckDB's have one; JSON is text; HUGEINT, which sums are,
+   * is a decimal of 38 digits, and a longer one is refused (`QUERY_FAILED`).
+   * @throws {EdrlakeError} `USAGE` where `apache-arrow` is not installed
+   */
+  toArrow(): Promise<Table>;
+  /**
+   * The same as record batches of at most 34,816 rows, of about 16 MiB where the rows are not large. One is held in
+   * memory; leaving the loop ends the statement.
+   */
+  toArrowBatches(): AsyncIterable<RecordBatch>;
+  /**
+   * The same as an Arrow IPC stream, for a file, a pipe, or another reader of Arrow.
    */
   toArrowStream(): AsyncIterable<Uint8Array>;
   /**
@@ -47,10 +68,27 @@ export function queryOf<Row>(lake: StoredLake, sql: string, options: QueryOption
       for (const values of chunk) yield Object.fromEntries(names.map((name, at) => [name, values[at]])) as Row;
     }
   }
-  async function* arrow(): AsyncGenerator<Uint8Array, void, void> {
-    yield* await lake.queryArrow(sql, options);
+  async function* arrays<Values>(): AsyncGenerator<Values, void, void> {
+    const { rows } = await lake.query(sql, options);
+    for await (const chunk of rows) yield* chunk as Iterable<Values>;
+  }
+  async function* arrowStream(): AsyncGenerator<Uint8Array, void, void> {
+    yield* await withArrow(() => lake.queryArrow(sql, options));
+  }
+  async function* arrowBatches(): AsyncGenerator<RecordBatch, void, void> {
+    yield* (await withArrow(() => lake.queryArrowBatches(sql, options))).batches;
   }
   return {
+    arrays,
+    toArrowBatches: arrowBatches,
+    async toArrow() {
+      const [{ Table }, { schema, batches }] = await withArrow(() =>
+        Promise.all([import('apache-arrow'), lake.queryArrowBatches(sql, options)]),
+      );
+      const all: RecordBatch[] = [];
+      for await (const batch of batches) all.push(batch);
+      return new Table(schema, all);
+    },
     [Symbol.asyncIterator]: rows,
     async columns() {
       const { columns, rows } = await lake.query(sql, options);
@@ -63,7 +101,21 @@ export function queryOf<Row>(lake: StoredLake, sql: string, options: QueryOption
       for await (const row of rows()) all.push(row);
       return all;
     },
-    toArrowStream: arrow,
+    toArrowStream: arrowStream,
     toParquet: (file) => lake.queryToParquet(sql, file, options),
   };
+}
+
+/** Explains why nothing can be loaded that needs the package which a program may leave out. */
+async function withArrow<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException;
+    if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes('apache-arrow')) throw thrown;
+    throw new EdrlakeError('USAGE', 'Arrow needs the package apache-arrow, which is not installed', {
+      cause: thrown,
+      hint: 'npm install apache-arrow',
+    });
+  }
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { type Table, tableFromIPC } from 'apache-arrow';
+import { RecordBatch, type Table, tableFromIPC } from 'apache-arrow';
 import { describe, expect, test } from 'vitest';
 import { type EventTables, flatten, flattenStream } from '../src/arrow.ts';
 import { backfill, connect, defineDataset, events, field, type Lake, openLake, QUALYS_FIM } from '../src/index.ts';
@@ -21,11 +21,7 @@ const withFolder = async (work: (directory: string) => Promise<void>) => {
   }
 };
 
-async function stored(lake: Lake, table: string): Promise<Table> {
-  const parts: Uint8Array[] = [];
-  for await (const part of lake.query(`from ${table}`).toArrowStream()) parts.push(part);
-  return tableFromIPC(Buffer.concat(parts));
-}
+const stored = (lake: Lake, table: string): Promise<Table> => lake.query(`from ${table}`).toArrow();
 
 /** The order of members inside JSON carries no meaning. */
 function sorted(value: unknown): unknown {
@@ -207,6 +203,30 @@ describe('flattenStream', () => {
         .catch(({ code }) => code);
     expect(await codeOf({ signal: AbortSignal.abort() })).toBe('INTERRUPTED');
     expect(await codeOf({ maxRows: 0 })).toBe('USAGE');
+  });
+});
+
+test('a query gives arrays, and Arrow as a table, as batches and as a stream, of the copy that the program has', async () => {
+  await withFolder(async (directory) => {
+    await using lake = await openLake(directory);
+    const query = lake.query<{ n: number }>("select range as n, 'é' as n from range(40000)");
+    const [first] = await query.toArray();
+    expect(first).toEqual({ n: 0, 'n:1': 'é' });
+    for await (const [n, text] of query.arrays<[number, string]>()) {
+      expect([n, text]).toEqual([0, 'é']);
+      break;
+    }
+    const table = await query.toArrow();
+    expect([table.numRows, table.batches[0] instanceof RecordBatch]).toEqual([40_000, true]);
+    let rows = 0;
+    for await (const batch of query.toArrowBatches()) rows += batch.numRows;
+    expect(rows).toBe(40_000);
+    const parts: Uint8Array[] = [];
+    for await (const part of query.toArrowStream()) parts.push(part);
+    expect(tableFromIPC(Buffer.concat(parts)).getChild('n')?.get(39_999)).toBe(39_999n);
+    await expect(lake.query(`select (1${'0'.repeat(38)})::hugeint as h`).toArrow()).rejects.toMatchObject({
+      code: 'QUERY_FAILED',
+    });
   });
 });
 

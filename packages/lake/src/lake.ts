@@ -33,6 +33,7 @@ import { partitionDay } from './log/table-rows.ts';
 import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
 import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
+import type { ArrowResult } from './query/arrow.ts';
 import { countFromLog } from './query/count-from-log.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
 import { keepViews } from './query/view-file.ts';
@@ -169,6 +170,8 @@ export interface Lake {
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;
   /** The same, as an Arrow IPC stream for a file or a pipe. `apache-arrow` is loaded at the first call. */
   queryArrow(sql: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** The same, as record batches. */
+  queryArrowBatches(sql: string, options?: QueryOptions): Promise<ArrowResult>;
   /** The same, into a Parquet file at any path. @returns the number of rows. */
   queryToParquet(sql: string, file: string, options?: QueryOptions): Promise<number>;
   /** Brings `lake.duckdb` to the newest version. Commits do so from time to time; call it when a run ends. */
@@ -390,6 +393,7 @@ function lakeOn(
       return counted ?? (await loadQuery()).runQuery(target, sql, options);
     },
     queryArrow: async (sql, options) => (await import('./query/arrow.ts')).runArrowQuery(target, sql, options),
+    queryArrowBatches: async (sql, options) => (await import('./query/arrow.ts')).runArrowBatches(target, sql, options),
     queryToParquet: async (sql, file, options) =>
       (await loadQuery()).exportParquet(target, sql, resolve(file), options),
     refreshViews: () =>
