@@ -294,7 +294,7 @@ test('a file that a writer replaces meanwhile is not reported as lost', async ()
   const directory = await stored();
   expect(await whileReplaced(directory, () => examine(directory))).toMatchObject({
     isReplaced: true,
-    value: [{ part: 'views' }],
+    value: [{ part: 'views' }, { part: 'proofs' }],
   });
 });
 

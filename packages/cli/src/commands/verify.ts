@@ -18,7 +18,7 @@ export const command = defineCommand({
   command: 'verify',
   describe: 'Read every data file and compare it with what was committed',
   details: [
-    'Recomputes checksum, number of rows and content digest of each file, and names the day, table and file of any that differs. Needs no network and changes nothing.',
+    'Recomputes checksum, number of rows and content digest of each file, and names the day, table and file of any that differs. Compares the log with the proof documents as well. Needs no network and changes nothing.',
     'The content digest of a day is the same for the same rows in any order and files, so that copies of a lake can be compared: --json has it for each day and table. docs/lake-format.md defines it for other programs.',
     'Exit code 1 when a file differs.',
   ],
@@ -49,11 +49,16 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 
 /** One line for each file that differs, and a sentence. */
 export function verifyText(report: VerifyReport, width: number): string {
-  const { files, rows, bytes, findings, withoutDigest } = report;
+  const { version, proofVersion, files, rows, bytes, findings, withoutDigest } = report;
   const lines = findings.map(({ day, table, path, found }) => `${day}  ${table}  ${path} ${found}`);
   const read = `${nounText(files, 'file')}, ${nounText(rows, 'row')}, ${bytesText(bytes)}`;
   if (findings.length === 0) lines.push(files === 0 ? 'There is no file to read.' : `${read}: all as committed.`);
   else lines.push(`${countText(findings.length)} of ${read}: not as committed. Next: edrlake reconcile --repair`);
+  if (proofVersion !== version && files > 0) {
+    const shown =
+      proofVersion === null ? 'There are no proof documents' : `The proof documents show version ${proofVersion}`;
+    lines.push(...wrapWords(`${shown}: the next command that writes brings them up to date.`, width));
+  }
   if (withoutDigest > 0) {
     const rest = `${nounText(withoutDigest, 'file')} without a digest to compare with, which edrlake compact adds.`;
     lines.push(...wrapWords(rest, width));

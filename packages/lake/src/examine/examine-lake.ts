@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Clock, type Dataset, EdrlakeError, type TableSpec } from '@edrlake/core';
+import { areProofsOf } from '../verify/proof-documents.ts';
 import { isViewFileOf } from '../query/views.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { localStore, type Store } from '../storage/store.ts';
@@ -62,6 +63,7 @@ async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
       if (state !== null) {
         found.push(...(await examineFiles(examination, state)));
         if (!(await isViewFileOf(examination, state.version, true))) found.push(STALE_VIEWS);
+        if (!(await areProofsOf(examination.store, state.version))) found.push(STALE_PROOFS);
       }
       if (found.length === 0 || !(await isOvertaken())) return found;
     } catch (thrown) {
@@ -76,6 +78,14 @@ const STALE_VIEWS: LakeDamage = {
   means: 'DuckDB on lake.duckdb shows less than the lake holds; edrlake query does not use the file.',
   command: 'edrlake vacuum',
   paths: ['lake.duckdb'],
+};
+
+const STALE_PROOFS: LakeDamage = {
+  part: 'proofs',
+  found: '_proof is missing, not whole, was never written or does not show the newest version',
+  means: 'Programs that read the proof documents see less than the lake holds; edrlake gate does not use them.',
+  command: 'edrlake vacuum',
+  paths: ['_proof'],
 };
 
 /** Folders that exist and cannot be listed. */

@@ -4,7 +4,10 @@ import type { Store } from '../storage/store.ts';
 
 /** A part of a lake that is not as edrlake leaves it. */
 export interface LakeDamage {
-  /** Which part of the lake: `log`, `data`, `duplicates`, `index`, `work`, `leases`, `views`, `folders`, `marker`. */
+  /**
+   * Which part of the lake: `log`, `data`, `duplicates`, `index`, `work`, `leases`, `views`, `proofs`, `folders`,
+   * `marker`.
+   */
   readonly part: string;
   /** What was found, with a path. */
   readonly found: string;

@@ -151,7 +151,7 @@ async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise
 async function findUnnamed({ store, log, tables }: VacuumContext, limits: Limits): Promise<Found[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
-  for (const folder of [FOLDERS.spool, FOLDERS.work, FOLDERS.runs, FOLDERS.leases]) {
+  for (const folder of [FOLDERS.spool, FOLDERS.work, FOLDERS.runs, FOLDERS.leases, FOLDERS.proof]) {
     seen.push(...(await store.list(folder)).map((name) => `${folder}/${name}`).filter(isPartial));
   }
   seen.push(...(await store.list('')).filter(isPartial));

@@ -2,7 +2,9 @@ import { EdrlakeError } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isDataFileError } from '../storage/file-errors.ts';
-import { isViewFileOf, type ViewSource, writeViewFile } from './views.ts';
+import { FOLDERS } from '../storage/layout.ts';
+import { areProofsOf, writeProofDocuments } from '../verify/proof-documents.ts';
+import { isViewFileOf, staleViews, type ViewSource, writeViewFile } from './views.ts';
 
 /** Keeps `lake.duckdb` up to date without rewriting it at every commit. */
 export interface ViewKeeper {
@@ -34,6 +36,7 @@ export function keepViews(
       filesShown = fileCount(views.snapshot);
       try {
         await writeViewFile({ store, connection: await connect(), workFolder }, views);
+        await writeProofs(store, views);
       } catch (thrown) {
         // A view over a missing file cannot be created. The views stay behind until the file has been removed from the
         // lake; queries notice that themselves, and commits need no views.
@@ -55,10 +58,18 @@ export function keepViews(
     },
     refresh: async () => {
       const { version, files } = await log.refresh();
-      if (await isViewFileOf({ store, connection: await connect() }, version)) filesShown = files.size;
+      const isCurrent =
+        (await areProofsOf(store, version)) && (await isViewFileOf({ store, connection: await connect() }, version));
+      if (isCurrent) filesShown = files.size;
       else await write();
     },
   };
+}
+
+async function writeProofs(store: CommitContext['store'], views: ViewSource): Promise<void> {
+  await writeProofDocuments(store, views).catch((thrown: unknown) => {
+    throw staleViews(thrown, views.snapshot.version, FOLDERS.proof) ?? thrown;
+  });
 }
 
 function fileCount(snapshot: Snapshot): number {

@@ -217,7 +217,7 @@ export async function writeViewFile(
 }
 
 /** Explains an error of the disk: the lake is complete without its views. null for any other error. */
-function staleViews(thrown: unknown, version: number): EdrlakeError | null {
+export function staleViews(thrown: unknown, version: number, file: string = VIEW_FILE): EdrlakeError | null {
   const known = thrown instanceof EdrlakeError ? thrown.code === 'LAKE_UNWRITABLE' : isDiskError(thrown);
   const errno =
     errnoInWords(thrown) ?? (known ? errnoOf(thrown instanceof EdrlakeError ? thrown.cause : thrown) : null);
@@ -225,11 +225,11 @@ function staleViews(thrown: unknown, version: number): EdrlakeError | null {
   const reason = STALE_REASONS[errno ?? ''] ?? 'the disk refused it';
   return new EdrlakeError(
     'VIEWS_STALE',
-    `version ${version} is committed and safe, but ${VIEW_FILE} could not be written: ${reason} (${errno ?? messageOf(thrown)})`,
+    `version ${version} is committed and safe, but ${file} could not be written: ${reason} (${errno ?? messageOf(thrown)})`,
     {
       cause: thrown,
       context: { version, errno },
-      hint: `edrlake query shows all of it. Put the disk right; the next command that writes brings ${VIEW_FILE} up to date.`,
+      hint: `edrlake query shows all of it. Put the disk right; the next command that writes brings ${file} up to date.`,
     },
   );
 }

@@ -12,6 +12,8 @@ export const FOLDERS = {
   trash: '_trash',
   /** One file for each process at work; see `Lease`. */
   leases: '_leases',
+  /** One document for each day that has data files; derived. */
+  proof: '_proof',
 } as const;
 
 /** The table that holds one row for each event. The rows of the other event tables belong to its rows. */
@@ -94,6 +96,11 @@ export function leasePath(instance: string, beat: number): string {
 export function parseLeaseName(name: string): { readonly instance: string; readonly beat: number } | null {
   const match = /^([0-9a-f-]{36})\.(\d{1,15})\.json$/.exec(name);
   return match?.[1] === undefined ? null : { instance: match[1], beat: Number(match[2]) };
+}
+
+/** `_proof/2020-08-17.json` */
+export function proofPath(day: string): string {
+  return `${FOLDERS.proof}/${day}.json`;
 }
 
 /** `<commit>` of a file that a batch wrote, `<commit>-0.parquet`; null for one that was made from other files. */

@@ -2,9 +2,11 @@ import { type Day, dayOf, sum, type TimeRange } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import { type Content, contentOf, sumDigests } from '../log/content-digest.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
-import { partitionDay, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { isEventTable, partitionDay, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { sumFile } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
+import { EVENTS, proofPath } from '../storage/layout.ts';
+import { type ProofFile, proofFileOf, readProofDocument, readProofIndex } from './proof-documents.ts';
 
 /** A file that is not what a commit wrote. */
 export interface FileFinding {
@@ -35,6 +37,8 @@ export interface VerifyReport {
   readonly withoutDigest: number;
   /** By day and table; only where every file of both could be read. */
   readonly days: readonly DayContent[];
+  /** The version that the proof documents show; null without any. Those of another version are not compared. */
+  readonly proofVersion: number | null;
   /** By day and path; empty where everything is as it was committed. */
   readonly findings: readonly FileFinding[];
 }
@@ -44,8 +48,9 @@ const MAX_LOOKS = 5;
 
 /**
  * Reads every data file of the newest version, or of the days that a range touches, and compares it with what its
- * commit kept of it: size and checksum of the bytes, number of rows, and the content digest of the values. Changes
- * nothing and needs no network. A file that another writer replaces meanwhile is left out, and its successor is read.
+ * commit kept of it: size and checksum of the bytes, number of rows, and the content digest of the values; and the log
+ * with the proof documents, which state the same. Changes nothing and needs no network. A file that another writer
+ * replaces meanwhile is left out, and its successor is read.
  * @param signal is checked between files
  * @throws {EdrlakeError} `INTERRUPTED`, `LAKE_CORRUPT` where a file cannot be opened for another reason than damage
  */
@@ -66,14 +71,62 @@ export async function verifyFiles(
     state = await context.log.refresh();
   }
   const { files, version } = state;
-  return reportOf(
-    [...verified.values()].filter(({ file }) => files.has(file.path)),
-    version,
-  );
+  const current = [...verified.values()].filter(({ file }) => files.has(file.path));
+  const report = reportOf(current, version);
+  const index = await readProofIndex(context.store);
+  if (index === null || index.version !== version) return { ...report, proofVersion: index?.version ?? null };
+  const days = Object.keys(index.documents).filter((day) => isDayIn(day, range));
+  const found: FileFinding[] = [];
+  for (const day of days) found.push(...(await compareWithProof(context, index, day, state, report.days)));
+  // Another writer may be about to write the documents of the next version.
+  if ((await readProofIndex(context.store))?.version !== version) return report;
+  const known = new Set(report.findings.map(({ path }) => path));
+  const findings = [...report.findings, ...found.filter(({ path }) => !known.has(path))].sort(byDayAndPath);
+  return { ...report, proofVersion: version, findings };
+}
+
+/** What the proof document of a day says and the log, or the values, do not. */
+async function compareWithProof(
+  { store, tables }: CommitContext,
+  index: NonNullable<Awaited<ReturnType<typeof readProofIndex>>>,
+  day: Day,
+  { files }: LakeState,
+  contents: readonly DayContent[],
+): Promise<FileFinding[]> {
+  const document = await readProofDocument(store, index, day);
+  const about = { day, table: EVENTS, path: proofPath(day) };
+  if (document === null) return [{ ...about, found: 'is missing or was changed' }];
+  const stated = new Map(document.files.map((file) => [file.path, file]));
+  const names = new Set(tables.filter(isEventTable).map(({ name }) => name));
+  const logged = [...files.values()].filter((file) => partitionDay(file) === day && names.has(file.table));
+  const findings = logged.flatMap((file): FileFinding[] => {
+    const expected = stated.get(file.path);
+    if (expected !== undefined && isSameFile(expected, proofFileOf(file))) return [];
+    const what = expected === undefined ? 'does not name it' : 'states something else of it';
+    return [{ day, table: file.table, path: file.path, found: `is in the log, and ${proofPath(day)} ${what}` }];
+  });
+  for (const { path, table } of document.files) {
+    if (!files.has(path)) findings.push({ day, table, path, found: `is in ${proofPath(day)}, and not in the log` });
+  }
+  if (findings.length > 0) return findings;
+  for (const [table, { rows, digest }] of Object.entries(document.tables)) {
+    const content = contents.find((each) => each.day === day && each.table === table);
+    if (content === undefined) continue;
+    if (content.rowCount === rows && (digest === null || content.digest === digest)) continue;
+    findings.push({ ...about, table, found: `states another digest or number of rows of ${table}` });
+  }
+  return findings;
+}
+
+function isSameFile(a: ProofFile, b: ProofFile): boolean {
+  return a.rows === b.rows && a.bytes === b.bytes && a.crc32 === b.crc32 && a.digest === b.digest;
 }
 
 function isWanted(file: LoggedFile, range: TimeRange | null): boolean {
-  const day = partitionDay(file);
+  return isDayIn(partitionDay(file), range);
+}
+
+function isDayIn(day: Day, range: TimeRange | null): boolean {
   return range === null || (dayOf(range.startMs) <= day && day <= dayOf(range.endMs - 1));
 }
 
@@ -131,8 +184,13 @@ function reportOf(verified: readonly Verified[], version: number): VerifyReport 
     bytes: sum(verified, ({ file }) => file.fileBytes),
     withoutDigest: verified.filter(({ file }) => file.digest === undefined).length,
     days: days.sort((a, b) => compare(a.day, b.day) || compare(a.table, b.table)),
-    findings: findings.sort((a, b) => compare(a.day, b.day) || compare(a.path, b.path)),
+    findings: findings.sort(byDayAndPath),
+    proofVersion: null,
   };
+}
+
+function byDayAndPath(a: FileFinding, b: FileFinding): number {
+  return compare(a.day, b.day) || compare(a.path, b.path);
 }
 
 function compare(a: string, b: string): number {
