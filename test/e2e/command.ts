@@ -105,3 +105,21 @@ export async function inPlainDuckDb(sql: string, file = ':memory:'): Promise<(st
     instance.closeSync();
   }
 }
+
+/** Runs a shell script in which `edrlake` is the command. */
+export function inShell(
+  script: string,
+  cwd: string,
+): Promise<{ exitCode: number | null; stdout: Buffer; stderr: string }> {
+  const run = `edrlake() { '${process.execPath}' '${BINARY}' "$@"; }; ${script}`;
+  const child = spawn('bash', ['-c', run], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const [out, err]: [Buffer[], Buffer[]] = [[], []];
+  child.stdout.on('data', (piece: Buffer) => out.push(piece));
+  child.stderr.on('data', (piece: Buffer) => err.push(piece));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (exitCode) =>
+      resolve({ exitCode, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() }),
+    );
+  });
+}

@@ -1,14 +1,11 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCaseGateway } from '../cases/gateway.ts';
-import { inPlainDuckDb, runCommand, runJson } from './command.ts';
+import { inPlainDuckDb, inShell as runScript, runCommand, runJson } from './command.ts';
 
-const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', import.meta.url));
 const SQL = 'select event_id from events order by 1';
 /** Far more than the buffer of a pipe. */
 const MUCH = `select repeat('x', 1000) as x from range(20000)`;
@@ -32,20 +29,7 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 const query = (sql: string, output: string, format = 'csv') =>
   runCommand(['query', sql, '--lake', 'lake', '--format', format, '--output', output], { cwd: directory });
 
-/** Runs a shell script in which `edrlake` is the command, in the directory of the lake. */
-function inShell(script: string): Promise<{ exitCode: number | null; stdout: Buffer; stderr: string }> {
-  const run = `edrlake() { '${process.execPath}' '${BINARY}' "$@"; }; ${script}`;
-  const child = spawn('bash', ['-c', run], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
-  const [out, err]: [Buffer[], Buffer[]] = [[], []];
-  child.stdout.on('data', (piece: Buffer) => out.push(piece));
-  child.stderr.on('data', (piece: Buffer) => err.push(piece));
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (exitCode) =>
-      resolve({ exitCode, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() }),
-    );
-  });
-}
+const inShell = (script: string) => runScript(script, directory);
 
 describe('a result goes', () => {
   it.each(['csv', 'parquet'])('to the file behind a symbolic link, as %s, and leaves the link', async (format) => {

@@ -60,6 +60,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./commands/runs.ts'),
   },
   { name: 'query', describe: 'Ask the lake in SQL', load: () => import('./commands/query.ts') },
+  {
+    name: 'export',
+    describe: 'Write a table or a query as Arrow, Parquet, CSV or NDJSON',
+    load: () => import('./commands/export.ts'),
+  },
   { name: 'sql', describe: 'A small SQL shell over the lake', load: () => import('./commands/sql.ts') },
   {
     name: 'compact',

@@ -59,6 +59,7 @@ export async function runInProcess(args: readonly string[]): Promise<void> {
 /** Commands that only show something: without a reader of their result, nothing is left to do. */
 const SHOWING = new Set([
   'query',
+  'export',
   'sql',
   'status',
   'runs',

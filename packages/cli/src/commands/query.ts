@@ -4,10 +4,9 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import type { QueryFormat } from '../args/options.ts';
-import { lineWidth, type ProcessContext } from '../process/process-context.ts';
-import { outputStreamOf, refuseBinaryAtTerminal, writeResult, writeResultFile } from '../query/query-output.ts';
-import { readAllText } from '../query/read-text.ts';
-import { isBlank, splitStatements } from '../query/sql-statements.ts';
+import type { ProcessContext } from '../process/process-context.ts';
+import { outputOf, refuseBinaryAtTerminal, writeAnswer } from '../query/query-output.ts';
+import { readStatement } from '../query/read-text.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -31,23 +30,17 @@ export const command = defineCommand({
 
 /** Answers one SQL statement from the newest version of the lake. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
-  const { values, typed } = input;
-  const { stdout, env, signal } = context;
+  const { values, typed, positionals } = input;
   const format = formatOf(input);
   const file = values.output === null ? null : resolve(context.workingDirectory, values.output);
-  const stream = file === null ? stdout : outputStreamOf(file, context);
+  const stream = outputOf(file, context);
   if (stream !== null) refuseBinaryAtTerminal(format, stream);
-  const sql = await sqlOf(input, context);
+  const sql = await readStatement('edrlake query', positionals.sql, context);
   const services = servicesOf(context, readerNotes(context));
   const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
   try {
-    const query = { lake, sql, format, signal };
-    if (stream !== null) {
-      await writeResult(stream, query, stream.isTTY === true ? lineWidth(stream, env) : null);
-    } else if (file !== null) {
-      await writeResultFile(file, query);
-      if (typed.has('json')) await writeJson(stdout, { output: file, format });
-    }
+    const isWritten = await writeAnswer({ lake, sql, format, signal: context.signal }, file, context);
+    if (isWritten && typed.has('json')) await writeJson(context.stdout, { output: file, format });
   } finally {
     await lake.close();
   }
@@ -63,23 +56,4 @@ function formatOf({ values, typed }: CommandInput): QueryFormat {
     });
   }
   return 'json';
-}
-
-async function sqlOf({ positionals }: CommandInput, { stdin }: ProcessContext): Promise<string> {
-  const given = positionals.sql ?? '-';
-  if (given === '-' && stdin.isTTY === true && positionals.sql === undefined) {
-    throw new EdrlakeError('USAGE', 'edrlake query: expected SQL as an argument or on standard input, found none', {
-      hint: 'For example: edrlake query "select count(*) from events". A shell for many queries: edrlake sql',
-    });
-  }
-  const { statements, rest } = splitStatements(given === '-' ? await readAllText(stdin) : given);
-  const all = isBlank(rest) ? statements : [...statements, rest.trim()];
-  const [sql, ...more] = all;
-  if (sql !== undefined && more.length === 0) return sql;
-  throw new EdrlakeError('USAGE', `edrlake query: expected one statement, found ${all.length}`, {
-    hint:
-      all.length === 0
-        ? 'For example: select count(*) from events'
-        : 'Several statements are run by: edrlake sql < FILE',
-  });
 }

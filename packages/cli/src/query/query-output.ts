@@ -1,14 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { EdrlakeError } from '@edrlake/core';
 import { type Lake, outputError, outputTarget } from '@edrlake/lake';
 import type { QueryFormat } from '../args/options.ts';
-import { type ProcessContext, type TextSink, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, type TextSink, writeText } from '../process/process-context.ts';
 import { writeCsv, writeJsonRows, writeNdjson, writeTable } from './result-writers.ts';
+
+/** Formats of files, which programs read. */
+export const EXPORT_FORMATS = ['arrow', 'parquet', 'csv', 'ndjson'] as const satisfies readonly QueryFormat[];
+
+/** One of them. */
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** What to ask and in which form the answer is wanted. */
 export interface FormattedQuery {
@@ -45,7 +51,10 @@ async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: F
   const path = join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
   try {
     await lake.queryToParquet(sql, path, { signal });
-    for await (const piece of createReadStream(path)) await writeText(out, piece as Uint8Array);
+    const file = await open(path);
+    // The name goes first: without its reader the process may end at any moment.
+    await rm(path, { force: true }).catch(() => undefined);
+    for await (const piece of file.createReadStream()) await writeText(out, piece as Uint8Array);
   } finally {
     await rm(path, { force: true });
   }
@@ -87,13 +96,35 @@ export async function writeResultFile(named: string, query: FormattedQuery): Pro
 }
 
 /**
+ * Answers a query where the user wants it: on standard output, in a file, or in what else a path names.
+ * @param path absolute; null for standard output
+ * @returns whether a file was written, so that standard output is free
+ */
+export async function writeAnswer(
+  query: FormattedQuery,
+  path: string | null,
+  context: ProcessContext,
+): Promise<boolean> {
+  const stream = outputOf(path, context);
+  if (stream === null) {
+    if (path !== null) await writeResultFile(path, query);
+    return true;
+  }
+  refuseBinaryAtTerminal(query.format, stream);
+  await writeResult(stream, query, stream.isTTY === true ? lineWidth(stream, context.env) : null);
+  return false;
+}
+
+/** The open stream of this process that is meant; null for a file. */
+export function outputOf(path: string | null, context: ProcessContext): TextSink | null {
+  return path === null ? context.stdout : outputStreamOf(path, context);
+}
+
+/**
  * The output stream that a path means which names an open file of this process, or null. Writing to the stream is what
  * was meant: opening the name again fails where it is a socket, and begins at the wrong place where it is a file.
  */
-export function outputStreamOf(
-  path: string,
-  { stdout, stderr }: Pick<ProcessContext, 'stdout' | 'stderr'>,
-): TextSink | null {
+function outputStreamOf(path: string, { stdout, stderr }: Pick<ProcessContext, 'stdout' | 'stderr'>): TextSink | null {
   const name = /^\/dev\/(stdout|stderr|fd\/[12])$|^\/proc\/self\/(fd\/[12])$/.exec(path);
   const which = name?.[1] ?? name?.[2];
   if (which === 'stdout' || which === 'fd/1') return stdout;
