@@ -100,6 +100,7 @@ definePart('package', install, (kit) => {
     expect(attw.exitCode, attw.stdout + attw.stderr).toBe(0);
     expect(Object.keys((JSON.parse(attw.stdout) as Attw).analysis.entrypoints)).toEqual([
       '.',
+      './arrow',
       './simulator',
       './testing',
     ]);
