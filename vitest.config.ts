@@ -24,6 +24,7 @@ const LONG = [
   'test/e2e/cli-gate.test.ts',
   'test/e2e/fim.dataset.test.ts',
   'test/e2e/nightly.kill.test.ts',
+  'test/e2e/portable-writer.test.ts',
   'test/simulation/**/*.test.ts',
 ];
 

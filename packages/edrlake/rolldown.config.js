@@ -12,7 +12,7 @@ rmSync(BUNDLE, { recursive: true, force: true });
  */
 const SHARED = {
   platform: 'node',
-  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti'],
+  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', /^parquetjs-lite/],
   resolve: {
     conditionNames: ['edrlake-source', 'import', 'node', 'default'],
     // yargs measures with string-width, which makes an Intl.Segmenter as it loads: a tenth of every start.

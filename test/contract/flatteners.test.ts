@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FetchedWindow, NO_FILTER, type RecordShape, windowOf } from '@edrlake/core';
+import { type FetchedWindow, MS_PER_DAY, NO_FILTER, type RecordShape, type StagedBatch, windowOf } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
-import { recordShapeOf } from '@edrlake/flattener';
+import { recordShapeOf, stageRows } from '@edrlake/flattener';
 import { flattenRecords } from '@edrlake/flattener/in-process';
 import { fieldTable, scanPage } from '@edrlake/pager';
 import fc from 'fast-check';
@@ -14,6 +14,8 @@ import {
   drop,
   INGEST_DAY,
   openBench,
+  type PlainRow,
+  plainRow,
   stage,
   stagedRows,
 } from '../../packages/flattener/test/staging.ts';
@@ -344,6 +346,7 @@ test.each([
         await drop(bench, staged);
         for (const [name, rows] of Object.entries(bulk))
           expect(asSet(rows), name).toEqual(asSet(inProcess[name] ?? []));
+        await expectRows([spooled.window], staged, bulk);
       }),
       { numRuns, seed: 20200817, endOnFailure: true },
     );
@@ -353,6 +356,55 @@ test.each([
     ).toBeGreaterThan(75 * numRuns);
   },
 );
+
+/** Flattens the same pages in this process, and compares rows and findings. */
+async function expectRows(
+  windows: readonly FetchedWindow[],
+  staged: StagedBatch,
+  bulk: Readonly<Record<string, readonly PlainRow[]>>,
+): Promise<void> {
+  const { signal } = new AbortController();
+  const batch = await stageRows(windows, { dataset: QUALYS_EDR, ingestDay: INGEST_DAY, signal });
+  for (const table of QUALYS_EDR.tables) {
+    const rows = (batch.rows[table.name] ?? []).map(({ row }) =>
+      plainRow(table, (name) => {
+        const at = table.columns.findIndex((column) => column.name === name);
+        const cell = row[at] ?? null;
+        return table.columns[at]?.type === 'date' && cell !== null ? Number(cell) * MS_PER_DAY : cell;
+      }),
+    );
+    expect(asSet(rows), table.name).toEqual(asSet(bulk[table.name] ?? []));
+  }
+  const { windows: found, otherVersions, unknownFields, rejectReasons } = batch;
+  expect({ found, otherVersions, unknownFields, rejectReasons }).toEqual({
+    found: staged.windows,
+    otherVersions: staged.otherVersions,
+    unknownFields: staged.unknownFields,
+    rejectReasons: staged.rejectReasons,
+  });
+}
+
+test('records that repeat ids, are broken or are no records at all are staged alike in this process', async () => {
+  const event = (id: string, dateTime: string, rest = '') =>
+    `{"id":${JSON.stringify(id)},"dateTime":"${dateTime}"${rest}}`;
+  const [one, other] = ['2020-08-17T04:15:06.123+0000', '2020-08-18T04:15:06.123+0000'];
+  const late = ',"eventProcessedTime":"2020-08-19T04:15:06.123+0000"';
+  const first = await spoolPage(bench.directory, [
+    ...[event('a', one), event('a', one, ',"score":3'), event('b', one), event('c', one, late), event('c', other)],
+    ...['{"id":null}', '{"id":null}', '[1]', 'null', '"text"', '{"id":"x","dateTime":"soon"}'],
+    // Unreadable: a raw control character, and a lone surrogate.
+    ...[`{"id":"raw\u0007","dateTime":"${one}","name":"\u0007"}`, '{"id":"cut","dateTime":"2020","name":"\ud800"}'],
+    event('kept', one, ',"file":{"fileName":"a\u00e9😀","size":9007199254740993,"new":{"deep":[1.10]}},"zzz":null'),
+  ]);
+  const second = await spoolPage(bench.directory, [event('b', other, late), event('c', other), '{"id":null}']);
+  const windows = [first.window, second.window];
+  const staged = await stage(bench, windows);
+  const bulk = await stagedRows(bench, staged);
+  await drop(bench, staged);
+  expect(staged.otherVersions.length).toBe(2);
+  expect(bulk.rejects?.length).toBeGreaterThan(6);
+  await expectRows(windows, staged, bulk);
+});
 
 const separator = fc.constantFrom('\\', '\\', '\\', '/', '\\\\', '//', '\\/', '\\\\\\');
 const pathPart = fc.constantFrom(

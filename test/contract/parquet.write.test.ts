@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataFile, StagedBatch } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
-import { flattenRecords } from '@edrlake/flattener/in-process';
+import { stageRows } from '@edrlake/flattener';
 import { writeStagedRows } from '@edrlake/writers';
-import { writeArrowTables } from '@edrlake/writers/parquetjs';
+import { writeRowFile } from '@edrlake/writers/parquetjs';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -52,14 +52,6 @@ async function readBack(folder: string, files: readonly { table: string }[]): Pr
     rows[table.name] = has ? await plainRows(bench.connection, table, relation) : [];
   }
   return rows;
-}
-
-/** Each record as the newest of its id, as staging keeps it: the payloads repeat one event. */
-function distinctRecords(): string[] {
-  const byId = new Map(
-    RECORDS.map((record) => [JSON.parse(record).id ?? JSON.parse(record).eventId ?? record, record]),
-  );
-  return [...byId.values()];
 }
 
 describe('files written by DuckDB', () => {
@@ -127,36 +119,41 @@ describe('files written by DuckDB', () => {
   });
 });
 
-describe('files written without native code', () => {
-  test('hold the rows, columns and types that DuckDB writes', async () => {
-    const records = distinctRecords();
-    const window = await spool(bench.directory, records);
-    const batch = await stage(bench, [window]);
-    const bulkFolder = join(bench.directory, 'bulk-again');
-    const bulk = await write(batch, bulkFolder, 'c');
-    const folder = join(bench.directory, 'pure');
-    const tables = flattenRecords(QUALYS_EDR, records.join('\n'), {
-      windowId: window.window.id,
-      ingestDay: INGEST_DAY,
-    });
-    const files = await writeArrowTables(QUALYS_EDR.tables, tables, folder, 'c');
-    expect(files.map(({ path, rowCount }) => [path, rowCount])).toEqual(
-      bulk.map(({ path, rowCount }) => [path, rowCount]),
+test('files written without native code hold the rows, columns and types that DuckDB writes', async () => {
+  const window = await spool(bench.directory, RECORDS);
+  const batch = await stage(bench, [window]);
+  const bulkFolder = join(bench.directory, 'bulk-again');
+  const bulk = await write(batch, bulkFolder, 'c');
+  const { signal } = new AbortController();
+  const { rows } = await stageRows([window], { dataset: QUALYS_EDR, ingestDay: INGEST_DAY, signal });
+  const expected = await readBack(bulkFolder, bulk);
+  for (const table of QUALYS_EDR.tables) {
+    const file = join(bench.directory, 'pure', `${table.name}.parquet`);
+    const ofTable = rows[table.name]?.map(({ row }) => row) ?? [];
+    const written = await writeRowFile(table, ofTable, file, { layout: 'arrival' });
+    expect(written).toMatchObject({ rowCount: ofTable.length, fileBytes: (await readFile(file)).length });
+    const relation = `read_parquet('${file}', hive_partitioning = false)`;
+    expect(asSet(await plainRows(bench.connection, table, relation)), table.name).toEqual(
+      asSet(expected[table.name] ?? []),
     );
-    expect(await readBack(folder, files)).toEqual(await readBack(bulkFolder, bulk));
-    for (const { path } of files) {
+    const same = bulk.filter((one) => one.table === table.name);
+    for (const other of same.slice(0, 1)) {
       const described = await Promise.all(
-        [folder, bulkFolder].map(async (root) => {
-          const reader = await bench.connection.runAndReadAll(
-            `DESCRIBE FROM read_parquet('${join(root, path)}', hive_partitioning = false)`,
-          );
-          return reader.getRowsJS().map((row) => row.slice(0, 2));
+        [file, join(bulkFolder, other.path)].map(async (path) => {
+          const sql = `SELECT name, type, converted_type, logical_type FROM parquet_schema('${path}') WHERE type IS NOT NULL`;
+          return (await bench.connection.runAndReadAll(sql)).getRowsJS();
         }),
       );
-      expect(described[0], path).toEqual(described[1]);
+      expect(described[0], table.name).toEqual(described[1]);
     }
-    await drop(bench, batch);
-  });
+    const spans = same.flatMap(({ newestEventMs }) => newestEventMs ?? []);
+    expect(written.newestEventMs).toBe(spans.length === 0 ? undefined : Math.max(...spans));
+    const processed = same.flatMap(({ processedMs }) => processedMs ?? []);
+    expect(written.processedMs).toEqual(
+      processed.length === 0 ? undefined : [Math.min(...processed), Math.max(...processed)],
+    );
+  }
+  await drop(bench, batch);
 });
 
 /** JSON that a reader or a golden file has parsed already, as text again. */

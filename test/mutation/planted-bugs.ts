@@ -70,7 +70,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'forget-lost-children',
     effect: 'keeps events whose child rows are lost, so that they never come back',
-    file: 'packages/lake/src/commit/drop-lost-files.ts',
+    file: 'packages/lake/src/commit/duckdb-engine.ts',
     find: 'if (parents.size > 0)\n    await connection.run(',
     replace: 'if (parents.size > 1e9) await connection.run(',
     tests: ['packages/lake/test/lost-files.forgetting.test.ts'],

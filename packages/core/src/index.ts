@@ -78,16 +78,23 @@ export {
   SPOOL_MEMBERS,
 } from './tables/record-shape.ts';
 export { rowsOf, type SqlConnection, withRowOrder } from './tables/sql-connection.ts';
+export { idHash } from './tables/id-hash.ts';
 export { idHashSql, quoteFile, quoteName, quoteText } from './tables/sql-text.ts';
 export {
+  type BatchFindings,
+  type Cell,
   MAX_OTHER_VERSIONS,
+  type OwnedRow,
   type RejectReason,
+  type Row,
+  type RowBatch,
+  type RowIdentity,
   type StagedBatch,
   type StagedWindow,
   type UnknownField,
 } from './tables/staged-batch.ts';
 export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './tables/table-spec.ts';
-export { BEST_VERSION_FIRST, isBetterVersionSql } from './tables/version-order.ts';
+export { BEST_VERSION_FIRST, betterVersionFirst, isBetterVersionSql } from './tables/version-order.ts';
 export {
   type BothClocks,
   beforeNow,

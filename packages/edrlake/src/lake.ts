@@ -36,6 +36,11 @@ export interface OpenLakeOptions extends Surroundings {
   readonly memoryLimit?: string;
   /** Threads of DuckDB. Default: as many as cores. */
   readonly threads?: number;
+  /**
+   * What exports into the lake compute with. `duckdb` unless given; `parquetjs` is TypeScript alone, for machines where
+   * DuckDB has no binaries, and takes about ten times as long. Queries and maintenance need DuckDB in any case.
+   */
+  readonly writer?: 'duckdb' | 'parquetjs';
 }
 
 /** One version of a lake: what a reader that starts now sees, in all tables at once. */
@@ -148,7 +153,7 @@ interface OpenedLake extends Lake {
  * for await (const row of lake.query('from coverage')) console.log(row);
  */
 export async function openLake(directory: string, options: OpenLakeOptions = {}): Promise<Lake> {
-  const { dataset, memoryLimit, threads, readOnly = false } = options;
+  const { dataset, memoryLimit, threads, writer = 'duckdb', readOnly = false } = options;
   const { clock, random } = surroundingsOf(options);
   const reports = openReports(options.onProgress);
   const { openEdrLake } = await import('@edrlake/runner/open-lake');
@@ -157,6 +162,7 @@ export async function openLake(directory: string, options: OpenLakeOptions = {})
     {
       create: !readOnly,
       readOnly,
+      writer,
       ...(dataset && { dataset }),
       ...(memoryLimit && { memoryLimit }),
       ...(threads && { threads }),

@@ -1,6 +1,6 @@
 /**
- * Nested event JSON to the tables of a dataset, by two executors that agree row for row: DuckDB SQL for bulk, and Arrow
- * tables in this process, which is `@edrlake/flattener/in-process`.
+ * Nested event JSON to the tables of a dataset, by two executors that agree row for row: DuckDB SQL for bulk, and
+ * TypeScript in this process. `@edrlake/flattener/in-process` makes Arrow tables of it.
  *
  * The rules, in both:
  * - Text: the first alternative that is not null or blank (white space only), as delivered otherwise. A number, a
@@ -25,3 +25,4 @@
  */
 export { recordShapeOf } from './spec/record-spec.ts';
 export { dropStagedBatch, type StageOptions, stageBatch } from './stage/stage-batch.ts';
+export { type StageRowsOptions, stageRows } from './in-process/stage-rows.ts';

@@ -1,7 +1,8 @@
 export type { CommitRequest, CommitResult } from './commit/commit.ts';
+export type { LakeWriter } from './computing.ts';
 export { examineLake } from './examine/examine-lake.ts';
 export type { LakeDamage } from './examine/lake-damage.ts';
-export { type CommitSession, type Lake, type LakeOptions, openLake, type RunContext } from './lake.ts';
+export { type Lake, type LakeOptions, openLake, type RunContext } from './lake.ts';
 export type { CommitStep } from './log/commit-context.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './log/lake-state.ts';
 export type { Snapshot } from './log/snapshot.ts';

@@ -24,7 +24,8 @@ import {
 import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
 import { dropLostFiles } from './commit/drop-lost-files.ts';
 import { ignoreSteps } from './commit/publish.ts';
-import type { CommitContext, CommitStep } from './log/commit-context.ts';
+import { computingWith, type LakeWriter } from './computing.ts';
+import type { CommitContext, CommitStep, CommitTools } from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import type { LakeState } from './log/lake-state.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
@@ -36,7 +37,7 @@ import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vac
 import type { ArrowResult } from './query/arrow.ts';
 import { countFromLog } from './query/count-from-log.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
-import { keepViews } from './query/view-file.ts';
+import { dropViews, keepViews } from './query/view-file.ts';
 import type { ViewSource } from './query/views.ts';
 import { holdLake } from './recovery/hold-lake.ts';
 import { recoverForReading } from './recovery/recover-for-reading.ts';
@@ -45,11 +46,11 @@ import type { DuckDbLimits, DuckDbSession } from './storage/duckdb.ts';
 import { explainFileError, explainQueryFailure } from './storage/file-errors.ts';
 import { REJECTS } from './storage/layout.ts';
 import type { Lease } from './storage/lease.ts';
+import { loadWithDuckDb } from './storage/load-duckdb.ts';
 import { localStore } from './storage/store.ts';
-import { countAnswers, countRecords } from './verify/count-rows.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
 import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
-import { coverageOf, type DayCoverage, provenRangesOf, type RowQuestion, scopeText } from './verify/coverage.ts';
+import { coverageOf, type DayCoverage, provenRangesOf, scopeText } from './verify/coverage.ts';
 import { findLost } from './verify/find-lost.ts';
 import { type InspectedDay, inspectDays } from './verify/inspect-days.ts';
 import { newestEventMs } from './verify/newest-event.ts';
@@ -78,6 +79,8 @@ export interface LakeOptions {
   readonly waits?: boolean;
   /** The processes that may be at work on the lake; those of the machine unless given. */
   readonly processes?: ProcessTable;
+  /** What compares batches and writes files; DuckDB unless given. Batches are staged for the same one. */
+  readonly writer?: LakeWriter;
   /** Renews the lease of this process; the machine's timer unless given. */
   readonly beat?: Beat;
   /** Called at the named moments of commits; for tests that end the process there. */
@@ -93,6 +96,8 @@ export interface Lake {
   readonly directory: string;
   /** The events that it holds. */
   readonly dataset: Dataset;
+  /** What batches have to be staged for. */
+  readonly writer: LakeWriter;
   /** The lease that holds the unfinished work of this process; null for a lake opened for reading. */
   readonly lease: Lease | null;
   /**
@@ -210,7 +215,8 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   if (options.readOnly) {
     const writing = { ...options, create: false, readOnly: false, waits: false };
     const openToWrite = async () => (await openLake(writing)).close();
-    await recoverForReading({ store, log, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
+    const keepsViews = options.writer !== 'parquetjs';
+    await recoverForReading({ store, log, keepsViews, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
   }
   const workFolder = hold?.workFolder ?? null;
   // A reader may lack permission to write into the lake, so DuckDB spills to the system's temporary folder.
@@ -227,8 +233,10 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     threads: options.threads ?? 1,
     keepsRowOrder: true,
   });
-  const duckDb = startedOnce(async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newLimits()));
-  const idle: IdleContext = {
+  const duckDb = startedOnce(async () =>
+    (await loadWithDuckDb(() => import('./storage/duckdb.ts'))).openDuckDb(null, newLimits()),
+  );
+  const idle: CommitTools = {
     store,
     log,
     tables,
@@ -239,8 +247,15 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     onStep: options.onStep ?? ignoreSteps,
   };
   const connect = async () => (await duckDb.start()).connection;
-  const openSession = async () => (await import('./storage/duckdb.ts')).openDuckDb(null, newSessionLimits());
-  const lake = lakeOn(idle, { directory, dataset, isReadOnly: options.readOnly, newLimits, connect, openSession });
+  const openSession = async () =>
+    (await loadWithDuckDb(() => import('./storage/duckdb.ts'))).openDuckDb(null, newSessionLimits());
+  const lake = lakeOn(idle, {
+    directory,
+    dataset,
+    writer: options.writer ?? 'duckdb',
+    isReadOnly: options.readOnly,
+    ...{ newLimits, connect, openSession },
+  });
   const letGo = async () => {
     await duckDb.stop();
     await hold?.release();
@@ -265,12 +280,10 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   return { ...lake, close };
 }
 
-/** The context of a commit before DuckDB has been started. */
-type IdleContext = Omit<CommitContext, 'connection'>;
-
 interface LakeSetting {
   readonly directory: string;
   readonly dataset: Dataset;
+  readonly writer: LakeWriter;
   readonly isReadOnly: boolean;
   readonly newLimits: () => DuckDbLimits;
   readonly connect: () => Promise<DuckDBConnection>;
@@ -296,13 +309,15 @@ function startedOnce(open: () => Promise<DuckDbSession>) {
 }
 
 function lakeOn(
-  idle: IdleContext,
-  { directory, dataset, isReadOnly, newLimits, connect, openSession }: LakeSetting,
+  idle: CommitTools,
+  { directory, dataset, writer, isReadOnly, newLimits, connect, openSession }: LakeSetting,
 ): Omit<Lake, 'close'> {
   const { log, store, tables } = idle;
   const inTurn = turnTaking();
   const ready = async (): Promise<CommitContext> => ({ ...idle, connection: await connect() });
-  const loadQuery = () => import('./query/query.ts');
+  const computing = computingWith(writer, idle, ready);
+  const loadQuery = () => loadWithDuckDb(() => import('./query/query.ts'));
+  const loadArrow = () => loadWithDuckDb(() => import('./query/arrow.ts'));
   const tableNames = tables.map(({ name }) => name);
   const newestSnapshot = cachedSnapshot(tableNames);
   const snapshot = async () => newestSnapshot(await log.refresh());
@@ -312,8 +327,7 @@ function lakeOn(
     const lost = await lostFilesOf(range);
     const shown = await snapshot();
     const lossDays = new Set([...shown.lossDays, ...lost.filter(({ table }) => table !== REJECTS).map(partitionDay)]);
-    const count = async (questions: readonly RowQuestion[]) => countAnswers(await ready(), questions);
-    return coverageOf({ ...shown, lossDays: [...lossDays] }, count, idle.clock.nowMs(), range);
+    return coverageOf({ ...shown, lossDays: [...lossDays] }, computing.countAnswers, idle.clock.nowMs(), range);
   };
   const viewSource = async () => viewSourceOf(idle, await coverage(), await snapshot());
   const target: QueryTarget = {
@@ -324,7 +338,7 @@ function lakeOn(
     newestVersion: async () => (await log.refresh()).version,
     explain: async (thrown) => explainQueryFailure(thrown, directory, (await log.refresh()).files),
   };
-  const views = keepViews(idle, connect, viewSource);
+  const views = writer === 'parquetjs' ? dropViews(idle, viewSource) : keepViews(idle, connect, viewSource);
   const refuseToWrite = () => {
     if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
   };
@@ -336,6 +350,7 @@ function lakeOn(
   return {
     directory,
     dataset,
+    writer,
     lease: idle.lease,
     connect,
     openCommitSession: openSession,
@@ -343,9 +358,7 @@ function lakeOn(
     commit: (request) =>
       inTurn(async () => {
         refuseToWrite();
-        const { session } = request;
-        const commitContext = session === undefined ? await ready() : { ...idle, connection: session.connection };
-        const result = await commit(commitContext, request);
+        const result = await commit(idle, await computing.engineFor(request), request);
         // The commit is final, and the views are only a cache: where they cannot be written now, closing or the next
         // opening reports it.
         await views.afterCommit(result.filesRemoved).catch(() => undefined);
@@ -354,7 +367,7 @@ function lakeOn(
     coverage: (range) => inTurn(() => coverage(range)),
     countStored: (ranges, axis) =>
       inTurn(async () => {
-        const stored = await countRecords(await ready(), ranges, axis);
+        const stored = await computing.countRecords(ranges, axis);
         const twice = countedTwiceIn(await snapshot(), ranges, axis);
         return stored.map((count, position) => count + (twice[position] ?? 0));
       }),
@@ -364,8 +377,9 @@ function lakeOn(
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
     verify: (range, signal) => inTurn(async () => verifyFiles(await ready(), range, signal)),
     forgetLostFiles: (runId, suspects = []) =>
-      writeInTurn(async (context) => {
-        const paths = await dropLostFiles(context, runId, new Set(suspects));
+      inTurn(async () => {
+        refuseToWrite();
+        const paths = await dropLostFiles(idle, await computing.engineFor({ batch: null }), runId, new Set(suspects));
         await views.afterCommit(paths.length);
         return paths;
       }),
@@ -387,13 +401,13 @@ function lakeOn(
       }),
     provenRanges: async (axis, scope, settleLagMs = 0) =>
       provenRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs(), settleLagMs),
-    newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), store, connect)),
+    newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), computing.newestEventMs)),
     query: async (sql, options) => {
       const counted = options?.signal?.aborted ? null : await countFromLog(sql, await snapshot(), store);
       return counted ?? (await loadQuery()).runQuery(target, sql, options);
     },
-    queryArrow: async (sql, options) => (await import('./query/arrow.ts')).runArrowQuery(target, sql, options),
-    queryArrowBatches: async (sql, options) => (await import('./query/arrow.ts')).runArrowBatches(target, sql, options),
+    queryArrow: async (sql, options) => (await loadArrow()).runArrowQuery(target, sql, options),
+    queryArrowBatches: async (sql, options) => (await loadArrow()).runArrowBatches(target, sql, options),
     queryToParquet: async (sql, file, options) =>
       (await loadQuery()).exportParquet(target, sql, resolve(file), options),
     refreshViews: () =>
@@ -405,7 +419,7 @@ function lakeOn(
 }
 
 async function viewSourceOf(
-  { store, log, tables, clock }: IdleContext,
+  { store, log, tables, clock }: CommitTools,
   coverage: readonly DayCoverage[],
   snapshot: Snapshot,
 ): Promise<ViewSource> {

@@ -34,6 +34,7 @@ import {
 } from './storage/layout.ts';
 import { openLease } from './storage/lease.ts';
 import { localStore, type Store } from './storage/store.ts';
+import { loadWithDuckDb } from './storage/load-duckdb.ts';
 
 /** The result of rebuilding the log. */
 export interface RebuildReport {
@@ -85,7 +86,7 @@ export async function rebuildLog(
       });
     }
     version = (await newestVersion(store)) + 1;
-    const duckDb = await (await import('./storage/duckdb.ts')).openDuckDb(null, {
+    const duckDb = await (await loadWithDuckDb(() => import('./storage/duckdb.ts'))).openDuckDb(null, {
       ...{ memoryLimit: options.memoryLimit ?? '512MB', threads: options.threads ?? null, keepsRowOrder: false },
       spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
     });

@@ -12,7 +12,7 @@ import {
 } from '@edrlake/core';
 
 /** Rows of one row group. DuckDB keeps statistics and bloom filters per row group. */
-export const ROW_GROUP_ROWS = 122_880;
+const ROW_GROUP_ROWS = 122_880;
 
 const COPY_OPTIONS: readonly string[] = [
   'FORMAT parquet',

@@ -186,6 +186,13 @@ export const FLAGS = {
     read: wholeNumber(1, 256),
     defaultText: 'one per core',
   }),
+  writer: choiceFlag({
+    group: 'Lake',
+    valueName: 'NAME',
+    describe: 'duckdb, or parquetjs: no native code',
+    choices: ['duckdb', 'parquetjs'],
+    byDefault: 'duckdb',
+  }),
   since: optionalFlag({
     group: 'Sync',
     valueName: 'DATE',

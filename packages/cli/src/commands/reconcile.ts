@@ -52,7 +52,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   return withLakeSession(
     values,
     context,
-    { display, priority: 'high' },
+    { display, priority: 'high', writer: 'duckdb' },
     (session) => compare(values, session, context),
     (view) => show(view, values, context),
   );

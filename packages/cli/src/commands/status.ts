@@ -16,8 +16,9 @@ export const command = defineCommand({
   describe: 'Show what the lake holds and the verdict of each day',
   details: [
     'A calendar of all days, what is newest, the last run. With --max-age, exit code 4 says that nothing was proven for too long.',
+    'With --writer parquetjs no native code is loaded, for machines without DuckDB.',
   ],
-  flags: ['max-age', 'rate-limit', ...LAKE, ...OUTPUT],
+  flags: ['max-age', 'rate-limit', ...LAKE, 'writer', ...OUTPUT],
   examples: [
     { command: 'edrlake status', purpose: 'the lake in ./lake' },
     { command: 'edrlake status --max-age 26h', purpose: 'for cron: complains when a night was missed' },
@@ -31,7 +32,11 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, stderr, env } = context;
   const services = servicesOf(context, readerNotes(context));
-  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
+  const lake = await openEdrLake(
+    lakeDirectory(values, context),
+    { ...lakeOptions(values, 'read'), writer: values.writer },
+    services,
+  );
   try {
     const nowMs = context.clock.nowMs();
     const status = await readLakeStatus(lake, { userLimit: userLimitOf(values), nowMs });

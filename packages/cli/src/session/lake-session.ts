@@ -1,5 +1,5 @@
 import { closeAfter, EdrlakeError, newRunId } from '@edrlake/core';
-import type { Lake } from '@edrlake/lake';
+import type { Lake, LakeWriter } from '@edrlake/lake';
 import type { Connection, ExportEndpoints, ExportOptions, ExportReport, RunServices, Services } from '@edrlake/runner';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
@@ -32,19 +32,26 @@ export interface LakeSession {
   readonly services: Services;
 }
 
+/** What a session is for. */
+interface SessionKind {
+  readonly display: ProgressDisplay;
+  /** Of its requests among all that work on this lake: `high` for what runs every night. */
+  readonly priority: 'high' | 'normal';
+  readonly writer: LakeWriter;
+}
+
 /**
  * Connects and opens the lake for writing, does the work and closes both, also after a failure; the display is stopped
  * at the end. Then the result is shown. Where only `lake.duckdb` could not be written, a warning follows it, and the
  * exit code is that of the warning.
  * @param show writes the result and resolves to its exit code
- * @param priority of its requests among all that work on this lake: `high` for what runs every night
  * @throws {EdrlakeError} `USAGE`, `CREDENTIALS_MISSING`, `URL_INVALID`, `CONFIG_INVALID`, `HOST_UNREACHABLE`,
  * `LAKE_UNWRITABLE` before any request
  */
 export async function withLakeSession<T>(
   values: FlagValues,
   context: ProcessContext,
-  about: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
+  about: SessionKind,
   work: (session: LakeSession) => Promise<T>,
   show: (result: T) => Promise<number>,
 ): Promise<number> {
@@ -58,7 +65,7 @@ export async function withLakeSession<T>(
 async function inSession<T>(
   values: FlagValues,
   context: ProcessContext,
-  { display, priority }: { readonly display: ProgressDisplay; readonly priority: 'high' | 'normal' },
+  { display, priority, writer }: SessionKind,
   work: (session: LakeSession) => Promise<T>,
 ): Promise<{ readonly result: T; readonly stale: EdrlakeError | null }> {
   let stale: EdrlakeError | null = null;
@@ -76,7 +83,7 @@ async function inSession<T>(
     const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
     const result = await closeAfter(connection.close, async () => {
       await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, display.emit);
-      const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
+      const lake = await openEdrLake(directory, { ...lakeOptions(values, 'write'), writer }, services);
       const close = () => lake.close().catch(keepStale);
       return await closeAfter(close, () =>
         work({

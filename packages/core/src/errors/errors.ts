@@ -260,6 +260,13 @@ export const ERROR_CODES = {
     dispositions: ['retry', 'stop'],
     remedy: 'Correct the SQL at the place that the message shows. Only queries are allowed: no statement may write.',
   },
+  DUCKDB_MISSING: {
+    exitCode: 1,
+    meaning: 'DuckDB, which the command needs, cannot be loaded on this machine',
+    dispositions: ['stop'],
+    remedy:
+      'Install edrlake where DuckDB has binaries. `backfill`, `sync` and `status` work without it, with `--writer parquetjs`.',
+  },
   VIEWS_STALE: {
     exitCode: 3,
     meaning: 'everything is committed, but lake.duckdb could not be written; run again',

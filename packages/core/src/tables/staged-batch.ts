@@ -38,12 +38,25 @@ export interface UnknownField {
   readonly firstDay: Day;
 }
 
+/** What flattening found in the windows of a batch. */
+export interface BatchFindings {
+  readonly windows: readonly StagedWindow[];
+  /**
+   * Records of one window that are not staged because another window has a better version. At most
+   * `MAX_OTHER_VERSIONS`.
+   */
+  readonly otherVersions: readonly OtherVersion[];
+  readonly unknownFields: readonly UnknownField[];
+  /** The most frequent first; empty where every record is an event. */
+  readonly rejectReasons: readonly RejectReason[];
+}
+
 /**
  * Flattened rows of some windows, in temporary tables of one DuckDB connection, not yet files: `flattener` makes and
  * drops them, `lake` decides which of them are new, and `writers` writes those. Nothing of it survives the process; the
  * spool does.
  */
-export interface StagedBatch {
+export interface StagedBatch extends BatchFindings {
   /**
    * Temporary table, one row per staged event or reject: `event_id VARCHAR` (null for a reject), `event_date DATE` (the
    * ingest date for a reject), `processed_time TIMESTAMP`, `id_hash UBIGINT` (`idHashSql` of the id, or of a reject's
@@ -54,13 +67,37 @@ export interface StagedBatch {
    * Lake table name → temporary table with that table's columns in order plus `id_hash UBIGINT` of the event or reject.
    */
   readonly rowTables: Readonly<Record<string, string>>;
-  readonly windows: readonly StagedWindow[];
-  /**
-   * Records of one window that are not staged because another window has a better version. At most
-   * `MAX_OTHER_VERSIONS`.
-   */
-  readonly otherVersions: readonly OtherVersion[];
-  readonly unknownFields: readonly UnknownField[];
-  /** The most frequent first; empty where every record is an event. */
-  readonly rejectReasons: readonly RejectReason[];
+}
+
+/**
+ * A value of a row in this process: times as UTC epoch milliseconds, dates as days since the epoch, 64-bit integers as
+ * bigint, JSON as text.
+ */
+export type Cell = string | number | bigint | boolean | null;
+
+/** One row: the columns of its table in order. */
+export type Row = readonly Cell[];
+
+/** An event or a reject of a `RowBatch`; the fields mean what the columns of `StagedBatch.identityTable` do. */
+export interface RowIdentity {
+  readonly eventId: string | null;
+  /** Days since the epoch. */
+  readonly day: number;
+  readonly processedMs: number | null;
+  readonly idHash: bigint;
+  readonly contentHash: bigint;
+}
+
+/** A row and the event or reject that it belongs to. */
+export interface OwnedRow {
+  readonly idHash: bigint;
+  readonly row: Row;
+}
+
+/** The same as a `StagedBatch`, as objects of this process, for where DuckDB cannot run. */
+export interface RowBatch extends BatchFindings {
+  /** One for each event or reject. Unique in `idHash`. */
+  readonly identities: readonly RowIdentity[];
+  /** Lake table name → rows in the order of arrival; a table without rows has an empty list. */
+  readonly rows: Readonly<Record<string, readonly OwnedRow[]>>;
 }

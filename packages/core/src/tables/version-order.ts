@@ -14,3 +14,16 @@ export function isBetterVersionSql(a: string, b: string): string {
     `(coalesce(${relation}.processed_time, '-infinity'::TIMESTAMP), ${relation}.event_time)`;
   return `${key(a)} > ${key(b)}`;
 }
+
+/** The times of a version that decide, in UTC epoch milliseconds. */
+export interface VersionTimes {
+  readonly eventMs: number;
+  readonly processedMs: number | null;
+}
+
+/** `BEST_VERSION_FIRST` for sorting in this process: negative where `a` is better, 0 where both are equal. */
+export function betterVersionFirst(a: VersionTimes, b: VersionTimes): number {
+  const [processedA, processedB] = [a.processedMs ?? -Infinity, b.processedMs ?? -Infinity];
+  if (processedA !== processedB) return processedA > processedB ? -1 : 1;
+  return b.eventMs - a.eventMs;
+}

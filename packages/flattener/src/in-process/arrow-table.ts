@@ -1,4 +1,4 @@
-import { type ColumnType, duckdbType, MS_PER_DAY, type TableSpec } from '@edrlake/core';
+import { type ColumnType, duckdbType, MS_PER_DAY, type Row, type TableSpec } from '@edrlake/core';
 import {
   Bool,
   type Builder,
@@ -17,7 +17,6 @@ import {
   TimestampMicrosecond,
   Utf8,
 } from 'apache-arrow';
-import type { Row } from './flatten-record.ts';
 import type { Value } from './values.ts';
 
 /** Collects the rows of one table of a dataset. */

@@ -1,15 +1,12 @@
-import { type ColumnSpec, type Day, MS_PER_DAY, type TableSpec } from '@edrlake/core';
+import { type ColumnSpec, type Day, MS_PER_DAY, type Row, type TableSpec } from '@edrlake/core';
 import type { RecordSpec } from '../spec/record-spec.ts';
-import { elementTree } from '../spec/source-tree.ts';
+import { elementTree, type SourceSection } from '../spec/source-tree.ts';
 import { columnValue, extraOf, valueAt } from './flatten-section.ts';
 import { isList, isSection, type JsonObject, type JsonValue, jsonText, memberOf } from './json-tree.ts';
 import { textOf, unblank, type Value } from './values.ts';
 
 /** The member that wrappers hold a record in. */
 const WRAPPED = 'data';
-
-/** One row: the table's columns in order. */
-export type Row = readonly Value[];
 
 /** Where a record was fetched, for its reject. */
 export interface Fetched {
@@ -21,6 +18,19 @@ export interface Fetched {
 /** Rows by table name; only tables that got rows. An event's rows, or one reject. */
 export type FlatRecord = ReadonlyMap<string, readonly Row[]>;
 
+/** What a record says. */
+export interface ReadRecord {
+  /** The values of the record's columns, as far as they could be read. */
+  readonly event: ReadonlyMap<string, Value>;
+  /** Why it is no event; null where it is one. */
+  readonly reject: { readonly reason: string; readonly path: string | null } | null;
+  /** The rows of an event. */
+  readonly rows: FlatRecord;
+}
+
+/** What no column takes of a record or of an element. */
+type ExtraOf = (section: JsonObject, tree: SourceSection) => string | null;
+
 /**
  * Flattens one record as delivered.
  * @param broken why the record could not be read whole; then it becomes a reject, of the members that it has
@@ -31,33 +41,40 @@ export function flattenRecord(
   fetched: Fetched,
   broken: string | null = null,
 ): FlatRecord {
-  const { events, children } = spec;
   const record = wrappedRecord(spec, delivered);
-  if (!isSection(record)) return reject(record, { reason: 'not an object', path: null }, new Map(), fetched);
+  const { event, rows, ...read } = readRecord(spec, record, extraOf);
+  const reject = broken !== null && isSection(record) ? { reason: broken, path: null } : read.reject;
+  if (reject === null) return rows;
+  return new Map([['rejects', [rejectRow({ ...reject, record: jsonText(record) }, event, fetched)]]]);
+}
+
+/** Reads a record without a wrapper. */
+export function readRecord(spec: RecordSpec, record: JsonValue, extraOf: ExtraOf): ReadRecord {
+  const { events, children } = spec;
   const event = new Map<string, Value>();
+  const rejected = (reason: string, path: string | null): ReadRecord => {
+    return { event, reject: { reason, path }, rows: new Map() };
+  };
+  if (!isSection(record)) return rejected('not an object', null);
   for (const column of events.columns) {
     if (column.paths.length > 0) event.set(column.name, columnValue(record, column));
   }
   const timeMs = event.get('event_time') ?? null;
-  if (broken !== null) return reject(record, { reason: broken, path: null }, event, fetched);
-  if ((event.get('event_id') ?? null) === null) {
-    return reject(record, { reason: 'no id', path: pathsOf(events, 'event_id')[0] ?? null }, event, fetched);
-  }
+  if ((event.get('event_id') ?? null) === null) return rejected('no id', pathsOf(events, 'event_id')[0] ?? null);
   if (timeMs === null) {
     const paths = pathsOf(events, 'event_time');
     const isMissing = paths.every((path) => unblank(textOf(valueAt(record, path))) === null);
-    const reason = isMissing ? 'no event time' : 'unreadable event time';
-    return reject(record, { reason, path: paths[0] ?? null }, event, fetched);
+    return rejected(isMissing ? 'no event time' : 'unreadable event time', paths[0] ?? null);
   }
   event.set('event_date', Math.floor(Number(timeMs) / MS_PER_DAY));
   event.set('extra', extraOf(record, spec.tree));
   const rows = new Map<string, readonly Row[]>();
   rows.set(events.name, [events.columns.map((column) => event.get(column.name) ?? null)]);
   for (const table of children) {
-    const elements = (table.arrays ?? []).flatMap((path) => childRows(table, path, record, event));
+    const elements = (table.arrays ?? []).flatMap((path) => childRows(table, path, { record, event }, extraOf));
     if (elements.length > 0) rows.set(table.name, elements);
   }
-  return rows;
+  return { event, reject: null, rows };
 }
 
 /**
@@ -82,7 +99,12 @@ function pathsOf(table: TableSpec, column: string): readonly string[] {
   return table.columns.find(({ name }) => name === column)?.paths ?? [];
 }
 
-function childRows(table: TableSpec, path: string, record: JsonObject, event: ReadonlyMap<string, Value>): Row[] {
+function childRows(
+  table: TableSpec,
+  path: string,
+  { record, event }: { readonly record: JsonObject; readonly event: ReadonlyMap<string, Value> },
+  extraOf: ExtraOf,
+): Row[] {
   const delivered = valueAt(record, path);
   const elements = isSection(delivered) ? [delivered] : delivered;
   if (!isList(elements)) return [];
@@ -99,15 +121,17 @@ function childRows(table: TableSpec, path: string, record: JsonObject, event: Re
   );
 }
 
-/** @param event the values of the record's columns, as far as they could be read */
-function reject(
-  record: JsonValue,
-  why: { readonly reason: string; readonly path: string | null },
+/**
+ * A row of the table of rejects.
+ * @param why `record`: JSON text of what is kept of it
+ * @param event the values of the record's columns, as far as they could be read
+ */
+export function rejectRow(
+  why: { readonly reason: string; readonly path: string | null; readonly record: string },
   event: ReadonlyMap<string, Value>,
   fetched: Fetched,
-): FlatRecord {
+): Row {
   const ingestDay = Date.parse(fetched.ingestDay) / MS_PER_DAY;
   const known = ['event_id', 'event_time', 'processed_time'].map((name) => event.get(name) ?? null);
-  const row = [ingestDay, fetched.windowId, why.reason, why.path, ...known, jsonText(record)];
-  return new Map([['rejects', [row]]]);
+  return [ingestDay, fetched.windowId, why.reason, why.path, ...known, why.record];
 }

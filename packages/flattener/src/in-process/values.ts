@@ -1,11 +1,11 @@
-import { type ColumnRule, type ColumnSpec, isWindowsPath, normalPath } from '@edrlake/core';
+import { type Cell, type ColumnRule, type ColumnSpec, isWindowsPath, normalPath } from '@edrlake/core';
 import { isLosslessNumber } from 'lossless-json';
 import { isList, isSection, type JsonValue, jsonText } from './json-tree.ts';
 
 // How delivered text becomes a value, in TypeScript: the same rules as `sql/values.ts`.
 
-/** A column's value: times as UTC epoch milliseconds, dates as days since the epoch, 64-bit integers as bigint. */
-export type Value = string | number | bigint | boolean | null;
+/** A column's value. */
+export type Value = Cell;
 
 /** The text of a delivered value: strings as they are, everything else as JSON text; null for null and for nothing. */
 export function textOf(value: JsonValue | undefined): string | null {

@@ -228,7 +228,8 @@ async function rejectReasonsOf(connection: SqlConnection, rejects: string): Prom
   }));
 }
 
-function oneLine(text: string): string {
-  const shown = text.replace(/\p{Cc}+/gu, ' ');
+/** The beginning of a record, on one line. */
+export function oneLine(text: string): string {
+  const shown = text.slice(0, 2 * SAMPLE_LENGTH).replace(/\p{Cc}+/gu, ' ');
   return shown.length > SAMPLE_LENGTH ? `${shown.slice(0, SAMPLE_LENGTH - 1)}…` : shown;
 }

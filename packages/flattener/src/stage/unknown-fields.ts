@@ -3,7 +3,7 @@ import type { RecordSpec } from '../spec/record-spec.ts';
 import { keysSql } from '../sql/irregular.ts';
 
 /** Distinct sets of leftover keys looked at in one table: a source that invents keys must not fill the memory. */
-const MAX_SHAPES = 1_000;
+export const MAX_SHAPES = 1_000;
 
 /**
  * Fields in the staged rows' `extra` that no document names, by path. Counts are of events, over at most 1,000 distinct
@@ -14,7 +14,25 @@ export async function unknownFieldsOf(
   spec: RecordSpec,
   rowTables: Readonly<Record<string, string>>,
 ): Promise<readonly UnknownField[]> {
+  const found = fieldNotes(spec);
+  for (const row of await shapes(connection, rowTables.events ?? '', keysSql(spec, 'extra'))) {
+    found.ofEvents(row.keys as (string[] | null)[], row.eventCount, row.firstDay);
+  }
+  for (const table of spec.children) {
+    const { arrayColumn } = table;
+    const set = arrayColumn === undefined ? quoteText(table.arrays?.[0] ?? '') : quoteName(arrayColumn);
+    for (const row of await shapes(connection, rowTables[table.name] ?? '', `[[${set}], json_keys(extra)]`)) {
+      const [[path] = [], keys] = row.keys as [string[], string[] | null];
+      found.ofElements(String(path), keys, row.eventCount, row.firstDay);
+    }
+  }
+  return found.fields();
+}
+
+/** Collects unknown fields from the sets of keys that `extra` has. */
+export function fieldNotes(spec: RecordSpec) {
   const documented = [...spec.dataset.leftovers, ...spec.dataset.wrapperMembers];
+  const sections = spec.sections.map(({ path }) => path);
   const found = new Map<string, UnknownField>();
   const note = (path: string, eventCount: number, firstDay: string) => {
     if (documented.includes(path)) return;
@@ -25,21 +43,19 @@ export async function unknownFieldsOf(
       firstDay: before !== undefined && before.firstDay < firstDay ? before.firstDay : firstDay,
     });
   };
-  const sections = spec.sections.map(({ path }) => path);
-  for (const row of await shapes(connection, rowTables.events ?? '', keysSql(spec, 'extra'))) {
-    for (const path of leftoverPaths(sections, row.keys as (string[] | null)[]))
-      note(path, row.eventCount, row.firstDay);
-  }
-  for (const table of spec.children) {
-    const { arrayColumn } = table;
-    const set = arrayColumn === undefined ? quoteText(table.arrays?.[0] ?? '') : quoteName(arrayColumn);
-    for (const row of await shapes(connection, rowTables[table.name] ?? '', `[[${set}], json_keys(extra)]`)) {
-      const [[path] = [], keys] = row.keys as [string[], string[] | null];
+  return {
+    /** @param keysBySection of an event's `extra`, in the order of the sections; null where there is no such section */
+    ofEvents: (keysBySection: readonly (readonly string[] | null)[], eventCount: number, firstDay: string) => {
+      for (const path of leftoverPaths(sections, keysBySection)) note(path, eventCount, firstDay);
+    },
+    /** @param keys of the `extra` of an element of the array; null or empty where it is no object */
+    ofElements: (path: string, keys: readonly string[] | null, eventCount: number, firstDay: string) => {
       const names = keys === null || keys.length === 0 ? [`${path}[]`] : keys.map((key) => `${path}[].${key}`);
-      for (const name of names) note(name, row.eventCount, row.firstDay);
-    }
-  }
-  return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+      for (const name of names) note(name, eventCount, firstDay);
+    },
+    /** In the order of their paths. */
+    fields: (): readonly UnknownField[] => [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
+  };
 }
 
 interface Shape {

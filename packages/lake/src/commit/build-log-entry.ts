@@ -1,5 +1,5 @@
 import { isoInstant, type TableSpec, type WindowProof } from '@edrlake/core';
-import type { CommitContext } from '../log/commit-context.ts';
+import type { CommitTools } from '../log/commit-context.ts';
 import {
   type CommitCounts,
   type LakeState,
@@ -48,7 +48,7 @@ export function schemaOnTop(
 
 /** The log entry of a change on top of a version, and the moves of its staged files. */
 export function buildLogEntry(
-  context: CommitContext,
+  context: CommitTools,
   state: LakeState,
   { commitId, stage }: CommitNames,
   change: LakeChange,

@@ -1,10 +1,11 @@
-import { isBetterVersionSql, quoteName, quoteText, type StagedBatch } from '@edrlake/core';
+import { type Day, isBetterVersionSql, quoteName, quoteText, type StagedBatch } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
-import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import type { LakeState } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
-import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { EVENTS } from '../storage/layout.ts';
-import { entriesSql, type IndexView } from './id-index.ts';
+import type { Classification } from './engine.ts';
+import { entriesSql } from './id-index.ts';
 
 /** Temporary tables of a commit, on its DuckDB connection until the commit ends. */
 export const TEMP_TABLES = {
@@ -22,42 +23,20 @@ export const TEMP_TABLES = {
   gone: 'lake_gone',
 } as const;
 
-/** How a batch compares with a version of the lake. */
-export interface Classification {
-  readonly newEvents: number;
-  readonly changedEvents: number;
-  readonly unchangedEvents: number;
-  readonly newRejects: number;
-  /** Equal for two comparisons of one batch that write the same rows. */
-  readonly fingerprint: string;
-}
-
-/** The classification of a batch that was not compared. */
-export const EMPTY_CLASSIFICATION: Classification = {
-  newEvents: 0,
-  changedEvents: 0,
-  unchangedEvents: 0,
-  newRejects: 0,
-  fingerprint: '',
-};
-
 /**
  * Makes `TEMP.known`: the index entries of the batch's events and rejects.
- * @returns the files, in all tables, of the days that these entries name
+ * @returns the days that these entries name
  */
 export async function findKnown(
-  context: CommitContext,
-  state: LakeState,
-  index: IndexView,
+  { connection }: CommitContext,
+  index: readonly string[],
   batch: StagedBatch | null,
-): Promise<LoggedFile[]> {
-  const entries = entriesSql(index.files.map(({ location }) => location));
-  await context.connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.known} AS SELECT * FROM (${entries}) WHERE id_hash IN (SELECT id_hash FROM (${stagedSql(batch)}))`,
+): Promise<ReadonlySet<Day>> {
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.known} AS SELECT * FROM (${entriesSql(index)}) WHERE id_hash IN (SELECT id_hash FROM (${stagedSql(batch)}))`,
   );
-  const days = await rowsOf(context.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.known}`);
-  const known = new Set(days.map(({ day }) => String(day)));
-  return known.size === 0 ? [] : [...state.files.values()].filter((file) => known.has(partitionDay(file)));
+  const days = await rowsOf(connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.known}`);
+  return new Set(days.map(({ day }) => String(day)));
 }
 
 function stagedSql(batch: StagedBatch | null): string {

@@ -9,13 +9,8 @@ import { windowFiltersSql } from '../proofs/window-filters.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS } from '../storage/layout.ts';
 import { TEMP_TABLES } from './classify-batch.ts';
-
-/** Copies of files without the rows of the events in `TEMP.gone`, and the files that they replace. */
-export interface Rewrite {
-  /** Their paths are final; until the commit the files are at `<stage>/<path>`. */
-  readonly added: readonly LoggedFile[];
-  readonly removed: readonly string[];
-}
+import type { Rewrite } from './engine.ts';
+import type { CommitNames } from './optimistic-retry.ts';
 
 /**
  * Copies every file, in all tables, that holds rows of the deleted events, without those rows; a file that would be
@@ -24,8 +19,7 @@ export interface Rewrite {
 export async function rewriteWithoutDeleted(
   context: CommitContext,
   state: LakeState,
-  stage: string,
-  name: string,
+  { stage, commitId }: CommitNames,
   schemaVersion: number,
 ): Promise<Rewrite> {
   const days = await rowsOf(context.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.gone}`);
@@ -49,7 +43,7 @@ export async function rewriteWithoutDeleted(
       removed.push(file.path);
       if (file.rowCount === Number(gone)) continue;
       await refuseDamaged(context.store, [file]);
-      const path = `${table.name}/${file.partition}/${name}-r${number}.parquet`;
+      const path = `${table.name}/${file.partition}/${commitId}-r${number}.parquet`;
       const location = context.store.locate(`${stage}/${path}`);
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
       const written = await copyToParquet(context.connection, kept, table, location, {

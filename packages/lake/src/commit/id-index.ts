@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
 import { idHashSql, makeFolder, quoteFile, quoteText, syncPath, type TableSpec } from '@edrlake/core';
-import type { CommitContext } from '../log/commit-context.ts';
+import type { CommitContext, CommitTools } from '../log/commit-context.ts';
 import type { IdentityFile, LakeState } from '../log/lake-state.ts';
 import { rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
-import { EVENTS, FOLDERS } from '../storage/layout.ts';
+import { EVENTS, FOLDERS, indexName } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
+import type { CommitNames } from './optimistic-retry.ts';
 
 /**
  * The id index says which ids the lake holds, in files of
@@ -41,29 +42,32 @@ export interface IndexView {
  * compared row by row.
  */
 export async function openIdIndex(
-  context: CommitContext,
+  { store }: Pick<CommitTools, 'store'>,
   state: LakeState,
-  stage: string,
-  name: string,
+  { stage, commitId }: CommitNames,
+  writeClaims: WriteClaims,
 ): Promise<IndexView> {
   const files = [...state.identityFiles.values()];
-  if (await isWhole(context.store, files)) {
-    return { files: files.map((file) => ({ file, location: context.store.locate(file.path) })), rebuilt: null };
+  if (await isWhole(store, files)) {
+    return { files: files.map((file) => ({ file, location: store.locate(file.path) })), rebuilt: null };
   }
-  return rebuildIndex(context, state, stage, name);
+  return rebuildIndex({ store }, state, { stage, commitId }, writeClaims);
 }
+
+/** Writes the index entries of all rows of a state into a file, an absolute path. @returns how many there are */
+export type WriteClaims = (state: LakeState, file: string) => Promise<number>;
 
 /** Builds an index from the data files, in the staging folder. */
 export async function rebuildIndex(
-  context: CommitContext,
+  { store }: Pick<CommitTools, 'store'>,
   state: LakeState,
-  stage: string,
-  name: string,
+  { stage, commitId }: CommitNames,
+  writeClaims: WriteClaims,
 ): Promise<IndexView> {
-  const staged = `${stage}/ids/${name}-rebuilt.parquet`;
-  const rowCount = await writeEntries(context, claimsSql(context, state), staged);
-  const file = { path: `${FOLDERS.ids}/${name}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
-  return { files: [{ file, location: context.store.locate(staged) }], rebuilt: { file, staged } };
+  const staged = `${stage}/ids/${commitId}-rebuilt.parquet`;
+  const rowCount = await writeClaims(state, store.locate(staged));
+  const file = { path: `${FOLDERS.ids}/${commitId}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
+  return { files: [{ file, location: store.locate(staged) }], rebuilt: { file, staged } };
 }
 
 /**
@@ -111,21 +115,19 @@ export interface IndexChange {
 /**
  * Stages the file of a commit's own entries, merged with older files where a level is full. So the number of files and
  * the cost of a commit grow with the logarithm of the number of commits.
- * @param entriesSource a query with the index's columns
  */
 export async function stageIndexChange(
-  context: CommitContext,
+  { store }: Pick<CommitTools, 'store'>,
   state: LakeState,
   view: IndexView,
-  entriesSource: string,
-  stage: string,
-  name: string,
+  { stage, commitId }: CommitNames,
+  writeEntries: WriteEntries,
 ): Promise<IndexChange> {
   const { level, merged } = planMerge(view.files.map(({ file }) => file));
   const locations = view.files.filter(({ file }) => merged.has(file.path)).map(({ location }) => location);
+  const name = indexName(commitId, state.version + 1);
   const staged = `${stage}/ids/${name}.parquet`;
-  const sources = locations.length === 0 ? entriesSource : `${entriesSource} UNION ALL ${entriesSql(locations)}`;
-  const rowCount = await writeEntries(context, sources, staged);
+  const rowCount = await writeEntries(locations, store.locate(staged));
   const own = { file: { path: `${FOLDERS.ids}/${name}.parquet`, rowCount, level }, staged };
   if (view.rebuilt !== null) return { added: [view.rebuilt, own], removed: [...state.identityFiles.keys()] };
   return { added: [own], removed: [...merged] };
@@ -142,12 +144,26 @@ function planMerge(files: readonly IdentityFile[]): { level: number; merged: Rea
   return { level: REBUILT_LEVEL, merged };
 }
 
-async function writeEntries(context: CommitContext, sql: string, staged: string): Promise<number> {
-  const location = context.store.locate(staged);
-  await makeFolder(dirname(location));
-  const [stats] = await rowsOf(context.connection, `COPY (${sql}) TO ${quoteText(location)} (${COPY_OPTIONS})`);
-  await syncPath(location);
-  return Number(stats?.count);
+/**
+ * Writes entries of a commit, followed by those of the merged files, into a file, an absolute path.
+ * @returns how many they are
+ */
+export type WriteEntries = (merged: readonly string[], file: string) => Promise<number>;
+
+/** Writes entries with DuckDB. @param source a query with the index's columns */
+export function entriesWriter({ connection }: Pick<CommitContext, 'connection'>, source: string): WriteEntries {
+  return async (merged, file) => {
+    await makeFolder(dirname(file));
+    const sql = merged.length === 0 ? source : `${source} UNION ALL ${entriesSql(merged)}`;
+    const [stats] = await rowsOf(connection, `COPY (${sql}) TO ${quoteText(file)} (${COPY_OPTIONS})`);
+    await syncPath(file);
+    return Number(stats?.count);
+  };
+}
+
+/** Writes the entries of a state with DuckDB. */
+export function claimsWriter(context: Pick<CommitContext, 'store' | 'tables' | 'connection'>): WriteClaims {
+  return (state, file) => entriesWriter(context, claimsSql(context, state))([], file);
 }
 
 /**

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
-import type { CommitContext } from '../log/commit-context.ts';
+import type { CommitTools } from '../log/commit-context.ts';
 import { frozenState, type IdentityFile, type LakeState, type LogEntry, type LoggedFile } from '../log/lake-state.ts';
 import { type SummedFile, sumFile } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
@@ -47,7 +47,7 @@ const MAX_TRIES = 32;
  * the commit is in it, and the message says so.
  */
 export async function commitWithRetry<T>(
-  context: CommitContext,
+  context: CommitTools,
   draft: (state: LakeState, names: CommitNames) => Promise<DraftedCommit<T>>,
 ): Promise<Committed<T>> {
   const commitId = newCommitId(context.clock);
@@ -86,7 +86,7 @@ export async function commitWithRetry<T>(
  * Adds the size and checksum of each staged file to the entry, read back from disk.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE` when a file is not what was written
  */
-async function withChecksums({ store }: CommitContext, entry: LogEntry, moves: readonly Move[]): Promise<LogEntry> {
+async function withChecksums({ store }: CommitTools, entry: LogEntry, moves: readonly Move[]): Promise<LogEntry> {
   const stagedAt = new Map(moves.map(({ from, to }) => [to, from]));
   const sum = async <T extends SummedFile>(file: T): Promise<T> => {
     const found = await sumFile(store.locate(stagedAt.get(file.path) ?? file.path));
@@ -110,7 +110,7 @@ async function withChecksums({ store }: CommitContext, entry: LogEntry, moves: r
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, which say that the commit is in the lake. The manifest
  * stays, so that the next writer continues where this one failed.
  */
-async function tidyUp(context: CommitContext, entry: LogEntry): Promise<void> {
+async function tidyUp(context: CommitTools, entry: LogEntry): Promise<void> {
   try {
     await finalizeCommit(context, entry);
     await context.log.refresh();
@@ -129,7 +129,7 @@ async function tidyUp(context: CommitContext, entry: LogEntry): Promise<void> {
  * Prefers `LEASE_LOST` to the original error. A process that takes over this one's work removes its files, and the
  * errors that follow do not name that cause.
  */
-async function orLostLease({ lease }: CommitContext, thrown: unknown): Promise<unknown> {
+async function orLostLease({ lease }: CommitTools, thrown: unknown): Promise<unknown> {
   const isLost = (failure: unknown) => failure instanceof EdrlakeError && failure.code === 'LEASE_LOST';
   const failure: unknown = isLost(thrown) ? thrown : await lease?.confirm().catch((other: unknown) => other);
   return isLost(failure) ? failure : thrown;
@@ -139,11 +139,7 @@ async function orLostLease({ lease }: CommitContext, thrown: unknown): Promise<u
  * null when a faster writer had already moved away a file that the draft read. DuckDB then reports a missing file, the
  * comparison of checksums a damaged lake. Both are believed only of the newest version, which the next attempt reads.
  */
-async function draftUnlessOvertaken<T>(
-  context: CommitContext,
-  base: number,
-  draft: () => Promise<T>,
-): Promise<T | null> {
+async function draftUnlessOvertaken<T>(context: CommitTools, base: number, draft: () => Promise<T>): Promise<T | null> {
   try {
     return await draft();
   } catch (thrown) {
@@ -159,7 +155,7 @@ function newCommitId(clock: Clock): string {
   return `${time}-${randomUUID().slice(0, 8)}`;
 }
 
-function reportCommit({ emit }: CommitContext, entry: LogEntry): void {
+function reportCommit({ emit }: CommitTools, entry: LogEntry): void {
   const { version, newEvents, changedEvents, unchangedEvents, added, removed } = entry;
   const [filesAdded, filesRemoved] = [added.length, removed.length];
   emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });

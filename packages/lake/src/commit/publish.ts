@@ -1,5 +1,5 @@
 import { EdrlakeError, isoInstant, type ProcessOwner, systemProcesses } from '@edrlake/core';
-import type { CommitContext } from '../log/commit-context.ts';
+import type { CommitTools } from '../log/commit-context.ts';
 import type { Appended } from '../log/commit-log.ts';
 import type { LogEntry } from '../log/lake-state.ts';
 import { entryText } from '../log/log-files.ts';
@@ -40,7 +40,7 @@ const atWork = new Set<string>();
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LEASE_LOST`; the lake is as before the call. Where it is unknown whether
  * the entry is in the log, the manifest stays, and the next writer finds out.
  */
-export async function publish(context: CommitContext, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
+export async function publish(context: CommitTools, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
   const { store, log, lease, onStep } = context;
   const staged = `${stagePath(context.workFolder, entry.commitId)}/${ENTRY_NAME}`;
   const hasFiles = moves.length > 0 || entry.removed.length > 0 || entry.idsRemoved.length > 0;
@@ -117,7 +117,7 @@ async function requireArrived(store: Store, { added, idsAdded }: LogEntry): Prom
  * The rest of a commit after its log entry. A crash in here leaves replaced files next to their replacements, so that a
  * pattern over the table folders returns events twice; the next writer finds the manifest and calls this again.
  */
-export async function finalizeCommit(context: Pick<CommitContext, 'store' | 'onStep'>, entry: LogEntry): Promise<void> {
+export async function finalizeCommit(context: Pick<CommitTools, 'store' | 'onStep'>, entry: LogEntry): Promise<void> {
   const moves = [...entry.removed, ...entry.idsRemoved].map((path) => ({
     from: path,
     to: trashPath(entry.version, path),
@@ -133,7 +133,7 @@ export async function finalizeCommit(context: Pick<CommitContext, 'store' | 'onS
  * once.
  */
 async function moveStepwise(
-  { store, onStep }: Pick<CommitContext, 'store' | 'onStep'>,
+  { store, onStep }: Pick<CommitTools, 'store' | 'onStep'>,
   moves: readonly Move[],
   { ifGone, step }: { readonly ifGone: 'skip' | 'fail'; readonly step: 'file-moved' | 'file-trashed' },
 ): Promise<void> {
@@ -150,7 +150,7 @@ async function moveStepwise(
 /** The `onStep` of every caller except tests. */
 export function ignoreSteps(): void {}
 
-function manifestOf({ clock, lease, workFolder }: CommitContext, entry: LogEntry, moves: readonly Move[]): Manifest {
+function manifestOf({ clock, lease, workFolder }: CommitTools, entry: LogEntry, moves: readonly Move[]): Manifest {
   return {
     format: FORMAT,
     commitId: entry.commitId,

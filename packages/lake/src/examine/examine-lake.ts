@@ -10,6 +10,7 @@ import { examineFiles } from './examine-files.ts';
 import { examineLog, examineMarker } from './examine-log.ts';
 import { examineWork } from './examine-work.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 
 /**
  * Finds everything in a lake that is not as edrlake leaves it: each file of the log, each data and index file with its
@@ -32,7 +33,7 @@ export async function examineLake(options: {
   // Files that cannot be listed would be reported as lost below.
   if (found.length > 0) return found;
   found.push(...(await examineMarker(store, options)));
-  const duckDb = await (await import('../storage/duckdb.ts')).openDuckDb(null, {
+  const duckDb = await (await loadWithDuckDb(() => import('../storage/duckdb.ts'))).openDuckDb(null, {
     ...{ memoryLimit: options.memoryLimit ?? '512MB', threads: null, keepsRowOrder: false },
     spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
   });

@@ -18,10 +18,9 @@ export type CommitStep =
   | 'views-written';
 
 /** What the steps of a commit share. One for each open lake. */
-export interface CommitContext {
+export interface CommitTools {
   readonly store: Store;
   readonly log: CommitLog;
-  readonly connection: DuckDBConnection;
   readonly tables: readonly TableSpec[];
   readonly clock: Clock;
   readonly emit: Emit;
@@ -30,4 +29,9 @@ export interface CommitContext {
   /** The lease that holds unfinished work; null where the lake is open for reading. */
   readonly lease: Lease | null;
   readonly onStep: (step: CommitStep) => void;
+}
+
+/** The same with the DuckDB that computes. */
+export interface CommitContext extends CommitTools {
+  readonly connection: DuckDBConnection;
 }

@@ -1,6 +1,7 @@
 import { quoteFile } from '@edrlake/core';
 import { damagedFiles, resizedFiles } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
+import type { Store } from '../storage/store.ts';
 import type { CommitContext } from './commit-context.ts';
 import type { LoggedFile } from './lake-state.ts';
 import { rowsOf } from './table-rows.ts';
@@ -23,28 +24,48 @@ const FILES_PER_STATEMENT = 1_000;
  * Reads the footers of data files. Each file that is missing or broken costs a few more statements.
  * @param isVerified which files are read as a whole and compared with their checksums
  */
-export async function readFooters(
+export function readFooters(
   context: Pick<CommitContext, 'store' | 'connection'>,
   files: readonly LoggedFile[],
   isVerified: (file: LoggedFile) => boolean,
 ): Promise<Footers> {
+  return footersOf(context.store, files, isVerified, (present) => readRowCounts(context, present));
+}
+
+/**
+ * The same, with any reader of footers.
+ * @param countRows rows by path; what it cannot read it leaves out
+ */
+export async function footersOf(
+  store: Store,
+  files: readonly LoggedFile[],
+  isVerified: (file: LoggedFile) => boolean,
+  countRows: (files: readonly LoggedFile[]) => Promise<ReadonlyMap<string, number>>,
+): Promise<Footers> {
   const broken = new Set(
-    [
-      ...(await resizedFiles(context.store, files)),
-      ...(await damagedFiles(context.store, files.filter(isVerified))),
-    ].map(({ path }) => path),
+    [...(await resizedFiles(store, files)), ...(await damagedFiles(store, files.filter(isVerified)))].map(
+      ({ path }) => path,
+    ),
   );
-  const present = files.filter(({ path }) => !broken.has(path));
-  const found = new Map<string, number>();
-  for (let first = 0; first < present.length; first += FILES_PER_STATEMENT) {
-    await readSome(context, present.slice(first, first + FILES_PER_STATEMENT), found);
-  }
+  const found = await countRows(files.filter(({ path }) => !broken.has(path)));
   const isWhole = ({ path, rowCount }: LoggedFile) => found.get(path) === rowCount;
   const whole = files.filter(isWhole);
   return {
     rowCounts: new Map(whole.map(({ path, rowCount }) => [path, rowCount])),
     lost: files.filter((file) => !isWhole(file)),
   };
+}
+
+/** Rows by path, as the footers say; files that cannot be read are left out. */
+export async function readRowCounts(
+  context: Pick<CommitContext, 'store' | 'connection'>,
+  files: readonly LoggedFile[],
+): Promise<ReadonlyMap<string, number>> {
+  const found = new Map<string, number>();
+  for (let first = 0; first < files.length; first += FILES_PER_STATEMENT) {
+    await readSome(context, files.slice(first, first + FILES_PER_STATEMENT), found);
+  }
+  return found;
 }
 
 /** DuckDB fails the whole statement when one file is broken, so the list is halved until that file is alone. */

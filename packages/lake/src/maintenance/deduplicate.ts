@@ -13,13 +13,20 @@ import { copyToParquet } from '@edrlake/writers';
 import { buildLogEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
 import { TEMP_TABLES } from '../commit/classify-batch.ts';
 import { rewriteWithoutDeleted } from '../commit/copy-on-write.ts';
-import { openIdIndex, rebuildIndex, stageIndexChange, unknownEvents } from '../commit/id-index.ts';
+import {
+  claimsWriter,
+  entriesWriter,
+  openIdIndex,
+  rebuildIndex,
+  stageIndexChange,
+  unknownEvents,
+} from '../commit/id-index.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
-import { EVENTS, firstWrittenStem, indexName } from '../storage/layout.ts';
+import { EVENTS, firstWrittenStem } from '../storage/layout.ts';
 
 /** What removing duplicates changed. */
 export interface DeduplicateReport {
@@ -71,20 +78,19 @@ async function draftWithoutCopies(
   { range, runId }: { readonly range: TimeRange | undefined; readonly runId: string },
   names: CommitNames,
 ): Promise<DraftedCommit<Omit<DeduplicateReport, 'version'>>> {
-  const { commitId, stage } = names;
   const days = await findSuspects(context, state, range);
-  const view = await openIdIndex(context, state, stage, commitId);
+  const view = await openIdIndex(context, state, names, claimsWriter(context));
   const isShort = view.rebuilt === null && (await unknownEvents(context, state, view)) > 0;
-  const index = isShort ? await rebuildIndex(context, state, stage, commitId) : view;
+  const index = isShort ? await rebuildIndex(context, state, names, claimsWriter(context)) : view;
   const outcome = { events: 0, removedRows: 0, days, isIndexRebuilt: index.rebuilt !== null };
   if (days.length === 0 && index.rebuilt === null) return { entry: null, moves: [], outcome };
   const { schemaVersion } = schemaOnTop(state, context.tables);
   const kept = await writeWinners(context, state, new Set(days), { ...names, schemaVersion });
-  const rewrite = await rewriteWithoutDeleted(context, state, stage, commitId, schemaVersion);
+  const rewrite = await rewriteWithoutDeleted(context, state, names, schemaVersion);
   const version = state.version + 1;
   const places = `SELECT event_id, event_date FROM ${WINNERS} UNION ALL SELECT event_id, event_date FROM ${TEMP_TABLES.gone} WHERE event_id NOT IN (SELECT event_id FROM ${WINNERS})`;
   const claims = `SELECT ${idHashSql('event_id')} AS id_hash, NULL::UBIGINT AS content_hash, event_date, ${version}::BIGINT AS version FROM (${places})`;
-  const ids = await stageIndexChange(context, state, index, claims, stage, indexName(commitId, version));
+  const ids = await stageIndexChange(context, state, index, names, entriesWriter(context, claims));
   context.onStep('staged');
   const [row] = await rowsOf(context.connection, `SELECT count(*)::INTEGER AS events FROM ${SUSPECTS}`);
   const removed = rewrite.removed.map((path) => state.files.get(path)).filter((file) => file !== undefined);

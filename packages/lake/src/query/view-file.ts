@@ -2,7 +2,7 @@ import { EdrlakeError } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isDataFileError } from '../storage/file-errors.ts';
-import { FOLDERS } from '../storage/layout.ts';
+import { FOLDERS, VIEW_FILE } from '../storage/layout.ts';
 import { areProofsOf, writeProofDocuments } from '../verify/proof-documents.ts';
 import { isViewFileOf, staleViews, type ViewSource, writeViewFile } from './views.ts';
 
@@ -70,6 +70,33 @@ async function writeProofs(store: CommitContext['store'], views: ViewSource): Pr
   await writeProofDocuments(store, views).catch((thrown: unknown) => {
     throw staleViews(thrown, views.snapshot.version, FOLDERS.proof) ?? thrown;
   });
+}
+
+/**
+ * Where DuckDB may not start, a file of views that is behind is removed: it would name files that are gone, or show an
+ * older version as if it were the newest. The next command that writes the lake with DuckDB makes it again. The
+ * documents of proofs need no DuckDB.
+ * @param source what the newest version shows
+ */
+export function dropViews(
+  { store, log }: Pick<CommitContext, 'store' | 'log'>,
+  source: () => Promise<ViewSource>,
+): ViewKeeper {
+  let isBehind = false;
+  const write = async () => {
+    await store.remove(VIEW_FILE);
+    await writeProofs(store, await source());
+    isBehind = false;
+  };
+  return {
+    afterCommit: async (filesRemoved) => {
+      isBehind = true;
+      if (filesRemoved > 0) await write();
+    },
+    refresh: async () => {
+      if (isBehind || !(await areProofsOf(store, (await log.refresh()).version))) await write();
+    },
+  };
 }
 
 function fileCount(snapshot: Snapshot): number {

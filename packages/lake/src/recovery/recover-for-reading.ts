@@ -12,6 +12,8 @@ export interface RecoveredLake {
   readonly log: CommitLog;
   readonly nowMs: number;
   readonly emit: Emit;
+  /** Whether this process can write `lake.duckdb`. */
+  readonly keepsViews: boolean;
   /** Opens it for writing without waiting, which recovers what dead processes left, and closes it again. */
   readonly openToWrite: () => Promise<void>;
 }
@@ -21,12 +23,20 @@ export interface RecoveredLake {
  * use a pattern, and `lake.duckdb` may name files that are gone. Where the lake may be written, this process recovers
  * it; otherwise it reports the unfinished commits. Costs one listing and the examination of two files.
  */
-export async function recoverForReading({ store, log, nowMs, emit, openToWrite }: RecoveredLake): Promise<void> {
+export async function recoverForReading({
+  store,
+  log,
+  nowMs,
+  emit,
+  keepsViews,
+  openToWrite,
+}: RecoveredLake): Promise<void> {
   const { isOwnerAlive } = await lookAtLeases(store, nowMs);
   const abandoned = async () => (await unfinishedCommits(store)).filter(({ owner }) => !isOwnerAlive(owner)).length;
   const isWorkedOn = async () => (await leaseOwners(store)).some(isOwnerAlive);
   let commits = await abandoned();
-  if (commits === 0 && (!(await areViewsBehind(store, log)) || (await isWorkedOn()))) return;
+  const isTidy = async () => !keepsViews || !(await areViewsBehind(store, log)) || (await isWorkedOn());
+  if (commits === 0 && (await isTidy())) return;
   const isWritable = await Promise.all([FOLDERS.spool, FOLDERS.trash].map((folder) => mayWrite(store, folder)));
   // A failure here must not prevent reading.
   if (!isWritable.includes(false)) await openToWrite().catch(() => undefined);

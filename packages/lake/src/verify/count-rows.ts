@@ -4,7 +4,7 @@ import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { rangeOf } from '../proofs/lost-days.ts';
-import { FILTER_COLUMNS } from '../proofs/window-filters.ts';
+import { FILTER_COLUMNS, windowFiltersSql } from '../proofs/window-filters.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 import type { RowAnswer, RowQuestion } from './coverage.ts';
 import { openRejects } from './open-rejects.ts';
@@ -45,8 +45,9 @@ async function countMatches(
   table: string,
   questions: readonly RowQuestion[],
 ): Promise<Map<RowQuestion, number>> {
-  const plain = questions.filter(({ condition }) => condition === 'true');
-  const cut = questions.filter(({ condition }) => condition !== 'true');
+  const isPlain = (question: RowQuestion) => question.cuts.length + question.without.length === 0;
+  const plain = questions.filter(isPlain);
+  const cut = questions.filter((question) => !isPlain(question));
   const answers = new Map<RowQuestion, number>();
   const plainRanges = plain.map(({ range }) => range);
   for (const [position, count] of (await countInBatches(context, plainRanges, 'event', [table])).entries()) {
@@ -116,10 +117,10 @@ async function countSome(
 
 function countWithCuts(context: CommitContext, table: string, questions: readonly RowQuestion[]): Promise<number[]> {
   const ranges = questions.map(({ range }) => range);
-  const columns = questions.map(
-    ({ range, condition }, position) =>
-      `count(*) FILTER (WHERE event_time >= epoch_ms(${range.startMs}) AND event_time < epoch_ms(${range.endMs}) AND ${condition})::INTEGER AS c${position}`,
-  );
+  const columns = questions.map(({ range, cuts, without }, position) => {
+    const condition = [windowFiltersSql(cuts), ...without.map((other) => `NOT (${windowFiltersSql(other)})`)];
+    return `count(*) FILTER (WHERE event_time >= epoch_ms(${range.startMs}) AND event_time < epoch_ms(${range.endMs}) AND ${condition.join(' AND ')})::INTEGER AS c${position}`;
+  });
   return readPresent(
     context,
     (snapshot) => filesThatMayHold(snapshot, table, ranges, 'event'),
@@ -142,7 +143,7 @@ function rowsSql(context: CommitContext, state: LakeState, table: string, files:
 }
 
 /** Events are partitioned by the day they happened, and the log has the processing times of each file. */
-function filesThatMayHold(
+export function filesThatMayHold(
   snapshot: Snapshot,
   table: string,
   ranges: readonly TimeRange[],

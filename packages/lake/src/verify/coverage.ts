@@ -10,6 +10,7 @@ import {
   SETTLE_LAG_MS,
   type TimeAxis,
   type TimeRange,
+  type WindowFilter,
   type WindowProof,
 } from '@edrlake/core';
 import { sameScope } from '../log/lake-state.ts';
@@ -18,7 +19,7 @@ import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
 import { rangeOf } from '../proofs/lost-days.ts';
 import { isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
 import { isProven, joinRanges, type Segment, segmentsOf } from '../proofs/segments.ts';
-import { holdsAtom, windowFiltersSql } from '../proofs/window-filters.ts';
+import { holdsAtom } from '../proofs/window-filters.ts';
 
 /**
  * `complete`: proven windows tile the day, all of it had settled when they were counted, and the lake holds at least
@@ -60,8 +61,10 @@ export interface DayCoverage {
 /** Rows to be counted in the lake: those of a range that pass some filters and belong to no newer window. */
 export interface RowQuestion {
   readonly range: TimeRange;
-  /** DuckDB SQL over the events table. */
-  readonly condition: string;
+  /** The rows pass all of these filters … */
+  readonly cuts: readonly WindowFilter[];
+  /** … and not all of any of these lists. */
+  readonly without: readonly (readonly WindowFilter[])[];
   /** Only rejects are counted. */
   readonly rejectsOnly?: boolean;
 }
@@ -216,7 +219,7 @@ async function tallyDays(
     for (const some of undated) asked.push({ tally, question: rowsOfWindow(some.proof), undated: some });
     for (const question of remaindersOf(tally)) asked.push({ tally, question });
     if (!rejectDays.has(tally.day)) continue;
-    asked.push({ tally, question: { range: rangeOf(tally.day), condition: 'true', rejectsOnly: true } });
+    asked.push({ tally, question: { range: rangeOf(tally.day), cuts: [], without: [], rejectsOnly: true } });
   }
   const answers = asked.length === 0 ? [] : await countRows(asked.map(({ question }) => question));
   for (const [position, { tally, question, undated }] of asked.entries()) {
@@ -236,7 +239,7 @@ interface UndatedRejects {
 
 /** What the lake holds of a window that decides alone. */
 function rowsOfWindow({ window }: DatedProof): RowQuestion {
-  return { range: window.range, condition: windowFiltersSql(window.cuts) };
+  return { range: window.range, cuts: window.cuts, without: [] };
 }
 
 /**
@@ -358,10 +361,8 @@ function remaindersOf(tally: DayTally): RowQuestion[] {
   for (const { range, proofs, deciding } of tally.segments) {
     for (const { proof } of deciding) {
       if (tally.windows.get(proof) === true) continue;
-      const newer = proofs
-        .slice(0, proofs.indexOf(proof))
-        .map(({ window }) => `NOT (${windowFiltersSql(window.cuts)})`);
-      questions.push({ range, condition: [windowFiltersSql(proof.window.cuts), ...newer].join(' AND ') });
+      const without = proofs.slice(0, proofs.indexOf(proof)).map(({ window }) => window.cuts);
+      questions.push({ range, cuts: proof.window.cuts, without });
     }
   }
   return questions;

@@ -1,11 +1,10 @@
-import type { DuckDBConnection } from '@duckdb/node-api';
 import { quoteFile } from '@edrlake/core';
+import type { CommitContext } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { rowsOf } from '../log/table-rows.ts';
 import { isFileError } from '../storage/file-errors.ts';
 import { EVENTS } from '../storage/layout.ts';
-import type { Store } from '../storage/store.ts';
 
 /**
  * The time of the newest event, in UTC epoch milliseconds; null without events. Only the files of the newest day are
@@ -14,16 +13,23 @@ import type { Store } from '../storage/store.ts';
  */
 export async function newestEventMs(
   snapshot: Snapshot,
-  store: Store,
-  connect: () => Promise<DuckDBConnection>,
+  readFiles: (files: readonly LoggedFile[]) => Promise<number | null>,
 ): Promise<number | null> {
   const files = filesOfNewestDay(snapshot.files[EVENTS] ?? []);
   const known = files.flatMap((file) => file.newestEventMs ?? []);
   if (known.length === files.length) return known.length === 0 ? null : Math.max(...known);
+  return readFiles(files);
+}
+
+/** The time of the newest event in some files; null where one of them is lost. */
+export async function readNewestEventMs(
+  { store, connection }: Pick<CommitContext, 'store' | 'connection'>,
+  files: readonly LoggedFile[],
+): Promise<number | null> {
   const paths = files.map(({ path }) => quoteFile(store.locate(path))).join(', ');
   const sql = `SELECT epoch_ms(max(event_time))::DOUBLE AS newest FROM read_parquet([${paths}])`;
   try {
-    const [row] = await rowsOf(await connect(), sql);
+    const [row] = await rowsOf(connection, sql);
     return typeof row?.newest === 'number' ? row.newest : null;
   } catch (thrown) {
     if (isFileError(thrown)) return null;

@@ -1,4 +1,4 @@
-import type { CommitContext } from '../log/commit-context.ts';
+import type { CommitContext, CommitTools } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { type Snapshot, snapshotOf } from '../log/snapshot.ts';
@@ -20,7 +20,7 @@ const MAX_TRIES = 5;
  * @throws {EdrlakeError} what `read` throws, file errors as `LAKE_CORRUPT`
  */
 export async function withLatestSnapshot<T>(
-  context: CommitContext,
+  context: Pick<CommitTools, 'log' | 'tables'>,
   read: (snapshot: Snapshot, state: LakeState) => Promise<Reading<T>>,
 ): Promise<T> {
   const tables = context.tables.map(({ name }) => name);

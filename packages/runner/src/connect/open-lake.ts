@@ -4,7 +4,8 @@ import { type Lake, type LakeOptions, openLake, type RebuildReport, rebuildLog }
 import type { Services } from '../run/types.ts';
 
 /** How to open a lake of edrlake. */
-export interface EdrLakeOptions extends Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads'> {
+export interface EdrLakeOptions
+  extends Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads' | 'writer'> {
   /** The events that it holds; those of the EDR API unless given. */
   readonly dataset?: Dataset;
 }

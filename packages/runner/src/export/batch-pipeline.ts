@@ -1,8 +1,7 @@
 import type { FetchedWindow } from '@edrlake/core';
-import { dropStagedBatch } from '@edrlake/flattener';
-import type { CommitSession } from '@edrlake/lake';
 import type { RunJournal } from '../run/journal.ts';
 import type { BatchResult, RunContext } from '../run/run-context.ts';
+import { type BatchSession, openBatchSession, sessionCount } from './batch-session.ts';
 import { commitBatch, commitRecordless, flattenBatch, isFinished } from './commit-batch.ts';
 import { addBatch, type RunTally } from './run-tally.ts';
 
@@ -22,9 +21,6 @@ export interface BatchPipeline {
   close(): Promise<void>;
 }
 
-/** One for each core of a small machine; each further batch takes the same memory again. */
-const SESSIONS = 2;
-
 /** DuckDB loses an interrupt that comes between two statements, so it is repeated until the sessions are closed. */
 const INTERRUPT_EVERY_MS = 50;
 
@@ -34,10 +30,10 @@ const INTERRUPT_EVERY_MS = 50;
  */
 export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTally): BatchPipeline {
   const { lake, services } = run;
-  const sessions: CommitSession[] = [];
+  const sessions: BatchSession[] = [];
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
-    for (const { connection } of sessions) connection.interrupt();
+    for (const session of sessions) session.interrupt();
     timer ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
   };
   services.signal.addEventListener('abort', interrupt);
@@ -45,10 +41,10 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
   let batchNo = 0;
   /** The commit of the newest batch, which waits for the batch before it. */
   let committed: Promise<void> = Promise.resolve();
-  const sessionOf = async (index: number): Promise<CommitSession> => {
+  const sessionOf = async (index: number): Promise<BatchSession> => {
     const open = sessions[index];
     if (open !== undefined) return open;
-    const session = await lake.openCommitSession();
+    const session = await openBatchSession(run);
     sessions[index] = session;
     return session;
   };
@@ -66,15 +62,15 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
     const windowIds = windows.filter(isFinished).map(({ window }) => window.id);
     await journal.append({ type: 'commit', atMs: services.clock.nowMs(), version: result.commit.version, windowIds });
   };
-  const flattenAndCommit = async (windows: readonly FetchedWindow[], session: CommitSession, before: Promise<void>) => {
+  const flattenAndCommit = async (windows: readonly FetchedWindow[], session: BatchSession, before: Promise<void>) => {
     const flat = await flattenBatch(run, tally.plan, windows, session);
     try {
       await before;
     } catch (thrown) {
-      await dropStagedBatch(session.connection, flat.staged);
+      await flat.staged.drop();
       throw thrown;
     }
-    await record(windows, await commitBatch(run, tally, flat, session));
+    await record(windows, await commitBatch(run, tally, flat));
   };
   /** Needs no commit session; it waits until all batches before it are committed. */
   const commitAlone = async (windows: readonly FetchedWindow[], before: Promise<void>) => {
@@ -84,7 +80,7 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
   return {
     async submit(windows) {
       if (windows.every(({ recordCount }) => recordCount === 0)) return orReason(commitAlone(windows, committed));
-      const index = batchNo++ % SESSIONS;
+      const index = batchNo++ % sessionCount(lake);
       await orReason(atWork[index] ?? Promise.resolve());
       committed = flattenAndCommit(windows, await sessionOf(index), committed);
       atWork[index] = committed;

@@ -1,46 +1,40 @@
 import {
-  dayOf,
+  type BatchFindings,
   type FetchedWindow,
   type PlannedWindow,
-  type StagedBatch,
   type StagedWindow,
   sum,
   type WindowProof,
 } from '@edrlake/core';
-import { dropStagedBatch, stageBatch } from '@edrlake/flattener';
-import type { CommitSession } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
+import type { BatchSession, StagedRows } from './batch-session.ts';
 import { proofOf } from './prove-window.ts';
 import { judgeBatch, type RunTally } from './run-tally.ts';
 
 /** A batch that is flattened and waits for its commit. */
 export interface FlatBatch {
   readonly windows: readonly FetchedWindow[];
-  readonly staged: StagedBatch;
+  readonly staged: StagedRows;
   /** Of the windows that are not `incomplete`. */
   readonly proofs: readonly WindowProof[];
   readonly startedAtMs: number;
 }
 
-/**
- * Flattens the windows of a batch into temporary tables of a commit session. A crash leaves the pages in the spool for
- * the next run.
- */
+/** Flattens the windows of a batch. A crash leaves the pages in the spool for the next run. */
 export async function flattenBatch(
   run: RunContext,
   plan: RunPlan,
   windows: readonly FetchedWindow[],
-  session: CommitSession,
+  session: BatchSession,
 ): Promise<FlatBatch> {
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
-  const options = { dataset: run.lake.dataset, prefix: 'batch', ingestDay: dayOf(run.startedAtMs) };
-  const staged = await stageBatch(session.connection, windows, options);
+  const staged = await session.stage(windows);
   const proofs = windows
     .filter(isFinished)
-    .map((window) => proofOf(window, stagedOf(staged, window), datesOf(run, plan), run.maxRejectShare));
+    .map((window) => proofOf(window, stagedOf(staged.findings, window), datesOf(run, plan), run.maxRejectShare));
   return { windows, staged, proofs, startedAtMs };
 }
 
@@ -48,32 +42,27 @@ export async function flattenBatch(
  * write → commit. The commit is atomic. A crash before it leaves the pages in the spool for the next run; a crash after
  * it leaves pages that the next run finds proven and removes.
  */
-export async function commitBatch(
-  run: RunContext,
-  tally: RunTally,
-  batch: FlatBatch,
-  session: CommitSession,
-): Promise<BatchResult> {
-  const { lake, services, options } = run;
+export async function commitBatch(run: RunContext, tally: RunTally, batch: FlatBatch): Promise<BatchResult> {
+  const { services, options } = run;
   const { windows, staged, proofs } = batch;
+  const { findings } = staged;
   try {
     const judged = judgeBatch(tally, run, proofs);
-    const request = { batch: staged, session, proofs: judged.proofs, runId: run.runId, replace: options.replace };
-    const commit = await lake.commit(request);
+    const commit = await staged.commit({ proofs: judged.proofs, runId: run.runId, replace: options.replace });
     for (const { window } of windows.filter(isFinished)) await removeWindow(run.spoolDirectory, window.id);
     services.emit({
       type: 'batch',
       windows: windows.length,
-      records: sum(staged.windows, (window) => window.recordCount),
-      rejected: sum(staged.windows, (window) => window.rejectedCount),
+      records: sum(findings.windows, (window) => window.recordCount),
+      rejected: sum(findings.windows, (window) => window.rejectedCount),
       bodyBytes: sum(windows, (window) => window.bodyBytes),
       durationMs: services.clock.nowMs() - batch.startedAtMs,
     });
-    const { unknownFields, rejectReasons } = staged;
-    const partial = windows.filter((window) => !isFinished(window)).map((window) => stagedOf(staged, window));
+    const { unknownFields, rejectReasons } = findings;
+    const partial = windows.filter((window) => !isFinished(window)).map((window) => stagedOf(findings, window));
     return { proofs, partial, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
   } finally {
-    await dropStagedBatch(session.connection, staged);
+    await staged.drop();
   }
 }
 
@@ -126,7 +115,7 @@ function datesOf(
   return { verifiedAtMs: knownClocks(source, services).nowMs, countedAtMs: asOfMs };
 }
 
-function stagedOf(staged: StagedBatch, planned: PlannedWindow): StagedWindow {
+function stagedOf(staged: BatchFindings, planned: PlannedWindow): StagedWindow {
   return staged.windows.find((candidate) => candidate.windowId === planned.window.id) ?? nothingOf(planned);
 }
 

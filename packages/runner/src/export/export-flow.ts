@@ -6,6 +6,7 @@ import { pagesOfSameListing } from '../run/resume.ts';
 import type { RunPlan } from '../run/run-context.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, ExportRequest, RunServices } from '../run/types.ts';
 import { batchPipeline } from './batch-pipeline.ts';
+import { batchBytesOf } from './batch-session.ts';
 import { batchWindows } from './batch-windows.ts';
 import { commitUnverified } from './commit-batch.ts';
 import { finishRun, stopRun } from './finish-run.ts';
@@ -24,7 +25,8 @@ import { type StartedRun, startRun } from './start-run.ts';
  *     coveredWindows    drops windows that the lake already proves
  *     fetchWindows      windows → pages in the spool, several windows at once (pager)
  *     batchWindows      fetched windows → batches, bounded by bytes
- *     batchPipeline     two batches at a time: flattenBatch (flattener), then commitBatch (lake), in order
+ *     batchPipeline     two batches at a time: flattenBatch (flattener), then commitBatch (lake), in order; one of the
+ *                       two writers does the work of both (batch-session.ts)
  *     finishRun         writes the report to the journal
  *
  * Safe to run again at any time. A run that died is resumed with its complete pages, and with its plan if the API still
@@ -69,7 +71,8 @@ async function fetchAndCommit(
   windows: readonly PlannedWindow[],
 ): Promise<void> {
   const { clock, emit, signal } = run.services;
-  const { concurrency, batchBytes } = run.options;
+  const { concurrency } = run.options;
+  const batchBytes = batchBytesOf(run);
   const fetched = fetchWindows(run.source, windows, {
     spoolDirectory: run.spoolDirectory,
     shape: recordShapeOf(run.lake.dataset),

@@ -1,0 +1,53 @@
+import type { TimeAxis, TimeRange } from '@edrlake/core';
+import type { CommitRequest } from './commit/commit.ts';
+import { duckDbEngine } from './commit/duckdb-engine.ts';
+import type { CommitEngine } from './commit/engine.ts';
+import type { CommitContext, CommitTools } from './log/commit-context.ts';
+import type { LoggedFile } from './log/lake-state.ts';
+import { countAnswers, countRecords } from './verify/count-rows.ts';
+import type { RowAnswer, RowQuestion } from './verify/coverage.ts';
+import { readNewestEventMs } from './verify/newest-event.ts';
+
+/**
+ * `duckdb`, or `parquetjs`: TypeScript alone, without native code. Then commits, coverage, counts and lost files need
+ * no DuckDB; `lake.duckdb` is removed where it no longer shows the newest version, and everything else starts DuckDB.
+ */
+export type LakeWriter = 'duckdb' | 'parquetjs';
+
+/** What an open lake computes with, in one of two ways. */
+export interface Computing {
+  /** Of a commit with this batch. */
+  engineFor(request: Pick<CommitRequest, 'batch' | 'session' | 'signal'>): Promise<CommitEngine>;
+  countAnswers(questions: readonly RowQuestion[]): Promise<RowAnswer[]>;
+  countRecords(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
+  /** The time of the newest event in some files. */
+  newestEventMs(files: readonly LoggedFile[]): Promise<number | null>;
+}
+
+/**
+ * The way of a writer. Its libraries are loaded at the first use.
+ * @param ready starts DuckDB
+ */
+export function computingWith(writer: LakeWriter, tools: CommitTools, ready: () => Promise<CommitContext>): Computing {
+  const loadEngine = () => import('./portable/row-engine.ts');
+  const ofBatch = async ({ batch, session, signal }: Parameters<Computing['engineFor']>[0]) => {
+    if (batch !== null && 'identities' in batch) return (await loadEngine()).rowEngine(tools, batch, signal);
+    return duckDbEngine(session === undefined ? await ready() : { ...tools, connection: session.connection }, batch);
+  };
+  if (writer === 'duckdb') {
+    return {
+      engineFor: ofBatch,
+      countAnswers: async (questions) => countAnswers(await ready(), questions),
+      countRecords: async (ranges, axis) => countRecords(await ready(), ranges, axis),
+      newestEventMs: async (files) => readNewestEventMs(await ready(), files),
+    };
+  }
+  const loadCounts = () => import('./portable/count-stored.ts');
+  return {
+    engineFor: async (request) =>
+      request.batch === null ? (await loadEngine()).rowEngine(tools, null) : ofBatch(request),
+    countAnswers: async (questions) => (await loadCounts()).countAnswersIn(tools, questions),
+    countRecords: async (ranges, axis) => (await loadCounts()).countRecordsIn(tools, ranges, axis),
+    newestEventMs: async (files) => (await loadCounts()).newestEventIn(tools, await tools.log.refresh(), files),
+  };
+}

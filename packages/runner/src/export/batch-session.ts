@@ -1,0 +1,77 @@
+import { type BatchFindings, dayOf, type FetchedWindow } from '@edrlake/core';
+import { dropStagedBatch, stageBatch, stageRows } from '@edrlake/flattener';
+import type { CommitRequest, CommitResult, Lake } from '@edrlake/lake';
+import type { RunContext } from '../run/run-context.ts';
+
+/** A flattened batch that is not committed yet. Nothing of it survives the process; the spool does. */
+export interface StagedRows {
+  readonly findings: BatchFindings;
+  /** See `Lake.commit`. */
+  commit(request: Omit<CommitRequest, 'batch' | 'session'>): Promise<CommitResult>;
+  /** Releases its memory. Call it once, also after a commit. */
+  drop(): Promise<void>;
+}
+
+/** Where batches are flattened and committed, one after the other. */
+export interface BatchSession {
+  /** Flattens the spooled pages of some windows. @throws {EdrlakeError} `BODY_BROKEN`; the reason of an abort */
+  stage(windows: readonly FetchedWindow[]): Promise<StagedRows>;
+  /** Ends what it is doing, after an abort of the run. */
+  interrupt(): void;
+  close(): void;
+}
+
+/**
+ * DuckDB: one for each core of a small machine; each further batch takes the same memory again. In this process a
+ * second one would only take its memory.
+ */
+const SESSIONS = { duckdb: 2, parquetjs: 1 } as const;
+
+/** How many batches are at work at a time. */
+export function sessionCount({ writer }: Pick<Lake, 'writer'>): number {
+  return SESSIONS[writer];
+}
+
+/** Rows as objects take about five times the bytes of their pages. */
+const MAX_ROW_BATCH_BYTES = 16 * 1024 * 1024;
+
+/** Spooled bytes that are flattened and committed together. */
+export function batchBytesOf({ lake, options }: Pick<RunContext, 'lake' | 'options'>): number {
+  return lake.writer === 'duckdb' ? options.batchBytes : Math.min(options.batchBytes, MAX_ROW_BATCH_BYTES);
+}
+
+/** Opens a session of the lake's writer. */
+export function openBatchSession(run: RunContext): Promise<BatchSession> {
+  return run.lake.writer === 'duckdb' ? duckDbSession(run) : Promise.resolve(rowSession(run));
+}
+
+async function duckDbSession({ lake, startedAtMs }: RunContext): Promise<BatchSession> {
+  const session = await lake.openCommitSession();
+  const { connection } = session;
+  const options = { dataset: lake.dataset, prefix: 'batch', ingestDay: dayOf(startedAtMs) };
+  return {
+    stage: async (windows) => {
+      const batch = await stageBatch(connection, windows, options);
+      return {
+        findings: batch,
+        commit: (request) => lake.commit({ ...request, batch, session }),
+        drop: () => dropStagedBatch(connection, batch),
+      };
+    },
+    interrupt: () => connection.interrupt(),
+    close: () => session.close(),
+  };
+}
+
+/** Its work watches the signal itself. */
+function rowSession({ lake, startedAtMs, services: { signal } }: RunContext): BatchSession {
+  const options = { dataset: lake.dataset, ingestDay: dayOf(startedAtMs), signal };
+  return {
+    stage: async (windows) => {
+      const batch = await stageRows(windows, options);
+      return { findings: batch, commit: (request) => lake.commit({ ...request, batch, signal }), drop: async () => {} };
+    },
+    interrupt: () => {},
+    close: () => {},
+  };
+}
