@@ -84,7 +84,7 @@ export function dropViews(
 ): ViewKeeper {
   let isBehind = false;
   const write = async () => {
-    await store.remove(VIEW_FILE);
+    if (isBehind) await store.remove(VIEW_FILE);
     await writeProofs(store, await source());
     isBehind = false;
   };
