@@ -22,6 +22,7 @@ const LONG = [
   'test/contract/dataset-specs.long.test.ts',
   'test/crash/**/*.test.ts',
   'test/e2e/cli-gate.test.ts',
+  'test/e2e/export.command.test.ts',
   'test/e2e/fim.dataset.test.ts',
   'test/e2e/nightly.kill.test.ts',
   'test/e2e/portable-writer.test.ts',

@@ -72,6 +72,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./commands/compact.ts'),
   },
   {
+    name: 'migrate',
+    describe: 'Rewrite the data files of an older lake format',
+    load: () => import('./commands/migrate.ts'),
+  },
+  {
     name: 'deduplicate',
     describe: 'Leave one copy of each event, the newest',
     load: () => import('./commands/deduplicate.ts'),

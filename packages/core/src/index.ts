@@ -93,7 +93,15 @@ export {
   type StagedWindow,
   type UnknownField,
 } from './tables/staged-batch.ts';
-export { type ColumnRule, type ColumnSpec, type ColumnType, duckdbType, type TableSpec } from './tables/table-spec.ts';
+export {
+  type ColumnRule,
+  type ColumnSpec,
+  type ColumnType,
+  queriedType,
+  stagedType,
+  storedValueSql,
+  type TableSpec,
+} from './tables/table-spec.ts';
 export { BEST_VERSION_FIRST, betterVersionFirst, isBetterVersionSql } from './tables/version-order.ts';
 export {
   type BothClocks,

@@ -31,7 +31,7 @@ export type EventTables = Readonly<Record<string, Table>> & { readonly events: T
 /**
  * Flattens events in memory into the tables of their dataset: the columns of the lake in their order, with the types
  * that `lake.query('from events').toArrow()` gives them, and the values that a backfill of the same events would store.
- * Times are UTC, in microseconds without a zone; dates are days; JSON is text; every column may be null.
+ * Times are instants, in microseconds with the zone UTC; dates are days; JSON is text; every column may be null.
  *
  * Of several events with one id the newest stays. Each event is a row of `events` or of `rejects`; what no column takes
  * is in `extra`. It takes about ten times as long as an export, which flattens in DuckDB.

@@ -1,3 +1,4 @@
+export { FILE_FORMAT } from '@edrlake/writers';
 export type { CommitRequest, CommitResult } from './commit/commit.ts';
 export type { LakeWriter } from './computing.ts';
 export { examineLake } from './examine/examine-lake.ts';

@@ -12,6 +12,7 @@ import {
   systemProcesses,
   type TableSpec,
 } from '@edrlake/core';
+import { FILE_FORMAT } from '@edrlake/writers';
 import { type LakeOptions, openLake } from './lake.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } from './log/lake-state.ts';
@@ -172,6 +173,8 @@ async function newestVersion(store: Store): Promise<number> {
 interface Adopted {
   readonly files: readonly LoggedFile[];
   readonly schemas: ReadonlyMap<number, Schema>;
+  /** The columns that the files of format 2 name, with their ids. */
+  readonly known: Schema;
   readonly setAside: readonly string[];
 }
 
@@ -183,6 +186,7 @@ async function adoptFiles(
   const setAside: string[] = [];
   /** Lists of columns by table: a schema version is an index into each of them. */
   const lists = new Map<string, string[]>();
+  const ids = new Map<string, Map<string, number>>();
   for (const table of tables) {
     for (const path of (await tools.store.walk(table.name)).filter((name) => name.endsWith('.parquet')).sort()) {
       const [, partition = '', name = ''] = path.split('/');
@@ -192,32 +196,44 @@ async function adoptFiles(
         setAside.push(path);
         continue;
       }
-      const columns = columnsOf(table, path, content.columns);
+      const { format, fieldIds } = content;
+      const columns = columnsOf(table, path, [...fieldIds.keys(), ...(format === 1 ? [] : [table.partitionBy])]);
+      if (format > 1) ids.set(table.name, new Map([...(ids.get(table.name) ?? []), ...fieldIds]));
       const known = lists.get(table.name) ?? [];
       if (!known.includes(columns)) known.push(columns);
       lists.set(table.name, known);
       const layout = /-c\d+\.parquet$/.test(path) ? 'sorted' : 'arrival';
       const { rowCount, fileBytes, crc32 } = content;
       const schemaVersion = known.indexOf(columns) + 1;
-      files.push({ table: table.name, partition, path, rowCount, fileBytes, layout, crc32, schemaVersion });
+      files.push({ table: table.name, partition, path, rowCount, fileBytes, layout, format, crc32, schemaVersion });
     }
   }
   const versions = Math.max(0, ...[...lists.values()].map(({ length }) => length));
+  const known = Object.fromEntries(
+    tables.map(({ name, columns }) => [
+      name,
+      columns.flatMap((column) => {
+        const id = ids.get(name)?.get(column.name);
+        return id === undefined ? [] : [{ name: column.name, type: column.type, id }];
+      }),
+    ]),
+  );
+  const complete = schemaOf(tables, known);
   const schemas = new Map<number, Schema>();
   for (let number = 1; number <= versions; number += 1) {
     schemas.set(
       number,
       Object.fromEntries(
-        [...lists].map(([table, known]) => [table, specsOf(tables, table, known[number - 1] ?? known[0])]),
+        [...lists].map(([table, some]) => [table, specsOf(complete, table, some[number - 1] ?? some[0])]),
       ),
     );
   }
-  return { files, schemas, setAside };
+  return { files, schemas, known, setAside };
 }
 
-function specsOf(tables: readonly TableSpec[], name: string, list: string | undefined): Schema[string] {
+function specsOf(complete: Schema, name: string, list: string | undefined): Schema[string] {
   const names = new Set(JSON.parse(list ?? '[]') as string[]);
-  return schemaOf(tables)[name]?.filter((column) => names.has(column.name)) ?? [];
+  return complete[name]?.filter((column) => names.has(column.name)) ?? [];
 }
 
 /** @throws {EdrlakeError} `LAKE_INCOMPATIBLE` for a column that this program would lose */
@@ -231,11 +247,21 @@ function columnsOf(table: TableSpec, path: string, columns: readonly string[]): 
   });
 }
 
+/** What a data file says of itself. */
+interface FileContent {
+  readonly rowCount: number;
+  readonly fileBytes: number;
+  readonly crc32: number;
+  readonly format: number;
+  /** By column; 0 for each in format 1, which has none. */
+  readonly fieldIds: ReadonlyMap<string, number>;
+}
+
 /** null where the file cannot be read as Parquet. */
 async function readContent(
   { store, connection }: { readonly store: Store; readonly connection: DuckDbSession['connection'] },
   path: string,
-): Promise<(Pick<LoggedFile, 'rowCount' | 'fileBytes'> & { crc32: number; columns: readonly string[] }) | null> {
+): Promise<FileContent | null> {
   const location = quoteText(store.locate(path));
   try {
     const [meta] = await rowsOf(
@@ -244,7 +270,7 @@ async function readContent(
     );
     const columns = await rowsOf(
       connection,
-      `SELECT name FROM (DESCRIBE SELECT * FROM read_parquet([${location}], hive_partitioning = false)) AS d(name)`,
+      `SELECT name, coalesce(field_id, 0)::INTEGER AS id FROM parquet_schema([${location}]) WHERE num_children IS NULL`,
     );
     // Reads every page, so that a broken one is found now.
     await connection.run(
@@ -252,12 +278,9 @@ async function readContent(
     );
     const sum = await sumFile(store.locate(path));
     if (sum === null) return null;
-    return {
-      rowCount: Number(meta?.rows),
-      fileBytes: sum.bytes,
-      crc32: sum.crc32,
-      columns: columns.map(({ name }) => String(name)),
-    };
+    const fieldIds = new Map(columns.map(({ name, id }) => [String(name), Number(id)]));
+    const format = [...fieldIds.values()].every((id) => id === 0) ? 1 : FILE_FORMAT;
+    return { rowCount: Number(meta?.rows), fileBytes: sum.bytes, crc32: sum.crc32, format, fieldIds };
   } catch (thrown) {
     if (isFileError(thrown)) return null;
     throw thrown;
@@ -266,12 +289,12 @@ async function readContent(
 
 function stateOf(
   version: number,
-  { files, schemas }: Adopted,
+  { files, schemas, known }: Adopted,
   { clock, dataset }: Pick<LakeOptions, 'clock' | 'dataset'>,
   runId: string,
 ): LakeState {
   const state = emptyState();
-  const current = schemaOf(dataset.tables);
+  const current = schemaOf(dataset.tables, known);
   const numbers = [...schemas.keys()];
   const schemaVersion = Math.max(0, ...numbers) + 1;
   // An index file that does not exist: the next commit rebuilds the index from the data files.

@@ -47,7 +47,7 @@ describe('a plan', () => {
   ) => {
     const snapshot = { files: { events: files } } as unknown as Parameters<typeof planCompaction>[0];
     return planCompaction(snapshot, events === undefined ? [] : [events], null, {
-      ...{ targetFileBytes, minFiles, maxCells: maxRows * (events?.columns.length ?? 0) },
+      ...{ targetFileBytes, minFiles, maxCells: maxRows * (events?.columns.length ?? 0), migrates: false },
     }).groups;
   };
   const names = (groups: ReturnType<typeof plan>) =>

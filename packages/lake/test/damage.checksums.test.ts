@@ -69,7 +69,7 @@ describe('checksums in the log', () => {
     const { directory, lake } = await stored();
     await deliver(lake, [event('d', 2)]);
     const path = await pathOf(lake, 'events');
-    await flip(directory, path, (bytes) => Math.floor(bytes / 3));
+    await flip(directory, path, (bytes) => Math.floor(bytes / 4));
     const refusal = { code: 'LAKE_CORRUPT', message: expect.stringContaining(path), hint: /reconcile --repair/ };
     const { version } = await lake.snapshot();
     await expect(lake.compact({}, { runId: 'c', signal })).rejects.toMatchObject(refusal);

@@ -128,14 +128,14 @@ const DAMAGES: readonly (readonly [string, Damage, { part: string; command: stri
   ],
   ['a broken checkpoint', put('_log/00000000000000000001.checkpoint.json', '{'), { part: 'log', command: REBUILD }],
   ['a strange file in the log', put('_log/notes.txt', ''), { part: 'log', command: null, repairs: false }],
-  ['no marker', (d) => rm(join(d, '_lake.json')), { part: 'marker', command: 'echo \'{"format":1}\' > _lake.json' }],
-  ['a broken marker', put('_lake.json', 'lake'), { part: 'marker', command: 'echo \'{"format":1}\' > _lake.json' }],
+  ['no marker', (d) => rm(join(d, '_lake.json')), { part: 'marker', command: 'echo \'{"format":2}\' > _lake.json' }],
+  ['a broken marker', put('_lake.json', 'lake'), { part: 'marker', command: 'echo \'{"format":2}\' > _lake.json' }],
   [
     'a marker that is null',
     put('_lake.json', 'null'),
-    { part: 'marker', command: 'echo \'{"format":1}\' > _lake.json', repairs: false },
+    { part: 'marker', command: 'echo \'{"format":2}\' > _lake.json', repairs: false },
   ],
-  ['a marker of a newer edrlake', put('_lake.json', '{"format":2}'), { part: 'marker', command: null, repairs: false }],
+  ['a marker of a newer edrlake', put('_lake.json', '{"format":3}'), { part: 'marker', command: null, repairs: false }],
   [
     'a lost file of events',
     async (d) => rm(await fileIn(d, 'events')),

@@ -34,8 +34,8 @@ describe('opening', () => {
   test('refuses a newer format and limits DuckDB does not understand', async () => {
     const directory = await newDirectory();
     expect(await refusal(directory, { memoryLimit: 'much' })).toContain('CONFIG_INVALID: DuckDB refuses its limits');
-    await writeFile(join(directory, '_lake.json'), '{"format":2}');
-    expect(await refusal(directory)).toBe('LAKE_INCOMPATIBLE: _lake.json has format 2, this edrlake knows format 1');
+    await writeFile(join(directory, '_lake.json'), '{"format":3}');
+    expect(await refusal(directory)).toBe('LAKE_INCOMPATIBLE: _lake.json has format 3, this edrlake knows format 2');
     await writeFile(join(directory, '_lake.json'), '{');
     expect(await refusal(directory)).toContain('LAKE_CORRUPT');
   });
@@ -60,7 +60,7 @@ describe('opening', () => {
     const doors = { ...small, name: 'doors' };
     await (await openSmall(directory, { dataset: doors })).close();
     const marker = await readFile(join(directory, '_lake.json'), 'utf8');
-    expect(JSON.parse(marker)).toMatchObject({ format: 1, dataset: 'doors' });
+    expect(JSON.parse(marker)).toMatchObject({ format: 2, dataset: 'doors' });
     for (const other of [SMALL_DATASET, { ...doors, name: 'windows-and-doors' }]) {
       const opened = openSmall(directory, { dataset: other });
       await expect(opened).rejects.toMatchObject({ code: 'LAKE_OTHER_DATASET', exitCode: 2 });
@@ -92,7 +92,7 @@ describe('opening', () => {
     expect(columns.slice(0, 3)).toEqual([
       { name: 'event_date', type: 'DATE' },
       { name: 'event_id', type: 'VARCHAR' },
-      { name: 'event_time', type: 'TIMESTAMP' },
+      { name: 'event_time', type: 'TIMESTAMP WITH TIME ZONE' },
     ]);
     expect(await ask(lake, 'SELECT (SELECT count(*) FROM coverage), (SELECT count(*) FROM windows)')).toEqual([[0, 0]]);
   });

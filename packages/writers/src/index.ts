@@ -1,2 +1,2 @@
-export { copyToParquet } from './copy-parquet.ts';
+export { copyToParquet, FILE_FORMAT, type FieldIds } from './copy-parquet.ts';
 export { writeStagedRows } from './write-staged-rows.ts';

@@ -66,15 +66,15 @@ declare module 'parquetjs-lite/gen-nodejs/parquet_types.js' {
     name: string;
     converted_type: number | null;
     logicalType: object | null;
+    field_id: number | null;
   }
   const types: {
     FileMetaData: new () => { schema: SchemaElement[] };
-    ConvertedType: Readonly<Record<'JSON' | 'INT_32' | 'INT_64' | 'UINT_64' | 'TIMESTAMP_MICROS', number>>;
+    ConvertedType: Readonly<Record<'INT_32' | 'INT_64' | 'UINT_64' | 'TIMESTAMP_MICROS', number>>;
     LogicalType: new (fields: object) => object;
     TimestampType: new (fields: object) => object;
     TimeUnit: new (fields: object) => object;
     MicroSeconds: new () => object;
-    JsonType: new () => object;
   };
   export default types;
 }

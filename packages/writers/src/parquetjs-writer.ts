@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
   type Cell,
+  type ColumnSpec,
   type ColumnType,
   type FileLayout,
   MS_PER_DAY,
@@ -15,12 +16,13 @@ import {
 import parquet, { type EnvelopeWriter, type FieldDefinition, type RowBuffer } from 'parquetjs-lite';
 import thrift, { type SchemaElement } from 'parquetjs-lite/gen-nodejs/parquet_types.js';
 import util from 'parquetjs-lite/lib/util.js';
-import type { WrittenFile } from './copy-parquet.ts';
+import { type FieldIds, FILE_FORMAT, type WrittenFile } from './copy-parquet.ts';
 
 /** A column of a file. `hash` is an unsigned 64-bit integer, as the id index has them. */
 export interface RowColumn {
   readonly name: string;
   readonly type: ColumnType | 'hash';
+  readonly fieldId?: number;
 }
 
 /** Rows as they are made; an array as well. */
@@ -46,17 +48,22 @@ export async function writeRowFile(
   table: TableSpec,
   rows: RowSource,
   file: string,
-  { layout }: { readonly layout: FileLayout },
+  { layout, fieldIds }: { readonly layout: FileLayout; readonly fieldIds: FieldIds },
 ): Promise<WrittenFile> {
   const spans = timeSpans(table);
-  const seen = async function* (): AsyncGenerator<Row> {
+  const isPartition = ({ name }: ColumnSpec) => name === table.partitionBy;
+  const partitionAt = table.columns.findIndex(isPartition);
+  const columns = table.columns
+    .filter((column) => !isPartition(column))
+    .map(({ name, type }) => ({ name, type, ...(fieldIds[name] !== undefined && { fieldId: fieldIds[name] }) }));
+  const stored = async function* (): AsyncGenerator<Row> {
     for await (const row of rows) {
       spans.see(row);
-      yield row;
+      yield row.toSpliced(partitionAt, 1);
     }
   };
-  const { rowCount, fileBytes } = await writeRows(table.columns, seen(), file, 'GZIP');
-  return { rowCount, fileBytes, layout, ...spans.found() };
+  const { rowCount, fileBytes } = await writeRows(columns, stored(), file, 'GZIP');
+  return { rowCount, fileBytes, layout, format: FILE_FORMAT, ...spans.found() };
 }
 
 /**
@@ -177,8 +184,8 @@ class ExactInteger extends Date {
 }
 
 /**
- * Has the footer name the types that DuckDB writes. The library knows no logical types: without them readers take
- * `TIMESTAMP_MICROS` for an instant with a time zone, and a lake of two writers has two types for one column.
+ * Has the footer name the types and field ids that DuckDB writes. The library knows no logical types and no ids, and
+ * names the types of 64-bit integers that hide the values from it.
  */
 function nameFinalTypes(envelope: EnvelopeWriter, columns: readonly RowColumn[]): void {
   const writeFooter = envelope.writeFooter.bind(envelope);
@@ -195,8 +202,12 @@ const FOOTER_END_BYTES = 8;
 function withTypes(footer: Buffer, columns: readonly RowColumn[]): Buffer {
   const metadata = new thrift.FileMetaData();
   util.decodeThrift(metadata, footer.subarray(0, -FOOTER_END_BYTES), 0);
-  const types = new Map(columns.map(({ name, type }) => [name, type]));
-  for (const element of metadata.schema.slice(1)) nameType(element, types.get(element.name));
+  const byName = new Map(columns.map((column) => [column.name, column]));
+  for (const element of metadata.schema.slice(1)) {
+    const column = byName.get(element.name);
+    nameType(element, column?.type);
+    if (column?.fieldId !== undefined) element.field_id = column.fieldId;
+  }
   const encodedMetadata = util.serializeThrift(metadata);
   const end = Buffer.from(footer.subarray(-FOOTER_END_BYTES));
   end.writeUInt32LE(encodedMetadata.length);
@@ -204,7 +215,7 @@ function withTypes(footer: Buffer, columns: readonly RowColumn[]): Buffer {
 }
 
 function nameType(element: SchemaElement, type: RowColumn['type'] | undefined): void {
-  const { ConvertedType, LogicalType, TimestampType, TimeUnit, MicroSeconds, JsonType } = thrift;
+  const { ConvertedType, LogicalType, TimestampType, TimeUnit, MicroSeconds } = thrift;
   switch (type) {
     case 'integer':
       element.converted_type = ConvertedType.INT_32;
@@ -215,14 +226,10 @@ function nameType(element: SchemaElement, type: RowColumn['type'] | undefined): 
     case 'hash':
       element.converted_type = ConvertedType.UINT_64;
       break;
-    case 'json':
-      element.converted_type = ConvertedType.JSON;
-      element.logicalType = new LogicalType({ JSON: new JsonType() });
-      break;
     case 'timestamp': {
       const unit = new TimeUnit({ MICROS: new MicroSeconds() });
       element.converted_type = ConvertedType.TIMESTAMP_MICROS;
-      element.logicalType = new LogicalType({ TIMESTAMP: new TimestampType({ isAdjustedToUTC: false, unit }) });
+      element.logicalType = new LogicalType({ TIMESTAMP: new TimestampType({ isAdjustedToUTC: true, unit }) });
       break;
     }
     default:

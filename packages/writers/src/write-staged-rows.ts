@@ -9,7 +9,7 @@ import {
   type TableSpec,
   withRowOrder,
 } from '@edrlake/core';
-import { copyToParquet } from './copy-parquet.ts';
+import { copyToParquet, type FieldIds } from './copy-parquet.ts';
 
 /** Where staged rows go: `directory/<table>/<partition>/<fileStem>-0.parquet`. */
 export interface WriteTarget {
@@ -17,6 +17,8 @@ export interface WriteTarget {
   readonly fileStem: string;
   /** Temporary table of `id_hash` values whose events and rejects are left out, or null to write everything. */
   readonly exceptTable: string | null;
+  /** By table name. */
+  readonly fieldIds: Readonly<Record<string, FieldIds>>;
 }
 
 /**
@@ -60,9 +62,12 @@ async function writeFile(
   rows: string,
   table: TableSpec,
   partition: string,
-  { directory, fileStem }: WriteTarget,
+  { directory, fileStem, fieldIds }: WriteTarget,
 ): Promise<DataFile> {
   const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
-  const written = await copyToParquet(connection, rows, table, join(directory, path), { layout: 'arrival' });
+  const written = await copyToParquet(connection, rows, table, join(directory, path), {
+    layout: 'arrival',
+    fieldIds: fieldIds[table.name] ?? {},
+  });
   return { table: table.name, partition, path, ...written };
 }

@@ -59,7 +59,10 @@ async function stageEvents(count: number): Promise<StagedBatch> {
 }
 
 async function write(batch: StagedBatch, folder: string, exceptTable: string | null = null) {
-  const target = { directory: join(directory, folder), fileStem: 's', exceptTable };
+  const fieldIds = Object.fromEntries(
+    TABLES.map(({ name, columns }) => [name, Object.fromEntries(columns.map((column, nth) => [column.name, nth + 1]))]),
+  );
+  const target = { directory: join(directory, folder), fileStem: 's', exceptTable, fieldIds };
   return writeStagedRows(connection, TABLES, batch, target);
 }
 

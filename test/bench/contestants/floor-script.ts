@@ -1,4 +1,4 @@
-import { type ColumnSpec, duckdbType, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { type ColumnSpec, stagedType, quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
 
 /** The tables that the floor writes. */
@@ -37,7 +37,7 @@ function recordStructure(): Structure {
  * together.
  */
 function declaredType(column: ColumnSpec): string {
-  return column.type === 'timestamp' ? 'VARCHAR' : duckdbType(column.type);
+  return column.type === 'timestamp' ? 'VARCHAR' : stagedType(column.type);
 }
 
 function put(structure: Structure, path: string, type: string): void {

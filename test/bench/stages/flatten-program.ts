@@ -22,6 +22,9 @@ const order = readOrder<FlattenOrder>();
 const windows = JSON.parse(await readFile(order.windowsFile, 'utf8')) as FetchedWindow[];
 const lake = await openEdrLake(join(order.folder, 'lake'), { create: true, readOnly: false }, SERVICES);
 const { connection, times: statementTimes } = withStatementTimes(await lake.connect());
+const fieldIds = Object.fromEntries(
+  QUALYS_EDR.tables.map(({ name, columns }) => [name, Object.fromEntries(columns.map((one, nth) => [one.name, nth]))]),
+);
 const staging: OwnTime[] = [];
 const writing: OwnTime[] = [];
 const whole = await timed(async () => {
@@ -30,7 +33,7 @@ const whole = await timed(async () => {
       stageBatch(connection, batch, { dataset: QUALYS_EDR, prefix: 'bench', ingestDay: '2026-01-01' }),
     );
     staging.push(staged);
-    const target = { directory: order.folder, fileStem: `batch-${batchNo}`, exceptTable: null };
+    const target = { directory: order.folder, fileStem: `batch-${batchNo}`, exceptTable: null, fieldIds };
     writing.push(await timed(() => writeStagedRows(connection, QUALYS_EDR.tables, staged.value, target)));
     await dropStagedBatch(connection, staged.value);
   }

@@ -16,6 +16,11 @@ export interface DataFile {
   readonly rowCount: number;
   readonly fileBytes: number;
   readonly layout: FileLayout;
+  /**
+   * How its values are encoded; absent: 1. Format 1 holds the partition column, times without a zone, and Parquet's
+   * JSON type. Format 2 has the partition column only in the folder's name, times as instants, and JSON as text.
+   */
+  readonly format?: number;
   /** When its newest event happened. Only in files of events, and not in those that an older edrlake wrote. */
   readonly newestEventMs?: number;
   /**

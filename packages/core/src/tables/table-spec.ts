@@ -36,13 +36,13 @@ export interface TableSpec {
   /** The column with the path of the array that a row came from, where there are several arrays. */
   readonly arrayColumn?: string;
   readonly columns: readonly ColumnSpec[];
-  /** The DATE column that names the folder of a row, `<column>=YYYY-MM-DD`. It is also a column of the files. */
+  /** The DATE column that names the folder of a row, `<column>=YYYY-MM-DD`. It is not a column of the files. */
   readonly partitionBy: 'event_date' | 'ingest_date';
   /** Columns the rows of a file are sorted by, so that a host, a time slice and a hash lookup all prune. */
   readonly sortBy: readonly string[];
 }
 
-const DUCKDB_TYPES: Readonly<Record<ColumnType, string>> = {
+const STAGED_TYPES: Readonly<Record<ColumnType, string>> = {
   text: 'VARCHAR',
   integer: 'INTEGER',
   bigint: 'BIGINT',
@@ -52,7 +52,24 @@ const DUCKDB_TYPES: Readonly<Record<ColumnType, string>> = {
   json: 'JSON',
 };
 
-/** The DuckDB type a column is stored and queried as. */
-export function duckdbType(type: ColumnType): string {
-  return DUCKDB_TYPES[type];
+/** The DuckDB type of a column in a staged batch: times are UTC without a zone. */
+export function stagedType(type: ColumnType): string {
+  return STAGED_TYPES[type];
+}
+
+/** The DuckDB type that a column is queried as: times are instants. */
+export function queriedType(type: ColumnType): string {
+  return type === 'timestamp' ? 'TIMESTAMPTZ' : STAGED_TYPES[type];
+}
+
+/**
+ * SQL for a staged or queried value as data files hold it. JSON is plain text there, because some engines read
+ * Parquet's JSON type as bytes, and others parse it and fail on what is no object. Times are instants, because engines
+ * read a time without a zone in the zone of their session. The conversion is by the number of microseconds: a cast asks
+ * the calendar of the session's zone for each value, and is twenty times as slow.
+ * @param value SQL of a value of the column's type
+ */
+export function storedValueSql(type: ColumnType, value: string): string {
+  if (type === 'timestamp') return `make_timestamptz(epoch_us(${value}))`;
+  return type === 'json' ? `${value}::VARCHAR` : value;
 }

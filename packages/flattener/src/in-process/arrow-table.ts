@@ -1,4 +1,4 @@
-import { type ColumnType, duckdbType, MS_PER_DAY, type Row, type TableSpec } from '@edrlake/core';
+import { type ColumnType, MS_PER_DAY, type Row, type TableSpec } from '@edrlake/core';
 import {
   Bool,
   type Builder,
@@ -87,7 +87,7 @@ function arrowType(type: ColumnType): DataType {
     case 'boolean':
       return new Bool();
     case 'timestamp':
-      return new TimestampMicrosecond(duckdbType(type) === 'TIMESTAMP' ? null : 'UTC');
+      return new TimestampMicrosecond('UTC');
     case 'date':
       return new DateDay();
     default:

@@ -1,4 +1,4 @@
-import { type ColumnSpec, duckdbType, quoteName, quoteText } from '@edrlake/core';
+import { type ColumnSpec, stagedType, quoteName, quoteText } from '@edrlake/core';
 import type { SourceField, SourceSection } from '../spec/source-tree.ts';
 import { type JsonScope, unblankJsonSql } from './extra.ts';
 import {
@@ -114,7 +114,7 @@ export function columnSql(column: ColumnSpec, values: ValuesSql): string {
 /** The first alternative that says something. */
 function chosenSql(column: ColumnSpec, { value }: ValuesSql): string {
   const values = column.paths.map((path) => value(column, path));
-  if (values.length === 0) return `NULL::${duckdbType(column.type)}`;
+  if (values.length === 0) return `NULL::${stagedType(column.type)}`;
   return values.length === 1 ? (values[0] ?? '') : `coalesce(${values.join(', ')})`;
 }
 

@@ -1,4 +1,5 @@
 import { isoInstant, type TableSpec, type WindowProof } from '@edrlake/core';
+import type { FieldIds } from '@edrlake/writers';
 import type { CommitTools } from '../log/commit-context.ts';
 import {
   type CommitCounts,
@@ -36,14 +37,25 @@ export const NO_COUNTS: CommitCounts = { newEvents: 0, changedEvents: 0, unchang
 /** Index change of a commit that adds no id and removes none. */
 export const NO_INDEX_CHANGE: IndexChange = { added: [], removed: [] };
 
-/** The schema version of files that a commit on top of `state` writes; the schema itself where the version is new. */
-export function schemaOnTop(
-  state: LakeState,
-  tables: readonly TableSpec[],
-): { readonly schemaVersion: number; readonly schema: Schema | null } {
-  const schema = schemaOf(tables);
-  const isKnown = sameSchema(state.schemas.get(state.schemaVersion), schema);
-  return { schemaVersion: state.schemaVersion + (isKnown ? 0 : 1), schema: isKnown ? null : schema };
+/** The schema of the files that a commit writes. */
+export interface FileSchema {
+  readonly schemaVersion: number;
+  readonly schema: Schema;
+  /** By table name. */
+  readonly fieldIds: Readonly<Record<string, FieldIds>>;
+}
+
+/** The schema of files that a commit on top of `state` writes. */
+export function schemaOnTop(state: LakeState, tables: readonly TableSpec[]): FileSchema {
+  const before = state.schemas.get(state.schemaVersion);
+  const schema = schemaOf(tables, before);
+  const fieldIds = Object.fromEntries(
+    Object.entries(schema).map(([table, columns]) => [
+      table,
+      Object.fromEntries(columns.map(({ name, id = 0 }) => [name, id])),
+    ]),
+  );
+  return { schemaVersion: state.schemaVersion + (sameSchema(before, schema) ? 0 : 1), schema, fieldIds };
 }
 
 /** The log entry of a change on top of a version, and the moves of its staged files. */
@@ -69,7 +81,7 @@ export function buildLogEntry(
       committedAt: isoInstant(context.clock.nowMs()),
       ...counts,
       schemaVersion,
-      ...(schema === null ? {} : { schema }),
+      ...(schemaVersion === state.schemaVersion ? {} : { schema }),
       added,
       removed,
       idsAdded: ids.added.map(({ file }) => file),

@@ -1,4 +1,4 @@
-import { type Day, isBetterVersionSql, quoteName, quoteText, type StagedBatch } from '@edrlake/core';
+import { type Day, isBetterVersionSql, quoteName, quoteText, type StagedBatch, storedValueSql } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { filesInPartitions, snapshotOf } from '../log/snapshot.ts';
@@ -60,7 +60,7 @@ export async function classifyBatch(
   // The hash of a reject covers its whole record: a known hash is the same record again, unless its file is lost.
   await connection.run(`
     CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.screen} AS
-    SELECT s.*, NULL::DATE AS stored_date, NULL::TIMESTAMP AS stored_time, NULL::TIMESTAMP AS stored_processed,
+    SELECT s.*, NULL::DATE AS stored_date, NULL::TIMESTAMPTZ AS stored_time, NULL::TIMESTAMPTZ AS stored_processed,
       NULL::VARCHAR AS stored_type, NULL::VARCHAR AS stored_agent,
       CASE WHEN n.id_hash IS NULL THEN 'new'
            WHEN (s.event_id IS NULL AND n.content_hash IS NOT NULL) OR n.content_hash = s.content_hash THEN 'unchanged'
@@ -116,7 +116,7 @@ async function compareRows(context: CommitContext, state: LakeState, batch: Stag
   const days = await rowsOf(context.connection, `SELECT DISTINCT stored_date::VARCHAR AS day ${changed}`);
   await context.connection.run(`CREATE OR REPLACE TEMP TABLE ${TEMP_TABLES.differing} (event_id VARCHAR)`);
   for (const table of context.tables.filter(isEventTable)) {
-    const columns = table.columns.map(({ name }) => quoteName(name)).join(', ');
+    const columns = table.columns.map(({ name, type }) => storedValueSql(type, quoteName(name))).join(', ');
     const rowTable = batch.rowTables[table.name];
     if (rowTable === undefined) continue;
     const delivered = `SELECT ${columns} FROM ${quoteName(rowTable)} WHERE id_hash IN (SELECT id_hash ${changed})`;

@@ -4,7 +4,7 @@ import { type LakeState, newsIn } from '../log/lake-state.ts';
 import { partitionDay } from '../log/table-rows.ts';
 import { resizedFiles } from '../storage/checksum.ts';
 import type { DuckDbSession } from '../storage/duckdb.ts';
-import { buildLogEntry, NO_INDEX_CHANGE, schemaOnTop } from './build-log-entry.ts';
+import { buildLogEntry, type FileSchema, NO_INDEX_CHANGE, schemaOnTop } from './build-log-entry.ts';
 import { dropLostFiles } from './drop-lost-files.ts';
 import type { Classification, CommitEngine } from './engine.ts';
 import { type IndexChange, openIdIndex, stageIndexChange } from './id-index.ts';
@@ -146,12 +146,13 @@ async function prepare(
   const news = newsIn(state, proofs);
   const met = await findOtherVersions(engine, state, batch, news);
   const changesFiles = written + deletedEvents > 0 || index.rebuilt !== null;
-  const staged = await stageRows(tools, engine, screening, attempt);
+  const fileSchema = schemaOnTop(state, tools.tables);
+  const { schemaVersion } = fileSchema;
+  const staged = await stageRows(tools, engine, screening, attempt, fileSchema);
   const outcome = { screening, deletedEvents, otherVersions: met.listed, staged, lost };
   if (!changesFiles && news.length + met.news.length === 0) return { outcome, entry: null, moves: [] };
 
-  const { schemaVersion } = schemaOnTop(state, tools.tables);
-  const rewrite = await engine.rewriteWithoutGone(state, attempt, schemaVersion);
+  const rewrite = await engine.rewriteWithoutGone(state, attempt, fileSchema);
   const ids: IndexChange = changesFiles
     ? await stageIndexChange(tools, state, index, attempt, engine.ownEntries(state.version + 1))
     : NO_INDEX_CHANGE;
@@ -184,9 +185,10 @@ async function stageRows(
   engine: CommitEngine,
   { fingerprint, newEvents, changedEvents, newRejects }: Classification,
   { commitId, stage, earlier }: Attempt,
+  { fieldIds }: FileSchema,
 ): Promise<Staged> {
   if (earlier?.fingerprint === fingerprint) return earlier;
   for (const file of earlier?.files ?? []) await store.remove(`${stage}/${file.path}`);
   if (newEvents + changedEvents + newRejects === 0) return { fingerprint, files: [] };
-  return { fingerprint, files: await engine.writeRows(store.locate(stage), commitId) };
+  return { fingerprint, files: await engine.writeRows(store.locate(stage), commitId, fieldIds) };
 }

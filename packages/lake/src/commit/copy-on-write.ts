@@ -8,6 +8,7 @@ import { isEventTable, rowsOf, tableNamed, tableRowsSql } from '../log/table-row
 import { windowFiltersSql } from '../proofs/window-filters.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS } from '../storage/layout.ts';
+import type { FileSchema } from './build-log-entry.ts';
 import { TEMP_TABLES } from './classify-batch.ts';
 import type { Rewrite } from './engine.ts';
 import type { CommitNames } from './optimistic-retry.ts';
@@ -20,7 +21,7 @@ export async function rewriteWithoutDeleted(
   context: CommitContext,
   state: LakeState,
   { stage, commitId }: CommitNames,
-  schemaVersion: number,
+  { schemaVersion, fieldIds }: FileSchema,
 ): Promise<Rewrite> {
   const days = await rowsOf(context.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.gone}`);
   if (days.length === 0) return { added: [], removed: [] };
@@ -48,6 +49,7 @@ export async function rewriteWithoutDeleted(
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
       const written = await copyToParquet(context.connection, kept, table, location, {
         layout: file.layout,
+        fieldIds: fieldIds[table.name] ?? {},
         maxRows: file.rowCount,
       });
       const rest =
@@ -80,7 +82,9 @@ export async function markUndelivered(
       events,
       filesInPartitions(files[EVENTS], days),
     );
-    const values = ranges.map(({ startMs, endMs }) => `(epoch_ms(${startMs}), epoch_ms(${endMs}))`).join(', ');
+    const values = ranges
+      .map(({ startMs, endMs }) => `(make_timestamptz(${startMs * 1000}), make_timestamptz(${endMs * 1000}))`)
+      .join(', ');
     const inWindow = `EXISTS (SELECT 1 FROM (VALUES ${values}) AS r(starts, ends) WHERE event_time >= r.starts AND event_time < r.ends)`;
     const absent = delivered.map((ids) => `AND event_id NOT IN (${ids})`).join(' ');
     await context.connection.run(

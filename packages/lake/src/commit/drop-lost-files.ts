@@ -49,8 +49,7 @@ async function draftWithoutLost(
   const present: LakeState = { ...state, files: new Map([...state.files].filter(([path]) => !lostPaths.has(path))) };
   const givenUp = await engine.markIncomplete(present, lost);
   const index = await openIdIndex(tools, present, names, engine.writeClaims);
-  const { schemaVersion } = schemaOnTop(state, tools.tables);
-  const rewrite = await engine.rewriteWithoutGone(present, names, schemaVersion);
+  const rewrite = await engine.rewriteWithoutGone(present, names, schemaOnTop(state, tools.tables));
   const locations = index.files.map(({ location }) => location);
   const voided = engine.voidedEntries(present, lost, locations, state.version + 1);
   const ids = await stageIndexChange(tools, state, index, names, voided);

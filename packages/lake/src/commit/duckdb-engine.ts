@@ -26,13 +26,13 @@ export function duckDbEngine(context: CommitContext, batch: StagedBatch | null):
       const isNew = `SELECT event_id FROM ${TEMP_TABLES.screen} WHERE verdict = 'new' AND event_id IS NOT NULL`;
       return (await rowsOf(connection, isNew)).map(({ event_id }) => String(event_id));
     },
-    writeRows: async (directory, fileStem) => {
+    writeRows: async (directory, fileStem, fieldIds) => {
       if (batch === null) return [];
       const [row] = await rowsOf(connection, `SELECT count(*)::INTEGER AS rows FROM ${TEMP_TABLES.except}`);
       const exceptTable = Number(row?.rows) === 0 ? null : TEMP_TABLES.except;
-      return writeStagedRows(connection, tables, batch, { directory, fileStem, exceptTable });
+      return writeStagedRows(connection, tables, batch, { directory, fileStem, exceptTable, fieldIds });
     },
-    rewriteWithoutGone: (state, names, schemaVersion) => rewriteWithoutDeleted(context, state, names, schemaVersion),
+    rewriteWithoutGone: (state, names, fileSchema) => rewriteWithoutDeleted(context, state, names, fileSchema),
     ownEntries: (version) => entriesWriter(context, ownEntriesSql(version)),
     writeClaims: claimsWriter(context),
     countRows: (files) => readRowCounts(context, files),

@@ -1,5 +1,6 @@
 import type { DataFile, Day, OtherVersion, WindowProof } from '@edrlake/core';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
+import type { FileSchema } from './build-log-entry.ts';
 import type { WriteClaims, WriteEntries } from './id-index.ts';
 import type { CommitNames } from './optimistic-retry.ts';
 
@@ -60,12 +61,12 @@ export interface CommitEngine {
    * Writes the new and changed rows, and the new rejects: a file for each table and partition that has some.
    * @param directory absolute; paths of the files are relative to it
    */
-  writeRows(directory: string, fileStem: string): Promise<readonly DataFile[]>;
+  writeRows(directory: string, fileStem: string, fieldIds: FileSchema['fieldIds']): Promise<readonly DataFile[]>;
   /**
    * Copies every file, in all tables, that holds rows of events that are gone, without those rows; a file that would be
    * empty is only removed. Nothing in the table folders is touched.
    */
-  rewriteWithoutGone(state: LakeState, names: CommitNames, schemaVersion: number): Promise<Rewrite>;
+  rewriteWithoutGone(state: LakeState, names: CommitNames, fileSchema: FileSchema): Promise<Rewrite>;
   /**
    * Writes the index entries of the commit: the rows that it writes, the events that it found equal although their
    * content hash differs, and the events that are gone. The content of the latter is unknown from then on, so that they

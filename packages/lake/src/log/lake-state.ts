@@ -14,8 +14,16 @@ import { type LoggedLostDay, type LostDay, recoveredDays } from '../proofs/lost-
 import { applyOtherVersions, type LoggedOtherVersion, type VersionsOfEvent } from '../proofs/other-versions.ts';
 import { areDisjoint } from '../proofs/window-filters.ts';
 
-/** Columns of each table by name, in file order. */
-export type Schema = Readonly<Record<string, readonly { readonly name: string; readonly type: ColumnType }[]>>;
+/** One column of a schema version. */
+export interface SchemaColumn {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** Its Parquet field id, unique in the table and never given to another column. Not in schemas of format 1. */
+  readonly id?: number;
+}
+
+/** Columns of each table by name, in the order of the table. */
+export type Schema = Readonly<Record<string, readonly SchemaColumn[]>>;
 
 /** A data file and the schema its columns follow. */
 export interface LoggedFile extends DataFile {
@@ -190,10 +198,21 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
 }
 
 /** The current columns of the tables, as the log stores them. */
-export function schemaOf(tables: readonly TableSpec[]): Schema {
-  return Object.fromEntries(
-    tables.map((table) => [table.name, table.columns.map(({ name, type }) => ({ name, type }))]),
-  );
+export function schemaOf(tables: readonly TableSpec[], before: Schema = {}): Schema {
+  return Object.fromEntries(tables.map((table) => [table.name, columnsOf(table, before[table.name] ?? [])]));
+}
+
+/** Columns are never removed, so the lowest free id was never used. */
+function columnsOf(table: TableSpec, before: readonly SchemaColumn[]): SchemaColumn[] {
+  const known = new Map(before.flatMap(({ name, id }) => (id === undefined ? [] : [[name, id] as const])));
+  const used = new Set(known.values());
+  let next = 1;
+  return table.columns.map(({ name, type }) => {
+    while (used.has(next)) next += 1;
+    const id = known.get(name) ?? next;
+    used.add(id);
+    return { name, type, id };
+  });
 }
 
 /** Whether two schemas have the same tables and columns in the same order. */

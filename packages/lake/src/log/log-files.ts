@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type { LoggedLostDay } from '../proofs/lost-days.ts';
 import type { VersionsOfEvent } from '../proofs/other-versions.ts';
-import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName } from '../storage/layout.ts';
+import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName, READABLE_FORMATS } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import type {
   CommitSummary,
@@ -69,9 +69,9 @@ export async function readCheckpoint(store: Store, version: number): Promise<Lak
 
 /** @throws {EdrlakeError} `LAKE_INCOMPATIBLE` for a format that this edrlake does not know. */
 export function checkFormat(path: string, format: unknown): void {
-  if (format === FORMAT) return;
   // A newer edrlake always writes a number: without one the file is damaged.
   if (typeof format !== 'number') throw notWhole(path, 'it names no format');
+  if (READABLE_FORMATS.includes(format)) return;
   throw new EdrlakeError('LAKE_INCOMPATIBLE', `${path} has format ${format}, this edrlake knows format ${FORMAT}`, {
     context: { path, known: FORMAT },
     hint: 'A newer edrlake has written this lake: update edrlake on this machine.',

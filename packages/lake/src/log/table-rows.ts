@@ -2,10 +2,10 @@ import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   type ColumnSpec,
   type Day,
-  duckdbType,
   EdrlakeError,
   quoteFile,
   quoteName,
+  queriedType,
   quoteText,
   type TableSpec,
 } from '@edrlake/core';
@@ -25,10 +25,10 @@ export function isEventTable(table: TableSpec): boolean {
 }
 
 /**
- * A DuckDB query with exactly the table's columns, in order and typed, over some of its files; a column that a file's
- * schema version lacks is NULL. The partition column comes from the folder's name, so that files are pruned by it
- * without being opened. `withFile` adds a column `lake_file` with the path DuckDB read the row from; `place` finds the
- * files where the lake is when the query runs.
+ * A DuckDB query with exactly the table's columns, in order and in their queried types, over some of its files of
+ * any format; a column that a file's schema version lacks is NULL. The partition column comes from the folder's
+ * name, so that files are pruned by it without being opened. `withFile` adds a column `lake_file` with the path
+ * DuckDB read the row from; `place` finds the files where the lake is when the query runs.
  */
 export function tableRowsSql(
   reader: TableReader,
@@ -36,12 +36,17 @@ export function tableRowsSql(
   files: readonly LoggedFile[],
   options: { readonly withFile?: boolean; readonly place?: ViewPlace } = {},
 ): string {
-  const selects = [...new Set(files.map(({ schemaVersion }) => schemaVersion))].map((schemaVersion) => {
-    const ofSchema = files.filter((file) => file.schemaVersion === schemaVersion);
+  const kinds = new Map(
+    files.map(({ schemaVersion, format = 1 }) => [`${schemaVersion} ${format}`, { schemaVersion, format }]),
+  );
+  const selects = [...kinds.values()].map(({ schemaVersion, format }) => {
+    const alike = files.filter((file) => file.schemaVersion === schemaVersion && (file.format ?? 1) === format);
     const present = new Set(reader.schemas.get(schemaVersion)?.[table.name]?.map(({ name }) => name));
-    const columns = table.columns.map((column) => columnSql(column, present.has(column.name)));
+    const columns = table.columns.map((column) =>
+      present.has(column.name) ? storedColumnSql(column, format) : nullColumnSql(column),
+    );
     if (options.withFile) columns.push('filename AS lake_file');
-    const paths = ofSchema.map(({ path }) => path);
+    const paths = alike.map(({ path }) => path);
     const list =
       options.place?.filesSql(paths) ?? `[${paths.map((path) => quoteFile(reader.store.locate(path))).join(', ')}]`;
     const types = `hive_types = {${quoteName(table.partitionBy)}: DATE}`;
@@ -51,13 +56,20 @@ export function tableRowsSql(
   const all = selects.join(' UNION ALL ');
   if (options.place !== undefined && all !== '') return `SELECT * FROM (${all}) WHERE ${options.place.guardSql}`;
   if (all !== '') return all;
-  const nothing = table.columns.map((column) => columnSql(column, false));
+  const nothing = table.columns.map(nullColumnSql);
   if (options.withFile) nothing.push('NULL::VARCHAR AS lake_file');
   return `SELECT ${nothing.join(', ')} WHERE false`;
 }
 
-function columnSql({ name, type }: ColumnSpec, isPresent: boolean): string {
-  return isPresent ? quoteName(name) : `NULL::${duckdbType(type)} AS ${quoteName(name)}`;
+function storedColumnSql({ name, type }: ColumnSpec, format: number): string {
+  const column = quoteName(name);
+  if (type === 'json' && format > 1) return `${column}::JSON AS ${column}`;
+  // Format 1 has times without a zone, which are UTC.
+  return type === 'timestamp' && format === 1 ? `make_timestamptz(epoch_us(${column})) AS ${column}` : column;
+}
+
+function nullColumnSql({ name, type }: ColumnSpec): string {
+  return `NULL::${queriedType(type)} AS ${quoteName(name)}`;
 }
 
 /** A row as plain values: numbers and booleans as such, 64-bit numbers and all other types as text. */

@@ -1,6 +1,6 @@
-import { type Day, EdrlakeError, isMemoryError, quoteName, sum, type TimeRange } from '@edrlake/core';
+import { type Day, EdrlakeError, isMemoryError, quoteName, sum, type TimeRange, withRowOrder } from '@edrlake/core';
 import { copyToParquet } from '@edrlake/writers';
-import { buildLogEntry, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
+import { buildLogEntry, type FileSchema, NO_COUNTS, NO_INDEX_CHANGE, schemaOnTop } from '../commit/build-log-entry.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
 import { contentOf, sumDigests } from '../log/content-digest.ts';
@@ -9,7 +9,7 @@ import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
-import { bytesOf, halvesOf, type MergeGroup, planCompaction } from './plan-compaction.ts';
+import { bytesOf, halvesOf, type MergeGroup, mostRows, planCompaction } from './plan-compaction.ts';
 
 /** What to compact, and to which size. */
 export interface CompactOptions {
@@ -25,6 +25,8 @@ export interface CompactOptions {
    * least. Files that are not sorted yet are sorted in any case.
    */
   readonly minFiles?: number;
+  /** Rewrite exactly the files of an older format instead, of any size and order. */
+  readonly migrates?: boolean;
 }
 
 /** The result of a compaction. Files and bytes are of the days and tables that were merged, before and after. */
@@ -75,6 +77,7 @@ export async function compact(
     targetFileBytes: options.targetFileBytes ?? DEFAULT_TARGET_BYTES,
     minFiles: options.minFiles ?? 2,
     maxCells: (await memoryLimitBytes(context)) / BYTES_PER_CELL,
+    migrates: options.migrates ?? false,
   };
   const snapshot = snapshotOf(await context.log.refresh(), []);
   const plan = planCompaction(snapshot, context.tables, options.range ?? null, sizes);
@@ -84,7 +87,7 @@ export async function compact(
     run.signal.throwIfAborted();
     let merged: readonly Merged[] | null = null;
     const { entry, outcome } = await commitWithRetry(context, async (state, names) => {
-      merged ??= await stageMerged(context, state, names, groups, run.signal);
+      merged ??= await stageMerged(context, state, names, { groups, maxCells: sizes.maxCells }, run.signal);
       return draftMerged(context, state, names, run.runId, merged);
     });
     if (entry === null) continue;
@@ -126,17 +129,17 @@ async function stageMerged(
   context: CommitContext,
   state: LakeState,
   names: CommitNames,
-  groups: readonly MergeGroup[],
+  { groups, maxCells }: { readonly groups: readonly MergeGroup[]; readonly maxCells: number },
   signal: AbortSignal,
 ): Promise<readonly Merged[]> {
-  const { schemaVersion } = schemaOnTop(state, context.tables);
+  const fileSchema = schemaOnTop(state, context.tables);
   const merged: Merged[] = [];
   const open = [...groups].reverse();
   for (let number = 0, group = open.pop(); group !== undefined; number += 1, group = open.pop()) {
     signal.throwIfAborted();
     if (!isIn(state, group)) continue;
     try {
-      merged.push({ group, output: await mergeOne(context, state, names, { group, number, schemaVersion }) });
+      merged.push({ group, output: await mergeOne(context, state, names, { group, number, fileSchema, maxCells }) });
     } catch (thrown) {
       // The plan's limit was measured on other rows than these: fewer rows at once need less memory.
       if (isMemoryError(thrown)) open.push(...halvesOf(group));
@@ -181,13 +184,21 @@ function isIn(state: LakeState, { inputs }: MergeGroup): boolean {
   return inputs.every(({ path }) => state.files.has(path));
 }
 
+interface MergeTask {
+  readonly group: MergeGroup;
+  readonly number: number;
+  readonly fileSchema: FileSchema;
+  readonly maxCells: number;
+}
+
 async function mergeOne(
   context: CommitContext,
   state: LakeState,
   { commitId, stage }: CommitNames,
-  { group, number, schemaVersion }: { group: MergeGroup; number: number; schemaVersion: number },
+  { group, number, fileSchema, maxCells }: MergeTask,
 ): Promise<LoggedFile> {
   const { table, partition, inputs } = group;
+  const { schemaVersion, schema, fieldIds } = fileSchema;
   await refuseDamaged(context.store, inputs);
   const path = `${table.name}/${partition}/${commitId}-c${number}.parquet`;
   const staged = `${stage}/${path}`;
@@ -195,11 +206,13 @@ async function mergeOne(
   const reader = { store: context.store, schemas: state.schemas };
   const before = tableRowsSql(reader, table, inputs);
   const maxRows = sum(inputs, ({ rowCount }) => rowCount);
-  const written = await copyToParquet(context.connection, before, table, location, { layout: 'sorted', maxRows });
+  // A file that is too large to be sorted keeps its order.
+  const layout = maxRows > mostRows(table, maxCells) ? 'arrival' : 'sorted';
+  const shape = { layout, maxRows, fieldIds: fieldIds[table.name] ?? {} } as const;
+  const write = () => copyToParquet(context.connection, before, table, location, shape);
+  const written = layout === 'sorted' ? await write() : await withRowOrder(context.connection, write);
   const output: LoggedFile = { table: table.name, partition, path, schemaVersion, ...written };
-  const schemas = new Map(state.schemas).set(schemaVersion, {
-    [table.name]: table.columns.map(({ name, type }) => ({ name, type })),
-  });
+  const schemas = new Map(state.schemas).set(schemaVersion, schema);
   const after = tableRowsSql({ store: context.store, schemas }, table, [{ ...output, path: staged }]);
   const [found, expected] = [await fingerprint(context, group, after), await fingerprint(context, group, before)];
   if (found === expected) return { ...output, digest: await keptDigest(context, group, after) };

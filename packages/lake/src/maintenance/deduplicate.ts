@@ -10,7 +10,7 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import { copyToParquet } from '@edrlake/writers';
-import { buildLogEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
+import { buildLogEntry, type FileSchema, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
 import { TEMP_TABLES } from '../commit/classify-batch.ts';
 import { rewriteWithoutDeleted } from '../commit/copy-on-write.ts';
 import {
@@ -84,9 +84,9 @@ async function draftWithoutCopies(
   const index = isShort ? await rebuildIndex(context, state, names, claimsWriter(context)) : view;
   const outcome = { events: 0, removedRows: 0, days, isIndexRebuilt: index.rebuilt !== null };
   if (days.length === 0 && index.rebuilt === null) return { entry: null, moves: [], outcome };
-  const { schemaVersion } = schemaOnTop(state, context.tables);
-  const kept = await writeWinners(context, state, new Set(days), { ...names, schemaVersion });
-  const rewrite = await rewriteWithoutDeleted(context, state, names, schemaVersion);
+  const fileSchema = schemaOnTop(state, context.tables);
+  const kept = await writeWinners(context, state, new Set(days), { ...names, ...fileSchema });
+  const rewrite = await rewriteWithoutDeleted(context, state, names, fileSchema);
   const version = state.version + 1;
   const places = `SELECT event_id, event_date FROM ${WINNERS} UNION ALL SELECT event_id, event_date FROM ${TEMP_TABLES.gone} WHERE event_id NOT IN (SELECT event_id FROM ${WINNERS})`;
   const claims = `SELECT ${idHashSql('event_id')} AS id_hash, NULL::UBIGINT AS content_hash, event_date, ${version}::BIGINT AS version FROM (${places})`;
@@ -182,7 +182,7 @@ async function writeWinners(
   context: CommitContext,
   state: LakeState,
   days: ReadonlySet<Day>,
-  { commitId, stage, schemaVersion }: CommitNames & { readonly schemaVersion: number },
+  { commitId, stage, schemaVersion, fieldIds }: CommitNames & FileSchema,
 ): Promise<LoggedFile[]> {
   const { connection, store } = context;
   const files = [...state.files.values()].filter((file) => days.has(partitionDay(file)));
@@ -218,7 +218,8 @@ async function writeWinners(
       const path = `${table.name}/${partition}/${commitId}-d0.parquet`;
       const location = store.locate(`${stage}/${path}`);
       const ofDay = `SELECT * FROM (${rows}) WHERE event_date = DATE ${quoteText(day)}`;
-      const written = await copyToParquet(connection, ofDay, table, location, { layout: 'sorted', maxRows });
+      const shape = { layout: 'sorted', maxRows, fieldIds: fieldIds[table.name] ?? {} } as const;
+      const written = await copyToParquet(connection, ofDay, table, location, shape);
       if (written.rowCount === 0) await store.remove(`${stage}/${path}`);
       else added.push({ table: table.name, partition, path, ...written, schemaVersion });
     }

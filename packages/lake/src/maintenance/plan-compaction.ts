@@ -1,4 +1,5 @@
 import { type Day, dayOf, type TableSpec, type TimeRange } from '@edrlake/core';
+import { FILE_FORMAT } from '@edrlake/writers';
 import type { LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { partitionDay } from '../log/table-rows.ts';
@@ -27,6 +28,8 @@ export interface CompactSizes {
   readonly minFiles: number;
   /** The most rows times columns of a merged file, so that sorting and writing it fit into memory. */
   readonly maxCells: number;
+  /** Take exactly the files of an older format, of any size and order. */
+  readonly migrates: boolean;
 }
 
 /**
@@ -37,31 +40,42 @@ export function planCompaction(
   snapshot: Snapshot,
   tables: readonly TableSpec[],
   range: TimeRange | null,
-  { targetFileBytes, minFiles, maxCells }: CompactSizes,
+  { targetFileBytes, minFiles, maxCells, migrates }: CompactSizes,
 ): CompactPlan {
   const days = new Set<Day>();
   const groups: MergeGroup[] = [];
   for (const table of tables) {
     const small = new Map<string, LoggedFile[]>();
-    const maxRows = maxCells / table.columns.length;
+    const maxRows = mostRows(table, maxCells);
     for (const file of snapshot.files[table.name] ?? []) {
       const day = partitionDay(file);
       if (range !== null && (day < dayOf(range.startMs) || day > dayOf(range.endMs - 1))) continue;
       days.add(day);
+      if (migrates && isCurrent(file)) continue;
       const isLarge = file.fileBytes >= targetFileBytes / 2 || file.rowCount >= maxRows / 2;
-      if (isLarge && (isSorted(file) || file.rowCount > maxRows)) continue;
+      if (!migrates && isLarge && (isSorted(file) || file.rowCount > maxRows)) continue;
       const ofPartition = small.get(file.partition);
       if (ofPartition === undefined) small.set(file.partition, [file]);
       else ofPartition.push(file);
     }
     for (const [partition, files] of small) {
-      if (files.every(isSorted) && files.length < Math.max(2, minFiles)) continue;
+      if (!migrates && files.every(isSorted) && files.length < Math.max(2, minFiles)) continue;
       for (const inputs of packed(files, targetFileBytes, maxRows)) {
-        if (isWorthWriting(inputs)) groups.push({ table, partition, inputs, inputBytes: bytesOf(inputs) });
+        if (migrates || isWorthWriting(inputs)) groups.push({ table, partition, inputs, inputBytes: bytesOf(inputs) });
       }
     }
   }
   return { groups: groups.sort((a, b) => compare(partitionDay(a), partitionDay(b))), days };
+}
+
+/** The most rows of a merged file. */
+export function mostRows({ columns }: TableSpec, maxCells: number): number {
+  return maxCells / columns.length;
+}
+
+/** Whether a file has the format that is written now. */
+function isCurrent({ format = 1 }: LoggedFile): boolean {
+  return format >= FILE_FORMAT;
 }
 
 function isSorted({ layout }: LoggedFile): boolean {

@@ -1,9 +1,9 @@
 import { gunzipSync } from 'node:zlib';
-import { type Cell, EdrlakeError, type Row, type TableSpec } from '@edrlake/core';
+import { type Cell, EdrlakeError, MS_PER_DAY, type Row, type TableSpec } from '@edrlake/core';
 import { asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { LoggedFile } from '../log/lake-state.ts';
-import type { TableReader } from '../log/table-rows.ts';
+import { partitionDay, type TableReader } from '../log/table-rows.ts';
 import { messageOf } from '../storage/file-errors.ts';
 
 /**
@@ -72,7 +72,7 @@ function cannotBeRead(location: string, thrown: unknown): EdrlakeError {
   });
 }
 
-/** Some columns of a table's rows in some of its files, file by file. */
+/** Some columns of a table's rows in some of its files of any format, file by file; the day is that of the folder. */
 export async function* rowsOfFiles(
   { store, schemas }: TableReader,
   table: TableSpec,
@@ -81,7 +81,12 @@ export async function* rowsOfFiles(
 ): AsyncGenerator<Row> {
   for (const file of files) {
     const present = new Set(schemas.get(file.schemaVersion)?.[table.name]?.map(({ name }) => name));
-    const known = columns.map((name) => (present.has(name) ? name : ''));
-    for await (const block of blocksOf(store.locate(file.path), known)) yield* block;
+    const known = columns.map((name) => (present.has(name) && name !== table.partitionBy ? name : ''));
+    const dayAt = columns.indexOf(table.partitionBy);
+    const day = Date.parse(partitionDay(file)) / MS_PER_DAY;
+    for await (const block of blocksOf(store.locate(file.path), known)) {
+      if (dayAt < 0) yield* block;
+      else for (const row of block) yield row.with(dayAt, day);
+    }
   }
 }

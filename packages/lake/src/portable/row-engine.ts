@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type DataFile, dayOf, idHash, type Row, type RowBatch, type TableSpec, type WindowProof } from '@edrlake/core';
 import { writeRowFile } from '@edrlake/writers/parquetjs';
+import type { FileSchema } from '../commit/build-log-entry.ts';
 import type { CommitEngine, Rewrite } from '../commit/engine.ts';
 import type { WriteEntries } from '../commit/id-index.ts';
 import { parentsOf, rowsIn } from '../commit/lost-rows.ts';
@@ -39,8 +40,8 @@ export function rowEngine(tools: CommitTools, batch: RowBatch | null, signal?: A
     markUndelivered: (state, proofs) => markUndelivered(work, state, proofs),
     metVersions: async () => metVersions(work),
     newIds: async () => having(work, 'new').flatMap(({ identity }) => identity.eventId ?? []),
-    writeRows: (directory, fileStem) => writeNews(work, directory, fileStem),
-    rewriteWithoutGone: (state, names, schemaVersion) => rewriteWithoutGone(work, state, names, schemaVersion),
+    writeRows: (directory, fileStem, fieldIds) => writeNews(work, directory, fileStem, fieldIds),
+    rewriteWithoutGone: (state, names, fileSchema) => rewriteWithoutGone(work, state, names, fileSchema),
     ownEntries: (version) => ownEntries(work, version),
     writeClaims: (state, file) => entryWriter(claimsIn(tools, state))([], file),
     countRows: async (files) => {
@@ -95,7 +96,12 @@ async function markUndelivered(work: RowWork, state: LakeState, proofs: readonly
 }
 
 /** See `CommitEngine.writeRows`. */
-async function writeNews(work: RowWork, directory: string, fileStem: string): Promise<readonly DataFile[]> {
+async function writeNews(
+  work: RowWork,
+  directory: string,
+  fileStem: string,
+  fieldIds: FileSchema['fieldIds'],
+): Promise<readonly DataFile[]> {
   const { tools, batch } = work;
   const written = new Set(having(work, 'new', 'changed').map(({ identity }) => identity.idHash));
   const files: DataFile[] = [];
@@ -109,6 +115,7 @@ async function writeNews(work: RowWork, directory: string, fileStem: string): Pr
       const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
       const file = await writeRowFile(table, watched(work, ofDay), join(directory, path), {
         layout: 'arrival',
+        fieldIds: fieldIds[table.name] ?? {},
       });
       files.push({ table: table.name, partition, path, ...file });
     }
@@ -121,7 +128,7 @@ async function rewriteWithoutGone(
   work: RowWork,
   state: LakeState,
   { stage, commitId }: CommitNames,
-  schemaVersion: number,
+  { schemaVersion, fieldIds }: FileSchema,
 ): Promise<Rewrite> {
   const { tools, gone } = work;
   const { store, tables } = tools;
@@ -143,8 +150,8 @@ async function rewriteWithoutGone(
       await refuseDamaged(store, [file]);
       const path = `${table.name}/${file.partition}/${commitId}-r${number++}.parquet`;
       const kept = watched(work, rowsWithout(reader, table, file, gone));
-      const { layout } = file;
-      const written = await writeRowFile(table, kept, store.locate(`${stage}/${path}`), { layout });
+      const shape = { layout: file.layout, fieldIds: fieldIds[table.name] ?? {} };
+      const written = await writeRowFile(table, kept, store.locate(`${stage}/${path}`), shape);
       added.push({ table: table.name, partition: file.partition, path, ...written, schemaVersion });
     }
   }

@@ -23,7 +23,7 @@ import { type ViewPlace, viewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
 
 /** The form of the views; a `lake.duckdb` of another number is rewritten. */
-const VIEW_FORMAT = 3;
+const VIEW_FORMAT = 4;
 
 /** What the views are created from. */
 export interface ViewSource {
@@ -55,7 +55,7 @@ export async function createViews(connection: DuckDBConnection, source: ViewSour
     const shape = JSON.stringify([Object.fromEntries(columns.map(([column, type]) => [column, wireType(type)]))]);
     const selected = columns.map(([column, type]) => {
       const field = `r.${quoteName(column)}`;
-      return `${type === 'TIMESTAMP' ? `epoch_ms(${field})` : field} AS ${quoteName(column)}`;
+      return `${type === 'TIMESTAMPTZ' ? `make_timestamptz(${field} * 1000)` : field} AS ${quoteName(column)}`;
     });
     await connection.run(
       `CREATE TABLE ${quoteName(name)} AS SELECT ${selected.join(', ')} FROM (SELECT unnest(from_json($rows::JSON, $shape)) AS r)`,
@@ -75,7 +75,7 @@ function inDaysSql(days: readonly TimeRange[]): string {
   return parts.length === 0 ? 'false' : parts.join(' OR ');
 }
 
-type DerivedType = 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMP' | 'JSON';
+type DerivedType = 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMPTZ' | 'JSON';
 
 interface DerivedTable {
   readonly name: string;
@@ -85,7 +85,7 @@ interface DerivedTable {
 }
 
 function wireType(type: DerivedType): string {
-  return type === 'TIMESTAMP' ? 'BIGINT' : type;
+  return type === 'TIMESTAMPTZ' ? 'BIGINT' : type;
 }
 
 function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable[] {
@@ -100,7 +100,7 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
         ['in_lake', 'BIGINT'],
         ['rejected', 'BIGINT'],
         ['verdict', 'VARCHAR'],
-        ['last_verified', 'TIMESTAMP'],
+        ['last_verified', 'TIMESTAMPTZ'],
       ],
       rows: coverage.map(({ day, lastDay, scope, counted, inLake, rejected, verdict, lastVerifiedAtMs }) => ({
         ...{
@@ -119,7 +119,7 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
       name: 'commits',
       columns: [
         ['version', 'BIGINT'],
-        ['committed_at', 'TIMESTAMP'],
+        ['committed_at', 'TIMESTAMPTZ'],
         ['run_id', 'VARCHAR'],
         ['new_events', 'BIGINT'],
         ['changed_events', 'BIGINT'],
@@ -147,8 +147,8 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
       columns: [
         ['window_id', 'VARCHAR'],
         ['axis', 'VARCHAR'],
-        ['range_start', 'TIMESTAMP'],
-        ['range_end', 'TIMESTAMP'],
+        ['range_start', 'TIMESTAMPTZ'],
+        ['range_end', 'TIMESTAMPTZ'],
         ['cuts', 'JSON'],
         ['scope', 'VARCHAR'],
         ['counted', 'BIGINT'],
@@ -157,7 +157,7 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
         ['rejected', 'BIGINT'],
         ['duplicates', 'BIGINT'],
         ['verdict', 'VARCHAR'],
-        ['verified_at', 'TIMESTAMP'],
+        ['verified_at', 'TIMESTAMPTZ'],
       ],
       rows: snapshot.proofs.map(
         ({ window, counted, fetched, distinct, rejected, duplicates, verdict, verifiedAtMs }) => ({

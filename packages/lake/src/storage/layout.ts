@@ -28,8 +28,11 @@ export const FORMAT_FILE = '_lake.json';
 /** The derived DuckDB database with the views. */
 export const VIEW_FILE = 'lake.duckdb';
 
-/** The layout and the meaning of log entries. A lake of a higher number is refused. */
-export const FORMAT = 1;
+/** The layout and the meaning of log entries, as written. A lake of a higher number is refused. */
+export const FORMAT = 2;
+
+/** Format 1 differs in its data files alone, and each of them says its format. */
+export const READABLE_FORMATS: readonly number[] = [1, FORMAT];
 
 const VERSION_DIGITS = 20;
 
