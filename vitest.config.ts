@@ -52,11 +52,12 @@ export default defineConfig({
           exclude: [...LONG, SERVICES],
         },
       },
-      { extends: true, test: { name: 'long', include: LONG } },
+      { extends: true, test: { name: 'long', include: LONG, env: { EDRLAKE_PROPERTY_DEFAULT: 'random' } } },
       { extends: true, test: { name: 'services', include: [SERVICES], testTimeout: 300_000, hookTimeout: 300_000 } },
     ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    setupFiles: ['test/property-seed.ts'],
     pool: 'forks',
     // The end-to-end tests wait for processes most of the time, so both cores of a small machine are worth using.
     maxWorkers: 2,

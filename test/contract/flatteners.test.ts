@@ -194,6 +194,17 @@ const optional = members(
 const time = fc.oneof(
   { weight: 8, arbitrary: fc.constant('"2020-08-17T04:15:06.123+0000"') },
   { weight: 1, arbitrary: anyValue },
+  {
+    weight: 2,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('T', 't', ' '),
+        fc.constantFrom('04:15', '04:15:06', '23:59:60', '04:15:60', '24:00', '4:15'),
+        fc.constantFrom('', '.5', ',123', ',123456789', ',', '.'),
+        fc.constantFrom('', 'Z', 'z', '+0530', '-05', '+05:30', '+5'),
+      )
+      .map(([separator, clock, fraction, zone]) => `"2020-08-17${separator}${clock}${fraction}${zone}"`),
+  },
 );
 
 /** The record, sometimes in a wrapper. */

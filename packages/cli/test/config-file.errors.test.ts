@@ -73,6 +73,42 @@ describe('a configuration file', () => {
     expect(error.code).toBe('CONFIG_INVALID');
   });
 
+  const TEXTS = [
+    ['edrlake.config.ts', "// a comment\nexport default { platform: 'US2', pageSize: 500 };\n"],
+    ['edrlake.config.json', '{\n "platform": "US2",\n "pageSize": 500\n}\n'],
+    ['edrlake.config.jsonc', '{\n // a comment\n "platform": "US2",\n "pageSize": 500\n}\n'],
+    ['edrlake.config.yaml', '# a comment\nplatform: US2\npageSize: 500\n'],
+  ] as const;
+
+  it.each(TEXTS)('may have a byte order mark and line ends of any kind: %s', async (name, text) => {
+    for (const variant of [`\ufeff${text}`, text.replaceAll('\n', '\r\n'), text.replaceAll('\n', '\r')]) {
+      await writeFile(join(directory, name), variant);
+      expect((await readConfigFile(directory, null))?.values).toEqual({ platform: 'US2', pageSize: 500 });
+    }
+  });
+
+  it.each(TEXTS)('of another encoding is refused by what was found, without its contents: %s', async (name, text) => {
+    const secret = text.replace('US2', 'hunter2');
+    for (const [bytes, found] of [
+      [Buffer.from(`\ufeff${secret}`, 'utf16le'), 'found UTF-16'],
+      [Buffer.from(secret, 'utf16le').swap16(), 'found UTF-16'],
+      [Buffer.from(secret.replace('hunter2', 'hunter2\0')), 'found a NUL in line '],
+      [Buffer.from(secret.replace('hunter2', 'hunter2\xe9'), 'latin1'), 'found bytes that are not UTF-8'],
+      [Buffer.from(secret.replace('500', ': ,')), name],
+      [Buffer.from(`hunter2 : [ ${secret}`), name],
+    ] as const) {
+      await writeFile(join(directory, name), bytes);
+      const error = await readConfigFile(directory, null).then(
+        () => null,
+        (thrown: unknown) => thrown as EdrlakeError,
+      );
+      expect(error).toMatchObject({ code: 'CONFIG_INVALID' });
+      expect(error?.message).toContain(found);
+      expect(error?.message).toContain(join(directory, name));
+      expect(`${error?.message} ${error?.hint}`).not.toContain('hunter2');
+    }
+  });
+
   it('does not bring a .env file with it', async () => {
     await writeFile(join(directory, '.env'), 'EDRLAKE_TEST_DOTENV=1');
     await writeFile(join(directory, 'edrlake.config.json'), '{}');

@@ -87,6 +87,18 @@ describe('the report of an export', () => {
     expect(text).toContain('Next: edrlake backfill --from 2020-08-17 --to 2020-08-18 --force');
   });
 
+  it('does not blame late events for a mismatch in a time long past', () => {
+    const windows = { ...DONE.windows, mismatched: [MISMATCHED_WINDOW] };
+    const endedAt = (startedAtMs: number) => reportText({ ...DONE, outcome: 'mismatch', windows, startedAtMs }, 80);
+    expect(endedAt(RANGE.endMs + 3_600_000)).toContain('may still be arriving');
+    const old = endedAt(RANGE.endMs + 30 * 86_400_000);
+    expect(old).not.toContain('may still be arriving');
+    expect(old).toContain('long past');
+    expect(old).toContain('Next: edrlake backfill --from 2020-08-17 --to 2020-08-18 --force');
+    const advice = old.slice(old.indexOf('That time'));
+    for (const line of advice.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+  });
+
   it('stays readable with many windows, and fits', () => {
     const failed = Array.from({ length: 500 }, () => ({ ...FAILED_WINDOW, message: 'x'.repeat(200) }));
     const text = reportText({ ...DONE, outcome: 'partly', windows: { ...DONE.windows, failed } }, 80);

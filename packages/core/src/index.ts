@@ -25,7 +25,7 @@ export type {
   ValueCount,
 } from './events/event-source.ts';
 export { type ExportOutcome, worstOutcome } from './events/export-outcome.ts';
-export { PARTIAL_MEMBERS, saysPartial } from './events/partial-result.ts';
+export { PARTIAL_MEMBERS, REST_MEMBERS, saysMore, saysPartial } from './events/partial-result.ts';
 export {
   countedTwice,
   type DuplicatesPerDay,

@@ -115,6 +115,42 @@ test('rejects keep the times that can be read, and are counted by their day', as
   await drop(bench, batch);
 });
 
+test('times are read in every form that can mean one instant only, the others are rejects', async () => {
+  const day = '2020-08-17';
+  const forms = [
+    [`${day}T04:15Z`, `${day}T04:15:00.000Z`],
+    [`${day} 04:15`, `${day}T04:15:00.000Z`],
+    [`${day}T04:15+0530`, '2020-08-16T22:45:00.000Z'],
+    [`${day}T04:15:06,123Z`, `${day}T04:15:06.123Z`],
+    [`${day}t04:15:06.123456z`, `${day}T04:15:06.123Z`],
+    [`${day}T04:15:06.5-05`, `${day}T09:15:06.500Z`],
+    [`${day}t04:15:06,5+0100`, `${day}T03:15:06.500Z`],
+    [`${day}T23:59:60Z`, `${day}T23:59:59.000Z`],
+    [`${day}T23:59:60.250+0000`, `${day}T23:59:59.250Z`],
+    ['2020-08-18T01:59:60+02:00', `${day}T23:59:59.000Z`],
+  ] as const;
+  const unclear = [
+    `${day}T04:15:60Z`,
+    `${day}T24:00Z`,
+    `${day}T04:15,5Z`,
+    `${day}T04Z`,
+    '17/08/2020 04:15',
+    `${day}T04:15+5`,
+  ];
+  const texts = [...forms.map(([text]) => text), ...unclear];
+  const batch = await stage(bench, [
+    await spool(
+      bench.directory,
+      texts.map((dateTime, n) => event(`e${String(n).padStart(2, '0')}`, { dateTime })),
+    ),
+  ]);
+  const { events = [], rejects = [] } = await stagedRows(bench, batch);
+  const times = Object.fromEntries(events.map((row) => [texts[Number(String(row.event_id).slice(1))], row.event_time]));
+  expect(times).toEqual(Object.fromEntries(forms));
+  expect(rejects.map(({ reason }) => reason)).toEqual(unclear.map(() => 'unreadable event time'));
+  await drop(bench, batch);
+});
+
 test('of one id the newest processed time stays, of equals the newest event time, then the one delivered last, with its own children only', async () => {
   const at = (time: string, tag: string) => ({
     eventProcessedTime: time,

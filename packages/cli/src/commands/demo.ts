@@ -1,6 +1,6 @@
-import { access, mkdir, writeFile } from 'node:fs/promises';
+import { access, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { EdrlakeError, MS_PER_DAY, newRunId, NO_FILTER, parseRange, startOfDayMs } from '@edrlake/core';
+import { EdrlakeError, MS_PER_DAY, makeFolder, newRunId, NO_FILTER, parseRange, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
   type ConnectionSettings,
@@ -152,8 +152,8 @@ async function claimDirectory(directory: string): Promise<void> {
       hint: 'Choose another directory with --lake.',
     });
   }
+  await makeFolder(directory);
   try {
-    await mkdir(directory, { recursive: true });
     if (!isDemo) await writeFile(marker, `${JSON.stringify({ madeBy: 'edrlake demo', events: 'simulated' })}\n`);
   } catch (error) {
     throw new EdrlakeError(

@@ -1,6 +1,6 @@
-import { mkdir, open, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, makeFolder } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { configTemplate } from '../config/config-template.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
@@ -67,8 +67,8 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 async function copyNightly(workingDirectory: string, overwrite: boolean): Promise<string | null> {
   const path = join(workingDirectory, NIGHTLY);
   const text = await readFile(join(SHIPPED_PIPELINES, 'nightly.ts'), 'utf8');
-  await mkdir(dirname(path), { recursive: true }).catch((error: unknown) => {
-    throw unwritable(dirname(path), error);
+  await makeFolder(dirname(path)).catch((error: unknown) => {
+    throw unwritable(dirname(path), error instanceof EdrlakeError ? error.cause : error);
   });
   try {
     await writeFile(path, text, { flag: overwrite ? 'w' : 'wx' });

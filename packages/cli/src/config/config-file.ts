@@ -1,6 +1,7 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
+import { refuseUnreadableText } from './text-encoding.ts';
 
 /** A configuration file that was read and checked. */
 export interface ConfigFile {
@@ -24,6 +25,9 @@ export async function readConfigFile(workingDirectory: string, given: string | n
       hint: 'Correct the path, or write a new file with: edrlake init',
     });
   }
+  const bytes = await readFile(path);
+  refuseUnreadableText(bytes, path);
+  if (path.endsWith('.jsonc')) refuseBrokenJsonc(bytes.toString(), path);
   const content = await loadContent(path);
   // Loaded only here, because both take longer to load than most commands take to run.
   const { checkConfig } = await import('./config-schema.ts');
@@ -63,11 +67,29 @@ async function loadContent(path: string): Promise<unknown> {
     });
     return loaded.config;
   } catch (error) {
-    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new EdrlakeError('CONFIG_INVALID', `${path} cannot be read: ${reason}`, {
-      cause: error,
-      hint: 'Correct the file; edrlake init --force writes a fresh one.',
-    });
+    throw unreadable(path, error);
+  }
+}
+
+function unreadable(path: string, error: unknown): EdrlakeError {
+  const message = error instanceof Error ? error.message : String(error);
+  // JSON.parse quotes what it has read.
+  const reason = message.replace(/, (\.\.\.)?".*is not valid JSON$/s, ' is not valid JSON').split('\n')[0] ?? '';
+  return new EdrlakeError('CONFIG_INVALID', `${path} cannot be read: ${reason}`, {
+    cause: error,
+    hint: 'Correct the file; edrlake init --force writes a fresh one.',
+  });
+}
+
+/** The loader of this format reads as much as it understands and leaves out the rest. */
+function refuseBrokenJsonc(text: string, path: string): void {
+  const tokens = /("(?:\\.|[^"\\])*")|\/\/[^\r\n]*|\/\*.*?\*\//gs;
+  const plain = text.replace(/^\ufeff/, '').replace(tokens, (_, string: string | undefined) => string ?? ' ');
+  const strict = plain.replace(/("(?:\\.|[^"\\])*")|,(?=\s*[\]}])/gs, (_, string: string | undefined) => string ?? ' ');
+  try {
+    if (strict.trim() !== '') JSON.parse(strict);
+  } catch (error) {
+    throw unreadable(path, error);
   }
 }
 

@@ -1,11 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-
-/** Editors put these marks before the text; no one types them. */
-const MARKS: readonly (readonly [encoding: string, bytes: readonly number[]])[] = [
-  ['utf-8', [0xef, 0xbb, 0xbf]],
-  ['utf-16le', [0xff, 0xfe]],
-  ['utf-16be', [0xfe, 0xff]],
-];
+import { encodingOf } from './text-encoding.ts';
 
 /** Much longer than any password; more is the wrong file. */
 const MAX_BYTES = 65_536;
@@ -59,22 +53,6 @@ function nameOf(character: string): string {
   if (character === '\t') return 'a tab';
   if (character === '\ufffd') return 'a byte that was not text';
   return /\p{Cc}/u.test(character) ? 'a control character' : 'an invisible character';
-}
-
-/**
- * The encoding and how many bytes its mark takes. ASCII text in UTF-16 without a mark has a NUL in every other byte.
- */
-function encodingOf(bytes: Uint8Array): readonly [encoding: string, markBytes: number] {
-  for (const [encoding, mark] of MARKS) {
-    if (mark.every((byte, index) => bytes[index] === byte)) return [encoding, mark.length];
-  }
-  if (bytes.byteLength >= 4 && bytes.byteLength % 2 === 0) {
-    const isNul = (parity: number) => bytes.every((byte, index) => index % 2 !== parity || byte === 0);
-    const [even, uneven] = [isNul(0), isNul(1)];
-    if (uneven && !even) return ['utf-16le', 0];
-    if (even && !uneven) return ['utf-16be', 0];
-  }
-  return ['utf-8', 0];
 }
 
 function refused(setting: string, what: string): EdrlakeError {

@@ -1,4 +1,4 @@
-import { isoInstant, type TimeRange } from '@edrlake/core';
+import { isoInstant, MS_PER_DAY, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
@@ -149,12 +149,32 @@ function nextLines(report: ExportReport): string[] {
   const short = shortPagesLines(report.windows.mismatched, range);
   if (short !== null) return short;
   const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
+  const again = `Next: edrlake backfill ${rangeFlagsText(worst)} --force`;
+  const support = 'What came is stored; give Qualys support the range and the numbers.';
+  if (isLongPast(report, worst)) {
+    return [
+      'That time is long past, so hardly anything arrives there any more: the API counts',
+      'events that its pages do not show, or the reverse. Often a part of its index is',
+      'unavailable for a while, or events are being removed as they expire.',
+      again,
+      'The same numbers again?',
+      support,
+    ];
+  }
   return [
     'Events may still be arriving in that time: try again in an hour or two.',
-    `Next: edrlake backfill ${rangeFlagsText(worst)} --force`,
+    again,
     'The same numbers again? Then the counts and pages of the API disagree there.',
-    'What came is stored; give Qualys support the range and the numbers.',
+    support,
   ];
+}
+
+/** Events of older times arrive rarely: days late by the time of the event, minutes late by processing time. */
+const STILL_ARRIVING_MS = { event: 7 * MS_PER_DAY, processed: MS_PER_DAY } as const;
+
+/** Whether a range ended before late events can explain what does not add up in it. */
+export function isLongPast({ request, startedAtMs, durationMs }: ExportReport, { endMs }: TimeRange): boolean {
+  return startedAtMs + durationMs - endMs > STILL_ARRIVING_MS[request.axis];
 }
 
 /** What to do where events of other days came; null where none did. Another try would bring the same. */

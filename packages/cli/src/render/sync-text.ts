@@ -13,7 +13,7 @@ import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf 
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { lostFileLines } from './lost-files-text.ts';
-import { ignoredRangeLines, partialLines, reportDocument } from './report-text.ts';
+import { ignoredRangeLines, isLongPast, partialLines, reportDocument } from './report-text.ts';
 
 /** Days whose events a sync has added to or changed. */
 export interface ChangedDays {
@@ -141,7 +141,9 @@ function nextLines(report: SyncReport, width: number): string[] {
   const worst = bad.windows.mismatched[0]?.range ?? spanOf(bad.request);
   return [
     `Events processed in ${rangeFlagsText(worst)} are not what the API counted.`,
-    'They may still be arriving. Next: edrlake sync',
+    isLongPast(bad, worst)
+      ? 'That is long past: counts and pages of the API disagree there. Next: edrlake sync'
+      : 'They may still be arriving. Next: edrlake sync',
   ];
 }
 

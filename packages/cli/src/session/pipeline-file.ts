@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { access, readdir } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { didYouMean, EdrlakeError } from '@edrlake/core';
 import type { Pipeline } from '@edrlake/runner';
+import { refuseUnreadableText } from '../config/text-encoding.ts';
 
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs'] as const;
 
@@ -78,6 +79,8 @@ export async function loadPipeline(path: string): Promise<Pipeline> {
     '@edrlake/runner': runner,
   };
   const jiti = createJiti(import.meta.url, { virtualModules, fsCache: false, moduleCache: false });
+  const bytes = await readFile(path).catch(() => null);
+  if (bytes !== null) refuseUnreadableText(bytes, path);
   let loaded: unknown;
   try {
     loaded = await jiti.import(path, { default: true });

@@ -182,7 +182,8 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
     searchAfter: <T>(params: SearchAfterParams, read: PageReader<T>, signal: AbortSignal) => {
       const readPage: ReadAnswer<CursorPage<T>> = (answer, facts) => {
         const broken = (found: string, text: string) => contentFailure('BODY_BROKEN', found, text, facts, data.redact);
-        return readCursorPage(pageBody(answer, facts, data.redact), answer.headers, read, broken);
+        const isFirst = (params.searchAfterValues ?? null) === null;
+        return readCursorPage(pageBody(answer, facts, data.redact), answer.headers, read, broken, isFirst);
       };
       return get(SEARCH_AFTER, searchAfterWire(params), readPage, signal);
     },

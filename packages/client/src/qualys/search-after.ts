@@ -1,4 +1,4 @@
-import { type CursorPage, type EdrlakeError, type PageReader, saysPartial } from '@edrlake/core';
+import { type CursorPage, type EdrlakeError, type PageReader, saysMore, saysPartial } from '@edrlake/core';
 import { readText } from '../http/transport.ts';
 import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
 import { cutMember } from './single-event.ts';
@@ -14,6 +14,7 @@ const MAX_PAGE_BYTES = 256 * 1024 * 1024;
  * Reads a page of `/events/searchAfter`: an array with the cursor in a header, streamed; or
  * `{"data": [...], "searchAfterValues": …}` (or one of the other names of the list), from which the array is extracted
  * as delivered. `read` sees an array in both cases, or the records of NDJSON.
+ * @param isFirst whether no page came before, so that a total beside the list counts what should be in it
  * @param broken the error of an object that is not JSON or has no array
  */
 export async function readCursorPage<T>(
@@ -21,6 +22,7 @@ export async function readCursorPage<T>(
   headers: HttpHeaders,
   read: PageReader<T>,
   broken: (found: string, text: string) => EdrlakeError,
+  isFirst: boolean,
 ): Promise<CursorPage<T>> {
   const { firstByte, whole } = await peek(body);
   if (firstByte !== OPENING_BRACE) return { value: await read(whole), next: cursorOf(headers) };
@@ -34,6 +36,9 @@ export async function readCursorPage<T>(
   const list = answer === null ? null : listOf(answer, text);
   if (answer === null || list === null)
     throw broken('the answer is neither a list of events nor an object with one', text);
+  const isLacking = Object.entries(answer).some(([member, value]) => saysMore(member, value, isFirst ? 0 : null));
+  if (isLacking && /^\[\s*\]$/.test(list))
+    throw broken('the list is empty, though the answer says that more follows', text);
   const name = CURSOR_MEMBERS.find((member) => answer[member] !== undefined && answer[member] !== null);
   const value = await read(piece(list));
   return { value, next: name === undefined ? cursorOf(headers) : cursorText(answer[name], cutMember(text, name)) };

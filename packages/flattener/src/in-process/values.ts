@@ -75,11 +75,11 @@ function parseBoolean(text: string): boolean | null {
 }
 
 const TIME_PATTERN =
-  /^([1-9]\d{3})-(\d{2})-(\d{2})[T ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?$/;
+  /^([1-9]\d{3})-(\d{2})-(\d{2})[Tt ]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d|(?<=59:)60)(?:[.,](\d{1,9}))?)?(?:[Zz]|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?$/;
 
 /**
- * UTC epoch milliseconds from an ISO instant (no offset means UTC), from 12 to 14 digits of epoch milliseconds, or from
- * 10 of epoch seconds.
+ * UTC epoch milliseconds from an ISO instant (no offset means UTC, no seconds 0; a comma or lower case is allowed),
+ * from 12 to 14 digits of epoch milliseconds, or from 10 of epoch seconds.
  * @param lastMillennium first digit of the last years that an ISO instant may lie in
  */
 function parseTimeMs(text: string, lastMillennium: 2 | 9): number | null {
@@ -87,14 +87,16 @@ function parseTimeMs(text: string, lastMillennium: 2 | 9): number | null {
   if (/^[1-9][0-9]{9}$/.test(text)) return 1000 * Number(text);
   const match = TIME_PATTERN.exec(text);
   if (match === null || Number(text[0]) > lastMillennium) return null;
-  const [, year, month, day, hour, minute, second, fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] = match;
+  const [, year, month, day, hour, minute, second = '0', fraction = '', sign, offsetHours = '0', offsetMinutes = '0'] =
+    match;
   const localMs = Date.UTC(
     Number(year),
     Number(month) - 1,
     Number(day),
     Number(hour),
     Number(minute),
-    Number(second),
+    // A leap second is the second before it, so that its day stays the written one.
+    Math.min(59, Number(second)),
     Number(fraction.slice(0, 3).padEnd(3, '0')),
   );
   const isCalendarDay = new Date(localMs).getUTCDate() === Number(day) && Number(month) >= 1 && Number(month) <= 12;

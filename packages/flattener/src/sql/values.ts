@@ -77,8 +77,31 @@ function timestampSql(text: string, millennium: string): string {
     `CASE WHEN regexp_full_match(${text}, '${millennium}${DATE}[T ]${TIME}(\\.[0-9]{3,9}(\\+00:?00|Z)?|(\\.[0-9]{1,2})?Z?)') THEN try_cast(left(${text}, 23) AS TIMESTAMP)`,
     `WHEN regexp_full_match(${text}, '${millennium}${DATE}[T ]${TIME}(\\.[0-9]{1,9})?[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?') THEN make_timestamp(epoch_us(try_cast(${cut} AS TIMESTAMPTZ)))`,
     `WHEN regexp_full_match(${text}, '[0-9]{12,14}') THEN epoch_ms(try_cast(${text} AS BIGINT))`,
-    `WHEN regexp_full_match(${text}, '[1-9][0-9]{9}') THEN epoch_ms(1000 * try_cast(${text} AS BIGINT)) END`,
+    `WHEN regexp_full_match(${text}, '[1-9][0-9]{9}') THEN epoch_ms(1000 * try_cast(${text} AS BIGINT))`,
+    `WHEN regexp_full_match(${text}, '${millennium}${DATE}[Tt ]${RARE_TIME}') THEN ${rareTimeSql(text)} END`,
   ].join(' ');
+}
+
+/** Without seconds, in a leap second, with a comma before the fraction, or in lower case. */
+const RARE_TIME =
+  '([01][0-9]|2[0-3]):([0-5][0-9]|(59:60|[0-5][0-9]:[0-5][0-9])([.,][0-9]{1,9})?)([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?';
+
+/**
+ * A leap second is the second before it, as the platform's own language reads it, so that its day stays the written
+ * one.
+ */
+function rareTimeSql(text: string): string {
+  const rules = [
+    ['^(.{14}59):60', '\\1:59'],
+    ['^(.{16})($|[Z+-].*)', '\\1:00\\2'],
+    ['(\\.[0-9]{3})[0-9]+', '\\1'],
+    ['^([^Z+]{11}[^Z+-]*)$', '\\1Z'],
+  ];
+  const plain = rules.reduce(
+    (sql, [pattern, by]) => `regexp_replace(${sql}, '${pattern}', '${by}')`,
+    `replace(upper(${text}), ',', '.')`,
+  );
+  return `make_timestamp(epoch_us(try_cast(${plain} AS TIMESTAMPTZ)))`;
 }
 
 /** A time as `2020-08-17T04:15:06.000+0000`, or NULL where the text is blank. Nothing else may come. */

@@ -127,7 +127,8 @@ async function fetchByNumber(
     failures.push({ pageNumber, error: toEdrlakeError(thrown) });
   };
   const askPage = async (key: PageKey, pageNumber: number, by: Pagination): Promise<PageWithIds> => {
-    const ask = () => source.page(window, pageNumber, (body) => spool.writePage(key, body), signal, by);
+    const before = pageNumber * by.pageSize;
+    const ask = () => source.page(window, pageNumber, (body) => spool.writePage(key, body, before), signal, by);
     const { page, ids } = (await confirmBroken(async () => ({ value: await ask() }))).value;
     return { page: { ...page, way: by }, ids };
   };
@@ -230,7 +231,7 @@ async function walkCursors(
     const reused = await reusedPage(fetching.spool, reusable, pageNumber);
     // Pages that an earlier run fetched after a missing page may begin elsewhere.
     if (reused === null) reusable = [];
-    const stepped: Step = reused ?? (await step(fetching, walk, request, cursor, keyOf(pageNumber)));
+    const stepped: Step = reused ?? (await step(fetching, walk, request, { cursor, records }, keyOf(pageNumber)));
     if ('refused' in stepped) {
       if (stepped.refused.disposition === 'split') return { type: 'refused', pageNumber, error: stepped.refused };
       return { type: 'pages', pages, atEnd: false };
@@ -256,13 +257,13 @@ async function step(
   { inTurn, spool, signal }: WindowFetching,
   walk: CursorWalk,
   { window, way }: WindowTry,
-  cursor: string | null,
+  { cursor, records }: { readonly cursor: string | null; readonly records: number },
   key: PageKey,
 ): Promise<Step> {
   try {
     const { value, next } = await inTurn(async () => {
       signal.throwIfAborted();
-      return confirmBroken(() => walk.page(window, cursor, (body) => spool.writePage(key, body), signal, way));
+      return confirmBroken(() => walk.page(window, cursor, (body) => spool.writePage(key, body, records), signal, way));
     });
     return { page: { ...value.page, way, nextCursor: next === '' ? null : next }, ids: value.ids };
   } catch (thrown) {

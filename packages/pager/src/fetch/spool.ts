@@ -59,9 +59,10 @@ export function attemptOf(page: SpooledPage): number {
 export interface Spool {
   /**
    * Scans one page body into its file: temporary file, sync, rename. May be called again for the same page.
+   * @param recordsBefore as `PageScanOptions`
    * @throws {EdrlakeError} `BODY_BROKEN`, `LAKE_UNWRITABLE`, or what the body throws; then there is no file.
    */
-  writePage(key: PageKey, body: AsyncIterable<Uint8Array>): Promise<PageWithIds>;
+  writePage(key: PageKey, body: AsyncIterable<Uint8Array>, recordsBefore?: number): Promise<PageWithIds>;
   /**
    * Reads a page again: null unless its lines were written by the same rules for the same shape, and the file has the
    * size, checksum and number of records that it had.
@@ -102,9 +103,9 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
     return path;
   };
   return {
-    async writePage(key, body) {
+    async writePage(key, body, recordsBefore) {
       const path = join(await windowDirectory(key.windowId), pageFile(key));
-      const scanned = await writePageFile(path, known, body);
+      const scanned = await writePageFile(path, known, body, recordsBefore);
       return pageOf(key, path, format, scanned);
     },
     verifyPage: async (page) =>
@@ -141,9 +142,18 @@ function pageOf({ windowId, pageNumber }: PageKey, path: string, format: string,
 }
 
 /** Syncs the bytes; the page's name is synced by `syncWindow`, once for all pages of a window. */
-async function writePageFile(path: string, known: FieldTable, body: AsyncIterable<Uint8Array>): Promise<ScannedPage> {
+async function writePageFile(
+  path: string,
+  known: FieldTable,
+  body: AsyncIterable<Uint8Array>,
+  recordsBefore: number | undefined,
+): Promise<ScannedPage> {
   const steps = { temporary: `${path}${UNFINISHED}`, syncs: 'bytes', refusal: unwritable } as const;
-  return writeAtomicStream(path, (write) => scanPage(body, { known, write }), steps);
+  return writeAtomicStream(
+    path,
+    (write) => scanPage(body, { known, write, ...(recordsBefore !== undefined && { recordsBefore }) }),
+    steps,
+  );
 }
 
 /** The record from which the line was made. It may be part of the line. */

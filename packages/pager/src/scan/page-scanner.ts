@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { EdrlakeError, PARTIAL_MEMBERS, saysPartial } from '@edrlake/core';
+import { EdrlakeError, PARTIAL_MEMBERS, REST_MEMBERS, saysMore, saysPartial } from '@edrlake/core';
 import { broken, type ScanState, stop } from '../json/scan-state.ts';
 import { afterColon, afterGap, stringEnd, valueEnd } from '../json/scan-values.ts';
 import { utf8Validator } from '../json/utf8-validator.ts';
@@ -22,6 +22,10 @@ export interface PageScanOptions {
   readonly known: FieldTable;
   /** The longest line. Default `MAX_RECORD_BYTES`. */
   readonly maxRecordBytes?: number;
+  /**
+   * Records of the pages before this one: an empty list beside a larger total is a broken answer. Absent: unknown.
+   */
+  readonly recordsBefore?: number;
   /** Receives the lines in order. The buffer is reused as soon as the promise is fulfilled. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
 }
@@ -63,7 +67,7 @@ export interface ScannedPage {
  * array, not JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: discard it.
  */
 export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageScanOptions): Promise<ScannedPage> {
-  const page = openPage(options.known, options.maxRecordBytes ?? MAX_RECORD_BYTES);
+  const page = openPage(options.known, options.maxRecordBytes ?? MAX_RECORD_BYTES, options.recordsBefore ?? null);
   const { lines, ids, counts } = page.records;
   let writtenBytes = 0;
   let checksum = 0;
@@ -136,12 +140,12 @@ interface OpenPage {
  * Collects pieces until they contain whole records: a record that continues after a piece is scanned again with the
  * next.
  */
-function openPage(known: FieldTable, maxRecordBytes: number): OpenPage {
+function openPage(known: FieldTable, maxRecordBytes: number, recordsBefore: number | null): OpenPage {
   const work = workBuffer(2 * PIECE_BYTES);
   const { state } = work;
   const records = recordTaker(state, known, { maxRecordBytes, lineCapacity: 2 * PIECE_BYTES });
   const utf8 = utf8Validator();
-  const envelope = pageEnvelope(state, known, maxRecordBytes);
+  const envelope = pageEnvelope(state, known, { maxMemberBytes: maxRecordBytes, recordsBefore });
   let expected: Expected = 'array';
   /** Records follow each other without an array around them. */
   let isLines = false;
@@ -233,11 +237,16 @@ const HITS = quoted('hits');
 /**
  * An object around the array of records. Its other members are about the page, not about a record: they are skipped.
  */
-function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: number) {
+function pageEnvelope(
+  state: ScanState,
+  known: FieldTable,
+  { maxMemberBytes, recordsBefore }: { readonly maxMemberBytes: number; readonly recordsBefore: number | null },
+) {
   /** Open objects around the list. */
   let depth = 0;
   /** A record may have a member of such a name, so it counts only when the object turns out to be an envelope. */
   let isPartial = false;
+  let hasMore = false;
   const isNamed = (name: Buffer, from: number, to: number) => name.equals(state.bytes.subarray(from, to));
   const envelope = {
     isInList: false,
@@ -279,6 +288,8 @@ function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: numbe
     /** After the bracket that closes an object around the list. */
     close(at: number): Expected {
       if (isPartial) throw broken(state, at, 'the whole result: a member says that it is not,');
+      if (hasMore && state.recordCount === 0)
+        throw broken(state, at, 'records: the list is empty, a member says more,');
       depth--;
       return depth === 0 ? 'nothing' : 'next member';
     },
@@ -298,7 +309,11 @@ function pageEnvelope(state: ScanState, known: FieldTable, maxMemberBytes: numbe
       if (isList && envelope.hadList) throw broken(state, valueAt, 'one list of records');
       const end = isList ? valueAt + 1 : valueEnd(state, valueAt, 2);
       if (state.starved && state.end - at > maxMemberBytes) throw broken(state, at, 'a member whose end is near');
-      if (!isList && !state.starved) isPartial ||= saysItIsPartial(state, { at, nameEnd, valueAt, end });
+      if (!isList && !state.starved) {
+        const [name, value] = memberIn(state, { at, nameEnd, valueAt, end });
+        isPartial ||= saysPartial(name, value);
+        hasMore ||= saysMore(name, value, recordsBefore);
+      }
       if (isList && !state.starved) {
         envelope.isInList = true;
         envelope.hadList = true;
@@ -316,9 +331,11 @@ interface MemberSpan {
   readonly end: number;
 }
 
-function saysItIsPartial({ bytes }: ScanState, { at, nameEnd, valueAt, end }: MemberSpan): boolean {
+/** The value only of a member that may say something about the result. */
+function memberIn({ bytes }: ScanState, { at, nameEnd, valueAt, end }: MemberSpan): [name: string, value: unknown] {
   const name = bytes.toString('utf8', at + 1, nameEnd - 1);
-  return PARTIAL_MEMBERS.has(name) && saysPartial(name, JSON.parse(bytes.toString('utf8', valueAt, end)));
+  const isTelling = PARTIAL_MEMBERS.has(name) || REST_MEMBERS.has(name);
+  return [name, isTelling ? JSON.parse(bytes.toString('utf8', valueAt, end)) : undefined];
 }
 
 function isRecord(known: FieldTable, names: ReadonlySet<string>): boolean {
