@@ -153,9 +153,9 @@ function nextLines(report: ExportReport): string[] {
   const support = 'What came is stored; give Qualys support the range and the numbers.';
   if (isLongPast(report, worst)) {
     return [
-      'That time is long past, so hardly anything arrives there any more: the API counts',
-      'events that its pages do not show, or the reverse. Often a part of its index is',
-      'unavailable for a while, or events are being removed as they expire.',
+      'That time is long past, so hardly anything arrives there any more: the API',
+      'counts events that its pages do not show, or the reverse. Often a part of its',
+      'index is unavailable for a while, or events are removed as they expire.',
       again,
       'The same numbers again?',
       support,
