@@ -1,7 +1,7 @@
 import { timeRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { intervalOf, readHistogram } from '../src/index.ts';
-import { readCount, readGroups } from '../src/qualys/parse-counts.ts';
+import { readCount, readGroups, readTimeBuckets } from '../src/qualys/parse-counts.ts';
 
 const HOUR = 3_600_000;
 const START = Date.UTC(2020, 7, 17);
@@ -12,6 +12,27 @@ describe('a plain count', () => {
     expect(readCount({ count: 55_279 })).toBe(55_279);
     expect(readCount({ count: '18048196' })).toBe(18_048_196);
     expect(readCount({ count: 0 })).toBe(0);
+  });
+});
+
+describe('one rule for every number', () => {
+  const day = '2020-08-17T00:00:00.000Z';
+  const readers: [where: string, read: (count: unknown) => unknown][] = [
+    ['a plain count', (count) => readCount({ count })],
+    ['a map', (count) => readGroups({ a: count })],
+    ['a list', (count) => readGroups([{ key: 'a', count }])],
+    ['the list of a search engine', (count) => readGroups([{ key: 'a', doc_count: count }])],
+    ['time buckets', (count) => readTimeBuckets({ [`${day}_2020-08-17T01:00:00.000Z`]: count })],
+  ];
+
+  it.each(readers)('%s takes whole numbers, also as text', (_, read) => {
+    for (const count of [0, 12, JSON.parse('1e3'), '12', 2 ** 53 - 1]) expect(read(count)).not.toBeNull();
+  });
+
+  it.each(readers)('%s takes nothing else', (_, read) => {
+    for (const count of [-1, 12.5, 2 ** 53, 1e300, null, true, '', '-1', '12.5', '1e3', 'NaN', [12], { value: 12 }]) {
+      expect(read(count), JSON.stringify(count)).toBeNull();
+    }
   });
 });
 

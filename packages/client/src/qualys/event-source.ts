@@ -137,6 +137,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
       ask: (signal) => client.askServerTime(signal),
     },
     count: (query, signal) => client.count(selection(query), signal),
+    anyTime: { count: (signal) => client.count({}, signal), tokenOf: (axis) => tokens.timeTokens[axis] },
     groups: async (query, field, groupLimit, signal) => {
       const params = { ...selection(query), groupBy: [groupBy[field]], limit: groupLimit };
       const { values } = await client.groupedCount(params, signal);

@@ -1,5 +1,5 @@
 import type { TimeRange } from '../time/time-range.ts';
-import type { EventQuery, FilterField } from './window.ts';
+import type { EventQuery, FilterField, TimeAxis } from './window.ts';
 
 /** How many events share one value of a field. */
 export interface ValueCount {
@@ -91,6 +91,17 @@ export interface ServerClock {
 }
 
 /**
+ * Counts without a time range: where they find events and ranges find none at any time, the API does not know the name
+ * by which the ranges select.
+ */
+export interface AnyTime {
+  /** How many events the source holds now, of any time. One request. */
+  count(signal: AbortSignal): Promise<number>;
+  /** The name by which ranges select on an axis, for messages. */
+  tokenOf(axis: TimeAxis): string;
+}
+
+/**
  * An API that can count and page. The pager knows no vendor, only this interface. Implementations log in, limit their
  * rate, retry and time out by themselves. What they throw is final for that request and is an `EdrlakeError` whose
  * disposition says who acts. Calls may run concurrently.
@@ -120,6 +131,9 @@ export interface EventSource {
 
   /** How many events the query holds now. One request. */
   count(query: EventQuery, signal: AbortSignal): Promise<number>;
+
+  /** Absent where events cannot be counted without a time range. */
+  readonly anyTime?: AnyTime;
 
   /**
    * Counts by value of a field, most frequent first, at most `limit` values; the others must be found by `count`. One
