@@ -76,13 +76,14 @@ describe('progress in words', () => {
   });
 
   it.each([
-    ['concurrency', 'waiting for a running request to end (--concurrency or the limit of the gateway)'],
+    ['concurrency', 'waiting for a running request to end (--concurrency or gateway limit)'],
     ['other-process', 'waiting for requests of other processes that share the rate limit'],
     ['rate-limit', 'waiting for the rate limit'],
   ] as const)('names what a request waits for where the end is not known: %s', (reason, text) => {
     const state = stateAfter([0, planned], [1_000, { type: 'pace', reason, delayMs: null, untilMs: null }]);
     expect(plainLine(state, START_MS + 2_999)).not.toContain('waiting');
     expect(plainLine(state, START_MS + 3_000)).toContain(text);
+    expect(liveLines(state, START_MS + 3_000, 79)[2]).toBe(`          ${text}`);
     advanceProgress(state, { type: 'pace-end', reason, waitedMs: 2_000 }, START_MS + 3_000);
     expect(plainLine(state, START_MS + 9_000)).not.toContain('waiting');
   });

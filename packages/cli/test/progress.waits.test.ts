@@ -71,7 +71,7 @@ async function stage(options: Partial<SimulatorOptions>, settings: Partial<Conne
   };
 }
 
-const RUNNING = 'waiting for a running request to end (--concurrency or the limit of the gateway)';
+const RUNNING = 'waiting for a running request to end (--concurrency or gateway limit)';
 
 it('names the concurrency of the run', async () => {
   const { backfill, waits, simulator } = await stage({}, { concurrency: 2 });
