@@ -38,7 +38,7 @@ export interface OpenLakeOptions extends Surroundings {
   readonly threads?: number;
   /**
    * What exports into the lake compute with. `duckdb` unless given; `parquetjs` is TypeScript alone, for machines where
-   * DuckDB has no binaries, and takes about ten times as long. Queries and maintenance need DuckDB in any case.
+   * DuckDB has no binaries, and takes about four times as long. Queries and maintenance need DuckDB in any case.
    */
   readonly writer?: 'duckdb' | 'parquetjs';
 }

@@ -246,6 +246,7 @@ export const FLAGS = {
     describe: 'How long removed files are kept',
     defaultText: '7d',
   }),
+  offline: switchFlag({ group: 'Run', describe: 'Ask no API; always so, said for the reader of a script' }),
   'dry-run': switchFlag({ group: 'Run', describe: 'Say what would be done, and do nothing' }),
   param: listFlag({
     group: 'Run',

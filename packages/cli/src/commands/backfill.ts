@@ -22,7 +22,7 @@ export const command = defineCommand({
     'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
     'With --only, just the ranges in that state are fetched, by default among all days the lake knows.',
     'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
-    'With --writer parquetjs no native code is loaded: for machines without DuckDB, at about ten times the CPU. Files then have gzip, no statistics and no bloom filters; query, compact and all else need DuckDB.',
+    'With --writer parquetjs no native code is loaded: for machines without DuckDB, at about four times the CPU. Files then have gzip, no statistics and no bloom filters; query, compact and all else need DuckDB.',
   ],
   flags: [
     ...RANGE,

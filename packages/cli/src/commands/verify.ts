@@ -22,13 +22,13 @@ export const command = defineCommand({
     'The content digest of a day is the same for the same rows in any order and files, so that copies of a lake can be compared: --json has it for each day and table. docs/lake-format.md defines it for other programs.',
     'Exit code 1 when a file differs.',
   ],
-  flags: ['from', 'to', ...LAKE, ...OUTPUT],
+  flags: ['from', 'to', 'offline', ...LAKE, ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to read', defaultText: 'all' },
     to: { describe: 'Last UTC day to read', defaultText: 'all' },
   },
   examples: [
-    { command: 'edrlake verify', purpose: 'the whole lake' },
+    { command: 'edrlake verify --offline', purpose: 'the whole lake' },
     { command: 'edrlake verify --from 2026-11-01 --to 2026-11-21 --json', purpose: 'with the digests' },
   ],
   run,
