@@ -128,6 +128,7 @@ async function fetchWhole(
     const found = pageStats(pages);
     const isWhole = addsUp(found, count);
     if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
+    if (count === 0 && countBefore > 0 && found.recordCount === 0) throw vanished(countBefore);
     walks.push({ way, pages, countAfter: count });
     if (found.recordCount >= count) await learnPageSize(fetching, way);
     if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
@@ -150,6 +151,18 @@ async function fetchWhole(
       attempt: attempt + 1,
     });
   }
+}
+
+/**
+ * A window that had events a moment ago is not proven empty by another number and an empty page: both can be one gateway
+ * that has lost its data for a while. The next run counts it again.
+ */
+function vanished(countBefore: number): EdrlakeError {
+  return new EdrlakeError(
+    'RESPONSE_UNEXPECTED',
+    `the API counted ${countBefore} events of this range, then none, and its page was empty`,
+    { context: { countBefore }, hint: 'Run it again.' },
+  );
 }
 
 /**

@@ -1,5 +1,6 @@
 import {
   EdrlakeError,
+  type FetchedWindow,
   intersect,
   NO_FILTER,
   type PlannedWindow,
@@ -22,6 +23,7 @@ import { commitUnverified } from './commit-batch.ts';
 import { finishRun, stopRun } from './finish-run.ts';
 import { planExport, runPlanOf } from './plan-export.ts';
 import { stillValid } from './resumed-plan.ts';
+import { contradictionOf } from './prove-window.ts';
 import { addFailed, newTally, type RunTally } from './run-tally.ts';
 import { coveredWindows } from './skip-covered.ts';
 import { type StartedRun, startRun } from './start-run.ts';
@@ -115,13 +117,29 @@ async function leaveUnverified(
   error: EdrlakeError,
 ): Promise<void> {
   const failed = windows.map((planned): FailedWindow => ({ ...planned, verdict: 'failed', error, partial: null }));
-  for (const { window } of failed) {
-    const { code, message } = error;
-    run.services.emit({ type: 'window-failed', windowId: window.id, range: window.range, code, message });
-  }
+  for (const { window } of failed) sayFailed(run.services, window, error);
   addFailed(tally, failed);
   await recordFailed(failed, journal);
   await commitUnverified(run, tally.plan, failed);
+}
+
+function sayFailed({ emit }: RunServices, { id, range }: Window, { code, message }: EdrlakeError): void {
+  emit({ type: 'window-failed', windowId: id, range, code, message });
+}
+
+/** Divides fetched windows into those that are evidence and those without events that the lake contradicts. */
+function withoutContradicted(
+  fetched: readonly FetchedWindow[],
+  proofs: readonly WindowProof[],
+): { readonly windows: readonly FetchedWindow[]; readonly contradicted: readonly FailedWindow[] } {
+  const windows: FetchedWindow[] = [];
+  const contradicted: FailedWindow[] = [];
+  for (const each of fetched) {
+    const error = contradictionOf(each, proofs);
+    if (error === null) windows.push(each);
+    else contradicted.push({ window: each.window, count: each.count, verdict: 'failed', error, partial: null });
+  }
+  return { windows, contradicted };
 }
 
 /** Fetches windows and commits them batch by batch, in the order in which they arrive. */
@@ -150,7 +168,11 @@ async function fetchAndCommit(
   const pipeline = batchPipeline(run, journal, tally);
   const unverified: FailedWindow[] = [];
   try {
-    for await (const { windows, failed } of batchWindows(fetched, batchBytes, signal)) {
+    const { proofs } = await run.lake.snapshot();
+    for await (const { windows: whole, failed: lost } of batchWindows(fetched, batchBytes, signal)) {
+      const { windows, contradicted } = withoutContradicted(whole, run.options.replace ? [] : proofs);
+      const failed = [...lost, ...contradicted];
+      for (const { window, error } of contradicted) sayFailed(run.services, window, error);
       addFailed(tally, failed);
       await recordFailed(failed, journal);
       unverified.push(...failed.filter(({ count }) => count === 0));

@@ -1,4 +1,12 @@
-import { dayOf, type FetchedWindow, type StagedWindow, type Window, type WindowProof } from '@edrlake/core';
+import {
+  dayOf,
+  EdrlakeError,
+  type FetchedWindow,
+  type StagedWindow,
+  sum,
+  type Window,
+  type WindowProof,
+} from '@edrlake/core';
 import { hasTooManyRejects } from '../run/reject-share.ts';
 
 /**
@@ -32,6 +40,38 @@ export function proofOf(
     verdict: !addsUp ? 'mismatch' : isRejected ? 'rejected' : 'proven',
     ...dates,
   };
+}
+
+/**
+ * Why a window without events proves nothing: the lake holds events that were proven in its range. Events keep their
+ * time, so the API has deleted them, or a gateway that has lost its data for a while gives count and page. null where
+ * nothing contradicts.
+ * @param proofs those of the lake
+ */
+export function contradictionOf(fetched: FetchedWindow, proofs: readonly WindowProof[]): EdrlakeError | null {
+  const { window, count, recordCount } = fetched;
+  if (count > 0 || recordCount > 0 || window.axis !== 'event' || window.cuts.length > 0) return null;
+  const scope = JSON.stringify(window.scope);
+  const held = sum(
+    proofs.filter(
+      ({ verdict, window: { axis, range, scope: ofProof } }) =>
+        verdict === 'proven' &&
+        axis === 'event' &&
+        window.range.startMs <= range.startMs &&
+        range.endMs <= window.range.endMs &&
+        JSON.stringify(ofProof) === scope,
+    ),
+    ({ distinct }) => distinct,
+  );
+  if (held === 0) return null;
+  return new EdrlakeError(
+    'RESPONSE_UNEXPECTED',
+    `the API shows no event, but the lake holds ${held} proven ${held === 1 ? 'event' : 'events'} of this range`,
+    {
+      context: { held, windowId: window.id },
+      hint: 'Run it again; what was proven before stays proven. If the API has deleted them: --replace',
+    },
+  );
 }
 
 /** Whether all events are of the requested days: a gateway may ignore a filter that it does not understand. */
