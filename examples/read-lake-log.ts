@@ -29,7 +29,7 @@ export async function readLakeLog(
   const names = (await readdir(join(directory, '_log'))).filter((name) => /^\d{20}(\.checkpoint)?\.json$/.test(name));
   const read = async (name: string): Promise<Logged> => {
     const logged: Logged = JSON.parse(await readFile(join(directory, '_log', name), 'utf8'));
-    if (logged.format !== 1) throw new Error(`${name} has format ${logged.format}, this reader knows format 1`);
+    if (logged.format > 2) throw new Error(`${name} has format ${logged.format}, this reader knows format 2`);
     return logged;
   };
   const newest = names

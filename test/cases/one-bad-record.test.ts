@@ -43,7 +43,7 @@ it.each([
         `${EVENTS - 1},${EVENTS - 1}`,
       ]);
       expect(await query('select reason, event_id, event_time::varchar, length(record) > 100 from rejects')).toEqual([
-        `${reason},F_${BAD},2021-03-27 05:00:00,true`,
+        `${reason},F_${BAD},2021-03-27 05:00:00+00,true`,
       ]);
       expect(await query('select counted, in_lake, rejected, verdict from coverage')).toEqual([
         `${EVENTS},${EVENTS - 1},1,complete`,

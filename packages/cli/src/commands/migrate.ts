@@ -19,7 +19,10 @@ export const command = defineCommand({
     'No row changes: each new file is compared with what it replaces before it takes its place. Safe to interrupt and to repeat, and beside other runs. An older edrlake cannot read the lake afterwards.',
   ],
   flags: [...LAKE, ...OUTPUT],
-  examples: [{ command: 'edrlake migrate', purpose: 'every file of an older format' }],
+  examples: [
+    { command: 'edrlake migrate', purpose: 'every file of an older format' },
+    { command: 'edrlake migrate --lake /srv/edr --memory-limit 1GB', purpose: 'with room for large days' },
+  ],
   run,
 });
 
