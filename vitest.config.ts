@@ -19,6 +19,7 @@ const LONG = [
   'packages/runner/test/export-flow.refusals.test.ts',
   'packages/runner/test/sync.clocks.test.ts',
   'packages/runner/test/sync.month.test.ts',
+  'test/contract/api-examples.test.ts',
   'test/contract/dataset-specs.long.test.ts',
   'test/crash/**/*.test.ts',
   'test/e2e/cli-gate.test.ts',

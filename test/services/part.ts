@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe } from 'vitest';
@@ -102,14 +102,8 @@ export async function installFromNpm(folder: string, packages: Readonly<Record<s
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'package.json'), manifest);
-  const { exitCode, stderr } = await run('npm', ['install', ...NPM_QUIET], { cwd: folder });
-  if (exitCode !== 0) {
-    const names = Object.entries(packages).map(([name, version]) => `${name}@${version.replace(/^npm:/, '')}`);
-    throw new Error(
-      `${names.join(', ')} are needed, and npm could not install them from its registry:\n${stderr.trim()}\n` +
-        'Check that npm reaches its registry: npm ping.',
-    );
-  }
+  const names = Object.entries(packages).map(([name, version]) => `${name}@${version.replace(/^npm:/, '')}`);
+  await npmInstall('install', folder, names.join(', '));
   // Last, so that an installation that was interrupted is begun again.
   await writeFile(path, manifest);
   return programs;
@@ -117,3 +111,28 @@ export async function installFromNpm(folder: string, packages: Readonly<Record<s
 
 /** What an installation by npm in a test leaves out. */
 export const NPM_QUIET = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'] as const;
+
+/**
+ * Installs the locked packages of a folder of the repository into another, unless exactly these are there.
+ * @param from with a package.json and its lock
+ * @param what the packages are, for the message where it fails
+ */
+export async function installCopy(from: string, folder: string, what: string): Promise<void> {
+  const lock = await readFile(join(from, 'package-lock.json'), 'utf8');
+  const path = join(folder, 'installed.json');
+  if (existsSync(path) && (await readFile(path, 'utf8')) === lock) return;
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  for (const name of ['package.json', 'package-lock.json']) await cp(join(from, name), join(folder, name));
+  await npmInstall('ci', folder, what);
+  await writeFile(path, lock);
+}
+
+async function npmInstall(command: 'install' | 'ci', folder: string, what: string): Promise<void> {
+  const { exitCode, stderr } = await run('npm', [command, ...NPM_QUIET], { cwd: folder });
+  if (exitCode === 0) return;
+  throw new Error(
+    `${what}: needed, and npm could not install it from its registry:\n${stderr.trim()}\n` +
+      'Check that npm reaches its registry: npm ping.',
+  );
+}

@@ -140,12 +140,13 @@ function readDeclarations(path) {
     const whole = text.slice(end, statement.end).trim();
     const at = end;
     end = statement.end;
+    // The docstring of a module is that of its entry.
+    if (at === 0 && /@module\b/.test(whole)) head = `${text.slice(0, statement.start).trim()}\n\n`;
     if (statement.type === 'ImportDeclaration') {
       for (const { local, imported } of statement.specifiers) {
         imports.set(local.name, { specifier: statement.source.value, name: imported?.name ?? 'default' });
       }
     } else if (statement.type === 'ExportNamedDeclaration' && statement.source !== null) {
-      if (at === 0) head = `${text.slice(0, statement.start).trim()}\n\n`.trimStart();
       for (const { local, exported } of statement.specifiers) {
         reexports.set(exported.name, { specifier: statement.source.value, name: local.name });
       }

@@ -66,6 +66,10 @@ export async function reconcile(lake: Lake, source: Source, options: ReconcileOp
  * events that the API no longer returns stay. Reconcile again to see the result.
  * @param days of a reconciliation by day
  * @throws {EdrlakeError} as `backfill`
+ * @example
+ * const { days } = await reconcile(lake, source, { from: '2020-08-17', to: '2020-08-18' });
+ * const { exported } = await repair(lake, source, days);
+ * console.log(exported === null ? 'nothing differs' : exported.outcome);
  */
 export async function repair(
   lake: Lake,

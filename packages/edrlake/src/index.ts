@@ -9,6 +9,8 @@
  *     definePipeline, runPipeline           several of these as one run that can be resumed
  *     defineDataset, QUALYS_FIM             events of other APIs
  *     edrlake/arrow                         events as Arrow tables
+ *
+ * @module
  */
 
 export {

@@ -75,7 +75,8 @@ export interface Lake extends AsyncDisposable {
   /**
    * A statement over the newest version; see `Query`. Nothing runs before the query is read.
    * @example
-   * const [{ events }] = await lake.query<{ events: number }>('select count(*) as events from events').toArray();
+   * const rows = await lake.query<{ events: number }>('select count(*) as events from events').toArray();
+   * console.log(rows[0]?.events);
    */
   query<Row = QueryRow>(sql: string, options?: Pick<CallOptions, 'signal'>): Query<Row>;
   /** The newest version and its files, with what other processes have committed since. */
@@ -149,7 +150,7 @@ interface OpenedLake extends Lake {
  * `LAKE_OTHER_DATASET` if it holds other events, `LAKE_MISSING` for `readOnly` without a lake, `USAGE` for a path that
  * DuckDB cannot take
  * @example
- * await using lake = await openLake('/data/edr');
+ * await using lake = await openLake(directory);
  * for await (const row of lake.query('from coverage')) console.log(row);
  */
 export async function openLake(directory: string, options: OpenLakeOptions = {}): Promise<Lake> {

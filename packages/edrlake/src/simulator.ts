@@ -1,4 +1,7 @@
-// A gateway on the loopback interface that behaves, and on request misbehaves, like the Qualys IOC 2.3 / EDR 1.0 API.
+/**
+ * A gateway on the loopback interface that behaves, and on request misbehaves, like the Qualys IOC 2.3 / EDR 1.0 API.
+ * @module
+ */
 export {
   type Addition,
   type Axis,

@@ -1,3 +1,9 @@
+/**
+ * For tests of pipelines and of what is built on a lake: a simulated gateway with a source that is connected to it, a
+ * clock that a test moves, and seeded chance.
+ * @module
+ */
+export { seededRandom } from '@edrlake/core';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@edrlake/core';
 import type { ConnectionSettings } from '@edrlake/runner';
@@ -5,11 +11,12 @@ import { type Simulator, type SimulatorOptions, startSimulator } from '@edrlake/
 import { type RangeOptions, rangeOf } from './options.ts';
 import { type ConnectOptions, connect, type Source } from './source.ts';
 
-export { seededRandom } from '@edrlake/core';
-
 /** A clock that a test moves. */
 export interface ManualClock extends Clock {
-  /** @param durationMs by which it goes forward, or back where it is below 0 */
+  /**
+   * Moves the time without waiting.
+   * @param durationMs by which it goes forward, or back where it is below 0
+   */
   advanceBy(durationMs: number): void;
 }
 
@@ -49,6 +56,7 @@ export interface TestGateway extends AsyncDisposable {
   readonly source: Source;
   /** Its events, faults and calls. */
   readonly simulator: Simulator;
+  /** Closes the source, then the gateway. */
   close(): Promise<void>;
 }
 

@@ -39,6 +39,14 @@ export interface Simulator {
 /**
  * Starts a simulated gateway. The same seed and options give the same events and the same answers in every process.
  * @throws {EdrlakeError} `CONFIG_INVALID` for options that are not possible, or a port that is taken
+ * @example
+ * const range = { startMs: Date.UTC(2020, 7, 17), endMs: Date.UTC(2020, 7, 18) };
+ * const gateway = await startSimulator({ events: 1_000, range, seed: 7 });
+ * const source = await connect({ baseUrl: gateway.url, username: 'demo', password: 'demo' });
+ * await backfill(lake, source, { from: '2020-08-17', to: '2020-08-17' });
+ * console.log(gateway.truth.count(), gateway.calls.total);
+ * await source.close();
+ * await gateway.close();
  */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const resolved = resolveOptions(options);

@@ -22,6 +22,7 @@ export interface DayTruth {
  * events count. A range is half-open; without one, everything.
  */
 export interface Truth {
+  /** Events whose time on the axis, by default `event`, is in the range. */
   count(range?: TimeRange, axis?: Axis): number;
   /** Indexes of the events in the order of the axis (default `event`). Do not change the data while reading. */
   indexes(range?: TimeRange, axis?: Axis): Iterable<number>;
@@ -29,9 +30,11 @@ export interface Truth {
   ids(range?: TimeRange, axis?: Axis): Iterable<string>;
   /** One entry for each day that has records, oldest first. */
   perDay(range?: TimeRange): readonly DayTruth[];
-  /** The record as a list shows it, and as the detail endpoint does; `text` is its JSON. */
+  /** The record as a list shows it. */
   event(index: number): JsonObject;
+  /** The JSON of the record as a list shows it. */
   text(index: number): string;
+  /** The record as the detail endpoint shows it. */
   detail(index: number): JsonObject;
   /** The event with an id or time-series id, visible or not; null for an id of no event. */
   indexOf(id: string): number | null;

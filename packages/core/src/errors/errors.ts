@@ -19,6 +19,8 @@ interface ErrorEntry {
 /**
  * Every error code. Codes are stable: scripts may match them. Exit code 2 is for input, configuration or credentials
  * that a person must change, 3 for work that was partly done, 130 for an interrupt, and 1 for all other failures.
+ * @example
+ * for (const [code, { exitCode, remedy }] of Object.entries(ERROR_CODES)) console.log(code, exitCode, remedy);
  */
 export const ERROR_CODES = {
   USAGE: {
@@ -311,6 +313,13 @@ export interface ErrorDetails {
 /**
  * The one error class. The message says what was expected and what was found; `hint` says what to do.
  * `disposition` is the instruction to the caller (default `stop`).
+ * @example
+ * try {
+ *   await backfill(lake, source, { from: '2020-08-18', to: '2020-08-17' });
+ * } catch (thrown) {
+ *   if (!(thrown instanceof EdrlakeError) || thrown.code !== 'RANGE_INVALID') throw thrown;
+ *   console.log(thrown.message, thrown.hint);
+ * }
  */
 export class EdrlakeError extends Error {
   readonly code: ErrorCode;

@@ -44,7 +44,11 @@ export const systemBeat: Beat = (periodMs, work, isAwaited) => {
 /** Uniform numbers in [0, 1). */
 export type Random = () => number;
 
-/** A reproducible stream of numbers from a 32-bit seed (mulberry32). For jitter and choices, not for secrets. */
+/**
+ * A reproducible stream of numbers in [0, 1) from a 32-bit seed (mulberry32). For jitter and choices, not for secrets.
+ * @example
+ * const lake = await openLake(directory, { random: seededRandom(42) });
+ */
 export function seededRandom(seed: number): Random {
   let state = seed >>> 0;
   return () => {

@@ -32,6 +32,7 @@ export type OpenCall = { -readonly [K in keyof Call]: Call[K] };
 export interface CallLog {
   /** In the order of arrival. */
   all(): readonly Call[];
+  /** Those to one endpoint, in the order of arrival. */
   of(endpoint: Endpoint): readonly Call[];
   /**
    * How many there were since the start or the last `clear`, including those that are no longer kept; data requests are
@@ -41,6 +42,7 @@ export interface CallLog {
   readonly dataTotal: number;
   /** The most requests ever answered at once. */
   readonly mostRunning: number;
+  /** Forgets all calls; the counts begin again at 0. */
   clear(): void;
 }
 

@@ -70,9 +70,11 @@ export type Fault = FaultEffect & { readonly match?: FaultMatch; readonly times?
 
 /** Faults that wait for their request. */
 export interface FaultQueue {
+  /** Adds faults behind those that wait. The first that matches a request happens to it. */
   push(...faults: readonly Fault[]): void;
   /** Faults that have not happened yet, `times` counted. */
   readonly pending: number;
+  /** Drops the faults that wait. */
   clear(): void;
 }
 

@@ -11,7 +11,14 @@ export interface LatenessClass {
   readonly maxMs: number;
 }
 
-/** Most events within minutes, some after hours (a laptop that slept), a few after days. */
+/**
+ * Most events within minutes, some after hours (a laptop that slept), a few after days. Delays are in milliseconds.
+ * @example
+ * const range = { startMs: Date.UTC(2020, 7, 17), endMs: Date.UTC(2020, 7, 18) };
+ * const [minutes] = DEFAULT_LATENESS;
+ * const gateway = await startSimulator({ events: 100, range, seed: 1, lateness: minutes ? [minutes] : [] });
+ * await gateway.close();
+ */
 export const DEFAULT_LATENESS: readonly LatenessClass[] = [
   { share: 0.9, minMs: 2 * SECOND_MS, maxMs: 5 * MINUTE_MS },
   { share: 0.08, minMs: 5 * MINUTE_MS, maxMs: 6 * HOUR_MS },

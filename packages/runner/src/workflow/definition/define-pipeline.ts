@@ -68,6 +68,7 @@ export interface TaskFacts<Params, Outputs, PartitionOutputs> {
   readonly partition: string;
 }
 
+/** What every task may say. */
 interface TaskCommon<Facts, Names> {
   readonly needs?: readonly Names[];
   readonly retries?: RetrySpec;
@@ -83,13 +84,16 @@ interface TaskCommon<Facts, Names> {
   readonly when?: TaskCondition;
 }
 
+/** A task that a registered task does. */
 interface UsesTask<Facts, Names, Name, Input> extends TaskCommon<Facts, Names> {
   /** The registered task. */
   readonly uses: Name;
+  /** Its input, or a function that makes it of params and upstream results. */
   readonly with?: Input | ((facts: Facts) => Input);
   readonly run?: undefined;
 }
 
+/** A task that a function of the user does. */
 interface OwnTask<Facts, Names> extends TaskCommon<Facts, Names> {
   readonly uses?: undefined;
   readonly with?: undefined;
@@ -97,8 +101,10 @@ interface OwnTask<Facts, Names> extends TaskCommon<Facts, Names> {
   readonly run: (input: Facts, context: TaskContext<unknown>) => Promise<unknown>;
 }
 
+/** The output of the registered task of a name; unknown for functions of the user. */
 type OutputOf<Types extends TaskTypes, Name> = Name extends keyof Types ? Types[Name]['output'] : unknown;
 
+/** What the functions of one pipeline are given, by its params and tasks. */
 type FactsOf<Params, Types extends TaskTypes, Uses> = TaskFacts<
   ParamValues<Params>,
   { readonly [Task in keyof Uses]: OutputOf<Types, Uses[Task]> },

@@ -22,6 +22,7 @@ export type ParamValues<P> = {
   readonly [K in keyof P]: GivenValue<P[K]> | (P[K] extends { default: null } ? null : never);
 };
 
+/** The type of a parameter's value. A day is text, `2020-08-17`. */
 type GivenValue<Spec> = Spec extends { type: 'number' } ? number : Spec extends { type: 'boolean' } ? boolean : string;
 
 /** The types a parameter can have. */
