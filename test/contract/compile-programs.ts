@@ -13,7 +13,9 @@ const SOURCES_OF_EDRLAKE = {
   'edrlake/*': [join(TOP, 'packages/edrlake/src/*.ts')],
 };
 
-/** Writes files into a folder that is removed after the work, inside the repository: package names are resolved there. */
+/**
+ * Writes files into a folder that is removed after the work, inside the repository: package names are resolved there.
+ */
 export async function withPrograms<T>(
   programs: ReadonlyMap<string, string>,
   work: (folder: string) => Promise<T>,
