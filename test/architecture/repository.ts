@@ -44,7 +44,17 @@ export const TOP = fileURLToPath(new URL('../../', import.meta.url));
 /**
  * Made by tools or by running edrlake, never committed. `lake` counts only at the top: there is a package of that name.
  */
-const NOT_OURS = new Set(['.git', 'node_modules', 'dist', 'bundle', '.turbo', '.vitest', '.services', '.api-reference', 'coverage']);
+const NOT_OURS = new Set([
+  '.git',
+  'node_modules',
+  'dist',
+  'bundle',
+  '.turbo',
+  '.vitest',
+  '.services',
+  '.api-reference',
+  'coverage',
+]);
 const NOT_OURS_AT_TOP = new Set(['lake']);
 
 const TEXT = /\.(?:ts|js|mjs|json|jsonl|md|yml|yaml|sh|sql|txt)$|^\.(?:gitignore|npmrc|gitattributes)$|^run$/;
