@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as edrlake from 'edrlake';
+import * as arrow from 'edrlake/arrow';
 import * as simulator from 'edrlake/simulator';
 import * as testing from 'edrlake/testing';
 import { expect, test } from 'vitest';
@@ -18,7 +19,7 @@ interface Example {
 
 const DAYS = { from: '2020-08-17', to: '2020-08-18' };
 
-const DOORS = { edrlake, 'edrlake/simulator': simulator, 'edrlake/testing': testing };
+const DOORS = { edrlake, 'edrlake/arrow': arrow, 'edrlake/simulator': simulator, 'edrlake/testing': testing };
 
 /** Every example of what is shipped. Each ends its docstring. */
 async function everyExample(): Promise<Example[]> {
@@ -47,7 +48,9 @@ function moduleOf({ code }: Example): string {
     ([door, exported]) => `import { ${Object.keys(exported).join(', ')} } from '${door}';`,
   );
   return `${imports.join('\n')}
+import { Readable } from 'node:stream';
 import type { Lake, Source } from 'edrlake';
+import { DOORS } from '../../examples/own-dataset.ts';
 interface Given {
   readonly lake: Lake;
   readonly source: Source;
@@ -86,9 +89,9 @@ async function runExamples(modules: ReadonlyMap<string, string>): Promise<void> 
   try {
     await using gateway = await testing.startTestGateway({ ...DAYS, events: 200, seed: 3, nullIdShare: 0 });
     await using lake = await edrlake.openLake(join(directory, 'given'));
-    const given = { lake, source: gateway.source, directory: join(directory, 'own'), password: 'demo' };
     for (const [place, path] of modules) {
       const { example } = await import(/* @vite-ignore */ path);
+      const given = { lake, source: gateway.source, directory: join(directory, place), password: 'demo' };
       await example({ ...given, console: { log: () => {} } }).catch((cause: unknown) => {
         throw new Error(`the example ${place} fails`, { cause });
       });

@@ -1,6 +1,7 @@
 /**
  * Events as Arrow tables, without a lake and without DuckDB. It needs the package `apache-arrow` beside `edrlake`; the
  * tables are its own.
+ * @module
  */
 import { type Clock, type Dataset, dayOf, EdrlakeError, systemClock } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
@@ -39,8 +40,10 @@ export type EventTables = Readonly<Record<string, Table>> & { readonly events: T
  * beyond 2^53, and whether a number was `1` or `1.0`; text keeps them, and so do bigints
  * @throws {EdrlakeError} `USAGE` for an object that contains itself
  * @example
- * const { events: table, certificates } = flatten(page.events);
- * console.log(table.numRows, table.getChild('host_name')?.get(0));
+ * for await (const page of events(source, { from: '2020-08-17', to: '2020-08-17' })) {
+ *   const { events: table, certificates } = flatten(page.events);
+ *   console.log(table.numRows, table.getChild('host_name')?.get(0), certificates?.numRows);
+ * }
  */
 export function flatten(events: Iterable<DeliveredRecord>, options: FlattenOptions = {}): EventTables {
   const { dataset, fetched } = aboutOf(options);

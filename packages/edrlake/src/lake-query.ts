@@ -31,7 +31,8 @@ export interface Query<Row = QueryRow> extends AsyncIterable<Row> {
    * object a row is too much.
    * @typeParam Values what a row holds. The caller asserts it; nothing checks it.
    * @example
-   * for await (const [type, count] of lake.query('select event_type, count(*) from events group by 1').arrays()) …
+   * const byType = lake.query('select event_type, count(*) from events group by 1');
+   * for await (const [type, count] of byType.arrays()) console.log(type, count);
    */
   arrays<Values extends readonly unknown[] = readonly QueryValue[]>(): AsyncIterable<Values>;
   /**

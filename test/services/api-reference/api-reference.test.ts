@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { definePart, installCopy, output, run, TOP } from '../part.ts';
 
 const TOOL = join(TOP, 'tools/api-reference');
-const DOORS = ['index', 'simulator', 'testing'];
+const DOORS = ['arrow', 'index', 'simulator', 'testing'];
 const LIBRARY = join(TOP, 'packages/edrlake/bundle/library');
 
 interface Reflection {

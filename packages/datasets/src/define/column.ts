@@ -11,6 +11,8 @@ export interface ColumnDetails {
 /**
  * A column filled from delivered fields. `paths` are dotted and separated by spaces, the preferred one first; those of
  * a child table start at the element of the array.
+ * @example
+ * const hostName = field('host_name', 'text', 'asset.hostName asset.name', 'name of the host');
  */
 export function field(
   name: string,
@@ -22,7 +24,11 @@ export function field(
   return { name, type, paths: paths.split(' '), meaning, ...details };
 }
 
-/** A column of a child table with the value that its event has under the same name. */
+/**
+ * A column of a child table with the value that its event has under the same name.
+ * @example
+ * const hostName = fromEvent('host_name', 'text', 'name of the host');
+ */
 export function fromEvent(name: string, type: ColumnType, meaning: string): ColumnSpec {
   return derived(name, type, meaning);
 }

@@ -24,6 +24,27 @@ export interface SourcedDataset<Access> extends Dataset {
 /**
  * Makes a dataset of any API that can count and page.
  * @throws {EdrlakeError} as `defineTables`
+ * @example
+ * // An API without events: see `examples/own-dataset.ts` for one that is asked over HTTP.
+ * const doors = defineDataset({
+ *   name: 'doors',
+ *   identity: 'uuid',
+ *   times: { event: 'opened', processed: 'received' },
+ *   tables: { events: { columns: [field('door', 'text', 'door.name', 'name of the door')], sortBy: ['door'] } },
+ *   source: (name: string) => ({
+ *     name,
+ *     pageSize: 100,
+ *     maxResultWindow: 1_000,
+ *     count: async () => 0,
+ *     page: async (_query, _pageNumber, read) => read(Readable.from(['[]'])),
+ *   }),
+ * });
+ * const own = await openLake(directory, { dataset: doors });
+ * const { outcome } = await backfill(own, await connect({ dataset: doors, access: 'front door' }), {
+ *   from: '2020-08-17',
+ *   to: '2020-08-17',
+ * });
+ * await own.close();
  */
 export function defineDataset<Access>({
   source,

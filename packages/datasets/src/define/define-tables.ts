@@ -45,6 +45,14 @@ export interface TablesDefinition {
 /**
  * Makes the tables of a dataset.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming every table and column that cannot work
+ * @example
+ * const doors = defineTables({
+ *   name: 'doors',
+ *   identity: 'uuid',
+ *   times: { event: 'opened', processed: 'received' },
+ *   tables: { events: { columns: [field('door', 'text', 'door.name', 'name of the door')], sortBy: ['door'] } },
+ * });
+ * console.log(doors.tables.map(({ name }) => name));
  */
 export function defineTables(definition: TablesDefinition): Dataset {
   const { events, children = {} } = definition.tables;

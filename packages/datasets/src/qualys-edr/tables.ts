@@ -3,7 +3,11 @@ import { defineTables } from '../define/define-tables.ts';
 import { ASSET_TAGS, CERTIFICATES, INDICATORS, INTERFACES } from './child-tables.ts';
 import { EVENTS } from './events-table.ts';
 
-/** The events of Qualys IOC and EDR, lists and details, in both versions of the API. */
+/**
+ * The events of Qualys IOC and EDR, lists and details, in both versions of the API.
+ * @example
+ * for (const { name, columns } of QUALYS_EDR.tables) console.log(name, columns.map((column) => column.name));
+ */
 export const QUALYS_EDR: Dataset = defineTables({
   name: 'qualys-edr',
   unnamedLakes: true,

@@ -5,6 +5,10 @@ import { defineTables } from '../define/define-tables.ts';
 /**
  * The events of Qualys File Integrity Monitoring: what changed in files, directories and registry keys that a profile
  * watches. Names as in `/fim/v2/events/search`.
+ * @example
+ * const fim = await openLake(directory, { dataset: QUALYS_FIM });
+ * console.log(await fim.query('select count(*) as events from events').toArray());
+ * await fim.close();
  */
 export const QUALYS_FIM: Dataset = defineTables({
   name: 'qualys-fim',
