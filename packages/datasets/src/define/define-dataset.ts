@@ -4,7 +4,7 @@ import { defineTables, type TablesDefinition } from './define-tables.ts';
 /** An API that can count and page the events of a query. What is left out it does not have. */
 export interface EventApi
   extends Pick<EventSource, 'name' | 'pageSize' | 'maxResultWindow' | 'count'>,
-    Partial<Pick<EventSource, 'groups' | 'histogram' | 'cursor' | 'serverClock' | 'pageSizing' | 'concurrency'>> {
+    Partial<Pick<EventSource, 'histogram' | 'cursor' | 'serverClock' | 'pageSizing' | 'concurrency'>> {
   /** As `EventSource.page`, always with the size and the order of the page. */
   page<T>(
     query: Parameters<EventSource['page']>[0],
@@ -13,6 +13,8 @@ export interface EventApi
     signal: AbortSignal,
     pagination: Pagination,
   ): Promise<T>;
+  /** As `EventSource.groups`. */
+  readonly groups?: EventSource['groups'];
 }
 
 /** A dataset and the API behind it. */
