@@ -154,8 +154,8 @@ async function fetchWhole(
 }
 
 /**
- * A window that had events a moment ago is not proven empty by another number and an empty page: both can be one gateway
- * that has lost its data for a while. The next run counts it again.
+ * A window that had events a moment ago is not proven empty by another number and an empty page: both can be one
+ * gateway that has lost its data for a while. The next run counts it again.
  */
 function vanished(countBefore: number): EdrlakeError {
   return new EdrlakeError(
