@@ -31,7 +31,7 @@ it('names limit headers that make no sense, and waits for none of them', async (
         status: 'warn',
         found: expect.stringMatching(/towait-sec: never.*x-ratelimit-limit: 0.*x-ratelimit-remaining: -1/),
       });
-      expect(findings.find(({ name }) => name === 'rate limit')?.found).toContain('300 requests per 3600 s');
+      expect(findings.find(({ name }) => name === 'rate limit')?.found).toContain('300 requests per 3,600 s');
     });
   } finally {
     await gateway.close();

@@ -7,6 +7,7 @@ import type { Command } from '../src/args/command.ts';
 import { helpText } from '../src/args/command-line.ts';
 import { FLAG_NAMES, flagNamed } from '../src/args/options.ts';
 import { COMMANDS } from '../src/commands.ts';
+import { DEMO_QUERIES } from '../src/demo/demo-queries.ts';
 import { runProgram } from '../src/program.ts';
 import { displayWidth } from '../src/text/text-width.ts';
 import { fakeSurroundings } from './fake-surroundings.ts';
@@ -35,6 +36,15 @@ describe('help texts', () => {
         expect(displayWidth(line), line).toBeLessThanOrEqual(width);
       }
     }
+  });
+
+  it.each(names)('of %s says nothing of the types and defaults inside the parser', async (name) => {
+    expect(await helpText(name, COMMANDS, 80)).not.toMatch(/\[(array|string|boolean|count)\]|\[default \[/);
+  });
+
+  it('have a demo whose statements fit 80 columns, indented by two', () => {
+    for (const { sql } of DEMO_QUERIES)
+      for (const line of sql.split('\n')) expect(displayWidth(line), line).toBeLessThanOrEqual(78);
   });
 
   it.each(names)('of %s has two or three examples, each in one piece and with flags of the command', async (name) => {

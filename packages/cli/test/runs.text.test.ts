@@ -43,25 +43,27 @@ describe('runs in words', () => {
     const text = runsText(
       [RUN, { ...RUN, kind: 'export', pipeline: null, state: 'done', requests: null, rows: null }],
       80,
+      ' --lake backup',
     );
     expect(text).toMatch(/20261122T003012Z-1f9a2c +nightly +failed +5 s +23 +19,958/);
-    expect(text).toContain('edrlake run nightly --resume 20261122T003012Z-1f9a2c');
+    expect(text).toContain('edrlake run nightly --resume 20261122T003012Z-1f9a2c --lake backup');
+    expect(text).toContain('edrlake runs ID --lake backup');
     for (const line of text.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(80);
-    expect(runsText([], 80)).toContain('No run yet.');
+    expect(runsText([], 80, '')).toContain('No run yet.');
   });
 
   it('show when they started where there is room', () => {
-    expect(runsText([RUN], 120)).toContain('1970-01-01T00:00:00Z');
+    expect(runsText([RUN], 120, '')).toContain('1970-01-01T00:00:00Z');
   });
 
   it('show one run with its tasks, what went wrong and which webhooks were called', () => {
-    const text = runText(RUN, 80);
+    const text = runText(RUN, 80, ' --lake backup');
     expect(text).toMatch(/✔ +sync +done +1 +2 s +23 +19,958/);
     expect(text).toContain('reconcile: the gateway did not answer [TIMEOUT]');
     expect(text).toContain('onFailure: delivered, 1 try');
     expect(text).toContain('2 times');
     expect(text).toContain('Next: edrlake run nightly --resume');
-    expect(runText({ ...RUN, state: 'done' }, 80)).not.toContain('--resume');
+    expect(runText({ ...RUN, state: 'done' }, 80, '')).not.toContain('--resume');
   });
 
   it('name the parts of a fan-out that failed', () => {
@@ -79,7 +81,7 @@ describe('runs in words', () => {
       state: 'partly',
       parts: [part, { ...part, partition: '2026-11-21', state: 'done', error: null }],
     };
-    const text = runText({ ...RUN, tasks: [fanOut] }, 80);
+    const text = runText({ ...RUN, tasks: [fanOut] }, 80, '');
     expect(text).toContain('partly, 1 of 2');
     expect(text).toContain('sync 2026-11-20: the gateway did not answer [TIMEOUT]');
   });

@@ -141,6 +141,8 @@ function commandParser(args: readonly string[], command: Command, purpose: Purpo
   const { builder } = command;
   return emptyParser(args, width).command({
     ...command,
+    // yargs would show its type and default of an argument that may be repeated; the usage says both.
+    command: purpose === 'help' ? command.command.replaceAll('..]', ']') : command.command,
     builder: (inner: Argv) => builder(inner, purpose, Math.min(width, WIDEST)),
   });
 }

@@ -6,7 +6,7 @@ import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { optionalRange, servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
+import { lakeDirectory, lakeFlagsOf, lakeOptions } from '../session/lake-access.ts';
 import { bytesText, countText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -48,12 +48,15 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     display.stop();
   }
   if (values.json) await writeJson(stdout, report);
-  else await writeMessage(context, compactText(report));
+  else await writeMessage(context, compactText(report, lakeFlagsOf(input)));
   return 0;
 }
 
-/** What was merged, or that nothing had to be. */
-export function compactText(report: CompactReport): string {
+/**
+ * What was merged, or that nothing had to be.
+ * @param lakeFlags ` --lake DIR --dataset NAME` as far as typed, for the command to paste
+ */
+export function compactText(report: CompactReport, lakeFlags: string): string {
   const { compactedDays, skippedDays, filesBefore, filesAfter, bytesBefore, bytesAfter } = report;
   const rest = skippedDays === 0 ? '' : `${nounText(skippedDays, 'day')} needed nothing.`;
   if (compactedDays.length === 0)
@@ -61,5 +64,5 @@ export function compactText(report: CompactReport): string {
   const days = nounText(compactedDays.length, 'day');
   const files = `${countText(filesBefore)} → ${nounText(filesAfter, 'file')}`;
   const head = `Compacted ${days}: ${files}, ${bytesText(bytesBefore)} → ${bytesText(bytesAfter)}.`;
-  return `${[head, ...(rest === '' ? [] : [rest])].join('\n')}\nThe old files stay in _trash until: edrlake vacuum\n`;
+  return `${[head, ...(rest === '' ? [] : [rest])].join('\n')}\nThe old files stay in _trash until: edrlake vacuum${lakeFlags}\n`;
 }

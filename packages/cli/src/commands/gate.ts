@@ -2,9 +2,9 @@ import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT, RANGE } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { gateDocument, gateExitCode, gateText, readGate, shellText } from '../render/gate-text.ts';
+import { gateDocument, gateExitCode, gateText, readGate } from '../render/gate-text.ts';
 import { requiredRange, scopeOf, servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
+import { lakeDirectory, lakeFlagsOf, lakeOptions, readerNotes } from '../session/lake-access.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake gate` */
@@ -27,13 +27,13 @@ export const command = defineCommand({
 
 /** Says whether every day of a range may be used. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
-  const { values, typed } = input;
+  const { values } = input;
   const range = requiredRange(values, 'gate');
   const { stdout, env } = context;
   const services = servicesOf(context, readerNotes(context));
   const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
   try {
-    const lakeFlags = typed.has('lake') ? ` --lake ${shellText(values.lake)}` : '';
+    const lakeFlags = lakeFlagsOf(input);
     const question = { range, scope: scopeOf(values), require: values.require, maxAgeMs: values['max-age'], lakeFlags };
     const result = await readGate(lake, { ...question, nowMs: context.clock.nowMs() });
     if (values.json) await writeJson(stdout, gateDocument(result));

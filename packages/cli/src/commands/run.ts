@@ -11,7 +11,7 @@ import { startDisplay } from '../progress/progress-display.ts';
 import { descriptionText } from '../render/pipeline-text.ts';
 import { runDocument, runText } from '../render/runs-text.ts';
 import { servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory } from '../session/lake-access.ts';
+import { lakeDirectory, lakeFlagsOf } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
 import { pipelineTools, runOnce } from '../session/pipeline-run.ts';
 import { writeError } from '../text/error-text.ts';
@@ -58,7 +58,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     }
     const { result, stale } = ended;
     if (values.json) await writeJson(stdout, runDocument(runReportOf(result)));
-    else await writeMessage(context, runText(runReportOf(result), lineWidth(stdout, env)));
+    else await writeMessage(context, runText(runReportOf(result), lineWidth(stdout, env), lakeFlagsOf(input)));
     if (stale === null) return exitCodeOf(result);
     await writeError(context, stale);
     // A run that ended badly is the worse news.

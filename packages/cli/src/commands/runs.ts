@@ -6,7 +6,7 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
-import { lakeDirectory, requireLake } from '../session/lake-access.ts';
+import { lakeDirectory, lakeFlagsOf, requireLake } from '../session/lake-access.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** Runs listed unless --limit says otherwise. */
@@ -40,12 +40,12 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   if (id === undefined) {
     const runs = await listRuns(runsDirectory, { limit: values.limit ?? USUAL_LIMIT, ...look });
     if (values.json) await writeJson(stdout, { runs: runs.map(summaryDocument) });
-    else await writeMessage(context, runsText(runs, width));
+    else await writeMessage(context, runsText(runs, width, lakeFlagsOf(input)));
     return 0;
   }
   const report = await findRun(runsDirectory, id, look);
   if (values.json) await writeJson(stdout, runDocument(report));
-  else await writeMessage(context, runText(report, width));
+  else await writeMessage(context, runText(report, width, lakeFlagsOf(input)));
   return 0;
 }
 

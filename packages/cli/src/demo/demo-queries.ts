@@ -18,8 +18,8 @@ LIMIT 5`,
   },
   {
     title: 'Which files carry unsigned or invalid certificates?',
-    sql: `SELECT file_name, issuer, is_signed, is_valid, count(DISTINCT event_id) AS events,
-  count(DISTINCT host_name) AS hosts
+    sql: `SELECT file_name, issuer, is_signed, is_valid,
+  count(DISTINCT event_id) AS events, count(DISTINCT host_name) AS hosts
 FROM certificates JOIN events USING (event_date, event_id)
 WHERE NOT (coalesce(is_signed, false) AND coalesce(is_valid, false))
 GROUP BY ALL
@@ -28,8 +28,8 @@ LIMIT 5`,
   },
   {
     title: 'Which malware families do the indicators name?',
-    sql: `SELECT family_name, count(*) AS indicators, count(DISTINCT event_id) AS events,
-  max(score) AS worst_score
+    sql: `SELECT family_name, count(*) AS indicators,
+  count(DISTINCT event_id) AS events, max(score) AS worst_score
 FROM indicators
 WHERE family_name IS NOT NULL
 GROUP BY family_name

@@ -25,7 +25,7 @@ export interface GateQuestion {
   /** How long ago everything may be proven up to; null: it does not matter. */
   readonly maxAgeMs: number | null;
   readonly nowMs: number;
-  /** ` --lake DIR` as it was typed, for commands to paste; empty where settings name the lake. */
+  /** ` --lake DIR --dataset NAME` as far as typed, for commands to paste; empty where settings name the lake. */
   readonly lakeFlags: string;
 }
 

@@ -11,9 +11,12 @@ const SHOWN_PARTS = 10;
 
 const WIDE = 110;
 
-/** Runs as a table, newest first. */
-export function runsText(runs: readonly RunSummary[], width: number): string {
-  if (runs.length === 0) return 'No run yet. Next: edrlake backfill --from … --to …\n';
+/**
+ * Runs as a table, newest first.
+ * @param lakeFlags ` --lake DIR --dataset NAME` as far as typed, for the commands to paste
+ */
+export function runsText(runs: readonly RunSummary[], width: number, lakeFlags: string): string {
+  if (runs.length === 0) return `No run yet. Next: edrlake backfill --from … --to …${lakeFlags}\n`;
   // The id begins with the time it started.
   const isWide = width >= WIDE;
   const columns = [
@@ -36,14 +39,17 @@ export function runsText(runs: readonly RunSummary[], width: number): string {
   ]);
   const resumable = runs.find(({ kind, state }) => kind === 'pipeline' && isResumable(state));
   const next = [
-    'One in full: edrlake runs ID',
-    ...(resumable === undefined ? [] : [`Go on with one: ${resumeCommand(resumable)}`]),
+    `One in full: edrlake runs ID${lakeFlags}`,
+    ...(resumable === undefined ? [] : ['Go on with one:', `  ${resumeCommand(resumable)}${lakeFlags}`]),
   ];
   return `${[tableText(columns, rows, width), '', ...next].join('\n')}\n`;
 }
 
-/** One run in full: what it is, its tasks in their order, what went wrong, what to type next. */
-export function runText(run: RunReport, width: number): string {
+/**
+ * One run in full: what it is, its tasks in their order, what went wrong, what to type next.
+ * @param lakeFlags ` --lake DIR --dataset NAME` as far as typed, for the command to paste
+ */
+export function runText(run: RunReport, width: number, lakeFlags: string): string {
   const params = Object.entries(run.params).map(([name, value]) => `${name}=${value === null ? '' : String(value)}`);
   const pairs: [string, string][] = [
     ['Run', run.runId],
@@ -61,7 +67,7 @@ export function runText(run: RunReport, width: number): string {
   for (const { hook, delivered, tries } of run.hooks) {
     parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(tries, 'try', 'tries')}`);
   }
-  if (run.kind === 'pipeline' && isResumable(run.state)) parts.push('', `Next: ${resumeCommand(run)}`);
+  if (run.kind === 'pipeline' && isResumable(run.state)) parts.push('', `Next: ${resumeCommand(run)}${lakeFlags}`);
   return `${parts.join('\n')}\n`;
 }
 

@@ -2,9 +2,11 @@ import { access } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EdrlakeError, type Emit, refuseLakeAddress, usableLakePath } from '@edrlake/core';
 import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
+import type { CommandInput } from '../args/command.ts';
 import type { FlagValues } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { programName } from '../process/program-name.ts';
+import { shellText } from '../render/gate-text.ts';
 
 /**
  * The absolute path of the lake of the chosen dataset: the folder itself for the one that needs no name, a folder in it
@@ -15,6 +17,15 @@ export function lakeDirectory(values: FlagValues, context: ProcessContext): stri
   const folder = resolve(context.workingDirectory, refuseLakeAddress(values.lake));
   const { dataset } = values;
   return usableLakePath(dataset === DEFAULT_DATASET.name ? folder : join(folder, dataset));
+}
+
+/**
+ * ` --lake DIR --dataset NAME` as far as they were typed, for a command that a user pastes; empty where settings
+ * name the lake.
+ */
+export function lakeFlagsOf({ values, typed }: Pick<CommandInput, 'values' | 'typed'>): string {
+  const flags = (['lake', 'dataset'] as const).filter((flag) => typed.has(flag));
+  return flags.map((flag) => ` --${flag} ${shellText(values[flag])}`).join('');
 }
 
 /** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */

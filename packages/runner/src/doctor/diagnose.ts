@@ -83,16 +83,26 @@ export async function diagnose(
 async function checkCount(source: EventSource, range: TimeRange, { signal }: Services): Promise<CheckResult> {
   try {
     const count = await source.count({ axis: 'event', range, cuts: [], scope: NO_FILTER }, signal);
-    return ok('events', `${count} from ${isoInstant(range.startMs)} until ${isoInstant(range.endMs)}`);
+    return ok('events', `${grouped(count)} from ${instantText(range.startMs)} until ${instantText(range.endMs)}`);
   } catch (thrown) {
     return failure('events', thrown);
   }
 }
 
+/** `18,048,196`. */
+function grouped(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+}
+
+/** `2020-08-17T04:00:00Z`, with milliseconds only where they are not zero. */
+function instantText(epochMs: number): string {
+  return isoInstant(epochMs).replace('.000Z', 'Z');
+}
+
 async function checkLogin(client: QualysClient, { signal }: Services): Promise<CheckResult> {
   try {
     const { expiresAtMs } = await client.login(signal);
-    return ok('login', `${client.username} at ${client.host}, token until ${isoInstant(expiresAtMs)}`);
+    return ok('login', `${client.username} at ${client.host}, token until ${instantText(expiresAtMs)}`);
   } catch (thrown) {
     return failure('login', thrown);
   }
@@ -179,8 +189,8 @@ async function checkAxis(
       count: 0,
     };
   }
-  const span = `${isoInstant(range.startMs)} to ${isoInstant(range.endMs)}`;
-  const found = `${counted.token} (${counted.count} events from ${span})`;
+  const span = `${instantText(range.startMs)} to ${instantText(range.endMs)}`;
+  const found = `${counted.token} (${grouped(counted.count)} events from ${span})`;
   if (counted.count === 0) {
     return {
       finding: warn(name, found, 'No events to tell by: check the account, or that agents report.'),
@@ -198,7 +208,7 @@ async function checkAxis(
 function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly CheckResult[] {
   const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, unusableHeaders, clockSkew } =
     client.limits();
-  const limit = `${requests} requests per ${windowSeconds} s, ${concurrency} at once, ${requestsLeft} left`;
+  const limit = `${grouped(requests)} requests per ${grouped(windowSeconds)} s, ${concurrency} at once, ${grouped(requestsLeft)} left`;
   const origin = settings.rateLimit ? 'as configured' : 'assumed: the gateway sends no limit headers';
   const limits = fromHeaders
     ? ok('rate limit', `${limit}, as the gateway says`)
