@@ -1,3 +1,4 @@
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -33,13 +34,25 @@ async function storedRows(lake: string, table: string, order: string): Promise<G
   if (files[0]?.[0] === '0') return [];
   const columns = await inPlainDuckDb(`select column_name, column_type from (describe from ${parquetOf(lake, table)})`);
   const texts = columns.map(([name, type]) =>
-    type === 'TIMESTAMP' ? `strftime("${name}", '%Y-%m-%dT%H:%M:%S.%gZ')` : `"${name}"::VARCHAR`,
+    // In any zone of the session.
+    type === 'TIMESTAMP WITH TIME ZONE'
+      ? `strftime(make_timestamp(epoch_us("${name}")), '%Y-%m-%dT%H:%M:%S.%gZ')`
+      : `"${name}"::VARCHAR`,
   );
   const rows = await inPlainDuckDb(`select ${texts.join(', ')} from ${parquetOf(lake, table)} order by ${order}`);
   return rows.map((row) => {
-    const cells = columns.map(([name, type], position) => [name, storedValue(type, row[position] ?? null)] as const);
+    const cells = columns.map(([name, type], position) => {
+      const kind = isJson(table, name) ? 'JSON' : type;
+      return [name, storedValue(kind, row[position] ?? null)] as const;
+    });
     return Object.fromEntries(cells.filter(([, value]) => value !== null));
   });
+}
+
+/** JSON is text in the files. */
+function isJson(table: string, column: string | null | undefined): boolean {
+  const columns = QUALYS_EDR.tables.find(({ name }) => name === table)?.columns ?? [];
+  return columns.some(({ name, type }) => name === column && type === 'json');
 }
 
 function storedValue(type: string | null | undefined, text: string | null): unknown {
