@@ -123,7 +123,7 @@ definePart('python-readers', install, (python) => {
       for (const format of ['arrow', 'parquet']) await edrlake('export', sql, '--output', `x.${format}`);
       const [[, first], ...others] = (await read(folder)) as [[string, Found], ...[string, Found][]];
       expect(first.rows).toHaveLength(500);
-      expect(first.types.event_time).toBe('timestamp[us]');
+      expect(first.types.event_time).toBe('timestamp[us, tz=UTC]');
       for (const [reader, { rows }] of others) expect(rows, reader).toEqual(first.rows);
     }));
 });
