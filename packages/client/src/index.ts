@@ -1,13 +1,14 @@
-export type { QualysClientOptions, QualysClientTools } from './auth/client-context.ts';
+export { type Account, accountName, type OAuthAccount, type OAuthLevel, type UserAccount } from './auth/account.ts';
+export type { GatewayClientOptions, GatewayClientTools } from './auth/client-context.ts';
 export { postJson } from './http/post-json.ts';
 export type { RequestsMade } from './http/send-request.ts';
 export type { ClockSkew } from './http/server-time.ts';
 export {
-  createQualysClient,
+  createGatewayClient,
   type LearnedLimits,
   MAX_RESULT_WINDOW,
   type Posted,
-  type QualysClient,
+  type GatewayClient,
 } from './qualys/client.ts';
 export { createQualysSource, type QualysSourceOptions } from './qualys/event-source.ts';
 export {

@@ -1,13 +1,13 @@
 import type { RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import type { QualysClient } from '../src/index.ts';
+import type { GatewayClient } from '../src/index.ts';
 import { connect, failureOf, json, NEVER, type Reply, startGateway, status } from './gateway.ts';
 
 const RETRIES = { retryTries: 3 };
 const BOM = '\uFEFF';
 
 interface Question {
-  readonly ask: (client: QualysClient) => Promise<unknown>;
+  readonly ask: (client: GatewayClient) => Promise<unknown>;
   readonly good: string;
   readonly found: unknown;
 }

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { EdrlakeError, seededRandom, systemClock } from '@edrlake/core';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createQualysClient } from '../src/qualys/client.ts';
+import { createGatewayClient } from '../src/qualys/client.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -25,7 +25,7 @@ const answering = (status: number) => (socket: Socket) =>
   void socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
 
 async function loginFailure(port: number): Promise<EdrlakeError> {
-  const client = createQualysClient(
+  const client = createGatewayClient(
     {
       baseUrl: 'https://gateway.example.invalid',
       username: 'u',

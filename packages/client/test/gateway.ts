@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { EdrlakeError, type RunEvent, seededRandom } from '@edrlake/core';
 import { onTestFinished } from 'vitest';
-import { createQualysClient, type QualysClient, type QualysClientOptions } from '../src/index.ts';
+import { createGatewayClient, type GatewayClient, type GatewayClientOptions } from '../src/index.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const PASSWORD = 'p&w%+ ö"1';
@@ -58,7 +58,7 @@ export async function startGateway(behaviour: GatewayBehaviour = {}): Promise<Ga
         body: Buffer.concat(pieces).toString('utf8'),
       };
       seen.push(record);
-      const replies = path === '/auth' ? auth : data;
+      const replies = path.startsWith('/auth') ? auth : data;
       const reply = replies.length > 1 ? replies.shift() : replies[0];
       reply?.(record, response);
     });
@@ -76,14 +76,14 @@ export async function startGateway(behaviour: GatewayBehaviour = {}): Promise<Ga
     url: `http://127.0.0.1:${port}`,
     host: `127.0.0.1:${port}`,
     seen,
-    data: () => seen.filter(({ path }) => path !== '/auth'),
-    logins: () => seen.filter(({ path }) => path === '/auth'),
+    data: () => seen.filter(({ path }) => !path.startsWith('/auth')),
+    logins: () => seen.filter(({ path }) => path.startsWith('/auth')),
     connections: () => connections,
   };
 }
 
 export interface TestClient {
-  readonly client: QualysClient;
+  readonly client: GatewayClient;
   readonly clock: FakeClock;
   readonly events: RunEvent[];
 }
@@ -91,11 +91,11 @@ export interface TestClient {
 /** A client in virtual time, closed when the test ends. */
 export function connect(
   url: string,
-  options: Partial<QualysClientOptions> = {},
+  options: Partial<GatewayClientOptions> = {},
   clock = createFakeClock(),
 ): TestClient {
   const events: RunEvent[] = [];
-  const client = createQualysClient(
+  const client = createGatewayClient(
     { baseUrl: url, username: 'reader', password: PASSWORD, ...options },
     { clock, random: seededRandom(7), emit: (event) => events.push(event) },
   );

@@ -1,3 +1,4 @@
+export { countText } from './count-text.ts';
 export { didYouMean } from './did-you-mean.ts';
 export { errnoOf, explainDiskError, isDiskError, unreadable, unwritable } from './errors/disk-error.ts';
 export {
@@ -47,10 +48,11 @@ export {
   type WindowFilter,
   windowOf,
 } from './events/window.ts';
-export { linkAbort, unlessAborted } from './process/abort.ts';
+export { linkAbort, unlessAborted, untilAborted } from './process/abort.ts';
 export { closeAfter } from './process/close-after.ts';
 export {
   appendDurable,
+  appendUnsynced,
   createExclusive,
   createExclusiveUnsynced,
   makeFolder,
@@ -60,13 +62,23 @@ export {
   writeAtomic,
   writeAtomicStream,
 } from './process/durable-file.ts';
-export { refuseLakeAddress, usableLakePath } from './process/lake-path.ts';
+export {
+  type ClaimHolder,
+  type ClaimPlace,
+  claimPlace,
+  type FoundClaim,
+  ownerOf,
+} from './process/claim-place.ts';
+export { type ClaimTerms, claimFolder } from './process/folder-claim.ts';
+export { writeText } from './process/write-text.ts';
+export { defaultWorkFolder, type ObjectAddress, objectAddress, usableLakePath } from './process/lake-path.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
+export { turnTaking } from './process/turn-taking.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
 export type { RateLimit } from './rate-limit.ts';
 export { sum } from './sum.ts';
 export type { DataFile, FileLayout } from './tables/data-file.ts';
-export type { Dataset } from './tables/dataset.ts';
+export type { Dataset, ProcessColumns, ProcessNames } from './tables/dataset.ts';
 export { isWindowsPath, normalPath } from './tables/normal-path.ts';
 export {
   type RecordShape,
@@ -77,9 +89,9 @@ export {
   SPOOL_BROKEN,
   SPOOL_MEMBERS,
 } from './tables/record-shape.ts';
-export { rowsOf, type SqlConnection, withRowOrder } from './tables/sql-connection.ts';
+export { interruptOn, rowsOf, type SqlConnection, withRowOrder } from './tables/sql-connection.ts';
 export { idHash } from './tables/id-hash.ts';
-export { idHashSql, quoteFile, quoteName, quoteText } from './tables/sql-text.ts';
+export { filePattern, idHashSql, quoteFile, quoteName, quoteText, textListSql } from './tables/sql-text.ts';
 export {
   type BatchFindings,
   type Cell,
@@ -94,14 +106,19 @@ export {
   type UnknownField,
 } from './tables/staged-batch.ts';
 export {
+  COLUMN_TYPES,
   type ColumnRule,
   type ColumnSpec,
   type ColumnType,
+  OBSERVABLES,
+  type Observable,
   queriedType,
+  rowMeaning,
   stagedType,
   storedValueSql,
   type TableSpec,
 } from './tables/table-spec.ts';
+export { TABLE_FORMAT_NAMES, TABLE_FORMATS, type TableFormat } from './tables/table-formats.ts';
 export { BEST_VERSION_FIRST, betterVersionFirst, isBetterVersionSql } from './tables/version-order.ts';
 export {
   type BothClocks,
@@ -119,6 +136,7 @@ export {
   dayOf,
   daysOf,
   gapsIn,
+  instantText,
   intersect,
   isoInstant,
   MS_PER_DAY,
@@ -126,7 +144,10 @@ export {
   MS_PER_MINUTE,
   MS_PER_SECOND,
   parseRange,
+  rangeFlagsText,
+  rangeOfDays,
   startOfDayMs,
   type TimeRange,
   timeRange,
+  wholeDaysOf,
 } from './time/time-range.ts';

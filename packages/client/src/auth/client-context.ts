@@ -17,16 +17,18 @@ import { createTokenHolder } from '../http/token.ts';
 import { createTransport } from '../http/transport.ts';
 import type { LimitFacts } from '../rate-limit/limit-headers.ts';
 import { createRateLimiter, type RateLimiter } from '../rate-limit/rate-limiter.ts';
-import { logIn } from './login.ts';
+import { type Account, accountSecret } from './account.ts';
+import { createLogin } from './login.ts';
 
 /** Which API to call, with which account, and within which limits. */
-export interface QualysClientOptions {
+export type GatewayClientOptions = GatewayOptions & Account;
+
+/** Which API to call, and within which limits. */
+export interface GatewayOptions {
   /** See `resolveBaseUrl`. */
   readonly baseUrl: string;
   /** The module's path: `/ioc` (default), on newer platforms also `/ioc/v1`. */
   readonly apiPrefix?: string;
-  readonly username: string;
-  readonly password: string;
   /** An upper bound that the server's headers may only lower. null or absent: start at 300 per 3600 s and learn. */
   readonly rateLimit?: RateLimit | null;
   /** Requests at once (default 2), an upper bound that headers may only lower. */
@@ -48,7 +50,7 @@ export interface QualysClientOptions {
 }
 
 /** What a client takes from the process it runs in. */
-export interface QualysClientTools {
+export interface GatewayClientTools {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: Emit;
@@ -60,15 +62,20 @@ export interface QualysClientTools {
 export interface ClientContext {
   readonly data: DataTools;
   /** Whether answers have reported limits so far. */
-  readonly observed: { fromHeaders: boolean; unusableHeaders: readonly string[] };
+  readonly observed: {
+    fromHeaders: boolean;
+    unusableHeaders: readonly string[];
+    /** Where the last token came from. */
+    loginPath: string | null;
+  };
 }
 
 /** @throws {EdrlakeError} `CONFIG_INVALID` for a number that is not a whole number above 0 */
 export function openClientContext(
-  options: QualysClientOptions,
+  options: GatewayClientOptions,
   baseUrl: string,
   host: string,
-  tools: QualysClientTools,
+  tools: GatewayClientTools,
 ): ClientContext {
   const { clock, random, emit } = tools;
   const maxConcurrency = positiveOption('concurrency', options.concurrency ?? 2);
@@ -84,7 +91,7 @@ export function openClientContext(
   };
   // Messages must not contain the token, but the token comes from a login whose errors are messages themselves.
   let currentToken = (): string | null => null;
-  const known = createRedact(() => [options.password, currentToken(), ...proxySecrets(options.proxy)]);
+  const known = createRedact(() => [accountSecret(options), currentToken(), ...proxySecrets(options.proxy)]);
   const redact: Redact = (text) => redactShapes(known(text));
   const exchangeTools: SendTools = {
     // One more than the cap, so that a login never waits for a page.
@@ -102,9 +109,14 @@ export function openClientContext(
     access: createAccess(),
     serverTime: createServerTime(),
   };
-  const tokens = createTokenHolder((signal) => logIn(options, host, exchangeTools, signal), clock);
+  const login = createLogin(options, host, exchangeTools);
+  const observed: ClientContext['observed'] = { fromHeaders: false, unusableHeaders: [], loginPath: null };
+  const tokens = createTokenHolder(async (signal) => {
+    const { token, path } = await login(signal);
+    observed.loginPath = path;
+    return token;
+  }, clock);
   currentToken = tokens.secret;
-  const observed: ClientContext['observed'] = { fromHeaders: false, unusableHeaders: [] };
   let learnedConcurrency: number | null = null;
   let announced = '';
 

@@ -84,7 +84,7 @@ function verdictOf(answer: RefusedAnswer, request: RequestFacts, hasAccess: bool
       hint: 'Other tools may use the same subscription: lower --rate-limit or --concurrency, or run later.',
     };
   }
-  if (request.kind === 'auth') return authVerdict(status, answer.headers);
+  if (request.kind === 'auth') return authVerdict(answer, request);
   if (status === 401 || status === 403) return accessVerdict(status, isPage(answer), hasAccess);
   if (request.isBeyondResultWindow && status >= 400) {
     return {
@@ -125,13 +125,15 @@ function accessVerdict(status: number, isWebPage: boolean, hasAccess: boolean): 
   };
 }
 
-function authVerdict(status: number, headers: HttpHeaders): Verdict {
+function authVerdict({ status, headers }: RefusedAnswer, { path }: RequestFacts): Verdict {
   if (status === 401 || status === 400) {
+    const variables =
+      path === '/auth' ? 'EDRLAKE_USERNAME, EDRLAKE_PASSWORD' : 'EDRLAKE_CLIENT_ID, EDRLAKE_CLIENT_SECRET_FILE';
     return {
       code: 'AUTH_REJECTED',
       disposition: 'stop',
       says: 'the login was refused',
-      hint: 'Check EDRLAKE_USERNAME, EDRLAKE_PASSWORD and the platform. It is not tried again: repeated bad logins lock accounts.',
+      hint: `Check ${variables} and the platform. It is not tried again: repeated bad logins lock accounts.`,
     };
   }
   if (status === 403) {

@@ -9,7 +9,8 @@ import {
   proxyFor,
   type Redact,
 } from '@edrlake/core';
-import { openClientContext, type QualysClientOptions, type QualysClientTools } from '../auth/client-context.ts';
+import { accountName } from '../auth/account.ts';
+import { openClientContext, type GatewayClientOptions, type GatewayClientTools } from '../auth/client-context.ts';
 import { contentFailure, type EndpointKind, type RequestFacts } from '../http/classify-error.ts';
 import { type RequestsMade, sendRequest } from '../http/send-request.ts';
 import type { ClockSkew } from '../http/server-time.ts';
@@ -61,15 +62,18 @@ export interface LearnedLimits {
  * retry and time out by themselves. Every failure is an `EdrlakeError` that is final for the call; an abort throws the
  * signal's reason.
  */
-export interface QualysClient {
-  /** The host, and the account that logs in. */
+export interface GatewayClient {
+  /** The host, and the name of the account that logs in: a user, or the id of an OAuth client. */
   readonly host: string;
-  readonly username: string;
+  readonly accountName: string;
   /** The proxy that its connections go through; null for none. */
   readonly proxy: ProxySettings | null;
   readonly maxResultWindow: number;
-  /** Logs in now instead of with the first request. @returns when the token ends, on this machine's clock */
-  login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number }>;
+  /**
+   * Logs in now instead of with the first request.
+   * @returns when the token ends, on this machine's clock, and the endpoint that gave it, such as `/auth`
+   */
+  login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number; readonly path: string }>;
   /**
    * One page: a JSON array as decoded bytes, `[]` where the server says 204. `read` is called anew for each try and
    * asks for one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond `maxResultWindow`
@@ -127,7 +131,7 @@ export interface Posted {
 }
 
 /** @throws {EdrlakeError} `URL_INVALID` or `CONFIG_INVALID` for options that cannot work; no request is made */
-export function createQualysClient(options: QualysClientOptions, tools: QualysClientTools): QualysClient {
+export function createGatewayClient(options: GatewayClientOptions, tools: GatewayClientTools): GatewayClient {
   const baseUrl = resolveBaseUrl({ baseUrl: options.baseUrl });
   const host = new URL(baseUrl).host;
   const prefix = normalisePrefix(options.apiPrefix ?? '/ioc');
@@ -169,11 +173,14 @@ export function createQualysClient(options: QualysClientOptions, tools: QualysCl
 
   return {
     host,
-    username: options.username,
+    accountName: accountName(options),
     proxy: proxyFor(baseUrl, options.proxy),
     maxResultWindow,
     login: (signal) =>
-      call(signal, async (linked) => ({ expiresAtMs: (await data.tokens.current(linked)).expiresAtMs })),
+      call(signal, async (linked) => {
+        const { expiresAtMs } = await data.tokens.current(linked);
+        return { expiresAtMs, path: observed.loginPath ?? '' };
+      }),
     events: (params, read, signal) => {
       const reach = ((params.pageNumber ?? 0) + 1) * (params.pageSize ?? 10);
       const target: Target = { kind: 'events', path: '/events', isBeyondResultWindow: reach > maxResultWindow };

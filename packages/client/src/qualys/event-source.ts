@@ -1,5 +1,5 @@
 import { EdrlakeError, type EventQuery, type EventSource, type Pagination } from '@edrlake/core';
-import type { QualysClient } from './client.ts';
+import type { GatewayClient } from './client.ts';
 import { histogramOf } from './histograms.ts';
 import { DOCUMENTED_TOKENS, type FilterTokens, windowQql } from './qql.ts';
 import type { SelectionParams, SortKey } from './query-params.ts';
@@ -42,7 +42,7 @@ const WALKED_WINDOW_EVENTS = 30_000;
  * is what whole pages reach: 9,000 for pages of 3,000 under a window of 10,000. Both change with `pageSizing`.
  * @throws {EdrlakeError} `CONFIG_INVALID` when not even one page fits into the result window
  */
-export function createQualysSource(client: QualysClient, options: QualysSourceOptions = {}): EventSource {
+export function createQualysSource(client: GatewayClient, options: QualysSourceOptions = {}): EventSource {
   const tokens: FilterTokens = {
     timeTokens: options.timeTokens ?? DOCUMENTED_TOKENS.timeTokens,
     typeToken: options.typeToken ?? DOCUMENTED_TOKENS.typeToken,
@@ -52,7 +52,9 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   const asked = options.pageSize ?? 1_000;
   let limit = Math.min(options.maxResultWindow ?? client.maxResultWindow, client.maxResultWindow);
   if (!Number.isSafeInteger(asked) || asked < 1 || asked > limit) {
-    throw new EdrlakeError('CONFIG_INVALID', `the page size is ${asked}, expected a whole number from 1 to ${limit}`);
+    throw new EdrlakeError('CONFIG_INVALID', `the page size is ${asked}, expected a whole number from 1 to ${limit}`, {
+      hint: 'Correct it, or leave it out: 1000 is what a page of the API holds at most.',
+    });
   }
   const askedWindow = limit;
   let pageSize = asked;
@@ -108,7 +110,7 @@ export function createQualysSource(client: QualysClient, options: QualysSourceOp
   const histogram = histogramOf(client, tokens, options.histogram ?? 'auto');
 
   return {
-    name: `${client.host}/${client.username}`,
+    name: `${client.host}/${client.accountName}`,
     get maxResultWindow() {
       return Math.floor(limit / pageSize) * pageSize;
     },

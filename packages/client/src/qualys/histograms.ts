@@ -6,7 +6,7 @@ import {
   MS_PER_SECOND,
   type TimeRange,
 } from '@edrlake/core';
-import type { QualysClient } from './client.ts';
+import type { GatewayClient } from './client.ts';
 import { describeBuckets, intervalOf, readHistogram } from './parse-counts.ts';
 import { type FilterTokens, windowQql } from './qql.ts';
 
@@ -30,7 +30,7 @@ export interface Histograms {
  * The histograms of a platform: a grouped count with an interval, else time buckets, else none.
  * @param use `on`: only the grouped count, with any answer; `auto`: what the platform turns out to have
  */
-export function histogramOf(client: QualysClient, tokens: FilterTokens, use: 'on' | 'off' | 'auto'): Histograms {
+export function histogramOf(client: GatewayClient, tokens: FilterTokens, use: 'on' | 'off' | 'auto'): Histograms {
   let way: 'grouped' | 'time-buckets' | 'none' = use === 'off' ? 'none' : 'grouped';
 
   /**
@@ -73,7 +73,7 @@ export function histogramOf(client: QualysClient, tokens: FilterTokens, use: 'on
 type HistogramAnswer = { readonly buckets: readonly HistogramBucket[] } | { readonly refusal: EdrlakeError | null };
 
 async function groupedHistogram(
-  client: QualysClient,
+  client: GatewayClient,
   tokens: FilterTokens,
   query: EventQuery,
   bucketMs: number,
@@ -98,7 +98,7 @@ function isAnsweredByTimeBuckets({ axis, cuts, scope }: EventQuery): boolean {
  * not begin and end at multiples of the bucket length is divided into finer parts, which are added up.
  */
 async function timeBucketHistogram(
-  client: QualysClient,
+  client: GatewayClient,
   tokens: FilterTokens,
   query: EventQuery,
   bucketMs: number,
@@ -144,7 +144,7 @@ function tooManyBuckets(bucketCount: number): EdrlakeError {
   });
 }
 
-function noHistogram({ host }: QualysClient, range: TimeRange, bucketMs: number): EdrlakeError {
+function noHistogram({ host }: GatewayClient, range: TimeRange, bucketMs: number): EdrlakeError {
   return new EdrlakeError(
     'RESPONSE_UNEXPECTED',
     `${host} did not answer with a histogram of ${describeBuckets(bucketMs, range)}`,

@@ -40,6 +40,11 @@ export interface RateLimiter {
   requestsLeft(): number;
   /** The tightest limit in force. */
   limit(): RateLimit;
+  /**
+   * Requests of other users of the subscription that count now: what the last answer said is used, without the own
+   * ones. Requests in flight can make it too high by their number. null until an answer said what is left.
+   */
+  usedByOthers(): number | null;
   /** Requests at once, as used now. */
   concurrency(): number;
 }
@@ -117,6 +122,7 @@ export function createRateLimiter(
     },
     requestsLeft: () => slidingWindow.left(clock.nowMs()),
     limit: slidingWindow.limit,
+    usedByOthers: () => slidingWindow.usedByOthers(clock.nowMs()),
     concurrency: slots.limit,
   };
 }

@@ -1,4 +1,4 @@
-import type { RateLimit } from '@edrlake/core';
+import { type RateLimit, sum } from '@edrlake/core';
 import { latestVersion } from './cas-file.ts';
 import { removeDeadHolders } from './fair-queue.ts';
 import type { LimiterLiveness } from './shared-limiter-file.ts';
@@ -14,6 +14,16 @@ export interface RemainingRequests {
   readonly limit: RateLimit;
   /** When the limiter was last used. */
   readonly usedAtMs: number;
+  /** Requests of this lake that still count. */
+  readonly own: number;
+  /** Requests of other users of the subscription that still count, as far as answers of the gateway gave them away. */
+  readonly foreign: number;
+  /** When the next request may go; now where one may go at once, Infinity where an answer has to come first. */
+  readonly nextAtMs: number;
+  /** When nothing of the budget is used any more, if no request is sent until then. */
+  readonly allFreeAtMs: number;
+  /** The gateway asked to wait until then; null where it does not. */
+  readonly blockedUntilMs: number | null;
 }
 
 /**
@@ -33,7 +43,20 @@ export function readRemainingRequests(
   const usedAtMs = state.slidingWindow.lastNowMs;
   removeDeadHolders(state, ({ owner }) => stateOf(owner) === 'dead', nowMs);
   const slidingWindow = createSlidingWindow(userLimit, state.slidingWindow);
-  return { requestsLeft: slidingWindow.left(nowMs), limit: slidingWindow.limit(), usedAtMs };
+  const requestsLeft = slidingWindow.left(nowMs);
+  const limit = slidingWindow.limit();
+  const { answered, foreign, blockedUntilMs } = state.slidingWindow;
+  const ends = [...answered.map(([ms]) => ms + limit.windowSeconds * 1_000), ...foreign.map(([ms]) => ms)];
+  return {
+    requestsLeft,
+    limit,
+    usedAtMs,
+    own: sum(answered, ([, count]) => count),
+    foreign: sum(foreign, ([, count]) => count),
+    nextAtMs: slidingWindow.freeAtMs(nowMs),
+    allFreeAtMs: Math.max(nowMs, blockedUntilMs, ...ends),
+    blockedUntilMs: blockedUntilMs > nowMs ? blockedUntilMs : null,
+  };
 }
 
 function readState(directory: string) {

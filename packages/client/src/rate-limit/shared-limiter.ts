@@ -55,7 +55,7 @@ const FIRST_LOOK_MS = 5;
 const MAX_PLACE_LOOK_MS = 250;
 /** An end of waiting that moves by less is not worth reporting. */
 const MOVED_MS = 1_000;
-/** A wait for a place, which ends with a request of another process, is reported if it lasts longer. */
+/** Waiting for a request of another process to end is reported only after this time. */
 const WHO_AFTER_MS = 2_000;
 /** The longest time that places are kept for a process that cannot be seen, without a sign of life. */
 const LEASE_MS = 30_000;
@@ -197,6 +197,7 @@ export async function openSharedLimiter(
     },
     requestsLeft: () => slidingWindowOf(ledger.look(), asker).left(clock.nowMs()),
     limit: () => slidingWindowOf(ledger.look(), asker).limit(),
+    usedByOthers: () => slidingWindowOf(ledger.look(), asker).usedByOthers(clock.nowMs()),
     concurrency: () => concurrencyOf(ledger.look(), asker),
     async close() {
       if (closing.signal.aborted) return;

@@ -71,6 +71,8 @@ export interface SlidingWindow {
   left(nowMs: number): number;
   /** The tightest limit in force. */
   limit(): RateLimit;
+  /** Requests of others that count now; null until an answer said what is left. */
+  usedByOthers(nowMs: number): number | null;
 }
 
 /**
@@ -187,6 +189,10 @@ export function createSlidingWindow(
     left(nowMs) {
       advance(nowMs);
       return state.blockedUntilMs > nowMs ? 0 : Math.max(0, leastLeft(nowMs));
+    },
+    usedByOthers(nowMs) {
+      advance(nowMs);
+      return state.newestFacts === 0 ? null : countAfter(state.foreign, nowMs);
     },
     limit: () => limits().reduce((a, b) => (b.requests * a.windowSeconds < a.requests * b.windowSeconds ? b : a)),
   };

@@ -37,9 +37,10 @@ export const ERROR_CODES = {
   },
   CREDENTIALS_MISSING: {
     exitCode: 2,
-    meaning: 'EDRLAKE_USERNAME or EDRLAKE_PASSWORD is not set',
+    meaning: 'EDRLAKE_USERNAME or EDRLAKE_PASSWORD is not set, or what an OAuth client needs',
     dispositions: ['stop'],
-    remedy: 'Set EDRLAKE_USERNAME, and EDRLAKE_PASSWORD or EDRLAKE_PASSWORD_FILE.',
+    remedy:
+      'Set EDRLAKE_USERNAME, and EDRLAKE_PASSWORD or EDRLAKE_PASSWORD_FILE; of an OAuth client EDRLAKE_CLIENT_ID and EDRLAKE_CLIENT_SECRET_FILE.',
   },
   RANGE_INVALID: {
     exitCode: 2,
@@ -109,6 +110,19 @@ export const ERROR_CODES = {
     meaning: 'the API has no such event',
     dispositions: ['stop'],
     remedy: 'Check the agent id and the event id.',
+  },
+  EVENT_UNKNOWN: {
+    exitCode: 1,
+    meaning: 'the lake holds no such event, and every day that was asked for is proven',
+    dispositions: ['stop'],
+    remedy: 'Check the id. Ask the API with `edrlake event ID --api --agent AGENT`: it may have events of other days.',
+  },
+  EVENT_UNPROVEN: {
+    exitCode: 4,
+    meaning: 'the lake holds no such event, but not every day that was asked for is proven',
+    dispositions: ['stop'],
+    remedy:
+      'Not in the lake does not mean that it never happened: fetch the days that the message names, and ask again.',
   },
   HOST_UNREACHABLE: {
     exitCode: 1,
@@ -202,6 +216,13 @@ export const ERROR_CODES = {
     dispositions: ['stop'],
     remedy: 'Name the dataset of the lake with --dataset, or give another folder with --lake.',
   },
+  PUBLISH_REFUSED: {
+    exitCode: 2,
+    meaning: 'the tables cannot be published in another table format as they are',
+    dispositions: ['stop'],
+    remedy:
+      'Do what the message says: migrate files of an older format, choose another folder, or remove a publication of another history.',
+  },
   LAKE_CORRUPT: {
     exitCode: 1,
     meaning: 'a log entry or a data file is missing or cannot be read',
@@ -213,6 +234,25 @@ export const ERROR_CODES = {
     meaning: 'other writers won every commit attempt',
     dispositions: ['retry'],
     remedy: 'Run the command again, and let fewer processes write to this lake at once.',
+  },
+  STORE_UNREACHABLE: {
+    exitCode: 1,
+    meaning: 'the object store of the lake did not answer, or answered 5xx, after every retry',
+    dispositions: ['retry'],
+    remedy: 'Check AWS_ENDPOINT_URL and the network, then run the same command again: what was committed stays.',
+  },
+  STORE_REFUSED: {
+    exitCode: 2,
+    meaning: 'the object store of the lake refused a request: credentials, permissions, bucket or region',
+    dispositions: ['stop'],
+    remedy: 'Check the bucket, AWS_REGION and the credentials, and that they may list, read, write and delete there.',
+  },
+  STORE_UNFIT: {
+    exitCode: 2,
+    meaning:
+      'the object store cannot keep the promises of a lake: it overwrites in spite of `If-None-Match`, or lists late',
+    dispositions: ['stop'],
+    remedy: 'Use an object store with conditional writes, such as Amazon S3, Ceph or versitygw, or a lake on a disk.',
   },
   LEASE_LOST: {
     exitCode: 1,
@@ -262,6 +302,13 @@ export const ERROR_CODES = {
     dispositions: ['retry', 'stop'],
     remedy: 'Correct the SQL at the place that the message shows. Only queries are allowed: no statement may write.',
   },
+  INDICATORS_INVALID: {
+    exitCode: 2,
+    meaning: 'a list of indicators, or a value to hunt, is of no known form',
+    dispositions: ['stop'],
+    remedy:
+      'Correct the places that the message names, or put the kind before the value, as in `host:WS-001`; `--lenient` leaves them out.',
+  },
   DUCKDB_MISSING: {
     exitCode: 1,
     meaning: 'DuckDB, which the command needs, cannot be loaded on this machine',
@@ -278,6 +325,12 @@ export const ERROR_CODES = {
   PARTLY_DONE: {
     exitCode: 3,
     meaning: 'some windows failed; what was proven is committed, run again for the rest',
+    dispositions: ['retry'],
+    remedy: 'Run the same command again for the rest.',
+  },
+  LIMIT_REACHED: {
+    exitCode: 3,
+    meaning: 'a window was left because the requests or the time that the run was given were spent',
     dispositions: ['retry'],
     remedy: 'Run the same command again for the rest.',
   },

@@ -72,6 +72,11 @@ export interface WindowProof {
   /** Rejects with a readable event time by its UTC day; those without one are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
   readonly verdict: 'proven' | 'mismatch' | 'unverified' | 'rejected';
+  /**
+   * Nothing was fetched: the lake held as many records with a processing time of each part of the range as the API
+   * counted there, by a count and by a histogram that add up. Absent: pages were fetched.
+   */
+  readonly comparedOnly?: true;
   /** Only of `rejected`, and absent where an older edrlake wrote it: what judged it. */
   readonly judgedBy?: RejectRule;
   /** When the proof was made, by the earlier of both clocks. */

@@ -136,6 +136,12 @@ export type RunEvent =
       readonly directory: string;
     }
   | {
+      /** The log of requests, which `edrlake requests` shows, cannot be written: it says nothing of this process. */
+      readonly type: 'requests-unlogged';
+      readonly directory: string;
+      readonly reason: string;
+    }
+  | {
       /** Commits of dead processes that this one may not finish or undo. */
       readonly type: 'unfinished';
       readonly commits: number;
@@ -144,6 +150,20 @@ export type RunEvent =
       /** What dead processes left behind was finished or undone. */
       readonly type: 'recovered';
       readonly commits: number;
+    }
+  | {
+      /** The commits are safe, but what hunts use could not be brought up to date; the next writer goes on with it. */
+      readonly type: 'derived-behind';
+      readonly what: 'value-index' | 'standing-hunts';
+      readonly code: string;
+      readonly message: string;
+    }
+  | {
+      /** Something in a list that is always hunted is no indicator; the rest of the list is hunted. */
+      readonly type: 'list-fault';
+      readonly list: string;
+      readonly place: string;
+      readonly problem: string;
     }
   | { readonly type: 'resumed'; readonly runId: string; readonly pagesReused: number }
   | {
@@ -184,7 +204,7 @@ export type RunEvent =
       readonly type: 'hook';
       readonly pipeline: string;
       readonly runId: string;
-      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects';
+      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects' | 'onMatch';
       readonly delivered: boolean;
       readonly tries: number;
       /** HTTP status of the last try, or null where no answer came. */

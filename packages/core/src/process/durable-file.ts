@@ -26,15 +26,15 @@ export interface WriteSteps {
 export type WriteBytes = (bytes: Uint8Array) => Promise<void>;
 
 /**
- * Creates or replaces a file. Readers see the old text or the new one, never a part. Syncs what `syncs` says.
+ * Creates or replaces a file. Readers see the old content or the new one, never a part. Syncs what `syncs` says.
  * When it fails before the rename, the old file is as it was and the temporary file is removed.
  */
 export async function writeAtomic(
   path: string,
-  text: string,
+  content: string | Uint8Array,
   steps: WriteSteps & { readonly syncs: Durability },
 ): Promise<void> {
-  await writeAtomicStream(path, (write) => write(Buffer.from(text)), steps);
+  await writeAtomicStream(path, (write) => write(Buffer.from(content)), steps);
 }
 
 /**
@@ -61,13 +61,13 @@ export async function writeAtomicStream<T>(
 }
 
 /**
- * Creates a file with all of its text, or returns false and changes nothing where the name is taken. Of racing callers
- * exactly one gets true. Syncs bytes and name.
+ * Creates a file with all of its content, or returns false and changes nothing where the name is taken. Of racing
+ * callers exactly one gets true. Syncs bytes and name.
  */
-export async function createExclusive(path: string, text: string, steps: WriteSteps): Promise<boolean> {
+export async function createExclusive(path: string, content: string | Uint8Array, steps: WriteSteps): Promise<boolean> {
   const { temporary } = steps;
   try {
-    await writeTemporary((write) => write(Buffer.from(text)), steps, true);
+    await writeTemporary((write) => write(Buffer.from(content)), steps, true);
     // link(2) fails when the name exists, and what appears under the name is complete and synced.
     const isTaken = await refusing(steps, path, () =>
       link(temporary, path).then(
@@ -111,6 +111,16 @@ export function createExclusiveUnsynced(path: string, text: string, temporary: s
 export async function appendDurable(file: FileHandle, text: string): Promise<void> {
   await file.appendFile(text);
   await file.datasync();
+}
+
+/** Appends to a file, in one write, and makes it where it is missing. Syncs nothing: a power cut may take the text. */
+export async function appendUnsynced(path: string, text: string): Promise<void> {
+  const file = await open(path, 'a');
+  try {
+    await file.appendFile(text);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Syncs one thing: the bytes of a file, or the names in a folder. */

@@ -1,17 +1,67 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { EdrlakeError } from '../errors/errors.ts';
 
-/** `s3://…` and the like. Resolved, it would name a folder `s3:` of this machine. */
+/** A lake's place in an object store. */
+export interface ObjectAddress {
+  readonly bucket: string;
+  /** Begins the keys of its objects; empty, or without a slash at its ends. */
+  readonly prefix: string;
+  /** `s3://bucket/prefix` */
+  readonly text: string;
+}
+
 const ADDRESS = /^[a-z][a-z0-9+.-]+:\/\//i;
+const S3_ADDRESS = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[A-Za-z0-9_.=-]+)*)\/*$/;
 
 /**
- * Refuses an address in the place of a folder, before it is resolved.
- * @throws {EdrlakeError} `USAGE`
+ * Reads an address in an object store; null for a folder of this machine.
+ * @param asked what is kept there, and the flag that says where, for errors
+ * @throws {EdrlakeError} `USAGE` for an address of another kind, and for an S3 address that is not one
  */
-export function refuseLakeAddress(given: string): string {
-  if (!ADDRESS.test(given)) return given;
-  throw new EdrlakeError('USAGE', `a lake is a folder of this machine, found the address ${given}`, {
-    hint: 'Give a folder with --lake. A lake is written with hard links, which object stores do not have.',
+export function objectAddress(
+  given: string,
+  { what, flag } = { what: 'a lake', flag: '--lake' },
+): ObjectAddress | null {
+  if (!ADDRESS.test(given)) return null;
+  const [, bucket, path = ''] = S3_ADDRESS.exec(given) ?? [];
+  const isWhole = bucket !== undefined && !path.split('/').some((part) => part === '.' || part === '..');
+  if (isWhole) return { bucket, prefix: path.slice(1), text: `s3://${bucket}${path}` };
+  const other = OTHER_STORES.find(({ schemes }) => schemes.test(given));
+  if (other !== undefined) {
+    throw new EdrlakeError('USAGE', `${what} cannot be kept at ${given}: ${other.why}`, {
+      hint: 'Keep it in a folder or at s3://…, and copy it after each night, for example with rclone sync.',
+    });
+  }
+  throw new EdrlakeError('USAGE', `${what} is in a folder or at s3://bucket/prefix, found the address ${given}`, {
+    hint: `Give a folder or an S3 address with ${flag}. A prefix has letters, digits and the signs _ . = - in its parts.`,
   });
+}
+
+/** Object stores that are known and cannot hold a lake. */
+const OTHER_STORES: readonly { readonly schemes: RegExp; readonly why: string }[] = [
+  {
+    schemes: /^(?:gs|gcs):/i,
+    why: 'the S3 interface of Google Cloud Storage ignores If-None-Match, so that two writers could both commit',
+  },
+  { schemes: /^(?:az|azure|abfss?|wasbs?):/i, why: 'Azure Blob Storage has no S3 interface' },
+];
+
+/**
+ * The folder of one machine for a lake in an object store, unless the user names one: below the user's state folder,
+ * because unfinished work in it is worth keeping.
+ * @param env `XDG_STATE_HOME`, or on Windows `LOCALAPPDATA`, may name the state folder
+ * @param home the user's home folder
+ */
+export function defaultWorkFolder(
+  { text }: ObjectAddress,
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+): string {
+  const state = env.XDG_STATE_HOME || env.LOCALAPPDATA || join(home, '.local', 'state');
+  // Two addresses may look alike once their slashes are gone.
+  const name = text.replace(/^s3:\/\//, '').replaceAll('/', '-');
+  return join(state, 'edrlake', `${name.slice(0, 60)}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`);
 }
 
 /**

@@ -22,6 +22,34 @@ export interface Dataset {
    * Members that come with a record in its wrapper, as `sortValues` beside `data`. They go to `extra` and are no news.
    */
   readonly wrapperMembers: readonly string[];
+  /** Which columns of `events` say what a process did. Absent: these events know no processes. */
+  readonly processes?: ProcessColumns;
   /** Lakes that record no dataset hold this one: they were made when there was no other. */
   readonly unnamedLakes?: true;
+}
+
+/**
+ * Columns of `events` about processes. On one host (`agent_id`) a process is known by its id, which another process may
+ * have later: of several events with an id the newest one before an instant counts.
+ */
+export interface ProcessColumns {
+  /** The name of the host. */
+  readonly host: string;
+  /** The process that an event is about: such an event says that the process exists, and which one started it. */
+  readonly subject: ProcessNames & { readonly parent: string };
+  /** The process that did what any event reports. */
+  readonly actor: ProcessNames;
+}
+
+/** The columns that describe one process; those left out are not delivered. */
+export interface ProcessNames {
+  readonly id: string;
+  readonly name: string;
+  /** Process id of its parent. */
+  readonly parent?: string;
+  readonly path?: string;
+  readonly arguments?: string;
+  readonly user?: string;
+  /** When it was started. */
+  readonly started?: string;
 }

@@ -39,3 +39,23 @@ export async function withRowOrder<T>(connection: SqlConnection, work: () => Pro
     await set(before);
   }
 }
+
+/** An interrupt before a statement has started, or between two of them, is lost, so it is repeated. */
+const INTERRUPT_EVERY_MS = 50;
+
+/** Interrupts what runs on a connection once a signal is aborted, until `release`. */
+export function interruptOn(connection: { interrupt(): void }, signal: AbortSignal | undefined): { release(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  const interrupt = () => {
+    connection.interrupt();
+    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
+  };
+  signal?.addEventListener('abort', interrupt, { once: true });
+  if (signal?.aborted) interrupt();
+  return {
+    release: () => {
+      clearInterval(timer);
+      signal?.removeEventListener('abort', interrupt);
+    },
+  };
+}

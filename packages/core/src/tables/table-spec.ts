@@ -1,5 +1,7 @@
 /** The types a column can have. Times are UTC with milliseconds; `json` is text that parses as JSON. */
-export type ColumnType = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp' | 'date' | 'json';
+export const COLUMN_TYPES = ['text', 'integer', 'bigint', 'boolean', 'timestamp', 'date', 'json'] as const;
+/** One of them. */
+export type ColumnType = (typeof COLUMN_TYPES)[number];
 
 /**
  * How delivered text becomes a value, beyond its type.
@@ -10,6 +12,23 @@ export type ColumnType = 'text' | 'integer' | 'bigint' | 'boolean' | 'timestamp'
  * - `validity`: a time of any year up to 9999
  */
 export type ColumnRule = 'path' | 'file-path' | 'extension' | 'creation-time' | 'validity';
+
+/** What the values of a column identify, for hunts: a list of indicators names values of these kinds. */
+export const OBSERVABLES = [
+  'md5',
+  'sha1',
+  'sha256',
+  'certificate',
+  'ip',
+  'domain',
+  'host',
+  'agent',
+  'event',
+  'file',
+  'path',
+] as const;
+/** One of these kinds. */
+export type Observable = (typeof OBSERVABLES)[number];
 
 /** One column: where its value comes from, what it becomes and what it says. */
 export interface ColumnSpec {
@@ -26,6 +45,8 @@ export interface ColumnSpec {
   readonly meaning: string;
   /** For numbers that have one: `bytes`, `ms`, … */
   readonly unit?: string;
+  /** What its values identify; a hunt for such a value looks into the column. Only for text. */
+  readonly observable?: Observable;
 }
 
 /** One table of the lake: where its rows come from and its columns in file order. */
@@ -40,6 +61,13 @@ export interface TableSpec {
   readonly partitionBy: 'event_date' | 'ingest_date';
   /** Columns the rows of a file are sorted by, so that a host, a time slice and a hash lookup all prune. */
   readonly sortBy: readonly string[];
+}
+
+/** What one row of a table is, in words. */
+export function rowMeaning({ arrays, partitionBy }: TableSpec): string {
+  if (partitionBy !== 'event_date') return 'a row for each record that could not become an event';
+  if (arrays === null) return 'a row for each event';
+  return `a row for each element of ${arrays.join(' and ')} of an event`;
 }
 
 const STAGED_TYPES: Readonly<Record<ColumnType, string>> = {

@@ -34,6 +34,11 @@ export function isoInstant(epochMs: number): string {
   return new Date(epochMs).toISOString();
 }
 
+/** `2020-08-17T04:00:00Z`, with milliseconds only where they are not zero. */
+export function instantText(epochMs: number): string {
+  return isoInstant(epochMs).replace('.000Z', 'Z');
+}
+
 /** The UTC day that holds the instant. */
 export function dayOf(epochMs: number): Day {
   if (!(epochMs >= 0 && epochMs < YEAR_10000_MS)) return isoInstant(epochMs).slice(0, 10);
@@ -62,6 +67,19 @@ function twoDigits(value: number): string {
 /** Midnight UTC at which the day starts, in epoch milliseconds. */
 export function startOfDayMs(day: Day): number {
   return Date.parse(`${day}T00:00:00.000Z`);
+}
+
+/** The UTC days from one to another, both included, as a range. @param last the first day alone unless given */
+export function rangeOfDays(first: Day, last: Day = first): TimeRange {
+  return { startMs: startOfDayMs(first), endMs: startOfDayMs(last) + MS_PER_DAY };
+}
+
+/** The whole UTC days that a range touches. */
+export function wholeDaysOf({ startMs, endMs }: TimeRange): TimeRange {
+  return {
+    startMs: Math.floor(startMs / MS_PER_DAY) * MS_PER_DAY,
+    endMs: Math.ceil(endMs / MS_PER_DAY) * MS_PER_DAY,
+  };
 }
 
 /** The days a range touches, oldest first. */
@@ -135,4 +153,12 @@ export function gapsIn(range: TimeRange, covers: readonly TimeRange[]): TimeRang
   }
   if (reachedMs < range.endMs) gaps.push({ startMs: reachedMs, endMs: range.endMs });
   return gaps;
+}
+
+/** The `--from … --to …` that means exactly this range. Days where it starts and ends at midnight. */
+export function rangeFlagsText(range: TimeRange): string {
+  const wholeDays = range.startMs % MS_PER_DAY === 0 && range.endMs % MS_PER_DAY === 0;
+  if (!wholeDays) return `--from ${instantText(range.startMs)} --to ${instantText(range.endMs)}`;
+  const lastDay = isoInstant(range.endMs - MS_PER_DAY).slice(0, 10);
+  return `--from ${isoInstant(range.startMs).slice(0, 10)} --to ${lastDay}`;
 }
