@@ -1,10 +1,10 @@
 import type { Dataset, EventSource } from '@edrlake/core';
 import { EdrlakeError } from '@edrlake/core';
+import type { PlatformAccess } from './define/platform-access.ts';
 import { openEdrSource } from './qualys-edr/source.ts';
 import { QUALYS_EDR } from './qualys-edr/tables.ts';
 import { openFimSource } from './qualys-fim/source.ts';
 import { QUALYS_FIM } from './qualys-fim/tables.ts';
-import type { PlatformAccess } from './define/platform-access.ts';
 
 export type { PlatformAccess } from './define/platform-access.ts';
 

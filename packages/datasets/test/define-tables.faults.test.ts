@@ -45,7 +45,12 @@ describe('a dataset', () => {
     ['a name with capitals', { ...DOORS, name: 'Doors' }, /its name must be/],
     ['an identity inside a section', { ...DOORS, identity: 'meta.uuid' }, /meta\.uuid must be at the top of a record/],
     ['a column twice', doors([field('a', 'text', 'x', 'first'), field('a', 'text', 'y', 'second')]), /events\.a/],
-    ['a column of flattening', doors([field('filename', 'text', 'x', 'a file')]), /events\.filename is a name that/],
+    [
+      'a column of flattening',
+      doors([field('content_hash', 'text', 'x', 'a hash')]),
+      /events\.content_hash is a name that/,
+    ],
+    ['a field of reading', doors([field('a', 'text', 'File_Index', 'one')]), /File_Index is a name that/],
     ['a field for two columns', doors([field('a', 'text', 'x', 'one'), field('b', 'text', 'x', 'two')]), /x is named/],
     [
       'a field that is a section too',

@@ -26,3 +26,4 @@
 export { recordShapeOf } from './spec/record-spec.ts';
 export { dropStagedBatch, type StageOptions, stageBatch } from './stage/stage-batch.ts';
 export { type StageRowsOptions, stageRows } from './in-process/stage-rows.ts';
+export { type FlatRows, flattenOne } from './in-process/flatten-one.ts';

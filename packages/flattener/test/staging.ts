@@ -169,7 +169,7 @@ function plainJson(text: string): unknown {
   return plain(parse(text, null, { onDuplicateKey: ({ oldValue }) => oldValue }));
 }
 
-/** Rows as sorted text: for comparing rows whose order is not the point. */
+/** Rows as sorted text: for comparing rows whose order is not the point. Columns are in one order on both sides. */
 export function asSet(rows: readonly PlainRow[]): string[] {
   const sorted = (value: unknown): unknown =>
     Array.isArray(value)
@@ -181,5 +181,11 @@ export function asSet(rows: readonly PlainRow[]): string[] {
               .map(([key, member]) => [key, sorted(member)]),
           )
         : value;
-  return rows.map((row) => JSON.stringify(sorted(row))).sort();
+  // Most columns are not JSON, and sorting their names takes longer than all the rest of a comparison.
+  const text = (row: PlainRow) => {
+    const nested = Object.entries(row).filter(([, value]) => typeof value === 'object' && value !== null);
+    if (nested.length === 0) return JSON.stringify(row);
+    return JSON.stringify({ ...row, ...Object.fromEntries(nested.map(([name, value]) => [name, sorted(value)])) });
+  };
+  return rows.map(text).sort();
 }

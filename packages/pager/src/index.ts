@@ -1,6 +1,7 @@
 export { type FailedWindow, isFailedWindow } from './fetch/fetch-window.ts';
 export { type FetchOptions, fetchWindows } from './fetch/fetch-windows.ts';
 export { removeWindow } from './fetch/spool.ts';
+export { requestsOf } from './plan/page-math.ts';
 export {
   brokenAnswer,
   type PlanOptions,

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
   type DataFile,
@@ -18,30 +19,45 @@ const ROW_GROUP_ROWS = 122_880;
 /** How the values of data files are encoded; see `DataFile`. */
 export const FILE_FORMAT = 2;
 
+/** zstd's first level makes files no larger than its third here, in two thirds of the time. */
 const COPY_OPTIONS: readonly string[] = [
   'FORMAT parquet',
   'COMPRESSION zstd',
+  'COMPRESSION_LEVEL 1',
   `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`,
-  'RETURN_STATS true',
 ];
 
 /**
- * zstd's first level makes files no larger here, in two thirds of the time. No bloom filters, because compaction
- * rewrites these files soon. Without large dictionaries the encodings of version 2 save an eighth of the bytes.
+ * The encodings of version 2 save an eighth of the bytes where little is in dictionaries. No bloom filters, because
+ * compaction rewrites these files soon.
  */
-const CHEAP: readonly string[] = ['PARQUET_VERSION V2', 'COMPRESSION_LEVEL 1', 'WRITE_BLOOM_FILTER false'];
+const UNSORTED: readonly string[] = ['PARQUET_VERSION V2', 'WRITE_BLOOM_FILTER false'];
 
 /**
- * Dictionaries as large as the rows may need: DuckDB allocates and clears this limit for every column, however few rows
- * come, which is 60 ms of CPU for a file of a few events. With them the encodings of version 1, which every reader
- * knows, make files as small as those of version 2.
+ * The share of distinct values up to which a column gets a dictionary. A dictionary of values that come once or twice
+ * is larger than the values: ids and times took an eighth more, and their bloom filters 2 bytes a row each.
  */
-function largeDictionaries(maxRows: number): readonly string[] {
-  const distinctValues = Math.min(ROW_GROUP_ROWS / 2, Math.max(1, maxRows));
+const DICTIONARY_SHARE = 0.45;
+
+/** Below this a file's columns are read as fast as its bloom filters, which are up to 7 % of it. */
+const BLOOM_FILTER_ROWS = 10_000;
+
+/** Of row groups without a value, this share is read in vain. DuckDB's default of 0.01 takes 1.5 bytes more a row. */
+const FALSE_POSITIVES = 0.05;
+
+/**
+ * Dictionaries are no larger than the rows may need: DuckDB allocates and clears this limit for every column, however
+ * few rows come, which is 60 ms of CPU for a file of a few events. Only columns with a dictionary get a bloom filter.
+ * The encodings of version 1 are those that every reader knows; version 2 would save 2 %.
+ */
+function sortedOptions(maxRows: number): readonly string[] {
+  const distinctValues = Math.max(1, Math.floor(Math.min(ROW_GROUP_ROWS, maxRows) * DICTIONARY_SHARE));
   return [
     'PARQUET_VERSION V1',
     `DICTIONARY_SIZE_LIMIT ${distinctValues}`,
     'STRING_DICTIONARY_PAGE_SIZE_LIMIT 16777216',
+    `WRITE_BLOOM_FILTER ${maxRows >= BLOOM_FILTER_ROWS}`,
+    `BLOOM_FILTER_FALSE_POSITIVE_RATIO ${FALSE_POSITIVES}`,
   ];
 }
 
@@ -54,7 +70,15 @@ export interface FileShape {
   readonly fieldIds: FieldIds;
   /** An upper bound of the rows, where it is known: it bounds the dictionaries of a sorted file. */
   readonly maxRows?: number;
+  /**
+   * The bounds of the rows' times, where they are known. DuckDB returns those of every column or none, which is a third
+   * of the time that a small file takes.
+   */
+  readonly times?: FileTimes;
 }
+
+/** Bounds of the times in a data file, as `DataFile` has them. */
+export type FileTimes = Pick<DataFile, 'newestEventMs' | 'processedMs'>;
 
 /** What a data file holds, as the statement that wrote it said. */
 export type WrittenFile = Pick<
@@ -78,15 +102,22 @@ export async function copyToParquet(
   await makeFolder(dirname(file));
   const [stats] = await rowsOf(connection, copyToParquetSql(rowsSql, table, file, shape));
   await syncPath(file);
-  return writtenFile(table, shape.layout, stats);
+  const { layout, times } = shape;
+  return {
+    rowCount: Number(times === undefined ? stats?.count : stats?.Count),
+    fileBytes: times === undefined ? Number(stats?.file_size_bytes) : (await stat(file)).size,
+    layout,
+    format: FILE_FORMAT,
+    ...(times ?? returnedTimes(table, stats)),
+  };
 }
 
-/** SQL that yields one row of statistics of the file (`filename, count, file_size_bytes, …`). */
+/** SQL that yields one row: statistics of the file (`filename, count, file_size_bytes, …`), or only its `Count`. */
 function copyToParquetSql(
   rowsSql: string,
   table: TableSpec,
   file: string,
-  { layout, fieldIds, maxRows = ROW_GROUP_ROWS }: FileShape,
+  { layout, fieldIds, maxRows = ROW_GROUP_ROWS, times }: FileShape,
 ): string {
   const columns = table.columns.filter(({ name }) => name !== table.partitionBy);
   const values = columns.map(({ name, type }) => `${storedValueSql(type, quoteName(name))} AS ${quoteName(name)}`);
@@ -95,26 +126,25 @@ function copyToParquetSql(
   const order = isSorted ? ` ORDER BY ${table.sortBy.map(quoteName).join(', ')}` : '';
   const options = [
     ...COPY_OPTIONS,
+    `RETURN_STATS ${times === undefined}`,
     `FIELD_IDS {${ids.join(', ')}}`,
-    ...(isSorted ? largeDictionaries(maxRows) : CHEAP),
+    ...(isSorted ? sortedOptions(maxRows) : UNSORTED),
   ].join(', ');
   return `COPY (SELECT ${values.join(', ')} FROM (${rowsSql})${order}) TO ${quoteText(file)} (${options})`;
 }
 
-function writtenFile(
-  table: TableSpec,
-  layout: FileLayout,
-  stats: Readonly<Record<string, unknown>> | undefined,
-): WrittenFile {
-  const newestEventMs = table.name === 'events' ? boundMs(stats, 'event_time', 'max') : null;
-  const fromMs = boundMs(stats, 'processed_time', 'min');
-  const toMs = boundMs(stats, 'processed_time', 'max');
+function returnedTimes(table: TableSpec, stats: Readonly<Record<string, unknown>> | undefined): FileTimes {
+  return fileTimes(
+    table.name === 'events' ? boundMs(stats, 'event_time', 'max') : null,
+    boundMs(stats, 'processed_time', 'min'),
+    boundMs(stats, 'processed_time', 'max'),
+  );
+}
+
+/** Epoch milliseconds; null where there is no such time. */
+export function fileTimes(newestMs: number | null, fromMs: number | null, toMs: number | null): FileTimes {
   return {
-    rowCount: Number(stats?.count),
-    fileBytes: Number(stats?.file_size_bytes),
-    layout,
-    format: FILE_FORMAT,
-    ...(newestEventMs === null ? {} : { newestEventMs }),
+    ...(newestMs === null ? {} : { newestEventMs: newestMs }),
     ...(fromMs === null || toMs === null ? {} : { processedMs: [fromMs, toMs] }),
   };
 }

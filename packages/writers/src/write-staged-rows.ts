@@ -9,7 +9,7 @@ import {
   type TableSpec,
   withRowOrder,
 } from '@edrlake/core';
-import { copyToParquet, type FieldIds } from './copy-parquet.ts';
+import { copyToParquet, type FieldIds, type FileTimes, fileTimes } from './copy-parquet.ts';
 
 /** Where staged rows go: `directory/<table>/<partition>/<fileStem>-0.parquet`. */
 export interface WriteTarget {
@@ -36,20 +36,36 @@ export function writeStagedRows(
 ): Promise<readonly DataFile[]> {
   return withRowOrder(connection, async () => {
     const files: DataFile[] = [];
-    for (const table of tables) {
-      const rows = rowsSql(batch.rowTables[table.name] ?? '', target.exceptTable);
-      const day = quoteName(table.partitionBy);
-      const days = await rowsOf(
-        connection,
-        `SELECT day::VARCHAR AS day FROM (SELECT DISTINCT ${day} AS day FROM (${rows})) ORDER BY day`,
+    const rowsOfTable = ({ name }: TableSpec) => rowsSql(batch.rowTables[name] ?? '', target.exceptTable);
+    const days = tables.map((table, place) => daysSql(table, place, rowsOfTable(table)));
+    const wanted = `SELECT * REPLACE (day::VARCHAR AS day) FROM (${days.join(' UNION ALL ')}) ORDER BY place, day`;
+    for (const { place, day, newest, earliest, latest } of await rowsOf(connection, wanted)) {
+      const table = tables[Number(place)];
+      if (table === undefined) continue;
+      const ofDay = `SELECT * FROM (${rowsOfTable(table)}) WHERE ${quoteName(table.partitionBy)} = DATE ${quoteText(String(day))}`;
+      const times = fileTimes(msOf(newest), msOf(earliest), msOf(latest));
+      files.push(
+        await writeFile(connection, ofDay, table, { partition: `${table.partitionBy}=${day}`, times }, target),
       );
-      for (const { day: value } of days) {
-        const ofDay = `SELECT * FROM (${rows}) WHERE ${day} = DATE ${quoteText(String(value))}`;
-        files.push(await writeFile(connection, ofDay, table, `${table.partitionBy}=${value}`, target));
-      }
     }
     return files;
   });
+}
+
+/** A row for each day: `place`, `day`, and in epoch milliseconds the bounds of the times that a data file has. */
+function daysSql({ name, columns, partitionBy }: TableSpec, place: number, rows: string): string {
+  const isProcessed = columns.some((column) => column.name === 'processed_time');
+  const ms = (isThere: boolean, time: string) => (isThere ? `epoch_ms(${time})` : 'NULL::BIGINT');
+  const bounds = [
+    `${ms(name === 'events', 'max(event_time)')} AS newest`,
+    `${ms(isProcessed, 'min(processed_time)')} AS earliest`,
+    `${ms(isProcessed, 'max(processed_time)')} AS latest`,
+  ];
+  return `SELECT ${place} AS place, ${quoteName(partitionBy)} AS day, ${bounds.join(', ')} FROM (${rows}) GROUP BY ALL`;
+}
+
+function msOf(value: unknown): number | null {
+  return value === null ? null : Number(value);
 }
 
 function rowsSql(rowTable: string, exceptTable: string | null): string {
@@ -61,13 +77,14 @@ async function writeFile(
   connection: SqlConnection,
   rows: string,
   table: TableSpec,
-  partition: string,
+  { partition, times }: { readonly partition: string; readonly times: FileTimes },
   { directory, fileStem, fieldIds }: WriteTarget,
 ): Promise<DataFile> {
   const path = `${table.name}/${partition}/${fileStem}-0.parquet`;
   const written = await copyToParquet(connection, rows, table, join(directory, path), {
     layout: 'arrival',
     fieldIds: fieldIds[table.name] ?? {},
+    times,
   });
   return { table: table.name, partition, path, ...written };
 }

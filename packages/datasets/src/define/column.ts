@@ -1,4 +1,4 @@
-import type { ColumnRule, ColumnSpec, ColumnType } from '@edrlake/core';
+import { type ColumnRule, type ColumnSpec, type ColumnType, EdrlakeError, type Observable } from '@edrlake/core';
 
 /** What a column may say beyond its paths. */
 export interface ColumnDetails {
@@ -6,11 +6,13 @@ export interface ColumnDetails {
   /** Only for the rule `file-path`. */
   readonly parts?: NonNullable<ColumnSpec['parts']>;
   readonly unit?: string;
+  readonly observable?: Observable;
 }
 
 /**
  * A column filled from delivered fields. `paths` are dotted and separated by spaces, the preferred one first; those of
  * a child table start at the element of the array.
+ * @throws {EdrlakeError} `CONFIG_INVALID` for one that is no text
  * @example
  * const hostName = field('host_name', 'text', 'asset.hostName asset.name', 'name of the host');
  */
@@ -21,6 +23,11 @@ export function field(
   meaning: string,
   details: ColumnDetails = {},
 ): ColumnSpec {
+  if (typeof name !== 'string' || typeof paths !== 'string' || typeof meaning !== 'string') {
+    throw new EdrlakeError('CONFIG_INVALID', `the column ${JSON.stringify(name)} needs a name, paths and a meaning`, {
+      hint: "For example: field('host_name', 'text', 'asset.hostName', 'name of the host').",
+    });
+  }
   return { name, type, paths: paths.split(' '), meaning, ...details };
 }
 

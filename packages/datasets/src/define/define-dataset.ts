@@ -1,5 +1,6 @@
-import type { Dataset, EventSource, PageReader, Pagination } from '@edrlake/core';
+import { type Dataset, EdrlakeError, type EventSource, type PageReader, type Pagination } from '@edrlake/core';
 import { defineTables, type TablesDefinition } from './define-tables.ts';
+import { refuseShapes } from './refuse-shapes.ts';
 
 /** An API that can count and page the events of a query. What is left out it does not have. */
 export interface EventApi
@@ -48,14 +49,37 @@ export interface SourcedDataset<Access> extends Dataset {
  * });
  * await own.close();
  */
-export function defineDataset<Access>({
-  source,
-  ...definition
-}: TablesDefinition & { readonly source: (access: Access) => EventApi }): SourcedDataset<Access> {
+export function defineDataset<Access>(
+  given: TablesDefinition & { readonly source: (access: Access) => EventApi },
+): SourcedDataset<Access> {
+  refuseShapes(given);
+  const { source, ...definition } = given;
+  if (typeof source !== 'function') {
+    throw new EdrlakeError('CONFIG_INVALID', `the dataset "${given.name}" cannot work: source: expected a function`, {
+      hint: 'It opens the API: (access) => ({ name, pageSize, maxResultWindow, count, page }).',
+    });
+  }
   return { ...defineTables(definition), source: (access) => sourceOf(source(access), definition.identity) };
 }
 
+/** What every API of a dataset needs: without it, a run would fail in the middle. */
+function refuseApi(api: Partial<EventApi> | undefined): void {
+  const isCount = (value: unknown) => Number.isSafeInteger(value) && Number(value) > 0;
+  const faults = [
+    ...(typeof api?.name === 'string' && api.name !== '' ? [] : ['name: expected a text']),
+    ...(isCount(api?.pageSize) ? [] : ['pageSize: expected a whole number above 0']),
+    ...(isCount(api?.maxResultWindow) ? [] : ['maxResultWindow: expected a whole number above 0']),
+    ...(typeof api?.count === 'function' ? [] : ['count: expected a function']),
+    ...(typeof api?.page === 'function' ? [] : ['page: expected a function']),
+  ];
+  if (faults.length === 0) return;
+  throw new EdrlakeError('CONFIG_INVALID', `the source of a dataset cannot work: ${faults.join('; ')}`, {
+    hint: 'Correct what its function source returns; docs/datasets.md has an example.',
+  });
+}
+
 function sourceOf(api: EventApi, identity: string): EventSource {
+  refuseApi(api);
   const { pageSize, pageSizing, serverClock, concurrency } = api;
   return {
     name: api.name,

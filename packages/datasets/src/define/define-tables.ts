@@ -1,6 +1,7 @@
-import type { ColumnSpec, Dataset, TableSpec } from '@edrlake/core';
+import type { ColumnSpec, Dataset, ProcessColumns, TableSpec } from '@edrlake/core';
 import { derived, field } from './column.ts';
 import { refuseFaults } from './refuse-faults.ts';
+import { refuseShapes } from './refuse-shapes.ts';
 
 /** The table of events. Its first four columns and `extra` are added. */
 export interface EventsDefinition {
@@ -38,6 +39,8 @@ export interface TablesDefinition {
     /** Members beside the record where it comes wrapped, as `sortValues` in `{"sortValues":[…],"data":{…}}`. */
     readonly wrapperMembers?: readonly string[];
   };
+  /** Which columns of `events` say what a process did, for `edrlake tree` and the view `process_edges`. */
+  readonly processes?: ProcessColumns;
   /** Only for the dataset of lakes that record none. */
   readonly unnamedLakes?: true;
 }
@@ -55,6 +58,7 @@ export interface TablesDefinition {
  * console.log(doors.tables.map(({ name }) => name));
  */
 export function defineTables(definition: TablesDefinition): Dataset {
+  refuseShapes(definition);
   const { events, children = {} } = definition.tables;
   const dataset: Dataset = {
     name: definition.name,
@@ -65,6 +69,7 @@ export function defineTables(definition: TablesDefinition): Dataset {
     ],
     leftovers: definition.shape?.leftovers ?? [],
     wrapperMembers: definition.shape?.wrapperMembers ?? [],
+    ...(definition.processes && { processes: definition.processes }),
     ...(definition.unnamedLakes && { unnamedLakes: true }),
   };
   refuseFaults(dataset);
@@ -84,7 +89,9 @@ function eventsTable({ columns, sortBy = [] }: EventsDefinition, { identity, tim
     arrays: null,
     columns: [
       derived('event_date', 'date', 'UTC day of event_time; the partition'),
-      field('event_id', 'text', identity, 'identity of the event, as delivered; unique in this table'),
+      field('event_id', 'text', identity, 'identity of the event, as delivered; unique in this table', {
+        observable: 'event',
+      }),
       field('event_time', 'timestamp', times.event, 'when it happened on the asset', { unit: 'UTC' }),
       field('processed_time', 'timestamp', times.processed, 'when the platform processed it', { unit: 'UTC' }),
       ...columns,

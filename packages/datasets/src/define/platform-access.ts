@@ -1,8 +1,8 @@
-import type { QualysClient, QualysSourceOptions } from '@edrlake/client';
+import type { GatewayClient, QualysSourceOptions } from '@edrlake/client';
 
 /** An account on a platform, and how it is to be asked. */
 export interface PlatformAccess {
-  readonly client: QualysClient;
+  readonly client: GatewayClient;
   /** Time tokens that differ from the documented ones. */
   readonly timeTokens?: Partial<QualysSourceOptions['timeTokens']>;
   readonly pageSize?: number;

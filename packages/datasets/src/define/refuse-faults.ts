@@ -1,13 +1,19 @@
-import { type ColumnSpec, type Dataset, EdrlakeError, type TableSpec } from '@edrlake/core';
+import {
+  type ColumnSpec,
+  type Dataset,
+  EdrlakeError,
+  type ProcessColumns,
+  type ProcessNames,
+  type TableSpec,
+} from '@edrlake/core';
 
 /** Tables and views of every lake, and temporary tables of a batch. */
-const TAKEN_TABLES = 'events rejects coverage commits windows identity pages irregular_events irregular_records'.split(
-  ' ',
-);
+const TAKEN_TABLES =
+  'events rejects coverage commits windows process_edges identity pages irregular_events irregular_records'.split(' ');
 
 /** Columns that rows have while they are flattened and compared. */
 const TAKEN_COLUMNS = new Set(
-  `id_hash content_hash filename place irregular record reject_reason reject_path broken_reason broken_record struct
+  `id_hash content_hash file_index place irregular record reject_reason reject_path broken_reason broken_record struct
   element elements array_json is_irregular window_no rowid`.split(/\s+/),
 );
 
@@ -29,7 +35,7 @@ export function refuseFaults(dataset: Dataset): void {
   });
 }
 
-function faultsOf({ name, tables, leftovers }: Dataset): string[] {
+function faultsOf({ name, tables, leftovers, processes }: Dataset): string[] {
   const [events, ...rest] = tables as readonly [TableSpec, ...TableSpec[]];
   const children = rest.slice(0, -1);
   const whole = events.columns.filter(({ type }) => type === 'json').flatMap(({ paths }) => paths);
@@ -44,8 +50,28 @@ function faultsOf({ name, tables, leftovers }: Dataset): string[] {
     ...[events, ...children].flatMap(columnFaults),
     ...events.columns.flatMap((column) => eventColumnFaults(column, events, whole)),
     ...children.flatMap((table) => childFaults(table, events)),
+    ...inRecord.filter(isTakenMember).map((path) => `${path} is a name that reading files uses`),
     ...pathFaults(inRecord, whole),
+    ...processFaults(processes, events),
   ];
+}
+
+/** Ids are numbers, a start is a time, all else is text. */
+function processFaults(processes: ProcessColumns | undefined, events: TableSpec): string[] {
+  if (processes === undefined) return [];
+  const { host, subject, actor } = processes;
+  return [{ host }, subject, actor].flatMap((names: Partial<ProcessNames> & { readonly host?: string }) =>
+    Object.entries(names).flatMap(([part, column]) => {
+      const expected = part === 'started' ? 'timestamp' : part === 'id' || part === 'parent' ? 'bigint' : 'text';
+      const isThere = events.columns.some(({ name, type }) => name === column && type === expected);
+      return isThere ? [] : [`processes need a ${expected} column events.${column}`];
+    }),
+  );
+}
+
+/** DuckDB's name for the position of a file among those that are read, in any case. */
+function isTakenMember(path: string): boolean {
+  return /^file_index(\.|$)/i.test(path);
 }
 
 function columnFaults(table: TableSpec): string[] {

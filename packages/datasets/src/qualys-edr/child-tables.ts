@@ -5,7 +5,9 @@ import type { ChildDefinition } from '../define/define-tables.ts';
 export const CERTIFICATES: ChildDefinition = {
   arrays: 'file.certificates',
   columns: [
-    field('certificate_hash', 'text', 'certificateHash', '64-bit hash of the certificate, as text'),
+    field('certificate_hash', 'text', 'certificateHash', '64-bit hash of the certificate, as text', {
+      observable: 'certificate',
+    }),
     field('issuer', 'text', 'certificateIssuer', 'who issued it'),
     field('issued_to', 'text', 'certificateIssuedTo', 'whom it was issued to'),
     field('subject', 'text', 'subject', 'subject of the certificate'),
@@ -23,7 +25,7 @@ export const INDICATORS: ChildDefinition = {
   arrayColumn: { name: 'indicator_set', meaning: 'the array it was delivered in: indicator1 or indicator2' },
   columns: [
     field('score', 'integer', 'score', 'maliciousness; higher is worse'),
-    field('sha256', 'text', 'sha256', 'SHA-256 the indicator is about, hexadecimal'),
+    field('sha256', 'text', 'sha256', 'SHA-256 the indicator is about, hexadecimal', { observable: 'sha256' }),
     field('family_name', 'text', 'familyName', 'malware family'),
     field('verdict', 'text', 'verdict', 'KNOWN, MALICIOUS, …, as delivered'),
     field('threat_name', 'text', 'threatName', 'name of the threat'),
@@ -38,7 +40,7 @@ export const INTERFACES: ChildDefinition = {
   arrays: 'asset.interfaces',
   columns: [
     fromEvent('agent_id', 'text', 'the agent on the asset, from the event'),
-    field('ip_address', 'text', 'ipAddress', 'address of the interface'),
+    field('ip_address', 'text', 'ipAddress', 'address of the interface', { observable: 'ip' }),
     field('mac_address', 'text', 'macAddress', 'hardware address of the interface'),
   ],
   sortBy: ['agent_id', 'ip_address'],

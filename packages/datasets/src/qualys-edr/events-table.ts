@@ -9,9 +9,9 @@ const EVENT: readonly ColumnSpec[] = [
   field('score', 'integer', 'score', 'maliciousness of the event; higher is worse'),
   field('event_source', 'text', 'eventSource', 'what reported the event'),
   field('customer_id', 'text', 'customerId asset.customerId', 'the subscription the asset belongs to'),
-  field('agent_id', 'text', 'asset.agentId', 'the agent on the asset'),
-  field('host_name', 'text', 'asset.hostName', 'host name of the asset'),
-  field('netbios_name', 'text', 'asset.netBiosName', 'NetBIOS name of the asset'),
+  field('agent_id', 'text', 'asset.agentId', 'the agent on the asset', { observable: 'agent' }),
+  field('host_name', 'text', 'asset.hostName', 'host name of the asset', { observable: 'host' }),
+  field('netbios_name', 'text', 'asset.netBiosName', 'NetBIOS name of the asset', { observable: 'host' }),
   field('platform', 'text', 'asset.platform', 'WINDOWS, LINUX, …, as delivered'),
   field('os_name', 'text', 'asset.fullOSName', 'operating system with version and build'),
   field('asset_type', 'text', 'asset.assetType', 'kind of asset'),
@@ -20,10 +20,13 @@ const EVENT: readonly ColumnSpec[] = [
 
 const ACTOR: readonly ColumnSpec[] = [
   field('actor_process_id', 'bigint', 'actor.processId', 'process id of the process that acted'),
-  field('actor_process_name', 'text', 'actor.processName', 'its image name'),
+  field('actor_process_name', 'text', 'actor.processName', 'its image name', { observable: 'file' }),
   field('actor_user_name', 'text', 'actor.userName', 'account it runs as, with domain'),
   field('actor_user_id', 'text', 'actor.userId', 'account it runs as'),
-  field('actor_image_path', 'text', 'actor.imageFullPath', 'its image with directory', { rule: 'path' }),
+  field('actor_image_path', 'text', 'actor.imageFullPath', 'its image with directory', {
+    observable: 'path',
+    rule: 'path',
+  }),
   field('actor_arguments', 'text', 'actor.arguments', 'its command line arguments'),
   field('actor_elevated', 'boolean', 'actor.elevated', 'whether it runs elevated'),
   field('actor_parent_process_id', 'bigint', 'actor.parentProcessId', 'process id of its parent'),
@@ -36,15 +39,16 @@ const ACTOR: readonly ColumnSpec[] = [
 ];
 
 const FILE: readonly ColumnSpec[] = [
-  field('file_name', 'text', 'file.fileName', 'name without directory'),
+  field('file_name', 'text', 'file.fileName', 'name without directory', { observable: 'file' }),
   field('file_path', 'text', 'file.path', 'the directory', { rule: 'path' }),
   field('file_full_path', 'text', 'file.fullPath', 'directory and name', {
+    observable: 'path',
     rule: 'file-path',
     parts: { directory: 'file.path', name: 'file.fileName' },
   }),
   field('file_extension', 'text', 'file.extension', 'extension without its dot', { rule: 'extension' }),
-  field('file_md5', 'text', 'file.md5', 'MD5 of the content, hexadecimal'),
-  field('file_sha256', 'text', 'file.sha256', 'SHA-256 of the content, hexadecimal'),
+  field('file_md5', 'text', 'file.md5', 'MD5 of the content, hexadecimal', { observable: 'md5' }),
+  field('file_sha256', 'text', 'file.sha256', 'SHA-256 of the content, hexadecimal', { observable: 'sha256' }),
   field('file_size', 'bigint', 'file.size', 'size of the content', { unit: 'bytes' }),
   field('file_created_time', 'timestamp', 'file.createdDate file.createDate', 'when it was created', {
     rule: 'creation-time',
@@ -69,8 +73,11 @@ const FILE: readonly ColumnSpec[] = [
 
 const PROCESS: readonly ColumnSpec[] = [
   field('process_id', 'bigint', 'process.pid', 'process id of the process the event is about'),
-  field('process_name', 'text', 'process.processName process.processFile.fileName', 'its image name'),
+  field('process_name', 'text', 'process.processName process.processFile.fileName', 'its image name', {
+    observable: 'file',
+  }),
   field('process_full_path', 'text', 'process.fullPath process.processFile.fullPath', 'its image with directory', {
+    observable: 'path',
     rule: 'path',
   }),
   field('process_arguments', 'text', 'process.arguments', 'its command line arguments'),
@@ -80,14 +87,16 @@ const PROCESS: readonly ColumnSpec[] = [
   field('process_integrity_level', 'text', 'process.integrityLevel', 'integrity level'),
   field('process_sid', 'text', 'process.sid', 'security identifier of the account'),
   field('process_event_id', 'text', 'process.processEventId', 'event id of the process'),
-  field('process_file_sha256', 'text', 'process.processFile.sha256', 'SHA-256 of its image, hexadecimal'),
-  field('process_file_md5', 'text', 'process.processFile.md5', 'MD5 of its image, hexadecimal'),
+  field('process_file_sha256', 'text', 'process.processFile.sha256', 'SHA-256 of its image, hexadecimal', {
+    observable: 'sha256',
+  }),
+  field('process_file_md5', 'text', 'process.processFile.md5', 'MD5 of its image, hexadecimal', { observable: 'md5' }),
 ];
 
 const SECTIONS: readonly ColumnSpec[] = [
   field('network_local_ip', 'text', 'network.localIP', 'address on the asset'),
-  field('network_remote_ip', 'text', 'network.remoteIP', 'address of the other side'),
-  field('network_remote_dns', 'text', 'network.remoteDns', 'name of the other side'),
+  field('network_remote_ip', 'text', 'network.remoteIP', 'address of the other side', { observable: 'ip' }),
+  field('network_remote_dns', 'text', 'network.remoteDns', 'name of the other side', { observable: 'domain' }),
   field('network', 'json', 'network', 'the whole section as delivered'),
   field('registry', 'json', 'registry', 'the whole section as delivered'),
   field('mutex', 'json', 'mutex', 'the whole section as delivered'),

@@ -22,6 +22,18 @@ export const QUALYS_EDR: Dataset = defineTables({
       asset_tags: ASSET_TAGS,
     },
   },
+  processes: {
+    host: 'host_name',
+    subject: {
+      ...{ id: 'process_id', parent: 'process_parent_id', name: 'process_name', path: 'process_full_path' },
+      ...{ arguments: 'process_arguments', user: 'process_user_name' },
+    },
+    actor: {
+      ...{ id: 'actor_process_id', parent: 'actor_parent_process_id', name: 'actor_process_name' },
+      ...{ path: 'actor_image_path', arguments: 'actor_arguments', user: 'actor_user_name' },
+      started: 'actor_created_time',
+    },
+  },
   shape: {
     leftovers: [
       'verdict',

@@ -1,4 +1,4 @@
-import { createQualysSource, type FilterTokens, type QualysClient, type SelectionParams } from '@edrlake/client';
+import { createQualysSource, type FilterTokens, type GatewayClient, type SelectionParams } from '@edrlake/client';
 import { EdrlakeError, type EventSource } from '@edrlake/core';
 import type { PlatformAccess } from '../define/platform-access.ts';
 
@@ -37,7 +37,7 @@ export function openFimSource({ client, timeTokens, walk, histogram, ...options 
 }
 
 /** The client with the three questions of an event source asked of the FIM API. */
-function posting(client: QualysClient): QualysClient {
+function posting(client: GatewayClient): GatewayClient {
   return {
     ...client,
     events: ({ pageNumber, pageSize, sort, ...selection }, read, signal) => {

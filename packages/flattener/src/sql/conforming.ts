@@ -38,24 +38,25 @@ export function listColumnsOf({ tree }: RecordSpec): readonly string[] {
 }
 
 /**
- * The lines of spooled pages as a relation, in delivered order: the known members with their types, and `filename`.
+ * The lines of spooled pages as a relation, in delivered order: the known members with their types, and DuckDB's
+ * `file_index`, the position of the page in the list: much less than `filename`, a text in every row.
  * @param files a SQL list of paths
  * @param maxLineBytes of the longest line
  */
 export function linesSql(spec: RecordSpec, files: string, maxLineBytes: number): string {
   const columns = Object.entries(columnsOf(spec)).map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`);
-  return `read_json(${files}, columns = {${columns.join(', ')}}, format = 'newline_delimited', filename = true, maximum_object_size = ${maxLineBytes})`;
+  return `read_json(${files}, columns = {${columns.join(', ')}}, format = 'newline_delimited', maximum_object_size = ${maxLineBytes})`;
 }
 
 /** A relation like that of `linesSql` without a line. */
 export function noLinesSql(spec: RecordSpec): string {
-  const columns = Object.entries({ ...columnsOf(spec), filename: 'VARCHAR' });
+  const columns = Object.entries({ ...columnsOf(spec), file_index: 'UBIGINT' });
   return `(SELECT ${columns.map(([name, type]) => `NULL::${type} AS ${quoteName(name)}`).join(', ')} WHERE false)`;
 }
 
 /**
  * One row for each line, in DuckDB SQL: the columns of `events` in order, then `irregular` (the text of an irregular
- * record, whose other columns are all NULL), one `list:<path>` for each child array, `content_hash` and `filename`.
+ * record, whose other columns are all NULL), one `list:<path>` for each child array, `content_hash` and `file_index`.
  * @param lines as of `linesSql`
  */
 export function conformingEventsSql(spec: RecordSpec, lines: string): string {
@@ -70,12 +71,12 @@ export function conformingEventsSql(spec: RecordSpec, lines: string): string {
     `${quoteName(SPOOL_MEMBERS.extra)} AS "extra"`,
     `${quoteName(SPOOL_MEMBERS.irregular)} AS irregular`,
     `hash(${names.join(', ')}) AS content_hash`,
-    'filename',
+    'file_index::INTEGER AS file_index',
   ];
   const row = spec.events.columns.map(
     (column) => `${eventColumnSql(spec, column, '"extra"', CONFORMING_VALUES)} AS ${quoteName(column.name)}`,
   );
-  const rest = ['irregular', ...listColumnsOf(spec).map(quoteName), 'content_hash', 'filename'];
+  const rest = ['irregular', ...listColumnsOf(spec).map(quoteName), 'content_hash', 'file_index'];
   return `SELECT ${[...row, ...rest].join(', ')} FROM (SELECT ${read.join(', ')} FROM ${lines})`;
 }
 

@@ -16,8 +16,8 @@ import { eventsSql } from '../sql/irregular-events.ts';
 /** The records of a batch that do not fit the shape. */
 export interface IrregularRecords {
   /**
-   * A relation of the records that are no events: `record`, `reject_reason`, `reject_path`, `filename` and the columns
-   * that could be read.
+   * A relation of the records that are no events: `record`, `reject_reason`, `reject_path`, `file_index` and the
+   * columns that could be read.
    */
   readonly rejects: string;
   /** Queries for the rows of a child table; none where no irregular record is an event. */
@@ -49,7 +49,7 @@ export async function openIrregular(
   const names = [
     ...spec.events.columns.map(({ name }) => quoteName(name)),
     'content_hash',
-    'filename',
+    'file_index',
     'place',
     'id_hash',
   ];
@@ -68,7 +68,7 @@ export async function openIrregular(
 }
 
 /** What a broken record carries past flattening, which sees only the members that could be read. */
-const CARRIED = ['filename', 'place', 'broken_reason', 'broken_record'] as const;
+const CARRIED = ['file_index', 'place', 'broken_reason', 'broken_record'] as const;
 
 const BROKEN_REJECTS =
   'coalesce(broken_reason, reject_reason) AS reject_reason, CASE WHEN broken_reason IS NULL THEN reject_path END AS reject_path, coalesce(broken_record, record) AS record';
@@ -76,15 +76,15 @@ const BROKEN_REJECTS =
 /** The irregular lines of a batch as `eventsSql` wants them. */
 function recordsSql(events: string): string {
   const broken = `CASE WHEN starts_with(irregular, ${quoteText(SPOOL_BROKEN)}) THEN irregular[${SPOOL_BROKEN.length + 1}:]::JSON END AS broken`;
-  const lines = `SELECT irregular, filename, rowid AS place, ${broken} FROM ${events} WHERE irregular IS NOT NULL`;
+  const lines = `SELECT irregular, file_index, rowid AS place, ${broken} FROM ${events} WHERE irregular IS NOT NULL`;
   const record = "CASE WHEN broken IS NULL THEN irregular ELSE json_extract_string(broken, '$.fields') END AS record";
   const rest =
     "json_extract_string(broken, '$.reason') AS broken_reason, json_extract(broken, '$.record')::VARCHAR AS broken_record";
-  return `SELECT ${record}, hash(irregular) AS content_hash, filename, place, ${rest} FROM (${lines})`;
+  return `SELECT ${record}, hash(irregular) AS content_hash, file_index, place, ${rest} FROM (${lines})`;
 }
 
 const NO_REJECTS =
-  '(SELECT NULL::VARCHAR AS record, NULL::VARCHAR AS reject_reason, NULL::VARCHAR AS reject_path, NULL::VARCHAR AS filename, NULL::UBIGINT AS content_hash, NULL::UBIGINT AS id_hash, NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS processed_time WHERE false)';
+  '(SELECT NULL::VARCHAR AS record, NULL::VARCHAR AS reject_reason, NULL::VARCHAR AS reject_path, NULL::INTEGER AS file_index, NULL::UBIGINT AS content_hash, NULL::UBIGINT AS id_hash, NULL::VARCHAR AS event_id, NULL::DATE AS event_date, NULL::TIMESTAMP AS event_time, NULL::TIMESTAMP AS processed_time WHERE false)';
 
 async function irregularitiesIn(
   connection: SqlConnection,

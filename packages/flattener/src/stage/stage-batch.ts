@@ -18,7 +18,7 @@ import {
 import { type RecordSpec, recordSpecOf } from '../spec/record-spec.ts';
 import { conformingChildRowsSql, conformingEventsSql, listColumnsOf } from '../sql/conforming.ts';
 import { openIrregular } from './irregular-records.ts';
-import { SPOOL_TABLES, spooledLines, unreadable } from './staging-source.ts';
+import { SPOOL_TABLES, spooledPages, unreadable } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
 import { stagedWindowsOf } from './window-stats.ts';
 
@@ -35,7 +35,7 @@ export interface StageOptions {
 const SAMPLE_LENGTH = 200;
 
 /** Columns of the events table that only staging needs. */
-const BOOKKEEPING = ['irregular', 'filename', 'content_hash', 'place'];
+const BOOKKEEPING = ['irregular', 'file_index', 'content_hash', 'place'];
 
 /**
  * Flattens the spooled pages of some windows into temporary tables, one row for each event id: of several records with
@@ -79,19 +79,22 @@ async function stage(
   tableName: (name: string) => string,
 ): Promise<StagedBatch> {
   const events = quoteName(tableName('events'));
-  const pages = quoteName(tableName('pages'));
   const rejects = quoteName(tableName('rejects'));
-  const lines = await spooledLines(connection, spec, windows, tableName('pages'));
+  const { lines, pages } = spooledPages(spec, windows);
   await readPlain(connection, spec, events, lines);
   const irregular = await openIrregular(connection, spec, events, tableName);
-  const records = `SELECT filename, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT filename, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${irregular.rejects}`;
-  const stagedWindows = await stagedWindowsOf(connection, `(${records}) JOIN ${pages} USING (filename)`, windows);
+  const records = `SELECT file_index, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT file_index, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${irregular.rejects}`;
+  const stagedWindows = await stagedWindowsOf(
+    connection,
+    `(${records}) JOIN ${pages} AS pages USING (file_index)`,
+    windows,
+  );
   const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
   const rejectReasons = hasRejects ? await rejectReasonsOf(connection, irregular.rejects) : [];
   await makeRejects(
     connection,
     rejects,
-    `${irregular.rejects} JOIN ${pages} USING (filename)`,
+    `${irregular.rejects} JOIN ${pages} AS pages USING (file_index)`,
     quoteText(ingestDay),
     windows,
   );
@@ -158,7 +161,7 @@ async function removeDuplicates(connection: SqlConnection, events: string, pages
   const anyRepeated = () => rowsOf(connection, `SELECT 1 FROM (${repeated}) LIMIT 1`);
   if ((await anyRepeated()).length === 0) return [];
   const best = `ORDER BY ${BEST_VERSION_FIRST}, place DESC`;
-  const placed = `SELECT e.rowid AS row, window_no, event_id, event_type, agent_id, event_time, processed_time, coalesce(place, e.rowid) AS place FROM ${events} e JOIN ${pages} USING (filename) WHERE id_hash IN (${repeated})`;
+  const placed = `SELECT e.rowid AS row, window_no, event_id, event_type, agent_id, event_time, processed_time, coalesce(place, e.rowid) AS place FROM ${events} e JOIN ${pages} AS pages USING (file_index) WHERE id_hash IN (${repeated})`;
   const ranks = `row_number() OVER (PARTITION BY event_id ${best}) AS rank, row_number() OVER (PARTITION BY event_id, window_no ${best}) AS rank_in_window`;
   const kept = ['event_time', 'processed_time'].map(
     (time) => `first(${time}) OVER (PARTITION BY event_id ${best}) AS kept_${time}`,

@@ -1,41 +1,37 @@
-import {
-  EdrlakeError,
-  type FetchedWindow,
-  isMemoryError,
-  outOfMemory,
-  quoteFile,
-  quoteName,
-  quoteText,
-  type SqlConnection,
-} from '@edrlake/core';
+import { EdrlakeError, type FetchedWindow, isMemoryError, outOfMemory, quoteFile } from '@edrlake/core';
 import type { RecordSpec } from '../spec/record-spec.ts';
 import { linesSql, noLinesSql } from '../sql/conforming.ts';
 
 /**
- * Temporary tables of a batch's source, dropped after staging: `pages` (`filename`, `window_no`), the irregular records
- * as events, and what is irregular in each.
+ * Temporary tables of a batch's source, dropped after staging: the irregular records as events, and what is irregular
+ * in each.
  */
-export const SPOOL_TABLES = ['pages', 'irregular_events', 'irregular_records'] as const;
+export const SPOOL_TABLES = ['irregular_events', 'irregular_records'] as const;
 
 /** The longest line that DuckDB reads by default. Its read buffers have twice this size. */
 const LINE_BYTES = 16_777_216;
 
-/** Names the windows' pages in a table and returns a relation of their lines, in the order of the windows and pages. */
-export async function spooledLines(
-  connection: SqlConnection,
-  spec: RecordSpec,
-  windows: readonly FetchedWindow[],
-  pagesTable: string,
-): Promise<string> {
+/** The spooled pages of some windows as relations, in the order of the windows and pages. */
+export interface SpooledPages {
+  /** As `linesSql`. */
+  readonly lines: string;
+  /** `file_index` and `window_no`. */
+  readonly pages: string;
+}
+
+/** The pages that have a record. */
+export function spooledPages(spec: RecordSpec, windows: readonly FetchedWindow[]): SpooledPages {
   const pages = windows.flatMap((window, windowNo) =>
     window.pages.filter((page) => page.recordCount > 0).map((page) => ({ path: page.path, windowNo })),
   );
-  const table = quoteName(pagesTable);
-  await connection.run(`CREATE OR REPLACE TEMP TABLE ${table} (filename VARCHAR, window_no INTEGER)`);
-  if (pages.length === 0) return noLinesSql(spec);
-  const values = pages.map((page) => `(${quoteText(page.path)}, ${page.windowNo})`);
-  await connection.run(`INSERT INTO ${table} VALUES ${values.join(', ')}`);
-  return linesSql(spec, `[${pages.map((page) => quoteFile(page.path)).join(', ')}]`, LINE_BYTES);
+  const windowNos = `[${pages.map(({ windowNo }) => windowNo).join(', ')}]::INTEGER[]`;
+  return {
+    lines:
+      pages.length === 0
+        ? noLinesSql(spec)
+        : linesSql(spec, `[${pages.map(({ path }) => quoteFile(path)).join(', ')}]`, LINE_BYTES),
+    pages: `(SELECT generate_subscripts(${windowNos}, 1)::INTEGER - 1 AS file_index, unnest(${windowNos}) AS window_no)`,
+  };
 }
 
 /** The error of a page that cannot be read: it is not what was spooled, or there is no memory to read it. */

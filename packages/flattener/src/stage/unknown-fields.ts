@@ -15,10 +15,14 @@ export async function unknownFieldsOf(
   rowTables: Readonly<Record<string, string>>,
 ): Promise<readonly UnknownField[]> {
   const found = fieldNotes(spec);
-  for (const row of await shapes(connection, rowTables.events ?? '', keysSql(spec, 'extra'))) {
-    found.ofEvents(row.keys as (string[] | null)[], row.eventCount, row.firstDay);
+  const withExtra = await tablesWithExtra(connection, ['events', ...spec.children.map(({ name }) => name)], rowTables);
+  if (withExtra.has('events')) {
+    for (const row of await shapes(connection, rowTables.events ?? '', keysSql(spec, 'extra'))) {
+      found.ofEvents(row.keys as (string[] | null)[], row.eventCount, row.firstDay);
+    }
   }
   for (const table of spec.children) {
+    if (!withExtra.has(table.name)) continue;
     const { arrayColumn } = table;
     const set = arrayColumn === undefined ? quoteText(table.arrays?.[0] ?? '') : quoteName(arrayColumn);
     for (const row of await shapes(connection, rowTables[table.name] ?? '', `[[${set}], json_keys(extra)]`)) {
@@ -27,6 +31,17 @@ export async function unknownFieldsOf(
     }
   }
   return found.fields();
+}
+
+/** In most batches no element of an array has a field that its table lacks, and looking for shapes takes longer. */
+async function tablesWithExtra(
+  connection: SqlConnection,
+  tables: readonly string[],
+  rowTables: Readonly<Record<string, string>>,
+): Promise<ReadonlySet<string>> {
+  const counts = tables.map((table, n) => `(SELECT count(extra) FROM ${quoteName(rowTables[table] ?? '')}) AS n${n}`);
+  const [row] = await rowsOf(connection, `SELECT ${counts.join(', ')}`);
+  return new Set(tables.filter((_, n) => Number(row?.[`n${n}`]) > 0));
 }
 
 /** Collects unknown fields from the sets of keys that `extra` has. */
