@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
   type Beat,
@@ -12,33 +11,39 @@ import {
   NO_FILTER,
   type ProcessTable,
   type QueryScope,
-  refuseLakeAddress,
   SETTLE_LAG_MS,
   systemBeat,
   systemProcesses,
+  type TableFormat,
   type TimeAxis,
   type TimeRange,
-  type WindowProof,
+  turnTaking,
   usableLakePath,
+  type WindowProof,
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
 import { dropLostFiles } from './commit/drop-lost-files.ts';
 import { ignoreSteps } from './commit/publish.ts';
 import { computingWith, type LakeWriter } from './computing.ts';
+import { duckDbSessions } from './duckdb-sessions.ts';
+import { type Finding, finding } from './finding.ts';
 import type { CommitContext, CommitStep, CommitTools } from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import type { LakeState } from './log/lake-state.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
 import { proofsOfRun, type Snapshot, snapshotOf } from './log/snapshot.ts';
 import { partitionDay } from './log/table-rows.ts';
+import { type Hunting, hunting, huntedAfterCommits, keepDerived, matchesFile } from './hunting.ts';
 import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
 import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
+import type { Publishing } from './open-tables/publish-tables.ts';
 import type { ArrowResult } from './query/arrow.ts';
 import { countFromLog } from './query/count-from-log.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
 import { dropViews, keepViews } from './query/view-file.ts';
 import type { ViewSource } from './query/views.ts';
+import { type ObjectLake, storeAt } from './objects/open-object-lake.ts';
 import { holdLake } from './recovery/hold-lake.ts';
 import { recoverForReading } from './recovery/recover-for-reading.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
@@ -47,7 +52,9 @@ import { explainFileError, explainQueryFailure } from './storage/file-errors.ts'
 import { REJECTS } from './storage/layout.ts';
 import type { Lease } from './storage/lease.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
-import { localStore } from './storage/store.ts';
+import { type Costing, countingCosts } from './object-costs.ts';
+import { publishedAfterCommits, publishing } from './publishing.ts';
+import type { Store } from './storage/store.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
 import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
 import { coverageOf, type DayCoverage, provenRangesOf, scopeText } from './verify/coverage.ts';
@@ -59,7 +66,10 @@ import { type VerifyReport, verifyFiles } from './verify/verify-files.ts';
 
 /** How to open a lake. */
 export interface LakeOptions {
+  /** Of the lake. For a lake in an object store: of what this machine keeps for it, see `ObjectLake`. */
   readonly directory: string;
+  /** Where the lake is, if in an object store. */
+  readonly objects?: ObjectLake;
   /**
    * The events that the lake holds. A new lake records its name; a lake of another dataset is refused. A new column of
    * its tables starts a new schema version with the next commit.
@@ -81,6 +91,8 @@ export interface LakeOptions {
   readonly processes?: ProcessTable;
   /** What compares batches and writes files; DuckDB unless given. Batches are staged for the same one. */
   readonly writer?: LakeWriter;
+  /** Table formats that the lake is published in after each commit. None unless given. */
+  readonly publishes?: readonly TableFormat[];
   /** Renews the lease of this process; the machine's timer unless given. */
   readonly beat?: Beat;
   /** Called at the named moments of commits; for tests that end the process there. */
@@ -91,9 +103,11 @@ export interface LakeOptions {
 export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
-export interface Lake {
-  /** Absolute. */
+export interface Lake extends Publishing, Costing, Finding, Hunting {
+  /** Absolute. For a lake in an object store: of what this machine keeps for it. */
   readonly directory: string;
+  /** Where it is: its absolute path, or `s3://bucket/prefix`. */
+  readonly address: string;
   /** The events that it holds. */
   readonly dataset: Dataset;
   /** What batches have to be staged for. */
@@ -192,20 +206,28 @@ export interface RunContext {
   readonly signal: AbortSignal;
 }
 
-/** DuckDB's memory unless the options say otherwise. */
-const DEFAULT_MEMORY_LIMIT = '512MB';
-
 /**
  * Opens a lake. For writing, it first finishes or undoes what dead processes left behind.
  * @throws {EdrlakeError} `USAGE` for a path with `?`, `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` when a
  * newer edrlake has written it, `LAKE_OTHER_DATASET`, `LAKE_CORRUPT`.
  */
 export async function openLake(options: LakeOptions): Promise<Lake> {
-  const directory = usableLakePath(resolve(refuseLakeAddress(options.directory)));
+  const directory = usableLakePath(resolve(options.directory));
+  const nowMs = options.clock.nowMs();
+  const store = await storeAt({ ...options, directory }, { writes: !options.readOnly, nowMs });
+  try {
+    return await openOn(store, directory, options);
+  } catch (thrown) {
+    store.remote?.close();
+    throw thrown;
+  }
+}
+
+async function openOn(store: Store, directory: string, options: LakeOptions): Promise<Lake> {
   const { dataset } = options;
   const { tables } = dataset;
-  const store = localStore(directory);
   await prepareDirectory(directory, store, options);
+  await store.remote?.remember();
   const log = await openCommitLog(store);
   // Before any recovery: files that look like leftovers may be all that remains of lost log entries.
   await refuseLostLog(store, log, tables);
@@ -215,27 +237,13 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   if (options.readOnly) {
     const writing = { ...options, create: false, readOnly: false, waits: false };
     const openToWrite = async () => (await openLake(writing)).close();
-    const keepsViews = options.writer !== 'parquetjs';
+    const keepsViews = options.writer !== 'parquetjs' && store.remote === null;
     await recoverForReading({ store, log, keepsViews, nowMs: options.clock.nowMs(), emit: options.emit, openToWrite });
   }
   const workFolder = hold?.workFolder ?? null;
   // A reader may lack permission to write into the lake, so DuckDB spills to the system's temporary folder.
   const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);
-  const newLimits = (): DuckDbLimits => ({
-    memoryLimit: options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
-    threads: options.threads ?? null,
-    keepsRowOrder: false,
-    spillDirectory: join(spillRoot, `edrlake-spill-${randomUUID()}`),
-  });
-  const newSessionLimits = (): DuckDbLimits => ({
-    ...newLimits(),
-    memoryLimit: halfOf(options.memoryLimit ?? DEFAULT_MEMORY_LIMIT),
-    threads: options.threads ?? 1,
-    keepsRowOrder: true,
-  });
-  const duckDb = startedOnce(async () =>
-    (await loadWithDuckDb(() => import('./storage/duckdb.ts'))).openDuckDb(null, newLimits()),
-  );
+  const duckDb = duckDbSessions({ store, log }, options, spillRoot);
   const idle: CommitTools = {
     store,
     log,
@@ -246,19 +254,23 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
     lease: hold?.lease ?? null,
     onStep: options.onStep ?? ignoreSteps,
   };
-  const connect = async () => (await duckDb.start()).connection;
-  const openSession = async () =>
-    (await loadWithDuckDb(() => import('./storage/duckdb.ts'))).openDuckDb(null, newSessionLimits());
+  const connect = async () => (await duckDb.shared()).connection;
   const lake = lakeOn(idle, {
     directory,
     dataset,
     writer: options.writer ?? 'duckdb',
     isReadOnly: options.readOnly,
-    ...{ newLimits, connect, openSession },
+    newLimits: duckDb.newLimits,
+    connect,
+    openSession: duckDb.openForBatch,
   });
   const letGo = async () => {
-    await duckDb.stop();
-    await hold?.release();
+    try {
+      await duckDb.stop();
+      await hold?.release();
+    } finally {
+      store.remote?.close();
+    }
   };
   try {
     // After a crash the views may name files that are gone; a new lake gets empty ones. An error of a disk that is too
@@ -275,9 +287,15 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
   }
   const close = () =>
     closeAfter(letGo, async () => {
-      if (!options.readOnly) await lake.refreshViews();
+      if (options.readOnly) return;
+      if (options.writer !== 'parquetjs') await keepDerived(lake, options.emit);
+      await lake.refreshViews();
     });
-  return { ...lake, close };
+  const about = { store, directory, clock: options.clock, knownVersion: () => log.known().version };
+  const isKept = !options.readOnly && options.writer !== 'parquetjs' && store.remote === null;
+  const hunted = isKept ? huntedAfterCommits(lake, options.emit) : lake;
+  const opened = countingCosts({ ...hunted, address: store.address, close }, about);
+  return publishedAfterCommits(opened, options.publishes);
 }
 
 interface LakeSetting {
@@ -290,28 +308,10 @@ interface LakeSetting {
   readonly openSession: () => Promise<DuckDbSession>;
 }
 
-/** Half of `512MB` or `2GiB`; any other notation stays as it is. */
-function halfOf(memoryLimit: string): string {
-  const [, amount, unit] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$/.exec(memoryLimit) ?? [];
-  return amount === undefined ? memoryLimit : `${Number(amount) / 2}${unit}`;
-}
-
-/** A DuckDB that starts with its first use. */
-function startedOnce(open: () => Promise<DuckDbSession>) {
-  let session: Promise<DuckDbSession> | null = null;
-  return {
-    start: () => {
-      session ??= open();
-      return session;
-    },
-    stop: async () => (await session?.catch(() => null))?.close(),
-  };
-}
-
 function lakeOn(
   idle: CommitTools,
   { directory, dataset, writer, isReadOnly, newLimits, connect, openSession }: LakeSetting,
-): Omit<Lake, 'close'> {
+): Omit<Lake, 'close' | 'address' | keyof Costing> {
   const { log, store, tables } = idle;
   const inTurn = turnTaking();
   const ready = async (): Promise<CommitContext> => ({ ...idle, connection: await connect() });
@@ -329,24 +329,27 @@ function lakeOn(
     const lossDays = new Set([...shown.lossDays, ...lost.filter(({ table }) => table !== REJECTS).map(partitionDay)]);
     return coverageOf({ ...shown, lossDays: [...lossDays] }, computing.countAnswers, idle.clock.nowMs(), range);
   };
-  const viewSource = async () => viewSourceOf(idle, await coverage(), await snapshot());
+  const viewSource = async () => viewSourceOf(idle, dataset, await coverage(), await snapshot());
   const target: QueryTarget = {
-    directory,
+    directory: store.remote === null ? directory : store.locate(''),
     store,
     newLimits,
     viewSource: () => inTurn(viewSource),
     newestVersion: async () => (await log.refresh()).version,
-    explain: async (thrown) => explainQueryFailure(thrown, directory, (await log.refresh()).files),
+    explain: async (thrown) => explainQueryFailure(thrown, target.directory, (await log.refresh()).files),
   };
-  const views = writer === 'parquetjs' ? dropViews(idle, viewSource) : keepViews(idle, connect, viewSource);
+  const hasViewFile = writer !== 'parquetjs' && store.remote === null;
+  const views = hasViewFile ? keepViews(idle, connect, viewSource) : dropViews(idle, viewSource);
   const refuseToWrite = () => {
     if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
   };
-  const writeInTurn = <T>(work: (context: CommitContext) => Promise<T>) =>
+  const changeInTurn = <T>(work: () => Promise<T>) =>
     inTurn(async () => {
       refuseToWrite();
-      return await work(await ready());
+      return await work();
     });
+  const writeInTurn = <T>(work: (context: CommitContext) => Promise<T>) =>
+    changeInTurn(async () => work(await ready()));
   return {
     directory,
     dataset,
@@ -356,8 +359,7 @@ function lakeOn(
     openCommitSession: openSession,
     snapshot,
     commit: (request) =>
-      inTurn(async () => {
-        refuseToWrite();
+      changeInTurn(async () => {
         const result = await commit(idle, await computing.engineFor(request), request);
         // The commit is final, and the views are only a cache: where they cannot be written now, closing or the next
         // opening reports it.
@@ -377,8 +379,7 @@ function lakeOn(
     inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
     verify: (range, signal) => inTurn(async () => verifyFiles(await ready(), range, signal)),
     forgetLostFiles: (runId, suspects = []) =>
-      inTurn(async () => {
-        refuseToWrite();
+      changeInTurn(async () => {
         const paths = await dropLostFiles(idle, await computing.engineFor({ batch: null }), runId, new Set(suspects));
         await views.afterCommit(paths.length);
         return paths;
@@ -399,6 +400,9 @@ function lakeOn(
         if (options.dryRun !== true) refuseToWrite();
         return vacuum(idle, options, signal);
       }),
+    ...hunting({ tools: idle, connect, snapshot, coverage, lostFiles: lostFilesOf }, inTurn, writeInTurn),
+    ...publishing({ directory, store, log, tables, connect: writer === 'parquetjs' ? null : connect }, changeInTurn),
+    ...finding((work) => inTurn(async () => work(await ready()))),
     provenRanges: async (axis, scope, settleLagMs = 0) =>
       provenRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs(), settleLagMs),
     newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), computing.newestEventMs)),
@@ -410,16 +414,13 @@ function lakeOn(
     queryArrowBatches: async (sql, options) => (await loadArrow()).runArrowBatches(target, sql, options),
     queryToParquet: async (sql, file, options) =>
       (await loadQuery()).exportParquet(target, sql, resolve(file), options),
-    refreshViews: () =>
-      inTurn(async () => {
-        refuseToWrite();
-        await views.refresh();
-      }),
+    refreshViews: () => changeInTurn(views.refresh),
   };
 }
 
 async function viewSourceOf(
   { store, log, tables, clock }: CommitTools,
+  { processes }: Dataset,
   coverage: readonly DayCoverage[],
   snapshot: Snapshot,
 ): Promise<ViewSource> {
@@ -428,17 +429,9 @@ async function viewSourceOf(
   const followed = provenRangesOf(snapshot, { axis: 'processed', scope: NO_FILTER }, nowMs, SETTLE_LAG_MS);
   const ofAll = coverage.filter(({ scope }) => scope === scopeText(NO_FILTER));
   const provenDays = provenDaysOf(ofAll, followed, nowMs);
-  return { reader: { store, schemas }, tables, snapshot, coverage, provenDays };
-}
-
-/** Runs pieces of work one after the other, in the order of the calls. */
-function turnTaking(): <T>(work: () => Promise<T>) => Promise<T> {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = tail.then(work, work);
-    tail = turn.catch(() => {});
-    return turn;
-  };
+  const reader = { store, schemas };
+  const huntMatches = await matchesFile(store);
+  return { reader, tables, ...(processes && { processes }), snapshot, coverage, provenDays, huntMatches };
 }
 
 function cachedSnapshot(tableNames: readonly string[]): (state: LakeState) => Snapshot {

@@ -3,10 +3,10 @@ import { access } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
+  closeAfter,
   type Dataset,
   EdrlakeError,
   isoInstant,
-  makeFolder,
   quoteText,
   systemBeat,
   systemProcesses,
@@ -17,24 +17,17 @@ import { type LakeOptions, openLake } from './lake.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } from './log/lake-state.ts';
 import { checkpointText, listLog, readEntry } from './log/log-files.ts';
-import { markerText, readMarker, refuseOtherDataset } from './log/prepare-directory.ts';
+import { makeDirectories, markerText, readMarker, refuseOtherDataset } from './log/prepare-directory.ts';
 import { rowsOf } from './log/table-rows.ts';
+import { storeAt } from './objects/open-object-lake.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
+import { newestVersion, oldLogFolder, replacedFiles, replaceLog } from './recovery/replace-log.ts';
 import { sumFile } from './storage/checksum.ts';
 import type { DuckDbSession } from './storage/duckdb.ts';
 import { isFileError } from './storage/file-errors.ts';
-import {
-  checkpointPath,
-  FOLDERS,
-  FORMAT_FILE,
-  indexVersion,
-  isManifestName,
-  isWrittenName,
-  parseLogName,
-  trashPath,
-} from './storage/layout.ts';
+import { FOLDERS, FORMAT_FILE, isDataFile, isWrittenName, trashPath } from './storage/layout.ts';
 import { openLease } from './storage/lease.ts';
-import { localStore, type Store } from './storage/store.ts';
+import type { Store } from './storage/store.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
 
 /** The result of rebuilding the log. */
@@ -52,9 +45,6 @@ export interface RebuildReport {
   readonly oldLog: string;
 }
 
-/** The folder in the old log that receives the manifests. */
-const MANIFESTS = 'manifests';
-
 /**
  * Rebuilds the commit log from the existing data files, for a lake whose log is lost or cannot be read to its end. The
  * new version has all of their rows, each event once; none of it is proven. The new log begins with a checkpoint of a
@@ -69,16 +59,42 @@ export async function rebuildLog(
   about: { readonly force: boolean; readonly runId: string },
 ): Promise<RebuildReport> {
   const directory = resolve(options.directory);
-  const store = localStore(directory);
-  const { tables } = options.dataset;
-  await requireBroken(store, directory, options.dataset, about.force);
-  for (const folder of Object.values(FOLDERS)) await makeFolder(join(directory, folder));
-  const { processes = systemProcesses, beat = systemBeat } = options;
-  const lease = await openLease(store, { processes, beat });
+  const place = { directory, ...(options.objects && { objects: options.objects }) };
+  const store = await storeAt(place, { writes: true, nowMs: options.clock.nowMs() });
   const stamp = isoInstant(options.clock.nowMs()).replace(/[-:]|\.\d+/g, '');
-  const oldLog = `${FOLDERS.log}-${stamp}`;
-  let found: Adopted;
-  let version: number;
+  const oldLog = oldLogFolder(store, stamp);
+  const rebuilt = await closeAfter(
+    async () => store.remote?.close(),
+    () => replaceWith(store, { options, directory, oldLog, stamp, ...about }),
+  );
+  const lake = await openLake({ ...options, create: false, readOnly: false });
+  try {
+    const { removedRows } = await lake.deduplicate(about.runId);
+    const { files, version: newest } = await lake.snapshot();
+    const events = (files.events ?? []).reduce((sum, { rowCount }) => sum + rowCount, 0);
+    const count = Object.values(files).reduce((sum, some) => sum + some.length, 0);
+    return { version: newest, files: count, events, removedRows, setAside: rebuilt.setAside, oldLog };
+  } finally {
+    await lake.close();
+  }
+}
+
+interface Rebuilding {
+  readonly options: Omit<LakeOptions, 'create' | 'readOnly'>;
+  readonly directory: string;
+  readonly force: boolean;
+  readonly runId: string;
+  readonly oldLog: string;
+  readonly stamp: string;
+}
+
+/** Puts a new log in the place of the old one. */
+async function replaceWith(store: Store, rebuilding: Rebuilding): Promise<Adopted> {
+  const { options, directory, force, runId, oldLog, stamp } = rebuilding;
+  const { dataset, clock, processes = systemProcesses, beat = systemBeat } = options;
+  await requireBroken(store, directory, dataset, force);
+  await makeDirectories(directory, store);
+  const lease = await openLease(store, { processes, beat });
   try {
     if (await lease.hasCompany()) {
       throw new EdrlakeError('LAKE_CONTENDED', 'another process works on this lake, or may do so', {
@@ -86,62 +102,55 @@ export async function rebuildLog(
         hint: 'Stop it, or wait until it has ended, and run again.',
       });
     }
-    version = (await newestVersion(store)) + 1;
-    const duckDb = await (await loadWithDuckDb(() => import('./storage/duckdb.ts'))).openDuckDb(null, {
-      ...{ memoryLimit: options.memoryLimit ?? '512MB', threads: options.threads ?? null, keepsRowOrder: false },
-      spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
-    });
-    try {
-      found = await adoptFiles({ store, connection: duckDb.connection }, tables);
-    } finally {
-      duckDb.close();
-    }
+    const version = (await newestVersion(store)) + 1;
+    const found = await withDuckDb(options, (connection) => adoptFiles({ store, connection }, dataset.tables));
+    // In an object store nothing is moved: what the log does not name is nothing, and goes with a vacuum.
+    const aside = store.remote === null ? found.setAside : [];
     await store.move(
-      found.setAside.map((path) => ({ from: path, to: trashPath(`rebuild-${stamp}`, path) })),
+      aside.map((path) => ({ from: path, to: trashPath(`rebuild-${stamp}`, path) })),
       'skip',
     );
-    const old = (await store.list(FOLDERS.log)).map((name) => `${FOLDERS.log}/${name}`);
-    await store.put(FORMAT_FILE, markerText(options.dataset, options.clock.nowMs()));
-    await store.put(checkpointPath(version), checkpointText(stateOf(version, found, options, about.runId)));
-    // The commit point: from here on readers see the new log.
-    const manifests = (await store.list(FOLDERS.spool)).filter(isManifestName);
-    await store.move(
-      [
-        ...old.map((path) => ({ from: path, to: `${oldLog}/${path.slice(FOLDERS.log.length + 1)}` })),
-        ...manifests.map((name) => ({ from: `${FOLDERS.spool}/${name}`, to: `${oldLog}/${MANIFESTS}/${name}` })),
-        ...(await store.list(FOLDERS.ids)).map((name) => {
-          const path = `${FOLDERS.ids}/${name}`;
-          return { from: path, to: trashPath(`rebuild-${stamp}`, path) };
-        }),
-      ],
-      'skip',
-    );
+    // By another id each machine notices that its copies of log entries are of another log.
+    const id = store.remote === null ? null : randomUUID();
+    await store.put(FORMAT_FILE, markerText(dataset, clock.nowMs(), id));
+    const checkpoint = checkpointText(stateOf(version, found, options, runId));
+    await replaceLog(store, { version, checkpoint, runId, oldLog, stamp });
+    return found;
   } finally {
     await lease.release();
   }
-  const lake = await openLake({ ...options, create: false, readOnly: false });
+}
+
+async function withDuckDb<T>(
+  { memoryLimit = '512MB', threads }: Pick<LakeOptions, 'memoryLimit' | 'threads'>,
+  work: (connection: DuckDbSession['connection']) => Promise<T>,
+): Promise<T> {
+  const duckDb = await (await loadWithDuckDb(() => import('./storage/duckdb.ts'))).openDuckDb(null, {
+    ...{ memoryLimit, threads: threads ?? null, keepsRowOrder: false },
+    spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
+  });
   try {
-    const { removedRows } = await lake.deduplicate(about.runId);
-    const { files, version: newest } = await lake.snapshot();
-    const events = (files.events ?? []).reduce((sum, { rowCount }) => sum + rowCount, 0);
-    const count = Object.values(files).reduce((sum, some) => sum + some.length, 0);
-    return { version: newest, files: count, events, removedRows, setAside: found.setAside, oldLog };
+    return await work(duckDb.connection);
   } finally {
-    await lake.close();
+    duckDb.close();
   }
 }
 
 async function requireBroken(store: Store, directory: string, dataset: Dataset, force: boolean): Promise<void> {
-  await access(directory).catch(() => {
-    throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, { hint: 'Check --lake.' });
-  });
+  const missing = () =>
+    new EdrlakeError('LAKE_MISSING', `there is no lake at ${store.address}`, { hint: 'Check --lake.' });
+  if (store.remote === null) {
+    await access(directory).catch(() => {
+      throw missing();
+    });
+  }
   const { tables } = dataset;
   const files = (await Promise.all(tables.map(({ name }) => store.walk(name)))).flat();
   // A marker that is lost or broken is written again.
-  const marker = await readMarker(store, directory, dataset).catch(() => null);
-  if (marker !== null) refuseOtherDataset(marker.dataset, dataset, directory);
+  const marker = await readMarker(store, dataset).catch(() => null);
+  if (marker !== null) refuseOtherDataset(marker.dataset, dataset, store.address);
   if ((await store.read(FORMAT_FILE)) === null && files.length === 0) {
-    throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, { hint: 'Check --lake.' });
+    throw missing();
   }
   // Entries of a newer edrlake may contain facts that would be lost.
   for (const entry of (await listLog(store)).entries) {
@@ -151,22 +160,21 @@ async function requireBroken(store: Store, directory: string, dataset: Dataset, 
   }
   if (force) return;
   try {
-    await refuseLostLog(store, await openCommitLog(store), tables);
+    const log = await openCommitLog(store);
+    const { entries, checkpoints } = await listLog(store);
+    const newest = Math.max(0, ...entries, ...checkpoints);
+    // In an object store, files without any log may be of a first commit that never came about: a writer goes on then.
+    // And this machine may have copies of entries that are lost.
+    if (store.remote !== null && (log.known().version > newest || (newest === 0 && files.length > 0))) return;
+    await refuseLostLog(store, log, tables);
   } catch (thrown) {
-    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CORRUPT') return;
+    // Another rebuilding has begun: it died, or the claim of the version keeps one of both out.
+    if (thrown instanceof EdrlakeError && ['LAKE_CORRUPT', 'LAKE_CONTENDED'].includes(thrown.code)) return;
     throw thrown;
   }
   throw new EdrlakeError('USAGE', 'the commit log of this lake can be followed: there is nothing to rebuild', {
     hint: 'A rebuilt log has no proofs, so everything has to be fetched again to be proven. If you want that: --force',
   });
-}
-
-/** The highest version that any name in the lake contains. */
-async function newestVersion(store: Store): Promise<number> {
-  const logged = (await store.list(FOLDERS.log)).map((name) => parseLogName(name)?.version ?? 0);
-  const indexed = (await store.list(FOLDERS.ids)).map((name) => indexVersion(name) ?? 0);
-  const trashed = (await store.list(FOLDERS.trash)).map((name) => (/^\d{20}$/.test(name) ? Number(name) : 0));
-  return Math.max(0, ...[...logged, ...indexed, ...trashed].filter(Number.isSafeInteger));
 }
 
 /** The data files that can be part of a lake. */
@@ -187,8 +195,11 @@ async function adoptFiles(
   /** Lists of columns by table: a schema version is an index into each of them. */
   const lists = new Map<string, string[]>();
   const ids = new Map<string, Map<string, number>>();
+  const paths = (await Promise.all(tables.map(({ name }) => tools.store.walk(name)))).flat().filter(isDataFile);
+  const replaced = await replacedFiles(tools.store, new Set(paths));
   for (const table of tables) {
-    for (const path of (await tools.store.walk(table.name)).filter((name) => name.endsWith('.parquet')).sort()) {
+    const ofTable = paths.filter((path) => path.startsWith(`${table.name}/`) && !replaced.has(path));
+    for (const path of ofTable.sort()) {
       const [, partition = '', name = ''] = path.split('/');
       const isOurs = new RegExp(`^${table.partitionBy}=\\d{4}-\\d{2}-\\d{2}$`).test(partition) && isWrittenName(name);
       const content = isOurs ? await readContent(tools, path) : null;
@@ -263,6 +274,8 @@ async function readContent(
   path: string,
 ): Promise<FileContent | null> {
   const location = quoteText(store.locate(path));
+  // The copy that may be here has no checksum to be compared with any more.
+  await store.remote?.bringAgain([{ path }]);
   try {
     const [meta] = await rowsOf(
       connection,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { filesOf } from './lake-homes.ts';
 import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY, DAY_1, deliver, type SmallEvent } from './small-lake.ts';
 
@@ -51,11 +52,12 @@ test('any sequence of deliveries leaves each event once, the newest, with its ow
       expect(sorted(await ask(lake, `${EVENT_ROWS} events`))).toEqual(sorted(events));
       expect(sorted(await ask(lake, `${CHILD_ROWS} certificates`))).toEqual(sorted(children));
       const { files } = await lake.snapshot();
+      const folder = await filesOf(directory);
       if (events.length > 0) {
-        expect(sorted(await askPlain(`${EVENT_ROWS} ${plainRows(directory, 'events')}`))).toEqual(sorted(events));
+        expect(sorted(await askPlain(`${EVENT_ROWS} ${plainRows(folder, 'events')}`))).toEqual(sorted(events));
       }
       if (children.length > 0) {
-        const plain = await askPlain(`${CHILD_ROWS} ${plainRows(directory, 'certificates')}`);
+        const plain = await askPlain(`${CHILD_ROWS} ${plainRows(folder, 'certificates')}`);
         expect(sorted(plain)).toEqual(sorted(children));
       }
       expect(files.events?.reduce((sum, file) => sum + file.rowCount, 0)).toBe(events.length);

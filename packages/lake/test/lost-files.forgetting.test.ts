@@ -261,6 +261,22 @@ describe('forgetting lost files', () => {
     await expectWhole(lake, directory);
   });
 
+  test('works where the id index is lost as well, which a commit says without quoting its statement', async () => {
+    const directory = await newDirectory();
+    const lake = await twoBatches(directory);
+    const lost = await fileOf(lake, 'events', D1, 0);
+    await rm(join(directory, lost));
+    await rm(join(directory, '_ids'), { recursive: true });
+    const refused = await deliver(lake, [event('e', 3)]).catch((thrown: Error) => thrown);
+    expect(refused).toMatchObject({
+      code: 'LAKE_CORRUPT',
+      message: `a data file cannot be read: ${join(directory, lost)} is missing`,
+    });
+    expect(await lake.forgetLostFiles('run')).toEqual([lost]);
+    expect(await deliver(lake, ALL)).toMatchObject({ newEvents: 2, unchangedEvents: 3 });
+    await expectWhole(lake, directory);
+  });
+
   test('moves a torn file out of the way', async () => {
     const directory = await newDirectory();
     const lake = await twoBatches(directory);

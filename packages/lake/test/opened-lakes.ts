@@ -1,9 +1,10 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, afterEach } from 'vitest';
 import { type Lake, type LakeOptions, openLake } from '../src/index.ts';
+import { copyLake, homeOf } from './lake-homes.ts';
 import { SMALL_OPTIONS } from './small-lake.ts';
 
 const opened: { directories: string[]; lakes: Lake[] } = { directories: [], lakes: [] };
@@ -22,7 +23,7 @@ export async function newDirectory(): Promise<string> {
 
 /** Opens a lake that is closed after the test. */
 export async function openSmall(directory: string, more: Partial<LakeOptions> = {}): Promise<Lake> {
-  const lake = await openLake({ ...SMALL_OPTIONS, directory, ...more });
+  const lake = await openLake({ ...SMALL_OPTIONS, directory, ...(await homeOf(directory)), ...more });
   opened.lakes.push(lake);
   return { ...lake, close: async () => closeOnce(lake) };
 }
@@ -42,7 +43,7 @@ export function madeOnce(fill: (lake: Lake) => Promise<unknown>): (directory: st
   let made: Promise<string> | null = null;
   const make = async () => {
     const directory = await mkdtemp(join(tmpdir(), 'lake-made-'));
-    const lake = await openLake({ ...SMALL_OPTIONS, directory });
+    const lake = await openLake({ ...SMALL_OPTIONS, directory, ...(await homeOf(directory)) });
     await fill(lake);
     await lake.close();
     return directory;
@@ -52,7 +53,7 @@ export function madeOnce(fill: (lake: Lake) => Promise<unknown>): (directory: st
   });
   return async (directory) => {
     made ??= make();
-    await cp(await made, directory, { recursive: true });
+    await copyLake(await made, directory);
   };
 }
 

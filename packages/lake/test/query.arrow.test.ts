@@ -141,6 +141,19 @@ describe('a result as Arrow', () => {
     expect(table.getChild('ns')?.data[0]?.values[0]).toBe(1_597_622_400_123_456_789n);
   });
 
+  test('has texts of any length, in any order of memory, also those that share their bytes', async () => {
+    // Sorted by a hash, so that neighbours are far apart; lengths around what fits into a row, and into a page.
+    const lengths = '[0, 1, 4, 11, 12, 13, 14, 255, 256, 257, 258, 4095, 4096, 4097, 9000]';
+    const sql = `SELECT text, list_value(text, NULL, text || '!') AS list, common
+      FROM (SELECT n, left(repeat(md5(n::VARCHAR), 300), ${lengths}[1 + n % 15]) AS text,
+        CASE n % 3 WHEN 0 THEN 'one of few texts' WHEN 1 THEN 'another one of few texts' END AS common
+        FROM range(9000) t(n))
+      ORDER BY hash(n)`;
+    const table = await tableOf(sql);
+    const found = table.toArray().map((row) => [row.text, [...row.list], row.common]);
+    expect(JSON.stringify(found)).toBe(JSON.stringify(await ask(lake, sql)));
+  });
+
   test('holds integers of 38 digits, and refuses longer ones where they are no null', async () => {
     const most = 10n ** 38n - 1n;
     const { data } = (await tableOf(`SELECT unnest([${most}, -${most}])::HUGEINT AS h`)).getChild('h') ?? {};

@@ -103,8 +103,33 @@ describe('a query', () => {
     'SELECT 1; SELECT 2',
     'SELEC 1',
     '',
-  ])('refuses %s', async (sql) => {
+    // With ANALYZE, what is explained runs.
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO 'LAKE/events/x.parquet'",
+    "explain (analyze, format json) copy (SELECT 1) TO 'LAKE/events/x.parquet'",
+    "/* a /* b */ */ EXPLAIN -- c\n ANALYZE /* d */ COPY (SELECT 1) TO 'LAKE/x.csv'",
+    "EXPLAIN ANALYZE COPY (SELECT 1 AS a) TO 'LAKE/x' (FORMAT parquet, PARTITION_BY (a))",
+    'EXPLAIN ANALYZE CREATE TABLE t AS SELECT 1',
+    "EXPLAIN ANALYZE EXPLAIN ANALYZE COPY (SELECT 1) TO 'LAKE/x.csv'",
+    // DuckDB makes the folder before anything is run.
+    "EXPORT DATABASE 'LAKE/out'",
+    "; /* a */ -- b\n /* /* */ */ export database 'LAKE/out'",
+    "/* /* */ EXPORT DATABASE 'LAKE/out'",
+    "IMPORT DATABASE 'LAKE'",
+    "PRAGMA import_database('LAKE')",
+  ])('refuses %s, and writes nothing', async (sql) => {
+    const listed = async () =>
+      (await readdir(directory, { recursive: true })).filter((path) => !path.startsWith('_leases'));
+    const before = await listed();
     expect(await codeOf(ask(lake, sql.replace('LAKE', directory)))).toBe('QUERY_FAILED');
+    expect(await listed()).toEqual(before);
+  });
+
+  test.each([
+    'EXPLAIN SELECT 1',
+    'explain analyze /* why */ (SELECT count(*) FROM events)',
+    'EXPLAIN (FORMAT json) FROM events',
+  ])('explains %s', async (sql) => {
+    expect((await ask(lake, sql)).length).toBeGreaterThan(0);
   });
 
   test('may read any file of the lake', async () => {

@@ -5,10 +5,15 @@ import {
   type ColumnType,
   type Dataset,
   dayOf,
+  idHash,
   idHashSql,
   NO_FILTER,
+  type Observable,
+  type OwnedRow,
   quoteName,
   quoteText,
+  type RowBatch,
+  type RowIdentity,
   type StagedBatch,
   systemClock,
   type TableSpec,
@@ -17,6 +22,14 @@ import {
   windowOf,
 } from '@edrlake/core';
 import type { Lake, LakeOptions } from '../src/index.ts';
+
+/** What can be hunted in them. */
+const OBSERVABLES: Readonly<Record<string, Observable>> = {
+  'events.event_id': 'event',
+  'events.event_type': 'domain',
+  'events.agent_id': 'host',
+  'certificates.issuer': 'ip',
+};
 
 /** The tables of a small lake: events, one child table, rejects. */
 export const SMALL_TABLES: readonly TableSpec[] = [
@@ -53,12 +66,11 @@ export function table(
   partitionBy: TableSpec['partitionBy'],
   columns: readonly (readonly [string, ColumnType])[],
 ): TableSpec {
-  const specs: ColumnSpec[] = columns.map(([column, type]) => ({
-    name: column,
-    paths: column === 'event_type' ? ['type'] : [],
-    type,
-    meaning: column,
-  }));
+  const specs: ColumnSpec[] = columns.map(([column, type]) => {
+    const observable = partitionBy === 'event_date' ? OBSERVABLES[`${name}.${column}`] : undefined;
+    const paths = column === 'event_type' ? ['type'] : [];
+    return { name: column, paths, type, meaning: column, ...(observable !== undefined && { observable }) };
+  });
   return { name, arrays: null, columns: specs, partitionBy, sortBy: columns.slice(0, 3).map(([column]) => column) };
 }
 
@@ -91,10 +103,21 @@ export const DAY = 24 * HOUR;
 /** When proofs were made unless a test says otherwise: long after the days they are about. */
 export const VERIFIED_MS = DAY_1 + 30 * DAY;
 
+/** More child tables, as an event of EDR has: the rows of `certificates` whose issuer is not `x`. */
+export const FURTHER_CHILDREN: readonly TableSpec[] = ['indicators', 'interfaces', 'asset_tags'].map((name) =>
+  table(
+    name,
+    'event_date',
+    ['event_date:date', 'event_id:text', 'event_time:timestamp', 'position:integer', 'issuer:text'].map(
+      (column) => column.split(':') as [string, ColumnType],
+    ),
+  ),
+);
+
 let batches = 0;
 
 /** Stages rows as the flattener does, from plain objects. `tables` has the columns of the lake that is opened. */
-async function stage(
+export async function stage(
   connection: DuckDBConnection,
   events: readonly SmallEvent[],
   rejects: readonly SmallReject[] = [],
@@ -139,7 +162,10 @@ async function stage(
     'ingest_date, window_id, reason, event_id, event_time, processed_time, record, id_hash, content_hash',
     rejectRows,
   );
-  for (const spec of tables) {
+  for (const { name: child } of tables.filter((spec) => FURTHER_CHILDREN.includes(spec))) {
+    await connection.run(`CREATE TEMP TABLE ${name(child)} AS FROM ${name('certificates')} WHERE issuer <> 'x'`);
+  }
+  for (const spec of tables.filter((each) => !FURTHER_CHILDREN.includes(each))) {
     const known = new Set(SMALL_TABLES.find((small) => small.name === spec.name)?.columns.map((column) => column.name));
     for (const column of spec.columns.filter((candidate) => !known.has(candidate.name))) {
       await connection.run(
@@ -159,6 +185,27 @@ async function stage(
     unknownFields: [],
     rejectReasons: [],
   };
+}
+
+/** The same events as rows of this process, for a lake of the portable writer. */
+export function rowBatchOf(events: readonly SmallEvent[]): RowBatch {
+  const dayNumber = (timeMs: number) => Math.floor(timeMs / DAY);
+  const identities = events.map((event): RowIdentity => {
+    const { id, timeMs, processedMs = timeMs } = event;
+    const contentHash = idHash(JSON.stringify(event));
+    return { eventId: id, day: dayNumber(timeMs), processedMs, idHash: idHash(id), contentHash };
+  });
+  const eventRows = events.map((event): OwnedRow => {
+    const { id, timeMs, processedMs = timeMs, score = null, type = 'FILE', agent = 'a1' } = event;
+    return { idHash: idHash(id), row: [dayNumber(timeMs), id, timeMs, processedMs, type, agent, score, null] };
+  });
+  const certificates = events.flatMap(({ id, timeMs, issuers = [] }) =>
+    issuers.map((issuer, position): OwnedRow => {
+      return { idHash: idHash(id), row: [dayNumber(timeMs), id, timeMs, position, issuer] };
+    }),
+  );
+  const rows = { events: eventRows, certificates, rejects: [] };
+  return { identities, rows, windows: [], otherVersions: [], unknownFields: [], rejectReasons: [] };
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -239,7 +286,7 @@ export const SMALL_OPTIONS: Omit<LakeOptions, 'directory'> = {
   readOnly: false,
 };
 
-/** Commits events as one batch. */
+/** Commits events as one batch. A lake of the portable writer takes no rejects and no other tables here. */
 export async function deliver(
   lake: Lake,
   events: readonly SmallEvent[],
@@ -250,10 +297,14 @@ export async function deliver(
     readonly tables?: readonly TableSpec[];
   } = {},
 ) {
+  const { proofs = [], replace = false } = more;
+  if (lake.writer === 'parquetjs') {
+    return lake.commit({ batch: rowBatchOf(events), proofs, runId: 'test', replace });
+  }
   const connection = await lake.connect();
   const batch = await stage(connection, events, more.rejects, more.tables);
   try {
-    return await lake.commit({ batch, proofs: more.proofs ?? [], runId: 'test', replace: more.replace ?? false });
+    return await lake.commit({ batch, proofs, runId: 'test', replace });
   } finally {
     for (const name of [batch.identityTable, ...Object.values(batch.rowTables)]) {
       await connection.run(`DROP TABLE ${quoteName(name)}`);

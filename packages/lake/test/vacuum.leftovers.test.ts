@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { MS_PER_DAY, systemClock, systemProcesses } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
 import type { Lake, LakeOptions } from '../src/index.ts';
+import { recognise } from '../src/indicators.ts';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
 import { DAY_1, deliver, proofOf } from './small-lake.ts';
 
@@ -29,11 +30,16 @@ describe('vacuum', () => {
     const trashed = `trash _trash/${'2'.padStart(20, '0')}`;
     const later = await openLater(directory, 8);
     await deliver(later, [event('a', 3)]);
-    const before = await readdir(directory, { recursive: true });
+    // A lease is renewed by the clock of this machine.
+    const present = async () =>
+      (await readdir(directory, { recursive: true })).filter((path) => !path.startsWith('_leases/'));
+    const before = await present();
     const dry = await later.vacuum({ dryRun: true }, { signal });
     expect(dry.removed.map(({ reason, path }) => `${reason} ${path}`)).toEqual([trashed]);
+    const inTrash = await readdir(join(directory, '_trash', '2'.padStart(20, '0')), { recursive: true });
+    expect(dry.removed.map(({ files }) => files)).toEqual([inTrash.filter((name) => name.endsWith('.parquet')).length]);
     expect(dry.bytes).toBeGreaterThan(500);
-    expect(await readdir(directory, { recursive: true })).toEqual(before);
+    expect(await present()).toEqual(before);
     const reader = await openLater(directory, 8, { readOnly: true });
     expect(await gone(reader, true)).toEqual([trashed]);
     await expect(reader.vacuum({}, { signal })).rejects.toMatchObject({ code: 'BUG' });
@@ -48,6 +54,23 @@ describe('vacuum', () => {
     ]);
     await later.close();
     expect(await deliver(await openSmall(directory), [event('a', 3)])).toMatchObject({ unchangedEvents: 1 });
+  });
+
+  test('removes files of the index and of standing hunts that a killed process left, and no other', async () => {
+    const directory = await newDirectory();
+    const lake = await openLater(directory, 8);
+    await deliver(lake, [event('a')]);
+    await lake.indexValues({}, { signal });
+    const indicator = recognise('event:a');
+    await lake.keepHunts(() => [{ name: 'a.txt', indicators: indicator === null ? [] : [indicator] }], { signal });
+    await deliver(lake, [event('b')]);
+    const left = ['_hunts', '_values'].map((folder) => `${folder}/${randomUUID()}.parquet`);
+    for (const path of left) await put(directory, path);
+    expect(await gone(lake, true)).toEqual(left.map((path) => `derived ${path}`));
+    expect(await gone(lake)).toHaveLength(2);
+    expect(await ask(lake, 'SELECT event_id FROM hunt_matches')).toEqual([['a']]);
+    expect(await lake.valueIndex()).toMatchObject({ known: 2 });
+    expect(await lake.verify(null, signal)).toMatchObject({ findings: [] });
   });
 
   test('removes files that no entry names, and no file that one does', async () => {

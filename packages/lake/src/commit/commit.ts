@@ -184,11 +184,11 @@ async function stageRows(
   { store }: CommitTools,
   engine: CommitEngine,
   { fingerprint, newEvents, changedEvents, newRejects }: Classification,
-  { commitId, stage, earlier }: Attempt,
+  { fileStem, stage, earlier }: Attempt,
   { fieldIds }: FileSchema,
 ): Promise<Staged> {
   if (earlier?.fingerprint === fingerprint) return earlier;
   for (const file of earlier?.files ?? []) await store.remove(`${stage}/${file.path}`);
   if (newEvents + changedEvents + newRejects === 0) return { fingerprint, files: [] };
-  return { fingerprint, files: await engine.writeRows(store.locate(stage), commitId, fieldIds) };
+  return { fingerprint, files: await engine.writeRows(store.locate(stage), fileStem, fieldIds) };
 }

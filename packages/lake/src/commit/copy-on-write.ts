@@ -20,7 +20,7 @@ import type { CommitNames } from './optimistic-retry.ts';
 export async function rewriteWithoutDeleted(
   context: CommitContext,
   state: LakeState,
-  { stage, commitId }: CommitNames,
+  { stage, fileStem }: CommitNames,
   { schemaVersion, fieldIds }: FileSchema,
 ): Promise<Rewrite> {
   const days = await rowsOf(context.connection, `SELECT DISTINCT event_date::VARCHAR AS day FROM ${TEMP_TABLES.gone}`);
@@ -44,7 +44,7 @@ export async function rewriteWithoutDeleted(
       removed.push(file.path);
       if (file.rowCount === Number(gone)) continue;
       await refuseDamaged(context.store, [file]);
-      const path = `${table.name}/${file.partition}/${commitId}-r${number}.parquet`;
+      const path = `${table.name}/${file.partition}/${fileStem}-r${number}.parquet`;
       const location = context.store.locate(`${stage}/${path}`);
       const kept = `SELECT * FROM (${tableRowsSql(reader, table, [file])}) WHERE NOT coalesce(${isGone}, false)`;
       const written = await copyToParquet(context.connection, kept, table, location, {

@@ -17,11 +17,17 @@ import { parentsOf, rowsIn } from './lost-rows.ts';
  */
 export function duckDbEngine(context: CommitContext, batch: StagedBatch | null): CommitEngine {
   const { connection, tables } = context;
+  // Of the last comparison: whether the lake has any event of the batch.
+  let hasMet = true;
   return {
     findKnown: (index) => findKnown(context, index, batch),
-    classify: (state) => classifyBatch(context, state, batch),
+    classify: async (state) => {
+      const found = await classifyBatch(context, state, batch);
+      hasMet = found.changedEvents + found.unchangedEvents > 0;
+      return found;
+    },
     markUndelivered: (state, proofs) => markUndelivered(context, state, batch, proofs),
-    metVersions: async () => (batch === null ? [] : screened(context, batch)),
+    metVersions: async () => (batch === null || !hasMet ? [] : screened(context, batch)),
     newIds: async () => {
       const isNew = `SELECT event_id FROM ${TEMP_TABLES.screen} WHERE verdict = 'new' AND event_id IS NOT NULL`;
       return (await rowsOf(connection, isNew)).map(({ event_id }) => String(event_id));

@@ -44,14 +44,14 @@ export interface IndexView {
 export async function openIdIndex(
   { store }: Pick<CommitTools, 'store'>,
   state: LakeState,
-  { stage, commitId }: CommitNames,
+  { stage, fileStem }: CommitNames,
   writeClaims: WriteClaims,
 ): Promise<IndexView> {
   const files = [...state.identityFiles.values()];
   if (await isWhole(store, files)) {
     return { files: files.map((file) => ({ file, location: store.locate(file.path) })), rebuilt: null };
   }
-  return rebuildIndex({ store }, state, { stage, commitId }, writeClaims);
+  return rebuildIndex({ store }, state, { stage, fileStem }, writeClaims);
 }
 
 /** Writes the index entries of all rows of a state into a file, an absolute path. @returns how many there are */
@@ -61,12 +61,12 @@ export type WriteClaims = (state: LakeState, file: string) => Promise<number>;
 export async function rebuildIndex(
   { store }: Pick<CommitTools, 'store'>,
   state: LakeState,
-  { stage, commitId }: CommitNames,
+  { stage, fileStem }: Pick<CommitNames, 'stage' | 'fileStem'>,
   writeClaims: WriteClaims,
 ): Promise<IndexView> {
-  const staged = `${stage}/ids/${commitId}-rebuilt.parquet`;
+  const staged = `${stage}/ids/${fileStem}-rebuilt.parquet`;
   const rowCount = await writeClaims(state, store.locate(staged));
-  const file = { path: `${FOLDERS.ids}/${commitId}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
+  const file = { path: `${FOLDERS.ids}/${fileStem}-rebuilt.parquet`, rowCount, level: REBUILT_LEVEL };
   return { files: [{ file, location: store.locate(staged) }], rebuilt: { file, staged } };
 }
 
@@ -79,6 +79,7 @@ async function isWhole(store: Store, files: readonly IdentityFile[]): Promise<bo
   const known = verified.get(store) ?? new Map<string, number>();
   verified.set(store, known);
   const things = await store.look(files.map(({ path }) => path));
+  await store.remote?.bring(files);
   const unread = files.filter(({ path }, position) => known.get(path) !== things[position]?.changedAtMs);
   if (things.includes(null) || (await damagedFiles(store, unread)).length > 0) return false;
   for (const [position, { path }] of files.entries()) known.set(path, things[position]?.changedAtMs ?? 0);
@@ -120,12 +121,12 @@ export async function stageIndexChange(
   { store }: Pick<CommitTools, 'store'>,
   state: LakeState,
   view: IndexView,
-  { stage, commitId }: CommitNames,
+  { stage, fileStem }: CommitNames,
   writeEntries: WriteEntries,
 ): Promise<IndexChange> {
   const { level, merged } = planMerge(view.files.map(({ file }) => file));
   const locations = view.files.filter(({ file }) => merged.has(file.path)).map(({ location }) => location);
-  const name = indexName(commitId, state.version + 1);
+  const name = indexName(fileStem, state.version + 1);
   const staged = `${stage}/ids/${name}.parquet`;
   const rowCount = await writeEntries(locations, store.locate(staged));
   const own = { file: { path: `${FOLDERS.ids}/${name}.parquet`, rowCount, level }, staged };

@@ -5,10 +5,10 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
 import type { CommitTools } from '../log/commit-context.ts';
 import { frozenState, type IdentityFile, type LakeState, type LogEntry, type LoggedFile } from '../log/lake-state.ts';
-import { type SummedFile, sumFile } from '../storage/checksum.ts';
+import { sumFile } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
 import { stagePath } from '../storage/layout.ts';
-import type { Move } from '../storage/store.ts';
+import type { Move, SummedFile } from '../storage/store.ts';
 import { finalizeCommit, publish, releaseCommit } from './publish.ts';
 
 /** A commit that is ready to be published on top of one version. */
@@ -20,11 +20,16 @@ export interface DraftedCommit<T> {
   readonly outcome: T;
 }
 
-/** Where a commit stages its files, and its id. Both stay the same in all of its attempts. */
+/** Where a commit stages its files, and its id: both stay the same in all of its attempts. */
 export interface CommitNames {
   readonly commitId: string;
   /** Relative to the lake. Removed when the commit ends. */
   readonly stage: string;
+  /**
+   * Begins the names of its files: the commit id, except in further attempts on an object store. There an attempt
+   * never writes to a name of an earlier one, because a request of that one may still be on its way.
+   */
+  readonly fileStem: string;
 }
 
 /** How a commit ended. */
@@ -35,8 +40,12 @@ export interface Committed<T> {
   readonly outcome: T;
 }
 
-/** Each lost race means that another writer committed, so this is the number of commits that may come first. */
-const MAX_TRIES = 32;
+/**
+ * Each lost race means that another writer committed, so this is the number of commits that may come first. Requests to
+ * an object store take longer than the work between them, so that chance decides each race: of ten writers that never
+ * pause, one in thirty loses 32 times in a row, and none 200 times.
+ */
+const MAX_TRIES = { disk: 32, objects: 200 } as const;
 
 /**
  * Drafts a commit on the newest version and publishes it. When another writer commits first, it is drafted again on top
@@ -52,11 +61,13 @@ export async function commitWithRetry<T>(
 ): Promise<Committed<T>> {
   const commitId = newCommitId(context.clock);
   const stage = stagePath(context.workFolder, commitId);
+  const tries = context.store.remote === null ? MAX_TRIES.disk : MAX_TRIES.objects;
   try {
-    for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    for (let attempt = 1; attempt <= tries; attempt += 1) {
       const state = frozenState(await context.log.refresh());
       const base = state.version;
-      const drafted = await draftUnlessOvertaken(context, base, () => draft(state, { commitId, stage }));
+      const fileStem = attempt > 1 && context.store.remote !== null ? newCommitId(context.clock) : commitId;
+      const drafted = await draftUnlessOvertaken(context, base, () => draft(state, { commitId, stage, fileStem }));
       if (drafted !== null) {
         const { outcome } = drafted;
         if (drafted.entry === null) return { version: base, entry: null, outcome };
@@ -76,7 +87,7 @@ export async function commitWithRetry<T>(
     // What remains is removed with the work folder; an error here would hide how the commit ended.
     await context.store.remove(stage).catch(() => undefined);
   }
-  throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${MAX_TRIES} times in a row`, {
+  throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${tries} times in a row`, {
     disposition: 'retry',
     hint: 'Run again; let fewer processes write to this lake at once.',
   });

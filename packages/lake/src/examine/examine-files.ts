@@ -6,7 +6,7 @@ import { countSuspects } from '../maintenance/deduplicate.ts';
 import { unfinishedCommits } from '../recovery/recover.ts';
 import { damagedFiles, resizedFiles } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
-import { FOLDERS, isWrittenName } from '../storage/layout.ts';
+import { FOLDERS, isDataFile, isWrittenName } from '../storage/layout.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
 
 /**
@@ -59,6 +59,8 @@ const SAMPLE_FILES = 100;
 
 /** The lost files among those given, in the same order; reads all files or a sample. */
 async function lostFiles(examination: Examination, files: readonly LoggedFile[]): Promise<readonly LoggedFile[]> {
+  // Copies of this machine say nothing about the object store.
+  if (examination.reads === 'all') await examination.store.remote?.bringAgain(files);
   if (examination.reads === 'all') return (await readFooters(examination, files, () => true)).lost;
   const step = Math.max(1, Math.ceil((2 * files.length) / SAMPLE_FILES));
   const sample = files.filter((_, place) => place >= files.length - SAMPLE_FILES / 2 || place % step === 0);
@@ -89,12 +91,13 @@ async function examineIndex(examination: Examination, state: LakeState): Promise
 
 /** Parquet files in the folders of tables and of the index that neither the log nor a commit in progress names. */
 async function examineUnnamed({ store, tables }: Examination, state: LakeState): Promise<LakeDamage[]> {
+  // In an object store they are what replaced files and lost races leave until a vacuum.
+  if (store.remote !== null) return [];
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids];
   const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
   const announced = new Set((await unfinishedCommits(store)).flatMap(({ files }) => files));
   const unnamed = seen.filter(
-    (path) =>
-      path.endsWith('.parquet') && !state.files.has(path) && !state.identityFiles.has(path) && !announced.has(path),
+    (path) => isDataFile(path) && !state.files.has(path) && !state.identityFiles.has(path) && !announced.has(path),
   );
   const newestMs = state.commits.at(-1)?.committedAtMs ?? 0;
   const newer = unnamed.filter((path) => stampOf(path) > stampAt(newestMs));

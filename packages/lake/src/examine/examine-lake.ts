@@ -5,7 +5,8 @@ import { type Clock, type Dataset, EdrlakeError, type TableSpec } from '@edrlake
 import { areProofsOf } from '../verify/proof-documents.ts';
 import { isViewFileOf } from '../query/views.ts';
 import { FOLDERS } from '../storage/layout.ts';
-import { localStore, type Store } from '../storage/store.ts';
+import { type ObjectLake, storeAt } from '../objects/open-object-lake.ts';
+import type { Store } from '../storage/store.ts';
 import { examineFiles } from './examine-files.ts';
 import { examineLog, examineMarker } from './examine-log.ts';
 import { examineWork } from './examine-work.ts';
@@ -21,24 +22,39 @@ import { loadWithDuckDb } from '../storage/load-duckdb.ts';
  * @throws {EdrlakeError} `LAKE_MISSING`
  */
 export async function examineLake(options: {
+  /** Of the lake; with `objects` the work folder. */
   readonly directory: string;
+  /** Where the lake is, if in an object store. Then files of no version are no damage: a vacuum removes them. */
+  readonly objects?: ObjectLake;
   readonly dataset: Dataset;
   readonly clock: Clock;
   readonly memoryLimit?: string;
   /** `all` unless given. */
   readonly reads?: Examination['reads'];
 }): Promise<readonly LakeDamage[]> {
-  const store = localStore(resolve(options.directory));
+  const place = { ...options, directory: resolve(options.directory) };
+  const store = await storeAt(place, { writes: false, nowMs: options.clock.nowMs() });
+  try {
+    return await examineStore(store, options);
+  } finally {
+    store.remote?.close();
+  }
+}
+
+async function examineStore(store: Store, options: Parameters<typeof examineLake>[0]): Promise<readonly LakeDamage[]> {
   const found: LakeDamage[] = [...(await examineFolders(store, options.dataset.tables))];
   // Files that cannot be listed would be reported as lost below.
   if (found.length > 0) return found;
-  found.push(...(await examineMarker(store, options)));
-  const duckDb = await (await loadWithDuckDb(() => import('../storage/duckdb.ts'))).openDuckDb(null, {
+  found.push(...(await examineMarker(store, { ...options, directory: store.address })));
+  const { beforeStatements, openDuckDb } = await loadWithDuckDb(() => import('../storage/duckdb.ts'));
+  const duckDb = await openDuckDb(null, {
     ...{ memoryLimit: options.memoryLimit ?? '512MB', threads: null, keepsRowOrder: false },
     spillDirectory: join(tmpdir(), `edrlake-spill-${randomUUID()}`),
   });
   try {
-    const { connection } = duckDb;
+    const { remote } = store;
+    const bring = (sql: string) => remote?.bringNamed(sql, (path) => ({ path })) ?? Promise.resolve();
+    const connection = remote === null ? duckDb.connection : beforeStatements(duckDb.connection, bring);
     const { dataset, reads = 'all' } = options;
     const { tables } = dataset;
     const examination = { store, connection, tables, nowMs: options.clock.nowMs(), reads };
@@ -63,7 +79,8 @@ async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
       const found = [...damages, ...(await examineWork(examination))];
       if (state !== null) {
         found.push(...(await examineFiles(examination, state)));
-        if (!(await isViewFileOf(examination, state.version, true))) found.push(STALE_VIEWS);
+        const hasViews = examination.store.remote !== null || (await isViewFileOf(examination, state.version, true));
+        if (!hasViews) found.push(STALE_VIEWS);
         if (!(await areProofsOf(examination.store, state.version))) found.push(STALE_PROOFS);
       }
       if (found.length === 0 || !(await isOvertaken())) return found;

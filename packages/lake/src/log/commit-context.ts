@@ -15,6 +15,8 @@ export type CommitStep =
   | 'file-trashed'
   | 'trashed'
   | 'settled'
+  | 'matches-written'
+  | 'matches-named'
   | 'views-written';
 
 /** What the steps of a commit share. One for each open lake. */

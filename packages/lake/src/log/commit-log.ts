@@ -1,5 +1,5 @@
 import { EdrlakeError, toEdrlakeError } from '@edrlake/core';
-import { checkpointPath, entryPath } from '../storage/layout.ts';
+import { checkpointPath, entryPath, FOLDERS, parseLogName } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { applyEntry, emptyState, type LakeState, type LogEntry } from './lake-state.ts';
 import { checkpointText, LOG_HINT, type LogListing, listLog, readCheckpoint, readEntry } from './log-files.ts';
@@ -11,6 +11,8 @@ export interface CommitLog {
    * entries that it had not seen were vacuumed. Treat it as read-only.
    */
   refresh(): Promise<LakeState>;
+  /** The state as it was last refreshed. */
+  known(): LakeState;
   /**
    * The commit point: afterwards readers see the commit. A crash leaves either no entry or a whole one.
    * @param staged path of the entry's text, written and synced
@@ -50,7 +52,7 @@ const CHECKPOINTS_KEPT = 2;
  * edrlake wrote it.
  */
 export async function openCommitLog(store: Store): Promise<CommitLog> {
-  let listed = await listLog(store);
+  let listed = await listFromCopy(store);
   let { state, checkpointItems } = await load(store, listed);
   let entriesSince = 0;
   let itemsSince = 0;
@@ -60,15 +62,18 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
     itemsSince += entry.added.length + entry.removed.length + entry.proofs.length + 1;
   };
   const refresh = async () => {
-    for (;;) {
-      const read = await readEntries(store, state.version + 1);
+    for (let group = store.remote === null ? READ_CONCURRENCY : 1; ; ) {
+      const read = await readEntries(store, state.version + 1, group);
       for (const entry of read) {
         // Another caller may have applied it meanwhile.
         if (entry.version <= state.version) continue;
         applyEntry(state, entry);
         note(entry);
       }
-      if (read.length === READ_CONCURRENCY) continue;
+      if (read.length === group) {
+        group = Math.min(2 * group, READ_CONCURRENCY);
+        continue;
+      }
       if (read.length > 0 || !(mayBeBehind || (await isVacuumed(store, state.version)))) return state;
       mayBeBehind = false;
       const listing = await listLog(store);
@@ -93,9 +98,10 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
   }
   return {
     refresh,
+    known: () => state,
     checkpoint,
     append: async (entry, staged) => {
-      const listing = await listLog(store);
+      const listing = await listLog(store, entry.version - 1);
       // The name may be free because the entry that had it was vacuumed.
       mayBeBehind = (listing.checkpoints[0] ?? 0) >= entry.version;
       if (mayBeBehind) return 'taken';
@@ -112,12 +118,21 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
   };
 }
 
+/** What is older than the newest checkpoint of which this machine has a copy need not be listed again. */
+async function listFromCopy(store: Store): Promise<LogListing> {
+  const copies = ((await store.remote?.copies(FOLDERS.log)) ?? []).map(parseLogName);
+  const newest = Math.max(0, ...copies.map((name) => (name?.isCheckpoint ? name.version : 0)));
+  const listed = await listLog(store, newest);
+  return listed.checkpoints.length === 0 && newest > 0 ? listLog(store) : listed;
+}
+
 async function putEntry(store: Store, entry: LogEntry, staged: string): Promise<Appended> {
   let failure: unknown = null;
   let linked: Awaited<ReturnType<Store['link']>> = 'taken';
   try {
     linked = await store.link(staged, entryPath(entry.version));
     if (linked === 'linked') return 'committed';
+    if (typeof linked === 'object') return { doubt: inDoubt(entry, linked.doubt) };
   } catch (thrown) {
     failure = thrown;
   }
@@ -154,11 +169,14 @@ async function isVacuumed(store: Store, version: number): Promise<boolean> {
   return entry === null;
 }
 
-/** The entries from `first` on, at most `READ_CONCURRENCY`, up to the first that does not exist yet. */
-async function readEntries(store: Store, first: number): Promise<LogEntry[]> {
+/**
+ * The entries from `first` on, at most `READ_CONCURRENCY`, up to the first that does not exist yet. In an object store
+ * each question costs a request, so that `askedFor` begins with 1 and is doubled by the caller.
+ */
+async function readEntries(store: Store, first: number, askedFor: number): Promise<LogEntry[]> {
   const next = await readEntry(store, first);
   if (next === null) return [];
-  const versions = Array.from({ length: READ_CONCURRENCY - 1 }, (_, offset) => first + 1 + offset);
+  const versions = Array.from({ length: askedFor - 1 }, (_, offset) => first + 1 + offset);
   const others = await Promise.all(versions.map((version) => readEntry(store, version)));
   const end = others.indexOf(null);
   const following = others.slice(0, end === -1 ? others.length : end).filter((entry) => entry !== null);

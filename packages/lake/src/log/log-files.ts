@@ -2,7 +2,15 @@ import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type { LoggedLostDay } from '../proofs/lost-days.ts';
 import type { VersionsOfEvent } from '../proofs/other-versions.ts';
-import { checkpointPath, entryPath, FOLDERS, FORMAT, parseLogName, READABLE_FORMATS } from '../storage/layout.ts';
+import {
+  checkpointPath,
+  entryPath,
+  FOLDERS,
+  FORMAT,
+  parseLogName,
+  READABLE_FORMATS,
+  versionStem,
+} from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import type {
   CommitSummary,
@@ -25,9 +33,13 @@ export interface LogListing {
   readonly checkpoints: readonly number[];
 }
 
-/** @throws {EdrlakeError} `LAKE_CORRUPT` when the folder cannot be listed: that is not an empty log. */
-export async function listLog(store: Store): Promise<LogListing> {
-  const found = (await store.list(FOLDERS.log)).map(parseLogName).filter((name) => name !== null);
+/**
+ * @param from leaves out files of versions below
+ * @throws {EdrlakeError} `LAKE_CORRUPT` when the folder cannot be listed: that is not an empty log.
+ */
+export async function listLog(store: Store, from = 0): Promise<LogListing> {
+  const after = from === 0 ? undefined : versionStem(from);
+  const found = (await store.list(FOLDERS.log, after)).map(parseLogName).filter((name) => name !== null);
   return {
     entries: found.flatMap(({ version, isCheckpoint }) => (isCheckpoint ? [] : [version])).sort((a, b) => a - b),
     checkpoints: found.flatMap(({ version, isCheckpoint }) => (isCheckpoint ? [version] : [])).sort((a, b) => b - a),
@@ -37,12 +49,16 @@ export async function listLog(store: Store): Promise<LogListing> {
 /**
  * Reads one entry; null when no writer has written it yet. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE`
  */
-export async function readEntry(store: Store, version: number): Promise<LogEntry | null> {
-  const path = entryPath(version);
+export async function readEntry(
+  store: Store,
+  version: number,
+  path: string = entryPath(version),
+): Promise<LogEntry | null> {
   const text = await store.read(path);
   if (text === null) return null;
   const found = parseObject(path, text);
   checkFormat(path, found.format);
+  if (found.rebuilding !== undefined) throw beingRebuilt(path);
   const lists = ['added', 'removed', 'idsAdded', 'idsRemoved', 'proofs'];
   const isWhole =
     typeof found.commitId === 'string' &&
@@ -75,6 +91,18 @@ export function checkFormat(path: string, format: unknown): void {
   throw new EdrlakeError('LAKE_INCOMPATIBLE', `${path} has format ${format}, this edrlake knows format ${FORMAT}`, {
     context: { path, known: FORMAT },
     hint: 'A newer edrlake has written this lake: update edrlake on this machine.',
+  });
+}
+
+/** Takes the name of a version while the log is rebuilt. An older edrlake takes it for a damaged entry. */
+export function rebuildingText(runId: string): string {
+  return JSON.stringify({ format: FORMAT, rebuilding: runId });
+}
+
+function beingRebuilt(path: string): EdrlakeError {
+  return new EdrlakeError('LAKE_CONTENDED', `the commit log is being rebuilt: ${path} says so`, {
+    disposition: 'retry',
+    hint: 'Run again when edrlake rebuild-log has ended. If it was killed, run that again.',
   });
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -10,7 +11,7 @@ import {
   unwritable,
 } from '@edrlake/core';
 import { syncParentFolders } from '../storage/lasting-name.ts';
-import { FOLDERS, FORMAT, FORMAT_FILE } from '../storage/layout.ts';
+import { FOLDERS, FORMAT, FORMAT_FILE, isOfTheMachine } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { checkFormat } from './log-files.ts';
@@ -28,35 +29,45 @@ interface Opening {
  * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE`, `LAKE_CORRUPT`
  */
 export async function prepareDirectory(directory: string, store: Store, options: Opening): Promise<void> {
-  let marker = await readMarker(store, directory, options.dataset);
+  let marker = await readMarker(store, options.dataset);
   if (marker === null) {
     if (options.readOnly || !options.create) {
-      throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${directory}`, {
+      throw new EdrlakeError('LAKE_MISSING', `there is no lake at ${store.address}`, {
         context: { directory },
         hint: 'Check --lake, or make one with edrlake backfill.',
       });
     }
-    await makeDirectories(directory);
+    await makeDirectories(directory, store);
     await syncParentFolders(directory);
-    await store.putIfAbsent(FORMAT_FILE, markerText(options.dataset, options.clock.nowMs()));
-    marker = await readMarker(store, directory, options.dataset);
+    const id = store.remote === null ? null : randomUUID();
+    await store.putIfAbsent(FORMAT_FILE, markerText(options.dataset, options.clock.nowMs(), id));
+    marker = await readMarker(store, options.dataset);
   }
   checkFormat(FORMAT_FILE, marker?.format);
-  refuseOtherDataset(marker?.dataset, options.dataset, directory);
+  refuseOtherDataset(marker?.dataset, options.dataset, store.address);
   if (options.readOnly) return;
   await access(directory, constants.W_OK | constants.X_OK).catch((thrown) => {
     throw unwritable(directory, thrown);
   });
   // A backup or a person may have left out folders of a lake because they were empty.
-  await makeDirectories(directory);
+  await makeDirectories(directory, store);
 }
 
-/** The file that marks a folder as a lake. @param createdAtMs null: it does not say when it was made */
-export function markerText({ name, unnamedLakes }: Dataset, createdAtMs: number | null): string {
+/**
+ * The file that marks a folder as a lake.
+ * @param createdAtMs null: it does not say when it was made
+ * @param id distinguishes a lake in an object store from another one at the same address; null for a lake on a disk
+ */
+export function markerText(
+  { name, unnamedLakes }: Dataset,
+  createdAtMs: number | null,
+  id: string | null = null,
+): string {
   return JSON.stringify({
     format: FORMAT,
     ...(createdAtMs !== null && { createdAt: isoInstant(createdAtMs) }),
     ...(unnamedLakes !== true && { dataset: name }),
+    ...(id !== null && { id }),
   });
 }
 
@@ -82,22 +93,23 @@ interface Marker {
 }
 
 /** The marker of a lake, null where there is none. @throws {EdrlakeError} `LAKE_CORRUPT` */
-export async function readMarker(store: Store, directory: string, dataset: Dataset): Promise<Marker | null> {
+export async function readMarker(store: Store, dataset: Dataset): Promise<Marker | null> {
   const text = await store.read(FORMAT_FILE);
   if (text === null) return null;
   try {
     return JSON.parse(text) as Marker;
   } catch (thrown) {
-    throw new EdrlakeError('LAKE_CORRUPT', `${join(directory, FORMAT_FILE)} is not JSON`, {
+    throw new EdrlakeError('LAKE_CORRUPT', `${store.address}/${FORMAT_FILE} is not JSON`, {
       cause: thrown,
       hint: `Restore it; its content is ${markerText(dataset, null)}.`,
     });
   }
 }
 
-async function makeDirectories(directory: string): Promise<void> {
+/** Makes the folders of a lake; of one in an object store, those of this machine. */
+export async function makeDirectories(directory: string, store: Store): Promise<void> {
   for (const folder of Object.values(FOLDERS)) {
-    await makeFolder(join(directory, folder));
+    if (store.remote === null || isOfTheMachine(folder)) await makeFolder(join(directory, folder));
   }
 }
 

@@ -3,11 +3,13 @@ import {
   type ColumnSpec,
   type Day,
   EdrlakeError,
+  filePattern,
   quoteFile,
   quoteName,
   queriedType,
   quoteText,
   type TableSpec,
+  textListSql,
 } from '@edrlake/core';
 import type { Store } from '../storage/store.ts';
 import type { ViewPlace } from '../storage/view-place.ts';
@@ -27,14 +29,15 @@ export function isEventTable(table: TableSpec): boolean {
 /**
  * A DuckDB query with exactly the table's columns, in order and in their queried types, over some of its files of
  * any format; a column that a file's schema version lacks is NULL. The partition column comes from the folder's
- * name, so that files are pruned by it without being opened. `withFile` adds a column `lake_file` with the path
- * DuckDB read the row from; `place` finds the files where the lake is when the query runs.
+ * name, so that files are pruned by it without being opened. `withFile` adds a column `lake_file` with the path DuckDB
+ * read the row from, `withPlace` that and `lake_row`, the number of the row in the file from 0; `place` finds the files
+ * where the lake is when the query runs.
  */
 export function tableRowsSql(
   reader: TableReader,
   table: TableSpec,
   files: readonly LoggedFile[],
-  options: { readonly withFile?: boolean; readonly place?: ViewPlace } = {},
+  options: { readonly withFile?: boolean; readonly withPlace?: boolean; readonly place?: ViewPlace } = {},
 ): string {
   const kinds = new Map(
     files.map(({ schemaVersion, format = 1 }) => [`${schemaVersion} ${format}`, { schemaVersion, format }]),
@@ -45,12 +48,16 @@ export function tableRowsSql(
     const columns = table.columns.map((column) =>
       present.has(column.name) ? storedColumnSql(column, format) : nullColumnSql(column),
     );
-    if (options.withFile) columns.push('filename AS lake_file');
+    if (options.withFile || options.withPlace) columns.push('filename AS lake_file');
+    if (options.withPlace) columns.push('file_row_number AS lake_row');
     const paths = alike.map(({ path }) => path);
-    const list =
-      options.place?.filesSql(paths) ?? `[${paths.map((path) => quoteFile(reader.store.locate(path))).join(', ')}]`;
+    const list = options.place?.filesSql(paths) ?? listSql(reader.store, paths);
     const types = `hive_types = {${quoteName(table.partitionBy)}: DATE}`;
-    const fileColumn = options.withFile ? ', filename = true' : '';
+    const fileColumn = options.withPlace
+      ? ', filename = true, file_row_number = true'
+      : options.withFile
+        ? ', filename = true'
+        : '';
     return `SELECT ${columns.join(', ')} FROM read_parquet(${list}, hive_partitioning = true, ${types}${fileColumn})`;
   });
   const all = selects.join(' UNION ALL ');
@@ -59,6 +66,12 @@ export function tableRowsSql(
   const nothing = table.columns.map(nullColumnSql);
   if (options.withFile) nothing.push('NULL::VARCHAR AS lake_file');
   return `SELECT ${nothing.join(', ')} WHERE false`;
+}
+
+/** What a statement names as literals is brought from an object store. */
+function listSql(store: Store, paths: readonly string[]): string {
+  const locations = paths.map((path) => store.locate(path));
+  return store.remote === null ? textListSql(locations.map(filePattern)) : `[${locations.map(quoteFile).join(', ')}]`;
 }
 
 function storedColumnSql({ name, type }: ColumnSpec, format: number): string {

@@ -182,7 +182,7 @@ async function writeWinners(
   context: CommitContext,
   state: LakeState,
   days: ReadonlySet<Day>,
-  { commitId, stage, schemaVersion, fieldIds }: CommitNames & FileSchema,
+  { fileStem, stage, schemaVersion, fieldIds }: CommitNames & FileSchema,
 ): Promise<LoggedFile[]> {
   const { connection, store } = context;
   const files = [...state.files.values()].filter((file) => days.has(partitionDay(file)));
@@ -215,7 +215,7 @@ async function writeWinners(
     const maxRows = sum(files, (file) => (file.table === table.name ? file.rowCount : 0));
     for (const day of days) {
       const partition = `${table.partitionBy}=${day}`;
-      const path = `${table.name}/${partition}/${commitId}-d0.parquet`;
+      const path = `${table.name}/${partition}/${fileStem}-d0.parquet`;
       const location = store.locate(`${stage}/${path}`);
       const ofDay = `SELECT * FROM (${rows}) WHERE event_date = DATE ${quoteText(day)}`;
       const shape = { layout: 'sorted', maxRows, fieldIds: fieldIds[table.name] ?? {} } as const;

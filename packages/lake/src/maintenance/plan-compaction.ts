@@ -51,7 +51,7 @@ export function planCompaction(
       const day = partitionDay(file);
       if (range !== null && (day < dayOf(range.startMs) || day > dayOf(range.endMs - 1))) continue;
       days.add(day);
-      if (migrates && isCurrent(file)) continue;
+      if (migrates && isCurrentFormat(file)) continue;
       const isLarge = file.fileBytes >= targetFileBytes / 2 || file.rowCount >= maxRows / 2;
       if (!migrates && isLarge && (isSorted(file) || file.rowCount > maxRows)) continue;
       const ofPartition = small.get(file.partition);
@@ -74,7 +74,7 @@ export function mostRows({ columns }: TableSpec, maxCells: number): number {
 }
 
 /** Whether a file has the format that is written now. */
-function isCurrent({ format = 1 }: LoggedFile): boolean {
+export function isCurrentFormat({ format = 1 }: LoggedFile): boolean {
   return format >= FILE_FORMAT;
 }
 

@@ -1,9 +1,21 @@
 import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
+import { lostAmong } from '../log/lost-files.ts';
 import { findOrphans } from '../recovery/find-orphans.ts';
 import { unfinishedCommits } from '../recovery/recover.ts';
-import { FOLDERS, parseLogName, trashFolder, trashPath, VIEW_FILE } from '../storage/layout.ts';
-import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
+import {
+  FOLDERS,
+  isDataFile,
+  isTableMetadata,
+  PROBE_FOLDER,
+  PUBLISHED,
+  parseLogName,
+  trashFolder,
+  trashPath,
+  VIEW_FILE,
+} from '../storage/layout.ts';
+import { PARTIAL_SUFFIX, type Store, type UnfinishedUpload } from '../storage/store.ts';
+import { findUnnamedObjects } from './unnamed-objects.ts';
 
 /** What vacuuming works with: it needs no DuckDB. */
 type VacuumContext = Omit<CommitContext, 'connection'>;
@@ -20,15 +32,27 @@ export interface VacuumOptions {
  * Why a path may be removed. `trash`: a commit replaced it. `orphan`: no version names it and no commit is about to
  * publish it. `partial`: a write that did not finish. `spool`: pages or work of a dead process. `index`: a file of the
  * id index that no version names. `log`: an entry that a checkpoint includes. `views`: a file that was left next to
- * `lake.duckdb`.
+ * `lake.duckdb`. `derived`: a file of the value index or of standing hunts that they do not use. `published`: the
+ * second name of a file in the trash, in a published table.
  */
-export type VacuumReason = 'trash' | 'orphan' | 'partial' | 'spool' | 'index' | 'log' | 'views';
+export type VacuumReason =
+  | 'trash'
+  | 'orphan'
+  | 'partial'
+  | 'spool'
+  | 'index'
+  | 'log'
+  | 'views'
+  | 'derived'
+  | 'published';
 
 /** One path that is removed: a file, or a folder with everything in it. */
 export interface VacuumedPath {
   /** Relative to the lake. */
   readonly path: string;
   readonly reason: VacuumReason;
+  /** 1 for a file, those in it for a folder. */
+  readonly files: number;
   readonly bytes: number;
   /** Where data of no version is kept, in the trash, until a later vacuum deletes it; null where it is deleted now. */
   readonly keptAt: string | null;
@@ -44,7 +68,7 @@ export interface VacuumReport {
 }
 
 /** One result of a search. */
-type Found = Omit<VacuumedPath, 'keptAt'>;
+type Found = Omit<VacuumedPath, 'keptAt'> & { readonly upload?: UnfinishedUpload | null };
 
 const DEFAULT_GRACE_MS = 7 * MS_PER_DAY;
 
@@ -80,7 +104,8 @@ export async function vacuum(
       (await context.lease?.hasCompany()) === true ? Math.min(beforeMs, nowMs - OTHERS_GRACE_MS) : beforeMs,
   };
   const found: Found[] = [];
-  for (const find of [findTrash, findUnnamed, findSpools, findViewLeftovers]) {
+  const findFiles = context.store.remote === null ? findUnnamed : findObjects;
+  for (const find of [findTrash, findPublished, findFiles, findSpools, findViewLeftovers, findDerived]) {
     signal.throwIfAborted();
     found.push(...(await find(context, limits)));
   }
@@ -90,9 +115,12 @@ export async function vacuum(
   const removed: VacuumedPath[] = [];
   for (const each of found) {
     signal.throwIfAborted();
-    const keptAt = isData(each) ? trashPath(trash, each.path) : null;
-    if (!dryRun) await letGo(context.store, each.path, keptAt);
-    removed.push({ ...each, keptAt });
+    const { upload = null, ...about } = each;
+    // An object store has no trash: what no version names has stayed in its place for the grace period.
+    const keptAt = isData(each) && context.store.remote === null ? trashPath(trash, each.path) : null;
+    if (!dryRun && upload !== null) await context.store.remote?.abortUpload(upload);
+    else if (!dryRun) await letGo(context.store, each.path, keptAt);
+    removed.push({ ...about, keptAt });
   }
   return {
     dryRun,
@@ -136,12 +164,37 @@ async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise
   for (const name of names) {
     if (filling.has(name)) continue;
     const path = `${FOLDERS.trash}/${name}`;
-    const { fileCount, bytes, changedAtMs } = await weigh(store, path);
+    const { files, bytes, changedAtMs } = await weigh(store, path);
+    const isEmpty = files.length === 0;
     // A folder without files may be about to be filled.
-    const removedAtMs = fileCount === 0 ? changedAtMs : (committedAtMs.get(Number(name)) ?? changedAtMs);
-    if (removedAtMs < (fileCount === 0 ? beforeMs : limits.beforeMs)) found.push({ path, reason: 'trash', bytes });
+    const removedAtMs = isEmpty ? changedAtMs : (committedAtMs.get(Number(name)) ?? changedAtMs);
+    if (removedAtMs >= (isEmpty ? beforeMs : limits.beforeMs)) continue;
+    // First, because without the folder they would not be found again here; publishing would release them.
+    found.push(...(await secondNames(store, path, files)), { path, reason: 'trash', files: files.length, bytes });
   }
   return found;
+}
+
+/** What published tables call files of the trash. They take no space of their own. */
+async function secondNames(store: Store, folder: string, files: readonly string[]): Promise<Found[]> {
+  const names = files.map((file) => `${PUBLISHED}/${file.slice(folder.length + 1)}`);
+  const things = await store.look(names);
+  return names.flatMap((path, position) =>
+    (things[position] ?? null) === null ? [] : [{ path, reason: 'published' as const, files: 1, bytes: 0 }],
+  );
+}
+
+/** Second names of files that the lake has lost, which only published tables still have. */
+async function findPublished({ store, log, tables }: VacuumContext, limits: Limits): Promise<Found[]> {
+  const walked = (await store.walk(PUBLISHED)).map((path) => path.slice(PUBLISHED.length + 1));
+  const named = walked.filter((path) => isDataFile(path) && tables.some(({ name }) => path.startsWith(`${name}/`)));
+  const lost = (await lostAmong(store, log, named)).map((path) => `${PUBLISHED}/${path}`);
+  const things = await store.look(lost);
+  return lost.flatMap((path, position) => {
+    const thing = things[position] ?? null;
+    if (thing === null || thing.changedAtMs >= limits.beforeMs) return [];
+    return [{ path, reason: 'published' as const, files: 1, bytes: thing.bytes }];
+  });
 }
 
 /**
@@ -150,23 +203,47 @@ async function findTrash({ store, log }: VacuumContext, limits: Limits): Promise
  */
 async function findUnnamed({ store, log, tables }: VacuumContext, limits: Limits): Promise<Found[]> {
   const folders = [...tables.map(({ name }) => name), FOLDERS.ids, FOLDERS.log];
-  const seen = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
-  for (const folder of [FOLDERS.spool, FOLDERS.work, FOLDERS.runs, FOLDERS.leases, FOLDERS.proof]) {
-    seen.push(...(await store.list(folder)).map((name) => `${folder}/${name}`).filter(isPartial));
-  }
+  const walked = (await Promise.all(folders.map((folder) => store.walk(folder)))).flat();
+  const seen = walked.filter((path) => isPartial(path) || !isTableMetadata(path));
+  seen.push(...(await store.walk(PUBLISHED)).filter(isPartial));
+  const { spool, work, runs, leases, proof } = FOLDERS;
+  seen.push(...(await partialIn(store, [spool, work, runs, leases, proof])));
   seen.push(...(await store.list('')).filter(isPartial));
   const beforeMs = await limits.besideOthersMs();
   const announced = new Set((await unfinishedCommits(store)).flatMap(({ files }) => files));
   const { files, identityFiles } = await log.refresh();
   const isNamed = (path: string) => files.has(path) || identityFiles.has(path) || announced.has(path);
   const unnamed = seen.filter((path) => isPartial(path) || (path.endsWith('.parquet') && !isNamed(path)));
-  const reasonOf = (path: string): VacuumReason =>
-    isPartial(path) ? 'partial' : path.startsWith(`${FOLDERS.ids}/`) ? 'index' : 'orphan';
   return (await store.look(unnamed)).flatMap((thing, position) => {
     const path = unnamed[position];
     if (path === undefined || thing === null || thing.changedAtMs >= beforeMs) return [];
-    return [{ path, reason: reasonOf(path), bytes: thing.bytes }];
+    return [{ path, reason: reasonOf(path), files: 1, bytes: thing.bytes }];
   });
+}
+
+/** The same in an object store, and partial files of this machine. */
+async function findObjects(context: VacuumContext, limits: Limits): Promise<Found[]> {
+  const found = await findUnnamedObjects(context, limits.beforeMs, context.clock.nowMs());
+  const objects = found.map(
+    ({ path, bytes, upload }): Found => ({
+      ...{ path, files: 1, bytes, upload },
+      reason: upload === null ? reasonOf(path) : 'partial',
+    }),
+  );
+  const partial = await partialIn(context.store, [FOLDERS.spool, FOLDERS.work, FOLDERS.runs, FOLDERS.leases]);
+  return [...objects, ...(await onlyOld(context.store, partial, 'partial', await limits.besideOthersMs()))];
+}
+
+function reasonOf(path: string): VacuumReason {
+  if (isPartial(path) || path.startsWith(`${PROBE_FOLDER}/`)) return 'partial';
+  return path.startsWith(`${FOLDERS.ids}/`) ? 'index' : 'orphan';
+}
+
+/** Partial files directly in some folders. */
+async function partialIn(store: Store, folders: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of folders) found.push(...(await store.list(folder)).map((name) => `${folder}/${name}`));
+  return found.filter(isPartial);
 }
 
 /** Partial files of run state have a suffix of their own. */
@@ -184,6 +261,30 @@ async function findViewLeftovers({ store }: VacuumContext, limits: Limits): Prom
   return onlyOld(store, names, 'views', await limits.besideOthersMs());
 }
 
+/**
+ * Files of the index of values and of standing hunts that no document of theirs names: a killed process had not come to
+ * naming or removing them. What a live one is about to name is younger.
+ */
+async function findDerived({ store, clock }: VacuumContext, limits: Limits): Promise<Found[]> {
+  const found: Found[] = [];
+  // Writers on other machines, of a lake in an object store, cannot be seen.
+  const unseenMs = store.remote === null ? Number.POSITIVE_INFINITY : clock.nowMs() - MS_PER_DAY;
+  for (const folder of [FOLDERS.values, FOLDERS.hunts]) {
+    const names = await store.list(folder);
+    const files = names.filter((name) => name.endsWith('.parquet') || isPartial(name));
+    if (files.length === 0) continue;
+    const beforeMs = Math.min(await limits.besideOthersMs(), unseenMs);
+    const documents = names.filter((name) => name.endsWith('.json'));
+    const texts = await Promise.all(documents.map((name) => store.read(`${folder}/${name}`)));
+    // Another process has replaced one since: what the new one names is not known.
+    if (texts.includes(null)) continue;
+    const unnamed = files.filter((name) => !texts.some((text) => text?.includes(name) === true));
+    const paths = unnamed.map((name) => `${folder}/${name}`);
+    found.push(...(await onlyOld(store, paths, 'derived', beforeMs)));
+  }
+  return found;
+}
+
 async function onlyOld(
   store: Store,
   paths: readonly string[],
@@ -192,8 +293,8 @@ async function onlyOld(
 ): Promise<Found[]> {
   const found: Found[] = [];
   for (const path of paths) {
-    const { bytes, changedAtMs } = await weigh(store, path);
-    if (changedAtMs < beforeMs) found.push({ path, reason, bytes });
+    const { files, bytes, changedAtMs } = await weigh(store, path);
+    if (changedAtMs < beforeMs) found.push({ path, reason, files: files.length, bytes });
   }
   return found;
 }
@@ -215,18 +316,18 @@ async function findLogEntries({ store, log }: VacuumContext, beforeMs: number, d
   const isHeld = names.some(({ version = 0, isCheckpoint }) => isCheckpoint === true && version >= last);
   if (paths.length > 0 && !isHeld && !dryRun) await log.checkpoint();
   const things = await store.look(paths);
-  return paths.map((path, position) => ({ path, reason: 'log', bytes: things[position]?.bytes ?? 0 }));
+  return paths.map((path, position) => ({ path, reason: 'log', files: 1, bytes: things[position]?.bytes ?? 0 }));
 }
 
 /** Size and last change of a file, or of a folder with everything in it. */
 async function weigh(
   store: Store,
   path: string,
-): Promise<{ readonly fileCount: number; readonly bytes: number; readonly changedAtMs: number }> {
+): Promise<{ readonly files: readonly string[]; readonly bytes: number; readonly changedAtMs: number }> {
   const files = await store.walk(path);
   const things = (await store.look([...new Set([path, ...files])])).filter((thing) => thing !== null);
   return {
-    fileCount: files.length,
+    files,
     bytes: things.reduce((sum, thing) => sum + thing.bytes, 0),
     changedAtMs: things.reduce((newest, thing) => Math.max(newest, thing.changedAtMs), 0),
   };

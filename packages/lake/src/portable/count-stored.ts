@@ -200,6 +200,7 @@ async function openRejectsIn(
 async function arrivedAmong(tools: CommitTools, state: LakeState, ids: ReadonlySet<string>): Promise<Set<string>> {
   const hashes = new Set([...ids].map(idHash));
   const days = new Set<string>();
+  await tools.store.remote?.bring([...state.identityFiles.values()]);
   const index = [...state.identityFiles.values()].map(({ path }) => tools.store.locate(path));
   const isIndexed = await ignoringLost(async () => {
     for await (const entry of entriesIn(index)) if (hashes.has(entry.idHash)) days.add(dayNamed(entry.day));

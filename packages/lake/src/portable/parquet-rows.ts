@@ -84,6 +84,7 @@ export async function* rowsOfFiles(
     const known = columns.map((name) => (present.has(name) && name !== table.partitionBy ? name : ''));
     const dayAt = columns.indexOf(table.partitionBy);
     const day = Date.parse(partitionDay(file)) / MS_PER_DAY;
+    await store.remote?.bring([file]);
     for await (const block of blocksOf(store.locate(file.path), known)) {
       if (dayAt < 0) yield* block;
       else for (const row of block) yield row.with(dayAt, day);

@@ -46,6 +46,7 @@ export function rowEngine(tools: CommitTools, batch: RowBatch | null, signal?: A
     writeClaims: (state, file) => entryWriter(claimsIn(tools, state))([], file),
     countRows: async (files) => {
       const counts = new Map<string, number>();
+      await tools.store.remote?.bring(files);
       for (const { path } of files) {
         const count = await rowCountOf(tools.store.locate(path)).catch(() => null);
         if (count !== null) counts.set(path, count);
@@ -127,7 +128,7 @@ async function writeNews(
 async function rewriteWithoutGone(
   work: RowWork,
   state: LakeState,
-  { stage, commitId }: CommitNames,
+  { stage, fileStem }: CommitNames,
   { schemaVersion, fieldIds }: FileSchema,
 ): Promise<Rewrite> {
   const { tools, gone } = work;
@@ -148,7 +149,7 @@ async function rewriteWithoutGone(
       removed.push(file.path);
       if (hits === file.rowCount) continue;
       await refuseDamaged(store, [file]);
-      const path = `${table.name}/${file.partition}/${commitId}-r${number++}.parquet`;
+      const path = `${table.name}/${file.partition}/${fileStem}-r${number++}.parquet`;
       const kept = watched(work, rowsWithout(reader, table, file, gone));
       const shape = { layout: file.layout, fieldIds: fieldIds[table.name] ?? {} };
       const written = await writeRowFile(table, kept, store.locate(`${stage}/${path}`), shape);

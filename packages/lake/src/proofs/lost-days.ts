@@ -1,12 +1,4 @@
-import {
-  type DataFile,
-  type Day,
-  gapsIn,
-  MS_PER_DAY,
-  startOfDayMs,
-  type TimeRange,
-  type WindowProof,
-} from '@edrlake/core';
+import { type DataFile, type Day, gapsIn, rangeOfDays, type TimeRange, type WindowProof } from '@edrlake/core';
 import { EVENTS } from '../storage/layout.ts';
 import { datedProofs } from './dated-proofs.ts';
 import { isProven, segmentsOf } from './segments.ts';
@@ -42,7 +34,7 @@ export function recoveredDays(
   return [...losses].flatMap(({ day, rowCount, version }) => {
     if ((rows.get(`event_date=${day}`) ?? 0) >= rowCount) return [day];
     const newer = asked.filter((logged) => logged.version > version).map(({ proof }) => proof);
-    return isTiledByProofs(rangeOf(day), newer) ? [day] : [];
+    return isTiledByProofs(rangeOfDays(day), newer) ? [day] : [];
   });
 }
 
@@ -51,10 +43,4 @@ function isTiledByProofs(range: TimeRange, proofs: readonly WindowProof[]): bool
   const proven = segmentsOf(datedProofs(proofs, Number.POSITIVE_INFINITY)).filter(isProven);
   const ranges = proven.map((segment) => segment.range);
   return gapsIn(range, ranges).length === 0;
-}
-
-/** The whole UTC day. */
-export function rangeOf(day: Day): TimeRange {
-  const startMs = startOfDayMs(day);
-  return { startMs, endMs: startMs + MS_PER_DAY };
 }

@@ -1,3 +1,5 @@
+import duckdb, { type Vector } from '@duckdb/node-bindings';
+
 /** Bytes that grow at their end. */
 export class ByteBuffer {
   #bytes = new Uint8Array(1_024);
@@ -76,4 +78,49 @@ function onesIn(byte: number): number {
 /** Whether a bit is 1. */
 export function isSet(bits: Uint8Array, index: number): boolean {
   return (((bits[index >> 3] ?? 0) >> (index & 7)) & 1) === 1;
+}
+
+/** Bits of what is not null; null: everything. */
+export function validityOf(vector: Vector, count: number): Uint8Array | null {
+  const words = Math.ceil(count / 64);
+  return (duckdb.vector_get_validity(vector, words * 8) as Uint8Array | null) ?? null;
+}
+
+/** Where each value of a column ends, after a 0: what Arrow calls offsets. */
+export class OffsetBuffer {
+  #ends = new Int32Array(1_024);
+  #length = 1;
+
+  /** The end of the last value. */
+  get last(): number {
+    return this.#ends[this.#length - 1] ?? 0;
+  }
+
+  get byteCount(): number {
+    return this.#length * 4;
+  }
+
+  push(end: number): void {
+    this.extend(1)[0] = end;
+  }
+
+  /** Room for the ends of more values, valid until the next call. */
+  extend(count: number): Int32Array {
+    const from = this.#length;
+    this.#length = from + count;
+    if (this.#length > this.#ends.length) {
+      const grown = new Int32Array(Math.max(this.#length, this.#ends.length * 2));
+      grown.set(this.#ends.subarray(0, from));
+      this.#ends = grown;
+    }
+    return this.#ends.subarray(from, this.#length);
+  }
+
+  /** What was added since the last call. */
+  take(): Int32Array {
+    const taken = this.#ends.subarray(0, this.#length);
+    this.#ends = new Int32Array(taken.length);
+    this.#length = 1;
+    return taken;
+  }
 }

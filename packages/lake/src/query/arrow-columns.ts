@@ -36,7 +36,8 @@ import {
   Uint64,
   Utf8,
 } from 'apache-arrow';
-import { BitBuffer, ByteBuffer, isSet } from './arrow-buffers.ts';
+import { BitBuffer, ByteBuffer, isSet, OffsetBuffer, validityOf } from './arrow-buffers.ts';
+import { TextBuffer } from './arrow-text.ts';
 import { plainValue } from './values.ts';
 
 /**
@@ -68,9 +69,9 @@ export function arrowColumn(type: DuckDBType, name: string): ArrowColumn {
     case DuckDBTypeId.BOOLEAN:
       return booleanColumn();
     case DuckDBTypeId.VARCHAR:
-      return textColumn(new Utf8(), name);
+      return textColumn(new Utf8(), new TextBuffer(name));
     case DuckDBTypeId.BLOB:
-      return textColumn(new Binary(), name);
+      return textColumn(new Binary(), new TextBuffer(name));
     case DuckDBTypeId.DECIMAL:
       return decimalColumn(type as DuckDBDecimalType);
     case DuckDBTypeId.HUGEINT:
@@ -83,7 +84,7 @@ export function arrowColumn(type: DuckDBType, name: string): ArrowColumn {
     case DuckDBTypeId.STRUCT:
       return structColumn(type as DuckDBStructType, name);
     default:
-      return convertedColumn(type, name);
+      return convertedColumn(type, new TextBuffer(name));
   }
 }
 
@@ -195,54 +196,28 @@ function booleanColumn(): ArrowColumn {
   };
 }
 
-/** Of `duckdb_string_t`: the length, then either the text itself, or its beginning and a pointer to the whole. */
-const STRING_BYTES = 16;
-const INLINE_BYTES = 12;
-
-function textColumn(type: DataType, name: string): ArrowColumn {
-  const text = collectText(type, name);
+function textColumn(type: DataType, texts: TextBuffer): ArrowColumn {
   return {
-    ...text,
-    append: (vector, from, count) => {
-      const bits = validityOf(vector, from + count);
-      const strings = duckdb.vector_get_data(vector, (from + count) * STRING_BYTES);
-      const view = new DataView(strings.buffer, strings.byteOffset, strings.byteLength);
-      // Values of a dictionary point to the same bytes.
-      const known = new Map<bigint, Uint8Array>();
-      for (let index = from; index < from + count; index += 1) {
-        if (bits !== null && !isSet(bits, index)) {
-          text.add(null);
-          continue;
-        }
-        const at = index * STRING_BYTES;
-        const length = view.getUint32(at, true);
-        if (length <= INLINE_BYTES) {
-          text.add(strings.subarray(at + 4, at + 4 + length));
-          continue;
-        }
-        const pointer = view.getBigUint64(at + 8, true);
-        let bytes = known.get(pointer);
-        if (bytes?.length !== length) {
-          bytes = duckdb.get_data_from_pointer(strings.buffer as ArrayBuffer, strings.byteOffset + at + 8, length);
-          known.set(pointer, bytes);
-        }
-        text.add(bytes);
-      }
+    type,
+    append: (vector, from, count) => texts.append(vector, from, count),
+    byteCount: () => texts.byteCount,
+    take: () => {
+      const { valid, ...parts } = texts.take();
+      return dataOf(type, valid, parts);
     },
   };
 }
 
 /** Types that Arrow lacks, or that few readers know: as the text that a query prints. */
-function convertedColumn(type: DuckDBType, name: string): ArrowColumn {
-  const text = collectText(new Utf8(), name);
+function convertedColumn(stored: DuckDBType, texts: TextBuffer): ArrowColumn {
   return {
-    ...text,
+    ...textColumn(new Utf8(), texts),
     append: (vector, from, count) => {
-      const values = DuckDBVector.create(vector, from + count, type);
+      const values = DuckDBVector.create(vector, from + count, stored);
       for (let index = from; index < from + count; index += 1) {
         const plain = plainValue(values.getItem(index));
         const isNested = typeof plain === 'object';
-        text.add(plain === null ? null : Buffer.from(isNested ? JSON.stringify(plain, exactly) : String(plain)));
+        texts.add(plain === null ? null : Buffer.from(isNested ? JSON.stringify(plain, exactly) : String(plain)));
       }
     },
   };
@@ -252,43 +227,13 @@ function exactly(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? String(value) : value;
 }
 
-/** Offsets of Arrow have 31 bits. */
-const MAX_TEXT_BYTES = 2 ** 31 - 1;
-
-function collectText(type: DataType, name: string) {
-  let [bytes, valid, offsets] = [new ByteBuffer(), new BitBuffer(), [0]];
-  return {
-    type,
-    add: (value: Uint8Array | null) => {
-      if (value === null) valid.append(NONE, 0, 1);
-      else {
-        if (bytes.length + value.length > MAX_TEXT_BYTES) {
-          throw new EdrlakeError('QUERY_FAILED', `${name}: 2,048 rows of it are larger than 2 GiB`, {
-            hint: 'Select less of it, for example its first characters.',
-          });
-        }
-        bytes.extend(value.length).set(value);
-        valid.append(null, 0, 1);
-      }
-      offsets.push(bytes.length);
-    },
-    byteCount: () => bytes.length + offsets.length * 4,
-    take: () => {
-      const data = dataOf(type, valid, { values: bytes.bytes(), offsets: Int32Array.from(offsets) });
-      [bytes, valid, offsets] = [new ByteBuffer(), new BitBuffer(), [0]];
-      return data;
-    },
-  };
-}
-
-const NONE = new Uint8Array(1);
-
 /** Of an entry: where its items begin in the vector of all items, and how many there are. */
 const ENTRY_BYTES = 16;
 
 function listColumn(items: ArrowColumn): ArrowColumn {
   const type = new List(new Field('item', items.type, true));
-  let [valid, offsets] = [new BitBuffer(), [0]];
+  let valid = new BitBuffer();
+  const offsets = new OffsetBuffer();
   return {
     type,
     append: (vector, from, count) => {
@@ -296,7 +241,8 @@ function listColumn(items: ArrowColumn): ArrowColumn {
       const entries = duckdb.vector_get_data(vector, (from + count) * ENTRY_BYTES);
       const view = new DataView(entries.buffer, entries.byteOffset, entries.byteLength);
       const child = duckdb.list_vector_get_child(vector);
-      let [begin, end, last] = [0, 0, offsets.at(-1) ?? 0];
+      let [begin, end, last] = [0, 0, offsets.last];
+      const ends = offsets.extend(count);
       const takeItems = () => {
         if (end > begin) items.append(child, begin, end - begin);
       };
@@ -313,15 +259,15 @@ function listColumn(items: ArrowColumn): ArrowColumn {
           end += length;
           last += length;
         }
-        offsets.push(last);
+        ends[index - from] = last;
       }
       takeItems();
       valid.append(bits, from, count);
     },
-    byteCount: () => offsets.length * 4 + items.byteCount(),
+    byteCount: () => offsets.byteCount + items.byteCount(),
     take: () => {
-      const data = dataOf(type, valid, { offsets: Int32Array.from(offsets), children: [items.take()] });
-      [valid, offsets] = [new BitBuffer(), [0]];
+      const data = dataOf(type, valid, { offsets: offsets.take(), children: [items.take()] });
+      valid = new BitBuffer();
       return data;
     },
   };
@@ -347,12 +293,6 @@ function structColumn({ entryNames, entryTypes }: DuckDBStructType, name: string
       return data;
     },
   };
-}
-
-/** Bits of what is not null; null: everything. */
-function validityOf(vector: Vector, count: number): Uint8Array | null {
-  const words = Math.ceil(count / 64);
-  return (duckdb.vector_get_validity(vector, words * 8) as Uint8Array | null) ?? null;
 }
 
 interface Parts {

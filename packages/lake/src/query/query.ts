@@ -4,13 +4,16 @@ import { rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type DuckDBConnection, type DuckDBDataChunk, type DuckDBResult, StatementType } from '@duckdb/node-api';
-import { EdrlakeError, errnoOf, quoteFile, quoteText } from '@edrlake/core';
+import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
+import { EdrlakeError, errnoOf, interruptOn, quoteFile, quoteText } from '@edrlake/core';
 import { type DuckDbLimits, type DuckDbSession, openDuckDb } from '../storage/duckdb.ts';
 import { errnoInWords, messageOf } from '../storage/file-errors.ts';
-import { VIEW_FILE } from '../storage/layout.ts';
+import { HUNT_MATCHES } from '../storage/hunt-matches.ts';
+import { EVENTS, VIEW_FILE } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
+import { prepareReading } from './only-reading.ts';
 import { outputError, outputTarget } from './output-target.ts';
+import { PROCESS_EDGES } from './process-view.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './values.ts';
 import { createViews, showsVersion, type ViewSource } from './views.ts';
 
@@ -42,14 +45,6 @@ export interface QueryTarget {
   /** Explains a failure over a file of the lake; returns any other error as it is. */
   readonly explain: (thrown: unknown) => Promise<unknown>;
 }
-
-/** Statements that only read. The locked configuration alone would still allow writing into the lake. */
-const READING: ReadonlySet<StatementType> = new Set([
-  StatementType.SELECT,
-  StatementType.EXPLAIN,
-  StatementType.PRAGMA,
-  StatementType.CALL,
-]);
 
 /** A writer may move files away between the moment a version is chosen and the moment it is opened. */
 const START_TRIES = 3;
@@ -93,7 +88,7 @@ async function startOnVersion(
   sql: string,
   signal: AbortSignal | undefined,
 ): Promise<RunningQuery> {
-  const session = await openLocked(target, version, []);
+  const session = await openLocked(target, version, sql, []);
   const guard = interruptOn(session.connection, signal);
   try {
     const result = await (await prepareReading(session.connection, sql)).stream();
@@ -183,7 +178,7 @@ async function copyToParquet(
   partial: string,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const session = await openLocked(target, await target.newestVersion(), [partial]).catch(async (thrown) => {
+  const session = await openLocked(target, await target.newestVersion(), sql, [partial]).catch(async (thrown) => {
     throw queryError(await target.explain(thrown), signal);
   });
   const guard = interruptOn(session.connection, signal);
@@ -201,29 +196,18 @@ async function copyToParquet(
   }
 }
 
-async function prepareReading(connection: DuckDBConnection, sql: string) {
-  const statements = await connection.extractStatements(sql);
-  if (statements.count !== 1) {
-    throw new EdrlakeError('QUERY_FAILED', `expected one statement, found ${statements.count}`, {
-      hint: 'Run the statements one by one.',
-    });
-  }
-  const prepared = await statements.prepare(0);
-  if (!READING.has(prepared.statementType)) {
-    throw new EdrlakeError('QUERY_FAILED', `only queries are allowed, found ${StatementType[prepared.statementType]}`, {
-      hint: 'Open lake.duckdb with the DuckDB shell for anything that writes; its views read the same files.',
-    });
-  }
-  return prepared;
-}
-
 /**
  * Opens `lake.duckdb` where it shows the newest version, otherwise the same views in memory; locks it before the user's
  * query runs. This DuckDB answers one query and is closed, so caching files for the next one would only take time.
  */
-async function openLocked(target: QueryTarget, version: number, paths: readonly string[]): Promise<DuckDbSession> {
+async function openLocked(
+  target: QueryTarget,
+  version: number,
+  sql: string,
+  paths: readonly string[],
+): Promise<DuckDbSession> {
   const limits = target.newLimits();
-  const session = (await openViewFile(target, version, limits)) ?? (await openInMemory(target, limits));
+  const session = (await openViewFile(target, version, limits)) ?? (await openInMemory(target, sql, limits));
   try {
     // DuckDB compares the path of a data file as the view spells it, where `[` and `*` of the lake's path are escaped.
     const lake = [quoteText(target.directory), quoteFile(target.directory)];
@@ -242,6 +226,7 @@ async function openLocked(target: QueryTarget, version: number, paths: readonly 
 }
 
 async function openViewFile(target: QueryTarget, version: number, limits: DuckDbLimits): Promise<DuckDbSession | null> {
+  if (target.store.remote !== null) return null;
   const path = join(target.directory, VIEW_FILE);
   if (!existsSync(path)) return null;
   // Damaged, or locked by a shell that has it open for writing: it is only a cache.
@@ -251,10 +236,10 @@ async function openViewFile(target: QueryTarget, version: number, limits: DuckDb
   return null;
 }
 
-async function openInMemory(target: QueryTarget, limits: DuckDbLimits): Promise<DuckDbSession> {
+async function openInMemory(target: QueryTarget, sql: string, limits: DuckDbLimits): Promise<DuckDbSession> {
   const session = await openDuckDb(null, limits);
   try {
-    await createViews(session.connection, await target.viewSource());
+    await createViews(session.connection, await filesHere(target, sql));
     return session;
   } catch (thrown) {
     session.close();
@@ -262,27 +247,47 @@ async function openInMemory(target: QueryTarget, limits: DuckDbLimits): Promise<
   }
 }
 
-function refuseAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw queryError(signal.reason, signal);
+/**
+ * What the views show, with the files that the statement reads on this machine. In an object store a table that the
+ * statement does not name has no files: they are not downloaded for it.
+ */
+async function filesHere(target: QueryTarget, sql: string): Promise<ViewSource> {
+  const source = await target.viewSource();
+  const { remote } = target.store;
+  if (remote === null) return source;
+  const files = Object.fromEntries(
+    Object.entries(source.snapshot.files).map(([table, ofTable]) => {
+      const views = [table, `${table}_proven`, ...(table === EVENTS ? [PROCESS_EDGES] : [])];
+      const isNamed = views.some((name) => isNamedIn(sql, name));
+      return [table, isNamed ? ofTable : []];
+    }),
+  );
+  const { huntMatches } = source;
+  const matches = huntMatches !== null && isNamedIn(sql, HUNT_MATCHES) ? [{ path: huntMatches }] : [];
+  await remote.bring([...Object.values(files).flat(), ...matches]);
+  return {
+    ...{ ...source, snapshot: { ...source.snapshot, files } },
+    huntMatches: matches.length === 0 ? null : huntMatches,
+  };
 }
 
-/** An interrupt before the query has started is lost, so it is repeated until the query has ended. */
-const INTERRUPT_EVERY_MS = 50;
+/** Functions that make a name of a table, or a statement, from a text. */
+const BY_TEXT = /\bquery(?:_table)?\b/i;
 
-function interruptOn(connection: DuckDBConnection, signal: AbortSignal | undefined): { release(): void } {
-  let timer: NodeJS.Timeout | undefined;
-  const interrupt = () => {
-    connection.interrupt();
-    timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
-  };
-  signal?.addEventListener('abort', interrupt, { once: true });
-  if (signal?.aborted) interrupt();
-  return {
-    release: () => {
-      clearInterval(timer);
-      signal?.removeEventListener('abort', interrupt);
-    },
-  };
+/** What may hold a quote that begins no text, so that only the grammar knows where texts are. */
+const UNUSUAL = /[$\\]|--|\/\*|"[^"]*'/;
+
+/**
+ * Whether a statement may read a table or view: its name is in it, outside of texts. DuckDB's own list of the names in
+ * a statement is empty for a PIVOT, a recursive query and a join with USING, and a table that is left out looks empty.
+ */
+function isNamedIn(sql: string, name: string): boolean {
+  const statement = UNUSUAL.test(sql) ? sql : sql.replace(/'(?:[^']|'')*'/g, "''");
+  return BY_TEXT.test(sql) || new RegExp(`(?<![a-z0-9_])${name}(?![a-z0-9_])`, 'i').test(statement);
+}
+
+function refuseAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw queryError(signal.reason, signal);
 }
 
 function queryError(thrown: unknown, signal: AbortSignal | undefined): unknown {

@@ -91,7 +91,8 @@ export function dropViews(
   return {
     afterCommit: async (filesRemoved) => {
       isBehind = true;
-      if (filesRemoved > 0) await write();
+      // In an object store no file of views names what is gone, and the documents can wait for the end.
+      if (filesRemoved > 0 && store.remote === null) await write();
     },
     refresh: async () => {
       if (isBehind || !(await areProofsOf(store, (await log.refresh()).version))) await write();

@@ -7,8 +7,10 @@ import {
   EdrlakeError,
   errnoOf,
   isDiskError,
+  type ProcessColumns,
   quoteName,
   quoteText,
+  rowMeaning,
   syncPath,
   type TableSpec,
   type TimeRange,
@@ -17,39 +19,55 @@ import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors.ts';
+import { HUNT_MATCHES, HUNT_MATCHES_MEANING, hasStandingHunts, huntMatchesSql } from '../storage/hunt-matches.ts';
 import { VIEW_FILE } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { type ViewPlace, viewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
+import { PROCESS_EDGES, PROCESS_EDGES_MEANING, processEdgesSql } from './process-view.ts';
 
 /** The form of the views; a `lake.duckdb` of another number is rewritten. */
-const VIEW_FORMAT = 4;
+const VIEW_FORMAT = 8;
 
 /** What the views are created from. */
 export interface ViewSource {
   readonly reader: TableReader;
   readonly tables: readonly TableSpec[];
+  /** Where the dataset knows processes. */
+  readonly processes?: ProcessColumns;
   readonly snapshot: Snapshot;
   readonly coverage: readonly DayCoverage[];
   /** Whole UTC days, oldest first. */
   readonly provenDays: readonly TimeRange[];
+  /** The file with the matches of standing hunts; null where there are none. */
+  readonly huntMatches: string | null;
 }
 
 /**
  * Creates, in the connection's current database: a view for each table over exactly the files of the version; for each
  * table of events the view `<table>_proven` with the rows of proven days only; the tables `commits`, `windows` and
  * `coverage_spans` (a row for each day and scope, or for consecutive days that hold nothing); the view `coverage`,
- * which expands it to one row a day; and `lake_info` with the version they show.
+ * which expands it to one row a day; the view `hunt_matches`; and `lake_info` with the version they show.
  * @param place how the views find the files later; their current paths unless given
  */
 export async function createViews(connection: DuckDBConnection, source: ViewSource, place?: ViewPlace): Promise<void> {
   const { reader, tables, snapshot } = source;
+  // Views over views are created while these have no files: DuckDB plans each view, and would find all files again.
   for (const table of tables) {
-    const rows = tableRowsSql(reader, table, snapshot.files[table.name] ?? [], place && { place });
-    await connection.run(`CREATE VIEW ${quoteName(table.name)} AS ${rows}`);
+    await connection.run(`CREATE VIEW ${quoteName(table.name)} AS ${tableRowsSql(reader, table, [])}`);
     if (!isEventTable(table)) continue;
     const proven = `SELECT * FROM ${quoteName(table.name)} WHERE ${inDaysSql(source.provenDays)}`;
     await connection.run(`CREATE VIEW ${quoteName(`${table.name}_proven`)} AS ${proven}`);
+  }
+  if (source.processes !== undefined) {
+    await connection.run(`CREATE VIEW ${PROCESS_EDGES} AS ${processEdgesSql(source.processes)}`);
+  }
+  await connection.run(`CREATE VIEW ${HUNT_MATCHES} AS ${huntMatchesSql(reader.store, source.huntMatches, place)}`);
+  for (const table of tables) {
+    const files = snapshot.files[table.name] ?? [];
+    if (files.length === 0) continue;
+    const rows = tableRowsSql(reader, table, files, place && { place });
+    await connection.run(`CREATE OR REPLACE VIEW ${quoteName(table.name)} AS ${rows}`);
   }
   for (const { name, columns, rows } of derivedTables(source)) {
     const shape = JSON.stringify([Object.fromEntries(columns.map(([column, type]) => [column, wireType(type)]))]);
@@ -67,6 +85,38 @@ export async function createViews(connection: DuckDBConnection, source: ViewSour
   );
 }
 
+/**
+ * What tables and columns mean, as comments that tools show beside them. Only in the file: each takes DuckDB about 0.2
+ * ms, and a query would wait for all of them.
+ */
+function commentsSql({ tables, processes }: ViewSource): string {
+  const statements = tables.flatMap((table) => [
+    `COMMENT ON VIEW ${quoteName(table.name)} IS ${quoteText(rowMeaning(table))}`,
+    ...table.columns.map(
+      ({ name, meaning, unit }) =>
+        `COMMENT ON COLUMN ${quoteName(table.name)}.${quoteName(name)} IS ${quoteText(unit === undefined ? meaning : `${meaning} (${unit})`)}`,
+    ),
+    ...(isEventTable(table)
+      ? [`COMMENT ON VIEW ${quoteName(`${table.name}_proven`)} IS ${quoteText(`${table.name}, of proven days only`)}`]
+      : []),
+  ]);
+  const derived = Object.entries(DERIVED_MEANINGS).map(
+    ([name, meaning]) => `COMMENT ON ${name === 'coverage' ? 'VIEW' : 'TABLE'} ${name} IS ${quoteText(meaning)}`,
+  );
+  derived.push(`COMMENT ON VIEW ${HUNT_MATCHES} IS ${quoteText(HUNT_MATCHES_MEANING)}`);
+  if (processes !== undefined) {
+    derived.push(`COMMENT ON VIEW ${PROCESS_EDGES} IS ${quoteText(PROCESS_EDGES_MEANING)}`);
+  }
+  return [...statements, ...derived].join('; ');
+}
+
+const DERIVED_MEANINGS = {
+  coverage: 'a row for each UTC day and scope: counted by the API, in the lake, and the verdict',
+  coverage_spans: 'as coverage, with one row for consecutive days that hold nothing',
+  windows: 'a row for each window that was fetched, with the counts that prove it',
+  commits: 'a row for each version of the lake',
+} as const;
+
 /** Constants, so that DuckDB leaves out the files of other days before it opens any. */
 function inDaysSql(days: readonly TimeRange[]): string {
   const parts = days.map(
@@ -75,7 +125,7 @@ function inDaysSql(days: readonly TimeRange[]): string {
   return parts.length === 0 ? 'false' : parts.join(' OR ');
 }
 
-type DerivedType = 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMPTZ' | 'JSON';
+type DerivedType = 'BOOLEAN' | 'DATE' | 'VARCHAR' | 'BIGINT' | 'TIMESTAMPTZ' | 'JSON';
 
 interface DerivedTable {
   readonly name: string;
@@ -88,7 +138,7 @@ function wireType(type: DerivedType): string {
   return type === 'TIMESTAMPTZ' ? 'BIGINT' : type;
 }
 
-function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable[] {
+function derivedTables({ snapshot, coverage, reader, huntMatches }: ViewSource): DerivedTable[] {
   return [
     {
       name: 'coverage_spans',
@@ -142,46 +192,60 @@ function derivedTables({ snapshot, coverage, reader }: ViewSource): DerivedTable
         windows: commit.windows,
       })),
     },
-    {
-      name: 'windows',
-      columns: [
-        ['window_id', 'VARCHAR'],
-        ['axis', 'VARCHAR'],
-        ['range_start', 'TIMESTAMPTZ'],
-        ['range_end', 'TIMESTAMPTZ'],
-        ['cuts', 'JSON'],
-        ['scope', 'VARCHAR'],
-        ['counted', 'BIGINT'],
-        ['fetched', 'BIGINT'],
-        ['distinct_ids', 'BIGINT'],
-        ['rejected', 'BIGINT'],
-        ['duplicates', 'BIGINT'],
-        ['verdict', 'VARCHAR'],
-        ['verified_at', 'TIMESTAMPTZ'],
-      ],
-      rows: snapshot.proofs.map(
-        ({ window, counted, fetched, distinct, rejected, duplicates, verdict, verifiedAtMs }) => ({
-          window_id: window.id,
-          axis: window.axis,
-          range_start: window.range.startMs,
-          range_end: window.range.endMs,
-          cuts: window.cuts,
-          scope: scopeText(window.scope),
-          ...{ counted, fetched, distinct_ids: distinct, rejected, duplicates: duplicates ?? 0, verdict },
-          verified_at: verifiedAtMs,
-        }),
-      ),
-    },
+    windowsTable(snapshot),
     {
       name: 'lake_info',
       columns: [
         ['version', 'BIGINT'],
         ['location', 'VARCHAR'],
         ['view_format', 'BIGINT'],
+        ['is_hunted', 'BOOLEAN'],
       ],
-      rows: [{ version: snapshot.version, location: reader.store.locate(''), view_format: VIEW_FORMAT }],
+      rows: [
+        {
+          version: snapshot.version,
+          location: reader.store.address,
+          view_format: VIEW_FORMAT,
+          is_hunted: huntMatches !== null,
+        },
+      ],
     },
   ];
+}
+
+function windowsTable({ proofs }: Snapshot): DerivedTable {
+  return {
+    name: 'windows',
+    columns: [
+      ['window_id', 'VARCHAR'],
+      ['axis', 'VARCHAR'],
+      ['range_start', 'TIMESTAMPTZ'],
+      ['range_end', 'TIMESTAMPTZ'],
+      ['cuts', 'JSON'],
+      ['scope', 'VARCHAR'],
+      ['counted', 'BIGINT'],
+      ['fetched', 'BIGINT'],
+      ['distinct_ids', 'BIGINT'],
+      ['rejected', 'BIGINT'],
+      ['duplicates', 'BIGINT'],
+      ['compared_only', 'BOOLEAN'],
+      ['verdict', 'VARCHAR'],
+      ['verified_at', 'TIMESTAMPTZ'],
+    ],
+    rows: proofs.map(
+      ({ window, counted, fetched, distinct, rejected, duplicates, comparedOnly = false, verdict, verifiedAtMs }) => ({
+        window_id: window.id,
+        axis: window.axis,
+        range_start: window.range.startMs,
+        range_end: window.range.endMs,
+        cuts: window.cuts,
+        scope: scopeText(window.scope),
+        ...{ counted, fetched, distinct_ids: distinct, rejected, duplicates: duplicates ?? 0 },
+        ...{ compared_only: comparedOnly, verdict },
+        verified_at: verifiedAtMs,
+      }),
+    ),
+  };
 }
 
 /**
@@ -200,8 +264,12 @@ export async function writeViewFile(
     await attached(connection, quoteText(location), async (name) => {
       await connection.run(`USE ${name}`);
       const stamp = `edrlake ${randomUUID()}`;
-      await createViews(connection, source, await viewPlace(store.locate(''), stamp));
-      await connection.run(`COMMENT ON TABLE lake_info IS ${quoteText(stamp)}`);
+      const place = await viewPlace(store.locate(''), stamp);
+      await inTransaction(connection, async () => {
+        await createViews(connection, source, place);
+        await connection.run(commentsSql(source));
+        await connection.run(`COMMENT ON TABLE lake_info IS ${quoteText(stamp)}`);
+      });
       await connection.run('CHECKPOINT');
     });
     await syncPath(location);
@@ -213,6 +281,19 @@ export async function writeViewFile(
     for (const path of [location, `${location}.wal`]) await rm(path, { force: true }).catch(() => undefined);
     if (isDataFileError(thrown)) throw thrown;
     throw staleViews(thrown, source.snapshot.version) ?? thrown;
+  }
+}
+
+/** Statements by themselves are each written to a log of the database and synced. */
+async function inTransaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
+  await connection.run('BEGIN');
+  try {
+    await work();
+    await connection.run('COMMIT');
+  } catch (thrown) {
+    // A failed commit has ended it.
+    await connection.run('ROLLBACK').catch(() => undefined);
+    throw thrown;
   }
 }
 
@@ -298,9 +379,11 @@ export async function showsVersion(
   prefix = '',
 ): Promise<boolean> {
   try {
-    const [row] = await rowsOf(connection, `SELECT version, location, view_format FROM ${prefix}lake_info`);
+    const columns = 'version, location, view_format, is_hunted';
+    const [row] = await rowsOf(connection, `SELECT ${columns} FROM ${prefix}lake_info`);
     const isOfThisForm = Number(row?.view_format) === VIEW_FORMAT;
-    const isHere = store === null || row?.location === store.locate('');
+    const isHere =
+      store === null || (row?.location === store.address && row.is_hunted === (await hasStandingHunts(store)));
     return isOfThisForm && isHere && Number(row?.version) === version;
   } catch {
     return false;

@@ -36,7 +36,7 @@ export interface Recovered {
  */
 const WITHOUT_LEASE_MS = 10 * MS_PER_MINUTE;
 
-/** A live process elsewhere publishes for seconds; a commit that takes longer is left to the next command. */
+/** A commit of a live process on another host takes seconds. One that takes longer is left to the next command. */
 const MAX_WAIT_BEATS = 2 * EXPIRY_BEATS;
 
 /**

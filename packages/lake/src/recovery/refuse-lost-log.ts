@@ -2,7 +2,7 @@ import { EdrlakeError, type TableSpec } from '@edrlake/core';
 import type { CommitLog } from '../log/commit-log.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { LOG_HINT } from '../log/log-files.ts';
-import { FOLDERS, indexVersion } from '../storage/layout.ts';
+import { FOLDERS, indexVersion, isDataFile } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { unfinishedCommits } from './recover.ts';
 
@@ -14,8 +14,9 @@ import { unfinishedCommits } from './recover.ts';
  */
 export async function refuseLostLog(store: Store, log: CommitLog, tables: readonly TableSpec[]): Promise<void> {
   const state = await log.refresh();
+  if (store.remote !== null) return refuseLostRemoteLog(store, state.version);
   const isEmpty = state.version === 0;
-  const index = (await store.list(FOLDERS.ids)).map((name) => `${FOLDERS.ids}/${name}`).filter(isParquet);
+  const index = (await store.list(FOLDERS.ids)).map((name) => `${FOLDERS.ids}/${name}`).filter(isDataFile);
   const files = isEmpty ? [...index, ...(await filesOf(store, tables))] : index;
   const suspects = files.filter((path) => isUnknown(state, path));
   if (suspects.length === 0) return;
@@ -26,12 +27,25 @@ export async function refuseLostLog(store: Store, log: CommitLog, tables: readon
   const things = await store.look(left);
   const now = await log.refresh();
   const [first] = left.filter((path, position) => things[position] !== null && isUnknown(now, path));
-  if (first === undefined) return;
+  if (first !== undefined) throw lostLog(now.version, first);
+}
+
+/**
+ * In an object store, files of commits that never came about stay until a vacuum. They are of the version after the
+ * newest one at most, so only files of later versions show that entries are missing.
+ */
+async function refuseLostRemoteLog(store: Store, version: number): Promise<void> {
+  const names = await store.list(FOLDERS.ids);
+  const first = names.find((name) => (indexVersion(name) ?? 0) > version + 1);
+  if (first !== undefined) throw lostLog(version, `${FOLDERS.ids}/${first}`);
+}
+
+function lostLog(version: number, path: string): EdrlakeError {
   const what =
-    now.version === 0
-      ? `the commit log is empty, though the lake has data, such as ${first}`
-      : `the commit log ends at version ${now.version}, though ${first} belongs to version ${indexVersion(first)}`;
-  throw new EdrlakeError('LAKE_CORRUPT', what, { context: { version: now.version, path: first }, hint: LOG_HINT });
+    version === 0
+      ? `the commit log is empty, though the lake has data, such as ${path}`
+      : `the commit log ends at version ${version}, though ${path} belongs to version ${indexVersion(path)}`;
+  return new EdrlakeError('LAKE_CORRUPT', what, { context: { version, path }, hint: LOG_HINT });
 }
 
 /** Whether only a version that the state does not have can have added the file. */
@@ -40,9 +54,5 @@ function isUnknown(state: LakeState, path: string): boolean {
 }
 
 async function filesOf(store: Store, tables: readonly TableSpec[]): Promise<string[]> {
-  return (await Promise.all(tables.map(({ name }) => store.walk(name)))).flat().filter(isParquet);
-}
-
-function isParquet(path: string): boolean {
-  return path.endsWith('.parquet');
+  return (await Promise.all(tables.map(({ name }) => store.walk(name)))).flat().filter(isDataFile);
 }

@@ -1,19 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { EdrlakeError, errnoOf, unreadable } from '@edrlake/core';
-import type { Store } from './store.ts';
+import type { Store, SummedFile } from './store.ts';
 
 /** Size and CRC-32 of a file. */
 export interface FileSum {
   readonly bytes: number;
   readonly crc32: number;
-}
-
-/** A file as the log names it. Files of an older edrlake have no checksum, its index files no size either. */
-export interface SummedFile {
-  readonly path: string;
-  readonly fileBytes?: number;
-  readonly crc32?: number;
 }
 
 /** Bytes read at a time. */
@@ -61,6 +54,7 @@ export async function resizedFiles<T extends SummedFile>(store: Store, files: re
 /** The files that are missing or whose bytes differ from what was written. Reads all of them. */
 export async function damagedFiles<T extends SummedFile>(store: Store, files: readonly T[]): Promise<T[]> {
   const damaged: T[] = [];
+  await store.remote?.bring(files);
   for (const file of files) {
     const [one] = file.crc32 === undefined ? await resizedFiles(store, [file]) : [];
     if (one !== undefined) damaged.push(one);

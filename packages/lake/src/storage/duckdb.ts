@@ -56,3 +56,35 @@ export async function openDuckDb(path: string | null, limits: DuckDbLimits): Pro
   }
   return session;
 }
+
+/** Methods that are given SQL, and answer asynchronously. */
+const TAKING_SQL = new Set<string | symbol>([
+  'run',
+  'runAndRead',
+  'runAndReadAll',
+  'runAndReadUntil',
+  'stream',
+  'streamAndRead',
+  'streamAndReadAll',
+  'streamAndReadUntil',
+  'prepare',
+]);
+
+/** A connection that does something with each statement before it runs. */
+export function beforeStatements(
+  connection: DuckDBConnection,
+  before: (sql: string) => Promise<void>,
+): DuckDBConnection {
+  return new Proxy(connection, {
+    get: (target, property) => {
+      const value: unknown = Reflect.get(target, property, target);
+      if (typeof value !== 'function') return value;
+      const call = value.bind(target) as (...args: unknown[]) => unknown;
+      if (!TAKING_SQL.has(property)) return call;
+      return async (sql: string, ...args: unknown[]) => {
+        await before(sql);
+        return call(sql, ...args);
+      };
+    },
+  });
+}

@@ -40,7 +40,7 @@ export function explainFileError(failure: unknown): unknown {
     });
   }
   if (!isFileError(thrown)) return thrown;
-  return message.includes(`/${FOLDERS.ids}/`) ? unreadableIndex(thrown) : unreadableData(message, thrown);
+  return message.includes(`/${FOLDERS.ids}/`) ? unreadableIndex(thrown) : unreadableData(reasonIn(message), thrown);
 }
 
 /**
@@ -82,6 +82,12 @@ export function errnoInWords(thrown: unknown): string | null {
 /** The text of what was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** What DuckDB says about a file, without the statement that it quotes below. */
+function reasonIn(message: string): string {
+  const missing = /^IO Error: No files found that match the pattern "([^"]+)"/.exec(message)?.[1];
+  return missing === undefined ? (message.split(/\n+LINE \d+:/)[0] ?? message) : `${missing} is missing`;
 }
 
 /** The error of a data file that is missing or broken. */

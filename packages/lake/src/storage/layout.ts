@@ -14,7 +14,45 @@ export const FOLDERS = {
   leases: '_leases',
   /** One document for each day that has data files; derived. */
   proof: '_proof',
+  /** Which data files may hold a value that is hunted; derived, and only where it was begun. */
+  values: '_values',
+  /** Lists that are always hunted, and their matches; derived, and only where lists were taken in. */
+  hunts: '_hunts',
 } as const;
+
+/**
+ * The tables as other table formats have them: metadata, and a second name of each data file. Derived, and only where
+ * they were published.
+ */
+export const PUBLISHED = '_tables';
+
+/**
+ * Whether a file in a table's own folder is metadata of another table format: in an object store, tables are published
+ * there. A checkpoint of Delta is Parquet, and no data file.
+ */
+export function isTableMetadata(path: string): boolean {
+  return ['_delta_log', 'metadata'].includes(path.split('/')[1] ?? '');
+}
+
+/** Whether a file in a table's folder holds rows of the table. */
+export function isDataFile(path: string): boolean {
+  return path.endsWith('.parquet') && !isTableMetadata(path);
+}
+
+/**
+ * Folders of one machine's unfinished work. A lake on a disk holds them; for a lake in an object store they are in the
+ * work folder of each machine.
+ */
+const OF_THE_MACHINE: ReadonlySet<string> = new Set([FOLDERS.runs, FOLDERS.spool, FOLDERS.trash, FOLDERS.leases]);
+
+/** Whether a path belongs to the machine and not to the lake. */
+export function isOfTheMachine(path: string): boolean {
+  const [first = ''] = path.split('/', 1);
+  return first === '' || OF_THE_MACHINE.has(first) || first.startsWith(VIEW_FILE);
+}
+
+/** Objects by which an object store is probed; each is deleted at once. */
+export const PROBE_FOLDER = '_probe';
 
 /** The table that holds one row for each event. The rows of the other event tables belong to its rows. */
 export const EVENTS = 'events';
@@ -36,14 +74,19 @@ export const READABLE_FORMATS: readonly number[] = [1, FORMAT];
 
 const VERSION_DIGITS = 20;
 
+/** `00000000000000000007`: begins the names of a version's files in the log, and sorts before them. */
+export function versionStem(version: number): string {
+  return String(version).padStart(VERSION_DIGITS, '0');
+}
+
 /** `_log/00000000000000000007.json` */
 export function entryPath(version: number): string {
-  return `${FOLDERS.log}/${String(version).padStart(VERSION_DIGITS, '0')}.json`;
+  return `${FOLDERS.log}/${versionStem(version)}.json`;
 }
 
 /** `_log/00000000000000000064.checkpoint.json` */
 export function checkpointPath(version: number): string {
-  return `${FOLDERS.log}/${String(version).padStart(VERSION_DIGITS, '0')}.checkpoint.json`;
+  return `${FOLDERS.log}/${versionStem(version)}.checkpoint.json`;
 }
 
 /** The version and kind of a file in the log folder by its name, or null for any other file. */

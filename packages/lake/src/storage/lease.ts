@@ -7,6 +7,7 @@ import {
   type ProcessTable,
   systemBeat,
   systemProcesses,
+  turnTaking,
 } from '@edrlake/core';
 import { FOLDERS, leasePath, parseLeaseName } from './layout.ts';
 import { localStore, type Store } from './store.ts';
@@ -141,7 +142,8 @@ export async function openLease(store: Store, { processes, beat }: LeaseTools): 
     else beats = own.beat;
   }
 
-  const inTurn = turns();
+  // A beat must not overlap other work on the lease.
+  const inTurn = turnTaking();
   const waiting: (() => void)[] = [];
   const onBeat = () =>
     inTurn(async () => {
@@ -345,14 +347,4 @@ function isOwner(found: unknown): found is ProcessOwner {
   const { host, pid, startIdentity, namespace = '', instance = '' } = found as Record<string, unknown>;
   const isPid = Number.isSafeInteger(pid) && (pid as number) > 0;
   return isPid && [host, startIdentity, namespace, instance].every((text) => typeof text === 'string');
-}
-
-/** Runs one piece of work after the other: a beat must not overlap other work on the lease. */
-function turns(): <T>(work: () => Promise<T>) => Promise<T> {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = tail.then(work, work);
-    tail = turn.catch(() => undefined);
-    return turn;
-  };
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
   createExclusive,
@@ -11,28 +11,39 @@ import {
   type WriteSteps,
   writeAtomic,
 } from '@edrlake/core';
+import { inGroups, lookAt, lookAtAll, type StoredThing } from './look-at.ts';
 
 /**
  * The few operations that the lake needs from its storage. Paths are relative to the lake, with forward slashes. What a
  * resolved promise reports is durable: it survives a power cut.
  */
 export interface Store {
-  /** The path by which DuckDB opens the file. */
+  /** Where the lake is, as its user names it: an absolute path, or `s3://bucket/prefix`. */
+  readonly address: string;
+  /**
+   * Files of the lake that are not on this machine; null where all of them are. Then files that a commit replaced stay
+   * in their place until a vacuum, because readers on other machines cannot be seen.
+   */
+  readonly remote: RemoteFiles | null;
+  /** The path by which DuckDB opens the file. In an object store: of its local copy, once it has been brought here. */
   locate(path: string): string;
   /**
-   * Creates the file with all of its text; returns false and changes nothing when it exists. Of racing callers exactly
-   * one gets true.
+   * Creates the file with all of its content; returns false and changes nothing when it exists. Of racing callers
+   * exactly one gets true.
    */
-  putIfAbsent(path: string, text: string): Promise<boolean>;
-  /** Creates or replaces the file; a reader sees the old text or the new, never a part. */
-  put(path: string, text: string): Promise<void>;
-  /** null when there is no such file. */
+  putIfAbsent(path: string, content: string | Uint8Array): Promise<boolean>;
+  /** Creates or replaces the file; a reader sees the old content or the new, never a part. */
+  put(path: string, content: string | Uint8Array): Promise<void>;
+  /** The text; null when there is no such file. */
   read(path: string): Promise<string | null>;
+  /** null when there is no such file. */
+  readBytes(path: string): Promise<Uint8Array | null>;
   /**
    * Names in a folder, in no order; empty when there is no such folder.
+   * @param after leaves out names that do not sort after this text; an object store then lists only the rest
    * @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be listed.
    */
-  list(folder: string): Promise<string[]>;
+  list(folder: string, after?: string): Promise<string[]>;
   /**
    * The paths at which there is nothing. Lists each folder once.
    * @throws {EdrlakeError} `LAKE_CORRUPT` when one cannot be listed.
@@ -46,10 +57,11 @@ export interface Store {
    */
   move(moves: readonly Move[], ifGone: 'skip' | 'fail'): Promise<void>;
   /**
-   * Gives a whole file a second name. Of racing callers exactly one gets `linked`; a file that another process has
-   * moved away cannot be linked.
+   * Gives a whole file a second name, in a folder that may be new. Of racing callers exactly one gets `linked`; a file
+   * that another process has moved away cannot be linked. `doubt`: an object store did not say whether it has the
+   * object, and may still get it.
    */
-  link(from: string, to: string): Promise<'linked' | 'taken' | 'gone'>;
+  link(from: string, to: string): Promise<'linked' | 'taken' | 'gone' | { readonly doubt: unknown }>;
   /** Moves one file or folder. Of racing callers exactly one gets true, the others false, because it is gone. */
   rename(from: string, to: string): Promise<boolean>;
   /**
@@ -68,12 +80,48 @@ export interface Store {
   remove(path: string): Promise<void>;
 }
 
-/** A file or a folder. */
-export interface StoredThing {
-  /** 0 for a folder. */
-  readonly bytes: number;
-  /** When its content or its name last changed, by the file system's clock. */
-  readonly changedAtMs: number;
+/** A file as the log names it. Files of an older edrlake have no checksum, its index files no size either. */
+export interface SummedFile {
+  readonly path: string;
+  readonly fileBytes?: number;
+  readonly crc32?: number;
+}
+
+/** What went to an object store and came back since it was opened. */
+export interface ObjectTraffic {
+  /** All requests, also those that failed and were sent again. */
+  readonly requests: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+}
+
+/** The part of a store that only a lake in an object store has. */
+export interface RemoteFiles {
+  /**
+   * Makes local copies of files, where there are none. A file that is missing in the object store, or does not have
+   * the bytes that the log names, gets no copy: a reader finds it missing, as on a disk.
+   * @throws {EdrlakeError} `STORE_UNREACHABLE`, `STORE_REFUSED`, `LAKE_UNWRITABLE`: these say nothing about the file
+   */
+  bring(files: readonly SummedFile[]): Promise<void>;
+  /** The same, without using a copy that is here: for what examines the object store itself. */
+  bringAgain(files: readonly SummedFile[]): Promise<void>;
+  /** Brings the files that a statement names by the paths of their copies. */
+  bringNamed(sql: string, describe: (path: string) => SummedFile): Promise<void>;
+  /** Names in a folder of which there is a copy that never changes. Asks nothing of the object store. */
+  copies(folder: string): Promise<string[]>;
+  traffic(): ObjectTraffic;
+  /** Notes which lake the copies are of, once its marker exists. */
+  remember(): Promise<void>;
+  /** Multipart uploads that were never finished, begun before an instant, by path. */
+  unfinishedUploads(beforeMs: number): Promise<readonly UnfinishedUpload[]>;
+  abortUpload(upload: UnfinishedUpload): Promise<void>;
+  close(): void;
+}
+
+/** A multipart upload whose writer died or gave up. */
+export interface UnfinishedUpload {
+  readonly path: string;
+  readonly id: string;
 }
 
 /** The move of one file. */
@@ -92,26 +140,25 @@ export const PARTIAL_SUFFIX = '.partial';
 export function localStore(directory: string): Store {
   const at = (path: string) => join(directory, path);
   return {
+    address: directory,
+    remote: null,
     locate: at,
-    putIfAbsent: async (path, text) => {
+    putIfAbsent: async (path, content) => {
       await makeFolder(dirname(at(path)));
-      return createExclusive(at(path), text, stepsOf(directory, path));
+      return createExclusive(at(path), content, stepsOf(directory, path));
     },
-    put: async (path, text) => {
+    put: async (path, content) => {
       await makeFolder(dirname(at(path)));
-      await writeAtomic(at(path), text, { ...stepsOf(directory, path), syncs: 'name' });
+      await writeAtomic(at(path), content, { ...stepsOf(directory, path), syncs: 'name' });
     },
-    read: (path) =>
-      readFile(at(path), 'utf8').catch((thrown) => {
-        if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
-        throw unreadable(`${path} cannot be read`, thrown);
-      }),
-    list: (folder) => listFolder(directory, folder),
+    read: async (path) => (await readWhole(directory, path))?.toString('utf8') ?? null,
+    readBytes: (path) => readWhole(directory, path),
+    list: async (folder, after = '') => (await listFolder(directory, folder)).filter((name) => name > after),
     absent: (paths) => absentPaths(directory, paths),
     link: (from, to) => linkFile(directory, from, to),
     rename: (from, to) => renameThing(directory, from, to),
     walk: (path) => walkFiles(directory, path),
-    look: (paths) => inGroups(paths, (path) => lookAt(join(directory, path))),
+    look: (paths) => lookAtAll(paths.map(at)),
     move: (moves, ifGone) => moveFiles(directory, moves, ifGone),
     syncNames: (folder) => syncDirectory(at(folder)),
     remove: (path) =>
@@ -121,25 +168,11 @@ export function localStore(directory: string): Store {
   };
 }
 
-/** Files and folders examined in parallel. */
-const LOOK_CONCURRENCY = 32;
-
-async function inGroups<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let first = 0; first < items.length; first += LOOK_CONCURRENCY) {
-    results.push(...(await Promise.all(items.slice(first, first + LOOK_CONCURRENCY).map(work))));
-  }
-  return results;
-}
-
-async function lookAt(location: string): Promise<StoredThing | null> {
-  try {
-    const found = await lstat(location);
-    return { bytes: found.isDirectory() ? 0 : found.size, changedAtMs: Math.max(found.mtimeMs, found.ctimeMs) };
-  } catch (thrown) {
+function readWhole(directory: string, path: string): Promise<Buffer | null> {
+  return readFile(join(directory, path)).catch((thrown) => {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
-    throw unreadable(`${location} cannot be looked at`, thrown);
-  }
+    throw unreadable(`${path} cannot be read`, thrown);
+  });
 }
 
 async function walkFiles(directory: string, path: string): Promise<string[]> {
@@ -221,6 +254,7 @@ async function moveFiles(directory: string, moves: readonly Move[], ifGone: 'ski
 
 async function linkFile(directory: string, from: string, to: string): Promise<'linked' | 'taken' | 'gone'> {
   const target = join(directory, to);
+  for (const made of await makeFolder(dirname(target))) await syncDirectory(dirname(made));
   try {
     // link(2) fails when the name exists; a file that appears under the name is complete and synced.
     await link(join(directory, from), target);

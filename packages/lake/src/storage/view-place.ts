@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { quoteText } from '@edrlake/core';
+import { quoteText, textListSql } from '@edrlake/core';
 import { VIEW_FILE } from './layout.ts';
 
 /** The DuckDB variable in which a session sets the lake of an attached `lake.duckdb`. */
@@ -40,7 +40,7 @@ export async function viewPlace(directory: string, stamp: string): Promise<ViewP
   const isHere = `CASE WHEN ${GIVEN} IS NOT NULL THEN d.path = rtrim(${GIVEN}, '/') || '/${VIEW_FILE}' WHEN ${IS_MAIN} THEN d.database_oid = (SELECT min(database_oid) FROM duckdb_databases() WHERE NOT internal) ELSE d.path IN (${writtenFor}) END`;
   const refusal = `${quoteText(`${VIEW_FILE} was written for ${directory} and is attached as `)} || coalesce(string_agg(path, ' and '), 'none') || '. Open it as the main database, or attach one and say where its lake is: SET VARIABLE ${PLACE_VARIABLE} = ''/path/of/the/lake'''`;
   return {
-    filesSql: (paths) => `list_transform([${paths.map(quoteText).join(', ')}], lambda file: ${pattern} || file)`,
+    filesSql: (paths) => `list_transform(${textListSql(paths)}, lambda file: ${pattern} || file)`,
     guardSql: `(SELECT CASE WHEN count(*) = 1 AND coalesce(bool_and(is_here), false) THEN true ELSE error(${refusal}) END FROM (SELECT d.path, ${isHere} AS is_here FROM duckdb_databases() d JOIN duckdb_tables() t USING (database_name) WHERE t.table_name = 'lake_info' AND t.comment = ${quoteText(stamp)}))`,
   };
 }

@@ -1,9 +1,8 @@
-import type { TimeAxis, TimeRange } from '@edrlake/core';
+import { rangeOfDays, type TimeAxis, type TimeRange } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
-import { rangeOf } from '../proofs/lost-days.ts';
 import { FILTER_COLUMNS, windowFiltersSql } from '../proofs/window-filters.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 import type { RowAnswer, RowQuestion } from './coverage.ts';
@@ -155,7 +154,7 @@ export function filesThatMayHold(
     return files.filter(({ processedMs }) => processedMs === undefined || isTouched(...processedMs));
   if (table !== EVENTS) return files;
   return files.filter((file) => {
-    const { startMs, endMs } = rangeOf(partitionDay(file));
+    const { startMs, endMs } = rangeOfDays(partitionDay(file));
     return isTouched(startMs, endMs - 1);
   });
 }

@@ -1,7 +1,14 @@
-import { countedTwice, intersect, NO_FILTER, type TimeAxis, type TimeRange, type WindowProof } from '@edrlake/core';
+import {
+  countedTwice,
+  intersect,
+  NO_FILTER,
+  rangeOfDays,
+  type TimeAxis,
+  type TimeRange,
+  type WindowProof,
+} from '@edrlake/core';
 import { sameScope } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
-import { rangeOf } from '../proofs/lost-days.ts';
 import { instantOn, isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
 import { segmentsOf } from '../proofs/segments.ts';
 
@@ -45,7 +52,7 @@ function countedTwiceBy(proof: WindowProof, range: TimeRange, eventType: string 
   if (window.axis !== 'event' || twice !== duplicates) return 0;
   let sum = 0;
   for (const [day, byType] of Object.entries(duplicatesPerDay)) {
-    const part = intersect(window.range, rangeOf(day));
+    const part = intersect(window.range, rangeOfDays(day));
     if (part === null || !isInside(part, range)) continue;
     for (const [type, records] of Object.entries(byType)) {
       if (eventType === null || eventType === type) sum += records;

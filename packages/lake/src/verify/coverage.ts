@@ -4,19 +4,19 @@ import {
   dayOf,
   gapsIn,
   intersect,
-  MS_PER_DAY,
   NO_FILTER,
   type QueryScope,
+  rangeOfDays,
   SETTLE_LAG_MS,
   type TimeAxis,
   type TimeRange,
+  wholeDaysOf,
   type WindowFilter,
   type WindowProof,
 } from '@edrlake/core';
 import { sameScope } from '../log/lake-state.ts';
 import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
 import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
-import { rangeOf } from '../proofs/lost-days.ts';
 import { isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
 import { isProven, joinRanges, type Segment, segmentsOf } from '../proofs/segments.ts';
 import { holdsAtom } from '../proofs/window-filters.ts';
@@ -56,6 +56,16 @@ export interface DayCoverage {
   readonly verdict: CoverageVerdict;
   /** When the newest effective proof was made; null where there is none. */
   readonly lastVerifiedAtMs: number | null;
+}
+
+/** The days of a line as a range. */
+export function daysOfLine({ day, lastDay }: Pick<DayCoverage, 'day' | 'lastDay'>): TimeRange {
+  return rangeOfDays(day, lastDay);
+}
+
+/** Whether something is known against the days of a line: a contradiction of proofs or files, or too many rejects. */
+export function isRefuted({ verdict }: Pick<DayCoverage, 'verdict'>): boolean {
+  return verdict === 'mismatched' || verdict === 'rejected';
 }
 
 /** Rows to be counted in the lake: those of a range that pass some filters and belong to no newer window. */
@@ -141,7 +151,7 @@ export function provenRangesOf(
   const asked = dated.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
   const proven = segmentsOf(asked).filter(isProven);
   const ranges = joinRanges(proven.map((segment) => segment.range));
-  const lost = axis === 'event' ? snapshot.lossDays.map(rangeOf) : [];
+  const lost = axis === 'event' ? snapshot.lossDays.map((day) => rangeOfDays(day)) : [];
   return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
 }
 
@@ -219,7 +229,7 @@ async function tallyDays(
     for (const some of undated) asked.push({ tally, question: rowsOfWindow(some.proof), undated: some });
     for (const question of remaindersOf(tally)) asked.push({ tally, question });
     if (!rejectDays.has(tally.day)) continue;
-    asked.push({ tally, question: { range: rangeOf(tally.day), cuts: [], without: [], rejectsOnly: true } });
+    asked.push({ tally, question: { range: rangeOfDays(tally.day), cuts: [], without: [], rejectsOnly: true } });
   }
   const answers = asked.length === 0 ? [] : await countRows(asked.map(({ question }) => question));
   for (const [position, { tally, question, undated }] of asked.entries()) {
@@ -277,7 +287,7 @@ function hasUnsettledPart({ window: { range }, settledMs }: DatedProof): boolean
 
 function* midnightsOf(days: Iterable<Day>): Generator<number> {
   for (const day of days) {
-    const { startMs, endMs } = rangeOf(day);
+    const { startMs, endMs } = rangeOfDays(day);
     yield startMs;
     yield endMs;
   }
@@ -289,7 +299,7 @@ function daysOfRejects(proofs: readonly WindowProof[]): Day[] {
 
 /** The part of a segment on days that the range touches. */
 function withinDays(segment: Segment<DatedProof>, range: TimeRange): Segment<DatedProof> | null {
-  const part = intersect(segment.range, wholeDays(range));
+  const part = intersect(segment.range, wholeDaysOf(range));
   return part === null ? null : { ...segment, range: part };
 }
 
@@ -371,7 +381,7 @@ function remaindersOf(tally: DayTally): RowQuestion[] {
 function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean, nowMs: number): DayCoverage {
   const { day, lastDay, counted, datedRejects, undated } = tally;
   const rejected = datedRejects + undated;
-  const lengthMs = rangeOf(lastDay).endMs - rangeOf(day).startMs;
+  const lengthMs = rangeOfDays(lastDay).endMs - rangeOfDays(day).startMs;
   const isMismatched = hasLoss || tally.isMismatched || inLake + rejected < counted;
   const verdict = (): CoverageVerdict => {
     if (isMismatched) return 'mismatched';
@@ -386,7 +396,7 @@ function lineOf(tally: DayTally, scope: string, inLake: number, hasLoss: boolean
 
 /** Whether the day ended long enough ago that all of it has become visible. */
 function isSettled(day: Day, nowMs: number): boolean {
-  return rangeOf(day).endMs + SETTLE_LAG_MS <= nowMs;
+  return rangeOfDays(day).endMs + SETTLE_LAG_MS <= nowMs;
 }
 
 function byScope(proofs: readonly DatedProof[]): { scope: QueryScope; proofs: DatedProof[] }[] {
@@ -403,18 +413,11 @@ function byScope(proofs: readonly DatedProof[]): { scope: QueryScope; proofs: Da
 
 /** Whether a range touches a day that the other range touches. */
 function overlaps(range: TimeRange, other: TimeRange): boolean {
-  return intersect(range, wholeDays(other)) !== null;
-}
-
-function wholeDays({ startMs, endMs }: TimeRange): TimeRange {
-  return {
-    startMs: Math.floor(startMs / MS_PER_DAY) * MS_PER_DAY,
-    endMs: Math.ceil(endMs / MS_PER_DAY) * MS_PER_DAY,
-  };
+  return intersect(range, wholeDaysOf(other)) !== null;
 }
 
 function touches(range: TimeRange, day: Day): boolean {
-  return intersect(range, rangeOf(day)) !== null;
+  return intersect(range, rangeOfDays(day)) !== null;
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,4 @@
-import { type Day, dayOf, MS_PER_DAY, startOfDayMs, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, rangeOfDays, type TimeRange } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
@@ -60,7 +60,7 @@ export function inspectDays(context: CommitContext, range: TimeRange, by: 'day' 
     if (by === 'day') {
       for (const [day, rowCount] of footerRows(whole(EVENTS), rowCounts)) add(day, null, { rowCount });
     }
-    const rejectRange = { startMs: startOfDayMs(firstDay), endMs: startOfDayMs(lastDay) + MS_PER_DAY };
+    const rejectRange = rangeOfDays(firstDay, lastDay);
     for (const { day, type, rows } of await countRejects(context, state, whole(REJECTS), rejectRange, by)) {
       add(day, type, { rejectedCount: rows });
     }

@@ -1,10 +1,17 @@
 import { crc32 } from 'node:zlib';
-import { type Day, intersect, isoInstant, type TableSpec, type TimeRange, type WindowProof } from '@edrlake/core';
+import {
+  type Day,
+  intersect,
+  isoInstant,
+  rangeOfDays,
+  type TableSpec,
+  type TimeRange,
+  type WindowProof,
+} from '@edrlake/core';
 import { sumDigests } from '../log/content-digest.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, partitionDay } from '../log/table-rows.ts';
-import { rangeOf } from '../proofs/lost-days.ts';
 import { FOLDERS, proofPath } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { type DayCoverage, scopeText } from './coverage.ts';
@@ -66,7 +73,7 @@ const AT_ONCE = 16;
 export async function writeProofDocuments(store: Store, source: ProofSource): Promise<void> {
   const { version } = source.snapshot;
   const known = await readProofIndex(store);
-  const present = new Set(await store.list(FOLDERS.proof));
+  const present = await presentDocuments(store, known);
   const documents: Record<Day, ProofIndex['documents'][Day]> = {};
   const changed: { readonly path: string; readonly text: string }[] = [];
   for (const document of documentsOf(source)) {
@@ -92,11 +99,17 @@ export async function writeProofDocuments(store: Store, source: ProofSource): Pr
 
 const DOCUMENT_NAME = /^\d{4}-\d{2}-\d{2}\.json$/;
 
+/** In an object store the index is believed: a list of thousands of documents takes several requests each time. */
+async function presentDocuments(store: Store, index: ProofIndex | null): Promise<ReadonlySet<string>> {
+  if (store.remote !== null && index !== null) return new Set(Object.keys(index.documents).map(nameOf));
+  return new Set(await store.list(FOLDERS.proof));
+}
+
 /** Whether the documents show the version, and all of them are there. */
 export async function areProofsOf(store: Store, version: number): Promise<boolean> {
   const index = await readProofIndex(store);
   if (index === null || index.version !== version) return false;
-  const present = new Set(await store.list(FOLDERS.proof));
+  const present = await presentDocuments(store, index);
   return Object.keys(index.documents).every((day) => present.has(nameOf(day)));
 }
 
@@ -145,7 +158,7 @@ function* documentsOf(source: ProofSource): Generator<Omit<ProofDocument, 'versi
   for (const day of days) {
     const logged = filesOf.get(day) ?? [];
     const files = logged.map(proofFileOf).sort((a, b) => (a.path < b.path ? -1 : 1));
-    const { startMs, endMs } = rangeOf(day);
+    const { startMs, endMs } = rangeOfDays(day);
     yield {
       format: 1,
       day,
@@ -181,7 +194,7 @@ function windowsByDay(days: readonly Day[], { proofs }: Snapshot): Map<Day, Wind
     if (ofDay === undefined) windows.set(day, [proof]);
     else ofDay.push(proof);
   };
-  const ranges = days.map((day) => ({ day, range: rangeOf(day) }));
+  const ranges = days.map((day) => ({ day, range: rangeOfDays(day) }));
   for (const proof of proofs) {
     const { axis, range } = proof.window;
     if (axis === 'processed') {
@@ -209,11 +222,13 @@ function firstAfter(ranges: readonly { readonly range: { readonly endMs: number 
 }
 
 function windowOf(proof: WindowProof, day: Day): Readonly<Record<string, unknown>> {
-  const { window, counted, fetched, distinct, rejected, perDay, verdict, verifiedAtMs } = proof;
+  const { window, counted, fetched, distinct, rejected, perDay, comparedOnly, verdict, verifiedAtMs } = proof;
   const [from, to] = [isoInstant(window.range.startMs), isoInstant(window.range.endMs)];
   return {
     ...{ id: window.id, axis: window.axis, from, to, scope: scopeText(window.scope), cuts: window.cuts },
-    ...{ counted, fetched, distinct, rejected, ofThisDay: perDay[day] ?? 0, verdict },
+    ...{ counted, fetched, distinct, rejected, ofThisDay: perDay[day] ?? 0 },
+    ...(comparedOnly && { comparedOnly }),
+    verdict,
     verifiedAt: isoInstant(verifiedAtMs),
   };
 }

@@ -1,12 +1,12 @@
 import { dayOf, MS_PER_DAY, SETTLE_LAG_MS, startOfDayMs, type TimeRange } from '@edrlake/core';
 import { joinRanges } from '../proofs/segments.ts';
-import type { DayCoverage } from './coverage.ts';
+import { type DayCoverage, daysOfLine, isRefuted } from './coverage.ts';
 
 /**
  * The days of which the log proves that the lake holds everything: those that were fetched by their own time, and those
  * that lie wholly in a range that was followed by processing time. Nothing is processed before it happens, so the
- * second kind is as complete as the first. A day that is not over, lost rows, contradicts its proofs or had too many
- * rejects is none of them.
+ * second kind is as complete as the first. Never among them is a day that is not over, that lost rows, that contradicts
+ * its proofs, or of which too many records were rejected.
  * @param lines of one scope, oldest first
  * @param followed the proven ranges of that scope by processing time, as far as they had settled
  * @returns whole UTC days, oldest first, neighbours joined
@@ -17,7 +17,7 @@ export function provenDaysOf(
   nowMs: number,
 ): readonly TimeRange[] {
   const proven = lines.filter(({ verdict }) => verdict === 'complete').map(daysOfLine);
-  const refuted = lines.filter(({ verdict }) => verdict === 'mismatched' || verdict === 'rejected').map(daysOfLine);
+  const refuted = lines.filter(isRefuted).map(daysOfLine);
   const settledMs = startOfDayMs(dayOf(nowMs - SETTLE_LAG_MS));
   const changes = new Map<number, { fetched: number; followed: number; refuted: number }>();
   const add = (kind: 'fetched' | 'followed' | 'refuted', { startMs, endMs }: TimeRange) => {
@@ -42,10 +42,6 @@ export function provenDaysOf(
     if (endMs > startMs && depth.fetched + depth.followed > 0 && depth.refuted === 0) ranges.push({ startMs, endMs });
   }
   return joinRanges(ranges);
-}
-
-function daysOfLine({ day, lastDay }: DayCoverage): TimeRange {
-  return { startMs: startOfDayMs(day), endMs: startOfDayMs(lastDay) + MS_PER_DAY };
 }
 
 function wholeDaysIn({ startMs, endMs }: TimeRange): TimeRange[] {

@@ -141,6 +141,7 @@ interface Verified {
 /** Values are read only of a file that has its bytes: the others are known to differ. */
 async function verifyFile(context: CommitContext, state: LakeState, file: LoggedFile): Promise<Verified> {
   const { store, connection, tables } = context;
+  await store.remote?.bringAgain([file]);
   const bytes = await sumFile(store.locate(file.path));
   if (bytes === null) return { file, content: null, found: 'is missing' };
   if (bytes.bytes !== file.fileBytes)

@@ -1,0 +1,264 @@
+import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
+import { type Observable, quoteName, quoteText, type TableSpec, type TimeRange } from '@edrlake/core';
+import type { Indicator } from '../indicators/indicator.ts';
+import type { LoggedFile } from '../log/lake-state.ts';
+import { type PlainRow, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { EVENTS } from '../storage/layout.ts';
+import { namesAboveSql } from '../value-index/index-keys.ts';
+import { networkTable } from './addresses.ts';
+import type { HuntMatch } from './hunt-types.ts';
+
+/** A column in which something is hunted. */
+export interface HuntedColumn {
+  readonly name: string;
+  readonly observable: Observable;
+}
+
+/** One table of a hunt. */
+export interface HuntedTable {
+  readonly table: TableSpec;
+  readonly columns: readonly HuntedColumn[];
+  /** Whole files that may hold an indicator. */
+  readonly files: readonly LoggedFile[];
+}
+
+/** Temporary tables of one hunt on its connection. */
+const TEMPORARY = ['hunt_indicators', 'hunt_wanted', 'hunt_values', 'hunt_hits', 'hunt_matches'] as const;
+
+/** Removes what a hunt has made, also one that failed. */
+export async function dropHuntTables(connection: DuckDBConnection): Promise<void> {
+  await connection.run(TEMPORARY.map((name) => `DROP TABLE IF EXISTS ${name}`).join('; '));
+}
+
+/** Puts what is sought, in lower case, into `hunt_wanted`. `n` is the position of the indicator. */
+export async function createWanted(connection: DuckDBConnection, indicators: readonly Indicator[]): Promise<void> {
+  const rows = indicators.flatMap(({ sought }, n) =>
+    sought.map(({ observable, how, value }) => ({ n, observable, how, value })),
+  );
+  const shape = JSON.stringify([{ n: 'INTEGER', observable: 'VARCHAR', how: 'VARCHAR', value: 'VARCHAR' }]);
+  await connection.run(
+    `CREATE TEMP TABLE hunt_wanted AS SELECT r.n, r.observable, r.how, lower(r.value) AS value
+     FROM (SELECT unnest(from_json($rows::JSON, $shape)) AS r)`,
+    { rows: JSON.stringify(rows), shape },
+  );
+  const texts = indicators.map(({ text, kind }, n) => ({ n, text, kind }));
+  await connection.run(
+    `CREATE TEMP TABLE hunt_indicators AS SELECT r.n, r.text, r.kind
+     FROM (SELECT unnest(from_json($rows::JSON, '[{"n":"INTEGER","text":"VARCHAR","kind":"VARCHAR"}]')) AS r)`,
+    { rows: JSON.stringify(texts) },
+  );
+  await connection.run(
+    `CREATE TEMP TABLE hunt_values AS SELECT observable, value, n FROM hunt_wanted WHERE how = 'equal'`,
+  );
+}
+
+/** SQL of whether a time is in a range; null: any is, also none. */
+export function duringSql(time: string, range: TimeRange | null): string {
+  if (range === null) return 'true';
+  return `(epoch_us(${time}) >= ${range.startMs * 1_000} AND epoch_us(${time}) < ${range.endMs * 1_000})`;
+}
+
+/** SQL of a pattern for LIKE with `!` as escape character. */
+export function likeSql(wildcard: string): string {
+  const plain = ['!', '%', '_'].reduce((sql, each) => `replace(${sql}, '${each}', '!${each}')`, wildcard);
+  return `replace(replace(${plain}, '*', '%'), '?', '_')`;
+}
+
+/** Finds the stored values that patterns, names and networks mean, so that all further steps look for values. */
+export async function resolveValues(
+  connection: DuckDBConnection,
+  reader: TableReader,
+  tables: readonly HuntedTable[],
+  indicators: readonly Indicator[],
+): Promise<void> {
+  const hows = new Set(indicators.flatMap(({ sought }) => sought.map(({ observable, how }) => `${observable} ${how}`)));
+  const networks = networkTable(
+    indicators.flatMap(({ sought }, key) =>
+      sought.filter(({ how }) => how === 'network').map(({ value }) => ({ value, key })),
+    ),
+  );
+  for (const { table, columns, files } of tables) {
+    for (const { name, observable } of columns) {
+      const rows = tableRowsSql(reader, table, files);
+      const column = quoteName(name);
+      const values = `SELECT DISTINCT ${column} AS v FROM (${rows}) WHERE ${column} IS NOT NULL`;
+      const into = `INSERT INTO hunt_values SELECT DISTINCT '${observable}', lower(v), n`;
+      const of = (how: string) => `w.how = '${how}' AND w.observable = '${observable}'`;
+      if (hows.has(`${observable} subdomains`)) {
+        const names = `SELECT v, unnest(${namesAboveSql('v')}) AS name FROM (${values})`;
+        await connection.run(`${into} FROM (${names}) JOIN hunt_wanted w ON w.value = name AND ${of('subdomains')}`);
+      }
+      if (hows.has(`${observable} wildcard`)) {
+        const matches = `lower(v) LIKE ${likeSql('w.value')} ESCAPE '!'`;
+        await connection.run(`${into} FROM (${values}) JOIN hunt_wanted w ON ${of('wildcard')} AND ${matches}`);
+      }
+      if (hows.has(`${observable} network`)) await resolveNetworks(connection, values, networks, observable);
+    }
+  }
+}
+
+async function resolveNetworks(
+  connection: DuckDBConnection,
+  values: string,
+  networks: ReturnType<typeof networkTable>,
+  observable: Observable,
+): Promise<void> {
+  const found: { value: string; n: number }[] = [];
+  const result = await connection.stream(values);
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (chunk === null || chunk.rowCount === 0) break;
+    for (const [value] of chunk.getRows()) {
+      for (const n of networks.holding(String(value))) found.push({ value: String(value), n });
+    }
+  }
+  if (found.length === 0) return;
+  await connection.run(
+    `INSERT INTO hunt_values SELECT '${observable}', lower(r.value), r.n
+     FROM (SELECT unnest(from_json($rows::JSON, '[{"value":"VARCHAR","n":"INTEGER"}]')) AS r)`,
+    { rows: JSON.stringify(found) },
+  );
+}
+
+/** Puts the rows that hold a value, by file and row number, into `hunt_hits`. One scan of each table. */
+export async function findHits(
+  connection: DuckDBConnection,
+  reader: TableReader,
+  tables: readonly HuntedTable[],
+): Promise<void> {
+  await connection.run(
+    `CREATE TEMP TABLE hunt_hits (table_name VARCHAR, column_name VARCHAR, lake_file VARCHAR, lake_row BIGINT,
+     value VARCHAR, n INTEGER)`,
+  );
+  for (const { table, columns, files } of tables) {
+    if (files.length === 0 || columns.length === 0) continue;
+    const rows = tableRowsSql(reader, table, files, { withPlace: true });
+    const ofKind = (observable: Observable) => `SELECT value FROM hunt_values WHERE observable = '${observable}'`;
+    const conditions = columns.map(({ name, observable }) => `lower(${quoteName(name)}) IN (${ofKind(observable)})`);
+    const names = columns.map(({ name }) => quoteName(name)).join(', ');
+    const found = `SELECT lake_file, lake_row, ${names} FROM (${rows}) WHERE ${conditions.join(' OR ')}`;
+    const hits = columns.map(
+      ({ name, observable }) =>
+        `SELECT ${quoteText(table.name)}, ${quoteText(name)}, lake_file, lake_row, ${quoteName(name)}, v.n
+         FROM found JOIN hunt_values v ON v.observable = '${observable}' AND v.value = lower(${quoteName(name)})`,
+    );
+    await connection.run(
+      `INSERT INTO hunt_hits WITH found AS MATERIALIZED (${found}) SELECT DISTINCT * FROM (${hits.join(' UNION ALL ')})`,
+    );
+  }
+}
+
+/** What the matches of hits are made of. */
+export interface MatchSource {
+  readonly tables: readonly HuntedTable[];
+  /** The table of events, and its whole files. */
+  readonly events: TableSpec;
+  readonly eventFiles: readonly LoggedFile[];
+  /** Matches of events outside of it are left out; null: all count. */
+  readonly range: TimeRange | null;
+  /** Says of each match in which file it is: a value that is in two files is two matches then. */
+  readonly withFile?: boolean;
+}
+
+/**
+ * Puts what is shown of each hit into `hunt_matches`. Reads only files with hits, and for hits in child tables the
+ * events of their days.
+ */
+export async function readMatches(
+  connection: DuckDBConnection,
+  reader: TableReader,
+  { tables, events, eventFiles, range, withFile = false }: MatchSource,
+): Promise<void> {
+  await connection.run(
+    `CREATE TEMP TABLE hunt_matches (n INTEGER, event_time TIMESTAMPTZ, event_date DATE, event_id VARCHAR,
+     event_type VARCHAR, agent_id VARCHAR, host VARCHAR, table_name VARCHAR, column_name VARCHAR, value VARCHAR,
+     lake_file VARCHAR)`,
+  );
+  const hostColumn = events.columns.find(({ observable }) => observable === 'host')?.name;
+  const host = hostColumn === undefined ? 'NULL::VARCHAR' : quoteName(hostColumn);
+  const during = duringSql('r.event_time', range);
+  const found = await connection.runAndReadAll('SELECT DISTINCT lake_file FROM hunt_hits');
+  const locations = new Set(found.getRows().map(([location]) => String(location)));
+  const names = [...new Set(tables.map(({ table }) => table.name))];
+  for (const name of names) {
+    const ofTable = tables.filter((one) => one.table.name === name);
+    const { table } = ofTable[0] ?? { table: events };
+    const hit = [...new Set(ofTable.flatMap(({ files }) => files))].filter(({ path }) =>
+      locations.has(reader.store.locate(path)),
+    );
+    if (hit.length === 0) continue;
+    const rows = tableRowsSql(reader, table, hit, { withPlace: true });
+    const days = new Set(hit.map(({ partition }) => partition));
+    const owners = tableRowsSql(
+      reader,
+      events,
+      eventFiles.filter(({ partition }) => days.has(partition)),
+    );
+    const [about, more] =
+      table.name === EVENTS
+        ? [`r.event_type, r.agent_id, ${hostColumn === undefined ? host : `r.${host}`}`, '']
+        : [
+            'e.event_type, e.agent_id, e.host',
+            `LEFT JOIN (SELECT event_id, event_type, agent_id, ${host} AS host FROM (${owners})) e ON e.event_id = r.event_id`,
+          ];
+    await connection.run(
+      `INSERT INTO hunt_matches SELECT DISTINCT h.n, r.event_time, r.event_date, r.event_id, ${about},
+         h.table_name, h.column_name, h.value, ${withFile ? 'h.lake_file' : 'NULL'}
+       FROM hunt_hits h JOIN (${rows}) r ON r.lake_file = h.lake_file AND r.lake_row = h.lake_row ${more}
+       WHERE h.table_name = ${quoteText(table.name)} AND ${during}`,
+    );
+  }
+}
+
+/** What the matches say about each indicator that was seen, by its position. */
+export async function summaries(connection: DuckDBConnection): Promise<readonly PlainRow[]> {
+  return rowsOf(
+    connection,
+    `SELECT n, count(*)::DOUBLE AS matches, count(DISTINCT event_id)::DOUBLE AS events,
+       count(DISTINCT coalesce(agent_id, host))::DOUBLE AS hosts, epoch_ms(min(event_time))::DOUBLE AS first_ms,
+       epoch_ms(max(event_time))::DOUBLE AS last_ms,
+       array_to_string(list_sort(list(DISTINCT table_name || '.' || column_name)), ' ') AS columns
+     FROM hunt_matches GROUP BY n`,
+  );
+}
+
+const BY_TIME = 'ORDER BY event_time, event_id, n, table_name, column_name, value';
+
+/** All matches by time, some at once. */
+export async function* eachMatch(connection: DuckDBConnection): AsyncGenerator<HuntMatch[]> {
+  const result = await connection.stream(
+    `SELECT n, epoch_ms(event_time)::DOUBLE, event_date::VARCHAR, event_id, event_type, agent_id, host, table_name,
+       column_name, value FROM hunt_matches ${BY_TIME}`,
+  );
+  for (;;) {
+    const chunk = await result.fetchChunk();
+    if (chunk === null || chunk.rowCount === 0) return;
+    yield chunk.getRows().map(matchOf);
+  }
+}
+
+/** Writes all matches by time to a Parquet file, with the text of their indicators. */
+export async function writeMatches(connection: DuckDBConnection, file: string): Promise<void> {
+  await connection.run(
+    `COPY (SELECT i.text AS indicator, i.kind AS kind, m.event_time, m.host, m.event_id, m.event_type, m.agent_id,
+       m.table_name AS "table", m.column_name AS "column", m.value
+     FROM hunt_matches m JOIN hunt_indicators i USING (n) ${BY_TIME})
+     TO ${quoteText(file)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`,
+  );
+}
+
+function matchOf([n, eventMs, day, eventId, eventType, agentId, host, table, column, value]: DuckDBValue[]): HuntMatch {
+  const text = (given: DuckDBValue | undefined) => (typeof given === 'string' ? given : null);
+  return {
+    indicator: Number(n),
+    eventMs: Number(eventMs),
+    day: text(day) ?? '',
+    eventId: text(eventId) ?? '',
+    eventType: text(eventType),
+    agentId: text(agentId),
+    host: text(host),
+    table: text(table) ?? '',
+    column: text(column) ?? '',
+    value: text(value) ?? '',
+  };
+}

@@ -1,0 +1,184 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
+import { EdrlakeError, interruptOn, NO_FILTER, SETTLE_LAG_MS, type TableSpec, type TimeRange } from '@edrlake/core';
+import type { Indicator } from '../indicators/indicator.ts';
+import type { CommitTools } from '../log/commit-context.ts';
+import type { LoggedFile } from '../log/lake-state.ts';
+import type { Snapshot } from '../log/snapshot.ts';
+import { partitionDay, tableNamed } from '../log/table-rows.ts';
+import { damagedFiles } from '../storage/checksum.ts';
+import { explainFileError } from '../storage/file-errors.ts';
+import { EVENTS, REJECTS } from '../storage/layout.ts';
+import { type DayCoverage, provenRangesOf } from '../verify/coverage.ts';
+import { huntCoverage, knownRange, type ProvenTimes } from './hunt-coverage.ts';
+import { huntRejects } from './hunt-rejects.ts';
+import { fewerFiles, filesDuring, huntedTables } from './hunted-tables.ts';
+import {
+  createWanted,
+  dropHuntTables,
+  eachMatch,
+  findHits,
+  readMatches,
+  resolveValues,
+  summaries,
+  writeMatches,
+} from './hunt-sql.ts';
+import type { HuntOptions, HuntReport, IndicatorFinding } from './hunt-types.ts';
+
+/** What a hunt needs of an open lake. */
+export interface HuntSource {
+  readonly tools: Pick<CommitTools, 'store' | 'log' | 'tables' | 'clock'>;
+  readonly connect: () => Promise<DuckDBConnection>;
+  readonly snapshot: () => Promise<Snapshot>;
+  readonly coverage: (range?: TimeRange) => Promise<DayCoverage[]>;
+  readonly lostFiles: (range?: TimeRange) => Promise<readonly LoggedFile[]>;
+}
+
+/** A writer may move files away while they are read. */
+const TRIES = 3;
+
+/**
+ * Looks for indicators in the rows of the newest version, and says what it means where none is found. Files that are
+ * read are compared with their checksums first: a damaged file could hide what it held.
+ * @throws {EdrlakeError} `USAGE` without indicators, `INTERRUPTED`, `LAKE_CORRUPT` where a file cannot be read
+ */
+export async function huntLake(
+  source: HuntSource,
+  indicators: readonly Indicator[],
+  options: HuntOptions = {},
+): Promise<HuntReport> {
+  if (indicators.length === 0) {
+    throw new EdrlakeError('USAGE', 'expected at least one indicator, found none', {
+      hint: 'Give a hash, an address, a domain, a host, a file or a path.',
+    });
+  }
+  const { signal } = options;
+  const connection = await source.connect();
+  for (let tries = 1; ; tries += 1) {
+    refuseAborted(signal);
+    const { version } = await source.snapshot();
+    const guard = interruptOn(connection, signal);
+    try {
+      const report = await huntVersion(source, connection, indicators, options);
+      const { onMatches, matchesFile } = options;
+      if (matchesFile !== undefined) await writeMatches(connection, matchesFile);
+      if (onMatches !== undefined) await onMatches(eachMatch(connection), report);
+      return report;
+    } catch (thrown) {
+      refuseAborted(signal, thrown);
+      if (tries === TRIES || (await source.snapshot()).version === version) throw explainFileError(thrown);
+    } finally {
+      guard.release();
+      await dropHuntTables(connection);
+    }
+  }
+}
+
+async function huntVersion(
+  source: HuntSource,
+  connection: DuckDBConnection,
+  indicators: readonly Indicator[],
+  { range: asked, signal }: HuntOptions,
+): Promise<HuntReport> {
+  const { store, log, tables, clock } = source.tools;
+  const nowMs = clock.nowMs();
+  const snapshot = await source.snapshot();
+  const known = await provenOf(source, snapshot, asked, nowMs);
+  const range = asked ?? knownRange(known.lines, known.followed, nowMs);
+  const asAsked = huntedTables(tables, snapshot.files, indicators, asked);
+  const events = tableNamed(tables, EVENTS);
+  const eventFiles = filesDuring(snapshot.files[EVENTS] ?? [], asked);
+  const named = [...new Set(asAsked.flatMap(({ files }) => files))];
+  const wanted = await fewerFiles(source.tools, connection, asAsked, indicators);
+  const { read, isWhole } = await soundFiles(source, [...new Set(wanted.flatMap(({ files }) => files))], asked);
+  const whole = wanted.map((one) => ({ ...one, files: one.files.filter(isWhole) }));
+  refuseAborted(signal);
+  const reader = { store, schemas: (await log.refresh()).schemas };
+  await createWanted(connection, indicators);
+  await resolveValues(connection, reader, whole, indicators);
+  await findHits(connection, reader, whole);
+  await readMatches(connection, reader, {
+    tables: whole,
+    events,
+    eventFiles: eventFiles.filter(isWhole),
+    range: asked ?? null,
+  });
+  const rejectFiles = snapshot.files[REJECTS] ?? [];
+  const wholeRejects = rejectFiles.filter((await soundFiles(source, rejectFiles)).isWhole);
+  const rejects = await huntRejects(connection, reader, { tables, files: wholeRejects, range: asked ?? null });
+  const findings = await findingsOf(connection, indicators, tables, rejects.mayHold);
+  const lostDays = named.filter((file) => !isWhole(file)).map(partitionDay);
+  return {
+    version: snapshot.version,
+    findings,
+    coverage: huntCoverage(range, known, {
+      lostDays,
+      rejects: rejects.count,
+      isRejectLost: wholeRejects.length < rejectFiles.length,
+    }),
+    matches: findings.reduce((sum, { matches }) => sum + matches, 0),
+    files: named.length,
+    filesRead: read.length,
+  };
+}
+
+/** Files that a hunt reads. */
+interface SoundFiles {
+  /** Those that are there; they are compared with their checksums. */
+  readonly read: readonly LoggedFile[];
+  /** Whether a file is there and, if it was read, as it was committed. */
+  readonly isWhole: (file: LoggedFile) => boolean;
+}
+
+/** @param range of the files that are looked for */
+async function soundFiles(
+  { tools, lostFiles }: HuntSource,
+  files: readonly LoggedFile[],
+  range?: TimeRange,
+): Promise<SoundFiles> {
+  const lost = new Set((await lostFiles(range)).map(({ path }) => path));
+  const read = files.filter(({ path }) => !lost.has(path));
+  const damaged = new Set((await damagedFiles(tools.store, read)).map(({ path }) => path));
+  return { read, isWhole: ({ path }) => !lost.has(path) && !damaged.has(path) };
+}
+
+async function provenOf(
+  { coverage }: HuntSource,
+  snapshot: Snapshot,
+  range: TimeRange | undefined,
+  nowMs: number,
+): Promise<ProvenTimes> {
+  const proven = (axis: 'event' | 'processed') =>
+    provenRangesOf(snapshot, { axis, scope: NO_FILTER }, nowMs, SETTLE_LAG_MS);
+  return { lines: await coverage(range), byEvent: proven('event'), followed: proven('processed'), nowMs };
+}
+
+async function findingsOf(
+  connection: DuckDBConnection,
+  indicators: readonly Indicator[],
+  tables: readonly TableSpec[],
+  inRejects: ReadonlyMap<number, number>,
+): Promise<IndicatorFinding[]> {
+  const held = new Set(tables.flatMap(({ columns }) => columns.flatMap(({ observable }) => observable ?? [])));
+  const seen = new Map((await summaries(connection)).map((row) => [Number(row.n), row]));
+  return indicators.map((indicator, n) => {
+    const row = seen.get(n);
+    const isSearchable = indicator.sought.some(({ observable }) => held.has(observable));
+    const rejects = inRejects.get(n) ?? 0;
+    const unseen = rejects > 0 ? 'unknown' : 'not seen';
+    return {
+      indicator,
+      verdict: row !== undefined ? 'seen' : isSearchable ? unseen : 'not searchable',
+      rejects,
+      matches: Number(row?.matches ?? 0),
+      events: Number(row?.events ?? 0),
+      hosts: Number(row?.hosts ?? 0),
+      firstSeenMs: row === undefined ? null : Number(row.first_ms),
+      lastSeenMs: row === undefined ? null : Number(row.last_ms),
+      columns: row === undefined ? [] : String(row.columns).split(' '),
+    };
+  });
+}
+
+function refuseAborted(signal: AbortSignal | undefined, cause?: unknown): void {
+  if (signal?.aborted) throw new EdrlakeError('INTERRUPTED', 'the hunt was interrupted', { cause });
+}

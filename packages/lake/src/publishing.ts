@@ -1,0 +1,56 @@
+import type { TableFormat } from '@edrlake/core';
+import type { PublishSource } from './open-tables/publication.ts';
+import type { Publishing } from './open-tables/publish-tables.ts';
+
+/** The publishing of a lake in table formats; its code is loaded when it is used. */
+export function publishing(source: PublishSource, write: <T>(work: () => Promise<T>) => Promise<T>): Publishing {
+  const load = () => import('./open-tables/publish-tables.ts');
+  return {
+    publish: (format, options, { signal }) =>
+      write(async () => (await load()).publishTables(source, format, options, signal)),
+    publications: async () => (await load()).publicationsOf(source.store, source.directory),
+  };
+}
+
+type Call = (...args: never[]) => Promise<unknown>;
+
+/** The calls of a lake that may commit. */
+interface Committing extends Publishing {
+  readonly commit: Call;
+  readonly compact: Call;
+  readonly deduplicate: Call;
+  readonly forgetLostFiles: Call;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * The same lake, which publishes after each call that may have committed. The commit is final before that: an error of
+ * publishing is thrown by `close`, unless a later commit published everything.
+ */
+export function publishedAfterCommits<Lake extends Committing>(lake: Lake, formats: readonly TableFormat[] = []): Lake {
+  if (formats.length === 0) return lake;
+  let failure: { readonly thrown: unknown } | null = null;
+  const { signal } = new AbortController();
+  const andPublish = <C extends Call>(call: C) =>
+    (async (...args: Parameters<C>) => {
+      const result = await call(...args);
+      try {
+        for (const format of formats) await lake.publish(format, {}, { signal });
+        failure = null;
+      } catch (thrown) {
+        failure = { thrown };
+      }
+      return result;
+    }) as C;
+  return {
+    ...lake,
+    commit: andPublish(lake.commit),
+    compact: andPublish(lake.compact),
+    deduplicate: andPublish(lake.deduplicate),
+    forgetLostFiles: andPublish(lake.forgetLostFiles),
+    close: async () => {
+      await lake.close();
+      if (failure !== null) throw failure.thrown;
+    },
+  };
+}
