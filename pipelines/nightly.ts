@@ -37,6 +37,8 @@ export default definePipeline({
       needs: ['reconcile'],
       with: ({ outputs }) => ({ days: outputs.reconcile.differing.map(({ day }) => day) }),
     },
+    // The lists in the folder `hunts`; `hooks: { onMatch: { url } }` is called for what is found.
+    hunt: { uses: 'hunt', needs: ['repair'] },
     compact: { uses: 'compact', needs: ['repair'], with: {} },
     vacuum: { uses: 'vacuum', needs: ['compact'], with: {} },
     'one-row-per-event': {

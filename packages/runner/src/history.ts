@@ -1,7 +1,48 @@
+export type { RemainingRequests } from '@edrlake/client/read-remaining';
 export { remainingRequests } from './connect/limiter-folder.ts';
-export { lastRun, listRuns, readLostWork, readRun } from './history/run-history.ts';
+export {
+  type Calendar,
+  calendarOf,
+  type DaySpan,
+  stateOn,
+  worstOf,
+} from './days/calendar.ts';
+export { DIFFERENT_STATES, dayCommand, shellText } from './days/day-command.ts';
+export {
+  type GateQuestion,
+  type GateRequirement,
+  type GateResult,
+  isOlderThan,
+  type KnownDays,
+  lostDays,
+  type RefusedDays,
+  readGate,
+  refusedDays,
+} from './days/gate.ts';
+export { type ExportProgress, readProgress } from './history/export-progress.ts';
+export {
+  type LakeStatus,
+  type RequestLimitStatus,
+  readLakeStatus,
+  type StandingStatus,
+  type TableStatus,
+} from './history/lake-status.ts';
+export {
+  beginOfHours,
+  type HourOfRequests,
+  isRefusedForLimit,
+  type LoggedRequests,
+  type RequestHistory,
+  readRequestHistory,
+} from './history/request-history.ts';
+export { lastRun, listRuns, readLostWork, readRun, runsFingerprint } from './history/run-history.ts';
 export { type RunReport, type RunSummary, runReportOf } from './history/run-report.ts';
 export { knownDays } from './reconcile/known-days.ts';
 export { type LastReconciliation, lastReconciliations } from './reconcile/last-results.ts';
+export { type Absence, readAbsence } from './story/absence.ts';
+export { driftSql } from './story/drift-sql.ts';
+export { type EventExplanation, type ExplainedWindow, explainEvent } from './story/explain-event.ts';
+export type { GhostReason, ProcessNode } from './story/process-tree.ts';
+export { type HostTree, treeOfEvent, treeOfHost } from './story/read-tree.ts';
 export { readWatermark, watermarkOf } from './sync/watermark.ts';
-export type { RunStatus, TaskView, UnitStatus } from './workflow/state/run-view.ts';
+export type { TaskView } from './workflow/state/run-view.ts';

@@ -1,6 +1,14 @@
-export { DOCUMENTED_TOKENS, postJson, type QualysClient, windowQql } from '@edrlake/client';
+export type { Account } from '@edrlake/client';
+export { DOCUMENTED_TOKENS, postJson, type GatewayClient, windowQql } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
-export { type Connection, type ConnectionSettings, connect, type SourceConnection } from './connect/connect.ts';
+export { ocsfPlace } from '@edrlake/ocsf/names';
+export {
+  type Connection,
+  type ConnectionSettings,
+  connect,
+  type PlatformSettings,
+  type SourceConnection,
+} from './connect/connect.ts';
 export { openEdrLake, rebuildEdrLog } from './connect/open-lake.ts';
 export {
   connectBeside,
@@ -41,6 +49,8 @@ export type {
   Services,
 } from './run/types.ts';
 export type { RejectRetry } from './sync/reject-retries.ts';
+export { compareEvent, type EventDifference } from './story/compare-event.ts';
+export { type PlannedDay, plannedDays } from './story/planned-days.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
 export { BUILT_IN_TASKS } from './tasks/built-in-tasks.ts';
 export { definePipeline } from './tasks/define-pipeline.ts';

@@ -1,10 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, NO_FILTER, type RunEvent, seededRandom, systemClock, type TimeRange } from '@edrlake/core';
+import {
+  type Clock,
+  type Dataset,
+  NO_FILTER,
+  type RunEvent,
+  seededRandom,
+  systemClock,
+  type TimeRange,
+} from '@edrlake/core';
+import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { type ExportOptions, type ExportReport, exportRange, type RunServices } from '@edrlake/runner';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@edrlake/simulator';
 import { type Connection, type ConnectionSettings, connect } from '../src/connect/connect.ts';
+import { homeOf } from '../../lake/test/lake-homes.ts';
 import { openEdrLake } from '../src/connect/open-lake.ts';
 
 /** A simulated gateway, an open lake and a connection between the two. */
@@ -41,12 +51,14 @@ export async function onStage<T>(
   options: SimulatorOptions & {
     readonly settings?: Partial<ConnectionSettings>;
     readonly clock?: Clock;
+    /** Of the gateway; that of the EDR API unless given. */
+    readonly dataset?: Dataset;
     /** The gateway's own clock; the machine's unless given. */
     readonly gatewayClock?: Clock;
   },
   work: (stage: Stage) => Promise<T>,
 ): Promise<T> {
-  const { settings, clock: givenClock, gatewayClock, ...simulated } = options;
+  const { settings, dataset = DEFAULT_DATASET, clock: givenClock, gatewayClock, ...simulated } = options;
   const clock = givenClock ?? impatientClock();
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-flow-'));
   const simulator = await startSimulator({ ...simulated, ...(gatewayClock && { clock: gatewayClock }) });
@@ -63,8 +75,12 @@ export async function onStage<T>(
       ...overrides,
     };
   };
-  const connection = connect({ baseUrl: simulator.url, username: 'demo', password: 'demo', ...settings }, services());
-  const lake = await openEdrLake(join(directory, 'lake'), { create: true, readOnly: false }, services());
+  const connection = connect(
+    { baseUrl: simulator.url, username: 'demo', password: 'demo', dataset, ...settings },
+    services(),
+  );
+  const open = { ...(await homeOf(join(directory, 'lake'))), dataset, create: true, readOnly: false };
+  const lake = await openEdrLake(join(directory, 'lake'), open, services());
   const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
   try {
     return await work({

@@ -17,13 +17,14 @@ async function stage(options: Partial<SimulatorOptions>) {
   const open = async (username = 'demo', priority: Sharing['priority'] = 'normal', more = {}) => {
     const connection = await connectSharing(
       { baseUrl: simulator.url, username, password: 'demo', ...more },
-      { lakeDirectory, priority },
+      { lakeDirectory, priority, command: 'sync' },
       { clock: systemClock, random: seededRandom(1), emit: () => {} },
     );
     onTestFinished(() => connection.close());
     return connection;
   };
-  const budgets = async () => readdir(join(lakeDirectory, '_runs')).catch(() => []);
+  const budgets = async () =>
+    (await readdir(join(lakeDirectory, '_runs')).catch(() => [])).filter((name) => name.startsWith('budget-'));
   return { simulator, open, budgets };
 }
 

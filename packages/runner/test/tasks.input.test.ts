@@ -15,6 +15,8 @@ describe('a wrong input of a built-in task is reported with its key, the expecta
     ['backfill', { from: '2026-11-01' }, /^to: expected string, found nothing$/, /Correct/],
     ['repair', { days: ['2026-11-01', 'x'] }, /^days\.1: .*, found "x"$/, /Correct/],
     ['compact', { day: 1 }, /^there is no such key as day$/, /It takes nothing\./],
+    ['publish', { formats: ['parquet'] }, /^formats\.0: expected one of .*, found "parquet"$/, /Correct/],
+    ['publish-ocsf', { to: 'ocsf', layout: 'security-lake' }, /^region: expected the region of the bucket/, /Correct/],
     ['query', { sql: 'select 1', expect: 'row' }, /^expect: expected one of .*, found "row"$/, /Correct/],
   ] as const)('%s %j', (name, given, message, hint) => {
     const expected = {

@@ -1,10 +1,11 @@
 import { expectTypeOf, test } from 'vitest';
 import type { BUILT_IN_TASKS } from '../src/tasks/built-in-tasks.ts';
 import type { GivenBackfill, GivenSync } from '../src/tasks/export-tasks.ts';
+import type { GivenHunt } from '../src/tasks/hunt-task.ts';
 import type { GivenQuery } from '../src/tasks/query-task.ts';
 import type { GivenReconcile, GivenRepair } from '../src/tasks/reconcile-tasks.ts';
 import type { BuiltInTypes } from '../src/tasks/task-types.ts';
-import type { GivenCompact, GivenVacuum } from '../src/tasks/upkeep-tasks.ts';
+import type { GivenCompact, GivenPublish, GivenPublishOcsf, GivenVacuum } from '../src/tasks/upkeep-tasks.ts';
 import type { GivenWebhook } from '../src/tasks/webhook-task.ts';
 import type { TaskTypesOf } from '../src/workflow/definition/define-pipeline.ts';
 
@@ -19,6 +20,9 @@ interface GivenInputs {
   readonly repair: GivenRepair;
   readonly compact: GivenCompact;
   readonly vacuum: GivenVacuum;
+  readonly publish: GivenPublish;
+  readonly 'publish-ocsf': GivenPublishOcsf;
+  readonly hunt: GivenHunt;
   readonly query: GivenQuery;
   readonly webhook: GivenWebhook;
 }

@@ -99,7 +99,10 @@ describe('tasks', () => {
       look: {
         meaning: 'looks around',
         parseInput: (input: unknown) => input,
-        run: async (input: unknown, { services: _services, ...context }: { services: unknown }) => {
+        run: async (
+          input: unknown,
+          { services: _, notify: _notify, ...context }: { services: unknown; notify: unknown },
+        ) => {
           seen.push(input, context);
         },
       },

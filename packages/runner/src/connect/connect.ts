@@ -1,19 +1,29 @@
-import { createQualysClient, type QualysClient, type RateLimiter, resolveBaseUrl } from '@edrlake/client';
+import {
+  type Account,
+  createGatewayClient,
+  type GatewayClient,
+  type RateLimiter,
+  resolveBaseUrl,
+} from '@edrlake/client';
 import type { Dataset, EventSource, ProxySettings, RateLimit, TimeAxis } from '@edrlake/core';
 import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { openSource } from '@edrlake/datasets/sources';
 import type { Services } from '../run/types.ts';
 
-/** How to reach one account on one platform. Absent settings take the documented defaults. */
-export interface ConnectionSettings {
+/**
+ * How to reach one account on one platform: with the user name and password of a person, or as an OAuth client. Absent
+ * settings take the documented defaults.
+ */
+export type ConnectionSettings = PlatformSettings & Account;
+
+/** How to reach a platform, without the account. */
+export interface PlatformSettings {
   /** A platform id such as `US2`, or else `baseUrl`. */
   readonly platform?: string;
   /** The events to ask for, of the datasets that edrlake comes with; those of the EDR API unless given. */
   readonly dataset?: Dataset;
   readonly baseUrl?: string;
   readonly apiPrefix?: string;
-  readonly username: string;
-  readonly password: string;
   /** An upper bound that the gateway's headers may only lower. null: 300 per 3600 s until headers say otherwise. */
   readonly rateLimit?: RateLimit | null;
   readonly concurrency?: number;
@@ -38,7 +48,7 @@ export interface SourceConnection {
 
 /** An open connection to the API: an event source for exports, and a client for direct requests. */
 export interface Connection extends SourceConnection {
-  readonly client: QualysClient;
+  readonly client: GatewayClient;
   /** The URL of the gateway, without a path. */
   readonly baseUrl: string;
   close(): Promise<void>;
@@ -58,7 +68,7 @@ export function connect(
   const { pageSize, maxResultWindow, histogram, walk, ...rest } = others;
   const window = maxResultWindow === undefined ? {} : { maxResultWindow };
   const url = resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) });
-  const client = createQualysClient(
+  const client = createGatewayClient(
     { ...rest, ...window, baseUrl: url },
     { clock: services.clock, random: services.random, emit: services.emit, ...(budget && { budget }) },
   );

@@ -5,7 +5,7 @@ import type { Services } from '../run/types.ts';
 
 /** How to open a lake of edrlake. */
 export interface EdrLakeOptions
-  extends Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads' | 'writer'> {
+  extends Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads' | 'writer' | 'objects' | 'publishes'> {
   /** The events that it holds; those of the EDR API unless given. */
   readonly dataset?: Dataset;
 }
@@ -31,10 +31,14 @@ export function rebuildEdrLog(
   {
     memoryLimit,
     dataset = DEFAULT_DATASET,
+    objects,
     ...about
-  }: Parameters<typeof rebuildLog>[1] & Required<Pick<LakeOptions, 'memoryLimit'>> & Pick<EdrLakeOptions, 'dataset'>,
+  }: Parameters<typeof rebuildLog>[1] &
+    Required<Pick<LakeOptions, 'memoryLimit'>> &
+    Pick<LakeOptions, 'objects'> &
+    Pick<EdrLakeOptions, 'dataset'>,
   services: Pick<Services, 'clock' | 'emit'>,
 ): Promise<RebuildReport> {
   const { clock, emit } = services;
-  return rebuildLog({ directory, memoryLimit, dataset, clock, emit }, about);
+  return rebuildLog({ directory, memoryLimit, dataset, clock, emit, ...(objects && { objects }) }, about);
 }

@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto';
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openSharedLimiter, type RateLimiter, type RequestPriority, resolveBaseUrl } from '@edrlake/client';
+import {
+  accountName,
+  openSharedLimiter,
+  type RateLimiter,
+  type RequestPriority,
+  resolveBaseUrl,
+} from '@edrlake/client';
+import { closeAfter, type RunEvent } from '@edrlake/core';
 import { openLakeLease } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
 import { limiterDirectory } from './limiter-folder.ts';
+import { openRequestLog } from './request-log.ts';
 
 /** The lake whose limiter a connection shares, and its priority there. */
 export interface Sharing {
@@ -16,11 +24,15 @@ export interface Sharing {
    * first.
    */
   readonly priority: RequestPriority;
+  /** What sends the requests, for the log of requests: a command such as `sync`. */
+  readonly command: string;
 }
 
 /** A place among all that send requests for one account and one lake. */
 export interface LakeLimiter {
   readonly limiter: RateLimiter;
+  /** Takes what the connection reports, for the log of requests. */
+  observe(event: RunEvent): void;
   /** Releases the place. No request may be in flight. */
   leave(): Promise<void>;
 }
@@ -37,9 +49,12 @@ export async function joinLakeLimiter(
   sharing: Sharing,
   services: Pick<Services, 'clock' | 'random' | 'emit'>,
 ): Promise<LakeLimiter> {
-  const { platform, baseUrl, username, rateLimit, concurrency } = settings;
+  const { platform, baseUrl, rateLimit, concurrency } = settings;
   const { host } = new URL(resolveBaseUrl({ ...(platform && { platform }), ...(baseUrl && { baseUrl }) }));
-  const digest = createHash('sha256').update(`${host}/${username}`).digest('hex').slice(0, 16);
+  const digest = createHash('sha256')
+    .update(`${host}/${accountName(settings)}`)
+    .digest('hex')
+    .slice(0, 16);
   const lease = await openLakeLease(sharing.lakeDirectory);
   const limiter = await openSharedLimiter(
     {
@@ -54,14 +69,10 @@ export async function joinLakeLimiter(
     await lease.release();
     throw thrown;
   });
-  const leave = async () => {
-    try {
-      await limiter.close();
-    } finally {
-      await lease.release();
-    }
-  };
-  return { limiter, leave };
+  const { lakeDirectory, command } = sharing;
+  const log = openRequestLog({ lakeDirectory, account: digest, command }, limiter, services);
+  const leave = () => closeAfter(lease.release, () => closeAfter(limiter.close, log.close));
+  return { limiter, observe: log.observe, leave };
 }
 
 /**
@@ -73,9 +84,13 @@ export async function connectSharing(
   sharing: Sharing,
   services: Pick<Services, 'clock' | 'random' | 'emit'>,
 ): Promise<Connection> {
-  const { limiter, leave } = await joinLakeLimiter(settings, sharing, services);
+  const { limiter, observe, leave } = await joinLakeLimiter(settings, sharing, services);
+  const emit = (event: RunEvent) => {
+    observe(event);
+    services.emit(event);
+  };
   try {
-    const connection = connect(settings, services, limiter);
+    const connection = connect(settings, { ...services, emit }, limiter);
     return {
       ...connection,
       async close() {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { ClockSkew, QualysClient } from '@edrlake/client';
+import type { ClockSkew, GatewayClient } from '@edrlake/client';
 import {
+  countText,
   type EventSource,
-  isoInstant,
+  instantText,
   MS_PER_DAY,
   MS_PER_SECOND,
   NO_FILTER,
@@ -51,7 +52,7 @@ export async function diagnose(
   const local = [await checkLake(target.lakeDirectory)];
   let connection: Connection;
   try {
-    const sharing = { lakeDirectory: target.lakeDirectory, priority: 'normal' } as const;
+    const sharing = { lakeDirectory: target.lakeDirectory, priority: 'normal', command: 'doctor' } as const;
     connection = await connectBeside(target.settings, sharing, services);
   } catch (thrown) {
     return [failure('gateway', thrown), ...local];
@@ -83,26 +84,18 @@ export async function diagnose(
 async function checkCount(source: EventSource, range: TimeRange, { signal }: Services): Promise<CheckResult> {
   try {
     const count = await source.count({ axis: 'event', range, cuts: [], scope: NO_FILTER }, signal);
-    return ok('events', `${grouped(count)} from ${instantText(range.startMs)} until ${instantText(range.endMs)}`);
+    return ok('events', `${countText(count)} from ${instantText(range.startMs)} until ${instantText(range.endMs)}`);
   } catch (thrown) {
     return failure('events', thrown);
   }
 }
 
-/** `18,048,196`. */
-function grouped(value: number): string {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-/** `2020-08-17T04:00:00Z`, with milliseconds only where they are not zero. */
-function instantText(epochMs: number): string {
-  return isoInstant(epochMs).replace('.000Z', 'Z');
-}
-
-async function checkLogin(client: QualysClient, { signal }: Services): Promise<CheckResult> {
+async function checkLogin(client: GatewayClient, { signal }: Services): Promise<CheckResult> {
   try {
-    const { expiresAtMs } = await client.login(signal);
-    return ok('login', `${client.username} at ${client.host}, token until ${instantText(expiresAtMs)}`);
+    const { expiresAtMs, path } = await client.login(signal);
+    const level = { '/auth/oidc': 'user', '/auth/oauth': 'subscription' }[path];
+    const as = level === undefined ? '' : `OAuth client of ${level} level (POST ${path}) `;
+    return ok('login', `${as}${client.accountName} at ${client.host}, token until ${instantText(expiresAtMs)}`);
   } catch (thrown) {
     return failure('login', thrown);
   }
@@ -112,7 +105,7 @@ async function checkLogin(client: QualysClient, { signal }: Services): Promise<C
  * Which route connections take if a proxy is set. A login that succeeded, or that the gateway refused, shows that it
  * works.
  */
-function checkProxy(client: QualysClient, settings: ConnectionSettings, login: CheckResult): readonly CheckResult[] {
+function checkProxy(client: GatewayClient, settings: ConnectionSettings, login: CheckResult): readonly CheckResult[] {
   if (settings.proxy === null || settings.proxy === undefined) return [];
   const { url, setting } = settings.proxy;
   if (client.proxy === null) {
@@ -132,7 +125,7 @@ function checkProxy(client: QualysClient, settings: ConnectionSettings, login: C
  * Which spelling of each clock the platform counts by. A token that is refused or silently ignored is not understood.
  */
 async function checkTokens(
-  client: QualysClient,
+  client: GatewayClient,
   settings: ConnectionSettings,
   range: TimeRange,
   services: Services,
@@ -161,7 +154,7 @@ async function checkTokens(
 }
 
 async function checkAxis(
-  client: QualysClient,
+  client: GatewayClient,
   axis: TimeAxis,
   tokens: readonly string[],
   range: TimeRange,
@@ -190,7 +183,7 @@ async function checkAxis(
     };
   }
   const span = `${instantText(range.startMs)} to ${instantText(range.endMs)}`;
-  const found = `${counted.token} (${grouped(counted.count)} events from ${span})`;
+  const found = `${counted.token} (${countText(counted.count)} events from ${span})`;
   if (counted.count === 0) {
     return {
       finding: warn(name, found, 'No events to tell by: check the account, or that agents report.'),
@@ -205,10 +198,10 @@ async function checkAxis(
   };
 }
 
-function checkLearned(client: QualysClient, settings: ConnectionSettings): readonly CheckResult[] {
+function checkLearned(client: GatewayClient, settings: ConnectionSettings): readonly CheckResult[] {
   const { requests, windowSeconds, concurrency, requestsLeft, fromHeaders, unusableHeaders, clockSkew } =
     client.limits();
-  const limit = `${grouped(requests)} requests per ${grouped(windowSeconds)} s, ${concurrency} at once, ${grouped(requestsLeft)} left`;
+  const limit = `${countText(requests)} requests per ${countText(windowSeconds)} s, ${concurrency} at once, ${countText(requestsLeft)} left`;
   const origin = settings.rateLimit ? 'as configured' : 'assumed: the gateway sends no limit headers';
   const limits = fromHeaders
     ? ok('rate limit', `${limit}, as the gateway says`)

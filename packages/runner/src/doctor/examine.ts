@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Dataset, isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
 import { DEFAULT_DATASET } from '@edrlake/datasets';
-import { examineLake, type LakeDamage } from '@edrlake/lake';
+import { examineLake, type LakeDamage, type ObjectLake } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 import { type CheckResult, ok } from './check-result.ts';
 
@@ -18,10 +18,16 @@ export async function examineEdrLake(
   {
     dataset = DEFAULT_DATASET,
     ...options
-  }: { readonly dataset?: Dataset; readonly memoryLimit?: string; readonly reads: 'all' | 'sample' },
+  }: {
+    readonly dataset?: Dataset;
+    readonly memoryLimit?: string;
+    readonly reads: 'all' | 'sample';
+    readonly objects?: ObjectLake;
+  },
   { clock }: Pick<Services, 'clock'>,
 ): Promise<readonly CheckResult[]> {
   const damages = await examineLake({ directory, dataset, clock, ...options });
+  const lake = options.objects?.address.text ?? directory;
   const runs = join(directory, '_runs');
   const found = [
     ...damages,
@@ -31,16 +37,16 @@ export async function examineEdrLake(
   const sampled = ok(
     'lake content',
     'log, index and a sample of the data files are as they were committed, the others there in their size; ' +
-      `edrlake doctor --lake ${directory} reads all`,
+      `edrlake doctor --lake ${lake} reads all`,
   );
   const whole = ok('lake content', 'every file of the newest version is there as it was committed');
   if (found.length === 0) return [options.reads === 'all' ? whole : sampled];
-  return found.map((damage) => findingOf(damage, directory));
+  return found.map((damage) => findingOf(damage, lake));
 }
 
-function findingOf({ part, found, means, command }: LakeDamage, directory: string): CheckResult {
+function findingOf({ part, found, means, command }: LakeDamage, lake: string): CheckResult {
   const isOurs = command?.startsWith('edrlake ');
-  const advice = command === null ? null : isOurs ? `${command} --lake ${directory}` : `In ${directory}: ${command}`;
+  const advice = command === null ? null : isOurs ? `${command} --lake ${lake}` : `In ${lake}: ${command}`;
   return { name: `lake ${part}`, status: 'fail', found: `${found}. ${means}`, advice };
 }
 

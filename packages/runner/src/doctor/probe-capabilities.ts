@@ -1,4 +1,4 @@
-import { type QualysClient, readHistogram, windowQql } from '@edrlake/client';
+import { type GatewayClient, readHistogram, windowQql } from '@edrlake/client';
 import { MS_PER_DAY, MS_PER_SECOND, NO_FILTER, type TimeAxis, type TimeRange, toEdrlakeError } from '@edrlake/core';
 import type { ConnectionSettings } from '../connect/connect.ts';
 import type { Services } from '../run/types.ts';
@@ -6,7 +6,7 @@ import { type CheckResult, fail, ok, warn } from './check-result.ts';
 
 /** Whether counts can be grouped by time, and in which shape. */
 export async function checkHistogram(
-  client: QualysClient,
+  client: GatewayClient,
   token: string,
   range: TimeRange,
   services: Services,
@@ -27,7 +27,7 @@ export async function checkHistogram(
 
 /** Without counts grouped by time, time buckets may serve. They take no filter. */
 async function checkTimeBuckets(
-  client: QualysClient,
+  client: GatewayClient,
   token: string,
   range: TimeRange,
   services: Services,
@@ -50,7 +50,7 @@ async function checkTimeBuckets(
 
 /** Whether the platform paginates by cursor. Cursors need fewer and larger windows than page numbers. */
 export async function checkSearchAfter(
-  client: QualysClient,
+  client: GatewayClient,
   settings: ConnectionSettings,
   token: string,
   range: TimeRange,

@@ -1,4 +1,4 @@
-import type { QualysClient } from '@edrlake/client';
+import type { GatewayClient } from '@edrlake/client';
 import { EdrlakeError, type TimeRange, toEdrlakeError } from '@edrlake/core';
 import type { ConnectionSettings } from '../connect/connect.ts';
 import type { Services } from '../run/types.ts';
@@ -20,7 +20,7 @@ const MAX_REFUSALS = 4;
  * @param counted events of the range, as counted just now
  */
 export async function checkPages(
-  client: QualysClient,
+  client: GatewayClient,
   settings: ConnectionSettings,
   token: string,
   { range, counted }: { readonly range: TimeRange; readonly counted: number },
@@ -61,7 +61,7 @@ function verdict(wanted: number, asked: number, given: number, expected: number)
 
 /** A selection that fills a page, if there is one. */
 async function enoughEvents(
-  client: QualysClient,
+  client: GatewayClient,
   token: string,
   { range, counted }: { readonly range: TimeRange; readonly counted: number },
   wanted: number,

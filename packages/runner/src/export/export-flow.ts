@@ -23,8 +23,9 @@ import { commitUnverified } from './commit-batch.ts';
 import { finishRun, stopRun } from './finish-run.ts';
 import { planExport, runPlanOf } from './plan-export.ts';
 import { stillValid } from './resumed-plan.ts';
-import { contradictionOf } from './prove-window.ts';
-import { addFailed, newTally, type RunTally } from './run-tally.ts';
+import { contradictionOf, type ProvenRanges, provenRanges } from './prove-window.ts';
+import { addFailed, addLeft, newTally, type RunTally } from './run-tally.ts';
+import { limitsOf } from './run-limits.ts';
 import { coveredWindows } from './skip-covered.ts';
 import { type StartedRun, startRun } from './start-run.ts';
 
@@ -35,6 +36,7 @@ import { type StartedRun, startRun } from './start-run.ts';
  *     stillValid        keeps the plan of a resumed run if the API still counts the same
  *     planExport        requested ranges → windows, from counts
  *     coveredWindows    drops windows that the lake already proves
+ *     limitsOf          the windows that a run with limits may still fetch
  *     fetchWindows      windows → pages in the spool, several windows at once (pager)
  *     batchWindows      fetched windows → batches, bounded by bytes
  *     batchPipeline     two batches at a time: flattenBatch (flattener), then commitBatch (lake), in order; one of the
@@ -68,7 +70,7 @@ export async function exportRange(
     const tally = newTally(plan, await committedEarlier(started, windows), started.run.maxRejectShare);
     recordSkipped(covered, tally, services);
     const doubt = plan.events === 0 ? await unknownToken(started.run) : null;
-    if (doubt === null) await fetchAndCommit(started, tally, windows);
+    if (doubt === null) await fetchWithinLimits(started, tally, windows);
     else await leaveUnverified(started, tally, windows, doubt);
     return await finishRun(started, tally);
   } catch (thrown) {
@@ -130,16 +132,41 @@ function sayFailed({ emit }: RunServices, { id, range }: Window, { code, message
 /** Divides fetched windows into those that are evidence and those without events that the lake contradicts. */
 function withoutContradicted(
   fetched: readonly FetchedWindow[],
-  proofs: readonly WindowProof[],
+  proven: ProvenRanges,
 ): { readonly windows: readonly FetchedWindow[]; readonly contradicted: readonly FailedWindow[] } {
   const windows: FetchedWindow[] = [];
   const contradicted: FailedWindow[] = [];
   for (const each of fetched) {
-    const error = contradictionOf(each, proofs);
+    const error = contradictionOf(each, proven);
     if (error === null) windows.push(each);
     else contradicted.push({ window: each.window, count: each.count, verdict: 'failed', error, partial: null });
   }
   return { windows, contradicted };
+}
+
+/**
+ * Fetches windows; where the run has limits, the newest first and a few at a time, and what the limits leave is for the
+ * next run.
+ */
+async function fetchWithinLimits(
+  started: StartedRun,
+  tally: RunTally,
+  windows: readonly PlannedWindow[],
+): Promise<void> {
+  const limits = limitsOf(started);
+  if (limits === null) return fetchAndCommit(started, tally, windows);
+  let left: readonly PlannedWindow[] = windows.toReversed();
+  for (let next = limits.next(left); next.length > 0; next = limits.next(left)) {
+    await fetchAndCommit(started, tally, next);
+    left = left.slice(next.length);
+  }
+  if (left.length === 0) return;
+  const error = limits.error();
+  addLeft(tally, left, error);
+  await recordFailed(
+    left.map((planned): FailedWindow => ({ ...planned, verdict: 'failed', error, partial: null })),
+    started.journal,
+  );
 }
 
 /** Fetches windows and commits them batch by batch, in the order in which they arrive. */
@@ -168,9 +195,9 @@ async function fetchAndCommit(
   const pipeline = batchPipeline(run, journal, tally);
   const unverified: FailedWindow[] = [];
   try {
-    const { proofs } = await run.lake.snapshot();
+    const proven = provenRanges(run.options.replace ? [] : (await run.lake.snapshot()).proofs);
     for await (const { windows: whole, failed: lost } of batchWindows(fetched, batchBytes, signal)) {
-      const { windows, contradicted } = withoutContradicted(whole, run.options.replace ? [] : proofs);
+      const { windows, contradicted } = withoutContradicted(whole, proven);
       const failed = [...lost, ...contradicted];
       for (const { window, error } of contradicted) sayFailed(run.services, window, error);
       addFailed(tally, failed);

@@ -21,7 +21,7 @@ export async function finishRun({ run, journal, resumed, began }: StartedRun, ta
     const proofs = tally.takenBack.map((proof) => datedNow(run, proof));
     await commitProven(run, proofs);
   }
-  const report = exportReportOf(tally, {
+  const summed = exportReportOf(tally, {
     runId: run.runId,
     resumed: resumed !== null,
     request: tally.plan.request ?? selectionOf(request),
@@ -33,6 +33,8 @@ export async function finishRun({ run, journal, resumed, began }: StartedRun, ta
     startedAtMs: run.startedAtMs,
     durationMs: clock.nowMs() - began.atMs,
   });
+  const objectStore = lake.objectTraffic();
+  const report = { ...summed, ...(objectStore !== null && { objectStore }) };
   // The next run of the same request uses the pages of failed windows; vacuum removes them if there is none.
   if (report.outcome !== 'partly') await rm(run.spoolDirectory, { recursive: true, force: true });
   await journal.append({ type: 'finish', atMs: clock.nowMs(), report });

@@ -3,7 +3,8 @@ import {
   EdrlakeError,
   type FetchedWindow,
   type StagedWindow,
-  sum,
+  type QueryScope,
+  type TimeRange,
   type Window,
   type WindowProof,
 } from '@edrlake/core';
@@ -42,27 +43,66 @@ export function proofOf(
   };
 }
 
+/** What the lake holds as proven, by time. */
+export interface ProvenRanges {
+  /** How many events were proven by windows of the scope that are inside the range, on the event axis. */
+  eventsIn(range: TimeRange, scope: QueryScope): number;
+}
+
+/**
+ * Sorts the proofs by time when the first range is asked for: a lake of years has thousands of them, and a first export
+ * of years as many windows without events.
+ */
+export function provenRanges(proofs: readonly WindowProof[]): ProvenRanges {
+  let byScope: ReadonlyMap<string, readonly WindowProof[]> | null = null;
+  return {
+    eventsIn({ startMs, endMs }, scope) {
+      byScope ??= provenByScope(proofs);
+      const sorted = byScope.get(JSON.stringify(scope)) ?? [];
+      let [first, end] = [0, sorted.length];
+      while (first < end) {
+        const middle = (first + end) >> 1;
+        if (startOf(sorted[middle]) < startMs) first = middle + 1;
+        else end = middle;
+      }
+      let events = 0;
+      for (let place = first; startOf(sorted[place]) < endMs; place += 1) {
+        const proof = sorted[place];
+        if (proof !== undefined && proof.window.range.endMs <= endMs) events += proof.distinct;
+      }
+      return events;
+    },
+  };
+}
+
+function provenByScope(proofs: readonly WindowProof[]): ReadonlyMap<string, readonly WindowProof[]> {
+  const byScope = new Map<string, WindowProof[]>();
+  for (const proof of proofs) {
+    if (proof.verdict !== 'proven' || proof.window.axis !== 'event') continue;
+    const scope = JSON.stringify(proof.window.scope);
+    const others = byScope.get(scope);
+    if (others === undefined) byScope.set(scope, [proof]);
+    else others.push(proof);
+  }
+  for (const some of byScope.values()) some.sort((a, b) => startOf(a) - startOf(b));
+  return byScope;
+}
+
+/** Infinity behind the last one. */
+function startOf(proof: WindowProof | undefined): number {
+  return proof === undefined ? Number.POSITIVE_INFINITY : proof.window.range.startMs;
+}
+
 /**
  * Why a window without events proves nothing: the lake holds events that were proven in its range. Events keep their
  * time, so the API has deleted them, or a gateway that has lost its data for a while gives count and page. null where
  * nothing contradicts.
- * @param proofs those of the lake
+ * @param proven what the lake holds
  */
-export function contradictionOf(fetched: FetchedWindow, proofs: readonly WindowProof[]): EdrlakeError | null {
+export function contradictionOf(fetched: FetchedWindow, proven: ProvenRanges): EdrlakeError | null {
   const { window, count, recordCount } = fetched;
   if (count > 0 || recordCount > 0 || window.axis !== 'event' || window.cuts.length > 0) return null;
-  const scope = JSON.stringify(window.scope);
-  const held = sum(
-    proofs.filter(
-      ({ verdict, window: { axis, range, scope: ofProof } }) =>
-        verdict === 'proven' &&
-        axis === 'event' &&
-        window.range.startMs <= range.startMs &&
-        range.endMs <= window.range.endMs &&
-        JSON.stringify(ofProof) === scope,
-    ),
-    ({ distinct }) => distinct,
-  );
+  const held = proven.eventsIn(window.range, window.scope);
   if (held === 0) return null;
   return new EdrlakeError(
     'RESPONSE_UNEXPECTED',

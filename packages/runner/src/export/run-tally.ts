@@ -1,6 +1,8 @@
 import {
   dayOf,
+  type EdrlakeError,
   type FetchedWindow,
+  type PlannedWindow,
   type RejectReason,
   sum,
   type UnknownField,
@@ -93,6 +95,11 @@ export function addFailed(tally: RunTally, windows: readonly FailedWindow[]): vo
     const fetched = partial?.recordCount ?? 0;
     list.push({ windowId: window.id, range: window.range, code, message, ...(fetched > 0 && { fetched }) });
   }
+}
+
+/** Notes windows that a limit of the run has left for the next one, also those without events. */
+export function addLeft(tally: RunTally, windows: readonly PlannedWindow[], { code, message }: EdrlakeError): void {
+  tally.failed.push(...windows.map(({ window }) => ({ windowId: window.id, range: window.range, code, message })));
 }
 
 /** Records and rejects of the whole run, with the windows of its earlier processes. */

@@ -1,7 +1,8 @@
 import type { ProcessOwner } from '@edrlake/core';
 import type { ExportReport, PartOf } from '../run/types.ts';
 import type { RunLook } from '../workflow/state/run-state.ts';
-import type { LostWork, RunStatus } from '../workflow/state/run-view.ts';
+import type { RunStatus } from '../workflow/state/run-status.ts';
+import type { LostWork } from '../workflow/state/run-view.ts';
 import type { RunReport } from './run-report.ts';
 
 /** The lines of an export's journal, as far as the history reads them. */

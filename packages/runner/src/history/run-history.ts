@@ -1,6 +1,9 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { type AnyLine, listRunIds, readJournal } from '../journal/journal-file.ts';
-import { foldLines, isFinished, type RunLook, type RunState } from '../workflow/state/run-state.ts';
+import { foldLines, type RunLook, type RunState } from '../workflow/state/run-state.ts';
+import { isFinished } from '../workflow/state/run-status.ts';
 import { type LostWork, viewRun } from '../workflow/state/run-view.ts';
 import { type ExportLine, lostWork, viewExport } from './export-view.ts';
 import { type RunReport, type RunSummary, runReportOf } from './run-report.ts';
@@ -59,7 +62,7 @@ export async function readRun(
   const lost = foldLines(lines) === null ? NOTHING_LOST : await readLostWork(runsDirectory, runId);
   const report = viewLines(runId, lines, isOwnerAlive, lost);
   if (report !== null) return report;
-  throw new EdrlakeError('RUN_MISSING', `there is no run ${runId}`, { hint: 'List the runs to see their ids.' });
+  throw new EdrlakeError('RUN_MISSING', `there is no run ${runId}`, { hint: 'List them with their ids: edrlake runs' });
 }
 
 /**
@@ -89,6 +92,19 @@ export async function lastSuccessAtMs(runsDirectory: string, pipeline: string): 
  */
 function secondOf(runId: string): string {
   return runId.split('-')[0] ?? runId;
+}
+
+/** How many of the newest journals may be at work. */
+const MAX_AT_WORK = 16;
+
+/** Changes whenever a run begins or a journal of the newest runs grows. */
+export async function runsFingerprint(runsDirectory: string): Promise<string> {
+  const newest = (await listRunIds(runsDirectory)).slice(0, MAX_AT_WORK);
+  const sizes = newest.map(async (runId) => {
+    const { size } = await stat(join(runsDirectory, `${runId}.jsonl`)).catch(() => ({ size: 0 }));
+    return `${runId} ${size}`;
+  });
+  return (await Promise.all(sizes)).join('\n');
 }
 
 type Lines = readonly AnyLine[];

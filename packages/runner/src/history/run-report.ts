@@ -1,4 +1,5 @@
-import type { PipelineRunView, RunStatus } from '../workflow/state/run-view.ts';
+import type { RunStatus } from '../workflow/state/run-status.ts';
+import type { PipelineRunView } from '../workflow/state/run-view.ts';
 
 /** A run in a list. Unknown numbers are null. */
 export interface RunSummary {

@@ -1,6 +1,6 @@
-import { type Day, dayOf, type EventSource, MS_PER_DAY, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, type EventSource, MS_PER_DAY, rangeOfDays, type TimeRange } from '@edrlake/core';
 import { fieldTable, scanPage } from '@edrlake/pager';
-import { countDays, type DaysAsked, daysQuery, rangeOfDay } from './count-days.ts';
+import { countDays, type DaysAsked, daysQuery } from './count-days.ts';
 
 /** What is compared of a day. */
 interface ComparedDay {
@@ -40,7 +40,7 @@ function emptyRanges(lines: readonly ComparedDay[]): TimeRange[] {
   const ranges: { startMs: number; endMs: number; isDoubtful: boolean }[] = [];
   for (const line of lines) {
     if (line.inApi > 0 || !matchesAlone(line)) continue;
-    const { startMs, endMs } = rangeOfDay(line.day);
+    const { startMs, endMs } = rangeOfDays(line.day);
     const isDoubtful = line.inLake > 0 || line.whenFetched === null;
     const last = ranges.at(-1);
     if (last?.endMs === startMs) Object.assign(last, { endMs, isDoubtful: last.isDoubtful || isDoubtful });
@@ -96,7 +96,7 @@ function unverifiedIfAlone<Line extends ComparedDay>(line: Line): Line | (Line &
 }
 
 function spanOf(days: readonly ComparedDay[]): TimeRange {
-  const sorted = days.map(({ day }) => rangeOfDay(day).startMs).sort((a, b) => a - b);
+  const sorted = days.map(({ day }) => rangeOfDays(day).startMs).sort((a, b) => a - b);
   return { startMs: sorted[0] ?? 0, endMs: (sorted.at(-1) ?? 0) + MS_PER_DAY };
 }
 

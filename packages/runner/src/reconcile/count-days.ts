@@ -7,7 +7,7 @@ import {
   gapsIn,
   MS_PER_DAY,
   NO_FILTER,
-  startOfDayMs,
+  rangeOfDays,
   type TimeRange,
   type WindowFilter,
 } from '@edrlake/core';
@@ -35,12 +35,6 @@ export function daysToList(range: TimeRange, known: readonly Day[]): readonly Da
   return range.endMs - range.startMs <= MOST_DAYS_LISTED * MS_PER_DAY ? daysOf(range) : [...new Set(known)];
 }
 
-/** The UTC day as a range. */
-export function rangeOfDay(day: Day): TimeRange {
-  const startMs = startOfDayMs(day);
-  return { startMs, endMs: startMs + MS_PER_DAY };
-}
-
 /**
  * What the API counts on each day of a range of whole days; days without events may be absent. One request with
  * histograms. Without them, one request for each day with rows in the lake, one for each range between those days, and
@@ -65,7 +59,7 @@ export async function countDays(
   }
   const counts = new Map<Day, number>();
   const count = (part: TimeRange) => source.count({ ...query, range: part }, signal);
-  const withRows = daysWithRows.map(rangeOfDay);
+  const withRows = daysWithRows.map((day) => rangeOfDays(day));
   for (const day of withRows) counts.set(dayOf(day.startMs), await count(day));
   for (const gap of gapsIn(range, withRows)) await countWithin(gap, await count(gap), count, counts);
   return counts;

@@ -1,6 +1,7 @@
 import {
   type EventQuery,
   type EventSource,
+  intersect,
   MS_PER_DAY,
   MS_PER_HOUR,
   MS_PER_MINUTE,
@@ -31,7 +32,7 @@ export interface Comparison {
 const BUCKETS_MS = [MS_PER_DAY, MS_PER_HOUR, 10 * MS_PER_MINUTE, MS_PER_MINUTE, 10 * MS_PER_SECOND, MS_PER_SECOND];
 
 /** Buckets of one answer: more make the answer large, and save no request. */
-const MAX_BUCKETS = 1_500;
+export const MAX_BUCKETS = 1_500;
 
 /** Bounds the search inside a range that keeps differing. */
 const MAX_ROUNDS = 64;
@@ -51,8 +52,38 @@ export async function differingRanges(
   const inApi = await source.count(query, services.signal);
   const [inLake = 0] = await lake.countStored([comparison.range], comparison.axis);
   if (inApi === inLake) return [];
+  const all = [{ range: comparison.range, inApi, inLake }];
+  return (await narrowDown(source, lake, query, all, services.signal)).differing;
+}
+
+/** Whether a counted part has to be fetched. */
+export type IsDiffering = (part: DifferingRange) => boolean;
+
+const countsDiffer: IsDiffering = ({ inApi, inLake }) => inApi !== inLake;
+
+/** Parts of what was compared. */
+interface ComparedParts {
+  /** To be fetched, oldest first. */
+  readonly differing: DifferingRange[];
+  /** All others, in no order. */
+  readonly equal: DifferingRange[];
+}
+
+/**
+ * The parts of differing ranges that have to be fetched, as `differingRanges` finds them, and those that are equal.
+ * @param isDiffering whether a part has to be fetched; by its counts unless given
+ */
+export async function narrowDown(
+  source: EventSource,
+  lake: Lake,
+  query: EventQuery,
+  ranges: readonly DifferingRange[],
+  signal: AbortSignal,
+  isDiffering = countsDiffer,
+): Promise<ComparedParts> {
   const found: DifferingRange[] = [];
-  const open: DifferingRange[] = [{ range: comparison.range, inApi, inLake }];
+  const equal: DifferingRange[] = [];
+  const open = [...ranges];
   for (let round = 0, differing = open.pop(); differing !== undefined; round += 1, differing = open.pop()) {
     const isSmall =
       differing.inApi <= source.pageSize || differing.range.endMs - differing.range.startMs <= MS_PER_SECOND;
@@ -60,18 +91,25 @@ export async function differingRanges(
       found.push(differing);
       continue;
     }
-    const parts = await lookCloser(source, lake, query, differing, services.signal);
-    for (const group of cheapestGroups(parts, source.pageSize)) {
+    const parts = await lookCloser(source, lake, query, differing, signal);
+    const groups = cheapestGroups(parts, source.pageSize, isDiffering);
+    equal.push(...outsideOf(groups, parts));
+    for (const group of groups) {
       // Differences that are cheaper to fetch together are not searched one by one.
       if (group.isOnePart) open.push(group.differing);
       else found.push(group.differing);
     }
   }
-  return found.sort((a, b) => a.range.startMs - b.range.startMs);
+  return { differing: found.sort((a, b) => a.range.startMs - b.range.startMs), equal };
+}
+
+/** The parts that no group contains. */
+export function outsideOf(groups: readonly RangeGroup[], parts: readonly DifferingRange[]): DifferingRange[] {
+  return parts.filter(({ range }) => groups.every(({ differing }) => intersect(range, differing.range) === null));
 }
 
 /** A range to fetch, and whether it is one of the counted parts. */
-interface RangeGroup {
+export interface RangeGroup {
   readonly differing: DifferingRange;
   readonly isOnePart: boolean;
 }
@@ -81,8 +119,12 @@ interface RangeGroup {
  * / pageSize)` pages, which include everything between its parts.
  * @param parts all parts of a range, oldest first, touching each other, the equal ones too
  */
-function cheapestGroups(parts: readonly DifferingRange[], pageSize: number): RangeGroup[] {
-  const differing = parts.flatMap((part, position) => (part.inApi === part.inLake ? [] : [position]));
+export function cheapestGroups(
+  parts: readonly DifferingRange[],
+  pageSize: number,
+  isDiffering = countsDiffer,
+): RangeGroup[] {
+  const differing = parts.flatMap((part, position) => (isDiffering(part) ? [position] : []));
   const eventsBefore = [0];
   for (const { inApi } of parts) eventsBefore.push((eventsBefore.at(-1) ?? 0) + inApi);
   const costOf = (first: number, last: number) =>
@@ -128,14 +170,24 @@ async function lookCloser(
   // A histogram that does not add up to the count does not show where to look.
   const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === differing.inApi;
   const parts = buckets !== null && isWhole ? buckets : await countHalves(source, query, differing, signal);
-  const stored = await lake.countStored(
-    parts.map(({ range }) => range),
-    query.axis,
-  );
-  return parts.map(({ range, count }, position) => ({ range, inApi: count, inLake: stored[position] ?? 0 }));
+  return besideStored(lake, query.axis, parts);
 }
 
-interface CountedRange {
+/** Counted ranges with the number of records that the lake holds of each. */
+export async function besideStored(
+  lake: Lake,
+  axis: TimeAxis,
+  counted: readonly CountedRange[],
+): Promise<DifferingRange[]> {
+  const stored = await lake.countStored(
+    counted.map(({ range }) => range),
+    axis,
+  );
+  return counted.map(({ range, count }, position) => ({ range, inApi: count, inLake: stored[position] ?? 0 }));
+}
+
+/** A range and what the API counts in it. */
+export interface CountedRange {
   readonly range: TimeRange;
   readonly count: number;
 }
@@ -144,7 +196,7 @@ interface CountedRange {
  * Counts by the finest buckets within the bound, clipped to the range, empty ones included. null if the source has
  * none.
  */
-async function countByHistogram(
+export async function countByHistogram(
   source: EventSource,
   query: EventQuery,
   range: TimeRange,

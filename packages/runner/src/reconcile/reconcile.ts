@@ -4,14 +4,16 @@ import {
   intersect,
   MS_PER_DAY,
   NO_FILTER,
+  rangeOfDays,
   startOfDayMs,
   type TimeRange,
+  wholeDaysOf,
 } from '@edrlake/core';
 import type { DayCoverage, InspectedDay } from '@edrlake/lake';
 import { exportRange } from '../export/export-flow.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, Services, WantedRange } from '../run/types.ts';
 import { compareConfirmed } from './confirm-days.ts';
-import { daysToList, rangeOfDay } from './count-days.ts';
+import { daysToList } from './count-days.ts';
 import { type DifferingRange, differingRanges } from './diff-ranges.ts';
 
 /**
@@ -69,7 +71,7 @@ export async function reconcile(
   request: ReconcileRequest,
   services: Pick<Services, 'signal'>,
 ): Promise<readonly ReconciledDay[]> {
-  const range = wholeDays(request.range);
+  const range = wholeDaysOf(request.range);
   const inspected = await lake.inspectDays(range, request.by);
   const fetched = (await lake.coverage(range)).filter(({ scope }) => scope === 'all');
   const lines: ReconciledDay[] = [];
@@ -77,7 +79,11 @@ export async function reconcile(
     const stored = new Map(inspected.filter((line) => line.eventType === eventType).map((line) => [line.day, line]));
     const compare = async (counts: ReadonlyMap<Day, number>): Promise<readonly ReconciledDay[]> => {
       const days = daysToList(range, [...counts.keys(), ...stored.keys(), ...fetched.map(({ day }) => day)]);
-      const twice = await lake.countedTwice(days.map(rangeOfDay), 'event', eventType);
+      const twice = await lake.countedTwice(
+        days.map((day) => rangeOfDays(day)),
+        'event',
+        eventType,
+      );
       return days.map((day, position) => {
         const known = eventType === null ? (lineOn(fetched, day) ?? null) : null;
         const counted = counts.get(day) ?? 0;
@@ -189,7 +195,7 @@ export async function repair(
 
 /** Days of which rows are missing although the API has no more than the lake. */
 function fetchedAgain(days: readonly ReconciledDay[], differing: readonly DifferingRange[]): WantedRange[] {
-  const missing = days.filter(({ verdict }) => verdict === 'missing').map(({ day }) => rangeOfDay(day));
+  const missing = days.filter(({ verdict }) => verdict === 'missing').map(({ day }) => rangeOfDays(day));
   const equal = missing.filter((day) => differing.every(({ range }) => intersect(range, day) === null));
   return equal.map((range) => ({ range }));
 }
@@ -203,13 +209,6 @@ async function removeCopies(
   const [first, last] = [ranges[0], ranges.at(-1)];
   if (first === undefined || last === undefined) return 0;
   return (await lake.deduplicate(runId, { startMs: first.startMs, endMs: last.endMs })).removedRows;
-}
-
-function wholeDays({ startMs, endMs }: TimeRange): TimeRange {
-  return {
-    startMs: Math.floor(startMs / MS_PER_DAY) * MS_PER_DAY,
-    endMs: Math.ceil(endMs / MS_PER_DAY) * MS_PER_DAY,
-  };
 }
 
 /** Days as ranges; neighbouring days are one range. */

@@ -77,6 +77,13 @@ export interface ExportOptions {
    * than ten rejects never count.
    */
   readonly maxRejectShare?: number;
+  /**
+   * Requests that the run may send, those of its plan included. Windows that do not fit are left, the oldest first, and
+   * reported as failed with `LIMIT_REACHED`. Absent: no limit of its own.
+   */
+  readonly maxRequests?: number;
+  /** No window is begun after it, in UTC epoch milliseconds; what is left is reported in the same way. */
+  readonly deadlineMs?: number;
   /** Of edrlake: another version may read records that this one rejects. */
   readonly edrlakeVersion?: string | null;
 }
@@ -195,6 +202,8 @@ export interface ExportReport {
   readonly pageSize?: { readonly asked: number; readonly given: number };
   /** Requests that this run made: logins, retries and planning included. */
   readonly requestsMade: number;
+  /** What went to the object store of the lake and came back, since it was opened. Absent: a lake on a disk. */
+  readonly objectStore?: { readonly requests: number; readonly sentBytes: number; readonly receivedBytes: number };
   readonly filesAdded: number;
   /** Why records became rejects, the most frequent reason first. */
   readonly rejects: readonly RejectReason[];

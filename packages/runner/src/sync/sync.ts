@@ -20,6 +20,7 @@ import { rejectRuleOf } from '../run/reject-share.ts';
 import { findUnfinishedRequest } from '../run/resume.ts';
 import { runLiveness } from '../run/run-liveness.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, WantedRange } from '../run/types.ts';
+import { type HeldEvents, heldEvents } from './held-events.ts';
 import { type RejectRetry, rejectRetries } from './reject-retries.ts';
 import { fetchedUpTo, readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 
@@ -54,6 +55,8 @@ export interface SyncReport {
   readonly rejected: readonly RejectRetry[];
   /** From where earlier syncs ended to the frozen end; null if nothing has settled since. */
   readonly range: TimeRange | null;
+  /** Events of the range that were not fetched, because the lake held them already and the API counts as many. */
+  readonly held: number;
   /** Ranges of the look-back in which something had changed. */
   readonly reopened: readonly TimeRange[];
   /** The report of an unfinished sync that this one completed first: killed, or with failed windows. */
@@ -100,13 +103,16 @@ export async function syncNewEvents(
   const reopened = isResumedSync ? await changedBehind(ends, fetchedMs ?? startMs, rejected, request, services) : [];
   const due = rejected.filter(({ retryAtMs }) => retryAtMs <= clocks.nowMs).map(({ range }) => ({ range }));
   const isNew = endMs > startMs;
-  const ranges = [...due, ...toFetch(reopened, isNew ? { startMs, endMs } : null)].sort(byStart);
+  const held = isNew ? await proveHeld(ends, { startMs, endMs }, request, options, services) : null;
+  const fresh = isNew ? (held?.rest ?? [{ range: { startMs, endMs } }]) : [];
+  const ranges = [...due, ...toFetch(reopened, fresh)].sort(byStart);
   const exported = ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, options, services);
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
     rejected: await rejectRetries(lake, followed, rule),
     range: isNew ? { startMs, endMs } : null,
+    held: held?.events ?? 0,
     reopened: reopened.filter(({ isChanged }) => isChanged).map(({ range }) => range),
     resumed,
     clocks,
@@ -124,16 +130,35 @@ interface ReopenedRange {
 }
 
 /**
+ * Proves what the lake holds of the new range already. Committed before anything is fetched, so that a run which is
+ * killed later does not compare it again. null where all of it is to be fetched.
+ */
+async function proveHeld(
+  ends: ExportEndpoints,
+  range: TimeRange,
+  { axis, scope }: SyncRequest,
+  { force, replace }: ExportOptions,
+  services: RunServices,
+): Promise<HeldEvents | null> {
+  if (axis !== 'processed' || scope.filter !== null || scope.state !== null || force || replace) return null;
+  const held = await heldEvents(ends, range, services);
+  if (held === null || held.proofs.length === 0) return null;
+  await ends.lake.commit({ batch: null, proofs: held.proofs, runId: services.newRunId, replace: false });
+  return held;
+}
+
+/**
  * The ranges that a sync fetches, with known counts. A range without events that ends where the new range begins is
  * joined with it: if both are empty, one page confirms both; if not, their pages hold what the zero left out.
  */
-function toFetch(reopened: readonly ReopenedRange[], fresh: TimeRange | null): readonly WantedRange[] {
+function toFetch(reopened: readonly ReopenedRange[], fresh: readonly WantedRange[]): readonly WantedRange[] {
+  const [first, ...others] = fresh;
   const last = reopened.at(-1);
-  const isJoined = fresh !== null && last?.inApi === 0 && last.range.endMs === fresh.startMs;
+  const isJoined = first !== undefined && last?.inApi === 0 && last.range.endMs === first.range.startMs;
   const alone = isJoined ? reopened.slice(0, -1) : reopened;
   const ranges: WantedRange[] = alone.map(({ range, inApi }) => ({ range, knownCount: inApi }));
-  if (fresh !== null) ranges.push({ range: isJoined ? { ...fresh, startMs: last.range.startMs } : fresh });
-  return ranges;
+  if (isJoined) return [...ranges, { ...first, range: { ...first.range, startMs: last.range.startMs } }, ...others];
+  return [...ranges, ...fresh];
 }
 
 /**

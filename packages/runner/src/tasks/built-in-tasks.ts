@@ -1,9 +1,10 @@
 import type { TaskRegistry } from '../workflow/definition/define-pipeline.ts';
 import { backfillTask, syncTask } from './export-tasks.ts';
+import { huntTask } from './hunt-task.ts';
 import { queryTask } from './query-task.ts';
 import { reconcileTask, repairTask } from './reconcile-tasks.ts';
 import type { TaskTools } from './task-tools.ts';
-import { compactTask, vacuumTask } from './upkeep-tasks.ts';
+import { compactTask, publishOcsfTask, publishTask, vacuumTask } from './upkeep-tasks.ts';
 import { webhookTask } from './webhook-task.ts';
 
 /** The tasks that every pipeline can use, by the name in `uses`. */
@@ -14,6 +15,9 @@ export const BUILT_IN_TASKS = {
   repair: repairTask,
   compact: compactTask,
   vacuum: vacuumTask,
+  publish: publishTask,
+  'publish-ocsf': publishOcsfTask,
+  hunt: huntTask,
   query: queryTask,
   webhook: webhookTask,
 } satisfies TaskRegistry<TaskTools>;

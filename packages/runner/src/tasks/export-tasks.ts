@@ -5,6 +5,7 @@ import {
   MS_PER_HOUR,
   MS_PER_MINUTE,
   NO_FILTER,
+  parseRange,
   refuseFuture,
   startOfDayMs,
   worstOutcome,
@@ -15,7 +16,7 @@ import { planExport } from '../export/plan-export.ts';
 import type { ExportReport } from '../run/types.ts';
 import { syncNewEvents } from '../sync/sync.ts';
 import type { RegisteredTask } from '../workflow/definition/define-pipeline.ts';
-import { dayRangeInput, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
+import { dayRangeInput, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
 
 /** What an export leaves in the journal of a pipeline. */
 export interface ExportTaskOutput {
@@ -43,7 +44,11 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
     const { provided, services } = context;
     return provided.useLake(async ({ lake, connection }) => {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
-      const request = { axis: 'event', ranges: [{ range: rangeOfDays(input) }], scope: NO_FILTER } as const;
+      const request = {
+        axis: 'event',
+        ranges: [{ range: parseRange(input.from, input.to) }],
+        scope: NO_FILTER,
+      } as const;
       const { force, replace } = input;
       return outputOf(
         await exportRange(ends, request, { ...provided.exportOptions, force, replace }, runServicesOf(context)),
@@ -52,7 +57,11 @@ export const backfillTask: RegisteredTask<z.infer<typeof BackfillInput>, ExportT
   },
   describe: async (input, { provided, services }) =>
     provided.askSource(async (source) => {
-      const request = { axis: 'event', ranges: [{ range: rangeOfDays(input) }], scope: NO_FILTER } as const;
+      const request = {
+        axis: 'event',
+        ranges: [{ range: parseRange(input.from, input.to) }],
+        scope: NO_FILTER,
+      } as const;
       const { windowPlan, requests } = await planExport(source, request, services);
       return `${windowPlan.events} events from ${input.from} to ${input.to}: ${requests.planned} requests`;
     }),

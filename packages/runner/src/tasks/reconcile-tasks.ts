@@ -1,11 +1,11 @@
-import { type TimeRange, worstOutcome } from '@edrlake/core';
+import { parseRange, type TimeRange, worstOutcome } from '@edrlake/core';
 import { z } from 'zod';
 import { rememberReconciliation } from '../reconcile/last-results.ts';
 import { agreementOf, type DayVerdict, type ReconciledDay, reconcile, repair } from '../reconcile/reconcile.ts';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { RegisteredTask, TaskContext } from '../workflow/definition/define-pipeline.ts';
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
-import { lastDays, rangeOfDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
+import { lastDays, readInput, runServicesOf, type TaskTools } from './task-tools.ts';
 
 /** What a comparison leaves in the journal: the number of days for each status, and the days that do not match. */
 export interface ReconcileTaskOutput {
@@ -91,7 +91,7 @@ const NOTHING: ExportTaskOutput = { outcome: 'done', requests: 0, rows: 0, versi
 /** From the first of the days to the last. */
 function spanOf(days: readonly string[]): TimeRange {
   const sorted = [...days].sort();
-  return rangeOfDays({ from: sorted[0] ?? '', to: sorted.at(-1) ?? '' });
+  return parseRange(sorted[0] ?? '', sorted.at(-1) ?? '');
 }
 
 async function compare(

@@ -1,6 +1,14 @@
 import type { RequestPriority } from '@edrlake/client';
-import { didYouMean, EdrlakeError, type EventSource, parseRange, startOfDayMs, type TimeRange } from '@edrlake/core';
-import type { Lake } from '@edrlake/lake';
+import {
+  didYouMean,
+  EdrlakeError,
+  type EventSource,
+  startOfDayMs,
+  type TableFormat,
+  type TimeRange,
+} from '@edrlake/core';
+import type { Lake, ObjectLake } from '@edrlake/lake';
+import type { OcsfPlace } from '@edrlake/ocsf/names';
 import { z } from 'zod';
 import type { Connection, ConnectionSettings, SourceConnection } from '../connect/connect.ts';
 import { openEdrLake } from '../connect/open-lake.ts';
@@ -19,6 +27,10 @@ export interface TaskTools {
   /** Makes the id of a new export run. */
   readonly newRunId: () => string;
   readonly post: PostJson;
+  /** The folder with the lists of standing hunts; `hunts` in the working directory unless given. */
+  readonly huntsDirectory?: string;
+  /** The place that `to` of a task names: a folder, or a prefix of a bucket and how to reach it. */
+  readonly placeOf: (to: string) => OcsfPlace;
 }
 
 /** An open lake and an open connection. */
@@ -42,13 +54,22 @@ export interface OpenTools extends TaskTools {
 export interface ToolSettings {
   readonly connection: ConnectionSettings;
   readonly lakeDirectory: string;
+  /** Where the lake is, if in an object store. */
+  readonly objects?: ObjectLake;
   readonly memoryLimit?: string;
   readonly threads?: number;
+  /** Table formats that the lake is published in after each commit. */
+  readonly publishes?: readonly TableFormat[];
   readonly exportOptions: TaskTools['exportOptions'];
   readonly newRunId: () => string;
   readonly post: PostJson;
+  /** The folder with the lists of standing hunts; `hunts` in the working directory unless given. */
+  readonly huntsDirectory?: string;
+  readonly placeOf: TaskTools['placeOf'];
   /** The priority of its requests in the shared limiter. */
   readonly priority: RequestPriority;
+  /** What its requests are logged as, such as `run nightly`. */
+  readonly command: string;
 }
 
 /** Nothing is opened or requested before a task needs it. */
@@ -56,16 +77,19 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
   let ends: Promise<OpenEnds> | null = null;
   let asked: Promise<Connection> | null = null;
   let tail: Promise<unknown> = Promise.resolve();
-  const sharing = { lakeDirectory: settings.lakeDirectory, priority: settings.priority };
+  const { lakeDirectory, priority, command } = settings;
+  const sharing = { lakeDirectory, priority, command };
   const openEnds = async (): Promise<OpenEnds> => {
-    const { memoryLimit, threads } = settings;
+    const { memoryLimit, threads, objects, publishes } = settings;
     const { dataset } = settings.connection;
     const options = {
       ...(dataset && { dataset }),
       create: true,
       readOnly: false,
+      ...(objects && { objects }),
       ...(memoryLimit && { memoryLimit }),
       ...(threads && { threads }),
+      ...(publishes && { publishes }),
     };
     const lake = await openEdrLake(settings.lakeDirectory, options, services);
     try {
@@ -79,6 +103,8 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
     exportOptions: settings.exportOptions,
     newRunId: settings.newRunId,
     post: settings.post,
+    ...(settings.huntsDirectory === undefined ? {} : { huntsDirectory: settings.huntsDirectory }),
+    placeOf: settings.placeOf,
     useLake: (work, { signal }) => {
       const turn = tail.then(async () => {
         signal.throwIfAborted();
@@ -125,11 +151,6 @@ const DAY = z.iso.date();
 
 /** Days at both ends, included. */
 export const dayRangeInput = { from: DAY, to: DAY };
-
-/** The whole days between two days, both included. @throws {EdrlakeError} `RANGE_INVALID` */
-export function rangeOfDays({ from, to }: { readonly from: string; readonly to: string }): TimeRange {
-  return parseRange(from, to);
-}
 
 /** A number of whole days before the run began, so that a resumed run has the same days. */
 export function lastDays(days: number, startedAtMs: number): TimeRange {

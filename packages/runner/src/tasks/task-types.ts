@@ -1,5 +1,7 @@
-import type { CompactReport, VacuumReport } from '@edrlake/lake';
+import type { TableFormat } from '@edrlake/core';
+import type { CompactReport, PublishReport, VacuumReport } from '@edrlake/lake';
 import type { ExportTaskOutput } from './export-tasks.ts';
+import type { HuntTaskOutput } from './hunt-task.ts';
 import type { QueryTaskOutput } from './query-task.ts';
 import type { ReconcileTaskOutput, RepairTaskOutput } from './reconcile-tasks.ts';
 
@@ -51,6 +53,46 @@ export interface VacuumTaskInput {
   readonly graceDays?: number | undefined;
 }
 
+/** What the `publish` task is given. */
+export interface PublishTaskInput {
+  /** `delta`, `iceberg` or both. */
+  readonly formats: TableFormat[];
+  /** A folder on the file system of the lake. Default null: `_tables` in the lake. */
+  readonly to?: string | null | undefined;
+}
+
+/** What the `publish-ocsf` task is given. */
+export interface PublishOcsfTaskInput {
+  /** The folder, or the address `s3://bucket/prefix`, to publish into. */
+  readonly to: string;
+  /** Default 1.3.0. */
+  readonly version?: '1.3.0' | '1.8.0' | undefined;
+  /** Default `plain`. */
+  readonly layout?: 'plain' | 'security-lake' | undefined;
+  /** Of the bucket; only for `security-lake`, which needs it. */
+  readonly region?: string | null | undefined;
+  /** In the folders, for all events. Default null: `external_<customer>`. */
+  readonly accountId?: string | null | undefined;
+}
+
+/** What the `publish-ocsf` task has done. */
+export interface PublishOcsfTaskOutput {
+  readonly directory: string;
+  /** The version of the lake that is shown there. */
+  readonly lakeVersion: number;
+  /** Days. */
+  readonly published: number;
+  readonly unchanged: number;
+  /** Share of the values that became typed attributes, from 0 to 1; null where nothing was ever published. */
+  readonly typedShare: number | null;
+}
+
+/** What the `hunt` task is given. */
+export interface HuntTaskInput {
+  /** The folder with the lists. Default null: the setting `hunts`, or the folder `hunts`. */
+  readonly lists?: string | null | undefined;
+}
+
 /** What the `query` task is given. */
 export interface QueryTaskInput {
   readonly sql: string;
@@ -76,6 +118,9 @@ export type BuiltInTypes = {
   readonly repair: { readonly input: RepairTaskInput; readonly output: RepairTaskOutput };
   readonly compact: { readonly input: CompactTaskInput; readonly output: CompactReport };
   readonly vacuum: { readonly input: VacuumTaskInput; readonly output: VacuumReport };
+  readonly publish: { readonly input: PublishTaskInput; readonly output: PublishReport[] };
+  readonly 'publish-ocsf': { readonly input: PublishOcsfTaskInput; readonly output: PublishOcsfTaskOutput };
+  readonly hunt: { readonly input: HuntTaskInput; readonly output: HuntTaskOutput };
   readonly query: { readonly input: QueryTaskInput; readonly output: QueryTaskOutput };
   readonly webhook: { readonly input: WebhookTaskInput; readonly output: { readonly status: number } };
 };

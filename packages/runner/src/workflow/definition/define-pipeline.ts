@@ -40,6 +40,8 @@ export interface HooksSpec {
   readonly onMismatch?: WebhookSpec;
   /** All counts agree, but too many records could not become rows. */
   readonly onRejects?: WebhookSpec;
+  /** Called by the task `hunt`, for matches of standing hunts that no run has reported yet. */
+  readonly onMatch?: WebhookSpec;
 }
 
 /**
@@ -182,6 +184,11 @@ export interface TaskContext<Provided> {
   /** From 1. */
   readonly tryNumber: number;
   readonly services: WorkflowServices;
+  /**
+   * Sends JSON to a hook that tasks call, with the pipeline and the run added. Resolves to whether it was delivered;
+   * null where the pipeline has no such hook.
+   */
+  notify(hook: 'onMatch', body: Readonly<Record<string, unknown>>): Promise<boolean | null>;
   /**
    * The value that the caller of the run provides to all tasks: a lake, a source, settings. The engine never reads it.
    */

@@ -105,7 +105,7 @@ const WEBHOOK = z.strictObject({
   tries: whole(1, 10).optional(),
 });
 const HOOK = object.pipe(WEBHOOK).optional();
-const HOOKS = z.strictObject({ onSuccess: HOOK, onFailure: HOOK, onMismatch: HOOK, onRejects: HOOK });
+const HOOKS = z.strictObject({ onSuccess: HOOK, onFailure: HOOK, onMismatch: HOOK, onRejects: HOOK, onMatch: HOOK });
 
 const PIPELINE = z.strictObject({
   name: text,

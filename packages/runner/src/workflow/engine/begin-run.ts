@@ -7,7 +7,6 @@ import type { CheckedPipeline } from '../definition/validate-pipeline.ts';
 import {
   applyLine,
   foldLines,
-  isFinished,
   isSettled,
   type JournaledTask,
   type Liveness,
@@ -15,6 +14,7 @@ import {
   type RunState,
   startState,
 } from '../state/run-state.ts';
+import { isFinished } from '../state/run-status.ts';
 
 /** The beginning of a run. */
 export interface Beginning {

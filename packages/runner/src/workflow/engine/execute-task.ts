@@ -10,7 +10,8 @@ import {
   type WorkflowServices,
 } from '../definition/define-pipeline.ts';
 import { type CheckedTask, inputOf, thrownBy } from '../definition/validate-pipeline.ts';
-import type { ErrorSummary, PipelineLine, RunState, TaskOutcome } from '../state/run-state.ts';
+import type { ErrorSummary, PipelineLine, RunState } from '../state/run-state.ts';
+import type { TaskOutcome } from '../state/run-status.ts';
 
 /** A run in progress, as its tasks see it. */
 export interface RunInProgress<Provided> {
@@ -23,6 +24,8 @@ export interface RunInProgress<Provided> {
   /** Makes a change durable, then applies it to the state. If that fails, the run is stopped. */
   record(line: PipelineLine): Promise<void>;
   factsFor(task: CheckedTask<Provided>, partition: string | null): AnyFacts;
+  /** Sends data to a hook that tasks call; see `TaskContext`. */
+  notify(hook: 'onMatch', body: Readonly<Record<string, unknown>>, services: WorkflowServices): Promise<boolean | null>;
 }
 
 /**
@@ -110,7 +113,11 @@ async function oneTry<Provided>(
   reportUnit(run, task.name, partition, { state: 'started', tryNumber, delayMs: null, error: null });
   const context = { run: run.identity, task: task.name, partition, tryNumber, provided: run.provided };
   const ended = await timedAttempt(
-    (ownSignal) => callTask(run, task, { ...context, services: { ...services, signal: ownSignal } }),
+    (ownSignal) => {
+      const own = { ...services, signal: ownSignal };
+      const notify: TaskContext<Provided>['notify'] = (hook, body) => run.notify(hook, body, own);
+      return callTask(run, task, { ...context, services: own, notify });
+    },
     { clock, timeoutMs: task.spec.timeoutMs ?? null, signal },
   );
   return unitEnd(ended, task.name);

@@ -1,6 +1,7 @@
 import { isoInstant, MS_PER_SECOND } from '@edrlake/core';
 import type { Pipeline, WebhookSpec, WorkflowServices } from '../definition/define-pipeline.ts';
-import type { HookName, RunOutcome } from '../state/run-state.ts';
+import type { HookName } from '../state/run-state.ts';
+import type { RunOutcome } from '../state/run-status.ts';
 import { type PipelineRunView, viewRun } from '../state/run-view.ts';
 import { type RunInProgress, timedAttempt } from './execute-task.ts';
 
@@ -43,6 +44,28 @@ export async function callHook<Provided>(
   const { delivered, tries, status } = await sendHook(webhook, body, post, run.services);
   await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries });
   run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, tries, status });
+}
+
+/**
+ * Calls the webhook that a task has something for. It comes before the task notes that it was delivered, so that a
+ * crash in between delivers twice, not never.
+ * @returns whether it was delivered; null where there is no such hook
+ */
+export async function callTaskHook<Provided>(
+  { hooks }: Pipeline,
+  run: Pick<RunInProgress<Provided>, 'identity' | 'record' | 'services'>,
+  about: { readonly hook: 'onMatch'; readonly body: Readonly<Record<string, unknown>> },
+  post: PostJson | null,
+): Promise<boolean | null> {
+  const { hook, body } = about;
+  const webhook = hooks?.[hook];
+  if (webhook === undefined || post === null) return null;
+  const { pipeline, runId } = run.identity;
+  const text = JSON.stringify({ pipeline, runId, ...body });
+  const { delivered, tries, status } = await sendHook(webhook, text, post, run.services);
+  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries });
+  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, tries, status });
+  return delivered;
 }
 
 /** The hook for an outcome; null for an interrupted run, which was stopped on purpose. */

@@ -19,20 +19,19 @@ import {
 } from '../definition/validate-pipeline.ts';
 import {
   applyLine,
-  isFinished,
   isSettled,
   type Liveness,
   outcomeOf,
   type PipelineLine,
-  type RunOutcome,
   type RunState,
   runOutcomeOf,
   type UnitState,
 } from '../state/run-state.ts';
+import { isFinished, type RunOutcome } from '../state/run-status.ts';
 import { type LostWork, outputOf, type PipelineRunView, viewRun } from '../state/run-view.ts';
 import { type Beginning, newRun, refuseBesideActive, resumedRun } from './begin-run.ts';
 import { endUnit, type RunInProgress, reportUnit, runUnit } from './execute-task.ts';
-import { callHook, type PostJson } from './hooks.ts';
+import { callHook, callTaskHook, type PostJson } from './hooks.ts';
 
 // A run, from its first line to its last:
 //
@@ -178,8 +177,11 @@ function inProgress<Provided>(
   const { startedAtMs, params } = state;
   // All upstream tasks have ended when a task first asks, so its partitions and attempts can share one answer.
   const upstream = new Map<string, UpstreamResults>();
+  const identity = { pipeline: checked.pipeline.name, runId: options.runId, startedAtMs };
   return {
-    identity: { pipeline: checked.pipeline.name, runId: options.runId, startedAtMs },
+    identity,
+    notify: (hook, body, services) =>
+      callTaskHook(checked.pipeline, { identity, record, services }, { hook, body }, options.post),
     state,
     services: { ...options.services, signal },
     provided: options.provided,

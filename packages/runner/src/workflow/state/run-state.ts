@@ -1,6 +1,7 @@
 import type { ProcessOwner } from '@edrlake/core';
 import type { PlainData } from '../definition/define-pipeline.ts';
 import type { ParamValue } from '../definition/params.ts';
+import { isFinished, type RunOutcome, type TaskOutcome } from './run-status.ts';
 
 // The lines of a run's journal, and the state of the run, which is the fold of these lines.
 
@@ -15,14 +16,8 @@ export interface Liveness {
   isOwnerAlive(owner: ProcessOwner): boolean | Promise<boolean>;
 }
 
-/** The outcome of a task or of one partition of its fan-out. `partly`: it finished, but some of its work failed. */
-export type TaskOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'skipped' | 'interrupted';
-
-/** The outcome of a run. `partly`: something failed, but no task as a whole. */
-export type RunOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' | 'interrupted';
-
-/** A webhook of a pipeline, by the outcomes that it reports. */
-export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects';
+/** A webhook of a pipeline, by the outcomes that it reports; `onMatch` reports what a task has found. */
+export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects' | 'onMatch';
 
 /** The stored part of an error: from edrlake's own errors, which hold no secrets. */
 export interface ErrorSummary {
@@ -181,7 +176,7 @@ export function applyLine(state: RunState, line: PipelineLine): void {
       break;
     case 'hook':
       state.hooks.push(line);
-      if (line.delivered) state.reported = line.hook;
+      if (line.delivered && line.hook !== 'onMatch') state.reported = line.hook;
       break;
     case 'pipeline-end':
       state.end = line.outcome;
@@ -206,11 +201,6 @@ export function outcomeOf({ whole, parts }: TaskState): TaskOutcome | null {
 function doneOutcome(outcomes: ReadonlySet<TaskOutcome | null>): 'done' | 'mismatch' | 'rejected' {
   if (outcomes.has('mismatch')) return 'mismatch';
   return outcomes.has('rejected') ? 'rejected' : 'done';
-}
-
-/** Whether it has a result that is kept. */
-export function isFinished(outcome: TaskOutcome | RunOutcome | null): boolean {
-  return outcome === 'done' || outcome === 'mismatch' || outcome === 'rejected';
 }
 
 /** Whether a task is complete: it has its result, or it was not needed. */

@@ -1,25 +1,8 @@
 import { sum } from '@edrlake/core';
 import { isPlainObject, type PlainData } from '../definition/define-pipeline.ts';
 import type { ParamValue } from '../definition/params.ts';
-import {
-  type ErrorSummary,
-  isFinished,
-  outcomeOf,
-  type RunOutcome,
-  type RunState,
-  type TaskOutcome,
-  type TaskState,
-  type UnitState,
-} from './run-state.ts';
-
-/**
- * The status of a task or partition: its outcome, or its progress without one. `died`: its process ended in the middle
- * of it.
- */
-export type UnitStatus = TaskOutcome | 'pending' | 'running' | 'waiting' | 'died';
-
-/** The status of a run. `died`: its process ended without a last line; the run can be resumed. */
-export type RunStatus = RunOutcome | 'running' | 'died';
+import { type ErrorSummary, outcomeOf, type RunState, type TaskState, type UnitState } from './run-state.ts';
+import { isFinished, type RunStatus, type UnitStatus } from './run-status.ts';
 
 /** One partition of a fan-out in the history. */
 export interface PartView {

@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { NO_FILTER, SETTLE_LAG_MS } from '@edrlake/core';
+import {
+  type DayCoverage,
+  type HuntState,
+  type IndexState,
+  type Lake,
+  type ListState,
+  type LoggedFile,
+  lookAtLeases,
+  type ObjectCosts,
+  type PublicationState,
+} from '@edrlake/lake';
+import { remainingRequests } from '../connect/limiter-folder.ts';
+import { type Calendar, calendarOf } from '../days/calendar.ts';
+import { lastReconciliations } from '../reconcile/last-results.ts';
+import { readWatermark, watermarkOf } from '../sync/watermark.ts';
+import { lastRun } from './run-history.ts';
+import type { RunSummary } from './run-report.ts';
+
+/** One table's data files. */
+export interface TableStatus {
+  readonly table: string;
+  readonly rows: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** What a lake holds and how far it is proven. */
+export interface LakeStatus {
+  readonly directory: string;
+  readonly version: number;
+  readonly committedAtMs: number | null;
+  readonly tables: readonly TableStatus[];
+  /** Oldest first, one line for each day and scope, or for days that hold nothing and were proven together. */
+  readonly days: readonly DayCoverage[];
+  readonly calendar: Calendar;
+  /** Records that the API lists more than once, which are stored once. */
+  readonly listedTwice: number;
+  /** Data files that are gone or cut; their days are not complete. */
+  readonly lostFiles: readonly string[];
+  /** When the newest event happened; null without events, or where their file is gone. */
+  readonly newestEventAtMs: number | null;
+  /** Up to where the lake was synced, by processing time or else by event time; null before the first sync. */
+  readonly watermarkMs: number | null;
+  /** Everything before it is proven: the watermark, or else the end of the last complete day. null where nothing is. */
+  readonly freshUntilMs: number | null;
+  readonly lastRun: RunSummary | null;
+  /** How far the tables in other table formats are; empty where none were published in the lake. */
+  readonly publications: readonly PublicationState[];
+  /** The index that hunts use, and how many data files it is about; null: there is none. */
+  readonly valueIndex: IndexState | null;
+  /** The lists that are always hunted; null: there are none. */
+  readonly standingHunts: StandingStatus | null;
+  /** What the last commit and the last run cost in an object store; null for a lake on a disk, and before the first. */
+  readonly objectStore: ObjectCosts | null;
+  /** Requests that may be made now with the account that was used last; null where none was ever made for this lake. */
+  readonly budget: RequestLimitStatus | null;
+}
+
+/** How far standing hunts have come, and what they have found. */
+export interface StandingStatus extends Pick<HuntState, 'version' | 'pending'> {
+  /** By name. */
+  readonly lists: readonly (Pick<ListState, 'name' | 'matches' | 'hosts' | 'foundAtMs'> & {
+    readonly indicators: number;
+  })[];
+  readonly matches: number;
+}
+
+/** What is left of the requests that an account may make. */
+export interface RequestLimitStatus {
+  readonly requestsLeft: number;
+  readonly requests: number;
+  readonly windowSeconds: number;
+}
+
+/**
+ * Reads the log, the journals, the account of requests and the newest events. Changes nothing.
+ * @param about the user's own limit of requests, and now
+ */
+export async function readLakeStatus(
+  lake: Lake,
+  about: { readonly userLimit: Parameters<typeof remainingRequests>[1]; readonly nowMs: number },
+): Promise<LakeStatus> {
+  const snapshot = await lake.snapshot();
+  const days = await lake.coverage();
+  const comparisons = await lastReconciliations(lake);
+  const { nowMs } = about;
+  const processedMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs);
+  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', NO_FILTER, nowMs));
+  const followedFromMs = await readWatermark(lake, 'processed', NO_FILTER);
+  const settledMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs, SETTLE_LAG_MS);
+  const isFollowed = settledMs !== null && followedFromMs !== null && followedFromMs < settledMs;
+  const followed = isFollowed ? { startMs: followedFromMs, endMs: settledMs } : null;
+  const calendar = calendarOf({ lines: days, comparisons, followed, nowMs });
+  const budget = await remainingRequests(lake.directory, about.userLimit, nowMs);
+  return {
+    directory: lake.address,
+    version: snapshot.version,
+    committedAtMs: snapshot.committedAtMs,
+    tables: Object.entries(snapshot.files).map(([table, files]) => tableStatus(table, files)),
+    days,
+    calendar,
+    listedTwice: await lake.listedTwice(),
+    lostFiles: days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [],
+    newestEventAtMs: await lake.newestEventMs(),
+    watermarkMs,
+    freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
+    lastRun: await lastRun(join(lake.directory, '_runs'), await lookAtLeases(lake.directory, about.nowMs)),
+    publications: await lake.publications(),
+    valueIndex: await lake.valueIndex(),
+    standingHunts: await standingStatus(lake),
+    objectStore: await lake.objectCosts(),
+    budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
+  };
+}
+
+function endOfCompleteDays({ spans }: Calendar): number | null {
+  return spans.findLast(({ state }) => state === 'complete')?.endMs ?? null;
+}
+
+function tableStatus(table: string, files: readonly LoggedFile[]): TableStatus {
+  return {
+    table,
+    rows: files.reduce((sum, { rowCount }) => sum + rowCount, 0),
+    files: files.length,
+    bytes: files.reduce((sum, { fileBytes }) => sum + fileBytes, 0),
+  };
+}
+
+/** Reads one document of the lake. @returns null where no list is hunted */
+async function standingStatus(lake: Pick<Lake, 'standingHunts'>): Promise<StandingStatus | null> {
+  const state = await lake.standingHunts();
+  if (state === null || state.lists.length === 0) return null;
+  const lists = state.lists.map(({ name, indicators, matches, hosts, foundAtMs }) => ({
+    ...{ name, indicators: indicators.length, matches, hosts, foundAtMs },
+  }));
+  const matches = lists.reduce((sum, list) => sum + list.matches, 0);
+  return { version: state.version, pending: state.pending, lists, matches };
+}
