@@ -5,7 +5,7 @@ export type { Call, CallLog, Endpoint } from './server/call-log.ts';
 export type { Fault, FaultEffect, FaultMatch, FaultQueue } from './server/faults.ts';
 export type { HeaderSpelling, SimulatorOptions } from './server/options.ts';
 export { type Simulator, startSimulator } from './simulator.ts';
-export type { DayTruth, Truth } from './truth.ts';
+export type { DayTruth, FimDayTruth, Truth } from './truth.ts';
 export type { EventType, Vintage } from './world/attributes.ts';
 export { DEFAULT_LATENESS, type LatenessClass } from './world/lateness.ts';
 export type { Addition, Axis } from './world/population.ts';

@@ -1,5 +1,6 @@
 import type { TimeRange } from '@edrlake/core';
 import { detailOf, type JsonObject } from './records/render-detail.ts';
+import { profileCount } from './records/render-fim.ts';
 import { type EventWorld, listRenderer } from './records/render-list.ts';
 import type { Axis } from './world/population.ts';
 import { dayNumber, dayText } from './world/time-text.ts';
@@ -17,6 +18,17 @@ export interface DayTruth {
   assetTags: number;
 }
 
+/** The same for the FIM API, which shows the same events in its own way. */
+export interface FimDayTruth {
+  readonly day: string;
+  /** Records with an id. */
+  events: number;
+  /** Records whose id is null. */
+  rejects: number;
+  profiles: number;
+  interfaces: number;
+}
+
 /**
  * The real content of the data, without HTTP: computed from the attributes, not from rendered records. Only visible
  * events count. A range is half-open; without one, everything.
@@ -30,6 +42,8 @@ export interface Truth {
   ids(range?: TimeRange, axis?: Axis): Iterable<string>;
   /** One entry for each day that has records, oldest first. */
   perDay(range?: TimeRange): readonly DayTruth[];
+  /** As `perDay`, of what the FIM API delivers. */
+  fimPerDay(range?: TimeRange): readonly FimDayTruth[];
   /** The record as a list shows it. */
   event(index: number): JsonObject;
   /** The JSON of the record as a list shows it. */
@@ -57,6 +71,18 @@ export function truthOf(world: EventWorld): Truth {
     for (let rank = start; rank < end; rank += 1) yield sequence.indexAt(rank);
   }
   const event = (index: number) => JSON.parse(render(index)) as JsonObject;
+  /** Entries of days, oldest first, each begun by its first record. */
+  function daysOf<T>(range: TimeRange | undefined, begin: (day: string) => T, add: (entry: T, index: number) => void) {
+    const days: T[] = [];
+    let current = Number.NaN;
+    for (const index of indexes(range)) {
+      const day = dayNumber(population.timeOf(index));
+      if (day !== current) days.push(begin(dayText(day)));
+      current = day;
+      add(days[days.length - 1] as T, index);
+    }
+    return days;
+  }
   return {
     count(range, axis = 'event') {
       const { start, end } = ranks(range, axis);
@@ -70,25 +96,12 @@ export function truthOf(world: EventWorld): Truth {
       }
     },
     perDay(range) {
-      const days: DayTruth[] = [];
-      let current = Number.NaN;
-      for (const index of indexes(range)) {
-        const day = dayNumber(population.timeOf(index));
-        if (day !== current) {
-          current = day;
-          days.push({
-            day: dayText(day),
-            events: 0,
-            rejects: 0,
-            certificates: 0,
-            indicators: 0,
-            interfaces: 0,
-            assetTags: 0,
-          });
-        }
-        addTo(days[days.length - 1] as DayTruth, world, index);
-      }
-      return days;
+      const nothing = { events: 0, rejects: 0, certificates: 0, indicators: 0, interfaces: 0, assetTags: 0 };
+      return daysOf<DayTruth>(range, (day) => ({ day, ...nothing }), addTo);
+    },
+    fimPerDay(range) {
+      const nothing = { events: 0, rejects: 0, profiles: 0, interfaces: 0 };
+      return daysOf<FimDayTruth>(range, (day) => ({ day, ...nothing }), addFimTo);
     },
     event,
     text: render,
@@ -96,16 +109,26 @@ export function truthOf(world: EventWorld): Truth {
     indexOf: identities.indexOf,
   };
 
-  function addTo(day: DayTruth, { attributes: known }: EventWorld, index: number): void {
+  function addTo(day: DayTruth, index: number): void {
     if (attributes.hasNullId(index)) {
       day.rejects += 1;
       return;
     }
-    const { first, second } = known.indicatorCounts(index);
+    const { first, second } = attributes.indicatorCounts(index);
     day.events += 1;
-    day.certificates += known.certificateCount(index);
+    day.certificates += attributes.certificateCount(index);
     day.indicators += first + second;
-    day.interfaces += known.interfaceCount(index);
-    day.assetTags += known.tagCount(index);
+    day.interfaces += attributes.interfaceCount(index);
+    day.assetTags += attributes.tagCount(index);
+  }
+
+  function addFimTo(day: FimDayTruth, index: number): void {
+    if (attributes.hasNullId(index)) {
+      day.rejects += 1;
+      return;
+    }
+    day.events += 1;
+    day.profiles += profileCount(attributes.seed, index);
+    day.interfaces += attributes.machine(index).interfaces.length;
   }
 }

@@ -66,9 +66,13 @@ export function fimRenderer(world: EventWorld): (index: number) => string {
   };
 }
 
-/** The profiles that watch the path: none to two of them. */
+/** How many profiles watch the path of an event: none to two. */
+export function profileCount(seed: number, index: number): number {
+  return draw(seed, index, SALT.profile) % 3;
+}
+
 function profilesOf(seed: number, index: number): readonly object[] {
-  return Array.from({ length: draw(seed, index, SALT.profile) % 3 }, (_, at) => {
+  return Array.from({ length: profileCount(seed, index) }, (_, at) => {
     const number = (draw(seed, index, SALT.profile) + at) % PROFILES.length;
     return {
       name: pick(PROFILES, number),

@@ -48,6 +48,9 @@ export function tokenBook(options: ResolvedOptions): TokenBook {
   };
 }
 
+/** The endpoint that an OAuth client of each level asks, with an empty form. */
+const OAUTH_ENDPOINTS = { '/auth/oidc': 'user', '/auth/oauth': 'subscription' } as const;
+
 /** The answer of `POST /auth`. */
 export interface LoginAnswer {
   readonly status: number;
@@ -57,18 +60,41 @@ export interface LoginAnswer {
 
 const JSON_TYPE = 'application/json';
 
-/** Checks a login form. The password may hold any character, as long as the form was encoded. */
-export function answerLogin(options: ResolvedOptions, book: TokenBook, form: URLSearchParams): LoginAnswer {
-  const refuse = (status: number, exception: string): LoginAnswer => ({
-    status,
-    contentType: JSON_TYPE,
-    body: JSON.stringify({ authentication_exceptions: [exception] }),
-  });
+/** What a login says about itself. */
+export interface LoginRequest {
+  readonly path: string;
+  readonly form: URLSearchParams;
+  /** Of the headers `clientId` and `clientSecret`. */
+  readonly clientId: string | undefined;
+  readonly clientSecret: string | undefined;
+}
+
+/**
+ * Checks a login: the form of a user, whose password may hold any character as long as the form was encoded, or the
+ * headers of an OAuth client at the endpoint of its level.
+ */
+export function answerLogin(options: ResolvedOptions, book: TokenBook, login: LoginRequest): LoginAnswer {
+  const exception = login.path === '/auth' ? userRefusal(options, login) : clientRefusal(options, login as OAuthLogin);
+  if (exception === null) return { status: 201, contentType: 'text/plain', body: book.issue() };
+  const [status, name] = exception;
+  return { status, contentType: JSON_TYPE, body: JSON.stringify({ authentication_exceptions: [name] }) };
+}
+
+type Refusal = readonly [status: number, exception: string];
+
+const WRONG: Refusal = [401, 'InvalidCredentialsException'];
+
+function userRefusal({ credentials }: ResolvedOptions, { form }: LoginRequest): Refusal | null {
   const username = form.get('username') ?? '';
-  if (username === '') return refuse(400, 'MissingUsernameException');
-  if (form.get('token') !== 'true') return refuse(400, 'TokenParameterException');
-  if (username !== options.credentials.username || form.get('password') !== options.credentials.password) {
-    return refuse(401, 'InvalidCredentialsException');
-  }
-  return { status: 201, contentType: 'text/plain', body: book.issue() };
+  if (username === '') return [400, 'MissingUsernameException'];
+  if (form.get('token') !== 'true') return [400, 'TokenParameterException'];
+  return username === credentials.username && form.get('password') === credentials.password ? null : WRONG;
+}
+
+type OAuthLogin = LoginRequest & { readonly path: keyof typeof OAUTH_ENDPOINTS };
+
+function clientRefusal({ oauthClient }: ResolvedOptions, { path, clientId, clientSecret }: OAuthLogin): Refusal | null {
+  if (clientId === undefined || clientSecret === undefined) return [400, 'MissingClientException'];
+  const isKnown = oauthClient?.clientId === clientId && oauthClient.clientSecret === clientSecret;
+  return isKnown && oauthClient.level === OAUTH_ENDPOINTS[path] ? null : WRONG;
 }

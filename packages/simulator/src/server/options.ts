@@ -19,6 +19,8 @@ export interface SimulatorOptions {
   readonly port?: number;
   /** Default user `demo`, password `demo`. */
   readonly credentials?: { readonly username: string; readonly password: string };
+  /** An OAuth client that may log in as well, at the endpoint of its level. Default null: none. */
+  readonly oauthClient?: OAuthClient | null;
   readonly profile?: TimelineProfile;
   readonly lateness?: readonly LatenessClass[];
   /** Machines that run an agent. Default 500. */
@@ -76,6 +78,13 @@ export interface SimulatorOptions {
   readonly callLogLimit?: number;
 }
 
+/** A client of the platform, made for one user or for the subscription. */
+export interface OAuthClient {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly level: 'user' | 'subscription';
+}
+
 /** Options with every default filled in. */
 export type ResolvedOptions = Required<SimulatorOptions>;
 
@@ -83,6 +92,7 @@ const DEFAULTS = {
   seed: 1,
   port: 0,
   credentials: { username: 'demo', password: 'demo' },
+  oauthClient: null,
   profile: {},
   lateness: DEFAULT_LATENESS,
   agents: 500,

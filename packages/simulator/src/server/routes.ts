@@ -25,7 +25,7 @@ export function routeOf(apiPrefix: string, target: string): Route {
     agentId,
     eventId,
   });
-  if (rawPath === '/auth') return route('auth');
+  if (/^\/auth(\/(oidc|oauth))?$/.test(rawPath)) return route('auth');
   const events = `${apiPrefix}/events`;
   if (rawPath === events) return route('events');
   if (!rawPath.startsWith(`${events}/`)) return route('unknown');

@@ -57,13 +57,19 @@ export async function listen(parts: ServerParts): Promise<RunningServer> {
   });
   server.keepAliveTimeout = 30_000;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => {
-      reject(new EdrlakeError('CONFIG_INVALID', `cannot listen on port ${parts.options.port}`, { cause }));
-    });
+    server.once('error', (cause) => reject(notListening(parts.options.port, cause)));
     server.listen(parts.options.port, '127.0.0.1', resolve);
   });
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}`, close: () => closeServer(server, closing) };
+}
+
+function notListening(port: number, cause: NodeJS.ErrnoException): EdrlakeError {
+  const problem =
+    cause.code === 'EADDRINUSE'
+      ? `another program listens on port ${port}`
+      : `cannot listen on port ${port} (${cause.code ?? cause.message})`;
+  return new EdrlakeError('CONFIG_INVALID', problem, { cause, hint: 'Choose another port; 0 takes a free one.' });
 }
 
 function closeServer(server: Server, closing: AbortController): Promise<void> {
@@ -216,7 +222,13 @@ async function loginReply({ options, tokens }: ServerParts, request: IncomingMes
   }
   const form = new URLSearchParams(sent);
   call.params = Object.fromEntries([...form].filter(([name]) => name !== 'password'));
-  const { status, contentType, body } = answerLogin(options, tokens, form);
+  const header = (name: string) => request.headers[name]?.toString();
+  const { status, contentType, body } = answerLogin(options, tokens, {
+    path: new URL(request.url ?? '', 'http://simulator').pathname,
+    form,
+    clientId: header('clientid'),
+    clientSecret: header('clientsecret'),
+  });
   return { status, contentType, body: Buffer.from(body), headers: {} };
 }
 
