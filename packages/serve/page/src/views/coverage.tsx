@@ -1,0 +1,195 @@
+import { DAY_STATE_NAMES, DAY_STATES } from '@edrlake/runner/states';
+import type { CoverageDocument, HuntsLine } from '../../../src/documents/documents.ts';
+import { useLoaded } from '../api.ts';
+import { ago, bytes, count, dayText, noun } from '../format.ts';
+import { Command, Page, Problem, StateBadge, Swatch, Tile, Waiting, When } from '../parts/parts.tsx';
+import { Calendar } from './calendar.tsx';
+
+/** What the lake holds, its days by state, and what to do next. */
+export function CoverageView({ turn }: { turn: number }) {
+  const { data, refused } = useLoaded<CoverageDocument>('/api/coverage', turn);
+  if (data === null) return <Waiting title="Coverage" refused={refused} />;
+  const days = Object.values(data.counts).reduce((sum, value) => sum + value, 0);
+  const scope = data.scope === 'all' ? '' : `, only ${data.scope}`;
+  return (
+    <Page title="Coverage" about={<span class="mono">{data.lake}</span>}>
+      {refused !== null && <Problem refused={refused} />}
+      <Tiles data={data} days={days} />
+      <section class="card" aria-label="Calendar">
+        <header>
+          <h2>
+            {noun(days, 'day')}
+            {scope}
+          </h2>
+          <Legend data={data} />
+        </header>
+        {days === 0 ? (
+          <p class="soft">The lake is empty. Next: edrlake backfill --from … --to …</p>
+        ) : (
+          <Calendar spans={data.spans} />
+        )}
+      </section>
+      {days > 0 && <ToDo data={data} />}
+      {data.hunts !== null && <Hunts data={data} hunts={data.hunts} />}
+      <Tables data={data} />
+    </Page>
+  );
+}
+
+function Tiles({ data, days }: { data: CoverageDocument; days: number }) {
+  const { counts, budget, lastRun, now } = data;
+  const bad = days - counts.complete - counts.open;
+  const ran = lastRun === null ? 'none yet' : `${lastRun.pipeline ?? lastRun.kind} ${lastRun.state}`;
+  return (
+    <div class="tiles">
+      <Tile
+        name="Days complete"
+        value={`${count(counts.complete)} of ${count(days)}`}
+        more={bad === 0 ? 'nothing to look at' : `${noun(bad, 'day')} to look at`}
+        tone={bad === 0 ? 'good' : 'bad'}
+      />
+      <When name="Proven until" at={data.provenUntil} now={now} />
+      <When name="Newest event" at={data.newestEventAt} now={now} />
+      <Tile name="Last run" value={ran} more={ago(lastRun?.startedAt ?? null, now)} />
+      <Tile
+        name="Size"
+        value={bytes(data.bytes)}
+        more={`${noun(data.files, 'file')}, version ${count(data.version)}`}
+      />
+      <Tile
+        name="Requests left"
+        value={budget === null ? '–' : count(budget.requestsLeft)}
+        more={budget === null ? 'none sent from here' : `of ${count(budget.requests)} in ${budget.windowSeconds} s`}
+      />
+    </div>
+  );
+}
+
+/** Lists that are always hunted; the rows are asked for with SQL. */
+function Hunts({ data, hunts }: { data: CoverageDocument; hunts: HuntsLine }) {
+  const { lists, version, pending } = hunts;
+  return (
+    <section class="card" aria-labelledby="hunts">
+      <h2 id="hunts">Hunts</h2>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">list</th>
+              <th scope="col" class="right">
+                values
+              </th>
+              <th scope="col" class="right">
+                matches
+              </th>
+              <th scope="col" class="right">
+                hosts
+              </th>
+              <th scope="col">newest found</th>
+            </tr>
+          </thead>
+          <tbody>
+            {lists.map((list) => (
+              <tr>
+                <td>{list.name}</td>
+                <td class="right">{count(list.indicators)}</td>
+                <td class="right">{count(list.matches)}</td>
+                <td class="right">{count(list.hosts)}</td>
+                <td>{list.foundAt === null ? '–' : ago(list.foundAt, data.now)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {version < data.version && <p class="soft small">Looked at up to version {count(version)}</p>}
+      {pending > 0 && <p class="soft small">{noun(pending, 'file')} could not be looked at</p>}
+      <p>
+        <a href={`#/ask?sql=${encodeURIComponent('from hunt_matches order by found_at desc limit 100')}`}>
+          All matches
+        </a>
+      </p>
+    </section>
+  );
+}
+
+function Legend({ data }: { data: CoverageDocument }) {
+  return (
+    <ul class="legend" aria-label="Days by state">
+      {DAY_STATES.toReversed()
+        .filter((state) => data.counts[state] > 0)
+        .map((state) => (
+          <li>
+            <Swatch state={state} />
+            <span class="num">
+              {count(data.counts[state])} {DAY_STATE_NAMES[state]}
+            </span>
+          </li>
+        ))}
+    </ul>
+  );
+}
+
+function ToDo({ data }: { data: CoverageDocument }) {
+  const { attention, attentionLeft } = data;
+  return (
+    <section class="card" aria-labelledby="todo">
+      <h2 id="todo">{attention.length === 0 ? 'Nothing to do: every day is complete or still open' : 'To look at'}</h2>
+      {attention.length > 0 && (
+        <ul class="list">
+          {attention.map((item) => (
+            <li>
+              <div>
+                <a href={`#/day/${item.from}`}>{dayText(item.from, item.days)}</a>{' '}
+                {item.days > 1 && <span class="soft small">{noun(item.days, 'day')}</span>}
+                <div>
+                  <StateBadge state={item.state} />{' '}
+                  {item.filesGone > 0 && <span class="soft small">files gone on {noun(item.filesGone, 'day')}</span>}
+                </div>
+              </div>
+              <Command text={item.command} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {attentionLeft > 0 && (
+        <p class="soft small">… and {noun(attentionLeft, 'earlier stretch', 'earlier stretches')}</p>
+      )}
+    </section>
+  );
+}
+
+function Tables({ data }: { data: CoverageDocument }) {
+  return (
+    <section class="card" aria-labelledby="tables">
+      <h2 id="tables">Tables</h2>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">table</th>
+              <th scope="col" class="right">
+                rows
+              </th>
+              <th scope="col" class="right">
+                files
+              </th>
+              <th scope="col" class="right">
+                size
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {data.tables.map((table) => (
+              <tr>
+                <td>{table.table}</td>
+                <td class="right">{count(table.rows)}</td>
+                <td class="right">{count(table.files)}</td>
+                <td class="right">{bytes(table.bytes)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}

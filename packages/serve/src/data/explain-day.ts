@@ -1,0 +1,78 @@
+import { countText, instantText } from '@edrlake/core';
+import type { DayCoverage } from '@edrlake/lake';
+import type { LastReconciliation } from '@edrlake/runner/history';
+import type { DayState } from '@edrlake/runner/states';
+
+/** What is known of one day. */
+export interface DayFacts {
+  readonly state: DayState;
+  /** null where nothing of it was ever fetched. */
+  readonly line: DayCoverage | null;
+  readonly compared: LastReconciliation | null;
+  /** Files of the day that are gone or cut. */
+  readonly lost: readonly string[];
+  /** What the files that are there hold now, rejects included. */
+  readonly stored: number;
+  /** Up to where the lake was synced without a gap, by processing time. */
+  readonly followedUntilMs: number | null;
+}
+
+/** Lost files named one by one. */
+const NAMED = 3;
+
+/** Why a day is in its state: sentences with the numbers that say so, the cause first. */
+export function explainDay(facts: DayFacts): string[] {
+  const { line, compared, lost, stored } = facts;
+  const sentences = [causeOf(facts)];
+  if (lost.length > 0) {
+    const more = lost.length > NAMED ? ` and ${countText(lost.length - NAMED)} more` : '';
+    sentences.push(`Gone or cut: ${lost.slice(0, NAMED).join(', ')}${more}.`);
+  }
+  if (line !== null && line.counted !== null) {
+    // The log still has the rows of files that are gone.
+    const held =
+      lost.length > 0
+        ? `the files that are left hold ${countText(stored)}`
+        : `the lake holds ${countText(line.inLake)}`;
+    sentences.push(`The API counted ${countText(line.counted)}, ${held}.`);
+  }
+  if (line !== null && line.rejected + line.undated > 0) {
+    sentences.push(`${countText(line.rejected + line.undated)} records could not become rows.`);
+  }
+  if (compared !== null) {
+    const found = `it had ${countText(compared.inApi)}, a difference of ${countText(compared.difference)}`;
+    sentences.push(`Last compared with the API at ${atSecond(compared.atMs)}: ${found}.`);
+  }
+  return sentences;
+}
+
+function causeOf({ state, line, compared, lost, followedUntilMs }: DayFacts): string {
+  switch (state) {
+    case 'mismatched':
+      if (lost.length > 0) return 'Data files of this day are no longer as they were committed.';
+      if (compared?.verdict === 'duplicate') return 'Some events of this day are stored more than once.';
+      return 'The lake does not hold what the API counted.';
+    case 'rejected':
+      return 'Everything was delivered, but too many of its records could not become rows.';
+    case 'missing':
+      return 'The lake has lost events of this day that it held.';
+    case 'late':
+      return 'The API has gained events since the day was fetched.';
+    case 'unverified':
+      return 'The API counted nothing in some of the day, and no empty page has confirmed it.';
+    case 'partial':
+      return 'Some of the day was never proven: a window failed, was not fetched, or was fetched before it had settled.';
+    case 'unplanned':
+      return 'Nothing of this day was ever fetched.';
+    case 'open':
+      return 'The day is not over, or has not settled yet: more of it will come.';
+    case 'complete':
+      if (line?.verdict === 'complete') return 'Proven windows cover all of the day, counted after it had settled.';
+      if (compared?.verdict === 'match') return 'The API and the lake had the same number after the day had settled.';
+      return `The lake was synced over all of the day without a gap, up to ${atSecond(followedUntilMs ?? 0)}.`;
+  }
+}
+
+function atSecond(epochMs: number): string {
+  return instantText(Math.floor(epochMs / 1_000) * 1_000);
+}
