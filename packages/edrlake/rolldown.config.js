@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'rolldown';
 import { BUNDLE, LIBRARY, shippedFiles } from './build/shipped-files.js';
 
@@ -12,11 +13,14 @@ rmSync(BUNDLE, { recursive: true, force: true });
  */
 const SHARED = {
   platform: 'node',
-  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', /^parquetjs-lite/],
+  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', /^parquetjs-lite/, /^@aws-sdk\//],
   resolve: {
     conditionNames: ['edrlake-source', 'import', 'node', 'default'],
     // yargs measures with string-width, which makes an Intl.Segmenter as it loads: a tenth of every start.
-    alias: { 'string-width': 'fast-string-width' },
+    alias: {
+      'string-width': 'fast-string-width',
+      undici$: fileURLToPath(new URL('build/undici-agents.js', import.meta.url)),
+    },
   },
 };
 

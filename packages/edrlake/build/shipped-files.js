@@ -5,14 +5,15 @@ import { writeDeclarations } from './declarations.js';
 
 const PACKAGES = resolve(import.meta.dirname, '../..');
 const OWN = join(PACKAGES, 'edrlake');
+const MODULES = resolve(PACKAGES, '../node_modules');
 
 /** Where the command is built to, and the library below it. */
 export const BUNDLE = join(OWN, 'bundle');
 export const LIBRARY = join(BUNDLE, 'library');
 
 /**
- * Writes what the package ships besides the code: types, the pipelines that come with it, and the licences of the packages
- * whose code is in a bundle.
+ * Writes what the package ships besides the code: types, the pipelines and the page that come with it, and the licences of the
+ * packages whose code is in a bundle.
  */
 export function shippedFiles() {
   return {
@@ -20,9 +21,15 @@ export function shippedFiles() {
     writeBundle({ dir }, chunks) {
       refuseUndeclared(chunks);
       const modules = Object.values(chunks).flatMap(({ moduleIds = [] }) => moduleIds);
-      writeFileSync(join(dir, 'THIRD-PARTY-LICENCES.txt'), licencesOf(modules));
-      if (dir === LIBRARY) writeTypes();
-      else cpSync(resolve(PACKAGES, '../pipelines'), join(dir, 'pipelines'), { recursive: true });
+      // The page has its packages in its own files.
+      const ofPage = dir === LIBRARY ? [] : ['preact', 'uplot'].map((name) => join(MODULES, name, 'package.json'));
+      writeFileSync(join(dir, 'THIRD-PARTY-LICENCES.txt'), licencesOf([...modules, ...ofPage]));
+      if (dir === LIBRARY) {
+        writeTypes();
+        return;
+      }
+      cpSync(resolve(PACKAGES, '../pipelines'), join(dir, 'pipelines'), { recursive: true });
+      cpSync(join(PACKAGES, 'serve/dist/page'), join(dir, 'page'), { recursive: true });
     },
   };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, type Dataset, dayOf, EdrlakeError, systemClock } from '@edrlake/core';
-import { QUALYS_EDR } from '@edrlake/datasets';
+import { DEFAULT_DATASET } from '@edrlake/datasets';
 import {
   type DeliveredRecord,
   type FetchedRecord,
@@ -13,8 +13,9 @@ import {
   type TableBatch,
 } from '@edrlake/flattener/in-process';
 import type { Table } from 'apache-arrow';
+import { CALL_CHECKS, checkArgument, checkOptions, DATASET } from './input/checks.ts';
 import type { EventPage } from './events.ts';
-import { type CallOptions, signalOf } from './options.ts';
+import { type CallOptions, SURROUNDING_CHECKS, signalOf } from './input/options.ts';
 
 export type { DeliveredRecord, TableBatch };
 
@@ -46,7 +47,8 @@ export type EventTables = Readonly<Record<string, Table>> & { readonly events: T
  * }
  */
 export function flatten(events: Iterable<DeliveredRecord>, options: FlattenOptions = {}): EventTables {
-  const { dataset, fetched } = aboutOf(options);
+  checkArgument('flatten', 'events', events, LIST);
+  const { dataset, fetched } = aboutOf('flatten', options);
   return flattenEvents(dataset, events, { ...fetched, windowId: null }) as EventTables;
 }
 
@@ -79,11 +81,12 @@ export async function* flattenStream(
   events: Streamed<DeliveredRecord> | Streamed<readonly DeliveredRecord[]> | Streamed<EventPage<object>>,
   options: FlattenStreamOptions = {},
 ): AsyncGenerator<TableBatch, void, void> {
+  checkArgument('flattenStream', 'events', events, STREAM);
   const { maxRows = MAX_ROWS, maxBytes = MAX_BYTES } = options;
   if (!(maxRows >= 1 && maxBytes >= 1)) {
     throw new EdrlakeError('USAGE', `expected maxRows and maxBytes of at least 1, found ${maxRows} and ${maxBytes}`);
   }
-  const { dataset, fetched } = aboutOf(options);
+  const { dataset, fetched } = aboutOf('flattenStream', options);
   yield* flattenInBatches(dataset, recordsIn(events, fetched, signalOf(options)), { maxRows, maxBytes });
 }
 
@@ -112,6 +115,22 @@ function isPage(item: DeliveredRecord | readonly DeliveredRecord[] | EventPage<o
   return isCounted && Array.isArray(events) && Array.isArray(unreadable);
 }
 
-function aboutOf({ dataset = QUALYS_EDR, clock = systemClock }: FlattenOptions) {
+/** Of a text, each character would be an event. */
+const LIST = {
+  expected: 'a list of events',
+  fits: (events: unknown) => typeof events !== 'string' && typeof member(events, Symbol.iterator) === 'function',
+};
+const STREAM = {
+  expected: 'events that come one after the other',
+  fits: (events: unknown) => LIST.fits(events) || typeof member(events, Symbol.asyncIterator) === 'function',
+};
+
+function member(value: unknown, name: symbol): unknown {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<symbol, unknown>>)[name] : undefined;
+}
+
+function aboutOf(call: string, options: FlattenOptions) {
+  checkOptions(call, options, { ...CALL_CHECKS, dataset: DATASET, clock: SURROUNDING_CHECKS.clock });
+  const { dataset = DEFAULT_DATASET, clock = systemClock } = options;
   return { dataset, fetched: { ingestDay: dayOf(clock.nowMs()) } };
 }

@@ -1,8 +1,10 @@
 import { newRunId } from '@edrlake/core';
 import type { ReconciledDay, RepairReport } from '@edrlake/runner';
-import { type ExportCallOptions, exporting } from './export.ts';
-import { internalsOf, type Lake, listening, refuseOtherDataset } from './lake.ts';
-import { type CallOptions, optionalRangeOf, type RangeOptions, signalOf } from './options.ts';
+import { CALL_CHECKS, checkArgument, checkOptions, oneOf } from './input/checks.ts';
+import { EXPORT_CHECKS, type ExportCallOptions, exporting } from './export.ts';
+import { internalsOf, type Lake } from './lake.ts';
+import { type CallOptions, listening, optionalRangeOf, type RangeOptions, signalOf } from './input/options.ts';
+import { refuseOtherDataset } from './input/refusals.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /**
@@ -38,6 +40,7 @@ export async function reconcile(lake: Lake, source: Source, options: ReconcileOp
   const { stored, clock, random, reports, inTurn } = internalsOf(lake);
   const { connection, dataset, reports: requests, join } = sourceInternalsOf(source);
   refuseOtherDataset(stored.dataset, dataset);
+  checkOptions('reconcile', options, { ...CALL_CHECKS, by: oneOf('day', 'type') });
   const { by = 'day' } = options;
   const given = optionalRangeOf(options);
   const signal = signalOf(options);
@@ -60,6 +63,12 @@ export async function reconcile(lake: Lake, source: Source, options: ReconcileOp
   );
 }
 
+const RECONCILED = {
+  expected: 'the days of a reconciliation',
+  fits: (days: unknown) =>
+    Array.isArray(days) && days.every((day: Partial<ReconciledDay> | null) => typeof day?.verdict === 'string'),
+};
+
 /**
  * Repairs the days that do not match: drops data files that are gone from the log, finds the ranges in which the API
  * and the lake differ, and fetches only those. Of an event that is stored more than once the newest copy stays. Stored
@@ -77,6 +86,8 @@ export async function repair(
   days: readonly ReconciledDay[],
   options: ExportCallOptions = {},
 ): Promise<RepairReport> {
+  checkOptions('repair', options, EXPORT_CHECKS);
+  checkArgument('repair', 'days', days, RECONCILED);
   const runner = await import('@edrlake/runner');
   return exporting('repair', lake, source, options, (ends, how, services) =>
     runner.repair(ends, days, { ...how, force: false, replace: false }, services),

@@ -12,10 +12,11 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import type { FailedWindow } from '@edrlake/pager';
+import { COUNT, checkOptions, FUNCTION, TEXT } from './input/checks.ts';
 import type { EdrEvent } from './event.ts';
-import type { PlanOptions } from './export.ts';
-import { internalsOf as lakeInternalsOf, type Lake } from './lake.ts';
-import { rangeOf, scopeOf, signalOf } from './options.ts';
+import { PLAN_CHECKS, type PlanOptions } from './export.ts';
+import { type Lake, internalsOf as lakeInternalsOf } from './lake.ts';
+import { rangeOf, scopeOf, signalOf } from './input/options.ts';
 import { type Source, type SourceInternals, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** Which events to read, and how. */
@@ -91,6 +92,13 @@ export async function* events<Event extends object = EdrEvent>(
 ): AsyncGenerator<EventPage<Event>, void, void> {
   const internals = sourceInternalsOf(source);
   const { reports } = internals;
+  checkOptions('events', options, {
+    ...PLAN_CHECKS,
+    concurrency: COUNT,
+    maxSpooledBytes: COUNT,
+    temporaryDirectory: TEXT,
+    parse: FUNCTION,
+  });
   if (options.lake !== undefined) {
     lakeInternalsOf(options.lake);
     await internals.join(options.lake);

@@ -7,16 +7,20 @@ import type {
   RunServices,
   SyncReport,
 } from '@edrlake/runner';
-import { internalsOf, type Lake, listening, refuseOtherDataset, refuseReadOnly } from './lake.ts';
+import { AMOUNT, CALL_CHECKS, COUNT, checkOptions, oneOf, SHARE, SWITCH, TEXT } from './input/checks.ts';
+import { internalsOf, type Lake } from './lake.ts';
 import {
   type CallOptions,
+  listening,
   momentOf,
   type RangeOptions,
   rangeOf,
+  SCOPE_CHECKS,
   type ScopeOptions,
   scopeOf,
   signalOf,
-} from './options.ts';
+} from './input/options.ts';
+import { refuseOtherDataset, refuseReadOnly } from './input/refusals.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** Spooled bytes that are flattened and committed together. Measured: larger batches are no faster and take memory. */
@@ -57,6 +61,18 @@ export interface ExportCallOptions extends CallOptions {
   readonly runId?: string;
 }
 
+const AXIS = oneOf('event', 'processed');
+/** What `PlanOptions` may be, but for its range. */
+export const PLAN_CHECKS = { ...CALL_CHECKS, ...SCOPE_CHECKS, axis: AXIS } as const;
+/** What `ExportCallOptions` may be. */
+export const EXPORT_CHECKS = {
+  ...CALL_CHECKS,
+  concurrency: COUNT,
+  batchBytes: COUNT,
+  maxRejectShare: SHARE,
+  runId: TEXT,
+} as const;
+
 /** Which events to export, and how. */
 export interface BackfillOptions extends RangeOptions, ScopeOptions, ExportCallOptions {
   /** Fetches also what the lake has proven already. */
@@ -93,6 +109,7 @@ export interface SyncOptions extends ScopeOptions, ExportCallOptions {
  */
 export async function plan(source: Source, options: PlanOptions): Promise<ExportPlan> {
   const { connection, clock, random, reports } = sourceInternalsOf(source);
+  checkOptions('plan', options, PLAN_CHECKS);
   const request = { axis: options.axis ?? 'event', ranges: [{ range: rangeOf(options) }], scope: scopeOf(options) };
   const { planExport } = await import('@edrlake/runner');
   return listening(reports, options, () =>
@@ -119,10 +136,17 @@ export async function plan(source: Source, options: PlanOptions): Promise<Export
  * const { outcome, events } = await backfill(lake, source, { from: '2020-08-17', to: '2020-08-17' });
  */
 export async function backfill(lake: Lake, source: Source, options: BackfillOptions): Promise<ExportReport> {
+  checkOptions('backfill', options, { ...EXPORT_CHECKS, ...SCOPE_CHECKS, force: SWITCH, replace: SWITCH });
   const { force = false, replace = false } = options;
   const scope = scopeOf(options);
   if (replace && (scope.filter !== null || scope.state !== null)) {
-    throw new EdrlakeError('USAGE', 'replace deletes what the API does not return, so it takes no filter and no state');
+    throw new EdrlakeError(
+      'USAGE',
+      'replace deletes what the API does not return, so it takes no filter and no state',
+      {
+        hint: 'Leave out replace, or filter and state.',
+      },
+    );
   }
   const request = { axis: 'event', ranges: [{ range: rangeOf(options) }], scope } as const;
   const { exportRange } = await import('@edrlake/runner');
@@ -140,6 +164,13 @@ export async function backfill(lake: Lake, source: Source, options: BackfillOpti
  * const { exported, watermarkAfterMs } = await sync(lake, source, { since: '2026-11-01' });
  */
 export async function sync(lake: Lake, source: Source, options: SyncOptions = {}): Promise<SyncReport> {
+  checkOptions('sync', options, {
+    ...EXPORT_CHECKS,
+    ...SCOPE_CHECKS,
+    axis: AXIS,
+    lookBackHours: AMOUNT,
+    settleLagMinutes: AMOUNT,
+  });
   const { since, axis = 'processed', lookBackHours, settleLagMinutes = SETTLE_LAG_MINUTES } = options;
   const request = {
     axis,
@@ -167,8 +198,8 @@ export async function exporting<T>(
   options: ExportCallOptions,
   work: (ends: ExportEndpoints, how: ExportMeans, services: RunServices) => Promise<T>,
 ): Promise<T> {
-  refuseReadOnly(lake.isReadOnly, what);
   const { stored, clock, random, reports, inTurn } = internalsOf(lake);
+  refuseReadOnly(lake.isReadOnly, what);
   const { connection, dataset, concurrency, reports: requests, join } = sourceInternalsOf(source);
   refuseOtherDataset(stored.dataset, dataset);
   const { maxRejectShare, batchBytes = BATCH_BYTES, onProgress = () => {} } = options;

@@ -5,6 +5,10 @@
  *     openLake, connect                     a lake, and a connection to the API
  *     backfill, sync                        events of the API into the lake
  *     reconcile, repair                     the lake compared with the API
+ *     lake.gate, lake.verify                whether days are proven, and files as they were committed
+ *     lake.query, lake.export               SQL over the lake; tables as files of other programs
+ *     lake.hunt                             hashes, addresses, names in the lake, and what not finding them means
+ *     lake.huntStanding, lake.index         lists that are always hunted; the index that makes hunts fast
  *     plan, events                          the API without a lake
  *     definePipeline, runPipeline           several of these as one run that can be resumed
  *     defineDataset, QUALYS_FIM             events of other APIs
@@ -13,6 +17,7 @@
  * @module
  */
 
+export type { Account, OAuthAccount, OAuthLevel, UserAccount } from '@edrlake/client';
 export {
   type Clock,
   type Dataset,
@@ -29,6 +34,7 @@ export {
   type Random,
   type RateLimit,
   type RunEvent,
+  type TableFormat,
   type TimeAxis,
   type TimeRange,
 } from '@edrlake/core';
@@ -46,25 +52,54 @@ export {
 export type {
   CompactReport,
   CoverageVerdict,
+  DayContent,
   DayCoverage,
   DeduplicateReport,
+  ExportFormat,
+  FileFinding,
+  FolderReport,
+  HuntCoverage,
+  HuntMatch,
+  HuntReport,
+  IndexReport,
+  IndicatorFinding,
+  LakeExportReport,
+  NewMatches,
+  PublishReport,
   QueryColumn,
   QueryValue,
+  S3Settings,
+  StandingListReport,
+  StandingMatch,
+  StandingReport,
   VacuumReport,
+  VerifyReport,
 } from '@edrlake/lake';
+export {
+  type Indicator,
+  type IndicatorFault,
+  type IndicatorKind,
+  type IndicatorList,
+  type ListFault,
+  readIndicators,
+  type Sought,
+} from '@edrlake/lake/indicators';
 export type {
   ConnectionSettings,
   DayVerdict,
   ExportPlan,
   ExportReport,
   Pipeline,
+  PlatformSettings,
   ReconciledDay,
   RepairReport,
   RunResult,
   SyncReport,
 } from '@edrlake/runner';
 export { definePipeline } from '@edrlake/runner/define-pipeline';
-export { type Reconciliation, type ReconcileOptions, reconcile, repair } from './compare.ts';
+export type { GateRequirement, RefusedDays } from '@edrlake/runner/history';
+export type { DayState } from '@edrlake/runner/states';
+export { type ReconcileOptions, type Reconciliation, reconcile, repair } from './compare.ts';
 export type { EdrActor, EdrAsset, EdrEvent, EdrFile, EdrIndicator, EdrProcess } from './event.ts';
 export { type EventPage, type EventsOptions, events, type UnreadableRecord } from './events.ts';
 export {
@@ -77,16 +112,24 @@ export {
   sync,
 } from './export.ts';
 export {
-  type CompactOptions,
+  type ExportLakeOptions,
+  type GateOptions,
+  type GateReport,
   type Lake,
   type LakeFile,
   type LakeVersion,
   type OpenLakeOptions,
   openLake,
-  type VacuumOptions,
 } from './lake.ts';
-export type { Query, QueryRow } from './lake-query.ts';
-export type { CallOptions, RangeOptions, ScopeOptions, Surroundings } from './options.ts';
+export type { Hunt, HuntLakeOptions, Query, QueryRow } from './lake/query.ts';
+export type {
+  CompactOptions,
+  IndexLakeOptions,
+  PublishLakeOptions,
+  StandingHuntOptions,
+  VacuumOptions,
+} from './lake/upkeep.ts';
+export type { CallOptions, RangeOptions, ScopeOptions, Surroundings } from './input/options.ts';
 export { type RunPipelineOptions, runPipeline } from './pipeline.ts';
 export type { OwnSourceSettings } from './source/own-source.ts';
 export { type ConnectOptions, connect, type Source } from './source.ts';

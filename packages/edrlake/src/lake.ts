@@ -1,24 +1,64 @@
 import { resolve } from 'node:path';
-import { type Clock, type Dataset, EdrlakeError, newRunId, type Random } from '@edrlake/core';
+import {
+  type Clock,
+  type Dataset,
+  EdrlakeError,
+  type Random,
+  TABLE_FORMATS,
+  type TableFormat,
+  turnTaking,
+} from '@edrlake/core';
 import type {
   CompactReport,
   DayCoverage,
   DeduplicateReport,
-  Lake as StoredLake,
+  ExportFormat,
+  IndexReport,
+  LakeExportReport,
+  PublishReport,
   QueryOptions,
+  S3Settings,
+  StandingReport,
+  Lake as StoredLake,
   VacuumReport,
+  VerifyReport,
 } from '@edrlake/lake';
-import { type Query, type QueryRow, queryOf } from './lake-query.ts';
+import type { Indicator } from '@edrlake/lake/indicators';
+import type { GateRequirement, RefusedDays } from '@edrlake/runner/history';
+import { CALL_CHECKS, COUNT, checkArgument, checkOptions, DATASET, oneOf, SWITCH, TEXT } from './input/checks.ts';
+import { placeOf } from './lake/place.ts';
+import {
+  type Hunt,
+  type HuntLakeOptions,
+  huntIn,
+  type Query,
+  type QueryRow,
+  queryOf,
+  withArrow,
+} from './lake/query.ts';
+import {
+  type CompactOptions,
+  type IndexLakeOptions,
+  type PublishLakeOptions,
+  type StandingHuntOptions,
+  upkeepOf,
+  type VacuumOptions,
+} from './lake/upkeep.ts';
 import {
   type CallOptions,
   openReports,
   optionalRangeOf,
   type RangeOptions,
   type Reports,
+  rangeOf,
+  SCOPE_CHECKS,
+  type ScopeOptions,
+  SURROUNDING_CHECKS,
   type Surroundings,
+  scopeOf,
   signalOf,
   surroundingsOf,
-} from './options.ts';
+} from './input/options.ts';
 
 /** How to open a lake. */
 export interface OpenLakeOptions extends Surroundings {
@@ -38,9 +78,21 @@ export interface OpenLakeOptions extends Surroundings {
   readonly threads?: number;
   /**
    * What exports into the lake compute with. `duckdb` unless given; `parquetjs` is TypeScript alone, for machines where
-   * DuckDB has no binaries, and takes about four times as long. Queries and maintenance need DuckDB in any case.
+   * DuckDB has no binaries, and takes about five times the CPU. Queries and maintenance need DuckDB in any case.
    */
   readonly writer?: 'duckdb' | 'parquetjs';
+  /** Formats that the tables are published in after each commit, as by `publish`. Default: none. */
+  readonly publishes?: readonly TableFormat[];
+  /**
+   * Only of a lake in an object store: how to reach it. What is not given the client library finds by the rules of the
+   * AWS tools.
+   */
+  readonly s3?: S3Settings;
+  /**
+   * Only of a lake in an object store: the folder for what this machine keeps of it, such as unfinished work and copies
+   * of its files. Default: below `.local/state/edrlake` in the user's home folder.
+   */
+  readonly workDirectory?: string;
 }
 
 /** One version of a lake: what a reader that starts now sees, in all tables at once. */
@@ -56,7 +108,7 @@ export interface LakeVersion {
 /** A Parquet file of one version. */
 export interface LakeFile {
   readonly table: string;
-  /** Absolute. */
+  /** Absolute; `s3://…` of a lake in an object store. */
   readonly path: string;
   readonly rowCount: number;
   readonly byteLength: number;
@@ -67,8 +119,10 @@ export interface LakeFile {
  * Close it when all calls have ended, or declare it with `await using`.
  */
 export interface Lake extends AsyncDisposable {
-  /** Absolute. */
+  /** Absolute. Of a lake in an object store: the folder for what this machine keeps of it. */
   readonly directory: string;
+  /** Where it is: its absolute path, or `s3://bucket/prefix`. */
+  readonly address: string;
   readonly isReadOnly: boolean;
   /** The events that it holds. */
   readonly dataset: Dataset;
@@ -88,6 +142,56 @@ export interface Lake extends AsyncDisposable {
    */
   coverage(range?: RangeOptions): Promise<DayCoverage[]>;
   /**
+   * Whether every UTC day of a range is proven: it is over and settled, proofs cover all of it, not too much was
+   * rejected, and its files are there. Asks the lake alone, and starts no DuckDB for lakes that edrlake has written
+   * since 0.1.0.
+   * @throws {EdrlakeError} `RANGE_INVALID`, `LAKE_CORRUPT`
+   * @example
+   * const { passes, refused } = await lake.gate({ from: '2020-08-17', to: '2020-08-23' });
+   * if (!passes) console.log(refused);
+   */
+  gate(options: GateOptions): Promise<GateReport>;
+  /**
+   * Reads every data file, of all days or of those that the range touches, and compares it with what was committed:
+   * checksum, number of rows, and the content digest of the values where compaction has kept one. Changes nothing.
+   * @throws {EdrlakeError} `RANGE_INVALID`, `INTERRUPTED`, `LAKE_CORRUPT` where a file cannot be opened
+   * @example
+   * const { findings } = await lake.verify();
+   * for (const { day, path, found } of findings) console.log(day, path, found);
+   */
+  verify(options?: Partial<RangeOptions> & Pick<CallOptions, 'signal'>): Promise<VerifyReport>;
+  /**
+   * Looks for hashes, addresses, domains, hosts, file names and paths, and says what it means where one is not found:
+   * `coverage` has the parts of the range that are not proven. Values are recognised by their form, `readIndicators`
+   * reads whole lists. Without a range, all that the lake holds.
+   * @throws {EdrlakeError} `INDICATORS_INVALID`, `RANGE_INVALID`, `INTERRUPTED`, `LAKE_CORRUPT`
+   * @example
+   * const hunt = await lake.hunt(['44d88612fea8a8f36de82e1278abb02f', 'evil[.]example']);
+   * for (const { indicator, verdict, hosts } of hunt.findings) console.log(indicator.text, verdict, hosts);
+   * console.log(hunt.isProven ? 'all of it is proven' : hunt.coverage.unproven);
+   */
+  hunt(values: readonly (string | Indicator)[], options?: HuntLakeOptions): Promise<Hunt>;
+  /**
+   * Always hunts the lists of a folder from now on: the past once, then what each commit adds; as `edrlake hunt
+   * --standing`. Lists that are gone from the folder are no longer hunted. All matches are in the view `hunt_matches`;
+   * `fresh` has those that no earlier call or command has reported.
+   * @throws {EdrlakeError} `USAGE` without the folder, `LAKE_UNWRITABLE`, `LAKE_CONTENDED`, `INTERRUPTED`
+   * @example
+   * // In hunts/ are lists, such as bad-hosts.txt with one value a line.
+   * const { lists, fresh, faults } = await lake.huntStanding('hunts');
+   * console.log(lists.length, fresh.count, faults);
+   */
+  huntStanding(directory: string, options?: StandingHuntOptions): Promise<StandingReport>;
+  /**
+   * Begins the index that hunts use, completes it, or makes it anew; as `edrlake index`. Once there is one, each writer
+   * keeps it up when it closes the lake. No answer depends on it.
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `INTERRUPTED`
+   * @example
+   * const { known, files, bytes } = await lake.index();
+   * console.log(`${known} of ${files} files in ${bytes} bytes`);
+   */
+  index(options?: IndexLakeOptions): Promise<IndexReport>;
+  /**
    * Merges and sorts small files, day by day, without changing a row. Safe to interrupt.
    * @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, `INTERRUPTED`
    */
@@ -104,26 +208,56 @@ export interface Lake extends AsyncDisposable {
    */
   deduplicate(options?: Partial<RangeOptions> & CallOptions): Promise<DeduplicateReport>;
   /**
+   * Publishes the tables and their history as Delta Lake or Iceberg tables, with what was committed since the last
+   * time. Metadata only: data files get a second name, and are neither copied nor changed.
+   * @throws {EdrlakeError} `PUBLISH_REFUSED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, `INTERRUPTED`
+   * @example
+   * const { version, tables } = await lake.publish('delta');
+   * console.log(version, tables.events);
+   */
+  publish(format: TableFormat, options?: PublishLakeOptions): Promise<PublishReport>;
+  /**
+   * Writes a table, or the answer of a statement, to a file that is whole once it has its name; or a table into a
+   * folder, one file a UTC day. A second call goes on where one was stopped, and after commits writes the days again
+   * that changed. As `edrlake export`; needs DuckDB, and for `arrow` the package apache-arrow.
+   * @param what the name of a table or view, or one SQL statement
+   * @throws {EdrlakeError} `USAGE` for a path that cannot be written, a statement into a folder, and while another
+   * process exports into the folder; `OUTPUT_FAILED` for a full disk; `QUERY_FAILED`, `INTERRUPTED`, `LAKE_CONTENDED`
+   * @example
+   * await lake.export('events', { to: `${directory}/events/` });
+   * await lake.export('select distinct host_name from events', { to: `${directory}/events/hosts.csv` });
+   */
+  export(what: string, options: ExportLakeOptions): Promise<LakeExportReport>;
+  /**
    * Brings the views in `lake.duckdb` up to date and releases everything.
    * @throws {EdrlakeError} `VIEWS_STALE` when everything is committed and only the views could not be written
    */
   close(): Promise<void>;
 }
 
-/** Which days to compact, and into what. */
-export interface CompactOptions extends Partial<RangeOptions>, CallOptions {
-  /** About how large a merged file becomes. Default 256 MiB. */
-  readonly targetFileBytes?: number;
-  /** Small sorted files of one table and day that are worth merging; at least and by default 2. */
-  readonly minFiles?: number;
+/** Which days must be proven, and how well. Days that the range touches count whole. */
+export interface GateOptions extends RangeOptions, ScopeOptions {
+  /** `complete`: a day also fails when a later `reconcile` found a difference. Default `proven`. */
+  readonly require?: GateRequirement;
 }
 
-/** What a vacuum may delete. */
-export interface VacuumOptions extends CallOptions {
-  /** How long files stay that no version names any more, so that readers of an older one can end. Default 7 days. */
-  readonly graceDays?: number;
-  /** Reports what would be deleted, and deletes nothing. */
-  readonly dryRun?: boolean;
+/** Whether a range may be used. */
+export interface GateReport {
+  readonly passes: boolean;
+  /** The version of the lake that was asked. */
+  readonly version: number;
+  /** Days of the range. */
+  readonly days: number;
+  /** The days that are not proven, oldest first; neighbours of one cause together, the end excluded. */
+  readonly refused: readonly RefusedDays[];
+}
+
+/** Where an export goes, and its form. */
+export interface ExportLakeOptions extends Pick<CallOptions, 'signal'> {
+  /** A folder where it ends with a slash or is one already; else a file, a device or a pipe. */
+  readonly to: string;
+  /** Default: as the extension of the file says; Parquet in a folder. */
+  readonly format?: ExportFormat;
 }
 
 const INTERNALS = Symbol('internals');
@@ -134,6 +268,10 @@ export interface LakeInternals {
   readonly clock: Clock;
   readonly random: Random;
   readonly reports: Reports;
+  /** How to reach object stores, as far as the caller said it. */
+  readonly s3?: S3Settings;
+  /** Once it is being closed. */
+  closing: Promise<void> | null;
   /** One export, repair or pipeline at a time: they stage batches on one DuckDB. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -143,24 +281,41 @@ interface OpenedLake extends Lake {
 }
 
 /**
- * Opens the lake in a folder, and makes it where there is none. Several processes may open one lake at once; each
- * commit is atomic.
- * @param directory absolute, or relative to the working directory of the process
+ * Opens the lake in a folder or at `s3://bucket/prefix`, and makes it where there is none. Several processes may open
+ * one lake at once; each commit is atomic. Object stores need the package `@aws-sdk/client-s3` beside edrlake.
+ * @param place a path, absolute or relative to the working directory of the process, or an address
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` if a newer edrlake has written it, `LAKE_CORRUPT`,
  * `LAKE_OTHER_DATASET` if it holds other events, `LAKE_MISSING` for `readOnly` without a lake, `USAGE` for a path that
- * DuckDB cannot take
+ * DuckDB cannot take; of object stores `STORE_UNFIT`, `STORE_UNREACHABLE`, `STORE_REFUSED`
  * @example
  * await using lake = await openLake(directory);
  * for await (const row of lake.query('from coverage')) console.log(row);
  */
-export async function openLake(directory: string, options: OpenLakeOptions = {}): Promise<Lake> {
-  const { dataset, memoryLimit, threads, writer = 'duckdb', readOnly = false } = options;
+export async function openLake(place: string, options: OpenLakeOptions = {}): Promise<Lake> {
+  checkArgument('openLake', 'place', place, TEXT);
+  checkOptions('openLake', options, {
+    ...SURROUNDING_CHECKS,
+    dataset: DATASET,
+    readOnly: SWITCH,
+    memoryLimit: TEXT,
+    threads: COUNT,
+    writer: oneOf('duckdb', 'parquetjs'),
+    publishes: {
+      expected: `a list of ${TABLE_FORMATS.join(' and ')}`,
+      fits: (formats) => Array.isArray(formats) && formats.every((format) => TABLE_FORMATS.includes(format)),
+    },
+    workDirectory: TEXT,
+  });
+  const { dataset, memoryLimit, threads, publishes, writer = 'duckdb', readOnly = false } = options;
+  const { directory, objects } = placeOf(place, options);
   const { clock, random } = surroundingsOf(options);
   const reports = openReports(options.onProgress);
   const { openEdrLake } = await import('@edrlake/runner/open-lake');
   const stored = await openEdrLake(
-    resolve(directory),
+    directory,
     {
+      ...(objects && { objects }),
+      ...(publishes && { publishes }),
       create: !readOnly,
       readOnly,
       writer,
@@ -170,51 +325,57 @@ export async function openLake(directory: string, options: OpenLakeOptions = {})
     },
     { clock, emit: reports.emit },
   );
-  const internals = { stored, clock, random, reports, inTurn: turns() };
+  const { s3 } = options;
+  const internals = { stored, clock, random, reports, closing: null, inTurn: turnTaking(), ...(s3 && { s3 }) };
   const opened: OpenedLake = { ...lakeOn(internals, readOnly), [INTERNALS]: internals };
   return opened;
 }
 
 function lakeOn(internals: LakeInternals, isReadOnly: boolean): Lake {
-  const { stored, reports, inTurn } = internals;
-  let closing: Promise<void> | null = null;
   const close = () => {
-    closing ??= inTurn(() => stored.close());
-    return closing;
+    internals.closing ??= internals.inTurn(() => internals.stored.close());
+    return internals.closing;
   };
-  const maintain = <T>(
-    what: string,
-    options: CallOptions,
-    work: (context: { readonly runId: string; readonly signal: AbortSignal }) => Promise<T>,
-  ) => {
-    refuseReadOnly(isReadOnly, what);
-    return listening(reports, options, () =>
-      inTurn(() => work({ runId: newRunId(internals), signal: signalOf(options) })),
-    );
+  const open = () => {
+    refuseClosed(internals);
+    return internals.stored;
   };
   return {
-    directory: stored.directory,
-    dataset: stored.dataset,
+    directory: internals.stored.directory,
+    address: internals.stored.address,
+    dataset: internals.stored.dataset,
     isReadOnly,
-    query: <Row>(sql: string, options: QueryOptions = {}) => queryOf<Row>(stored, sql, options),
-    version: () => versionOf(stored),
-    coverage: (range) => stored.coverage(range && rangeOrUndefined(range)),
-    compact: async ({ targetFileBytes, minFiles, ...options } = {}) => {
-      const range = rangeOrUndefined(options);
-      const wanted = {
-        ...(range && { range }),
-        ...(targetFileBytes !== undefined && { targetFileBytes }),
-        ...(minFiles !== undefined && { minFiles }),
-      };
-      return maintain('compact', options, (context) => stored.compact(wanted, context));
+    query: <Row>(sql: string, options: QueryOptions = {}) => {
+      checkArgument('query', 'sql', sql, TEXT);
+      return queryOf<Row>(open(), sql, options);
     },
-    vacuum: async ({ graceDays, dryRun = false, ...options } = {}) => {
-      const wanted = { dryRun, ...(graceDays !== undefined && { graceMs: graceDays * 86_400_000 }) };
-      if (dryRun) return listening(reports, options, () => stored.vacuum(wanted, { signal: signalOf(options) }));
-      return maintain('vacuum', options, (context) => stored.vacuum(wanted, context));
+    version: async () => versionOf(open()),
+    coverage: async (range) => open().coverage(range && (optionalRangeOf(range) ?? undefined)),
+    gate: async (options) => {
+      checkOptions('gate', options, { ...SCOPE_CHECKS, require: oneOf('proven', 'complete') });
+      const stored = open();
+      const { readGate } = await import('@edrlake/runner/history');
+      const { require = 'proven' } = options;
+      const question = { range: rangeOf(options), scope: scopeOf(options), require, maxAgeMs: null };
+      const { version, days, refused } = await readGate(stored, { ...question, nowMs: internals.clock.nowMs() });
+      return { passes: refused.length === 0, version, days, refused };
     },
-    deduplicate: async (options = {}) =>
-      maintain('deduplicate', options, ({ runId }) => stored.deduplicate(runId, rangeOrUndefined(options))),
+    hunt: async (values, options = {}) => {
+      checkOptions('hunt', options, { ...CALL_CHECKS, maxMatches: COUNT });
+      checkArgument('hunt', 'values', values, { expected: 'a list of values', fits: Array.isArray });
+      return huntIn(open(), values, options);
+    },
+    export: async (what, options) => {
+      checkArgument('export', 'what', what, TEXT);
+      checkArgument('export', 'to', (options as Partial<ExportLakeOptions> | undefined)?.to, TEXT);
+      const { planExport, runExport, EXPORT_FORMATS } = await import('@edrlake/lake');
+      checkOptions('export', options, { ...CALL_CHECKS, format: oneOf(...EXPORT_FORMATS) });
+      const stored = open();
+      const { to, format = null } = options;
+      const request = { what, to, format, workingDirectory: resolve(), formatName: 'format' };
+      return withArrow(async () => runExport(stored, await planExport(request), signalOf(options)));
+    },
+    ...upkeepOf(open, isReadOnly, internals),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -229,62 +390,29 @@ async function versionOf(stored: StoredLake): Promise<LakeVersion> {
       .flat()
       .map(({ table, path, rowCount, fileBytes }) => ({
         table,
-        path: resolve(stored.directory, path),
+        path: stored.address.startsWith('s3://') ? `${stored.address}/${path}` : resolve(stored.directory, path),
         rowCount,
         byteLength: fileBytes,
       })),
   };
 }
 
-function rangeOrUndefined(options: Partial<RangeOptions>) {
-  return optionalRangeOf(options) ?? undefined;
+/** @throws {EdrlakeError} `USAGE` for a lake that is closed: what was released would be opened again, and stay open */
+function refuseClosed({ closing, stored }: LakeInternals): void {
+  if (closing === null) return;
+  throw new EdrlakeError('USAGE', `the lake at ${stored.address} is closed`, {
+    hint: 'Close it when all calls have ended, or open it again with openLake.',
+  });
 }
 
-/** What is behind a lake. @throws {EdrlakeError} `USAGE` for an object that `openLake` has not made */
+/** What is behind a lake. @throws {EdrlakeError} `USAGE` for an object that `openLake` has not made, or has closed */
 export function internalsOf(lake: Lake): LakeInternals {
-  const found = (lake as Partial<OpenedLake>)[INTERNALS];
-  if (found !== undefined) return found;
+  const found = (lake as Partial<OpenedLake> | undefined)?.[INTERNALS];
+  if (found !== undefined) {
+    refuseClosed(found);
+    return found;
+  }
   throw new EdrlakeError('USAGE', 'expected a lake that openLake has opened', {
     hint: 'Hand on the object as it is: a copy of its methods is no lake.',
   });
-}
-
-/** @throws {EdrlakeError} `USAGE` where a lake that is opened for reading would have to be written */
-export function refuseReadOnly(isReadOnly: boolean, what: string): void {
-  if (!isReadOnly) return;
-  throw new EdrlakeError('USAGE', `${what} writes the lake, which is opened for reading`, {
-    hint: 'Open it without readOnly.',
-  });
-}
-
-/** @throws {EdrlakeError} `USAGE` where the source has other events than the lake */
-export function refuseOtherDataset(held: Dataset, given: Dataset): void {
-  if (held.name === given.name) return;
-  throw new EdrlakeError('USAGE', `the lake holds ${held.name}, the source gives ${given.name}`, {
-    hint: 'Open the lake and connect with the same dataset.',
-  });
-}
-
-/** Does some work while the listener of a call receives what is reported. */
-export async function listening<T>(
-  reports: Reports | readonly Reports[],
-  { onProgress }: CallOptions,
-  work: () => Promise<T>,
-): Promise<T> {
-  const leave = [reports].flat().map((each) => each.listen(onProgress));
-  try {
-    return await work();
-  } finally {
-    for (const end of leave) end();
-  }
-}
-
-/** Runs one piece of work after the other, in the order of the calls. */
-function turns(): LakeInternals['inTurn'] {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const turn = tail.then(work);
-    tail = turn.catch(() => {});
-    return turn;
-  };
 }

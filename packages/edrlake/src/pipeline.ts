@@ -1,9 +1,12 @@
-import { join } from 'node:path';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { newRunId, systemProcesses } from '@edrlake/core';
 import type { Pipeline, RunResult, TaskTools } from '@edrlake/runner';
+import { CALL_CHECKS, COUNT, checkOptions, SWITCH, TEXT } from './input/checks.ts';
 import { BATCH_BYTES, exporting } from './export.ts';
-import { internalsOf, type Lake, listening, refuseReadOnly } from './lake.ts';
-import { type CallOptions, signalOf } from './options.ts';
+import { internalsOf, type Lake } from './lake.ts';
+import { type CallOptions, listening, signalOf } from './input/options.ts';
+import { refuseReadOnly } from './input/refusals.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** How to run a pipeline. */
@@ -41,8 +44,15 @@ export async function runPipeline(
   pipeline: Pipeline,
   options: RunPipelineOptions = {},
 ): Promise<RunResult> {
+  checkOptions('runPipeline', options, {
+    ...CALL_CHECKS,
+    resume: TEXT,
+    runId: TEXT,
+    concurrency: COUNT,
+    webhooks: SWITCH,
+  });
+  const { stored, clock, random, reports, s3 } = internalsOf(lake);
   refuseReadOnly(lake.isReadOnly, 'runPipeline');
-  const { stored, clock, random, reports } = internalsOf(lake);
   const { connection, proxy, concurrency, reports: requests } = sourceInternalsOf(source);
   const { webhooks = true, onProgress = () => {} } = options;
   const services = { clock, random, signal: signalOf(options), emit: onProgress };
@@ -50,6 +60,7 @@ export async function runPipeline(
   const provided: TaskTools = {
     exportOptions: { concurrency, batchBytes: BATCH_BYTES },
     newRunId: () => newRunId({ clock, random }),
+    placeOf: (to) => runner.ocsfPlace(to, { workingDirectory: resolve(), env: {}, home: homedir(), ...(s3 && { s3 }) }),
     post: (url, body, headers, signal) => runner.postJson(url, body, headers, signal, proxy),
     useLake: (work, { signal }) =>
       exporting('runPipeline', lake, source, { signal }, () => work({ lake: stored, connection })),

@@ -5,11 +5,13 @@ import {
   type EventSource,
   type ProxySettings,
   type Random,
+  type RunEvent,
 } from '@edrlake/core';
-import { QUALYS_EDR } from '@edrlake/datasets';
+import { DEFAULT_DATASET } from '@edrlake/datasets';
 import type { Connection, ConnectionSettings, LakeLimiter, SourceConnection } from '@edrlake/runner';
-import { internalsOf as lakeInternalsOf, type Lake } from './lake.ts';
-import { openReports, type Reports, type Surroundings, surroundingsOf } from './options.ts';
+import { COUNT, checkArgument, checkOptions, DATASET, FUNCTION, oneOf } from './input/checks.ts';
+import { type Lake, internalsOf as lakeInternalsOf } from './lake.ts';
+import { openReports, type Reports, SURROUNDING_CHECKS, type Surroundings, surroundingsOf } from './input/options.ts';
 import { type OwnSourceSettings, openOwnSource } from './source/own-source.ts';
 
 /** What a connection takes besides its settings. */
@@ -86,6 +88,7 @@ const DEFAULT_CONCURRENCY = 2;
  * number that cannot work, `LAKE_UNWRITABLE` where the lake cannot hold the account
  * @example
  * await using source = await connect({ platform: 'US2', username: 'exporter', password });
+ * // As an OAuth client: connect({ platform: 'US2', clientId, clientSecret })
  */
 export async function connect(settings: ConnectionSettings, options?: ConnectOptions): Promise<Source>;
 /**
@@ -99,6 +102,8 @@ export async function connect<Access>(
   settings: ConnectionSettings | OwnSourceSettings<Access>,
   options: ConnectOptions = {},
 ): Promise<Source> {
+  checkOptions('connect', settings, { dataset: DATASET, concurrency: COUNT });
+  checkOptions('connect', options, { ...SURROUNDING_CHECKS, priority: oneOf('high', 'normal') });
   if ('access' in settings) return ownSource(settings, options);
   const { clock, random } = surroundingsOf(options);
   const reports = openReports(options.onProgress);
@@ -110,16 +115,22 @@ export async function connect<Access>(
   ]);
   const { concurrency = DEFAULT_CONCURRENCY } = settings;
   const limiter = limiterChain(createRateLimiter(settings.rateLimit ?? null, services, concurrency), clock);
-  const connection = runner.connect(settings, services, limiter);
+  const places = new Set<LakeLimiter>();
+  const emit = (event: RunEvent) => {
+    for (const place of places) place.observe(event);
+    services.emit(event);
+  };
+  const connection = runner.connect(settings, { ...services, emit }, limiter);
   const joined = new Map<string, Promise<LakeLimiter>>();
   const join = async (lake: Lake) => {
     if (lake.isReadOnly) return;
     const { directory } = lake;
-    const sharing = { lakeDirectory: directory, priority: options.priority ?? 'normal' };
+    const sharing = { lakeDirectory: directory, priority: options.priority ?? 'normal', command: 'library' } as const;
     const place =
       joined.get(directory) ??
       runner.joinLakeLimiter(settings, sharing, services).then((found) => {
         limiter.add(found.limiter);
+        places.add(found);
         return found;
       });
     joined.set(directory, place);
@@ -134,7 +145,7 @@ export async function connect<Access>(
     closing ??= closeAll(connection, joined.values());
     return closing;
   };
-  const { dataset = QUALYS_EDR, proxy = null } = settings;
+  const { dataset = DEFAULT_DATASET, proxy = null } = settings;
   const source: OpenedSource = {
     baseUrl: connection.baseUrl,
     dataset,
@@ -160,6 +171,7 @@ export async function connect<Access>(
 function ownSource<Access>(settings: OwnSourceSettings<Access>, options: ConnectOptions): Source {
   const { clock, random } = surroundingsOf(options);
   const { dataset, concurrency = DEFAULT_CONCURRENCY } = settings;
+  checkArgument('connect', 'source of the dataset', dataset?.source, FUNCTION);
   const connection = openOwnSource(settings);
   const close = async () => {};
   const reports = openReports(options.onProgress);
@@ -189,7 +201,7 @@ async function closeAll(connection: Connection, joined: Iterable<Promise<LakeLim
 
 /** What is behind a source. @throws {EdrlakeError} `USAGE` for an object that `connect` has not made */
 export function internalsOf(source: Source): SourceInternals {
-  const found = (source as Partial<OpenedSource>)[INTERNALS];
+  const found = (source as Partial<OpenedSource> | undefined)?.[INTERNALS];
   if (found !== undefined) return found;
   throw new EdrlakeError('USAGE', 'expected a source that connect has made', {
     hint: 'Hand on the object as it is: a copy of its methods is no source.',

@@ -6,9 +6,9 @@
 export { seededRandom } from '@edrlake/core';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@edrlake/core';
-import type { ConnectionSettings } from '@edrlake/runner';
+import type { PlatformSettings } from '@edrlake/runner';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@edrlake/simulator';
-import { type RangeOptions, rangeOf } from './options.ts';
+import { type RangeOptions, rangeOf } from './input/options.ts';
 import { type ConnectOptions, connect, type Source } from './source.ts';
 
 /** A clock that a test moves. */
@@ -48,7 +48,7 @@ export function manualClock(startMs: number): ManualClock {
 /** What a gateway for a test holds; everything else as `startSimulator` of `edrlake/simulator`. */
 export interface TestGatewayOptions extends RangeOptions, Omit<SimulatorOptions, 'range' | 'credentials' | 'port'> {
   /** Settings of the source, beyond where the gateway is. Its page size and result window are those of the gateway. */
-  readonly settings?: Omit<ConnectionSettings, 'baseUrl' | 'platform' | 'username' | 'password'>;
+  readonly settings?: Omit<PlatformSettings, 'baseUrl' | 'platform'>;
 }
 
 /** A simulated gateway, and a source that is connected to it. */

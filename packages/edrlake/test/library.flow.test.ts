@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -48,6 +48,38 @@ describe('the first program', () => {
 });
 
 describe('a lake and a source', () => {
+  test('tables and statements as files: one file, a folder of days that goes on, and what cannot be', async () => {
+    const lake = await openLake(join(directory, 'lake'));
+    await backfill(lake, gateway.source, { from: '2020-08-17', to: '2020-08-17' });
+    const to = (name: string) => join(directory, name);
+    const sql = 'select count(*) as events from events';
+    expect(await lake.export(sql, { to: to('counts.csv') })).toEqual({
+      output: to('counts.csv'),
+      format: 'csv',
+      folder: null,
+    });
+    const rows = await lake.query<{ events: number }>(sql).toArray();
+    expect(await readFile(to('counts.csv'), 'utf8')).toBe(`events\n${rows[0]?.events}\n`);
+    await lake.export('coverage', { to: to('coverage'), format: 'ndjson' });
+    expect(JSON.parse((await readFile(to('coverage'), 'utf8')).split('\n')[0] ?? '')).toMatchObject({
+      event_date: '2020-08-17',
+    });
+    const first = await lake.export('events', { to: to('days/') });
+    expect(first.folder).toMatchObject({ written: 1, unchanged: 0, removed: 0, rowCount: rows[0]?.events });
+    await backfill(lake, gateway.source, { from: '2020-08-18', to: '2020-08-18' });
+    expect((await lake.export('events', { to: to('days') })).folder).toMatchObject({ written: 1, unchanged: 1 });
+    const codeOf = (what: string, options: { to: string }) =>
+      lake.export(what, options).then(
+        () => 'written',
+        (thrown) => `${thrown.code}: ${thrown.message}`,
+      );
+    expect(await codeOf('events', { to: to('events.xls') })).toBe('USAGE: expected format, found none');
+    expect(await codeOf(sql, { to: to('days/') })).toContain('USAGE: a query cannot be written into a folder');
+    expect(await codeOf('from nowhere', { to: to('nothing.csv') })).toContain('QUERY_FAILED');
+    expect((await readdir(directory)).sort()).toEqual(['counts.csv', 'coverage', 'days', 'lake']);
+    await lake.close();
+  });
+
   test('sync, reconcile, repair and the version of the lake', async () => {
     const progress: RunEvent['type'][] = [];
     const lake = await openLake(directory);
@@ -66,7 +98,17 @@ describe('a lake and a source', () => {
       version,
       rows: files.filter(({ table }) => table === 'events').reduce((sum, { rowCount }) => sum + rowCount, 0),
     }).toEqual({ version: 1, rows: 3_000 });
+    expect(await lake.gate(DAYS)).toEqual({ passes: true, version: 1, days: 2, refused: [] });
+    expect((await lake.verify()).findings).toEqual([]);
     await rm(events?.path ?? '');
+    const [lostDay] = /\d{4}-\d\d-\d\d/.exec(events?.path ?? '') ?? [];
+    expect((await lake.verify({ from: '2020-08-17', to: '2020-08-18' })).findings).toMatchObject([
+      { day: lostDay, table: 'events' },
+    ]);
+    expect(await lake.gate(DAYS)).toMatchObject({
+      passes: false,
+      refused: [{ startMs: Date.parse(`${lostDay}`), state: 'mismatched', filesGone: true }],
+    });
     const broken = await reconcile(lake, source);
     expect(broken.outcome).toBe('mismatch');
     const { exported } = await repair(lake, source, broken.days);
@@ -149,7 +191,7 @@ describe('a lake and a source', () => {
     await using lake = await openLake(directory);
     for (const [range, message] of [
       [{ from: 'soon', to: '2020-08-17' }, /^from: expected YYYY-MM-DD .*"soon"/],
-      [{ from: '2020-08-17', to: new Date(Number.NaN) }, /^to: expected a date/],
+      [{ from: '2020-08-17', to: new Date(Number.NaN) }, /^to: expected a UTC day/],
       [{ from: '2020-08-18', to: '2020-08-17' }, /^to 2020-08-17 is before from 2020-08-18/],
     ] as const) {
       await expect(backfill(lake, gateway.source, range)).rejects.toMatchObject({

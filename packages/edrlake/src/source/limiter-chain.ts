@@ -26,6 +26,7 @@ export function limiterChain(first: RateLimiter, clock: Clock): LimiterChain {
     },
     requestsLeft: () => Math.min(...limiters.map((each) => each.requestsLeft())),
     limit: () => tightest() ?? first.limit(),
+    usedByOthers: first.usedByOthers,
     concurrency: () => Math.min(...limiters.map((each) => each.concurrency())),
   };
 }

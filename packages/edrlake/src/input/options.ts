@@ -11,6 +11,7 @@ import {
   systemClock,
   type TimeRange,
 } from '@edrlake/core';
+import { FUNCTION, foundText, SWITCH, TEXT } from './checks.ts';
 
 /** What every call may be given. */
 export interface CallOptions {
@@ -55,6 +56,18 @@ export interface ScopeOptions {
   readonly state?: boolean;
 }
 
+/** What `ScopeOptions` may be. */
+export const SCOPE_CHECKS = { filter: TEXT, state: SWITCH } as const;
+/** What `Surroundings` may be. */
+export const SURROUNDING_CHECKS = {
+  clock: {
+    expected: 'a Clock',
+    fits: (value: unknown) => typeof (value as Partial<Clock> | null)?.nowMs === 'function',
+  },
+  random: FUNCTION,
+  onProgress: FUNCTION,
+} as const;
+
 const NAMES = { from: 'from', to: 'to' };
 
 /** @throws {EdrlakeError} `RANGE_INVALID` naming the end that cannot be read, or that is not after the beginning */
@@ -79,10 +92,14 @@ export function momentOf(name: string, moment: string | Date): number {
   return parseRange(momentText(name, moment), '9999-12-31', { from: name, to: name }).startMs;
 }
 
-function momentText(name: string, moment: string | Date): string {
+function momentText(name: string, moment: unknown): string {
   if (typeof moment === 'string') return moment;
-  if (Number.isFinite(moment.getTime())) return moment.toISOString();
-  throw new EdrlakeError('RANGE_INVALID', `${name}: expected a date, found an invalid Date`);
+  const isDate = moment instanceof Date;
+  if (isDate && Number.isFinite(moment.getTime())) return moment.toISOString();
+  const found = isDate ? 'an invalid Date' : foundText(moment);
+  throw new EdrlakeError('RANGE_INVALID', `${name}: expected a UTC day, an ISO instant or a Date, found ${found}`, {
+    hint: 'For example 2020-08-17, or 2020-08-17T04:00:00Z.',
+  });
 }
 
 /** The scope of a call. */
@@ -95,9 +112,31 @@ export function surroundingsOf({ clock, random }: Surroundings): { readonly cloc
   return { clock: clock ?? systemClock, random: random ?? seededRandom(randomInt(2 ** 32)) };
 }
 
-/** A signal that nothing aborts. */
+/** By the signal of a program, so that a signal that serves many calls has one listener of all of them. */
+const interrupting = new WeakMap<AbortSignal, AbortSignal>();
+
+/**
+ * The signal of a call, whose reason is an `EdrlakeError` for any reason that the program gives: what is thrown by the
+ * call, and kept of its run, is then an interruption and no bug. Without one, a signal that nothing aborts.
+ */
 export function signalOf({ signal }: Pick<CallOptions, 'signal'>): AbortSignal {
-  return signal ?? new AbortController().signal;
+  if (signal === undefined) return new AbortController().signal;
+  const known = interrupting.get(signal);
+  if (known !== undefined) return known;
+  const controller = new AbortController();
+  const abort = () => controller.abort(interruptionOf(signal.reason));
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  interrupting.set(signal, controller.signal);
+  return controller.signal;
+}
+
+function interruptionOf(reason: unknown): EdrlakeError {
+  if (reason instanceof EdrlakeError) return reason;
+  return new EdrlakeError('INTERRUPTED', 'the program aborted the call', {
+    cause: reason,
+    hint: 'What was committed stays; the same call goes on from there.',
+  });
 }
 
 /** What a lake or a source reports, for all who listen. */
@@ -126,4 +165,18 @@ export function openReports(listener: Emit | undefined): Reports {
       return () => add(each, -1);
     },
   };
+}
+
+/** Does some work while the listener of a call receives what is reported. */
+export async function listening<T>(
+  reports: Reports | readonly Reports[],
+  { onProgress }: CallOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const leave = [reports].flat().map((each) => each.listen(onProgress));
+  try {
+    return await work();
+  } finally {
+    for (const end of leave) end();
+  }
 }

@@ -1,6 +1,8 @@
 import { EdrlakeError } from '@edrlake/core';
-import type { Lake as StoredLake, QueryColumn, QueryOptions, QueryValue } from '@edrlake/lake';
+import type { HuntMatch, HuntReport, QueryColumn, QueryOptions, QueryValue, Lake as StoredLake } from '@edrlake/lake';
+import { type Indicator, readIndicators, refuseFaults } from '@edrlake/lake/indicators';
 import type { RecordBatch, Table } from 'apache-arrow';
+import { type CallOptions, optionalRangeOf, type RangeOptions } from '../input/options.ts';
 
 /** One row: a value for each column, by the name of the column. */
 export type QueryRow = Readonly<Record<string, QueryValue>>;
@@ -108,7 +110,7 @@ export function queryOf<Row>(lake: StoredLake, sql: string, options: QueryOption
 }
 
 /** Explains why nothing can be loaded that needs the package which a program may leave out. */
-async function withArrow<T>(work: () => Promise<T>): Promise<T> {
+export async function withArrow<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (thrown) {
@@ -119,4 +121,49 @@ async function withArrow<T>(work: () => Promise<T>): Promise<T> {
       hint: 'npm install apache-arrow',
     });
   }
+}
+
+/** Where and how far a hunt looks. */
+export interface HuntLakeOptions extends Partial<RangeOptions>, Pick<CallOptions, 'signal'> {
+  /** Matches that are returned, the oldest; all are counted. Default 100,000. */
+  readonly maxMatches?: number;
+}
+
+/** The answer of a hunt. */
+export interface Hunt extends HuntReport {
+  /** By time, at most `maxMatches`. */
+  readonly found: readonly HuntMatch[];
+  /** Whether all of the range is proven and was read: only then "not seen" means that it did not happen. */
+  readonly isProven: boolean;
+}
+
+const MAX_MATCHES = 100_000;
+
+/** Hunts in a stored lake; see `Lake.hunt`. */
+export async function huntIn(
+  stored: StoredLake,
+  values: readonly (string | Indicator)[],
+  { maxMatches = MAX_MATCHES, signal, ...options }: HuntLakeOptions,
+): Promise<Hunt> {
+  const range = optionalRangeOf(options);
+  const found: HuntMatch[] = [];
+  const report = await stored.hunt(values.flatMap(indicatorsIn), {
+    ...(range !== null && { range }),
+    ...(signal !== undefined && { signal }),
+    onMatches: async (matches) => {
+      for await (const some of matches) {
+        found.push(...some.slice(0, maxMatches - found.length));
+        if (found.length >= maxMatches) return;
+      }
+    },
+  });
+  return { ...report, found, isProven: report.coverage.isProven };
+}
+
+/** @throws {EdrlakeError} `INDICATORS_INVALID` */
+function indicatorsIn(value: string | Indicator): readonly Indicator[] {
+  if (typeof value !== 'string') return [value];
+  const { indicators, faults } = readIndicators(value);
+  refuseFaults('the values', faults);
+  return indicators;
 }
