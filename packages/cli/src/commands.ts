@@ -38,6 +38,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./commands/status.ts'),
   },
   {
+    name: 'serve',
+    describe: 'Show the lake as a page in the browser',
+    load: () => import('./commands/serve.ts'),
+  },
+  {
     name: 'reconcile',
     describe: 'Compare each day between the API and the lake, and repair it',
     load: () => import('./commands/reconcile.ts'),
@@ -59,17 +64,72 @@ export const COMMANDS: readonly ListedCommand[] = [
     describe: 'List the runs of the lake, or show one in full',
     load: () => import('./commands/runs.ts'),
   },
+  {
+    name: 'requests',
+    describe: 'Show what was asked of the API by hour, and what is left',
+    load: () => import('./commands/requests.ts'),
+  },
   { name: 'query', describe: 'Ask the lake in SQL', load: () => import('./commands/query.ts') },
+  {
+    name: 'event',
+    describe: 'Show one event with all its rows, and where it comes from',
+    load: () => import('./commands/event.ts'),
+  },
+  {
+    name: 'tree',
+    describe: 'Show the process tree around an event, or of a host',
+    load: () => import('./commands/tree.ts'),
+  },
+  {
+    name: 'drift',
+    describe: 'Show every delivered field that no column takes',
+    load: () => import('./commands/drift.ts'),
+  },
+  {
+    name: 'hunt',
+    describe: 'Look for hashes, addresses, names and paths in the lake',
+    load: () => import('./commands/hunt.ts'),
+  },
   {
     name: 'export',
     describe: 'Write a table or a query as Arrow, Parquet, CSV or NDJSON',
     load: () => import('./commands/export.ts'),
+  },
+  {
+    name: 'schema',
+    describe: 'Show the tables of a lake, and what their columns mean',
+    load: () => import('./commands/schema.ts'),
+  },
+  {
+    name: 'publish delta',
+    describe: 'Publish the tables and their history as Delta Lake tables',
+    load: () => import('./commands/publish-delta.ts'),
+  },
+  {
+    name: 'publish iceberg',
+    describe: 'Publish the tables and their history as Iceberg tables',
+    load: () => import('./commands/publish-iceberg.ts'),
+  },
+  {
+    name: 'publish ocsf',
+    describe: 'Publish the events as OCSF classes, also for Security Lake',
+    load: () => import('./commands/publish-ocsf.ts'),
+  },
+  {
+    name: 'connect',
+    describe: 'Print what to paste to read the lake with another program',
+    load: () => import('./commands/connect.ts'),
   },
   { name: 'sql', describe: 'A small SQL shell over the lake', load: () => import('./commands/sql.ts') },
   {
     name: 'compact',
     describe: 'Merge the small files of each day into few, and sort them',
     load: () => import('./commands/compact.ts'),
+  },
+  {
+    name: 'index',
+    describe: 'Begin, complete or rebuild the index that hunts use',
+    load: () => import('./commands/index.ts'),
   },
   {
     name: 'migrate',
@@ -88,11 +148,6 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   { name: 'vacuum', describe: 'Delete files that no recent version needs', load: () => import('./commands/vacuum.ts') },
   { name: 'count', describe: 'Ask the API how many events there are', load: () => import('./commands/count.ts') },
-  {
-    name: 'event',
-    describe: 'Show everything the API knows about one event',
-    load: () => import('./commands/event.ts'),
-  },
   {
     name: 'simulate',
     describe: 'Run a simulated gateway on this machine',

@@ -1,4 +1,4 @@
-import { createRedact, type EdrlakeError, type Redact, toEdrlakeError } from '@edrlake/core';
+import { createRedact, type EdrlakeError, type Redact, toEdrlakeError, writeText } from '@edrlake/core';
 import { COMPLETE } from './args/command.ts';
 import { completionWords, helpText, runCommandLine } from './args/command-line.ts';
 import { readBoolean, readText } from './args/option-values.ts';
@@ -12,9 +12,9 @@ import {
 } from './args/settings.ts';
 import { COMMANDS } from './commands.ts';
 import { readConfigFile } from './config/config-file.ts';
-import { passwordsOf } from './config/credentials.ts';
+import { secretsOf } from './config/credentials.ts';
 import { cleanEnvironment } from './process/clean-environment.ts';
-import { lineWidth, type ProcessContext, writeText } from './process/process-context.ts';
+import { lineWidth, type ProcessContext } from './process/process-context.ts';
 import { programName } from './process/program-name.ts';
 import { proxySecrets } from './process/proxy-environment.ts';
 import { causeText, errorDocument, errorText } from './text/error-text.ts';
@@ -53,12 +53,17 @@ async function dispatch(args: readonly string[], style: ErrorStyle, context: Pro
     await writeText(context.stdout, await helpText(asked.command, COMMANDS, width));
     return 0;
   }
-  return runCommandLine(args, COMMANDS, { surroundings: context, input: null, exitCode: 0 }, async (typed, flags) => {
-    const values = await readSettings(commandLineLayer(typed), flags, context);
-    style.json = values.json;
-    style.debug = values['log-level'] === 'debug';
-    return values;
-  });
+  return runCommandLine(
+    args,
+    COMMANDS,
+    { surroundings: context, input: null, exitCode: 0 },
+    async (typed, flags, texts) => {
+      const values = await readSettings(commandLineLayer(typed, texts), flags, context);
+      style.json = values.json;
+      style.debug = values['log-level'] === 'debug';
+      return values;
+    },
+  );
 }
 
 /** What help was asked for, or null. `edrlake`, `edrlake help [command]`, `--help` and `-h` anywhere before `--`. */
@@ -66,7 +71,8 @@ function helpAskedFor(args: readonly string[]): { readonly command: string | und
   const end = args.indexOf('--');
   const words = end === -1 ? args : args.slice(0, end);
   const asked = words.length === 0 || words[0] === 'help' || words.includes('--help') || words.includes('-h');
-  return asked ? { command: words.find((word) => !word.startsWith('-') && word !== 'help') } : null;
+  const names = words.filter((word) => !word.startsWith('-') && word !== 'help');
+  return asked ? { command: names.length === 0 ? undefined : names.join(' ') } : null;
 }
 
 /** A command that takes no configuration file is decided by its command line alone. */
@@ -86,7 +92,7 @@ async function readSettings(
 
 async function reportError(error: EdrlakeError, style: ErrorStyle, context: ProcessContext): Promise<number> {
   const { env, stdout, stderr } = context;
-  const secrets = [...(await passwordsOf(env, context.workingDirectory)), ...proxySecrets(env)];
+  const secrets = [...(await secretsOf(env, context.workingDirectory)), ...proxySecrets(env)];
   const known = createRedact(() => secrets);
   const redact: Redact = (text) => known(text).replaceAll(/\bBearer\s+[\w.~+/=-]+/g, 'Bearer [removed]');
   if (style.json) await writeText(stdout, `${JSON.stringify(errorDocument(error, redact))}\n`);

@@ -13,6 +13,8 @@ const STOP_WITHIN_MS = 1_800;
  * @param args without program and script
  */
 export async function runInProcess(args: readonly string[]): Promise<void> {
+  // Which Node its client library for object stores will need is no concern of who runs this command.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
   const abort = new AbortController();
   const interrupt = new EdrlakeError('INTERRUPTED', 'stopped before the end', {
     hint: 'Run the same command again to resume.',

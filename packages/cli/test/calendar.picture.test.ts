@@ -12,15 +12,11 @@ import type { DayCoverage } from '@edrlake/lake';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { calendarSpanText, calendarText } from '../src/render/calendar.ts';
-import {
-  type Calendar,
-  calendarOf,
-  DAY_STATES,
-  type DayComparison,
-  type DayState,
-  worstOf,
-} from '../src/render/day-states.ts';
+import { type Calendar, calendarOf, type LastReconciliation, worstOf } from '@edrlake/runner/history';
+import { DAY_STATES, type DayState } from '@edrlake/runner/states';
 import { displayWidth } from '../src/text/text-width.ts';
+
+type Compared = Pick<LastReconciliation, 'verdict' | 'atMs'>;
 
 const NOW_MS = startOfDayMs('2026-11-28') + 10 * MS_PER_HOUR;
 const VERIFIED_AT_MS = NOW_MS - MS_PER_HOUR;
@@ -46,7 +42,7 @@ function days(from: Day, count: number): Day[] {
 /** The calendar at noon or so of 2026-11-28, unless another time is given. */
 function calendarFrom(
   lines: readonly DayCoverage[],
-  comparisons: ReadonlyMap<Day, DayComparison> = new Map(),
+  comparisons: ReadonlyMap<Day, Compared> = new Map(),
   followed: TimeRange | null = null,
   nowMs = NOW_MS,
 ): Calendar {
@@ -81,7 +77,7 @@ describe('the state of a day', () => {
     ['duplicate', 'mismatched'],
     ['unverified', 'partial'],
   ] as const)('is what a younger comparison says: %s', (verdict, state) => {
-    const compared = (atMs: number) => new Map<Day, DayComparison>([['2026-11-02', { verdict, atMs }]]);
+    const compared = (atMs: number) => new Map<Day, Compared>([['2026-11-02', { verdict, atMs }]]);
     expect(statesOf(calendarFrom(lines, compared(VERIFIED_AT_MS)))['2026-11-02']).toBe(state);
     expect(statesOf(calendarFrom(lines, compared(VERIFIED_AT_MS - 1)))['2026-11-02']).toBe('partial');
   });
@@ -101,7 +97,7 @@ describe('the state of a day', () => {
 
   it('is open while the day is not over and settled, also where it was proven or compared', () => {
     const today = [line('2026-11-27'), line('2026-11-28', 'open')];
-    const compared = new Map<Day, DayComparison>([
+    const compared = new Map<Day, Compared>([
       ['2026-11-28', { verdict: 'match', atMs: NOW_MS }],
       // By a clock that was a day ahead.
       ['2026-11-26', { verdict: 'match', atMs: NOW_MS + MS_PER_DAY }],

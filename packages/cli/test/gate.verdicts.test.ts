@@ -5,13 +5,11 @@ import { describe, expect, it } from 'vitest';
 import {
   type GateQuestion,
   type GateResult,
-  gateDocument,
-  gateExitCode,
-  gateText,
   type KnownDays,
   type RefusedDays,
   refusedDays,
-} from '../src/render/gate-text.ts';
+} from '@edrlake/runner/history';
+import { gateDocument, gateExitCode, gateText } from '../src/render/gate-text.ts';
 
 const FIRST = startOfDayMs('2026-11-01');
 const NOW_MS = startOfDayMs('2026-11-21') + 10 * MS_PER_HOUR;
@@ -22,7 +20,6 @@ const QUESTION: GateQuestion = {
   require: 'proven',
   maxAgeMs: null,
   nowMs: NOW_MS,
-  lakeFlags: '',
 };
 
 function line(from: number, to: number, verdict: DayCoverage['verdict'], lastVerifiedAtMs: number | null = 5_000) {
@@ -32,7 +29,7 @@ function line(from: number, to: number, verdict: DayCoverage['verdict'], lastVer
 
 const NOTHING: KnownDays = { proven: [], lines: [], comparisons: new Map(), lost: new Set(), nowMs: NOW_MS };
 const resultOf = (refused: readonly RefusedDays[], more: Partial<GateResult> = {}): GateResult => ({
-  ...{ question: QUESTION, version: 3, days: 19, refused, followedFromMs: null, stale: null },
+  ...{ question: QUESTION, version: 3, days: 19, refused, followedFromMs: null, freshUntilMs: null, isStale: false },
   ...more,
 });
 const refusal = (state: RefusedDays['state'], sinceMs: number | null = null): RefusedDays => ({
@@ -108,13 +105,13 @@ describe('a gate', () => {
     for (const state of ['mismatched', 'missing', 'late'] as const) {
       expect(gateExitCode(resultOf([refusal('rejected'), refusal(state), refusal('open')]))).toBe(4);
     }
-    expect(gateExitCode(resultOf([], { stale: 'the lake is stale' }))).toBe(4);
+    expect(gateExitCode(resultOf([], { isStale: true }))).toBe(4);
   });
 
   it('says the state, since when, and the command to run', () => {
     const at = Date.parse('2026-11-05T02:15:09.120Z');
-    const shown = (span: RefusedDays, more: Partial<GateResult> = {}) =>
-      gateText(resultOf([span], more), null).split('\n')[0];
+    const shown = (span: RefusedDays, more: Partial<GateResult> = {}, lakeFlags = '') =>
+      gateText(resultOf([span], more), lakeFlags, null).split('\n')[0];
     const range = '--from 2026-11-04 --to 2026-11-04';
     expect(shown(refusal('partial', at))).toBe(
       `2026-11-04  partial  since 2026-11-05T02:15:09Z  edrlake backfill ${range}`,
@@ -127,26 +124,26 @@ describe('a gate', () => {
     expect(shown(refusal('partial'), { followedFromMs: FIRST })).toBe('2026-11-04  partial  edrlake sync');
     expect(shown(refusal('partial'), { followedFromMs: NOW_MS })).toContain('edrlake backfill');
     const scope = { filter: "name:'a b'", state: true };
-    expect(shown(refusal('mismatched'), { question: { ...QUESTION, scope, lakeFlags: ' --lake /d' } })).toBe(
+    expect(shown(refusal('mismatched'), { question: { ...QUESTION, scope } }, ' --lake /d')).toBe(
       `2026-11-04  mismatched  edrlake backfill --force ${range} --filter 'name:'\\''a b'\\''' --state true --lake /d`,
     );
   });
 
   it('prints one line a day, fits a narrow terminal, and never more than some hundred days', () => {
-    const text = gateText(resultOf([{ ...refusal('unplanned'), ...days(0, 3) }]), null);
+    const text = gateText(resultOf([{ ...refusal('unplanned'), ...days(0, 3) }]), '', null);
     expect(text.split('\n')).toHaveLength(5);
     expect(text).toContain('3 days of 19 not proven.');
-    const narrow = gateText(resultOf([refusal('mismatched', 1_000)]), 60);
+    const narrow = gateText(resultOf([refusal('mismatched', 1_000)]), '', 60);
     expect(narrow.split('\n').every(({ length }) => length <= 68)).toBe(true);
-    const long = gateText(resultOf([{ ...refusal('unplanned'), ...days(-4000, 3) }], { days: 4003 }), null);
+    const long = gateText(resultOf([{ ...refusal('unplanned'), ...days(-4000, 3) }], { days: 4003 }), '', null);
     expect(long.split('\n')).toHaveLength(403);
     expect(long).toContain('… and 3,603 more days; --json lists all of them');
     expect(long).toContain('4,003 days of 4,003 not proven.');
-    expect(gateText(resultOf([]), null)).toBe('19 days, all proven.\n');
+    expect(gateText(resultOf([]), '', null)).toBe('19 days, all proven.\n');
   });
 
   it('has a document with one entry for neighbouring days of one cause', () => {
-    expect(gateDocument(resultOf([{ ...refusal('late', NOW_MS), ...days(0, 3) }]))).toEqual({
+    expect(gateDocument(resultOf([{ ...refusal('late', NOW_MS), ...days(0, 3) }]), '')).toEqual({
       ...{ passes: false, require: 'proven', from: '2026-11-01', to: '2026-11-19', days: 19, version: 3, stale: null },
       notProven: [
         {

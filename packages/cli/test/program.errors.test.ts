@@ -36,7 +36,7 @@ describe('a command line that cannot be understood', () => {
     [['plan', '--format', 'csv'], 'edrlake plan has no flag --format [USAGE]', 'See: npx edrlake plan --help'],
     [['plan', 'extra'], 'edrlake plan does not take the argument "extra" [USAGE]', 'See: npx edrlake plan --help'],
     [['plan', '--from'], '--from: expected a day', 'See: npx edrlake plan --help'],
-    [['event', 'a'], 'edrlake event: expected <agent-id> and <event-id> [USAGE]', 'See: npx edrlake event --help'],
+    [['event'], 'edrlake event: expected <event-id> [USAGE]', 'See: npx edrlake event --help'],
     [['--bogus=1', 'plan'], 'expected a command before --bogus [USAGE]', 'edrlake --help'],
     [['plan', '--page-size', '0'], '--page-size: expected a whole number from 1 to 10000, found "0"', ''],
   ])('%j is one short message on stderr and exit code 2', async (args, message, hint) => {
@@ -122,7 +122,8 @@ describe('completion', () => {
     [['simulate', '--fault', 'reset', '--fa'], '--fault'],
     [['query', '--lake', ''], ''],
     [['backfill', '--lake', 'x', '--lak'], ''],
-    [['h'], 'help'],
+    [['he'], 'help'],
+    [['h'], 'hunt\nhelp'],
   ])('of %j is %s', async (words, expected) => {
     expect((await run(['--complete', ...words])).stdout).toBe(`${expected}\n`);
   });

@@ -38,7 +38,7 @@ async function stage(options: Partial<SimulatorOptions>, settings: Partial<Conne
   };
   const services = { clock: systemClock, random: seededRandom(1), emit };
   const gateway = { baseUrl: simulator.url, username: 'demo', password: 'demo', pageSize: 10, ...settings };
-  const sharing = { lakeDirectory, priority: 'normal' } as const;
+  const sharing = { lakeDirectory, priority: 'normal', command: 'backfill' } as const;
   return {
     simulator,
     waits,

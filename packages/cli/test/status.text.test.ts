@@ -1,7 +1,7 @@
-import type { RunSummary } from '@edrlake/runner/history';
+import type { LakeStatus, RunSummary } from '@edrlake/runner/history';
 import { expect, it } from 'vitest';
-import { calendarOf } from '../src/render/day-states.ts';
-import { type LakeStatus, stalenessOf, statusDocument, statusText } from '../src/render/status-text.ts';
+import { calendarOf } from '@edrlake/runner/history';
+import { stalenessOf, statusDocument, statusText } from '../src/render/status-text.ts';
 import { displayWidth } from '../src/text/text-width.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 25, 20);
@@ -46,6 +46,10 @@ const STATUS: LakeStatus = {
   watermarkMs: NOW_MS - 26 * HOUR_MS,
   freshUntilMs: NOW_MS - 26 * HOUR_MS,
   lastRun: LAST_RUN,
+  publications: [],
+  valueIndex: null,
+  standingHunts: null,
+  objectStore: null,
   budget: { requestsLeft: 135, requests: 300, windowSeconds: 3_600 },
 };
 
@@ -61,6 +65,23 @@ Last run       nightly-of-the-second-subscription mismatch ·
 Requests left  135 of 300 in 1 h
 `);
   expect(Math.max(...text.split('\n').map(displayWidth))).toBeLessThanOrEqual(80);
+});
+
+it('says how far published tables are behind, and what to run', () => {
+  const publications = [
+    { format: 'delta', version: 4 },
+    { format: 'iceberg', version: 1 },
+  ] as const;
+  const style = { width: 80, colour: false, nowMs: NOW_MS };
+  const lines = (status: LakeStatus) => statusText(status, style).match(/^Published .*$/gm);
+  expect(lines({ ...STATUS, publications })).toEqual([
+    'Published      Delta Lake tables, up to date',
+    'Published      Iceberg tables, 3 versions behind; run: edrlake publish iceberg',
+  ]);
+  expect(lines({ ...STATUS, publications: [{ format: 'delta', version: null }] })).toEqual([
+    'Published      Delta Lake tables, not finished; run: edrlake publish delta',
+  ]);
+  expect(statusDocument({ ...STATUS, publications }, NOW_MS)).toMatchObject({ publications });
 });
 
 it('leaves out what is unknown', () => {
@@ -94,4 +115,12 @@ it('is stale where it seems to be complete up to a time that has not come yet', 
   expect(stalenessOf({ ...STATUS, freshUntilMs: NOW_MS + 60_000 }, HOUR_MS, NOW_MS)).toBeNull();
   expect(stalenessOf({ ...STATUS, freshUntilMs: NOW_MS + HOUR_MS }, HOUR_MS, NOW_MS)).toContain('has not come yet');
   expect(stalenessOf({ ...STATUS, freshUntilMs: NOW_MS - 2 * HOUR_MS }, HOUR_MS, NOW_MS)).toContain('2 h ago');
+});
+
+it('says how large the index of values is, and what it does not know', () => {
+  const text = statusText(
+    { ...STATUS, valueIndex: { known: 3, files: 4, bytes: 1024 } },
+    { width: 80, colour: false, nowMs: NOW_MS },
+  );
+  expect(text).toMatch(/^Value index +1\.0 KiB, \S+ % of the data; 1 file not in it; run: edrlake index$/m);
 });

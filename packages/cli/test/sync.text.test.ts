@@ -29,6 +29,7 @@ const REPORT: SyncReport = {
   watermarkBeforeMs: RANGE.startMs,
   watermarkAfterMs: RANGE.endMs,
   range: RANGE,
+  held: 0,
   reopened: [],
   rejected: [],
   lostFiles: [],

@@ -1,15 +1,7 @@
-import { didYouMean } from '@edrlake/core';
+import { countText, didYouMean, instantText, rangeFlagsText } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  bytesText,
-  clockTimeText,
-  countText,
-  durationText,
-  instantText,
-  percentText,
-  rangeFlagsText,
-} from '../src/text/format-numbers.ts';
+import { bytesText, clockTimeText, durationText, percentText } from '../src/text/format-numbers.ts';
 import { indentJson } from '../src/text/indent-json.ts';
 import { tableText } from '../src/text/table-text.ts';
 import { displayWidth, oneLine, truncate, wrapWords } from '../src/text/text-width.ts';

@@ -3,15 +3,18 @@ import yargs, { type Argv } from 'yargs';
 import {
   type Command,
   type CommandInput,
+  commandName,
+  type FlagTexts,
   type Invocation,
   type ListedCommand,
   type Purpose,
   positionalNames,
 } from './command.ts';
+import { CREDENTIAL_FLAGS, CREDENTIAL_HINT } from './credential-names.ts';
+import { wordsText } from './option-values.ts';
 import { FLAG_NAMES, type FlagName, type FlagValues, flagNamed } from './options.ts';
 
 const WIDEST = 110;
-const CREDENTIAL_WORDS = ['username', 'user', 'login', 'password', 'password-file', 'passwd', 'token', 'secret'];
 
 const PARSING = {
   'camel-case-expansion': false,
@@ -28,8 +31,8 @@ export type TypedTexts = ReadonlyMap<FlagName, readonly string[]>;
 
 /**
  * Runs the command of a command line. Its module alone is loaded.
- * @param readSettings called with the typed flags and the flags that the command takes, once the command line is known
- * to be right
+ * @param readSettings called with the typed flags, the flags that the command takes and what it says about them, once
+ * the command line is known to be right
  * @returns the exit code
  * @throws {EdrlakeError} `USAGE` for an unknown command or flag, a missing value or argument; with the nearest name
  */
@@ -37,38 +40,54 @@ export async function runCommandLine(
   args: readonly string[],
   commands: readonly ListedCommand[],
   invocation: Invocation,
-  readSettings: (typed: TypedTexts, flags: readonly FlagName[]) => Promise<FlagValues>,
+  readSettings: (typed: TypedTexts, flags: readonly FlagName[], flagTexts: FlagTexts) => Promise<FlagValues>,
 ): Promise<number> {
-  const { command } = await listedCommand(args[0], commands).load();
-  const parser = commandParser(args, command, 'run')
+  const { listed, rest } = listedCommand(args, commands);
+  const { command } = await listed.load();
+  const words = [oneWord(listed.name), ...rest];
+  const parser = commandParser(words, command, 'run')
     .fail(false)
     .strict()
     .middleware(async (argv) => {
       const typed = typedTexts(argv, command);
       invocation.input = {
-        values: await readSettings(typed, command.flags),
+        values: await readSettings(typed, command.flags, command.flagTexts),
         typed: new Set(typed.keys()),
         ...wordsOf(argv, command),
       };
     });
   try {
-    await parser.parseAsync([...args], { invocation });
+    await parser.parseAsync(words, { invocation });
   } catch (error) {
     throw isYargsError(error) ? usageError(error.message, command, args) : error;
   }
   return invocation.exitCode;
 }
 
-/** The help of a command, or of the program. Ends with a line break. */
+/**
+ * The help of a command, of those that share a first word, or of the program. Ends with a line break.
+ * @param name words typed; those behind the name of a command are ignored
+ */
 export async function helpText(
   name: string | undefined,
   commands: readonly ListedCommand[],
   width: number,
 ): Promise<string> {
-  const listed = commands.find((command) => command.name === name);
+  const words = name?.split(' ') ?? [];
+  const listed = commandOf(words, commands);
   if (listed !== undefined) {
     const { command } = await listed.load();
-    return `${await commandParser([listed.name], command, 'help', width).getHelp()}\n`;
+    return `${await commandParser([oneWord(listed.name)], command, 'help', width).getHelp()}\n`;
+  }
+  const sharing = groupOf(words[0], commands);
+  if (sharing.length > 0) {
+    const group = emptyParser([], width).scriptName('');
+    for (const command of sharing) group.command(command.name, command.describe);
+    const word = words[0] ?? '';
+    group
+      .usage(`Usage: edrlake ${word} <${sharing.map((command) => command.name.split(' ')[1]).join('|')}> [flags]`)
+      .option('help', { alias: 'h', describe: 'This help, or that of one of them' });
+    return `${await group.getHelp()}\n`;
   }
   // With an empty name of the program, yargs lists the commands without a prefix.
   const program = emptyParser([], width).scriptName('');
@@ -99,17 +118,18 @@ export async function completionWords(words: readonly string[], commands: readon
   const previous = FLAG_NAMES.map(flagNamed)[FLAG_NAMES.findIndex((name) => `--${name}` === words.at(-2))];
   // Left to the shell, which knows files.
   if (previous !== undefined && previous.valueName !== null && previous.choices.length === 0) return [];
-  const listed = words.length < 2 ? undefined : commands.find(({ name }) => name === words[0]);
-  const args = [
-    '--get-yargs-completions',
-    'edrlake',
-    ...words.slice(0, -1).filter((word) => !isRepeatable(word)),
-    current,
-  ];
+  const before = words.slice(0, -1);
+  const sharing = before.length === 1 ? groupOf(words[0], commands) : [];
+  if (sharing.length > 0) {
+    return sharing.map(({ name }) => name.split(' ')[1] ?? '').filter((word) => word.startsWith(current));
+  }
+  const listed = commandOf(before, commands);
+  const behind = listed === undefined ? before : [oneWord(listed.name), ...before.slice(listed.name.split(' ').length)];
+  const args = ['--get-yargs-completions', 'edrlake', ...behind.filter((word) => !isRepeatable(word)), current];
   const parser =
     listed === undefined ? emptyParser(args) : commandParser(args, (await listed.load()).command, 'complete');
   parser.option('help', { type: 'boolean' });
-  if (listed === undefined) for (const { name } of [...commands, { name: 'help' }]) parser.command(name, '');
+  if (listed === undefined) for (const name of new Set([...commands.map(firstWord), 'help'])) parser.command(name, '');
   let found = '';
   // The first of two calls, with nothing in it, is for a parse of the words alone.
   await parser.parseAsync(args, {}, (_error: unknown, _argv: unknown, output: string) => {
@@ -142,29 +162,62 @@ function commandParser(args: readonly string[], command: Command, purpose: Purpo
   return emptyParser(args, width).command({
     ...command,
     // yargs would show its type and default of an argument that may be repeated; the usage says both.
-    command: purpose === 'help' ? command.command.replaceAll('..]', ']') : command.command,
+    command: oneWord(commandName(command.command)) + argumentsOf(command.command, purpose),
     builder: (inner: Argv) => builder(inner, purpose, Math.min(width, WIDEST)),
   });
 }
 
-function listedCommand(word: string | undefined, commands: readonly ListedCommand[]): ListedCommand {
+/** yargs' names of commands have no blanks. */
+function oneWord(name: string): string {
+  return name.replaceAll(' ', '-');
+}
+
+function argumentsOf(command: string, purpose: Purpose): string {
+  const given = command.slice(commandName(command).length);
+  return purpose === 'help' ? given.replaceAll('..]', ']') : given;
+}
+
+function firstWord({ name }: ListedCommand): string {
+  return name.split(' ')[0] ?? name;
+}
+
+/** The command whose name the words begin with. */
+function commandOf(words: readonly string[], commands: readonly ListedCommand[]): ListedCommand | undefined {
+  return commands.find(({ name }) => name === words.slice(0, name.split(' ').length).join(' '));
+}
+
+/** The commands of two words that begin with a word. */
+function groupOf(word: string | undefined, commands: readonly ListedCommand[]): readonly ListedCommand[] {
+  return commands.filter((command) => command.name.includes(' ') && firstWord(command) === word);
+}
+
+function listedCommand(
+  args: readonly string[],
+  commands: readonly ListedCommand[],
+): { readonly listed: ListedCommand; readonly rest: readonly string[] } {
+  const [word, second] = args;
   if (word === undefined) {
     throw new EdrlakeError('USAGE', 'expected a command', {
       hint: 'edrlake --help lists them; edrlake demo shows all.',
     });
   }
-  const listed = commands.find(({ name }) => name === word);
-  if (listed !== undefined) return listed;
+  const listed = commandOf(args, commands);
+  if (listed !== undefined) return { listed, rest: args.slice(listed.name.split(' ').length) };
+  const sharing = groupOf(word, commands).map(({ name }) => name.split(' ')[1] ?? '');
+  if (sharing.length > 0) {
+    const found = second === undefined || second.startsWith('-') ? 'nothing' : `"${second}"`;
+    const near = found === 'nothing' ? null : didYouMean(second ?? '', sharing);
+    throw new EdrlakeError('USAGE', `edrlake ${word}: expected ${wordsText(sharing)}, found ${found}`, {
+      hint: near === null ? `See: edrlake ${word} --help` : `Did you mean: edrlake ${word} ${near}`,
+    });
+  }
   if (word.startsWith('-')) {
     // Without its value, which may be a secret.
     throw new EdrlakeError('USAGE', `expected a command before ${word.split('=')[0] ?? word}`, {
       hint: 'edrlake --help lists the commands.',
     });
   }
-  const near = didYouMean(
-    word,
-    commands.map(({ name }) => name),
-  );
+  const near = didYouMean(word, commands.map(firstWord));
   throw new EdrlakeError('USAGE', `there is no command "${word}"`, {
     hint: near === null ? 'edrlake --help lists the commands.' : `Did you mean: edrlake ${near}`,
   });
@@ -189,13 +242,12 @@ function wordsOf(
   argv: Readonly<Record<string, unknown>>,
   { command }: Command,
 ): Pick<CommandInput, 'positionals' | 'words'> {
-  const [commandName, ...named] = command.split(' ');
   const names = positionalNames(command);
   const rest = [argv._].flat().slice(1);
   const words = [...names.map((name) => argv[name] ?? []), rest].flat().map(String);
   const unexpected = words[names.length];
-  if (unexpected !== undefined && !named.some((name) => name.endsWith('..]'))) {
-    throw unexpectedWord(unexpected, commandName ?? '');
+  if (unexpected !== undefined && !command.endsWith('..]')) {
+    throw unexpectedWord(unexpected, commandName(command));
   }
   const positionals = names.flatMap((name, index) => {
     const word = words[index];
@@ -204,9 +256,9 @@ function wordsOf(
   return { positionals: Object.fromEntries(positionals), words };
 }
 
-function unexpectedWord(word: string, commandName: string): EdrlakeError {
-  return new EdrlakeError('USAGE', `edrlake ${commandName} does not take the argument "${word}"`, {
-    hint: `See: edrlake ${commandName} --help`,
+function unexpectedWord(word: string, name: string): EdrlakeError {
+  return new EdrlakeError('USAGE', `edrlake ${name} does not take the argument "${word}"`, {
+    hint: `See: edrlake ${name} --help`,
   });
 }
 
@@ -216,17 +268,17 @@ function isYargsError(error: unknown): error is Error {
 
 /** What yargs says about a command line, in the form of all our errors. */
 function usageError(message: string, command: Command, args: readonly string[]): EdrlakeError {
-  const name = args[0] ?? '';
+  const name = commandName(command.command);
   const hint = `See: edrlake ${name} --help`;
   const part = (pattern: RegExp) => pattern.exec(message)?.[1];
   const valueless = FLAG_NAMES.find((flag) => flag === part(/^Not enough arguments following: (.*)$/s));
   if (valueless !== undefined) {
-    return new EdrlakeError('USAGE', `--${valueless}: expected ${flagNamed(valueless).expected}, found nothing`, {
-      hint,
-    });
+    const { choices } = command.flagTexts[valueless] ?? {};
+    const expected = choices === undefined ? flagNamed(valueless).expected : wordsText(choices);
+    return new EdrlakeError('USAGE', `--${valueless}: expected ${expected}, found nothing`, { hint });
   }
   if (message.startsWith('Not enough non-option arguments')) {
-    const wanted = command.command.split(' ').slice(1).join(' and ');
+    const wanted = command.command.slice(name.length).trim().split(' ').join(' and ');
     return new EdrlakeError('USAGE', `edrlake ${name}: expected ${wanted}`, { hint });
   }
   const unknown = part(/^Unknown arguments?: ([^,]*)/);
@@ -237,12 +289,12 @@ function usageError(message: string, command: Command, args: readonly string[]):
 }
 
 function unknownFlag(word: string, { command, flags }: Command, seeHelp: string): EdrlakeError {
-  if (didYouMean(word, CREDENTIAL_WORDS) !== null) {
+  if (didYouMean(word, CREDENTIAL_FLAGS) !== null) {
     return new EdrlakeError('USAGE', `edrlake has no flag --${word}: others can see the command line`, {
-      hint: 'Set EDRLAKE_USERNAME and EDRLAKE_PASSWORD, or EDRLAKE_PASSWORD_FILE, in the environment.',
+      hint: CREDENTIAL_HINT,
     });
   }
-  const name = command.split(' ')[0];
+  const name = commandName(command);
   const near = didYouMean(word, [...flags, 'help']);
   return new EdrlakeError('USAGE', `edrlake ${name} has no flag ${word.length === 1 ? '-' : '--'}${word}`, {
     hint: near === null ? seeHelp : `Did you mean --${near}? ${seeHelp}`,

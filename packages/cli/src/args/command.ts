@@ -39,6 +39,8 @@ export interface Command extends CommandModule<object, { readonly invocation: In
   readonly describe: string;
   /** The flags that it takes; it refuses all others. */
   readonly flags: readonly FlagName[];
+  /** Where a flag means something of its own here. */
+  readonly flagTexts: FlagTexts;
   readonly examples: readonly Example[];
   /** @param width of a help text in cells */
   builder(yargs: Argv, purpose?: Purpose, width?: number): Argv<{ readonly invocation: Invocation }>;
@@ -46,6 +48,7 @@ export interface Command extends CommandModule<object, { readonly invocation: In
 
 /** A command as help, completion and the search for a name know it; its module is loaded only when it is asked for. */
 export interface ListedCommand {
+  /** One word, or two where several commands share the first, such as `publish delta`. */
   readonly name: string;
   /** As the module's own `describe`. */
   readonly describe: string;
@@ -61,7 +64,7 @@ export interface CommandText {
   readonly positionals?: Readonly<Record<string, Positional>>;
   readonly flags: readonly FlagName[];
   /** Where a flag means something of its own here, or has another default. */
-  readonly flagTexts?: Partial<Record<FlagName, FlagText>>;
+  readonly flagTexts?: FlagTexts;
   /** What a flag's value may be, where that takes more than a line. */
   readonly tables?: readonly HelpTable[];
   readonly examples: readonly Example[];
@@ -86,7 +89,14 @@ export interface HelpTable {
 export interface FlagText {
   readonly describe: string;
   readonly defaultText: string | null;
+  /** Those of its values that the command takes, where it does not take all of them. */
+  readonly choices?: readonly string[];
+  /** Where its value is of another kind. */
+  readonly valueName?: string;
 }
+
+/** Of a command, by flag. Flags without an entry are as everywhere. */
+export type FlagTexts = Partial<Readonly<Record<FlagName, FlagText>>>;
 
 /** A command line that can be pasted, and its purpose in a few words. */
 export interface Example {
@@ -96,15 +106,16 @@ export interface Example {
 
 /** The yargs module of a command. */
 export function defineCommand(text: CommandText): Command {
-  const { command, describe, flags, examples, run } = text;
+  const { command, describe, flags, flagTexts = {}, examples, run } = text;
   return {
     command,
     describe,
     flags,
+    flagTexts,
     examples,
     builder(yargs, purpose = 'run', width = 80) {
       declarePositionals(yargs, text, purpose);
-      for (const name of flags) declareFlag(yargs, name, purpose, text.flagTexts?.[name]);
+      for (const name of flags) declareFlag(yargs, name, purpose, flagTexts[name]);
       if (purpose === 'help') describeCommand(yargs, text, width);
       return yargs as Argv<{ readonly invocation: Invocation }>;
     },
@@ -115,6 +126,11 @@ export function defineCommand(text: CommandText): Command {
       invocation.exitCode = await run(input, surroundings);
     },
   };
+}
+
+/** `publish delta` of `publish delta <folder>` */
+export function commandName(command: string): string {
+  return command.replace(/ [<[].*$/, '');
 }
 
 /** @returns the names of the positional arguments of a command line such as `event <agent-id> <event-id>` */
@@ -161,7 +177,7 @@ function describeCommand(yargs: Argv, text: CommandText, width: number): void {
     ...(flags.includes('config') ? [settingsSentence(flags)] : []),
     ...(flags.includes('base-url') && flags.includes('config')
       ? [
-          'The account comes from EDRLAKE_USERNAME and EDRLAKE_PASSWORD (or EDRLAKE_PASSWORD_FILE), a proxy from HTTPS_PROXY and NO_PROXY.',
+          'The account comes from EDRLAKE_USERNAME and EDRLAKE_PASSWORD (or EDRLAKE_PASSWORD_FILE), of an OAuth client from EDRLAKE_CLIENT_ID and EDRLAKE_CLIENT_SECRET_FILE; a proxy from HTTPS_PROXY and NO_PROXY.',
         ]
       : []),
   ];

@@ -9,6 +9,7 @@ export const GATEWAY = [
   'platform',
   'base-url',
   'api-prefix',
+  'oauth-level',
   'page-size',
   'concurrency',
   'rate-limit',
@@ -24,5 +25,7 @@ export const PLATFORM = [
 ] as const satisfies readonly FlagName[];
 /** Which events. */
 export const RANGE = ['from', 'to', 'filter', 'state'] as const satisfies readonly FlagName[];
+/** Where the lake is. */
+export const PLACE = ['lake', 'work', 'cache', 'encryption'] as const satisfies readonly FlagName[];
 /** Where the lake is, and what DuckDB may use. */
-export const LAKE = ['lake', 'dataset', 'memory-limit', 'threads'] as const satisfies readonly FlagName[];
+export const LAKE = [...PLACE, 'dataset', 'memory-limit', 'threads'] as const satisfies readonly FlagName[];

@@ -1,4 +1,4 @@
-import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type RateLimit } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, parseRange, type RateLimit } from '@edrlake/core';
 
 /** Readers of flag texts: the value, or null where the text does not mean one. */
 export type ReadText<T> = (text: string) => T | null;
@@ -23,7 +23,16 @@ export interface Flag<T> {
 }
 
 /** The headings of a help text. */
-export type FlagGroup = 'Range' | 'Gateway' | 'Lake' | 'Sync' | 'Run' | 'Result' | 'Simulated data' | 'Output';
+export type FlagGroup =
+  | 'Range'
+  | 'Gateway'
+  | 'Lake'
+  | 'Sync'
+  | 'Run'
+  | 'Result'
+  | 'Server'
+  | 'Simulated data'
+  | 'Output';
 
 interface FlagText {
   readonly group: FlagGroup;
@@ -209,7 +218,30 @@ const LEAST_MEMORY_BYTES = 300e6;
 
 /** A size as DuckDB reads it, `512MB` or `2 GiB`, of at least 300 MB. */
 export function readMemorySize(text: string): string | null {
+  return sizeBytes(text) >= LEAST_MEMORY_BYTES ? text.replace(/\s/, '') : null;
+}
+
+/** Bytes of such a size; NaN of any other text. */
+export function sizeBytes(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s?([KMGT]i?B)$/i.exec(text);
-  const bytes = Number(match?.[1]) * (UNITS_BYTES[match?.[2]?.toLowerCase() ?? ''] ?? Number.NaN);
-  return bytes >= LEAST_MEMORY_BYTES ? text.replace(/\s/, '') : null;
+  return Number(match?.[1]) * (UNITS_BYTES[match?.[2]?.toLowerCase() ?? ''] ?? Number.NaN);
+}
+
+/** The beginning of a day, or an instant, in epoch milliseconds; null for any other text. */
+export function readInstantMs(text: string): number | null {
+  try {
+    return parseRange(text, '9999-12-31').startMs;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a text is JSON. */
+export function readsAsJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,4 @@
-import { parseRange } from '@edrlake/core';
+import { TABLE_FORMATS } from '@edrlake/core';
 import { DATASET_NAMES } from '@edrlake/datasets/names';
 import {
   choiceFlag,
@@ -9,6 +9,8 @@ import {
   optionalFlag,
   readBoolean,
   readClockSkew,
+  readInstantMs,
+  readsAsJson,
   readMemorySize,
   readRateLimit,
   readText,
@@ -16,12 +18,32 @@ import {
   switchFlag,
   valueFlag,
   wholeNumber,
+  wordsText,
 } from './option-values.ts';
+import { GATEWAY_FLAGS } from './gateway-flags.ts';
+import { OCSF_FLAGS } from './ocsf-options.ts';
+import { PLACE_FLAGS, SERVE_FLAGS } from './place-flags.ts';
+import { STORY_FLAGS } from './story-flags.ts';
 
 /** Result formats of `query`. */
 export const QUERY_FORMATS = ['table', 'csv', 'json', 'ndjson', 'arrow', 'parquet'] as const;
 /** One of the result formats. */
 export type QueryFormat = (typeof QUERY_FORMATS)[number];
+
+/** `--format` of commands that ask the lake. */
+export const QUERY_FORMAT_TEXT = {
+  format: { describe: QUERY_FORMATS.join(', '), defaultText: QUERY_FORMATS[0], choices: QUERY_FORMATS },
+} as const;
+
+/** The form of a result that a setting asks for; one that means something for `connect` alone asks for none. */
+export function queryFormatOf({ format }: Pick<FlagValues, 'format'>): QueryFormat {
+  return QUERY_FORMATS.find((each) => each === format) ?? QUERY_FORMATS[0];
+}
+
+/** What `connect` prints a lake for. */
+export const READERS = ['duckdb', 'python', 'spark'] as const;
+/** One of them. */
+export type Reader = (typeof READERS)[number];
 
 /** How much is logged on stderr, least first: each level includes those before it. */
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -71,28 +93,7 @@ export const FLAGS = {
     read: readBoolean,
     choices: ['true', 'false'],
   }),
-  platform: optionalFlag({
-    group: 'Gateway',
-    valueName: 'ID',
-    describe: 'Qualys platform: US1, EU2, …',
-    expected: 'a platform id such as US1 or EU2',
-    read: readText,
-  }),
-  'base-url': optionalFlag({
-    group: 'Gateway',
-    valueName: 'URL',
-    describe: 'Gateway instead of a platform',
-    expected: 'the https URL of a gateway',
-    read: readText,
-  }),
-  'api-prefix': valueFlag({
-    group: 'Gateway',
-    valueName: 'PATH',
-    describe: 'Path before /events, also /ioc/v1',
-    expected: 'a path that starts with /',
-    read: (text) => (/^\/\S*$/.test(text) ? text.replace(/\/+$/, '') : null),
-    byDefault: '/ioc',
-  }),
+  ...GATEWAY_FLAGS,
   'page-size': valueFlag({
     group: 'Gateway',
     valueName: 'N',
@@ -120,7 +121,7 @@ export const FLAGS = {
   dataset: choiceFlag({
     group: 'Lake',
     valueName: 'NAME',
-    describe: 'Events: qualys-edr or qualys-fim',
+    describe: `Events: ${wordsText(DATASET_NAMES)}`,
     choices: DATASET_NAMES,
     byDefault: DATASET_NAMES[0],
   }),
@@ -162,14 +163,7 @@ export const FLAGS = {
     choices: WALKS,
     byDefault: 'pages',
   }),
-  lake: valueFlag({
-    group: 'Lake',
-    valueName: 'DIR',
-    describe: 'Directory of the lake',
-    expected: 'a directory',
-    read: readText,
-    byDefault: './lake',
-  }),
+  ...PLACE_FLAGS,
   'memory-limit': valueFlag({
     group: 'Lake',
     valueName: 'SIZE',
@@ -240,6 +234,13 @@ export const FLAGS = {
     choices: RECONCILED_BY,
     byDefault: 'day',
   }),
+  publish: listFlag({
+    group: 'Run',
+    valueName: 'FORMAT',
+    describe: 'Publish after each commit: delta or iceberg',
+    expected: 'delta or iceberg',
+    read: (text) => TABLE_FORMATS.find((format) => format === text) ?? null,
+  }),
   grace: durationFlag({
     group: 'Run',
     valueName: 'TIME',
@@ -248,6 +249,8 @@ export const FLAGS = {
   }),
   offline: switchFlag({ group: 'Run', describe: 'Ask no API; always so, said for the reader of a script' }),
   'dry-run': switchFlag({ group: 'Run', describe: 'Say what would be done, and do nothing' }),
+  ...OCSF_FLAGS,
+  ...STORY_FLAGS,
   param: listFlag({
     group: 'Run',
     valueName: 'NAME=VALUE',
@@ -275,13 +278,15 @@ export const FLAGS = {
     byDefault: 'proven',
   }),
   force: switchFlag({ group: 'Run', describe: 'Do again what is already there' }),
+  rebuild: switchFlag({ group: 'Run', describe: 'Forget the index that is there' }),
   replace: switchFlag({ group: 'Run', describe: 'Delete stored events that the API no longer has' }),
   all: switchFlag({ group: 'Result', describe: 'List every window, not only the first and last' }),
   format: choiceFlag({
     group: 'Result',
     valueName: 'FORMAT',
     describe: 'table, csv, json, ndjson, arrow, parquet',
-    choices: QUERY_FORMATS,
+    // Each command says which of them it takes.
+    choices: [...QUERY_FORMATS, ...READERS],
     byDefault: 'table',
   }),
   output: optionalFlag({
@@ -305,6 +310,13 @@ export const FLAGS = {
     expected: 'a number and one of y q M w d h m s, such as 1d',
     read: (text) => (/^[1-9]\d{0,5}[yqMwdhms]$/.test(text) ? text : null),
   }),
+  hours: optionalFlag({
+    group: 'Result',
+    valueName: 'N',
+    describe: 'How far back',
+    expected: 'a whole number of hours from 1 to 2400',
+    read: wholeNumber(1, 2_400),
+  }),
   limit: optionalFlag({
     group: 'Result',
     valueName: 'N',
@@ -319,14 +331,7 @@ export const FLAGS = {
     expected: 'JSON such as [{"action": "asc"}]',
     read: (text) => (readsAsJson(text) ? text : null),
   }),
-  port: valueFlag({
-    group: 'Simulated data',
-    valueName: 'N',
-    describe: 'Port on 127.0.0.1; 0 takes a free one',
-    expected: 'a whole number from 0 to 65535',
-    read: wholeNumber(0, 65_535),
-    byDefault: 0,
-  }),
+  ...SERVE_FLAGS,
   seed: valueFlag({
     group: 'Simulated data',
     valueName: 'N',
@@ -425,21 +430,4 @@ export function environmentName(name: FlagName): string {
 /** `pageSize` of `page-size`. */
 export function configKey(name: FlagName): string {
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function readInstantMs(text: string): number | null {
-  try {
-    return parseRange(text, '9999-12-31').startMs;
-  } catch {
-    return null;
-  }
-}
-
-function readsAsJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,5 @@
 import { EdrlakeError, type ErrorCode } from '@edrlake/core';
+import { wordsText } from './option-values.ts';
 import { configKey, environmentName, FLAG_NAMES, type FlagName, type FlagValues, flagNamed } from './options.ts';
 
 /** Texts for flags from one place, by flag name. Several texts only where a flag may be repeated. */
@@ -8,6 +9,11 @@ export interface SettingsLayer {
   nameOf(flag: FlagName): string;
   /** The error code for a value there that cannot be used. */
   readonly errorCode: Extract<ErrorCode, 'USAGE' | 'CONFIG_INVALID'>;
+  /**
+   * Those of a flag's values that are right there; null for all of them. A setting is for all commands, what is typed
+   * is for one.
+   */
+  choicesOf?(flag: FlagName): readonly string[] | null;
 }
 
 /**
@@ -15,9 +21,13 @@ export interface SettingsLayer {
  */
 const EXCLUSIVE: readonly (readonly [FlagName, FlagName])[] = [['platform', 'base-url']];
 
-/** What was typed on the command line. */
-export function commandLineLayer(texts: ReadonlyMap<FlagName, readonly string[]>): SettingsLayer {
-  return { texts, nameOf: (flag) => `--${flag}`, errorCode: 'USAGE' };
+/** What was typed on the command line. @param choices by flag, where the command does not take all of its values */
+export function commandLineLayer(
+  texts: ReadonlyMap<FlagName, readonly string[]>,
+  choices: Partial<Readonly<Record<FlagName, { readonly choices?: readonly string[] }>>> = {},
+): SettingsLayer {
+  const choicesOf = (flag: FlagName) => choices[flag]?.choices ?? null;
+  return { texts, nameOf: (flag) => `--${flag}`, errorCode: 'USAGE', choicesOf };
 }
 
 /** The `EDRLAKE_…` variables. An empty variable counts as not set. */
@@ -66,10 +76,12 @@ function readFrom(layer: SettingsLayer, name: FlagName): unknown {
       hint: 'Give it once.',
     });
   }
+  const choices = layer.choicesOf?.(name) ?? null;
+  const expected = choices === null ? flag.expected : wordsText(choices);
   const values = texts.map((text) => {
     const value = flag.read(text);
-    if (value !== null) return value;
-    throw new EdrlakeError(layer.errorCode, `${layer.nameOf(name)}: expected ${flag.expected}, found "${text}"`);
+    if (value !== null && (choices === null || choices.includes(String(value)))) return value;
+    throw new EdrlakeError(layer.errorCode, `${layer.nameOf(name)}: expected ${expected}, found "${text}"`);
   });
   return flag.repeats ? values.flat() : values[0];
 }

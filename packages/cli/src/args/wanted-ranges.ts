@@ -1,13 +1,5 @@
 import { join } from 'node:path';
-import {
-  gapsIn,
-  intersect,
-  MS_PER_DAY,
-  type QueryScope,
-  SETTLE_LAG_MS,
-  startOfDayMs,
-  type TimeRange,
-} from '@edrlake/core';
+import { gapsIn, intersect, type QueryScope, rangeOfDays, SETTLE_LAG_MS, type TimeRange } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import { readWatermark, watermarkOf } from '@edrlake/runner/history';
 
@@ -62,7 +54,7 @@ async function daysThatLostRows(lake: Lake, range: TimeRange, { filter, state }:
   if (filter !== null || state !== null) return [];
   return (await lake.coverage(range))
     .filter(({ scope, counted, inLake, rejected }) => scope === 'all' && inLake + rejected < (counted ?? 0))
-    .map(({ day, lastDay }) => ({ startMs: startOfDayMs(day), endMs: startOfDayMs(lastDay) + MS_PER_DAY }));
+    .map(({ day, lastDay }) => rangeOfDays(day, lastDay));
 }
 
 function within(ranges: readonly TimeRange[], range: TimeRange): TimeRange[] {

@@ -1,17 +1,29 @@
-import { bothClocks, refuseFuture, type TimeRange } from '@edrlake/core';
-import type { ExportReport } from '@edrlake/runner';
-import { knownDays } from '@edrlake/runner/history';
+import {
+  bothClocks,
+  EdrlakeError,
+  MS_PER_SECOND,
+  refuseFuture,
+  startOfDayMs,
+  sum,
+  type TimeRange,
+} from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
+import type { Connection, ExportOptions, ExportReport, Services } from '@edrlake/runner';
+import { knownDays, readGate } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
+import { deadlineAfter } from '../args/story-flags.ts';
 import { wantedRanges } from '../args/wanted-ranges.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
-import { optionalRange, requiredRange, scopeOf } from '../session/connection-settings.ts';
-import { lakeDirectory, requireLake } from '../session/lake-access.ts';
+import { optionalRange, requiredRange, scopeOf, withConnection } from '../session/connection-settings.ts';
+import { requireLake } from '../session/lake-access.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../session/lake-session.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
+import { type BackfillPreview, previewDocument, previewText } from '../story/planned-days-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake backfill` */
@@ -20,13 +32,18 @@ export const command = defineCommand({
   describe: 'Export a range of days into the lake and prove it complete',
   details: [
     'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
+    'With --max-requests or --deadline the newest windows are fetched first, as many as fit; the rest is left for the next run (exit code 3).',
+    'With --dry-run it counts, and lists days, reasons, windows, requests and duration; it fetches and changes nothing.',
     'With --only, just the ranges in that state are fetched, by default among all days the lake knows.',
     'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
-    'With --writer parquetjs no native code is loaded: for machines without DuckDB, at about four times the CPU. Files then have gzip, no statistics and no bloom filters; query, compact and all else need DuckDB.',
+    'With --writer parquetjs no native code is loaded: for machines without DuckDB, at about five times the CPU. Files then have gzip, no statistics and no bloom filters; query, compact and all else need DuckDB.',
   ],
   flags: [
     ...RANGE,
     'only',
+    'max-requests',
+    'deadline',
+    'dry-run',
     'max-reject-share',
     'force',
     'replace',
@@ -34,6 +51,7 @@ export const command = defineCommand({
     ...PLATFORM,
     ...LAKE,
     'writer',
+    'publish',
     ...OUTPUT,
     ...PROGRESS,
   ],
@@ -43,7 +61,7 @@ export const command = defineCommand({
       command: "edrlake backfill --from 2020-08-17 --to 2020-08-17 --filter 'type: FILE'",
       purpose: 'only file events',
     },
-    { command: 'edrlake backfill --only missing', purpose: 'what was never fetched between' },
+    { command: 'edrlake backfill --only missing --dry-run', purpose: 'what was never fetched between' },
   ],
   run,
 });
@@ -53,15 +71,86 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);
   if (range !== null) refuseFuture('--from', range.startMs, bothClocks(context.clock.nowMs(), null));
-  if (values.only !== null) await requireLake(lakeDirectory(values, context));
+  if (values.only !== null) await requireLake(values, context);
+  if (values['dry-run']) return preview(range, values, context);
   const display = startDisplay(values, context);
   return withLakeSession(
     values,
     context,
-    { display, priority: 'normal', writer: values.writer },
+    { command: 'backfill', display, priority: 'normal', writer: values.writer },
     (session) => backfill(range, values, session),
     (report) => show(report, values, context),
   );
+}
+
+/** Lists what the backfill would fetch, and why. */
+async function preview(range: TimeRange | null, values: FlagValues, context: ProcessContext): Promise<number> {
+  const { stdout, env } = context;
+  const display = startDisplay({ ...values, 'no-progress': true }, context);
+  try {
+    const found = await withConnection(
+      values,
+      context,
+      { command: 'backfill', emit: display.emit },
+      (connection, services) =>
+        withLakeIfThere(values, context, (lake) => previewOf(lake, range, values, connection, services)),
+    );
+    if (values.json) await writeJson(stdout, previewDocument(found));
+    else await writeMessage(context, previewText(found, lineWidth(stdout, env)));
+    return 0;
+  } finally {
+    display.stop();
+  }
+}
+
+async function previewOf(
+  lake: Lake | null,
+  range: TimeRange | null,
+  values: FlagValues,
+  connection: Connection,
+  services: Services,
+): Promise<BackfillPreview> {
+  const scope = scopeOf(values);
+  const { planExport, plannedDays } = await import('@edrlake/runner');
+  const nowMs = services.clock.nowMs();
+  const ranges = lake === null ? [range].filter((each) => each !== null) : await rangesOf(lake, range, values, nowMs);
+  if (ranges.every(({ startMs }) => startMs >= nowMs)) return { days: [], planning: 0, durationMs: 0 };
+  const request = { axis: 'event', ranges: ranges.map((each) => ({ range: each })), scope } as const;
+  const plan = await planExport(connection.source, request, services);
+  const planning = connection.requestsMade();
+  const limit = values['max-requests'] === null ? null : values['max-requests'] - planning;
+  const { pageSize } = connection.source;
+  const days = await plannedDays(plan, request, lake, { pageSize, force: values.force, limit });
+  const [first, last] = [ranges[0], ranges.at(-1)];
+  const whole = first !== undefined && last !== undefined ? { startMs: first.startMs, endMs: last.endMs } : null;
+  const question = { scope, require: 'proven', maxAgeMs: null, nowMs } as const;
+  const refused = lake === null || whole === null ? [] : (await readGate(lake, { ...question, range: whole })).refused;
+  const reasonOf = (startMs: number) => {
+    if (values.only !== null) return values.only;
+    if (lake === null) return 'missing';
+    return refused.find((span) => span.startMs <= startMs && startMs < span.endMs)?.state ?? 'proven';
+  };
+  const { requests, windowSeconds } = connection.client.limits();
+  const planned = planning + sum(days, (day) => day.requests);
+  return {
+    days: days.map((day) => ({ ...day, reason: reasonOf(startOfDayMs(day.firstDay)) })),
+    planning,
+    durationMs: (planned / requests) * windowSeconds * MS_PER_SECOND,
+  };
+}
+
+/** Opens the lake for reading; null where there is none. */
+async function withLakeIfThere<T>(
+  values: FlagValues,
+  context: ProcessContext,
+  work: (lake: Lake | null) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withLakeToRead(values, context, work, values.writer);
+  } catch (thrown) {
+    if (!(thrown instanceof EdrlakeError) || thrown.code !== 'LAKE_MISSING') throw thrown;
+    return work(null);
+  }
 }
 
 async function show(report: ExportReport | null, values: FlagValues, context: ProcessContext): Promise<number> {
@@ -78,6 +167,25 @@ async function show(report: ExportReport | null, values: FlagValues, context: Pr
   return EXPORT_EXIT_CODES[report.outcome];
 }
 
+/** What is wanted of a range, or of all days that the lake knows. */
+async function rangesOf(
+  lake: Lake,
+  range: TimeRange | null,
+  values: FlagValues,
+  nowMs: number,
+): Promise<readonly TimeRange[]> {
+  const whole = range ?? (await knownDays(lake, nowMs));
+  if (whole === null) return [];
+  return values.only === null ? [whole] : wantedRanges(lake, values.only, whole, scopeOf(values), nowMs);
+}
+
+/** What the run may spend. */
+function limitsOf(values: FlagValues, nowMs: number): Pick<ExportOptions, 'maxRequests' | 'deadlineMs'> {
+  const { 'max-requests': maxRequests, deadline } = values;
+  const deadlineMs = deadline === null ? null : deadlineAfter(deadline, nowMs);
+  return { ...(maxRequests !== null && { maxRequests }), ...(deadlineMs !== null && { deadlineMs }) };
+}
+
 /** null where only a part was wanted and there is none. */
 async function backfill(
   range: TimeRange | null,
@@ -85,13 +193,11 @@ async function backfill(
   { ends, lake, options, services, runServices }: LakeSession,
 ): Promise<ExportReport | null> {
   const scope = scopeOf(values);
-  const whole = range ?? (await knownDays(lake, services.clock.nowMs()));
-  if (whole === null) return null;
   const nowMs = services.clock.nowMs();
-  const ranges = values.only === null ? [whole] : await wantedRanges(lake, values.only, whole, scope, nowMs);
+  const ranges = await rangesOf(lake, range, values, nowMs);
   // Of days that have not come yet nothing is wanted.
   if (ranges.every(({ startMs }) => startMs >= nowMs)) return null;
   const { exportRange } = await import('@edrlake/runner');
   const request = { axis: 'event', ranges: ranges.map((range) => ({ range })), scope } as const;
-  return exportRange(ends, request, options, runServices());
+  return exportRange(ends, request, { ...options, ...limitsOf(values, nowMs) }, runServices());
 }

@@ -1,13 +1,12 @@
-import { closeAfter, newRunId } from '@edrlake/core';
+import { countText, newRunId } from '@edrlake/core';
 import type { CompactReport } from '@edrlake/lake';
-import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { startDisplay } from '../progress/progress-display.ts';
-import { optionalRange, servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeFlagsOf, lakeOptions } from '../session/lake-access.ts';
-import { bytesText, countText, nounText } from '../text/format-numbers.ts';
+import { optionalRange } from '../session/connection-settings.ts';
+import { lakeFlagsOf } from '../session/lake-access.ts';
+import { withLakeToChange } from '../session/with-lake.ts';
+import { bytesText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake compact` */
@@ -18,7 +17,7 @@ export const command = defineCommand({
     'What a backfill or sync writes is in order of arrival. Sorted, a host, a hash or an issuer is found without reading whole days.',
     'No row changes: each new file is compared with what it replaces before it takes its place. Days that need nothing are left alone. Safe to interrupt, and beside other runs.',
   ],
-  flags: ['from', 'to', ...LAKE, ...OUTPUT],
+  flags: ['from', 'to', ...LAKE, 'publish', ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to compact', defaultText: 'all' },
     to: { describe: 'Last UTC day to compact', defaultText: 'all' },
@@ -35,18 +34,9 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, signal } = context;
   const range = optionalRange(values);
-  const display = startDisplay({ ...values, 'no-progress': true }, context);
-  let report: CompactReport;
-  try {
-    const services = servicesOf(context, display.emit);
-    const options = { ...lakeOptions(values, 'write'), create: false };
-    const lake = await openEdrLake(lakeDirectory(values, context), options, services);
-    report = await closeAfter(lake.close, () =>
-      lake.compact(range === null ? {} : { range }, { runId: newRunId(context), signal }),
-    );
-  } finally {
-    display.stop();
-  }
+  const report = await withLakeToChange(values, context, (lake) =>
+    lake.compact(range === null ? {} : { range }, { runId: newRunId(context), signal }),
+  );
   if (values.json) await writeJson(stdout, report);
   else await writeMessage(context, compactText(report, lakeFlagsOf(input)));
   return 0;
@@ -64,5 +54,5 @@ export function compactText(report: CompactReport, lakeFlags: string): string {
   const days = nounText(compactedDays.length, 'day');
   const files = `${countText(filesBefore)} → ${nounText(filesAfter, 'file')}`;
   const head = `Compacted ${days}: ${files}, ${bytesText(bytesBefore)} → ${bytesText(bytesAfter)}.`;
-  return `${[head, ...(rest === '' ? [] : [rest])].join('\n')}\nThe old files stay in _trash until: edrlake vacuum${lakeFlags}\n`;
+  return `${[head, ...(rest === '' ? [] : [rest])].join('\n')}\nThe old files stay until: edrlake vacuum${lakeFlags}\n`;
 }

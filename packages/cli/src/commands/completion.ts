@@ -1,6 +1,6 @@
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, writeText } from '@edrlake/core';
 import { COMPLETE, type CommandInput, defineCommand } from '../args/command.ts';
-import { type ProcessContext, writeText } from '../process/process-context.ts';
+import type { ProcessContext } from '../process/process-context.ts';
 import { writeJson } from '../text/json-output.ts';
 
 const SCRIPTS: Readonly<Record<string, string>> = {

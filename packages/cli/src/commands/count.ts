@@ -1,12 +1,11 @@
-import { EdrlakeError, isoInstant, type TimeRange } from '@edrlake/core';
-import { DOCUMENTED_TOKENS, type QualysClient, windowQql } from '@edrlake/runner';
+import { countText, EdrlakeError, instantText, isoInstant, type TimeRange, writeText } from '@edrlake/core';
+import { DOCUMENTED_TOKENS, type GatewayClient, windowQql } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { GATEWAY, OUTPUT, RANGE, TIME_TOKENS } from '../args/option-groups.ts';
+import { GATEWAY, OUTPUT, PLACE, RANGE, TIME_TOKENS } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { optionalRange, refuseOtherDataset, scopeOf, withConnection } from '../session/connection-settings.ts';
-import { countText, instantText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { tableText } from '../text/table-text.ts';
 
@@ -20,7 +19,7 @@ export const command = defineCommand({
   command: 'count',
   describe: 'Ask the API how many events there are',
   details: ['One request. Without --from and --to it counts everything.'],
-  flags: [...RANGE, 'group-by', 'interval', 'limit', 'sort', ...GATEWAY, ...TIME_TOKENS, 'lake', ...OUTPUT],
+  flags: [...RANGE, 'group-by', 'interval', 'limit', 'sort', ...GATEWAY, ...TIME_TOKENS, ...PLACE, ...OUTPUT],
   flagTexts: { lake: { describe: 'Lake whose runs share the rate limit', defaultText: './lake' } },
   examples: [
     { command: 'edrlake count --from 2020-08-17 --to 2020-08-17', purpose: 'one day' },
@@ -39,7 +38,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const display = startDisplay({ ...values, 'no-progress': true }, context);
   let found: { readonly count: number | null; readonly groups: readonly Group[] | null };
   try {
-    found = await withConnection(values, context, display.emit, (connection) =>
+    found = await withConnection(values, context, { command: 'count', emit: display.emit }, (connection) =>
       ask(connection.client, values, range, context.signal),
     );
   } finally {
@@ -65,7 +64,7 @@ function keyText(key: string, isInstant: boolean): string {
   return isInstant && /^\d{12,13}$/.test(key) ? instantText(Number(key)) : key;
 }
 
-async function ask(client: QualysClient, values: FlagValues, range: TimeRange | null, signal: AbortSignal) {
+async function ask(client: GatewayClient, values: FlagValues, range: TimeRange | null, signal: AbortSignal) {
   const selection = { filter: filterOf(values, range), state: values.state };
   const groupBy = values['group-by'];
   if (groupBy === null) return { count: await client.count(selection, signal), groups: null };

@@ -1,12 +1,11 @@
-import { closeAfter, newRunId } from '@edrlake/core';
+import { countText, newRunId } from '@edrlake/core';
 import type { DeduplicateReport } from '@edrlake/lake';
-import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { optionalRange, servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
-import { countText, nounText } from '../text/format-numbers.ts';
+import { optionalRange } from '../session/connection-settings.ts';
+import { withLakeToChange } from '../session/with-lake.ts';
+import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake deduplicate` */
@@ -16,7 +15,7 @@ export const command = defineCommand({
   details: [
     'No run of edrlake stores an event twice; damaged or restored files may. The newest copy stays, or of equal ones the one committed last, with the child rows that were delivered with it. Child rows without an event are removed. A damaged id index is rebuilt. One commit; needs no network.',
   ],
-  flags: ['from', 'to', ...LAKE, ...OUTPUT],
+  flags: ['from', 'to', ...LAKE, 'publish', ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to look at', defaultText: 'all' },
     to: { describe: 'Last UTC day to look at', defaultText: 'all' },
@@ -33,12 +32,8 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout } = context;
   const range = optionalRange(values);
-  const services = servicesOf(context, () => {});
-  const options = { ...lakeOptions(values, 'write'), create: false };
-  const lake = await openEdrLake(lakeDirectory(values, context), options, services);
-  const report = await closeAfter(
-    () => lake.close(),
-    () => lake.deduplicate(newRunId(context), range ?? undefined),
+  const report = await withLakeToChange(values, context, (lake) =>
+    lake.deduplicate(newRunId(context), range ?? undefined),
   );
   if (values.json) await writeJson(stdout, report);
   else await writeMessage(context, deduplicateText(report));
@@ -50,5 +45,5 @@ function deduplicateText({ version, events, removedRows, days, isIndexRebuilt }:
   const index = isIndexRebuilt ? 'The id index was rebuilt from the data files.\n' : '';
   if (events === 0) return `No event is stored more than once.\n${index}`;
   const what = `${nounText(events, 'event')} of ${nounText(days.length, 'day')}`;
-  return `Version ${version}: ${what} had copies; ${countText(removedRows)} rows removed, the newest copy stays.\n${index}The old files stay in _trash until: edrlake vacuum\n`;
+  return `Version ${version}: ${what} had copies; ${countText(removedRows)} rows removed, the newest copy stays.\n${index}The old files stay until: edrlake vacuum\n`;
 }

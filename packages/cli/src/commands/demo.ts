@@ -1,28 +1,40 @@
 import { access, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { EdrlakeError, MS_PER_DAY, makeFolder, newRunId, NO_FILTER, parseRange, startOfDayMs } from '@edrlake/core';
+import { join } from 'node:path';
+import {
+  countText,
+  EdrlakeError,
+  makeFolder,
+  MS_PER_DAY,
+  newRunId,
+  NO_FILTER,
+  parseRange,
+  startOfDayMs,
+} from '@edrlake/core';
 import type { DayCoverage, Lake } from '@edrlake/lake';
 import {
   type ConnectionSettings,
-  connect,
+  connectSharing,
   type ExportPlan,
   exportRange,
   openEdrLake,
   planExport,
 } from '@edrlake/runner';
+import { type LakeStatus, readLakeStatus } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
+import { PLACE } from '../args/option-groups.ts';
 import { collectRows } from '../demo/collect-rows.ts';
 import { DEMO_QUERIES } from '../demo/demo-queries.ts';
 import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo/demo-text.ts';
 import { startSimulatedGateway } from '../demo/simulated-gateway.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
+import { serveLake, USUAL_PORT } from '../query/serve-lake.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
-import { coverageDocument, type LakeStatus, readLakeStatus, tablesText } from '../render/status-text.ts';
+import { coverageDocument, tablesText } from '../render/status-text.ts';
 import { connectionSettings, servicesOf } from '../session/connection-settings.ts';
-import { lakeOptions } from '../session/lake-access.ts';
+import { lakeAddress, lakeDirectory, lakeName, lakeOptions } from '../session/lake-access.ts';
 import { BATCH_BYTES } from '../session/lake-session.ts';
-import { countText, durationText, nounText } from '../text/format-numbers.ts';
+import { durationText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 const EVENTS = 120_000;
@@ -42,24 +54,40 @@ export const command = defineCommand({
   details: [
     'Starts a simulated gateway on this machine, plans and exports 120,000 events of seven days, proves them against its counts and asks the lake three questions. Needs no network and no account. A second run finds nothing new.',
   ],
-  flags: ['lake', 'memory-limit', 'threads', 'json', 'log-level', 'no-progress'],
-  flagTexts: { lake: { describe: 'Directory of the lake', defaultText: './lake/demo' } },
+  flags: [...PLACE, 'memory-limit', 'threads', 'serve', 'port', 'json', 'log-level', 'no-progress'],
+  flagTexts: {
+    port: { describe: 'Port of the page; 0 takes a free one', defaultText: '8090' },
+    lake: { describe: 'Directory of the lake, or s3://BUCKET/PREFIX', defaultText: './lake/demo' },
+  },
   examples: [
     { command: 'edrlake demo', purpose: 'the lake is kept in ./lake/demo' },
+    { command: 'edrlake demo --serve', purpose: 'and its page in the browser' },
     { command: 'edrlake demo --lake /tmp/demo', purpose: 'the same, elsewhere' },
   ],
   run,
 });
 
-/** The main job with nothing to set up: simulate, plan, export, prove, ask. The lake is kept. */
+/** The main job with nothing to set up: simulate, plan, export, prove, ask; then the page, if wanted. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
-  const { values, typed } = input;
+  const values = input.typed.has('lake') ? input.values : { ...input.values, lake: 'lake/demo' };
+  const exitCode = await exportAndAsk({ ...input, values }, context);
+  if (values.serve && exitCode === 0) {
+    const place = { host: '127.0.0.1', port: values.port ?? USUAL_PORT, tokenFile: null };
+    await serveLake({ values, typed: new Set([...input.typed, 'lake']) }, place, context);
+  }
+  return exitCode;
+}
+
+/** The lake is kept. */
+async function exportAndAsk({ values }: CommandInput, context: ProcessContext): Promise<number> {
   const startedAtMs = context.clock.nowMs();
-  const directory = resolve(context.workingDirectory, typed.has('lake') ? values.lake : 'lake/demo');
+  const directory = lakeDirectory(values, context);
+  const lakeText = lakeName(values, context);
   const say = async (text: string) => {
     if (!values.json) await writeMessage(context, `${text}\n`);
   };
   const width = lineWidth(context.stdout, context.env);
+  if (lakeAddress(values) !== null) await refuseOtherLake(directory, values, context);
   await claimDirectory(directory);
   const gateway = await startSimulatedGateway(SIMULATED, directory, context);
   try {
@@ -69,23 +97,23 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
       { username: gateway.username, password: gateway.password },
       {},
     );
-    const { plan, report } = await exportWeek(settings, directory, input, context, say);
+    const { plan, report } = await exportWeek(settings, directory, values, context, say);
     await say(reportText(report, width).replace(/\nNext: .*\n$/, ''));
     const lake = await openEdrLake(
       directory,
-      lakeOptions(values, 'read'),
+      lakeOptions(values, context, 'read'),
       servicesOf(context, () => {}),
     );
     try {
       const status = await readLakeStatus(lake, { userLimit: null, nowMs: context.clock.nowMs() });
       await say(`What the lake holds:\n\n${tablesText(status.tables, width)}\n`);
-      const proof = await countAgain(settings, status, context);
+      const proof = await countAgain(settings, directory, status, context);
       await say(`The proof, each day counted once more by the API:\n\n${provenText(proof, width)}\n`);
       const answers = await ask(lake, context.signal);
       await say(questionsText(answers, width));
       const durationMs = context.clock.nowMs() - startedAtMs;
-      await say(closingText(directory, context.workingDirectory, durationMs));
-      if (values.json) await writeJson(context.stdout, document(directory, plan, report, status, answers, durationMs));
+      await say(closingText(lakeText, context.workingDirectory, durationMs));
+      if (values.json) await writeJson(context.stdout, document(lakeText, plan, report, status, answers, durationMs));
       return proof.every(({ counted, inLake }) => counted === inLake) ? 0 : 4;
     } finally {
       await lake.close();
@@ -98,18 +126,18 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 async function exportWeek(
   settings: ConnectionSettings,
   directory: string,
-  { values }: CommandInput,
+  values: CommandInput['values'],
   context: ProcessContext,
   say: (text: string) => Promise<void>,
 ) {
-  const plan = await planWeek(settings, context);
+  const plan = await planWeek(settings, directory, context);
   await say(planSentence(plan));
   const display = startDisplay(values, context);
   const services = servicesOf(context, display.emit);
   // A connection of its own, so that the report counts the requests of the export alone.
-  const connection = connect(settings, services);
+  const connection = await connectSharing(settings, sharingOf(directory), services);
   try {
-    const lake = await openEdrLake(directory, lakeOptions(values, 'write'), services);
+    const lake = await openEdrLake(directory, lakeOptions(values, context, 'write'), services);
     try {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
       const options = { concurrency: values.concurrency, batchBytes: BATCH_BYTES, force: false, replace: false };
@@ -124,9 +152,14 @@ async function exportWeek(
   }
 }
 
-async function planWeek(settings: ConnectionSettings, context: ProcessContext): Promise<ExportPlan> {
+/** The requests of the demo are logged beside its lake, as those of a backfill are. */
+function sharingOf(directory: string) {
+  return { lakeDirectory: directory, priority: 'normal', command: 'demo' } as const;
+}
+
+async function planWeek(settings: ConnectionSettings, directory: string, context: ProcessContext): Promise<ExportPlan> {
   const services = servicesOf(context, () => {});
-  const connection = connect(settings, services);
+  const connection = await connectSharing(settings, sharingOf(directory), services);
   try {
     return await planExport(connection.source, REQUEST, services);
   } finally {
@@ -148,9 +181,7 @@ async function claimDirectory(directory: string): Promise<void> {
   const marker = join(directory, MARKER);
   const isDemo = await isThere(marker);
   if (!isDemo && (await isThere(join(directory, '_log')))) {
-    throw new EdrlakeError('USAGE', `${directory} is a lake with other data; the demo writes made-up events`, {
-      hint: 'Choose another directory with --lake.',
-    });
+    throw otherData(directory);
   }
   await makeFolder(directory);
   try {
@@ -167,14 +198,39 @@ async function claimDirectory(directory: string): Promise<void> {
   }
 }
 
+/** A lake in an object store may hold data that this machine knows nothing of. @throws {EdrlakeError} `USAGE` */
+async function refuseOtherLake(
+  directory: string,
+  values: CommandInput['values'],
+  context: ProcessContext,
+): Promise<void> {
+  if (await isThere(join(directory, MARKER))) return;
+  const services = servicesOf(context, () => {});
+  const lake = await openEdrLake(directory, lakeOptions(values, context, 'read'), services).catch((thrown) => {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_MISSING') return null;
+    throw thrown;
+  });
+  if (lake === null) return;
+  await lake.close();
+  throw otherData(lake.address);
+}
+
+function otherData(lake: string): EdrlakeError {
+  return new EdrlakeError('USAGE', `${lake} is a lake with other data; the demo writes made-up events`, {
+    hint: 'Choose another place with --lake.',
+  });
+}
+
 /** Each day counted once more by the API, beside what the lake holds. */
 async function countAgain(
   settings: ConnectionSettings,
+  directory: string,
   status: LakeStatus,
   context: ProcessContext,
 ): Promise<DayCoverage[]> {
-  const connection = connect(
+  const connection = await connectSharing(
     settings,
+    sharingOf(directory),
     servicesOf(context, () => {}),
   );
   try {

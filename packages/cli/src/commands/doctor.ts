@@ -2,13 +2,13 @@ import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import { datasetNamed } from '@edrlake/datasets';
 import { type CheckResult, checkLake, diagnose, examineEdrLake } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { GATEWAY, OUTPUT, PLATFORM } from '../args/option-groups.ts';
+import { GATEWAY, OUTPUT, PLACE, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory } from '../session/lake-access.ts';
+import { lakeDirectory, objectLakeOf } from '../session/lake-access.ts';
 import { writeJson } from '../text/json-output.ts';
 import { padEnd, wrapWords } from '../text/text-width.ts';
 
@@ -22,7 +22,7 @@ export const command = defineCommand({
     'Makes a few requests that change nothing, and looks at a sample of the lake. With --lake and neither --platform nor --base-url it looks at the lake alone, without a network: each file, checksum and id, and says for each damage what it means and the command that repairs it.',
     'Exit code 0 only where nothing is wrong, 1 when a check fails, 2 for credentials or settings.',
   ],
-  flags: ['from', 'to', ...GATEWAY, ...PLATFORM, 'lake', 'dataset', 'memory-limit', ...OUTPUT],
+  flags: ['from', 'to', ...GATEWAY, ...PLATFORM, ...PLACE, 'dataset', 'memory-limit', ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to look for events in', defaultText: '30 days ago' },
     to: { describe: 'Last UTC day to look for events in', defaultText: 'yesterday' },
@@ -78,6 +78,7 @@ async function examined(
   const directory = lakeDirectory(values, context);
   try {
     const options = {
+      ...objectLakeOf(values, context),
       dataset: datasetNamed(values.dataset),
       memoryLimit: values['memory-limit'],
       // Beside the gateway the lake is one of many things, and a large one takes minutes to read.

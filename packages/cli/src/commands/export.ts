@@ -1,16 +1,23 @@
-import { stat } from 'node:fs/promises';
-import { extname, resolve } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
-import { openEdrLake } from '@edrlake/runner/open-lake';
+import { resolve } from 'node:path';
+import { countText } from '@edrlake/core';
+import {
+  EXPORT_FORMATS,
+  type ExportFormat,
+  exportFormatOf,
+  type FolderReport,
+  planExport,
+  runExport,
+  statementOf,
+  tableNamedBy,
+} from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { wordsText } from '../args/option-values.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { exportToFolder, type FolderReport } from '../query/export-folder.ts';
-import { EXPORT_FORMATS, type ExportFormat, writeAnswer } from '../query/query-output.ts';
+import { outputOf, writeAnswer } from '../query/query-output.ts';
 import { readStatement } from '../query/read-text.ts';
-import { servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
-import { countText, nounText } from '../text/format-numbers.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
+import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake export` */
@@ -24,6 +31,10 @@ export const command = defineCommand({
   ],
   positionals: { table: { describe: 'A table such as events, DuckDB SQL, or - for SQL on standard input' } },
   flags: ['format', 'output', ...LAKE, ...OUTPUT],
+  flagTexts: {
+    format: { describe: wordsText(EXPORT_FORMATS), defaultText: 'by the file', choices: EXPORT_FORMATS },
+    output: { describe: 'A file, a folder (DIR/), a device or a named pipe', defaultText: null },
+  },
   examples: [
     { command: 'edrlake export events --output backup/', purpose: 'a Parquet file a day; resumable' },
     { command: 'edrlake export coverage --output coverage.csv', purpose: 'a file' },
@@ -35,33 +46,25 @@ export const command = defineCommand({
 /** Writes a table or the answer of a statement, of the newest version of the lake. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, typed, positionals } = input;
-  const { output } = values;
-  const path = output === null ? null : resolve(context.workingDirectory, output);
-  const isFolder = path !== null && (/[/\\]$/.test(output ?? '') || (await isDirectory(path)));
-  const format = formatOf(input, isFolder);
+  const { signal, workingDirectory } = context;
   const given = positionals.table ?? '-';
-  const table = /^\w+$/.test(given) ? given : null;
-  if (isFolder && table === null) {
-    throw new EdrlakeError('USAGE', 'a query cannot be written into a folder: only tables have days', {
-      hint: `For example: edrlake export events --output ${output}. A query fits into a file.`,
-    });
-  }
-  const sql = table === null ? await readStatement('edrlake export', positionals.table, context) : `FROM "${table}"`;
-  const services = servicesOf(context, readerNotes(context));
-  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
-  try {
-    if (!isFolder || table === null || path === null) {
-      const isWritten = await writeAnswer({ lake, sql, format, signal: context.signal }, path, context);
-      if (isWritten && typed.has('json')) await writeJson(context.stdout, { output: path, format });
-      return 0;
-    }
-    const report = await exportToFolder({ lake, table, format, folder: path, signal: context.signal });
-    if (values.json) await writeJson(context.stdout, { output: path, ...report });
-    else await writeMessage(context, reportText(report, output ?? ''));
+  const what = tableNamedBy(given) === null ? await readStatement('edrlake export', positionals.table, context) : given;
+  const format = formatGiven(values.format);
+  const { output } = values;
+  if (output === null || outputOf(resolve(workingDirectory, output), context) !== null) {
+    const query = { sql: statementOf(what), format: exportFormatOf({ format, to: '', formatName: '--format' }, false) };
+    await withLakeToRead(values, context, (lake) => writeAnswer({ lake, ...query, signal }, output, context));
     return 0;
-  } finally {
-    await lake.close();
   }
+  const plan = await planExport({ what, to: output, workingDirectory, format, formatName: '--format' });
+  await withLakeToRead(values, context, async (lake) => {
+    const { folder, ...written } = await runExport(lake, plan, signal);
+    if (folder === null) {
+      if (typed.has('json')) await writeJson(context.stdout, written);
+    } else if (values.json) await writeJson(context.stdout, { output: written.output, ...folder });
+    else await writeMessage(context, reportText(folder, output));
+  });
+  return 0;
 }
 
 function reportText({ table, version, before, written, unchanged, removed, rowCount }: FolderReport, output: string) {
@@ -77,26 +80,7 @@ function reportText({ table, version, before, written, unchanged, removed, rowCo
   return `${[...changed, `${table}: ${counts.join(', ')}; ${nounText(rowCount, 'row')} in ${output}`].join('\n')}\n`;
 }
 
-/** Formats of `query` that are for people mean nothing here, unless they were typed. */
-function formatOf({ values, typed }: CommandInput, isFolder: boolean): ExportFormat {
-  const known = (name: string) => EXPORT_FORMATS.find((format) => format === name);
-  const given = known(values.format);
-  if (given !== undefined) return given;
-  const choices = EXPORT_FORMATS.join(', ');
-  if (typed.has('format')) {
-    throw new EdrlakeError('USAGE', `--format ${values.format} is for edrlake query`, {
-      hint: `Choose of ${choices}.`,
-    });
-  }
-  const extension = extname(values.output ?? '').slice(1);
-  const found = isFolder ? 'parquet' : known(extension === 'jsonl' ? 'ndjson' : extension);
-  if (found !== undefined) return found;
-  throw new EdrlakeError('USAGE', 'edrlake export: expected --format, found none', { hint: `Choose of ${choices}.` });
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+/** A setting may be a format of `query`, which means nothing here; one that was typed is of `EXPORT_FORMATS`. */
+function formatGiven(setting: string): ExportFormat | null {
+  return EXPORT_FORMATS.find((format) => format === setting) ?? null;
 }

@@ -1,10 +1,11 @@
-import { openEdrLake } from '@edrlake/runner/open-lake';
+import { readGate } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT, RANGE } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { gateDocument, gateExitCode, gateText, readGate } from '../render/gate-text.ts';
-import { requiredRange, scopeOf, servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeFlagsOf, lakeOptions, readerNotes } from '../session/lake-access.ts';
+import { gateDocument, gateExitCode, gateText } from '../render/gate-text.ts';
+import { requiredRange, scopeOf } from '../session/connection-settings.ts';
+import { lakeFlagsOf } from '../session/lake-access.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake gate` */
@@ -30,16 +31,12 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const range = requiredRange(values, 'gate');
   const { stdout, env } = context;
-  const services = servicesOf(context, readerNotes(context));
-  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
-  try {
-    const lakeFlags = lakeFlagsOf(input);
-    const question = { range, scope: scopeOf(values), require: values.require, maxAgeMs: values['max-age'], lakeFlags };
-    const result = await readGate(lake, { ...question, nowMs: context.clock.nowMs() });
-    if (values.json) await writeJson(stdout, gateDocument(result));
-    else await writeMessage(context, gateText(result, stdout.isTTY === true ? lineWidth(stdout, env) : null));
-    return gateExitCode(result);
-  } finally {
-    await lake.close();
-  }
+  const lakeFlags = lakeFlagsOf(input);
+  const question = { range, scope: scopeOf(values), require: values.require, maxAgeMs: values['max-age'] };
+  const result = await withLakeToRead(values, context, (lake) =>
+    readGate(lake, { ...question, nowMs: context.clock.nowMs() }),
+  );
+  if (values.json) await writeJson(stdout, gateDocument(result, lakeFlags));
+  else await writeMessage(context, gateText(result, lakeFlags, stdout.isTTY === true ? lineWidth(stdout, env) : null));
+  return gateExitCode(result);
 }

@@ -1,13 +1,10 @@
-import { closeAfter, newRunId } from '@edrlake/core';
-import { type CompactReport, FILE_FORMAT, type Snapshot } from '@edrlake/lake';
-import { openEdrLake } from '@edrlake/runner/open-lake';
+import { countText, newRunId } from '@edrlake/core';
+import { type CompactReport, FILE_FORMAT, isCurrentFormat, type Snapshot } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { startDisplay } from '../progress/progress-display.ts';
-import { servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
-import { bytesText, countText, nounText } from '../text/format-numbers.ts';
+import { withLakeToChange } from '../session/with-lake.ts';
+import { bytesText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake migrate` */
@@ -18,7 +15,7 @@ export const command = defineCommand({
     'In format 2, times are instants (isAdjustedToUTC), event_date is only in the names of folders, JSON is plain text, and columns have field ids: every engine reads such files in the same way. edrlake reads both formats, also side by side, so a migration is never urgent.',
     'No row changes: each new file is compared with what it replaces before it takes its place. Safe to interrupt and to repeat, and beside other runs. An older edrlake cannot read the lake afterwards.',
   ],
-  flags: [...LAKE, ...OUTPUT],
+  flags: [...LAKE, 'publish', ...OUTPUT],
   examples: [
     { command: 'edrlake migrate', purpose: 'every file of an older format' },
     { command: 'edrlake migrate --lake /srv/edr --memory-limit 1GB', purpose: 'with room for large days' },
@@ -30,20 +27,10 @@ export const command = defineCommand({
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, signal } = context;
-  const display = startDisplay({ ...values, 'no-progress': true }, context);
-  let report: CompactReport;
-  let remaining: number;
-  try {
-    const services = servicesOf(context, display.emit);
-    const options = { ...lakeOptions(values, 'write'), create: false };
-    const lake = await openEdrLake(lakeDirectory(values, context), options, services);
-    [report, remaining] = await closeAfter(lake.close, async () => {
-      const done = await lake.compact({ migrates: true }, { runId: newRunId(context), signal });
-      return [done, olderFiles(await lake.snapshot())];
-    });
-  } finally {
-    display.stop();
-  }
+  const { report, remaining } = await withLakeToChange(values, context, async (lake) => ({
+    report: await lake.compact({ migrates: true }, { runId: newRunId(context), signal }),
+    remaining: olderFiles(await lake.snapshot()),
+  }));
   if (values.json) await writeJson(stdout, { ...report, remainingFiles: remaining });
   else await writeMessage(context, migrationText(report, remaining));
   return 0;
@@ -52,7 +39,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 function olderFiles({ files }: Snapshot): number {
   return Object.values(files)
     .flat()
-    .filter(({ format = 1 }) => format < FILE_FORMAT).length;
+    .filter((file) => !isCurrentFormat(file)).length;
 }
 
 function migrationText(report: CompactReport, remaining: number): string {
@@ -70,5 +57,5 @@ function migrationText(report: CompactReport, remaining: number): string {
   const days = nounText(compactedDays.length, 'day');
   const files = `${countText(filesBefore)} → ${nounText(filesAfter, 'file')}`;
   const head = `Migrated ${days} to format ${FILE_FORMAT}: ${files}, ${bytesText(bytesBefore)} → ${bytesText(bytesAfter)}.`;
-  return `${[head, ...rest].join('\n')}\nThe old files stay in _trash until: edrlake vacuum\n`;
+  return `${[head, ...rest].join('\n')}\nThe old files stay until: edrlake vacuum\n`;
 }

@@ -38,24 +38,29 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const display = startDisplay(values, context);
   let view: PlanView;
   try {
-    view = await withConnection(values, context, display.emit, async (connection, services) => {
-      const { planExport } = await import('@edrlake/runner');
-      const plan = await planExport(
-        connection.source,
-        { axis: 'event', ranges: [{ range }], scope: scopeOf(values) },
-        services,
-      );
-      const { requests, windowSeconds, fromHeaders } = connection.client.limits();
-      return {
-        plan,
-        proven: await provenOf(plan, values, context, services),
-        pageSize: connection.source.pageSize,
-        requestsMade: connection.requestsMade(),
-        standardMs: durationAtLimitMs(plan, STANDARD_LIMIT),
-        advertised: fromHeaders ? { requests, windowSeconds } : null,
-        advertisedMs: fromHeaders ? durationAtLimitMs(plan, { requests, windowSeconds }) : null,
-      };
-    });
+    view = await withConnection(
+      values,
+      context,
+      { command: 'plan', emit: display.emit },
+      async (connection, services) => {
+        const { planExport } = await import('@edrlake/runner');
+        const plan = await planExport(
+          connection.source,
+          { axis: 'event', ranges: [{ range }], scope: scopeOf(values) },
+          services,
+        );
+        const { requests, windowSeconds, fromHeaders } = connection.client.limits();
+        return {
+          plan,
+          proven: await provenOf(plan, values, context, services),
+          pageSize: connection.source.pageSize,
+          requestsMade: connection.requestsMade(),
+          standardMs: durationAtLimitMs(plan, STANDARD_LIMIT),
+          advertised: fromHeaders ? { requests, windowSeconds } : null,
+          advertisedMs: fromHeaders ? durationAtLimitMs(plan, { requests, windowSeconds }) : null,
+        };
+      },
+    );
   } finally {
     display.stop();
   }
@@ -73,7 +78,7 @@ async function provenOf(
 ): Promise<PlanView['proven']> {
   const directory = lakeDirectory(values, context);
   const { openEdrLake, coveredWindows } = await import('@edrlake/runner');
-  const lake = await openEdrLake(directory, lakeOptions(values, 'read'), services).catch((thrown) => {
+  const lake = await openEdrLake(directory, lakeOptions(values, context, 'read'), services).catch((thrown) => {
     if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_MISSING') return null;
     throw thrown;
   });

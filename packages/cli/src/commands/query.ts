@@ -1,14 +1,11 @@
 import { resolve } from 'node:path';
-import { EdrlakeError } from '@edrlake/core';
-import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import type { QueryFormat } from '../args/options.ts';
+import { QUERY_FORMAT_TEXT } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
-import { outputOf, refuseBinaryAtTerminal, writeAnswer } from '../query/query-output.ts';
+import { formatOf, outputOf, refuseBinaryAtTerminal, writeAnswer } from '../query/query-output.ts';
 import { readStatement } from '../query/read-text.ts';
-import { servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake query` */
@@ -20,6 +17,7 @@ export const command = defineCommand({
   ],
   positionals: { sql: { describe: 'DuckDB SQL, or - for standard input' } },
   flags: ['format', 'output', ...LAKE, ...OUTPUT],
+  flagTexts: QUERY_FORMAT_TEXT,
   examples: [
     { command: 'edrlake query "select event_type, count(*) from events group by all"', purpose: 'a table' },
     { command: 'edrlake query "from events limit 1000" --format csv > events.csv', purpose: 'for a spreadsheet' },
@@ -36,24 +34,9 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const stream = outputOf(file, context);
   if (stream !== null) refuseBinaryAtTerminal(format, stream);
   const sql = await readStatement('edrlake query', positionals.sql, context);
-  const services = servicesOf(context, readerNotes(context));
-  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
-  try {
+  await withLakeToRead(values, context, async (lake) => {
     const isWritten = await writeAnswer({ lake, sql, format, signal: context.signal }, file, context);
     if (isWritten && typed.has('json')) await writeJson(context.stdout, { output: file, format });
-  } finally {
-    await lake.close();
-  }
+  });
   return 0;
-}
-
-/** `--json` is the short form of `--format json`; a file keeps its own format. */
-function formatOf({ values, typed }: CommandInput): QueryFormat {
-  if (!values.json || values.output !== null) return values.format;
-  if (typed.has('format') && values.format !== 'json') {
-    throw new EdrlakeError('USAGE', `--json and --format ${values.format} exclude each other`, {
-      hint: 'Give one of the two, or write to a file with --output.',
-    });
-  }
-  return 'json';
 }

@@ -8,7 +8,7 @@ import { lineWidth, type ProcessContext, writeMessage } from '../process/process
 import { startDisplay } from '../progress/progress-display.ts';
 import { type ReconcileView, reconcileDocument, reconcileText } from '../render/reconcile-text.ts';
 import { optionalRange } from '../session/connection-settings.ts';
-import { lakeDirectory, requireLake } from '../session/lake-access.ts';
+import { requireLake } from '../session/lake-access.ts';
 import { type LakeSession, withLakeSession } from '../session/lake-session.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -23,7 +23,19 @@ export const command = defineCommand({
     'Compares what the API counts now with the rows and ids in the data files, by default for all days the lake knows up to yesterday. One request compares many days. With --repair only the ranges that differ are fetched.',
     'Exit code 4 when something differs, after a repair when something still does.',
   ],
-  flags: ['from', 'to', 'by', 'repair', 'max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT, ...PROGRESS],
+  flags: [
+    'from',
+    'to',
+    'by',
+    'repair',
+    'max-reject-share',
+    ...GATEWAY,
+    ...PLATFORM,
+    ...LAKE,
+    'publish',
+    ...OUTPUT,
+    ...PROGRESS,
+  ],
   flagTexts: {
     from: { describe: 'First UTC day to compare', defaultText: 'the first in the lake' },
     to: { describe: 'Last UTC day to compare', defaultText: 'the last, at most yesterday' },
@@ -47,12 +59,12 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   refuseScope(values, 'reconcile', 'it compares, and repairs, whole days');
   const given = optionalRange(values);
   if (given !== null) refuseFuture('--from', given.startMs, bothClocks(context.clock.nowMs(), null));
-  await requireLake(lakeDirectory(values, context));
+  await requireLake(values, context);
   const display = startDisplay({ ...values, 'no-progress': values['no-progress'] || !values.repair }, context);
   return withLakeSession(
     values,
     context,
-    { display, priority: 'high', writer: 'duckdb' },
+    { command: 'reconcile', display, priority: 'high', writer: 'duckdb' },
     (session) => compare(values, session, context),
     (view) => show(view, values, context),
   );

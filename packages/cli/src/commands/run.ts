@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
+import { EdrlakeError, ERROR_CODES, type ErrorCode, writeText } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
 import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
 import { readRun, runReportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
-import { lineWidth, type ProcessContext, writeMessage, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { descriptionText } from '../render/pipeline-text.ts';
@@ -28,7 +28,18 @@ export const command = defineCommand({
   positionals: {
     pipeline: { describe: 'Name of a pipeline, or path of its file', suggestions: ['nightly', 'backfill'] },
   },
-  flags: ['param', 'dry-run', 'resume', 'max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT, ...PROGRESS],
+  flags: [
+    'param',
+    'dry-run',
+    'resume',
+    'max-reject-share',
+    ...GATEWAY,
+    ...PLATFORM,
+    ...LAKE,
+    'publish',
+    ...OUTPUT,
+    ...PROGRESS,
+  ],
   examples: [
     { command: 'edrlake run nightly', purpose: 'sync, compare, repair, compact, vacuum' },
     { command: 'edrlake run ./my.ts --param from=2026-11-01 --dry-run', purpose: 'what it would do' },

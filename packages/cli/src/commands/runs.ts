@@ -3,7 +3,7 @@ import { EdrlakeError } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
 import { listRuns, type RunReport, readRun } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { OUTPUT } from '../args/option-groups.ts';
+import { OUTPUT, PLACE } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
 import { lakeDirectory, lakeFlagsOf, requireLake } from '../session/lake-access.ts';
@@ -18,7 +18,7 @@ export const command = defineCommand({
   describe: 'List the runs of the lake, or show one in full',
   details: ['Pipelines and exports, newest first, with what they did and how they ended.'],
   positionals: { id: { describe: 'Id of a run, or the last part of it' } },
-  flags: ['limit', 'lake', 'dataset', ...OUTPUT],
+  flags: ['limit', ...PLACE, 'dataset', ...OUTPUT],
   flagTexts: { limit: { describe: 'Runs to list', defaultText: '20' } },
   examples: [
     { command: 'edrlake runs', purpose: 'the newest' },
@@ -32,7 +32,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values, positionals } = input;
   const { stdout, env } = context;
   const directory = lakeDirectory(values, context);
-  await requireLake(directory);
+  await requireLake(values, context);
   const runsDirectory = join(directory, '_runs');
   const look = await lookAtLeases(directory, context.clock.nowMs());
   const width = lineWidth(stdout, env);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { EdrlakeError, NO_FILTER } from '@edrlake/core';
+import { countText, EdrlakeError, NO_FILTER } from '@edrlake/core';
 import {
   BUILT_IN_TASKS,
   lastSuccessAtMs,
@@ -20,7 +20,7 @@ import { requireGateway, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../session/pipeline-file.ts';
 import { refusePipelineScope, runOnce } from '../session/pipeline-run.ts';
-import { countText, durationText, nounText } from '../text/format-numbers.ts';
+import { durationText, nounText } from '../text/format-numbers.ts';
 
 /** `edrlake schedule` */
 export const command = defineCommand({
@@ -35,7 +35,7 @@ export const command = defineCommand({
       suggestions: ['nightly', 'backfill'],
     },
   },
-  flags: ['max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, ...OUTPUT],
+  flags: ['max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, 'publish', ...OUTPUT],
   examples: [
     { command: 'edrlake schedule nightly', purpose: 'every night' },
     { command: 'edrlake schedule nightly ./weekly.ts', purpose: 'two pipelines' },
@@ -99,7 +99,7 @@ async function scheduledPipelines(input: CommandInput, context: ProcessContext):
 async function isBehind(values: FlagValues, context: ProcessContext, dueAtMs: number): Promise<boolean> {
   const services = servicesOf(context, () => {});
   try {
-    const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
+    const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, context, 'read'), services);
     try {
       const nowMs = context.clock.nowMs();
       const processedMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs);

@@ -1,4 +1,12 @@
-import { didYouMean, EdrlakeError, isoInstant, parseRange, type TimeRange } from '@edrlake/core';
+import {
+  didYouMean,
+  EdrlakeError,
+  isoInstant,
+  parseRange,
+  type TimeRange,
+  rangeFlagsText,
+  untilAborted,
+} from '@edrlake/core';
 import { type Fault, type Simulator, startSimulator } from '@edrlake/simulator';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { FAULT_FORMS, FAULT_GRAMMAR, parseFault } from '../args/fault-text.ts';
@@ -6,7 +14,7 @@ import { OUTPUT } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
-import { nounText, rangeFlagsText } from '../text/format-numbers.ts';
+import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { pairsText } from '../text/table-text.ts';
 
@@ -39,6 +47,7 @@ export const command = defineCommand({
   flagTexts: {
     from: { describe: 'First UTC day of the events', defaultText: '2020-08-17' },
     to: { describe: 'Last UTC day of the events', defaultText: '2020-08-23' },
+    port: { describe: 'Port on 127.0.0.1; 0 takes a free one', defaultText: '0' },
     'rate-limit': { describe: 'Requests it allows, or none', defaultText: '1000000/3600' },
   },
   tables: [{ title: 'Faults', rows: FAULT_FORMS, text: FAULT_GRAMMAR }],
@@ -78,7 +87,7 @@ function simulatorOptions(values: FlagValues, range: TimeRange) {
     events: values.events,
     range,
     seed: values.seed,
-    port: values.port,
+    port: values.port ?? 0,
     credentials: CREDENTIALS,
     pageSizeMax: values['max-page-size'],
     clockSkewMs: clockSkew === 'none' ? null : (clockSkew ?? 0),
@@ -129,11 +138,4 @@ function startText(simulator: Simulator, values: FlagValues, range: TimeRange): 
     '',
   ];
   return lines.join('\n');
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,16 +1,15 @@
+import { writeText } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import type { QueryFormat } from '../args/options.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { QUERY_FORMAT_TEXT, type QueryFormat, queryFormatOf } from '../args/options.ts';
+import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { refuseBinaryAtTerminal, writeResult } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
 import { runSqlShell } from '../query/sql-shell.ts';
 import { isBlank, splitStatements } from '../query/sql-statements.ts';
 import { TextCollector } from '../query/text-collector.ts';
-import { servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
 
 /** `edrlake sql` */
 export const command = defineCommand({
@@ -18,6 +17,7 @@ export const command = defineCommand({
   describe: 'A small SQL shell over the lake',
   details: ['Statements end with a semicolon. .help lists what else it understands. Ctrl-C stops a running query.'],
   flags: ['format', ...LAKE, ...OUTPUT],
+  flagTexts: QUERY_FORMAT_TEXT,
   examples: [
     { command: 'edrlake sql', purpose: 'the lake in ./lake' },
     { command: 'edrlake sql --format csv < report.sql', purpose: 'run a file of statements' },
@@ -29,16 +29,13 @@ export const command = defineCommand({
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdin, stdout } = context;
-  const format = values.json ? 'json' : values.format;
+  const format = values.json ? 'json' : queryFormatOf(values);
   refuseBinaryAtTerminal(format, stdout);
-  const services = servicesOf(context, readerNotes(context));
-  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
-  try {
-    if (stdin.isTTY === true && !values.json) await runSqlShell(lake, format, context);
-    else await runScript(lake, format, values.json, context);
-  } finally {
-    await lake.close();
-  }
+  await withLakeToRead(values, context, (lake) =>
+    stdin.isTTY === true && !values.json
+      ? runSqlShell(lake, format, context)
+      : runScript(lake, format, values.json, context),
+  );
   return 0;
 }
 

@@ -1,10 +1,11 @@
-import { openEdrLake } from '@edrlake/runner/open-lake';
+import { writeText } from '@edrlake/core';
+import { readLakeStatus } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { lineWidth, type ProcessContext, showsColour, writeMessage, writeText } from '../process/process-context.ts';
-import { readLakeStatus, stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
-import { servicesOf, userLimitOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
+import { lineWidth, type ProcessContext, showsColour, writeMessage } from '../process/process-context.ts';
+import { stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
+import { userLimitOf } from '../session/connection-settings.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** As for a lake and an API that disagree: what the API has by now is not in the lake. */
@@ -31,30 +32,25 @@ export const command = defineCommand({
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, stderr, env } = context;
-  const services = servicesOf(context, readerNotes(context));
-  const lake = await openEdrLake(
-    lakeDirectory(values, context),
-    { ...lakeOptions(values, 'read'), writer: values.writer },
-    services,
+  const nowMs = context.clock.nowMs();
+  const status = await withLakeToRead(
+    values,
+    context,
+    (lake) => readLakeStatus(lake, { userLimit: userLimitOf(values), nowMs }),
+    values.writer,
   );
-  try {
-    const nowMs = context.clock.nowMs();
-    const status = await readLakeStatus(lake, { userLimit: userLimitOf(values), nowMs });
-    const maxAgeMs = values['max-age'];
-    const staleness = maxAgeMs === null ? null : stalenessOf(status, maxAgeMs, nowMs);
-    if (values.json) {
-      await writeJson(stdout, {
-        ...statusDocument(status, nowMs),
-        ...(maxAgeMs === null ? {} : { stale: staleness !== null }),
-      });
-    } else {
-      const style = { width: lineWidth(stdout, env), colour: showsColour(stdout, env), nowMs };
-      await writeMessage(context, statusText(status, style));
-    }
-    if (staleness === null) return 0;
-    await writeText(stderr, `edrlake: ${staleness}\n`);
-    return STALE;
-  } finally {
-    await lake.close();
+  const maxAgeMs = values['max-age'];
+  const staleness = maxAgeMs === null ? null : stalenessOf(status, maxAgeMs, nowMs);
+  if (values.json) {
+    await writeJson(stdout, {
+      ...statusDocument(status, nowMs),
+      ...(maxAgeMs === null ? {} : { stale: staleness !== null }),
+    });
+  } else {
+    const style = { width: lineWidth(stdout, env), colour: showsColour(stdout, env), nowMs };
+    await writeMessage(context, statusText(status, style));
   }
+  if (staleness === null) return 0;
+  await writeText(stderr, `edrlake: ${staleness}\n`);
+  return STALE;
 }

@@ -28,7 +28,7 @@ export const command = defineCommand({
   details: [
     'Follows the time at which the platform processed an event, so that events which arrive days late are found; they land on the day they happened. The first sync needs --since. On a platform that cannot be searched so, --axis event follows the time of the events and finds what is late by less than the look-back. Safe to interrupt and to repeat.',
     'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
-    'With --writer parquetjs no native code is loaded: for machines without DuckDB, at about four times the CPU. Files then have gzip, no statistics and no bloom filters; query, compact and all else need DuckDB.',
+    'With --writer parquetjs no native code is loaded: for machines without DuckDB, at about five times the CPU. Files then have gzip, no statistics and no bloom filters; query, compact and all else need DuckDB.',
   ],
   flags: [
     'since',
@@ -42,6 +42,7 @@ export const command = defineCommand({
     ...PLATFORM,
     ...LAKE,
     'writer',
+    'publish',
     ...OUTPUT,
     ...PROGRESS,
   ],
@@ -68,7 +69,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   return withLakeSession(
     values,
     context,
-    { display, priority: 'high', writer: values.writer },
+    { command: 'sync', display, priority: 'high', writer: values.writer },
     (session) => sync(values, session),
     (view) => show(view, values, context),
   );

@@ -1,12 +1,10 @@
-import { closeAfter } from '@edrlake/core';
+import { countText, sum } from '@edrlake/core';
 import type { VacuumReport } from '@edrlake/lake';
-import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
-import { bytesText, countText, durationText } from '../text/format-numbers.ts';
+import { withLakeToChange } from '../session/with-lake.ts';
+import { bytesText, durationText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { tableText } from '../text/table-text.ts';
 
@@ -29,10 +27,7 @@ export const command = defineCommand({
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, env, signal } = context;
-  const options = { ...lakeOptions(values, 'write'), create: false };
-  const services = servicesOf(context, () => {});
-  const lake = await openEdrLake(lakeDirectory(values, context), options, services);
-  const report = await closeAfter(lake.close, () =>
+  const report = await withLakeToChange(values, context, (lake) =>
     lake.vacuum({ graceMs: values.grace, dryRun: values['dry-run'] }, { signal }),
   );
   if (values.json) await writeJson(stdout, report);
@@ -42,12 +37,14 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 
 const MEANINGS: Readonly<Record<VacuumReport['removed'][number]['reason'], string>> = {
   trash: 'replaced data files',
+  published: 'names of those in published tables',
   orphan: 'data files of no version',
   partial: 'unfinished writes',
   spool: 'work of dead processes',
   index: 'replaced identity files',
   log: 'log entries held by a checkpoint',
   views: 'leftovers beside the views',
+  derived: 'files of hunts and of their index that nothing uses',
 };
 
 /** What went or would go, by reason. */
@@ -56,10 +53,10 @@ export function vacuumText({ dryRun, removed, bytes }: VacuumReport, graceMs: nu
   const reasons = [...new Set(removed.map(({ reason }) => reason))];
   const rows = reasons.map((reason) => {
     const ofReason = removed.filter((entry) => entry.reason === reason);
-    const size = ofReason.reduce((sum, entry) => sum + entry.bytes, 0);
-    return [MEANINGS[reason], countText(ofReason.length), bytesText(size)];
+    const [files, size] = [sum(ofReason, (each) => each.files), sum(ofReason, (each) => each.bytes)];
+    return [MEANINGS[reason], countText(files), bytesText(size)];
   });
-  const columns = [{ title: '' }, ...['count', 'size'].map((title) => ({ title, align: 'right' as const }))];
+  const columns = [{ title: '' }, ...['files', 'size'].map((title) => ({ title, align: 'right' as const }))];
   const head = `${dryRun ? 'Would remove' : 'Removed'} ${bytesText(bytes)}:`;
   const kept = removed.filter(({ keptAt }) => keptAt !== null).length;
   const trashed = `Data of no version ${dryRun ? 'would be' : 'is'} kept in _trash; a later vacuum deletes it.`;

@@ -1,12 +1,11 @@
-import { closeAfter } from '@edrlake/core';
+import { countText } from '@edrlake/core';
 import type { VerifyReport } from '@edrlake/lake';
-import { openEdrLake } from '@edrlake/runner/open-lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { optionalRange, servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeOptions, readerNotes } from '../session/lake-access.ts';
-import { bytesText, countText, nounText } from '../text/format-numbers.ts';
+import { optionalRange } from '../session/connection-settings.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
+import { bytesText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { wrapWords } from '../text/text-width.ts';
 
@@ -39,9 +38,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, env, signal } = context;
   const range = optionalRange(values);
-  const services = servicesOf(context, readerNotes(context));
-  const lake = await openEdrLake(lakeDirectory(values, context), lakeOptions(values, 'read'), services);
-  const report = await closeAfter(lake.close, () => lake.verify(range, signal));
+  const report = await withLakeToRead(values, context, (lake) => lake.verify(range, signal));
   if (values.json) await writeJson(stdout, report);
   else await writeMessage(context, verifyText(report, lineWidth(stdout, env)));
   return report.findings.length === 0 ? 0 : DAMAGED;

@@ -1,8 +1,8 @@
 import { didYouMean, EdrlakeError } from '@edrlake/core';
 import { z } from 'zod';
+import { CREDENTIAL_HINT, CREDENTIAL_KEY } from '../args/credential-names.ts';
 import { configKey, FLAG_NAMES, type FlagName, flagNamed } from '../args/options.ts';
 
-const CREDENTIAL_KEY = /^(user(name)?|login|password|passwd|pass|secret|token|api-?key)$/i;
 const NOT_IN_FILE: readonly FlagName[] = ['config'];
 const CONFIG_KEYS = FLAG_NAMES.filter((name) => !NOT_IN_FILE.includes(name)).map(configKey);
 
@@ -42,7 +42,7 @@ function refuseCredentials(keys: readonly string[], file: string): void {
     'CONFIG_INVALID',
     `${file}: ${key} does not belong into a file that gets copied and committed`,
     {
-      hint: 'Remove it. Set EDRLAKE_USERNAME and EDRLAKE_PASSWORD, or EDRLAKE_PASSWORD_FILE, in the environment.',
+      hint: `Remove it. ${CREDENTIAL_HINT}`,
     },
   );
 }

@@ -25,7 +25,7 @@ const SHOWN: readonly FlagName[] = [
 /** Shown for flags without a default, so that the commented line says what a value looks like. */
 const SAMPLES: Partial<Record<FlagName, string | number | boolean>> = {
   platform: 'US1',
-  'base-url': 'https://qualysgateway.example.com',
+  'base-url': 'https://gateway.example.com',
   filter: 'type: FILE',
   'rate-limit': '300/3600',
   threads: 2,
@@ -35,7 +35,8 @@ const SAMPLES: Partial<Record<FlagName, string | number | boolean>> = {
 export function configTemplate(values: FlagValues): string {
   const lines = [
     '// Settings of edrlake. A flag or an EDRLAKE_… variable of the same name wins over a value in this file.',
-    '// Account and password never belong here: set EDRLAKE_USERNAME and EDRLAKE_PASSWORD or EDRLAKE_PASSWORD_FILE.',
+    '// Accounts and secrets never belong here: set EDRLAKE_USERNAME and EDRLAKE_PASSWORD_FILE, or for an OAuth client',
+    '// EDRLAKE_CLIENT_ID and EDRLAKE_CLIENT_SECRET_FILE.',
     'export default {',
   ];
   for (const name of SHOWN) {

@@ -1,7 +1,8 @@
 import { relative } from 'node:path';
+import { countText, objectAddress } from '@edrlake/core';
 import type { DayCoverage, QueryColumn, QueryValue } from '@edrlake/lake';
-import { isNumeric, valueText } from '../query/result-values.ts';
-import { countText, durationText } from '../text/format-numbers.ts';
+import { isNumeric, valueText } from '@edrlake/lake';
+import { durationText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import type { Question } from './demo-queries.ts';
 
@@ -45,17 +46,18 @@ export function questionsText(answers: readonly DemoAnswer[], width: number): st
     .join('\n');
 }
 
-/** Where everything is and what can be typed next. */
-export function closingText(directory: string, workingDirectory: string, durationMs: number): string {
-  const path = relative(workingDirectory, directory);
-  const lake = path === '' || path.startsWith('..') ? directory : `./${path}`;
+/** Where everything is and what can be typed next. @param place of the lake, an absolute path or an address */
+export function closingText(place: string, workingDirectory: string, durationMs: number): string {
+  const isRemote = objectAddress(place) !== null;
+  const path = isRemote ? '' : relative(workingDirectory, place);
+  const lake = path === '' || path.startsWith('..') ? place : `./${path}`;
   return [
     `Took ${durationText(durationMs)}. The lake stays in ${lake}. Look around:`,
     '',
     `  edrlake status --lake ${lake}`,
     `  edrlake query --lake ${lake} "select count(*) from events"`,
     `  edrlake sql --lake ${lake}`,
-    `  duckdb -readonly ${lake}/lake.duckdb`,
+    ...(isRemote ? [] : [`  duckdb -readonly ${lake}/lake.duckdb`]),
   ].join('\n');
 }
 

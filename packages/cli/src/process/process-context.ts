@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Clock, Random } from '@edrlake/core';
+import { type Clock, type Random, writeText } from '@edrlake/core';
 import { programName, withProgramName } from './program-name.ts';
 
 /** A stream that is a terminal, or is not. */
@@ -62,24 +62,4 @@ export function showsColour(sink: TextSink, env: ProcessContext['env']): boolean
 /** Writes a text for a user to stdout, with each command that it names as the user can paste it. Not for data. */
 export async function writeMessage(context: Pick<ProcessContext, 'stdout' | 'env'>, text: string): Promise<void> {
   await writeText(context.stdout, withProgramName(text, programName(context.env)));
-}
-
-/** Writes text and waits until the stream takes more, so that a slow reader does not fill memory. */
-export async function writeText(sink: NodeJS.WritableStream, text: string | Uint8Array): Promise<void> {
-  if (sink.write(text as string)) return;
-  // A failed stream emits no further event; its owner has seen the error.
-  if ((sink as { readonly destroyed?: boolean }).destroyed === true) return;
-  await new Promise<void>((resolve, reject) => {
-    const settle = (act: () => void) => {
-      sink.off('drain', onDrain);
-      sink.off('error', onError);
-      act();
-    };
-    const onDrain = () => settle(resolve);
-    // The reader is gone: the text is dropped, which is no failure of the work.
-    const onError = (error: NodeJS.ErrnoException) =>
-      settle(() => (error.code === 'EPIPE' ? resolve() : reject(error)));
-    sink.on('drain', onDrain);
-    sink.on('error', onError);
-  });
 }

@@ -1,6 +1,6 @@
-import type { RunEvent } from '@edrlake/core';
+import { countText, instantText, type RunEvent } from '@edrlake/core';
 import { LOG_LEVELS, type LogLevel } from '../args/options.ts';
-import { bytesText, clockTimeText, countText, durationText, instantText, nounText } from '../text/format-numbers.ts';
+import { bytesText, clockTimeText, durationText, nounText } from '../text/format-numbers.ts';
 import { REQUEST_WAITS } from './request-waits.ts';
 
 /** One line of the log: how much it matters and what it says. */
@@ -20,7 +20,10 @@ const NOTICEABLE_WAIT_MS = 5_000;
 /** What is in the way while a lease has not expired. */
 const LEASE_WORK = { commit: 'a commit is', run: 'this run is', requests: 'places for requests are' } as const;
 
-/** What an event says in a log. */
+/**
+ * What an event says in a log. A record is one line of any width: wrapped, `grep` and the journal of systemd would find
+ * half of it.
+ */
 export function logLineOf(event: RunEvent, nowMs: number): LogLine {
   switch (event.type) {
     case 'login':
@@ -103,6 +106,10 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
       return warn(
         `the request budget in ${event.directory} is impossible in part; that part is dropped, and the next answer replaces it`,
       );
+    case 'requests-unlogged':
+      return warn(
+        `the log of requests in ${event.directory} cannot be written (${event.reason}); edrlake requests will not show those of this run`,
+      );
     case 'unfinished':
       return warn(
         `${nounText(event.commits, 'commit')} of a process that died must still be finished or undone: patterns over the table folders may show rows twice or in part. Run: edrlake status, as a user who may write the lake`,
@@ -116,7 +123,10 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
   }
 }
 
-type WorkflowEvent = Extract<RunEvent, { readonly type: 'pipeline' | 'task' | 'hook' | 'schedule' }>;
+type WorkflowEvent = Extract<
+  RunEvent,
+  { readonly type: 'pipeline' | 'task' | 'hook' | 'schedule' | 'derived-behind' | 'list-fault' }
+>;
 
 const BAD_STATES: readonly string[] = ['failed', 'partly', 'mismatch', 'rejected', 'retry'];
 
@@ -140,6 +150,12 @@ function workflowLine(event: WorkflowEvent): LogLine {
         text: `${event.pipeline}, ${event.task}${part}: ${event.state}${why(event)}`,
       };
     }
+    case 'derived-behind':
+      return warn(
+        `${event.what === 'value-index' ? 'the index of values' : 'the standing hunts'} could not be brought up to date: ${event.message} [${event.code}]. Run: edrlake ${event.what === 'value-index' ? 'index' : 'hunt --standing'}`,
+      );
+    case 'list-fault':
+      return warn(`${event.list}, ${event.place}: ${event.problem}`);
     case 'hook':
       return event.delivered
         ? info(`${event.pipeline}: ${event.hook} delivered`)

@@ -1,6 +1,6 @@
-import type { RunEvent } from '@edrlake/core';
-import { MARKS } from '../render/runs-text.ts';
-import { clockTimeText, countText, durationText } from '../text/format-numbers.ts';
+import { countText, type RunEvent } from '@edrlake/core';
+import { STATUS_MARKS } from '@edrlake/runner/states';
+import { clockTimeText, durationText } from '../text/format-numbers.ts';
 import { padEnd, truncate } from '../text/text-width.ts';
 import type { ProgressView } from './progress-display.ts';
 import { advanceProgress, type ProgressState, startProgress } from './progress-state.ts';
@@ -22,10 +22,10 @@ interface TaskProgress {
 }
 
 const MARK_OF: Readonly<Record<TaskProgress['state'], string>> = {
-  ...MARKS,
-  started: MARKS.running,
-  retry: MARKS.waiting,
-  reused: MARKS.done,
+  ...STATUS_MARKS,
+  started: STATUS_MARKS.running,
+  retry: STATUS_MARKS.waiting,
+  reused: STATUS_MARKS.done,
 };
 
 /** A pipeline at work: a line for each task, and below them what the export that is going on does. */

@@ -1,8 +1,7 @@
-import type { Clock, Emit, RunEvent } from '@edrlake/core';
+import { type Clock, type Emit, instantText, type RunEvent } from '@edrlake/core';
 import type { FlagValues, LogLevel } from '../args/options.ts';
 import { lineWidth, type ProcessContext, type TextSink } from '../process/process-context.ts';
 import { type ProgramName, programName, withProgramName } from '../process/program-name.ts';
-import { instantText } from '../text/format-numbers.ts';
 import { oneLine } from '../text/text-width.ts';
 import { isLogged, type LogLine, logLineOf } from './log-line.ts';
 import { advanceProgress, startProgress } from './progress-state.ts';

@@ -1,20 +1,17 @@
-import { randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { EdrlakeError } from '@edrlake/core';
-import { type Lake, outputError, outputTarget } from '@edrlake/lake';
-import type { QueryFormat } from '../args/options.ts';
-import { lineWidth, type ProcessContext, type TextSink, writeText } from '../process/process-context.ts';
-import { writeCsv, writeJsonRows, writeNdjson, writeTable } from './result-writers.ts';
-
-/** Formats of files, which programs read. */
-export const EXPORT_FORMATS = ['arrow', 'parquet', 'csv', 'ndjson'] as const satisfies readonly QueryFormat[];
-
-/** One of them. */
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+import {
+  EXPORT_FORMATS,
+  type Lake,
+  type StatementExport,
+  writeExport,
+  writeExportFile,
+  writeJsonRows,
+  writeOutputFile,
+} from '@edrlake/lake';
+import type { CommandInput } from '../args/command.ts';
+import { type QueryFormat, queryFormatOf } from '../args/options.ts';
+import { lineWidth, type ProcessContext, type TextSink } from '../process/process-context.ts';
+import { writeTable } from './result-table.ts';
 
 /** What to ask and in which form the answer is wanted. */
 export interface FormattedQuery {
@@ -22,6 +19,17 @@ export interface FormattedQuery {
   readonly sql: string;
   readonly format: QueryFormat;
   readonly signal: AbortSignal;
+}
+
+/** `--json` is the short form of `--format json`; a file keeps its own format. */
+export function formatOf({ values, typed }: CommandInput): QueryFormat {
+  if (!values.json || values.output !== null) return queryFormatOf(values);
+  if (typed.has('format') && values.format !== 'json') {
+    throw new EdrlakeError('USAGE', `--json and --format ${values.format} exclude each other`, {
+      hint: 'Give one of the two, or write to a file with --output.',
+    });
+  }
+  return 'json';
 }
 
 /**
@@ -33,66 +41,14 @@ export async function writeResult(
   query: FormattedQuery,
   width: number | null,
 ): Promise<void> {
+  if (isExport(query)) return writeExport(out, query);
   const { lake, sql, format, signal } = query;
-  if (format === 'parquet') return writeParquet(out, query);
-  if (format === 'arrow') {
-    for await (const bytes of await lake.queryArrow(sql, { signal })) await writeText(out, bytes);
-    return;
-  }
   const result = await lake.query(sql, { signal });
-  if (format === 'csv') await writeCsv(out, result);
-  else if (format === 'ndjson') await writeNdjson(out, result);
-  else if (format === 'json') await writeJsonRows(out, result);
-  else await writeTable(out, result, width);
+  await (format === 'json' ? writeJsonRows(out, result) : writeTable(out, result, width));
 }
 
-/** A Parquet file is written from both ends and cannot be streamed: it is made aside first. */
-async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: FormattedQuery): Promise<void> {
-  const path = join(tmpdir(), `edrlake-${randomUUID()}.parquet`);
-  try {
-    await lake.queryToParquet(sql, path, { signal });
-    const file = await open(path);
-    // The name goes first: without its reader the process may end at any moment.
-    await rm(path, { force: true }).catch(() => undefined);
-    for await (const piece of file.createReadStream()) await writeText(out, piece as Uint8Array);
-  } finally {
-    await rm(path, { force: true });
-  }
-}
-
-/**
- * Runs the query and writes its result to a file, which replaces what is there when it is whole; or into a device or a
- * pipe.
- * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe
- */
-export async function writeResultFile(named: string, query: FormattedQuery): Promise<void> {
-  if (query.format === 'parquet') {
-    await query.lake.queryToParquet(query.sql, named, { signal: query.signal });
-    return;
-  }
-  const { path, isReplaceable } = await outputTarget(named);
-  const written = isReplaceable ? `${path}.partial` : path;
-  const file = createWriteStream(written);
-  // What keeps the file from being written ends the query as well.
-  const stop = new AbortController();
-  const ended = finished(file).catch((error: NodeJS.ErrnoException) => {
-    stop.abort();
-    return error;
-  });
-  try {
-    await writeResult(file, { ...query, signal: AbortSignal.any([query.signal, stop.signal]) }, null);
-    file.end();
-    const failure = await ended;
-    if (failure !== undefined) throw failure;
-    if (isReplaceable) await rename(written, path);
-  } catch (thrown) {
-    const failure = file.errored;
-    file.destroy();
-    await ended;
-    if (isReplaceable) await rm(written, { force: true });
-    if (failure !== null) throw outputError(named, failure);
-    throw (thrown as NodeJS.ErrnoException).syscall === undefined ? thrown : outputError(named, thrown);
-  }
+function isExport(query: FormattedQuery): query is FormattedQuery & StatementExport {
+  return EXPORT_FORMATS.some((format) => format === query.format);
 }
 
 /**
@@ -107,12 +63,18 @@ export async function writeAnswer(
 ): Promise<boolean> {
   const stream = outputOf(path, context);
   if (stream === null) {
-    if (path !== null) await writeResultFile(path, query);
+    if (path !== null) await writeFile(path, query);
     return true;
   }
   refuseBinaryAtTerminal(query.format, stream);
   await writeResult(stream, query, stream.isTTY === true ? lineWidth(stream, context.env) : null);
   return false;
+}
+
+/** Into a file, which replaces what is there when it is whole; or into a device or a pipe. */
+async function writeFile(path: string, query: FormattedQuery): Promise<void> {
+  if (isExport(query)) return writeExportFile(path, query);
+  await writeOutputFile(path, query.signal, (file, signal) => writeResult(file, { ...query, signal }, null));
 }
 
 /** The open stream of this process that is meant; null for a file. */

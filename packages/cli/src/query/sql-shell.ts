@@ -1,25 +1,18 @@
 import { createInterface, type Interface } from 'node:readline';
-import { didYouMean, EdrlakeError, quoteName, toEdrlakeError } from '@edrlake/core';
+import { didYouMean, EdrlakeError, quoteName, toEdrlakeError, writeText } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
-import { wordsText } from '../args/option-values.ts';
 import { QUERY_FORMATS, type QueryFormat } from '../args/options.ts';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext } from '../process/process-context.ts';
+import { tableSchemaText } from '../render/schema-text.ts';
 import { writeError } from '../text/error-text.ts';
 import { pairsText } from '../text/table-text.ts';
 import { refuseBinaryAtTerminal, writeResult } from './query-output.ts';
+import { completionsOf, DOT_COMMANDS, DOT_WORDS } from './sql-completion.ts';
 import { splitStatements } from './sql-statements.ts';
 
 const PROMPT = 'edrlake> ';
 const CONTINUED = '    ...> ';
 const HISTORY_LINES = 1_000;
-
-const COMMANDS: readonly (readonly [string, string])[] = [
-  ['.tables', 'what can be queried'],
-  ['.schema TABLE', 'columns of a table'],
-  ['.format NAME', `form of results: ${wordsText(QUERY_FORMATS.slice(0, 4))}`],
-  ['.help', 'this list'],
-  ['.quit', 'leave, as Ctrl-D does'],
-];
 
 /** State of one shell. */
 interface Shell {
@@ -46,11 +39,12 @@ export async function runSqlShell(lake: Lake, format: QueryFormat, context: Proc
     historySize: HISTORY_LINES,
     removeHistoryDuplicates: true,
     prompt: PROMPT,
+    completer: (line: string) => completionsOf(line, lake.dataset.tables),
   });
   const leave = () => lines.close();
   signal.addEventListener('abort', leave, { once: true });
   lines.on('SIGINT', () => onInterrupt(shell, lines));
-  await writeText(stdout, `${lake.directory}\nStatements end with ; · .help for more · Ctrl-D to leave\n`);
+  await writeText(stdout, `${lake.address}\nStatements end with ; · .help for more · Ctrl-D to leave\n`);
   try {
     lines.prompt();
     for await (const line of lines) {
@@ -93,22 +87,32 @@ async function onDotCommand(shell: Shell, text: string): Promise<boolean> {
   const [command = '', argument = ''] = text.replace(/;$/, '').split(/\s+/);
   if (command === '.quit' || command === '.exit') return false;
   if (command === '.help') {
-    await writeText(stdout, `${pairsText(COMMANDS)}\n`);
+    await writeText(stdout, `${pairsText(DOT_COMMANDS)}\n`);
   } else if (command === '.tables') {
     await show(shell, 'SELECT table_name AS "table" FROM information_schema.tables ORDER BY table_name');
   } else if (command === '.schema' && argument !== '') {
-    await show(shell, `SELECT column_name, column_type FROM (DESCRIBE ${quoteName(argument)})`);
+    await showSchema(shell, argument);
+  } else if (command === '.coverage') {
+    await show(shell, 'FROM coverage_spans ORDER BY first_day, scope');
   } else if (command === '.format' && QUERY_FORMATS.some((format) => format === argument)) {
     await guarded(shell, async () => {
       refuseBinaryAtTerminal(argument as QueryFormat, stdout);
       shell.format = argument as QueryFormat;
     });
   } else {
-    const near = didYouMean(command, ['.tables', '.schema', '.format', '.help', '.quit', '.exit']);
-    const usage = COMMANDS.find(([name]) => name.split(' ')[0] === near)?.[0];
+    const near = didYouMean(command, [...DOT_WORDS, '.exit']);
+    const usage = DOT_COMMANDS.find(([name]) => name.split(' ')[0] === near)?.[0];
     await writeText(stdout, usage === undefined ? 'Not a command; .help lists them.\n' : `Did you mean ${usage}?\n`);
   }
   return true;
+}
+
+/** Tables of events with what their columns mean; those that the lake derives by name and type. */
+async function showSchema(shell: Shell, name: string): Promise<void> {
+  const { stdout, env } = shell.context;
+  const table = shell.lake.dataset.tables.find((each) => each.name === name.toLowerCase());
+  if (table !== undefined) await writeText(stdout, tableSchemaText(table, lineWidth(stdout, env)));
+  else await show(shell, `SELECT column_name, column_type FROM (DESCRIBE ${quoteName(name)})`);
 }
 
 async function show(shell: Shell, sql: string): Promise<void> {

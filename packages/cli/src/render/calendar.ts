@@ -1,7 +1,8 @@
-import { type Day, dayOf, MS_PER_DAY } from '@edrlake/core';
-import { countText, nounText } from '../text/format-numbers.ts';
+import { countText, type Day, dayOf, MS_PER_DAY } from '@edrlake/core';
+import { type Calendar, type DaySpan, worstOf } from '@edrlake/runner/history';
+import { DAY_STATE_NAMES, DAY_STATES, type DayState } from '@edrlake/runner/states';
+import { nounText } from '../text/format-numbers.ts';
 import { wrapWords } from '../text/text-width.ts';
-import { type Calendar, DAY_STATES, type DaySpan, type DayState, worstOf } from './day-states.ts';
 
 /** Marks differ in shape, so that they say the same without colour. */
 const MARKS: Readonly<Record<DayState, string>> = {
@@ -14,18 +15,6 @@ const MARKS: Readonly<Record<DayState, string>> = {
   mismatched: '✘',
   rejected: '◆',
   unplanned: '·',
-};
-
-const NAMES: Readonly<Record<DayState, string>> = {
-  complete: 'complete',
-  open: 'not over yet',
-  partial: 'partly fetched',
-  late: 'late',
-  unverified: 'unverified',
-  missing: 'missing',
-  mismatched: 'mismatched',
-  rejected: 'rejected',
-  unplanned: 'never planned',
 };
 
 const COLOURS: Readonly<Record<DayState, number>> = {
@@ -94,7 +83,7 @@ function yearLines(spans: readonly DaySpan[], shortened: boolean, colour: boolea
     if (span !== undefined && startMs === yearStartMs(year) && untilYear > year + 1) {
       const dayCount = (yearStartMs(untilYear) - startMs) / MS_PER_DAY;
       lines.push(
-        `${`${year} …`.padEnd(LABEL_WIDTH)}${countText(dayCount)} days ${NAMES[span.state]} … ${untilYear - 1}`,
+        `${`${year} …`.padEnd(LABEL_WIDTH)}${countText(dayCount)} days ${DAY_STATE_NAMES[span.state]} … ${untilYear - 1}`,
       );
       year = untilYear;
     } else {
@@ -157,7 +146,7 @@ function remark(days: Days): string {
   const worst = worstOf(days.map(({ state }) => state));
   if (worst === null || worst === 'complete' || worst === 'open' || worst === 'unplanned') return '';
   const count = days.filter(({ state }) => state === worst).length;
-  return count === 0 ? '' : `  ${countText(count)} ${NAMES[worst]}`;
+  return count === 0 ? '' : `  ${countText(count)} ${DAY_STATE_NAMES[worst]}`;
 }
 
 function dayRuler(): string {
@@ -184,7 +173,7 @@ function legendLines({ counts }: Calendar, width: number, colour: boolean): stri
   const entries = DAY_STATES.toReversed().filter((state) => counts[state] > 0);
   // Kept together where the line is broken.
   const texts = entries.map((state) =>
-    `${MARKS[state]} ${countText(counts[state])} ${NAMES[state]}`.replaceAll(' ', '\u00a0'),
+    `${MARKS[state]} ${countText(counts[state])} ${DAY_STATE_NAMES[state]}`.replaceAll(' ', '\u00a0'),
   );
   const lines = wrapWords(texts.join('  '), Math.min(width, 80)).map((line) => line.replaceAll('\u00a0', ' ').trim());
   return colour ? lines.map(paintMarks) : lines;

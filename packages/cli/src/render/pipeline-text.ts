@@ -1,5 +1,6 @@
+import { countText } from '@edrlake/core';
 import type { PipelineDescription, TaskDescription } from '@edrlake/runner';
-import { countText, durationText, nounText } from '../text/format-numbers.ts';
+import { durationText, nounText } from '../text/format-numbers.ts';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 

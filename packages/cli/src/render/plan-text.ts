@@ -1,6 +1,6 @@
-import type { PlannedWindow } from '@edrlake/core';
+import { countText, instantText, type PlannedWindow, rangeFlagsText } from '@edrlake/core';
 import type { ExportPlan } from '@edrlake/runner';
-import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from '../text/format-numbers.ts';
+import { durationText, nounText, spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { frozenText } from './report-text.ts';

@@ -1,5 +1,6 @@
+import { countText, instantText } from '@edrlake/core';
 import type { DayVerdict, ReconciledDay, RepairReport } from '@edrlake/runner';
-import { countText, instantText, nounText } from '../text/format-numbers.ts';
+import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import { rejectedLines } from './rejects-text.ts';
 import { reportDocument } from './report-text.ts';

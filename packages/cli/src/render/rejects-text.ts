@@ -1,6 +1,7 @@
+import { countText, writeText } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
-import { countText, nounText } from '../text/format-numbers.ts';
+import { lineWidth, type ProcessContext } from '../process/process-context.ts';
+import { nounText } from '../text/format-numbers.ts';
 import { truncate } from '../text/text-width.ts';
 
 /** Reasons that are shown. */

@@ -1,6 +1,6 @@
-import { isoInstant, MS_PER_DAY, type TimeRange } from '@edrlake/core';
+import { countText, instantText, isoInstant, MS_PER_DAY, type TimeRange, rangeFlagsText } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
-import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from '../text/format-numbers.ts';
+import { bytesText, durationText, nounText, spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { displayWidth, oneLine, truncate, wrapWords } from '../text/text-width.ts';
 import { rejectedLines } from './rejects-text.ts';
@@ -29,7 +29,10 @@ export function reportText(report: ExportReport, width: number): string {
     parts.push('', 'Windows whose events are not what the API counted:', tableText(columns, rows, width));
     parts.push(...moreLine(mismatched.length));
   }
-  parts.push(...whyTable('Windows that failed:', failed, width), ...partialLines(failed, width));
+  const left = failed.filter(({ code }) => code === LIMIT_REACHED);
+  const broken = failed.filter(({ code }) => code !== LIMIT_REACHED);
+  parts.push(...whyTable('Windows that failed:', broken, width), ...partialLines(broken, width));
+  parts.push(...leftLines(left, width));
   parts.push(...whyTable('Counted as empty, and not confirmed by an empty page:', unverified, width));
   if (report.unknownFields.length > 0) {
     const rows = report.unknownFields
@@ -41,6 +44,21 @@ export function reportText(report: ExportReport, width: number): string {
   }
   parts.push('', ...nextLines(report));
   return `${parts.join('\n')}\n`;
+}
+
+const LIMIT_REACHED = 'LIMIT_REACHED';
+
+/** What a limit of the run has left: how much, from when to when, and which limit. */
+function leftLines(left: ExportReport['windows']['failed'], width: number): string[] {
+  const [first] = left;
+  if (first === undefined) return [];
+  const startMs = Math.min(...left.map(({ range }) => range.startMs));
+  const endMs = Math.max(...left.map(({ range }) => range.endMs));
+  const span = `${instantText(startMs)} and ${instantText(endMs)}`;
+  return [
+    '',
+    ...wrapWords(`Left for the next run: ${nounText(left.length, 'window')} between ${span}, ${first.message}.`, width),
+  ];
 }
 
 /** Windows and why nothing is known of them; nothing for none. */
@@ -94,9 +112,29 @@ export function frozenText(frozenAtMs: number): string {
   return `What was asked for goes beyond now: it ends at ${instantText(frozenAtMs)}. A day that is not over stays open.`;
 }
 
+function objectStorePairs({ objectStore }: ExportReport): [string, string][] {
+  if (objectStore === undefined) return [];
+  return [['Object store', trafficText(objectStore)]];
+}
+
+/** That data files are gone, and what brings their rows back; no line where none is. */
+export function lostFileLines(lostFiles: readonly string[], width: number): string[] {
+  const [first] = lostFiles;
+  if (first === undefined) return [];
+  const files = `${nounText(lostFiles.length, 'data file')} gone or cut, such as ${first}`;
+  return [...wrapWords(files, width), 'Next: edrlake reconcile --repair'];
+}
+
+/** What went to an object store and came back. */
+export function trafficText({ requests, sentBytes, receivedBytes }: NonNullable<ExportReport['objectStore']>): string {
+  return `${nounText(requests, 'request')} · ${bytesText(sentBytes)} sent · ${bytesText(receivedBytes)} received`;
+}
+
 function numbers(report: ExportReport): [string, string][] {
   const { events, windows, requests } = report;
   const { unverified = [] } = windows;
+  const left = windows.failed.filter(({ code }) => code === LIMIT_REACHED).length;
+  const broken = windows.failed.length - left;
   const recounted = events.recounted === undefined ? '' : `, ${countText(events.recounted)} when fetched`;
   const pairs: [string, string][] = [
     [
@@ -109,7 +147,8 @@ function numbers(report: ExportReport): [string, string][] {
         `${countText(windows.planned)} planned`,
         `${countText(windows.committed)} committed`,
         ...(windows.skipped > 0 ? [`${countText(windows.skipped)} already proven`] : []),
-        ...(windows.failed.length > 0 ? [`${countText(windows.failed.length)} failed`] : []),
+        ...(broken > 0 ? [`${countText(broken)} failed`] : []),
+        ...(left > 0 ? [`${countText(left)} left`] : []),
         ...(unverified.length > 0 ? [`${countText(unverified.length)} unverified`] : []),
         ...(windows.mismatched.length > 0 ? [`${countText(windows.mismatched.length)} mismatched`] : []),
         ...(windows.rejected.length > 0 ? [`${countText(windows.rejected.length)} rejected`] : []),
@@ -120,6 +159,7 @@ function numbers(report: ExportReport): [string, string][] {
       `${countText(report.requestsMade)} made · ${countText(requests.planned)} planned · ${countText(requests.lowerBound)} at least`,
     ],
     ['Lake', `version ${report.version} · ${nounText(report.filesAdded, 'new file')}`],
+    ...objectStorePairs(report),
     ['Run', `${report.runId}${report.resumed ? ' (resumed)' : ''} · ${durationText(report.durationMs)}`],
   ];
   if (report.pageSize !== undefined) {

@@ -1,6 +1,7 @@
-import { isoInstant } from '@edrlake/core';
-import type { RunReport, RunStatus, RunSummary, TaskView, UnitStatus } from '@edrlake/runner/history';
-import { countText, durationText, instantText, nounText } from '../text/format-numbers.ts';
+import { countText, instantText, isoInstant } from '@edrlake/core';
+import type { RunReport, RunSummary, TaskView } from '@edrlake/runner/history';
+import { isFinished, type RunStatus, STATUS_MARKS } from '@edrlake/runner/states';
+import { durationText, nounText } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 
@@ -83,7 +84,7 @@ function tasksText(tasks: readonly TaskView[], width: number): string {
     { title: 'rows', ...RIGHT },
   ];
   const rows = tasks.map((task) => [
-    MARKS[task.state],
+    STATUS_MARKS[task.state],
     task.name,
     partsText(task),
     countText(task.tries),
@@ -94,24 +95,9 @@ function tasksText(tasks: readonly TaskView[], width: number): string {
   return tableText(columns, rows, width);
 }
 
-/** The mark of a task's state; each differs in shape. */
-export const MARKS: Readonly<Record<UnitStatus, string>> = {
-  done: '✔',
-  mismatch: '≠',
-  rejected: '◆',
-  partly: '◐',
-  failed: '✘',
-  skipped: '-',
-  interrupted: '‖',
-  pending: '·',
-  running: '▶',
-  waiting: '…',
-  died: '†',
-};
-
 function partsText({ state, parts }: TaskView): string {
   if (parts === null || parts.length === 0) return state;
-  const done = parts.filter((part) => ['done', 'mismatch', 'rejected'].includes(part.state)).length;
+  const done = parts.filter((part) => isFinished(part.state)).length;
   return `${state}, ${countText(done)} of ${countText(parts.length)}`;
 }
 
@@ -125,7 +111,7 @@ function errorLines(run: RunReport, width: number): string[] {
     }
     if (bad.length > SHOWN_PARTS) lines.push(`… ${countText(bad.length - SHOWN_PARTS)} more, --json lists all`);
     if (bad.length > 0 || task.error === null) continue;
-    const when = ['done', 'mismatch', 'rejected'].includes(task.state) ? ', at an earlier try' : '';
+    const when = isFinished(task.state) ? ', at an earlier try' : '';
     lines.push(...wrapWords(`${task.name}${when}: ${task.error.message} [${task.error.code}]`, width));
   }
   if (run.tasks.length === 0 && run.error !== null) {

@@ -1,111 +1,22 @@
-import { join } from 'node:path';
-import { isAhead, isoInstant, MS_PER_SECOND, NO_FILTER, SETTLE_LAG_MS } from '@edrlake/core';
-import { type DayCoverage, type Lake, type LoggedFile, lookAtLeases } from '@edrlake/lake';
+import { countText, instantText, isAhead, isoInstant, MS_PER_SECOND, TABLE_FORMAT_NAMES } from '@edrlake/core';
+import type { DayCoverage, IndexState, ObjectCosts, PublicationState } from '@edrlake/lake';
 import {
-  lastReconciliations,
-  lastRun,
+  type Calendar,
+  isOlderThan,
+  type LakeStatus,
+  type RequestLimitStatus,
   type RunSummary,
-  readWatermark,
-  remainingRequests,
-  watermarkOf,
+  type StandingStatus,
+  stateOn,
+  type TableStatus,
 } from '@edrlake/runner/history';
-import { bytesText, countText, durationText, instantText, nounText } from '../text/format-numbers.ts';
+import { bytesText, durationText, nounText } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { calendarSpanText, calendarText } from './calendar.ts';
-import { type Calendar, calendarOf, stateOn } from './day-states.ts';
-import { lostFileLines } from './lost-files-text.ts';
-
-/** One table's data files. */
-export interface TableStatus {
-  readonly table: string;
-  readonly rows: number;
-  readonly files: number;
-  readonly bytes: number;
-}
-
-/** What a lake holds and how far it is proven. */
-export interface LakeStatus {
-  readonly directory: string;
-  readonly version: number;
-  readonly committedAtMs: number | null;
-  readonly tables: readonly TableStatus[];
-  /** Oldest first, one line for each day and scope, or for days that hold nothing and were proven together. */
-  readonly days: readonly DayCoverage[];
-  readonly calendar: Calendar;
-  /** Records that the API lists more than once, which are stored once. */
-  readonly listedTwice: number;
-  /** Data files that are gone or cut; their days are not complete. */
-  readonly lostFiles: readonly string[];
-  /** When the newest event happened; null without events, or where their file is gone. */
-  readonly newestEventAtMs: number | null;
-  /** Up to where the lake was synced, by processing time or else by event time; null before the first sync. */
-  readonly watermarkMs: number | null;
-  /** Everything before it is proven: the watermark, or else the end of the last complete day. null where nothing is. */
-  readonly freshUntilMs: number | null;
-  readonly lastRun: RunSummary | null;
-  /** Requests that may be made now with the account that was used last; null where none was ever made for this lake. */
-  readonly budget: RequestLimitStatus | null;
-}
-
-/** What is left of the requests that an account may make. */
-export interface RequestLimitStatus {
-  readonly requestsLeft: number;
-  readonly requests: number;
-  readonly windowSeconds: number;
-}
+import { lostFileLines, trafficText } from './report-text.ts';
 
 /** Days shown one by one before a sentence has to do. */
 const SHOWN_DAYS = 10;
-
-/**
- * Reads the log, the journals, the account of requests and the newest events. Changes nothing.
- * @param about the user's own limit of requests, and now
- */
-export async function readLakeStatus(
-  lake: Lake,
-  about: { readonly userLimit: Parameters<typeof remainingRequests>[1]; readonly nowMs: number },
-): Promise<LakeStatus> {
-  const snapshot = await lake.snapshot();
-  const days = await lake.coverage();
-  const comparisons = await lastReconciliations(lake);
-  const { nowMs } = about;
-  const processedMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs);
-  const watermarkMs = processedMs ?? (await watermarkOf(lake, 'event', NO_FILTER, nowMs));
-  const followedFromMs = await readWatermark(lake, 'processed', NO_FILTER);
-  const settledMs = await watermarkOf(lake, 'processed', NO_FILTER, nowMs, SETTLE_LAG_MS);
-  const isFollowed = settledMs !== null && followedFromMs !== null && followedFromMs < settledMs;
-  const followed = isFollowed ? { startMs: followedFromMs, endMs: settledMs } : null;
-  const calendar = calendarOf({ lines: days, comparisons, followed, nowMs });
-  const budget = await remainingRequests(lake.directory, about.userLimit, nowMs);
-  return {
-    directory: lake.directory,
-    version: snapshot.version,
-    committedAtMs: snapshot.committedAtMs,
-    tables: Object.entries(snapshot.files).map(([table, files]) => tableStatus(table, files)),
-    days,
-    calendar,
-    listedTwice: await lake.listedTwice(),
-    lostFiles: days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [],
-    newestEventAtMs: await lake.newestEventMs(),
-    watermarkMs,
-    freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
-    lastRun: await lastRun(join(lake.directory, '_runs'), await lookAtLeases(lake.directory, about.nowMs)),
-    budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
-  };
-}
-
-function endOfCompleteDays({ spans }: Calendar): number | null {
-  return spans.findLast(({ state }) => state === 'complete')?.endMs ?? null;
-}
-
-function tableStatus(table: string, files: readonly LoggedFile[]): TableStatus {
-  return {
-    table,
-    rows: files.reduce((sum, { rowCount }) => sum + rowCount, 0),
-    files: files.length,
-    bytes: files.reduce((sum, { fileBytes }) => sum + fileBytes, 0),
-  };
-}
 
 /** How a status is shown. */
 export interface StatusStyle {
@@ -132,6 +43,19 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
     pairs.push(['Watermark', `${atSecond(watermarkMs)}, ${durationText(style.nowMs - watermarkMs)} ago`]);
   }
   if (status.lastRun !== null) pairs.push(['Last run', lastRunText(status.lastRun)]);
+  for (const publication of status.publications) {
+    pairs.push(['Published', publicationText(publication, status.version)]);
+  }
+  if (status.valueIndex !== null) {
+    const share = bytes === 0 ? '' : `, ${((status.valueIndex.bytes / bytes) * 100).toFixed(1)} % of the data`;
+    pairs.push(['Value index', `${bytesText(status.valueIndex.bytes)}${share}${behindText(status.valueIndex)}`]);
+  }
+  if (status.standingHunts !== null) pairs.push(['Hunts', huntsText(status.standingHunts, status.version)]);
+  if (status.objectStore !== null) {
+    const { lastCommit, lastRun } = status.objectStore;
+    pairs.push([`Cost of version ${lastCommit.version}`, trafficText(lastCommit)]);
+    pairs.push(['Cost of its run', `${trafficText(lastRun)}, ${nounText(lastRun.commits, 'commit')}`]);
+  }
   if (budget !== null) pairs.push(['Requests left', budgetText(budget)]);
   const parts = [pairsText(pairs, '', style.width), ''];
   if (status.version === 0) return `${[...parts, 'Next: edrlake backfill --from … --to …'].join('\n')}\n`;
@@ -141,9 +65,28 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   return `${parts.join('\n')}\n`;
 }
 
+function behindText({ known, files }: IndexState): string {
+  return known >= files ? '' : `; ${nounText(files - known, 'file')} not in it; run: edrlake index`;
+}
+
+function huntsText({ lists, matches, version, pending }: StandingStatus, newest: number): string {
+  const found = `${nounText(lists.length, 'list')}, ${nounText(matches, 'match', 'matches')}`;
+  const behind = newest > version ? `; looked at up to version ${version}; run: edrlake hunt --standing` : '';
+  return `${found}${behind}${pending > 0 ? `; ${nounText(pending, 'file')} not looked at` : ''}`;
+}
+
 function versionText(version: number, committedAtMs: number, nowMs: number): string {
   const ahead = isAhead(committedAtMs, nowMs) ? ', which has not come yet; check the clock' : '';
   return `${version}, of ${atSecond(committedAtMs)}${ahead}`;
+}
+
+function publicationText({ format, version }: PublicationState, newest: number): string {
+  const tables = `${TABLE_FORMAT_NAMES[format]} tables`;
+  if (version === null) return `${tables}, not finished; run: edrlake publish ${format}`;
+  const behind = newest - version;
+  return behind <= 0
+    ? `${tables}, up to date`
+    : `${tables}, ${nounText(behind, 'version')} behind; run: edrlake publish ${format}`;
 }
 
 function budgetText({ requestsLeft, requests, windowSeconds }: RequestLimitStatus): string {
@@ -163,14 +106,13 @@ export function stalenessOf(
   maxAgeMs: number,
   nowMs: number,
 ): string | null {
+  if (!isOlderThan(freshUntilMs, maxAgeMs, nowMs)) return null;
   const allowed = `at most ${durationText(maxAgeMs)} allowed`;
   if (freshUntilMs === null) return `the lake is stale: nothing in it is proven, ${allowed}`;
   if (isAhead(freshUntilMs, nowMs)) {
     return `the lake is stale: ${atSecond(freshUntilMs)}, up to which it seems to be complete, has not come yet; check the clock`;
   }
-  const ageMs = nowMs - freshUntilMs;
-  if (ageMs <= maxAgeMs) return null;
-  return `the lake is stale: complete up to ${atSecond(freshUntilMs)}, ${durationText(ageMs)} ago, ${allowed}`;
+  return `the lake is stale: complete up to ${atSecond(freshUntilMs)}, ${durationText(nowMs - freshUntilMs)} ago, ${allowed}`;
 }
 
 /** Rows, files and size of every table. */
@@ -223,7 +165,8 @@ function coverageText(days: readonly DayCoverage[], width: number): string {
 
 /** The status as plain data with instants as text. */
 export function statusDocument(status: LakeStatus, nowMs: number) {
-  const { committedAtMs, days, lastRun, calendar, newestEventAtMs, watermarkMs, freshUntilMs, ...rest } = status;
+  const { committedAtMs, days, lastRun, calendar, newestEventAtMs, watermarkMs, freshUntilMs, objectStore, ...rest } =
+    status;
   return {
     ...rest,
     bytes: status.tables.reduce((sum, table) => sum + table.bytes, 0),
@@ -236,6 +179,7 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
     watermarkLagSeconds: secondsSince(watermarkMs, nowMs),
     ageSeconds: secondsSince(freshUntilMs, nowMs),
     lastRun: lastRun === null ? null : runDocument(lastRun),
+    objectStore: objectStore === null ? null : costsDocument(objectStore),
     days: { scope: calendar.scope, ...calendar.counts },
     coverage: coverageDocument(days).map((line) => ({
       ...line,
@@ -252,6 +196,17 @@ export function coverageDocument(days: readonly DayCoverage[]) {
 function runDocument({ startedAtMs, endedAtMs, ...run }: RunSummary) {
   const error = run.error === null ? null : { code: run.error.code, message: run.error.message };
   return { ...run, error, startedAt: isoInstant(startedAtMs), endedAt: isoOrNull(endedAtMs) };
+}
+
+function costsDocument({
+  lastCommit,
+  lastRun,
+}: ObjectCosts): Readonly<Record<string, Readonly<Record<string, unknown>>>> {
+  const dated = ({ endedAtMs, ...cost }: ObjectCosts['lastCommit'] | ObjectCosts['lastRun']) => ({
+    ...cost,
+    endedAt: isoInstant(endedAtMs),
+  });
+  return { lastCommit: dated(lastCommit), lastRun: dated(lastRun) };
 }
 
 function secondsSince(epochMs: number | null, nowMs: number): number | null {

@@ -1,19 +1,21 @@
 import {
   clocksText,
+  countText,
   type DataFile,
   type Day,
   type ExportOutcome,
+  instantText,
   isAhead,
   isoInstant,
   type TimeAxis,
   worstOutcome,
+  rangeFlagsText,
 } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
-import { countText, durationText, instantText, nounText, rangeFlagsText, spanOf } from '../text/format-numbers.ts';
+import { durationText, nounText, spanOf } from '../text/format-numbers.ts';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
-import { lostFileLines } from './lost-files-text.ts';
-import { ignoredRangeLines, isLongPast, partialLines, reportDocument } from './report-text.ts';
+import { ignoredRangeLines, isLongPast, lostFileLines, partialLines, reportDocument } from './report-text.ts';
 
 /** Days whose events a sync has added to or changed. */
 export interface ChangedDays {
@@ -50,6 +52,9 @@ export function changedDays(
 
 const SHOWN_DAYS = 5;
 
+/** Of events that were compared by counts. */
+const HELD = 'held before and counted alike by the API: not fetched again';
+
 /** A sync for a person: one line when there was nothing to do. */
 export function syncText(view: SyncView, width: number): string {
   const { report, axis, requests, days } = view;
@@ -63,6 +68,7 @@ export function syncText(view: SyncView, width: number): string {
   if (isDone && added + changed === 0) {
     const upTo = report.lostFiles.length > 0 ? 'Nothing new up to' : 'Nothing new: complete up to';
     const nothing = wrapWords(`${upTo} ${until}, ${nounText(requests, 'request')}.`, width);
+    if (report.held > 0) nothing.push(...wrapWords(`${nounText(report.held, 'event')} ${HELD}.`, width));
     return `${[...nothing, ...clockLines(report, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
   }
   const clock = axis === 'processed' ? 'processing time' : 'event time';
@@ -80,6 +86,7 @@ export function syncText(view: SyncView, width: number): string {
     ],
     ['Watermark', watermarkText(report)],
   ];
+  if (report.held > 0) pairs.splice(1, 0, ['Held', `${countText(report.held)} ${HELD}`]);
   if (days.reopened.length > 0) pairs.push(['Re-opened', daysText(days.reopened)]);
   if (days.new.length > 0) pairs.push(['New', daysText(days.new)]);
   pairs.push([
@@ -162,7 +169,7 @@ function rejectedLines({ rejected }: SyncReport, width: number): string[] {
 
 /** A sync as plain data with instants as text. */
 export function syncDocument({ report, axis, requests, days }: SyncView) {
-  const { watermarkBeforeMs, watermarkAfterMs, range, reopened, rejected, resumed, exported, clocks } = report;
+  const { watermarkBeforeMs, watermarkAfterMs, range, held, reopened, rejected, resumed, exported, clocks } = report;
   const isoRange = ({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }) => ({
     from: isoInstant(startMs),
     to: isoInstant(endMs),
@@ -174,6 +181,7 @@ export function syncDocument({ report, axis, requests, days }: SyncView) {
     watermarkBefore: watermarkBeforeMs === null ? null : isoInstant(watermarkBeforeMs),
     watermarkAfter: watermarkAfterMs === null ? null : isoInstant(watermarkAfterMs),
     range: range === null ? null : isoRange(range),
+    held,
     lookedBackInto: reopened.map(isoRange),
     rejected: rejected.map((one) => ({ ...isoRange(one.range), retryAt: isoInstant(one.retryAtMs) })),
     clocks: {

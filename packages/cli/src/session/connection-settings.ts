@@ -1,9 +1,9 @@
 import { EdrlakeError, type Emit, parseRange, type QueryScope, type TimeRange } from '@edrlake/core';
 import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
-import type { Connection, ConnectionSettings, Services } from '@edrlake/runner';
+import type { Account, Connection, ConnectionSettings, Services } from '@edrlake/runner';
 import { wordsText } from '../args/option-values.ts';
 import { type FlagValues, flagNamed } from '../args/options.ts';
-import { type Credentials, readCredentials } from '../config/credentials.ts';
+import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
 import { requireReachable } from '../process/reachability.ts';
@@ -18,7 +18,7 @@ const UNLIMITED = { requests: 1_000_000_000, windowSeconds: 1 };
  */
 export function connectionSettings(
   values: FlagValues,
-  credentials: Credentials,
+  credentials: Account,
   env: ProcessContext['env'],
 ): ConnectionSettings {
   return {
@@ -26,6 +26,7 @@ export function connectionSettings(
     proxy: readProxy(env),
     apiPrefix: values['api-prefix'],
     ...credentials,
+    ...('clientId' in credentials && { oauthLevel: values['oauth-level'] }),
     rateLimit: userLimitOf(values),
     concurrency: values.concurrency,
     pageSize: Math.min(values['page-size'], values['max-result-window']),
@@ -95,14 +96,14 @@ export function servicesOf(context: ProcessContext, emit: Emit): Services {
 export async function withConnection<T>(
   values: FlagValues,
   context: ProcessContext,
-  emit: Emit,
+  { command, emit }: { readonly command: string; readonly emit: Emit },
   work: (connection: Connection, services: Services) => Promise<T>,
 ): Promise<T> {
   requireGateway(values);
   const credentials = await readCredentials(context.env, context.workingDirectory);
   const { connectBeside } = await import('@edrlake/runner');
   const services = servicesOf(context, emit);
-  const sharing = { lakeDirectory: lakeDirectory(values, context), priority: 'normal' } as const;
+  const sharing = { lakeDirectory: lakeDirectory(values, context), priority: 'normal', command } as const;
   const connection = await connectBeside(connectionSettings(values, credentials, context.env), sharing, services);
   try {
     await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, emit);

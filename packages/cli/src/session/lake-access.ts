@@ -1,22 +1,90 @@
 import { access } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { EdrlakeError, type Emit, refuseLakeAddress, usableLakePath } from '@edrlake/core';
+import {
+  defaultWorkFolder,
+  EdrlakeError,
+  type Emit,
+  type ObjectAddress,
+  objectAddress,
+  usableLakePath,
+} from '@edrlake/core';
 import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
 import type { CommandInput } from '../args/command.ts';
+import { sizeBytes } from '../args/option-values.ts';
 import type { FlagValues } from '../args/options.ts';
+import type { ObjectLake, S3Settings } from '@edrlake/lake';
+import { type OcsfPlace, ocsfPlace } from '@edrlake/ocsf/names';
+import { shellText } from '@edrlake/runner/history';
 import type { ProcessContext } from '../process/process-context.ts';
 import { programName } from '../process/program-name.ts';
-import { shellText } from '../render/gate-text.ts';
+import { readProxy } from '../process/proxy-environment.ts';
 
 /**
  * The absolute path of the lake of the chosen dataset: the folder itself for the one that needs no name, a folder in it
- * for any other, so that all of them fit under one.
- * @throws {EdrlakeError} `USAGE` for an address, and for a path that DuckDB cannot take
+ * for any other, so that all of them fit under one. For a lake in an object store: the folder of this machine's part.
+ * @throws {EdrlakeError} `USAGE` for an address that is none, and for a path that DuckDB cannot take
  */
 export function lakeDirectory(values: FlagValues, context: ProcessContext): string {
-  const folder = resolve(context.workingDirectory, refuseLakeAddress(values.lake));
+  const address = lakeAddress(values);
+  if (address !== null) {
+    const work = values.work === null ? null : resolve(context.workingDirectory, values.work);
+    return usableLakePath(work ?? defaultWorkFolder(address, context.env, homedir()));
+  }
+  const folder = resolve(context.workingDirectory, values.lake);
   const { dataset } = values;
   return usableLakePath(dataset === DEFAULT_DATASET.name ? folder : join(folder, dataset));
+}
+
+/** The address of the lake of the chosen dataset, if it is in an object store. @throws {EdrlakeError} `USAGE` */
+export function lakeAddress({ lake, dataset }: FlagValues): ObjectAddress | null {
+  const address = objectAddress(lake);
+  if (address === null || dataset === DEFAULT_DATASET.name) return address;
+  return objectAddress(`${address.text}/${dataset}`);
+}
+
+/** The lake as a user names it. */
+export function lakeName(values: FlagValues, context: ProcessContext): string {
+  return lakeAddress(values)?.text ?? lakeDirectory(values, context);
+}
+
+/** How to reach the object store of the lake, for `openLake`; nothing for a lake on a disk. */
+export function objectLakeOf(
+  values: FlagValues,
+  { env }: Pick<ProcessContext, 'env'>,
+): { readonly objects?: ObjectLake } {
+  const address = lakeAddress(values);
+  if (address === null) return {};
+  return { objects: { address, s3: s3SettingsOf(values, { env }), cacheBytes: sizeBytes(values.cache) } };
+}
+
+/**
+ * How to reach object stores. What the environment does not say, the client library finds by itself: a profile, single
+ * sign-on, a role.
+ */
+function s3SettingsOf(values: FlagValues, { env }: Pick<ProcessContext, 'env'>): S3Settings {
+  const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
+  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION;
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = env;
+  const proxy = readProxy(env);
+  return {
+    ...(endpoint && { endpoint }),
+    ...(region && { region }),
+    ...(accessKeyId &&
+      secretAccessKey && { credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) } }),
+    ...(proxy !== null && { proxy }),
+    ...(values.encryption !== null && { encryption: values.encryption }),
+  };
+}
+
+/** Where `publish ocsf` publishes. @param to as the user names it @throws {EdrlakeError} `USAGE` */
+export function ocsfPlaceOf(to: string, values: FlagValues, context: ProcessContext): OcsfPlace {
+  const { workingDirectory, env } = context;
+  return ocsfPlace(to, { workingDirectory, env, home: homedir(), s3: s3SettingsOf(values, context) });
 }
 
 /**
@@ -29,12 +97,14 @@ export function lakeFlagsOf({ values, typed }: Pick<CommandInput, 'values' | 'ty
 }
 
 /** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */
-export function lakeOptions(values: FlagValues, purpose: 'read' | 'write') {
+export function lakeOptions(values: FlagValues, context: Pick<ProcessContext, 'env'>, purpose: 'read' | 'write') {
   return {
+    ...objectLakeOf(values, context),
     dataset: datasetNamed(values.dataset),
     create: purpose === 'write',
     readOnly: purpose === 'read',
     memoryLimit: values['memory-limit'],
+    ...(purpose === 'write' && { publishes: values.publish }),
     ...(values.threads === null ? {} : { threads: values.threads }),
   };
 }
@@ -55,7 +125,10 @@ export function readerNotes({ stderr, env }: Pick<ProcessContext, 'stderr' | 'en
  * @throws {EdrlakeError} `LAKE_MISSING` where there is nothing; for what only reads beside the lake and does not open
  * it
  */
-export async function requireLake(directory: string): Promise<void> {
+export async function requireLake(values: FlagValues, context: ProcessContext): Promise<void> {
+  // Of a lake in an object store, this machine may have nothing yet.
+  if (lakeAddress(values) !== null) return;
+  const directory = lakeDirectory(values, context);
   const isThere = await access(directory).then(
     () => true,
     () => false,

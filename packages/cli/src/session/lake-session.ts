@@ -34,6 +34,8 @@ export interface LakeSession {
 
 /** What a session is for. */
 interface SessionKind {
+  /** Its name, for the log of requests. */
+  readonly command: string;
   readonly display: ProgressDisplay;
   /** Of its requests among all that work on this lake: `high` for what runs every night. */
   readonly priority: 'high' | 'normal';
@@ -65,7 +67,7 @@ export async function withLakeSession<T>(
 async function inSession<T>(
   values: FlagValues,
   context: ProcessContext,
-  { display, priority, writer }: SessionKind,
+  { command, display, priority, writer }: SessionKind,
   work: (session: LakeSession) => Promise<T>,
 ): Promise<{ readonly result: T; readonly stale: EdrlakeError | null }> {
   let stale: EdrlakeError | null = null;
@@ -80,10 +82,10 @@ async function inSession<T>(
     const services = servicesOf(context, display.emit);
     const directory = lakeDirectory(values, context);
     const settings = connectionSettings(values, credentials, context.env);
-    const connection = await connectSharing(settings, { lakeDirectory: directory, priority }, services);
+    const connection = await connectSharing(settings, { lakeDirectory: directory, priority, command }, services);
     const result = await closeAfter(connection.close, async () => {
       await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, display.emit);
-      const lake = await openEdrLake(directory, { ...lakeOptions(values, 'write'), writer }, services);
+      const lake = await openEdrLake(directory, { ...lakeOptions(values, context, 'write'), writer }, services);
       const close = () => lake.close().catch(keepStale);
       return await closeAfter(close, () =>
         work({

@@ -1,5 +1,5 @@
 import { access, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { closeAfter, EdrlakeError, newRunId } from '@edrlake/core';
 import { type Lease, openLakeLease } from '@edrlake/lake';
 import {
@@ -24,7 +24,7 @@ import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
 import { connectionSettings, requireGateway } from './connection-settings.ts';
-import { lakeDirectory } from './lake-access.ts';
+import { lakeDirectory, objectLakeOf, ocsfPlaceOf } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';
 
 /** Tries at once. Tasks on the lake take turns anyway; others, such as webhooks, need not wait for them. */
@@ -75,7 +75,10 @@ export async function pipelineTools(
     {
       connection: connectionSettings(values, credentials, context.env),
       lakeDirectory: lakeDirectory(values, context),
+      ...objectLakeOf(values, context),
       memoryLimit: values['memory-limit'],
+      publishes: values.publish,
+      ...(values.hunts === null ? {} : { huntsDirectory: resolve(context.workingDirectory, values.hunts) }),
       ...(values.threads === null ? {} : { threads: values.threads }),
       exportOptions: {
         concurrency: values.concurrency,
@@ -85,7 +88,9 @@ export async function pipelineTools(
       },
       newRunId: () => newRunId(context),
       post: poster(context),
+      placeOf: (to) => ocsfPlaceOf(to, values, context),
       priority,
+      command: `run ${pipeline.name}`,
     },
     services,
   );

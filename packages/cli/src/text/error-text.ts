@@ -1,5 +1,5 @@
-import type { EdrlakeError, Redact } from '@edrlake/core';
-import { lineWidth, type ProcessContext, writeText } from '../process/process-context.ts';
+import { type EdrlakeError, type Redact, writeText } from '@edrlake/core';
+import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { type ProgramName, programName, withProgramName } from '../process/program-name.ts';
 import { wrapWords } from './text-width.ts';
 

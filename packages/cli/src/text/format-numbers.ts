@@ -1,10 +1,4 @@
-import { isoInstant, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type TimeRange } from '@edrlake/core';
-
-/** `18,048,196`. */
-export function countText(value: number | bigint): string {
-  // Not toLocaleString: its first call loads the rules of languages, which takes longer than reading a lake's log.
-  return String(value).replace(/\B(?=(\d{3})+$)/g, ',');
-}
+import { countText, isoInstant, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type TimeRange } from '@edrlake/core';
 
 /** `1 window`, `1,204 windows`. */
 export function nounText(value: number, singular: string, plural = `${singular}s`): string {
@@ -40,23 +34,10 @@ function twoUnits(large: number, largeUnit: string, small: number, smallUnit: st
   return small === 0 ? `${countText(large)} ${largeUnit}` : `${countText(large)} ${largeUnit} ${small} ${smallUnit}`;
 }
 
-/** `2020-08-17T04:00:00Z`, with milliseconds only where they are not zero. */
-export function instantText(epochMs: number): string {
-  return isoInstant(epochMs).replace('.000Z', 'Z');
-}
-
 /** `03:12:00Z`, with the date in front where it is not that of `nowMs`. Rounded up to whole seconds. */
 export function clockTimeText(epochMs: number, nowMs: number): string {
   const text = isoInstant(Math.ceil(epochMs / MS_PER_SECOND) * MS_PER_SECOND).replace('.000Z', 'Z');
   return text.slice(0, 10) === isoInstant(nowMs).slice(0, 10) ? text.slice(11) : text;
-}
-
-/** The `--from … --to …` that means exactly this range. Days where it starts and ends at midnight. */
-export function rangeFlagsText(range: TimeRange): string {
-  const wholeDays = range.startMs % MS_PER_DAY === 0 && range.endMs % MS_PER_DAY === 0;
-  if (!wholeDays) return `--from ${instantText(range.startMs)} --to ${instantText(range.endMs)}`;
-  const lastDay = isoInstant(range.endMs - MS_PER_DAY).slice(0, 10);
-  return `--from ${isoInstant(range.startMs).slice(0, 10)} --to ${lastDay}`;
 }
 
 /** `62 %`; 100 only when all is done. */

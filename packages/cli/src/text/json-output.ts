@@ -1,4 +1,5 @@
-import { type TextSink, writeText } from '../process/process-context.ts';
+import { writeText } from '@edrlake/core';
+import type { TextSink } from '../process/process-context.ts';
 
 /**
  * A value as the one JSON document of stdout: indented for a person at a terminal, one line otherwise. 64-bit numbers

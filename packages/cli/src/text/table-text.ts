@@ -4,6 +4,8 @@ import { displayWidth, oneLine, padEnd, padStart, truncate, wrapWords } from './
 export interface TableColumn {
   readonly title: string;
   readonly align?: 'left' | 'right';
+  /** Its cells are never cut. */
+  readonly isWhole?: boolean;
 }
 
 const GAP = '  ';
@@ -22,7 +24,7 @@ export function tableText(
   const natural = columns.map((column, index) =>
     Math.max(displayWidth(column.title), ...cells.slice(0, 5_000).map((row) => displayWidth(row[index] ?? ''))),
   );
-  const widths = width === null ? natural : fitWidths(natural, width - GAP.length * (columns.length - 1));
+  const widths = width === null ? natural : fitWidths(columns, natural, width - GAP.length * (columns.length - 1));
   const line = (row: readonly string[]) =>
     columns
       .map((column, index) => {
@@ -38,14 +40,16 @@ export function tableText(
 }
 
 /** Takes cells from the widest column until all fit, or every column is as narrow as is still of use. */
-function fitWidths(natural: readonly number[], available: number): number[] {
+function fitWidths(columns: readonly TableColumn[], natural: readonly number[], available: number): number[] {
   const widths = [...natural];
+  const isCut = (index: number) => columns[index]?.isWhole !== true;
   let excess = widths.reduce((sum, columnWidth) => sum + columnWidth, 0) - available;
   while (excess > 0) {
-    const widest = Math.max(...widths);
+    const cuttable = widths.map((width, at) => (isCut(at) ? width : 0));
+    const widest = Math.max(...cuttable);
     if (widest <= NARROWEST_COLUMN) break;
-    const index = widths.indexOf(widest);
-    const second = Math.max(NARROWEST_COLUMN, ...widths.filter((other) => other < widest));
+    const index = cuttable.indexOf(widest);
+    const second = Math.max(NARROWEST_COLUMN, ...cuttable.filter((other) => other < widest));
     const cut = Math.min(excess, Math.max(1, widest - second));
     widths[index] = widest - cut;
     excess -= cut;

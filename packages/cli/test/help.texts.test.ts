@@ -1,9 +1,9 @@
 // Contract: the help of each command fits its width, is taken from the module that runs, and names the flags that the
-// command takes; flags of other commands are refused.
-import { readFileSync } from 'node:fs';
+// command takes; flags of other commands are refused; the reference of the command line is what help prints.
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { Command } from '../src/args/command.ts';
+import { type Command, commandName } from '../src/args/command.ts';
 import { helpText } from '../src/args/command-line.ts';
 import { FLAG_NAMES, flagNamed } from '../src/args/options.ts';
 import { COMMANDS } from '../src/commands.ts';
@@ -15,6 +15,14 @@ import { fakeSurroundings } from './fake-surroundings.ts';
 const modules = new Map<string, Command>();
 for (const { name, load } of COMMANDS) modules.set(name, (await load()).command);
 const names = [...modules.keys()];
+
+const TOP = fileURLToPath(new URL('../../../', import.meta.url));
+
+const REFERENCE_BEGINNING = `# Command line
+
+<!-- Generated from the help texts of the commands by \`npm run docs\`; a test fails when it is out of date. -->
+
+What \`edrlake --help\` and \`edrlake COMMAND --help\` print. Error codes are explained in [errors.md](errors.md).`;
 
 function moduleOf(name: string): Command {
   const command = modules.get(name);
@@ -29,7 +37,30 @@ async function refusal(args: readonly string[]): Promise<string> {
   return context.stderr.text.replaceAll('\n', ' ');
 }
 
+/** What a command line that ends with `--help` prints. */
+async function printedHelp(args: readonly string[]): Promise<string> {
+  const context = fakeSurroundings();
+  expect(await runProgram([...args, '--help'], context)).toBe(0);
+  expect(context.stderr.text).toBe('');
+  return context.stdout.text.trimEnd();
+}
+
 describe('help texts', () => {
+  // When this fails: npm run docs
+  it('are the reference of the command line, which names every command', async () => {
+    // One file a command; `publish-delta.ts` is `publish delta`.
+    const files = readdirSync(`${TOP}packages/cli/src/commands`).filter((name) => name.endsWith('.ts'));
+    const commands = files.map((name) => name.slice(0, -'.ts'.length).replace(/^publish-/, 'publish ')).sort();
+    const overview = await printedHelp([]);
+    const sections = [`## edrlake\n\n\`\`\`text\n${overview}\n\`\`\``];
+    for (const command of commands) {
+      expect(overview).toMatch(new RegExp(`^ +(?:edrlake )?${command} `, 'm'));
+      sections.push(`## edrlake ${command}\n\n\`\`\`text\n${await printedHelp(command.split(' '))}\n\`\`\``);
+    }
+    const reference = `${[REFERENCE_BEGINNING, ...sections].join('\n\n')}\n`;
+    await expect(reference).toMatchFileSnapshot(`${TOP}docs/cli-reference.md`);
+  });
+
   it.each([80, 120])('fit %i columns', async (width) => {
     for (const name of [undefined, ...names]) {
       for (const line of (await helpText(name, COMMANDS, width)).split('\n')) {
@@ -65,7 +96,7 @@ describe('help texts', () => {
     const shown = [...text.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, flag]) => flag);
     expect(shown.toSorted()).toEqual([...moduleOf(name).flags].sort());
     for (const flag of moduleOf(name).flags) {
-      const { valueName } = flagNamed(flag);
+      const { valueName } = { ...flagNamed(flag), ...moduleOf(name).flagTexts[flag] };
       if (valueName !== null) expect(text).toContain(`--${flag} ${valueName}`);
     }
   });
@@ -73,7 +104,7 @@ describe('help texts', () => {
   it('say of each command in the list what its module says', async () => {
     for (const { name, describe: listed } of COMMANDS) {
       expect(moduleOf(name)).toMatchObject({ describe: listed });
-      expect(moduleOf(name).command.split(' ')[0]).toBe(name);
+      expect(commandName(moduleOf(name).command)).toBe(name);
     }
   });
 });
@@ -84,7 +115,9 @@ describe('the flags of a command', () => {
     // What is refused is only the last flag.
     const all = moduleOf(name).flags.filter((flag) => flag !== 'json');
     const given = all.map((flag) => (flagNamed(flag).valueName === null ? `--${flag}` : `--${flag}=x`));
-    expect(await refusal([name, ...words, ...given, '--nope'])).toContain(`edrlake ${name} has no flag --nope`);
+    expect(await refusal([...name.split(' '), ...words, ...given, '--nope'])).toContain(
+      `edrlake ${name} has no flag --nope`,
+    );
   });
 
   it.each(FLAG_NAMES.filter((flag) => flag !== 'json' && flag !== 'log-level'))(
@@ -95,7 +128,7 @@ describe('the flags of a command', () => {
       );
       expect(others).not.toEqual([]);
       for (const name of [others[0] ?? '', others.at(-1) ?? '']) {
-        const said = await refusal([name, `--${flag}`]);
+        const said = await refusal([...name.split(' '), `--${flag}`]);
         expect(said).toContain(`edrlake ${name} has no flag --${flag} [USAGE]`);
         expect(said).toContain(`See: npx edrlake ${name} --help`);
       }
@@ -108,7 +141,7 @@ describe('the flags of a command', () => {
   });
 
   it('are all that README uses', () => {
-    const readme = readFileSync(fileURLToPath(new URL('../../../README.md', import.meta.url)), 'utf8');
+    const readme = readFileSync(`${TOP}README.md`, 'utf8');
     const lines = readme.replaceAll('\\\n', ' ').split('\n');
     const used = lines.flatMap((line) => [...line.matchAll(/\bedrlake ([a-z-]+)((?: [^#|`&;]*)?)/g)]);
     const known = used.filter(([, name = '']) => modules.has(name));
@@ -125,7 +158,7 @@ describe('a command line', () => {
     [['query', 'a', '--', 'b'], 'does not take the argument "b"'],
     [['query', 'select 1', 'select 2'], 'does not take the argument "select 2"'],
     [['query', '--lake', 'nowhere', '--', '-- a comment\nselect 1'], 'there is no lake at'],
-    [['event', '--platform', 'US1'], 'expected <agent-id> and <event-id>'],
+    [['event', '--platform', 'US1'], 'expected <event-id>'],
     [['schedule', 'nightly', 'no-such'], 'there is no pipeline "no-such"'],
   ])('%j is refused with %s', async (args, message) => {
     expect(await refusal(args)).toContain(message);
