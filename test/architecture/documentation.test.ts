@@ -5,7 +5,7 @@ import { parseSource } from './source.ts';
 import { expectNone, problemsOf } from './violation.ts';
 
 test('every exported thing in the packages is documented', () => {
-  expectNone(documentationViolations(readRepository().packages.flatMap(({ sources }) => sources)));
+  expectNone(documentationViolations(readRepository().packages.flatMap(({ sources, page }) => [...sources, ...page])));
 });
 
 describe('the documentation rule', () => {

@@ -18,7 +18,7 @@ export function errorPage(): string {
 }
 
 /** The text in lines of at most 120 characters. */
-function wrapped(text: string): string {
+export function wrapped(text: string): string {
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const line = lines.at(-1);

@@ -12,9 +12,11 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   datasets: ['core', 'client'],
   writers: ['core'],
   lake: ['core', 'writers'],
-  runner: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake'],
+  ocsf: ['core', 'datasets', 'lake'],
+  runner: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'ocsf'],
+  serve: ['core', 'lake', 'runner'],
   simulator: ['core'],
-  cli: ['core', 'datasets', 'lake', 'runner', 'simulator'],
+  cli: ['core', 'datasets', 'lake', 'ocsf', 'runner', 'serve', 'simulator'],
   edrlake: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'runner', 'simulator', 'cli'],
 };
 
@@ -79,6 +81,8 @@ function outsideTable(
       // Sample payloads and what they must become are the same for every package's tests.
       const isTest = source.path.startsWith(`packages/${pkg.folder}/test/`);
       if (isTest && target.startsWith('test/fixtures/')) return [];
+      // What holds the lakes of the tests is one for those of the packages above.
+      if (isTest && allowed.some((folder) => target.startsWith(`packages/${folder}/test/`))) return [];
       return [at(source.path, item.line, `${item.specifier} leaves the package`, 'Import the package by its name')];
     }
     const name = packageNameOf(item.specifier);
@@ -115,6 +119,8 @@ function simulatorRunsCore(source: Source): Violation[] {
 /** Manifests and project references that say something else than the imports do. */
 export function dependencyViolations(packages: readonly Package[]): Violation[] {
   const folderOf = new Map(packages.map(({ name, folder }) => [name, folder]));
+  // What the public package ships loads them, and their users install them beside it.
+  const loadedInside = new Set(packages.flatMap((pkg) => [...importedPackages(pkg.sources).keys()]));
   return packages.flatMap((pkg) => {
     const manifest = `packages/${pkg.folder}/package.json`;
     const tsconfig = `packages/${pkg.folder}/tsconfig.json`;
@@ -126,7 +132,7 @@ export function dependencyViolations(packages: readonly Package[]): Violation[] 
         .filter(([name]) => !declared.has(name))
         .map(([name, { file, line }]) => at(file, line, `${name} is not in dependencies`, `Add it to ${manifest}`)),
       ...[...declared]
-        .filter((name) => !imported.has(name))
+        .filter((name) => !imported.has(name) && !(pkg.folder === PUBLIC && loadedInside.has(name)))
         .map((name) => at(manifest, 1, `${name} is in dependencies, but nothing imports it`, 'Remove it')),
       ...[...importedFolders]
         .filter((folder) => !pkg.references.includes(folder))
@@ -147,6 +153,39 @@ function declaredBy({ folder, manifest }: Package, folderOf: ReadonlyMap<string,
   if (folder !== PUBLIC) return Object.keys(manifest.dependencies ?? {});
   const bundled = Object.keys(manifest.devDependencies ?? {}).filter((name) => folderOf.has(name));
   return [...bundled, ...Object.keys(manifest.peerDependencies ?? {})];
+}
+
+/** The only code of other packages that a page runs: it must load nothing itself. */
+const FOR_BROWSERS = { specifier: '@edrlake/runner/states', path: 'packages/runner/src/states.ts' };
+
+/** Imports of a page that no browser can follow, and packages that its manifest does not name. */
+export function pageImportViolations(packages: readonly Package[]): Violation[] {
+  const ours = new Set(packages.map(({ name }) => name));
+  const sources = new Map(packages.flatMap((pkg) => pkg.sources).map((source) => [source.path, source]));
+  const loads = (path: string): Violation[] =>
+    (sources.get(path)?.imports ?? [])
+      .filter(({ isTypeOnly }) => !isTypeOnly)
+      .flatMap(({ specifier, line }) =>
+        specifier.startsWith('.')
+          ? loads(posix.join(posix.dirname(path), specifier))
+          : [notLoaded(path, line, specifier)],
+      );
+  const violations = packages.flatMap(({ page, manifest }) =>
+    page.flatMap(({ path, imports }) =>
+      imports.flatMap(({ specifier, line, isTypeOnly }) => {
+        const name = packageNameOf(specifier);
+        if (name === null || isTypeOnly || specifier === FOR_BROWSERS.specifier) return [];
+        if (ours.has(name)) return [notLoaded(path, line, specifier)];
+        if (name in (manifest.devDependencies ?? {})) return [];
+        return [at(path, line, `${name} is not in devDependencies`, 'Add it: vite puts it into the assets')];
+      }),
+    ),
+  );
+  return [...violations, ...loads(FOR_BROWSERS.path)];
+}
+
+function notLoaded(file: string, line: number, specifier: string): Violation {
+  return at(file, line, `the browser would load ${specifier}`, 'Import its types only, or ask the server');
 }
 
 function importedPackages(sources: readonly Source[]): Map<string, { file: string; line: number }> {

@@ -5,6 +5,7 @@ import {
   IMPORT_TABLE,
   importTableViolations,
   packageCycles,
+  pageImportViolations,
 } from './import-rules.ts';
 import { type Package, readRepository } from './repository.ts';
 import { parseSource } from './source.ts';
@@ -25,12 +26,16 @@ describe('the repository', () => {
     expectNone(importTableViolations(repository.packages));
   });
 
+  test('brings into the browser only what runs there', () => {
+    expectNone(pageImportViolations(repository.packages));
+  });
+
   test('declares exactly what it imports', () => {
     expectNone(dependencyViolations(repository.packages));
   });
 
   test('has no import cycles', () => {
-    expectNone(repository.packages.flatMap(({ sources }) => fileCycles(sources)));
+    expectNone(repository.packages.flatMap(({ sources, page }) => [...fileCycles(sources), ...fileCycles(page)]));
     expectNone(packageCycles(repository.packages));
   });
 });
@@ -63,6 +68,16 @@ describe('the import table rule notices', () => {
     });
     expect(problemsOf(importTableViolations([lake, made('core')]))).toEqual([
       'packages/lake/src/a.ts:1 ../../../test/fixtures/golden.ts leaves the package',
+    ]);
+  });
+
+  test('and what tests of a package below have for theirs', () => {
+    const helper = '../../core/test/clock.ts';
+    const lake = made('lake', { 'src/a.ts': `import '${helper}';`, 'test/a.test.ts': `import '${helper}';` });
+    const core = made('core', { 'test/a.test.ts': `import '../../lake/test/homes.ts';` });
+    expect(problemsOf(importTableViolations([lake, core]))).toEqual([
+      `packages/lake/src/a.ts:1 ${helper} leaves the package`,
+      'packages/core/test/a.test.ts:1 ../../lake/test/homes.ts leaves the package',
     ]);
   });
 
@@ -149,7 +164,43 @@ describe('the cycle rule notices', () => {
   });
 });
 
-function made(folder: string, sources: Record<string, string> = {}, tests: Record<string, string> = {}): Package {
+describe('the browser rule notices', () => {
+  const states = 'src/states.ts';
+  const pageOf = (text: string, below: Record<string, string> = { [states]: 'export const A = 1;' }) => {
+    const serve = {
+      ...made('serve', {}, {}, { 'page/src/a.tsx': text }),
+      manifest: { devDependencies: { preact: '1' } },
+    };
+    return problemsOf(pageImportViolations([serve, made('runner', below)]));
+  };
+
+  test('code of a package that needs Node, and no types', () => {
+    expect(
+      pageOf("import { A } from '@edrlake/runner/states';\nimport type { B } from '@edrlake/runner/history';"),
+    ).toEqual([]);
+    expect(pageOf("import { B } from '@edrlake/runner/history';")).toEqual([
+      'packages/serve/page/src/a.tsx:1 the browser would load @edrlake/runner/history',
+    ]);
+  });
+
+  test('what the words of states would load', () => {
+    const below = { [states]: "export { B } from './b.ts';", 'src/b.ts': "import 'node:fs';" };
+    expect(pageOf('', below)).toEqual(['packages/runner/src/b.ts:1 the browser would load node:fs']);
+  });
+
+  test('a package that is not declared', () => {
+    expect(pageOf("import 'preact/hooks';\nimport 'uplot';")).toEqual([
+      'packages/serve/page/src/a.tsx:2 uplot is not in devDependencies',
+    ]);
+  });
+});
+
+function made(
+  folder: string,
+  sources: Record<string, string> = {},
+  tests: Record<string, string> = {},
+  page: Record<string, string> = {},
+): Package {
   const parse = (texts: Record<string, string>) =>
     Object.entries(texts).map(([path, text]) => parseSource(`packages/${folder}/${path}`, text));
   return {
@@ -158,6 +209,7 @@ function made(folder: string, sources: Record<string, string> = {}, tests: Recor
     manifest: {},
     references: [],
     sources: parse(sources),
+    page: parse(page),
     tests: parse(tests),
   };
 }

@@ -1,5 +1,4 @@
 import { posix } from 'node:path';
-import type { TextFile } from './repository.ts';
 import type { Source } from './source.ts';
 import type { Violation } from './violation.ts';
 
@@ -12,7 +11,9 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
   datasets: ['define', 'qualys-edr', 'qualys-fim', '.'],
   writers: ['.'],
   lake: [
+    'indicators',
     'storage',
+    'objects',
     'proofs',
     'log',
     'commit',
@@ -21,9 +22,15 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'verify',
     'portable',
     'query',
+    'export',
+    'open-tables',
+    'value-index',
+    'hunt',
+    'standing',
     'examine',
     '.',
   ],
+  ocsf: ['schema', 'mapping', 'publish', '.'],
   runner: [
     'journal',
     'workflow/definition',
@@ -33,15 +40,31 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'export',
     'reconcile',
     'sync',
+    'days',
     'connect',
     'doctor',
     'history',
+    'story',
     'tasks',
     '.',
   ],
+  serve: ['documents', 'guard', 'data', 'http', '.'],
   simulator: ['world', 'records', 'query', 'server', '.'],
-  cli: ['process', 'text', 'args', 'config', 'render', 'progress', 'session', 'query', 'demo', 'commands', '.'],
-  edrlake: ['source', '.'],
+  cli: [
+    'process',
+    'text',
+    'args',
+    'config',
+    'render',
+    'story',
+    'progress',
+    'session',
+    'query',
+    'demo',
+    'commands',
+    '.',
+  ],
+  edrlake: ['input', 'lake', 'source', '.'],
 };
 
 /** More files in one folder can no longer be surveyed. */
@@ -83,37 +106,6 @@ export function folderSizeViolations(sources: readonly Source[]): Violation[] {
       ? []
       : [at(folder, 1, `${count} files, ${MAX_FILES} are allowed`, 'Divide it by concern')],
   );
-}
-
-/** Lines that a merge has left. The pattern is put together here, so that this file holds none. */
-const CONFLICT_MARKER = new RegExp(`^(?:${'<'.repeat(7)}|${'>'.repeat(7)}|[|]{7})(?: |$)`);
-
-/** Unresolved conflicts, in any text file. */
-export function conflictViolations(files: readonly TextFile[]): Violation[] {
-  return files.flatMap(({ path, text }) =>
-    text
-      .split('\n')
-      .flatMap((line, index) =>
-        CONFLICT_MARKER.test(line) ? [at(path, index + 1, 'a conflict marker', 'Resolve the conflict')] : [],
-      ),
-  );
-}
-
-const MAX_WIDTH = 120;
-
-/**
- * Lines wider than the formatter makes them: comments and strings, which it leaves alone. Tables and links cannot be
- * wrapped.
- */
-export function lineWidthViolations(files: readonly TextFile[]): Violation[] {
-  return files
-    .filter(({ path }) => /\.(?:ts|mjs|js)$/.test(path))
-    .flatMap(({ path, text }) =>
-      text.split('\n').flatMap((line, index) => {
-        if (line.length <= MAX_WIDTH || /https?:\/\//.test(line)) return [];
-        return [at(path, index + 1, `${line.length} characters`, `Wrap it at ${MAX_WIDTH}`)];
-      }),
-    );
 }
 
 /** Package and folder below `src`; the folder is `.` for files directly in it. */

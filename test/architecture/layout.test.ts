@@ -1,16 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import {
-  conflictViolations,
-  FOLDER_ORDER,
-  folderOrderViolations,
-  folderSizeViolations,
-  lineWidthViolations,
-} from './layout-rules.ts';
+import { FOLDER_ORDER, folderOrderViolations, folderSizeViolations } from './layout-rules.ts';
 import { readRepository } from './repository.ts';
 import { parseSource } from './source.ts';
 import { expectNone, problemsOf } from './violation.ts';
 
-const { files, packages } = readRepository();
+const { packages } = readRepository();
 const sources = packages.flatMap((pkg) => pkg.sources.filter(({ path }) => path.includes('/src/')));
 
 describe('the repository', () => {
@@ -28,10 +22,6 @@ describe('the repository', () => {
 
   test('has no folder with too many files', () => {
     expectNone(folderSizeViolations(sources));
-  });
-
-  test('has no unresolved conflict', () => {
-    expectNone(conflictViolations(files));
   });
 });
 
@@ -54,17 +44,4 @@ test('the size rule notices the fifteenth file of a folder', () => {
     Array.from({ length: count }, (_, at) => parseSource(`packages/lake/src/log/file-${at}.ts`, ''));
   expect(folderSizeViolations(made(14))).toEqual([]);
   expect(problemsOf(folderSizeViolations(made(15)))).toEqual(['packages/lake/src/log:1 15 files, 14 are allowed']);
-});
-
-test('the conflict rule notices markers in any text, and no underlined heading', () => {
-  const text = `${'<'.repeat(7)} HEAD\na\n${'='.repeat(7)}\nb\n${'>'.repeat(7)} other\n`;
-  expect(problemsOf(conflictViolations([{ path: 'a.md', text }]))).toEqual([
-    'a.md:1 a conflict marker',
-    'a.md:5 a conflict marker',
-  ]);
-});
-
-test('the width rule notices a long comment, not a long link', () => {
-  const wide = `// ${'a'.repeat(120)}\n// https://example.org/${'a'.repeat(120)}\n`;
-  expect(problemsOf(lineWidthViolations([{ path: 'a.ts', text: wide }]))).toEqual(['a.ts:1 123 characters']);
 });

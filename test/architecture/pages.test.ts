@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dispositionViolations, errorPage } from './error-page.ts';
+import { ocsfPage } from './ocsf-page.ts';
 import { readRepository, TOP } from './repository.ts';
 import { parseSource } from './source.ts';
 import { expectNone, problemsOf } from './violation.ts';
@@ -10,6 +11,11 @@ const shipped = readRepository().packages.flatMap(({ sources }) => sources);
 // When this fails: npm run docs
 test('the page of errors is up to date', async () => {
   await expect(errorPage()).toMatchFileSnapshot(join(TOP, 'docs/errors.md'));
+});
+
+// When this fails: npm run docs
+test('the page of the mapping to OCSF is up to date', async () => {
+  await expect(ocsfPage()).toMatchFileSnapshot(join(TOP, 'docs/ocsf.md'));
 });
 
 test('the table of errors lists every disposition that errors have', () => {

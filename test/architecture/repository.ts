@@ -26,6 +26,8 @@ export interface Package {
   readonly references: readonly string[];
   /** `src/` and `bin/`: what is shipped. */
   readonly sources: readonly Source[];
+  /** `page/src/`: what runs in a browser, shipped as assets. */
+  readonly page: readonly Source[];
   /** `test/`. */
   readonly tests: readonly Source[];
 }
@@ -57,7 +59,8 @@ const NOT_OURS = new Set([
 ]);
 const NOT_OURS_AT_TOP = new Set(['lake']);
 
-const TEXT = /\.(?:ts|js|mjs|json|jsonl|md|yml|yaml|sh|sql|txt)$|^\.(?:gitignore|npmrc|gitattributes)$|^run$/;
+const TEXT =
+  /\.(?:tsx?|js|mjs|css|html|json|jsonl|md|yml|yaml|sh|sql|txt)$|^\.(?:gitignore|npmrc|gitattributes)$|^run$/;
 
 /** Every file that may be committed, binary ones too, byte by byte as Latin-1. */
 export function everyFile(): TextFile[] {
@@ -82,6 +85,7 @@ export function readRepository(): Repository {
         manifest,
         references: (tsconfig.references ?? []).map(({ path }: { path: string }) => path.replace('../', '')),
         sources: parse(new RegExp(`^packages/${folder}/(?:src|bin)/.*\\.[jt]s$`)),
+        page: parse(new RegExp(`^packages/${folder}/page/src/.*\\.tsx?$`)),
         tests: parse(new RegExp(`^packages/${folder}/test/.*\\.ts$`)),
       };
     }),

@@ -77,6 +77,7 @@ function made(folder: string, files: Readonly<Record<string, string>>): Package 
     manifest: { exports: { '.': { 'edrlake-source': './src/index.ts' } } },
     references: [],
     sources: Object.entries(files).map(([path, text]) => parseSource(`packages/${folder}/${path}`, text)),
+    page: [],
     tests: [],
   };
 }

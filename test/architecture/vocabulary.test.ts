@@ -6,7 +6,7 @@ import { vocabularyViolations, widthViolations } from './vocabulary-rules.ts';
 
 const { files, packages, outside } = readRepository();
 
-const sources = [...packages.flatMap((pkg) => [...pkg.sources, ...pkg.tests]), ...outside];
+const sources = [...packages.flatMap((pkg) => [...pkg.sources, ...pkg.page, ...pkg.tests]), ...outside];
 
 describe('the repository', () => {
   test('uses the terms of the field', () => {

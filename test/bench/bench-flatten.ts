@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FetchedWindow } from '@edrlake/core';
 import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
+import { BATCHES } from './comparison/rounds.ts';
 import { freshFolder, openStage } from './comparison/stage.ts';
 import { spreadBy, spreadOf } from './figures/spread.ts';
 import { numberText, spreadText, tableText } from './figures/text.ts';
@@ -16,7 +17,6 @@ const values = readOptions(USAGE, {
   ...COMMON_OPTIONS,
   rounds: { type: 'string', valueName: 'N', describe: 'How often everything is run', default: '3' },
   'batch-mib': { type: 'string', valueName: 'N', describe: 'Pages that are flattened together', default: '64' },
-  'memory-limit': { type: 'string', valueName: 'SIZE', describe: "The floor's memory", default: '512MB' },
 });
 const setting = settingFrom(values);
 const batchBytes = values.number('batch-mib') * 1024 * 1024;
@@ -49,7 +49,7 @@ try {
     const folder = await freshFolder(stage, 'flattened');
     const ours = await runProgram('flatten', { ...stage.stageOrder, folder, windowsFile, batchBytes });
     const floorFolder = await freshFolder(stage, 'floor');
-    const order = { folder: floorFolder, memoryLimit: values.text('memory-limit'), way: 'temp-table' };
+    const order = { folder: floorFolder, ...BATCHES };
     const floor = JSON.parse((await stage.program('floor', order)).stdout) as { script: Flattened['floor'] };
     results.push({ ...(ours.said as unknown as Omit<Flattened, 'floor'>), floor: floor.script });
     process.stderr.write(`round ${round + 1}\n`);

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type BenchOption, COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { checkRows } from './comparison/check-rows.ts';
 import {
@@ -9,9 +10,18 @@ import {
   growthTargets,
 } from './comparison/comparison-report.ts';
 import { doAgain, doneAgainTargets, doneAgainText } from './comparison/done-again.ts';
+import { measureResults, resultsTargets, resultsText } from './comparison/results.ts';
 import { type RoundOptions, runRounds } from './comparison/rounds.ts';
 import { OWN_COMMAND, openStage, type StageSetting } from './comparison/stage.ts';
 import { measureStartUp, startUpTargets, startUpText } from './comparison/start-up.ts';
+import {
+  compactedTargets,
+  compactedText,
+  compactLast,
+  measureSmallNights,
+  smallNightsTargets,
+  smallNightsText,
+} from './comparison/upkeep.ts';
 import { machineText, thisMachine } from './figures/machine.ts';
 import { judged, targetsText } from './figures/targets.ts';
 import { numberText } from './figures/text.ts';
@@ -26,32 +36,20 @@ const OPTIONS = {
   rounds: { type: 'string', valueName: 'N', describe: 'How often everything is run', default: '3' },
   edrlake: { type: 'string', valueName: 'FILE', describe: 'Another built command to measure, bin/edrlake.js' },
   also: { type: 'string', multiple: true, valueName: 'NAME=FILE', describe: 'A further built command in each round' },
-  skip: { type: 'string', valueName: 'PART,PART', describe: 'Leave out: again, start-up' },
+  skip: { type: 'string', valueName: 'PART,PART', describe: 'Leave out: again, compact, start-up' },
   'thousand-days': {
     type: 'string',
     valueName: 'DIR',
     describe: 'Keep the lake of 1,000 days there, or use the one there',
   },
-  'memory-limit': {
-    type: 'string',
-    valueName: 'SIZE',
-    describe: "The floor's memory; edrlake's own default",
-    default: '512MB',
-  },
-  'floor-way': {
-    type: 'string',
-    valueName: 'WAY',
-    describe: 'temp-table or scan-per-table',
-    default: 'temp-table',
-  },
+  spill: { type: 'boolean', describe: 'Also all pages at once in 512 MB, which DuckDB must spill' },
 } as const satisfies Record<string, BenchOption>;
 
 const values = readOptions(USAGE, OPTIONS);
 const sizes = values.numbers(values.text('sizes') === undefined ? 'events' : 'sizes');
 const roundOptions: RoundOptions = {
   rounds: values.number('rounds'),
-  memoryLimit: values.text('memory-limit') ?? '',
-  floorWay: values.text('floor-way') === 'scan-per-table' ? 'scan-per-table' : 'temp-table',
+  withSpilling: values.has('spill'),
   others: Object.fromEntries(values.list('also').map((text) => text.split('=', 2) as [string, string])),
 };
 const skipped = new Set((values.text('skip') ?? '').split(','));
@@ -84,9 +82,28 @@ async function compare(events: number) {
     say(`${comparisonText(figures)}\n\n${checked}`);
     const again = skipped.has('again') ? null : await doAgain(stage, median(figures));
     if (again !== null) say(`\n${doneAgainText(again)}`);
-    return { setting, figures, again, rounds };
+    const results = skipped.has('again') ? null : await measureResults(stage);
+    if (results !== null) say(`\n${resultsText(results)}`);
+    const compacted = skipped.has('compact') ? null : await compactLast(stage);
+    if (compacted !== null) say(`\n${compactedText(compacted)}`);
+    return { setting, figures, again, results, compacted, rounds };
   } finally {
     await stage.close();
+  }
+}
+
+/** On a lake of 1,000 days, which is kept where the user says so, because making it takes minutes. */
+async function measureSmall() {
+  const setting = settingOf(sizes[0] ?? 1);
+  const kept = values.text('thousand-days');
+  await mkdir(setting.workFolder, { recursive: true });
+  const folder = kept === undefined ? await mkdtemp(join(setting.workFolder, 'days-')) : null;
+  try {
+    const lake = kept ?? join(folder ?? '', 'lake');
+    const nights = await measureSmallNights(setting, lake);
+    return { nights, startUp: await measureStartUp(setting.command, lake) };
+  } finally {
+    if (folder !== null) await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -94,20 +111,20 @@ const machine = thisMachine();
 say(machineText(machine));
 const compared = [];
 for (const events of sizes) compared.push(await compare(events));
-const startUp = skipped.has('start-up')
-  ? null
-  : await measureStartUp(settingOf(sizes[0] ?? 1), values.text('thousand-days') ?? null);
-if (startUp !== null) say(`\n${startUpText(startUp)}`);
+const small = skipped.has('start-up') ? null : await measureSmall();
+if (small !== null) say(`\n${smallNightsText(small.nights)}\n\n${startUpText(small.startUp)}`);
 const targets = [
-  ...compared.flatMap(({ figures, again }) => [
+  ...compared.flatMap(({ figures, again, results, compacted }) => [
     ...comparisonTargets(figures),
     ...(again === null ? [] : doneAgainTargets(again, figures.events)),
+    ...(results === null ? [] : resultsTargets(results)),
+    ...(compacted === null ? [] : compactedTargets(compacted)),
   ]),
   ...growthTargets(compared.map(({ figures }) => figures)),
-  ...(startUp === null ? [] : startUpTargets(startUp)),
+  ...(small === null ? [] : [...smallNightsTargets(small.nights), ...startUpTargets(small.startUp)]),
 ];
 say(`\n${targetsText(targets)}`);
 const file = values.text('json');
 if (file !== undefined) {
-  await writeFile(file, `${JSON.stringify({ machine, targets: judged(targets), startUp, compared }, null, 2)}\n`);
+  await writeFile(file, `${JSON.stringify({ machine, targets: judged(targets), small, compared }, null, 2)}\n`);
 }

@@ -50,14 +50,20 @@ it('a lake with * or [ in its path works like any other, next to any other folde
   }
 });
 
-it('an address in the place of a folder is refused before any request or file', async () => {
+it('an address that is no lake is refused before any request or file', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
   try {
     const ends = ['--base-url', 'http://127.0.0.1:1'];
-    for (const address of ['s3://bucket/lake', 'file:///srv/lake']) {
+    const known = 'a lake is in a folder or at s3://bucket/prefix';
+    for (const [address, problem] of [
+      ['s3://bucket/../lake', known],
+      ['file:///srv/lake', known],
+      ['gs://bucket/lake', 'two writers could both commit'],
+      ['az://container/lake', 'a lake cannot be kept at az://container/lake'],
+    ] as const) {
       const ended = await runCommand(['backfill', ...DAY, ...ends, '--lake', address], { cwd: directory });
       expect(ended.exitCode).toBe(2);
-      expect(ended.stderr).toContain('a lake is a folder of this machine');
+      expect(ended.stderr.replace(/\s+/g, ' ')).toContain(problem);
     }
     expect(await readdir(directory)).toEqual([]);
   } finally {

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as edrlake from 'edrlake';
@@ -86,7 +86,11 @@ test('the examples compile, and do what they say against a simulated gateway', a
 /** All on one lake and one gateway: each must work on what others have left. */
 async function runExamples(modules: ReadonlyMap<string, string>): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'edrlake-example-'));
+  const before = process.cwd();
   try {
+    await mkdir(join(directory, 'hunts'));
+    await writeFile(join(directory, 'hunts/bad-hosts.txt'), 'evil.example\n');
+    process.chdir(directory);
     await using gateway = await testing.startTestGateway({ ...DAYS, events: 200, seed: 3, nullIdShare: 0 });
     await using lake = await edrlake.openLake(join(directory, 'given'));
     for (const [place, path] of modules) {
@@ -97,6 +101,7 @@ async function runExamples(modules: ReadonlyMap<string, string>): Promise<void> 
       });
     }
   } finally {
+    process.chdir(before);
     await rm(directory, { recursive: true, force: true });
   }
 }

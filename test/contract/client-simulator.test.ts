@@ -1,8 +1,8 @@
 import {
-  createQualysClient,
+  createGatewayClient,
   createQualysSource,
-  type QualysClient,
-  type QualysClientOptions,
+  type GatewayClient,
+  type GatewayClientOptions,
   type SearchAfterParams,
   windowQql,
 } from '@edrlake/client';
@@ -54,17 +54,17 @@ function hurriedClock(): Clock {
 
 interface Stage {
   readonly simulator: Simulator;
-  readonly client: QualysClient;
+  readonly client: GatewayClient;
 }
 
 async function stage(
   options: Partial<SimulatorOptions> = {},
-  clientOptions: Partial<QualysClientOptions> = {},
+  clientOptions: Partial<GatewayClientOptions> = {},
 ): Promise<Stage> {
   const clock = hurriedClock();
   const simulator = await startSimulator({ events: 400, range: DAY, seed: 5, agents: 20, clock, ...options });
   onTestFinished(() => simulator.close());
-  const client = createQualysClient(
+  const client = createGatewayClient(
     { baseUrl: simulator.url, username: 'demo', password: 'demo', ...clientOptions },
     { clock, random: seededRandom(3), emit: () => {} },
   );

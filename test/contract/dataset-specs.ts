@@ -25,7 +25,7 @@ const NAMES = 'oldContent newContent a b_c @x x-y kind when actor process name p
 );
 
 /** A delivered member: its dotted path, and the value that its column wants. */
-interface Member {
+export interface Member {
   readonly path: string;
   readonly column: ColumnSpec;
 }
@@ -74,7 +74,8 @@ function columnsOf(paths: readonly string[], prefix: string, hasAlternatives: bo
   });
 }
 
-const membersOf = (columns: readonly ColumnSpec[]): Member[] =>
+/** The members that feed the columns. */
+export const membersOf = (columns: readonly ColumnSpec[]): Member[] =>
   columns.flatMap((column) => column.paths.map((path) => ({ path, column })));
 
 /** Any dataset that is not refused: sections, alternatives, rules, JSON, up to two child tables of up to two arrays. */
@@ -114,7 +115,8 @@ const spec: fc.Arbitrary<Spec> = fc
     });
   });
 
-const ODD = fc.constantFrom(
+/** Values as JSON that fit few columns or none. */
+export const ODD = fc.constantFrom(
   ...[
     'null',
     '""',
@@ -142,7 +144,8 @@ const ODD = fc.constantFrom(
   ],
 );
 
-function fitting(type: ColumnType): fc.Arbitrary<string> {
+/** Values as JSON that a column of the type takes. */
+export function fitting(type: ColumnType): fc.Arbitrary<string> {
   switch (type) {
     case 'integer':
       return fc.integer({ min: -99_999_999, max: 99_999_999 }).map(String);
@@ -166,8 +169,8 @@ const instantText = (date: Date) => `"${date.toISOString().replace('Z', '+0000')
 const deliveredValue = ({ column }: Member) =>
   fc.oneof({ weight: 30, arbitrary: fitting(column.type) }, { weight: 1, arbitrary: ODD });
 
-/** JSON text of an object with members by path; a path through `''` is a member of the object itself. */
-function objectText(members: readonly (readonly [string, string])[]): string {
+/** JSON text of an object with members by dotted path. */
+export function objectText(members: readonly (readonly [string, string])[]): string {
   const inside = new Map<string, [string, string][]>();
   const own: string[] = [];
   for (const [path, value] of members) {
@@ -246,7 +249,8 @@ async function spoolPage(directory: string, dataset: Dataset, records: readonly 
   async function* body() {
     yield Buffer.from(`[${records.join(',\n')}]`);
   }
-  const known = fieldTable(recordShapeOf(dataset), ['uid', 'uid2']);
+  const ids = dataset.tables[0]?.columns.find(({ name }) => name === 'event_id')?.paths ?? [];
+  const known = fieldTable(recordShapeOf(dataset), [...ids]);
   const scanned = await scanPage(body(), { known, write: async (bytes) => void (await file.write(bytes)) });
   await file.close();
   const { writtenBytes: bodyBytes, recordCount, crc32, irregularRecords } = scanned;
@@ -257,7 +261,7 @@ async function spoolPage(directory: string, dataset: Dataset, records: readonly 
 }
 
 /** Flattens the same records in DuckDB, from a scanned page, and in this process. @returns how many were irregular */
-async function expectSameRows(bench: Bench, dataset: Dataset, records: readonly string[]): Promise<number> {
+export async function expectSameRows(bench: Bench, dataset: Dataset, records: readonly string[]): Promise<number> {
   const { fetched, irregular } = await spoolPage(bench.directory, dataset, records);
   const staged = await stage(bench, [fetched], dataset);
   const bulk = await stagedRows(bench, staged, dataset);

@@ -7,7 +7,7 @@ import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { expect, it } from 'vitest';
 import { type Ended, inFreshDirectory, runCommand } from '../e2e/command.ts';
 import { expectLakeHoldsTruth } from '../e2e/lake-truth.ts';
-import type { FaultAction, FaultPlan } from './sweep-plan.ts';
+import type { DiskAction, FaultPlan } from './sweep-plan.ts';
 
 const BINARY = fileURLToPath(new URL('../../packages/edrlake/bin/edrlake.js', import.meta.url));
 const HOOK = fileURLToPath(new URL('./fault-hook.mjs', import.meta.url));
@@ -64,7 +64,7 @@ function inContainer(
   return { ended, commandEnded, leave };
 }
 
-const atLink = (lake: string, action: FaultAction): FaultPlan => ({
+const atLink = (lake: string, action: DiskAction): FaultPlan => ({
   ...{ root: `${lake}/`, matching: '^link _log/', step: 1, action, stepsFile: null },
 });
 

@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url);
 const fs = require('node:fs');
 const plan = JSON.parse(process.env.EDRLAKE_TEST_FAULT ?? '{}');
 const { root = '/', step: wantedStep = 0, matching = '', action = 'none', stepsFile = null } = plan;
-const ERRNOS = { ENOSPC: -28, EIO: -5, EACCES: -13, EMFILE: -24 };
+const ERRNOS = { ENOSPC: -28, EIO: -5, EACCES: -13, EMFILE: -24, EROFS: -30 };
 const stepsFd = stepsFile === null ? null : fs.openSync(stepsFile, 'a');
 const { writeSync } = fs;
 let steps = 0;
@@ -19,7 +19,9 @@ function dueAt(kind, path) {
   if (matching !== '' && !new RegExp(matching).test(name)) return null;
   steps += 1;
   if (stepsFd !== null) writeSync(stepsFd, `${steps} ${name}\n`);
-  return steps === wantedStep ? action : null;
+  // A disk that has turned read-only stays so.
+  const isDue = action === 'EROFS' ? wantedStep > 0 && steps >= wantedStep : steps === wantedStep;
+  return isDue ? action : null;
 }
 
 /** The names of these calls in Node's errors, and whether the errors name the path. */
@@ -46,6 +48,7 @@ function die(signal) {
 function before(due, kind, path, options) {
   if (due === 'kill-before') die('SIGKILL');
   if (due === 'stop-before') die('SIGSTOP');
+  if (due === 'interrupt') die('SIGINT');
   if (due in ERRNOS) throw failure(reported(due, kind, options), kind, path);
 }
 
@@ -124,6 +127,29 @@ for (const [name, kind, pathOf] of [
 ]) {
   wrapSync(name, kind, pathOf);
 }
+
+/**
+ * parquetjs-lite writes its files by streams: each is a step. One that cannot be opened fails there, one that meets a
+ * full or broken disk with its first bytes.
+ */
+const { createWriteStream } = fs;
+fs.createWriteStream = (path, options) => {
+  const due = dueAt('stream', text(path));
+  if (due !== null && !(due in ERRNOS)) before(due, 'stream', path, {});
+  const failing =
+    due === 'EACCES' || due === 'EMFILE' || due === 'EROFS'
+      ? { open: (_path, _flags, _mode, done) => done(failure(due, 'open', path)) }
+      : due in ERRNOS
+        ? {
+            write: (...args) => args.at(-1)(failure(due, 'write', path)),
+            writev: (...args) => args.at(-1)(failure(due, 'write', path)),
+          }
+        : null;
+  const given = typeof options === 'string' ? { encoding: options } : options;
+  const stream = createWriteStream(path, failing === null ? options : { ...given, fs: { ...fs, ...failing } });
+  if (due === 'kill-after') stream.on('close', () => die('SIGKILL'));
+  return stream;
+};
 syncBuiltinESMExports();
 
 /** DuckDB's words for these errors. */
@@ -132,6 +158,7 @@ const SAID = {
   EIO: 'Input/output error',
   EACCES: 'Permission denied',
   EMFILE: 'Too many open files',
+  EROFS: 'Read-only file system',
 };
 
 /** DuckDB writes Parquet files itself: each COPY into the lake is a step. */

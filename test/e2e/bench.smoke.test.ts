@@ -23,11 +23,11 @@ it('compares a small export with the floor, row for row, and answers every reque
     const flags = ['--events', '2000', '--days', '1', '--rounds', '1', '--skip', 'again,start-up'];
     const bench = [join(TOP, 'test/bench/dist/bench.js'), ...flags, '--work', directory, '--json', file];
     const { stdout } = await run(process.execPath, bench);
-    expect(stdout).toMatch(/rows checked, the same in edrlake and floor +rows\nevents +2,000\n/);
+    expect(stdout).toMatch(/the same in edrlake, duckdb-batch +rows\nevents +2,000\n/);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
     const { compared, targets } = JSON.parse(await readFile(file, 'utf8')) as Result;
     expect(compared[0]?.figures.forwarded).toBe(0);
-    expect(Object.keys(compared[0]?.figures.contestants ?? {})).toEqual(['edrlake', 'floor', 'parse', 'server']);
+    expect(Object.keys(compared[0]?.figures.contestants ?? {})).toEqual(['edrlake', 'duckdb-batch', 'parse', 'server']);
     expect(
       targets.map(({ verdict }) => verdict).filter((verdict) => verdict !== 'met' && verdict !== 'missed'),
     ).toEqual([]);

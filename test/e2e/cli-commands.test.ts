@@ -125,14 +125,18 @@ describe('a lake', () => {
     });
   }, 240_000);
 
-  it('shows an event as the API has it', async () => {
+  it('shows an event as the lake and as the API have it', async () => {
     await inFreshDirectory(async (directory) => {
       const lake = ['--lake', join(directory, 'lake')];
       await runJson(['backfill', ...TWO_DAYS, '--base-url', simulator.url, ...lake]);
       const sql = "select agent_id, event_id from events where event_type = 'FILE' order by event_id limit 1";
       const found = await runCommand(['query', sql, ...lake, '--format', 'csv']);
       const [agentId = '', eventId = ''] = (found.stdout.split('\n')[1] ?? '').split(',');
-      const event = await runCommand(['event', agentId, eventId, '--base-url', simulator.url]);
+      const stored = await runJson(['event', eventId, '--explain', '--api', '--base-url', simulator.url, ...lake]);
+      expect(stored).toMatchObject({ event: { event_id: eventId }, explanation: { broughtBy: { version: 1 } } });
+      expect(stored.differences).not.toEqual([]);
+      const asked = ['event', eventId, '--api', '--agent', agentId, '--base-url', simulator.url];
+      const event = await runCommand([...asked, '--lake', join(directory, 'none')]);
       expect(event.exitCode, event.stderr).toBe(0);
       expect(event.stdout.split('\n').length).toBeGreaterThan(10);
       // The detail of older payloads names the event by its time series, so the agent shows that it is the right one.
@@ -181,7 +185,7 @@ describe('simulate', () => {
 });
 
 describe('demo', () => {
-  it('exports, proves and queries; a second run finds nothing new', async () => {
+  it('exports, proves and queries; a second run finds nothing new; a compaction makes no day larger', async () => {
     await inFreshDirectory(async (directory) => {
       const first = await runCommand(['demo'], { cwd: directory });
       expect(first.exitCode, first.stderr).toBe(0);
@@ -197,6 +201,12 @@ describe('demo', () => {
       expect(first.stdout).not.toContain('NOT EQUAL');
       const second = (await runJson(['demo'], { cwd: directory })) as { report: { events: Record<string, number> } };
       expect(second.report.events).toMatchObject({ counted: 120_000, new: 0, changed: 0 });
+      const lake = join(directory, 'lake/demo');
+      const before = await bytesByDay(lake);
+      expect(await runJson(['compact', '--lake', lake])).toMatchObject({ filesAfter: 35 });
+      const after = await bytesByDay(lake);
+      expect([...after.keys()]).toEqual([...before.keys()]);
+      expect([...after].filter(([day, bytes]) => bytes > (before.get(day) ?? 0))).toEqual([]);
     });
   }, 300_000);
 
@@ -208,6 +218,19 @@ describe('demo', () => {
     });
   }, 240_000);
 });
+
+/** The size of all data files of each day. */
+async function bytesByDay(lake: string): Promise<Map<string, number>> {
+  const files = await inPlainDuckDb(
+    `SELECT filename, size FROM read_blob('${lake}/*/event_date=*/*.parquet') ORDER BY filename`,
+  );
+  const days = new Map<string, number>();
+  for (const [file, size] of files) {
+    const day = /event_date=([\d-]+)/.exec(file ?? '')?.[1] ?? '';
+    days.set(day, (days.get(day) ?? 0) + Number(size));
+  }
+  return days;
+}
 
 /** Reads the first line of a long output and ends, like `head -1`. */
 function firstLineOnly(args: readonly string[]): Promise<{ exitCode: number | null; stderr: string }> {

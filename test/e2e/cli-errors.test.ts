@@ -115,7 +115,7 @@ describe('an error is one clear message with its exit code', () => {
   });
 
   it('an event the API does not have', async () => {
-    const args = ['event', 'agent', 'event', '--base-url', simulator.url];
+    const args = ['event', 'event', '--api', '--agent', 'agent', '--base-url', simulator.url];
     await fails(args, {}, { code: 'NOT_FOUND', exitCode: 1 });
   });
 });

@@ -2,6 +2,8 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { S3_KEY } from '../../packages/lake/test/object-address.ts';
+import { startS3Server } from '../../packages/lake/test/s3-server.ts';
 import { inFreshDirectory, runCommand, runJson } from './command.ts';
 
 let simulator: Simulator;
@@ -44,5 +46,30 @@ describe('a damaged lake', () => {
       const names = (JSON.parse(wrong.stdout) as typeof sound).findings.map(({ name }) => name);
       expect(names).toEqual(expect.arrayContaining(['login', 'lake', 'lake watermark']));
     });
+  }, 240_000);
+
+  it('in an object store, it is rebuilt there, and proven again', async () => {
+    const server = await startS3Server();
+    try {
+      await inFreshDirectory(async (directory) => {
+        const env = {
+          ...{ AWS_ENDPOINT_URL: server.url, AWS_REGION: 'eu-central-1', XDG_STATE_HOME: directory, COLUMNS: '80' },
+          ...{ AWS_ACCESS_KEY_ID: S3_KEY.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey },
+        };
+        const lake = ['--lake', 's3://lake/edr'];
+        const days = ['--from', '2020-08-17', '--to', '2020-08-18', '--base-url', simulator.url];
+        await runJson(['backfill', ...days, ...lake], { env });
+        const refused = await runCommand(['rebuild-log', ...lake], { env });
+        expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('--force') });
+        for (const key of [...server.objects.keys()]) if (key.startsWith('edr/_log/')) server.objects.delete(key);
+        const { exitCode, stdout } = await runCommand(['rebuild-log', ...lake], { env });
+        expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: expect.stringMatching(/ files, 300 events\./) });
+        expect(stdout).toContain('The old log is kept in _log-old/');
+        const again = await runJson(['backfill', ...days, ...lake], { env });
+        expect(again).toMatchObject({ outcome: 'done', events: { new: 0, changed: 0, unchanged: 300 } });
+      });
+    } finally {
+      await server.close();
+    }
   }, 240_000);
 });

@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { systemProcesses } from '@edrlake/core';
 import { tableFromIPC } from 'apache-arrow';
 import { backfill, type Lake, openLake } from 'edrlake';
 import { startTestGateway, type TestGateway } from 'edrlake/testing';
@@ -66,7 +68,9 @@ describe('edrlake export', () => {
     expect(answered).toEqual({ exitCode: 0, stdout: `n\n${(await stored()).length}\n`, stderr: '' });
     for (const [args, problem] of [
       [['events'], 'expected --format'],
-      [['events', '--format', 'table'], 'is for edrlake query'],
+      [['events', '--format', 'table'], '--format: expected arrow, parquet, csv or ndjson, found "table"'],
+      [['events', '--format', 'xls'], '--format: expected arrow, parquet, csv or ndjson, found "xls"'],
+      [['events', '--format'], '--format: expected arrow, parquet, csv or ndjson, found nothing'],
       [[sql, '--output', 'parts/'], 'only tables have days'],
       [['coverage', '--output', 'parts/'], 'it has no days'],
     ] as const) {
@@ -116,6 +120,44 @@ describe('edrlake export', () => {
       exitCode: 2,
       stderr: expect.stringContaining('names events of qualys-edr as parquet'),
     });
+  });
+
+  it('is refused while another process exports into the folder, and goes on where that was killed', async () => {
+    const folder = join(directory, 'claimed');
+    const hook = fileURLToPath(new URL('../crash/fault-hook.mjs', import.meta.url));
+    const fault = { root: `${folder}/`, matching: '^rename events.export.json', step: 2, action: 'kill-before' };
+    const env = { NODE_OPTIONS: `--import=${hook}`, EDRLAKE_TEST_FAULT: JSON.stringify(fault) };
+    const args = ['export', 'events', '--output', 'claimed/'];
+    expect((await runCommand(args, { cwd: directory, env })).exitCode).toBe(null);
+    expect(await readdir(folder)).toContain('_exporting.1.json');
+    const own = JSON.stringify(systemProcesses.current());
+    await writeFile(join(folder, '_exporting.2.json'), own);
+    const before = await readdir(folder);
+    const refused = await runCommand([...args, '--format', 'parquet'], { cwd: directory });
+    expect({ ...refused, stderr: refused.stderr.replace(/\s+/g, ' ') }).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(`process ${process.pid} is exporting into ${folder}`),
+    });
+    expect(await readdir(folder)).toEqual(before);
+    // What cannot be seen from here may still be running: the file to remove is named.
+    for (const [claim, problem] of [
+      ['{"host":"there","pid":7,"startIdentity":"x"}', 'process 7 of there, which cannot be seen from here, is'],
+      ['', 'is claimed by a file that names no process'],
+    ] as const) {
+      await writeFile(join(folder, '_exporting.2.json'), claim);
+      const { exitCode, stderr } = await runCommand(args, { cwd: directory });
+      expect({ exitCode, stderr: stderr.replace(/\s+/g, ' ') }).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining(problem),
+      });
+      expect(stderr.replace(/\s+/g, '')).toContain(`remove${join(folder, '_exporting.2.json')}`);
+    }
+    await rm(join(folder, '_exporting.2.json'));
+    const days = (await inLake((lake) => lake.query('select distinct event_date from events').toArray())).length;
+    expect(await runJson(args, { cwd: directory })).toMatchObject({ unchanged: 1, written: days - 1 });
+    expect((await readdir(folder)).filter((name) => !/^events-[-\d]+\.parquet$/.test(name))).toEqual([
+      'events.export.json',
+    ]);
   });
 });
 

@@ -85,6 +85,14 @@ test('FIM events are exported, resumed after a kill, compared and queried beside
          (select sum(json_array_length(rules)) from ${parquetOf(lake, 'profiles')})`,
     );
     const rows = (of: (record: FimRecord) => readonly unknown[]) => String(records.flatMap(of).length);
+    const days = [...new Set(records.map(({ dateTime }) => dateTime.slice(0, 10)))].sort();
+    const truth = days.map((day) => {
+      const own = records.filter(({ dateTime }) => dateTime.startsWith(day));
+      const profiles = own.flatMap((record) => record.profiles).length;
+      const interfaces = own.flatMap((record) => record.asset.interfaces).length;
+      return { day, events: own.length, rejects: 0, profiles, interfaces };
+    });
+    expect(simulator.truth.fimPerDay(), 'the truth that other tests compare with').toEqual(truth);
     expect(children).toEqual([
       [
         rows(({ profiles }) => profiles),

@@ -1,14 +1,36 @@
 import type { TimeRange } from '@edrlake/core';
-import type { DayTruth, Simulator } from '@edrlake/simulator';
+import type { Simulator } from '@edrlake/simulator';
 import { expect } from 'vitest';
 import { inPlainDuckDb } from './command.ts';
 
-const CHILD_TABLES = {
-  certificates: 'certificates',
-  indicators: 'indicators',
-  interfaces: 'interfaces',
-  asset_tags: 'assetTags',
-} as const satisfies Record<string, keyof DayTruth>;
+/** A dataset of the simulated gateway. */
+export interface TrueDataset {
+  readonly name: string;
+  /** Its child tables, with their names in what the simulator knows of a day. */
+  readonly children: Readonly<Record<string, string>>;
+  perDay(simulator: Simulator, range?: TimeRange): readonly Readonly<Record<string, string | number>>[];
+}
+
+const rowsOf = (days: readonly object[]) => days as readonly Readonly<Record<string, string | number>>[];
+
+/** The events of the EDR API. */
+export const EDR: TrueDataset = {
+  name: 'qualys-edr',
+  children: {
+    certificates: 'certificates',
+    indicators: 'indicators',
+    interfaces: 'interfaces',
+    asset_tags: 'assetTags',
+  },
+  perDay: ({ truth }, range) => rowsOf(truth.perDay(range)),
+};
+
+/** Those of the FIM API. */
+export const FIM: TrueDataset = {
+  name: 'qualys-fim',
+  children: { profiles: 'profiles', interfaces: 'interfaces' },
+  perDay: ({ truth }, range) => rowsOf(truth.fimPerDay(range)),
+};
 
 /** The rows of a table as any Parquet reader sees them, without edrlake's log or views. */
 export function parquetOf(lake: string, table: string): string {
@@ -19,8 +41,13 @@ export function parquetOf(lake: string, table: string): string {
  * Compares a lake, read from its Parquet files by a plain DuckDB, with the data of the simulator in a range: ids as a
  * set, no duplicate, rows of every table per day, and each child row at its position.
  */
-export async function expectLakeHoldsTruth(lake: string, simulator: Simulator, range?: TimeRange): Promise<void> {
-  const truth = simulator.truth.perDay(range);
+export async function expectLakeHoldsTruth(
+  lake: string,
+  simulator: Simulator,
+  range?: TimeRange,
+  dataset = EDR,
+): Promise<void> {
+  const truth = dataset.perDay(simulator, range);
   const stored = await inPlainDuckDb(`select event_id from ${parquetOf(lake, 'events')}`);
   const storedIds = new Set(stored.map(([id]) => id));
   expect(storedIds.size, 'event_id is unique in events').toBe(stored.length);
@@ -31,7 +58,7 @@ export async function expectLakeHoldsTruth(lake: string, simulator: Simulator, r
   });
 
   expect(await rowsPerDay(lake, 'events')).toEqual(expectedPerDay(truth, 'events'));
-  for (const [table, key] of Object.entries(CHILD_TABLES)) {
+  for (const [table, key] of Object.entries(dataset.children)) {
     expect(await rowsPerDay(lake, table), table).toEqual(expectedPerDay(truth, key));
     // There are two arrays of indicators, and each counts from 0.
     const array = table === 'indicators' ? 'indicator_set, ' : '';
@@ -46,8 +73,8 @@ export async function expectLakeHoldsTruth(lake: string, simulator: Simulator, r
   }
 }
 
-function expectedPerDay(truth: readonly DayTruth[], key: keyof DayTruth): (readonly string[])[] {
-  return truth.filter((day) => Number(day[key]) > 0).map((day) => [day.day, String(day[key])]);
+function expectedPerDay(truth: ReturnType<TrueDataset['perDay']>, key: string): string[][] {
+  return truth.filter((day) => Number(day[key]) > 0).map((day) => [String(day.day), String(day[key])]);
 }
 
 async function rowsPerDay(lake: string, table: string): Promise<(string | null)[][]> {

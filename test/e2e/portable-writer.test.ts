@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MS_PER_HOUR, parseRange } from '@edrlake/core';
@@ -65,6 +66,49 @@ test('a day is exported, killed, resumed, followed and shown where DuckDB cannot
       expect(await runCommand(['doctor', '--lake', lake])).toMatchObject({ exitCode: 0 });
       expect(await runCommand(['compact', '--lake', lake])).toMatchObject({ exitCode: 0 });
       await expectLakeHoldsTruth(lake, simulator);
+    });
+  } finally {
+    await simulator.close();
+  }
+}, 240_000);
+
+test('Ctrl-C while a file is written ends the command, and the next run goes on with the pages that it has', async () => {
+  const range = parseRange('2020-08-17', '2020-08-17');
+  const simulator = await startSimulator({ events: 3_000, range, seed: 6 });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const lake = join(directory, 'lake');
+      const args = ['backfill', ...DAY, '--base-url', simulator.url, '--lake', lake];
+      const fault = { root: `${lake}/`, matching: '^stream .*events/', step: 1, action: 'interrupt', stepsFile: null };
+      const hook = fileURLToPath(new URL('../crash/fault-hook.mjs', import.meta.url));
+      const env = { EDRLAKE_WRITER: 'parquetjs', NODE_OPTIONS: `--import=${hook}` };
+      const interrupted = await runCommand(args, { env: { ...env, EDRLAKE_TEST_FAULT: JSON.stringify(fault) } });
+      expect(interrupted).toMatchObject({ exitCode: 130, stderr: expect.stringContaining('[INTERRUPTED]') });
+      const names = await readdir(lake, { recursive: true });
+      expect(names.filter((name) => name.endsWith('.parquet'))).toEqual([]);
+      const pages = simulator.calls.of('events').length;
+      const resumed = await runJson(args, { env: { EDRLAKE_WRITER: 'parquetjs' } });
+      expect(resumed).toMatchObject({ resumed: true, outcome: 'done', events: { new: 3_000 } });
+      expect(simulator.calls.of('events').length).toBe(pages);
+      await expectLakeHoldsTruth(lake, simulator);
+    });
+  } finally {
+    await simulator.close();
+  }
+}, 120_000);
+
+test('the heap of one batch is enough for any number of events', async () => {
+  const range = parseRange('2020-08-17', '2020-08-19');
+  // About three batches; all of them at once take more than twice the heap.
+  const simulator = await startSimulator({ events: 30_000, range, seed: 5 });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const days = ['--from', '2020-08-17', '--to', '2020-08-19'];
+      const target = ['--base-url', simulator.url, '--lake', join(directory, 'lake')];
+      const env = { ...WITHOUT_DUCKDB, NODE_OPTIONS: `${WITHOUT_DUCKDB.NODE_OPTIONS} --max-old-space-size=160` };
+      const report = await runJson(['backfill', ...days, ...target], { env });
+      expect(report).toMatchObject({ outcome: 'done', events: { new: 30_000 } });
+      expect(report.version).toBeGreaterThan(2);
     });
   } finally {
     await simulator.close();

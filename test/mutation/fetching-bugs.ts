@@ -161,10 +161,36 @@ export const FETCHING: readonly PlantedBug[] = [
     replace: '.length >= 1 ? smallest : null',
     tests: ['packages/pager/test/pagination.sizes.test.ts'],
   },
+  {
+    name: 'requests-of-others-with-own',
+    effect: 'counts requests of this process as requests of others',
+    file: 'packages/client/src/rate-limit/sliding-window.ts',
+    find: 'return state.newestFacts === 0 ? null : countAfter(state.foreign, nowMs);',
+    replace:
+      'return state.newestFacts === 0 ? null : countAfter(state.foreign, nowMs) + countAfter(state.answered, 0);',
+    tests: ['packages/client/test/rate-limiter.others.test.ts'],
+  },
+  {
+    name: 'request-log-loses-the-end',
+    effect: 'does not log the last requests of a command',
+    file: 'packages/runner/src/connect/request-log.ts',
+    find: `async close() {
+      flush();`,
+    replace: 'async close() {',
+    tests: ['packages/runner/test/request-log.history.test.ts'],
+  },
 ];
 
 /** Bugs in flattening and in the rows of a batch. */
 export const FLATTENING: readonly PlantedBug[] = [
+  {
+    name: 'take-page-for-next-one',
+    effect: 'counts the records of a page in the window of the page before it',
+    file: 'packages/flattener/src/stage/staging-source.ts',
+    find: '::INTEGER - 1 AS file_index',
+    replace: '::INTEGER - 2 AS file_index',
+    tests: ['packages/flattener/test/staging.records.test.ts'],
+  },
   {
     name: 'drop-first-child-row',
     effect: 'drops the first element of every list',

@@ -16,6 +16,7 @@ Plants one bug at a time in a copy of the sources and runs the tests that must n
 noticed, 1 when one survives or its tests say nothing, 2 for wrong options.
 
   --only NAME   Only bugs whose name contains this; may be given several times
+  --share K/N   Only every Nth bug, from the Kth on
   --jobs N      Copies at work at the same time (default 2)
   --list        Print the bugs and end
   --help        Print this`;
@@ -30,9 +31,11 @@ interface Outcome {
   readonly seconds: number;
 }
 
-const { only, jobs, list } = readOptions();
-const bugs = PLANTED_BUGS.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
-if (bugs.length === 0) fail(`no planted bug is called so: ${only.join(', ')}`);
+const { only, share, jobs, list } = readOptions();
+const named = PLANTED_BUGS.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
+if (named.length === 0) fail(`no planted bug is called so: ${only.join(', ')}`);
+const bugs = named.filter((_, position) => position % share.of === share.from - 1);
+if (bugs.length === 0) fail(`--share: there are only ${named.length} planted bugs`);
 if (list) {
   for (const { name, file, effect } of bugs) print(`${name}\n  ${effect}\n  ${file}`);
   process.exit(0);
@@ -100,11 +103,19 @@ function lineOf({ bug, verdict, seconds }: Outcome): string {
   return `${said} ${seconds.toFixed(0).padStart(3)} s  ${bug.name}: ${bug.effect}${by}`;
 }
 
-function readOptions(): { only: readonly string[]; jobs: number; list: boolean } {
+interface Options {
+  readonly only: readonly string[];
+  readonly share: { readonly from: number; readonly of: number };
+  readonly jobs: number;
+  readonly list: boolean;
+}
+
+function readOptions(): Options {
   try {
     const { values } = parseArgs({
       options: {
         only: { type: 'string', multiple: true, default: [] },
+        share: { type: 'string', default: '1/1' },
         jobs: { type: 'string', default: '2' },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -117,7 +128,10 @@ function readOptions(): { only: readonly string[]; jobs: number; list: boolean }
     const jobs = Number(values.jobs);
     if (!Number.isSafeInteger(jobs) || jobs < 1)
       fail(`--jobs: expected a whole number above 0, found "${values.jobs}"`);
-    return { only: values.only, jobs, list: values.list };
+    const [, from, of] = /^(\d+)\/(\d+)$/.exec(values.share) ?? [];
+    const share = { from: Number(from), of: Number(of) };
+    if (!(share.from >= 1 && share.from <= share.of)) fail(`--share: expected such as 1/4, found "${values.share}"`);
+    return { only: values.only, share, jobs, list: values.list };
   } catch (thrown) {
     return fail(thrown instanceof Error ? thrown.message : String(thrown));
   }

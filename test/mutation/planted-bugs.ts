@@ -1,4 +1,9 @@
 import { FETCHING, FLATTENING } from './fetching-bugs.ts';
+import { HUNTING } from './hunt-bugs.ts';
+import { LIBRARY } from './library-bugs.ts';
+import { STORY } from './story-bugs.ts';
+import { OBJECTS } from './object-bugs.ts';
+import { OCSF } from './ocsf-bugs.ts';
 import type { PlantedBug } from './planted-bug.ts';
 
 /** Bugs in the commit protocol and in the maintenance of a lake. */
@@ -20,6 +25,14 @@ const COMMITTING: readonly PlantedBug[] = [
     tests: ['packages/lake/test/commit.upsert.test.ts'],
   },
   {
+    name: 'name-files-by-damaged-text',
+    effect: 'splits a file whose name has the separator of names into two that do not exist',
+    file: 'packages/core/src/tables/sql-text.ts',
+    find: 'texts.length === 0 || texts.some((text) => text.includes(BETWEEN_TEXTS))',
+    replace: 'texts.length === 0',
+    tests: ['packages/lake/test/store.many-files.test.ts'],
+  },
+  {
     name: 'keep-replaced-rows',
     effect: 'leaves the old rows of a changed event beside the new ones',
     file: 'packages/lake/src/commit/copy-on-write.ts',
@@ -39,9 +52,49 @@ const COMMITTING: readonly PlantedBug[] = [
     name: 'vacuum-without-grace',
     effect: 'deletes what readers of an older version may still need',
     file: 'packages/lake/src/maintenance/vacuum.ts',
-    find: 'if (removedAtMs < (fileCount === 0 ? beforeMs : limits.beforeMs)) found.push',
-    replace: 'if (removedAtMs < Number.POSITIVE_INFINITY) found.push',
+    find: 'if (removedAtMs >= (isEmpty ? beforeMs : limits.beforeMs)) continue;',
+    replace: 'if (removedAtMs >= Number.POSITIVE_INFINITY) continue;',
     tests: ['packages/lake/test/vacuum.leftovers.test.ts'],
+  },
+  {
+    name: 'publish-without-second-names',
+    effect: 'publishes files that readers lose with the next compaction',
+    file: 'packages/lake/src/open-tables/table-home.ts',
+    find: 'for (const folder of folders) if (await link(',
+    replace: 'for (const folder of []) if (await link(',
+    tests: ['packages/lake/test/publish-delta.history.test.ts'],
+  },
+  {
+    name: 'publish-releases-what-history-needs',
+    effect: 'takes files of older published versions away before vacuum does',
+    file: 'packages/lake/src/log/lost-files.ts',
+    find: 'absent.has(path) && !trashed.has(path)',
+    replace: 'absent.has(path)',
+    tests: ['packages/lake/test/publish-delta.history.test.ts'],
+  },
+  {
+    name: 'delta-checkpoint-from-one-entry',
+    effect: 'a checkpoint without the files of older entries',
+    file: 'packages/lake/src/open-tables/delta-checkpoint.ts',
+    find: 'name.version > base && name.version <= version',
+    replace: 'name.version === version',
+    tests: ['packages/lake/test/publish-delta.history.test.ts'],
+  },
+  {
+    name: 'iceberg-manifest-not-rewritten',
+    effect: 'Iceberg readers see replaced rows as well',
+    file: 'packages/lake/src/open-tables/iceberg-snapshots.ts',
+    find: 'lines.push(isTouched ? ',
+    replace: 'lines.push(!isTouched ? ',
+    tests: ['packages/lake/test/publish-iceberg.history.test.ts'],
+  },
+  {
+    name: 'iceberg-names-vacuumed-files',
+    effect: 'keeps snapshots of which vacuum has deleted files',
+    file: 'packages/lake/src/open-tables/iceberg.ts',
+    find: 'if (thing === null) return snapshots.filter',
+    replace: 'if (thing === undefined) return snapshots.filter',
+    tests: ['packages/lake/test/publish-iceberg.history.test.ts'],
   },
   {
     name: 'vacuum-unheld-entries',
@@ -180,6 +233,7 @@ const PROVING: readonly PlantedBug[] = [
       'packages/runner/test/reconcile.repair.test.ts',
       'test/simulation',
     ],
+    needsBuild: true,
   },
   {
     name: 'hide-duplicates',
@@ -255,5 +309,105 @@ const PROVING: readonly PlantedBug[] = [
   },
 ];
 
+/** Whether what the lake holds already is proven without being fetched. */
+const COMPARING: readonly PlantedBug[] = [
+  {
+    name: 'believe-one-histogram',
+    effect: 'proves what the lake holds by a histogram that does not add up to the count',
+    file: 'packages/runner/src/sync/held-events.ts',
+    find: 'if (counted === null || sum(counted, ({ count }) => count) !== inApi) return null;',
+    replace: 'if (counted === null) return null;',
+    tests: ['packages/runner/test/sync.held.test.ts'],
+  },
+  {
+    name: 'compare-where-fetched',
+    effect: 'takes equal counts as equal events where an event may have been fetched between its two processing times',
+    file: 'packages/runner/src/sync/held-events.ts',
+    find: '!quiet.some((gap) => gap.startMs <= part.range.startMs && part.range.endMs <= gap.endMs)',
+    replace: 'quiet.length === 0',
+    tests: ['packages/runner/test/sync.held.test.ts'],
+  },
+];
+
+/** Whether days may be used downstream, and whether files are what was committed. */
+const ATTESTING: readonly PlantedBug[] = [
+  {
+    name: 'pass-unconfirmed-days',
+    effect: 'lets a day through the gate of which a count was never confirmed',
+    file: 'packages/runner/src/days/gate.ts',
+    find: 'if (isProven) {',
+    replace: "if (isProven || line?.verdict === 'unverified') {",
+    tests: ['packages/cli/test/gate.verdicts.test.ts'],
+  },
+  {
+    name: 'forget-later-differences',
+    effect: 'calls a day complete in which a later comparison found a difference',
+    file: 'packages/runner/src/days/gate.ts',
+    find: 'compared !== null && compared.atMs >= (sinceMs ?? 0) ?',
+    replace: 'compared !== null && compared.atMs < 0 ?',
+    tests: ['packages/cli/test/gate.verdicts.test.ts'],
+  },
+  {
+    name: 'attest-a-part-of-a-day',
+    effect: 'proves a day that was followed only from its afternoon on',
+    file: 'packages/lake/src/verify/proven-days.ts',
+    find: 'const first = Math.ceil(startMs / MS_PER_DAY) * MS_PER_DAY;',
+    replace: 'const first = Math.floor(startMs / MS_PER_DAY) * MS_PER_DAY;',
+    tests: ['packages/lake/test/proven-days.views.test.ts'],
+  },
+  {
+    name: 'attest-refuted-days',
+    effect: 'proves a day by what was followed although its own proofs contradict each other',
+    file: 'packages/lake/src/verify/proven-days.ts',
+    find: 'depth.fetched + depth.followed > 0 && depth.refuted === 0',
+    replace: 'depth.fetched + depth.followed > 0',
+    tests: ['packages/lake/test/proven-days.views.test.ts'],
+  },
+  {
+    name: 'keep-an-old-document',
+    effect: 'leaves the proof document of a day as it was before a commit changed the day',
+    file: 'packages/lake/src/verify/proof-documents.ts',
+    find: 'before?.content === content && present.has(nameOf(day))',
+    replace: 'before !== undefined && present.has(nameOf(day))',
+    tests: ['packages/lake/test/proof-documents.days.test.ts'],
+  },
+  {
+    name: 'verify-without-values',
+    effect: 'does not notice a file that was rewritten together with its checksum in the log',
+    file: 'packages/lake/src/verify/verify-files.ts',
+    find: 'file.digest === undefined || file.digest === content.digest',
+    replace: 'content.digest.length > 0',
+    tests: ['packages/lake/test/verify.digests.test.ts'],
+  },
+  {
+    name: 'verify-without-documents',
+    effect: 'does not notice a file that was rewritten together with its log entry',
+    file: 'packages/lake/src/verify/verify-files.ts',
+    find: 'if (expected !== undefined && isSameFile(expected, proofFileOf(file))) return [];',
+    replace: 'if (expected !== undefined) return [];',
+    tests: ['packages/lake/test/verify.digests.test.ts', 'packages/lake/test/proof-documents.days.test.ts'],
+  },
+  {
+    name: 'digest-without-names',
+    effect: 'gives rows the same digest whose values are in other columns',
+    file: 'packages/lake/src/log/content-digest.ts',
+    find: 'quoteText(column.name)} ||',
+    replace: "quoteText('')} ||",
+    tests: ['packages/lake/test/verify.digests.test.ts'],
+  },
+];
+
 /** Every planted bug. */
-export const PLANTED_BUGS: readonly PlantedBug[] = [...FETCHING, ...FLATTENING, ...COMMITTING, ...PROVING];
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  ...FETCHING,
+  ...FLATTENING,
+  ...COMMITTING,
+  ...PROVING,
+  ...COMPARING,
+  ...ATTESTING,
+  ...OBJECTS,
+  ...OCSF,
+  ...HUNTING,
+  ...STORY,
+  ...LIBRARY,
+];

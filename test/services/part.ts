@@ -136,3 +136,22 @@ async function npmInstall(command: 'install' | 'ci', folder: string, what: strin
       'Check that npm reaches its registry: npm ping.',
   );
 }
+
+/**
+ * A Python of its own with packages of PyPI, installed once.
+ * @param folder that holds nothing else which has to be kept
+ * @returns the path of its program
+ */
+export async function installPython(folder: string, packages: readonly string[]): Promise<string> {
+  const list = join(folder, 'installed.txt');
+  const python = join(folder, 'venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
+  const wanted = packages.join('\n');
+  if (existsSync(list) && (await readFile(list, 'utf8')) === wanted) return python;
+  await rm(join(folder, 'venv'), { recursive: true, force: true });
+  await output('python3', ['-m', 'venv', 'venv'], { cwd: folder });
+  const arguments_ = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...packages];
+  const { exitCode, stderr } = await run(python, arguments_, { cwd: folder });
+  if (exitCode !== 0) throw new Error(`pip could not install ${packages.join(', ')} from PyPI:\n${stderr.trim()}`);
+  await writeFile(list, wanted);
+  return python;
+}

@@ -20,5 +20,5 @@ export function checkRows(stored: Readonly<Record<string, StoredRows>>, events: 
     }
   }
   const rows = Object.entries(first?.rows ?? {}).map(([table, count]) => [table, numberText(count)]);
-  return tableText([`rows checked, the same in ${Object.keys(stored).join(' and ')}`, 'rows'], rows);
+  return tableText([`the same in ${Object.keys(stored).join(', ')}`, 'rows'], rows);
 }

@@ -16,6 +16,8 @@ import type { StageOrder } from '../stages/stage-order.ts';
 export interface StageSetting {
   readonly events: number;
   readonly days: number;
+  /** The first day, unless it is the usual one. */
+  readonly startMs?: number;
   readonly pageSize: number;
   readonly concurrency: number;
   readonly seed: number;
@@ -29,7 +31,7 @@ export interface StageSetting {
 export const OWN_COMMAND = fileURLToPath(new URL('../../edrlake/bin/edrlake.js', import.meta.resolve('@edrlake/cli')));
 
 /** The first day of the data: a Monday. */
-const START_MS = Date.UTC(2020, 7, 17);
+export const START_MS = Date.UTC(2020, 7, 17);
 
 /** A gateway with recorded answers, a folder to work in, and the programs that are measured. */
 export interface Stage {
@@ -37,11 +39,13 @@ export interface Stage {
   readonly folder: string;
   readonly gateway: Gateway;
   /** Runs the command with the gateway and a lake, and expects success. */
-  edrlake(words: readonly string[], lake: string, command?: string): Promise<MeasuredRun>;
+  edrlake(words: readonly string[], lake: string, command?: string, signal?: AbortSignal): Promise<MeasuredRun>;
   /** Runs a command that needs only the lake. */
   maintain(words: readonly string[], lake: string): Promise<MeasuredRun>;
   /** Runs one of the programs in `contestants/` on the pages of the last export. */
-  program(name: 'floor' | 'parse' | 'drain', order: object): Promise<MeasuredRun>;
+  program(name: 'floor' | 'parse' | 'drain' | 'limit', order: object, signal?: AbortSignal): Promise<MeasuredRun>;
+  /** What all programs need to fetch the pages. */
+  readonly pageOrder: PageOrder;
   /** Names the pages that the programs fetch. */
   usePages(pages: readonly string[]): Promise<void>;
   /** `--from … --to …` of all the data. */
@@ -64,7 +68,8 @@ export async function openStage(setting: StageSetting, profile: TimelineProfile 
     process.exit(130);
   };
   process.once('SIGINT', onInterrupt);
-  const range = { startMs: START_MS, endMs: START_MS + days * MS_PER_DAY };
+  const { startMs = START_MS } = setting;
+  const range = { startMs, endMs: startMs + days * MS_PER_DAY };
   const gateway = await startGateway(workFolder, {
     events,
     range,
@@ -83,14 +88,15 @@ export async function openStage(setting: StageSetting, profile: TimelineProfile 
     gateway,
     range: ['--from', dayText(range.startMs), '--to', dayText(range.endMs - MS_PER_DAY)],
     stageOrder: { url: gateway.url, concurrency, pageSize, range, histogram: 'auto' },
-    edrlake: (words, lake, command = setting.command) =>
-      runMeasured(
-        command,
-        [...words, ...target, '--concurrency', String(concurrency), '--lake', lake, '--json'],
-        credentials,
-      ),
+    pageOrder: order,
+    edrlake: (words, lake, command = setting.command, signal = undefined) =>
+      runMeasured(command, [...words, ...target, '--concurrency', String(concurrency), '--lake', lake, '--json'], {
+        env: credentials,
+        ...(signal && { signal }),
+      }),
     maintain: (words, lake) => runMeasured(setting.command, [...words, '--lake', lake, '--json']),
-    program: (name, extra) => runMeasured(programFile(name), [JSON.stringify({ ...order, ...extra })]),
+    program: (name, extra, signal) =>
+      runMeasured(programFile(name), [JSON.stringify({ ...order, ...extra })], signal && { signal }),
     usePages: (pages) => writeFile(pageListFile, JSON.stringify(pages)),
     async close() {
       await gateway.close();

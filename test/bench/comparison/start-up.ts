@@ -1,42 +1,25 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { runTimed } from '../contestants/measured-process.ts';
 import { type Spread, spreadOf } from '../figures/spread.ts';
 import type { Target } from '../figures/targets.ts';
 import { spreadText, tableText } from '../figures/text.ts';
-import { openStage, type StageSetting } from './stage.ts';
 
 /** Milliseconds from start to exit of commands for which users wait. */
 export type StartUp = Readonly<Record<keyof ReturnType<typeof commandsOn>, Spread>>;
 
 const TIMES = 11;
-/** Few events: the measured times grow with days and files. */
-const EVENTS = 5_000;
-const DAYS = 1_000;
 
-/**
- * Measures commands in turn, on a lake of 1,000 days where they need one.
- * @param keptLake where that lake is, or is made and kept, because making it takes minutes; null: a new one that is
- * removed
- */
-export async function measureStartUp(setting: StageSetting, keptLake: string | null): Promise<StartUp> {
-  const stage = await openStage({ ...setting, events: EVENTS, days: DAYS });
-  try {
-    const lake = keptLake ?? join(stage.folder, 'lake');
-    if (!existsSync(lake)) await stage.edrlake(['backfill', ...stage.range], lake);
-    const commands = Object.entries(commandsOn(setting.command, lake));
-    const times = new Map<string, number[]>(commands.map(([name]) => [name, []]));
-    // The first run of each fills the page cache.
-    for (let time = 0; time <= TIMES; time += 1) {
-      for (const [name, [program = '', ...args]] of commands) {
-        const milliseconds = (await runTimed(program, args)) * 1000;
-        if (time > 0) times.get(name)?.push(milliseconds);
-      }
+/** Measures commands in turn, on a lake of 1,000 days where they need one. */
+export async function measureStartUp(command: string, lake: string): Promise<StartUp> {
+  const commands = Object.entries(commandsOn(command, lake));
+  const times = new Map<string, number[]>(commands.map(([name]) => [name, []]));
+  // The first run of each fills the page cache.
+  for (let time = 0; time <= TIMES; time += 1) {
+    for (const [name, [program = '', ...args]] of commands) {
+      const milliseconds = (await runTimed(program, args)) * 1000;
+      if (time > 0) times.get(name)?.push(milliseconds);
     }
-    return Object.fromEntries([...times].map(([name, values]) => [name, spreadOf(values)])) as StartUp;
-  } finally {
-    await stage.close();
   }
+  return Object.fromEntries([...times].map(([name, values]) => [name, spreadOf(values)])) as StartUp;
 }
 
 function commandsOn(command: string, lake: string) {

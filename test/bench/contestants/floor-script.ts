@@ -4,30 +4,39 @@ import { QUALYS_EDR } from '@edrlake/datasets';
 /** The tables that the floor writes. */
 export const FLOOR_TABLES = ['events', 'certificates', 'indicators', 'interfaces'] as const;
 
-/** A structure for `read_json`: names and their members, with DuckDB types at the leaves. */
-interface Structure {
-  [name: string]: Structure | string;
+/** The fields of a record: names and their members, with types of one SQL dialect at the leaves. */
+export interface Structure {
+  [name: string]: FieldType;
 }
 
-const TABLES = FLOOR_TABLES.map((name) => QUALYS_EDR.tables.find((table) => table.name === name) as TableSpec);
+/** A type, the members of an object, or those of the objects in a list. */
+export type FieldType = string | Structure | readonly [Structure];
+
+/** Their specs, events first. */
+export const TABLES = FLOOR_TABLES.map((name) => QUALYS_EDR.tables.find((table) => table.name === name) as TableSpec);
 const EVENTS = TABLES[0] as TableSpec;
 
 /** Sections that are kept whole; columns inside them are read from their text. */
-const WHOLE = new Set(EVENTS.columns.filter(({ type }) => type === 'json').flatMap(({ paths }) => paths));
+export const WHOLE: ReadonlySet<string> = new Set(
+  EVENTS.columns.filter(({ type }) => type === 'json').flatMap(({ paths }) => paths),
+);
 
-/** All fields that the four tables take from a record, with the types that hand-written SQL would declare. */
-function recordStructure(): Structure {
+/**
+ * All fields that the four tables take from a record, with the types that hand-written SQL would declare.
+ * @param json the type of a section that is kept whole
+ */
+export function recordStructure(declared: (column: ColumnSpec) => string, json: string): Structure {
   const structure: Structure = {};
   for (const column of EVENTS.columns) {
     for (const path of column.paths) {
-      if (WHOLE.has(path)) structure[path] = 'JSON';
-      else if (!WHOLE.has(path.split('.')[0] ?? '')) put(structure, path, declaredType(column));
+      if (WHOLE.has(path)) structure[path] = json;
+      else if (!WHOLE.has(path.split('.')[0] ?? '')) put(structure, path, declared(column));
     }
   }
   for (const table of TABLES.slice(1)) {
     const element: Structure = {};
-    for (const column of table.columns) for (const path of column.paths) put(element, path, declaredType(column));
-    for (const array of table.arrays ?? []) put(structure, array, `${structText(element)}[]`);
+    for (const column of table.columns) for (const path of column.paths) put(element, path, declared(column));
+    for (const array of table.arrays ?? []) put(structure, array, [element]);
   }
   return structure;
 }
@@ -40,7 +49,7 @@ function declaredType(column: ColumnSpec): string {
   return column.type === 'timestamp' ? 'VARCHAR' : stagedType(column.type);
 }
 
-function put(structure: Structure, path: string, type: string): void {
+function put(structure: Structure, path: string, type: FieldType): void {
   const names = path.split('.');
   let level = structure;
   for (const name of names.slice(0, -1)) {
@@ -55,8 +64,14 @@ function structText(structure: Structure): string {
   return `STRUCT(${fields.join(', ')})`;
 }
 
-function typeText(type: Structure | string): string {
-  return typeof type === 'string' ? type : structText(type);
+function typeText(type: FieldType): string {
+  if (typeof type === 'string') return type;
+  return isList(type) ? `${structText(type[0])}[]` : structText(type);
+}
+
+/** Whether a field is a list of objects. */
+export function isList(type: Structure | readonly [Structure]): type is readonly [Structure] {
+  return Array.isArray(type);
 }
 
 /** `left(x, 23)` leaves `2020-08-17T04:00:00.123`. */
@@ -96,20 +111,58 @@ function childSql(table: TableSpec, pages: string): string {
   return `SELECT event_date, event_id, event_time, "position", ${columns.join(', ')} FROM (${rows.join(' UNION ALL ')})`;
 }
 
-/** All tables from one read of the pages, or each table from a read of its own. */
-export type FloorWay = 'temp-table' | 'scan-per-table';
+/** Some of the pages: the floor reads them together, and writes files of their own. */
+export interface FloorStep {
+  readonly files: readonly string[];
+  /** The folder of the tables. */
+  readonly folder: string;
+  /** Numbers the files of this step, so that steps do not overwrite those of others. */
+  readonly number: number;
+}
 
-/** The statements that turn page files into four partitioned tables below a folder. */
-export function floorScript(files: readonly string[], folder: string, way: FloorWay): string[] {
-  const structure = Object.entries(recordStructure()).map(
+/** The statements that turn page files into rows of four partitioned tables. */
+export function floorScript({ files, folder, number }: FloorStep): string[] {
+  const copies = TABLES.map((table) => {
+    const options = [
+      'FORMAT parquet',
+      'COMPRESSION zstd',
+      'PARTITION_BY (event_date)',
+      `FILENAME_PATTERN 'step${number}_{i}'`,
+      'OVERWRITE_OR_IGNORE',
+    ];
+    return `COPY (${rowsSql(table)}) TO ${quoteText(`${folder}/${table.name}`)} (${options.join(', ')})`;
+  });
+  return [readingSql(files), ...copies];
+}
+
+/** The rows of a table, from the temporary table `pages`. */
+export function rowsSql(table: TableSpec): string {
+  return table === EVENTS ? eventsSql('pages') : childSql(table, 'pages');
+}
+
+/** The statements that write the rows of the temporary table `pages` into one Parquet file for each table. */
+export function encodingScript(folder: string, compression: string): string[] {
+  return TABLES.map((table) => {
+    const rows = `SELECT * EXCLUDE (event_date) FROM ${quoteName(`rows_${table.name}`)}`;
+    return `COPY (${rows}) TO ${quoteText(`${folder}/${table.name}.parquet`)} (FORMAT parquet, ${compression})`;
+  });
+}
+
+/** The statements that make the four tables in memory, as `rows_<table>`. */
+export function tablesInMemory(files: readonly string[]): string[] {
+  return [
+    readingSql(files),
+    ...TABLES.map((table) => {
+      return `CREATE OR REPLACE TEMP TABLE ${quoteName(`rows_${table.name}`)} AS ${rowsSql(table)}`;
+    }),
+  ];
+}
+
+/** Makes the temporary table `pages` of page files. */
+export function readingSql(files: readonly string[]): string {
+  const structure = Object.entries(recordStructure(declaredType, 'JSON')).map(
     ([name, type]) => `${quoteText(name)}: ${quoteText(typeText(type))}`,
   );
-  const pages = `read_json([${files.map(quoteText).join(', ')}], format = 'array', columns = {${structure.join(', ')}})`;
-  const source = way === 'temp-table' ? 'pages' : pages;
-  const copies = TABLES.map((table) => {
-    const rows = table === EVENTS ? eventsSql(source) : childSql(table, source);
-    const target = quoteText(`${folder}/${table.name}`);
-    return `COPY (${rows}) TO ${target} (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (event_date))`;
-  });
-  return way === 'temp-table' ? [`CREATE TEMP TABLE pages AS SELECT * FROM ${pages}`, ...copies] : copies;
+  const source = `read_json([${files.map(quoteText).join(', ')}], format = 'array', columns = {${structure.join(', ')}})`;
+  return `CREATE OR REPLACE TEMP TABLE pages AS SELECT * FROM ${source}`;
 }

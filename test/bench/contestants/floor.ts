@@ -2,17 +2,25 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { report, timed } from '../stages/own-time.ts';
-import { type FloorWay, floorScript } from './floor-script.ts';
+import { floorScript } from './floor-script.ts';
 import { fetchToDisk, type PageOrder } from './page-fetching.ts';
 
-// The minimum by hand: all pages to disk, then one DuckDB script. Nothing is sorted, compared or proven.
+// The minimum by hand: all pages to disk, then a DuckDB script. Nothing is sorted, compared or proven.
+
+/** How the floor uses DuckDB. */
+export interface FloorWay {
+  /** How many pages are read at a time; null: all at once. */
+  readonly pagesAtOnce: number | null;
+  /** DuckDB's memory, such as `512MB`; null: as much as it needs. */
+  readonly memoryLimit: string | null;
+  /** DuckDB's threads; null: one for each core. */
+  readonly threads: number | null;
+}
 
 /** The options of the floor, as the only argument. */
-export interface FloorOrder extends PageOrder {
+export interface FloorOrder extends PageOrder, FloorWay {
   /** An empty folder for pages and tables. */
   readonly folder: string;
-  readonly memoryLimit: string;
-  readonly way: FloorWay;
 }
 
 const order = JSON.parse(process.argv[2] ?? '{}') as FloorOrder;
@@ -20,16 +28,19 @@ const pages = JSON.parse(await readFile(order.pageListFile, 'utf8')) as string[]
 const pageFolder = join(order.folder, 'pages');
 await mkdir(pageFolder, { recursive: true });
 const fetched = await timed(() => fetchToDisk(order, pages, pageFolder));
-const seconds: number[] = [];
+const pagesAtOnce = order.pagesAtOnce ?? fetched.value.length;
 const script = await timed(async () => {
   const instance = await DuckDBInstance.create(':memory:', {
-    memory_limit: order.memoryLimit,
+    ...(order.memoryLimit === null ? {} : { memory_limit: order.memoryLimit }),
+    ...(order.threads === null ? {} : { threads: String(order.threads) }),
     preserve_insertion_order: 'false',
     temp_directory: join(order.folder, 'spill'),
   });
   const connection = await instance.connect();
-  for (const statement of floorScript(fetched.value, order.folder, order.way)) {
-    seconds.push((await timed(() => connection.run(statement))).seconds);
+  for (let start = 0; start < fetched.value.length; start += pagesAtOnce) {
+    const files = fetched.value.slice(start, start + pagesAtOnce);
+    const step = { files, folder: order.folder, number: start / pagesAtOnce };
+    for (const statement of floorScript(step)) await connection.run(statement);
   }
   connection.closeSync();
   instance.closeSync();
@@ -37,5 +48,4 @@ const script = await timed(async () => {
 report({
   fetch: { seconds: fetched.seconds, cpuSeconds: fetched.cpuSeconds },
   script: { seconds: script.seconds, cpuSeconds: script.cpuSeconds },
-  statementSeconds: seconds,
 });

@@ -23,19 +23,30 @@ const HOOK = new URL('./usage-hook.js', import.meta.url).href;
 const SAMPLE_MS = 200;
 const PAGE_BYTES = 4096;
 
+/** How a measured program is run. */
+export interface MeasuredOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** An interpreter whose programs write the usage file by themselves, instead of Node. */
+  readonly interpreter?: string;
+  /** Kills the program and its children when it aborts. Of such a run nothing is measured but its time. */
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Runs a Node program, unmodified, and measures it from start to exit.
- * @throws when it does not end with one of the expected exit codes
+ * Runs a program, unmodified, and measures it from start to exit.
+ * @throws when it ends with another exit code than 0
  */
 export async function runMeasured(
   program: string,
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, interpreter, signal }: MeasuredOptions = {},
 ): Promise<MeasuredRun> {
   const usageFile = join(tmpdir(), `edrlake-bench-${randomUUID()}.json`);
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('EDRLAKE_'));
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--import', HOOK, program, ...args], {
+  const [command, before] = interpreter === undefined ? [process.execPath, ['--import', HOOK]] : [interpreter, []];
+  const child = spawn(command, [...before, program, ...args], {
+    detached: signal !== undefined,
     env: { ...Object.fromEntries(inherited), ...env, EDRLAKE_BENCH_USAGE: usageFile },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -47,6 +58,11 @@ export async function runMeasured(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
   });
+  // The process group: worker processes would otherwise go on.
+  const kill = () => {
+    if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+  };
+  signal?.addEventListener('abort', kill, { once: true });
   let treePeakBytes = 0;
   const sampling = setInterval(() => {
     treePeakBytes = Math.max(treePeakBytes, treeBytes(child.pid ?? 0));
@@ -57,6 +73,7 @@ export async function runMeasured(
   });
   const wallSeconds = (performance.now() - startedAt) / 1000;
   clearInterval(sampling);
+  if (signal?.aborted) return { stdout, wallSeconds, cpuSeconds: 0, peakBytes: 0 };
   if (exitCode !== 0) {
     throw new Error(
       `${[program, ...args].join(' ')}\nended with ${exitCode}:\n${stdout.slice(-2_000)}${stderr.slice(-4_000)}`,

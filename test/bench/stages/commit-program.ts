@@ -28,6 +28,7 @@ const connection = await lake.connect();
 const stepMs = Math.floor((range.endMs - range.startMs) / commits);
 const stageSeconds: number[] = [];
 const commitSeconds: number[] = [];
+const cpuSeconds: number[] = [];
 for (let commitNo = 0; commitNo < commits; commitNo += 1) {
   const lines = records.slice(commitNo * eventsPerCommit, (commitNo + 1) * eventsPerCommit);
   const window = await spooled(commitNo, lines);
@@ -40,9 +41,10 @@ for (let commitNo = 0; commitNo < commits; commitNo += 1) {
   await dropStagedBatch(connection, batch);
   stageSeconds.push(staged.seconds);
   commitSeconds.push(committed.seconds);
+  cpuSeconds.push(staged.cpuSeconds + committed.cpuSeconds);
 }
 await lake.close();
-report({ stageSeconds, commitSeconds });
+report({ stageSeconds, commitSeconds, cpuSeconds });
 
 /** A window of some records, as fetching leaves it. */
 async function spooled(commitNo: number, lines: readonly string[]): Promise<FetchedWindow> {

@@ -21,7 +21,9 @@ interface FlattenOrder extends StageOrder {
 const order = readOrder<FlattenOrder>();
 const windows = JSON.parse(await readFile(order.windowsFile, 'utf8')) as FetchedWindow[];
 const lake = await openEdrLake(join(order.folder, 'lake'), { create: true, readOnly: false }, SERVICES);
-const { connection, times: statementTimes } = withStatementTimes(await lake.connect());
+// As exports have it: one thread for a batch.
+const session = await lake.openCommitSession();
+const { connection, times: statementTimes } = withStatementTimes(session.connection);
 const fieldIds = Object.fromEntries(
   QUALYS_EDR.tables.map(({ name, columns }) => [name, Object.fromEntries(columns.map((one, nth) => [one.name, nth]))]),
 );
@@ -38,6 +40,7 @@ const whole = await timed(async () => {
     await dropStagedBatch(connection, staged.value);
   }
 });
+session.close();
 await lake.close();
 const sum = (times: readonly OwnTime[], value: (time: OwnTime) => number) =>
   times.reduce((total, time) => total + value(time), 0);

@@ -6,12 +6,17 @@ import { startTestGateway, type TestGateway } from 'edrlake/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { definePart, output, run, TOP } from '../part.ts';
 
-const DUCKDB_OLD = 'duckdb==1.1.3';
-const DUCKDB_NEW = 'duckdb==2.0.1';
+/** The first is the one of the other engines' Python. */
+const DUCKDB_VERSIONS = ['2.0.1', '1.5.6', '1.1.3'] as const;
+const [DUCKDB_NEW, ...DUCKDB_OLDER] = DUCKDB_VERSIONS;
 const PACKAGES = [
-  ...[DUCKDB_NEW, 'pyarrow==25.0.1', 'pandas==3.1.1', 'polars==2.1.0', 'datafusion==55.0.0'],
+  ...[`duckdb==${DUCKDB_NEW}`, 'pyarrow==25.0.1', 'pandas==3.1.1', 'polars==2.1.0', 'datafusion==55.0.0'],
   ...['dask[dataframe]==2026.8.0', 'fastparquet==2026.9.0', 'chdb==4.4.0', 'daft==0.7.26'],
 ];
+const SPARK_PACKAGES = ['pyspark==4.0.3'];
+/** What Spark 4.0 runs on, and the packages of Debian and its kin that have it. */
+const JAVA_VERSIONS = ['17', '21'];
+const JAVA_PACKAGES = ['openjdk-17-jre-headless', 'openjdk-21-jre-headless'];
 
 interface Engine {
   readonly call: string;
@@ -21,15 +26,24 @@ interface Engine {
   readonly types?: readonly string[];
   /** Where the engine refuses a comparison with an instant. */
   readonly sinceRefused?: RegExp;
-  /** Where it refuses files in the order of arrival. */
-  readonly exportedRefused?: RegExp;
+  /** Where it refuses a layout. */
+  readonly refuses?: Readonly<Partial<Record<Layout, RegExp>>>;
 }
+
+/** A lake as the bulk writer left it, compacted, and as the portable writer left it: folders that hold a `lake`. */
+const LAYOUTS = ['exported', 'compacted', 'portable'] as const;
+type Layout = (typeof LAYOUTS)[number];
 
 const TEXT_DAY = 'date > string';
 const NULLABLE_INTEGERS = ['int32 > double', 'int64 > double'];
 const DUCKDB: readonly Engine[] = [
   { call: `duckdb.sql("from 'lake/events/*/*.parquet'")`, modules: ['duckdb'] },
-  { call: `lake = duckdb.connect('lake/lake.duckdb', read_only=True); lake.sql('from events')`, modules: ['duckdb'] },
+  {
+    call: `lake = duckdb.connect('lake/lake.duckdb', read_only=True); lake.sql('from events')`,
+    modules: ['duckdb'],
+    // The file of views is written by DuckDB, with the first command that has it.
+    refuses: { portable: /database does not exist/ },
+  },
 ];
 
 /** The first call that someone types. README's table has these. */
@@ -59,37 +73,102 @@ const ENGINES: readonly Engine[] = [
     modules: ['fastparquet'],
     types: ['date > without zone', 'instant > without zone'],
     sinceRefused: /Invalid comparison/,
-    exportedRefused: /Encoding 6/,
+    refuses: { exported: /Encoding 6/ },
   },
   { call: `chdb.query("select * from file('lake/events/*/*.parquet', Parquet)", 'ArrowTable')`, modules: ['chdb'] },
   { call: `daft.read_parquet('lake/events/**/*.parquet', hive_partitioning=True)`, modules: ['daft'] },
 ];
 
-/** By TZ of the process, which is the zone of the session for all of them. */
+const SPARK: Engine = {
+  call: `pyspark.sql.SparkSession.builder.getOrCreate().read.parquet('lake/events')`,
+  modules: ['pyspark.sql'],
+};
+
+/** Reads one file, whose day is the name of its folder. */
+const HYPARQUET: Engine = {
+  call: 'await parquetReadObjects({ file: await asyncBufferFromFile(path), compressors })',
+  modules: [],
+  types: [TEXT_DAY],
+};
+
+/** By TZ of the process, which is the zone of the session for all of them but Spark. */
 const ZONES = { UTC: 'UTC', 'America/New_York': 'EDT', 'Asia/Tokyo': 'JST' };
+
+/** Version of the Java that Spark would start; '' where there is none. */
+async function javaVersion(): Promise<string> {
+  const { JAVA_HOME } = process.env;
+  const program = JAVA_HOME === undefined ? 'java' : join(JAVA_HOME, 'bin/java');
+  const settings = ['-XshowSettings:properties', '-version'];
+  const { stderr } = await run(program, settings, { cwd: TOP }).catch(() => ({ stderr: '' }));
+  return /java\.specification\.version = (\S+)/.exec(stderr)?.[1] ?? '';
+}
+
+/** Installs Java where this machine has none that Spark runs on. @throws where that is impossible */
+async function needJava(): Promise<void> {
+  const found = await javaVersion();
+  if (JAVA_VERSIONS.includes(found)) return;
+  const apt = (...args: string[]) =>
+    run('apt-get', ['-q', ...args], { cwd: TOP, env: { DEBIAN_FRONTEND: 'noninteractive' } }).catch(
+      ({ message }: Error) => ({ exitCode: 1, stderr: message }),
+    );
+  await apt('update');
+  let why = '';
+  for (const name of JAVA_PACKAGES) {
+    const { exitCode, stderr } = await apt('install', '-y', '--no-install-recommends', name);
+    if (exitCode === 0 && JAVA_VERSIONS.includes(await javaVersion())) return;
+    why += `\n${name}: ${stderr.trim()}`;
+  }
+  const has = found === '' ? 'this machine has none' : `this machine has ${found}`;
+  throw new Error(`Spark needs Java ${JAVA_VERSIONS.join(' or ')}; ${has}, and apt-get could not install it:${why}`);
+}
 
 interface Kit {
   readonly python: string;
-  /** Has the older DuckDB. */
-  readonly older: string;
+  /** A Python with Spark. */
+  readonly sparkPython: string;
+  /** The folder of an older DuckDB. */
+  older(version: string): string;
 }
 
 async function install(folder: string): Promise<Kit> {
   const list = join(folder, 'installed.txt');
-  const kit = { python: join(folder, 'venv/bin/python'), older: join(folder, 'older') };
-  const wanted = [...PACKAGES, DUCKDB_OLD].join('\n');
+  const python = join(folder, 'venv/bin/python');
+  const sparkPython = join(folder, 'spark/bin/python');
+  const older = (version: string) => join(folder, `duckdb-${version}`);
+  const kit = { python, older, sparkPython };
+  await needJava();
+  const sparkPackages = [...SPARK_PACKAGES, ...PACKAGES.filter((each) => each.startsWith('pyarrow'))];
+  const wanted = [...PACKAGES, ...DUCKDB_OLDER, ...sparkPackages].join('\n');
   if (existsSync(list) && (await readFile(list, 'utf8')) === wanted) return kit;
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await output('python3', ['-m', 'venv', 'venv'], { cwd: folder });
-  const pip = async (...args: string[]) => {
-    const { exitCode, stderr } = await run(kit.python, ['-m', 'pip', 'install', '-q', ...args], { cwd: folder });
+  const pip = async (pythonOf: string, ...args: string[]) => {
+    const quiet = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check'];
+    const { exitCode, stderr } = await run(pythonOf, [...quiet, ...args], { cwd: folder });
     if (exitCode !== 0) throw new Error(`pip could not install ${args.join(' ')} from PyPI:\n${stderr.trim()}`);
   };
-  await pip('--disable-pip-version-check', ...PACKAGES);
-  await pip('--disable-pip-version-check', '--no-deps', '--target', kit.older, DUCKDB_OLD);
+  for (const name of ['venv', 'spark']) await output('python3', ['-m', 'venv', name], { cwd: folder });
+  await pip(python, ...PACKAGES);
+  for (const version of DUCKDB_OLDER) {
+    await pip(python, '--no-deps', '--target', older(version), `duckdb==${version}`);
+  }
+  // Apart from the others: it has opinions about their versions.
+  await pip(sparkPython, ...sparkPackages);
   await writeFile(list, wanted);
   return kit;
+}
+
+/** What an engine found, in each zone and layout. */
+interface Answers {
+  /** Version of DuckDB, where that is among the engines. */
+  readonly duckdb: string | null;
+  readonly answers: readonly {
+    /** Short name, as Python's `%Z` says it. */
+    readonly zone: string;
+    readonly layout: Layout;
+    /** By call. */
+    readonly calls: Readonly<Record<string, Found>>;
+  }[];
 }
 
 interface Found {
@@ -156,7 +235,8 @@ function differentTypes(engine: Found, lake: Found): string[] {
   const different = Object.entries(engine.tables).flatMap(([name, { types }]) =>
     Object.entries(types)
       .map(([column, type]) => [lake.tables[name]?.types[column], type])
-      .filter(([expected, type]) => expected !== type)
+      // A column without values has no type where only values have types.
+      .filter(([expected, type]) => expected !== type && type !== 'unknown')
       .map((pair) => pair.join(' > ')),
   );
   return [...new Set(different)].toSorted();
@@ -173,70 +253,96 @@ definePart('lake-readers', install, (kit) => {
     const env = { EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' };
     const program = join(TOP, 'packages/edrlake/bin/edrlake.js');
     const edrlake = (...args: string[]) => output(process.execPath, [program, ...args], { cwd: folder, env });
-    const lakes = ['exported/lake', 'compacted/lake'] as const;
     // Two commits, so that a day has several files.
     const noon = '2020-08-18T12:00:00Z';
-    for (const range of [
-      ['--from', from, '--to', noon],
-      ['--from', noon, '--to', to],
-    ])
-      await edrlake('backfill', '--base-url', gateway.simulator.url, '--lake', lakes[0], ...range);
-    await cp(join(folder, lakes[0]), join(folder, lakes[1]), { recursive: true });
-    await edrlake('compact', '--lake', lakes[1]);
+    for (const [layout, writer] of Object.entries({ exported: 'duckdb', portable: 'parquetjs' })) {
+      for (const range of [
+        ['--from', from, '--to', noon],
+        ['--from', noon, '--to', to],
+      ]) {
+        const target = ['--base-url', gateway.simulator.url, '--lake', `${layout}/lake`, '--writer', writer];
+        await edrlake('backfill', ...target, ...range);
+      }
+    }
+    await cp(join(folder, 'exported'), join(folder, 'compacted'), { recursive: true });
+    await edrlake('compact', '--lake', 'compacted/lake');
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const read = async (layout: string, zone: string, engines: readonly Engine[], older = false) => {
+  const python = async (program: string, engines: readonly Engine[], about: object, env: Record<string, string>) => {
     const script = join(TOP, 'test/services/lake-readers/read_lake.py');
     const modules = [...new Set(engines.flatMap((engine) => engine.modules))];
-    const args = [script, ...modules, '--', ...engines.map(({ call }) => call)];
-    const env = { TZ: zone, PYTHONWARNINGS: 'ignore', ...(older && { PYTHONPATH: kit().older }) };
-    const text = await output(kit().python, args, { cwd: join(folder, layout), env });
-    return JSON.parse(text) as { zone: string; duckdb: string | null; calls: Record<string, Found> };
+    const asked = { modules, calls: engines.map(({ call }) => call), layouts: LAYOUTS, ...about };
+    const settings = { cwd: folder, env: { PYTHONWARNINGS: 'ignore', ...env } };
+    return JSON.parse(await output(program, [script, JSON.stringify(asked)], settings)) as Answers;
   };
   let lakeItself: Found | undefined;
   /** Of one engine, the same for every layout and zone. */
   const reference = async () => {
-    lakeItself ??= Object.values((await read('exported', 'UTC', DUCKDB.slice(0, 1))).calls)[0];
+    if (lakeItself !== undefined) return lakeItself;
+    const about = { layouts: ['exported'], zones: ['UTC'] };
+    const { answers } = await python(kit().python, DUCKDB.slice(0, 1), about, { TZ: 'UTC' });
+    lakeItself = Object.values(answers[0]?.calls ?? {})[0];
     if (lakeItself === undefined) throw new Error('the first engine gave no answer');
     return lakeItself;
   };
-
-  test.for(['exported', 'compacted'].flatMap((layout) => Object.entries(ZONES).map((zone) => [layout, ...zone])))(
-    'each engine finds every value in a lake as %s, in %s',
-    async ([layout = '', zone = '', shortName]) => {
-      const lake = await reference();
-      const truth = await truthOf(events);
-      const since = events.filter((event) => Date.parse(event.dateTime) >= Date.UTC(2020, 7, 18)).length;
-      expect(events.length).toBe(2000);
-      for (const older of [false, true]) {
-        const engines = older ? DUCKDB : ENGINES;
-        const { zone: found, duckdb, calls } = await read(layout, zone, engines, older);
-        expect(`duckdb==${duckdb}`).toBe(older ? DUCKDB_OLD : DUCKDB_NEW);
-        expect(found, 'the zone of the process').toBe(shortName);
-        for (const { call, types = [], sinceRefused, exportedRefused } of engines) {
-          const answer = calls[call] as Found;
-          const where = `${call}${older ? ` of ${DUCKDB_OLD}` : ''}`;
-          if (layout === 'exported' && exportedRefused !== undefined) {
-            expect(answer.refused, where).toMatch(exportedRefused);
-            continue;
-          }
-          expect(answer.refused, where).toBeUndefined();
-          expect(answer, where).toMatchObject(truth);
-          if (sinceRefused === undefined) expect(answer.since, where).toBe(since);
-          else expect(answer.since, where).toMatch(sinceRefused);
-          expect(differentTypes(answer, lake), where).toEqual(types.toSorted());
-          for (const [name, { rows, digests, rowDigest }] of Object.entries(lake.tables)) {
-            expect(answer.tables[name]?.digests, `${where}: ${name}`).toEqual(digests);
-            expect(answer.tables[name], `${where}: ${name}`).toMatchObject({ rows, rowDigest });
-          }
+  /** Compares what engines have found in all layouts, in the zones with these short names. */
+  const expectValues = async ({ answers }: Answers, engines: readonly Engine[], zones: readonly string[], by = '') => {
+    const lake = await reference();
+    const truth = await truthOf(events);
+    const since = events.filter((event) => Date.parse(event.dateTime) >= Date.UTC(2020, 7, 18)).length;
+    expect(events.length).toBe(2000);
+    expect(answers.map(({ zone, layout }) => `${zone} ${layout}`)).toEqual(
+      zones.flatMap((zone) => LAYOUTS.map((layout) => `${zone} ${layout}`)),
+    );
+    for (const { zone, layout, calls } of answers) {
+      for (const { call, types = [], sinceRefused, refuses = {} } of engines) {
+        const answer = calls[call] as Found;
+        const where = `${call}${by}: ${layout}, ${zone}`;
+        const refusal = refuses[layout];
+        if (refusal !== undefined) {
+          expect(answer.refused, where).toMatch(refusal);
+          continue;
+        }
+        expect(answer.refused, where).toBeUndefined();
+        expect(answer, where).toMatchObject(truth);
+        if (sinceRefused === undefined) expect(answer.since, where).toBe(since);
+        else expect(answer.since, where).toMatch(sinceRefused);
+        expect(differentTypes(answer, lake), where).toEqual(types.toSorted());
+        for (const [name, { rows, digests, rowDigest }] of Object.entries(lake.tables)) {
+          expect(answer.tables[name]?.digests, `${where}: ${name}`).toEqual(digests);
+          expect(answer.tables[name], `${where}: ${name}`).toMatchObject({ rows, rowDigest });
         }
       }
+    }
+  };
+
+  test.for(Object.entries(ZONES))(
+    'each engine finds every value in a lake of either writer and in a compacted one, in %s',
+    async ([zone, shortName]) => {
+      const about = { zones: [zone] };
+      const found = await python(kit().python, ENGINES, about, { TZ: zone });
+      expect(found.duckdb).toBe(DUCKDB_NEW);
+      await expectValues(found, ENGINES, [shortName]);
+      for (const version of DUCKDB_OLDER) {
+        const older = await python(kit().python, DUCKDB, about, { TZ: zone, PYTHONPATH: kit().older(version) });
+        expect(older.duckdb).toBe(version);
+        await expectValues(older, DUCKDB, [shortName], ` of DuckDB ${version}`);
+      }
+      const script = join(TOP, 'test/services/lake-readers/read_lake.mjs');
+      const settings = { cwd: folder, env: { TZ: zone } };
+      const text = await output(process.execPath, [script, HYPARQUET.call, ...LAYOUTS], settings);
+      await expectValues(JSON.parse(text) as Answers, [HYPARQUET], [shortName]);
     },
   );
 
+  test('Spark finds every value in a lake of either writer and in a compacted one, in each zone', async () => {
+    const found = await python(kit().sparkPython, [SPARK], { zones: Object.keys(ZONES) }, {});
+    await expectValues(found, [SPARK], Object.values(ZONES));
+  });
+
   test('README names the calls', async () => {
     const readme = await readFile(join(TOP, 'README.md'), 'utf8');
-    for (const { call } of ENGINES) expect(readme.includes(`\`${call}\``), call).toBe(true);
+    for (const { call } of [...ENGINES, SPARK, HYPARQUET]) expect(readme.includes(`\`${call}\``), call).toBe(true);
   });
 });

@@ -1,7 +1,8 @@
-"""Prints as JSON what an engine finds in the lake of the current folder, or why it refuses it.
+"""Prints as JSON what engines find in the lakes below the current folder, or why they refuse them.
 
-Arguments: the Python modules to import, then `--`, then the calls that read the table `events`. The other tables are
-read by the same call with their name in it.
+Argument: JSON with the Python `modules` to import, the `calls` that read the table `events` of `lake`, the `layouts`,
+which are the folders that hold a lake, and `zones` where one process is to read in several. The other tables are read
+by the same call with their name in it.
 """
 
 import datetime
@@ -15,7 +16,6 @@ import time
 
 import pyarrow
 
-time.tzset()
 INSTANT = datetime.datetime(2020, 8, 18, tzinfo=datetime.timezone.utc)
 TABLES = ["events", "certificates", "indicators", "interfaces", "asset_tags"]
 
@@ -42,6 +42,8 @@ def arrow_of(answer):
         return answer.to_arrow_table()
     if kind == "daft":
         return answer.to_arrow()
+    if kind == "pyspark":
+        return answer.toArrow()
     table = answer.arrow()
     return table.read_all() if isinstance(table, pyarrow.RecordBatchReader) else table
 
@@ -79,6 +81,8 @@ def count_since(answer):
         import daft
 
         return answer.where(daft.col("event_time") >= INSTANT).count_rows()
+    if kind == "pyspark":
+        return answer.where("event_time >= timestamp '2020-08-18T00:00:00Z'").count()
     return answer.filter("event_time >= timestamptz '2020-08-18 00:00:00+00'").aggregate("count(*)").fetchall()[0][0]
 
 
@@ -116,6 +120,11 @@ def md5(text):
     return hashlib.md5(text.encode("utf8", "surrogatepass")).hexdigest()
 
 
+def json_of(value):
+    """As JavaScript writes it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def found(call, names):
     tables = {}
     for name in TABLES:
@@ -124,9 +133,9 @@ def found(call, names):
         tables[name] = {
             "rows": table.num_rows,
             "types": {each: type_of(table[each]) for each in columns},
-            "digests": {each: md5("\n".join(sorted(json.dumps(value) for value in values))) for each, values in columns.items()},
+            "digests": {each: md5("\n".join(sorted(json_of(value) for value in values))) for each, values in columns.items()},
             # Which values are together in a row.
-            "rowDigest": md5(json.dumps(sorted(json.dumps(row) for row in zip(*columns.values())))),
+            "rowDigest": md5(json_of(sorted(json_of(row) for row in zip(*columns.values())))),
         }
         if name == "events":
             events = {"events": columns}
@@ -150,12 +159,30 @@ def read(call, names):
         return {"refused": f"{type(problem).__name__}: {problem}"[:300]}
 
 
-split = sys.argv.index("--")
-modules = sys.argv[1:split]
-for each in modules:
-    importlib.import_module(each)
-names = {each.split(".")[0]: sys.modules[each.split(".")[0]] for each in modules}
-zone = time.strftime("%Z", time.localtime(1597708800))
-version = getattr(names.get("duckdb"), "__version__", None)
-calls = {call: read(call, names) for call in sys.argv[split + 1 :]}
-print(json.dumps({"zone": zone, "duckdb": version, "calls": calls}))
+def use_zone(zone, names):
+    """The zone of this process, and of Spark's session, which has one of its own."""
+    os.environ["TZ"] = zone
+    time.tzset()
+    if "pyspark" in names:
+        from pyspark.sql import SparkSession
+
+        SparkSession.builder.getOrCreate().conf.set("spark.sql.session.timeZone", zone)
+    return time.strftime("%Z", time.localtime(1597708800))
+
+
+def main():
+    asked = json.loads(sys.argv[1])
+    for each in asked["modules"]:
+        importlib.import_module(each)
+    names = {each.split(".")[0]: sys.modules[each.split(".")[0]] for each in asked["modules"]}
+    answers = []
+    for zone in asked["zones"]:
+        short_name = use_zone(zone, names)
+        for layout in asked["layouts"]:
+            # No change of folder: the process that Spark runs in would not follow.
+            calls = {call: read(call.replace("'lake/", f"'{layout}/lake/"), names) for call in asked["calls"]}
+            answers.append({"zone": short_name, "layout": layout, "calls": calls})
+    print(json.dumps({"duckdb": getattr(names.get("duckdb"), "__version__", None), "answers": answers}))
+
+
+main()

@@ -1,27 +1,12 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLake } from 'edrlake';
 import { startTestGateway } from 'edrlake/testing';
 import { expect, test } from 'vitest';
-import { definePart, output, run, TOP } from '../part.ts';
+import { definePart, installPython, output, TOP } from '../part.ts';
 
 const PACKAGES = ['pyarrow==26.0.1', 'polars==2.1.0', 'duckdb==2.0.1'];
-
-/** A Python with the readers. */
-async function install(folder: string): Promise<string> {
-  const list = join(folder, 'installed.txt');
-  const python = join(folder, 'venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python');
-  if (existsSync(list) && (await readFile(list, 'utf8')) === PACKAGES.join('\n')) return python;
-  await rm(join(folder, 'venv'), { recursive: true, force: true });
-  await output('python3', ['-m', 'venv', 'venv'], { cwd: folder });
-  const arguments_ = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...PACKAGES];
-  const { exitCode, stderr } = await run(python, arguments_, { cwd: folder });
-  if (exitCode !== 0) throw new Error(`pip could not install ${PACKAGES.join(', ')} from PyPI:\n${stderr.trim()}`);
-  await writeFile(list, PACKAGES.join('\n'));
-  return python;
-}
 
 /** The second row is nothing but nulls. */
 const VALUES: Readonly<Record<string, string>> = {
@@ -68,62 +53,68 @@ interface Found {
   readonly rows: readonly (readonly unknown[])[];
 }
 
-definePart('python-readers', install, (python) => {
-  const withLake = async (work: (folder: string, run: (...args: string[]) => Promise<string>) => Promise<void>) => {
-    const folder = await mkdtemp(join(tmpdir(), 'edrlake-python-'));
-    const program = join(TOP, 'packages/edrlake/bin/edrlake.js');
-    try {
-      await work(folder, (...args) => output(process.execPath, [program, ...args], { cwd: folder }));
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  };
-  const read = async (folder: string) => {
-    const script = join(TOP, 'test/services/python-readers/read_exports.py');
-    const text = await output(python(), [script, join(folder, 'x.arrow'), join(folder, 'x.parquet')], { cwd: folder });
-    return Object.entries(JSON.parse(text) as Readonly<Record<string, Found>>);
-  };
-
-  test('every type has the value and the type that it had, with and without nulls', () =>
-    withLake(async (folder, edrlake) => {
-      await (await openLake(join(folder, 'lake'))).close();
-      const select = (change: (name: string, value: string) => string) =>
-        [0, 1]
-          .map((n) => Object.entries(VALUES).map(([k, v]) => `CASE WHEN ${n} = 0 THEN ${change(k, v)} END AS ${k}`))
-          .map((columns) => `SELECT ${columns.join(', ')}`)
-          .join(' UNION ALL ');
-      // DuckDB's Parquet has no HUGEINT.
-      const decimal = select((name, value) => (name === 'huge' ? `(${value})::DECIMAL(38,0)` : value));
-      await edrlake(
-        'export',
-        select((_, value) => value),
-        '--output',
-        'x.arrow',
-      );
-      await edrlake('export', decimal, '--output', 'x.parquet');
-      for (const [reader, { types, rows }] of await read(folder)) {
-        const expected = TYPES[(reader.split(',')[0] ?? '') as keyof typeof TYPES];
-        expect(Object.values(types).slice(0, expected.length), reader).toEqual(expected);
-        expect(types.list, reader).toMatch(/list<.*int32.*>|List\(Int32\)|INTEGER\[\]/);
-        expect(types.struct, reader).toMatch(/^struct|^Struct|^STRUCT/i);
-        expect(rows, reader).toEqual([ROW, ROW.map(() => null)]);
+definePart(
+  'python-readers',
+  (folder) => installPython(folder, PACKAGES),
+  (python) => {
+    const withLake = async (work: (folder: string, run: (...args: string[]) => Promise<string>) => Promise<void>) => {
+      const folder = await mkdtemp(join(tmpdir(), 'edrlake-python-'));
+      const program = join(TOP, 'packages/edrlake/bin/edrlake.js');
+      try {
+        await work(folder, (...args) => output(process.execPath, [program, ...args], { cwd: folder }));
+      } finally {
+        await rm(folder, { recursive: true, force: true });
       }
-    }));
+    };
+    const read = async (folder: string) => {
+      const script = join(TOP, 'test/services/python-readers/read_exports.py');
+      const text = await output(python(), [script, join(folder, 'x.arrow'), join(folder, 'x.parquet')], {
+        cwd: folder,
+      });
+      return Object.entries(JSON.parse(text) as Readonly<Record<string, Found>>);
+    };
 
-  test('the events of a lake are the same to all of them', () =>
-    withLake(async (folder, edrlake) => {
-      const day = '2020-08-17';
-      await using gateway = await startTestGateway({ events: 500, from: day, to: day, seed: 3 });
-      const lake = await openLake(join(folder, 'lake'));
-      const { backfill } = await import('edrlake');
-      await backfill(lake, gateway.source, { from: day, to: day });
-      await lake.close();
-      // JSON is text for all but polars, which has bytes.
-      const sql = 'select * exclude (network, registry, mutex, extra) from events order by event_id';
-      for (const format of ['arrow', 'parquet']) await edrlake('export', sql, '--output', `x.${format}`);
-      const [[, first], ...others] = (await read(folder)) as [[string, Found], ...[string, Found][]];
-      expect(first.rows).toHaveLength(500);
-      expect(first.types.event_time).toBe('timestamp[us, tz=UTC]');
-      for (const [reader, { rows }] of others) expect(rows, reader).toEqual(first.rows);
-    }));
-});
+    test('every type has the value and the type that it had, with and without nulls', () =>
+      withLake(async (folder, edrlake) => {
+        await (await openLake(join(folder, 'lake'))).close();
+        const select = (change: (name: string, value: string) => string) =>
+          [0, 1]
+            .map((n) => Object.entries(VALUES).map(([k, v]) => `CASE WHEN ${n} = 0 THEN ${change(k, v)} END AS ${k}`))
+            .map((columns) => `SELECT ${columns.join(', ')}`)
+            .join(' UNION ALL ');
+        // DuckDB's Parquet has no HUGEINT.
+        const decimal = select((name, value) => (name === 'huge' ? `(${value})::DECIMAL(38,0)` : value));
+        await edrlake(
+          'export',
+          select((_, value) => value),
+          '--output',
+          'x.arrow',
+        );
+        await edrlake('export', decimal, '--output', 'x.parquet');
+        for (const [reader, { types, rows }] of await read(folder)) {
+          const expected = TYPES[(reader.split(',')[0] ?? '') as keyof typeof TYPES];
+          expect(Object.values(types).slice(0, expected.length), reader).toEqual(expected);
+          expect(types.list, reader).toMatch(/list<.*int32.*>|List\(Int32\)|INTEGER\[\]/);
+          expect(types.struct, reader).toMatch(/^struct|^Struct|^STRUCT/i);
+          expect(rows, reader).toEqual([ROW, ROW.map(() => null)]);
+        }
+      }));
+
+    test('the events of a lake are the same to all of them', () =>
+      withLake(async (folder, edrlake) => {
+        const day = '2020-08-17';
+        await using gateway = await startTestGateway({ events: 500, from: day, to: day, seed: 3 });
+        const lake = await openLake(join(folder, 'lake'));
+        const { backfill } = await import('edrlake');
+        await backfill(lake, gateway.source, { from: day, to: day });
+        await lake.close();
+        // JSON is text for all but polars, which has bytes.
+        const sql = 'select * exclude (network, registry, mutex, extra) from events order by event_id';
+        for (const format of ['arrow', 'parquet']) await edrlake('export', sql, '--output', `x.${format}`);
+        const [[, first], ...others] = (await read(folder)) as [[string, Found], ...[string, Found][]];
+        expect(first.rows).toHaveLength(500);
+        expect(first.types.event_time).toBe('timestamp[us, tz=UTC]');
+        for (const [reader, { rows }] of others) expect(rows, reader).toEqual(first.rows);
+      }));
+  },
+);

@@ -1,0 +1,29 @@
+import type { PlantedBug } from './planted-bug.ts';
+
+/** Bugs at the front door of the library. */
+export const LIBRARY: readonly PlantedBug[] = [
+  {
+    name: 'closed-lake-works',
+    effect: 'opens again what closing a lake has released, and leaves it open',
+    file: 'packages/edrlake/src/lake.ts',
+    find: 'if (closing === null) return;',
+    replace: 'if (closing !== undefined) return;',
+    tests: ['packages/edrlake/test/library.bad-input.test.ts'],
+  },
+  {
+    name: 'abort-is-a-bug',
+    effect: 'reports a program that aborts a call for its own reason as a bug of edrlake',
+    file: 'packages/edrlake/src/input/options.ts',
+    find: 'controller.abort(interruptionOf(signal.reason))',
+    replace: 'controller.abort(signal.reason)',
+    tests: ['packages/edrlake/test/library.bad-input.test.ts'],
+  },
+  {
+    name: 'login-without-password',
+    effect: 'tries to log in without a password, which locks accounts',
+    file: 'packages/client/src/auth/account.ts',
+    find: '!isFilled(account[name])',
+    replace: 'account[name] === null',
+    tests: ['packages/edrlake/test/library.bad-input.test.ts'],
+  },
+];

@@ -1,0 +1,69 @@
+import type { PlantedBug } from './planted-bug.ts';
+
+/** Bugs in what lakes in object stores and published tables promise. */
+export const OBJECTS: readonly PlantedBug[] = [
+  {
+    name: 'objects-take-412-as-success',
+    effect: 'takes the version of another writer for its own',
+    file: 'packages/lake/src/objects/s3-objects.ts',
+    find: "if (answer === 'taken' && doubt === null) return 'taken';",
+    replace: "if (answer === 'taken' && doubt === null) return 'created';",
+    tests: ['packages/lake/test/object-store.contract.test.ts'],
+  },
+  {
+    name: 'objects-repeat-an-unknown-outcome-blindly',
+    effect: 'sends a commit again without looking whether the first try was carried out, and takes its own for another',
+    file: 'packages/lake/src/objects/s3-objects.ts',
+    find: "if (found !== null) return found.equals(body) ? 'created' : 'taken';",
+    replace: "if (answer === 'taken') return 'taken';",
+    tests: ['packages/lake/test/object-store.contract.test.ts'],
+  },
+  {
+    name: 'objects-believe-any-copy',
+    effect: 'reads copies whose bytes are not those that the log names',
+    file: 'packages/lake/src/objects/file-cache.ts',
+    find: 'return file.crc32 === undefined || found.crc32 === file.crc32;',
+    replace: 'return true;',
+    tests: ['packages/lake/test/object-lake.commits.test.ts'],
+  },
+  {
+    name: 'objects-believe-a-damaged-log-copy',
+    effect: 'believes a copy of the log that a power cut has left in part',
+    file: 'packages/lake/src/objects/file-cache.ts',
+    find: 'return sum === sumOf(content) ? content : null;',
+    replace: "return sum === '' ? null : content;",
+    tests: ['packages/lake/test/object-lake.commits.test.ts'],
+  },
+  {
+    name: 'objects-query-without-some-tables',
+    effect: 'shows a table as empty that a statement names by a text',
+    file: 'packages/lake/src/query/query.ts',
+    find: 'return BY_TEXT.test(sql) || new RegExp',
+    replace: 'return new RegExp',
+    tests: ['packages/lake/test/query.objects.test.ts'],
+  },
+  {
+    name: 'rebuild-without-claim',
+    effect: 'replaces a log that another writer has continued meanwhile',
+    file: 'packages/lake/src/recovery/replace-log.ts',
+    find: 'if (store.remote !== null && !(await store.putIfAbsent(claim, rebuildingText(runId)))) {',
+    replace: 'if (store.remote !== null && !(await store.putIfAbsent(oldLog, rebuildingText(runId)))) {',
+    tests: ['packages/lake/test/object-lake.rebuilding.test.ts'],
+  },
+  {
+    name: 'rebuild-with-replaced-files',
+    effect: 'brings rows back that were replaced, from files that wait for a vacuum',
+    file: 'packages/lake/src/recovery/replace-log.ts',
+    find: 'if (isWhole) for (const path of removed) replaced.add(path);',
+    replace: 'if (!isWhole) for (const path of removed) replaced.add(path);',
+    tests: ['packages/lake/test/object-lake.rebuilding.test.ts'],
+  },
+  {
+    name: 'delta-skip-removed-files',
+    effect: 'leaves replaced files in the Delta tables',
+    file: 'packages/lake/src/open-tables/delta.ts',
+    find: '...removed.map((file) => removeAction(file, table, version)),',
+    replace: '...removed.slice(removed.length).map((file) => removeAction(file, table, version)),',
+    tests: ['packages/lake/test/publish-objects.history.test.ts'],
+  },
+];

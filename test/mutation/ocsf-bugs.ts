@@ -1,0 +1,77 @@
+import type { PlantedBug } from './planted-bug.ts';
+
+/** Bugs in what becomes of events as OCSF, and in how days are put in place. */
+export const OCSF: readonly PlantedBug[] = [
+  {
+    name: 'ocsf-drop-what-no-type-takes',
+    effect: 'loses values that the type of their attribute does not take',
+    file: 'packages/ocsf/src/mapping/forward-sql.ts',
+    find: ')}) IS DISTINCT FROM ',
+    replace: ')}) <> ',
+    tests: ['packages/ocsf/test/mapping.lossless.test.ts'],
+  },
+  {
+    name: 'ocsf-objects-without-what-they-require',
+    effect: 'writes objects that lack what the schema requires',
+    file: 'packages/ocsf/src/mapping/node.ts',
+    find: 'filter(({ isRequired }) => isRequired)',
+    replace: "filter(({ isRequired, name: of }) => isRequired && of === '')",
+    tests: ['packages/ocsf/test/schema.validity.test.ts'],
+  },
+  {
+    name: 'ocsf-keep-replaced-days',
+    effect: 'takes a day for published whose rows have changed',
+    file: 'packages/ocsf/src/publish/publish-ocsf.ts',
+    find: '|| current.fingerprint !== fingerprintOf(snapshot, day)',
+    replace: '|| fingerprintOf(snapshot, day) === null',
+    tests: ['packages/ocsf/test/publish.days.test.ts'],
+  },
+  {
+    name: 'ocsf-forget-what-was-begun',
+    effect: 'puts files in place before anything says that they belong there',
+    file: 'packages/ocsf/src/publish/publish-day.ts',
+    find: '  await target.writeDay(document);\n',
+    replace: '',
+    tests: ['packages/ocsf/test/publish.days.test.ts'],
+  },
+  {
+    name: 'ocsf-drop-days-reopened-by-late-events',
+    effect: 'takes a day for the same although late events came into it',
+    file: 'packages/ocsf/src/publish/publish-day.ts',
+    find: "return createHash('sha256').update(paths.sort().join('\\n'))",
+    replace: "return createHash('sha256').update(day)",
+    tests: ['packages/ocsf/test/publish.bucket.test.ts'],
+  },
+  {
+    name: 'ocsf-bucket-adds-before-it-removes',
+    effect: 'shows a day that is divided into other parts twice, until the old part is removed',
+    file: 'packages/ocsf/src/publish/bucket-target.ts',
+    find: 'for (const path of next.removes) {',
+    replace: 'for (const path of next.moves.length > 0 ? [] : next.removes) {',
+    tests: ['packages/ocsf/test/bucket-target.steps.test.ts'],
+  },
+  {
+    name: 'ocsf-bucket-new-name-each-time',
+    effect: 'puts a newer file beside the older one instead of in its place',
+    file: 'packages/ocsf/src/publish/bucket-target.ts',
+    find: 'fileName: (part) => ',
+    replace: 'fileName: (part) => String(known.size) + ',
+    tests: ['packages/ocsf/test/bucket-target.steps.test.ts'],
+  },
+  {
+    name: 'ocsf-bucket-renew-blindly',
+    effect: 'goes on writing after another machine has taken the target over',
+    file: 'packages/ocsf/src/publish/bucket-claim.ts',
+    find: 'else number = await claim(number);',
+    replace: 'else await objects.put(keyOf(number), text);',
+    tests: ['packages/ocsf/test/bucket-target.steps.test.ts'],
+  },
+  {
+    name: 'ocsf-bucket-trust-what-is-there',
+    effect: 'takes an object that something else has written since for its own, by its size',
+    file: 'packages/ocsf/src/publish/bucket-target.ts',
+    find: ' && found.changedAtMs === putAtMs',
+    replace: ' && putAtMs !== undefined',
+    tests: ['packages/ocsf/test/bucket-target.steps.test.ts'],
+  },
+];
