@@ -46,8 +46,17 @@ export const OBJECTS: readonly PlantedBug[] = [
     name: 'rebuild-without-claim',
     effect: 'replaces a log that another writer has continued meanwhile',
     file: 'packages/lake/src/recovery/replace-log.ts',
-    find: 'if (store.remote !== null && !(await store.putIfAbsent(claim, rebuildingText(runId)))) {',
-    replace: 'if (store.remote !== null && !(await store.putIfAbsent(oldLog, rebuildingText(runId)))) {',
+    find: 'if (store.remote !== null && !(await store.putIfAbsent(claim, rebuildingText(runId)))) throw',
+    replace: 'if (store.remote !== null && !(await store.putIfAbsent(oldLog, rebuildingText(runId)))) throw',
+    tests: ['packages/lake/test/object-lake.rebuilding.test.ts'],
+  },
+  {
+    name: 'rebuild-gives-its-claim-back',
+    effect: 'loses a commit that found its version free before the log was rebuilt',
+    file: 'packages/lake/src/recovery/replace-log.ts',
+    find: 'for (const move of [...logMoves, ...manifestMoves]) await copyAndRemove(store, move);',
+    replace:
+      'for (const move of [...logMoves, ...manifestMoves]) await copyAndRemove(store, move);\n    await store.remove(claim);',
     tests: ['packages/lake/test/object-lake.rebuilding.test.ts'],
   },
   {

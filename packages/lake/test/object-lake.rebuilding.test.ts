@@ -51,6 +51,55 @@ test('a version that a writer took meanwhile is not taken over, and the next try
   expect(await ask(await openRemote(server), ROWS)).toEqual(AFTER);
 });
 
+/** The objects of a server on which the log of this lake has just been rebuilt. */
+async function rebuiltFrom(origin: S3Server, force = false): Promise<S3Server['objects']> {
+  const server = await newS3Server();
+  for (const [key, object] of origin.objects) server.objects.set(key, object);
+  await rebuild(server, force);
+  return server.objects;
+}
+
+/** As the claim of a version arrives, the log becomes what another machine has made of it. */
+function meanwhile(server: S3Server, made: S3Server['objects']): void {
+  server.fault = ({ method, key, isConditional }) => {
+    if (method !== 'PUT' || !isConditional || !key.startsWith('edr/_log/')) return null;
+    server.fault = () => null;
+    for (const name of logOf(server)) server.objects.delete(`edr/_log/${name}`);
+    for (const [name, object] of made) server.objects.set(name, object);
+    return null;
+  };
+}
+
+test('a rebuilding that comes late to its version leaves the log of the one that has it', async () => {
+  const server = await damaged();
+  meanwhile(server, await rebuiltFrom(server));
+  await expect(rebuild(server)).rejects.toMatchObject({ code: 'LAKE_CONTENDED', disposition: 'retry' });
+  expect(await ask(await openRemote(server), ROWS)).toEqual(AFTER);
+});
+
+test('a commit that comes late to its version is made on top of the rebuilt log', async () => {
+  const server = await newS3Server();
+  const lake = await filled(server);
+  const made = await rebuiltFrom(server, true);
+  meanwhile(server, made);
+  await deliver(lake, DELIVERED);
+  expect(await ask(await openRemote(server), ROWS)).toEqual(AFTER);
+  expect(await ask(lake, ROWS)).toEqual(AFTER);
+});
+
+test('a commit is refused while the log is rebuilt, and made once that has ended', async () => {
+  const server = await newS3Server();
+  const lake = await filled(server);
+  const made = await rebuiltFrom(server, true);
+  const half = new Map([...made].filter(([key]) => !key.includes('checkpoint')));
+  for (const [key, object] of server.objects) if (!key.includes('checkpoint')) half.set(key, object);
+  meanwhile(server, half);
+  await expect(deliver(lake, DELIVERED)).rejects.toMatchObject({ code: 'LAKE_CONTENDED', disposition: 'retry' });
+  for (const [key, object] of made) server.objects.set(key, object);
+  await deliver(lake, DELIVERED);
+  expect(await ask(await openRemote(server), ROWS)).toEqual(AFTER);
+});
+
 test('killed at any request, the lake is refused or whole, and one more run makes it whole', async () => {
   const origin = await damaged();
   const before = origin.requests.length;

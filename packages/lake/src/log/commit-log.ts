@@ -16,7 +16,8 @@ export interface CommitLog {
   /**
    * The commit point: afterwards readers see the commit. A crash leaves either no entry or a whole one.
    * @param staged path of the entry's text, written and synced
-   * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`; then the entry is certainly not in the log.
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, `LAKE_CONTENDED` while the log is rebuilt; then the entry
+   * is certainly not in the log.
    */
   append(entry: LogEntry, staged: string): Promise<Appended>;
   /** Writes a checkpoint of the state as it is. */
@@ -142,6 +143,8 @@ async function putEntry(store: Store, entry: LogEntry, staged: string): Promise<
   try {
     found = await readEntry(store, entry.version);
   } catch (thrown) {
+    // The claim of a rebuilding has the name, so the entry has not.
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_CONTENDED') throw thrown;
     return { doubt: inDoubt(entry, failure ?? thrown) };
   }
   if (found?.commitId === entry.commitId) return 'committed';

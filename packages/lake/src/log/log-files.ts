@@ -47,7 +47,9 @@ export async function listLog(store: Store, from = 0): Promise<LogListing> {
 }
 
 /**
- * Reads one entry; null when no writer has written it yet. @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE`
+ * Reads one entry; null where there is none: no writer has written it yet, or a rebuilt log begins with the checkpoint
+ * of that version.
+ * @throws {EdrlakeError} `LAKE_CORRUPT`, `LAKE_INCOMPATIBLE`, `LAKE_CONTENDED` while the log is rebuilt
  */
 export async function readEntry(
   store: Store,
@@ -58,7 +60,11 @@ export async function readEntry(
   if (text === null) return null;
   const found = parseObject(path, text);
   checkFormat(path, found.format);
-  if (found.rebuilding !== undefined) throw beingRebuilt(path);
+  if (found.rebuilding !== undefined) {
+    const [checkpoint] = await store.look([checkpointPath(version)]);
+    if (checkpoint !== null) return null;
+    throw beingRebuilt(path);
+  }
   const lists = ['added', 'removed', 'idsAdded', 'idsRemoved', 'proofs'];
   const isWhole =
     typeof found.commitId === 'string' &&
@@ -94,7 +100,10 @@ export function checkFormat(path: string, format: unknown): void {
   });
 }
 
-/** Takes the name of a version while the log is rebuilt. An older edrlake takes it for a damaged entry. */
+/**
+ * Claims the name of a version for a rebuilt log, and keeps it: a writer that found the name free before the rebuilding
+ * must not find it free after it. Its meaning: the log begins with the checkpoint of this version.
+ */
 export function rebuildingText(runId: string): string {
   return JSON.stringify({ format: FORMAT, rebuilding: runId });
 }

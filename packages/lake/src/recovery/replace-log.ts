@@ -72,18 +72,18 @@ export async function replacedFiles(store: Store, files: ReadonlySet<string>): P
  * Writes the checkpoint that the new log begins with: from then on readers see the new log. The old one is kept.
  *
  * In an object store, writers on other machines cannot be seen. So the version is claimed first, by a conditional write
- * of the name that their next commit needs, and the claim goes once the checkpoint is there.
- * @throws {EdrlakeError} `LAKE_CONTENDED` where another writer has the version
+ * of the name that their next commit needs. The log is listed after that: what is there by then is of the old log.
+ * @throws {EdrlakeError} `LAKE_CONTENDED` where another writer has the version, or a later one
  */
 export async function replaceLog(store: Store, next: NewLog): Promise<void> {
   const { version, checkpoint, oldLog, stamp, runId } = next;
   const claim = entryPath(version);
-  const old = (await store.list(FOLDERS.log)).sort().map((name) => `${FOLDERS.log}/${name}`);
-  if (store.remote !== null && !(await store.putIfAbsent(claim, rebuildingText(runId)))) {
-    throw new EdrlakeError('LAKE_CONTENDED', `another process wrote version ${version} while the log was rebuilt`, {
-      disposition: 'retry',
-      hint: 'Stop what writes the lake, on all machines, and run again.',
-    });
+  if (store.remote !== null && !(await store.putIfAbsent(claim, rebuildingText(runId)))) throw overtaken(version);
+  const names = (await store.list(FOLDERS.log)).sort();
+  const old = names.map((name) => `${FOLDERS.log}/${name}`).filter((path) => path !== claim);
+  if (names.some((name) => (parseLogName(name)?.version ?? 0) >= version && `${FOLDERS.log}/${name}` !== claim)) {
+    await store.remove(claim);
+    throw overtaken(version);
   }
   await store.put(checkpointPath(version), checkpoint);
   const inOldLog = (path: string) => `${oldLog}/${path.slice(FOLDERS.log.length + 1)}`;
@@ -95,12 +95,18 @@ export async function replaceLog(store: Store, next: NewLog): Promise<void> {
   }));
   if (store.remote !== null) {
     for (const move of [...logMoves, ...manifestMoves]) await copyAndRemove(store, move);
-    await store.remove(claim);
     return;
   }
   const index = (await store.list(FOLDERS.ids)).map((name) => `${FOLDERS.ids}/${name}`);
   const indexMoves = index.map((path) => ({ from: path, to: trashPath(`rebuild-${stamp}`, path) }));
   await store.move([...logMoves, ...manifestMoves, ...indexMoves], 'skip');
+}
+
+function overtaken(version: number): EdrlakeError {
+  return new EdrlakeError('LAKE_CONTENDED', `another process wrote version ${version} while the log was rebuilt`, {
+    disposition: 'retry',
+    hint: 'Stop what writes the lake, on all machines, and run again.',
+  });
 }
 
 /** An object store has no rename. Repeated after a crash, it finds its copy. */
