@@ -29,7 +29,7 @@ export default definePipeline({
       forEach: ({ params }) => newestFirst(params.from, params.to),
       with: ({ partition }) => ({ from: partition, to: partition }),
       concurrency: 1,
-      retries: { tries: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
+      retries: { attempts: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
     },
     compact: { uses: 'compact', needs: ['days'], with: {} },
   },

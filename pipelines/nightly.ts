@@ -25,7 +25,7 @@ export default definePipeline({
       with: ({ params: { since, byEventTime } }) =>
         // By event time only what is late by less than the look-back is found: five days.
         byEventTime ? { since, axis: 'event', lookBackHours: 120 } : { since },
-      retries: { tries: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
+      retries: { attempts: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
     },
     reconcile: {
       uses: 'reconcile',

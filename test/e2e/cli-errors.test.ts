@@ -38,7 +38,7 @@ describe('an error is one clear message with its exit code', () => {
     const loginsBefore = simulator.calls.all().filter(({ endpoint }) => endpoint === 'auth').length;
     await fails(['plan', ...DAY, '--base-url', simulator.url], { env }, { code: 'AUTH_REJECTED', exitCode: 2 });
     const logins = simulator.calls.all().filter(({ endpoint }) => endpoint === 'auth').length;
-    expect(logins - loginsBefore, 'one try each: more would lock the account').toBe(2);
+    expect(logins - loginsBefore, 'one attempt each: more would lock the account').toBe(2);
   });
 
   it('credentials that are missing', async () => {
@@ -64,7 +64,7 @@ describe('an error is one clear message with its exit code', () => {
     const { error } = JSON.parse(ended.stdout) as { error: { code: string; message: string } };
     expect(error.code).toBe('HOST_UNREACHABLE');
     expect(error.message).toContain('127.0.0.1');
-    expect(ended.stderr).toContain('warn: connection: HOST_UNREACHABLE, try 2 in');
+    expect(ended.stderr).toContain('warn: connection: HOST_UNREACHABLE, attempt 2 in');
   });
 
   it.each([

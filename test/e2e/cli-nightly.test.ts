@@ -182,7 +182,7 @@ describe('pipelines', () => {
         runId,
         state: 'done',
         starts: 2,
-        tasks: [{ tries: 1 }, { tries: 2 }, { tries: 1 }],
+        tasks: [{ attempts: 1 }, { attempts: 2 }, { attempts: 1 }],
       });
 
       const { runs } = (await runJson(['runs', ...flags.slice(2)])) as {

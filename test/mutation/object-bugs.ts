@@ -5,15 +5,16 @@ export const OBJECTS: readonly PlantedBug[] = [
   {
     name: 'objects-take-412-as-success',
     effect: 'takes the version of another writer for its own',
-    file: 'packages/lake/src/objects/s3-objects.ts',
+    file: 'packages/lake/src/object-store/s3-object-store.ts',
     find: "if (answer === 'taken' && doubt === null) return 'taken';",
     replace: "if (answer === 'taken' && doubt === null) return 'created';",
     tests: ['packages/lake/test/object-store.contract.test.ts'],
   },
   {
     name: 'objects-repeat-an-unknown-outcome-blindly',
-    effect: 'sends a commit again without looking whether the first try was carried out, and takes its own for another',
-    file: 'packages/lake/src/objects/s3-objects.ts',
+    effect:
+      'sends a commit again without looking whether the first attempt was carried out, and takes its own for another',
+    file: 'packages/lake/src/object-store/s3-object-store.ts',
     find: "if (found !== null) return found.equals(body) ? 'created' : 'taken';",
     replace: "if (answer === 'taken') return 'taken';",
     tests: ['packages/lake/test/object-store.contract.test.ts'],
@@ -21,7 +22,7 @@ export const OBJECTS: readonly PlantedBug[] = [
   {
     name: 'objects-believe-any-copy',
     effect: 'reads copies whose bytes are not those that the log names',
-    file: 'packages/lake/src/objects/file-cache.ts',
+    file: 'packages/lake/src/object-store/file-cache.ts',
     find: 'return file.crc32 === undefined || found.crc32 === file.crc32;',
     replace: 'return true;',
     tests: ['packages/lake/test/object-lake.commits.test.ts'],
@@ -29,7 +30,7 @@ export const OBJECTS: readonly PlantedBug[] = [
   {
     name: 'objects-believe-a-damaged-log-copy',
     effect: 'believes a copy of the log that a power cut has left in part',
-    file: 'packages/lake/src/objects/file-cache.ts',
+    file: 'packages/lake/src/object-store/file-cache.ts',
     find: 'return sum === sumOf(content) ? content : null;',
     replace: "return sum === '' ? null : content;",
     tests: ['packages/lake/test/object-lake.commits.test.ts'],

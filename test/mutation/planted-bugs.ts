@@ -131,7 +131,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'publish-unseen',
     effect: 'commits files without looking whether they arrived',
-    file: 'packages/lake/src/commit/publish.ts',
+    file: 'packages/lake/src/commit/apply-commit.ts',
     find: 'await requireArrived(store, entry);',
     replace: '',
     tests: ['packages/lake/test/disk.errors.test.ts'],

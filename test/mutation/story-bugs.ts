@@ -13,7 +13,7 @@ export const STORY: readonly PlantedBug[] = [
   {
     name: 'event-absent-without-proof',
     effect: 'counts days that are not proven as proven when an event is not in the lake',
-    file: 'packages/runner/src/story/absence.ts',
+    file: 'packages/runner/src/investigate/absence.ts',
     find: 'provenDays: days - missing,',
     replace: 'provenDays: days,',
     tests: ['packages/runner/test/story.events.test.ts'],
@@ -21,7 +21,7 @@ export const STORY: readonly PlantedBug[] = [
   {
     name: 'tree-takes-later-process',
     effect: 'shows a process as the parent that had its id only later',
-    file: 'packages/runner/src/story/process-tree.ts',
+    file: 'packages/runner/src/investigate/process-tree.ts',
     find: 'findLast(({ process }) => process.atMs <= atMs)',
     replace: 'findLast(({ process }) => process.atMs <= Infinity)',
     tests: ['packages/runner/test/story.tree.test.ts'],
@@ -29,7 +29,7 @@ export const STORY: readonly PlantedBug[] = [
   {
     name: 'ghost-blames-api',
     effect: 'says that the API has no event of a process that may be on a day that was not fetched',
-    file: 'packages/runner/src/story/read-tree.ts',
+    file: 'packages/runner/src/investigate/read-tree.ts',
     find: "if (isUnproven(startedMs, startedMs + 1)) return 'not-fetched';",
     replace: "if (startedMs < 0) return 'not-fetched';",
     tests: ['packages/runner/test/story.tree.test.ts'],

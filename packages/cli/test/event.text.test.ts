@@ -1,7 +1,7 @@
 import type { FoundEvent, QueryValue } from '@edrlake/lake';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { eventText } from '../src/story/event-text.ts';
+import { eventText } from '../src/investigate/event-text.ts';
 import { displayWidth } from '../src/text/text-width.ts';
 
 const found = (values: Readonly<Record<string, QueryValue>>, children: readonly Record<string, QueryValue>[] = []) => {

@@ -10,7 +10,7 @@ function task(name: string, state: TaskEvent['state'], more: Partial<TaskEvent> 
     pipeline: 'nightly',
     runId: 'r',
     partition: null,
-    tryNumber: 1,
+    attempt: 1,
     delayMs: null,
     code: null,
     message: null,
@@ -67,7 +67,7 @@ describe('a pipeline at work', () => {
       [
         [0, task('sync', 'started')],
         [1_000, failed],
-        [1_000, task('compact', 'skipped', { tryNumber: 0 })],
+        [1_000, task('compact', 'skipped', { attempt: 0 })],
       ],
       2_000,
     );
@@ -82,7 +82,7 @@ describe('a pipeline at work', () => {
         ],
         0,
       )[0],
-    ).toBe('… sync     try 2 at 00:01:00Z · no answer');
+    ).toBe('… sync     attempt 2 at 00:01:00Z · no answer');
     const parts = (['2026-11-01', '2026-11-02'] as const).map(
       (partition) => [0, task('sync', 'started', { partition })] as const,
     );

@@ -14,7 +14,7 @@ function page(pageNumber: number, reused = false): RunEvent {
   return { type: 'page', windowId: 'w', pageNumber, records: 1_000, bodyBytes: 1_000_000, reused };
 }
 function request(requestsLeft: number | null): RunEvent {
-  return { type: 'request', endpoint: 'events', status: 200, durationMs: 10, tryNumber: 1, requestsLeft };
+  return { type: 'request', endpoint: 'events', status: 200, durationMs: 10, attempt: 1, requestsLeft };
 }
 
 function stateAfter(...steps: readonly (readonly [number, RunEvent])[]) {

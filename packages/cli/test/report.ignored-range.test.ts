@@ -9,7 +9,7 @@ const WINDOW = {
   distinct: 3,
 };
 
-it('a range that the API ignored leads to doctor, not to another try', () => {
+it('a range that the API ignored leads to doctor, not to another attempt', () => {
   const outside = { events: 3, firstDay: '2020-08-19', lastDay: '2020-08-20' };
   const lines = ignoredRangeLines([WINDOW, { ...WINDOW, outside }]);
   expect(lines?.join('\n')).toContain('ignored the time range: 3 events of 2020-08-19 to 2020-08-20 came');

@@ -8,7 +8,7 @@ const TASK: TaskView = {
   uses: 'sync',
   needs: [],
   state: 'done',
-  tries: 1,
+  attempts: 1,
   startedAtMs: 0,
   durationMs: 2_000,
   requests: 23,
@@ -35,7 +35,7 @@ const RUN: RunReport = {
   params: { days: 7 },
   starts: 2,
   tasks: [TASK, { ...TASK, name: 'reconcile', state: 'failed', requests: 0, rows: 0, error: ERROR }],
-  hooks: [{ hook: 'onFailure', delivered: true, tries: 1 }],
+  hooks: [{ hook: 'onFailure', delivered: true, attempts: 1 }],
 };
 
 describe('runs in words', () => {
@@ -60,7 +60,7 @@ describe('runs in words', () => {
     const text = runText(RUN, 80, ' --lake backup');
     expect(text).toMatch(/✔ +sync +done +1 +2 s +23 +19,958/);
     expect(text).toContain('reconcile: the gateway did not answer [TIMEOUT]');
-    expect(text).toContain('onFailure: delivered, 1 try');
+    expect(text).toContain('onFailure: delivered, 1 attempt');
     expect(text).toContain('2 times');
     expect(text).toContain('Next: edrlake run nightly --resume');
     expect(runText({ ...RUN, state: 'done' }, 80, '')).not.toContain('--resume');
@@ -70,7 +70,7 @@ describe('runs in words', () => {
     const part = {
       partition: '2026-11-20',
       state: 'failed',
-      tries: 3,
+      attempts: 3,
       durationMs: 1,
       requests: 0,
       rows: 0,

@@ -1,6 +1,6 @@
 import type { ProcessNode } from '@edrlake/runner/history';
 import { expect, it } from 'vitest';
-import { treeText } from '../src/story/tree-text.ts';
+import { treeText } from '../src/investigate/tree-text.ts';
 
 const node = (processId: string, more: Partial<ProcessNode> = {}): ProcessNode => ({
   ...{ processId, name: `p${processId}.exe`, arguments: '-x', user: 'alice', firstSeenMs: 1_000, eventIds: ['e'] },

@@ -65,9 +65,9 @@ describe('a page', () => {
 
   it('that is broken each time is BODY_BROKEN after the last attempt', async () => {
     const gateway = await startGateway({ data: [reset('[{"id":')] });
-    const { client } = connect(gateway.url, { retryTries: 3 });
+    const { client } = connect(gateway.url, { retryAttempts: 3 });
     const error = await failureOf(client.events({}, textOf, NEVER));
-    expect([error.code, error.disposition, error.context.tries]).toEqual(['BODY_BROKEN', 'retry', 3]);
+    expect([error.code, error.disposition, error.context.attempts]).toEqual(['BODY_BROKEN', 'retry', 3]);
     expect(gateway.data()).toHaveLength(3);
   });
 
@@ -116,10 +116,10 @@ describe('a page', () => {
     ['other bytes', [json('[1'), json('[2'), json('[1'), json('[2')]],
     ['the same bytes that were cut off', [reset('[1'), reset('[1'), reset('[1'), reset('[1')]],
     ['another failure in between', [json('[1'), status(500), json('[2'), status(500)]],
-  ])('keeps its tries with %s', async (_, data) => {
+  ])('keeps its attempts with %s', async (_, data) => {
     const gateway = await startGateway({ data });
-    const error = await failureOf(connect(gateway.url, { retryTries: 4 }).client.events({}, broken, NEVER));
-    expect(error.message).toContain('given up after 4 tries');
+    const error = await failureOf(connect(gateway.url, { retryAttempts: 4 }).client.events({}, broken, NEVER));
+    expect(error.message).toContain('given up after 4 attempts');
     expect(gateway.data()).toHaveLength(4);
   });
 
@@ -196,7 +196,7 @@ describe('a timeout', () => {
 
   it('is the final error when it repeats', async () => {
     const gateway = await startGateway({ data: [silent] });
-    const { client } = connect(gateway.url, { headersTimeoutMs: 30, retryTries: 2 });
+    const { client } = connect(gateway.url, { headersTimeoutMs: 30, retryAttempts: 2 });
     expect(await failureOf(client.count({}, NEVER))).toMatchObject({ code: 'TIMEOUT', disposition: 'retry' });
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { GatewayClient } from '../src/index.ts';
 import { connect, failureOf, json, NEVER, type Reply, startGateway, status } from './gateway.ts';
 
-const RETRIES = { retryTries: 3 };
+const RETRIES = { retryAttempts: 3 };
 const BOM = '\uFEFF';
 
 interface Question {
@@ -71,7 +71,7 @@ describe.each(Object.entries(QUESTIONS))('%s', (_, { ask, good, found }) => {
   it.each([
     status(200, 'The search is restarting, try again later'),
     json('{"error":"Service temporarily unavailable"}'),
-  ])('keeps its tries where the answer calls itself temporary', async (broken) => {
+  ])('keeps its attempts where the answer calls itself temporary', async (broken) => {
     const gateway = await startGateway({ data: [broken, broken, json(good)] });
     expect(await ask(connect(gateway.url, RETRIES).client)).toEqual(found);
   });

@@ -35,22 +35,25 @@ describe('an answer that is not a success', () => {
     ['count', 502, HTML, 'SERVER_ERROR', 'retry', 3],
     ['detail', 503, HTML, 'SERVER_ERROR', 'retry', 3],
     ['events', 504, HTML, 'SERVER_ERROR', 'retry', 3],
-  ])('%s %i (%s) is %s, disposition %s, after %i tries', async (endpoint, code, body, expected, disposition, tries) => {
-    const gateway = await startGateway({ data: [status(code, body)] });
-    const { client } = connect(gateway.url, { retryTries: 3 });
-    const call = {
-      events: () => client.events({ filter: 'type: FILE' }, textOf, NEVER),
-      count: () => client.count({}, NEVER),
-      detail: () => client.eventDetail('agent', 'event', {}, NEVER),
-    }[endpoint as 'events' | 'count' | 'detail'];
-    const error = await failureOf(call());
-    expect([error.code, error.disposition]).toEqual([expected, disposition]);
-    expect(gateway.data()).toHaveLength(tries);
-    expect(error.message).toContain(`GET ${gateway.host}${gateway.data()[0]?.path} answered ${code}: `);
-    expect(error.message).not.toContain('<');
-    expect(error.context).toMatchObject({ status: code, endpoint, host: gateway.host });
-    expect(error.hint).toBeTruthy();
-  });
+  ])(
+    '%s %i (%s) is %s, disposition %s, after %i attempts',
+    async (endpoint, code, body, expected, disposition, attempts) => {
+      const gateway = await startGateway({ data: [status(code, body)] });
+      const { client } = connect(gateway.url, { retryAttempts: 3 });
+      const call = {
+        events: () => client.events({ filter: 'type: FILE' }, textOf, NEVER),
+        count: () => client.count({}, NEVER),
+        detail: () => client.eventDetail('agent', 'event', {}, NEVER),
+      }[endpoint as 'events' | 'count' | 'detail'];
+      const error = await failureOf(call());
+      expect([error.code, error.disposition]).toEqual([expected, disposition]);
+      expect(gateway.data()).toHaveLength(attempts);
+      expect(error.message).toContain(`GET ${gateway.host}${gateway.data()[0]?.path} answered ${code}: `);
+      expect(error.message).not.toContain('<');
+      expect(error.context).toMatchObject({ status: code, endpoint, host: gateway.host });
+      expect(error.hint).toBeTruthy();
+    },
+  );
 
   it('is quoted with its first characters on one line', async () => {
     const gateway = await startGateway({ data: [status(400, `bad\r\n\u001b[31mtoken ${'x'.repeat(5000)}`)] });
@@ -131,7 +134,7 @@ describe('a redirect', () => {
 
 describe('a host that does not answer', () => {
   it('is HOST_UNREACHABLE with the reason', async () => {
-    const { client } = connect('http://127.0.0.1:1', { retryTries: 2 });
+    const { client } = connect('http://127.0.0.1:1', { retryAttempts: 2 });
     const error = await failureOf(client.login(NEVER));
     expect([error.code, error.disposition]).toEqual(['HOST_UNREACHABLE', 'retry']);
     expect(error.message).toContain('no connection to 127.0.0.1:1: the connection was refused (ECONNREFUSED)');
@@ -139,7 +142,7 @@ describe('a host that does not answer', () => {
 
   it('and resets each connection is one, too', async () => {
     const gateway = await startGateway({ data: [reset()] });
-    const error = await failureOf(connect(gateway.url, { retryTries: 4 }).client.count({}, NEVER));
+    const error = await failureOf(connect(gateway.url, { retryAttempts: 4 }).client.count({}, NEVER));
     expect(error.code).toBe('HOST_UNREACHABLE');
     expect(gateway.data()).toHaveLength(4);
   });

@@ -70,7 +70,7 @@ describe('an answer over the limit', () => {
     const gateway = await startGateway({
       data: [limited, status(500), limited, limited, limited, json('{"count":1}')],
     });
-    expect(await connect(gateway.url, { retryTries: 2, retryTotalMs: 60_000 }).client.count({}, NEVER)).toBe(1);
+    expect(await connect(gateway.url, { retryAttempts: 2, retryTotalMs: 60_000 }).client.count({}, NEVER)).toBe(1);
   });
 
   it('409 without evidence of a limit is a conflict, sent once', async () => {
@@ -236,9 +236,9 @@ it('each request is reported, with what is left', async () => {
   await client.count({}, NEVER);
   const requests = events.filter((event) => event.type === 'request');
   expect(requests).toMatchObject([
-    { endpoint: 'auth', status: 201, tryNumber: 1, requestsLeft: 299 },
-    { endpoint: 'count', status: 503, tryNumber: 1 },
-    { endpoint: 'count', status: 200, tryNumber: 2, requestsLeft: 41 },
+    { endpoint: 'auth', status: 201, attempt: 1, requestsLeft: 299 },
+    { endpoint: 'count', status: 503, attempt: 1 },
+    { endpoint: 'count', status: 200, attempt: 2, requestsLeft: 41 },
   ]);
 });
 

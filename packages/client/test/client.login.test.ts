@@ -54,15 +54,18 @@ describe('a login', () => {
     [401, '{"authentication_exceptions":["InvalidCredentialsException"]}', 'AUTH_REJECTED'],
     [400, 'user name is empty', 'AUTH_REJECTED'],
     [403, '<html><body>no</body></html>', 'ACCESS_DENIED'],
-  ])('refused with %i is final: no second try, and no second login by later calls', async (code, body, expected) => {
-    const gateway = await startGateway({ auth: [status(code, body), grantToken()] });
-    const { client, clock } = connect(gateway.url);
-    const failures = await Promise.all([failureOf(client.count({}, NEVER)), failureOf(client.count({}, NEVER))]);
-    failures.push(await failureOf(client.events({}, textOf, NEVER)), await failureOf(client.login(NEVER)));
-    expect(failures.map((error) => [error.code, error.disposition])).toEqual(Array(4).fill([expected, 'stop']));
-    expect(gateway.seen).toHaveLength(1);
-    expect(clock.sleeps).toEqual([]);
-  });
+  ])(
+    'refused with %i is final: no second attempt, and no second login by later calls',
+    async (code, body, expected) => {
+      const gateway = await startGateway({ auth: [status(code, body), grantToken()] });
+      const { client, clock } = connect(gateway.url);
+      const failures = await Promise.all([failureOf(client.count({}, NEVER)), failureOf(client.count({}, NEVER))]);
+      failures.push(await failureOf(client.events({}, textOf, NEVER)), await failureOf(client.login(NEVER)));
+      expect(failures.map((error) => [error.code, error.disposition])).toEqual(Array(4).fill([expected, 'stop']));
+      expect(gateway.seen).toHaveLength(1);
+      expect(clock.sleeps).toEqual([]);
+    },
+  );
 
   it('names the reason of a refusal, never the secret', async () => {
     const gateway = await startGateway({

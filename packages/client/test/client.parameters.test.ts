@@ -90,7 +90,7 @@ describe('the parameters of a request', () => {
 
 it.each([
   { concurrency: 0 },
-  { retryTries: 1.5 },
+  { retryAttempts: 1.5 },
   { rateLimit: { requests: 0, windowSeconds: 1 } },
   { apiPrefix: '/a b' },
 ])('an option that cannot work is refused: %j', (options) => {

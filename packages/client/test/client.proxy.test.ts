@@ -30,7 +30,7 @@ async function loginFailure(port: number): Promise<EdrlakeError> {
       baseUrl: 'https://gateway.example.invalid',
       username: 'u',
       password: 'account-secret',
-      retryTries: 1,
+      retryAttempts: 1,
       connectTimeoutMs: 300,
       proxy: {
         url: `http://127.0.0.1:${port}`,

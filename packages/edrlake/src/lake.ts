@@ -12,9 +12,9 @@ import type {
   CompactReport,
   DayCoverage,
   DeduplicateReport,
-  ExportFormat,
+  UnloadFormat,
   IndexReport,
-  LakeExportReport,
+  UnloadReport,
   PublishReport,
   QueryOptions,
   S3Settings,
@@ -227,7 +227,7 @@ export interface Lake extends AsyncDisposable {
    * await lake.export('events', { to: `${directory}/events/` });
    * await lake.export('select distinct host_name from events', { to: `${directory}/events/hosts.csv` });
    */
-  export(what: string, options: ExportLakeOptions): Promise<LakeExportReport>;
+  export(what: string, options: ExportLakeOptions): Promise<UnloadReport>;
   /**
    * Brings the views in `lake.duckdb` up to date and releases everything.
    * @throws {EdrlakeError} `VIEWS_STALE` when everything is committed and only the views could not be written
@@ -257,7 +257,7 @@ export interface ExportLakeOptions extends Pick<CallOptions, 'signal'> {
   /** A folder where it ends with a slash or is one already; else a file, a device or a pipe. */
   readonly to: string;
   /** Default: as the extension of the file says; Parquet in a folder. */
-  readonly format?: ExportFormat;
+  readonly format?: UnloadFormat;
 }
 
 const INTERNALS = Symbol('internals');
@@ -368,12 +368,12 @@ function lakeOn(internals: LakeInternals, isReadOnly: boolean): Lake {
     export: async (what, options) => {
       checkArgument('export', 'what', what, TEXT);
       checkArgument('export', 'to', (options as Partial<ExportLakeOptions> | undefined)?.to, TEXT);
-      const { planExport, runExport, EXPORT_FORMATS } = await import('@edrlake/lake');
-      checkOptions('export', options, { ...CALL_CHECKS, format: oneOf(...EXPORT_FORMATS) });
+      const { planUnload, runUnload, UNLOAD_FORMATS } = await import('@edrlake/lake');
+      checkOptions('export', options, { ...CALL_CHECKS, format: oneOf(...UNLOAD_FORMATS) });
       const stored = open();
       const { to, format = null } = options;
       const request = { what, to, format, workingDirectory: resolve(), formatName: 'format' };
-      return withArrow(async () => runExport(stored, await planExport(request), signalOf(options)));
+      return withArrow(async () => runUnload(stored, await planUnload(request), signalOf(options)));
     },
     ...upkeepOf(open, isReadOnly, internals),
     close,

@@ -1,6 +1,6 @@
 export { FILE_FORMAT } from '@edrlake/writers';
 export type { CommitRequest, CommitResult } from './commit/commit.ts';
-export type { LakeWriter } from './computing.ts';
+export type { LakeWriter } from './compute-engine.ts';
 export { examineLake } from './examine/examine-lake.ts';
 export type { LakeDamage } from './examine/lake-damage.ts';
 export type {
@@ -10,16 +10,16 @@ export type {
   HuntReport,
   IndicatorFinding,
 } from './hunt/hunt-types.ts';
-export type { IndexOptions, IndexState } from './hunting.ts';
+export type { IndexOptions, IndexState } from './lake-hunts.ts';
 export type { HuntState, ListState, MatchReader, StandingList } from './standing/hunt-state.ts';
 export { huntStanding, type StandingListReport, type StandingReport } from './standing/standing-hunt.ts';
 export type { NewMatches, StandingMatch } from './standing/new-matches.ts';
 export type { IndexReport } from './value-index/build-index.ts';
 export { type Lake, type LakeOptions, openLake, type RunContext } from './lake.ts';
 export type { ObjectCosts } from './object-costs.ts';
-export { type ObjectLake, refuseUnfit } from './objects/open-object-lake.ts';
-export { type ObjectStore, severalAtOnce } from './objects/object-store.ts';
-export { openS3, type S3Settings } from './objects/s3-objects.ts';
+export { type ObjectLake, refuseUnfit } from './object-store/open-object-lake.ts';
+export { type ObjectStore, severalAtOnce } from './object-store/object-store.ts';
+export { openS3, type S3Settings } from './object-store/s3-object-store.ts';
 export type { CommitStep } from './log/commit-context.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './log/lake-state.ts';
 export type { Snapshot } from './log/snapshot.ts';
@@ -29,25 +29,25 @@ export { isCurrentFormat } from './maintenance/plan-compaction.ts';
 export type { VacuumedPath, VacuumOptions, VacuumReason, VacuumReport } from './maintenance/vacuum.ts';
 export type { PublicationState, PublishOptions, PublishReport } from './open-tables/publish-tables.ts';
 export {
-  type LakeExportReport,
-  exportFormatOf,
-  planExport,
-  runExport,
+  type UnloadReport,
+  unloadFormatOf,
+  planUnload,
+  runUnload,
   statementOf,
   tableNamedBy,
-} from './export/export-lake.ts';
-export type { FolderReport } from './export/export-folder.ts';
-export { isNumeric, valueText } from './export/result-values.ts';
-export { writeCsv, writeJsonRows, writeNdjson } from './export/result-writers.ts';
+} from './unload/unload.ts';
+export type { FolderReport } from './unload/unload-folder.ts';
+export { isNumeric, valueText } from './unload/result-values.ts';
+export { writeCsv, writeJsonRows, writeNdjson } from './unload/result-writers.ts';
 export {
-  EXPORT_FORMATS,
-  type ExportFormat,
-  type StatementExport,
-  writeExport,
-  writeExportFile,
+  UNLOAD_FORMATS,
+  type UnloadFormat,
+  type UnloadStatement,
+  writeUnload,
+  writeUnloadFile,
   writeMadeAside,
   writeOutputFile,
-} from './export/write-export.ts';
+} from './unload/write-file.ts';
 export type { EventWindow, EventWrite, EventWriteKind, FoundEvent, FoundRow, FoundRows } from './query/find-event.ts';
 export { type OutputTarget, outputError, outputTarget } from './query/output-target.ts';
 export type { QueryOptions, QueryResult } from './query/query.ts';

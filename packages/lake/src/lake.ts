@@ -23,17 +23,17 @@ import {
 } from '@edrlake/core';
 import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
 import { dropLostFiles } from './commit/drop-lost-files.ts';
-import { ignoreSteps } from './commit/publish.ts';
-import { computingWith, type LakeWriter } from './computing.ts';
+import { ignoreSteps } from './commit/apply-commit.ts';
+import { computeEngine, type LakeWriter } from './compute-engine.ts';
 import { duckDbSessions } from './duckdb-sessions.ts';
-import { type Finding, finding } from './finding.ts';
+import { type EventLookup, eventLookup } from './event-lookup.ts';
 import type { CommitContext, CommitStep, CommitTools } from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import type { LakeState } from './log/lake-state.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
 import { proofsOfRun, type Snapshot, snapshotOf } from './log/snapshot.ts';
 import { partitionDay } from './log/table-rows.ts';
-import { type Hunting, hunting, huntedAfterCommits, keepDerived, matchesFile } from './hunting.ts';
+import { type LakeHunts, lakeHunts, huntedAfterCommits, keepDerived, matchesFile } from './lake-hunts.ts';
 import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
 import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
@@ -43,7 +43,7 @@ import { countFromLog } from './query/count-from-log.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
 import { dropViews, keepViews } from './query/view-file.ts';
 import type { ViewSource } from './query/views.ts';
-import { type ObjectLake, storeAt } from './objects/open-object-lake.ts';
+import { type ObjectLake, storeAt } from './object-store/open-object-lake.ts';
 import { holdLake } from './recovery/hold-lake.ts';
 import { recoverForReading } from './recovery/recover-for-reading.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
@@ -53,7 +53,7 @@ import { REJECTS } from './storage/layout.ts';
 import type { Lease } from './storage/lease.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
 import { type Costing, countingCosts } from './object-costs.ts';
-import { publishedAfterCommits, publishing } from './publishing.ts';
+import { publishedAfterCommits, publishing } from './publish-after-commits.ts';
 import type { Store } from './storage/store.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
 import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
@@ -103,7 +103,7 @@ export interface LakeOptions {
 export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
-export interface Lake extends Publishing, Costing, Finding, Hunting {
+export interface Lake extends Publishing, Costing, EventLookup, LakeHunts {
   /** Absolute. For a lake in an object store: of what this machine keeps for it. */
   readonly directory: string;
   /** Where it is: its absolute path, or `s3://bucket/prefix`. */
@@ -315,7 +315,7 @@ function lakeOn(
   const { log, store, tables } = idle;
   const inTurn = turnTaking();
   const ready = async (): Promise<CommitContext> => ({ ...idle, connection: await connect() });
-  const computing = computingWith(writer, idle, ready);
+  const computing = computeEngine(writer, idle, ready);
   const loadQuery = () => loadWithDuckDb(() => import('./query/query.ts'));
   const loadArrow = () => loadWithDuckDb(() => import('./query/arrow.ts'));
   const tableNames = tables.map(({ name }) => name);
@@ -400,9 +400,9 @@ function lakeOn(
         if (options.dryRun !== true) refuseToWrite();
         return vacuum(idle, options, signal);
       }),
-    ...hunting({ tools: idle, connect, snapshot, coverage, lostFiles: lostFilesOf }, inTurn, writeInTurn),
+    ...lakeHunts({ tools: idle, connect, snapshot, coverage, lostFiles: lostFilesOf }, inTurn, writeInTurn),
     ...publishing({ directory, store, log, tables, connect: writer === 'parquetjs' ? null : connect }, changeInTurn),
-    ...finding((work) => inTurn(async () => work(await ready()))),
+    ...eventLookup((work) => inTurn(async () => work(await ready()))),
     provenRanges: async (axis, scope, settleLagMs = 0) =>
       provenRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs(), settleLagMs),
     newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), computing.newestEventMs)),

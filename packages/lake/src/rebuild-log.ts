@@ -19,7 +19,7 @@ import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } fr
 import { checkpointText, listLog, readEntry } from './log/log-files.ts';
 import { makeDirectories, markerText, readMarker, refuseOtherDataset } from './log/prepare-directory.ts';
 import { rowsOf } from './log/table-rows.ts';
-import { storeAt } from './objects/open-object-lake.ts';
+import { storeAt } from './object-store/open-object-lake.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
 import { newestVersion, oldLogFolder, replacedFiles, replaceLog } from './recovery/replace-log.ts';
 import { sumFile } from './storage/checksum.ts';

@@ -30,7 +30,7 @@ describe('a writer that is overtaken', () => {
     expect(await readdir(join(directory, '_ids'))).toHaveLength(1);
   });
 
-  test('gives up after many tries, with the lake as it was', async () => {
+  test('gives up after many attempts, with the lake as it was', async () => {
     const directory = await newDirectory();
     let version = 0;
     const lake = await openSmall(directory, {

@@ -36,7 +36,7 @@ test('of two machines that rebuild a log at once, one has the version, and the l
   expect(await ask(await openRemote(server), ROWS)).toEqual(AFTER);
 });
 
-test('a version that a writer took meanwhile is not taken over, and the next try has its files', async () => {
+test('a version that a writer took meanwhile is not taken over, and the next attempt has its files', async () => {
   const server = await damaged();
   server.fault = ({ method, key, isConditional }) => {
     // As the PUT of the claim arrives, another writer has just committed.

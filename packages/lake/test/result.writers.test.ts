@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { writeCsv, writeJsonRows, writeNdjson } from '../src/export/result-writers.ts';
+import { writeCsv, writeJsonRows, writeNdjson } from '../src/unload/result-writers.ts';
 import { resultOf, textOf } from './query-result.ts';
 
 const MIXED = [

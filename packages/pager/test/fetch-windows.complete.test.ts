@@ -271,19 +271,19 @@ test('records without an id may repeat', async () => {
 test('a window that never adds up is a mismatch with every distinct record of all attempts', async () => {
   const source = memorySource(spread(25), { pageSize: 10, maxResultWindow: 50 });
   const { page } = source;
-  let tries = 0;
+  let attempts = 0;
   source.page = async (query, pageNumber, read, signal) => {
     if (pageNumber !== 1) return page(query, pageNumber, read, signal);
     source.calls.page++;
     // Each attempt drops another event and delivers its neighbour twice.
-    const dropped = tries++;
+    const dropped = attempts++;
     const events = [...source.matching(query).slice(10, 20)];
     events[dropped] = events[dropped + 1]!;
     return read(bodyOf(events, signal));
   };
   const { results, types } = await fetched(source, oneWindow(25));
   expect(types.filter((type) => type === 'window-refetch')).toHaveLength(2);
-  expect(tries).toBe(3);
+  expect(attempts).toBe(3);
   const result = whole(results[0]);
   expect(result).toMatchObject({ verdict: 'mismatch', count: 25, distinctIds: 25, recordCount: 35 });
   expect(new Set(await spooledIds(results)).size).toBe(25);

@@ -39,10 +39,10 @@ export { lastRun, listRuns, readLostWork, readRun, runsFingerprint } from './his
 export { type RunReport, type RunSummary, runReportOf } from './history/run-report.ts';
 export { knownDays } from './reconcile/known-days.ts';
 export { type LastReconciliation, lastReconciliations } from './reconcile/last-results.ts';
-export { type Absence, readAbsence } from './story/absence.ts';
-export { driftSql } from './story/drift-sql.ts';
-export { type EventExplanation, type ExplainedWindow, explainEvent } from './story/explain-event.ts';
-export type { GhostReason, ProcessNode } from './story/process-tree.ts';
-export { type HostTree, treeOfEvent, treeOfHost } from './story/read-tree.ts';
+export { type Absence, readAbsence } from './investigate/absence.ts';
+export { driftSql } from './investigate/drift-sql.ts';
+export { type EventExplanation, type ExplainedWindow, explainEvent } from './investigate/explain-event.ts';
+export type { GhostReason, ProcessNode } from './investigate/process-tree.ts';
+export { type HostTree, treeOfEvent, treeOfHost } from './investigate/read-tree.ts';
 export { readWatermark, watermarkOf } from './sync/watermark.ts';
 export type { TaskView } from './workflow/state/run-view.ts';

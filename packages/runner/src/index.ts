@@ -49,8 +49,8 @@ export type {
   Services,
 } from './run/types.ts';
 export type { RejectRetry } from './sync/reject-retries.ts';
-export { compareEvent, type EventDifference } from './story/compare-event.ts';
-export { type PlannedDay, plannedDays } from './story/planned-days.ts';
+export { compareEvent, type EventDifference } from './investigate/compare-event.ts';
+export { type PlannedDay, plannedDays } from './investigate/planned-days.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
 export { BUILT_IN_TASKS } from './tasks/built-in-tasks.ts';
 export { definePipeline } from './tasks/define-pipeline.ts';

@@ -20,8 +20,8 @@ async function lakeFolder(): Promise<string> {
   return directory;
 }
 
-function request(status: number | null, tryNumber = 1): RunEvent {
-  return { type: 'request', endpoint: 'events', status, durationMs: 1, tryNumber, requestsLeft: 1 };
+function request(status: number | null, attempt = 1): RunEvent {
+  return { type: 'request', endpoint: 'events', status, durationMs: 1, attempt, requestsLeft: 1 };
 }
 
 /** A log whose clock the test sets. */

@@ -2,7 +2,7 @@ import { NO_FILTER, parseRange, sum } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planExport } from '../src/export/plan-export.ts';
-import { plannedDays } from '../src/story/planned-days.ts';
+import { plannedDays } from '../src/investigate/planned-days.ts';
 import { impatientClock, onStage, rowsOf } from './flow-stage.ts';
 
 const DAYS = parseRange('2020-08-17', '2020-08-19');

@@ -1,6 +1,6 @@
 import { parseRange, type TimeRange } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
-import { driftSql } from '../src/story/drift-sql.ts';
+import { driftSql } from '../src/investigate/drift-sql.ts';
 import { onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const TWO_DAYS = parseRange('2020-08-17', '2020-08-18');

@@ -1,9 +1,9 @@
 import { dayOf, parseRange } from '@edrlake/core';
 import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { describe, expect, it } from 'vitest';
-import { compareEvent } from '../src/story/compare-event.ts';
-import { readAbsence } from '../src/story/absence.ts';
-import { explainEvent } from '../src/story/explain-event.ts';
+import { compareEvent } from '../src/investigate/compare-event.ts';
+import { readAbsence } from '../src/investigate/absence.ts';
+import { explainEvent } from '../src/investigate/explain-event.ts';
 import { onStage, rowsOf } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');

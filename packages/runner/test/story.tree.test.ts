@@ -1,7 +1,7 @@
 import { MS_PER_DAY, parseRange } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Absence } from '../src/story/absence.ts';
+import type { Absence } from '../src/investigate/absence.ts';
 import {
   forestOf,
   type ProcessNode,
@@ -9,8 +9,8 @@ import {
   type SeenProcess,
   type TreeBounds,
   treeAround,
-} from '../src/story/process-tree.ts';
-import { ghostReason, treeOfEvent, treeOfHost } from '../src/story/read-tree.ts';
+} from '../src/investigate/process-tree.ts';
+import { ghostReason, treeOfEvent, treeOfHost } from '../src/investigate/read-tree.ts';
 import { onStage, rowsOf } from './flow-stage.ts';
 
 const seen = (atMs: number, processId: string, parentId: string | null, name = `p${processId}`): SeenProcess => ({

@@ -19,7 +19,7 @@ it('a pipeline calls onMatch for matches until they are delivered, and once', as
   const pipeline = definePipeline({
     name: 'watched',
     tasks: { fetch: { uses: 'backfill', with: days }, hunt: { uses: 'hunt', needs: ['fetch'], with: { lists } } },
-    hooks: { onMatch: { url: 'http://localhost/match', tries: 1 }, onSuccess: { url: 'http://localhost/success' } },
+    hooks: { onMatch: { url: 'http://localhost/match', attempts: 1 }, onSuccess: { url: 'http://localhost/success' } },
   });
   const received: { path: string; body: { newMatches?: number; matches?: { indicator: string }[] } }[] = [];
   let status = 500;

@@ -76,7 +76,7 @@ describe('a description', () => {
       params: { lookBackHours: 1 },
       services: { clock: hastyClock(5), random: seededRandom(1), emit: () => {}, signal: new AbortController().signal },
     });
-    const retries = { tries: 1, firstDelayMs: 0, maxDelayMs: 0 };
+    const retries = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0 };
     const plain = { retries, timeoutMs: null, when: 'success', partitions: null, fansOut: false };
     expect(description).toEqual({
       name: 'nightly',

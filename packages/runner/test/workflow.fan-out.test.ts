@@ -38,7 +38,7 @@ describe('a fan-out', () => {
           forEach: ({ outputs }) => (outputs.list as { days: string[] }).days,
           run,
           concurrency: 1,
-          retries: { tries: 2, firstDelayMs: 0, maxDelayMs: 0 },
+          retries: { attempts: 2, firstDelayMs: 0, maxDelayMs: 0 },
         },
         sum: { needs: ['each'], run: async ({ partitionOutputs }) => void seen.push(partitionOutputs.each) },
       },
@@ -49,8 +49,8 @@ describe('a fan-out', () => {
     expect(seen).toEqual([
       DAYS.map((partition) => ({ partition, output: { rows: Number(partition.slice(-2)), requests: 1 } })),
     ]);
-    expect(result.tasks[1]).toMatchObject({ tries: 6, rows: 15, requests: 5 });
-    expect(result.tasks[1]?.parts?.[2]).toMatchObject({ partition: '2026-11-03', state: 'done', tries: 2 });
+    expect(result.tasks[1]).toMatchObject({ attempts: 6, rows: 15, requests: 5 });
+    expect(result.tasks[1]?.parts?.[2]).toMatchObject({ partition: '2026-11-03', state: 'done', attempts: 2 });
   });
 
   it('keeps finished partitions when one fails; the resumed run repeats only that one', async () => {

@@ -84,10 +84,10 @@ describe('the history of a run', () => {
       params: { days: { type: 'number', meaning: 'x', default: 2 } },
       tasks: {
         sync: {
-          retries: { tries: 2, firstDelayMs: 100, maxDelayMs: 100 },
-          run: async (_facts, { services, tryNumber }) => {
-            await clock.sleep(10 * tryNumber, services.signal);
-            if (tryNumber === 1) throw new RangeError('no');
+          retries: { attempts: 2, firstDelayMs: 100, maxDelayMs: 100 },
+          run: async (_facts, { services, attempt }) => {
+            await clock.sleep(10 * attempt, services.signal);
+            if (attempt === 1) throw new RangeError('no');
             return { rows: 5, requests: 2, extra: { rows: 'many' } };
           },
         },
@@ -117,10 +117,10 @@ describe('the history of a run', () => {
       error: null,
     });
     expect(result.tasks).toMatchObject([
-      { name: 'sync', tries: 2, startedAtMs: 1_000, durationMs: 30, rows: 5, error: null, parts: null },
+      { name: 'sync', attempts: 2, startedAtMs: 1_000, durationMs: 30, rows: 5, error: null, parts: null },
       {
         name: 'each',
-        tries: 2,
+        attempts: 2,
         rows: 3,
         parts: [
           { partition: 'a', rows: 1 },
@@ -163,12 +163,12 @@ describe('the history of a run', () => {
     };
     const pipeline = definePipeline({
       name: 'legs',
-      tasks: { a: { run, retries: { tries: 2, firstDelayMs: 100, maxDelayMs: 100 } } },
+      tasks: { a: { run, retries: { attempts: 2, firstDelayMs: 100, maxDelayMs: 100 } } },
     });
     await stage.run(pipeline, { services: { ...quiet, clock: hastyClock(0) } });
     const result = await stage.resume(pipeline, { services: { ...quiet, clock: hastyClock(86_400_000) } });
     expect(result).toMatchObject({ startedAtMs: 0, endedAtMs: 86_400_050, durationMs: 100, starts: 2 });
-    expect(result.tasks[0]?.tries).toBe(4);
+    expect(result.tasks[0]?.attempts).toBe(4);
   });
 
   it('of an unknown run is an error', async () => {

@@ -33,7 +33,7 @@ const hooks: HooksSpec = {
     url: 'http://localhost/failure?token=s3cret',
     headers: { authorization: 'Bearer s3cret' },
     timeoutMs: 500,
-    tries: 4,
+    attempts: 4,
   },
   onMismatch: { url: 'http://localhost/mismatch' },
   onRejects: { url: 'http://localhost/rejects' },
@@ -63,7 +63,7 @@ describe('the end of a run', () => {
     const result = await stage.run(pipelineEnding(end, hooks), { post });
     expect(result.state).toBe(end);
     expect(received.map(({ url }) => new URL(url).pathname)).toEqual([`/${path}`]);
-    expect(result.hooks).toMatchObject([{ delivered: true, tries: 1 }]);
+    expect(result.hooks).toMatchObject([{ delivered: true, attempts: 1 }]);
   });
 
   it('is reported in JSON, without results, params and secrets', async () => {
@@ -82,7 +82,7 @@ describe('the end of a run', () => {
         {
           name: 'a',
           state: 'failed',
-          tries: 1,
+          attempts: 1,
           durationMs: 0,
           error: { code: 'SERVER_ERROR', message: 'the gateway is ill' },
         },
@@ -106,7 +106,7 @@ describe('a webhook', () => {
     ['a webhook that is never accepted is abandoned', [null, null, null, null, 200], false, 4, [500, 1_000, 2_000]],
     ['a refusal is final', [403, 200], false, 1, []],
     ['a redirect is one', [302, 200], false, 1, []],
-  ])('%s', async (_what, statuses, delivered, tries, delaysMs) => {
+  ])('%s', async (_what, statuses, delivered, attempts, delaysMs) => {
     // A limit that is never reached, so that the clock shows only the waits between attempts.
     const clock = hastyClock();
     const waits: number[] = [];
@@ -122,8 +122,8 @@ describe('a webhook', () => {
       services: { ...quiet, clock: { ...clock, nowMs: clock.nowMs, sleep } },
     });
     expect(result.state).toBe('failed');
-    expect(result.hooks).toEqual([{ hook: 'onFailure', delivered, tries }]);
-    expect(received).toHaveLength(tries);
+    expect(result.hooks).toEqual([{ hook: 'onFailure', delivered, attempts }]);
+    expect(received).toHaveLength(attempts);
     expect(waits).toEqual(delaysMs);
     expect(await stage.journalText()).not.toContain('s3cret');
   });
@@ -138,7 +138,7 @@ describe('a webhook', () => {
     const timesMs: number[] = [];
     for (let step = 0; step < 7; step += 1) timesMs.push(await clock.wakeNext());
     expect(timesMs).toEqual([500, 1_000, 1_500, 2_500, 3_000, 5_000, 5_500]);
-    expect((await running).hooks).toEqual([{ hook: 'onFailure', delivered: false, tries: 4 }]);
+    expect((await running).hooks).toEqual([{ hook: 'onFailure', delivered: false, attempts: 4 }]);
   });
 
   it('that was reported is not reported again when the process died before its last line', async () => {

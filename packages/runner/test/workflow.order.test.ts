@@ -110,7 +110,7 @@ describe('tasks', () => {
     const pipeline: Pipeline = { name: 'given', tasks: { a: { uses: 'look', with: () => ({ depth: 2 }) } } };
     await stage.run(pipeline, { registry, provided: lake });
     const run = { pipeline: 'given', runId: '20261122T003012Z-1f9a2c', startedAtMs: 0 };
-    expect(seen).toEqual([{ depth: 2 }, { run, task: 'a', partition: null, tryNumber: 1, provided: lake }]);
+    expect(seen).toEqual([{ depth: 2 }, { run, task: 'a', partition: null, attempt: 1, provided: lake }]);
   });
 });
 

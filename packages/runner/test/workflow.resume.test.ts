@@ -29,7 +29,7 @@ function storePipeline(badDay: string | null = null) {
       each: {
         needs: ['list'],
         forEach: ({ outputs }) => (outputs.list as { days: string[] }).days,
-        retries: { tries: 2, firstDelayMs: 10, maxDelayMs: 10 },
+        retries: { attempts: 2, firstDelayMs: 10, maxDelayMs: 10 },
         run: async ({ partition, params }) => {
           if (partition === badDay) {
             calls.push(partition);

@@ -31,7 +31,7 @@ const ok = async () => 'ok';
 const broken = (disposition: 'retry' | 'stop') => async () => {
   throw new EdrlakeError('SERVER_ERROR', 'refused', { disposition });
 };
-const TWICE = { tries: 2, firstDelayMs: 1_000, maxDelayMs: 1_000 };
+const TWICE = { attempts: 2, firstDelayMs: 1_000, maxDelayMs: 1_000 };
 
 /** The journal's lines of a task, as `type outcome reason`. */
 async function linesOf(task: string): Promise<string[]> {
@@ -150,7 +150,7 @@ describe('a unit', () => {
 
   row('U12', 'is partly done when its last attempt is, and keeps the output', async () => {
     const { tasks } = await runOf({ a: { run: async () => ({ outcome: 'partly', rows: 2 }), retries: TWICE } });
-    expect(tasks).toMatchObject([{ state: 'partly', tries: 2, output: { rows: 2 } }]);
+    expect(tasks).toMatchObject([{ state: 'partly', attempts: 2, output: { rows: 2 } }]);
   });
 
   row('U13', 'fails at once where no other attempt can help', async () => {
@@ -213,7 +213,7 @@ describe('a unit', () => {
     const tasks = { a: { run: ok } };
     await runOf(tasks);
     await cutAfter(2);
-    expect((await stage.resume(pipelineOf(tasks))).tasks).toMatchObject([{ state: 'done', tries: 2 }]);
+    expect((await stage.resume(pipelineOf(tasks))).tasks).toMatchObject([{ state: 'done', attempts: 2 }]);
   });
 
   row('U20', 'that is finished is not run again', async () => {

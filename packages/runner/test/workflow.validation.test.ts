@@ -49,11 +49,11 @@ describe('a good pipeline', () => {
           uses: 'reconcile',
           needs: ['sync', 'sync'],
           with: { days: 7 },
-          retries: { tries: 3, firstDelayMs: 1, maxDelayMs: 9 },
+          retries: { attempts: 3, firstDelayMs: 1, maxDelayMs: 9 },
         },
         apart: { run, when: 'always' },
       },
-      hooks: { onFailure: { url: 'https://hooks.example.com/x', headers: { authorization: 'Bearer x' }, tries: 5 } },
+      hooks: { onFailure: { url: 'https://hooks.example.com/x', headers: { authorization: 'Bearer x' }, attempts: 5 } },
     };
     const { tasks } = validatePipeline(pipeline, registry);
     expect(tasks.map(({ name, needs, upstream }) => [name, needs, [...upstream].sort()])).toEqual([
@@ -161,20 +161,20 @@ describe('a bad pipeline is refused with its place', () => {
       /lookBackMs/,
     ],
     [
-      'bad tries',
-      withTasks({ a: { run, retries: { tries: 0, firstDelayMs: 1, maxDelayMs: 1 } } }),
-      'pipeline "nightly", task "a", retries.tries: expected a whole number from 1 to 100, found 0',
+      'bad attempts',
+      withTasks({ a: { run, retries: { attempts: 0, firstDelayMs: 1, maxDelayMs: 1 } } }),
+      'pipeline "nightly", task "a", retries.attempts: expected a whole number from 1 to 100, found 0',
       null,
     ],
     [
       'half of retries',
-      withTasks({ a: { run, retries: { tries: 3 } } }),
+      withTasks({ a: { run, retries: { attempts: 3 } } }),
       'pipeline "nightly", task "a", retries.firstDelayMs: it is missing',
       null,
     ],
     [
       'delays upside down',
-      withTasks({ a: { run, retries: { tries: 3, firstDelayMs: 5, maxDelayMs: 4 } } }),
+      withTasks({ a: { run, retries: { attempts: 3, firstDelayMs: 5, maxDelayMs: 4 } } }),
       'pipeline "nightly", task "a", retries: maxDelayMs 4 is less than firstDelayMs 5',
       null,
     ],

@@ -58,7 +58,7 @@ test('the page of journals names every line and field of a pipeline', async () =
       each: {
         needs: ['list'],
         forEach: ({ outputs }) => (outputs.list as { days: string[] }).days,
-        retries: { tries: 2, firstDelayMs: 0, maxDelayMs: 0 },
+        retries: { attempts: 2, firstDelayMs: 0, maxDelayMs: 0 },
         run: async () => {
           attempts += 1;
           if (attempts <= 2) throw new RangeError('not now');

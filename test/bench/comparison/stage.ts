@@ -107,7 +107,7 @@ export async function openStage(setting: StageSetting, profile: TimelineProfile 
 }
 
 /** Attempts until every request has a recorded answer. */
-const TRIES = 3;
+const MAX_ATTEMPTS = 3;
 
 /**
  * Repeats work that sends requests until each of them has a recorded answer, and returns that last run.
@@ -120,7 +120,7 @@ export async function onlyRecorded(
   act: () => Promise<MeasuredRun>,
 ): Promise<{ readonly run: MeasuredRun; readonly served: Served }> {
   let forwarded = 0;
-  for (let tryNumber = 1; tryNumber <= TRIES; tryNumber += 1) {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     await prepare();
     await settleDisk();
     await stage.gateway.take();
@@ -130,7 +130,9 @@ export async function onlyRecorded(
     if (forwarded === 0) return { run, served };
     process.stderr.write(`recorded ${forwarded} answers that were never asked for before; once more\n`);
   }
-  throw new Error(`${forwarded} requests were new even at try ${TRIES}: the same work asks differently each time`);
+  throw new Error(
+    `${forwarded} requests were new even at attempt ${MAX_ATTEMPTS}: the same work asks differently each time`,
+  );
 }
 
 /** Syncs the disk, so that one program does not wait for the unwritten data of the one before. */

@@ -115,7 +115,7 @@ definePart<Kit>(
 
     test('paints at once, and nothing shifts', async () => {
       const paints: number[] = [];
-      for (let tries = 0; tries < 5; tries += 1) {
+      for (let attempt = 0; attempt < 5; attempt += 1) {
         const { page } = await open('', 1_280, 'light');
         paints.push(await page.evaluate(`performance.getEntriesByName('first-contentful-paint')[0].startTime`));
         const shift = await page.evaluate<number>(`new Promise((resolve) => {

@@ -23,7 +23,7 @@ import { optionalRange, requiredRange, scopeOf, withConnection } from '../sessio
 import { requireLake } from '../session/lake-access.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../session/lake-session.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { type BackfillPreview, previewDocument, previewText } from '../story/planned-days-text.ts';
+import { type BackfillPreview, previewDocument, previewText } from '../investigate/planned-days-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake backfill` */

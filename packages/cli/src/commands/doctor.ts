@@ -59,7 +59,7 @@ async function diagnosed(values: FlagValues, context: ProcessContext): Promise<r
   try {
     const target = {
       // A user who looks for a fault does not wait for retries.
-      settings: { ...connectionSettings(values, credentials, context.env), retryTries: 2 },
+      settings: { ...connectionSettings(values, credentials, context.env), retryAttempts: 2 },
       lakeDirectory: lakeDirectory(values, context),
       range: optionalRange(values),
     };

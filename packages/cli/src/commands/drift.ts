@@ -6,7 +6,7 @@ import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { formatOf, writeAnswer } from '../query/query-output.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { driftText } from '../story/drift-text.ts';
+import { driftText } from '../investigate/drift-text.ts';
 
 /** `edrlake drift` */
 export const command = defineCommand({

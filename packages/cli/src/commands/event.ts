@@ -8,10 +8,10 @@ import { startDisplay } from '../progress/progress-display.ts';
 import { optionalRange, refuseOtherDataset, withConnection } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { differencesText } from '../story/differences-text.ts';
-import { eventDocument, eventText } from '../story/event-text.ts';
-import { explanationDocument, explanationText } from '../story/explanation-text.ts';
-import { unknownEvent } from '../story/unknown-event.ts';
+import { differencesText } from '../investigate/differences-text.ts';
+import { eventDocument, eventText } from '../investigate/event-text.ts';
+import { explanationDocument, explanationText } from '../investigate/explanation-text.ts';
+import { unknownEvent } from '../investigate/unknown-event.ts';
 import { indentJson } from '../text/indent-json.ts';
 import { writeJson } from '../text/json-output.ts';
 

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { countText } from '@edrlake/core';
 import {
-  EXPORT_FORMATS,
-  type ExportFormat,
-  exportFormatOf,
+  UNLOAD_FORMATS,
+  type UnloadFormat,
+  unloadFormatOf,
   type FolderReport,
-  planExport,
-  runExport,
+  planUnload,
+  runUnload,
   statementOf,
   tableNamedBy,
 } from '@edrlake/lake';
@@ -32,7 +32,7 @@ export const command = defineCommand({
   positionals: { table: { describe: 'A table such as events, DuckDB SQL, or - for SQL on standard input' } },
   flags: ['format', 'output', ...LAKE, ...OUTPUT],
   flagTexts: {
-    format: { describe: wordsText(EXPORT_FORMATS), defaultText: 'by the file', choices: EXPORT_FORMATS },
+    format: { describe: wordsText(UNLOAD_FORMATS), defaultText: 'by the file', choices: UNLOAD_FORMATS },
     output: { describe: 'A file, a folder (DIR/), a device or a named pipe', defaultText: null },
   },
   examples: [
@@ -52,13 +52,13 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const format = formatGiven(values.format);
   const { output } = values;
   if (output === null || outputOf(resolve(workingDirectory, output), context) !== null) {
-    const query = { sql: statementOf(what), format: exportFormatOf({ format, to: '', formatName: '--format' }, false) };
+    const query = { sql: statementOf(what), format: unloadFormatOf({ format, to: '', formatName: '--format' }, false) };
     await withLakeToRead(values, context, (lake) => writeAnswer({ lake, ...query, signal }, output, context));
     return 0;
   }
-  const plan = await planExport({ what, to: output, workingDirectory, format, formatName: '--format' });
+  const plan = await planUnload({ what, to: output, workingDirectory, format, formatName: '--format' });
   await withLakeToRead(values, context, async (lake) => {
-    const { folder, ...written } = await runExport(lake, plan, signal);
+    const { folder, ...written } = await runUnload(lake, plan, signal);
     if (folder === null) {
       if (typed.has('json')) await writeJson(context.stdout, written);
     } else if (values.json) await writeJson(context.stdout, { output: written.output, ...folder });
@@ -80,7 +80,7 @@ function reportText({ table, version, before, written, unchanged, removed, rowCo
   return `${[...changed, `${table}: ${counts.join(', ')}; ${nounText(rowCount, 'row')} in ${output}`].join('\n')}\n`;
 }
 
-/** A setting may be a format of `query`, which means nothing here; one that was typed is of `EXPORT_FORMATS`. */
-function formatGiven(setting: string): ExportFormat | null {
-  return EXPORT_FORMATS.find((format) => format === setting) ?? null;
+/** A setting may be a format of `query`, which means nothing here; one that was typed is of `UNLOAD_FORMATS`. */
+function formatGiven(setting: string): UnloadFormat | null {
+  return UNLOAD_FORMATS.find((format) => format === setting) ?? null;
 }

@@ -79,7 +79,7 @@ async function copyNightly(workingDirectory: string, overwrite: boolean): Promis
   }
 }
 
-/** One file of two would be refused by the next try. */
+/** One file of two would be refused by the next attempt. */
 async function removeNightly(path: string): Promise<void> {
   await rm(path, { force: true });
   // Other pipelines of the user stay.

@@ -22,7 +22,7 @@ export const command = defineCommand({
   flagTexts: { limit: { describe: 'Runs to list', defaultText: '20' } },
   examples: [
     { command: 'edrlake runs', purpose: 'the newest' },
-    { command: 'edrlake runs 20261122T003012Z-1f9a2c', purpose: 'tasks, tries, requests, errors' },
+    { command: 'edrlake runs 20261122T003012Z-1f9a2c', purpose: 'tasks, attempts, requests, errors' },
   ],
   run,
 });

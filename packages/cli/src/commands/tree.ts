@@ -8,8 +8,8 @@ import { writeAnswer } from '../query/query-output.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { treeDocument, treeText } from '../story/tree-text.ts';
-import { unknownEvent } from '../story/unknown-event.ts';
+import { treeDocument, treeText } from '../investigate/tree-text.ts';
+import { unknownEvent } from '../investigate/unknown-event.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** Children of one process that are shown. */

@@ -6,7 +6,7 @@ import type { ProcessContext } from './process-context.ts';
 
 /** A host that takes connections at all does so within this time. */
 const CONNECT_WITHIN_MS = 8_000;
-const TRIES = 2;
+const MAX_ATTEMPTS = 2;
 const DELAY_MS = 1_000;
 
 /** Where to connect, and the proxy to go through, if any. */
@@ -28,11 +28,11 @@ export async function requireReachable(
 ): Promise<void> {
   const { clock, signal } = context;
   const url = new URL(baseUrl);
-  for (let tryNumber = 1; ; tryNumber += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const error = await (proxy === null ? directFailure(url, signal) : tunnelFailure(url, proxy, signal));
     if (error === null) return;
-    if (tryNumber >= TRIES || error.disposition !== 'retry') throw error;
-    emit({ type: 'retry', endpoint: 'connection', code: error.code, delayMs: DELAY_MS, tryNumber });
+    if (attempt >= MAX_ATTEMPTS || error.disposition !== 'retry') throw error;
+    emit({ type: 'retry', endpoint: 'connection', code: error.code, delayMs: DELAY_MS, attempt });
     await clock.sleep(DELAY_MS, signal);
   }
 }
@@ -131,9 +131,13 @@ function reasonText(reason: string): string {
 }
 
 function unreachable(host: string, reason: string): EdrlakeError {
-  return new EdrlakeError('HOST_UNREACHABLE', `no connection to ${host}: ${reasonText(reason)}, tried ${TRIES} times`, {
-    disposition: 'retry',
-    context: { host, reason },
-    hint: 'Check the base URL or platform, the network and the firewall. A server that needs a proxy names it in HTTPS_PROXY.',
-  });
+  return new EdrlakeError(
+    'HOST_UNREACHABLE',
+    `no connection to ${host}: ${reasonText(reason)}, tried ${MAX_ATTEMPTS} times`,
+    {
+      disposition: 'retry',
+      context: { host, reason },
+      hint: 'Check the base URL or platform, the network and the firewall. A server that needs a proxy names it in HTTPS_PROXY.',
+    },
+  );
 }

@@ -31,7 +31,7 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
     case 'request':
       return debug(`request ${event.endpoint}: ${event.status ?? 'no answer'} in ${durationText(event.durationMs)}`);
     case 'retry':
-      return warn(`${event.endpoint}: ${event.code}, try ${event.tryNumber + 1} in ${durationText(event.delayMs)}`);
+      return warn(`${event.endpoint}: ${event.code}, attempt ${event.attempt + 1} in ${durationText(event.delayMs)}`);
     case 'pace': {
       if (event.untilMs === null || event.delayMs === null) {
         const line = `waiting for ${REQUEST_WAITS[event.reason]}`;
@@ -159,7 +159,7 @@ function workflowLine(event: WorkflowEvent): LogLine {
     case 'hook':
       return event.delivered
         ? info(`${event.pipeline}: ${event.hook} delivered`)
-        : warn(`${event.pipeline}: ${event.hook} not delivered after ${nounText(event.tries, 'try', 'tries')}`);
+        : warn(`${event.pipeline}: ${event.hook} not delivered after ${nounText(event.attempts, 'attempt')}`);
     case 'schedule':
       return {
         level: levelOf(event.action),

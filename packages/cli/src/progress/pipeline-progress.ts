@@ -12,7 +12,7 @@ interface TaskProgress {
   state: TaskEvent['state'] | 'pending';
   sinceMs: number;
   endedMs: number | null;
-  tryNumber: number;
+  attempt: number;
   message: string | null;
   /** When it is tried again, while it waits. */
   againAtMs: number | null;
@@ -64,7 +64,7 @@ function newTask(sinceMs: number): TaskProgress {
     state: 'pending',
     sinceMs,
     endedMs: null,
-    tryNumber: 0,
+    attempt: 0,
     message: null,
     againAtMs: null,
     parts: new Set(),
@@ -82,23 +82,23 @@ function applyTaskEvent(task: TaskProgress, event: TaskEvent, nowMs: number): vo
   }
   if (task.state === 'pending') task.sinceMs = nowMs;
   if (event.partition === null || !hasEnded) task.state = event.state;
-  task.tryNumber = event.tryNumber;
+  task.attempt = event.attempt;
   task.message = event.message ?? task.message;
   task.againAtMs = event.state === 'retry' && event.delayMs !== null ? nowMs + event.delayMs : null;
   task.endedMs = hasEnded && event.partition === null ? nowMs : null;
 }
 
 function taskLine(name: string, task: TaskProgress, nowMs: number): string {
-  const { state, sinceMs, endedMs, tryNumber, parts, ended, message, againAtMs } = task;
+  const { state, sinceMs, endedMs, attempt, parts, ended, message, againAtMs } = task;
   const words: string[] = [];
   if (state === 'reused') words.push('done by an earlier process');
   else if (state === 'started') words.push(durationText(nowMs - sinceMs));
   else if (state === 'retry')
-    words.push(`try ${tryNumber + 1} ${againAtMs === null ? 'soon' : `at ${clockTimeText(againAtMs, nowMs)}`}`);
+    words.push(`attempt ${attempt + 1} ${againAtMs === null ? 'soon' : `at ${clockTimeText(againAtMs, nowMs)}`}`);
   else if (state !== 'pending')
     words.push(state, ...(endedMs === null || state === 'skipped' ? [] : [durationText(endedMs - sinceMs)]));
   if (parts.size > 0) words.push(`${countText(ended.size)} of ${countText(parts.size)} begun`);
-  if (state === 'started' && tryNumber > 1) words.push(`try ${tryNumber}`);
+  if (state === 'started' && attempt > 1) words.push(`attempt ${attempt}`);
   if (message !== null && (state === 'failed' || state === 'retry' || state === 'partly')) words.push(message);
   return `${MARK_OF[state]} ${name}  ${words.join(' · ')}`.trimEnd();
 }

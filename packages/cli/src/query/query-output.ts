@@ -1,10 +1,10 @@
 import { EdrlakeError } from '@edrlake/core';
 import {
-  EXPORT_FORMATS,
+  UNLOAD_FORMATS,
   type Lake,
-  type StatementExport,
-  writeExport,
-  writeExportFile,
+  type UnloadStatement,
+  writeUnload,
+  writeUnloadFile,
   writeJsonRows,
   writeOutputFile,
 } from '@edrlake/lake';
@@ -41,14 +41,14 @@ export async function writeResult(
   query: FormattedQuery,
   width: number | null,
 ): Promise<void> {
-  if (isExport(query)) return writeExport(out, query);
+  if (isExport(query)) return writeUnload(out, query);
   const { lake, sql, format, signal } = query;
   const result = await lake.query(sql, { signal });
   await (format === 'json' ? writeJsonRows(out, result) : writeTable(out, result, width));
 }
 
-function isExport(query: FormattedQuery): query is FormattedQuery & StatementExport {
-  return EXPORT_FORMATS.some((format) => format === query.format);
+function isExport(query: FormattedQuery): query is FormattedQuery & UnloadStatement {
+  return UNLOAD_FORMATS.some((format) => format === query.format);
 }
 
 /**
@@ -73,7 +73,7 @@ export async function writeAnswer(
 
 /** Into a file, which replaces what is there when it is whole; or into a device or a pipe. */
 async function writeFile(path: string, query: FormattedQuery): Promise<void> {
-  if (isExport(query)) return writeExportFile(path, query);
+  if (isExport(query)) return writeUnloadFile(path, query);
   await writeOutputFile(path, query.signal, (file, signal) => writeResult(file, { ...query, signal }, null));
 }
 

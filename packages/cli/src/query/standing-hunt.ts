@@ -4,7 +4,7 @@ import { huntStanding, type StandingReport } from '@edrlake/lake';
 import { readHuntFolder } from '@edrlake/lake/indicators';
 import type { CommandInput } from '../args/command.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { faultsText, standingDocument, standingExitCode, standingText } from '../story/standing-text.ts';
+import { faultsText, standingDocument, standingExitCode, standingText } from '../investigate/standing-text.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToChange } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';

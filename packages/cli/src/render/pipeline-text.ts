@@ -26,7 +26,7 @@ function taskLines(task: TaskDescription, position: number, width: number): stri
     ...(needs.length > 0 ? [`after ${needs.join(', ')}`] : []),
     ...(when === 'success' ? [] : [when === 'always' ? 'however they end' : 'only if one ends badly']),
     ...(fansOut ? [partitions === null ? 'in parts known later' : `in ${nounText(partitions.length, 'part')}`] : []),
-    ...(retries.tries > 1 ? [nounText(retries.tries, 'try', 'tries')] : []),
+    ...(retries.attempts > 1 ? [nounText(retries.attempts, 'attempt')] : []),
     ...(timeoutMs === null ? [] : [`at most ${durationText(timeoutMs)}`]),
   ];
   const head = `${countText(position)}. ${name}${uses === null || uses === name ? '' : ` (${uses})`}`;

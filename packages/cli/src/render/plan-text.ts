@@ -75,7 +75,7 @@ function provenPairs({ proven }: PlanView): [string, string][] {
 function windowsText(windows: readonly PlannedWindow[], all: boolean, width: number): string {
   const left = all ? 0 : Math.max(0, windows.length - 2 * SHOWN_AT_EACH_END);
   const shown = left < 2 ? windows : [...windows.slice(0, SHOWN_AT_EACH_END), ...windows.slice(-SHOWN_AT_EACH_END)];
-  const withCuts = shown.some(({ window }) => window.cuts.length > 0);
+  const withFilters = shown.some(({ window }) => window.cuts.length > 0);
   const rows = shown.map(({ window, count }) => {
     const cells = [
       instantText(window.range.startMs),
@@ -83,7 +83,7 @@ function windowsText(windows: readonly PlannedWindow[], all: boolean, width: num
       durationText(window.range.endMs - window.range.startMs),
       countText(count),
     ];
-    return withCuts ? [...cells, cutsText(window.cuts)] : cells;
+    return withFilters ? [...cells, filtersText(window.cuts)] : cells;
   });
   if (left >= 2) rows.splice(SHOWN_AT_EACH_END, 0, [`… ${countText(left)} more, --all lists them`]);
   const columns = [
@@ -91,11 +91,11 @@ function windowsText(windows: readonly PlannedWindow[], all: boolean, width: num
     { title: 'until' },
     { title: 'length', align: 'right' as const },
     { title: 'events', align: 'right' as const },
-    ...(withCuts ? [{ title: 'cut' }] : []),
+    ...(withFilters ? [{ title: 'filter' }] : []),
   ];
   return tableText(columns, rows, width);
 }
 
-function cutsText(cuts: PlannedWindow['window']['cuts']): string {
+function filtersText(cuts: PlannedWindow['window']['cuts']): string {
   return cuts.map(({ field, op, values }) => `${field} ${op === 'in' ? '' : 'not '}${values.join(', ')}`).join('; ');
 }

@@ -217,7 +217,7 @@ export function isLongPast({ request, startedAtMs, durationMs }: ExportReport, {
   return startedAtMs + durationMs - endMs > STILL_ARRIVING_MS[request.axis];
 }
 
-/** What to do where events of other days came; null where none did. Another try would bring the same. */
+/** What to do where events of other days came; null where none did. Another attempt would bring the same. */
 export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
   const found = mismatched.find(({ outside }) => outside !== undefined);
   if (found?.outside === undefined) return null;

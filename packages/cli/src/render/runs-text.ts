@@ -65,8 +65,8 @@ export function runText(run: RunReport, width: number, lakeFlags: string): strin
   const parts = [pairsText(pairs, '', width)];
   if (run.tasks.length > 0) parts.push('', tasksText(run.tasks, width));
   parts.push(...errorLines(run, width));
-  for (const { hook, delivered, tries } of run.hooks) {
-    parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(tries, 'try', 'tries')}`);
+  for (const { hook, delivered, attempts } of run.hooks) {
+    parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(attempts, 'attempt')}`);
   }
   if (run.kind === 'pipeline' && isResumable(run.state)) parts.push('', `Next: ${resumeCommand(run)}${lakeFlags}`);
   return `${parts.join('\n')}\n`;
@@ -78,7 +78,7 @@ function tasksText(tasks: readonly TaskView[], width: number): string {
     { title: '' },
     { title: 'task' },
     { title: 'state' },
-    { title: 'tries', ...RIGHT },
+    { title: 'attempts', ...RIGHT },
     { title: 'took', ...RIGHT },
     { title: 'requests', ...RIGHT },
     { title: 'rows', ...RIGHT },
@@ -87,8 +87,8 @@ function tasksText(tasks: readonly TaskView[], width: number): string {
     STATUS_MARKS[task.state],
     task.name,
     partsText(task),
-    countText(task.tries),
-    task.tries === 0 ? '' : durationText(task.durationMs),
+    countText(task.attempts),
+    task.attempts === 0 ? '' : durationText(task.durationMs),
     task.requests === 0 ? '' : countText(task.requests),
     task.rows === 0 ? '' : countText(task.rows),
   ]);
@@ -111,7 +111,7 @@ function errorLines(run: RunReport, width: number): string[] {
     }
     if (bad.length > SHOWN_PARTS) lines.push(`… ${countText(bad.length - SHOWN_PARTS)} more, --json lists all`);
     if (bad.length > 0 || task.error === null) continue;
-    const when = isFinished(task.state) ? ', at an earlier try' : '';
+    const when = isFinished(task.state) ? ', at an earlier attempt' : '';
     lines.push(...wrapWords(`${task.name}${when}: ${task.error.message} [${task.error.code}]`, width));
   }
   if (run.tasks.length === 0 && run.error !== null) {

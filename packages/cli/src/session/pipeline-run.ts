@@ -27,7 +27,7 @@ import { connectionSettings, requireGateway } from './connection-settings.ts';
 import { lakeDirectory, objectLakeOf, ocsfPlaceOf } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';
 
-/** Tries at once. Tasks on the lake take turns anyway; others, such as webhooks, need not wait for them. */
+/** Attempts at once. Tasks on the lake take turns anyway; others, such as webhooks, need not wait for them. */
 const TASKS_AT_ONCE = 4;
 
 /** What pipelines work with, from the settings. */

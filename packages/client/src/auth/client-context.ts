@@ -39,9 +39,9 @@ export interface GatewayOptions {
   readonly headersTimeoutMs?: number;
   /** Longest silence inside a body; default 60 s. */
   readonly bodyTimeoutMs?: number;
-  /** Tries of one request, the first included (default 6); waits for the rate limit have their own bound. */
-  readonly retryTries?: number;
-  /** Time from the first try of a request to its last (default 15 minutes), waits for the rate limit not included. */
+  /** Attempts of one request, the first included (default 6); waits for the rate limit have their own bound. */
+  readonly retryAttempts?: number;
+  /** Time from the first attempt of a request to its last (default 15 minutes), without waits for the rate limit. */
   readonly retryTotalMs?: number;
   /** Pages beyond this (default 10,000) are refused in undocumented ways; any refusal there means "ask for less". */
   readonly maxResultWindow?: number;
@@ -102,7 +102,7 @@ export function openClientContext(
     emit,
     redact,
     retryLimits: {
-      tries: positiveOption('retryTries', options.retryTries ?? 6),
+      attempts: positiveOption('retryAttempts', options.retryAttempts ?? 6),
       totalMs: positiveOption('retryTotalMs', options.retryTotalMs ?? 900_000),
     },
     requestsMade: { auth: 0, events: 0, count: 0, detail: 0 },

@@ -69,10 +69,10 @@ async function logIn(way: LoginWay, host: string, tools: SendTools, signal: Abor
     body: way.body,
   };
   const token = await withRetry(
-    ({ tryNumber }) =>
+    ({ number }) =>
       sendOnce(
         request,
-        tryNumber,
+        number,
         tools,
         () => undefined,
         async (answer, limits) => {
@@ -89,8 +89,8 @@ async function logIn(way: LoginWay, host: string, tools: SendTools, signal: Abor
       limits: tools.retryLimits,
       clock,
       random: tools.random,
-      onRetry: (error, delayMs, tryNumber) => {
-        emit({ type: 'retry', endpoint: 'auth', code: error.code, delayMs, tryNumber });
+      onRetry: (error, delayMs, attempt) => {
+        emit({ type: 'retry', endpoint: 'auth', code: error.code, delayMs, attempt });
       },
       onLimited: async (error, nth) => {
         const delayMs = limitedWaitMs(error, nth, tools);

@@ -2,16 +2,16 @@ import { type Clock, EdrlakeError, type Random } from '@edrlake/core';
 
 /** How long and how often a request is tried before its error is final. */
 export interface RetryLimits {
-  /** All tries, the first included. */
-  readonly tries: number;
-  /** From the first try to the last, waiting for the rate limit not included. */
+  /** All attempts, the first included. */
+  readonly attempts: number;
+  /** From the first attempt to the last, waiting for the rate limit not included. */
   readonly totalMs: number;
 }
 
 /** The state of one attempt of a request. */
 export interface Attempt {
   /** From 1. */
-  readonly tryNumber: number;
+  readonly number: number;
   /** Excludes waiting from the total time: for a slot, or for the rate limiter. */
   exclude(waitedMs: number): void;
 }
@@ -22,10 +22,10 @@ export interface RetryRules {
   readonly clock: Clock;
   readonly random: Random;
   /** Called before each wait. */
-  readonly onRetry: (error: EdrlakeError, delayMs: number, tryNumber: number) => void;
+  readonly onRetry: (error: EdrlakeError, delayMs: number, attempt: number) => void;
   /**
    * What to do about an answer that says "over the limit" (`RATE_LIMITED`), for the n-th time (from 1): it returns when
-   * the next try may go. Not bounded by `limits`, only by `MAX_LIMITED_TRIES`.
+   * the next attempt may go. Not bounded by `limits`, only by `MAX_LIMITED_ATTEMPTS`.
    */
   readonly onLimited: (error: EdrlakeError, nth: number) => Promise<void>;
 }
@@ -35,17 +35,17 @@ const MAX_DELAY_MS = 60_000;
 /** The longest wait after a 5xx, also where the server asks for more. */
 const MAX_ASKED_DELAY_MS = 300_000;
 /** With waits that double from one minute it is over an hour, the length of the standard window. */
-const MAX_LIMITED_TRIES = 8;
+const MAX_LIMITED_ATTEMPTS = 8;
 
 /**
  * Runs an idempotent request until it succeeds, fails for good, or the limits are used up. Only errors with disposition
  * `retry` are tried again, after an exponential back-off with full jitter: clients that fail together must not come
  * back together.
- * @throws {EdrlakeError} the last error, with the number of tries in message and context; the signal's reason when
+ * @throws {EdrlakeError} the last error, with the number of attempts in message and context; the signal's reason when
  * aborted
  */
 export async function withRetry<T>(
-  attempt: (attempt: Attempt) => Promise<T>,
+  work: (attempt: Attempt) => Promise<T>,
   rules: RetryRules,
   signal: AbortSignal,
 ): Promise<T> {
@@ -54,10 +54,10 @@ export async function withRetry<T>(
   let excludedMs = 0;
   let failures = 0;
   let limited = 0;
-  for (let tryNumber = 1; ; tryNumber++) {
+  for (let number = 1; ; number++) {
     try {
-      return await attempt({
-        tryNumber,
+      return await work({
+        number,
         exclude: (waitedMs) => {
           excludedMs += waitedMs;
         },
@@ -69,7 +69,7 @@ export async function withRetry<T>(
       if (thrown.context.cameTwice === true) throw thrown;
       if (thrown.code === 'RATE_LIMITED') {
         limited++;
-        if (limited >= MAX_LIMITED_TRIES) throw givenUp(thrown, tryNumber);
+        if (limited >= MAX_LIMITED_ATTEMPTS) throw givenUp(thrown, number);
         const waitedFromMs = clock.nowMs();
         await rules.onLimited(thrown, limited);
         excludedMs += clock.nowMs() - waitedFromMs;
@@ -78,8 +78,8 @@ export async function withRetry<T>(
       failures++;
       const delayMs = backOffMs(thrown, failures, rules.random);
       const spentMs = clock.nowMs() - startedAtMs - excludedMs;
-      if (failures >= limits.tries || spentMs + delayMs > limits.totalMs) throw givenUp(thrown, tryNumber);
-      rules.onRetry(thrown, delayMs, tryNumber);
+      if (failures >= limits.attempts || spentMs + delayMs > limits.totalMs) throw givenUp(thrown, number);
+      rules.onRetry(thrown, delayMs, number);
       await clock.sleep(delayMs, signal);
     }
   }
@@ -92,11 +92,11 @@ function backOffMs(error: EdrlakeError, failures: number, random: Random): numbe
   return Math.round(Math.max(askedMs, random() * ceilingMs));
 }
 
-function givenUp(error: EdrlakeError, tries: number): EdrlakeError {
-  if (tries === 1) return error;
-  return new EdrlakeError(error.code, `${error.message} (given up after ${tries} tries)`, {
+function givenUp(error: EdrlakeError, attempts: number): EdrlakeError {
+  if (attempts === 1) return error;
+  return new EdrlakeError(error.code, `${error.message} (given up after ${attempts} attempts)`, {
     disposition: error.disposition,
-    context: { ...error.context, tries },
+    context: { ...error.context, attempts },
     cause: error,
     ...(error.hint === null ? {} : { hint: error.hint }),
   });

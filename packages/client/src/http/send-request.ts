@@ -42,7 +42,7 @@ export interface SendTools {
  */
 export async function sendOnce<T>(
   request: HttpRequest,
-  tryNumber: number,
+  attempt: number,
   tools: SendTools,
   onAnswer: (limits: LimitFacts | null) => void,
   use: (answer: HttpAnswer, limits: LimitFacts) => Promise<T>,
@@ -68,7 +68,7 @@ export async function sendOnce<T>(
   } finally {
     if (status === null) onAnswer(null);
     const requestsLeft = tools.budget.requestsLeft();
-    tools.emit({ type: 'request', endpoint, status, durationMs: clock.nowMs() - startedAtMs, tryNumber, requestsLeft });
+    tools.emit({ type: 'request', endpoint, status, durationMs: clock.nowMs() - startedAtMs, attempt, requestsLeft });
   }
 }
 
@@ -130,7 +130,7 @@ const WAIT_BEFORE_SAME_MS = 1_000;
 const MAX_FRESH_REFUSALS = 2;
 
 /**
- * One polite request: its turn at the rate limiter, the token, then the tries.
+ * One polite request: its turn at the rate limiter, the token, then the attempts.
  * @throws {EdrlakeError} final for this request.
  */
 export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, signal: AbortSignal): Promise<T> {
@@ -139,12 +139,12 @@ export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, 
   let freshRefusals = 0;
   let brokenBefore: string | null = null;
 
-  async function attempt(attemptNow: Attempt): Promise<T> {
-    let outcome = await tryOnce(request, attemptNow, tools, signal);
+  async function sendAttempt(attempt: Attempt): Promise<T> {
+    let outcome = await tryOnce(request, attempt, tools, signal);
     if (outcome.kind === 'refused-token' && !hasReplacedToken) {
       hasReplacedToken = true;
       await tools.tokens.replace(outcome.token, signal);
-      outcome = await tryOnce(request, attemptNow, tools, signal);
+      outcome = await tryOnce(request, attempt, tools, signal);
     }
     switch (outcome.kind) {
       case 'done':
@@ -166,11 +166,11 @@ export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, 
     }
   }
 
-  const onRetry = (error: EdrlakeError, delayMs: number, tryNumber: number) => {
-    emit({ type: 'retry', endpoint: request.facts.kind, code: error.code, delayMs, tryNumber });
+  const onRetry = (error: EdrlakeError, delayMs: number, attempt: number) => {
+    emit({ type: 'retry', endpoint: request.facts.kind, code: error.code, delayMs, attempt });
   };
   return withRetry(
-    attempt,
+    sendAttempt,
     {
       limits: tools.retryLimits,
       clock,
@@ -201,7 +201,7 @@ async function tryOnce<T>(
     attempt.exclude(clock.nowMs() - queuedAtMs);
     return await sendOnce(
       { ...request, headers: { ...request.headers, authorization: `Bearer ${token.text}` } },
-      attempt.tryNumber,
+      attempt.number,
       tools,
       (limits) => {
         permit.answered(limits);

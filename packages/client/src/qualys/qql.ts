@@ -35,7 +35,7 @@ export const DOCUMENTED_TOKENS: FilterTokens = {
 export function windowQql(query: Pick<EventQuery, 'axis' | 'range' | 'cuts' | 'scope'>, tokens: FilterTokens): string {
   const parts = [
     rangeFilter(query.range, tokens.timeTokens[query.axis]),
-    ...query.cuts.flatMap((cut) => cutFilter(cut, tokens)),
+    ...query.cuts.flatMap((filter) => valueFilter(filter, tokens)),
   ];
   const userFilter = query.scope.filter?.trim() ?? '';
   if (userFilter !== '') {
@@ -49,15 +49,15 @@ function rangeFilter(range: TimeRange, token: string): string {
   return `${token} : ['${isoInstant(range.startMs)}' .. '${isoInstant(range.endMs - 1)}']`;
 }
 
-function cutFilter(cut: WindowFilter, tokens: FilterTokens): string[] {
-  const token = cut.field === 'type' ? tokens.typeToken : tokens.agentToken;
-  const [firstValue] = cut.values;
+function valueFilter(filter: WindowFilter, tokens: FilterTokens): string[] {
+  const token = filter.field === 'type' ? tokens.typeToken : tokens.agentToken;
+  const [firstValue] = filter.values;
   if (firstValue === undefined) {
-    if (cut.op === 'not-in') return [];
-    throw new EdrlakeError('BUG', `a cut by ${cut.field} without values selects nothing`);
+    if (filter.op === 'not-in') return [];
+    throw new EdrlakeError('BUG', `a filter by ${filter.field} without values selects nothing`);
   }
-  const either = cut.values.map((value) => `${token}: ${quoteValue(value)}`).join(' OR ');
-  return [cut.op === 'in' ? either : `NOT (${either})`];
+  const either = filter.values.map((value) => `${token}: ${quoteValue(value)}`).join(' OR ');
+  return [filter.op === 'in' ? either : `NOT (${either})`];
 }
 
 /**
@@ -69,7 +69,7 @@ export function quoteValue(value: string): string {
   const quote = ["'", '"', '`'].find((candidate) => !value.includes(candidate));
   if (quote !== undefined) return `${quote}${value}${quote}`;
   throw new EdrlakeError('FILTER_REJECTED', `a value with all three kinds of quotes cannot be written: ${value}`, {
-    hint: 'Narrow the range, so that no cut by this value is needed.',
+    hint: 'Narrow the range, so that no filter by this value is needed.',
   });
 }
 

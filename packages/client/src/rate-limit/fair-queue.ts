@@ -13,7 +13,7 @@ const RESERVE_SHARE = 0.2;
  */
 const TURN_GRACE_MS = 1_000;
 /** The longest time between two polls of a waiter: a request may have been given back early. */
-export const MAX_LOOK_MS = 5_000;
+export const MAX_POLL_MS = 5_000;
 
 /** The process that asks, and the limits that its user set. */
 export interface LimiterClient {
@@ -26,50 +26,50 @@ export interface LimiterClient {
 }
 
 /**
- * Whether one more request may be sent now. If not: until when the rate limit forbids it (`rate`), or that no place is
- * free or other waiters are ahead (`place`), with the reason.
+ * Whether one more request may be sent now. If not: until when the rate limit forbids it (`rate`), or that no slot is
+ * free or other waiters are ahead (`queue`), with the reason.
  */
 type Verdict =
   | { readonly kind: 'go' }
   | { readonly kind: 'rate'; readonly untilMs: number; readonly isServersWish: boolean }
-  | { readonly kind: 'place'; readonly reason: 'concurrency' | 'rate-limit' | 'other-process' };
+  | { readonly kind: 'queue'; readonly reason: 'concurrency' | 'rate-limit' | 'other-process' };
 
 /** The sliding window as this process may use it: without the reserve. It changes the state. */
-export function slidingWindowOf(state: SharedState, asker: LimiterClient): SlidingWindow {
-  const isReserved = asker.priority === 'normal' && state.holders.some(({ priority }) => priority === 'high');
-  return createSlidingWindow(asker.userLimit, state.slidingWindow, isReserved ? RESERVE_SHARE : 0);
+export function slidingWindowOf(state: SharedState, client: LimiterClient): SlidingWindow {
+  const isReserved = client.priority === 'normal' && state.holders.some(({ priority }) => priority === 'high');
+  return createSlidingWindow(client.userLimit, state.slidingWindow, isReserved ? RESERVE_SHARE : 0);
 }
 
 /** Requests that may run at once, all processes together. */
-export function concurrencyOf(state: SharedState, asker: LimiterClient): number {
-  return Math.min(asker.concurrency, state.concurrency ?? asker.concurrency);
+export function concurrencyOf(state: SharedState, client: LimiterClient): number {
+  return Math.min(client.concurrency, state.concurrency ?? client.concurrency);
 }
 
 /**
  * High priority before normal, then by ticket. Only waiters that could go by their own limits and that poll in time
  * count as ahead, so no process waits for one that cannot move.
  */
-function verdictFor(state: SharedState, asker: LimiterClient, nowMs: number): Verdict {
-  const slidingWindow = slidingWindowOf(state, asker);
+function verdictFor(state: SharedState, client: LimiterClient, nowMs: number): Verdict {
+  const slidingWindow = slidingWindowOf(state, client);
   const freeAtMs = slidingWindow.freeAtMs(nowMs);
   if (freeAtMs > nowMs && freeAtMs !== Number.POSITIVE_INFINITY) {
     return { kind: 'rate', untilMs: freeAtMs, isServersWish: slidingWindow.isBlocked(nowMs) };
   }
   const running = state.holders.reduce((sum, holder) => sum + holder.running, 0);
-  const places = Math.min(concurrencyOf(state, asker) - running, slidingWindow.left(nowMs));
-  const ticket = state.holders.find(({ id }) => id === asker.id)?.waiting?.ticket ?? state.nextTicket;
-  const ahead = state.holders.filter((holder) => isAhead(holder, asker, ticket, nowMs)).length;
-  if (ahead < places) return { kind: 'go' };
-  const isOthers = ahead > 0 || state.holders.some((holder) => holder.id !== asker.id && holder.running > 0);
-  if (isOthers) return { kind: 'place', reason: 'other-process' };
-  return { kind: 'place', reason: slidingWindow.left(nowMs) <= 0 ? 'rate-limit' : 'concurrency' };
+  const slots = Math.min(concurrencyOf(state, client) - running, slidingWindow.left(nowMs));
+  const ticket = state.holders.find(({ id }) => id === client.id)?.waiting?.ticket ?? state.nextTicket;
+  const ahead = state.holders.filter((holder) => isAhead(holder, client, ticket, nowMs)).length;
+  if (ahead < slots) return { kind: 'go' };
+  const isOthers = ahead > 0 || state.holders.some((holder) => holder.id !== client.id && holder.running > 0);
+  if (isOthers) return { kind: 'queue', reason: 'other-process' };
+  return { kind: 'queue', reason: slidingWindow.left(nowMs) <= 0 ? 'rate-limit' : 'concurrency' };
 }
 
-function isAhead({ id, priority, waiting }: Holder, asker: LimiterClient, ticket: number, nowMs: number): boolean {
-  if (waiting === null || id === asker.id) return false;
-  if (priority !== asker.priority ? asker.priority === 'high' : waiting.ticket > ticket) return false;
+function isAhead({ id, priority, waiting }: Holder, client: LimiterClient, ticket: number, nowMs: number): boolean {
+  if (waiting === null || id === client.id) return false;
+  if (priority !== client.priority ? client.priority === 'high' : waiting.ticket > ticket) return false;
   // A poll deadline beyond the longest possible one was set before the clock was set back.
-  const isAwake = nowMs < waiting.wakeAtMs + TURN_GRACE_MS && waiting.wakeAtMs <= nowMs + MAX_LOOK_MS;
+  const isAwake = nowMs < waiting.wakeAtMs + TURN_GRACE_MS && waiting.wakeAtMs <= nowMs + MAX_POLL_MS;
   return waiting.notBeforeMs <= nowMs && isAwake;
 }
 
@@ -78,22 +78,22 @@ export type Wait = Exclude<Verdict, { readonly kind: 'go' }> & { readonly delayM
 
 /**
  * Takes one more request if it may go now, else a ticket in the queue.
- * @param lookMs how long to wait before the next poll
+ * @param pollMs how long to wait before the next poll
  * @returns the request's number, or the wait
  */
 export function acquireOrQueue(
   draft: StateUpdate,
-  asker: LimiterClient,
-  lookMs: { readonly rate: number; readonly place: number },
+  client: LimiterClient,
+  pollMs: { readonly rate: number; readonly queue: number },
 ): number | Wait {
   const { state, nowMs } = draft;
   const mine = draft.mine ?? { unanswered: 0, running: 0, waiting: null };
-  const verdict = verdictFor(state, asker, nowMs);
+  const verdict = verdictFor(state, client, nowMs);
   if (verdict.kind === 'go') {
     draft.mine = { unanswered: mine.unanswered + 1, running: mine.running + 1, waiting: null };
-    return slidingWindowOf(state, asker).begin();
+    return slidingWindowOf(state, client).begin();
   }
-  const delayMs = verdict.kind === 'rate' ? Math.min(verdict.untilMs - nowMs, lookMs.rate) : lookMs.place;
+  const delayMs = verdict.kind === 'rate' ? Math.min(verdict.untilMs - nowMs, pollMs.rate) : pollMs.queue;
   const ticket = mine.waiting?.ticket ?? state.nextTicket++;
   const notBeforeMs = verdict.kind === 'rate' ? verdict.untilMs : nowMs;
   draft.mine = { ...mine, waiting: { ticket, notBeforeMs, wakeAtMs: nowMs + delayMs } };
@@ -103,11 +103,11 @@ export function acquireOrQueue(
 /** Records the answer of a request, or that none will come, and the limits that it reports. */
 export function recordAnswer(
   { state, nowMs }: StateUpdate,
-  asker: LimiterClient,
+  client: LimiterClient,
   sequence: number,
   facts: LimitFacts | null,
 ): void {
-  slidingWindowOf(state, asker).end(sequence, facts, nowMs);
+  slidingWindowOf(state, client).end(sequence, facts, nowMs);
   state.concurrency = facts?.concurrency ?? state.concurrency;
 }
 

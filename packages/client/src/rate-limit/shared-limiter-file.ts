@@ -49,7 +49,7 @@ export interface SharedLimiterFile {
 }
 
 /** Attempts of an update. Each failure means that another process succeeded, so a row of this many is very unlikely. */
-const MAX_TRIES = 100;
+const MAX_ATTEMPTS = 100;
 /** How long it may take to notice that another process of this host is dead. */
 const FRESH_MS = 500;
 /**
@@ -129,7 +129,7 @@ export function openSharedLimiterFile(
       notes.push(change);
     },
     update(change) {
-      for (let tryNumber = 0; tryNumber < MAX_TRIES; tryNumber++) {
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         const built = build(change);
         const version = known.version + 1;
         const outcome = versions.put({ version, text: formatState(built.state) });

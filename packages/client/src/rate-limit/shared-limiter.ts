@@ -11,7 +11,7 @@ import {
   acquireOrQueue,
   concurrencyOf,
   type LimiterClient,
-  MAX_LOOK_MS,
+  MAX_POLL_MS,
   recordAnswer,
   slidingWindowOf,
   type Wait,
@@ -50,9 +50,9 @@ export interface SharedLimiter extends RateLimiter {
   close(): Promise<void>;
 }
 
-/** A waiter polls for a place after 5 ms first, then less and less often. */
-const FIRST_LOOK_MS = 5;
-const MAX_PLACE_LOOK_MS = 250;
+/** A waiter polls for a slot after 5 ms first, then less and less often. */
+const FIRST_POLL_MS = 5;
+const MAX_QUEUE_POLL_MS = 250;
 /** An end of waiting that moves by less is not worth reporting. */
 const MOVED_MS = 1_000;
 /** Waiting for a request of another process to end is reported only after this time. */
@@ -60,7 +60,7 @@ const WHO_AFTER_MS = 2_000;
 /** The longest time that places are kept for a process that cannot be seen, without a sign of life. */
 const LEASE_MS = 30_000;
 /** Attempts of closing while other processes keep being faster. */
-const CLOSE_TRIES = 20;
+const CLOSE_ATTEMPTS = 20;
 
 /**
  * Joins the rate limiter of a folder, shared by all processes that open it: no more requests in any window, and no more
@@ -93,7 +93,7 @@ export async function openSharedLimiter(
     hasForgotten = true;
   };
   const ledger = openSharedLimiterFile(options.directory, options.priority, options.liveness, clock, onForgotten);
-  const asker: LimiterClient = { id: ledger.id, priority: options.priority, userLimit, concurrency };
+  const client: LimiterClient = { id: ledger.id, priority: options.priority, userLimit, concurrency };
   const line = createFifoMutex(clock);
   const slots = createRequestSlots(concurrency);
   const closing = new AbortController();
@@ -127,13 +127,13 @@ export async function openSharedLimiter(
       answered: (facts) => {
         slots.learn(facts);
         noteOnOwn((mine, draft) => {
-          recordAnswer(draft, asker, sequence, facts);
+          recordAnswer(draft, client, sequence, facts);
           return { ...mine, unanswered: mine.unanswered - 1 };
         });
       },
       unused: () =>
         noteOnOwn((mine, { state }) => {
-          slidingWindowOf(state, asker).undo();
+          slidingWindowOf(state, client).undo();
           return { ...mine, unanswered: mine.unanswered - 1 };
         }),
       ended: () => {
@@ -151,14 +151,14 @@ export async function openSharedLimiter(
       // Own requests fill the limit: no other process can help, so the shared file is not polled.
       for (; slots.isFull(); await line.sleep(Number.POSITIVE_INFINITY, signal)) report.waits('concurrency', null);
       // Each round ends with a permit or waits: for time, for others, or for an answer of our own.
-      for (let looks = 0; ; looks++) {
+      for (let polls = 0; ; polls++) {
         signal.throwIfAborted();
-        const place = jittered(Math.min(MAX_PLACE_LOOK_MS, FIRST_LOOK_MS * 2 ** Math.min(looks, 10)));
-        const lookMs = { rate: jittered(MAX_LOOK_MS), place };
-        const taken = ledger.update((draft) => acquireOrQueue(draft, asker, lookMs));
+        const queue = jittered(Math.min(MAX_QUEUE_POLL_MS, FIRST_POLL_MS * 2 ** Math.min(polls, 10)));
+        const pollMs = { rate: jittered(MAX_POLL_MS), queue };
+        const taken = ledger.update((draft) => acquireOrQueue(draft, client, pollMs));
         if (typeof taken === 'number') return permitOf(taken);
         if (taken !== null) reportShared(taken);
-        await line.sleep(taken?.delayMs ?? jittered(FIRST_LOOK_MS), signal);
+        await line.sleep(taken?.delayMs ?? jittered(FIRST_POLL_MS), signal);
       }
     } catch (thrown) {
       noteOnOwn((mine) => ({ ...mine, waiting: null }));
@@ -178,11 +178,11 @@ export async function openSharedLimiter(
   }
 
   async function untilWritten(write: () => true | null): Promise<void> {
-    for (let tryNumber = 1; write() === null; tryNumber++) {
-      if (tryNumber === CLOSE_TRIES) {
+    for (let attempt = 1; write() === null; attempt++) {
+      if (attempt === CLOSE_ATTEMPTS) {
         throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${options.directory} is written by too many`);
       }
-      await clock.sleep(jittered(FIRST_LOOK_MS), new AbortController().signal);
+      await clock.sleep(jittered(FIRST_POLL_MS), new AbortController().signal);
     }
   }
 
@@ -191,20 +191,20 @@ export async function openSharedLimiter(
     acquire,
     blockUntil(untilMs) {
       noteOnOwn((mine, { state }) => {
-        slidingWindowOf(state, asker).blockUntil(untilMs);
+        slidingWindowOf(state, client).blockUntil(untilMs);
         return mine;
       });
     },
-    requestsLeft: () => slidingWindowOf(ledger.look(), asker).left(clock.nowMs()),
-    limit: () => slidingWindowOf(ledger.look(), asker).limit(),
-    usedByOthers: () => slidingWindowOf(ledger.look(), asker).usedByOthers(clock.nowMs()),
-    concurrency: () => concurrencyOf(ledger.look(), asker),
+    requestsLeft: () => slidingWindowOf(ledger.look(), client).left(clock.nowMs()),
+    limit: () => slidingWindowOf(ledger.look(), client).limit(),
+    usedByOthers: () => slidingWindowOf(ledger.look(), client).usedByOthers(clock.nowMs()),
+    concurrency: () => concurrencyOf(ledger.look(), client),
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new EdrlakeError('INTERRUPTED', 'the request budget is closed'));
       await untilWritten(() =>
         ledger.update((draft) => {
-          for (let n = draft.mine?.unanswered ?? 0; n > 0; n--) recordAnswer(draft, asker, 0, null);
+          for (let n = draft.mine?.unanswered ?? 0; n > 0; n--) recordAnswer(draft, client, 0, null);
           draft.mine = null;
           return true;
         }),

@@ -9,7 +9,7 @@ export type RunEvent =
       /** HTTP status, or null where no answer came. */
       readonly status: number | null;
       readonly durationMs: number;
-      readonly tryNumber: number;
+      readonly attempt: number;
       /** Requests left in the current rate-limit window, or null while unknown. */
       readonly requestsLeft: number | null;
     }
@@ -18,7 +18,7 @@ export type RunEvent =
       readonly endpoint: string;
       readonly code: string;
       readonly delayMs: number;
-      readonly tryNumber: number;
+      readonly attempt: number;
     }
   | {
       /** The next request of this process waits for its turn. */
@@ -194,7 +194,7 @@ export type RunEvent =
         | 'interrupted'
         | 'reused';
       /** From 1; 0 where nothing ran. */
-      readonly tryNumber: number;
+      readonly attempt: number;
       readonly delayMs: number | null;
       readonly code: string | null;
       /** For the terminal. What a function of the user threw is quoted here and nowhere else. */
@@ -206,8 +206,8 @@ export type RunEvent =
       readonly runId: string;
       readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects' | 'onMatch';
       readonly delivered: boolean;
-      readonly tries: number;
-      /** HTTP status of the last try, or null where no answer came. */
+      readonly attempts: number;
+      /** HTTP status of the last attempt, or null where no answer came. */
       readonly status: number | null;
     }
   | {

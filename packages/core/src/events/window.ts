@@ -51,7 +51,7 @@ export function windowOf(query: EventQuery): Window {
     axis,
     range.startMs,
     range.endMs,
-    cuts.map((cut) => [cut.field, cut.op, [...cut.values].sort()]),
+    cuts.map((filter) => [filter.field, filter.op, [...filter.values].sort()]),
     scope.filter,
     scope.state,
   ]);

@@ -25,15 +25,15 @@ export interface ClaimPlace {
   remove(number: number): Promise<void>;
 }
 
-/** Each further try means that another process has claimed or left the place in between. */
-const MAX_TRIES = 20;
+/** Each further attempt means that another process has claimed or left the place in between. */
+const MAX_ATTEMPTS = 20;
 
 /**
  * Claims a place for one process. The claim of a dead process counts for nothing, and is removed. Of processes that
  * claim at the same time at most one succeeds: a number can be taken once, and each looks again after that and gives
  * way to any other. So the later of two sees the earlier one.
  * @param refusal the error for a place that another process has; with null where others claimed it and left it at each
- * of many tries
+ * of many attempts
  * @returns the number that was taken
  */
 export async function claimPlace(
@@ -47,7 +47,7 @@ export async function claimPlace(
       throw refusal({ file, state, owner });
     }
   };
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const found = await place.claims(null);
     refuseOthers(found);
     const number = Math.max(0, ...found.map((claim) => claim.number)) + 1;

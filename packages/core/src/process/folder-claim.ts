@@ -12,7 +12,7 @@ export interface ClaimTerms {
   readonly name: string;
   /**
    * The error for a folder that another process has.
-   * @param holder null where others claimed it and left it at each of many tries
+   * @param holder null where others claimed it and left it at each of many attempts
    */
   readonly refusal: (holder: ClaimHolder | null) => Error;
   /** The error for what the file system refuses at a path. */

@@ -57,19 +57,19 @@ interface Staged {
 }
 
 /** Each further attempt means that more files were found to be lost, or that another writer has replaced them. */
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /**
- * Commits a batch: compares it with the newest version, stages files for what is new, and publishes them. When another
+ * Commits a batch: compares it with the newest version, stages files for what is new, and applies it. When another
  * writer commits first, the batch is compared again with that version. An event counts as unchanged only while the
  * files that hold it exist: lost files are removed from the lake first, so that their events are written again.
  * @throws {EdrlakeError} as `commitWithRetry`
  */
 export async function commit(tools: CommitTools, engine: CommitEngine, request: CommitRequest): Promise<CommitResult> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const { result, lost } = await commitOnce(tools, engine, request);
     if (result !== null) return result;
-    if (tries === MAX_TRIES) throw stillLost(lost[0] ?? '');
+    if (attempt === MAX_ATTEMPTS) throw stillLost(lost[0] ?? '');
     await dropLostFiles(tools, engine, request.runId, new Set());
   }
 }

@@ -9,9 +9,9 @@ import { sumFile } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
 import { stagePath } from '../storage/layout.ts';
 import type { Move, SummedFile } from '../storage/store.ts';
-import { finalizeCommit, publish, releaseCommit } from './publish.ts';
+import { finalizeCommit, applyCommit, releaseCommit } from './apply-commit.ts';
 
-/** A commit that is ready to be published on top of one version. */
+/** A commit that is ready to be applied on top of one version. */
 export interface DraftedCommit<T> {
   /** null when there is nothing to commit. */
   readonly entry: LogEntry | null;
@@ -45,10 +45,10 @@ export interface Committed<T> {
  * an object store take longer than the work between them, so that chance decides each race: of ten writers that never
  * pause, one in thirty loses 32 times in a row, and none 200 times.
  */
-const MAX_TRIES = { disk: 32, objects: 200 } as const;
+const MAX_ATTEMPTS = { disk: 32, objects: 200 } as const;
 
 /**
- * Drafts a commit on the newest version and publishes it. When another writer commits first, it is drafted again on top
+ * Drafts a commit on the newest version and applies it. When another writer commits first, it is drafted again on top
  * of that version.
  * @param draft the part that no reader can see; a crash in it leaves only the work folder
  * @throws {EdrlakeError} `LAKE_CONTENDED` (`retry`) when other writers won every time, `LEASE_LOST`, `LAKE_UNWRITABLE`,
@@ -61,9 +61,9 @@ export async function commitWithRetry<T>(
 ): Promise<Committed<T>> {
   const commitId = newCommitId(context.clock);
   const stage = stagePath(context.workFolder, commitId);
-  const tries = context.store.remote === null ? MAX_TRIES.disk : MAX_TRIES.objects;
+  const attempts = context.store.remote === null ? MAX_ATTEMPTS.disk : MAX_ATTEMPTS.objects;
   try {
-    for (let attempt = 1; attempt <= tries; attempt += 1) {
+    for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const state = frozenState(await context.log.refresh());
       const base = state.version;
       const fileStem = attempt > 1 && context.store.remote !== null ? newCommitId(context.clock) : commitId;
@@ -72,7 +72,7 @@ export async function commitWithRetry<T>(
         const { outcome } = drafted;
         if (drafted.entry === null) return { version: base, entry: null, outcome };
         const entry = await withChecksums(context, drafted.entry, drafted.moves);
-        if (await publish(context, entry, drafted.moves)) {
+        if (await applyCommit(context, entry, drafted.moves)) {
           await tidyUp(context, entry);
           reportCommit(context, entry);
           return { version: entry.version, entry, outcome };
@@ -87,7 +87,7 @@ export async function commitWithRetry<T>(
     // What remains is removed with the work folder; an error here would hide how the commit ended.
     await context.store.remove(stage).catch(() => undefined);
   }
-  throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${tries} times in a row`, {
+  throw new EdrlakeError('LAKE_CONTENDED', `other writers committed first ${attempts} times in a row`, {
     disposition: 'retry',
     hint: 'Run again; let fewer processes write to this lake at once.',
   });

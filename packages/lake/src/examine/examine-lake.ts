@@ -5,7 +5,7 @@ import { type Clock, type Dataset, EdrlakeError, type TableSpec } from '@edrlake
 import { areProofsOf } from '../verify/proof-documents.ts';
 import { isViewFileOf } from '../query/views.ts';
 import { FOLDERS } from '../storage/layout.ts';
-import { type ObjectLake, storeAt } from '../objects/open-object-lake.ts';
+import { type ObjectLake, storeAt } from '../object-store/open-object-lake.ts';
 import type { Store } from '../storage/store.ts';
 import { examineFiles } from './examine-files.ts';
 import { examineLog, examineMarker } from './examine-log.ts';
@@ -65,16 +65,16 @@ async function examineStore(store: Store, options: Parameters<typeof examineLake
 }
 
 /** Each further attempt means that a writer committed while the files were read. */
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /**
  * A file that seems lost may be one that a writer has just replaced: the result is always that of the newest version.
  */
 async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const { damages, state } = await examineLog(examination);
     const isOvertaken = async () =>
-      tries < MAX_TRIES && (await examineLog(examination)).state?.version !== state?.version;
+      attempt < MAX_ATTEMPTS && (await examineLog(examination)).state?.version !== state?.version;
     try {
       const found = [...damages, ...(await examineWork(examination))];
       if (state !== null) {

@@ -1,5 +1,5 @@
 import { type ProcessOwner, systemProcesses } from '@edrlake/core';
-import { OWNER_SUFFIX } from '../commit/publish.ts';
+import { OWNER_SUFFIX } from '../commit/apply-commit.ts';
 import { unfinishedCommits } from '../recovery/recover.ts';
 import { FOLDERS, isManifestName, parseLeaseName } from '../storage/layout.ts';
 import { lookAtLeases, parseOwner } from '../storage/lease.ts';

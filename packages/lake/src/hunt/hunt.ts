@@ -34,7 +34,7 @@ export interface HuntSource {
 }
 
 /** A writer may move files away while they are read. */
-const TRIES = 3;
+const MAX_ATTEMPTS = 3;
 
 /**
  * Looks for indicators in the rows of the newest version, and says what it means where none is found. Files that are
@@ -53,7 +53,7 @@ export async function huntLake(
   }
   const { signal } = options;
   const connection = await source.connect();
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     refuseAborted(signal);
     const { version } = await source.snapshot();
     const guard = interruptOn(connection, signal);
@@ -65,7 +65,7 @@ export async function huntLake(
       return report;
     } catch (thrown) {
       refuseAborted(signal, thrown);
-      if (tries === TRIES || (await source.snapshot()).version === version) throw explainFileError(thrown);
+      if (attempt === MAX_ATTEMPTS || (await source.snapshot()).version === version) throw explainFileError(thrown);
     } finally {
       guard.release();
       await dropHuntTables(connection);

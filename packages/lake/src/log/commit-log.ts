@@ -41,7 +41,7 @@ const MIN_ENTRIES = 16;
 const MAX_ENTRIES = 256;
 
 /** Attempts to load a log that changes while it is read. */
-const LOAD_TRIES = 3;
+const LOAD_ATTEMPTS = 3;
 
 /** Checkpoints that are kept, so that a reader that has just listed one can still read it. */
 const CHECKPOINTS_KEPT = 2;
@@ -92,8 +92,8 @@ export async function openCommitLog(store: Store): Promise<CommitLog> {
     }
   };
   // There are entries above the last one read: either writers have committed since, or an entry between is missing.
-  for (let tries = 1; (await refresh()).version < newestOf(listed); tries += 1) {
-    if (tries === LOAD_TRIES) throw holeAfter(state.version, newestOf(listed));
+  for (let attempt = 1; (await refresh()).version < newestOf(listed); attempt += 1) {
+    if (attempt === LOAD_ATTEMPTS) throw holeAfter(state.version, newestOf(listed));
     listed = await listLog(store);
     if ((listed.checkpoints[0] ?? 0) > state.version) ({ state, checkpointItems } = await load(store, listed));
   }
@@ -191,7 +191,7 @@ async function load(
   first: LogListing,
 ): Promise<{ readonly state: LakeState; readonly checkpointItems: number }> {
   let listing = first;
-  for (let tries = 0; tries < LOAD_TRIES; tries += 1) {
+  for (let attempt = 0; attempt < LOAD_ATTEMPTS; attempt += 1) {
     const [newest] = listing.checkpoints;
     if (newest === undefined) break;
     const state = await readCheckpoint(store, newest);

@@ -10,7 +10,7 @@ import {
   type TableSpec,
   unwritable,
 } from '@edrlake/core';
-import { syncParentFolders } from '../storage/lasting-name.ts';
+import { syncParentFolders } from '../storage/sync-parents.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE, isOfTheMachine } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';

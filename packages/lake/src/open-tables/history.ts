@@ -36,7 +36,7 @@ export interface History {
 const READ_CONCURRENCY = 32;
 
 /** Attempts to read a log of which older parts are vacuumed meanwhile. */
-const READ_TRIES = 4;
+const READ_ATTEMPTS = 4;
 
 /**
  * The newest versions of the lake: from `after`, where the log still has it, else from the oldest that the log has.
@@ -45,10 +45,10 @@ const READ_TRIES = 4;
  */
 export async function readHistory(store: Store, log: CommitLog, after: number): Promise<History> {
   const newest = (await log.refresh()).version;
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const history = await tryRead(store, after, newest);
     if (history !== null) return history;
-    if (tries === READ_TRIES) {
+    if (attempt === READ_ATTEMPTS) {
       throw new EdrlakeError('LAKE_CORRUPT', `the log has gaps between version ${Math.max(after, 0)} and ${newest}`, {
         hint: 'edrlake doctor says what is damaged.',
       });

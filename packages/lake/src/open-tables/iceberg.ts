@@ -18,7 +18,7 @@ import { type Plan, planPublication } from './plan.ts';
 import { completePublication, type Published, type PublishTools, requireFiles } from './publication.ts';
 
 /** Attempts to name the next metadata file; each further one means that another publisher has named it. */
-const MAX_TRIES = 10;
+const MAX_ATTEMPTS = 10;
 
 /** Older snapshots are forgotten, also where their files are still there: each is a part of every metadata file. */
 const MAX_SNAPSHOTS = 1_000;
@@ -82,13 +82,13 @@ async function publishTable(
   isMoved: boolean,
 ): Promise<{ readonly isWritten: boolean; readonly firstVersion: number | null }> {
   const at = folderOf(tools, table);
-  for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const current = await readTable(at);
     const isHere = current.metadata?.location === at.locate(tools.home.folderOf(table.name));
     const metadata = isHere ? current.metadata : null;
     if (metadata !== null && shownIn(metadata) >= plan.newest) {
       await repairHint(at, current.number);
-      return { isWritten: tries > 0 && isMoved, firstVersion: metadata.snapshots[0]?.['snapshot-id'] ?? null };
+      return { isWritten: attempt > 0 && isMoved, firstVersion: metadata.snapshots[0]?.['snapshot-id'] ?? null };
     }
     const { text, snapshots } = await nextMetadata(tools, plan, at, { ...current, metadata });
     const number = current.number + 1;

@@ -37,12 +37,12 @@ export async function countAnswersIn(tools: CommitTools, questions: readonly Row
   const ranges = questions.map(({ range }) => range);
   return withLatestSnapshot(tools, async (snapshot, state) => {
     const plain = questions.filter(isPlain);
-    const cut = questions.filter((question) => !isPlain(question));
+    const filtered = questions.filter((question) => !isPlain(question));
     const [events, rejects] = [EVENTS, REJECTS].map(() => rangeTally(plain.map(({ range }) => range)));
     const answers = new Map(questions.map((question) => [question, { events: 0, rejects: 0 }]));
     const add = ({ table, atMs, atom }: Counted) => {
       (table === EVENTS ? events : rejects)?.add(atMs);
-      for (const question of cut) {
+      for (const question of filtered) {
         const { range, cuts, without } = question;
         if (atMs < range.startMs || atMs >= range.endMs || !holdsAtom(cuts, atom)) continue;
         const answer = answers.get(question);

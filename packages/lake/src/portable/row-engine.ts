@@ -24,7 +24,7 @@ import {
   type RowWork,
   VERSION_COLUMNS,
   watched,
-} from './screening.ts';
+} from './classify-rows.ts';
 
 /**
  * Computes in this process, without native code: reads Parquet with hyparquet and writes it with parquetjs-lite.

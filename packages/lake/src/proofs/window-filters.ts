@@ -8,10 +8,10 @@ export const FILTER_COLUMNS: readonly string[] = Object.values(COLUMN_OF);
 
 /** DuckDB SQL that is true for the events that pass the filters. An event without the field passes every `not-in`. */
 export function windowFiltersSql(cuts: readonly WindowFilter[]): string {
-  return cuts.length === 0 ? 'true' : cuts.map(cutSql).join(' AND ');
+  return cuts.length === 0 ? 'true' : cuts.map(filterSql).join(' AND ');
 }
 
-function cutSql({ field, op, values }: WindowFilter): string {
+function filterSql({ field, op, values }: WindowFilter): string {
   const column = quoteName(COLUMN_OF[field]);
   const list = values.map(quoteText).join(', ');
   if (list === '') return op === 'in' ? 'false' : 'true';

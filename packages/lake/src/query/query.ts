@@ -11,7 +11,7 @@ import { errnoInWords, messageOf } from '../storage/file-errors.ts';
 import { HUNT_MATCHES } from '../storage/hunt-matches.ts';
 import { EVENTS, VIEW_FILE } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
-import { prepareReading } from './only-reading.ts';
+import { prepareReading } from './read-only-statement.ts';
 import { outputError, outputTarget } from './output-target.ts';
 import { PROCESS_EDGES } from './process-view.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './values.ts';
@@ -47,7 +47,7 @@ export interface QueryTarget {
 }
 
 /** A writer may move files away between the moment a version is chosen and the moment it is opened. */
-const START_TRIES = 3;
+const START_ATTEMPTS = 3;
 
 /**
  * Runs one statement over the newest version. It may read files of the lake and nothing else, and change nothing.
@@ -70,13 +70,13 @@ export interface RunningQuery {
 
 /** Starts one statement on a DuckDB of its own, which is closed after the last chunk. */
 export async function startQuery(target: QueryTarget, sql: string, { signal }: QueryOptions): Promise<RunningQuery> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     refuseAborted(signal);
     const version = await target.newestVersion();
     try {
       return await startOnVersion(target, version, sql, signal);
     } catch (thrown) {
-      const wasOvertaken = tries < START_TRIES && (await target.newestVersion()) !== version;
+      const wasOvertaken = attempt < START_ATTEMPTS && (await target.newestVersion()) !== version;
       if (!wasOvertaken) throw queryError(await target.explain(thrown), signal);
     }
   }

@@ -1,5 +1,5 @@
 import { type ProcessOwner, systemProcesses } from '@edrlake/core';
-import { OWNER_SUFFIX } from '../commit/publish.ts';
+import { OWNER_SUFFIX } from '../commit/apply-commit.ts';
 import { FOLDERS, isManifestName } from '../storage/layout.ts';
 import { type Lease, parseOwner } from '../storage/lease.ts';
 import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { makeFolder } from '@edrlake/core';
-import { claimWorkFolder, releaseWorkFolder } from '../commit/publish.ts';
+import { claimWorkFolder, releaseWorkFolder } from '../commit/apply-commit.ts';
 import { type Lease, type LeaseTools, openLease } from '../storage/lease.ts';
 import { type RecoveryTools, recover } from './recover.ts';
 

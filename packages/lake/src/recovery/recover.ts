@@ -3,10 +3,10 @@ import {
   finalizeCommit,
   ignoreSteps,
   isAtWork,
-  type Manifest,
+  type CommitManifest,
   OWNER_SUFFIX,
   releaseWorkFolder,
-} from '../commit/publish.ts';
+} from '../commit/apply-commit.ts';
 import type { CommitLog } from '../log/commit-log.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { checkFormat, readEntry } from '../log/log-files.ts';
@@ -31,7 +31,7 @@ export interface Recovered {
 }
 
 /**
- * A process of an older version elsewhere holds no lease and publishes for seconds: after this time it is taken for
+ * A process of an older version elsewhere holds no lease and moves files for seconds: after this time it is taken for
  * dead.
  */
 const WITHOUT_LEASE_MS = 10 * MS_PER_MINUTE;
@@ -95,7 +95,7 @@ async function recoverManifests(
 async function judge(
   tools: RecoveryTools,
   path: string,
-  { owner, commitId }: Manifest,
+  { owner, commitId }: CommitManifest,
 ): Promise<'busy' | 'left' | 'uncertain'> {
   const { lease } = tools;
   // A manifest of this process is left from a commit that failed, unless that commit is in progress.
@@ -106,7 +106,7 @@ async function judge(
   return isDead && (await lease.take(owner)) ? 'left' : 'uncertain';
 }
 
-async function recoverOne(store: Store, log: CommitLog, manifest: Manifest): Promise<void> {
+async function recoverOne(store: Store, log: CommitLog, manifest: CommitManifest): Promise<void> {
   const { stage, version, commitId } = manifest;
   // First, so that a commit that is not in the log by now can no longer be appended.
   if (stage !== undefined) {
@@ -149,7 +149,7 @@ async function manifestNames(store: Store): Promise<string[]> {
  * Null when it is gone. A file that is not a manifest is moved to the trash: manifests are written whole, so another
  * program changed it, and it says nothing reliable.
  */
-async function readManifest(store: Store, path: string): Promise<Manifest | null> {
+async function readManifest(store: Store, path: string): Promise<CommitManifest | null> {
   const text = await store.read(path);
   if (text === null) return null;
   const manifest = parseManifest(text);
@@ -161,21 +161,21 @@ async function readManifest(store: Store, path: string): Promise<Manifest | null
   return manifest;
 }
 
-function parseManifest(text: string): Manifest | null {
+function parseManifest(text: string): CommitManifest | null {
   try {
-    const found = JSON.parse(text) as Partial<Manifest> | null;
+    const found = JSON.parse(text) as Partial<CommitManifest> | null;
     if (typeof found !== 'object' || found === null || found.format === undefined) return null;
     const owner = parseOwner(JSON.stringify(found.owner ?? null));
     const isWhole = owner !== null && typeof found.commitId === 'string' && Number.isSafeInteger(found.version);
-    return isWhole && Array.isArray(found.files) ? (found as Manifest) : null;
+    return isWhole && Array.isArray(found.files) ? (found as CommitManifest) : null;
   } catch {
     return null;
   }
 }
 
 /** The manifests of commits that are in progress or were left unfinished. */
-export async function unfinishedCommits(store: Store): Promise<readonly Manifest[]> {
-  const found: Manifest[] = [];
+export async function unfinishedCommits(store: Store): Promise<readonly CommitManifest[]> {
+  const found: CommitManifest[] = [];
   for (const name of await manifestNames(store)) {
     const text = await store.read(`${FOLDERS.spool}/${name}`);
     const manifest = text === null ? null : parseManifest(text);

@@ -31,7 +31,7 @@ import {
 export type StandingContext = CommitContext & Pick<HuntSource, 'lostFiles' | 'snapshot'>;
 
 /** Other processes that are first, after which it is left to them. */
-const TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /**
  * Brings the matches of the lists to the newest version: looks for all indicators in the files that were not looked at
@@ -47,7 +47,7 @@ export async function keepHunts(
   signal: AbortSignal,
 ): Promise<HuntState | null> {
   const { store } = context;
-  for (let tries = 1; tries <= TRIES; tries += 1) {
+  for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     refuseAborted(signal);
     const before = await readHuntState(store);
     if (before === null && lists === null) return null;

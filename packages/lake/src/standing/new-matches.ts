@@ -55,14 +55,14 @@ export async function newMatches(
   return { count: Number(rows[0]?.total ?? 0), matches, generation: state.generation };
 }
 
-const TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /**
  * Notes that a reader has seen all matches up to a generation.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_CONTENDED`
  */
 export async function markReported(store: Store, reader: MatchReader, generation: number): Promise<void> {
-  for (let tries = 0; tries < TRIES; tries += 1) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const state = await readHuntState(store);
     if (state === null || state.reported[reader] >= generation) return;
     const reported = { ...state.reported, [reader]: generation };

@@ -113,7 +113,7 @@ export function manifestPath(commitId: string): string {
   return `${FOLDERS.spool}/publish-${commitId}.json`;
 }
 
-/** Whether a name in the spool folder is a publish manifest. */
+/** Whether a name in the spool folder is the manifest of a commit. */
 export function isManifestName(name: string): boolean {
   return /^publish-.+\.json$/.test(name);
 }

@@ -25,7 +25,7 @@ const STALE_BEATS = 2;
 const TAKEN_PREFIX = 'taken-';
 
 /** Attempts to take a lease while its holder renews it. */
-const TAKE_TRIES = 3;
+const TAKE_ATTEMPTS = 3;
 
 /**
  * A process's claim to its unfinished work in one lake: commits in progress, work folders, runs, places in the shared
@@ -179,7 +179,7 @@ export async function openLease(store: Store, { processes, beat }: LeaseTools): 
   };
   const take = async (about: ProcessOwner): Promise<boolean> => {
     if (about.instance === undefined) return true;
-    for (let tries = 0; tries < TAKE_TRIES; tries += 1) {
+    for (let attempt = 0; attempt < TAKE_ATTEMPTS; attempt += 1) {
       await look();
       if (stateOf(about, true) !== 'dead') return false;
       const seen = others.seen(about.instance);

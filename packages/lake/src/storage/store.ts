@@ -11,7 +11,7 @@ import {
   type WriteSteps,
   writeAtomic,
 } from '@edrlake/core';
-import { inGroups, lookAt, lookAtAll, type StoredThing } from './look-at.ts';
+import { inGroups, lookAt, lookAtAll, type StoredThing } from './file-status.ts';
 
 /**
  * The few operations that the lake needs from its storage. Paths are relative to the lake, with forward slashes. What a

@@ -17,7 +17,7 @@ export interface IndexSegment {
   readonly files: readonly (readonly [path: string, crc32: number | null])[];
 }
 
-interface Manifest {
+interface IndexManifest {
   readonly format: 1;
   readonly columns: string;
   readonly segments: readonly IndexSegment[];
@@ -55,7 +55,7 @@ export async function readSegments(
   const text = await store.read(MANIFEST);
   const [line = '', sum] = text?.split('\n') ?? [];
   if (sum !== String(crc32(line))) return null;
-  const manifest = JSON.parse(line) as Manifest;
+  const manifest = JSON.parse(line) as IndexManifest;
   return manifest.format === 1 && manifest.columns === columnsKey(tables) ? manifest.segments : null;
 }
 
@@ -70,7 +70,7 @@ export async function writeSegments(
   tables: readonly TableSpec[],
   segments: readonly IndexSegment[],
 ): Promise<void> {
-  const manifest: Manifest = { format: 1, columns: columnsKey(tables), segments };
+  const manifest: IndexManifest = { format: 1, columns: columnsKey(tables), segments };
   const line = JSON.stringify(manifest);
   await store.put(MANIFEST, `${line}\n${crc32(line)}\n`);
 }

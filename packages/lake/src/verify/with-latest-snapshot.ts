@@ -12,7 +12,7 @@ export interface Reading<T> {
 }
 
 /** Each further attempt means that a writer committed while the files were read. */
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /**
  * Reads data files of the newest version. A writer may replace files in the meantime, so that some seem lost; then
@@ -24,17 +24,17 @@ export async function withLatestSnapshot<T>(
   read: (snapshot: Snapshot, state: LakeState) => Promise<Reading<T>>,
 ): Promise<T> {
   const tables = context.tables.map(({ name }) => name);
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     const state = await context.log.refresh();
     const snapshot = snapshotOf(state, tables);
     try {
       const { value, lost } = await read(snapshot, state);
-      if (lost.length === 0 || tries === MAX_TRIES) return value;
+      if (lost.length === 0 || attempt === MAX_ATTEMPTS) return value;
       const { files } = await context.log.refresh();
       if (lost.every(({ path }) => files.has(path))) return value;
     } catch (thrown) {
       const isOvertaken = (await context.log.refresh()).version !== snapshot.version;
-      if (!isOvertaken || tries === MAX_TRIES) throw explainFileError(thrown);
+      if (!isOvertaken || attempt === MAX_ATTEMPTS) throw explainFileError(thrown);
     }
   }
 }

@@ -26,7 +26,7 @@ export type DayOutcome = 'published' | 'unchanged';
 const BUCKET_EVENTS = 50_000;
 
 /** A commit may come between the questions about a day; then it is read again. */
-const READ_TRIES = 3;
+const READ_ATTEMPTS = 3;
 
 /** Brings one day of the target to the newest version of the lake. @throws {EdrlakeError} `LAKE_CONTENDED` */
 export async function publishDay(
@@ -34,7 +34,7 @@ export async function publishDay(
   day: Day,
   before: DayDocument | null,
 ): Promise<{ readonly outcome: DayOutcome; readonly state: DayState }> {
-  for (let tries = 1; tries <= READ_TRIES; tries += 1) {
+  for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt += 1) {
     const snapshot = await context.lake.snapshot();
     const fingerprint = fingerprintOf(snapshot, day);
     const content = await contentOf(context, day);

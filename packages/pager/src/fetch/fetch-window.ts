@@ -60,13 +60,13 @@ export async function fetchWindow(
   planned: PlannedWindow,
   onBytes: (bodyBytes: number) => void,
 ): Promise<WindowOutcome> {
-  const tries: PageWithIds[][] = [];
+  const attempts: PageWithIds[][] = [];
   try {
-    return await fetchWhole(fetching, planned, tries, onBytes);
+    return await fetchWhole(fetching, planned, attempts, onBytes);
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
     if (isFatal(error) || fetching.signal.aborted) throw error;
-    const pages = pagesWorthKeeping(tries);
+    const pages = pagesWorthKeeping(attempts);
     const { window, count } = planned;
     const found = { pages: pages.map(({ page }) => page), ...pageStats(pages) };
     return {
@@ -78,13 +78,13 @@ export async function fetchWindow(
 }
 
 /**
- * @param tries receives the pages of each attempt
+ * @param attempts receives the pages of each attempt
  * @throws {EdrlakeError} when a page or a count finally fails
  */
 async function fetchWhole(
   fetching: WindowFetching,
   planned: PlannedWindow,
-  tries: PageWithIds[][],
+  attempts: PageWithIds[][],
   onBytes: (bodyBytes: number) => void,
 ): Promise<WindowOutcome> {
   const { source } = fetching;
@@ -101,19 +101,19 @@ async function fetchWhole(
     // another one.
     const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !samePagination(walk.way, way)));
     const came: PageWithIds[] = [];
-    tries.push(came);
+    attempts.push(came);
     const walked = await walkOnce(fetching, { window, count, attempt, way, reuse, came }, onBytes);
     if (walked === 'too-long') return splitValues(fetching, planned, count);
     if (walked === 'size-refused') {
       // The next pages have the same files.
-      tries.pop();
+      attempts.pop();
       way = defaultPagination(source);
       continue;
     }
     if (walked.type === 'refused') {
       // Another window has found that pages must be smaller, so it already asks for less than was just refused.
       if (!way.reversed && source.pageSize < way.pageSize) {
-        tries.pop();
+        attempts.pop();
         way = defaultPagination(source);
         continue;
       }
@@ -241,10 +241,10 @@ async function finish(
   walks: readonly PageWalk[],
   { verdict, duplicates }: Verdict,
 ): Promise<WindowOutcome> {
-  const tries = walks.map(({ pages }) => pages);
+  const attempts = walks.map(({ pages }) => pages);
   const count = walks.at(-1)?.countAfter ?? 0;
-  const kept = verdict === 'complete' ? (tries.at(-1) ?? []) : pagesWorthKeeping(tries);
-  for (const { page } of tries.flat().filter((one) => !kept.includes(one))) await fetching.spool.removePage(page);
+  const kept = verdict === 'complete' ? (attempts.at(-1) ?? []) : pagesWorthKeeping(attempts);
+  for (const { page } of attempts.flat().filter((one) => !kept.includes(one))) await fetching.spool.removePage(page);
   await fetching.spool.syncWindow(window.id);
   const found = pageStats(kept);
   const { id: windowId, range } = window;

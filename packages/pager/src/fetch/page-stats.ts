@@ -36,10 +36,10 @@ export function addsUp(found: PageStats, count: number): boolean {
  * attempt, and of earlier ones those with an id that is in no later attempt. Records without an id count as new:
  * dropping one could lose it.
  */
-export function pagesWorthKeeping(tries: readonly (readonly PageWithIds[])[]): PageWithIds[] {
+export function pagesWorthKeeping(attempts: readonly (readonly PageWithIds[])[]): PageWithIds[] {
   const kept: PageWithIds[] = [];
   const ids = new Set<string>();
-  for (const pages of [...tries].reverse()) {
+  for (const pages of [...attempts].reverse()) {
     const isLast = kept.length === 0;
     const worth = pages.filter((page) => isLast || page.ids.some((id) => id === null || !ids.has(id)));
     for (const page of worth) for (const id of page.ids) if (id !== null) ids.add(id);

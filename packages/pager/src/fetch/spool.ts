@@ -41,7 +41,7 @@ export interface PageWithIds {
 export interface PageKey {
   readonly windowId: string;
   readonly pageNumber: number;
-  /** 0 for the first try. */
+  /** 0 for the first attempt. */
   readonly attempt: number;
 }
 

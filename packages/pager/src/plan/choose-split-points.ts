@@ -26,7 +26,7 @@ export function chooseSplitPoints(curve: CountCurve, sizes: WindowSizes): SplitS
   for (let point = 0; point <= last; point++) {
     const dense = point < last && eventsBetween(curve, point, point + 1) > sizes.maxEvents;
     if (!dense && point < last) continue;
-    segments.push(...cheapestCuts(curve, from, point, sizes));
+    segments.push(...cheapestSegments(curve, from, point, sizes));
     if (dense) segments.push(segmentOf(curve, point, point + 1));
     from = point + 1;
   }
@@ -34,7 +34,7 @@ export function chooseSplitPoints(curve: CountCurve, sizes: WindowSizes): SplitS
 }
 
 /** Shortest path over the points `from` to `to`: `best[j]` is the least cost of all windows up to candidate `j`. */
-function cheapestCuts(curve: CountCurve, from: number, to: number, sizes: WindowSizes): SplitSegment[] {
+function cheapestSegments(curve: CountCurve, from: number, to: number, sizes: WindowSizes): SplitSegment[] {
   if (from === to) return [];
   const candidates = distinctPoints(curve, from, to);
   const best = new Float64Array(candidates.length);

@@ -47,9 +47,12 @@ export async function addSplitPointsByCount(
     if (low === curve.atMs.length - 1) return;
     const lowMs = curve.atMs[low] as number;
     const widthMs = (curve.atMs[low + 1] as number) - lowMs;
-    const cut = leastWaste(curve, from, low, sizes);
-    if (cut > from && (widthMs === 1 || wasteOf(curve, from, cut, sizes) <= ACCEPTED_WASTE + guesses * LESS_PICKY)) {
-      startMs = curve.atMs[cut] as number;
+    const splitAt = leastWaste(curve, from, low, sizes);
+    if (
+      splitAt > from &&
+      (widthMs === 1 || wasteOf(curve, from, splitAt, sizes) <= ACCEPTED_WASTE + guesses * LESS_PICKY)
+    ) {
+      startMs = curve.atMs[splitAt] as number;
       guesses = 0;
       continue;
     }

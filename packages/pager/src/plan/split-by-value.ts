@@ -45,11 +45,11 @@ export async function splitByValue(
 
   const windows: PlannedWindow[] = [];
   for (const pack of packs) {
-    const part = withCut(query, { field, op: 'in', values: pack.values });
+    const part = withFilter(query, { field, op: 'in', values: pack.values });
     windows.push(...(await splitByValue(countClient, part, pack.count, sizes, otherFields)));
   }
   const excluded = packs.flatMap((pack) => pack.values);
-  const rest = withCut(query, { field, op: 'not-in', values: excluded });
+  const rest = withFilter(query, { field, op: 'not-in', values: excluded });
   if (excluded.length > MAX_EXCLUDED_VALUES) throw indivisible(rest, count, sizes);
   const grouped = values.reduce((sum, value) => sum + value.count, 0);
   const selected = packs.reduce((sum, pack) => sum + pack.count, 0);
@@ -99,8 +99,8 @@ function usable(groups: readonly ValueCount[], query: EventQuery, field: FilterF
   return values.sort((a, b) => b.count - a.count);
 }
 
-function withCut(query: EventQuery, cut: WindowFilter): EventQuery {
-  return { ...query, cuts: [...query.cuts, cut] };
+function withFilter(query: EventQuery, filter: WindowFilter): EventQuery {
+  return { ...query, cuts: [...query.cuts, filter] };
 }
 
 function indivisible(query: EventQuery, count: number, sizes: WindowSizes): EdrlakeError {

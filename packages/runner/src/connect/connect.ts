@@ -34,7 +34,7 @@ export interface PlatformSettings {
   /** Pagination of events: by page number (default), or by cursor on a platform that has `/events/searchAfter`. */
   readonly walk?: 'pages' | 'searchAfter';
   /** Attempts for one request, the first included. */
-  readonly retryTries?: number;
+  readonly retryAttempts?: number;
   /** The proxy of all connections, except to this machine and to the hosts in its exclusions. */
   readonly proxy?: ProxySettings | null;
 }

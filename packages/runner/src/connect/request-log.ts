@@ -100,7 +100,7 @@ export function openRequestLog(
       lastMs = nowMs;
       const key = `${event.endpoint} ${event.status ?? 'none'}`;
       answers[key] = (answers[key] ?? 0) + 1;
-      if (event.tryNumber > 1) repeated++;
+      if (event.attempt > 1) repeated++;
       others = limiter.usedByOthers();
       if (++counted >= WRITE_EVERY) flush();
     },

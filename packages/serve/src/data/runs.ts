@@ -23,7 +23,7 @@ export async function runsDocument({ lake, clock }: PageContext): Promise<RunsDo
 }
 
 /**
- * One run in full: tasks, tries, errors, and how far it is.
+ * One run in full: tasks, attempts, errors, and how far it is.
  * @throws {EdrlakeError} `RUN_MISSING`
  */
 export async function runDocument(runId: string, { lake, clock }: PageContext): Promise<RunDocument> {

@@ -16,7 +16,7 @@ export interface ScheduleSpec {
  * max.
  */
 export interface RetrySpec {
-  readonly tries: number;
+  readonly attempts: number;
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
 }
@@ -28,7 +28,7 @@ export interface WebhookSpec {
   /** Of one attempt. Default 10,000. */
   readonly timeoutMs?: number;
   /** Default 3. */
-  readonly tries?: number;
+  readonly attempts?: number;
 }
 
 /**
@@ -182,7 +182,7 @@ export interface TaskContext<Provided> {
   /** The partition of a fan-out, or null. */
   readonly partition: string | null;
   /** From 1. */
-  readonly tryNumber: number;
+  readonly attempt: number;
   readonly services: WorkflowServices;
   /**
    * Sends JSON to a hook that tasks call, with the pipeline and the run added. Resolves to whether it was delivered;

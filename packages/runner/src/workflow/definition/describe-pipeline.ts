@@ -84,7 +84,7 @@ async function describeTask<Provided>(
   const partitions = fansOut ? staticPartitions(task, facts).answer : null;
   const partition = partitions?.[0] ?? null;
   const run = { pipeline, runId: 'dry-run', startedAtMs: facts.startedAtMs };
-  const asked = { run, task: name, partition, tryNumber: 1, services, provided };
+  const asked = { run, task: name, partition, attempt: 1, services, provided };
   const context: TaskContext<Provided> = { ...asked, notify: async () => null };
   let wouldDo = registered?.meaning ?? null;
   if (registered?.describe !== undefined && (!fansOut || partition !== null)) {

@@ -49,7 +49,7 @@ function oneOf(...values: readonly string[]) {
 const SCHEDULE = z.strictObject({ cron: text, timeZone: text });
 
 const RETRIES = z
-  .strictObject({ tries: whole(1, 100), firstDelayMs: whole(0, MAX_WAIT_MS), maxDelayMs: whole(0, MAX_WAIT_MS) })
+  .strictObject({ attempts: whole(1, 100), firstDelayMs: whole(0, MAX_WAIT_MS), maxDelayMs: whole(0, MAX_WAIT_MS) })
   .superRefine(({ firstDelayMs, maxDelayMs }, context) => {
     if (maxDelayMs >= firstDelayMs) return;
     context.addIssue(rule(`maxDelayMs ${maxDelayMs} is less than firstDelayMs ${firstDelayMs}`));
@@ -102,7 +102,7 @@ const WEBHOOK = z.strictObject({
   url: z.custom(isWebhookUrl, 'an http or https URL without a user name in it'),
   headers: HEADERS.optional(),
   timeoutMs: whole(1, 600_000).optional(),
-  tries: whole(1, 10).optional(),
+  attempts: whole(1, 10).optional(),
 });
 const HOOK = object.pipe(WEBHOOK).optional();
 const HOOKS = z.strictObject({ onSuccess: HOOK, onFailure: HOOK, onMismatch: HOOK, onRejects: HOOK, onMatch: HOOK });

@@ -36,7 +36,7 @@ const MAX_TASKS = 1_000;
 const MAX_PARTITIONS = 10_000;
 const MAX_PARTITION_CHARACTERS = 200;
 
-const ONE_TRY: RetrySpec = { tries: 1, firstDelayMs: 0, maxDelayMs: 0 };
+const ONE_ATTEMPT: RetrySpec = { attempts: 1, firstDelayMs: 0, maxDelayMs: 0 };
 
 /**
  * Checks everything that can be known before a run: names, keys and values; that needs exist and form no circle; that
@@ -77,7 +77,7 @@ export function validatePipeline<Provided>(
         registered: registeredTask(spec, { ...place, task: name }, registry),
         needs: needs.get(name) ?? [],
         upstream: upstreamOf(name, needs),
-        retries: spec.retries ?? ONE_TRY,
+        retries: spec.retries ?? ONE_ATTEMPT,
         when: spec.when ?? 'success',
       };
     }),

@@ -38,17 +38,17 @@ export async function runUnit<Provided>(
   partition: string | null,
 ): Promise<void> {
   const { clock, random, signal } = run.services;
-  const { tries, firstDelayMs, maxDelayMs } = task.retries;
-  for (let tryNumber = 1; tryNumber <= tries; tryNumber += 1) {
-    const ended = await run.limit(() => oneTry(run, task, partition, tryNumber));
+  const { attempts, firstDelayMs, maxDelayMs } = task.retries;
+  for (let attempt = 1; attempt <= attempts; attempt += 1) {
+    const ended = await run.limit(() => oneAttempt(run, task, partition, attempt));
     if (ended === null) return;
     const { error } = ended;
-    if (error === null || error.disposition !== 'retry' || tryNumber === tries) {
-      await endUnit(run, task, partition, tryNumber, ended);
+    if (error === null || error.disposition !== 'retry' || attempt === attempts) {
+      await endUnit(run, task, partition, attempt, ended);
       return;
     }
     // Full jitter: tasks that failed together do not retry together.
-    const delayMs = Math.floor(random() * Math.min(maxDelayMs, firstDelayMs * 2 ** (tryNumber - 1)));
+    const delayMs = Math.floor(random() * Math.min(maxDelayMs, firstDelayMs * 2 ** (attempt - 1)));
     await run.record({
       type: 'task-retry',
       atMs: clock.nowMs(),
@@ -57,13 +57,13 @@ export async function runUnit<Provided>(
       delayMs,
       error: kept(error),
     });
-    reportUnit(run, task.name, partition, { state: 'retry', tryNumber, delayMs, error });
+    reportUnit(run, task.name, partition, { state: 'retry', attempt, delayMs, error });
     const awake = await clock.sleep(delayMs, signal).then(
       () => true,
       () => false,
     );
     if (!awake) {
-      await endUnit(run, task, partition, tryNumber, { ...ended, outcome: 'interrupted', output: null });
+      await endUnit(run, task, partition, attempt, { ...ended, outcome: 'interrupted', output: null });
       return;
     }
   }
@@ -81,7 +81,7 @@ export async function endUnit<Provided>(
   run: RunInProgress<Provided>,
   task: CheckedTask<Provided>,
   partition: string | null,
-  tryNumber: number,
+  attempt: number,
   { outcome, output, error }: UnitEnd,
 ): Promise<void> {
   const summary = error === null ? null : kept(error);
@@ -96,22 +96,22 @@ export async function endUnit<Provided>(
     error: summary,
     reason: null,
   });
-  reportUnit(run, task.name, partition, { state: outcome, tryNumber, delayMs: null, error });
+  reportUnit(run, task.name, partition, { state: outcome, attempt, delayMs: null, error });
 }
 
 /** null when the run was stopped before the attempt began. */
-async function oneTry<Provided>(
+async function oneAttempt<Provided>(
   run: RunInProgress<Provided>,
   task: CheckedTask<Provided>,
   partition: string | null,
-  tryNumber: number,
+  attempt: number,
 ): Promise<UnitEnd | null> {
   const { services } = run;
   const { clock, signal } = services;
   if (signal.aborted) return null;
   await run.record({ type: 'task-start', atMs: clock.nowMs(), task: task.name, partition });
-  reportUnit(run, task.name, partition, { state: 'started', tryNumber, delayMs: null, error: null });
-  const context = { run: run.identity, task: task.name, partition, tryNumber, provided: run.provided };
+  reportUnit(run, task.name, partition, { state: 'started', attempt, delayMs: null, error: null });
+  const context = { run: run.identity, task: task.name, partition, attempt, provided: run.provided };
   const ended = await timedAttempt(
     (ownSignal) => {
       const own = { ...services, signal: ownSignal };
@@ -164,12 +164,12 @@ export function reportUnit<Provided>(
   partition: string | null,
   what: {
     readonly state: TaskOutcome | 'started' | 'retry' | 'reused';
-    readonly tryNumber: number;
+    readonly attempt: number;
     readonly delayMs: number | null;
     readonly error: EdrlakeError | null;
   },
 ): void {
-  const { state, tryNumber, delayMs, error } = what;
+  const { state, attempt, delayMs, error } = what;
   const { pipeline, runId } = run.identity;
   const quoted = error?.code === 'TASK_FAILED' && error.cause instanceof Error ? `: ${error.cause.message}` : '';
   run.services.emit({
@@ -179,7 +179,7 @@ export function reportUnit<Provided>(
     task,
     partition,
     state,
-    tryNumber,
+    attempt,
     delayMs,
     code: error?.code ?? null,
     message: error === null ? null : `${error.message}${quoted}`,

@@ -16,13 +16,13 @@ export type PostJson = (
 /** The delivery of a webhook. */
 interface HookResult {
   readonly delivered: boolean;
-  readonly tries: number;
+  readonly attempts: number;
   /** Of the last attempt; null without an answer. */
   readonly status: number | null;
 }
 
 const DEFAULT_TIMEOUT_MS = 10 * MS_PER_SECOND;
-const DEFAULT_TRIES = 3;
+const DEFAULT_ATTEMPTS = 3;
 const FIRST_DELAY_MS = MS_PER_SECOND;
 const MAX_DELAY_MS = 30 * MS_PER_SECOND;
 
@@ -41,9 +41,9 @@ export async function callHook<Provided>(
   if (hook === null || webhook === undefined || post === null || run.state.reported === hook) return;
   const { pipeline, runId } = run.identity;
   const body = hookBody(viewRun(runId, run.state, true), outcome);
-  const { delivered, tries, status } = await sendHook(webhook, body, post, run.services);
-  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries });
-  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, tries, status });
+  const { delivered, attempts, status } = await sendHook(webhook, body, post, run.services);
+  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries: attempts });
+  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, attempts, status });
 }
 
 /**
@@ -62,9 +62,9 @@ export async function callTaskHook<Provided>(
   if (webhook === undefined || post === null) return null;
   const { pipeline, runId } = run.identity;
   const text = JSON.stringify({ pipeline, runId, ...body });
-  const { delivered, tries, status } = await sendHook(webhook, text, post, run.services);
-  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries });
-  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, tries, status });
+  const { delivered, attempts, status } = await sendHook(webhook, text, post, run.services);
+  await run.record({ type: 'hook', atMs: run.services.clock.nowMs(), hook, delivered, tries: attempts });
+  run.services.emit({ type: 'hook', pipeline, runId, hook, delivered, attempts, status });
   return delivered;
 }
 
@@ -89,10 +89,10 @@ function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
     durationMs: report.durationMs,
     requests: report.requests,
     rows: report.rows,
-    tasks: report.tasks.map(({ name, state, tries, durationMs, error, parts }) => ({
+    tasks: report.tasks.map(({ name, state, attempts, durationMs, error, parts }) => ({
       name,
       state,
-      tries,
+      attempts,
       durationMs,
       error,
       ...(parts === null ? {} : { failedPartitions: parts.filter((part) => part.state === 'failed').length }),
@@ -106,24 +106,24 @@ function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
  * signal is aborted.
  */
 async function sendHook(
-  { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, tries = DEFAULT_TRIES }: WebhookSpec,
+  { url, headers = {}, timeoutMs = DEFAULT_TIMEOUT_MS, attempts = DEFAULT_ATTEMPTS }: WebhookSpec,
   body: string,
   post: PostJson,
   { clock, random, signal }: WorkflowServices,
 ): Promise<HookResult> {
   const sent = { 'content-type': 'application/json', ...headers };
   let status: number | null = null;
-  let tryNumber = 0;
-  while (tryNumber < tries && !signal.aborted) {
-    tryNumber += 1;
+  let attempt = 0;
+  while (attempt < attempts && !signal.aborted) {
+    attempt += 1;
     const ended = await timedAttempt((ownSignal) => post(url, body, sent, ownSignal), { clock, timeoutMs, signal });
     status = ended.end === 'returned' && typeof ended.value === 'number' ? ended.value : null;
-    if (status !== null && status >= 200 && status < 300) return { delivered: true, tries: tryNumber, status };
+    if (status !== null && status >= 200 && status < 300) return { delivered: true, attempts: attempt, status };
     const mayPass = status === null || status === 408 || status === 429 || status >= 500;
-    if (!mayPass || tryNumber === tries) break;
-    const delayMs = Math.floor(random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (tryNumber - 1)));
+    if (!mayPass || attempt === attempts) break;
+    const delayMs = Math.floor(random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempt - 1)));
     // An abort ends the wait and, by the condition of the loop, the attempts.
     await clock.sleep(delayMs, signal).catch(() => {});
   }
-  return { delivered: false, tries: tryNumber, status };
+  return { delivered: false, attempts: attempt, status };
 }

@@ -239,7 +239,7 @@ async function settleTask<Provided>(
 ): Promise<void> {
   if (run.services.signal.aborted) return;
   if (isSettled(run.state, task.name)) {
-    reportUnit(run, task.name, null, { state: 'reused', tryNumber: 0, delayMs: null, error: null });
+    reportUnit(run, task.name, null, { state: 'reused', attempt: 0, delayMs: null, error: null });
     return;
   }
   const verdict = verdictOn(task, run.state);
@@ -247,7 +247,7 @@ async function settleTask<Provided>(
   if (verdict !== 'run') {
     const end = { outcome: 'skipped', output: null, error: null, reason: verdict, partition: null } as const;
     await run.record({ type: 'task-end', atMs: run.services.clock.nowMs(), task: task.name, ...end });
-    reportUnit(run, task.name, null, { state: 'skipped', tryNumber: 0, delayMs: null, error: null });
+    reportUnit(run, task.name, null, { state: 'skipped', attempt: 0, delayMs: null, error: null });
   } else if (task.spec.forEach === undefined) {
     await runUnit(run, task, null);
   } else {

@@ -77,6 +77,7 @@ export type PipelineLine =
       readonly atMs: number;
       readonly hook: HookName;
       readonly delivered: boolean;
+      /** All attempts. */
       readonly tries: number;
     }
   | { readonly type: 'pipeline-end'; readonly atMs: number; readonly outcome: RunOutcome };
@@ -85,7 +86,7 @@ export type PipelineLine =
 export interface UnitState {
   readonly partition: string | null;
   /** Attempts started, by all processes of the run. */
-  tries: number;
+  attempts: number;
   startedAtMs: number | null;
   endedAtMs: number | null;
   /** Time spent in attempts, without the waits between them. */
@@ -246,7 +247,7 @@ function reopen(task: TaskState, again: boolean): void {
 function newUnit(partition: string | null): UnitState {
   return {
     partition,
-    tries: 0,
+    attempts: 0,
     startedAtMs: null,
     endedAtMs: null,
     activeMs: 0,
@@ -264,7 +265,7 @@ function applyToUnit(
 ): void {
   if (unit === undefined) return;
   if (line.type === 'task-start') {
-    unit.tries += 1;
+    unit.attempts += 1;
     unit.startedAtMs ??= line.atMs;
     unit.runningSinceMs = line.atMs;
     unit.endedAtMs = null;

@@ -8,7 +8,7 @@ import { isFinished, type RunStatus, type UnitStatus } from './run-status.ts';
 export interface PartView {
   readonly partition: string;
   readonly state: UnitStatus;
-  readonly tries: number;
+  readonly attempts: number;
   readonly durationMs: number;
   readonly requests: number;
   readonly rows: number;
@@ -23,7 +23,7 @@ export interface TaskView {
   readonly needs: readonly string[];
   readonly state: UnitStatus;
   /** Attempts of all partitions and by all processes of the run. */
-  readonly tries: number;
+  readonly attempts: number;
   /** null if nothing was started. */
   readonly startedAtMs: number | null;
   /** Time spent in attempts, summed over partitions: with concurrency it may exceed the elapsed time. */
@@ -55,7 +55,7 @@ export interface PipelineRunView {
   /** Processes that worked on it: 1 where it was never resumed. */
   readonly starts: number;
   readonly tasks: readonly TaskView[];
-  readonly hooks: readonly { readonly hook: string; readonly delivered: boolean; readonly tries: number }[];
+  readonly hooks: readonly { readonly hook: string; readonly delivered: boolean; readonly attempts: number }[];
 }
 
 /**
@@ -103,7 +103,7 @@ export function viewRun(
     params: state.params,
     starts: state.legs.length,
     tasks,
-    hooks: state.hooks.map(({ hook, delivered, tries }) => ({ hook, delivered, tries })),
+    hooks: state.hooks.map(({ hook, delivered, tries }) => ({ hook, delivered, attempts: tries })),
   };
 }
 
@@ -117,7 +117,7 @@ function viewTask(state: TaskState, alive: boolean, lost: LostWork): TaskView {
     uses: task.uses,
     needs: task.needs,
     state: outcomeOf(state) ?? statusOf(units, alive),
-    tries: sum(units, (unit) => unit.tries),
+    attempts: sum(units, (unit) => unit.attempts),
     startedAtMs: started.length === 0 ? null : started.reduce((least, atMs) => Math.min(least, atMs)),
     durationMs: sum(units, (unit) => unit.activeMs) + lost.activeMs,
     requests: sum(units, (unit) => numberIn(unit.output, 'requests')) + lost.requests,
@@ -140,7 +140,7 @@ function viewPart(unit: UnitState, alive: boolean): PartView {
   return {
     partition: unit.partition ?? '',
     state: unit.outcome ?? statusOf([unit], alive),
-    tries: unit.tries,
+    attempts: unit.attempts,
     durationMs: unit.activeMs,
     requests: numberIn(unit.output, 'requests'),
     rows: numberIn(unit.output, 'rows'),
@@ -151,7 +151,7 @@ function viewPart(unit: UnitState, alive: boolean): PartView {
 function statusOf(units: readonly UnitState[], alive: boolean): UnitStatus {
   const open = units.filter(({ outcome }) => outcome === null);
   if (open.some(({ runningSinceMs }) => runningSinceMs !== null)) return alive ? 'running' : 'died';
-  if (open.every(({ tries }) => tries === 0))
+  if (open.every(({ attempts }) => attempts === 0))
     return units.length === open.length ? 'pending' : alive ? 'running' : 'died';
   return alive ? 'waiting' : 'died';
 }

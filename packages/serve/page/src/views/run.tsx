@@ -4,7 +4,7 @@ import { count, duration, instant, noun } from '../format.ts';
 import { Page, Problem, Table, Waiting } from '../parts/parts.tsx';
 import { Progress, RunState } from '../parts/run-parts.tsx';
 
-/** One run: its tasks, tries and errors, and how far it is. */
+/** One run: its tasks, attempts and errors, and how far it is. */
 export function RunView({ id, turn }: { id: string; turn: number }) {
   const { data, refused } = useLoaded<RunDocument>(`/api/runs/${encodeURIComponent(id)}`, turn);
   if (data === null) return <Waiting title={id} refused={refused} />;
@@ -134,7 +134,7 @@ function Graph({ tasks }: { tasks: readonly TaskLine[] }) {
               </text>
               <text class="small-text" x={10} y={35}>
                 {task.state}
-                {task.tries > 0 ? `, ${duration(task.durationMs)}` : ''}
+                {task.attempts > 0 ? `, ${duration(task.durationMs)}` : ''}
               </text>
             </g>
           );
@@ -156,8 +156,12 @@ function Tasks({ tasks }: { tasks: readonly TaskLine[] }) {
           { title: 'task', cell: ({ name }) => name },
           { title: 'state', cell: ({ state }) => <RunState state={state} /> },
           { title: 'parts', right: true, cell: (task) => (task.parts === null ? '' : count(task.parts.length)) },
-          { title: 'tries', right: true, cell: ({ tries }) => count(tries) },
-          { title: 'took', right: true, cell: ({ tries, durationMs }) => (tries === 0 ? '' : duration(durationMs)) },
+          { title: 'attempts', right: true, cell: ({ attempts }) => count(attempts) },
+          {
+            title: 'took',
+            right: true,
+            cell: ({ attempts, durationMs }) => (attempts === 0 ? '' : duration(durationMs)),
+          },
           { title: 'requests', right: true, cell: ({ requests }) => count(requests) },
           { title: 'rows', right: true, cell: ({ rows }) => count(rows) },
           { title: 'error', cell: ({ error }) => (error === null ? '' : `${error.message} [${error.code}]`) },
@@ -174,7 +178,7 @@ function Tasks({ tasks }: { tasks: readonly TaskLine[] }) {
               { title: 'task', cell: ({ task }) => task },
               { title: 'part', class: 'nowrap', cell: ({ partition }) => partition },
               { title: 'state', cell: ({ state }) => <RunState state={state} /> },
-              { title: 'tries', right: true, cell: ({ tries }) => count(tries) },
+              { title: 'attempts', right: true, cell: ({ attempts }) => count(attempts) },
               { title: 'error', cell: ({ error }) => `${error?.message} [${error?.code}]` },
             ]}
           />

@@ -11,13 +11,13 @@ import type { QueryOptions, QueryResult } from '../query/query.ts';
 import { writeCsv, writeNdjson } from './result-writers.ts';
 
 /** Formats of files, which programs read. */
-export const EXPORT_FORMATS = ['arrow', 'parquet', 'csv', 'ndjson'] as const;
+export const UNLOAD_FORMATS = ['arrow', 'parquet', 'csv', 'ndjson'] as const;
 
 /** One of them. */
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+export type UnloadFormat = (typeof UNLOAD_FORMATS)[number];
 
-/** What an export needs of a lake. */
-export interface ExportSource {
+/** What an unload needs of a lake. */
+export interface UnloadSource {
   readonly dataset: Dataset;
   snapshot(): Promise<Snapshot>;
   query(sql: string, options?: QueryOptions): Promise<QueryResult>;
@@ -26,15 +26,15 @@ export interface ExportSource {
 }
 
 /** One statement, and the form of its answer. */
-export interface StatementExport {
-  readonly lake: ExportSource;
+export interface UnloadStatement {
+  readonly lake: UnloadSource;
   readonly sql: string;
-  readonly format: ExportFormat;
+  readonly format: UnloadFormat;
   readonly signal: AbortSignal;
 }
 
 /** Writes the answer of a statement to a stream, as fast as that takes it. */
-export async function writeExport(out: NodeJS.WritableStream, about: StatementExport): Promise<void> {
+export async function writeUnload(out: NodeJS.WritableStream, about: UnloadStatement): Promise<void> {
   const { lake, sql, format, signal } = about;
   if (format === 'parquet') return writeParquet(out, about);
   if (format === 'arrow') {
@@ -45,7 +45,7 @@ export async function writeExport(out: NodeJS.WritableStream, about: StatementEx
   await (format === 'csv' ? writeCsv(out, result) : writeNdjson(out, result));
 }
 
-async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: StatementExport): Promise<void> {
+async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: UnloadStatement): Promise<void> {
   await writeMadeAside(out, (path) => lake.queryToParquet(sql, path, { signal }));
 }
 
@@ -71,16 +71,16 @@ export async function writeMadeAside(
  * pipe.
  * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe
  */
-export async function writeExportFile(named: string, about: StatementExport): Promise<void> {
+export async function writeUnloadFile(named: string, about: UnloadStatement): Promise<void> {
   const { lake, sql, format, signal } = about;
   if (format === 'parquet') await lake.queryToParquet(sql, named, { signal });
-  else await writeOutputFile(named, signal, (file, signal) => writeExport(file, { ...about, signal }));
+  else await writeOutputFile(named, signal, (file, signal) => writeUnload(file, { ...about, signal }));
 }
 
 /**
  * Fills a file, which replaces what is there when it is whole; or a device or a pipe.
  * @param fill gets a signal that is aborted by the given one, and when the file cannot be written
- * @throws {EdrlakeError} as `writeExportFile`; what `fill` throws otherwise
+ * @throws {EdrlakeError} as `writeUnloadFile`; what `fill` throws otherwise
  */
 export async function writeOutputFile(
   named: string,

@@ -8,8 +8,8 @@ import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { EdrlakeError, type ProxySettings, seededRandom, syncPath } from '@edrlake/core';
 import type { ListedObject, ObjectStore, OpenUpload, PutOutcome } from './object-store.ts';
 import { unreachable } from './object-store.ts';
-import { tunnelAgents } from './tunnels.ts';
-import { MAX_CONDITIONAL_TRIES, pauseBefore, type RetryTools, repeated, triedOnce } from './retries.ts';
+import { tunnelAgents } from './proxy-tunnels.ts';
+import { MAX_CONDITIONAL_ATTEMPTS, pauseBefore, type RetryTools, repeated, triedOnce } from './request-retries.ts';
 
 /** How to reach an S3 bucket. What is not given follows the rules of the AWS tools: environment, profile, role. */
 export interface S3Settings {
@@ -202,7 +202,7 @@ async function putIfAbsent(s3: S3Tools, key: string, body: Buffer): Promise<PutO
   const what = named(s3, 'PUT', key);
   const input = { ...target(s3, key), ...s3.encryption, Body: body, ContentLength: body.length, IfNoneMatch: '*' };
   let doubt: EdrlakeError | null = null;
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     s3.counted.sentBytes += body.length;
     const answer = await triedOnce(what, () =>
       limited(s3, body.length, (options) => s3.client.send(new s3.sdk.PutObjectCommand(input), options)),
@@ -210,14 +210,14 @@ async function putIfAbsent(s3: S3Tools, key: string, body: Buffer): Promise<PutO
     if (answer === 'taken' && doubt === null) return 'taken';
     if (typeof answer === 'object' && 'value' in answer) return 'created';
     if (typeof answer === 'object') doubt = answer.doubt;
-    // Either this is our own object, of a try that was carried out without an answer, or another writer's.
+    // Either this is our own object, of an attempt that was carried out without an answer, or another writer's.
     const found = await getBytes(s3, key).catch((thrown: unknown) => {
       if (thrown instanceof EdrlakeError && thrown.code === 'STORE_UNREACHABLE') return null;
       throw thrown;
     });
     if (found !== null) return found.equals(body) ? 'created' : 'taken';
-    if (tries === MAX_CONDITIONAL_TRIES) return { doubt: doubt ?? unreachable(what, 'HTTP 412') };
-    await pauseBefore(s3.tools, tries);
+    if (attempt === MAX_CONDITIONAL_ATTEMPTS) return { doubt: doubt ?? unreachable(what, 'HTTP 412') };
+    await pauseBefore(s3.tools, attempt);
   }
 }
 

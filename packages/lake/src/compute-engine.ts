@@ -15,7 +15,7 @@ import { readNewestEventMs } from './verify/newest-event.ts';
 export type LakeWriter = 'duckdb' | 'parquetjs';
 
 /** What an open lake computes with, in one of two ways. */
-export interface Computing {
+export interface ComputeEngine {
   /** Of a commit with this batch. */
   engineFor(request: Pick<CommitRequest, 'batch' | 'session' | 'signal'>): Promise<CommitEngine>;
   countAnswers(questions: readonly RowQuestion[]): Promise<RowAnswer[]>;
@@ -28,9 +28,13 @@ export interface Computing {
  * The way of a writer. Its libraries are loaded at the first use.
  * @param ready starts DuckDB
  */
-export function computingWith(writer: LakeWriter, tools: CommitTools, ready: () => Promise<CommitContext>): Computing {
+export function computeEngine(
+  writer: LakeWriter,
+  tools: CommitTools,
+  ready: () => Promise<CommitContext>,
+): ComputeEngine {
   const loadEngine = () => import('./portable/row-engine.ts');
-  const ofBatch = async ({ batch, session, signal }: Parameters<Computing['engineFor']>[0]) => {
+  const ofBatch = async ({ batch, session, signal }: Parameters<ComputeEngine['engineFor']>[0]) => {
     if (batch !== null && 'identities' in batch) return (await loadEngine()).rowEngine(tools, batch, signal);
     return duckDbEngine(session === undefined ? await ready() : { ...tools, connection: session.connection }, batch);
   };

@@ -63,7 +63,7 @@ export function fileCache(
   };
 
   const download = async (file: SummedFile): Promise<void> => {
-    for (let tries = 1; tries <= DOWNLOADS; tries += 1) {
+    for (let attempt = 1; attempt <= DOWNLOADS; attempt += 1) {
       let isThere = true;
       const arrived = await intoPlace(file.path, async (partial) => {
         isThere = await objects.getToFile(keyOf(file.path), partial);

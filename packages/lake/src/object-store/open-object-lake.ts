@@ -6,7 +6,7 @@ import { FORMAT_FILE, PROBE_FOLDER } from '../storage/layout.ts';
 import { localStore, PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 import { CACHE_FOLDER, objectLakeStore } from './object-lake-store.ts';
 import type { ObjectStore } from './object-store.ts';
-import { openS3, type S3Settings } from './s3-objects.ts';
+import { openS3, type S3Settings } from './s3-object-store.ts';
 
 /** A lake whose files are in an object store. */
 export interface ObjectLake {

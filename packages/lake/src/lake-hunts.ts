@@ -28,7 +28,7 @@ export interface IndexState {
 }
 
 /** The hunts of an open lake, and the index that makes them fast. */
-export interface Hunting {
+export interface LakeHunts {
   /** Looks for indicators, and says what it means where none is found; see `huntLake`. */
   hunt(indicators: readonly Indicator[], options?: HuntOptions): Promise<HuntReport>;
   /**
@@ -57,11 +57,11 @@ export interface Hunting {
 }
 
 /** The hunts of a lake; their code is loaded when it is used. */
-export function hunting(
+export function lakeHunts(
   source: HuntSource,
   inTurn: <T>(work: () => Promise<T>) => Promise<T>,
   writeInTurn: <T>(work: (context: CommitContext) => Promise<T>) => Promise<T>,
-): Hunting {
+): LakeHunts {
   const load = () => loadWithDuckDb(() => import('./hunt/hunt.ts'));
   const loadStanding = () => loadWithDuckDb(() => import('./standing/keep-hunts.ts'));
   return {
@@ -111,7 +111,7 @@ async function indexState({
 }
 
 /** The calls that keep what is derived for hunts. */
-type Keeping = Pick<Hunting, 'indexValues' | 'valueIndex' | 'standingHunts' | 'keepHunts'>;
+type Keeping = Pick<LakeHunts, 'indexValues' | 'valueIndex' | 'standingHunts' | 'keepHunts'>;
 
 /**
  * Brings the index and the standing hunts of a writer that closes the lake up to date, where there are any. An error

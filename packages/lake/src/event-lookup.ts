@@ -3,7 +3,7 @@ import type { FoundEvent } from './query/find-event.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
 
 /** What a lake knows about single events. */
-export interface Finding {
+export interface EventLookup {
   /**
    * Everything that the lake records about one event: its rows with their places, the commits that wrote it, the
    * windows that select it. Without rows where it is not stored.
@@ -13,7 +13,7 @@ export interface Finding {
 }
 
 /** The questions about single events; their code is loaded when it is used. */
-export function finding(read: <T>(work: (context: CommitContext) => Promise<T>) => Promise<T>): Finding {
+export function eventLookup(read: <T>(work: (context: CommitContext) => Promise<T>) => Promise<T>): EventLookup {
   return {
     findEvent: (eventId) =>
       read(async (context) =>

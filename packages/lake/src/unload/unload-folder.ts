@@ -13,25 +13,25 @@ import {
   writeAtomic,
 } from '@edrlake/core';
 import { outputError } from '../query/output-target.ts';
-import { type ExportFormat, type ExportSource, writeExportFile } from './write-export.ts';
+import { type UnloadFormat, type UnloadSource, writeUnloadFile } from './write-file.ts';
 
 /** A table of a lake to write into a folder, one file for each of its days. */
-export interface FolderExport {
-  readonly lake: ExportSource;
+export interface FolderUnload {
+  readonly lake: UnloadSource;
   readonly table: string;
-  readonly format: ExportFormat;
+  readonly format: UnloadFormat;
   /** Absolute; made where it is missing. */
   readonly folder: string;
   readonly signal: AbortSignal;
 }
 
-/** What an export into a folder did. */
+/** What an unload into a folder did. */
 export interface FolderReport {
   readonly table: string;
-  readonly format: ExportFormat;
+  readonly format: UnloadFormat;
   /** The version of the lake that the files show. */
   readonly version: number;
-  /** The version that the export in the folder was of before; null where there was none. */
+  /** The version that the unload in the folder was of before; null where there was none. */
   readonly before: number | null;
   readonly written: number;
   /** Days whose files were there already. */
@@ -42,7 +42,7 @@ export interface FolderReport {
   readonly rowCount: number;
 }
 
-/** One file of an export. */
+/** One file of an unload. */
 interface Part {
   readonly file: string;
   readonly rowCount: number;
@@ -52,11 +52,11 @@ interface Part {
 }
 
 /** What is known about a folder; kept in it as `<table>.export.json`. */
-interface Manifest {
+interface UnloadManifest {
   readonly manifest: 1;
   readonly dataset: string;
   readonly table: string;
-  readonly format: ExportFormat;
+  readonly format: UnloadFormat;
   readonly version: number;
   /** By day. Only files that are whole. */
   readonly parts: Readonly<Record<string, Part>>;
@@ -72,11 +72,11 @@ const MAX_PASSES = 3;
  * Writes the days of a table, each into a file that is whole once it has its name. A second call goes on where one was
  * stopped, and after commits writes the days again whose data files are others now. In the end all files together are
  * one version of the lake.
- * @throws {EdrlakeError} `USAGE` for a table that has no days, for a folder with another export of the table, and
+ * @throws {EdrlakeError} `USAGE` for a table that has no days, for a folder with another unload of the table, and
  * while another process exports into the folder;
  * `OUTPUT_FAILED` for a full disk; `LAKE_CONTENDED` where others write the lake all the time; `INTERRUPTED`
  */
-export async function exportToFolder(about: FolderExport): Promise<FolderReport> {
+export async function unloadToFolder(about: FolderUnload): Promise<FolderReport> {
   const { lake, table, folder } = about;
   const column = partitionOf(lake, table);
   await makeFolder(folder).catch((thrown: unknown) => {
@@ -95,7 +95,7 @@ export async function exportToFolder(about: FolderExport): Promise<FolderReport>
 }
 
 /** @param column that has the day */
-async function exportDays(about: FolderExport, column: string): Promise<FolderReport> {
+async function exportDays(about: FolderUnload, column: string): Promise<FolderReport> {
   const { lake, table, format, folder, signal } = about;
   const found = await readManifest(about);
   const parts = new Map(Object.entries(found?.parts ?? {}));
@@ -128,7 +128,7 @@ async function exportDays(about: FolderExport, column: string): Promise<FolderRe
       const file = `${table}-${day}.${format}`;
       const path = join(folder, file);
       const sql = `SELECT * FROM ${quoteName(table)} WHERE ${quoteName(column)} = DATE ${quoteText(day)}`;
-      await writeExportFile(path, { lake, sql, format, signal });
+      await writeUnloadFile(path, { lake, sql, format, signal });
       await syncPath(path);
       const { days: now } = await sourcesOf(lake, table);
       if (now.get(day)?.source !== source) continue;
@@ -139,7 +139,7 @@ async function exportDays(about: FolderExport, column: string): Promise<FolderRe
   }
 }
 
-function partitionOf(lake: ExportSource, table: string): string {
+function partitionOf(lake: UnloadSource, table: string): string {
   const spec = lake.dataset.tables.find(({ name }) => name === table);
   if (spec !== undefined) return spec.partitionBy;
   throw new EdrlakeError('USAGE', `${table} cannot be written into a folder: it has no days`, {
@@ -154,7 +154,7 @@ interface DaySource {
 
 /** What each day of the newest version is made of, oldest first. */
 async function sourcesOf(
-  lake: ExportSource,
+  lake: UnloadSource,
   table: string,
 ): Promise<{ version: number; days: Map<string, DaySource> }> {
   const { version, files } = await lake.snapshot();
@@ -179,9 +179,9 @@ async function isWhole(folder: string, part: Part | undefined, source: string): 
   return found?.size === part.byteLength;
 }
 
-const manifestPath = ({ folder, table }: FolderExport) => join(folder, `${table}.export.json`);
+const manifestPath = ({ folder, table }: FolderUnload) => join(folder, `${table}.export.json`);
 
-async function readManifest(about: FolderExport): Promise<Manifest | null> {
+async function readManifest(about: FolderUnload): Promise<UnloadManifest | null> {
   const { lake, table, format, folder } = about;
   const path = manifestPath(about);
   const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
@@ -198,20 +198,20 @@ async function readManifest(about: FolderExport): Promise<Manifest | null> {
   });
 }
 
-function manifestIn(text: string): Manifest | null {
+function manifestIn(text: string): UnloadManifest | null {
   try {
-    const found = JSON.parse(text) as Partial<Manifest> | null;
+    const found = JSON.parse(text) as Partial<UnloadManifest> | null;
     const isKnown = found?.manifest === 1 && typeof found.version === 'number' && typeof found.parts === 'object';
-    return isKnown ? (found as Manifest) : null;
+    return isKnown ? (found as UnloadManifest) : null;
   } catch {
     return null;
   }
 }
 
-async function writeManifest(about: FolderExport, known: Pick<Manifest, 'version' | 'parts'>): Promise<void> {
+async function writeManifest(about: FolderUnload, known: Pick<UnloadManifest, 'version' | 'parts'>): Promise<void> {
   const { lake, table, format } = about;
   const path = manifestPath(about);
-  const manifest: Manifest = { manifest: 1, dataset: lake.dataset.name, table, format, ...known };
+  const manifest: UnloadManifest = { manifest: 1, dataset: lake.dataset.name, table, format, ...known };
   await writeAtomic(path, `${JSON.stringify(manifest, null, 1)}\n`, {
     temporary: `${path}.partial`,
     syncs: 'name',

@@ -10,7 +10,7 @@ import {
   unreadable,
 } from '@edrlake/core';
 import { FOLDERS, FORMAT_FILE, isOfTheMachine, parseLogName } from '../storage/layout.ts';
-import type { StoredThing } from '../storage/look-at.ts';
+import type { StoredThing } from '../storage/file-status.ts';
 import { localStore, type RemoteFiles, type Store } from '../storage/store.ts';
 import { type FileCache, fileCache } from './file-cache.ts';
 import { type ObjectStore, type PutOutcome, severalAtOnce } from './object-store.ts';

@@ -15,39 +15,39 @@ const quiet = { random: () => 0.5, emit: () => {}, signal: new AbortController()
 
 /** A task that fails this number of times before it succeeds. */
 function flaky(failures: number, thrown: () => unknown = busy) {
-  const tries: number[] = [];
-  const run = async (_facts: unknown, { tryNumber }: { tryNumber: number }) => {
-    tries.push(tryNumber);
-    if (tries.length <= failures) throw thrown();
-    return { tries: tries.length };
+  const attempts: number[] = [];
+  const run = async (_facts: unknown, { attempt }: { attempt: number }) => {
+    attempts.push(attempt);
+    if (attempts.length <= failures) throw thrown();
+    return { attempts: attempts.length };
   };
-  return { tries, run };
+  return { attempts, run };
 }
 
 describe('a task that fails', () => {
-  const retries = { tries: 6, firstDelayMs: 1_000, maxDelayMs: 5_000 };
+  const retries = { attempts: 6, firstDelayMs: 1_000, maxDelayMs: 5_000 };
 
   it('is tried again after random waits that double up to the longest', async () => {
     const clock = hastyClock();
-    const { tries, run } = flaky(5);
+    const { attempts, run } = flaky(5);
     const pipeline = definePipeline({ name: 'flaky', tasks: { a: { run, retries } } });
     const result = await stage.run(pipeline, { services: { ...quiet, clock } });
-    expect(tries).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(attempts).toEqual([1, 2, 3, 4, 5, 6]);
     expect(clock.delaysMs).toEqual([500, 1_000, 2_000, 2_500, 2_500]);
     expect(result).toMatchObject({ state: 'done', durationMs: 8_500 });
     expect(result.tasks[0]).toMatchObject({
       state: 'done',
-      tries: 6,
+      attempts: 6,
       durationMs: 0,
-      output: { tries: 6 },
+      output: { attempts: 6 },
       error: null,
     });
   });
 
-  it('fails for good after its last try', async () => {
-    const { tries, run } = flaky(99);
+  it('fails for good after its last attempt', async () => {
+    const { attempts, run } = flaky(99);
     const result = await stage.run(definePipeline({ name: 'ill', tasks: { a: { run, retries } } }));
-    expect(tries).toHaveLength(6);
+    expect(attempts).toHaveLength(6);
     expect(result.state).toBe('failed');
     expect(result.error).toEqual({ code: 'SERVER_ERROR', message: 'the gateway is ill' });
   });
@@ -57,15 +57,15 @@ describe('a task that fails', () => {
     ['what may pass', busy, 2],
     ['an error of the user’s own function', () => new RangeError('too far'), 2],
   ])('is tried again only where that may help: %s', async (_what, thrown, expected) => {
-    const { tries, run } = flaky(1, thrown);
+    const { attempts, run } = flaky(1, thrown);
     await stage.run(definePipeline({ name: 'once', tasks: { a: { run, retries } } }));
-    expect(tries).toHaveLength(expected);
+    expect(attempts).toHaveLength(expected);
   });
 
   it('is tried once without retries', async () => {
-    const { tries, run } = flaky(1);
+    const { attempts, run } = flaky(1);
     expect((await stage.run(definePipeline({ name: 'plain', tasks: { a: { run } } }))).state).toBe('failed');
-    expect(tries).toEqual([1]);
+    expect(attempts).toEqual([1]);
   });
 
   it('in part is tried again too, and keeps its last result', async () => {
@@ -99,18 +99,18 @@ describe('a time limit', () => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true });
     });
 
-  it('holds for each try, and aborts it', async () => {
+  it('holds for each attempt, and aborts it', async () => {
     const clock = virtualClock();
     const pipeline = definePipeline({
       name: 'slow',
-      tasks: { a: { run: obedient, timeoutMs: 60_000, retries: { tries: 2, firstDelayMs: 100, maxDelayMs: 100 } } },
+      tasks: { a: { run: obedient, timeoutMs: 60_000, retries: { attempts: 2, firstDelayMs: 100, maxDelayMs: 100 } } },
     });
     const running = stage.run(pipeline, { services: { ...quiet, clock } });
     expect(await clock.wakeNext()).toBe(60_000);
     expect(await clock.wakeNext()).toBe(60_050);
     expect(await clock.wakeNext()).toBe(120_050);
     const result = await running;
-    expect(result.tasks[0]).toMatchObject({ state: 'failed', tries: 2, durationMs: 120_000 });
+    expect(result.tasks[0]).toMatchObject({ state: 'failed', attempts: 2, durationMs: 120_000 });
     expect(result.error).toEqual({ code: 'TASK_TIMED_OUT', message: 'it ran longer than 60000 ms' });
   });
 
@@ -119,12 +119,12 @@ describe('a time limit', () => {
     const deaf = () => new Promise<never>(() => {});
     const pipeline = definePipeline({
       name: 'deaf',
-      tasks: { a: { run: deaf, timeoutMs: 1_000, retries: { tries: 9, firstDelayMs: 0, maxDelayMs: 0 } } },
+      tasks: { a: { run: deaf, timeoutMs: 1_000, retries: { attempts: 9, firstDelayMs: 0, maxDelayMs: 0 } } },
     });
     const running = stage.run(pipeline, { services: { ...quiet, clock } });
     expect(await clock.wakeNext()).toBe(1_000);
     expect(await clock.wakeNext()).toBe(1_000 + GRACE_MS);
-    expect((await running).tasks[0]).toMatchObject({ state: 'failed', tries: 1, error: { code: 'TASK_TIMED_OUT' } });
+    expect((await running).tasks[0]).toMatchObject({ state: 'failed', attempts: 1, error: { code: 'TASK_TIMED_OUT' } });
   });
 });
 
@@ -139,7 +139,7 @@ describe('stopping a run', () => {
         hold: { needs: ['first'], run: (_facts, { services }) => clock.sleep(1e9, services.signal) },
         waiting: {
           needs: ['first'],
-          retries: { tries: 3, firstDelayMs: 1e6, maxDelayMs: 1e6 },
+          retries: { attempts: 3, firstDelayMs: 1e6, maxDelayMs: 1e6 },
           run: async () => {
             throw busy();
           },

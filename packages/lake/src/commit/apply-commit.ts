@@ -11,7 +11,7 @@ import type { Move, Store } from '../storage/store.ts';
  * The files that a commit is about to move into the table folders. It is in the spool from before the first move until
  * the commit has finished, so that the next writer can finish the commit or remove the files.
  */
-export interface Manifest {
+export interface CommitManifest {
   readonly format: number;
   readonly commitId: string;
   readonly version: number;
@@ -40,14 +40,14 @@ const atWork = new Set<string>();
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LEASE_LOST`; the lake is as before the call. Where it is unknown whether
  * the entry is in the log, the manifest stays, and the next writer finds out.
  */
-export async function publish(context: CommitTools, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
+export async function applyCommit(context: CommitTools, entry: LogEntry, moves: readonly Move[]): Promise<boolean> {
   const { store, log, lease, onStep } = context;
   const staged = `${stagePath(context.workFolder, entry.commitId)}/${ENTRY_NAME}`;
   const hasFiles = moves.length > 0 || entry.removed.length > 0 || entry.idsRemoved.length > 0;
   lease?.assertHeld();
   atWork.add(entry.commitId);
   // A process that takes this commit over moves the staging folder away first, so the entry in it can never be
-  // appended: this process, stopped and resumed, cannot publish what another one has undone.
+  // appended: this process, stopped and resumed, cannot commit what another one has undone.
   await store.put(staged, entryText(entry));
   // A crash before this line leaves staged files in the work folder; the next writer removes the folder.
   if (hasFiles) await store.put(manifestPath(entry.commitId), JSON.stringify(manifestOf(context, entry, moves)));
@@ -85,7 +85,7 @@ export async function publish(context: CommitTools, entry: LogEntry, moves: read
   return true;
 }
 
-/** Ends what `publish` began, however it ended. From now on any writer may finish or undo what remains of it. */
+/** Ends what `applyCommit` began, however it ended. From now on any writer may finish or undo what remains of it. */
 export function releaseCommit(commitId: string): void {
   atWork.delete(commitId);
 }
@@ -150,7 +150,11 @@ async function moveStepwise(
 /** The `onStep` of every caller except tests. */
 export function ignoreSteps(): void {}
 
-function manifestOf({ clock, lease, workFolder }: CommitTools, entry: LogEntry, moves: readonly Move[]): Manifest {
+function manifestOf(
+  { clock, lease, workFolder }: CommitTools,
+  entry: LogEntry,
+  moves: readonly Move[],
+): CommitManifest {
   return {
     format: FORMAT,
     commitId: entry.commitId,

@@ -12,13 +12,13 @@ type Answer =
   /** The request was not carried out, and never will be. */
   | 'refused';
 
-/** Tries of a request that may be repeated. The last pause is at most 6.4 s. */
-const MAX_TRIES = 6;
+/** Attempts of a request that may be repeated. The last pause is at most 6.4 s. */
+const MAX_ATTEMPTS = 6;
 const FIRST_PAUSE_MS = 200;
 
 /** How requests are repeated. */
 export interface RetryTools {
-  /** Waits between two tries. */
+  /** Waits between two attempts. */
   readonly pause: (ms: number) => Promise<void>;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -75,7 +75,7 @@ export async function repeated<T>(
   what: string,
   request: () => Promise<T>,
 ): Promise<{ readonly value: T } | 'absent' | 'taken'> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return { value: await request() };
     } catch (thrown) {
@@ -85,13 +85,13 @@ export async function repeated<T>(
       const answer = own === null ? answerOf(thrown) : 'unknown';
       if (answer === 'refused') throw refusal(what, thrown);
       if (answer !== 'unknown') return answer;
-      if (tries === MAX_TRIES) throw own ?? unreachable(what, reasonOf(thrown));
-      await pauseBefore(tools, tries);
+      if (attempt === MAX_ATTEMPTS) throw own ?? unreachable(what, reasonOf(thrown));
+      await pauseBefore(tools, attempt);
     }
   }
 }
 
-/** One try of a request whose repetition has to be thought about. */
+/** One attempt of a request whose repetition has to be thought about. */
 export async function triedOnce<T>(
   what: string,
   request: () => Promise<T>,
@@ -106,12 +106,12 @@ export async function triedOnce<T>(
   }
 }
 
-/** Tries of a conditional write whose outcome is unknown. */
-export const MAX_CONDITIONAL_TRIES = MAX_TRIES;
+/** Attempts of a conditional write whose outcome is unknown. */
+export const MAX_CONDITIONAL_ATTEMPTS = MAX_ATTEMPTS;
 
-/** Waits after a try that failed, longer after each. */
-export async function pauseBefore({ pause, random }: RetryTools, tries: number): Promise<void> {
-  await pause(FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + random() / 2));
+/** Waits after an attempt that failed, longer after each. */
+export async function pauseBefore({ pause, random }: RetryTools, attempt: number): Promise<void> {
+  await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + random() / 2));
 }
 
 /** Never the error of the library: it holds the request, and its message may repeat parts of it. */
