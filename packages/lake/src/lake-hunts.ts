@@ -1,14 +1,14 @@
-import { type Emit, type RunEvent, toEdrlakeError } from '@edrlake/core';
+import { type Emit, type RunEvent, sum, toEdrlakeError } from '@edrlake/core';
 import type { CommitRequest, CommitResult } from './commit/commit.ts';
 import type { HuntSource } from './hunt/hunt.ts';
 import type { HuntOptions, HuntReport } from './hunt/hunt-types.ts';
 import type { Indicator } from './indicators/indicator.ts';
 import type { CommitContext, CommitTools } from './log/commit-context.ts';
-import { FOLDERS } from './storage/layout.ts';
 import { type HuntState, type MatchReader, readHuntState, type StandingList } from './standing/hunt-state.ts';
 import type { NewMatches } from './standing/new-matches.ts';
-import type { Store } from './storage/store.ts';
+import { FOLDERS } from './storage/layout.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
+import type { Store } from './storage/store.ts';
 import type { IndexReport } from './value-index/build-index.ts';
 import { hasIndex, indexedColumns, readSegments } from './value-index/index-files.ts';
 
@@ -104,7 +104,7 @@ async function indexState({
   const segments = (await readSegments(store, tables)) ?? [];
   const { files } = await log.refresh();
   const known = new Set(segments.flatMap((segment) => segment.files.map(([path]) => path)));
-  const bytes = segments.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+  const bytes = sum(segments, ({ fileBytes }) => fileBytes);
   const indexed = new Set(tables.filter((table) => indexedColumns(table).length > 0).map(({ name }) => name));
   const about = [...files.values()].filter(({ table }) => indexed.has(table));
   return { known: about.filter(({ path }) => known.has(path)).length, files: about.length, bytes };

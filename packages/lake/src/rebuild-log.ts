@@ -8,6 +8,7 @@ import {
   EdrlakeError,
   isoInstant,
   quoteText,
+  sum,
   systemBeat,
   systemProcesses,
   type TableSpec,
@@ -27,8 +28,8 @@ import type { DuckDbSession } from './storage/duckdb.ts';
 import { isFileError } from './storage/file-errors.ts';
 import { FOLDERS, FORMAT_FILE, isDataFile, isWrittenName, trashPath } from './storage/layout.ts';
 import { openLease } from './storage/lease.ts';
-import type { Store } from './storage/store.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
+import type { Store } from './storage/store.ts';
 
 /** The result of rebuilding the log. */
 export interface RebuildReport {
@@ -71,8 +72,8 @@ export async function rebuildLog(
   try {
     const { removedRows } = await lake.deduplicate(about.runId);
     const { files, version: newest } = await lake.snapshot();
-    const events = (files.events ?? []).reduce((sum, { rowCount }) => sum + rowCount, 0);
-    const count = Object.values(files).reduce((sum, some) => sum + some.length, 0);
+    const events = sum(files.events ?? [], ({ rowCount }) => rowCount);
+    const count = sum(Object.values(files), (some) => some.length);
     return { version: newest, files: count, events, removedRows, setAside: rebuilt.setAside, oldLog };
   } finally {
     await lake.close();
@@ -289,11 +290,11 @@ async function readContent(
     await connection.run(
       `SELECT count(*) FROM (SELECT hash(COLUMNS(*)) FROM read_parquet([${location}], hive_partitioning = false))`,
     );
-    const sum = await sumFile(store.locate(path));
-    if (sum === null) return null;
+    const checksum = await sumFile(store.locate(path));
+    if (checksum === null) return null;
     const fieldIds = new Map(columns.map(({ name, id }) => [String(name), Number(id)]));
     const format = [...fieldIds.values()].every((id) => id === 0) ? 1 : FILE_FORMAT;
-    return { rowCount: Number(meta?.rows), fileBytes: sum.bytes, crc32: sum.crc32, format, fieldIds };
+    return { rowCount: Number(meta?.rows), fileBytes: checksum.bytes, crc32: checksum.crc32, format, fieldIds };
   } catch (thrown) {
     if (isFileError(thrown)) return null;
     throw thrown;

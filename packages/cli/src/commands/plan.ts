@@ -1,4 +1,4 @@
-import { bothClocks, EdrlakeError, isoInstant, MS_PER_SECOND, refuseFuture } from '@edrlake/core';
+import { bothClocks, EdrlakeError, isoInstant, MS_PER_SECOND, refuseFuture, sum } from '@edrlake/core';
 import type { ExportPlan, Services } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
@@ -85,7 +85,7 @@ async function provenOf(
   if (lake === null) return null;
   try {
     const proven = await coveredWindows(plan.windowPlan.windows, plan.request, lake);
-    return { windows: proven.size, events: [...proven].reduce((sum, { count }) => sum + count, 0) };
+    return { windows: proven.size, events: sum(proven, ({ count }) => count) };
   } finally {
     await lake.close();
   }

@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { countText, objectAddress } from '@edrlake/core';
+import { countText, objectAddress, sum } from '@edrlake/core';
 import type { DayCoverage, QueryColumn, QueryValue } from '@edrlake/lake';
 import { isNumeric, valueText } from '@edrlake/lake';
 import { durationText } from '../text/format-numbers.ts';
@@ -26,8 +26,8 @@ export function provenText(days: readonly DayCoverage[], width: number): string 
     countText(inLake),
     counted === inLake ? 'equal' : 'NOT EQUAL',
   ]);
-  const sum = (pick: (day: DayCoverage) => number) => countText(days.reduce((total, day) => total + pick(day), 0));
-  rows.push(['total', sum(({ counted }) => counted ?? 0), sum(({ inLake }) => inLake), '']);
+  const total = (pick: (day: DayCoverage) => number) => countText(sum(days, pick));
+  rows.push(['total', total(({ counted }) => counted ?? 0), total(({ inLake }) => inLake), '']);
   return tableText(columns, rows, width);
 }
 

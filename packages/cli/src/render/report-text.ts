@@ -1,4 +1,4 @@
-import { countText, instantText, isoInstant, MS_PER_DAY, type TimeRange, rangeFlagsText } from '@edrlake/core';
+import { countText, instantText, isoInstant, MS_PER_DAY, rangeFlagsText, sum, type TimeRange } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import { bytesText, durationText, nounText, spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
@@ -82,7 +82,7 @@ function whyTable(title: string, windows: ExportReport['windows']['failed'], wid
 
 /** What came of windows that failed. */
 export function partialLines(failed: ExportReport['windows']['failed'], width: number): string[] {
-  const fetched = failed.reduce((sum, window) => sum + (window.fetched ?? 0), 0);
+  const fetched = sum(failed, (window) => window.fetched ?? 0);
   if (fetched === 0) return [];
   return wrapWords(
     `${countText(fetched)} of their events came and are in the lake, unproven until the rest is.`,

@@ -1,4 +1,4 @@
-import { countText, instantText, isAhead, isoInstant, MS_PER_SECOND, TABLE_FORMAT_NAMES } from '@edrlake/core';
+import { countText, instantText, isAhead, isoInstant, MS_PER_SECOND, sum, TABLE_FORMAT_NAMES } from '@edrlake/core';
 import type { DayCoverage, IndexState, ObjectCosts, PublicationState } from '@edrlake/lake';
 import {
   type Calendar,
@@ -28,8 +28,8 @@ export interface StatusStyle {
 /** The status for a person. */
 export function statusText(status: LakeStatus, style: StatusStyle): string {
   const { tables, committedAtMs, newestEventAtMs, watermarkMs, calendar, days, budget } = status;
-  const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
-  const files = tables.reduce((sum, table) => sum + table.files, 0);
+  const bytes = sum(tables, (table) => table.bytes);
+  const files = sum(tables, (table) => table.files);
   const pairs: [string, string][] = [
     ['Lake', status.directory],
     ['Version', committedAtMs === null ? 'empty' : versionText(status.version, committedAtMs, style.nowMs)],
@@ -169,7 +169,7 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
     status;
   return {
     ...rest,
-    bytes: status.tables.reduce((sum, table) => sum + table.bytes, 0),
+    bytes: sum(status.tables, (table) => table.bytes),
     committedAt: isoOrNull(committedAtMs),
     // The clock was wrong when it was committed, or is wrong now.
     committedAtIsAhead: committedAtMs !== null && isAhead(committedAtMs, nowMs),

@@ -7,9 +7,10 @@ import {
   instantText,
   isAhead,
   isoInstant,
+  rangeFlagsText,
+  sum,
   type TimeAxis,
   worstOutcome,
-  rangeFlagsText,
 } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { durationText, nounText, spanOf } from '../text/format-numbers.ts';
@@ -59,9 +60,9 @@ const HELD = 'held before and counted alike by the API: not fetched again';
 export function syncText(view: SyncView, width: number): string {
   const { report, axis, requests, days } = view;
   const exports = exportsOf(report);
-  const sum = (pick: (exported: ExportReport) => number) => exports.reduce((total, one) => total + pick(one), 0);
-  const added = sum(({ events }) => events.new);
-  const changed = sum(({ events }) => events.changed);
+  const total = (pick: (exported: ExportReport) => number) => sum(exports, pick);
+  const added = total(({ events }) => events.new);
+  const changed = total(({ events }) => events.changed);
   const outcomes = outcomesOf(report);
   const isDone = outcomes.every((outcome) => outcome === 'done');
   const until = report.watermarkAfterMs === null ? 'nothing' : atSecond(report.watermarkAfterMs);
@@ -82,7 +83,7 @@ export function syncText(view: SyncView, width: number): string {
   const pairs: [string, string][] = [
     [
       'Events',
-      `${countText(added)} new · ${countText(changed)} changed · ${countText(sum(({ events }) => events.unchanged))} unchanged`,
+      `${countText(added)} new · ${countText(changed)} changed · ${countText(total(({ events }) => events.unchanged))} unchanged`,
     ],
     ['Watermark', watermarkText(report)],
   ];
@@ -91,10 +92,10 @@ export function syncText(view: SyncView, width: number): string {
   if (days.new.length > 0) pairs.push(['New', daysText(days.new)]);
   pairs.push([
     'Requests',
-    `${countText(requests)} made · ${countText(sum((one) => one.requests.lowerBound))} at least`,
+    `${countText(requests)} made · ${countText(total((one) => one.requests.lowerBound))} at least`,
   ]);
   const last = exports.at(-1);
-  if (last !== undefined) pairs.push(['Run', `${last.runId} · ${durationText(sum((one) => one.durationMs))}`]);
+  if (last !== undefined) pairs.push(['Run', `${last.runId} · ${durationText(total((one) => one.durationMs))}`]);
   const parts = [...wrapWords(headline, width), ...clockLines(report, width), '', pairsText(pairs), ''];
   return `${[...parts, ...nextLines(report, width), ...lostFileLines(report.lostFiles, width)].join('\n')}\n`;
 }
@@ -190,9 +191,9 @@ export function syncDocument({ report, axis, requests, days }: SyncView) {
     },
     days,
     events: {
-      new: exports.reduce((sum, { events }) => sum + events.new, 0),
-      changed: exports.reduce((sum, { events }) => sum + events.changed, 0),
-      unchanged: exports.reduce((sum, { events }) => sum + events.unchanged, 0),
+      new: sum(exports, ({ events }) => events.new),
+      changed: sum(exports, ({ events }) => events.changed),
+      unchanged: sum(exports, ({ events }) => events.unchanged),
     },
     requestsMade: requests,
     resumed: resumed === null ? null : reportDocument(resumed),

@@ -1,3 +1,4 @@
+import { sum } from '@edrlake/core';
 import { displayWidth, oneLine, padEnd, padStart, truncate, wrapWords } from './text-width.ts';
 
 /** A column's title and the side its cells keep to; left when not said. */
@@ -43,7 +44,7 @@ export function tableText(
 function fitWidths(columns: readonly TableColumn[], natural: readonly number[], available: number): number[] {
   const widths = [...natural];
   const isCut = (index: number) => columns[index]?.isWhole !== true;
-  let excess = widths.reduce((sum, columnWidth) => sum + columnWidth, 0) - available;
+  let excess = sum(widths, (columnWidth) => columnWidth) - available;
   while (excess > 0) {
     const cuttable = widths.map((width, at) => (isCut(at) ? width : 0));
     const widest = Math.max(...cuttable);

@@ -1,4 +1,4 @@
-import type { RateLimit } from '@edrlake/core';
+import { type RateLimit, sum } from '@edrlake/core';
 import type { LimitFacts } from './limit-headers.ts';
 import type { Holder, RequestPriority, SharedState, StateUpdate } from './shared-state.ts';
 import { createSlidingWindow, type SlidingWindow } from './sliding-window.ts';
@@ -55,7 +55,7 @@ function verdictFor(state: SharedState, client: LimiterClient, nowMs: number): V
   if (freeAtMs > nowMs && freeAtMs !== Number.POSITIVE_INFINITY) {
     return { kind: 'rate', untilMs: freeAtMs, isServersWish: slidingWindow.isBlocked(nowMs) };
   }
-  const running = state.holders.reduce((sum, holder) => sum + holder.running, 0);
+  const running = sum(state.holders, (holder) => holder.running);
   const slots = Math.min(concurrencyOf(state, client) - running, slidingWindow.left(nowMs));
   const ticket = state.holders.find(({ id }) => id === client.id)?.waiting?.ticket ?? state.nextTicket;
   const ahead = state.holders.filter((holder) => isAhead(holder, client, ticket, nowMs)).length;

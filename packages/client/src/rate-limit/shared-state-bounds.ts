@@ -1,4 +1,4 @@
-import { MS_PER_DAY, MS_PER_MINUTE } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_MINUTE, sum } from '@edrlake/core';
 import type { SharedState } from './shared-state.ts';
 import { longestWaitMs, STANDARD_RATE_LIMIT } from './sliding-window.ts';
 
@@ -53,7 +53,7 @@ export function boundedState(state: SharedState, nowMs: number): SharedState | n
       blockedUntilMs: isBlockPlausible ? slidingWindow.blockedUntilMs : 0,
       begun: areCountsPlausible ? slidingWindow.begun : 0,
       newestFacts: areCountsPlausible ? slidingWindow.newestFacts : 0,
-      inFlight: holders.reduce((sum, { unanswered }) => sum + unanswered, 0),
+      inFlight: sum(holders, ({ unanswered }) => unanswered),
     },
   };
 }

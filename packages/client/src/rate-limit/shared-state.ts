@@ -1,4 +1,4 @@
-import type { ProcessOwner, RateLimit } from '@edrlake/core';
+import { type ProcessOwner, type RateLimit, sum } from '@edrlake/core';
 import { emptySlidingWindow, type SlidingWindowState } from './sliding-window.ts';
 import type { TimestampCount } from './timestamp-counts.ts';
 
@@ -76,7 +76,7 @@ export function parseState(text: string): SharedState | null {
   if (!isWindowState(slidingWindow) || !isCount(nextTicket) || !(concurrency === null || isAbove0(concurrency)))
     return null;
   if (!Array.isArray(holders) || !holders.every(isHolder)) return null;
-  const inFlight = holders.reduce((sum, holder) => sum + holder.unanswered, 0);
+  const inFlight = sum(holders, (holder) => holder.unanswered);
   return { slidingWindow: { ...slidingWindow, inFlight }, concurrency, nextTicket, holders };
 }
 

@@ -6,6 +6,7 @@ import {
   type FetchedWindow,
   type RejectReason,
   type StagedWindow,
+  sum,
 } from '@edrlake/core';
 import { oneLine } from '../stage/stage-batch.ts';
 import type { SpooledRecord } from './spooled-record.ts';
@@ -41,7 +42,7 @@ export function stagedWindowsOf(
   for (const record of records) byWindow[record.windowNo]?.push(record);
   return windows.map(({ window, pages }, windowNo) => {
     const ofWindow = byWindow[windowNo] ?? [];
-    const expected = pages.reduce((sum, page) => sum + page.recordCount, 0);
+    const expected = sum(pages, (page) => page.recordCount);
     if (ofWindow.length !== expected) {
       throw new EdrlakeError(
         'BODY_BROKEN',

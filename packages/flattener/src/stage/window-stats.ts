@@ -7,6 +7,7 @@ import {
   rowsOf,
   type SqlConnection,
   type StagedWindow,
+  sum,
 } from '@edrlake/core';
 
 type DayRow = Readonly<Record<string, unknown>>;
@@ -39,7 +40,7 @@ export async function stagedWindowsOf(
   return windows.map(({ window, pages }, windowNo) => {
     const total = totals.find((row) => row.window_no === windowNo);
     const recordCount = Number(total?.records ?? 0);
-    const expected = pages.reduce((sum, page) => sum + page.recordCount, 0);
+    const expected = sum(pages, (page) => page.recordCount);
     if (recordCount !== expected) {
       throw new EdrlakeError(
         'BODY_BROKEN',

@@ -1,3 +1,4 @@
+import { sum } from '@edrlake/core';
 import type { LoggedFile } from '../log/lake-state.ts';
 import { firstWrittenStem } from '../storage/layout.ts';
 
@@ -13,5 +14,5 @@ export function parentsOf(child: LoggedFile, eventsOfDay: readonly LoggedFile[])
 
 /** Rows of some files. */
 export function rowsIn(files: readonly LoggedFile[]): number {
-  return files.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  return sum(files, ({ rowCount }) => rowCount);
 }

@@ -1,5 +1,13 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { EdrlakeError, interruptOn, NO_FILTER, SETTLE_LAG_MS, type TableSpec, type TimeRange } from '@edrlake/core';
+import {
+  EdrlakeError,
+  interruptOn,
+  NO_FILTER,
+  SETTLE_LAG_MS,
+  sum,
+  type TableSpec,
+  type TimeRange,
+} from '@edrlake/core';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitTools } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
@@ -11,7 +19,6 @@ import { EVENTS, REJECTS } from '../storage/layout.ts';
 import { type DayCoverage, provenRangesOf } from '../verify/coverage.ts';
 import { huntCoverage, knownRange, type ProvenTimes } from './hunt-coverage.ts';
 import { huntRejects } from './hunt-rejects.ts';
-import { fewerFiles, filesDuring, huntedTables } from './hunted-tables.ts';
 import {
   createWanted,
   dropHuntTables,
@@ -23,6 +30,7 @@ import {
   writeMatches,
 } from './hunt-sql.ts';
 import type { HuntOptions, HuntReport, IndicatorFinding } from './hunt-types.ts';
+import { fewerFiles, filesDuring, huntedTables } from './hunted-tables.ts';
 
 /** What a hunt needs of an open lake. */
 export interface HuntSource {
@@ -115,7 +123,7 @@ async function huntVersion(
       rejects: rejects.count,
       isRejectLost: wholeRejects.length < rejectFiles.length,
     }),
-    matches: findings.reduce((sum, { matches }) => sum + matches, 0),
+    matches: sum(findings, ({ matches }) => matches),
     files: named.length,
     filesRead: read.length,
   };

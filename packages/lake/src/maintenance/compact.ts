@@ -129,7 +129,7 @@ function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
   let some: MergeGroup[] = [];
   for (const group of groups) {
     const last = some.at(-1);
-    const isFull = some.length >= COMMIT_GROUPS || some.reduce((sum, each) => sum + each.inputBytes, 0) >= COMMIT_BYTES;
+    const isFull = some.length >= COMMIT_GROUPS || sum(some, (each) => each.inputBytes) >= COMMIT_BYTES;
     if (last !== undefined && isFull && partitionDay(last) !== partitionDay(group)) {
       yield some;
       some = [];

@@ -107,7 +107,7 @@ async function draftWithoutCopies(
 }
 
 function rowsIn(files: readonly LoggedFile[], table?: string): number {
-  return files.reduce((sum, file) => sum + (table === undefined || file.table === table ? file.rowCount : 0), 0);
+  return sum(files, (file) => (table === undefined || file.table === table ? file.rowCount : 0));
 }
 
 /**

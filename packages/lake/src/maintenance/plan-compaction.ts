@@ -1,4 +1,4 @@
-import { type Day, dayOf, type TableSpec, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, sum, type TableSpec, type TimeRange } from '@edrlake/core';
 import { FILE_FORMAT } from '@edrlake/writers';
 import type { LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
@@ -114,7 +114,7 @@ export function halvesOf(group: MergeGroup): MergeGroup[] {
 
 /** The total size of some files. */
 export function bytesOf(files: readonly LoggedFile[]): number {
-  return files.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+  return sum(files, ({ fileBytes }) => fileBytes);
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,4 @@
-import { isoInstant, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
+import { isoInstant, MS_PER_DAY, MS_PER_HOUR, sum } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import { lostAmong } from '../log/lost-files.ts';
 import { findOrphans } from '../recovery/find-orphans.ts';
@@ -125,7 +125,7 @@ export async function vacuum(
   return {
     dryRun,
     removed: removed.sort((a, b) => compare(a.reason, b.reason) || compare(a.path, b.path)),
-    bytes: removed.reduce((sum, { bytes, keptAt }) => sum + (keptAt === null ? bytes : 0), 0),
+    bytes: sum(removed, ({ bytes, keptAt }) => (keptAt === null ? bytes : 0)),
   };
 }
 
@@ -328,7 +328,7 @@ async function weigh(
   const things = (await store.look([...new Set([path, ...files])])).filter((thing) => thing !== null);
   return {
     files,
-    bytes: things.reduce((sum, thing) => sum + thing.bytes, 0),
+    bytes: sum(things, (thing) => thing.bytes),
     changedAtMs: things.reduce((newest, thing) => Math.max(newest, thing.changedAtMs), 0),
   };
 }

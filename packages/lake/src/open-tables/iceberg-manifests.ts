@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ColumnType, EdrlakeError, MS_PER_DAY, type TableSpec } from '@edrlake/core';
+import { type ColumnType, EdrlakeError, MS_PER_DAY, sum, type TableSpec } from '@edrlake/core';
 import type { LoggedFile, SchemaColumn } from '../log/lake-state.ts';
 import { partitionDay } from '../log/table-rows.ts';
 import type { Store } from '../storage/store.ts';
@@ -201,7 +201,7 @@ export async function writeManifest(
   await at.store.putIfAbsent(path, bytes);
   const count = (status: number) => entries.filter((entry) => entry.status === status).length;
   const rows = (status: number) =>
-    entries.reduce((sum, entry) => sum + (entry.status === status ? Number(entry.file.record_count) : 0), 0);
+    sum(entries, (entry) => (entry.status === status ? Number(entry.file.record_count) : 0));
   const days = entries.map(({ file }) => Number((file.partition as AvroRecord)[at.table.partitionBy]));
   const live = entries.filter(({ status }) => status !== 2);
   return {

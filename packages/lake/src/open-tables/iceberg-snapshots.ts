@@ -1,3 +1,4 @@
+import { sum } from '@edrlake/core';
 import type { LoggedFile } from '../log/lake-state.ts';
 import { partitionDay } from '../log/table-rows.ts';
 import type { AvroRecord } from './avro.ts';
@@ -13,7 +14,7 @@ import {
   writeManifest,
   writeManifestList,
 } from './iceberg-manifests.ts';
-import { type Snapshot, SHOWN_VERSION } from './iceberg-metadata.ts';
+import { SHOWN_VERSION, type Snapshot } from './iceberg-metadata.ts';
 import type { TableHome } from './table-home.ts';
 
 /** A list with more manifests is slow to plan with, so they become one. */
@@ -125,8 +126,8 @@ function isAlive({ record }: ManifestLine): boolean {
 }
 
 function summaryOf({ version, added, removed }: TableChange, before: Snapshot | null): Record<string, string> {
-  const rows = (files: readonly LoggedFile[]) => files.reduce((sum, { rowCount }) => sum + rowCount, 0);
-  const bytes = (files: readonly LoggedFile[]) => files.reduce((sum, { fileBytes }) => sum + fileBytes, 0);
+  const rows = (files: readonly LoggedFile[]) => sum(files, ({ rowCount }) => rowCount);
+  const bytes = (files: readonly LoggedFile[]) => sum(files, ({ fileBytes }) => fileBytes);
   const total = (name: string, more: number) => String(Number(before?.summary[name] ?? 0) + more);
   const operation =
     removed.length === 0 ? 'append' : version.isRearranged ? 'replace' : added.length === 0 ? 'delete' : 'overwrite';

@@ -7,7 +7,7 @@ import {
   DuckDBVector,
 } from '@duckdb/node-api';
 import duckdb, { type Vector } from '@duckdb/node-bindings';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, sum } from '@edrlake/core';
 import {
   Binary,
   Bool,
@@ -286,7 +286,7 @@ function structColumn({ entryNames, entryTypes }: DuckDBStructType, name: string
       }
       valid.append(validityOf(vector, from + count), from, count);
     },
-    byteCount: () => members.reduce((sum, member) => sum + member.byteCount(), 0),
+    byteCount: () => sum(members, (member) => member.byteCount()),
     take: () => {
       const data = dataOf(type, valid, { children: members.map((member) => member.take()) });
       valid = new BitBuffer();

@@ -1,4 +1,5 @@
 import duckdb from '@duckdb/node-bindings';
+import { sum } from '@edrlake/core';
 import { Data, Field, RecordBatch, RecordBatchStreamWriter, Schema, Struct } from 'apache-arrow';
 import { arrowColumn } from './arrow-columns.ts';
 import { type QueryOptions, type QueryTarget, startQuery } from './query.ts';
@@ -41,7 +42,7 @@ export async function runArrowBatches(
       for (const [position, column] of collected.entries())
         column.append(duckdb.data_chunk_get_vector(chunk.chunk, position), 0, chunk.rowCount);
       rowCount += chunk.rowCount;
-      const bytes = collected.reduce((sum, column) => sum + column.byteCount(), 0);
+      const bytes = sum(collected, (column) => column.byteCount());
       if (rowCount >= BATCH_ROWS || bytes >= BATCH_BYTES) yield take();
     }
     if (rowCount > 0) yield take();

@@ -1,3 +1,4 @@
+import { sum } from '@edrlake/core';
 import type { Snapshot } from '../log/snapshot.ts';
 import type { Store } from '../storage/store.ts';
 import type { QueryResult } from './query.ts';
@@ -15,7 +16,7 @@ export async function countFromLog(sql: string, snapshot: Snapshot, store: Store
   if (files === null) return null;
   const found = await store.look(files.map(({ path }) => path));
   if (files.some(({ fileBytes }, position) => found[position]?.bytes !== fileBytes)) return null;
-  const count = files.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  const count = sum(files, ({ rowCount }) => rowCount);
   return { columns: [{ name, type: 'BIGINT' }], rows: oneChunk([[count]]) };
 }
 

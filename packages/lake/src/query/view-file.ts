@@ -1,4 +1,4 @@
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, sum } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isDataFileError } from '../storage/file-errors.ts';
@@ -101,5 +101,5 @@ export function dropViews(
 }
 
 function fileCount(snapshot: Snapshot): number {
-  return Object.values(snapshot.files).reduce((sum, files) => sum + files.length, 0);
+  return sum(Object.values(snapshot.files), (files) => files.length);
 }

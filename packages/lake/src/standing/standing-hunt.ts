@@ -1,3 +1,4 @@
+import { sum } from '@edrlake/core';
 import type { HuntFolder, ListFault } from '../indicators/hunt-folder.ts';
 import type { HuntState, ListFindings, MatchReader, StandingList } from './hunt-state.ts';
 import type { NewMatches } from './new-matches.ts';
@@ -59,7 +60,7 @@ export async function huntStanding(
     version: state?.version ?? null,
     pending: state?.pending ?? 0,
     lists,
-    matches: lists.reduce((sum, { matches }) => sum + matches, 0),
+    matches: sum(lists, ({ matches }) => matches),
     fresh: await lake.newMatches(reader, limit),
     faults: folder?.faults ?? [],
   };

@@ -9,6 +9,7 @@ import {
   makeFolder,
   quoteName,
   quoteText,
+  sum,
   syncPath,
   writeAtomic,
 } from '@edrlake/core';
@@ -112,7 +113,7 @@ async function exportDays(about: FolderUnload, column: string): Promise<FolderRe
     const save = () => writeManifest(about, { version, parts: Object.fromEntries(parts) });
     if (stale.length === 0) {
       await save();
-      const rowCount = [...parts.values()].reduce((sum, part) => sum + part.rowCount, 0);
+      const rowCount = sum(parts.values(), (part) => part.rowCount);
       const counts = { written: written.size, unchanged: days.size - written.size, removed: removed.size };
       return { table, format, version, before: found?.version ?? null, ...counts, rowCount };
     }
@@ -168,7 +169,7 @@ async function sourcesOf(
     .map(([day, of]): [string, DaySource] => {
       const paths = of.map(({ path }) => path).sort();
       const source = createHash('sha256').update(paths.join('\n')).digest('hex').slice(0, 32);
-      return [day, { source, rowCount: of.reduce((sum, { rowCount }) => sum + rowCount, 0) }];
+      return [day, { source, rowCount: sum(of, ({ rowCount }) => rowCount) }];
     });
   return { version, days: new Map(days) };
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { quoteFile, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { quoteFile, quoteName, quoteText, sum, type TableSpec } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
-import { tableNamed, type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { type TableReader, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { damagedFiles, sumFile } from '../storage/checksum.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { hasIndex, type IndexSegment, indexedColumns, readSegments, writeSegments } from './index-files.ts';
@@ -61,8 +61,8 @@ export async function updateIndex(context: IndexContext, rebuild: boolean, signa
     indexed: missing.length - damaged.size,
     known: files.filter(({ path }) => now.has(path)).length,
     files: files.length,
-    bytes: segments.reduce((sum, { fileBytes }) => sum + fileBytes, 0),
-    dataBytes: [...all.values()].reduce((sum, { fileBytes }) => sum + fileBytes, 0),
+    bytes: sum(segments, ({ fileBytes }) => fileBytes),
+    dataBytes: sum(all.values(), ({ fileBytes }) => fileBytes),
   };
 }
 
@@ -127,9 +127,16 @@ async function writeSegment(
     `COPY (SELECT DISTINCT key, file FROM (${entries}) ORDER BY key, file) TO ${quoteText(store.locate(staged))}
      (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)`,
   );
-  const sum = await sumFile(store.locate(staged));
+  const checksum = await sumFile(store.locate(staged));
   await store.move([{ from: staged, to: path }], 'fail');
-  return { path, fileBytes: sum?.bytes ?? 0, crc32: sum?.crc32 ?? 0, rowCount: rows.rowsChanged, level, files };
+  return {
+    path,
+    fileBytes: checksum?.bytes ?? 0,
+    crc32: checksum?.crc32 ?? 0,
+    rowCount: rows.rowsChanged,
+    level,
+    files,
+  };
 }
 
 /** Merges segments level by level, and leaves out data files that are gone. */

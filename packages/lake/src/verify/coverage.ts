@@ -8,11 +8,12 @@ import {
   type QueryScope,
   rangeOfDays,
   SETTLE_LAG_MS,
+  sum,
   type TimeAxis,
   type TimeRange,
-  wholeDaysOf,
   type WindowFilter,
   type WindowProof,
+  wholeDaysOf,
 } from '@edrlake/core';
 import { sameScope } from '../log/lake-state.ts';
 import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
@@ -342,7 +343,7 @@ function addWholeWindows(tally: DayTally): UndatedRejects[] {
   const added: UndatedRejects[] = [];
   for (const [proof, isWhole] of tally.windows) {
     if (!isWhole) continue;
-    const count = proof.rejected - sum(proof.rejectedPerDay);
+    const count = proof.rejected - rowsOfDays(proof.rejectedPerDay);
     const [firstDay, lastDay] = [dayOf(proof.askedRange.startMs), dayOf(proof.askedRange.endMs - 1)];
     if (firstDay === lastDay) {
       // The API counted this day alone: its count applies, even if other records were delivered.
@@ -354,16 +355,16 @@ function addWholeWindows(tally: DayTally): UndatedRejects[] {
     if (firstDay !== tally.day) continue;
     // Counted records without a day: rejects without a readable time, and in a mismatch records that were not
     // delivered.
-    const dated = sum(proof.perDay) + sum(proof.rejectedPerDay);
+    const dated = rowsOfDays(proof.perDay) + rowsOfDays(proof.rejectedPerDay);
     tally.counted += Math.max(0, proof.counted - countedTwice(proof) - dated);
     added.push({ proof, count });
   }
-  tally.undated += added.reduce((total, { count }) => total + count, 0);
+  tally.undated += sum(added, ({ count }) => count);
   return added.filter(({ count }) => count > 0);
 }
 
-function sum(perDay: Readonly<Record<Day, number>>): number {
-  return Object.values(perDay).reduce((total, rows) => total + rows, 0);
+function rowsOfDays(perDay: Readonly<Record<Day, number>>): number {
+  return sum(Object.values(perDay), (rows) => rows);
 }
 
 function remaindersOf(tally: DayTally): RowQuestion[] {

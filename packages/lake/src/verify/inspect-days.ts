@@ -1,4 +1,4 @@
-import { type Day, dayOf, rangeOfDays, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, rangeOfDays, sum, type TimeRange } from '@edrlake/core';
 import type { CommitContext } from '../log/commit-context.ts';
 import { readFooters } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
@@ -126,7 +126,7 @@ function* inChunks(files: readonly LoggedFile[]): Generator<LoggedFile[]> {
   let chunk: LoggedFile[] = [];
   let rows = 0;
   for (const [, ofDay] of [...byDay].sort(([a], [b]) => compare(a, b))) {
-    const rowsOfDay = ofDay.reduce((sum, { rowCount }) => sum + rowCount, 0);
+    const rowsOfDay = sum(ofDay, ({ rowCount }) => rowCount);
     if (chunk.length > 0 && (rows + rowsOfDay > CHUNK_ROWS || chunk.length + ofDay.length > CHUNK_FILES)) {
       yield chunk;
       [chunk, rows] = [[], 0];

@@ -4,6 +4,7 @@ import {
   intersect,
   isoInstant,
   rangeOfDays,
+  sum,
   type TableSpec,
   type TimeRange,
   type WindowProof,
@@ -182,7 +183,7 @@ export function proofFileOf({ table, path, rowCount, fileBytes, crc32: sum, dige
 function sumOf(files: readonly ProofFile[], table: string): { readonly rows: number; readonly digest: string | null } {
   const ofTable = files.filter((file) => file.table === table);
   const digests = ofTable.flatMap(({ digest }) => digest ?? []);
-  const rows = ofTable.reduce((total, file) => total + file.rows, 0);
+  const rows = sum(ofTable, (file) => file.rows);
   return { rows, digest: digests.length === ofTable.length ? sumDigests(digests) : null };
 }
 

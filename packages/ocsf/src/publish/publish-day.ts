@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Day, EdrlakeError, interruptOn, quoteName, quoteText, rowsOf, type SqlConnection } from '@edrlake/core';
+import {
+  type Day,
+  EdrlakeError,
+  interruptOn,
+  quoteName,
+  quoteText,
+  rowsOf,
+  type SqlConnection,
+  sum,
+} from '@edrlake/core';
 import type { Lake, Snapshot } from '@edrlake/lake';
 import type { ClassPlan, MappingPlan } from '../mapping/class-plan.ts';
 import { classUidSql, eventsSql, findingsSql, type Slice } from '../mapping/forward-sql.ts';
@@ -93,9 +102,10 @@ async function makeFiles(
   { snapshot, fingerprint, content }: { snapshot: Snapshot; fingerprint: string; content: string },
 ): Promise<MadeFiles> {
   const { lake, plan, signal } = context;
-  const events = (snapshot.files.events ?? [])
-    .filter(({ partition }) => partition === `event_date=${day}`)
-    .reduce((sum, { rowCount }) => sum + rowCount, 0);
+  const events = sum(
+    (snapshot.files.events ?? []).filter(({ partition }) => partition === `event_date=${day}`),
+    ({ rowCount }) => rowCount,
+  );
   const present = await classCounts(context, [day]);
   const bucketsOf = ({ facts }: Pick<ClassPlan, 'facts'>) => Math.ceil((present.get(facts.uid) ?? 0) / BUCKET_EVENTS);
   const staged: StagedFile[] = [];
@@ -117,9 +127,10 @@ async function makeFiles(
   }
   signal.throwIfAborted();
   const names = new Set(allClasses(plan).map(({ facts }) => facts.name));
-  const published = staged
-    .filter(({ file }) => names.has(file.className))
-    .reduce((sum, { file }) => sum + file.rows, 0);
+  const published = sum(
+    staged.filter(({ file }) => names.has(file.className)),
+    ({ file }) => file.rows,
+  );
   if (published !== events && fingerprintOf(await lake.snapshot(), day) === fingerprint) {
     throw new EdrlakeError('BUG', `${day}: the lake has ${events} events, ${published} were made into classes`);
   }

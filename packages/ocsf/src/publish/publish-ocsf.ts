@@ -1,4 +1,4 @@
-import { type Day, dayOf, EdrlakeError, type ProcessTable, type TimeRange } from '@edrlake/core';
+import { type Day, dayOf, EdrlakeError, type ProcessTable, sum, type TimeRange } from '@edrlake/core';
 import { OCSF_DATASETS, ocsfMappingOf } from '@edrlake/datasets/ocsf';
 import type { Lake, Snapshot } from '@edrlake/lake';
 import { type MappingPlan, planMapping } from '../mapping/class-plan.ts';
@@ -217,8 +217,6 @@ type Summary = Pick<PublishOcsfReport, 'classes' | 'typedShare' | 'unclassified'
 
 function summaryOf(plan: MappingPlan, states: readonly DayState[], snapshot: Snapshot): Summary {
   const files = states.flatMap((state) => state.files);
-  const sum = (of: typeof files, value: (file: (typeof files)[number]) => number) =>
-    of.reduce((total, file) => total + value(file), 0);
   const share = (of: typeof files) => {
     const fields = sum(of, (file) => file.fields);
     return fields === 0 ? null : 1 - sum(of, ({ untyped }) => untyped) / fields;
@@ -262,5 +260,5 @@ async function wouldPublish(context: DayContext, days: readonly Day[], snapshot:
 }
 
 function rejectsIn({ files }: Snapshot): number {
-  return (files.rejects ?? []).reduce((total, { rowCount }) => total + rowCount, 0);
+  return sum(files.rejects ?? [], ({ rowCount }) => rowCount);
 }

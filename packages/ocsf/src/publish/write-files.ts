@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join, posix } from 'node:path';
-import { type Day, quoteName, quoteText, rowsOf, type SqlConnection, startOfDayMs, syncPath } from '@edrlake/core';
+import { type Day, quoteName, quoteText, rowsOf, type SqlConnection, startOfDayMs, sum, syncPath } from '@edrlake/core';
 import { METER } from '../mapping/forward-sql.ts';
 import type { ClassFacts } from '../schema/classes.ts';
 import { accountName, dayFolder, type LayoutChoice } from './layout.ts';
@@ -83,10 +83,10 @@ async function meterOf(
   connection: SqlConnection,
   rowsSql: string,
 ): Promise<Pick<DayFile, 'rows' | 'fields' | 'untyped'>> {
-  const sum = (name: string) => `coalesce(sum(${quoteName(name)}), 0)::BIGINT`;
+  const sumOf = (name: string) => `coalesce(sum(${quoteName(name)}), 0)::BIGINT`;
   const [row] = await rowsOf(
     connection,
-    `SELECT count(*) AS rows, ${sum(METER.fields)} AS fields, ${sum(METER.untyped)} AS untyped FROM (${rowsSql})`,
+    `SELECT count(*) AS rows, ${sumOf(METER.fields)} AS fields, ${sumOf(METER.untyped)} AS untyped FROM (${rowsSql})`,
   );
   return { rows: Number(row?.rows), fields: Number(row?.fields), untyped: Number(row?.untyped) };
 }
@@ -148,7 +148,7 @@ async function partsOf(connection: SqlConnection, timesSql: string, day: Day): P
   const counts = new Array<number>(MINUTES).fill(0);
   for (const row of rows) counts[Number(row.minute)] = Number(row.n);
   const divide = (from: number, to: number): Part[] => {
-    const total = counts.slice(from, to).reduce((sum, count) => sum + count, 0);
+    const total = sum(counts.slice(from, to), (count) => count);
     if (total === 0) return [];
     if (total <= MAX_FILE_ROWS || to - from === 1) return [{ from, to }];
     const middle = (from + to) >> 1;

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { EventSource, Pagination } from '@edrlake/core';
+import { type EventSource, type Pagination, sum } from '@edrlake/core';
 import { pageStats } from './page-stats.ts';
 import type { PageWithIds } from './spool.ts';
 
@@ -35,7 +35,7 @@ export function shortPageSize(walks: readonly PageWalk[]): number | null {
   if (last === undefined) return null;
   const { way, countAfter } = last;
   const sizes = sizesOf(last);
-  if (sizes.reduce((sum, records) => sum + records, 0) >= countAfter) return null;
+  if (sum(sizes, (records) => records) >= countAfter) return null;
   // The last page may be short because nothing follows.
   const whole = sizes.length > 1 ? sizes.slice(0, -1) : sizes;
   const smallest = Math.min(...whole);

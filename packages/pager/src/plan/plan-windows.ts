@@ -7,6 +7,7 @@ import {
   type EventSource,
   type PlannedWindow,
   type QueryScope,
+  sum,
   type TimeAxis,
   type TimeRange,
   type Window,
@@ -107,7 +108,7 @@ export async function planWindows(
   maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);
   const { windows, emptyWindows, uncounted } = await splitQuery(countClient, query, counted, sizes);
   throwIfNothingElse({ windows, emptyWindows, uncounted });
-  const events = windows.reduce((sum, { count }) => sum + count, 0);
+  const events = sum(windows, ({ count }) => count);
   const confirmations = emptyWindows.length * requestsOf(0, sizes.pageSize);
   const pages = windows.reduce((sum, { count }) => sum + requestsOf(count, sizes.pageSize), confirmations);
   const planRequests = countClient.requests();

@@ -7,6 +7,7 @@ import {
   MS_PER_HOUR,
   MS_PER_MINUTE,
   MS_PER_SECOND,
+  sum,
   type TimeRange,
 } from '@edrlake/core';
 import type { CountClient } from './count-client.ts';
@@ -80,7 +81,7 @@ async function refine(
   if (buckets === null) return false;
   const from = pointAt(curve, startMs);
   const to = pointAt(curve, endMs);
-  const total = buckets.reduce((sum, bucket) => sum + bucket.count, 0);
+  const total = sum(buckets, (bucket) => bucket.count);
   const known = eventsBetween(curve, from, to);
   if (total !== known) {
     // Data may have changed since the count: a count now decides.

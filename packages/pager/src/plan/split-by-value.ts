@@ -4,6 +4,7 @@ import {
   type FilterField,
   isoInstant,
   type PlannedWindow,
+  sum,
   type ValueCount,
   type WindowFilter,
   windowOf,
@@ -51,8 +52,8 @@ export async function splitByValue(
   const excluded = packs.flatMap((pack) => pack.values);
   const rest = withFilter(query, { field, op: 'not-in', values: excluded });
   if (excluded.length > MAX_EXCLUDED_VALUES) throw indivisible(rest, count, sizes);
-  const grouped = values.reduce((sum, value) => sum + value.count, 0);
-  const selected = packs.reduce((sum, pack) => sum + pack.count, 0);
+  const grouped = sum(values, (value) => value.count);
+  const selected = sum(packs, (pack) => pack.count);
   // Groups with more events than the count were counted at another time: only a count of the rest itself decides.
   const restCount = grouped > count ? await countClient.count(rest) : count - selected;
   windows.push(...(await splitByValue(countClient, rest, restCount, sizes, otherFields)));
@@ -71,7 +72,7 @@ interface ValuePack {
  */
 function packValues(values: readonly ValueCount[], count: number, maxEvents: number): ValuePack[] {
   const packs: ValuePack[] = [];
-  const grouped = values.reduce((sum, value) => sum + value.count, 0);
+  const grouped = sum(values, (value) => value.count);
   let rest = Math.max(count, grouped);
   const selectable = grouped >= count ? values.slice(0, -1) : values;
   for (const { value, count: events } of selectable) {

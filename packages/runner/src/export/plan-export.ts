@@ -1,4 +1,12 @@
-import { type BothClocks, beforeNow, type EdrlakeError, type EventSource, type Window, windowOf } from '@edrlake/core';
+import {
+  type BothClocks,
+  beforeNow,
+  type EdrlakeError,
+  type EventSource,
+  sum,
+  type Window,
+  windowOf,
+} from '@edrlake/core';
 import { brokenAnswer, planWindows, type WindowPlan } from '@edrlake/pager';
 import { readClocks } from '../run/read-clocks.ts';
 import type { RunPlan } from '../run/run-context.ts';
@@ -50,14 +58,14 @@ export async function planExport(source: EventSource, request: ExportRequest, se
   for (const { windowId, range, code, message } of uncounted) {
     services.emit({ type: 'window-failed', windowId, range, code, message });
   }
-  const events = plans.reduce((sum, plan) => sum + plan.events, 0);
+  const events = sum(plans, (plan) => plan.events);
   const windowPlan: WindowPlan = {
     windows: plans.flatMap((plan) => plan.windows),
     emptyWindows: plans.flatMap((plan) => plan.emptyWindows),
     uncounted: plans.flatMap((plan) => plan.uncounted),
     events,
-    planRequests: plans.reduce((sum, plan) => sum + plan.planRequests, 0),
-    pages: plans.reduce((sum, plan) => sum + plan.pages, 0),
+    planRequests: sum(plans, (plan) => plan.planRequests),
+    pages: sum(plans, (plan) => plan.pages),
     lowerBound: Math.ceil(events / source.pageSize),
   };
   const ranges = frozen.map(({ range }) => range);

@@ -208,7 +208,7 @@ function outsideRange(proof: WindowProof): NonNullable<MismatchedWindow['outside
     .sort();
   const [firstDay, lastDay] = [outside[0]?.[0], outside.at(-1)?.[0]];
   if (firstDay === undefined || lastDay === undefined) return null;
-  return { events: outside.reduce((sum, [, rows]) => sum + rows, 0), firstDay, lastDay };
+  return { events: sum(outside, ([, rows]) => rows), firstDay, lastDay };
 }
 
 /** What the report says besides the tally. */

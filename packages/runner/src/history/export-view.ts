@@ -1,4 +1,4 @@
-import type { ProcessOwner } from '@edrlake/core';
+import { type ProcessOwner, sum } from '@edrlake/core';
 import type { ExportReport, PartOf } from '../run/types.ts';
 import type { RunLook } from '../workflow/state/run-state.ts';
 import type { RunStatus } from '../workflow/state/run-status.ts';
@@ -44,7 +44,7 @@ export function viewExport(
   // An export in which windows failed is resumed after it has finished.
   const reports = legs.flatMap(({ report }) => report ?? []);
   const state = exportStanding(last, owner !== undefined && isAlive(owner));
-  const requests = legs.reduce((sum, leg) => sum + leg.requests, 0);
+  const requests = sum(legs, (leg) => leg.requests);
   return {
     runId,
     kind: 'export',
@@ -54,7 +54,7 @@ export function viewExport(
     startedAtMs: first.atMs,
     endedAtMs:
       state === 'running' ? null : legs.reduce((newest, { lastAtMs }) => Math.max(newest, lastAtMs), first.atMs),
-    durationMs: legs.reduce((sum, { activeMs }) => sum + activeMs, 0),
+    durationMs: sum(legs, ({ activeMs }) => activeMs),
     requests: reports.length === 0 && requests === 0 ? null : requests,
     rows: reports.length === 0 ? null : reports.reduce((sum, { events }) => sum + events.new + events.changed, 0),
     error: last?.type === 'stop' ? { code: last.code ?? 'BUG', message: last.message ?? '' } : null,
@@ -92,7 +92,7 @@ function legsOf(lines: readonly ExportLine[]): readonly Leg[] {
 function legOf(lines: readonly ExportLine[]): Leg {
   const report = lines.findLast((line) => line.report !== undefined)?.report ?? null;
   const pages = lines.filter(({ type }) => type === 'page').length;
-  const planned = lines.reduce((sum, { planRequests = 0 }) => sum + planRequests, 0);
+  const planned = sum(lines, ({ planRequests = 0 }) => planRequests);
   const times = lines.flatMap(({ atMs }) => atMs ?? []);
   const lastAtMs = Math.max(0, ...times.slice(-1));
   return {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { NO_FILTER, SETTLE_LAG_MS } from '@edrlake/core';
+import { NO_FILTER, SETTLE_LAG_MS, sum } from '@edrlake/core';
 import {
   type DayCoverage,
   type HuntState,
@@ -122,9 +122,9 @@ function endOfCompleteDays({ spans }: Calendar): number | null {
 function tableStatus(table: string, files: readonly LoggedFile[]): TableStatus {
   return {
     table,
-    rows: files.reduce((sum, { rowCount }) => sum + rowCount, 0),
+    rows: sum(files, ({ rowCount }) => rowCount),
     files: files.length,
-    bytes: files.reduce((sum, { fileBytes }) => sum + fileBytes, 0),
+    bytes: sum(files, ({ fileBytes }) => fileBytes),
   };
 }
 
@@ -135,6 +135,6 @@ async function standingStatus(lake: Pick<Lake, 'standingHunts'>): Promise<Standi
   const lists = state.lists.map(({ name, indicators, matches, hosts, foundAtMs }) => ({
     ...{ name, indicators: indicators.length, matches, hosts, foundAtMs },
   }));
-  const matches = lists.reduce((sum, list) => sum + list.matches, 0);
+  const matches = sum(lists, (list) => list.matches);
   return { version: state.version, pending: state.pending, lists, matches };
 }

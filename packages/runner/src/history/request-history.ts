@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayOf, MS_PER_DAY, MS_PER_HOUR } from '@edrlake/core';
+import { dayOf, MS_PER_DAY, MS_PER_HOUR, sum } from '@edrlake/core';
 import { type RequestLogLine, requestLogFolder } from '../connect/request-log.ts';
 
 /** Requests of one hour that had the same sender, endpoint and answer. */
@@ -96,7 +96,7 @@ export async function readRequestHistory(
       .sort(([a], [b]) => a - b)
       .map(([hourMs, { repeated, others }]) => ({
         ...{ hourMs, repeated },
-        others: others.size === 0 ? null : [...others.values()].reduce((all, { used }) => all + used, 0),
+        others: others.size === 0 ? null : sum(others.values(), ({ used }) => used),
       })),
     unreadableLines,
   };

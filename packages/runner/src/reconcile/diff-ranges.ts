@@ -7,6 +7,7 @@ import {
   MS_PER_MINUTE,
   MS_PER_SECOND,
   type QueryScope,
+  sum,
   type TimeAxis,
   type TimeRange,
 } from '@edrlake/core';
@@ -152,8 +153,8 @@ function groupOf(parts: readonly DifferingRange[]): RangeGroup {
   const [first, last] = [parts[0], parts.at(-1)];
   const differing = {
     range: { startMs: first?.range.startMs ?? 0, endMs: last?.range.endMs ?? 0 },
-    inApi: parts.reduce((sum, { inApi }) => sum + inApi, 0),
-    inLake: parts.reduce((sum, { inLake }) => sum + inLake, 0),
+    inApi: sum(parts, ({ inApi }) => inApi),
+    inLake: sum(parts, ({ inLake }) => inLake),
   };
   return { differing, isOnePart: parts.length === 1 };
 }
@@ -168,8 +169,8 @@ async function lookCloser(
 ): Promise<DifferingRange[]> {
   const buckets = await countByHistogram(source, query, differing.range, signal);
   // A histogram that does not add up to the count does not show where to look.
-  const isWhole = buckets?.reduce((sum, { count }) => sum + count, 0) === differing.inApi;
-  const parts = buckets !== null && isWhole ? buckets : await countHalves(source, query, differing, signal);
+  const isWhole = buckets !== null && sum(buckets, ({ count }) => count) === differing.inApi;
+  const parts = isWhole ? buckets : await countHalves(source, query, differing, signal);
   return besideStored(lake, query.axis, parts);
 }
 

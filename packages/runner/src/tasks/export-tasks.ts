@@ -8,6 +8,7 @@ import {
   parseRange,
   refuseFuture,
   startOfDayMs,
+  sum,
   worstOutcome,
 } from '@edrlake/core';
 import { z } from 'zod';
@@ -158,8 +159,8 @@ function joinOutputs(outputs: readonly ExportTaskOutput[]): ExportTaskOutput {
   const outcomes = outputs.map(({ outcome }) => outcome);
   return {
     outcome: worstOutcome(outcomes),
-    requests: outputs.reduce((sum, { requests }) => sum + requests, 0),
-    rows: outputs.reduce((sum, { rows }) => sum + rows, 0),
+    requests: sum(outputs, ({ requests }) => requests),
+    rows: sum(outputs, ({ rows }) => rows),
     version: outputs.at(-1)?.version ?? null,
   };
 }

@@ -1,4 +1,4 @@
-import { type Day, dayOf, isoInstant, MS_PER_DAY, NO_FILTER, type QueryScope } from '@edrlake/core';
+import { type Day, dayOf, isoInstant, MS_PER_DAY, NO_FILTER, type QueryScope, sum } from '@edrlake/core';
 import { type Lake, scopeText } from '@edrlake/lake';
 import {
   type DaySpan,
@@ -32,8 +32,8 @@ export async function coverageDocument(context: PageContext): Promise<CoverageDo
     version: status.version,
     committedAt: isoOrNull(status.committedAtMs),
     tables,
-    bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
-    files: tables.reduce((sum, { files }) => sum + files, 0),
+    bytes: sum(tables, ({ bytes }) => bytes),
+    files: sum(tables, ({ files }) => files),
     newestEventAt: isoOrNull(status.newestEventAtMs),
     watermark: isoOrNull(status.watermarkMs),
     provenUntil: isoOrNull(status.freshUntilMs),

@@ -1,3 +1,4 @@
+import { sum } from '@edrlake/core';
 import type { Addition } from '../world/population.ts';
 import type { Endpoint } from './call-log.ts';
 
@@ -94,7 +95,7 @@ export function faultQueue(): FaultQueue & { take(endpoint: Endpoint, page: numb
       }
     },
     get pending() {
-      return waiting.reduce((sum, each) => sum + each.timesLeft, 0);
+      return sum(waiting, (each) => each.timesLeft);
     },
     clear() {
       waiting = [];
