@@ -10,16 +10,8 @@ export type {
   HuntReport,
   IndicatorFinding,
 } from './hunt/hunt-types.ts';
-export type { IndexOptions, IndexState } from './lake-hunts.ts';
-export type { HuntState, ListState, MatchReader, StandingList } from './standing/hunt-state.ts';
-export { huntStanding, type StandingListReport, type StandingReport } from './standing/standing-hunt.ts';
-export type { NewMatches, StandingMatch } from './standing/new-matches.ts';
-export type { IndexReport } from './value-index/build-index.ts';
 export { type Lake, type LakeOptions, openLake, type RunContext } from './lake.ts';
-export type { ObjectCosts } from './object-costs.ts';
-export { type ObjectLake, refuseUnfit } from './object-store/open-object-lake.ts';
-export { type ObjectStore, severalAtOnce } from './object-store/object-store.ts';
-export { openS3, type S3Settings } from './object-store/s3-object-store.ts';
+export type { IndexOptions, IndexState } from './lake-hunts.ts';
 export type { CommitStep } from './log/commit-context.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './log/lake-state.ts';
 export type { Snapshot } from './log/snapshot.ts';
@@ -27,36 +19,45 @@ export type { CompactOptions, CompactReport } from './maintenance/compact.ts';
 export type { DeduplicateReport } from './maintenance/deduplicate.ts';
 export { isCurrentFormat } from './maintenance/plan-compaction.ts';
 export type { VacuumedPath, VacuumOptions, VacuumReason, VacuumReport } from './maintenance/vacuum.ts';
+export type { ObjectCosts } from './object-costs.ts';
+export { type ObjectStore, REQUEST_CONCURRENCY } from './object-store/object-store.ts';
+export { type ObjectLake, refuseUnfit } from './object-store/open-object-lake.ts';
+export { openS3, type S3Settings } from './object-store/s3-object-store.ts';
 export type { PublicationState, PublishOptions, PublishReport } from './open-tables/publish-tables.ts';
-export {
-  type UnloadReport,
-  unloadFormatOf,
-  planUnload,
-  runUnload,
-  statementOf,
-  tableNamedBy,
-} from './unload/unload.ts';
-export type { FolderReport } from './unload/unload-folder.ts';
-export { isNumeric, valueText } from './unload/result-values.ts';
-export { writeCsv, writeJsonRows, writeNdjson } from './unload/result-writers.ts';
-export {
-  UNLOAD_FORMATS,
-  type UnloadFormat,
-  type UnloadStatement,
-  writeUnload,
-  writeUnloadFile,
-  writeMadeAside,
-  writeOutputFile,
-} from './unload/write-file.ts';
 export type { EventWindow, EventWrite, EventWriteKind, FoundEvent, FoundRow, FoundRows } from './query/find-event.ts';
 export { type OutputTarget, outputError, outputTarget } from './query/output-target.ts';
 export type { QueryOptions, QueryResult } from './query/query.ts';
 export type { QueryColumn, QueryValue } from './query/values.ts';
 export { type RebuildReport, rebuildLog } from './rebuild-log.ts';
-export type { ObjectTraffic } from './storage/store.ts';
+export type { HuntState, ListState, MatchReader, StandingList } from './standing/hunt-state.ts';
+export type { NewMatches, StandingMatch } from './standing/new-matches.ts';
+export { huntStanding, type StandingListReport, type StandingReport } from './standing/standing-hunt.ts';
+export { mapAtOnce } from './storage/at-once.ts';
 export { type Lease, lookAtLeases, openLakeLease } from './storage/lease.ts';
+export type { ObjectTraffic } from './storage/store.ts';
+export { isNumeric, valueText } from './unload/result-values.ts';
+export { writeCsv, writeJsonRows, writeNdjson } from './unload/result-writers.ts';
+export {
+  planUnload,
+  runUnload,
+  statementOf,
+  tableNamedBy,
+  type UnloadReport,
+  unloadFormatOf,
+} from './unload/unload.ts';
+export type { FolderReport } from './unload/unload-folder.ts';
+export {
+  UNLOAD_FORMATS,
+  type UnloadFormat,
+  type UnloadStatement,
+  writeMadeAside,
+  writeOutputFile,
+  writeUnload,
+  writeUnloadFile,
+} from './unload/write-file.ts';
+export type { IndexReport } from './value-index/build-index.ts';
 export { type CoverageVerdict, type DayCoverage, scopeText } from './verify/coverage.ts';
 export type { InspectedDay } from './verify/inspect-days.ts';
 export { provenDaysOf } from './verify/proven-days.ts';
-export type { DayContent, FileFinding, VerifyReport } from './verify/verify-files.ts';
 export type { RejectedRange } from './verify/rejected-ranges.ts';
+export type { DayContent, FileFinding, VerifyReport } from './verify/verify-files.ts';

@@ -3,9 +3,10 @@ import { copyFile, link, lstat, readdir, readFile, rename, rm, utimes, writeFile
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { errnoOf, MS_PER_MINUTE, makeFolder, systemClock, unwritable } from '@edrlake/core';
+import { mapAtOnce } from '../storage/at-once.ts';
 import { sumFile } from '../storage/checksum.ts';
 import { PARTIAL_SUFFIX, type SummedFile } from '../storage/store.ts';
-import { type ObjectStore, severalAtOnce } from './object-store.ts';
+import { type ObjectStore, REQUEST_CONCURRENCY } from './object-store.ts';
 
 /** Local copies of objects that never change, in one folder, below the paths that they have in the lake. */
 export interface FileCache {
@@ -85,10 +86,11 @@ export function fileCache(
 
   return {
     locate: at,
-    bring: (files) =>
-      severalAtOnce(files, async (file) => {
+    bring: async (files) => {
+      await mapAtOnce(files, REQUEST_CONCURRENCY, async (file) => {
         if (!(await use(file))) await download(file);
-      }),
+      });
+    },
     keep: async (path, location) => {
       await intoPlace(path, async (partial) => {
         // Another device has no second names.

@@ -9,11 +9,12 @@ import {
   systemClock,
   unreadable,
 } from '@edrlake/core';
-import { FOLDERS, FORMAT_FILE, isOfTheMachine, parseLogName } from '../storage/layout.ts';
+import { mapAtOnce } from '../storage/at-once.ts';
 import type { StoredThing } from '../storage/file-status.ts';
+import { FOLDERS, FORMAT_FILE, isOfTheMachine, parseLogName } from '../storage/layout.ts';
 import { localStore, type RemoteFiles, type Store } from '../storage/store.ts';
 import { type FileCache, fileCache } from './file-cache.ts';
-import { type ObjectStore, type PutOutcome, severalAtOnce } from './object-store.ts';
+import { type ObjectStore, type PutOutcome, REQUEST_CONCURRENCY } from './object-store.ts';
 
 /** The folder of copies, in the work folder. */
 export const CACHE_FOLDER = 'cache';
@@ -75,7 +76,7 @@ export function objectLakeStore(
       const here = moves.filter(({ from, to }) => isOfTheMachine(from) && isOfTheMachine(to));
       await local.move(here, ifGone);
       const upwards = moves.filter(({ from, to }) => isOfTheMachine(from) && !isOfTheMachine(to));
-      await severalAtOnce(upwards, ({ from, to }) => shared.upload(local.locate(from), to, ifGone));
+      await mapAtOnce(upwards, REQUEST_CONCURRENCY, ({ from, to }) => shared.upload(local.locate(from), to, ifGone));
     },
     link: async (from, to) => {
       if (isOfTheMachine(to)) return local.link(from, to);
@@ -183,7 +184,7 @@ async function lookAt(
       for (const path of unknown) found.set(path, seen.get(path) ?? null);
       continue;
     }
-    await severalAtOnce(unknown, async (path) => {
+    await mapAtOnce(unknown, REQUEST_CONCURRENCY, async (path) => {
       const thing = await stat(path);
       found.set(path, thing);
       if (thing !== null) seen.note([{ ...thing, path }]);

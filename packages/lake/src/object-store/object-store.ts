@@ -53,23 +53,7 @@ export interface ObjectStore {
 }
 
 /** Requests of one kind of work that are under way at once. */
-const AT_ONCE = 8;
-
-/** Runs some work for each item, several at once, in no order; ends with the first failure, after what is under way. */
-export async function severalAtOnce<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const waiting = items.values();
-  let failure: { readonly thrown: unknown } | null = null;
-  const worker = async () => {
-    for (const item of waiting) {
-      if (failure !== null) return;
-      await work(item).catch((thrown: unknown) => {
-        failure ??= { thrown };
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
-  if (failure !== null) throw (failure as { readonly thrown: unknown }).thrown;
-}
+export const REQUEST_CONCURRENCY = 8;
 
 /** The request was not answered, or with an error that may pass. */
 export function unreachable(what: string, reason: string): EdrlakeError {

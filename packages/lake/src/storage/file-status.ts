@@ -2,6 +2,7 @@ import { lstatSync, type Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { errnoOf, systemClock, unreadable } from '@edrlake/core';
+import { mapAtOnce } from './at-once.ts';
 
 /** A file or a folder. */
 export interface StoredThing {
@@ -12,16 +13,7 @@ export interface StoredThing {
 }
 
 /** Files and folders examined in parallel. */
-const LOOK_CONCURRENCY = 32;
-
-/** Does some of the work at a time, in order. */
-export async function inGroups<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let first = 0; first < items.length; first += LOOK_CONCURRENCY) {
-    results.push(...(await Promise.all(items.slice(first, first + LOOK_CONCURRENCY).map(work))));
-  }
-  return results;
-}
+export const LOOK_CONCURRENCY = 32;
 
 /** Asking for this long keeps timers and signals waiting: this file system is slow, and others are asked for it. */
 const SLOW_GROUP_MS = 50;
@@ -42,7 +34,7 @@ export async function lookAtAll(locations: readonly string[]): Promise<(StoredTh
     isSlow = systemClock.nowMs() - startedAtMs > SLOW_GROUP_MS;
     await setImmediate();
   }
-  return [...things, ...(await inGroups(locations.slice(things.length), lookAt))];
+  return [...things, ...(await mapAtOnce(locations.slice(things.length), LOOK_CONCURRENCY, lookAt))];
 }
 
 function lookNow(location: string): StoredThing | null {

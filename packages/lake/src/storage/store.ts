@@ -11,7 +11,8 @@ import {
   type WriteSteps,
   writeAtomic,
 } from '@edrlake/core';
-import { inGroups, lookAt, lookAtAll, type StoredThing } from './file-status.ts';
+import { mapAtOnce } from './at-once.ts';
+import { LOOK_CONCURRENCY, lookAt, lookAtAll, type StoredThing } from './file-status.ts';
 
 /**
  * The few operations that the lake needs from its storage. Paths are relative to the lake, with forward slashes. What a
@@ -179,7 +180,7 @@ async function walkFiles(directory: string, path: string): Promise<string[]> {
   const files: string[] = [];
   let folders = [path];
   while (folders.length > 0) {
-    const entries = await inGroups(folders, async (folder) => {
+    const entries = await mapAtOnce(folders, LOOK_CONCURRENCY, async (folder) => {
       const listed = await readdir(join(directory, folder), { withFileTypes: true }).catch((thrown) => {
         const errno = errnoOf(thrown);
         if (errno === 'ENOTDIR') files.push(folder);
@@ -202,7 +203,7 @@ async function absentPaths(directory: string, paths: readonly string[]): Promise
     else ofFolder.push(path);
   }
   const absent = new Set<string>();
-  await inGroups([...byFolder], async ([folder, expected]) => {
+  await mapAtOnce([...byFolder], LOOK_CONCURRENCY, async ([folder, expected]) => {
     const present = new Set(await listFolder(directory, folder));
     for (const path of expected) if (!present.has(basename(path))) absent.add(path);
   });

@@ -1,7 +1,7 @@
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Day, makeFolder } from '@edrlake/core';
-import { type ObjectStore, openS3, refuseUnfit, severalAtOnce } from '@edrlake/lake';
+import { mapAtOnce, type ObjectStore, openS3, REQUEST_CONCURRENCY, refuseUnfit } from '@edrlake/lake';
 import { claimBucket } from './bucket-claim.ts';
 import type { OpenTarget } from './folder-target.ts';
 import { STATE_FOLDER } from './layout.ts';
@@ -111,7 +111,7 @@ async function readDocuments(
 ): Promise<Map<Day, DayDocument>> {
   const documents = new Map<Day, DayDocument>();
   const ofDays = paths.filter((path) => path.startsWith(DAYS) && path.endsWith('.json'));
-  await severalAtOnce(ofDays, async (path) => {
+  await mapAtOnce(ofDays, REQUEST_CONCURRENCY, async (path) => {
     const text = await objects.get(keyOf(path));
     if (text === null) return;
     const document = documentIn<DayDocument>(text.toString(), `${address.text}/${path}`);

@@ -1,4 +1,3 @@
-import { sum } from '@edrlake/core';
 import type { Addition } from '../world/population.ts';
 import type { Endpoint } from './call-log.ts';
 
@@ -95,7 +94,7 @@ export function faultQueue(): FaultQueue & { take(endpoint: Endpoint, page: numb
       }
     },
     get pending() {
-      return sum(waiting, (each) => each.timesLeft);
+      return waiting.reduce((sum, each) => sum + each.timesLeft, 0);
     },
     clear() {
       waiting = [];

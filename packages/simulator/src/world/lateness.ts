@@ -1,4 +1,4 @@
-import { EdrlakeError, sum } from '@edrlake/core';
+import { EdrlakeError } from '@edrlake/core';
 import { unit } from './hash.ts';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from './time-text.ts';
 
@@ -35,7 +35,7 @@ const SALT = { delayClass: 10, delay: 11 } as const;
 
 /** @throws {EdrlakeError} `CONFIG_INVALID` for no class, a negative delay or an end before a start. */
 export function latenessOf(seed: number, classes: readonly LatenessClass[]): Lateness {
-  const total = sum(classes, (each) => each.share);
+  const total = classes.reduce((sum, each) => sum + each.share, 0);
   if (total <= 0 || classes.some((each) => each.share < 0 || each.minMs < 0 || each.maxMs < each.minMs)) {
     throw new EdrlakeError('CONFIG_INVALID', 'expected lateness classes with shares above 0 and 0 <= minMs <= maxMs');
   }

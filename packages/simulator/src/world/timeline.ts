@@ -1,4 +1,4 @@
-import { EdrlakeError, sum, type TimeRange } from '@edrlake/core';
+import { EdrlakeError, type TimeRange } from '@edrlake/core';
 import { draw, unit } from './hash.ts';
 import { DAY_MS, dayNumber, dayText, HOUR_MS, MINUTE_MS } from './time-text.ts';
 
@@ -164,7 +164,7 @@ function segmentCounts(
   profile: TimelineProfile,
   bursts: readonly Burst[],
 ): Float64Array {
-  const burstEvents = sum(bursts, (burst) => burst.events);
+  const burstEvents = bursts.reduce((sum, burst) => sum + burst.events, 0);
   if (burstEvents > events) {
     throw new EdrlakeError('CONFIG_INVALID', `bursts hold ${burstEvents} events, more than the ${events} there are`);
   }
