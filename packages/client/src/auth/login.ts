@@ -1,5 +1,5 @@
 import { EdrlakeError } from '@edrlake/core';
-import { describe } from '../http/classify-error.ts';
+import { describe } from '../http/refusal.ts';
 import { withRetry } from '../http/retry.ts';
 import { limitedWaitMs, refusalOf, type SendTools, sendOnce } from '../http/send-request.ts';
 import { readToken, type Token } from '../http/token.ts';

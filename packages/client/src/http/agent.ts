@@ -1,6 +1,6 @@
 import { type ProxySettings, proxyRefusal, proxyUnreachable } from '@edrlake/core';
 import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
-import { connectionReason } from './classify-error.ts';
+import { connectionReason } from './failed-exchange.ts';
 
 /** How long each part of a request may take. */
 export interface HttpTimeouts {

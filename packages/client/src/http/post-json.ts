@@ -1,6 +1,6 @@
 import { EdrlakeError, type ProxySettings, proxyFor } from '@edrlake/core';
 import { createAgent } from './agent.ts';
-import { connectionReason } from './classify-error.ts';
+import { connectionReason } from './failed-exchange.ts';
 
 const TIMEOUTS = { connectTimeoutMs: 10_000, headersTimeoutMs: 60_000, bodyTimeoutMs: 60_000 };
 

@@ -4,7 +4,8 @@ import { EdrlakeError, type ProxySettings, type Redact, systemClock } from '@edr
 import type { Dispatcher } from 'undici';
 import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
 import { createAgent, type HttpTimeouts } from './agent.ts';
-import { bodyFailure, connectionFailure, describe, type RequestFacts, tooSlow } from './classify-error.ts';
+import { bodyFailure, connectionFailure, tooSlow } from './failed-exchange.ts';
+import { describe, type RequestFacts } from './refusal.ts';
 
 /** One request as it is sent. */
 export interface HttpRequest {

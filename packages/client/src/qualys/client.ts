@@ -11,7 +11,8 @@ import {
 } from '@edrlake/core';
 import { accountName } from '../auth/account.ts';
 import { openClientContext, type GatewayClientOptions, type GatewayClientTools } from '../auth/client-context.ts';
-import { contentFailure, type EndpointKind, type RequestFacts } from '../http/classify-error.ts';
+import { contentFailure } from '../http/failed-exchange.ts';
+import type { EndpointKind, RequestFacts } from '../http/refusal.ts';
 import { type RequestsMade, sendRequest } from '../http/send-request.ts';
 import type { ClockSkew } from '../http/server-time.ts';
 import { type HttpAnswer, type HttpRequest, readText } from '../http/transport.ts';

@@ -1,3 +1,17 @@
+// A commit, from the first comparison to the end. What a crash in each state leaves is in docs/lake-format.md.
+//
+//   compared ──► staged ──► listed ──► moved ──► COMMITTED ──► tidied
+//      ▲   commit.ts │  apply-commit.ts: manifest, files, log entry, trash
+//      │             ▼         │
+//      └── another writer took the version: everything back, drafted again (optimistic-retry.ts)
+//
+//   compared   the batch against the newest version: new, changed, unchanged (classify-batch.ts, id-index.ts)
+//   staged     data files, index files and the log entry are in the work folder, synced
+//   listed     the manifest names the files that are about to move
+//   moved      the files are in the table folders, each seen there in its size
+//   COMMITTED  the log entry has its name: nothing undoes it
+//   tidied     replaced files are in the trash, the manifest is gone
+
 import { type DataFile, EdrlakeError, type RowBatch, type StagedBatch, type WindowProof } from '@edrlake/core';
 import type { CommitTools } from '../log/commit-context.ts';
 import { type LakeState, newsIn } from '../log/lake-state.ts';
