@@ -46,6 +46,7 @@ const LONG = [
   'packages/runner/test/lost-files.exports.test.ts',
   'packages/runner/test/ranges.long.test.ts',
   'packages/runner/test/reconcile.repair.test.ts',
+  'packages/runner/test/recount.sealed.test.ts',
   'packages/runner/test/reject-share.limits.test.ts',
   'packages/runner/test/requests.ratio.test.ts',
   'packages/runner/test/run-limits.spending.test.ts',

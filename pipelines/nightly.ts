@@ -18,6 +18,7 @@ export default definePipeline({
       default: false,
     },
     days: { type: 'number', meaning: 'days that are compared with the API', default: 7 },
+    recounts: { type: 'number', meaning: 'requests for counting proven days again', default: 20 },
   },
   tasks: {
     sync: {
@@ -32,10 +33,18 @@ export default definePipeline({
       needs: ['sync'],
       with: ({ params }) => ({ lastDays: params.days, mismatchCounts: false }),
     },
+    // Days that were proven 1, 3, 7, 30 and 90 days ago: what came after all is found without asking for each day.
+    recount: {
+      uses: 'recount',
+      needs: ['reconcile'],
+      with: ({ params }) => ({ maxRequests: params.recounts, mismatchCounts: false }),
+    },
     repair: {
       uses: 'repair',
-      needs: ['reconcile'],
-      with: ({ outputs }) => ({ days: outputs.reconcile.differing.map(({ day }) => day) }),
+      needs: ['reconcile', 'recount'],
+      with: ({ outputs }) => ({
+        days: [...outputs.reconcile.differing, ...outputs.recount.differing].map(({ day }) => day),
+      }),
     },
     // The lists in the folder `hunts`; `hooks: { onMatch: { url } }` is called for what is found.
     hunt: { uses: 'hunt', needs: ['repair'] },

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
-import { isoInstant, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, systemClock } from '@edrlake/core';
+import { isoInstant, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange, systemClock } from '@edrlake/core';
 import { startSimulator } from '@edrlake/simulator';
 import { expect, it } from 'vitest';
-import { inFreshDirectory, inPlainDuckDb, runCommand } from './command.ts';
+import { inFreshDirectory, inPlainDuckDb, runCommand, runJson } from './command.ts';
 
 const SETTLE_LAG_MS = 15 * MS_PER_MINUTE;
 const SHIFTED_CLOCK = new URL('shifted-clock.mjs', import.meta.url).href;
@@ -52,6 +52,41 @@ it('a command whose clock is nine hours ahead loses no event that arrives later,
       const status = await edrlake(0, 'status', '--max-age', '1h');
       expect(status.exitCode, status.stderr).toBe(0);
       expect(status.stdout).toContain('1 not over yet');
+    });
+  } finally {
+    await simulator.close();
+  }
+}, 120_000);
+
+it('finds what came after the days were proven, takes them from the gate, and repairs them', async () => {
+  const [first, last] = ['2026-11-01', '2026-11-20'];
+  const simulator = await startSimulator({ events: 600, range: parseRange(first, last), seed: 5, nowMs: null });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      const ends = ['--base-url', simulator.url, ...lake];
+      const days = ['--from', first, '--to', last];
+      const refused = await runCommand(['reconcile', '--max-requests', '5', ...ends]);
+      expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+      expect(refused.stderr).toContain('--max-requests goes with --sealed here');
+      // Two days ago.
+      const env = { NODE_OPTIONS: `--import ${SHIFTED_CLOCK}`, SHIFTED_CLOCK_MS: String(-2 * MS_PER_DAY) };
+      expect(await runCommand(['backfill', ...days, ...ends], { env })).toMatchObject({ exitCode: 0 });
+      simulator.addEvents({ events: 7, range: parseRange('2026-11-05', '2026-11-05') });
+
+      const found = await runCommand(['reconcile', '--sealed', ...ends]);
+      expect(found.exitCode, found.stderr).toBe(4);
+      expect(found.stdout).toMatch(/^2026-11-05 +\d+ +\d+ +late \+7$/m);
+      expect(found.stdout).toContain('20 of 20 due days counted again, 19 agree.');
+      expect(found.stdout).toContain('edrlake reconcile --sealed --repair');
+      expect(await runCommand(['gate', ...days, ...lake])).toMatchObject({ exitCode: 4 });
+      expect((await runCommand(['status', ...lake])).stdout).toMatch(/^2026-11-05 +\d+ +\d+ +late /m);
+
+      const repaired = await runCommand(['reconcile', '--sealed', '--repair', ...ends]);
+      expect(repaired.exitCode, repaired.stderr).toBe(0);
+      expect(repaired.stdout).toContain('Complete again: 2026-11-05.');
+      expect(await runCommand(['gate', ...days, ...lake])).toMatchObject({ exitCode: 0 });
+      expect(await runJson(['reconcile', '--sealed', ...ends])).toMatchObject({ outcome: 'match', due: 0, sealed: 20 });
     });
   } finally {
     await simulator.close();

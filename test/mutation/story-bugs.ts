@@ -11,6 +11,22 @@ export const STORY: readonly PlantedBug[] = [
     tests: ['packages/lake/test/find-event.origins.test.ts'],
   },
   {
+    name: 'recount-trusts-histogram',
+    effect: 'takes a day from the proven ones by a histogram that nothing confirms',
+    file: 'packages/runner/src/reconcile/recount.ts',
+    find: 'if (sum(buckets, ({ count }) => count) !== total) continue;',
+    replace: 'if (total < 0) continue;',
+    tests: ['packages/runner/test/recount.sealed.test.ts'],
+  },
+  {
+    name: 'recount-settled-by-lost-data',
+    effect: 'calls a day complete again because the gateway has lost its data for a while',
+    file: 'packages/runner/src/reconcile/recount.ts',
+    find: 'if (isMissing === other > inLake && (isMissing || isSettled))',
+    replace: 'if (isMissing === other > inLake)',
+    tests: ['packages/runner/test/recount.sealed.test.ts'],
+  },
+  {
     name: 'event-absent-without-proof',
     effect: 'counts days that are not proven as proven when an event is not in the lake',
     file: 'packages/runner/src/investigate/absence.ts',

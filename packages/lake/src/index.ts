@@ -24,6 +24,7 @@ export { type ObjectStore, REQUEST_CONCURRENCY } from './object-store/object-sto
 export { type ObjectLake, refuseUnfit } from './object-store/open-object-lake.ts';
 export { openS3, type S3Settings } from './object-store/s3-object-store.ts';
 export type { PublicationState, PublishOptions, PublishReport } from './open-tables/publish-tables.ts';
+export { isRefuting, type LoggedRecount, type Recount } from './proofs/recounts.ts';
 export type { EventWindow, EventWrite, EventWriteKind, FoundEvent, FoundRow, FoundRows } from './query/find-event.ts';
 export { type OutputTarget, outputError, outputTarget } from './query/output-target.ts';
 export type { QueryOptions, QueryResult } from './query/query.ts';

@@ -29,7 +29,6 @@ import { duckDbSessions } from './duckdb-sessions.ts';
 import { type EventLookup, eventLookup } from './event-lookup.ts';
 import type { CommitContext, CommitStep, CommitTools } from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
-import type { LakeState } from './log/lake-state.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
 import { proofsOfRun, type Snapshot, snapshotOf } from './log/snapshot.ts';
 import { partitionDay } from './log/table-rows.ts';
@@ -54,6 +53,7 @@ import type { Lease } from './storage/lease.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
 import { type Costing, countingCosts } from './object-costs.ts';
 import { publishedAfterCommits, publishing } from './publish-after-commits.ts';
+import { type Recounting, recounting } from './recounting.ts';
 import type { Store } from './storage/store.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
 import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
@@ -103,7 +103,7 @@ export interface LakeOptions {
 export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
-export interface Lake extends Publishing, Costing, EventLookup, LakeHunts {
+export interface Lake extends Publishing, Costing, EventLookup, LakeHunts, Recounting {
   /** Absolute. For a lake in an object store: of what this machine keeps for it. */
   readonly directory: string;
   /** Where it is: its absolute path, or `s3://bucket/prefix`. */
@@ -319,8 +319,7 @@ function lakeOn(
   const loadQuery = () => loadWithDuckDb(() => import('./query/query.ts'));
   const loadArrow = () => loadWithDuckDb(() => import('./query/arrow.ts'));
   const tableNames = tables.map(({ name }) => name);
-  const newestSnapshot = cachedSnapshot(tableNames);
-  const snapshot = async () => newestSnapshot(await log.refresh());
+  const snapshot = cachedSnapshot(log, tableNames);
   const lostFilesOf = (range?: TimeRange) => findLost({ store, log }, range);
   /** A day with lost files is not complete, even if the log says so. */
   const coverage = async (range?: TimeRange) => {
@@ -402,6 +401,7 @@ function lakeOn(
       }),
     ...lakeHunts({ tools: idle, connect, snapshot, coverage, lostFiles: lostFilesOf }, inTurn, writeInTurn),
     ...publishing({ directory, store, log, tables, connect: writer === 'parquetjs' ? null : connect }, changeInTurn),
+    ...recounting(idle, changeInTurn, views),
     ...eventLookup((work) => inTurn(async () => work(await ready()))),
     provenRanges: async (axis, scope, settleLagMs = 0) =>
       provenRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs(), settleLagMs),
@@ -434,9 +434,10 @@ async function viewSourceOf(
   return { reader, tables, ...(processes && { processes }), snapshot, coverage, provenDays, huntMatches };
 }
 
-function cachedSnapshot(tableNames: readonly string[]): (state: LakeState) => Snapshot {
+function cachedSnapshot(log: CommitTools['log'], tableNames: readonly string[]): () => Promise<Snapshot> {
   let cached: Snapshot | null = null;
-  return (state) => {
+  return async () => {
+    const state = await log.refresh();
     if (cached === null || cached.version !== state.version) cached = snapshotOf(state, tableNames);
     return cached;
   };

@@ -20,6 +20,7 @@ interface Committing extends Publishing {
   readonly compact: Call;
   readonly deduplicate: Call;
   readonly forgetLostFiles: Call;
+  readonly recordRecounts: Call;
   readonly close: () => Promise<void>;
 }
 
@@ -48,6 +49,7 @@ export function publishedAfterCommits<Lake extends Committing>(lake: Lake, forma
     compact: andPublish(lake.compact),
     deduplicate: andPublish(lake.deduplicate),
     forgetLostFiles: andPublish(lake.forgetLostFiles),
+    recordRecounts: andPublish(lake.recordRecounts),
     close: async () => {
       await lake.close();
       if (failure !== null) throw failure.thrown;

@@ -95,7 +95,15 @@ function snapshotOf(proofs: readonly WindowProof[], eventSlots: readonly number[
     const partition = `event_date=${dayOf(slotMs(one))}`;
     return { table: 'events', partition, path: `${partition}/${n}`, rowCount: 1, fileBytes: 1, schemaVersion: 1 };
   });
-  const nothing = { committedAtMs: null, schemaVersion: 1, idFiles: [], commits: [], lossDays: [], otherVersions: [] };
+  const nothing = {
+    committedAtMs: null,
+    schemaVersion: 1,
+    idFiles: [],
+    commits: [],
+    lossDays: [],
+    otherVersions: [],
+    recounts: [],
+  };
   return { version: 1, files: { events: files as never }, proofs, ...nothing };
 }
 

@@ -33,6 +33,14 @@ export {
   reconcile,
   repair,
 } from './reconcile/reconcile.ts';
+export {
+  type LateDay,
+  RECOUNT_REQUESTS,
+  type RecountReport,
+  type RecountRequest,
+  recountSealedDays,
+} from './reconcile/recount.ts';
+export { type RecountedRepair, repairRecounted, settleRecounted } from './reconcile/repair-recounted.ts';
 export { failedRanges } from './run/failed-ranges.ts';
 export { knownClocks } from './run/read-clocks.ts';
 export { runLiveness } from './run/run-liveness.ts';

@@ -4,6 +4,7 @@ import type { GivenBackfill, GivenSync } from '../src/tasks/export-tasks.ts';
 import type { GivenHunt } from '../src/tasks/hunt-task.ts';
 import type { GivenQuery } from '../src/tasks/query-task.ts';
 import type { GivenReconcile, GivenRepair } from '../src/tasks/reconcile-tasks.ts';
+import type { GivenRecount } from '../src/tasks/recount-task.ts';
 import type { BuiltInTypes } from '../src/tasks/task-types.ts';
 import type { GivenCompact, GivenPublish, GivenPublishOcsf, GivenVacuum } from '../src/tasks/upkeep-tasks.ts';
 import type { GivenWebhook } from '../src/tasks/webhook-task.ts';
@@ -17,6 +18,7 @@ interface GivenInputs {
   readonly backfill: GivenBackfill;
   readonly sync: GivenSync;
   readonly reconcile: GivenReconcile;
+  readonly recount: GivenRecount;
   readonly repair: GivenRepair;
   readonly compact: GivenCompact;
   readonly vacuum: GivenVacuum;

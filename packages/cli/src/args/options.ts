@@ -227,6 +227,7 @@ export const FLAGS = {
     choices: ONLY_STATES,
   }),
   repair: switchFlag({ group: 'Run', describe: 'Fetch the ranges that differ, then compare again' }),
+  sealed: switchFlag({ group: 'Run', describe: 'Count proven days again that are due' }),
   by: choiceFlag({
     group: 'Run',
     valueName: 'WHAT',

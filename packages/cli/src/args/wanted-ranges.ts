@@ -49,11 +49,12 @@ export async function wantedRanges(
   return joined([...open, ...within(await daysThatLostRows(lake, range, scope), range)]);
 }
 
-/** Days with fewer rows than their proofs say. */
+/** Days with fewer rows than their proofs say, or than the API counted since. */
 async function daysThatLostRows(lake: Lake, range: TimeRange, { filter, state }: QueryScope): Promise<TimeRange[]> {
   if (filter !== null || state !== null) return [];
   return (await lake.coverage(range))
-    .filter(({ scope, counted, inLake, rejected }) => scope === 'all' && inLake + rejected < (counted ?? 0))
+    .filter(({ scope }) => scope === 'all')
+    .filter(({ counted, inLake, rejected, recount }) => recount !== undefined || inLake + rejected < (counted ?? 0))
     .map(({ day, lastDay }) => rangeOfDays(day, lastDay));
 }
 

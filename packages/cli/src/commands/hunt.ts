@@ -11,7 +11,7 @@ import { programName, withProgramName } from '../process/program-name.ts';
 import { type HuntFormat, writeHunt } from '../query/hunt-output.ts';
 import { outputOf, refuseBinaryAtTerminal } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
-import { huntExitCode, huntText } from '../render/hunt-text.ts';
+import { huntExitCode, huntText } from '../investigate/hunt-text.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';

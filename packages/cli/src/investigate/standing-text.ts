@@ -4,7 +4,7 @@ import type { ListFault } from '@edrlake/lake/indicators';
 import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
-import { minuteText } from '../render/hunt-text.ts';
+import { minuteText } from './hunt-text.ts';
 
 /** New matches; something in a list that is no indicator; files of which it is not known what they hold. */
 const [FOUND, BAD_LIST, NOT_LOOKED_AT] = [5, 2, 4];

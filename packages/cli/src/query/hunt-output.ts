@@ -8,7 +8,7 @@ import {
   writeNdjson,
 } from '@edrlake/lake';
 import type { QueryFormat } from '../args/options.ts';
-import { coverageDocument, findingDocument } from '../render/hunt-text.ts';
+import { coverageDocument, findingDocument } from '../investigate/hunt-text.ts';
 
 /** Result formats of a hunt. */
 export type HuntFormat = Exclude<QueryFormat, 'arrow'>;

@@ -82,7 +82,8 @@ function sumText(days: readonly ReconciledDay[], by: ReconcileView['by']): strin
   return `${countText(count('match'))} of ${all} match: ${words.join(', ')}.`;
 }
 
-function repairLines(repair: RepairReport | null): string[] {
+/** What a repair did, in lines; none where none was asked for. */
+export function repairLines(repair: RepairReport | null): string[] {
   if (repair === null) return [];
   const { ranges, forgottenFiles, removedRows, exported } = repair;
   if (exported === null && forgottenFiles.length + removedRows === 0) return ['There was nothing to repair.', ''];
@@ -123,17 +124,16 @@ export function reconcileDocument({ days, by, repair, requests }: ReconcileView)
     by,
     requestsMade: requests,
     days,
-    repair:
-      repair === null
-        ? null
-        : {
-            stretches: repair.ranges.map(({ startMs, endMs }) => ({
-              from: instantText(startMs),
-              to: instantText(endMs),
-            })),
-            forgottenFiles: repair.forgottenFiles,
-            removedRows: repair.removedRows,
-            exported: repair.exported === null ? null : reportDocument(repair.exported),
-          },
+    repair: repair === null ? null : repairDocument(repair),
+  };
+}
+
+/** A repair as plain data with instants as text. */
+export function repairDocument({ ranges, forgottenFiles, removedRows, exported }: RepairReport) {
+  return {
+    stretches: ranges.map(({ startMs, endMs }) => ({ from: instantText(startMs), to: instantText(endMs) })),
+    forgottenFiles,
+    removedRows,
+    exported: exported === null ? null : reportDocument(exported),
   };
 }

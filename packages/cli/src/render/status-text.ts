@@ -155,12 +155,21 @@ function coverageText(days: readonly DayCoverage[], width: number): string {
   const rows = days.map((day) => [
     day.lastDay === day.day ? day.day : `${day.day} to ${day.lastDay}`,
     ...(scoped ? [day.scope] : []),
-    day.counted === null ? '' : countText(day.counted),
-    countText(day.inLake),
-    day.verdict,
-    day.lastVerifiedAtMs === null ? '' : atSecond(day.lastVerifiedAtMs),
+    ...countedColumns(day),
   ]);
   return tableText(columns, rows, width);
+}
+
+/** A day that a recount refutes shows what that counted. */
+function countedColumns({ counted, inLake, verdict, lastVerifiedAtMs, recount }: DayCoverage): string[] {
+  const shown = recount?.counted ?? counted;
+  const atMs = recount?.countedAtMs ?? lastVerifiedAtMs;
+  return [
+    shown === null ? '' : countText(shown),
+    countText(inLake),
+    recount === undefined ? verdict : 'late',
+    atMs === null ? '' : atSecond(atMs),
+  ];
 }
 
 /** The status as plain data with instants as text. */
@@ -190,7 +199,13 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
 
 /** Coverage as plain data with instants as text. */
 export function coverageDocument(days: readonly DayCoverage[]) {
-  return days.map(({ lastVerifiedAtMs, ...day }) => ({ ...day, lastVerifiedAt: isoOrNull(lastVerifiedAtMs) }));
+  return days.map(({ lastVerifiedAtMs, recount, ...day }) => ({
+    ...day,
+    lastVerifiedAt: isoOrNull(lastVerifiedAtMs),
+    ...(recount && {
+      recount: { inApi: recount.counted, inLake: recount.held, countedAt: isoInstant(recount.countedAtMs) },
+    }),
+  }));
 }
 
 function runDocument({ startedAtMs, endedAtMs, ...run }: RunSummary) {

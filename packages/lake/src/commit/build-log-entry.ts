@@ -11,6 +11,7 @@ import {
   schemaOf,
 } from '../log/lake-state.ts';
 import type { LostDay } from '../proofs/lost-days.ts';
+import type { Recount } from '../proofs/recounts.ts';
 import type { VersionsOfEvent } from '../proofs/other-versions.ts';
 import { FORMAT } from '../storage/layout.ts';
 import type { Move } from '../storage/store.ts';
@@ -29,6 +30,7 @@ export interface LakeChange {
   readonly proofs: readonly WindowProof[];
   readonly losses: readonly LostDay[];
   readonly otherVersions?: readonly VersionsOfEvent[];
+  readonly recounts?: readonly Recount[];
 }
 
 /** Counts of a commit that only moves rows between files. */
@@ -65,7 +67,8 @@ export function buildLogEntry(
   { commitId, stage }: CommitNames,
   change: LakeChange,
 ): { readonly entry: LogEntry; readonly moves: readonly Move[] } {
-  const { runId, counts, added, removed, ids, proofs, losses, otherVersions = [] } = change;
+  const { runId, counts, added, removed, ids, proofs, losses } = change;
+  const { otherVersions = [], recounts = [] } = change;
   const { schemaVersion, schema } = schemaOnTop(state, context.tables);
   return {
     moves: [
@@ -89,6 +92,7 @@ export function buildLogEntry(
       proofs,
       ...(losses.length === 0 ? {} : { losses }),
       ...(otherVersions.length === 0 ? {} : { otherVersions }),
+      ...(recounts.length === 0 ? {} : { recounts }),
     },
   };
 }

@@ -5,12 +5,14 @@ import {
   EdrlakeError,
   intersect,
   isAhead,
+  rangeOfDays,
   SETTLE_LAG_MS,
   type TableSpec,
   type WindowProof,
 } from '@edrlake/core';
 import { countedAtOf } from '../proofs/dated-proofs.ts';
 import { type LoggedLostDay, type LostDay, recoveredDays } from '../proofs/lost-days.ts';
+import { isRefuting, type LoggedRecount, type Recount, supersededRecounts } from '../proofs/recounts.ts';
 import { applyOtherVersions, type LoggedOtherVersion, type VersionsOfEvent } from '../proofs/other-versions.ts';
 import { areDisjoint } from '../proofs/window-filters.ts';
 
@@ -77,6 +79,8 @@ export interface LogEntry extends CommitCounts {
   readonly losses?: readonly LostDay[];
   /** Only where this commit met other versions of events, or forgets earlier ones. */
   readonly otherVersions?: readonly VersionsOfEvent[];
+  /** Only where this commit records later counts of proven days. */
+  readonly recounts?: readonly Recount[];
 }
 
 /** A proof and the version that brought it. */
@@ -113,6 +117,8 @@ export interface LakeState {
   readonly losses: Map<Day, LoggedLostDay>;
   /** Versions of events that are counted by proofs and not stored, by event id. */
   readonly otherVersions: Map<string, readonly LoggedOtherVersion[]>;
+  /** The newest recount of each day. One that refutes a day ends when all of the day is proven anew. */
+  readonly recounts: Map<Day, LoggedRecount>;
 }
 
 /** The state of a lake without a commit. */
@@ -128,6 +134,7 @@ export function emptyState(): LakeState {
     commits: [],
     losses: new Map(),
     otherVersions: new Map(),
+    recounts: new Map(),
   };
 }
 
@@ -141,6 +148,7 @@ export function frozenState(state: LakeState): LakeState {
     proofs: new Map(state.proofs),
     losses: new Map(state.losses),
     otherVersions: new Map(state.otherVersions),
+    recounts: new Map(state.recounts),
     commits: [...state.commits],
   };
 }
@@ -183,6 +191,10 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
     const healed = recoveredDays(state.losses.values(), state.files.values(), state.proofs.values());
     for (const day of healed) state.losses.delete(day);
   }
+  if (entry.proofs.length > 0) {
+    for (const day of supersededRecounts(state.recounts.values(), state.proofs.values())) state.recounts.delete(day);
+  }
+  for (const recount of entry.recounts ?? []) state.recounts.set(recount.day, { ...recount, version: entry.version });
   state.commits.push({
     version: entry.version,
     runId: entry.runId,
@@ -223,7 +235,8 @@ export function sameSchema(a: Schema | undefined, b: Schema): boolean {
 /**
  * The proofs of a commit that add information to the log. A proof is left out when three conditions hold: the log has
  * it with the same numbers, all of its range had settled when the older one was made, and no later proof of the same
- * axis and scope overlaps its range. Then the older proof is still the effective one.
+ * axis and scope overlaps its range. Then the older proof is still the effective one. Where a recount refutes a day of
+ * it, the same numbers are news as well.
  */
 export function newsIn(state: LakeState, proofs: readonly WindowProof[]): WindowProof[] {
   return proofs.filter((proof) => {
@@ -233,6 +246,7 @@ export function newsIn(state: LakeState, proofs: readonly WindowProof[]): Window
       known === undefined ||
       !sameNumbers(known.proof, proof) ||
       isOvertaken(state, known) ||
+      isRecounted(state, known) ||
       isBetterDated(known.proof, proof) ||
       isTriedAgain(known.proof, proof)
     );
@@ -274,6 +288,16 @@ function sameNumbers(a: WindowProof, b: WindowProof): boolean {
       ...[perDay, rejectedPerDay].map((days) => Object.entries(days).sort()),
     ]);
   return numbers(a) === numbers(b);
+}
+
+/** Whether a recount has refuted some of it since. */
+function isRecounted(state: LakeState, { version, proof }: LoggedProof): boolean {
+  return [...state.recounts.values()].some(
+    (recount) =>
+      recount.version > version &&
+      isRefuting(recount) &&
+      intersect(rangeOfDays(recount.day), proof.window.range) !== null,
+  );
 }
 
 function isOvertaken(state: LakeState, known: LoggedProof): boolean {

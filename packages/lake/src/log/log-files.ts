@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type { LoggedLostDay } from '../proofs/lost-days.ts';
+import type { LoggedRecount } from '../proofs/recounts.ts';
 import type { VersionsOfEvent } from '../proofs/other-versions.ts';
 import {
   checkpointPath,
@@ -156,6 +157,7 @@ interface Checkpoint {
   readonly commits: readonly CommitSummary[];
   readonly losses?: readonly LoggedLostDay[];
   readonly otherVersions?: readonly VersionsOfEvent[];
+  readonly recounts?: readonly LoggedRecount[];
 }
 
 /** The text of a checkpoint of a state. */
@@ -174,6 +176,7 @@ export function checkpointText(state: LakeState): string {
     ...(state.otherVersions.size > 0 && {
       otherVersions: [...state.otherVersions].map(([eventId, versions]) => ({ eventId, versions })),
     }),
+    ...(state.recounts.size > 0 && { recounts: [...state.recounts.values()] }),
   };
   return sealed(JSON.stringify(checkpoint));
 }
@@ -190,6 +193,7 @@ function fromCheckpoint(checkpoint: Checkpoint): LakeState {
     commits: [...checkpoint.commits],
     losses: new Map((checkpoint.losses ?? []).map((loss) => [loss.day, loss])),
     otherVersions: new Map((checkpoint.otherVersions ?? []).map(({ eventId, versions }) => [eventId, versions])),
+    recounts: new Map((checkpoint.recounts ?? []).map((recount) => [recount.day, recount])),
   };
 }
 

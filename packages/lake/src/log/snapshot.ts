@@ -1,5 +1,6 @@
 import type { DataFile, Day, WindowProof } from '@edrlake/core';
 import type { LoggedOtherVersion } from '../proofs/other-versions.ts';
+import type { LoggedRecount } from '../proofs/recounts.ts';
 import type { CommitSummary, IdentityFile, LakeState, LoggedFile } from './lake-state.ts';
 
 /** One version of the lake: what a reader that starts now sees, in all tables at once. */
@@ -22,6 +23,8 @@ export interface Snapshot {
   readonly lossDays: readonly Day[];
   /** Versions of events that are counted by proofs and not stored. */
   readonly otherVersions: readonly LoggedOtherVersion[];
+  /** The newest recount of each day that had one. */
+  readonly recounts: readonly LoggedRecount[];
 }
 
 /** A frozen view of the state as it is now; later commits do not change it. */
@@ -42,6 +45,7 @@ export function snapshotOf(state: LakeState, tableNames: readonly string[]): Sna
     commits: [...state.commits],
     lossDays: [...state.losses.keys()],
     otherVersions: [...state.otherVersions.values()].flat(),
+    recounts: [...state.recounts.values()],
   };
 }
 

@@ -38,7 +38,8 @@ export function recoveredDays(
   });
 }
 
-function isTiledByProofs(range: TimeRange, proofs: readonly WindowProof[]): boolean {
+/** Whether proven windows cover all of a range, as far as it had happened when they were counted. */
+export function isTiledByProofs(range: TimeRange, proofs: readonly WindowProof[]): boolean {
   // The time of reading the log must not matter: only what had happened when it was counted can have come back.
   const proven = segmentsOf(datedProofs(proofs, Number.POSITIVE_INFINITY)).filter(isProven);
   const ranges = proven.map((segment) => segment.range);

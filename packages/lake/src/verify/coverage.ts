@@ -19,6 +19,7 @@ import { sameScope } from '../log/lake-state.ts';
 import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
 import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
 import { isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
+import { isRefuting, type Recount } from '../proofs/recounts.ts';
 import { isProven, joinRanges, type Segment, segmentsOf } from '../proofs/segments.ts';
 import { holdsAtom } from '../proofs/window-filters.ts';
 
@@ -29,7 +30,7 @@ import { holdsAtom } from '../proofs/window-filters.ts';
  * counted nothing, and no empty page confirmed it. `rejected`: everything that the API counted was delivered, but too
  * large a share of some window could not become rows. `mismatched`: the newest proof of some of the day says that the
  * API counted something else than it delivered; or the lake holds fewer rows than the proofs say it received, or than
- * it held before files were lost.
+ * it held before files were lost; or the API has more since, as a recount found.
  */
 export type CoverageVerdict = 'complete' | 'open' | 'partial' | 'unverified' | 'rejected' | 'mismatched';
 
@@ -57,6 +58,8 @@ export interface DayCoverage {
   readonly verdict: CoverageVerdict;
   /** When the newest effective proof was made; null where there is none. */
   readonly lastVerifiedAtMs: number | null;
+  /** Only where a later count of the day refutes it. */
+  readonly recount?: Recount;
 }
 
 /** The days of a line as a range. */
@@ -117,22 +120,31 @@ export async function coverageOf(
     ({ window }) => range === null || overlaps(window.range, range),
   );
   const rejectDays = new Set(daysOfRejects(snapshot.proofs));
-  const daysWithData = new Set([...inLake.keys(), ...lossDays, ...rejectDays]);
+  const refuting = new Map(snapshot.recounts.filter(isRefuting).map((recount) => [recount.day, recount]));
+  const daysWithData = new Set([...inLake.keys(), ...lossDays, ...rejectDays, ...refuting.keys()]);
   for (const { scope, proofs: ofScope } of byScope(proofs)) {
     const tallies = await tallyDays(ofScope, { daysWithData, rejectDays }, countRows, range);
     if (sameScope(scope, NO_FILTER)) leaveOutOtherVersions(tallies, snapshot);
     for (const tally of tallies) {
       seen.add(tally.day);
-      lines.push(lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day), nowMs));
+      const line = lineOf(tally, scopeText(scope), inLake.get(tally.day) ?? 0, lossDays.has(tally.day), nowMs);
+      lines.push(sameScope(scope, NO_FILTER) ? recounted(line, refuting) : line);
     }
   }
-  for (const day of new Set([...inLake.keys(), ...lossDays])) {
+  for (const day of new Set([...inLake.keys(), ...lossDays, ...refuting.keys()])) {
     if (seen.has(day) || (range !== null && !touches(range, day))) continue;
     const nothing = { counted: null, rejected: 0, undated: 0, lastVerifiedAtMs: null };
     const verdict = lossDays.has(day) ? 'mismatched' : isSettled(day, nowMs) ? 'partial' : 'open';
-    lines.push({ day, lastDay: day, scope: scopeText(NO_FILTER), inLake: inLake.get(day) ?? 0, verdict, ...nothing });
+    const known = { day, lastDay: day, scope: scopeText(NO_FILTER), inLake: inLake.get(day) ?? 0 };
+    lines.push(recounted({ ...known, verdict, ...nothing }, refuting));
   }
   return lines.sort((a, b) => compare(a.day, b.day) || compare(a.scope, b.scope));
+}
+
+/** The line of a day of which the API has more since. */
+function recounted(line: DayCoverage, refuting: ReadonlyMap<Day, Recount>): DayCoverage {
+  const recount = refuting.get(line.day);
+  return recount === undefined ? line : { ...line, verdict: 'mismatched', recount };
 }
 
 /**

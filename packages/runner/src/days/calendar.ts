@@ -83,6 +83,9 @@ function stateOf(
   { endMs }: TimeRange,
   nowMs: number,
 ): DayState {
+  // Equal numbers of one histogram do not settle what a count of the day has found; the next recount does.
+  const isOverruled = line?.recount !== undefined && (compared === undefined || compared.verdict === 'match');
+  if (isOverruled) return 'late';
   if (compared !== undefined && compared.atMs >= (line?.lastVerifiedAtMs ?? 0)) {
     if (compared.verdict === 'duplicate') return 'mismatched';
     if (compared.verdict === 'late' || compared.verdict === 'missing') return compared.verdict;

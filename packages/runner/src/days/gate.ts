@@ -181,6 +181,7 @@ function causeOf({
     return state === undefined ? null : { state, filesGone: false, sinceMs: compared?.atMs ?? null };
   }
   if (filesGone) return { state: 'mismatched', filesGone, sinceMs: null };
+  if (line?.recount !== undefined) return { state: 'late', filesGone, sinceMs: line.recount.countedAtMs };
   if (line?.verdict === 'mismatched' || line?.verdict === 'rejected')
     return { state: line.verdict, filesGone, sinceMs };
   if (!isOver) return { state: 'open', filesGone, sinceMs: null };

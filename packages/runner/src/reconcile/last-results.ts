@@ -32,7 +32,7 @@ export async function lastReconciliations(
 /** Stores what a reconciliation found, over earlier results for the same days. Atomic; the last writer wins. */
 export async function rememberReconciliation(
   lake: Pick<Lake, 'directory'>,
-  days: readonly ReconciledDay[],
+  days: readonly Pick<ReconciledDay, 'day' | 'eventType' | 'verdict' | 'inApi' | 'difference'>[],
   atMs: number,
   uniqueName: string,
 ): Promise<void> {

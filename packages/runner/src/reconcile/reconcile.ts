@@ -211,13 +211,17 @@ async function removeCopies(
   return (await lake.deduplicate(runId, { startMs: first.startMs, endMs: last.endMs })).removedRows;
 }
 
-/** Days as ranges; neighbouring days are one range. */
-function joinDays(days: readonly Day[]): TimeRange[] {
+/**
+ * Days as ranges; neighbouring days are one range.
+ * @param maxGapDays the most days between two of them that still make one range: fewer requests compare it
+ */
+export function joinDays(days: readonly Day[], maxGapDays = 0): TimeRange[] {
   const ranges: TimeRange[] = [];
   for (const day of [...new Set(days)].sort()) {
     const startMs = startOfDayMs(day);
     const last = ranges.at(-1);
-    if (last?.endMs === startMs) ranges[ranges.length - 1] = { startMs: last.startMs, endMs: startMs + MS_PER_DAY };
+    if (last !== undefined && startMs - last.endMs <= maxGapDays * MS_PER_DAY)
+      ranges[ranges.length - 1] = { startMs: last.startMs, endMs: startMs + MS_PER_DAY };
     else ranges.push({ startMs, endMs: startMs + MS_PER_DAY });
   }
   return ranges;

@@ -3,6 +3,7 @@ import { backfillTask, syncTask } from './export-tasks.ts';
 import { huntTask } from './hunt-task.ts';
 import { queryTask } from './query-task.ts';
 import { reconcileTask, repairTask } from './reconcile-tasks.ts';
+import { recountTask } from './recount-task.ts';
 import type { TaskTools } from './task-tools.ts';
 import { compactTask, publishOcsfTask, publishTask, vacuumTask } from './upkeep-tasks.ts';
 import { webhookTask } from './webhook-task.ts';
@@ -12,6 +13,7 @@ export const BUILT_IN_TASKS = {
   backfill: backfillTask,
   sync: syncTask,
   reconcile: reconcileTask,
+  recount: recountTask,
   repair: repairTask,
   compact: compactTask,
   vacuum: vacuumTask,

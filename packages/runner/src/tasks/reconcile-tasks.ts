@@ -1,7 +1,15 @@
-import { parseRange, type TimeRange, worstOutcome } from '@edrlake/core';
+import { type TimeRange, worstOutcome } from '@edrlake/core';
 import { z } from 'zod';
 import { rememberReconciliation } from '../reconcile/last-results.ts';
-import { agreementOf, type DayVerdict, type ReconciledDay, reconcile, repair } from '../reconcile/reconcile.ts';
+import {
+  agreementOf,
+  type DayVerdict,
+  joinDays,
+  type ReconciledDay,
+  reconcile,
+  repair,
+} from '../reconcile/reconcile.ts';
+import { GAP_COMPARED_DAYS, settleRecounted } from '../reconcile/repair-recounted.ts';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { RegisteredTask, TaskContext } from '../workflow/definition/define-pipeline.ts';
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
@@ -35,7 +43,7 @@ export const reconcileTask: RegisteredTask<z.infer<typeof ReconcileInput>, Recon
     return provided.useLake(async ({ lake, connection }) => {
       const requestsBefore = connection.requestsMade();
       const range = lastDays(input.lastDays, context.run.startedAtMs);
-      const days = await compare(range, context, { lake, source: connection.source });
+      const days = await compare([range], context, { lake, source: connection.source });
       const summary = summaryOf(days, connection.requestsMade() - requestsBefore);
       return input.mismatchCounts ? summary : { ...summary, outcome: 'done' };
     }, services);
@@ -69,14 +77,26 @@ export const repairTask: RegisteredTask<z.infer<typeof RepairInput>, RepairTaskO
       const requestsBefore = connection.requestsMade();
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
       const options = { ...provided.exportOptions, force: false, replace: false };
-      const range = input.days === null ? lastDays(input.lastDays, context.run.startedAtMs) : spanOf(input.days);
-      const days = await compare(range, context, ends);
+      const compared =
+        input.days === null
+          ? [lastDays(input.lastDays, context.run.startedAtMs)]
+          : joinDays(input.days, GAP_COMPARED_DAYS);
+      const days = await compare(compared, context, ends);
       const { ranges, exported, removedRows } = await repair(ends, days, options, runServicesOf(context));
-      const remaining = ranges.length + removedRows === 0 ? days : await compare(range, context, ends);
+      const remaining = ranges.length + removedRows === 0 ? days : await compare(compared, context, ends);
+      const { open } = await settleRecounted(
+        ends,
+        remaining.map(({ day }) => day),
+        () => runServicesOf(context),
+      );
       const output = exported === null ? NOTHING : outputOf(exported);
       return {
         ...output,
-        outcome: worstOutcome([output.outcome, outcomeOf(remaining)]),
+        outcome: worstOutcome([
+          output.outcome,
+          outcomeOf(remaining),
+          ...(open.length > 0 ? (['mismatch'] as const) : []),
+        ]),
         requests: connection.requestsMade() - requestsBefore,
         stretches: ranges.length,
       };
@@ -88,18 +108,13 @@ export const repairTask: RegisteredTask<z.infer<typeof RepairInput>, RepairTaskO
 
 const NOTHING: ExportTaskOutput = { outcome: 'done', requests: 0, rows: 0, version: null };
 
-/** From the first of the days to the last. */
-function spanOf(days: readonly string[]): TimeRange {
-  const sorted = [...days].sort();
-  return parseRange(sorted[0] ?? '', sorted.at(-1) ?? '');
-}
-
 async function compare(
-  range: TimeRange,
+  ranges: readonly TimeRange[],
   { services, provided }: TaskContext<TaskTools>,
   ends: Parameters<typeof reconcile>[0],
 ): Promise<readonly ReconciledDay[]> {
-  const days = await reconcile(ends, { range, by: 'day' }, services);
+  const days: ReconciledDay[] = [];
+  for (const range of ranges) days.push(...(await reconcile(ends, { range, by: 'day' }, services)));
   await rememberReconciliation(ends.lake, days, knownClocks(ends.source, services).nowMs, provided.newRunId());
   return days;
 }

@@ -4,6 +4,7 @@ import type { ExportTaskOutput } from './export-tasks.ts';
 import type { HuntTaskOutput } from './hunt-task.ts';
 import type { QueryTaskOutput } from './query-task.ts';
 import type { ReconcileTaskOutput, RepairTaskOutput } from './reconcile-tasks.ts';
+import type { RecountTaskOutput } from './recount-task.ts';
 
 /** What the `backfill` task is given: whole UTC days, both included. */
 export interface BackfillTaskInput {
@@ -32,6 +33,14 @@ export interface SyncTaskInput {
 export interface ReconcileTaskInput {
   /** UTC days before the run began, at most 3,660. Default 7. */
   readonly lastDays?: number | undefined;
+  /** Whether differing days make the run a mismatch. Default `true`. */
+  readonly mismatchCounts?: boolean | undefined;
+}
+
+/** What the `recount` task is given. */
+export interface RecountTaskInput {
+  /** Requests that it may send, at most 10,000. Default 20. */
+  readonly maxRequests?: number | undefined;
   /** Whether differing days make the run a mismatch. Default `true`. */
   readonly mismatchCounts?: boolean | undefined;
 }
@@ -115,6 +124,7 @@ export type BuiltInTypes = {
   readonly backfill: { readonly input: BackfillTaskInput; readonly output: ExportTaskOutput };
   readonly sync: { readonly input: SyncTaskInput; readonly output: ExportTaskOutput };
   readonly reconcile: { readonly input: ReconcileTaskInput; readonly output: ReconcileTaskOutput };
+  readonly recount: { readonly input: RecountTaskInput; readonly output: RecountTaskOutput };
   readonly repair: { readonly input: RepairTaskInput; readonly output: RepairTaskOutput };
   readonly compact: { readonly input: CompactTaskInput; readonly output: CompactReport };
   readonly vacuum: { readonly input: VacuumTaskInput; readonly output: VacuumReport };

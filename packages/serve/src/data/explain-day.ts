@@ -39,7 +39,12 @@ export function explainDay(facts: DayFacts): string[] {
   if (line !== null && line.rejected + line.undated > 0) {
     sentences.push(`${countText(line.rejected + line.undated)} records could not become rows.`);
   }
-  if (compared !== null) {
+  const recount = line?.recount;
+  if (recount !== undefined) {
+    const found = `it had ${countText(recount.counted)}, the lake ${countText(recount.held)}`;
+    sentences.push(`Counted again at ${atSecond(recount.countedAtMs)}: ${found}.`);
+  }
+  if (compared !== null && compared.atMs !== recount?.countedAtMs) {
     const found = `it had ${countText(compared.inApi)}, a difference of ${countText(compared.difference)}`;
     sentences.push(`Last compared with the API at ${atSecond(compared.atMs)}: ${found}.`);
   }

@@ -1,0 +1,62 @@
+import type { Day } from '@edrlake/core';
+import type { ExportEndpoints, ExportOptions, RunServices } from '../run/types.ts';
+import { knownClocks } from '../run/read-clocks.ts';
+import { rememberReconciliation } from './last-results.ts';
+import { RECOUNT_REQUESTS, recountSealedDays } from './recount.ts';
+import { joinDays, type ReconciledDay, type RepairReport, reconcile, repair } from './reconcile.ts';
+
+/** The most days between two days to repair that are compared as well: a request compares all of them. */
+export const GAP_COMPARED_DAYS = 7;
+
+/** What became of days that a recount has refuted. */
+export interface RecountedRepair {
+  readonly repair: RepairReport;
+  /** Complete again, oldest first. */
+  readonly settled: readonly Day[];
+  /** Still refuted, oldest first. */
+  readonly open: readonly Day[];
+}
+
+/**
+ * Fetches what differs of days that a recount has refuted, and counts them again.
+ * @param newServices each call gives services with a new run id
+ * @throws {EdrlakeError} as `repair`
+ */
+export async function repairRecounted(
+  ends: ExportEndpoints,
+  days: readonly Day[],
+  options: ExportOptions,
+  newServices: () => RunServices,
+): Promise<RecountedRepair> {
+  const ranges = joinDays(days, GAP_COMPARED_DAYS);
+  const lines: ReconciledDay[] = [];
+  const services = newServices();
+  for (const range of ranges) lines.push(...(await reconcile(ends, { range, by: 'day' }, services)));
+  const { nowMs } = knownClocks(ends.source, services);
+  await rememberReconciliation(ends.lake, lines, nowMs, services.newRunId);
+  const repaired = await repair(ends, lines, options, services);
+  return { repair: repaired, ...(await settleRecounted(ends, days, newServices)) };
+}
+
+/** Counts those of some days again that a recount has refuted. Without a request where there is none. */
+export async function settleRecounted(
+  ends: ExportEndpoints,
+  days: readonly Day[],
+  newServices: () => RunServices,
+): Promise<Pick<RecountedRepair, 'settled' | 'open'>> {
+  const before = await refutedAmong(ends, days);
+  for (const within of joinDays(before, GAP_COMPARED_DAYS)) {
+    await recountSealedDays(ends, { within, maxRequests: RECOUNT_REQUESTS, onlyRefuted: true }, newServices());
+  }
+  const open = await refutedAmong(ends, days);
+  return { settled: [...new Set(days)].filter((day) => !open.includes(day)).sort(), open };
+}
+
+async function refutedAmong({ lake }: ExportEndpoints, days: readonly Day[]): Promise<readonly Day[]> {
+  const asked = new Set(days);
+  const { recounts } = await lake.snapshot();
+  return recounts
+    .filter(({ day, counted, held }) => counted > held && asked.has(day))
+    .map(({ day }) => day)
+    .sort();
+}
