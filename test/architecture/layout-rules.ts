@@ -15,6 +15,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'storage',
     'object-store',
     'proofs',
+    'promoted',
     'log',
     'commit',
     'recovery',

@@ -58,4 +58,20 @@ export const STORY: readonly PlantedBug[] = [
     replace: 'free -= Math.floor(count / run.source.pageSize / 2);',
     tests: ['packages/runner/test/run-limits.spending.test.ts'],
   },
+  {
+    name: 'promoted-loses-form',
+    effect: 'takes an instant that was written in another form than the column gives back',
+    file: 'packages/lake/src/promoted/promoted-value.ts',
+    find: 'return instantText(ms, form) === json ? ms : null;',
+    replace: 'return ms;',
+    tests: ['packages/lake/test/promote.values.test.ts'],
+  },
+  {
+    name: 'promoted-unknown-to-open-writer',
+    effect: 'a writer that opened the lake before a promotion writes files without the column',
+    file: 'packages/lake/src/log/live-tables.ts',
+    find: 'if (shown === null || shown.schema !== schema)',
+    replace: 'if (shown === null)',
+    tests: ['packages/lake/test/promote.columns.test.ts'],
+  },
 ];

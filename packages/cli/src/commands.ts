@@ -86,6 +86,16 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./commands/drift.ts'),
   },
   {
+    name: 'promote',
+    describe: 'Make a field that no column takes a column of its table',
+    load: () => import('./commands/promote.ts'),
+  },
+  {
+    name: 'demote',
+    describe: 'Undo edrlake promote: put the values back into extra',
+    load: () => import('./commands/demote.ts'),
+  },
+  {
     name: 'hunt',
     describe: 'Look for hashes, addresses, names and paths in the lake',
     load: () => import('./commands/hunt.ts'),

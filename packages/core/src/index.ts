@@ -112,11 +112,17 @@ export {
   type ColumnType,
   OBSERVABLES,
   type Observable,
+  PROMOTED_KEY,
+  type PromotedFrom,
+  type PromotedNote,
+  promotedNote,
   queriedType,
   rowMeaning,
   stagedType,
   storedValueSql,
   type TableSpec,
+  TIME_FORMS,
+  type TimeForm,
 } from './tables/table-spec.ts';
 export { TABLE_FORMAT_NAMES, TABLE_FORMATS, type TableFormat } from './tables/table-formats.ts';
 export { BEST_VERSION_FIRST, betterVersionFirst, isBetterVersionSql } from './tables/version-order.ts';

@@ -55,6 +55,7 @@ export type {
   DayContent,
   DayCoverage,
   DeduplicateReport,
+  DemoteReport,
   FileFinding,
   FolderReport,
   HuntCoverage,
@@ -63,6 +64,7 @@ export type {
   IndexReport,
   IndicatorFinding,
   NewMatches,
+  PromoteReport,
   PublishReport,
   QueryColumn,
   QueryValue,
@@ -124,7 +126,9 @@ export {
 export type { Hunt, HuntLakeOptions, Query, QueryRow } from './lake/query.ts';
 export type {
   CompactOptions,
+  DemoteOptions,
   IndexLakeOptions,
+  PromoteOptions,
   PublishLakeOptions,
   StandingHuntOptions,
   VacuumOptions,

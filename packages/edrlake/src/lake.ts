@@ -12,8 +12,10 @@ import type {
   CompactReport,
   DayCoverage,
   DeduplicateReport,
+  DemoteReport,
   UnloadFormat,
   IndexReport,
+  PromoteReport,
   UnloadReport,
   PublishReport,
   QueryOptions,
@@ -38,7 +40,9 @@ import {
 } from './lake/query.ts';
 import {
   type CompactOptions,
+  type DemoteOptions,
   type IndexLakeOptions,
+  type PromoteOptions,
   type PublishLakeOptions,
   type StandingHuntOptions,
   upkeepOf,
@@ -207,6 +211,21 @@ export interface Lake extends AsyncDisposable {
    * @throws {EdrlakeError} as `compact`
    */
   deduplicate(options?: Partial<RangeOptions> & CallOptions): Promise<DeduplicateReport>;
+  /**
+   * Makes a field that no column takes a typed column, over all history and of what comes, in one commit and without a
+   * request; as `edrlake promote`. A value that the type does not say exactly stays in `extra`, and is counted.
+   * @throws {EdrlakeError} `USAGE` for a path or name that cannot be promoted; as `compact`
+   * @example
+   * const { column, values, left } = await lake.promote({ path: 'actor.type' });
+   * console.log(column, values, left);
+   * await lake.demote(column);
+   */
+  promote(options: PromoteOptions): Promise<PromoteReport>;
+  /**
+   * Undoes `promote`: removes the column, whose values are in `extra` again.
+   * @throws {EdrlakeError} `USAGE` for a column that is not a promoted one; as `compact`
+   */
+  demote(column: string, options?: DemoteOptions): Promise<DemoteReport>;
   /**
    * Publishes the tables and their history as Delta Lake or Iceberg tables, with what was committed since the last
    * time. Metadata only: data files get a second name, and are neither copied nor changed.

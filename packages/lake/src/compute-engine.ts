@@ -2,7 +2,7 @@ import type { TimeAxis, TimeRange } from '@edrlake/core';
 import type { CommitRequest } from './commit/commit.ts';
 import { duckDbEngine } from './commit/duckdb-engine.ts';
 import type { CommitEngine } from './commit/engine.ts';
-import type { CommitContext, CommitTools } from './log/commit-context.ts';
+import { type CommitContext, type CommitTools, withConnection } from './log/commit-context.ts';
 import type { LoggedFile } from './log/lake-state.ts';
 import { countAnswers, countRecords } from './verify/count-rows.ts';
 import type { RowAnswer, RowQuestion } from './verify/coverage.ts';
@@ -36,7 +36,7 @@ export function computeEngine(
   const loadEngine = () => import('./portable/row-engine.ts');
   const ofBatch = async ({ batch, session, signal }: Parameters<ComputeEngine['engineFor']>[0]) => {
     if (batch !== null && 'identities' in batch) return (await loadEngine()).rowEngine(tools, batch, signal);
-    return duckDbEngine(session === undefined ? await ready() : { ...tools, connection: session.connection }, batch);
+    return duckDbEngine(session === undefined ? await ready() : withConnection(tools, session.connection), batch);
   };
   if (writer === 'duckdb') {
     return {

@@ -29,6 +29,10 @@ export type { EventWindow, EventWrite, EventWriteKind, FoundEvent, FoundRow, Fou
 export { type OutputTarget, outputError, outputTarget } from './query/output-target.ts';
 export type { QueryOptions, QueryResult } from './query/query.ts';
 export type { QueryColumn, QueryValue } from './query/values.ts';
+export type { DemoteReport, DemoteRequest } from './maintenance/demote.ts';
+export type { PromoteReport } from './maintenance/promote.ts';
+export type { PromoteRequest } from './maintenance/promotion-request.ts';
+export { placedRow, withoutPromoted } from './promoted/place-values.ts';
 export { type RebuildReport, rebuildLog } from './rebuild-log.ts';
 export type { HuntState, ListState, MatchReader, StandingList } from './standing/hunt-state.ts';
 export type { NewMatches, StandingMatch } from './standing/new-matches.ts';

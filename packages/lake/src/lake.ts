@@ -8,10 +8,8 @@ import {
   type Dataset,
   EdrlakeError,
   type Emit,
-  NO_FILTER,
   type ProcessTable,
   type QueryScope,
-  SETTLE_LAG_MS,
   systemBeat,
   systemProcesses,
   type TableFormat,
@@ -27,12 +25,13 @@ import { ignoreSteps } from './commit/apply-commit.ts';
 import { computeEngine, type LakeWriter } from './compute-engine.ts';
 import { duckDbSessions } from './duckdb-sessions.ts';
 import { type EventLookup, eventLookup } from './event-lookup.ts';
-import type { CommitContext, CommitStep, CommitTools } from './log/commit-context.ts';
+import { type CommitContext, type CommitStep, type CommitTools, withConnection } from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
+import { liveTables } from './log/live-tables.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
-import { proofsOfRun, type Snapshot, snapshotOf } from './log/snapshot.ts';
+import { proofsOfRun, type Snapshot } from './log/snapshot.ts';
 import { partitionDay } from './log/table-rows.ts';
-import { type LakeHunts, lakeHunts, huntedAfterCommits, keepDerived, matchesFile } from './lake-hunts.ts';
+import { type LakeHunts, lakeHunts, huntedAfterCommits, keepDerived } from './lake-hunts.ts';
 import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
 import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
@@ -41,7 +40,6 @@ import type { ArrowResult } from './query/arrow.ts';
 import { countFromLog } from './query/count-from-log.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
 import { dropViews, keepViews } from './query/view-file.ts';
-import type { ViewSource } from './query/views.ts';
 import { type ObjectLake, storeAt } from './object-store/open-object-lake.ts';
 import { holdLake } from './recovery/hold-lake.ts';
 import { recoverForReading } from './recovery/recover-for-reading.ts';
@@ -52,17 +50,18 @@ import { REJECTS } from './storage/layout.ts';
 import type { Lease } from './storage/lease.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
 import { type Costing, countingCosts } from './object-costs.ts';
-import { publishedAfterCommits, publishing } from './publish-after-commits.ts';
+import { type Promoting, promoting } from './promoting.ts';
+import { publishedAfterCommits, publishing, publishSource } from './publish-after-commits.ts';
 import { type Recounting, recounting } from './recounting.ts';
 import type { Store } from './storage/store.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
-import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
-import { coverageOf, type DayCoverage, provenRangesOf, scopeText } from './verify/coverage.ts';
+import { coverageOf, type DayCoverage, provenRangesOf } from './verify/coverage.ts';
 import { findLost } from './verify/find-lost.ts';
 import { type InspectedDay, inspectDays } from './verify/inspect-days.ts';
 import { newestEventMs } from './verify/newest-event.ts';
-import { provenDaysOf } from './verify/proven-days.ts';
+import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
 import { type VerifyReport, verifyFiles } from './verify/verify-files.ts';
+import { cachedSnapshot, viewSourceOf } from './view-source.ts';
 
 /** How to open a lake. */
 export interface LakeOptions {
@@ -103,7 +102,7 @@ export interface LakeOptions {
 export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
-export interface Lake extends Publishing, Costing, EventLookup, LakeHunts, Recounting {
+export interface Lake extends Publishing, Promoting, Costing, EventLookup, LakeHunts, Recounting {
   /** Absolute. For a lake in an object store: of what this machine keeps for it. */
   readonly directory: string;
   /** Where it is: its absolute path, or `s3://bucket/prefix`. */
@@ -225,13 +224,12 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
 
 async function openOn(store: Store, directory: string, options: LakeOptions): Promise<Lake> {
   const { dataset } = options;
-  const { tables } = dataset;
   await prepareDirectory(directory, store, options);
   await store.remote?.remember();
   const log = await openCommitLog(store);
   // Before any recovery: files that look like leftovers may be all that remains of lost log entries.
-  await refuseLostLog(store, log, tables);
-  if (!options.readOnly) refuseOlderProgram(await log.refresh(), tables);
+  await refuseLostLog(store, log, dataset.tables);
+  if (!options.readOnly) refuseOlderProgram(await log.refresh(), dataset.tables);
   const { processes = systemProcesses, beat = systemBeat } = options;
   const hold = options.readOnly ? null : await holdLake({ ...options, store, log, processes, beat });
   if (options.readOnly) {
@@ -244,10 +242,13 @@ async function openOn(store: Store, directory: string, options: LakeOptions): Pr
   // A reader may lack permission to write into the lake, so DuckDB spills to the system's temporary folder.
   const spillRoot = workFolder === null ? tmpdir() : store.locate(workFolder);
   const duckDb = duckDbSessions({ store, log }, options, spillRoot);
+  const tables = liveTables(dataset.tables, log);
   const idle: CommitTools = {
     store,
     log,
-    tables,
+    get tables() {
+      return tables();
+    },
     clock: options.clock,
     emit: options.emit,
     workFolder: workFolder ?? '',
@@ -312,14 +313,13 @@ function lakeOn(
   idle: CommitTools,
   { directory, dataset, writer, isReadOnly, newLimits, connect, openSession }: LakeSetting,
 ): Omit<Lake, 'close' | 'address' | keyof Costing> {
-  const { log, store, tables } = idle;
+  const { log, store } = idle;
   const inTurn = turnTaking();
-  const ready = async (): Promise<CommitContext> => ({ ...idle, connection: await connect() });
+  const ready = async (): Promise<CommitContext> => withConnection(idle, await connect());
   const computing = computeEngine(writer, idle, ready);
   const loadQuery = () => loadWithDuckDb(() => import('./query/query.ts'));
   const loadArrow = () => loadWithDuckDb(() => import('./query/arrow.ts'));
-  const tableNames = tables.map(({ name }) => name);
-  const snapshot = cachedSnapshot(log, tableNames);
+  const snapshot = cachedSnapshot(log, dataset);
   const lostFilesOf = (range?: TimeRange) => findLost({ store, log }, range);
   /** A day with lost files is not complete, even if the log says so. */
   const coverage = async (range?: TimeRange) => {
@@ -400,7 +400,8 @@ function lakeOn(
         return vacuum(idle, options, signal);
       }),
     ...lakeHunts({ tools: idle, connect, snapshot, coverage, lostFiles: lostFilesOf }, inTurn, writeInTurn),
-    ...publishing({ directory, store, log, tables, connect: writer === 'parquetjs' ? null : connect }, changeInTurn),
+    ...publishing(publishSource(idle, directory, writer === 'parquetjs' ? null : connect), changeInTurn),
+    ...promoting(idle, writeInTurn, () => views.afterCommit(1)),
     ...recounting(idle, changeInTurn, views),
     ...eventLookup((work) => inTurn(async () => work(await ready()))),
     provenRanges: async (axis, scope, settleLagMs = 0) =>
@@ -415,30 +416,5 @@ function lakeOn(
     queryToParquet: async (sql, file, options) =>
       (await loadQuery()).exportParquet(target, sql, resolve(file), options),
     refreshViews: () => changeInTurn(views.refresh),
-  };
-}
-
-async function viewSourceOf(
-  { store, log, tables, clock }: CommitTools,
-  { processes }: Dataset,
-  coverage: readonly DayCoverage[],
-  snapshot: Snapshot,
-): Promise<ViewSource> {
-  const { schemas } = await log.refresh();
-  const nowMs = clock.nowMs();
-  const followed = provenRangesOf(snapshot, { axis: 'processed', scope: NO_FILTER }, nowMs, SETTLE_LAG_MS);
-  const ofAll = coverage.filter(({ scope }) => scope === scopeText(NO_FILTER));
-  const provenDays = provenDaysOf(ofAll, followed, nowMs);
-  const reader = { store, schemas };
-  const huntMatches = await matchesFile(store);
-  return { reader, tables, ...(processes && { processes }), snapshot, coverage, provenDays, huntMatches };
-}
-
-function cachedSnapshot(log: CommitTools['log'], tableNames: readonly string[]): () => Promise<Snapshot> {
-  let cached: Snapshot | null = null;
-  return async () => {
-    const state = await log.refresh();
-    if (cached === null || cached.version !== state.version) cached = snapshotOf(state, tableNames);
-    return cached;
   };
 }

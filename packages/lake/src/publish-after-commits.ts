@@ -1,4 +1,6 @@
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { TableFormat } from '@edrlake/core';
+import type { CommitTools } from './log/commit-context.ts';
 import type { PublishSource } from './open-tables/publication.ts';
 import type { Publishing } from './open-tables/publish-tables.ts';
 
@@ -12,6 +14,21 @@ export function publishing(source: PublishSource, write: <T>(work: () => Promise
   };
 }
 
+/** What an open lake publishes; its tables are those of the newest version. @param connect null: without DuckDB */
+export function publishSource(
+  tools: CommitTools,
+  directory: string,
+  connect: (() => Promise<DuckDBConnection>) | null,
+): PublishSource {
+  const { store, log } = tools;
+  return {
+    ...{ directory, store, log, connect },
+    get tables() {
+      return tools.tables;
+    },
+  };
+}
+
 type Call = (...args: never[]) => Promise<unknown>;
 
 /** The calls of a lake that may commit. */
@@ -21,6 +38,8 @@ interface Committing extends Publishing {
   readonly deduplicate: Call;
   readonly forgetLostFiles: Call;
   readonly recordRecounts: Call;
+  readonly promote: Call;
+  readonly demote: Call;
   readonly close: () => Promise<void>;
 }
 
@@ -50,6 +69,8 @@ export function publishedAfterCommits<Lake extends Committing>(lake: Lake, forma
     deduplicate: andPublish(lake.deduplicate),
     forgetLostFiles: andPublish(lake.forgetLostFiles),
     recordRecounts: andPublish(lake.recordRecounts),
+    promote: andPublish(lake.promote),
+    demote: andPublish(lake.demote),
     close: async () => {
       await lake.close();
       if (failure !== null) throw failure.thrown;

@@ -7,6 +7,8 @@ import {
   type Dataset,
   EdrlakeError,
   isoInstant,
+  PROMOTED_KEY,
+  type PromotedNote,
   quoteText,
   sum,
   systemBeat,
@@ -17,6 +19,7 @@ import { FILE_FORMAT } from '@edrlake/writers';
 import { type LakeOptions, openLake } from './lake.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import { emptyState, type LakeState, type LoggedFile, type Schema, schemaOf } from './log/lake-state.ts';
+import { tablesOf } from './log/live-tables.ts';
 import { checkpointText, listLog, readEntry } from './log/log-files.ts';
 import { makeDirectories, markerText, readMarker, refuseOtherDataset } from './log/prepare-directory.ts';
 import { rowsOf } from './log/table-rows.ts';
@@ -184,30 +187,37 @@ interface Adopted {
   readonly schemas: ReadonlyMap<number, Schema>;
   /** The columns that the files of format 2 name, with their ids. */
   readonly known: Schema;
+  /** Of the dataset, with the promoted columns that footers name. */
+  readonly tables: readonly TableSpec[];
   readonly setAside: readonly string[];
 }
 
 async function adoptFiles(
   tools: { readonly store: Store; readonly connection: DuckDbSession['connection'] },
-  tables: readonly TableSpec[],
+  ofDataset: readonly TableSpec[],
 ): Promise<Adopted> {
+  const tables: TableSpec[] = [];
   const files: LoggedFile[] = [];
   const setAside: string[] = [];
   /** Lists of columns by table: a schema version is an index into each of them. */
   const lists = new Map<string, string[]>();
   const ids = new Map<string, Map<string, number>>();
-  const paths = (await Promise.all(tables.map(({ name }) => tools.store.walk(name)))).flat().filter(isDataFile);
+  const paths = (await Promise.all(ofDataset.map(({ name }) => tools.store.walk(name)))).flat().filter(isDataFile);
   const replaced = await replacedFiles(tools.store, new Set(paths));
-  for (const table of tables) {
-    const ofTable = paths.filter((path) => path.startsWith(`${table.name}/`) && !replaced.has(path));
+  for (const spec of ofDataset) {
+    const ofTable = paths.filter((path) => path.startsWith(`${spec.name}/`) && !replaced.has(path));
+    const contents = new Map<string, FileContent>();
     for (const path of ofTable.sort()) {
       const [, partition = '', name = ''] = path.split('/');
-      const isOurs = new RegExp(`^${table.partitionBy}=\\d{4}-\\d{2}-\\d{2}$`).test(partition) && isWrittenName(name);
+      const isOurs = new RegExp(`^${spec.partitionBy}=\\d{4}-\\d{2}-\\d{2}$`).test(partition) && isWrittenName(name);
       const content = isOurs ? await readContent(tools, path) : null;
-      if (content === null) {
-        setAside.push(path);
-        continue;
-      }
+      if (content === null) setAside.push(path);
+      else contents.set(path, content);
+    }
+    const table = withPromoted(spec, contents);
+    tables.push(table);
+    for (const [path, content] of contents) {
+      const [, partition = ''] = path.split('/');
       const { format, fieldIds } = content;
       const columns = columnsOf(table, path, [...fieldIds.keys(), ...(format === 1 ? [] : [table.partitionBy])]);
       if (format > 1) ids.set(table.name, new Map([...(ids.get(table.name) ?? []), ...fieldIds]));
@@ -240,7 +250,31 @@ async function adoptFiles(
       ),
     );
   }
-  return { files, schemas, known, setAside };
+  return { files, schemas, known, tables, setAside };
+}
+
+/**
+ * A table with the promoted columns that its files name in their footers.
+ * @throws {EdrlakeError} `LAKE_INCOMPATIBLE` where two files mean something else by one name
+ */
+function withPromoted(table: TableSpec, contents: ReadonlyMap<string, FileContent>): TableSpec {
+  const found = new Map<string, PromotedNote>();
+  for (const [path, { promoted }] of contents) {
+    for (const note of promoted) {
+      const before = found.get(note.name);
+      found.set(note.name, note);
+      if (before === undefined || JSON.stringify(before) === JSON.stringify(note)) continue;
+      throw new EdrlakeError(
+        'LAKE_INCOMPATIBLE',
+        `${path} has another promoted column ${note.name} than files before it`,
+        {
+          context: { table: table.name, column: note.name },
+          hint: 'The lake has files of before and after a demotion: restore it, or its folder _log, from one backup.',
+        },
+      );
+    }
+  }
+  return tablesOf([table], { [table.name]: [...found.values()] })[0] ?? table;
 }
 
 function specsOf(complete: Schema, name: string, list: string | undefined): Schema[string] {
@@ -267,6 +301,7 @@ interface FileContent {
   readonly format: number;
   /** By column; 0 for each in format 1, which has none. */
   readonly fieldIds: ReadonlyMap<string, number>;
+  readonly promoted: readonly PromotedNote[];
 }
 
 /** null where the file cannot be read as Parquet. */
@@ -294,7 +329,13 @@ async function readContent(
     if (checksum === null) return null;
     const fieldIds = new Map(columns.map(({ name, id }) => [String(name), Number(id)]));
     const format = [...fieldIds.values()].every((id) => id === 0) ? 1 : FILE_FORMAT;
-    return { rowCount: Number(meta?.rows), fileBytes: checksum.bytes, crc32: checksum.crc32, format, fieldIds };
+    const [note] = await rowsOf(
+      connection,
+      `SELECT decode(value) AS text FROM parquet_kv_metadata([${location}]) WHERE key = ${quoteText(PROMOTED_KEY)}::BLOB`,
+    );
+    const promoted = note === undefined ? [] : (JSON.parse(String(note.text)) as PromotedNote[]);
+    const rowCount = Number(meta?.rows);
+    return { rowCount, fileBytes: checksum.bytes, crc32: checksum.crc32, format, fieldIds, promoted };
   } catch (thrown) {
     if (isFileError(thrown)) return null;
     throw thrown;
@@ -303,12 +344,12 @@ async function readContent(
 
 function stateOf(
   version: number,
-  { files, schemas, known }: Adopted,
-  { clock, dataset }: Pick<LakeOptions, 'clock' | 'dataset'>,
+  { files, schemas, known, tables }: Adopted,
+  { clock }: Pick<LakeOptions, 'clock'>,
   runId: string,
 ): LakeState {
   const state = emptyState();
-  const current = schemaOf(dataset.tables, known);
+  const current = schemaOf(tables, known, schemas.values());
   const numbers = [...schemas.keys()];
   const schemaVersion = Math.max(0, ...numbers) + 1;
   // An index file that does not exist: the next commit rebuilds the index from the data files.

@@ -16,7 +16,7 @@ interface ChildPlan {
   /** A domain that becomes a standing hunt before the batches. */
   readonly hunts?: string;
   /** What follows the batches. */
-  readonly task?: 'compact' | 'forget';
+  readonly task?: 'compact' | 'forget' | 'promote' | 'demote';
   /** The step, and its occurrence from 1, at which the process kills itself; null for never. */
   readonly killAt: {
     readonly step: string;
@@ -54,6 +54,9 @@ try {
     await deliver(lake, events, { proofs });
   }
   if (plan.task === 'compact') await lake.compact({}, { runId: 'child', signal: new AbortController().signal });
+  const run = { runId: 'child', signal: new AbortController().signal };
+  if (plan.task === 'promote') await lake.promote({ path: 'a.b' }, run);
+  if (plan.task === 'demote') await lake.demote({ column: 'a_b' }, run);
   if (plan.task === 'forget') await lake.forgetLostFiles('child');
 } finally {
   await lake.close();

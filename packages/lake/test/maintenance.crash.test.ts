@@ -9,7 +9,10 @@ import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lake
 import { DAY_1, deliver, HOUR, type SmallEvent } from './small-lake.ts';
 
 const BATCHES: readonly (readonly SmallEvent[])[] = ['ab', 'cd'].map((ids) =>
-  Array.from(ids, (id, hour) => ({ id, timeMs: DAY_1 + hour * HOUR, issuers: ['x', 'y'] })),
+  Array.from(ids, (id, hour) => ({
+    ...{ id, timeMs: DAY_1 + hour * HOUR, issuers: ['x', 'y'] },
+    ...(id !== 'a' && { extra: `{"a":{"b":"${id}"},"c":1.0}` }),
+  })),
 );
 const ALL = BATCHES.flat();
 
@@ -88,3 +91,32 @@ test.each(POINTS)('forgetting lost files killed at %s (%i) is done or not', asyn
   expect(await deliver(writer, ALL)).toMatchObject({ newEvents: 2, unchangedEvents: 2 });
   expect(await ask(writer, children('events', 'certificates'))).toEqual(rowsOf('abcd'));
 });
+
+test.each(POINTS)(
+  'a promotion and its undoing killed at %s (%i) are done or not',
+  async (step, occurrence, isCommitted) => {
+    const directory = await killedCopy({ task: 'promote', step, occurrence });
+    const lake = await openSmall(directory);
+    const told = "SELECT event_id, coalesce(extra->>'$.a.b', '-') FROM events ORDER BY 1";
+    const column = 'SELECT event_id, a_b, extra::VARCHAR FROM events ORDER BY 1';
+    const ids = ['b', 'c', 'd'];
+    const rest = [['a', null, null], ...ids.map((id) => [id, id, '{"c":1.0}'])];
+    const whole = [['a', '-'], ...ids.map((id) => [id, id])];
+    if (!isCommitted) expect(await ask(lake, told)).toEqual(whole);
+    await lake.promote({ path: 'a.b' }, { runId: 'again', signal: new AbortController().signal });
+    expect(await ask(lake, column)).toEqual(rest);
+    expect(await readdir(join(directory, '_spool'))).toEqual(['tmp']);
+    await lake.close();
+    const request = {
+      directory,
+      ...(await urlOf(directory)),
+      batches: [],
+      task: 'demote',
+      killAt: { step, occurrence },
+    };
+    expect(await child.run(request)).toMatchObject({ signal: 'SIGKILL', errors: '' });
+    const after = await openSmall(directory);
+    expect(await ask(after, isCommitted ? told : column)).toEqual(isCommitted ? whole : rest);
+    expect((await after.verify(null, new AbortController().signal)).findings).toEqual([]);
+  },
+);

@@ -85,6 +85,8 @@ export interface SmallEvent {
   readonly issuers?: readonly string[];
   /** Part of the delivered record that no column takes. */
   readonly noise?: string;
+  /** JSON text of the column `extra`. */
+  readonly extra?: string;
 }
 
 /** A record that became a reject, alone or with the id and times that could be read. */
@@ -127,9 +129,10 @@ export async function stage(
   const name = (suffix: string) => `batch_${batches}_${suffix}`;
   const time = (ms: number) => `epoch_ms(${ms})`;
   const eventRows = events.map((event) => {
-    const { id, timeMs, processedMs = timeMs, score = null, type = 'FILE', agent = 'a1' } = event;
+    const { id, timeMs, processedMs = timeMs, score = null, type = 'FILE', agent = 'a1', extra } = event;
+    const json = extra === undefined ? 'NULL::JSON' : `${quoteText(extra)}::JSON`;
     const content = quoteText(JSON.stringify(event));
-    return `(DATE ${quoteText(dayOf(timeMs))}, ${quoteText(id)}, ${time(timeMs)}, ${time(processedMs)}, ${quoteText(type)}, ${quoteText(agent)}, ${score ?? 'NULL::INTEGER'}, NULL::JSON, ${idHashSql(quoteText(id))}, hash(${content}))`;
+    return `(DATE ${quoteText(dayOf(timeMs))}, ${quoteText(id)}, ${time(timeMs)}, ${time(processedMs)}, ${quoteText(type)}, ${quoteText(agent)}, ${score ?? 'NULL::INTEGER'}, ${json}, ${idHashSql(quoteText(id))}, hash(${content}))`;
   });
   const childRows = events.flatMap(({ id, timeMs, issuers = [] }) =>
     issuers.map(
@@ -196,8 +199,8 @@ export function rowBatchOf(events: readonly SmallEvent[]): RowBatch {
     return { eventId: id, day: dayNumber(timeMs), processedMs, idHash: idHash(id), contentHash };
   });
   const eventRows = events.map((event): OwnedRow => {
-    const { id, timeMs, processedMs = timeMs, score = null, type = 'FILE', agent = 'a1' } = event;
-    return { idHash: idHash(id), row: [dayNumber(timeMs), id, timeMs, processedMs, type, agent, score, null] };
+    const { id, timeMs, processedMs = timeMs, score = null, type = 'FILE', agent = 'a1', extra = null } = event;
+    return { idHash: idHash(id), row: [dayNumber(timeMs), id, timeMs, processedMs, type, agent, score, extra] };
   });
   const certificates = events.flatMap(({ id, timeMs, issuers = [] }) =>
     issuers.map((issuer, position): OwnedRow => {

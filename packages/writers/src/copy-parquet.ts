@@ -4,6 +4,8 @@ import {
   type DataFile,
   type FileLayout,
   makeFolder,
+  PROMOTED_KEY,
+  promotedNote,
   quoteName,
   quoteText,
   rowsOf,
@@ -124,8 +126,10 @@ function copyToParquetSql(
   const ids = columns.map(({ name }) => `${quoteName(name)}: ${fieldIds[name]}`);
   const isSorted = layout === 'sorted';
   const order = isSorted ? ` ORDER BY ${table.sortBy.map(quoteName).join(', ')}` : '';
+  const note = promotedNote(table);
   const options = [
     ...COPY_OPTIONS,
+    ...(note === null ? [] : [`KV_METADATA {${quoteText(PROMOTED_KEY)}: ${quoteText(note)}}`]),
     `RETURN_STATS ${times === undefined}`,
     `FIELD_IDS {${ids.join(', ')}}`,
     ...(isSorted ? sortedOptions(maxRows) : UNSORTED),

@@ -45,6 +45,8 @@ declare module 'parquetjs-lite' {
     ): Promise<ParquetWriter>;
     readonly envelopeWriter: EnvelopeWriter;
     readonly rowBuffer: RowBuffer;
+    /** Of the footer. */
+    setMetadata(key: string, value: string): void;
     appendRow(row: Record<string, unknown>): Promise<void>;
     /** Writes the footer and closes the file. Must be called once, also after a failed row, or the file stays open. */
     close(): Promise<void>;

@@ -9,6 +9,8 @@ import {
   type FileLayout,
   MS_PER_DAY,
   makeFolder,
+  PROMOTED_KEY,
+  promotedNote,
   type Row,
   syncPath,
   type TableSpec,
@@ -16,7 +18,7 @@ import {
 import parquet, { type EnvelopeWriter, type FieldDefinition, type RowBuffer } from 'parquetjs-lite';
 import thrift, { type SchemaElement } from 'parquetjs-lite/gen-nodejs/parquet_types.js';
 import util from 'parquetjs-lite/lib/util.js';
-import { type FieldIds, FILE_FORMAT, type WrittenFile } from './copy-parquet.ts';
+import { FILE_FORMAT, type FieldIds, type WrittenFile } from './copy-parquet.ts';
 
 /** A column of a file. `hash` is an unsigned 64-bit integer, as the id index has them. */
 export interface RowColumn {
@@ -62,12 +64,13 @@ export async function writeRowFile(
       yield row.toSpliced(partitionAt, 1);
     }
   };
-  const { rowCount, fileBytes } = await writeRows(columns, stored(), file, 'GZIP');
+  const { rowCount, fileBytes } = await writeRows(columns, stored(), file, 'GZIP', promotedNote(table));
   return { rowCount, fileBytes, layout, format: FILE_FORMAT, ...spans.found() };
 }
 
 /**
  * Writes any rows to a Parquet file, as `writeRowFile`.
+ * @param note of promoted columns, for the footer
  * @returns rows and bytes
  */
 export async function writeRows(
@@ -75,6 +78,7 @@ export async function writeRows(
   rows: RowSource,
   file: string,
   compression: 'GZIP' | 'SNAPPY',
+  note: string | null = null,
 ): Promise<{ readonly rowCount: number; readonly fileBytes: number }> {
   await makeFolder(dirname(file));
   const fields = columns.map(({ name, type }) => [name, { ...COMMON, type: FIELD_TYPES[type], compression }] as const);
@@ -84,6 +88,7 @@ export async function writeRows(
     file,
     options,
   );
+  if (note !== null) writer.setMetadata(PROMOTED_KEY, note);
   nameFinalTypes(writer.envelopeWriter, columns);
   let rowCount = 0;
   let isWhole = false;

@@ -1,5 +1,13 @@
-import { MS_PER_DAY, MS_PER_MINUTE } from '@edrlake/core';
-import { optionalFlag, readInstantMs, readText, switchFlag, valueFlag, wholeNumber } from './option-values.ts';
+import { COLUMN_TYPES, MS_PER_DAY, MS_PER_MINUTE } from '@edrlake/core';
+import {
+  optionalFlag,
+  readInstantMs,
+  readText,
+  switchFlag,
+  valueFlag,
+  wholeNumber,
+  wordsText,
+} from './option-values.ts';
 
 /** Flags of hunts and of commands about single events, and limits of runs. */
 export const STORY_FLAGS = {
@@ -50,6 +58,23 @@ export const STORY_FLAGS = {
     describe: 'One table, such as events',
     expected: 'the name of a table',
     read: readText,
+  }),
+  as: optionalFlag({
+    group: 'Result',
+    valueName: 'NAME',
+    describe: 'Name of the column',
+    expected: 'a name of lower-case letters, digits and _',
+    read: readText,
+    defaultText: 'made of the path',
+  }),
+  type: optionalFlag({
+    group: 'Result',
+    valueName: 'TYPE',
+    describe: `Type of the column: ${wordsText(COLUMN_TYPES)}`,
+    expected: `one of ${wordsText(COLUMN_TYPES)}`,
+    read: (text) => COLUMN_TYPES.find((type) => type === text) ?? null,
+    choices: COLUMN_TYPES,
+    defaultText: 'that of all values',
   }),
   agent: optionalFlag({
     group: 'Result',

@@ -1,7 +1,7 @@
 import { writeText } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { wordsText } from '../args/option-values.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { wordsText } from '../args/option-values.ts';
 import { READERS } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { connectText } from '../render/connect-text.ts';
@@ -29,10 +29,11 @@ export const command = defineCommand({
 async function run({ values }: CommandInput, context: ProcessContext): Promise<number> {
   // A setting may be a format of `query`, which means nothing here.
   const reader = READERS.find((each) => each === values.format) ?? READERS[0];
-  const text = await withLakeToRead(values, context, async ({ address, dataset, snapshot }) => {
-    const { version, files } = await snapshot();
+  const text = await withLakeToRead(values, context, async (lake) => {
+    const { address } = lake;
+    const { version, files } = await lake.snapshot();
     const s3 = objectLakeOf(values, context).objects?.s3 ?? null;
-    return connectText({ address, version, tables: dataset.tables, files, s3 }, reader);
+    return connectText({ address, version, tables: await lake.tables(), files, s3 }, reader);
   });
   if (values.json) await writeJson(context.stdout, { format: reader, text });
   else await writeText(context.stdout, text);

@@ -14,7 +14,7 @@ export const command = defineCommand({
   describe: 'Show every delivered field that no column takes',
   details: [
     'What no column takes is kept in the column extra, nested as delivered. A row for each path in it: first and last day, rows and their share in percent, the JSON types seen, short samples, and whether the field is documented. Members of arrays are not looked at: an array is one value.',
-    'A new path, or a known one with a new type, is how a change of the API shows. Asks the lake alone.',
+    'A new path, or a known one with a new type, is how a change of the API shows. Asks the lake alone. edrlake promote makes such a path a column.',
   ],
   flags: ['table', 'from', 'to', 'format', ...LAKE, ...OUTPUT],
   flagTexts: {

@@ -64,11 +64,12 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 async function show(input: CommandInput, context: ProcessContext, lake: Lake, found: FoundEvent): Promise<number> {
   const { values } = input;
   const { stdout, env } = context;
+  const tables = await lake.tables();
   const explanation = values.explain ? await explainEvent(lake, found) : null;
   const agent = values.agent ?? found.tables[0]?.rows[0]?.values.agent_id;
   const api = values.api ? await fromApi(input, context, found.eventId, String(agent ?? '')) : null;
   const compare = async (text: string) =>
-    (await import('@edrlake/runner')).compareEvent(lake.dataset, text, found, dayOf(context.clock.nowMs()));
+    (await import('@edrlake/runner')).compareEvent(lake.dataset, text, found, dayOf(context.clock.nowMs()), tables);
   const differences = api === null ? null : await compare(api);
   if (values.json) {
     await writeJson(stdout, {
@@ -79,7 +80,7 @@ async function show(input: CommandInput, context: ProcessContext, lake: Lake, fo
     return 0;
   }
   const width = lineWidth(stdout, env);
-  const parts = [eventText(found, lake.dataset.tables, width)];
+  const parts = [eventText(found, tables, width)];
   if (explanation !== null) parts.push(explanationText(found, explanation, width));
   if (differences !== null) parts.push(differencesText(differences, width));
   await writeMessage(context, parts.join('\n'));

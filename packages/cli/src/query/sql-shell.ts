@@ -31,6 +31,7 @@ interface Shell {
  */
 export async function runSqlShell(lake: Lake, format: QueryFormat, context: ProcessContext): Promise<void> {
   const { stdin, stdout, signal } = context;
+  const tables = await lake.tables();
   const shell: Shell = { lake, context, format, pending: '', running: null };
   const lines = createInterface({
     input: stdin,
@@ -39,7 +40,7 @@ export async function runSqlShell(lake: Lake, format: QueryFormat, context: Proc
     historySize: HISTORY_LINES,
     removeHistoryDuplicates: true,
     prompt: PROMPT,
-    completer: (line: string) => completionsOf(line, lake.dataset.tables),
+    completer: (line: string) => completionsOf(line, tables),
   });
   const leave = () => lines.close();
   signal.addEventListener('abort', leave, { once: true });
@@ -110,7 +111,7 @@ async function onDotCommand(shell: Shell, text: string): Promise<boolean> {
 /** Tables of events with what their columns mean; those that the lake derives by name and type. */
 async function showSchema(shell: Shell, name: string): Promise<void> {
   const { stdout, env } = shell.context;
-  const table = shell.lake.dataset.tables.find((each) => each.name === name.toLowerCase());
+  const table = (await shell.lake.tables()).find((each) => each.name === name.toLowerCase());
   if (table !== undefined) await writeText(stdout, tableSchemaText(table, lineWidth(stdout, env)));
   else await show(shell, `SELECT column_name, column_type FROM (DESCRIBE ${quoteName(name)})`);
 }

@@ -30,6 +30,22 @@ export const OBSERVABLES = [
 /** One of these kinds. */
 export type Observable = (typeof OBSERVABLES)[number];
 
+/**
+ * How the instants of a promoted column are written in `extra`: `2020-08-17T04:15:06.000+0000`, the same with `Z`, with
+ * `Z` and without milliseconds, or as a number of epoch milliseconds.
+ */
+export const TIME_FORMS = ['offset', 'zulu', 'seconds', 'millis'] as const;
+/** One of them. */
+export type TimeForm = (typeof TIME_FORMS)[number];
+
+/** What a promoted column takes out of `extra`. */
+export interface PromotedFrom {
+  /** Names of members, from the root of `extra` to the value. */
+  readonly path: readonly string[];
+  /** Only of a `timestamp`. */
+  readonly form?: TimeForm;
+}
+
 /** One column: where its value comes from, what it becomes and what it says. */
 export interface ColumnSpec {
   readonly name: string;
@@ -47,6 +63,8 @@ export interface ColumnSpec {
   readonly unit?: string;
   /** What its values identify; a hunt for such a value looks into the column. Only for text. */
   readonly observable?: Observable;
+  /** Of a column that a lake has beyond its dataset: where in `extra` the value was. */
+  readonly promoted?: PromotedFrom;
 }
 
 /** One table of the lake: where its rows come from and its columns in file order. */
@@ -100,4 +118,18 @@ export function queriedType(type: ColumnType): string {
 export function storedValueSql(type: ColumnType, value: string): string {
   if (type === 'timestamp') return `make_timestamptz(epoch_us(${value}))`;
   return type === 'json' ? `${value}::VARCHAR` : value;
+}
+
+/** The key under which the footer of a data file says which of its columns are promoted ones, and from where. */
+export const PROMOTED_KEY = 'edrlake.promoted';
+
+/** A promoted column as a footer says it. */
+export type PromotedNote = Pick<ColumnSpec, 'name' | 'type'> & { readonly promoted: PromotedFrom };
+
+/** What the footer of a data file says of a table's promoted columns; null without any. */
+export function promotedNote({ columns }: TableSpec): string | null {
+  const notes = columns.flatMap(({ name, type, promoted }) =>
+    promoted === undefined ? [] : [{ name, type, promoted }],
+  );
+  return notes.length === 0 ? null : JSON.stringify(notes);
 }

@@ -1,9 +1,20 @@
 import { resolve } from 'node:path';
-import { type Clock, EdrlakeError, newRunId, type Random, TABLE_FORMATS, type TableFormat } from '@edrlake/core';
+import {
+  type Clock,
+  COLUMN_TYPES,
+  type ColumnType,
+  EdrlakeError,
+  newRunId,
+  type Random,
+  TABLE_FORMATS,
+  type TableFormat,
+} from '@edrlake/core';
 import type {
   CompactReport,
   DeduplicateReport,
+  DemoteReport,
   IndexReport,
+  PromoteReport,
   PublishReport,
   StandingReport,
   Lake as StoredLake,
@@ -68,6 +79,24 @@ export interface StandingHuntOptions extends CallOptions {
 
 const NEW_MATCHES = 1_000;
 
+/** Which values of `extra` become a column. */
+export interface PromoteOptions extends CallOptions {
+  /** A path in `extra`, as `edrlake drift` shows it, such as `file.newThing`. */
+  readonly path: string;
+  /** Table with the `extra`. Default `events`. */
+  readonly table?: string;
+  /** Name of the column. Default: made of the path, `file_new_thing`. */
+  readonly as?: string;
+  /** Its type. Default: that of all values so far. */
+  readonly type?: ColumnType;
+}
+
+/** Which promoted column goes. */
+export interface DemoteOptions extends CallOptions {
+  /** Its table, where several have a promoted column of that name. */
+  readonly table?: string;
+}
+
 /** What upkeep needs of an open lake. */
 interface UpkeepTools {
   readonly clock: Clock;
@@ -85,6 +114,8 @@ export interface LakeUpkeep {
   deduplicate(options?: Partial<RangeOptions> & CallOptions): Promise<DeduplicateReport>;
   huntStanding(directory: string, options?: StandingHuntOptions): Promise<StandingReport>;
   index(options?: IndexLakeOptions): Promise<IndexReport>;
+  promote(options: PromoteOptions): Promise<PromoteReport>;
+  demote(column: string, options?: DemoteOptions): Promise<DemoteReport>;
 }
 
 /**
@@ -139,6 +170,20 @@ export function upkeepOf(open: () => StoredLake, isReadOnly: boolean, tools: Upk
       checkArgument('huntStanding', 'directory', directory, TEXT);
       return maintain('huntStanding', options, { maxMatches: COUNT }, (stored, { signal }) =>
         standingIn(stored, resolve(directory), options, signal),
+      );
+    },
+    promote: async (options) => {
+      checkArgument('promote', 'path', (options as Partial<PromoteOptions> | undefined)?.path, TEXT);
+      const checks = { path: TEXT, table: TEXT, as: TEXT, type: oneOf(...COLUMN_TYPES) };
+      return maintain('promote', options, checks, (stored, context) => {
+        const { path, table, as, type } = options;
+        return stored.promote({ path, ...(table && { table }), ...(as && { as }), ...(type && { type }) }, context);
+      });
+    },
+    demote: async (column, options = {}) => {
+      checkArgument('demote', 'column', column, TEXT);
+      return maintain('demote', options, { table: TEXT }, (stored, context) =>
+        stored.demote({ column, ...(options.table && { table: options.table }) }, context),
       );
     },
     index: async (options = {}) =>

@@ -50,7 +50,7 @@ export interface FileSchema {
 /** The schema of files that a commit on top of `state` writes. */
 export function schemaOnTop(state: LakeState, tables: readonly TableSpec[]): FileSchema {
   const before = state.schemas.get(state.schemaVersion);
-  const schema = schemaOf(tables, before);
+  const schema = schemaOf(tables, before, state.schemas.values());
   const fieldIds = Object.fromEntries(
     Object.entries(schema).map(([table, columns]) => [
       table,

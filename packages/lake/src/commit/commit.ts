@@ -199,10 +199,12 @@ async function stageRows(
   engine: CommitEngine,
   { fingerprint, newEvents, changedEvents, newRejects }: Classification,
   { fileStem, stage, earlier }: Attempt,
-  { fieldIds }: FileSchema,
+  { fieldIds, schemaVersion }: FileSchema,
 ): Promise<Staged> {
-  if (earlier?.fingerprint === fingerprint) return earlier;
+  // Another schema has other columns for the same rows.
+  const written = `${schemaVersion} ${fingerprint}`;
+  if (earlier?.fingerprint === written) return earlier;
   for (const file of earlier?.files ?? []) await store.remove(`${stage}/${file.path}`);
-  if (newEvents + changedEvents + newRejects === 0) return { fingerprint, files: [] };
-  return { fingerprint, files: await engine.writeRows(store.locate(stage), fileStem, fieldIds) };
+  if (newEvents + changedEvents + newRejects === 0) return { fingerprint: written, files: [] };
+  return { fingerprint: written, files: await engine.writeRows(store.locate(stage), fileStem, fieldIds) };
 }

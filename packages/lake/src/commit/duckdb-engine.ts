@@ -4,7 +4,9 @@ import type { CommitContext } from '../log/commit-context.ts';
 import { readRowCounts } from '../log/footers.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
+import { promotedColumns } from '../promoted/place-values.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 import { classifyBatch, findKnown, TEMP_TABLES } from './classify-batch.ts';
 import { markUndelivered, rewriteWithoutDeleted } from './copy-on-write.ts';
 import type { CommitEngine, MetVersion } from './engine.ts';
@@ -13,14 +15,24 @@ import { parentsOf, rowsIn } from './lost-rows.ts';
 
 /**
  * Computes with DuckDB, in SQL over temporary tables of its connection.
- * @param batch staged on the same connection
+ * @param staged rows on the same connection, with the columns of the dataset
  */
-export function duckDbEngine(context: CommitContext, batch: StagedBatch | null): CommitEngine {
-  const { connection, tables } = context;
+export function duckDbEngine(context: CommitContext, staged: StagedBatch | null): CommitEngine {
+  const { connection } = context;
+  let batch = staged;
+  let views: readonly string[] = [];
   // Of the last comparison: whether the lake has any event of the batch.
   let hasMet = true;
   return {
-    findKnown: (index) => findKnown(context, index, batch),
+    findKnown: async (index) => {
+      if (staged !== null && context.tables.some((table) => promotedColumns(table).length > 0)) {
+        const { placeStaged } = await loadWithDuckDb(() => import('../promoted/promoted-sql.ts'));
+        const placed = await placeStaged(connection, staged.rowTables, context.tables);
+        batch = { ...staged, rowTables: placed.rowTables };
+        views = [...new Set([...views, ...placed.views])];
+      } else batch = staged;
+      return findKnown(context, index, batch);
+    },
     classify: async (state) => {
       const found = await classifyBatch(context, state, batch);
       hasMet = found.changedEvents + found.unchangedEvents > 0;
@@ -36,7 +48,7 @@ export function duckDbEngine(context: CommitContext, batch: StagedBatch | null):
       if (batch === null) return [];
       const [row] = await rowsOf(connection, `SELECT count(*)::INTEGER AS rows FROM ${TEMP_TABLES.except}`);
       const exceptTable = Number(row?.rows) === 0 ? null : TEMP_TABLES.except;
-      return writeStagedRows(connection, tables, batch, { directory, fileStem, exceptTable, fieldIds });
+      return writeStagedRows(connection, context.tables, batch, { directory, fileStem, exceptTable, fieldIds });
     },
     rewriteWithoutGone: (state, names, fileSchema) => rewriteWithoutDeleted(context, state, names, fileSchema),
     ownEntries: (version) => entriesWriter(context, ownEntriesSql(version)),
@@ -46,6 +58,7 @@ export function duckDbEngine(context: CommitContext, batch: StagedBatch | null):
     voidedEntries: (present, lost, index, version) =>
       entriesWriter(context, voidedClaimsSql(context, present, lost, entriesSql(index), version)),
     release: async () => {
+      for (const view of views) await connection.run(`DROP VIEW IF EXISTS temp.${quoteName(view)}`);
       for (const table of Object.values(TEMP_TABLES)) await connection.run(`DROP TABLE IF EXISTS temp.${table}`);
     },
   };

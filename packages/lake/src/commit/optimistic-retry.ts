@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { type Clock, EdrlakeError, isoInstant, toEdrlakeError } from '@edrlake/core';
 import type { CommitTools } from '../log/commit-context.ts';
 import { frozenState, type IdentityFile, type LakeState, type LogEntry, type LoggedFile } from '../log/lake-state.ts';
+import { refuseOlderProgram } from '../log/prepare-directory.ts';
 import { sumFile } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
 import { stagePath } from '../storage/layout.ts';
@@ -66,6 +67,7 @@ export async function commitWithRetry<T>(
     for (let attempt = 1; attempt <= attempts; attempt += 1) {
       const state = frozenState(await context.log.refresh());
       const base = state.version;
+      refuseOlderProgram(state, context.tables);
       const fileStem = attempt > 1 && context.store.remote !== null ? newCommitId(context.clock) : commitId;
       const drafted = await draftUnlessOvertaken(context, base, () => draft(state, { commitId, stage, fileStem }));
       if (drafted !== null) {

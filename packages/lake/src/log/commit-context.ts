@@ -23,6 +23,7 @@ export type CommitStep =
 export interface CommitTools {
   readonly store: Store;
   readonly log: CommitLog;
+  /** Those of the newest version that the log has read, with promoted columns: ask anew in each attempt of a commit. */
   readonly tables: readonly TableSpec[];
   readonly clock: Clock;
   readonly emit: Emit;
@@ -36,4 +37,9 @@ export interface CommitTools {
 /** The same with the DuckDB that computes. */
 export interface CommitContext extends CommitTools {
   readonly connection: DuckDBConnection;
+}
+
+/** The tools with a connection; the tables stay those of the newest version. */
+export function withConnection(tools: CommitTools, connection: DuckDBConnection): CommitContext {
+  return Object.defineProperties({ connection }, Object.getOwnPropertyDescriptors(tools)) as unknown as CommitContext;
 }

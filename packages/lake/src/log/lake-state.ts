@@ -5,6 +5,7 @@ import {
   EdrlakeError,
   intersect,
   isAhead,
+  type PromotedFrom,
   rangeOfDays,
   SETTLE_LAG_MS,
   type TableSpec,
@@ -22,6 +23,8 @@ export interface SchemaColumn {
   readonly type: ColumnType;
   /** Its Parquet field id, unique in the table and never given to another column. Not in schemas of format 1. */
   readonly id?: number;
+  /** Only of a column that the dataset does not have: where in `extra` its values were. */
+  readonly promoted?: PromotedFrom;
 }
 
 /** Columns of each table by name, in the order of the table. */
@@ -209,21 +212,27 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
   });
 }
 
-/** The current columns of the tables, as the log stores them. */
-export function schemaOf(tables: readonly TableSpec[], before: Schema = {}): Schema {
-  return Object.fromEntries(tables.map((table) => [table.name, columnsOf(table, before[table.name] ?? [])]));
+/**
+ * The current columns of the tables, as the log stores them.
+ * @param before the schema that they follow
+ * @param earlier all schemas of the lake: no new column gets an id that one of them has given to another
+ */
+export function schemaOf(tables: readonly TableSpec[], before: Schema = {}, earlier: Iterable<Schema> = []): Schema {
+  const all = [before, ...earlier];
+  return Object.fromEntries(
+    tables.map((table) => {
+      const ids = all.flatMap((schema) => (schema[table.name] ?? []).map(({ id = 0 }) => id));
+      return [table.name, columnsOf(table, before[table.name] ?? [], Math.max(0, ...ids) + 1)];
+    }),
+  );
 }
 
-/** Columns are never removed, so the lowest free id was never used. */
-function columnsOf(table: TableSpec, before: readonly SchemaColumn[]): SchemaColumn[] {
+function columnsOf(table: TableSpec, before: readonly SchemaColumn[], firstFree: number): SchemaColumn[] {
   const known = new Map(before.flatMap(({ name, id }) => (id === undefined ? [] : [[name, id] as const])));
-  const used = new Set(known.values());
-  let next = 1;
-  return table.columns.map(({ name, type }) => {
-    while (used.has(next)) next += 1;
-    const id = known.get(name) ?? next;
-    used.add(id);
-    return { name, type, id };
+  let next = firstFree;
+  return table.columns.map(({ name, type, promoted }) => {
+    const id = known.get(name) ?? next++;
+    return { name, type, id, ...(promoted && { promoted }) };
   });
 }
 

@@ -14,6 +14,7 @@ import { syncParentFolders } from '../storage/sync-parents.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE, isOfTheMachine } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
+import { tablesIn } from './live-tables.ts';
 import { checkFormat } from './log-files.ts';
 
 /** How the directory is to be opened. */
@@ -118,7 +119,7 @@ export async function makeDirectories(directory: string, store: Store): Promise<
  * @throws {EdrlakeError} `LAKE_INCOMPATIBLE`
  */
 export function refuseOlderProgram(state: LakeState, tables: readonly TableSpec[]): void {
-  const mine = schemaOf(tables);
+  const mine = schemaOf(tablesIn(tables, state));
   for (const [table, columns] of Object.entries(state.schemas.get(state.schemaVersion) ?? {})) {
     for (const { name, type } of columns) {
       if (mine[table]?.some((column) => column.name === name && column.type === type)) continue;

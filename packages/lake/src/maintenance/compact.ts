@@ -6,7 +6,7 @@ import type { CommitContext } from '../log/commit-context.ts';
 import { fingerprintOf, printedContentOf, sumDigests } from '../log/content-digest.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { snapshotOf } from '../log/snapshot.ts';
-import { partitionDay, rowsOf, tableRowsSql } from '../log/table-rows.ts';
+import { partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
 import { bytesOf, halvesOf, type MergeGroup, mostRows, planCompaction } from './plan-compaction.ts';
@@ -212,7 +212,9 @@ async function mergeOne(
   { fileStem, stage }: CommitNames,
   { group, number, fileSchema, maxCells }: MergeTask,
 ): Promise<LoggedFile> {
-  const { table, partition, inputs } = group;
+  const { partition, inputs } = group;
+  // As it is now: a column may have been promoted since the compaction was planned.
+  const table = tableNamed(context.tables, group.table.name);
   const { schemaVersion, schema, fieldIds } = fileSchema;
   await refuseDamaged(context.store, inputs);
   const path = `${table.name}/${partition}/${fileStem}-c${number}.parquet`;
@@ -229,7 +231,7 @@ async function mergeOne(
   const output: LoggedFile = { table: table.name, partition, path, schemaVersion, ...written };
   const schemas = new Map(state.schemas).set(schemaVersion, schema);
   const after = tableRowsSql({ store: context.store, schemas }, table, [{ ...output, path: staged }]);
-  return { ...output, digest: await keptDigest(context, group, before, after) };
+  return { ...output, digest: await keptDigest(context, { ...group, table }, before, after) };
 }
 
 /**

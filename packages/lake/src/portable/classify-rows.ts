@@ -33,7 +33,8 @@ interface StoredVersion {
 /** What one commit has found out so far. */
 export interface RowWork {
   readonly tools: CommitTools;
-  readonly batch: RowBatch | null;
+  /** With the promoted columns of the lake. */
+  batch: RowBatch | null;
   readonly signal: AbortSignal | undefined;
   /** Index entries of the batch. */
   known: IndexEntry[];

@@ -9,6 +9,7 @@ import type { CommitNames } from '../commit/optimistic-retry.ts';
 import type { CommitTools } from '../log/commit-context.ts';
 import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, tableNamed } from '../log/table-rows.ts';
+import { placedBatch } from '../promoted/place-values.ts';
 import { holdsAtom } from '../proofs/window-filters.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
@@ -35,7 +36,10 @@ import {
 export function rowEngine(tools: CommitTools, batch: RowBatch | null, signal?: AbortSignal): CommitEngine {
   const work: RowWork = { tools, batch, signal, known: [], screen: [], gone: new Map() };
   return {
-    findKnown: (index) => findKnown(work, index),
+    findKnown: (index) => {
+      work.batch = batch === null ? null : placedBatch(batch, tools.tables);
+      return findKnown(work, index);
+    },
     classify: (state) => classify(work, state),
     markUndelivered: (state, proofs) => markUndelivered(work, state, proofs),
     metVersions: async () => metVersions(work),

@@ -89,7 +89,8 @@ export async function publishOcsf(lake: Lake, options: PublishOcsfOptions): Prom
       hint: `Events of these datasets can be published as OCSF: ${OCSF_DATASETS.join(', ')}.`,
     });
   }
-  const plan = planMapping(lake.dataset, mapping, version);
+  // What a lake has promoted is published like any other column.
+  const plan = planMapping({ ...lake.dataset, tables: await lake.tables() }, mapping, version);
   const region = layout === 'security-lake' ? options.region : null;
   const choice: LayoutChoice = { layout, region, accountId: options.accountId };
   const snapshot = await lake.snapshot();

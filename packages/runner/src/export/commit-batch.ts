@@ -6,6 +6,7 @@ import {
   sum,
   type WindowProof,
 } from '@edrlake/core';
+import { withoutPromoted } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
@@ -58,7 +59,8 @@ export async function commitBatch(run: RunContext, tally: RunTally, batch: FlatB
       bodyBytes: sum(windows, (window) => window.bodyBytes),
       durationMs: services.clock.nowMs() - batch.startedAtMs,
     });
-    const { unknownFields, rejectReasons } = findings;
+    const { rejectReasons } = findings;
+    const unknownFields = withoutPromoted(findings.unknownFields, await run.lake.tables());
     const partial = windows.filter((window) => !isFinished(window)).map((window) => stagedOf(findings, window));
     return { proofs, partial, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
   } finally {

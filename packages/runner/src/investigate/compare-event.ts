@@ -1,6 +1,15 @@
-import { type Cell, type ColumnSpec, type Dataset, type Day, dayOf, isoInstant, MS_PER_DAY } from '@edrlake/core';
+import {
+  type Cell,
+  type ColumnSpec,
+  type Dataset,
+  type Day,
+  dayOf,
+  isoInstant,
+  MS_PER_DAY,
+  type TableSpec,
+} from '@edrlake/core';
 import { flattenOne } from '@edrlake/flattener';
-import type { FoundEvent, QueryValue } from '@edrlake/lake';
+import { type FoundEvent, placedRow, type QueryValue } from '@edrlake/lake';
 
 /** A value that the API and the lake do not have in the same way. */
 export interface EventDifference {
@@ -18,19 +27,22 @@ export interface EventDifference {
  * Compares what the API says about one event now with the stored rows, value by value, after flattening it by the rules
  * of the dataset. Lists and details of an API may differ in what they deliver, so a difference is not an error.
  * @param text JSON of the event as the API gives it
+ * @param tables of the lake, where it has promoted columns
  */
 export function compareEvent(
   dataset: Dataset,
   text: string,
   found: FoundEvent,
   today: Day,
+  tables: readonly TableSpec[] = dataset.tables,
 ): readonly EventDifference[] {
   const flat = flattenOne(dataset, text, today);
-  return dataset.tables
+  return tables
     .filter(({ partitionBy }) => partitionBy === 'event_date')
-    .flatMap(({ name, columns, arrayColumn }) => {
+    .flatMap((spec) => {
+      const { name, columns, arrayColumn } = spec;
       const stored = found.tables.find(({ table }) => table === name)?.rows ?? [];
-      const delivered = (flat[name] ?? []).map((row) => plainRow(columns, row));
+      const delivered = (flat[name] ?? []).map((row) => plainRow(columns, placedRow(spec, row)));
       const sides = pairs(
         delivered,
         stored.map(({ values }) => values),

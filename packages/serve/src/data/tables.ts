@@ -8,7 +8,7 @@ export async function tablesDocument({ lake }: PageContext): Promise<TablesDocum
   return {
     version,
     dataset: lake.dataset.name,
-    tables: lake.dataset.tables.map(({ name, columns }) => ({
+    tables: (await lake.tables()).map(({ name, columns }) => ({
       name,
       columns: columns.map((column) => ({
         name: column.name,
