@@ -45,6 +45,7 @@ const LONG = [
   'packages/runner/test/export-flow.failures.test.ts',
   'packages/runner/test/export-flow.refusals.test.ts',
   'packages/runner/test/lost-files.exports.test.ts',
+  'packages/runner/test/promote.exports.test.ts',
   'packages/runner/test/ranges.long.test.ts',
   'packages/runner/test/reconcile.repair.test.ts',
   'packages/runner/test/recount.sealed.test.ts',

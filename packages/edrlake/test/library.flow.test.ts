@@ -210,6 +210,11 @@ describe('a lake and a source', () => {
     expect((await lake.compact(DAYS)).compactedDays).toEqual(['2020-08-17', '2020-08-18']);
     expect((await lake.vacuum({ graceDays: 0, dryRun: true })).removed.length).toBeGreaterThan(0);
     expect((await lake.deduplicate()).removedRows).toBe(0);
+    const promoted = await lake.promote({ path: 'actor.type', as: 'actor_kind' });
+    const kinds = 'select count(actor_kind) as n, count(extra) as rest from events';
+    const [held] = await lake.query<{ n: number; rest: number }>(kinds).toArray();
+    expect([promoted.column, held?.n]).toEqual(['actor_kind', promoted.values]);
+    expect(await lake.demote('actor_kind')).toMatchObject({ path: 'actor.type', values: promoted.values });
     expect(
       (await lake.coverage({ from: '2020-08-17', to: '2020-08-17' })).map(({ day, verdict }) => ({ day, verdict })),
     ).toEqual([{ day: '2020-08-17', verdict: 'complete' }]);

@@ -87,6 +87,24 @@ describe.each<LakeWriter>(['duckdb', 'parquetjs'])('a path of extra in a lake of
     expect(await fieldIds(directory)).toEqual([['10']]);
   });
 
+  test('is promoted and demoted beside other writers', async () => {
+    const directory = await newDirectory();
+    const [lake, other] = [await openSmall(directory, { writer }), await openSmall(directory, { writer })];
+    await deliver(lake, FIRST);
+    const later = [3, 4, 5, 6].map((day) =>
+      eventsOf(day, [`{"file":{"signer":"of ${day}"}}`, '{"file":{"signer":1.0}}']),
+    );
+    const deliverAll = async (days: readonly (readonly SmallEvent[])[]) => {
+      for (const events of days) await deliver(other, events);
+    };
+    await Promise.all([deliverAll(later.slice(0, 2)), lake.promote({ path: 'file.signer', type: 'text' }, run)]);
+    const held = "SELECT count(file_signer)::INTEGER, count(extra->>'$.file.signer')::INTEGER FROM events";
+    expect(await ask(lake, held)).toEqual([[4, 3]]);
+    await Promise.all([deliverAll(later.slice(2)), lake.demote({ column: 'file_signer' }, run)]);
+    expect(await ask(lake, "SELECT count(extra->>'$.file.signer')::INTEGER FROM events")).toEqual([[11]]);
+    expect(await findingsOf(lake)).toEqual([]);
+  });
+
   test('survives the loss of the log', async () => {
     const directory = await newDirectory();
     const lake = await openSmall(directory, { writer });

@@ -8,7 +8,7 @@ import { rowsOf, tableRowsSql } from '../log/table-rows.ts';
 import { type PromotedColumn, promotedColumns } from '../promoted/place-values.ts';
 import { isPlaceTaken, placeTaken, returnedRowsSql } from '../promoted/promoted-sql.ts';
 import type { PromoteContext } from './promote.ts';
-import { type Rewritten, rewriteFiles } from './rewrite-column.ts';
+import { noCopies, type Rewritten, rewriteFiles } from './rewrite-column.ts';
 
 /** Which column goes. */
 export interface DemoteRequest {
@@ -41,7 +41,7 @@ export async function demote(
   request: DemoteRequest,
   run: PromoteContext,
 ): Promise<DemoteReport> {
-  const done: Rewritten = new Map();
+  const done = noCopies();
   const { version, outcome } = await commitWithRetry(context, (state, names) =>
     draft(context, state, names, { request, run, done }),
   );

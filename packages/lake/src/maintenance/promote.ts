@@ -16,7 +16,7 @@ import { rowsOf, tableRowsSql } from '../log/table-rows.ts';
 import { type PromotedColumn, promotedColumns } from '../promoted/place-values.ts';
 import { kindSql, placedRowsSql, takesSql } from '../promoted/promoted-sql.ts';
 import { columnNameFor, type PromoteRequest, parsePath, promotedAlready, tableWanted } from './promotion-request.ts';
-import { type ColumnRewrite, type Rewritten, rewriteFiles } from './rewrite-column.ts';
+import { type ColumnRewrite, noCopies, type Rewritten, rewriteFiles } from './rewrite-column.ts';
 
 /** What was promoted. */
 export interface PromoteReport {
@@ -52,7 +52,7 @@ export async function promote(
   request: PromoteRequest,
   run: PromoteContext,
 ): Promise<PromoteReport> {
-  const done: Rewritten = new Map();
+  const done = noCopies();
   const { entry, outcome } = await commitWithRetry(context, (state, names) =>
     draft(context, state, names, { request, run, done }),
   );

@@ -19,8 +19,18 @@ export interface ColumnRewrite {
   rowsSql(rows: string): string;
 }
 
-/** Files that are rewritten already, by the path of the file that each replaces. */
-export type Rewritten = Map<string, LoggedFile>;
+/** Copies that attempts of one commit have written. */
+export interface Rewritten {
+  /** By the path of the file that each replaces. */
+  readonly copies: Map<string, LoggedFile>;
+  /** Each copy has its own name, also where the one of an earlier attempt cannot be used. */
+  written: number;
+}
+
+/** Before the first attempt. */
+export function noCopies(): Rewritten {
+  return { copies: new Map(), written: 0 };
+}
 
 /**
  * Writes a copy of each file with another set of columns into the staging folder, and compares all other values of the
@@ -45,10 +55,10 @@ export async function rewriteFiles(
   const copies: LoggedFile[] = [];
   for (const file of files) {
     signal.throwIfAborted();
-    const known = done.get(file.path);
+    const known = done.copies.get(file.path);
     const copy =
       known?.schemaVersion === fileSchema.schemaVersion ? known : await rewriteFile(context, state, names, file, work);
-    done.set(file.path, copy);
+    done.copies.set(file.path, copy);
     copies.push(copy);
   }
   return copies;
@@ -65,7 +75,7 @@ async function rewriteFile(
   const { before, after, rowsSql } = work.rewrite;
   const { schemaVersion, schema, fieldIds } = work.fileSchema;
   await refuseDamaged(store, [file]);
-  const path = `${file.table}/${file.partition}/${fileStem}-c${work.done.size}.parquet`;
+  const path = `${file.table}/${file.partition}/${fileStem}-c${work.done.written++}.parquet`;
   const staged = `${stage}/${path}`;
   const old = tableRowsSql({ store, schemas: state.schemas }, before, [file]);
   const shape = { layout: file.layout, fieldIds: fieldIds[file.table] ?? {}, maxRows: file.rowCount } as const;
