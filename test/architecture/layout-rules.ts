@@ -60,6 +60,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'investigate',
     'progress',
     'session',
+    'subscriptions',
     'query',
     'demo',
     'commands',

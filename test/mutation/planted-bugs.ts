@@ -2,6 +2,7 @@ import { FETCHING, FLATTENING } from './fetching-bugs.ts';
 import { HUNTING } from './hunt-bugs.ts';
 import { LIBRARY } from './library-bugs.ts';
 import { STORY } from './story-bugs.ts';
+import { SUBSCRIPTIONS } from './subscription-bugs.ts';
 import { OBJECTS } from './object-bugs.ts';
 import { OCSF } from './ocsf-bugs.ts';
 import type { PlantedBug } from './planted-bug.ts';
@@ -410,4 +411,5 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...HUNTING,
   ...STORY,
   ...LIBRARY,
+  ...SUBSCRIPTIONS,
 ];

@@ -1,15 +1,9 @@
 import { createRedact, type EdrlakeError, type Redact, toEdrlakeError, writeText } from '@edrlake/core';
-import { COMPLETE } from './args/command.ts';
+import { COMPLETE, type Invocation, type Settings } from './args/command.ts';
 import { completionWords, helpText, runCommandLine } from './args/command-line.ts';
 import { readBoolean, readText } from './args/option-values.ts';
-import { environmentName, type FlagName, type FlagValues } from './args/options.ts';
-import {
-  commandLineLayer,
-  configLayer,
-  environmentLayer,
-  resolveSettings,
-  type SettingsLayer,
-} from './args/settings.ts';
+import { environmentName, type FlagName } from './args/options.ts';
+import { commandLineLayer, environmentLayer, resolveSettings, type SettingsLayer } from './args/settings.ts';
 import { COMMANDS } from './commands.ts';
 import { readConfigFile } from './config/config-file.ts';
 import { secretsOf } from './config/credentials.ts';
@@ -17,6 +11,7 @@ import { cleanEnvironment } from './process/clean-environment.ts';
 import { lineWidth, type ProcessContext } from './process/process-context.ts';
 import { programName } from './process/program-name.ts';
 import { proxySecrets } from './process/proxy-environment.ts';
+import { settingsOf } from './subscriptions/choose.ts';
 import { causeText, errorDocument, errorText } from './text/error-text.ts';
 
 /**
@@ -53,17 +48,25 @@ async function dispatch(args: readonly string[], style: ErrorStyle, context: Pro
     await writeText(context.stdout, await helpText(asked.command, COMMANDS, width));
     return 0;
   }
-  return runCommandLine(
-    args,
-    COMMANDS,
-    { surroundings: context, input: null, exitCode: 0 },
-    async (typed, flags, texts) => {
-      const values = await readSettings(commandLineLayer(typed, texts), flags, context);
-      style.json = values.json;
-      style.debug = values['log-level'] === 'debug';
-      return values;
+  const invocation: Invocation = {
+    surroundings: context,
+    input: null,
+    chosen: null,
+    exitCode: 0,
+    runFor: async (work, input, chosen) => {
+      // Loaded only here: most command lines name no subscription.
+      const { runForSubscriptions } = await import('./subscriptions/in-turn.ts');
+      const report: Parameters<typeof runForSubscriptions>[4] = (error, json, own) =>
+        reportError(interruptOr(error, own), { ...style, json }, own);
+      return runForSubscriptions(work, input, chosen, context, report);
     },
-  );
+  };
+  return runCommandLine(args, COMMANDS, invocation, async (typed, flags, texts) => {
+    const settings = await readSettings(commandLineLayer(typed, texts), flags, context);
+    style.json = settings.values.json;
+    style.debug = settings.values['log-level'] === 'debug';
+    return settings;
+  });
 }
 
 /** What help was asked for, or null. `edrlake`, `edrlake help [command]`, `--help` and `-h` anywhere before `--`. */
@@ -80,19 +83,18 @@ async function readSettings(
   typed: SettingsLayer,
   flags: readonly FlagName[],
   { env, workingDirectory }: ProcessContext,
-): Promise<FlagValues> {
-  if (!flags.includes('config')) return resolveSettings([typed]);
+): Promise<Settings> {
+  if (!flags.includes('config')) return { values: resolveSettings([typed]), chosen: null };
   const environment = environmentLayer(env);
   const given = typed.texts.get('config')?.at(-1) ?? environment.texts.get('config')?.[0] ?? null;
   const file = await readConfigFile(workingDirectory, given === null ? null : readText(given));
-  const layers = [typed, environment];
-  if (file !== null) layers.push(configLayer(file.values, file.path));
-  return resolveSettings(layers);
+  const takesSubscription = flags.includes('subscription');
+  return settingsOf({ typed, environment, file, takesSubscription, workingDirectory });
 }
 
 async function reportError(error: EdrlakeError, style: ErrorStyle, context: ProcessContext): Promise<number> {
-  const { env, stdout, stderr } = context;
-  const secrets = [...(await secretsOf(env, context.workingDirectory)), ...proxySecrets(env)];
+  const { env, stdout, stderr, workingDirectory, account } = context;
+  const secrets = [...(await secretsOf(env, workingDirectory, account)), ...proxySecrets(env)];
   const known = createRedact(() => secrets);
   const redact: Redact = (text) => known(text).replaceAll(/\bBearer\s+[\w.~+/=-]+/g, 'Bearer [removed]');
   if (style.json) await writeText(stdout, `${JSON.stringify(errorDocument(error, redact))}\n`);

@@ -34,7 +34,11 @@ describe('a configuration file', () => {
   ])('is read from %s', async (name, text) => {
     await writeFile(join(directory, name), text);
     const file = await readConfigFile(directory, null);
-    expect(file).toEqual({ path: join(directory, name), values: { platform: 'US2', pageSize: 500 } });
+    expect(file).toEqual({
+      path: join(directory, name),
+      values: { platform: 'US2', pageSize: 500 },
+      subscriptions: [],
+    });
   });
 
   it('may be missing, unless it was named', async () => {

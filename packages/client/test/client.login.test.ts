@@ -247,7 +247,19 @@ describe('the end of a token', () => {
     (token: string) => `\n${JSON.stringify({ access_token: token, token_type: 'Bearer' })}\n`,
   ])('is read from JSON as from plain text', (asJson) => {
     const text = jwt({ exp: seconds(NOW + HOUR) });
-    expect(readToken(asJson(text), NOW)).toEqual({ text, expiresAtMs: NOW + HOUR });
+    expect(readToken(asJson(text), NOW)).toEqual({ text, expiresAtMs: NOW + HOUR, tenant: null });
+  });
+
+  it.each([
+    [
+      { customerUuid: 'e468ee44-ee1e-e89f-8239-5c264e797471', subscriptionId: 7 },
+      'e468ee44-ee1e-e89f-8239-5c264e797471',
+    ],
+    [{ subscriptionId: 7 }, '7'],
+    [{ customerId: { id: 7 } }, null],
+    [{ customerId: 'two words' }, null],
+  ])('comes with the customer that %j says', (claims, tenant) => {
+    expect(readToken(jwt(claims), NOW)?.tenant).toBe(tenant);
   });
 
   it('is four hours away for a token that is not a JWT', () => {

@@ -95,6 +95,9 @@ export { filePattern, idHashSql, quoteFile, quoteName, quoteText, textListSql } 
 export {
   type BatchFindings,
   type Cell,
+  FOREIGN_CUSTOMER,
+  foreignRecord,
+  isSameCustomer,
   MAX_OTHER_VERSIONS,
   type OwnedRow,
   type RejectReason,

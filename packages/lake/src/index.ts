@@ -12,7 +12,7 @@ export type {
 } from './hunt/hunt-types.ts';
 export { type Lake, type LakeOptions, openLake, type RunContext } from './lake.ts';
 export type { IndexOptions, IndexState } from './lake-hunts.ts';
-export type { CommitStep } from './log/commit-context.ts';
+export type { CommitStep, WantedOwner } from './log/commit-context.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './log/lake-state.ts';
 export type { Snapshot } from './log/snapshot.ts';
 export type { CompactOptions, CompactReport } from './maintenance/compact.ts';

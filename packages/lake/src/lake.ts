@@ -25,7 +25,13 @@ import { ignoreSteps } from './commit/apply-commit.ts';
 import { computeEngine, type LakeWriter } from './compute-engine.ts';
 import { duckDbSessions } from './duckdb-sessions.ts';
 import { type EventLookup, eventLookup } from './event-lookup.ts';
-import { type CommitContext, type CommitStep, type CommitTools, withConnection } from './log/commit-context.ts';
+import {
+  type CommitContext,
+  type CommitStep,
+  type CommitTools,
+  type WantedOwner,
+  withConnection,
+} from './log/commit-context.ts';
 import { openCommitLog } from './log/commit-log.ts';
 import { liveTables } from './log/live-tables.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
@@ -36,6 +42,7 @@ import { type CompactOptions, type CompactReport, compact } from './maintenance/
 import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
 import type { Publishing } from './open-tables/publish-tables.ts';
+import { type Owned, owning, refuseOwner } from './owning.ts';
 import type { ArrowResult } from './query/arrow.ts';
 import { countFromLog } from './query/count-from-log.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
@@ -82,6 +89,8 @@ export interface LakeOptions {
   readonly threads?: number;
   /** Makes an empty lake where there is none. */
   readonly create: boolean;
+  /** For which subscription: a new lake records it, and a lake of another one is refused. Absent: for none. */
+  readonly owner?: WantedOwner;
   /** Changes nothing on disk except what a crash left behind, see `recoverForReading`. */
   readonly readOnly: boolean;
   /** Whether to wait for commits of processes that cannot be seen from here. Unless given, a writer waits. */
@@ -102,7 +111,7 @@ export interface LakeOptions {
 export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
-export interface Lake extends Publishing, Promoting, Costing, EventLookup, LakeHunts, Recounting {
+export interface Lake extends Publishing, Promoting, Costing, EventLookup, LakeHunts, Recounting, Owned {
   /** Absolute. For a lake in an object store: of what this machine keeps for it. */
   readonly directory: string;
   /** Where it is: its absolute path, or `s3://bucket/prefix`. */
@@ -224,9 +233,10 @@ export async function openLake(options: LakeOptions): Promise<Lake> {
 
 async function openOn(store: Store, directory: string, options: LakeOptions): Promise<Lake> {
   const { dataset } = options;
-  await prepareDirectory(directory, store, options);
+  const markedFor = await prepareDirectory(directory, store, options);
   await store.remote?.remember();
   const log = await openCommitLog(store);
+  refuseOwner(markedFor, log.known().owner, options.owner, store.address);
   // Before any recovery: files that look like leftovers may be all that remains of lost log entries.
   await refuseLostLog(store, log, dataset.tables);
   if (!options.readOnly) refuseOlderProgram(await log.refresh(), dataset.tables);
@@ -254,6 +264,8 @@ async function openOn(store: Store, directory: string, options: LakeOptions): Pr
     workFolder: workFolder ?? '',
     lease: hold?.lease ?? null,
     onStep: options.onStep ?? ignoreSteps,
+    customerColumn: dataset.customer ?? null,
+    owner: options.owner ?? null,
   };
   const connect = async () => (await duckDb.shared()).connection;
   const lake = lakeOn(idle, {
@@ -295,7 +307,7 @@ async function openOn(store: Store, directory: string, options: LakeOptions): Pr
   const about = { store, directory, clock: options.clock, knownVersion: () => log.known().version };
   const isKept = !options.readOnly && options.writer !== 'parquetjs' && store.remote === null;
   const hunted = isKept ? huntedAfterCommits(lake, options.emit) : lake;
-  const opened = countingCosts({ ...hunted, address: store.address, close }, about);
+  const opened = countingCosts({ ...hunted, ...owning(idle), address: store.address, close }, about);
   return publishedAfterCommits(opened, options.publishes);
 }
 
@@ -312,7 +324,7 @@ interface LakeSetting {
 function lakeOn(
   idle: CommitTools,
   { directory, dataset, writer, isReadOnly, newLimits, connect, openSession }: LakeSetting,
-): Omit<Lake, 'close' | 'address' | keyof Costing> {
+): Omit<Lake, 'close' | 'address' | keyof Costing | keyof Owned> {
   const { log, store } = idle;
   const inTurn = turnTaking();
   const ready = async (): Promise<CommitContext> => withConnection(idle, await connect());

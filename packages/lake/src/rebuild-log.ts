@@ -116,7 +116,8 @@ async function replaceWith(store: Store, rebuilding: Rebuilding): Promise<Adopte
     );
     // By another id each machine notices that its copies of log entries are of another log.
     const id = store.remote === null ? null : randomUUID();
-    await store.put(FORMAT_FILE, markerText(dataset, clock.nowMs(), id));
+    const marker = await readMarker(store, dataset).catch(() => null);
+    await store.put(FORMAT_FILE, markerText(dataset, clock.nowMs(), id, marker?.subscription));
     const checkpoint = checkpointText(stateOf(version, found, options, runId));
     await replaceLog(store, { version, checkpoint, runId, oldLog, stamp });
     return found;

@@ -17,6 +17,7 @@ export {
   type LakeLimiter,
   type Sharing,
 } from './connect/shared-connection.ts';
+export { type TenantGate, tenantGate } from './connect/tenant-gate.ts';
 export type { CheckResult } from './doctor/check-result.ts';
 export { checkLake, diagnose } from './doctor/diagnose.ts';
 export { examineEdrLake } from './doctor/examine.ts';

@@ -8,5 +8,6 @@ export { type Simulator, startSimulator } from './simulator.ts';
 export type { DayTruth, FimDayTruth, Truth } from './truth.ts';
 export type { EventType, Vintage } from './world/attributes.ts';
 export { DEFAULT_LATENESS, type LatenessClass } from './world/lateness.ts';
+export { customerOf } from './world/machines.ts';
 export type { Addition, Axis } from './world/population.ts';
 export type { Burst, TimelineProfile } from './world/timeline.ts';

@@ -9,10 +9,11 @@ import {
   type ListedCommand,
   type Purpose,
   positionalNames,
+  type Settings,
 } from './command.ts';
 import { CREDENTIAL_FLAGS, CREDENTIAL_HINT } from './credential-names.ts';
 import { wordsText } from './option-values.ts';
-import { FLAG_NAMES, type FlagName, type FlagValues, flagNamed } from './options.ts';
+import { FLAG_NAMES, type FlagName, flagNamed } from './options.ts';
 
 const WIDEST = 110;
 
@@ -40,7 +41,7 @@ export async function runCommandLine(
   args: readonly string[],
   commands: readonly ListedCommand[],
   invocation: Invocation,
-  readSettings: (typed: TypedTexts, flags: readonly FlagName[], flagTexts: FlagTexts) => Promise<FlagValues>,
+  readSettings: (typed: TypedTexts, flags: readonly FlagName[], flagTexts: FlagTexts) => Promise<Settings>,
 ): Promise<number> {
   const { listed, rest } = listedCommand(args, commands);
   const { command } = await listed.load();
@@ -50,8 +51,10 @@ export async function runCommandLine(
     .strict()
     .middleware(async (argv) => {
       const typed = typedTexts(argv, command);
+      const { values, chosen } = await readSettings(typed, command.flags, command.flagTexts);
+      invocation.chosen = chosen;
       invocation.input = {
-        values: await readSettings(typed, command.flags, command.flagTexts),
+        values,
         typed: new Set(typed.keys()),
         ...wordsOf(argv, command),
       };

@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import type { Argv, CommandModule } from 'yargs';
-import type { ProcessContext } from '../process/process-context.ts';
+import type { AccountSource, ProcessContext } from '../process/process-context.ts';
 import { configKey, environmentName, type FlagName, type FlagValues, flagNamed } from './options.ts';
 
 /** What a shell's completion script calls the program with, followed by the words typed so far. */
@@ -15,7 +15,41 @@ export interface CommandInput {
   readonly words: readonly string[];
   /** Flags that were typed, as opposed to taken from the environment, the configuration or the defaults. */
   readonly typed: ReadonlySet<FlagName>;
+  /** For which it works; absent: the settings name none. */
+  readonly subscription?: Pick<Subscription, 'name' | 'pipeline'>;
 }
+
+/** A subscription of the configuration file, with every setting resolved for it. */
+export interface Subscription {
+  readonly name: string;
+  /** Its pipeline, where `run` names none; null for none. */
+  readonly pipeline: string | null;
+  readonly values: FlagValues;
+  readonly account: AccountSource;
+}
+
+/** Those that a command line chose. */
+export interface Chosen {
+  readonly subscriptions: readonly Subscription[];
+  /** Whether one was named by its name. Its command then says what it says without subscriptions. */
+  readonly isNamed: boolean;
+}
+
+/** What the settings say. */
+export interface Settings {
+  readonly values: FlagValues;
+  /** null: none is chosen, and the settings are those of the command. */
+  readonly chosen: Chosen | null;
+}
+
+/** A command at work for one of several subscriptions. */
+export interface Turn {
+  readonly input: CommandInput;
+  readonly context: ProcessContext;
+}
+
+/** What a command does for several subscriptions at once, where that is not its own work for one after another. */
+export type RunTogether = (turns: readonly Turn[], context: ProcessContext) => Promise<number>;
 
 /** Does the command's work and resolves to the exit code. Throws an `EdrlakeError` for what a person must know. */
 export type RunCommand = (input: CommandInput, context: ProcessContext) => Promise<number>;
@@ -25,8 +59,17 @@ export interface Invocation {
   readonly surroundings: ProcessContext;
   /** Set as soon as the command line was understood and the settings were read. */
   input: CommandInput | null;
+  chosen: Chosen | null;
+  /** Runs the command for the chosen subscriptions and resolves to its exit code. */
+  readonly runFor: (work: SubscriptionWork, input: CommandInput, chosen: Chosen) => Promise<number>;
   /** Set by the handler. */
   exitCode: number;
+}
+
+/** What running a command for subscriptions needs to know of it. */
+export interface SubscriptionWork extends Pick<CommandText, 'run' | 'together'> {
+  readonly name: string;
+  readonly flags: readonly FlagName[];
 }
 
 /** What the options are declared for. A help text shows the name of a value, and completion its few choices. */
@@ -69,6 +112,11 @@ export interface CommandText {
   readonly tables?: readonly HelpTable[];
   readonly examples: readonly Example[];
   readonly run: RunCommand;
+  /**
+   * For several subscriptions. Absent: `run` for one after another. `never`: it stays, or writes what no second one can
+   * write, so that it takes one.
+   */
+  readonly together?: RunTogether | 'never';
 }
 
 /** An argument without a flag. */
@@ -106,7 +154,9 @@ export interface Example {
 
 /** The yargs module of a command. */
 export function defineCommand(text: CommandText): Command {
-  const { command, describe, flags, flagTexts = {}, examples, run } = text;
+  const { command, describe, flagTexts = {}, examples, run, together } = text;
+  const flags = withSubscription(text.flags);
+  const work = { name: commandName(command), flags, run, ...(together && { together }) };
   return {
     command,
     describe,
@@ -116,16 +166,22 @@ export function defineCommand(text: CommandText): Command {
     builder(yargs, purpose = 'run', width = 80) {
       declarePositionals(yargs, text, purpose);
       for (const name of flags) declareFlag(yargs, name, purpose, flagTexts[name]);
-      if (purpose === 'help') describeCommand(yargs, text, width);
+      if (purpose === 'help') describeCommand(yargs, { ...text, flags }, width);
       return yargs as Argv<{ readonly invocation: Invocation }>;
     },
     async handler({ invocation }) {
-      const { input, surroundings } = invocation;
+      const { input, chosen, surroundings } = invocation;
       if (input === null) throw new EdrlakeError('BUG', 'expected the settings to be read before the command runs');
       surroundings.signal.throwIfAborted();
-      invocation.exitCode = await run(input, surroundings);
+      invocation.exitCode = await (chosen === null ? run(input, surroundings) : invocation.runFor(work, input, chosen));
     },
   };
+}
+
+/** Commands that speak to an API or a lake, and read the file that has subscriptions, take them. */
+function withSubscription(flags: readonly FlagName[]): readonly FlagName[] {
+  const isFor = flags.includes('config') && (flags.includes('lake') || flags.includes('base-url'));
+  return isFor ? flags.flatMap((flag) => (flag === 'config' ? ['subscription' as const, flag] : [flag])) : flags;
 }
 
 /** `publish delta` of `publish delta <folder>` */
@@ -181,8 +237,12 @@ function describeCommand(yargs: Argv, text: CommandText, width: number): void {
         ]
       : []),
   ];
+  if (flags.includes('subscription')) paragraphs.push(SUBSCRIPTION_TEXT);
   if (paragraphs.length > 0) yargs.epilogue(paragraphs.join('\n\n'));
 }
+
+const SUBSCRIPTION_TEXT =
+  'With --subscription all or a pattern the command runs for one subscription after another; one that fails does not stop the others. The exit code is that of the worst, from worst to best: 130, 5, 4, 1, 2, 6, 3, 0.';
 
 function settingsSentence(flags: readonly FlagName[]): string {
   const name = flags.find((flag) => flag.includes('-') && flag !== 'log-level') ?? 'log-level';

@@ -14,6 +14,7 @@ export const FAULT_FORMS: readonly (readonly [string, string])[] = [
   ['duplicate-row', 'one event comes twice, another one not'],
   ['missing-row', 'one event is missing'],
   ['listed-twice:10', 'one event in 10 comes twice'],
+  ['foreign-rows:10', "one event in 10 is another customer's"],
   ['page-cap:500', 'pages hold 500 events at most'],
   ['page-size-refused:500', 'status 400 for pages of more than 500'],
   ['blocked', 'status 403 with the HTML page of a firewall'],
@@ -72,6 +73,7 @@ function effectOf(kind: string, number: number | null, range: TimeRange): FaultE
     case 'page-size-refused':
       return number !== null && number > 0 ? { kind, largest: number } : null;
     case 'listed-twice':
+    case 'foreign-rows':
       return number !== null && number > 0 ? { kind, every: number } : null;
     case 'blocked':
       return number === null ? { kind: 'status', status: 403, body: 'html' } : null;

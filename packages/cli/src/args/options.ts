@@ -22,7 +22,7 @@ import {
 } from './option-values.ts';
 import { GATEWAY_FLAGS } from './gateway-flags.ts';
 import { OCSF_FLAGS } from './ocsf-options.ts';
-import { PLACE_FLAGS, SERVE_FLAGS } from './place-flags.ts';
+import { PLACE_FLAGS, SERVE_FLAGS, SUBSCRIPTION_FLAGS } from './place-flags.ts';
 import { STORY_FLAGS } from './story-flags.ts';
 
 /** Result formats of `query`. */
@@ -388,6 +388,7 @@ export const FLAGS = {
     expected: 'a fault such as status:500@3 or reset@10',
     read: readText,
   }),
+  ...SUBSCRIPTION_FLAGS,
   config: optionalFlag({
     group: 'Output',
     valueName: 'FILE',

@@ -1,4 +1,23 @@
-import { optionalFlag, readMemorySize, readText, switchFlag, valueFlag, wholeNumber } from './option-values.ts';
+import {
+  listFlag,
+  optionalFlag,
+  readMemorySize,
+  readText,
+  switchFlag,
+  valueFlag,
+  wholeNumber,
+} from './option-values.ts';
+
+/** Which subscriptions of the configuration file a command works for. */
+export const SUBSCRIPTION_FLAGS = {
+  subscription: listFlag({
+    group: 'Output',
+    valueName: 'NAME',
+    describe: 'For whom: a subscription, all, or eu-*',
+    expected: 'the name of a subscription, all, or a pattern such as eu-*',
+    read: (text) => (/^[a-z0-9*?-]+$/.test(text) ? text : null),
+  }),
+};
 
 /** Where the lake is, and what this machine keeps of a lake in an object store. */
 export const PLACE_FLAGS = {

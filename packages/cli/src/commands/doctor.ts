@@ -54,7 +54,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 /** Login, tokens, limits, clock and the place of the lake. */
 async function diagnosed(values: FlagValues, context: ProcessContext): Promise<readonly CheckResult[]> {
   requireGateway(values);
-  const credentials = await readCredentials(context.env, context.workingDirectory);
+  const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
   const display = startDisplay({ ...values, 'no-progress': true }, context);
   try {
     const target = {

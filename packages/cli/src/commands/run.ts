@@ -97,12 +97,14 @@ function exitCodeOf({ state, tasks }: RunResult): number {
 }
 
 /** The file that was named, or that of the pipeline whose run is to go on. */
-async function pipelineFileOf({ values, positionals }: CommandInput, context: ProcessContext): Promise<string> {
+async function pipelineFileOf(input: CommandInput, context: ProcessContext): Promise<string> {
+  const { values, positionals, subscription } = input;
   const { workingDirectory } = context;
-  if (positionals.pipeline !== undefined) return findPipelineFile(positionals.pipeline, workingDirectory);
+  const named = positionals.pipeline ?? (values.resume === null ? subscription?.pipeline : null) ?? null;
+  if (named !== null) return findPipelineFile(named, workingDirectory);
   if (values.resume === null) {
     throw new EdrlakeError('USAGE', 'edrlake run: expected the name or the file of a pipeline', {
-      hint: 'For example: edrlake run nightly, or edrlake run ./my.ts',
+      hint: 'For example: edrlake run nightly, or edrlake run ./my.ts. A subscription may name its own as pipeline.',
     });
   }
   const directory = lakeDirectory(values, context);

@@ -41,6 +41,7 @@ export const command = defineCommand({
     { command: 'edrlake schedule nightly ./weekly.ts', purpose: 'two pipelines' },
   ],
   run,
+  together: 'never',
 });
 
 /** Runs pipelines when they are due, until a signal stops it. */
@@ -53,7 +54,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     refusePipelineScope(pipeline, values);
   }
   requireGateway(values);
-  await readCredentials(context.env, context.workingDirectory);
+  await readCredentials(context.env, context.workingDirectory, context.account);
   const view = pipelineProgress([], context.clock.nowMs());
   const display = startDisplay({ ...values, 'no-progress': true }, context, view);
   const services = servicesOf(context, display.emit);

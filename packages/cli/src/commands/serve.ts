@@ -19,6 +19,7 @@ export const command = defineCommand({
     { command: 'edrlake serve --host 0.0.0.0 --token-file token', purpose: 'for others' },
   ],
   run,
+  together: 'never',
 });
 
 /** Serves the page until it is stopped. */

@@ -7,7 +7,7 @@ import {
   rangeFlagsText,
   untilAborted,
 } from '@edrlake/core';
-import { type Fault, type Simulator, startSimulator } from '@edrlake/simulator';
+import { customerOf, type Fault, type Simulator, startSimulator } from '@edrlake/simulator';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { FAULT_FORMS, FAULT_GRAMMAR, parseFault } from '../args/fault-text.ts';
 import { OUTPUT } from '../args/option-groups.ts';
@@ -28,7 +28,7 @@ export const command = defineCommand({
   command: 'simulate',
   describe: 'Run a simulated gateway on this machine',
   details: [
-    'Serves made-up events on 127.0.0.1 until Ctrl-C, behaves like the API and, on request, misbehaves like it.',
+    'Serves made-up events on 127.0.0.1 until Ctrl-C, behaves like the API and, on request, misbehaves like it. Each seed is a customer of its own.',
   ],
   flags: [
     'port',
@@ -87,6 +87,7 @@ function simulatorOptions(values: FlagValues, range: TimeRange) {
     events: values.events,
     range,
     seed: values.seed,
+    customerId: customerOf(values.seed),
     port: values.port ?? 0,
     credentials: CREDENTIALS,
     pageSizeMax: values['max-page-size'],
@@ -111,6 +112,7 @@ function startDocument(simulator: Simulator, values: FlagValues, range: TimeRang
   return {
     url: simulator.url,
     ...CREDENTIALS,
+    customerId: customerOf(values.seed),
     events: values.events,
     seed: values.seed,
     from: isoInstant(range.startMs),
@@ -123,6 +125,7 @@ function startText(simulator: Simulator, values: FlagValues, range: TimeRange): 
     ['URL', simulator.url],
     ['Username', CREDENTIALS.username],
     ['Password', CREDENTIALS.password],
+    ['Customer', customerOf(values.seed)],
     ['Events', `${nounText(values.events, 'event')}, seed ${values.seed}`],
     ...(values.fault.length > 0 ? [['Faults', values.fault.join(' ')] as const] : []),
   ] as const;

@@ -8,8 +8,8 @@ import { refuseBinaryAtTerminal, writeResult } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
 import { runSqlShell } from '../query/sql-shell.ts';
 import { isBlank, splitStatements } from '../query/sql-statements.ts';
-import { TextCollector } from '../query/text-collector.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
+import { TextCollector } from '../text/text-collector.ts';
 
 /** `edrlake sql` */
 export const command = defineCommand({
@@ -23,6 +23,7 @@ export const command = defineCommand({
     { command: 'edrlake sql --format csv < report.sql', purpose: 'run a file of statements' },
   ],
   run,
+  together: 'never',
 });
 
 /** A shell at a terminal; otherwise runs the statements of standard input and stops at the first that fails. */

@@ -1,11 +1,15 @@
-import { writeText } from '@edrlake/core';
-import { readLakeStatus } from '@edrlake/runner/history';
-import { type CommandInput, defineCommand } from '../args/command.ts';
+import { type EdrlakeError, toEdrlakeError, writeText } from '@edrlake/core';
+import { type LakeStatus, readLakeStatus } from '@edrlake/runner/history';
+import { type CommandInput, defineCommand, type Turn } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, showsColour, writeMessage } from '../process/process-context.ts';
 import { stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
+import { type SubscriptionStatus, subscriptionsText, worstFirst } from '../subscriptions/status-lines.ts';
 import { userLimitOf } from '../session/connection-settings.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
+import { LabelledSink } from '../subscriptions/labelled-sink.ts';
+import { worstOf } from '../subscriptions/worst-code.ts';
+import { errorDocument, writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** As for a lake and an API that disagree: what the API has by now is not in the lake. */
@@ -17,15 +21,17 @@ export const command = defineCommand({
   describe: 'Show what the lake holds and the verdict of each day',
   details: [
     'A calendar of all days, what is newest, the last run. With --max-age, exit code 4 says that nothing was proven for too long.',
+    'With --subscription all, or a pattern, it is one line each, the worst first: what cannot be read, what is not to be relied on, what is stale, what failed; then by age. The exit code is that of the worst.',
     'With --writer parquetjs no native code is loaded, for machines without DuckDB.',
   ],
   flags: ['max-age', 'rate-limit', ...LAKE, 'writer', ...OUTPUT],
   examples: [
-    { command: 'edrlake status', purpose: 'the lake in ./lake' },
     { command: 'edrlake status --max-age 26h', purpose: 'for cron: complains when a night was missed' },
     { command: 'edrlake status --lake /data/edr --json', purpose: 'for a monitor' },
+    { command: 'edrlake status --subscription all', purpose: 'one line each, the worst first' },
   ],
   run,
+  together,
 });
 
 /** Shows what the lake holds and the state of each day. */
@@ -33,12 +39,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, stderr, env } = context;
   const nowMs = context.clock.nowMs();
-  const status = await withLakeToRead(
-    values,
-    context,
-    (lake) => readLakeStatus(lake, { userLimit: userLimitOf(values), nowMs }),
-    values.writer,
-  );
+  const status = await readStatus(input, context, nowMs);
   const maxAgeMs = values['max-age'];
   const staleness = maxAgeMs === null ? null : stalenessOf(status, maxAgeMs, nowMs);
   if (values.json) {
@@ -53,4 +54,46 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   if (staleness === null) return 0;
   await writeText(stderr, `edrlake: ${staleness}\n`);
   return STALE;
+}
+
+function readStatus({ values }: CommandInput, context: ProcessContext, nowMs: number): Promise<LakeStatus> {
+  const about = { userLimit: userLimitOf(values), nowMs };
+  return withLakeToRead(values, context, (lake) => readLakeStatus(lake, about), values.writer);
+}
+
+/** A line for each subscription. A lake that cannot be read is one of them. */
+async function together(turns: readonly Turn[], context: ProcessContext): Promise<number> {
+  const { stdout, stderr, env, signal } = context;
+  const nowMs = context.clock.nowMs();
+  const found: (SubscriptionStatus & { readonly error: EdrlakeError | null })[] = [];
+  for (const { input, context: own } of turns) {
+    signal.throwIfAborted();
+    const { name: subscription = '' } = input.subscription ?? {};
+    const labelled = { ...own, stderr: new LabelledSink(stderr, `${subscription}: `, lineWidth(stderr, env)) };
+    try {
+      const status = await readStatus(input, labelled, nowMs);
+      const maxAgeMs = input.values['max-age'];
+      const isStale = maxAgeMs !== null && stalenessOf(status, maxAgeMs, nowMs) !== null;
+      found.push({ subscription, exitCode: isStale ? STALE : 0, status, errorCode: null, isStale, error: null });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const error = toEdrlakeError(thrown);
+      const { exitCode, code } = error;
+      if (!input.values.json) await writeError(labelled, error);
+      found.push({ subscription, exitCode, status: null, errorCode: code, isStale: false, error });
+    }
+  }
+  const exitCode = worstOf(found.map((each) => each.exitCode));
+  if (turns[0]?.input.values.json) {
+    const errors = new Map(found.map(({ subscription, error }) => [subscription, error]));
+    const subscriptions = worstFirst(found).map(({ subscription, exitCode: code, status, isStale }) => {
+      const error = errors.get(subscription) ?? null;
+      if (status === null) return { subscription, exitCode: code, ...(error && errorDocument(error)) };
+      return { subscription, exitCode: code, result: { ...statusDocument(status, nowMs), stale: isStale } };
+    });
+    await writeJson(stdout, { exitCode, subscriptions });
+  } else {
+    await writeMessage(context, subscriptionsText(found, lineWidth(stdout, env)));
+  }
+  return exitCode;
 }

@@ -1,6 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
+import type { SubscriptionConfig } from './subscription-schema.ts';
 import { refuseUnreadableText } from './text-encoding.ts';
 
 /** A configuration file that was read and checked. */
@@ -8,6 +9,8 @@ export interface ConfigFile {
   readonly path: string;
   /** By camelCase flag name; every key known and of the right kind. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** In the order of the file; empty where it names none. */
+  readonly subscriptions: readonly SubscriptionConfig[];
 }
 
 const EXTENSIONS = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json', 'jsonc', 'yaml', 'yml'] as const;
@@ -31,7 +34,7 @@ export async function readConfigFile(workingDirectory: string, given: string | n
   const content = await loadContent(path);
   // Loaded only here, because both take longer to load than most commands take to run.
   const { checkConfig } = await import('./config-schema.ts');
-  return { path, values: checkConfig(content, path) };
+  return { path, ...checkConfig(content, path) };
 }
 
 async function findConfigFile(directory: string): Promise<string | null> {

@@ -2,30 +2,48 @@ import { didYouMean, EdrlakeError } from '@edrlake/core';
 import { z } from 'zod';
 import { CREDENTIAL_HINT, CREDENTIAL_KEY } from '../args/credential-names.ts';
 import { configKey, FLAG_NAMES, type FlagName, flagNamed } from '../args/options.ts';
+import {
+  expectedOfSubscription,
+  flagSchema,
+  nearSubscriptionKey,
+  refuseSecrets,
+  type SubscriptionConfig,
+  subscriptionsOf,
+  subscriptionsSchema,
+} from './subscription-schema.ts';
 
-const NOT_IN_FILE: readonly FlagName[] = ['config'];
-const CONFIG_KEYS = FLAG_NAMES.filter((name) => !NOT_IN_FILE.includes(name)).map(configKey);
+/** What is for one command line. */
+const NOT_IN_FILE: readonly FlagName[] = ['config', 'subscription'];
+const IN_FILE = FLAG_NAMES.filter((name) => !NOT_IN_FILE.includes(name));
+const CONFIG_KEYS = [...IN_FILE.map(configKey), 'subscriptions'];
 
-/** One key: the kinds of values that can mean it, and its flag's own reader for the rest. */
-function keySchema(name: FlagName) {
-  const flag = flagNamed(name);
-  const one = z.union([z.string(), z.number(), z.boolean()]).refine((value) => flag.read(String(value)) !== null);
-  return (flag.repeats ? z.array(one) : one).optional();
+const schema = z.strictObject({
+  ...Object.fromEntries(IN_FILE.map((name) => [configKey(name), flagSchema(name)])),
+  subscriptions: subscriptionsSchema,
+});
+
+/** The content of a configuration file, checked. */
+export interface CheckedConfig {
+  /** By camelCase flag name. */
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly subscriptions: readonly SubscriptionConfig[];
 }
-
-const schema = z.strictObject(
-  Object.fromEntries(FLAG_NAMES.filter((name) => !NOT_IN_FILE.includes(name)).map((n) => [configKey(n), keySchema(n)])),
-);
 
 /**
  * The content of a configuration file, when every key is known and can be used.
  * @throws {EdrlakeError} `CONFIG_INVALID` naming file and key, what was expected and what was found; never the value of
  * a credential.
  */
-export function checkConfig(content: unknown, file: string): Readonly<Record<string, unknown>> {
-  if (typeof content === 'object' && content !== null) refuseCredentials(Object.keys(content), file);
+export function checkConfig(content: unknown, file: string): CheckedConfig {
+  if (typeof content === 'object' && content !== null) {
+    refuseCredentials(Object.keys(content), file);
+    refuseSecrets((content as { readonly subscriptions?: unknown }).subscriptions, file);
+  }
   const checked = schema.safeParse(content);
-  if (checked.success) return checked.data as Readonly<Record<string, unknown>>;
+  if (checked.success) {
+    const { subscriptions, ...values } = checked.data;
+    return { values, subscriptions: subscriptionsOf(subscriptions, file) };
+  }
   const problems = checked.error.issues.flatMap((issue) => issueTexts(issue, content));
   const [first = 'it cannot be read', ...rest] = problems;
   const message =
@@ -50,15 +68,26 @@ function refuseCredentials(keys: readonly string[], file: string): void {
 function issueTexts(issue: z.core.$ZodIssue, content: unknown): string[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
-      const near = didYouMean(key, CONFIG_KEYS);
-      return `${[...issue.path, key].join('.')} is not a setting${near === null ? '' : `; did you mean ${near}?`}`;
+      const inEntry = issue.path[0] === 'subscriptions';
+      const near = inEntry ? nearSubscriptionKey(key) : didYouMean(key, CONFIG_KEYS);
+      return `${pathText([...issue.path, key])} is not a setting${inEntry ? ' of a subscription' : ''}${near === null ? '' : `; did you mean ${near}?`}`;
     });
   }
   if (issue.path.length === 0) return [`expected an object with settings, found ${foundText(content)}`];
-  const path = issue.path.map((part) => (typeof part === 'number' ? `[${part}]` : String(part))).join('.');
-  const name = FLAG_NAMES.find((candidate) => configKey(candidate) === issue.path[0]);
-  const expected = name === undefined ? 'something else' : flagNamed(name).expected;
-  return [`${path.replaceAll('.[', '[')}: expected ${expected}, found ${foundText(valueAt(content, issue.path))}`];
+  const found = foundText(valueAt(content, issue.path));
+  return [`${pathText(issue.path)}: expected ${expectedAt(issue.path)}, found ${found}`];
+}
+
+function expectedAt([first, index, key]: readonly PropertyKey[]): string {
+  if (first === 'subscriptions') return index === undefined ? 'a list' : expectedOfSubscription(key);
+  const name = FLAG_NAMES.find((candidate) => configKey(candidate) === first);
+  return name === undefined ? 'something else' : flagNamed(name).expected;
+}
+
+/** `subscriptions[1].lake` */
+function pathText(path: readonly PropertyKey[]): string {
+  const parts = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`));
+  return parts.join('').replace(/^\./, '');
 }
 
 function valueAt(content: unknown, path: readonly PropertyKey[]): unknown {

@@ -9,6 +9,18 @@ export interface TextSink extends NodeJS.WritableStream {
   readonly columns?: number | undefined;
 }
 
+/** Where the account of a subscription comes from. The variables of a command without one do not count for it. */
+export interface AccountSource {
+  /** Of the subscription. */
+  readonly name: string;
+  /** The customer whose events its lake may hold, where the configuration says it; else null. */
+  readonly customerId: string | null;
+  /** Begins its variables, such as `EDRLAKE_SUBSCRIPTION_ACME_`. */
+  readonly prefix: string;
+  /** What the configuration file says; a variable wins. Paths are those of files with a secret. */
+  readonly configured: Readonly<Partial<Record<'username' | 'passwordFile' | 'clientId' | 'clientSecretFile', string>>>;
+}
+
 /** Everything of the process that a command may touch. Tests bring their own. */
 export interface ProcessContext {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -30,6 +42,8 @@ export interface ProcessContext {
    * Starts a process that ends with this one, also when this one is killed. Its stdout is a pipe, its stderr is ours.
    */
   readonly spawnChild: (command: readonly [string, ...string[]], options: ChildOptions) => Child;
+  /** Of the subscription that a command works for; absent: the account of the environment. */
+  readonly account?: AccountSource;
 }
 
 /** What a child process gets from us. */

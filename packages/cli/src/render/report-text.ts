@@ -1,4 +1,13 @@
-import { countText, instantText, isoInstant, MS_PER_DAY, rangeFlagsText, sum, type TimeRange } from '@edrlake/core';
+import {
+  countText,
+  FOREIGN_CUSTOMER,
+  instantText,
+  isoInstant,
+  MS_PER_DAY,
+  rangeFlagsText,
+  sum,
+  type TimeRange,
+} from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import { bytesText, durationText, nounText, spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
@@ -178,12 +187,23 @@ function numbers(report: ExportReport): [string, string][] {
   return pairs;
 }
 
+/** Their windows prove nothing: an answer that mixes customers cannot be relied on for the rest of it either. */
+function foreignLines(count: number, range: string): string[] {
+  return [
+    `${nounText(count, 'event')} of another customer ${count === 1 ? 'was' : 'were'} among them: rejected, and only the ids kept.`,
+    'Check the account; if it is the right one, report the range to the support.',
+    `Next: edrlake backfill ${range} --force`,
+  ];
+}
+
 function nextLines(report: ExportReport): string[] {
   const range = rangeFlagsText(spanOf(report.request));
   if (report.outcome === 'done') return ['Next: edrlake status'];
   if (report.outcome === 'partly') return [`Next: edrlake backfill ${range}`, '      (fetches only what is missing)'];
   if (report.outcome === 'rejected')
     return rejectedLines(rangeFlagsText(report.windows.rejected[0]?.range ?? spanOf(report.request)));
+  const foreign = report.rejects.find(({ reason }) => reason === FOREIGN_CUSTOMER);
+  if (foreign !== undefined) return foreignLines(foreign.count, range);
   const ignored = ignoredRangeLines(report.windows.mismatched);
   if (ignored !== null) return ignored;
   const short = shortPagesLines(report.windows.mismatched, range);

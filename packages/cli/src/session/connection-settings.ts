@@ -100,7 +100,7 @@ export async function withConnection<T>(
   work: (connection: Connection, services: Services) => Promise<T>,
 ): Promise<T> {
   requireGateway(values);
-  const credentials = await readCredentials(context.env, context.workingDirectory);
+  const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
   const { connectBeside } = await import('@edrlake/runner');
   const services = servicesOf(context, emit);
   const sharing = { lakeDirectory: lakeDirectory(values, context), priority: 'normal', command } as const;

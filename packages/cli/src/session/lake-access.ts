@@ -13,7 +13,7 @@ import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
 import type { CommandInput } from '../args/command.ts';
 import { sizeBytes } from '../args/option-values.ts';
 import type { FlagValues } from '../args/options.ts';
-import type { ObjectLake, S3Settings } from '@edrlake/lake';
+import type { ObjectLake, S3Settings, WantedOwner } from '@edrlake/lake';
 import { type OcsfPlace, ocsfPlace } from '@edrlake/ocsf/names';
 import { shellText } from '@edrlake/runner/history';
 import type { ProcessContext } from '../process/process-context.ts';
@@ -88,17 +88,29 @@ export function ocsfPlaceOf(to: string, values: FlagValues, context: ProcessCont
 }
 
 /**
- * ` --lake DIR --dataset NAME` as far as they were typed, for a command that a user pastes; empty where settings
- * name the lake.
+ * ` --subscription NAME --lake DIR --dataset NAME` as far as they were typed, for a command that a user pastes; empty
+ * where settings name the lake.
  */
-export function lakeFlagsOf({ values, typed }: Pick<CommandInput, 'values' | 'typed'>): string {
+export function lakeFlagsOf({ values, typed, subscription }: Omit<CommandInput, 'positionals' | 'words'>): string {
   const flags = (['lake', 'dataset'] as const).filter((flag) => typed.has(flag));
-  return flags.map((flag) => ` --${flag} ${shellText(values[flag])}`).join('');
+  const whose = subscription === undefined ? '' : ` --subscription ${subscription.name}`;
+  return whose + flags.map((flag) => ` --${flag} ${shellText(values[flag])}`).join('');
+}
+
+/** For whom a lake is opened; null without a subscription. */
+export function ownerOf({ account }: Pick<ProcessContext, 'account'>): Omit<WantedOwner, 'tenant'> | null {
+  return account === undefined ? null : { subscription: account.name, customerId: account.customerId };
 }
 
 /** How to open it: `write` creates it where there is none, `read` changes nothing on disk. */
-export function lakeOptions(values: FlagValues, context: Pick<ProcessContext, 'env'>, purpose: 'read' | 'write') {
+export function lakeOptions(
+  values: FlagValues,
+  context: Pick<ProcessContext, 'env' | 'account'>,
+  purpose: 'read' | 'write',
+) {
+  const owner = ownerOf(context);
   return {
+    ...(owner !== null && { owner: { ...owner, tenant: () => null } }),
     ...objectLakeOf(values, context),
     dataset: datasetNamed(values.dataset),
     create: purpose === 'write',

@@ -8,7 +8,7 @@ import { requireReachable } from '../process/reachability.ts';
 import type { ProgressDisplay } from '../progress/progress-display.ts';
 import { writeError } from '../text/error-text.ts';
 import { connectionSettings, requireGateway, servicesOf } from './connection-settings.ts';
-import { lakeDirectory, lakeOptions } from './lake-access.ts';
+import { lakeDirectory, lakeOptions, ownerOf } from './lake-access.ts';
 
 /** Spooled pages that are flattened and committed together. */
 export const BATCH_BYTES = 64 * 1024 * 1024;
@@ -77,26 +77,29 @@ async function inSession<T>(
   };
   try {
     requireGateway(values);
-    const credentials = await readCredentials(context.env, context.workingDirectory);
-    const { connectSharing, openEdrLake } = await import('@edrlake/runner');
+    const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
+    const { connectSharing, openEdrLake, tenantGate } = await import('@edrlake/runner');
+    const gate = tenantGate(ownerOf(context));
     const services = servicesOf(context, display.emit);
     const directory = lakeDirectory(values, context);
-    const settings = connectionSettings(values, credentials, context.env);
+    const settings = { ...connectionSettings(values, credentials, context.env), onLogin: gate.onLogin };
     const connection = await connectSharing(settings, { lakeDirectory: directory, priority, command }, services);
     const result = await closeAfter(connection.close, async () => {
       await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, display.emit);
-      const lake = await openEdrLake(directory, { ...lakeOptions(values, context, 'write'), writer }, services);
+      const options = { ...lakeOptions(values, context, 'write'), writer, ...gate.lakeOptions };
+      const lake = await openEdrLake(directory, options, services);
       const close = () => lake.close().catch(keepStale);
-      return await closeAfter(close, () =>
-        work({
+      return await closeAfter(close, async () => {
+        gate.guard(lake);
+        return work({
           lake,
           connection,
           services,
           ends: { source: connection.source, lake, requestsMade: connection.requestsMade },
           options: exportOptions(values, context),
           runServices: () => ({ ...services, newRunId: newRunId(context) }),
-        }),
-      );
+        });
+      });
     });
     return { result, stale };
   } finally {

@@ -24,7 +24,7 @@ import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
 import { connectionSettings, requireGateway } from './connection-settings.ts';
-import { lakeDirectory, objectLakeOf, ocsfPlaceOf } from './lake-access.ts';
+import { lakeDirectory, objectLakeOf, ocsfPlaceOf, ownerOf } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';
 
 /** Attempts at once. Tasks on the lake take turns anyway; others, such as webhooks, need not wait for them. */
@@ -70,11 +70,12 @@ export async function pipelineTools(
   const { priority = 'normal' } = pipeline;
   refusePipelineScope(pipeline, values);
   requireGateway(values);
-  const credentials = await readCredentials(context.env, context.workingDirectory);
+  const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
   const tools = openTaskTools(
     {
       connection: connectionSettings(values, credentials, context.env),
       lakeDirectory: lakeDirectory(values, context),
+      owner: ownerOf(context),
       ...objectLakeOf(values, context),
       memoryLimit: values['memory-limit'],
       publishes: values.publish,

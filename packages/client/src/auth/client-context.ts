@@ -47,6 +47,11 @@ export interface GatewayOptions {
   readonly maxResultWindow?: number;
   /** Connections go through it, except to this machine itself and to the hosts it does not count for. Default: none. */
   readonly proxy?: ProxySettings | null;
+  /**
+   * Called with the tenant of each login before its token is used, null where the token does not say it. What it throws
+   * ends the request.
+   */
+  readonly onLogin?: (tenant: string | null) => void;
 }
 
 /** What a client takes from the process it runs in. */
@@ -113,6 +118,7 @@ export function openClientContext(
   const observed: ClientContext['observed'] = { fromHeaders: false, unusableHeaders: [], loginPath: null };
   const tokens = createTokenHolder(async (signal) => {
     const { token, path } = await login(signal);
+    options.onLogin?.(token.tenant);
     observed.loginPath = path;
     return token;
   }, clock);

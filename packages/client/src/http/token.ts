@@ -7,11 +7,25 @@ const RENEWAL_MARGIN_MS = 5 * 60_000;
 /** Clocks further apart than this are not trusted with an absolute instant. */
 const MAX_SKEW_MS = 60_000;
 
+/** Errors of a login that another one would meet as well. */
+const FINAL: readonly string[] = ['AUTH_REJECTED', 'ACCESS_DENIED', 'CUSTOMER_FOREIGN'];
+
+/**
+ * Claims that may say whose account it is, the most certain one first. None is documented, so that a lake compares a
+ * token only with earlier ones of its own.
+ */
+const TENANT_CLAIMS = [
+  ...['customerUuid', 'customerId', 'customer_uuid', 'customer_id'],
+  ...['subscriptionUuid', 'subscriptionId', 'subscription_id', 'tenantId', 'tenant_id'],
+];
+
 /** The result of a login: sent as `Authorization: Bearer <text>`. */
 export interface Token {
   readonly text: string;
   /** On this machine's clock. */
   readonly expiresAtMs: number;
+  /** The customer whose account logged in, as its claims say it; null where they do not. */
+  readonly tenant: string | null;
 }
 
 /** The one token that all requests of a client share. */
@@ -42,8 +56,7 @@ export function createTokenHolder(login: (signal: AbortSignal) => Promise<Token>
         return token;
       },
       (thrown: unknown) => {
-        const isFinal =
-          thrown instanceof EdrlakeError && (thrown.code === 'AUTH_REJECTED' || thrown.code === 'ACCESS_DENIED');
+        const isFinal = thrown instanceof EdrlakeError && FINAL.includes(thrown.code);
         if (isFinal) refusal = thrown;
         throw thrown;
       },
@@ -98,12 +111,13 @@ export function readToken(body: string, nowMs: number): Token | null {
   if (!/^[\w.~+/=-]{8,16384}$/.test(text)) return null;
   const claims = claimsOf(text);
   const expiresAtMs = instantOf(claims.exp);
-  if (expiresAtMs === null) return { text, expiresAtMs: nowMs + TOKEN_LIFE_MS };
+  const tenant = tenantOf(claims);
+  if (expiresAtMs === null) return { text, tenant, expiresAtMs: nowMs + TOKEN_LIFE_MS };
   const issuedAtMs = instantOf(claims.iat);
   if (issuedAtMs !== null && Math.abs(nowMs - issuedAtMs) > MAX_SKEW_MS && expiresAtMs > issuedAtMs) {
-    return { text, expiresAtMs: nowMs + (expiresAtMs - issuedAtMs) };
+    return { text, tenant, expiresAtMs: nowMs + (expiresAtMs - issuedAtMs) };
   }
-  return { text, expiresAtMs: expiresAtMs > nowMs ? expiresAtMs : nowMs + TOKEN_LIFE_MS };
+  return { text, tenant, expiresAtMs: expiresAtMs > nowMs ? expiresAtMs : nowMs + TOKEN_LIFE_MS };
 }
 
 function tokenText(body: string): string {
@@ -121,10 +135,15 @@ function tokenText(body: string): string {
   return typeof value === 'string' ? value.trim() : '';
 }
 
-function claimsOf(text: string): { exp?: unknown; iat?: unknown } {
+function tenantOf(claims: Readonly<Record<string, unknown>>): string | null {
+  const found = TENANT_CLAIMS.map((name) => claims[name]).find((claim) => /^[\w.:-]{1,200}$/.test(String(claim ?? '')));
+  return typeof found === 'string' || typeof found === 'number' ? String(found) : null;
+}
+
+function claimsOf(text: string): { readonly [claim: string]: unknown; exp?: unknown; iat?: unknown } {
   try {
     const claims: unknown = JSON.parse(Buffer.from(text.split('.')[1] ?? '', 'base64url').toString('utf8'));
-    return typeof claims === 'object' && claims !== null ? claims : {};
+    return typeof claims === 'object' && claims !== null ? { ...claims } : {};
   } catch {
     return {};
   }

@@ -216,6 +216,20 @@ export const ERROR_CODES = {
     dispositions: ['stop'],
     remedy: 'Name the dataset of the lake with --dataset, or give another folder with --lake.',
   },
+  LAKE_OTHER_SUBSCRIPTION: {
+    exitCode: 2,
+    meaning: 'the lake belongs to another subscription',
+    dispositions: ['stop'],
+    remedy:
+      'Correct the lake of the subscription in the configuration file: each has its own. A subscription that was renamed keeps its lake only with its old name.',
+  },
+  CUSTOMER_FOREIGN: {
+    exitCode: 4,
+    meaning: 'the account, or what the API answers, belongs to another customer than the lake',
+    dispositions: ['stop'],
+    remedy:
+      'Nothing of it was stored. Check which account the variables of the subscription name, and which lake; then run the same command again.',
+  },
   PUBLISH_REFUSED: {
     exitCode: 2,
     meaning: 'the tables cannot be published in another table format as they are',

@@ -22,6 +22,8 @@ export interface Dataset {
    * Members that come with a record in its wrapper, as `sortValues` beside `data`. They go to `extra` and are no news.
    */
   readonly wrapperMembers: readonly string[];
+  /** The column of `events` that says whose event it is. Absent: these events do not say it. */
+  readonly customer?: string;
   /** Which columns of `events` say what a process did. Absent: these events know no processes. */
   readonly processes?: ProcessColumns;
   /** Lakes that record no dataset hold this one: they were made when there was no other. */

@@ -7,6 +7,19 @@ import type { Day } from '../time/time-range.ts';
  */
 export const MAX_OTHER_VERSIONS = 10_000;
 
+/** The reason of a reject that is an event of another customer. Of its record only the ids are kept. */
+export const FOREIGN_CUSTOMER = 'another customer';
+
+/** What is kept of such a record, as JSON: the lake must not hold what is not its customer's. */
+export function foreignRecord(eventId: string | null, customerId: string): string {
+  return JSON.stringify({ id: eventId, customerId });
+}
+
+/** Whether two ids of customers are the same. */
+export function isSameCustomer(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}
+
 /** What flattening found in one window of a batch. */
 export interface StagedWindow {
   readonly windowId: string;
@@ -17,6 +30,8 @@ export interface StagedWindow {
   readonly perDay: Readonly<Record<Day, number>>;
   /** See `WindowProof`. Absent: none. */
   readonly duplicatesPerDay?: DuplicatesPerDay;
+  /** Rejects that are events of another customer than the one of the lake. Absent: none. */
+  readonly foreignCount?: number;
   /** Rejects with a readable event time by its UTC day; the others are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
 }

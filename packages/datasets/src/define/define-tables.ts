@@ -41,6 +41,8 @@ export interface TablesDefinition {
   };
   /** Which columns of `events` say what a process did, for `edrlake tree` and the view `process_edges`. */
   readonly processes?: ProcessColumns;
+  /** The column of `events` that says whose event it is. */
+  readonly customer?: string;
   /** Only for the dataset of lakes that record none. */
   readonly unnamedLakes?: true;
 }
@@ -69,6 +71,7 @@ export function defineTables(definition: TablesDefinition): Dataset {
     ],
     leftovers: definition.shape?.leftovers ?? [],
     wrapperMembers: definition.shape?.wrapperMembers ?? [],
+    ...(definition.customer && { customer: definition.customer }),
     ...(definition.processes && { processes: definition.processes }),
     ...(definition.unnamedLakes && { unnamedLakes: true }),
   };

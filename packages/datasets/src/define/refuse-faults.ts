@@ -35,7 +35,7 @@ export function refuseFaults(dataset: Dataset): void {
   });
 }
 
-function faultsOf({ name, tables, leftovers, processes }: Dataset): string[] {
+function faultsOf({ name, tables, leftovers, processes, customer }: Dataset): string[] {
   const [events, ...rest] = tables as readonly [TableSpec, ...TableSpec[]];
   const children = rest.slice(0, -1);
   const whole = events.columns.filter(({ type }) => type === 'json').flatMap(({ paths }) => paths);
@@ -53,6 +53,10 @@ function faultsOf({ name, tables, leftovers, processes }: Dataset): string[] {
     ...inRecord.filter(isTakenMember).map((path) => `${path} is a name that reading files uses`),
     ...pathFaults(inRecord, whole),
     ...processFaults(processes, events),
+    ...(customer === undefined ||
+    events.columns.some(({ name: column, type }) => column === customer && type === 'text')
+      ? []
+      : [`the customer needs a text column events.${customer}`]),
   ];
 }
 

@@ -11,6 +11,7 @@ import { EVENTS } from './events-table.ts';
 export const QUALYS_EDR: Dataset = defineTables({
   name: 'qualys-edr',
   unnamedLakes: true,
+  customer: 'customer_id',
   identity: 'id eventId',
   times: { event: 'dateTime', processed: 'eventProcessedTime' },
   tables: {

@@ -13,6 +13,7 @@ import { defineTables } from '../define/define-tables.ts';
 export const QUALYS_FIM: Dataset = defineTables({
   name: 'qualys-fim',
   identity: 'id',
+  customer: 'customer_id',
   times: { event: 'dateTime', processed: 'processedTime' },
   tables: {
     events: {

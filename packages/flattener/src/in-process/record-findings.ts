@@ -4,6 +4,7 @@ import {
   dayOf,
   EdrlakeError,
   type FetchedWindow,
+  FOREIGN_CUSTOMER,
   type RejectReason,
   type StagedWindow,
   sum,
@@ -65,11 +66,12 @@ function numbersOf(records: readonly StagedRecord[]): Omit<StagedWindow, 'window
   }
   const [perDay, rejectedPerDay]: Record<Day, number>[] = [{}, {}];
   const duplicatesPerDay: Record<Day, Record<string, number>> = {};
-  let rejectedCount = 0;
+  let [rejectedCount, foreignCount] = [0, 0];
   for (const record of records) {
     const day = dayOf(record.eventMs);
     if (record.reject !== null) {
       rejectedCount += 1;
+      if (record.reject.reason === FOREIGN_CUSTOMER) foreignCount += 1;
       if (record.isDated) addOne(rejectedPerDay ?? {}, day);
     } else if (best.get(record.idHash) === record) addOne(perDay ?? {}, day);
     else {
@@ -81,6 +83,7 @@ function numbersOf(records: readonly StagedRecord[]): Omit<StagedWindow, 'window
   return {
     recordCount: records.length,
     rejectedCount,
+    ...(foreignCount > 0 && { foreignCount }),
     distinctIds: best.size,
     perDay: sorted(perDay ?? {}),
     rejectedPerDay: sorted(rejectedPerDay ?? {}),

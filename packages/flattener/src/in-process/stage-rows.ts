@@ -6,7 +6,10 @@ import {
   type Day,
   EdrlakeError,
   type FetchedWindow,
+  FOREIGN_CUSTOMER,
+  foreignRecord,
   idHash,
+  isSameCustomer,
   MAX_OTHER_VERSIONS,
   MS_PER_DAY,
   type OtherVersion,
@@ -25,6 +28,8 @@ export interface StageRowsOptions {
   readonly dataset: Dataset;
   /** UTC day that becomes the rejects' partition. */
   readonly ingestDay: Day;
+  /** Whose events these are, where that is known: those of other customers become rejects. */
+  readonly customerId?: string | null;
   /** Aborting it ends the work within moments. */
   readonly signal: AbortSignal;
 }
@@ -40,9 +45,14 @@ const LINES_PER_TURN = 100;
  * reason of the signal
  */
 export async function stageRows(windows: readonly FetchedWindow[], options: StageRowsOptions): Promise<RowBatch> {
-  const { dataset, ingestDay, signal } = options;
+  const { dataset, ingestDay, customerId = null, signal } = options;
   const spec = recordSpecOf(dataset);
-  const records = await readRecords(spec, windows, signal);
+  const delivered = await readRecords(spec, windows, signal);
+  const { customer } = dataset;
+  const records =
+    customer === undefined || customerId === null
+      ? delivered
+      : delivered.map((record) => withoutForeign(record, customer, customerId));
   const events = records.filter(({ reject }) => reject === null);
   const rejects = records.filter(({ reject }) => reject !== null);
   const { kept, otherVersions } = bestVersions(events);
@@ -87,6 +97,14 @@ async function readRecords(
     }
   }
   return records;
+}
+
+/** A record of another customer is a reject, of which only the ids are kept. */
+function withoutForeign(record: StagedRecord, column: string, own: string): StagedRecord {
+  const customer = record.event.get(column);
+  if (typeof customer !== 'string' || isSameCustomer(customer, own)) return record;
+  const kept = foreignRecord(record.eventId, customer);
+  return { ...record, reject: { reason: FOREIGN_CUSTOMER, path: null }, rows: new Map(), kept, idHash: 0n };
 }
 
 function unreadable(cause: unknown): EdrlakeError {

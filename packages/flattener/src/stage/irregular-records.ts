@@ -20,6 +20,8 @@ export interface IrregularRecords {
    * columns that could be read.
    */
   readonly rejects: string;
+  /** Whether there can be any; then they have the columns of `events` as well. */
+  readonly hasRejects: boolean;
   /** Queries for the rows of a child table; none where no irregular record is an event. */
   childRows(table: TableSpec): Promise<readonly string[]>;
 }
@@ -36,7 +38,7 @@ export async function openIrregular(
   tableName: (name: 'irregular_events' | 'irregular_records') => string,
 ): Promise<IrregularRecords> {
   const [row] = await rowsOf(connection, `SELECT count(irregular)::INTEGER AS irregular FROM ${events}`);
-  if (row?.irregular === 0) return { rejects: NO_REJECTS, childRows: async () => [] };
+  if (row?.irregular === 0) return { rejects: NO_REJECTS, hasRejects: false, childRows: async () => [] };
   const irregularEvents = quoteName(tableName('irregular_events'));
   const records = recordsSql(events);
   const irregularities = await irregularitiesIn(connection, spec, records, quoteName(tableName('irregular_records')));
@@ -60,6 +62,7 @@ export async function openIrregular(
   let irregularArrays: Promise<readonly string[]> | null = null;
   return {
     rejects: `(SELECT * FROM ${irregularEvents} WHERE reject_reason IS NOT NULL)`,
+    hasRejects: true,
     childRows: async (table) => {
       irregularArrays ??= irregularArraysOf(connection, spec, kept);
       return [childRowsSql(table, kept, await irregularArrays)];

@@ -17,6 +17,7 @@ import {
 } from '@edrlake/core';
 import { type RecordSpec, recordSpecOf } from '../spec/record-spec.ts';
 import { conformingChildRowsSql, conformingEventsSql, listColumnsOf } from '../sql/conforming.ts';
+import { takeForeign } from './foreign-events.ts';
 import { openIrregular } from './irregular-records.ts';
 import { SPOOL_TABLES, spooledPages, unreadable } from './staging-source.ts';
 import { unknownFieldsOf } from './unknown-fields.ts';
@@ -29,6 +30,8 @@ export interface StageOptions {
   readonly prefix: string;
   /** UTC day that becomes the rejects' partition. */
   readonly ingestDay: Day;
+  /** Whose events these are, where that is known: those of other customers become rejects. */
+  readonly customerId?: string | null;
 }
 
 /** Characters of a record that are shown as a sample. */
@@ -49,12 +52,10 @@ export async function stageBatch(
   windows: readonly FetchedWindow[],
   options: StageOptions,
 ): Promise<StagedBatch> {
-  const { dataset, ingestDay } = options;
+  const { dataset } = options;
   const tableName = (name: string) => `${options.prefix}_${name}`;
   try {
-    return await withRowOrder(connection, () =>
-      stage(connection, recordSpecOf(dataset), windows, ingestDay, tableName),
-    );
+    return await withRowOrder(connection, () => stage(connection, recordSpecOf(dataset), windows, options, tableName));
   } catch (error) {
     const tables = [...dataset.tables.map((table) => table.name), 'identity', ...SPOOL_TABLES];
     await dropTables(connection, tables.map(tableName));
@@ -75,7 +76,7 @@ async function stage(
   connection: SqlConnection,
   spec: RecordSpec,
   windows: readonly FetchedWindow[],
-  ingestDay: Day,
+  { dataset, ingestDay, customerId = null }: StageOptions,
   tableName: (name: string) => string,
 ): Promise<StagedBatch> {
   const events = quoteName(tableName('events'));
@@ -83,18 +84,24 @@ async function stage(
   const { lines, pages } = spooledPages(spec, windows);
   await readPlain(connection, spec, events, lines);
   const irregular = await openIrregular(connection, spec, events, tableName);
-  const records = `SELECT file_index, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT file_index, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${irregular.rejects}`;
+  const own =
+    dataset.customer === undefined || customerId === null ? null : { column: dataset.customer, id: customerId };
+  const rejected =
+    own === null
+      ? irregular.rejects
+      : await takeForeign(connection, events, irregular, own, quoteName(tableName('foreign_events')));
+  const records = `SELECT file_index, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT file_index, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${rejected}`;
   const stagedWindows = await stagedWindowsOf(
     connection,
     `(${records}) JOIN ${pages} AS pages USING (file_index)`,
     windows,
   );
   const hasRejects = stagedWindows.some(({ rejectedCount }) => rejectedCount > 0);
-  const rejectReasons = hasRejects ? await rejectReasonsOf(connection, irregular.rejects) : [];
+  const rejectReasons = hasRejects ? await rejectReasonsOf(connection, rejected) : [];
   await makeRejects(
     connection,
     rejects,
-    `${irregular.rejects} JOIN ${pages} AS pages USING (file_index)`,
+    `${rejected} JOIN ${pages} AS pages USING (file_index)`,
     quoteText(ingestDay),
     windows,
   );

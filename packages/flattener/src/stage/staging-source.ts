@@ -3,10 +3,10 @@ import type { RecordSpec } from '../spec/record-spec.ts';
 import { linesSql, noLinesSql } from '../sql/conforming.ts';
 
 /**
- * Temporary tables of a batch's source, dropped after staging: the irregular records as events, and what is irregular
- * in each.
+ * Temporary tables of a batch's source, dropped after staging: the irregular records as events, what is irregular in
+ * each, and events of other customers.
  */
-export const SPOOL_TABLES = ['irregular_events', 'irregular_records'] as const;
+export const SPOOL_TABLES = ['irregular_events', 'irregular_records', 'foreign_events'] as const;
 
 /** The longest line that DuckDB reads by default. Its read buffers have twice this size. */
 const LINE_BYTES = 16_777_216;

@@ -4,6 +4,8 @@ import {
   type DuplicatesPerDay,
   EdrlakeError,
   type FetchedWindow,
+  FOREIGN_CUSTOMER,
+  quoteText,
   rowsOf,
   type SqlConnection,
   type StagedWindow,
@@ -24,7 +26,7 @@ export async function stagedWindowsOf(
 ): Promise<readonly StagedWindow[]> {
   const totals = await rowsOf(
     connection,
-    `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids FROM ${events} GROUP BY window_no`,
+    `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(*) FILTER (reject_reason = ${quoteText(FOREIGN_CUSTOMER)})::INTEGER AS foreign_events, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids FROM ${events} GROUP BY window_no`,
   );
   const isRepeated = totals.some(({ records, rejected, ids }) => Number(ids) + Number(rejected) < Number(records));
   const days = await rowsOf(
@@ -54,6 +56,7 @@ export async function stagedWindowsOf(
       windowId: window.id,
       recordCount,
       rejectedCount: Number(total?.rejected ?? 0),
+      ...(Number(total?.foreign_events ?? 0) > 0 && { foreignCount: Number(total?.foreign_events) }),
       distinctIds: Number(total?.ids ?? 0),
       perDay: countsByDay(ofWindow, (row) => Number(row.records) - Number(row.rejected)),
       rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),

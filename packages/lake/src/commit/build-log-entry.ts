@@ -6,6 +6,7 @@ import {
   type LakeState,
   type LogEntry,
   type LoggedFile,
+  type LoggedOwner,
   type Schema,
   sameSchema,
   schemaOf,
@@ -31,6 +32,7 @@ export interface LakeChange {
   readonly losses: readonly LostDay[];
   readonly otherVersions?: readonly VersionsOfEvent[];
   readonly recounts?: readonly Recount[];
+  readonly owner?: LoggedOwner | null;
 }
 
 /** Counts of a commit that only moves rows between files. */
@@ -68,7 +70,7 @@ export function buildLogEntry(
   change: LakeChange,
 ): { readonly entry: LogEntry; readonly moves: readonly Move[] } {
   const { runId, counts, added, removed, ids, proofs, losses } = change;
-  const { otherVersions = [], recounts = [] } = change;
+  const { otherVersions = [], recounts = [], owner = null } = change;
   const { schemaVersion, schema } = schemaOnTop(state, context.tables);
   return {
     moves: [
@@ -93,6 +95,7 @@ export function buildLogEntry(
       ...(losses.length === 0 ? {} : { losses }),
       ...(otherVersions.length === 0 ? {} : { otherVersions }),
       ...(recounts.length === 0 ? {} : { recounts }),
+      ...(owner === null ? {} : { owner }),
     },
   };
 }

@@ -24,6 +24,7 @@ import type { Classification, CommitEngine } from './engine.ts';
 import { type IndexChange, openIdIndex, stageIndexChange } from './id-index.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from './optimistic-retry.ts';
 import { findOtherVersions } from './other-versions.ts';
+import { ownerToRecord } from './owner.ts';
 
 /** The changes of one commit. All of them become part of the lake, or none. */
 export interface CommitRequest {
@@ -153,6 +154,7 @@ async function prepare(
     const nothing = { screening: NOTHING_COMPARED, deletedEvents: 0, otherVersions: 0 };
     return { outcome: { ...nothing, staged, lost }, entry: null, moves: [] };
   }
+  const owner = await ownerToRecord(tools, engine, state);
   const screening = await engine.classify(state);
   const deletedEvents = request.replace === true ? await engine.markUndelivered(state, proofs) : 0;
   tools.onStep('screened');
@@ -181,6 +183,7 @@ async function prepare(
     proofs: news,
     losses: [],
     otherVersions: met.news,
+    owner,
   });
   return { outcome, ...draft };
 }

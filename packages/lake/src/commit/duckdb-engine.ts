@@ -40,6 +40,16 @@ export function duckDbEngine(context: CommitContext, staged: StagedBatch | null)
     },
     markUndelivered: (state, proofs) => markUndelivered(context, state, batch, proofs),
     metVersions: async () => (batch === null || !hasMet ? [] : screened(context, batch)),
+    customers: async (column) => {
+      if (batch === null) return [];
+      return distinctTexts(connection, quoteName(batch.rowTables[EVENTS] ?? ''), column);
+    },
+    storedCustomers: async (state, column) => {
+      const files = [...state.files.values()].filter(({ table }) => table === EVENTS);
+      if (files.length === 0) return [];
+      const reader = { store: context.store, schemas: state.schemas };
+      return distinctTexts(connection, `(${tableRowsSql(reader, tableNamed(context.tables, EVENTS), files)})`, column);
+    },
     newIds: async () => {
       const isNew = `SELECT event_id FROM ${TEMP_TABLES.screen} WHERE verdict = 'new' AND event_id IS NOT NULL`;
       return (await rowsOf(connection, isNew)).map(({ event_id }) => String(event_id));
@@ -62,6 +72,16 @@ export function duckDbEngine(context: CommitContext, staged: StagedBatch | null)
       for (const table of Object.values(TEMP_TABLES)) await connection.run(`DROP TABLE IF EXISTS temp.${table}`);
     },
   };
+}
+
+async function distinctTexts(
+  connection: CommitContext['connection'],
+  rows: string,
+  column: string,
+): Promise<readonly string[]> {
+  const name = quoteName(column);
+  const distinct = `SELECT DISTINCT ${name} AS value FROM ${rows} WHERE ${name} IS NOT NULL LIMIT 2`;
+  return (await rowsOf(connection, distinct)).map(({ value }) => String(value));
 }
 
 async function screened(context: CommitContext, batch: StagedBatch): Promise<MetVersion[]> {

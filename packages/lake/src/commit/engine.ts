@@ -55,6 +55,13 @@ export interface CommitEngine {
   markUndelivered(state: LakeState, proofs: readonly WindowProof[]): Promise<number>;
   /** The versions that the comparison met under another event time; at most `MAX_OTHER_VERSIONS`. */
   metVersions(): Promise<readonly MetVersion[]>;
+  /**
+   * Different ids of customers among the events of the batch, not more than two; events that say none do not count.
+   * @param column of `events`
+   */
+  customers(column: string): Promise<readonly string[]>;
+  /** The same of the stored events; not more than two. */
+  storedCustomers(state: LakeState, column: string): Promise<readonly string[]>;
   /** Ids of the events that are new. */
   newIds(): Promise<readonly string[]>;
   /**

@@ -19,6 +19,16 @@ export type CommitStep =
   | 'matches-named'
   | 'views-written';
 
+/** For whom a lake is opened. */
+export interface WantedOwner {
+  /** Its name in the configuration. */
+  readonly subscription: string;
+  /** The customer whose events the lake may hold, where the configuration says it. */
+  readonly customerId: string | null;
+  /** The tenant of the login, once there was one; null where it does not say it. */
+  readonly tenant: () => string | null;
+}
+
 /** What the steps of a commit share. One for each open lake. */
 export interface CommitTools {
   readonly store: Store;
@@ -32,6 +42,10 @@ export interface CommitTools {
   /** The lease that holds unfinished work; null where the lake is open for reading. */
   readonly lease: Lease | null;
   readonly onStep: (step: CommitStep) => void;
+  /** The column of `events` that says whose event it is; null where there is none. */
+  readonly customerColumn: string | null;
+  /** null: for no subscription in particular. */
+  readonly owner: WantedOwner | null;
 }
 
 /** The same with the DuckDB that computes. */

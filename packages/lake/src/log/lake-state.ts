@@ -84,12 +84,24 @@ export interface LogEntry extends CommitCounts {
   readonly otherVersions?: readonly VersionsOfEvent[];
   /** Only where this commit records later counts of proven days. */
   readonly recounts?: readonly Recount[];
+  /** Only where this commit is the first to know some of it. */
+  readonly owner?: LoggedOwner;
 }
 
 /** A proof and the version that brought it. */
 export interface LoggedProof {
   readonly version: number;
   readonly proof: WindowProof;
+}
+
+/** Whose lake it is. */
+export interface LoggedOwner {
+  /** Its name in the configuration. */
+  readonly subscription: string;
+  /** That of its events; null before the first one that says it. */
+  readonly customerId: string | null;
+  /** That of the login, as its token says it; null where it says none. */
+  readonly tenant: string | null;
 }
 
 /** One line of the history. */
@@ -122,6 +134,8 @@ export interface LakeState {
   readonly otherVersions: Map<string, readonly LoggedOtherVersion[]>;
   /** The newest recount of each day. One that refutes a day ends when all of the day is proven anew. */
   readonly recounts: Map<Day, LoggedRecount>;
+  /** null for a lake that was never written for a subscription. */
+  owner: LoggedOwner | null;
 }
 
 /** The state of a lake without a commit. */
@@ -138,6 +152,7 @@ export function emptyState(): LakeState {
     losses: new Map(),
     otherVersions: new Map(),
     recounts: new Map(),
+    owner: null,
   };
 }
 
@@ -174,6 +189,7 @@ export function applyEntry(state: LakeState, entry: LogEntry): void {
   state.commitId = entry.commitId;
   state.version = entry.version;
   state.schemaVersion = entry.schemaVersion;
+  if (entry.owner !== undefined) state.owner = entry.owner;
   if (entry.schema !== undefined) state.schemas.set(entry.schemaVersion, entry.schema);
   for (const path of entry.removed) state.files.delete(path);
   for (const file of entry.added) state.files.set(file.path, file);

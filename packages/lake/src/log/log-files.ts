@@ -19,6 +19,7 @@ import type {
   LakeState,
   LogEntry,
   LoggedFile,
+  LoggedOwner,
   LoggedProof,
   Schema,
 } from './lake-state.ts';
@@ -158,6 +159,7 @@ interface Checkpoint {
   readonly losses?: readonly LoggedLostDay[];
   readonly otherVersions?: readonly VersionsOfEvent[];
   readonly recounts?: readonly LoggedRecount[];
+  readonly owner?: LoggedOwner;
 }
 
 /** The text of a checkpoint of a state. */
@@ -177,6 +179,7 @@ export function checkpointText(state: LakeState): string {
       otherVersions: [...state.otherVersions].map(([eventId, versions]) => ({ eventId, versions })),
     }),
     ...(state.recounts.size > 0 && { recounts: [...state.recounts.values()] }),
+    ...(state.owner !== null && { owner: state.owner }),
   };
   return sealed(JSON.stringify(checkpoint));
 }
@@ -194,6 +197,7 @@ function fromCheckpoint(checkpoint: Checkpoint): LakeState {
     losses: new Map((checkpoint.losses ?? []).map((loss) => [loss.day, loss])),
     otherVersions: new Map((checkpoint.otherVersions ?? []).map(({ eventId, versions }) => [eventId, versions])),
     recounts: new Map((checkpoint.recounts ?? []).map((recount) => [recount.day, recount])),
+    owner: checkpoint.owner ?? null,
   };
 }
 

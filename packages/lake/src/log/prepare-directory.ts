@@ -13,6 +13,7 @@ import {
 import { syncParentFolders } from '../storage/sync-parents.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE, isOfTheMachine } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
+import type { WantedOwner } from './commit-context.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { tablesIn } from './live-tables.ts';
 import { checkFormat } from './log-files.ts';
@@ -23,13 +24,15 @@ interface Opening {
   readonly clock: Clock;
   readonly create: boolean;
   readonly readOnly: boolean;
+  readonly owner?: Pick<WantedOwner, 'subscription'> | null;
 }
 
 /**
  * Makes sure that the directory is a lake of the known format; makes an empty one where `create` says so.
+ * @returns the subscription that its marker names, which is that of its creation; undefined for none
  * @throws {EdrlakeError} `LAKE_MISSING`, `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE`, `LAKE_CORRUPT`
  */
-export async function prepareDirectory(directory: string, store: Store, options: Opening): Promise<void> {
+export async function prepareDirectory(directory: string, store: Store, options: Opening): Promise<unknown> {
   let marker = await readMarker(store, options.dataset);
   if (marker === null) {
     if (options.readOnly || !options.create) {
@@ -41,34 +44,41 @@ export async function prepareDirectory(directory: string, store: Store, options:
     await makeDirectories(directory, store);
     await syncParentFolders(directory);
     const id = store.remote === null ? null : randomUUID();
-    await store.putIfAbsent(FORMAT_FILE, markerText(options.dataset, options.clock.nowMs(), id));
+    await store.putIfAbsent(
+      FORMAT_FILE,
+      markerText(options.dataset, options.clock.nowMs(), id, options.owner?.subscription),
+    );
     marker = await readMarker(store, options.dataset);
   }
   checkFormat(FORMAT_FILE, marker?.format);
   refuseOtherDataset(marker?.dataset, options.dataset, store.address);
-  if (options.readOnly) return;
+  if (options.readOnly) return marker?.subscription;
   await access(directory, constants.W_OK | constants.X_OK).catch((thrown) => {
     throw unwritable(directory, thrown);
   });
   // A backup or a person may have left out folders of a lake because they were empty.
   await makeDirectories(directory, store);
+  return marker?.subscription;
 }
 
 /**
  * The file that marks a folder as a lake.
  * @param createdAtMs null: it does not say when it was made
  * @param id distinguishes a lake in an object store from another one at the same address; null for a lake on a disk
+ * @param subscription for which it is made; undefined for none
  */
 export function markerText(
   { name, unnamedLakes }: Dataset,
   createdAtMs: number | null,
   id: string | null = null,
+  subscription?: unknown,
 ): string {
   return JSON.stringify({
     format: FORMAT,
     ...(createdAtMs !== null && { createdAt: isoInstant(createdAtMs) }),
     ...(unnamedLakes !== true && { dataset: name }),
     ...(id !== null && { id }),
+    ...(subscription !== undefined && { subscription }),
   });
 }
 
@@ -91,6 +101,7 @@ export function refuseOtherDataset(recorded: unknown, { name, unnamedLakes }: Da
 interface Marker {
   readonly format: unknown;
   readonly dataset?: unknown;
+  readonly subscription?: unknown;
 }
 
 /** The marker of a lake, null where there is none. @throws {EdrlakeError} `LAKE_CORRUPT` */

@@ -43,6 +43,12 @@ export function rowEngine(tools: CommitTools, batch: RowBatch | null, signal?: A
     classify: (state) => classify(work, state),
     markUndelivered: (state, proofs) => markUndelivered(work, state, proofs),
     metVersions: async () => metVersions(work),
+    customers: async (column) =>
+      distinctTexts(
+        (batch?.rows[EVENTS] ?? []).map(({ row }) => row),
+        columnAt(tools, column),
+      ),
+    storedCustomers: (state, column) => storedCustomers(tools, state, column),
     newIds: async () => having(work, 'new').flatMap(({ identity }) => identity.eventId ?? []),
     writeRows: (directory, fileStem, fieldIds) => writeNews(work, directory, fileStem, fieldIds),
     rewriteWithoutGone: (state, names, fileSchema) => rewriteWithoutGone(work, state, names, fileSchema),
@@ -63,6 +69,32 @@ export function rowEngine(tools: CommitTools, batch: RowBatch | null, signal?: A
       Object.assign(work, { known: [], screen: [], gone: new Map() });
     },
   };
+}
+
+function columnAt({ tables }: CommitTools, column: string): number {
+  return tableNamed(tables, EVENTS).columns.findIndex(({ name }) => name === column);
+}
+
+/** Not more than two. */
+function distinctTexts(rows: Iterable<Row>, at: number, found = new Set<string>()): string[] {
+  for (const row of rows) {
+    if (found.size === 2) break;
+    const value = row[at] ?? null;
+    if (value !== null) found.add(String(value));
+  }
+  return [...found];
+}
+
+/** See `CommitEngine.storedCustomers`. */
+async function storedCustomers(tools: CommitTools, state: LakeState, column: string): Promise<readonly string[]> {
+  const { store, tables } = tools;
+  const files = [...state.files.values()].filter((file) => file.table === EVENTS);
+  const found = new Set<string>();
+  const reader = { store, schemas: state.schemas };
+  for await (const row of rowsOfFiles(reader, tableNamed(tables, EVENTS), files, [column])) {
+    if (distinctTexts([row], 0, found).length === 2) break;
+  }
+  return [...found];
 }
 
 /** See `CommitEngine.markUndelivered`. */

@@ -65,6 +65,7 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'AUTH_REJECTED',
   'ACCESS_DENIED',
   'CREDENTIALS_MISSING',
+  'CUSTOMER_FOREIGN',
   'LAKE_UNWRITABLE',
   'INTERRUPTED',
 ]);

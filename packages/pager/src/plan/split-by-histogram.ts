@@ -33,7 +33,9 @@ const MAX_PASSES = 6;
 const SPOT_CHECK_PAGES = 100;
 
 /** Errors that the next count would have as well: falling back would only hide them. */
-const FATAL_CODES = new Set(['AUTH_REJECTED', 'ACCESS_DENIED', 'CREDENTIALS_MISSING', 'INTERRUPTED']);
+const FATAL_CODES = new Set([
+  ...['AUTH_REJECTED', 'ACCESS_DENIED', 'CREDENTIALS_MISSING', 'CUSTOMER_FOREIGN', 'INTERRUPTED'],
+]);
 
 /**
  * Adds points from histograms: one over the whole range, then finer ones only where buckets are so full that split

@@ -37,6 +37,8 @@ export interface PlatformSettings {
   readonly retryAttempts?: number;
   /** The proxy of all connections, except to this machine and to the hosts in its exclusions. */
   readonly proxy?: ProxySettings | null;
+  /** Called with the tenant of each login, null where its token does not say it; what it throws ends the request. */
+  readonly onLogin?: (tenant: string | null) => void;
 }
 
 /** What exports need of a connection to any API. */

@@ -5,7 +5,10 @@ import type { Services } from '../run/types.ts';
 
 /** How to open a lake of edrlake. */
 export interface EdrLakeOptions
-  extends Pick<LakeOptions, 'create' | 'readOnly' | 'memoryLimit' | 'threads' | 'writer' | 'objects' | 'publishes'> {
+  extends Pick<
+    LakeOptions,
+    'create' | 'readOnly' | 'memoryLimit' | 'threads' | 'writer' | 'objects' | 'publishes' | 'owner'
+  > {
   /** The events that it holds; those of the EDR API unless given. */
   readonly dataset?: Dataset;
 }

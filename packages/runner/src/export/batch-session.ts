@@ -1,4 +1,4 @@
-import { type BatchFindings, dayOf, type FetchedWindow } from '@edrlake/core';
+import { type BatchFindings, dayOf, EdrlakeError, type FetchedWindow, FOREIGN_CUSTOMER, sum } from '@edrlake/core';
 import { dropStagedBatch, stageBatch, stageRows } from '@edrlake/flattener';
 import type { CommitRequest, CommitResult, Lake } from '@edrlake/lake';
 import type { RunContext } from '../run/run-context.ts';
@@ -40,6 +40,29 @@ export function batchBytesOf({ lake, options }: Pick<RunContext, 'lake' | 'optio
   return lake.writer === 'duckdb' ? options.batchBytes : Math.min(options.batchBytes, MAX_ROW_BATCH_BYTES);
 }
 
+/**
+ * Whether most events are of another customer: then the answers are, and storing each of them as a reject would only
+ * cost requests.
+ */
+function isForeign({ windows }: BatchFindings): boolean {
+  const foreign = sum(windows, ({ foreignCount = 0 }) => foreignCount);
+  return foreign > 0 && foreign * 2 >= sum(windows, ({ recordCount }) => recordCount);
+}
+
+function foreignBatch({ windows, rejectReasons }: BatchFindings, customerId: string | null): EdrlakeError {
+  const foreign = sum(windows, ({ foreignCount = 0 }) => foreignCount);
+  const records = sum(windows, ({ recordCount }) => recordCount);
+  const sample = rejectReasons.find(({ reason }) => reason === FOREIGN_CUSTOMER)?.sample ?? '';
+  return new EdrlakeError(
+    'CUSTOMER_FOREIGN',
+    `${foreign} of ${records} events are of another customer than ${customerId}, such as ${sample}`,
+    {
+      context: { foreign, records, expected: customerId },
+      hint: 'Nothing of this answer was stored. Check the account of the subscription, and its lake.',
+    },
+  );
+}
+
 /** Opens a session of the lake's writer. */
 export function openBatchSession(run: RunContext): Promise<BatchSession> {
   return run.lake.writer === 'duckdb' ? duckDbSession(run) : Promise.resolve(rowSession(run));
@@ -51,7 +74,12 @@ async function duckDbSession({ lake, startedAtMs }: RunContext): Promise<BatchSe
   const options = { dataset: lake.dataset, prefix: 'batch', ingestDay: dayOf(startedAtMs) };
   return {
     stage: async (windows) => {
-      const batch = await stageBatch(connection, windows, options);
+      const customerId = lake.expectedCustomer();
+      const batch = await stageBatch(connection, windows, { ...options, customerId });
+      if (isForeign(batch)) {
+        await dropStagedBatch(connection, batch);
+        throw foreignBatch(batch, customerId);
+      }
       return {
         findings: batch,
         commit: (request) => lake.commit({ ...request, batch, session }),
@@ -68,7 +96,9 @@ function rowSession({ lake, startedAtMs, services: { signal } }: RunContext): Ba
   const options = { dataset: lake.dataset, ingestDay: dayOf(startedAtMs), signal };
   return {
     stage: async (windows) => {
-      const batch = await stageRows(windows, options);
+      const customerId = lake.expectedCustomer();
+      const batch = await stageRows(windows, { ...options, customerId });
+      if (isForeign(batch)) throw foreignBatch(batch, customerId);
       return { findings: batch, commit: (request) => lake.commit({ ...request, batch, signal }), drop: async () => {} };
     },
     interrupt: () => {},

@@ -105,7 +105,7 @@ async function unknownToken({ source, lake, request, services }: RunContext): Pr
     );
   } catch (thrown) {
     services.signal.throwIfAborted();
-    if (toEdrlakeError(thrown).code === 'AUTH_REJECTED') throw thrown;
+    if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN'].includes(toEdrlakeError(thrown).code)) throw thrown;
     // Without an answer nothing speaks for it. The pages decide.
     return null;
   }

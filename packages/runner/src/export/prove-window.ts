@@ -26,6 +26,8 @@ export function proofOf(
     fetched.verdict === 'complete' &&
     staged.recordCount === fetched.recordCount &&
     staged.distinctIds + staged.rejectedCount === fetched.recordCount - duplicates &&
+    // An answer that holds what is not this customer's cannot be relied on for the rest of it either.
+    (staged.foreignCount ?? 0) === 0 &&
     liesInside(fetched.window, staged);
   const rejects = { fetched: staged.recordCount, rejected: staged.rejectedCount };
   const isRejected = hasTooManyRejects(rejects, maxRejectShare);

@@ -7,12 +7,13 @@ import {
   type TableFormat,
   type TimeRange,
 } from '@edrlake/core';
-import type { Lake, ObjectLake } from '@edrlake/lake';
+import type { Lake, ObjectLake, WantedOwner } from '@edrlake/lake';
 import type { OcsfPlace } from '@edrlake/ocsf/names';
 import { z } from 'zod';
 import type { Connection, ConnectionSettings, SourceConnection } from '../connect/connect.ts';
 import { openEdrLake } from '../connect/open-lake.ts';
 import { connectBeside, connectSharing } from '../connect/shared-connection.ts';
+import { tenantGate } from '../connect/tenant-gate.ts';
 import type { ExportOptions, RunServices, Services } from '../run/types.ts';
 import type { TaskContext } from '../workflow/definition/define-pipeline.ts';
 import type { PostJson } from '../workflow/engine/hooks.ts';
@@ -56,6 +57,8 @@ export interface ToolSettings {
   readonly lakeDirectory: string;
   /** Where the lake is, if in an object store. */
   readonly objects?: ObjectLake;
+  /** The subscription that it is for; null for none. */
+  readonly owner?: Omit<WantedOwner, 'tenant'> | null;
   readonly memoryLimit?: string;
   readonly threads?: number;
   /** Table formats that the lake is published in after each commit. */
@@ -79,6 +82,7 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
   let tail: Promise<unknown> = Promise.resolve();
   const { lakeDirectory, priority, command } = settings;
   const sharing = { lakeDirectory, priority, command };
+  const gate = tenantGate(settings.owner ?? null);
   const openEnds = async (): Promise<OpenEnds> => {
     const { memoryLimit, threads, objects, publishes } = settings;
     const { dataset } = settings.connection;
@@ -90,10 +94,13 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
       ...(memoryLimit && { memoryLimit }),
       ...(threads && { threads }),
       ...(publishes && { publishes }),
+      ...gate.lakeOptions,
     };
     const lake = await openEdrLake(settings.lakeDirectory, options, services);
     try {
-      return { lake, connection: await connectSharing(settings.connection, sharing, services) };
+      gate.guard(lake);
+      const connection = { ...settings.connection, onLogin: gate.onLogin };
+      return { lake, connection: await connectSharing(connection, sharing, services) };
     } catch (thrown) {
       await lake.close();
       throw thrown;

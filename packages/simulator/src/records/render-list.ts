@@ -2,7 +2,6 @@ import type { EventAttributes } from '../world/attributes.ts';
 import type { Certificate, KnownFile } from '../world/files-pool.ts';
 import { draw, hexDigest, pick } from '../world/hash.ts';
 import type { Identities } from '../world/identity.ts';
-import { CUSTOMER_ID } from '../world/machines.ts';
 import type { Population } from '../world/population.ts';
 import { apiTimestamp } from '../world/time-text.ts';
 import { actorJson, elevatedJson, PROGRAMS, type Program } from './actors.ts';
@@ -116,7 +115,7 @@ function assetTexts(attributes: EventAttributes): (index: number) => string {
         ...(interfaces ? { interfaces: machine.interfaces } : {}),
         ...(tags ? { tags: machine.tags } : draw(seed, at, SALT.path) % 3 === 0 ? { tags: null } : {}),
         netBiosName: machine.netBiosName,
-        customerId: CUSTOMER_ID,
+        customerId: attributes.customerId,
         platform: machine.platform,
         ...(machine.assetType === null ? {} : { assetType: machine.assetType, lastLoggedOnUser: machine.lastUser }),
         ...(unknown ? { sensorBuild: '4.2.0.8' } : {}),

@@ -15,7 +15,7 @@ export interface TokenBook {
 
 /** @param options `tokenShape`, `tokenLifetimeSeconds`, `seed` and `clock` matter */
 export function tokenBook(options: ResolvedOptions): TokenBook {
-  const { clock, tokenLifetimeSeconds, tokenShape, credentials, seed } = options;
+  const { clock, tokenLifetimeSeconds, tokenShape, credentials, seed, customerId } = options;
   const expiries = new Map<string, number>();
   let issued = 0;
   const sign = (text: string) => createHmac('sha256', `simulator-${seed}`).update(text).digest('base64url');
@@ -28,6 +28,7 @@ export function tokenBook(options: ResolvedOptions): TokenBook {
       const head = encode({ alg: 'HS256', typ: 'JWT' });
       const claims = {
         sub: credentials.username,
+        customerUuid: customerId,
         iss: 'simulator',
         iat: issuedAtSeconds,
         exp: expirySeconds,

@@ -47,6 +47,8 @@ export type FaultEffect =
   | { readonly kind: 'page-size-refused'; readonly largest: number }
   /** One event in this many is listed twice, in any order and size of pages. */
   | { readonly kind: 'listed-twice'; readonly every: number }
+  /** One event in this many says that it is another customer's. */
+  | { readonly kind: 'foreign-rows'; readonly every: number }
   /** The page's events come in another order. */
   | { readonly kind: 'reorder' }
   /** Events arrive right after this answer was made. */
@@ -117,6 +119,9 @@ export function faultQueue(): FaultQueue & { take(endpoint: Endpoint, page: numb
   };
 }
 
+const CUSTOMER = /"customerId":"[^"]*"/g;
+const FOREIGN = '00000000-dead-4bad-8bad-00000000beef';
+
 /** The rows of a page after a fault. */
 export function spoiltRows(rows: readonly number[], fault: Fault | null): readonly number[] {
   switch (fault?.kind) {
@@ -138,6 +143,11 @@ export function spoiltBody(body: Buffer, fault: Fault | null): Buffer {
   if (fault?.kind === 'empty-body' || fault?.kind === 'no-content') return Buffer.alloc(0);
   if (fault?.kind === 'error-object') return Buffer.from('{"errorCode":500,"message":"simulated fault"}');
   if (fault?.kind === 'bare-number') return Buffer.from(/\d+/.exec(body.toString())?.[0] ?? '0');
+  if (fault?.kind === 'foreign-rows') {
+    let place = 0;
+    const isForeign = () => place++ % fault.every === 0;
+    return Buffer.from(body.toString().replace(CUSTOMER, (own) => (isForeign() ? `"customerId":"${FOREIGN}"` : own)));
+  }
   if (fault?.kind === 'truncated') return body.subarray(0, Math.floor(body.length * 0.6));
   if (fault?.kind === 'invalid-json') {
     const middle = Math.floor(body.length / 2);

@@ -2,6 +2,7 @@ import { type Clock, EdrlakeError, systemClock, type TimeRange } from '@edrlake/
 import type { HistogramShape } from '../query/grouping.ts';
 import type { TimeTokens } from '../query/tokens.ts';
 import { DEFAULT_LATENESS, type LatenessClass } from '../world/lateness.ts';
+import { CUSTOMER_ID } from '../world/machines.ts';
 import type { TimelineProfile } from '../world/timeline.ts';
 
 /** How limit headers are spelled: `X-ConcurrencyLimit-…`, `X-Concurrency-Limit-…`, present but empty, or not sent. */
@@ -23,6 +24,8 @@ export interface SimulatorOptions {
   readonly oauthClient?: OAuthClient | null;
   readonly profile?: TimelineProfile;
   readonly lateness?: readonly LatenessClass[];
+  /** Whose events these are, in `asset.customerId` and in tokens: a UUID. Default: always the same. */
+  readonly customerId?: string;
   /** Machines that run an agent. Default 500. */
   readonly agents?: number;
   /** Share of events in the EDR 1.0 payload, 0 to 1, the rest in that of IOC 2.3. Default 0.75. */
@@ -95,6 +98,7 @@ const DEFAULTS = {
   oauthClient: null,
   profile: {},
   lateness: DEFAULT_LATENESS,
+  customerId: CUSTOMER_ID,
   agents: 500,
   edrShare: 0.75,
   nullIdShare: 0,

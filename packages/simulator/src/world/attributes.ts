@@ -11,6 +11,8 @@ export type Vintage = 'ioc' | 'edr';
 /** The shares of irregular records. */
 export interface AttributeOptions {
   readonly agents: number;
+  /** Whose machines these are. */
+  readonly customerId: string;
   /** Share of events in the EDR 1.0 payload, 0 to 1; the rest is IOC 2.3. */
   readonly edrShare: number;
   /** Share of records whose `id` is null. */
@@ -29,6 +31,7 @@ export type UnknownPart = 'amsi' | 'antiphishing' | 'top-level' | 'in-asset';
  */
 export interface EventAttributes {
   readonly seed: number;
+  readonly customerId: string;
   readonly machines: readonly Machine[];
   readonly files: FilePool;
   type(index: number): EventType;
@@ -111,6 +114,7 @@ export function attributesOf(seed: number, options: AttributeOptions): EventAttr
     isMalicious(index) ? (file(index).family ?? pick(FAMILIES, numberOf(index))) : null;
   return {
     seed,
+    customerId: options.customerId,
     machines,
     files,
     type,

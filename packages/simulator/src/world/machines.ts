@@ -15,8 +15,13 @@ export interface Machine {
   readonly infected: boolean;
 }
 
-/** The one customer every machine belongs to. */
+/** The customer that every machine belongs to, unless the options name another. */
 export const CUSTOMER_ID = 'e468ee44-ee1e-e89f-8239-5c264e797471';
+
+/** A customer of its own for each seed, so that two gateways can stand for two subscriptions. */
+export function customerOf(seed: number): string {
+  return seed === 1 ? CUSTOMER_ID : uuidText(seed, 0, SALT.customer);
+}
 
 const SYSTEMS = [
   'Microsoft Windows 10 Enterprise 10.0.18363 Build 18363',
@@ -51,6 +56,7 @@ const SALT = {
   mac: 115,
   tags: 116,
   tagId: 117,
+  customer: 118,
 };
 
 /** Every 29th machine is infected. */

@@ -1,0 +1,186 @@
+import { EdrlakeError, toEdrlakeError, writeText } from '@edrlake/core';
+import type { Chosen, CommandInput, Subscription, SubscriptionWork, Turn } from '../args/command.ts';
+import { wordsText } from '../args/option-values.ts';
+import { readCredentials } from '../config/credentials.ts';
+import { lineWidth, type ProcessContext } from '../process/process-context.ts';
+import { requireGateway } from '../session/connection-settings.ts';
+import type { ErrorDocument } from '../text/error-text.ts';
+import { writeJson } from '../text/json-output.ts';
+import { tableText } from '../text/table-text.ts';
+import { TextCollector } from '../text/text-collector.ts';
+import { LabelledSink } from './labelled-sink.ts';
+import { badnessOf, codeMeaning, worstOf } from './worst-code.ts';
+
+/** How one subscription ended. The `--json` document of several is `{ exitCode, subscriptions: […] }` of these. */
+export interface TurnResult {
+  readonly subscription: string;
+  readonly exitCode: number;
+  /** The `--json` document of its command; absent where it failed, and without `--json`. */
+  readonly result?: unknown;
+  readonly error?: ErrorDocument['error'];
+}
+
+/** Shows an error of one subscription, without the secrets of its account, and resolves to its exit code. */
+export type ReportError = (error: EdrlakeError, json: boolean, context: ProcessContext) => Promise<number>;
+
+/**
+ * Runs a command for the chosen subscriptions. Each has its own account, lake and limit; what fails for one is reported
+ * and does not keep the others from running. They run one after another: each may use all memory and threads that the
+ * settings allow, and a machine that is to do more runs several commands.
+ * @returns the exit code: of the worst
+ * @throws {EdrlakeError} before anything is started, where a setting or an account is missing
+ */
+export async function runForSubscriptions(
+  work: SubscriptionWork,
+  input: CommandInput,
+  { subscriptions, isNamed }: Chosen,
+  context: ProcessContext,
+  report: ReportError,
+): Promise<number> {
+  await refuseUnready(work, input, subscriptions, context);
+  const [only] = subscriptions;
+  if (isNamed && only !== undefined) {
+    const turn = turnOf(only, input, context);
+    return work
+      .run(turn.input, turn.context)
+      .catch((thrown) => report(toEdrlakeError(thrown), only.values.json, turn.context));
+  }
+  refuseAlone(work, subscriptions, input);
+  if (typeof work.together === 'function') {
+    const turns = subscriptions.map((each) => turnOf(each, input, context));
+    return work.together(turns, context);
+  }
+  return input.values.json
+    ? collected(work, input, subscriptions, context, report)
+    : shown(work, input, subscriptions, context, report);
+}
+
+/** What a command gets of a subscription instead of the settings of all. */
+function turnOf({ name, pipeline, values, account }: Subscription, input: CommandInput, context: ProcessContext): Turn {
+  return { input: { ...input, values, subscription: { name, pipeline } }, context: { ...context, account } };
+}
+
+/**
+ * Reads each account once, so that a night for a hundred subscriptions does not find in the morning that one variable
+ * was missing.
+ */
+async function refuseUnready(
+  { flags }: SubscriptionWork,
+  { values, typed }: CommandInput,
+  subscriptions: readonly Subscription[],
+  { env, workingDirectory }: ProcessContext,
+): Promise<void> {
+  const asksAlways = flags.includes('base-url') && !flags.includes('api') && !typed.has('lake');
+  if (!asksAlways && !values.api) return;
+  for (const { name, values: own, account } of subscriptions) {
+    try {
+      requireGateway(own);
+      await readCredentials(env, workingDirectory, account);
+    } catch (thrown) {
+      const { code, message, hint, context } = toEdrlakeError(thrown);
+      throw new EdrlakeError(code, `subscription ${name}: ${message}`, {
+        cause: thrown,
+        context,
+        ...(hint && { hint }),
+      });
+    }
+  }
+}
+
+/** @throws {EdrlakeError} `USAGE` for several where the command is for one */
+function refuseAlone(
+  { name, together }: SubscriptionWork,
+  subscriptions: readonly Subscription[],
+  { values }: CommandInput,
+): void {
+  const names = subscriptions.map((each) => each.name);
+  if (together === 'never') {
+    throw new EdrlakeError('USAGE', `edrlake ${name} is for one subscription, named by its name`, {
+      hint: `Start one for each: edrlake ${name} --subscription ${names[0] ?? 'NAME'}`,
+    });
+  }
+  if (typeof together === 'function') return;
+  const place = name.startsWith('publish ') ? 'to' : 'output';
+  // These write what they make in one place, unless it is said for each.
+  const writesTogether = name === 'export' || name === 'publish ocsf';
+  if (values[place] === null && !writesTogether) return;
+  const places = new Set(subscriptions.map((each) => each.values[place]));
+  if (places.size === subscriptions.length && !places.has(null)) return;
+  const found = values[place] === null ? 'nothing' : `"${values[place]}"`;
+  throw new EdrlakeError(
+    'USAGE',
+    `--${place}: expected a place for each of ${wordsText(names, 'and')}, found ${found}`,
+    {
+      hint: `Put the name into the path: --${place} backup/{subscription}/`,
+    },
+  );
+}
+
+/** One after another, each below its heading; then what became of each, the worst first. */
+async function shown(
+  work: SubscriptionWork,
+  input: CommandInput,
+  subscriptions: readonly Subscription[],
+  context: ProcessContext,
+  report: ReportError,
+): Promise<number> {
+  const { stdout, stderr, env, signal } = context;
+  const results: TurnResult[] = [];
+  for (const subscription of subscriptions) {
+    if (signal.aborted) break;
+    const { name } = subscription;
+    await writeText(stdout, `${results.length === 0 ? '' : '\n'}== ${name} ==\n`);
+    const labelled = new LabelledSink(stderr, `${name}: `, lineWidth(stderr, env));
+    const turn = turnOf(subscription, input, { ...context, stderr: labelled });
+    const exitCode = await work
+      .run(turn.input, turn.context)
+      .catch((thrown) => report(toEdrlakeError(thrown), false, turn.context));
+    results.push({ subscription: name, exitCode });
+  }
+  signal.throwIfAborted();
+  const rows = [...results]
+    .sort((a, b) => badnessOf(b.exitCode) - badnessOf(a.exitCode))
+    .map(({ subscription, exitCode }) => [subscription, String(exitCode), codeMeaning(exitCode)]);
+  const columns = [{ title: 'subscription' }, { title: 'exit code' }, { title: 'meaning' }];
+  await writeText(stdout, `\n== all ==\n${tableText(columns, rows, lineWidth(stdout, env))}\n`);
+  return worstOf(results.map(({ exitCode }) => exitCode));
+}
+
+/** One after another; their documents in one, in the order of the configuration. */
+async function collected(
+  work: SubscriptionWork,
+  input: CommandInput,
+  subscriptions: readonly Subscription[],
+  context: ProcessContext,
+  report: ReportError,
+): Promise<number> {
+  const { stdout, stderr, env, signal } = context;
+  const results: TurnResult[] = [];
+  for (const subscription of subscriptions) {
+    if (signal.aborted) break;
+    const { name } = subscription;
+    const collector = new TextCollector();
+    const labelled = new LabelledSink(stderr, `${name}: `, lineWidth(stderr, env));
+    const turn = turnOf(subscription, input, { ...context, stdout: collector, stderr: labelled });
+    const exitCode = await work
+      .run(turn.input, turn.context)
+      .catch((thrown) => report(toEdrlakeError(thrown), true, turn.context));
+    results.push({ subscription: name, exitCode, ...documentOf(collector.text) });
+  }
+  signal.throwIfAborted();
+  const exitCode = worstOf(results.map((result) => result.exitCode));
+  await writeJson(stdout, { exitCode, subscriptions: results });
+  return exitCode;
+}
+
+/** What a command wrote to stdout: its result, or its error. */
+function documentOf(text: string): Pick<TurnResult, 'result' | 'error'> {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    return { result: text === '' ? null : text };
+  }
+  const isError = typeof document === 'object' && document !== null && Object.keys(document).join() === 'error';
+  return isError ? { error: (document as ErrorDocument).error } : { result: document };
+}
