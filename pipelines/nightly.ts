@@ -48,6 +48,8 @@ export default definePipeline({
     },
     // The lists in the folder `hunts`; `hooks: { onMatch: { url } }` is called for what is found.
     hunt: { uses: 'hunt', needs: ['repair'] },
+    // Sources that fell silent, and days far below their expectation; `hooks: { onQuiet: { url } }` is called for them.
+    quiet: { uses: 'quiet', needs: ['repair'], with: {} },
     compact: { uses: 'compact', needs: ['repair'], with: {} },
     vacuum: { uses: 'vacuum', needs: ['compact'], with: {} },
     'one-row-per-event': {

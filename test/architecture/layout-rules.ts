@@ -42,6 +42,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'reconcile',
     'sync',
     'days',
+    'volume',
     'connect',
     'doctor',
     'history',

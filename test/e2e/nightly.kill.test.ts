@@ -10,7 +10,7 @@ const KILLS = 20;
 /** A login, two pages in flight, and up to three counts of a comparison. */
 const UNSEEN_PER_KILL = 6;
 
-const TASKS = ['sync', 'reconcile', 'recount', 'repair', 'hunt', 'compact', 'vacuum', 'one-row-per-event'];
+const TASKS = ['sync', 'reconcile', 'recount', 'repair', 'hunt', 'quiet', 'compact', 'vacuum', 'one-row-per-event'];
 
 interface ListedRun {
   readonly runId: string;

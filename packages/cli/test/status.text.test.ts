@@ -49,6 +49,7 @@ const STATUS: LakeStatus = {
   publications: [],
   valueIndex: null,
   standingHunts: null,
+  quiet: null,
   objectStore: null,
   budget: { requestsLeft: 135, requests: 300, windowSeconds: 3_600 },
 };

@@ -44,5 +44,7 @@ export { driftSql } from './investigate/drift-sql.ts';
 export { type EventExplanation, type ExplainedWindow, explainEvent } from './investigate/explain-event.ts';
 export type { GhostReason, ProcessNode } from './investigate/process-tree.ts';
 export { type HostTree, treeOfEvent, treeOfHost } from './investigate/read-tree.ts';
+export type { QuietReport } from './volume/find-quiet.ts';
+export { type QuietLine, quietLine } from './volume/quiet-line.ts';
 export { readWatermark, watermarkOf } from './sync/watermark.ts';
 export type { TaskView } from './workflow/state/run-view.ts';

@@ -61,6 +61,7 @@ export type { RejectRetry } from './sync/reject-retries.ts';
 export { compareEvent, type EventDifference } from './investigate/compare-event.ts';
 export { type PlannedDay, plannedDays } from './investigate/planned-days.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
+export { learnVolume } from './volume/learned-volume.ts';
 export { BUILT_IN_TASKS } from './tasks/built-in-tasks.ts';
 export { definePipeline } from './tasks/define-pipeline.ts';
 export { openTaskTools, type TaskTools } from './tasks/task-tools.ts';

@@ -3,6 +3,7 @@ import type { BUILT_IN_TASKS } from '../src/tasks/built-in-tasks.ts';
 import type { GivenBackfill, GivenSync } from '../src/tasks/export-tasks.ts';
 import type { GivenHunt } from '../src/tasks/hunt-task.ts';
 import type { GivenQuery } from '../src/tasks/query-task.ts';
+import type { GivenQuiet } from '../src/tasks/quiet-task.ts';
 import type { GivenReconcile, GivenRepair } from '../src/tasks/reconcile-tasks.ts';
 import type { GivenRecount } from '../src/tasks/recount-task.ts';
 import type { BuiltInTypes } from '../src/tasks/task-types.ts';
@@ -26,6 +27,7 @@ interface GivenInputs {
   readonly 'publish-ocsf': GivenPublishOcsf;
   readonly hunt: GivenHunt;
   readonly query: GivenQuery;
+  readonly quiet: GivenQuiet;
   readonly webhook: GivenWebhook;
 }
 

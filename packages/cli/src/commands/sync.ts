@@ -101,9 +101,19 @@ async function sync(values: FlagValues, session: LakeSession): Promise<SyncView>
   const report = await syncNewEvents(ends, request, session.options, session.runServices()).catch((thrown) => {
     throw axis === 'processed' ? explained(thrown, values) : thrown;
   });
+  await learnedFrom(session);
   const filesAfter = (await lake.snapshot()).files.events ?? [];
   const requests = connection.requestsMade() - requestsBefore;
   return { report, axis, requests, days: changedDays(filesBefore, filesAfter) };
+}
+
+/** What the sync brought is part of what is expected from now on. Derived: its failure is none of the sync. */
+async function learnedFrom({ lake, services, runServices }: LakeSession): Promise<void> {
+  if (lake.writer === 'parquetjs') return;
+  const { learnVolume } = await import('@edrlake/runner');
+  const { clock, signal } = services;
+  const about = { nowMs: clock.nowMs(), signal, uniqueName: runServices().newRunId };
+  await learnVolume(lake, about).catch(() => signal.throwIfAborted());
 }
 
 /** A platform that does not know processing times refuses the filter. */

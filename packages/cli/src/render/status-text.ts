@@ -4,6 +4,8 @@ import {
   type Calendar,
   isOlderThan,
   type LakeStatus,
+  type QuietLine,
+  quietLine,
   type RequestLimitStatus,
   type RunSummary,
   type StandingStatus,
@@ -56,6 +58,7 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
     pairs.push([`Cost of version ${lastCommit.version}`, trafficText(lastCommit)]);
     pairs.push(['Cost of its run', `${trafficText(lastRun)}, ${nounText(lastRun.commits, 'commit')}`]);
   }
+  pairs.push(...quietPairs(status.quiet));
   if (budget !== null) pairs.push(['Requests left', budgetText(budget)]);
   const parts = [pairsText(pairs, '', style.width), ''];
   if (status.version === 0) return `${[...parts, 'Next: edrlake backfill --from … --to …'].join('\n')}\n`;
@@ -63,6 +66,28 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   parts.push(calendarText(calendar, style.width, style.colour), ...attentionLines(days, calendar, style.width));
   if (status.lostFiles.length > 0) parts.push('', ...lostFileLines(status.lostFiles, style.width));
   return `${parts.join('\n')}\n`;
+}
+
+/** Findings shown one by one. */
+const SHOWN_QUIET = 5;
+
+/** What is below its expectation, a line for each. */
+function quietPairs(quiet: LakeStatus['quiet']): [string, string][] {
+  const findings = (quiet?.findings ?? []).map(quietLine);
+  const shown = findings.slice(0, SHOWN_QUIET).map((line): [string, string] => ['Quiet', quietText(line)]);
+  const more = findings.length - shown.length;
+  return more > 0 ? [...shown, ['Quiet', `… and ${countText(more)} more, --json lists all`]] : shown;
+}
+
+/** `NETWORK on LINUX: no event since 2026-11-27T14:00:00Z, 1,240 expected`. */
+export function quietText({ kind, type, platform, since, day, events, expected }: QuietLine): string {
+  const name = (text: string) => (text === '' ? '(none)' : text);
+  const source = [
+    type === null ? 'all events' : name(type),
+    ...(platform === null ? [] : [`on ${name(platform)}`]),
+  ].join(' ');
+  if (kind === 'silent') return `${source}: no event since ${since?.slice(0, 16)}Z, ${countText(expected)} expected`;
+  return `${source}: ${countText(events)} on ${day}, ${countText(expected)} expected`;
 }
 
 function behindText({ known, files }: IndexState): string {
@@ -174,8 +199,8 @@ function countedColumns({ counted, inLake, verdict, lastVerifiedAtMs, recount }:
 
 /** The status as plain data with instants as text. */
 export function statusDocument(status: LakeStatus, nowMs: number) {
-  const { committedAtMs, days, lastRun, calendar, newestEventAtMs, watermarkMs, freshUntilMs, objectStore, ...rest } =
-    status;
+  const { committedAtMs, days, lastRun, calendar, newestEventAtMs, watermarkMs, freshUntilMs, ...others } = status;
+  const { objectStore, quiet, ...rest } = others;
   return {
     ...rest,
     bytes: sum(status.tables, (table) => table.bytes),
@@ -188,6 +213,7 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
     watermarkLagSeconds: secondsSince(watermarkMs, nowMs),
     ageSeconds: secondsSince(freshUntilMs, nowMs),
     lastRun: lastRun === null ? null : runDocument(lastRun),
+    quiet: quiet === null ? null : { learnedDays: quiet.learnedDays, findings: quiet.findings.map(quietLine) },
     objectStore: objectStore === null ? null : costsDocument(objectStore),
     days: { scope: calendar.scope, ...calendar.counts },
     coverage: coverageDocument(days).map((line) => ({

@@ -204,7 +204,7 @@ export type RunEvent =
       readonly type: 'hook';
       readonly pipeline: string;
       readonly runId: string;
-      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects' | 'onMatch';
+      readonly hook: 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects' | 'onMatch' | 'onQuiet';
       readonly delivered: boolean;
       readonly attempts: number;
       /** HTTP status of the last attempt, or null where no answer came. */

@@ -15,6 +15,8 @@ import { remainingRequests } from '../connect/limiter-folder.ts';
 import { type Calendar, calendarOf } from '../days/calendar.ts';
 import { lastReconciliations } from '../reconcile/last-results.ts';
 import { readWatermark, watermarkOf } from '../sync/watermark.ts';
+import type { QuietReport } from '../volume/find-quiet.ts';
+import { readQuiet } from '../volume/learned-volume.ts';
 import { lastRun } from './run-history.ts';
 import type { RunSummary } from './run-report.ts';
 
@@ -52,6 +54,8 @@ export interface LakeStatus {
   readonly valueIndex: IndexState | null;
   /** The lists that are always hunted; null: there are none. */
   readonly standingHunts: StandingStatus | null;
+  /** What is below the volume that the lake has led to expect; null where that was never learned. */
+  readonly quiet: QuietReport | null;
   /** What the last commit and the last run cost in an object store; null for a lake on a disk, and before the first. */
   readonly objectStore: ObjectCosts | null;
   /** Requests that may be made now with the account that was used last; null where none was ever made for this lake. */
@@ -110,6 +114,7 @@ export async function readLakeStatus(
     publications: await lake.publications(),
     valueIndex: await lake.valueIndex(),
     standingHunts: await standingStatus(lake),
+    quiet: await readQuiet(lake, { snapshot, lines: days, followedUntilMs: settledMs, nowMs }),
     objectStore: await lake.objectCosts(),
     budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
   };

@@ -1,6 +1,7 @@
 import type { TaskRegistry } from '../workflow/definition/define-pipeline.ts';
 import { backfillTask, syncTask } from './export-tasks.ts';
 import { huntTask } from './hunt-task.ts';
+import { quietTask } from './quiet-task.ts';
 import { queryTask } from './query-task.ts';
 import { reconcileTask, repairTask } from './reconcile-tasks.ts';
 import { recountTask } from './recount-task.ts';
@@ -21,5 +22,6 @@ export const BUILT_IN_TASKS = {
   'publish-ocsf': publishOcsfTask,
   hunt: huntTask,
   query: queryTask,
+  quiet: quietTask,
   webhook: webhookTask,
 } satisfies TaskRegistry<TaskTools>;

@@ -3,6 +3,7 @@ import type { CompactReport, PublishReport, VacuumReport } from '@edrlake/lake';
 import type { ExportTaskOutput } from './export-tasks.ts';
 import type { HuntTaskOutput } from './hunt-task.ts';
 import type { QueryTaskOutput } from './query-task.ts';
+import type { QuietTaskOutput } from './quiet-task.ts';
 import type { ReconcileTaskOutput, RepairTaskOutput } from './reconcile-tasks.ts';
 import type { RecountTaskOutput } from './recount-task.ts';
 
@@ -102,6 +103,9 @@ export interface HuntTaskInput {
   readonly lists?: string | null | undefined;
 }
 
+/** What the `quiet` task is given: nothing. */
+export type QuietTaskInput = Record<string, never>;
+
 /** What the `query` task is given. */
 export interface QueryTaskInput {
   readonly sql: string;
@@ -132,5 +136,6 @@ export type BuiltInTypes = {
   readonly 'publish-ocsf': { readonly input: PublishOcsfTaskInput; readonly output: PublishOcsfTaskOutput };
   readonly hunt: { readonly input: HuntTaskInput; readonly output: HuntTaskOutput };
   readonly query: { readonly input: QueryTaskInput; readonly output: QueryTaskOutput };
+  readonly quiet: { readonly input: QuietTaskInput; readonly output: QuietTaskOutput };
   readonly webhook: { readonly input: WebhookTaskInput; readonly output: { readonly status: number } };
 };

@@ -5,6 +5,7 @@ import {
   dayCommand,
   type LakeStatus,
   lostDays,
+  quietLine,
   type RunSummary,
   readLakeStatus,
   readWatermark,
@@ -40,6 +41,7 @@ export async function coverageDocument(context: PageContext): Promise<CoverageDo
     budget,
     publications,
     hunts: huntsOf(status),
+    quiet: quietOf(status),
     lastRun: lastRun === null ? null : runSummary(lastRun),
     scope: calendar.scope,
     counts: calendar.counts,
@@ -49,6 +51,10 @@ export async function coverageDocument(context: PageContext): Promise<CoverageDo
     lostFiles: status.lostFiles.length,
     lakeFlags: context.lakeFlags,
   };
+}
+
+function quietOf({ quiet }: LakeStatus): CoverageDocument['quiet'] {
+  return quiet === null ? null : { learnedDays: quiet.learnedDays, findings: quiet.findings.map(quietLine) };
 }
 
 function huntsOf({ standingHunts }: LakeStatus): CoverageDocument['hunts'] {

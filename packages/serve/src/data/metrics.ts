@@ -1,5 +1,5 @@
 import { MS_PER_SECOND } from '@edrlake/core';
-import { type LakeStatus, readLakeStatus } from '@edrlake/runner/history';
+import { type LakeStatus, quietLine, readLakeStatus } from '@edrlake/runner/history';
 import { DAY_STATES } from '@edrlake/runner/states';
 import type { PageContext } from './page-context.ts';
 
@@ -33,7 +33,8 @@ function ageFamilies(status: LakeStatus, nowMs: number): Family[] {
   ];
 }
 
-function stateFamilies({ calendar, tables, version, lostFiles, budget, lastRun, standingHunts }: LakeStatus): Family[] {
+function stateFamilies(status: LakeStatus): Family[] {
+  const { calendar, tables, version, lostFiles, budget, lastRun, standingHunts } = status;
   const byTable = (value: (table: (typeof tables)[number]) => number) =>
     tables.map((table) => ({ labels: { table: table.table }, value: value(table) }));
   const rejects = tables.find(({ table }) => table === 'rejects')?.rows ?? 0;
@@ -52,6 +53,7 @@ function stateFamilies({ calendar, tables, version, lostFiles, budget, lastRun, 
     ['edrlake_lost_files', 'Data files that are gone or cut.', [{ value: lostFiles.length }]],
     ['edrlake_hunt_matches', 'Matches of lists that are always hunted.', byList],
     ['edrlake_hunt_version', 'Version that hunts have looked at.', [{ value: standingHunts?.version ?? null }]],
+    ...quietFamilies(status),
     ['edrlake_requests_left', 'Requests that may be sent now.', [{ value: budget?.requestsLeft ?? null }]],
     ['edrlake_requests_limit', 'Requests that the limit allows.', [{ value: budget?.requests ?? null }]],
     [
@@ -59,6 +61,21 @@ function stateFamilies({ calendar, tables, version, lostFiles, budget, lastRun, 
       '1 for the state of the newest run.',
       lastRun === null ? [] : [{ labels: { run: lastRun.pipeline ?? lastRun.kind, state: lastRun.state }, value: 1 }],
     ],
+  ];
+}
+
+/** Nothing at all where the volume was never learned. */
+function quietFamilies({ quiet }: LakeStatus): Family[] {
+  if (quiet === null) return [];
+  const count = (kind: string) => quiet.findings.filter((finding) => finding.kind === kind).length;
+  const missing = quiet.findings.map(quietLine).map(({ kind, type, platform, day, events, expected }) => ({
+    labels: { kind, type: type ?? 'all', platform: platform ?? 'all', ...(day !== null && { day }) },
+    value: expected - events,
+  }));
+  return [
+    ['edrlake_silent_sources', 'Sources that fell silent.', [{ value: count('silent') }]],
+    ['edrlake_low_days', 'Days of sources far below their expectation.', [{ value: count('low') }]],
+    ['edrlake_missing_events', 'Events that should have come, of each that is quiet.', missing],
   ];
 }
 

@@ -32,6 +32,23 @@ export interface Attention {
   readonly command: string;
 }
 
+/** Sources that fell silent and days far below what the lake has led to expect. */
+export interface QuietDocument {
+  readonly learnedDays: number;
+  readonly findings: readonly QuietLine[];
+}
+
+/** A finding: `since` of a silent source, `day` and `events` of a quiet day; null type or platform: all. */
+export interface QuietLine {
+  readonly kind: 'silent' | 'low';
+  readonly type: string | null;
+  readonly platform: string | null;
+  readonly since: string | null;
+  readonly day: string | null;
+  readonly events: number;
+  readonly expected: number;
+}
+
 /** Lists that are always hunted, and what was found of them. */
 export interface HuntsLine {
   /** The version that was looked at, and data files of it that could not be. */
@@ -63,6 +80,8 @@ export interface CoverageDocument {
   readonly publications: readonly PublicationState[];
   /** Lists that are always hunted; null where there are none. */
   readonly hunts: HuntsLine | null;
+  /** What is below its expectation; null where that was never learned. */
+  readonly quiet: QuietDocument | null;
   readonly lastRun: RunLine | null;
   readonly scope: string;
   readonly counts: Readonly<Record<DayState, number>>;

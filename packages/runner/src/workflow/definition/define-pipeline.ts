@@ -42,7 +42,14 @@ export interface HooksSpec {
   readonly onRejects?: WebhookSpec;
   /** Called by the task `hunt`, for matches of standing hunts that no run has reported yet. */
   readonly onMatch?: WebhookSpec;
+  /** Called by the task `quiet`, for sources and days of fewer events than expected that no run has reported yet. */
+  readonly onQuiet?: WebhookSpec;
 }
+
+/** Hooks that tasks call for what they have found; the others are called for the outcome of a run. */
+export const TASK_HOOKS = ['onMatch', 'onQuiet'] as const;
+/** One of them. */
+export type TaskHook = (typeof TASK_HOOKS)[number];
 
 /**
  * When a task runs, by the outcomes of its needs: all with a result (mismatch included), any, or at least one failure.
@@ -188,7 +195,7 @@ export interface TaskContext<Provided> {
    * Sends JSON to a hook that tasks call, with the pipeline and the run added. Resolves to whether it was delivered;
    * null where the pipeline has no such hook.
    */
-  notify(hook: 'onMatch', body: Readonly<Record<string, unknown>>): Promise<boolean | null>;
+  notify(hook: TaskHook, body: Readonly<Record<string, unknown>>): Promise<boolean | null>;
   /**
    * The value that the caller of the run provides to all tasks: a lake, a source, settings. The engine never reads it.
    */

@@ -105,7 +105,10 @@ const WEBHOOK = z.strictObject({
   attempts: whole(1, 10).optional(),
 });
 const HOOK = object.pipe(WEBHOOK).optional();
-const HOOKS = z.strictObject({ onSuccess: HOOK, onFailure: HOOK, onMismatch: HOOK, onRejects: HOOK, onMatch: HOOK });
+const HOOKS = z.strictObject({
+  ...{ onSuccess: HOOK, onFailure: HOOK, onMismatch: HOOK, onRejects: HOOK },
+  ...{ onMatch: HOOK, onQuiet: HOOK },
+});
 
 const PIPELINE = z.strictObject({
   name: text,

@@ -6,6 +6,7 @@ import {
   type PlainData,
   type RunIdentity,
   type TaskContext,
+  type TaskHook,
   toPlainData,
   type WorkflowServices,
 } from '../definition/define-pipeline.ts';
@@ -25,7 +26,7 @@ export interface RunInProgress<Provided> {
   record(line: PipelineLine): Promise<void>;
   factsFor(task: CheckedTask<Provided>, partition: string | null): AnyFacts;
   /** Sends data to a hook that tasks call; see `TaskContext`. */
-  notify(hook: 'onMatch', body: Readonly<Record<string, unknown>>, services: WorkflowServices): Promise<boolean | null>;
+  notify(hook: TaskHook, body: Readonly<Record<string, unknown>>, services: WorkflowServices): Promise<boolean | null>;
 }
 
 /**

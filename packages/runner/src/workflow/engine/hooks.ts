@@ -1,5 +1,5 @@
 import { isoInstant, MS_PER_SECOND } from '@edrlake/core';
-import type { Pipeline, WebhookSpec, WorkflowServices } from '../definition/define-pipeline.ts';
+import type { Pipeline, TaskHook, WebhookSpec, WorkflowServices } from '../definition/define-pipeline.ts';
 import type { HookName } from '../state/run-state.ts';
 import type { RunOutcome } from '../state/run-status.ts';
 import { type PipelineRunView, viewRun } from '../state/run-view.ts';
@@ -54,7 +54,7 @@ export async function callHook<Provided>(
 export async function callTaskHook<Provided>(
   { hooks }: Pipeline,
   run: Pick<RunInProgress<Provided>, 'identity' | 'record' | 'services'>,
-  about: { readonly hook: 'onMatch'; readonly body: Readonly<Record<string, unknown>> },
+  about: { readonly hook: TaskHook; readonly body: Readonly<Record<string, unknown>> },
   post: PostJson | null,
 ): Promise<boolean | null> {
   const { hook, body } = about;

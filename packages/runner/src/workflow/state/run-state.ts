@@ -1,5 +1,5 @@
 import type { ProcessOwner } from '@edrlake/core';
-import type { PlainData } from '../definition/define-pipeline.ts';
+import { type PlainData, TASK_HOOKS, type TaskHook } from '../definition/define-pipeline.ts';
 import type { ParamValue } from '../definition/params.ts';
 import { isFinished, type RunOutcome, type TaskOutcome } from './run-status.ts';
 
@@ -16,8 +16,8 @@ export interface Liveness {
   isOwnerAlive(owner: ProcessOwner): boolean | Promise<boolean>;
 }
 
-/** A webhook of a pipeline, by the outcomes that it reports; `onMatch` reports what a task has found. */
-export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects' | 'onMatch';
+/** A webhook of a pipeline, by the outcomes that it reports, or what a task has found. */
+export type HookName = 'onSuccess' | 'onFailure' | 'onMismatch' | 'onRejects' | TaskHook;
 
 /** The stored part of an error: from edrlake's own errors, which hold no secrets. */
 export interface ErrorSummary {
@@ -177,7 +177,7 @@ export function applyLine(state: RunState, line: PipelineLine): void {
       break;
     case 'hook':
       state.hooks.push(line);
-      if (line.delivered && line.hook !== 'onMatch') state.reported = line.hook;
+      if (line.delivered && !TASK_HOOKS.some((hook) => hook === line.hook)) state.reported = line.hook;
       break;
     case 'pipeline-end':
       state.end = line.outcome;

@@ -1,5 +1,5 @@
 import { DAY_STATE_NAMES, DAY_STATES } from '@edrlake/runner/states';
-import type { CoverageDocument, HuntsLine } from '../../../src/documents/documents.ts';
+import type { CoverageDocument, HuntsLine, QuietDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
 import { ago, bytes, count, dayText, noun } from '../format.ts';
 import { Command, Page, Problem, StateBadge, Swatch, Tile, Waiting, When } from '../parts/parts.tsx';
@@ -30,6 +30,7 @@ export function CoverageView({ turn }: { turn: number }) {
         )}
       </section>
       {days > 0 && <ToDo data={data} />}
+      {data.quiet !== null && data.quiet.findings.length > 0 && <Quiet quiet={data.quiet} />}
       {data.hunts !== null && <Hunts data={data} hunts={data.hunts} />}
       <Tables data={data} />
     </Page>
@@ -62,6 +63,45 @@ function Tiles({ data, days }: { data: CoverageDocument; days: number }) {
         more={budget === null ? 'none sent from here' : `of ${count(budget.requests)} in ${budget.windowSeconds} s`}
       />
     </div>
+  );
+}
+
+/** Sources that fell silent, and days far below their expectation. */
+function Quiet({ quiet }: { quiet: QuietDocument }) {
+  const named = (text: string | null) => (text === null ? 'all' : text === '' ? '(none)' : text);
+  return (
+    <section class="card" aria-labelledby="quiet">
+      <h2 id="quiet">Quiet</h2>
+      <div class="scroll">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">type</th>
+              <th scope="col">platform</th>
+              <th scope="col">when</th>
+              <th scope="col" class="right">
+                events
+              </th>
+              <th scope="col" class="right">
+                expected
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {quiet.findings.map(({ type, platform, since, day, events, expected }) => (
+              <tr>
+                <td>{named(type)}</td>
+                <td>{named(platform)}</td>
+                <td>{day === null ? `since ${since?.slice(0, 16)}Z` : <a href={`#/day/${day}`}>{day}</a>}</td>
+                <td class="right">{count(events)}</td>
+                <td class="right">{count(expected)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p class="soft small">Expected by {noun(quiet.learnedDays, 'proven day')} before</p>
+    </section>
   );
 }
 
