@@ -101,6 +101,7 @@ const LONG = [
   'test/e2e/portable-writer.test.ts',
   'test/e2e/query-output.test.ts',
   'test/e2e/schema-and-cookbook.test.ts',
+  'test/e2e/telemetry.command.test.ts',
   'test/simulation/**/*.test.ts',
 ];
 

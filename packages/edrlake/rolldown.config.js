@@ -13,7 +13,7 @@ rmSync(BUNDLE, { recursive: true, force: true });
  */
 const SHARED = {
   platform: 'node',
-  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', /^parquetjs-lite/, /^@aws-sdk\//],
+  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', /^parquetjs-lite/, /^@aws-sdk\//, /^@opentelemetry\//],
   resolve: {
     conditionNames: ['edrlake-source', 'import', 'node', 'default'],
     // yargs measures with string-width, which makes an Intl.Segmenter as it loads: a tenth of every start.

@@ -14,9 +14,10 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   lake: ['core', 'writers'],
   ocsf: ['core', 'datasets', 'lake'],
   runner: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'ocsf'],
-  serve: ['core', 'lake', 'runner'],
+  telemetry: ['core', 'runner'],
+  serve: ['core', 'lake', 'runner', 'telemetry'],
   simulator: ['core'],
-  cli: ['core', 'datasets', 'lake', 'ocsf', 'runner', 'serve', 'simulator'],
+  cli: ['core', 'datasets', 'lake', 'ocsf', 'runner', 'telemetry', 'serve', 'simulator'],
   edrlake: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'runner', 'simulator', 'cli'],
 };
 

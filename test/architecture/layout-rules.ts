@@ -50,6 +50,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'tasks',
     '.',
   ],
+  telemetry: ['.'],
   serve: ['documents', 'guard', 'data', 'http', '.'],
   simulator: ['world', 'records', 'query', 'server', '.'],
   cli: [

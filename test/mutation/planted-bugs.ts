@@ -1,11 +1,12 @@
 import { FETCHING, FLATTENING } from './fetching-bugs.ts';
 import { HUNTING } from './hunt-bugs.ts';
 import { LIBRARY } from './library-bugs.ts';
-import { STORY } from './story-bugs.ts';
-import { SUBSCRIPTIONS } from './subscription-bugs.ts';
 import { OBJECTS } from './object-bugs.ts';
 import { OCSF } from './ocsf-bugs.ts';
 import type { PlantedBug } from './planted-bug.ts';
+import { STORY } from './story-bugs.ts';
+import { SUBSCRIPTIONS } from './subscription-bugs.ts';
+import { TELEMETRY } from './telemetry-bugs.ts';
 
 /** Bugs in the commit protocol and in the maintenance of a lake. */
 const COMMITTING: readonly PlantedBug[] = [
@@ -410,6 +411,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...OCSF,
   ...HUNTING,
   ...STORY,
+  ...TELEMETRY,
   ...LIBRARY,
   ...SUBSCRIPTIONS,
 ];

@@ -93,7 +93,10 @@ test('a range without events is one window that takes one page to confirm', asyn
   const result = await plan(memorySource([], SIZES), { emit: (event) => seen.push(event) });
   expect(result).toMatchObject({ windows: [], events: 0, planRequests: 1, pages: 1, lowerBound: 0 });
   expect(result.emptyWindows).toHaveLength(1);
-  expect(seen).toEqual([{ type: 'planned', windows: 1, events: 0, pages: 1, planRequests: 1 }]);
+  expect(seen).toMatchObject([
+    { type: 'planning' },
+    { type: 'planned', windows: 1, events: 0, pages: 1, planRequests: 1 },
+  ]);
 });
 
 test('a range whose counts stay broken is left out, and the rest of the range is planned', async () => {

@@ -1,7 +1,9 @@
-import { appendFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, readFile, rm, truncate } from 'node:fs/promises';
 import { connect as connectSocket, createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { readLakeStatus } from '@edrlake/runner/history';
+import { lakeMetrics, RUN_COUNTERS } from '@edrlake/telemetry';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type {
   Answer,
@@ -78,6 +80,20 @@ describe('the routes of a lake with three days', () => {
     const after = await metrics();
     expect(after).toContain('edrlake_days{state="mismatched"} 1\n');
     expect(after).toContain('edrlake_lost_files 1\n');
+  });
+
+  it('are all that the shipped rules and the dashboard ask for, besides the counters of a schedule', async () => {
+    const stage = await stageLake(200);
+    await stage.hunt('any.txt', '0.0.0.0/0');
+    const lake = await stage.open();
+    const status = await readLakeStatus(lake, { userLimit: null, nowMs: Date.now() });
+    const known = new Set([...lakeMetrics(status, Date.now()).map(({ name }) => name), ...Object.keys(RUN_COUNTERS)]);
+    for (const file of ['alerts.yml', 'grafana.json']) {
+      const text = await readFile(new URL(`../../../docs/monitoring/${file}`, import.meta.url), 'utf8');
+      const asked = [...new Set(text.match(/edrlake_\w+/g))];
+      expect(asked.length).toBeGreaterThan(5);
+      expect([...known]).toEqual(expect.arrayContaining(asked));
+    }
   });
 
   it('name lost files and days that were never fetched, with the command that puts them right', async () => {

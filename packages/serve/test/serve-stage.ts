@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, NO_FILTER, newRunId, seededRandom, systemClock, type TimeRange } from '@edrlake/core';
+import type { Lake } from '@edrlake/lake';
 import { recognise } from '@edrlake/lake/indicators';
 import { connectSharing, exportRange, openEdrLake } from '@edrlake/runner';
 import { type Simulator, startSimulator } from '@edrlake/simulator';
@@ -19,6 +20,8 @@ export interface Stage {
   exportAgain(range: TimeRange): Promise<void>;
   /** Always hunts a list of one indicator. */
   hunt(name: string, text: string): Promise<void>;
+  /** Opens the lake for reading, until the test ends. */
+  open(): Promise<Lake>;
   /** Serves the lake until the test ends. */
   serve(options?: Partial<PageOptions>): Promise<{ readonly url: string; close(): Promise<void> }>;
 }
@@ -78,6 +81,11 @@ export async function stageLake(
       const lake = await openEdrLake(directory, { create: false, readOnly: false, memoryLimit: '300MB' }, services);
       await lake.keepHunts(() => [{ name, indicators: indicator === null ? [] : [indicator] }], { signal });
       await lake.close();
+    },
+    open: async () => {
+      const lake = await openEdrLake(directory, { create: false, readOnly: true, memoryLimit: '300MB' }, services);
+      atEnd(() => lake.close());
+      return lake;
     },
     serve: async (options = {}) => {
       const lake = await openEdrLake(directory, { create: false, readOnly: true, memoryLimit: '300MB' }, services);

@@ -1,5 +1,7 @@
 import { TABLE_FORMATS } from '@edrlake/core';
 import { DATASET_NAMES } from '@edrlake/datasets/names';
+import { GATEWAY_FLAGS } from './gateway-flags.ts';
+import { OCSF_FLAGS } from './ocsf-options.ts';
 import {
   choiceFlag,
   durationFlag,
@@ -10,9 +12,9 @@ import {
   readBoolean,
   readClockSkew,
   readInstantMs,
-  readsAsJson,
   readMemorySize,
   readRateLimit,
+  readsAsJson,
   readText,
   shareFlag,
   switchFlag,
@@ -55,6 +57,7 @@ const RECONCILED_BY = ['day', 'type'] as const;
 const ONLY_STATES = ['missing', 'failed', 'mismatched', 'rejected'] as const;
 const REQUIREMENTS = ['proven', 'complete'] as const;
 const WALKS = ['pages', 'search-after'] as const;
+const TELEMETRY_WAYS = ['off', 'otlp'] as const;
 const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
 
 const dayOrInstant = 'a day (2020-08-17) or an ISO instant (2020-08-17T04:00:00Z)';
@@ -406,6 +409,13 @@ export const FLAGS = {
     byDefault: 'info',
   }),
   'no-progress': switchFlag({ group: 'Output', describe: 'No live display' }),
+  telemetry: choiceFlag({
+    group: 'Output',
+    valueName: 'WAY',
+    describe: 'off, or otlp: send traces and metrics, as the variables OTEL_… say',
+    choices: TELEMETRY_WAYS,
+    byDefault: 'off',
+  }),
 } as const satisfies Record<string, Flag<unknown>>;
 
 /** The name of a flag, without the dashes in front. */

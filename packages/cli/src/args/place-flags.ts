@@ -64,6 +64,13 @@ export const SERVE_FLAGS = {
     read: wholeNumber(0, 65_535),
     defaultText: '0',
   }),
+  'metrics-port': optionalFlag({
+    group: 'Server',
+    valueName: 'N',
+    describe: 'Serve /metrics for Prometheus on this port',
+    expected: 'a whole number from 0 to 65535',
+    read: wholeNumber(0, 65_535),
+  }),
   host: valueFlag({
     group: 'Server',
     valueName: 'ADDRESS',

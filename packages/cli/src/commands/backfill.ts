@@ -15,6 +15,7 @@ import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option
 import type { FlagValues } from '../args/options.ts';
 import { deadlineAfter } from '../args/story-flags.ts';
 import { wantedRanges } from '../args/wanted-ranges.ts';
+import { type BackfillPreview, previewDocument, previewText } from '../investigate/planned-days-text.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { startDisplay } from '../progress/progress-display.ts';
 import { writeRejects } from '../render/rejects-text.ts';
@@ -22,8 +23,8 @@ import { reportDocument, reportText } from '../render/report-text.ts';
 import { optionalRange, requiredRange, scopeOf, withConnection } from '../session/connection-settings.ts';
 import { requireLake } from '../session/lake-access.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../session/lake-session.ts';
+import { observed } from '../session/telemetry.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { type BackfillPreview, previewDocument, previewText } from '../investigate/planned-days-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake backfill` */
@@ -54,6 +55,7 @@ export const command = defineCommand({
     'publish',
     ...OUTPUT,
     ...PROGRESS,
+    'telemetry',
   ],
   examples: [
     { command: 'edrlake backfill --from 2020-08-17 --to 2020-08-19', purpose: 'three whole days' },
@@ -63,7 +65,7 @@ export const command = defineCommand({
     },
     { command: 'edrlake backfill --only missing --dry-run', purpose: 'what was never fetched between' },
   ],
-  run,
+  run: observed('backfill', run),
 });
 
 /** Exports a range and proves it. Committed windows stay after any failure; the next run continues from there. */

@@ -11,6 +11,7 @@ import { type ReconcileView, reconcileDocument, reconcileText } from '../render/
 import { optionalRange } from '../session/connection-settings.ts';
 import { requireLake } from '../session/lake-access.ts';
 import { type LakeSession, withLakeSession } from '../session/lake-session.ts';
+import { observed } from '../session/telemetry.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** The exit codes: what the API has is not what the lake has; it is, but too much of it was rejected. */
@@ -39,6 +40,7 @@ export const command = defineCommand({
     'publish',
     ...OUTPUT,
     ...PROGRESS,
+    'telemetry',
   ],
   flagTexts: {
     from: { describe: 'First UTC day to compare', defaultText: 'the first in the lake' },
@@ -50,7 +52,7 @@ export const command = defineCommand({
     { command: 'edrlake reconcile --from 2026-11-14 --to 2026-11-20 --repair', purpose: 'a week, and repair it' },
     { command: 'edrlake reconcile --sealed --repair', purpose: 'what came after the days were proven' },
   ],
-  run,
+  run: observed('reconcile', run),
 });
 
 /** Compares days between the API and the lake, and repairs those that differ where that is asked for. */

@@ -14,6 +14,7 @@ import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeFlagsOf } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
 import { pipelineTools, runOnce } from '../session/pipeline-run.ts';
+import { observed } from '../session/telemetry.ts';
 import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -39,13 +40,14 @@ export const command = defineCommand({
     'publish',
     ...OUTPUT,
     ...PROGRESS,
+    'telemetry',
   ],
   examples: [
     { command: 'edrlake run nightly', purpose: 'sync, compare, repair, compact, vacuum' },
     { command: 'edrlake run ./my.ts --param from=2026-11-01 --dry-run', purpose: 'what it would do' },
     { command: 'edrlake run --resume 20261122T003012Z-1f9a2c', purpose: 'go on with a run' },
   ],
-  run,
+  run: observed('run', run),
 });
 
 /** Runs a pipeline, goes on with a run of it, or says what it would do. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { countText, EdrlakeError, NO_FILTER } from '@edrlake/core';
+import { countText, EdrlakeError, NO_FILTER, type RunEvent } from '@edrlake/core';
 import {
   BUILT_IN_TASKS,
   lastSuccessAtMs,
@@ -9,6 +9,7 @@ import {
   validatePipeline,
 } from '@edrlake/runner';
 import { watermarkOf } from '@edrlake/runner/history';
+import { runMetrics } from '@edrlake/telemetry';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
@@ -20,6 +21,8 @@ import { requireGateway, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeOptions } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../session/pipeline-file.ts';
 import { refusePipelineScope, runOnce } from '../session/pipeline-run.ts';
+import { withServedMetrics } from '../session/served-metrics.ts';
+import { observed } from '../session/telemetry.ts';
 import { durationText, nounText } from '../text/format-numbers.ts';
 
 /** `edrlake schedule` */
@@ -35,18 +38,36 @@ export const command = defineCommand({
       suggestions: ['nightly', 'backfill'],
     },
   },
-  flags: ['max-reject-share', ...GATEWAY, ...PLATFORM, ...LAKE, 'publish', ...OUTPUT],
+  flags: [
+    'max-reject-share',
+    ...GATEWAY,
+    ...PLATFORM,
+    ...LAKE,
+    'publish',
+    'metrics-port',
+    'host',
+    'token-file',
+    ...OUTPUT,
+    'telemetry',
+  ],
   examples: [
     { command: 'edrlake schedule nightly', purpose: 'every night' },
     { command: 'edrlake schedule nightly ./weekly.ts', purpose: 'two pipelines' },
+    { command: 'edrlake schedule nightly --metrics-port 9464', purpose: 'with /metrics for Prometheus' },
   ],
-  run,
+  run: observed('schedule', run),
   together: 'never',
 });
 
 /** Runs pipelines when they are due, until a signal stops it. */
-async function run(input: CommandInput, context: ProcessContext): Promise<number> {
+async function run(input: CommandInput, given: ProcessContext): Promise<number> {
   const { values } = input;
+  const counters = runMetrics();
+  const observe = (event: RunEvent) => {
+    given.observe?.(event);
+    counters.emit(event);
+  };
+  const context = { ...given, observe };
   const pipelines = await scheduledPipelines(input, context);
   // What would stop every run should stop the schedule now, while the user is at the terminal.
   for (const pipeline of pipelines) {
@@ -60,20 +81,23 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const services = servicesOf(context, display.emit);
   const runsDirectory = join(lakeDirectory(values, context), '_runs');
   try {
-    await runSchedule(pipelines, {
-      services,
-      startRun: async (pipeline, _dueAtMs, signal) => {
-        const about = { values, params: [], resume: null };
-        const { result, stale } = await runOnce(pipeline, about, context, { ...services, signal });
-        const { state, durationMs, requests, rows } = result;
-        const amounts = `${nounText(requests ?? 0, 'request')}, ${countText(rows ?? 0)} rows`;
-        const level = state === 'done' ? 'info' : 'warn';
-        display.log({ level, text: `${pipeline.name} ${state} in ${durationText(durationMs)}: ${amounts}` });
-        if (stale !== null) display.log({ level: 'warn', text: `${pipeline.name}: ${stale.message} [${stale.code}]` });
-      },
-      lastSuccessAtMs: (pipeline) => lastSuccessAtMs(runsDirectory, pipeline.name),
-      needsRun: (_pipeline, dueAtMs) => isBehind(values, context, dueAtMs),
-    });
+    await withServedMetrics(values, context, counters, () =>
+      runSchedule(pipelines, {
+        services,
+        startRun: async (pipeline, _dueAtMs, signal) => {
+          const about = { values, params: [], resume: null };
+          const { result, stale } = await runOnce(pipeline, about, context, { ...services, signal });
+          const { state, durationMs, requests, rows } = result;
+          const amounts = `${nounText(requests ?? 0, 'request')}, ${countText(rows ?? 0)} rows`;
+          const level = state === 'done' ? 'info' : 'warn';
+          display.log({ level, text: `${pipeline.name} ${state} in ${durationText(durationMs)}: ${amounts}` });
+          if (stale !== null)
+            display.log({ level: 'warn', text: `${pipeline.name}: ${stale.message} [${stale.code}]` });
+        },
+        lastSuccessAtMs: (pipeline) => lastSuccessAtMs(runsDirectory, pipeline.name),
+        needsRun: (_pipeline, dueAtMs) => isBehind(values, context, dueAtMs),
+      }),
+    );
   } finally {
     display.stop();
   }

@@ -16,6 +16,7 @@ import { writeRejects } from '../render/rejects-text.ts';
 import { changedDays, exportsOf, outcomesOf, type SyncView, syncDocument, syncText } from '../render/sync-text.ts';
 import { scopeOf } from '../session/connection-settings.ts';
 import { EXPORT_EXIT_CODES, type LakeSession, withLakeSession } from '../session/lake-session.ts';
+import { observed } from '../session/telemetry.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** Late by processing time are events that became visible after others; by event time, all that arrive late. */
@@ -45,6 +46,7 @@ export const command = defineCommand({
     'publish',
     ...OUTPUT,
     ...PROGRESS,
+    'telemetry',
   ],
   flagTexts: {
     'look-back': {
@@ -57,7 +59,7 @@ export const command = defineCommand({
     { command: 'edrlake sync', purpose: 'every night' },
     { command: 'edrlake sync --axis event --look-back 5d', purpose: 'by the time of the events' },
   ],
-  run,
+  run: observed('sync', run),
 });
 
 /** Brings in what is new since the last sync. */

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type Clock, type Random, writeText } from '@edrlake/core';
+import { type Clock, type Emit, type Random, writeText } from '@edrlake/core';
 import { programName, withProgramName } from './program-name.ts';
 
 /** A stream that is a terminal, or is not. */
@@ -34,6 +34,8 @@ export interface ProcessContext {
   readonly random: Random;
   /** Aborted by the first Ctrl-C or a request to terminate. */
   readonly signal: AbortSignal;
+  /** Gets every event of the command's work, besides what shows it; none unless telemetry is asked for. */
+  readonly observe?: Emit;
   /** The version of edrlake. */
   readonly version: string;
   /** Program and first arguments that start this same command again. */

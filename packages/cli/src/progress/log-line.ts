@@ -123,6 +123,19 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
   }
 }
 
+type Beginning = Extract<RunEvent, { readonly type: 'planning' | 'window-started' | 'page-started' }>;
+
+function beginningText(event: Beginning): string {
+  switch (event.type) {
+    case 'planning':
+      return `planning ${rangeText(event.range)}`;
+    case 'window-started':
+      return `window ${rangeText(event.range)}: ${nounText(event.counted, 'event')} to fetch`;
+    case 'page-started':
+      return `page ${event.pageNumber} of ${event.windowId}: its turn`;
+  }
+}
+
 type WorkflowEvent = Extract<
   RunEvent,
   { readonly type: 'pipeline' | 'task' | 'hook' | 'schedule' | 'derived-behind' | 'list-fault' }
@@ -139,8 +152,12 @@ const SCHEDULE_WORDS = {
   'clock-changed': 'the clock was changed, next run at',
 } as const;
 
-function workflowLine(event: WorkflowEvent): LogLine {
+function workflowLine(event: WorkflowEvent | Beginning): LogLine {
   switch (event.type) {
+    case 'planning':
+    case 'window-started':
+    case 'page-started':
+      return debug(beginningText(event));
     case 'pipeline':
       return { level: levelOf(event.state), text: `${event.pipeline} ${event.runId}: ${event.state}` };
     case 'task': {

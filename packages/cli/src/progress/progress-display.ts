@@ -68,7 +68,7 @@ export function startDisplay(
   context: ProcessContext,
   view: ProgressView = exportProgress(context.clock.nowMs()),
 ): ProgressDisplay {
-  const { stderr, env, clock } = context;
+  const { stderr, env, clock, observe } = context;
   const level = values['log-level'];
   const live = stderr.isTTY === true && env.TERM !== 'dumb' && !values['no-progress'] && isLogged('info', level);
   const width = () => lineWidth(stderr, env);
@@ -77,6 +77,13 @@ export function startDisplay(
   timer.unref();
   return {
     ...display,
+    emit:
+      observe === undefined
+        ? display.emit
+        : (event) => {
+            observe(event);
+            display.emit(event);
+          },
     stop: () => {
       clearInterval(timer);
       display.stop();

@@ -46,11 +46,29 @@ export type RunEvent =
       readonly concurrency: number | null;
     }
   | {
+      /** Counting begins, to divide a range into windows; `planned` ends it. */
+      readonly type: 'planning';
+      readonly range: TimeRange;
+    }
+  | {
       readonly type: 'planned';
       readonly windows: number;
       readonly events: number;
       readonly pages: number;
       readonly planRequests: number;
+    }
+  | {
+      /** The fetching of a window begins; `window`, `window-split` or `window-failed` ends it. */
+      readonly type: 'window-started';
+      readonly windowId: string;
+      readonly range: TimeRange;
+      readonly counted: number;
+    }
+  | {
+      /** A page has its turn: its request goes out when the rate limit allows it. `page` ends it, if it arrives. */
+      readonly type: 'page-started';
+      readonly windowId: string;
+      readonly pageNumber: number;
     }
   | {
       readonly type: 'page';
@@ -118,6 +136,8 @@ export type RunEvent =
       readonly unchangedEvents: number;
       readonly filesAdded: number;
       readonly filesRemoved: number;
+      /** From the first comparison with the lake to the end, all attempts included. */
+      readonly durationMs: number;
     }
   | { readonly type: 'commit-contended'; readonly version: number; readonly attempt: number }
   | {

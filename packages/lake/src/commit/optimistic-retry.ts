@@ -61,6 +61,7 @@ export async function commitWithRetry<T>(
   draft: (state: LakeState, names: CommitNames) => Promise<DraftedCommit<T>>,
 ): Promise<Committed<T>> {
   const commitId = newCommitId(context.clock);
+  const startedAtMs = context.clock.nowMs();
   const stage = stagePath(context.workFolder, commitId);
   const attempts = context.store.remote === null ? MAX_ATTEMPTS.disk : MAX_ATTEMPTS.objects;
   try {
@@ -76,7 +77,7 @@ export async function commitWithRetry<T>(
         const entry = await withChecksums(context, drafted.entry, drafted.moves);
         if (await applyCommit(context, entry, drafted.moves)) {
           await tidyUp(context, entry);
-          reportCommit(context, entry);
+          reportCommit(context, entry, startedAtMs);
           return { version: entry.version, entry, outcome };
         }
       }
@@ -168,8 +169,9 @@ function newCommitId(clock: Clock): string {
   return `${time}-${randomUUID().slice(0, 8)}`;
 }
 
-function reportCommit({ emit }: CommitTools, entry: LogEntry): void {
+function reportCommit({ emit, clock }: CommitTools, entry: LogEntry, startedAtMs: number): void {
   const { version, newEvents, changedEvents, unchangedEvents, added, removed } = entry;
   const [filesAdded, filesRemoved] = [added.length, removed.length];
-  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved });
+  const durationMs = clock.nowMs() - startedAtMs;
+  emit({ type: 'commit', version, newEvents, changedEvents, unchangedEvents, filesAdded, filesRemoved, durationMs });
 }

@@ -138,6 +138,7 @@ async function fetchByNumber(
     inTurn(async () => {
       signal.throwIfAborted();
       if (isHopeless()) return null;
+      fetching.emit({ type: 'page-started', windowId: window.id, pageNumber });
       try {
         return await askPage(keyOf(pageNumber), pageNumber, way);
       } catch (thrown) {
@@ -255,7 +256,7 @@ async function walkCursors(
 type Step = PageWithIds | { readonly refused: EdrlakeError };
 
 async function step(
-  { inTurn, spool, signal }: WindowFetching,
+  { inTurn, spool, signal, emit }: WindowFetching,
   walk: CursorWalk,
   { window, way }: WindowTry,
   { cursor, records }: { readonly cursor: string | null; readonly records: number },
@@ -264,6 +265,7 @@ async function step(
   try {
     const { value, next } = await inTurn(async () => {
       signal.throwIfAborted();
+      emit({ type: 'page-started', windowId: window.id, pageNumber: key.pageNumber });
       return confirmBroken(() => walk.page(window, cursor, (body) => spool.writePage(key, body, records), signal, way));
     });
     return { page: { ...value.page, way, nextCursor: next === '' ? null : next }, ids: value.ids };

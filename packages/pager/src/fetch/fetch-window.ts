@@ -61,6 +61,8 @@ export async function fetchWindow(
   onBytes: (bodyBytes: number) => void,
 ): Promise<WindowOutcome> {
   const attempts: PageWithIds[][] = [];
+  const { id: windowId, range } = planned.window;
+  fetching.emit({ type: 'window-started', windowId, range, counted: planned.count });
   try {
     return await fetchWhole(fetching, planned, attempts, onBytes);
   } catch (thrown) {

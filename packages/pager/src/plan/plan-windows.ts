@@ -103,6 +103,7 @@ export async function planWindows(
     maxRequests: () => maxRequests,
   });
   const { axis, range, scope } = request;
+  options.emit({ type: 'planning', range });
   const query: EventQuery = { axis, range, cuts: [], scope };
   const counted = options.counted ?? (await countWhole(countClient, query));
   maxRequests = options.maxPlanRequests ?? planRequestBound(counted, sizes);

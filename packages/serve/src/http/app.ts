@@ -1,12 +1,13 @@
+import { EdrlakeError, type ErrorCode, toEdrlakeError } from '@edrlake/core';
+import { METRICS_TYPE } from '@edrlake/telemetry';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
-import { EdrlakeError, type ErrorCode, toEdrlakeError } from '@edrlake/core';
 import { ASK_LIMITS, answer, createSeats } from '../data/ask.ts';
 import { coverageDocument } from '../data/coverage.ts';
 import { dayDocument } from '../data/day.ts';
 import { download } from '../data/download.ts';
 import { freshnessDocument } from '../data/freshness.ts';
-import { METRICS_TYPE, metricsText } from '../data/metrics.ts';
+import { lakeMetricsText } from '../data/metrics.ts';
 import type { PageContext } from '../data/page-context.ts';
 import { requestsDocument } from '../data/requests.ts';
 import { runDocument, runsDocument } from '../data/runs.ts';
@@ -54,7 +55,9 @@ export function createApp({ page, admission, assets, live, stopped }: AppParts):
     const headers = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' };
     return context.body(live.stream(context.req.raw.signal), 200, headers);
   });
-  app.get('/metrics', async (context) => context.body(await metricsText(page), 200, { 'Content-Type': METRICS_TYPE }));
+  app.get('/metrics', async (context) =>
+    context.body(await lakeMetricsText(page), 200, { 'Content-Type': METRICS_TYPE }),
+  );
   addQuestions(app, page, stops);
   app.get('*', (context) => assetAnswer(context, assets));
   app.onError((thrown, context) => errorAnswer(thrown, context));
