@@ -58,11 +58,10 @@ function stateMetrics(status: LakeStatus): MetricFamily[] {
   ];
 }
 
-/** Nothing at all where the volume was never learned. */
+/** Without samples where the volume was never learned. */
 function quietMetrics({ quiet }: LakeStatus): MetricFamily[] {
-  if (quiet === null) return [];
-  const count = (kind: string) => quiet.findings.filter((finding) => finding.kind === kind).length;
-  const missing = quiet.findings.map(quietLine).map(({ kind, type, platform, day, events, expected }) => ({
+  const count = (kind: string) => quiet?.findings.filter((finding) => finding.kind === kind).length ?? null;
+  const missing = (quiet?.findings ?? []).map(quietLine).map(({ kind, type, platform, day, events, expected }) => ({
     labels: { kind, type: type ?? 'all', platform: platform ?? 'all', ...(day !== null && { day }) },
     value: expected - events,
   }));

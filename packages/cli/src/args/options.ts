@@ -22,8 +22,6 @@ import {
   wholeNumber,
   wordsText,
 } from './option-values.ts';
-import { GATEWAY_FLAGS } from './gateway-flags.ts';
-import { OCSF_FLAGS } from './ocsf-options.ts';
 import { PLACE_FLAGS, SERVE_FLAGS, SUBSCRIPTION_FLAGS } from './place-flags.ts';
 import { STORY_FLAGS } from './story-flags.ts';
 
