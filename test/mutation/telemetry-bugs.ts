@@ -8,8 +8,8 @@ export const TELEMETRY: readonly PlantedBug[] = [
     name: 'send-texts-of-errors',
     effect: 'sends the message of an error to the receiver of traces, with all that it quotes',
     file: 'packages/telemetry/src/run-spans.ts',
-    find: 'end(`window ${event.windowId}`, { code: event.code }, event.code);',
-    replace: 'end(`window ${event.windowId}`, { code: event.code }, event.message);',
+    find: '{ code: event.code }, event.code);',
+    replace: '{ code: event.code }, event.message);',
     tests: SPANS,
   },
   {
