@@ -42,6 +42,7 @@ const LONG = [
   'packages/ocsf/test/mapping.ten-thousand.test.ts',
   'packages/ocsf/test/publish.bucket.test.ts',
   'packages/ocsf/test/publish.days.test.ts',
+  'packages/runner/test/enrich.details.test.ts',
   'packages/runner/test/export-flow.failures.test.ts',
   'packages/runner/test/export-flow.refusals.test.ts',
   'packages/runner/test/lost-files.exports.test.ts',

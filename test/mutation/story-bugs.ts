@@ -91,6 +91,14 @@ export const STORY: readonly PlantedBug[] = [
     tests: ['packages/lake/test/promote.values.test.ts'],
   },
   {
+    name: 'details-overwrite',
+    effect: 'details of an event replace what the list delivered',
+    file: 'packages/lake/src/maintenance/merge-details.ts',
+    find: '    return [name, mine];',
+    replace: '    return [name, other];',
+    tests: ['packages/lake/test/details.merging.test.ts'],
+  },
+  {
     name: 'promoted-unknown-to-open-writer',
     effect: 'a writer that opened the lake before a promotion writes files without the column',
     file: 'packages/lake/src/log/live-tables.ts',

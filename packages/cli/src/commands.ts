@@ -81,6 +81,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./commands/tree.ts'),
   },
   {
+    name: 'enrich',
+    describe: 'Ask the API for the details of stored events',
+    load: () => import('./commands/enrich.ts'),
+  },
+  {
     name: 'drift',
     describe: 'Show every delivered field that no column takes',
     load: () => import('./commands/drift.ts'),

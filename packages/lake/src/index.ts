@@ -29,6 +29,8 @@ export type { EventWindow, EventWrite, EventWriteKind, FoundEvent, FoundRow, Fou
 export { type OutputTarget, outputError, outputTarget } from './query/output-target.ts';
 export type { QueryOptions, QueryResult } from './query/query.ts';
 export type { QueryColumn, QueryValue } from './query/values.ts';
+export type { DetailsReport, EventDetails } from './maintenance/add-details.ts';
+export { DETAILS_AT, OWN_MEMBER } from './maintenance/merge-details.ts';
 export type { DemoteReport, DemoteRequest } from './maintenance/demote.ts';
 export type { PromoteReport } from './maintenance/promote.ts';
 export type { PromoteRequest } from './maintenance/promotion-request.ts';

@@ -40,6 +40,7 @@ interface Committing extends Publishing {
   readonly recordRecounts: Call;
   readonly promote: Call;
   readonly demote: Call;
+  readonly addDetails: Call;
   readonly close: () => Promise<void>;
 }
 
@@ -71,6 +72,7 @@ export function publishedAfterCommits<Lake extends Committing>(lake: Lake, forma
     recordRecounts: andPublish(lake.recordRecounts),
     promote: andPublish(lake.promote),
     demote: andPublish(lake.demote),
+    addDetails: andPublish(lake.addDetails),
     close: async () => {
       await lake.close();
       if (failure !== null) throw failure.thrown;

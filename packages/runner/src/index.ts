@@ -58,6 +58,7 @@ export type {
   Services,
 } from './run/types.ts';
 export type { RejectRetry } from './sync/reject-retries.ts';
+export { type EnrichReport, type EnrichRequest, enrich } from './investigate/enrich.ts';
 export { compareEvent, type EventDifference } from './investigate/compare-event.ts';
 export { type PlannedDay, plannedDays } from './investigate/planned-days.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';

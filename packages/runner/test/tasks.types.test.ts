@@ -5,6 +5,7 @@ import type { GivenHunt } from '../src/tasks/hunt-task.ts';
 import type { GivenQuery } from '../src/tasks/query-task.ts';
 import type { GivenQuiet } from '../src/tasks/quiet-task.ts';
 import type { GivenReconcile, GivenRepair } from '../src/tasks/reconcile-tasks.ts';
+import type { GivenEnrich } from '../src/tasks/enrich-task.ts';
 import type { GivenRecount } from '../src/tasks/recount-task.ts';
 import type { BuiltInTypes } from '../src/tasks/task-types.ts';
 import type { GivenCompact, GivenPublish, GivenPublishOcsf, GivenVacuum } from '../src/tasks/upkeep-tasks.ts';
@@ -20,6 +21,7 @@ interface GivenInputs {
   readonly sync: GivenSync;
   readonly reconcile: GivenReconcile;
   readonly recount: GivenRecount;
+  readonly enrich: GivenEnrich;
   readonly repair: GivenRepair;
   readonly compact: GivenCompact;
   readonly vacuum: GivenVacuum;

@@ -31,7 +31,7 @@ export interface WriteTarget {
 export function writeStagedRows(
   connection: SqlConnection,
   tables: readonly TableSpec[],
-  batch: StagedBatch,
+  batch: Pick<StagedBatch, 'rowTables'>,
   target: WriteTarget,
 ): Promise<readonly DataFile[]> {
   return withRowOrder(connection, async () => {

@@ -59,6 +59,13 @@ export const STORY_FLAGS = {
     expected: 'the name of a table',
     read: readText,
   }),
+  where: optionalFlag({
+    group: 'Result',
+    valueName: 'SQL',
+    describe: 'Condition on events, such as "score >= 5"',
+    expected: 'a condition in SQL',
+    read: readText,
+  }),
   as: optionalFlag({
     group: 'Result',
     valueName: 'NAME',

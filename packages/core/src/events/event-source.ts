@@ -150,6 +150,13 @@ export interface EventSource {
     | ((query: EventQuery, bucketMs: number, signal: AbortSignal) => Promise<readonly HistogramBucket[]>)
     | null;
 
+  /**
+   * The JSON text of one event, which may have more than its record in a list; absent where the API has no such
+   * question. One request.
+   * @throws {EdrlakeError} `NOT_FOUND` where the API has no such event
+   */
+  readonly details?: (agentId: string, eventId: string, signal: AbortSignal) => Promise<string>;
+
   /** Where it is not null, windows are walked by cursors and `maxResultWindow` limits none of them; null: by `page`. */
   readonly cursor: CursorWalk | null;
 

@@ -1,4 +1,5 @@
 import { COLUMN_TYPES, type ColumnType, didYouMean, EdrlakeError, type TableSpec } from '@edrlake/core';
+import { OWN_MEMBER } from './merge-details.ts';
 import { pathText } from '../log/live-tables.ts';
 import { type PromotedColumn, promotedColumns } from '../promoted/place-values.ts';
 
@@ -49,6 +50,11 @@ export function parsePath(text: string): readonly string[] {
     if (end === '.' && pattern.lastIndex === text.length) throw noPath(text);
   }
   if (names.length === 0) throw noPath(text);
+  if (names[0] === OWN_MEMBER) {
+    throw new EdrlakeError('USAGE', `${OWN_MEMBER} in extra is what edrlake notes of an event, and stays there`, {
+      hint: "Read it in SQL, such as extra->>'$.edrlake.detailsAt'.",
+    });
+  }
   return names;
 }
 

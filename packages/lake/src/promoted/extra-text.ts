@@ -59,6 +59,11 @@ export function withPath(text: string | null, [name = '', ...inner]: readonly st
   return `{${all.join(',')}}`;
 }
 
+/** Names and JSON texts of the members of an object; null where the text is something else. */
+export function jsonMembers(text: string): readonly (readonly [string, string])[] | null {
+  return membersOf(text)?.map(({ name, valueAt, end }) => [name, text.slice(valueAt, end)] as const) ?? null;
+}
+
 function only(members: readonly Member[] | null, name: string): Member | null {
   const same = (members ?? []).filter((member) => member.name === name);
   return same.length === 1 ? (same[0] ?? null) : null;

@@ -8,6 +8,7 @@ import {
   type TableSpec,
   type TimeRange,
 } from '@edrlake/core';
+import { OWN_MEMBER } from '@edrlake/lake';
 
 /** Characters of a sample that are shown. */
 const SAMPLE_LENGTH = 40;
@@ -27,7 +28,8 @@ function driftTables(dataset: Dataset): readonly TableSpec[] {
 /**
  * A statement over the views of a lake: a row for each path in `extra` with first and last day, number and share of the
  * rows, the JSON types seen, up to three short samples, and whether the dataset knows the path as one without a column.
- * Members of arrays are not looked at: an array is one value. The path of an element that is no object is `$`.
+ * Members of arrays are not looked at: an array is one value. What edrlake notes itself is left out. The path of an
+ * element that is no object is `$`.
  * @param table one table; null: all that have an `extra`
  * @throws {EdrlakeError} `USAGE` for a table that has none
  */
@@ -57,7 +59,8 @@ function pathsSql({ name, arrays }: TableSpec, range: TimeRange | null, leftover
   const path = "CASE WHEN j.fullkey = '$' THEN '$' ELSE j.fullkey[3:] END";
   const leaves = `SELECT t.event_date AS day, ${path} AS path, CASE j.type ${type} AS kind, ${text} AS sample
     FROM ${from} t, json_tree(t.extra) j
-    WHERE t.extra IS NOT NULL AND ${where} AND j.type NOT IN ('OBJECT', 'NULL') AND NOT regexp_matches(j.fullkey, '\\[[0-9]+\\]')`;
+    WHERE t.extra IS NOT NULL AND ${where} AND j.type NOT IN ('OBJECT', 'NULL') AND NOT regexp_matches(j.fullkey, '\\[[0-9]+\\]')
+      AND NOT starts_with(j.fullkey, '$.${OWN_MEMBER}.')`;
   // Three samples that need no list of all values.
   const samples = 'list_sort(list_distinct([min(sample), any_value(sample), max(sample)]))';
   return `SELECT ${quoteText(name)} AS "table", path, min(day) AS first_day, max(day) AS last_day, count(*) AS rows,

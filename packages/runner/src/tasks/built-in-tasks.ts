@@ -1,4 +1,5 @@
 import type { TaskRegistry } from '../workflow/definition/define-pipeline.ts';
+import { enrichTask } from './enrich-task.ts';
 import { backfillTask, syncTask } from './export-tasks.ts';
 import { huntTask } from './hunt-task.ts';
 import { quietTask } from './quiet-task.ts';
@@ -20,6 +21,7 @@ export const BUILT_IN_TASKS = {
   vacuum: vacuumTask,
   publish: publishTask,
   'publish-ocsf': publishOcsfTask,
+  enrich: enrichTask,
   hunt: huntTask,
   query: queryTask,
   quiet: quietTask,

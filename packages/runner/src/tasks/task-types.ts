@@ -1,5 +1,6 @@
 import type { TableFormat } from '@edrlake/core';
 import type { CompactReport, PublishReport, VacuumReport } from '@edrlake/lake';
+import type { EnrichTaskOutput } from './enrich-task.ts';
 import type { ExportTaskOutput } from './export-tasks.ts';
 import type { HuntTaskOutput } from './hunt-task.ts';
 import type { QueryTaskOutput } from './query-task.ts';
@@ -97,6 +98,14 @@ export interface PublishOcsfTaskOutput {
   readonly typedShare: number | null;
 }
 
+/** What the `enrich` task is given. */
+export interface EnrichTaskInput {
+  /** A condition on `events`, in SQL. */
+  readonly where: string;
+  /** Requests that it may send, at most 10,000. Default 100. */
+  readonly maxRequests?: number | undefined;
+}
+
 /** What the `hunt` task is given. */
 export interface HuntTaskInput {
   /** The folder with the lists. Default null: the setting `hunts`, or the folder `hunts`. */
@@ -134,6 +143,7 @@ export type BuiltInTypes = {
   readonly vacuum: { readonly input: VacuumTaskInput; readonly output: VacuumReport };
   readonly publish: { readonly input: PublishTaskInput; readonly output: PublishReport[] };
   readonly 'publish-ocsf': { readonly input: PublishOcsfTaskInput; readonly output: PublishOcsfTaskOutput };
+  readonly enrich: { readonly input: EnrichTaskInput; readonly output: EnrichTaskOutput };
   readonly hunt: { readonly input: HuntTaskInput; readonly output: HuntTaskOutput };
   readonly query: { readonly input: QueryTaskInput; readonly output: QueryTaskOutput };
   readonly quiet: { readonly input: QuietTaskInput; readonly output: QuietTaskOutput };
