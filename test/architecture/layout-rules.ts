@@ -23,6 +23,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'verify',
     'portable',
     'query',
+    'union',
     'unload',
     'open-tables',
     'value-index',

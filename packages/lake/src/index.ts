@@ -31,6 +31,7 @@ export type { QueryOptions, QueryResult } from './query/query.ts';
 export type { QueryColumn, QueryValue } from './query/values.ts';
 export type { DetailsReport, EventDetails } from './maintenance/add-details.ts';
 export { DETAILS_AT, OWN_MEMBER } from './maintenance/merge-details.ts';
+export { type NamedLake, type UnitedLakes, uniteLakes } from './union/united-lakes.ts';
 export type { DemoteReport, DemoteRequest } from './maintenance/demote.ts';
 export type { PromoteReport } from './maintenance/promote.ts';
 export type { PromoteRequest } from './maintenance/promotion-request.ts';

@@ -127,6 +127,8 @@ export interface Lake extends Publishing, Promoting, Costing, EventLookup, LakeH
    * opened for reading starts DuckDB with the first call that computes: loading it takes longer than most questions.
    */
   connect(): Promise<DuckDBConnection>;
+  /** What a query over several lakes needs of each, see `uniteLakes`. */
+  readonly queryTarget: QueryTarget;
   /**
    * A separate DuckDB for staging and committing batches, so that one batch can be staged while another one is
    * committed. It has one thread unless the lake was given a number: batches are too small for DuckDB to divide their
@@ -366,7 +368,7 @@ function lakeOn(
     dataset,
     writer,
     lease: idle.lease,
-    connect,
+    ...{ connect, queryTarget: target },
     openCommitSession: openSession,
     snapshot,
     commit: (request) =>

@@ -1,7 +1,7 @@
 import { EdrlakeError } from '@edrlake/core';
 import {
   UNLOAD_FORMATS,
-  type Lake,
+  type UnitedLakes,
   type UnloadStatement,
   writeUnload,
   writeUnloadFile,
@@ -15,7 +15,7 @@ import { writeTable } from './result-table.ts';
 
 /** What to ask and in which form the answer is wanted. */
 export interface FormattedQuery {
-  readonly lake: Lake;
+  readonly lake: UnitedLakes;
   readonly sql: string;
   readonly format: QueryFormat;
   readonly signal: AbortSignal;

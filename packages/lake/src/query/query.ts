@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { DuckDBDataChunk, DuckDBResult } from '@duckdb/node-api';
-import { EdrlakeError, errnoOf, interruptOn, quoteFile, quoteText } from '@edrlake/core';
+import { EdrlakeError, errnoOf, interruptOn, quoteFile, quoteName, quoteText, rowsOf } from '@edrlake/core';
 import { type DuckDbLimits, type DuckDbSession, openDuckDb } from '../storage/duckdb.ts';
 import { errnoInWords, messageOf } from '../storage/file-errors.ts';
 import { HUNT_MATCHES } from '../storage/hunt-matches.ts';
@@ -44,6 +44,14 @@ export interface QueryTarget {
   readonly newestVersion: () => Promise<number>;
   /** Explains a failure over a file of the lake; returns any other error as it is. */
   readonly explain: (thrown: unknown) => Promise<unknown>;
+  /** Of a query over several lakes: each with its name. The other members are those of all of them. */
+  readonly parts?: readonly NamedTarget[];
+}
+
+/** One of several lakes, and the name that its rows have in the column `subscription`. */
+export interface NamedTarget {
+  readonly name: string;
+  readonly target: QueryTarget;
 }
 
 /** A writer may move files away between the moment a version is chosen and the moment it is opened. */
@@ -207,11 +215,18 @@ async function openLocked(
   paths: readonly string[],
 ): Promise<DuckDbSession> {
   const limits = target.newLimits();
-  const session = (await openViewFile(target, version, limits)) ?? (await openInMemory(target, sql, limits));
+  const { parts } = target;
+  const session =
+    parts === undefined
+      ? ((await openViewFile(target, version, limits)) ?? (await openInMemory(target, sql, limits)))
+      : await openUnion(parts, sql, limits);
   try {
     // DuckDB compares the path of a data file as the view spells it, where `[` and `*` of the lake's path are escaped.
-    const lake = [quoteText(target.directory), quoteFile(target.directory)];
-    const directories = `[${[...lake, quoteText(limits.spillDirectory)].join(', ')}]`;
+    const lakes = (parts?.map((part) => part.target) ?? [target]).flatMap(({ directory }) => [
+      quoteText(directory),
+      quoteFile(directory),
+    ]);
+    const directories = `[${[...lakes, quoteText(limits.spillDirectory)].join(', ')}]`;
     await session.connection.run(`
       SET allowed_directories = ${directories};
       ${paths.length === 0 ? '' : `SET allowed_paths = [${paths.map(quoteText).join(', ')}];`}
@@ -240,6 +255,40 @@ async function openInMemory(target: QueryTarget, sql: string, limits: DuckDbLimi
   const session = await openDuckDb(null, limits);
   try {
     await createViews(session.connection, await filesHere(target, sql));
+    return session;
+  } catch (thrown) {
+    session.close();
+    throw thrown;
+  }
+}
+
+/**
+ * The views of each lake in a database of its own, and over them in the first one views of the same names with the rows
+ * of all lakes that have them.
+ */
+async function openUnion(parts: readonly NamedTarget[], sql: string, limits: DuckDbLimits): Promise<DuckDbSession> {
+  const session = await openDuckDb(null, limits);
+  const { connection } = session;
+  try {
+    const holders = new Map<string, string[]>();
+    for (const [place, { name, target }] of parts.entries()) {
+      const database = `lake_${place}`;
+      await connection.run(`ATTACH ':memory:' AS ${database}`);
+      await connection.run(`USE ${database}`);
+      await createViews(connection, await filesHere(target, sql));
+      const names = await rowsOf(
+        connection,
+        `SELECT view_name AS name FROM duckdb_views() WHERE database_name = '${database}' AND NOT internal UNION ALL SELECT table_name FROM duckdb_tables() WHERE database_name = '${database}'`,
+      );
+      for (const { name: view } of names) {
+        const rows = `SELECT ${quoteText(name)} AS subscription, * FROM ${database}.main.${quoteName(String(view))}`;
+        holders.set(String(view), [...(holders.get(String(view)) ?? []), rows]);
+      }
+    }
+    await connection.run('USE memory');
+    for (const [view, rows] of holders) {
+      await connection.run(`CREATE VIEW ${quoteName(view)} AS ${rows.join(' UNION ALL BY NAME ')}`);
+    }
     return session;
   } catch (thrown) {
     session.close();
