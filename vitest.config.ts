@@ -62,6 +62,7 @@ const LONG = [
   'packages/runner/test/tasks.hunt.test.ts',
   'packages/runner/test/tasks.publish-ocsf.test.ts',
   'packages/runner/test/tasks.quiet.test.ts',
+  'packages/runner/test/tasks.no-progress.test.ts',
   'packages/runner/test/walk.search-after.test.ts',
   'packages/serve/test/page.attacks.test.ts',
   'packages/serve/test/page.routes.test.ts',

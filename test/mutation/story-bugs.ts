@@ -51,6 +51,14 @@ export const STORY: readonly PlantedBug[] = [
     tests: ['packages/runner/test/quiet.simulated-months.test.ts'],
   },
   {
+    name: 'stalled-by-retries',
+    effect: 'says that a window makes no progress because a task was tried again at once',
+    file: 'packages/runner/src/run/stalled-windows.ts',
+    find: 'const ONE_ATTEMPT_MS = MS_PER_HOUR;',
+    replace: 'const ONE_ATTEMPT_MS = MS_PER_HOUR / 1e6;',
+    tests: ['packages/runner/test/tasks.no-progress.test.ts'],
+  },
+  {
     name: 'event-absent-without-proof',
     effect: 'counts days that are not proven as proven when an event is not in the lake',
     file: 'packages/runner/src/investigate/absence.ts',

@@ -46,5 +46,6 @@ export type { GhostReason, ProcessNode } from './investigate/process-tree.ts';
 export { type HostTree, treeOfEvent, treeOfHost } from './investigate/read-tree.ts';
 export type { QuietReport } from './volume/find-quiet.ts';
 export { type QuietLine, quietLine } from './volume/quiet-line.ts';
+export { stalledText } from './run/stalled-windows.ts';
 export { readWatermark, watermarkOf } from './sync/watermark.ts';
 export type { TaskView } from './workflow/state/run-view.ts';

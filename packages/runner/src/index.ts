@@ -56,6 +56,7 @@ export type {
   RequestEstimate,
   RunServices,
   Services,
+  StalledWindow,
 } from './run/types.ts';
 export type { RejectRetry } from './sync/reject-retries.ts';
 export { type EnrichReport, type EnrichRequest, enrich } from './investigate/enrich.ts';

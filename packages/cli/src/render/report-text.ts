@@ -9,6 +9,7 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
+import { stalledText } from '@edrlake/runner/history';
 import { bytesText, durationText, nounText, spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { displayWidth, oneLine, truncate, wrapWords } from '../text/text-width.ts';
@@ -43,6 +44,9 @@ export function reportText(report: ExportReport, width: number): string {
   parts.push(...whyTable('Windows that failed:', broken, width), ...partialLines(broken, width));
   parts.push(...leftLines(left, width));
   parts.push(...whyTable('Counted as empty, and not confirmed by an empty page:', unverified, width));
+  for (const stalled of (report.stalled ?? []).slice(0, SHOWN)) {
+    parts.push('', ...wrapWords(`No progress: ${stalledText(stalled)}.`, width));
+  }
   if (report.unknownFields.length > 0) {
     const rows = report.unknownFields
       .slice(0, SHOWN)
@@ -276,9 +280,10 @@ function moreLine(length: number): string[] {
 
 /** The report as plain data with instants as text. */
 export function reportDocument(report: ExportReport) {
-  const { request, startedAtMs, frozenAtMs, windows, ...rest } = report;
+  const { request, startedAtMs, frozenAtMs, windows, stalled = [], ...rest } = report;
   return {
     ...rest,
+    ...(stalled.length > 0 && { stalled: stalled.map(({ range, ...window }) => ({ ...window, ...isoRange(range) })) }),
     range: isoRange(spanOf(request)),
     frozenAt: frozenAtMs === null ? null : isoInstant(frozenAtMs),
     filter: request.scope.filter,

@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type EdrlakeError, toEdrlakeError } from '@edrlake/core';
 import type { RunJournal } from '../run/journal.ts';
 import { askedPageSize } from '../run/page-sizes.ts';
 import { hasTooManyRejects } from '../run/reject-share.ts';
+import { stalledWindows } from '../run/stalled-windows.ts';
 import type { ExportReport, RunServices } from '../run/types.ts';
 import { commitProven } from './commit-batch.ts';
 import { datedNow, exportReportOf, type RunTally, rejectedWindow, rejectsOfRun } from './run-tally.ts';
@@ -34,7 +36,13 @@ export async function finishRun({ run, journal, resumed, began }: StartedRun, ta
     durationMs: clock.nowMs() - began.atMs,
   });
   const objectStore = lake.objectTraffic();
-  const report = { ...summed, ...(objectStore !== null && { objectStore }) };
+  // Derived from journals: where one cannot be read, the run has ended all the same.
+  const stalled = await stalledWindows(join(lake.directory, '_runs'), summed, clock.nowMs()).catch(() => []);
+  const report = {
+    ...summed,
+    ...(objectStore !== null && { objectStore }),
+    ...(stalled.length > 0 && { stalled }),
+  };
   // The next run of the same request uses the pages of failed windows; vacuum removes them if there is none.
   if (report.outcome !== 'partly') await rm(run.spoolDirectory, { recursive: true, force: true });
   await journal.append({ type: 'finish', atMs: clock.nowMs(), report });

@@ -165,6 +165,15 @@ export interface RejectedWindow {
   readonly rejected: number;
 }
 
+/** A window that was asked for again and again without a new event. */
+export interface StalledWindow {
+  readonly range: TimeRange;
+  /** Runs that asked for it, this one included. */
+  readonly attempts: number;
+  /** What the last one met. */
+  readonly reason: string;
+}
+
 /** The result of a run. Plain data: it is printed, stored in the journal of the run and compared in tests. */
 export interface ExportReport {
   readonly runId: string;
@@ -210,6 +219,8 @@ export interface ExportReport {
   /** The allowed share of rejects. */
   readonly maxRejectShare: number;
   readonly unknownFields: readonly UnknownField[];
+  /** Windows that three runs or more have asked for without a new event. Absent: none. */
+  readonly stalled?: readonly StalledWindow[];
   /** The lake's newest version after the run. */
   readonly version: number;
   readonly startedAtMs: number;

@@ -14,6 +14,7 @@ import {
 import { z } from 'zod';
 import { exportRange } from '../export/export-flow.ts';
 import { planExport } from '../export/plan-export.ts';
+import { stalledText } from '../run/stalled-windows.ts';
 import type { ExportReport } from '../run/types.ts';
 import { syncNewEvents } from '../sync/sync.ts';
 import type { RegisteredTask } from '../workflow/definition/define-pipeline.ts';
@@ -26,6 +27,8 @@ export interface ExportTaskOutput {
   /** Events that are new or changed in the lake. */
   readonly rows: number;
   readonly version: number | null;
+  /** Windows that three runs or more have asked for without a new event, and why. Absent: none. */
+  readonly noProgress?: readonly string[];
 }
 
 const BackfillInput = z.strictObject({
@@ -149,18 +152,28 @@ function explained(thrown: unknown): unknown {
   );
 }
 
-/** An export as plain data for a pipeline's journal. */
-export function outputOf({ outcome, requestsMade, events, version }: ExportReport): ExportTaskOutput {
-  return { outcome, requests: requestsMade, rows: events.new + events.changed, version };
+/** Windows without progress that are named. */
+const NAMED_STALLED = 20;
+
+/**
+ * An export as plain data for a pipeline's journal. Windows without progress make it a mismatch, though they only
+ * failed: trying them again brings nothing.
+ */
+export function outputOf({ outcome, requestsMade, events, version, stalled = [] }: ExportReport): ExportTaskOutput {
+  const output = { requests: requestsMade, rows: events.new + events.changed, version };
+  if (stalled.length === 0) return { outcome, ...output };
+  return { outcome: 'mismatch', ...output, noProgress: stalled.slice(0, NAMED_STALLED).map(stalledText) };
 }
 
 /** Several exports as one: the worst outcome, and sums. No export at all is `done`. */
 function joinOutputs(outputs: readonly ExportTaskOutput[]): ExportTaskOutput {
   const outcomes = outputs.map(({ outcome }) => outcome);
+  const noProgress = outputs.flatMap((output) => output.noProgress ?? []);
   return {
     outcome: worstOutcome(outcomes),
     requests: sum(outputs, ({ requests }) => requests),
     rows: sum(outputs, ({ rows }) => rows),
     version: outputs.at(-1)?.version ?? null,
+    ...(noProgress.length > 0 && { noProgress }),
   };
 }

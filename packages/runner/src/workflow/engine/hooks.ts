@@ -1,5 +1,12 @@
 import { isoInstant, MS_PER_SECOND } from '@edrlake/core';
-import type { Pipeline, TaskHook, WebhookSpec, WorkflowServices } from '../definition/define-pipeline.ts';
+import {
+  isPlainObject,
+  type Pipeline,
+  type PlainData,
+  type TaskHook,
+  type WebhookSpec,
+  type WorkflowServices,
+} from '../definition/define-pipeline.ts';
 import type { HookName } from '../state/run-state.ts';
 import type { RunOutcome } from '../state/run-status.ts';
 import { type PipelineRunView, viewRun } from '../state/run-view.ts';
@@ -78,7 +85,7 @@ function hookFor(outcome: RunOutcome): HookName | null {
 
 /**
  * The JSON of a webhook: which run ended and how, times in ISO 8601 UTC. Contains no params and no results of tasks,
- * which belong to the user, and of errors only what the journal stores.
+ * which belong to the user, except why a registered task made no progress; of errors only what the journal stores.
  */
 function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
   return JSON.stringify({
@@ -89,15 +96,21 @@ function hookBody(report: PipelineRunView, outcome: RunOutcome): string {
     durationMs: report.durationMs,
     requests: report.requests,
     rows: report.rows,
-    tasks: report.tasks.map(({ name, state, attempts, durationMs, error, parts }) => ({
+    tasks: report.tasks.map(({ name, state, attempts, durationMs, error, parts, uses, output }) => ({
       name,
       state,
       attempts,
       durationMs,
       error,
+      ...noProgressOf(uses, output),
       ...(parts === null ? {} : { failedPartitions: parts.filter((part) => part.state === 'failed').length }),
     })),
   });
+}
+
+function noProgressOf(uses: string | null, output: PlainData): { readonly noProgress?: PlainData } {
+  const found = uses !== null && isPlainObject(output) ? output.noProgress : undefined;
+  return found === undefined ? {} : { noProgress: found };
 }
 
 /**
