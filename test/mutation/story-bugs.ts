@@ -99,6 +99,14 @@ export const STORY: readonly PlantedBug[] = [
     tests: ['packages/lake/test/promote.values.test.ts'],
   },
   {
+    name: 'details-exceed-requests',
+    effect: 'asks for nearly all details once repeated requests took more than a run was given',
+    file: 'packages/runner/src/investigate/enrich.ts',
+    find: 'Math.max(0, Math.min(concurrency, allowed))',
+    replace: 'Math.min(concurrency, allowed)',
+    tests: ['packages/runner/test/enrich.details.test.ts'],
+  },
+  {
     name: 'details-overwrite',
     effect: 'details of an event replace what the list delivered',
     file: 'packages/lake/src/maintenance/merge-details.ts',

@@ -66,6 +66,11 @@ test('what is absent is remembered, limits leave the rest, and wrong answers are
     expect(first.requests).toBeLessThanOrEqual(3);
     const second = await run(stage, { limit: 2 });
     expect(second).toMatchObject({ outcome: 'partly', absent: 0, enriched: 2, left: first.left - 2 });
+    // Each request counts for four, so that the first one takes more than was left.
+    const answered = details(stage);
+    const costly = { ...stage.ends, requestsMade: () => 4 * (details(stage) - answered) };
+    await enrich(costly, { ...ALL, maxRequests: 2, concurrency: 1 }, stage.services());
+    expect(details(stage) - answered).toBe(1);
     const source = {
       ...stage.ends.source,
       details: async () => '{"id":"x","dateTime":"2020-08-17T00:00:00.000+0000"}',

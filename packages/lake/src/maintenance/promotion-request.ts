@@ -1,4 +1,4 @@
-import { COLUMN_TYPES, type ColumnType, didYouMean, EdrlakeError, type TableSpec } from '@edrlake/core';
+import { type ColumnType, didYouMean, EdrlakeError, type TableSpec } from '@edrlake/core';
 import { OWN_MEMBER } from './merge-details.ts';
 import { pathText } from '../log/live-tables.ts';
 import { type PromotedColumn, promotedColumns } from '../promoted/place-values.ts';
@@ -18,11 +18,8 @@ export interface PromoteRequest {
 /** What may not be the name of a column: names that statements over the files and the staged rows use themselves. */
 const RESERVED = new Set(['filename', 'file_row_number', 'file_index', 'id_hash', 'content_hash', 'place']);
 
-/** The types that a promoted column can have, for people. */
-export const PROMOTED_TYPES: readonly ColumnType[] = COLUMN_TYPES;
-
 /** The tables whose rows have an `extra`. */
-export function tablesWithExtra(tables: readonly TableSpec[]): readonly TableSpec[] {
+function tablesWithExtra(tables: readonly TableSpec[]): readonly TableSpec[] {
   return tables.filter(({ columns }) => columns.some(({ name }) => name === 'extra'));
 }
 

@@ -103,7 +103,8 @@ export async function enrich(
   let failuresInRow = 0;
   for (let at = 0; at < candidates.length && fatal === null && failuresInRow < MAX_FAILURES; ) {
     const allowed = maxRequests === null ? concurrency : maxRequests - (requestsMade() - began);
-    const group = candidates.slice(at, at + Math.min(concurrency, allowed));
+    // Requests that were repeated may have taken more than was left.
+    const group = candidates.slice(at, at + Math.max(0, Math.min(concurrency, allowed)));
     if (group.length === 0) break;
     at += group.length;
     const answers = await Promise.all(group.map((one) => answerOf(ask, lake.dataset, one, services)));
