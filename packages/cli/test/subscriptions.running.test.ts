@@ -102,6 +102,10 @@ describe('a command for several subscriptions', () => {
     expect(ended.exitCode, ended.stderr).toBe(4);
     expect(ended.stderr.match(/CUSTOMER_FOREIGN/g)).toHaveLength(2);
     expect(gateway('acme').calls.of('events')).toHaveLength(before);
+    const nightly = await run(['run', 'nightly', '--subscription', 'acme', '--config', 'swapped.json'], env);
+    expect(nightly.exitCode, nightly.stderr).toBe(4);
+    const doctor = await run(['doctor', '--subscription', 'acme', '--config', 'swapped.json'], env);
+    expect(doctor).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/✘ login .*another|CUSTOMER_FOREIGN/s) });
     const [lake] = await Promise.all([readFile(join(directory, 'lake/acme/_log/00000000000000000001.json'), 'utf8')]);
     expect(lake).toContain(customerOf(1));
     expect(ended.stderr + ended.stdout).not.toContain('secret');
@@ -124,6 +128,13 @@ describe('a command for several subscriptions', () => {
     expect(rejects.stdout.trim().split('\n')).toHaveLength(4);
     expect(rejects.stdout).toMatch(/another customer/);
     expect(rejects.stdout).not.toMatch(/hostName/);
+    // The other writer does the same.
+    gateway('globex').faults.push({ kind: 'foreign-rows', every: 100, match: { endpoint: 'events' }, times: 9 });
+    const portable = await run(['backfill', ...DAY, '--force', '--subscription', 'globex', '--writer', 'parquetjs']);
+    gateway('globex').faults.clear();
+    expect(portable).toMatchObject({ exitCode: 4, stdout: expect.stringContaining('2 events of another customer') });
+    // Once it is well again, the days are proven.
+    expect(await run(['backfill', ...DAY, '--force', '--subscription', 'globex'])).toMatchObject({ exitCode: 0 });
   });
 
   it('status is one line each, the worst first', async () => {

@@ -9,6 +9,7 @@ import { lineWidth, type ProcessContext, writeMessage } from '../process/process
 import { startDisplay } from '../progress/progress-display.ts';
 import { connectionSettings, optionalRange, requireGateway, servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, objectLakeOf } from '../session/lake-access.ts';
+import { withLakeToRead } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 import { padEnd, wrapWords } from '../text/text-width.ts';
 
@@ -55,17 +56,29 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
 async function diagnosed(values: FlagValues, context: ProcessContext): Promise<readonly CheckResult[]> {
   requireGateway(values);
   const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
+  const onLogin = await tenantCheck(values, context);
   const display = startDisplay({ ...values, 'no-progress': true }, context);
   try {
     const target = {
       // A user who looks for a fault does not wait for retries.
-      settings: { ...connectionSettings(values, credentials, context.env), retryAttempts: 2 },
+      settings: { ...connectionSettings(values, credentials, context.env), retryAttempts: 2, onLogin },
       lakeDirectory: lakeDirectory(values, context),
       range: optionalRange(values),
     };
     return await diagnose(target, servicesOf(context, display.emit));
   } finally {
     display.stop();
+  }
+}
+
+/** Compares the customer of the login with that of the lake, where there is one that can be read. */
+async function tenantCheck(values: FlagValues, context: ProcessContext): Promise<(tenant: string | null) => void> {
+  try {
+    return await withLakeToRead(values, context, async ({ refuseTenant }) => refuseTenant);
+  } catch (thrown) {
+    if (thrown instanceof EdrlakeError && thrown.code === 'LAKE_OTHER_SUBSCRIPTION') throw thrown;
+    // What else is wrong with the lake has checks of its own.
+    return () => {};
   }
 }
 

@@ -18,13 +18,16 @@ import { observed } from '../session/telemetry.ts';
 import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
+/** Exit codes of errors that are also those of a run which they fail. */
+const [FOR_USER, UNRELIABLE] = [2, 4];
+
 /** `edrlake run` */
 export const command = defineCommand({
   command: 'run [pipeline]',
   describe: 'Run a pipeline, such as nightly',
   details: [
     'A pipeline is a file that exports definePipeline({ … }) from edrlake. A name means a file in ./pipelines, or one that comes with edrlake: nightly and backfill. What a run does is journaled; one that failed or was stopped goes on with --resume.',
-    'Exit codes: 0 done, 1 a task failed, 2 settings or credentials are what failed it, 3 partly done, 4 the lake and the API disagree, 6 too many records were rejected, 130 interrupted.',
+    'Exit codes: 0 done, 1 a task failed, 2 settings or credentials are what failed it, 3 partly done, 4 the lake and the API disagree or belong to different customers, 6 too many records were rejected, 130 interrupted.',
   ],
   positionals: {
     pipeline: { describe: 'Name of a pipeline, or path of its file', suggestions: ['nightly', 'backfill'] },
@@ -91,11 +94,19 @@ function activeOrThrow(thrown: unknown): EdrlakeError {
   throw thrown;
 }
 
-/** As its end says; of a failed run 2, where all that failed waits for settings or credentials to be corrected. */
+/**
+ * As its end says; of a failed run 4, where an account or an answer was another customer's, and 2, where all that
+ * failed waits for settings or credentials to be corrected.
+ */
 function exitCodeOf({ state, tasks }: RunResult): number {
-  const codes = tasks.flatMap((task) => (task.state === 'failed' ? (task.error?.code ?? '') : []));
-  const isForUser = codes.every((code) => code in ERROR_CODES && ERROR_CODES[code as ErrorCode].exitCode === 2);
-  return state === 'failed' && codes.length > 0 && isForUser ? 2 : RUN_EXIT_CODES[state];
+  const failed = tasks.filter((task) => task.state === 'failed');
+  if (state !== 'failed' || failed.length === 0) return RUN_EXIT_CODES[state];
+  const codes = failed.map(({ error }) => {
+    const code = error?.code ?? '';
+    return code in ERROR_CODES ? ERROR_CODES[code as ErrorCode].exitCode : RUN_EXIT_CODES.failed;
+  });
+  if (codes.includes(UNRELIABLE)) return UNRELIABLE;
+  return codes.every((code) => code === FOR_USER) ? FOR_USER : RUN_EXIT_CODES.failed;
 }
 
 /** The file that was named, or that of the pipeline whose run is to go on. */

@@ -46,7 +46,12 @@ export function configTemplate(values: FlagValues): string {
     const shown = chosen ? value : (SAMPLES[name] ?? byDefault);
     lines.push(`  // ${describe}`, `  ${chosen ? '' : '// '}${configKey(name)}: ${literal(shown)},`);
   }
-  lines.push('};', '');
+  lines.push(
+    '  // Many subscriptions, each with a lake of its own; --subscription NAME, all or eu-* chooses:',
+    "  // subscriptions: [{ name: 'acme', platform: 'US1', username: 'exporter', passwordFile: '/run/secrets/acme' }],",
+    '};',
+    '',
+  );
   return lines.join('\n');
 }
 
