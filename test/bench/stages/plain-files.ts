@@ -2,7 +2,7 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import { quoteText } from '@edrlake/core';
 
 /** The tables of the questions. */
-const TABLES = ['events', 'certificates'] as const;
+const TABLES = ['events', 'certificates', 'indicators'] as const;
 
 const filesOf = (folder: string, table: string) => quoteText(`${folder}/${table}/*/*.parquet`);
 
