@@ -21,6 +21,8 @@ const LAST_RUN: RunSummary = {
   error: null,
 };
 
+type QuietFinding = NonNullable<LakeStatus['quiet']>['findings'][number];
+
 const DAY = {
   day: '2026-11-24',
   lastDay: '2026-11-24',
@@ -83,6 +85,28 @@ it('says how far published tables are behind, and what to run', () => {
     'Published      Delta Lake tables, not finished; run: edrlake publish delta',
   ]);
   expect(statusDocument({ ...STATUS, publications }, NOW_MS)).toMatchObject({ publications });
+});
+
+it('names what is quiet, the first five', () => {
+  const silent: QuietFinding = {
+    ...{ kind: 'silent', source: { type: 'NETWORK', platform: 'LINUX' } },
+    ...{ sinceMs: Date.UTC(2026, 10, 24, 14), expected: 1_240 },
+  };
+  const low: QuietFinding = {
+    ...{ kind: 'low', source: { type: null, platform: null } },
+    ...{ day: '2026-11-23', events: 12, expected: 9_800 },
+  };
+  const quiet = { learnedDays: 63, findings: [silent, ...Array.from({ length: 6 }, () => low)] };
+  const text = statusText({ ...STATUS, quiet }, { width: 80, colour: false, nowMs: NOW_MS });
+  expect(text.match(/^Quiet .*$/gm)).toEqual([
+    'Quiet          NETWORK on LINUX: none since 2026-11-24T14:00Z, 1,240 expected',
+    ...Array.from({ length: 4 }, () => 'Quiet          all events: 12 on 2026-11-23, 9,800 expected'),
+    'Quiet          … and 2 more, --json lists all',
+  ]);
+  expect(statusDocument({ ...STATUS, quiet }, NOW_MS).quiet).toMatchObject({
+    learnedDays: 63,
+    findings: { 0: { kind: 'silent', type: 'NETWORK', since: '2026-11-24T14:00:00.000Z' }, length: 7 },
+  });
 });
 
 it('leaves out what is unknown', () => {

@@ -3,7 +3,9 @@ import { readGate } from '@edrlake/runner/history';
 import { describe, expect, it } from 'vitest';
 import { reconcile, repair } from '../src/reconcile/reconcile.ts';
 import { RECOUNT_REQUESTS, type RecountReport, recountSealedDays } from '../src/reconcile/recount.ts';
+import { repairRecounted } from '../src/reconcile/repair-recounted.ts';
 import { RECOUNT_AFTER_DAYS, recountSchedule } from '../src/reconcile/sealed-days.ts';
+import { type SyncRequest, syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const WEEK = parseRange('2020-08-17', '2020-08-23');
@@ -159,6 +161,41 @@ describe('proven days are counted again', () => {
       addLate(SECOND);
       later(30);
       expect(await recount()).toMatchObject({ counted: 7, late: [{ day: SECOND }] });
+    });
+  });
+
+  it('takes what retention has removed for no difference', async () => {
+    await afterwards(async ({ stage, recount, later, isProven }) => {
+      later(1);
+      stage.simulator.removeEvents([...stage.simulator.truth.indexes(rangeOfDays(SECOND))].slice(0, 9));
+      expect(await recount()).toMatchObject({ counted: 7, late: [] });
+      expect(await isProven(SECOND)).toBe(true);
+    });
+  });
+
+  it('finds what came behind the watermark of a lake that is only synced', async () => {
+    let nowMs = PROVEN_MS;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ range: WEEK, events: 140, seed: 5, nowMs, clock, gatewayClock: clock }, async (stage) => {
+      const { ends, lake, services, simulator } = stage;
+      const follow: SyncRequest = {
+        axis: 'processed',
+        scope: NO_FILTER,
+        sinceMs: WEEK.startMs,
+        lookBackMs: MS_PER_DAY / 4,
+        settleLagMs: MS_PER_DAY / 96,
+      };
+      await syncNewEvents(ends, follow, OPTIONS, services());
+      const recount = () => recountSealedDays(ends, { within: null, maxRequests: RECOUNT_REQUESTS }, services());
+      expect((await recountSchedule(lake, nowMs)).sealed).toBe(7);
+      nowMs += MS_PER_DAY;
+      simulator.setNow(nowMs);
+      simulator.addEvents({ events: 4, range: rangeOfDays(SECOND), processedAtMs: WEEK.startMs + 2 * MS_PER_DAY });
+      await syncNewEvents(ends, follow, OPTIONS, services());
+      expect(await recount()).toMatchObject({ due: 7, late: [{ day: SECOND, inApi: expect.any(Number) }] });
+      const { repair: repaired, settled } = await repairRecounted(ends, [SECOND], OPTIONS, services);
+      expect([repaired.exported?.events.new, settled]).toEqual([4, [SECOND]]);
+      expect(await recountSchedule(lake, nowMs)).toMatchObject({ sealed: 8, due: [] });
     });
   });
 

@@ -17,7 +17,7 @@ export interface RecountView {
 const SHOWN_DAYS = 40;
 
 /** Days of a recount that do not agree with the API, after the repair where there was one. */
-export function openDays({ report, repaired }: RecountView): readonly string[] {
+function openDays({ report, repaired }: RecountView): readonly string[] {
   return repaired === null ? report.late.map(({ day }) => day) : repaired.open;
 }
 
@@ -60,7 +60,7 @@ export function recountText(view: RecountView, width: number): string {
   if (unconfirmed.length > 0) {
     say(`The answers of the API contradict each other, so nothing changed: ${daysText(unconfirmed)}. They stay due.`);
   }
-  if (left > 0) say(`${nounText(left, 'day')} left for the next time: --max-requests allows no more.`);
+  if (left > 0) say(`${nounText(left, 'day')} left for the next run: one counts 1,000 days, within --max-requests.`);
   if (nextDueAtMs !== null && left + unconfirmed.length === 0)
     say(`Next due: ${isoInstant(nextDueAtMs).slice(0, 16)}Z.`);
   const open = openDays(view);

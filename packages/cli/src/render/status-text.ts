@@ -79,14 +79,14 @@ function quietPairs(quiet: LakeStatus['quiet']): [string, string][] {
   return more > 0 ? [...shown, ['Quiet', `… and ${countText(more)} more, --json lists all`]] : shown;
 }
 
-/** `NETWORK on LINUX: no event since 2026-11-27T14:00:00Z, 1,240 expected`. */
-export function quietText({ kind, type, platform, since, day, events, expected }: QuietLine): string {
+/** `NETWORK on LINUX: none since 2026-11-27T14:00Z, 1,240 expected`. */
+function quietText({ kind, type, platform, since, day, events, expected }: QuietLine): string {
   const name = (text: string) => (text === '' ? '(none)' : text);
   const source = [
     type === null ? 'all events' : name(type),
     ...(platform === null ? [] : [`on ${name(platform)}`]),
   ].join(' ');
-  if (kind === 'silent') return `${source}: no event since ${since?.slice(0, 16)}Z, ${countText(expected)} expected`;
+  if (kind === 'silent') return `${source}: none since ${since?.slice(0, 16)}Z, ${countText(expected)} expected`;
   return `${source}: ${countText(events)} on ${day}, ${countText(expected)} expected`;
 }
 
