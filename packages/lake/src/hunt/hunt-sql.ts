@@ -41,14 +41,18 @@ export async function createWanted(connection: DuckDBConnection, indicators: rea
      FROM (SELECT unnest(from_json($rows::JSON, $shape)) AS r)`,
     { rows: JSON.stringify(rows), shape },
   );
+  await connection.run(
+    `CREATE TEMP TABLE hunt_values AS SELECT observable, value, n FROM hunt_wanted WHERE how = 'equal'`,
+  );
+}
+
+/** Puts what matches are shown with into `hunt_indicators`. */
+export async function createIndicators(connection: DuckDBConnection, indicators: readonly Indicator[]): Promise<void> {
   const texts = indicators.map(({ text, kind }, n) => ({ n, text, kind }));
   await connection.run(
     `CREATE TEMP TABLE hunt_indicators AS SELECT r.n, r.text, r.kind
      FROM (SELECT unnest(from_json($rows::JSON, '[{"n":"INTEGER","text":"VARCHAR","kind":"VARCHAR"}]')) AS r)`,
     { rows: JSON.stringify(texts) },
-  );
-  await connection.run(
-    `CREATE TEMP TABLE hunt_values AS SELECT observable, value, n FROM hunt_wanted WHERE how = 'equal'`,
   );
 }
 
@@ -238,7 +242,12 @@ export async function* eachMatch(connection: DuckDBConnection): AsyncGenerator<H
 }
 
 /** Writes all matches by time to a Parquet file, with the text of their indicators. */
-export async function writeMatches(connection: DuckDBConnection, file: string): Promise<void> {
+export async function writeMatches(
+  connection: DuckDBConnection,
+  indicators: readonly Indicator[],
+  file: string,
+): Promise<void> {
+  await createIndicators(connection, indicators);
   await connection.run(
     `COPY (SELECT i.text AS indicator, i.kind AS kind, m.event_time, m.host, m.event_id, m.event_type, m.agent_id,
        m.table_name AS "table", m.column_name AS "column", m.value

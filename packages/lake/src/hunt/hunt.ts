@@ -68,7 +68,7 @@ export async function huntLake(
     try {
       const report = await huntVersion(source, connection, indicators, options);
       const { onMatches, matchesFile } = options;
-      if (matchesFile !== undefined) await writeMatches(connection, matchesFile);
+      if (matchesFile !== undefined) await writeMatches(connection, indicators, matchesFile);
       if (onMatches !== undefined) await onMatches(eachMatch(connection), report);
       return report;
     } catch (thrown) {

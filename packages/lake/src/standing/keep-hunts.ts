@@ -1,6 +1,13 @@
 import { EdrlakeError } from '@edrlake/core';
 import type { HuntSource } from '../hunt/hunt.ts';
-import { createWanted, dropHuntTables, findHits, readMatches, resolveValues } from '../hunt/hunt-sql.ts';
+import {
+  createIndicators,
+  createWanted,
+  dropHuntTables,
+  findHits,
+  readMatches,
+  resolveValues,
+} from '../hunt/hunt-sql.ts';
 import { fewerFiles, huntedTables } from '../hunt/hunted-tables.ts';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitContext } from '../log/commit-context.ts';
@@ -206,6 +213,7 @@ async function huntFiles(
   const wanted = fewer.map((one) => ({ ...one, files: one.files.filter((file) => !damaged.includes(file)) }));
   const reader = { store, schemas: (await log.refresh()).schemas };
   await createWanted(connection, indicators);
+  await createIndicators(connection, indicators);
   await resolveValues(connection, reader, wanted, indicators);
   await findHits(connection, reader, wanted);
   await readMatches(connection, reader, {

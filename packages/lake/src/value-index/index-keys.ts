@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Observable } from '@edrlake/core';
 import type { Sought } from '../indicators/indicator.ts';
 
@@ -31,6 +32,18 @@ export function keyTextsSql(observable: Observable, value: string): string {
 export function keySql(observable: string, text: string): string {
   return `(md5_number(${observable} || ':' || lower(${text})) & 1099511627775::UHUGEINT)::BIGINT`;
 }
+
+/**
+ * The key of a text, as `keySql` computes it; null where only DuckDB can say, because its lower case of a letter beyond
+ * ASCII may be another one.
+ */
+export function keyOf(observable: string, text: string): number | null {
+  const plain = `${observable}:${text.toLowerCase()}`;
+  return /^[\0-\x7f]*$/.test(text) ? hash('md5', plain, 'buffer').readUIntLE(0, KEY_BYTES) : null;
+}
+
+/** The lowest 40 bits of the number that DuckDB reads an MD5 as. */
+const KEY_BYTES = 5;
 
 /** The texts by which something sought is found; null where the index cannot say. */
 export function soughtTexts({ observable, how, value }: Sought): readonly string[] | null {

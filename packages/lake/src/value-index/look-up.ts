@@ -4,7 +4,7 @@ import type { Sought } from '../indicators/indicator.ts';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
 import { intactSegments } from './build-index.ts';
-import { keySql, soughtTexts } from './index-keys.ts';
+import { keyOf, keySql, soughtTexts } from './index-keys.ts';
 
 /** Fewer keys than this are constants, by which row groups are skipped. */
 const FEW_KEYS = 500;
@@ -24,19 +24,23 @@ export async function filesThatMayHold(
   const segments = await intactSegments(context);
   if (segments.length === 0) return [...files];
   const keys = await keysOf(connection, texts);
+  const isSought = keys.length < FEW_KEYS ? `key IN (${keys.join(', ')})` : 'key IN (SELECT unnest($keys::BIGINT[]))';
+  // In one statement: planning a statement takes longer than reading a segment for a few keys.
+  const parts = segments.map(({ path }, number) => {
+    const rows = `read_parquet(${quoteFile(context.store.locate(path))})`;
+    return `SELECT DISTINCT ${number} AS segment, file FROM ${rows} WHERE ${isSought}`;
+  });
+  const found = await connection.runAndReadAll(
+    parts.join(' UNION ALL '),
+    keys.length < FEW_KEYS ? {} : { keys: `[${keys.join(', ')}]` },
+  );
+  const hits = new Set(found.getRows().map(([segment, position]) => `${segment} ${position}`));
   const holding = new Set<string>();
   const covered = new Map<string, number | null>();
-  for (const segment of segments) {
-    const rows = `read_parquet(${quoteFile(context.store.locate(segment.path))})`;
-    const isSought = keys.length < FEW_KEYS ? `key IN (${keys.join(', ')})` : 'key IN (SELECT unnest($keys::BIGINT[]))';
-    const found = await connection.runAndReadAll(
-      `SELECT DISTINCT file FROM ${rows} WHERE ${isSought}`,
-      keys.length < FEW_KEYS ? {} : { keys: `[${keys.join(', ')}]` },
-    );
-    const hits = new Set(found.getRows().map(([position]) => Number(position)));
+  for (const [number, segment] of segments.entries()) {
     for (const [position, [path, sum]] of segment.files.entries()) {
       covered.set(path, sum);
-      if (hits.has(position)) holding.add(path);
+      if (hits.has(`${number} ${position}`)) holding.add(path);
     }
   }
   return files.filter(({ path, crc32 }) => {
@@ -49,11 +53,15 @@ async function keysOf(
   connection: DuckDBConnection,
   sought: readonly { readonly observable: string; readonly texts: readonly string[] | null }[],
 ): Promise<string[]> {
-  const rows = sought.flatMap(({ observable, texts }) => (texts ?? []).map((text) => ({ observable, text })));
+  const all = sought.flatMap(({ observable, texts }) => (texts ?? []).map((text) => ({ observable, text })));
+  const keys = all.map(({ observable, text }) => keyOf(observable, text));
+  const known = keys.flatMap((key) => (key === null ? [] : [String(key)]));
+  const rows = all.filter((_, position) => keys[position] === null);
+  if (rows.length === 0) return [...new Set(known)];
   const result = await connection.runAndReadAll(
     `SELECT DISTINCT ${keySql('r.observable', 'r.text')}::VARCHAR
      FROM (SELECT unnest(from_json($rows::JSON, '[{"observable":"VARCHAR","text":"VARCHAR"}]')) AS r)`,
     { rows: JSON.stringify(rows) },
   );
-  return result.getRows().map(([key]) => String(key));
+  return [...new Set([...known, ...result.getRows().map(([key]) => String(key))])];
 }
