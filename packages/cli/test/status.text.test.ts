@@ -54,6 +54,7 @@ const STATUS: LakeStatus = {
   quiet: null,
   objectStore: null,
   budget: { requestsLeft: 135, requests: 300, windowSeconds: 3_600 },
+  deprecation: null,
 };
 
 it('says what is newest, how far the watermark lags, what ran last and how, and what may be requested, in 80 columns', () => {

@@ -36,7 +36,7 @@ export {
   type SpooledPage,
   type WindowProof,
 } from './events/proof.ts';
-export type { Emit, RunEvent } from './events/run-event.ts';
+export { type Deprecation, deprecationText, type Emit, type RunEvent } from './events/run-event.ts';
 export {
   type EventQuery,
   type FilterField,

@@ -1,4 +1,13 @@
-import { countText, instantText, isAhead, isoInstant, MS_PER_SECOND, sum, TABLE_FORMAT_NAMES } from '@edrlake/core';
+import {
+  countText,
+  instantText,
+  isAhead,
+  isoInstant,
+  MS_PER_SECOND,
+  sum,
+  TABLE_FORMAT_NAMES,
+  deprecationText,
+} from '@edrlake/core';
 import type { DayCoverage, IndexState, ObjectCosts, PublicationState } from '@edrlake/lake';
 import {
   type Calendar,
@@ -60,6 +69,7 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   }
   pairs.push(...quietPairs(status.quiet));
   if (budget !== null) pairs.push(['Requests left', budgetText(budget)]);
+  if (status.deprecation !== null) pairs.push(['Warning', `the API says that ${deprecationText(status.deprecation)}`]);
   const parts = [pairsText(pairs, '', style.width), ''];
   if (status.version === 0) return `${[...parts, 'Next: edrlake backfill --from … --to …'].join('\n')}\n`;
   parts.push(tablesText(tables, style.width), '', calendarSpanText(calendar), '');

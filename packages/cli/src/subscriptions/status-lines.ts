@@ -26,6 +26,7 @@ function faultsOf({ status, errorCode, isStale }: SubscriptionStatus): readonly 
     Number(hasFailed),
     rejected,
     Number(isEmpty),
+    Number(status !== null && status.deprecation !== null),
   ];
 }
 
@@ -76,5 +77,6 @@ function stateText({ status, errorCode, isStale }: SubscriptionStatus): string {
   if (isStale) return 'stale';
   if (status.lastRun?.state === 'failed') return 'last run failed';
   if (rejected > 0) return `${nounText(rejected, 'day')} rejected`;
-  return status.version === 0 ? 'empty' : 'well';
+  if (status.version === 0) return 'empty';
+  return status.deprecation === null ? 'well' : 'API will end';
 }

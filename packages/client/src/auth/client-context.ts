@@ -113,6 +113,7 @@ export function openClientContext(
     requestsMade: { auth: 0, events: 0, count: 0, detail: 0 },
     access: createAccess(),
     serverTime: createServerTime(),
+    deprecations: new Map(),
   };
   const login = createLogin(options, host, exchangeTools);
   const observed: ClientContext['observed'] = { fromHeaders: false, unusableHeaders: [], loginPath: null };

@@ -1,10 +1,19 @@
-import { type Clock, EdrlakeError, type Emit, type ErrorContext, type Random, type Redact } from '@edrlake/core';
+import {
+  type Clock,
+  type Deprecation,
+  EdrlakeError,
+  type Emit,
+  type ErrorContext,
+  type Random,
+  type Redact,
+} from '@edrlake/core';
 import { type LimitFacts, readLimits } from '../rate-limit/limit-headers.ts';
 import type { RateLimiter, RequestPermit } from '../rate-limit/rate-limiter.ts';
 import { longestWaitMs } from '../rate-limit/sliding-window.ts';
 import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
 import { sameBytesTwice } from './failed-exchange.ts';
+import { readDeprecation } from './deprecation.ts';
 import { type EndpointKind, refusal } from './refusal.ts';
 import { type Attempt, type RetryLimits, withRetry } from './retry.ts';
 import type { ServerTime } from './server-time.ts';
@@ -35,6 +44,8 @@ export interface SendTools {
   readonly requestsMade: Record<EndpointKind, number>;
   readonly access: Access;
   readonly serverTime: ServerTime;
+  /** Endpoints that answers have said will end, by path. */
+  readonly deprecations: Map<string, Deprecation>;
 }
 
 /**
@@ -53,6 +64,7 @@ export async function sendOnce<T>(
   const endpoint = request.facts.kind;
   const startedAtMs = clock.nowMs();
   let status: number | null = null;
+  let deprecation: Deprecation | null = null;
   tools.requestsMade[endpoint]++;
   try {
     const answer = await tools.transport.send(request, signal);
@@ -62,6 +74,8 @@ export async function sendOnce<T>(
       tools.serverTime.observe(answer, startedAtMs, cameAtMs);
       const limits = readLimits(answer.headers, cameAtMs);
       onAnswer(limits);
+      deprecation = readDeprecation(answer.headers, request.facts.path);
+      if (deprecation !== null) tools.deprecations.set(deprecation.path, deprecation);
       return await use(answer, limits);
     } finally {
       answer.discard();
@@ -69,7 +83,9 @@ export async function sendOnce<T>(
   } finally {
     if (status === null) onAnswer(null);
     const requestsLeft = tools.budget.requestsLeft();
-    tools.emit({ type: 'request', endpoint, status, durationMs: clock.nowMs() - startedAtMs, attempt, requestsLeft });
+    const durationMs = clock.nowMs() - startedAtMs;
+    const said = deprecation !== null && { deprecation };
+    tools.emit({ type: 'request', endpoint, status, durationMs, attempt, requestsLeft, ...said });
   }
 }
 

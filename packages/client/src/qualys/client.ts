@@ -1,4 +1,5 @@
 import {
+  type Deprecation,
   type CursorPage,
   EdrlakeError,
   type HistogramBucket,
@@ -119,6 +120,8 @@ export interface GatewayClient {
   /** The same, after a new login where the last answer is more than a minute old; logins are outside the limits. */
   askServerTime(signal: AbortSignal): Promise<number | null>;
   requestsMade(): RequestsMade;
+  /** What answers have said so far about the end of endpoints. */
+  deprecations(): readonly Deprecation[];
   /** Aborts all calls in progress and closes all connections. Later calls fail. */
   close(): Promise<void>;
 }
@@ -230,6 +233,7 @@ export function createGatewayClient(options: GatewayClientOptions, tools: Gatewa
         }
         return serverTime.lastMs();
       }),
+    deprecations: () => [...data.deprecations.values()],
     requestsMade: () => {
       const made = data.requestsMade;
       return { total: made.auth + made.events + made.count + made.detail, ...made };

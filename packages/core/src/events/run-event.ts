@@ -1,5 +1,23 @@
 import type { Day, TimeRange } from '../time/time-range.ts';
 
+/** What the API says about the end of an endpoint. */
+export interface Deprecation {
+  /** Of the endpoint, such as `/ioc/events`. */
+  readonly path: string;
+  /** ISO instant from which it is deprecated; null where the API does not say when. */
+  readonly deprecatedAt: string | null;
+  /** ISO instant from which it may no longer answer; null where the API does not say when. */
+  readonly sunsetAt: string | null;
+}
+
+/** `/ioc/events is deprecated since 2026-01-01 and may end on 2027-01-31`, as far as the API says it. */
+export function deprecationText({ path, deprecatedAt, sunsetAt }: Deprecation): string {
+  const day = (instant: string) => instant.slice(0, 10);
+  const since = deprecatedAt === null ? '' : ` as of ${day(deprecatedAt)}`;
+  const end = sunsetAt === null ? '' : ` and may end on ${day(sunsetAt)}`;
+  return `${path} is deprecated${since}${end}`;
+}
+
 /** Something a person or a log may want to know. Libraries report through one callback and never print. */
 export type RunEvent =
   | { readonly type: 'login'; readonly expiresAtMs: number }
@@ -12,6 +30,8 @@ export type RunEvent =
       readonly attempt: number;
       /** Requests left in the current rate-limit window, or null while unknown. */
       readonly requestsLeft: number | null;
+      /** What the answer says about the end of its endpoint. Absent: nothing. */
+      readonly deprecation?: Deprecation;
     }
   | {
       readonly type: 'retry';

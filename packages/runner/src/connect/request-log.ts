@@ -5,6 +5,7 @@ import {
   appendUnsynced,
   type Clock,
   dayOf,
+  type Deprecation,
   isoInstant,
   MS_PER_DAY,
   MS_PER_HOUR,
@@ -28,6 +29,8 @@ export interface RequestLogLine {
   readonly limit: { readonly requests: number; readonly windowSeconds: number };
   /** Requests of other users of the subscription within that window, by the last answer; null while unknown. */
   readonly others: number | null;
+  /** What answers say about the end of an endpoint: the last that was said. Absent: nothing. */
+  readonly deprecation?: Deprecation;
 }
 
 /** Keeps what was asked of the API, for `edrlake requests`. */
@@ -62,6 +65,7 @@ export function openRequestLog(
   let answers: Record<string, number> = {};
   let [counted, repeated, lastMs] = [0, 0, 0];
   let others: number | null = null;
+  let deprecation: Deprecation | null = null;
   let written: Promise<void> = Promise.resolve();
   let isPruned = false;
   let hasFailed = false;
@@ -84,7 +88,8 @@ export function openRequestLog(
     if (counted === 0) return;
     const { requests, windowSeconds } = limiter.limit();
     const limit = { requests, windowSeconds };
-    const line = { at: isoInstant(lastMs), account, command, answers, repeated, limit, others };
+    const said = deprecation !== null && { deprecation };
+    const line = { at: isoInstant(lastMs), account, command, answers, repeated, limit, others, ...said };
     answers = {};
     [counted, repeated] = [0, 0];
     written = written.then(() => write(line));
@@ -102,6 +107,7 @@ export function openRequestLog(
       answers[key] = (answers[key] ?? 0) + 1;
       if (event.attempt > 1) repeated++;
       others = limiter.usedByOthers();
+      deprecation = event.deprecation ?? deprecation;
       if (++counted >= WRITE_EVERY) flush();
     },
     async close() {

@@ -3,6 +3,7 @@ import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ClockSkew, GatewayClient } from '@edrlake/client';
 import {
+  deprecationText,
   countText,
   type EventSource,
   instantText,
@@ -215,7 +216,16 @@ function checkLearned(client: GatewayClient, settings: ConnectionSettings): read
     `not used, because they make no sense: ${unusableHeaders.join(', ')}`,
     'A proxy may have changed them. --rate-limit sets the limit by hand.',
   );
-  return [limits, ...(unusableHeaders.length > 0 ? [unusable] : []), clockFinding(clockSkew)];
+  const ending = client
+    .deprecations()
+    .map((deprecation) =>
+      warn(
+        'deprecation',
+        `the API says that ${deprecationText(deprecation)}`,
+        'Look for a newer edrlake, or set --api-prefix to the path that replaces it.',
+      ),
+    );
+  return [limits, ...(unusableHeaders.length > 0 ? [unusable] : []), ...ending, clockFinding(clockSkew)];
 }
 
 /**

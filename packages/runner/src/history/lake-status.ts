@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { NO_FILTER, SETTLE_LAG_MS, sum } from '@edrlake/core';
+import { type Deprecation, NO_FILTER, SETTLE_LAG_MS, sum } from '@edrlake/core';
 import {
   type DayCoverage,
   type HuntState,
@@ -17,6 +17,7 @@ import { lastReconciliations } from '../reconcile/last-results.ts';
 import { readWatermark, watermarkOf } from '../sync/watermark.ts';
 import type { QuietReport } from '../volume/find-quiet.ts';
 import { readQuiet } from '../volume/learned-volume.ts';
+import { lastDeprecation } from './request-history.ts';
 import { lastRun } from './run-history.ts';
 import type { RunSummary } from './run-report.ts';
 
@@ -60,6 +61,8 @@ export interface LakeStatus {
   readonly objectStore: ObjectCosts | null;
   /** Requests that may be made now with the account that was used last; null where none was ever made for this lake. */
   readonly budget: RequestLimitStatus | null;
+  /** What the API said last about the end of an endpoint that is asked for this lake; null: nothing. */
+  readonly deprecation: Deprecation | null;
 }
 
 /** How far standing hunts have come, and what they have found. */
@@ -117,6 +120,7 @@ export async function readLakeStatus(
     quiet: await readQuiet(lake, { snapshot, lines: days, followedUntilMs: settledMs, nowMs }),
     objectStore: await lake.objectCosts(),
     budget: budget === null ? null : { requestsLeft: budget.requestsLeft, ...budget.limit },
+    deprecation: await lastDeprecation(lake.directory, nowMs),
   };
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayOf, MS_PER_DAY, MS_PER_HOUR, sum } from '@edrlake/core';
+import { dayOf, type Deprecation, MS_PER_DAY, MS_PER_HOUR, sum } from '@edrlake/core';
 import { type RequestLogLine, requestLogFolder } from '../connect/request-log.ts';
 
 /** Requests of one hour that had the same sender, endpoint and answer. */
@@ -105,6 +105,26 @@ export async function readRequestHistory(
 function byHourThenName(a: LoggedRequests, b: LoggedRequests): number {
   const names = ({ command, endpoint, status }: LoggedRequests) => `${command} ${endpoint} ${status ?? ''}`;
   return a.hourMs - b.hourMs || (names(a) < names(b) ? -1 : 1);
+}
+
+/** Days of the log that are looked through for what the API last said. */
+const LOOKED_THROUGH_DAYS = 7;
+
+/**
+ * What the API said about the end of an endpoint to the newest process that asked for data in the last days; null where
+ * it said nothing, or no process asked.
+ */
+export async function lastDeprecation(lakeDirectory: string, nowMs: number): Promise<Deprecation | null> {
+  for (let days = 0; days < LOOKED_THROUGH_DAYS; days++) {
+    const path = join(requestLogFolder(lakeDirectory), `${dayOf(nowMs - days * MS_PER_DAY)}.jsonl`);
+    const text = await readFile(path, 'utf8').catch(() => '');
+    for (const json of text.split('\n').reverse()) {
+      const line = json === '' ? null : readLine(json);
+      const askedForData = Object.keys(line?.answers ?? {}).some((answer) => !answer.startsWith('auth '));
+      if (line !== null && askedForData) return line.deprecation ?? null;
+    }
+  }
+  return null;
 }
 
 /** null for what is no whole line of the log. */

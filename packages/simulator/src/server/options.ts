@@ -63,6 +63,8 @@ export interface SimulatorOptions {
   readonly tokenShape?: 'jwt' | 'opaque';
   /** Default 14,400: four hours. */
   readonly tokenLifetimeSeconds?: number;
+  /** Sent with each data answer, as `Deprecation` and `Sunset`. Default null: neither. */
+  readonly deprecation?: { readonly deprecation?: string; readonly sunset?: string } | null;
   /** Added to every answer. Default 0. */
   readonly latencyMs?: number;
   /** The data's own clock: events processed later are not visible. Default null: all are. */
@@ -117,6 +119,7 @@ const DEFAULTS = {
   timeBuckets: true,
   tokenShape: 'jwt',
   tokenLifetimeSeconds: 14_400,
+  deprecation: null,
   latencyMs: 0,
   nowMs: null,
   apiPrefix: '/ioc',

@@ -166,7 +166,7 @@ async function replyTo(
   if (fault?.kind === 'html') return { status: 200, contentType: 'text/html', body: htmlPage(200), headers: {} };
   if (fault?.kind === 'expired-token') tokens.expireAll();
   if (route.endpoint === 'auth') return loginReply(parts, request, call);
-  const headers = limits.headers(outcome);
+  const headers = { ...limits.headers(outcome), ...endingHeaders(options) };
   if (outcome !== 'within') return replyOf(problem(options.limitStatus, `${outcome} limit exceeded`), headers);
   if (!tokens.isValid(request.headers.authorization)) return replyOf(problem(401, 'Unauthorized'), headers);
   if (isPosted(route.path) && route.module !== 'fim') return replyOf(problem(400, 'expected a JSON object'), headers);
@@ -177,6 +177,13 @@ async function replyTo(
   const status = fault?.kind === 'no-content' ? 204 : cached.answer.status;
   const reply = replyOf({ ...cached.answer, status, body: spoiltBody(cached.body, fault) }, headers);
   return fault === null ? { ...reply, cached } : reply;
+}
+
+function endingHeaders({ deprecation }: ResolvedOptions): Record<string, string> {
+  return {
+    ...(deprecation?.deprecation && { Deprecation: deprecation.deprecation }),
+    ...(deprecation?.sunset && { Sunset: deprecation.sunset }),
+  };
 }
 
 /** The answer from the cache, or a new one; with a fault always a new one that is not cached. */
