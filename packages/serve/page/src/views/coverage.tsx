@@ -60,7 +60,11 @@ function Tiles({ data, days }: { data: CoverageDocument; days: number }) {
       <Tile
         name="Requests left"
         value={budget === null ? '–' : count(budget.requestsLeft)}
-        more={budget === null ? 'none sent from here' : `of ${count(budget.requests)} in ${budget.windowSeconds} s`}
+        more={
+          budget === null
+            ? 'none sent from here'
+            : `of ${count(budget.requests)} in ${duration(budget.windowSeconds * 1_000)}`
+        }
       />
     </div>
   );
