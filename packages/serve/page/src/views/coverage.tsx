@@ -1,7 +1,7 @@
 import { DAY_STATE_NAMES, DAY_STATES } from '@edrlake/runner/states';
 import type { CoverageDocument, HuntsLine, QuietDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { ago, bytes, count, dayText, noun } from '../format.ts';
+import { ago, bytes, count, dayText, duration, noun } from '../format.ts';
 import { Command, Page, Problem, StateBadge, Swatch, Tile, Waiting, When } from '../parts/parts.tsx';
 import { Calendar } from './calendar.tsx';
 
