@@ -98,7 +98,7 @@ async function reportError(error: EdrlakeError, style: ErrorStyle, context: Proc
   const known = createRedact(() => secrets);
   const redact: Redact = (text) => known(text).replaceAll(/\bBearer\s+[\w.~+/=-]+/g, 'Bearer [removed]');
   if (style.json) await writeText(stdout, `${JSON.stringify(errorDocument(error, redact))}\n`);
-  else await writeText(stderr, errorText(error, lineWidth(stderr, env), programName(env), redact));
+  else await writeText(stderr, errorText(error, lineWidth(stderr, env), programName(env), redact, account?.name));
   if (style.debug) await writeText(stderr, causeText(error, redact));
   return error.exitCode;
 }

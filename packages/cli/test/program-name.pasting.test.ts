@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { COMMANDS } from '../src/commands.ts';
-import { programName, withProgramName } from '../src/process/program-name.ts';
+import { programName, withProgramName, withSubscription } from '../src/process/program-name.ts';
 
 describe('the name of the program', () => {
   it('is edrlake where the shell of the user finds it', async () => {
@@ -34,4 +34,19 @@ describe('a message with commands', () => {
       expect(withProgramName(text, 'npx edrlake')).toBe(text);
     },
   );
+});
+
+describe('a command for one subscription', () => {
+  it.each([
+    ['Next: edrlake status', 'Next: edrlake status --subscription acme'],
+    ['edrlake backfill --from 2020-08-17', 'edrlake backfill --subscription acme --from 2020-08-17'],
+    ['Run: edrlake publish delta, then again.', 'Run: edrlake publish delta --subscription acme, then again.'],
+    ['edrlake runs ID --subscription acme', 'edrlake runs ID --subscription acme'],
+    ['edrlake simulate --port 1', 'edrlake simulate --port 1'],
+    ['edrlake run: expected a name', 'edrlake run: expected a name'],
+    ['a newer edrlake may read it', 'a newer edrlake may read it'],
+  ])('%s', (text, expected) => {
+    expect(withSubscription(text, 'acme')).toBe(expected);
+    expect(withSubscription(text, undefined)).toBe(text);
+  });
 });

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseRange, systemClock } from '@edrlake/core';
+import { parseRange, seededRandom, systemClock } from '@edrlake/core';
 import { customerOf, type Simulator, startSimulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram } from '../src/program.ts';
@@ -45,8 +45,17 @@ async function writeConfig(file: string, urls: Readonly<Record<string, string>>,
 
 const ACME = { EDRLAKE_SUBSCRIPTION_ACME_USERNAME: 'acme', EDRLAKE_SUBSCRIPTION_ACME_PASSWORD: 'acme-secret' };
 
+let runs = 0;
+
 async function run(args: readonly string[], env: Readonly<Record<string, string>> = ACME) {
-  const surroundings = fakeSurroundings({ env: { PATH: '', ...env }, workingDirectory: directory, clock: systemClock });
+  runs += 1;
+  const surroundings = fakeSurroundings({
+    env: { PATH: '', ...env },
+    workingDirectory: directory,
+    clock: systemClock,
+    // The ids of two runs in one second differ by it.
+    random: seededRandom(runs),
+  });
   const exitCode = await runProgram(args, surroundings);
   const text = (sink: TextBuffer) => sink.text;
   return { exitCode, stdout: text(surroundings.stdout), stderr: text(surroundings.stderr) };

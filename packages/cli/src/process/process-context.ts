@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type Clock, type Emit, type Random, writeText } from '@edrlake/core';
-import { programName, withProgramName } from './program-name.ts';
+import { programName, withProgramName, withSubscription } from './program-name.ts';
 
 /** A stream that is a terminal, or is not. */
 export interface TextSink extends NodeJS.WritableStream {
@@ -76,6 +76,10 @@ export function showsColour(sink: TextSink, env: ProcessContext['env']): boolean
 }
 
 /** Writes a text for a user to stdout, with each command that it names as the user can paste it. Not for data. */
-export async function writeMessage(context: Pick<ProcessContext, 'stdout' | 'env'>, text: string): Promise<void> {
-  await writeText(context.stdout, withProgramName(text, programName(context.env)));
+export async function writeMessage(
+  context: Pick<ProcessContext, 'stdout' | 'env' | 'account'>,
+  text: string,
+): Promise<void> {
+  const forOne = withSubscription(text, context.account?.name);
+  await writeText(context.stdout, withProgramName(forOne, programName(context.env)));
 }

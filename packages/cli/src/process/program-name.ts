@@ -23,6 +23,21 @@ export function programName(env: Readonly<Record<string, string | undefined>>): 
   return isFound ? 'edrlake' : 'npx edrlake';
 }
 
+/** Commands that take `--subscription`: of those that a message names, all but the ones without a configuration. */
+const FOR_SUBSCRIPTION =
+  /((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ocsf)|(?!demo|init|schema|simulate|completion|publish)[a-z][a-z-]*))(?![\w:-])(?!.*--subscription)/g;
+
+/**
+ * The text with each command for one subscription, unless its line says for which it is. Before `withProgramName`.
+ * @param name undefined: of no subscription
+ */
+export function withSubscription(text: string, name: string | undefined): string {
+  if (name === undefined) return text;
+  return text.replaceAll(FOR_SUBSCRIPTION, (command: string) =>
+    withProgramName(`${command} `, 'npx edrlake') !== `${command} ` ? `${command} --subscription ${name}` : command,
+  );
+}
+
 /** The text with each command as the user can paste it. */
 export function withProgramName(text: string, program: ProgramName): string {
   return program === 'edrlake' ? text : text.replaceAll(COMMAND, program);
