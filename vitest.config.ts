@@ -29,6 +29,7 @@ const LONG = [
   'packages/lake/test/object-lake.rebuilding.test.ts',
   'packages/lake/test/object-lake.requests.test.ts',
   'packages/lake/test/portable.abort.test.ts',
+  'packages/lake/test/object-lake.standing.test.ts',
   'packages/lake/test/promote.columns.test.ts',
   'packages/lake/test/publish-delta.history.test.ts',
   'packages/lake/test/publish-iceberg.history.test.ts',
