@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { systemClock, systemProcesses } from '@edrlake/core';
 import { expect, test } from 'vitest';
 import { examineLake, type Lake, type LakeDamage, rebuildLog } from '../src/index.ts';
+import { recognise } from '../src/indicators.ts';
 import { onFailingDisk } from './failing-disk.ts';
 import { ask, askPlain, madeOnce, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { whileReplaced } from './overtaking.ts';
@@ -329,4 +330,34 @@ test('a sample finds missing and shortened files, and damaged newest ones, witho
   await flip(await fileIn(damaged, 'certificates', 1));
   await truncate(await fileIn(cut, 'events'), 40);
   for (const directory of [damaged, cut]) expect(await sample(directory)).toMatchObject([{ part: 'data' }]);
+});
+
+test('a damaged value index and damaged matches of standing hunts are found, with the command that makes them anew', async () => {
+  const directory = await stored();
+  const indicator = recognise('x') ?? recognise('host:x');
+  const lists = [{ name: 'list.txt', indicators: indicator === null ? [] : [indicator] }];
+  const run = { runId: 'r', signal };
+  await withLake(directory, async (lake) => {
+    await lake.indexValues({ rebuild: true }, run);
+    await lake.keepHunts(() => lists, run);
+  });
+  expect(await examine(directory)).toEqual([]);
+  const about = async () => (await examine(directory)).map(({ part, command }) => [part, command]);
+  await flip(await fileIn(directory, '_values'));
+  await flip(await fileIn(directory, '_hunts'));
+  expect(await about()).toEqual([
+    ['values', 'edrlake index --rebuild'],
+    ['hunts', 'edrlake hunt --standing'],
+  ]);
+  await withLake(directory, async (lake) => {
+    await lake.indexValues({ rebuild: true }, run);
+    await lake.keepHunts(() => lists, run);
+    await lake.vacuum({ graceMs: -1_000 }, { signal });
+  });
+  expect(await about()).toEqual([]);
+  await writeFile(join(directory, '_values/index.json'), 'x');
+  for (const name of await readdir(join(directory, '_hunts'))) {
+    if (name.endsWith('.json')) await writeFile(join(directory, '_hunts', name), 'x');
+  }
+  expect((await about()).map(([part]) => part)).toEqual(['values', 'hunts']);
 });

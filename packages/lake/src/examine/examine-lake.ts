@@ -2,21 +2,22 @@ import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Clock, type Dataset, EdrlakeError, type TableSpec } from '@edrlake/core';
-import { areProofsOf } from '../verify/proof-documents.ts';
+import { type ObjectLake, storeAt } from '../object-store/open-object-lake.ts';
 import { isViewFileOf } from '../query/views.ts';
 import { FOLDERS } from '../storage/layout.ts';
-import { type ObjectLake, storeAt } from '../object-store/open-object-lake.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 import type { Store } from '../storage/store.ts';
+import { areProofsOf } from '../verify/proof-documents.ts';
+import { examineDerived } from './examine-derived.ts';
 import { examineFiles } from './examine-files.ts';
 import { examineLog, examineMarker } from './examine-log.ts';
 import { examineWork } from './examine-work.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
-import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 
 /**
  * Finds everything in a lake that is not as edrlake leaves it: each file of the log, each data and index file with its
- * checksum and footer, events that are stored twice, files of no version, unfinished work, leases, and views. Changes
- * nothing. Reads all data files unless a sample is asked for: then it reads a hundred of them and no ids, so that a
+ * checksum and footer, events that are stored twice, files of no version, unfinished work, leases, views, the value
+ * index and standing hunts. Changes nothing. Reads all data files unless a sample is asked for: then it reads a hundred of them and no ids, so that a
  * large lake takes seconds. While writers are at work it may report work that they are about to finish.
  * @returns the damage, in the order in which it should be repaired; empty for a lake without any
  * @throws {EdrlakeError} `LAKE_MISSING`
@@ -82,6 +83,7 @@ async function examineNewest(examination: Examination): Promise<LakeDamage[]> {
         const hasViews = examination.store.remote !== null || (await isViewFileOf(examination, state.version, true));
         if (!hasViews) found.push(STALE_VIEWS);
         if (!(await areProofsOf(examination.store, state.version))) found.push(STALE_PROOFS);
+        found.push(...(await examineDerived(examination)));
       }
       if (found.length === 0 || !(await isOvertaken())) return found;
     } catch (thrown) {

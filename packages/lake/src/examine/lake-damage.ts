@@ -5,8 +5,8 @@ import type { Store } from '../storage/store.ts';
 /** A part of a lake that is not as edrlake leaves it. */
 export interface LakeDamage {
   /**
-   * Which part of the lake: `log`, `data`, `duplicates`, `index`, `work`, `leases`, `views`, `proofs`, `folders`,
-   * `marker`.
+   * Which part of the lake: `log`, `data`, `duplicates`, `index`, `work`, `leases`, `views`, `proofs`, `values`,
+   * `hunts`, `folders`, `marker`.
    */
   readonly part: string;
   /** What was found, with a path. */
