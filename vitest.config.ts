@@ -18,6 +18,7 @@ const LONG = [
   'packages/lake/test/damage.checksums.test.ts',
   'packages/lake/test/disk.errors.test.ts',
   'packages/lake/test/find-event.origins.test.ts',
+  'packages/cli/test/subscriptions.running.test.ts',
   'packages/lake/test/lake.examination.test.ts',
   'packages/lake/test/lake.rebuilding.test.ts',
   'packages/lake/test/lease.fencing.test.ts',

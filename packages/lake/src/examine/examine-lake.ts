@@ -17,8 +17,9 @@ import type { Examination, LakeDamage } from './lake-damage.ts';
 /**
  * Finds everything in a lake that is not as edrlake leaves it: each file of the log, each data and index file with its
  * checksum and footer, events that are stored twice, files of no version, unfinished work, leases, views, the value
- * index and standing hunts. Changes nothing. Reads all data files unless a sample is asked for: then it reads a hundred of them and no ids, so that a
- * large lake takes seconds. While writers are at work it may report work that they are about to finish.
+ * index and standing hunts. Changes nothing. Reads all data files unless a sample is asked for: then it reads a hundred
+ * of them and no ids, so that a large lake takes seconds. While writers are at work it may report work that they are
+ * about to finish.
  * @returns the damage, in the order in which it should be repaired; empty for a lake without any
  * @throws {EdrlakeError} `LAKE_MISSING`
  */
