@@ -296,7 +296,7 @@ const PROVING: readonly PlantedBug[] = [
   {
     name: 'complete-an-open-day',
     effect: 'calls a day complete that was counted before it had settled',
-    file: 'packages/lake/src/verify/coverage.ts',
+    file: 'packages/lake/src/verify/tally-days.ts',
     find: 'const isSettledThen = deciding.every(({ proof }) => range.endMs <= proof.settledMs);',
     replace: 'const isSettledThen = deciding.length > 0;',
     tests: ['packages/lake/test/coverage.intervals.test.ts', 'packages/runner/test/days.open.test.ts'],

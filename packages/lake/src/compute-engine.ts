@@ -5,7 +5,7 @@ import type { CommitEngine } from './commit/engine.ts';
 import { type CommitContext, type CommitTools, withConnection } from './log/commit-context.ts';
 import type { LoggedFile } from './log/lake-state.ts';
 import { countAnswers, countRecords } from './verify/count-rows.ts';
-import type { RowAnswer, RowQuestion } from './verify/coverage.ts';
+import type { RowAnswer, RowQuestion } from './verify/tally-days.ts';
 import { readNewestEventMs } from './verify/newest-event.ts';
 
 /**

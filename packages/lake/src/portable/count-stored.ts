@@ -5,7 +5,7 @@ import { partitionDay, tableNamed } from '../log/table-rows.ts';
 import { type FilterAtom, holdsAtom } from '../proofs/window-filters.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 import { filesThatMayHold } from '../verify/count-rows.ts';
-import type { RowAnswer, RowQuestion } from '../verify/coverage.ts';
+import type { RowAnswer, RowQuestion } from '../verify/tally-days.ts';
 import { withLatestSnapshot } from '../verify/with-latest-snapshot.ts';
 import { dayNamed, entriesIn } from './index-entries.ts';
 import { rowsOfFiles } from './parquet-rows.ts';
