@@ -41,9 +41,8 @@ export const SUBSCRIPTIONS: readonly PlantedBug[] = [
     name: 'first-failure-ends-all',
     effect: 'does not run for the subscriptions after one that failed',
     file: 'packages/cli/src/subscriptions/in-turn.ts',
-    find: 'results.push({ subscription: name, exitCode, ...documentOf(collector.text) });',
-    replace:
-      'results.push({ subscription: name, exitCode, ...documentOf(collector.text) });\n    if (exitCode !== 0) break;',
+    find: 'results.push(ended(exitCode));',
+    replace: 'results.push(ended(exitCode));\n    if (exitCode !== 0) break;',
     tests: [RUNNING],
   },
 ];

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseRange } from '@edrlake/core';
@@ -10,7 +9,7 @@ import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { RUN_COUNTERS } from '@edrlake/telemetry';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { inFreshDirectory, runCommand, runJson, startCommand } from '../../e2e/command.ts';
-import { definePart, output, run, TOP } from '../part.ts';
+import { definePart, freePort, output, run, TOP } from '../part.ts';
 
 const MONITORING = join(TOP, 'docs/monitoring');
 const COLLECTOR = 'v0.161.0';
@@ -69,14 +68,6 @@ async function buildCollector(folder: string): Promise<string> {
   const builder = `go.opentelemetry.io/collector/cmd/builder@${COLLECTOR}`;
   await output('go', ['run', builder, '--config', 'builder.yaml'], { cwd: folder });
   return program;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Asks again until an answer is what was hoped for. @throws after a minute, with the last answer */

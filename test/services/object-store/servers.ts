@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Place } from '../../e2e/lake-home.ts';
-import { output } from '../part.ts';
+import { freePort, output } from '../part.ts';
 import { startFaultProxy } from './fault-proxy.ts';
 
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
@@ -114,14 +114,6 @@ export async function startMoto(python: string): Promise<RunningServer> {
   if (made.ok) return server;
   await server.stop();
   throw new Error(`moto made no bucket: HTTP ${made.status}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const START_MS = 60_000;

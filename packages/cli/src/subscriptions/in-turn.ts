@@ -2,7 +2,7 @@ import { EdrlakeError, toEdrlakeError, writeText } from '@edrlake/core';
 import type { Chosen, CommandInput, Subscription, SubscriptionWork, Turn } from '../args/command.ts';
 import { wordsText } from '../args/option-values.ts';
 import { readCredentials } from '../config/credentials.ts';
-import { lineWidth, type ProcessContext } from '../process/process-context.ts';
+import { lineWidth, type ProcessContext, type TextSink } from '../process/process-context.ts';
 import { requireGateway } from '../session/connection-settings.ts';
 import type { ErrorDocument } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
@@ -50,9 +50,8 @@ export async function runForSubscriptions(
     const turns = subscriptions.map((each) => turnOf(each, input, context));
     return work.together(turns, context);
   }
-  return input.values.json
-    ? collected(work, input, subscriptions, context, report)
-    : shown(work, input, subscriptions, context, report);
+  const turns = { work, input, subscriptions, context, report };
+  return input.values.json ? collected(turns) : shown(turns);
 }
 
 /** What a command gets of a subscription instead of the settings of all. */
@@ -116,28 +115,49 @@ function refuseAlone(
   );
 }
 
-/** One after another, each below its heading; then what became of each, the worst first. */
-async function shown(
-  work: SubscriptionWork,
-  input: CommandInput,
-  subscriptions: readonly Subscription[],
-  context: ProcessContext,
-  report: ReportError,
-): Promise<number> {
-  const { stdout, stderr, env, signal } = context;
+/** What each turn needs. */
+interface Turns {
+  readonly work: SubscriptionWork;
+  readonly input: CommandInput;
+  readonly subscriptions: readonly Subscription[];
+  readonly context: ProcessContext;
+  readonly report: ReportError;
+}
+
+/**
+ * Runs the command for each subscription, one after another, with its name before each line of stderr.
+ * @param begin the sink of what the command writes to stdout, and what to make of its end
+ */
+async function inTurn(
+  { work, input, subscriptions, context, report }: Turns,
+  json: boolean,
+  begin: (name: string) => Promise<{ readonly stdout: TextSink; readonly ended: (exitCode: number) => TurnResult }>,
+): Promise<TurnResult[]> {
+  const { stderr, env, signal } = context;
   const results: TurnResult[] = [];
   for (const subscription of subscriptions) {
     if (signal.aborted) break;
-    const { name } = subscription;
-    await writeText(stdout, `${results.length === 0 ? '' : '\n'}== ${name} ==\n`);
-    const labelled = new LabelledSink(stderr, `${name}: `, lineWidth(stderr, env));
-    const turn = turnOf(subscription, input, { ...context, stderr: labelled });
+    const { stdout, ended } = await begin(subscription.name);
+    const labelled = new LabelledSink(stderr, `${subscription.name}: `, lineWidth(stderr, env));
+    const turn = turnOf(subscription, input, { ...context, stdout, stderr: labelled });
     const exitCode = await work
       .run(turn.input, turn.context)
-      .catch((thrown) => report(toEdrlakeError(thrown), false, turn.context));
-    results.push({ subscription: name, exitCode });
+      .catch((thrown) => report(toEdrlakeError(thrown), json, turn.context));
+    results.push(ended(exitCode));
   }
   signal.throwIfAborted();
+  return results;
+}
+
+/** Each below its heading; then what became of each, the worst first. */
+async function shown(turns: Turns): Promise<number> {
+  const { stdout, env } = turns.context;
+  let isFirst = true;
+  const results = await inTurn(turns, false, async (subscription) => {
+    await writeText(stdout, `${isFirst ? '' : '\n'}== ${subscription} ==\n`);
+    isFirst = false;
+    return { stdout, ended: (exitCode) => ({ subscription, exitCode }) };
+  });
   const rows = [...results]
     .sort((a, b) => badnessOf(b.exitCode) - badnessOf(a.exitCode))
     .map(({ subscription, exitCode }) => [subscription, String(exitCode), codeMeaning(exitCode)]);
@@ -146,30 +166,14 @@ async function shown(
   return worstOf(results.map(({ exitCode }) => exitCode));
 }
 
-/** One after another; their documents in one, in the order of the configuration. */
-async function collected(
-  work: SubscriptionWork,
-  input: CommandInput,
-  subscriptions: readonly Subscription[],
-  context: ProcessContext,
-  report: ReportError,
-): Promise<number> {
-  const { stdout, stderr, env, signal } = context;
-  const results: TurnResult[] = [];
-  for (const subscription of subscriptions) {
-    if (signal.aborted) break;
-    const { name } = subscription;
-    const collector = new TextCollector();
-    const labelled = new LabelledSink(stderr, `${name}: `, lineWidth(stderr, env));
-    const turn = turnOf(subscription, input, { ...context, stdout: collector, stderr: labelled });
-    const exitCode = await work
-      .run(turn.input, turn.context)
-      .catch((thrown) => report(toEdrlakeError(thrown), true, turn.context));
-    results.push({ subscription: name, exitCode, ...documentOf(collector.text) });
-  }
-  signal.throwIfAborted();
-  const exitCode = worstOf(results.map((result) => result.exitCode));
-  await writeJson(stdout, { exitCode, subscriptions: results });
+/** Their documents in one, in the order of the configuration. */
+async function collected(turns: Turns): Promise<number> {
+  const subscriptions = await inTurn(turns, true, async (subscription) => {
+    const stdout = new TextCollector();
+    return { stdout, ended: (exitCode) => ({ subscription, exitCode, ...documentOf(stdout.text) }) };
+  });
+  const exitCode = worstOf(subscriptions.map((result) => result.exitCode));
+  await writeJson(turns.context.stdout, { exitCode, subscriptions });
   return exitCode;
 }
 

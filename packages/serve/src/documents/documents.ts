@@ -4,6 +4,7 @@ import type {
   HourOfRequests,
   LoggedRequests,
   LastReconciliation,
+  QuietLine,
   RequestLimitStatus,
   RunReport,
   RunSummary,
@@ -36,17 +37,6 @@ export interface Attention {
 export interface QuietDocument {
   readonly learnedDays: number;
   readonly findings: readonly QuietLine[];
-}
-
-/** A finding: `since` of a silent source, `day` and `events` of a quiet day; null type or platform: all. */
-export interface QuietLine {
-  readonly kind: 'silent' | 'low';
-  readonly type: string | null;
-  readonly platform: string | null;
-  readonly since: string | null;
-  readonly day: string | null;
-  readonly events: number;
-  readonly expected: number;
 }
 
 /** Lists that are always hunted, and what was found of them. */

@@ -2,7 +2,7 @@ import { DAY_STATE_NAMES, DAY_STATES } from '@edrlake/runner/states';
 import type { CoverageDocument, HuntsLine, QuietDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
 import { ago, bytes, count, dayText, duration, noun } from '../format.ts';
-import { Command, Page, Problem, StateBadge, Swatch, Tile, Waiting, When } from '../parts/parts.tsx';
+import { Command, Page, Problem, StateBadge, Swatch, Table, Tile, Waiting, When } from '../parts/parts.tsx';
 import { Calendar } from './calendar.tsx';
 
 /** What the lake holds, its days by state, and what to do next. */
@@ -76,34 +76,21 @@ function Quiet({ quiet }: { quiet: QuietDocument }) {
   return (
     <section class="card" aria-labelledby="quiet">
       <h2 id="quiet">Quiet</h2>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">type</th>
-              <th scope="col">platform</th>
-              <th scope="col">when</th>
-              <th scope="col" class="right">
-                events
-              </th>
-              <th scope="col" class="right">
-                expected
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {quiet.findings.map(({ type, platform, since, day, events, expected }) => (
-              <tr>
-                <td>{named(type)}</td>
-                <td>{named(platform)}</td>
-                <td>{day === null ? `since ${since?.slice(0, 16)}Z` : <a href={`#/day/${day}`}>{day}</a>}</td>
-                <td class="right">{count(events)}</td>
-                <td class="right">{count(expected)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Sources and days that are quiet"
+        rows={quiet.findings}
+        columns={[
+          { title: 'type', cell: ({ type }) => named(type) },
+          { title: 'platform', cell: ({ platform }) => named(platform) },
+          {
+            title: 'when',
+            cell: ({ since, day }) =>
+              day === null ? `since ${since?.slice(0, 16)}Z` : <a href={`#/day/${day}`}>{day}</a>,
+          },
+          { title: 'events', right: true, cell: ({ events }) => count(events) },
+          { title: 'expected', right: true, cell: ({ expected }) => count(expected) },
+        ]}
+      />
       <p class="soft small">Expected by {noun(quiet.learnedDays, 'proven day')} before</p>
     </section>
   );
@@ -115,36 +102,17 @@ function Hunts({ data, hunts }: { data: CoverageDocument; hunts: HuntsLine }) {
   return (
     <section class="card" aria-labelledby="hunts">
       <h2 id="hunts">Hunts</h2>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">list</th>
-              <th scope="col" class="right">
-                values
-              </th>
-              <th scope="col" class="right">
-                matches
-              </th>
-              <th scope="col" class="right">
-                hosts
-              </th>
-              <th scope="col">newest found</th>
-            </tr>
-          </thead>
-          <tbody>
-            {lists.map((list) => (
-              <tr>
-                <td>{list.name}</td>
-                <td class="right">{count(list.indicators)}</td>
-                <td class="right">{count(list.matches)}</td>
-                <td class="right">{count(list.hosts)}</td>
-                <td>{list.foundAt === null ? '–' : ago(list.foundAt, data.now)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Lists that are always hunted"
+        rows={lists}
+        columns={[
+          { title: 'list', cell: ({ name }) => name },
+          { title: 'values', right: true, cell: ({ indicators }) => count(indicators) },
+          { title: 'matches', right: true, cell: ({ matches }) => count(matches) },
+          { title: 'hosts', right: true, cell: ({ hosts }) => count(hosts) },
+          { title: 'newest found', cell: ({ foundAt }) => (foundAt === null ? '–' : ago(foundAt, data.now)) },
+        ]}
+      />
       {version < data.version && <p class="soft small">Looked at up to version {count(version)}</p>}
       {pending > 0 && <p class="soft small">{noun(pending, 'file')} could not be looked at</p>}
       <p>
@@ -206,34 +174,16 @@ function Tables({ data }: { data: CoverageDocument }) {
   return (
     <section class="card" aria-labelledby="tables">
       <h2 id="tables">Tables</h2>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">table</th>
-              <th scope="col" class="right">
-                rows
-              </th>
-              <th scope="col" class="right">
-                files
-              </th>
-              <th scope="col" class="right">
-                size
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {data.tables.map((table) => (
-              <tr>
-                <td>{table.table}</td>
-                <td class="right">{count(table.rows)}</td>
-                <td class="right">{count(table.files)}</td>
-                <td class="right">{bytes(table.bytes)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table
+        label="Tables of the lake"
+        rows={data.tables}
+        columns={[
+          { title: 'table', cell: ({ table }) => table },
+          { title: 'rows', right: true, cell: ({ rows }) => count(rows) },
+          { title: 'files', right: true, cell: ({ files }) => count(files) },
+          { title: 'size', right: true, cell: ({ bytes: size }) => bytes(size) },
+        ]}
+      />
     </section>
   );
 }
