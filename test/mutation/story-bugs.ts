@@ -115,6 +115,15 @@ export const STORY: readonly PlantedBug[] = [
     tests: ['packages/lake/test/details.merging.test.ts'],
   },
   {
+    name: 'details-beside-promoted-value',
+    effect: 'details of another type put a value into extra whose path a column takes already',
+    file: 'packages/lake/src/maintenance/add-details.ts',
+    find: 'mergedRows(tables.map(withoutPromotedColumns), delivered, details, at)',
+    replace:
+      'mergedRows(tables, stored, Object.fromEntries(tables.map((each) => [each.name, (details[each.name] ?? []).map((row) => placedRow(each, row))])), at)',
+    tests: ['packages/lake/test/details.promoted.test.ts'],
+  },
+  {
     name: 'promoted-unknown-to-open-writer',
     effect: 'a writer that opened the lake before a promotion writes files without the column',
     file: 'packages/lake/src/log/live-tables.ts',

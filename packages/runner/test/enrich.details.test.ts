@@ -71,6 +71,12 @@ test('what is absent is remembered, limits leave the rest, and wrong answers are
     const costly = { ...stage.ends, requestsMade: () => 4 * (details(stage) - answered) };
     await enrich(costly, { ...ALL, maxRequests: 2, concurrency: 1 }, stage.services());
     expect(details(stage) - answered).toBe(1);
+    const any = { where: 'true', limit: 2 };
+    const atOnce = await Promise.all([run(stage, any), run(stage, any)]);
+    expect(atOnce.map(({ enriched, skipped }) => [enriched, skipped]).sort()).toEqual([
+      [0, 2],
+      [2, 0],
+    ]);
     const source = {
       ...stage.ends.source,
       details: async () => '{"id":"x","dateTime":"2020-08-17T00:00:00.000+0000"}',

@@ -57,8 +57,11 @@ async function run({ values }: CommandInput, context: ProcessContext): Promise<n
 }
 
 /** How many events got details, and what of the others. */
-function enrichText({ enriched, absent, unusable, failed, left, requests }: EnrichReport): string {
+function enrichText({ enriched, skipped, absent, unusable, failed, left, requests }: EnrichReport): string {
   const lines = [`${nounText(enriched, 'event')} got details, with ${nounText(requests, 'request')}.`];
+  if (skipped > 0) {
+    lines.push(`${nounText(skipped, 'event')} got details, or another day, from another command meanwhile.`);
+  }
   if (absent > 0) lines.push(`${countText(absent)} the API does not have any more.`);
   if (unusable > 0) lines.push(`${nounText(unusable, 'answer')} that could not be used: no event, or another one.`);
   if (failed > 0) lines.push(`${nounText(failed, 'request')} failed.`);

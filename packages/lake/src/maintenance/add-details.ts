@@ -10,15 +10,16 @@ import {
   type TableSpec,
 } from '@edrlake/core';
 import { writeStagedRows } from '@edrlake/writers';
-import { TEMP_TABLES } from '../commit/classify-batch.ts';
 import { buildLogEntry, NO_COUNTS, schemaOnTop } from '../commit/build-log-entry.ts';
+import { TEMP_TABLES } from '../commit/classify-batch.ts';
 import { rewriteWithoutDeleted } from '../commit/copy-on-write.ts';
 import { claimsWriter, entriesSql, entriesWriter, openIdIndex, stageIndexChange } from '../commit/id-index.ts';
 import { type CommitNames, commitWithRetry, type DraftedCommit } from '../commit/optimistic-retry.ts';
 import type { CommitContext } from '../log/commit-context.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, rowsOf, tableRowsSql } from '../log/table-rows.ts';
-import { placedRow } from '../promoted/place-values.ts';
+import { placedRow, returnedRow, withoutPromotedColumns } from '../promoted/place-values.ts';
+import { placeTaken } from '../promoted/promoted-sql.ts';
 import { type CellRow, type EventRows, mergedRows } from './merge-details.ts';
 
 /** What an API says about one stored event when it is asked for it alone. */
@@ -77,7 +78,7 @@ async function draft(
   const tables = context.tables.filter(isEventTable);
   const stored = await storedRows(context, state, tables, work.details);
   const merged = work.details.flatMap(({ eventId, day, rows }) => {
-    const found = mergedRows(tables, stored.get(eventId) ?? {}, placedDetails(tables, rows), work.at);
+    const found = withDetails(tables, stored.get(eventId) ?? {}, rows, work.at);
     return found === null ? [] : [{ eventId, day, rows: found }];
   });
   if (merged.length === 0) return { entry: null, moves: [], outcome: 0 };
@@ -127,10 +128,24 @@ function sameHashesSql(
   return `SELECT id_hash, content_hash, event_date, ${version}::BIGINT AS version FROM (${newest}) WHERE content_hash IS NOT NULL`;
 }
 
-/** As the lake stores them, with its promoted columns. */
-function placedDetails(tables: readonly TableSpec[], rows: EventRows): EventRows {
+/**
+ * The rows of an event with its details, as the lake stores them. They are merged as delivered, without promoted
+ * columns: where list and details have values of different types at one path, only one of them fits the column, and
+ * the row would have the other one in `extra`.
+ */
+function withDetails(
+  tables: readonly TableSpec[],
+  stored: EventRows,
+  details: EventRows,
+  at: string,
+): EventRows | null {
+  const delivered = Object.fromEntries(
+    tables.map((table) => [table.name, (stored[table.name] ?? []).map((row) => returnedRow(table, row, placeTaken))]),
+  );
+  const merged = mergedRows(tables.map(withoutPromotedColumns), delivered, details, at);
+  if (merged === null) return null;
   return Object.fromEntries(
-    tables.map((table) => [table.name, (rows[table.name] ?? []).map((row) => placedRow(table, row))]),
+    tables.map((table) => [table.name, (merged[table.name] ?? []).map((row) => placedRow(table, row))]),
   );
 }
 

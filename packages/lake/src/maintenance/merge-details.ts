@@ -1,4 +1,5 @@
 import { type Cell, type ColumnSpec, EdrlakeError, type TableSpec } from '@edrlake/core';
+import { pathText } from '../log/live-tables.ts';
 import { jsonMembers, valueTextAt, withPath } from '../promoted/extra-text.ts';
 import { jsonTextOf } from '../promoted/promoted-value.ts';
 
@@ -45,7 +46,8 @@ export function mergedRows(
     if (found.otherwise !== null) otherwise.push([table.name, found.otherwise]);
   }
   let extra = placed(row.extra, DETAILS_AT, JSON.stringify(at));
-  for (const [name, json] of otherwise) extra = placed(extra, [...OTHERWISE, name], json);
+  // A member that was delivered twice differs twice from the same value.
+  for (const [name, json] of new Map(otherwise)) extra = placed(extra, [...OTHERWISE, name], json);
   return { ...merged, [events.name]: [{ ...row, extra }] };
 }
 
@@ -83,7 +85,7 @@ function mergedExtra(mine: Cell, other: Cell, otherwise: Otherwise): Cell {
 function mergedJson(mine: string, other: string, at: readonly string[], otherwise: Otherwise): string {
   const [members, others] = [jsonMembers(mine), jsonMembers(other)];
   if (members === null || others === null) {
-    if (mine !== other) otherwise.push([at.join('.'), other]);
+    if (!isSameJson(mine, other)) otherwise.push([pathText(at), other]);
     return mine;
   }
   const texts = members.map(([name, text]) => {
@@ -94,6 +96,12 @@ function mergedJson(mine: string, other: string, at: readonly string[], otherwis
   const mineOnly = new Set(members.map(([name]) => name));
   const added = others.filter(([name]) => !mineOnly.has(name)).map(([name, text]) => `${JSON.stringify(name)}:${text}`);
   return `{${[...texts, ...added].join(',')}}`;
+}
+
+/** Whether two texts are the same value: texts may be written with other escapes, all else is compared by its bytes. */
+function isSameJson(one: string, other: string): boolean {
+  if (one === other) return true;
+  return one.startsWith('"') && other.startsWith('"') && JSON.parse(one) === JSON.parse(other);
 }
 
 /** Rows of an array. Elements are completed where each says nothing else than its counterpart, else the stored stay. */

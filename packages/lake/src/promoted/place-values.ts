@@ -1,6 +1,6 @@
 import type { Cell, ColumnSpec, PromotedFrom, RowBatch, TableSpec, UnknownField } from '@edrlake/core';
-import { valueTextAt, withoutPath } from './extra-text.ts';
-import { fittingCell } from './promoted-value.ts';
+import { valueTextAt, withoutPath, withPath } from './extra-text.ts';
+import { fittingCell, jsonTextOf } from './promoted-value.ts';
 
 /** A column that takes values out of `extra`. */
 export type PromotedColumn = ColumnSpec & { readonly promoted: PromotedFrom };
@@ -32,6 +32,33 @@ export function placedRow(table: TableSpec, row: Readonly<Record<string, Cell>>)
   if (promoted.length === 0 || typeof extra !== 'string') return row;
   const taken = promoted.map((column) => [column.name, takenValue(extra, column)] as const);
   return { ...row, extra: restOfExtra(extra, promoted), ...Object.fromEntries(taken) };
+}
+
+/**
+ * A stored row by the columns of its dataset: the values of promoted columns are in `extra` again.
+ * @param placeTaken makes the error for a column whose value `extra` has as well
+ */
+export function returnedRow(
+  table: TableSpec,
+  row: Readonly<Record<string, Cell>>,
+  placeTaken: (column: PromotedColumn) => Error,
+): Readonly<Record<string, Cell>> {
+  let extra = typeof row.extra === 'string' ? row.extra : null;
+  const promoted = promotedColumns(table);
+  for (const column of promoted) {
+    const cell = row[column.name] ?? null;
+    if (cell === null) continue;
+    extra = withPath(extra, column.promoted.path, jsonTextOf(cell, column));
+    if (extra === null) throw placeTaken(column);
+  }
+  const names = new Set(promoted.map(({ name }) => name));
+  const listed = Object.entries(row).filter(([name]) => !names.has(name));
+  return promoted.length === 0 ? row : { ...Object.fromEntries(listed), extra };
+}
+
+/** The table with the columns of its dataset alone. */
+export function withoutPromotedColumns(table: TableSpec): TableSpec {
+  return { ...table, columns: table.columns.filter(({ promoted }) => promoted === undefined) };
 }
 
 /** The fields that no column takes: those found, without those that the lake has promoted. */

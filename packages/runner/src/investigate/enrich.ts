@@ -30,6 +30,8 @@ export interface EnrichReport {
   readonly outcome: 'done' | 'partly';
   /** Events that have details now. */
   readonly enriched: number;
+  /** Events that another command gave details, or moved to another day, while this one asked. */
+  readonly skipped: number;
   /** Events that the API does not have any more (404). They are not asked for again for 30 days. */
   readonly absent: number;
   /** Answers that are no event, or another one; not asked for again for 30 days either. */
@@ -88,7 +90,7 @@ export async function enrich(
   const nowMs = services.clock.nowMs();
   const known = await absentDetails(lake, nowMs - ABSENT_MS);
   const { candidates, total } = await candidatesOf(lake, where, { limit, known }, services.signal);
-  const counts = { enriched: 0, absent: 0, unusable: 0, failed: 0, commits: 0, asked: 0 };
+  const counts = { enriched: 0, skipped: 0, absent: 0, unusable: 0, failed: 0, commits: 0, asked: 0 };
   const fresh: AbsentDetails = new Map();
   let pending: EventDetails[] = [];
   let fatal: unknown = null;
@@ -96,8 +98,12 @@ export async function enrich(
     const some = pending;
     pending = [];
     if (some.length === 0) return;
-    const { events, version } = await lake.addDetails(some, { runId: services.newRunId, atMs: services.clock.nowMs() });
+    const { events, skipped, version } = await lake.addDetails(some, {
+      runId: services.newRunId,
+      atMs: services.clock.nowMs(),
+    });
     counts.enriched += events;
+    counts.skipped += skipped;
     if (version !== null) counts.commits += 1;
   };
   let failuresInRow = 0;
