@@ -82,6 +82,9 @@ it('finds what came after the days were proven, takes them from the gate, and re
       expect(await runCommand(['gate', ...days, ...lake])).toMatchObject({ exitCode: 4 });
       expect((await runCommand(['status', ...lake])).stdout).toMatch(/^2026-11-05 +\d+ +\d+ +late /m);
 
+      const short = await runCommand(['reconcile', '--sealed', '--max-requests', '2', ...ends]);
+      expect([short.exitCode, short.stdout]).toEqual([3, expect.stringContaining('1 day left: ')]);
+
       const repaired = await runCommand(['reconcile', '--sealed', '--repair', ...ends]);
       expect(repaired.exitCode, repaired.stderr).toBe(0);
       expect(repaired.stdout).toContain('Complete again: 2026-11-05.');

@@ -76,6 +76,7 @@ describe('--telemetry otlp', () => {
   it.each([
     [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'expected http/protobuf, found grpc'],
     [{ OTEL_METRIC_EXPORT_INTERVAL: '1m' }, 'expected milliseconds, found 1m'],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT: expected an address such as'],
   ])('refuses %o before anything is asked', async (env, reason) => {
     await inFreshDirectory(async (cwd) => {
       const ended = await runCommand([...BACKFILL, '--base-url', simulator.url], { cwd, env });

@@ -9,9 +9,9 @@ export interface Recounting {
    * Records what later counts of days found; one that refutes its day takes away its completeness until a recount
    * agrees or all of the day is proven anew. All of them in one commit.
    * @param countedOn the version of the lake whose rows were compared
-   * @returns the version with the recounts
+   * @returns those that were recorded: without differences that a version after `countedOn` may have made up for
    */
-  recordRecounts(runId: string, recounts: readonly Recount[], countedOn: number): Promise<number>;
+  recordRecounts(runId: string, recounts: readonly Recount[], countedOn: number): Promise<readonly Recount[]>;
 }
 
 /** @param change runs a change when its turn has come */
@@ -23,10 +23,10 @@ export function recounting(
   return {
     recordRecounts: (runId, recounts, countedOn) =>
       change(async () => {
-        const version = await commitRecounts(tools, runId, recounts, countedOn);
+        const recorded = await commitRecounts(tools, runId, recounts, countedOn);
         // Views of proven days must not show a refuted one. They are a cache: closing reports what cannot be written.
         await views.refresh().catch(() => undefined);
-        return version;
+        return recorded;
       }),
   };
 }

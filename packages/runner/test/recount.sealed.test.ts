@@ -164,6 +164,23 @@ describe('proven days are counted again', () => {
     });
   });
 
+  it('calls no day late that another writer may have completed meanwhile', async () => {
+    await afterwards(async ({ stage, recount, later, addLate, isProven }) => {
+      later(1);
+      addLate(SECOND);
+      const record = stage.lake.recordRecounts;
+      const lake = {
+        ...stage.lake,
+        recordRecounts: (...[id, found, at]: Parameters<typeof record>) => record(id, found, at - 1),
+      };
+      const request = { within: null, maxRequests: RECOUNT_REQUESTS };
+      const overtaken = await recountSealedDays({ ...stage.ends, lake }, request, stage.services());
+      expect(overtaken).toMatchObject({ counted: 6, late: [], unconfirmed: [SECOND], left: 0 });
+      expect(await isProven(SECOND)).toBe(true);
+      expect(await recount()).toMatchObject({ due: 1, late: [{ day: SECOND }] });
+    });
+  });
+
   it('takes what retention has removed for no difference', async () => {
     await afterwards(async ({ stage, recount, later, isProven }) => {
       later(1);

@@ -47,6 +47,7 @@ const USUAL_INTERVAL_MS = 60_000;
 export async function openOtlp({ clock, command, version, env }: OtlpOptions): Promise<Otlp> {
   const intervalMs = intervalOf(env);
   refuseOtherProtocols(env);
+  refuseOtherAddresses(env);
   const sdk = await load();
   const resource = sdk
     .defaultResource()
@@ -142,6 +143,19 @@ function refuseOtherProtocols(env: OtlpOptions['env']): void {
     if (protocol === '' || protocol === 'http/protobuf') continue;
     throw new EdrlakeError('CONFIG_INVALID', `${name}: expected http/protobuf, found ${protocol}`, {
       hint: `edrlake sends OTLP over HTTP, to port 4318 of most receivers. Unset ${name}.`,
+    });
+  }
+}
+
+/** The exporters would send to their default instead, with the headers that are meant for another receiver. */
+function refuseOtherAddresses(env: OtlpOptions['env']): void {
+  const names = ['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', 'OTEL_EXPORTER_OTLP_METRICS_ENDPOINT'];
+  for (const name of ['OTEL_EXPORTER_OTLP_ENDPOINT', ...names]) {
+    const address = (env[name] ?? '').trim();
+    if (address === '' || (/^https?:\/\//i.test(address) && URL.canParse(address))) continue;
+    // Its text is not repeated: addresses may hold secrets.
+    throw new EdrlakeError('CONFIG_INVALID', `${name}: expected an address such as http://collector:4318`, {
+      hint: 'It begins with http:// or https://.',
     });
   }
 }

@@ -14,8 +14,8 @@ import { type LakeSession, withLakeSession } from '../session/lake-session.ts';
 import { observed } from '../session/telemetry.ts';
 import { writeJson } from '../text/json-output.ts';
 
-/** The exit codes: what the API has is not what the lake has; it is, but too much of it was rejected. */
-const EXIT_CODES = { match: 0, mismatch: 4, rejected: 6 } as const;
+/** The exit codes: due days are left; what the API has is not what the lake has; it is, but too much was rejected. */
+const EXIT_CODES = { match: 0, partly: 3, mismatch: 4, rejected: 6 } as const;
 
 /** `edrlake reconcile` */
 export const command = defineCommand({
@@ -24,7 +24,7 @@ export const command = defineCommand({
   details: [
     'Compares what the API counts now with the rows and ids in the data files, by default for all days the lake knows up to yesterday. One request compares many days. With --repair only the ranges that differ are fetched.',
     'With --sealed only proven days are counted, those that were proven 1, 3, 7, 30 and 90 days ago and not counted since, which a nightly run does by itself. Two requests count all of them, and one more each day that differs. No single answer of the API changes anything; a day of which the API has more is not complete any more.',
-    'Exit code 4 when something differs, after a repair when something still does.',
+    'Exit code 4 when something differs, after a repair when something still does; 3 when --sealed could not count all days that are due.',
   ],
   flags: [
     'from',

@@ -16,6 +16,12 @@ export interface RecountView {
 /** Days shown one by one. */
 const SHOWN_DAYS = 40;
 
+/** `partly`: nothing is known to differ, but some due days were not counted, or got answers that prove nothing. */
+function outcomeOf(view: RecountView): 'match' | 'mismatch' | 'partly' {
+  if (openDays(view).length > 0) return 'mismatch';
+  return view.report.left + view.report.unconfirmed.length > 0 ? 'partly' : 'match';
+}
+
 /** Days of a recount that do not agree with the API, after the repair where there was one. */
 function openDays({ report, repaired }: RecountView): readonly string[] {
   return repaired === null ? report.late.map(({ day }) => day) : repaired.open;
@@ -58,9 +64,14 @@ export function recountText(view: RecountView, width: number): string {
   if (settled.length > 0) say(`Complete again: ${daysText(settled)}.`);
   if (repaired !== null && repaired.settled.length > 0) say(`Complete again: ${daysText(repaired.settled)}.`);
   if (unconfirmed.length > 0) {
-    say(`The answers of the API contradict each other, so nothing changed: ${daysText(unconfirmed)}. They stay due.`);
+    const why = 'The answers of the API contradict each other, or another command committed meanwhile';
+    say(`${why}, so nothing changed: ${daysText(unconfirmed)}. They stay due.`);
   }
-  if (left > 0) say(`${nounText(left, 'day')} left for the next run: one counts 1,000 days, within --max-requests.`);
+  if (left > 0) {
+    say(
+      `${nounText(left, 'day')} left: a run counts at most 1,000 days, with --max-requests. Run it again, or allow more.`,
+    );
+  }
   if (nextDueAtMs !== null && left + unconfirmed.length === 0)
     say(`Next due: ${isoInstant(nextDueAtMs).slice(0, 16)}Z.`);
   const open = openDays(view);
@@ -90,7 +101,7 @@ export function recountDocument(view: RecountView) {
   const { report, repaired, requests } = view;
   const { nextDueAtMs, ...counts } = report;
   return {
-    outcome: openDays(view).length > 0 ? ('mismatch' as const) : ('match' as const),
+    outcome: outcomeOf(view),
     ...counts,
     requests,
     nextDueAt: nextDueAtMs === null ? null : isoInstant(nextDueAtMs),

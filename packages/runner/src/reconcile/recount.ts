@@ -54,7 +54,7 @@ export interface RecountReport {
   readonly late: readonly LateDay[];
   /** Days that are complete again, after an earlier recount had refuted them. */
   readonly settled: readonly Day[];
-  /** Days on which two answers of the API contradict each other; they stay due. */
+  /** Days on which answers contradict each other, or that differ while another writer commits; they stay due. */
   readonly unconfirmed: readonly Day[];
   /** Days for which the allowance was too small; they stay due. */
   readonly left: number;
@@ -94,12 +94,15 @@ export async function recountSealedDays(
     isLeft: (requests: number) => ends.requestsMade() - before + requests <= request.maxRequests,
   };
   const answers = await askApi(source, chosen, held, allowance, services.signal);
-  const recounts = chosen.flatMap(({ day }): Recount[] => {
+  const found = chosen.flatMap(({ day }): Recount[] => {
     const counted = answers.counted.get(day);
     return counted === undefined ? [] : [{ day, counted, held: held.get(day) ?? 0, countedAtMs }];
   });
+  const recounts = found.length === 0 ? [] : await lake.recordRecounts(services.newRunId, found, version);
+  const recorded = new Set(recounts.map(({ day }) => day));
+  const overtaken = found.map(({ day }) => day).filter((day) => !recorded.has(day));
+  const unconfirmed = [...answers.unconfirmed, ...overtaken].sort();
   if (recounts.length > 0) {
-    await lake.recordRecounts(services.newRunId, recounts, version);
     await rememberReconciliation(lake, recounts.map(comparedDay), countedAtMs, services.newRunId);
   }
   const late = recounts.filter(isRefuting);
@@ -115,8 +118,8 @@ export async function recountSealedDays(
       .filter((recount) => !isRefuting(recount) && wasRefuted.has(recount.day))
       .map(({ day }) => day)
       .sort(),
-    unconfirmed: [...answers.unconfirmed].sort(),
-    left: asked.length - recounts.length - answers.unconfirmed.length,
+    unconfirmed,
+    left: asked.length - recounts.length - unconfirmed.length,
     nextDueAtMs,
     requests: ends.requestsMade() - atFirst,
   };
