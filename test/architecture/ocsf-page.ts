@@ -1,7 +1,6 @@
 import type { Dataset } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
 import { type OcsfChild, type OcsfFeed, type OcsfRow, ocsfMappingOf } from '@edrlake/datasets/ocsf';
-import { wrapped } from './error-page.ts';
 import {
   type ClassPlan,
   classNamed,
@@ -12,6 +11,7 @@ import {
   type Shape,
   shapeOf,
 } from '@edrlake/ocsf';
+import { wrapped } from './error-page.ts';
 
 /** `docs/ocsf.md`: how the events of the shipped dataset become OCSF, from the mapping itself. */
 export function ocsfPage(): string {

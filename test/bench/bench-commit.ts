@@ -3,7 +3,7 @@ import { freshFolder, openStage } from './comparison/stage.ts';
 import { spreadOf } from './figures/spread.ts';
 import type { Target } from './figures/targets.ts';
 import { numberText, tableText } from './figures/text.ts';
-import { runProgram, settingFrom, reportResults } from './stages/bench-stage.ts';
+import { reportResults, runProgram, settingFrom } from './stages/bench-stage.ts';
 
 const USAGE = `npm run bench:commit -- [options]
 

@@ -1,7 +1,7 @@
 import { COMMON_OPTIONS, readOptions } from './bench-options.ts';
 import { freshFolder, openStage, type Stage } from './comparison/stage.ts';
 import { numberText, tableText } from './figures/text.ts';
-import { runProgram, settingFrom, reportResults } from './stages/bench-stage.ts';
+import { reportResults, runProgram, settingFrom } from './stages/bench-stage.ts';
 
 const USAGE = `npm run bench:fetch -- [options]
 

@@ -6,7 +6,7 @@ import { BATCHES } from './comparison/rounds.ts';
 import { freshFolder, openStage } from './comparison/stage.ts';
 import { spreadBy, spreadOf } from './figures/spread.ts';
 import { numberText, spreadText, tableText } from './figures/text.ts';
-import { runProgram, settingFrom, reportResults } from './stages/bench-stage.ts';
+import { reportResults, runProgram, settingFrom } from './stages/bench-stage.ts';
 import type { StatementTime } from './stages/statement-times.ts';
 
 const USAGE = `npm run bench:flatten -- [options]

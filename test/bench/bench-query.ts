@@ -5,9 +5,9 @@ import { freshFolder, openStage, type Stage } from './comparison/stage.ts';
 import { type Spread, spreadOf } from './figures/spread.ts';
 import type { Target } from './figures/targets.ts';
 import { mebibytes, numberText, spreadText, tableText } from './figures/text.ts';
-import { settingFrom, reportResults } from './stages/bench-stage.ts';
-import { sizeOfFiles, withViews, writePlainFiles } from './stages/plain-files.ts';
+import { reportResults, settingFrom } from './stages/bench-stage.ts';
 import { huntInLake, huntInPlainFiles, huntsFor } from './stages/hunts.ts';
+import { sizeOfFiles, withViews, writePlainFiles } from './stages/plain-files.ts';
 import { questionsFor } from './stages/questions.ts';
 
 const USAGE = `npm run bench:query -- [options]

@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:https';
 import { request } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,7 +1,7 @@
-import { QUALYS_EDR } from '@edrlake/datasets';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { QUALYS_EDR } from '@edrlake/datasets';
 import { describe, expect, it } from 'vitest';
 import { type GoldenRow, goldenCases } from '../fixtures/golden.ts';
 import { inFreshDirectory, inPlainDuckDb, runCommand } from './command.ts';

@@ -1,11 +1,11 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { backfill, openLake } from 'edrlake';
+import { startTestGateway, type TestGateway } from 'edrlake/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { S3_KEY } from '../../packages/lake/test/object-address.ts';
 import { type S3Server, startS3Server } from '../../packages/lake/test/s3-server.ts';
-import { backfill, openLake } from 'edrlake';
-import { startTestGateway, type TestGateway } from 'edrlake/testing';
 
 const DAY = { from: '2020-08-17', to: '2020-08-17' };
 const COUNT = 'select count(*) as events from events';

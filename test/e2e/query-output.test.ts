@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCaseGateway } from '../cases/gateway.ts';
-import { inPlainDuckDb, inShell as runScript, runCommand, runJson } from './command.ts';
+import { inPlainDuckDb, runCommand, runJson, inShell as runScript } from './command.ts';
 
 const SQL = 'select event_id from events order by 1';
 /** Far more than the buffer of a pipe. */

@@ -157,4 +157,14 @@ describe('schedule --metrics-port', () => {
       expect(ended.stderr).toContain('--token-file');
     });
   });
+
+  it('refuses an address for a server that was not asked for', async () => {
+    await inFreshDirectory(async (cwd) => {
+      await mkdir(join(cwd, 'pipelines'));
+      await writeFile(join(cwd, 'pipelines', 'yearly.ts'), PIPELINE);
+      const ended = await runCommand(['schedule', '--base-url', simulator.url, '--host', '127.0.0.1'], { cwd });
+      expect(ended.exitCode).toBe(2);
+      expect(ended.stderr).toContain('--metrics-port');
+    });
+  });
 });

@@ -9,11 +9,11 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import type { DayCoverage } from '@edrlake/lake';
+import { type Calendar, calendarOf, type LastReconciliation, worstOf } from '@edrlake/runner/history';
+import { DAY_STATES, type DayState } from '@edrlake/runner/states';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { calendarSpanText, calendarText } from '../src/render/calendar.ts';
-import { type Calendar, calendarOf, type LastReconciliation, worstOf } from '@edrlake/runner/history';
-import { DAY_STATES, type DayState } from '@edrlake/runner/states';
 import { displayWidth } from '../src/text/text-width.ts';
 
 type Compared = Pick<LastReconciliation, 'verdict' | 'atMs'>;

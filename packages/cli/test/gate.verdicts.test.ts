@@ -1,7 +1,5 @@
 import { type Day, dayOf, MS_PER_DAY, MS_PER_HOUR, SETTLE_LAG_MS, startOfDayMs } from '@edrlake/core';
 import type { DayCoverage } from '@edrlake/lake';
-import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
 import {
   type GateQuestion,
   type GateResult,
@@ -9,6 +7,8 @@ import {
   type RefusedDays,
   refusedDays,
 } from '@edrlake/runner/history';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
 import { gateDocument, gateExitCode, gateText } from '../src/render/gate-text.ts';
 
 const FIRST = startOfDayMs('2026-11-01');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { writeTable } from '../src/query/result-table.ts';
 import { resultOf, textOf } from '../../lake/test/query-result.ts';
+import { writeTable } from '../src/query/result-table.ts';
 
 const MIXED = [
   ['n', 'BIGINT'],

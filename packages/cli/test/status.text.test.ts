@@ -1,6 +1,6 @@
 import type { LakeStatus, RunSummary } from '@edrlake/runner/history';
-import { expect, it } from 'vitest';
 import { calendarOf } from '@edrlake/runner/history';
+import { expect, it } from 'vitest';
 import { stalenessOf, statusDocument, statusText } from '../src/render/status-text.ts';
 import { displayWidth } from '../src/text/text-width.ts';
 

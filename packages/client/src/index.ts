@@ -5,10 +5,10 @@ export type { RequestsMade } from './http/send-request.ts';
 export type { ClockSkew } from './http/server-time.ts';
 export {
   createGatewayClient,
+  type GatewayClient,
   type LearnedLimits,
   MAX_RESULT_WINDOW,
   type Posted,
-  type GatewayClient,
 } from './qualys/client.ts';
 export { createQualysSource, type QualysSourceOptions } from './qualys/event-source.ts';
 export {
@@ -31,8 +31,8 @@ export type {
   SortKey,
   TimeBucketsParams,
 } from './qualys/query-params.ts';
-export type { LimitFacts } from './rate-limit/limit-headers.ts';
 export { createFifoMutex } from './rate-limit/fifo-mutex.ts';
+export type { LimitFacts } from './rate-limit/limit-headers.ts';
 export {
   createRateLimiter,
   giveBack,

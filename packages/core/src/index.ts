@@ -49,6 +49,13 @@ export {
   windowOf,
 } from './events/window.ts';
 export { linkAbort, unlessAborted, untilAborted } from './process/abort.ts';
+export {
+  type ClaimHolder,
+  type ClaimPlace,
+  claimPlace,
+  type FoundClaim,
+  ownerOf,
+} from './process/claim-place.ts';
 export { closeAfter } from './process/close-after.ts';
 export {
   appendDurable,
@@ -62,23 +69,17 @@ export {
   writeAtomic,
   writeAtomicStream,
 } from './process/durable-file.ts';
-export {
-  type ClaimHolder,
-  type ClaimPlace,
-  claimPlace,
-  type FoundClaim,
-  ownerOf,
-} from './process/claim-place.ts';
 export { type ClaimTerms, claimFolder } from './process/folder-claim.ts';
-export { writeText } from './process/write-text.ts';
 export { defaultWorkFolder, type ObjectAddress, objectAddress, usableLakePath } from './process/lake-path.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
-export { turnTaking } from './process/turn-taking.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
+export { turnTaking } from './process/turn-taking.ts';
+export { writeText } from './process/write-text.ts';
 export type { RateLimit } from './rate-limit.ts';
 export { sum } from './sum.ts';
 export type { DataFile, FileLayout } from './tables/data-file.ts';
 export type { Dataset, ProcessColumns, ProcessNames } from './tables/dataset.ts';
+export { idHash } from './tables/id-hash.ts';
 export { isWindowsPath, normalPath } from './tables/normal-path.ts';
 export {
   type RecordShape,
@@ -90,7 +91,6 @@ export {
   SPOOL_MEMBERS,
 } from './tables/record-shape.ts';
 export { interruptOn, rowsOf, type SqlConnection, withRowOrder } from './tables/sql-connection.ts';
-export { idHash } from './tables/id-hash.ts';
 export { filePattern, idHashSql, quoteFile, quoteName, quoteText, textListSql } from './tables/sql-text.ts';
 export {
   type BatchFindings,
@@ -108,6 +108,7 @@ export {
   type StagedWindow,
   type UnknownField,
 } from './tables/staged-batch.ts';
+export { TABLE_FORMAT_NAMES, TABLE_FORMATS, type TableFormat } from './tables/table-formats.ts';
 export {
   COLUMN_TYPES,
   type ColumnRule,
@@ -127,7 +128,6 @@ export {
   TIME_FORMS,
   type TimeForm,
 } from './tables/table-spec.ts';
-export { TABLE_FORMAT_NAMES, TABLE_FORMATS, type TableFormat } from './tables/table-formats.ts';
 export { BEST_VERSION_FIRST, betterVersionFirst, isBetterVersionSql } from './tables/version-order.ts';
 export {
   type BothClocks,

@@ -16,7 +16,7 @@ const secretText = fc.oneof(
   fc.string({ minLength: MIN_SECRET_LENGTH, maxLength: 24 }),
   fc.string({ unit: 'grapheme', minLength: MIN_SECRET_LENGTH, maxLength: 12 }),
   // Texts that are part of what replaces a secret, or of a message.
-  fc.constantFrom('removed', 'move', '[removed]', 'token', 'word', '$1$2', '\\d+.*', '....', '    '),
+  fc.constantFrom('removed', 'moved', '[removed]', 'token', 'password', '$1$2$3', '\\d+.*', '.....', '     '),
 );
 
 describe('redaction', () => {
@@ -33,7 +33,7 @@ describe('redaction', () => {
             return `${text}${form(secrets[at % secrets.length] as string)}`;
           });
           const shown = createRedact(() => secrets)(written.join(''));
-          // The marks may contain a secret such as "move", which they do not reveal.
+          // The marks may contain a secret such as "moved", which they do not reveal.
           const kept = shown.split('[removed]');
           const found = secrets.flatMap((secret) => FORMS.map((form) => form(secret)));
           expect(found.filter((form) => kept.some((part) => part.includes(form)))).toEqual([]);
@@ -48,6 +48,7 @@ describe('redaction', () => {
     ['p', 'https://h/auth?user=u&key=p&x=1 {"key":"p"}', 'https://h/auth?user=u&key=[removed]&x=1 {"key":"[removed]"}'],
     ['50', 'status 500, 50 of 150', 'status 500, [removed] of 150'],
     ['é', 'café é', 'café [removed]'],
+    ['demo', 'edrlake demote, as demo', 'edrlake demote, as [removed]'],
     ['a+b', 'x=a%2Bb&y=a+b', 'x=[removed]&y=[removed]'],
     ['', 'nothing', 'nothing'],
   ])('removes the short secret %j only as a whole word', (secret, text, shown) => {

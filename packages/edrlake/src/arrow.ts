@@ -13,8 +13,8 @@ import {
   type TableBatch,
 } from '@edrlake/flattener/in-process';
 import type { Table } from 'apache-arrow';
-import { CALL_CHECKS, checkArgument, checkOptions, DATASET } from './input/checks.ts';
 import type { EventPage } from './events.ts';
+import { CALL_CHECKS, checkArgument, checkOptions, DATASET } from './input/checks.ts';
 import { type CallOptions, SURROUNDING_CHECKS, signalOf } from './input/options.ts';
 
 export type { DeliveredRecord, TableBatch };

@@ -1,10 +1,10 @@
 import { newRunId } from '@edrlake/core';
 import type { ReconciledDay, RepairReport } from '@edrlake/runner';
-import { CALL_CHECKS, checkArgument, checkOptions, oneOf } from './input/checks.ts';
 import { EXPORT_CHECKS, type ExportCallOptions, exporting } from './export.ts';
-import { internalsOf, type Lake } from './lake.ts';
+import { CALL_CHECKS, checkArgument, checkOptions, oneOf } from './input/checks.ts';
 import { type CallOptions, listening, optionalRangeOf, type RangeOptions, signalOf } from './input/options.ts';
 import { refuseOtherDataset } from './input/refusals.ts';
+import { internalsOf, type Lake } from './lake.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /**

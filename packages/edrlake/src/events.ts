@@ -12,11 +12,11 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import type { FailedWindow } from '@edrlake/pager';
-import { COUNT, checkOptions, FUNCTION, TEXT } from './input/checks.ts';
 import type { EdrEvent } from './event.ts';
 import { PLAN_CHECKS, type PlanOptions } from './export.ts';
-import { type Lake, internalsOf as lakeInternalsOf } from './lake.ts';
+import { COUNT, checkOptions, FUNCTION, TEXT } from './input/checks.ts';
 import { rangeOf, scopeOf, signalOf } from './input/options.ts';
+import { type Lake, internalsOf as lakeInternalsOf } from './lake.ts';
 import { type Source, type SourceInternals, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** Which events to read, and how. */

@@ -8,7 +8,6 @@ import type {
   SyncReport,
 } from '@edrlake/runner';
 import { AMOUNT, CALL_CHECKS, COUNT, checkOptions, oneOf, SHARE, SWITCH, TEXT } from './input/checks.ts';
-import { internalsOf, type Lake } from './lake.ts';
 import {
   type CallOptions,
   listening,
@@ -21,6 +20,7 @@ import {
   signalOf,
 } from './input/options.ts';
 import { refuseOtherDataset, refuseReadOnly } from './input/refusals.ts';
+import { internalsOf, type Lake } from './lake.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** Spooled bytes that are flattened and committed together. Measured: larger batches are no faster and take memory. */

@@ -113,16 +113,7 @@ export {
   type SyncOptions,
   sync,
 } from './export.ts';
-export {
-  type ExportLakeOptions,
-  type GateOptions,
-  type GateReport,
-  type Lake,
-  type LakeFile,
-  type LakeVersion,
-  type OpenLakeOptions,
-  openLake,
-} from './lake.ts';
+export type { CallOptions, RangeOptions, ScopeOptions, Surroundings } from './input/options.ts';
 export type { Hunt, HuntLakeOptions, Query, QueryRow } from './lake/query.ts';
 export type {
   CompactOptions,
@@ -133,7 +124,16 @@ export type {
   StandingHuntOptions,
   VacuumOptions,
 } from './lake/upkeep.ts';
-export type { CallOptions, RangeOptions, ScopeOptions, Surroundings } from './input/options.ts';
+export {
+  type ExportLakeOptions,
+  type GateOptions,
+  type GateReport,
+  type Lake,
+  type LakeFile,
+  type LakeVersion,
+  type OpenLakeOptions,
+  openLake,
+} from './lake.ts';
 export { type RunPipelineOptions, runPipeline } from './pipeline.ts';
 export type { OwnSourceSettings } from './source/own-source.ts';
 export { type ConnectOptions, connect, type Source } from './source.ts';

@@ -13,21 +13,36 @@ import type {
   DayCoverage,
   DeduplicateReport,
   DemoteReport,
-  UnloadFormat,
   IndexReport,
   PromoteReport,
-  UnloadReport,
   PublishReport,
   QueryOptions,
   S3Settings,
   StandingReport,
   Lake as StoredLake,
+  UnloadFormat,
+  UnloadReport,
   VacuumReport,
   VerifyReport,
 } from '@edrlake/lake';
 import type { Indicator } from '@edrlake/lake/indicators';
 import type { GateRequirement, RefusedDays } from '@edrlake/runner/history';
 import { CALL_CHECKS, COUNT, checkArgument, checkOptions, DATASET, oneOf, SWITCH, TEXT } from './input/checks.ts';
+import {
+  type CallOptions,
+  openReports,
+  optionalRangeOf,
+  type RangeOptions,
+  type Reports,
+  rangeOf,
+  SCOPE_CHECKS,
+  type ScopeOptions,
+  SURROUNDING_CHECKS,
+  type Surroundings,
+  scopeOf,
+  signalOf,
+  surroundingsOf,
+} from './input/options.ts';
 import { placeOf } from './lake/place.ts';
 import {
   type Hunt,
@@ -48,21 +63,6 @@ import {
   upkeepOf,
   type VacuumOptions,
 } from './lake/upkeep.ts';
-import {
-  type CallOptions,
-  openReports,
-  optionalRangeOf,
-  type RangeOptions,
-  type Reports,
-  rangeOf,
-  SCOPE_CHECKS,
-  type ScopeOptions,
-  SURROUNDING_CHECKS,
-  type Surroundings,
-  scopeOf,
-  signalOf,
-  surroundingsOf,
-} from './input/options.ts';
 
 /** How to open a lake. */
 export interface OpenLakeOptions extends Surroundings {

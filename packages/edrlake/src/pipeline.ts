@@ -2,11 +2,11 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { newRunId, systemProcesses } from '@edrlake/core';
 import type { Pipeline, RunResult, TaskTools } from '@edrlake/runner';
-import { CALL_CHECKS, COUNT, checkOptions, SWITCH, TEXT } from './input/checks.ts';
 import { BATCH_BYTES, exporting } from './export.ts';
-import { internalsOf, type Lake } from './lake.ts';
+import { CALL_CHECKS, COUNT, checkOptions, SWITCH, TEXT } from './input/checks.ts';
 import { type CallOptions, listening, signalOf } from './input/options.ts';
 import { refuseReadOnly } from './input/refusals.ts';
+import { internalsOf, type Lake } from './lake.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** How to run a pipeline. */

@@ -4,6 +4,7 @@
  * @module
  */
 export { seededRandom } from '@edrlake/core';
+
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '@edrlake/core';
 import type { PlatformSettings } from '@edrlake/runner';

@@ -1,6 +1,6 @@
+import type { ColumnSpec, ShapeMember, ShapeValue } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
 import { recordShapeOf } from '@edrlake/flattener';
-import type { ColumnSpec, ShapeMember, ShapeValue } from '@edrlake/core';
 import { expect, test } from 'vitest';
 
 /** The type of a member of each kind, where it is delivered as documented. */

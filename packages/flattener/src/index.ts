@@ -23,7 +23,8 @@
  * - Of a key delivered twice in one object the first counts. The order of members inside JSON columns carries no
  *   meaning.
  */
+
+export { type FlatRows, flattenOne } from './in-process/flatten-one.ts';
+export { type StageRowsOptions, stageRows } from './in-process/stage-rows.ts';
 export { recordShapeOf } from './spec/record-spec.ts';
 export { dropStagedBatch, type StageOptions, stageBatch } from './stage/stage-batch.ts';
-export { type StageRowsOptions, stageRows } from './in-process/stage-rows.ts';
-export { type FlatRows, flattenOne } from './in-process/flatten-one.ts';

@@ -5,8 +5,8 @@ import type { CommitEngine } from './commit/engine.ts';
 import { type CommitContext, type CommitTools, withConnection } from './log/commit-context.ts';
 import type { LoggedFile } from './log/lake-state.ts';
 import { countAnswers, countRecords } from './verify/count-rows.ts';
-import type { RowAnswer, RowQuestion } from './verify/tally-days.ts';
 import { readNewestEventMs } from './verify/newest-event.ts';
+import type { RowAnswer, RowQuestion } from './verify/tally-days.ts';
 
 /**
  * `duckdb`, or `parquetjs`: TypeScript alone, without native code. Then commits, coverage, counts and lost files need

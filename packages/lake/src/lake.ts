@@ -19,12 +19,13 @@ import {
   usableLakePath,
   type WindowProof,
 } from '@edrlake/core';
+import { ignoreSteps } from './commit/apply-commit.ts';
 import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
 import { dropLostFiles } from './commit/drop-lost-files.ts';
-import { ignoreSteps } from './commit/apply-commit.ts';
 import { computeEngine, type LakeWriter } from './compute-engine.ts';
 import { duckDbSessions } from './duckdb-sessions.ts';
 import { type EventLookup, eventLookup } from './event-lookup.ts';
+import { huntedAfterCommits, keepDerived, type LakeHunts, lakeHunts } from './lake-hunts.ts';
 import {
   type CommitContext,
   type CommitStep,
@@ -37,17 +38,20 @@ import { liveTables } from './log/live-tables.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
 import { proofsOfRun, type Snapshot } from './log/snapshot.ts';
 import { partitionDay } from './log/table-rows.ts';
-import { type LakeHunts, lakeHunts, huntedAfterCommits, keepDerived } from './lake-hunts.ts';
 import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
 import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
 import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
+import { type Costing, countingCosts } from './object-costs.ts';
+import { type ObjectLake, storeAt } from './object-store/open-object-lake.ts';
 import type { Publishing } from './open-tables/publish-tables.ts';
 import { type Owned, owning, refuseOwner } from './owning.ts';
+import { type Promoting, promoting } from './promoting.ts';
+import { publishedAfterCommits, publishing, publishSource } from './publish-after-commits.ts';
 import type { ArrowResult } from './query/arrow.ts';
 import { countFromLog } from './query/count-from-log.ts';
 import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
 import { dropViews, keepViews } from './query/view-file.ts';
-import { type ObjectLake, storeAt } from './object-store/open-object-lake.ts';
+import { type Recounting, recounting } from './recounting.ts';
 import { holdLake } from './recovery/hold-lake.ts';
 import { recoverForReading } from './recovery/recover-for-reading.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
@@ -56,10 +60,6 @@ import { explainFileError, explainQueryFailure } from './storage/file-errors.ts'
 import { REJECTS } from './storage/layout.ts';
 import type { Lease } from './storage/lease.ts';
 import { loadWithDuckDb } from './storage/load-duckdb.ts';
-import { type Costing, countingCosts } from './object-costs.ts';
-import { type Promoting, promoting } from './promoting.ts';
-import { publishedAfterCommits, publishing, publishSource } from './publish-after-commits.ts';
-import { type Recounting, recounting } from './recounting.ts';
 import type { Store } from './storage/store.ts';
 import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
 import { coverageOf, type DayCoverage, provenRangesOf } from './verify/coverage.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { LISTS } from './threat-lists.ts';
 import { type Indicator, readIndicators, recognise, refuseFaults } from '../src/indicators.ts';
+import { LISTS } from './threat-lists.ts';
 
 const MD5 = '44d88612fea8a8f36de82e1278abb02f';
 const SHA1 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709';

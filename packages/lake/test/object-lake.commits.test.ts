@@ -2,11 +2,11 @@ import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StagedBatch, systemClock } from '@edrlake/core';
 import { describe, expect, test } from 'vitest';
-import type { S3Server } from './s3-server.ts';
 import type { Lake } from '../src/index.ts';
 import { ADDRESS, objectsOn } from './object-address.ts';
 import { AFTER, BEFORE, DELIVERED, filled, newS3Server, openRemote, ROWS, STORED } from './object-lakes.ts';
 import { ask, newDirectory, openSmall } from './opened-lakes.ts';
+import type { S3Server } from './s3-server.ts';
 import { DAY_1, deliver, HOUR, proofOfDays, type SmallEvent, stage } from './small-lake.ts';
 
 describe('a lake in an object store', () => {

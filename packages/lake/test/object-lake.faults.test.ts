@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { S3Fault } from './s3-server.ts';
 import { AFTER, BEFORE, DELIVERED, filled, newS3Server, openRemote, ROWS, STORED } from './object-lakes.ts';
 import { ask, newDirectory } from './opened-lakes.ts';
+import type { S3Fault } from './s3-server.ts';
 import { DAY_1, deliver } from './small-lake.ts';
 
 describe('a commit of which one request fails', () => {

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import { type S3Server, startS3Server } from './s3-server.ts';
 import type { Lake, LakeOptions } from '../src/index.ts';
 import { objectsOn } from './object-address.ts';
 import { newDirectory, openSmall } from './opened-lakes.ts';
+import { type S3Server, startS3Server } from './s3-server.ts';
 import { DAY_1, deliver, HOUR, proofOfDays, type SmallEvent } from './small-lake.ts';
 
 const started: S3Server[] = [];

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { S3Fault } from './s3-server.ts';
 import { openS3 } from '../src/object-store/s3-object-store.ts';
 import { objectsOn } from './object-address.ts';
 import { newS3Server } from './object-lakes.ts';
 import { newDirectory } from './opened-lakes.ts';
+import type { S3Fault } from './s3-server.ts';
 
 async function newStore() {
   const server = await newS3Server();

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openSpool, type Spool } from '../src/fetch/spool.ts';
 import { type FieldTable, fieldTable } from '../src/scan/field-table.ts';
-import { numberText } from '../src/scan/take-records.ts';
 import { scanPage } from '../src/scan/page-scanner.ts';
+import { numberText } from '../src/scan/take-records.ts';
 
 const SHAPE: RecordShape = {
   members: [

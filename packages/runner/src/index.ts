@@ -1,5 +1,5 @@
 export type { Account } from '@edrlake/client';
-export { DOCUMENTED_TOKENS, postJson, type GatewayClient, windowQql } from '@edrlake/client';
+export { DOCUMENTED_TOKENS, type GatewayClient, postJson, windowQql } from '@edrlake/client';
 export type { Lake, QueryResult } from '@edrlake/lake';
 export { ocsfPlace } from '@edrlake/ocsf/names';
 export {
@@ -25,6 +25,9 @@ export { exportRange } from './export/export-flow.ts';
 export { planExport } from './export/plan-export.ts';
 export { coveredWindows } from './export/skip-covered.ts';
 export { lastSuccessAtMs } from './history/run-history.ts';
+export { compareEvent, type EventDifference } from './investigate/compare-event.ts';
+export { type EnrichReport, type EnrichRequest, enrich } from './investigate/enrich.ts';
+export { type PlannedDay, plannedDays } from './investigate/planned-days.ts';
 export { rememberReconciliation } from './reconcile/last-results.ts';
 export {
   agreementOf,
@@ -59,14 +62,11 @@ export type {
   StalledWindow,
 } from './run/types.ts';
 export type { RejectRetry } from './sync/reject-retries.ts';
-export { type EnrichReport, type EnrichRequest, enrich } from './investigate/enrich.ts';
-export { compareEvent, type EventDifference } from './investigate/compare-event.ts';
-export { type PlannedDay, plannedDays } from './investigate/planned-days.ts';
 export { type SyncReport, type SyncRequest, syncNewEvents } from './sync/sync.ts';
-export { learnVolume } from './volume/learned-volume.ts';
 export { BUILT_IN_TASKS } from './tasks/built-in-tasks.ts';
 export { definePipeline } from './tasks/define-pipeline.ts';
 export { openTaskTools, type TaskTools } from './tasks/task-tools.ts';
+export { learnVolume } from './volume/learned-volume.ts';
 export type { Pipeline } from './workflow/definition/define-pipeline.ts';
 export {
   describePipeline,

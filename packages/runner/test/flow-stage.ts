@@ -13,8 +13,8 @@ import {
 import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { type ExportOptions, type ExportReport, exportRange, type RunServices } from '@edrlake/runner';
 import { type Simulator, type SimulatorOptions, startSimulator } from '@edrlake/simulator';
-import { type Connection, type ConnectionSettings, connect } from '../src/connect/connect.ts';
 import { homeOf } from '../../lake/test/lake-homes.ts';
+import { type Connection, type ConnectionSettings, connect } from '../src/connect/connect.ts';
 import { openEdrLake } from '../src/connect/open-lake.ts';
 
 /** A simulated gateway, an open lake and a connection between the two. */

@@ -3,7 +3,7 @@ import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { exportRange } from '@edrlake/runner';
 import { expect, test } from 'vitest';
 import { compareEvent } from '../src/investigate/compare-event.ts';
-import { onStage, OPTIONS, rowsOf, type Stage } from './flow-stage.ts';
+import { OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const FIRST = parseRange('2020-08-17', '2020-08-17');
 const BOTH = parseRange('2020-08-17', '2020-08-18');

@@ -1,8 +1,8 @@
 import { dayOf, parseRange } from '@edrlake/core';
 import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { describe, expect, it } from 'vitest';
-import { compareEvent } from '../src/investigate/compare-event.ts';
 import { readAbsence } from '../src/investigate/absence.ts';
+import { compareEvent } from '../src/investigate/compare-event.ts';
 import { explainEvent } from '../src/investigate/explain-event.ts';
 import { onStage, rowsOf } from './flow-stage.ts';
 

@@ -1,11 +1,11 @@
 import { expectTypeOf, test } from 'vitest';
 import type { BUILT_IN_TASKS } from '../src/tasks/built-in-tasks.ts';
+import type { GivenEnrich } from '../src/tasks/enrich-task.ts';
 import type { GivenBackfill, GivenSync } from '../src/tasks/export-tasks.ts';
 import type { GivenHunt } from '../src/tasks/hunt-task.ts';
 import type { GivenQuery } from '../src/tasks/query-task.ts';
 import type { GivenQuiet } from '../src/tasks/quiet-task.ts';
 import type { GivenReconcile, GivenRepair } from '../src/tasks/reconcile-tasks.ts';
-import type { GivenEnrich } from '../src/tasks/enrich-task.ts';
 import type { GivenRecount } from '../src/tasks/recount-task.ts';
 import type { BuiltInTypes } from '../src/tasks/task-types.ts';
 import type { GivenCompact, GivenPublish, GivenPublishOcsf, GivenVacuum } from '../src/tasks/upkeep-tasks.ts';

@@ -1,6 +1,6 @@
+import { once } from 'node:events';
 import { appendFile, readFile, rm, truncate } from 'node:fs/promises';
 import { connect as connectSocket, createServer } from 'node:net';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { readLakeStatus } from '@edrlake/runner/history';
 import { lakeMetrics, RUN_COUNTERS } from '@edrlake/telemetry';

@@ -1,7 +1,7 @@
+import type { LimitFigures } from '../contestants/limit.ts';
 import { type Spread, spreadBy, spreadOf } from '../figures/spread.ts';
 import type { Target } from '../figures/targets.ts';
 import { mebibytes, numberText, spreadText, tableText } from '../figures/text.ts';
-import type { LimitFigures } from '../contestants/limit.ts';
 import { type Entry, FLOOR, isWriter, type Rounds } from './rounds.ts';
 import type { StageSetting } from './stage.ts';
 

@@ -1,4 +1,4 @@
-import { type ColumnSpec, stagedType, quoteName, quoteText, type TableSpec } from '@edrlake/core';
+import { type ColumnSpec, quoteName, quoteText, stagedType, type TableSpec } from '@edrlake/core';
 import { QUALYS_EDR } from '@edrlake/datasets';
 
 /** The tables that the floor writes. */

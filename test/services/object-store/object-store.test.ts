@@ -6,12 +6,12 @@ import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { type Lake, openLake } from '@edrlake/lake';
 import { type Simulator, startSimulator } from '@edrlake/simulator';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { sweepTests } from '../../crash/sweep-tests.ts';
 import { runCommand } from '../../e2e/command.ts';
-import { definePart } from '../part.ts';
 import { exactlyOnceTests } from '../../e2e/exactly-once.ts';
 import { inObjectStores } from '../../e2e/lake-home.ts';
 import { EDR } from '../../e2e/lake-truth.ts';
-import { sweepTests } from '../../crash/sweep-tests.ts';
+import { definePart } from '../part.ts';
 import { changesIn, type FaultProxy, PROXY_FAULTS, startFaultProxy } from './fault-proxy.ts';
 import {
   disturbedPlace,

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import {
   countText,
   EdrlakeError,
-  makeFolder,
   MS_PER_DAY,
-  newRunId,
+  makeFolder,
   NO_FILTER,
+  newRunId,
   parseRange,
   startOfDayMs,
 } from '@edrlake/core';
@@ -27,8 +27,8 @@ import { DEMO_QUERIES } from '../demo/demo-queries.ts';
 import { answersDocument, closingText, type DemoAnswer, provenText, questionsText } from '../demo/demo-text.ts';
 import { startSimulatedGateway } from '../demo/simulated-gateway.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { serveLake, USUAL_PORT } from '../query/serve-lake.ts';
 import { startDisplay } from '../progress/progress-display.ts';
+import { serveLake, USUAL_PORT } from '../query/serve-lake.ts';
 import { reportDocument, reportText } from '../render/report-text.ts';
 import { coverageDocument, tablesText } from '../render/status-text.ts';
 import { connectionSettings, servicesOf } from '../session/connection-settings.ts';

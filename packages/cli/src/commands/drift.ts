@@ -2,11 +2,11 @@ import { writeText } from '@edrlake/core';
 import { driftSql } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { driftText } from '../investigate/drift-text.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { formatOf, writeAnswer } from '../query/query-output.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { driftText } from '../investigate/drift-text.ts';
 
 /** `edrlake drift` */
 export const command = defineCommand({

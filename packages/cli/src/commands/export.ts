@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
 import { countText } from '@edrlake/core';
 import {
-  UNLOAD_FORMATS,
-  type UnloadFormat,
-  unloadFormatOf,
   type FolderReport,
   planUnload,
   runUnload,
   statementOf,
   tableNamedBy,
+  UNLOAD_FORMATS,
+  type UnloadFormat,
+  unloadFormatOf,
 } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';

@@ -6,12 +6,12 @@ import { type Indicator, readIndicators, refuseFaults } from '@edrlake/lake/indi
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { queryFormatOf } from '../args/options.ts';
+import { huntExitCode, huntText } from '../investigate/hunt-text.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { programName, withProgramName } from '../process/program-name.ts';
 import { type HuntFormat, writeHunt } from '../query/hunt-output.ts';
 import { outputOf, refuseBinaryAtTerminal } from '../query/query-output.ts';
 import { readAllText } from '../query/read-text.ts';
-import { huntExitCode, huntText } from '../investigate/hunt-text.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';

@@ -74,6 +74,7 @@ async function run(input: CommandInput, given: ProcessContext): Promise<number> 
     validatePipeline(pipeline, BUILT_IN_TASKS);
     refusePipelineScope(pipeline, values);
   }
+  refuseServerWithoutPort(input);
   requireGateway(values);
   await readCredentials(context.env, context.workingDirectory, context.account);
   const view = pipelineProgress([], context.clock.nowMs());
@@ -103,6 +104,15 @@ async function run(input: CommandInput, given: ProcessContext): Promise<number> 
   }
   // Stopped on purpose: what was going on is journaled, and the next start works it off.
   return 0;
+}
+
+/** In the configuration both may be there for `edrlake serve`. */
+function refuseServerWithoutPort({ values, typed }: CommandInput): void {
+  const flag = (['host', 'token-file'] as const).find((name) => typed.has(name));
+  if (values['metrics-port'] !== null || flag === undefined) return;
+  throw new EdrlakeError('USAGE', `edrlake schedule: --${flag} is for a server, and none was asked for`, {
+    hint: 'Give a --metrics-port as well, such as --metrics-port 9464.',
+  });
 }
 
 /** Those that were named, else all of `./pipelines` that have a schedule. */

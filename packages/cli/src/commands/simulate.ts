@@ -3,8 +3,8 @@ import {
   EdrlakeError,
   isoInstant,
   parseRange,
-  type TimeRange,
   rangeFlagsText,
+  type TimeRange,
   untilAborted,
 } from '@edrlake/core';
 import { customerOf, type Fault, type Simulator, startSimulator } from '@edrlake/simulator';

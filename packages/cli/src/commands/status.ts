@@ -4,10 +4,10 @@ import { type CommandInput, defineCommand, type Turn } from '../args/command.ts'
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, showsColour, writeMessage } from '../process/process-context.ts';
 import { stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
-import { type SubscriptionStatus, subscriptionsText, worstFirst } from '../subscriptions/status-lines.ts';
 import { userLimitOf } from '../session/connection-settings.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
 import { LabelledSink } from '../subscriptions/labelled-sink.ts';
+import { type SubscriptionStatus, subscriptionsText, worstFirst } from '../subscriptions/status-lines.ts';
 import { worstOf } from '../subscriptions/worst-code.ts';
 import { errorDocument, writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';

@@ -3,13 +3,13 @@ import type { Lake } from '@edrlake/lake';
 import { type HostTree, readAbsence, treeOfEvent, treeOfHost } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { treeDocument, treeText } from '../investigate/tree-text.ts';
+import { unknownEvent } from '../investigate/unknown-event.ts';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
 import { writeAnswer } from '../query/query-output.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { treeDocument, treeText } from '../investigate/tree-text.ts';
-import { unknownEvent } from '../investigate/unknown-event.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** Children of one process that are shown. */

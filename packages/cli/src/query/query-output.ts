@@ -3,10 +3,10 @@ import {
   UNLOAD_FORMATS,
   type UnitedLakes,
   type UnloadStatement,
-  writeUnload,
-  writeUnloadFile,
   writeJsonRows,
   writeOutputFile,
+  writeUnload,
+  writeUnloadFile,
 } from '@edrlake/lake';
 import type { CommandInput } from '../args/command.ts';
 import { type QueryFormat, queryFormatOf } from '../args/options.ts';

@@ -3,10 +3,10 @@ import { readTokenFile, startPage } from '@edrlake/serve';
 import type { CommandInput } from '../args/command.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { programName, withProgramName } from '../process/program-name.ts';
-import { writeJson } from '../text/json-output.ts';
 import { userLimitOf } from '../session/connection-settings.ts';
 import { lakeFlagsOf, lakeName } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
+import { writeJson } from '../text/json-output.ts';
 
 /** Where the page is unless another port is chosen. */
 export const USUAL_PORT = 8_090;

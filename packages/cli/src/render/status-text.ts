@@ -1,12 +1,12 @@
 import {
   countText,
+  deprecationText,
   instantText,
   isAhead,
   isoInstant,
   MS_PER_SECOND,
   sum,
   TABLE_FORMAT_NAMES,
-  deprecationText,
 } from '@edrlake/core';
 import type { DayCoverage, IndexState, ObjectCosts, PublicationState } from '@edrlake/lake';
 import {

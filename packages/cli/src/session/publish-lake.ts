@@ -1,5 +1,5 @@
-import { TABLE_FORMAT_NAMES, type TableFormat } from '@edrlake/core';
 import { resolve } from 'node:path';
+import { TABLE_FORMAT_NAMES, type TableFormat } from '@edrlake/core';
 import type { PublishReport } from '@edrlake/lake';
 import type { CommandInput, FlagTexts } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';

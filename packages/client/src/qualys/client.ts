@@ -1,6 +1,6 @@
 import {
-  type Deprecation,
   type CursorPage,
+  type Deprecation,
   EdrlakeError,
   type HistogramBucket,
   linkAbort,
@@ -11,7 +11,7 @@ import {
   type Redact,
 } from '@edrlake/core';
 import { accountName } from '../auth/account.ts';
-import { openClientContext, type GatewayClientOptions, type GatewayClientTools } from '../auth/client-context.ts';
+import { type GatewayClientOptions, type GatewayClientTools, openClientContext } from '../auth/client-context.ts';
 import { contentFailure } from '../http/failed-exchange.ts';
 import type { EndpointKind, RequestFacts } from '../http/refusal.ts';
 import { type RequestsMade, sendRequest } from '../http/send-request.ts';

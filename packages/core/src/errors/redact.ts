@@ -5,7 +5,7 @@ export type Redact = (text: string) => string;
  * Shorter secrets are parts of ordinary words, in which nothing shows that they are meant. They are removed only where
  * they are whole words.
  */
-export const MIN_SECRET_LENGTH = 4;
+export const MIN_SECRET_LENGTH = 5;
 
 const REMOVED = '[removed]';
 

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../errors/disk-error.ts';
-import { createExclusive } from './durable-file.ts';
 import { type ClaimHolder, type ClaimPlace, claimPlace, ownerOf } from './claim-place.ts';
+import { createExclusive } from './durable-file.ts';
 import { type ProcessOwner, type ProcessTable, systemProcesses } from './process-owner.ts';
 
 /** How a folder is claimed, and what is said to a process that may not have it. */

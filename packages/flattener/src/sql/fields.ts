@@ -1,4 +1,4 @@
-import { type ColumnSpec, stagedType, quoteName, quoteText } from '@edrlake/core';
+import { type ColumnSpec, quoteName, quoteText, stagedType } from '@edrlake/core';
 import type { SourceField, SourceSection } from '../spec/source-tree.ts';
 import { type JsonScope, unblankJsonSql } from './extra.ts';
 import {

@@ -12,8 +12,8 @@ import {
   schemaOf,
 } from '../log/lake-state.ts';
 import type { LostDay } from '../proofs/lost-days.ts';
-import type { Recount } from '../proofs/recounts.ts';
 import type { VersionsOfEvent } from '../proofs/other-versions.ts';
+import type { Recount } from '../proofs/recounts.ts';
 import { FORMAT } from '../storage/layout.ts';
 import type { Move } from '../storage/store.ts';
 import type { IndexChange } from './id-index.ts';

@@ -10,7 +10,7 @@ import { sumFile } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
 import { stagePath } from '../storage/layout.ts';
 import type { Move, SummedFile } from '../storage/store.ts';
-import { finalizeCommit, applyCommit, releaseCommit } from './apply-commit.ts';
+import { applyCommit, finalizeCommit, releaseCommit } from './apply-commit.ts';
 
 /** A commit that is ready to be applied on top of one version. */
 export interface DraftedCommit<T> {

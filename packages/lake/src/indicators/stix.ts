@@ -1,6 +1,6 @@
 import type { IndicatorKind } from './indicator.ts';
-import type { ListBuilder } from './list.ts';
 import { isRecord, type JsonRecord } from './json-record.ts';
+import type { ListBuilder } from './list.ts';
 
 /** One comparison in a pattern: object path, operator, and a literal or a list of them. */
 const COMPARISON =

@@ -13,8 +13,8 @@ import {
 } from '@edrlake/core';
 import { countedAtOf } from '../proofs/dated-proofs.ts';
 import { type LoggedLostDay, type LostDay, recoveredDays } from '../proofs/lost-days.ts';
-import { isRefuting, type LoggedRecount, type Recount, supersededRecounts } from '../proofs/recounts.ts';
 import { applyOtherVersions, type LoggedOtherVersion, type VersionsOfEvent } from '../proofs/other-versions.ts';
+import { isRefuting, type LoggedRecount, type Recount, supersededRecounts } from '../proofs/recounts.ts';
 import { areDisjoint } from '../proofs/window-filters.ts';
 
 /** One column of a schema version. */

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
 import type { LoggedLostDay } from '../proofs/lost-days.ts';
-import type { LoggedRecount } from '../proofs/recounts.ts';
 import type { VersionsOfEvent } from '../proofs/other-versions.ts';
+import type { LoggedRecount } from '../proofs/recounts.ts';
 import {
   checkpointPath,
   entryPath,

@@ -10,9 +10,9 @@ import {
   type TableSpec,
   unwritable,
 } from '@edrlake/core';
-import { syncParentFolders } from '../storage/sync-parents.ts';
 import { FOLDERS, FORMAT, FORMAT_FILE, isOfTheMachine } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
+import { syncParentFolders } from '../storage/sync-parents.ts';
 import type { WantedOwner } from './commit-context.ts';
 import { type LakeState, schemaOf } from './lake-state.ts';
 import { tablesIn } from './live-tables.ts';

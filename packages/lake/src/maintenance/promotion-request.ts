@@ -1,7 +1,7 @@
 import { type ColumnType, didYouMean, EdrlakeError, type TableSpec } from '@edrlake/core';
-import { OWN_MEMBER } from './merge-details.ts';
 import { pathText } from '../log/live-tables.ts';
 import { type PromotedColumn, promotedColumns } from '../promoted/place-values.ts';
+import { OWN_MEMBER } from './merge-details.ts';
 
 /** Which values become a column. */
 export interface PromoteRequest {

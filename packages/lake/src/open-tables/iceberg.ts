@@ -7,10 +7,10 @@ import {
   headerOf,
   METADATA_KEPT,
   metadataText,
-  schemaOf,
   SHOWN_COMMIT,
   SHOWN_VERSION,
   type Snapshot,
+  schemaOf,
   type TableMetadata,
 } from './iceberg-metadata.ts';
 import { nextSnapshot, type TableFiles } from './iceberg-snapshots.ts';

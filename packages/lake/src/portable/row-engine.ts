@@ -13,8 +13,6 @@ import { placedBatch } from '../promoted/place-values.ts';
 import { holdsAtom } from '../proofs/window-filters.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
-import { claimsIn, dayNamed, entriesIn, entryWriter, type IndexEntry } from './index-entries.ts';
-import { rowCountOf, rowsOfFiles } from './parquet-rows.ts';
 import {
   classify,
   filesOfDays,
@@ -26,6 +24,8 @@ import {
   VERSION_COLUMNS,
   watched,
 } from './classify-rows.ts';
+import { claimsIn, dayNamed, entriesIn, entryWriter, type IndexEntry } from './index-entries.ts';
+import { rowCountOf, rowsOfFiles } from './parquet-rows.ts';
 
 /**
  * Computes in this process, without native code: reads Parquet with hyparquet and writes it with parquetjs-lite.

@@ -11,9 +11,9 @@ import { errnoInWords, messageOf } from '../storage/file-errors.ts';
 import { HUNT_MATCHES } from '../storage/hunt-matches.ts';
 import { EVENTS, VIEW_FILE } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
-import { prepareReading } from './read-only-statement.ts';
 import { outputError, outputTarget } from './output-target.ts';
 import { PROCESS_EDGES } from './process-view.ts';
+import { prepareReading } from './read-only-statement.ts';
 import { plainValue, type QueryColumn, type QueryValue, typeText } from './values.ts';
 import { createViews, showsVersion, type ViewSource } from './views.ts';
 

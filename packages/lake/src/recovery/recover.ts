@@ -1,9 +1,9 @@
 import { type Emit, MS_PER_MINUTE, type ProcessOwner } from '@edrlake/core';
 import {
+  type CommitManifest,
   finalizeCommit,
   ignoreSteps,
   isAtWork,
-  type CommitManifest,
   OWNER_SUFFIX,
   releaseWorkFolder,
 } from '../commit/apply-commit.ts';

@@ -1,6 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
-import { readEntry, rebuildingText } from '../log/log-files.ts';
 import type { LogEntry } from '../log/lake-state.ts';
+import { readEntry, rebuildingText } from '../log/log-files.ts';
 import {
   checkpointPath,
   entryPath,

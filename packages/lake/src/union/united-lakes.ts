@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { sum } from '@edrlake/core';
-import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 import type { NamedTarget, QueryOptions, QueryResult, QueryTarget } from '../query/query.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 
 /** What can be asked of several lakes; as the methods of a lake. */
 export interface UnitedLakes {

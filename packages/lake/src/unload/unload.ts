@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
-import { unloadToFolder, type FolderReport } from './unload-folder.ts';
+import { type FolderReport, unloadToFolder } from './unload-folder.ts';
 import { UNLOAD_FORMATS, type UnloadFormat, type UnloadSource, writeUnloadFile } from './write-file.ts';
 
 /** What to unload, and where to. */

@@ -5,8 +5,8 @@ import type { Snapshot } from '../log/snapshot.ts';
 import { partitionDay, recordValueSql, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { FILTER_COLUMNS, windowFiltersSql } from '../proofs/window-filters.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
-import type { RowAnswer, RowQuestion } from './tally-days.ts';
 import { openRejects } from './open-rejects.ts';
+import type { RowAnswer, RowQuestion } from './tally-days.ts';
 import { readPresent } from './with-latest-snapshot.ts';
 
 /** Boundaries in one statement; more need several statements. */

@@ -1,4 +1,4 @@
-import { type ColumnType, quoteName, quoteText, EdrlakeError } from '@edrlake/core';
+import { type ColumnType, EdrlakeError, quoteName, quoteText } from '@edrlake/core';
 import type { OcsfFeed, OcsfRow } from '@edrlake/datasets/ocsf';
 import { objectShape } from '../schema/classes.ts';
 import { type Attribute, type OcsfVersion, type Shape, siblingOf } from '../schema/facts.ts';

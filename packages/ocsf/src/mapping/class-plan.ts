@@ -1,4 +1,4 @@
-import { type ColumnSpec, type Dataset, quoteName, quoteText, type TableSpec, EdrlakeError } from '@edrlake/core';
+import { type ColumnSpec, type Dataset, EdrlakeError, quoteName, quoteText, type TableSpec } from '@edrlake/core';
 import type { OcsfChild, OcsfClassMapping, OcsfFindings, OcsfMapping, OcsfRow } from '@edrlake/datasets/ocsf';
 import { type ClassFacts, classNamed, objectShape } from '../schema/classes.ts';
 import { type OcsfVersion, type Shape, shapeOf } from '../schema/facts.ts';

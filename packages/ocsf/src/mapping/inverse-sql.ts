@@ -1,6 +1,6 @@
-import { type ColumnSpec, quoteName, quoteText, EdrlakeError } from '@edrlake/core';
+import { type ColumnSpec, EdrlakeError, quoteName, quoteText } from '@edrlake/core';
 import type { ReadBack, Root } from './build.ts';
-import { type ChildPlan, CHILD_KEYS, type ClassPlan, type MappingPlan } from './class-plan.ts';
+import { CHILD_KEYS, type ChildPlan, type ClassPlan, type MappingPlan } from './class-plan.ts';
 import { ABSENT } from './forward-sql.ts';
 import { fromTextSql, memberSql } from './values.ts';
 

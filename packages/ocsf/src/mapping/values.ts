@@ -1,4 +1,4 @@
-import { type ColumnType, quoteName, quoteText, EdrlakeError } from '@edrlake/core';
+import { type ColumnType, EdrlakeError, quoteName, quoteText } from '@edrlake/core';
 import type { Attribute, OcsfVersion } from '../schema/facts.ts';
 import { typeFacts } from '../schema/types.ts';
 

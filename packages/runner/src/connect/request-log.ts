@@ -4,8 +4,8 @@ import type { RateLimiter } from '@edrlake/client';
 import {
   appendUnsynced,
   type Clock,
-  dayOf,
   type Deprecation,
+  dayOf,
   isoInstant,
   MS_PER_DAY,
   MS_PER_HOUR,

@@ -3,8 +3,8 @@ import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { ClockSkew, GatewayClient } from '@edrlake/client';
 import {
-  deprecationText,
   countText,
+  deprecationText,
   type EventSource,
   instantText,
   MS_PER_DAY,

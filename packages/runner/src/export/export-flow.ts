@@ -22,10 +22,10 @@ import { batchWindows } from './batch-windows.ts';
 import { commitUnverified } from './commit-batch.ts';
 import { finishRun, stopRun } from './finish-run.ts';
 import { planExport, runPlanOf } from './plan-export.ts';
-import { stillValid } from './resumed-plan.ts';
 import { contradictionOf, type ProvenRanges, provenRanges } from './prove-window.ts';
-import { addFailed, addLeft, newTally, type RunTally } from './run-tally.ts';
+import { stillValid } from './resumed-plan.ts';
 import { limitsOf } from './run-limits.ts';
+import { addFailed, addLeft, newTally, type RunTally } from './run-tally.ts';
 import { coveredWindows } from './skip-covered.ts';
 import { type StartedRun, startRun } from './start-run.ts';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dayOf, type Deprecation, MS_PER_DAY, MS_PER_HOUR, sum } from '@edrlake/core';
+import { type Deprecation, dayOf, MS_PER_DAY, MS_PER_HOUR, sum } from '@edrlake/core';
 import { type RequestLogLine, requestLogFolder } from '../connect/request-log.ts';
 
 /** Requests of one hour that had the same sender, endpoint and answer. */

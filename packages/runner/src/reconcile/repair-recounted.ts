@@ -1,9 +1,9 @@
 import type { Day } from '@edrlake/core';
-import type { ExportEndpoints, ExportOptions, RunServices } from '../run/types.ts';
 import { knownClocks } from '../run/read-clocks.ts';
+import type { ExportEndpoints, ExportOptions, RunServices } from '../run/types.ts';
 import { rememberReconciliation } from './last-results.ts';
-import { RECOUNT_REQUESTS, recountSealedDays } from './recount.ts';
 import { joinDays, type ReconciledDay, type RepairReport, reconcile, repair } from './reconcile.ts';
+import { RECOUNT_REQUESTS, recountSealedDays } from './recount.ts';
 
 /** The most days between two days to repair that are compared as well: a request compares all of them. */
 export const GAP_COMPARED_DAYS = 7;

@@ -8,7 +8,7 @@ import {
   SETTLE_LAG_MS,
   type TimeRange,
 } from '@edrlake/core';
-import { isRefuting, type Lake, type LoggedRecount, provenDaysOf, scopeText, type Snapshot } from '@edrlake/lake';
+import { isRefuting, type Lake, type LoggedRecount, provenDaysOf, type Snapshot, scopeText } from '@edrlake/lake';
 
 /** How long after a day was proven it is counted again, in days. */
 export const RECOUNT_AFTER_DAYS: readonly number[] = [1, 3, 7, 30, 90];

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { countText, intersect, instantText, MS_PER_HOUR, type TimeRange } from '@edrlake/core';
+import { countText, instantText, intersect, MS_PER_HOUR, type TimeRange } from '@edrlake/core';
 import { listRunIds } from '../journal/journal-file.ts';
 import { readExportLines } from './journal.ts';
 import type { ExportReport, StalledWindow } from './types.ts';

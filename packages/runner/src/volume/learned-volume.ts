@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import {
   type Day,
   dayOf,
-  makeFolder,
   MS_PER_DAY,
   MS_PER_HOUR,
+  makeFolder,
   NO_FILTER,
   SETTLE_LAG_MS,
   startOfDayMs,

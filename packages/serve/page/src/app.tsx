@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import icon from './icon.svg';
 import { useChanges } from './api.ts';
+import icon from './icon.svg';
 import { AskView } from './views/ask.tsx';
 import { CompareView } from './views/compare.tsx';
 import { CoverageView } from './views/coverage.tsx';

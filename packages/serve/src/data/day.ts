@@ -19,9 +19,9 @@ import {
   readLakeStatus,
   stateOn,
 } from '@edrlake/runner/history';
+import type { DayDocument, DayRun, WindowLine } from '../documents/documents.ts';
 import { daysContext } from './coverage.ts';
 import { explainDay } from './explain-day.ts';
-import type { DayDocument, DayRun, WindowLine } from '../documents/documents.ts';
 import { isoOrNull } from './instants.ts';
 import type { PageContext } from './page-context.ts';
 

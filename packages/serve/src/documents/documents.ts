@@ -2,8 +2,8 @@ import type { DayCoverage, PublicationState, QueryColumn } from '@edrlake/lake';
 import type {
   ExportProgress,
   HourOfRequests,
-  LoggedRequests,
   LastReconciliation,
+  LoggedRequests,
   QuietLine,
   RequestLimitStatus,
   RunReport,

@@ -1,5 +1,5 @@
-import { hostname } from 'node:os';
 import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 
 /** Addresses that only programs of this machine reach. */
 export function isLoopback(host: string): boolean {

@@ -29,18 +29,18 @@ function refusalOf(context: Context, { host, token }: Admission): Response | nul
   const { req } = context;
   const asked = { host: req.header('host'), origin: req.header('origin'), site: req.header('sec-fetch-site') };
   if (!isAllowedHost(asked.host, host)) {
-    return context.text('edrlake serve: this name is not one of this server. Use its address.\n', 421);
+    return context.text('edrlake: this name is not one of this server. Use its address.\n', 421);
   }
   const isPage = req.path === '/' && req.method === 'GET' && req.header('sec-fetch-mode') === 'navigate';
   // A link on another page may open this one, which then reads nothing but what its own scripts ask for.
-  if (!isPage && !isOwnOrigin(asked)) return context.text('edrlake serve: not asked by its own page.\n', 403);
+  if (!isPage && !isOwnOrigin(asked)) return context.text('edrlake: not asked by its own page.\n', 403);
   const isQuestion = req.method === 'POST' && req.path.startsWith('/api/ask');
   if (!isQuestion && req.method !== 'GET' && req.method !== 'HEAD') {
-    return context.text('edrlake serve: it only reads.\n', 405, { Allow: 'GET, HEAD' });
+    return context.text('edrlake: it only reads.\n', 405, { Allow: 'GET, HEAD' });
   }
-  if (req.url.length > LONGEST_URL) return context.text('edrlake serve: the address is too long.\n', 414);
+  if (req.url.length > LONGEST_URL) return context.text('edrlake: the address is too long.\n', 414);
   if (token === null || carriesToken(req.header('authorization'), token)) return null;
-  return context.text('edrlake serve: the token is needed, as a bearer or as the password of any user.\n', 401, {
+  return context.text('edrlake: the token is needed, as a bearer or as the password of any user.\n', 401, {
     'WWW-Authenticate': 'Basic realm="edrlake", charset="UTF-8"',
   });
 }
