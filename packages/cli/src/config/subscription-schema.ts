@@ -20,7 +20,7 @@ const SECRET_KEY = /^(login|password|passwd|pass|secret|token|api-?key|client-?s
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** What a name may be, in words that follow "expected". */
-export const NAME_EXPECTED = 'a name of lower-case letters, digits and hyphens other than "all"';
+const NAME_EXPECTED = 'a name of lower-case letters, digits and hyphens other than "all"';
 
 /** One subscription of the configuration file, checked. */
 export interface SubscriptionConfig {
