@@ -31,6 +31,17 @@ test('details fill what is empty, and what they say otherwise is kept beside it'
   expect(merged({}, details)).toBeNull();
 });
 
+test('an event that came with a member of our name is left as it is', () => {
+  for (const extra of [
+    '{"edrlake":5}',
+    '{"edrlake":{"detailsAt":{"x":1},"otherwise":2}}',
+    '{"edrlake":1,"edrlake":{}}',
+  ]) {
+    const stored = { events: [{ ...KEYS, agent_id: 'a1', extra }] };
+    expect(merged(stored, { events: [{ event_id: 'series', agent_id: 'a2' }] })).toBeNull();
+  }
+});
+
 test('elements that say something else than the stored ones replace none of them', () => {
   const stored = { events: [{ ...KEYS, extra: null }], certificates: [{ ...KEYS, position: 0, issuer: 'CN=a' }] };
   const other = { events: [{}], certificates: [{ position: 0, issuer: 'CN=b' }] };

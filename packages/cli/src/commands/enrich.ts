@@ -60,7 +60,9 @@ async function run({ values }: CommandInput, context: ProcessContext): Promise<n
 function enrichText({ enriched, skipped, absent, unusable, failed, left, requests }: EnrichReport): string {
   const lines = [`${nounText(enriched, 'event')} got details, with ${nounText(requests, 'request')}.`];
   if (skipped > 0) {
-    lines.push(`${nounText(skipped, 'event')} got details, or another day, from another command meanwhile.`);
+    lines.push(
+      `${nounText(skipped, 'event')} got details, or another day, from another command meanwhile, or came with a member edrlake.`,
+    );
   }
   if (absent > 0) lines.push(`${countText(absent)} the API does not have any more.`);
   if (unusable > 0) lines.push(`${nounText(unusable, 'answer')} that could not be used: no event, or another one.`);

@@ -37,7 +37,7 @@ export interface DetailsReport {
   readonly version: number | null;
   /** Events that have details now. */
   readonly events: number;
-  /** Events that are no longer stored on that day, or had details already. */
+  /** Events that are no longer stored on that day, had details already, or leave no place to note them in `extra`. */
   readonly skipped: number;
 }
 

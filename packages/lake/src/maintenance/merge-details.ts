@@ -1,4 +1,4 @@
-import { type Cell, type ColumnSpec, EdrlakeError, type TableSpec } from '@edrlake/core';
+import type { Cell, ColumnSpec, TableSpec } from '@edrlake/core';
 import { pathText } from '../log/live-tables.ts';
 import { jsonMembers, valueTextAt, withPath } from '../promoted/extra-text.ts';
 import { jsonTextOf } from '../promoted/promoted-value.ts';
@@ -26,7 +26,7 @@ export type EventRows = Readonly<Record<string, readonly CellRow[]>>;
  * stored value stays, and the other one is kept in `extra` below `edrlake.otherwise`.
  * @param tables those of events, `events` first
  * @param at ISO time of the details
- * @returns null where the event has details already
+ * @returns null where the event has details already, or its `extra` came with a member `edrlake` that is no object
  */
 export function mergedRows(
   tables: readonly TableSpec[],
@@ -45,18 +45,11 @@ export function mergedRows(
     merged[table.name] = found.rows;
     if (found.otherwise !== null) otherwise.push([table.name, found.otherwise]);
   }
-  let extra = placed(row.extra, DETAILS_AT, JSON.stringify(at));
+  let extra = withPath(typeof row.extra === 'string' ? row.extra : null, DETAILS_AT, JSON.stringify(at));
   // A member that was delivered twice differs twice from the same value.
-  for (const [name, json] of new Map(otherwise)) extra = placed(extra, [...OTHERWISE, name], json);
+  for (const [name, json] of new Map(otherwise)) extra = extra && withPath(extra, [...OTHERWISE, name], json);
+  if (extra === null) return null;
   return { ...merged, [events.name]: [{ ...row, extra }] };
-}
-
-function placed(extra: Cell | undefined, path: readonly string[], json: string): string {
-  const text = withPath(typeof extra === 'string' ? extra : null, path, json);
-  if (text !== null) return text;
-  throw new EdrlakeError('LAKE_CORRUPT', `extra of an event has a member ${OWN_MEMBER} that edrlake did not write`, {
-    hint: 'Nothing was changed. Please report this with the version of edrlake.',
-  });
 }
 
 /** Names and JSON texts of what one side says otherwise. */
