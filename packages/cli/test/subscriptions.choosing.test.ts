@@ -76,8 +76,6 @@ describe('subscriptions of a configuration file', () => {
     [{ lake: './lake', subscriptions: named('a', 'b') }, { subscription: 'a' }, /a and b have the same lake/],
     [{ subscriptions: named('a', 'b') }, { subscription: 'a', lake: './lake/B' }, /same lake/],
     [{ subscriptions: named('a', 'b') }, { subscription: 'c*' }, /USAGE.*c\* matches no subscription.*It has a and b/],
-    [{ subscriptions: named('a', 'b') }, { subscription: '[a(.' }, /USAGE.*\[a\(\. is no subscription/],
-    [{ subscriptions: named('a', 'b') }, { subscription: '.*' }, /USAGE.*\.\* matches no subscription/],
     [{ subscriptions: named('acme') }, { subscription: 'acm' }, /acm is no subscription.*Did you mean acme\?/],
     [{}, { subscription: 'all' }, /expected a configuration file with subscriptions/],
     [{ subscriptions: named('a', 'b') }, {}, /expected --subscription, because.*has a and b/],

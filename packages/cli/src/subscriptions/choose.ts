@@ -99,9 +99,7 @@ function variablePrefix(name: string): string {
 /** @throws {EdrlakeError} `USAGE` for a name that is not there, and for a pattern that matches none */
 function matching(pattern: string, known: readonly SubscriptionConfig[]): readonly SubscriptionConfig[] {
   if (pattern === 'all') return known;
-  const parts = [...pattern].map((letter) =>
-    letter === '*' ? '.*' : letter === '?' ? '.' : letter.replace(/[\\^$.+()[\]{}|/]/, '\\$&'),
-  );
+  const parts = [...pattern].map((letter) => (letter === '*' ? '.*' : letter === '?' ? '.' : letter));
   const found = known.filter(({ name }) => new RegExp(`^${parts.join('')}$`).test(name));
   if (found.length > 0) return found;
   const isPattern = /[*?]/.test(pattern);
