@@ -8,6 +8,7 @@ import type { CommitStep } from '../src/index.ts';
 import { type Lease, openLease } from '../src/storage/lease.ts';
 import { localStore } from '../src/storage/store.ts';
 import { buildChild, type ChildScript } from './child-build.ts';
+import { type DiskFault, onFailingDisk } from './failing-disk.ts';
 import { ask, askPlain, newDirectory, openSmall, plainRows } from './opened-lakes.ts';
 import { DAY_1, deliver, type SmallEvent } from './small-lake.ts';
 
@@ -38,6 +39,23 @@ function container(name: string) {
 }
 
 describe('a lease', () => {
+  test('that cannot be read for ten beats ends the wait for its holder with what is in the way', async () => {
+    const store = localStore(await newDirectory());
+    const [a, b] = [container('a'), container('b')];
+    const [held, watching] = [await openLease(store, a), await openLease(store, b)];
+    const known = watching.untilKnown(held.owner, () => {});
+    await watching.lookAt(held.owner);
+    const unreadable = {
+      call: 'readdir',
+      errno: 'EIO',
+      matches: (path: string) => path.includes('_leases'),
+      nth: null,
+    };
+    const ended = expect(known).rejects.toMatchObject({ code: 'LAKE_CORRUPT' });
+    await onFailingDisk([unreadable as DiskFault], () => b.pass(watching, 11));
+    await onFailingDisk([unreadable as DiskFault], () => ended);
+  });
+
   test('of a process that cannot be seen expires when it is not renewed, and then it cannot be renewed', async () => {
     const store = localStore(await newDirectory());
     const [a, b] = [container('a'), container('b')];

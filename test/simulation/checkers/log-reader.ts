@@ -15,6 +15,8 @@ export interface LoggedProof {
   readonly rejected: number;
   readonly verdict: string;
   readonly verifiedAtMs: number;
+  readonly countedAtMs?: number;
+  readonly comparedOnly?: boolean;
 }
 
 /** The part of a log entry that is checked. */

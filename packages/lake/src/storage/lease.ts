@@ -235,7 +235,7 @@ export async function openLease(store: Store, { processes, beat }: LeaseTools): 
 
 async function untilKnown(
   { lookAt, nextBeat, stateOf }: Pick<Lease, 'lookAt' | 'nextBeat' | 'stateOf'>,
-  others: { seen(instance: string): { readonly beat: number } | null },
+  others: Pick<ReturnType<typeof watchLeases>, 'seen' | 'looks'>,
   about: ProcessOwner,
   onWait: (atMostMs: number) => void,
 ): Promise<'alive' | 'dead'> {
@@ -246,11 +246,16 @@ async function untilKnown(
   if (instance === undefined) return 'dead';
   onWait(BEAT_MS * EXPIRY_BEATS);
   const before = others.seen(instance)?.beat;
-  for (;;) {
+  // Beats in a row in which the leases could not be read: nothing is known then, also not that anything has expired.
+  for (let blind = 0; ; ) {
+    const looks = others.looks();
     await nextBeat();
-    const state = stateOf(about);
+    blind = others.looks() === looks ? blind + 1 : 0;
+    // Reading them once more throws what is in the way.
+    const state = blind === EXPIRY_BEATS ? await lookAt(about) : stateOf(about);
     if (state !== 'elsewhere') return state;
     if (others.seen(instance)?.beat !== before) return 'alive';
+    if (blind === EXPIRY_BEATS) blind = 0;
   }
 }
 
@@ -305,6 +310,8 @@ function watchLeases(store: Store, ownInstance: string) {
 
   return {
     look,
+    /** How often the leases were read. */
+    looks: () => looks,
     seen: (instance: string) => table.get(instance) ?? null,
     owners: () => [...table].map(([instance, { owner }]) => ({ ...(owner ?? UNKNOWN), instance })),
     /** @param isFresh whether the leases were read after the question: then a missing lease is gone */
