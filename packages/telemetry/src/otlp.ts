@@ -66,10 +66,12 @@ export async function openOtlp({ clock, command, version, env }: OtlpOptions): P
   const metrics: MeterProvider = new sdk.MeterProvider({ resource, readers: [reader] });
   const counters = runMetrics();
   const meter = metrics.getMeter('edrlake', version);
-  let families: readonly MetricFamily[] = [];
   for (const [name, description] of Object.entries(RUN_COUNTERS)) {
     meter.createObservableCounter(name, { description }).addCallback((result) => {
-      observe(result, counters.families(), name);
+      observe(
+        result,
+        counters.families().find((family) => family.name === name),
+      );
     });
   }
   const spans = sdk.runSpans(traces.getTracer('edrlake', version), clock, command);
@@ -80,10 +82,9 @@ export async function openOtlp({ clock, command, version, env }: OtlpOptions): P
     },
     end: async (exitCode, lake, withinMs) => {
       spans.end(exitCode);
-      families = lake;
-      for (const { name, help } of lake) {
-        meter.createObservableGauge(name, { description: help }).addCallback((result) => {
-          observe(result, families, name);
+      for (const family of lake) {
+        meter.createObservableGauge(family.name, { description: family.help }).addCallback((result) => {
+          observe(result, family);
         });
       }
       const ended = Promise.allSettled([traces.shutdown(), metrics.shutdown({ timeoutMillis: withinMs })]);
@@ -190,10 +191,9 @@ function reasonOf(error: Error | undefined): string {
 
 function observe(
   result: { observe(value: number, labels?: Record<string, string>): void },
-  families: readonly MetricFamily[],
-  name: string,
+  family: MetricFamily | undefined,
 ): void {
-  for (const { value, labels } of families.find((family) => family.name === name)?.samples ?? []) {
+  for (const { value, labels } of family?.samples ?? []) {
     if (value !== null) result.observe(value, labels === undefined ? {} : { ...labels });
   }
 }
