@@ -29,7 +29,7 @@ export function wrapped(text: string): string {
 }
 
 const GENERATED =
-  '<!-- Generated from packages/core/src/errors/errors.ts by `npm run docs`; a test fails when it is out of date. -->';
+  '<!-- Generated from packages/core/src/errors/error-codes.ts by `npm run docs`; a test fails when it is out of date. -->';
 
 const INTRODUCTION = `Every failure of edrlake is an \`EdrlakeError\`: a code, a message (what was expected, what was found), a hint (what to
 do) and plain values as context, never a secret. On a terminal it is two or three lines on stderr; with \`--json\`
@@ -58,7 +58,7 @@ export function dispositionViolations(sources: readonly Source[]): Violation[] {
             file: source.path,
             line: source.lineAt(start),
             problem: `${code.value} with the disposition ${found}`,
-            remedy: 'Add the disposition in core/src/errors/errors.ts, and run: npm run docs',
+            remedy: 'Add the disposition in core/src/errors/error-codes.ts, and run: npm run docs',
           });
         }
       },

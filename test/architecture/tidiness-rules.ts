@@ -127,7 +127,7 @@ export function errorCodeViolations(
   sources: readonly Source[],
   files: readonly TextFile[],
 ): Violation[] {
-  const declared = 'packages/core/src/errors/errors.ts';
+  const declared = 'packages/core/src/errors/error-codes.ts';
   const page = files.find(({ path }) => path === 'docs/errors.md');
   return codes.flatMap((code) => [
     ...(sources.some(({ path, text }) => path !== declared && text.includes(`'${code}'`))

@@ -151,12 +151,12 @@ test('the rule of unlinked pages notices a page that only links to itself', () =
 
 test('the error code rule notices codes unused and unexplained', () => {
   const sources = [
-    parseSource('packages/core/src/errors/errors.ts', "const CODES = {\n  USED: 'USED',\n  UNUSED: 'UNUSED',\n};"),
+    parseSource('packages/core/src/errors/error-codes.ts', "const CODES = {\n  USED: 'USED',\n  UNUSED: 'UNUSED',\n};"),
     parseSource('packages/lake/src/a.ts', "raise('USED');"),
   ];
   const page = { path: 'docs/errors.md', text: '## `UNUSED`' };
   expect(problemsOf(errorCodeViolations(['USED', 'UNUSED'], sources, [page]))).toEqual([
     'docs/errors.md:1 the code USED is not explained',
-    'packages/core/src/errors/errors.ts:3 nothing uses the code UNUSED',
+    'packages/core/src/errors/error-codes.ts:3 nothing uses the code UNUSED',
   ]);
 });

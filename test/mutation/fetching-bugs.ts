@@ -101,7 +101,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'take-empty-body-for-zero',
     effect: 'takes an answer without a body for a count of zero',
-    file: 'packages/client/src/qualys/client.ts',
+    file: 'packages/client/src/qualys/read-answer.ts',
     find: "if (text === '') throw contentFailure('BODY_BROKEN', 'expected a count, found an empty body', text, facts, redact);\n    const answer = jsonOf(text, facts, redact);",
     replace: "const answer = text === '' ? { count: 0 } : jsonOf(text, facts, redact);",
     tests: ['packages/client/test/client.counts.test.ts'],

@@ -191,7 +191,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'take-a-living-lease',
     effect: 'takes over the work of a process that missed one renewal',
-    file: 'packages/lake/src/storage/lease.ts',
+    file: 'packages/lake/src/storage/watch-leases.ts',
     find: 'seen.unchanged >= (seen.isStale ? STALE_BEATS : EXPIRY_BEATS)',
     replace: 'seen.unchanged >= 1',
     tests: ['packages/lake/test/lease.fencing.test.ts'],

@@ -1,14 +1,8 @@
 export { countText } from './count-text.ts';
 export { didYouMean } from './did-you-mean.ts';
 export { errnoOf, explainDiskError, isDiskError, unreadable, unwritable } from './errors/disk-error.ts';
-export {
-  type Disposition,
-  EdrlakeError,
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorContext,
-  type ErrorDetails,
-} from './errors/errors.ts';
+export { type Disposition, ERROR_CODES, type ErrorCode } from './errors/error-codes.ts';
+export { EdrlakeError, type ErrorContext, type ErrorDetails } from './errors/errors.ts';
 export { isMemoryError, outOfMemory } from './errors/memory-error.ts';
 export { positiveOption } from './errors/positive-option.ts';
 export { createRedact, type Redact, redactShapes } from './errors/redact.ts';

@@ -40,8 +40,9 @@ export type { HuntState, ListState, MatchReader, StandingList } from './standing
 export type { NewMatches, StandingMatch } from './standing/new-matches.ts';
 export { huntStanding, type StandingListReport, type StandingReport } from './standing/standing-hunt.ts';
 export { mapAtOnce } from './storage/at-once.ts';
-export { type Lease, lookAtLeases, openLakeLease } from './storage/lease.ts';
+export { type Lease, openLakeLease } from './storage/lease.ts';
 export type { ObjectTraffic } from './storage/store.ts';
+export { lookAtLeases } from './storage/watch-leases.ts';
 export { type NamedLake, type UnitedLakes, uniteLakes } from './union/united-lakes.ts';
 export { isNumeric, valueText } from './unload/result-values.ts';
 export { writeCsv, writeJsonRows, writeNdjson } from './unload/result-writers.ts';

@@ -8,7 +8,6 @@ import {
   type ProxySettings,
   positiveOption,
   proxyFor,
-  type Redact,
 } from '@edrlake/core';
 import { accountName } from '../auth/account.ts';
 import { type GatewayClientOptions, type GatewayClientTools, openClientContext } from '../auth/client-context.ts';
@@ -16,7 +15,7 @@ import { contentFailure } from '../http/failed-exchange.ts';
 import type { EndpointKind, RequestFacts } from '../http/refusal.ts';
 import { type RequestsMade, sendRequest } from '../http/send-request.ts';
 import type { ClockSkew } from '../http/server-time.ts';
-import { type HttpAnswer, type HttpRequest, readText } from '../http/transport.ts';
+import type { HttpRequest } from '../http/transport.ts';
 import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './parse-counts.ts';
 import { resolveBaseUrl } from './platforms.ts';
 import {
@@ -34,14 +33,11 @@ import {
   timeBucketsWire,
   type WireParams,
 } from './query-params.ts';
+import { countAnswer, eventAnswer, pageBody, type ReadAnswer } from './read-answer.ts';
 import { readCursorPage } from './search-after.ts';
-import { cutSingleEvent } from './single-event.ts';
 
 /** The API's documented and observed limit of one query. */
 export const MAX_RESULT_WINDOW = 10_000;
-
-/** A grouped count or one event is far smaller; more means that the answer is something else. */
-const MAX_TEXT_BYTES = 64 * 1024 * 1024;
 
 /** What the client has learned about its limits. */
 export interface LearnedLimits {
@@ -290,67 +286,6 @@ interface Target {
 const COUNT: Target = { kind: 'count', path: '/events/count' };
 const TIME_BUCKETS: Target = { kind: 'count', path: '/events/count/time-buckets' };
 const SEARCH_AFTER: Target = { kind: 'events', path: '/events/searchAfter' };
-
-type ReadAnswer<T> = (answer: HttpAnswer, facts: RequestFacts) => Promise<T>;
-
-/**
- * Reads an answer to a count. An answer without a number (an empty body, text, JSON of another shape) is broken and
- * requested again like a broken page: a gateway whose search service restarts answers like that. Only a plain count
- * where groups or buckets were asked for is final, because a platform that ignores a parameter ignores it every time.
- */
-function countAnswer<T>(pick: (answer: unknown) => T | null, redact: Redact): ReadAnswer<T> {
-  return async ({ body }, facts) => {
-    const text = await textOf(body);
-    if (text === '') throw contentFailure('BODY_BROKEN', 'expected a count, found an empty body', text, facts, redact);
-    const answer = jsonOf(text, facts, redact);
-    const found = pick(answer);
-    if (found !== null) return found;
-    const disposition = readCount(answer) === null ? 'retry' : 'stop';
-    throw contentFailure('RESPONSE_UNEXPECTED', 'an answer of unknown shape', text, facts, redact, disposition);
-  };
-}
-
-/** Reads one event; null where the answer has none. */
-function eventAnswer(redact: Redact): ReadAnswer<{ readonly event: string | null }> {
-  return async ({ body }, facts) => {
-    const text = await textOf(body);
-    if (text === '') return { event: null };
-    jsonOf(text, facts, redact);
-    return { event: cutSingleEvent(text) };
-  };
-}
-
-/** A whole body without leading and trailing white space and byte order mark. */
-async function textOf(body: HttpAnswer['body']): Promise<string> {
-  return (await readText(body, MAX_TEXT_BYTES)).trim();
-}
-
-function jsonOf(text: string, facts: RequestFacts, redact: Redact): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw contentFailure('BODY_BROKEN', 'the answer is not JSON', text, facts, redact);
-  }
-}
-
-/**
- * The bytes of a page; `[]` for 204, which means that nothing was found. Status 200 with an empty body proves nothing.
- */
-async function* pageBody(
-  { status, body }: HttpAnswer,
-  facts: RequestFacts,
-  redact: Redact,
-): AsyncGenerator<Uint8Array> {
-  let isEmpty = true;
-  for await (const piece of body) {
-    if (piece.byteLength === 0) continue;
-    isEmpty = false;
-    yield piece;
-  }
-  if (!isEmpty) return;
-  if (status !== 204) throw contentFailure('BODY_BROKEN', 'expected a page, found an empty body', '', facts, redact);
-  yield Buffer.from('[]');
-}
 
 function normalisePrefix(prefix: string): string {
   const trimmed = prefix.replace(/\/+$/, '');

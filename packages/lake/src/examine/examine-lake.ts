@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Clock, type Dataset, EdrlakeError, type TableSpec } from '@edrlake/core';
 import { type ObjectLake, storeAt } from '../object-store/open-object-lake.ts';
-import { isViewFileOf } from '../query/views.ts';
+import { isViewFileOf } from '../query/view-file.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 import type { Store } from '../storage/store.ts';

@@ -2,8 +2,8 @@ import { type ProcessOwner, systemProcesses } from '@edrlake/core';
 import { OWNER_SUFFIX } from '../commit/apply-commit.ts';
 import { unfinishedCommits } from '../recovery/recover.ts';
 import { FOLDERS, isManifestName, parseLeaseName } from '../storage/layout.ts';
-import { lookAtLeases, parseOwner } from '../storage/lease.ts';
 import type { Store } from '../storage/store.ts';
+import { lookAtLeases, parseOwner } from '../storage/watch-leases.ts';
 import type { Examination, LakeDamage } from './lake-damage.ts';
 
 const NEXT_WRITER = 'edrlake vacuum';

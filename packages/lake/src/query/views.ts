@@ -1,28 +1,18 @@
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import {
-  closeAfter,
   dayOf,
-  EdrlakeError,
-  errnoOf,
-  isDiskError,
   type ProcessColumns,
   quoteName,
   quoteText,
   rowMeaning,
-  syncPath,
   type TableSpec,
   type TimeRange,
 } from '@edrlake/core';
-import type { CommitContext } from '../log/commit-context.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
-import { errnoInWords, isDataFileError, messageOf } from '../storage/file-errors.ts';
 import { HUNT_MATCHES, HUNT_MATCHES_MEANING, hasStandingHunts, huntMatchesSql } from '../storage/hunt-matches.ts';
-import { VIEW_FILE } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
-import { type ViewPlace, viewPlace } from '../storage/view-place.ts';
+import type { ViewPlace } from '../storage/view-place.ts';
 import { type DayCoverage, scopeText } from '../verify/coverage.ts';
 import { PROCESS_EDGES, PROCESS_EDGES_MEANING, processEdgesSql } from './process-view.ts';
 
@@ -89,7 +79,7 @@ export async function createViews(connection: DuckDBConnection, source: ViewSour
  * What tables and columns mean, as comments that tools show beside them. Only in the file: each takes DuckDB about 0.2
  * ms, and a query would wait for all of them.
  */
-function commentsSql({ tables, processes }: ViewSource): string {
+export function commentsSql({ tables, processes }: ViewSource): string {
   const statements = tables.flatMap((table) => [
     `COMMENT ON VIEW ${quoteName(table.name)} IS ${quoteText(rowMeaning(table))}`,
     ...table.columns.map(
@@ -246,125 +236,6 @@ function windowsTable({ proofs }: Snapshot): DerivedTable {
       }),
     ),
   };
-}
-
-/**
- * Replaces `lake.duckdb` with one for the given version. It is written in the work folder and renamed into place, so
- * that a reader that has the old one open keeps reading it; a crash leaves the old one, which the next writer replaces.
- * No process ever opens `lake.duckdb` itself for writing.
- */
-export async function writeViewFile(
-  { store, connection, workFolder }: Pick<CommitContext, 'store' | 'connection' | 'workFolder'>,
-  source: ViewSource,
-): Promise<void> {
-  // Each attempt has a name of its own: DuckDB may still hold the file of one that failed.
-  const staged = `${workFolder}/views-${randomUUID()}.duckdb`;
-  const location = store.locate(staged);
-  try {
-    await attached(connection, quoteText(location), async (name) => {
-      await connection.run(`USE ${name}`);
-      const stamp = `edrlake ${randomUUID()}`;
-      const place = await viewPlace(store.locate(''), stamp);
-      await inTransaction(connection, async () => {
-        await createViews(connection, source, place);
-        await connection.run(commentsSql(source));
-        await connection.run(`COMMENT ON TABLE lake_info IS ${quoteText(stamp)}`);
-      });
-      await connection.run('CHECKPOINT');
-    });
-    await syncPath(location);
-    // A shell that has the old file open for writing may have left a write-ahead log, which must not be applied to the
-    // new one.
-    await store.move([{ from: staged, to: VIEW_FILE }], 'fail');
-    await store.remove(`${VIEW_FILE}.wal`);
-  } catch (thrown) {
-    for (const path of [location, `${location}.wal`]) await rm(path, { force: true }).catch(() => undefined);
-    if (isDataFileError(thrown)) throw thrown;
-    throw staleViews(thrown, source.snapshot.version) ?? thrown;
-  }
-}
-
-/** Statements by themselves are each written to a log of the database and synced. */
-async function inTransaction(connection: DuckDBConnection, work: () => Promise<void>): Promise<void> {
-  await connection.run('BEGIN');
-  try {
-    await work();
-    await connection.run('COMMIT');
-  } catch (thrown) {
-    // A failed commit has ended it.
-    await connection.run('ROLLBACK').catch(() => undefined);
-    throw thrown;
-  }
-}
-
-/** Explains an error of the disk: the lake is complete without its views. null for any other error. */
-export function staleViews(thrown: unknown, version: number, file: string = VIEW_FILE): EdrlakeError | null {
-  const known = thrown instanceof EdrlakeError ? thrown.code === 'LAKE_UNWRITABLE' : isDiskError(thrown);
-  const errno =
-    errnoInWords(thrown) ?? (known ? errnoOf(thrown instanceof EdrlakeError ? thrown.cause : thrown) : null);
-  if (errno === null && !/^IO Error/.test(messageOf(thrown))) return null;
-  const reason = STALE_REASONS[errno ?? ''] ?? 'the disk refused it';
-  return new EdrlakeError(
-    'VIEWS_STALE',
-    `version ${version} is committed and safe, but ${file} could not be written: ${reason} (${errno ?? messageOf(thrown)})`,
-    {
-      cause: thrown,
-      context: { version, errno },
-      hint: `edrlake query shows all of it. Put the disk right; the next command that writes brings ${file} up to date.`,
-    },
-  );
-}
-
-const STALE_REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EFBIG: 'files may not be so large here',
-  EACCES: 'the folder may not be written',
-  EROFS: 'the disk can only be read',
-};
-
-let attachments = 0;
-
-/**
- * Attaches a database for some work; starting another DuckDB would take longer than the work. An error of the work
- * takes precedence over an error of detaching.
- */
-async function attached<T>(
-  connection: DuckDBConnection,
-  path: string,
-  work: (name: string) => Promise<T>,
-  options = '',
-): Promise<T> {
-  attachments += 1;
-  const name = `lake_views_${attachments}`;
-  await connection.run(`ATTACH ${path} AS ${name}${options}`);
-  return closeAfter(
-    async () => {
-      await connection.run('USE memory');
-      await connection.run(`DETACH ${name}`);
-    },
-    () => work(name),
-  );
-}
-
-/**
- * Whether `lake.duckdb` was made for this version of the lake, and for its current path.
- * @param anywhere accept another path: in a lake that was moved the views find the files as well
- */
-export async function isViewFileOf(
-  { store, connection }: Pick<CommitContext, 'store' | 'connection'>,
-  version: number,
-  anywhere = false,
-): Promise<boolean> {
-  try {
-    const path = quoteText(store.locate(VIEW_FILE));
-    const place = anywhere ? null : store;
-    const isShown = (name: string) => showsVersion(connection, place, version, `${name}.main.`);
-    return await attached(connection, path, isShown, ' (READ_ONLY)');
-  } catch {
-    // Missing, unreadable, or held by another process: replacing it is safe for both.
-    return false;
-  }
 }
 
 /**

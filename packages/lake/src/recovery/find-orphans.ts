@@ -1,8 +1,9 @@
 import { type ProcessOwner, systemProcesses } from '@edrlake/core';
 import { OWNER_SUFFIX } from '../commit/apply-commit.ts';
 import { FOLDERS, isManifestName } from '../storage/layout.ts';
-import { type Lease, parseOwner } from '../storage/lease.ts';
+import type { Lease } from '../storage/lease.ts';
 import { PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
+import { parseOwner } from '../storage/watch-leases.ts';
 
 /**
  * Paths in the spool that belong to no live process: pages of runs, and work folders of open lakes with their owner

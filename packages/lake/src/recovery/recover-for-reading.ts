@@ -2,8 +2,8 @@ import { access, constants } from 'node:fs/promises';
 import type { Emit } from '@edrlake/core';
 import type { CommitLog } from '../log/commit-log.ts';
 import { FOLDERS, trashFolder, VIEW_FILE } from '../storage/layout.ts';
-import { leaseOwners, lookAtLeases } from '../storage/lease.ts';
 import type { Store } from '../storage/store.ts';
+import { leaseOwners, lookAtLeases } from '../storage/watch-leases.ts';
 import { unfinishedCommits } from './recover.ts';
 
 /** A lake that is being opened for reading. */

@@ -11,8 +11,9 @@ import type { CommitLog } from '../log/commit-log.ts';
 import type { LakeState } from '../log/lake-state.ts';
 import { checkFormat, readEntry } from '../log/log-files.ts';
 import { FOLDERS, isManifestName, manifestPath, trashPath } from '../storage/layout.ts';
-import { BEAT_MS, EXPIRY_BEATS, isSameProcess, type Lease, parseOwner } from '../storage/lease.ts';
+import { isSameProcess, type Lease } from '../storage/lease.ts';
 import type { Store } from '../storage/store.ts';
+import { BEAT_MS, EXPIRY_BEATS, parseOwner } from '../storage/watch-leases.ts';
 
 /** What recovery works with. */
 export interface RecoveryTools {

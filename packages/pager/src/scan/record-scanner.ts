@@ -1,8 +1,8 @@
-import { normalPath } from '@edrlake/core';
 import { MAX_DEPTH, type ScanState, stop } from '../json/scan-state.ts';
 import { afterColon, afterGap, scalarEnd, stringEnd, valueEnd } from '../json/scan-values.ts';
-import { hasSeparator, isBlankText, isNormalPath, isPlainTime, unescapedDigits } from '../json/typed-values.ts';
+import { hasSeparator, isBlankText, isPlainTime, unescapedDigits } from '../json/typed-values.ts';
 import { type FieldEntry, type FieldSection, type FieldTable, slotOf } from './field-table.ts';
+import { edit, hide, normalisedPathEnd, type RecordEdits, takeBackEdits } from './record-edits.ts';
 
 // The codes of `KIND_CODES` as literals: names from another module would be looked up for each member. Kinds up to
 // `TEXT` are text.
@@ -32,8 +32,7 @@ export interface ElementExtra {
 }
 
 /** The scan of a page's records, one after the other. */
-export interface RecordScan {
-  readonly state: ScanState;
+export interface RecordScan extends RecordEdits {
   readonly known: FieldTable;
   /** One for each id field: its position in the current record. */
   readonly ids: readonly IdPlace[];
@@ -43,8 +42,6 @@ export interface RecordScan {
   filled: number;
   /** Elements of lists with members that no column takes: the end of each, and the positions of the members. */
   readonly elements: ElementExtra[];
-  /** The bytes that were overwritten in the current record: position, original byte, position, original byte, … */
-  readonly edits: number[];
 }
 
 /**
@@ -68,25 +65,6 @@ export function recordEnd(scan: RecordScan, at: number): number {
   if (scan.filled !== known.required) state.irregular = true;
   if (scan.edits.length > 0 && (state.irregular || state.starved)) takeBackEdits(scan);
   return end;
-}
-
-/**
- * Restores the overwritten bytes of the record that was scanned last: when it is irregular, not whole yet, or
- * unreadable.
- */
-export function takeBackEdits({ state, edits }: RecordScan): void {
-  for (let i = 0; i < edits.length; i += 2) state.bytes[edits[i] as number] = edits[i + 1] as number;
-  edits.length = 0;
-}
-
-function edit({ state: { bytes }, edits }: RecordScan, place: number, byte: number): void {
-  edits.push(place, bytes[place] as number);
-  bytes[place] = byte;
-}
-
-/** Renames a member so that no column reads it: blank text has no value. */
-function hide(scan: RecordScan, nameAt: number): void {
-  edit(scan, nameAt + 1, 0x23);
 }
 
 function clearExtra(section: FieldSection): void {
@@ -276,33 +254,16 @@ function unwrappedEnd(scan: RecordScan, kind: number, nameAt: number, from: numb
 }
 
 /**
- * Returns the end of a string with a path, or with a file name, in the form that SQL accepts. A path is overwritten
- * with its normal form, with spaces after it. A path that does not fit in its place, and a name with a separator, make
- * the record irregular.
+ * Returns the end of a string with a path, or with a file name, in the form that SQL accepts. A name with a separator
+ * makes the record irregular.
  */
 function pathTextEnd(scan: RecordScan, kind: number, at: number, end: number): number {
   const { state } = scan;
-  const { bytes } = state;
   if (kind !== PATH) {
-    if (hasSeparator(bytes, at + 1, end - 1)) state.irregular = true;
+    if (hasSeparator(state.bytes, at + 1, end - 1)) state.irregular = true;
     return end;
   }
-  if (state.irregular || isNormalPath(bytes, at + 1, end - 1)) return end;
-  const text = bytes.toString('utf8', at, end);
-  const path = JSON.parse(text) as string;
-  const normal = normalPath(path);
-  if (normal === path) return end;
-  const written = Buffer.from(JSON.stringify(normal));
-  // Bytes that are not UTF-8 were read as this character: writing it would hide them.
-  if (written.length > end - at || text.includes('\ufffd')) {
-    state.irregular = true;
-    return end;
-  }
-  for (let i = 0; i < end - at; i++) {
-    const byte = written[i] ?? 0x20;
-    if (bytes[at + i] !== byte) edit(scan, at + i, byte);
-  }
-  return at + written.length;
+  return state.irregular ? end : normalisedPathEnd(scan, at, end);
 }
 
 /** After a string; irregular where it is not of the member's kind. */

@@ -6,7 +6,8 @@ import { workBuffer } from '../json/work-buffer.ts';
 import { type BrokenRecord, brokenRecord } from './broken-record.ts';
 import type { FieldTable } from './field-table.ts';
 import { type LineBuffer, lineBuffer } from './ndjson-lines.ts';
-import { type RecordScan, recordEnd, takeBackEdits } from './record-scanner.ts';
+import { takeBackEdits } from './record-edits.ts';
+import { type RecordScan, recordEnd } from './record-scanner.ts';
 import { unwrapRecord } from './unwrap-record.ts';
 
 /** Reads the records of a page, one after the other, and turns each into a line. */
