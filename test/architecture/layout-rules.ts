@@ -30,6 +30,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'hunt',
     'standing',
     'examine',
+    'methods',
     '.',
   ],
   ocsf: ['schema', 'mapping', 'publish', '.'],
@@ -57,6 +58,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
   cli: [
     'process',
     'text',
+    'args/flags',
     'args',
     'config',
     'render',

@@ -1,6 +1,5 @@
 export { FILE_FORMAT } from '@edrlake/writers';
 export type { CommitRequest, CommitResult } from './commit/commit.ts';
-export type { LakeWriter } from './compute-engine.ts';
 export { examineLake } from './examine/examine-lake.ts';
 export type { LakeDamage } from './examine/lake-damage.ts';
 export type {
@@ -10,8 +9,7 @@ export type {
   HuntReport,
   IndicatorFinding,
 } from './hunt/hunt-types.ts';
-export { type Lake, type LakeOptions, openLake, type RunContext } from './lake.ts';
-export type { IndexOptions, IndexState } from './lake-hunts.ts';
+export { type Lake, type LakeOptions, openLake } from './lake.ts';
 export type { CommitStep, WantedOwner } from './log/commit-context.ts';
 export type { CommitSummary, IdentityFile, LoggedFile } from './log/lake-state.ts';
 export type { Snapshot } from './log/snapshot.ts';
@@ -24,7 +22,10 @@ export { isCurrentFormat } from './maintenance/plan-compaction.ts';
 export type { PromoteReport } from './maintenance/promote.ts';
 export type { PromoteRequest } from './maintenance/promotion-request.ts';
 export type { VacuumedPath, VacuumOptions, VacuumReason, VacuumReport } from './maintenance/vacuum.ts';
-export type { ObjectCosts } from './object-costs.ts';
+export type { LakeWriter } from './methods/compute-engine.ts';
+export type { IndexOptions, IndexState } from './methods/lake-hunts.ts';
+export type { RunContext } from './methods/maintaining.ts';
+export type { ObjectCosts } from './methods/object-costs.ts';
 export { type ObjectStore, REQUEST_CONCURRENCY } from './object-store/object-store.ts';
 export { type ObjectLake, refuseUnfit } from './object-store/open-object-lake.ts';
 export { openS3, type S3Settings } from './object-store/s3-object-store.ts';

@@ -9,23 +9,15 @@ import {
   EdrlakeError,
   type Emit,
   type ProcessTable,
-  type QueryScope,
   systemBeat,
   systemProcesses,
   type TableFormat,
-  type TimeAxis,
   type TimeRange,
   turnTaking,
   usableLakePath,
-  type WindowProof,
 } from '@edrlake/core';
 import { ignoreSteps } from './commit/apply-commit.ts';
 import { type CommitRequest, type CommitResult, commit } from './commit/commit.ts';
-import { dropLostFiles } from './commit/drop-lost-files.ts';
-import { computeEngine, type LakeWriter } from './compute-engine.ts';
-import { duckDbSessions } from './duckdb-sessions.ts';
-import { type EventLookup, eventLookup } from './event-lookup.ts';
-import { huntedAfterCommits, keepDerived, type LakeHunts, lakeHunts } from './lake-hunts.ts';
 import {
   type CommitContext,
   type CommitStep,
@@ -36,39 +28,31 @@ import {
 import { openCommitLog } from './log/commit-log.ts';
 import { liveTables } from './log/live-tables.ts';
 import { prepareDirectory, refuseOlderProgram } from './log/prepare-directory.ts';
-import { proofsOfRun, type Snapshot } from './log/snapshot.ts';
-import { partitionDay } from './log/table-rows.ts';
-import { type CompactOptions, type CompactReport, compact } from './maintenance/compact.ts';
-import { type DeduplicateReport, deduplicate } from './maintenance/deduplicate.ts';
-import { type VacuumOptions, type VacuumReport, vacuum } from './maintenance/vacuum.ts';
-import { type Costing, countingCosts } from './object-costs.ts';
+import type { Snapshot } from './log/snapshot.ts';
+import { computeEngine, type LakeWriter } from './methods/compute-engine.ts';
+import { duckDbSessions } from './methods/duckdb-sessions.ts';
+import { type EventLookup, eventLookup } from './methods/event-lookup.ts';
+import { huntedAfterCommits, keepDerived, type LakeHunts, lakeHunts } from './methods/lake-hunts.ts';
+import { type Maintaining, maintaining } from './methods/maintaining.ts';
+import { type Costing, countingCosts } from './methods/object-costs.ts';
+import { type Owned, owning, refuseOwner } from './methods/owning.ts';
+import { type Promoting, promoting } from './methods/promoting.ts';
+import { currentCoverage, type Proving, proving } from './methods/proving.ts';
+import { publishedAfterCommits, publishing, publishSource } from './methods/publish-after-commits.ts';
+import { type Querying, querying } from './methods/querying.ts';
+import { type Recounting, recounting } from './methods/recounting.ts';
+import { cachedSnapshot, viewSourceOf } from './methods/view-source.ts';
 import { type ObjectLake, storeAt } from './object-store/open-object-lake.ts';
 import type { Publishing } from './open-tables/publish-tables.ts';
-import { type Owned, owning, refuseOwner } from './owning.ts';
-import { type Promoting, promoting } from './promoting.ts';
-import { publishedAfterCommits, publishing, publishSource } from './publish-after-commits.ts';
-import type { ArrowResult } from './query/arrow.ts';
-import { countFromLog } from './query/count-from-log.ts';
-import type { QueryOptions, QueryResult, QueryTarget } from './query/query.ts';
 import { dropViews, keepViews } from './query/view-file.ts';
-import { type Recounting, recounting } from './recounting.ts';
 import { holdLake } from './recovery/hold-lake.ts';
 import { recoverForReading } from './recovery/recover-for-reading.ts';
 import { refuseLostLog } from './recovery/refuse-lost-log.ts';
 import type { DuckDbLimits, DuckDbSession } from './storage/duckdb.ts';
-import { explainFileError, explainQueryFailure } from './storage/file-errors.ts';
-import { REJECTS } from './storage/layout.ts';
+import { explainFileError } from './storage/file-errors.ts';
 import type { Lease } from './storage/lease.ts';
-import { loadWithDuckDb } from './storage/load-duckdb.ts';
 import type { Store } from './storage/store.ts';
-import { countedTwiceIn, listedTwiceIn } from './verify/counted-twice.ts';
-import { coverageOf, type DayCoverage, provenRangesOf } from './verify/coverage.ts';
 import { findLost } from './verify/find-lost.ts';
-import { type InspectedDay, inspectDays } from './verify/inspect-days.ts';
-import { newestEventMs } from './verify/newest-event.ts';
-import { type RejectedRange, rejectedRangesOf } from './verify/rejected-ranges.ts';
-import { type VerifyReport, verifyFiles } from './verify/verify-files.ts';
-import { cachedSnapshot, viewSourceOf } from './view-source.ts';
 
 /** How to open a lake. */
 export interface LakeOptions {
@@ -111,7 +95,17 @@ export interface LakeOptions {
 export type CommitSession = DuckDbSession;
 
 /** An open lake. Its methods may be called concurrently; those that compute take turns on the one connection. */
-export interface Lake extends Publishing, Promoting, Costing, EventLookup, LakeHunts, Recounting, Owned {
+export interface Lake
+  extends Publishing,
+    Promoting,
+    Costing,
+    EventLookup,
+    LakeHunts,
+    Recounting,
+    Proving,
+    Maintaining,
+    Querying,
+    Owned {
   /** Absolute. For a lake in an object store: of what this machine keeps for it. */
   readonly directory: string;
   /** Where it is: its absolute path, or `s3://bucket/prefix`. */
@@ -127,8 +121,6 @@ export interface Lake extends Publishing, Promoting, Costing, EventLookup, LakeH
    * opened for reading starts DuckDB with the first call that computes: loading it takes longer than most questions.
    */
   connect(): Promise<DuckDBConnection>;
-  /** What a query over several lakes needs of each, see `uniteLakes`. */
-  readonly queryTarget: QueryTarget;
   /**
    * A separate DuckDB for staging and committing batches, so that one batch can be staged while another one is
    * committed. It has one thread unless the lake was given a number: batches are too small for DuckDB to divide their
@@ -139,81 +131,10 @@ export interface Lake extends Publishing, Promoting, Costing, EventLookup, LakeH
   snapshot(): Promise<Snapshot>;
   /** See `CommitRequest`. @throws {EdrlakeError} `LAKE_CONTENDED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`. */
   commit(request: CommitRequest): Promise<CommitResult>;
-  /**
-   * The coverage of each day that has rows or was ever fetched, oldest first; with a range only of days that it
-   * touches. Days that hold nothing and were proven together share a line.
-   */
-  coverage(range?: TimeRange): Promise<DayCoverage[]>;
-  /**
-   * The number of stored events and rejects with a time on the axis in each range, counted now from the data files:
-   * equal to the API's count when the API has nothing else. Records that the API is known to count twice therefore
-   * count twice here. Ranges may overlap. Files that are missing or broken are left out.
-   */
-  countStored(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
-  /** For each range, how many records the API is known to count more than once, of one type where one is given. */
-  countedTwice(ranges: readonly TimeRange[], axis: TimeAxis, eventType?: string | null): Promise<number[]>;
-  /** How many records the API lists more than once; each is stored once. */
-  listedTwice(): Promise<number>;
-  /** What the data files hold, day by day, without using the log's numbers; see `inspectDays`. */
-  inspectDays(range: TimeRange, by: 'day' | 'type'): Promise<InspectedDay[]>;
-  /** Recomputes what data files hold, of all days or of those that the range touches; see `verifyFiles`. */
-  verify(range: TimeRange | null, signal: AbortSignal): Promise<VerifyReport>;
-  /**
-   * Records that data files are lost, and removes rows that are incomplete without them, so that all of them can be
-   * delivered again.
-   * @param suspects paths of files that are compared with their checksums; of all others only size and footer are
-   * checked
-   * @returns the paths of the lost files; empty when none is lost
-   */
-  forgetLostFiles(runId: string, suspects?: readonly string[]): Promise<readonly string[]>;
-  /**
-   * Data files of the newest version that are missing or not of their committed size; with a range only those of days
-   * that it touches, rejects by the day they were fetched. Reads no content.
-   */
-  lostFiles(range?: TimeRange): Promise<readonly string[]>;
-  /** Leaves one copy of each event, of all days or of those that the range touches; see `deduplicate`. */
-  deduplicate(runId: string, range?: TimeRange): Promise<DeduplicateReport>;
-  /** The proofs that a run has committed and that no later one of the same window has replaced, oldest first. */
-  proofsOfRun(runId: string): Promise<readonly WindowProof[]>;
-  /** Ranges of an axis and scope of which everything was delivered, and too many records could not become rows. */
-  rejectedRanges(axis: TimeAxis, scope: QueryScope): Promise<RejectedRange[]>;
-  /**
-   * Merges small files, day by day, without changing a row; see `CompactOptions`. @throws {EdrlakeError} as `commit`,
-   * `INTERRUPTED`.
-   */
-  compact(options: CompactOptions, context: RunContext): Promise<CompactReport>;
-  /** Removes what no reader or writer needs; see `VacuumOptions`. A dry run also works on a lake opened for reading. */
-  vacuum(options: VacuumOptions, context: Pick<RunContext, 'signal'>): Promise<VacuumReport>;
-  /**
-   * The ranges that the newest proofs cover: everything of the scope that had happened when they were made was fetched.
-   * Oldest first, without overlap. On the event axis without the days that lost rows and have not recovered them.
-   * @param settleLagMs how long after an instant it must have been counted to be taken as proven; 0 unless given
-   */
-  provenRanges(axis: TimeAxis, scope: QueryScope, settleLagMs?: number): Promise<TimeRange[]>;
-  /** The time of the newest event, from the log where it has it; null without events, or where their file is lost. */
-  newestEventMs(): Promise<number | null>;
-  /**
-   * Runs one reading statement over the views of the newest version. @throws {EdrlakeError} `QUERY_FAILED`,
-   * `INTERRUPTED`.
-   */
-  query(sql: string, options?: QueryOptions): Promise<QueryResult>;
-  /** The same, as an Arrow IPC stream for a file or a pipe. `apache-arrow` is loaded at the first call. */
-  queryArrow(sql: string, options?: QueryOptions): Promise<AsyncIterable<Uint8Array>>;
-  /** The same, as record batches. */
-  queryArrowBatches(sql: string, options?: QueryOptions): Promise<ArrowResult>;
-  /** The same, into a Parquet file at any path. @returns the number of rows. */
-  queryToParquet(sql: string, file: string, options?: QueryOptions): Promise<number>;
   /** Brings `lake.duckdb` to the newest version. Commits do so from time to time; call it when a run ends. */
   refreshViews(): Promise<void>;
   /** Refreshes the views of a lake open for writing, and releases all resources. */
   close(): Promise<void>;
-}
-
-/** The run that a maintenance task of the lake belongs to. */
-export interface RunContext {
-  readonly runId: string;
-  /** Aborting it ends the work at the next safe point. */
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -331,34 +252,15 @@ function lakeOn(
   const inTurn = turnTaking();
   const ready = async (): Promise<CommitContext> => withConnection(idle, await connect());
   const computing = computeEngine(writer, idle, ready);
-  const loadQuery = () => loadWithDuckDb(() => import('./query/query.ts'));
-  const loadArrow = () => loadWithDuckDb(() => import('./query/arrow.ts'));
   const snapshot = cachedSnapshot(log, dataset);
-  const lostFilesOf = (range?: TimeRange) => findLost({ store, log }, range);
-  /** A day with lost files is not complete, even if the log says so. */
-  const coverage = async (range?: TimeRange) => {
-    const lost = await lostFilesOf(range);
-    const shown = await snapshot();
-    const lossDays = new Set([...shown.lossDays, ...lost.filter(({ table }) => table !== REJECTS).map(partitionDay)]);
-    return coverageOf({ ...shown, lossDays: [...lossDays] }, computing.countAnswers, idle.clock.nowMs(), range);
-  };
+  const coverage = currentCoverage(idle, computing, snapshot);
+  const lostFiles = (range?: TimeRange) => findLost({ store, log }, range);
   const viewSource = async () => viewSourceOf(idle, dataset, await coverage(), await snapshot());
-  const target: QueryTarget = {
-    directory: store.remote === null ? directory : store.locate(''),
-    store,
-    newLimits,
-    viewSource: () => inTurn(viewSource),
-    newestVersion: async () => (await log.refresh()).version,
-    explain: async (thrown) => explainQueryFailure(thrown, target.directory, (await log.refresh()).files),
-  };
   const hasViewFile = writer !== 'parquetjs' && store.remote === null;
   const views = hasViewFile ? keepViews(idle, connect, viewSource) : dropViews(idle, viewSource);
-  const refuseToWrite = () => {
-    if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
-  };
   const changeInTurn = <T>(work: () => Promise<T>) =>
     inTurn(async () => {
-      refuseToWrite();
+      if (isReadOnly) throw new EdrlakeError('BUG', 'this lake was opened for reading');
       return await work();
     });
   const writeInTurn = <T>(work: (context: CommitContext) => Promise<T>) =>
@@ -368,7 +270,7 @@ function lakeOn(
     dataset,
     writer,
     lease: idle.lease,
-    ...{ connect, queryTarget: target },
+    connect,
     openCommitSession: openSession,
     snapshot,
     commit: (request) =>
@@ -379,56 +281,14 @@ function lakeOn(
         await views.afterCommit(result.filesRemoved).catch(() => undefined);
         return result;
       }),
-    coverage: (range) => inTurn(() => coverage(range)),
-    countStored: (ranges, axis) =>
-      inTurn(async () => {
-        const stored = await computing.countRecords(ranges, axis);
-        const twice = countedTwiceIn(await snapshot(), ranges, axis);
-        return stored.map((count, position) => count + (twice[position] ?? 0));
-      }),
-    countedTwice: (ranges, axis, eventType) =>
-      inTurn(async () => countedTwiceIn(await snapshot(), ranges, axis, eventType)),
-    listedTwice: async () => listedTwiceIn(await snapshot()),
-    inspectDays: (range, by) => inTurn(async () => inspectDays(await ready(), range, by)),
-    verify: (range, signal) => inTurn(async () => verifyFiles(await ready(), range, signal)),
-    forgetLostFiles: (runId, suspects = []) =>
-      changeInTurn(async () => {
-        const paths = await dropLostFiles(idle, await computing.engineFor({ batch: null }), runId, new Set(suspects));
-        await views.afterCommit(paths.length);
-        return paths;
-      }),
-    deduplicate: (runId, range) =>
-      writeInTurn(async (context) => {
-        const report = await deduplicate(context, range, runId);
-        await views.afterCommit(report.version === null ? 0 : 1);
-        return report;
-      }),
-    proofsOfRun: async (runId) => proofsOfRun(await log.refresh(), runId),
-    rejectedRanges: async (axis, scope) => rejectedRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs()),
-    lostFiles: async (range) => (await lostFilesOf(range)).map(({ path }) => path),
-    compact: (options, run) =>
-      writeInTurn((context) => compact(context, options, { ...run, afterCommit: () => views.afterCommit(1) })),
-    vacuum: (options, { signal }) =>
-      inTurn(() => {
-        if (options.dryRun !== true) refuseToWrite();
-        return vacuum(idle, options, signal);
-      }),
-    ...lakeHunts({ tools: idle, connect, snapshot, coverage, lostFiles: lostFilesOf }, inTurn, writeInTurn),
+    ...proving({ tools: idle, computing, snapshot, coverage, ready }, inTurn),
+    ...maintaining(idle, computing, ready, { inTurn, changeInTurn, writeInTurn }, views),
+    ...lakeHunts({ tools: idle, connect, snapshot, coverage, lostFiles }, inTurn, writeInTurn),
     ...publishing(publishSource(idle, directory, writer === 'parquetjs' ? null : connect), changeInTurn),
     ...promoting(idle, writeInTurn, () => views.afterCommit(1)),
     ...recounting(idle, changeInTurn, views),
     ...eventLookup((work) => inTurn(async () => work(await ready()))),
-    provenRanges: async (axis, scope, settleLagMs = 0) =>
-      provenRangesOf(await snapshot(), { axis, scope }, idle.clock.nowMs(), settleLagMs),
-    newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), computing.newestEventMs)),
-    query: async (sql, options) => {
-      const counted = options?.signal?.aborted ? null : await countFromLog(sql, await snapshot(), store);
-      return counted ?? (await loadQuery()).runQuery(target, sql, options);
-    },
-    queryArrow: async (sql, options) => (await loadArrow()).runArrowQuery(target, sql, options),
-    queryArrowBatches: async (sql, options) => (await loadArrow()).runArrowBatches(target, sql, options),
-    queryToParquet: async (sql, file, options) =>
-      (await loadQuery()).exportParquet(target, sql, resolve(file), options),
+    ...querying({ store, log, directory, newLimits }, snapshot, () => inTurn(viewSource)),
     refreshViews: () => changeInTurn(views.refresh),
   };
 }

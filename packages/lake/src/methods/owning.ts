@@ -1,7 +1,7 @@
 import { EdrlakeError, isSameCustomer } from '@edrlake/core';
-import { refuseOtherSubscription, refuseOtherTenant } from './commit/owner.ts';
-import type { CommitTools, WantedOwner } from './log/commit-context.ts';
-import type { LoggedOwner } from './log/lake-state.ts';
+import { refuseOtherSubscription, refuseOtherTenant } from '../commit/owner.ts';
+import type { CommitTools, WantedOwner } from '../log/commit-context.ts';
+import type { LoggedOwner } from '../log/lake-state.ts';
 
 /** Whose a lake is. */
 export interface Owned {

@@ -1,12 +1,12 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { TableFormat } from '@edrlake/core';
-import type { CommitTools } from './log/commit-context.ts';
-import type { PublishSource } from './open-tables/publication.ts';
-import type { Publishing } from './open-tables/publish-tables.ts';
+import type { CommitTools } from '../log/commit-context.ts';
+import type { PublishSource } from '../open-tables/publication.ts';
+import type { Publishing } from '../open-tables/publish-tables.ts';
 
 /** The publishing of a lake in table formats; its code is loaded when it is used. */
 export function publishing(source: PublishSource, write: <T>(work: () => Promise<T>) => Promise<T>): Publishing {
-  const load = () => import('./open-tables/publish-tables.ts');
+  const load = () => import('../open-tables/publish-tables.ts');
   return {
     publish: (format, options, { signal }) =>
       write(async () => (await load()).publishTables(source, format, options, signal)),

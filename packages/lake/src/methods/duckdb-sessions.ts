@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { CommitTools } from './log/commit-context.ts';
-import type { DuckDbLimits, DuckDbSession } from './storage/duckdb.ts';
-import { loadWithDuckDb } from './storage/load-duckdb.ts';
+import type { CommitTools } from '../log/commit-context.ts';
+import type { DuckDbLimits, DuckDbSession } from '../storage/duckdb.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 
 /** DuckDB's memory unless the options say otherwise. */
 const DEFAULT_MEMORY_LIMIT = '512MB';
@@ -41,7 +41,7 @@ export function duckDbSessions(
     spillDirectory: join(spillRoot, `edrlake-spill-${randomUUID()}`),
   });
   const start = async (limits: DuckDbLimits): Promise<DuckDbSession> => {
-    const { beforeStatements, openDuckDb } = await loadWithDuckDb(() => import('./storage/duckdb.ts'));
+    const { beforeStatements, openDuckDb } = await loadWithDuckDb(() => import('../storage/duckdb.ts'));
     const session = await openDuckDb(null, limits);
     const { remote } = store;
     if (remote === null) return session;

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, closeAfter, unwritable, writeAtomic } from '@edrlake/core';
-import type { CommitRequest, CommitResult } from './commit/commit.ts';
-import { type ObjectTraffic, PARTIAL_SUFFIX, type Store } from './storage/store.ts';
+import type { CommitRequest, CommitResult } from '../commit/commit.ts';
+import { type ObjectTraffic, PARTIAL_SUFFIX, type Store } from '../storage/store.ts';
 
 /** What some work cost in an object store, and when it ended. */
 export interface ObjectCost extends ObjectTraffic {

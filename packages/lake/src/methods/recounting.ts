@@ -1,7 +1,7 @@
-import { commitRecounts } from './commit/commit-recounts.ts';
-import type { CommitTools } from './log/commit-context.ts';
-import type { Recount } from './proofs/recounts.ts';
-import type { ViewKeeper } from './query/view-file.ts';
+import { commitRecounts } from '../commit/commit-recounts.ts';
+import type { CommitTools } from '../log/commit-context.ts';
+import type { Recount } from '../proofs/recounts.ts';
+import type { ViewKeeper } from '../query/view-file.ts';
 
 /** The part of a lake that keeps later counts of its proven days. */
 export interface Recounting {

@@ -1,12 +1,12 @@
 import type { TimeAxis, TimeRange } from '@edrlake/core';
-import type { CommitRequest } from './commit/commit.ts';
-import { duckDbEngine } from './commit/duckdb-engine.ts';
-import type { CommitEngine } from './commit/engine.ts';
-import { type CommitContext, type CommitTools, withConnection } from './log/commit-context.ts';
-import type { LoggedFile } from './log/lake-state.ts';
-import { countAnswers, countRecords } from './verify/count-rows.ts';
-import { readNewestEventMs } from './verify/newest-event.ts';
-import type { RowAnswer, RowQuestion } from './verify/tally-days.ts';
+import type { CommitRequest } from '../commit/commit.ts';
+import { duckDbEngine } from '../commit/duckdb-engine.ts';
+import type { CommitEngine } from '../commit/engine.ts';
+import { type CommitContext, type CommitTools, withConnection } from '../log/commit-context.ts';
+import type { LoggedFile } from '../log/lake-state.ts';
+import { countAnswers, countRecords } from '../verify/count-rows.ts';
+import { readNewestEventMs } from '../verify/newest-event.ts';
+import type { RowAnswer, RowQuestion } from '../verify/tally-days.ts';
 
 /**
  * `duckdb`, or `parquetjs`: TypeScript alone, without native code. Then commits, coverage, counts and lost files need
@@ -33,7 +33,7 @@ export function computeEngine(
   tools: CommitTools,
   ready: () => Promise<CommitContext>,
 ): ComputeEngine {
-  const loadEngine = () => import('./portable/row-engine.ts');
+  const loadEngine = () => import('../portable/row-engine.ts');
   const ofBatch = async ({ batch, session, signal }: Parameters<ComputeEngine['engineFor']>[0]) => {
     if (batch !== null && 'identities' in batch) return (await loadEngine()).rowEngine(tools, batch, signal);
     return duckDbEngine(session === undefined ? await ready() : withConnection(tools, session.connection), batch);
@@ -46,7 +46,7 @@ export function computeEngine(
       newestEventMs: async (files) => readNewestEventMs(await ready(), files),
     };
   }
-  const loadCounts = () => import('./portable/count-stored.ts');
+  const loadCounts = () => import('../portable/count-stored.ts');
   return {
     engineFor: async (request) =>
       request.batch === null ? (await loadEngine()).rowEngine(tools, null) : ofBatch(request),

@@ -1,10 +1,10 @@
 import { type Dataset, NO_FILTER, SETTLE_LAG_MS } from '@edrlake/core';
+import type { CommitTools } from '../log/commit-context.ts';
+import { type Snapshot, snapshotOf } from '../log/snapshot.ts';
+import type { ViewSource } from '../query/views.ts';
+import { type DayCoverage, provenRangesOf, scopeText } from '../verify/coverage.ts';
+import { provenDaysOf } from '../verify/proven-days.ts';
 import { matchesFile } from './lake-hunts.ts';
-import type { CommitTools } from './log/commit-context.ts';
-import { type Snapshot, snapshotOf } from './log/snapshot.ts';
-import type { ViewSource } from './query/views.ts';
-import { type DayCoverage, provenRangesOf, scopeText } from './verify/coverage.ts';
-import { provenDaysOf } from './verify/proven-days.ts';
 
 /** What the views of a version show. */
 export async function viewSourceOf(

@@ -1,6 +1,6 @@
-import type { CommitContext } from './log/commit-context.ts';
-import type { FoundEvent } from './query/find-event.ts';
-import { loadWithDuckDb } from './storage/load-duckdb.ts';
+import type { CommitContext } from '../log/commit-context.ts';
+import type { FoundEvent } from '../query/find-event.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 
 /** What a lake knows about single events. */
 export interface EventLookup {
@@ -17,7 +17,7 @@ export function eventLookup(read: <T>(work: (context: CommitContext) => Promise<
   return {
     findEvent: (eventId) =>
       read(async (context) =>
-        (await loadWithDuckDb(() => import('./query/find-event.ts'))).findEvent(context, eventId),
+        (await loadWithDuckDb(() => import('../query/find-event.ts'))).findEvent(context, eventId),
       ),
   };
 }

@@ -1,10 +1,10 @@
 import type { TableSpec } from '@edrlake/core';
-import type { CommitContext, CommitTools } from './log/commit-context.ts';
-import type { DetailsReport, EventDetails } from './maintenance/add-details.ts';
-import type { DemoteReport, DemoteRequest } from './maintenance/demote.ts';
-import type { PromoteContext, PromoteReport } from './maintenance/promote.ts';
-import type { PromoteRequest } from './maintenance/promotion-request.ts';
-import { loadWithDuckDb } from './storage/load-duckdb.ts';
+import type { CommitContext, CommitTools } from '../log/commit-context.ts';
+import type { DetailsReport, EventDetails } from '../maintenance/add-details.ts';
+import type { DemoteReport, DemoteRequest } from '../maintenance/demote.ts';
+import type { PromoteContext, PromoteReport } from '../maintenance/promote.ts';
+import type { PromoteRequest } from '../maintenance/promotion-request.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
 
 /** What a lake has beyond the listed records of its dataset: columns of its own, and details of single events. */
 export interface Promoting {
@@ -34,21 +34,21 @@ export function promoting(
     },
     promote: (request, run) =>
       write(async (context) => {
-        const { promote } = await loadWithDuckDb(() => import('./maintenance/promote.ts'));
+        const { promote } = await loadWithDuckDb(() => import('../maintenance/promote.ts'));
         const report = await promote(context, request, run);
         if (report.version !== null) await afterCommit();
         return report;
       }),
     demote: (request, run) =>
       write(async (context) => {
-        const { demote } = await loadWithDuckDb(() => import('./maintenance/demote.ts'));
+        const { demote } = await loadWithDuckDb(() => import('../maintenance/demote.ts'));
         const report = await demote(context, request, run);
         await afterCommit();
         return report;
       }),
     addDetails: (details, run) =>
       write(async (context) => {
-        const { addDetails } = await loadWithDuckDb(() => import('./maintenance/add-details.ts'));
+        const { addDetails } = await loadWithDuckDb(() => import('../maintenance/add-details.ts'));
         const report = await addDetails(context, details, run);
         if (report.version !== null) await afterCommit();
         return report;

@@ -1,16 +1,16 @@
 import { type Emit, type RunEvent, sum, toEdrlakeError } from '@edrlake/core';
-import type { CommitRequest, CommitResult } from './commit/commit.ts';
-import type { HuntSource } from './hunt/hunt.ts';
-import type { HuntOptions, HuntReport } from './hunt/hunt-types.ts';
-import type { Indicator } from './indicators/indicator.ts';
-import type { CommitContext, CommitTools } from './log/commit-context.ts';
-import { type HuntState, type MatchReader, readHuntState, type StandingList } from './standing/hunt-state.ts';
-import type { NewMatches } from './standing/new-matches.ts';
-import { FOLDERS } from './storage/layout.ts';
-import { loadWithDuckDb } from './storage/load-duckdb.ts';
-import type { Store } from './storage/store.ts';
-import type { IndexReport } from './value-index/build-index.ts';
-import { hasIndex, indexedColumns, readSegments } from './value-index/index-files.ts';
+import type { CommitRequest, CommitResult } from '../commit/commit.ts';
+import type { HuntSource } from '../hunt/hunt.ts';
+import type { HuntOptions, HuntReport } from '../hunt/hunt-types.ts';
+import type { Indicator } from '../indicators/indicator.ts';
+import type { CommitContext, CommitTools } from '../log/commit-context.ts';
+import { type HuntState, type MatchReader, readHuntState, type StandingList } from '../standing/hunt-state.ts';
+import type { NewMatches } from '../standing/new-matches.ts';
+import { FOLDERS } from '../storage/layout.ts';
+import { loadWithDuckDb } from '../storage/load-duckdb.ts';
+import type { Store } from '../storage/store.ts';
+import type { IndexReport } from '../value-index/build-index.ts';
+import { hasIndex, indexedColumns, readSegments } from '../value-index/index-files.ts';
 
 /** How to bring the index of values up to date. */
 export interface IndexOptions {
@@ -62,13 +62,13 @@ export function lakeHunts(
   inTurn: <T>(work: () => Promise<T>) => Promise<T>,
   writeInTurn: <T>(work: (context: CommitContext) => Promise<T>) => Promise<T>,
 ): LakeHunts {
-  const load = () => loadWithDuckDb(() => import('./hunt/hunt.ts'));
-  const loadStanding = () => loadWithDuckDb(() => import('./standing/keep-hunts.ts'));
+  const load = () => loadWithDuckDb(() => import('../hunt/hunt.ts'));
+  const loadStanding = () => loadWithDuckDb(() => import('../standing/keep-hunts.ts'));
   return {
     hunt: (indicators, options) => inTurn(async () => (await load()).huntLake(source, indicators, options)),
     indexValues: ({ rebuild = false }, { signal }) =>
       writeInTurn(async (context) =>
-        (await import('./value-index/build-index.ts')).updateIndex(context, rebuild, signal),
+        (await import('../value-index/build-index.ts')).updateIndex(context, rebuild, signal),
       ),
     valueIndex: () => indexState(source.tools),
     standingHunts: () => readHuntState(source.tools.store),
@@ -82,7 +82,7 @@ export function lakeHunts(
       ),
     newMatches: (reader, limit) =>
       inTurn(async () =>
-        (await import('./standing/new-matches.ts')).newMatches(
+        (await import('../standing/new-matches.ts')).newMatches(
           { store: source.tools.store, connection: await source.connect() },
           reader,
           limit,
@@ -90,7 +90,7 @@ export function lakeHunts(
       ),
     markReported: (reader, generation) =>
       writeInTurn(async ({ store }) =>
-        (await import('./standing/new-matches.ts')).markReported(store, reader, generation),
+        (await import('../standing/new-matches.ts')).markReported(store, reader, generation),
       ),
   };
 }
