@@ -1,7 +1,7 @@
 import { createRedact, type EdrlakeError, type Redact, toEdrlakeError, writeText } from '@edrlake/core';
 import { COMPLETE, type Invocation, type Settings } from './args/command.ts';
 import { completionWords, helpText, runCommandLine } from './args/command-line.ts';
-import { readBoolean, readText } from './args/option-values.ts';
+import { readBoolean, readText } from './args/flags/flag-kinds.ts';
 import { environmentName, type FlagName } from './args/options.ts';
 import { commandLineLayer, environmentLayer, resolveSettings, type SettingsLayer } from './args/settings.ts';
 import { COMMANDS } from './commands.ts';

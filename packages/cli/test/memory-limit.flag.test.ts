@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readMemorySize } from '../src/args/option-values.ts';
+import { readMemorySize } from '../src/args/flags/flag-kinds.ts';
 import { runProgram } from '../src/program.ts';
 import { fakeSurroundings } from './fake-surroundings.ts';
 

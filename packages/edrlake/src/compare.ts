@@ -4,7 +4,8 @@ import { EXPORT_CHECKS, type ExportCallOptions, exporting } from './export.ts';
 import { CALL_CHECKS, checkArgument, checkOptions, oneOf } from './input/checks.ts';
 import { type CallOptions, listening, optionalRangeOf, type RangeOptions, signalOf } from './input/options.ts';
 import { refuseOtherDataset } from './input/refusals.ts';
-import { internalsOf, type Lake } from './lake.ts';
+import type { Lake } from './lake/types.ts';
+import { internalsOf } from './lake.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /**

@@ -16,7 +16,8 @@ import type { EdrEvent } from './event.ts';
 import { PLAN_CHECKS, type PlanOptions } from './export.ts';
 import { COUNT, checkOptions, FUNCTION, TEXT } from './input/checks.ts';
 import { rangeOf, scopeOf, signalOf } from './input/options.ts';
-import { type Lake, internalsOf as lakeInternalsOf } from './lake.ts';
+import type { Lake } from './lake/types.ts';
+import { internalsOf as lakeInternalsOf } from './lake.ts';
 import { type Source, type SourceInternals, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** Which events to read, and how. */

@@ -20,7 +20,8 @@ import {
   signalOf,
 } from './input/options.ts';
 import { refuseOtherDataset, refuseReadOnly } from './input/refusals.ts';
-import { internalsOf, type Lake } from './lake.ts';
+import type { Lake } from './lake/types.ts';
+import { internalsOf } from './lake.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** Spooled bytes that are flattened and committed together. Measured: larger batches are no faster and take memory. */

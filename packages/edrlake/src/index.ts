@@ -118,22 +118,20 @@ export type { Hunt, HuntLakeOptions, Query, QueryRow } from './lake/query.ts';
 export type {
   CompactOptions,
   DemoteOptions,
+  ExportLakeOptions,
+  GateOptions,
+  GateReport,
   IndexLakeOptions,
+  Lake,
+  LakeFile,
+  LakeVersion,
+  OpenLakeOptions,
   PromoteOptions,
   PublishLakeOptions,
   StandingHuntOptions,
   VacuumOptions,
-} from './lake/upkeep.ts';
-export {
-  type ExportLakeOptions,
-  type GateOptions,
-  type GateReport,
-  type Lake,
-  type LakeFile,
-  type LakeVersion,
-  type OpenLakeOptions,
-  openLake,
-} from './lake.ts';
+} from './lake/types.ts';
+export { openLake } from './lake.ts';
 export { type RunPipelineOptions, runPipeline } from './pipeline.ts';
 export type { OwnSourceSettings } from './source/own-source.ts';
 export { type ConnectOptions, connect, type Source } from './source.ts';

@@ -6,7 +6,8 @@ import { BATCH_BYTES, exporting } from './export.ts';
 import { CALL_CHECKS, COUNT, checkOptions, SWITCH, TEXT } from './input/checks.ts';
 import { type CallOptions, listening, signalOf } from './input/options.ts';
 import { refuseReadOnly } from './input/refusals.ts';
-import { internalsOf, type Lake } from './lake.ts';
+import type { Lake } from './lake/types.ts';
+import { internalsOf } from './lake.ts';
 import { type Source, internalsOf as sourceInternalsOf } from './source.ts';
 
 /** How to run a pipeline. */

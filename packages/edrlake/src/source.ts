@@ -11,7 +11,8 @@ import { DEFAULT_DATASET } from '@edrlake/datasets';
 import type { Connection, ConnectionSettings, LakeLimiter, SourceConnection } from '@edrlake/runner';
 import { COUNT, checkArgument, checkOptions, DATASET, FUNCTION, oneOf } from './input/checks.ts';
 import { openReports, type Reports, SURROUNDING_CHECKS, type Surroundings, surroundingsOf } from './input/options.ts';
-import { type Lake, internalsOf as lakeInternalsOf } from './lake.ts';
+import type { Lake } from './lake/types.ts';
+import { internalsOf as lakeInternalsOf } from './lake.ts';
 import { type OwnSourceSettings, openOwnSource } from './source/own-source.ts';
 
 /** What a connection takes besides its settings. */

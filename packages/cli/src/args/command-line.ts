@@ -12,7 +12,7 @@ import {
   type Settings,
 } from './command.ts';
 import { CREDENTIAL_FLAGS, CREDENTIAL_HINT } from './credential-names.ts';
-import { wordsText } from './option-values.ts';
+import { wordsText } from './flags/flag-kinds.ts';
 import { FLAG_NAMES, type FlagName, flagNamed } from './options.ts';
 
 const WIDEST = 110;

@@ -1,7 +1,4 @@
 import { TABLE_FORMATS } from '@edrlake/core';
-import { DATASET_NAMES } from '@edrlake/datasets/names';
-import { GATEWAY_FLAGS } from './gateway-flags.ts';
-import { OCSF_FLAGS } from './ocsf-options.ts';
 import {
   choiceFlag,
   durationFlag,
@@ -10,20 +7,19 @@ import {
   optionalDurationFlag,
   optionalFlag,
   readBoolean,
-  readClockSkew,
   readInstantMs,
-  readMemorySize,
-  readRateLimit,
   readsAsJson,
   readText,
   shareFlag,
   switchFlag,
-  valueFlag,
   wholeNumber,
-  wordsText,
-} from './option-values.ts';
-import { PLACE_FLAGS, SERVE_FLAGS, SUBSCRIPTION_FLAGS } from './place-flags.ts';
-import { STORY_FLAGS } from './story-flags.ts';
+} from './flags/flag-kinds.ts';
+import { GATEWAY_FLAGS } from './flags/gateway-flags.ts';
+import { LAKE_FLAGS } from './flags/lake-flags.ts';
+import { OCSF_FLAGS } from './flags/ocsf-flags.ts';
+import { SERVE_FLAGS } from './flags/serve-flags.ts';
+import { SIMULATOR_FLAGS } from './flags/simulator-flags.ts';
+import { STORY_FLAGS } from './flags/story-flags.ts';
 
 /** Result formats of `query`. */
 export const QUERY_FORMATS = ['table', 'csv', 'json', 'ndjson', 'arrow', 'parquet'] as const;
@@ -54,9 +50,7 @@ const FOLLOWED_AXES = ['processed', 'event'] as const;
 const RECONCILED_BY = ['day', 'type'] as const;
 const ONLY_STATES = ['missing', 'failed', 'mismatched', 'rejected'] as const;
 const REQUIREMENTS = ['proven', 'complete'] as const;
-const WALKS = ['pages', 'search-after'] as const;
 const TELEMETRY_WAYS = ['off', 'otlp'] as const;
-const HISTOGRAM_USES = ['auto', 'on', 'off'] as const;
 
 const dayOrInstant = 'a day (2020-08-17) or an ISO instant (2020-08-17T04:00:00Z)';
 
@@ -95,99 +89,7 @@ export const FLAGS = {
     choices: ['true', 'false'],
   }),
   ...GATEWAY_FLAGS,
-  'page-size': valueFlag({
-    group: 'Gateway',
-    valueName: 'N',
-    describe: 'Events a request asks for',
-    expected: 'a whole number from 1 to 10000',
-    read: wholeNumber(1, 10_000),
-    byDefault: 1_000,
-  }),
-  concurrency: valueFlag({
-    group: 'Gateway',
-    valueName: 'N',
-    describe: 'Requests at once',
-    expected: 'a whole number from 1 to 64',
-    read: wholeNumber(1, 64),
-    byDefault: 2,
-  }),
-  'rate-limit': optionalFlag({
-    group: 'Gateway',
-    valueName: 'N/SECONDS',
-    describe: 'Request limit, or none',
-    expected: 'N/SECONDS such as 300/3600, or none',
-    read: (text) => (text === 'none' ? ('none' as const) : readRateLimit(text)),
-    defaultText: '300/3600',
-  }),
-  dataset: choiceFlag({
-    group: 'Lake',
-    valueName: 'NAME',
-    describe: `Events: ${wordsText(DATASET_NAMES)}`,
-    choices: DATASET_NAMES,
-    byDefault: DATASET_NAMES[0],
-  }),
-  'max-result-window': valueFlag({
-    group: 'Gateway',
-    valueName: 'N',
-    describe: 'Events a query can reach',
-    expected: 'a whole number from 1 to 10000000',
-    read: wholeNumber(1, 10_000_000),
-    byDefault: 10_000,
-  }),
-  'event-time-token': valueFlag({
-    group: 'Gateway',
-    valueName: 'TOKEN',
-    describe: 'When it happened',
-    expected: 'a token such as event.dateTime',
-    read: readText,
-    byDefault: 'event.dateTime',
-  }),
-  'processed-time-token': valueFlag({
-    group: 'Gateway',
-    valueName: 'TOKEN',
-    describe: 'When it was processed',
-    expected: 'a token such as event.eventProcessedTime',
-    read: readText,
-    byDefault: 'event.eventProcessedTime',
-  }),
-  histogram: choiceFlag({
-    group: 'Gateway',
-    valueName: 'WHEN',
-    describe: 'Histograms: auto, on or off',
-    choices: HISTOGRAM_USES,
-    byDefault: 'auto',
-  }),
-  walk: choiceFlag({
-    group: 'Gateway',
-    valueName: 'HOW',
-    describe: 'Through events by pages or search-after',
-    choices: WALKS,
-    byDefault: 'pages',
-  }),
-  ...PLACE_FLAGS,
-  'memory-limit': valueFlag({
-    group: 'Lake',
-    valueName: 'SIZE',
-    describe: 'Memory DuckDB may use, at least 300MB',
-    expected: 'a size of at least 300MB, such as 512MB or 2GiB',
-    read: readMemorySize,
-    byDefault: '512MB',
-  }),
-  threads: optionalFlag({
-    group: 'Lake',
-    valueName: 'N',
-    describe: 'Threads DuckDB may use',
-    expected: 'a whole number from 1 to 256',
-    read: wholeNumber(1, 256),
-    defaultText: 'one per core',
-  }),
-  writer: choiceFlag({
-    group: 'Lake',
-    valueName: 'NAME',
-    describe: 'duckdb, or parquetjs: no native code',
-    choices: ['duckdb', 'parquetjs'],
-    byDefault: 'duckdb',
-  }),
+  ...LAKE_FLAGS,
   since: optionalFlag({
     group: 'Sync',
     valueName: 'DATE',
@@ -334,62 +236,14 @@ export const FLAGS = {
     read: (text) => (readsAsJson(text) ? text : null),
   }),
   ...SERVE_FLAGS,
-  seed: valueFlag({
-    group: 'Simulated data',
-    valueName: 'N',
-    describe: 'The same seed gives the same events',
-    expected: 'a whole number from 0 to 4294967295',
-    read: wholeNumber(0, 4_294_967_295),
-    byDefault: 1,
+  ...SIMULATOR_FLAGS,
+  subscription: listFlag({
+    group: 'Output',
+    valueName: 'NAME',
+    describe: 'For whom: a subscription, all, or eu-*',
+    expected: 'the name of a subscription, all, or a pattern such as eu-*',
+    read: (text) => (/^[a-z0-9*?-]+$/.test(text) ? text : null),
   }),
-  events: valueFlag({
-    group: 'Simulated data',
-    valueName: 'N',
-    describe: 'Events in the whole range',
-    expected: 'a whole number from 0 to 1000000000',
-    read: wholeNumber(0, 1_000_000_000),
-    byDefault: 100_000,
-  }),
-  'busy-minutes': valueFlag({
-    group: 'Simulated data',
-    valueName: 'N',
-    describe: 'Minutes with 12,000 events of their own',
-    expected: 'a whole number from 0 to 1000',
-    read: wholeNumber(0, 1_000),
-    byDefault: 0,
-  }),
-  'busy-second': valueFlag({
-    group: 'Simulated data',
-    valueName: 'N',
-    describe: 'Events of one busy second',
-    expected: 'a whole number from 0 to 1000000',
-    read: wholeNumber(0, 1_000_000),
-    byDefault: 0,
-  }),
-  'max-page-size': valueFlag({
-    group: 'Simulated data',
-    valueName: 'N',
-    describe: 'Largest page it gives',
-    expected: 'a whole number from 1 to 10000',
-    read: wholeNumber(1, 10_000),
-    byDefault: 1_000,
-  }),
-  'clock-skew': optionalFlag({
-    group: 'Simulated data',
-    valueName: 'TIME',
-    describe: 'How far its clock is ahead, or no Date header',
-    expected: 'a length of time such as 9h or -9h, or none',
-    read: readClockSkew,
-    defaultText: '0s',
-  }),
-  fault: listFlag({
-    group: 'Simulated data',
-    valueName: 'FAULT',
-    describe: 'What goes wrong, see below; may be repeated',
-    expected: 'a fault such as status:500@3 or reset@10',
-    read: readText,
-  }),
-  ...SUBSCRIPTION_FLAGS,
   config: optionalFlag({
     group: 'Output',
     valueName: 'FILE',

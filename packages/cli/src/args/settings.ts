@@ -1,5 +1,5 @@
 import { EdrlakeError, type ErrorCode } from '@edrlake/core';
-import { wordsText } from './option-values.ts';
+import { wordsText } from './flags/flag-kinds.ts';
 import { configKey, environmentName, FLAG_NAMES, type FlagName, type FlagValues, flagNamed } from './options.ts';
 
 /** Texts for flags from one place, by flag name. Several texts only where a flag may be repeated. */

@@ -1,7 +1,7 @@
 import { writeText } from '@edrlake/core';
 import { type CommandInput, defineCommand } from '../args/command.ts';
+import { wordsText } from '../args/flags/flag-kinds.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { wordsText } from '../args/option-values.ts';
 import { READERS } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { connectText } from '../render/connect-text.ts';

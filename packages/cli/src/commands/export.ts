@@ -11,8 +11,8 @@ import {
   unloadFormatOf,
 } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
+import { wordsText } from '../args/flags/flag-kinds.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
-import { wordsText } from '../args/option-values.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { outputOf, writeAnswer } from '../query/query-output.ts';
 import { readStatement } from '../query/read-text.ts';

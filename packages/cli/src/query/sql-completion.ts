@@ -1,5 +1,5 @@
 import type { TableSpec } from '@edrlake/core';
-import { wordsText } from '../args/option-values.ts';
+import { wordsText } from '../args/flags/flag-kinds.ts';
 import { QUERY_FORMATS } from '../args/options.ts';
 
 /** What the lake has beside the tables of its dataset. */

@@ -1,7 +1,7 @@
 import { EdrlakeError, type Emit, parseRange, type QueryScope, type TimeRange } from '@edrlake/core';
 import { DEFAULT_DATASET, datasetNamed } from '@edrlake/datasets';
 import type { Account, Connection, ConnectionSettings, Services } from '@edrlake/runner';
-import { wordsText } from '../args/option-values.ts';
+import { wordsText } from '../args/flags/flag-kinds.ts';
 import { type FlagValues, flagNamed } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';

@@ -14,7 +14,7 @@ import type { ObjectLake, S3Settings, WantedOwner } from '@edrlake/lake';
 import { type OcsfPlace, ocsfPlace } from '@edrlake/ocsf/names';
 import { shellText } from '@edrlake/runner/history';
 import type { CommandInput } from '../args/command.ts';
-import { sizeBytes } from '../args/option-values.ts';
+import { sizeBytes } from '../args/flags/flag-kinds.ts';
 import type { FlagValues } from '../args/options.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { programName } from '../process/program-name.ts';

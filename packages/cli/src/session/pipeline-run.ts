@@ -17,7 +17,7 @@ import {
   type TaskTools,
 } from '@edrlake/runner';
 import { readLostWork } from '@edrlake/runner/history';
-import { wordsText } from '../args/option-values.ts';
+import { wordsText } from '../args/flags/flag-kinds.ts';
 import type { FlagValues } from '../args/options.ts';
 import { refuseScope } from '../args/refuse-scope.ts';
 import { readCredentials } from '../config/credentials.ts';

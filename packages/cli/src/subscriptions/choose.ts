@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { didYouMean, EdrlakeError, objectAddress } from '@edrlake/core';
 import type { Chosen, Settings, Subscription } from '../args/command.ts';
-import { wordsText } from '../args/option-values.ts';
+import { wordsText } from '../args/flags/flag-kinds.ts';
 import type { FlagName, FlagValues } from '../args/options.ts';
 import { configLayer, resolveSettings, type SettingsLayer } from '../args/settings.ts';
 import type { ConfigFile } from '../config/config-file.ts';

@@ -1,6 +1,6 @@
 import { EdrlakeError, toEdrlakeError, writeText } from '@edrlake/core';
 import type { Chosen, CommandInput, Subscription, SubscriptionWork, Turn } from '../args/command.ts';
-import { wordsText } from '../args/option-values.ts';
+import { wordsText } from '../args/flags/flag-kinds.ts';
 import { readCredentials } from '../config/credentials.ts';
 import { lineWidth, type ProcessContext, type TextSink } from '../process/process-context.ts';
 import { requireGateway } from '../session/connection-settings.ts';

@@ -1,26 +1,6 @@
 import { resolve } from 'node:path';
-import {
-  type Clock,
-  COLUMN_TYPES,
-  type ColumnType,
-  EdrlakeError,
-  newRunId,
-  type Random,
-  TABLE_FORMATS,
-  type TableFormat,
-} from '@edrlake/core';
-import type {
-  CompactReport,
-  DeduplicateReport,
-  DemoteReport,
-  IndexReport,
-  PromoteReport,
-  PublishReport,
-  StandingReport,
-  Lake as StoredLake,
-  VacuumReport,
-  VerifyReport,
-} from '@edrlake/lake';
+import { type Clock, COLUMN_TYPES, EdrlakeError, newRunId, type Random, TABLE_FORMATS } from '@edrlake/core';
+import type { StandingReport, Lake as StoredLake } from '@edrlake/lake';
 import { readHuntFolder } from '@edrlake/lake/indicators';
 import {
   AMOUNT,
@@ -42,60 +22,15 @@ import {
   signalOf,
 } from '../input/options.ts';
 import { refuseReadOnly } from '../input/refusals.ts';
-
-/** Which days to compact, and into what. */
-export interface CompactOptions extends Partial<RangeOptions>, CallOptions {
-  /** About how large a merged file becomes. Default 256 MiB. */
-  readonly targetFileBytes?: number;
-  /** Small sorted files of one table and day that are worth merging; at least and by default 2. */
-  readonly minFiles?: number;
-}
-
-/** How tables are published. */
-export interface PublishLakeOptions extends CallOptions {
-  /** A folder on the file system of the lake and outside of it. Default: `_tables` in the lake. */
-  readonly to?: string;
-}
-
-/** What a vacuum may delete. */
-export interface VacuumOptions extends CallOptions {
-  /** How long files stay that no version names any more, so that readers of an older one can end. Default 7 days. */
-  readonly graceDays?: number;
-  /** Reports what would be deleted, and deletes nothing. */
-  readonly dryRun?: boolean;
-}
-
-/** How the index of values is brought up to date. */
-export interface IndexLakeOptions extends CallOptions {
-  /** Forgets the index that is there, and reads all files again. */
-  readonly rebuild?: boolean;
-}
-
-/** How to hunt lists from then on. */
-export interface StandingHuntOptions extends CallOptions {
-  /** Matches that are returned of those that are new; all are counted. Default 1,000. */
-  readonly maxMatches?: number;
-}
+import type { Lake, PromoteOptions, StandingHuntOptions } from './types.ts';
 
 const NEW_MATCHES = 1_000;
 
-/** Which values of `extra` become a column. */
-export interface PromoteOptions extends CallOptions {
-  /** A path in `extra`, as `edrlake drift` shows it, such as `file.newThing`. */
-  readonly path: string;
-  /** Table with the `extra`. Default `events`. */
-  readonly table?: string;
-  /** Name of the column. Default: made of the path, `file_new_thing`. */
-  readonly as?: string;
-  /** Its type. Default: that of all values so far. */
-  readonly type?: ColumnType;
-}
-
-/** Which promoted column goes. */
-export interface DemoteOptions extends CallOptions {
-  /** Its table, where several have a promoted column of that name. */
-  readonly table?: string;
-}
+/** Methods of a lake that keep it in order. */
+type LakeUpkeep = Pick<
+  Lake,
+  'verify' | 'compact' | 'vacuum' | 'publish' | 'deduplicate' | 'huntStanding' | 'index' | 'promote' | 'demote'
+>;
 
 /** What upkeep needs of an open lake. */
 interface UpkeepTools {
@@ -103,19 +38,6 @@ interface UpkeepTools {
   readonly random: Random;
   readonly reports: Reports;
   inTurn<T>(work: () => Promise<T>): Promise<T>;
-}
-
-/** Methods of a lake that keep it in order; see `Lake`. */
-export interface LakeUpkeep {
-  verify(options?: Partial<RangeOptions> & Pick<CallOptions, 'signal'>): Promise<VerifyReport>;
-  compact(options?: CompactOptions): Promise<CompactReport>;
-  vacuum(options?: VacuumOptions): Promise<VacuumReport>;
-  publish(format: TableFormat, options?: PublishLakeOptions): Promise<PublishReport>;
-  deduplicate(options?: Partial<RangeOptions> & CallOptions): Promise<DeduplicateReport>;
-  huntStanding(directory: string, options?: StandingHuntOptions): Promise<StandingReport>;
-  index(options?: IndexLakeOptions): Promise<IndexReport>;
-  promote(options: PromoteOptions): Promise<PromoteReport>;
-  demote(column: string, options?: DemoteOptions): Promise<DemoteReport>;
 }
 
 /**

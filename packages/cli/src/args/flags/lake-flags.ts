@@ -1,26 +1,8 @@
-import {
-  listFlag,
-  optionalFlag,
-  readMemorySize,
-  readText,
-  switchFlag,
-  valueFlag,
-  wholeNumber,
-} from './option-values.ts';
+import { DATASET_NAMES } from '@edrlake/datasets/names';
+import { choiceFlag, optionalFlag, readMemorySize, readText, valueFlag, wholeNumber, wordsText } from './flag-kinds.ts';
 
-/** Which subscriptions of the configuration file a command works for. */
-export const SUBSCRIPTION_FLAGS = {
-  subscription: listFlag({
-    group: 'Output',
-    valueName: 'NAME',
-    describe: 'For whom: a subscription, all, or eu-*',
-    expected: 'the name of a subscription, all, or a pattern such as eu-*',
-    read: (text) => (/^[a-z0-9*?-]+$/.test(text) ? text : null),
-  }),
-};
-
-/** Where the lake is, and what this machine keeps of a lake in an object store. */
-export const PLACE_FLAGS = {
+/** Where the lake is, what it holds, what computes with it, and what this machine keeps of one in an object store. */
+export const LAKE_FLAGS = {
   lake: valueFlag({
     group: 'Lake',
     valueName: 'DIR',
@@ -52,39 +34,34 @@ export const PLACE_FLAGS = {
     expected: 'AES256, aws:kms or the id or ARN of a KMS key',
     read: readText,
   }),
-};
-
-/** Where a page of the lake is, and who may ask it. */
-export const SERVE_FLAGS = {
-  port: optionalFlag({
-    group: 'Server',
+  dataset: choiceFlag({
+    group: 'Lake',
+    valueName: 'NAME',
+    describe: `Events: ${wordsText(DATASET_NAMES)}`,
+    choices: DATASET_NAMES,
+    byDefault: DATASET_NAMES[0],
+  }),
+  'memory-limit': valueFlag({
+    group: 'Lake',
+    valueName: 'SIZE',
+    describe: 'Memory DuckDB may use, at least 300MB',
+    expected: 'a size of at least 300MB, such as 512MB or 2GiB',
+    read: readMemorySize,
+    byDefault: '512MB',
+  }),
+  threads: optionalFlag({
+    group: 'Lake',
     valueName: 'N',
-    describe: 'Port to listen on; 0 takes a free one',
-    expected: 'a whole number from 0 to 65535',
-    read: wholeNumber(0, 65_535),
-    defaultText: '0',
+    describe: 'Threads DuckDB may use',
+    expected: 'a whole number from 1 to 256',
+    read: wholeNumber(1, 256),
+    defaultText: 'one per core',
   }),
-  'metrics-port': optionalFlag({
-    group: 'Server',
-    valueName: 'N',
-    describe: 'Serve /metrics for Prometheus on this port',
-    expected: 'a whole number from 0 to 65535',
-    read: wholeNumber(0, 65_535),
-  }),
-  host: valueFlag({
-    group: 'Server',
-    valueName: 'ADDRESS',
-    describe: 'Address to listen on; others than loopback need a token',
-    expected: 'an address of this machine such as 127.0.0.1',
-    read: readText,
-    byDefault: '127.0.0.1',
-  }),
-  serve: switchFlag({ group: 'Server', describe: 'Then show the lake as a page, until Ctrl-C' }),
-  'token-file': optionalFlag({
-    group: 'Server',
-    valueName: 'FILE',
-    describe: 'File with the token that visitors need',
-    expected: 'a file that only this user may read',
-    read: readText,
+  writer: choiceFlag({
+    group: 'Lake',
+    valueName: 'NAME',
+    describe: 'duckdb, or parquetjs: no native code',
+    choices: ['duckdb', 'parquetjs'],
+    byDefault: 'duckdb',
   }),
 };

@@ -1,5 +1,5 @@
 import { OCSF_LAYOUTS, OCSF_VERSIONS } from '@edrlake/ocsf/names';
-import { choiceFlag, optionalFlag, readText } from './option-values.ts';
+import { choiceFlag, optionalFlag, readText } from './flag-kinds.ts';
 
 /** Flags of `publish ocsf` alone. */
 export const OCSF_FLAGS = {

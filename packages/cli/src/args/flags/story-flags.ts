@@ -1,13 +1,5 @@
 import { COLUMN_TYPES, MS_PER_DAY, MS_PER_MINUTE } from '@edrlake/core';
-import {
-  optionalFlag,
-  readInstantMs,
-  readText,
-  switchFlag,
-  valueFlag,
-  wholeNumber,
-  wordsText,
-} from './option-values.ts';
+import { optionalFlag, readInstantMs, readText, switchFlag, valueFlag, wholeNumber, wordsText } from './flag-kinds.ts';
 
 /** Flags of hunts and of commands about single events, and limits of runs. */
 export const STORY_FLAGS = {
