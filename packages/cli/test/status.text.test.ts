@@ -44,6 +44,7 @@ const STATUS: LakeStatus = {
   calendar: calendarOf({ lines: [DAY], comparisons: new Map(), followed: null, nowMs: NOW_MS }),
   listedTwice: 0,
   lostFiles: [],
+  rejects: [],
   newestEventAtMs: Date.UTC(2026, 10, 24, 23, 59, 2),
   watermarkMs: NOW_MS - 26 * HOUR_MS,
   freshUntilMs: NOW_MS - 26 * HOUR_MS,
@@ -69,6 +70,23 @@ Last run       nightly-of-the-second-subscription mismatch ·
 Requests left  135 of 300 in 1 h
 `);
   expect(Math.max(...text.split('\n').map(displayWidth))).toBeLessThanOrEqual(80);
+});
+
+it('says why records are kept as rejects, the three most frequent reasons', () => {
+  const lines = (rejects: LakeStatus['rejects']) =>
+    statusText({ ...STATUS, rejects }, { width: 80, colour: false, nowMs: NOW_MS }).match(
+      /^Rejects .*(?:\n {15}.*)*$/gm,
+    );
+  const rejects = ['not UTF-8', 'no id', 'not JSON', 'too large'].map((reason, position) => {
+    return { reason, records: 1_200 - position };
+  });
+  expect(lines([])).toBeNull();
+  expect(lines(rejects.slice(0, 1))).toEqual(['Rejects        1,200 records: 1,200 not UTF-8']);
+  expect(lines(rejects)).toEqual([
+    `Rejects        4,794 records: 1,200 not UTF-8, 1,199 no id, 1,198 not JSON,
+               1,197 for other reasons`,
+  ]);
+  expect(statusDocument({ ...STATUS, rejects }, NOW_MS)).toMatchObject({ rejects });
 });
 
 it('says how far published tables are behind, and what to run', () => {

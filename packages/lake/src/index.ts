@@ -69,5 +69,6 @@ export type { IndexReport } from './value-index/build-index.ts';
 export { type CoverageVerdict, type DayCoverage, scopeText } from './verify/coverage.ts';
 export type { InspectedDay } from './verify/inspect-days.ts';
 export { provenDaysOf } from './verify/proven-days.ts';
+export type { RejectReason } from './verify/reject-reasons.ts';
 export type { RejectedRange } from './verify/rejected-ranges.ts';
 export type { DayContent, FileFinding, VerifyReport } from './verify/verify-files.ts';

@@ -94,6 +94,7 @@ export type SmallReject =
   | string
   | {
       readonly record: unknown;
+      readonly reason?: string;
       readonly id?: string;
       readonly timeMs?: number | null;
       readonly processedMs?: number | null;
@@ -142,10 +143,10 @@ export async function stage(
   );
   const rejectRows = rejects.map((reject) => {
     const given: Exclude<SmallReject, string> = typeof reject === 'string' ? { record: reject } : reject;
-    const { record, id, timeMs = null, processedMs = timeMs } = given;
+    const { record, id, timeMs = null, processedMs = timeMs, reason = 'no id' } = given;
     const times = [timeMs, processedMs].map((ms) => (ms === null ? 'NULL::TIMESTAMP' : time(ms))).join(', ');
     const text = quoteText(JSON.stringify(record));
-    return `(DATE '2026-11-22', 'w', 'no id', ${id === undefined ? 'NULL::VARCHAR' : quoteText(id)}, ${times}, ${text}::JSON, ${idHashSql(quoteText(`${JSON.stringify(record)}#1`))}, hash(${text}))`;
+    return `(DATE '2026-11-22', 'w', ${quoteText(reason)}, ${id === undefined ? 'NULL::VARCHAR' : quoteText(id)}, ${times}, ${text}::JSON, ${idHashSql(quoteText(`${JSON.stringify(record)}#1`))}, hash(${text}))`;
   });
   await makeTable(
     connection,

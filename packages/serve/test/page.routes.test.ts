@@ -82,6 +82,16 @@ describe('the routes of a lake with three days', () => {
     expect(after).toContain('edrlake_lost_files 1\n');
   });
 
+  it('count the records that are kept without a row, by reason', async () => {
+    const stage = await stageLake(300, undefined, undefined, { nullIdShare: 0.02 });
+    const kept = stage.simulator.truth.perDay().reduce((sum, { rejects }) => sum + rejects, 0);
+    expect(kept).toBeGreaterThan(0);
+    const { url } = await stage.serve();
+    const metrics = await (await fetch(`${url}metrics`)).text();
+    expect(metrics).toContain(`edrlake_quarantined_records{reason="no id"} ${kept}\n`);
+    expect(metrics).toContain(`edrlake_rejected_records ${kept}\n`);
+  });
+
   it('are all that the shipped rules and the dashboard ask for, besides the counters of a schedule', async () => {
     const stage = await stageLake(200);
     await stage.hunt('any.txt', '0.0.0.0/0');

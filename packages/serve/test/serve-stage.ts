@@ -5,7 +5,7 @@ import { type Clock, NO_FILTER, newRunId, seededRandom, systemClock, type TimeRa
 import type { Lake } from '@edrlake/lake';
 import { recognise } from '@edrlake/lake/indicators';
 import { connectSharing, exportRange, openEdrLake } from '@edrlake/runner';
-import { type Simulator, startSimulator } from '@edrlake/simulator';
+import { type Simulator, type SimulatorOptions, startSimulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 import { type PageOptions, startPage } from '../src/index.ts';
 
@@ -48,11 +48,12 @@ export async function stageLake(
   events = 600,
   range: TimeRange = RANGE,
   atEnd: (end: () => Promise<void>) => void = onTestFinished,
+  more: Partial<SimulatorOptions> = {},
 ): Promise<Stage> {
   const parent = await mkdtemp(join(tmpdir(), 'edrlake-serve-'));
   atEnd(() => rm(parent, { recursive: true, force: true }));
   const directory = join(parent, 'lake');
-  const simulator = await startSimulator({ events, range: RANGE });
+  const simulator = await startSimulator({ ...more, events, range: RANGE });
   atEnd(() => simulator.close());
   const signal = new AbortController().signal;
   const services = { clock: systemClock, random: seededRandom(1), emit: () => {}, signal };

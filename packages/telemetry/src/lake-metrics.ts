@@ -21,10 +21,10 @@ function ageMetrics(status: LakeStatus, nowMs: number): MetricFamily[] {
 }
 
 function stateMetrics(status: LakeStatus): MetricFamily[] {
-  const { calendar, tables, version, lostFiles, budget, lastRun, standingHunts } = status;
+  const { calendar, tables, version, lostFiles, budget, lastRun, standingHunts, rejects } = status;
   const byTable = (value: (table: (typeof tables)[number]) => number) =>
     tables.map((table) => ({ labels: { table: table.table }, value: value(table) }));
-  const rejects = tables.find(({ table }) => table === 'rejects')?.rows ?? 0;
+  const rejected = tables.find(({ table }) => table === 'rejects')?.rows ?? 0;
   const byList = (standingHunts?.lists ?? []).map(({ name, matches }) => ({ labels: { list: name }, value: matches }));
   const byState = DAY_STATES.map((state) => ({ labels: { state }, value: calendar.counts[state] }));
   const ofRun =
@@ -47,7 +47,12 @@ function stateMetrics(status: LakeStatus): MetricFamily[] {
       'Rows of the newest version.',
       byTable(({ rows }) => rows),
     ),
-    gauge('edrlake_rejected_records', 'Records that could not become rows.', [{ value: rejects }]),
+    gauge('edrlake_rejected_records', 'Records that could not become rows.', [{ value: rejected }]),
+    gauge(
+      'edrlake_quarantined_records',
+      'Records that could not become rows and are kept, by reason.',
+      rejects.map(({ reason, records }) => ({ labels: { reason }, value: records })),
+    ),
     gauge('edrlake_lost_files', 'Data files that are gone or cut.', [{ value: lostFiles.length }]),
     gauge('edrlake_hunt_matches', 'Matches of lists that are always hunted.', byList),
     gauge('edrlake_hunt_version', 'Version that hunts have looked at.', [{ value: standingHunts?.version ?? null }]),

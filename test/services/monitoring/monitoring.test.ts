@@ -124,6 +124,10 @@ definePart<Kit>(
       await output('promtool', ['check', 'config', 'prometheus.yml'], { cwd: MONITORING });
     });
 
+    test('a reason of rejects that is new fires, one that was there a day ago does not, nor any on the first day', async () => {
+      await output('promtool', ['test', 'rules', 'alerts-test.yml'], { cwd: join(TOP, 'test/services/monitoring') });
+    });
+
     test('Prometheus scrapes both servers, the rules fire on a stale lake, and each panel has a valid question', async () => {
       await inFreshDirectory(async (cwd) => {
         const flags = await staleLake(cwd);

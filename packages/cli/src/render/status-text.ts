@@ -49,6 +49,7 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   if (status.listedTwice > 0) {
     pairs.push(['Twice', `${nounText(status.listedTwice, 'record')} listed twice by the API, stored once`]);
   }
+  if (status.rejects.length > 0) pairs.push(['Rejects', rejectsText(status.rejects)]);
   if (newestEventAtMs !== null) pairs.push(['Newest event', atSecond(newestEventAtMs)]);
   if (watermarkMs !== null) {
     pairs.push(['Watermark', `${atSecond(watermarkMs)}, ${durationText(style.nowMs - watermarkMs)} ago`]);
@@ -76,6 +77,18 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
   parts.push(calendarText(calendar, style.width, style.colour), ...attentionLines(days, calendar, style.width));
   if (status.lostFiles.length > 0) parts.push('', ...lostFileLines(status.lostFiles, style.width));
   return `${parts.join('\n')}\n`;
+}
+
+/** Reasons shown one by one. */
+const SHOWN_REASONS = 3;
+
+/** `12 records: 10 no id, 2 not UTF-8`. */
+function rejectsText(rejects: LakeStatus['rejects']): string {
+  const recordsOf = (some: LakeStatus['rejects']) => sum(some, ({ records }) => records);
+  const shown = rejects.slice(0, SHOWN_REASONS).map(({ reason, records }) => `${countText(records)} ${reason}`);
+  const others = recordsOf(rejects.slice(SHOWN_REASONS));
+  const all = others > 0 ? [...shown, `${countText(others)} for other reasons`] : shown;
+  return `${nounText(recordsOf(rejects), 'record')}: ${all.join(', ')}`;
 }
 
 /** Findings shown one by one. */

@@ -4,8 +4,10 @@ import { duckDbEngine } from '../commit/duckdb-engine.ts';
 import type { CommitEngine } from '../commit/engine.ts';
 import { type CommitContext, type CommitTools, withConnection } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
+import { REJECTS } from '../storage/layout.ts';
 import { countAnswers, countRecords } from '../verify/count-rows.ts';
 import { readNewestEventMs } from '../verify/newest-event.ts';
+import { type RejectReason, rejectReasons } from '../verify/reject-reasons.ts';
 import type { RowAnswer, RowQuestion } from '../verify/tally-days.ts';
 
 /**
@@ -22,6 +24,8 @@ export interface ComputeEngine {
   countRecords(ranges: readonly TimeRange[], axis: TimeAxis): Promise<number[]>;
   /** The time of the newest event in some files. */
   newestEventMs(files: readonly LoggedFile[]): Promise<number | null>;
+  /** Of the newest version. Without rejects nothing is loaded. */
+  rejectReasons(): Promise<RejectReason[]>;
 }
 
 /**
@@ -44,6 +48,7 @@ export function computeEngine(
       countAnswers: async (questions) => countAnswers(await ready(), questions),
       countRecords: async (ranges, axis) => countRecords(await ready(), ranges, axis),
       newestEventMs: async (files) => readNewestEventMs(await ready(), files),
+      rejectReasons: async () => ((await hasRejects(tools)) ? rejectReasons(await ready()) : []),
     };
   }
   const loadCounts = () => import('../portable/count-stored.ts');
@@ -53,5 +58,12 @@ export function computeEngine(
     countAnswers: async (questions) => (await loadCounts()).countAnswersIn(tools, questions),
     countRecords: async (ranges, axis) => (await loadCounts()).countRecordsIn(tools, ranges, axis),
     newestEventMs: async (files) => (await loadCounts()).newestEventIn(tools, await tools.log.refresh(), files),
+    rejectReasons: async () => (await loadCounts()).rejectReasonsIn(tools),
   };
+}
+
+/** Most lakes have none, and starting DuckDB takes longer than all else that `edrlake status` does. */
+async function hasRejects({ log }: CommitTools): Promise<boolean> {
+  const { files } = await log.refresh();
+  return [...files.values()].some(({ table }) => table === REJECTS);
 }

@@ -8,6 +8,7 @@ import { coverageOf, type DayCoverage, provenRangesOf } from '../verify/coverage
 import { findLost } from '../verify/find-lost.ts';
 import { type InspectedDay, inspectDays } from '../verify/inspect-days.ts';
 import { newestEventMs } from '../verify/newest-event.ts';
+import type { RejectReason } from '../verify/reject-reasons.ts';
 import { type RejectedRange, rejectedRangesOf } from '../verify/rejected-ranges.ts';
 import type { ComputeEngine } from './compute-engine.ts';
 
@@ -47,6 +48,8 @@ export interface Proving {
   provenRanges(axis: TimeAxis, scope: QueryScope, settleLagMs?: number): Promise<TimeRange[]>;
   /** The time of the newest event, from the log where it has it; null without events, or where their file is lost. */
   newestEventMs(): Promise<number | null>;
+  /** Why the rejects that the lake keeps are no events. Without rejects no file is opened. */
+  rejectReasons(): Promise<RejectReason[]>;
 }
 
 /** The coverage of a lake now. A day with lost files is not complete, even if the log says so. */
@@ -96,5 +99,6 @@ export function proving(
     provenRanges: async (axis, scope, settleLagMs = 0) =>
       provenRangesOf(await snapshot(), { axis, scope }, clock.nowMs(), settleLagMs),
     newestEventMs: () => inTurn(async () => newestEventMs(await snapshot(), computing.newestEventMs)),
+    rejectReasons: () => inTurn(computing.rejectReasons),
   };
 }

@@ -5,6 +5,7 @@ import { partitionDay, tableNamed } from '../log/table-rows.ts';
 import { type FilterAtom, holdsAtom } from '../proofs/window-filters.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 import { filesThatMayHold } from '../verify/count-rows.ts';
+import { mostFrequentFirst, type RejectReason } from '../verify/reject-reasons.ts';
 import type { RowAnswer, RowQuestion } from '../verify/tally-days.ts';
 import { withLatestSnapshot } from '../verify/with-latest-snapshot.ts';
 import { dayNamed, entriesIn } from './index-entries.ts';
@@ -82,6 +83,24 @@ export async function newestEventIn(
     });
   }
   return newest;
+}
+
+/** As `rejectReasons` of DuckDB. */
+export function rejectReasonsIn(tools: CommitTools): Promise<RejectReason[]> {
+  return withLatestSnapshot(tools, async ({ files }, state) => {
+    const counts = new Map<string, number>();
+    const lost: LoggedFile[] = [];
+    for (const file of files[REJECTS] ?? []) {
+      const reasons: string[] = [];
+      const isRead = await ignoringLost(async () => {
+        const rows = rowsOfFiles(readerOf(tools, state), tableNamed(tools.tables, REJECTS), [file], ['reason']);
+        for await (const [reason] of rows) reasons.push(String(reason));
+      });
+      if (!isRead) lost.push(file);
+      else for (const reason of reasons) counts.set(reason, (counts.get(reason) ?? 0) + 1);
+    }
+    return { value: mostFrequentFirst(counts), lost };
+  });
 }
 
 function isPlain({ cuts, without }: RowQuestion): boolean {

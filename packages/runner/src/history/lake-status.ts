@@ -10,6 +10,7 @@ import {
   lookAtLeases,
   type ObjectCosts,
   type PublicationState,
+  type RejectReason,
 } from '@edrlake/lake';
 import { remainingRequests } from '../connect/limiter-folder.ts';
 import { type Calendar, calendarOf } from '../days/calendar.ts';
@@ -42,6 +43,8 @@ export interface LakeStatus {
   readonly listedTwice: number;
   /** Data files that are gone or cut; their days are not complete. */
   readonly lostFiles: readonly string[];
+  /** Why records became rejects that the lake keeps, the most frequent reason first. */
+  readonly rejects: readonly RejectReason[];
   /** When the newest event happened; null without events, or where their file is gone. */
   readonly newestEventAtMs: number | null;
   /** Up to where the lake was synced, by processing time or else by event time; null before the first sync. */
@@ -110,6 +113,7 @@ export async function readLakeStatus(
     calendar,
     listedTwice: await lake.listedTwice(),
     lostFiles: days.some(({ verdict }) => verdict === 'mismatched') ? await lake.lostFiles() : [],
+    rejects: await lake.rejectReasons(),
     newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
