@@ -44,6 +44,7 @@ export type { GhostReason, ProcessNode } from './investigate/process-tree.ts';
 export { type HostTree, treeOfEvent, treeOfHost } from './investigate/read-tree.ts';
 export { knownDays } from './reconcile/known-days.ts';
 export { type LastReconciliation, lastReconciliations } from './reconcile/last-results.ts';
+export { type FailedWindow, failedWindows } from './run/failed-windows.ts';
 export { stalledText } from './run/stalled-windows.ts';
 export { readWatermark, watermarkOf } from './sync/watermark.ts';
 export type { QuietReport } from './volume/find-quiet.ts';

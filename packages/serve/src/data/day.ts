@@ -2,10 +2,12 @@ import { join } from 'node:path';
 import {
   type Day,
   EdrlakeError,
+  gapsIn,
   intersect,
   isoInstant,
   MS_PER_DAY,
   MS_PER_HOUR,
+  type QueryScope,
   sum,
   type TimeRange,
   type WindowProof,
@@ -13,6 +15,8 @@ import {
 import { type Lake, lookAtLeases, scopeText } from '@edrlake/lake';
 import {
   dayCommand,
+  type FailedWindow,
+  failedWindows,
   type LastReconciliation,
   lastReconciliations,
   listRuns,
@@ -43,10 +47,11 @@ export async function dayDocument(day: Day, context: PageContext): Promise<DayDo
   const hours = await hoursOf(lake, range);
   const stored = sum(hours, (count) => count);
   const isDone = state === 'complete';
+  const failed = isDone ? [] : await stillFailed(lake, range, about.scope);
   return {
     day,
     state,
-    why: explainDay({ state, line, compared, lost, stored, followedUntilMs: status.watermarkMs }),
+    why: explainDay({ state, line, compared, failed, lost, stored, followedUntilMs: status.watermarkMs }),
     command: isDone || state === 'open' ? null : asPasted(dayCommand({ ...range, state }, about, lakeFlags)),
     lines: lines.map(({ lastVerifiedAtMs, ...rest }) => ({ ...rest, lastVerifiedAt: isoOrNull(lastVerifiedAtMs) })),
     compared: compared === null ? null : comparedLine(compared),
@@ -55,6 +60,14 @@ export async function dayDocument(day: Day, context: PageContext): Promise<DayDo
     files: await filesOf(lake, day, new Set(lost)),
     runs: await runsOf(context, range),
   };
+}
+
+/** Windows that runs asked for in vain, and that nothing has proven since. */
+async function stillFailed(lake: Lake, range: TimeRange, scope: QueryScope): Promise<readonly FailedWindow[]> {
+  const failed = await failedWindows(join(lake.directory, '_runs'), { axis: 'event', scope, range });
+  if (failed.length === 0) return [];
+  const proven = await lake.provenRanges('event', scope);
+  return failed.filter((one) => gapsIn(one.range, proven).length > 0);
 }
 
 function comparedLine({ atMs, ...compared }: LastReconciliation) {
