@@ -156,8 +156,11 @@ function declaredBy({ folder, manifest }: Package, folderOf: ReadonlyMap<string,
   return [...bundled, ...Object.keys(manifest.peerDependencies ?? {})];
 }
 
-/** The only code of other packages that a page runs: it must load nothing itself. */
-const FOR_BROWSERS = { specifier: '@edrlake/runner/states', path: 'packages/runner/src/states.ts' };
+/** The only code of other packages that a page runs, with its file: it must load nothing itself. */
+const FOR_BROWSERS: Readonly<Record<string, string>> = {
+  '@edrlake/core/quantities': 'packages/core/src/quantities.ts',
+  '@edrlake/runner/states': 'packages/runner/src/states.ts',
+};
 
 /** Imports of a page that no browser can follow, and packages that its manifest does not name. */
 export function pageImportViolations(packages: readonly Package[]): Violation[] {
@@ -175,14 +178,14 @@ export function pageImportViolations(packages: readonly Package[]): Violation[] 
     page.flatMap(({ path, imports }) =>
       imports.flatMap(({ specifier, line, isTypeOnly }) => {
         const name = packageNameOf(specifier);
-        if (name === null || isTypeOnly || specifier === FOR_BROWSERS.specifier) return [];
+        if (name === null || isTypeOnly || specifier in FOR_BROWSERS) return [];
         if (ours.has(name)) return [notLoaded(path, line, specifier)];
         if (name in (manifest.devDependencies ?? {})) return [];
         return [at(path, line, `${name} is not in devDependencies`, 'Add it: vite puts it into the assets')];
       }),
     ),
   );
-  return [...violations, ...loads(FOR_BROWSERS.path)];
+  return [...violations, ...Object.values(FOR_BROWSERS).flatMap(loads)];
 }
 
 function notLoaded(file: string, line: number, specifier: string): Violation {

@@ -178,6 +178,7 @@ describe('the browser rule notices', () => {
     expect(
       pageOf("import { A } from '@edrlake/runner/states';\nimport type { B } from '@edrlake/runner/history';"),
     ).toEqual([]);
+    expect(pageOf("import { countText } from '@edrlake/core/quantities';")).toEqual([]);
     expect(pageOf("import { B } from '@edrlake/runner/history';")).toEqual([
       'packages/serve/page/src/a.tsx:1 the browser would load @edrlake/runner/history',
     ]);

@@ -1,4 +1,3 @@
-export { countText } from './count-text.ts';
 export { didYouMean } from './did-you-mean.ts';
 export { errnoOf, explainDiskError, isDiskError, unreadable, unwritable } from './errors/disk-error.ts';
 export { type Disposition, ERROR_CODES, type ErrorCode } from './errors/error-codes.ts';
@@ -69,6 +68,7 @@ export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses 
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
 export { turnTaking } from './process/turn-taking.ts';
 export { writeText } from './process/write-text.ts';
+export { bytesText, countText, durationText, nounText } from './quantities.ts';
 export type { RateLimit } from './rate-limit.ts';
 export { sum } from './sum.ts';
 export type { DataFile, FileLayout } from './tables/data-file.ts';

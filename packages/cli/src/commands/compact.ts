@@ -1,4 +1,4 @@
-import { countText, newRunId } from '@edrlake/core';
+import { bytesText, countText, newRunId, nounText } from '@edrlake/core';
 import type { CompactReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
@@ -6,7 +6,6 @@ import { type ProcessContext, writeMessage } from '../process/process-context.ts
 import { optionalRange } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToChange } from '../session/with-lake.ts';
-import { bytesText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake compact` */

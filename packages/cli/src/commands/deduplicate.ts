@@ -1,11 +1,10 @@
-import { countText, newRunId } from '@edrlake/core';
+import { countText, newRunId, nounText } from '@edrlake/core';
 import type { DeduplicateReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { withLakeToChange } from '../session/with-lake.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake deduplicate` */

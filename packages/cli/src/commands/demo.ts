@@ -2,11 +2,13 @@ import { access, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   countText,
+  durationText,
   EdrlakeError,
   MS_PER_DAY,
   makeFolder,
   NO_FILTER,
   newRunId,
+  nounText,
   parseRange,
   startOfDayMs,
 } from '@edrlake/core';
@@ -34,7 +36,6 @@ import { coverageDocument, tablesText } from '../render/status-text.ts';
 import { connectionSettings, servicesOf } from '../session/connection-settings.ts';
 import { lakeAddress, lakeDirectory, lakeName, lakeOptions } from '../session/lake-access.ts';
 import { BATCH_BYTES } from '../session/lake-session.ts';
-import { durationText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 const EVENTS = 120_000;

@@ -1,4 +1,4 @@
-import { countText, EdrlakeError } from '@edrlake/core';
+import { countText, EdrlakeError, nounText } from '@edrlake/core';
 import type { EnrichReport } from '@edrlake/runner';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
@@ -6,7 +6,6 @@ import { type ProcessContext, writeMessage } from '../process/process-context.ts
 import { startDisplay } from '../progress/progress-display.ts';
 import { requireLake } from '../session/lake-access.ts';
 import { withLakeSession } from '../session/lake-session.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake enrich` */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { countText } from '@edrlake/core';
+import { countText, nounText } from '@edrlake/core';
 import {
   type FolderReport,
   planUnload,
@@ -17,7 +17,6 @@ import { type ProcessContext, writeMessage } from '../process/process-context.ts
 import { outputOf, writeAnswer } from '../query/query-output.ts';
 import { readStatement } from '../query/read-text.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake export` */

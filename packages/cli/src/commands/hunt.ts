@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { EdrlakeError, errnoOf, writeText } from '@edrlake/core';
+import { EdrlakeError, errnoOf, nounText, writeText } from '@edrlake/core';
 import { type HuntOptions, type HuntReport, writeMadeAside, writeOutputFile } from '@edrlake/lake';
 import { type Indicator, readIndicators, refuseFaults } from '@edrlake/lake/indicators';
 import { type CommandInput, defineCommand } from '../args/command.ts';
@@ -15,7 +15,6 @@ import { readAllText } from '../query/read-text.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { nounText } from '../text/format-numbers.ts';
 
 /** `edrlake hunt` */
 export const command = defineCommand({

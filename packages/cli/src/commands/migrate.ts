@@ -1,10 +1,9 @@
-import { countText, newRunId } from '@edrlake/core';
+import { bytesText, countText, newRunId, nounText } from '@edrlake/core';
 import { type CompactReport, FILE_FORMAT, isCurrentFormat, type Snapshot } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { withLakeToChange } from '../session/with-lake.ts';
-import { bytesText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake migrate` */

@@ -1,11 +1,10 @@
-import { newRunId } from '@edrlake/core';
+import { newRunId, nounText } from '@edrlake/core';
 import type { PromoteReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
 import { withLakeToChange } from '../session/with-lake.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake promote` */

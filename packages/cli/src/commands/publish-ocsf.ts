@@ -1,11 +1,10 @@
-import { countText, EdrlakeError, parseRange, type TimeRange } from '@edrlake/core';
+import { bytesText, countText, EdrlakeError, nounText, parseRange, type TimeRange } from '@edrlake/core';
 import type { PublishOcsfReport } from '@edrlake/ocsf';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { ocsfPlaceOf } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { bytesText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';

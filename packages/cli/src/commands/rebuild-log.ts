@@ -1,4 +1,4 @@
-import { countText, newRunId } from '@edrlake/core';
+import { countText, newRunId, nounText } from '@edrlake/core';
 import { datasetNamed } from '@edrlake/datasets';
 import type { RebuildReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
@@ -6,7 +6,6 @@ import { OUTPUT, PLACE } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { servicesOf } from '../session/connection-settings.ts';
 import { lakeAddress, lakeDirectory, objectLakeOf } from '../session/lake-access.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake rebuild-log` */

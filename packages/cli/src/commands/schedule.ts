@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { countText, EdrlakeError, NO_FILTER, type RunEvent } from '@edrlake/core';
+import { countText, durationText, EdrlakeError, NO_FILTER, nounText, type RunEvent } from '@edrlake/core';
 import {
   BUILT_IN_TASKS,
   lastSuccessAtMs,
@@ -23,7 +23,6 @@ import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../session/pip
 import { refusePipelineScope, runOnce } from '../session/pipeline-run.ts';
 import { withServedMetrics } from '../session/served-metrics.ts';
 import { observed } from '../session/telemetry.ts';
-import { durationText, nounText } from '../text/format-numbers.ts';
 
 /** `edrlake schedule` */
 export const command = defineCommand({

@@ -2,6 +2,7 @@ import {
   didYouMean,
   EdrlakeError,
   isoInstant,
+  nounText,
   parseRange,
   rangeFlagsText,
   type TimeRange,
@@ -14,7 +15,6 @@ import { OUTPUT } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { pairsText } from '../text/table-text.ts';
 

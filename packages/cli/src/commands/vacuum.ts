@@ -1,10 +1,9 @@
-import { countText, sum } from '@edrlake/core';
+import { bytesText, countText, durationText, sum } from '@edrlake/core';
 import type { VacuumReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { withLakeToChange } from '../session/with-lake.ts';
-import { bytesText, durationText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { tableText } from '../text/table-text.ts';
 

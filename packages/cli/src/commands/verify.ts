@@ -1,11 +1,10 @@
-import { countText } from '@edrlake/core';
+import { bytesText, countText, nounText } from '@edrlake/core';
 import type { VerifyReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
-import { bytesText, nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { wrapWords } from '../text/text-width.ts';
 

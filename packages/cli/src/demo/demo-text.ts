@@ -1,8 +1,7 @@
 import { relative } from 'node:path';
-import { countText, objectAddress, sum } from '@edrlake/core';
+import { countText, durationText, objectAddress, sum } from '@edrlake/core';
 import type { DayCoverage, QueryColumn, QueryValue } from '@edrlake/lake';
 import { isNumeric, valueText } from '@edrlake/lake';
-import { durationText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import type { Question } from './demo-queries.ts';
 

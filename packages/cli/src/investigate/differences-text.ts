@@ -1,5 +1,5 @@
+import { nounText } from '@edrlake/core';
 import type { EventDifference } from '@edrlake/runner';
-import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import { lineText } from './event-text.ts';
 

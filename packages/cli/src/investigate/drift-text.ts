@@ -1,6 +1,5 @@
-import { countText } from '@edrlake/core';
+import { countText, nounText } from '@edrlake/core';
 import { type QueryResult, type QueryValue, valueText } from '@edrlake/lake';
-import { nounText } from '../text/format-numbers.ts';
 import { oneLine, truncate } from '../text/text-width.ts';
 
 /** Two lines for each path of the answer to `driftSql`. Ends with a line break. @param width of a line in cells */

@@ -1,6 +1,5 @@
-import { rowMeaning, type TableSpec } from '@edrlake/core';
+import { nounText, rowMeaning, type TableSpec } from '@edrlake/core';
 import { type FoundEvent, type FoundRow, type QueryValue, valueText } from '@edrlake/lake';
-import { nounText } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { oneLine } from '../text/text-width.ts';
 

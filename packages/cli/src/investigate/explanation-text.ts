@@ -1,7 +1,6 @@
-import { countText, instantText, isoInstant } from '@edrlake/core';
+import { countText, instantText, isoInstant, nounText } from '@edrlake/core';
 import type { EventWrite, EventWriteKind, FoundEvent } from '@edrlake/lake';
 import type { EventExplanation, ExplainedWindow } from '@edrlake/runner/history';
-import { nounText } from '../text/format-numbers.ts';
 import { wrapWords } from '../text/text-width.ts';
 
 const MEANINGS: Readonly<Record<EventWriteKind, string>> = {

@@ -1,7 +1,6 @@
-import { countText, dayOf, instantText, isoInstant, MS_PER_DAY, type TimeRange } from '@edrlake/core';
+import { countText, dayOf, instantText, isoInstant, MS_PER_DAY, nounText, type TimeRange } from '@edrlake/core';
 import type { HuntMatch, HuntReport, IndicatorFinding } from '@edrlake/lake';
 import type { IndicatorKind } from '@edrlake/lake/indicators';
-import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 

@@ -1,6 +1,5 @@
-import { countText, sum } from '@edrlake/core';
+import { countText, durationText, nounText, sum } from '@edrlake/core';
 import type { PlannedDay } from '@edrlake/runner';
-import { durationText, nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 
 /** What a backfill would do, and why. */

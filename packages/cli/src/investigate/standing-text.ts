@@ -1,7 +1,6 @@
-import { countText, isoInstant } from '@edrlake/core';
+import { countText, isoInstant, nounText } from '@edrlake/core';
 import type { StandingListReport, StandingReport } from '@edrlake/lake';
 import type { ListFault } from '@edrlake/lake/indicators';
-import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { minuteText } from './hunt-text.ts';

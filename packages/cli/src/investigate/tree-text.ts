@@ -1,6 +1,5 @@
-import { countText, instantText, isoInstant } from '@edrlake/core';
+import { countText, instantText, isoInstant, nounText } from '@edrlake/core';
 import type { GhostReason, HostTree, ProcessNode } from '@edrlake/runner/history';
-import { nounText } from '../text/format-numbers.ts';
 import { oneLine, truncate } from '../text/text-width.ts';
 
 const REASONS: Readonly<Record<GhostReason, string>> = {

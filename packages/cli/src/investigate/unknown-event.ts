@@ -1,7 +1,6 @@
-import { dayOf, EdrlakeError, isoInstant, MS_PER_DAY, rangeFlagsText } from '@edrlake/core';
+import { dayOf, EdrlakeError, isoInstant, MS_PER_DAY, nounText, rangeFlagsText } from '@edrlake/core';
 import type { FoundEvent } from '@edrlake/lake';
 import type { Absence } from '@edrlake/runner/history';
-import { nounText } from '../text/format-numbers.ts';
 
 /** What it means that the lake does not hold it. */
 export function unknownEvent(

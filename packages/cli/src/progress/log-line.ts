@@ -1,6 +1,6 @@
-import { countText, instantText, type RunEvent } from '@edrlake/core';
+import { bytesText, countText, durationText, instantText, nounText, type RunEvent } from '@edrlake/core';
 import { LOG_LEVELS, type LogLevel } from '../args/options.ts';
-import { bytesText, clockTimeText, durationText, nounText } from '../text/format-numbers.ts';
+import { clockTimeText } from '../text/format-numbers.ts';
 import { REQUEST_WAITS } from './request-waits.ts';
 
 /** One line of the log: how much it matters and what it says. */

@@ -1,6 +1,6 @@
-import { countText, type RunEvent } from '@edrlake/core';
+import { countText, durationText, type RunEvent } from '@edrlake/core';
 import { STATUS_MARKS } from '@edrlake/runner/states';
-import { clockTimeText, durationText } from '../text/format-numbers.ts';
+import { clockTimeText } from '../text/format-numbers.ts';
 import { padEnd, truncate } from '../text/text-width.ts';
 import type { ProgressView } from './progress-display.ts';
 import { advanceProgress, type ProgressState, startProgress } from './progress-state.ts';

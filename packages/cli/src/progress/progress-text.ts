@@ -1,5 +1,5 @@
-import { countText } from '@edrlake/core';
-import { clockTimeText, durationText, nounText, percentText } from '../text/format-numbers.ts';
+import { countText, durationText, nounText } from '@edrlake/core';
+import { clockTimeText, percentText } from '../text/format-numbers.ts';
 import { displayWidth, padEnd, truncate } from '../text/text-width.ts';
 import { eventsInLake, eventsPerSecond, type ProgressState, timeLeftMs } from './progress-state.ts';
 import { REQUEST_WAITS } from './request-waits.ts';

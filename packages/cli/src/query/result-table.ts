@@ -1,6 +1,5 @@
-import { countText, writeText } from '@edrlake/core';
+import { countText, nounText, writeText } from '@edrlake/core';
 import { isNumeric, type QueryResult, valueText } from '@edrlake/lake';
-import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 
 /** More rows than this are not read at a terminal; other formats have all of them. */

@@ -1,7 +1,6 @@
-import { countText, type Day, dayOf, MS_PER_DAY } from '@edrlake/core';
+import { countText, type Day, dayOf, MS_PER_DAY, nounText } from '@edrlake/core';
 import { type Calendar, type DaySpan, worstOf } from '@edrlake/runner/history';
 import { DAY_STATE_NAMES, DAY_STATES, type DayState } from '@edrlake/runner/states';
-import { nounText } from '../text/format-numbers.ts';
 import { wrapWords } from '../text/text-width.ts';
 
 /** Marks differ in shape, so that they say the same without colour. */

@@ -5,12 +5,12 @@ import {
   instantText,
   isoInstant,
   MS_PER_DAY,
+  nounText,
   SETTLE_LAG_MS,
   type TimeRange,
   wholeDaysOf,
 } from '@edrlake/core';
 import { DIFFERENT_STATES, dayCommand, type GateResult, type RefusedDays } from '@edrlake/runner/history';
-import { nounText } from '../text/format-numbers.ts';
 import { stalenessOf } from './status-text.ts';
 
 /** As for the commands that fetch: what is not there yet, what disagrees, what was rejected. */

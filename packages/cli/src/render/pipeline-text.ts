@@ -1,6 +1,5 @@
-import { countText } from '@edrlake/core';
+import { countText, durationText, nounText } from '@edrlake/core';
 import type { PipelineDescription, TaskDescription } from '@edrlake/runner';
-import { durationText, nounText } from '../text/format-numbers.ts';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 

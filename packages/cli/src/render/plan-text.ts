@@ -1,6 +1,6 @@
-import { countText, instantText, type PlannedWindow, rangeFlagsText } from '@edrlake/core';
+import { countText, durationText, instantText, nounText, type PlannedWindow, rangeFlagsText } from '@edrlake/core';
 import type { ExportPlan } from '@edrlake/runner';
-import { durationText, nounText, spanOf } from '../text/format-numbers.ts';
+import { spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { frozenText } from './report-text.ts';

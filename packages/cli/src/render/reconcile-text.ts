@@ -1,6 +1,5 @@
-import { countText, instantText } from '@edrlake/core';
+import { countText, instantText, nounText } from '@edrlake/core';
 import type { DayVerdict, ReconciledDay, RepairReport } from '@edrlake/runner';
-import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import { rejectedLines } from './rejects-text.ts';
 import { reportDocument } from './report-text.ts';

@@ -1,6 +1,5 @@
-import { countText, dayOf, isoInstant, MS_PER_DAY, startOfDayMs } from '@edrlake/core';
+import { countText, dayOf, isoInstant, MS_PER_DAY, nounText, startOfDayMs } from '@edrlake/core';
 import type { RecountedRepair, RecountReport } from '@edrlake/runner';
-import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { repairDocument, repairLines } from './reconcile-text.ts';

@@ -1,7 +1,6 @@
-import { countText, writeText } from '@edrlake/core';
+import { countText, nounText, writeText } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import { lineWidth, type ProcessContext } from '../process/process-context.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { truncate } from '../text/text-width.ts';
 
 /** Reasons that are shown. */

@@ -1,16 +1,19 @@
 import {
+  bytesText,
   countText,
+  durationText,
   FOREIGN_CUSTOMER,
   instantText,
   isoInstant,
   MS_PER_DAY,
+  nounText,
   rangeFlagsText,
   sum,
   type TimeRange,
 } from '@edrlake/core';
 import type { ExportReport } from '@edrlake/runner';
 import { stalledText } from '@edrlake/runner/history';
-import { bytesText, durationText, nounText, spanOf } from '../text/format-numbers.ts';
+import { spanOf } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { displayWidth, oneLine, truncate, wrapWords } from '../text/text-width.ts';
 import { rejectedLines } from './rejects-text.ts';

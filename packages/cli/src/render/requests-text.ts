@@ -1,11 +1,10 @@
-import { countText, instantText, isoInstant, MS_PER_SECOND, sum } from '@edrlake/core';
+import { countText, durationText, instantText, isoInstant, MS_PER_SECOND, nounText, sum } from '@edrlake/core';
 import {
   isRefusedForLimit,
   type LoggedRequests,
   type RemainingRequests,
   type RequestHistory,
 } from '@edrlake/runner/history';
-import { durationText, nounText } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 
 /** What `edrlake requests` found. */

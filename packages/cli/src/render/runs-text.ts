@@ -1,7 +1,7 @@
-import { countText, instantText, isoInstant } from '@edrlake/core';
+import { countText, durationText, isoInstant, nounText } from '@edrlake/core';
 import type { RunReport, RunSummary, TaskView } from '@edrlake/runner/history';
 import { isFinished, type RunStatus, STATUS_MARKS } from '@edrlake/runner/states';
-import { durationText, nounText } from '../text/format-numbers.ts';
+import { atSecond } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 
@@ -136,10 +136,6 @@ function resumeCommand({ pipeline, runId }: RunSummary): string {
 
 function numberText(value: number | null): string {
   return value === null ? '' : countText(value);
-}
-
-function atSecond(epochMs: number): string {
-  return instantText(Math.floor(epochMs / 1_000) * 1_000);
 }
 
 /** A run in a list as plain data with instants as text. */

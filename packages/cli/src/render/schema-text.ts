@@ -1,5 +1,4 @@
-import { type ColumnSpec, type Dataset, queriedType, rowMeaning, type TableSpec } from '@edrlake/core';
-import { nounText } from '../text/format-numbers.ts';
+import { type ColumnSpec, type Dataset, nounText, queriedType, rowMeaning, type TableSpec } from '@edrlake/core';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 

@@ -1,10 +1,12 @@
 import {
+  bytesText,
   countText,
   deprecationText,
-  instantText,
+  durationText,
   isAhead,
   isoInstant,
   MS_PER_SECOND,
+  nounText,
   sum,
   TABLE_FORMAT_NAMES,
 } from '@edrlake/core';
@@ -21,7 +23,7 @@ import {
   stateOn,
   type TableStatus,
 } from '@edrlake/runner/history';
-import { bytesText, durationText, nounText } from '../text/format-numbers.ts';
+import { atSecond } from '../text/format-numbers.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { calendarSpanText, calendarText } from './calendar.ts';
 import { lostFileLines, trafficText } from './report-text.ts';
@@ -279,8 +281,4 @@ function secondsSince(epochMs: number | null, nowMs: number): number | null {
 
 function isoOrNull(epochMs: number | null): string | null {
   return epochMs === null ? null : isoInstant(epochMs);
-}
-
-function atSecond(epochMs: number): string {
-  return instantText(Math.floor(epochMs / 1_000) * 1_000);
 }

@@ -3,17 +3,18 @@ import {
   countText,
   type DataFile,
   type Day,
+  durationText,
   type ExportOutcome,
-  instantText,
   isAhead,
   isoInstant,
+  nounText,
   rangeFlagsText,
   sum,
   type TimeAxis,
   worstOutcome,
 } from '@edrlake/core';
 import type { ExportReport, SyncReport } from '@edrlake/runner';
-import { durationText, nounText, spanOf } from '../text/format-numbers.ts';
+import { atSecond, spanOf } from '../text/format-numbers.ts';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
 import { ignoredRangeLines, isLongPast, lostFileLines, partialLines, reportDocument } from './report-text.ts';
@@ -199,8 +200,4 @@ export function syncDocument({ report, axis, requests, days }: SyncView) {
     resumed: resumed === null ? null : reportDocument(resumed),
     exported: exported === null ? null : reportDocument(exported),
   };
-}
-
-function atSecond(epochMs: number): string {
-  return instantText(Math.floor(epochMs / 1_000) * 1_000);
 }

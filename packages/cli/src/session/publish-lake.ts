@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
-import { TABLE_FORMAT_NAMES, type TableFormat } from '@edrlake/core';
+import { nounText, TABLE_FORMAT_NAMES, type TableFormat } from '@edrlake/core';
 import type { PublishReport } from '@edrlake/lake';
 import type { CommandInput, FlagTexts } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
 import type { FlagName } from '../args/options.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { nounText } from '../text/format-numbers.ts';
 import { writeJson } from '../text/json-output.ts';
 import { tableText } from '../text/table-text.ts';
 import { withLakeToChange } from './with-lake.ts';

@@ -1,6 +1,5 @@
-import { countText, instantText, sum } from '@edrlake/core';
+import { countText, instantText, nounText, sum } from '@edrlake/core';
 import type { LakeStatus } from '@edrlake/runner/history';
-import { nounText } from '../text/format-numbers.ts';
 import { tableText } from '../text/table-text.ts';
 
 /** What the status of one subscription came to. */

@@ -1,37 +1,8 @@
-import { countText, isoInstant, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND, type TimeRange } from '@edrlake/core';
+import { instantText, isoInstant, MS_PER_SECOND, type TimeRange } from '@edrlake/core';
 
-/** `1 window`, `1,204 windows`. */
-export function nounText(value: number, singular: string, plural = `${singular}s`): string {
-  return `${countText(value)} ${value === 1 ? singular : plural}`;
-}
-
-const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
-
-/** `640 B`, `1.5 MiB`: powers of 1024. */
-export function bytesText(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < BYTE_UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${BYTE_UNITS[unit]}`;
-}
-
-/** `850 ms`, `12.3 s`, `4 min 12 s`, `2 h 5 min`, `3 d 4 h`. */
-export function durationText(durationMs: number): string {
-  if (durationMs < MS_PER_SECOND) return `${Math.round(durationMs)} ms`;
-  if (durationMs < MS_PER_MINUTE - 50) return `${(durationMs / MS_PER_SECOND).toFixed(1).replace('.0', '')} s`;
-  const seconds = Math.round(durationMs / MS_PER_SECOND);
-  if (seconds < 3_600) return twoUnits(Math.floor(seconds / 60), 'min', seconds % 60, 's');
-  const minutes = Math.round(durationMs / MS_PER_MINUTE);
-  if (minutes < 1_440) return twoUnits(Math.floor(minutes / 60), 'h', minutes % 60, 'min');
-  const hours = Math.round(durationMs / MS_PER_HOUR);
-  return twoUnits(Math.floor(hours / 24), 'd', hours % 24, 'h');
-}
-
-function twoUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  return small === 0 ? `${countText(large)} ${largeUnit}` : `${countText(large)} ${largeUnit} ${small} ${smallUnit}`;
+/** `2020-08-17T03:12:00Z`, without parts of a second. */
+export function atSecond(epochMs: number): string {
+  return instantText(Math.floor(epochMs / MS_PER_SECOND) * MS_PER_SECOND);
 }
 
 /** `03:12:00Z`, with the date in front where it is not that of `nowMs`. Rounded up to whole seconds. */

@@ -1,8 +1,8 @@
 import {
   type ColumnType,
-  countText,
   didYouMean,
   EdrlakeError,
+  nounText,
   type PromotedFrom,
   type TableSpec,
   type TimeForm,
@@ -161,7 +161,7 @@ function onlyType(kinds: readonly Kind[], about: { readonly table: string; reado
 function kindsText(kinds: readonly Kind[]): string {
   const counts = new Map<ColumnType, number>();
   for (const { type, rows } of kinds) counts.set(type, (counts.get(type) ?? 0) + rows);
-  return [...counts].map(([type, rows]) => `${type} in ${countText(rows)} ${rows === 1 ? 'row' : 'rows'}`).join(', ');
+  return [...counts].map(([type, rows]) => `${type} in ${nounText(rows, 'row')}`).join(', ');
 }
 
 function nothingFits(

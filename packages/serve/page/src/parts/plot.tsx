@@ -1,3 +1,4 @@
+import { countText } from '@edrlake/core/quantities';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -80,7 +81,7 @@ function draw(element: HTMLElement, { x, isTime, kind, series }: PlotProps): uPl
       },
       axes: [
         { ...axis, space: 80, ...(isTime ? { values: timeTexts } : {}) },
-        { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => tick.toLocaleString('en-US')) },
+        { ...axis, size: 62, values: (_, ticks) => ticks.map((tick) => countText(tick)) },
       ],
       cursor: { drag: { x: false, y: false } },
       series: [

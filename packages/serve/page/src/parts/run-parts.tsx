@@ -1,6 +1,6 @@
+import { countText } from '@edrlake/core/quantities';
 import type { ExportProgress } from '@edrlake/runner/history';
 import { type RunStatus, STATUS_MARKS, type UnitStatus } from '@edrlake/runner/states';
-import { count } from '../format.ts';
 
 const BAD = ['failed', 'died', 'mismatch', 'rejected', 'partly'];
 const GOOD = ['done', 'complete'];
@@ -24,7 +24,7 @@ export function Progress({ progress }: { progress: ExportProgress | null }) {
   const { windows, windowsDone, windowsFailed, pages, pagesDone } = progress;
   if (pages === null || windows === null) return <p class="soft small">planning</p>;
   const share = pages === 0 ? 1 : Math.min(1, pagesDone / pages);
-  const failed = windowsFailed === 0 ? '' : `, ${count(windowsFailed)} failed`;
+  const failed = windowsFailed === 0 ? '' : `, ${countText(windowsFailed)} failed`;
   return (
     <div>
       <div
@@ -38,7 +38,8 @@ export function Progress({ progress }: { progress: ExportProgress | null }) {
         <div class="part" style={{ width: `${share * 100}%` }} />
       </div>
       <p class="soft small num">
-        {count(pagesDone)} of {count(pages)} pages, {count(windowsDone)} of {count(windows)} windows committed{failed}
+        {countText(pagesDone)} of {countText(pages)} pages, {countText(windowsDone)} of {countText(windows)} windows
+        committed{failed}
       </p>
     </div>
   );

@@ -1,8 +1,8 @@
+import { countText, durationText, nounText } from '@edrlake/core/quantities';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Answer, TablesDocument } from '../../../src/documents/documents.ts';
 import { ask, asRefused, type Refused, useLoaded } from '../api.ts';
 import { RECIPES } from '../cookbook.ts';
-import { count, duration, noun } from '../format.ts';
 import { Page, Problem, Table } from '../parts/parts.tsx';
 import { Plot } from '../parts/plot.tsx';
 
@@ -135,7 +135,8 @@ function Result({ answer }: { answer: Answer }) {
     <section class="card" aria-labelledby="answer">
       <header>
         <h2 id="answer">
-          {isCut ? `the first ${noun(rows.length, 'row')}` : noun(rows.length, 'row')} in {duration(durationMs)}
+          {isCut ? `the first ${nounText(rows.length, 'row')}` : nounText(rows.length, 'row')} in{' '}
+          {durationText(durationMs)}
         </h2>
       </header>
       <Chart answer={answer} />
@@ -162,7 +163,7 @@ function isNumber(type: string): boolean {
 
 function cellText(value: unknown) {
   if (value === null) return <span class="soft">NULL</span>;
-  return typeof value === 'number' ? count(value) : String(value);
+  return typeof value === 'number' ? countText(value) : String(value);
 }
 
 /** A chart where the answer is one: times or days that ascend, and numbers beside them. */
@@ -204,7 +205,7 @@ function Cookbook({ onChoose }: { onChoose: (sql: string) => void }) {
   if (fits.length === 0) return null;
   return (
     <section class="card" aria-labelledby="cookbook">
-      <h2 id="cookbook">{noun(fits.length, 'question')} to begin with</h2>
+      <h2 id="cookbook">{nounText(fits.length, 'question')} to begin with</h2>
       <div class="cookbook">
         {chapters.map((chapter) => (
           <section>
@@ -247,7 +248,7 @@ function Columns() {
       {data.tables.map((table) => (
         <details>
           <summary>
-            <code>{table.name}</code> <span class="soft small">{noun(table.columns.length, 'column')}</span>
+            <code>{table.name}</code> <span class="soft small">{nounText(table.columns.length, 'column')}</span>
           </summary>
           <Table
             label={`Columns of ${table.name}`}

@@ -1,6 +1,6 @@
+import { countText } from '@edrlake/core/quantities';
 import { DAY_STATE_NAMES, type DayState } from '@edrlake/runner/states';
 import { useMemo, useRef, useState } from 'preact/hooks';
-import { count } from '../format.ts';
 import { holeOf } from '../parts/parts.tsx';
 
 const MS_PER_DAY = 86_400_000;
@@ -87,7 +87,7 @@ function YearPicture({ year: { year, paths, holes, empty }, spans, cursor, onMov
     if (target !== year) document.getElementById(`year-${target}`)?.focus();
   };
   const counts = [...paths.keys()].map(
-    (state) => `${count(daysIn(spans, state, startMs, endMs))} ${DAY_STATE_NAMES[state]}`,
+    (state) => `${countText(daysIn(spans, state, startMs, endMs))} ${DAY_STATE_NAMES[state]}`,
   );
   return (
     <div class="year">

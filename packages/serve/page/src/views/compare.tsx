@@ -1,6 +1,7 @@
+import { countText, durationText } from '@edrlake/core/quantities';
 import type { RunDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { count, duration, instant } from '../format.ts';
+import { instant } from '../format.ts';
 import { Page, Table, Waiting } from '../parts/parts.tsx';
 
 interface Line {
@@ -47,14 +48,14 @@ function summaryLines(both: readonly [RunDocument, RunDocument]): Line[] {
     text('kind', (run) => run.pipeline ?? run.kind),
     text('state', ({ state }) => state),
     { ...text('started', ({ startedAt }) => instant(startedAt)), change: '' },
-    numbers('took', both, ({ durationMs }) => durationMs, duration),
-    numbers('requests', both, ({ requests }) => requests, count),
-    numbers('rows', both, ({ rows }) => rows, count),
-    numbers('rows a second', both, perSecond, (value) => count(Math.round(value))),
-    numbers('rows a request', both, perRequest, (value) => count(Math.round(value))),
-    numbers('windows', both, ({ progress }) => progress?.windows ?? null, count),
-    numbers('pages', both, ({ progress }) => progress?.pagesDone ?? null, count),
-    numbers('page size', both, ({ progress }) => progress?.pageSize ?? null, count),
+    numbers('took', both, ({ durationMs }) => durationMs, durationText),
+    numbers('requests', both, ({ requests }) => requests, countText),
+    numbers('rows', both, ({ rows }) => rows, countText),
+    numbers('rows a second', both, perSecond, (value) => countText(Math.round(value))),
+    numbers('rows a request', both, perRequest, (value) => countText(Math.round(value))),
+    numbers('windows', both, ({ progress }) => progress?.windows ?? null, countText),
+    numbers('pages', both, ({ progress }) => progress?.pagesDone ?? null, countText),
+    numbers('page size', both, ({ progress }) => progress?.pageSize ?? null, countText),
     text('error', ({ error }) => error?.code ?? 'none'),
   ];
 }
@@ -85,7 +86,7 @@ function taskLines([a, b]: readonly [RunDocument, RunDocument]): Line[] {
     const of = (run: RunDocument) => run.tasks.find((task) => task.name === name);
     const text = (run: RunDocument) => {
       const task = of(run);
-      return task === undefined ? '–' : `${task.state}, ${duration(task.durationMs)}`;
+      return task === undefined ? '–' : `${task.state}, ${durationText(task.durationMs)}`;
     };
     const [x, y] = [of(a)?.durationMs ?? 0, of(b)?.durationMs ?? 0];
     return { what: `task ${name}`, texts: [text(a), text(b)], change: x > 0 && y > 0 ? `× ${(y / x).toFixed(2)}` : '' };

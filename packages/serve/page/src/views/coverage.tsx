@@ -1,7 +1,8 @@
+import { bytesText, countText, durationText, nounText } from '@edrlake/core/quantities';
 import { DAY_STATE_NAMES, DAY_STATES } from '@edrlake/runner/states';
 import type { CoverageDocument, HuntsLine, QuietDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { ago, bytes, count, dayText, duration, noun } from '../format.ts';
+import { ago, dayText } from '../format.ts';
 import { Command, Page, Problem, StateBadge, Swatch, Table, Tile, Waiting, When } from '../parts/parts.tsx';
 import { Calendar } from './calendar.tsx';
 
@@ -18,7 +19,7 @@ export function CoverageView({ turn }: { turn: number }) {
       <section class="card" aria-label="Calendar">
         <header>
           <h2>
-            {noun(days, 'day')}
+            {nounText(days, 'day')}
             {scope}
           </h2>
           <Legend data={data} />
@@ -45,8 +46,8 @@ function Tiles({ data, days }: { data: CoverageDocument; days: number }) {
     <div class="tiles">
       <Tile
         name="Days complete"
-        value={`${count(counts.complete)} of ${count(days)}`}
-        more={bad === 0 ? 'nothing to look at' : `${noun(bad, 'day')} to look at`}
+        value={`${countText(counts.complete)} of ${countText(days)}`}
+        more={bad === 0 ? 'nothing to look at' : `${nounText(bad, 'day')} to look at`}
         tone={bad === 0 ? 'good' : 'bad'}
       />
       <When name="Proven until" at={data.provenUntil} now={now} />
@@ -54,16 +55,16 @@ function Tiles({ data, days }: { data: CoverageDocument; days: number }) {
       <Tile name="Last run" value={ran} more={ago(lastRun?.startedAt ?? null, now)} />
       <Tile
         name="Size"
-        value={bytes(data.bytes)}
-        more={`${noun(data.files, 'file')}, version ${count(data.version)}`}
+        value={bytesText(data.bytes)}
+        more={`${nounText(data.files, 'file')}, version ${countText(data.version)}`}
       />
       <Tile
         name="Requests left"
-        value={budget === null ? '–' : count(budget.requestsLeft)}
+        value={budget === null ? '–' : countText(budget.requestsLeft)}
         more={
           budget === null
             ? 'none sent from here'
-            : `of ${count(budget.requests)} in ${duration(budget.windowSeconds * 1_000)}`
+            : `of ${countText(budget.requests)} in ${durationText(budget.windowSeconds * 1_000)}`
         }
       />
     </div>
@@ -87,11 +88,11 @@ function Quiet({ quiet }: { quiet: QuietDocument }) {
             cell: ({ since, day }) =>
               day === null ? `since ${since?.slice(0, 16)}Z` : <a href={`#/day/${day}`}>{day}</a>,
           },
-          { title: 'events', right: true, cell: ({ events }) => count(events) },
-          { title: 'expected', right: true, cell: ({ expected }) => count(expected) },
+          { title: 'events', right: true, cell: ({ events }) => countText(events) },
+          { title: 'expected', right: true, cell: ({ expected }) => countText(expected) },
         ]}
       />
-      <p class="soft small">Expected by {noun(quiet.learnedDays, 'proven day')} before</p>
+      <p class="soft small">Expected by {nounText(quiet.learnedDays, 'proven day')} before</p>
     </section>
   );
 }
@@ -107,14 +108,14 @@ function Hunts({ data, hunts }: { data: CoverageDocument; hunts: HuntsLine }) {
         rows={lists}
         columns={[
           { title: 'list', cell: ({ name }) => name },
-          { title: 'values', right: true, cell: ({ indicators }) => count(indicators) },
-          { title: 'matches', right: true, cell: ({ matches }) => count(matches) },
-          { title: 'hosts', right: true, cell: ({ hosts }) => count(hosts) },
+          { title: 'values', right: true, cell: ({ indicators }) => countText(indicators) },
+          { title: 'matches', right: true, cell: ({ matches }) => countText(matches) },
+          { title: 'hosts', right: true, cell: ({ hosts }) => countText(hosts) },
           { title: 'newest found', cell: ({ foundAt }) => (foundAt === null ? '–' : ago(foundAt, data.now)) },
         ]}
       />
-      {version < data.version && <p class="soft small">Looked at up to version {count(version)}</p>}
-      {pending > 0 && <p class="soft small">{noun(pending, 'file')} could not be looked at</p>}
+      {version < data.version && <p class="soft small">Looked at up to version {countText(version)}</p>}
+      {pending > 0 && <p class="soft small">{nounText(pending, 'file')} could not be looked at</p>}
       <p>
         <a href={`#/ask?sql=${encodeURIComponent('from hunt_matches order by found_at desc limit 100')}`}>
           All matches
@@ -133,7 +134,7 @@ function Legend({ data }: { data: CoverageDocument }) {
           <li>
             <Swatch state={state} />
             <span class="num">
-              {count(data.counts[state])} {DAY_STATE_NAMES[state]}
+              {countText(data.counts[state])} {DAY_STATE_NAMES[state]}
             </span>
           </li>
         ))}
@@ -152,10 +153,12 @@ function ToDo({ data }: { data: CoverageDocument }) {
             <li>
               <div>
                 <a href={`#/day/${item.from}`}>{dayText(item.from, item.days)}</a>{' '}
-                {item.days > 1 && <span class="soft small">{noun(item.days, 'day')}</span>}
+                {item.days > 1 && <span class="soft small">{nounText(item.days, 'day')}</span>}
                 <div>
                   <StateBadge state={item.state} />{' '}
-                  {item.filesGone > 0 && <span class="soft small">files gone on {noun(item.filesGone, 'day')}</span>}
+                  {item.filesGone > 0 && (
+                    <span class="soft small">files gone on {nounText(item.filesGone, 'day')}</span>
+                  )}
                 </div>
               </div>
               <Command text={item.command} />
@@ -164,7 +167,7 @@ function ToDo({ data }: { data: CoverageDocument }) {
         </ul>
       )}
       {attentionLeft > 0 && (
-        <p class="soft small">… and {noun(attentionLeft, 'earlier stretch', 'earlier stretches')}</p>
+        <p class="soft small">… and {nounText(attentionLeft, 'earlier stretch', 'earlier stretches')}</p>
       )}
     </section>
   );
@@ -179,9 +182,9 @@ function Tables({ data }: { data: CoverageDocument }) {
         rows={data.tables}
         columns={[
           { title: 'table', cell: ({ table }) => table },
-          { title: 'rows', right: true, cell: ({ rows }) => count(rows) },
-          { title: 'files', right: true, cell: ({ files }) => count(files) },
-          { title: 'size', right: true, cell: ({ bytes: size }) => bytes(size) },
+          { title: 'rows', right: true, cell: ({ rows }) => countText(rows) },
+          { title: 'files', right: true, cell: ({ files }) => countText(files) },
+          { title: 'size', right: true, cell: ({ bytes: size }) => bytesText(size) },
         ]}
       />
     </section>

@@ -1,6 +1,7 @@
+import { bytesText, countText, nounText } from '@edrlake/core/quantities';
 import type { DayDocument, WindowLine } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { bytes, count, instant, noun } from '../format.ts';
+import { instant } from '../format.ts';
 import { Command, Page, Problem, StateBadge, Table, Waiting } from '../parts/parts.tsx';
 
 /** One UTC day: its state and why, the command that corrects it, its hours, and the API's counts against the lake. */
@@ -39,13 +40,15 @@ export function DayView({ day, turn }: { day: string; turn: number }) {
         </section>
       </div>
       <section class="card" aria-labelledby="windows">
-        <h2 id="windows">{noun(data.windows.length + data.windowsLeft, 'window')} with a proof</h2>
+        <h2 id="windows">{nounText(data.windows.length + data.windowsLeft, 'window')} with a proof</h2>
         {data.windows.length > 0 && <Windows windows={data.windows} />}
-        {data.windowsLeft > 0 && <p class="soft small">… and {count(data.windowsLeft)} more in the table windows</p>}
+        {data.windowsLeft > 0 && (
+          <p class="soft small">… and {countText(data.windowsLeft)} more in the table windows</p>
+        )}
       </section>
       <div class="columns">
         <section class="card" aria-labelledby="files">
-          <h2 id="files">{noun(data.files.length, 'file')}</h2>
+          <h2 id="files">{nounText(data.files.length, 'file')}</h2>
           {data.files.length > 0 && (
             <Table
               label="Files"
@@ -53,14 +56,14 @@ export function DayView({ day, turn }: { day: string; turn: number }) {
               rows={data.files}
               columns={[
                 { title: 'file', class: 'path', cell: ({ path }) => path },
-                { title: 'rows', right: true, cell: ({ rows }) => count(rows) },
-                { title: 'size', right: true, cell: (file) => (file.isLost ? 'gone or cut' : bytes(file.bytes)) },
+                { title: 'rows', right: true, cell: ({ rows }) => countText(rows) },
+                { title: 'size', right: true, cell: (file) => (file.isLost ? 'gone or cut' : bytesText(file.bytes)) },
               ]}
             />
           )}
         </section>
         <section class="card" aria-labelledby="runs">
-          <h2 id="runs">{noun(data.runs.length, 'run')} that proved something of it</h2>
+          <h2 id="runs">{nounText(data.runs.length, 'run')} that proved something of it</h2>
           {data.runs.length > 0 && (
             <Table
               label="Runs"
@@ -71,7 +74,7 @@ export function DayView({ day, turn }: { day: string; turn: number }) {
                   class: 'nowrap',
                   cell: (run) => (run.isKept ? <a href={`#/runs/${run.runId}`}>{run.runId}</a> : run.runId),
                 },
-                { title: 'windows', right: true, cell: ({ windows }) => count(windows) },
+                { title: 'windows', right: true, cell: ({ windows }) => countText(windows) },
                 { title: 'last commit', class: 'nowrap', cell: ({ committedAt }) => instant(committedAt) },
               ]}
             />
@@ -109,7 +112,7 @@ function Hours({ hours }: { hours: readonly number[] }) {
   const label =
     total === 0
       ? 'The lake holds nothing of this day.'
-      : `${noun(total, 'record')} in 24 hours, most in hour ${busiest}: ${count(most)}.`;
+      : `${nounText(total, 'record')} in 24 hours, most in hour ${busiest}: ${countText(most)}.`;
   return (
     <>
       <svg class="bars" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label}>
@@ -118,14 +121,14 @@ function Hours({ hours }: { hours: readonly number[] }) {
             <line x1={LEFT} x2={WIDTH} y1={y(most * share)} y2={y(most * share)} />
             {(share > 0 || total > 0) && (
               <text x={LEFT - 8} y={y(most * share) + 4} text-anchor="end">
-                {total === 0 ? '' : count(Math.round(most * share))}
+                {total === 0 ? '' : countText(Math.round(most * share))}
               </text>
             )}
           </>
         ))}
         {hours.map((value, hour) => (
           <rect x={LEFT + hour * step + 2} y={y(value)} width={step - 4} height={HEIGHT - FOOT - y(value)} rx={1.5}>
-            <title>{`${String(hour).padStart(2, '0')}:00 UTC: ${count(value)}`}</title>
+            <title>{`${String(hour).padStart(2, '0')}:00 UTC: ${countText(value)}`}</title>
           </rect>
         ))}
         {[0, 6, 12, 18].map((hour) => (
@@ -150,9 +153,9 @@ function Counts({ data }: { data: DayDocument }) {
           rows={lines}
           columns={[
             { title: 'scope', cell: ({ scope }) => scope },
-            { title: 'API', right: true, cell: ({ counted }) => (counted === null ? '–' : count(counted)) },
-            { title: 'lake, by its log', right: true, cell: ({ inLake }) => count(inLake) },
-            { title: 'rejects', right: true, cell: ({ rejected, undated }) => count(rejected + undated) },
+            { title: 'API', right: true, cell: ({ counted }) => (counted === null ? '–' : countText(counted)) },
+            { title: 'lake, by its log', right: true, cell: ({ inLake }) => countText(inLake) },
+            { title: 'rejects', right: true, cell: ({ rejected, undated }) => countText(rejected + undated) },
             { title: 'verdict', cell: ({ verdict }) => verdict },
             { title: 'verified', class: 'nowrap', cell: ({ lastVerifiedAt }) => instant(lastVerifiedAt) },
           ]}
@@ -161,7 +164,7 @@ function Counts({ data }: { data: DayDocument }) {
       <p class="soft small" style={{ marginTop: '0.6rem' }}>
         {compared === null
           ? 'Not compared again since: edrlake reconcile does that.'
-          : `Last compared ${instant(compared.at)}: ${compared.verdict}, the API had ${count(compared.inApi)}.`}
+          : `Last compared ${instant(compared.at)}: ${compared.verdict}, the API had ${countText(compared.inApi)}.`}
       </p>
     </>
   );
@@ -176,15 +179,15 @@ function Windows({ windows }: { windows: readonly WindowLine[] }) {
       columns={[
         { title: 'from', class: 'nowrap', cell: ({ from }) => instant(from) },
         { title: 'to', class: 'nowrap', cell: ({ to }) => instant(to) },
-        { title: 'API', right: true, cell: ({ counted }) => count(counted) },
+        { title: 'API', right: true, cell: ({ counted }) => countText(counted) },
         {
           title: 'fetched',
           right: true,
-          cell: ({ fetched, comparedOnly }) => (comparedOnly ? 'compared' : count(fetched)),
+          cell: ({ fetched, comparedOnly }) => (comparedOnly ? 'compared' : countText(fetched)),
         },
-        { title: 'lake now', right: true, cell: ({ inLake }) => (inLake === null ? '–' : count(inLake)) },
-        { title: 'of this day', right: true, cell: ({ ofThisDay }) => count(ofThisDay) },
-        { title: 'rejects', right: true, cell: ({ rejected }) => count(rejected) },
+        { title: 'lake now', right: true, cell: ({ inLake }) => (inLake === null ? '–' : countText(inLake)) },
+        { title: 'of this day', right: true, cell: ({ ofThisDay }) => countText(ofThisDay) },
+        { title: 'rejects', right: true, cell: ({ rejected }) => countText(rejected) },
         {
           title: 'verdict',
           cell: (window) => (window.axis === 'event' ? window.verdict : `${window.verdict}, by processing`),

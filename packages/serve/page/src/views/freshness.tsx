@@ -1,7 +1,8 @@
+import { durationText, nounText } from '@edrlake/core/quantities';
 import { useState } from 'preact/hooks';
 import type { FreshnessDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { ago, duration, instant, noun } from '../format.ts';
+import { ago, instant } from '../format.ts';
 import { Page, Problem, Tile, Waiting, When } from '../parts/parts.tsx';
 
 const SPANS = [
@@ -58,7 +59,7 @@ export function FreshnessView({ turn }: { turn: number }) {
 
 function Lag({ name, seconds }: { name: string; seconds: number | null }) {
   return (
-    <Tile name={name} value={seconds === null ? '–' : duration(seconds * 1_000)} more="until they were processed" />
+    <Tile name={name} value={seconds === null ? '–' : durationText(seconds * 1_000)} more="until they were processed" />
   );
 }
 
@@ -77,11 +78,11 @@ function Heat({ data: { columns, cells, delaysSeconds, lags } }: { data: Freshne
   const delayText = (row: number) => {
     const upper = delaysSeconds[row];
     return upper === undefined
-      ? `over ${duration((delaysSeconds[row - 1] ?? 0) * 1_000)}`
-      : `≤ ${duration(upper * 1_000)}`;
+      ? `over ${durationText((delaysSeconds[row - 1] ?? 0) * 1_000)}`
+      : `≤ ${durationText(upper * 1_000)}`;
   };
   const timeOf = (bin: number) => new Date(Date.parse(columns.start) + bin * columns.binSeconds * 1_000).toISOString();
-  const label = `${noun(lags.events, 'event')}: 99 % were processed within ${duration((lags.seconds99 ?? 0) * 1_000)}, 99.9 % within ${duration((lags.seconds999 ?? 0) * 1_000)}.`;
+  const label = `${nounText(lags.events, 'event')}: 99 % were processed within ${durationText((lags.seconds99 ?? 0) * 1_000)}, 99.9 % within ${durationText((lags.seconds999 ?? 0) * 1_000)}.`;
   const markAt = (seconds: number | null) => {
     const row = delaysSeconds.findIndex((upper) => (seconds ?? 0) <= upper);
     return yOf(row < 0 ? rows - 1 : row);
@@ -110,7 +111,7 @@ function Heat({ data: { columns, cells, delaysSeconds, lags } }: { data: Freshne
               height={ROW - 1}
               fill-opacity={strength(events)}
             >
-              <title>{`${instant(timeOf(bin)).slice(0, 16)}, ${delayText(row)}: ${noun(events, 'event')}`}</title>
+              <title>{`${instant(timeOf(bin)).slice(0, 16)}, ${delayText(row)}: ${nounText(events, 'event')}`}</title>
             </rect>
           ))}
           {(
@@ -138,7 +139,7 @@ function Heat({ data: { columns, cells, delaysSeconds, lags } }: { data: Freshne
       </div>
       <p class="soft small">
         {label} A settle lag that long would have caught them at the first sync.
-        {lags.without > 0 && ` ${noun(lags.without, 'event')} without a time of processing are left out.`}
+        {lags.without > 0 && ` ${nounText(lags.without, 'event')} without a time of processing are left out.`}
       </p>
     </>
   );

@@ -1,7 +1,8 @@
+import { countText, durationText, nounText } from '@edrlake/core/quantities';
 import { useMemo, useState } from 'preact/hooks';
 import type { RequestsDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { count, duration, instant, noun } from '../format.ts';
+import { instant } from '../format.ts';
 import { Page, Problem, Table, Tile, Waiting } from '../parts/parts.tsx';
 import { Plot } from '../parts/plot.tsx';
 
@@ -35,9 +36,9 @@ export function RequestsView({ turn }: { turn: number }) {
       {refused !== null && <Problem refused={refused} />}
       <Budget data={data} />
       <section class="card" aria-labelledby="hourly">
-        <h2 id="hourly">{noun(total, 'request')}, by hour</h2>
+        <h2 id="hourly">{nounText(total, 'request')}, by hour</h2>
         <Plot
-          label={`Requests by hour since ${instant(data.since)}: ${count(total)} in all`}
+          label={`Requests by hour since ${instant(data.since)}: ${countText(total)} in all`}
           x={series.times}
           isTime
           kind="bars"
@@ -50,7 +51,7 @@ export function RequestsView({ turn }: { turn: number }) {
         <p class="soft small">
           From the log that each command keeps beside the lake. Commands at work write it every 25 requests. What others
           of the same subscription used is what the answers say is gone, without the requests from here.
-          {data.unreadableLines > 0 && ` ${noun(data.unreadableLines, 'line')} of the log cannot be read.`}
+          {data.unreadableLines > 0 && ` ${nounText(data.unreadableLines, 'line')} of the log cannot be read.`}
         </p>
       </section>
       {data.requests.length > 0 && (
@@ -65,7 +66,7 @@ export function RequestsView({ turn }: { turn: number }) {
               { title: 'command', cell: ({ command }) => command },
               { title: 'endpoint', cell: ({ endpoint }) => endpoint },
               { title: 'answer', cell: ({ status }) => status ?? 'none' },
-              { title: 'requests', right: true, cell: ({ requests }) => count(requests) },
+              { title: 'requests', right: true, cell: ({ requests }) => countText(requests) },
             ]}
           />
         </section>
@@ -84,14 +85,14 @@ function Budget({ data: { budget, now } }: { data: RequestsDocument }) {
   }
   const wait = (iso: string | null) => {
     const ms = iso === null ? Number.NaN : Date.parse(iso) - Date.parse(now);
-    return Number.isNaN(ms) ? 'when an answer has come' : ms <= 0 ? 'now' : `in ${duration(ms)}`;
+    return Number.isNaN(ms) ? 'when an answer has come' : ms <= 0 ? 'now' : `in ${durationText(ms)}`;
   };
   return (
     <div class="tiles">
       <Tile
         name="Left now"
-        value={count(budget.left)}
-        more={`of ${count(budget.requests)} in ${duration(budget.windowSeconds * 1_000)}`}
+        value={countText(budget.left)}
+        more={`of ${countText(budget.requests)} in ${durationText(budget.windowSeconds * 1_000)}`}
         tone={budget.left === 0 ? 'bad' : undefined}
       />
       <Tile
@@ -100,8 +101,8 @@ function Budget({ data: { budget, now } }: { data: RequestsDocument }) {
         more={budget.blockedUntil === null ? '' : 'the gateway asked to wait'}
       />
       <Tile name="All free again" value={wait(budget.allFreeAt)} more={instant(budget.allFreeAt)} />
-      <Tile name="Sent from here" value={count(budget.own)} more="that still count" />
-      <Tile name="Sent by others" value={count(budget.foreign)} more="as far as answers say" />
+      <Tile name="Sent from here" value={countText(budget.own)} more="that still count" />
+      <Tile name="Sent by others" value={countText(budget.foreign)} more="as far as answers say" />
     </div>
   );
 }

@@ -1,6 +1,7 @@
+import { countText, durationText, nounText } from '@edrlake/core/quantities';
 import type { RunDocument, TaskLine } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { count, duration, instant, noun } from '../format.ts';
+import { instant } from '../format.ts';
 import { Page, Problem, Table, Waiting } from '../parts/parts.tsx';
 import { Progress, RunState } from '../parts/run-parts.tsx';
 
@@ -30,7 +31,7 @@ export function RunView({ id, turn }: { id: string; turn: number }) {
       )}
       {data.tasks.length > 0 && (
         <section class="card" aria-labelledby="tasks">
-          <h2 id="tasks">{noun(data.tasks.length, 'task')}</h2>
+          <h2 id="tasks">{nounText(data.tasks.length, 'task')}</h2>
           <Graph tasks={data.tasks} />
           <Tasks tasks={data.tasks} />
         </section>
@@ -51,22 +52,22 @@ function Facts({ run }: { run: RunDocument }) {
       <dt>Started</dt>
       <dd>
         {instant(run.startedAt)}
-        {run.starts > 1 && `, ${noun(run.starts, 'time')}`}
+        {run.starts > 1 && `, ${nounText(run.starts, 'time')}`}
       </dd>
       <dt>Ended</dt>
       <dd>{instant(run.endedAt)}</dd>
       <dt>Took</dt>
-      <dd>{duration(run.durationMs)}</dd>
+      <dd>{durationText(run.durationMs)}</dd>
       <dt>Requests</dt>
-      <dd>{run.requests === null ? 'not known' : count(run.requests)}</dd>
+      <dd>{run.requests === null ? 'not known' : countText(run.requests)}</dd>
       <dt>Rows</dt>
-      <dd>{run.rows === null ? 'not known' : `${count(run.rows)} new or changed`}</dd>
+      <dd>{run.rows === null ? 'not known' : `${countText(run.rows)} new or changed`}</dd>
       {progress !== null && progress.windows !== null && (
         <>
           <dt>Windows</dt>
           <dd>
-            {count(progress.windowsDone)} of {count(progress.windows)} committed
-            {progress.windowsFailed > 0 && `, ${count(progress.windowsFailed)} failed`}
+            {countText(progress.windowsDone)} of {countText(progress.windows)} committed
+            {progress.windowsFailed > 0 && `, ${countText(progress.windowsFailed)} failed`}
           </dd>
         </>
       )}
@@ -134,7 +135,7 @@ function Graph({ tasks }: { tasks: readonly TaskLine[] }) {
               </text>
               <text class="small-text" x={10} y={35}>
                 {task.state}
-                {task.attempts > 0 ? `, ${duration(task.durationMs)}` : ''}
+                {task.attempts > 0 ? `, ${durationText(task.durationMs)}` : ''}
               </text>
             </g>
           );
@@ -155,21 +156,21 @@ function Tasks({ tasks }: { tasks: readonly TaskLine[] }) {
         columns={[
           { title: 'task', cell: ({ name }) => name },
           { title: 'state', cell: ({ state }) => <RunState state={state} /> },
-          { title: 'parts', right: true, cell: (task) => (task.parts === null ? '' : count(task.parts.length)) },
-          { title: 'attempts', right: true, cell: ({ attempts }) => count(attempts) },
+          { title: 'parts', right: true, cell: (task) => (task.parts === null ? '' : countText(task.parts.length)) },
+          { title: 'attempts', right: true, cell: ({ attempts }) => countText(attempts) },
           {
             title: 'took',
             right: true,
-            cell: ({ attempts, durationMs }) => (attempts === 0 ? '' : duration(durationMs)),
+            cell: ({ attempts, durationMs }) => (attempts === 0 ? '' : durationText(durationMs)),
           },
-          { title: 'requests', right: true, cell: ({ requests }) => count(requests) },
-          { title: 'rows', right: true, cell: ({ rows }) => count(rows) },
+          { title: 'requests', right: true, cell: ({ requests }) => countText(requests) },
+          { title: 'rows', right: true, cell: ({ rows }) => countText(rows) },
           { title: 'error', cell: ({ error }) => (error === null ? '' : `${error.message} [${error.code}]`) },
         ]}
       />
       {bad.length > 0 && (
         <>
-          <h2 style={{ margin: '1rem 0 0.5rem' }}>{noun(bad.length, 'part')} with an error</h2>
+          <h2 style={{ margin: '1rem 0 0.5rem' }}>{nounText(bad.length, 'part')} with an error</h2>
           <Table
             label="Parts with an error"
             tall
@@ -178,7 +179,7 @@ function Tasks({ tasks }: { tasks: readonly TaskLine[] }) {
               { title: 'task', cell: ({ task }) => task },
               { title: 'part', class: 'nowrap', cell: ({ partition }) => partition },
               { title: 'state', cell: ({ state }) => <RunState state={state} /> },
-              { title: 'attempts', right: true, cell: ({ attempts }) => count(attempts) },
+              { title: 'attempts', right: true, cell: ({ attempts }) => countText(attempts) },
               { title: 'error', cell: ({ error }) => `${error?.message} [${error?.code}]` },
             ]}
           />

@@ -1,7 +1,8 @@
+import { countText, durationText, nounText } from '@edrlake/core/quantities';
 import { useState } from 'preact/hooks';
 import type { RunsDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
-import { count, duration, instant, noun } from '../format.ts';
+import { instant } from '../format.ts';
 import { Page, Problem, Table, Waiting } from '../parts/parts.tsx';
 import { Progress, RunState } from '../parts/run-parts.tsx';
 
@@ -16,10 +17,10 @@ export function RunsView({ turn }: { turn: number }) {
     setChosen((old) => (old.includes(id) ? old.filter((other) => other !== id) : [...old, id].slice(-2)));
   const working = data.runs.filter(({ state }) => state === 'running');
   return (
-    <Page title="Runs" about={`the newest ${count(data.runs.length)}, as far as their journals are kept`}>
+    <Page title="Runs" about={`the newest ${countText(data.runs.length)}, as far as their journals are kept`}>
       {refused !== null && <Problem refused={refused} />}
       <section class="card" aria-labelledby="now">
-        <h2 id="now">{working.length === 0 ? 'Nothing runs now' : `${noun(working.length, 'run')} at work`}</h2>
+        <h2 id="now">{working.length === 0 ? 'Nothing runs now' : `${nounText(working.length, 'run')} at work`}</h2>
         {working.map((run) => (
           <Working run={run} now={data.now} />
         ))}
@@ -27,7 +28,7 @@ export function RunsView({ turn }: { turn: number }) {
       </section>
       <section class="card" aria-labelledby="all">
         <header>
-          <h2 id="all">{noun(data.runs.length, 'run')}</h2>
+          <h2 id="all">{nounText(data.runs.length, 'run')}</h2>
           <span class="row">
             <span class="soft small">
               {chosen.length < 2 ? 'Tick two runs to compare them.' : `${chosen[0]} and ${chosen[1]}`}
@@ -65,9 +66,9 @@ export function RunsView({ turn }: { turn: number }) {
             },
             { title: 'state', cell: ({ state }) => <RunState state={state} /> },
             { title: 'started', class: 'nowrap', cell: ({ startedAt }) => instant(startedAt) },
-            { title: 'took', right: true, cell: ({ durationMs }) => duration(durationMs) },
-            { title: 'requests', right: true, cell: ({ requests }) => (requests === null ? '–' : count(requests)) },
-            { title: 'rows', right: true, cell: ({ rows }) => (rows === null ? '–' : count(rows)) },
+            { title: 'took', right: true, cell: ({ durationMs }) => durationText(durationMs) },
+            { title: 'requests', right: true, cell: ({ requests }) => (requests === null ? '–' : countText(requests)) },
+            { title: 'rows', right: true, cell: ({ rows }) => (rows === null ? '–' : countText(rows)) },
           ]}
         />
       </section>
@@ -81,7 +82,7 @@ function Working({ run, now }: { run: Line; now: string }) {
       <div class="row">
         <a href={`#/runs/${run.runId}`}>{run.runId}</a>
         <span>{run.pipeline ?? run.kind}</span>
-        <span class="soft small">for {duration(Date.parse(now) - Date.parse(run.startedAt))}</span>
+        <span class="soft small">for {durationText(Date.parse(now) - Date.parse(run.startedAt))}</span>
       </div>
       <Progress progress={run.progress} />
     </div>
