@@ -107,6 +107,22 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/client/test/client.counts.test.ts'],
   },
   {
+    name: 'believe-one-204',
+    effect: 'takes one answer with status 204 for an empty page',
+    file: 'packages/client/src/http/send-request.ts',
+    find: 'if (hadNoContent) return outcome.value;',
+    replace: 'return outcome.value;',
+    tests: ['packages/client/test/client.bodies.test.ts', 'packages/runner/test/export-flow.zeros.test.ts'],
+  },
+  {
+    name: 'doubt-no-zero',
+    effect: 'believes zeros of an API that counts nothing at all, although the lake holds proven events',
+    file: 'packages/runner/src/export/doubt-zeros.ts',
+    find: 'return held > 0 ? lostData(held) : null;',
+    replace: 'return null;',
+    tests: ['test/cases/contradicted-zero.test.ts'],
+  },
+  {
     name: 'accept-a-zero',
     effect: 'believes a count of zero without asking for a page',
     file: 'packages/pager/src/fetch/fetch-pages.ts',

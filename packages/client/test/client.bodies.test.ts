@@ -140,6 +140,16 @@ describe('a page', () => {
     expect(await client.events({}, textOf, NEVER)).toBe(PAGE);
   });
 
+  it.each([
+    ['is asked for again, and the page that comes counts', [status(204), json(PAGE)], PAGE, 2],
+    ['is an empty page if it comes twice', [status(204), status(204), json(PAGE)], '[]', 2],
+    ['is an empty page if it comes twice, with a failure in between', [status(204), status(500), status(204)], '[]', 3],
+  ])('of status 204 %s', async (_, data, page, requests) => {
+    const gateway = await startGateway({ data });
+    expect(await connect(gateway.url).client.events({}, textOf, NEVER)).toBe(page);
+    expect(gateway.data()).toHaveLength(requests);
+  });
+
   it('in another encoding than asked for is an error that names it', async () => {
     const gateway = await startGateway({ data: [status(200, 'x', { 'content-encoding': 'br' })] });
     const error = await failureOf(connect(gateway.url).client.events({}, textOf, NEVER));
@@ -148,7 +158,8 @@ describe('a page', () => {
 });
 
 it('all requests of a client share kept-alive connections, with any answers', async () => {
-  const round = [json(PAGE), gzipped(), status(204), status(500, 'oops'), json('[]'), status(404, 'gone'), json('[]')];
+  const empty = [status(204), status(204)];
+  const round = [json(PAGE), gzipped(), ...empty, status(500, 'oops'), json('[]'), status(404, 'gone'), json('[]')];
   const gateway = await startGateway({ data: [...round, ...round, ...round] });
   const { client } = connect(gateway.url, { concurrency: 1 });
   for (let n = 0; n < 3; n++) {
@@ -156,7 +167,7 @@ it('all requests of a client share kept-alive connections, with any answers', as
     await failureOf(client.eventDetail('a', 'b', {}, NEVER));
     await client.events({}, textOf, NEVER);
   }
-  expect(gateway.data()).toHaveLength(21);
+  expect(gateway.data()).toHaveLength(24);
   // One for the cap of one request at once, and one so that a login never waits for a page.
   expect(gateway.connections()).toBeLessThanOrEqual(2);
 });

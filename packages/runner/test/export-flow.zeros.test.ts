@@ -47,6 +47,18 @@ describe('a count that is wrong once', () => {
   });
 });
 
+it('a count far too small and one 204 in place of the page that confirms it prove nothing together', async () => {
+  await onStage({ events: 400, range: DAY, seed: 3 }, async ({ simulator, backfill, lake }) => {
+    simulator.faults.push({ kind: 'wrong-count', offBy: -1000, match: { endpoint: 'count' }, times: 8 });
+    simulator.faults.push({ kind: 'no-content', match: { endpoint: 'events' } });
+    await backfill(DAY);
+    for (const { verdict, inLake } of await lake.coverage()) expect([verdict, inLake]).not.toEqual(['complete', 0]);
+    simulator.faults.clear();
+    await backfill(DAY);
+    expect((await lake.coverage())[0]).toMatchObject({ verdict: 'complete', counted: 400, inLake: 400 });
+  });
+});
+
 describe('a range without events', () => {
   it('is proven by one empty page for a whole year, as planned', async () => {
     await onStage({ events: 10, range: DAY }, async ({ simulator, ends, backfill, lake, services }) => {
@@ -173,8 +185,27 @@ describe('a sync whose counts say zero', () => {
       simulator.setNow(nowMs);
       simulator.calls.clear();
       const report = await syncNewEvents(ends, SYNC, OPTIONS, services());
+      // The second shows that the API still counts events of any time.
       expect([simulator.calls.of('count').length, simulator.calls.of('events').length]).toEqual([2, 1]);
       expect(report).toMatchObject({ reopened: [], watermarkAfterMs: nowMs - SYNC.settleLagMs });
+    });
+  });
+
+  it('correctly costs two counts and one page where the look-back has events', async () => {
+    let nowMs = DAY.endMs + MS_PER_HOUR;
+    const clock = impatientClock(() => nowMs);
+    await onStage({ events: 400, range: DAY, seed: 3, nowMs, clock }, async (stage) => {
+      const { simulator, ends, services } = stage;
+      await syncNewEvents(ends, { ...SYNC, sinceMs: DAY.startMs }, OPTIONS, services());
+      simulator.addEvents({ events: 5, range: DAY, processedAtMs: nowMs });
+      nowMs += MS_PER_HOUR;
+      simulator.setNow(nowMs);
+      await syncNewEvents(ends, SYNC, OPTIONS, services());
+      nowMs += MS_PER_HOUR;
+      simulator.setNow(nowMs);
+      simulator.calls.clear();
+      expect(await syncNewEvents(ends, SYNC, OPTIONS, services())).toMatchObject({ reopened: [] });
+      expect([simulator.calls.of('count').length, simulator.calls.of('events').length]).toEqual([2, 1]);
     });
   });
 });

@@ -95,6 +95,15 @@ export function contentFailure(
   });
 }
 
+/** The error of a first answer with status 204, which proves nothing by itself. */
+export function noContentOnce(request: RequestFacts, waitMs: number): EdrlakeError {
+  return new EdrlakeError('BODY_BROKEN', `${describe(request)}: expected a body, or 204 twice, found 204 once`, {
+    disposition: 'retry',
+    context: { host: request.host, endpoint: request.kind, path: request.path, waitMs },
+    hint: 'Run it again. The gateway may be starting, or a proxy may be in between.',
+  });
+}
+
 /**
  * The error of a body that came twice with the same bytes and is broken: a third attempt now would bring the same
  * bytes. A later attempt, such as that of a pipeline's task, may succeed.

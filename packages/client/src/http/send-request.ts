@@ -13,7 +13,7 @@ import { longestWaitMs } from '../rate-limit/sliding-window.ts';
 import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
 import { readDeprecation } from './deprecation.ts';
-import { sameBytesTwice } from './failed-exchange.ts';
+import { noContentOnce, sameBytesTwice } from './failed-exchange.ts';
 import { type EndpointKind, refusal } from './refusal.ts';
 import { type Attempt, type RetryLimits, withRetry } from './retry.ts';
 import type { ServerTime } from './server-time.ts';
@@ -137,6 +137,8 @@ export interface DataTools extends SendTools {
 type Outcome<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'refused-token'; readonly token: Token; readonly error: EdrlakeError }
+  /** 204, which the reader takes for "nothing was found". */
+  | { readonly kind: 'no-content'; readonly value: T }
   /** The body came to its end and is not what it should be. */
   | { readonly kind: 'broken'; readonly checksum: string | null; readonly error: EdrlakeError };
 
@@ -155,6 +157,7 @@ export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, 
   let hasReplacedToken = false;
   let freshRefusals = 0;
   let brokenBefore: string | null = null;
+  let hadNoContent = false;
 
   async function sendAttempt(attempt: Attempt): Promise<T> {
     let outcome = await tryOnce(request, attempt, tools, signal);
@@ -166,6 +169,12 @@ export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, 
     switch (outcome.kind) {
       case 'done':
         return outcome.value;
+      case 'no-content': {
+        // A gateway that is starting answers like that as well: only a second one shows that nothing is there.
+        if (hadNoContent) return outcome.value;
+        hadNoContent = true;
+        throw noContentOnce(request.facts, WAIT_BEFORE_SAME_MS);
+      }
       case 'broken': {
         const { checksum, error } = outcome;
         const isSame = checksum !== null && checksum === brokenBefore;
@@ -227,7 +236,7 @@ async function tryOnce<T>(
       async (answer, limits): Promise<Outcome<T>> => {
         if (answer.status === 200 || answer.status === 204) {
           const outcome = await readOnce(request, answer);
-          if (outcome.kind === 'done') access.granted();
+          if (outcome.kind === 'done' || outcome.kind === 'no-content') access.granted();
           return outcome;
         }
         const error = await refusalOf(request, answer, limits, tools, signal);
@@ -249,7 +258,8 @@ async function tryOnce<T>(
 async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise<Outcome<T>> {
   const summed = summedBody(answer.body);
   try {
-    return { kind: 'done', value: await request.read({ ...answer, body: summed.body }) };
+    const value = await request.read({ ...answer, body: summed.body });
+    return { kind: answer.status === 204 ? 'no-content' : 'done', value };
   } catch (thrown) {
     if (!(thrown instanceof EdrlakeError) || thrown.disposition !== 'retry') throw thrown;
     if (thrown.code !== 'BODY_BROKEN' && thrown.code !== 'RESPONSE_UNEXPECTED') throw thrown;

@@ -73,9 +73,9 @@ export interface GatewayClient {
    */
   login(signal: AbortSignal): Promise<{ readonly expiresAtMs: number; readonly path: string }>;
   /**
-   * One page: a JSON array as decoded bytes, `[]` where the server says 204. `read` is called anew for each attempt and
-   * asks for one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond `maxResultWindow`
-   * is `RESULT_WINDOW_EXCEEDED` with disposition `split`.
+   * One page: a JSON array as decoded bytes, `[]` where the server says 204 twice. `read` is called anew for each
+   * attempt and asks for one by throwing an `EdrlakeError` with disposition `retry`. A refusal of a page beyond
+   * `maxResultWindow` is `RESULT_WINDOW_EXCEEDED` with disposition `split`.
    */
   events<T>(params: EventsParams, read: PageReader<T>, signal: AbortSignal): Promise<T>;
   /**

@@ -52,7 +52,8 @@ function jsonOf(text: string, facts: RequestFacts, redact: Redact): unknown {
 }
 
 /**
- * The bytes of a page; `[]` for 204, which means that nothing was found. Status 200 with an empty body proves nothing.
+ * The bytes of a page; `[]` for 204, which means that nothing was found, if it comes twice (see `sendRequest`). Status
+ * 200 with an empty body proves nothing.
  */
 export async function* pageBody(
   { status, body }: HttpAnswer,

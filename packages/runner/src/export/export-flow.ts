@@ -1,25 +1,23 @@
 import {
-  EdrlakeError,
+  type EdrlakeError,
   type FetchedWindow,
   intersect,
-  NO_FILTER,
   type PlannedWindow,
   type SpooledPage,
-  toEdrlakeError,
   type Window,
   type WindowProof,
 } from '@edrlake/core';
 import { recordShapeOf } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
 import type { RunJournal } from '../run/journal.ts';
-import { knownClocks } from '../run/read-clocks.ts';
 import { pagesOfSameListing } from '../run/resume.ts';
-import type { RunContext, RunPlan } from '../run/run-context.ts';
+import type { RunPlan } from '../run/run-context.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, ExportRequest, RunServices } from '../run/types.ts';
 import { batchPipeline } from './batch-pipeline.ts';
 import { batchBytesOf } from './batch-session.ts';
 import { batchWindows } from './batch-windows.ts';
 import { commitUnverified } from './commit-batch.ts';
+import { doubtOfZeros } from './doubt-zeros.ts';
 import { finishRun, stopRun } from './finish-run.ts';
 import { planExport, runPlanOf } from './plan-export.ts';
 import { contradictionOf, type ProvenRanges, provenRanges } from './prove-window.ts';
@@ -69,7 +67,7 @@ export async function exportRange(
     const windows = inOrder(wanted, plan.emptyWindows);
     const tally = newTally(plan, await committedEarlier(started, windows), started.run.maxRejectShare);
     recordSkipped(covered, tally, services);
-    const doubt = plan.events === 0 ? await unknownToken(started.run) : null;
+    const doubt = plan.events === 0 ? await doubtOfZeros(started.run) : null;
     if (doubt === null) await fetchWithinLimits(started, tally, windows);
     else await leaveUnverified(started, tally, windows, doubt);
     return await finishRun(started, tally);
@@ -77,37 +75,6 @@ export async function exportRange(
     throw await stopRun(journal, thrown, services);
   } finally {
     await journal.close();
-  }
-}
-
-/**
- * Why a plan without events proves nothing: a platform that does not know the name of the time selects no event by it,
- * in counts and pages alike. Asked only where the lake holds no event that was selected by the axis: one request, and a
- * second where the API holds events at all. null where nothing speaks for it.
- */
-async function unknownToken({ source, lake, request, services }: RunContext): Promise<EdrlakeError | null> {
-  const { anyTime } = source;
-  const { axis } = request;
-  const { proofs } = await lake.snapshot();
-  if (anyTime === undefined || proofs.some(({ window, fetched }) => window.axis === axis && fetched > 0)) return null;
-  const everything = { startMs: 0, endMs: knownClocks(source, services).latestMs };
-  try {
-    const events = await anyTime.count(services.signal);
-    if (events === 0) return null;
-    const selected = await source.count({ axis, range: everything, cuts: [], scope: NO_FILTER }, services.signal);
-    if (selected > 0) return null;
-    const token = anyTime.tokenOf(axis);
-    return new EdrlakeError(
-      'RESPONSE_UNEXPECTED',
-      `the API counts ${events} events, but none of any time by the token ${token}, which this platform may spell ` +
-        'otherwise: edrlake doctor finds the right one',
-      { context: { token, events }, hint: 'Run edrlake doctor: it names the time tokens of this platform.' },
-    );
-  } catch (thrown) {
-    services.signal.throwIfAborted();
-    if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN'].includes(toEdrlakeError(thrown).code)) throw thrown;
-    // Without an answer nothing speaks for it. The pages decide.
-    return null;
   }
 }
 

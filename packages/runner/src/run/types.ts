@@ -53,6 +53,8 @@ export interface ExportRequest {
   /** Apart from each other, oldest first. A backfill has one; a repair has one for each range that differs. */
   readonly ranges: readonly WantedRange[];
   readonly scope: QueryScope;
+  /** Set where the API has just counted events by this axis: then its zeros are not those of lost data. */
+  readonly isApiCounting?: boolean;
 }
 
 /** The events that a request selects, as journals and reports hold it: without the known counts. */

@@ -100,20 +100,23 @@ export async function syncNewEvents(
   const followed = { axis, scope, startMs: (await readWatermark(lake, axis, scope)) ?? startMs };
   const rule = rejectRuleOf(options);
   const rejected = isResumedSync ? await rejectRetries(lake, followed, rule) : [];
-  const reopened = isResumedSync ? await changedBehind(ends, fetchedMs ?? startMs, rejected, request, services) : [];
+  const { reopened, isApiCounting } = isResumedSync
+    ? await changedBehind(ends, fetchedMs ?? startMs, rejected, request, services)
+    : NOTHING_BEHIND;
   const due = rejected.filter(({ retryAtMs }) => retryAtMs <= clocks.nowMs).map(({ range }) => ({ range }));
   const isNew = endMs > startMs;
   const held = isNew ? await proveHeld(ends, { startMs, endMs }, request, options, services) : null;
   const fresh = isNew ? (held?.rest ?? [{ range: { startMs, endMs } }]) : [];
   const ranges = [...due, ...toFetch(reopened, fresh)].sort(byStart);
-  const exported = ranges.length === 0 ? null : await exportRange(ends, { axis, ranges, scope }, options, services);
+  const wanted = { axis, ranges, scope, isApiCounting };
+  const exported = ranges.length === 0 ? null : await exportRange(ends, wanted, options, services);
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
     rejected: await rejectRetries(lake, followed, rule),
     range: isNew ? { startMs, endMs } : null,
     held: held?.events ?? 0,
-    reopened: reopened.filter(({ isChanged }) => isChanged).map(({ range }) => range),
+    reopened: await changedRanges(lake, axis, reopened),
     resumed,
     clocks,
     exported,
@@ -125,7 +128,7 @@ export async function syncNewEvents(
 interface ReopenedRange {
   readonly range: TimeRange;
   readonly inApi: number | null;
-  /** Otherwise both sides count zero, and the zero is confirmed again. */
+  /** Otherwise the lake holds nothing of it, and it is counted and confirmed again together with the new range. */
   readonly isChanged: boolean;
 }
 
@@ -147,17 +150,29 @@ async function proveHeld(
   return held;
 }
 
+/** Those whose counts differed, and those of which the lake held nothing and holds events now. */
+async function changedRanges(
+  lake: ExportEndpoints['lake'],
+  axis: SyncRequest['axis'],
+  reopened: readonly ReopenedRange[],
+): Promise<readonly TimeRange[]> {
+  const ranges = reopened.map(({ range }) => range);
+  const isUncertain = reopened.some(({ isChanged }) => !isChanged);
+  const stored = isUncertain ? await lake.countStored(ranges, axis) : [];
+  return ranges.filter((_, at) => reopened[at]?.isChanged === true || (stored[at] ?? 0) > 0);
+}
+
 /**
- * The ranges that a sync fetches, with known counts. A range without events that ends where the new range begins is
- * joined with it: if both are empty, one page confirms both; if not, their pages hold what the zero left out.
+ * The ranges that a sync fetches, with known counts. A range of which the lake holds nothing, and which ends where the
+ * new range begins, is joined with it: if the API has nothing of both, one count and one page confirm it.
  */
 function toFetch(reopened: readonly ReopenedRange[], fresh: readonly WantedRange[]): readonly WantedRange[] {
   const [first, ...others] = fresh;
   const last = reopened.at(-1);
-  const isJoined = first !== undefined && last?.inApi === 0 && last.range.endMs === first.range.startMs;
+  const isJoined = first !== undefined && last?.isChanged === false && last.range.endMs === first.range.startMs;
   const alone = isJoined ? reopened.slice(0, -1) : reopened;
   const ranges: WantedRange[] = alone.map(({ range, inApi }) => ({ range, knownCount: inApi }));
-  if (isJoined) return [...ranges, { ...first, range: { ...first.range, startMs: last.range.startMs } }, ...others];
+  if (isJoined) return [...ranges, { range: { ...first.range, startMs: last.range.startMs } }, ...others];
   return [...ranges, ...fresh];
 }
 
@@ -239,11 +254,20 @@ function byStart(one: WantedRange, other: WantedRange): number {
   return one.range.startMs - other.range.startMs;
 }
 
+/** What a comparison behind the fetched range has shown. */
+interface ChangedBehind {
+  readonly reopened: readonly ReopenedRange[];
+  /** Whether the API counted any event there. */
+  readonly isApiCounting: boolean;
+}
+
+const NOTHING_BEHIND: ChangedBehind = { reopened: [], isApiCounting: false };
+
 /**
  * What has changed behind the fetched range: ranges of the look-back in which the counts of the API and the lake
  * differ, as far as the lake was synced there. Rejected ranges are left out: rejects without a readable time are in no
- * count of the lake, so that they would differ each time. If both sides count zero, only one count says so, and the
- * whole look-back is confirmed again. Rows cannot be counted under a filter; then the whole look-back is fetched again.
+ * count of the lake, so that they would differ each time. Where the lake holds nothing, an equal count would be a zero,
+ * which has to be confirmed anyway. Rows cannot be counted under a filter; then the whole look-back is fetched again.
  */
 async function changedBehind(
   ends: ExportEndpoints,
@@ -251,17 +275,20 @@ async function changedBehind(
   rejected: readonly RejectRetry[],
   request: SyncRequest,
   services: RunServices,
-): Promise<readonly ReopenedRange[]> {
+): Promise<ChangedBehind> {
   const { axis, scope, lookBackMs } = request;
   const startMs = Math.max(fetchedMs - lookBackMs, (await readWatermark(ends.lake, axis, scope)) ?? fetchedMs);
-  if (startMs >= fetchedMs) return [];
-  const reopened: ReopenedRange[] = [];
+  if (startMs >= fetchedMs) return NOTHING_BEHIND;
+  const parts: ChangedBehind[] = [];
   const withoutRejected = gapsIn(
     { startMs, endMs: fetchedMs },
     rejected.map(({ range }) => range),
   );
-  for (const range of withoutRejected) reopened.push(...(await changedIn(ends, range, request, services)));
-  return reopened;
+  for (const range of withoutRejected) parts.push(await changedIn(ends, range, request, services));
+  return {
+    reopened: parts.flatMap(({ reopened }) => reopened),
+    isApiCounting: parts.some(({ isApiCounting }) => isApiCounting),
+  };
 }
 
 async function changedIn(
@@ -269,16 +296,20 @@ async function changedIn(
   range: TimeRange,
   { axis, scope }: SyncRequest,
   services: RunServices,
-): Promise<readonly ReopenedRange[]> {
-  if (scope.filter !== null || scope.state !== null) return [{ range, inApi: null, isChanged: true }];
+): Promise<ChangedBehind> {
+  const uncompared = { reopened: [{ range, inApi: null, isChanged: true }], isApiCounting: false };
+  if (scope.filter !== null || scope.state !== null) return uncompared;
+  const [inLake = 0] = await lake.countStored([range], axis);
+  if (inLake === 0) return { reopened: [{ range, inApi: null, isChanged: false }], isApiCounting: false };
   const differing = await differingRanges(source, lake, { axis, range, scope }, services).catch((thrown) => {
     brokenAnswer(thrown);
     return null;
   });
   // A look-back that cannot be compared is fetched, or its windows fail by themselves. The new range is exported either
   // way.
-  if (differing === null) return [{ range, inApi: null, isChanged: true }];
-  const [inLake] = differing.length === 0 ? await lake.countStored([range], axis) : [null];
-  if (inLake === 0) return [{ range, inApi: 0, isChanged: false }];
-  return differing.map((difference) => ({ ...difference, isChanged: true }));
+  if (differing === null) return uncompared;
+  return {
+    reopened: differing.map((difference) => ({ ...difference, isChanged: true })),
+    isApiCounting: differing.length === 0 || differing.some(({ inApi }) => inApi > 0),
+  };
 }

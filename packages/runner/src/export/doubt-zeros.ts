@@ -1,0 +1,57 @@
+import { EdrlakeError, NO_FILTER, sum, toEdrlakeError } from '@edrlake/core';
+import { knownClocks } from '../run/read-clocks.ts';
+import type { RunContext } from '../run/run-context.ts';
+
+/**
+ * Why a plan without events proves nothing, though the page that confirms it may be empty too: one cause can give both
+ * zeros. A gateway that has lost its data for a while counts no event of any time, where the lake holds proven ones. A
+ * platform that does not know the name of the time selects no event by it, in counts and pages alike. One request shows
+ * that neither is so; others follow only where the API counts nothing by that time. null where nothing speaks for a
+ * doubt.
+ */
+export async function doubtOfZeros({ source, lake, request, services }: RunContext): Promise<EdrlakeError | null> {
+  if (request.isApiCounting === true) return null;
+  const { axis } = request;
+  const { signal } = services;
+  const range = { startMs: 0, endMs: knownClocks(source, services).latestMs };
+  const countOfAnyTime = () => source.count({ axis, range, cuts: [], scope: NO_FILTER }, signal);
+  try {
+    if ((await countOfAnyTime()) > 0) return null;
+    const { anyTime } = source;
+    const events = (await anyTime?.count(signal)) ?? 0;
+    if (anyTime !== undefined && events > 0) {
+      // One of the two numbers may be the wrong one.
+      return (await countOfAnyTime()) > 0 ? null : unknownToken(anyTime.tokenOf(axis), events);
+    }
+    const { proofs } = await lake.snapshot();
+    const held = sum(proofs, ({ window, verdict, distinct }) =>
+      window.axis === axis && verdict === 'proven' ? distinct : 0,
+    );
+    return held > 0 ? lostData(held) : null;
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN'].includes(toEdrlakeError(thrown).code)) throw thrown;
+    // Without an answer nothing speaks for a doubt. The pages decide.
+    return null;
+  }
+}
+
+function unknownToken(token: string, events: number): EdrlakeError {
+  return new EdrlakeError(
+    'RESPONSE_UNEXPECTED',
+    `the API counts ${events} events, but none of any time by the token ${token}, which this platform may spell ` +
+      'otherwise: edrlake doctor finds the right one',
+    { context: { token, events }, hint: 'Run edrlake doctor: it names the time tokens of this platform.' },
+  );
+}
+
+function lostData(held: number): EdrlakeError {
+  return new EdrlakeError(
+    'RESPONSE_UNEXPECTED',
+    `the API counts no event of any time, but the lake holds ${held} proven ${held === 1 ? 'event' : 'events'}`,
+    {
+      context: { held },
+      hint: 'A search service that restarts answers like that: run it again. What was proven before stays proven.',
+    },
+  );
+}
