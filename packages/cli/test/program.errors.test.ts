@@ -124,6 +124,17 @@ describe('completion', () => {
     [['backfill', '--lake', 'x', '--lak'], ''],
     [['he'], 'help'],
     [['h'], 'hunt\nhelp'],
+    [['help', 'sta'], 'status'],
+    [['help', 'publish', ''], 'delta\niceberg\nocsf'],
+    [['help', 'status', ''], ''],
+    [['--v'], '--version'],
+    [['query', '--v'], ''],
+    [['query', '--format=nd'], '--format=ndjson'],
+    [['query', '--format', '=', 'nd'], 'ndjson'],
+    [['query', '--format', '='], 'table\ncsv\njson\nndjson\narrow\nparquet'],
+    [['query', '--lake=x'], ''],
+    [['query', '--format=csv', '--lak'], '--lake'],
+    [['query', '--', '--f'], ''],
   ])('of %j is %s', async (words, expected) => {
     expect((await run(['--complete', ...words])).stdout).toBe(`${expected}\n`);
   });

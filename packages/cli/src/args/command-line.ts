@@ -114,25 +114,45 @@ export async function helpText(
 
 /**
  * What may complete the last of the words typed after `edrlake`: commands, flags of the command, values where there are
- * few. Empty where only a file name or a person's own value fits.
+ * few. Empty where only a file name or a person's own value fits. Bash divides words at `=`, and gets values alone.
  */
-export async function completionWords(words: readonly string[], commands: readonly ListedCommand[]): Promise<string[]> {
+export async function completionWords(typed: readonly string[], commands: readonly ListedCommand[]): Promise<string[]> {
+  const words = withoutEquals(typed);
+  const [, flag, value] = /^(--[a-z-]+)=(.*)$/s.exec(words.at(-1) ?? '') ?? [];
+  if (flag === undefined || value === undefined) return offeredWords(words, commands);
+  const values = await offeredWords([...words.slice(0, -1), flag, value], commands);
+  return values.map((word) => `${flag}=${word}`);
+}
+
+/** Without the signs between a flag and its value, where they are words of their own. */
+function withoutEquals(words: readonly string[]): readonly string[] {
+  const isSign = (at: number) => words[at] === '=' && words[at - 1]?.startsWith('--') === true;
+  const kept = words.filter((_, at) => !isSign(at));
+  return isSign(words.length - 1) ? [...kept, ''] : kept;
+}
+
+async function offeredWords(words: readonly string[], commands: readonly ListedCommand[]): Promise<string[]> {
   const current = words.at(-1) ?? '';
-  const previous = FLAG_NAMES.map(flagNamed)[FLAG_NAMES.findIndex((name) => `--${name}` === words.at(-2))];
+  const before = words.slice(0, -1);
+  // Behind it words are no flags.
+  if (before.includes('--')) return [];
+  const isNamed = before[0] === 'help';
+  const named = isNamed ? before.slice(1) : before;
+  const names = isNamed && named.length === 0 ? commands.map(firstWord) : secondWords(named, commands);
+  if (isNamed || names.length > 0) return [...new Set(names)].filter((name) => name.startsWith(current));
+  const previous = FLAG_NAMES.map(flagNamed)[FLAG_NAMES.findIndex((name) => `--${name}` === before.at(-1))];
   // Left to the shell, which knows files.
   if (previous !== undefined && previous.valueName !== null && previous.choices.length === 0) return [];
-  const before = words.slice(0, -1);
-  const sharing = before.length === 1 ? groupOf(words[0], commands) : [];
-  if (sharing.length > 0) {
-    return sharing.map(({ name }) => name.split(' ')[1] ?? '').filter((word) => word.startsWith(current));
-  }
   const listed = commandOf(before, commands);
   const behind = listed === undefined ? before : [oneWord(listed.name), ...before.slice(listed.name.split(' ').length)];
   const args = ['--get-yargs-completions', 'edrlake', ...behind.filter((word) => !isRepeatable(word)), current];
   const parser =
     listed === undefined ? emptyParser(args) : commandParser(args, (await listed.load()).command, 'complete');
   parser.option('help', { type: 'boolean' });
-  if (listed === undefined) for (const name of new Set([...commands.map(firstWord), 'help'])) parser.command(name, '');
+  if (listed === undefined) {
+    parser.option('version', { type: 'boolean' });
+    for (const name of new Set([...commands.map(firstWord), 'help'])) parser.command(name, '');
+  }
   let found = '';
   // The first of two calls, with nothing in it, is for a parse of the words alone.
   await parser.parseAsync(args, {}, (_error: unknown, _argv: unknown, output: string) => {
@@ -141,6 +161,11 @@ export async function completionWords(words: readonly string[], commands: readon
   // Where $SHELL is zsh or fish yargs writes the description of a word behind it; our scripts take words alone.
   const candidates = found.split('\n').map((line) => line.split(/[:\t]/)[0] ?? '');
   return candidates.filter((word) => word !== '' && word.startsWith(current));
+}
+
+/** What may follow the first word of commands that share it. */
+function secondWords(before: readonly string[], commands: readonly ListedCommand[]): readonly string[] {
+  return before.length === 1 ? groupOf(before[0], commands).map(({ name }) => name.split(' ')[1] ?? '') : [];
 }
 
 /** yargs does not offer a flag twice. */

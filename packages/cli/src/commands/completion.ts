@@ -16,9 +16,19 @@ complete -o bashdefault -o default -F _edrlake edrlake
 _edrlake() {
   local -a found
   found=("\${(@f)$(edrlake ${COMPLETE} "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  if [[ -n "\${found[1]}" ]]; then compadd -- "\${found[@]}"; else _default; fi
+  if [[ -n "\${found[1]}" ]]; then
+    compadd -- "\${found[@]}"
+  else
+    [[ "$PREFIX" == --*=* ]] && compset -P '*='
+    _default
+  fi
 }
-compdef _edrlake edrlake
+if [[ "\${funcstack[1]}" == _edrlake ]]; then
+  _edrlake "$@"
+else
+  (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }
+  compdef _edrlake edrlake
+fi
 `,
 };
 
