@@ -5,6 +5,7 @@
  *     openLake, connect                     a lake, and a connection to the API
  *     backfill, sync                        events of the API into the lake
  *     reconcile, repair                     the lake compared with the API
+ *     enrich                                what the API says about single events, into the lake
  *     lake.gate, lake.verify                whether days are proven, and files as they were committed
  *     lake.query, lake.export               SQL over the lake; tables as files of other programs
  *     lake.hunt                             hashes, addresses, names in the lake, and what not finding them means
@@ -89,6 +90,7 @@ export {
 export type {
   ConnectionSettings,
   DayVerdict,
+  EnrichReport,
   ExportPlan,
   ExportReport,
   Pipeline,
@@ -102,6 +104,7 @@ export { definePipeline } from '@edrlake/runner/define-pipeline';
 export type { GateRequirement, RefusedDays } from '@edrlake/runner/history';
 export type { DayState } from '@edrlake/runner/states';
 export { type ReconcileOptions, type Reconciliation, reconcile, repair } from './compare.ts';
+export { type EnrichOptions, enrich } from './enrich.ts';
 export type { EdrActor, EdrAsset, EdrEvent, EdrFile, EdrIndicator, EdrProcess } from './event.ts';
 export { type EventPage, type EventsOptions, events, type UnreadableRecord } from './events.ts';
 export {
