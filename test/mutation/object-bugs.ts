@@ -76,4 +76,24 @@ export const OBJECTS: readonly PlantedBug[] = [
     replace: '...removed.slice(removed.length).map((file) => removeAction(file, table, version)),',
     tests: ['packages/lake/test/publish-objects.history.test.ts'],
   },
+  {
+    name: 'delta-version-before-its-data',
+    effect: 'publishes a version of a table before readers can find its files',
+    file: 'packages/lake/src/open-tables/delta.ts',
+    find: `requireFiles(await home.provide(added, removedBy), live);
+      const step = { table, version, claim, isFirst, isNewSchema: isNewSchema(before, version, table) };
+      isWritten = (await writeVersion(tools, step, added)) || isWritten;`,
+    replace: `const step = { table, version, claim, isFirst, isNewSchema: isNewSchema(before, version, table) };
+      isWritten = (await writeVersion(tools, step, added)) || isWritten;
+      requireFiles(await home.provide(added, removedBy), live);`,
+    tests: ['packages/lake/test/publish-delta.history.test.ts'],
+  },
+  {
+    name: 'iceberg-snapshot-without-its-data',
+    effect: 'publishes snapshots of a table whose files readers cannot find',
+    file: 'packages/lake/src/open-tables/iceberg.ts',
+    find: 'requireFiles(await home.provide(added, removedBy), live);',
+    replace: 'requireFiles(await home.provide([], removedBy), live);',
+    tests: ['packages/lake/test/publish-iceberg.history.test.ts'],
+  },
 ];

@@ -1,22 +1,11 @@
-import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startTestGateway, type TestGateway } from 'edrlake/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { definePart, output, run, TOP } from '../part.ts';
-
-/** The first is the one of the other engines' Python. */
-const DUCKDB_VERSIONS = ['2.0.1', '1.5.6', '1.1.3'] as const;
-const [DUCKDB_NEW, ...DUCKDB_OLDER] = DUCKDB_VERSIONS;
-const PACKAGES = [
-  ...[`duckdb==${DUCKDB_NEW}`, 'pyarrow==25.0.1', 'pandas==3.1.1', 'polars==2.1.0', 'datafusion==55.0.0'],
-  ...['dask[dataframe]==2026.8.0', 'fastparquet==2026.9.0', 'chdb==4.4.0', 'daft==0.7.26'],
-];
-const SPARK_PACKAGES = ['pyspark==4.0.3'];
-/** What Spark 4.0 runs on, and the packages of Debian and its kin that have it. */
-const JAVA_VERSIONS = ['17', '21'];
-const JAVA_PACKAGES = ['openjdk-17-jre-headless', 'openjdk-21-jre-headless'];
+import { definePart, output, TOP } from '../part.ts';
+import { DUCKDB_NEW, DUCKDB_OLDER, install } from './engines.ts';
+import { columnsOf, MADE_COLUMNS } from './pages-truth.ts';
 
 interface Engine {
   readonly call: string;
@@ -32,17 +21,23 @@ interface Engine {
 
 /** A lake as the bulk writer left it, compacted, and as the portable writer left it: folders that hold a `lake`. */
 const LAYOUTS = ['exported', 'compacted', 'portable'] as const;
-type Layout = (typeof LAYOUTS)[number];
+/**
+ * With files of both writers for one day; and that compacted, which the portable writer leaves to DuckDB. Neither has
+ * more to do with zones than those above.
+ */
+const MIXTURES = ['mixed', 'mixed-compacted'] as const;
+type Layout = (typeof LAYOUTS)[number] | (typeof MIXTURES)[number];
 
 const TEXT_DAY = 'date > string';
 const NULLABLE_INTEGERS = ['int32 > double', 'int64 > double'];
+const NO_VIEWS = /database does not exist/;
 const DUCKDB: readonly Engine[] = [
   { call: `duckdb.sql("from 'lake/events/*/*.parquet'")`, modules: ['duckdb'] },
   {
     call: `lake = duckdb.connect('lake/lake.duckdb', read_only=True); lake.sql('from events')`,
     modules: ['duckdb'],
     // The file of views is written by DuckDB, with the first command that has it.
-    refuses: { portable: /database does not exist/ },
+    refuses: { portable: NO_VIEWS, mixed: NO_VIEWS },
   },
 ];
 
@@ -73,7 +68,7 @@ const ENGINES: readonly Engine[] = [
     modules: ['fastparquet'],
     types: ['date > without zone', 'instant > without zone'],
     sinceRefused: /Invalid comparison/,
-    refuses: { exported: /Encoding 6/ },
+    refuses: { exported: /Encoding 6/, mixed: /Encoding 6/ },
   },
   { call: `chdb.query("select * from file('lake/events/*/*.parquet', Parquet)", 'ArrowTable')`, modules: ['chdb'] },
   { call: `daft.read_parquet('lake/events/**/*.parquet', hive_partitioning=True)`, modules: ['daft'] },
@@ -92,71 +87,11 @@ const HYPARQUET: Engine = {
 };
 
 /** By TZ of the process, which is the zone of the session for all of them but Spark. */
-const ZONES = { UTC: 'UTC', 'America/New_York': 'EDT', 'Asia/Tokyo': 'JST' };
+const SHORT_NAMES: Readonly<Record<string, string>> = { UTC: 'UTC', 'America/New_York': 'EDT', 'Asia/Tokyo': 'JST' };
+const ZONES = Object.keys(SHORT_NAMES);
 
-/** Version of the Java that Spark would start; '' where there is none. */
-async function javaVersion(): Promise<string> {
-  const { JAVA_HOME } = process.env;
-  const program = JAVA_HOME === undefined ? 'java' : join(JAVA_HOME, 'bin/java');
-  const settings = ['-XshowSettings:properties', '-version'];
-  const { stderr } = await run(program, settings, { cwd: TOP }).catch(() => ({ stderr: '' }));
-  return /java\.specification\.version = (\S+)/.exec(stderr)?.[1] ?? '';
-}
-
-/** Installs Java where this machine has none that Spark runs on. @throws where that is impossible */
-async function needJava(): Promise<void> {
-  const found = await javaVersion();
-  if (JAVA_VERSIONS.includes(found)) return;
-  const apt = (...args: string[]) =>
-    run('apt-get', ['-q', ...args], { cwd: TOP, env: { DEBIAN_FRONTEND: 'noninteractive' } }).catch(
-      ({ message }: Error) => ({ exitCode: 1, stderr: message }),
-    );
-  await apt('update');
-  let why = '';
-  for (const name of JAVA_PACKAGES) {
-    const { exitCode, stderr } = await apt('install', '-y', '--no-install-recommends', name);
-    if (exitCode === 0 && JAVA_VERSIONS.includes(await javaVersion())) return;
-    why += `\n${name}: ${stderr.trim()}`;
-  }
-  const has = found === '' ? 'this machine has none' : `this machine has ${found}`;
-  throw new Error(`Spark needs Java ${JAVA_VERSIONS.join(' or ')}; ${has}, and apt-get could not install it:${why}`);
-}
-
-interface Kit {
-  readonly python: string;
-  /** A Python with Spark. */
-  readonly sparkPython: string;
-  /** The folder of an older DuckDB. */
-  older(version: string): string;
-}
-
-async function install(folder: string): Promise<Kit> {
-  const list = join(folder, 'installed.txt');
-  const python = join(folder, 'venv/bin/python');
-  const sparkPython = join(folder, 'spark/bin/python');
-  const older = (version: string) => join(folder, `duckdb-${version}`);
-  const kit = { python, older, sparkPython };
-  await needJava();
-  const sparkPackages = [...SPARK_PACKAGES, ...PACKAGES.filter((each) => each.startsWith('pyarrow'))];
-  const wanted = [...PACKAGES, ...DUCKDB_OLDER, ...sparkPackages].join('\n');
-  if (existsSync(list) && (await readFile(list, 'utf8')) === wanted) return kit;
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  const pip = async (pythonOf: string, ...args: string[]) => {
-    const quiet = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check'];
-    const { exitCode, stderr } = await run(pythonOf, [...quiet, ...args], { cwd: folder });
-    if (exitCode !== 0) throw new Error(`pip could not install ${args.join(' ')} from PyPI:\n${stderr.trim()}`);
-  };
-  for (const name of ['venv', 'spark']) await output('python3', ['-m', 'venv', name], { cwd: folder });
-  await pip(python, ...PACKAGES);
-  for (const version of DUCKDB_OLDER) {
-    await pip(python, '--no-deps', '--target', older(version), `duckdb==${version}`);
-  }
-  // Apart from the others: it has opinions about their versions.
-  await pip(sparkPython, ...sparkPackages);
-  await writeFile(list, wanted);
-  return kit;
-}
+/** What is to be read, by zone. */
+type Layouts = Readonly<Record<string, readonly Layout[]>>;
 
 /** What an engine found, in each zone and layout. */
 interface Answers {
@@ -255,24 +190,30 @@ definePart('lake-readers', install, (kit) => {
     const edrlake = (...args: string[]) => output(process.execPath, [program, ...args], { cwd: folder, env });
     // Two commits, so that a day has several files.
     const noon = '2020-08-18T12:00:00Z';
-    for (const [layout, writer] of Object.entries({ exported: 'duckdb', portable: 'parquetjs' })) {
-      for (const range of [
-        ['--from', from, '--to', noon],
-        ['--from', noon, '--to', to],
-      ]) {
-        const target = ['--base-url', gateway.simulator.url, '--lake', `${layout}/lake`, '--writer', writer];
-        await edrlake('backfill', ...target, ...range);
-      }
+    const writers = {
+      exported: ['duckdb', 'duckdb'],
+      portable: ['parquetjs', 'parquetjs'],
+      mixed: ['duckdb', 'parquetjs'],
+    } as const;
+    for (const [layout, [first, second]] of Object.entries(writers)) {
+      const target = ['--base-url', gateway.simulator.url, '--lake', `${layout}/lake`];
+      await edrlake('backfill', ...target, '--writer', first, '--from', from, '--to', noon);
+      await edrlake('backfill', ...target, '--writer', second, '--from', noon, '--to', to);
     }
-    await cp(join(folder, 'exported'), join(folder, 'compacted'), { recursive: true });
-    await edrlake('compact', '--lake', 'compacted/lake');
+    for (const [layout, compacted] of [
+      ['exported', 'compacted'],
+      ['mixed', 'mixed-compacted'],
+    ] as const) {
+      await cp(join(folder, layout), join(folder, compacted), { recursive: true });
+      await edrlake('compact', '--lake', `${compacted}/lake`);
+    }
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const python = async (program: string, engines: readonly Engine[], about: object, env: Record<string, string>) => {
+  const python = async (program: string, engines: readonly Engine[], layouts: Layouts, env: Record<string, string>) => {
     const script = join(TOP, 'test/services/lake-readers/read_lake.py');
     const modules = [...new Set(engines.flatMap((engine) => engine.modules))];
-    const asked = { modules, calls: engines.map(({ call }) => call), layouts: LAYOUTS, ...about };
+    const asked = { modules, calls: engines.map(({ call }) => call), layouts };
     const settings = { cwd: folder, env: { PYTHONWARNINGS: 'ignore', ...env } };
     return JSON.parse(await output(program, [script, JSON.stringify(asked)], settings)) as Answers;
   };
@@ -280,20 +221,27 @@ definePart('lake-readers', install, (kit) => {
   /** Of one engine, the same for every layout and zone. */
   const reference = async () => {
     if (lakeItself !== undefined) return lakeItself;
-    const about = { layouts: ['exported'], zones: ['UTC'] };
-    const { answers } = await python(kit().python, DUCKDB.slice(0, 1), about, { TZ: 'UTC' });
-    lakeItself = Object.values(answers[0]?.calls ?? {})[0];
-    if (lakeItself === undefined) throw new Error('the first engine gave no answer');
+    const layouts: Layouts = { UTC: ['exported'] };
+    const { answers } = await python(kit().python, DUCKDB.slice(0, 1), layouts, { TZ: 'UTC' });
+    const found = Object.values(answers[0]?.calls ?? {})[0];
+    if (found === undefined) throw new Error('the first engine gave no answer');
+    // What all others are compared with is compared with the pages, column by column.
+    for (const [table, digests] of Object.entries(columnsOf(events))) {
+      const all = Object.entries(found.tables[table]?.digests ?? {});
+      const plain = all.filter(([column]) => !MADE_COLUMNS.includes(column));
+      expect(Object.fromEntries(plain), `${table}, from the pages`).toEqual(digests);
+    }
+    lakeItself = found;
     return lakeItself;
   };
-  /** Compares what engines have found in all layouts, in the zones with these short names. */
-  const expectValues = async ({ answers }: Answers, engines: readonly Engine[], zones: readonly string[], by = '') => {
+  /** Compares what engines have found. */
+  const expectValues = async ({ answers }: Answers, engines: readonly Engine[], asked: Layouts, by = '') => {
     const lake = await reference();
     const truth = await truthOf(events);
     const since = events.filter((event) => Date.parse(event.dateTime) >= Date.UTC(2020, 7, 18)).length;
     expect(events.length).toBe(2000);
     expect(answers.map(({ zone, layout }) => `${zone} ${layout}`)).toEqual(
-      zones.flatMap((zone) => LAYOUTS.map((layout) => `${zone} ${layout}`)),
+      Object.entries(asked).flatMap(([zone, layouts]) => layouts.map((layout) => `${SHORT_NAMES[zone]} ${layout}`)),
     );
     for (const { zone, layout, calls } of answers) {
       for (const { call, types = [], sinceRefused, refuses = {} } of engines) {
@@ -317,28 +265,40 @@ definePart('lake-readers', install, (kit) => {
     }
   };
 
-  test.for(Object.entries(ZONES))(
+  const hyparquet = async (zone: string, layouts: readonly Layout[]): Promise<Answers> => {
+    const script = join(TOP, 'test/services/lake-readers/read_lake.mjs');
+    const settings = { cwd: folder, env: { TZ: zone } };
+    return JSON.parse(await output(process.execPath, [script, HYPARQUET.call, ...layouts], settings)) as Answers;
+  };
+
+  test.for(ZONES)(
     'each engine finds every value in a lake of either writer and in a compacted one, in %s',
-    async ([zone, shortName]) => {
-      const about = { zones: [zone] };
-      const found = await python(kit().python, ENGINES, about, { TZ: zone });
+    async (zone) => {
+      const asked: Layouts = { [zone]: LAYOUTS };
+      const found = await python(kit().python, ENGINES, asked, { TZ: zone });
       expect(found.duckdb).toBe(DUCKDB_NEW);
-      await expectValues(found, ENGINES, [shortName]);
+      await expectValues(found, ENGINES, asked);
       for (const version of DUCKDB_OLDER) {
-        const older = await python(kit().python, DUCKDB, about, { TZ: zone, PYTHONPATH: kit().older(version) });
+        const older = await python(kit().python, DUCKDB, asked, { TZ: zone, PYTHONPATH: kit().older(version) });
         expect(older.duckdb).toBe(version);
-        await expectValues(older, DUCKDB, [shortName], ` of DuckDB ${version}`);
+        await expectValues(older, DUCKDB, asked, ` of DuckDB ${version}`);
       }
-      const script = join(TOP, 'test/services/lake-readers/read_lake.mjs');
-      const settings = { cwd: folder, env: { TZ: zone } };
-      const text = await output(process.execPath, [script, HYPARQUET.call, ...LAYOUTS], settings);
-      await expectValues(JSON.parse(text) as Answers, [HYPARQUET], [shortName]);
+      await expectValues(await hyparquet(zone, LAYOUTS), [HYPARQUET], asked);
     },
   );
 
-  test('Spark finds every value in a lake of either writer and in a compacted one, in each zone', async () => {
-    const found = await python(kit().sparkPython, [SPARK], { zones: Object.keys(ZONES) }, {});
-    await expectValues(found, [SPARK], Object.values(ZONES));
+  test('each engine finds every value where both writers wrote a day, and after its compaction', async () => {
+    const asked: Layouts = { UTC: MIXTURES };
+    await expectValues(await python(kit().python, ENGINES, asked, { TZ: 'UTC' }), ENGINES, asked);
+    await expectValues(await hyparquet('UTC', MIXTURES), [HYPARQUET], asked);
+  });
+
+  test('Spark finds every value in all these lakes, and those of one writer in each zone', async () => {
+    const asked: Layouts = {
+      ...Object.fromEntries(ZONES.map((zone) => [zone, LAYOUTS])),
+      UTC: [...LAYOUTS, ...MIXTURES],
+    };
+    await expectValues(await python(kit().sparkPython, [SPARK], asked, {}), [SPARK], asked);
   });
 
   test('README names the calls', async () => {

@@ -1,8 +1,8 @@
 """Prints as JSON what engines find in the lakes below the current folder, or why they refuse them.
 
-Argument: JSON with the Python `modules` to import, the `calls` that read the table `events` of `lake`, the `layouts`,
-which are the folders that hold a lake, and `zones` where one process is to read in several. The other tables are read
-by the same call with their name in it.
+Argument: JSON with the Python `modules` to import, the `calls` that read the table `events` of `lake`, and the
+`layouts`, which are the folders that hold a lake, for each time zone. The other tables are read by the same call with
+their name in it.
 """
 
 import datetime
@@ -176,9 +176,9 @@ def main():
         importlib.import_module(each)
     names = {each.split(".")[0]: sys.modules[each.split(".")[0]] for each in asked["modules"]}
     answers = []
-    for zone in asked["zones"]:
+    for zone, layouts in asked["layouts"].items():
         short_name = use_zone(zone, names)
-        for layout in asked["layouts"]:
+        for layout in layouts:
             # No change of folder: the process that Spark runs in would not follow.
             calls = {call: read(call.replace("'lake/", f"'{layout}/lake/"), names) for call in asked["calls"]}
             answers.append({"zone": short_name, "layout": layout, "calls": calls})
