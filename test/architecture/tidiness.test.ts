@@ -53,10 +53,14 @@ describe('the repository', () => {
   });
 });
 
-test('the length rule notices a long file and accepts the longest one allowed', () => {
-  const long = parseSource('long.ts', 'f();\n'.repeat(451));
-  const allowed = parseSource('allowed.ts', 'f();\n'.repeat(450));
-  expect(problemsOf(fileLengthViolations([long, allowed]))).toEqual(['long.ts:451 451 lines, 450 are allowed']);
+test('the length rule notices a long file and an exception without need, and accepts the longest one allowed', () => {
+  const long = parseSource('long.ts', 'f();\n'.repeat(351));
+  const allowed = parseSource('allowed.ts', 'f();\n'.repeat(350));
+  const sources = [long, allowed];
+  expect(problemsOf(fileLengthViolations(sources, {}))).toEqual(['long.ts:351 351 lines, 350 are allowed']);
+  expect(problemsOf(fileLengthViolations(sources, { 'long.ts': 'a table', 'allowed.ts': 'was one' }))).toEqual([
+    'allowed.ts:1 needs no exception of the length',
+  ]);
 });
 
 describe('the machine path rule', () => {

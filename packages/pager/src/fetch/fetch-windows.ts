@@ -1,13 +1,14 @@
 // The call path of one page, from the windows of a plan to bytes on disk:
 //
-//   fetchWindows          begins windows while bytes on disk and requests in flight are within their bounds
-//   └ fetchWindow         compares pages with the count; counts and fetches again while they do not agree
-//     └ fetchPages        pages by number or by cursor; all windows share one bound of pages in work
-//       └ source.page     core's EventSource; from here on the client's code
-//         └ client.events
-//           └ exchange    the attempts: token, back-off, what an answer means
-//             └ sendOnce  a permit of the rate limiter is held, the only thing a request waits for; one HTTP request
-//               └ read    back up here: spool.writePage scans the body into a .part file, syncs it, renames it
+//   fetchWindows            begins windows while bytes on disk and requests in flight are within their bounds
+//   └ fetchJob              queues the parts of one that outgrew its plan; says what a refused one means for all
+//     └ fetchWindow         compares pages with the count; counts and fetches again while they do not agree
+//       └ fetchPages        pages by number or by cursor; all windows share one bound of pages in work
+//         └ source.page     core's EventSource; from here on the client's code
+//           └ client.events
+//             └ sendRequest the attempts: token, back-off, what an answer means
+//               └ sendOnce  a permit of the rate limiter is held, the only thing a request waits for; one HTTP request
+//                 └ read    back up here: spool.writePage scans the body into a .part file, syncs it, renames it
 //
 // The body is read inside the attempts, so that a body that breaks in its middle is requested again like after any
 // other failure. A page reaches the journal (onPage) only after its name is on disk.
@@ -22,14 +23,12 @@ import {
   type RecordShape,
   type SpooledPage,
   toEdrlakeError,
-  type Window,
 } from '@edrlake/core';
 import pLimit from 'p-limit';
 import { isAboutQuestion } from '../plan/plan-windows.ts';
-import { fieldTable } from '../scan/field-table.ts';
-import { scanPage } from '../scan/page-scanner.ts';
-import { isFatal, type WindowFetching } from './fetch-pages.ts';
-import { type FailedWindow, fetchWindow } from './fetch-window.ts';
+import { fetchJob, type Job } from './fetch-job.ts';
+import type { WindowFetching } from './fetch-pages.ts';
+import type { FailedWindow } from './fetch-window.ts';
 import { openSpool, type Spool } from './spool.ts';
 
 /** Where pages are stored, how many are fetched at once, and how far ahead of the consumer. */
@@ -69,19 +68,11 @@ export interface FetchOptions {
  */
 const MAX_REFUSED_IN_A_ROW = 5;
 
-/** Rounds in which a window is split into windows that are split again, after which the source contradicts itself. */
-const MAX_SPLIT_DEPTH = 4;
-
 /** Windows that are begun or wait for the consumer: bounds memory where windows have almost no bytes. */
 const MAX_WINDOWS_AHEAD = 256;
 
 /** Assumed until the first windows show the size of records. */
 const FIRST_BYTES_PER_RECORD = 2_000;
-
-interface Job {
-  readonly planned: PlannedWindow;
-  readonly depth: number;
-}
 
 /**
  * Fetches windows into the spool and yields each as soon as it is done, roughly in the given order. Each window is
@@ -247,75 +238,6 @@ function fetchQueue(
       while (active.size > 0) await Promise.all(active.keys());
     },
   };
-}
-
-/** Fetches one window to its end. @throws {EdrlakeError} what ends everything */
-async function fetchJob(
-  fetching: WindowFetching,
-  { planned, depth }: Job,
-  answers: { hasCome: boolean },
-  onBytes: (bodyBytes: number) => void,
-): Promise<{ done: (FetchedWindow | FailedWindow)[]; parts: Job[] }> {
-  const outcome = await fetchWindow(fetching, planned, onBytes);
-  switch (outcome.type) {
-    case 'fetched':
-      return { done: [outcome.fetched], parts: [] };
-    case 'failed': {
-      const { error, partial } = outcome;
-      const mayBeAll = isAboutQuestion(error) && planned.window.cuts.length === 0 && partial === null;
-      if (mayBeAll && !answers.hasCome) answers.hasCome = await isAnsweredElsewhere(fetching, planned.window);
-      if (mayBeAll && !answers.hasCome) throw error;
-      return { done: [failedWindow(fetching, planned, error, partial)], parts: [] };
-    }
-    case 'split': {
-      if (depth >= MAX_SPLIT_DEPTH) return { done: [failedWindow(fetching, planned, outgrown(), null)], parts: [] };
-      const { windows, emptyWindows, uncounted } = outcome.into;
-      const done = uncounted.map(({ error, ...part }) => failedWindow(fetching, part, error, null));
-      const parts = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
-      return { done, parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
-    }
-  }
-}
-
-function outgrown(): EdrlakeError {
-  return new EdrlakeError(
-    'RESULT_WINDOW_EXCEEDED',
-    `expected a window that fits after ${MAX_SPLIT_DEPTH} rounds of splitting, it has outgrown its plan again`,
-    { hint: 'The data is changing while it is fetched: end the range further in the past.' },
-  );
-}
-
-/**
- * Whether a page of the first millisecond of a window is answered: then the question was refused for that window alone,
- * and is no fault of the settings. Asked only where nothing has come yet. @throws {EdrlakeError} what ends everything
- */
-async function isAnsweredElsewhere(fetching: WindowFetching, { range, ...query }: Window): Promise<boolean> {
-  const { source, signal, inTurn } = fetching;
-  const elsewhere = { ...query, range: { startMs: range.startMs, endMs: range.startMs + 1 } };
-  const known = fieldTable(null, source.idFields);
-  const read = (body: AsyncIterable<Uint8Array>) => scanPage(body, { known, write: async () => undefined });
-  try {
-    const { cursor } = source;
-    await inTurn<unknown>(() =>
-      cursor === null ? source.page(elsewhere, 0, read, signal) : cursor.page(elsewhere, null, read, signal),
-    );
-    return true;
-  } catch (thrown) {
-    signal.throwIfAborted();
-    if (isFatal(toEdrlakeError(thrown))) throw thrown;
-    return false;
-  }
-}
-
-function failedWindow(
-  { emit }: WindowFetching,
-  planned: PlannedWindow,
-  error: EdrlakeError,
-  partial: FetchedWindow | null,
-): FailedWindow {
-  const { id: windowId, range } = planned.window;
-  emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
-  return { ...planned, verdict: 'failed', error, partial };
 }
 
 /**
