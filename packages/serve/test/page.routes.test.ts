@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { appendFile, readFile, rm, truncate } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { connect as connectSocket, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readLakeStatus } from '@edrlake/runner/history';
 import { lakeMetrics, RUN_COUNTERS } from '@edrlake/telemetry';
@@ -10,6 +11,7 @@ import type {
   CoverageDocument,
   DayDocument,
   FreshnessDocument,
+  QuestionsDocument,
   RequestsDocument,
   RunDocument,
   RunsDocument,
@@ -136,6 +138,31 @@ describe('the routes of a lake with three days', () => {
 });
 
 describe('questions', () => {
+  it('that lie beside the lake are offered as they are now; folders, links and what is no question are not', async () => {
+    const { stage } = shared();
+    const folder = await mkdtemp(join(tmpdir(), 'edrlake-questions-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const questionsFolder = join(folder, 'questions');
+    const { url } = await stage.serve({ questionsFolder });
+    const offered = () => json<QuestionsDocument>(`${url}api/questions`);
+    expect(await offered()).toEqual({ questions: [], left: 0 });
+    await mkdir(join(questionsFolder, 'folder.sql'), { recursive: true });
+    await writeFile(join(folder, 'secret'), 'SELECT 1');
+    await symlink(join(folder, 'secret'), join(questionsFolder, 'link.sql'));
+    const files = { 'b.sql': '-- Who was\n--  seen\nfrom events', 'a.sql': ' from events limit 5\n', 'notes.txt': 'x' };
+    const wrong = { 'empty.sql': '\n', 'long.sql': `SELECT '${'x'.repeat(50_000)}'`, 'huge.sql': 'x'.repeat(300_000) };
+    for (const [name, text] of Object.entries({ ...files, ...wrong })) {
+      await writeFile(join(questionsFolder, name), text);
+    }
+    expect(await offered()).toEqual({
+      questions: [
+        { name: 'a', about: null, sql: 'from events limit 5' },
+        { name: 'b', about: 'Who was seen', sql: files['b.sql'] },
+      ],
+      left: 3,
+    });
+  });
+
   it('are answered up to a number of rows, with big integers as text', async () => {
     const { url } = shared();
     const cut = (await (await askPage(url, 'SELECT i FROM range(5000) AS r(i)')).json()) as Answer;

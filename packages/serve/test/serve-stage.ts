@@ -110,6 +110,7 @@ function pageOptions(clock: Clock): Omit<PageOptions, 'lake'> {
     lakeFlags: '',
     asPasted: (command) => command,
     userLimit: null,
+    questionsFolder: null,
     ...{ host: '127.0.0.1', port: 0, token: null },
   };
 }

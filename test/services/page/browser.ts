@@ -14,6 +14,7 @@ export interface BrowserPage {
   waitForSelector(selector: string, options?: { readonly state: 'detached' }): Promise<unknown>;
   evaluate<T>(script: string): Promise<T>;
   fill(selector: string, text: string): Promise<void>;
+  focus(selector: string): Promise<void>;
   click(selector: string): Promise<void>;
   textContent(selector: string): Promise<string | null>;
   screenshot(options: { readonly path: string; readonly fullPage: boolean }): Promise<unknown>;

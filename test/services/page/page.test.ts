@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { definePart, output, TOP } from '../part.ts';
-import { type BrowserKit, complaintsOf, goTo, startBrowser } from './browser.ts';
+import { definePart, output, run, TOP } from '../part.ts';
+import { type BrowserKit, type BrowserPage, complaintsOf, goTo, startBrowser } from './browser.ts';
 
-const VIEWS = ['', 'day/2020-08-18', 'runs', 'requests', 'freshness', 'ask'];
+const VIEWS = ['', 'day/2020-08-18', 'runs', 'requests', 'freshness', 'matches', 'ask'];
 const WIDTHS = [360, 1_280, 2_560];
 const THEMES = ['light', 'dark'];
 
@@ -20,6 +20,13 @@ definePart<BrowserKit>('page', startBrowser, (kit) => {
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'edrlake-page-'));
     await output(process.execPath, [program, 'demo', '--lake', join(folder, 'lake')], { cwd: folder });
+    await mkdir(join(folder, 'questions'));
+    await writeFile(join(folder, 'questions/who.sql'), '-- Hosts by events\nSELECT host_name FROM events LIMIT 2\n');
+    await mkdir(join(folder, 'hunts'));
+    await writeFile(join(folder, 'hunts/private.txt'), '192.168.0.0/16\n');
+    const hunted = await run(process.execPath, [program, 'hunt', '--standing', '--lake', 'lake'], { cwd: folder });
+    // Something was found.
+    expect(hunted.exitCode).toBe(5);
     server = spawn(process.execPath, [program, 'serve', '--lake', 'lake', '--port', '0'], { cwd: folder });
     const lines = createInterface({ input: server.stdout as NodeJS.ReadableStream });
     const [line] = (await once(lines, 'line')) as [string];
@@ -84,6 +91,64 @@ definePart<BrowserKit>('page', startBrowser, (kit) => {
     expect(spoken).toBe('2020-08-22: complete');
     await page.keyboard.press('Enter');
     await page.waitForSelector('h1:text-is("2020-08-22")');
+    await page.close();
+  });
+
+  test('a question is saved, opened, linked and deleted with the keyboard, in one browser only', async () => {
+    const { page, complaints } = await open('ask', 360, 'light');
+    const inBrowser = '.questions [aria-label="Saved in this browser"]';
+    const saved = () =>
+      page.evaluate<string[]>(`[...document.querySelectorAll('${inBrowser} .link')].map((each) => each.textContent)`);
+    await page.fill('textarea', 'SELECT 41 + 1 AS answer');
+    await page.focus('.questions input');
+    await page.fill('.questions input', 'the “answer”');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.questions [role=status]:has-text("is saved")');
+    await page.reload();
+    await page.waitForSelector(inBrowser);
+    expect(await saved()).toEqual(['the “answer”']);
+    await page.focus('.questions .link');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('td:text-is("42")');
+    await page.click('.questions .link:text-is("who")');
+    await page.waitForSelector('h2:has-text("2 rows")');
+    await page.click('.questions a:has-text("answer")');
+    const sqlOf = (of: BrowserPage) => of.evaluate<string>(`document.querySelector('textarea').value`);
+    expect(await sqlOf(page)).toBe('SELECT 41 + 1 AS answer');
+    const other = await kit().browser.newPage({});
+    await other.goto(await page.evaluate<string>('location.href'));
+    await other.waitForSelector('.questions [aria-label="Questions that come with this lake"]');
+    expect(await sqlOf(other)).toBe('SELECT 41 + 1 AS answer');
+    expect(await other.textContent('.questions')).not.toContain('“answer”');
+    await other.close();
+    await page.focus('.questions button[aria-label="Delete the “answer”"]');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.questions [role=status]:has-text("was deleted")');
+    expect(await saved()).toEqual([]);
+    await page.click('.questions button:text-is("Undo")');
+    await page.waitForSelector(inBrowser);
+    expect([await saved(), complaints]).toEqual([['the “answer”'], []]);
+    await page.close();
+  });
+
+  test('matches of standing hunts are filtered, and each leads to its event', async () => {
+    const { page } = await open('matches', 1_280, 'light');
+    const rows = '[aria-label=Matches] tbody tr';
+    const hosts = () =>
+      page.evaluate<string[]>(
+        `[...new Set([...document.querySelectorAll('${rows}')].map((row) => row.cells[5].textContent))]`,
+      );
+    await page.waitForSelector(rows);
+    const [host = '', ...others] = await hosts();
+    expect(others.length).toBeGreaterThan(0);
+    await page.fill('form[aria-label=Filter] input', host.toUpperCase());
+    await page.focus('form[aria-label=Filter] input');
+    await page.keyboard.press('Enter');
+    await expect.poll(hosts, { timeout: 20_000 }).toEqual([host]);
+    await page.click(`${rows} a`);
+    await page.waitForSelector('h1:text-is("Ask")');
+    await page.click('button.main');
+    await page.waitForSelector('h2:has-text("1 row in")');
     await page.close();
   });
 

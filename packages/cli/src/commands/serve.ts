@@ -10,6 +10,7 @@ export const command = defineCommand({
   describe: 'Show the lake as a page in the browser',
   details: [
     'Coverage, runs as they go, requests, freshness, and questions in SQL, until Ctrl-C. It only reads: no route changes anything, and questions are locked down as in edrlake query. A day says why it is in its state and which command puts it right.',
+    'Statements in ./questions/*.sql are offered to all visitors; what a visitor saves stays in the browser.',
     'It listens on this machine only. For another --host a --token-file is needed: visitors give the token as the password of any user, programs as a bearer. There is no TLS: put a proxy in front, or use ssh -L 8090:localhost:8090.',
   ],
   flags: ['port', 'host', 'token-file', 'rate-limit', ...LAKE, ...OUTPUT],

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { untilAborted } from '@edrlake/core';
 import { readTokenFile, startPage } from '@edrlake/serve';
 import type { CommandInput } from '../args/command.ts';
@@ -34,7 +35,15 @@ export async function serveLake(
   await withLakeToRead(values, context, async (lake) => {
     const program = programName(env);
     const asPasted = (command: string) => withProgramName(command, program);
-    const about = { lake, clock, lakeFlags: lakeFlagsOf(input), asPasted, userLimit: userLimitOf(values) };
+    const questionsFolder = resolve(context.workingDirectory, 'questions');
+    const about = {
+      lake,
+      clock,
+      questionsFolder,
+      lakeFlags: lakeFlagsOf(input),
+      asPasted,
+      userLimit: userLimitOf(values),
+    };
     const page = await startPage({ ...about, host, port, token });
     try {
       if (values.json || stdout.isTTY !== true) await writeJson(stdout, { url: page.url, lake: lake.address });

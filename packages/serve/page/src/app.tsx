@@ -6,6 +6,7 @@ import { CompareView } from './views/compare.tsx';
 import { CoverageView } from './views/coverage.tsx';
 import { DayView } from './views/day.tsx';
 import { FreshnessView } from './views/freshness.tsx';
+import { MatchesView } from './views/matches.tsx';
 import { RequestsView } from './views/requests.tsx';
 import { RunView } from './views/run.tsx';
 import { RunsView } from './views/runs.tsx';
@@ -15,6 +16,7 @@ const PLACES = [
   ['runs', 'Runs'],
   ['requests', 'Requests'],
   ['freshness', 'Freshness'],
+  ['matches', 'Matches'],
   ['ask', 'Ask'],
 ] as const;
 
@@ -83,6 +85,7 @@ function View({ place, rest, route, turn }: { place: string; rest: string[]; rou
   if (place === 'runs') return <RunsView turn={turn} />;
   if (place === 'requests') return <RequestsView turn={turn} />;
   if (place === 'freshness') return <FreshnessView turn={turn} />;
+  if (place === 'matches') return <MatchesView turn={turn} />;
   if (place === 'ask') return <AskView linked={new URLSearchParams(route.split('?')[1] ?? '').get('sql')} />;
   return <CoverageView turn={turn} />;
 }

@@ -10,6 +10,8 @@ export interface PageContext {
   readonly lakeFlags: string;
   /** `edrlake` or `npx edrlake`: how commands to paste begin. */
   readonly asPasted: (command: string) => string;
+  /** Where questions of the owner are, `*.sql`; null: nowhere. */
+  readonly questionsFolder: string | null;
   /** The user's own limit of requests; null without one. */
   readonly userLimit: RateLimit | null;
 }

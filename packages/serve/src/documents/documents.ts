@@ -53,6 +53,19 @@ export interface HuntsLine {
   }[];
 }
 
+/** `/api/questions`: questions that the owner of the lake has put beside it. */
+export interface QuestionsDocument {
+  readonly questions: readonly {
+    /** Of its file, without `.sql`. */
+    readonly name: string;
+    /** The comment that it begins with. */
+    readonly about: string | null;
+    readonly sql: string;
+  }[];
+  /** Files that are none: empty, too long or unreadable. */
+  readonly left: number;
+}
+
 /** `/api/coverage`: the lake and the state of every day. */
 export interface CoverageDocument {
   readonly now: Iso;

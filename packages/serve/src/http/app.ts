@@ -9,6 +9,7 @@ import { download } from '../data/download.ts';
 import { freshnessDocument } from '../data/freshness.ts';
 import { lakeMetricsText } from '../data/metrics.ts';
 import type { PageContext } from '../data/page-context.ts';
+import { questionsDocument } from '../data/questions.ts';
 import { requestsDocument } from '../data/requests.ts';
 import { runDocument, runsDocument } from '../data/runs.ts';
 import { tablesDocument } from '../data/tables.ts';
@@ -43,6 +44,7 @@ export function createApp({ page, admission, assets, live, stopped }: AppParts):
   app.get('/api/runs', async (context) => context.json(await runsDocument(page)));
   app.get('/api/runs/:id', async (context) => context.json(await runDocument(context.req.param('id'), page)));
   app.get('/api/tables', async (context) => context.json(await tablesDocument(page)));
+  app.get('/api/questions', async (context) => context.json(await questionsDocument(page)));
   app.get('/api/requests', async (context) =>
     context.json(await requestsDocument(numberIn(context, 'hours', 24, 744), page)),
   );

@@ -2,9 +2,11 @@ import { countText, durationText, nounText } from '@edrlake/core/quantities';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Answer, TablesDocument } from '../../../src/documents/documents.ts';
 import { ask, asRefused, type Refused, useLoaded } from '../api.ts';
+import { linkTo } from '../ask-link.ts';
 import { RECIPES } from '../cookbook.ts';
 import { Page, Problem, Table } from '../parts/parts.tsx';
 import { Plot } from '../parts/plot.tsx';
+import { Questions } from './questions.tsx';
 
 const FIRST = `SELECT event_date, count(*) AS events
 FROM events
@@ -41,6 +43,11 @@ export function AskView({ linked }: { linked: string | null }) {
       if (running.current === abort) setIsRunning(false);
     }
   };
+  const choose = (text: string) => {
+    setSql(text);
+    void run(text);
+    scrollTo(0, 0);
+  };
   // A link shows the question; it is asked when the reader wants it to be.
   useEffect(() => {
     if (linked !== null) setSql(linked);
@@ -74,20 +81,11 @@ export function AskView({ linked }: { linked: string | null }) {
         {!isRunning && refused !== null && <Problem refused={refused} />}
         {!isRunning && answer !== null && <Result answer={answer} />}
       </div>
-      <Cookbook
-        onChoose={(text) => {
-          setSql(text);
-          void run(text);
-          scrollTo(0, 0);
-        }}
-      />
+      <Questions sql={sql} onChoose={choose} onShow={setSql} />
+      <Cookbook onChoose={choose} />
       <Columns />
     </Page>
   );
-}
-
-function linkTo(sql: string): string {
-  return `#/ask?${new URLSearchParams({ sql })}`;
 }
 
 interface ButtonsProps {

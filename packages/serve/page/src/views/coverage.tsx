@@ -97,7 +97,7 @@ function Quiet({ quiet }: { quiet: QuietDocument }) {
   );
 }
 
-/** Lists that are always hunted; the rows are asked for with SQL. */
+/** Lists that are always hunted. */
 function Hunts({ data, hunts }: { data: CoverageDocument; hunts: HuntsLine }) {
   const { lists, version, pending } = hunts;
   return (
@@ -117,9 +117,7 @@ function Hunts({ data, hunts }: { data: CoverageDocument; hunts: HuntsLine }) {
       {version < data.version && <p class="soft small">Looked at up to version {countText(version)}</p>}
       {pending > 0 && <p class="soft small">{nounText(pending, 'file')} could not be looked at</p>}
       <p>
-        <a href={`#/ask?sql=${encodeURIComponent('from hunt_matches order by found_at desc limit 100')}`}>
-          All matches
-        </a>
+        <a href="#/matches">All matches</a>
       </p>
     </section>
   );
