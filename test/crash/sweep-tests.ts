@@ -7,6 +7,8 @@ import { type Outcome, type SweepWorld, sweepWorld } from './sweep-world.ts';
 const WANTED = process.env.EDRLAKE_TEST_CRASH_TRIALS ?? '2';
 const SEED = Number(process.env.EDRLAKE_TEST_CRASH_SEED ?? '8');
 const SWEPT = (process.env.EDRLAKE_TEST_CRASH_COMMANDS ?? COMMANDS.join(',')).split(',') as SweptCommand[];
+/** What is done at each step where all are tried; everything unless given. */
+const ACTIONS = process.env.EDRLAKE_TEST_CRASH_ACTIONS?.split(',') ?? null;
 /** Processes wait for the disk most of the time. */
 const TRIALS_AT_ONCE = 2;
 const HOURS = 3_600_000;
@@ -28,7 +30,7 @@ export function sweepTests(name: string, variant: Variant, share: number): void 
           const random = seededRandom(SEED + COMMANDS.indexOf(command));
           const trials =
             WANTED === 'all'
-              ? allTrials(command, steps, variant)
+              ? allTrials(command, steps, variant).filter(({ action }) => ACTIONS?.includes(String(action)) ?? true)
               : sampledTrials(command, steps, countOf(command, share), { random, variant });
           const failures: string[] = [];
           const outcomes = new Map<Outcome, number>();
