@@ -49,7 +49,7 @@ hour (UTC)        command      events  counts  other  refused  failed  others
 2026-11-29 12:00  event             0       0      1        0       1
 
 Sent        1,207 requests since 2026-11-28T13:00:00Z, 3 refused for the limit
-Sent again  5 of them, after a failure
+Sent again  5 of them, after a failure or a 204
 Others      up to 140 requests in a window, by the same subscription
 Left        48 of 300 in 1 h
 All free    2026-11-29T13:00:00Z

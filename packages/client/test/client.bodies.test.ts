@@ -146,8 +146,11 @@ describe('a page', () => {
     ['is an empty page if it comes twice, with a failure in between', [status(204), status(500), status(204)], '[]', 3],
   ])('of status 204 %s', async (_, data, page, requests) => {
     const gateway = await startGateway({ data });
-    expect(await connect(gateway.url).client.events({}, textOf, NEVER)).toBe(page);
+    const { client, events } = connect(gateway.url);
+    expect(await client.events({}, textOf, NEVER)).toBe(page);
     expect(gateway.data()).toHaveLength(requests);
+    // The failure in between is one, the 204 is not.
+    expect(events.filter(({ type }) => type === 'retry')).toHaveLength(requests - 2);
   });
 
   it('in another encoding than asked for is an error that names it', async () => {

@@ -85,7 +85,9 @@ function moreOf(history: RequestHistory): [string, string][] {
   const repeated = sum(history.hours, (hour) => hour.repeated);
   const most = mostByOthers(history);
   return [
-    ...(repeated > 0 ? [['Sent again', `${countText(repeated)} of them, after a failure`] as [string, string]] : []),
+    ...(repeated > 0
+      ? [['Sent again', `${countText(repeated)} of them, after a failure or a 204`] as [string, string]]
+      : []),
     ...(most !== null && most > 0
       ? [['Others', `up to ${nounText(most, 'request')} in a window, by the same subscription`] as [string, string]]
       : []),

@@ -99,7 +99,7 @@ export function contentFailure(
 export function noContentOnce(request: RequestFacts, waitMs: number): EdrlakeError {
   return new EdrlakeError('BODY_BROKEN', `${describe(request)}: expected a body, or 204 twice, found 204 once`, {
     disposition: 'retry',
-    context: { host: request.host, endpoint: request.kind, path: request.path, waitMs },
+    context: { host: request.host, endpoint: request.kind, path: request.path, status: 204, waitMs },
     hint: 'Run it again. The gateway may be starting, or a proxy may be in between.',
   });
 }

@@ -193,6 +193,8 @@ export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, 
   }
 
   const onRetry = (error: EdrlakeError, delayMs: number, attempt: number) => {
+    // A gateway that says 204 for every empty page does nothing wrong.
+    if (error.context.status === 204) return;
     emit({ type: 'retry', endpoint: request.facts.kind, code: error.code, delayMs, attempt });
   };
   return withRetry(

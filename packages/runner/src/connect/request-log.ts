@@ -23,7 +23,7 @@ export interface RequestLogLine {
   readonly command: string;
   /** By endpoint and HTTP status, such as `events 200`; `events none` where no answer came. */
   readonly answers: Readonly<Record<string, number>>;
-  /** Of them, those that were sent once more after a failure. */
+  /** Of them, those that were sent once more, after a failure or a 204. */
   readonly repeated: number;
   /** The tightest limit in force. */
   readonly limit: { readonly requests: number; readonly windowSeconds: number };

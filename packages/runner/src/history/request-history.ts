@@ -18,7 +18,7 @@ export interface LoggedRequests {
 /** What the log says of one hour as a whole. */
 export interface HourOfRequests {
   readonly hourMs: number;
-  /** Requests that were sent once more after a failure. */
+  /** Requests that were sent once more, after a failure or a 204. */
   readonly repeated: number;
   /**
    * Requests of other users of the subscription in the window before the last answer of the hour, added up over the
