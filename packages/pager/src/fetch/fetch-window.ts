@@ -128,6 +128,7 @@ async function fetchWhole(
     const { pages } = walked;
     const countBefore = count;
     const found = pageStats(pages);
+    // One record too many, too few, or twice: it is counted again, and where that does not explain it, fetched again.
     const isWhole = addsUp(found, count);
     if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
     if (count === 0 && countBefore > 0 && found.recordCount === 0) throw vanished(countBefore);
