@@ -13,7 +13,15 @@ rmSync(BUNDLE, { recursive: true, force: true });
  */
 const SHARED = {
   platform: 'node',
-  external: [/^@duckdb\/node-bindings/, 'c12', 'jiti', /^parquetjs-lite/, /^@aws-sdk\//, /^@opentelemetry\//],
+  external: [
+    /^@duckdb\/node-bindings/,
+    'c12',
+    'jiti',
+    /^parquetjs-lite/,
+    /^@aws-sdk\//,
+    /^@opentelemetry\//,
+    /^@temporalio\//,
+  ],
   resolve: {
     conditionNames: ['edrlake-source', 'import', 'node', 'default'],
     // yargs measures with string-width, which makes an Intl.Segmenter as it loads: a tenth of every start.
@@ -25,6 +33,18 @@ const SHARED = {
 };
 
 const OUTPUT = { format: 'esm', chunkFileNames: '[name]-[hash].js' };
+
+/** Refuses a file that is not whole by itself, apart from what it may import. */
+function alone() {
+  return {
+    name: 'alone',
+    writeBundle(_, chunks) {
+      const [only, ...others] = Object.values(chunks);
+      const imports = (only?.imports ?? []).filter((name) => name !== '@temporalio/workflow');
+      if (others.length > 0 || imports.length > 0) throw new Error(`workflows.js needs ${imports.join(', ')}`);
+    },
+  };
+}
 
 export default defineConfig([
   {
@@ -43,6 +63,14 @@ export default defineConfig([
         ],
       },
     },
+  },
+  {
+    ...SHARED,
+    // Temporal loads this file into a sandbox of its own, without Node: it shares nothing with the others.
+    external: ['@temporalio/workflow'],
+    input: { workflows: '../temporal/src/workflow/workflows.ts' },
+    plugins: [alone()],
+    output: { ...OUTPUT, dir: BUNDLE },
   },
   {
     ...SHARED,

@@ -15,9 +15,10 @@ export const IMPORT_TABLE: Readonly<Record<string, readonly string[]>> = {
   ocsf: ['core', 'datasets', 'lake'],
   runner: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'ocsf'],
   telemetry: ['core', 'runner'],
+  temporal: ['core', 'runner'],
   serve: ['core', 'lake', 'runner', 'telemetry'],
   simulator: ['core'],
-  cli: ['core', 'datasets', 'lake', 'ocsf', 'runner', 'telemetry', 'serve', 'simulator'],
+  cli: ['core', 'datasets', 'lake', 'ocsf', 'runner', 'telemetry', 'temporal', 'serve', 'simulator'],
   edrlake: ['core', 'client', 'pager', 'flattener', 'datasets', 'lake', 'runner', 'simulator', 'cli'],
 };
 
@@ -151,7 +152,10 @@ export function dependencyViolations(packages: readonly Package[]): Violation[] 
  * What its own files import of others, a consumer brings.
  */
 function declaredBy({ folder, manifest }: Package, folderOf: ReadonlyMap<string, string>): string[] {
-  if (folder !== PUBLIC) return Object.keys(manifest.dependencies ?? {});
+  // A peer that may be missing is installed where what needs it is wanted.
+  if (folder !== PUBLIC) {
+    return [manifest.dependencies, manifest.peerDependencies].flatMap((named) => Object.keys(named ?? {}));
+  }
   const bundled = Object.keys(manifest.devDependencies ?? {}).filter((name) => folderOf.has(name));
   return [...bundled, ...Object.keys(manifest.peerDependencies ?? {})];
 }

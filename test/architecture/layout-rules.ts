@@ -53,6 +53,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     '.',
   ],
   telemetry: ['.'],
+  temporal: ['contract', 'workflow', 'client', 'worker', '.'],
   serve: ['documents', 'guard', 'data', 'http', '.'],
   simulator: ['world', 'records', 'query', 'server', '.'],
   cli: [
@@ -66,6 +67,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'progress',
     'session',
     'subscriptions',
+    'temporal',
     'query',
     'demo',
     'commands',

@@ -41,8 +41,9 @@ export const SUBSCRIPTIONS: readonly PlantedBug[] = [
     name: 'first-failure-ends-all',
     effect: 'does not run for the subscriptions after one that failed',
     file: 'packages/cli/src/subscriptions/in-turn.ts',
-    find: 'results.push(ended(exitCode));',
-    replace: 'results.push(ended(exitCode));\n    if (exitCode !== 0) break;',
+    find: 'results.push(ended(await runTurn(turns, subscription, stdout, json)));',
+    replace:
+      'results.push(ended(await runTurn(turns, subscription, stdout, json)));\n    if (results.at(-1)?.exitCode !== 0) break;',
     tests: [RUNNING],
   },
 ];

@@ -60,6 +60,11 @@ export const COMMANDS: readonly ListedCommand[] = [
   { name: 'run', describe: 'Run a pipeline, such as nightly', load: () => import('./commands/run.ts') },
   { name: 'schedule', describe: 'Run pipelines whenever they are due', load: () => import('./commands/schedule.ts') },
   {
+    name: 'worker',
+    describe: 'Do the tasks of runs that a Temporal server hands out',
+    load: () => import('./commands/worker.ts'),
+  },
+  {
     name: 'runs',
     describe: 'List the runs of the lake, or show one in full',
     load: () => import('./commands/runs.ts'),

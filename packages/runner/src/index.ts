@@ -67,7 +67,7 @@ export { BUILT_IN_TASKS } from './tasks/built-in-tasks.ts';
 export { definePipeline } from './tasks/define-pipeline.ts';
 export { openTaskTools, type TaskTools } from './tasks/task-tools.ts';
 export { learnVolume } from './volume/learned-volume.ts';
-export type { Pipeline } from './workflow/definition/define-pipeline.ts';
+export type { Pipeline, ScheduleSpec } from './workflow/definition/define-pipeline.ts';
 export {
   describePipeline,
   type PipelineDescription,
@@ -83,3 +83,15 @@ export {
   runPipeline,
 } from './workflow/engine/run-pipeline.ts';
 export { runSchedule } from './workflow/engine/schedule.ts';
+export {
+  attemptStep,
+  type BegunRun,
+  beginSteps,
+  type EndedRun,
+  endSteps,
+  fanOutStep,
+  type StartLine,
+  type StepOrder,
+  type StepTask,
+  type StepTools,
+} from './workflow/engine/single-task.ts';

@@ -67,7 +67,7 @@ export interface Invocation {
 }
 
 /** What running a command for subscriptions needs to know of it. */
-export interface SubscriptionWork extends Pick<CommandText, 'run' | 'together'> {
+export interface SubscriptionWork extends Pick<CommandText, 'run' | 'together' | 'isElsewhere'> {
   readonly name: string;
   readonly flags: readonly FlagName[];
 }
@@ -117,6 +117,11 @@ export interface CommandText {
    * write, so that it takes one.
    */
   readonly together?: RunTogether | 'never';
+  /**
+   * Whether the settings have others do the work. Then no account is needed here, and it is done for all subscriptions
+   * at once. Absent: it never is.
+   */
+  readonly isElsewhere?: (values: FlagValues) => boolean;
 }
 
 /** An argument without a flag. */
@@ -154,9 +159,13 @@ export interface Example {
 
 /** The yargs module of a command. */
 export function defineCommand(text: CommandText): Command {
-  const { command, describe, flagTexts = {}, examples, run, together } = text;
+  const { command, describe, flagTexts = {}, examples, run, together, isElsewhere } = text;
   const flags = withSubscription(text.flags);
-  const work = { name: commandName(command), flags, run, ...(together && { together }) };
+  const work = {
+    ...{ name: commandName(command), flags, run },
+    ...(together && { together }),
+    ...(isElsewhere && { isElsewhere }),
+  };
   return {
     command,
     describe,
@@ -237,12 +246,16 @@ function describeCommand(yargs: Argv, text: CommandText, width: number): void {
         ]
       : []),
   ];
-  if (flags.includes('subscription')) paragraphs.push(SUBSCRIPTION_TEXT);
+  // A worker stays, for all of them.
+  const isTogether = flags.includes('slots');
+  if (flags.includes('subscription')) paragraphs.push(isTogether ? TOGETHER_TEXT : SUBSCRIPTION_TEXT);
   if (paragraphs.length > 0) yargs.epilogue(paragraphs.join('\n\n'));
 }
 
 const SUBSCRIPTION_TEXT =
   'With --subscription all or a pattern the command runs for one subscription after another; one that fails does not stop the others. The exit code is that of the worst, from worst to best: 130, 5, 4, 1, 2, 6, 3, 0.';
+
+const TOGETHER_TEXT = 'With --subscription all or a pattern the command is for all of them at once.';
 
 function settingsSentence(flags: readonly FlagName[]): string {
   const name = flags.find((flag) => flag.includes('-') && flag !== 'log-level') ?? 'log-level';

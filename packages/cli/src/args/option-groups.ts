@@ -23,6 +23,17 @@ export const PLATFORM = [
   'histogram',
   'walk',
 ] as const satisfies readonly FlagName[];
+/** What runs pipelines, and where that is. */
+export const ENGINE = [
+  'engine',
+  'address',
+  'namespace',
+  'task-queue',
+  'tls',
+  'tls-ca',
+  'tls-cert',
+  'tls-key',
+] as const satisfies readonly FlagName[];
 /** Which events. */
 export const RANGE = ['from', 'to', 'filter', 'state'] as const satisfies readonly FlagName[];
 /** Where the lake is. */

@@ -1,4 +1,5 @@
 import { TABLE_FORMATS } from '@edrlake/core';
+import { ENGINE_FLAGS } from './flags/engine-flags.ts';
 import {
   choiceFlag,
   durationFlag,
@@ -169,6 +170,7 @@ export const FLAGS = {
     expected: 'the id of a run',
     read: readText,
   }),
+  ...ENGINE_FLAGS,
   'max-age': optionalDurationFlag({
     group: 'Result',
     valueName: 'TIME',

@@ -19,3 +19,12 @@ export function refuseScope(values: FlagValues, who: string, why: string): void 
     },
   );
 }
+
+/** Where the settings of what runs a task are those of the workers, a flag for it here would do nothing. */
+export function refuseForWorkers(typed: ReadonlySet<string>, flags: readonly string[]): void {
+  const flag = flags.find((name) => typed.has(name));
+  if (flag === undefined) return;
+  throw new EdrlakeError('USAGE', `--${flag} is not for --engine temporal`, {
+    hint: 'The workers take it from their own settings: start them with it, or write it into their edrlake.config.ts.',
+  });
+}

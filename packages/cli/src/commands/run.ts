@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { EdrlakeError, ERROR_CODES, type ErrorCode, writeText } from '@edrlake/core';
+import { EdrlakeError, writeText } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
-import { describePipeline, type Pipeline, parseParams, RUN_EXIT_CODES, type RunResult } from '@edrlake/runner';
+import { describePipeline, type Pipeline, parseParams } from '@edrlake/runner';
 import { readRun, runReportOf } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
+import { ENGINE, GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { pipelineProgress } from '../progress/pipeline-progress.ts';
 import { startDisplay } from '../progress/progress-display.ts';
@@ -14,12 +14,10 @@ import { servicesOf } from '../session/connection-settings.ts';
 import { lakeDirectory, lakeFlagsOf } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
 import { pipelineTools, runOnce } from '../session/pipeline-run.ts';
+import { exitCodeOf } from '../session/run-exit-code.ts';
 import { observed } from '../session/telemetry.ts';
 import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
-
-/** Exit codes of errors that are also those of a run which they fail. */
-const [FOR_USER, UNRELIABLE] = [2, 4];
 
 /** `edrlake run` */
 export const command = defineCommand({
@@ -37,6 +35,7 @@ export const command = defineCommand({
     'dry-run',
     'resume',
     'max-reject-share',
+    ...ENGINE,
     ...GATEWAY,
     ...PLATFORM,
     ...LAKE,
@@ -51,12 +50,14 @@ export const command = defineCommand({
     { command: 'edrlake run --resume 20261122T003012Z-1f9a2c', purpose: 'go on with a run' },
   ],
   run: observed('run', run),
+  isElsewhere: ({ engine, 'dry-run': isDry }) => engine === 'temporal' && !isDry,
 });
 
 /** Runs a pipeline, goes on with a run of it, or says what it would do. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, env, clock } = context;
+  if (values.engine === 'temporal' && !values['dry-run']) return runElsewhere(input, context);
   const pipeline = await loadPipeline(await pipelineFileOf(input, context));
   if (values['dry-run']) return dryRun(pipeline, input, context);
   const progress = pipelineProgress(Object.keys(pipeline.tasks), clock.nowMs());
@@ -66,12 +67,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
     const about = { values, params: values.param, resume: values.resume };
     const ended = await runOnce(pipeline, about, context, services).catch(activeOrThrow);
     display.stop();
-    if (ended instanceof EdrlakeError) {
-      const { pipeline: name, runId, pid, since } = ended.context;
-      if (values.json) await writeJson(stdout, { pipeline: name, state: 'already-running', runId, pid, since });
-      else await writeText(context.stderr, `edrlake: ${ended.message}; nothing to do here\n`);
-      return 0;
-    }
+    if (ended instanceof EdrlakeError) return sayActive(ended, input, context);
     const { result, stale } = ended;
     if (values.json) await writeJson(stdout, runDocument(runReportOf(result)));
     else await writeMessage(context, runText(runReportOf(result), lineWidth(stdout, env), lakeFlagsOf(input)));
@@ -94,19 +90,27 @@ function activeOrThrow(thrown: unknown): EdrlakeError {
   throw thrown;
 }
 
-/**
- * As its end says; of a failed run 4, where an account or an answer was another customer's, and 2, where all that
- * failed waits for settings or credentials to be corrected.
- */
-function exitCodeOf({ state, tasks }: RunResult): number {
-  const failed = tasks.filter((task) => task.state === 'failed');
-  if (state !== 'failed' || failed.length === 0) return RUN_EXIT_CODES[state];
-  const codes = failed.map(({ error }) => {
-    const code = error?.code ?? '';
-    return code in ERROR_CODES ? ERROR_CODES[code as ErrorCode].exitCode : RUN_EXIT_CODES.failed;
-  });
-  if (codes.includes(UNRELIABLE)) return UNRELIABLE;
-  return codes.every((code) => code === FOR_USER) ? FOR_USER : RUN_EXIT_CODES.failed;
+async function sayActive(
+  { message, context: about }: EdrlakeError,
+  { values }: CommandInput,
+  { stdout, stderr }: ProcessContext,
+): Promise<number> {
+  if (values.json) await writeJson(stdout, { ...about, state: 'already-running' });
+  else await writeText(stderr, `edrlake: ${message}; nothing to do here\n`);
+  return 0;
+}
+
+/** Has workers run it. They find the pipeline by its name, and need not have the files that are here. */
+async function runElsewhere(input: CommandInput, context: ProcessContext): Promise<number> {
+  const named = input.positionals.pipeline ?? input.subscription?.pipeline ?? null;
+  if (named === null) {
+    throw new EdrlakeError('USAGE', 'edrlake run: expected the name of a pipeline', {
+      hint: 'For example: edrlake run nightly. A subscription may name its own as pipeline.',
+    });
+  }
+  const { runThere } = await import('../temporal/run-there.ts');
+  const ended = await runThere(named, input, context).catch(activeOrThrow);
+  return ended instanceof EdrlakeError ? sayActive(ended, input, context) : ended;
 }
 
 /** The file that was named, or that of the pipeline whose run is to go on. */

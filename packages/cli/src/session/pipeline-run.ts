@@ -59,6 +59,7 @@ export function refusePipelineScope({ name, tasks }: Pipeline, values: FlagValue
 
 /**
  * The tools of one run of a pipeline. Nothing is opened or requested before a task needs it.
+ * @param patienceMs the longest wait for the rate limit, asked each time; absent: as long as it takes
  * @throws {EdrlakeError} `USAGE`, `CONFIG_INVALID`, `CREDENTIALS_MISSING`
  */
 export async function pipelineTools(
@@ -66,6 +67,7 @@ export async function pipelineTools(
   values: FlagValues,
   context: ProcessContext,
   services: Services,
+  patienceMs?: () => number,
 ): Promise<PipelineTools> {
   const { priority = 'normal' } = pipeline;
   refusePipelineScope(pipeline, values);
@@ -91,6 +93,7 @@ export async function pipelineTools(
       post: poster(context),
       placeOf: (to) => ocsfPlaceOf(to, values, context),
       priority,
+      ...(patienceMs && { patienceMs }),
       command: `run ${pipeline.name}`,
     },
     services,
@@ -154,6 +157,6 @@ async function removeEmpty(folders: readonly string[]): Promise<void> {
 }
 
 /** Calls webhooks, through the proxy of the environment. */
-function poster({ env }: ProcessContext): PostJson {
+export function poster({ env }: ProcessContext): PostJson {
   return (url, body, headers, signal) => postJson(url, body, headers, signal, readProxy(env));
 }

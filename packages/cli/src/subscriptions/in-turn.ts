@@ -1,4 +1,5 @@
 import { EdrlakeError, toEdrlakeError, writeText } from '@edrlake/core';
+import { mapAtOnce } from '@edrlake/lake';
 import type { Chosen, CommandInput, Subscription, SubscriptionWork, Turn } from '../args/command.ts';
 import { wordsText } from '../args/flags/flag-kinds.ts';
 import { readCredentials } from '../config/credentials.ts';
@@ -37,7 +38,8 @@ export async function runForSubscriptions(
   context: ProcessContext,
   report: ReportError,
 ): Promise<number> {
-  await refuseUnready(work, input, subscriptions, context);
+  const isElsewhere = work.isElsewhere?.(input.values) === true;
+  if (!isElsewhere) await refuseUnready(work, input, subscriptions, context);
   const [only] = subscriptions;
   if (isNamed && only !== undefined) {
     const turn = turnOf(only, input, context);
@@ -45,13 +47,14 @@ export async function runForSubscriptions(
       .run(turn.input, turn.context)
       .catch((thrown) => report(toEdrlakeError(thrown), only.values.json, turn.context));
   }
+  const turns = { work, input, subscriptions, context, report };
+  if (isElsewhere) return input.values.json ? collected(turns, atOnce) : shown(turns, atOnce);
   refuseAlone(work, subscriptions, input);
   if (typeof work.together === 'function') {
-    const turns = subscriptions.map((each) => turnOf(each, input, context));
-    return work.together(turns, context);
+    const each = subscriptions.map((subscription) => turnOf(subscription, input, context));
+    return work.together(each, context);
   }
-  const turns = { work, input, subscriptions, context, report };
-  return input.values.json ? collected(turns) : shown(turns);
+  return input.values.json ? collected(turns, inTurn) : shown(turns, inTurn);
 }
 
 /** What a command gets of a subscription instead of the settings of all. */
@@ -124,36 +127,60 @@ interface Turns {
   readonly report: ReportError;
 }
 
-/**
- * Runs the command for each subscription, one after another, with its name before each line of stderr.
- * @param begin the sink of what the command writes to stdout, and what to make of its end
- */
-async function inTurn(
-  { work, input, subscriptions, context, report }: Turns,
-  json: boolean,
-  begin: (name: string) => Promise<{ readonly stdout: TextSink; readonly ended: (exitCode: number) => TurnResult }>,
-): Promise<TurnResult[]> {
-  const { stderr, env, signal } = context;
+/** The sink of what the command writes to stdout for a subscription, and what to make of its end. */
+type BeginTurn = (
+  name: string,
+) => Promise<{ readonly stdout: TextSink; readonly ended: (exitCode: number) => TurnResult }>;
+
+/** Runs the command for each subscription, one after another, with its name before each line of stderr. */
+async function inTurn(turns: Turns, json: boolean, begin: BeginTurn): Promise<TurnResult[]> {
+  const { signal } = turns.context;
   const results: TurnResult[] = [];
-  for (const subscription of subscriptions) {
+  for (const subscription of turns.subscriptions) {
     if (signal.aborted) break;
     const { stdout, ended } = await begin(subscription.name);
-    const labelled = new LabelledSink(stderr, `${subscription.name}: `, lineWidth(stderr, env));
-    const turn = turnOf(subscription, input, { ...context, stdout, stderr: labelled });
-    const exitCode = await work
-      .run(turn.input, turn.context)
-      .catch((thrown) => report(toEdrlakeError(thrown), json, turn.context));
-    results.push(ended(exitCode));
+    results.push(ended(await runTurn(turns, subscription, stdout, json)));
   }
   signal.throwIfAborted();
   return results;
 }
 
+/** The same for all of them at once, for work that others do. What each writes is shown when it has ended. */
+async function atOnce(turns: Turns, json: boolean, begin: BeginTurn): Promise<TurnResult[]> {
+  const texts = await mapAtOnce(turns.subscriptions, AT_ONCE, async (subscription) => {
+    const stdout = new TextCollector();
+    return { name: subscription.name, stdout, exitCode: await runTurn(turns, subscription, stdout, json) };
+  });
+  const results: TurnResult[] = [];
+  for (const { name, stdout, exitCode } of texts) {
+    const turn = await begin(name);
+    await writeText(turn.stdout, stdout.text);
+    results.push(turn.ended(exitCode));
+  }
+  turns.context.signal.throwIfAborted();
+  return results;
+}
+
+/** Subscriptions whose work elsewhere is followed at once. */
+const AT_ONCE = 100;
+
+function runTurn(
+  { work, input, context, report }: Turns,
+  subscription: Subscription,
+  stdout: TextSink,
+  json: boolean,
+): Promise<number> {
+  const { stderr, env } = context;
+  const labelled = new LabelledSink(stderr, `${subscription.name}: `, lineWidth(stderr, env));
+  const turn = turnOf(subscription, input, { ...context, stdout, stderr: labelled });
+  return work.run(turn.input, turn.context).catch((thrown) => report(toEdrlakeError(thrown), json, turn.context));
+}
+
 /** Each below its heading; then what became of each, the worst first. */
-async function shown(turns: Turns): Promise<number> {
+async function shown(turns: Turns, all: typeof inTurn): Promise<number> {
   const { stdout, env } = turns.context;
   let isFirst = true;
-  const results = await inTurn(turns, false, async (subscription) => {
+  const results = await all(turns, false, async (subscription) => {
     await writeText(stdout, `${isFirst ? '' : '\n'}== ${subscription} ==\n`);
     isFirst = false;
     return { stdout, ended: (exitCode) => ({ subscription, exitCode }) };
@@ -167,8 +194,8 @@ async function shown(turns: Turns): Promise<number> {
 }
 
 /** Their documents in one, in the order of the configuration. */
-async function collected(turns: Turns): Promise<number> {
-  const subscriptions = await inTurn(turns, true, async (subscription) => {
+async function collected(turns: Turns, all: typeof inTurn): Promise<number> {
+  const subscriptions = await all(turns, true, async (subscription) => {
     const stdout = new TextCollector();
     return { stdout, ended: (exitCode) => ({ subscription, exitCode, ...documentOf(stdout.text) }) };
   });

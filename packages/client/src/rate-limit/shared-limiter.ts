@@ -2,6 +2,7 @@ import {
   type Clock,
   EdrlakeError,
   type Emit,
+  isoInstant,
   linkAbort,
   positiveOption,
   type Random,
@@ -21,6 +22,7 @@ import { giveBack, type RateLimiter, type RequestPermit, type WaitReport, waitRe
 import { createRequestSlots } from './request-slots.ts';
 import { type LimiterLiveness, openSharedLimiterFile, type SharedLimiterFile } from './shared-limiter-file.ts';
 import type { RequestPriority, StateUpdate } from './shared-state.ts';
+import type { SlidingWindow } from './sliding-window.ts';
 
 /** The shared limiter, and how this process takes part in it. */
 export interface SharedLimiterOptions {
@@ -39,6 +41,11 @@ export interface SharedLimiterOptions {
    */
   readonly priority: RequestPriority;
   readonly liveness: LimiterLiveness;
+  /**
+   * The longest wait for the rate limit, asked each time. A request that would wait longer fails with `REQUESTS_SPENT`,
+   * so that its work can be given up until then. Absent: requests wait as long as it takes.
+   */
+  readonly patienceMs?: () => number;
 }
 
 /** A rate limiter with an entry in a shared file. `close` removes the entry. */
@@ -59,6 +66,8 @@ const MOVED_MS = 1_000;
 const WHO_AFTER_MS = 2_000;
 /** The longest time that places are kept for a process that cannot be seen, without a sign of life. */
 const LEASE_MS = 30_000;
+/** Work that was given up goes on when this part of the limit is free. */
+const WORTHWHILE_SHARE = 1 / 3;
 /** Attempts of closing while other processes keep being faster. */
 const CLOSE_ATTEMPTS = 20;
 
@@ -87,11 +96,7 @@ export async function openSharedLimiter(
     positiveOption('userLimit.requests', userLimit.requests);
     positiveOption('userLimit.windowSeconds', userLimit.windowSeconds);
   }
-  let hasForgotten = false;
-  const onForgotten = () => {
-    if (!hasForgotten) emit({ type: 'budget-forgotten', directory: options.directory });
-    hasForgotten = true;
-  };
+  const onForgotten = once(() => emit({ type: 'budget-forgotten', directory: options.directory }));
   const ledger = openSharedLimiterFile(options.directory, options.priority, options.liveness, clock, onForgotten);
   const client: LimiterClient = { id: ledger.id, priority: options.priority, userLimit, concurrency };
   const line = createFifoMutex(clock);
@@ -157,6 +162,7 @@ export async function openSharedLimiter(
         const pollMs = { rate: jittered(MAX_POLL_MS), queue };
         const taken = ledger.update((draft) => acquireOrQueue(draft, client, pollMs));
         if (typeof taken === 'number') return permitOf(taken);
+        if (taken?.kind === 'rate') refuseLongWait(taken, options, () => slidingWindowOf(ledger.look(), client), clock);
         if (taken !== null) reportShared(taken);
         await line.sleep(taken?.delayMs ?? jittered(FIRST_POLL_MS), signal);
       }
@@ -211,6 +217,34 @@ export async function openSharedLimiter(
       );
     },
   };
+}
+
+/** Calls the function the first time only. */
+function once(call: () => void): () => void {
+  let isCalled = false;
+  return () => {
+    if (!isCalled) call();
+    isCalled = true;
+  };
+}
+
+/** @throws {EdrlakeError} `REQUESTS_SPENT` where a wait would take more than the patience there is */
+function refuseLongWait(
+  { untilMs }: { readonly untilMs: number },
+  { patienceMs }: SharedLimiterOptions,
+  slidingWindowNow: () => SlidingWindow,
+  clock: Clock,
+): void {
+  const nowMs = clock.nowMs();
+  if (patienceMs === undefined || untilMs - nowMs <= patienceMs()) return;
+  const slidingWindow = slidingWindowNow();
+  // To begin again for one request would cost more requests than that.
+  const wanted = Math.ceil(slidingWindow.limit().requests * WORTHWHILE_SHARE);
+  const readyAtMs = slidingWindow.freeAtMs(nowMs, wanted);
+  throw new EdrlakeError('REQUESTS_SPENT', `no request may be sent before ${isoInstant(untilMs)}`, {
+    context: { untilMs, readyAtMs: Number.isFinite(readyAtMs) ? readyAtMs : untilMs },
+    hint: 'Run it again then.',
+  });
 }
 
 /**

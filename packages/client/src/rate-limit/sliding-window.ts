@@ -56,8 +56,11 @@ export function emptySlidingWindow(): SlidingWindowState {
  * however late a request reached it, sees more than the limit in any window.
  */
 export interface SlidingWindow {
-  /** When the next request may go: `nowMs` or later; Infinity when an answer has to come first. */
-  freeAtMs(nowMs: number): number;
+  /**
+   * When the next request may go, or so that this number of them may go: `nowMs` or later; Infinity when an answer has
+   * to come first.
+   */
+  freeAtMs(nowMs: number, wanted?: number): number;
   /** Whether the server asked for that instant, instead of the own window. */
   isBlocked(nowMs: number): boolean;
   /** Records a request that is sent now. @returns its number, ascending */
@@ -132,8 +135,8 @@ export function createSlidingWindow(
     return Number.POSITIVE_INFINITY;
   }
 
-  function freeUnder(limit: RateLimit, isServers: boolean, nowMs: number): number {
-    const missing = 1 + reserveOf(limit) - leftUnder(limit, isServers, nowMs);
+  function freeUnder(limit: RateLimit, isServers: boolean, nowMs: number, wanted: number): number {
+    const missing = wanted + reserveOf(limit) - leftUnder(limit, isServers, nowMs);
     return missing > 0 ? endOfNth(missing, limit, isServers, nowMs) : nowMs;
   }
 
@@ -164,10 +167,10 @@ export function createSlidingWindow(
   }
 
   return {
-    freeAtMs(nowMs) {
+    freeAtMs(nowMs, wanted = 1) {
       advance(nowMs);
-      const ofServerMs = Math.max(state.blockedUntilMs, freeUnder(serverLimit(), true, nowMs));
-      return userLimit === null ? ofServerMs : Math.max(ofServerMs, freeUnder(userLimit, false, nowMs));
+      const ofServerMs = Math.max(state.blockedUntilMs, freeUnder(serverLimit(), true, nowMs, wanted));
+      return userLimit === null ? ofServerMs : Math.max(ofServerMs, freeUnder(userLimit, false, nowMs, wanted));
     },
     isBlocked: (nowMs) => state.blockedUntilMs > nowMs,
     begin() {

@@ -348,6 +348,12 @@ export const ERROR_CODES = {
     dispositions: ['retry'],
     remedy: 'Run the same command again for the rest.',
   },
+  REQUESTS_SPENT: {
+    exitCode: 3,
+    meaning: 'the requests of the subscription are spent for longer than this work may wait',
+    dispositions: ['stop'],
+    remedy: 'Nothing: a worker goes on with it when requests are free again.',
+  },
   INTERRUPTED: {
     exitCode: 130,
     meaning: 'stopped by a signal; run again to resume',

@@ -67,6 +67,7 @@ const FATAL_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'CREDENTIALS_MISSING',
   'CUSTOMER_FOREIGN',
   'LAKE_UNWRITABLE',
+  'REQUESTS_SPENT',
   'INTERRUPTED',
 ]);
 

@@ -35,6 +35,7 @@ const SPOT_CHECK_PAGES = 100;
 /** Errors that the next count would have as well: falling back would only hide them. */
 const FATAL_CODES = new Set([
   ...['AUTH_REJECTED', 'ACCESS_DENIED', 'CREDENTIALS_MISSING', 'CUSTOMER_FOREIGN', 'INTERRUPTED'],
+  'REQUESTS_SPENT',
 ]);
 
 /**

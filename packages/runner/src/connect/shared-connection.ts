@@ -26,6 +26,8 @@ export interface Sharing {
   readonly priority: RequestPriority;
   /** What sends the requests, for the log of requests: a command such as `sync`. */
   readonly command: string;
+  /** The longest wait for the rate limit, see `SharedLimiterOptions`. */
+  readonly patienceMs?: () => number;
 }
 
 /** A place among all that send requests for one account and one lake. */
@@ -63,6 +65,7 @@ export async function joinLakeLimiter(
       ...(concurrency !== undefined && { concurrency }),
       priority: sharing.priority,
       liveness: { owner: lease.owner, stateOf: lease.stateOf },
+      ...(sharing.patienceMs && { patienceMs: sharing.patienceMs }),
     },
     services,
   ).catch(async (thrown: unknown) => {

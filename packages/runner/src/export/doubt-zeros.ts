@@ -30,7 +30,7 @@ export async function doubtOfZeros({ source, lake, request, services }: RunConte
     return held > 0 ? lostData(held) : null;
   } catch (thrown) {
     signal.throwIfAborted();
-    if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN'].includes(toEdrlakeError(thrown).code)) throw thrown;
+    if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN', 'REQUESTS_SPENT'].includes(toEdrlakeError(thrown).code)) throw thrown;
     // Without an answer nothing speaks for a doubt. The pages decide.
     return null;
   }

@@ -73,6 +73,8 @@ export interface ToolSettings {
   readonly priority: RequestPriority;
   /** What its requests are logged as, such as `run nightly`. */
   readonly command: string;
+  /** The longest wait for the rate limit; a task then fails with `REQUESTS_SPENT`. Absent: it waits. */
+  readonly patienceMs?: () => number;
 }
 
 /** Nothing is opened or requested before a task needs it. */
@@ -80,8 +82,8 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
   let ends: Promise<OpenEnds> | null = null;
   let asked: Promise<Connection> | null = null;
   let tail: Promise<unknown> = Promise.resolve();
-  const { lakeDirectory, priority, command } = settings;
-  const sharing = { lakeDirectory, priority, command };
+  const { lakeDirectory, priority, command, patienceMs } = settings;
+  const sharing = { lakeDirectory, priority, command, ...(patienceMs && { patienceMs }) };
   const gate = tenantGate(settings.owner ?? null);
   const openEnds = async (): Promise<OpenEnds> => {
     const { memoryLimit, threads, objects, publishes } = settings;

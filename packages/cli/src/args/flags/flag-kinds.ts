@@ -29,6 +29,7 @@ export type FlagGroup =
   | 'Lake'
   | 'Sync'
   | 'Run'
+  | 'Engine'
   | 'Result'
   | 'Server'
   | 'Simulated data'

@@ -71,6 +71,15 @@ export async function resumedRun<Provided>(
       hint: `Wait for it, or stop process ${owner.pid} and resume again.`,
     });
   }
+  if (state.engine !== null) {
+    throw new EdrlakeError(
+      'USAGE',
+      `run ${runId} is one of the engine ${state.engine}, which goes on with it by itself`,
+      {
+        hint: 'Start a worker, or start a new run.',
+      },
+    );
+  }
   assertSameTasks(checked, state, runId);
   resolveParams(checked.pipeline.params ?? {}, state.params);
   if (isFinished(state.end)) return { line: null, state };
@@ -113,7 +122,8 @@ function assertSameTasks<Provided>(checked: CheckedPipeline<Provided>, state: Ru
   }
 }
 
-function journaledTasks<Provided>({ tasks }: CheckedPipeline<Provided>): JournaledTask[] {
+/** The tasks as a journal names them. */
+export function journaledTasks<Provided>({ tasks }: CheckedPipeline<Provided>): JournaledTask[] {
   return tasks.map(({ name, spec, needs }) => ({
     name,
     uses: spec.uses ?? null,
@@ -142,7 +152,7 @@ interface OwnRun extends Begun {
 }
 
 /** The identity of a run: with other params it is another run, which may run in parallel. */
-type Subject = Pick<RunState, 'pipeline' | 'params'>;
+type Subject = Pick<RunState, 'pipeline' | 'params' | 'engine'>;
 
 /**
  * Refuses to run a pipeline twice at once with the same params. Of two runs that begin at once, the later one ends. The
@@ -162,6 +172,8 @@ export async function refuseBesideActive(
     const state = foldLines(await readJournal(runsDirectory, runId));
     const owner = state?.legs.at(-1)?.owner;
     if (state === null || state.end !== null || owner === undefined) continue;
+    // Of its own runs the engine knows itself which is at work.
+    if (subject.engine !== null && state.engine === subject.engine) continue;
     if (state.pipeline !== subject.pipeline || !isDeepStrictEqual(state.params, subject.params)) continue;
     // This process runs a pipeline once at a time; a run of its own without an end is one whose journal failed.
     if (isDeepStrictEqual(owner, liveness.owner) || !(await liveness.isOwnerAlive(owner))) continue;

@@ -135,7 +135,8 @@ async function callTask<Provided>(
   return await task.registered?.run(inputOf(task, facts), context);
 }
 
-function unitEnd(ended: AttemptEnd, name: string): UnitEnd {
+/** What an attempt has come to. */
+export function unitEnd(ended: AttemptEnd, name: string): UnitEnd {
   if (ended.end === 'stopped') {
     return { outcome: 'interrupted', output: null, error: new EdrlakeError('INTERRUPTED', 'stopped before the end') };
   }
@@ -152,15 +153,16 @@ function unitEnd(ended: AttemptEnd, name: string): UnitEnd {
   }
 }
 
-function kept({ code, message }: EdrlakeError): ErrorSummary {
+/** What a journal keeps of an error. */
+export function kept({ code, message }: EdrlakeError): ErrorSummary {
   return { code, message };
 }
 
 /**
  * Reports a task or partition to the listener. The error of the user's own function is quoted for the user who watches.
  */
-export function reportUnit<Provided>(
-  run: RunInProgress<Provided>,
+export function reportUnit(
+  run: { readonly identity: RunIdentity; readonly services: Pick<WorkflowServices, 'emit'> },
   task: string,
   partition: string | null,
   what: {

