@@ -27,7 +27,10 @@ export type GatewayClientOptions = GatewayOptions & Account;
 export interface GatewayOptions {
   /** See `resolveBaseUrl`. */
   readonly baseUrl: string;
-  /** The module's path: `/ioc` (default), on newer platforms also `/ioc/v1`. */
+  /**
+   * The module's path: `/ioc` (default), on newer platforms also `/ioc/v1`. `auto` tries that one first, and stays with
+   * the one that answers.
+   */
   readonly apiPrefix?: string;
   /** An upper bound that the server's headers may only lower. null or absent: start at 300 per 3600 s and learn. */
   readonly rateLimit?: RateLimit | null;

@@ -274,7 +274,7 @@ function generalVerdict(status: number, headers: HttpHeaders): Verdict {
     code: 'RESPONSE_UNEXPECTED',
     disposition: 'stop',
     says: 'an answer no document names',
-    hint: 'Check the base URL, the platform and the setting apiPrefix (/ioc, or /ioc/v1 on newer platforms).',
+    hint: 'Check the base URL, the platform and the setting apiPrefix (/ioc, /ioc/v1 on newer platforms, or auto).',
   };
 }
 

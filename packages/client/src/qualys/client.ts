@@ -16,6 +16,7 @@ import type { EndpointKind, RequestFacts } from '../http/refusal.ts';
 import { type RequestsMade, sendRequest } from '../http/send-request.ts';
 import type { ClockSkew } from '../http/server-time.ts';
 import type { HttpRequest } from '../http/transport.ts';
+import { openApiPrefix } from './api-prefix.ts';
 import { type GroupedCount, readCount, readGroups, readTimeBuckets } from './parse-counts.ts';
 import { resolveBaseUrl } from './platforms.ts';
 import {
@@ -109,6 +110,8 @@ export interface GatewayClient {
     signal: AbortSignal,
   ): Promise<string>;
   limits(): LearnedLimits;
+  /** The path before `/events`; null while it has to be found. */
+  apiPrefix(): string | null;
   /** Whether any data request has been answered: until then a refused account and a refused request look the same. */
   hasAnswered(): boolean;
   /** The server's time when it last answered, in UTC epoch milliseconds; null where no answer had a date. */
@@ -134,7 +137,7 @@ export interface Posted {
 export function createGatewayClient(options: GatewayClientOptions, tools: GatewayClientTools): GatewayClient {
   const baseUrl = resolveBaseUrl({ baseUrl: options.baseUrl });
   const host = new URL(baseUrl).host;
-  const prefix = normalisePrefix(options.apiPrefix ?? '/ioc');
+  const prefix = openApiPrefix(options.apiPrefix ?? '/ioc');
   const maxResultWindow = positiveOption('maxResultWindow', options.maxResultWindow ?? MAX_RESULT_WINDOW);
   const { data, observed } = openClientContext(options, baseUrl, host, tools);
   const closing = new AbortController();
@@ -160,7 +163,7 @@ export function createGatewayClient(options: GatewayClientOptions, tools: Gatewa
   }
 
   const get = async <T>(target: Target, params: WireParams, read: ReadAnswer<T>, signal: AbortSignal): Promise<T> =>
-    ask({ ...target, path: `${prefix}${target.path}` }, getWire(params), read, signal);
+    prefix.use((before) => ask({ ...target, path: `${before}${target.path}` }, getWire(params), read, signal), signal);
 
   const post = async <T>(
     kind: 'events' | 'count',
@@ -218,6 +221,7 @@ export function createGatewayClient(options: GatewayClientOptions, tools: Gatewa
       ...observed,
       clockSkew: data.serverTime.skew(),
     }),
+    apiPrefix: () => prefix.known(),
     hasAnswered: () => data.access.hasAnswered(),
     serverTimeMs: () => data.serverTime.lastMs(),
     askServerTime: (signal) =>
@@ -286,10 +290,3 @@ interface Target {
 const COUNT: Target = { kind: 'count', path: '/events/count' };
 const TIME_BUCKETS: Target = { kind: 'count', path: '/events/count/time-buckets' };
 const SEARCH_AFTER: Target = { kind: 'events', path: '/events/searchAfter' };
-
-function normalisePrefix(prefix: string): string {
-  const trimmed = prefix.replace(/\/+$/, '');
-  const path = trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
-  if (/^(\/[\w-]+)+$/.test(path)) return path;
-  throw new EdrlakeError('CONFIG_INVALID', `apiPrefix: expected a path such as /ioc or /ioc/v1, found "${prefix}"`);
-}

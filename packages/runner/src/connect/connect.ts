@@ -23,6 +23,7 @@ export interface PlatformSettings {
   /** The events to ask for, of the datasets that edrlake comes with; those of the EDR API unless given. */
   readonly dataset?: Dataset;
   readonly baseUrl?: string;
+  /** The path before `/events`, `/ioc` unless given; `auto` tries `/ioc/v1` first. */
   readonly apiPrefix?: string;
   /** An upper bound that the gateway's headers may only lower. null: 300 per 3600 s until headers say otherwise. */
   readonly rateLimit?: RateLimit | null;

@@ -75,7 +75,15 @@ export async function diagnose(
             await checkSearchAfter(connection.client, target.settings, eventToken, range, services),
             await checkPages(connection.client, target.settings, eventToken, { range, counted }, services),
           ];
-    return [...proxy, login, ...findings, ...ways, ...checkLearned(connection.client, target.settings), ...local];
+    return [
+      ...proxy,
+      login,
+      ...checkPrefix(connection.client, target.settings),
+      ...findings,
+      ...ways,
+      ...checkLearned(connection.client, target.settings),
+      ...local,
+    ];
   } finally {
     await connection.close();
   }
@@ -197,6 +205,16 @@ async function checkAxis(
     finding: warn(name, found, `Set ${flag} ${counted.token}: ${configured} is not understood here.`),
     ...counted,
   };
+}
+
+/** Which path the API was found below, where it had to be found. */
+function checkPrefix(client: GatewayClient, settings: ConnectionSettings): readonly CheckResult[] {
+  if (settings.apiPrefix !== 'auto') return [];
+  const found = client.apiPrefix();
+  if (found === null) return [warn('API prefix', 'neither /ioc/v1 nor /ioc answers', 'Set --api-prefix to the path.')];
+  const advice =
+    found === '/ioc' ? 'Set --api-prefix /ioc: looking for the other one costs each command a request.' : null;
+  return [ok('API prefix', `${found} answers`, advice)];
 }
 
 function checkLearned(client: GatewayClient, settings: ConnectionSettings): readonly CheckResult[] {

@@ -23,9 +23,9 @@ export const GATEWAY_FLAGS = {
   'api-prefix': valueFlag({
     group: 'Gateway',
     valueName: 'PATH',
-    describe: 'Path before /events, also /ioc/v1',
-    expected: 'a path that starts with /',
-    read: (text) => (/^\/\S*$/.test(text) ? text.replace(/\/+$/, '') : null),
+    describe: 'Path before /events, /ioc/v1, or auto',
+    expected: 'a path that starts with /, or auto',
+    read: (text) => (text === 'auto' ? text : /^\/\S*$/.test(text) ? text.replace(/\/+$/, '') : null),
     byDefault: '/ioc',
   }),
   'oauth-level': choiceFlag({
