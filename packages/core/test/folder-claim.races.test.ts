@@ -101,8 +101,9 @@ it('is never held by two of many that come, leave and die', async () => {
     }
   };
   await Promise.all([worker(), worker(), worker(), worker()]);
-  expect(claimed).toBeGreaterThan(20);
-  expect(refused).toBeGreaterThan(20);
+  // How many of each depends on how busy the machine is; without both there was no race.
+  expect(claimed).toBeGreaterThan(1);
+  expect(refused).toBeGreaterThan(1);
   await (await claim(processTable(pids + 1, dead)))();
   expect(await readdir(folder)).toEqual([]);
 });
