@@ -101,6 +101,8 @@ describe('tables published as Iceberg', () => {
       const metadata = await metadataOf(root, table);
       expect(metadata.snapshots.map((snapshot) => snapshot['snapshot-id'])).toEqual([1, 2, 3, 4, 5]);
       expect(metadata).toMatchObject({ location: `file://${join(root, table)}`, 'current-snapshot-id': 5 });
+      // Without it Spark refuses files in order of arrival.
+      expect(metadata.properties['read.parquet.vectorization.enabled']).toBe('false');
       for (const snapshot of metadata.snapshots) {
         const files = await filesOf(metadata, snapshot);
         const id = snapshot['snapshot-id'];

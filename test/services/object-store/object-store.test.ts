@@ -36,7 +36,7 @@ interface Kit {
 
 definePart<Kit>(
   'object-store',
-  async (folder) => ({ versitygw: await installVersitygw(folder), moto: await installMoto(folder), folder }),
+  async (folder) => ({ versitygw: await installVersitygw(), moto: await installMoto(folder), folder }),
   (kit) => {
     let server: RunningServer;
     let directory: string;

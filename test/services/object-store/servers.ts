@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { S3Place } from '../../e2e/lake-home.ts';
-import { freePort, output } from '../part.ts';
+import { freePort, output, TOP } from '../part.ts';
 import { startFaultProxy } from './fault-proxy.ts';
 
 const VERSITYGW = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
@@ -20,14 +20,16 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Builds versitygw once: it checks the condition of a write under a lock, so that writers may race. */
-export async function installVersitygw(folder: string): Promise<string> {
-  const program = join(folder, 'bin/versitygw');
-  if (!existsSync(program)) {
-    const env = { GOBIN: join(folder, 'bin') };
-    await output('go', ['install', '-trimpath', '-ldflags=-s -w', VERSITYGW], { cwd: folder, env });
-  }
-  return program;
+/**
+ * Builds versitygw once for all parts, into `.services/versitygw`: it checks the condition of a write under a lock, so
+ * that writers may race. A part that comes while another builds it waits for that.
+ */
+export async function installVersitygw(): Promise<string> {
+  const folder = join(TOP, '.services/versitygw');
+  await mkdir(folder, { recursive: true });
+  const build = `[ -x versitygw ] || go install -trimpath '-ldflags=-s -w' ${VERSITYGW}`;
+  await output('flock', ['lock', 'sh', '-c', build], { cwd: folder, env: { GOBIN: folder } });
+  return join(folder, 'versitygw');
 }
 
 /** Installs moto once: another implementation, which answers one writer after the other as it should. */

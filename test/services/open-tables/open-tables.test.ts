@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startTestGateway } from 'edrlake/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { definePart, installPython, output, run, TOP } from '../part.ts';
+import { installSpark, type Spark } from '../spark.ts';
 
 // Extensions of DuckDB load only into exactly their own version, and 1.5.5 is the newest that PyPI has.
 const PACKAGES = [
@@ -23,11 +24,25 @@ interface Found {
 
 const TABLES = ['asset_tags', 'certificates', 'events', 'indicators', 'interfaces', 'rejects'];
 const READERS = ['deltalake', 'polars', 'duckdb delta', 'pyiceberg', 'duckdb iceberg'];
+const SPARK_READERS = ['spark delta', 'spark iceberg'];
 
-definePart(
+const [SCRIPT = '', SPARK_SCRIPT = ''] = ['read_tables.py', 'read_spark.py'].map((name) =>
+  join(TOP, 'test/services/open-tables', name),
+);
+const PYTHON_ENV = { PYTHONWARNINGS: 'ignore', PYTHONDONTWRITEBYTECODE: '1' };
+
+interface Kit {
+  readonly python: string;
+  readonly spark: Spark;
+}
+
+definePart<Kit>(
   'open-tables',
-  (folder) => installPython(folder, PACKAGES),
-  (python) => {
+  async (folder) => {
+    const [python, spark] = await Promise.all([installPython(folder, PACKAGES), installSpark()]);
+    return { python, spark };
+  },
+  (kit) => {
     let folder: string;
     /** The version of the lake after each step. */
     const versions: Record<string, number> = {};
@@ -77,9 +92,17 @@ definePart(
     }
 
     const read = async (numbers: readonly number[]) => {
-      const script = join(TOP, 'test/services/open-tables/read_tables.py');
-      const args = [script, 'lake/_tables', 'truth', ...numbers.map(String)];
-      return JSON.parse(await output(python(), args, { cwd: folder, env: { PYTHONWARNINGS: 'ignore' } })) as Found;
+      const args = [SCRIPT, 'lake/_tables', 'truth', ...numbers.map(String)];
+      return JSON.parse(await output(kit().python, args, { cwd: folder, env: PYTHON_ENV })) as Found;
+    };
+    /** Spark takes a second for each table, so it reads those that are named. */
+    const readBySpark = async (wanted: Readonly<Record<number, readonly string[]>>) => {
+      const { python, jars } = kit().spark;
+      const args = [SPARK_SCRIPT, 'lake/_tables', jars, JSON.stringify(wanted)];
+      return JSON.parse(await output(python, args, { cwd: folder, env: PYTHON_ENV })) as Pick<
+        Found,
+        'readers' | 'newest'
+      >;
     };
     const expectAll = (found: Found, numbers: readonly number[]) => {
       expect(found.tables).toEqual(TABLES);
@@ -117,6 +140,21 @@ definePart(
       expect(found.days['pyiceberg without the column']).toBe(0);
       expect(found.days['pyiceberg files']).toBe(found.days['deltalake files']);
     });
+
+    // Once, because a start of Spark with these jars takes half a minute of CPU time: before the vacuum.
+    test('Spark finds the rows of each version, whatever their files are encoded as', async () => {
+      const numbers = Object.values(versions);
+      const newest = Math.max(...numbers);
+      const some = Object.fromEntries(numbers.map((version) => [version, ['events']]));
+      const [spark, { truth }] = await Promise.all([readBySpark({ ...some, [newest]: TABLES }), read(numbers)]);
+      for (const reader of SPARK_READERS) {
+        for (const version of numbers) {
+          expect(truth[version], `${reader}, version ${version}`).toMatchObject(spark.readers[reader]?.[version] ?? {});
+        }
+        expect(Object.keys(spark.readers[reader]?.[newest] ?? {}).toSorted()).toEqual(TABLES);
+        expect(spark.newest[reader]?.events).toBe(truth[newest]?.events);
+      }
+    }, 600_000);
 
     test('after a vacuum they find the versions that are left', async () => {
       await edrlake('vacuum', '--grace', '0s');

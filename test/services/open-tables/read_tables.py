@@ -6,7 +6,6 @@ versions to read. For each reader, version and table there is a digest of all va
 
 import datetime
 import glob
-import hashlib
 import json
 import os
 import sys
@@ -19,6 +18,8 @@ import pyarrow
 import pyarrow.parquet
 from pyiceberg.table import StaticTable
 
+from digest import found
+
 ROOT, TRUTH = map(os.path.abspath, sys.argv[1:3])
 VERSIONS = [int(version) for version in sys.argv[3:]]
 TABLES = sorted(os.path.basename(os.path.dirname(path)) for path in glob.glob(f"{ROOT}/*/_delta_log"))
@@ -28,25 +29,6 @@ def extension(name):
     """The file that the wheel of an extension brought."""
     [path] = glob.glob(f"{sysconfig.get_path('purelib')}/**/{name}.duckdb_extension", recursive=True)
     return path
-
-
-def text_of(value):
-    return None if value is None else str(value)
-
-
-def digest_of(table):
-    """Of all values, whatever the order of rows and columns is, with the number of rows."""
-    columns = []
-    for name in sorted(table.column_names):
-        column = table[name]
-        if pyarrow.types.is_timestamp(column.type):
-            if column.type.tz is None:
-                raise TypeError(f"{name} has no zone")
-            column = column.cast(pyarrow.timestamp("us", "UTC")).cast(pyarrow.int64())
-        columns.append([name, *map(text_of, column.to_pylist())])
-    rows = sorted(json.dumps(row) for row in zip(*(column[1:] for column in columns)))
-    names = json.dumps([column[0] for column in columns])
-    return f"{table.num_rows} {hashlib.md5((names + chr(10).join(rows)).encode()).hexdigest()}"
 
 
 def arrow_of(answer):
@@ -83,13 +65,6 @@ NEWEST = {
     "pyiceberg": lambda name: iceberg(name).scan().to_arrow(),
     "duckdb iceberg": lambda name: arrow_of(database.sql(f"from iceberg_scan('{ROOT}/{name}')")),
 }
-
-
-def found(read):
-    try:
-        return digest_of(read())
-    except Exception as problem:
-        return f"refused: {type(problem).__name__}: {problem}"[:300]
 
 
 def truth(name, version):

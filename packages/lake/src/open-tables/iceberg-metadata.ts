@@ -128,6 +128,8 @@ export function metadataText(next: NextMetadata): string {
       comment: 'Published by edrlake; snapshot n is version n of the lake. Do not write or expire it.',
       [SHOWN_VERSION]: String(next.version),
       ...(next.commitId !== null && { [SHOWN_COMMIT]: next.commitId }),
+      // Iceberg's reader of whole columns in Spark refuses texts as DuckDB encodes them before a compaction.
+      'read.parquet.vectorization.enabled': 'false',
       'schema.name-mapping.default': JSON.stringify(
         schema?.fields.map(({ id, name }) => ({ 'field-id': id, names: [name] })) ?? [],
       ),
