@@ -26,4 +26,12 @@ export const LIBRARY: readonly PlantedBug[] = [
     replace: 'account[name] === null',
     tests: ['packages/edrlake/test/library.bad-input.test.ts'],
   },
+  {
+    name: 'library-forgets-earlier-logins',
+    effect: 'works on the lake of one customer with the account of another that has logged in before',
+    file: 'packages/edrlake/src/source.ts',
+    find: 'gate.onLogin(tenant);',
+    replace: 'gate.onLogin(null);',
+    tests: ['packages/edrlake/test/library.subscription.test.ts'],
+  },
 ];

@@ -70,6 +70,7 @@ export { turnTaking } from './process/turn-taking.ts';
 export { writeText } from './process/write-text.ts';
 export { bytesText, countText, durationText, nounText } from './quantities.ts';
 export type { RateLimit } from './rate-limit.ts';
+export { isSubscriptionName, SUBSCRIPTION_NAME_EXPECTED } from './subscription-name.ts';
 export { sum } from './sum.ts';
 export type { DataFile, FileLayout } from './tables/data-file.ts';
 export type { Dataset, ProcessColumns, ProcessNames } from './tables/dataset.ts';

@@ -127,6 +127,7 @@ export type {
   IndexLakeOptions,
   Lake,
   LakeFile,
+  LakeSubscription,
   LakeVersion,
   OpenLakeOptions,
   PromoteOptions,

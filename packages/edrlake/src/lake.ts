@@ -1,7 +1,18 @@
 import { resolve } from 'node:path';
 import { type Clock, EdrlakeError, type Random, TABLE_FORMATS, turnTaking } from '@edrlake/core';
 import type { QueryOptions, S3Settings, Lake as StoredLake } from '@edrlake/lake';
-import { CALL_CHECKS, COUNT, checkArgument, checkOptions, DATASET, oneOf, SWITCH, TEXT } from './input/checks.ts';
+import type { TenantGate } from '@edrlake/runner/open-lake';
+import {
+  CALL_CHECKS,
+  COUNT,
+  checkArgument,
+  checkOptions,
+  DATASET,
+  oneOf,
+  SUBSCRIPTION,
+  SWITCH,
+  TEXT,
+} from './input/checks.ts';
 import {
   openReports,
   optionalRangeOf,
@@ -28,6 +39,8 @@ export interface LakeInternals {
   readonly reports: Reports;
   /** How to reach object stores, as far as the caller said it. */
   readonly s3?: S3Settings;
+  /** Hears of each login of a source that works on the lake. */
+  readonly gate: TenantGate;
   /** Once it is being closed. */
   closing: Promise<void> | null;
   /** One export, repair or pipeline at a time: they stage batches on one DuckDB. */
@@ -43,8 +56,9 @@ interface OpenedLake extends Lake {
  * one lake at once; each commit is atomic. Object stores need the package `@aws-sdk/client-s3` beside edrlake.
  * @param place a path, absolute or relative to the working directory of the process, or an address
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `LAKE_INCOMPATIBLE` if a newer edrlake has written it, `LAKE_CORRUPT`,
- * `LAKE_OTHER_DATASET` if it holds other events, `LAKE_MISSING` for `readOnly` without a lake, `USAGE` for a path that
- * DuckDB cannot take; of object stores `STORE_UNFIT`, `STORE_UNREACHABLE`, `STORE_REFUSED`
+ * `LAKE_OTHER_DATASET` if it holds other events, `LAKE_OTHER_SUBSCRIPTION` if it is another one's, `LAKE_MISSING` for
+ * `readOnly` without a lake, `USAGE` for a path that DuckDB cannot take; of object stores `STORE_UNFIT`,
+ * `STORE_UNREACHABLE`, `STORE_REFUSED`
  * @example
  * await using lake = await openLake(directory);
  * for await (const row of lake.query('from coverage')) console.log(row);
@@ -54,6 +68,7 @@ export async function openLake(place: string, options: OpenLakeOptions = {}): Pr
   checkOptions('openLake', options, {
     ...SURROUNDING_CHECKS,
     dataset: DATASET,
+    subscription: SUBSCRIPTION,
     readOnly: SWITCH,
     memoryLimit: TEXT,
     threads: COUNT,
@@ -64,14 +79,17 @@ export async function openLake(place: string, options: OpenLakeOptions = {}): Pr
     },
     workDirectory: TEXT,
   });
-  const { dataset, memoryLimit, threads, publishes, writer = 'duckdb', readOnly = false } = options;
+  const { dataset, subscription, memoryLimit, threads, publishes, writer = 'duckdb', readOnly = false } = options;
   const { directory, objects } = placeOf(place, options);
   const { clock, random } = surroundingsOf(options);
   const reports = openReports(options.onProgress);
-  const { openEdrLake } = await import('@edrlake/runner/open-lake');
+  const { openEdrLake, tenantGate } = await import('@edrlake/runner/open-lake');
+  const owner = subscription && { subscription: subscription.name, customerId: subscription.customerId ?? null };
+  const gate = tenantGate(owner ?? null);
   const stored = await openEdrLake(
     directory,
     {
+      ...gate.lakeOptions,
       ...(objects && { objects }),
       ...(publishes && { publishes }),
       create: !readOnly,
@@ -83,8 +101,9 @@ export async function openLake(place: string, options: OpenLakeOptions = {}): Pr
     },
     { clock, emit: reports.emit },
   );
+  gate.guard(stored);
   const { s3 } = options;
-  const internals = { stored, clock, random, reports, closing: null, inTurn: turnTaking(), ...(s3 && { s3 }) };
+  const internals = { stored, clock, random, reports, gate, closing: null, inTurn: turnTaking(), ...(s3 && { s3 }) };
   const opened: OpenedLake = { ...lakeOn(internals, readOnly), [INTERNALS]: internals };
   return opened;
 }

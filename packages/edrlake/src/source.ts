@@ -9,6 +9,7 @@ import {
 } from '@edrlake/core';
 import { DEFAULT_DATASET } from '@edrlake/datasets';
 import type { Connection, ConnectionSettings, LakeLimiter, SourceConnection } from '@edrlake/runner';
+import type { TenantGate } from '@edrlake/runner/open-lake';
 import { COUNT, checkArgument, checkOptions, DATASET, FUNCTION, oneOf } from './input/checks.ts';
 import { openReports, type Reports, SURROUNDING_CHECKS, type Surroundings, surroundingsOf } from './input/options.ts';
 import type { Lake } from './lake/types.ts';
@@ -64,7 +65,10 @@ export interface SourceInternals {
   readonly clock: Clock;
   readonly random: Random;
   readonly reports: Reports;
-  /** Counts requests in the account of the lake from now on; once for each lake. */
+  /**
+   * Counts requests in the account of the lake from now on, and compares each login with its owner; once for each lake.
+   * @throws {EdrlakeError} `CUSTOMER_FOREIGN` where the login is another customer's
+   */
   join(lake: Lake): Promise<void>;
 }
 
@@ -121,9 +125,19 @@ export async function connect<Access>(
     for (const place of places) place.observe(event);
     services.emit(event);
   };
-  const connection = runner.connect(settings, { ...services, emit }, limiter);
+  const gates = new Set<TenantGate>();
+  let tenant: string | null = null;
+  const onLogin = (found: string | null) => {
+    tenant = found ?? tenant;
+    settings.onLogin?.(found);
+    for (const gate of gates) gate.onLogin(found);
+  };
+  const connection = runner.connect({ ...settings, onLogin }, { ...services, emit }, limiter);
   const joined = new Map<string, Promise<LakeLimiter>>();
   const join = async (lake: Lake) => {
+    const { gate } = lakeInternalsOf(lake);
+    gates.add(gate);
+    gate.onLogin(tenant);
     if (lake.isReadOnly) return;
     const { directory } = lake;
     const sharing = { lakeDirectory: directory, priority: options.priority ?? 'normal', command: 'library' } as const;

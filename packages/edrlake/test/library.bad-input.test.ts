@@ -102,6 +102,18 @@ const BAD_CALLS: readonly (readonly [name: string, call: () => unknown, code: st
   ['an empty place', () => openLake(''), 'USAGE', /place to be a text, found an empty text/],
   ['no place', () => openLake(wrong(undefined)), 'USAGE', /place to be a text, found nothing/],
   ['a name for a dataset', () => openLake(join(directory, 'other'), wrong({ dataset: 'fim' })), 'USAGE', /dataset/],
+  [
+    'a subscription for all',
+    () => openLake(join(directory, 'other'), { subscription: { name: 'all' } }),
+    'USAGE',
+    /subscription .*lower-case letters, .* found an object/,
+  ],
+  [
+    'the name of a subscription alone',
+    () => openLake(join(directory, 'other'), wrong({ subscription: 'acme' })),
+    'USAGE',
+    /found a text/,
+  ],
   ['another writer', () => openLake(join(directory, 'other'), wrong({ writer: 'csv' })), 'USAGE', /writer .*"csv"/],
   ['no thread', () => openLake(join(directory, 'other'), { threads: 0 }), 'USAGE', /threads .* found 0/],
   ['no settings', () => connect(wrong(undefined)), 'USAGE', /object with options, found nothing/],

@@ -1,4 +1,4 @@
-"""Digests of Arrow tables, the same whatever reader they come from."""
+"""Digests of Arrow tables, the same for each reader."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ def text_of(value):
 
 
 def digest_of(table):
-    """Of all values, whatever the order of rows and columns is, with the number of rows."""
+    """Of all values in any order of rows and columns, with the number of rows."""
     columns = []
     for name in sorted(table.column_names):
         column = table[name]

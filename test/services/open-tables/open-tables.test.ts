@@ -142,7 +142,7 @@ definePart<Kit>(
     });
 
     // Once, because a start of Spark with these jars takes half a minute of CPU time: before the vacuum.
-    test('Spark finds the rows of each version, whatever their files are encoded as', async () => {
+    test('Spark finds the rows of each version, with files in order of arrival and sorted ones', async () => {
       const numbers = Object.values(versions);
       const newest = Math.max(...numbers);
       const some = Object.fromEntries(numbers.map((version) => [version, ['events']]));

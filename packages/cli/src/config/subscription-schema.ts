@@ -1,4 +1,4 @@
-import { didYouMean, EdrlakeError } from '@edrlake/core';
+import { didYouMean, EdrlakeError, isSubscriptionName, SUBSCRIPTION_NAME_EXPECTED } from '@edrlake/core';
 import { z } from 'zod';
 import { GATEWAY, LAKE, PLATFORM } from '../args/option-groups.ts';
 import { configKey, type FlagName, flagNamed } from '../args/options.ts';
@@ -15,12 +15,6 @@ const OWN_SETTINGS: readonly FlagName[] = [
 const ACCOUNT_KEYS = ['username', 'passwordFile', 'clientId', 'clientSecretFile'] as const;
 
 const SECRET_KEY = /^(login|password|passwd|pass|secret|token|api-?key|client-?secret)$/i;
-
-/** Lower case and without underscores: no two names share a folder or a variable. */
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
-
-/** What a name may be, in words that follow "expected". */
-const NAME_EXPECTED = 'a name of lower-case letters, digits and hyphens other than "all"';
 
 /** One subscription of the configuration file, checked. */
 export interface SubscriptionConfig {
@@ -40,7 +34,7 @@ const text = z.string().refine((value) => value.trim() !== '');
 const ownFlags = Object.fromEntries(OWN_SETTINGS.map((name) => [configKey(name), flagSchema(name)]));
 
 const entry = z.strictObject({
-  name: z.string().refine((name) => NAME.test(name) && name !== 'all'),
+  name: z.string().refine(isSubscriptionName),
   pipeline: text.optional(),
   customerId: text.optional(),
   ...Object.fromEntries(ACCOUNT_KEYS.map((key) => [key, text.optional()])),
@@ -60,7 +54,7 @@ export function flagSchema(name: FlagName) {
 /** What is right at a key of a subscription, in words that follow "expected". */
 export function expectedOfSubscription(key: PropertyKey | undefined): string {
   if (key === undefined) return 'an object with a name and settings';
-  if (key === 'name') return NAME_EXPECTED;
+  if (key === 'name') return SUBSCRIPTION_NAME_EXPECTED;
   const flag = OWN_SETTINGS.find((candidate) => configKey(candidate) === key);
   return flag === undefined ? 'a text' : flagNamed(flag).expected;
 }

@@ -1,4 +1,4 @@
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, isSubscriptionName, SUBSCRIPTION_NAME_EXPECTED } from '@edrlake/core';
 
 /** What an option may be, in words and as a test. */
 export interface Expected {
@@ -38,6 +38,15 @@ export const DATASET: Expected = {
   fits: (value) => {
     const { name, tables } = (value ?? {}) as { readonly name?: unknown; readonly tables?: unknown };
     return typeof name === 'string' && Array.isArray(tables);
+  },
+};
+
+/** Whose a lake is. */
+export const SUBSCRIPTION: Expected = {
+  expected: `an object with ${SUBSCRIPTION_NAME_EXPECTED}, and perhaps a customerId`,
+  fits: (value) => {
+    const { name, customerId = 'any' } = (value ?? {}) as { readonly name?: unknown; readonly customerId?: unknown };
+    return typeof name === 'string' && isSubscriptionName(name) && TEXT.fits(customerId);
   },
 };
 

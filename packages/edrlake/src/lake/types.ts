@@ -19,6 +19,14 @@ import type { GateRequirement, RefusedDays } from '@edrlake/runner/history';
 import type { CallOptions, RangeOptions, ScopeOptions, Surroundings } from '../input/options.ts';
 import type { Hunt, HuntLakeOptions, Query, QueryRow } from './query.ts';
 
+/** Whose events a lake holds. */
+export interface LakeSubscription {
+  /** Lower-case letters, digits and hyphens, as in the configuration of the command. */
+  readonly name: string;
+  /** The id of its customer, as its events have it in `asset.customerId`. Default: the lake learns it. */
+  readonly customerId?: string;
+}
+
 /** How to open a lake. */
 export interface OpenLakeOptions extends Surroundings {
   /**
@@ -31,6 +39,11 @@ export interface OpenLakeOptions extends Surroundings {
    * Default `false`: a lake is made where there is none, and what a crash left unfinished is put right first.
    */
   readonly readOnly?: boolean;
+  /**
+   * The subscription that the lake is for, so that the events of two customers never get into one lake: a lake records
+   * it, and is opened for no other one. Default: none is recorded, and none is needed.
+   */
+  readonly subscription?: LakeSubscription;
   /** Memory of DuckDB, for example `2GB`. Each query gets as much again. Default `512MB`; at least `300MB`. */
   readonly memoryLimit?: string;
   /** Threads of DuckDB. Default: as many as cores. */

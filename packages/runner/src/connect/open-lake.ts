@@ -3,6 +3,8 @@ import { DEFAULT_DATASET } from '@edrlake/datasets';
 import { type Lake, type LakeOptions, openLake, type RebuildReport, rebuildLog } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 
+export { type TenantGate, tenantGate } from './tenant-gate.ts';
+
 /** How to open a lake of edrlake. */
 export interface EdrLakeOptions
   extends Pick<
