@@ -10,7 +10,7 @@ import {
   type SpooledPage,
   windowOf,
 } from '@edrlake/core';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FailedWindow } from '../src/fetch/fetch-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';
@@ -155,18 +155,53 @@ const refusePage = (): never => {
   throw new EdrlakeError('RESPONSE_UNEXPECTED', '404: there is no such page');
 };
 
-test.each([
-  ['ignores the order', 20, (_: number, way: Pagination) => ({ ...way, reversed: false })],
-  ['refuses the order', 20, (_: number, way: Pagination) => (way.reversed ? refuseOrder() : way)],
-  ['refuses an empty page', 50, (page: number, way: Pagination) => (page >= 2 ? refusePage() : way)],
-])('a full last page is followed by a recount if the API %s', async (_, maxResultWindow, wayOf) => {
-  const source = memorySource(spread(20), { pageSize: 10, maxResultWindow });
+/** A source of 20 events that answers a page in another way than asked. */
+function withPages(
+  events: number,
+  maxResultWindow: number,
+  wayOf: (page: number, way: Pagination) => Pagination,
+): MemorySource {
+  const source = memorySource(spread(events), { pageSize: 10, maxResultWindow, histogram: false });
   const { page } = source;
   source.page = async (query, number, read, signal, way = { pageSize: 10, reversed: false }) =>
     page(query, number, read, signal, wayOf(number, way));
+  return source;
+}
+
+test('a full last page is followed by a recount if the API refuses an empty page', async () => {
+  const source = withPages(20, 50, (page, way) => (page >= 2 ? refusePage() : way));
   const { results } = await fetched(source, oneWindow(20));
   expect(results).toMatchObject([{ verdict: 'complete', recordCount: 20 }]);
   expect(source.calls.count).toBe(1);
+});
+
+describe.each([
+  ['ignores the order', (_: number, way: Pagination) => ({ ...way, reversed: false })],
+  ['refuses the order', (_: number, way: Pagination) => (way.reversed ? refuseOrder() : way)],
+])('at the end of the result window of an API that %s', (_, wayOf) => {
+  test('smaller windows show that nothing follows', async () => {
+    const source = withPages(20, 20, wayOf);
+    const { results } = await fetched(source, oneWindow(20));
+    expect(results.map(({ verdict }) => verdict)).toEqual(results.map(() => 'complete'));
+    expect(results.length).toBeGreaterThan(1);
+    expect(new Set(await spooledIds(results)).size).toBe(20);
+  });
+
+  test.each([21, 40, 95])(
+    'and that more follow, where it counts no further than it pages: %s events',
+    async (events) => {
+      const source = withPages(events, 20, wayOf);
+      const { count } = source;
+      source.count = async (query, signal) => Math.min(20, await count(query, signal));
+      const { results } = await fetched(source, oneWindow(20));
+      const complete = results.filter(({ verdict }) => verdict === 'complete');
+      expect(complete.length).toBeGreaterThan(1);
+      for (const { window } of complete) {
+        const listed = await spooledIds(complete.filter((other) => other.window === window));
+        expect(new Set(listed).size).toBe(source.matching(window).length);
+      }
+    },
+  );
 });
 
 test.each([undefined, 100])(

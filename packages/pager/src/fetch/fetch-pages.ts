@@ -57,6 +57,8 @@ export type FetchedPages =
       readonly atEnd: boolean;
       /** The last page is full, and the next one was not requested: no count makes these pages whole. */
       readonly isCutShort?: boolean;
+      /** The last page is full, paging reaches no further, and nothing but a count says that no more follows. */
+      readonly isEndUnseen?: boolean;
     }
   | { readonly type: 'refused'; readonly pageNumber: number; readonly error: EdrlakeError };
 
@@ -177,13 +179,13 @@ async function fetchByNumber(
       if (isFatal(toEdrlakeError(thrown))) throw thrown;
       return null;
     });
-    if (found === null) return { type: 'pages', pages, atEnd: false };
+    if (found === null) return { type: 'pages', pages, atEnd: false, isEndUnseen: true };
     const seen = seenFromOtherEnd(pages, found);
     if (seen === 'more') {
       pages.push(found);
       await takePage(fetching, request, found, false, onBytes);
     } else await spool.removePage(found.page);
-    return { type: 'pages', pages, atEnd: seen === 'the end' };
+    return { type: 'pages', pages, atEnd: seen === 'the end', isEndUnseen: seen === 'nothing' };
   }
   // After a full last page more may follow.
   if (failures.length === 0) return { type: 'pages', pages, atEnd: !isFull(), isCutShort };

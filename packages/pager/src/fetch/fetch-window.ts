@@ -135,6 +135,9 @@ async function fetchWhole(
     walks.push({ way, pages, countAfter: count });
     if (found.recordCount >= count) await learnPageSize(fetching, way);
     if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
+    // A search service that counts no further than it pages gives the same number twice: smaller windows show it.
+    if (walked.isEndUnseen === true && addsUp(found, count) && count > 1)
+      return splitWindow(fetching, planned, count, { ...windowSizes(source), maxEvents: count - 1 });
     const mayBeWhole = walked.isCutShort !== true && isOneListing(pages.length, countBefore, count);
     if (addsUp(found, count) && mayBeWhole) {
       return finish(fetching, planned, walks, { verdict: 'complete', duplicates: 0 });
