@@ -40,6 +40,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'workflow/state',
     'workflow/engine',
     'run',
+    'horizon',
     'export',
     'reconcile',
     'sync',

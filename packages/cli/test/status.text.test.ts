@@ -49,6 +49,7 @@ const STATUS: LakeStatus = {
   watermarkMs: NOW_MS - 26 * HOUR_MS,
   freshUntilMs: NOW_MS - 26 * HOUR_MS,
   lastRun: LAST_RUN,
+  horizon: { retentionMs: null, oldestMs: null, lookedAtMs: null },
   publications: [],
   valueIndex: null,
   standingHunts: null,
@@ -70,6 +71,28 @@ Last run       nightly-of-the-second-subscription mismatch ·
 Requests left  135 of 300 in 1 h
 `);
   expect(Math.max(...text.split('\n').map(displayWidth))).toBeLessThanOrEqual(80);
+});
+
+it('says how far back the API answers, and until when days that are not proven can be fetched', () => {
+  const dayMs = 24 * HOUR_MS;
+  const nowMs = Date.UTC(2026, 10, 25);
+  const until = (retentionMs: number | null, days: number) => {
+    const bad = { ...DAY, verdict: 'partial', day: '2026-09-01', lastDay: '2026-09-02' } as const;
+    const calendar = calendarOf({ lines: [bad, DAY].slice(0, days), comparisons: new Map(), followed: null, nowMs });
+    const text = statusText(
+      { ...STATUS, calendar, horizon: { retentionMs, oldestMs: null, lookedAtMs: nowMs } },
+      { width: 80, colour: false, nowMs },
+    );
+    return text.match(/^(?:Retention|Not proven) .*$/gm);
+  };
+  expect(until(null, 1)).toBeNull();
+  expect(until(90 * dayMs, 1)).toEqual([
+    'Retention      the API answers for the last 90 d',
+    'Not proven     2026-09-01 to 2026-09-02: unrecoverable after 2026-11-30',
+  ]);
+  expect(until(80 * dayMs, 1)?.at(-1)).toBe('Not proven     2026-09-01 to 2026-09-02: unrecoverable since 2026-11-20');
+  // Time enough.
+  expect(until(200 * dayMs, 1)).toHaveLength(1);
 });
 
 it('says why records are kept as rejects, the three most frequent reasons', () => {

@@ -37,6 +37,8 @@ export {
 } from './history/request-history.ts';
 export { lastRun, listRuns, readLostWork, readRun, runsFingerprint } from './history/run-history.ts';
 export { type RunReport, type RunSummary, runReportOf } from './history/run-report.ts';
+export { type Horizon, readHorizon } from './horizon/learned-horizon.ts';
+export { type Loss, lossOf, lossText } from './horizon/retention.ts';
 export { type Absence, readAbsence } from './investigate/absence.ts';
 export { driftSql } from './investigate/drift-sql.ts';
 export { type EventExplanation, type ExplainedWindow, explainEvent } from './investigate/explain-event.ts';

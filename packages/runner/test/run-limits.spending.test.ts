@@ -87,7 +87,8 @@ it('what a dry run lists is what runs, with a limit and after a part is in the l
       const before = connection.requestsMade();
       const plan = await planExport(source, request, services());
       const planning = connection.requestsMade() - before;
-      const days = await plannedDays(plan, request, lake, { pageSize, force: false, limit: maxRequests - planning });
+      const preview = { pageSize, force: false, limit: maxRequests - planning, maxRequests, nowMs: Date.now() };
+      const days = await plannedDays(plan, request, lake, preview);
       const began = connection.requestsMade();
       const report = await backfill(DAYS, { maxRequests });
       const left = sum(days, (day) => day.left);

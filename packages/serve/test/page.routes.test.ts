@@ -137,6 +137,31 @@ describe('the routes of a lake with three days', () => {
   });
 });
 
+it('a day that is not proven says until when it can be fetched, where the lake has learned what the API forgets', async () => {
+  const stage = await stageLake(200);
+  const page = await stage.serve();
+  const { files } = await json<DayDocument>(`${page.url}api/days/2020-08-18`);
+  await rm(join(stage.directory, files[0]?.path ?? ''));
+  const losses = async () => {
+    const { attention } = await json<CoverageDocument>(`${page.url}api/coverage`);
+    const { why } = await json<DayDocument>(`${page.url}api/days/2020-08-18`);
+    return [attention[0]?.loss, why[1]?.replace(/^Gone or cut.*/, '')];
+  };
+  expect(await losses()).toEqual([null, '']);
+  // As three looks leave it: an hour is taken off, the events of which may have gone in part.
+  const dayMs = 24 * 3_600_000;
+  const lostMs = Date.now() + 12 * dayMs;
+  const retentionMs = lostMs - Date.UTC(2020, 7, 18);
+  const observations = [3, 2, 1].map((days) => {
+    const atMs = Date.now() - days * dayMs;
+    return { atMs, oldestMs: atMs - retentionMs - 3_600_000 };
+  });
+  const horizon = JSON.stringify({ source: 'a', observations, spent: [] });
+  await writeFile(join(stage.directory, '_runs/horizon.json'), horizon);
+  const loss = `unrecoverable after ${new Date(lostMs).toISOString().slice(0, 10)}`;
+  expect(await losses()).toEqual([loss, `The API will not answer for all of it: ${loss}.`]);
+});
+
 describe('questions', () => {
   it('that lie beside the lake are offered as they are now; folders, links and what is no question are not', async () => {
     const { stage } = shared();

@@ -9,7 +9,7 @@ import {
 } from '@edrlake/core';
 import type { Lake } from '@edrlake/lake';
 import type { Connection, ExportOptions, ExportReport, Services } from '@edrlake/runner';
-import { knownDays, readGate } from '@edrlake/runner/history';
+import { knownDays, lossOf, lossText, readGate, readHorizon } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { deadlineAfter } from '../args/flags/story-flags.ts';
 import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
@@ -33,7 +33,7 @@ export const command = defineCommand({
   describe: 'Export a range of days into the lake and prove it complete',
   details: [
     'Safe to interrupt and to repeat: what is proven is kept, an unfinished run is resumed, and a range that is complete costs only counts.',
-    'With --max-requests or --deadline the newest windows are fetched first, as many as fit; the rest is left for the next run (exit code 3).',
+    'With --max-requests or --deadline the newest windows are fetched first, as many as fit; the rest is left for the next run (exit code 3). Where the lake has learned how far back the API answers, what will be lost first is fetched first.',
     'With --dry-run it counts, and lists days, reasons, windows, requests and duration; it fetches and changes nothing.',
     'With --only, just the ranges in that state are fetched, by default among all days the lake knows.',
     'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
@@ -122,7 +122,8 @@ async function previewOf(
   const planning = connection.requestsMade();
   const limit = values['max-requests'] === null ? null : values['max-requests'] - planning;
   const { pageSize } = connection.source;
-  const days = await plannedDays(plan, request, lake, { pageSize, force: values.force, limit });
+  const preview = { pageSize, force: values.force, limit, maxRequests: values['max-requests'], nowMs };
+  const days = await plannedDays(plan, request, lake, preview);
   const [first, last] = [ranges[0], ranges.at(-1)];
   const whole = first !== undefined && last !== undefined ? { startMs: first.startMs, endMs: last.endMs } : null;
   const question = { scope, require: 'proven', maxAgeMs: null, nowMs } as const;
@@ -132,10 +133,15 @@ async function previewOf(
     if (lake === null) return 'missing';
     return refused.find((span) => span.startMs <= startMs && startMs < span.endMs)?.state ?? 'proven';
   };
+  const retentionMs = lake === null ? null : (await readHorizon(lake)).retentionMs;
   const { requests, windowSeconds } = connection.client.limits();
   const planned = planning + sum(days, (day) => day.requests);
   return {
-    days: days.map((day) => ({ ...day, reason: reasonOf(startOfDayMs(day.firstDay)) })),
+    days: days.map((day) => {
+      const startMs = startOfDayMs(day.firstDay);
+      const loss = lossOf({ startMs }, retentionMs, nowMs);
+      return { ...day, reason: reasonOf(startMs), loss: loss === null ? null : lossText(loss) };
+    }),
     planning,
     durationMs: (planned / requests) * windowSeconds * MS_PER_SECOND,
   };
@@ -188,6 +194,19 @@ function limitsOf(values: FlagValues, nowMs: number): Pick<ExportOptions, 'maxRe
   return { ...(maxRequests !== null && { maxRequests }), ...(deadlineMs !== null && { deadlineMs }) };
 }
 
+type Limits = Pick<ExportOptions, 'maxRequests' | 'deadlineMs'>;
+
+/** A look at the horizon may cost a tenth of the requests of a run, and nothing of one without limits. */
+function hasRoom({ maxRequests, deadlineMs }: Limits): boolean {
+  return maxRequests === undefined ? deadlineMs !== undefined : maxRequests >= LOOK_FROM_REQUESTS;
+}
+
+const LOOK_FROM_REQUESTS = 20;
+
+function lessThan(limits: Limits, spent: number): Limits {
+  return limits.maxRequests === undefined ? limits : { ...limits, maxRequests: limits.maxRequests - spent };
+}
+
 /** null where only a part was wanted and there is none. */
 async function backfill(
   range: TimeRange | null,
@@ -199,7 +218,12 @@ async function backfill(
   const ranges = await rangesOf(lake, range, values, nowMs);
   // Of days that have not come yet nothing is wanted.
   if (ranges.every(({ startMs }) => startMs >= nowMs)) return null;
-  const { exportRange } = await import('@edrlake/runner');
+  const { exportRange, lookAtHorizon } = await import('@edrlake/runner');
+  const limits = limitsOf(values, nowMs);
+  const before = ends.requestsMade();
+  // What is lost first can be fetched first only where it is known how far back the API answers.
+  if (hasRoom(limits)) await lookAtHorizon(ends, runServices());
+  const spent = ends.requestsMade() - before;
   const request = { axis: 'event', ranges: ranges.map((range) => ({ range })), scope } as const;
-  return exportRange(ends, request, { ...options, ...limitsOf(values, nowMs) }, runServices());
+  return exportRange(ends, request, { ...options, ...lessThan(limits, spent) }, runServices());
 }

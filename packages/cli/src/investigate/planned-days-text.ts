@@ -5,7 +5,11 @@ import { tableText } from '../text/table-text.ts';
 /** What a backfill would do, and why. */
 export interface BackfillPreview {
   /** Newest first. */
-  readonly days: readonly (PlannedDay & { readonly reason: string })[];
+  readonly days: readonly (PlannedDay & {
+    readonly reason: string;
+    /** Such as `unrecoverable after 2026-12-14`; null where there is time enough, or it is not known. */
+    readonly loss: string | null;
+  })[];
   /** Requests that were made to find this out; the backfill makes them too. */
   readonly planning: number;
   /** How long its requests take at the limit of the gateway. */
@@ -21,9 +25,11 @@ export function previewDocument({ days, planning, durationMs }: BackfillPreview)
 /** A line for each day, and the sum. Ends with a line break. @param width of a line in cells */
 export function previewText({ days, planning, durationMs }: BackfillPreview, width: number): string {
   if (days.length === 0) return 'Nothing to fetch.\n';
-  const rows = days.map(({ firstDay, lastDay, reason, windows, events, requests, left }) => [
+  const isLost = days.some(({ loss }) => loss !== null);
+  const rows = days.map(({ firstDay, lastDay, reason, loss, windows, events, requests, left }) => [
     firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`,
     reason,
+    ...(isLost ? [(loss ?? '').replace('unrecoverable ', '')] : []),
     countText(windows),
     countText(events),
     countText(requests),
@@ -33,6 +39,7 @@ export function previewText({ days, planning, durationMs }: BackfillPreview, wid
   const columns = [
     { title: 'day' },
     { title: 'reason' },
+    ...(isLost ? [{ title: 'unrecoverable' }] : []),
     ...numbers.map((title) => ({ title, align: 'right' as const })),
   ];
   const pages = sum(days, (day) => day.requests);

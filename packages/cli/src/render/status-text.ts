@@ -24,6 +24,7 @@ import {
   type TableStatus,
 } from '@edrlake/runner/history';
 import { atSecond } from '../text/format-numbers.ts';
+import { horizonPairs } from '../text/horizon-text.ts';
 import { pairsText, tableText } from '../text/table-text.ts';
 import { calendarSpanText, calendarText } from './calendar.ts';
 import { lostFileLines, trafficText } from './report-text.ts';
@@ -70,7 +71,7 @@ export function statusText(status: LakeStatus, style: StatusStyle): string {
     pairs.push([`Cost of version ${lastCommit.version}`, trafficText(lastCommit)]);
     pairs.push(['Cost of its run', `${trafficText(lastRun)}, ${nounText(lastRun.commits, 'commit')}`]);
   }
-  pairs.push(...quietPairs(status.quiet));
+  pairs.push(...horizonPairs(status, style.nowMs), ...quietPairs(status.quiet));
   if (budget !== null) pairs.push(['Requests left', budgetText(budget)]);
   if (status.deprecation !== null) pairs.push(['Warning', `the API says that ${deprecationText(status.deprecation)}`]);
   const parts = [pairsText(pairs, '', style.width), ''];
@@ -225,7 +226,7 @@ function countedColumns({ counted, inLake, verdict, lastVerifiedAtMs, recount }:
 /** The status as plain data with instants as text. */
 export function statusDocument(status: LakeStatus, nowMs: number) {
   const { committedAtMs, days, lastRun, calendar, newestEventAtMs, watermarkMs, freshUntilMs, ...others } = status;
-  const { objectStore, quiet, ...rest } = others;
+  const { objectStore, quiet, horizon, ...rest } = others;
   return {
     ...rest,
     bytes: sum(status.tables, (table) => table.bytes),
@@ -238,6 +239,7 @@ export function statusDocument(status: LakeStatus, nowMs: number) {
     watermarkLagSeconds: secondsSince(watermarkMs, nowMs),
     ageSeconds: secondsSince(freshUntilMs, nowMs),
     lastRun: lastRun === null ? null : runDocument(lastRun),
+    retentionSeconds: horizon.retentionMs === null ? null : Math.floor(horizon.retentionMs / MS_PER_SECOND),
     quiet: quiet === null ? null : { learnedDays: quiet.learnedDays, findings: quiet.findings.map(quietLine) },
     objectStore: objectStore === null ? null : costsDocument(objectStore),
     days: { scope: calendar.scope, ...calendar.counts },

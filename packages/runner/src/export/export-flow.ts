@@ -9,7 +9,10 @@ import {
 } from '@edrlake/core';
 import { recordShapeOf } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
+import { type Doubt, dividedAtHorizon, doubtBeyondHorizon, inOrderOfLoss } from '../horizon/guard-windows.ts';
+import { noteAllowance } from '../horizon/learned-horizon.ts';
 import type { RunJournal } from '../run/journal.ts';
+import { knownClocks } from '../run/read-clocks.ts';
 import { pagesOfSameListing } from '../run/resume.ts';
 import type { RunPlan } from '../run/run-context.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, ExportRequest, RunServices } from '../run/types.ts';
@@ -32,6 +35,7 @@ import { type StartedRun, startRun } from './start-run.ts';
  *
  *     startRun          resumes an unfinished run or begins one; opens its journal
  *     stillValid        keeps the plan of a resumed run if the API still counts the same
+ *     dividedAtHorizon  divides ranges where the API begins to answer
  *     planExport        requested ranges → windows, from counts
  *     coveredWindows    drops windows that the lake already proves
  *     limitsOf          the windows that a run with limits may still fetch
@@ -59,7 +63,8 @@ export async function exportRange(
   try {
     const { reusablePlan = null } = resumed ?? {};
     const earlier = reusablePlan && (await stillValid(reusablePlan, request, ends.source, services));
-    const plan = earlier ?? runPlanOf(await planExport(ends.source, request, services));
+    const parts = earlier === null ? await dividedAtHorizon(ends, request, services) : request;
+    const plan = earlier ?? runPlanOf(await planExport(ends.source, parts, services));
     await recordPlan(plan, started);
     const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
     const wanted = plan.windows.filter((planned) => !covered.has(planned));
@@ -96,15 +101,16 @@ function sayFailed({ emit }: RunServices, { id, range }: Window, { code, message
   emit({ type: 'window-failed', windowId: id, range, code, message });
 }
 
-/** Divides fetched windows into those that are evidence and those without events that the lake contradicts. */
+/** Divides fetched windows into those that are evidence and those without events that the lake or time contradicts. */
 function withoutContradicted(
   fetched: readonly FetchedWindow[],
   proven: ProvenRanges,
+  doubt: Doubt,
 ): { readonly windows: readonly FetchedWindow[]; readonly contradicted: readonly FailedWindow[] } {
   const windows: FetchedWindow[] = [];
   const contradicted: FailedWindow[] = [];
   for (const each of fetched) {
-    const error = contradictionOf(each, proven);
+    const error = contradictionOf(each, proven) ?? doubt(each);
     if (error === null) windows.push(each);
     else contradicted.push({ window: each.window, count: each.count, verdict: 'failed', error, partial: null });
   }
@@ -112,8 +118,8 @@ function withoutContradicted(
 }
 
 /**
- * Fetches windows; where the run has limits, the newest first and a few at a time, and what the limits leave is for the
- * next run.
+ * Fetches windows; where the run has limits, what will be lost first and then the newest, a few at a time, and what the
+ * limits leave is for the next run. Without limits the oldest is first, which is lost first.
  */
 async function fetchWithinLimits(
   started: StartedRun,
@@ -122,10 +128,17 @@ async function fetchWithinLimits(
 ): Promise<void> {
   const limits = limitsOf(started);
   if (limits === null) return fetchAndCommit(started, tally, windows);
-  let left: readonly PlannedWindow[] = windows.toReversed();
-  for (let next = limits.next(left); next.length > 0; next = limits.next(left)) {
+  const { lake, source, options, services, request } = started.run;
+  const { maxRequests = null } = options;
+  const { nowMs } = knownClocks(source, services);
+  const about = { lake, nowMs, maxRequests, axis: request.axis, pageSize: source.pageSize };
+  const { windows: ordered, skips } = await inOrderOfLoss(windows, about);
+  if (maxRequests !== null) await noteAllowance(lake, maxRequests, services);
+  let left = ordered;
+  for (let next = limits.next(left, skips); next.length > 0; next = limits.next(left, skips)) {
     await fetchAndCommit(started, tally, next);
-    left = left.slice(next.length);
+    const asked = new Set(next);
+    left = left.filter((planned) => !asked.has(planned));
   }
   if (left.length === 0) return;
   const error = limits.error();
@@ -163,8 +176,9 @@ async function fetchAndCommit(
   const unverified: FailedWindow[] = [];
   try {
     const proven = provenRanges(run.options.replace ? [] : (await run.lake.snapshot()).proofs);
+    const doubt = await doubtBeyondHorizon(run);
     for await (const { windows: whole, failed: lost } of batchWindows(fetched, batchBytes, signal)) {
-      const { windows, contradicted } = withoutContradicted(whole, proven);
+      const { windows, contradicted } = withoutContradicted(whole, proven, doubt);
       const failed = [...lost, ...contradicted];
       for (const { window, error } of contradicted) sayFailed(run.services, window, error);
       addFailed(tally, failed);

@@ -5,11 +5,12 @@ import type { StartedRun } from './start-run.ts';
 /** What a run may spend. */
 export interface RunLimits {
   /**
-   * The next windows that may be fetched, newest first; empty when the limit is reached. What is known of their
+   * The next windows that may be fetched, in their order; empty when the limit is reached. What is known of their
    * requests fits; only a request that is repeated because it failed comes on top.
-   * @param left windows that are not fetched yet, newest first
+   * @param left windows that are not fetched yet, the most urgent first
+   * @param skips whether one that does not fit gives way to one behind it that does
    */
-  next(left: readonly PlannedWindow[]): readonly PlannedWindow[];
+  next(left: readonly PlannedWindow[], skips: boolean): readonly PlannedWindow[];
   /** Why the windows that are left were not asked for. */
   error(): EdrlakeError;
 }
@@ -23,14 +24,9 @@ export function limitsOf({ run, began }: StartedRun): RunLimits | null {
   const requestsLeft = () =>
     maxRequests === undefined ? Number.POSITIVE_INFINITY : maxRequests - (run.requestsMade() - began.requestsMade);
   return {
-    next(left) {
+    next(left, skips) {
       if (isLate()) return [];
-      let free = requestsLeft();
-      const fitting = left.slice(0, concurrency).findIndex(({ count }) => {
-        free -= requestsOf(count, run.source.pageSize);
-        return free < 0;
-      });
-      return left.slice(0, fitting < 0 ? concurrency : fitting);
+      return fitting(left, { free: requestsLeft(), most: concurrency, pageSize: run.source.pageSize, skips });
     },
     error() {
       const because = isLate()
@@ -42,4 +38,27 @@ export function limitsOf({ run, began }: StartedRun): RunLimits | null {
       });
     },
   };
+}
+
+/** What is free, and how it is spent. */
+interface Allowance {
+  readonly free: number;
+  /** Windows. */
+  readonly most: number;
+  readonly pageSize: number;
+  readonly skips: boolean;
+}
+
+/** The first windows whose requests fit together. */
+export function fitting(left: readonly PlannedWindow[], { free, most, pageSize, skips }: Allowance): PlannedWindow[] {
+  const chosen: PlannedWindow[] = [];
+  let unspent = free;
+  for (const planned of left) {
+    const requests = requestsOf(planned.count, pageSize);
+    if (chosen.length === most || (requests > unspent && !skips)) break;
+    if (requests > unspent) continue;
+    unspent -= requests;
+    chosen.push(planned);
+  }
+  return chosen;
 }

@@ -14,6 +14,7 @@ import {
 } from '@edrlake/lake';
 import { remainingRequests } from '../connect/limiter-folder.ts';
 import { type Calendar, calendarOf } from '../days/calendar.ts';
+import { type Horizon, readHorizon } from '../horizon/learned-horizon.ts';
 import { lastReconciliations } from '../reconcile/last-results.ts';
 import { readWatermark, watermarkOf } from '../sync/watermark.ts';
 import type { QuietReport } from '../volume/find-quiet.ts';
@@ -52,6 +53,8 @@ export interface LakeStatus {
   /** Everything before it is proven: the watermark, or else the end of the last complete day. null where nothing is. */
   readonly freshUntilMs: number | null;
   readonly lastRun: RunSummary | null;
+  /** How far back the API answers, as far as the lake has learned it. */
+  readonly horizon: Horizon;
   /** How far the tables in other table formats are; empty where none were published in the lake. */
   readonly publications: readonly PublicationState[];
   /** The index that hunts use, and how many data files it is about; null: there is none. */
@@ -118,6 +121,7 @@ export async function readLakeStatus(
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
     lastRun: await lastRun(join(lake.directory, '_runs'), await lookAtLeases(lake.directory, about.nowMs)),
+    horizon: await readHorizon(lake),
     publications: await lake.publications(),
     valueIndex: await lake.valueIndex(),
     standingHunts: await standingStatus(lake),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HORIZON_REQUESTS, lookAtHorizon } from '../horizon/learned-horizon.ts';
 import { RECOUNT_REQUESTS, type RecountReport, recountSealedDays } from '../reconcile/recount.ts';
 import { RECOUNT_AFTER_DAYS } from '../reconcile/sealed-days.ts';
 import type { RegisteredTask } from '../workflow/definition/define-pipeline.ts';
@@ -20,7 +21,10 @@ export interface RecountTaskOutput extends Omit<RecountReport, 'late' | 'nextDue
   readonly differing: readonly { readonly day: string; readonly verdict: 'late'; readonly difference: number }[];
 }
 
-/** Counts proven days again, on a schedule that thins out with their age. */
+/**
+ * Counts proven days again, on a schedule that thins out with their age. Once a day it also looks how far back the API
+ * answers, where its allowance has room.
+ */
 export const recountTask: RegisteredTask<z.infer<typeof RecountInput>, RecountTaskOutput, TaskTools> = {
   meaning: 'count proven days again that are due',
   parseInput: (input) => readInput(RecountInput, input),
@@ -28,6 +32,8 @@ export const recountTask: RegisteredTask<z.infer<typeof RecountInput>, RecountTa
     context.provided.useLake(async ({ lake, connection }) => {
       const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
       const report = await recountSealedDays(ends, { within: null, maxRequests }, runServicesOf(context));
+      const isAllowed = report.requests + HORIZON_REQUESTS <= maxRequests;
+      if (isAllowed) await lookAtHorizon(ends, runServicesOf(context));
       const { late, nextDueAtMs: _, ...counts } = report;
       const differing = late.map(({ day, inApi, inLake }) => ({
         day,

@@ -4,6 +4,8 @@ import {
   type DaySpan,
   dayCommand,
   type LakeStatus,
+  lossOf,
+  lossText,
   lostDays,
   quietLine,
   type RunSummary,
@@ -46,7 +48,7 @@ export async function coverageDocument(context: PageContext): Promise<CoverageDo
     scope: calendar.scope,
     counts: calendar.counts,
     spans: calendar.spans.map(({ startMs, endMs, state }) => [dayOf(startMs), (endMs - startMs) / MS_PER_DAY, state]),
-    attention: shown.map((span) => attentionOf(span, about, context)),
+    attention: shown.map((span) => attentionOf(span, about, context, status)),
     attentionLeft: worth.length - shown.length,
     lostFiles: status.lostFiles.length,
     lakeFlags: context.lakeFlags,
@@ -91,7 +93,13 @@ async function scopeNamed(lake: Lake, text: string): Promise<QueryScope> {
   return proofs.find(({ window }) => scopeText(window.scope) === text)?.window.scope ?? NO_FILTER;
 }
 
-function attentionOf(span: DaySpan, about: DaysContext, { lakeFlags, asPasted }: PageContext): Attention {
+function attentionOf(
+  span: DaySpan,
+  about: DaysContext,
+  { lakeFlags, asPasted, clock }: PageContext,
+  { horizon }: Pick<LakeStatus, 'horizon'>,
+): Attention {
+  const loss = lossOf(span, horizon.retentionMs, clock.nowMs());
   const filesGone = [...about.lost].filter((day) => {
     const ms = Date.parse(day);
     return ms >= span.startMs && ms < span.endMs;
@@ -102,6 +110,7 @@ function attentionOf(span: DaySpan, about: DaysContext, { lakeFlags, asPasted }:
     days: (span.endMs - span.startMs) / MS_PER_DAY,
     state: span.state,
     filesGone: filesGone.length,
+    loss: loss === null ? null : lossText(loss),
     command: asPasted(dayCommand(span, about, lakeFlags)),
   };
 }

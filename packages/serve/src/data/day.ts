@@ -20,6 +20,7 @@ import {
   type LastReconciliation,
   lastReconciliations,
   listRuns,
+  lossOf,
   readLakeStatus,
   stateOn,
 } from '@edrlake/runner/history';
@@ -47,12 +48,14 @@ export async function dayDocument(day: Day, context: PageContext): Promise<DayDo
   const hours = await hoursOf(lake, range);
   const stored = sum(hours, (count) => count);
   const isDone = state === 'complete';
+  const isOver = isDone || state === 'open';
+  const loss = isOver ? null : lossOf(range, status.horizon.retentionMs, clock.nowMs());
   const failed = isDone ? [] : await stillFailed(lake, range, about.scope);
   return {
     day,
     state,
-    why: explainDay({ state, line, compared, failed, lost, stored, followedUntilMs: status.watermarkMs }),
-    command: isDone || state === 'open' ? null : asPasted(dayCommand({ ...range, state }, about, lakeFlags)),
+    why: explainDay({ state, line, compared, failed, lost, stored, loss, followedUntilMs: status.watermarkMs }),
+    command: isOver ? null : asPasted(dayCommand({ ...range, state }, about, lakeFlags)),
     lines: lines.map(({ lastVerifiedAtMs, ...rest }) => ({ ...rest, lastVerifiedAt: isoOrNull(lastVerifiedAtMs) })),
     compared: compared === null ? null : comparedLine(compared),
     hours,

@@ -1,6 +1,6 @@
 import { countText, instantText } from '@edrlake/core';
 import type { DayCoverage } from '@edrlake/lake';
-import type { FailedWindow, LastReconciliation } from '@edrlake/runner/history';
+import { type FailedWindow, type LastReconciliation, type Loss, lossText } from '@edrlake/runner/history';
 import type { DayState } from '@edrlake/runner/states';
 
 /** What is known of one day. */
@@ -17,6 +17,8 @@ export interface DayFacts {
   readonly stored: number;
   /** Up to where the lake was synced without a gap, by processing time. */
   readonly followedUntilMs: number | null;
+  /** When it can no longer be fetched whole; null where there is time enough, or it is not known. */
+  readonly loss: Loss | null;
 }
 
 /** Lost files and failed windows named one by one. */
@@ -26,6 +28,7 @@ const NAMED = 3;
 export function explainDay(facts: DayFacts): string[] {
   const { line, compared, failed, lost, stored } = facts;
   const sentences = [causeOf(facts)];
+  if (facts.loss !== null) sentences.push(lossSentence(facts.loss));
   if (lost.length > 0) {
     const more = lost.length > NAMED ? ` and ${countText(lost.length - NAMED)} more` : '';
     sentences.push(`Gone or cut: ${lost.slice(0, NAMED).join(', ')}${more}.`);
@@ -46,6 +49,11 @@ export function explainDay(facts: DayFacts): string[] {
     sentences.push(`Last compared with the API at ${atSecond(compared.atMs)}: ${found}.`);
   }
   return sentences;
+}
+
+function lossSentence(loss: Loss): string {
+  const what = loss.hasBegun ? 'The API no longer answers for all of it' : 'The API will not answer for all of it';
+  return `${what}: ${lossText(loss)}.`;
 }
 
 function failedText({ range, runId, message }: FailedWindow): string {

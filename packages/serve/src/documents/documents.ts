@@ -30,6 +30,8 @@ export interface Attention {
   readonly state: DayState;
   /** Days among them of which files are gone or cut. */
   readonly filesGone: number;
+  /** Of its first day, such as `unrecoverable after 2026-12-14`; null where there is time enough. */
+  readonly loss: string | null;
   readonly command: string;
 }
 

@@ -154,6 +154,7 @@ function ToDo({ data }: { data: CoverageDocument }) {
                 {item.days > 1 && <span class="soft small">{nounText(item.days, 'day')}</span>}
                 <div>
                   <StateBadge state={item.state} />{' '}
+                  {item.loss !== null && <strong class="small loss">{item.loss} </strong>}
                   {item.filesGone > 0 && (
                     <span class="soft small">files gone on {nounText(item.filesGone, 'day')}</span>
                   )}
