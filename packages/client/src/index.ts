@@ -41,5 +41,6 @@ export {
 } from './rate-limit/rate-limiter.ts';
 export { openSharedLimiter, type SharedLimiter, type SharedLimiterOptions } from './rate-limit/shared-limiter.ts';
 export type { LimiterLiveness } from './rate-limit/shared-limiter-file.ts';
+export type { VersionStore } from './rate-limit/shared-limiter-objects.ts';
 export type { RequestPriority } from './rate-limit/shared-state.ts';
 export { STANDARD_RATE_LIMIT } from './rate-limit/sliding-window.ts';

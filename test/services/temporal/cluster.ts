@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePort, installFromNpm, installPython, TOP } from '../part.ts';
+import { createServer as createTlsServer } from 'node:tls';
+import { freePort, installFromNpm, installPython, TOP } from '../install.ts';
 
 /** The SDK, exactly: two copies of `protobufjs` would not read each other's messages. */
 const SDK = Object.fromEntries([
@@ -54,7 +56,9 @@ export async function startServer(kit: TemporalKit, folder: string): Promise<Tem
   const start = async () => {
     const flags = ['--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'never'];
     const file = ['--db-filename', join(folder, 'temporal.db')];
-    child = spawn(kit.server, ['server', 'start-dev', ...flags, ...file], { cwd: folder, stdio: 'ignore' });
+    // Nights as short as those of the tests are to be continued in new histories, too.
+    const config = ['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=60'];
+    child = spawn(kit.server, ['server', 'start-dev', ...flags, ...file, ...config], { cwd: folder, stdio: 'ignore' });
     for (const endMs = Date.now() + START_MS; Date.now() < endMs && child.exitCode === null; await pause(100)) {
       const about = ['operator', 'namespace', 'describe', '-n', 'default', '--address', address];
       const asked = spawn(kit.server, about, { cwd: folder, stdio: 'ignore' });
@@ -127,4 +131,33 @@ export function startEdrlake(
         look();
       }),
   };
+}
+
+/** A listener that decrypts, as the proxy in front of a server would, and asks clients for their certificate. */
+export async function startTlsProxy(address: string, pem: ServerFiles): Promise<{ address: string; close(): void }> {
+  const [host, port] = address.split(':');
+  const files = { key: pem.key, cert: pem.certificate, ca: pem.certificate };
+  const sockets = new Set<Socket>();
+  const proxy = createTlsServer({ ...files, ALPNProtocols: ['h2'], requestCert: true }, (socket) => {
+    const inner = connect(Number(port), host);
+    for (const each of [socket, inner]) {
+      sockets.add(each);
+      each.on('error', () => each.destroy()).on('close', () => sockets.delete(each));
+    }
+    socket.pipe(inner).pipe(socket);
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  return {
+    address: `localhost:${(proxy.address() as AddressInfo).port}`,
+    close: () => {
+      for (const each of sockets) each.destroy();
+      proxy.close();
+    },
+  };
+}
+
+interface ServerFiles {
+  readonly key: string;
+  readonly certificate: string;
 }

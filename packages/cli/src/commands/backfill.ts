@@ -12,7 +12,7 @@ import type { Connection, ExportOptions, ExportReport, Services } from '@edrlake
 import { knownDays, lossOf, lossText, readGate, readHorizon } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
 import { deadlineAfter } from '../args/flags/story-flags.ts';
-import { GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
+import { ENGINE, GATEWAY, LAKE, OUTPUT, PLATFORM, PROGRESS, RANGE } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { wantedRanges } from '../args/wanted-ranges.ts';
 import { type BackfillPreview, previewDocument, previewText } from '../investigate/planned-days-text.ts';
@@ -37,6 +37,7 @@ export const command = defineCommand({
     'With --dry-run it counts, and lists days, reasons, windows, requests and duration; it fetches and changes nothing.',
     'With --only, just the ranges in that state are fetched, by default among all days the lake knows.',
     'Exit codes: 0 all proven, 3 some windows failed or are unverified (run again), 4 the lake and the API disagree, 6 too many records were rejected.',
+    'With --engine temporal a long range is a workflow on a Temporal server, and workers export a week at a time, the newest first.',
     'With --writer parquetjs no native code is loaded: for machines without DuckDB, at about five times the CPU. Files then have gzip, no statistics and no bloom filters; query, compact and all else need DuckDB.',
   ],
   flags: [
@@ -48,6 +49,7 @@ export const command = defineCommand({
     'max-reject-share',
     'force',
     'replace',
+    ...ENGINE,
     ...GATEWAY,
     ...PLATFORM,
     ...LAKE,
@@ -66,11 +68,16 @@ export const command = defineCommand({
     { command: 'edrlake backfill --only missing --dry-run', purpose: 'what was never fetched between' },
   ],
   run: observed('backfill', run),
+  isElsewhere: ({ engine, 'dry-run': isDry }) => engine === 'temporal' && !isDry,
 });
 
 /** Exports a range and proves it. Committed windows stay after any failure; the next run continues from there. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
+  if (values.engine === 'temporal' && !values['dry-run']) {
+    const { backfillThere } = await import('../temporal/backfill-there.ts');
+    return backfillThere(input, context);
+  }
   const range = values.only === null ? requiredRange(values, 'backfill') : optionalRange(values);
   if (range !== null) refuseFuture('--from', range.startMs, bothClocks(context.clock.nowMs(), null));
   if (values.only !== null) await requireLake(values, context);

@@ -1,17 +1,10 @@
-import { join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { countText, durationText, EdrlakeError, NO_FILTER, nounText, type RunEvent } from '@edrlake/core';
-import {
-  BUILT_IN_TASKS,
-  lastSuccessAtMs,
-  openEdrLake,
-  type Pipeline,
-  runSchedule,
-  validatePipeline,
-} from '@edrlake/runner';
+import { BUILT_IN_TASKS, lastSuccessAtMs, openEdrLake, runSchedule, validatePipeline } from '@edrlake/runner';
 import { watermarkOf } from '@edrlake/runner/history';
 import { runMetrics } from '@edrlake/telemetry';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { GATEWAY, LAKE, OUTPUT, PLATFORM } from '../args/option-groups.ts';
+import { ENGINE, GATEWAY, LAKE, OUTPUT, PLATFORM } from '../args/option-groups.ts';
 import type { FlagValues } from '../args/options.ts';
 import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
@@ -23,6 +16,7 @@ import { findPipelineFile, loadPipeline, ownPipelineFiles } from '../session/pip
 import { refusePipelineScope, runOnce } from '../session/pipeline-run.ts';
 import { withServedMetrics } from '../session/served-metrics.ts';
 import { observed } from '../session/telemetry.ts';
+import type { NamedPipeline } from '../temporal/schedule-there.ts';
 
 /** `edrlake schedule` */
 export const command = defineCommand({
@@ -30,6 +24,7 @@ export const command = defineCommand({
   describe: 'Run pipelines whenever they are due',
   details: [
     'Stays and runs each pipeline at the times its schedule says, never beside itself. After missed times there is one run, if the lake lacks anything. Ctrl-C stops it; a run that is going on is journaled and worked off at the next start.',
+    'With --engine temporal it creates the schedules on the server, or brings them up to date, and ends. Workers do the runs.',
   ],
   positionals: {
     pipeline: {
@@ -39,6 +34,7 @@ export const command = defineCommand({
   },
   flags: [
     'max-reject-share',
+    ...ENGINE,
     ...GATEWAY,
     ...PLATFORM,
     ...LAKE,
@@ -50,12 +46,13 @@ export const command = defineCommand({
     'telemetry',
   ],
   examples: [
-    { command: 'edrlake schedule nightly', purpose: 'every night' },
     { command: 'edrlake schedule nightly ./weekly.ts', purpose: 'two pipelines' },
     { command: 'edrlake schedule nightly --metrics-port 9464', purpose: 'with /metrics for Prometheus' },
+    { command: 'edrlake schedule nightly --engine temporal', purpose: 'kept by a Temporal server' },
   ],
   run: observed('schedule', run),
   together: 'never',
+  isElsewhere: ({ engine }) => engine === 'temporal',
 });
 
 /** Runs pipelines when they are due, until a signal stops it. */
@@ -67,11 +64,16 @@ async function run(input: CommandInput, given: ProcessContext): Promise<number> 
     counters.emit(event);
   };
   const context = { ...given, observe };
-  const pipelines = await scheduledPipelines(input, context);
+  const named = await scheduledPipelines(input, context);
+  const pipelines = named.map(({ pipeline }) => pipeline);
   // What would stop every run should stop the schedule now, while the user is at the terminal.
   for (const pipeline of pipelines) {
     validatePipeline(pipeline, BUILT_IN_TASKS);
     refusePipelineScope(pipeline, values);
+  }
+  if (values.engine === 'temporal') {
+    const { scheduleThere } = await import('../temporal/schedule-there.ts');
+    return scheduleThere(named, input, context);
   }
   refuseServerWithoutPort(input);
   requireGateway(values);
@@ -115,14 +117,22 @@ function refuseServerWithoutPort({ values, typed }: CommandInput): void {
 }
 
 /** Those that were named, else all of `./pipelines` that have a schedule. */
-async function scheduledPipelines(input: CommandInput, context: ProcessContext): Promise<readonly Pipeline[]> {
-  const { workingDirectory } = context;
-  if (input.words.length > 0) {
-    const files = await Promise.all(input.words.map((word) => findPipelineFile(word, workingDirectory)));
-    return Promise.all(files.map(loadPipeline));
+async function scheduledPipelines(
+  { words }: CommandInput,
+  { workingDirectory }: ProcessContext,
+): Promise<readonly NamedPipeline[]> {
+  if (words.length > 0) {
+    return Promise.all(
+      words.map(async (name) => {
+        return { name, pipeline: await loadPipeline(await findPipelineFile(name, workingDirectory)) };
+      }),
+    );
   }
-  const own = await Promise.all((await ownPipelineFiles(workingDirectory)).map(loadPipeline));
-  const scheduled = own.filter(({ schedule }) => schedule !== undefined);
+  const files = await ownPipelineFiles(workingDirectory);
+  const own = await Promise.all(
+    files.map(async (file) => ({ name: basename(file, extname(file)), pipeline: await loadPipeline(file) })),
+  );
+  const scheduled = own.filter(({ pipeline }) => pipeline.schedule !== undefined);
   if (scheduled.length > 0) return scheduled;
   throw new EdrlakeError('USAGE', 'edrlake schedule: expected a pipeline; none in ./pipelines has a schedule', {
     hint: 'For example: edrlake schedule nightly',

@@ -7,7 +7,7 @@ import { readCredentials } from '../config/credentials.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { readProxy } from '../process/proxy-environment.ts';
 import { requireReachable } from '../process/reachability.ts';
-import { lakeDirectory } from './lake-access.ts';
+import { lakeDirectory, objectLakeOf } from './lake-access.ts';
 
 /** Means "no limit": the client's pacing needs a number. */
 const UNLIMITED = { requests: 1_000_000_000, windowSeconds: 1 };
@@ -103,7 +103,8 @@ export async function withConnection<T>(
   const credentials = await readCredentials(context.env, context.workingDirectory, context.account);
   const { connectBeside } = await import('@edrlake/runner');
   const services = servicesOf(context, emit);
-  const sharing = { lakeDirectory: lakeDirectory(values, context), priority: 'normal', command } as const;
+  const place = { lakeDirectory: lakeDirectory(values, context), ...objectLakeOf(values, context) };
+  const sharing = { ...place, priority: 'normal', command } as const;
   const connection = await connectBeside(connectionSettings(values, credentials, context.env), sharing, services);
   try {
     await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, emit);

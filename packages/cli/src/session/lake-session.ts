@@ -8,7 +8,7 @@ import { requireReachable } from '../process/reachability.ts';
 import type { ProgressDisplay } from '../progress/progress-display.ts';
 import { writeError } from '../text/error-text.ts';
 import { connectionSettings, requireGateway, servicesOf } from './connection-settings.ts';
-import { lakeDirectory, lakeOptions, ownerOf } from './lake-access.ts';
+import { lakeDirectory, lakeOptions, objectLakeOf, ownerOf } from './lake-access.ts';
 
 /** Spooled pages that are flattened and committed together. */
 export const BATCH_BYTES = 64 * 1024 * 1024;
@@ -83,7 +83,11 @@ async function inSession<T>(
     const services = servicesOf(context, display.emit);
     const directory = lakeDirectory(values, context);
     const settings = { ...connectionSettings(values, credentials, context.env), onLogin: gate.onLogin };
-    const connection = await connectSharing(settings, { lakeDirectory: directory, priority, command }, services);
+    const connection = await connectSharing(
+      settings,
+      { lakeDirectory: directory, priority, command, ...objectLakeOf(values, context) },
+      services,
+    );
     const result = await closeAfter(connection.close, async () => {
       await requireReachable({ baseUrl: connection.baseUrl, proxy: connection.client.proxy }, context, display.emit);
       const options = { ...lakeOptions(values, context, 'write'), writer, ...gate.lakeOptions };

@@ -11,7 +11,7 @@ import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
 import { pipelineTools, poster } from '../session/pipeline-run.ts';
 
 /** The subscription that a run is for, as this worker has it. @throws {EdrlakeError} `CONFIG_INVALID` */
-export function turnFor({ subscription, lake }: RunAbout, turns: readonly Turn[]): Turn {
+function turnFor({ subscription, lake }: RunAbout, turns: readonly Turn[]): Turn {
   const turn = turns.find(({ input }) => (input.subscription?.name ?? null) === subscription);
   if (turn === undefined) {
     const whose = subscription === null ? 'a run without a subscription' : `the subscription ${subscription}`;

@@ -1,7 +1,6 @@
 import type { Clock, Emit, RateLimit, RunEvent } from '@edrlake/core';
 import { createFifoMutex } from './fifo-mutex.ts';
 import type { LimitFacts } from './limit-headers.ts';
-import { createRequestSlots } from './request-slots.ts';
 import { createSlidingWindow } from './sliding-window.ts';
 
 /**
@@ -124,6 +123,37 @@ export function createRateLimiter(
     limit: slidingWindow.limit,
     usedByOthers: () => slidingWindow.usedByOthers(clock.nowMs()),
     concurrency: slots.limit,
+  };
+}
+
+/** Counts the requests in flight of this process against its concurrency limit. */
+interface RequestSlots {
+  isFull(): boolean;
+  take(): void;
+  free(): void;
+  /** Headers may only lower the limit. Requests in flight above a lower limit finish. */
+  learn(facts: LimitFacts | null): void;
+  /** At least 1. */
+  limit(): number;
+}
+
+/** @param maxConcurrency requests at once; Infinity for no limit */
+export function createRequestSlots(maxConcurrency: number): RequestSlots {
+  let underWay = 0;
+  let learned = maxConcurrency;
+  const limit = () => Math.max(1, Math.min(maxConcurrency, learned));
+  return {
+    isFull: () => underWay >= limit(),
+    take: () => {
+      underWay++;
+    },
+    free: () => {
+      underWay--;
+    },
+    learn: (facts) => {
+      learned = facts?.concurrency ?? learned;
+    },
+    limit,
   };
 }
 

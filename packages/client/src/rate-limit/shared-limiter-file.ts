@@ -12,17 +12,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock, OwnerState, ProcessOwner } from '@edrlake/core';
 import { openCasFile } from './cas-file.ts';
-import { removeDeadHolders } from './fair-queue.ts';
-import {
-  emptyState,
-  formatState,
-  type Holder,
-  parseState,
-  type RequestPriority,
-  type SharedState,
-  type StateUpdate,
-} from './shared-state.ts';
-import { boundedState } from './shared-state-bounds.ts';
+import { type Change, copyOf, openLedger } from './limiter-ledger.ts';
+import { formatState, type Holder, type RequestPriority, type SharedState, type StateUpdate } from './shared-state.ts';
 
 /** This process, and which other processes are alive. */
 export interface LimiterLiveness {
@@ -31,21 +22,25 @@ export interface LimiterLiveness {
   readonly stateOf: (owner: ProcessOwner) => OwnerState;
 }
 
-/** The shared state of a rate limiter, with an entry for this process. */
-export interface SharedLimiterFile {
+/** The shared state of a rate limiter, with an entry for this process, wherever it is kept. */
+export interface LimiterState {
   readonly id: string;
   /**
    * Applies the notes so far and then `change`, in one step that other processes see whole. `change` may be called
    * several times and must only touch the draft.
    * @returns null when other processes were faster each time; then nothing has changed, and the notes are still to be
    * applied
-   * @throws {EdrlakeError} `LAKE_UNWRITABLE`; the notes are kept
+   * @throws {EdrlakeError} `LAKE_UNWRITABLE`, `STORE_UNREACHABLE`, `STORE_REFUSED`; the notes are kept
    */
-  update<T>(change: (draft: StateUpdate) => T): T | null;
+  update<T>(change: Change<T>): T | null | Promise<T | null>;
   /** Notes a change, to be applied with the next update. */
   note(change: (draft: StateUpdate) => void): void;
-  /** The latest state, a copy; the last known one where it cannot be read. */
+  /** Applies the notes, if there are any; where that fails they are kept. */
+  flush(): void | Promise<void>;
+  /** The latest state that is known, a copy. */
   look(): SharedState;
+  /** No update may follow. */
+  close(): void;
 }
 
 /** Attempts of an update. Each failure means that another process succeeded, so a row of this many is very unlikely. */
@@ -57,10 +52,9 @@ const FRESH_MS = 500;
  * long.
  */
 const SILENT_MS = 600_000;
-/** Clocks of several hosts differ; one that is behind by less than this uses the time of those ahead. */
-const CLOCK_TOLERANCE_MS = 60_000;
 
 /**
+ * The state in a folder. Its updates take a fraction of a millisecond and are done when they return.
  * @param onForgotten is called whenever a stored state, or a part of it, is not plausible
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`
  */
@@ -70,94 +64,48 @@ export function openSharedLimiterFile(
   liveness: LimiterLiveness,
   clock: Clock,
   onForgotten: () => void,
-): SharedLimiterFile {
-  const id = `${liveness.owner.pid}-${randomUUID()}`;
+): LimiterState {
+  const { owner } = liveness;
+  const id = `${owner.pid}-${randomUUID()}`;
   const versions = openCasFile(directory, id);
   const isGone = watchOthers(id, liveness, versions.forget, clock);
-  let notes: ((draft: StateUpdate) => void)[] = [];
-  let mine: StateUpdate['mine'] = { unanswered: 0, running: 0, waiting: null };
-  let revision = 0;
-  let known = readLatest();
-
-  function readLatest(): { readonly version: number; readonly state: SharedState } {
+  const ledger = openLedger({ id, owner, priority, isGone, clock, onForgotten });
+  const read = () => {
     const { version, text } = versions.latest();
-    // An unreadable state is treated as unknown: the headers of the next answer report what is left.
-    const state = parseState(text);
-    const bounded = state === null ? emptyState() : boundedState(state, clock.nowMs());
-    if (bounded !== null && version > 0) onForgotten();
-    return { version, state: bounded ?? state ?? emptyState() };
-  }
-
-  /** The next state: the known one with `change` applied. */
-  function build<T>(change: (draft: StateUpdate) => T): { state: SharedState; mine: StateUpdate['mine']; result: T } {
-    const state = copyOf(known.state);
-    const ownNowMs = clock.nowMs();
-    const { lastNowMs } = state.slidingWindow;
-    const nowMs = lastNowMs - ownNowMs <= CLOCK_TOLERANCE_MS ? Math.max(ownNowMs, lastNowMs) : ownNowMs;
-    removeDeadHolders(state, isGone, nowMs);
-    // This process knows its own requests in flight best; its entry may be missing because the file was lost.
-    const entry = state.holders.find((holder) => holder.id === id);
-    state.slidingWindow.inFlight += (mine?.unanswered ?? 0) - (entry?.unanswered ?? 0);
-    const draft: StateUpdate = { state, mine: mine === null ? null : { ...mine }, nowMs };
-    // The own entry is in its place, because it counts for the order of the queue.
-    state.holders = withEntry(state.holders, draft);
-    for (const note of notes) {
-      note(draft);
-      state.holders = withEntry(state.holders, draft);
+    ledger.adopt(version, text);
+  };
+  function update<T>(change: Change<T>): T | null {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const built = ledger.build(change);
+      const version = ledger.known().version + 1;
+      const outcome = versions.put({ version, text: formatState(built.state) });
+      if (outcome !== 'put') read();
+      if (outcome === 'put' || (outcome === 'unsure' && ledger.isAncestor(built))) {
+        ledger.accept(built, outcome === 'put' ? { version, state: built.state } : ledger.known());
+        return built.result;
+      }
     }
-    const result = change(draft);
-    state.holders = withEntry(state.holders, draft);
-    return { state, mine: draft.mine, result };
+    return null;
   }
 
-  function withEntry(holders: readonly Holder[], { mine: entry, nowMs }: StateUpdate): readonly Holder[] {
-    const others = holders.filter((holder) => holder.id !== id);
-    if (entry === null) return others;
-    return [...others, { id, owner: liveness.owner, priority, revision: revision + 1, seenAtMs: nowMs, ...entry }];
-  }
-
-  /** Whether the latest state contains what was just written, or was built on it. */
-  function isAncestor(built: { readonly mine: StateUpdate['mine'] }): boolean {
-    known = readLatest();
-    const entry = known.state.holders.find((holder) => holder.id === id);
-    return built.mine === null ? entry === undefined : entry?.revision === revision + 1;
-  }
-
+  read();
   return {
     id,
-    note: (change) => {
-      notes.push(change);
-    },
-    update(change) {
-      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-        const built = build(change);
-        const version = known.version + 1;
-        const outcome = versions.put({ version, text: formatState(built.state) });
-        if (outcome === 'put') known = { version, state: built.state };
-        if (outcome === 'put' || (outcome === 'unsure' && isAncestor(built))) {
-          revision++;
-          mine = built.mine;
-          notes = [];
-          return built.result;
-        }
-        if (outcome === 'taken') known = readLatest();
-      }
-      return null;
+    note: ledger.note,
+    update,
+    flush: () => {
+      update(() => true);
     },
     look() {
       try {
-        known = readLatest();
+        read();
       } catch {
         // The last known state is good enough to read; the next write reports the error.
       }
-      return copyOf(known.state);
+      return copyOf(ledger.known().state);
     },
+    close: () => {},
   };
-}
-
-/** Its lists are never changed in place. */
-function copyOf(state: SharedState): SharedState {
-  return { ...state, slidingWindow: { ...state.slidingWindow } };
 }
 
 /** Checks each of the other processes no more often than needed, because it reads the process table. */

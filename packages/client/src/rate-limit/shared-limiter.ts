@@ -18,9 +18,16 @@ import {
   type Wait,
 } from './fair-queue.ts';
 import { createFifoMutex } from './fifo-mutex.ts';
-import { giveBack, type RateLimiter, type RequestPermit, type WaitReport, waitReport } from './rate-limiter.ts';
-import { createRequestSlots } from './request-slots.ts';
-import { type LimiterLiveness, openSharedLimiterFile, type SharedLimiterFile } from './shared-limiter-file.ts';
+import {
+  createRequestSlots,
+  giveBack,
+  type RateLimiter,
+  type RequestPermit,
+  type WaitReport,
+  waitReport,
+} from './rate-limiter.ts';
+import { type LimiterLiveness, type LimiterState, openSharedLimiterFile } from './shared-limiter-file.ts';
+import { openSharedLimiterObjects, type VersionStore } from './shared-limiter-objects.ts';
 import type { RequestPriority, StateUpdate } from './shared-state.ts';
 import type { SlidingWindow } from './sliding-window.ts';
 
@@ -28,6 +35,11 @@ import type { SlidingWindow } from './sliding-window.ts';
 export interface SharedLimiterOptions {
   /** The folder of the limiter, created where it is missing: one for each account of one API. */
   readonly directory: string;
+  /**
+   * Where the state is beside a lake in an object store, for processes on all machines; the folder has a copy of it
+   * then. It is closed with the limiter. Absent: in the folder.
+   */
+  readonly store?: VersionStore;
   /**
    * An upper bound for the requests of all processes, which headers may only lower. null: 300 per 3600 s until headers
    * say otherwise.
@@ -97,7 +109,7 @@ export async function openSharedLimiter(
     positiveOption('userLimit.windowSeconds', userLimit.windowSeconds);
   }
   const onForgotten = once(() => emit({ type: 'budget-forgotten', directory: options.directory }));
-  const ledger = openSharedLimiterFile(options.directory, options.priority, options.liveness, clock, onForgotten);
+  const ledger = await openState(options, clock, onForgotten);
   const client: LimiterClient = { id: ledger.id, priority: options.priority, userLimit, concurrency };
   const line = createFifoMutex(clock);
   const slots = createRequestSlots(concurrency);
@@ -108,7 +120,7 @@ export async function openSharedLimiter(
   /** Applies the notes if possible; otherwise they are applied with the next request, or at closing. */
   function flush(): void {
     try {
-      ledger.update(() => true);
+      void ledger.flush()?.then(line.wake, line.wake);
     } catch (thrown) {
       // The next `acquire` throws it; the request that this was about has succeeded.
       if (!(thrown instanceof EdrlakeError)) throw thrown;
@@ -158,9 +170,11 @@ export async function openSharedLimiter(
       // Each round ends with a permit or waits: for time, for others, or for an answer of our own.
       for (let polls = 0; ; polls++) {
         signal.throwIfAborted();
-        const queue = jittered(Math.min(MAX_QUEUE_POLL_MS, FIRST_POLL_MS * 2 ** Math.min(polls, 10)));
+        const queue = jittered(
+          Math.min(MAX_QUEUE_POLL_MS, FIRST_POLL_MS * 2 ** Math.min(polls, 10)) * slownessOf(options),
+        );
         const pollMs = { rate: jittered(MAX_POLL_MS), queue };
-        const taken = ledger.update((draft) => acquireOrQueue(draft, client, pollMs));
+        const taken = await ledger.update((draft) => acquireOrQueue(draft, client, pollMs));
         if (typeof taken === 'number') return permitOf(taken);
         if (taken?.kind === 'rate') refuseLongWait(taken, options, () => slidingWindowOf(ledger.look(), client), clock);
         if (taken !== null) reportShared(taken);
@@ -183,8 +197,8 @@ export async function openSharedLimiter(
     }
   }
 
-  async function untilWritten(write: () => true | null): Promise<void> {
-    for (let attempt = 1; write() === null; attempt++) {
+  async function untilWritten(write: () => true | null | Promise<true | null>): Promise<void> {
+    for (let attempt = 1; (await write()) === null; attempt++) {
       if (attempt === CLOSE_ATTEMPTS) {
         throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${options.directory} is written by too many`);
       }
@@ -214,9 +228,23 @@ export async function openSharedLimiter(
           draft.mine = null;
           return true;
         }),
-      );
+      ).finally(ledger.close);
     },
   };
+}
+
+/** A poll of an object store takes as long as many of a folder, and costs money. */
+function slownessOf({ store }: SharedLimiterOptions): number {
+  return store === undefined ? 1 : 8;
+}
+
+function openState(
+  { store, directory, priority, liveness }: SharedLimiterOptions,
+  clock: Clock,
+  onForgotten: () => void,
+): LimiterState | Promise<LimiterState> {
+  const opened = [directory, priority, liveness, clock, onForgotten] as const;
+  return store === undefined ? openSharedLimiterFile(...opened) : openSharedLimiterObjects(store, ...opened);
 }
 
 /** Calls the function the first time only. */
@@ -253,7 +281,7 @@ function refuseLongWait(
  */
 function sharedWaits(
   report: WaitReport,
-  ledger: SharedLimiterFile,
+  ledger: LimiterState,
   liveness: LimiterLiveness,
   { clock, emit }: { readonly clock: Clock; readonly emit: Emit },
 ): (wait: Wait) => void {
@@ -276,7 +304,7 @@ function sharedWaits(
 }
 
 /** Names a process elsewhere, perhaps a dead one, that holds places. @returns whether there is one */
-function sayWhoHolds(ledger: SharedLimiterFile, { stateOf }: LimiterLiveness, emit: Emit): boolean {
+function sayWhoHolds(ledger: LimiterState, { stateOf }: LimiterLiveness, emit: Emit): boolean {
   const others = ledger.look().holders.filter(({ id, running }) => id !== ledger.id && running > 0);
   const holder = others.find(({ owner }) => stateOf(owner) === 'elsewhere');
   if (holder === undefined) return false;

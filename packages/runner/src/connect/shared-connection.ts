@@ -8,17 +8,20 @@ import {
   type RequestPriority,
   resolveBaseUrl,
 } from '@edrlake/client';
-import { closeAfter, type RunEvent } from '@edrlake/core';
-import { openLakeLease } from '@edrlake/lake';
+import { closeAfter, EdrlakeError, type RunEvent } from '@edrlake/core';
+import { type ObjectLake, openLakeLease } from '@edrlake/lake';
 import type { Services } from '../run/types.ts';
 import { type Connection, type ConnectionSettings, connect } from './connect.ts';
 import { limiterDirectory } from './limiter-folder.ts';
+import { openLimiterStore } from './limiter-store.ts';
 import { openRequestLog } from './request-log.ts';
 
 /** The lake whose limiter a connection shares, and its priority there. */
 export interface Sharing {
   /** Created if missing, as far as the limiter needs it. */
   readonly lakeDirectory: string;
+  /** Where the lake is, if in an object store: then the limiter is there, and shared by all machines. */
+  readonly objects?: ObjectLake;
   /**
    * `high` for nightly runs, `normal` for backfills: while a connection of high priority is open, its requests go
    * first.
@@ -42,7 +45,8 @@ export interface LakeLimiter {
 /**
  * Joins the rate limiter that all connections to the same account and lake share, in this process or another. Together
  * they stay within the limits on requests per window and on concurrency. The state is in
- * `_runs/budget-<digest of host and user>/` and remains there for the next run. The place of a killed process is
+ * `_runs/budget-<digest of host and user>/`, of a lake in an object store beside it in `_requests/<digest>/`, and
+ * remains there for the next run. The place of a killed process is
  * released within a second, or, if its process cannot be seen from here, when its lease has expired.
  * @throws {EdrlakeError} `LAKE_UNWRITABLE`, here and from requests, when the folder cannot be written
  */
@@ -58,17 +62,22 @@ export async function joinLakeLimiter(
     .digest('hex')
     .slice(0, 16);
   const lease = await openLakeLease(sharing.lakeDirectory);
-  const limiter = await openSharedLimiter(
-    {
-      directory: limiterDirectory(sharing.lakeDirectory, digest),
-      userLimit: rateLimit ?? null,
-      ...(concurrency !== undefined && { concurrency }),
-      priority: sharing.priority,
-      liveness: { owner: lease.owner, stateOf: lease.stateOf },
-      ...(sharing.patienceMs && { patienceMs: sharing.patienceMs }),
-    },
-    services,
-  ).catch(async (thrown: unknown) => {
+  const openLimiter = async () => {
+    const store = sharing.objects && (await openLimiterStore(sharing.objects, digest));
+    return openSharedLimiter(
+      {
+        directory: limiterDirectory(sharing.lakeDirectory, digest),
+        userLimit: rateLimit ?? null,
+        ...(concurrency !== undefined && { concurrency }),
+        priority: sharing.priority,
+        liveness: { owner: lease.owner, stateOf: lease.stateOf },
+        ...(sharing.patienceMs && { patienceMs: sharing.patienceMs }),
+        ...(store && { store }),
+      },
+      services,
+    );
+  };
+  const limiter = await openLimiter().catch(async (thrown: unknown) => {
     await lease.release();
     throw thrown;
   });
@@ -123,5 +132,10 @@ export async function connectBeside(
     () => true,
     () => false,
   );
-  return isSharable ? connectSharing(settings, sharing, services) : connect(settings, services);
+  if (!isSharable) return connect(settings, services);
+  return connectSharing(settings, sharing, services).catch((thrown: unknown) => {
+    // Who may only read the objects of a lake cannot be counted there.
+    if (thrown instanceof EdrlakeError && thrown.code === 'STORE_REFUSED') return connect(settings, services);
+    throw thrown;
+  });
 }

@@ -83,7 +83,11 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
   let asked: Promise<Connection> | null = null;
   let tail: Promise<unknown> = Promise.resolve();
   const { lakeDirectory, priority, command, patienceMs } = settings;
-  const sharing = { lakeDirectory, priority, command, ...(patienceMs && { patienceMs }) };
+  const sharing = {
+    ...{ lakeDirectory, priority, command },
+    ...(settings.objects && { objects: settings.objects }),
+    ...(patienceMs && { patienceMs }),
+  };
   const gate = tenantGate(settings.owner ?? null);
   const openEnds = async (): Promise<OpenEnds> => {
     const { memoryLimit, threads, objects, publishes } = settings;

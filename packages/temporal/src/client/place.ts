@@ -41,6 +41,12 @@ export function serverError(thrown: unknown, { address, namespace }: TemporalPla
       hint: 'Name one that is there with --namespace, or make it with: temporal operator namespace create',
     });
   }
+  if (code === INVALID) {
+    return new EdrlakeError('CONFIG_INVALID', `the Temporal server at ${address} refuses it: ${firstLine(said)}`, {
+      cause: thrown,
+      hint: 'Cron lines have five fields there; names of days and months and @daily are known, L and # are not.',
+    });
+  }
   if (code === UNAUTHENTICATED || code === PERMISSION_DENIED) {
     return new EdrlakeError('CONFIG_INVALID', `the Temporal server at ${address} refuses this client`, {
       cause: thrown,
@@ -58,7 +64,7 @@ export function serverError(thrown: unknown, { address, namespace }: TemporalPla
 }
 
 /** Status codes of gRPC. */
-const [NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED] = [5, 7, 16];
+const [INVALID, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED] = [3, 5, 7, 16];
 
 function firstLine(text: string): string {
   return text.split('\n')[0] ?? '';

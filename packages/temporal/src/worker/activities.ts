@@ -30,7 +30,7 @@ export interface ActivityTools {
 }
 
 /** How often an activity shows that it is alive. With it comes the news that it was cancelled. */
-export const HEARTBEAT_MS = 1_000;
+const HEARTBEAT_MS = 1_000;
 
 /** A request that would wait longer gives the slot of its activity back. */
 const PATIENCE_MS = 15_000;

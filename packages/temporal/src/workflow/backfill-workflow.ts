@@ -6,6 +6,7 @@ import {
   executeChild,
   isCancellation,
   setHandler,
+  WorkflowExecutionAlreadyStartedError,
   workflowInfo,
 } from '@temporalio/workflow';
 import {
@@ -16,9 +17,6 @@ import {
   type StretchEnd,
 } from '../contract/contract.ts';
 import { edrlakeRun } from './run-workflow.ts';
-
-/** Stretches of one history: about 15 events each. */
-const MOST_STRETCHES = 200;
 
 /** Stretches that are named, of those that did not end well. */
 const MOST_NAMED = 100;
@@ -42,13 +40,14 @@ export async function edrlakeBackfill(request: BackfillRequest): Promise<Backfil
     ...{ state: 'done' as const, bad: [] },
   };
   setHandler(progressQuery, () => progress);
-  const last = Math.min(stretches.length, progress.begun + MOST_STRETCHES);
   const work = async () => {
-    while (progress.begun < last) {
+    while (progress.begun < stretches.length && !workflowInfo().continueAsNewSuggested) {
       const stretch = stretches[progress.begun];
       progress = { ...progress, begun: progress.begun + 1 };
       if (stretch === undefined) return;
-      progress = withEnd(progress, await runStretch(request, stretch), stretch);
+      // Others go on meanwhile: what they have noted must not be overwritten.
+      const end = await runStretch(request, stretch);
+      progress = withEnd(progress, end, stretch);
     }
   };
   const ended = await Promise.allSettled(Array.from({ length: request.atOnce }, work));
@@ -93,10 +92,18 @@ async function runStretch(request: BackfillRequest, { from, to }: Stretch): Prom
     });
     return { state: state === 'running' || state === 'died' ? 'failed' : state, error, requests, rows };
   } catch (thrown) {
-    if (isCancellation(thrown) || !(thrown instanceof ChildWorkflowFailure)) throw thrown;
-    const { message } = thrown.cause ?? thrown;
-    return { state: 'failed', error: { code: 'TASK_FAILED', message }, requests: 0, rows: 0 };
+    if (isCancellation(thrown)) throw thrown;
+    if (thrown instanceof WorkflowExecutionAlreadyStartedError) {
+      // That of an earlier backfill which was terminated.
+      return failed('RUN_BUSY', 'these days are being exported already');
+    }
+    if (!(thrown instanceof ChildWorkflowFailure)) throw thrown;
+    return failed('TASK_FAILED', (thrown.cause ?? thrown).message);
   }
+}
+
+function failed(code: string, message: string): RunEnd {
+  return { state: 'failed', error: { code, message }, requests: 0, rows: 0 };
 }
 
 function withEnd(progress: BackfillProgress, end: RunEnd, { from, to }: Stretch): BackfillProgress {
