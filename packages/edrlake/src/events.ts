@@ -15,7 +15,7 @@ import type { FailedWindow } from '@edrlake/pager';
 import type { EdrEvent } from './event.ts';
 import { PLAN_CHECKS, type PlanOptions } from './export.ts';
 import { COUNT, checkOptions, FUNCTION, TEXT } from './input/checks.ts';
-import { rangeOf, scopeOf, signalOf } from './input/options.ts';
+import { listenerOf, rangeOf, scopeOf, signalOf } from './input/options.ts';
 import type { Lake } from './lake/types.ts';
 import { internalsOf as lakeInternalsOf } from './lake.ts';
 import { type Source, type SourceInternals, internalsOf as sourceInternalsOf } from './source.ts';
@@ -104,7 +104,7 @@ export async function* events<Event extends object = EdrEvent>(
     lakeInternalsOf(options.lake);
     await internals.join(options.lake);
   }
-  const leave = reports.listen(options.onProgress);
+  const leave = reports.listen(listenerOf(options));
   const parent = resolve(options.temporaryDirectory ?? tmpdir());
   const spoolDirectory = await mkdtemp(join(parent, 'edrlake-events-')).catch((cause: unknown) => {
     throw new EdrlakeError('LAKE_UNWRITABLE', `no temporary folder can be made in ${parent}`, {
@@ -130,7 +130,7 @@ async function* pagesIn<Event extends object>(
     import('@edrlake/pager'),
     import('@edrlake/flattener'),
   ]);
-  const [signal, emit] = [signalOf(options), options.onProgress ?? (() => {})];
+  const [signal, emit] = [signalOf(options), listenerOf(options)];
   const request = { axis: options.axis ?? 'event', ranges: [{ range: rangeOf(options) }], scope: scopeOf(options) };
   const { source } = connection;
   const { windowPlan, uncounted } = await planExport(source, request, { clock, random, emit, signal });

@@ -10,6 +10,7 @@ import type {
 import { AMOUNT, CALL_CHECKS, COUNT, checkOptions, oneOf, SHARE, SWITCH, TEXT } from './input/checks.ts';
 import {
   type CallOptions,
+  listenerOf,
   listening,
   momentOf,
   type RangeOptions,
@@ -117,7 +118,7 @@ export async function plan(source: Source, options: PlanOptions): Promise<Export
     planExport(connection.source, request, {
       clock,
       random,
-      emit: options.onProgress ?? (() => {}),
+      emit: listenerOf(options),
       signal: signalOf(options),
     }),
   );
@@ -203,7 +204,7 @@ export async function exporting<T>(
   refuseReadOnly(lake.isReadOnly, what);
   const { connection, dataset, concurrency, reports: requests, join } = sourceInternalsOf(source);
   refuseOtherDataset(stored.dataset, dataset);
-  const { maxRejectShare, batchBytes = BATCH_BYTES, onProgress = () => {} } = options;
+  const { maxRejectShare, batchBytes = BATCH_BYTES } = options;
   const signal = signalOf(options);
   const how = {
     concurrency: Math.min(options.concurrency ?? concurrency, concurrency),
@@ -216,7 +217,7 @@ export async function exporting<T>(
       await join(lake);
       const ends = { source: connection.source, lake: stored, requestsMade: connection.requestsMade };
       const runId = options.runId ?? newRunId({ clock, random });
-      return work(ends, how, { clock, random, signal, emit: onProgress, newRunId: runId });
+      return work(ends, how, { clock, random, signal, emit: listenerOf(options), newRunId: runId });
     }),
   );
 }

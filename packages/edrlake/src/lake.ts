@@ -14,6 +14,7 @@ import {
   TEXT,
 } from './input/checks.ts';
 import {
+  listenerOf,
   openReports,
   optionalRangeOf,
   type Reports,
@@ -82,7 +83,7 @@ export async function openLake(place: string, options: OpenLakeOptions = {}): Pr
   const { dataset, subscription, memoryLimit, threads, publishes, writer = 'duckdb', readOnly = false } = options;
   const { directory, objects } = placeOf(place, options);
   const { clock, random } = surroundingsOf(options);
-  const reports = openReports(options.onProgress);
+  const reports = openReports(listenerOf(options));
   const { openEdrLake, tenantGate } = await import('@edrlake/runner/open-lake');
   const owner = subscription && { subscription: subscription.name, customerId: subscription.customerId ?? null };
   const gate = tenantGate(owner ?? null);

@@ -4,7 +4,7 @@ import { newRunId, systemProcesses } from '@edrlake/core';
 import type { Pipeline, RunResult, TaskTools } from '@edrlake/runner';
 import { BATCH_BYTES, exporting } from './export.ts';
 import { CALL_CHECKS, COUNT, checkOptions, SWITCH, TEXT } from './input/checks.ts';
-import { type CallOptions, listening, signalOf } from './input/options.ts';
+import { type CallOptions, listenerOf, listening, signalOf } from './input/options.ts';
 import { refuseReadOnly } from './input/refusals.ts';
 import type { Lake } from './lake/types.ts';
 import { internalsOf } from './lake.ts';
@@ -55,8 +55,9 @@ export async function runPipeline(
   const { stored, clock, random, reports, s3 } = internalsOf(lake);
   refuseReadOnly(lake.isReadOnly, 'runPipeline');
   const { connection, proxy, concurrency, reports: requests } = sourceInternalsOf(source);
-  const { webhooks = true, onProgress = () => {} } = options;
-  const services = { clock, random, signal: signalOf(options), emit: onProgress };
+  const { webhooks = true } = options;
+  const emit = listenerOf(options);
+  const services = { clock, random, signal: signalOf(options), emit };
   const [runner, { readLostWork }] = await Promise.all([import('@edrlake/runner'), import('@edrlake/runner/history')]);
   const provided: TaskTools = {
     exportOptions: { concurrency, batchBytes: BATCH_BYTES },
@@ -82,7 +83,7 @@ export async function runPipeline(
       services,
       liveness: {
         owner: lease?.owner ?? systemProcesses.current(),
-        isOwnerAlive: runner.runLiveness(lease, onProgress),
+        isOwnerAlive: runner.runLiveness(lease, emit),
       },
       post: webhooks ? provided.post : null,
       readLostWork: () => readLostWork(runsDirectory, runId),

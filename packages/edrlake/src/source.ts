@@ -11,7 +11,14 @@ import { DEFAULT_DATASET } from '@edrlake/datasets';
 import type { Connection, ConnectionSettings, LakeLimiter, SourceConnection } from '@edrlake/runner';
 import type { TenantGate } from '@edrlake/runner/open-lake';
 import { COUNT, checkArgument, checkOptions, DATASET, FUNCTION, oneOf } from './input/checks.ts';
-import { openReports, type Reports, SURROUNDING_CHECKS, type Surroundings, surroundingsOf } from './input/options.ts';
+import {
+  listenerOf,
+  openReports,
+  type Reports,
+  SURROUNDING_CHECKS,
+  type Surroundings,
+  surroundingsOf,
+} from './input/options.ts';
 import type { Lake } from './lake/types.ts';
 import { internalsOf as lakeInternalsOf } from './lake.ts';
 import { type OwnSourceSettings, openOwnSource } from './source/own-source.ts';
@@ -111,7 +118,7 @@ export async function connect<Access>(
   checkOptions('connect', options, { ...SURROUNDING_CHECKS, priority: oneOf('high', 'normal') });
   if ('access' in settings) return ownSource(settings, options);
   const { clock, random } = surroundingsOf(options);
-  const reports = openReports(options.onProgress);
+  const reports = openReports(listenerOf(options));
   const services = { clock, random, emit: reports.emit };
   const [runner, { createRateLimiter }, { limiterChain }] = await Promise.all([
     import('@edrlake/runner'),
@@ -189,7 +196,7 @@ function ownSource<Access>(settings: OwnSourceSettings<Access>, options: Connect
   checkArgument('connect', 'source of the dataset', dataset?.source, FUNCTION);
   const connection = openOwnSource(settings);
   const close = async () => {};
-  const reports = openReports(options.onProgress);
+  const reports = openReports(listenerOf(options));
   const opened: OpenedSource = {
     baseUrl: connection.source.name,
     dataset,

@@ -170,6 +170,25 @@ describe('a lake and a source', () => {
     await lake.close();
   });
 
+  test.each(['planned', 'request', 'page', 'commit'])(
+    'what onProgress throws at a %s ends the call, as no bug',
+    async (at) => {
+      const lake = await openLake(directory);
+      const cause = new TypeError('this.display is undefined');
+      const onProgress = ({ type }: RunEvent) => {
+        if (type === at) throw cause;
+      };
+      const stopped = backfill(lake, gateway.source, { ...DAYS, onProgress });
+      await expect(stopped).rejects.toMatchObject({
+        code: 'INTERRUPTED',
+        message: `onProgress threw at an event of type ${at}: this.display is undefined`,
+      });
+      expect((await backfill(lake, gateway.source, DAYS)).outcome).toBe('done');
+      expect(await lake.query(countEvents).toArray()).toEqual([{ events: 3_000 }]);
+      await lake.close();
+    },
+  );
+
   test('a lake that is opened for reading is compared and queried, not written', async () => {
     const writing = await openLake(directory);
     await backfill(writing, gateway.source, DAYS);

@@ -139,28 +139,53 @@ function interruptionOf(reason: unknown): EdrlakeError {
   });
 }
 
+/** By the function of a program, so that each call of it stays one listener. */
+const reporting = new WeakMap<Emit, Emit>();
+
+/**
+ * The listener of a call. What the program's own function throws ends the call as an interruption: it is no fault of
+ * edrlake, and no bug to report.
+ */
+export function listenerOf({ onProgress }: Pick<CallOptions, 'onProgress'>): Emit {
+  if (onProgress === undefined) return () => {};
+  const known = reporting.get(onProgress);
+  if (known !== undefined) return known;
+  const listener: Emit = (event) => {
+    try {
+      onProgress(event);
+    } catch (cause) {
+      const says = cause instanceof Error ? cause.message : String(cause);
+      throw new EdrlakeError('INTERRUPTED', `onProgress threw at an event of type ${event.type}: ${says}`, {
+        cause,
+        hint: 'What was committed stays; the same call goes on from there.',
+      });
+    }
+  };
+  reporting.set(onProgress, listener);
+  return listener;
+}
+
 /** What a lake or a source reports, for all who listen. */
 export interface Reports {
   readonly emit: Emit;
   /** Each listener receives each event once. @returns what ends it */
-  listen(listener: Emit | undefined): () => void;
+  listen(listener: Emit): () => void;
 }
 
 /** @param listener that is never removed */
-export function openReports(listener: Emit | undefined): Reports {
+export function openReports(listener: Emit): Reports {
   const listeners = new Map<Emit, number>();
   const add = (each: Emit, by: number) => {
     const uses = (listeners.get(each) ?? 0) + by;
     if (uses > 0) listeners.set(each, uses);
     else listeners.delete(each);
   };
-  if (listener !== undefined) add(listener, 1);
+  add(listener, 1);
   return {
     emit: (event) => {
       for (const each of listeners.keys()) each(event);
     },
     listen: (each) => {
-      if (each === undefined) return () => {};
       add(each, 1);
       return () => add(each, -1);
     },
@@ -170,10 +195,10 @@ export function openReports(listener: Emit | undefined): Reports {
 /** Does some work while the listener of a call receives what is reported. */
 export async function listening<T>(
   reports: Reports | readonly Reports[],
-  { onProgress }: CallOptions,
+  options: CallOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const leave = [reports].flat().map((each) => each.listen(onProgress));
+  const leave = [reports].flat().map((each) => each.listen(listenerOf(options)));
   try {
     return await work();
   } finally {
