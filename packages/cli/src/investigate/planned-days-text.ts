@@ -29,7 +29,7 @@ export function previewText({ days, planning, durationMs }: BackfillPreview, wid
   const rows = days.map(({ firstDay, lastDay, reason, loss, windows, events, requests, left }) => [
     firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`,
     reason,
-    ...(isLost ? [(loss ?? '').replace('unrecoverable ', '')] : []),
+    ...(isLost ? [(loss ?? '').slice(-'2026-12-14'.length)] : []),
     countText(windows),
     countText(events),
     countText(requests),

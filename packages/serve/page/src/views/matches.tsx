@@ -133,7 +133,16 @@ function MatchTable({ rows }: { rows: Answer['rows'] }) {
       tall
       rows={rows}
       columns={[
-        { title: 'happened', class: 'nowrap', cell: (row) => instant(isoOf(row[5])) },
+        {
+          title: 'event',
+          class: 'nowrap',
+          cell: ([, , , , , at, , , day, id]) => (
+            <a href={linkTo(eventSql(String(day), String(id)))}>
+              {instant(isoOf(at))}
+              <span class="hidden-text"> event {String(id)}</span>
+            </a>
+          ),
+        },
         { title: 'list', cell: text(0) },
         { title: 'indicator', class: 'path', cell: text(1) },
         { title: 'value', class: 'path', cell: text(2) },
@@ -141,14 +150,6 @@ function MatchTable({ rows }: { rows: Answer['rows'] }) {
         { title: 'host', cell: text(4) },
         { title: 'type', cell: text(6) },
         { title: 'found', class: 'nowrap', cell: (row) => instant(isoOf(row[7])) },
-        {
-          title: 'event',
-          cell: ([, , , , , , , , day, id]) => (
-            <a href={linkTo(eventSql(String(day), String(id)))} aria-label={`Event ${id}`}>
-              event
-            </a>
-          ),
-        },
       ]}
     />
   );
