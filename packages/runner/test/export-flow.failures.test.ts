@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MS_PER_HOUR, MS_PER_MINUTE, parseRange, type RunEvent } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange, type RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
 import { readRun } from '../src/history.ts';
 import { impatientClock, onStage, rowsOf, type Stage } from './flow-stage.ts';
@@ -180,9 +180,19 @@ describe('a backfill with --replace', () => {
     await onStage({ ...EVENTS, events: 300 }, async ({ simulator, backfill, lake }) => {
       await backfill(DAY);
       simulator.removeEvents([...simulator.truth.indexes()]);
-      await backfill(DAY, { replace: true });
+      simulator.addEvents({ events: 5, range: { startMs: DAY.endMs, endMs: DAY.endMs + MS_PER_DAY } });
+      expect(await backfill(DAY, { replace: true })).toMatchObject({ outcome: 'done' });
       expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['0']]);
       expect(await rowsOf(lake, 'select count(*) from interfaces')).toEqual([['0']]);
+    });
+  });
+
+  it('empties nothing on the word of an API that counts no event of any time', async () => {
+    await onStage({ ...EVENTS, events: 300 }, async ({ simulator, backfill, lake }) => {
+      await backfill(DAY);
+      simulator.removeEvents([...simulator.truth.indexes()]);
+      expect(await backfill(DAY, { replace: true })).toMatchObject({ outcome: 'partly' });
+      expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['300']]);
     });
   });
 });
