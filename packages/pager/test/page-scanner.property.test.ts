@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { fieldTable } from '../src/scan/field-table.ts';
-import { scanPage } from '../src/scan/page-scanner.ts';
+import { pageBuffers, scanPage } from '../src/scan/page-scanner.ts';
 
 const ID_FIELDS = ['id', 'eventId'];
 
@@ -115,6 +115,41 @@ test('byte by byte has the same result as at once', async () => {
   expect(bytes).toEqual(whole);
   expect(whole.ids).toEqual(['A😀', '12']);
   expect(whole.text.split('\n')[1]).toBe('{"eventId":12,"p":"C:\\\\x"}');
+});
+
+test('pages that share buffers, at the same time and after broken ones, are read as each is alone', async () => {
+  const page = fc.tuple(fc.array(record, { maxLength: 4 }), fc.array(fc.nat(), { maxLength: 3 }), fc.boolean());
+  await fc.assert(
+    fc.asyncProperty(fc.array(page, { minLength: 2, maxLength: 6 }), async (pages) => {
+      const spare = pageBuffers();
+      const read = async (chunks: readonly Uint8Array[], shared: object) => {
+        const written: Buffer[] = [];
+        async function* body() {
+          for (const chunk of chunks) {
+            // Gives the other scans their turn.
+            await Promise.resolve();
+            yield chunk;
+          }
+        }
+        const write = async (bytes: Uint8Array) => {
+          await Promise.resolve();
+          written.push(Buffer.from(bytes));
+        };
+        const known = fieldTable(null, ID_FIELDS);
+        const result = await scanPage(body(), { known, write, ...shared }).catch((thrown: unknown) => String(thrown));
+        return { result, text: Buffer.concat(written).toString() };
+      };
+      const bodies = pages.map(([records, places, isWhole]) => {
+        const body = Buffer.from(JSON.stringify(records));
+        return cut(isWhole ? body : body.subarray(0, -1), places);
+      });
+      const alone = [];
+      for (const body of bodies) alone.push(await read(body, {}));
+      expect(await Promise.all(bodies.map((body) => read(body, { spare })))).toEqual(alone);
+      for (const [n, body] of bodies.entries()) expect(await read(body, { spare })).toEqual(alone[n]);
+    }),
+    { numRuns: 100 },
+  );
 });
 
 test('every proper prefix of an array is broken, and so is every array with one more byte', async () => {

@@ -13,7 +13,8 @@ import {
 } from '@edrlake/core';
 import { type FieldTable, fieldTable } from '../scan/field-table.ts';
 import { asDelivered } from '../scan/ndjson-lines.ts';
-import { checksumText, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
+import { checksumText, pageBuffers, type ScannedPage, scanPage } from '../scan/page-scanner.ts';
+import type { SpareBuffers } from '../scan/spare-buffers.ts';
 
 /** Neither DuckDB's patterns for data files nor a resumed run take a file with this suffix for a page. */
 const UNFINISHED = '.part';
@@ -92,6 +93,7 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
   const known = fieldTable(records.shape, records.idFields);
   const knownIds = fieldTable(null, records.idFields);
   const format = checksumText(crc32(JSON.stringify([LINE_RULES, records.shape])));
+  const spare = pageBuffers();
   const windowDirectories = new Set<string>();
   const windowDirectory = async (windowId: string) => {
     const path = join(directory, windowId);
@@ -105,11 +107,13 @@ export async function openSpool(directory: string, records: SpoolRecords): Promi
   return {
     async writePage(key, body, recordsBefore) {
       const path = join(await windowDirectory(key.windowId), pageFile(key));
-      const scanned = await writePageFile(path, known, body, recordsBefore);
+      const scanned = await writePageFile(path, body, { known, spare, recordsBefore });
       return pageOf(key, path, format, scanned);
     },
     verifyPage: async (page) =>
-      page.format === format ? verifyPage(page, knownIds, records.shape === null ? (line) => line : asDelivered) : null,
+      page.format === format
+        ? verifyPage(page, { known: knownIds, spare }, records.shape === null ? (line) => line : asDelivered)
+        : null,
     removePage: (page) => onDisk(page.path, () => rm(page.path, { force: true })),
     async syncWindow(windowId) {
       if (!windowDirectories.has(windowId)) return;
@@ -141,17 +145,22 @@ function pageOf({ windowId, pageNumber }: PageKey, path: string, format: string,
   return { page, ids, ...(brokenCrc32 !== null && { brokenCrc32 }) };
 }
 
+/** What all scans of a spool share. */
+interface ScanTools {
+  readonly known: FieldTable;
+  readonly spare: SpareBuffers;
+}
+
 /** Syncs the bytes; the page's name is synced by `syncWindow`, once for all pages of a window. */
 async function writePageFile(
   path: string,
-  known: FieldTable,
   body: AsyncIterable<Uint8Array>,
-  recordsBefore: number | undefined,
+  { recordsBefore, ...tools }: ScanTools & { readonly recordsBefore: number | undefined },
 ): Promise<ScannedPage> {
   const steps = { temporary: `${path}${UNFINISHED}`, syncs: 'bytes', refusal: unwritable } as const;
   return writeAtomicStream(
     path,
-    (write) => scanPage(body, { known, write, ...(recordsBefore !== undefined && { recordsBefore }) }),
+    (write) => scanPage(body, { ...tools, write, ...(recordsBefore !== undefined && { recordsBefore }) }),
     steps,
   );
 }
@@ -160,11 +169,11 @@ async function writePageFile(
 type RecordOfLine = (line: Buffer) => Buffer;
 
 /** Compares the file's checksum, and scans it as if it were the page, which yields the ids. */
-async function verifyPage(page: SpooledPage, known: FieldTable, recordOf: RecordOfLine): Promise<PageWithIds | null> {
+async function verifyPage(page: SpooledPage, tools: ScanTools, recordOf: RecordOfLine): Promise<PageWithIds | null> {
   try {
     const file = { crc32: 0 };
     const scanned = await scanPage(linesAsArray(page, recordOf, file), {
-      known,
+      ...tools,
       write: async () => undefined,
     });
     const same = checksumText(file.crc32) === page.crc32 && scanned.recordCount === page.recordCount;

@@ -9,9 +9,8 @@ export interface WorkBuffer {
   discard(byteCount: number): void;
 }
 
-/** An empty buffer. It grows as needed. @param capacity bytes to begin with */
-export function workBuffer(capacity: number): WorkBuffer {
-  const bytes = Buffer.allocUnsafe(capacity + PADDING_BYTES);
+/** An empty buffer. It grows as needed. @param bytes to begin with, more than `PADDING_BYTES`; what they hold is lost */
+export function workBuffer(bytes: Buffer): WorkBuffer {
   const state: ScanState = {
     bytes,
     words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length),

@@ -29,12 +29,14 @@ export interface LineBuffer {
   readonly byteLength: number;
   /** All lines, until the next `reset`. */
   take(): Buffer;
+  /** The memory that it uses now. */
+  readonly memory: Buffer;
   reset(): void;
 }
 
-/** @param capacity bytes to begin with */
-export function lineBuffer(capacity: number): LineBuffer {
-  let lines = Buffer.allocUnsafe(capacity);
+/** @param begin to begin with; what it holds is lost */
+export function lineBuffer(begin: Buffer): LineBuffer {
+  let lines = begin;
   let length = 0;
   const ensure = (more: number) => {
     if (length + more <= lines.length) return;
@@ -116,6 +118,9 @@ export function lineBuffer(capacity: number): LineBuffer {
       return length;
     },
     take: () => lines.subarray(0, length),
+    get memory() {
+      return lines;
+    },
     reset() {
       length = 0;
     },

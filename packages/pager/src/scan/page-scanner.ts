@@ -1,11 +1,12 @@
 import { crc32 } from 'node:zlib';
 import { EdrlakeError } from '@edrlake/core';
-import { broken, type ScanState } from '../json/scan-state.ts';
+import { broken, PADDING_BYTES, type ScanState } from '../json/scan-state.ts';
 import { afterGap } from '../json/scan-values.ts';
 import { utf8Validator } from '../json/utf8-validator.ts';
 import { workBuffer } from '../json/work-buffer.ts';
 import type { FieldTable } from './field-table.ts';
 import { type Expected, pageEnvelope, unexpected } from './page-envelope.ts';
+import { type SpareBuffers, spareBuffers } from './spare-buffers.ts';
 import { type RecordTaker, recordTaker } from './take-records.ts';
 
 /** DuckDB reads JSON objects up to 16 MiB; with one byte more it refuses the whole file. */
@@ -13,6 +14,9 @@ export const MAX_RECORD_BYTES = 15 * 1_048_576;
 
 /** Bytes that are scanned at once; lines are passed on beyond it. Small enough to stay in a core's cache. */
 const PIECE_BYTES = 131_072;
+
+/** The bytes that a page is scanned in, and as many for its lines: a piece, and a record that began in the one before. */
+const BUFFER_BYTES = 2 * PIECE_BYTES + PADDING_BYTES;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
@@ -26,6 +30,8 @@ export interface PageScanOptions {
    * Records of the pages before this one: an empty list beside a larger total is a broken answer. Absent: unknown.
    */
   readonly recordsBefore?: number;
+  /** Buffers of pages before this one, for this one and later ones. See `pageBuffers`. */
+  readonly spare?: SpareBuffers;
   /** Receives the lines in order. The buffer is reused as soon as the promise is fulfilled. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
 }
@@ -67,7 +73,8 @@ export interface ScannedPage {
  * array, not JSON or not UTF-8; `RECORD_TOO_LARGE`. Part of the output may be written by then: discard it.
  */
 export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageScanOptions): Promise<ScannedPage> {
-  const page = openPage(options.known, options.maxRecordBytes ?? MAX_RECORD_BYTES, options.recordsBefore ?? null);
+  const { spare = pageBuffers() } = options;
+  const page = openPage(options, spare);
   const { lines, ids, counts } = page.records;
   let writtenBytes = 0;
   let checksum = 0;
@@ -97,6 +104,9 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
   if (head !== null && head.length > 0) page.take(head);
   page.end();
   await flush();
+  // A page that cannot be read may still be written: then its buffers are not used again.
+  spare.giveBack(page.state.bytes);
+  spare.giveBack(lines.memory);
   return {
     recordCount: ids.length,
     writtenBytes,
@@ -107,6 +117,11 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
     brokenCrc32: counts.broken === 0 ? null : checksumText(counts.brokenCrc32),
     replacedSurrogates: page.state.replacedSurrogates,
   };
+}
+
+/** Buffers for scans that follow each other, as many as two pages at a time need. */
+export function pageBuffers(): SpareBuffers {
+  return spareBuffers(BUFFER_BYTES, 4);
 }
 
 /** A CRC-32 as 8 hex digits. */
@@ -127,12 +142,15 @@ interface OpenPage {
  * Collects pieces until they contain whole records: a record that continues after a piece is scanned again with the
  * next.
  */
-function openPage(known: FieldTable, maxRecordBytes: number, recordsBefore: number | null): OpenPage {
-  const work = workBuffer(2 * PIECE_BYTES);
+function openPage(
+  { known, maxRecordBytes = MAX_RECORD_BYTES, recordsBefore }: PageScanOptions,
+  spare: SpareBuffers,
+): OpenPage {
+  const work = workBuffer(spare.take());
   const { state } = work;
-  const records = recordTaker(state, known, { maxRecordBytes, lineCapacity: 2 * PIECE_BYTES });
+  const records = recordTaker(state, known, { maxRecordBytes, lineMemory: spare.take() });
   const utf8 = utf8Validator();
-  const envelope = pageEnvelope(state, known, { maxMemberBytes: maxRecordBytes, recordsBefore });
+  const envelope = pageEnvelope(state, known, { maxMemberBytes: maxRecordBytes, recordsBefore: recordsBefore ?? null });
   let expected: Expected = 'array';
   /** Records follow each other without an array around them. */
   let isLines = false;

@@ -34,9 +34,9 @@ export interface RecordTaker {
 export function recordTaker(
   state: ScanState,
   known: FieldTable,
-  { maxRecordBytes, lineCapacity }: { readonly maxRecordBytes: number; readonly lineCapacity: number },
+  { maxRecordBytes, lineMemory }: { readonly maxRecordBytes: number; readonly lineMemory: Buffer },
 ): RecordTaker {
-  const lines = lineBuffer(lineCapacity);
+  const lines = lineBuffer(lineMemory);
   const ids: (string | null)[] = [];
   const counts = { irregular: 0, broken: 0, brokenCrc32: 0 };
   const scan = openScan(state, known);
@@ -149,7 +149,7 @@ function scanWithin(scan: RecordScan, from: number, maxRecordBytes: number): num
 
 /** The identity of an unreadable record, where the id itself could be read. */
 function idOfBroken(record: BrokenRecord, known: FieldTable): string | null {
-  const work = workBuffer(record.fields.length);
+  const work = workBuffer(Buffer.allocUnsafe(record.fields.length + PADDING_BYTES));
   work.append(record.fields);
   const scan = openScan(work.state, known);
   recordEnd(scan, 0);
