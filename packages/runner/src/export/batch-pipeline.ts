@@ -1,57 +1,48 @@
 import type { FetchedWindow } from '@edrlake/core';
 import type { RunJournal } from '../run/journal.ts';
 import type { BatchResult, RunContext } from '../run/run-context.ts';
-import { type BatchSession, openBatchSession, sessionCount } from './batch-session.ts';
+import { type BatchSession, openBatchSession } from './batch-session.ts';
 import { commitBatch, commitRecordless, flattenBatch, isFinished } from './commit-batch.ts';
 import { addBatch, type RunTally } from './run-tally.ts';
 
-/** Commits batches: two are processed at a time, and they are committed in the order of their arrival. */
+/**
+ * Commits batches, one after the other, while the pages of the next one are fetched. A second one at the same time would
+ * take its memory again, and saves no time where scanning the pages and flattening them keep two cores busy.
+ */
 export interface BatchPipeline {
-  /**
-   * Starts a batch as soon as a commit session is free.
-   * @throws {EdrlakeError} the error of the batch that used the session before
-   */
+  /** Starts a batch as soon as the one before is committed. @throws {EdrlakeError} the error of the one before */
   submit(windows: readonly FetchedWindow[]): Promise<void>;
   /**
-   * Waits until all batches are committed.
-   * @throws {EdrlakeError} of the first batch that failed
+   * Waits until the last batch is committed.
+   * @throws {EdrlakeError} of the batch that failed
    */
   drain(): Promise<void>;
-  /** Waits for running batches, whether they fail or not, and closes the commit sessions. */
+  /** Waits for the batch at work, whether it fails or not, and closes the commit session. */
   close(): Promise<void>;
 }
 
-/** DuckDB loses an interrupt that comes between two statements, so it is repeated until the sessions are closed. */
+/** DuckDB loses an interrupt that comes between two statements, so it is repeated until the session is closed. */
 const INTERRUPT_EVERY_MS = 50;
 
 /**
- * The pipeline of a run; it opens its commit sessions when they are needed. An abort interrupts the running statements:
- * their batch is not committed, and the next run finds its pages.
+ * The pipeline of a run; it opens its commit session when it is needed. An abort interrupts the running statement: its
+ * batch is not committed, and the next run finds its pages.
  */
 export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTally): BatchPipeline {
-  const { lake, services } = run;
-  const sessions: BatchSession[] = [];
+  const { services } = run;
+  let session: BatchSession | null = null;
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
-    for (const session of sessions) session.interrupt();
+    session?.interrupt();
     timer ??= setInterval(interrupt, INTERRUPT_EVERY_MS);
   };
   services.signal.addEventListener('abort', interrupt);
-  const atWork: Promise<void>[] = [];
-  let batchNo = 0;
-  /** The commit of the newest batch, which waits for the batch before it. */
-  let committed: Promise<void> = Promise.resolve();
-  const sessionOf = async (index: number): Promise<BatchSession> => {
-    const open = sessions[index];
-    if (open !== undefined) return open;
-    const session = await openBatchSession(run);
-    sessions[index] = session;
-    return session;
-  };
+  /** The newest batch. */
+  let atWork: Promise<void> = Promise.resolve();
   /** The reason of an abort explains more than the error of the interrupted statement. */
-  const orReason = async <T>(work: Promise<T>): Promise<T> => {
+  const orReason = async (work: Promise<void>): Promise<void> => {
     try {
-      return await work;
+      await work;
     } catch (thrown) {
       services.signal.throwIfAborted();
       throw thrown;
@@ -62,37 +53,29 @@ export function batchPipeline(run: RunContext, journal: RunJournal, tally: RunTa
     const windowIds = windows.filter(isFinished).map(({ window }) => window.id);
     await journal.append({ type: 'commit', atMs: services.clock.nowMs(), version: result.commit.version, windowIds });
   };
-  const flattenAndCommit = async (windows: readonly FetchedWindow[], session: BatchSession, before: Promise<void>) => {
+  const flattenAndCommit = async (windows: readonly FetchedWindow[]) => {
+    session ??= await openBatchSession(run);
     const flat = await flattenBatch(run, tally.plan, windows, session);
-    try {
-      await before;
-    } catch (thrown) {
-      await flat.staged.drop();
-      throw thrown;
-    }
     await record(windows, await commitBatch(run, tally, flat));
   };
-  /** Needs no commit session; it waits until all batches before it are committed. */
-  const commitAlone = async (windows: readonly FetchedWindow[], before: Promise<void>) => {
-    await before;
+  /** Needs no commit session. */
+  const commitAlone = async (windows: readonly FetchedWindow[]) => {
     await record(windows, await commitRecordless(run, tally.plan, windows));
   };
   return {
     async submit(windows) {
-      if (windows.every(({ recordCount }) => recordCount === 0)) return orReason(commitAlone(windows, committed));
-      const index = batchNo++ % sessionCount(lake);
-      await orReason(atWork[index] ?? Promise.resolve());
-      committed = flattenAndCommit(windows, await sessionOf(index), committed);
-      atWork[index] = committed;
+      await orReason(atWork);
+      const hasRecords = windows.some(({ recordCount }) => recordCount > 0);
+      atWork = hasRecords ? flattenAndCommit(windows) : commitAlone(windows);
       // Prevents an unhandled rejection; the error surfaces at the next await.
-      committed.catch(() => undefined);
+      atWork.catch(() => undefined);
     },
-    drain: () => orReason(committed),
+    drain: () => orReason(atWork),
     async close() {
-      await Promise.allSettled(atWork);
+      await Promise.allSettled([atWork]);
       services.signal.removeEventListener('abort', interrupt);
       clearInterval(timer);
-      for (const session of sessions) session.close();
+      session?.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 import { type BatchFindings, dayOf, EdrlakeError, type FetchedWindow, FOREIGN_CUSTOMER, sum } from '@edrlake/core';
 import { dropStagedBatch, stageBatch, stageRows } from '@edrlake/flattener';
-import type { CommitRequest, CommitResult, Lake } from '@edrlake/lake';
+import type { CommitRequest, CommitResult } from '@edrlake/lake';
 import type { RunContext } from '../run/run-context.ts';
 
 /** A flattened batch that is not committed yet. Nothing of it survives the process; the spool does. */
@@ -19,17 +19,6 @@ export interface BatchSession {
   /** Ends what it is doing, after an abort of the run. */
   interrupt(): void;
   close(): void;
-}
-
-/**
- * DuckDB: one for each core of a small machine; each further batch takes the same memory again. In this process a
- * second one would only take its memory.
- */
-const SESSIONS = { duckdb: 2, parquetjs: 1 } as const;
-
-/** How many batches are at work at a time. */
-export function sessionCount({ writer }: Pick<Lake, 'writer'>): number {
-  return SESSIONS[writer];
 }
 
 /** Rows as objects take about five times the bytes of their pages. */

@@ -41,8 +41,8 @@ import { type StartedRun, startRun } from './start-run.ts';
  *     limitsOf          the windows that a run with limits may still fetch
  *     fetchWindows      windows → pages in the spool, several windows at once (pager)
  *     batchWindows      fetched windows → batches, bounded by bytes
- *     batchPipeline     two batches at a time: flattenBatch (flattener), then commitBatch (lake), in order; one of the
- *                       two writers does the work of both (batch-session.ts)
+ *     batchPipeline     one batch at a time: flattenBatch (flattener), then commitBatch (lake); one of the two writers
+ *                       does the work of both (batch-session.ts)
  *     finishRun         writes the report to the journal
  *
  * Safe to run again at any time. A run that died is resumed with its complete pages, and with its plan if the API still
