@@ -9,7 +9,9 @@ export interface WorkBuffer {
   discard(byteCount: number): void;
 }
 
-/** An empty buffer. It grows as needed. @param bytes to begin with, more than `PADDING_BYTES`; what they hold is lost */
+/**
+ * An empty buffer. It grows as needed. @param bytes to begin with, more than `PADDING_BYTES`; what they hold is lost
+ */
 export function workBuffer(bytes: Buffer): WorkBuffer {
   const state: ScanState = {
     bytes,

@@ -15,7 +15,7 @@ export const MAX_RECORD_BYTES = 15 * 1_048_576;
 /** Bytes that are scanned at once; lines are passed on beyond it. Small enough to stay in a core's cache. */
 const PIECE_BYTES = 131_072;
 
-/** The bytes that a page is scanned in, and as many for its lines: a piece, and a record that began in the one before. */
+/** A piece, and a record that began in the one before. Lines get as much. */
 const BUFFER_BYTES = 2 * PIECE_BYTES + PADDING_BYTES;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);

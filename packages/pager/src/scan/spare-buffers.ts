@@ -3,9 +3,9 @@
  * memory beside the heap makes V8 mark all of the heap.
  */
 export interface SpareBuffers {
-  /** A buffer that nobody uses. What it holds is left from before. */
+  /** A buffer that is in no use. What it holds is left from before. */
   take(): Buffer;
-  /** Nobody may use it any more. One of another size, because it had to grow, is thrown away. */
+  /** It must not be used any more. One of another size, because it had to grow, is thrown away. */
   giveBack(buffer: Buffer): void;
 }
 

@@ -6,8 +6,8 @@ import { commitBatch, commitRecordless, flattenBatch, isFinished } from './commi
 import { addBatch, type RunTally } from './run-tally.ts';
 
 /**
- * Commits batches, one after the other, while the pages of the next one are fetched. A second one at the same time would
- * take its memory again, and saves no time where scanning the pages and flattening them keep two cores busy.
+ * Commits batches, one after the other, while the pages of the next one are fetched. A second one at the same time
+ * would take its memory again, and save no CPU time.
  */
 export interface BatchPipeline {
   /** Starts a batch as soon as the one before is committed. @throws {EdrlakeError} the error of the one before */
