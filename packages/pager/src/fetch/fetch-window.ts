@@ -131,8 +131,8 @@ async function fetchWhole(
     // One record too many, too few, or twice: it is counted again, and where that does not explain it, fetched again.
     const isWhole = addsUp(found, count);
     if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
-    if (count === 0 && countBefore > 0 && found.recordCount === 0) throw vanished(countBefore);
     walks.push({ way, pages, countAfter: count });
+    if (count === 0 && found.recordCount === 0) throwIfVanished(planned, walks);
     if (found.recordCount >= count) await learnPageSize(fetching, way);
     if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
     // A search service that counts no further than it pages gives the same number twice: smaller windows show it.
@@ -162,12 +162,15 @@ async function fetchWhole(
 /**
  * A window that had events a moment ago is not proven empty by another number and an empty page: both can be one
  * gateway that has lost its data for a while. The next run counts it again.
+ * @throws {EdrlakeError} where the plan counted events, or an earlier attempt counted or listed some
  */
-function vanished(countBefore: number): EdrlakeError {
-  return new EdrlakeError(
+function throwIfVanished({ count }: PlannedWindow, walks: readonly PageWalk[]): void {
+  const seen = Math.max(count, ...walks.map((walk) => Math.max(walk.countAfter, pageStats(walk.pages).recordCount)));
+  if (seen === 0) return;
+  throw new EdrlakeError(
     'RESPONSE_UNEXPECTED',
-    `the API counted ${countBefore} events of this range, then none, and its page was empty`,
-    { context: { countBefore }, hint: 'Run it again.' },
+    `the API showed ${seen} ${seen === 1 ? 'event' : 'events'} of this range, then none, and its page was empty`,
+    { context: { seen }, hint: 'Run it again.' },
   );
 }
 

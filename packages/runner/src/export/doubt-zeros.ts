@@ -3,13 +3,18 @@ import { knownClocks } from '../run/read-clocks.ts';
 import type { RunContext } from '../run/run-context.ts';
 
 /**
- * Why a plan without events proves nothing, though the page that confirms it may be empty too: one cause can give both
- * zeros. A gateway that has lost its data for a while counts no event of any time, where the lake holds proven ones. A
- * platform that does not know the name of the time selects no event by it, in counts and pages alike. One request shows
- * that neither is so; others follow only where the API counts nothing by that time. null where nothing speaks for a
- * doubt.
+ * Why the zeros of a plan prove nothing, though the pages that confirm them may be empty too: one cause can give both.
+ * A gateway that has lost its data for a while counts no event of any time, where the lake holds proven ones, or where
+ * it has just counted some for the plan. A platform that does not know the name of the time selects no event by it, in
+ * counts and pages alike. One request shows that neither is so; others follow only where the API counts nothing by that
+ * time. It is made between the counts and the pages, so that data which is lost throughout both is lost for it as well.
+ * null where nothing speaks for a doubt.
+ * @param hasCounted whether the API has counted events for the plan, or some of it could not be counted
  */
-export async function doubtOfZeros({ source, lake, request, services }: RunContext): Promise<EdrlakeError | null> {
+export async function doubtOfZeros(
+  { source, lake, request, services }: RunContext,
+  hasCounted: boolean,
+): Promise<EdrlakeError | null> {
   if (request.isApiCounting === true) return null;
   const { axis } = request;
   const { signal } = services;
@@ -17,6 +22,7 @@ export async function doubtOfZeros({ source, lake, request, services }: RunConte
   const countOfAnyTime = () => source.count({ axis, range, cuts: [], scope: NO_FILTER }, signal);
   try {
     if ((await countOfAnyTime()) > 0) return null;
+    if (hasCounted) return (await countOfAnyTime()) > 0 ? null : vanished();
     const { anyTime } = source;
     const events = (await anyTime?.count(signal)) ?? 0;
     if (anyTime !== undefined && events > 0) {
@@ -42,6 +48,14 @@ function unknownToken(token: string, events: number): EdrlakeError {
     `the API counts ${events} events, but none of any time by the token ${token}, which this platform may spell ` +
       'otherwise: edrlake doctor finds the right one',
     { context: { token, events }, hint: 'Run edrlake doctor: it names the time tokens of this platform.' },
+  );
+}
+
+function vanished(): EdrlakeError {
+  return new EdrlakeError(
+    'RESPONSE_UNEXPECTED',
+    'the API counted events when the range was planned, and none of any time after that',
+    { hint: 'A search service that restarts answers like that: run it again.' },
   );
 }
 

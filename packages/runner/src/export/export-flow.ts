@@ -72,7 +72,9 @@ export async function exportRange(
     const windows = inOrder(wanted, plan.emptyWindows);
     const tally = newTally(plan, await committedEarlier(started, windows), started.run.maxRejectShare);
     recordSkipped(covered, tally, services);
-    const doubt = plan.events === 0 ? await doubtOfZeros(started.run) : null;
+    const hasZeros = plan.events === 0 || plan.emptyWindows.length > 0;
+    const hasCounted = plan.events > 0 || (plan.uncounted ?? []).length > 0;
+    const doubt = hasZeros ? await doubtOfZeros(started.run, hasCounted) : null;
     if (doubt === null) await fetchWithinLimits(started, tally, windows);
     else await leaveUnverified(started, tally, windows, doubt);
     return await finishRun(started, tally);
@@ -83,7 +85,7 @@ export async function exportRange(
   }
 }
 
-/** Reports windows without events as unverified, and fetches none of them. */
+/** Fetches no window: those without events are unverified, and those with events have failed. */
 async function leaveUnverified(
   { run, journal }: StartedRun,
   tally: RunTally,
@@ -94,7 +96,11 @@ async function leaveUnverified(
   for (const { window } of failed) sayFailed(run.services, window, error);
   addFailed(tally, failed);
   await recordFailed(failed, journal);
-  await commitUnverified(run, tally.plan, failed);
+  await commitUnverified(
+    run,
+    tally.plan,
+    failed.filter(({ count }) => count === 0),
+  );
 }
 
 function sayFailed({ emit }: RunServices, { id, range }: Window, { code, message }: EdrlakeError): void {

@@ -53,7 +53,10 @@ export interface ExportRequest {
   /** Apart from each other, oldest first. A backfill has one; a repair has one for each range that differs. */
   readonly ranges: readonly WantedRange[];
   readonly scope: QueryScope;
-  /** Set where the API has just counted events by this axis: then its zeros are not those of lost data. */
+  /**
+   * Set where the API has counted events by this axis after it gave the known counts of the ranges: then their zeros
+   * are not those of lost data.
+   */
   readonly isApiCounting?: boolean;
 }
 

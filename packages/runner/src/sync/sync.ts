@@ -3,7 +3,6 @@ import {
   type BothClocks,
   clocksText,
   EdrlakeError,
-  gapsIn,
   isAhead,
   isoInstant,
   type QueryScope,
@@ -11,9 +10,7 @@ import {
   type TimeAxis,
   type TimeRange,
 } from '@edrlake/core';
-import { brokenAnswer } from '@edrlake/pager';
 import { exportRange } from '../export/export-flow.ts';
-import { differingRanges } from '../reconcile/diff-ranges.ts';
 import { askedPageSize } from '../run/page-sizes.ts';
 import { readClocks } from '../run/read-clocks.ts';
 import { rejectRuleOf } from '../run/reject-share.ts';
@@ -21,6 +18,7 @@ import { findUnfinishedRequest } from '../run/resume.ts';
 import { runLiveness } from '../run/run-liveness.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, WantedRange } from '../run/types.ts';
 import { type HeldEvents, heldEvents } from './held-events.ts';
+import { changedBehind, countOfNew, NOTHING_BEHIND, type ReopenedRange } from './look-back.ts';
 import { type RejectRetry, rejectRetries } from './reject-retries.ts';
 import { fetchedUpTo, readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 
@@ -100,15 +98,18 @@ export async function syncNewEvents(
   const followed = { axis, scope, startMs: (await readWatermark(lake, axis, scope)) ?? startMs };
   const rule = rejectRuleOf(options);
   const rejected = isResumedSync ? await rejectRetries(lake, followed, rule) : [];
+  const isNew = endMs > startMs;
+  const newCount = countOfNew(source, { axis, scope, range: { startMs, endMs } }, services);
   const { reopened, isApiCounting } = isResumedSync
-    ? await changedBehind(ends, fetchedMs ?? startMs, rejected, request, services)
+    ? await changedBehind(ends, { endMs: fetchedMs ?? startMs, rejected, newCount }, request, services)
     : NOTHING_BEHIND;
   const due = rejected.filter(({ retryAtMs }) => retryAtMs <= clocks.nowMs).map(({ range }) => ({ range }));
-  const isNew = endMs > startMs;
   const held = isNew ? await proveHeld(ends, { startMs, endMs }, request, options, services) : null;
-  const fresh = isNew ? (held?.rest ?? [{ range: { startMs, endMs } }]) : [];
-  const ranges = [...due, ...toFetch(reopened, fresh)].sort(byStart);
-  const wanted = { axis, ranges, scope, isApiCounting };
+  const fresh = isNew ? (held?.rest ?? [{ range: { startMs, endMs }, knownCount: newCount.known() }]) : [];
+  const ranges: readonly WantedRange[] = [...due, ...toFetch(reopened, fresh)].sort(byStart);
+  // What was not counted before the look-back was is counted later, and the API may have lost its data by then.
+  const isAllKnown = held === null && ranges.every(({ knownCount = null }) => knownCount !== null);
+  const wanted = { axis, ranges, scope, isApiCounting: isApiCounting && isAllKnown };
   const exported = ranges.length === 0 ? null : await exportRange(ends, wanted, options, services);
   return {
     watermarkBeforeMs,
@@ -122,14 +123,6 @@ export async function syncNewEvents(
     exported,
     lostFiles: await lake.lostFiles(),
   };
-}
-
-/** A range behind the watermark that is looked at again, and the count of the API; null if it was not counted. */
-interface ReopenedRange {
-  readonly range: TimeRange;
-  readonly inApi: number | null;
-  /** Otherwise the lake holds nothing of it, and it is counted and confirmed again together with the new range. */
-  readonly isChanged: boolean;
 }
 
 /**
@@ -252,64 +245,4 @@ async function finishUnfinishedSync(
 
 function byStart(one: WantedRange, other: WantedRange): number {
   return one.range.startMs - other.range.startMs;
-}
-
-/** What a comparison behind the fetched range has shown. */
-interface ChangedBehind {
-  readonly reopened: readonly ReopenedRange[];
-  /** Whether the API counted any event there. */
-  readonly isApiCounting: boolean;
-}
-
-const NOTHING_BEHIND: ChangedBehind = { reopened: [], isApiCounting: false };
-
-/**
- * What has changed behind the fetched range: ranges of the look-back in which the counts of the API and the lake
- * differ, as far as the lake was synced there. Rejected ranges are left out: rejects without a readable time are in no
- * count of the lake, so that they would differ each time. Where the lake holds nothing, an equal count would be a zero,
- * which has to be confirmed anyway. Rows cannot be counted under a filter; then the whole look-back is fetched again.
- */
-async function changedBehind(
-  ends: ExportEndpoints,
-  fetchedMs: number,
-  rejected: readonly RejectRetry[],
-  request: SyncRequest,
-  services: RunServices,
-): Promise<ChangedBehind> {
-  const { axis, scope, lookBackMs } = request;
-  const startMs = Math.max(fetchedMs - lookBackMs, (await readWatermark(ends.lake, axis, scope)) ?? fetchedMs);
-  if (startMs >= fetchedMs) return NOTHING_BEHIND;
-  const parts: ChangedBehind[] = [];
-  const withoutRejected = gapsIn(
-    { startMs, endMs: fetchedMs },
-    rejected.map(({ range }) => range),
-  );
-  for (const range of withoutRejected) parts.push(await changedIn(ends, range, request, services));
-  return {
-    reopened: parts.flatMap(({ reopened }) => reopened),
-    isApiCounting: parts.some(({ isApiCounting }) => isApiCounting),
-  };
-}
-
-async function changedIn(
-  { source, lake }: ExportEndpoints,
-  range: TimeRange,
-  { axis, scope }: SyncRequest,
-  services: RunServices,
-): Promise<ChangedBehind> {
-  const uncompared = { reopened: [{ range, inApi: null, isChanged: true }], isApiCounting: false };
-  if (scope.filter !== null || scope.state !== null) return uncompared;
-  const [inLake = 0] = await lake.countStored([range], axis);
-  if (inLake === 0) return { reopened: [{ range, inApi: null, isChanged: false }], isApiCounting: false };
-  const differing = await differingRanges(source, lake, { axis, range, scope }, services).catch((thrown) => {
-    brokenAnswer(thrown);
-    return null;
-  });
-  // A look-back that cannot be compared is fetched, or its windows fail by themselves. The new range is exported either
-  // way.
-  if (differing === null) return uncompared;
-  return {
-    reopened: differing.map((difference) => ({ ...difference, isChanged: true })),
-    isApiCounting: differing.length === 0 || differing.some(({ inApi }) => inApi > 0),
-  };
 }
