@@ -95,6 +95,8 @@ async function readSettings(
 async function reportError(error: EdrlakeError, style: ErrorStyle, context: ProcessContext): Promise<number> {
   const { env, stdout, stderr, workingDirectory, account } = context;
   const secrets = [...(await secretsOf(env, workingDirectory, account)), ...proxySecrets(env)];
+  // The key of the server that hands out tasks.
+  if (env.TEMPORAL_API_KEY) secrets.push(env.TEMPORAL_API_KEY);
   const known = createRedact(() => secrets);
   const redact: Redact = (text) => known(text).replaceAll(/\bBearer\s+[\w.~+/=-]+/g, 'Bearer [removed]');
   if (style.json) await writeText(stdout, `${JSON.stringify(errorDocument(error, redact))}\n`);

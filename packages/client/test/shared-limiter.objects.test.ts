@@ -97,7 +97,7 @@ it('machines that share an object store stay within the limit together, also whe
   );
 });
 
-it('a machine that is lost in the middle of a request frees its place after two minutes, and its request counts', async () => {
+it('a machine that is lost in the middle of a request frees its place after a minute, and its request counts', async () => {
   const clock = createFakeClock(START, false);
   const store = memoryStore();
   const options = { userLimit: { requests: 2, windowSeconds: 600 }, concurrency: 1 };
@@ -117,9 +117,9 @@ it('a machine that is lost in the middle of a request frees its place after two 
   await clock.advance(300_000);
   expect(sentAtMs).toBe(0);
   isCutOff = true;
-  await clock.advance(100_000);
-  expect(sentAtMs).toBe(0);
   await clock.advance(40_000);
+  expect(sentAtMs).toBe(0);
+  await clock.advance(50_000);
   await waiting;
   expect(other.requestsLeft()).toBe(0);
 });

@@ -10,6 +10,7 @@ export {
   type SourceConnection,
 } from './connect/connect.ts';
 export { openEdrLake, rebuildEdrLog } from './connect/open-lake.ts';
+export { fetchEndedRuns, keepEndedRun } from './connect/run-store.ts';
 export {
   connectBeside,
   connectSharing,

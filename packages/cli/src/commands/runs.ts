@@ -6,7 +6,8 @@ import { type CommandInput, defineCommand } from '../args/command.ts';
 import { OUTPUT, PLACE } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
-import { lakeDirectory, lakeFlagsOf, requireLake } from '../session/lake-access.ts';
+import { lakeDirectory, lakeFlagsOf, objectLakeOf, requireLake } from '../session/lake-access.ts';
+import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** Runs listed unless --limit says otherwise. */
@@ -34,6 +35,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const directory = lakeDirectory(values, context);
   await requireLake(values, context);
   const runsDirectory = join(directory, '_runs');
+  await bringRuns(input, context, runsDirectory);
   const look = await lookAtLeases(directory, context.clock.nowMs());
   const width = lineWidth(stdout, env);
   const { id } = positionals;
@@ -47,6 +49,16 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   if (values.json) await writeJson(stdout, runDocument(report));
   else await writeMessage(context, runText(report, width, lakeFlagsOf(input)));
   return 0;
+}
+
+/** Of a lake in an object store, runs that machines did together; without them those of this machine are shown. */
+async function bringRuns(input: CommandInput, context: ProcessContext, runsDirectory: string): Promise<void> {
+  const { objects } = objectLakeOf(input.values, context);
+  if (objects === undefined) return;
+  // Loaded only here: it brings all that runs do.
+  const { fetchEndedRuns } = await import('@edrlake/runner');
+  const problem = await fetchEndedRuns(objects, runsDirectory);
+  if (problem !== null) await writeError(context, problem);
 }
 
 type Look = Awaited<ReturnType<typeof lookAtLeases>>;

@@ -59,7 +59,7 @@ async function work(turns: readonly Turn[], { values }: CommandInput, context: P
     const { slots } = values;
     await runWorker({
       ...{ place, slots, clock, random, signal, viewFor },
-      open: (about) => openHost(about, turns, viewFor(about).emit),
+      open: (about) => openHost(about, turns, viewFor(about)),
       onReady: () => {
         const whose = nounText(turns.length, 'subscription');
         const text = `ready for ${whose}, ${nounText(slots, 'task')} at once, at ${place.address}, task queue ${place.taskQueue}`;

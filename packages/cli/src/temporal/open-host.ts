@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { closeAfter, EdrlakeError, type Emit } from '@edrlake/core';
+import { closeAfter, EdrlakeError } from '@edrlake/core';
 import { openLakeLease } from '@edrlake/lake';
-import { runLiveness } from '@edrlake/runner';
+import { keepEndedRun, runLiveness } from '@edrlake/runner';
 import { readLostWork } from '@edrlake/runner/history';
-import type { RunAbout, RunHost } from '@edrlake/temporal';
+import type { RunAbout, RunHost, WorkerView } from '@edrlake/temporal';
 import type { Turn } from '../args/command.ts';
 import { servicesOf } from '../session/connection-settings.ts';
-import { lakeDirectory, lakeName } from '../session/lake-access.ts';
+import { lakeDirectory, lakeName, objectLakeOf } from '../session/lake-access.ts';
 import { findPipelineFile, loadPipeline } from '../session/pipeline-file.ts';
 import { pipelineTools, poster } from '../session/pipeline-run.ts';
 
@@ -27,7 +27,7 @@ function turnFor({ subscription, lake }: RunAbout, turns: readonly Turn[]): Turn
 }
 
 /** What a worker works with for a run: its pipeline, and lake and connection as soon as a task needs them. */
-export async function openHost(about: RunAbout, turns: readonly Turn[], emit: Emit): Promise<RunHost> {
+export async function openHost(about: RunAbout, turns: readonly Turn[], { emit, log }: WorkerView): Promise<RunHost> {
   const { input, context } = turnFor(about, turns);
   const { values } = input;
   const pipeline = await loadPipeline(await findPipelineFile(about.pipeline, context.workingDirectory));
@@ -37,10 +37,20 @@ export async function openHost(about: RunAbout, turns: readonly Turn[], emit: Em
   const directory = lakeDirectory(values, context);
   const lease = await openLakeLease(directory);
   const runsDirectory = join(directory, '_runs');
+  const { objects } = objectLakeOf(values, context);
   return {
     ...{ pipeline, registry, provided: tools, post: poster(context) },
     runsDirectory,
     readLostWork: (runId) => readLostWork(runsDirectory, runId),
+    keepEnded:
+      objects === undefined
+        ? null
+        : (runId, lines) =>
+            keepEndedRun(objects, runId, lines).catch((thrown: unknown) => {
+              // The run itself has ended as it has.
+              const reason = thrown instanceof EdrlakeError ? thrown.message : String(thrown);
+              log('warn', `other machines cannot show run ${runId}: ${reason}`);
+            }),
     liveness: { owner: lease.owner, isOwnerAlive: runLiveness(lease, emit) },
     setPatience: (ms) => {
       patienceMs = ms;

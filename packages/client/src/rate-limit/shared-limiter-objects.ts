@@ -38,8 +38,8 @@ const FLUSH_MS = 100;
 /** A process with requests under way is heard of at least this often. */
 const SIGN_MS = 20_000;
 
-/** Silence after which it counts as dead. Clocks of machines may differ by a minute. */
-const SILENT_MS = 120_000;
+/** Silence after which it counts as dead, by the clock of the one that listens: clocks of machines differ. */
+const SILENT_MS = 60_000;
 
 /**
  * Opens the state in an object store. The first read has been done when it resolves.
@@ -56,11 +56,8 @@ export async function openSharedLimiterObjects(
   onForgotten: () => void,
 ): Promise<LimiterState> {
   const id = `${owner.pid}-${randomUUID()}`;
-  const isGone = (holder: Holder, nowMs: number) => {
-    if (holder.id === id) return false;
-    const isSilent = Math.abs(nowMs - holder.seenAtMs) > SILENT_MS;
-    return isSilent || stateOf(holder.owner) === 'dead';
-  };
+  const isSilent = listenTo(clock);
+  const isGone = (holder: Holder) => holder.id !== id && (isSilent(holder) || stateOf(holder.owner) === 'dead');
   const ledger = openLedger({ id, owner, priority, isGone, clock, onForgotten });
   const copies = openCasFile(directory, id);
   let readAtMs = Number.NEGATIVE_INFINITY;
@@ -147,5 +144,18 @@ export async function openSharedLimiterObjects(
       signs?.abort();
       store.close();
     },
+  };
+}
+
+/** Whether nothing was heard of a holder for too long. Each update of its own has another number. */
+function listenTo(clock: Clock): (holder: Holder) => boolean {
+  const heard = new Map<string, { readonly revision: number; readonly atMs: number }>();
+  return ({ id, revision }) => {
+    const nowMs = clock.nowMs();
+    for (const [other, { atMs }] of heard) if (Math.abs(nowMs - atMs) > 10 * SILENT_MS) heard.delete(other);
+    const last = heard.get(id);
+    if (last?.revision === revision) return Math.abs(nowMs - last.atMs) > SILENT_MS;
+    heard.set(id, { revision, atMs: nowMs });
+    return false;
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Clock, EdrlakeError, ERROR_CODES, type ErrorCode } from '@edrlake/core';
 import type { PipelineRunView } from '@edrlake/runner/run-state';
-import type { Client, RawPendingActivity, WorkflowHandle } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import {
   type BackfillProgress,
   type BackfillRequest,
@@ -118,7 +118,7 @@ function started<Progress, Result>(
   return {
     workflowId: handle.workflowId,
     // Without a worker a query ends by its time-out; the run itself waits as long as it takes.
-    progress: (from) => handle.query<Progress>(PROGRESS_QUERY, from).catch(() => null),
+    progress: (from) => handle.query<Progress, [number]>(PROGRESS_QUERY, from).catch(() => null),
     pending: async () => {
       const described = await handle.describe().catch(() => null);
       return (described?.raw.pendingActivities ?? []).map(pendingOf);
@@ -168,6 +168,10 @@ const NEVER = new AbortController().signal;
 
 /** Of the protocol: the activity is at a worker. */
 const STARTED = 2;
+
+/** As the protocol has it. */
+type RawPendingActivity = NonNullable<Described['raw']['pendingActivities']>[number];
+type Described = Awaited<ReturnType<WorkflowHandle['describe']>>;
 
 function pendingOf({ state, heartbeatDetails, lastFailure }: RawPendingActivity): PendingActivity {
   const data = heartbeatDetails?.payloads?.[0]?.data ?? null;

@@ -6,7 +6,6 @@ import {
   executeChild,
   isCancellation,
   setHandler,
-  WorkflowExecutionAlreadyStartedError,
   workflowInfo,
 } from '@temporalio/workflow';
 import {
@@ -16,6 +15,7 @@ import {
   type RunRequest,
   type StretchEnd,
 } from '../contract/contract.ts';
+import { isAlreadyStarted } from './already-started.ts';
 import { edrlakeRun } from './run-workflow.ts';
 
 /** Stretches that are named, of those that did not end well. */
@@ -93,7 +93,7 @@ async function runStretch(request: BackfillRequest, { from, to }: Stretch): Prom
     return { state: state === 'running' || state === 'died' ? 'failed' : state, error, requests, rows };
   } catch (thrown) {
     if (isCancellation(thrown)) throw thrown;
-    if (thrown instanceof WorkflowExecutionAlreadyStartedError) {
+    if (isAlreadyStarted(thrown)) {
       // That of an earlier backfill which was terminated.
       return failed('RUN_BUSY', 'these days are being exported already');
     }

@@ -1,5 +1,6 @@
-import { executeChild, WorkflowExecutionAlreadyStartedError } from '@temporalio/workflow';
+import { executeChild } from '@temporalio/workflow';
 import type { ScheduledRequest } from '../contract/contract.ts';
+import { isAlreadyStarted } from './already-started.ts';
 import { edrlakeRun } from './run-workflow.ts';
 
 /**
@@ -12,7 +13,7 @@ export async function edrlakeScheduled({ request, workflowId }: ScheduledRequest
     await executeChild(edrlakeRun, { workflowId, args: [request], parentClosePolicy: 'REQUEST_CANCEL' });
     return true;
   } catch (thrown) {
-    if (thrown instanceof WorkflowExecutionAlreadyStartedError) return false;
+    if (isAlreadyStarted(thrown)) return false;
     throw thrown;
   }
 }

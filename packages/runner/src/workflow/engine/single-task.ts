@@ -61,6 +61,8 @@ export interface StepTools<Provided> {
   readonly post: PostJson | null;
   /** As in `RunPipelineOptions`, of a run. */
   readonly readLostWork: (runId: string) => Promise<ReadonlyMap<string, LostWork>>;
+  /** Keeps the whole journal where other machines find it; null where they see this one. */
+  readonly keepEnded: ((runId: string, lines: readonly PipelineLine[]) => Promise<void>) | null;
 }
 
 /**
@@ -227,7 +229,9 @@ export async function endSteps<Provided>(
     await callHook(pipeline, { identity, state, services, record: record.append }, outcome, post);
     await record.append({ type: 'pipeline-end', atMs: services.clock.nowMs(), outcome });
     services.emit({ type: 'pipeline', pipeline: start.pipeline, runId, state: outcome });
-    return { lines: record.lines.slice(before), lost: [...(await tools.readLostWork(runId))] };
+    const added = record.lines.slice(before);
+    await tools.keepEnded?.(runId, [start, ...about.lines, ...added]);
+    return { lines: added, lost: [...(await tools.readLostWork(runId))] };
   } finally {
     await record.close();
   }
