@@ -34,6 +34,7 @@ const REPORT: SyncReport = {
   rejected: [],
   lostFiles: [],
   resumed: null,
+  again: null,
   clocks: bothClocks(RANGE.endMs + 900_000, RANGE.endMs + 900_000),
   exported: EXPORTED,
 };

@@ -110,7 +110,7 @@ function clockLines({ clocks }: SyncReport, width: number): string[] {
 
 /** The exports that a sync was made of, oldest first. */
 export function exportsOf(report: SyncReport): ExportReport[] {
-  return [report.resumed, report.exported].filter((exported) => exported !== null);
+  return [report.resumed, report.exported, report.again].filter((exported) => exported !== null);
 }
 
 /** How a sync ended: its exports, and rejects of this or an earlier one that are not proven since. */
@@ -171,7 +171,8 @@ function rejectedLines({ rejected }: SyncReport, width: number): string[] {
 
 /** A sync as plain data with instants as text. */
 export function syncDocument({ report, axis, requests, days }: SyncView) {
-  const { watermarkBeforeMs, watermarkAfterMs, range, held, reopened, rejected, resumed, exported, clocks } = report;
+  const { watermarkBeforeMs, watermarkAfterMs, range, held, reopened, rejected, resumed, exported, again, clocks } =
+    report;
   const isoRange = ({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }) => ({
     from: isoInstant(startMs),
     to: isoInstant(endMs),
@@ -199,5 +200,6 @@ export function syncDocument({ report, axis, requests, days }: SyncView) {
     requestsMade: requests,
     resumed: resumed === null ? null : reportDocument(resumed),
     exported: exported === null ? null : reportDocument(exported),
+    again: again === null ? null : reportDocument(again),
   };
 }

@@ -1,6 +1,6 @@
 import { gapsIn, type QueryScope, type TimeAxis, type TimeRange } from '@edrlake/core';
 import { brokenAnswer } from '@edrlake/pager';
-import { type Comparison, differingRanges } from '../reconcile/diff-ranges.ts';
+import { type Comparison, type CountedRange, differingRanges } from '../reconcile/diff-ranges.ts';
 import type { ExportEndpoints, RunServices, Services } from '../run/types.ts';
 import type { RejectRetry } from './reject-retries.ts';
 import { readWatermark } from './watermark.ts';
@@ -63,12 +63,14 @@ export interface ReopenedRange {
 /** What a comparison behind the fetched range has shown. */
 interface ChangedBehind {
   readonly reopened: readonly ReopenedRange[];
+  /** The rest of what was compared, with the events that the lake holds there. */
+  readonly equal: readonly CountedRange[];
   /** Whether the API counted any event there, after the new range was counted. */
   readonly isApiCounting: boolean;
 }
 
 /** Of a sync without a look-back. */
-export const NOTHING_BEHIND: ChangedBehind = { reopened: [], isApiCounting: false };
+export const NOTHING_BEHIND: ChangedBehind = { reopened: [], equal: [], isApiCounting: false };
 
 /**
  * What has changed behind the fetched range: ranges of the look-back in which the counts of the API and the lake
@@ -93,6 +95,7 @@ export async function changedBehind(
   for (const range of withoutRejected) parts.push(await changedIn(ends, range, newCount, request, services));
   return {
     reopened: parts.flatMap(({ reopened }) => reopened),
+    equal: parts.flatMap(({ equal }) => equal),
     isApiCounting: parts.some(({ isApiCounting }) => isApiCounting),
   };
 }
@@ -104,10 +107,11 @@ async function changedIn(
   { axis, scope }: LookBackRequest,
   services: RunServices,
 ): Promise<ChangedBehind> {
-  const uncompared = { reopened: [{ range, inApi: null, isChanged: true }], isApiCounting: false };
+  const uncompared = { reopened: [{ range, inApi: null, isChanged: true }], equal: [], isApiCounting: false };
   if (scope.filter !== null || scope.state !== null) return uncompared;
   const [inLake = 0] = await lake.countStored([range], axis);
-  if (inLake === 0) return { reopened: [{ range, inApi: null, isChanged: false }], isApiCounting: false };
+  const notCounted = { range, inApi: null, isChanged: false };
+  if (inLake === 0) return { reopened: [notCounted], equal: [], isApiCounting: false };
   await newCount.ask();
   const differing = await differingRanges(source, lake, { axis, range, scope }, services).catch((thrown) => {
     brokenAnswer(thrown);
@@ -116,8 +120,14 @@ async function changedIn(
   // A look-back that cannot be compared is fetched, or its windows fail by themselves. The new range is exported either
   // way.
   if (differing === null) return uncompared;
+  const equal = gapsIn(
+    range,
+    differing.map((difference) => difference.range),
+  );
+  const held = await lake.countStored(equal, axis);
   return {
     reopened: differing.map((difference) => ({ ...difference, isChanged: true })),
+    equal: equal.map((part, position) => ({ range: part, count: held[position] ?? 0 })),
     // A zero among them may have been counted later than what shows that the API has its data.
     isApiCounting: differing.every(({ inApi }) => inApi > 0),
   };

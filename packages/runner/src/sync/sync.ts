@@ -5,6 +5,7 @@ import {
   EdrlakeError,
   isAhead,
   isoInstant,
+  newRunId,
   type QueryScope,
   refuseFuture,
   type TimeAxis,
@@ -19,6 +20,7 @@ import { runLiveness } from '../run/run-liveness.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, WantedRange } from '../run/types.ts';
 import { type HeldEvents, heldEvents } from './held-events.ts';
 import { changedBehind, countOfNew, NOTHING_BEHIND, type ReopenedRange } from './look-back.ts';
+import { exposedByMoves } from './moved-events.ts';
 import { type RejectRetry, rejectRetries } from './reject-retries.ts';
 import { fetchedUpTo, readWatermark, watermarkOf, writeWatermark } from './watermark.ts';
 
@@ -63,6 +65,8 @@ export interface SyncReport {
   readonly clocks: BothClocks;
   /** null where nothing had to be fetched or proven. */
   readonly exported: ExportReport | null;
+  /** Of ranges whose counts were equal until events of this sync moved away from them; null for none. */
+  readonly again: ExportReport | null;
   /** Data files, of any day, that are missing or truncated: the lake does not hold everything that is proven. */
   readonly lostFiles: readonly string[];
 }
@@ -100,7 +104,7 @@ export async function syncNewEvents(
   const rejected = isResumedSync ? await rejectRetries(lake, followed, rule) : [];
   const isNew = endMs > startMs;
   const newCount = countOfNew(source, { axis, scope, range: { startMs, endMs } }, services);
-  const { reopened, isApiCounting } = isResumedSync
+  const { reopened, equal, isApiCounting } = isResumedSync
     ? await changedBehind(ends, { endMs: fetchedMs ?? startMs, rejected, newCount }, request, services)
     : NOTHING_BEHIND;
   const due = rejected.filter(({ retryAtMs }) => retryAtMs <= clocks.nowMs).map(({ range }) => ({ range }));
@@ -111,16 +115,25 @@ export async function syncNewEvents(
   const isAllKnown = held === null && ranges.every(({ knownCount = null }) => knownCount !== null);
   const wanted = { axis, ranges, scope, isApiCounting: isApiCounting && isAllKnown };
   const exported = ranges.length === 0 ? null : await exportRange(ends, wanted, options, services);
+  const exposed = await exposedByMoves(ends, { axis, scope, startMs }, equal, services);
+  const again =
+    exposed.length === 0
+      ? null
+      : await exportRange(ends, { axis, ranges: exposed, scope }, options, {
+          ...services,
+          newRunId: newRunId(services),
+        });
   return {
     watermarkBeforeMs,
     watermarkAfterMs: await watermarkOf(lake, axis, scope, clocks.latestMs),
     rejected: await rejectRetries(lake, followed, rule),
     range: isNew ? { startMs, endMs } : null,
     held: held?.events ?? 0,
-    reopened: await changedRanges(lake, axis, reopened),
+    reopened: [...(await changedRanges(lake, axis, reopened)), ...exposed.map(({ range }) => range)],
     resumed,
     clocks,
     exported,
+    again,
     lostFiles: await lake.lostFiles(),
   };
 }

@@ -116,7 +116,9 @@ export const syncTask: RegisteredTask<z.infer<typeof SyncInput>, ExportTaskOutpu
         throw input.axis === 'processed' ? explained(thrown) : thrown;
       });
       const requests = connection.requestsMade() - requestsBefore;
-      const outputs = [report.resumed, report.exported].filter((exported) => exported !== null).map(outputOf);
+      const outputs = [report.resumed, report.exported, report.again]
+        .filter((exported) => exported !== null)
+        .map(outputOf);
       const joined = joinOutputs(outputs);
       const outcome = worstOutcome([
         joined.outcome,
