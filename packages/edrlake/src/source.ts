@@ -146,8 +146,11 @@ export async function connect<Access>(
     gates.add(gate);
     gate.onLogin(tenant);
     if (lake.isReadOnly) return;
-    const { directory } = lake;
-    const sharing = { lakeDirectory: directory, priority: options.priority ?? 'normal', command: 'library' } as const;
+    const { directory, objects } = lakeInternalsOf(lake).stored;
+    const sharing = {
+      ...{ lakeDirectory: directory, ...(objects && { objects }) },
+      ...{ priority: options.priority ?? 'normal', command: 'library' },
+    };
     const place =
       joined.get(directory) ??
       runner.joinLakeLimiter(settings, sharing, services).then((found) => {

@@ -110,6 +110,8 @@ export interface Lake
   readonly directory: string;
   /** Where it is: its absolute path, or `s3://bucket/prefix`. */
   readonly address: string;
+  /** How to reach it, if it is in an object store; else null. */
+  readonly objects: ObjectLake | null;
   /** The events that it holds. */
   readonly dataset: Dataset;
   /** What batches have to be staged for. */
@@ -193,6 +195,7 @@ async function openOn(store: Store, directory: string, options: LakeOptions): Pr
   const connect = async () => (await duckDb.shared()).connection;
   const lake = lakeOn(idle, {
     directory,
+    objects: options.objects ?? null,
     dataset,
     writer: options.writer ?? 'duckdb',
     isReadOnly: options.readOnly,
@@ -236,6 +239,7 @@ async function openOn(store: Store, directory: string, options: LakeOptions): Pr
 
 interface LakeSetting {
   readonly directory: string;
+  readonly objects: ObjectLake | null;
   readonly dataset: Dataset;
   readonly writer: LakeWriter;
   readonly isReadOnly: boolean;
@@ -246,7 +250,7 @@ interface LakeSetting {
 
 function lakeOn(
   idle: CommitTools,
-  { directory, dataset, writer, isReadOnly, newLimits, connect, openSession }: LakeSetting,
+  { directory, objects, dataset, writer, isReadOnly, newLimits, connect, openSession }: LakeSetting,
 ): Omit<Lake, 'close' | 'address' | keyof Costing | keyof Owned> {
   const { log, store } = idle;
   const inTurn = turnTaking();
@@ -267,6 +271,7 @@ function lakeOn(
     changeInTurn(async () => work(await ready()));
   return {
     directory,
+    objects,
     dataset,
     writer,
     lease: idle.lease,

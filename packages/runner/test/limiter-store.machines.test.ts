@@ -44,7 +44,7 @@ it('machines with nothing but an object store in common ask one gateway no more 
   }
 });
 
-it('one machine alone writes its account at most twice a request', async () => {
+it('one machine alone writes its account at most three times a request', async () => {
   const server = await newS3Server();
   const range = parseRange('2020-08-17', '2020-08-17');
   const gateway = await startSimulator({ events: 200, range, rateLimit: null, latencyMs: 20 });
@@ -62,7 +62,8 @@ it('one machine alone writes its account at most twice a request', async () => {
     const writes = asked.filter(({ method }) => method === 'PUT').length;
     expect(writes).toBeGreaterThan(60);
     expect(gateway.calls.total).toBe(61);
-    expect(writes).toBeLessThanOrEqual(2 * 61 + 2);
+    // For the permit, for the answer and for its end; of these the last two are written together where they can.
+    expect(writes).toBeLessThanOrEqual(3 * 61 + 2);
   } finally {
     await gateway.close();
     await rm(folder, { recursive: true, force: true });

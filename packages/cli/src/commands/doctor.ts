@@ -63,6 +63,7 @@ async function diagnosed(values: FlagValues, context: ProcessContext): Promise<r
       // A user who looks for a fault does not wait for retries.
       settings: { ...connectionSettings(values, credentials, context.env), retryAttempts: 2, onLogin },
       lakeDirectory: lakeDirectory(values, context),
+      ...objectLakeOf(values, context),
       range: optionalRange(values),
     };
     return await diagnose(target, servicesOf(context, display.emit));

@@ -14,6 +14,7 @@ import {
   type TimeRange,
 } from '@edrlake/core';
 import { DEFAULT_DATASET } from '@edrlake/datasets';
+import type { ObjectLake } from '@edrlake/lake';
 import type { Connection, ConnectionSettings } from '../connect/connect.ts';
 import { connectBeside } from '../connect/shared-connection.ts';
 import type { Services } from '../run/types.ts';
@@ -44,6 +45,8 @@ export async function diagnose(
   target: {
     readonly settings: ConnectionSettings;
     readonly lakeDirectory: string;
+    /** Where the lake is, if in an object store. */
+    readonly objects?: ObjectLake;
     /** Days to count events in; null: the last 30 days. */
     readonly range: TimeRange | null;
   },
@@ -53,7 +56,9 @@ export async function diagnose(
   const local = [await checkLake(target.lakeDirectory)];
   let connection: Connection;
   try {
-    const sharing = { lakeDirectory: target.lakeDirectory, priority: 'normal', command: 'doctor' } as const;
+    const { lakeDirectory, objects } = target;
+    const place = { lakeDirectory, ...(objects && { objects }) };
+    const sharing = { ...place, priority: 'normal', command: 'doctor' } as const;
     connection = await connectBeside(target.settings, sharing, services);
   } catch (thrown) {
     return [failure('gateway', thrown), ...local];
