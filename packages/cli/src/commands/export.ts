@@ -25,6 +25,7 @@ export const command = defineCommand({
   describe: 'Write a table or a query as Arrow, Parquet, CSV or NDJSON',
   details: [
     'To standard output, which may be a slow reader; to a file, which gets its name when it is whole; or for a table into a folder (--output DIR/): one file a day, and one that says what the others hold.',
+    'To standard output, a device or a pipe Parquet goes when it is whole: it is first made in the folder for temporary files (TMPDIR), which needs the room. All other formats go there while they are computed.',
     'Run again, an export into a folder writes the days that are missing, and after commits those that changed.',
     'Formats are arrow, parquet, csv and ndjson. Where --format is missing, the extension of the file says it; in a folder it is parquet.',
   ],

@@ -23,6 +23,7 @@ export const command = defineCommand({
   describe: 'Ask the lake in SQL',
   details: [
     'Tables: events, certificates, indicators, interfaces, asset_tags, rejects, coverage, commits, windows; events_proven and others with only the days that are proven. The SQL comes from the argument, or from standard input where it is - or missing.',
+    'CSV, NDJSON, JSON and Arrow go to standard output, a device or a pipe while they are computed. Parquet is first made in the folder for temporary files (TMPDIR), which needs the room: its reader gets a whole file or nothing.',
     'With --subscription all, or a pattern, the lakes are asked as one: each table has the rows of all of them, and a first column subscription. A subscription without a lake is left out, and stderr names it.',
   ],
   positionals: { sql: { describe: 'DuckDB SQL, or - for standard input' } },

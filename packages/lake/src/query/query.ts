@@ -138,7 +138,7 @@ async function* chunksOf(
 
 /**
  * Writes the result of one query as Parquet. A regular file is replaced when the new one is complete; a crash leaves
- * `<file>.partial`. For a device or a pipe the file is first made elsewhere, because Parquet is not written in order.
+ * `<file>.partial`. For a device or a pipe the file is first made elsewhere, so that its reader gets a whole one.
  * @param file absolute path; the only place outside the lake that the query may touch
  * @returns the number of rows.
  * @throws {EdrlakeError} `USAGE` for a path that cannot be written, `OUTPUT_FAILED` for a full disk or a closed pipe

@@ -49,7 +49,10 @@ async function writeParquet(out: NodeJS.WritableStream, { lake, sql, signal }: U
   await writeMadeAside(out, (path) => lake.queryToParquet(sql, path, { signal }));
 }
 
-/** A Parquet file is written from both ends and cannot be streamed: it is made aside first. */
+/**
+ * A Parquet file goes to a stream when it is whole. DuckDB could write it into a pipe directly, but a thread that waits
+ * for a slow reader cannot be interrupted, and a reader would get the beginning of an answer that fails.
+ */
 export async function writeMadeAside(
   out: NodeJS.WritableStream,
   make: (path: string) => Promise<unknown>,
