@@ -12,11 +12,14 @@ import { type RecordTaker, recordTaker } from './take-records.ts';
 /** DuckDB reads JSON objects up to 16 MiB; with one byte more it refuses the whole file. */
 export const MAX_RECORD_BYTES = 15 * 1_048_576;
 
-/** Bytes that are scanned at once; lines are passed on beyond it. Small enough to stay in a core's cache. */
+/** Bytes that are scanned at once. Small enough to stay in a core's cache. */
 const PIECE_BYTES = 131_072;
 
-/** A piece, and a record that began in the one before. Lines get as much. */
-const BUFFER_BYTES = 2 * PIECE_BYTES + PADDING_BYTES;
+/** Lines are passed on beyond it. Each write costs a turn of the event loop and of another thread. */
+const WRITE_BYTES = 4 * PIECE_BYTES;
+
+/** The lines of a piece may come on top of that. What is scanned at once, a piece and a begun record, takes less. */
+const BUFFER_BYTES = WRITE_BYTES + 2 * PIECE_BYTES + PADDING_BYTES;
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
@@ -98,7 +101,7 @@ export async function scanPage(body: AsyncIterable<Uint8Array>, options: PageSca
     }
     for (let from = 0; from < chunk.length; from += PIECE_BYTES) {
       page.take(chunk.subarray(from, from + PIECE_BYTES));
-      if (lines.byteLength > PIECE_BYTES) await flush();
+      if (lines.byteLength > WRITE_BYTES) await flush();
     }
   }
   if (head !== null && head.length > 0) page.take(head);
