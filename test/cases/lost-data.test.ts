@@ -40,6 +40,21 @@ async function onGateway(
   }
 }
 
+it('a comparison calls no day equal, or empty, of which the API has lost everything', async () => {
+  const noon = Date.UTC(2021, 2, 27, 12);
+  await onGateway([event('F_1', noon), event('F_2', noon + 48 * 60 * MINUTE_MS)], async (lost, gateway, run) => {
+    expect((await run('backfill', '--from', '2021-03-27', '--to', '2021-03-27')).exitCode).toBe(0);
+    const range = ['--from', '2021-03-27', '--to', '2021-03-30'];
+    lost.fromRequest = 1;
+    const blind = await run('reconcile', ...range);
+    expect([blind.exitCode, blind.stdout]).toEqual([4, expect.stringContaining('0 of 4 days match: 4 unverified')]);
+    expect(gateway.asked('events')).toBe(1);
+    lost.fromRequest = Number.POSITIVE_INFINITY;
+    expect((await run('reconcile', ...range)).stdout).toContain('2021-03-29');
+    expect((await run('reconcile', '--from', '2021-03-28', '--to', '2021-03-28')).exitCode).toBe(0);
+  });
+});
+
 it('a sync passes no event whose data the API loses after any of its requests', async () => {
   const nowMs = Date.now();
   const old = [100, 101, 102].map((minutes) => event(`F_${minutes}`, nowMs - minutes * MINUTE_MS));

@@ -53,7 +53,7 @@ export async function reconcile(lake: Lake, source: Source, options: ReconcileOp
       const before = connection.requestsMade();
       const range = given ?? (await knownDays(stored, clock.nowMs()));
       const ends = { source: connection.source, lake: stored };
-      const days = range === null ? [] : await runner.reconcile(ends, { range, by }, { signal });
+      const days = range === null ? [] : await runner.reconcile(ends, { range, by }, { clock, signal });
       // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
       const { nowMs } = runner.knownClocks(connection.source, { clock });
       if (!lake.isReadOnly) {

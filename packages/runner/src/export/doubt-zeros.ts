@@ -1,6 +1,7 @@
-import { EdrlakeError, NO_FILTER, sum, toEdrlakeError } from '@edrlake/core';
+import { EdrlakeError, NO_FILTER, sum, type TimeAxis, toEdrlakeError } from '@edrlake/core';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { RunContext } from '../run/run-context.ts';
+import type { Services } from '../run/types.ts';
 
 /**
  * Why the zeros of a plan prove nothing, though the pages that confirm them may be empty too: one cause can give both.
@@ -29,10 +30,7 @@ export async function doubtOfZeros(
       // One of the two numbers may be the wrong one.
       return (await countOfAnyTime()) > 0 ? null : unknownToken(anyTime.tokenOf(axis), events);
     }
-    const { proofs } = await lake.snapshot();
-    const held = sum(proofs, ({ window, verdict, distinct }) =>
-      window.axis === axis && verdict === 'proven' ? distinct : 0,
-    );
+    const held = await provenEvents(lake, axis);
     return held > 0 ? lostData(held) : null;
   } catch (thrown) {
     signal.throwIfAborted();
@@ -40,6 +38,27 @@ export async function doubtOfZeros(
     // Without an answer nothing speaks for a doubt. The pages decide.
     return null;
   }
+}
+
+/**
+ * Whether zeros of event time are those of an API that has lost its data: it counts no event of any time, twice, and
+ * the lake holds proven ones. Made between counts and pages, as above.
+ */
+export async function hasLostData(
+  { source, lake }: Pick<RunContext, 'source' | 'lake'>,
+  services: Pick<Services, 'clock' | 'signal'>,
+): Promise<boolean> {
+  const range = { startMs: 0, endMs: knownClocks(source, services).latestMs };
+  const everything = { axis: 'event', range, cuts: [], scope: NO_FILTER } as const;
+  for (let answers = 0; answers < 2; answers += 1) {
+    if ((await source.count(everything, services.signal)) > 0) return false;
+  }
+  return (await provenEvents(lake, 'event')) > 0;
+}
+
+async function provenEvents(lake: RunContext['lake'], axis: TimeAxis): Promise<number> {
+  const { proofs } = await lake.snapshot();
+  return sum(proofs, ({ window, verdict, distinct }) => (window.axis === axis && verdict === 'proven' ? distinct : 0));
 }
 
 function unknownToken(token: string, events: number): EdrlakeError {

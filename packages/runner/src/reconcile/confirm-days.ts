@@ -17,19 +17,25 @@ interface ComparedDay {
  * matches by a single number. All days from the first to the last of that kind are therefore counted together, and the
  * total must equal the sum of their counts. If it does not, both are requested once more, and days that still do not
  * add up are `unverified`. Days with a count of zero that the lake does not know to be empty are `unverified` too,
- * unless the first page of their range is empty: counts that are always zero agree with each other.
+ * unless the first page of their range is empty: counts that are always zero agree with each other. Where no day has an
+ * event, one cause can make the pages empty as well.
  * @param compare the days with the counts of the API; days without events may be absent
+ * @param hasLostData whether the API counts nothing at all, although the lake has proven that it did
  */
 export async function compareConfirmed<Line extends ComparedDay>(
   source: EventSource,
   range: TimeRange,
   asked: DaysAsked,
   compare: (counts: ReadonlyMap<Day, number>) => Promise<readonly Line[]>,
+  hasLostData: () => Promise<boolean>,
   signal: AbortSignal,
 ): Promise<readonly (Line | (Line & { readonly verdict: 'unverified' }))[]> {
   const lines = await compareAdded(source, range, asked, compare, signal);
+  const doubtful = emptyRanges(lines);
+  const isAllEmpty = doubtful.length > 0 && lines.every(({ inApi }) => inApi === 0);
+  if (isAllEmpty && (await hasLostData())) return lines.map(unverifiedIfAlone);
   const wrong: TimeRange[] = [];
-  for (const empty of emptyRanges(lines)) {
+  for (const empty of doubtful) {
     if (!(await isFirstPageEmpty(source, empty, asked, signal))) wrong.push(empty);
   }
   return lines.map((line) => (wrong.some((empty) => holds(empty, line.day)) ? unverifiedIfAlone(line) : line));

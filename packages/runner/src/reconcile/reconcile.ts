@@ -10,6 +10,7 @@ import {
   wholeDaysOf,
 } from '@edrlake/core';
 import type { DayCoverage, InspectedDay } from '@edrlake/lake';
+import { hasLostData } from '../export/doubt-zeros.ts';
 import { exportRange } from '../export/export-flow.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, Services, WantedRange } from '../run/types.ts';
 import { compareConfirmed } from './confirm-days.ts';
@@ -64,12 +65,13 @@ export interface ReconcileRequest {
  * Costs one request for any number of days with histograms (with `by: 'type'` one for each type). Without them, one for
  * each day with rows and one for each range between. No match may rest on a single number that is too small, so there
  * is one request more for days that the API counts as empty, or lower than the lake. A range that the API counts as
- * empty takes its first page too, unless the lake knows its days to be empty.
+ * empty takes its first page too, unless the lake knows its days to be empty; where no day has an event, one more count
+ * shows whether the API counts any at all.
  */
 export async function reconcile(
   { source, lake }: Pick<ExportEndpoints, 'source' | 'lake'>,
   request: ReconcileRequest,
-  services: Pick<Services, 'signal'>,
+  services: Pick<Services, 'clock' | 'signal'>,
 ): Promise<readonly ReconciledDay[]> {
   const range = wholeDaysOf(request.range);
   const inspected = await lake.inspectDays(range, request.by);
@@ -92,7 +94,8 @@ export async function reconcile(
       });
     };
     const asked = { eventType, daysWithRows: [...stored.keys()] };
-    lines.push(...(await compareConfirmed(source, range, asked, compare, services.signal)));
+    const isLost = () => hasLostData({ source, lake }, services);
+    lines.push(...(await compareConfirmed(source, range, asked, compare, isLost, services.signal)));
   }
   return lines.sort((a, b) => (a.day < b.day ? -1 : a.day > b.day ? 1 : 0));
 }
