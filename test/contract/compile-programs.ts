@@ -13,6 +13,9 @@ const SOURCES_OF_EDRLAKE = {
   'edrlake/*': [join(TOP, 'packages/edrlake/src/*.ts')],
 };
 
+/** What is declared of the packages of Temporal, which are not installed here. */
+const SDK_OF_TEMPORAL = join(TOP, 'packages/temporal/types/*.d.ts');
+
 /**
  * Writes files into a folder that is removed after the work, inside the repository: package names are resolved there.
  */
@@ -41,7 +44,7 @@ export async function compile(folder: string, options: object = {}): Promise<str
   const config = {
     extends: '../../tsconfig.base.json',
     compilerOptions: { ...own, customConditions: ['edrlake-source'], paths: SOURCES_OF_EDRLAKE },
-    include: ['*.ts'],
+    include: ['*.ts', SDK_OF_TEMPORAL],
   };
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config));
   const tsc = join(TOP, 'node_modules/typescript/bin/tsc');

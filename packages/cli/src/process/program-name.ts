@@ -9,7 +9,7 @@ export type ProgramName = 'edrlake' | 'npx edrlake';
  * …`).
  */
 const COMMAND =
-  /(?<!npx |[\w./@-])edrlake(?= (?:demo|init|doctor|plan|backfill|sync|status|query|export|schema|connect|sql|count|event|tree|enrich|drift|promote|demote|hunt|index|reconcile|gate|verify|publish|compact|migrate|vacuum|deduplicate|rebuild-log|run|runs|requests|schedule|serve|simulate|completion|--help)(?![\w:-]))/g;
+  /(?<!npx |[\w./@-])edrlake(?= (?:demo|init|doctor|plan|backfill|sync|status|query|export|schema|connect|sql|count|event|tree|enrich|drift|promote|demote|hunt|index|reconcile|gate|verify|publish|compact|migrate|vacuum|deduplicate|rebuild-log|run|runs|requests|schedule|worker|serve|simulate|completion|--help)(?![\w:-]))/g;
 
 /**
  * `edrlake` where the shell finds it, else `npx edrlake`. The `node_modules/.bin` folders that npm adds to the path of
