@@ -91,7 +91,8 @@ describe('a gateway that pages less far than the documents say', () => {
     expect(ended.exitCode, ended.stdout).toBe(0);
     expect(ended.stdout).toContain('25 new');
     if (limit >= 5) expect(ended.stderr).toContain('--max-result-window 10');
-    expect(gateway.asked('events')).toBeLessThan(40);
+    // This gateway ignores the order of pages, so that full windows are divided to see their end.
+    expect(gateway.asked('events')).toBeLessThan(60);
   });
 });
 
