@@ -22,7 +22,9 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
       ...{ AWS_ENDPOINT_URL: objects.url, AWS_REGION: 'eu-central-1' },
       ...{ AWS_ACCESS_KEY_ID: S3_KEY.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEY.secretAccessKey },
     };
-    const stage = await openStage(kit(), SUBSCRIPTIONS, LIMIT, { lake: 's3://lake/{subscription}' }, variables);
+    // Several windows fit into the limit, so that work which gives its slot back has committed some.
+    const settings = { lake: 's3://lake/{subscription}', maxResultWindow: 500 };
+    const stage = await openStage(kit(), SUBSCRIPTIONS, LIMIT, settings, variables);
     try {
       // The work folder of a machine is its own.
       const machine = (name: string) => stage.startWorker('--work', join(stage.folder, name, '{subscription}'));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   type Clock,
   type EdrlakeError,
@@ -120,6 +121,8 @@ async function activity<T>(
 ): Promise<T> {
   const context = sdk.Context.current();
   const signal = AbortSignal.any([context.cancellationSignal, stopping]);
+  // Each request in flight and each wait listens, and the task decides how many there are.
+  setMaxListeners(0, signal);
   const before = (context.info.heartbeatDetails ?? null) as HeartbeatDetails | null;
   const fruitless = before === null || before.pages > 0 ? 0 : before.fruitless;
   const progress = { task: '', partition: null as string | null, pages: 0, windows: 0, commits: 0, fruitless };
