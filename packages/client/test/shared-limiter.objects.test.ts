@@ -6,12 +6,12 @@ import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { densest, NEVER, NOTHING, oneRequest, START, temporaryFolder } from './shared-stage.ts';
 
 /** An object store as far as a limiter needs it, with answers that are lost before or after the write. */
-function memoryStore(losesAnswer: () => 'before' | 'after' | null = () => null) {
+function memoryStore(losesAnswer: () => 'never sent' | 'before' | 'after' | null = () => null) {
   const versions = new Map<number, string>();
   /** As one machine sees it. @param isCutOff whether nothing of it gets through any more */
   const open = (isCutOff: () => boolean = () => false): VersionStore => {
     const reach = () => {
-      if (isCutOff()) throw new EdrlakeError('STORE_UNREACHABLE', 'cut off', { disposition: 'retry' });
+      if (isCutOff()) throw unreachable();
     };
     return {
       async latest(from) {
@@ -22,9 +22,11 @@ function memoryStore(losesAnswer: () => 'before' | 'after' | null = () => null) 
       async putIfAbsent(version, text) {
         reach();
         if (versions.has(version)) return 'taken';
+        // What got lost on its way is sent again by the store; a lost answer leaves it in doubt.
         const lost = losesAnswer();
-        if (lost !== 'before') versions.set(version, text);
-        return lost === null ? 'put' : 'doubt';
+        if (lost === 'never sent') return unreachable();
+        versions.set(version, text);
+        return lost === 'after' ? unreachable() : 'put';
       },
       async removeOld() {
         const newest = Math.max(...versions.keys());
@@ -34,6 +36,10 @@ function memoryStore(losesAnswer: () => 'before' | 'after' | null = () => null) 
     };
   };
   return { open, versions };
+}
+
+function unreachable(): EdrlakeError {
+  return new EdrlakeError('STORE_UNREACHABLE', 'cut off', { disposition: 'retry' });
 }
 
 let pids = 0;
@@ -95,6 +101,26 @@ it('machines that share an object store stay within the limit together, also whe
     ),
     { numRuns: 25 },
   );
+});
+
+it('a store that is read but takes nothing ends each request, instead of being tried without an end', async () => {
+  let isFull = true;
+  let writes = 0;
+  const store = memoryStore(() => {
+    writes += 1;
+    return isFull ? 'never sent' : null;
+  });
+  const clock = createFakeClock(START);
+  await expect(openOn(store.open(), clock)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+  isFull = false;
+  const limiter = await openOn(store.open(), clock);
+  isFull = true;
+  writes = 0;
+  await expect(limiter.acquire(NEVER)).rejects.toMatchObject({ code: 'STORE_UNREACHABLE' });
+  expect(writes).toBeLessThan(5);
+  isFull = false;
+  (await limiter.acquire(NEVER)).ended();
+  await limiter.close();
 });
 
 it('a machine that is lost in the middle of a request frees its place after a minute, and its request counts', async () => {

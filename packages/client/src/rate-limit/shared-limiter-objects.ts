@@ -3,7 +3,7 @@
 // of those that build on one version exactly one wins. Requests go one after the other, so most updates are one write.
 
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '@edrlake/core';
+import type { Clock, EdrlakeError } from '@edrlake/core';
 import { openCasFile } from './cas-file.ts';
 import { type Change, copyOf, openLedger } from './limiter-ledger.ts';
 import type { LimiterLiveness, LimiterState } from './shared-limiter-file.ts';
@@ -13,8 +13,11 @@ import { formatState, type Holder, type RequestPriority } from './shared-state.t
 export interface VersionStore {
   /** The newest version that is there, not older than one that is known; null where there is none. */
   latest(from: number): Promise<{ readonly version: number; readonly text: string } | null>;
-  /** `doubt`: no answer says whether it was written. @throws {EdrlakeError} where the store refuses */
-  putIfAbsent(version: number, text: string): Promise<'put' | 'taken' | 'doubt'>;
+  /**
+   * @returns an error where all attempts were without an answer that says whether it was written
+   * @throws {EdrlakeError} where the store refuses
+   */
+  putIfAbsent(version: number, text: string): Promise<'put' | 'taken' | EdrlakeError>;
   /** Removes versions that were overtaken at least a quarter of an hour ago. */
   removeOld(): Promise<void>;
   close(): void;
@@ -85,7 +88,9 @@ export async function openSharedLimiterObjects(
     const version = ledger.known().version + 1;
     const outcome = await store.putIfAbsent(version, formatState(built.state));
     if (outcome !== 'put') await read();
-    if (outcome === 'taken' || (outcome === 'doubt' && !ledger.isAncestor(built))) return null;
+    if (outcome === 'taken') return null;
+    // The store is read but takes nothing: to go on would be to wait without an end.
+    if (outcome !== 'put' && !ledger.isAncestor(built)) throw outcome;
     ledger.accept(built, outcome === 'put' ? { version, state: built.state } : ledger.known());
     readAtMs = clock.nowMs();
     keepCopy(formatState(ledger.known().state));

@@ -42,7 +42,7 @@ function limiterStore(objects: ObjectStore, folder: string): VersionStore {
     async putIfAbsent(version, text) {
       const outcome = await objects.putIfAbsent(keyOf(version), text);
       if (outcome === 'created') return 'put';
-      return outcome === 'taken' ? 'taken' : 'doubt';
+      return outcome === 'taken' ? 'taken' : outcome.doubt;
     },
     async removeOld() {
       const all = await listed(0);
