@@ -120,7 +120,7 @@ export const FETCHING: readonly PlantedBug[] = [
     file: 'packages/runner/src/export/doubt-zeros.ts',
     find: 'return held > 0 ? lostData(held) : null;',
     replace: 'return null;',
-    tests: ['test/cases/contradicted-zero.test.ts'],
+    tests: ['packages/runner/test/export-flow.failures.test.ts'],
   },
   {
     name: 'accept-a-zero',
