@@ -3,6 +3,7 @@ import { DAY_STATE_NAMES, DAY_STATES } from '@edrlake/runner/states';
 import type { CoverageDocument, HuntsLine, QuietDocument } from '../../../src/documents/documents.ts';
 import { useLoaded } from '../api.ts';
 import { ago, dayText } from '../format.ts';
+import { HuntLists } from '../parts/hunt-lists.tsx';
 import { Command, Page, Problem, StateBadge, Swatch, Table, Tile, Waiting, When } from '../parts/parts.tsx';
 import { Calendar } from './calendar.tsx';
 
@@ -99,23 +100,10 @@ function Quiet({ quiet }: { quiet: QuietDocument }) {
 
 /** Lists that are always hunted. */
 function Hunts({ data, hunts }: { data: CoverageDocument; hunts: HuntsLine }) {
-  const { lists, version, pending } = hunts;
   return (
     <section class="card" aria-labelledby="hunts">
       <h2 id="hunts">Hunts</h2>
-      <Table
-        label="Lists that are always hunted"
-        rows={lists}
-        columns={[
-          { title: 'list', cell: ({ name }) => name },
-          { title: 'values', right: true, cell: ({ indicators }) => countText(indicators) },
-          { title: 'matches', right: true, cell: ({ matches }) => countText(matches) },
-          { title: 'hosts', right: true, cell: ({ hosts }) => countText(hosts) },
-          { title: 'newest found', cell: ({ foundAt }) => (foundAt === null ? '–' : ago(foundAt, data.now)) },
-        ]}
-      />
-      {version < data.version && <p class="soft small">Looked at up to version {countText(version)}</p>}
-      {pending > 0 && <p class="soft small">{nounText(pending, 'file')} could not be looked at</p>}
+      <HuntLists hunts={hunts} data={data} />
       <p>
         <a href="#/matches">All matches</a>
       </p>

@@ -1,9 +1,10 @@
-import { countText, nounText } from '@edrlake/core/quantities';
+import { nounText } from '@edrlake/core/quantities';
 import { useEffect, useState } from 'preact/hooks';
 import type { Answer, CoverageDocument } from '../../../src/documents/documents.ts';
 import { ask, asRefused, type Refused, useLoaded } from '../api.ts';
 import { linkTo, sqlText } from '../ask-link.ts';
-import { ago, instant } from '../format.ts';
+import { instant } from '../format.ts';
+import { HuntLists } from '../parts/hunt-lists.tsx';
 import { Page, Problem, Table, Waiting } from '../parts/parts.tsx';
 
 /** Rows that are asked for; the question in Ask has all. */
@@ -27,23 +28,11 @@ export function MatchesView({ turn }: { turn: number }) {
       </Page>
     );
   }
-  const { lists, version, pending } = data.hunts;
+  const { lists } = data.hunts;
   return (
     <Page title="Matches" about="of the lists that are always hunted">
       <section class="card" aria-label="Lists">
-        <Table
-          label="Lists that are always hunted"
-          rows={lists}
-          columns={[
-            { title: 'list', cell: ({ name }) => name },
-            { title: 'values', right: true, cell: ({ indicators }) => countText(indicators) },
-            { title: 'matches', right: true, cell: ({ matches }) => countText(matches) },
-            { title: 'hosts', right: true, cell: ({ hosts }) => countText(hosts) },
-            { title: 'newest found', cell: ({ foundAt }) => (foundAt === null ? '–' : ago(foundAt, data.now)) },
-          ]}
-        />
-        {version < data.version && <p class="soft small">Looked at up to version {countText(version)}</p>}
-        {pending > 0 && <p class="soft small">{nounText(pending, 'file')} could not be looked at</p>}
+        <HuntLists hunts={data.hunts} data={data} />
       </section>
       <FilterForm names={lists.map(({ name }) => name)} filter={filter} onChange={setFilter} />
       <Matches filter={filter} turn={turn} />
