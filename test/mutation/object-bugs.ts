@@ -71,7 +71,7 @@ export const OBJECTS: readonly PlantedBug[] = [
   {
     name: 'delta-skip-removed-files',
     effect: 'leaves replaced files in the Delta tables',
-    file: 'packages/lake/src/open-tables/delta.ts',
+    file: 'packages/lake/src/open-tables/delta/delta.ts',
     find: '...removed.map((file) => removeAction(file, table, version)),',
     replace: '...removed.slice(removed.length).map((file) => removeAction(file, table, version)),',
     tests: ['packages/lake/test/publish-objects.history.test.ts'],
@@ -79,7 +79,7 @@ export const OBJECTS: readonly PlantedBug[] = [
   {
     name: 'delta-version-before-its-data',
     effect: 'publishes a version of a table before readers can find its files',
-    file: 'packages/lake/src/open-tables/delta.ts',
+    file: 'packages/lake/src/open-tables/delta/delta.ts',
     find: `requireFiles(await home.provide(added, removedBy), live);
       const step = { table, version, claim, isFirst, isNewSchema: isNewSchema(before, version, table) };
       isWritten = (await writeVersion(tools, step, added)) || isWritten;`,
@@ -91,7 +91,7 @@ export const OBJECTS: readonly PlantedBug[] = [
   {
     name: 'iceberg-snapshot-without-its-data',
     effect: 'publishes snapshots of a table whose files readers cannot find',
-    file: 'packages/lake/src/open-tables/iceberg.ts',
+    file: 'packages/lake/src/open-tables/iceberg/iceberg.ts',
     find: 'requireFiles(await home.provide(added, removedBy), live);',
     replace: 'requireFiles(await home.provide([], removedBy), live);',
     tests: ['packages/lake/test/publish-iceberg.history.test.ts'],

@@ -61,7 +61,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'publish-without-second-names',
     effect: 'publishes files that readers lose with the next compaction',
-    file: 'packages/lake/src/open-tables/table-home.ts',
+    file: 'packages/lake/src/open-tables/publication/table-home.ts',
     find: 'for (const folder of folders) if (await link(',
     replace: 'for (const folder of []) if (await link(',
     tests: ['packages/lake/test/publish-delta.history.test.ts'],
@@ -77,7 +77,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'delta-checkpoint-from-one-entry',
     effect: 'a checkpoint without the files of older entries',
-    file: 'packages/lake/src/open-tables/delta-checkpoint.ts',
+    file: 'packages/lake/src/open-tables/delta/delta-checkpoint.ts',
     find: 'name.version > base && name.version <= version',
     replace: 'name.version === version',
     tests: ['packages/lake/test/publish-delta.history.test.ts'],
@@ -85,7 +85,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'iceberg-manifest-not-rewritten',
     effect: 'Iceberg readers see replaced rows as well',
-    file: 'packages/lake/src/open-tables/iceberg-snapshots.ts',
+    file: 'packages/lake/src/open-tables/iceberg/iceberg-snapshots.ts',
     find: 'lines.push(isTouched ? ',
     replace: 'lines.push(!isTouched ? ',
     tests: ['packages/lake/test/publish-iceberg.history.test.ts'],
@@ -93,7 +93,7 @@ const COMMITTING: readonly PlantedBug[] = [
   {
     name: 'iceberg-names-vacuumed-files',
     effect: 'keeps snapshots of which vacuum has deleted files',
-    file: 'packages/lake/src/open-tables/iceberg.ts',
+    file: 'packages/lake/src/open-tables/iceberg/iceberg.ts',
     find: 'if (thing === null) return snapshots.filter',
     replace: 'if (thing === undefined) return snapshots.filter',
     tests: ['packages/lake/test/publish-iceberg.history.test.ts'],

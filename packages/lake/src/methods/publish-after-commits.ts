@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { TableFormat } from '@edrlake/core';
 import type { CommitTools } from '../log/commit-context.ts';
-import type { PublishSource } from '../open-tables/publication.ts';
+import type { PublishSource } from '../open-tables/publication/publication.ts';
 import type { Publishing } from '../open-tables/publish-tables.ts';
 
 /** The publishing of a lake in table formats; its code is loaded when it is used. */

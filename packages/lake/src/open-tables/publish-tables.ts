@@ -1,9 +1,9 @@
 import { TABLE_FORMATS, type TableFormat } from '@edrlake/core';
 import type { Store } from '../storage/store.ts';
-import { publishDelta } from './delta.ts';
-import { publishIceberg } from './iceberg.ts';
-import { type Published, type PublishSource, readPublication } from './publication.ts';
-import { tableHome } from './table-home.ts';
+import { publishDelta } from './delta/delta.ts';
+import { publishIceberg } from './iceberg/iceberg.ts';
+import { type Published, type PublishSource, readPublication } from './publication/publication.ts';
+import { tableHome } from './publication/table-home.ts';
 
 /** How tables are published. */
 export interface PublishOptions {

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { quoteFile, quoteText } from '@edrlake/core';
-import { rowsOf } from '../log/table-rows.ts';
-import type { Store } from '../storage/store.ts';
+import { rowsOf } from '../../log/table-rows.ts';
+import type { Store } from '../../storage/store.ts';
+import { ndjsonSql, withScratch } from '../publication/scratch-folder.ts';
 import type { Action } from './delta-actions.ts';
 
 /** Where the log of a Delta table is, and what computes. */
@@ -48,9 +48,9 @@ export async function writeCheckpoint(log: DeltaLog, version: number, actions: r
   await withScratch(async (scratch) => {
     const [lines, parquet] = [join(scratch, 'actions.ndjson'), join(scratch, 'checkpoint.parquet')];
     await writeFile(lines, actions.map((action) => JSON.stringify(action)).join('\n'));
-    const columns = Object.entries(COLUMNS).map(([name, type]) => `${quoteText(name)}: ${quoteText(type)}`);
-    const source = `read_json(${quoteFile(lines)}, format = 'newline_delimited', columns = {${columns.join(', ')}})`;
-    await (await connect()).run(`COPY (SELECT * FROM ${source}) TO ${quoteText(parquet)} (FORMAT parquet)`);
+    await (await connect()).run(
+      `COPY (SELECT * FROM ${ndjsonSql(lines, COLUMNS)}) TO ${quoteText(parquet)} (FORMAT parquet)`,
+    );
     await store.put(checkpointIn(folder, version), await readFile(parquet));
   });
   const hint = JSON.stringify({ version, size: actions.length });
@@ -89,14 +89,6 @@ function checkpointIn(folder: string, version: number): string {
 }
 
 /** A checkpoint is small, and DuckDB reads and writes it on this machine, wherever the lake is. */
-async function withScratch(work: (folder: string) => Promise<void>): Promise<void> {
-  const scratch = await mkdtemp(join(tmpdir(), 'edrlake-checkpoint-'));
-  try {
-    await work(scratch);
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
-}
 
 function note(adds: Map<string, Action>, { add, remove }: Action): void {
   if (add !== undefined) adds.set((add as { path: string }).path, { add: { ...(add as object), dataChange: false } });

@@ -1,9 +1,10 @@
 import { sum } from '@edrlake/core';
-import type { LoggedFile } from '../log/lake-state.ts';
-import { partitionDay } from '../log/table-rows.ts';
+import type { LoggedFile } from '../../log/lake-state.ts';
+import { partitionDay } from '../../log/table-rows.ts';
+import { statsOfFile } from '../publication/column-stats.ts';
+import type { LakeVersion } from '../publication/history.ts';
+import type { TableHome } from '../publication/table-home.ts';
 import type { AvroRecord } from './avro.ts';
-import { statsOfFile } from './column-stats.ts';
-import type { LakeVersion } from './history.ts';
 import {
   dataFileRecord,
   type ManifestEntry,
@@ -15,7 +16,6 @@ import {
   writeManifestList,
 } from './iceberg-manifests.ts';
 import { SHOWN_VERSION, type Snapshot } from './iceberg-metadata.ts';
-import type { TableHome } from './table-home.ts';
 
 /** A list with more manifests is slow to plan with, so they become one. */
 const MAX_MANIFESTS = 48;

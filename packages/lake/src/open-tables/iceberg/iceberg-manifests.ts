@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { type ColumnType, EdrlakeError, MS_PER_DAY, sum, type TableSpec } from '@edrlake/core';
-import type { LoggedFile, SchemaColumn } from '../log/lake-state.ts';
-import { partitionDay } from '../log/table-rows.ts';
-import type { Store } from '../storage/store.ts';
+import type { LoggedFile, SchemaColumn } from '../../log/lake-state.ts';
+import { partitionDay } from '../../log/table-rows.ts';
+import type { Store } from '../../storage/store.ts';
+import type { FileStats, StatsValue } from '../publication/column-stats.ts';
 import { type AvroField, type AvroRecord, type AvroType, avroFile, avroRecords } from './avro.ts';
-import type { FileStats, StatsValue } from './column-stats.ts';
 
 /** A data file in a manifest, as Iceberg names its fields. */
 export interface ManifestEntry {

@@ -1,7 +1,8 @@
 import type { ColumnType, TableSpec } from '@edrlake/core';
-import type { SchemaColumn } from '../log/lake-state.ts';
+import type { SchemaColumn } from '../../log/lake-state.ts';
+import { type Publication, uuidOf } from '../publication/publication.ts';
+import { commentsOf, fieldId } from '../publication/published-columns.ts';
 import { PARTITION_ID, type TableHeader } from './iceberg-manifests.ts';
-import { type Publication, uuidOf } from './publication.ts';
 
 /** A snapshot in the metadata of a table. Its id is the version of the lake. */
 export interface Snapshot {
@@ -50,13 +51,13 @@ interface IcebergSchema {
 
 /** The columns of a table with the field ids that its files have. */
 export function schemaOf(table: TableSpec, columns: readonly SchemaColumn[], schemaId: number): IcebergSchema {
-  const meanings = new Map(table.columns.map(({ name, meaning }) => [name, meaning]));
-  const fields = columns.map(({ name, type, id }, position) => ({
-    id: id ?? position + 1,
-    name,
+  const comments = commentsOf(table, columns);
+  const fields = columns.map((column, position) => ({
+    id: fieldId(column, position),
+    name: column.name,
     required: false,
-    type: TYPES[type],
-    doc: `${meanings.get(name) ?? ''}${type === 'json' ? ' (JSON)' : ''}`,
+    type: TYPES[column.type],
+    doc: comments.get(column.name),
   }));
   return { type: 'struct', 'schema-id': schemaId, fields };
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { EdrlakeError, type TableFormat, type TableSpec } from '@edrlake/core';
-import type { CommitLog } from '../log/commit-log.ts';
-import type { LoggedFile } from '../log/lake-state.ts';
-import { PUBLISHED } from '../storage/layout.ts';
-import type { Store } from '../storage/store.ts';
+import type { CommitLog } from '../../log/commit-log.ts';
+import type { LoggedFile } from '../../log/lake-state.ts';
+import { PUBLISHED } from '../../storage/layout.ts';
+import type { Store } from '../../storage/store.ts';
 import type { LakeVersion } from './history.ts';
 import type { TableHome } from './table-home.ts';
 

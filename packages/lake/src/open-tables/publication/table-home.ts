@@ -1,10 +1,10 @@
 import { isAbsolute, relative, resolve } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
-import type { CommitLog } from '../log/commit-log.ts';
-import type { LoggedFile } from '../log/lake-state.ts';
-import { lostAmong } from '../log/lost-files.ts';
-import { FOLDERS, isTableMetadata, PUBLISHED, trashFolder } from '../storage/layout.ts';
-import type { Store } from '../storage/store.ts';
+import type { CommitLog } from '../../log/commit-log.ts';
+import type { LoggedFile } from '../../log/lake-state.ts';
+import { lostAmong } from '../../log/lost-files.ts';
+import { FOLDERS, isTableMetadata, PUBLISHED, trashFolder } from '../../storage/layout.ts';
+import type { Store } from '../../storage/store.ts';
 
 /**
  * Where the published tables are. Readers of Delta find only files below the folder of a table, and a file has one

@@ -1,7 +1,10 @@
 import { EdrlakeError, type TableSpec } from '@edrlake/core';
-import type { LoggedFile } from '../log/lake-state.ts';
-import { EVENTS, FOLDERS, trashFolder } from '../storage/layout.ts';
-import { startingAt } from './history.ts';
+import type { LoggedFile } from '../../log/lake-state.ts';
+import { EVENTS, FOLDERS, trashFolder } from '../../storage/layout.ts';
+import { startingAt } from '../publication/history.ts';
+import { type Plan, planPublication } from '../publication/plan.ts';
+import { completePublication, type Published, type PublishTools, requireFiles } from '../publication/publication.ts';
+import { columnsAt } from '../publication/published-columns.ts';
 import { type MetadataFolder, metadataGone, readManifest, readManifestList } from './iceberg-manifests.ts';
 import {
   headerOf,
@@ -14,8 +17,6 @@ import {
   type TableMetadata,
 } from './iceberg-metadata.ts';
 import { nextSnapshot, type TableFiles } from './iceberg-snapshots.ts';
-import { type Plan, planPublication } from './plan.ts';
-import { completePublication, type Published, type PublishTools, requireFiles } from './publication.ts';
 
 /** Attempts to name the next metadata file; each further one means that another publisher has named it. */
 const MAX_ATTEMPTS = 10;
@@ -124,7 +125,7 @@ async function nextMetadata(
   const versions = isFirst ? [history.first, ...history.versions] : rest.versions;
   for (const version of versions) {
     tools.signal.throwIfAborted();
-    const columns = version.schema[table.name] ?? table.columns.map(({ name, type }) => ({ name, type }));
+    const columns = columnsAt(version, table);
     const schema = schemaOf(table, columns, version.schemaVersion);
     schemas.set(version.schemaVersion, schema);
     if (version.version === 0) continue;

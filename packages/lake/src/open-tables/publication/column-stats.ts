@@ -1,6 +1,6 @@
 import { type ColumnSpec, errnoOf, type TableSpec, unreadable } from '@edrlake/core';
 import { type AsyncBuffer, asyncBufferFromFile, type ColumnMetaData, parquetMetadataAsync } from 'hyparquet';
-import type { Store } from '../storage/store.ts';
+import type { Store } from '../../storage/store.ts';
 
 /** What the footer of a data file says about one column. */
 export interface ColumnStats {
@@ -27,15 +27,27 @@ const PARSERS = {
   dateFromDays: (days: number) => days as unknown as Date,
 };
 
+/** What the end of a data file says. */
+export interface FileFooter {
+  /** Size of the metadata itself, without its length and the magic number after it. */
+  readonly bytes: number;
+  readonly stats: FileStats;
+}
+
+/** The statistics in the footer of a file, see `footerOfFile`; empty without a footer. */
+export async function statsOfFile(store: Store, path: string, table: TableSpec): Promise<FileStats> {
+  return (await footerOfFile(store, path, table))?.stats ?? new Map();
+}
+
 /**
  * Statistics of those columns by which files are found: numbers, times, and the text columns that the table is sorted
  * by. Bounds of text are those of UTF-8 bytes, and are left out where another order could disagree.
- * Empty where the file is gone, and in an object store, where each footer would be a request.
+ * null where the file is gone, and in an object store, where each footer would be a request.
  */
-export async function statsOfFile(store: Store, path: string, table: TableSpec): Promise<FileStats> {
+export async function footerOfFile(store: Store, path: string, table: TableSpec): Promise<FileFooter | null> {
   const file = await bufferOf(store, path);
-  if (file === null) return new Map();
-  const { row_groups, schema } = await parquetMetadataAsync(file, { parsers: PARSERS as never });
+  if (file === null) return null;
+  const { row_groups, schema, metadata_length } = await parquetMetadataAsync(file, { parsers: PARSERS as never });
   const wanted = new Map(
     table.columns
       .filter(({ name, type }) => !['text', 'json', 'boolean'].includes(type) || table.sortBy.includes(name))
@@ -57,7 +69,7 @@ export async function statsOfFile(store: Store, path: string, table: TableSpec):
     );
     if (merged !== null) stats.set(name, merged);
   }
-  return stats;
+  return { bytes: metadata_length, stats };
 }
 
 const NOTHING: ColumnStats | null = { nulls: 0, min: null, max: null };

@@ -1,7 +1,17 @@
 import type { TableSpec } from '@edrlake/core';
-import type { LoggedFile } from '../log/lake-state.ts';
-import { EVENTS } from '../storage/layout.ts';
-import { statsOfFile } from './column-stats.ts';
+import type { LoggedFile } from '../../log/lake-state.ts';
+import { EVENTS } from '../../storage/layout.ts';
+import { statsOfFile } from '../publication/column-stats.ts';
+import type { LakeVersion } from '../publication/history.ts';
+import { planPublication } from '../publication/plan.ts';
+import {
+  completePublication,
+  type Publication,
+  type Published,
+  type PublishTools,
+  requireFiles,
+} from '../publication/publication.ts';
+import { columnsAt } from '../publication/published-columns.ts';
 import {
   type Action,
   addAction,
@@ -13,15 +23,6 @@ import {
   txnAction,
 } from './delta-actions.ts';
 import { type DeltaLog, entryName, parseDeltaName, readFilesOf, writeCheckpoint } from './delta-checkpoint.ts';
-import type { LakeVersion } from './history.ts';
-import { planPublication } from './plan.ts';
-import {
-  completePublication,
-  type Publication,
-  type Published,
-  type PublishTools,
-  requireFiles,
-} from './publication.ts';
 
 /** A checkpoint is written at each version that is a multiple of it. */
 const CHECKPOINT_EVERY = 10;
@@ -101,12 +102,11 @@ async function writeVersion(tools: PublishTools, step: TableStep, added: readonl
   const { table, version, isFirst, isNewSchema: hasNewSchema } = step;
   const log: DeltaLog | null = connect === null ? null : { store, folder: logFolder(home, table.name), connect };
   const removed = isFirst ? [] : version.removed.filter((file) => file.table === table.name);
-  const columns = version.schema[table.name] ?? table.columns.map(({ name, type }) => ({ name, type }));
   const adds: Action[] = [];
   for (const file of added) {
     adds.push(addAction(file, table, await statsOfFile(store, home.pathOf(file), table), version));
   }
-  const metaData = metaDataAction(table, columns, step.claim);
+  const metaData = metaDataAction(table, columnsAt(version, table), step.claim);
   const head = [PROTOCOL, metaData];
   const actions = [
     commitInfoAction(version, isFirst, removed.length > 0),

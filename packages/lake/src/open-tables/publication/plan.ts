@@ -1,5 +1,5 @@
 import type { TableFormat } from '@edrlake/core';
-import type { LoggedFile } from '../log/lake-state.ts';
+import type { LoggedFile } from '../../log/lake-state.ts';
 import { type History, oldestWhole, readHistory, startingAt } from './history.ts';
 import {
   claimPublication,

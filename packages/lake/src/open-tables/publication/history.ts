@@ -1,9 +1,9 @@
 import { EdrlakeError } from '@edrlake/core';
-import type { CommitLog } from '../log/commit-log.ts';
-import type { LogEntry, LoggedFile, Schema } from '../log/lake-state.ts';
-import { listLog, readCheckpoint, readEntry } from '../log/log-files.ts';
-import { trashPath } from '../storage/layout.ts';
-import type { Store } from '../storage/store.ts';
+import type { CommitLog } from '../../log/commit-log.ts';
+import type { LogEntry, LoggedFile, Schema } from '../../log/lake-state.ts';
+import { listLog, readCheckpoint, readEntry } from '../../log/log-files.ts';
+import { trashPath } from '../../storage/layout.ts';
+import type { Store } from '../../storage/store.ts';
 
 /** One version of the lake, as far as table formats know such things. */
 export interface LakeVersion {

@@ -1,9 +1,10 @@
 import type { ColumnType, TableSpec } from '@edrlake/core';
-import type { LoggedFile, SchemaColumn } from '../log/lake-state.ts';
-import { partitionDay } from '../log/table-rows.ts';
-import type { FileStats, StatsValue } from './column-stats.ts';
-import type { LakeVersion } from './history.ts';
-import { type Publication, uuidOf } from './publication.ts';
+import type { LoggedFile, SchemaColumn } from '../../log/lake-state.ts';
+import { partitionDay } from '../../log/table-rows.ts';
+import type { FileStats, StatsValue } from '../publication/column-stats.ts';
+import type { LakeVersion } from '../publication/history.ts';
+import { type Publication, uuidOf } from '../publication/publication.ts';
+import { commentsOf } from '../publication/published-columns.ts';
 
 /** One line of a Delta log entry: an object with one member, named after the action. */
 export type Action = Readonly<Record<string, unknown>>;
@@ -26,12 +27,12 @@ const TYPES: Readonly<Record<ColumnType, string>> = {
 
 /** The table's columns and comments. Its id follows from the lake's history, so that all publishers write the same. */
 export function metaDataAction(table: TableSpec, columns: readonly SchemaColumn[], claim: Publication): Action {
-  const meanings = new Map(table.columns.map(({ name, meaning }) => [name, meaning]));
+  const comments = commentsOf(table, columns);
   const fields = columns.map(({ name, type }) => ({
     name,
     type: TYPES[type],
     nullable: true,
-    metadata: { comment: `${meanings.get(name) ?? ''}${type === 'json' ? ' (JSON)' : ''}` },
+    metadata: { comment: comments.get(name) },
   }));
   return {
     metaData: {
