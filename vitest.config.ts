@@ -33,6 +33,7 @@ const LONG = [
   'packages/lake/test/object-lake.standing.test.ts',
   'packages/lake/test/promote.columns.test.ts',
   'packages/lake/test/publish-delta.history.test.ts',
+  'packages/lake/test/publish-ducklake.history.test.ts',
   'packages/lake/test/publish-iceberg.history.test.ts',
   'packages/lake/test/reading.after-crash.test.ts',
   'packages/lake/test/standing.keeping.test.ts',

@@ -28,6 +28,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'open-tables/publication',
     'open-tables/delta',
     'open-tables/iceberg',
+    'open-tables/ducklake',
     'open-tables',
     'value-index',
     'hunt',

@@ -14,7 +14,7 @@ describe('completion in bash', () => {
   it.each([
     ['edrlake ba', 'backfill'],
     ['edrlake help sta', 'status'],
-    ['edrlake publish ', 'delta iceberg ocsf'],
+    ['edrlake publish ', 'delta iceberg ducklake ocsf'],
     ['edrlake backfill --pl', '--platform'],
     ['edrlake query --format nd', 'ndjson'],
     ['edrlake query --format = nd', 'ndjson'],

@@ -131,6 +131,11 @@ export const COMMANDS: readonly ListedCommand[] = [
     load: () => import('./commands/publish-iceberg.ts'),
   },
   {
+    name: 'publish ducklake',
+    describe: 'Publish the tables and their history as one DuckLake catalogue',
+    load: () => import('./commands/publish-ducklake.ts'),
+  },
+  {
     name: 'publish ocsf',
     describe: 'Publish the events as OCSF classes, also for Security Lake',
     load: () => import('./commands/publish-ocsf.ts'),

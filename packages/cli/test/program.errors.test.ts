@@ -125,7 +125,7 @@ describe('completion', () => {
     [['he'], 'help'],
     [['h'], 'hunt\nhelp'],
     [['help', 'sta'], 'status'],
-    [['help', 'publish', ''], 'delta\niceberg\nocsf'],
+    [['help', 'publish', ''], 'delta\niceberg\nducklake\nocsf'],
     [['help', 'status', ''], ''],
     [['--v'], '--version'],
     [['query', '--v'], ''],

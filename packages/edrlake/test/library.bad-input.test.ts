@@ -145,7 +145,7 @@ const BAD_CALLS: readonly (readonly [name: string, call: () => unknown, code: st
     /expected to to be a text, found nothing/,
   ],
   ['another format', () => lake.export('events', wrong({ to: 'x', format: 'xlsx' })), 'USAGE', /ndjson, found "xlsx"/],
-  ['another table format', () => lake.publish(wrong('hudi')), 'USAGE', /delta or iceberg, found "hudi"/],
+  ['another table format', () => lake.publish(wrong('hudi')), 'USAGE', /delta or iceberg or ducklake, found "hudi"/],
   ['no gate', () => lake.gate(wrong(undefined)), 'USAGE', /object with options/],
   ['a grace below 0', () => lake.vacuum({ graceDays: -1 }), 'USAGE', /graceDays .* found -1/],
   ['half a file', () => lake.compact({ minFiles: 1.5 }), 'USAGE', /minFiles .* found 1.5/],

@@ -1,10 +1,24 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import avro from 'avsc';
 import { expect, test } from 'vitest';
 import { newS3Server, openRemote } from './object-lakes.ts';
+import { askPlain } from './opened-lakes.ts';
 import { event, TABLES } from './published-lakes.ts';
 import { deliver } from './small-lake.ts';
 
 const { signal } = new AbortController();
+
+async function withFile<T>(bytes: Uint8Array, read: (path: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'catalog-'));
+  try {
+    await writeFile(join(folder, 'lake.ducklake'), bytes);
+    return await read(join(folder, 'lake.ducklake'));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 test('a lake in an object store is published beside its data, and keeps replaced files for the history', async () => {
   const server = await newS3Server();
@@ -62,6 +76,19 @@ test('a lake in an object store is published beside its data, and keeps replaced
       }
     }
   }
+  const ducklake = await lake.publish('ducklake', {}, { signal });
+  const catalogKey = `${prefix}_tables/lake.ducklake`;
+  expect(ducklake).toMatchObject({ version, firstVersion: 0, catalog: 's3://lake/edr/_tables/lake.ducklake' });
+  const named = await withFile(server.objects.get(catalogKey)?.body ?? Buffer.alloc(0), (file) =>
+    askPlain(`
+      ATTACH '${file}' AS catalog (READ_ONLY);
+      SELECT m.value || s.path || t.path || f.path FROM catalog.ducklake_data_file AS f
+        JOIN catalog.ducklake_table AS t USING (table_id) JOIN catalog.ducklake_schema AS s USING (schema_id),
+        catalog.ducklake_metadata AS m WHERE m.key = 'data_path'`),
+  );
+  expect(named.length).toBeGreaterThan(4);
+  for (const [address] of named) expect(keys).toContain(key(String(address).replace('s3://lake/', '')));
+  expect(await lake.publish('ducklake', {}, { signal })).toMatchObject({ written: 0 });
   expect(await lake.publish('delta', {}, { signal })).toMatchObject({ written: 0 });
   expect(await lake.publish('iceberg', {}, { signal })).toMatchObject({ written: 0 });
   const removed = (await lake.vacuum({ graceMs: -1 }, { signal })).removed.map(({ path }) => path);

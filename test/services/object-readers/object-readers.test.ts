@@ -10,7 +10,7 @@ import { definePart, installPython, output, TOP } from '../part.ts';
 // Extensions of DuckDB load only into exactly their own version, and 1.5.5 is the newest that PyPI has.
 const PACKAGES = [
   ...['deltalake==1.6.6', 'polars==2.1.0', 'pyarrow==25.0.1', 'duckdb==1.5.5'],
-  ...['httpfs', 'aws', 'avro', 'iceberg'].map((name) => `duckdb-extension-${name}==1.5.5`),
+  ...['httpfs', 'aws', 'avro', 'iceberg', 'ducklake'].map((name) => `duckdb-extension-${name}==1.5.5`),
 ];
 const TABLES = ['asset_tags', 'certificates', 'events', 'indicators', 'interfaces'];
 const ADDRESS = 's3://lake/edr';
@@ -83,7 +83,7 @@ definePart<Kit>('object-readers', install, (kit) => {
     const { version } = JSON.parse(await edrlake(ADDRESS, 'publish', 'delta', '--json')) as {
       readonly version: number;
     };
-    await edrlake(ADDRESS, 'publish', 'iceberg');
+    for (const format of ['iceberg', 'ducklake']) await edrlake(ADDRESS, 'publish', format);
     versions.push(version);
     const truth = join(directory, 'truth', String(version));
     await mkdir(truth, { recursive: true });
@@ -115,9 +115,11 @@ definePart<Kit>('object-readers', install, (kit) => {
     expect(older.events).not.toBe(newest.events);
     expect(found.newest).toEqual({
       ...{ 'connect python': newest, 'connect duckdb': newest },
-      ...{ deltalake: newest, polars: newest, 'duckdb iceberg': newest },
+      ...{ deltalake: newest, polars: newest, 'duckdb iceberg': newest, 'duckdb ducklake': newest },
     });
-    expect(found.older).toEqual({ deltalake: older, polars: older, 'duckdb iceberg': older });
+    expect(found.older).toEqual({
+      ...{ deltalake: older, polars: older, 'duckdb iceberg': older, 'duckdb ducklake': older },
+    });
     // Replaced files are there until a vacuum: this is why connect names each file.
     expect(found.byPattern).toBeGreaterThan(EVENTS);
   });

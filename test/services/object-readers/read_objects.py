@@ -51,8 +51,9 @@ def connected_by_sql():
 
 install_extensions()
 python, sql = connected_by_python(), connected_by_sql()
-for each in ("avro", "iceberg"):
+for each in ("avro", "iceberg", "ducklake"):
     sql.execute(f"LOAD {each}")
+sql.execute(f"ATTACH 'ducklake:{ADDRESS}/_tables/lake.ducklake' AS ducklake (READ_ONLY)")
 
 
 def delta(name, version=None):
@@ -65,11 +66,13 @@ READERS = {
     "deltalake": delta,
     "polars": lambda name: polars.scan_delta(f"{ADDRESS}/{name}", storage_options=STORAGE).collect().to_arrow(),
     "duckdb iceberg": lambda name: arrow_of(sql.sql(f"from iceberg_scan('{ADDRESS}/{name}')")),
+    "duckdb ducklake": lambda name: arrow_of(sql.sql(f"from ducklake.{name}")),
 }
 OLDER_READERS = {
     "deltalake": lambda name: delta(name, OLDER),
     "polars": lambda name: polars.scan_delta(f"{ADDRESS}/{name}", version=OLDER, storage_options=STORAGE).collect().to_arrow(),
     "duckdb iceberg": lambda name: arrow_of(sql.sql(f"from iceberg_scan('{ADDRESS}/{name}', snapshot_from_id = {OLDER})")),
+    "duckdb ducklake": lambda name: arrow_of(sql.sql(f"from ducklake.{name} at (version => {OLDER})")),
 }
 
 

@@ -9,10 +9,23 @@ import { installSpark, type Spark } from '../spark.ts';
 // Extensions of DuckDB load only into exactly their own version, and 1.5.5 is the newest that PyPI has.
 const PACKAGES = [
   ...['deltalake==1.6.6', 'polars==2.1.0', 'pyiceberg[pyarrow]==0.12.0', 'duckdb==1.5.5'],
-  ...['delta', 'avro', 'iceberg'].map((name) => `duckdb-extension-${name}==1.5.5`),
+  ...['delta', 'avro', 'iceberg', 'ducklake'].map((name) => `duckdb-extension-${name}==1.5.5`),
 ];
 
 type Digests = Readonly<Record<string, string>>;
+
+/** What the extension of DuckDB says about the catalogue of DuckLake itself. */
+interface Ducklake {
+  /** Comments of tables and of the columns of `events`, by name. */
+  readonly tables: Readonly<Record<string, string>>;
+  readonly columns: Readonly<Record<string, string | null>>;
+  readonly snapshots: readonly number[];
+  /** Aggregates of `events` at each version, which it may answer without the files, and those of the exports. */
+  readonly bounds: Readonly<Record<string, readonly [unknown, unknown]>>;
+  readonly newest: unknown;
+  /** What a statement that writes is answered. */
+  readonly write: string;
+}
 
 interface Found {
   readonly tables: readonly string[];
@@ -20,10 +33,11 @@ interface Found {
   readonly readers: Readonly<Record<string, Readonly<Record<string, Digests>>>>;
   readonly newest: Readonly<Record<string, Digests>>;
   readonly days: Readonly<Record<string, number>>;
+  readonly ducklake: Ducklake;
 }
 
 const TABLES = ['asset_tags', 'certificates', 'events', 'indicators', 'interfaces', 'rejects'];
-const READERS = ['deltalake', 'polars', 'duckdb delta', 'pyiceberg', 'duckdb iceberg'];
+const READERS = ['deltalake', 'polars', 'duckdb delta', 'pyiceberg', 'duckdb iceberg', 'duckdb ducklake'];
 const SPARK_READERS = ['spark delta', 'spark iceberg'];
 
 const [SCRIPT = '', SPARK_SCRIPT = ''] = ['read_tables.py', 'read_spark.py'].map((name) =>
@@ -57,7 +71,7 @@ definePart<Kit>(
     const edrlake = (...args: string[]) => output(process.execPath, [program, ...args], { cwd: folder, env });
     /** Publishes what is there, and keeps the rows of this version. */
     const publish = async (step: string) => {
-      for (const format of ['delta', 'iceberg']) {
+      for (const format of ['delta', 'iceberg', 'ducklake']) {
         const { version } = JSON.parse(await edrlake('publish', format, '--json')) as { version: number };
         versions[step] = version;
       }
@@ -115,7 +129,7 @@ definePart<Kit>(
       }
     };
 
-    test('five readers find the rows of each version, after every kind of commit', async () => {
+    test('six readers find the rows of each version, after every kind of commit', async () => {
       const numbers = Object.values(versions);
       expect(new Set(numbers).size).toBe(6);
       const found = await read(numbers);
@@ -136,9 +150,28 @@ definePart<Kit>(
         deltalake: rows,
         'duckdb delta': rows,
         'duckdb iceberg': rows,
+        'duckdb ducklake': rows,
       });
       expect(found.days['pyiceberg without the column']).toBe(0);
       expect(found.days['pyiceberg files']).toBe(found.days['deltalake files']);
+      expect(found.days['duckdb ducklake files']).toBe(found.days['deltalake files']);
+    });
+
+    test('the catalogue of DuckLake has one snapshot for all tables, comments and right aggregates', async () => {
+      const numbers = Object.values(versions);
+      const newest = Math.max(...numbers);
+      const { ducklake } = await read(numbers);
+      expect(ducklake.snapshots).toEqual(Array.from({ length: newest + 1 }, (_, version) => version));
+      expect(Object.keys(ducklake.tables).toSorted()).toEqual(TABLES);
+      expect(ducklake.tables.events).toMatch(/^a row for each event/);
+      const undescribed = Object.entries(ducklake.columns).filter(([, comment]) => !comment);
+      expect([Object.keys(ducklake.columns).length > 60, undescribed]).toEqual([true, []]);
+      for (const version of numbers) {
+        const [lake, truth] = ducklake.bounds[version] ?? [];
+        expect(lake, `version ${version}`).toEqual(truth);
+      }
+      expect(ducklake.newest).toEqual(ducklake.bounds[newest]?.[1]);
+      expect(ducklake.write).toMatch(/read-only/);
     });
 
     // Once, because a start of Spark with these jars takes half a minute of CPU time: before the vacuum.

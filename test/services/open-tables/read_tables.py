@@ -8,6 +8,7 @@ import datetime
 import glob
 import json
 import os
+import re
 import sys
 import sysconfig
 
@@ -43,9 +44,10 @@ def iceberg(name):
 
 
 database = duckdb.connect()
-for each in ("delta", "avro", "iceberg"):
+for each in ("delta", "avro", "iceberg", "ducklake"):
     database.execute(f"LOAD '{extension(each)}'")
 database.execute("SET TimeZone = 'UTC'")
+database.execute(f"ATTACH 'ducklake:{ROOT}/lake.ducklake' AS lake (READ_ONLY)")
 
 READERS = {
     "deltalake": lambda name, version: deltalake.DeltaTable(f"{ROOT}/{name}", version=version).to_pyarrow_table(),
@@ -57,6 +59,7 @@ READERS = {
     "duckdb iceberg": lambda name, version: arrow_of(
         database.sql(f"from iceberg_scan('{ROOT}/{name}', snapshot_from_id = {version})")
     ),
+    "duckdb ducklake": lambda name, version: arrow_of(database.sql(f"from lake.{name} at (version => {version})")),
 }
 NEWEST = {
     "deltalake": lambda name: deltalake.DeltaTable(f"{ROOT}/{name}").to_pyarrow_table(),
@@ -64,6 +67,7 @@ NEWEST = {
     "duckdb delta": lambda name: arrow_of(database.sql(f"from delta_scan('{ROOT}/{name}')")),
     "pyiceberg": lambda name: iceberg(name).scan().to_arrow(),
     "duckdb iceberg": lambda name: arrow_of(database.sql(f"from iceberg_scan('{ROOT}/{name}')")),
+    "duckdb ducklake": lambda name: arrow_of(database.sql(f"from lake.{name}")),
 }
 
 
@@ -84,6 +88,40 @@ def days(name):
         "deltalake files": len(deltalake.DeltaTable(f"{ROOT}/{name}").file_uris([("event_date", "=", "2020-08-18")])),
         "duckdb delta": database.sql(f"select count(*) from delta_scan('{ROOT}/{name}') where {where}").fetchone()[0],
         "duckdb iceberg": database.sql(f"select count(*) from iceberg_scan('{ROOT}/{name}') where {where}").fetchone()[0],
+        "duckdb ducklake": database.sql(f"select count(*) from lake.{name} where {where}").fetchone()[0],
+        "duckdb ducklake files": ducklake_files(f"select count(event_id) from lake.{name} where {where}"),
+    }
+
+
+def ducklake_files(query):
+    """How many files the extension opens."""
+    [[_, plan]] = database.sql(f"explain analyze {query}").fetchall()
+    return int(re.search(r"Total Files Read: (\d+)", plan)[1])
+
+
+def ducklake():
+    """What only a catalogue has, and what the extension answers from it instead of from the files."""
+    comments = "select {0}, comment from duckdb_{1}() where database_name = 'lake' and table_name like '{2}'"
+    shape = "select count(*), min(event_time)::varchar, max(event_time)::varchar, max(file_size), min(host_name) from "
+    bounds = {
+        version: [
+            database.sql(f"{shape} {source}").fetchone()
+            for source in (f"lake.events at (version => {version})", f"'{TRUTH}/{version}/events.parquet'")
+        ]
+        for version in VERSIONS
+    }
+    try:
+        database.execute("insert into lake.events select * from lake.events")
+        write = "done"
+    except Exception as problem:
+        write = str(problem)
+    return {
+        "tables": dict(database.sql(comments.format("table_name", "tables", "%")).fetchall()),
+        "columns": dict(database.sql(comments.format("column_name", "columns", "events")).fetchall()),
+        "snapshots": [row[0] for row in database.sql("select snapshot_id from lake.snapshots() order by 1").fetchall()],
+        "bounds": bounds,
+        "newest": database.sql(f"{shape} lake.events").fetchone(),
+        "write": write,
     }
 
 
@@ -98,6 +136,7 @@ print(
             },
             "newest": {reader: {name: found(lambda: read(name)) for name in TABLES} for reader, read in NEWEST.items()},
             "days": days("events"),
+            "ducklake": ducklake(),
         }
     )
 )

@@ -14,6 +14,7 @@ import {
   shareFlag,
   switchFlag,
   wholeNumber,
+  wordsText,
 } from './flags/flag-kinds.ts';
 import { GATEWAY_FLAGS } from './flags/gateway-flags.ts';
 import { LAKE_FLAGS } from './flags/lake-flags.ts';
@@ -142,8 +143,8 @@ export const FLAGS = {
   publish: listFlag({
     group: 'Run',
     valueName: 'FORMAT',
-    describe: 'Publish after each commit: delta or iceberg',
-    expected: 'delta or iceberg',
+    describe: `Publish after each commit: ${wordsText(TABLE_FORMATS)}`,
+    expected: wordsText(TABLE_FORMATS),
     read: (text) => TABLE_FORMATS.find((format) => format === text) ?? null,
   }),
   grace: durationFlag({

@@ -25,7 +25,7 @@ export function programName(env: Readonly<Record<string, string | undefined>>): 
 
 /** Commands that take `--subscription`: of those that a message names, all but the ones without a configuration. */
 const FOR_SUBSCRIPTION =
-  /((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ocsf)|(?!demo|init|schema|simulate|completion|publish)[a-z][a-z-]*))(?![\w:-])(?!.*--subscription)/g;
+  /((?<![\w./@-])edrlake (?:publish (?:delta|iceberg|ducklake|ocsf)|(?!demo|init|schema|simulate|completion|publish)[a-z][a-z-]*))(?![\w:-])(?!.*--subscription)/g;
 
 /**
  * The text with each command for one subscription, unless its line says for which it is. Before `withProgramName`.

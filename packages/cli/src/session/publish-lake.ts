@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { nounText, TABLE_FORMAT_NAMES, type TableFormat } from '@edrlake/core';
+import { nounText, quoteText, TABLE_FORMAT_NAMES, type TableFormat } from '@edrlake/core';
 import type { PublishReport } from '@edrlake/lake';
 import type { CommandInput, FlagTexts } from '../args/command.ts';
 import { LAKE, OUTPUT } from '../args/option-groups.ts';
@@ -45,7 +45,10 @@ export async function publishLake(format: TableFormat, input: CommandInput, cont
 }
 
 /** What was published, and where the tables are. */
-function publishText({ format, version, firstVersion, written, tables }: PublishReport, width: number): string {
+function publishText(
+  { format, version, firstVersion, written, tables, catalog }: PublishReport,
+  width: number,
+): string {
   const head =
     written === 0
       ? `Nothing is new: the ${TABLE_FORMAT_NAMES[format]} tables are at version ${version}.`
@@ -54,5 +57,7 @@ function publishText({ format, version, firstVersion, written, tables }: Publish
   const older =
     firstVersion < version ? [`Versions from ${firstVersion} on can be read; the number is that of the lake.`] : [];
   const columns = [{ title: 'table' }, { title: 'location' }];
-  return `${[head, ...older, '', tableText(columns, rows, width)].join('\n')}\n`;
+  const attach =
+    catalog === null ? [] : ['', `In DuckDB: ATTACH ${quoteText(`ducklake:${catalog}`)} AS lake (READ_ONLY);`];
+  return `${[head, ...older, '', tableText(columns, rows, width), ...attach].join('\n')}\n`;
 }

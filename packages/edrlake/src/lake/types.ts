@@ -195,8 +195,8 @@ export interface Lake extends AsyncDisposable {
    */
   demote(column: string, options?: DemoteOptions): Promise<DemoteReport>;
   /**
-   * Publishes the tables and their history as Delta Lake or Iceberg tables, with what was committed since the last
-   * time. Metadata only: data files get a second name, and are neither copied nor changed.
+   * Publishes the tables and their history as Delta Lake, Iceberg or DuckLake tables, with what was committed since the
+   * last time. Metadata only: data files get a second name, and are neither copied nor changed.
    * @throws {EdrlakeError} `PUBLISH_REFUSED`, `LAKE_UNWRITABLE`, `LAKE_CORRUPT`, `INTERRUPTED`
    * @example
    * const { version, tables } = await lake.publish('delta');

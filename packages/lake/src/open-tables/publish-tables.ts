@@ -1,6 +1,7 @@
 import { TABLE_FORMATS, type TableFormat } from '@edrlake/core';
 import type { Store } from '../storage/store.ts';
 import { publishDelta } from './delta/delta.ts';
+import { catalogPath, publishDuckLake } from './ducklake/ducklake.ts';
 import { publishIceberg } from './iceberg/iceberg.ts';
 import { type Published, type PublishSource, readPublication } from './publication/publication.ts';
 import { tableHome } from './publication/table-home.ts';
@@ -19,6 +20,8 @@ export interface PublishReport extends Published {
   readonly format: TableFormat;
   /** Folder or address of each published table, by name. */
   readonly tables: Readonly<Record<string, string>>;
+  /** Path or address of the catalogue that has all tables; null where the format has none. */
+  readonly catalog: string | null;
   /** Second names of files that were taken away, because no version in the grace period has them. */
   readonly filesReleased: number;
 }
@@ -61,11 +64,12 @@ export async function publishTables(
   const published = await PUBLISHERS[format]({ ...source, home, signal });
   const names = source.tables.map(({ name }) => name);
   const filesReleased = await home.prune(source.log, names);
-  const tables = Object.fromEntries(names.map((name) => [name, home.locationOf(name)]));
-  return { format, ...published, tables, filesReleased };
+  const tables = Object.fromEntries(names.map((name) => [name, home.locate(home.folderOf(name))]));
+  const catalog = format === 'ducklake' ? home.locate(catalogPath(home)) : null;
+  return { format, ...published, tables, catalog, filesReleased };
 }
 
-const PUBLISHERS = { delta: publishDelta, iceberg: publishIceberg } as const;
+const PUBLISHERS = { delta: publishDelta, iceberg: publishIceberg, ducklake: publishDuckLake } as const;
 
 /** The publications in the lake itself; those in other folders are not known to it. */
 export async function publicationsOf(store: Store, directory: string): Promise<PublicationState[]> {

@@ -66,7 +66,7 @@ export interface VacuumTaskInput {
 
 /** What the `publish` task is given. */
 export interface PublishTaskInput {
-  /** `delta`, `iceberg` or both. */
+  /** `delta`, `iceberg`, `ducklake` or several of them. */
   readonly formats: TableFormat[];
   /** A folder on the file system of the lake. Default null: `_tables` in the lake. */
   readonly to?: string | null | undefined;

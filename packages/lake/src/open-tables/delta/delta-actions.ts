@@ -1,7 +1,7 @@
 import type { ColumnType, TableSpec } from '@edrlake/core';
 import type { LoggedFile, SchemaColumn } from '../../log/lake-state.ts';
 import { partitionDay } from '../../log/table-rows.ts';
-import type { FileStats, StatsValue } from '../publication/column-stats.ts';
+import { type FileStats, isoOrNull, type StatsValue } from '../publication/column-stats.ts';
 import type { LakeVersion } from '../publication/history.ts';
 import { type Publication, uuidOf } from '../publication/publication.ts';
 import { commentsOf } from '../publication/published-columns.ts';
@@ -137,10 +137,4 @@ function deltaValue(value: StatsValue | null, type: ColumnType | undefined): unk
   if (type === 'date') return isoOrNull(Number(value) * 86_400_000)?.slice(0, 10) ?? null;
   if (typeof value !== 'bigint') return value;
   return Number.isSafeInteger(Number(value)) ? Number(value) : null;
-}
-
-/** null for years that have more than four digits. */
-function isoOrNull(epochMs: number): string | null {
-  const date = new Date(epochMs);
-  return Number.isNaN(date.getTime()) || !/^\d{4}-/.test(date.toISOString()) ? null : date.toISOString();
 }

@@ -108,3 +108,9 @@ function lower(a: StatsValue | null, b: StatsValue | null): StatsValue | null {
 function higher(a: StatsValue | null, b: StatsValue | null): StatsValue | null {
   return a === null || (b !== null && b > a) ? b : a;
 }
+
+/** A time in ISO 8601; null for years before 1 and after 9999, which readers write in different ways. */
+export function isoOrNull(epochMs: number): string | null {
+  const date = new Date(epochMs);
+  return Number.isNaN(date.getTime()) || !/^(?!0000)\d{4}-/.test(date.toISOString()) ? null : date.toISOString();
+}

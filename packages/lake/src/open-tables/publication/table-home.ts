@@ -23,8 +23,8 @@ export interface TableHome {
   addressOf(path: string): string;
   /** `_tables/events` */
   folderOf(table: string): string;
-  /** Absolute path or address of the same. */
-  locationOf(table: string): string;
+  /** The absolute path of a path that is relative to the lake, or its address in an object store. */
+  locate(path: string): string;
   /**
    * Makes sure that files can be found below the published table.
    * @param removedBy versions that removed files, by path: where to look for them in the trash
@@ -56,7 +56,7 @@ export function tableHome(store: Store, directory: string, to: string | null): T
     pathOf: ({ path }) => (root === '' ? path : `${root}/${path}`),
     addressOf: (path) => (isRemote ? `${store.address}/${path}` : `file://${store.locate(path)}`),
     folderOf,
-    locationOf: (table) => (isRemote ? `${store.address}/${table}` : store.locate(folderOf(table))),
+    locate: (path) => (isRemote ? [store.address, ...(path === '' ? [] : [path])].join('/') : store.locate(path)),
     provide: async (files, removedBy) => {
       if (isRemote) return [...(await store.absent(files.map(({ path }) => path)))];
       const missing = await store.absent(files.map(({ path }) => `${root}/${path}`));
