@@ -45,6 +45,7 @@ export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
     'workflow/engine',
     'run',
     'horizon',
+    'doubt',
     'export',
     'reconcile',
     'sync',

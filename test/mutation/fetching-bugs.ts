@@ -117,10 +117,26 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'doubt-no-zero',
     effect: 'believes zeros of an API that counts nothing at all, although the lake holds proven events',
-    file: 'packages/runner/src/export/doubt-zeros.ts',
+    file: 'packages/runner/src/doubt/doubt-zeros.ts',
     find: 'return held > 0 ? lostData(held) : null;',
     replace: 'return null;',
     tests: ['packages/runner/test/export-flow.failures.test.ts'],
+  },
+  {
+    name: 'forget-what-was-listed',
+    effect: 'believes a later attempt that lacks events of an earlier one',
+    file: 'packages/pager/src/fetch/fetch-window.ts',
+    find: 'if (duplicates !== null && missing === 0)',
+    replace: 'if (duplicates !== null)',
+    tests: ['packages/pager/test/fetch-windows.vanished.test.ts'],
+  },
+  {
+    name: 'forget-what-a-whole-listed',
+    effect: 'believes parts of a divided window that lack events which it listed before',
+    file: 'packages/pager/src/fetch/divided-window.ts',
+    find: 'if (vanished.size > 0) return',
+    replace: 'if (vanished.size < 0) return',
+    tests: ['packages/pager/test/fetch-windows.vanished.test.ts'],
   },
   {
     name: 'accept-a-zero',

@@ -1,9 +1,10 @@
-export { type FailedWindow, isFailedWindow } from './fetch/fetch-window.ts';
+export { type FailedWindow, isFailedWindow } from './fetch/failed-window.ts';
 export { type FetchOptions, fetchWindows } from './fetch/fetch-windows.ts';
 export { removeWindow } from './fetch/spool.ts';
 export { requestsOf } from './plan/page-math.ts';
 export {
   brokenAnswer,
+  isAboutQuestion,
   type PlanOptions,
   type PlanRequest,
   planWindows,

@@ -11,7 +11,7 @@ import {
   windowOf,
 } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { FailedWindow } from '../src/fetch/fetch-window.ts';
+import type { FailedWindow } from '../src/fetch/failed-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';
 import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';
@@ -401,15 +401,18 @@ test('pages of a killed run are used again when they are unchanged, and fetched 
 });
 
 test('events that leave the window between two pages cause the window to be read again, although the numbers agree', async () => {
-  const source = memorySource(spread(30), { pageSize: 10, maxResultWindow: 100 });
+  const laterMs = RANGE.endMs + 5;
+  const serverClock = { lastMs: () => laterMs, ask: async () => laterMs };
+  const source = Object.assign(memorySource(spread(30), { pageSize: 10, maxResultWindow: 100 }), { serverClock });
   const { page } = source;
   source.page = async (query, pageNumber, read, signal, way) => {
     const answer = await page(query, pageNumber, read, signal, way);
     // The first two are processed again after the first page was listed: all others move up, and two are never listed.
-    if (pageNumber === 0) source.events = spread(30).slice(2);
+    if (pageNumber === 0) source.events = spread(30).map((event, n) => (n < 2 ? { ...event, atMs: laterMs } : event));
     return answer;
   };
-  const { results, types } = await fetched(source, oneWindow(30), { concurrency: 1 });
+  const window = windowOf({ axis: 'processed', range: RANGE, cuts: [], scope: NO_FILTER });
+  const { results, types } = await fetched(source, [{ window, count: 30 }], { concurrency: 1 });
   expect(whole(results[0]).verdict).toBe('complete');
   expect(types).toContain('window-refetch');
   const current = spread(30).slice(2);

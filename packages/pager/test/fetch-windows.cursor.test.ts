@@ -11,7 +11,7 @@ import {
 } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type FailedWindow, isFailedWindow } from '../src/fetch/fetch-window.ts';
+import { type FailedWindow, isFailedWindow } from '../src/fetch/failed-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';
 import { cursorOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';

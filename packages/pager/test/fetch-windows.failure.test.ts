@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdrlakeError, type FetchedWindow, NO_FILTER, type PlannedWindow, type RunEvent } from '@edrlake/core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { FailedWindow } from '../src/fetch/fetch-window.ts';
+import type { FailedWindow } from '../src/fetch/failed-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';
 import { type MemorySource, memorySource } from './memory-source.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EdrlakeError, type FetchedWindow, NO_FILTER, type PlannedWindow, type SpooledPage } from '@edrlake/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isFailedWindow } from '../src/fetch/fetch-window.ts';
+import { isFailedWindow } from '../src/fetch/failed-window.ts';
 import { fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';
 import { bodyOf, type MemoryEvent, type MemorySource, memorySource } from './memory-source.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EdrlakeError, NO_FILTER, type RunEvent } from '@edrlake/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FailedWindow } from '../src/fetch/fetch-window.ts';
+import type { FailedWindow } from '../src/fetch/failed-window.ts';
 import { type FetchOptions, fetchWindows } from '../src/fetch/fetch-windows.ts';
 import { alternativePagination, sizeAfterRefusal } from '../src/fetch/pagination.ts';
 import { planWindows } from '../src/plan/plan-windows.ts';

@@ -1,6 +1,8 @@
-import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange } from '@edrlake/core';
+import { Readable } from 'node:stream';
+import { EdrlakeError, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange } from '@edrlake/core';
 import type { FaultEffect } from '@edrlake/simulator';
 import { describe, expect, it } from 'vitest';
+import { exportRange } from '../src/export/export-flow.ts';
 import { planExport } from '../src/export/plan-export.ts';
 import { syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
@@ -207,5 +209,25 @@ describe('a sync whose counts say zero', () => {
       expect(await syncNewEvents(ends, SYNC, OPTIONS, services())).toMatchObject({ reopened: [] });
       expect([simulator.calls.of('count').length, simulator.calls.of('events').length]).toEqual([2, 1]);
     });
+  });
+});
+
+it('a part is not proven empty where the API loses everything, and then answers no count, while it is planned', async () => {
+  await onStage({ events: 400, range: DAY, seed: 3 }, async ({ ends, services, lake }) => {
+    for (const lostAfter of [1, 2, 3]) {
+      let counts = 0;
+      const count = async (...request: Parameters<typeof ends.source.count>) => {
+        counts += 1;
+        if (counts > lostAfter + 1) throw new EdrlakeError('SERVER_ERROR', 'answered 503', { disposition: 'retry' });
+        return counts > lostAfter ? 0 : ends.source.count(...request);
+      };
+      const page: typeof ends.source.page = (_, __, read) => read(Readable.from([Buffer.from('[]')]));
+      const lost = { count, page, histogram: null, maxResultWindow: 100, pageSize: 100 };
+      const source = Object.create(ends.source, Object.getOwnPropertyDescriptors(lost)) as typeof ends.source;
+      const request = { axis: 'event', ranges: [{ range: DAY }], scope: NO_FILTER } as const;
+      const report = await exportRange({ ...ends, source }, request, OPTIONS, services());
+      expect(report).toMatchObject({ outcome: 'partly', windows: { committed: 0 } });
+      expect(await lake.provenRanges('event', NO_FILTER)).toEqual([]);
+    }
   });
 });

@@ -179,6 +179,12 @@ export const ERROR_CODES = {
     dispositions: ['retry', 'stop'],
     remedy: 'Check the base URL, the platform and apiPrefix, and whether a proxy answers in place of the gateway.',
   },
+  EVENTS_VANISHED: {
+    exitCode: 1,
+    meaning: 'the API counted or listed events of a range and did not when it was asked again, so nothing is proven',
+    dispositions: ['stop'],
+    remedy: 'Run the command again: a search service that restarts answers like that. What came is stored.',
+  },
   RESULT_WINDOW_EXCEEDED: {
     exitCode: 1,
     meaning: 'a query holds more events than paging can reach',

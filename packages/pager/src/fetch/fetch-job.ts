@@ -2,8 +2,10 @@ import { EdrlakeError, type FetchedWindow, type PlannedWindow, toEdrlakeError, t
 import { isAboutQuestion } from '../plan/plan-windows.ts';
 import { fieldTable } from '../scan/field-table.ts';
 import { scanPage } from '../scan/page-scanner.ts';
+import { addListed, type DividedWindow, partsDone } from './divided-window.ts';
+import { type FailedWindow, failedWindow } from './failed-window.ts';
 import { isFatal, type WindowFetching } from './fetch-pages.ts';
-import { type FailedWindow, fetchWindow } from './fetch-window.ts';
+import { fetchWindow, type WindowOutcome } from './fetch-window.ts';
 
 /** Rounds in which a window is split into windows that are split again, after which the source contradicts itself. */
 const MAX_SPLIT_DEPTH = 4;
@@ -13,34 +15,63 @@ export interface Job {
   readonly planned: PlannedWindow;
   /** How often a window that it was part of was split before. */
   readonly depth: number;
+  /** The window that it is part of, where answers to that one had come before it was split. */
+  readonly divided?: DividedWindow;
 }
 
-/** Fetches one window to its end. @throws {EdrlakeError} what ends everything */
+/**
+ * Fetches one window to its end. Parts of a window of which answers had come are held until the last one is done.
+ * @throws {EdrlakeError} what ends everything
+ */
 export async function fetchJob(
   fetching: WindowFetching,
-  { planned, depth }: Job,
+  job: Job,
   answers: { hasCome: boolean },
   onBytes: (bodyBytes: number) => void,
 ): Promise<{ done: (FetchedWindow | FailedWindow)[]; parts: Job[] }> {
+  const { planned, depth, divided } = job;
   const outcome = await fetchWindow(fetching, planned, onBytes);
-  switch (outcome.type) {
-    case 'fetched':
-      return { done: [outcome.fetched], parts: [] };
-    case 'failed': {
-      const { error, partial } = outcome;
-      const mayBeAll = isAboutQuestion(error) && planned.window.cuts.length === 0 && partial === null;
-      if (mayBeAll && !answers.hasCome) answers.hasCome = await isAnsweredElsewhere(fetching, planned.window);
-      if (mayBeAll && !answers.hasCome) throw error;
-      return { done: [failedWindow(fetching, planned, error, partial)], parts: [] };
-    }
-    case 'split': {
-      if (depth >= MAX_SPLIT_DEPTH) return { done: [failedWindow(fetching, planned, outgrown(), null)], parts: [] };
-      const { windows, emptyWindows, uncounted } = outcome.into;
-      const done = uncounted.map(({ error, ...part }) => failedWindow(fetching, part, error, null));
-      const parts = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
-      return { done, parts: parts.map((part) => ({ planned: part, depth: depth + 1 })) };
-    }
-  }
+  if (outcome.type === 'split' && depth < MAX_SPLIT_DEPTH) return divide(fetching, job, outcome);
+  const done = await doneWindow(fetching, planned, outcome, answers);
+  if (divided === undefined) return { done: [done], parts: [] };
+  return { done: await partsDone(fetching, divided, [done], outcome.pages), parts: [] };
+}
+
+async function doneWindow(
+  fetching: WindowFetching,
+  planned: PlannedWindow,
+  outcome: WindowOutcome,
+  answers: { hasCome: boolean },
+): Promise<FetchedWindow | FailedWindow> {
+  if (outcome.type === 'fetched') return outcome.fetched;
+  if (outcome.type === 'split') return failedWindow(fetching, planned, outgrown(), null);
+  const { error, partial } = outcome;
+  const mayBeAll = isAboutQuestion(error) && planned.window.cuts.length === 0 && partial === null;
+  if (mayBeAll && !answers.hasCome) answers.hasCome = await isAnsweredElsewhere(fetching, planned.window);
+  if (mayBeAll && !answers.hasCome) throw error;
+  return failedWindow(fetching, planned, error, partial);
+}
+
+/** The parts of a window, as jobs of their own. */
+async function divide(
+  fetching: WindowFetching,
+  { planned, depth, divided: whole }: Job,
+  { into, pages, answered }: Extract<WindowOutcome, { type: 'split' }>,
+): Promise<{ done: (FetchedWindow | FailedWindow)[]; parts: Job[] }> {
+  const { windows, emptyWindows, uncounted } = into;
+  const done = uncounted.map(({ error, ...part }) => failedWindow(fetching, part, error, null));
+  const parts = [...windows, ...emptyWindows.map((window) => ({ window, count: 0 }))];
+  const hasListed = answered.some(({ ids }) => ids.length > 0);
+  // A part with the same range has the same files.
+  const isKept = hasListed && parts.every(({ window }) => window.id !== planned.window.id);
+  if (!isKept) await fetching.spool.removeWindow(planned.window.id);
+  const divided =
+    whole ?? (hasListed ? { planned, missing: new Set<string>(), came: [], done: [], open: 1 } : undefined);
+  const jobs = parts.map((part): Job => ({ planned: part, depth: depth + 1, ...(divided && { divided }) }));
+  if (divided === undefined) return { done, parts: jobs };
+  addListed(divided, { planned, pages: isKept ? pages : [] }, answered);
+  divided.open += parts.length;
+  return { done: await partsDone(fetching, divided, done, []), parts: jobs };
 }
 
 function outgrown(): EdrlakeError {
@@ -71,15 +102,4 @@ async function isAnsweredElsewhere(fetching: WindowFetching, { range, ...query }
     if (isFatal(toEdrlakeError(thrown))) throw thrown;
     return false;
   }
-}
-
-function failedWindow(
-  { emit }: WindowFetching,
-  planned: PlannedWindow,
-  error: EdrlakeError,
-  partial: FetchedWindow | null,
-): FailedWindow {
-  const { id: windowId, range } = planned.window;
-  emit({ type: 'window-failed', windowId, range, code: error.code, message: error.message });
-  return { ...planned, verdict: 'failed', error, partial };
 }

@@ -13,7 +13,7 @@ import {
 import { pagesOf } from '../plan/page-math.ts';
 import { confirmBroken } from './confirm-broken.ts';
 import { samePagination } from './pagination.ts';
-import { attemptOf, type PageKey, type PageWithIds, type Spool } from './spool.ts';
+import { attemptOf, type Listing, type PageKey, type PageWithIds, type Spool } from './spool.ts';
 
 /** The tools and options for fetching one window. */
 export interface WindowFetching {
@@ -44,6 +44,8 @@ export interface WindowTry {
   readonly reuse: boolean;
   /** Receives each page that is on disk, also where another page fails later. */
   readonly came: PageWithIds[];
+  /** Receives what each answer listed, also where another answer replaces it. */
+  readonly answered: Listing[];
 }
 
 /**
@@ -117,7 +119,7 @@ async function fetchByNumber(
   request: WindowTry,
   onBytes: (bodyBytes: number) => void,
 ): Promise<FetchedPages> {
-  const { window, count, attempt, way } = request;
+  const { window, count, attempt, way, answered } = request;
   const { source, inTurn, spool, signal } = fetching;
   const keyOf = keysOf(fetching, window, attempt);
   const reusable = reusablePages(fetching, request).filter(({ nextCursor }) => nextCursor === undefined);
@@ -133,7 +135,7 @@ async function fetchByNumber(
   const askPage = async (key: PageKey, pageNumber: number, by: Pagination): Promise<PageWithIds> => {
     const before = pageNumber * by.pageSize;
     const ask = () => source.page(window, pageNumber, (body) => spool.writePage(key, body, before), signal, by);
-    const { page, ids } = (await confirmBroken(async () => ({ value: await ask() }))).value;
+    const { page, ids } = (await confirmBroken(async () => ({ value: await ask() }), answered)).value;
     return { page: { ...page, way: by }, ids };
   };
   /** null where it is not requested, or has failed, which is noted before the next page has its turn. */
@@ -261,7 +263,7 @@ type Step = PageWithIds | { readonly refused: EdrlakeError };
 async function step(
   { inTurn, spool, signal, emit }: WindowFetching,
   walk: CursorWalk,
-  { window, way }: WindowTry,
+  { window, way, answered }: WindowTry,
   { cursor, records }: { readonly cursor: string | null; readonly records: number },
   key: PageKey,
 ): Promise<Step> {
@@ -269,7 +271,8 @@ async function step(
     const { value, next } = await inTurn(async () => {
       signal.throwIfAborted();
       emit({ type: 'page-started', windowId: window.id, pageNumber: key.pageNumber });
-      return confirmBroken(() => walk.page(window, cursor, (body) => spool.writePage(key, body, records), signal, way));
+      const read = (body: AsyncIterable<Uint8Array>) => spool.writePage(key, body, records);
+      return confirmBroken(() => walk.page(window, cursor, read, signal, way), answered);
     });
     return { page: { ...value.page, way, nextCursor: next === '' ? null : next }, ids: value.ids };
   } catch (thrown) {
@@ -284,7 +287,7 @@ async function step(
 
 async function takePage(
   { emit, onPage }: WindowFetching,
-  { came }: WindowTry,
+  { came, answered }: WindowTry,
   fetched: PageWithIds,
   reused: boolean,
   onBytes: (bodyBytes: number) => void,
@@ -292,7 +295,8 @@ async function takePage(
   const { page } = fetched;
   const { windowId, pageNumber, recordCount: records, bodyBytes } = page;
   onBytes(bodyBytes);
-  if (!reused) await onPage(page);
+  if (reused) answered.push(fetched);
+  else await onPage(page);
   came.push(fetched);
   emit({ type: 'page', windowId, pageNumber, records, bodyBytes, reused });
 }

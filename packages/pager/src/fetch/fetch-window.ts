@@ -12,6 +12,7 @@ import {
 import { type CountClient, createCountClient } from '../plan/count-client.ts';
 import { reachOf, type WindowSizes, windowSizes } from '../plan/page-math.ts';
 import { planRequestBound, type SplitQuery, splitQuery, throwIfNothingElse } from '../plan/plan-windows.ts';
+import type { FailedWindow } from './failed-window.ts';
 import { type FetchedPages, fetchPages, isFatal, type WindowFetching, type WindowTry } from './fetch-pages.ts';
 import { addsUp, pageStats, pagesWorthKeeping } from './page-stats.ts';
 import {
@@ -23,26 +24,22 @@ import {
   shortPageSize,
   sizeAfterRefusal,
 } from './pagination.ts';
-import type { PageWithIds } from './spool.ts';
-
-/** A window that could not be fetched. Its spooled pages stay, so that a later run can continue from there. */
-export interface FailedWindow extends PlannedWindow {
-  readonly verdict: 'failed';
-  readonly error: EdrlakeError;
-  /** The pages that came, which prove nothing; null for none. Their verdict is `incomplete`. */
-  readonly partial: FetchedWindow | null;
-}
-
-/** Distinguishes the two outcomes of a window. */
-export function isFailedWindow(window: FetchedWindow | FailedWindow): window is FailedWindow {
-  return window.verdict === 'failed';
-}
+import type { Listing, PageWithIds } from './spool.ts';
+import { missingFrom, throwIfLost, throwIfVanished, vanishedError, vanishedOf } from './vanished.ts';
 
 /** The complete window, the smaller windows that replace it, or why it failed. */
-export type WindowOutcome =
+type WindowResult =
   | { readonly type: 'fetched'; readonly fetched: FetchedWindow }
   | { readonly type: 'split'; readonly into: SplitQuery }
   | ({ readonly type: 'failed' } & Pick<FailedWindow, 'error' | 'partial'>);
+
+/** The same, and all that came. */
+export type WindowOutcome = WindowResult & {
+  /** The fewest pages that have every record that came. Those of a window that is split stay on disk. */
+  readonly pages: readonly PageWithIds[];
+  /** Also what was listed by answers that others replaced. */
+  readonly answered: readonly Listing[];
+};
 
 /** The result of a complete attempt. */
 type Verdict = { readonly verdict: 'complete' | 'mismatch'; readonly duplicates: number };
@@ -60,35 +57,37 @@ export async function fetchWindow(
   planned: PlannedWindow,
   onBytes: (bodyBytes: number) => void,
 ): Promise<WindowOutcome> {
-  const attempts: PageWithIds[][] = [];
+  const came: Came = { attempts: [], answered: [] };
   const { id: windowId, range } = planned.window;
   fetching.emit({ type: 'window-started', windowId, range, counted: planned.count });
   try {
-    return await fetchWhole(fetching, planned, attempts, onBytes);
+    const result = await fetchWhole(fetching, planned, came, onBytes);
+    return { ...result, pages: pagesWorthKeeping(came.attempts), answered: came.answered };
   } catch (thrown) {
     const error = toEdrlakeError(thrown);
     if (isFatal(error) || fetching.signal.aborted) throw error;
-    const pages = pagesWorthKeeping(attempts);
+    const pages = pagesWorthKeeping(came.attempts);
     const { window, count } = planned;
     const found = { pages: pages.map(({ page }) => page), ...pageStats(pages) };
-    return {
-      type: 'failed',
-      error,
-      partial: pages.length === 0 ? null : { window, count, ...found, verdict: 'incomplete' },
-    };
+    const partial = pages.length === 0 ? null : ({ window, count, ...found, verdict: 'incomplete' } as const);
+    return { type: 'failed', error, partial, pages, answered: came.answered };
   }
 }
 
-/**
- * @param attempts receives the pages of each attempt
- * @throws {EdrlakeError} when a page or a count finally fails
- */
+/** What comes of a window. */
+interface Came {
+  /** The pages of each attempt. */
+  readonly attempts: PageWithIds[][];
+  readonly answered: Listing[];
+}
+
+/** @throws {EdrlakeError} when a page or a count finally fails, or events have vanished between attempts */
 async function fetchWhole(
   fetching: WindowFetching,
   planned: PlannedWindow,
-  attempts: PageWithIds[][],
+  { attempts, answered }: Came,
   onBytes: (bodyBytes: number) => void,
-): Promise<WindowOutcome> {
+): Promise<WindowResult> {
   const { source } = fetching;
   const { window } = planned;
   const walks: PageWalk[] = [];
@@ -104,7 +103,7 @@ async function fetchWhole(
     const reuse = attempt === 0 || (!way.reversed && walks.every((walk) => !samePagination(walk.way, way)));
     const came: PageWithIds[] = [];
     attempts.push(came);
-    const walked = await walkOnce(fetching, { window, count, attempt, way, reuse, came }, onBytes);
+    const walked = await walkOnce(fetching, { window, count, attempt, way, reuse, came, answered }, onBytes);
     if (walked === 'too-long') return splitValues(fetching, planned, count);
     if (walked === 'size-refused') {
       // The next pages have the same files.
@@ -139,13 +138,14 @@ async function fetchWhole(
     if (walked.isEndUnseen === true && addsUp(found, count) && count > 1)
       return splitWindow(fetching, planned, count, { ...windowSizes(source), maxEvents: count - 1 });
     const mayBeWhole = walked.isCutShort !== true && isOneListing(pages.length, countBefore, count);
-    if (addsUp(found, count) && mayBeWhole) {
-      return finish(fetching, planned, walks, { verdict: 'complete', duplicates: 0 });
-    }
-    const duplicates = provenDuplicates(walks);
-    if (duplicates !== null) return finish(fetching, planned, walks, { verdict: 'complete', duplicates });
-    if (attempt >= fetching.maxRefetches)
+    const duplicates = addsUp(found, count) && mayBeWhole ? 0 : provenDuplicates(walks);
+    const missing = duplicates === null ? 0 : (await vanishedOf(fetching, window, missingFrom(pages, answered))).size;
+    if (duplicates !== null && missing === 0)
+      return finish(fetching, planned, walks, { verdict: 'complete', duplicates });
+    if (attempt >= fetching.maxRefetches) {
+      if (missing > 0) throw vanishedError(window, missing);
       return finish(fetching, planned, walks, { verdict: 'mismatch', duplicates: 0 });
+    }
     way = nextWay(fetching, walks, count);
     fetching.emit({
       type: 'window-refetch',
@@ -157,21 +157,6 @@ async function fetchWhole(
       attempt: attempt + 1,
     });
   }
-}
-
-/**
- * A window that had events a moment ago is not proven empty by another number and an empty page: both can be one
- * gateway that has lost its data for a while. The next run counts it again.
- * @throws {EdrlakeError} where the plan counted events, or an earlier attempt counted or listed some
- */
-function throwIfVanished({ count }: PlannedWindow, walks: readonly PageWalk[]): void {
-  const seen = Math.max(count, ...walks.map((walk) => Math.max(walk.countAfter, pageStats(walk.pages).recordCount)));
-  if (seen === 0) return;
-  throw new EdrlakeError(
-    'RESPONSE_UNEXPECTED',
-    `the API showed ${seen} ${seen === 1 ? 'event' : 'events'} of this range, then none, and its page was empty`,
-    { context: { seen }, hint: 'Run it again.' },
-  );
 }
 
 /**
@@ -249,7 +234,7 @@ async function finish(
   { window }: PlannedWindow,
   walks: readonly PageWalk[],
   { verdict, duplicates }: Verdict,
-): Promise<WindowOutcome> {
+): Promise<WindowResult> {
   const attempts = walks.map(({ pages }) => pages);
   const count = walks.at(-1)?.countAfter ?? 0;
   const kept = verdict === 'complete' ? (attempts.at(-1) ?? []) : pagesWorthKeeping(attempts);
@@ -270,7 +255,7 @@ function splitRefused(
   count: number,
   { pageSize }: Pagination,
   { pageNumber, error }: Extract<FetchedPages, { type: 'refused' }>,
-): Promise<WindowOutcome> {
+): Promise<WindowResult> {
   // The source may have learned how far it pages.
   const sizes = windowSizes(fetching.source);
   const reached = pageNumber > 0 ? pageNumber * pageSize : Math.ceil(count / 2);
@@ -285,10 +270,11 @@ async function splitWindow(
   count: number,
   sizes: WindowSizes,
   reach?: number,
-): Promise<WindowOutcome> {
-  const into = await splitQuery(counting(fetching, count), window, count, sizes);
+): Promise<WindowResult> {
+  const counts = counting(fetching, count);
+  const into = await splitQuery(counts, window, count, sizes);
   throwIfNothingElse(into);
-  await fetching.spool.removeWindow(window.id);
+  if (into.emptyWindows.length > 0) throwIfLost(window, count, await counts.count(window));
   const parts = into.windows.length + into.emptyWindows.length;
   const because = reach === undefined ? {} : { reach };
   fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: parts, ...because });
@@ -305,7 +291,7 @@ function longestSelection({ cuts }: Window): WindowFilter | null {
  * The gateway does not accept a list of values of this length: the window is replaced by two, each with half of the
  * values.
  */
-async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, count: number): Promise<WindowOutcome> {
+async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, count: number): Promise<WindowResult> {
   const longest = longestSelection(window);
   const values = longest?.values ?? [];
   const halfOf = (some: readonly string[]): EventQuery => {
@@ -314,11 +300,12 @@ async function splitValues(fetching: WindowFetching, { window }: PlannedWindow, 
   };
   const middle = Math.ceil(values.length / 2);
   const [first, second] = [halfOf(values.slice(0, middle)), halfOf(values.slice(middle))];
-  const firstCount = await counting(fetching, count).count(first);
+  const client = counting(fetching, count);
+  const firstCount = await client.count(first);
   // By the count, events that are not in one half are in the other; its pages decide.
   const counts = [firstCount, Math.max(0, count - firstCount)];
+  if (counts.includes(0)) throwIfLost(window, count, await client.count(window));
   const windows = [first, second].map((half, index) => ({ window: windowOf(half), count: counts[index] ?? 0 }));
-  await fetching.spool.removeWindow(window.id);
   fetching.emit({ type: 'window-split', windowId: window.id, range: window.range, into: windows.length });
   return { type: 'split', into: { windows, emptyWindows: [], uncounted: [] } };
 }

@@ -22,13 +22,15 @@ import {
   type PlannedWindow,
   type RecordShape,
   type SpooledPage,
+  sum,
   toEdrlakeError,
 } from '@edrlake/core';
 import pLimit from 'p-limit';
 import { isAboutQuestion } from '../plan/plan-windows.ts';
+import { type DividedWindow, giveUp } from './divided-window.ts';
+import type { FailedWindow } from './failed-window.ts';
 import { fetchJob, type Job } from './fetch-job.ts';
 import type { WindowFetching } from './fetch-pages.ts';
-import type { FailedWindow } from './fetch-window.ts';
 import { openSpool, type Spool } from './spool.ts';
 
 /** Where pages are stored, how many are fetched at once, and how far ahead of the consumer. */
@@ -136,6 +138,8 @@ function fetchQueue(
   let refusedInARow = 0;
   /** Why nothing further is requested, although other windows might be answered. */
   let refusal: EdrlakeError | null = null;
+  /** Windows whose parts are not all done. */
+  const divided = new Set<DividedWindow>();
 
   const heed = (done: FetchedWindow | FailedWindow) => {
     const cameOf = 'error' in done ? (done.partial?.pages ?? []) : done.pages;
@@ -152,10 +156,7 @@ function fetchQueue(
     const job = peek();
     if (job === undefined) return undefined;
     if (parts.pop() === undefined) position++;
-    const message = `not asked for, because ${MAX_REFUSED_IN_A_ROW} windows in a row were refused: ${because.message}`;
-    const { code, context, hint } = because;
-    const error = new EdrlakeError(code, message, { context, ...(hint === null ? {} : { hint }) });
-    return { ...job.planned, verdict: 'failed', error, partial: null };
+    return notAskedWindow(job, because);
   };
   const peek = (): Job | undefined => {
     const planned = windows[position];
@@ -164,10 +165,9 @@ function fetchQueue(
   const expectedBytes = ({ planned }: Job) =>
     planned.count * (records.count === 0 ? FIRST_BYTES_PER_RECORD : records.bytes / records.count);
   const bytesAhead = () => {
-    let bytes = 0;
-    for (const begun of active.values()) bytes += begun.bytes;
-    for (const done of ready) bytes += 'bodyBytes' in done ? done.bodyBytes : (done.partial?.bodyBytes ?? 0);
-    return bytes;
+    const done = [...ready, ...[...divided].flatMap((whole) => whole.done)];
+    const ofDone = sum(done, (one) => ('bodyBytes' in one ? one.bodyBytes : (one.partial?.bodyBytes ?? 0)));
+    return ofDone + sum([...active.values()], ({ bytes }) => bytes);
   };
   const mayBegin = (job: Job) => {
     if (active.size + ready.length === 0) return true;
@@ -190,6 +190,8 @@ function fetchQueue(
           ready.push(...outcome.done);
           // The first part next, before windows that were planned later.
           parts.push(...outcome.parts.reverse());
+          for (const { divided: whole } of outcome.parts) if (whole !== undefined) divided.add(whole);
+          if (job.divided?.open === 0) divided.delete(job.divided);
           for (const done of outcome.done) {
             heed(done);
             if ('bodyBytes' in done) {
@@ -223,9 +225,14 @@ function fetchQueue(
     /** The next window for the consumer. @throws the error that ends everything, once no request is in flight. */
     take(): FetchedWindow | FailedWindow | undefined {
       const hasEnded = fatal !== null || options.signal.aborted;
-      if (!hasEnded) return ready.shift() ?? (active.size === 0 && refusal !== null ? notAsked(refusal) : undefined);
+      if (!hasEnded) {
+        if (refusal === null || active.size > 0) return ready.shift();
+        ready.push(...giveUp(fetching, divided, refusal));
+        return ready.shift() ?? notAsked(refusal);
+      }
       if (active.size > 0) return undefined;
       const error = fatal ?? toEdrlakeError(options.signal.reason);
+      ready.push(...giveUp(fetching, divided, error));
       // Complete windows are still passed on, unless the consumer has stopped or they could not be stored.
       const isWanted = !caller.aborted && error.code !== 'LAKE_UNWRITABLE';
       const whole = isWanted ? ready.shift() : undefined;
@@ -238,6 +245,12 @@ function fetchQueue(
       while (active.size > 0) await Promise.all(active.keys());
     },
   };
+}
+
+function notAskedWindow({ planned }: Job, { code, message, context, hint }: EdrlakeError): FailedWindow {
+  const because = `not asked for, because ${MAX_REFUSED_IN_A_ROW} windows in a row were refused: ${message}`;
+  const error = new EdrlakeError(code, because, { context, ...(hint === null ? {} : { hint }) });
+  return { ...planned, verdict: 'failed', error, partial: null };
 }
 
 /**

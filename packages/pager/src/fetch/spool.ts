@@ -35,6 +35,9 @@ export interface PageWithIds {
   readonly brokenCrc32?: string;
 }
 
+/** What one answer listed. */
+export type Listing = Pick<PageWithIds, 'ids'>;
+
 /**
  * The window, number and attempt of a page: a window that did not add up is fetched again, and both attempts are
  * stored.

@@ -9,6 +9,8 @@ import {
 } from '@edrlake/core';
 import { recordShapeOf } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
+import { doubtOfZeros } from '../doubt/doubt-zeros.ts';
+import { doubtOfFewer } from '../doubt/fewer-than-held.ts';
 import { type Doubt, dividedAtHorizon, doubtBeyondHorizon, inOrderOfLoss } from '../horizon/guard-windows.ts';
 import { noteAllowance } from '../horizon/learned-horizon.ts';
 import type { RunJournal } from '../run/journal.ts';
@@ -20,7 +22,6 @@ import { batchPipeline } from './batch-pipeline.ts';
 import { batchBytesOf } from './batch-session.ts';
 import { batchWindows } from './batch-windows.ts';
 import { commitUnverified } from './commit-batch.ts';
-import { doubtOfZeros } from './doubt-zeros.ts';
 import { finishRun, stopRun } from './finish-run.ts';
 import { planExport, runPlanOf } from './plan-export.ts';
 import { contradictionOf, type ProvenRanges, provenRanges } from './prove-window.ts';
@@ -107,18 +108,24 @@ function sayFailed({ emit }: RunServices, { id, range }: Window, { code, message
   emit({ type: 'window-failed', windowId: id, range, code, message });
 }
 
-/** Divides fetched windows into those that are evidence and those without events that the lake or time contradicts. */
+/** Finds the fetched windows that the lake or time contradicts. What came of them is stored, without a proof. */
 function withoutContradicted(
   fetched: readonly FetchedWindow[],
   proven: ProvenRanges,
-  doubt: Doubt,
+  doubts: readonly Doubt[],
 ): { readonly windows: readonly FetchedWindow[]; readonly contradicted: readonly FailedWindow[] } {
   const windows: FetchedWindow[] = [];
   const contradicted: FailedWindow[] = [];
   for (const each of fetched) {
-    const error = contradictionOf(each, proven) ?? doubt(each);
-    if (error === null) windows.push(each);
-    else contradicted.push({ window: each.window, count: each.count, verdict: 'failed', error, partial: null });
+    const contradictions = [contradictionOf(each, proven), ...doubts.map((doubt) => doubt(each))];
+    const error = contradictions.find((found) => found !== null);
+    if (error === undefined || each.verdict !== 'complete') {
+      windows.push(each);
+      continue;
+    }
+    const partial = each.recordCount === 0 ? null : ({ ...each, verdict: 'incomplete' } as const);
+    contradicted.push({ window: each.window, count: each.count, verdict: 'failed', error, partial });
+    if (partial !== null) windows.push(partial);
   }
   return { windows, contradicted };
 }
@@ -182,9 +189,10 @@ async function fetchAndCommit(
   const unverified: FailedWindow[] = [];
   try {
     const proven = provenRanges(run.options.replace ? [] : (await run.lake.snapshot()).proofs);
-    const doubt = await doubtBeyondHorizon(run);
+    const beyondHorizon = await doubtBeyondHorizon(run);
+    const fewerThanHeld = await doubtOfFewer(run, tally.plan);
     for await (const { windows: whole, failed: lost } of batchWindows(fetched, batchBytes, signal)) {
-      const { windows, contradicted } = withoutContradicted(whole, proven, doubt);
+      const { windows, contradicted } = withoutContradicted(whole, proven, [beyondHorizon, await fewerThanHeld(whole)]);
       const failed = [...lost, ...contradicted];
       for (const { window, error } of contradicted) sayFailed(run.services, window, error);
       addFailed(tally, failed);

@@ -10,7 +10,7 @@ import {
   wholeDaysOf,
 } from '@edrlake/core';
 import type { DayCoverage, InspectedDay } from '@edrlake/lake';
-import { hasLostData } from '../export/doubt-zeros.ts';
+import { hasLostData } from '../doubt/doubt-zeros.ts';
 import { exportRange } from '../export/export-flow.ts';
 import type { ExportEndpoints, ExportOptions, ExportReport, RunServices, Services, WantedRange } from '../run/types.ts';
 import { compareConfirmed } from './confirm-days.ts';

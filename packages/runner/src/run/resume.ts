@@ -1,5 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import { EdrlakeError, isoInstant, MS_PER_HOUR, type ProcessOwner, type SpooledPage } from '@edrlake/core';
+import {
+  EdrlakeError,
+  type ErrorCode,
+  isoInstant,
+  MS_PER_HOUR,
+  type ProcessOwner,
+  type SpooledPage,
+} from '@edrlake/core';
 import type { JournalLine, RunSubject } from './journal.ts';
 import { askNewestRuns, type RunQuestion } from './newest-runs.ts';
 import type { RunPlan } from './run-context.ts';
@@ -8,6 +15,8 @@ import type { ExportSelection } from './types.ts';
 
 /** Older spools are not resumed: too much may have changed at the source since then. */
 const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
+
+const VANISHED: ErrorCode = 'EVENTS_VANISHED';
 
 /** What an unfinished run left behind, or a finished run in which windows failed. */
 export interface UnfinishedRun {
@@ -121,6 +130,8 @@ function pagesByWindow(lines: readonly JournalLine[]): Map<string, SpooledPage[]
       pages = pagesOfSameListing(pages, plan, line);
       plan = line;
     }
+    // Its pages add up with a count that lacks what they lack: it must be asked for again.
+    if (line.type === 'window-failed' && line.code === VANISHED) pages.delete(line.windowId);
     if (line.type !== 'page') continue;
     const ofWindow = pages.get(line.page.windowId) ?? new Map<string, SpooledPage>();
     const { pageNumber, way } = line.page;

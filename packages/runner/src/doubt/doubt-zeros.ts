@@ -1,4 +1,5 @@
 import { EdrlakeError, NO_FILTER, sum, type TimeAxis, toEdrlakeError } from '@edrlake/core';
+import { isAboutQuestion } from '@edrlake/pager';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { RunContext } from '../run/run-context.ts';
 import type { Services } from '../run/types.ts';
@@ -35,8 +36,9 @@ export async function doubtOfZeros(
   } catch (thrown) {
     signal.throwIfAborted();
     if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN', 'REQUESTS_SPENT'].includes(toEdrlakeError(thrown).code)) throw thrown;
-    // Without an answer nothing speaks for a doubt. The pages decide.
-    return null;
+    // One that is never answered says nothing, and the pages decide. One that fails now, where others were counted
+    // just before, is the failing gateway whose zeros are in doubt.
+    return hasCounted && !isAboutQuestion(toEdrlakeError(thrown)) ? unanswered(toEdrlakeError(thrown)) : null;
   }
 }
 
@@ -67,6 +69,14 @@ function unknownToken(token: string, events: number): EdrlakeError {
     `the API counts ${events} events, but none of any time by the token ${token}, which this platform may spell ` +
       'otherwise: edrlake doctor finds the right one',
     { context: { token, events }, hint: 'Run edrlake doctor: it names the time tokens of this platform.' },
+  );
+}
+
+function unanswered({ message }: EdrlakeError): EdrlakeError {
+  return new EdrlakeError(
+    'RESPONSE_UNEXPECTED',
+    `the API counted events when the range was planned, but no more after that: ${message}`,
+    { hint: 'A search service that restarts answers like that: run it again.' },
   );
 }
 
