@@ -123,6 +123,14 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/runner/test/export-flow.failures.test.ts'],
   },
   {
+    name: 'any-time-will-do',
+    effect: 'believes a window whose records have other times than were asked for',
+    file: 'packages/runner/src/export/prove-window.ts',
+    find: 'staged.outside === undefined;',
+    replace: 'true;',
+    tests: ['packages/runner/test/export-flow.strange-gateways.test.ts'],
+  },
+  {
     name: 'forget-what-was-listed',
     effect: 'believes a later attempt that lacks events of an earlier one',
     file: 'packages/pager/src/fetch/fetch-window.ts',

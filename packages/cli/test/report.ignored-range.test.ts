@@ -10,9 +10,12 @@ const WINDOW = {
 };
 
 it('a range that the API ignored leads to doctor, not to another attempt', () => {
-  const outside = { events: 3, firstDay: '2020-08-19', lastDay: '2020-08-20' };
+  const [firstMs, lastMs] = [Date.UTC(2020, 7, 19, 3), Date.UTC(2020, 7, 20, 4)];
+  const outside = { events: 3, firstMs, lastMs, firstDay: '2020-08-19', lastDay: '2020-08-20' };
   const lines = ignoredRangeLines([WINDOW, { ...WINDOW, outside }]);
-  expect(lines?.join('\n')).toContain('ignored the time range: 3 events of 2020-08-19 to 2020-08-20 came');
+  expect(lines?.join('\n')).toContain('did not keep to the time range: 3 events of other times came');
+  expect(lines?.join('\n')).toContain('Expected  2020-08-17T00:00:00Z to 2020-08-18T00:00:00Z');
+  expect(lines?.join('\n')).toContain('Found     2020-08-19T03:00:00Z to 2020-08-20T04:00:00Z');
   expect(lines?.join('\n')).toContain('edrlake doctor');
   for (const line of lines ?? []) expect(line.length).toBeLessThanOrEqual(80);
 });

@@ -94,6 +94,7 @@ export {
   foreignRecord,
   isSameCustomer,
   MAX_OTHER_VERSIONS,
+  type OutsideRecords,
   type OwnedRow,
   type RejectReason,
   type Row,

@@ -52,7 +52,7 @@ export async function spool(directory: string, ...pages: readonly (readonly stri
   windowNumber += 1;
   const window = windowOf({
     axis: 'event',
-    range: { startMs: windowNumber, endMs: windowNumber + 1 },
+    range: { startMs: windowNumber, endMs: Date.UTC(9999, 0) },
     cuts: [],
     scope: NO_FILTER,
   });

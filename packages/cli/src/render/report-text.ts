@@ -244,15 +244,17 @@ export function isLongPast({ request, startedAtMs, durationMs }: ExportReport, {
   return startedAtMs + durationMs - endMs > STILL_ARRIVING_MS[request.axis];
 }
 
-/** What to do where events of other days came; null where none did. Another attempt would bring the same. */
+/** What to do where events of other times came; null where none did. Another attempt would bring the same. */
 export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
   const found = mismatched.find(({ outside }) => outside !== undefined);
   if (found?.outside === undefined) return null;
-  const { events, firstDay, lastDay } = found.outside;
-  const days = firstDay === lastDay ? firstDay : `${firstDay} to ${lastDay}`;
+  const { events, firstMs, lastMs } = found.outside;
   return [
-    `The API ignored the time range: ${nounText(events, 'event')} of ${days} came.`,
-    'This platform may spell the time token otherwise, as event.datetime.',
+    `The API did not keep to the time range: ${nounText(events, 'event')} of other times came.`,
+    `Expected  ${instantText(found.range.startMs)} to ${instantText(found.range.endMs)}`,
+    `Found     ${instantText(firstMs)} to ${instantText(lastMs)}`,
+    'This platform may spell the time token otherwise, as event.datetime, select by',
+    'another time than the token says, or read times in another zone than UTC.',
     'Next: edrlake doctor (finds the token to set with --event-time-token)',
   ];
 }

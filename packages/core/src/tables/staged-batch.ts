@@ -20,6 +20,14 @@ export function isSameCustomer(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
 }
 
+/** Records whose time on the axis of their window is not in the range that was asked for. */
+export interface OutsideRecords {
+  readonly events: number;
+  /** The earliest and the latest of their times. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 /** What flattening found in one window of a batch. */
 export interface StagedWindow {
   readonly windowId: string;
@@ -34,6 +42,8 @@ export interface StagedWindow {
   readonly foreignCount?: number;
   /** Rejects with a readable event time by its UTC day; the others are in none. */
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
+  /** Absent: none. */
+  readonly outside?: OutsideRecords;
 }
 
 /** Why some records became rejects. */

@@ -8,7 +8,9 @@ import {
   type RejectReason,
   type StagedWindow,
   sum,
+  type Window,
 } from '@edrlake/core';
+import { acceptedTimes } from '../stage/asked-times.ts';
 import { oneLine } from '../stage/stage-batch.ts';
 import type { SpooledRecord } from './spooled-record.ts';
 
@@ -51,8 +53,21 @@ export function stagedWindowsOf(
         { disposition: 'retry', context: { windowId: window.id }, hint: 'Fetch the window again.' },
       );
     }
-    return { windowId: window.id, ...numbersOf(ofWindow) };
+    return { windowId: window.id, ...numbersOf(ofWindow), ...outsideOf(ofWindow, window) };
   });
+}
+
+function outsideOf(records: readonly StagedRecord[], window: Window): Pick<StagedWindow, 'outside'> {
+  const { startMs, endMs } = acceptedTimes(window);
+  let [events, firstMs, lastMs] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { eventMs, isDated, processedMs } of records) {
+    const atMs = window.axis === 'processed' ? processedMs : isDated ? eventMs : null;
+    if (atMs === null || (startMs <= atMs && atMs < endMs)) continue;
+    events += 1;
+    firstMs = Math.min(firstMs, atMs);
+    lastMs = Math.max(lastMs, atMs);
+  }
+  return events === 0 ? {} : { outside: { events, firstMs, lastMs } };
 }
 
 /** An id that a window repeats counts for one day only, that of the version that is stored. */

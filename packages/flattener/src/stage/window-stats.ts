@@ -11,6 +11,7 @@ import {
   type StagedWindow,
   sum,
 } from '@edrlake/core';
+import { acceptedTimes } from './asked-times.ts';
 
 type DayRow = Readonly<Record<string, unknown>>;
 
@@ -29,6 +30,7 @@ export async function stagedWindowsOf(
     `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(*) FILTER (reject_reason = ${quoteText(FOREIGN_CUSTOMER)})::INTEGER AS foreign_events, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids FROM ${events} GROUP BY window_no`,
   );
   const isRepeated = totals.some(({ records, rejected, ids }) => Number(ids) + Number(rejected) < Number(records));
+  const outside = await outsideOf(connection, events, windows);
   const days = await rowsOf(
     connection,
     `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected FROM ${isRepeated ? versionsOf(events, '= 1') : events} WHERE event_date IS NOT NULL GROUP BY ALL ORDER BY ALL`,
@@ -61,8 +63,31 @@ export async function stagedWindowsOf(
       perDay: countsByDay(ofWindow, (row) => Number(row.records) - Number(row.rejected)),
       rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),
       ...(Object.keys(duplicatesPerDay).length > 0 && { duplicatesPerDay }),
+      ...outside.get(windowNo),
     };
   });
+}
+
+/** Of the windows that have some. */
+async function outsideOf(
+  connection: SqlConnection,
+  events: string,
+  windows: readonly FetchedWindow[],
+): Promise<ReadonlyMap<number, Pick<StagedWindow, 'outside'>>> {
+  const asked = windows.map(({ window }, windowNo) => {
+    const { startMs, endMs } = acceptedTimes(window);
+    return `(${windowNo}, ${window.axis === 'event'}, ${startMs}::BIGINT, ${endMs}::BIGINT)`;
+  });
+  const times = `SELECT window_no, epoch_ms(CASE WHEN by_event THEN event_time ELSE processed_time END) AS time_ms, start_ms, end_ms FROM ${events} JOIN (VALUES ${asked.join(', ')}) AS asked(window_no, by_event, start_ms, end_ms) USING (window_no)`;
+  const found = await rowsOf(
+    connection,
+    `SELECT window_no, count(*)::INTEGER AS events, min(time_ms) AS first, max(time_ms) AS last FROM (${times}) WHERE time_ms < start_ms OR time_ms >= end_ms GROUP BY window_no`,
+  );
+  return new Map(
+    found.map(({ window_no, events: count, first, last }) => {
+      return [Number(window_no), { outside: { events: Number(count), firstMs: Number(first), lastMs: Number(last) } }];
+    }),
+  );
 }
 
 /**

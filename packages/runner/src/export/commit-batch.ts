@@ -62,7 +62,10 @@ export async function commitBatch(run: RunContext, tally: RunTally, batch: FlatB
     const { rejectReasons } = findings;
     const unknownFields = withoutPromoted(findings.unknownFields, await run.lake.tables());
     const partial = windows.filter((window) => !isFinished(window)).map((window) => stagedOf(findings, window));
-    return { proofs, partial, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
+    const outside = new Map(
+      findings.windows.flatMap(({ windowId, outside: found }) => (found === undefined ? [] : [[windowId, found]])),
+    );
+    return { proofs, outside, partial, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
   } finally {
     await staged.drop();
   }
@@ -82,7 +85,15 @@ export async function commitRecordless(
   const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run, plan), run.maxRejectShare));
   const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
-  return { proofs, partial: [], isRunAboveShare: false, unknownFields: [], rejectReasons: [], commit };
+  return {
+    proofs,
+    outside: new Map(),
+    partial: [],
+    isRunAboveShare: false,
+    unknownFields: [],
+    rejectReasons: [],
+    commit,
+  };
 }
 
 /**

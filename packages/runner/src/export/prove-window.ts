@@ -1,11 +1,9 @@
 import {
-  dayOf,
   EdrlakeError,
   type FetchedWindow,
   type QueryScope,
   type StagedWindow,
   type TimeRange,
-  type Window,
   type WindowProof,
 } from '@edrlake/core';
 import { hasTooManyRejects } from '../run/reject-share.ts';
@@ -28,7 +26,8 @@ export function proofOf(
     staged.distinctIds + staged.rejectedCount === fetched.recordCount - duplicates &&
     // An answer that holds what is not this customer's cannot be relied on for the rest of it either.
     (staged.foreignCount ?? 0) === 0 &&
-    liesInside(fetched.window, staged);
+    // A gateway may ignore a filter that it does not understand, or read it in another time zone.
+    staged.outside === undefined;
   const rejects = { fetched: staged.recordCount, rejected: staged.rejectedCount };
   const isRejected = hasTooManyRejects(rejects, maxRejectShare);
   return {
@@ -114,11 +113,4 @@ export function contradictionOf(fetched: FetchedWindow, proven: ProvenRanges): E
       hint: 'Run it again; what was proven before stays proven. If the API has deleted them: --replace',
     },
   );
-}
-
-/** Whether all events are of the requested days: a gateway may ignore a filter that it does not understand. */
-function liesInside({ axis, range }: Window, { perDay, rejectedPerDay }: StagedWindow): boolean {
-  if (axis !== 'event') return true;
-  const [firstDay, lastDay] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
-  return [...Object.keys(perDay), ...Object.keys(rejectedPerDay)].every((day) => firstDay <= day && day <= lastDay);
 }

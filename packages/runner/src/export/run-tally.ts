@@ -1,7 +1,9 @@
 import {
+  type Day,
   dayOf,
   type EdrlakeError,
   type FetchedWindow,
+  type OutsideRecords,
   type PlannedWindow,
   type RejectReason,
   sum,
@@ -159,12 +161,12 @@ export function addBatch(
       tally.rejectedWindows.push(rejectedWindow(proof));
     } else if (proof.verdict === 'mismatch') {
       const { counted, fetched, distinct, window } = proof;
-      const outside = outsideRange(proof);
+      const outside = result.outside.get(window.id);
       const what = { windowId: window.id, range: window.range, counted, fetched, distinct };
       const short = shortOf.get(window.id) ?? null;
       tally.mismatched.push({
         ...what,
-        ...(outside !== null && { outside }),
+        ...(outside && { outside: { ...outside, ...daysOf(outside) } }),
         ...(short !== null && { shortPages: short }),
       });
     }
@@ -198,17 +200,8 @@ export function rejectedWindow({ window, fetched, rejected }: WindowProof): Reje
   return { windowId: window.id, range: window.range, fetched, rejected };
 }
 
-/** Events that happened on days outside of the range of their window; null where there are none. */
-function outsideRange(proof: WindowProof): NonNullable<MismatchedWindow['outside']> | null {
-  const { axis, range } = proof.window;
-  if (axis !== 'event') return null;
-  const [first, last] = [dayOf(range.startMs), dayOf(range.endMs - 1)];
-  const outside = Object.entries(proof.perDay)
-    .filter(([day]) => day < first || day > last)
-    .sort();
-  const [firstDay, lastDay] = [outside[0]?.[0], outside.at(-1)?.[0]];
-  if (firstDay === undefined || lastDay === undefined) return null;
-  return { events: sum(outside, ([, rows]) => rows), firstDay, lastDay };
+function daysOf({ firstMs, lastMs }: OutsideRecords): { readonly firstDay: Day; readonly lastDay: Day } {
+  return { firstDay: dayOf(firstMs), lastDay: dayOf(lastMs) };
 }
 
 /** What the report says besides the tally. */

@@ -1,4 +1,12 @@
-import type { PlannedWindow, RejectReason, StagedWindow, UnknownField, Window, WindowProof } from '@edrlake/core';
+import type {
+  OutsideRecords,
+  PlannedWindow,
+  RejectReason,
+  StagedWindow,
+  UnknownField,
+  Window,
+  WindowProof,
+} from '@edrlake/core';
 import type { CommitResult } from '@edrlake/lake';
 import type {
   ExportEndpoints,
@@ -13,6 +21,8 @@ import type {
 export interface BatchResult {
   /** With verdicts from the numbers of each window alone. */
   readonly proofs: readonly WindowProof[];
+  /** By window, of those that have some. */
+  readonly outside: ReadonlyMap<string, OutsideRecords>;
   /** What came of failed windows, which have no proof. */
   readonly partial: readonly StagedWindow[];
   /**

@@ -4,6 +4,7 @@ import type {
   Emit,
   EventSource,
   ExportOutcome,
+  OutsideRecords,
   QueryScope,
   Random,
   RejectReason,
@@ -152,9 +153,12 @@ export interface MismatchedWindow {
   readonly counted: number;
   readonly fetched: number;
   readonly distinct: number;
-  /** Events of other days: the API has ignored the range, and another attempt would return the same. Absent: none. */
-  readonly outside?: {
-    readonly events: number;
+  /**
+   * Events of other times on the axis of the run: the API has ignored the range, or read it in another time zone, and
+   * another attempt would return the same. Absent: none.
+   */
+  readonly outside?: OutsideRecords & {
+    /** UTC days of the first and the last. */
     readonly firstDay: Day;
     readonly lastDay: Day;
   };
