@@ -123,7 +123,7 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/runner/test/export-flow.failures.test.ts'],
   },
   {
-    name: 'any-time-will-do',
+    name: 'believe-other-times',
     effect: 'believes a window whose records have other times than were asked for',
     file: 'packages/runner/src/export/prove-window.ts',
     find: 'staged.outside === undefined;',

@@ -209,14 +209,6 @@ const PROVING: readonly PlantedBug[] = [
     tests: ['packages/lake/test/coverage.verdicts.test.ts', 'packages/runner/test/sync.follow.test.ts'],
   },
   {
-    name: 'believe-other-days',
-    effect: 'proves a window with events of days that it did not ask for',
-    file: 'packages/runner/src/export/prove-window.ts',
-    find: '.every((day) => firstDay <= day && day <= lastDay)',
-    replace: '.every((day) => firstDay <= day || day <= lastDay)',
-    tests: ['packages/runner/test/export-flow.strange-gateways.test.ts'],
-  },
-  {
     name: 'forget-settle-lag',
     effect: 'follows up to this moment, where events are still arriving',
     file: 'packages/runner/src/sync/sync.ts',
