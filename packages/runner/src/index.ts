@@ -26,6 +26,7 @@ export { exportRange } from './export/export-flow.ts';
 export { planExport } from './export/plan-export.ts';
 export { coveredWindows } from './export/skip-covered.ts';
 export { lastSuccessAtMs } from './history/run-history.ts';
+export { dividedAtKnownHorizon } from './horizon/guard-windows.ts';
 export { HORIZON_REQUESTS, lookAtHorizon } from './horizon/learned-horizon.ts';
 export { compareEvent, type EventDifference } from './investigate/compare-event.ts';
 export { type EnrichReport, type EnrichRequest, enrich } from './investigate/enrich.ts';

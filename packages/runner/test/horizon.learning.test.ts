@@ -1,8 +1,11 @@
-import { dayOf, MS_PER_DAY, MS_PER_HOUR, parseRange } from '@edrlake/core';
+import { dayOf, MS_PER_DAY, MS_PER_HOUR, NO_FILTER, parseRange, sum } from '@edrlake/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { planExport } from '../src/export/plan-export.ts';
+import { dividedAtKnownHorizon } from '../src/horizon/guard-windows.ts';
 import { lookAtHorizon, readHorizon } from '../src/horizon/learned-horizon.ts';
 import { type HorizonObservation, lossOf, lossText, retentionOf } from '../src/horizon/retention.ts';
+import { plannedDays } from '../src/investigate/planned-days.ts';
 import { impatientClock, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAYS = parseRange('2020-08-17', '2020-08-22');
@@ -115,6 +118,19 @@ describe('where the retention is known', () => {
       const states = new Map((await lake.coverage()).map(({ day, verdict }) => [day, verdict]));
       expect([states.get('2020-08-17'), states.get('2020-08-22')]).toEqual(['unverified', 'complete']);
       expect(simulator.truth.perDay()[0]?.day).toBe('2020-08-19');
+    }));
+
+  it('a dry run lists the windows that run, divided where the API begins to answer', () =>
+    onLearnedStage(async ({ connection: { source }, lake, backfill, services }) => {
+      const nowMs = START_MS + 2 * MS_PER_DAY;
+      const asked = { axis: 'event', ranges: [{ range: DAYS }], scope: NO_FILTER } as const;
+      const request = await dividedAtKnownHorizon(asked, lake, nowMs);
+      expect(request.ranges.length).toBeGreaterThan(1);
+      const plan = await planExport(source, request, services());
+      const preview = { pageSize: source.pageSize, force: false, limit: null, maxRequests: null, nowMs };
+      const days = await plannedDays(plan, request, lake, preview);
+      const { windows } = await backfill(DAYS);
+      expect(sum(days, (day) => day.windows)).toBe(windows.planned);
     }));
 
   it('is what makes the difference: the same days of an API that was never seen to forget are empty', () =>

@@ -120,11 +120,12 @@ async function previewOf(
   services: Services,
 ): Promise<BackfillPreview> {
   const scope = scopeOf(values);
-  const { planExport, plannedDays } = await import('@edrlake/runner');
+  const { dividedAtKnownHorizon, planExport, plannedDays } = await import('@edrlake/runner');
   const nowMs = services.clock.nowMs();
   const ranges = lake === null ? [range].filter((each) => each !== null) : await rangesOf(lake, range, values, nowMs);
   if (ranges.every(({ startMs }) => startMs >= nowMs)) return { days: [], planning: 0, durationMs: 0 };
-  const request = { axis: 'event', ranges: ranges.map((each) => ({ range: each })), scope } as const;
+  const asked = { axis: 'event', ranges: ranges.map((each) => ({ range: each })), scope } as const;
+  const request = lake === null ? asked : await dividedAtKnownHorizon(asked, lake, nowMs);
   const plan = await planExport(connection.source, request, services);
   const planning = connection.requestsMade();
   const limit = values['max-requests'] === null ? null : values['max-requests'] - planning;

@@ -44,9 +44,21 @@ export async function inOrderOfLoss(
 }
 
 /**
- * The request with its ranges divided where the API begins to answer, so that no window with events speaks for the time
- * before. Where it is known that the API forgets, it is looked at again once a day.
+ * The request with its ranges divided where the API is known to begin to answer, so that no window with events speaks
+ * for the time before. The same for a run and for its preview.
  */
+export async function dividedAtKnownHorizon(
+  request: ExportRequest,
+  lake: Pick<Lake, 'directory'>,
+  nowMs: number,
+): Promise<ExportRequest> {
+  const { retentionMs, oldestMs } = await readHorizon(lake);
+  if (request.axis !== 'event' || retentionMs === null) return request;
+  const points = [oldestMs, nowMs - retentionMs].filter((at) => at !== null);
+  return { ...request, ranges: request.ranges.flatMap((wanted) => divided(wanted, points)) };
+}
+
+/** `dividedAtKnownHorizon` of a run: where it is known that the API forgets, it is looked at again once a day. */
 export async function dividedAtHorizon(
   ends: ExportEndpoints,
   request: ExportRequest,
@@ -54,9 +66,7 @@ export async function dividedAtHorizon(
 ): Promise<ExportRequest> {
   if (request.axis !== 'event' || (await readHorizon(ends.lake)).retentionMs === null) return request;
   await lookAtHorizon(ends, services);
-  const { retentionMs, oldestMs } = await readHorizon(ends.lake);
-  const points = [oldestMs, knownClocks(ends.source, services).nowMs - (retentionMs ?? 0)].filter((at) => at !== null);
-  return { ...request, ranges: request.ranges.flatMap((wanted) => divided(wanted, points)) };
+  return dividedAtKnownHorizon(request, ends.lake, knownClocks(ends.source, services).nowMs);
 }
 
 /** A part has no known count. */
