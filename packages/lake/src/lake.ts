@@ -12,7 +12,6 @@ import {
   systemBeat,
   systemProcesses,
   type TableFormat,
-  type TimeRange,
   turnTaking,
   usableLakePath,
 } from '@edrlake/core';
@@ -258,8 +257,8 @@ function lakeOn(
   const computing = computeEngine(writer, idle, ready);
   const snapshot = cachedSnapshot(log, dataset);
   const coverage = currentCoverage(idle, computing, snapshot);
-  const lostFiles = (range?: TimeRange) => findLost({ store, log }, range);
-  const viewSource = async () => viewSourceOf(idle, dataset, await coverage(), await snapshot());
+  const lostFiles = () => findLost({ store, log });
+  const viewSource = async () => viewSourceOf(idle, dataset, (await coverage()).lines, await snapshot());
   const hasViewFile = writer !== 'parquetjs' && store.remote === null;
   const views = hasViewFile ? keepViews(idle, connect, viewSource) : dropViews(idle, viewSource);
   const changeInTurn = <T>(work: () => Promise<T>) =>

@@ -16,7 +16,7 @@ import { partitionDay, tableNamed } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
-import { type DayCoverage, provenRangesOf } from '../verify/coverage.ts';
+import { provenRangesOf, type SeenCoverage } from '../verify/coverage.ts';
 import { huntCoverage, knownRange, type ProvenTimes } from './hunt-coverage.ts';
 import { huntRejects } from './hunt-rejects.ts';
 import {
@@ -37,8 +37,7 @@ export interface HuntSource {
   readonly tools: Pick<CommitTools, 'store' | 'log' | 'tables' | 'clock'>;
   readonly connect: () => Promise<DuckDBConnection>;
   readonly snapshot: () => Promise<Snapshot>;
-  readonly coverage: (range?: TimeRange) => Promise<DayCoverage[]>;
-  readonly lostFiles: (range?: TimeRange) => Promise<readonly LoggedFile[]>;
+  readonly coverage: (range?: TimeRange) => Promise<SeenCoverage>;
 }
 
 /** A writer may move files away while they are read. */
@@ -90,14 +89,18 @@ async function huntVersion(
   const { store, log, tables, clock } = source.tools;
   const nowMs = clock.nowMs();
   const snapshot = await source.snapshot();
-  const known = await provenOf(source, snapshot, asked, nowMs);
+  const { lines, lost } = await source.coverage(asked);
+  const known = { lines, ...provenOf(snapshot, nowMs), nowMs };
   const range = asked ?? knownRange(known.lines, known.followed, nowMs);
   const asAsked = huntedTables(tables, snapshot.files, indicators, asked);
   const events = tableNamed(tables, EVENTS);
   const eventFiles = filesDuring(snapshot.files[EVENTS] ?? [], asked);
   const named = [...new Set(asAsked.flatMap(({ files }) => files))];
   const wanted = await fewerFiles(source.tools, connection, asAsked, indicators);
-  const { read, isWhole } = await soundFiles(source, [...new Set(wanted.flatMap(({ files }) => files))], asked);
+  const lostPaths = new Set(lost.map(({ path }) => path));
+  const read = [...new Set(wanted.flatMap(({ files }) => files))].filter(({ path }) => !lostPaths.has(path));
+  const bad = new Set([...lostPaths, ...(await damagedFiles(store, read)).map(({ path }) => path)]);
+  const isWhole = ({ path }: LoggedFile) => !bad.has(path);
   const whole = wanted.map((one) => ({ ...one, files: one.files.filter(isWhole) }));
   refuseAborted(signal);
   const reader = { store, schemas: (await log.refresh()).schemas };
@@ -111,7 +114,8 @@ async function huntVersion(
     range: asked ?? null,
   });
   const rejectFiles = snapshot.files[REJECTS] ?? [];
-  const wholeRejects = rejectFiles.filter((await soundFiles(source, rejectFiles)).isWhole);
+  const badRejects = new Set(await damagedFiles(store, rejectFiles));
+  const wholeRejects = rejectFiles.filter((file) => !badRejects.has(file));
   const rejects = await huntRejects(connection, reader, { tables, files: wholeRejects, range: asked ?? null });
   const findings = await findingsOf(connection, indicators, tables, rejects.mayHold);
   const lostDays = named.filter((file) => !isWhole(file)).map(partitionDay);
@@ -129,35 +133,10 @@ async function huntVersion(
   };
 }
 
-/** Files that a hunt reads. */
-interface SoundFiles {
-  /** Those that are there; they are compared with their checksums. */
-  readonly read: readonly LoggedFile[];
-  /** Whether a file is there and, if it was read, as it was committed. */
-  readonly isWhole: (file: LoggedFile) => boolean;
-}
-
-/** @param range of the files that are looked for */
-async function soundFiles(
-  { tools, lostFiles }: HuntSource,
-  files: readonly LoggedFile[],
-  range?: TimeRange,
-): Promise<SoundFiles> {
-  const lost = new Set((await lostFiles(range)).map(({ path }) => path));
-  const read = files.filter(({ path }) => !lost.has(path));
-  const damaged = new Set((await damagedFiles(tools.store, read)).map(({ path }) => path));
-  return { read, isWhole: ({ path }) => !lost.has(path) && !damaged.has(path) };
-}
-
-async function provenOf(
-  { coverage }: HuntSource,
-  snapshot: Snapshot,
-  range: TimeRange | undefined,
-  nowMs: number,
-): Promise<ProvenTimes> {
+function provenOf(snapshot: Snapshot, nowMs: number): Pick<ProvenTimes, 'byEvent' | 'followed'> {
   const proven = (axis: 'event' | 'processed') =>
     provenRangesOf(snapshot, { axis, scope: NO_FILTER }, nowMs, SETTLE_LAG_MS);
-  return { lines: await coverage(range), byEvent: proven('event'), followed: proven('processed'), nowMs };
+  return { byEvent: proven('event'), followed: proven('processed') };
 }
 
 async function findingsOf(

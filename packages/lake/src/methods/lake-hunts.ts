@@ -5,6 +5,7 @@ import type { HuntOptions, HuntReport } from '../hunt/hunt-types.ts';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitContext, CommitTools } from '../log/commit-context.ts';
 import { type HuntState, type MatchReader, readHuntState, type StandingList } from '../standing/hunt-state.ts';
+import type { StandingContext } from '../standing/keep-hunts.ts';
 import type { NewMatches } from '../standing/new-matches.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { loadWithDuckDb } from '../storage/load-duckdb.ts';
@@ -58,7 +59,7 @@ export interface LakeHunts {
 
 /** The hunts of a lake; their code is loaded when it is used. */
 export function lakeHunts(
-  source: HuntSource,
+  source: HuntSource & Pick<StandingContext, 'lostFiles'>,
   inTurn: <T>(work: () => Promise<T>) => Promise<T>,
   writeInTurn: <T>(work: (context: CommitContext) => Promise<T>) => Promise<T>,
 ): LakeHunts {

@@ -4,7 +4,7 @@ import { proofsOfRun, type Snapshot } from '../log/snapshot.ts';
 import { partitionDay } from '../log/table-rows.ts';
 import { REJECTS } from '../storage/layout.ts';
 import { countedTwiceIn, listedTwiceIn } from '../verify/counted-twice.ts';
-import { coverageOf, type DayCoverage, provenRangesOf } from '../verify/coverage.ts';
+import { coverageOf, type DayCoverage, provenRangesOf, type SeenCoverage } from '../verify/coverage.ts';
 import { findLost } from '../verify/find-lost.ts';
 import { type InspectedDay, inspectDays } from '../verify/inspect-days.ts';
 import { newestEventMs } from '../verify/newest-event.ts';
@@ -57,12 +57,13 @@ export function currentCoverage(
   { store, log, clock }: Pick<CommitTools, 'store' | 'log' | 'clock'>,
   { countAnswers }: Pick<ComputeEngine, 'countAnswers'>,
   snapshot: () => Promise<Snapshot>,
-): Proving['coverage'] {
+): (range?: TimeRange) => Promise<SeenCoverage> {
   return async (range) => {
     const lost = await findLost({ store, log }, range);
     const shown = await snapshot();
     const lossDays = new Set([...shown.lossDays, ...lost.filter(({ table }) => table !== REJECTS).map(partitionDay)]);
-    return coverageOf({ ...shown, lossDays: [...lossDays] }, countAnswers, clock.nowMs(), range);
+    const lines = await coverageOf({ ...shown, lossDays: [...lossDays] }, countAnswers, clock.nowMs(), range);
+    return { lines, lost };
   };
 }
 
@@ -71,7 +72,7 @@ interface Judged {
   readonly tools: CommitTools;
   readonly computing: ComputeEngine;
   readonly snapshot: () => Promise<Snapshot>;
-  readonly coverage: Proving['coverage'];
+  readonly coverage: (range?: TimeRange) => Promise<SeenCoverage>;
   /** Starts DuckDB. */
   readonly ready: () => Promise<CommitContext>;
 }
@@ -82,7 +83,7 @@ export function proving(
   inTurn: <T>(work: () => Promise<T>) => Promise<T>,
 ): Proving {
   return {
-    coverage: (range) => inTurn(() => coverage(range)),
+    coverage: (range) => inTurn(async () => (await coverage(range)).lines),
     countStored: (ranges, axis) =>
       inTurn(async () => {
         const stored = await computing.countRecords(ranges, axis);

@@ -19,11 +19,18 @@ const OUT_OF_ORDER_MS = MS_PER_HOUR;
  * remains a mismatch, even by a wrong clock.
  * @param proofs in the order they were committed; the result keeps it
  * @param settleLagMs how long before the moment of counting the proven parts end
+ * @param isWanted which of them are returned; the others only show which clock was wrong
  */
-export function datedProofs(proofs: readonly WindowProof[], nowMs: number, settleLagMs = 0): DatedProof[] {
+export function datedProofs(
+  proofs: readonly WindowProof[],
+  nowMs: number,
+  settleLagMs = 0,
+  isWanted: (window: WindowProof['window']) => boolean = () => true,
+): DatedProof[] {
   const believed = believedDates(proofs, nowMs);
+  const dated: DatedProof[] = [];
   let lastBelievedMs = Number.NEGATIVE_INFINITY;
-  return proofs.flatMap((proof, position) => {
+  for (const [position, proof] of proofs.entries()) {
     const isProven = proof.verdict === 'proven';
     const isBelieved = believed[position] === true;
     const momentMs = Math.min(isProven && !isBelieved ? lastBelievedMs : countedAtOf(proof), nowMs);
@@ -31,22 +38,23 @@ export function datedProofs(proofs: readonly WindowProof[], nowMs: number, settl
     const { window } = proof;
     const { startMs, endMs } = window.range;
     const untilMs = Math.min(endMs, isProven ? momentMs - settleLagMs : momentMs);
-    if (untilMs <= startMs) return [];
-    const range = { startMs, endMs: untilMs };
-    return [{ ...proof, window: { ...window, range }, askedRange: window.range, settledMs: momentMs - SETTLE_LAG_MS }];
-  });
+    if (untilMs <= startMs || !isWanted(window)) continue;
+    const clipped = untilMs === endMs ? window : { ...window, range: { startMs, endMs: untilMs } };
+    dated.push({ ...proof, window: clipped, askedRange: window.range, settledMs: momentMs - SETTLE_LAG_MS });
+  }
+  return dated;
 }
 
 /** For each proof, whether neither the current time nor a later commit contradicts its date. */
 function believedDates(proofs: readonly WindowProof[], nowMs: number): boolean[] {
   const believed: boolean[] = [];
   let earliestLaterMs = Number.POSITIVE_INFINITY;
-  for (const [back, proof] of [...proofs].reverse().entries()) {
+  for (const proof of proofs.toReversed()) {
     const countedMs = countedAtOf(proof);
-    believed[proofs.length - 1 - back] = !isAhead(countedMs, nowMs) && countedMs <= earliestLaterMs + OUT_OF_ORDER_MS;
+    believed.push(!isAhead(countedMs, nowMs) && countedMs <= earliestLaterMs + OUT_OF_ORDER_MS);
     earliestLaterMs = Math.min(earliestLaterMs, proof.verifiedAtMs);
   }
-  return believed;
+  return believed.reverse();
 }
 
 /** The moment before which no part of the proof was counted. */

@@ -35,7 +35,9 @@ import {
 } from './standing-sql.ts';
 
 /** What standing hunts need of a lake that is open for writing. */
-export type StandingContext = CommitContext & Pick<HuntSource, 'lostFiles' | 'snapshot'>;
+export interface StandingContext extends CommitContext, Pick<HuntSource, 'snapshot'> {
+  readonly lostFiles: () => Promise<readonly LoggedFile[]>;
+}
 
 /** Other processes that are first, after which it is left to them. */
 const MAX_ATTEMPTS = 5;

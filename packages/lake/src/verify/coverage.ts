@@ -12,7 +12,7 @@ import {
   type WindowProof,
   wholeDaysOf,
 } from '@edrlake/core';
-import { sameScope } from '../log/lake-state.ts';
+import { type LoggedFile, sameScope } from '../log/lake-state.ts';
 import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
 import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
 import { isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
@@ -58,6 +58,13 @@ export interface DayCoverage {
   readonly lastVerifiedAtMs: number | null;
   /** Only where a later count of the day refutes it. */
   readonly recount?: Recount;
+}
+
+/** What is proven of a lake, and the files that are lost: each file was looked at once. */
+export interface SeenCoverage {
+  readonly lines: DayCoverage[];
+  /** Missing, or not of their committed size; with a range only those of its days. */
+  readonly lost: readonly LoggedFile[];
 }
 
 /** The days of a line as a range. */
@@ -137,8 +144,8 @@ export function provenRangesOf(
   settleLagMs: number,
 ): TimeRange[] {
   // All proofs are dated together: those of other axes and scopes also show which clock was wrong.
-  const dated = datedProofs(snapshot.proofs, nowMs, settleLagMs);
-  const asked = dated.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
+  const isAsked = (window: WindowProof['window']) => window.axis === axis && sameScope(window.scope, scope);
+  const asked = datedProofs(snapshot.proofs, nowMs, settleLagMs, isAsked);
   const proven = segmentsOf(asked).filter(isProven);
   const ranges = joinRanges(proven.map((segment) => segment.range));
   const lost = axis === 'event' ? snapshot.lossDays.map((day) => rangeOfDays(day)) : [];
