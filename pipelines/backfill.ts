@@ -1,33 +1,38 @@
 import { definePipeline, EdrlakeError } from 'edrlake';
 
-const MS_PER_DAY = 86_400_000;
-
-/** The days from one to another, newest first: the days that analysts ask for most arrive first. */
-function newestFirst(from: string, to: string): string[] {
-  if (from > to) {
-    throw new EdrlakeError('USAGE', `expected from to be no later than to, found from=${from} to=${to}`, {
-      hint: 'Exchange the two.',
-    });
-  }
-  const days: string[] = [];
-  for (let ms = Date.parse(to); ms >= Date.parse(from); ms -= MS_PER_DAY)
-    days.push(new Date(ms).toISOString().slice(0, 10));
-  return days;
+/** @throws {EdrlakeError} `USAGE` for days in the wrong order */
+function inOrder<Days extends { readonly from: string; readonly to: string }>({ from, to }: Days) {
+  if (from <= to) return { from, to };
+  throw new EdrlakeError('USAGE', `expected from to be no later than to, found from=${from} to=${to}`, {
+    hint: 'Exchange the two.',
+  });
 }
 
-/** A long range, day by day, each with its own attempts. A killed run goes on with the days that are left. */
+/**
+ * A long range in parts, the newest first, because analysts ask for the last days most. A part has enough events that
+ * planning it costs little beside its pages, and its own attempts. A killed run goes on with the parts that are left.
+ */
 export default definePipeline({
   name: 'backfill',
-  description: 'export a long range, newest day first',
+  description: 'export a long range, newest days first',
   params: {
     from: { type: 'day', meaning: 'first day' },
     to: { type: 'day', meaning: 'last day, included' },
   },
   tasks: {
+    divide: {
+      uses: 'divide',
+      with: ({ params }) => inOrder(params),
+      retries: { attempts: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
+    },
     days: {
       uses: 'backfill',
-      forEach: ({ params }) => newestFirst(params.from, params.to),
-      with: ({ partition }) => ({ from: partition, to: partition }),
+      needs: ['divide'],
+      forEach: ({ outputs }) => outputs.divide.parts,
+      with: ({ partition }) => {
+        const [from = '', to = from] = partition.split('..');
+        return { from, to };
+      },
       concurrency: 1,
       retries: { attempts: 3, firstDelayMs: 60_000, maxDelayMs: 600_000 },
     },

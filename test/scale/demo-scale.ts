@@ -14,7 +14,16 @@ const range = { startMs: endMs - 3 * MS_PER_DAY, endMs };
 say('Installing a Temporal server and its packages into .services/temporal, once …');
 const kit = await scaleKit();
 const stage = await openScaleStage(kit, {
-  ...{ subscriptions: SUBSCRIPTIONS, events: EVENTS, range, limit: LIMIT, requestsAtOnce: 2, pageSize: 100, slots: 2 },
+  ...{
+    subscriptions: SUBSCRIPTIONS,
+    events: EVENTS,
+    range,
+    limit: LIMIT,
+    requestsAtOnce: 2,
+    pageSize: 100,
+    slots: 2,
+    answerMs: 20,
+  },
 });
 try {
   say(`A Temporal server at ${stage.server.address}, a gateway for each of ${SUBSCRIPTIONS.join(', ')}.`);

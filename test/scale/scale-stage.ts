@@ -26,6 +26,8 @@ export interface ScaleSettings {
   readonly pageSize: number;
   /** Tasks of a worker at once. */
   readonly slots: number;
+  /** How long a gateway takes to answer. */
+  readonly answerMs: number;
 }
 
 /** A Temporal server, a gateway for each subscription, and a folder with their configuration. */
@@ -62,10 +64,10 @@ export async function openScaleStage(kit: TemporalKit, settings: ScaleSettings):
   const folder = await mkdtemp(join(tmpdir(), 'edrlake-scale-'));
   const server = await startServer(kit, folder);
   const gateways = new Map<string, Simulator>();
-  const { subscriptions, events, range, limit, requestsAtOnce, pageSize, slots } = settings;
+  const { subscriptions, events, range, limit, requestsAtOnce, pageSize, slots, answerMs } = settings;
   for (const [place, name] of subscriptions.entries()) {
     const simulator = await startSimulator({
-      ...{ events, range, seed: place + 1, customerId: customerOf(place + 1), latencyMs: 20 },
+      ...{ events, range, seed: place + 1, customerId: customerOf(place + 1), latencyMs: answerMs },
       ...{ lateness: [{ share: 1, minMs: 1_000, maxMs: 60_000 }], rateLimit: limit, concurrencyLimit: requestsAtOnce },
       ...{ pageSizeMax: pageSize, pageCacheBytes: 256 * 1024 * 1024 },
     });

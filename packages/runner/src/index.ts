@@ -19,6 +19,7 @@ export {
   type Sharing,
 } from './connect/shared-connection.ts';
 export { type TenantGate, tenantGate } from './connect/tenant-gate.ts';
+export { type DaysPart, divideDays } from './days/divide-days.ts';
 export type { CheckResult } from './doctor/check-result.ts';
 export { checkLake, diagnose } from './doctor/diagnose.ts';
 export { examineEdrLake } from './doctor/examine.ts';

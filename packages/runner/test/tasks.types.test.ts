@@ -1,5 +1,6 @@
 import { expectTypeOf, test } from 'vitest';
 import type { BUILT_IN_TASKS } from '../src/tasks/built-in-tasks.ts';
+import type { GivenDivide } from '../src/tasks/divide-task.ts';
 import type { GivenEnrich } from '../src/tasks/enrich-task.ts';
 import type { GivenBackfill, GivenSync } from '../src/tasks/export-tasks.ts';
 import type { GivenHunt } from '../src/tasks/hunt-task.ts';
@@ -22,6 +23,7 @@ interface GivenInputs {
   readonly reconcile: GivenReconcile;
   readonly recount: GivenRecount;
   readonly enrich: GivenEnrich;
+  readonly divide: GivenDivide;
   readonly repair: GivenRepair;
   readonly compact: GivenCompact;
   readonly vacuum: GivenVacuum;

@@ -121,6 +121,8 @@ export async function startServer(kit: TemporalKit, folder: string): Promise<Tem
 export interface EdrlakeProcess {
   readonly ended: Promise<{ readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }>;
   stderr(): string;
+  /** What it has used of the processor, while it runs. Linux only. */
+  cpuSeconds(): Promise<number>;
   kill(signal: NodeJS.Signals): void;
   /** Resolves when stderr has a line with the text. @throws where it ends without, or after a minute */
   said(text: string | RegExp): Promise<void>;
@@ -150,6 +152,12 @@ export function startEdrlake(
   return {
     ended,
     stderr: () => text.stderr,
+    cpuSeconds: async () => {
+      // Behind the name in parentheses; user and system time are the 14th and 15th field, in hundredths of a second.
+      const [, fields = ''] = (await readFile(`/proc/${child.pid}/stat`, 'utf8')).split(') ');
+      const [user, system] = fields.split(' ').slice(11, 13);
+      return (Number(user) + Number(system)) / 100;
+    },
     kill: (signal) => child.kill(signal),
     said: (wanted) =>
       new Promise((resolve, reject) => {

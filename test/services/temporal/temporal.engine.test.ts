@@ -98,7 +98,8 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
   }
 
   test('a long backfill goes stretch by stretch, the newest first, in histories of bounded length', async () => {
-    const days = ['--from', dayOf(endMs - 10 * MS_PER_DAY), '--to', dayOf(endMs - MS_PER_DAY)];
+    const days = ['--from', dayOf(endMs - 150 * MS_PER_DAY), '--to', dayOf(endMs - MS_PER_DAY)];
+    // Nothing was before the last three days: a stretch of 92 days, and the rest.
     const ended = await json('backfill', ...days, '--subscription', LARGE);
     expect(ended).toMatchObject({ state: 'done', stretches: 2, ended: 2, rows: EVENTS, bad: [] });
     await expectLakeHoldsTruth(join(stage.folder, 'lake', LARGE), stage.gateways.get(LARGE) as Simulator);

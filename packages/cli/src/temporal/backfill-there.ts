@@ -20,9 +20,6 @@ const NOT_THERE: readonly FlagName[] = [
   ...(['only', 'max-requests', 'deadline', 'filter', 'state', 'force', 'replace'] as const),
 ];
 
-/** Days of a child workflow: a week is some hours of requests, and its history has a few hundred events. */
-const STRETCH_DAYS = 7;
-
 /** The pipeline that exports a stretch; it takes `from` and `to`. */
 const PIPELINE = 'backfill';
 
@@ -38,7 +35,7 @@ export async function backfillThere(input: CommandInput, context: ProcessContext
   try {
     const about = runAbout(input, PIPELINE, context);
     // No more than there are requests at once: the limit of the subscription is one for all of them.
-    const request = { ...about, ...days, stretchDays: STRETCH_DAYS, atOnce: values.concurrency };
+    const request = { ...about, ...days, stretchDays: null, atOnce: values.concurrency };
     const started = await runs.startBackfill(request);
     display.log({ level: 'info', text: `started workflow ${started.workflowId}` });
     let said = '';
@@ -85,6 +82,7 @@ function wholeDays(values: FlagValues, { clock }: ProcessContext): Days {
 }
 
 function progressText({ stretches, ended, requests, rows, bad }: BackfillProgress): string {
+  if (stretches === 0) return 'the days are being divided by their events';
   const amounts = `${nounText(requests, 'request')}, ${nounText(rows, 'row')} new or changed`;
   const trouble = bad.length === 0 ? '' : `, ${countText(bad.length)} not done`;
   return `${countText(ended)} of ${nounText(stretches, 'stretch', 'stretches')} ended${trouble}: ${amounts}`;

@@ -1,4 +1,5 @@
 import type { TaskRegistry } from '../workflow/definition/define-pipeline.ts';
+import { divideTask } from './divide-task.ts';
 import { enrichTask } from './enrich-task.ts';
 import { backfillTask, syncTask } from './export-tasks.ts';
 import { huntTask } from './hunt-task.ts';
@@ -13,6 +14,7 @@ import { webhookTask } from './webhook-task.ts';
 /** The tasks that every pipeline can use, by the name in `uses`. */
 export const BUILT_IN_TASKS = {
   backfill: backfillTask,
+  divide: divideTask,
   sync: syncTask,
   reconcile: reconcileTask,
   recount: recountTask,

@@ -1,5 +1,6 @@
 import type { TableFormat } from '@edrlake/core';
 import type { CompactReport, PublishReport, VacuumReport } from '@edrlake/lake';
+import type { DivideTaskOutput } from './divide-task.ts';
 import type { EnrichTaskOutput } from './enrich-task.ts';
 import type { ExportTaskOutput } from './export-tasks.ts';
 import type { HuntTaskOutput } from './hunt-task.ts';
@@ -17,6 +18,13 @@ export interface BackfillTaskInput {
   readonly force?: boolean | undefined;
   /** Delete stored events of the days that the API no longer returns. Default `false`. */
   readonly replace?: boolean | undefined;
+}
+
+/** What the `divide` task is given: whole UTC days, both included. */
+export interface DivideTaskInput {
+  /** `2020-08-17` */
+  readonly from: string;
+  readonly to: string;
 }
 
 /** What the `sync` task is given. */
@@ -135,6 +143,7 @@ export interface WebhookTaskInput {
 /** The input and the output of each built-in task, by the name in `uses`. */
 export type BuiltInTypes = {
   readonly backfill: { readonly input: BackfillTaskInput; readonly output: ExportTaskOutput };
+  readonly divide: { readonly input: DivideTaskInput; readonly output: DivideTaskOutput };
   readonly sync: { readonly input: SyncTaskInput; readonly output: ExportTaskOutput };
   readonly reconcile: { readonly input: ReconcileTaskInput; readonly output: ReconcileTaskOutput };
   readonly recount: { readonly input: RecountTaskInput; readonly output: RecountTaskOutput };

@@ -1,4 +1,4 @@
-import type { BegunRun, EndedRun, StepOrder } from '@edrlake/runner';
+import type { BegunRun, DaysPart, EndedRun, StepOrder } from '@edrlake/runner';
 import type { PipelineLine, RunOutcome, StartLine } from '@edrlake/runner/run-state';
 
 // What workflows, activities and the commands that start them say to each other. All of it is kept in histories: a
@@ -39,16 +39,19 @@ export interface BackfillRequest extends RunAbout {
   /** UTC days, both included. */
   readonly from: string;
   readonly to: string;
-  /** Days of one child workflow. */
-  readonly stretchDays: number;
+  /** Days of one child workflow; null: as many as have enough events that planning them costs little. */
+  readonly stretchDays: number | null;
   /** Child workflows at once. */
   readonly atOnce: number;
+  /** What the days were divided into, the newest first, once that is known. */
+  readonly stretches?: readonly DaysPart[];
   /** What a history that had become long hands to the next one. */
   readonly carried?: BackfillProgress;
 }
 
 /** How far a backfill has come. */
 export interface BackfillProgress {
+  /** 0 until the days are divided. */
   readonly stretches: number;
   readonly ended: number;
   /** The stretches that were begun; the next one is that with this number, the newest is 0. */
@@ -76,12 +79,24 @@ export interface ScheduledRequest {
   readonly workflowId: string;
 }
 
-/** What workers do for a run. */
+/** What workers do for a run, and for a backfill. */
 export interface RunActivities {
+  divide(about: RunAbout, order: DivideOrder): Promise<DividedDays>;
   beginRun(about: RunAbout, run: BeginOrder): Promise<BegunRun>;
   fanOut(about: RunAbout, order: Omit<StepOrder, 'partition' | 'attempt'>): Promise<readonly PipelineLine[]>;
   attemptTask(about: RunAbout, order: StepOrder): Promise<readonly PipelineLine[]>;
   endRun(about: RunAbout, run: EndOrder): Promise<EndedRun>;
+}
+
+/** Which days of a backfill to divide. */
+export interface DivideOrder extends DaysPart {
+  readonly workflowId: string;
+}
+
+/** Days as child workflows export them, the newest first. */
+export interface DividedDays {
+  readonly parts: readonly DaysPart[];
+  readonly requests: number;
 }
 
 /** How a run begins. */

@@ -8,7 +8,7 @@ import {
   type RunEvent,
   toEdrlakeError,
 } from '@edrlake/core';
-import { attemptStep, beginSteps, endSteps, fanOutStep } from '@edrlake/runner';
+import { attemptStep, beginSteps, divideDays, endSteps, fanOutStep } from '@edrlake/runner';
 import type { loadWorker } from '../client/load-sdk.ts';
 import { type HeartbeatDetails, MOST_PENDING, type RunAbout, type RunActivities } from '../contract/contract.ts';
 import type { RunHost, RunHosts } from './run-hosts.ts';
@@ -63,6 +63,18 @@ export function runActivities(tools: ActivityTools): RunActivities {
     return { clock, random, emit: observed, signal };
   };
   return {
+    divide: (about, { workflowId, from, to }) =>
+      step(about, workflowId, (host, beat, signal) => {
+        host.setPatience(PATIENCE_MS);
+        return host.provided.useLake(
+          async ({ connection }) => {
+            const before = connection.requestsMade();
+            const parts = await divideDays(connection.source, { from, to }, signal);
+            return { parts, requests: connection.requestsMade() - before };
+          },
+          servicesOf(about, beat, signal),
+        );
+      }),
     beginRun: (about, run) =>
       step(about, run.runId, (host, beat, signal) =>
         beginSteps({ ...host, services: servicesOf(about, beat, signal) }, { ...run, engine: 'temporal' }),

@@ -1,3 +1,4 @@
+import type { DaysPart } from '@edrlake/runner';
 import type { PipelineRunView } from '@edrlake/runner/run-state';
 import {
   ChildWorkflowFailure,
@@ -5,23 +6,28 @@ import {
   defineQuery,
   executeChild,
   isCancellation,
+  proxyActivities,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import {
   type BackfillProgress,
   type BackfillRequest,
+  type DividedDays,
   PROGRESS_QUERY,
+  type RunActivities,
   type RunRequest,
   type StretchEnd,
 } from '../contract/contract.ts';
 import { isAlreadyStarted } from './already-started.ts';
-import { edrlakeRun } from './run-workflow.ts';
+import { edrlakeRun, refusalOf, STEP } from './run-workflow.ts';
 
 /** Stretches that are named, of those that did not end well. */
 const MOST_NAMED = 100;
 
 const MS_PER_DAY = 86_400_000;
+
+const { divide } = proxyActivities<RunActivities>({ ...STEP, startToCloseTimeout: '10 minutes' });
 
 const progressQuery = defineQuery<BackfillProgress>(PROGRESS_QUERY);
 
@@ -34,12 +40,13 @@ const BEST_FIRST = ['done', 'rejected', 'mismatch', 'partly', 'failed', 'interru
  * @throws where it is cancelled; its children are cancelled with it
  */
 export async function edrlakeBackfill(request: BackfillRequest): Promise<BackfillProgress> {
-  const stretches = stretchesOf(request);
   let progress = request.carried ?? {
-    ...{ stretches: stretches.length, ended: 0, begun: 0, requests: 0, rows: 0 },
+    ...{ stretches: 0, ended: 0, begun: 0, requests: 0, rows: 0 },
     ...{ state: 'done' as const, bad: [] },
   };
   setHandler(progressQuery, () => progress);
+  const { parts: stretches, requests } = await stretchesOf(request);
+  progress = { ...progress, stretches: stretches.length, requests: progress.requests + requests };
   const work = async () => {
     while (progress.begun < stretches.length && !workflowInfo().continueAsNewSuggested) {
       const stretch = stretches[progress.begun];
@@ -53,18 +60,26 @@ export async function edrlakeBackfill(request: BackfillRequest): Promise<Backfil
   const ended = await Promise.allSettled(Array.from({ length: request.atOnce }, work));
   const broken = ended.find((each) => each.status === 'rejected');
   if (broken !== undefined) throw broken.reason;
-  if (progress.begun < stretches.length) await continueAsNew<typeof edrlakeBackfill>({ ...request, carried: progress });
+  if (progress.begun < stretches.length) {
+    await continueAsNew<typeof edrlakeBackfill>({ ...request, stretches, carried: progress });
+  }
   return progress;
 }
 
-interface Stretch {
-  readonly from: string;
-  readonly to: string;
+/** The newest first: the days that are asked for most arrive first. */
+async function stretchesOf(request: BackfillRequest): Promise<DividedDays> {
+  const { stretches, stretchDays, from, to, subscription, lake, pipeline } = request;
+  if (stretches !== undefined) return { parts: stretches, requests: 0 };
+  if (stretchDays !== null) return { parts: equalStretches(request, stretchDays), requests: 0 };
+  try {
+    return await divide({ subscription, lake, pipeline }, { from, to, workflowId: workflowInfo().workflowId });
+  } catch (thrown) {
+    throw refusalOf(thrown);
+  }
 }
 
-/** The newest first: the days that are asked for most arrive first. */
-function stretchesOf({ from, to, stretchDays }: BackfillRequest): readonly Stretch[] {
-  const stretches: Stretch[] = [];
+function equalStretches({ from, to }: DaysPart, stretchDays: number): readonly DaysPart[] {
+  const stretches: DaysPart[] = [];
   const firstMs = Date.parse(from);
   for (let endMs = Date.parse(to); endMs >= firstMs; endMs -= stretchDays * MS_PER_DAY) {
     const beginMs = Math.max(firstMs, endMs - (stretchDays - 1) * MS_PER_DAY);
@@ -79,7 +94,7 @@ function dayText(ms: number): string {
 
 type RunEnd = Pick<PipelineRunView, 'requests' | 'rows'> & Pick<StretchEnd, 'state' | 'error'>;
 
-async function runStretch(request: BackfillRequest, { from, to }: Stretch): Promise<RunEnd> {
+async function runStretch(request: BackfillRequest, { from, to }: DaysPart): Promise<RunEnd> {
   const { subscription, lake, pipeline } = request;
   const given = [`from=${from}`, `to=${to}`];
   const run: RunRequest = { subscription, lake, pipeline, given, runId: null };
@@ -106,7 +121,7 @@ function failed(code: string, message: string): RunEnd {
   return { state: 'failed', error: { code, message }, requests: 0, rows: 0 };
 }
 
-function withEnd(progress: BackfillProgress, end: RunEnd, { from, to }: Stretch): BackfillProgress {
+function withEnd(progress: BackfillProgress, end: RunEnd, { from, to }: DaysPart): BackfillProgress {
   const { state, error } = end;
   const isWorse = BEST_FIRST.indexOf(state) > BEST_FIRST.indexOf(progress.state);
   const isNamed = state !== 'done' && progress.bad.length < MOST_NAMED;

@@ -34,7 +34,7 @@ import { PROGRESS_QUERY, type RunActivities, type RunProgress, type RunRequest }
  * An attempt of an activity ends without a result where its worker is lost, is stopped, or gets no request; none of
  * these is an attempt of the task. Real failures are in the result, and are retried here as the task says.
  */
-const STEP = {
+export const STEP = {
   // Three lost beats, by the second that workers take at most between two.
   heartbeatTimeout: '15s',
   startToCloseTimeout: '1 day',
@@ -92,11 +92,16 @@ async function begin(request: RunRequest): Promise<RunAtWork> {
     const begun = await beginRun(request, { given: request.given, runId, startedAtMs });
     return { request, runId, begun, state: startState(begun.start), lines: [], unwritten: [] };
   } catch (thrown) {
-    const refusal = thrown instanceof ActivityFailure ? thrown.cause : undefined;
-    if (!(refusal instanceof ApplicationFailure)) throw thrown;
-    const { message, type, details } = refusal;
-    throw ApplicationFailure.create({ message, type: type ?? '', details: details ?? [], nonRetryable: true });
+    throw refusalOf(thrown);
   }
+}
+
+/** Why a workflow cannot begin, as the command that started it reads it. */
+export function refusalOf(thrown: unknown): unknown {
+  const refusal = thrown instanceof ActivityFailure ? thrown.cause : undefined;
+  if (!(refusal instanceof ApplicationFailure)) return thrown;
+  const { message, type, details } = refusal;
+  return ApplicationFailure.create({ message, type: type ?? '', details: details ?? [], nonRetryable: true });
 }
 
 function goOn(request: RunRequest, carried: NonNullable<RunRequest['carried']>): RunAtWork {
