@@ -98,4 +98,5 @@ export {
   type StepOrder,
   type StepTask,
   type StepTools,
+  TASKS_AT_ONCE,
 } from './workflow/engine/single-task.ts';

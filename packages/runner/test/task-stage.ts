@@ -21,7 +21,7 @@ export async function stageOfTasks(options: Partial<SimulatorOptions> = {}) {
   onTestFinished(() => simulator.close());
   const services = { clock: systemClock, random: seededRandom(1), emit: () => {}, signal: NEVER };
   const connection = { baseUrl: simulator.url, username: 'demo', password: 'demo' };
-  const open = (priority: Sharing['priority']) => {
+  const open = (priority: Sharing['priority'], patienceMs?: () => number) => {
     const exportOptions = { concurrency: 2, batchBytes: 1_000_000 };
     const post = async () => 200;
     const placeOf = (to: string) => ({ directory: to });
@@ -35,6 +35,7 @@ export async function stageOfTasks(options: Partial<SimulatorOptions> = {}) {
         newRunId: () => 'run',
         post,
         placeOf,
+        ...(patienceMs && { patienceMs }),
       },
       services,
     );

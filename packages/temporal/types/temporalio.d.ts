@@ -34,7 +34,10 @@ declare module '@temporalio/workflow' {
   }
   export class ActivityFailure extends TemporalFailure {}
   export class ChildWorkflowFailure extends TemporalFailure {}
-  export const CancellationScope: { nonCancellable<T>(work: () => Promise<T>): Promise<T> };
+  export const CancellationScope: {
+    nonCancellable<T>(work: () => Promise<T>): Promise<T>;
+    current(): { readonly consideredCancelled: boolean };
+  };
   export function isCancellation(error: unknown): boolean;
   export function sleep(time: Duration): Promise<void>;
   export function proxyActivities<T>(options: ActivityOptions): T;

@@ -89,8 +89,20 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
     expect(shown[0]).toMatchObject({ state: 'partly', rows: 29 });
   });
 
+  test('tasks that do not need each other run at once', async () => {
+    const { state, tasks } = await json('run', 'beside', '--subscription', LARGE);
+    expect(state).toBe('done');
+    expect((tasks as readonly Task[]).map(({ name, state: end, output }) => [name, end, output])).toEqual([
+      ['one', 'done', { met: 'two' }],
+      ['two', 'done', { met: 'one' }],
+      ['after', 'done', { one: { met: 'two' }, two: { met: 'one' } }],
+      ['never', 'skipped', null],
+    ]);
+  });
+
   interface Task {
     readonly name: string;
+    readonly output: unknown;
     readonly state: string;
     readonly attempts: number;
     readonly error: unknown;
@@ -212,6 +224,7 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
     const chosen: Readonly<Record<string, Execution | undefined>> = {
       'nightly-begun': part(`edrlake/${LARGE}/nightly`),
       'nightly-ended': all.find(({ id, status }) => id === `edrlake/${LARGE}/nightly` && status === 'COMPLETED'),
+      beside: whole(`edrlake/${LARGE}/beside`),
       'partitions-begun': part(`edrlake/${LARGE}/many`),
       'partitions-ended': whole(`edrlake/${LARGE}/many`),
       cancelled: all.find(({ id }) => id === `edrlake/${LARGE}/patient`),

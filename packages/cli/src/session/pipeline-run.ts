@@ -14,6 +14,7 @@ import {
   runLiveness,
   runPipeline,
   type Services,
+  TASKS_AT_ONCE,
   type TaskTools,
 } from '@edrlake/runner';
 import { readLostWork } from '@edrlake/runner/history';
@@ -26,9 +27,6 @@ import { readProxy } from '../process/proxy-environment.ts';
 import { connectionSettings, requireGateway } from './connection-settings.ts';
 import { lakeDirectory, objectLakeOf, ocsfPlaceOf, ownerOf } from './lake-access.ts';
 import { BATCH_BYTES } from './lake-session.ts';
-
-/** Attempts at once. Tasks on the lake take turns anyway; others, such as webhooks, need not wait for them. */
-const TASKS_AT_ONCE = 4;
 
 /** What pipelines work with, from the settings. */
 export interface PipelineTools {

@@ -1,5 +1,6 @@
 import type { RequestPriority } from '@edrlake/client';
 import {
+  type Clock,
   didYouMean,
   EdrlakeError,
   type EventSource,
@@ -73,7 +74,10 @@ export interface ToolSettings {
   readonly priority: RequestPriority;
   /** What its requests are logged as, such as `run nightly`. */
   readonly command: string;
-  /** The longest wait for the rate limit; a task then fails with `REQUESTS_SPENT`. Absent: it waits. */
+  /**
+   * The longest wait for the rate limit, and for the tasks before it; a task then fails with `REQUESTS_SPENT`, or with
+   * `RUN_BUSY`. Absent: it waits.
+   */
   readonly patienceMs?: () => number;
 }
 
@@ -81,7 +85,7 @@ export interface ToolSettings {
 export function openTaskTools(settings: ToolSettings, services: Services): OpenTools {
   let ends: Promise<OpenEnds> | null = null;
   let asked: Promise<Connection> | null = null;
-  let tail: Promise<unknown> = Promise.resolve();
+  let tail: Promise<void> = Promise.resolve();
   const { lakeDirectory, priority, command, patienceMs } = settings;
   const sharing = {
     ...{ lakeDirectory, priority, command },
@@ -118,18 +122,25 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
     post: settings.post,
     ...(settings.huntsDirectory === undefined ? {} : { huntsDirectory: settings.huntsDirectory }),
     placeOf: settings.placeOf,
-    useLake: (work, { signal }) => {
-      const turn = tail.then(async () => {
+    useLake: async (work, { clock, signal }) => {
+      const before = tail;
+      let isOver = () => {};
+      const over = new Promise<void>((resolve) => {
+        isOver = resolve;
+      });
+      tail = before.then(() => over);
+      try {
+        await untilTurn(before, patienceMs?.() ?? Number.POSITIVE_INFINITY, clock);
         signal.throwIfAborted();
         // If opening failed, the next task tries again.
         ends ??= openEnds().catch((thrown) => {
           ends = null;
           throw thrown;
         });
-        return work(await ends);
-      });
-      tail = turn.catch(() => {});
-      return turn;
+        return await work(await ends);
+      } finally {
+        isOver();
+      }
     },
     askSource: async (ask) => {
       asked ??= connectBeside(settings.connection, sharing, services).catch((thrown) => {
@@ -153,6 +164,26 @@ export function openTaskTools(settings: ToolSettings, services: Services): OpenT
       }
     },
   };
+}
+
+/**
+ * Waits until the tasks before it have left the lake.
+ * @throws {EdrlakeError} `RUN_BUSY` where that takes longer than the patience there is: another machine may do the task
+ */
+async function untilTurn(before: Promise<void>, patienceMs: number, clock: Clock): Promise<void> {
+  if (!Number.isFinite(patienceMs)) return before;
+  const over = new AbortController();
+  const isLate = clock.sleep(patienceMs, over.signal).then(
+    () => true,
+    () => false,
+  );
+  const isTurn = before.then(() => false);
+  const isGivenUp = await Promise.race([isTurn, isLate]);
+  over.abort();
+  if (!isGivenUp) return;
+  throw new EdrlakeError('RUN_BUSY', 'another task of this run is at work on the lake here', {
+    hint: 'Run it again later.',
+  });
 }
 
 /** The services of one export inside a task. */

@@ -25,10 +25,19 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import { PROGRESS_QUERY, type RunActivities, type RunProgress, type RunRequest } from '../contract/contract.ts';
+import {
+  type CarriedRun,
+  MOST_PENDING,
+  PROGRESS_QUERY,
+  type RunActivities,
+  type RunProgress,
+  type RunRequest,
+} from '../contract/contract.ts';
+import { createSlots, type Slots } from './slots.ts';
 
 // This code is replayed from histories that older versions have recorded. What changes the order of activities and
-// timers needs `patched` around it; the test over recorded histories notices where it lacks.
+// timers must depend on something that only newer histories have: a field of the request or of a result, such as
+// `BegunRun.atOnce`, or else `patched`. The test over recorded histories notices where that lacks.
 
 /**
  * An attempt of an activity ends without a result where its worker is lost, is stopped, or gets no request; none of
@@ -58,21 +67,29 @@ interface RunAtWork {
   readonly lines: PipelineLine[];
   /** Of these, what no activity has written. */
   readonly unwritten: PipelineLine[];
+  /** For attempts of whole tasks, and for those of partitions. */
+  readonly slots: { readonly whole: Slots; readonly parts: Slots };
+  /** The history has become long: what has not begun is for the next one. */
+  isLong: boolean;
+}
+
+/** Set once in a history, and kept. */
+function hasBecomeLong(run: RunAtWork): boolean {
+  run.isLong ||= workflowInfo().continueAsNewSuggested;
+  return run.isLong;
 }
 
 /**
- * One run of a pipeline: the tasks in their order, each as one activity or one for each partition. The state is the
- * fold of the same lines that a journal has. A history that has become long is continued in a new one.
+ * One run of a pipeline: each task once its needs have ended, as one activity or one for each partition. The state is
+ * the fold of the same lines that a journal has. A history that has become long is continued in a new one.
  * @throws where the pipeline cannot begin, and where the run is cancelled
  */
 export async function edrlakeRun(request: RunRequest): Promise<PipelineRunView> {
-  const run = request.carried === undefined ? await begin(request) : goOn(request, request.carried);
+  const run = request.carried === undefined ? await begin(request) : atWork(request, request.carried);
   setHandler(progressQuery, (from) => ({ runId: run.runId, lines: run.lines.slice(from) }));
   try {
-    for (const task of run.begun.tasks) {
-      await settle(run, task);
-      if (workflowInfo().continueAsNewSuggested) return await continueRun(run);
-    }
+    if (run.begun.atOnce === undefined) await settleInTurn(run);
+    else await settleAtOnce(run);
   } catch (thrown) {
     if (!isCancellation(thrown)) throw thrown;
     await CancellationScope.nonCancellable(() => end(run, 'interrupted'));
@@ -90,7 +107,7 @@ async function begin(request: RunRequest): Promise<RunAtWork> {
   const runId = request.runId ?? `${time}Z-${id.slice(-6)}`;
   try {
     const begun = await beginRun(request, { given: request.given, runId, startedAtMs });
-    return { request, runId, begun, state: startState(begun.start), lines: [], unwritten: [] };
+    return atWork(request, { runId, begun, lines: [], unwritten: [] });
   } catch (thrown) {
     throw refusalOf(thrown);
   }
@@ -104,11 +121,11 @@ export function refusalOf(thrown: unknown): unknown {
   return ApplicationFailure.create({ message, type: type ?? '', details: details ?? [], nonRetryable: true });
 }
 
-function goOn(request: RunRequest, carried: NonNullable<RunRequest['carried']>): RunAtWork {
-  const { runId, begun } = carried;
-  const run = { request, runId, begun, state: startState(begun.start), lines: [...carried.lines] };
-  for (const line of run.lines) applyLine(run.state, line);
-  return { ...run, unwritten: [...carried.unwritten] };
+function atWork(request: RunRequest, { runId, begun, lines, unwritten }: CarriedRun): RunAtWork {
+  const state = startState(begun.start);
+  for (const line of lines) applyLine(state, line);
+  const slots = { whole: createSlots(begun.atOnce ?? 1), parts: createSlots(MOST_PENDING) };
+  return { request, runId, begun, state, lines: [...lines], unwritten: [...unwritten], slots, isLong: false };
 }
 
 function continueRun({ request, runId, begun, lines, unwritten }: RunAtWork): Promise<never> {
@@ -131,6 +148,40 @@ function noteEnd(
   const line: PipelineLine = { type: 'task-end', atMs, task, partition, output: null, ...end };
   note(run, [line]);
   run.unwritten.push(line);
+}
+
+/** Tasks one after another, as runs did that began before tasks ran beside each other. */
+async function settleInTurn(run: RunAtWork): Promise<void> {
+  for (const task of run.begun.tasks) {
+    await settle(run, task);
+    if (hasBecomeLong(run)) await continueRun(run);
+  }
+}
+
+/** Each task once its needs have ended, as in the local engine. */
+async function settleAtOnce(run: RunAtWork): Promise<void> {
+  const settled = new Map<string, Promise<void>>();
+  for (const task of run.begun.tasks) {
+    const needs = task.needs.map((need) => settled.get(need));
+    settled.set(
+      task.name,
+      Promise.all(needs).then(async () => {
+        if (!hasBecomeLong(run)) await settle(run, task);
+      }),
+    );
+  }
+  await allOrThrow([...settled.values()]);
+  if (run.isLong && !isSettledWhole(run)) await continueRun(run);
+}
+
+/** Waits for all of them, also where one fails. @throws what the first of those that failed threw */
+async function allOrThrow(work: readonly Promise<void>[]): Promise<void> {
+  const broken = (await Promise.allSettled(work)).find((each) => each.status === 'rejected');
+  if (broken !== undefined) throw broken.reason;
+}
+
+function isSettledWhole({ state }: RunAtWork): boolean {
+  return [...state.tasks.values()].every((task) => outcomeOf(task) !== null);
 }
 
 async function settle(run: RunAtWork, task: StepTask): Promise<void> {
@@ -159,12 +210,11 @@ async function partitions(run: RunAtWork, task: StepTask): Promise<void> {
     for (const { partition } of pending) {
       await attempts(run, task, partition);
       // What is left is for the next history.
-      if (workflowInfo().continueAsNewSuggested) return;
+      if (hasBecomeLong(run)) return;
     }
   };
-  const ended = await Promise.allSettled(Array.from({ length: Math.min(task.concurrency, parts.length) }, work));
-  const broken = ended.find((worker) => worker.status === 'rejected');
-  if (broken !== undefined) throw broken.reason;
+  await allOrThrow(Array.from({ length: Math.min(task.concurrency, parts.length) }, work));
+  if (run.begun.atOnce !== undefined) return;
   const isLeft = [...(run.state.tasks.get(task.name)?.parts?.values() ?? [])].some(({ outcome }) => outcome === null);
   if (isLeft) await continueRun(run);
 }
@@ -172,13 +222,18 @@ async function partitions(run: RunAtWork, task: StepTask): Promise<void> {
 /** Attempts of a task, or of one partition of it, with the waits between them, until its end. */
 async function attempts(run: RunAtWork, task: StepTask, partition: string | null): Promise<void> {
   const { request, runId, begun } = run;
+  const inSlot = partition === null ? run.slots.whole : run.slots.parts;
   // A line `task-retry` leads to the next attempt; the activity writes none after the last.
   for (let attempt = 1; ; attempt += 1) {
     const order: StepOrder = {
       ...{ runId, start: begun.start, task: task.name, partition, attempt },
       ...resultsFor(run, task),
     };
-    const lines = await orFailed(run, task, partition, () => attemptTask(request, order));
+    const lines = await inSlot(async () => {
+      // Cancelled before its first attempt, it stays pending, as in the local engine.
+      if (attempt === 1 && CancellationScope.current().consideredCancelled) return [];
+      return orFailed(run, task, partition, () => attemptTask(request, order));
+    });
     note(run, lines);
     const last = lines.at(-1);
     if (last?.type !== 'task-retry') return;

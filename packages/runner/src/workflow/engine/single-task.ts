@@ -27,6 +27,9 @@ import { journaledTasks, refuseBesideActive } from './begin-run.ts';
 import { kept, reportUnit, timedAttempt, unitEnd } from './execute-task.ts';
 import { callHook, callTaskHook, type PostJson } from './hooks.ts';
 
+/** Attempts at once of a run. Tasks on the lake take turns in a process; others, such as webhooks, need not wait. */
+export const TASKS_AT_ONCE = 4;
+
 // What an engine that keeps the state of a run elsewhere asks of a process: one step at a time, each with its lines in
 // the journal. A step that is repeated after a crash writes its lines again, and the last ones count.
 
@@ -48,6 +51,8 @@ export interface BegunRun {
   readonly start: StartLine;
   /** In order of execution. */
   readonly tasks: readonly StepTask[];
+  /** Whole tasks that may be attempted at once. Absent in runs of versions that had them follow each other. */
+  readonly atOnce?: number;
 }
 
 /** What every step needs. */
@@ -92,8 +97,9 @@ export async function beginSteps<Provided>(
     tasks: checked.tasks.map(({ name, needs, when, spec }) => ({
       ...{ name, needs, when },
       fansOut: spec.forEach !== undefined,
-      concurrency: spec.concurrency ?? 1,
+      concurrency: spec.concurrency ?? TASKS_AT_ONCE,
     })),
+    atOnce: TASKS_AT_ONCE,
   };
 }
 
