@@ -32,6 +32,7 @@ const RUN: RunReport = {
   requests: 23,
   rows: 19_958,
   error: ERROR,
+  workflow: null,
   params: { days: 7 },
   starts: 2,
   tasks: [TASK, { ...TASK, name: 'reconcile', state: 'failed', requests: 0, rows: 0, error: ERROR }],

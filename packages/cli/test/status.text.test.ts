@@ -19,6 +19,7 @@ const LAST_RUN: RunSummary = {
   requests: 82,
   rows: 60_000,
   error: null,
+  workflow: null,
 };
 
 type QuietFinding = NonNullable<LakeStatus['quiet']>['findings'][number];

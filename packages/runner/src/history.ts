@@ -51,4 +51,5 @@ export { stalledText } from './run/stalled-windows.ts';
 export { readWatermark, watermarkOf } from './sync/watermark.ts';
 export type { QuietReport } from './volume/find-quiet.ts';
 export { type QuietLine, quietLine } from './volume/quiet-line.ts';
+export type { RunLook } from './workflow/state/run-state.ts';
 export type { TaskView } from './workflow/state/run-view.ts';

@@ -8,7 +8,8 @@ export {
   type RunState,
   runOutcomeOf,
   startState,
+  type WorkflowRef,
 } from './workflow/state/run-state.ts';
-export { isFinished, type RunOutcome } from './workflow/state/run-status.ts';
+export { endedAs, isFinished, type RunOutcome, type RunStatus } from './workflow/state/run-status.ts';
 export { type LostWork, outputOf, type PipelineRunView, viewRun } from './workflow/state/run-view.ts';
 export { verdictOn } from './workflow/state/verdict.ts';

@@ -157,6 +157,42 @@ describe('the history of a run', () => {
     expect(await shown(dead)).toEqual(['died', 2, 0, ['done', 'died', 'pending'], ['done', 'died', 'pending']]);
   });
 
+  it('of a run whose state a server keeps says what the server says, or that it is unknown', async () => {
+    const pipeline = definePipeline({ name: 'there', tasks: { wait: { run: async () => ({}) } } });
+    await stage.run(pipeline);
+    const [first = '', begun = ''] = (await stage.journalText()).split('\n');
+    const workflow = { id: 'edrlake/acme/there', runId: 'f00' };
+    const start = JSON.stringify({ ...JSON.parse(first), engine: 'temporal', workflow });
+    await stage.writeJournal(`${start}\n${begun}\n`);
+    const shown = async (look: Parameters<typeof readRun>[2]) => {
+      const { state, endedAtMs, tasks } = await readRun(stage.runsDirectory, RUN_ID, look);
+      return [state, endedAtMs, tasks[0]?.state];
+    };
+    // Workers come and go: a dead one says nothing of the run.
+    expect(await shown(alive)).toEqual(['running', null, 'running']);
+    expect(await shown(dead)).toEqual(['unknown', 0, 'running']);
+    const asked: unknown[] = [];
+    const told = (state: 'interrupted' | 'running' | 'unknown') => {
+      return {
+        ...alive,
+        askEngine: async (about: unknown) => {
+          asked.push(about);
+          return state;
+        },
+      };
+    };
+    expect(await shown(told('interrupted'))).toEqual(['interrupted', 0, 'died']);
+    expect(await shown(told('unknown'))).toEqual(['unknown', 0, 'running']);
+    expect(await shown({ ...told('running'), ...dead })).toEqual(['running', null, 'running']);
+    expect(asked).toEqual([workflow, workflow, workflow]);
+    // One that has ended is not asked for.
+    await stage.writeJournal(
+      `${start}\n${begun}\n${JSON.stringify({ type: 'pipeline-end', atMs: 1, outcome: 'done' })}\n`,
+    );
+    expect((await shown(told('running')))[0]).toBe('done');
+    expect(asked).toHaveLength(3);
+  });
+
   it('counts only the time that processes worked on it', async () => {
     const run = async () => {
       throw new RangeError('no');

@@ -1,4 +1,5 @@
 export type { TemporalPlace, TlsSettings } from './client/place.ts';
+export { connectStatus, type TemporalStatus } from './client/run-status.ts';
 export {
   connectRuns,
   followWorkflow,

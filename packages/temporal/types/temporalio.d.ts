@@ -73,7 +73,11 @@ declare module '@temporalio/workflow' {
 declare module '@temporalio/activity' {
   export { ApplicationFailure } from '@temporalio/workflow';
   export interface ActivityContext {
-    readonly info: { readonly attempt: number; readonly heartbeatDetails: unknown };
+    readonly info: {
+      readonly attempt: number;
+      readonly heartbeatDetails: unknown;
+      readonly workflowExecution?: { readonly workflowId: string; readonly runId: string };
+    };
     readonly cancellationSignal: AbortSignal;
     heartbeat(details?: unknown): void;
   }
@@ -159,7 +163,10 @@ declare module '@temporalio/client' {
     describe(): Promise<{
       readonly status: { readonly name: string };
       readonly historyLength: number;
-      readonly raw: { readonly pendingActivities?: readonly RawPendingActivity[] | null };
+      readonly raw: {
+        readonly pendingActivities?: readonly RawPendingActivity[] | null;
+        readonly workflowExecutionInfo?: { readonly firstRunId?: string | null } | null;
+      };
     }>;
   }
   export interface ScheduleSpec {
@@ -189,6 +196,7 @@ declare module '@temporalio/client' {
   }
   export class Client {
     constructor(options: { connection: Connection; namespace: string });
+    withDeadline<T>(deadlineMs: number, work: () => Promise<T>): Promise<T>;
     readonly workflow: {
       start(
         workflow: string,
@@ -200,6 +208,7 @@ declare module '@temporalio/client' {
           readonly workflowIdReusePolicy: 'ALLOW_DUPLICATE';
         },
       ): Promise<WorkflowHandle>;
+      getHandle(id: string, runId?: string): WorkflowHandle;
     };
     readonly schedule: {
       create(options: ScheduleSettings & { readonly scheduleId: string }): Promise<ScheduleHandle>;

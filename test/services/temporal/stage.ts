@@ -37,6 +37,7 @@ export interface ListedRun {
   readonly runId: string;
   readonly pipeline: string | null;
   readonly state: string;
+  readonly workflow: { readonly id: string } | null;
 }
 
 /** @param settings of the configuration file, besides those of the server and the subscriptions */

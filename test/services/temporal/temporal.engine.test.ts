@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectLakeHoldsTruth } from '../../e2e/lake-truth.ts';
 import { definePart, output, run as runProgram, TOP } from '../part.ts';
 import { type EdrlakeProcess, installTemporal, startTlsProxy, type TemporalKit } from './cluster.ts';
-import { EVENTS, openStage, RANGE, ready, type Stage } from './stage.ts';
+import { EVENTS, type ListedRun, openStage, RANGE, ready, type Stage } from './stage.ts';
 
 /** Two subscriptions, without limits. */
 const [LARGE, OTHER] = ['hooli', 'acme'];
@@ -71,6 +71,27 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
     const resumed = await start('run', '--resume', run?.runId ?? '', '--engine', 'local', '--subscription', LARGE)
       .ended;
     expect(resumed.stderr.replaceAll(/\s+/g, ' ')).toContain('which goes on with it by itself');
+  });
+
+  test('a run that was terminated is over for edrlake runs, which asks the server', async () => {
+    const following = start('run', 'patient', '--param', 'name=terminated', '--subscription', LARGE);
+    await following.said('patient');
+    const [live] = await runsOf(LARGE);
+    expect(live).toMatchObject({ pipeline: 'patient', state: 'running' });
+    const id = live?.workflow?.id ?? '';
+    await temporal('workflow', 'terminate', '--workflow-id', id);
+    expect((await following.ended).exitCode).toBe(130);
+    expect((await runsOf(LARGE))[0]).toMatchObject({ runId: live?.runId, state: 'interrupted' });
+    // A server that cannot be asked says nothing, and neither does a worker that is alive.
+    const unasked = await start('runs', live?.runId ?? '', '--subscription', LARGE, '--engine', 'local').ended;
+    expect(unasked.exitCode).toBe(0);
+    expect(unasked.stdout).toMatch(/State +unknown since \d{4}-/);
+    expect(unasked.stderr).toContain('--engine temporal');
+    const away = await start('runs', '--subscription', LARGE, '--address', '127.0.0.1:9', '--json').ended;
+    const [first] = (JSON.parse(away.stdout) as { readonly runs: readonly ListedRun[] }).runs;
+    expect(first).toMatchObject({ runId: live?.runId, state: 'unknown' });
+    expect(away.stderr).toContain('HOST_UNREACHABLE');
+    expect(away.exitCode).toBe(0);
   });
 
   test('partitions, retries and conditions are those of the local engine', async () => {

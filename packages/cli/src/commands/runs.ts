@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { EdrlakeError } from '@edrlake/core';
 import { lookAtLeases } from '@edrlake/lake';
-import { listRuns, type RunReport, readRun } from '@edrlake/runner/history';
+import { listRuns, type RunLook, type RunReport, readRun } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { OUTPUT, PLACE } from '../args/option-groups.ts';
+import { ENGINE, OUTPUT, PLACE } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
 import { lakeDirectory, lakeFlagsOf, objectLakeOf, requireLake } from '../session/lake-access.ts';
+import { askServer } from '../temporal/ask-server.ts';
 import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -17,13 +18,17 @@ const USUAL_LIMIT = 20;
 export const command = defineCommand({
   command: 'runs [id]',
   describe: 'List the runs of the lake, or show one in full',
-  details: ['Pipelines and exports, newest first, with what they did and how they ended.'],
+  details: [
+    'Pipelines and exports, newest first, with what they did and how they ended.',
+    'Of a run on workers that has not ended, the Temporal server is asked, with --engine temporal; else it is unknown.',
+  ],
   positionals: { id: { describe: 'Id of a run, or the last part of it' } },
-  flags: ['limit', ...PLACE, 'dataset', ...OUTPUT],
+  flags: ['limit', ...PLACE, 'dataset', ...ENGINE, ...OUTPUT],
   flagTexts: { limit: { describe: 'Runs to list', defaultText: '20' } },
   examples: [
     { command: 'edrlake runs', purpose: 'the newest' },
     { command: 'edrlake runs 20261122T003012Z-1f9a2c', purpose: 'tasks, attempts, requests, errors' },
+    { command: 'edrlake runs --engine temporal', purpose: 'runs of workers as well, whether they go on' },
   ],
   run,
 });
@@ -31,24 +36,40 @@ export const command = defineCommand({
 /** Lists the runs of a lake, or shows one of them in full. */
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values, positionals } = input;
-  const { stdout, env } = context;
   const directory = lakeDirectory(values, context);
   await requireLake(values, context);
   const runsDirectory = join(directory, '_runs');
   await bringRuns(input, context, runsDirectory);
-  const look = await lookAtLeases(directory, context.clock.nowMs());
+  const server = askServer(values, context);
+  const look = { ...(await lookAtLeases(directory, context.clock.nowMs())), askEngine: server.askEngine };
+  try {
+    await show(positionals.id, input, context, { runsDirectory, look });
+  } finally {
+    await server.close();
+  }
+  const problem = server.problem();
+  if (problem !== null) await writeError(context, problem);
+  return 0;
+}
+
+async function show(
+  id: string | undefined,
+  input: CommandInput,
+  context: ProcessContext,
+  { runsDirectory, look }: { readonly runsDirectory: string; readonly look: RunLook },
+): Promise<void> {
+  const { values } = input;
+  const { stdout, env } = context;
   const width = lineWidth(stdout, env);
-  const { id } = positionals;
   if (id === undefined) {
     const runs = await listRuns(runsDirectory, { limit: values.limit ?? USUAL_LIMIT, ...look });
     if (values.json) await writeJson(stdout, { runs: runs.map(summaryDocument) });
     else await writeMessage(context, runsText(runs, width, lakeFlagsOf(input)));
-    return 0;
+    return;
   }
   const report = await findRun(runsDirectory, id, look);
   if (values.json) await writeJson(stdout, runDocument(report));
   else await writeMessage(context, runText(report, width, lakeFlagsOf(input)));
-  return 0;
 }
 
 /** Of a lake in an object store, runs that machines did together; without them those of this machine are shown. */
@@ -61,10 +82,8 @@ async function bringRuns(input: CommandInput, context: ProcessContext, runsDirec
   if (problem !== null) await writeError(context, problem);
 }
 
-type Look = Awaited<ReturnType<typeof lookAtLeases>>;
-
 /** The run of that id, or the only one whose id begins or ends so. */
-async function findRun(runsDirectory: string, id: string, look: Look): Promise<RunReport> {
+async function findRun(runsDirectory: string, id: string, look: RunLook): Promise<RunReport> {
   try {
     return await readRun(runsDirectory, id, look);
   } catch (thrown) {

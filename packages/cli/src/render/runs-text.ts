@@ -38,7 +38,7 @@ export function runsText(runs: readonly RunSummary[], width: number, lakeFlags: 
     numberText(run.requests),
     numberText(run.rows),
   ]);
-  const resumable = runs.find(({ kind, state }) => kind === 'pipeline' && isResumable(state));
+  const resumable = runs.find(isResumable);
   const next = [
     `One in full: edrlake runs ID${lakeFlags}`,
     ...(resumable === undefined ? [] : ['Go on with one:', `  ${resumeCommand(resumable)}${lakeFlags}`]),
@@ -68,7 +68,7 @@ export function runText(run: RunReport, width: number, lakeFlags: string): strin
   for (const { hook, delivered, attempts } of run.hooks) {
     parts.push('', `${hook}: ${delivered ? 'delivered' : 'not delivered'}, ${nounText(attempts, 'attempt')}`);
   }
-  if (run.kind === 'pipeline' && isResumable(run.state)) parts.push('', `Next: ${resumeCommand(run)}${lakeFlags}`);
+  if (isResumable(run)) parts.push('', `Next: ${resumeCommand(run)}${lakeFlags}`);
   return `${parts.join('\n')}\n`;
 }
 
@@ -122,13 +122,16 @@ function errorLines(run: RunReport, width: number): string[] {
 
 function stateText({ state, endedAtMs }: RunSummary): string {
   if (state === 'died') return `died without a word${endedAtMs === null ? '' : `, last seen ${atSecond(endedAtMs)}`}`;
+  if (state === 'unknown' && endedAtMs !== null) return `unknown since ${atSecond(endedAtMs)}`;
   return endedAtMs === null ? state : `${state}, ${atSecond(endedAtMs)}`;
 }
 
-/** Whether work is left in the run and no process works on it. */
-function isResumable(state: RunStatus): boolean {
-  return state === 'failed' || state === 'partly' || state === 'interrupted' || state === 'died';
+/** Whether work is left in the run of a pipeline and no process works on it. Those of a server are its own. */
+function isResumable({ kind, state, workflow }: RunSummary): boolean {
+  return kind === 'pipeline' && workflow === null && RESUMABLE.has(state);
 }
+
+const RESUMABLE: ReadonlySet<RunStatus> = new Set(['failed', 'partly', 'interrupted', 'died']);
 
 function resumeCommand({ pipeline, runId }: RunSummary): string {
   return `edrlake run ${pipeline ?? ''} --resume ${runId}`;

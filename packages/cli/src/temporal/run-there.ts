@@ -1,5 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import { runReportOf } from '@edrlake/runner/history';
+import { endedAs } from '@edrlake/runner/run-state';
 import type { CommandInput } from '../args/command.ts';
 import { refuseForWorkers } from '../args/refuse-scope.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
@@ -37,7 +38,7 @@ export async function runThere(pipeline: string, input: CommandInput, context: P
     if (values.json) await writeJson(stdout, runDocument(report));
     else await writeMessage(context, runText(report, lineWidth(stdout, env), lakeFlagsOf(input)));
     const { state, tasks } = view;
-    return exitCodeOf({ state: state === 'running' || state === 'died' ? 'failed' : state, tasks });
+    return exitCodeOf({ state: endedAs(state), tasks });
   } finally {
     display.stop();
     await runs.close();

@@ -59,6 +59,7 @@ export function viewExport(
     rows: reports.length === 0 ? null : reports.reduce((sum, { events }) => sum + events.new + events.changed, 0),
     error: last?.type === 'stop' ? { code: last.code ?? 'BUG', message: last.message ?? '' } : null,
     params: {},
+    workflow: null,
     starts: legs.length,
     tasks: [],
     hooks: [],

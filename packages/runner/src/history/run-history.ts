@@ -11,14 +11,12 @@ import { type RunReport, type RunSummary, runReportOf } from './run-report.ts';
 /** How many journals a search for one run opens at most, newest first. */
 const MAX_JOURNALS_SEARCHED = 1_000;
 
-type Alive = RunLook['isOwnerAlive'];
-
 const NOTHING_LOST: ReadonlyMap<string, LostWork> = new Map();
 
 /** The newest runs of a lake, newest first: pipelines, and exports with a journal of their own. */
 export async function listRuns(
   runsDirectory: string,
-  { limit, isOwnerAlive }: { readonly limit: number; readonly isOwnerAlive: Alive },
+  { limit, ...look }: { readonly limit: number } & RunLook,
 ): Promise<readonly RunSummary[]> {
   const read: { readonly runId: string; readonly lines: Lines }[] = [];
   const lost = lossBook();
@@ -32,35 +30,30 @@ export async function listRuns(
     // A journal without its first line belongs to a run that did nothing.
     if (lines.some(({ type }) => type === 'start' || type === 'pipeline-start')) read.push({ runId, lines });
   }
-  return read
-    .slice(0, limit)
-    .flatMap(({ runId, lines }) => viewLines(runId, lines, isOwnerAlive, lost.of(runId)) ?? [])
-    .map(summaryOf);
+  const reports: RunReport[] = [];
+  for (const { runId, lines } of read.slice(0, limit)) {
+    const report = await viewLines(runId, lines, look, lost.of(runId));
+    if (report !== null) reports.push(report);
+  }
+  return reports.map(summaryOf);
 }
 
 /** The newest run, or the pipeline run that it is a part of; null without any. */
-export async function lastRun(
-  runsDirectory: string,
-  liveness: { readonly isOwnerAlive: Alive },
-): Promise<RunSummary | null> {
-  const [newest = null] = await listRuns(runsDirectory, { limit: 1, ...liveness });
+export async function lastRun(runsDirectory: string, look: RunLook): Promise<RunSummary | null> {
+  const [newest = null] = await listRuns(runsDirectory, { limit: 1, ...look });
   if (newest === null || newest.partOf === null) return newest;
   // A user may have removed the journal of the pipeline.
-  return readRun(runsDirectory, newest.partOf, liveness).then(summaryOf, () => newest);
+  return readRun(runsDirectory, newest.partOf, look).then(summaryOf, () => newest);
 }
 
 /**
  * A run in full: tasks, attempts, durations, requests, rows, errors.
  * @throws {EdrlakeError} `RUN_MISSING` when there is no such run.
  */
-export async function readRun(
-  runsDirectory: string,
-  runId: string,
-  { isOwnerAlive }: { readonly isOwnerAlive: Alive },
-): Promise<RunReport> {
+export async function readRun(runsDirectory: string, runId: string, look: RunLook): Promise<RunReport> {
   const lines = await readJournal(runsDirectory, runId);
   const lost = foldLines(lines) === null ? NOTHING_LOST : await readLostWork(runsDirectory, runId);
-  const report = viewLines(runId, lines, isOwnerAlive, lost);
+  const report = await viewLines(runId, lines, look, lost);
   if (report !== null) return report;
   throw new EdrlakeError('RUN_MISSING', `there is no run ${runId}`, { hint: 'List them with their ids: edrlake runs' });
 }
@@ -109,10 +102,17 @@ export async function runsFingerprint(runsDirectory: string): Promise<string> {
 
 type Lines = readonly AnyLine[];
 
-function viewLines(runId: string, lines: Lines, isAlive: Alive, lost: ReadonlyMap<string, LostWork>): RunReport | null {
+async function viewLines(
+  runId: string,
+  lines: Lines,
+  { isOwnerAlive, askEngine }: RunLook,
+  lost: ReadonlyMap<string, LostWork>,
+): Promise<RunReport | null> {
   const state = foldLines(lines);
-  if (state === null) return viewExport(runId, lines as readonly ExportLine[], isAlive);
-  return runReportOf(viewRun(runId, state, isWorking(state, isAlive), lost));
+  if (state === null) return viewExport(runId, lines as readonly ExportLine[], isOwnerAlive);
+  const { engine, end, workflow } = state;
+  const told = engine !== null && end === null ? ((await askEngine?.(workflow)) ?? null) : null;
+  return runReportOf(viewRun(runId, state, isWorking(state, isOwnerAlive), lost, told));
 }
 
 /** Collects from the journals of exports the work of attempts that left no result; by run and task. */
@@ -135,7 +135,7 @@ function lossBook() {
   };
 }
 
-function isWorking(state: RunState, isAlive: Alive): boolean {
+function isWorking(state: RunState, isAlive: RunLook['isOwnerAlive']): boolean {
   const owner = state.legs.at(-1)?.owner;
   return state.end === null && owner !== undefined && isAlive(owner);
 }

@@ -18,6 +18,8 @@ export interface RunSummary {
   readonly requests: number | null;
   readonly rows: number | null;
   readonly error: PipelineRunView['error'];
+  /** Where a server keeps the state of the run; null for an export. */
+  readonly workflow: PipelineRunView['workflow'];
 }
 
 /** A run in full: of a pipeline, or an export, which has no tasks. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
@@ -52,6 +53,8 @@ export interface RunningServer {
 /** Listens on the loopback interface. @throws {EdrlakeError} `CONFIG_INVALID` when the port is taken */
 export async function listen(parts: ServerParts): Promise<RunningServer> {
   const closing = new AbortController();
+  // Each request that is being answered listens.
+  setMaxListeners(0, closing.signal);
   const server = createServer((request, response) => {
     serve(parts, request, response, closing.signal).catch(() => response.destroy());
   });

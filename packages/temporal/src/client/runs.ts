@@ -79,14 +79,17 @@ export async function connectRuns(place: TemporalPlace, clock: Clock): Promise<T
 }
 
 /** A connected client. @throws {EdrlakeError} `CONFIG_INVALID`, `HOST_UNREACHABLE` */
-export async function connectClient(place: TemporalPlace): Promise<{
+export async function connectClient(
+  place: TemporalPlace,
+  connectTimeout = CONNECT_TIMEOUT,
+): Promise<{
   readonly client: Client;
   readonly sdk: Sdk;
   readonly close: () => Promise<void>;
 }> {
   const sdk = await loadClient();
   try {
-    const connection = await sdk.Connection.connect({ ...connectionOf(place), connectTimeout: CONNECT_TIMEOUT });
+    const connection = await sdk.Connection.connect({ ...connectionOf(place), connectTimeout });
     const client = new sdk.Client({ connection, namespace: place.namespace });
     return { client, sdk, close: () => connection.close() };
   } catch (thrown) {

@@ -9,6 +9,7 @@ import {
   toEdrlakeError,
 } from '@edrlake/core';
 import { attemptStep, beginSteps, divideDays, endSteps, fanOutStep } from '@edrlake/runner';
+import type { WorkflowRef } from '@edrlake/runner/run-state';
 import type { loadWorker } from '../client/load-sdk.ts';
 import { type HeartbeatDetails, MOST_PENDING, type RunAbout, type RunActivities } from '../contract/contract.ts';
 import type { RunHost, RunHosts } from './run-hosts.ts';
@@ -77,7 +78,10 @@ export function runActivities(tools: ActivityTools): RunActivities {
       }),
     beginRun: (about, run) =>
       step(about, run.runId, (host, beat, signal) =>
-        beginSteps({ ...host, services: servicesOf(about, beat, signal) }, { ...run, engine: 'temporal' }),
+        beginSteps(
+          { ...host, services: servicesOf(about, beat, signal) },
+          { ...run, engine: 'temporal', workflow: workflowOf(tools) },
+        ),
       ),
     fanOut: (about, order) =>
       step(about, order.runId, (host, beat, signal) =>
@@ -103,6 +107,12 @@ export function runActivities(tools: ActivityTools): RunActivities {
         ),
       ),
   };
+}
+
+/** That of the activity. */
+function workflowOf({ sdk }: ActivityTools): WorkflowRef | null {
+  const { workflowExecution } = sdk.Context.current().info;
+  return workflowExecution === undefined ? null : { id: workflowExecution.workflowId, runId: workflowExecution.runId };
 }
 
 /** After which time an error may have passed that says nothing of the task itself; null where it is final. */

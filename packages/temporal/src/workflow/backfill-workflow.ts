@@ -1,5 +1,5 @@
 import type { DaysPart } from '@edrlake/runner';
-import type { PipelineRunView } from '@edrlake/runner/run-state';
+import { endedAs, type PipelineRunView } from '@edrlake/runner/run-state';
 import {
   ChildWorkflowFailure,
   continueAsNew,
@@ -105,7 +105,7 @@ async function runStretch(request: BackfillRequest, { from, to }: DaysPart): Pro
       parentClosePolicy: 'REQUEST_CANCEL',
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     });
-    return { state: state === 'running' || state === 'died' ? 'failed' : state, error, requests, rows };
+    return { state: endedAs(state), error, requests, rows };
   } catch (thrown) {
     if (isCancellation(thrown)) throw thrown;
     if (isAlreadyStarted(thrown)) {

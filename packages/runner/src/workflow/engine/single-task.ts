@@ -20,7 +20,14 @@ import {
   thrownBy,
   validatePipeline,
 } from '../definition/validate-pipeline.ts';
-import { foldLines, type Liveness, type PipelineLine, type RunEngine, type RunState } from '../state/run-state.ts';
+import {
+  foldLines,
+  type Liveness,
+  type PipelineLine,
+  type RunEngine,
+  type RunState,
+  type WorkflowRef,
+} from '../state/run-state.ts';
 import type { RunOutcome } from '../state/run-status.ts';
 import type { LostWork } from '../state/run-view.ts';
 import { journaledTasks, refuseBesideActive } from './begin-run.ts';
@@ -77,17 +84,25 @@ export interface StepTools<Provided> {
  */
 export async function beginSteps<Provided>(
   tools: StepTools<Provided>,
-  about: Omit<RunIdentity, 'pipeline'> & { readonly given: readonly string[]; readonly engine: RunEngine },
+  about: Omit<RunIdentity, 'pipeline'> & {
+    readonly given: readonly string[];
+    readonly engine: RunEngine;
+    /** Where the engine keeps the state of the run. */
+    readonly workflow: WorkflowRef | null;
+  },
 ): Promise<BegunRun> {
   const { pipeline, liveness } = tools;
-  const { runId, startedAtMs, given, engine } = about;
+  const { runId, startedAtMs, given, engine, workflow } = about;
   const checked = validatePipeline(pipeline, tools.registry);
   const params = resolveParams(pipeline.params ?? {}, parseParams(pipeline.params ?? {}, given));
   assertStatic(checked, { params, startedAtMs });
   const { name } = pipeline;
   const tasks = journaledTasks(checked);
   const { owner } = liveness;
-  const start: StartLine = { type: 'pipeline-start', atMs: startedAtMs, owner, pipeline: name, params, tasks, engine };
+  const start: StartLine = {
+    ...{ type: 'pipeline-start', atMs: startedAtMs, owner, pipeline: name, params, tasks, engine },
+    ...(workflow !== null && { workflow }),
+  };
   await refuseBesideActive(tools.runsDirectory, { pipeline: name, params, engine }, liveness, null);
   const record = await openRecord(tools, runId, start);
   await record.close();

@@ -1,13 +1,18 @@
 import type { ProcessOwner } from '@edrlake/core';
 import { type PlainData, TASK_HOOKS, type TaskHook } from '../definition/define-pipeline.ts';
 import type { ParamValue } from '../definition/params.ts';
-import { isFinished, type RunOutcome, type TaskOutcome } from './run-status.ts';
+import { isFinished, type RunOutcome, type RunStatus, type TaskOutcome } from './run-status.ts';
 
 // The lines of a run's journal, and the state of the run, which is the fold of these lines.
 
-/** How a reader finds out whether the process of a run is alive. */
+/** How a reader finds out whether the process of a run is alive, and what a server says that keeps its state. */
 export interface RunLook {
   isOwnerAlive(owner: ProcessOwner): boolean;
+  /**
+   * The status of a run without a last line whose state an engine keeps; null for one that is too old to be found
+   * there. Absent: such a run is running while a process that works for it is alive, and else unknown.
+   */
+  readonly askEngine?: (workflow: WorkflowRef | null) => Promise<RunStatus>;
 }
 
 /** The identity of this process, and how to find out whether another one is alive; certainty may take a while. */
@@ -27,6 +32,12 @@ export interface ErrorSummary {
 
 /** An engine that keeps the state of a run, and hands its tasks to the processes that write its journal. */
 export type RunEngine = 'temporal';
+
+/** Where an engine keeps the state of a run: a workflow, and the first of its executions. */
+export interface WorkflowRef {
+  readonly id: string;
+  readonly runId: string;
+}
 
 /** A task as it was when the run started. */
 export interface JournaledTask {
@@ -48,6 +59,8 @@ export type PipelineLine =
       readonly tasks: readonly JournaledTask[];
       /** What keeps the state of the run, where that is not the process that writes its journal. */
       readonly engine?: RunEngine;
+      /** Absent in runs of older versions, and without an engine. */
+      readonly workflow?: WorkflowRef;
     }
   | {
       /** Another process works on it as well, in the order of an engine that keeps the state elsewhere. */
@@ -134,6 +147,8 @@ export interface RunState {
   readonly startedAtMs: number;
   /** null: the process that writes the journal. */
   readonly engine: RunEngine | null;
+  /** Where the engine keeps it, as far as the journal says. */
+  readonly workflow: WorkflowRef | null;
   readonly tasks: ReadonlyMap<string, TaskState>;
   readonly legs: RunLeg[];
   readonly hooks: Extract<PipelineLine, { type: 'hook' }>[];
@@ -145,12 +160,13 @@ export interface RunState {
 
 /** The state after the first line. */
 export function startState(line: Extract<PipelineLine, { type: 'pipeline-start' }>): RunState {
-  const { pipeline, params, atMs, owner, tasks, engine = null } = line;
+  const { pipeline, params, atMs, owner, tasks, engine = null, workflow = null } = line;
   return {
     pipeline,
     params,
     startedAtMs: atMs,
     engine,
+    workflow,
     tasks: new Map(tasks.map((task) => [task.name, { task, whole: newUnit(null), parts: null }])),
     legs: [{ owner, startedAtMs: atMs, lastAtMs: atMs }],
     hooks: [],

@@ -10,8 +10,16 @@ export type RunOutcome = 'done' | 'mismatch' | 'rejected' | 'partly' | 'failed' 
  */
 export type UnitStatus = TaskOutcome | 'pending' | 'running' | 'waiting' | 'died';
 
-/** The status of a run. `died`: its process ended without a last line; the run can be resumed. */
-export type RunStatus = RunOutcome | 'running' | 'died';
+/**
+ * The status of a run. `died`: its process ended without a last line; the run can be resumed. `unknown`: a server keeps
+ * its state, and was not asked, or does not know it any more.
+ */
+export type RunStatus = RunOutcome | 'running' | 'died' | 'unknown';
+
+/** The outcome of a run that is over; `failed` where it has none. */
+export function endedAs(status: RunStatus): RunOutcome {
+  return status === 'running' || status === 'died' || status === 'unknown' ? 'failed' : status;
+}
 
 /** Whether it has a result that is kept. */
 export function isFinished(status: UnitStatus | null): boolean {
@@ -19,7 +27,7 @@ export function isFinished(status: UnitStatus | null): boolean {
 }
 
 /** The mark of each status; they differ in shape, so that they say the same without colour. */
-export const STATUS_MARKS: Readonly<Record<UnitStatus, string>> = {
+export const STATUS_MARKS: Readonly<Record<UnitStatus | RunStatus, string>> = {
   done: '✔',
   mismatch: '≠',
   rejected: '◆',
@@ -31,4 +39,5 @@ export const STATUS_MARKS: Readonly<Record<UnitStatus, string>> = {
   running: '▶',
   waiting: '…',
   died: '†',
+  unknown: '?',
 };

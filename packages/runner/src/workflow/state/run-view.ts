@@ -1,7 +1,14 @@
 import { sum } from '@edrlake/core';
 import { isPlainObject, type PlainData } from '../definition/define-pipeline.ts';
 import type { ParamValue } from '../definition/params.ts';
-import { type ErrorSummary, outcomeOf, type RunState, type TaskState, type UnitState } from './run-state.ts';
+import {
+  type ErrorSummary,
+  outcomeOf,
+  type RunState,
+  type TaskState,
+  type UnitState,
+  type WorkflowRef,
+} from './run-state.ts';
 import { isFinished, type RunStatus, type UnitStatus } from './run-status.ts';
 
 /** One partition of a fan-out in the history. */
@@ -52,6 +59,8 @@ export interface PipelineRunView {
   readonly rows: number;
   readonly error: ErrorSummary | null;
   readonly params: Readonly<Record<string, ParamValue>>;
+  /** Where a server keeps its state; null without one, and of runs whose journal does not say it. */
+  readonly workflow: WorkflowRef | null;
   /** Processes that worked on it: 1 where it was never resumed. */
   readonly starts: number;
   readonly tasks: readonly TaskView[];
@@ -73,17 +82,19 @@ const NOTHING_LOST: LostWork = { requests: 0, activeMs: 0, lastAtMs: 0 };
 
 /**
  * A run as the history shows it. `alive`: whether the process that worked on it last is alive; `lost`: by task, the
- * work of attempts without a result.
+ * work of attempts without a result; `told`: what the engine says that keeps its state, where it was asked.
  */
 export function viewRun(
   runId: string,
   state: RunState,
   alive: boolean,
   lost: ReadonlyMap<string, LostWork> = new Map(),
+  told: RunStatus | null = null,
 ): PipelineRunView {
-  const working = alive && state.end === null;
+  const status = state.end ?? told ?? (alive ? 'running' : state.engine === null ? 'died' : 'unknown');
+  const working = status === 'running';
   const tasks = [...state.tasks.values()].map((task) =>
-    viewTask(task, working, lost.get(task.task.name) ?? NOTHING_LOST),
+    viewTask(task, working || status === 'unknown', lost.get(task.task.name) ?? NOTHING_LOST),
   );
   const lastAtMs = [...lost.values()].reduce(
     (newest, work) => Math.max(newest, work.lastAtMs),
@@ -92,7 +103,7 @@ export function viewRun(
   return {
     runId,
     pipeline: state.pipeline,
-    state: state.end ?? (alive ? 'running' : 'died'),
+    state: status,
     startedAtMs: state.startedAtMs,
     endedAtMs: working ? null : lastAtMs,
     durationMs:
@@ -101,6 +112,7 @@ export function viewRun(
     rows: sum(tasks, (task) => task.rows),
     error: tasks.find(({ error, state: status }) => error !== null && !isGood(status))?.error ?? null,
     params: state.params,
+    workflow: state.workflow,
     starts: state.legs.length,
     tasks,
     hooks: state.hooks.map(({ hook, delivered, tries }) => ({ hook, delivered, attempts: tries })),
