@@ -7,6 +7,7 @@ import type { PlantedBug } from './planted-bug.ts';
 import { STORY } from './story-bugs.ts';
 import { SUBSCRIPTIONS } from './subscription-bugs.ts';
 import { TELEMETRY } from './telemetry-bugs.ts';
+import { TEMPORAL } from './temporal-bugs.ts';
 
 /** Bugs in the commit protocol and in the maintenance of a lake. */
 const COMMITTING: readonly PlantedBug[] = [
@@ -406,4 +407,5 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   ...TELEMETRY,
   ...LIBRARY,
   ...SUBSCRIPTIONS,
+  ...TEMPORAL,
 ];

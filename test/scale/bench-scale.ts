@@ -160,8 +160,9 @@ async function large(kit: TemporalKit): Promise<boolean> {
       say(
         `${count} workers: ${durationText(tookMs)}, ${(first / tookMs).toFixed(2)} times as fast, ` +
           `${share.toFixed(3)} requests for each of the lower bound; ` +
-          `${percent((compared.requests * answerMs) / AT_ONCE / tookMs)} of the requests at once were used, ` +
-          `a worker was at the processor for ${percent(cpuMs / count / tookMs)} of the time`,
+          `${compared.meanAtOnce.toFixed(1)} of ${AT_ONCE} requests at once; the limit alone makes that ` +
+          `${durationText((compared.requests * answerMs) / AT_ONCE)}, and a worker was at the processor for ` +
+          `${percent(cpuMs / count / tookMs)} of the time`,
       );
       say(`\n${tableOf([compared])}`);
     } finally {

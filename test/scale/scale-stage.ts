@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import type { RateLimit, TimeRange } from '@edrlake/core';
+import { type RateLimit, sum, type TimeRange } from '@edrlake/core';
 import { customerOf, type Simulator, startSimulator } from '@edrlake/simulator';
 import { TOP } from '../services/install.ts';
 import {
@@ -51,6 +51,8 @@ export interface Comparison {
   readonly requests: number;
   readonly refused: number;
   readonly mostAtOnce: number;
+  /** Requests being answered when another one came, itself included; the mean. */
+  readonly meanAtOnce: number;
 }
 
 /** Where server and SDK are installed; the service tests use the same place. */
@@ -103,6 +105,7 @@ export async function openScaleStage(kit: TemporalKit, settings: ScaleSettings):
         ...{ subscription, ...rows, events: simulator?.truth.count() ?? 0, requests: calls?.total ?? 0 },
         refused: calls?.all().filter(({ status }) => status === 429).length ?? 0,
         mostAtOnce: calls?.mostRunning ?? 0,
+        meanAtOnce: sum(calls?.all() ?? [], ({ running }) => running) / Math.max(1, calls?.all().length ?? 0),
       };
     },
     close: async () => {

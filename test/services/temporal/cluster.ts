@@ -91,7 +91,7 @@ export async function startServer(kit: TemporalKit, folder: string): Promise<Tem
     const flags = ['--headless', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'never'];
     const file = ['--db-filename', join(folder, 'temporal.db')];
     // Nights as short as those of the tests are to be continued in new histories, too.
-    const config = ['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=60'];
+    const config = ['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=30'];
     child = spawn(kit.server, ['server', 'start-dev', ...flags, ...file, ...config], { cwd: folder, stdio: 'ignore' });
     for (const endMs = Date.now() + START_MS; Date.now() < endMs && child.exitCode === null; await pause(100)) {
       const about = ['operator', 'namespace', 'describe', '-n', 'default', '--address', address];

@@ -7,7 +7,8 @@ import type { Simulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectLakeHoldsTruth } from '../../e2e/lake-truth.ts';
 import { definePart, output, run as runProgram, TOP } from '../part.ts';
-import { type EdrlakeProcess, installTemporal, startTlsProxy, type TemporalKit } from './cluster.ts';
+import { type EdrlakeProcess, installTemporal, startEdrlake, startTlsProxy, type TemporalKit } from './cluster.ts';
+import { startKeyFront } from './key-front.ts';
 import { EVENTS, type ListedRun, openStage, RANGE, ready, type Stage } from './stage.ts';
 
 /** Two subscriptions, without limits. */
@@ -207,6 +208,44 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
       await worker.ended;
     } finally {
       proxy.close();
+    }
+  });
+
+  test('a server that wants a key gets it from TEMPORAL_API_KEY, over an encrypted connection only', async () => {
+    const [key, certificate] = await selfSigned();
+    const front = await startKeyFront(stage.server.address, { key, certificate }, 'the-right-key');
+    const started: EdrlakeProcess[] = [];
+    try {
+      const edrlake = (apiKey: string, ...args: readonly string[]) => {
+        const env = { EDRLAKE_SUBSCRIPTION_HOOLI_PASSWORD: 'demo', TEMPORAL_API_KEY: apiKey };
+        const place = ['--subscription', LARGE, '--address', front.address, '--task-queue', 'with-key'];
+        const child = startEdrlake(kit(), [...args, ...place], { cwd: stage.folder, env });
+        started.push(child);
+        return child;
+      };
+      const run = ['run', 'idle', '--param', 'from=2020-08-18', '--param', 'to=2020-08-18'];
+      const tls = ['--tls', '--tls-ca', 'tls.crt'];
+      for (const args of [run, ['worker']]) {
+        const refused = await edrlake('another-key', ...args, ...tls).ended;
+        expect(refused.exitCode, refused.stderr).toBe(2);
+        expect(refused.stderr).toContain('refuses this client');
+        expect(refused.stdout + refused.stderr).not.toContain('another-key');
+      }
+      expect(front.refused()).toBeGreaterThan(1);
+      expect(front.passed()).toBe(0);
+      const plain = await edrlake('the-right-key', ...run).ended;
+      expect(plain.exitCode).toBe(2);
+      expect(plain.stderr).toContain('TEMPORAL_API_KEY is set, and the connection is not encrypted');
+      const worker = edrlake('the-right-key', 'worker', ...tls);
+      await worker.said('ready for');
+      const { exitCode, stderr } = await edrlake('the-right-key', ...run, ...tls).ended;
+      expect(exitCode, stderr).toBe(0);
+      expect(front.passed()).toBeGreaterThan(5);
+      worker.kill('SIGINT');
+      await worker.ended;
+    } finally {
+      for (const each of started) each.kill('SIGKILL');
+      await front.close();
     }
   });
 

@@ -1,0 +1,84 @@
+import type { PlantedBug } from './planted-bug.ts';
+
+const ACTIVITIES = 'packages/temporal/test/activities.beats.test.ts';
+const HISTORIES = 'packages/temporal/test/run-workflow.histories.test.ts';
+const BUDGET = 'packages/runner/test/tasks.budget.test.ts';
+
+/**
+ * Bugs of runs on many machines. Their tests need no server: they run the activities and the decisions of the workflow
+ * as they are. The part `temporal` of the service tests runs the same with a real one.
+ */
+export const TEMPORAL: readonly PlantedBug[] = [
+  {
+    name: 'requests-counted-alone',
+    effect: 'counts the requests of each worker by itself',
+    file: 'packages/runner/src/tasks/task-tools.ts',
+    find: 'connection: await connectSharing(connection, sharing, services) };',
+    replace: 'connection: (await import("../connect/connect.ts")).connect(connection, services) };',
+    tests: [BUDGET],
+  },
+  {
+    name: 'no-heartbeat',
+    effect: 'is alive without saying so, and never hears that it was cancelled',
+    file: 'packages/temporal/src/worker/activities.ts',
+    find: '      show();\n      await clock.sleep(HEARTBEAT_MS, over.signal)',
+    replace: '      await clock.sleep(HEARTBEAT_MS, over.signal)',
+    tests: [ACTIVITIES],
+  },
+  {
+    name: 'cancel-not-passed-on',
+    effect: 'goes on with a task whose run was cancelled',
+    file: 'packages/temporal/src/worker/activities.ts',
+    find: 'AbortSignal.any([context.cancellationSignal, stopping])',
+    replace: 'AbortSignal.any([stopping])',
+    tests: [ACTIVITIES],
+  },
+  {
+    name: 'slot-kept-without-requests',
+    effect: 'fails a task that gets no request instead of giving it back',
+    file: 'packages/temporal/src/worker/activities.ts',
+    find: "if (code !== 'REQUESTS_SPENT') return null;",
+    replace: 'if (code !== undefined) return null;',
+    tests: [ACTIVITIES],
+  },
+  {
+    name: 'history-forgets-what-is-done',
+    effect: 'does in a continued history again what the one before it has done',
+    file: 'packages/temporal/src/workflow/run-workflow.ts',
+    find: 'for (const line of lines) applyLine(state, line);\n  const slots',
+    replace: 'const slots',
+    tests: [HISTORIES],
+  },
+  {
+    name: 'partitions-left-behind',
+    effect: 'ends a run with the partitions that a long history has left',
+    file: 'packages/temporal/src/workflow/run-workflow.ts',
+    find: 'if (run.isLong && !isSettledWhole(run)) await continueRun(run);',
+    replace: '',
+    tests: [HISTORIES],
+  },
+  {
+    name: 'tasks-of-old-runs-at-once',
+    effect: 'changes the order of what an older version has recorded',
+    file: 'packages/temporal/src/workflow/run-workflow.ts',
+    find: 'if (run.begun.atOnce === undefined) await settleInTurn(run);\n    else await settleAtOnce(run);',
+    replace: 'await settleAtOnce(run);',
+    tests: [HISTORIES],
+  },
+  {
+    name: 'terminated-run-goes-on',
+    effect: 'calls a run that was terminated running while a worker is alive',
+    file: 'packages/runner/src/workflow/state/run-view.ts',
+    find: 'state.end ?? told ?? (alive',
+    replace: 'state.end ?? (alive',
+    tests: ['packages/runner/test/workflow.history.test.ts'],
+  },
+  {
+    name: 'oldest-days-lost',
+    effect: 'leaves the rest of a long range out of its parts',
+    file: 'packages/runner/src/days/divide-days.ts',
+    find: 'parts.at(-1)?.unshift(...part);',
+    replace: 'parts.at(-1)?.unshift();',
+    tests: ['packages/runner/test/divide-days.requests.test.ts'],
+  },
+];
