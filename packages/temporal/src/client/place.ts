@@ -33,8 +33,7 @@ export function connectionOf({ address, tls, apiKey }: TemporalPlace) {
 /** What went wrong between this process and the server, in words. */
 export function serverError(thrown: unknown, { address, namespace }: TemporalPlace): unknown {
   if (thrown instanceof EdrlakeError || !(thrown instanceof Error)) return thrown;
-  const { code, details } = thrown as { readonly code?: unknown; readonly details?: unknown };
-  const said = typeof details === 'string' && details !== '' ? details : thrown.message;
+  const { code, said } = statusOf(thrown);
   if (code === NOT_FOUND || /namespace .*not found/i.test(said)) {
     return new EdrlakeError('CONFIG_INVALID', `the Temporal server at ${address} has no namespace ${namespace}`, {
       cause: thrown,
@@ -47,7 +46,7 @@ export function serverError(thrown: unknown, { address, namespace }: TemporalPla
       hint: 'Cron lines have five fields there; names of days and months and @daily are known, L and # are not.',
     });
   }
-  if (code === UNAUTHENTICATED || code === PERMISSION_DENIED) {
+  if (code === UNAUTHENTICATED || code === PERMISSION_DENIED || REFUSED_IN_WORDS.test(said)) {
     return new EdrlakeError('CONFIG_INVALID', `the Temporal server at ${address} refuses this client`, {
       cause: thrown,
       hint: 'Check --tls-cert and --tls-key, or TEMPORAL_API_KEY.',
@@ -62,6 +61,17 @@ export function serverError(thrown: unknown, { address, namespace }: TemporalPla
     hint: 'Check --address and --tls, and that the server runs.',
   });
 }
+
+/** A client that could not connect has the server's answer as its cause. */
+function statusOf(thrown: Error): { readonly code: unknown; readonly said: string } {
+  const answers = [thrown, thrown.cause] as ({ readonly code?: unknown; readonly details?: unknown } | undefined)[];
+  const answer = answers.find((each) => typeof each?.code === 'number');
+  const details = answer?.details;
+  return { code: answer?.code, said: typeof details === 'string' && details !== '' ? details : thrown.message };
+}
+
+/** What a worker's connection, which has no status codes, says of those two. */
+const REFUSED_IN_WORDS = /does not have valid authentication credentials|does not have permission/;
 
 /** Status codes of gRPC. */
 const [INVALID, NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED] = [3, 5, 7, 16];
