@@ -69,7 +69,7 @@ export const TEMPORAL: readonly PlantedBug[] = [
     name: 'terminated-run-goes-on',
     effect: 'calls a run that was terminated running while a worker is alive',
     file: 'packages/runner/src/workflow/state/run-view.ts',
-    find: 'state.end ?? told ?? (alive',
+    find: 'state.end ?? engineStatus ?? (alive',
     replace: 'state.end ?? (alive',
     tests: ['packages/runner/test/workflow.history.test.ts'],
   },

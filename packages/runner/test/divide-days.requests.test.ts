@@ -4,7 +4,7 @@ import { divideDays } from '../src/days/divide-days.ts';
 import { onStage } from './flow-stage.ts';
 import { NEVER } from './task-stage.ts';
 
-/** Events of so many days up to 30 September 2026. */
+/** A number of events on the last days up to 30 September 2026. */
 function daysUpTo(days: number, events: number) {
   const endMs = startOfDayMs('2026-10-01');
   return { events, range: { startMs: endMs - days * MS_PER_DAY, endMs }, seed: 3 };

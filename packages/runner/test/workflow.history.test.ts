@@ -172,7 +172,7 @@ describe('the history of a run', () => {
     expect(await shown(alive)).toEqual(['running', null, 'running']);
     expect(await shown(dead)).toEqual(['unknown', 0, 'running']);
     const asked: unknown[] = [];
-    const told = (state: 'interrupted' | 'running' | 'unknown') => {
+    const saying = (state: 'interrupted' | 'running' | 'unknown') => {
       return {
         ...alive,
         askEngine: async (about: unknown) => {
@@ -181,15 +181,15 @@ describe('the history of a run', () => {
         },
       };
     };
-    expect(await shown(told('interrupted'))).toEqual(['interrupted', 0, 'died']);
-    expect(await shown(told('unknown'))).toEqual(['unknown', 0, 'running']);
-    expect(await shown({ ...told('running'), ...dead })).toEqual(['running', null, 'running']);
+    expect(await shown(saying('interrupted'))).toEqual(['interrupted', 0, 'died']);
+    expect(await shown(saying('unknown'))).toEqual(['unknown', 0, 'running']);
+    expect(await shown({ ...saying('running'), ...dead })).toEqual(['running', null, 'running']);
     expect(asked).toEqual([workflow, workflow, workflow]);
     // One that has ended is not asked for.
     await stage.writeJournal(
       `${start}\n${begun}\n${JSON.stringify({ type: 'pipeline-end', atMs: 1, outcome: 'done' })}\n`,
     );
-    expect((await shown(told('running')))[0]).toBe('done');
+    expect((await shown(saying('running')))[0]).toBe('done');
     expect(asked).toHaveLength(3);
   });
 

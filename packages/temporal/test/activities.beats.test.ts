@@ -18,7 +18,7 @@ class ApplicationFailure extends Error {
   }
 }
 
-/** A worker with one pipeline, whose time passes at once where nobody else waits. */
+/** A worker with one pipeline, whose seconds are milliseconds. */
 async function workerFor(run: NonNullable<Pipeline['tasks'][string]['run']>, before: HeartbeatDetails | null = null) {
   const runsDirectory = await mkdtemp(join(tmpdir(), 'edrlake-activities-'));
   onTestFinished(() => rm(runsDirectory, { recursive: true, force: true }));

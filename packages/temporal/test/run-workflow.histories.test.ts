@@ -105,7 +105,7 @@ it('tasks of a run that an older version began follow each other', async () => {
   const noted = (name: string) => async () => void order.push(name);
   const { activities } = await workerFor({
     name: 'test',
-    tasks: { a: { run: noted('a') }, b: { run: noted('b') }, c: { needs: ['a'], run: noted('c') } },
+    tasks: { a: { run: noted('a') }, b: { needs: ['a'], run: noted('b') }, c: { run: noted('c') } },
   });
   const begin = activities.beginRun as RunActivities['beginRun'];
   const older: RunActivities['beginRun'] = async (...given) => {

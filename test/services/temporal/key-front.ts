@@ -30,7 +30,7 @@ const REFUSAL = {
 };
 
 /**
- * What stands in front of a hosted server: it ends TLS, reads `authorization: Bearer KEY` of each call as gRPC sends it
+ * What is in front of a hosted server: it ends TLS, reads `authorization: Bearer KEY` of each call as gRPC sends it
  * over HTTP/2, and hands calls with the right key to the server, trailers included.
  */
 export async function startKeyFront(

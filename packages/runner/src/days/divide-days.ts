@@ -17,7 +17,7 @@ export interface DaysPart {
 }
 
 /**
- * Planning a part costs about five requests, whatever its size: its count, histograms, a last page that is not full. Of
+ * Planning a part of any size costs about five requests: its count, histograms, a last page that is not full. Of
  * this number of pages that is a fiftieth; and it is most of an hour of requests, which is what an attempt may lose.
  */
 const PART_PAGES = 250;

@@ -111,8 +111,8 @@ async function viewLines(
   const state = foldLines(lines);
   if (state === null) return viewExport(runId, lines as readonly ExportLine[], isOwnerAlive);
   const { engine, end, workflow } = state;
-  const told = engine !== null && end === null ? ((await askEngine?.(workflow)) ?? null) : null;
-  return runReportOf(viewRun(runId, state, isWorking(state, isOwnerAlive), lost, told));
+  const engineStatus = engine !== null && end === null ? ((await askEngine?.(workflow)) ?? null) : null;
+  return runReportOf(viewRun(runId, state, isWorking(state, isOwnerAlive), lost, engineStatus));
 }
 
 /** Collects from the journals of exports the work of attempts that left no result; by run and task. */

@@ -3,7 +3,7 @@ import type { PipelineRunView, RunStatus, WorkflowRef } from '@edrlake/runner/ru
 import { serverError, type TemporalPlace } from './place.ts';
 import { connectClient } from './runs.ts';
 
-/** Tells how runs stand of which journals have no end: that is known to the server only. */
+/** Asks the server for the status of runs whose journals have no end: only the server knows it. */
 export interface TemporalStatus {
   /** @throws {EdrlakeError} where the server cannot be asked */
   statusOf(workflow: WorkflowRef): Promise<RunStatus>;

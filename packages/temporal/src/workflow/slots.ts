@@ -1,7 +1,7 @@
 /** Does work as soon as one of its slots is free, in the order of the calls. */
 export type Slots = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** Slots for so much work at once. Code of a workflow: nothing but promises decides the order. */
+/** Code of a workflow: nothing but promises decides the order. @param most calls at work at once */
 export function createSlots(most: number): Slots {
   let free = most;
   const waiting: (() => void)[] = [];

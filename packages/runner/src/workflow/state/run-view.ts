@@ -82,16 +82,16 @@ const NOTHING_LOST: LostWork = { requests: 0, activeMs: 0, lastAtMs: 0 };
 
 /**
  * A run as the history shows it. `alive`: whether the process that worked on it last is alive; `lost`: by task, the
- * work of attempts without a result; `told`: what the engine says that keeps its state, where it was asked.
+ * work of attempts without a result; `engineStatus`: what the engine says that keeps its state, where it was asked.
  */
 export function viewRun(
   runId: string,
   state: RunState,
   alive: boolean,
   lost: ReadonlyMap<string, LostWork> = new Map(),
-  told: RunStatus | null = null,
+  engineStatus: RunStatus | null = null,
 ): PipelineRunView {
-  const status = state.end ?? told ?? (alive ? 'running' : state.engine === null ? 'died' : 'unknown');
+  const status = state.end ?? engineStatus ?? (alive ? 'running' : state.engine === null ? 'died' : 'unknown');
   const working = status === 'running';
   const tasks = [...state.tasks.values()].map((task) =>
     viewTask(task, working || status === 'unknown', lost.get(task.task.name) ?? NOTHING_LOST),

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MS_PER_DAY, startOfDayMs } from '@edrlake/core';
 import { startSimulator } from '@edrlake/simulator';
+import { connect, openLake, runPipeline } from 'edrlake';
 import { expect, onTestFinished, test } from 'vitest';
-import backfill from '../../../pipelines/backfill.ts';
-import { connect, openLake, runPipeline } from '../src/index.ts';
+import backfill from '../../pipelines/backfill.ts';
 
 const [EVENTS, PAGE_SIZE] = [2_000, 20];
 
