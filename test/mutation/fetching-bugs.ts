@@ -123,6 +123,14 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/runner/test/export-flow.failures.test.ts'],
   },
   {
+    name: 'replace-what-came-since',
+    effect: 'deletes with --replace what another run has brought since the windows were counted',
+    file: 'packages/lake/src/log/state-as-counted.ts',
+    find: 'if (isAlone) return state;',
+    replace: 'return state;',
+    tests: ['packages/runner/test/export-flow.failures.test.ts'],
+  },
+  {
     name: 'believe-other-times',
     effect: 'believes a window whose records have other times than were asked for',
     file: 'packages/runner/src/export/prove-window.ts',

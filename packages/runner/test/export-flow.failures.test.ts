@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, parseRange, type RunEvent } from '@edrlake/core';
+import { MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, NO_FILTER, parseRange, type RunEvent } from '@edrlake/core';
 import { describe, expect, it } from 'vitest';
+import { exportRange } from '../src/export/export-flow.ts';
 import { readRun } from '../src/history.ts';
-import { impatientClock, onStage, rowsOf, type Stage } from './flow-stage.ts';
+import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
 
 const DAY = parseRange('2020-08-17', '2020-08-17');
 const EVENTS = { events: 12_000, range: DAY, seed: 5 };
@@ -173,6 +174,30 @@ describe('a backfill with --replace', () => {
       expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['1950']]);
       const orphans = 'select count(*) from certificates where event_id not in (select event_id from events)';
       expect(await rowsOf(lake, orphans)).toEqual([['0']]);
+    });
+  });
+
+  it('deletes nothing that another run has brought since its windows were counted', async () => {
+    await onStage({ ...EVENTS, events: 300 }, async ({ simulator, ends, backfill, lake, services }) => {
+      await backfill(DAY);
+      simulator.removeEvents([...simulator.truth.indexes()].slice(100, 150));
+      let isBeside = true;
+      const page: typeof ends.source.page = async (...request) => {
+        const answer = await ends.source.page(...request);
+        if (isBeside) {
+          isBeside = false;
+          simulator.addEvents({ events: 5, range: DAY });
+          expect(await backfill(DAY, { force: true })).toMatchObject({ outcome: 'done', events: { new: 5 } });
+        }
+        return answer;
+      };
+      const source = Object.create(ends.source, { page: { value: page } }) as typeof ends.source;
+      const request = { axis: 'event', ranges: [{ range: DAY }], scope: NO_FILTER } as const;
+      const report = await exportRange({ ...ends, source }, request, { ...OPTIONS, replace: true }, services());
+      expect(report.outcome).toBe('done');
+      expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['255']]);
+      await backfill(DAY, { replace: true, force: true });
+      expect(await rowsOf(lake, 'select count(*) from events')).toEqual([['255']]);
     });
   });
 

@@ -15,6 +15,7 @@
 import { type DataFile, EdrlakeError, type RowBatch, type StagedBatch, type WindowProof } from '@edrlake/core';
 import type { CommitTools } from '../log/commit-context.ts';
 import { type LakeState, newsIn } from '../log/lake-state.ts';
+import { stateAsCounted } from '../log/state-as-counted.ts';
 import { partitionDay } from '../log/table-rows.ts';
 import { resizedFiles } from '../storage/checksum.ts';
 import type { DuckDbSession } from '../storage/duckdb.ts';
@@ -43,6 +44,11 @@ export interface CommitRequest {
    * batch. Windows on the processed axis, with a filter or a state, and mismatches delete nothing.
    */
   readonly replace?: boolean;
+  /**
+   * The version of the lake before the windows were counted. What other runs have brought since is not deleted: the
+   * windows may have been counted and listed without it. Absent: nothing was.
+   */
+  readonly countedAtVersion?: number;
   /**
    * Aborting it ends the comparison and the writing of rows of this process; nothing is committed then. Where they are
    * in DuckDB, interrupt its connection.
@@ -156,7 +162,11 @@ async function prepare(
   }
   const owner = await ownerToRecord(tools, engine, state);
   const screening = await engine.classify(state);
-  const deletedEvents = request.replace === true ? await engine.markUndelivered(state, proofs) : 0;
+  const { runId, countedAtVersion: version = state.version } = request;
+  const deletedEvents =
+    request.replace === true
+      ? await engine.markUndelivered(await stateAsCounted(store, state, { version, runId }), proofs)
+      : 0;
   tools.onStep('screened');
   const written = screening.newEvents + screening.changedEvents + screening.newRejects;
   const news = newsIn(state, proofs);

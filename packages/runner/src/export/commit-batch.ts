@@ -49,7 +49,8 @@ export async function commitBatch(run: RunContext, tally: RunTally, batch: FlatB
   const { findings } = staged;
   try {
     const judged = judgeBatch(tally, run, proofs);
-    const commit = await staged.commit({ proofs: judged.proofs, runId: run.runId, replace: options.replace });
+    const replacing = { replace: options.replace, countedAtVersion: tally.plan.countedAtVersion ?? 0 };
+    const commit = await staged.commit({ proofs: judged.proofs, runId: run.runId, ...replacing });
     for (const { window } of windows.filter(isFinished)) await removeWindow(run.spoolDirectory, window.id);
     services.emit({
       type: 'batch',
@@ -83,7 +84,8 @@ export async function commitRecordless(
   windows: readonly FetchedWindow[],
 ): Promise<BatchResult> {
   const proofs = windows.map((window) => proofOf(window, nothingOf(window), datesOf(run, plan), run.maxRejectShare));
-  const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, replace: run.options.replace });
+  const replacing = { replace: run.options.replace, countedAtVersion: plan.countedAtVersion ?? 0 };
+  const commit = await run.lake.commit({ batch: null, proofs, runId: run.runId, ...replacing });
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
   return {
     proofs,

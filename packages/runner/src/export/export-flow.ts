@@ -65,7 +65,8 @@ export async function exportRange(
     const { reusablePlan = null } = resumed ?? {};
     const earlier = reusablePlan && (await stillValid(reusablePlan, request, ends.source, services));
     const parts = earlier === null ? await dividedAtHorizon(ends, request, services) : request;
-    const plan = earlier ?? runPlanOf(await planExport(ends.source, parts, services));
+    const { version: countedAtVersion } = await ends.lake.snapshot();
+    const plan = earlier ?? { ...runPlanOf(await planExport(ends.source, parts, services)), countedAtVersion };
     await recordPlan(plan, started);
     const covered = options.force ? new Set<PlannedWindow>() : await coveredWindows(plan.windows, request, ends.lake);
     const wanted = plan.windows.filter((planned) => !covered.has(planned));

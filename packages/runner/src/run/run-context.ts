@@ -52,6 +52,8 @@ export interface RunPlan {
    */
   readonly request?: ExportSelection;
   readonly asOfMs?: number;
+  /** The version of the lake before anything was counted. Absent in journals of older versions. */
+  readonly countedAtVersion?: number;
   readonly frozenAtMs?: number | null;
 }
 
