@@ -114,7 +114,7 @@ function planArguments(choose: Choice, { firstMs, days, flags }: Frame): string[
     const first = choose.between(0, days);
     const last = choose.between(first, days);
     const day = (nth: number) => dayOf(firstMs + nth * MS_PER_DAY);
-    const extra = choose.chance(0.1) ? ['--force'] : [];
+    const extra = choose.chance(0.35) ? choose.of(UNUSUAL) : [];
     return ['backfill', '--from', day(first), '--to', day(last), ...extra, ...flags];
   }
   if (drawn < 0.6) return ['sync', '--since', since, ...flags];
@@ -126,6 +126,15 @@ function planArguments(choose: Choice, { firstMs, days, flags }: Frame): string[
   if (drawn < 0.96) return ['status', '--json'];
   return ['query', '--format', 'csv', 'select count(*), count(distinct event_id) from events'];
 }
+
+/** Ways to backfill that are not for every day. */
+const UNUSUAL = [
+  ['--force'],
+  ['--replace'],
+  ['--force', '--replace'],
+  ['--max-requests', '3'],
+  ['--max-requests', '6'],
+];
 
 /** How many operations of each kind a command with work to do has. */
 const TYPICAL = {
