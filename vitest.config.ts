@@ -35,6 +35,7 @@ const LONG = [
   'packages/lake/test/publish-delta.history.test.ts',
   'packages/lake/test/publish-ducklake.history.test.ts',
   'packages/lake/test/publish-iceberg.history.test.ts',
+  'packages/lake/test/publish-objects.sweep.test.ts',
   'packages/lake/test/reading.after-crash.test.ts',
   'packages/lake/test/standing.keeping.test.ts',
   'packages/lake/test/standing.matches.test.ts',

@@ -354,6 +354,12 @@ describe('publishing a catalogue is refused', () => {
     await expect(publish(lake)).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', message: /version 6.*version 5/ });
     await deliver(lake, [event('x', 2)]);
     await expect(publish(lake)).rejects.toMatchObject({ code: 'PUBLISH_REFUSED', message: /another program/ });
+    await writeFile(`${file}.wal`, '');
+    await expect(publish(lake)).rejects.toMatchObject({
+      code: 'PUBLISH_REFUSED',
+      message: /lake\.ducklake\.wal is there/,
+    });
+    await rm(`${file}.wal`);
     await writeFile(file, 'no database');
     await expect(publish(lake)).rejects.toMatchObject({
       code: 'PUBLISH_REFUSED',

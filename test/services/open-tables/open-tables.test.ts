@@ -103,6 +103,8 @@ definePart<Kit>(
       await publish('compaction');
       await edrlake('backfill', '--base-url', url, '--from', from, '--to', to, '--force', '--replace');
       await publish('replace');
+      await edrlake('promote', 'actor.type');
+      await publish('promotion');
     }
 
     const read = async (numbers: readonly number[]) => {
@@ -131,13 +133,13 @@ definePart<Kit>(
 
     test('six readers find the rows of each version, after every kind of commit', async () => {
       const numbers = Object.values(versions);
-      expect(new Set(numbers).size).toBe(6);
+      expect(new Set(numbers).size).toBe(7);
       const found = await read(numbers);
       expectAll(found, numbers);
       const counts = numbers.map((version) => Number(found.truth[version]?.events?.split(' ')[0]));
       expect(counts[1]).toBe(1500);
       expect(counts[2]).toBeGreaterThan(1500);
-      expect(counts[5]).toBe(1500);
+      expect(counts.slice(5)).toEqual([1500, 1500]);
       const day = await edrlake(
         'query',
         '--format',
@@ -194,7 +196,7 @@ definePart<Kit>(
       await publish('vacuum');
       await edrlake('compact');
       await publish('another compaction');
-      const kept = [versions.replace ?? 0, versions['another compaction'] ?? 0];
+      const kept = [versions.promotion ?? 0, versions['another compaction'] ?? 0];
       const found = await read(kept);
       expectAll(found, kept);
       const gone = await read([versions['late events'] ?? 0]);

@@ -22,33 +22,46 @@ const TYPES: Readonly<Record<ColumnType, string>> = {
 /** The one schema of a catalogue. */
 const SCHEMA = { id: 0, name: 'main' };
 
-/** What one version of the lake did to one table. */
-export interface TableChange {
-  readonly table: TableSpec;
-  readonly added: readonly { readonly file: LoggedFile; readonly footer: FileFooter | null }[];
+/** A version of the lake, and what it did. */
+export interface VersionChange {
+  readonly version: LakeVersion;
+  readonly added: readonly LoggedFile[];
   readonly removed: readonly LoggedFile[];
+  readonly tables: readonly TableSpec[];
+  /** null where nothing is known of it. */
+  footerOf(file: LoggedFile, table: TableSpec): Promise<FileFooter | null>;
 }
 
-/** Changes of a catalogue, gathered because each statement of DuckDB takes a millisecond. */
+/** Rows that are gathered before they are written: each statement of DuckDB takes a millisecond. */
+const PENDING_ROWS = 50_000;
+
+/** Changes of a catalogue that are gathered. */
 export interface PendingChanges {
-  readonly count: number;
   insert(table: CatalogTable, row: CatalogRow): void;
   endFile(row: { readonly table_id: number; readonly path: string; readonly end_snapshot: number }): void;
   endColumn(row: { readonly table_id: number; readonly column_id: number; readonly end_snapshot: number }): void;
+  /** Writes them, if there are many. */
+  flushMany(): Promise<void>;
   /** Writes them. */
-  flush(catalog: Catalog): Promise<void>;
+  flush(): Promise<void>;
 }
 
 /** No changes yet. */
-export function pendingChanges(): PendingChanges {
+export function pendingChanges(catalog: Catalog): PendingChanges {
   const rows = new Map<CatalogTable, CatalogRow[]>();
   let files: CatalogRow[] = [];
   let columns: CatalogRow[] = [];
   let count = 0;
+  const flush = async () => {
+    for (const [table, added] of rows) await catalog.insert(table, added);
+    await endSpans(catalog, 'ducklake_data_file', files, { path: 'VARCHAR' });
+    // A column that has changed has a newer row, which begins where this one ends.
+    await endSpans(catalog, 'ducklake_column', columns, { column_id: 'BIGINT' });
+    await endSpans(catalog, 'ducklake_column_tag', columns, { column_id: 'BIGINT' });
+    rows.clear();
+    [files, columns, count] = [[], [], 0];
+  };
   return {
-    get count() {
-      return count;
-    },
     insert: (table, row) => {
       count += 1;
       const known = rows.get(table);
@@ -61,14 +74,9 @@ export function pendingChanges(): PendingChanges {
     endColumn: (row) => {
       columns.push(row);
     },
-    flush: async (catalog) => {
-      for (const [table, added] of rows) await catalog.insert(table, added);
-      await endSpans(catalog, 'ducklake_data_file', files, { path: 'VARCHAR' });
-      // A column that has changed has a newer row, which begins where this one ends.
-      await endSpans(catalog, 'ducklake_column', columns, { column_id: 'BIGINT' });
-      await endSpans(catalog, 'ducklake_column_tag', columns, { column_id: 'BIGINT' });
-      rows.clear();
-      [files, columns, count] = [[], [], 0];
+    flush,
+    flushMany: async () => {
+      if (count > PENDING_ROWS) await flush();
     },
   };
 }
@@ -139,33 +147,44 @@ export function beginCatalog(
 }
 
 /** Adds a version of the lake as a snapshot, which is one for all tables. */
-export function addVersion(
-  changes: PendingChanges,
-  state: CatalogState,
-  version: LakeVersion,
-  tables: readonly TableChange[],
-): void {
+export async function addVersion(changes: PendingChanges, state: CatalogState, change: VersionChange): Promise<void> {
+  const { version } = change;
   const isFirst = state.version < 0;
   const made = isFirst ? [`created_schema:${quoteName(SCHEMA.name)}`] : [];
-  for (const change of tables) {
-    const published = state.tables.get(change.table.name);
+  for (const table of change.tables) {
+    const published = state.tables.get(table.name);
     if (published === undefined) continue;
-    const isAltered = setColumns(changes, published, change.table, version);
-    for (const { file, footer } of change.added)
-      addFile(changes, state, published, version, { ...change, file, footer });
-    for (const file of change.removed) {
+    const isAltered = setColumns(changes, published, table, version);
+    const [added, removed] = [change.added, change.removed].map((files) =>
+      files.filter((file) => file.table === table.name),
+    ) as [LoggedFile[], LoggedFile[]];
+    for (const file of added) {
+      const footer = await change.footerOf(file, table);
+      addFile(changes, state, published, version, { table, file, footer });
+      await changes.flushMany();
+    }
+    for (const file of removed) {
       const path = pathInTable(file);
       changes.endFile({ table_id: published.id, path, end_snapshot: version.version });
       published.rows -= file.rowCount;
       published.bytes -= file.fileBytes;
     }
-    const isRewritten = version.isRearranged && change.removed.length > 0;
-    if (isFirst) made.push(`created_table:${quoteName(SCHEMA.name)}.${quoteName(change.table.name)}`);
+    const isRewritten = version.isRearranged && removed.length > 0;
+    if (isFirst) made.push(`created_table:${quoteName(SCHEMA.name)}.${quoteName(table.name)}`);
     else if (isAltered) made.push(`altered_table:${published.id}`);
     if (isRewritten) made.push(`compacted_table:${published.id}`);
-    if (!isRewritten && change.removed.length > 0) made.push(`deleted_from_table:${published.id}`);
-    if (!isRewritten && change.added.length > 0) made.push(`inserted_into_table:${published.id}`);
+    if (!isRewritten && removed.length > 0) made.push(`deleted_from_table:${published.id}`);
+    if (!isRewritten && added.length > 0) made.push(`inserted_into_table:${published.id}`);
   }
+  addSnapshot(changes, state, version, made);
+}
+
+function addSnapshot(
+  changes: PendingChanges,
+  state: CatalogState,
+  version: LakeVersion,
+  made: readonly string[],
+): void {
   state.version = version.version;
   state.commitId = version.commitId;
   // Version 0 was before the first commit, whose time it has; and readers order snapshots by their times.
@@ -244,7 +263,7 @@ function addFile(
   state: CatalogState,
   published: PublishedTable,
   { version }: LakeVersion,
-  { table, file, footer }: { readonly table: TableSpec } & TableChange['added'][number],
+  { table, file, footer }: { readonly table: TableSpec; readonly file: LoggedFile; readonly footer: FileFooter | null },
 ): void {
   const key = { data_file_id: state.nextFileId, table_id: published.id };
   state.nextFileId += 1;

@@ -1,27 +1,20 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { EdrlakeError } from '@edrlake/core';
+import { EdrlakeError, type TableSpec } from '@edrlake/core';
+import type { LoggedFile } from '../../log/lake-state.ts';
 import { messageOf } from '../../storage/file-errors.ts';
 import { PUBLISHED } from '../../storage/layout.ts';
+import type { Store } from '../../storage/store.ts';
 import { footerOfFile } from '../publication/column-stats.ts';
-import { type LakeVersion, startingAt } from '../publication/history.ts';
+import { startingAt } from '../publication/history.ts';
 import { type Plan, planPublication } from '../publication/plan.ts';
 import { completePublication, type Published, type PublishTools, requireFiles } from '../publication/publication.ts';
 import type { TableHome } from '../publication/table-home.ts';
 import { type Catalog, withCatalog } from './ducklake-catalog.ts';
 import { type CatalogState, newState, readState } from './ducklake-state.ts';
-import {
-  addVersion,
-  beginCatalog,
-  type PendingChanges,
-  pendingChanges,
-  type TableChange,
-} from './ducklake-versions.ts';
+import { addVersion, beginCatalog, type PendingChanges, pendingChanges } from './ducklake-versions.ts';
 
 /** How often commits or publishers may come between; the next publication goes on. */
 const MAX_ROUNDS = 10;
-
-/** Rows that are gathered before they are written. */
-const PENDING_ROWS = 50_000;
 
 /**
  * Publishes all tables in one catalogue of DuckLake: snapshot n is version n of the lake, in all tables at once. The
@@ -50,17 +43,14 @@ export function catalogPath({ root }: TableHome): string {
 async function publishOnce(tools: PublishTools): Promise<Published> {
   const { store, home, tables } = tools;
   if (tools.connect === null) {
-    throw new EdrlakeError(
-      'PUBLISH_REFUSED',
-      'a catalogue of DuckLake is written by DuckDB, which --writer leaves out',
-      {
-        hint: 'Leave --writer parquetjs away.',
-      },
-    );
+    throw new EdrlakeError('PUBLISH_REFUSED', 'DuckDB writes catalogues of DuckLake, and --writer leaves it out', {
+      hint: 'Leave --writer parquetjs away.',
+    });
   }
   const connection = await tools.connect();
   const path = catalogPath(home);
   const before = await store.readBytes(path);
+  await refuseWriteAheadLog(store, path);
   const shown = before === null ? null : await readCatalog(connection, before, path);
   const dataPath = `${home.locate(home.root)}/`;
   // Paths in it are absolute: a lake that was moved is published anew.
@@ -94,35 +84,24 @@ async function publishOnce(tools: PublishTools): Promise<Published> {
 
 /** @returns how many */
 async function addVersions(tools: PublishTools, plan: Plan, catalog: Catalog, state: CatalogState): Promise<number> {
-  const { home, tables } = tools;
+  const { store, home, tables } = tools;
   const { history, claim, live, removedBy } = plan;
   const isFirst = state.version < 0;
   const { first } = history;
   const versions = isFirst ? [first, ...history.versions] : startingAt(history, state.version).versions;
-  const changes = pendingChanges();
+  const changes = pendingChanges(catalog);
   if (isFirst) beginCatalog(changes, state, tables, { version: first.version, claim });
   for (const version of versions) {
     tools.signal.throwIfAborted();
     const isStart = isFirst && version === first;
     const added = isStart ? [...history.firstFiles.values()] : version.added;
     requireFiles(await home.provide(added, removedBy), live);
-    addVersion(changes, state, version, await changesOf(tools, { ...version, added }));
-    if (changes.count > PENDING_ROWS) await changes.flush(catalog);
+    const { removed } = version;
+    const footerOf = (file: LoggedFile, table: TableSpec) => footerOfFile(store, home.pathOf(file), table);
+    await addVersion(changes, state, { version, added, removed, tables, footerOf });
   }
   if (versions.length > 0) await writeStats(changes, catalog, state);
   return versions.length;
-}
-
-async function changesOf({ store, home, tables }: PublishTools, version: LakeVersion): Promise<TableChange[]> {
-  const changes: TableChange[] = [];
-  for (const table of tables) {
-    const added: TableChange['added'][number][] = [];
-    for (const file of version.added.filter((each) => each.table === table.name)) {
-      added.push({ file, footer: await footerOfFile(store, home.pathOf(file), table) });
-    }
-    changes.push({ table, added, removed: version.removed.filter((file) => file.table === table.name) });
-  }
-  return changes;
 }
 
 /** Of whole tables, without bounds: readers would take those of the newest snapshot for older ones as well. */
@@ -132,7 +111,7 @@ async function writeStats(changes: PendingChanges, catalog: Catalog, { tables }:
     const row = { table_id: id, record_count: rows, next_row_id: nextRowId, file_size_bytes: bytes };
     changes.insert('ducklake_table_stats', row);
   }
-  await changes.flush(catalog);
+  await changes.flush();
 }
 
 /**
@@ -171,6 +150,19 @@ async function readCatalog(connection: DuckDBConnection, bytes: Uint8Array, path
   });
   if (value === null) throw notACatalog(path, 'it has no snapshot');
   return value;
+}
+
+/**
+ * DuckDB keeps what a program has written in a second file until it closes the catalogue. Beside the next catalogue no
+ * reader could open it.
+ */
+async function refuseWriteAheadLog(store: Store, path: string): Promise<void> {
+  // DuckDB writes into no catalogue in an object store.
+  if (store.remote !== null || (await store.look([`${path}.wal`]))[0] === null) return;
+  throw new EdrlakeError('PUBLISH_REFUSED', `${path}.wal is there: another program writes into the catalogue`, {
+    context: { path },
+    hint: `End that program, remove both files, which hold no data of their own, and publish again. Readers attach it with READ_ONLY.`,
+  });
 }
 
 function notACatalog(path: string, why: string, cause?: unknown): EdrlakeError {
