@@ -14,7 +14,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     name: 'doctor',
-    describe: 'Check login, time tokens, limits, clock and lake, with advice',
+    describe: 'Check login, time tokens, limits, clock and lake, and advise',
     load: () => import('./commands/doctor.ts'),
   },
   {
@@ -132,7 +132,7 @@ export const COMMANDS: readonly ListedCommand[] = [
   },
   {
     name: 'publish ducklake',
-    describe: 'Publish the tables and their history as one DuckLake catalogue',
+    describe: 'Publish tables and their history as a DuckLake catalogue',
     load: () => import('./commands/publish-ducklake.ts'),
   },
   {

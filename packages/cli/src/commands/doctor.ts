@@ -18,7 +18,7 @@ const MARKS: Readonly<Record<CheckResult['status'], string>> = { ok: '✔', warn
 /** `edrlake doctor` */
 export const command = defineCommand({
   command: 'doctor',
-  describe: 'Check login, time tokens, limits, clock and lake, with advice',
+  describe: 'Check login, time tokens, limits, clock and lake, and advise',
   details: [
     'Makes a few requests that change nothing, and looks at a sample of the lake. With --lake and neither --platform nor --base-url it looks at the lake alone, without a network: each file, checksum and id, and says for each damage what it means and the command that repairs it.',
     'Exit code 0 only where nothing is wrong, 1 when a check fails, 2 for credentials or settings.',

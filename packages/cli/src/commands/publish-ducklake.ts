@@ -4,7 +4,7 @@ import { PUBLISH_DETAILS, PUBLISH_FLAG_TEXTS, PUBLISH_FLAGS, publishLake } from 
 /** `edrlake publish ducklake` */
 export const command = defineCommand({
   command: 'publish ducklake',
-  describe: 'Publish the tables and their history as one DuckLake catalogue',
+  describe: 'Publish tables and their history as a DuckLake catalogue',
   details: [
     'All tables are in one catalogue of DuckLake 1.0, the DuckDB database lake.ducklake, which the extension of DuckDB from 1.5.2 on reads without a migration. Snapshot n is version n of the lake, in all tables at once. Attach it with READ_ONLY, and again to see later versions. Paths are absolute: publish again after the lake was moved.',
     ...PUBLISH_DETAILS,
