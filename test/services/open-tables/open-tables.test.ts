@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startTestGateway } from 'edrlake/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { INSTALL_MS } from '../install.ts';
 import { definePart, installPython, output, run, TOP } from '../part.ts';
 import { installSpark, type Spark } from '../spark.ts';
 
@@ -63,7 +64,7 @@ definePart<Kit>(
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'edrlake-open-tables-'));
       await fill();
-    });
+    }, INSTALL_MS);
     afterAll(() => rm(folder, { recursive: true, force: true }));
 
     const program = join(TOP, 'packages/edrlake/bin/edrlake.js');
