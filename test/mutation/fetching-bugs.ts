@@ -131,6 +131,14 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/runner/test/export-flow.failures.test.ts'],
   },
   {
+    name: 'believe-a-stale-count',
+    effect: 'believes a count into whose window events arrived before its pages',
+    file: 'packages/runner/src/doubt/recount-fresh.ts',
+    find: 'now === count ? fetched',
+    replace: 'now !== null ? fetched',
+    tests: ['packages/runner/test/export-flow.failures.test.ts'],
+  },
+  {
     name: 'believe-other-times',
     effect: 'believes a window whose records have other times than were asked for',
     file: 'packages/runner/src/export/prove-window.ts',

@@ -94,6 +94,35 @@ function answering(source: MemorySource, instead: (cursor: string | null, nth: n
   return walk;
 }
 
+test.each(['refused', 'repeated'])(
+  'a %s cursor is no end, where the API counts no further than it walks',
+  async (how) => {
+    for (const events of [20, 21, 47]) {
+      const all = spread(events);
+      const source = memorySource(all, { pageSize: 10, maxResultWindow: 100, maxWindowEvents: 100, histogram: false });
+      const { count, walk } = source;
+      source.count = async (query, signal) => Math.min(20, await count(query, signal));
+      const pagesOf = new Map<string, number>();
+      source.walk = async (query, cursor, read, signal, way) => {
+        const { id } = windowOf(query);
+        const nth = cursor === null ? 1 : (pagesOf.get(id) ?? 0) + 1;
+        pagesOf.set(id, nth);
+        if (nth > 2 && how === 'refused') throw new EdrlakeError('FILTER_REJECTED', 'no further');
+        const answer = await walk(query, cursor, read, signal, way);
+        return nth === 2 && how === 'repeated' ? { ...answer, next: cursor } : answer;
+      };
+      const { results } = await inDirectory((directory) =>
+        fetched(source, oneWindow(20), directory, { concurrency: 1 }),
+      );
+      expect(results.length).toBeGreaterThan(1);
+      for (const result of results) {
+        if (result.verdict !== 'complete') continue;
+        expect(result.recordCount).toBe(source.matching(result.window).length);
+      }
+    }
+  },
+);
+
 test('windows are larger than paging by number reaches, several are read at a time, with the planned requests', () =>
   inDirectory(async (directory) => {
     const source = walked(spread(995));

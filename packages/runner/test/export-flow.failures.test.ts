@@ -163,6 +163,25 @@ describe('a backfill that is resumed', () => {
   });
 });
 
+it('a page that lacks an event just as another one arrives proves nothing, at one request', async () => {
+  for (const isLacking of [true, false]) {
+    await onStage({ ...EVENTS, events: 20 }, async ({ simulator, ends, backfill, lake, services }) => {
+      const page: typeof ends.source.page = (...request) => {
+        if (isLacking) simulator.addEvents({ events: 1, range: DAY, processedAtMs: Date.now() });
+        if (isLacking) simulator.faults.push({ kind: 'missing-row', match: { endpoint: 'events' } });
+        return ends.source.page(...request);
+      };
+      const source = Object.create(ends.source, { page: { value: page } }) as typeof ends.source;
+      const request = { axis: 'event', ranges: [{ range: DAY }], scope: NO_FILTER } as const;
+      const report = await exportRange({ ...ends, source }, request, OPTIONS, services());
+      expect(report.outcome).toBe(isLacking ? 'mismatch' : 'done');
+      expect(simulator.calls.of('count')).toHaveLength(isLacking ? 2 : 1);
+      expect(await backfill(DAY)).toMatchObject({ outcome: 'done' });
+      expect(await lake.coverage(DAY)).toMatchObject([{ verdict: 'complete', inLake: isLacking ? 21 : 20 }]);
+    });
+  }
+});
+
 describe('a backfill with --replace', () => {
   it('deletes what the API no longer returns, in all tables, and nothing else', async () => {
     await onStage({ ...EVENTS, events: 2_000 }, async ({ simulator, backfill, lake }) => {

@@ -41,6 +41,8 @@ export interface FetchedWindow extends PlannedWindow {
    * the window is `complete` although records and ids differ. Absent: none.
    */
   readonly duplicates?: number;
+  /** The count was taken after the pages. Absent: before them. */
+  readonly recounted?: true;
   /**
    * `complete`: the records equal the count, and no id came twice. `mismatch`: not so after every refetch.
    * `incomplete`: a page or a count failed; these are the pages that came, and no proof is made of them.

@@ -44,6 +44,8 @@ export interface StagedWindow {
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
   /** Absent: none. */
   readonly outside?: OutsideRecords;
+  /** The latest processing time of its records, in UTC epoch milliseconds. Absent: they say none. */
+  readonly newestProcessedMs?: number;
 }
 
 /** Why some records became rejects. */

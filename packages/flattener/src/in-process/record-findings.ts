@@ -53,8 +53,15 @@ export function stagedWindowsOf(
         { disposition: 'retry', context: { windowId: window.id }, hint: 'Fetch the window again.' },
       );
     }
-    return { windowId: window.id, ...numbersOf(ofWindow), ...outsideOf(ofWindow, window) };
+    return { windowId: window.id, ...numbersOf(ofWindow), ...outsideOf(ofWindow, window), ...newestOf(ofWindow) };
   });
+}
+
+function newestOf(records: readonly StagedRecord[]): Pick<StagedWindow, 'newestProcessedMs'> {
+  let newestMs: number | null = null;
+  for (const { processedMs } of records)
+    if (processedMs !== null && processedMs > (newestMs ?? -1)) newestMs = processedMs;
+  return newestMs === null ? {} : { newestProcessedMs: newestMs };
 }
 
 function outsideOf(records: readonly StagedRecord[], window: Window): Pick<StagedWindow, 'outside'> {

@@ -27,7 +27,7 @@ export async function stagedWindowsOf(
 ): Promise<readonly StagedWindow[]> {
   const totals = await rowsOf(
     connection,
-    `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(*) FILTER (reject_reason = ${quoteText(FOREIGN_CUSTOMER)})::INTEGER AS foreign_events, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids FROM ${events} GROUP BY window_no`,
+    `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(*) FILTER (reject_reason = ${quoteText(FOREIGN_CUSTOMER)})::INTEGER AS foreign_events, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids, epoch_ms(max(processed_time)) AS newest FROM ${events} GROUP BY window_no`,
   );
   const isRepeated = totals.some(({ records, rejected, ids }) => Number(ids) + Number(rejected) < Number(records));
   const outside = await outsideOf(connection, events, windows);
@@ -64,6 +64,7 @@ export async function stagedWindowsOf(
       rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),
       ...(Object.keys(duplicatesPerDay).length > 0 && { duplicatesPerDay }),
       ...outside.get(windowNo),
+      ...(typeof total?.newest === 'bigint' && { newestProcessedMs: Number(total.newest) }),
     };
   });
 }

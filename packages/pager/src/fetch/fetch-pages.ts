@@ -214,8 +214,8 @@ function seenFromOtherEnd(pages: readonly PageWithIds[], { ids }: PageWithIds): 
 
 /**
  * One page after the other, as each names the next. Ends where the source names none, where a page is empty, or where a
- * page is not full and the count is reached. A sequence of cursors that repeats or never ends is stopped, and not taken
- * for an end. Events that arrive behind the cursor are in neither the count nor the pages, as if they came after both.
+ * page is not full and the count is reached. A sequence of cursors that repeats, is refused or never ends is stopped,
+ * and not taken for an end: a search service may count no further than it walks. Events that arrive behind the cursor are in neither the count nor the pages, as if they came after both.
  */
 async function walkCursors(
   fetching: WindowFetching,
@@ -241,7 +241,7 @@ async function walkCursors(
     const stepped: Step = reused ?? (await step(fetching, walk, request, { cursor, records }, keyOf(pageNumber)));
     if ('refused' in stepped) {
       if (stepped.refused.disposition === 'split') return { type: 'refused', pageNumber, error: stepped.refused };
-      return { type: 'pages', pages, atEnd: false };
+      return { type: 'pages', pages, atEnd: false, isEndUnseen: true };
     }
     pages.push(stepped);
     await takePage(fetching, request, stepped, reused !== null, onBytes);
@@ -254,7 +254,7 @@ async function walkCursors(
     seen.add(nextCursor);
     cursor = nextCursor;
   }
-  return { type: 'pages', pages, atEnd: false };
+  return { type: 'pages', pages, atEnd: false, isEndUnseen: true };
 }
 
 /** The page at a cursor, spooled; or why the source does not continue from there, where another request may help. */

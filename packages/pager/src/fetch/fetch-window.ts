@@ -129,8 +129,9 @@ async function fetchWhole(
     const found = pageStats(pages);
     // One record too many, too few, or twice: it is counted again, and where that does not explain it, fetched again.
     const isWhole = addsUp(found, count);
-    if (!isWhole || !walked.atEnd) count = await counting(fetching, count).count(window);
-    walks.push({ way, pages, countAfter: count });
+    const isRecounted = !isWhole || !walked.atEnd;
+    if (isRecounted) count = await counting(fetching, count).count(window);
+    walks.push({ way, pages, countAfter: count, isRecounted });
     if (count === 0 && found.recordCount === 0) throwIfVanished(planned, walks);
     if (found.recordCount >= count) await learnPageSize(fetching, way);
     if (count > windowSizes(source).maxEvents) return splitWindow(fetching, planned, count, windowSizes(source));
@@ -243,9 +244,10 @@ async function finish(
   const found = pageStats(kept);
   const { id: windowId, range } = window;
   const twice = duplicates > 0 ? { duplicates } : {};
+  const counted = walks.at(-1)?.isRecounted === true ? ({ recounted: true } as const) : {};
   fetching.emit({ type: 'window', windowId, range, counted: count, fetched: found.recordCount, verdict, ...twice });
   const pages = kept.map(({ page }) => page);
-  return { type: 'fetched', fetched: { window, count, pages, ...found, ...twice, verdict } };
+  return { type: 'fetched', fetched: { window, count, pages, ...found, ...twice, ...counted, verdict } };
 }
 
 /** The source pages only up to the refused page: the part before it fits, or half of the window where nothing fits. */

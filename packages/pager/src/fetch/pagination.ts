@@ -8,6 +8,8 @@ export interface PageWalk {
   readonly way: Pagination;
   readonly pages: readonly PageWithIds[];
   readonly countAfter: number;
+  /** Whether it was asked for after the pages; otherwise it is older than they are. */
+  readonly isRecounted: boolean;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
 } from '@edrlake/core';
 import { withoutPromoted } from '@edrlake/lake';
 import { type FailedWindow, removeWindow } from '@edrlake/pager';
+import { recountFresh } from '../doubt/recount-fresh.ts';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { BatchResult, RunContext, RunPlan } from '../run/run-context.ts';
 import type { BatchSession, StagedRows } from './batch-session.ts';
@@ -33,10 +34,11 @@ export async function flattenBatch(
   const { clock } = run.services;
   const startedAtMs = clock.nowMs();
   const staged = await session.stage(windows);
-  const proofs = windows
+  const counted = await recountFresh(run, plan, windows, staged.findings.windows);
+  const proofs = counted
     .filter(isFinished)
     .map((window) => proofOf(window, stagedOf(staged.findings, window), datesOf(run, plan), run.maxRejectShare));
-  return { windows, staged, proofs, startedAtMs };
+  return { windows: counted, staged, proofs, startedAtMs };
 }
 
 /**
