@@ -12,7 +12,7 @@ function walkOf(pageSize: number, countAfter: number, listed: readonly (string |
     const ids = listed.slice(start, start + pageSize);
     return { page: { pageNumber, recordCount: ids.length } as SpooledPage, ids };
   });
-  return { way: { pageSize, reversed: false }, pages, countAfter };
+  return { way: { pageSize, reversed: false }, pages, countAfter, isRecounted: true };
 }
 
 it.each<[string, readonly PageWalk[], number | null]>([
