@@ -213,9 +213,10 @@ function seenFromOtherEnd(pages: readonly PageWithIds[], { ids }: PageWithIds): 
 }
 
 /**
- * One page after the other, as each names the next. Ends where the source names none, where a page is empty, or where a
- * page is not full and the count is reached. A sequence of cursors that repeats, is refused or never ends is stopped,
- * and not taken for an end: a search service may count no further than it walks. Events that arrive behind the cursor are in neither the count nor the pages, as if they came after both.
+ * One page after the other, as each names the next. Ends where the source names none, where a page is empty, or where
+ * a page is not full and the count is reached. A sequence of cursors that repeats, is refused or never ends is
+ * stopped, and not taken for an end: a search service may count no further than it walks. Events that arrive behind
+ * the cursor are in neither the count nor the pages, as if they came after both.
  */
 async function walkCursors(
   fetching: WindowFetching,
