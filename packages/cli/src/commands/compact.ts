@@ -1,11 +1,11 @@
 import { bytesText, countText, newRunId, nounText } from '@edrlake/core';
 import type { CompactReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { LAKE, OUTPUT, PROGRESS } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
 import { lakeFlagsOf } from '../session/lake-access.ts';
-import { withLakeToChange } from '../session/with-lake.ts';
+import { withLakeAtWork } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake compact` */
@@ -16,7 +16,7 @@ export const command = defineCommand({
     'What a backfill or sync writes is in order of arrival. Sorted, a host, a hash or an issuer is found without reading whole days.',
     'No row changes: each new file is compared with what it replaces before it takes its place. Days that need nothing are left alone. Safe to interrupt, and beside other runs.',
   ],
-  flags: ['from', 'to', ...LAKE, 'publish', ...OUTPUT],
+  flags: ['from', 'to', ...LAKE, 'publish', ...PROGRESS, ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to compact', defaultText: 'all' },
     to: { describe: 'Last UTC day to compact', defaultText: 'all' },
@@ -33,7 +33,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, signal } = context;
   const range = optionalRange(values);
-  const report = await withLakeToChange(values, context, (lake) =>
+  const report = await withLakeAtWork(values, context, { access: 'write' }, (lake) =>
     lake.compact(range === null ? {} : { range }, { runId: newRunId(context), signal }),
   );
   if (values.json) await writeJson(stdout, report);

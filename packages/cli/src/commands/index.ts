@@ -1,9 +1,9 @@
 import { bytesText, countText, nounText } from '@edrlake/core';
 import type { IndexReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { LAKE, OUTPUT, PROGRESS } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { withLakeToChange } from '../session/with-lake.ts';
+import { withLakeAtWork } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake index` */
@@ -14,7 +14,7 @@ export const command = defineCommand({
     'The index says in which data files a hash, an address, a domain, a host, an agent or an event can be, so that edrlake hunt reads only those. Run it once; from then on each command that writes the lake keeps it up.',
     'It is derived: a file that it does not know is read, and deleting it, the folder _values, changes no answer.',
   ],
-  flags: ['rebuild', ...LAKE, ...OUTPUT],
+  flags: ['rebuild', ...LAKE, ...PROGRESS, ...OUTPUT],
   examples: [
     { command: 'edrlake index', purpose: 'once' },
     { command: 'edrlake index --rebuild', purpose: 'from all data files' },
@@ -26,7 +26,9 @@ export const command = defineCommand({
 async function run({ values }: CommandInput, context: ProcessContext): Promise<number> {
   const { stdout, signal } = context;
   const { rebuild } = values;
-  const report = await withLakeToChange(values, context, (lake) => lake.indexValues({ rebuild }, { signal }));
+  const report = await withLakeAtWork(values, context, { access: 'write' }, (lake) =>
+    lake.indexValues({ rebuild }, { signal }),
+  );
   if (values.json) await writeJson(stdout, report);
   else await writeMessage(context, indexText(report));
   return 0;

@@ -1,9 +1,9 @@
 import { bytesText, countText, newRunId, nounText } from '@edrlake/core';
 import { type CompactReport, FILE_FORMAT, isCurrentFormat, type Snapshot } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { LAKE, OUTPUT, PROGRESS } from '../args/option-groups.ts';
 import { type ProcessContext, writeMessage } from '../process/process-context.ts';
-import { withLakeToChange } from '../session/with-lake.ts';
+import { withLakeAtWork } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** `edrlake migrate` */
@@ -14,7 +14,7 @@ export const command = defineCommand({
     'In format 2, times are instants (isAdjustedToUTC), event_date is only in the names of folders, JSON is plain text, and columns have field ids: every engine reads such files in the same way. edrlake reads both formats, also side by side, so a migration is never urgent.',
     'No row changes: each new file is compared with what it replaces before it takes its place. Safe to interrupt and to repeat, and beside other runs. An older edrlake cannot read the lake afterwards.',
   ],
-  flags: [...LAKE, 'publish', ...OUTPUT],
+  flags: [...LAKE, 'publish', ...PROGRESS, ...OUTPUT],
   examples: [
     { command: 'edrlake migrate', purpose: 'every file of an older format' },
     { command: 'edrlake migrate --lake /srv/edr --memory-limit 1GB', purpose: 'with room for large days' },
@@ -26,7 +26,7 @@ export const command = defineCommand({
 async function run(input: CommandInput, context: ProcessContext): Promise<number> {
   const { values } = input;
   const { stdout, signal } = context;
-  const { report, remaining } = await withLakeToChange(values, context, async (lake) => ({
+  const { report, remaining } = await withLakeAtWork(values, context, { access: 'write' }, async (lake) => ({
     report: await lake.compact({ migrates: true }, { runId: newRunId(context), signal }),
     remaining: olderFiles(await lake.snapshot()),
   }));

@@ -1,10 +1,10 @@
 import { bytesText, countText, nounText } from '@edrlake/core';
 import type { VerifyReport } from '@edrlake/lake';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { LAKE, OUTPUT, PROGRESS } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { optionalRange } from '../session/connection-settings.ts';
-import { withLakeToRead } from '../session/with-lake.ts';
+import { withLakeAtWork } from '../session/with-lake.ts';
 import { writeJson } from '../text/json-output.ts';
 import { wrapWords } from '../text/text-width.ts';
 
@@ -20,7 +20,7 @@ export const command = defineCommand({
     'The content digest of a day is the same for the same rows in any order and files, so that copies of a lake can be compared: --json has it for each day and table. docs/lake-format.md defines it for other programs.',
     'Exit code 1 when a file differs.',
   ],
-  flags: ['from', 'to', 'offline', ...LAKE, ...OUTPUT],
+  flags: ['from', 'to', 'offline', ...LAKE, ...PROGRESS, ...OUTPUT],
   flagTexts: {
     from: { describe: 'First UTC day to read', defaultText: 'all' },
     to: { describe: 'Last UTC day to read', defaultText: 'all' },
@@ -37,7 +37,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, env, signal } = context;
   const range = optionalRange(values);
-  const report = await withLakeToRead(values, context, (lake) => lake.verify(range, signal));
+  const report = await withLakeAtWork(values, context, { access: 'read' }, (lake) => lake.verify(range, signal));
   if (values.json) await writeJson(stdout, report);
   else await writeMessage(context, verifyText(report, lineWidth(stdout, env)));
   return report.findings.length === 0 ? 0 : DAMAGED;

@@ -123,7 +123,7 @@ export function logLineOf(event: RunEvent, nowMs: number): LogLine {
   }
 }
 
-type Beginning = Extract<RunEvent, { readonly type: 'planning' | 'window-started' | 'page-started' }>;
+type Beginning = Extract<RunEvent, { readonly type: 'planning' | 'window-started' | 'page-started' | 'lake-work' }>;
 
 function beginningText(event: Beginning): string {
   switch (event.type) {
@@ -133,6 +133,8 @@ function beginningText(event: Beginning): string {
       return `window ${rangeText(event.range)}: ${nounText(event.counted, 'event')} to fetch`;
     case 'page-started':
       return `page ${event.pageNumber} of ${event.windowId}: its turn`;
+    case 'lake-work':
+      return `${event.work}: ${countText(event.done)} of ${nounText(event.total, 'file')}`;
   }
 }
 
@@ -157,6 +159,7 @@ function workflowLine(event: WorkflowEvent | Beginning): LogLine {
     case 'planning':
     case 'window-started':
     case 'page-started':
+    case 'lake-work':
       return debug(beginningText(event));
     case 'pipeline':
       return { level: levelOf(event.state), text: `${event.pipeline} ${event.runId}: ${event.state}` };

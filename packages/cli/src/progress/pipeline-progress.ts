@@ -2,11 +2,13 @@ import { countText, durationText, type RunEvent } from '@edrlake/core';
 import { STATUS_MARKS } from '@edrlake/runner/states';
 import { clockTimeText } from '../text/format-numbers.ts';
 import { padEnd, truncate } from '../text/text-width.ts';
+import { plainWorkLine, workLine } from './lake-progress.ts';
 import type { ProgressView } from './progress-display.ts';
 import { advanceProgress, type ProgressState, startProgress } from './progress-state.ts';
 import { liveLines, plainLine } from './progress-text.ts';
 
 type TaskEvent = Extract<RunEvent, { readonly type: 'task' }>;
+type LakeWork = Extract<RunEvent, { readonly type: 'lake-work' }>;
 
 interface TaskProgress {
   state: TaskEvent['state'] | 'pending';
@@ -33,6 +35,7 @@ export function pipelineProgress(tasks: readonly string[], startedAtMs: number):
   const byName = new Map<string, TaskProgress>(tasks.map((name) => [name, newTask(startedAtMs)]));
   const nameWidth = Math.max(0, ...tasks.map((name) => name.length));
   let exporting: ProgressState | null = null;
+  let work: { readonly event: LakeWork; readonly sinceMs: number } | null = null;
   return {
     advance: (event, nowMs) => {
       if (event.type === 'task') {
@@ -40,6 +43,11 @@ export function pipelineProgress(tasks: readonly string[], startedAtMs: number):
         byName.set(event.task, task);
         applyTaskEvent(task, event, nowMs);
         if (event.state === 'started') exporting = null;
+        work = null;
+        return;
+      }
+      if (event.type === 'lake-work') {
+        work = { event, sinceMs: work === null || event.done === 0 ? nowMs : work.sinceMs };
         return;
       }
       // Between runs there is nothing to show.
@@ -51,11 +59,15 @@ export function pipelineProgress(tasks: readonly string[], startedAtMs: number):
     lines: (nowMs, width) => {
       const isAtWork = [...byName.values()].some(({ state }) => state === 'started');
       const lines = [...byName].map(([name, task]) => taskLine(padEnd(name, nameWidth), task, nowMs));
-      const below =
-        exporting === null || !isAtWork ? [] : liveLines(exporting, nowMs, width - 2).map((line) => `  ${line}`);
+      const ofExport = exporting === null ? [] : liveLines(exporting, nowMs, width - 2);
+      const ofWork = work === null ? [] : [workLine(work.event, nowMs - work.sinceMs, width - 2)];
+      const below = isAtWork ? [...ofExport, ...ofWork].map((line) => `  ${line}`) : [];
       return [...lines, ...below].map((line) => truncate(line, width));
     },
-    plainLine: (nowMs) => (exporting === null ? null : plainLine(exporting, nowMs)),
+    plainLine: (nowMs) => {
+      if (work !== null) return plainWorkLine(work.event, nowMs - work.sinceMs);
+      return exporting === null ? null : plainLine(exporting, nowMs);
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { countText, durationText, nounText } from '@edrlake/core';
 import { clockTimeText, percentText } from '../text/format-numbers.ts';
 import { displayWidth, padEnd, truncate } from '../text/text-width.ts';
+import { barText } from './bar-text.ts';
 import { eventsInLake, eventsPerSecond, type ProgressState, timeLeftMs } from './progress-state.ts';
 import { REQUEST_WAITS } from './request-waits.ts';
 
@@ -34,11 +35,6 @@ function headLine(state: ProgressState, nowMs: number, width: number): string {
   const room = width - LABEL_WIDTH - displayWidth(amount) - 4;
   if (room < NARROWEST_BAR) return `${label}  ${amount}`;
   return `${label}  ${barText(amountDone(state), state.eventsExpected, Math.min(WIDEST_BAR, room))}  ${amount}`;
-}
-
-function barText(part: number, whole: number, width: number): string {
-  const filled = whole <= 0 ? width : Math.min(width, Math.floor((part / whole) * width));
-  return '█'.repeat(filled) + '░'.repeat(width - filled);
 }
 
 function amountText(state: ProgressState): string {

@@ -199,6 +199,14 @@ export type RunEvent =
       readonly message: string;
     }
   | {
+      /** A command goes through data files of the lake: what it has done of those that it has to read. */
+      readonly type: 'lake-work';
+      readonly work: 'compact' | 'migrate' | 'index' | 'verify';
+      /** Data files. `done` is 0 when the work begins. */
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
       /** Something in a list that is always hunted is no indicator; the rest of the list is hunted. */
       readonly type: 'list-fault';
       readonly list: string;

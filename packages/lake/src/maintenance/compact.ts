@@ -9,6 +9,7 @@ import { snapshotOf } from '../log/snapshot.ts';
 import { partitionDay, rowsOf, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { refuseDamaged } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
+import { fileProgress } from '../storage/file-progress.ts';
 import { bytesOf, halvesOf, type MergeGroup, mostRows, planCompaction } from './plan-compaction.ts';
 
 /** What to compact, and to which size. */
@@ -83,11 +84,12 @@ export async function compact(
   const plan = planCompaction(snapshot, context.tables, options.range ?? null, sizes);
   const done: Merged[] = [];
   let commits = 0;
+  const onMerged = fileProgress(context.emit, options.migrates === true ? 'migrate' : 'compact', filesOf(plan.groups));
   for (const groups of inCommits(plan.groups)) {
     run.signal.throwIfAborted();
     let merged: readonly Merged[] | null = null;
     const { entry, outcome } = await commitWithRetry(context, async (state, names) => {
-      const work = { groups, maxCells: sizes.maxCells };
+      const work = { groups, maxCells: sizes.maxCells, onMerged };
       merged ??= await inOneThread(context, () => stageMerged(context, state, names, work, run.signal));
       return draftMerged(context, state, names, run.runId, merged);
     });
@@ -139,12 +141,23 @@ function* inCommits(groups: readonly MergeGroup[]): Generator<MergeGroup[]> {
   if (some.length > 0) yield some;
 }
 
+interface StagedWork {
+  readonly groups: readonly MergeGroup[];
+  readonly maxCells: number;
+  /** Called with the number of files that were merged. */
+  readonly onMerged: (files: number) => void;
+}
+
+function filesOf(groups: readonly MergeGroup[]): number {
+  return sum(groups, ({ inputs }) => inputs.length);
+}
+
 /** Writes the merged files into the staging folder. A crash leaves only the work folder. */
 async function stageMerged(
   context: CommitContext,
   state: LakeState,
   names: CommitNames,
-  { groups, maxCells }: { readonly groups: readonly MergeGroup[]; readonly maxCells: number },
+  { groups, maxCells, onMerged }: StagedWork,
   signal: AbortSignal,
 ): Promise<readonly Merged[]> {
   const fileSchema = schemaOnTop(state, context.tables);
@@ -155,6 +168,7 @@ async function stageMerged(
     if (!isIn(state, group)) continue;
     try {
       merged.push({ group, output: await mergeOne(context, state, names, { group, number, fileSchema, maxCells }) });
+      onMerged(group.inputs.length);
     } catch (thrown) {
       // The plan's limit was measured on other rows than these: fewer rows at once need less memory.
       if (isMemoryError(thrown)) open.push(...halvesOf(group));

@@ -4,6 +4,7 @@ import type { CommitContext } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
 import { type TableReader, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { damagedFiles, sumFile } from '../storage/checksum.ts';
+import { fileProgress } from '../storage/file-progress.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { hasIndex, type IndexSegment, indexedColumns, readSegments, writeSegments } from './index-files.ts';
 import { keySql, keyTextsSql } from './index-keys.ts';
@@ -26,7 +27,7 @@ const FAN_IN = 8;
 const MAX_ROWS = 2_000_000;
 const MAX_FILES = 500;
 
-type IndexContext = Pick<CommitContext, 'store' | 'log' | 'tables' | 'connection' | 'workFolder'>;
+type IndexContext = Pick<CommitContext, 'store' | 'log' | 'tables' | 'connection' | 'workFolder' | 'emit'>;
 
 /**
  * Brings the index to the newest version: reads the files that it does not know, forgets those that are gone. A data
@@ -46,9 +47,12 @@ export async function updateIndex(context: IndexContext, rebuild: boolean, signa
   const damaged = new Set(await damagedFiles(store, missing));
   const reader = { store, schemas };
   let segments = known.filter((segment) => segment.files.some(([path]) => all.has(path)));
-  for (const group of groupsOf(missing.filter((file) => !damaged.has(file)))) {
+  const sound = missing.filter((file) => !damaged.has(file));
+  const onIndexed = fileProgress(context.emit, 'index', sound.length);
+  for (const group of groupsOf(sound)) {
     signal.throwIfAborted();
     segments.push(await writeSegment(context, entriesSql(reader, tables, group), group.map(identityOf), 0));
+    onIndexed(group.length);
   }
   segments = await mergedSegments(context, segments, all, signal);
   const isChanged = rebuild || missing.length > damaged.size || segments.length !== known.length;

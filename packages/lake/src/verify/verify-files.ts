@@ -5,6 +5,7 @@ import type { LakeState, LoggedFile } from '../log/lake-state.ts';
 import { isEventTable, partitionDay, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { sumFile } from '../storage/checksum.ts';
 import { isFileError } from '../storage/file-errors.ts';
+import { fileProgress } from '../storage/file-progress.ts';
 import { EVENTS, proofPath } from '../storage/layout.ts';
 import { type ProofFile, proofFileOf, readProofDocument, readProofIndex } from './proof-documents.ts';
 
@@ -64,9 +65,11 @@ export async function verifyFiles(
   for (let look = 1; look <= MAX_LOOKS; look += 1) {
     const open = [...state.files.values()].filter((file) => isWanted(file, range) && !verified.has(file.path));
     if (open.length === 0) break;
+    const onVerified = fileProgress(context.emit, 'verify', open.length);
     for (const file of open) {
       signal.throwIfAborted();
       verified.set(file.path, await verifyFile(context, state, file));
+      onVerified(1);
     }
     state = await context.log.refresh();
   }
