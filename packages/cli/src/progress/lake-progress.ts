@@ -1,15 +1,14 @@
 import { countText, durationText, MS_PER_SECOND, nounText, type RunEvent } from '@edrlake/core';
 import { percentText } from '../text/format-numbers.ts';
-import { displayWidth, padEnd, truncate } from '../text/text-width.ts';
-import { barText } from './bar-text.ts';
+import { padEnd, truncate } from '../text/text-width.ts';
 import type { ProgressView } from './progress-display.ts';
+import { barLine, toGoText } from './progress-line.ts';
 
 type LakeWork = Extract<RunEvent, { readonly type: 'lake-work' }>;
 
 const LABELS = { compact: 'Merging', migrate: 'Rewriting', index: 'Indexing', verify: 'Verifying' } as const;
 const OPENING = 'Opening';
 const LABEL_WIDTH = Math.max(...[OPENING, ...Object.values(LABELS)].map((label) => label.length));
-const BAR_WIDTHS = { narrowest: 10, widest: 40 };
 
 /** A command at work on data files: how many of them are done, and how long the others may take. */
 export function lakeProgress(startedAtMs: number): ProgressView {
@@ -33,11 +32,8 @@ export function lakeProgress(startedAtMs: number): ProgressView {
 /** One line with a bar of at most `width` cells. */
 export function workLine(work: LakeWork, elapsedMs: number, width: number): string {
   const label = padEnd(LABELS[work.work], LABEL_WIDTH);
-  const amount = amountText(work, elapsedMs);
-  const room = width - LABEL_WIDTH - displayWidth(amount) - 4;
-  const bar =
-    room < BAR_WIDTHS.narrowest ? '' : `${barText(work.done, work.total, Math.min(BAR_WIDTHS.widest, room))}  `;
-  return truncate(`${label}  ${bar}${amount}`, width);
+  const bar = { part: work.done, whole: work.total };
+  return truncate(barLine(label, bar, amountText(work, elapsedMs), width), width);
 }
 
 /** The same for a log. */
@@ -50,5 +46,5 @@ function amountText({ done, total }: LakeWork, elapsedMs: number): string {
   const amount = `${percentText(done, total)} · ${countText(done)} of ${nounText(total, 'file')}`;
   if (done === 0 || done === total || elapsedMs < MS_PER_SECOND) return amount;
   const leftMs = (elapsedMs / done) * (total - done);
-  return `${amount} · about ${durationText(Math.max(1, Math.ceil(leftMs / MS_PER_SECOND)) * MS_PER_SECOND)} to go`;
+  return `${amount} · ${toGoText(leftMs)}`;
 }

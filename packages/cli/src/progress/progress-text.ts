@@ -1,14 +1,12 @@
 import { countText, durationText, nounText } from '@edrlake/core';
 import { clockTimeText, percentText } from '../text/format-numbers.ts';
-import { displayWidth, padEnd, truncate } from '../text/text-width.ts';
-import { barText } from './bar-text.ts';
+import { padEnd, truncate } from '../text/text-width.ts';
+import { barLine, toGoText } from './progress-line.ts';
 import { eventsInLake, eventsPerSecond, type ProgressState, timeLeftMs } from './progress-state.ts';
 import { REQUEST_WAITS } from './request-waits.ts';
 
 const PHASES = { planning: 'Planning', fetching: 'Fetching', finishing: 'Writing' } as const;
 const LABEL_WIDTH = Math.max(...Object.values(PHASES).map((label) => label.length));
-const NARROWEST_BAR = 10;
-const WIDEST_BAR = 40;
 const SHOWN_WAIT_MS = 2_000;
 
 /** The live display: one to three lines of at most `width` cells. */
@@ -31,10 +29,7 @@ export function plainLine(state: ProgressState, nowMs: number): string {
 function headLine(state: ProgressState, nowMs: number, width: number): string {
   const label = padEnd(PHASES[state.phase], LABEL_WIDTH);
   if (state.eventsExpected === null) return `${label}  ${durationText(nowMs - state.startedAtMs)}`;
-  const amount = amountText(state);
-  const room = width - LABEL_WIDTH - displayWidth(amount) - 4;
-  if (room < NARROWEST_BAR) return `${label}  ${amount}`;
-  return `${label}  ${barText(amountDone(state), state.eventsExpected, Math.min(WIDEST_BAR, room))}  ${amount}`;
+  return barLine(label, { part: amountDone(state), whole: state.eventsExpected }, amountText(state), width);
 }
 
 function amountText(state: ProgressState): string {
@@ -59,7 +54,7 @@ function measures(state: ProgressState, nowMs: number): string[] {
   if (state.windowsFailed > 0) parts.push(`${nounText(state.windowsFailed, 'window')} failed`);
   if (state.windowsMismatched > 0) parts.push(`${nounText(state.windowsMismatched, 'window')} mismatched`);
   const leftMs = state.phase === 'fetching' ? timeLeftMs(state, nowMs) : null;
-  if (leftMs !== null) parts.push(`about ${durationText(Math.max(1, Math.ceil(leftMs / 1_000)) * 1_000)} to go`);
+  if (leftMs !== null) parts.push(toGoText(leftMs));
   return parts;
 }
 

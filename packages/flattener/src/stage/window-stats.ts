@@ -15,6 +15,11 @@ import { acceptedTimes } from './asked-times.ts';
 
 type DayRow = Readonly<Record<string, unknown>>;
 
+/** The earliest and the latest times of a window on each axis, in UTC epoch milliseconds. */
+const SPANS = (['event', 'processed'] as const)
+  .flatMap((axis) => [`epoch_ms(min(${axis}_time)) AS first_${axis}`, `epoch_ms(max(${axis}_time)) AS last_${axis}`])
+  .join(', ');
+
 /**
  * What flattening found in each window, in the windows' order, from the staged records before duplicates are removed.
  * An id that a window repeats counts for one day only, that of the version that is stored.
@@ -27,10 +32,10 @@ export async function stagedWindowsOf(
 ): Promise<readonly StagedWindow[]> {
   const totals = await rowsOf(
     connection,
-    `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(*) FILTER (reject_reason = ${quoteText(FOREIGN_CUSTOMER)})::INTEGER AS foreign_events, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids, epoch_ms(max(processed_time)) AS newest FROM ${events} GROUP BY window_no`,
+    `SELECT window_no, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected, count(*) FILTER (reject_reason = ${quoteText(FOREIGN_CUSTOMER)})::INTEGER AS foreign_events, count(DISTINCT id_hash) FILTER (reject_reason IS NULL)::INTEGER AS ids, ${SPANS} FROM ${events} GROUP BY window_no`,
   );
   const isRepeated = totals.some(({ records, rejected, ids }) => Number(ids) + Number(rejected) < Number(records));
-  const outside = await outsideOf(connection, events, windows);
+  const outside = await outsideOf(connection, events, windows, totals);
   const days = await rowsOf(
     connection,
     `SELECT window_no, event_date::VARCHAR AS day, count(*)::INTEGER AS records, count(reject_reason)::INTEGER AS rejected FROM ${isRepeated ? versionsOf(events, '= 1') : events} WHERE event_date IS NOT NULL GROUP BY ALL ORDER BY ALL`,
@@ -64,21 +69,29 @@ export async function stagedWindowsOf(
       rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),
       ...(Object.keys(duplicatesPerDay).length > 0 && { duplicatesPerDay }),
       ...outside.get(windowNo),
-      ...(typeof total?.newest === 'bigint' && { newestProcessedMs: Number(total.newest) }),
+      ...(typeof total?.last_processed === 'bigint' && { newestProcessedMs: Number(total.last_processed) }),
     };
   });
 }
 
-/** Of the windows that have some. */
+/** Of the windows that have some. Where the earliest and the latest times are inside, all are, and nothing is read. */
 async function outsideOf(
   connection: SqlConnection,
   events: string,
   windows: readonly FetchedWindow[],
+  totals: readonly DayRow[],
 ): Promise<ReadonlyMap<number, Pick<StagedWindow, 'outside'>>> {
-  const asked = windows.map(({ window }, windowNo) => {
+  const asked = totals.flatMap((row) => {
+    const window = windows[Number(row.window_no)]?.window;
+    if (window === undefined) return [];
+    const { axis } = window;
     const { startMs, endMs } = acceptedTimes(window);
-    return `(${windowNo}, ${window.axis === 'event'}, ${startMs}::BIGINT, ${endMs}::BIGINT)`;
+    const [first, last] = [row[`first_${axis}`], row[`last_${axis}`]];
+    // Without times there is nothing to compare.
+    const isInside = typeof first !== 'bigint' || typeof last !== 'bigint' || (first >= startMs && last < endMs);
+    return isInside ? [] : [`(${row.window_no}, ${axis === 'event'}, ${startMs}::BIGINT, ${endMs}::BIGINT)`];
   });
+  if (asked.length === 0) return new Map();
   const times = `SELECT window_no, epoch_ms(CASE WHEN by_event THEN event_time ELSE processed_time END) AS time_ms, start_ms, end_ms FROM ${events} JOIN (VALUES ${asked.join(', ')}) AS asked(window_no, by_event, start_ms, end_ms) USING (window_no)`;
   const found = await rowsOf(
     connection,

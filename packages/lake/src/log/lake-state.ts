@@ -15,7 +15,7 @@ import { countedAtOf } from '../proofs/dated-proofs.ts';
 import { type LoggedLostDay, type LostDay, recoveredDays } from '../proofs/lost-days.ts';
 import { applyOtherVersions, type LoggedOtherVersion, type VersionsOfEvent } from '../proofs/other-versions.ts';
 import { isRefuting, type LoggedRecount, type Recount, supersededRecounts } from '../proofs/recounts.ts';
-import { areDisjoint } from '../proofs/window-filters.ts';
+import { areDisjoint, sameScope } from '../proofs/window-filters.ts';
 
 /** One column of a schema version. */
 export interface SchemaColumn {
@@ -334,9 +334,4 @@ function isOvertaken(state: LakeState, known: LoggedProof): boolean {
     if (!areDisjoint(proof.window.cuts, window.cuts)) return true;
   }
   return false;
-}
-
-/** Whether two scopes ask for the same events. */
-export function sameScope(a: WindowProof['window']['scope'], b: WindowProof['window']['scope']): boolean {
-  return a.filter === b.filter && a.state === b.state;
 }

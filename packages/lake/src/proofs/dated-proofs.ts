@@ -1,4 +1,5 @@
-import { isAhead, MS_PER_HOUR, SETTLE_LAG_MS, type TimeRange, type WindowProof } from '@edrlake/core';
+import { isAhead, MS_PER_HOUR, SETTLE_LAG_MS, type TimeRange, type Window, type WindowProof } from '@edrlake/core';
+import { sameScope } from './window-filters.ts';
 
 /** A proof limited to the time before it was counted: its window ends at that moment at the latest. */
 export interface DatedProof extends WindowProof {
@@ -19,13 +20,13 @@ const OUT_OF_ORDER_MS = MS_PER_HOUR;
  * remains a mismatch, even by a wrong clock.
  * @param proofs in the order they were committed; the result keeps it
  * @param settleLagMs how long before the moment of counting the proven parts end
- * @param isWanted which of them are returned; the others only show which clock was wrong
+ * @param asked of which axis and scope they are returned; the others only show which clock was wrong. null: all
  */
 export function datedProofs(
   proofs: readonly WindowProof[],
   nowMs: number,
   settleLagMs = 0,
-  isWanted: (window: WindowProof['window']) => boolean = () => true,
+  asked: Pick<Window, 'axis' | 'scope'> | null = null,
 ): DatedProof[] {
   const believed = believedDates(proofs, nowMs);
   const dated: DatedProof[] = [];
@@ -38,7 +39,8 @@ export function datedProofs(
     const { window } = proof;
     const { startMs, endMs } = window.range;
     const untilMs = Math.min(endMs, isProven ? momentMs - settleLagMs : momentMs);
-    if (untilMs <= startMs || !isWanted(window)) continue;
+    const isAsked = asked === null || (window.axis === asked.axis && sameScope(window.scope, asked.scope));
+    if (untilMs <= startMs || !isAsked) continue;
     const clipped = untilMs === endMs ? window : { ...window, range: { startMs, endMs: untilMs } };
     dated.push({ ...proof, window: clipped, askedRange: window.range, settledMs: momentMs - SETTLE_LAG_MS });
   }

@@ -1,4 +1,4 @@
-import { type FilterField, quoteName, quoteText, type WindowFilter } from '@edrlake/core';
+import { type FilterField, quoteName, quoteText, type WindowFilter, type WindowProof } from '@edrlake/core';
 
 /** The columns of the events table that hold the fields of window filters. */
 const COLUMN_OF: Readonly<Record<FilterField, string>> = { type: 'event_type', agent: 'agent_id' };
@@ -57,4 +57,9 @@ export function holdsAtom(cuts: readonly WindowFilter[], atom: FilterAtom): bool
     const value = atom[field];
     return (value !== null && values.includes(value)) === (op === 'in');
   });
+}
+
+/** Whether two scopes ask for the same events. */
+export function sameScope(a: WindowProof['window']['scope'], b: WindowProof['window']['scope']): boolean {
+  return a.filter === b.filter && a.state === b.state;
 }

@@ -7,10 +7,10 @@ import {
   type TimeRange,
   type WindowProof,
 } from '@edrlake/core';
-import { sameScope } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { instantOn, isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
 import { segmentsOf } from '../proofs/segments.ts';
+import { sameScope } from '../proofs/window-filters.ts';
 
 /**
  * For each range, how many records the API is known to count more than once: what it counts in addition to the records

@@ -12,13 +12,13 @@ import {
   type WindowProof,
   wholeDaysOf,
 } from '@edrlake/core';
-import { type LoggedFile, sameScope } from '../log/lake-state.ts';
+import type { LoggedFile } from '../log/lake-state.ts';
 import { rowsByDay, type Snapshot } from '../log/snapshot.ts';
 import { type DatedProof, datedProofs } from '../proofs/dated-proofs.ts';
 import { isCountedApart, type LoggedOtherVersion } from '../proofs/other-versions.ts';
 import { isRefuting, type Recount } from '../proofs/recounts.ts';
 import { isProven, joinRanges, segmentsOf } from '../proofs/segments.ts';
-import { holdsAtom } from '../proofs/window-filters.ts';
+import { holdsAtom, sameScope } from '../proofs/window-filters.ts';
 import { type CountRows, type DayTally, tallyDays } from './tally-days.ts';
 
 /**
@@ -139,16 +139,14 @@ function recounted(line: DayCoverage, refuting: ReadonlyMap<Day, Recount>): DayC
  */
 export function provenRangesOf(
   snapshot: Snapshot,
-  { axis, scope }: { readonly axis: TimeAxis; readonly scope: QueryScope },
+  asked: { readonly axis: TimeAxis; readonly scope: QueryScope },
   nowMs: number,
   settleLagMs: number,
 ): TimeRange[] {
   // All proofs are dated together: those of other axes and scopes also show which clock was wrong.
-  const isAsked = (window: WindowProof['window']) => window.axis === axis && sameScope(window.scope, scope);
-  const asked = datedProofs(snapshot.proofs, nowMs, settleLagMs, isAsked);
-  const proven = segmentsOf(asked).filter(isProven);
+  const proven = segmentsOf(datedProofs(snapshot.proofs, nowMs, settleLagMs, asked)).filter(isProven);
   const ranges = joinRanges(proven.map((segment) => segment.range));
-  const lost = axis === 'event' ? snapshot.lossDays.map((day) => rangeOfDays(day)) : [];
+  const lost = asked.axis === 'event' ? snapshot.lossDays.map((day) => rangeOfDays(day)) : [];
   return lost.length === 0 ? ranges : ranges.flatMap((range) => gapsIn(range, lost));
 }
 

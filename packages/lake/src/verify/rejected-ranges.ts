@@ -1,5 +1,4 @@
 import type { QueryScope, RejectRule, TimeAxis, TimeRange } from '@edrlake/core';
-import { sameScope } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
 import { countedAtOf, datedProofs } from '../proofs/dated-proofs.ts';
 import { segmentsOf } from '../proofs/segments.ts';
@@ -19,12 +18,10 @@ export interface RejectedRange {
  */
 export function rejectedRangesOf(
   snapshot: Snapshot,
-  { axis, scope }: { readonly axis: TimeAxis; readonly scope: QueryScope },
+  asked: { readonly axis: TimeAxis; readonly scope: QueryScope },
   nowMs: number,
 ): RejectedRange[] {
-  const dated = datedProofs(snapshot.proofs, nowMs);
-  const asked = dated.filter(({ window }) => window.axis === axis && sameScope(window.scope, scope));
-  return segmentsOf(asked).flatMap(({ range, isTiled, deciding }) => {
+  return segmentsOf(datedProofs(snapshot.proofs, nowMs, 0, asked)).flatMap(({ range, isTiled, deciding }) => {
     const verdicts = new Set(deciding.map(({ proof }) => proof.verdict));
     if (!isTiled || !verdicts.has('rejected') || verdicts.has('mismatch') || verdicts.has('unverified')) return [];
     const rejected = deciding.map(({ proof }) => proof).filter(({ verdict }) => verdict === 'rejected');

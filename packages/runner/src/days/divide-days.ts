@@ -1,6 +1,5 @@
 import {
   type Day,
-  dayOf,
   daysOf,
   type EventSource,
   MS_PER_DAY,
@@ -9,6 +8,7 @@ import {
   sum,
   type TimeRange,
 } from '@edrlake/core';
+import { histogramByDay } from '../reconcile/count-days.ts';
 
 /** Whole UTC days that one export brings in, both included. */
 export interface DaysPart {
@@ -24,9 +24,6 @@ const PART_PAGES = 250;
 
 /** The most days of a part. */
 const PART_DAYS = 92;
-
-/** Days of one histogram. */
-const MOST_DAYS_AT_ONCE = 10_000;
 
 /**
  * Divides days into parts that are exported one by one, the newest first: whole days, as few as have enough pages for
@@ -62,17 +59,9 @@ function partsOf(days: readonly Day[], events: (day: Day) => number, enough: num
 /** What the source counts on each day. Without histograms, and for very long ranges, the days share one count. */
 async function eventsByDay(source: EventSource, range: TimeRange, signal: AbortSignal): Promise<(day: Day) => number> {
   const query = { axis: 'event', range, cuts: [], scope: NO_FILTER } as const;
+  const counts = await histogramByDay(source, query, signal);
+  if (counts !== null) return (day) => counts.get(day) ?? 0;
   const days = (range.endMs - range.startMs) / MS_PER_DAY;
-  if (source.histogram !== null && days <= MOST_DAYS_AT_ONCE) {
-    try {
-      const buckets = await source.histogram(query, MS_PER_DAY, signal);
-      const counts = new Map(buckets.map((bucket) => [dayOf(bucket.range.startMs), bucket.count]));
-      return (day) => counts.get(day) ?? 0;
-    } catch (thrown) {
-      // A platform without histograms refuses the first request; from then on the source reports that it has none.
-      if (source.histogram !== null) throw thrown;
-    }
-  }
   const events = await source.count(query, signal);
   return () => events / days;
 }

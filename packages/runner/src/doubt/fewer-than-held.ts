@@ -16,13 +16,15 @@ const NO_DOUBT: BatchDoubt = async () => () => null;
 export async function doubtOfFewer({ lake, request, options }: RunContext, plan: RunPlan): Promise<BatchDoubt> {
   const { axis, scope } = request;
   if (axis !== 'event' || scope.filter !== null || scope.state !== null || options.replace) return NO_DOUBT;
-  // What a run has stored itself needs no second look.
-  const heldBefore = sum(await lake.countStored(plan.request?.ranges ?? [], 'event'), (rows) => rows);
-  if (heldBefore === 0) return NO_DOUBT;
   const proven: readonly TimeRange[] = [
     ...(await lake.provenRanges('event', scope, SETTLE_LAG_MS)),
     ...(await lake.provenRanges('processed', scope)),
   ].sort((a, b) => a.startMs - b.startMs);
+  const ranges = plan.request?.ranges ?? [];
+  // Counting opens data files: not where no window can be doubted.
+  if (ranges.every((range) => gapsIn(range, proven).length === 0)) return NO_DOUBT;
+  // What a run has stored itself needs no second look.
+  if (sum(await lake.countStored(ranges, 'event'), (rows) => rows) === 0) return NO_DOUBT;
   return async (windows) => {
     const unproven = windows.filter(
       ({ window }) => window.cuts.length === 0 && gapsIn(window.range, proven).length > 0,

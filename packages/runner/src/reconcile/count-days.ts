@@ -5,6 +5,7 @@ import {
   type EventQuery,
   type EventSource,
   gapsIn,
+  type HistogramBucket,
   MS_PER_DAY,
   NO_FILTER,
   rangeOfDays,
@@ -16,7 +17,29 @@ import {
 const MOST_DAYS_LISTED = 3_660;
 
 /** Days of one histogram. */
-const MOST_DAYS_AT_ONCE = 10_000;
+export const MOST_DAYS_AT_ONCE = 10_000;
+
+/** The counts of a histogram of days. */
+export function countsByDay(buckets: readonly HistogramBucket[]): ReadonlyMap<Day, number> {
+  return new Map(buckets.map(({ range, count }) => [dayOf(range.startMs), count]));
+}
+
+/** One histogram of the days of a range; null for a range that is too long, and on a platform without histograms. */
+export async function histogramByDay(
+  source: EventSource,
+  query: EventQuery,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<Day, number> | null> {
+  const { startMs, endMs } = query.range;
+  if (source.histogram === null || endMs - startMs > MOST_DAYS_AT_ONCE * MS_PER_DAY) return null;
+  try {
+    return countsByDay(await source.histogram(query, MS_PER_DAY, signal));
+  } catch (thrown) {
+    // A platform without histograms refuses the first request; from then on the source reports that it has none.
+    if (source.histogram !== null) throw thrown;
+    return null;
+  }
+}
 
 /** The days to count: of one type or of all (null), and the days with rows in the lake. */
 export interface DaysAsked {
@@ -48,15 +71,8 @@ export async function countDays(
 ): Promise<ReadonlyMap<Day, number>> {
   const { daysWithRows } = asked;
   const query = daysQuery(range, asked);
-  if (source.histogram !== null && range.endMs - range.startMs <= MOST_DAYS_AT_ONCE * MS_PER_DAY) {
-    try {
-      const buckets = await source.histogram(query, MS_PER_DAY, signal);
-      return new Map(buckets.map((bucket) => [dayOf(bucket.range.startMs), bucket.count]));
-    } catch (thrown) {
-      // A platform without histograms refuses the first request; from then on the source reports that it has none.
-      if (source.histogram !== null) throw thrown;
-    }
-  }
+  const byHistogram = await histogramByDay(source, query, signal);
+  if (byHistogram !== null) return byHistogram;
   const counts = new Map<Day, number>();
   const count = (part: TimeRange) => source.count({ ...query, range: part }, signal);
   const withRows = daysWithRows.map((day) => rangeOfDays(day));

@@ -1,6 +1,5 @@
 import {
   type Day,
-  dayOf,
   type EventQuery,
   type EventSource,
   MS_PER_DAY,
@@ -13,12 +12,10 @@ import { isRefuting, type Recount, scopeText } from '@edrlake/lake';
 import { brokenAnswer } from '@edrlake/pager';
 import { readClocks } from '../run/read-clocks.ts';
 import type { ExportEndpoints, RunServices } from '../run/types.ts';
+import { countsByDay, MOST_DAYS_AT_ONCE } from './count-days.ts';
 import { rememberReconciliation } from './last-results.ts';
 import type { ReconciledDay } from './reconcile.ts';
 import { type DueDay, type RecountSchedule, recountSchedule } from './sealed-days.ts';
-
-/** Days of one histogram. */
-const MOST_DAYS_SPANNED = 10_000;
 
 /** Days of one run: what they found is one entry of the log. */
 const MOST_DAYS = 1_000;
@@ -148,7 +145,7 @@ function chooseDays(due: readonly DueDay[]): readonly DueDay[] {
       startMs: Math.min(span?.startMs ?? startMs, startMs),
       endMs: Math.max(span?.endMs ?? endMs, endMs),
     };
-    if (next.endMs - next.startMs > MOST_DAYS_SPANNED * MS_PER_DAY) continue;
+    if (next.endMs - next.startMs > MOST_DAYS_AT_ONCE * MS_PER_DAY) continue;
     if (chosen.push(one) === MOST_DAYS) break;
     span = next;
   }
@@ -235,10 +232,7 @@ async function addedUp(
       const buckets = await source.histogram(queryOf(range), MS_PER_DAY, signal);
       const total = await countOn(source, range, signal);
       if (sum(buckets, ({ count }) => count) !== total) continue;
-      return {
-        answer: 'counts',
-        counts: new Map(buckets.map((bucket) => [dayOf(bucket.range.startMs), bucket.count])),
-      };
+      return { answer: 'counts', counts: countsByDay(buckets) };
     } catch (thrown) {
       // A platform without histograms refuses the first request; from then on the source reports that it has none.
       if (source.histogram !== null) brokenAnswer(thrown);
