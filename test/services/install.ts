@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 
 /** The top of the repository, also for what was compiled into a folder below. */
 export const TOP = `${topAbove(import.meta.dirname)}/`;
@@ -124,6 +125,37 @@ export async function installPython(folder: string, packages: readonly string[])
   if (exitCode !== 0) throw new Error(`pip could not install ${packages.join(', ')} from PyPI:\n${stderr.trim()}`);
   await writeFile(list, wanted);
   return python;
+}
+
+/**
+ * Work that one process at a time does: several test files, and a demo beside them, install into one folder.
+ * @param lock the path of a file, which is taken over where its process has ended
+ */
+export async function withLock<T>(lock: string, work: () => Promise<T>): Promise<T> {
+  for (const endMs = Date.now() + INSTALL_MS; ; await pause(200)) {
+    try {
+      await writeFile(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || Date.now() > endMs) throw thrown;
+      const holder = Number(await readFile(lock, 'utf8').catch(() => '0'));
+      if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
+    }
+  }
+  try {
+    return await work();
+  } finally {
+    await rm(lock, { force: true });
+  }
+}
+
+/** Whether a process of this machine runs. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** A port of loopback that nothing listens on. */

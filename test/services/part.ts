@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe } from 'vitest';
-import { INSTALL_MS, TOP } from './install.ts';
+import { INSTALL_MS, TOP, withLock } from './install.ts';
 
 export {
   type Ended,
@@ -35,7 +35,8 @@ export function definePart<Kit>(
     const folder = join(TOP, '.services', name);
     await mkdir(folder, { recursive: true });
     try {
-      installed = { kit: await install(folder) };
+      // The files of a part install into the same folder, and run at the same time.
+      installed = { kit: await withLock(`${folder}.lock`, () => install(folder)) };
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new Error(`${why}\nWithout it: npm run test:services -- --without ${name}`, { cause });

@@ -1,15 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startSimulator } from '@edrlake/simulator';
 import { afterAll, expect, test } from 'vitest';
 import { inFreshDirectory } from '../../e2e/command.ts';
-import { definePart, run, TOP } from '../part.ts';
+import { definePart } from '../part.ts';
 import { type BrowserKit, goTo, startBrowser } from './browser.ts';
+import { homeOfUser, serving } from './user.ts';
 
-const PROGRAM = join(TOP, 'packages/edrlake/bin/edrlake.js');
 const START_MS = Date.UTC(2020, 7, 17);
 const DAY_MS = 86_400_000;
 const [LOST, FAILED, CHANGED] = ['2020-08-17', '2020-08-18', '2020-08-19'] as const;
@@ -40,8 +37,7 @@ definePart<BrowserKit>('page', startBrowser, (kit) => {
         await rm(join(cwd, 'lake', `events/event_date=${LOST}`), { recursive: true });
         simulator.addEvents({ events: LATE, range: { startMs: START_MS + 2 * DAY_MS, endMs: range.endMs } });
         await paste('edrlake reconcile --from 2020-08-19 --to 2020-08-19', 4);
-        const { url, server } = await serve(cwd, env);
-        try {
+        await serving(cwd, env, async (url) => {
           const page = await kit().browser.newPage({ viewport: { width: 1_280, height: 900 } });
           const said = async (day: string) => {
             await goTo(page, url, `day/${day}`);
@@ -75,42 +71,10 @@ definePart<BrowserKit>('page', startBrowser, (kit) => {
             'edrlake query --format csv "SELECT count(DISTINCT event_id), count(*) FROM events"',
           );
           expect(stdout.trim().split('\n').at(-1)).toBe(`${1_200 + LATE},${1_200 + LATE}`);
-        } finally {
-          server.kill('SIGINT');
-          await once(server, 'exit');
-        }
+        });
       });
     } finally {
       await simulator.close();
     }
   }, 120_000);
 });
-
-/** A shell in the folder of a user who has a configuration and whose path has the command. */
-async function homeOfUser(cwd: string, baseUrl: string) {
-  const bin = join(cwd, 'bin');
-  await mkdir(bin);
-  await writeFile(join(bin, 'edrlake'), `#!/bin/sh\nexec '${process.execPath}' '${PROGRAM}' "$@"\n`, { mode: 0o755 });
-  const env = {
-    PATH: `${bin}${delimiter}${process.env.PATH ?? ''}`,
-    EDRLAKE_BASE_URL: baseUrl,
-    ...{ EDRLAKE_USERNAME: 'demo', EDRLAKE_PASSWORD: 'demo' },
-  };
-  return {
-    env,
-    /** Runs a command as it was pasted. */
-    paste: async (command: string, exitCode = 0) => {
-      const ended = await run('sh', ['-c', command], { cwd, env });
-      if (ended.exitCode !== exitCode) {
-        throw new Error(`${command} ended with ${ended.exitCode}:\n${ended.stdout}${ended.stderr}`);
-      }
-      return ended;
-    },
-  };
-}
-
-async function serve(cwd: string, env: Readonly<Record<string, string>>) {
-  const server = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0'], { cwd, env: { ...process.env, ...env } });
-  const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
-  return { server, url: (JSON.parse(line) as { url: string }).url };
-}

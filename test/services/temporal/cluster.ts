@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
-import { freePort, installFromNpm, installPython, TOP } from '../install.ts';
+import { freePort, installFromNpm, installPython, isAlive, TOP, withLock } from '../install.ts';
 
 /** The SDK, exactly: two copies of `protobufjs` would not read each other's messages. */
 const SDK = Object.fromEntries([
@@ -42,35 +42,6 @@ export async function installTemporal(folder: string): Promise<TemporalKit> {
     }
     return { sdk, edrlake: join(copy, 'bin/edrlake.js'), server: join(interpreter, '../temporal') };
   });
-}
-
-const LOCK_MS = 600_000;
-
-/** Several test files, and a demo beside them, install into one folder. A lock of a dead process is taken over. */
-async function withLock<T>(lock: string, work: () => Promise<T>): Promise<T> {
-  for (const endMs = Date.now() + LOCK_MS; ; await pause(200)) {
-    try {
-      await writeFile(lock, String(process.pid), { flag: 'wx' });
-      break;
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST' || Date.now() > endMs) throw thrown;
-      const holder = Number(await readFile(lock, 'utf8').catch(() => '0'));
-      if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true });
-    }
-  }
-  try {
-    return await work();
-  } finally {
-    await rm(lock, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
 
 /** A development server over a file, which it finds again after a restart. */
