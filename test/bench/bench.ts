@@ -14,6 +14,7 @@ import { measureResults, resultsTargets, resultsText } from './comparison/result
 import { type RoundOptions, runRounds } from './comparison/rounds.ts';
 import { OWN_COMMAND, openStage, type StageSetting } from './comparison/stage.ts';
 import { measureStartUp, startUpTargets, startUpText } from './comparison/start-up.ts';
+import { measureTelemetry, telemetryTargets, telemetryText } from './comparison/telemetry-cost.ts';
 import {
   compactedTargets,
   compactedText,
@@ -36,7 +37,7 @@ const OPTIONS = {
   rounds: { type: 'string', valueName: 'N', describe: 'How often everything is run', default: '3' },
   edrlake: { type: 'string', valueName: 'FILE', describe: 'Another built command to measure, bin/edrlake.js' },
   also: { type: 'string', multiple: true, valueName: 'NAME=FILE', describe: 'A further built command in each round' },
-  skip: { type: 'string', valueName: 'PART,PART', describe: 'Leave out: again, compact, start-up' },
+  skip: { type: 'string', valueName: 'PART,PART', describe: 'Leave out: again, telemetry, compact, start-up' },
   'thousand-days': {
     type: 'string',
     valueName: 'DIR',
@@ -84,9 +85,11 @@ async function compare(events: number) {
     if (again !== null) say(`\n${doneAgainText(again)}`);
     const results = skipped.has('again') ? null : await measureResults(stage);
     if (results !== null) say(`\n${resultsText(results)}`);
+    const telemetry = skipped.has('telemetry') ? null : await measureTelemetry(stage);
+    if (telemetry !== null) say(`\n${telemetryText(telemetry)}`);
     const compacted = skipped.has('compact') ? null : await compactLast(stage);
     if (compacted !== null) say(`\n${compactedText(compacted)}`);
-    return { setting, figures, again, results, compacted, rounds };
+    return { setting, figures, again, results, telemetry, compacted, rounds };
   } finally {
     await stage.close();
   }
@@ -114,10 +117,11 @@ for (const events of sizes) compared.push(await compare(events));
 const small = skipped.has('start-up') ? null : await measureSmall();
 if (small !== null) say(`\n${smallNightsText(small.nights)}\n\n${startUpText(small.startUp)}`);
 const targets = [
-  ...compared.flatMap(({ figures, again, results, compacted }) => [
+  ...compared.flatMap(({ figures, again, results, telemetry, compacted }) => [
     ...comparisonTargets(figures),
     ...(again === null ? [] : doneAgainTargets(again, figures.events)),
     ...(results === null ? [] : resultsTargets(results)),
+    ...(telemetry === null ? [] : telemetryTargets(telemetry, figures.events)),
     ...(compacted === null ? [] : compactedTargets(compacted)),
   ]),
   ...growthTargets(compared.map(({ figures }) => figures)),

@@ -123,7 +123,7 @@ export function isWriter(contestant: string): boolean {
 export function contestantsOf(options: RoundOptions): Readonly<Record<string, Contestant>> {
   const { others, withSpilling, peers = {} } = options;
   const backfill = (command?: string): Contestant => ({
-    run: (stage, lake, signal) => stage.edrlake(['backfill', ...stage.range], lake, command, signal),
+    run: (stage, lake, signal) => stage.edrlake(['backfill', ...stage.range], lake, { command, signal }),
   });
   const floor = (way: FloorWay): Contestant => ({
     run: (stage, folder, signal) => stage.program('floor', { folder, ...way }, signal),

@@ -33,13 +33,22 @@ export const OWN_COMMAND = fileURLToPath(new URL('../../edrlake/bin/edrlake.js',
 /** The first day of the data: a Monday. */
 export const START_MS = Date.UTC(2020, 7, 17);
 
+/** How the command is run, where it is not the usual way. */
+export interface HowRun {
+  /** Another built command than the setting's. */
+  readonly command?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Beside the credentials. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A gateway with recorded answers, a folder to work in, and the programs that are measured. */
 export interface Stage {
   readonly setting: StageSetting;
   readonly folder: string;
   readonly gateway: Gateway;
   /** Runs the command with the gateway and a lake, and expects success. */
-  edrlake(words: readonly string[], lake: string, command?: string, signal?: AbortSignal): Promise<MeasuredRun>;
+  edrlake(words: readonly string[], lake: string, how?: HowRun): Promise<MeasuredRun>;
   /** Runs a command that needs only the lake. */
   maintain(words: readonly string[], lake: string): Promise<MeasuredRun>;
   /** Runs one of the programs in `contestants/` on the pages of the last export. */
@@ -89,9 +98,9 @@ export async function openStage(setting: StageSetting, profile: TimelineProfile 
     range: ['--from', dayText(range.startMs), '--to', dayText(range.endMs - MS_PER_DAY)],
     stageOrder: { url: gateway.url, concurrency, pageSize, range, histogram: 'auto' },
     pageOrder: order,
-    edrlake: (words, lake, command = setting.command, signal = undefined) =>
+    edrlake: (words, lake, { command = setting.command, signal, env } = {}) =>
       runMeasured(command, [...words, ...target, '--concurrency', String(concurrency), '--lake', lake, '--json'], {
-        env: credentials,
+        env: { ...credentials, ...env },
         ...(signal && { signal }),
       }),
     maintain: (words, lake) => runMeasured(setting.command, [...words, '--lake', lake, '--json']),
