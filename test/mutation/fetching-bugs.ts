@@ -142,8 +142,8 @@ export const FETCHING: readonly PlantedBug[] = [
     name: 'believe-other-times',
     effect: 'believes a window whose records have other times than were asked for',
     file: 'packages/runner/src/export/prove-window.ts',
-    find: 'staged.outside === undefined;',
-    replace: 'true;',
+    find: 'staged.outside === undefined &&',
+    replace: 'true &&',
     tests: ['packages/runner/test/export-flow.strange-gateways.test.ts'],
   },
   {

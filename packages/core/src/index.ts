@@ -100,6 +100,7 @@ export {
   type Row,
   type RowBatch,
   type RowIdentity,
+  type SharedIds,
   type StagedBatch,
   type StagedWindow,
   type UnknownField,

@@ -211,7 +211,7 @@ function nextLines(report: ExportReport): string[] {
     return rejectedLines(rangeFlagsText(report.windows.rejected[0]?.range ?? spanOf(report.request)));
   const foreign = report.rejects.find(({ reason }) => reason === FOREIGN_CUSTOMER);
   if (foreign !== undefined) return foreignLines(foreign.count, range);
-  const ignored = ignoredRangeLines(report.windows.mismatched);
+  const ignored = ignoredRangeLines(report.windows.mismatched) ?? sharedIdsLines(report.windows.mismatched);
   if (ignored !== null) return ignored;
   const short = shortPagesLines(report.windows.mismatched, range);
   if (short !== null) return short;
@@ -256,6 +256,21 @@ export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatche
     'This platform may spell the time token otherwise, as event.datetime, select by',
     'another time than the token says, or read times in another zone than UTC.',
     'Next: edrlake doctor (finds the token to set with --event-time-token)',
+  ];
+}
+
+/** What to do where ids do not tell events apart; null where they do. Another attempt would bring the same. */
+export function sharedIdsLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
+  const found = mismatched.find(({ sharedIds }) => sharedIds !== undefined);
+  if (found?.sharedIds === undefined) return null;
+  const { others, mostTimes, sample } = found.sharedIds;
+  return [
+    'The ids of the API do not tell events apart, and of those with one id the lake',
+    `keeps one: ${nounText(others, 'event')} of other times are not in it.`,
+    `Such as  ${JSON.stringify(sample.slice(0, 60))}, at ${nounText(mostTimes, 'time')}`,
+    'Look at one of them: edrlake event ID --explain',
+    'Give Qualys support the range and the id. Until the API gives each event an id',
+    'of its own, this range cannot be proven.',
   ];
 }
 

@@ -17,7 +17,14 @@ import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { atSecond, spanOf } from '../text/format-numbers.ts';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
-import { ignoredRangeLines, isLongPast, lostFileLines, partialLines, reportDocument } from './report-text.ts';
+import {
+  ignoredRangeLines,
+  isLongPast,
+  lostFileLines,
+  partialLines,
+  reportDocument,
+  sharedIdsLines,
+} from './report-text.ts';
 
 /** Days whose events a sync has added to or changed. */
 export interface ChangedDays {
@@ -145,7 +152,7 @@ function nextLines(report: SyncReport, width: number): string[] {
       '      (goes on from the watermark and fetches only what is missing)',
     ];
   }
-  const ignored = ignoredRangeLines(bad.windows.mismatched);
+  const ignored = ignoredRangeLines(bad.windows.mismatched) ?? sharedIdsLines(bad.windows.mismatched);
   if (ignored !== null) return ignored;
   const worst = bad.windows.mismatched[0]?.range ?? spanOf(bad.request);
   return [

@@ -28,6 +28,16 @@ export interface OutsideRecords {
   readonly lastMs: number;
 }
 
+/** Ids that records of several event times have in common. */
+export interface SharedIds {
+  /** Event times beyond the first of each such id: only one record of an id is stored. */
+  readonly others: number;
+  /** The most event times of one id. */
+  readonly mostTimes: number;
+  /** The id that has them. */
+  readonly sample: string;
+}
+
 /** What flattening found in one window of a batch. */
 export interface StagedWindow {
   readonly windowId: string;
@@ -44,6 +54,8 @@ export interface StagedWindow {
   readonly rejectedPerDay: Readonly<Record<Day, number>>;
   /** Absent: none. */
   readonly outside?: OutsideRecords;
+  /** Absent: none. */
+  readonly sharedIds?: SharedIds;
   /** The latest processing time of its records, in UTC epoch milliseconds. Absent: they say none. */
   readonly newestProcessedMs?: number;
 }

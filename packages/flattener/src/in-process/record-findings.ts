@@ -53,7 +53,13 @@ export function stagedWindowsOf(
         { disposition: 'retry', context: { windowId: window.id }, hint: 'Fetch the window again.' },
       );
     }
-    return { windowId: window.id, ...numbersOf(ofWindow), ...outsideOf(ofWindow, window), ...newestOf(ofWindow) };
+    return {
+      windowId: window.id,
+      ...numbersOf(ofWindow),
+      ...outsideOf(ofWindow, window),
+      ...sharedIdsOf(ofWindow),
+      ...newestOf(ofWindow),
+    };
   });
 }
 
@@ -75,6 +81,22 @@ function outsideOf(records: readonly StagedRecord[], window: Window): Pick<Stage
     lastMs = Math.max(lastMs, atMs);
   }
   return events === 0 ? {} : { outside: { events, firstMs, lastMs } };
+}
+
+function sharedIdsOf(records: readonly StagedRecord[]): Pick<StagedWindow, 'sharedIds'> {
+  const timesOf = new Map<string, Set<number>>();
+  for (const { reject, eventId, eventMs } of records) {
+    if (reject !== null || eventId === null) continue;
+    const times = timesOf.get(eventId);
+    if (times === undefined) timesOf.set(eventId, new Set([eventMs]));
+    else times.add(eventMs);
+  }
+  let [others, mostTimes, sample] = [0, 1, ''];
+  for (const [id, { size }] of timesOf) {
+    others += size - 1;
+    if (size > mostTimes || (size === mostTimes && size > 1 && id < sample)) [mostTimes, sample] = [size, id];
+  }
+  return others === 0 ? {} : { sharedIds: { others, mostTimes, sample } };
 }
 
 /** An id that a window repeats counts for one day only, that of the version that is stored. */

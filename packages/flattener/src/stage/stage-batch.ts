@@ -90,7 +90,7 @@ async function stage(
     own === null
       ? irregular.rejects
       : await takeForeign(connection, events, irregular, own, quoteName(tableName('foreign_events')));
-  const records = `SELECT file_index, event_date, event_time, event_type, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT file_index, event_date, event_time, NULL AS event_type, id_hash, processed_time, NULL AS place, reject_reason FROM ${rejected}`;
+  const records = `SELECT file_index, event_date, event_time, event_type, event_id, id_hash, processed_time, coalesce(place, rowid) AS place, NULL AS reject_reason FROM ${events} UNION ALL SELECT file_index, event_date, event_time, NULL AS event_type, event_id, id_hash, processed_time, NULL AS place, reject_reason FROM ${rejected}`;
   const stagedWindows = await stagedWindowsOf(
     connection,
     `(${records}) JOIN ${pages} AS pages USING (file_index)`,

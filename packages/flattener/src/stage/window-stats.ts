@@ -7,6 +7,7 @@ import {
   FOREIGN_CUSTOMER,
   quoteText,
   rowsOf,
+  type SharedIds,
   type SqlConnection,
   type StagedWindow,
   sum,
@@ -46,6 +47,7 @@ export async function stagedWindowsOf(
         `SELECT window_no, event_date::VARCHAR AS day, coalesce(event_type, '') AS type, count(*)::INTEGER AS records FROM ${versionsOf(events, '> 1')} GROUP BY ALL ORDER BY ALL`,
       )
     : [];
+  const shared = isRepeated ? await sharedIdsOf(connection, events) : new Map<number, SharedIds>();
   return windows.map(({ window, pages }, windowNo) => {
     const total = totals.find((row) => row.window_no === windowNo);
     const recordCount = Number(total?.records ?? 0);
@@ -58,6 +60,7 @@ export async function stagedWindowsOf(
       );
     }
     const duplicatesPerDay = byDayAndType(copies.filter((row) => row.window_no === windowNo));
+    const sharedIds = shared.get(windowNo);
     const ofWindow = days.filter((row) => row.window_no === windowNo);
     return {
       windowId: window.id,
@@ -69,6 +72,7 @@ export async function stagedWindowsOf(
       rejectedPerDay: countsByDay(ofWindow, (row) => Number(row.rejected)),
       ...(Object.keys(duplicatesPerDay).length > 0 && { duplicatesPerDay }),
       ...outside.get(windowNo),
+      ...(sharedIds && { sharedIds }),
       ...(typeof total?.last_processed === 'bigint' && { newestProcessedMs: Number(total.last_processed) }),
     };
   });
@@ -100,6 +104,20 @@ async function outsideOf(
   return new Map(
     found.map(({ window_no, events: count, first, last }) => {
       return [Number(window_no), { outside: { events: Number(count), firstMs: Number(first), lastMs: Number(last) } }];
+    }),
+  );
+}
+
+/** Of the windows in which records of several event times have one id. */
+async function sharedIdsOf(connection: SqlConnection, events: string): Promise<ReadonlyMap<number, SharedIds>> {
+  const times = `SELECT window_no, event_id, count(DISTINCT event_time) AS times FROM ${events} WHERE reject_reason IS NULL GROUP BY ALL HAVING times > 1`;
+  const found = await rowsOf(
+    connection,
+    `SELECT window_no, sum(times - 1)::INTEGER AS others, max(times)::INTEGER AS most, first(event_id ORDER BY times DESC, event_id) AS sample FROM (${times}) GROUP BY window_no`,
+  );
+  return new Map(
+    found.map(({ window_no, others, most, sample }) => {
+      return [Number(window_no), { others: Number(others), mostTimes: Number(most), sample: String(sample) }];
     }),
   );
 }

@@ -65,10 +65,16 @@ export async function commitBatch(run: RunContext, tally: RunTally, batch: FlatB
     const { rejectReasons } = findings;
     const unknownFields = withoutPromoted(findings.unknownFields, await run.lake.tables());
     const partial = windows.filter((window) => !isFinished(window)).map((window) => stagedOf(findings, window));
-    const outside = new Map(
-      findings.windows.flatMap(({ windowId, outside: found }) => (found === undefined ? [] : [[windowId, found]])),
-    );
-    return { proofs, outside, partial, isRunAboveShare: judged.isRunAboveShare, unknownFields, rejectReasons, commit };
+    const byWindow = new Map(findings.windows.map((window) => [window.windowId, window]));
+    return {
+      proofs,
+      staged: byWindow,
+      partial,
+      isRunAboveShare: judged.isRunAboveShare,
+      unknownFields,
+      rejectReasons,
+      commit,
+    };
   } finally {
     await staged.drop();
   }
@@ -91,7 +97,7 @@ export async function commitRecordless(
   for (const { window } of windows) await removeWindow(run.spoolDirectory, window.id);
   return {
     proofs,
-    outside: new Map(),
+    staged: new Map(),
     partial: [],
     isRunAboveShare: false,
     unknownFields: [],

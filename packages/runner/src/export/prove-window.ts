@@ -20,6 +20,7 @@ export function proofOf(
   maxRejectShare: number,
 ): WindowProof {
   const { duplicates = 0 } = fetched;
+  const isShared = hasSharedIds(staged, maxRejectShare);
   const addsUp =
     fetched.verdict === 'complete' &&
     staged.recordCount === fetched.recordCount &&
@@ -27,7 +28,8 @@ export function proofOf(
     // An answer that holds what is not this customer's cannot be relied on for the rest of it either.
     (staged.foreignCount ?? 0) === 0 &&
     // A gateway may ignore a filter that it does not understand, or read it in another time zone.
-    staged.outside === undefined;
+    staged.outside === undefined &&
+    !isShared;
   const rejects = { fetched: staged.recordCount, rejected: staged.rejectedCount };
   const isRejected = hasTooManyRejects(rejects, maxRejectShare);
   return {
@@ -36,12 +38,26 @@ export function proofOf(
     fetched: staged.recordCount,
     distinct: staged.distinctIds,
     rejected: staged.rejectedCount,
-    ...(duplicates > 0 && { duplicates, duplicatesPerDay: staged.duplicatesPerDay ?? {} }),
+    // What shares an id without being the same event is no duplicate.
+    ...(duplicates > 0 && !isShared && { duplicates, duplicatesPerDay: staged.duplicatesPerDay ?? {} }),
     perDay: staged.perDay,
     rejectedPerDay: staged.rejectedPerDay,
     verdict: !addsUp ? 'mismatch' : isRejected ? 'rejected' : 'proven',
     ...dates,
   };
+}
+
+/** Event times of one id up to which its records may be versions of one event. */
+const MOST_VERSIONS = 10;
+
+/**
+ * Whether ids do not tell events apart: records of many times have one id, or too many records one with another time.
+ * Only one record of an id is stored, so the others would be lost.
+ */
+export function hasSharedIds({ recordCount, sharedIds }: StagedWindow, maxRejectShare: number): boolean {
+  if (sharedIds === undefined) return false;
+  const lost = { fetched: recordCount, rejected: sharedIds.others };
+  return sharedIds.mostTimes > MOST_VERSIONS || hasTooManyRejects(lost, maxRejectShare);
 }
 
 /** What the lake holds as proven, by time. */

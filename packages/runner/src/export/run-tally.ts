@@ -31,6 +31,7 @@ import type {
   UnverifiedWindow,
 } from '../run/types.ts';
 import { estimateRequests } from './plan-export.ts';
+import { hasSharedIds } from './prove-window.ts';
 
 /**
  * The numbers of a run so far, from which its report is made. In memory only: a resumed run begins with zeros, and with
@@ -161,12 +162,14 @@ export function addBatch(
       tally.rejectedWindows.push(rejectedWindow(proof));
     } else if (proof.verdict === 'mismatch') {
       const { counted, fetched, distinct, window } = proof;
-      const outside = result.outside.get(window.id);
+      const staged = result.staged.get(window.id);
+      const { outside, sharedIds } = staged ?? {};
       const what = { windowId: window.id, range: window.range, counted, fetched, distinct };
       const short = shortOf.get(window.id) ?? null;
       tally.mismatched.push({
         ...what,
         ...(outside && { outside: { ...outside, ...daysOf(outside) } }),
+        ...(staged && sharedIds && hasSharedIds(staged, run.maxRejectShare) && { sharedIds }),
         ...(short !== null && { shortPages: short }),
       });
     }

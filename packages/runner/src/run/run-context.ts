@@ -1,12 +1,4 @@
-import type {
-  OutsideRecords,
-  PlannedWindow,
-  RejectReason,
-  StagedWindow,
-  UnknownField,
-  Window,
-  WindowProof,
-} from '@edrlake/core';
+import type { PlannedWindow, RejectReason, StagedWindow, UnknownField, Window, WindowProof } from '@edrlake/core';
 import type { CommitResult } from '@edrlake/lake';
 import type {
   ExportEndpoints,
@@ -21,8 +13,8 @@ import type {
 export interface BatchResult {
   /** With verdicts from the numbers of each window alone. */
   readonly proofs: readonly WindowProof[];
-  /** By window, of those that have some. */
-  readonly outside: ReadonlyMap<string, OutsideRecords>;
+  /** What flattening found, by window; of windows without a record nothing. */
+  readonly staged: ReadonlyMap<string, StagedWindow>;
   /** What came of failed windows, which have no proof. */
   readonly partial: readonly StagedWindow[];
   /**

@@ -8,6 +8,7 @@ import type {
   QueryScope,
   Random,
   RejectReason,
+  SharedIds,
   TimeAxis,
   TimeRange,
   UnknownField,
@@ -162,6 +163,8 @@ export interface MismatchedWindow {
     readonly firstDay: Day;
     readonly lastDay: Day;
   };
+  /** Ids that do not tell events apart, so that all but one event of each would be lost. Absent: none. */
+  readonly sharedIds?: SharedIds;
   /** Set if events are missing and pages were smaller than requested: the page sizes. Absent: pages had their size. */
   readonly shortPages?: { readonly asked: number; readonly smallest: number; readonly largest: number };
 }
