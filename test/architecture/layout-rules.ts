@@ -5,7 +5,7 @@ import type { Violation } from './violation.ts';
 /** The folders of each package's `src`, lowest first: a file imports from its own folder and from those before it. */
 export const FOLDER_ORDER: Readonly<Record<string, readonly string[]>> = {
   core: ['errors', 'time', 'events', 'tables', 'process', '.'],
-  client: ['rate-limit', 'http', 'auth', 'qualys', '.'],
+  client: ['sliding-window', 'rate-limit', 'http', 'auth', 'qualys', '.'],
   pager: ['json', 'scan', 'plan', 'fetch', '.'],
   flattener: ['spec', 'sql', 'stage', 'in-process', '.'],
   datasets: ['define', 'qualys-edr', 'qualys-fim', '.'],

@@ -61,7 +61,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'count-own-requests-twice',
     effect: 'counts each answered request twice against the rate limit',
-    file: 'packages/client/src/rate-limit/sliding-window.ts',
+    file: 'packages/client/src/sliding-window/sliding-window.ts',
     find: 'state.answered = insert(state.answered, [nowMs, 1]);',
     replace: 'state.answered = insert(state.answered, [nowMs, 2]);',
     tests: ['packages/client/test/rate-limiter.pacing.test.ts'],
@@ -69,7 +69,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'forget-requests-in-flight',
     effect: 'sends more requests than the limit while answers are outstanding',
-    file: 'packages/client/src/rate-limit/sliding-window.ts',
+    file: 'packages/client/src/sliding-window/sliding-window.ts',
     find: 'return limit.requests - state.inFlight - own - foreign;',
     replace: 'return limit.requests - own - foreign;',
     tests: ['packages/client/test/rate-limiter.pacing.test.ts', 'packages/client/test/shared-limiter.pacing.test.ts'],
@@ -220,7 +220,7 @@ export const FETCHING: readonly PlantedBug[] = [
   {
     name: 'requests-of-others-with-own',
     effect: 'counts requests of this process as requests of others',
-    file: 'packages/client/src/rate-limit/sliding-window.ts',
+    file: 'packages/client/src/sliding-window/sliding-window.ts',
     find: 'return state.newestFacts === 0 ? null : countAfter(state.foreign, nowMs);',
     replace:
       'return state.newestFacts === 0 ? null : countAfter(state.foreign, nowMs) + countAfter(state.answered, 0);',

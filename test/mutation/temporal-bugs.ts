@@ -3,6 +3,8 @@ import type { PlantedBug } from './planted-bug.ts';
 const ACTIVITIES = 'packages/temporal/test/activities.beats.test.ts';
 const HISTORIES = 'packages/temporal/test/run-workflow.histories.test.ts';
 const BUDGET = 'packages/runner/test/tasks.budget.test.ts';
+const RESERVED = 'packages/client/test/shared-limiter.reserved.test.ts';
+const WINDOWS = 'packages/pager/test/fetch-windows.reserved.test.ts';
 
 /**
  * Bugs of runs on many machines. Their tests need no server: they run the activities and the decisions of the workflow
@@ -40,6 +42,30 @@ export const TEMPORAL: readonly PlantedBug[] = [
     find: "if (code !== 'REQUESTS_SPENT') return null;",
     replace: 'if (code !== undefined) return null;',
     tests: [ACTIVITIES],
+  },
+  {
+    name: 'window-begun-without-requests',
+    effect: 'begins a window whose requests are not left, so that its pages are lost to other machines',
+    file: 'packages/pager/src/fetch/reserve-windows.ts',
+    find: 'if (depth > 0 || source.reserve === undefined) return true;',
+    replace: 'if (depth >= 0 || source.reserve === undefined) return true;',
+    tests: [WINDOWS],
+  },
+  {
+    name: 'window-larger-than-limit-given-back',
+    effect: 'waits for more requests than the limit ever allows, and begins such a window never',
+    file: 'packages/client/src/rate-limit/reserve-requests.ts',
+    find: 'const wanted = isTooLarge ? 1 : requests + own + others;',
+    replace: 'const wanted = requests + own + others;',
+    tests: [RESERVED],
+  },
+  {
+    name: 'reservation-of-others-ignored',
+    effect: 'lets two machines begin windows with the same requests',
+    file: 'packages/client/src/rate-limit/reserve-requests.ts',
+    find: '(id === client.id ? 0 : reserved)',
+    replace: '(id === client.id ? 0 : 0 * reserved)',
+    tests: [RESERVED],
   },
   {
     name: 'history-forgets-what-is-done',

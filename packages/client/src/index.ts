@@ -32,7 +32,6 @@ export type {
   TimeBucketsParams,
 } from './qualys/query-params.ts';
 export { createFifoMutex } from './rate-limit/fifo-mutex.ts';
-export type { LimitFacts } from './rate-limit/limit-headers.ts';
 export {
   createRateLimiter,
   giveBack,
@@ -43,4 +42,5 @@ export { openSharedLimiter, type SharedLimiter, type SharedLimiterOptions } from
 export type { LimiterLiveness } from './rate-limit/shared-limiter-file.ts';
 export type { VersionStore } from './rate-limit/shared-limiter-objects.ts';
 export type { RequestPriority } from './rate-limit/shared-state.ts';
-export { STANDARD_RATE_LIMIT } from './rate-limit/sliding-window.ts';
+export type { LimitFacts } from './sliding-window/limit-headers.ts';
+export { STANDARD_RATE_LIMIT } from './sliding-window/sliding-window.ts';

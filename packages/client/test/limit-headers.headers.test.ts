@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readLimits, showsLimit } from '../src/rate-limit/limit-headers.ts';
+import { readLimits, showsLimit } from '../src/sliding-window/limit-headers.ts';
 
 const NOW = Date.UTC(2026, 0, 1, 12);
 

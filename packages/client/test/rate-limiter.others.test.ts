@@ -2,7 +2,7 @@
 // and with a limit that leaves them their share no request is refused.
 import { seededRandom } from '@edrlake/core';
 import { expect, it } from 'vitest';
-import { createSlidingWindow } from '../src/rate-limit/sliding-window.ts';
+import { createSlidingWindow } from '../src/sliding-window/sliding-window.ts';
 
 const HOUR_MS = 3_600_000;
 const LIMIT = 300;

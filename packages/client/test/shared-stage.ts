@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type RunEvent, seededRandom } from '@edrlake/core';
 import { onTestFinished } from 'vitest';
 import { openSharedLimiter, type SharedLimiter, type SharedLimiterOptions } from '../src/index.ts';
-import type { LimitFacts } from '../src/rate-limit/limit-headers.ts';
+import type { LimitFacts } from '../src/sliding-window/limit-headers.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const NEVER = new AbortController().signal;

@@ -14,6 +14,7 @@ export type {
   PageReader,
   PageSizing,
   Pagination,
+  Reservation,
   ResultWindow,
   ServerClock,
   ValueCount,

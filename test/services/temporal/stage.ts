@@ -13,6 +13,8 @@ const endMs = startOfDayMs(dayOf(Date.now()));
 export const RANGE = { startMs: endMs - 3 * MS_PER_DAY, endMs };
 /** Params of `nightly` for them. */
 export const NIGHTLY = ['--param', `since=${dayOf(RANGE.startMs)}`, '--param', 'days=3'];
+/** The same, for `backfill`. */
+export const DAYS = ['--from', dayOf(RANGE.startMs), '--to', dayOf(endMs - MS_PER_DAY)];
 export const EVENTS = 2_400;
 export const AT_ONCE = 2;
 

@@ -15,8 +15,8 @@ import type { DataTools, SendTools } from '../http/send-request.ts';
 import { createServerTime } from '../http/server-time.ts';
 import { createTokenHolder } from '../http/token.ts';
 import { createTransport } from '../http/transport.ts';
-import type { LimitFacts } from '../rate-limit/limit-headers.ts';
 import { createRateLimiter, type RateLimiter } from '../rate-limit/rate-limiter.ts';
+import type { LimitFacts } from '../sliding-window/limit-headers.ts';
 import { type Account, accountSecret } from './account.ts';
 import { createLogin } from './login.ts';
 

@@ -1,5 +1,5 @@
 import { type Deprecation, isoInstant } from '@edrlake/core';
-import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
+import type { HttpHeaders } from '../sliding-window/limit-headers.ts';
 
 /**
  * What an answer says about the end of its endpoint: `Deprecation` (RFC 9745: `@1767225600`; earlier drafts: `true` or

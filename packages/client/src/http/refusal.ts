@@ -1,5 +1,5 @@
 import { type Disposition, EdrlakeError, type ErrorCode, type ErrorContext, type Redact } from '@edrlake/core';
-import { type HttpHeaders, type LimitFacts, showsLimit } from '../rate-limit/limit-headers.ts';
+import { type HttpHeaders, type LimitFacts, showsLimit } from '../sliding-window/limit-headers.ts';
 import { excerpt } from './excerpt.ts';
 
 /** The kinds of requests this client makes. */

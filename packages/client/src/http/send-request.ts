@@ -7,9 +7,9 @@ import {
   type Random,
   type Redact,
 } from '@edrlake/core';
-import { type LimitFacts, readLimits } from '../rate-limit/limit-headers.ts';
 import type { RateLimiter, RequestPermit } from '../rate-limit/rate-limiter.ts';
-import { longestWaitMs } from '../rate-limit/sliding-window.ts';
+import { type LimitFacts, readLimits } from '../sliding-window/limit-headers.ts';
+import { longestWaitMs } from '../sliding-window/sliding-window.ts';
 import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
 import { readDeprecation } from './deprecation.ts';

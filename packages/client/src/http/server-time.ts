@@ -1,5 +1,5 @@
 import { MS_PER_MINUTE, MS_PER_SECOND } from '@edrlake/core';
-import { type HttpHeaders, readDate } from '../rate-limit/limit-headers.ts';
+import { type HttpHeaders, readDate } from '../sliding-window/limit-headers.ts';
 
 /** The bounds of the server's clock minus this machine's, in milliseconds. */
 export interface ClockSkew {

@@ -2,7 +2,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { EdrlakeError, type ProxySettings, type Redact, systemClock } from '@edrlake/core';
 import type { Dispatcher } from 'undici';
-import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
+import type { HttpHeaders } from '../sliding-window/limit-headers.ts';
 import { createAgent, type HttpTimeouts } from './agent.ts';
 import { bodyFailure, connectionFailure, tooSlow } from './failed-exchange.ts';
 import { describe, type RequestFacts } from './refusal.ts';

@@ -2,6 +2,7 @@ import {
   type CursorPage,
   type Deprecation,
   EdrlakeError,
+  type EventSource,
   type HistogramBucket,
   linkAbort,
   type PageReader,
@@ -110,6 +111,8 @@ export interface GatewayClient {
     signal: AbortSignal,
   ): Promise<string>;
   limits(): LearnedLimits;
+  /** As `EventSource.reserve`. */
+  readonly reserve?: EventSource['reserve'];
   /** The path before `/events`; null while it has to be found. */
   apiPrefix(): string | null;
   /** Whether any data request has been answered: until then a refused account and a refused request look the same. */
@@ -214,6 +217,7 @@ export function createGatewayClient(options: GatewayClientOptions, tools: Gatewa
         hint: 'Check the agent id and the event id.',
       });
     },
+    ...(data.budget.reserve && { reserve: data.budget.reserve }),
     limits: () => ({
       ...data.budget.limit(),
       concurrency: data.budget.concurrency(),

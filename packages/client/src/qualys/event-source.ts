@@ -132,8 +132,8 @@ export function createQualysSource(client: GatewayClient, options: QualysSourceO
         limit = Math.min(limit, Math.max(results, pageSize));
       },
     },
-    idFields: options.idFields ?? ['id', 'eventId'],
-    concurrency: () => client.limits().concurrency,
+    ...{ idFields: options.idFields ?? ['id', 'eventId'], concurrency: () => client.limits().concurrency },
+    ...(client.reserve && { reserve: client.reserve }),
     serverClock: {
       lastMs: () => client.serverTimeMs(),
       ask: (signal) => client.askServerTime(signal),

@@ -1,6 +1,6 @@
 import { type CursorPage, type EdrlakeError, type PageReader, saysMore, saysPartial } from '@edrlake/core';
 import { readText } from '../http/transport.ts';
-import type { HttpHeaders } from '../rate-limit/limit-headers.ts';
+import type { HttpHeaders } from '../sliding-window/limit-headers.ts';
 import { cutMember } from './single-event.ts';
 
 /** Header names are lower-case here. */

@@ -1,7 +1,7 @@
 import { type RateLimit, sum } from '@edrlake/core';
-import type { LimitFacts } from './limit-headers.ts';
+import type { LimitFacts } from '../sliding-window/limit-headers.ts';
+import { createSlidingWindow, type SlidingWindow } from '../sliding-window/sliding-window.ts';
 import type { Holder, RequestPriority, SharedState, StateUpdate } from './shared-state.ts';
-import { createSlidingWindow, type SlidingWindow } from './sliding-window.ts';
 
 /**
  * The part of each limit that processes of normal priority leave unused while a process of high priority has joined.
@@ -90,7 +90,10 @@ export function acquireOrQueue(
   const mine = draft.mine ?? { unanswered: 0, running: 0, waiting: null };
   const verdict = verdictFor(state, client, nowMs);
   if (verdict.kind === 'go') {
-    draft.mine = { unanswered: mine.unanswered + 1, running: mine.running + 1, waiting: null };
+    draft.mine = {
+      ...{ unanswered: mine.unanswered + 1, running: mine.running + 1, waiting: null },
+      ...((mine.reserved ?? 0) > 1 && { reserved: (mine.reserved ?? 0) - 1 }),
+    };
     return slidingWindowOf(state, client).begin();
   }
   const delayMs = verdict.kind === 'rate' ? Math.min(verdict.untilMs - nowMs, pollMs.rate) : pollMs.queue;

@@ -1,7 +1,7 @@
-import type { Clock, Emit, RateLimit, RunEvent } from '@edrlake/core';
+import type { Clock, Emit, EventSource, RateLimit, RunEvent } from '@edrlake/core';
+import type { LimitFacts } from '../sliding-window/limit-headers.ts';
+import { createSlidingWindow } from '../sliding-window/sliding-window.ts';
 import { createFifoMutex } from './fifo-mutex.ts';
-import type { LimitFacts } from './limit-headers.ts';
-import { createSlidingWindow } from './sliding-window.ts';
 
 /**
  * Permission to send one request at once. Exactly one of `answered` and `unused` must be called, once; then `ended`,
@@ -46,6 +46,8 @@ export interface RateLimiter {
   usedByOthers(): number | null;
   /** Requests at once, as used now. */
   concurrency(): number;
+  /** See `EventSource`. Absent where no request is refused for want of patience. */
+  readonly reserve?: EventSource['reserve'];
 }
 
 /**

@@ -1,10 +1,10 @@
 import { type RateLimit, sum } from '@edrlake/core';
+import { createSlidingWindow } from '../sliding-window/sliding-window.ts';
 import { latestVersion } from './cas-file.ts';
 import { removeDeadHolders } from './fair-queue.ts';
 import type { LimiterLiveness } from './shared-limiter-file.ts';
 import { parseState } from './shared-state.ts';
 import { boundedState } from './shared-state-bounds.ts';
-import { createSlidingWindow } from './sliding-window.ts';
 
 /** What a shared rate limiter has left, for a reader that does not take part in it. */
 export interface RemainingRequests {

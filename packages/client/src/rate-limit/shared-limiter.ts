@@ -2,7 +2,6 @@ import {
   type Clock,
   EdrlakeError,
   type Emit,
-  isoInstant,
   linkAbort,
   positiveOption,
   type Random,
@@ -18,6 +17,7 @@ import {
   type Wait,
 } from './fair-queue.ts';
 import { createFifoMutex } from './fifo-mutex.ts';
+import { patienceOf } from './patience.ts';
 import {
   createRequestSlots,
   giveBack,
@@ -29,7 +29,6 @@ import {
 import { type LimiterLiveness, type LimiterState, openSharedLimiterFile } from './shared-limiter-file.ts';
 import { openSharedLimiterObjects, type VersionStore } from './shared-limiter-objects.ts';
 import type { RequestPriority, StateUpdate } from './shared-state.ts';
-import type { SlidingWindow } from './sliding-window.ts';
 
 /** The shared limiter, and how this process takes part in it. */
 export interface SharedLimiterOptions {
@@ -55,7 +54,8 @@ export interface SharedLimiterOptions {
   readonly liveness: LimiterLiveness;
   /**
    * The longest wait for the rate limit, asked each time. A request that would wait longer fails with `REQUESTS_SPENT`,
-   * so that its work can be given up until then. Absent: requests wait as long as it takes.
+   * so that its work can be given up until then; not while there is work with a reservation, which would be lost.
+   * Absent: requests wait as long as it takes.
    */
   readonly patienceMs?: () => number;
 }
@@ -78,8 +78,6 @@ const MOVED_MS = 1_000;
 const WHO_AFTER_MS = 2_000;
 /** The longest time that places are kept for a process that cannot be seen, without a sign of life. */
 const LEASE_MS = 30_000;
-/** Work that was given up goes on when this part of the limit is free. */
-const WORTHWHILE_SHARE = 1 / 3;
 /** Attempts of closing while other processes keep being faster. */
 const CLOSE_ATTEMPTS = 20;
 
@@ -103,17 +101,19 @@ export async function openSharedLimiter(
 ): Promise<SharedLimiter> {
   const { clock, emit, random } = tools;
   const concurrency = positiveOption('concurrency', options.concurrency ?? 2);
-  const { userLimit } = options;
-  if (userLimit !== null) {
-    positiveOption('userLimit.requests', userLimit.requests);
-    positiveOption('userLimit.windowSeconds', userLimit.windowSeconds);
-  }
+  const userLimit = checkedLimit(options);
   const onForgotten = once(() => emit({ type: 'budget-forgotten', directory: options.directory }));
   const ledger = await openState(options, clock, onForgotten);
   const client: LimiterClient = { id: ledger.id, priority: options.priority, userLimit, concurrency };
   const line = createFifoMutex(clock);
   const slots = createRequestSlots(concurrency);
   const closing = new AbortController();
+
+  const patience = patienceOf(options.patienceMs, {
+    ...{ client, clock, look: ledger.look },
+    write: (change) => untilWritten(() => ledger.update(change)),
+    endWork: () => noteOnOwn(({ reserved: _, ...mine }) => mine),
+  });
 
   const jittered = (ms: number) => Math.ceil(ms / 2 + (random() * ms) / 2);
 
@@ -176,7 +176,7 @@ export async function openSharedLimiter(
         const pollMs = { rate: jittered(MAX_POLL_MS), queue };
         const taken = await ledger.update((draft) => acquireOrQueue(draft, client, pollMs));
         if (typeof taken === 'number') return permitOf(taken);
-        if (taken?.kind === 'rate') refuseLongWait(taken, options, () => slidingWindowOf(ledger.look(), client), clock);
+        if (taken?.kind === 'rate') patience.refuseLongWait(taken.untilMs);
         if (taken !== null) reportShared(taken);
         await line.sleep(taken?.delayMs ?? jittered(FIRST_POLL_MS), signal);
       }
@@ -197,15 +197,8 @@ export async function openSharedLimiter(
     }
   }
 
-  async function untilWritten(write: () => true | null | Promise<true | null>): Promise<void> {
-    for (let attempt = 1; (await write()) === null; attempt++) {
-      if (attempt === CLOSE_ATTEMPTS) {
-        throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${options.directory} is written by too many`);
-      }
-      await clock.sleep(jittered(FIRST_POLL_MS), new AbortController().signal);
-    }
-  }
-
+  const untilWritten = <T>(write: () => T | null | Promise<T | null>): Promise<T> =>
+    writtenAtLast(write, () => clock.sleep(jittered(FIRST_POLL_MS), NEVER), options.directory);
   await untilWritten(() => ledger.update(() => true));
   return {
     acquire,
@@ -219,6 +212,7 @@ export async function openSharedLimiter(
     limit: () => slidingWindowOf(ledger.look(), client).limit(),
     usedByOthers: () => slidingWindowOf(ledger.look(), client).usedByOthers(clock.nowMs()),
     concurrency: () => concurrencyOf(ledger.look(), client),
+    ...(patience.reserve && { reserve: patience.reserve }),
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new EdrlakeError('INTERRUPTED', 'the request budget is closed'));
@@ -232,6 +226,32 @@ export async function openSharedLimiter(
     },
   };
 }
+
+/** @throws {EdrlakeError} `CONFIG_INVALID` */
+function checkedLimit({ userLimit }: SharedLimiterOptions): RateLimit | null {
+  if (userLimit === null) return null;
+  positiveOption('userLimit.requests', userLimit.requests);
+  positiveOption('userLimit.windowSeconds', userLimit.windowSeconds);
+  return userLimit;
+}
+
+/** What an update returns, after as many attempts as it takes within a bound. */
+async function writtenAtLast<T>(
+  write: () => T | null | Promise<T | null>,
+  pause: () => Promise<void>,
+  directory: string,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const written = await write();
+    if (written !== null) return written;
+    if (attempt === CLOSE_ATTEMPTS) {
+      throw new EdrlakeError('LAKE_UNWRITABLE', `the request budget in ${directory} is written by too many`);
+    }
+    await pause();
+  }
+}
+
+const NEVER = new AbortController().signal;
 
 /** A poll of an object store takes as long as many of a folder, and costs money. */
 function slownessOf({ store }: SharedLimiterOptions): number {
@@ -254,25 +274,6 @@ function once(call: () => void): () => void {
     if (!isCalled) call();
     isCalled = true;
   };
-}
-
-/** @throws {EdrlakeError} `REQUESTS_SPENT` where a wait would take more than the patience there is */
-function refuseLongWait(
-  { untilMs }: { readonly untilMs: number },
-  { patienceMs }: SharedLimiterOptions,
-  slidingWindowNow: () => SlidingWindow,
-  clock: Clock,
-): void {
-  const nowMs = clock.nowMs();
-  if (patienceMs === undefined || untilMs - nowMs <= patienceMs()) return;
-  const slidingWindow = slidingWindowNow();
-  // To begin again for one request would cost more requests than that.
-  const wanted = Math.ceil(slidingWindow.limit().requests * WORTHWHILE_SHARE);
-  const readyAtMs = slidingWindow.freeAtMs(nowMs, wanted);
-  throw new EdrlakeError('REQUESTS_SPENT', `no request may be sent before ${isoInstant(untilMs)}`, {
-    context: { untilMs, readyAtMs: Number.isFinite(readyAtMs) ? readyAtMs : untilMs },
-    hint: 'Run it again then.',
-  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { MS_PER_DAY, MS_PER_MINUTE, sum } from '@edrlake/core';
+import { longestWaitMs, STANDARD_RATE_LIMIT } from '../sliding-window/sliding-window.ts';
 import type { SharedState } from './shared-state.ts';
-import { longestWaitMs, STANDARD_RATE_LIMIT } from './sliding-window.ts';
 
 /** The longest window of a rate limit; a stored one that is longer was damaged. */
 const MAX_WINDOW_SECONDS = (31 * MS_PER_DAY) / 1_000;

@@ -1,6 +1,6 @@
 import { type ProcessOwner, type RateLimit, sum } from '@edrlake/core';
-import { emptySlidingWindow, type SlidingWindowState } from './sliding-window.ts';
-import type { TimestampCount } from './timestamp-counts.ts';
+import { emptySlidingWindow, type SlidingWindowState } from '../sliding-window/sliding-window.ts';
+import type { TimestampCount } from '../sliding-window/timestamp-counts.ts';
 
 /** Decides which of two waiting processes goes first. */
 export type RequestPriority = 'high' | 'normal';
@@ -29,6 +29,8 @@ export interface Holder {
   readonly running: number;
   /** null while it does not wait. */
   readonly waiting: QueuedWaiter | null;
+  /** Requests that work under way still needs to be whole; absent for none. */
+  readonly reserved?: number;
 }
 
 /** The state that all processes of one limiter share. */
@@ -45,7 +47,7 @@ export interface SharedState {
 export interface StateUpdate {
   readonly state: SharedState;
   /** null removes the entry. */
-  mine: Pick<Holder, 'unanswered' | 'running' | 'waiting'> | null;
+  mine: Pick<Holder, 'unanswered' | 'running' | 'waiting' | 'reserved'> | null;
   readonly nowMs: number;
 }
 
@@ -116,7 +118,8 @@ function isHolder(found: unknown): found is Holder {
     (found.priority === 'high' || found.priority === 'normal') &&
     [found.revision, found.unanswered, found.running].every(isCount) &&
     Number.isFinite(found.seenAtMs) &&
-    (waiting === null || isWaiting(waiting))
+    (waiting === null || isWaiting(waiting)) &&
+    (found.reserved === undefined || isCount(found.reserved))
   );
 }
 

@@ -101,6 +101,12 @@ export interface AnyTime {
   tokenOf(axis: TimeAxis): string;
 }
 
+/** Requests that are reserved for work that has begun. */
+export interface Reservation {
+  /** The work is whole, or given up. Called once. */
+  end(): void;
+}
+
 /**
  * An API that can count and page. The pager knows no vendor, only this interface. Implementations log in, limit their
  * rate, retry and time out by themselves. What they throw is final for that request and is an `EdrlakeError` whose
@@ -125,6 +131,13 @@ export interface EventSource {
    * first of them waits for. Absent where every call is sent at once.
    */
   readonly concurrency?: () => number;
+
+  /**
+   * Reserves the requests of work that is worth little until it is whole, such as the pages of a window. Until the work
+   * ends, all requests wait as long as it takes. Absent where they always do.
+   * @throws {EdrlakeError} `REQUESTS_SPENT` where as many will not be free soon: then the work is not to begin
+   */
+  readonly reserve?: (requests: number) => Promise<Reservation>;
 
   /** Absent where the source has no clock of its own: then this machine's is used. */
   readonly serverClock?: ServerClock;

@@ -1,6 +1,7 @@
 // The call path of one page, from the windows of a plan to bytes on disk:
 //
 //   fetchWindows            begins windows while bytes on disk and requests in flight are within their bounds
+//   ├ reserve               where work is given up for lack of requests: begins no window that they do not cover
 //   └ fetchJob              queues the parts of one that outgrew its plan; says what a refused one means for all
 //     └ fetchWindow         compares pages with the count; counts and fetches again while they do not agree
 //       └ fetchPages        pages by number or by cursor; all windows share one bound of pages in work
@@ -31,6 +32,7 @@ import { type DividedWindow, giveUp } from './divided-window.ts';
 import type { FailedWindow } from './failed-window.ts';
 import { fetchJob, type Job } from './fetch-job.ts';
 import type { WindowFetching } from './fetch-pages.ts';
+import { windowReservations } from './reserve-windows.ts';
 import { openSpool, type Spool } from './spool.ts';
 
 /** Where pages are stored, how many are fetched at once, and how far ahead of the consumer. */
@@ -131,27 +133,15 @@ function fetchQueue(
   const parts: Job[] = [];
   const ready: (FetchedWindow | FailedWindow)[] = [];
   const active = new Map<Promise<void>, { bytes: number }>();
-  const records = { count: 0, bytes: 0 };
+  const sizes = recordSizes();
   let position = 0;
   let fatal: EdrlakeError | null = null;
   const answers = { hasCome: false };
-  let refusedInARow = 0;
-  /** Why nothing further is requested, although other windows might be answered. */
-  let refusal: EdrlakeError | null = null;
+  const refusals = refusalsInARow(answers);
   /** Windows whose parts are not all done. */
   const divided = new Set<DividedWindow>();
+  const reservations = windowReservations(source, (id) => options.resume?.get(id)?.length ?? 0);
 
-  const heed = (done: FetchedWindow | FailedWindow) => {
-    const cameOf = 'error' in done ? (done.partial?.pages ?? []) : done.pages;
-    if (cameOf.length > 0) {
-      answers.hasCome = true;
-      refusedInARow = 0;
-    }
-    if (!('error' in done) || cameOf.length > 0) return;
-    const isRefusal = done.error.code === 'REQUEST_REFUSED' || isAboutQuestion(done.error);
-    refusedInARow = isRefusal ? refusedInARow + 1 : 0;
-    if (refusedInARow >= MAX_REFUSED_IN_A_ROW) refusal ??= done.error;
-  };
   const notAsked = (because: EdrlakeError): FailedWindow | undefined => {
     const job = peek();
     if (job === undefined) return undefined;
@@ -162,42 +152,48 @@ function fetchQueue(
     const planned = windows[position];
     return parts.at(-1) ?? (planned === undefined ? undefined : { planned, depth: 0 });
   };
-  const expectedBytes = ({ planned }: Job) =>
-    planned.count * (records.count === 0 ? FIRST_BYTES_PER_RECORD : records.bytes / records.count);
   const bytesAhead = () => {
     const done = [...ready, ...[...divided].flatMap((whole) => whole.done)];
     const ofDone = sum(done, (one) => ('bodyBytes' in one ? one.bodyBytes : (one.partial?.bodyBytes ?? 0)));
     return ofDone + sum([...active.values()], ({ bytes }) => bytes);
   };
   const mayBegin = (job: Job) => {
+    if (reservations.isHeldBack()) return false;
     if (active.size + ready.length === 0) return true;
     // One more than can be in flight, so that a window that ends leaves no gap.
     if (active.size > options.concurrency || active.size + ready.length >= MAX_WINDOWS_AHEAD) return false;
     // Pages by cursor follow each other: only as many windows as requests may be in flight keep all of them busy.
     if (source.cursor !== null && ready.length === 0 && active.size < options.concurrency) return true;
-    return bytesAhead() + expectedBytes(job) <= maxSpooledBytes;
+    return bytesAhead() + sizes.expectedBytes(job) <= maxSpooledBytes;
   };
   const begin = (job: Job) => {
-    const begun = { bytes: expectedBytes(job) };
+    const begun = { bytes: sizes.expectedBytes(job) };
     let spooled = 0;
     const onBytes = (bodyBytes: number) => {
       spooled += bodyBytes;
       begun.bytes = Math.max(begun.bytes, spooled);
     };
-    const task = fetchJob(fetching, job, answers, onBytes)
+    const task = reservations
+      .take(job, () => active.size === 1)
+      .then((isReserved) => {
+        // Below the parts of windows that have begun.
+        if (!isReserved) parts.unshift(job);
+        if (!isReserved) return null;
+        pump();
+        return fetchJob(fetching, job, answers, onBytes);
+      })
       .then(
         (outcome) => {
+          if (outcome === null) return;
+          reservations.ended();
           ready.push(...outcome.done);
           // The first part next, before windows that were planned later.
           parts.push(...outcome.parts.reverse());
           for (const { divided: whole } of outcome.parts) if (whole !== undefined) divided.add(whole);
           if (job.divided?.open === 0) divided.delete(job.divided);
           for (const done of outcome.done) {
-            heed(done);
-            if ('bodyBytes' in done) {
-              records.count += done.recordCount;
-              records.bytes += done.bodyBytes;
-            }
+            refusals.heed(done);
+            sizes.note(done);
           }
         },
         (thrown: unknown) => {
@@ -208,13 +204,14 @@ function fetchQueue(
       )
       .then(() => {
         active.delete(task);
+        if (active.size === 0 && parts.every(({ depth }) => depth === 0)) reservations.release();
         pump();
       });
     active.set(task, begun);
   };
   const pump = () => {
     for (let job = peek(); job !== undefined && !options.signal.aborted; job = peek()) {
-      if (refusal !== null || !mayBegin(job)) return;
+      if (refusals.last() !== null || !mayBegin(job)) return;
       if (parts.pop() === undefined) position++;
       begin(job);
     }
@@ -226,6 +223,7 @@ function fetchQueue(
     take(): FetchedWindow | FailedWindow | undefined {
       const hasEnded = fatal !== null || options.signal.aborted;
       if (!hasEnded) {
+        const refusal = refusals.last();
         if (refusal === null || active.size > 0) return ready.shift();
         ready.push(...giveUp(fetching, divided, refusal));
         return ready.shift() ?? notAsked(refusal);
@@ -243,6 +241,42 @@ function fetchQueue(
     nextChange: () => Promise.race(active.keys()),
     async settled(): Promise<void> {
       while (active.size > 0) await Promise.all(active.keys());
+      reservations.release();
+    },
+  };
+}
+
+/** Learns how many bytes a window will have. */
+function recordSizes() {
+  const records = { count: 0, bytes: 0 };
+  return {
+    expectedBytes: ({ planned }: Job): number =>
+      planned.count * (records.count === 0 ? FIRST_BYTES_PER_RECORD : records.bytes / records.count),
+    note(done: FetchedWindow | FailedWindow): void {
+      if (!('bodyBytes' in done)) return;
+      records.count += done.recordCount;
+      records.bytes += done.bodyBytes;
+    },
+  };
+}
+
+/** Notices windows that are refused one after another. */
+function refusalsInARow(answers: { hasCome: boolean }) {
+  let inARow = 0;
+  let last: EdrlakeError | null = null;
+  return {
+    /** Why nothing further is requested, although other windows might be answered; null for no reason. */
+    last: (): EdrlakeError | null => last,
+    heed(done: FetchedWindow | FailedWindow): void {
+      const cameOf = 'error' in done ? (done.partial?.pages ?? []) : done.pages;
+      if (cameOf.length > 0) {
+        answers.hasCome = true;
+        inARow = 0;
+      }
+      if (!('error' in done) || cameOf.length > 0) return;
+      const isRefusal = done.error.code === 'REQUEST_REFUSED' || isAboutQuestion(done.error);
+      inARow = isRefusal ? inARow + 1 : 0;
+      if (inARow >= MAX_REFUSED_IN_A_ROW) last ??= done.error;
     },
   };
 }

@@ -72,6 +72,8 @@ export interface SlidingWindow {
   blockUntil(untilMs: number): void;
   /** Requests that may be sent now. */
   left(nowMs: number): number;
+  /** The most requests that may go within one window of each limit. */
+  capacity(): number;
   /** The tightest limit in force. */
   limit(): RateLimit;
   /** Requests of others that count now; null until an answer said what is left. */
@@ -193,6 +195,7 @@ export function createSlidingWindow(
       advance(nowMs);
       return state.blockedUntilMs > nowMs ? 0 : Math.max(0, leastLeft(nowMs));
     },
+    capacity: () => Math.min(...limits().map((limit) => limit.requests - reserveOf(limit))),
     usedByOthers(nowMs) {
       advance(nowMs);
       return state.newestFacts === 0 ? null : countAfter(state.foreign, nowMs);
