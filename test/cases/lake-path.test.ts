@@ -88,3 +88,38 @@ it('a question mark, which DuckDB does not accept, is refused before any request
     await rm(directory, { recursive: true, force: true });
   }
 });
+
+it.each(['platform=US2', 'EVENT_DATE=2021-01-01', 'ingest_date=2021-01-01'])(
+  'a lake below %s, the name of a column, is refused before any request or file',
+  async (folder) => {
+    const gateway = await startCaseGateway({ events: EVENTS });
+    const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
+    try {
+      for (const command of ['backfill', 'status']) {
+        const range = command === 'status' ? [] : [...DAY, '--base-url', gateway.url];
+        const ended = await runCommand([command, ...range, '--lake', join(directory, folder, 'lake')]);
+        expect(ended.exitCode, ended.stdout).toBe(2);
+        expect(ended.stderr.replace(/\s+/g, ' ')).toContain('a lake cannot be below a folder');
+      }
+      expect(gateway.log).toEqual([]);
+      expect(await readdir(directory)).toEqual([]);
+    } finally {
+      await gateway.close();
+      await rm(directory, { recursive: true, force: true });
+    }
+  },
+);
+
+it('a lake below source=edr, which is no column, works like any other', async () => {
+  const gateway = await startCaseGateway({ events: EVENTS });
+  const directory = await mkdtemp(join(tmpdir(), 'edrlake-path-'));
+  try {
+    const lake = ['--lake', join(directory, 'source=edr', 'lake')];
+    expect((await runCommand(['backfill', ...DAY, ...lake, '--base-url', gateway.url])).exitCode).toBe(0);
+    const { stdout } = await runCommand(['query', 'select count(*) as n from events', '--format', 'csv', ...lake]);
+    expect(stdout).toBe('n\n50\n');
+  } finally {
+    await gateway.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+});

@@ -64,7 +64,13 @@ export {
   writeAtomicStream,
 } from './process/durable-file.ts';
 export { type ClaimTerms, claimFolder } from './process/folder-claim.ts';
-export { defaultWorkFolder, type ObjectAddress, objectAddress, usableLakePath } from './process/lake-path.ts';
+export {
+  defaultWorkFolder,
+  type ObjectAddress,
+  objectAddress,
+  partitionNames,
+  usableLakePath,
+} from './process/lake-path.ts';
 export { type OwnerState, type ProcessOwner, type ProcessTable, systemProcesses } from './process/process-owner.ts';
 export { type ProxySettings, proxyFor, proxyRefusal, proxyUnreachable } from './process/proxy.ts';
 export { turnTaking } from './process/turn-taking.ts';

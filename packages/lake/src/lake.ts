@@ -144,7 +144,9 @@ export interface Lake
  * newer edrlake has written it, `LAKE_OTHER_DATASET`, `LAKE_CORRUPT`.
  */
 export async function openLake(options: LakeOptions): Promise<Lake> {
-  const directory = usableLakePath(resolve(options.directory));
+  const { tables } = options.dataset;
+  const directory = usableLakePath(resolve(options.directory), tables);
+  if (options.objects !== undefined) usableLakePath(options.objects.address.text, tables);
   const nowMs = options.clock.nowMs();
   const store = await storeAt({ ...options, directory }, { writes: !options.readOnly, nowMs });
   try {

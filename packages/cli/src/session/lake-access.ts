@@ -27,13 +27,15 @@ import { readProxy } from '../process/proxy-environment.ts';
  */
 export function lakeDirectory(values: FlagValues, context: ProcessContext): string {
   const address = lakeAddress(values);
+  const { dataset } = values;
+  const { tables } = datasetNamed(dataset);
   if (address !== null) {
     const work = values.work === null ? null : resolve(context.workingDirectory, values.work);
-    return usableLakePath(work ?? defaultWorkFolder(address, context.env, homedir()));
+    usableLakePath(address.text, tables);
+    return usableLakePath(work ?? defaultWorkFolder(address, context.env, homedir()), tables);
   }
   const folder = resolve(context.workingDirectory, values.lake);
-  const { dataset } = values;
-  return usableLakePath(dataset === DEFAULT_DATASET.name ? folder : join(folder, dataset));
+  return usableLakePath(dataset === DEFAULT_DATASET.name ? folder : join(folder, dataset), tables);
 }
 
 /** The address of the lake of the chosen dataset, if it is in an object store. @throws {EdrlakeError} `USAGE` */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { EdrlakeError } from '../errors/errors.ts';
+import type { TableSpec } from '../tables/table-spec.ts';
 
 /** A lake's place in an object store. */
 export interface ObjectAddress {
@@ -64,15 +65,43 @@ export function defaultWorkFolder(
   return join(state, 'edrlake', `${name.slice(0, 60)}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`);
 }
 
+/** The tables of a lake: their columns are the names that no folder above it may have. */
+type Tables = readonly Pick<TableSpec, 'columns'>[];
+
 /**
- * Checks that DuckDB can open the `lake.duckdb` of a lake at this path. In the path of a database, DuckDB takes a
- * question mark for the beginning of parameters, and would write beside the lake.
+ * Checks that DuckDB can read a lake at this path. In the path of a database, DuckDB takes a question mark for the
+ * beginning of parameters, and would write beside the lake.
+ * @param place a path, or the address in an object store
  * @throws {EdrlakeError} `USAGE`
  */
-export function usableLakePath(directory: string): string {
-  if (!directory.includes('?')) return directory;
-  throw new EdrlakeError('USAGE', `a lake cannot be in a folder with a question mark in its path: ${directory}`, {
-    context: { directory },
+export function usableLakePath(place: string, tables: Tables): string {
+  refuseColumnFolders(place, tables);
+  if (!place.includes('?')) return place;
+  throw new EdrlakeError('USAGE', `a lake cannot be in a folder with a question mark in its path: ${place}`, {
+    context: { directory: place },
     hint: 'Rename the folder, or choose another one with --lake.',
   });
+}
+
+/**
+ * The names before the `=` in folders such as `platform=US2`, in lower case. DuckDB, and other readers of Parquet that
+ * know folders of partitions, show what follows as the value of the column of that name, in every row below.
+ */
+export function partitionNames(place: string): ReadonlySet<string> {
+  const folders = place.split(/[/\\]/).filter((folder) => folder.includes('='));
+  return new Set(folders.map((folder) => folder.slice(0, folder.indexOf('=')).toLowerCase()));
+}
+
+function refuseColumnFolders(place: string, tables: Tables): void {
+  const names = partitionNames(place);
+  const taken = tables.flatMap(({ columns }) => columns).find(({ name }) => names.has(name));
+  if (taken === undefined) return;
+  throw new EdrlakeError(
+    'USAGE',
+    `a lake cannot be below a folder ${taken.name}=…, because its tables have a column ${taken.name}: ${place}`,
+    {
+      context: { place, column: taken.name },
+      hint: 'Readers would show the name of the folder in every row. Rename it, or choose another one with --lake.',
+    },
+  );
 }

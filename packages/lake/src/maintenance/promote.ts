@@ -81,7 +81,7 @@ async function draft(
   }
   const kinds = await kindsOf(context, tableRowsSql(reader, table, files), path);
   if (kinds.length === 0 && request.type === undefined) throw await neverSeen(context, state, table, path);
-  const name = columnNameFor(table, path, request.as);
+  const name = columnNameFor(table, path, context.store.address, request.as);
   const type = request.type ?? onlyType(kinds, about);
   const column = promotedColumn(name, type, promotedFrom(path, type, kinds));
   const hits = await hitsOf(context, state, { table, files }, column);

@@ -1,4 +1,4 @@
-import { type ColumnType, didYouMean, EdrlakeError, type TableSpec } from '@edrlake/core';
+import { type ColumnType, didYouMean, EdrlakeError, partitionNames, type TableSpec } from '@edrlake/core';
 import { pathText } from '../log/live-tables.ts';
 import { type PromotedColumn, promotedColumns } from '../promoted/place-values.ts';
 import { OWN_MEMBER } from './merge-details.ts';
@@ -94,8 +94,12 @@ export function promotedAlready(
   return null;
 }
 
-/** The name of the new column. @throws {EdrlakeError} `USAGE` for one that is taken, or cannot be one */
-export function columnNameFor(table: TableSpec, path: readonly string[], as?: string): string {
+/**
+ * The name of the new column.
+ * @param place where the lake is: a folder `site=berlin` on the way takes the name `site`
+ * @throws {EdrlakeError} `USAGE` for one that is taken, or cannot be one
+ */
+export function columnNameFor(table: TableSpec, path: readonly string[], place: string, as?: string): string {
   const name = as ?? nameOf(path);
   if (!/^[a-z][a-z0-9_]{0,62}$/.test(name)) {
     throw new EdrlakeError('USAGE', `expected a column name of lower-case letters, digits and _, found ${name}`, {
@@ -105,6 +109,11 @@ export function columnNameFor(table: TableSpec, path: readonly string[], as?: st
   if (RESERVED.has(name) || name.startsWith('lake_')) {
     throw new EdrlakeError('USAGE', `a column cannot be named ${name}, which edrlake uses itself`, {
       hint: 'Choose another name with --as.',
+    });
+  }
+  if (partitionNames(place).has(name)) {
+    throw new EdrlakeError('USAGE', `a column cannot be named ${name} below a folder ${name}=…: ${place}`, {
+      hint: 'Readers would show the name of the folder in every row. Choose another name with --as.',
     });
   }
   if (table.columns.some((column) => column.name === name)) {
