@@ -144,6 +144,8 @@ declare module '@temporalio/client' {
   export class WorkflowFailedError extends Error {
     readonly cause: Error | undefined;
   }
+  export class TerminatedFailure extends Error {}
+  export class TimeoutFailure extends Error {}
   export class WorkflowNotFoundError extends Error {}
   export class ScheduleNotFoundError extends Error {}
   export function isGrpcServiceError(

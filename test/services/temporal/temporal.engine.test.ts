@@ -6,7 +6,7 @@ import { dayOf, MS_PER_DAY } from '@edrlake/core';
 import type { Simulator } from '@edrlake/simulator';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { expectLakeHoldsTruth } from '../../e2e/lake-truth.ts';
-import { definePart, output, run as runProgram, TOP } from '../part.ts';
+import { definePart, freePort, output, run as runProgram, TOP } from '../part.ts';
 import { type EdrlakeProcess, installTemporal, startEdrlake, startTlsProxy, type TemporalKit } from './cluster.ts';
 import { startKeyFront } from './key-front.ts';
 import { EVENTS, type ListedRun, openStage, RANGE, ready, type Stage } from './stage.ts';
@@ -74,27 +74,6 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
     expect(resumed.stderr.replaceAll(/\s+/g, ' ')).toContain('which goes on with it by itself');
   });
 
-  test('a run that was terminated is over for edrlake runs, which asks the server', async () => {
-    const following = start('run', 'patient', '--param', 'name=terminated', '--subscription', LARGE);
-    await following.said('patient');
-    const [live] = await runsOf(LARGE);
-    expect(live).toMatchObject({ pipeline: 'patient', state: 'running' });
-    const id = live?.workflow?.id ?? '';
-    await temporal('workflow', 'terminate', '--workflow-id', id);
-    expect((await following.ended).exitCode).toBe(130);
-    expect((await runsOf(LARGE))[0]).toMatchObject({ runId: live?.runId, state: 'interrupted' });
-    // A server that cannot be asked says nothing, and neither does a worker that is alive.
-    const unasked = await start('runs', live?.runId ?? '', '--subscription', LARGE, '--engine', 'local').ended;
-    expect(unasked.exitCode).toBe(0);
-    expect(unasked.stdout).toMatch(/State +unknown since \d{4}-/);
-    expect(unasked.stderr).toContain('--engine temporal');
-    const away = await start('runs', '--subscription', LARGE, '--address', '127.0.0.1:9', '--json').ended;
-    const [first] = (JSON.parse(away.stdout) as { readonly runs: readonly ListedRun[] }).runs;
-    expect(first).toMatchObject({ runId: live?.runId, state: 'unknown' });
-    expect(away.stderr).toContain('HOST_UNREACHABLE');
-    expect(away.exitCode).toBe(0);
-  });
-
   test('partitions, retries and conditions are those of the local engine', async () => {
     const shown: Record<string, unknown>[] = [];
     for (const engine of ['temporal', 'local']) {
@@ -152,6 +131,66 @@ definePart<TemporalKit>('temporal', installTemporal, (kit) => {
     const result = JSON.parse(await output('node', args, { cwd: stage.folder }));
     expect(result).toMatchObject({ state: 'done', stretches: 25, ended: 25, rows: 25, bad: [] });
   });
+
+  test('a run that was terminated is over for runs, status and the page, which ask the server', async () => {
+    const following = start('run', 'patient', '--param', 'name=terminated', '--subscription', LARGE);
+    await following.said('patient');
+    const [live] = await runsOf(LARGE);
+    expect(live).toMatchObject({ pipeline: 'patient', state: 'running' });
+    const id = live?.workflow?.id ?? '';
+    const lastRun = async (...args: readonly string[]) =>
+      (await json('status', '--subscription', LARGE, ...args)).lastRun;
+    expect(await lastRun()).toMatchObject({ runId: live?.runId, state: 'running' });
+    await temporal('workflow', 'terminate', '--workflow-id', id, '--reason', 'too late');
+    const { exitCode, stderr } = await following.ended;
+    expect(exitCode).toBe(130);
+    expect(stderr.replaceAll(/\s+/g, ' ')).toContain(`${id} was terminated on the Temporal server: too late`);
+    expect((await runsOf(LARGE))[0]).toMatchObject({ runId: live?.runId, state: 'interrupted' });
+    expect(await lastRun()).toMatchObject({ runId: live?.runId, state: 'interrupted' });
+    expect(await lastRun('--engine', 'local')).toMatchObject({ runId: live?.runId, state: 'unknown' });
+    expect(await shownByPage()).toMatchObject({ runId: live?.runId, state: 'interrupted' });
+    // A server that cannot be asked says nothing, and neither does a worker that is alive.
+    const unasked = await start('runs', live?.runId ?? '', '--subscription', LARGE, '--engine', 'local').ended;
+    expect(unasked.exitCode).toBe(0);
+    expect(unasked.stdout).toMatch(/State +unknown since \d{4}-/);
+    expect(unasked.stderr).toContain('--engine temporal');
+    const away = await start('runs', '--subscription', LARGE, '--address', '127.0.0.1:9', '--json').ended;
+    const [first] = (JSON.parse(away.stdout) as { readonly runs: readonly ListedRun[] }).runs;
+    expect(first).toMatchObject({ runId: live?.runId, state: 'unknown' });
+    expect(away.stderr).toContain('HOST_UNREACHABLE');
+    expect(away.exitCode).toBe(0);
+  });
+
+  test('a run that has timed out on the server has failed', async () => {
+    const about = { subscription: LARGE, lake: join(stage.folder, 'lake', LARGE), pipeline: 'patient' };
+    const request = JSON.stringify({ ...about, given: ['name=late'], runId: null });
+    const script = join(TOP, 'test/services/temporal/start.mjs');
+    const args = [script, kit().sdk, stage.server.address, 'edrlakeRun', 'patient-timed-out', request, '6 seconds'];
+    const { exitCode, stderr } = await runProgram('node', args, { cwd: stage.folder });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('TimeoutFailure');
+    expect((await runsOf(LARGE))[0]).toMatchObject({ workflow: { id: 'patient-timed-out' }, state: 'failed' });
+    expect(await shownByPage()).toMatchObject({ state: 'failed' });
+  });
+
+  /** The newest run, as the page has it. */
+  async function shownByPage(): Promise<unknown> {
+    const port = String(await freePort());
+    const page = start('serve', '--port', port, '--subscription', LARGE);
+    let isThere = true;
+    const ended = page.ended.finally(() => {
+      isThere = false;
+    });
+    for (; isThere; await pause(100)) {
+      const response = await fetch(`http://127.0.0.1:${port}/api/runs`).catch(() => null);
+      if (!response?.ok) continue;
+      const { runs } = (await response.json()) as { readonly runs: readonly unknown[] };
+      page.kill('SIGINT');
+      await ended;
+      return runs[0];
+    }
+    throw new Error(`the page ended: ${(await ended).stderr}`);
+  }
 
   test('schedules are created, brought up to date, and never run beside a run by hand', async () => {
     const create = () => json('schedule', 'nightly', '--subscription', 'all');

@@ -7,7 +7,7 @@ import { ENGINE, OUTPUT, PLACE } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, writeMessage } from '../process/process-context.ts';
 import { runDocument, runsText, runText, summaryDocument } from '../render/runs-text.ts';
 import { lakeDirectory, lakeFlagsOf, objectLakeOf, requireLake } from '../session/lake-access.ts';
-import { askServer } from '../temporal/ask-server.ts';
+import { askingServer } from '../temporal/ask-server.ts';
 import { writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -40,15 +40,10 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   await requireLake(values, context);
   const runsDirectory = join(directory, '_runs');
   await bringRuns(input, context, runsDirectory);
-  const server = askServer(values, context);
-  const look = { ...(await lookAtLeases(directory, context.clock.nowMs())), askEngine: server.askEngine };
-  try {
-    await show(positionals.id, input, context, { runsDirectory, look });
-  } finally {
-    await server.close();
-  }
-  const problem = server.problem();
-  if (problem !== null) await writeError(context, problem);
+  const leases = await lookAtLeases(directory, context.clock.nowMs());
+  await askingServer(values, context, (askEngine) =>
+    show(positionals.id, input, context, { runsDirectory, look: { ...leases, askEngine } }),
+  );
   return 0;
 }
 

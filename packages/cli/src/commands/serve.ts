@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type CommandInput, defineCommand } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { ENGINE, LAKE, OUTPUT } from '../args/option-groups.ts';
 import type { ProcessContext } from '../process/process-context.ts';
 import { serveLake, USUAL_PORT } from '../query/serve-lake.ts';
 
@@ -11,9 +11,10 @@ export const command = defineCommand({
   details: [
     'Coverage, runs as they go, requests, freshness, and questions in SQL, until Ctrl-C. It only reads: no route changes anything, and questions are locked down as in edrlake query. A day says why it is in its state and which command puts it right.',
     'Statements in ./questions/*.sql are offered to all visitors; what a visitor saves stays in the browser.',
+    'Whether a run on workers goes on, the Temporal server is asked, with --engine temporal; else it is unknown.',
     'It listens on this machine only. For another --host a --token-file is needed: visitors give the token as the password of any user, programs as a bearer. There is no TLS: put a proxy in front, or use ssh -L 8090:localhost:8090.',
   ],
-  flags: ['port', 'host', 'token-file', 'rate-limit', ...LAKE, ...OUTPUT],
+  flags: ['port', 'host', 'token-file', 'rate-limit', ...LAKE, ...ENGINE, ...OUTPUT],
   flagTexts: { port: { describe: 'Port to listen on; 0 takes a free one', defaultText: String(USUAL_PORT) } },
   examples: [
     { command: 'edrlake serve', purpose: 'the lake in ./lake' },

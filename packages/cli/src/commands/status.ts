@@ -1,7 +1,7 @@
 import { type EdrlakeError, toEdrlakeError, writeText } from '@edrlake/core';
 import { type LakeStatus, readLakeStatus } from '@edrlake/runner/history';
 import { type CommandInput, defineCommand, type Turn } from '../args/command.ts';
-import { LAKE, OUTPUT } from '../args/option-groups.ts';
+import { ENGINE, LAKE, OUTPUT } from '../args/option-groups.ts';
 import { lineWidth, type ProcessContext, showsColour, writeMessage } from '../process/process-context.ts';
 import { stalenessOf, statusDocument, statusText } from '../render/status-text.ts';
 import { userLimitOf } from '../session/connection-settings.ts';
@@ -9,6 +9,7 @@ import { withLakeToRead } from '../session/with-lake.ts';
 import { LabelledSink } from '../subscriptions/labelled-sink.ts';
 import { type SubscriptionStatus, subscriptionsText, worstFirst } from '../subscriptions/status-lines.ts';
 import { worstOf } from '../subscriptions/worst-code.ts';
+import { askingServer, type ServerQuestion } from '../temporal/ask-server.ts';
 import { errorDocument, writeError } from '../text/error-text.ts';
 import { writeJson } from '../text/json-output.ts';
 
@@ -22,9 +23,10 @@ export const command = defineCommand({
   details: [
     'A calendar of all days, what is newest, the last run. With --max-age, exit code 4 says that nothing was proven for too long.',
     'With --subscription all, or a pattern, it is one line each, the worst first: what cannot be read, what is not to be relied on, what is stale, what failed; then by age. The exit code is that of the worst.',
+    'Whether a last run on workers goes on, the Temporal server is asked, with --engine temporal; else it is unknown.',
     'With --writer parquetjs no native code is loaded, for machines without DuckDB.',
   ],
-  flags: ['max-age', 'rate-limit', ...LAKE, 'writer', ...OUTPUT],
+  flags: ['max-age', 'rate-limit', ...LAKE, 'writer', ...ENGINE, ...OUTPUT],
   examples: [
     { command: 'edrlake status --max-age 26h', purpose: 'for cron: complains when a night was missed' },
     { command: 'edrlake status --lake /data/edr --json', purpose: 'for a monitor' },
@@ -39,7 +41,7 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   const { values } = input;
   const { stdout, stderr, env } = context;
   const nowMs = context.clock.nowMs();
-  const status = await readStatus(input, context, nowMs);
+  const status = await askingServer(values, context, (askEngine) => readStatus(input, context, { nowMs, askEngine }));
   const maxAgeMs = values['max-age'];
   const staleness = maxAgeMs === null ? null : stalenessOf(status, maxAgeMs, nowMs);
   if (values.json) {
@@ -56,9 +58,13 @@ async function run(input: CommandInput, context: ProcessContext): Promise<number
   return STALE;
 }
 
-function readStatus({ values }: CommandInput, context: ProcessContext, nowMs: number): Promise<LakeStatus> {
-  const about = { userLimit: userLimitOf(values), nowMs };
-  return withLakeToRead(values, context, (lake) => readLakeStatus(lake, about), values.writer);
+function readStatus(
+  { values }: CommandInput,
+  context: ProcessContext,
+  about: { readonly nowMs: number } & Pick<ServerQuestion, 'askEngine'>,
+): Promise<LakeStatus> {
+  const asked = { ...about, userLimit: userLimitOf(values) };
+  return withLakeToRead(values, context, (lake) => readLakeStatus(lake, asked), values.writer);
 }
 
 /** A line for each subscription. A lake that cannot be read is one of them. */
@@ -71,7 +77,9 @@ async function together(turns: readonly Turn[], context: ProcessContext): Promis
     const { name: subscription = '' } = input.subscription ?? {};
     const labelled = { ...own, stderr: new LabelledSink(stderr, `${subscription}: `, lineWidth(stderr, env)) };
     try {
-      const status = await readStatus(input, labelled, nowMs);
+      const status = await askingServer(input.values, labelled, (askEngine) =>
+        readStatus(input, labelled, { nowMs, askEngine }),
+      );
       const maxAgeMs = input.values['max-age'];
       const isStale = maxAgeMs !== null && stalenessOf(status, maxAgeMs, nowMs) !== null;
       found.push({ subscription, exitCode: isStale ? STALE : 0, status, errorCode: null, isStale, error: null });

@@ -7,6 +7,7 @@ import { programName, withProgramName } from '../process/program-name.ts';
 import { userLimitOf } from '../session/connection-settings.ts';
 import { lakeFlagsOf, lakeName } from '../session/lake-access.ts';
 import { withLakeToRead } from '../session/with-lake.ts';
+import { askServerAgain } from '../temporal/ask-server.ts';
 import { writeJson } from '../text/json-output.ts';
 
 /** Where the page is unless another port is chosen. */
@@ -43,6 +44,7 @@ export async function serveLake(
       lakeFlags: lakeFlagsOf(input),
       asPasted,
       userLimit: userLimitOf(values),
+      askEngine: askServerAgain(values, context),
     };
     const page = await startPage({ ...about, host, port, token });
     try {

@@ -300,9 +300,10 @@ export const ERROR_CODES = {
   },
   TASK_TIMED_OUT: {
     exitCode: 1,
-    meaning: 'a task did not end within its time limit',
+    meaning: 'a task, or a run on a Temporal server, did not end within its time limit',
     dispositions: ['retry', 'stop'],
-    remedy: 'Give the task a larger timeoutMs or less to do; a task must end when its signal is aborted.',
+    remedy:
+      'Give the task a larger timeoutMs or less to do; a task must end when its signal is aborted. A run has only the limit that was set on the server; start it again.',
   },
   OUT_OF_MEMORY: {
     exitCode: 2,

@@ -19,6 +19,7 @@ import { lastReconciliations } from '../reconcile/last-results.ts';
 import { readWatermark, watermarkOf } from '../sync/watermark.ts';
 import type { QuietReport } from '../volume/find-quiet.ts';
 import { readQuiet } from '../volume/learned-volume.ts';
+import type { RunLook } from '../workflow/state/run-state.ts';
 import { lastDeprecation } from './request-history.ts';
 import { lastRun } from './run-history.ts';
 import type { RunSummary } from './run-report.ts';
@@ -89,11 +90,14 @@ export interface RequestLimitStatus {
 
 /**
  * Reads the log, the journals, the account of requests and the newest events. Changes nothing.
- * @param about the user's own limit of requests, and now
+ * @param about the user's own limit of requests, now, and whom to ask for runs whose state an engine keeps
  */
 export async function readLakeStatus(
   lake: Lake,
-  about: { readonly userLimit: Parameters<typeof remainingRequests>[1]; readonly nowMs: number },
+  about: { readonly userLimit: Parameters<typeof remainingRequests>[1]; readonly nowMs: number } & Pick<
+    RunLook,
+    'askEngine'
+  >,
 ): Promise<LakeStatus> {
   const snapshot = await lake.snapshot();
   const days = await lake.coverage();
@@ -107,6 +111,8 @@ export async function readLakeStatus(
   const followed = isFollowed ? { startMs: followedFromMs, endMs: settledMs } : null;
   const calendar = calendarOf({ lines: days, comparisons, followed, nowMs });
   const budget = await remainingRequests(lake.directory, about.userLimit, nowMs);
+  const { askEngine } = about;
+  const look = { ...(await lookAtLeases(lake.directory, nowMs)), ...(askEngine && { askEngine }) };
   return {
     directory: lake.address,
     version: snapshot.version,
@@ -120,7 +126,7 @@ export async function readLakeStatus(
     newestEventAtMs: await lake.newestEventMs(),
     watermarkMs,
     freshUntilMs: watermarkMs ?? endOfCompleteDays(calendar),
-    lastRun: await lastRun(join(lake.directory, '_runs'), await lookAtLeases(lake.directory, about.nowMs)),
+    lastRun: await lastRun(join(lake.directory, '_runs'), look),
     horizon: await readHorizon(lake),
     publications: await lake.publications(),
     valueIndex: await lake.valueIndex(),

@@ -111,7 +111,8 @@ async function viewLines(
   const state = foldLines(lines);
   if (state === null) return viewExport(runId, lines as readonly ExportLine[], isOwnerAlive);
   const { engine, end, workflow } = state;
-  const engineStatus = engine !== null && end === null ? ((await askEngine?.(workflow)) ?? null) : null;
+  // Processes that work for an engine go on when a run has ended: that one is alive says nothing of this run.
+  const engineStatus = engine !== null && end === null ? ((await askEngine?.(workflow)) ?? 'unknown') : null;
   return runReportOf(viewRun(runId, state, isWorking(state, isOwnerAlive), lost, engineStatus));
 }
 

@@ -9,21 +9,20 @@ import {
   lostDays,
   quietLine,
   type RunSummary,
-  readLakeStatus,
   readWatermark,
 } from '@edrlake/runner/history';
 import type { Attention, CoverageDocument, RunLine } from '../documents/documents.ts';
 import { isoOrNull } from './instants.ts';
-import type { PageContext } from './page-context.ts';
+import { type PageContext, pageStatus } from './page-context.ts';
 
 /** Stretches of days to look at that are listed; the calendar shows all. */
 const LISTED = 200;
 
 /** What the lake holds, the state of every day, and what to do about those that are not complete. */
 export async function coverageDocument(context: PageContext): Promise<CoverageDocument> {
-  const { lake, clock, userLimit } = context;
+  const { lake, clock } = context;
   const nowMs = clock.nowMs();
-  const status = await readLakeStatus(lake, { userLimit, nowMs });
+  const status = await pageStatus(context, nowMs);
   const { calendar, tables, budget, lastRun, publications } = status;
   const worth = calendar.spans.filter(({ state }) => state !== 'complete' && state !== 'open');
   const shown = worth.slice(-LISTED).reverse();

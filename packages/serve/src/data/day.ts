@@ -21,23 +21,22 @@ import {
   lastReconciliations,
   listRuns,
   lossOf,
-  readLakeStatus,
   stateOn,
 } from '@edrlake/runner/history';
 import type { DayDocument, DayRun, WindowLine } from '../documents/documents.ts';
 import { daysContext } from './coverage.ts';
 import { explainDay } from './explain-day.ts';
 import { isoOrNull } from './instants.ts';
-import type { PageContext } from './page-context.ts';
+import { type PageContext, pageStatus } from './page-context.ts';
 
 /** Of each list; the lake may hold more for one day. */
 const LISTED = 200;
 
 /** Everything that the lake knows of one day, why it is in its state, and the command that puts it right. */
 export async function dayDocument(day: Day, context: PageContext): Promise<DayDocument> {
-  const { lake, clock, userLimit, lakeFlags, asPasted } = context;
+  const { lake, clock, lakeFlags, asPasted } = context;
   const range = rangeAsked(day);
-  const status = await readLakeStatus(lake, { userLimit, nowMs: clock.nowMs() });
+  const status = await pageStatus(context, clock.nowMs());
   const { calendar } = status;
   const about = await daysContext(lake, calendar.scope, status);
   const state = stateOn(calendar, day) ?? 'unplanned';

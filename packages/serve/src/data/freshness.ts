@@ -1,9 +1,8 @@
 import { isoInstant, MS_PER_DAY, MS_PER_HOUR, MS_PER_MINUTE, MS_PER_SECOND } from '@edrlake/core';
 import type { QueryValue } from '@edrlake/lake';
-import { readLakeStatus } from '@edrlake/runner/history';
 import type { FreshnessDocument } from '../documents/documents.ts';
 import { isoOrNull } from './instants.ts';
-import type { PageContext } from './page-context.ts';
+import { type PageContext, pageStatus } from './page-context.ts';
 
 /** Upper ends of the delays, a row of the heat map each; the last row has all that is later. */
 const DELAYS_MS = [
@@ -23,9 +22,9 @@ export async function freshnessDocument(
   context: PageContext,
   signal: AbortSignal,
 ): Promise<FreshnessDocument> {
-  const { lake, clock, userLimit } = context;
+  const { clock } = context;
   const nowMs = clock.nowMs();
-  const status = await readLakeStatus(lake, { userLimit, nowMs });
+  const status = await pageStatus(context, nowMs);
   const head = {
     now: isoInstant(nowMs),
     watermark: isoOrNull(status.watermarkMs),

@@ -1,5 +1,6 @@
 import type { Clock, RateLimit } from '@edrlake/core';
-import type { Lake } from '@edrlake/lake';
+import { type Lake, lookAtLeases } from '@edrlake/lake';
+import { type LakeStatus, type RunLook, readLakeStatus } from '@edrlake/runner/history';
 
 /** What the page is made from. */
 export interface PageContext {
@@ -14,4 +15,16 @@ export interface PageContext {
   readonly questionsFolder: string | null;
   /** The user's own limit of requests; null without one. */
   readonly userLimit: RateLimit | null;
+  /** See `RunLook`. */
+  readonly askEngine?: RunLook['askEngine'];
+}
+
+/** How the page finds out whether runs go on. */
+export async function runLook({ lake, clock, askEngine }: PageContext): Promise<RunLook> {
+  return { ...(await lookAtLeases(lake.directory, clock.nowMs())), ...(askEngine && { askEngine }) };
+}
+
+/** The status of the lake, as `edrlake status` has it. */
+export function pageStatus({ lake, userLimit, askEngine }: PageContext, nowMs: number): Promise<LakeStatus> {
+  return readLakeStatus(lake, { userLimit, nowMs, ...(askEngine && { askEngine }) });
 }

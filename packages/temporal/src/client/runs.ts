@@ -133,10 +133,7 @@ function started<Progress, Result>(
         const cause = thrown instanceof sdk.WorkflowFailedError ? thrown.cause : undefined;
         if (cause instanceof sdk.ApplicationFailure) throw refusal(cause);
         if (cause === undefined) throw serverError(thrown, place);
-        throw new EdrlakeError('INTERRUPTED', `workflow ${handle.workflowId} was cancelled or terminated`, {
-          cause: thrown,
-          hint: 'Start it again to go on.',
-        });
+        throw endedFromOutside(handle.workflowId, cause, sdk);
       }
     },
   };
@@ -180,6 +177,22 @@ function pendingOf({ state, heartbeatDetails, lastFailure }: RawPendingActivity)
   const data = heartbeatDetails?.payloads?.[0]?.data ?? null;
   const details = data === null ? null : (JSON.parse(Buffer.from(data).toString('utf8')) as HeartbeatDetails | null);
   return { details, isAtWork: state === STARTED, lastFailure: lastFailure?.message ?? null };
+}
+
+/** What a server, or a person at it, has done to a run: no worker could write down an end. */
+export function endedFromOutside(
+  workflowId: string,
+  cause: Error,
+  sdk: Pick<Sdk, 'TimeoutFailure' | 'TerminatedFailure'>,
+): EdrlakeError {
+  const hint = 'Start it again to go on: what was committed is kept.';
+  if (cause instanceof sdk.TimeoutFailure) {
+    const message = `workflow ${workflowId} did not end within the time limit that it has on the Temporal server`;
+    return new EdrlakeError('TASK_TIMED_OUT', message, { disposition: 'stop', cause, hint });
+  }
+  const isTerminated = cause instanceof sdk.TerminatedFailure;
+  const how = isTerminated ? `terminated on the Temporal server: ${cause.message}` : 'cancelled';
+  return new EdrlakeError('INTERRUPTED', `workflow ${workflowId} was ${how}`, { cause, hint });
 }
 
 /** The error of edrlake that a worker has thrown. */

@@ -10,7 +10,7 @@ export interface RunLook {
   isOwnerAlive(owner: ProcessOwner): boolean;
   /**
    * The status of a run without a last line whose state an engine keeps; null for one that is too old to be found
-   * there. Absent: such a run is running while a process that works for it is alive, and else unknown.
+   * there. Absent: such a run is unknown.
    */
   readonly askEngine?: (workflow: WorkflowRef | null) => Promise<RunStatus>;
 }
