@@ -1,12 +1,13 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startSimulator } from '@edrlake/simulator';
+import { customerOf, startSimulator } from '@edrlake/simulator';
 import { type EdrEvent, openLake } from 'edrlake';
 import { startTestGateway } from 'edrlake/testing';
 import { expect, test } from 'vitest';
+import { exportEverySubscription } from '../../examples/every-subscription.ts';
 import { exportAndQuery } from '../../examples/export-and-query.ts';
 import { DOORS, exportDoors } from '../../examples/own-dataset.ts';
 import { planRequests } from '../../examples/plan-requests.ts';
@@ -29,6 +30,29 @@ test('the examples export a day, count it, and find its files without edrlake', 
     await simulator.close();
     await rm(directory, { recursive: true, force: true });
   }
+});
+
+test('the example of all subscriptions exports a day of each, and one without a password keeps none from running', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'edrlake-example-'));
+  const day = '2020-08-17';
+  await using acme = await startTestGateway({ events: 30, from: day, to: day, customerId: customerOf(1) });
+  await using globex = await startTestGateway({ events: 20, from: day, to: day, customerId: customerOf(2), seed: 2 });
+  const subscriptions = [
+    { name: 'acme', baseUrl: acme.source.baseUrl, username: 'demo' },
+    { name: 'initech', baseUrl: acme.source.baseUrl, username: 'demo' },
+    { name: 'globex', baseUrl: globex.source.baseUrl, username: 'demo' },
+  ];
+  const config = join(directory, 'edrlake.config.json');
+  await writeFile(config, JSON.stringify({ lake: join(directory, '{subscription}'), subscriptions }));
+  const env = { EDRLAKE_SUBSCRIPTION_ACME_PASSWORD: 'demo', EDRLAKE_SUBSCRIPTION_GLOBEX_PASSWORD: 'demo' };
+  expect(await exportEverySubscription(config, day, env)).toEqual([
+    'acme: done, 30 new events',
+    'initech: EDRLAKE_SUBSCRIPTION_INITECH_PASSWORD is not set [CREDENTIALS_MISSING]',
+    'globex: done, 20 new events',
+  ]);
+  await using lake = await openLake(join(directory, 'globex'), { subscription: { name: 'globex' }, readOnly: true });
+  expect(await lake.query('select count(*)::int as n from events').toArray()).toEqual([{ n: 20 }]);
+  await rm(directory, { recursive: true, force: true });
 });
 
 test.each(['README.md', 'packages/edrlake/README.md'])(

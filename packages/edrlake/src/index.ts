@@ -12,6 +12,7 @@
  *     lake.huntStanding, lake.index         lists that are always hunted; the index that makes hunts fast
  *     plan, events                          the API without a lake
  *     definePipeline, runPipeline           several of these as one run that can be resumed
+ *     forEachSubscription                   any of these for all subscriptions of the command's configuration
  *     defineDataset, QUALYS_FIM             events of other APIs
  *     edrlake/arrow                         events as Arrow tables
  *
@@ -139,3 +140,9 @@ export { openLake } from './lake.ts';
 export { type RunPipelineOptions, runPipeline } from './pipeline.ts';
 export type { OwnSourceSettings } from './source/own-source.ts';
 export { type ConnectOptions, connect, type Source } from './source.ts';
+export {
+  forEachSubscription,
+  type Subscription,
+  type SubscriptionResult,
+  type SubscriptionsOptions,
+} from './subscriptions.ts';

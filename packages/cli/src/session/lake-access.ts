@@ -25,7 +25,7 @@ import { readProxy } from '../process/proxy-environment.ts';
  * for any other, so that all of them fit under one. For a lake in an object store: the folder of this machine's part.
  * @throws {EdrlakeError} `USAGE` for an address that is none, and for a path that DuckDB cannot take
  */
-export function lakeDirectory(values: FlagValues, context: ProcessContext): string {
+export function lakeDirectory(values: FlagValues, context: Pick<ProcessContext, 'env' | 'workingDirectory'>): string {
   const address = lakeAddress(values);
   const { dataset } = values;
   const { tables } = datasetNamed(dataset);
@@ -46,7 +46,7 @@ export function lakeAddress({ lake, dataset }: FlagValues): ObjectAddress | null
 }
 
 /** The lake as a user names it. */
-export function lakeName(values: FlagValues, context: ProcessContext): string {
+export function lakeName(values: FlagValues, context: Pick<ProcessContext, 'env' | 'workingDirectory'>): string {
   return lakeAddress(values)?.text ?? lakeDirectory(values, context);
 }
 

@@ -30,7 +30,7 @@ export const SHARE: Expected = {
 /** Anything that can be called. */
 export const FUNCTION: Expected = { expected: 'a function', fits: (value) => typeof value === 'function' };
 /** As `new AbortController().signal`. */
-const SIGNAL: Expected = { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal };
+export const SIGNAL: Expected = { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal };
 
 /** One that edrlake comes with, or one of a program. */
 export const DATASET: Expected = {
