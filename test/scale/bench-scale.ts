@@ -17,7 +17,7 @@ import { say, tableOf } from './scale-text.ts';
 import { ONE_MILLION_EACH, simulateNights } from './thousand-nights.ts';
 
 // npm run bench:scale -- [--part all|paper|nights|large] [--subscriptions 20] [--nights 3] [--kills 4]
-//                        [--events 200000] [--page-size 100] [--answer-ms 1000] [--workers 1,2,4]
+//                        [--events 200000] [--page-size 100] [--answer-ms 1000] [--workers 1,2,4] [--slots 1]
 //
 // paper: nights of 1,000 subscriptions in virtual time. nights: those of many subscriptions with and without killed
 // workers. large: one subscription with more and more workers. The default of the last has as many requests as
@@ -33,6 +33,7 @@ const { values } = parseArgs({
     'page-size': { type: 'string', default: '100' },
     'answer-ms': { type: 'string', default: '1000' },
     workers: { type: 'string', default: '1,2,4' },
+    slots: { type: 'string', default: '1' },
     part: { type: 'string', default: 'all' },
   },
 });
@@ -135,6 +136,7 @@ async function large(kit: TemporalKit): Promise<boolean> {
     Number(values['page-size']),
     Number(values['answer-ms']),
   ];
+  const slots = Number(values.slots);
   const range = { startMs: endMs - 28 * MS_PER_DAY, endMs };
   const lowerBound = Math.ceil(events / pageSize);
   const limit = { requests: Math.max(5_000, 2 * lowerBound), windowSeconds: 3_600 };
@@ -142,7 +144,7 @@ async function large(kit: TemporalKit): Promise<boolean> {
   let first: number | null = null;
   let isFew = true;
   for (const count of values.workers.split(',').map(Number)) {
-    const stage = await openScaleStage(kit, { ...settings, requestsAtOnce: AT_ONCE, slots: 1 });
+    const stage = await openScaleStage(kit, { ...settings, requestsAtOnce: AT_ONCE, slots });
     try {
       const workers = await Promise.all(Array.from({ length: count }, stage.startWorker));
       const before = await cpuSecondsOf(workers);
@@ -158,7 +160,7 @@ async function large(kit: TemporalKit): Promise<boolean> {
       isFew &&= share <= 1.05;
       const percent = (part: number) => `${Math.round(part * 100)} %`;
       say(
-        `${count} workers: ${durationText(tookMs)}, ${(first / tookMs).toFixed(2)} times as fast, ` +
+        `${count} workers with ${slots} slots: ${durationText(tookMs)}, ${(first / tookMs).toFixed(2)} times as fast, ` +
           `${share.toFixed(3)} requests for each of the lower bound; ` +
           `${compared.meanAtOnce.toFixed(1)} of ${AT_ONCE} requests at once; the limit alone makes that ` +
           `${durationText((compared.requests * answerMs) / AT_ONCE)}, and a worker was at the processor for ` +
