@@ -34,4 +34,12 @@ export const LIBRARY: readonly PlantedBug[] = [
     replace: 'gate.onLogin(null);',
     tests: ['packages/edrlake/test/library.subscription.test.ts'],
   },
+  {
+    name: 'one-subscription-stops-all',
+    effect: 'works for no further subscription where one has failed',
+    file: 'packages/edrlake/src/subscriptions.ts',
+    find: 'results.push({ name, result: null, error: toEdrlakeError(thrown) });',
+    replace: 'return [...results, { name, result: null, error: toEdrlakeError(thrown) }];',
+    tests: ['test/contract/examples.test.ts'],
+  },
 ];

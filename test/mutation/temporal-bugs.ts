@@ -4,6 +4,8 @@ const ACTIVITIES = 'packages/temporal/test/activities.beats.test.ts';
 const HISTORIES = 'packages/temporal/test/run-workflow.histories.test.ts';
 const BUDGET = 'packages/runner/test/tasks.budget.test.ts';
 const RESERVED = 'packages/client/test/shared-limiter.reserved.test.ts';
+const HISTORY = 'packages/runner/test/workflow.history.test.ts';
+const ENDS = 'packages/temporal/test/runs.ends.test.ts';
 const WINDOWS = 'packages/pager/test/fetch-windows.reserved.test.ts';
 
 /**
@@ -66,6 +68,22 @@ export const TEMPORAL: readonly PlantedBug[] = [
     find: '(id === client.id ? 0 : reserved)',
     replace: '(id === client.id ? 0 : 0 * reserved)',
     tests: [RESERVED],
+  },
+  {
+    name: 'worker-alive-is-run-alive',
+    effect: 'calls a run that the server has ended running, because a worker that did something for it is alive',
+    file: 'packages/runner/src/history/run-history.ts',
+    find: "((await askEngine?.(workflow)) ?? 'unknown')",
+    replace: '((await askEngine?.(workflow)) ?? null)',
+    tests: [HISTORY],
+  },
+  {
+    name: 'time-out-is-interrupt',
+    effect: 'ends with the exit code of an interrupt where the run has timed out on the server',
+    file: 'packages/temporal/src/client/runs.ts',
+    find: 'if (cause instanceof sdk.TimeoutFailure) {',
+    replace: 'if (cause instanceof sdk.TimeoutFailure && cause instanceof sdk.TerminatedFailure) {',
+    tests: [ENDS],
   },
   {
     name: 'history-forgets-what-is-done',
