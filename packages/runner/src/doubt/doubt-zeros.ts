@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { EdrlakeError, NO_FILTER, sum, type TimeAxis, toEdrlakeError } from '@edrlake/core';
 import { isAboutQuestion } from '@edrlake/pager';
+import { askNewestRuns, type RunQuestion } from '../run/newest-runs.ts';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { RunContext } from '../run/run-context.ts';
 import type { Services } from '../run/types.ts';
@@ -7,7 +9,7 @@ import type { Services } from '../run/types.ts';
 /**
  * Why the zeros of a plan prove nothing, though the pages that confirm them may be empty too: one cause can give both.
  * A gateway that has lost its data for a while counts no event of any time, where the lake holds proven ones, or where
- * it has just counted some for the plan. A platform that does not know the name of the time selects no event by it, in
+ * it has just counted some for the plan, or for an earlier run. A platform that does not know the name of the time selects no event by it, in
  * counts and pages alike. One request shows that neither is so; others follow only where the API counts nothing by that
  * time. It is made between the counts and the pages, so that data which is lost throughout both is lost for it as well.
  * null where nothing speaks for a doubt.
@@ -32,7 +34,9 @@ export async function doubtOfZeros(
       return (await countOfAnyTime()) > 0 ? null : unknownToken(anyTime.tokenOf(axis), events);
     }
     const held = await provenEvents(lake, axis);
-    return held > 0 ? lostData(held) : null;
+    if (held > 0) return lostData(held);
+    const [hasShown] = await askNewestRuns(join(lake.directory, '_runs'), showedEvents(source.name));
+    return hasShown === null ? null : lostSince();
   } catch (thrown) {
     signal.throwIfAborted();
     if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN', 'REQUESTS_SPENT'].includes(toEdrlakeError(thrown).code)) throw thrown;
@@ -63,6 +67,14 @@ async function provenEvents(lake: RunContext['lake'], axis: TimeAxis): Promise<n
   return sum(proofs, ({ window, verdict, distinct }) => (window.axis === axis && verdict === 'proven' ? distinct : 0));
 }
 
+/** Asks whether a run, which may have died before it stored any, was shown events by the source. */
+function showedEvents(source: string): RunQuestion<true> {
+  return ({ lines }) => {
+    const isOfSource = lines.some((line) => line.type === 'start' && line.subject?.source === source);
+    return isOfSource && lines.some((line) => line.type === 'plan' && line.events > 0) ? true : undefined;
+  };
+}
+
 function unknownToken(token: string, events: number): EdrlakeError {
   return new EdrlakeError(
     'RESPONSE_UNEXPECTED',
@@ -84,6 +96,14 @@ function vanished(): EdrlakeError {
   return new EdrlakeError(
     'RESPONSE_UNEXPECTED',
     'the API counted events when the range was planned, and none of any time after that',
+    { hint: 'A search service that restarts answers like that: run it again.' },
+  );
+}
+
+function lostSince(): EdrlakeError {
+  return new EdrlakeError(
+    'RESPONSE_UNEXPECTED',
+    'the API counts no event of any time, but it has counted some for an earlier run',
     { hint: 'A search service that restarts answers like that: run it again.' },
   );
 }

@@ -11,6 +11,7 @@ import { recordShapeOf } from '@edrlake/flattener';
 import { type FailedWindow, fetchWindows } from '@edrlake/pager';
 import { doubtOfZeros } from '../doubt/doubt-zeros.ts';
 import { doubtOfFewer } from '../doubt/fewer-than-held.ts';
+import { doubtOfFewerThanListed } from '../doubt/fewer-than-listed.ts';
 import { type Doubt, dividedAtHorizon, doubtBeyondHorizon, inOrderOfLoss } from '../horizon/guard-windows.ts';
 import { noteAllowance } from '../horizon/learned-horizon.ts';
 import type { RunJournal } from '../run/journal.ts';
@@ -192,8 +193,10 @@ async function fetchAndCommit(
     const proven = provenRanges(run.options.replace ? [] : (await run.lake.snapshot()).proofs);
     const beyondHorizon = await doubtBeyondHorizon(run);
     const fewerThanHeld = await doubtOfFewer(run, tally.plan);
+    const fewerThanListed = doubtOfFewerThanListed(run, resumed?.earlier ?? []);
     for await (const { windows: whole, failed: lost } of batchWindows(fetched, batchBytes, signal)) {
-      const { windows, contradicted } = withoutContradicted(whole, proven, [beyondHorizon, await fewerThanHeld(whole)]);
+      const doubts = [beyondHorizon, await fewerThanHeld(whole), fewerThanListed];
+      const { windows, contradicted } = withoutContradicted(whole, proven, doubts);
       const failed = [...lost, ...contradicted];
       for (const { window, error } of contradicted) sayFailed(run.services, window, error);
       addFailed(tally, failed);

@@ -11,7 +11,7 @@ import {
   learnedResultWindow,
 } from '../run/page-sizes.ts';
 import { DEFAULT_MAX_REJECT_SHARE } from '../run/reject-share.ts';
-import { type UnfinishedRun, unfinishedRun } from '../run/resume.ts';
+import { type EarlierPlan, type UnfinishedRun, unfinishedRun } from '../run/resume.ts';
 import type { RunContext, RunPlan } from '../run/run-context.ts';
 import { runLiveness } from '../run/run-liveness.ts';
 import type { ExportEndpoints, ExportOptions, ExportRequest, ExportSelection, RunServices } from '../run/types.ts';
@@ -36,6 +36,8 @@ interface ResumedRun {
   readonly reusablePlan: RunPlan | null;
   /** Durable pages by window id; their checksums are not yet verified. */
   readonly pages: ReadonlyMap<string, readonly SpooledPage[]>;
+  /** What the source has shown to them. */
+  readonly earlier: readonly EarlierPlan[];
 }
 
 /**
@@ -84,6 +86,7 @@ export async function startRun(
     plan: unfinished.plan,
     reusablePlan: reusablePlan(unfinished),
     pages: unfinished.pages,
+    earlier: unfinished.earlier,
   };
   return { run, journal, recordReach, resumed, began: { atMs: nowMs, requestsMade: ends.requestsMade() } };
 }

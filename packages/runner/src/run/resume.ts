@@ -6,6 +6,8 @@ import {
   MS_PER_HOUR,
   type ProcessOwner,
   type SpooledPage,
+  sum,
+  type TimeRange,
 } from '@edrlake/core';
 import type { JournalLine, RunSubject } from './journal.ts';
 import { askNewestRuns, type RunQuestion } from './newest-runs.ts';
@@ -18,6 +20,12 @@ const RESUMABLE_AGE_MS = 24 * MS_PER_HOUR;
 
 const VANISHED: ErrorCode = 'EVENTS_VANISHED';
 
+/** A plan of an earlier process of a run, and what the source showed under it. */
+export interface EarlierPlan {
+  /** `listed` are the records of its pages in the journal. */
+  readonly windows: readonly { readonly range: TimeRange; readonly counted: number; readonly listed: number }[];
+}
+
 /** What an unfinished run left behind, or a finished run in which windows failed. */
 export interface UnfinishedRun {
   readonly runId: string;
@@ -27,6 +35,8 @@ export interface UnfinishedRun {
   readonly plan: Extract<JournalLine, { type: 'plan' }> | null;
   /** Durable pages by window id. Their checksums are verified before use. */
   readonly pages: ReadonlyMap<string, readonly SpooledPage[]>;
+  /** All plans of the run, oldest first. */
+  readonly earlier: readonly EarlierPlan[];
 }
 
 /**
@@ -85,6 +95,7 @@ function unfinishedWhere(
       startedAtMs: first.atMs,
       plan: lines.findLast((line) => line.type === 'plan') ?? null,
       pages: pagesByWindow(lines),
+      earlier: earlierPlans(lines),
     };
   };
 }
@@ -120,6 +131,31 @@ function countsOf({ windows, emptyWindows }: RunPlan): Map<string, number> {
     ...windows.map(({ window, count }): [string, number] => [window.id, count]),
     ...emptyWindows.map(({ id }): [string, number] => [id, 0]),
   ]);
+}
+
+/** Pages of parts of a window that was divided are in no plan, and count for none. */
+function earlierPlans(lines: readonly JournalLine[]): EarlierPlan[] {
+  const listed = new Map<string, Map<string, Map<number, number>>>();
+  for (const line of lines) {
+    if (line.type !== 'page') continue;
+    const { windowId, pageNumber, way, recordCount } = line.page;
+    const ways = listed.get(windowId) ?? new Map<string, Map<number, number>>();
+    const name = `${way?.pageSize}/${way?.reversed}`;
+    ways.set(name, (ways.get(name) ?? new Map()).set(pageNumber, recordCount));
+    listed.set(windowId, ways);
+  }
+  const listedOf = (windowId: string) =>
+    Math.max(
+      0,
+      ...[...(listed.get(windowId)?.values() ?? [])].map((pages) => sum([...pages.values()], (some) => some)),
+    );
+  return lines.flatMap((line) => {
+    if (line.type !== 'plan') return [];
+    const windows = line.windows.map(({ window: { id, range }, count }) => {
+      return { range, counted: count, listed: listedOf(id) };
+    });
+    return [{ windows }];
+  });
 }
 
 function pagesByWindow(lines: readonly JournalLine[]): Map<string, SpooledPage[]> {
