@@ -9,10 +9,10 @@ import type { Services } from '../run/types.ts';
 /**
  * Why the zeros of a plan prove nothing, though the pages that confirm them may be empty too: one cause can give both.
  * A gateway that has lost its data for a while counts no event of any time, where the lake holds proven ones, or where
- * it has just counted some for the plan, or for an earlier run. A platform that does not know the name of the time selects no event by it, in
- * counts and pages alike. One request shows that neither is so; others follow only where the API counts nothing by that
- * time. It is made between the counts and the pages, so that data which is lost throughout both is lost for it as well.
- * null where nothing speaks for a doubt.
+ * it has just counted some for the plan, or for an earlier run. A platform that does not know the name of the time
+ * selects no event by it, in counts and pages alike. One request shows that neither is so; others follow only where the
+ * API counts nothing by that time. It is made between the counts and the pages, so that data which is lost throughout
+ * both is lost for it as well. null where nothing speaks for a doubt.
  * @param hasCounted whether the API has counted events for the plan, or some of it could not be counted
  */
 export async function doubtOfZeros(

@@ -3,7 +3,7 @@ import type { Doubt } from '../horizon/guard-windows.ts';
 import type { EarlierPlan } from '../run/resume.ts';
 import type { RunContext } from '../run/run-context.ts';
 
-/** So many events of a window are not all processed again, and so given another processing time, in a day. */
+/** Fewer events of a window than this may all be processed again, and so leave it. */
 const MORE_THAN_MOVE = 10;
 
 /**
