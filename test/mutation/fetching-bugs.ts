@@ -118,7 +118,7 @@ export const FETCHING: readonly PlantedBug[] = [
     name: 'doubt-no-zero',
     effect: 'believes zeros of an API that counts nothing at all, although the lake holds proven events',
     file: 'packages/runner/src/doubt/doubt-zeros.ts',
-    find: 'return held > 0 ? lostData(held) : null;',
+    find: 'return held > 0 ? lostData(held) : await lostSince(source, lake);',
     replace: 'return null;',
     tests: ['packages/runner/test/export-flow.failures.test.ts'],
   },

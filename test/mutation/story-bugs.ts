@@ -102,8 +102,8 @@ export const STORY: readonly PlantedBug[] = [
     name: 'horizon-zero-proves',
     effect: 'calls days empty that the API has forgotten',
     file: 'packages/runner/src/export/export-flow.ts',
-    find: '[beyondHorizon, await fewerThanHeld(whole)]',
-    replace: '[await fewerThanHeld(whole)]',
+    find: '[beyondHorizon, await fewerThanHeld(whole), fewerThanListed]',
+    replace: '[await fewerThanHeld(whole), fewerThanListed]',
     tests: ['packages/runner/test/horizon.learning.test.ts'],
   },
   {

@@ -79,6 +79,15 @@ describe('the retention of an API', () => {
     expect(retentionOf(looks(10, 11, 12))).toBe(90 * MS_PER_DAY - MS_PER_HOUR);
   });
 
+  it('is looked for at any time of the day where a platform divides ranges into equal parts only', () => {
+    const nowMs = START_MS + 45_296_789;
+    const only = { histogramShape: 'unsupported', timeBuckets: true } as const;
+    return onStage({ ...SIMULATED, ...only, clock: impatientClock(() => nowMs) }, async ({ ends, services }) => {
+      expect(await lookAtHorizon(ends, services())).toBe(true);
+      expect((await readHorizon(ends.lake)).lookedAtMs).toBe(nowMs);
+    });
+  });
+
   it('is not learned from an answer that is broken or empty', () =>
     onStage({ ...SIMULATED, clock: impatientClock(() => START_MS) }, async ({ simulator, ends, services }) => {
       simulator.faults.push({ kind: 'zero-count', match: { endpoint: 'count' } });

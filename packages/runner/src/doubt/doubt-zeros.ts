@@ -34,9 +34,7 @@ export async function doubtOfZeros(
       return (await countOfAnyTime()) > 0 ? null : unknownToken(anyTime.tokenOf(axis), events);
     }
     const held = await provenEvents(lake, axis);
-    if (held > 0) return lostData(held);
-    const [hasShown] = await askNewestRuns(join(lake.directory, '_runs'), showedEvents(source.name));
-    return hasShown === null ? null : lostSince();
+    return held > 0 ? lostData(held) : await lostSince(source, lake);
   } catch (thrown) {
     signal.throwIfAborted();
     if (['AUTH_REJECTED', 'CUSTOMER_FOREIGN', 'REQUESTS_SPENT'].includes(toEdrlakeError(thrown).code)) throw thrown;
@@ -100,7 +98,12 @@ function vanished(): EdrlakeError {
   );
 }
 
-function lostSince(): EdrlakeError {
+async function lostSince(
+  source: RunContext['source'],
+  { directory }: RunContext['lake'],
+): Promise<EdrlakeError | null> {
+  const [hasShown] = await askNewestRuns(join(directory, '_runs'), showedEvents(source.name));
+  if (hasShown === null) return null;
   return new EdrlakeError(
     'RESPONSE_UNEXPECTED',
     'the API counts no event of any time, but it has counted some for an earlier run',

@@ -71,12 +71,13 @@ export async function lookAtHorizon({ source, lake }: ExportEndpoints, services:
   if (last !== undefined && Math.abs(ownMs - last.atMs) < LOOK_AFTER_MS) return false;
   const atMs = (await readClocks(source, services)).nowMs;
   const today = Math.floor(atMs / MS_PER_DAY) * MS_PER_DAY;
-  const range = { startMs: today - LOOK_BACK_DAYS * MS_PER_DAY, endMs: atMs };
+  // Whole days: some platforms divide a range into equal parts only, which of days until now would be seconds.
+  const range = { startMs: today - LOOK_BACK_DAYS * MS_PER_DAY, endMs: today };
   const query = { axis: 'event', range, cuts: [], scope: NO_FILTER } as const;
   try {
     const dayMs = oldestOf(await source.histogram(query, MS_PER_DAY, services.signal));
     if (dayMs === null) return true;
-    const day = { startMs: dayMs, endMs: Math.min(dayMs + MS_PER_DAY, atMs) };
+    const day = { startMs: dayMs, endMs: dayMs + MS_PER_DAY };
     const oldestMs = oldestOf(await source.histogram({ ...query, range: day }, MS_PER_HOUR, services.signal)) ?? dayMs;
     // A clock that was ahead leaves looks of the future behind.
     const earlier = known.observations.filter((each) => each.atMs < atMs);
