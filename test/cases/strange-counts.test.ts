@@ -39,3 +39,36 @@ it('a count of -1 from the second sync on leaves the watermark where it was', as
     await gateway.close();
   }
 });
+
+it.each(
+  [202, 203, 206].flatMap((status) => [
+    ['count', status],
+    ['events', status],
+  ]) as ['count' | 'events', number][],
+)('a %s answered once with %i is asked for again', async (once, status) => {
+  const now = Date.now();
+  const events = Array.from({ length: 20 }, (_, n) => {
+    const at = iso(now - 5 * HOUR + n * 60_000);
+    return { id: `F_${n}`, type: 'FILE', dateTime: at, eventProcessedTime: at, asset: { agentId: 'a' } };
+  });
+  const gateway = await startCaseGateway({
+    events,
+    answer: ({ kind, nth, send }) => {
+      const isStrange = kind === once && nth === 1;
+      if (isStrange) send(status, kind === 'count' ? '{"count":0}' : '[]');
+      return isStrange;
+    },
+  });
+  try {
+    await inFreshDirectory(async (directory) => {
+      const lake = ['--lake', join(directory, 'lake')];
+      const since = new Date(now - 24 * HOUR).toISOString();
+      const synced = await runCommand(['sync', '--since', since, '--base-url', gateway.url, ...lake]);
+      expect(synced.exitCode, synced.stdout + synced.stderr).toBe(0);
+      const { stdout } = await runCommand(['query', 'select count(*) as n from events', '--format', 'csv', ...lake]);
+      expect(stdout).toBe('n\n20\n');
+    });
+  } finally {
+    await gateway.close();
+  }
+});

@@ -29,7 +29,7 @@ describe('an answer that is not a success', () => {
     ['events', 409, 'conflict', 'CONFLICT', 'stop', 1],
     ['events', 418, 'teapot', 'RESPONSE_UNEXPECTED', 'stop', 1],
     ['events', 501, '', 'RESPONSE_UNEXPECTED', 'stop', 1],
-    ['events', 206, '[', 'RESPONSE_UNEXPECTED', 'stop', 1],
+    ['events', 206, '[', 'RESPONSE_UNEXPECTED', 'retry', 3],
     ['events', 408, '', 'TIMEOUT', 'retry', 3],
     ['events', 500, 'java.lang.NullPointerException', 'SERVER_ERROR', 'retry', 3],
     ['count', 502, HTML, 'SERVER_ERROR', 'retry', 3],

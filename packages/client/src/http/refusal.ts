@@ -261,6 +261,15 @@ function generalVerdict(status: number, headers: HttpHeaders): Verdict {
       hint: 'Try again later, and look at status.qualys.com.',
     };
   }
+  // Success without the answer: accepted for later, or a part of it.
+  if (status > 200 && status < 300) {
+    return {
+      code: 'RESPONSE_UNEXPECTED',
+      disposition: 'retry',
+      says: 'an answer no document names',
+      hint: 'Try again later, and check whether a proxy is in between.',
+    };
+  }
   if (status >= 300 && status < 400) {
     const target = redirectHost(headers);
     return {
