@@ -40,12 +40,19 @@ it('a count of -1 from the second sync on leaves the watermark where it was', as
   }
 });
 
+const NO_ANSWERS: readonly (readonly [status: number, headers: Record<string, string>])[] = [
+  ...[202, 203, 206, 304].map((status) => [status, {}] as const),
+  [302, { location: '/login' }],
+  [200, { 'content-encoding': 'br' }],
+  [503, { 'content-encoding': 'br' }],
+];
+
 it.each(
-  [202, 203, 206].flatMap((status) => [
-    ['count', status],
-    ['events', status],
-  ]) as ['count' | 'events', number][],
-)('a %s answered once with %i is asked for again', async (once, status) => {
+  NO_ANSWERS.flatMap(([status, headers]) => [
+    ['count', status, headers] as const,
+    ['events', status, headers] as const,
+  ]),
+)('a %s answered once with %i %j is asked for again', async (once, status, headers) => {
   const now = Date.now();
   const events = Array.from({ length: 20 }, (_, n) => {
     const at = iso(now - 5 * HOUR + n * 60_000);
@@ -55,7 +62,7 @@ it.each(
     events,
     answer: ({ kind, nth, send }) => {
       const isStrange = kind === once && nth === 1;
-      if (isStrange) send(status, kind === 'count' ? '{"count":0}' : '[]');
+      if (isStrange) send(status, kind === 'count' ? '{"count":0}' : '[]', headers);
       return isStrange;
     },
   });

@@ -157,6 +157,7 @@ describe('a page', () => {
     const gateway = await startGateway({ data: [status(200, 'x', { 'content-encoding': 'br' })] });
     const error = await failureOf(connect(gateway.url).client.events({}, textOf, NEVER));
     expect(error).toMatchObject({ code: 'RESPONSE_UNEXPECTED', disposition: 'stop' });
+    expect(gateway.data()).toHaveLength(2);
   });
 });
 

@@ -270,7 +270,7 @@ function generalVerdict(status: number, headers: HttpHeaders): Verdict {
       hint: 'Try again later, and check whether a proxy is in between.',
     };
   }
-  if (status >= 300 && status < 400) {
+  if (isRedirect(status)) {
     const target = redirectHost(headers);
     return {
       code: 'RESPONSE_UNEXPECTED',
@@ -285,6 +285,11 @@ function generalVerdict(status: number, headers: HttpHeaders): Verdict {
     says: 'an answer no document names',
     hint: 'Check the base URL, the platform and the setting apiPrefix (/ioc, /ioc/v1 on newer platforms, or auto).',
   };
+}
+
+/** Redirects, and 304, which answers a question that was not asked. */
+export function isRedirect(status: number): boolean {
+  return status >= 300 && status < 400;
 }
 
 function redirectHost(headers: HttpHeaders): string | null {

@@ -14,7 +14,7 @@ import type { Access } from './access.ts';
 import { summedBody } from './body-checksum.ts';
 import { readDeprecation } from './deprecation.ts';
 import { noContentOnce, sameBytesTwice } from './failed-exchange.ts';
-import { type EndpointKind, refusal } from './refusal.ts';
+import { type EndpointKind, isRedirect, refusal } from './refusal.ts';
 import { type Attempt, type RetryLimits, withRetry } from './retry.ts';
 import type { ServerTime } from './server-time.ts';
 import type { Token, TokenHolder } from './token.ts';
@@ -139,7 +139,7 @@ type Outcome<T> =
   | { readonly kind: 'refused-token'; readonly token: Token; readonly error: EdrlakeError }
   /** 204, which the reader takes for "nothing was found". */
   | { readonly kind: 'no-content'; readonly value: T }
-  /** The body came to its end and is not what it should be. */
+  /** The answer is whole and is not what it should be; `stop` where twice the same is the final word. */
   | { readonly kind: 'broken'; readonly checksum: string | null; readonly error: EdrlakeError };
 
 /** A wrong count and an empty answer look the same each time, so the server gets a moment to recover. */
@@ -179,9 +179,9 @@ export async function sendRequest<T>(request: DataRequest<T>, tools: DataTools, 
         const { checksum, error } = outcome;
         const isSame = checksum !== null && checksum === brokenBefore;
         brokenBefore = checksum;
-        if (isSame) throw sameBytesTwice(error, checksum);
+        if (isSame) throw error.disposition === 'stop' ? error : sameBytesTwice(error, checksum);
         const isTelling = request.facts.kind !== 'count' && checksum?.startsWith('0 ') !== true;
-        throw isTelling ? error : tryAgain(error, { waitMs: WAIT_BEFORE_SAME_MS });
+        throw tryAgain(error, isTelling ? {} : { waitMs: WAIT_BEFORE_SAME_MS });
       }
       case 'refused-token': {
         freshRefusals++;
@@ -243,6 +243,8 @@ async function tryOnce<T>(
         }
         const error = await refusalOf(request, answer, limits, tools, signal);
         if (answer.status === 401) return { kind: 'refused-token', token, error };
+        // A proxy that is starting, or a cache in between, may redirect once.
+        if (isRedirect(answer.status)) return { kind: 'broken', checksum: `status ${answer.status}`, error };
         throw error;
       },
       signal,
@@ -263,7 +265,10 @@ async function readOnce<T>(request: DataRequest<T>, answer: HttpAnswer): Promise
     const value = await request.read({ ...answer, body: summed.body });
     return { kind: answer.status === 204 ? 'no-content' : 'done', value };
   } catch (thrown) {
-    if (!(thrown instanceof EdrlakeError) || thrown.disposition !== 'retry') throw thrown;
+    if (!(thrown instanceof EdrlakeError)) throw thrown;
+    const { encoding } = thrown.context;
+    if (typeof encoding === 'string') return { kind: 'broken', checksum: `encoding ${encoding}`, error: thrown };
+    if (thrown.disposition !== 'retry') throw thrown;
     if (thrown.code !== 'BODY_BROKEN' && thrown.code !== 'RESPONSE_UNEXPECTED') throw thrown;
     return { kind: 'broken', checksum: await summed.checksum(), error: thrown };
   }

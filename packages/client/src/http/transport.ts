@@ -1,4 +1,4 @@
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { EdrlakeError, type ProxySettings, type Redact, systemClock } from '@edrlake/core';
 import type { Dispatcher } from 'undici';
@@ -20,7 +20,10 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: HttpHeaders;
-  /** The decoded body, to be iterated once. @throws {EdrlakeError} `BODY_BROKEN` or `TIMEOUT`, both `retry`. */
+  /**
+   * The decoded body, to be iterated once. @throws {EdrlakeError} `BODY_BROKEN` or `TIMEOUT`, both `retry`;
+   * `RESPONSE_UNEXPECTED` with `context.encoding` where it is encoded in another way than was asked for.
+   */
   readonly body: AsyncIterable<Uint8Array>;
   /** Frees the connection and discards the rest of the body. Always call it. */
   discard(): void;
@@ -99,10 +102,15 @@ function decoded(response: Dispatcher.ResponseData, facts: RequestFacts): Readab
     return pipeline(response.body, gunzip, () => {});
   }
   response.body.destroy();
-  throw new EdrlakeError('RESPONSE_UNEXPECTED', `${describe(facts)}: content-encoding "${encoding}", expected gzip`, {
-    context: { host: facts.host, endpoint: facts.kind },
-    hint: 'Check whether a proxy is in between.',
-  });
+  // The body alone is of no use: status and headers still say whether and when to ask again.
+  const unreadable = new Readable({ read: () => {} });
+  unreadable.on('error', () => {});
+  return unreadable.destroy(
+    new EdrlakeError('RESPONSE_UNEXPECTED', `${describe(facts)}: content-encoding "${encoding}", expected gzip`, {
+      context: { host: facts.host, endpoint: facts.kind, encoding },
+      hint: 'Check whether a proxy is in between.',
+    }),
+  );
 }
 
 /** A body that comes more slowly than this is given up: a page of 2 MB would take over half an hour. */
@@ -134,6 +142,7 @@ async function* piecesOf(
         step = await pieces.next();
       } catch (thrown) {
         signal.throwIfAborted();
+        if (thrown instanceof EdrlakeError) throw thrown;
         throw bodyFailure(thrown, facts, redact);
       }
       if (step.done === true) return;
