@@ -26,6 +26,10 @@ it.each([
   ['a byte that is no UTF-8', 'not UTF-8', (json: string) => Buffer.from(json.replace('caf@@', 'caf\xe9'), 'latin1')],
   ['a raw control character', 'control character in a string', (json: string) => json.replace('caf@@', 'a\tb')],
   ['5,000 levels', 'nested too deeply', (json: string) => json.replace(/}$/, `,"registry":${nested}}`)],
+  ['a quote that is not escaped', 'not JSON', (json: string) => json.replace('caf@@', 'say "hi"')],
+  ['a path that escapes its quote', 'not JSON', (json: string) => json.replace('caf@@', 'C:\\dir\\')],
+  ['a brace missing', 'not JSON', (json: string) => json.replace(/}$/, '')],
+  ['a comma too many', 'not JSON', (json: string) => json.replace(/}$/, ',}')],
 ])('a record with %s is one reject, and all others are in the lake', async (_what, reason, spoil) => {
   const gateway = await startCaseGateway({ events: eventsWith(spoil) });
   try {

@@ -57,7 +57,7 @@ function keptBytes({ record }: Rejected): Buffer {
   return base64 === undefined ? Buffer.from(text ?? '') : Buffer.from(base64, 'base64');
 }
 
-const bytesOf = (...parts: readonly (string | readonly number[])[]) =>
+const bytesOf = (...parts: readonly (string | Uint8Array | readonly number[])[]) =>
   Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : Uint8Array.from(part))));
 const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
 
@@ -137,17 +137,65 @@ test('a record of a hundred megabytes is skipped in little memory', async () => 
   expect(process.memoryUsage().rss - before).toBeLessThan(80 * 1_048_576);
 });
 
+const LOST: readonly (readonly [string, string | Buffer, string | null])[] = [
+  ['a quote too many', '{"id":"x","title":"say "hi"","path":1}', 'x'],
+  ['a quote missing', '{"id":"x,"title":"t"}', null],
+  ['a quote that is escaped by a path', '{"id":"x","title":"C:\\dir\\","path":"t"}', 'x'],
+  ['such a path at its end', '{"id":"x","title":"C:\\dir\\"}', 'x'],
+  ['a comma missing', '{"id":"x" "title":"t"}', null],
+  ['a comma too many', '{"id":"x","title":"t",}', 'x'],
+  ['a comment', '{"id":"x",/* none */"title":"t"}', null],
+  ["another language's quotes", "{'id':'x','title':'t'}", null],
+  ['a bracket of the wrong kind', '{"id":"x","a":["t"}}', 'x'],
+  ['a bracket missing', '{"id":"x","file":{"path":"t"}', 'x'],
+  ['two brackets missing', '{"id":"x","file":{"path":"t"', 'x'],
+  ['bytes outside of strings', bytesOf('{"id":', [0xff], '}'), null],
+];
+
+test.each(LOST)('a record with %s ends before the next one, and is a reject', async (_what, record, id) => {
+  const bad = Buffer.from(record);
+  const others = ['{"id":"1","list":[{"n":1},{"n":2}]}', '{"id":"2"}'] as const;
+  for (const [from, to, blank] of [
+    ['[', ']', ''],
+    ['{"data":[', '],"count":3}', ''],
+    ['{"count":3,"data":[', ']}', ' \n'],
+  ] as const) {
+    const body = bytesOf(from, others[0], `,${blank}`, [...bad], `,${blank}`, others[1], to);
+    const whole = await scanned(body);
+    expect([whole.brokenRecords, whole.ids]).toEqual([1, ['1', id, '2']]);
+    expect(keptBytes(rejected(whole.lines[1]) as Rejected).equals(bad)).toBe(true);
+    for (const chunkBytes of [1, 2, 7, 30]) expect(await scanned(body, { chunkBytes })).toEqual(whole);
+  }
+});
+
+test('the last record of a page ends before the end of the list', async () => {
+  const bad = '{"id":"x","list":[{"n":1}],"title":"say "hi""}';
+  for (const [from, to] of [
+    ['[{"id":"1"},', ' ]\n'],
+    ['{"data":[{"id":"1"},', ']}'],
+  ] as const) {
+    const body = bytesOf(from, bad, to);
+    const whole = await scanned(body);
+    expect(whole.ids).toEqual(['1', 'x']);
+    expect(keptBytes(rejected(whole.lines[1]) as Rejected).toString()).toBe(bad);
+    for (const chunkBytes of [1, 3]) expect(await scanned(body, { chunkBytes })).toEqual(whole);
+  }
+});
+
 test.each([
-  ['a quote too many', '{"id":"x","title":"say "hi"\u0001"}'],
-  ['a quote missing', '{"id":"x,"title":"\u0001"}'],
-  ['a comma missing', '{"id":"x" "title":"\u0001"}'],
-  ['a bracket of the wrong kind', '{"id":"x","a":["\u0001"}}'],
-  ['a bracket missing', '{"id":"x","file":{"path":"\u0001"'],
-  ['bytes outside of strings', bytesOf('{"id":', [0xff], '}')],
-  ['a word that is no value', 'Error'],
-])('a record with %s spoils its page: nothing says where it ends', async (_what, record) => {
-  const body = bytesOf('[{"id":"1"},', typeof record === 'string' ? record : [...record], ',{"id":"2"}]');
-  await expect(scanned(body)).rejects.toMatchObject({ code: 'BODY_BROKEN', disposition: 'retry' });
+  ['a word that is no value', '[{"id":"1"},Error,{"id":"2"}]'],
+  ['a bracket too many', '[{"id":"1"}},{"id":"2"}]'],
+  ['a damaged first member in the first record', '[{"i"d":"1","a":"x"y"},{"id":"2"}]'],
+  ['another kind of record behind it', '[{"id":"1"},{"id":"x","a":"x"y"},{"name":"2"}]'],
+  ['a list inside that looks like records', '[{"id":"1"},{"id":"x","a":"x"y","b":[{"id":1},{"id":2}]},{"id":"2"}]'],
+  ['a page that is cut behind it', '[{"id":"1"},{"id":"x","a":"x"y"},{"id":"2'],
+])('%s spoils the page: nothing says where the record ends', async (_what, body) => {
+  for (const chunkBytes of [1, 65_536]) {
+    await expect(scanned(Buffer.from(body), { chunkBytes })).rejects.toMatchObject({
+      code: 'BODY_BROKEN',
+      disposition: 'retry',
+    });
+  }
 });
 
 const word = fc.array(fc.constantFrom('a', 'B', '7', ' ', '\\\\', '\\n', '\\u00e9', 'é', '😀', '/', '.'), {
@@ -173,6 +221,7 @@ function insideStrings(bytes: Buffer): number[] {
 const damage = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('flip' as const), fc.nat(), fc.constantFrom(0x22, 0x5c)) },
   { weight: 6, arbitrary: fc.tuple(fc.constant('flip' as const), fc.nat(), fc.integer({ min: 0, max: 255 })) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('strike' as const), fc.nat(), fc.constantFrom(...'{}[]",: x')) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('insert' as const), fc.nat(), fc.integer({ min: 0, max: 31 })) },
   {
     weight: 1,
@@ -186,8 +235,12 @@ const damage = fc.oneof(
 
 function damaged(
   good: Buffer,
-  [kind, n, byte]: readonly ['flip' | 'insert' | 'deepen' | 'enlarge', number, number],
+  [kind, n, byte]:
+    | readonly ['flip' | 'insert' | 'deepen' | 'enlarge', number, number]
+    | readonly ['strike', number, string],
 ): Buffer {
+  // Anywhere, also outside of strings.
+  if (kind === 'strike') return bytesOf(good.subarray(0, n % good.length), byte, good.subarray((n % good.length) + 1));
   if (kind === 'deepen') return bytesOf(`{"deep":${nested(n)},`, [...good.subarray(1)]);
   if (kind === 'enlarge') return bytesOf(`{"large":"${'x'.repeat(n)}",`, [...good.subarray(1)]);
   const places = insideStrings(good);

@@ -27,11 +27,11 @@ const SCALAR = 7;
 export interface RecordSkim {
   /**
    * Reads bytes from `from`. Returns the position after the record, `'more'` where it continues after `end`, or
-   * `'lost'` where its brackets, quotes and commas are not JSON: then its end is unknown. Line breaks between tokens
-   * become spaces.
+   * where in the bytes its brackets, quotes and commas are not JSON: then its end is unknown, and it cannot go on. Line
+   * breaks between tokens become spaces.
    */
-  take(bytes: Buffer, from: number, end: number): number | 'more' | 'lost';
-  /** The damage found in its tokens; null where there is none. */
+  take(bytes: Buffer, from: number, end: number): number | 'more' | { readonly lostAt: number };
+  /** The damage found in it; null where there is none. */
   readonly damage: Exclude<Damage, 'too large' | 'not UTF-8'> | null;
   /** Members by name that could be read for certain, as JSON text: of the record, or of the one that it wraps. */
   readonly fields: ReadonlyMap<string, string>;
@@ -39,7 +39,7 @@ export interface RecordSkim {
 
 /**
  * Finds the end of a record by its structure: RFC 8259, except that strings may have any bytes and escapes, numbers and
- * words may be invalid, and brackets may nest up to a million deep. So the end is certain, or it is not found at all.
+ * words may be invalid, and brackets may nest up to a million deep. So the end is certain, or it is not found here.
  * @param wanted names of members of the record, or of the one that it wraps, whose values are read
  */
 export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
@@ -105,11 +105,7 @@ export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
       return true;
     }
     if (expected <= VALUE_OR_END && (byte === 0x7b || byte === 0x5b)) return open(byte === 0x7b);
-    const closesObject =
-      byte === 0x7d && brackets.isObject() && (expected === NAME_OR_END || expected === COMMA_OR_END);
-    const closesArray =
-      byte === 0x5d && !brackets.isObject() && (expected === VALUE_OR_END || expected === COMMA_OR_END);
-    if (closesObject || closesArray) {
+    if (closes(byte, brackets.isObject(), expected)) {
       brackets.pop();
       expected = COMMA_OR_END;
       return true;
@@ -124,6 +120,13 @@ export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
     return true;
   };
   const scalar = scalarText(() => spoil('not JSON'));
+  /** A quote too many may have ended the last value. */
+  const lose = (lostAt: number) => {
+    damage = 'not JSON';
+    own.forgetLast();
+    wrapped.forgetLast();
+    return { lostAt };
+  };
 
   return {
     take(bytes, from, end) {
@@ -143,8 +146,8 @@ export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
           }
           if (byte <= 0x20) {
             if (byte === 0x0a || byte === 0x0d || byte === 0x09) bytes[at] = 0x20;
-            else if (byte !== 0x20) return 'lost';
-          } else if (!between(byte)) return 'lost';
+            else if (byte !== 0x20) return lose(at);
+          } else if (!between(byte)) return lose(at);
         }
         if (expected === COMMA_OR_END && brackets.depth === 0) return at + 1;
       }
@@ -157,6 +160,12 @@ export function skimRecord(wanted: ReadonlySet<string>): RecordSkim {
       return own.fields.size > 0 ? own.fields : wrapped.fields;
     },
   };
+}
+
+/** Whether a byte closes the innermost bracket where that may be closed. */
+function closes(byte: number, isObject: boolean, expected: number): boolean {
+  if (byte === 0x7d) return isObject && (expected === NAME_OR_END || expected === COMMA_OR_END);
+  return byte === 0x5d && !isObject && (expected === VALUE_OR_END || expected === COMMA_OR_END);
 }
 
 /** The kinds of the open brackets, one bit each. */
@@ -251,6 +260,8 @@ interface FieldReader {
   /** @param read null: forget the name, because its value is not a single one */
   endName(read?: null): void;
   endValue(): void;
+  /** The value that was read last is not certain. */
+  forgetLast(): void;
 }
 
 /** Collects the single values of members with wanted names. A value that comes twice, or is damaged, is not certain. */
@@ -299,6 +310,9 @@ function fieldReader(wanted: ReadonlySet<string>): FieldReader {
       // An unpaired surrogate is not text.
       const isText = typeof value !== 'string' || Buffer.from(value).toString() === value;
       if (value !== undefined && value !== null && isText) fields.set(name, token.toString('utf8', 0, length));
+    },
+    forgetLast() {
+      if (name !== null) fields.delete(name);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { SPOOL_BROKEN, SPOOL_MEMBERS } from '@edrlake/core';
+import { nextRecord } from '../json/next-record.ts';
 import { type Damage, skimRecord } from '../json/skim-record.ts';
 import type { FieldTable } from './field-table.ts';
 
@@ -9,8 +10,14 @@ const PREFIX_BYTES = 1_048_576;
 
 /** An unreadable record on its way to the spool. */
 export interface BrokenRecord {
-  /** Like `take` of a skim. */
-  take(bytes: Buffer, from: number, end: number): number | 'more' | 'lost';
+  /**
+   * Reads bytes from `from`, where those that it held back come again. Returns the position after the record, `'more'`
+   * where it continues after `end`, or `'lost'` where its end cannot be found.
+   * @param isLast the page ends at `end`
+   */
+  take(bytes: Buffer, from: number, end: number, isLast: boolean): number | 'more' | 'lost';
+  /** Bytes before `end` that may be behind the record: they have to come again with the next ones. */
+  readonly held: number;
   /** Its line without the line break, once it was read completely. Where its tokens are valid, it is too large. */
   line(): Buffer;
   /** Its members that could be read for certain, as the text of a JSON object. */
@@ -21,14 +28,19 @@ export interface BrokenRecord {
  * Reads a record that is damaged or too large. Memory: as many bytes as a line may have, and less once the record has
  * more.
  * @param maxRecordBytes the longest line, and the longest record that is not a reject
+ * @param firstName of the first member of the page's records: where the structure is damaged, the record ends before
+ * the next such one. null: not known, and its end cannot be found then
  */
-export function brokenRecord(known: FieldTable, maxRecordBytes: number): BrokenRecord {
+export function brokenRecord(known: FieldTable, maxRecordBytes: number, firstName: string | null): BrokenRecord {
   const skim = skimRecord(known.singleNames);
+  const next = firstName === null ? null : nextRecord(firstName);
+  let isLost = false;
   const hash = createHash('sha256');
   const prefixBytes = Math.min(PREFIX_BYTES, Math.ceil(maxRecordBytes / 16));
   let kept: Buffer[] = [];
   let keptBytes = 0;
   let size = 0;
+  let held = 0;
   const keep = (bytes: Buffer) => {
     hash.update(bytes);
     size += bytes.length;
@@ -41,12 +53,35 @@ export function brokenRecord(known: FieldTable, maxRecordBytes: number): BrokenR
     kept.push(Buffer.from(bytes.subarray(0, wanted)));
     keptBytes += Math.min(wanted, bytes.length);
   };
+  const read = (bytes: Buffer, from: number, end: number, isLast: boolean): number | 'more' | 'lost' => {
+    let at = from;
+    if (!isLost) {
+      const after = skim.take(bytes, from, end);
+      if (typeof after === 'number') return after;
+      if (after !== 'more') {
+        isLost = true;
+        next?.follow(bytes, from, after.lostAt);
+        next?.begin();
+        at = after.lostAt;
+      }
+    }
+    const found = next?.follow(bytes, at, end) ?? null;
+    if (found !== null) return found;
+    if (!isLost) return 'more';
+    if (!isLast && next !== null) return 'more';
+    const behind = next?.heldAtEnd ?? null;
+    return behind === null ? 'lost' : end - behind;
+  };
   const fieldsText = () => `{${[...skim.fields].map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
   return {
-    take(bytes, from, end) {
-      const after = skim.take(bytes, from, end);
-      keep(bytes.subarray(from, typeof after === 'number' ? after : end));
+    take(bytes, from, end, isLast) {
+      const after = read(bytes, from + held, end, isLast);
+      held = after === 'more' && next !== null ? next.held : 0;
+      keep(bytes.subarray(from, typeof after === 'number' ? after : end - held));
       return after;
+    },
+    get held() {
+      return held;
     },
     line() {
       const whole = Buffer.concat(kept);

@@ -161,11 +161,11 @@ function openPage(
   // large ones; at the limit in any case, because bytes after the record do not make it larger.
   let retryAtBytes = 0;
 
-  /** Scans one step; returns how much is done. */
-  const step = (): number => {
+  /** Scans one step; returns how much is done. @param isLast no bytes follow */
+  const step = (isLast = false): number => {
     let at = 0;
     if (records.isOpen()) {
-      at = records.goOn();
+      at = records.goOn(isLast);
       if (records.isOpen()) return at;
       expected = 'separator';
     }
@@ -226,6 +226,7 @@ function openPage(
         state.starved = false;
         work.discard(step());
       }
+      if (records.isOpen()) work.discard(step(true));
       if (isLines && expected === 'separator' && !records.isOpen()) return;
       if (expected === 'nothing' || (expected === 'array' && state.offset + state.end === 0)) return;
       const isInRecord = records.isOpen() || (state.starved && (expected === 'record' || expected === 'record or end'));

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { crc32 } from 'node:zlib';
 import type { EdrlakeError } from '@edrlake/core';
+import { firstNameOf } from '../json/next-record.ts';
 import { broken, PADDING_BYTES, type ScanState } from '../json/scan-state.ts';
 import { workBuffer } from '../json/work-buffer.ts';
 import { type BrokenRecord, brokenRecord } from './broken-record.ts';
@@ -26,8 +27,12 @@ export interface RecordTaker {
    */
   take(from: number): number;
   isOpen(): boolean;
-  /** Continues an open record at the beginning of the bytes. @throws {EdrlakeError} as `take` */
-  goOn(): number;
+  /**
+   * Continues an open record at the beginning of the bytes.
+   * @param isLast the page ends with the bytes
+   * @throws {EdrlakeError} as `take`
+   */
+  goOn(isLast: boolean): number;
 }
 
 /** A taker before the first record. Memory: the largest record three times, and the ids. */
@@ -40,9 +45,12 @@ export function recordTaker(
   const ids: (string | null)[] = [];
   const counts = { irregular: 0, broken: 0, brokenCrc32: 0 };
   const scan = openScan(state, known);
-  let open: BrokenRecord | null = null;
+  let open: { readonly record: BrokenRecord; readonly reason: unknown } | null = null;
+  let firstName: string | null = null;
 
   const take = (from: number): number => {
+    // Before it is scanned: a name may be written over.
+    if (ids.length === 0) firstName = firstNameOf(state.bytes, from, state.end);
     let to: number;
     try {
       to = scanWithin(scan, from, maxRecordBytes);
@@ -88,14 +96,14 @@ export function recordTaker(
     state.starved = false;
     const first = state.bytes[from] as number;
     if (first !== 0x7b && first !== 0x5b && first !== 0x22) throw reason ?? endless(state, from);
-    open = brokenRecord(known, maxRecordBytes);
-    return advance(open, from, reason);
+    open = { record: brokenRecord(known, maxRecordBytes, firstName), reason };
+    return advance(open, from, false);
   };
 
-  const advance = (record: BrokenRecord, from: number, reason: unknown): number => {
-    const to = record.take(state.bytes, from, state.end);
+  const advance = ({ record, reason }: NonNullable<typeof open>, from: number, isLast: boolean): number => {
+    const to = record.take(state.bytes, from, state.end, isLast);
     if (to === 'lost') throw reason ?? endless(state, from);
-    if (to === 'more') return state.end;
+    if (to === 'more') return state.end - record.held;
     open = null;
     const line = record.line();
     lines.made(line);
@@ -113,7 +121,7 @@ export function recordTaker(
     isDoubtful: false,
     take,
     isOpen: () => open !== null,
-    goOn: () => (open === null ? 0 : advance(open, 0, null)),
+    goOn: (isLast) => (open === null ? 0 : advance(open, 0, isLast)),
   };
   return taker;
 }
