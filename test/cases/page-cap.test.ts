@@ -109,6 +109,51 @@ describe('a gateway whose pages are far smaller than asked for', () => {
   });
 });
 
+it('two machines behind one address, one of which gives 500 events a page, are adapted to', async () => {
+  gateway = await startCaseGateway({
+    events: EVENTS,
+    answer: ({ kind, nth, params, rows, send }) => {
+      if (kind !== 'events') return false;
+      const size = Math.min(nth % 2 === 0 ? LARGEST : 1_000, Number(params.get('pageSize')));
+      const from = Number(params.get('pageNumber')) * size;
+      send(200, `[${rows(params).slice(from, from + size)}]`);
+      return true;
+    },
+  });
+  const ended = await runCommand(['backfill', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake')]);
+  expect(ended.exitCode, ended.stdout).toBe(0);
+  expect(ended.stdout).toContain('2,500 new');
+});
+
+describe('a gateway that refuses pages', () => {
+  const refusing = (isRefused: (filter: string) => boolean, text: string): Scenario => ({
+    events: EVENTS,
+    answer: ({ kind, params, send }) => {
+      if (kind !== 'events' || !isRefused(params.get('filter') ?? '')) return false;
+      send(400, text);
+      return true;
+    },
+  });
+  const ends = () => ['--base-url', gateway.url, '--lake', join(directory, 'lake')];
+
+  it('of any size is not asked for pages of one event with the advice to ask for one', async () => {
+    gateway = await startCaseGateway(refusing(() => true, '{"message":"Invalid pageSize"}'));
+    const ended = await runCommand(['backfill', ...DAY, ...ends()]);
+    expect(ended.exitCode, ended.stdout).toBe(2);
+    expect(ended.stderr).toContain('[PAGE_SIZE_REFUSED]');
+    expect(ended.stderr).toContain('No smaller page exists');
+    expect(ended.stderr).not.toContain('Set --page-size');
+  });
+
+  it('by processing time, but not their count, is not said to know no processing time', async () => {
+    gateway = await startCaseGateway(refusing((filter) => filter.includes('eventProcessedTime'), ''));
+    const ended = await runCommand(['sync', '--since', '2021-03-26', ...ends()]);
+    expect(ended.exitCode, ended.stdout).toBe(2);
+    expect(ended.stderr).not.toContain('refuses to search by processing time');
+    expect(ended.stderr.replace(/\s+/g, ' ')).toContain('the size or the order of pages is what it refuses');
+  });
+});
+
 it('doctor has no finding for pages of the requested size', async () => {
   gateway = await startCaseGateway({ events: EVENTS });
   const args = ['doctor', ...DAY, '--base-url', gateway.url, '--lake', join(directory, 'lake')];

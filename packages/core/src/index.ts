@@ -5,6 +5,7 @@ export { EdrlakeError, type ErrorContext, type ErrorDetails } from './errors/err
 export { isMemoryError, outOfMemory } from './errors/memory-error.ts';
 export { positiveOption } from './errors/positive-option.ts';
 export { createRedact, type Redact, redactShapes } from './errors/redact.ts';
+export { refusesProcessedTime } from './errors/refused-axis.ts';
 export { toEdrlakeError } from './errors/to-edrlake-error.ts';
 export type {
   CursorPage,

@@ -1,4 +1,4 @@
-import { EdrlakeError, NO_FILTER, newRunId, type TimeAxis, toEdrlakeError } from '@edrlake/core';
+import { EdrlakeError, NO_FILTER, newRunId, refusesProcessedTime, type TimeAxis, toEdrlakeError } from '@edrlake/core';
 import type {
   ExportEndpoints,
   ExportOptions,
@@ -225,7 +225,7 @@ export async function exporting<T>(
 /** A platform that does not know processing times refuses the filter. */
 function withAxisHint(thrown: unknown): EdrlakeError {
   const error = toEdrlakeError(thrown);
-  if (error.code !== 'FILTER_REJECTED' && error.code !== 'SORT_REJECTED') return error;
+  if (!refusesProcessedTime(error)) return error;
   return new EdrlakeError(error.code, `the platform refuses to search by processing time: ${error.message}`, {
     cause: error,
     context: error.context,

@@ -4,6 +4,7 @@ import {
   MS_PER_DAY,
   MS_PER_HOUR,
   refuseFuture,
+  refusesProcessedTime,
   toEdrlakeError,
   worstOutcome,
 } from '@edrlake/core';
@@ -121,7 +122,7 @@ async function learnedFrom({ lake, services, runServices }: LakeSession): Promis
 /** A platform that does not know processing times refuses the filter. */
 function explained(thrown: unknown, values: FlagValues): EdrlakeError {
   const error = toEdrlakeError(thrown);
-  if (error.code !== 'FILTER_REJECTED' && error.code !== 'SORT_REJECTED') return error;
+  if (!refusesProcessedTime(error)) return error;
   const token = values['processed-time-token'];
   return new EdrlakeError('FILTER_REJECTED', `the platform refuses to search by processing time (${token})`, {
     cause: error,

@@ -244,7 +244,10 @@ function pageSizeVerdict(pageSize: number, bodyText: string): Verdict {
     code: 'PAGE_SIZE_REFUSED',
     disposition: 'stop',
     says: `pages of ${pageSize} events are refused`,
-    hint: `Set --page-size ${largest > 0 ? largest : Math.max(1, Math.floor(pageSize / 2))}.`,
+    hint:
+      pageSize > 1
+        ? `Set --page-size ${largest > 0 ? largest : Math.max(1, Math.floor(pageSize / 2))}.`
+        : 'No smaller page exists. Try again later; if it stays, ask Qualys support with this answer.',
     facts: { pageSize, ...(largest > 0 ? { largestPageSize: largest } : {}) },
   };
 }

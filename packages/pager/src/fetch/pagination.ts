@@ -30,7 +30,7 @@ export function defaultPagination({ pageSize }: Pick<EventSource, 'pageSize'>): 
  * The page size that the API seems to give instead of the requested one: all pages but the last are equally short,
  * although the count says that there is more. null for any other result. One short page may have lost an event, so at
  * least two of the size are needed, in this attempt or the one before. Where two attempts had the same pages of
- * different sizes, as with a limit on bytes, it is the smallest of them.
+ * different sizes, as with a limit on bytes, it is the smallest of them. Where others are full, see `sizeOfSome`.
  */
 export function shortPageSize(walks: readonly PageWalk[]): number | null {
   const last = walks.at(-1);
@@ -41,15 +41,27 @@ export function shortPageSize(walks: readonly PageWalk[]): number | null {
   // The last page may be short because nothing follows.
   const whole = sizes.length > 1 ? sizes.slice(0, -1) : sizes;
   const smallest = Math.min(...whole);
-  if (smallest < 1 || whole.some((records) => records >= way.pageSize)) return null;
+  if (smallest < 1) return null;
   const before = walks.at(-2);
   const sizesBefore = before !== undefined && samePagination(before.way, way) ? sizesOf(before) : [];
+  if (whole.some((records) => records >= way.pageSize)) return sizeOfSome([...whole, ...sizesBefore.slice(0, -1)], way);
   if (isDeepStrictEqual(sizesBefore, sizes)) return smallest;
   const isEven = sizes.every((records, at) => records === smallest || (at === whole.length && records < smallest));
   if (!isEven) return null;
   if (sizesBefore[0] === smallest) return smallest;
   const isMuchSmaller = smallest * MAX_SHRINKING < way.pageSize;
   return !isMuchSmaller && sizes.filter((records) => records === smallest).length >= 2 ? smallest : null;
+}
+
+/**
+ * The one size that at least two pages have, where the others are full: machines behind one address may allow different
+ * sizes. null for any other result.
+ */
+function sizeOfSome(sizes: readonly number[], { pageSize }: Pagination): number | null {
+  const short = sizes.filter((records) => records < pageSize);
+  const [size = 0] = short;
+  const isOne = short.length >= 2 && short.every((records) => records === size);
+  return isOne && size * MAX_SHRINKING >= pageSize ? size : null;
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   NO_FILTER,
   parseRange,
   refuseFuture,
+  refusesProcessedTime,
   startOfDayMs,
   sum,
   worstOutcome,
@@ -143,8 +144,7 @@ function refuseFutureDay(name: string, day: string | null, { clock }: { readonly
  * A platform without processing times refuses the filter. The journal keeps no hints, so the message says what to do.
  */
 function explained(thrown: unknown): unknown {
-  if (!(thrown instanceof EdrlakeError)) return thrown;
-  if (thrown.code !== 'FILTER_REJECTED' && thrown.code !== 'SORT_REJECTED') return thrown;
+  if (!(thrown instanceof EdrlakeError) || !refusesProcessedTime(thrown)) return thrown;
   return new EdrlakeError(
     'FILTER_REJECTED',
     'the platform refuses to search by processing time. edrlake doctor finds the name of its token; if it has none, ' +
