@@ -26,6 +26,7 @@ describe('an answer that is not a success', () => {
     ['events', 403, 'no role', 'ACCESS_DENIED', 'stop', 1],
     ['events', 404, 'no such path', 'RESPONSE_UNEXPECTED', 'stop', 1],
     ['detail', 404, 'no such event', 'NOT_FOUND', 'stop', 1],
+    ['detail', 404, HTML, 'RESPONSE_UNEXPECTED', 'stop', 1],
     ['events', 409, 'conflict', 'CONFLICT', 'stop', 1],
     ['events', 418, 'teapot', 'RESPONSE_UNEXPECTED', 'stop', 1],
     ['events', 501, '', 'RESPONSE_UNEXPECTED', 'stop', 1],

@@ -50,10 +50,15 @@ describe('one event', () => {
     expect(await connect(gateway.url).client.eventDetail('a', 'RTF_1', {}, NEVER)).toBe(EVENT);
   });
 
-  it.each(['[]', '{"data":null}', ''])('that is missing is NOT_FOUND: %s', async (body) => {
+  it.each(['[]', '{"data":null}'])('that is missing is NOT_FOUND: %s', async (body) => {
     const gateway = await startGateway({ data: [json(body)] });
     const error = await failureOf(connect(gateway.url).client.eventDetail('a', 'RTF_1', {}, NEVER));
     expect(error.code).toBe('NOT_FOUND');
     expect(gateway.data()).toHaveLength(1);
+  });
+
+  it('is not missing where the body is', async () => {
+    const gateway = await startGateway({ data: [json(''), json(EVENT)] });
+    expect(await connect(gateway.url).client.eventDetail('a', 'RTF_1', {}, NEVER)).toBe(EVENT);
   });
 });

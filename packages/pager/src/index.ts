@@ -1,4 +1,5 @@
 export { type FailedWindow, isFailedWindow } from './fetch/failed-window.ts';
+export { isFatal } from './fetch/fetch-pages.ts';
 export { type FetchOptions, fetchWindows } from './fetch/fetch-windows.ts';
 export { removeWindow } from './fetch/spool.ts';
 export { requestsOf } from './plan/page-math.ts';

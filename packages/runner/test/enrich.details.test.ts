@@ -85,3 +85,21 @@ test('what is absent is remembered, limits leave the rest, and wrong answers are
     expect(wrong).toMatchObject({ enriched: 0, unusable: 2 });
     await expect(run(stage, { where: 'scores >= 5' })).rejects.toMatchObject({ code: 'QUERY_FAILED' });
   }));
+
+test('one refusal costs one event its turn, refusals of all have a reason, and an outage of answers ends it', () =>
+  onStage({ events: 1_500, range: DAYS }, async (stage) => {
+    const { backfill, simulator } = stage;
+    await backfill(DAYS);
+    const conflict = { kind: 'status', status: 409, match: { endpoint: 'detail' } } as const;
+    simulator.faults.push(conflict);
+    const first = await run(stage, { limit: 4 });
+    expect(first).toMatchObject({ outcome: 'partly', enriched: 3, failed: 1 });
+    simulator.faults.push({ ...conflict, times: 100 });
+    const asked = details(stage);
+    await expect(run(stage)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(details(stage) - asked).toBe(4);
+    simulator.faults.clear();
+    const source = { ...stage.ends.source, details: async () => '{"message":"Search is recovering"}' };
+    const strange = await enrich({ ...stage.ends, source }, ALL, stage.services());
+    expect(strange).toMatchObject({ outcome: 'partly', enriched: 0, unusable: 4, left: first.left - 4 });
+  }));

@@ -208,7 +208,8 @@ function dataVerdict(answer: RefusedAnswer, request: RequestFacts, hasAccess: bo
           : 'Check the filter, and the time token of this platform: newer ones spell it event.datetime.',
     };
   }
-  if (status === 404 && kind === 'detail') {
+  // A page in HTML is that of a proxy: it says nothing of the event.
+  if (status === 404 && kind === 'detail' && !/^\s*</.test(bodyText)) {
     return {
       code: 'NOT_FOUND',
       disposition: 'stop',

@@ -30,9 +30,10 @@ export function countAnswer<T>(pick: (answer: unknown) => T | null, redact: Reda
 
 /** Reads one event; null where the answer has none. */
 export function eventAnswer(redact: Redact): ReadAnswer<{ readonly event: string | null }> {
-  return async ({ body }, facts) => {
+  return async ({ status, body }, facts) => {
     const text = await textOf(body);
-    if (text === '') return { event: null };
+    if (text === '' && status === 204) return { event: null };
+    if (text === '') throw contentFailure('BODY_BROKEN', 'expected an event, found an empty body', '', facts, redact);
     jsonOf(text, facts, redact);
     return { event: cutSingleEvent(text) };
   };

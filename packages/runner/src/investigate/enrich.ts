@@ -9,6 +9,7 @@ import {
 } from '@edrlake/core';
 import { flattenOne } from '@edrlake/flattener';
 import { DETAILS_AT, type EventDetails, type Lake } from '@edrlake/lake';
+import { isFatal } from '@edrlake/pager';
 import type { RunServices } from '../run/types.ts';
 import { type AbsentDetails, absentDetails, rememberAbsent } from './absent-details.ts';
 
@@ -54,7 +55,7 @@ export interface EnrichEnds {
 /** Events of one commit: a killed run asks for no more than these again. */
 const COMMIT_EVENTS = 100;
 
-/** Failed requests in a row after which the API is left alone. */
+/** Failed or unusable answers in a row after which the API is left alone: an outage costs few events their turn. */
 const MAX_FAILURES = 3;
 
 /** How long what the API did not have is not asked for. */
@@ -73,7 +74,8 @@ type Answer = { readonly details: EventDetails } | { readonly isAbsent: boolean 
  * Asks the API for single stored events that have no details yet, the newest first, and adds what it says to their
  * rows. What is committed stays: killed or stopped at any point, the next call goes on with the events that are left.
  * @throws {EdrlakeError} `USAGE` for an API without details, `QUERY_FAILED` for a condition that is none,
- * `INTERRUPTED`, and what ends every request, such as `ACCESS_DENIED`; what was fetched before is committed
+ * `INTERRUPTED`, and what ends every request, such as `ACCESS_DENIED`, or was the answer to all of them; what was
+ * fetched before is committed
  */
 export async function enrich(
   { source, lake, requestsMade }: EnrichEnds,
@@ -107,6 +109,7 @@ export async function enrich(
     if (version !== null) counts.commits += 1;
   };
   let failuresInRow = 0;
+  let refused: EdrlakeError | null = null;
   for (let at = 0; at < candidates.length && fatal === null && failuresInRow < MAX_FAILURES; ) {
     const allowed = maxRequests === null ? concurrency : maxRequests - (requestsMade() - began);
     // Requests that were repeated may have taken more than was left.
@@ -115,19 +118,25 @@ export async function enrich(
     at += group.length;
     const answers = await Promise.all(group.map((one) => answerOf(ask, lake.dataset, one, services)));
     for (const [index, answer] of answers.entries()) {
-      failuresInRow = 'failure' in answer ? failuresInRow + 1 : 0;
+      const isUseful = 'details' in answer || ('isAbsent' in answer && answer.isAbsent);
+      failuresInRow = isUseful ? 0 : failuresInRow + 1;
       if ('details' in answer) pending.push(answer.details);
       else if ('isAbsent' in answer) {
         counts[answer.isAbsent ? 'absent' : 'unusable'] += 1;
         fresh.set(group[index]?.eventId ?? '', nowMs);
-      } else if (answer.failure.disposition === 'stop' || services.signal.aborted) fatal ??= answer.failure;
-      else counts.failed += 1;
+      } else if (isFatal(answer.failure) || services.signal.aborted) fatal ??= answer.failure;
+      else {
+        counts.failed += 1;
+        if (answer.failure.disposition === 'stop') refused = answer.failure;
+      }
       if (!('failure' in answer)) counts.asked += 1;
     }
     if (pending.length >= COMMIT_EVENTS) await commit();
   }
   await commit();
   if (fresh.size > 0) await rememberAbsent(lake, fresh, services.newRunId);
+  // One event that is refused is left for the next time; where all are, the reason has to be seen.
+  if (refused !== null && (counts.asked === 0 || failuresInRow >= MAX_FAILURES)) fatal ??= refused;
   if (fatal !== null) throw fatal;
   const { asked, ...others } = counts;
   const left = total - asked;
