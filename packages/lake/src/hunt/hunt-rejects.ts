@@ -1,9 +1,10 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { TableSpec, TimeRange } from '@edrlake/core';
+import type { Indicator } from '../indicators/indicator.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
 import { rowsOf, type TableReader, tableNamed, tableRowsSql } from '../log/table-rows.ts';
 import { REJECTS } from '../storage/layout.ts';
-import { duringSql, likeSql } from './hunt-sql.ts';
+import { createWanted, duringSql, likeSql } from './hunt-sql.ts';
 
 /** Records that became rejects, of the time that is hunted: an event with a value may be among them. */
 export interface HuntedRejects {
@@ -13,7 +14,7 @@ export interface HuntedRejects {
 }
 
 /**
- * Looks for what `hunt_wanted` seeks in the text of rejects, of which no column says what they hold. A reject without a
+ * Looks for indicators in the text of rejects, of which no column says what they hold. A reject without a
  * readable time counts in any range. What a text cannot decide counts as held: networks, records that were cut, and
  * characters that are written as escapes.
  * @param files whole files of the table
@@ -21,6 +22,7 @@ export interface HuntedRejects {
 export async function huntRejects(
   connection: DuckDBConnection,
   reader: TableReader,
+  indicators: readonly Indicator[],
   {
     tables,
     files,
@@ -28,6 +30,7 @@ export async function huntRejects(
   }: { readonly tables: readonly TableSpec[]; readonly files: readonly LoggedFile[]; readonly range: TimeRange | null },
 ): Promise<HuntedRejects> {
   if (files.length === 0) return { count: 0, mayHold: new Map() };
+  await createWanted(connection, indicators);
   const during = `event_time IS NULL OR ${duringSql('event_time', range)}`;
   const rows = tableRowsSql(reader, tableNamed(tables, REJECTS), files);
   // In JSON a backslash is written twice.

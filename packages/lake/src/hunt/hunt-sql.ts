@@ -6,21 +6,9 @@ import { type PlainRow, rowsOf, type TableReader, tableRowsSql } from '../log/ta
 import { EVENTS } from '../storage/layout.ts';
 import { namesAboveSql } from '../value-index/index-keys.ts';
 import { networkTable } from './addresses.ts';
+import { findFewHits } from './few-hits.ts';
+import type { Hits, HuntedTable } from './hits.ts';
 import type { HuntMatch } from './hunt-types.ts';
-
-/** A column in which something is hunted. */
-export interface HuntedColumn {
-  readonly name: string;
-  readonly observable: Observable;
-}
-
-/** One table of a hunt. */
-export interface HuntedTable {
-  readonly table: TableSpec;
-  readonly columns: readonly HuntedColumn[];
-  /** Whole files that may hold an indicator. */
-  readonly files: readonly LoggedFile[];
-}
 
 /** Temporary tables of one hunt on its connection. */
 const TEMPORARY = ['hunt_indicators', 'hunt_wanted', 'hunt_values', 'hunt_hits', 'hunt_matches'] as const;
@@ -30,19 +18,16 @@ export async function dropHuntTables(connection: DuckDBConnection): Promise<void
   await connection.run(TEMPORARY.map((name) => `DROP TABLE IF EXISTS ${name}`).join('; '));
 }
 
-/** Puts what is sought, in lower case, into `hunt_wanted`. `n` is the position of the indicator. */
+/** Puts what is sought, in lower case, into `hunt_wanted`, once. `n` is the position of the indicator. */
 export async function createWanted(connection: DuckDBConnection, indicators: readonly Indicator[]): Promise<void> {
   const rows = indicators.flatMap(({ sought }, n) =>
     sought.map(({ observable, how, value }) => ({ n, observable, how, value })),
   );
   const shape = JSON.stringify([{ n: 'INTEGER', observable: 'VARCHAR', how: 'VARCHAR', value: 'VARCHAR' }]);
   await connection.run(
-    `CREATE TEMP TABLE hunt_wanted AS SELECT r.n, r.observable, r.how, lower(r.value) AS value
+    `CREATE TEMP TABLE IF NOT EXISTS hunt_wanted AS SELECT r.n, r.observable, r.how, lower(r.value) AS value
      FROM (SELECT unnest(from_json($rows::JSON, $shape)) AS r)`,
     { rows: JSON.stringify(rows), shape },
-  );
-  await connection.run(
-    `CREATE TEMP TABLE hunt_values AS SELECT observable, value, n FROM hunt_wanted WHERE how = 'equal'`,
   );
 }
 
@@ -68,13 +53,17 @@ export function likeSql(wildcard: string): string {
   return `replace(replace(${plain}, '*', '%'), '?', '_')`;
 }
 
-/** Finds the stored values that patterns, names and networks mean, so that all further steps look for values. */
-export async function resolveValues(
+/** Puts the stored values that values, patterns, names and networks mean into `hunt_values`. */
+async function resolveValues(
   connection: DuckDBConnection,
   reader: TableReader,
   tables: readonly HuntedTable[],
   indicators: readonly Indicator[],
 ): Promise<void> {
+  await createWanted(connection, indicators);
+  await connection.run(
+    `CREATE TEMP TABLE hunt_values AS SELECT observable, value, n FROM hunt_wanted WHERE how = 'equal'`,
+  );
   const hows = new Set(indicators.flatMap(({ sought }) => sought.map(({ observable, how }) => `${observable} ${how}`)));
   const networks = networkTable(
     indicators.flatMap(({ sought }, key) =>
@@ -125,11 +114,13 @@ async function resolveNetworks(
 }
 
 /** Puts the rows that hold a value, by file and row number, into `hunt_hits`. One scan of each table. */
-export async function findHits(
+async function findManyHits(
   connection: DuckDBConnection,
   reader: TableReader,
   tables: readonly HuntedTable[],
-): Promise<void> {
+  indicators: readonly Indicator[],
+): Promise<Hits> {
+  await resolveValues(connection, reader, tables, indicators);
   await connection.run(
     `CREATE TEMP TABLE hunt_hits (table_name VARCHAR, column_name VARCHAR, lake_file VARCHAR, lake_row BIGINT,
      value VARCHAR, n INTEGER)`,
@@ -150,10 +141,24 @@ export async function findHits(
       `INSERT INTO hunt_hits WITH found AS MATERIALIZED (${found}) SELECT DISTINCT * FROM (${hits.join(' UNION ALL ')})`,
     );
   }
+  const found = await connection.runAndReadAll('SELECT DISTINCT lake_file FROM hunt_hits');
+  return { sql: 'hunt_hits', locations: new Set(found.getRows().map(([file]) => String(file))), rowsSql: null };
+}
+
+/** Finds the rows that hold what is sought: a few without tables of their own, and many with `hunt_hits`. */
+export async function findHits(
+  connection: DuckDBConnection,
+  reader: TableReader,
+  tables: readonly HuntedTable[],
+  indicators: readonly Indicator[],
+): Promise<Hits> {
+  const few = await findFewHits(connection, reader, tables, indicators);
+  return few ?? (await findManyHits(connection, reader, tables, indicators));
 }
 
 /** What the matches of hits are made of. */
 export interface MatchSource {
+  readonly hits: Hits;
   readonly tables: readonly HuntedTable[];
   /** The table of events, and its whole files. */
   readonly events: TableSpec;
@@ -171,7 +176,7 @@ export interface MatchSource {
 export async function readMatches(
   connection: DuckDBConnection,
   reader: TableReader,
-  { tables, events, eventFiles, range, withFile = false }: MatchSource,
+  { hits, tables, events, eventFiles, range, withFile = false }: MatchSource,
 ): Promise<void> {
   await connection.run(
     `CREATE TEMP TABLE hunt_matches (n INTEGER, event_time TIMESTAMPTZ, event_date DATE, event_id VARCHAR,
@@ -181,17 +186,16 @@ export async function readMatches(
   const hostColumn = events.columns.find(({ observable }) => observable === 'host')?.name;
   const host = hostColumn === undefined ? 'NULL::VARCHAR' : quoteName(hostColumn);
   const during = duringSql('r.event_time', range);
-  const found = await connection.runAndReadAll('SELECT DISTINCT lake_file FROM hunt_hits');
-  const locations = new Set(found.getRows().map(([location]) => String(location)));
   const names = [...new Set(tables.map(({ table }) => table.name))];
   for (const name of names) {
     const ofTable = tables.filter((one) => one.table.name === name);
     const { table } = ofTable[0] ?? { table: events };
     const hit = [...new Set(ofTable.flatMap(({ files }) => files))].filter(({ path }) =>
-      locations.has(reader.store.locate(path)),
+      hits.locations.has(reader.store.locate(path)),
     );
     if (hit.length === 0) continue;
-    const rows = tableRowsSql(reader, table, hit, { withPlace: true });
+    const among = hits.rowsSql === null ? 'true' : hits.rowsSql(name);
+    const rows = `SELECT * FROM (${tableRowsSql(reader, table, hit, { withPlace: true })}) WHERE ${among}`;
     const days = new Set(hit.map(({ partition }) => partition));
     const owners = tableRowsSql(
       reader,
@@ -208,20 +212,26 @@ export async function readMatches(
     await connection.run(
       `INSERT INTO hunt_matches SELECT DISTINCT h.n, r.event_time, r.event_date, r.event_id, ${about},
          h.table_name, h.column_name, h.value, ${withFile ? 'h.lake_file' : 'NULL'}
-       FROM hunt_hits h JOIN (${rows}) r ON r.lake_file = h.lake_file AND r.lake_row = h.lake_row ${more}
+       FROM ${hits.sql} h JOIN (${rows}) r ON r.lake_file = h.lake_file AND r.lake_row = h.lake_row ${more}
        WHERE h.table_name = ${quoteText(table.name)} AND ${during}`,
     );
   }
 }
 
-/** What the matches say about each indicator that was seen, by its position. */
-export async function summaries(connection: DuckDBConnection): Promise<readonly PlainRow[]> {
+/**
+ * What the matches say about each indicator that was seen, by its position.
+ * @param areFew lists of them fit into memory, which takes a third of the time
+ */
+export async function summaries(connection: DuckDBConnection, areFew: boolean): Promise<readonly PlainRow[]> {
+  const different = (of: string) => (areFew ? `len(list_distinct(list(${of})))` : `count(DISTINCT ${of})`);
+  const place = "table_name || '.' || column_name";
+  const places = areFew ? `list_distinct(list(${place}))` : `list(DISTINCT ${place})`;
   return rowsOf(
     connection,
-    `SELECT n, count(*)::DOUBLE AS matches, count(DISTINCT event_id)::DOUBLE AS events,
-       count(DISTINCT coalesce(agent_id, host))::DOUBLE AS hosts, epoch_ms(min(event_time))::DOUBLE AS first_ms,
+    `SELECT n, count(*)::DOUBLE AS matches, ${different('event_id')}::DOUBLE AS events,
+       ${different('coalesce(agent_id, host)')}::DOUBLE AS hosts, epoch_ms(min(event_time))::DOUBLE AS first_ms,
        epoch_ms(max(event_time))::DOUBLE AS last_ms,
-       array_to_string(list_sort(list(DISTINCT table_name || '.' || column_name)), ' ') AS columns
+       array_to_string(list_sort(${places}), ' ') AS columns
      FROM hunt_matches GROUP BY n`,
   );
 }

@@ -12,23 +12,14 @@ import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitTools } from '../log/commit-context.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
 import type { Snapshot } from '../log/snapshot.ts';
-import { partitionDay, tableNamed } from '../log/table-rows.ts';
+import { type PlainRow, partitionDay, tableNamed } from '../log/table-rows.ts';
 import { damagedFiles } from '../storage/checksum.ts';
 import { explainFileError } from '../storage/file-errors.ts';
 import { EVENTS, REJECTS } from '../storage/layout.ts';
 import { provenRangesOf, type SeenCoverage } from '../verify/coverage.ts';
 import { huntCoverage, knownRange, type ProvenTimes } from './hunt-coverage.ts';
 import { huntRejects } from './hunt-rejects.ts';
-import {
-  createWanted,
-  dropHuntTables,
-  eachMatch,
-  findHits,
-  readMatches,
-  resolveValues,
-  summaries,
-  writeMatches,
-} from './hunt-sql.ts';
+import { dropHuntTables, eachMatch, findHits, readMatches, summaries, writeMatches } from './hunt-sql.ts';
 import type { HuntOptions, HuntReport, IndicatorFinding } from './hunt-types.ts';
 import { fewerFiles, filesDuring, huntedTables } from './hunted-tables.ts';
 
@@ -104,10 +95,9 @@ async function huntVersion(
   const whole = wanted.map((one) => ({ ...one, files: one.files.filter(isWhole) }));
   refuseAborted(signal);
   const reader = { store, schemas: (await log.refresh()).schemas };
-  await createWanted(connection, indicators);
-  await resolveValues(connection, reader, whole, indicators);
-  await findHits(connection, reader, whole);
+  const hits = await findHits(connection, reader, whole, indicators);
   await readMatches(connection, reader, {
+    hits,
     tables: whole,
     events,
     eventFiles: eventFiles.filter(isWhole),
@@ -116,8 +106,13 @@ async function huntVersion(
   const rejectFiles = snapshot.files[REJECTS] ?? [];
   const badRejects = new Set(await damagedFiles(store, rejectFiles));
   const wholeRejects = rejectFiles.filter((file) => !badRejects.has(file));
-  const rejects = await huntRejects(connection, reader, { tables, files: wholeRejects, range: asked ?? null });
-  const findings = await findingsOf(connection, indicators, tables, rejects.mayHold);
+  const rejects = await huntRejects(connection, reader, indicators, {
+    tables,
+    files: wholeRejects,
+    range: asked ?? null,
+  });
+  const rows = hits.locations.size === 0 ? [] : await summaries(connection, hits.rowsSql !== null);
+  const findings = findingsOf(rows, indicators, tables, rejects.mayHold);
   const lostDays = named.filter((file) => !isWhole(file)).map(partitionDay);
   return {
     version: snapshot.version,
@@ -139,14 +134,14 @@ function provenOf(snapshot: Snapshot, nowMs: number): Pick<ProvenTimes, 'byEvent
   return { byEvent: proven('event'), followed: proven('processed') };
 }
 
-async function findingsOf(
-  connection: DuckDBConnection,
+function findingsOf(
+  rows: readonly PlainRow[],
   indicators: readonly Indicator[],
   tables: readonly TableSpec[],
   inRejects: ReadonlyMap<number, number>,
-): Promise<IndicatorFinding[]> {
+): IndicatorFinding[] {
   const held = new Set(tables.flatMap(({ columns }) => columns.flatMap(({ observable }) => observable ?? [])));
-  const seen = new Map((await summaries(connection)).map((row) => [Number(row.n), row]));
+  const seen = new Map(rows.map((row) => [Number(row.n), row]));
   return indicators.map((indicator, n) => {
     const row = seen.get(n);
     const isSearchable = indicator.sought.some(({ observable }) => held.has(observable));

@@ -7,7 +7,7 @@ import type { Snapshot } from '../log/snapshot.ts';
 import { isEventTable, partitionDay } from '../log/table-rows.ts';
 import { isIndexed } from '../value-index/index-files.ts';
 import { filesThatMayHold } from '../value-index/look-up.ts';
-import type { HuntedTable } from './hunt-sql.ts';
+import type { HuntedTable } from './hits.ts';
 
 /** The tables with columns of the kinds that are sought, and their files of the days that the range touches. */
 export function huntedTables(

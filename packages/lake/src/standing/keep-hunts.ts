@@ -1,13 +1,6 @@
 import { EdrlakeError } from '@edrlake/core';
 import type { HuntSource } from '../hunt/hunt.ts';
-import {
-  createIndicators,
-  createWanted,
-  dropHuntTables,
-  findHits,
-  readMatches,
-  resolveValues,
-} from '../hunt/hunt-sql.ts';
+import { createIndicators, dropHuntTables, findHits, readMatches } from '../hunt/hunt-sql.ts';
 import { fewerFiles, huntedTables } from '../hunt/hunted-tables.ts';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { CommitContext } from '../log/commit-context.ts';
@@ -214,11 +207,10 @@ async function huntFiles(
   const damaged = await damagedFiles(store, again);
   const wanted = fewer.map((one) => ({ ...one, files: one.files.filter((file) => !damaged.includes(file)) }));
   const reader = { store, schemas: (await log.refresh()).schemas };
-  await createWanted(connection, indicators);
   await createIndicators(connection, indicators);
-  await resolveValues(connection, reader, wanted, indicators);
-  await findHits(connection, reader, wanted);
+  const hits = await findHits(connection, reader, wanted, indicators);
   await readMatches(connection, reader, {
+    hits,
     tables: wanted,
     events: tableNamed(tables, EVENTS),
     eventFiles: (snapshot.files[EVENTS] ?? []).filter(({ path }) => !files.lost.has(path)),

@@ -25,22 +25,20 @@ export async function filesThatMayHold(
   if (segments.length === 0) return [...files];
   const keys = await keysOf(connection, texts);
   const isSought = keys.length < FEW_KEYS ? `key IN (${keys.join(', ')})` : 'key IN (SELECT unnest($keys::BIGINT[]))';
-  // In one statement: planning a statement takes longer than reading a segment for a few keys.
-  const parts = segments.map(({ path }, number) => {
-    const rows = `read_parquet(${quoteFile(context.store.locate(path))})`;
-    return `SELECT DISTINCT ${number} AS segment, file FROM ${rows} WHERE ${isSought}`;
-  });
+  // In one scan: planning a statement takes longer than reading a segment for a few keys.
+  const places = segments.map(({ path }) => context.store.locate(path));
+  const rows = `read_parquet([${places.map(quoteFile).join(', ')}], filename = true)`;
   const found = await connection.runAndReadAll(
-    parts.join(' UNION ALL '),
+    `SELECT ${keys.length < FEW_KEYS ? '' : 'DISTINCT'} filename, file FROM ${rows} WHERE ${isSought}`,
     keys.length < FEW_KEYS ? {} : { keys: `[${keys.join(', ')}]` },
   );
-  const hits = new Set(found.getRows().map(([segment, position]) => `${segment} ${position}`));
+  const hits = new Set(found.getRows().map(([place, position]) => `${position} ${place}`));
   const holding = new Set<string>();
   const covered = new Map<string, number | null>();
   for (const [number, segment] of segments.entries()) {
     for (const [position, [path, sum]] of segment.files.entries()) {
       covered.set(path, sum);
-      if (hits.has(`${number} ${position}`)) holding.add(path);
+      if (hits.has(`${position} ${places[number]}`)) holding.add(path);
     }
   }
   return files.filter(({ path, crc32 }) => {
