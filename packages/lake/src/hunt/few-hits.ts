@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { type Observable, quoteName, quoteText } from '@edrlake/core';
 import type { Indicator } from '../indicators/indicator.ts';
-import { type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { narrowed, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import type { Hits, HuntedTable } from './hits.ts';
 
 /** More values than these are a table to join: a list of constants is planned and compared value by value. */
@@ -60,8 +60,12 @@ export async function findFewHits(
       return texts.length === 0 ? 'false' : `lower(${quoteName(name)}) IN (${texts.join(', ')})`;
     });
     const shown = columns.map(({ name }) => `${quoteName(name)}, lower(${quoteName(name)})`);
+    const narrow = narrowed(
+      table,
+      columns.map(({ name }) => name),
+    );
     const found = await connection.runAndReadAll(
-      `SELECT lake_file, lake_row, ${shown.join(', ')} FROM (${tableRowsSql(reader, table, files, { withPlace: true })})
+      `SELECT lake_file, lake_row, ${shown.join(', ')} FROM (${tableRowsSql(reader, narrow, files, { withPlace: true })})
        WHERE ${holds.join(' OR ')} LIMIT ${FEW_HITS + 1}`,
     );
     for (const [file, row, ...pairs] of found.getRows()) {

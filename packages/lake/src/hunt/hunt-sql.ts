@@ -2,7 +2,7 @@ import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api';
 import { type Observable, quoteName, quoteText, type TableSpec, type TimeRange } from '@edrlake/core';
 import type { Indicator } from '../indicators/indicator.ts';
 import type { LoggedFile } from '../log/lake-state.ts';
-import { type PlainRow, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
+import { narrowed, type PlainRow, rowsOf, type TableReader, tableRowsSql } from '../log/table-rows.ts';
 import { EVENTS } from '../storage/layout.ts';
 import { namesAboveSql } from '../value-index/index-keys.ts';
 import { networkTable } from './addresses.ts';
@@ -127,7 +127,11 @@ async function findManyHits(
   );
   for (const { table, columns, files } of tables) {
     if (files.length === 0 || columns.length === 0) continue;
-    const rows = tableRowsSql(reader, table, files, { withPlace: true });
+    const narrow = narrowed(
+      table,
+      columns.map(({ name }) => name),
+    );
+    const rows = tableRowsSql(reader, narrow, files, { withPlace: true });
     const ofKind = (observable: Observable) => `SELECT value FROM hunt_values WHERE observable = '${observable}'`;
     const conditions = columns.map(({ name, observable }) => `lower(${quoteName(name)}) IN (${ofKind(observable)})`);
     const names = columns.map(({ name }) => quoteName(name)).join(', ');
@@ -185,6 +189,7 @@ export async function readMatches(
   );
   const hostColumn = events.columns.find(({ observable }) => observable === 'host')?.name;
   const host = hostColumn === undefined ? 'NULL::VARCHAR' : quoteName(hostColumn);
+  const shown = ['event_time', 'event_date', 'event_id', 'event_type', 'agent_id', ...(hostColumn ? [hostColumn] : [])];
   const during = duringSql('r.event_time', range);
   const names = [...new Set(tables.map(({ table }) => table.name))];
   for (const name of names) {
@@ -195,11 +200,11 @@ export async function readMatches(
     );
     if (hit.length === 0) continue;
     const among = hits.rowsSql === null ? 'true' : hits.rowsSql(name);
-    const rows = `SELECT * FROM (${tableRowsSql(reader, table, hit, { withPlace: true })}) WHERE ${among}`;
+    const rows = `SELECT * FROM (${tableRowsSql(reader, narrowed(table, shown), hit, { withPlace: true })}) WHERE ${among}`;
     const days = new Set(hit.map(({ partition }) => partition));
     const owners = tableRowsSql(
       reader,
-      events,
+      narrowed(events, shown),
       eventFiles.filter(({ partition }) => days.has(partition)),
     );
     const [about, more] =

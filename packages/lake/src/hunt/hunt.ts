@@ -53,17 +53,18 @@ export async function huntLake(
   const connection = await source.connect();
   for (let attempt = 1; ; attempt += 1) {
     refuseAborted(signal);
-    const { version } = await source.snapshot();
+    const snapshot = await source.snapshot();
     const guard = interruptOn(connection, signal);
     try {
-      const report = await huntVersion(source, connection, indicators, options);
+      const report = await huntVersion(source, snapshot, connection, indicators, options);
       const { onMatches, matchesFile } = options;
       if (matchesFile !== undefined) await writeMatches(connection, indicators, matchesFile);
       if (onMatches !== undefined) await onMatches(eachMatch(connection), report);
       return report;
     } catch (thrown) {
       refuseAborted(signal, thrown);
-      if (attempt === MAX_ATTEMPTS || (await source.snapshot()).version === version) throw explainFileError(thrown);
+      if (attempt === MAX_ATTEMPTS || (await source.snapshot()).version === snapshot.version)
+        throw explainFileError(thrown);
     } finally {
       guard.release();
       await dropHuntTables(connection);
@@ -73,13 +74,13 @@ export async function huntLake(
 
 async function huntVersion(
   source: HuntSource,
+  snapshot: Snapshot,
   connection: DuckDBConnection,
   indicators: readonly Indicator[],
   { range: asked, signal }: HuntOptions,
 ): Promise<HuntReport> {
   const { store, log, tables, clock } = source.tools;
   const nowMs = clock.nowMs();
-  const snapshot = await source.snapshot();
   const { lines, lost } = await source.coverage(asked);
   const known = { lines, ...provenOf(snapshot, nowMs), nowMs };
   const range = asked ?? knownRange(known.lines, known.followed, nowMs);
@@ -94,7 +95,7 @@ async function huntVersion(
   const isWhole = ({ path }: LoggedFile) => !bad.has(path);
   const whole = wanted.map((one) => ({ ...one, files: one.files.filter(isWhole) }));
   refuseAborted(signal);
-  const reader = { store, schemas: (await log.refresh()).schemas };
+  const reader = { store, schemas: log.known().schemas };
   const hits = await findHits(connection, reader, whole, indicators);
   await readMatches(connection, reader, {
     hits,

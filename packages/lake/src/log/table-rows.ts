@@ -85,6 +85,11 @@ function nullColumnSql({ name, type }: ColumnSpec): string {
   return `NULL::${queriedType(type)} AS ${quoteName(name)}`;
 }
 
+/** The table with some of its columns: DuckDB plans each column of a query, also one that nobody asks for. */
+export function narrowed(table: TableSpec, columns: readonly string[]): TableSpec {
+  return { ...table, columns: table.columns.filter(({ name }) => columns.includes(name)) };
+}
+
 /** A row as plain values: numbers and booleans as such, 64-bit numbers and all other types as text. */
 export type PlainRow = Readonly<Record<string, string | number | boolean | null>>;
 

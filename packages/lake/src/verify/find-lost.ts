@@ -22,6 +22,7 @@ export async function findLost(
   for (let looks = 1; ; looks += 1) {
     const { files } = await log.refresh();
     const lost = await resizedFiles(store, [...files.values()].filter(isWanted));
+    if (lost.length === 0) return lost;
     const { files: now } = await log.refresh();
     if (looks === MAX_LOOKS || lost.every(({ path }) => now.has(path))) return lost;
   }
