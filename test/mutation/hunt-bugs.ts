@@ -41,10 +41,18 @@ export const HUNTING: readonly PlantedBug[] = [
   {
     name: 'believe-damaged-value-index',
     effect: 'asks a file of the index of values that is missing or damaged',
-    file: 'packages/lake/src/value-index/build-index.ts',
-    find: 'return segments.filter((segment) => !damaged.has(segment));',
-    replace: 'return damaged.size > 1e9 ? [] : [...segments];',
+    file: 'packages/lake/src/value-index/look-up.ts',
+    find: 'if (await isIntactFor(store, segment, numbers)) intact.push(segment);',
+    replace: 'if ((await isIntactFor(store, segment, numbers)) || numbers !== undefined) intact.push(segment);',
     tests: INDEX,
+  },
+  {
+    name: 'believe-damaged-part-of-value-index',
+    effect: 'asks a part of a file of the index that has other bytes now',
+    file: 'packages/lake/src/value-index/index-parts.ts',
+    find: 'const isAsked = part.keys === null || keys.some(',
+    replace: 'const isAsked = part.keys === null || keys.every(',
+    tests: ['packages/lake/test/value-index.parts.test.ts'],
   },
   {
     name: 'index-names-whole',

@@ -162,4 +162,25 @@ describe('a hunt', () => {
     await rm(join(directory, files.rejects?.[0]?.path ?? ''));
     expect((await hunt(lake, ['event:F_9'])).report.coverage).toMatchObject({ isRejectLost: true });
   });
+
+  test('finds a value as often as it is there, from one row to more than a short list has', async () => {
+    const lake = await openSmall(await newDirectory());
+    const of = (agent: string, count: number): SmallEvent[] =>
+      Array.from({ length: count }, (_, n) => ({ id: `${agent}_${n}`, timeMs: DAY_1 + n * 1_000, agent, type: 'x' }));
+    await deliver(lake, [...of('ws-1', 1), ...of('WS-2', 200), ...of('ws-3', 201)]);
+    const { report, found } = await hunt(lake, ['host:ws-1', 'host:ws-2', 'host:ws-3', 'host:ws-4']);
+    expect(report.findings.map(({ matches, events, hosts }) => [matches, events, hosts])).toEqual([
+      [1, 1, 1],
+      [200, 200, 1],
+      [201, 201, 1],
+      [0, 0, 0],
+    ]);
+    for (const [n, count] of [1, 200, 201, 0].entries()) {
+      const alone = await hunt(lake, [`host:ws-${n + 1}`]);
+      expect(alone.report.findings).toEqual([report.findings[n]]);
+      expect(alone.found).toHaveLength(count);
+    }
+    expect(found).toHaveLength(402);
+    await lake.close();
+  });
 });

@@ -21,7 +21,29 @@ const MAX_IDLE_BUFFERS = 4;
  * cache.
  * @throws {EdrlakeError} `LAKE_CORRUPT` when it cannot be read: that does not prove that it is broken.
  */
-export async function sumFile(location: string): Promise<FileSum | null> {
+export function sumFile(location: string): Promise<FileSum | null> {
+  return reading(location, (file) => sumFrom(file, 0, Number.POSITIVE_INFINITY));
+}
+
+/** A part of a file: from a byte on, up to but without another. */
+export interface FilePart {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Reads some parts of a file; null when there is none. A part that the file does not have has fewer bytes.
+ * @throws {EdrlakeError} `LAKE_CORRUPT` as `sumFile`
+ */
+export function sumParts(location: string, parts: readonly FilePart[]): Promise<FileSum[] | null> {
+  return reading(location, async (file) => {
+    const sums: FileSum[] = [];
+    for (const { from, to } of parts) sums.push(await sumFrom(file, from, to));
+    return sums;
+  });
+}
+
+async function reading<T>(location: string, read: (file: FileHandle) => Promise<T>): Promise<T | null> {
   let file: FileHandle;
   try {
     file = await open(location, 'r');
@@ -29,20 +51,28 @@ export async function sumFile(location: string): Promise<FileSum | null> {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
     throw unreadable(`${location} cannot be read`, thrown);
   }
-  const buffer = idleBuffers.pop() ?? Buffer.allocUnsafe(CHUNK_BYTES);
   try {
-    let [bytes, sum] = [0, 0];
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, bytes);
-      if (bytesRead === 0) return { bytes, crc32: sum };
-      sum = crc32(buffer.subarray(0, bytesRead), sum);
-      bytes += bytesRead;
-    }
+    return await read(file);
   } catch (thrown) {
     throw unreadable(`${location} cannot be read`, thrown);
   } finally {
-    if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(buffer);
     await file.close().catch(() => undefined);
+  }
+}
+
+async function sumFrom(file: FileHandle, from: number, to: number): Promise<FileSum> {
+  const buffer = idleBuffers.pop() ?? Buffer.allocUnsafe(CHUNK_BYTES);
+  try {
+    let [bytes, sum] = [0, 0];
+    while (from + bytes < to) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, to - from - bytes), from + bytes);
+      if (bytesRead === 0) break;
+      sum = crc32(buffer.subarray(0, bytesRead), sum);
+      bytes += bytesRead;
+    }
+    return { bytes, crc32: sum };
+  } finally {
+    if (idleBuffers.length < MAX_IDLE_BUFFERS) idleBuffers.push(buffer);
   }
 }
 

@@ -8,6 +8,7 @@ import { fileProgress } from '../storage/file-progress.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import { hasIndex, type IndexSegment, indexedColumns, readSegments, writeSegments } from './index-files.ts';
 import { keySql, keyTextsSql } from './index-keys.ts';
+import { partsOf } from './index-parts.ts';
 
 /** What a run on the index did. */
 export interface IndexReport {
@@ -71,10 +72,7 @@ export async function updateIndex(context: IndexContext, rebuild: boolean, signa
 }
 
 /** Segments that are there and whole; none where the manifest cannot be understood. */
-export async function intactSegments({
-  store,
-  tables,
-}: Pick<IndexContext, 'store' | 'tables'>): Promise<IndexSegment[]> {
+async function intactSegments({ store, tables }: Pick<IndexContext, 'store' | 'tables'>): Promise<IndexSegment[]> {
   const segments = (await readSegments(store, tables)) ?? [];
   const damaged = new Set(await damagedFiles(store, segments));
   return segments.filter((segment) => !damaged.has(segment));
@@ -132,14 +130,17 @@ async function writeSegment(
      (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2)`,
   );
   const checksum = await sumFile(store.locate(staged));
+  const fileBytes = checksum?.bytes ?? 0;
+  const parts = await partsOf(connection, store.locate(staged), fileBytes);
   await store.move([{ from: staged, to: path }], 'fail');
   return {
     path,
-    fileBytes: checksum?.bytes ?? 0,
+    fileBytes,
     crc32: checksum?.crc32 ?? 0,
     rowCount: rows.rowsChanged,
     level,
     files,
+    ...(parts && { parts }),
   };
 }
 

@@ -5,6 +5,16 @@ import { isEventTable } from '../log/table-rows.ts';
 import { FOLDERS } from '../storage/layout.ts';
 import type { Store } from '../storage/store.ts';
 
+/**
+ * Entries of a file of the index that follow each other, with the range of their keys and their own checksum. A part
+ * ends where the next one begins; without keys: what follows all entries, which every reader needs.
+ */
+export interface IndexPart {
+  readonly from: number;
+  readonly crc32: number;
+  readonly keys: readonly [first: number, last: number] | null;
+}
+
 /** A file of the index: which values some data files may hold. */
 export interface IndexSegment {
   readonly path: string;
@@ -15,6 +25,8 @@ export interface IndexSegment {
   readonly level: number;
   /** The data files that it knows, with their checksums; entries name them by their position. */
   readonly files: readonly (readonly [path: string, crc32: number | null])[];
+  /** All of the file, in order; files that an older edrlake wrote have none, and are compared as a whole. */
+  readonly parts?: readonly IndexPart[];
 }
 
 interface IndexManifest {
