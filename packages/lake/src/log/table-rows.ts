@@ -85,7 +85,7 @@ function nullColumnSql({ name, type }: ColumnSpec): string {
   return `NULL::${queriedType(type)} AS ${quoteName(name)}`;
 }
 
-/** The table with some of its columns: DuckDB plans each column of a query, also one that nobody asks for. */
+/** The table with some of its columns: DuckDB plans each column of a query, also those that no statement asks for. */
 export function narrowed(table: TableSpec, columns: readonly string[]): TableSpec {
   return { ...table, columns: table.columns.filter(({ name }) => columns.includes(name)) };
 }
