@@ -27,6 +27,22 @@ export const FETCHING: readonly PlantedBug[] = [
     tests: ['packages/pager/test/fetch-windows.broken-records.test.ts'],
   },
   {
+    name: 'any-record-comes-next',
+    effect: 'a damaged record ends before any object that follows, also one of a list in it',
+    file: 'packages/pager/src/json/next-record.ts',
+    find: 'if (byte === name[matched]) matched++;',
+    replace: 'if (byte === name[matched] || byte > 0x20) matched++;',
+    tests: ['packages/pager/test/page-scanner.rejects.test.ts'],
+  },
+  {
+    name: 'damage-to-the-end-of-the-page',
+    effect: 'a damaged record takes the rest of the page with it, where no record like it follows',
+    file: 'packages/pager/src/json/next-record.ts',
+    find: 'return isOtherSeen ? null : end.held;',
+    replace: 'return end.held;',
+    tests: ['packages/pager/test/page-scanner.rejects.test.ts'],
+  },
+  {
     name: 'trust-page-without-checksum',
     effect: 'takes a spooled page of an earlier run without comparing its checksum',
     file: 'packages/pager/src/fetch/spool.ts',
