@@ -1,4 +1,4 @@
-import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -64,6 +64,18 @@ describe('checksums in the log', () => {
       expect(await rows(lake)).toEqual(ROWS);
     },
   );
+
+  test('find a folder in the place of a file, and the repair brings the rows', async () => {
+    const { directory, lake } = await stored();
+    const path = await pathOf(lake, 'events');
+    await rm(join(directory, path));
+    await mkdir(join(directory, path));
+    const [day] = await lake.inspectDays(TWO_DAYS, 'day');
+    expect(day?.lostFiles).toEqual([path]);
+    expect(await lake.forgetLostFiles('run', day?.lostFiles)).toEqual([path]);
+    expect(await deliver(lake, EVENTS)).toMatchObject({ newEvents: 2, unchangedEvents: 1 });
+    expect(await rows(lake)).toEqual(ROWS);
+  });
 
   test('keep compaction and an upsert from copying damage', async () => {
     const { directory, lake } = await stored();

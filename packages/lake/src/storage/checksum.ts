@@ -48,10 +48,12 @@ async function reading<T>(location: string, read: (file: FileHandle) => Promise<
   try {
     file = await open(location, 'r');
   } catch (thrown) {
-    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(thrown))) return null;
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errnoOf(thrown))) return null;
     throw unreadable(`${location} cannot be read`, thrown);
   }
   try {
+    // A folder of that name, which a restored backup may leave, is not the file.
+    if ((await file.stat()).isDirectory()) return null;
     return await read(file);
   } catch (thrown) {
     throw unreadable(`${location} cannot be read`, thrown);
