@@ -2,7 +2,14 @@ import { newRunId } from '@edrlake/core';
 import type { ReconciledDay, RepairReport } from '@edrlake/runner';
 import { EXPORT_CHECKS, type ExportCallOptions, exporting } from './export.ts';
 import { CALL_CHECKS, checkArgument, checkOptions, oneOf } from './input/checks.ts';
-import { type CallOptions, listening, optionalRangeOf, type RangeOptions, signalOf } from './input/options.ts';
+import {
+  type CallOptions,
+  listenerOf,
+  listening,
+  optionalRangeOf,
+  type RangeOptions,
+  signalOf,
+} from './input/options.ts';
 import { refuseOtherDataset } from './input/refusals.ts';
 import type { Lake } from './lake/types.ts';
 import { internalsOf } from './lake.ts';
@@ -31,7 +38,8 @@ export interface Reconciliation {
 /**
  * Compares each UTC day between the API and the lake: what the API counts now, with the rows and ids that the data
  * files hold now. Stored counters decide nothing. One request compares many days; a day on which both sides are not
- * equal costs one more.
+ * equal costs one more. A proven day of which the API has more is not proven any more, where a count of its own confirms
+ * that.
  * @throws {EdrlakeError} `RANGE_INVALID`, `AUTH_REJECTED`, `HOST_UNREACHABLE`, `LAKE_CORRUPT`, `INTERRUPTED`
  * @example
  * const { outcome, days } = await reconcile(lake, source);
@@ -52,12 +60,15 @@ export async function reconcile(lake: Lake, source: Source, options: ReconcileOp
       await join(lake);
       const before = connection.requestsMade();
       const range = given ?? (await knownDays(stored, clock.nowMs()));
-      const ends = { source: connection.source, lake: stored };
+      const ends = { source: connection.source, lake: stored, requestsMade: connection.requestsMade };
       const days = range === null ? [] : await runner.reconcile(ends, { range, by }, { clock, signal });
       // By the earlier of both clocks: what matches before a day is over says nothing about the whole day.
       const { nowMs } = runner.knownClocks(connection.source, { clock });
       if (!lake.isReadOnly) {
         await runner.rememberReconciliation(stored, days, nowMs, newRunId({ clock, random }));
+        const emit = listenerOf(options);
+        const newServices = () => ({ clock, random, emit, signal, newRunId: newRunId({ clock, random }) });
+        if (by === 'day') await runner.refuteLate(ends, days, newServices);
       }
       return { outcome: runner.agreementOf(days), days, requestsMade: connection.requestsMade() - before };
     }),

@@ -48,7 +48,7 @@ export {
   type RecountRequest,
   recountSealedDays,
 } from './reconcile/recount.ts';
-export { type RecountedRepair, repairRecounted, settleRecounted } from './reconcile/repair-recounted.ts';
+export { type RecountedRepair, refuteLate, repairRecounted, settleRecounted } from './reconcile/repair-recounted.ts';
 export { failedRanges } from './run/failed-ranges.ts';
 export { knownClocks } from './run/read-clocks.ts';
 export { runLiveness } from './run/run-liveness.ts';

@@ -3,7 +3,7 @@ import { readGate } from '@edrlake/runner/history';
 import { describe, expect, it } from 'vitest';
 import { reconcile, repair } from '../src/reconcile/reconcile.ts';
 import { RECOUNT_REQUESTS, type RecountReport, recountSealedDays } from '../src/reconcile/recount.ts';
-import { repairRecounted } from '../src/reconcile/repair-recounted.ts';
+import { refuteLate, repairRecounted } from '../src/reconcile/repair-recounted.ts';
 import { RECOUNT_AFTER_DAYS, recountSchedule } from '../src/reconcile/sealed-days.ts';
 import { type SyncRequest, syncNewEvents } from '../src/sync/sync.ts';
 import { impatientClock, OPTIONS, onStage, rowsOf, type Stage } from './flow-stage.ts';
@@ -237,6 +237,27 @@ describe('proven days are counted again', () => {
       },
       { settings: { histogram: 'off' } },
     );
+  });
+
+  it('takes the proof from a day that a comparison finds late, if a count of its own says so too', async () => {
+    await afterwards(async ({ stage, addLate, isProven }) => {
+      const { ends, services, simulator } = stage;
+      const compare = () => reconcile(ends, { range: WEEK, by: 'day' }, services());
+      const refute = async (days: Awaited<ReturnType<typeof compare>>) => {
+        const before = simulator.calls.dataTotal;
+        await refuteLate(ends, days, services);
+        return simulator.calls.dataTotal - before;
+      };
+      const matching = await compare();
+      expect(await refute(matching)).toBe(0);
+      expect(await refute(matching.map((line) => ({ ...line, verdict: 'late' as const })))).toBe(2);
+      expect(await isProven(SECOND)).toBe(true);
+      addLate(SECOND);
+      expect(await refute(await compare())).toBe(3);
+      expect([await isProven(SECOND), await isProven(FIFTH)]).toEqual([false, true]);
+      const { settled } = await repairRecounted(ends, [SECOND], OPTIONS, services);
+      expect([settled, await isProven(SECOND)]).toEqual([[SECOND], true]);
+    });
   });
 
   it('says when the next day is due, and asks for days of a range alone', async () => {

@@ -128,7 +128,9 @@ async function compare(values: FlagValues, session: LakeSession, context: Proces
   const { lake, ends, options, services, connection } = session;
   const { clock } = context;
   const { by } = values;
-  const { knownClocks, reconcile, rememberReconciliation, repair, settleRecounted } = await import('@edrlake/runner');
+  const { knownClocks, reconcile, refuteLate, rememberReconciliation, repair, settleRecounted } = await import(
+    '@edrlake/runner'
+  );
   const requestsBefore = connection.requestsMade();
   const range = optionalRange(values) ?? (await knownDays(lake, clock.nowMs()));
   const look = async () => {
@@ -144,6 +146,9 @@ async function compare(values: FlagValues, session: LakeSession, context: Proces
     days = await look();
   // What an earlier recount has refuted is complete again only by another one.
   const matching = days.filter(({ verdict }) => verdict === 'match').map(({ day }) => day);
-  if (by === 'day') await settleRecounted(ends, matching, () => session.runServices());
+  if (by === 'day') {
+    await settleRecounted(ends, matching, () => session.runServices());
+    await refuteLate(ends, days, () => session.runServices());
+  }
   return { days, by, repair: repaired, requests: connection.requestsMade() - requestsBefore };
 }

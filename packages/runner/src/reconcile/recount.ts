@@ -30,6 +30,8 @@ export interface RecountRequest {
   readonly maxRequests: number;
   /** Only days that an earlier recount refutes. */
   readonly onlyRefuted?: boolean;
+  /** Only these days, whether they are due or not. */
+  readonly doubted?: readonly Day[];
 }
 
 /** A day of which the API has more than the lake. */
@@ -78,7 +80,9 @@ export async function recountSealedDays(
   const { source, lake } = ends;
   const atFirst = ends.requestsMade();
   const { sealed, due, nextDueAtMs } = await dueNow(ends, request, services);
-  const asked = request.onlyRefuted === true ? due.filter(({ refutedBy }) => refutedBy !== null) : due;
+  const { onlyRefuted = false, doubted } = request;
+  const isAsked = ({ day, refutedBy }: DueDay) => (onlyRefuted ? refutedBy !== null : doubted?.includes(day) !== false);
+  const asked = due.filter(isAsked);
   const chosen = chooseDays(asked);
   const nothing = { counted: 0, late: [], settled: [], unconfirmed: [] };
   if (chosen.length === 0) return { sealed, due: 0, ...nothing, left: 0, nextDueAtMs, requests: 0 };
@@ -125,14 +129,14 @@ export async function recountSealedDays(
 /** By the earlier of both clocks. That of the gateway costs a login, so it is read only where something may be due. */
 async function dueNow(
   { source, lake }: ExportEndpoints,
-  { within }: RecountRequest,
+  { within, doubted }: RecountRequest,
   services: RunServices,
 ): Promise<RecountSchedule> {
   const ownMs = services.clock.nowMs();
-  const byOwn = await recountSchedule(lake, ownMs, within);
+  const byOwn = await recountSchedule(lake, ownMs, within, doubted);
   if (byOwn.due.length === 0) return byOwn;
   const { nowMs } = await readClocks(source, services);
-  return nowMs >= ownMs ? byOwn : recountSchedule(lake, nowMs, within);
+  return nowMs >= ownMs ? byOwn : recountSchedule(lake, nowMs, within, doubted);
 }
 
 /** The most urgent days that one histogram can hold. */

@@ -52,6 +52,23 @@ export async function settleRecounted(
   return { settled: [...new Set(days)].filter((day) => !open.includes(day)).sort(), open };
 }
 
+/**
+ * Takes the proof from proven days that a comparison found late, where a count of their own says so too: what the log
+ * calls proven must not be what is known to lack events. At most `RECOUNT_REQUESTS` requests for days that are near
+ * each other; a day for which they do not suffice keeps its proof until the next recount. None where no day is proven.
+ * @param days as they were compared; others than late ones are left alone
+ */
+export async function refuteLate(
+  ends: ExportEndpoints,
+  days: readonly ReconciledDay[],
+  newServices: () => RunServices,
+): Promise<void> {
+  const late = days.filter(({ verdict }) => verdict === 'late').map(({ day }) => day);
+  for (const within of joinDays(late, GAP_COMPARED_DAYS)) {
+    await recountSealedDays(ends, { within, maxRequests: RECOUNT_REQUESTS, doubted: late }, newServices());
+  }
+}
+
 async function refutedAmong({ lake }: ExportEndpoints, days: readonly Day[]): Promise<readonly Day[]> {
   const asked = new Set(days);
   const { recounts } = await lake.snapshot();

@@ -34,11 +34,13 @@ export interface RecountSchedule {
  * Which days are to be counted again. A proven day is due once for each interval that has passed since it was proven;
  * intervals that passed together cost one recount. A day that a recount refutes is due until it is complete again.
  * @param within only days of this range; null: all
+ * @param doubted proven days that are due in any case
  */
 export async function recountSchedule(
   lake: Lake,
   nowMs: number,
   within: TimeRange | null = null,
+  doubted: readonly Day[] = [],
 ): Promise<RecountSchedule> {
   const snapshot = await lake.snapshot();
   const lines = (await lake.coverage(within ?? undefined)).filter(({ scope }) => scope === scopeText(NO_FILTER));
@@ -59,7 +61,7 @@ export async function recountSchedule(
     const ownMs = line?.verdict === 'complete' ? line.lastVerifiedAtMs : null;
     const sealedAtMs = ownMs ?? Math.max(followedAt(endMs), endMs + SETTLE_LAG_MS);
     const { waits, nextMs } = waitOf(sealedAtMs, recounts.get(day) ?? null, nowMs);
-    if (waits !== null) due.push({ day, waits });
+    if (waits !== null || doubted.includes(day)) due.push({ day, waits: waits ?? 0 });
     if (nextMs !== null) nextDueAtMs = Math.min(nextDueAtMs ?? nextMs, nextMs);
   }
   due.sort((a, b) => b.waits - a.waits || (a.day < b.day ? 1 : -1));

@@ -9,7 +9,7 @@ import {
   reconcile,
   repair,
 } from '../reconcile/reconcile.ts';
-import { GAP_COMPARED_DAYS, settleRecounted } from '../reconcile/repair-recounted.ts';
+import { GAP_COMPARED_DAYS, refuteLate, settleRecounted } from '../reconcile/repair-recounted.ts';
 import { knownClocks } from '../run/read-clocks.ts';
 import type { RegisteredTask, TaskContext } from '../workflow/definition/define-pipeline.ts';
 import { type ExportTaskOutput, outputOf } from './export-tasks.ts';
@@ -43,7 +43,9 @@ export const reconcileTask: RegisteredTask<z.infer<typeof ReconcileInput>, Recon
     return provided.useLake(async ({ lake, connection }) => {
       const requestsBefore = connection.requestsMade();
       const range = lastDays(input.lastDays, context.run.startedAtMs);
-      const days = await compare([range], context, { lake, source: connection.source });
+      const ends = { source: connection.source, lake, requestsMade: connection.requestsMade };
+      const days = await compare([range], context, ends);
+      if (input.mismatchCounts) await refuteLate(ends, days, () => runServicesOf(context));
       const summary = summaryOf(days, connection.requestsMade() - requestsBefore);
       return input.mismatchCounts ? summary : { ...summary, outcome: 'done' };
     }, services);
@@ -89,6 +91,7 @@ export const repairTask: RegisteredTask<z.infer<typeof RepairInput>, RepairTaskO
         remaining.map(({ day }) => day),
         () => runServicesOf(context),
       );
+      await refuteLate(ends, remaining, () => runServicesOf(context));
       const output = exported === null ? NOTHING : outputOf(exported);
       return {
         ...output,
