@@ -1,9 +1,18 @@
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { inFreshDirectory, runCommand, startCommand } from '../e2e/command.ts';
 import { startCaseGateway } from './gateway.ts';
 
 const HOUR_MS = 3_600_000;
+
+/** Pages that the journals of a lake name: only these has a killed run kept. */
+async function journaledPages(lake: string): Promise<number> {
+  const folder = join(lake, '_runs');
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const texts = names.filter((name) => name.endsWith('.jsonl')).map((name) => readFile(join(folder, name), 'utf8'));
+  return (await Promise.all(texts)).join('').split('"type":"page"').length - 1;
+}
 
 /** What a gateway has of 600 events, of which the first 200 are of another day, once the killed run starts again. */
 const LOSSES: Readonly<Record<string, (nth: number) => boolean>> = {
@@ -27,15 +36,12 @@ it.each([
     return { id: `F_${nth}`, type: 'FILE', dateTime, eventProcessedTime: dateTime };
   });
   let isLosing = false;
-  let kill = () => {};
   const has = LOSSES[loss] ?? (() => true);
   const gateway = await startCaseGateway({
     events,
     answer: ({ kind, nth, params, rows, send }) => {
-      if (!isLosing && kind === 'events' && nth === 3) {
-        kill();
-        return true;
-      }
+      // The third page is never answered.
+      if (!isLosing && kind === 'events' && nth === 3) return true;
       if (!isLosing || (kind !== 'count' && kind !== 'events')) return false;
       const left = rows(params).filter((row) => has(Number(/F_(\d+)/.exec(String(row))?.[1])));
       const from = Number(params.get('pageNumber') ?? 0) * 100;
@@ -52,7 +58,8 @@ it.each([
       const ends = ['--page-size', '100', '--concurrency', '1', '--base-url', gateway.url, '--rate-limit', 'none'];
       const args = [command, ...range, ...lake, ...ends];
       const killed = startCommand(args);
-      kill = () => killed.kill('SIGKILL');
+      await expect.poll(() => journaledPages(join(directory, 'lake')), { timeout: 20_000 }).toBe(2);
+      killed.kill('SIGKILL');
       await killed.ended;
       isLosing = true;
       const proven = async () => {
