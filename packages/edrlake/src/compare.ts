@@ -38,8 +38,8 @@ export interface Reconciliation {
 /**
  * Compares each UTC day between the API and the lake: what the API counts now, with the rows and ids that the data
  * files hold now. Stored counters decide nothing. One request compares many days; a day on which both sides are not
- * equal costs one more. A proven day of which the API has more is not proven any more, where a count of its own confirms
- * that.
+ * equal costs one more. A proven day of which the API has more is not proven any more, where a count of its own
+ * confirms that.
  * @throws {EdrlakeError} `RANGE_INVALID`, `AUTH_REJECTED`, `HOST_UNREACHABLE`, `LAKE_CORRUPT`, `INTERRUPTED`
  * @example
  * const { outcome, days } = await reconcile(lake, source);
