@@ -100,7 +100,7 @@ describe('an account without the role', () => {
 });
 
 describe('a page that is broken for good', () => {
-  it.each([{ kind: 'truncated' }, { kind: 'invalid-json' }, { kind: 'html' }] as const)(
+  it.each([{ kind: 'truncated' }, { kind: 'html' }] as const)(
     '$kind: is asked for twice, fails its window and says that the same came twice',
     async (fault) => {
       await onStage(TWO_WINDOWS, async ({ simulator, backfill }) => {
@@ -112,4 +112,15 @@ describe('a page that is broken for good', () => {
       });
     },
   );
+
+  it('invalid-json: damage to one record that comes twice costs that record', async () => {
+    await onStage(TWO_WINDOWS, async ({ simulator, backfill, lake }) => {
+      simulator.faults.push({ kind: 'invalid-json', match: { endpoint: 'events', page: 3 }, times: 2 });
+      const { windows, events } = await backfill(DAY);
+      expect([windows.failed, windows.mismatched, events.rejected]).toEqual([[], [], 1]);
+      expect(simulator.faults.pending).toBe(0);
+      const stored = await rowsOf(lake, 'select count(*), (select string_agg(reason) from rejects) from events');
+      expect(stored).toEqual([[String(events.counted - 1), 'not JSON']]);
+    });
+  });
 });
