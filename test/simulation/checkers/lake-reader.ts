@@ -7,7 +7,8 @@ import { CHILDREN, type FileRows, type RowReader, type StoredEvent, TABLES } fro
 export interface StoredLake {
   readonly version: number;
   readonly events: readonly StoredEvent[];
-  readonly rejects: number;
+  /** The text of each record that could not become a row. */
+  readonly rejects: readonly string[];
   /** Rows of the child tables by day. */
   readonly childRows: Readonly<Record<string, ReadonlyMap<string, number>>>;
   /** Child rows without their event, or whose positions have gaps. */
@@ -77,7 +78,7 @@ function contentOf(files: readonly FileRows[]): Omit<StoredLake, 'version' | 'mi
       if (!known.has(owner) || !isWhole) misplaced.push(`${table} of ${of}`);
     }
   }
-  const rejects = files.reduce((sum, file) => sum + file.rejects, 0);
+  const rejects = files.flatMap((file) => file.rejects);
   return { events, rejects, childRows, misplaced };
 }
 

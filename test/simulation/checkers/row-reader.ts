@@ -25,7 +25,8 @@ export interface StoredChild {
 export interface FileRows {
   readonly events: readonly StoredEvent[];
   readonly children: Readonly<Record<string, readonly StoredChild[]>>;
-  readonly rejects: number;
+  /** The text of each record that could not become a row. */
+  readonly rejects: readonly string[];
 }
 
 /** Tables whose rows belong to an event. */
@@ -67,13 +68,16 @@ export class RowReader {
       const source = `read_parquet([${files.join(', ')}], hive_partitioning = true, union_by_name = true, filename = true)`;
       return files.length === 0 ? [] : [`SELECT '${table}', filename, ${columns} FROM ${source}`];
     });
-    const read = new Map<string, { events: StoredEvent[]; children: Record<string, StoredChild[]>; rejects: number }>();
+    const read = new Map<
+      string,
+      { events: StoredEvent[]; children: Record<string, StoredChild[]>; rejects: string[] }
+    >();
     for (const [table, file, day, id, text, first, second] of await this.rows(selects.join(' UNION ALL '))) {
       const path = String(file).slice(lake.length + 1);
-      const rows = read.get(path) ?? { events: [], children: {}, rejects: 0 };
+      const rows = read.get(path) ?? { events: [], children: {}, rejects: [] };
       read.set(path, rows);
       const common = { id: String(id), day: String(day) };
-      if (table === 'rejects') rows.rejects += 1;
+      if (table === 'rejects') rows.rejects.push(common.id);
       else if (table === 'events') {
         rows.events.push({
           ...common,
@@ -98,11 +102,11 @@ export class RowReader {
   }
 }
 
-const NO_ROWS: FileRows = { events: [], children: {}, rejects: 0 };
+const NO_ROWS: FileRows = { events: [], children: {}, rejects: [] };
 
 const EVENT_COLUMNS =
   'event_date::VARCHAR, event_id, event_type, epoch_ms(event_time)::BIGINT, epoch_ms(processed_time)::BIGINT';
-const REJECT_COLUMNS = `'', '', '', 0::BIGINT, 0::BIGINT`;
+const REJECT_COLUMNS = `'', coalesce(record::VARCHAR, ''), '', 0::BIGINT, 0::BIGINT`;
 
 function childColumns(table: string): string {
   const array = table === 'indicators' ? 'indicator_set::VARCHAR' : `''`;
