@@ -92,6 +92,8 @@ async function runExamples(modules: ReadonlyMap<string, string>): Promise<void> 
     await writeFile(join(directory, 'hunts/bad-hosts.txt'), 'evil.example\n');
     process.chdir(directory);
     await using gateway = await testing.startTestGateway({ ...DAYS, events: 200, seed: 3, nullIdShare: 0 });
+    const subscriptions = [{ name: 'acme', lake: 'lakes/acme', baseUrl: gateway.source.baseUrl, username: 'demo' }];
+    await writeFile('edrlake.config.json', JSON.stringify({ subscriptions }));
     await using lake = await edrlake.openLake(join(directory, 'given'));
     for (const [place, path] of modules) {
       const { example } = await import(/* @vite-ignore */ path);
