@@ -255,6 +255,8 @@ describe('proven days are counted again', () => {
       addLate(SECOND);
       expect(await refute(await compare())).toBe(3);
       expect([await isProven(SECOND), await isProven(FIFTH)]).toEqual([false, true]);
+      // It is refuted already.
+      expect(await refute(await compare())).toBe(0);
       const { settled } = await repairRecounted(ends, [SECOND], OPTIONS, services);
       expect([settled, await isProven(SECOND)]).toEqual([[SECOND], true]);
     });

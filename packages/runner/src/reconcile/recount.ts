@@ -31,7 +31,7 @@ export interface RecountRequest {
   /** Only days that an earlier recount refutes. */
   readonly onlyRefuted?: boolean;
   /** Only these days, whether they are due or not. */
-  readonly doubted?: readonly Day[];
+  readonly doubted?: ReadonlySet<Day>;
 }
 
 /** A day of which the API has more than the lake. */
@@ -81,7 +81,7 @@ export async function recountSealedDays(
   const atFirst = ends.requestsMade();
   const { sealed, due, nextDueAtMs } = await dueNow(ends, request, services);
   const { onlyRefuted = false, doubted } = request;
-  const isAsked = ({ day, refutedBy }: DueDay) => (onlyRefuted ? refutedBy !== null : doubted?.includes(day) !== false);
+  const isAsked = ({ day, refutedBy }: DueDay) => (onlyRefuted ? refutedBy !== null : doubted?.has(day) !== false);
   const asked = due.filter(isAsked);
   const chosen = chooseDays(asked);
   const nothing = { counted: 0, late: [], settled: [], unconfirmed: [] };

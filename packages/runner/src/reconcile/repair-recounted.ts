@@ -56,7 +56,7 @@ export async function settleRecounted(
  * Takes the proof from proven days that a comparison found late, where a count of their own says so too: what the log
  * calls proven must not be what is known to lack events. At most `RECOUNT_REQUESTS` requests for days that are near
  * each other; a day for which they do not suffice keeps its proof until the next recount. None where no day is proven.
- * @param days as they were compared; others than late ones are left alone
+ * @param days as they were compared; others than late ones, and what is refuted already, are left alone
  */
 export async function refuteLate(
   ends: ExportEndpoints,
@@ -64,8 +64,10 @@ export async function refuteLate(
   newServices: () => RunServices,
 ): Promise<void> {
   const late = days.filter(({ verdict }) => verdict === 'late').map(({ day }) => day);
-  for (const within of joinDays(late, GAP_COMPARED_DAYS)) {
-    await recountSealedDays(ends, { within, maxRequests: RECOUNT_REQUESTS, doubted: late }, newServices());
+  const refuted = new Set(await refutedAmong(ends, late));
+  const doubted = new Set(late.filter((day) => !refuted.has(day)));
+  for (const within of joinDays([...doubted], GAP_COMPARED_DAYS)) {
+    await recountSealedDays(ends, { within, maxRequests: RECOUNT_REQUESTS, doubted }, newServices());
   }
 }
 

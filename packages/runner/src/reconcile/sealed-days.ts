@@ -40,7 +40,7 @@ export async function recountSchedule(
   lake: Lake,
   nowMs: number,
   within: TimeRange | null = null,
-  doubted: readonly Day[] = [],
+  doubted: ReadonlySet<Day> = new Set(),
 ): Promise<RecountSchedule> {
   const snapshot = await lake.snapshot();
   const lines = (await lake.coverage(within ?? undefined)).filter(({ scope }) => scope === scopeText(NO_FILTER));
@@ -61,7 +61,7 @@ export async function recountSchedule(
     const ownMs = line?.verdict === 'complete' ? line.lastVerifiedAtMs : null;
     const sealedAtMs = ownMs ?? Math.max(followedAt(endMs), endMs + SETTLE_LAG_MS);
     const { waits, nextMs } = waitOf(sealedAtMs, recounts.get(day) ?? null, nowMs);
-    if (waits !== null || doubted.includes(day)) due.push({ day, waits: waits ?? 0 });
+    if (waits !== null || doubted.has(day)) due.push({ day, waits: waits ?? 0 });
     if (nextMs !== null) nextDueAtMs = Math.min(nextDueAtMs ?? nextMs, nextMs);
   }
   due.sort((a, b) => b.waits - a.waits || (a.day < b.day ? 1 : -1));
