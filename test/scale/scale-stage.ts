@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { type RateLimit, sum, type TimeRange } from '@edrlake/core';
 import { customerOf, type Simulator, startSimulator } from '@edrlake/simulator';
-import { TOP } from '../services/install.ts';
+import { TOP, withLock } from '../services/install.ts';
 import {
   type EdrlakeProcess,
   installTemporal,
@@ -59,7 +59,7 @@ export interface Comparison {
 export async function scaleKit(): Promise<TemporalKit> {
   const folder = join(TOP, '.services/temporal');
   await mkdir(folder, { recursive: true });
-  return installTemporal(folder);
+  return withLock(`${folder}.lock`, () => installTemporal(folder));
 }
 
 export async function openScaleStage(kit: TemporalKit, settings: ScaleSettings): Promise<ScaleStage> {

@@ -16,6 +16,8 @@ export interface TelemetryCost {
 
 const PAIRS = 5;
 
+const WORDS = { off: [], on: ['--telemetry', 'otlp'] } as const;
+
 /** Exports everything into new lakes, with and without telemetry in turns, to a receiver that reads and forgets. */
 export async function measureTelemetry(stage: Stage): Promise<TelemetryCost> {
   let received = 0;
@@ -33,11 +35,12 @@ export async function measureTelemetry(stage: Stage): Promise<TelemetryCost> {
     return (await stage.edrlake(['backfill', ...stage.range, ...words], lake, { env })).cpuSeconds;
   };
   try {
-    const pairs: { off: number; on: number }[] = [];
+    const pairs: Record<keyof typeof WORDS, number>[] = [];
     for (let pair = 0; pair < PAIRS; pair += 1) {
-      const first = await run(pair % 2 === 0 ? [] : ['--telemetry', 'otlp']);
-      const second = await run(pair % 2 === 0 ? ['--telemetry', 'otlp'] : []);
-      pairs.push(pair % 2 === 0 ? { off: first, on: second } : { off: second, on: first });
+      const taken = { off: 0, on: 0 };
+      const order = pair % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const);
+      for (const which of order) taken[which] = await run(WORDS[which]);
+      pairs.push(taken);
     }
     return { cpuRatio: spreadBy(pairs, ({ off, on }) => on / off), received };
   } finally {

@@ -1,12 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { definePart, output, run, TOP } from '../part.ts';
 import { type BrowserKit, type BrowserPage, complaintsOf, goTo, startBrowser } from './browser.ts';
+import { startServe } from './user.ts';
 
 const VIEWS = ['', 'day/2020-08-18', 'runs', 'requests', 'freshness', 'matches', 'ask'];
 const WIDTHS = [360, 1_280, 2_560];
@@ -27,10 +27,7 @@ definePart<BrowserKit>('page', startBrowser, (kit) => {
     const hunted = await run(process.execPath, [program, 'hunt', '--standing', '--lake', 'lake'], { cwd: folder });
     // Something was found.
     expect(hunted.exitCode).toBe(5);
-    server = spawn(process.execPath, [program, 'serve', '--lake', 'lake', '--port', '0'], { cwd: folder });
-    const lines = createInterface({ input: server.stdout as NodeJS.ReadableStream });
-    const [line] = (await once(lines, 'line')) as [string];
-    url = (JSON.parse(line) as { url: string }).url;
+    ({ server, url } = await startServe(folder));
   });
   afterAll(async () => {
     await kit().browser.close();

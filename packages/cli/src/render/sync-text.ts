@@ -17,14 +17,7 @@ import type { ExportReport, SyncReport } from '@edrlake/runner';
 import { atSecond, spanOf } from '../text/format-numbers.ts';
 import { pairsText } from '../text/table-text.ts';
 import { wrapWords } from '../text/text-width.ts';
-import {
-  ignoredRangeLines,
-  isLongPast,
-  lostFileLines,
-  partialLines,
-  reportDocument,
-  sharedIdsLines,
-} from './report-text.ts';
+import { isLongPast, lostFileLines, partialLines, reportDocument, unprovableLines } from './report-text.ts';
 
 /** Days whose events a sync has added to or changed. */
 export interface ChangedDays {
@@ -152,8 +145,8 @@ function nextLines(report: SyncReport, width: number): string[] {
       '      (goes on from the watermark and fetches only what is missing)',
     ];
   }
-  const ignored = ignoredRangeLines(bad.windows.mismatched) ?? sharedIdsLines(bad.windows.mismatched);
-  if (ignored !== null) return ignored;
+  const unprovable = unprovableLines(bad.windows.mismatched);
+  if (unprovable !== null) return unprovable;
   const worst = bad.windows.mismatched[0]?.range ?? spanOf(bad.request);
   return [
     `Events processed in ${rangeFlagsText(worst)} are not what the API counted.`,

@@ -1,7 +1,7 @@
 import { type RateLimit, sum } from '@edrlake/core';
 import type { LimitFacts } from '../sliding-window/limit-headers.ts';
 import { createSlidingWindow, type SlidingWindow } from '../sliding-window/sliding-window.ts';
-import type { Holder, RequestPriority, SharedState, StateUpdate } from './shared-state.ts';
+import { type Holder, IDLE, type RequestPriority, type SharedState, type StateUpdate } from './shared-state.ts';
 
 /**
  * The part of each limit that processes of normal priority leave unused while a process of high priority has joined.
@@ -87,7 +87,7 @@ export function acquireOrQueue(
   pollMs: { readonly rate: number; readonly queue: number },
 ): number | Wait {
   const { state, nowMs } = draft;
-  const mine = draft.mine ?? { unanswered: 0, running: 0, waiting: null };
+  const mine = draft.mine ?? IDLE;
   const verdict = verdictFor(state, client, nowMs);
   if (verdict.kind === 'go') {
     draft.mine = {

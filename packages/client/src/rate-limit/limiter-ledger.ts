@@ -3,6 +3,7 @@ import { removeDeadHolders } from './fair-queue.ts';
 import {
   emptyState,
   type Holder,
+  IDLE,
   parseState,
   type RequestPriority,
   type SharedState,
@@ -61,7 +62,7 @@ interface LedgerSettings {
 /** A ledger that knows of no state yet. */
 export function openLedger({ id, owner, priority, isGone, clock, onForgotten }: LedgerSettings): LimiterLedger {
   let notes: ((draft: StateUpdate) => void)[] = [];
-  let mine: StateUpdate['mine'] = { unanswered: 0, running: 0, waiting: null };
+  let mine: StateUpdate['mine'] = IDLE;
   let revision = 0;
   let known: KnownState = { version: 0, state: emptyState() };
 

@@ -1,7 +1,7 @@
 import { sum } from '@edrlake/core';
 import type { SlidingWindow } from '../sliding-window/sliding-window.ts';
 import { type LimiterClient, slidingWindowOf } from './fair-queue.ts';
-import type { StateUpdate } from './shared-state.ts';
+import { IDLE, type StateUpdate } from './shared-state.ts';
 
 /** Work that was given up goes on when this part of the limit is free. */
 const WORTHWHILE_SHARE = 1 / 3;
@@ -30,7 +30,7 @@ export function reserveRequests(
   patienceMs: number,
 ): Refusal | null {
   const { state, nowMs } = draft;
-  const mine = draft.mine ?? { unanswered: 0, running: 0, waiting: null };
+  const mine = draft.mine ?? IDLE;
   const slidingWindow = slidingWindowOf(state, client);
   const others = sum(state.holders, ({ id, reserved = 0 }) => (id === client.id ? 0 : reserved));
   const own = mine.reserved ?? 0;

@@ -33,6 +33,9 @@ export interface Holder {
   readonly reserved?: number;
 }
 
+/** Of a process that asks for nothing. */
+export const IDLE: NonNullable<StateUpdate['mine']> = { unanswered: 0, running: 0, waiting: null };
+
 /** The state that all processes of one limiter share. */
 export interface SharedState {
   /** Called `account` on disk. */

@@ -54,7 +54,7 @@ export function nextRecord(firstName: string): NextRecord {
       else leave(byte, true);
       return false;
     }
-    if (byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09) return false;
+    if (isBlank(byte)) return false;
     if (read === BRACE && byte === 0x2c) read = COMMA;
     else if ((read === BRACE || read === COMMA) && byte === 0x7b) read = OPENED;
     else if (read === OPENED && byte === 0x22) [read, matched] = [NAMED, 1];
@@ -96,6 +96,10 @@ export function nextRecord(firstName: string): NextRecord {
   };
 }
 
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
+
 /** Looks for the end of a page: a brace, the bracket of the list, and what closes an object around it. */
 function endOfPage() {
   /** Bytes since the brace before the bracket, and since the last brace; null: there is none. */
@@ -106,14 +110,13 @@ function endOfPage() {
       return behind;
     },
     read(byte: number) {
-      const isBlank = byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
       if (sinceBrace !== null) sinceBrace++;
       if (behind !== null) behind++;
       if (byte === 0x7d) sinceBrace = 0;
       else if (byte === 0x5d) {
         behind = sinceBrace;
         sinceBrace = null;
-      } else if (!isBlank) [behind, sinceBrace] = [null, null];
+      } else if (!isBlank(byte)) [behind, sinceBrace] = [null, null];
       if ((behind ?? 0) > MAX_HELD_BYTES || (sinceBrace ?? 0) > MAX_HELD_BYTES) [behind, sinceBrace] = [null, null];
     },
   };

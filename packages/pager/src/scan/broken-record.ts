@@ -67,8 +67,7 @@ export function brokenRecord(known: FieldTable, maxRecordBytes: number, firstNam
     }
     const found = next?.follow(bytes, at, end) ?? null;
     if (found !== null) return found;
-    if (!isLost) return 'more';
-    if (!isLast && next !== null) return 'more';
+    if (!isLost || (!isLast && next !== null)) return 'more';
     const behind = next?.heldAtEnd ?? null;
     return behind === null ? 'lost' : end - behind;
   };
